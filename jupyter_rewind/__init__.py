@@ -1,0 +1,29 @@
+"""Jupyter Rewind: work done in a notebook can be brought back.
+
+Importing this package is cheap: whatever costs time is imported by the entry point that needs it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from jupyter_server.serverapp import ServerApp
+
+__version__ = "0.1.0"
+
+__all__ = ["__version__"]
+
+
+def _jupyter_server_extension_points() -> list[dict[str, object]]:
+    """Where Jupyter Server finds the extension."""
+    from jupyter_rewind.faces.server.app import RewindExtension
+
+    return [{"module": "jupyter_rewind.faces.server.app", "app": RewindExtension}]
+
+
+def _load_jupyter_server_extension(serverapp: ServerApp) -> None:
+    """Load the extension into a server that was not asked for its extension points."""
+    from jupyter_rewind.faces.server.app import RewindExtension
+
+    RewindExtension._load_jupyter_server_extension(serverapp)
