@@ -1,0 +1,340 @@
+"""The settings: one set of traits, the same in server, kernel and command line.
+
+A trait such as `store_path` is written `store.path` on the command line, JUPYTER_REWIND_STORE_PATH
+in the environment and `c.Rewind.store_path` in a settings file. What is not understood is refused
+with words, never passed over: a mistyped name would put a user's history where nobody looks for it.
+Nothing here writes; `jupyter_rewind.store.preferences` edits the user's settings file.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import os
+import traceback
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from jupyter_core.paths import jupyter_config_dir, jupyter_config_path, jupyter_data_dir
+from traitlets import Bool, Enum, Integer, TraitError, TraitType, Unicode, default, validate
+from traitlets.config import Config, Configurable
+from traitlets.config.loader import DeferredConfigList, LazyConfigValue, PyFileConfigLoader
+
+from jupyter_rewind.errors import Denied, InvalidInput
+
+SECTION: Final = "Rewind"
+FILE_STEM: Final = "jupyter_rewind_config"
+ENVIRONMENT_PREFIX: Final = "JUPYTER_REWIND_"
+
+Value = str | int | bool
+
+
+class Rewind(Configurable):
+    """Every setting of Jupyter Rewind, with its default and its help."""
+
+    store_path = Unicode(
+        help="Folder of the store. Keep it outside your projects, on a disk with room."
+    ).tag(config=True, shown_default="<Jupyter's data folder>/rewind", path=True)
+    store_key_folder = Unicode(
+        help="Folder of the keys that mark records as yours. Never put it inside the store."
+    ).tag(config=True, shown_default="<Jupyter's config folder>/rewind-keys", path=True)
+    store_index_path = Unicode(
+        "",
+        help="File of the index, which can be thrown away at any time. Empty: beside the store, or "
+        "in your cache folder where the store lies on a network file system.",
+    ).tag(config=True, path=True)
+    store_durability = Enum(
+        ("power", "process"),
+        default_value="power",
+        help="What a stored checkpoint survives: 'power' (a power cut, one disk flush each) or "
+        "'process' (only the end of the program; the system writes to disk when it likes).",
+    ).tag(config=True)
+
+    notebooks_autosave_seconds = Integer(
+        10,
+        min=0,
+        help="Least seconds between two autosaves; the interval is ten times the last save's "
+        "duration where that is longer. 0 leaves the interval to the front end.",
+    ).tag(config=True)
+    notebooks_scan_seconds = Integer(
+        30,
+        min=0,
+        help="Seconds between two looks at the served notebooks for damage and for changes from "
+        "outside Jupyter. 0 turns the looks off.",
+    ).tag(config=True)
+    notebooks_text_files = Bool(
+        True, help="Keep checkpoints of text files edited in Jupyter, too."
+    ).tag(config=True)
+    notebooks_max_file_mb = Integer(
+        512, min=1, help="Files larger than this many megabytes are not kept; a notice says so."
+    ).tag(config=True)
+    notebooks_refuse_empty = Bool(
+        True,
+        help="Refuse an autosave that would replace a notebook that has cells by an empty one.",
+    ).tag(config=True)
+
+    retention_keep_last = Integer(
+        100, min=1, help="Keep at least this many of each notebook's newest checkpoints."
+    ).tag(config=True)
+    retention_hourly = Integer(
+        72, min=0, help="Keep the newest checkpoint of each of this many hours that have one."
+    ).tag(config=True)
+    retention_daily = Integer(
+        60, min=0, help="Keep the newest checkpoint of each of this many days that have one."
+    ).tag(config=True)
+    retention_weekly = Integer(
+        104, min=0, help="Keep the newest checkpoint of each of this many weeks that have one."
+    ).tag(config=True)
+    retention_deleted_days = Integer(
+        180, min=0, help="Keep the history of a deleted notebook for this many days."
+    ).tag(config=True)
+
+    upkeep_automatic = Bool(
+        True, help="Let the server expire and collect by itself, by the retention settings."
+    ).tag(config=True)
+    upkeep_interval_hours = Integer(
+        24, min=1, help="Hours between two automatic rounds of expire and collect."
+    ).tag(config=True)
+
+    @default("store_path")
+    def _default_store_path(self) -> str:
+        return str(Path(jupyter_data_dir()) / "rewind")
+
+    @default("store_key_folder")
+    def _default_store_key_folder(self) -> str:
+        return str(Path(jupyter_config_dir()) / "rewind-keys")
+
+    @validate("store_path", "store_key_folder", "store_index_path")
+    def _absolute(self, proposal: dict[str, object]) -> str:
+        path = os.path.expanduser(str(proposal["value"]))
+        trait = proposal["trait"]
+        if path == "" and isinstance(trait, TraitType) and trait.name == "store_index_path":
+            return ""
+        if not os.path.isabs(path):
+            raise TraitError("not an absolute path")
+        return os.path.normpath(path)
+
+    @classmethod
+    def load(
+        cls, overrides: Mapping[str, str] | None = None, config: Config | None = None
+    ) -> Rewind:
+        """The settings in force here: `overrides` (dotted keys, from flags), then `config` (a
+        server's), then the environment, then the settings files, the user's before the system's.
+
+        Raises InvalidInput for an unknown name, a bad value or a file with a mistake, and Denied
+        for a file that may not be read; the message names where it stands.
+        """
+        settings = cls()
+        for name, value, origin in _given(overrides or {}, config):
+            settings._take(name, value, origin)
+        return settings
+
+    def origin_of(self, key: str) -> str:
+        """Where the value in force comes from; `default` where nobody set it."""
+        return self._origins.get(trait_name(key), "default")
+
+    def __init__(self, **kwargs: object) -> None:
+        super().__init__(**kwargs)
+        self._origins: dict[str, str] = {}
+
+    def _take(self, name: str, value: object, origin: str) -> None:
+        setattr(self, name, _converted(name, value, origin))
+        self._origins[name] = origin
+
+
+Settings = Rewind
+
+
+@dataclass(frozen=True, slots=True)
+class SettingRow:
+    """One setting as `jupyter rewind config` shows it; `origin` says where `value` comes from."""
+
+    key: str
+    value: Value
+    origin: str
+    help: str
+    default: Value
+
+
+def describe(settings: Rewind) -> list[SettingRow]:
+    """Every setting with its value in force and where that comes from, in the order of the docs."""
+    stock = Rewind()
+    return [
+        SettingRow(
+            key=dotted_key(name),
+            value=getattr(settings, name),
+            origin=settings.origin_of(dotted_key(name)),
+            help=trait.help,
+            default=getattr(stock, name),
+        )
+        for name, trait in setting_traits().items()
+    ]
+
+
+def setting_traits() -> dict[str, TraitType[object, object]]:
+    """Trait by trait name, in the order they are written above."""
+    traits = Rewind.class_own_traits(config=True)
+    order = [name for name in vars(Rewind) if name in traits]
+    return {name: traits[name] for name in order}
+
+
+def dotted_key(name: str) -> str:
+    """`store_path` -> `store.path`."""
+    return name.replace("_", ".", 1)
+
+
+def environment_name(key: str) -> str:
+    """`store.path` -> `JUPYTER_REWIND_STORE_PATH`."""
+    return ENVIRONMENT_PREFIX + key.replace(".", "_").upper()
+
+
+def trait_name(key: str, origin: str = "") -> str:
+    """`store.path` -> `store_path`; Raises InvalidInput, with the nearest key, for any other."""
+    name = key.strip().lower().replace(".", "_")
+    if name in setting_traits():
+        return name
+    near = difflib.get_close_matches(name, setting_traits(), n=1)
+    hint = f"Did you mean {dotted_key(near[0])}?" if near else "`jupyter rewind config` lists them."
+    raise InvalidInput(f"There is no setting {key}{_from(origin)}.", hint=hint)
+
+
+def parse_value(key: str, text: str, origin: str = "") -> Value:
+    """The value that `text` means for `key`, checked; Raises InvalidInput."""
+    return _converted(trait_name(key, origin), text, origin)
+
+
+def user_file() -> Path:
+    """The settings file that `jupyter rewind config set` edits; it need not exist."""
+    return Path(jupyter_config_dir()) / f"{FILE_STEM}.json"
+
+
+def read_json_file(path: Path) -> dict[str, object]:
+    """The whole of a JSON settings file, `{}` where there is none.
+
+    Raises InvalidInput with file and line for a mistake in it, Denied where it may not be read.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return {}
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    except UnicodeDecodeError as error:
+        raise _mistake(path, None, "it is not UTF-8 text") from error
+    try:
+        content = json.loads(text) if text.strip() else {}
+    except ValueError as error:
+        raise _mistake(path, getattr(error, "lineno", None), getattr(error, "msg", "")) from error
+    if not isinstance(content, dict) or not isinstance(content.get(SECTION, {}), dict):
+        raise _mistake(path, None, f'it must look like {{"{SECTION}": {{"store_path": "..."}}}}')
+    return content
+
+
+def _given(
+    overrides: Mapping[str, str], config: Config | None
+) -> Iterator[tuple[str, object, str]]:
+    """(trait name, value, origin) from the weakest place to the strongest."""
+    for folder in reversed(jupyter_config_path()):
+        yield from _from_section(
+            _read_python_file(Path(folder) / f"{FILE_STEM}.py"),
+            str(Path(folder) / f"{FILE_STEM}.py"),
+        )
+        path = Path(folder) / f"{FILE_STEM}.json"
+        yield from _from_section(read_json_file(path), str(path))
+    for variable, text in os.environ.items():
+        if variable.startswith(ENVIRONMENT_PREFIX):
+            origin = f"environment variable {variable}"
+            yield trait_name(variable.removeprefix(ENVIRONMENT_PREFIX), origin), text, origin
+    if config is not None:
+        yield from _from_section(config, "server configuration")
+    for key, text in overrides.items():
+        yield trait_name(key, "flag"), text, "flag"
+
+
+def _from_section(content: Mapping[str, object], origin: str) -> Iterator[tuple[str, object, str]]:
+    section = content.get(SECTION, {})
+    if not isinstance(section, Mapping):
+        raise InvalidInput(f"{SECTION} is not a group of settings{_from(origin)}.")
+    for key, value in section.items():
+        if not isinstance(value, LazyConfigValue):  # left behind where a file only read a value
+            yield trait_name(str(key), origin), value, origin
+
+
+def _read_python_file(path: Path) -> Mapping[str, object]:
+    try:
+        if not path.is_file():
+            return {}
+        return PyFileConfigLoader(path.name, path=str(path.parent)).load_config()
+    except SyntaxError as error:
+        raise _mistake(path, error.lineno, error.msg) from error
+    except OSError as error:
+        if error.filename is not None and Path(os.fsdecode(error.filename)) != path:
+            raise _mistake(path, _line_in(path, error), str(error)) from error
+        raise _unreadable(path, error) from error
+    except Exception as error:  # the user's own code
+        words = f"{type(error).__name__}: {error}"
+        raise _mistake(path, _line_in(path, error), words) from error
+
+
+def _line_in(path: Path, error: BaseException) -> int | None:
+    lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == str(path)]
+    return lines[-1] if lines else None
+
+
+def _unreadable(path: Path, error: OSError) -> Denied:
+    return Denied(
+        f"The settings file {path} cannot be read: {error.strerror or error}.",
+        hint="Make it readable for you, or move it away.",
+    )
+
+
+def _mistake(path: Path, line: int | None, words: str) -> InvalidInput:
+    where = f" on line {line}" if line else ""
+    return InvalidInput(
+        f"The settings file {path} has a mistake{where}: {words or 'it cannot be understood'}.",
+        hint="Mend it, or move it away.",
+    )
+
+
+def _from(origin: str) -> str:
+    return f" (from {origin})" if origin else ""
+
+
+_WORDS = {"true": True, "yes": True, "on": True, "1": True}
+_WORDS |= {"false": False, "no": False, "off": False, "0": False}
+
+
+def _converted(name: str, value: object, origin: str) -> Value:
+    trait = setting_traits()[name]
+    if isinstance(value, DeferredConfigList) and value:
+        value = value[-1]  # a flag given twice
+    given, probe = value, Rewind()
+    try:
+        if isinstance(value, str) and isinstance(trait, Bool):
+            value = _WORDS[value.strip().lower()]
+        elif isinstance(value, str) and isinstance(trait, Integer):
+            value = int(value)
+        elif isinstance(value, bool) and isinstance(trait, Integer):
+            raise ValueError("a truth value is no number")
+        setattr(probe, name, value)
+    except (TraitError, ValueError, KeyError) as error:
+        raise InvalidInput(
+            f"The setting {dotted_key(name)} cannot be {given!r}{_from(origin)}.",
+            hint=f"It must be {_expected(trait)}.",
+        ) from error
+    result: Value = getattr(probe, name)
+    return result
+
+
+def _expected(trait: TraitType[object, object]) -> str:
+    if isinstance(trait, Bool):
+        return "true or false"
+    if isinstance(trait, Integer):
+        return f"a whole number, {trait.min} or more"
+    if isinstance(trait, Enum):
+        return "one of " + ", ".join(map(str, trait.values or ()))
+    if trait.metadata.get("path"):
+        return "an absolute path, or one that begins with ~"
+    return "text"
