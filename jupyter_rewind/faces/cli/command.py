@@ -1,0 +1,216 @@
+"""What all commands share: their options, their answer, and how they end.
+
+A command is a function `(face, …) -> Answer`. `Commands.add` gives it the shared options
+(`--json`, `--store`, …, which work before and after the command's name), prints its answer, and
+turns every way it can end into words and an exit status. No traceback reaches a user.
+"""
+
+from __future__ import annotations
+
+import errno
+import functools
+import inspect
+import os
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from jupyter_rewind.errors import Denied, Full, InvalidInput, RewindError, Storage
+from jupyter_rewind.faces.cli.answers import Answer
+from jupyter_rewind.faces.cli.render import Screen, silence
+from jupyter_rewind.faces.cli.statuses import Status, status_of
+
+if TYPE_CHECKING:
+    from jupyter_rewind.settings import Rewind
+    from jupyter_rewind.workspace import Workspace
+
+NotebookPath = Annotated[str, typer.Argument(metavar="NOTEBOOK", help="The notebook's path.")]
+OptionalRef = Annotated[
+    str | None,
+    typer.Argument(metavar="REF", help="A checkpoint: id, label, head~2, or a time."),
+]
+RequiredRef = Annotated[
+    str, typer.Argument(metavar="REF", help="A checkpoint: id, label, head~2, or a time.")
+]
+
+StoreOption = Annotated[
+    str | None,
+    typer.Option("--store", metavar="PATH", help="The store's folder, instead of the usual one."),
+]
+SetOption = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="A setting for this command alone."),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Answer with one JSON document.")]
+ColorOption = Annotated[bool, typer.Option("--no-color", help="No colours.")]
+DebugOption = Annotated[bool, typer.Option("--debug", help="Show the details of a failure.")]
+
+_SHARED: dict[str, tuple[Any, Any]] = {
+    "store": (StoreOption, None),
+    "set_": (SetOption, None),
+    "json": (JsonOption, False),
+    "no_color": (ColorOption, False),
+    "debug": (DebugOption, False),
+}
+INTERRUPTED = 128 + 2
+PIPE_CLOSED = 128 + 13
+
+
+class Face:
+    """One command at work: where it prints, which settings hold, how it gets at the store."""
+
+    def __init__(self, command: str, options: dict[str, Any]) -> None:
+        self.command = command
+        self.debug = bool(options.get("debug"))
+        self.screen = Screen(
+            as_json=bool(options.get("json")), color=not options.get("no_color", False)
+        )
+        self._store: str | None = options.get("store")
+        self._set: Sequence[str] = options.get("set_") or ()
+
+    @functools.cached_property
+    def settings(self) -> Rewind:
+        """The settings, with those of this command's line on top."""
+        from jupyter_rewind.settings import Settings
+
+        return Settings.load(self.overrides())
+
+    def overrides(self) -> dict[str, str]:
+        """What `--set` and `--store` say."""
+        found: dict[str, str] = {}
+        for text in self._set:
+            key, equals, value = text.partition("=")
+            if not (key.strip() and equals):
+                raise InvalidInput(
+                    f"--set takes KEY=VALUE, not {text!r}.",
+                    hint="For example: --set store.path=/data/rewind",
+                )
+            found[key.strip()] = value
+        if self._store is not None:
+            found["store.path"] = os.path.abspath(os.path.expanduser(self._store))
+        return found
+
+    def workspace(self, *, create: bool = False) -> Workspace:
+        """The store and its rooms. Commands that only look leave `create` off."""
+        from jupyter_rewind.workspace import Workspace
+
+        return Workspace.open(self.settings, create=create)
+
+
+class Commands:
+    """A group of commands, shown under one heading in the help."""
+
+    def __init__(self, heading: str) -> None:
+        self.heading = heading
+        self._all: list[tuple[str, Callable[..., Any]]] = []
+
+    def add(self, name: str) -> Callable[[Callable[..., Answer | None]], Callable[..., Any]]:
+        """The decorated function becomes the command `name`."""
+
+        def decorate(function: Callable[..., Answer | None]) -> Callable[..., Any]:
+            wrapped = _with_shared_options(name, function)
+            self._all.append((name, wrapped))
+            return function
+
+        return decorate
+
+    def register(self, app: typer.Typer) -> None:
+        """`app` knows the commands of this group."""
+        for name, function in self._all:
+            app.command(name, rich_help_panel=self.heading)(function)
+
+
+def _with_shared_options(name: str, function: Callable[..., Answer | None]) -> Callable[..., Any]:
+    signature = inspect.signature(function, eval_str=True)
+    own = list(signature.parameters.values())[1:]  # without `face`
+    shared = [
+        inspect.Parameter(key, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=kind)
+        for key, (kind, default) in _SHARED.items()
+    ]
+    context = inspect.Parameter(
+        "ctx", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=typer.Context
+    )
+
+    def run(ctx: typer.Context, **given: Any) -> None:
+        options = _merged(ctx.obj or {}, {key: given.pop(key) for key in _SHARED})
+        status = perform(Face(name, options), lambda face: function(face, **given))
+        if status:
+            raise typer.Exit(status)
+
+    run.__doc__ = function.__doc__
+    run.__name__ = function.__name__
+    parameters = [context, *own, *shared]
+    run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    run.__annotations__ = {each.name: each.annotation for each in parameters}
+    return run
+
+
+def _merged(before: dict[str, Any], after: dict[str, Any]) -> dict[str, Any]:
+    """Shared options given before the command's name and after it; the later word wins."""
+    merged = dict(before)
+    for key, value in after.items():
+        if key == "set_":
+            merged[key] = [*(before.get(key) or ()), *(value or ())]
+        elif value not in (None, False):
+            merged[key] = value
+    return merged
+
+
+def perform(face: Face, work: Callable[[Face], Answer | None]) -> int:
+    """The exit status of `work`, once its answer or its failure stands before the user."""
+    import sys
+
+    try:
+        answer = work(face)
+        if answer is not None:
+            face.screen.answer(face.command, answer)
+        sys.stdout.flush()
+        return int(answer.status) if answer is not None else 0
+    except (typer.Exit, typer.Abort):
+        raise
+    except BrokenPipeError:
+        silence()
+        return PIPE_CLOSED
+    except KeyboardInterrupt:
+        face.screen.remark("Interrupted.")
+        return INTERRUPTED
+    except Exception as error:
+        if _is_usage(error):
+            raise
+        return _failed(face, error)
+
+
+def _is_usage(error: Exception) -> bool:
+    """Whether typer itself raised it about the words of the command line."""
+    return any(kind.__name__ == "ClickException" for kind in type(error).__mro__)
+
+
+def _failed(face: Face, error: Exception) -> int:
+    from jupyter_rewind.faces.cli import crash
+
+    known = error if isinstance(error, RewindError) else _storage_error(error)
+    if known is None or status_of(known) is Status.BUG:
+        known, trace = crash.report(error, shown=face.debug)
+    else:
+        trace = crash.trace_of(error) if face.debug else ""
+    status = status_of(known)
+    face.screen.error(face.command, known, status, traceback=trace)
+    return int(status)
+
+
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_DENIED = {errno.EACCES, errno.EPERM, errno.EROFS}
+_GONE = {errno.EIO, errno.ESTALE, errno.ENODEV, errno.ENXIO, errno.ETIMEDOUT, errno.ENOTCONN}
+
+
+def _storage_error(error: Exception) -> RewindError | None:
+    """The system's own word about a disk, where it reached us bare; it is no bug of ours."""
+    if not isinstance(error, OSError) or error.errno not in _FULL | _DENIED | _GONE:
+        return None
+    place = f" ({error.filename})" if error.filename else ""
+    kind = Full if error.errno in _FULL else Denied if error.errno in _DENIED else Storage
+    return kind(
+        f"The system refused: {error.strerror}{place}.",
+        hint="What was stored before is safe. Mend this and run the command again.",
+    )

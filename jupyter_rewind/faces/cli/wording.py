@@ -1,0 +1,64 @@
+"""Numbers, times and names as people read them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+
+SHORT_ID = 8
+
+
+def local_time(time_ns: int) -> str:
+    """The moment by the clock on this machine's wall: `2026-11-20 14:05:09`."""
+    return datetime.fromtimestamp(time_ns / 1e9).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def utc_time(time_ns: int) -> str:
+    """The moment for programs: ISO 8601 in UTC, with microseconds."""
+    seconds, rest = divmod(time_ns, 1_000_000_000)
+    moment = datetime.fromtimestamp(seconds, UTC).replace(microsecond=rest // 1000)
+    return moment.isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def size(size_bytes: int) -> str:
+    """A size in at most five characters and a unit: `999 B`, `1.5 kB`, `25 MB`."""
+    if abs(size_bytes) < 1000:
+        return f"{size_bytes} B"
+    value = float(size_bytes)
+    for unit in ("kB", "MB", "GB", "TB"):
+        value /= 1000
+        if abs(value) < 999.5:
+            break
+    return f"{value:.1f} {unit}" if abs(value) < 9.95 else f"{value:.0f} {unit}"
+
+
+def count(number: int, noun: str, plural: str = "") -> str:
+    """`1 checkpoint`, `2 checkpoints`."""
+    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
+
+
+def short_length(ids: Iterable[str]) -> int:
+    """How many characters of each id are shown, so that no two look alike."""
+    names = sorted(ids)
+    length = SHORT_ID
+    for one, other in zip(names, names[1:], strict=False):
+        while one != other and one[:length] == other[:length]:
+            length += 1
+    return length
+
+
+def visible(text: str, *, keep: str = "") -> str:
+    """`text` with control characters spelled out, so that a name cannot steer a terminal.
+
+    Characters in `keep` stay as they are.
+    """
+    if text.isprintable():
+        return text
+    return "".join(c if c in keep or c.isprintable() else _spelled(c) for c in text)
+
+
+def _spelled(character: str) -> str:
+    code = ord(character)
+    if 0xDC80 <= code <= 0xDCFF:  # a byte of a file name that is no UTF-8
+        return f"\\x{code - 0xDC00:02x}"
+    return character.encode("unicode_escape").decode("ascii")
