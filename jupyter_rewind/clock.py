@@ -1,0 +1,116 @@
+"""Time, random ids, host, user and process: the one doorway to accidents.
+
+All other modules ask here, so that a test can turn the hands of the clock (`use`).
+"""
+
+from __future__ import annotations
+
+import functools
+import getpass
+import os
+import secrets
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+class SystemClock:
+    """The machine's own clock and chance."""
+
+    def now_ns(self) -> int:
+        return time.time_ns()
+
+    def monotonic(self) -> float:
+        return time.monotonic()
+
+    def token(self, size: int) -> bytes:
+        return secrets.token_bytes(size)
+
+
+class FakeClock(SystemClock):
+    """A clock that stands still until it is moved, with repeatable ids."""
+
+    def __init__(self, start_ns: int = 1_790_000_000_000_000_000, seed: int = 0) -> None:
+        self.time_ns = start_ns
+        self._count = seed << 32
+
+    def now_ns(self) -> int:
+        return self.time_ns
+
+    def monotonic(self) -> float:
+        return self.time_ns / 1e9
+
+    def advance(self, seconds: float) -> None:
+        self.time_ns += int(seconds * 1e9)
+
+    def token(self, size: int) -> bytes:
+        import hashlib
+
+        self._count += 1
+        return hashlib.shake_128(self._count.to_bytes(12, "big")).digest(size)
+
+
+_clock: SystemClock = SystemClock()
+
+
+@contextmanager
+def use(clock: SystemClock) -> Iterator[SystemClock]:
+    """`clock` answers for the whole process until the block ends."""
+    global _clock
+    before, _clock = _clock, clock
+    try:
+        yield clock
+    finally:
+        _clock = before
+
+
+def now_ns() -> int:
+    """Nanoseconds since 1970-01-01 UTC, by the wall clock; it may jump."""
+    return _clock.now_ns()
+
+
+def monotonic() -> float:
+    """Seconds that only grow; for durations."""
+    return _clock.monotonic()
+
+
+def token(size: int) -> bytes:
+    """`size` unpredictable bytes."""
+    return _clock.token(size)
+
+
+def new_id() -> str:
+    """A random id of 16 lower-case hexadecimal digits (64 bits)."""
+    return _clock.token(8).hex()
+
+
+@functools.cache
+def host() -> str:
+    """This machine's name."""
+    return socket.gethostname() or "unknown"
+
+
+def pid() -> int:
+    """This process's id; asked each time, for a fork changes it."""
+    return os.getpid()
+
+
+@functools.cache
+def boot_id() -> str:
+    """A name for the time since this machine started: another one after a crash or a reboot."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    except OSError:
+        # macOS and Windows: the moment of the start, rounded to a minute against clock adjustments.
+        return f"{host()}-{round((time.time() - time.monotonic()) / 60)}"
+
+
+@functools.cache
+def user() -> str:
+    """The login name, or the numeric id where the system knows no name."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return str(os.getuid()) if hasattr(os, "getuid") else "unknown"

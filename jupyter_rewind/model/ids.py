@@ -1,0 +1,20 @@
+"""Names of things, each a type of its own, so that one cannot be handed in for another."""
+
+from __future__ import annotations
+
+from typing import NewType
+
+Digest = NewType("Digest", bytes)
+"""32 bytes: blake3 of the raw content of a chunk."""
+
+EntryId = NewType("EntryId", str)
+"""16 lower-case hexadecimal digits, random."""
+
+CheckpointId = NewType("CheckpointId", str)
+"""The entry id of the checkpoint's entry."""
+
+HistoryId = NewType("HistoryId", str)
+WriterId = NewType("WriterId", str)
+"""Names a segment, and the one writer that may append to it."""
+
+StoreId = NewType("StoreId", str)
