@@ -1,0 +1,269 @@
+"""Files that change durably: the only module that writes, syncs, renames or removes.
+
+`Files` is a narrow set of steps. The crash tests run a recording subclass of it and stop before,
+after and in the middle of each step. It refuses to be clever: no buffering, no retries, and after
+a failed sync nothing is tried again on the same file, because the pages may have been dropped.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from pathlib import Path
+
+from jupyter_rewind import clock
+from jupyter_rewind.errors import Denied, Full, NotFound, Storage, Unavailable
+
+_FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC), errno.EFBIG}
+_DENIED = {errno.EACCES, errno.EPERM, errno.EROFS}
+_CLOEXEC = getattr(os, "O_CLOEXEC", 0)
+_BINARY = getattr(os, "O_BINARY", 0)
+
+
+def translate(error: OSError, doing: str, path: str | Path) -> Storage | NotFound:
+    """The error of our tree that `error` means; raise the result `from error`."""
+    if error.errno in _FULL:
+        room = free_bytes(Path(path).parent)
+        free = "" if room is None else f" ({room} bytes free on {Path(path).parent})"
+        return Full(
+            f"Could not {doing} {path}: the disk or the quota is full{free}.",
+            hint="What was saved before is whole. Free some space and try again.",
+            retryable=True,
+        )
+    if error.errno in _DENIED:
+        return Denied(
+            f"Could not {doing} {path}: {os.strerror(error.errno or 0).lower()}.",
+            hint="Nothing was changed. Check the permissions of the file and its folder.",
+        )
+    if error.errno == errno.ENOENT:
+        return NotFound(f"Could not {doing} {path}: there is no such file or folder.")
+    reason = error.strerror or str(error)
+    return Unavailable(f"Could not {doing} {path}: {reason}.", retryable=True)
+
+
+def free_bytes(folder: Path) -> int | None:
+    """Bytes that this user may still write in `folder`, or None where the system does not tell."""
+    try:
+        status = os.statvfs(folder)
+    except (OSError, AttributeError):
+        return None
+    return status.f_bavail * status.f_frsize
+
+
+def read_at(descriptor: int, size: int, offset: int) -> bytes:
+    """Up to `size` bytes from `offset`; fewer only at the end of the file."""
+    if not hasattr(os, "pread"):
+        os.lseek(descriptor, offset, os.SEEK_SET)
+        return os.read(descriptor, size)
+    data = os.pread(descriptor, size, offset)
+    if len(data) == size or not data:
+        return data
+    parts = [data]
+    have = len(data)
+    while have < size:
+        more = os.pread(descriptor, size - have, offset + have)
+        if not more:
+            break
+        parts.append(more)
+        have += len(more)
+    return b"".join(parts)
+
+
+class Files:
+    """The durable steps on a local or network file system. All errors are of our tree."""
+
+    def make_folder(self, path: Path, mode: int = 0o700) -> None:
+        """`path` is there as a folder, with its parents, and its name is durable."""
+        if path.is_dir():
+            return
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.mkdir(mode=mode, exist_ok=True)
+        except OSError as error:
+            raise translate(error, "make the folder", path) from error
+        self.sync_folder(path.parent)
+
+    def create(self, path: Path, mode: int = 0o600) -> int:
+        """A descriptor of the new, empty file `path`; raises Unavailable where one exists."""
+        try:
+            flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | _CLOEXEC | _BINARY
+            return os.open(path, flags, mode)
+        except OSError as error:
+            raise translate(error, "create", path) from error
+
+    def open(self, path: Path) -> int:
+        """A descriptor of `path` for reading. Raises NotFound, Denied, Unavailable."""
+        try:
+            return os.open(path, os.O_RDONLY | _CLOEXEC | _BINARY)
+        except OSError as error:
+            raise translate(error, "read", path) from error
+
+    def close(self, descriptor: int) -> None:
+        os.close(descriptor)
+
+    def write_at(
+        self, descriptor: int, parts: list[bytes | memoryview], offset: int, path: Path
+    ) -> int:
+        """All of `parts`, one after the other, from `offset`; returns how many bytes."""
+        written = 0
+        try:
+            for data in _gather(parts):
+                view = memoryview(data).cast("B")
+                while len(view):
+                    count = _write(descriptor, view, offset + written)
+                    written += count
+                    view = view[count:]
+        except OSError as error:
+            raise translate(error, "write to", path) from error
+        return written
+
+    def reserve(self, descriptor: int, offset: int, size: int, path: Path) -> None:
+        """The disk holds `size` zero bytes ready from `offset`. Raises Full with nothing lost."""
+        try:
+            if hasattr(os, "posix_fallocate"):
+                os.posix_fallocate(descriptor, offset, size)
+                return
+        except OSError as error:
+            if error.errno not in {errno.EINVAL, errno.EOPNOTSUPP, errno.ENOSYS}:
+                raise translate(error, "reserve room in", path) from error
+        self.write_at(descriptor, [bytes(size)], offset, path)
+
+    def truncate(self, descriptor: int, size: int, path: Path) -> None:
+        try:
+            os.ftruncate(descriptor, size)
+        except OSError as error:
+            raise translate(error, "shorten", path) from error
+
+    def sync_data(self, descriptor: int, path: Path) -> None:
+        """What was written to the file survives a power cut. After an error, give the file up."""
+        try:
+            _sync(descriptor)
+        except OSError as error:
+            raise translate(error, "flush to disk", path) from error
+
+    def sync_folder(self, path: Path) -> None:
+        """The names in `path` survive a power cut (Windows has no such step)."""
+        if os.name == "nt":
+            return
+        try:
+            descriptor = os.open(path, os.O_RDONLY | _CLOEXEC)
+        except OSError as error:
+            raise translate(error, "open the folder", path) from error
+        try:
+            os.fsync(descriptor)
+        except OSError as error:
+            # Some network file systems answer EINVAL: they make names durable by themselves.
+            if error.errno not in {errno.EINVAL, errno.EBADF, errno.EACCES}:
+                raise translate(error, "flush the folder", path) from error
+        finally:
+            os.close(descriptor)
+
+    def rename(self, source: Path, target: Path) -> None:
+        """`target` names what `source` named, at once; what it named before is gone."""
+        try:
+            os.replace(source, target)
+        except OSError as error:
+            raise translate(error, "rename to", target) from error
+
+    def publish(self, source: Path, target: Path) -> bool:
+        """`target` names the bytes of `source`, unless it existed before: then False."""
+        try:
+            os.link(source, target)
+        except FileExistsError:
+            return False
+        except OSError:
+            # No hard links here (FAT, some network shares): a look and a rename is the best left.
+            if target.exists():
+                return False
+            self.rename(source, target)
+            return True
+        self.remove(source)
+        return True
+
+    def remove(self, path: Path) -> None:
+        """`path` is gone; no error when it was gone before."""
+        try:
+            os.unlink(path)
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise translate(error, "remove", path) from error
+
+    def write_new(self, path: Path, data: bytes | memoryview, mode: int = 0o600) -> Path:
+        """A synced file beside `path`, under a temporary name, which is returned."""
+        temporary = path.with_name(f".{path.name}.{clock.new_id()}.rewind-tmp")
+        descriptor = self.create(temporary, mode)
+        try:
+            self.write_at(descriptor, [data], 0, temporary)
+            self.sync_data(descriptor, temporary)
+        except BaseException:
+            self.close(descriptor)
+            self.remove(temporary)
+            raise
+        self.close(descriptor)
+        return temporary
+
+    def replace_file(self, path: Path, data: bytes | memoryview, mode: int | None = None) -> None:
+        """`path` holds exactly `data`, durably; at any crash it holds the old or the new bytes.
+
+        Symbolic links are followed; the mode and, where allowed, the owner of an existing file
+        are kept. `mode` serves for a new file (0o600 when None).
+        """
+        target = Path(os.path.realpath(path))
+        before = _status(target)
+        kept = stat.S_IMODE(before.st_mode) if before else (0o600 if mode is None else mode)
+        temporary = self.write_new(target, data, mode=kept)
+        try:
+            _adopt(temporary, before, kept)
+            self.rename(temporary, target)
+        except BaseException:
+            self.remove(temporary)
+            raise
+        self.sync_folder(target.parent)
+
+
+def _gather(parts: list[bytes | memoryview]) -> list[bytes | memoryview]:
+    # Many small records in one write: a system call each would cost more than the copy.
+    if len(parts) > 1 and sum(len(part) for part in parts) <= 1 << 20:
+        return [b"".join(parts)]
+    return parts
+
+
+def _write(descriptor: int, view: memoryview, offset: int) -> int:
+    if hasattr(os, "pwrite"):
+        return os.pwrite(descriptor, view, offset)
+    os.lseek(descriptor, offset, os.SEEK_SET)
+    return os.write(descriptor, view)
+
+
+def _sync(descriptor: int) -> None:
+    if hasattr(os, "fdatasync"):
+        os.fdatasync(descriptor)
+        return
+    try:
+        import fcntl
+
+        # macOS: fsync leaves the data in the drive's cache; only this flushes it.
+        fcntl.fcntl(descriptor, fcntl.F_FULLFSYNC)  # type: ignore[attr-defined,unused-ignore]
+    except (ImportError, AttributeError, OSError):
+        os.fsync(descriptor)
+
+
+def _status(path: Path) -> os.stat_result | None:
+    try:
+        return path.stat()
+    except OSError:
+        return None
+
+
+def _adopt(path: Path, before: os.stat_result | None, mode: int) -> None:
+    try:
+        os.chmod(path, mode)
+        if before is not None and hasattr(os, "chown"):
+            here = path.stat()
+            if (here.st_uid, here.st_gid) != (before.st_uid, before.st_gid):
+                os.chown(path, before.st_uid, before.st_gid)
+    except OSError:
+        # A file of another owner in a folder we may write: the bytes matter more than the owner.
+        return

@@ -1,0 +1,405 @@
+"""Digest -> segment and offset, and entries by key: SQLite, rebuilt from the segments at will.
+
+Nothing here is the truth. Losing the file costs a second of scanning; after a crash of the
+machine it is thrown away unread, for it may name bytes that never reached the disk. A file that
+cannot be written (read-only, full, locked away) is replaced by one in memory.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from jupyter_rewind import clock
+from jupyter_rewind.model.encoding import DIGEST_SIZE, split_digests
+from jupyter_rewind.model.entry import Entry
+from jupyter_rewind.model.ids import Digest, EntryId
+from jupyter_rewind.store.segments import Batch, Gap, Record
+
+log = logging.getLogger(__name__)
+INDEX_FORMAT = 1
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS meta(name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS segments(
+  num INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE,
+  scanned INTEGER NOT NULL, synced INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS chunks(
+  digest BLOB NOT NULL, seg INTEGER NOT NULL, at INTEGER NOT NULL, kind INTEGER NOT NULL,
+  codec INTEGER NOT NULL, stored INTEGER NOT NULL, raw INTEGER NOT NULL,
+  PRIMARY KEY(digest, seg, at)) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS chunks_by_segment ON chunks(seg);
+CREATE TABLE IF NOT EXISTS entries(
+  id TEXT PRIMARY KEY, kind TEXT NOT NULL, ord INTEGER NOT NULL,
+  keys TEXT NOT NULL, body TEXT NOT NULL, roots BLOB NOT NULL) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS entries_by_kind ON entries(kind, ord, id);
+CREATE INDEX IF NOT EXISTS entries_by_order ON entries(ord);
+CREATE TABLE IF NOT EXISTS entry_keys(
+  key TEXT NOT NULL, ord INTEGER NOT NULL, id TEXT NOT NULL, kind TEXT NOT NULL,
+  PRIMARY KEY(key, ord, id)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS entry_places(
+  id TEXT NOT NULL, seg INTEGER NOT NULL, PRIMARY KEY(id, seg)) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS entry_places_by_segment ON entry_places(seg);
+CREATE TABLE IF NOT EXISTS expired(
+  id TEXT NOT NULL, seg INTEGER NOT NULL, PRIMARY KEY(id, seg)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS gaps(
+  seg INTEGER NOT NULL, at INTEGER NOT NULL, length INTEGER NOT NULL, what TEXT NOT NULL,
+  PRIMARY KEY(seg, at)) WITHOUT ROWID;
+"""
+_TABLES = ("segments", "chunks", "entries", "entry_keys", "entry_places", "expired", "gaps")
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where one copy of a chunk stands."""
+
+    segment: str
+    record: Record
+    synced: bool
+    """False while only its writer knows whether it reached the disk."""
+
+
+class Index:
+    """What the segments hold, ready to be asked. Not thread-safe: the repository holds a lock."""
+
+    def __init__(self, path: Path | None, store_id: str) -> None:
+        self._path = path
+        self._store_id = store_id
+        self._pid = clock.pid()
+        self._base = self._connect()
+
+    @property
+    def in_memory(self) -> bool:
+        """True when the index could not be kept in a file and ends with this process."""
+        return self._path is None
+
+    def close(self) -> None:
+        self._base.close()
+
+    def after_fork(self) -> None:
+        """A child process must not touch its parent's connection: it gets one of its own."""
+        if clock.pid() != self._pid:
+            self._pid = clock.pid()
+            self._base = self._connect()
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """One transaction; when the file fails, everything moves into memory and is rebuilt."""
+        self._base.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            if self._base.in_transaction:
+                self._base.execute("ROLLBACK")
+            raise
+        self._base.execute("COMMIT")
+
+    def retreat_to_memory(self, why: str) -> None:
+        """An empty index in memory takes over; the next refresh fills it."""
+        log.warning("the index %s cannot be used (%s); working from memory", self._path, why)
+        self._path = None
+        self._base.close()
+        self._base = self._connect()
+
+    def clear(self) -> None:
+        """Forgets everything; the next refresh reads all segments."""
+        with self.writing():
+            for table in _TABLES:
+                self._base.execute(f"DELETE FROM {table}")
+
+    # --- what was scanned ---------------------------------------------------------------
+
+    def segments(self) -> dict[str, tuple[int, int]]:
+        """Name -> (its number here, the offset up to which it was read)."""
+        rows = self._base.execute("SELECT name, num, scanned FROM segments")
+        return {name: (num, scanned) for name, num, scanned in rows}
+
+    def add_segment(self, name: str) -> int:
+        """The number of a segment that is new here (or is not any more, to another process)."""
+        self._base.execute(
+            "INSERT OR IGNORE INTO segments(name,scanned,synced) VALUES(?,0,0)", [name]
+        )
+        row = self._base.execute("SELECT num FROM segments WHERE name=?", [name]).fetchone()
+        return int(row[0])
+
+    def scanned(self, number: int) -> int:
+        row = self._base.execute("SELECT scanned FROM segments WHERE num=?", [number]).fetchone()
+        return int(row[0]) if row else 0
+
+    def add_gaps(self, number: int, gaps: Sequence[Gap]) -> None:
+        """The damage that a scan met is remembered, so that nobody takes it for absence."""
+        self._base.executemany(
+            "INSERT OR REPLACE INTO gaps VALUES(?,?,?,?)",
+            ((number, gap.offset, gap.length, gap.what) for gap in gaps),
+        )
+
+    def gaps(self) -> list[tuple[str, Gap]]:
+        """The damage known so far: segment and place."""
+        rows = self._base.execute(
+            "SELECT s.name, g.at, g.length, g.what FROM gaps g JOIN segments s ON s.num=g.seg"
+            " ORDER BY s.name, g.at"
+        )
+        return [(name, Gap(at, length, what)) for name, at, length, what in rows]
+
+    def add_batches(self, number: int, batches: Sequence[Batch], end: int, synced: int = 0) -> None:
+        """What `batches` hold can be found; the segment counts as read up to `end`.
+
+        `synced` is how far the caller itself knows the segment to be on the disk.
+        """
+        self._base.executemany(
+            "INSERT OR IGNORE INTO chunks VALUES(?,?,?,?,?,?,?)",
+            (
+                (
+                    record.id,
+                    number,
+                    record.offset,
+                    record.kind,
+                    record.codec,
+                    record.stored,
+                    record.raw,
+                )
+                for batch in batches
+                for record in batch.records
+            ),
+        )
+        for batch in batches:
+            synced = max(synced, batch.commit.synced)
+            for entry in batch.commit.entries:
+                self._add_entry(entry, number)
+            self._expire(batch.commit.expired, number)
+        self._base.execute(
+            "UPDATE segments SET scanned=max(scanned,?), synced=max(synced,?) WHERE num=?",
+            [end, synced, number],
+        )
+
+    def drop_segment(self, number: int) -> None:
+        """Nothing is found in this segment any more."""
+        self._base.execute("DELETE FROM chunks WHERE seg=?", [number])
+        self._base.execute(
+            "DELETE FROM entry_keys WHERE id IN (SELECT id FROM entry_places WHERE seg=?1"
+            " AND id NOT IN (SELECT id FROM entry_places WHERE seg<>?1))",
+            [number],
+        )
+        self._base.execute(
+            "DELETE FROM entries WHERE id IN (SELECT id FROM entry_places WHERE seg=?1"
+            " AND id NOT IN (SELECT id FROM entry_places WHERE seg<>?1))",
+            [number],
+        )
+        self._base.execute("DELETE FROM entry_places WHERE seg=?", [number])
+        self._base.execute("DELETE FROM expired WHERE seg=?", [number])
+        self._base.execute("DELETE FROM gaps WHERE seg=?", [number])
+        self._base.execute("DELETE FROM segments WHERE num=?", [number])
+
+    def _add_entry(self, entry: Entry, number: int) -> None:
+        self._base.execute("INSERT OR IGNORE INTO entry_places VALUES(?,?)", [entry.id, number])
+        if self._base.execute("SELECT 1 FROM expired WHERE id=?", [entry.id]).fetchone():
+            return
+        self._base.execute(
+            "INSERT OR IGNORE INTO entries VALUES(?,?,?,?,?,?)",
+            [
+                entry.id,
+                entry.kind,
+                entry.order,
+                json.dumps(entry.keys),
+                json.dumps(entry.body),
+                b"".join(entry.roots),
+            ],
+        )
+        self._base.executemany(
+            "INSERT OR IGNORE INTO entry_keys VALUES(?,?,?,?)",
+            ((key, entry.order, entry.id, entry.kind) for key in entry.keys),
+        )
+
+    def _expire(self, names: Iterable[EntryId], number: int) -> None:
+        for name in names:
+            self._base.execute("INSERT OR IGNORE INTO expired VALUES(?,?)", [name, number])
+            self._base.execute("DELETE FROM entries WHERE id=?", [name])
+            self._base.execute("DELETE FROM entry_keys WHERE id=?", [name])
+
+    # --- questions ----------------------------------------------------------------------
+
+    def places(self, digest: Digest) -> list[Place]:
+        """Every copy of the chunk `digest`."""
+        rows = self._base.execute(
+            "SELECT s.name, s.synced, c.at, c.kind, c.codec, c.stored, c.raw FROM chunks c"
+            " JOIN segments s ON s.num=c.seg WHERE c.digest=?",
+            [digest],
+        )
+        return [
+            Place(name, Record(at, kind, codec, stored, raw, digest), at < synced)
+            for name, synced, at, kind, codec, stored, raw in rows
+        ]
+
+    def known(self, digests: Sequence[Digest]) -> dict[Digest, str]:
+        """Those of `digests` that are stored: "" when surely on the disk, else their segment."""
+        found: dict[Digest, str] = {}
+        for at in range(0, len(digests), 500):
+            some = digests[at : at + 500]
+            rows = self._base.execute(
+                "SELECT c.digest, s.name, c.at<s.synced FROM chunks c JOIN segments s"
+                f" ON s.num=c.seg WHERE c.digest IN ({','.join('?' * len(some))})",
+                some,
+            )
+            for name, segment, synced in rows:
+                if synced or Digest(name) not in found:
+                    found[Digest(name)] = "" if synced else segment
+        return found
+
+    def last_order(self) -> int:
+        """The greatest order of any entry, expired ones aside; 0 in an empty store."""
+        row = self._base.execute("SELECT max(ord) FROM entries").fetchone()
+        return int(row[0] or 0)
+
+    def entry(self, name: EntryId) -> Entry | None:
+        rows = self._base.execute(f"{_SELECT} WHERE e.id=?", [name])
+        return next(map(_entry, rows), None)
+
+    def entries(
+        self,
+        *,
+        kinds: Sequence[str] = (),
+        key: str | None = None,
+        newest_first: bool = False,
+        limit: int | None = None,
+    ) -> list[Entry]:
+        """Entries in order, of these kinds and with this key where given."""
+        source, where, values = "entries e", [], []
+        prefix = "e"
+        if key is not None:
+            source = "entry_keys k JOIN entries e ON e.id=k.id"
+            prefix = "k"
+            where.append("k.key=?")
+            values.append(key)
+        if kinds:
+            where.append(f"{prefix}.kind IN ({','.join('?' * len(kinds))})")
+            values.extend(kinds)
+        way = "DESC" if newest_first else "ASC"
+        text = f"SELECT e.id, e.kind, e.ord, e.keys, e.body, e.roots FROM {source}"
+        text += f" WHERE {' AND '.join(where)}" if where else ""
+        text += f" ORDER BY {prefix}.ord {way}, {prefix}.id {way}"
+        text += f" LIMIT {int(limit)}" if limit is not None else ""
+        return [_entry(row) for row in self._base.execute(text, values)]
+
+    def entry_ids(self, prefix: str, kind: str) -> list[EntryId]:
+        rows = self._base.execute(
+            "SELECT id FROM entries WHERE id>=? AND id<? AND kind=? ORDER BY id",
+            [prefix, prefix + "\U0010ffff", kind],
+        )
+        return [EntryId(name) for (name,) in rows]
+
+    def keys(self, prefix: str) -> list[str]:
+        rows = self._base.execute(
+            "SELECT DISTINCT key FROM entry_keys WHERE key>=? AND key<? ORDER BY key",
+            [prefix, prefix + "\U0010ffff"],
+        )
+        return [key for (key,) in rows]
+
+    def chunk_rows(self, number: int | None = None) -> Iterator[tuple[Digest, int, int, int, int]]:
+        """Every copy: digest, segment number, offset, stored size, raw size."""
+        text = "SELECT digest, seg, at, stored, raw FROM chunks"
+        rows = self._base.execute(
+            text if number is None else f"{text} WHERE seg=?", [] if number is None else [number]
+        )
+        return ((Digest(d), seg, at, stored, raw) for d, seg, at, stored, raw in rows)
+
+    def entry_places(self, number: int) -> list[EntryId]:
+        """Ids of all entries whose records stand in this segment, expired ones too."""
+        rows = self._base.execute("SELECT id FROM entry_places WHERE seg=?", [number])
+        return [EntryId(name) for (name,) in rows]
+
+    def expired_marks(self, number: int | None = None) -> set[EntryId]:
+        """Ids that were expired by a record of this segment, or of any."""
+        text = "SELECT DISTINCT id FROM expired"
+        rows = self._base.execute(
+            text if number is None else f"{text} WHERE seg=?", [] if number is None else [number]
+        )
+        return {EntryId(name) for (name,) in rows}
+
+    def has_place(self, name: EntryId) -> bool:
+        """True while some segment still holds the record of this entry."""
+        row = self._base.execute("SELECT 1 FROM entry_places WHERE id=? LIMIT 1", [name])
+        return row.fetchone() is not None
+
+    def counts(self) -> tuple[int, int, int]:
+        """How many segments, distinct chunks and entries there are."""
+        row = self._base.execute(
+            "SELECT (SELECT count(*) FROM segments), (SELECT count(DISTINCT digest) FROM chunks),"
+            " (SELECT count(*) FROM entries)"
+        ).fetchone()
+        return int(row[0]), int(row[1]), int(row[2])
+
+    # --- the file -----------------------------------------------------------------------
+
+    def _connect(self) -> sqlite3.Connection:
+        if self._path is not None:
+            try:
+                return self._prepare(self._path)
+            except sqlite3.DatabaseError as error:
+                again = self._start_anew(error)
+                if again is not None:
+                    return again
+                self._path = None
+        return self._prepare(None)
+
+    def _start_anew(self, error: sqlite3.DatabaseError) -> sqlite3.Connection | None:
+        """A fresh file in place of a damaged one, or None when the place itself fails."""
+        if isinstance(error, sqlite3.OperationalError) and "disk I/O" not in str(error):
+            log.warning("the index %s cannot be opened (%s); using memory", self._path, error)
+            return None
+        log.info("the index %s is damaged (%s) and is built again", self._path, error)
+        assert self._path is not None
+        try:
+            for suffix in ("", "-wal", "-shm"):
+                self._path.with_name(self._path.name + suffix).unlink(missing_ok=True)
+            return self._prepare(self._path)
+        except (OSError, sqlite3.DatabaseError) as worse:
+            log.warning("the index %s cannot be built (%s); using memory", self._path, worse)
+            return None
+
+    def _prepare(self, path: Path | None) -> sqlite3.Connection:
+        base = sqlite3.connect(
+            ":memory:" if path is None else path,
+            timeout=30,
+            isolation_level=None,
+            check_same_thread=False,
+        )
+        base.execute("PRAGMA journal_mode=WAL")
+        base.execute("PRAGMA synchronous=OFF")
+        base.execute("PRAGMA temp_store=MEMORY")
+        base.execute("BEGIN IMMEDIATE")
+        for statement in _SCHEMA.split(";"):
+            if statement.strip():
+                base.execute(statement)
+        wanted = {
+            "format": str(INDEX_FORMAT),
+            "store": self._store_id,
+            # An index written before the machine went down may name bytes that never landed.
+            "boot": clock.boot_id(),
+        }
+        known = dict(base.execute("SELECT name, value FROM meta"))
+        if known != wanted:
+            for table in _TABLES:
+                base.execute(f"DELETE FROM {table}")
+            base.execute("DELETE FROM meta")
+            base.executemany("INSERT INTO meta VALUES(?,?)", wanted.items())
+        base.execute("COMMIT")
+        return base
+
+
+_SELECT = "SELECT e.id, e.kind, e.ord, e.keys, e.body, e.roots FROM entries e"
+
+
+def _entry(row: tuple[str, str, int, str, str, bytes]) -> Entry:
+    name, kind, order, keys, body, roots = row
+    return Entry(
+        EntryId(name),
+        kind,
+        order,
+        tuple(json.loads(keys)),
+        json.loads(body),
+        split_digests(roots, len(roots) // DIGEST_SIZE),
+    )

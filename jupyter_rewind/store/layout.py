@@ -1,0 +1,173 @@
+"""Where a store lies, what it is called, and the key that only its user reads.
+
+<store>/config            JSON: format, store id, a check of the key
+<store>/segments/<writer> the records
+<store>/locks/            a sign of life for each writer, and the barrier of collect
+<store>/index-1.sqlite    can be thrown away; on network file systems it lies elsewhere
+<keys>/<store id>.key     32 bytes, 0600, outside the store
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from blake3 import blake3
+
+from jupyter_rewind import clock
+from jupyter_rewind.errors import Denied, Format, Integrity, NotFound
+from jupyter_rewind.model.encoding import check_format, to_json
+from jupyter_rewind.model.ids import StoreId
+from jupyter_rewind.store.durable import Files, translate
+
+STORE_FORMAT = 1
+KEY_SIZE = 32
+_NETWORK = {
+    "nfs", "nfs4", "cifs", "smb3", "smbfs", "lustre", "gpfs", "afs", "9p", "ceph", "glusterfs",
+    "beegfs", "fuse.sshfs", "fuse.glusterfs", "fuse.ceph", "fuse.s3fs", "fuse.rclone", "davfs",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """The places of one store and its key."""
+
+    folder: Path
+    store_id: StoreId
+    key: bytes
+
+    @property
+    def segments(self) -> Path:
+        return self.folder / "segments"
+
+    @property
+    def locks(self) -> Path:
+        return self.folder / "locks"
+
+    @property
+    def barrier(self) -> Path:
+        return self.locks / "collect"
+
+    def lock_of(self, segment: str) -> Path:
+        return self.locks / segment
+
+
+def open_layout(folder: Path, key_folder: Path, files: Files, *, create: bool) -> Layout:
+    """The store at `folder`; made, with its key, where there is none and `create` says so.
+
+    Raises NotFound (no store), Denied (no access, no key), Integrity (another store's key),
+    Newer, Format.
+    """
+    config = folder / "config"
+    if not config.exists():
+        if not create:
+            raise NotFound(
+                f"There is no Jupyter Rewind store at {folder} yet.",
+                hint="It is made with the first checkpoint.",
+            )
+        _create(folder, key_folder, files)
+    facts = _read_config(config)
+    store_id = StoreId(str(facts.get("store")))
+    key = _read_key(key_path(key_folder, store_id), folder)
+    if _key_check(key, store_id) != facts.get("key_check"):
+        raise Integrity(
+            f"The key {key_path(key_folder, store_id)} is not the key of the store at {folder}.",
+            hint="Nothing was changed. Put the right key back, or take what can be read into a"
+            " new store with `jupyter rewind salvage --trust-foreign`.",
+        )
+    return Layout(folder, store_id, key)
+
+
+def key_path(key_folder: Path, store_id: str) -> Path:
+    """Where the key of the store lies."""
+    return key_folder / f"{store_id}.key"
+
+
+def read_store_id(folder: Path) -> StoreId:
+    """The id of the store at `folder`, without its key."""
+    return StoreId(str(_read_config(folder / "config").get("store")))
+
+
+def is_network(path: Path) -> bool:
+    """True when `path` lies on a file system that other machines may write (Linux only)."""
+    try:
+        mounts = Path("/proc/self/mounts").read_text(errors="replace").splitlines()
+    except OSError:
+        return False
+    real = os.path.realpath(path)
+    best, kind = "", ""
+    for line in mounts:
+        fields = line.split(" ")
+        point = fields[1].replace("\\040", " ")
+        inside = real == point or real.startswith(point.rstrip("/") + "/")
+        if inside and len(point) >= len(best):
+            best, kind = point, fields[2]
+    return kind in _NETWORK
+
+
+def _create(folder: Path, key_folder: Path, files: Files) -> None:
+    store_id = StoreId(clock.token(16).hex())
+    key = clock.token(KEY_SIZE)
+    files.make_folder(key_folder)
+    files.make_folder(folder)
+    files.make_folder(folder / "segments")
+    files.make_folder(folder / "locks")
+    # The key comes first: a store whose key was lost in a crash could never be read.
+    path = key_path(key_folder, store_id)
+    files.rename(files.write_new(path, key), path)
+    files.sync_folder(key_folder)
+    config = to_json(
+        {
+            "format": STORE_FORMAT,
+            "store": store_id,
+            "created": clock.now_ns(),
+            "key_check": _key_check(key, store_id),
+        }
+    )
+    target = folder / "config"
+    temporary = files.write_new(target, config)
+    if not files.publish(temporary, target):
+        # Another process made the store in the meantime: its id and its key are the ones.
+        files.remove(temporary)
+        files.remove(path)
+    files.sync_folder(folder)
+
+
+def _read_config(path: Path) -> dict[str, object]:
+    try:
+        facts = json.loads(path.read_bytes())
+    except OSError as error:
+        raise translate(error, "read", path) from error
+    except ValueError as error:
+        raise Format(
+            f"The store's config {path} does not read: {error}.",
+            hint="The records beside it are whole; take them into a new store with"
+            " `jupyter rewind salvage`.",
+        ) from error
+    if not isinstance(facts, dict) or not isinstance(facts.get("format"), int):
+        raise Format(f"{path} is not the config of a Jupyter Rewind store.")
+    check_format(facts["format"], STORE_FORMAT, f"The store at {path.parent}")
+    return facts
+
+
+def _read_key(path: Path, folder: Path) -> bytes:
+    try:
+        key = path.read_bytes()
+    except FileNotFoundError as error:
+        raise Denied(
+            f"The key of the store at {folder} is missing: there is no {path}.",
+            code="no_key",
+            hint="The store is untouched. Put the key back, or take the notebooks into a new"
+            " store with `jupyter rewind salvage --trust-foreign`.",
+        ) from error
+    except OSError as error:
+        raise translate(error, "read the key", path) from error
+    if len(key) != KEY_SIZE:
+        raise Integrity(f"The key {path} has {len(key)} bytes instead of {KEY_SIZE}.")
+    return key
+
+
+def _key_check(key: bytes, store_id: str) -> str:
+    return blake3(b"key check " + store_id.encode(), key=key).hexdigest(16)

@@ -1,0 +1,133 @@
+"""Locks between processes, on files of their own under `locks/`.
+
+A lock ends with the process that holds it, however that ends. The files are beside the segments
+and never the segments themselves: Windows would keep others from reading a locked file. Served by
+portalocker (flock on POSIX, LockFileEx on Windows).
+"""
+
+from __future__ import annotations
+
+import errno
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+import portalocker
+
+from jupyter_rewind import clock
+from jupyter_rewind.errors import Unavailable
+from jupyter_rewind.store.durable import translate
+
+_UNSUPPORTED = {errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL}
+_PAUSE_SECONDS = 0.004
+
+
+class FileLock:
+    """One process's hold on the lock file `path`; shared or exclusive, given up by `release`."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._file: IO[bytes] | None = None
+
+    def try_acquire(self, *, exclusive: bool) -> bool:
+        """True when the lock is now held. Raises Unavailable where the system has no locks."""
+        handle = self._open()
+        flags = portalocker.LockFlags.NON_BLOCKING
+        flags |= portalocker.LockFlags.EXCLUSIVE if exclusive else portalocker.LockFlags.SHARED
+        try:
+            portalocker.lock(handle, flags)
+        except portalocker.exceptions.BaseLockException as error:
+            handle.close()
+            if _is_unsupported(error):
+                raise _no_locks(self.path) from error
+            return False
+        except OSError as error:
+            handle.close()
+            if error.errno in _UNSUPPORTED:
+                raise _no_locks(self.path) from error
+            raise translate(error, "lock", self.path) from error
+        self._file = handle
+        return True
+
+    def acquire(self, *, exclusive: bool, timeout_seconds: float, doing: str) -> None:
+        """The lock is held. Raises Unavailable when others held it for the whole time."""
+        end = clock.monotonic() + timeout_seconds
+        tries = 0
+        while not self.try_acquire(exclusive=exclusive):
+            tries += 1
+            if clock.monotonic() > end or tries > timeout_seconds / _PAUSE_SECONDS:
+                raise Unavailable(
+                    f"Could not {doing}: another process has held {self.path} for"
+                    f" {timeout_seconds:.0f} seconds.",
+                    hint="Nothing was changed. Try again when it has ended.",
+                    retryable=True,
+                )
+            time.sleep(_PAUSE_SECONDS)
+
+    def release(self, *, remove: bool = False) -> None:
+        """The lock is free again; with `remove`, its file is gone too."""
+        if self._file is None:
+            return
+        handle, self._file = self._file, None
+        if remove:
+            self.path.unlink(missing_ok=True)
+        handle.close()
+
+    @property
+    def held(self) -> bool:
+        return self._file is not None
+
+    def _open(self) -> IO[bytes]:
+        try:
+            self.path.parent.mkdir(mode=0o700, exist_ok=True)
+            return open(self.path, "a+b")
+        except OSError as error:
+            raise translate(error, "open the lock", self.path) from error
+
+
+@contextmanager
+def holding(
+    path: Path, *, exclusive: bool, timeout_seconds: float, doing: str, optional: bool = False
+) -> Iterator[bool]:
+    """The lock `path` is held in the block; yields whether it is.
+
+    `optional` goes on without it (False) where the file system knows no locks: right for writers,
+    who own their files anyway, and wrong for whoever deletes.
+    """
+    lock = FileLock(path)
+    try:
+        lock.acquire(exclusive=exclusive, timeout_seconds=timeout_seconds, doing=doing)
+    except Unavailable as error:
+        if not (optional and error.code == "no_locks"):
+            raise
+    try:
+        yield lock.held
+    finally:
+        lock.release()
+
+
+def is_locked(path: Path) -> bool:
+    """True while a process holds `path` exclusively. Raises Unavailable when nobody can tell."""
+    if not path.exists():
+        return False
+    lock = FileLock(path)
+    if not lock.try_acquire(exclusive=True):
+        return True
+    lock.release()
+    return False
+
+
+def _is_unsupported(error: BaseException) -> bool:
+    causes = [error.__cause__, error.__context__, *error.args]
+    return any(isinstance(cause, OSError) and cause.errno in _UNSUPPORTED for cause in causes)
+
+
+def _no_locks(path: Path) -> Unavailable:
+    return Unavailable(
+        f"The file system of {path.parent} has no working locks.",
+        code="no_locks",
+        hint="Checkpoints are safe there, but nothing can be collected. Set another place with"
+        " `jupyter rewind config set store.path`.",
+    )

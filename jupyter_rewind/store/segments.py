@@ -1,0 +1,317 @@
+"""The append-only file that one writer owns: records, their framing, and how it is read back.
+
+A segment is a row of records (format 1, little-endian):
+
+    head     16 bytes  magic, kind, codec, format, stored size, raw size
+    id       32 bytes  blake3 of the raw content
+    payload  the stored bytes
+    tag      16 bytes  keyed blake3 over store, segment, offset, head, id and payload
+
+A batch is any number of chunks and nodes, closed by one commit record, which says how many they
+are and carries a keyed digest over their heads, ids and tags. A batch without its commit record
+was never there. The bytes behind the last commit are zero (room held ready) or a torn tail.
+
+Reading refuses to guess. A batch that its writer had not yet known to be on the disk is read in
+full before it is believed, and the first such batch that fails ends the segment. Damage in front
+of a batch that proves the place was once synced is damage: it is named, and what reads behind it
+still counts.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from enum import IntEnum
+
+from blake3 import blake3
+
+from jupyter_rewind.errors import Format, Integrity, Newer
+from jupyter_rewind.model.encoding import Commit, check_format, decode_commit
+from jupyter_rewind.model.ids import Digest
+from jupyter_rewind.store.chunks import unpack
+from jupyter_rewind.store.durable import read_at
+
+MAGIC = b"\xabJRW"
+RECORD_FORMAT = 1
+HEAD = struct.Struct("<4sBBHII")
+HEAD_SIZE = HEAD.size + 32
+TAG_SIZE = 16
+OVERHEAD = HEAD_SIZE + TAG_SIZE
+_WINDOW = 1 << 16
+
+
+class Kind(IntEnum):
+    """What a record is."""
+
+    CHUNK = 1
+    NODE = 2
+    COMMIT = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """Where one record stands, as its head says."""
+
+    offset: int
+    kind: int
+    codec: int
+    stored: int
+    raw: int
+    id: Digest
+
+    @property
+    def end(self) -> int:
+        return self.offset + OVERHEAD + self.stored
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """One commit and the records before it that can be read."""
+
+    start: int
+    end: int
+    records: tuple[Record, ...]
+    commit: Commit
+    whole: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """Bytes of a segment that no longer read, and what is known of them."""
+
+    offset: int
+    length: int
+    what: str
+
+
+@dataclass(slots=True)
+class Scan:
+    """What a segment holds from the offset where the scan began."""
+
+    batches: list[Batch] = field(default_factory=list)
+    gaps: list[Gap] = field(default_factory=list)
+    end: int = 0
+    torn: int = 0
+    """Bytes behind the last commit that are neither zero nor believed: an unfinished batch."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seal:
+    """Makes and checks the tags of one segment."""
+
+    key: bytes
+    store: str
+    segment: str
+
+    def tag(self, offset: int, head: bytes, payload: bytes | memoryview) -> bytes:
+        """16 bytes that only a holder of the key can make for this record at this place."""
+        hasher = blake3(self._prefix(offset), key=self.key)
+        hasher.update(head)
+        hasher.update(payload)
+        return hasher.digest(TAG_SIZE)
+
+    def batch(self, proofs: list[bytes]) -> bytes:
+        """16 bytes over the heads, ids and tags of a batch's records."""
+        return blake3(b"batch" + b"".join(proofs), key=self.key).digest(TAG_SIZE)
+
+    def _prefix(self, offset: int) -> bytes:
+        return f"{self.store}\0{self.segment}\0{offset}\0".encode()
+
+
+def frame(
+    seal: Seal,
+    offset: int,
+    kind: Kind,
+    codec: int,
+    raw_size: int,
+    name: bytes,
+    payload: bytes | memoryview,
+) -> tuple[bytes, bytes]:
+    """The head (with the id) and the tag of a record that will stand at `offset`."""
+    head = HEAD.pack(MAGIC, kind, codec, RECORD_FORMAT, len(payload), raw_size) + name
+    return head, seal.tag(offset, head, payload)
+
+
+class SegmentReader:
+    """Reads the records of one open segment; knows nothing of an index."""
+
+    def __init__(self, descriptor: int, seal: Seal, size: int) -> None:
+        self._descriptor = descriptor
+        self._seal = seal
+        self._size = size
+        self._window = b""
+        self._window_at = 0
+
+    def payload(self, record: Record) -> bytes:
+        """The stored bytes, unchecked; fewer than `record.stored` when the file is shorter."""
+        return read_at(self._descriptor, record.stored, record.offset + HEAD_SIZE)
+
+    def is_intact(self, record: Record) -> bool:
+        """True when the record's tag fits every byte of it."""
+        data = read_at(self._descriptor, OVERHEAD + record.stored, record.offset)
+        if len(data) != OVERHEAD + record.stored:
+            return False
+        view = memoryview(data)
+        tag = self._seal.tag(record.offset, data[:HEAD_SIZE], view[HEAD_SIZE:-TAG_SIZE])
+        return tag == data[-TAG_SIZE:]
+
+    def scan(self, start: int, *, deep: bool = True) -> Scan:
+        """All that can be believed from `start`, the end of a commit (or 0).
+
+        Without `deep`, zero bytes at the end of what was known are taken for room held ready,
+        and nothing behind them is looked for.
+        """
+        scan = Scan(end=start)
+        at = start
+        while True:
+            found = self._batch(at)
+            if found is None and (deep or self._peek(at, len(MAGIC)).strip(b"\0")):
+                found = self._resume(at, scan)
+            if found is None:
+                break
+            scan.batches.append(found)
+            at = found.end
+        self._doubt(scan, start)
+        scan.end = scan.batches[-1].end if scan.batches else start
+        scan.torn = self._unread(scan.end) if deep else 0
+        return scan
+
+    def head(self, offset: int) -> Record | None:
+        """The record whose head stands at `offset`, or None. Raises Newer for a later format."""
+        data = self._peek(offset, HEAD_SIZE)
+        if len(data) < HEAD_SIZE or data[:4] != MAGIC:
+            return None
+        _, kind, codec, number, stored, raw = HEAD.unpack_from(data)
+        if offset + OVERHEAD + stored > self._size or kind not in Kind._value2member_map_:
+            return None
+        check_format(number, RECORD_FORMAT, f"A record of segment {self._seal.segment}")
+        return Record(offset, kind, codec, stored, raw, Digest(data[HEAD.size : HEAD_SIZE]))
+
+    def _batch(self, start: int) -> Batch | None:
+        """The whole batch that starts at `start`, checked by its commit; payloads unread."""
+        records: list[Record] = []
+        proofs: list[bytes] = []
+        at = start
+        while (record := self._next(at)) is not None:
+            if record.kind == Kind.COMMIT:
+                commit = self._commit(record)
+                if commit is None or commit.records != len(records):
+                    return None
+                if commit.batch != self._seal.batch(proofs):
+                    return None
+                return Batch(start, record.end, tuple(records), commit)
+            records.append(record)
+            proofs.append(self._peek(at, HEAD_SIZE))
+            proofs.append(self._peek(record.end - TAG_SIZE, TAG_SIZE))
+            at = record.end
+        return None
+
+    def _next(self, offset: int) -> Record | None:
+        try:
+            return self.head(offset)
+        except Newer:
+            # A later format is refused only where the record is truly ours, not where garbage
+            # happens to look like one.
+            raw = self._peek(offset, HEAD_SIZE)
+            _, kind, codec, _, stored, size = HEAD.unpack_from(raw)
+            record = Record(offset, kind, codec, stored, size, Digest(raw[HEAD.size :]))
+            if self.is_intact(record):
+                raise
+            return None
+
+    def _commit(self, record: Record) -> Commit | None:
+        if not self.is_intact(record):
+            return None
+        try:
+            payload = self.payload(record)
+            return decode_commit(unpack(record.codec, payload, record.raw, _no_base))
+        except Newer:
+            raise
+        except (Format, Integrity):
+            return None
+
+    def _resume(self, at: int, scan: Scan) -> Batch | None:
+        """The next batch behind damage at `at`, if a later commit proves that it is damage."""
+        found = self._find_batch(at)
+        if found is None or not self._proves(found, at):
+            return None
+        gap_end = found.records[0].offset if found.records else found.start
+        what = "bytes that do not read as records"
+        scan.gaps.append(Gap(at, max(gap_end - at, 1), what))
+        return found
+
+    def _proves(self, batch: Batch, at: int) -> bool:
+        """True when this or a later commit says that the bytes at `at` were once synced."""
+        while True:
+            if batch.commit.synced > at:
+                return True
+            following = self._batch(batch.end) or self._find_batch(batch.end)
+            if following is None:
+                return False
+            batch = following
+
+    def _find_batch(self, at: int) -> Batch | None:
+        """The first commit behind `at` that is intact, with the intact records before it."""
+        records: list[Record] = []
+        start = at
+        for offset in self._magics(at):
+            record = self._next(offset)
+            if record is None or (records and offset < records[-1].end):
+                continue
+            if record.kind == Kind.COMMIT:
+                commit = self._commit(record)
+                if commit is not None:
+                    return Batch(start, record.end, tuple(records), commit, whole=False)
+            elif self.is_intact(record):
+                records.append(record)
+        return None
+
+    def _magics(self, start: int) -> Iterator[int]:
+        at = start
+        while at < self._size:
+            block = read_at(self._descriptor, 1 << 20, at)
+            if len(block) < len(MAGIC):
+                return
+            found = block.find(MAGIC)
+            while found >= 0:
+                yield at + found
+                found = block.find(MAGIC, found + 1)
+            at += max(len(block) - len(MAGIC) + 1, 1)
+
+    def _doubt(self, scan: Scan, start: int) -> None:
+        """Drops the tail of batches that may never have reached the disk and do not read."""
+        synced = max((batch.commit.synced for batch in scan.batches), default=start)
+        for number, batch in enumerate(scan.batches):
+            if batch.end <= synced:
+                continue
+            if not all(self.is_intact(record) for record in batch.records):
+                del scan.batches[number:]
+                scan.gaps = [gap for gap in scan.gaps if gap.offset < batch.start]
+                return
+
+    def _unread(self, at: int) -> int:
+        torn = 0
+        while at < self._size:
+            block = read_at(self._descriptor, 1 << 20, at)
+            if not block:
+                break
+            rest = block.rstrip(b"\0")
+            if not rest and not torn:
+                # Room held ready is zero to its end; a look at each byte of it would cost a
+                # megabyte for every segment of a writer that was killed.
+                break
+            torn = torn + len(rest) if rest else torn
+            at += len(block)
+        return torn
+
+    def _peek(self, offset: int, size: int) -> bytes:
+        at = offset - self._window_at
+        if at < 0 or at + size > len(self._window):
+            self._window = read_at(self._descriptor, max(_WINDOW, size), offset)
+            self._window_at, at = offset, 0
+        return self._window[at : at + size]
+
+
+def _no_base(_: Digest) -> bytes:
+    raise Integrity("A commit record cannot be a delta.")

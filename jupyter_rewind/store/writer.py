@@ -1,0 +1,266 @@
+"""The one writer of a segment: stages records, commits them, keeps room for the last commit.
+
+One fdatasync a commit, then the acknowledgement. Room is held ready behind the end, so that a
+small commit still lands on a disk that has become full. After a failed sync the segment is given
+up for a new one: the kernel may have dropped the pages it could not write.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+
+from jupyter_rewind import clock
+from jupyter_rewind.errors import Full, Internal, RewindError
+from jupyter_rewind.model.encoding import Commit, encode_commit
+from jupyter_rewind.model.entry import Entry
+from jupyter_rewind.model.ids import Digest, EntryId, WriterId
+from jupyter_rewind.store import chunks
+from jupyter_rewind.store.durable import Files
+from jupyter_rewind.store.layout import Layout
+from jupyter_rewind.store.locks import FileLock
+from jupyter_rewind.store.segments import Batch, Kind, Record, Seal, frame
+
+MAX_SEGMENT = 256 << 20
+RESERVE = 1 << 20
+_STAGE = 8 << 20
+GROUP_SECONDS = 1.0
+
+
+class SegmentWriter:
+    """Appends to segments of its own, made as they are needed. One thread at a time."""
+
+    def __init__(self, layout: Layout, files: Files, *, power_safe: bool = True) -> None:
+        self._layout = layout
+        self._files = files
+        self.power_safe = power_safe
+        self._descriptor = -1
+        self._lock: FileLock | None = None
+        self._name = WriterId("")
+        self._pid = clock.pid()
+        self._parts: list[bytes | memoryview] = []
+        self._records: list[Record] = []
+        self._proofs: list[bytes] = []
+        self._staged = 0
+        self._end = self._written = self._at = self._reserved = self._synced = 0
+        self._timer: threading.Timer | None = None
+        self._guard = threading.RLock()
+
+    @property
+    def segment(self) -> WriterId:
+        """The segment being written; empty before the first record."""
+        return self._name
+
+    @property
+    def staged_bytes(self) -> int:
+        """Bytes on the way to the next commit."""
+        return self._at - self._end
+
+    def stage(
+        self, kind: Kind, codec: int, raw_size: int, name: Digest, payload: bytes | memoryview
+    ) -> None:
+        """The record stands behind the others of the next commit; nothing is promised yet."""
+        self._begin()
+        head, tag = frame(
+            Seal(self._layout.key, self._layout.store_id, self._name),
+            self._at,
+            kind,
+            codec,
+            raw_size,
+            name,
+            payload,
+        )
+        self._records.append(Record(self._at, kind, codec, len(payload), raw_size, name))
+        self._proofs += (head, tag)
+        self._push([head, payload, tag])
+
+    def commit(self, entries: Sequence[Entry], expired: Sequence[EntryId]) -> Batch:
+        """All that was staged, with `entries`, is durable. On any error nothing of it counts."""
+        self._begin()
+        seal = Seal(self._layout.key, self._layout.store_id, self._name)
+        commit = Commit(
+            len(self._records), self._synced, seal.batch(self._proofs), tuple(entries),
+            tuple(expired),
+        )  # fmt: skip
+        raw = encode_commit(commit)
+        codec, packed = chunks.pack(raw)
+        payload = bytes(packed)
+        name = chunks.digest(raw)
+        head, tag = frame(seal, self._at, Kind.COMMIT, codec, len(raw), name, payload)
+        start, records = self._end, tuple(self._records)
+        self._push([head, payload, tag])
+        self._flush()
+        self._sync()
+        batch = Batch(start, self._at, records, commit)
+        self._end = self._at
+        if self.power_safe:
+            self._synced = self._end
+        self._forget()
+        return batch
+
+    def abort(self) -> None:
+        """What was staged is forgotten; its bytes are overwritten by the next commit."""
+        self._forget()
+        self._at = self._written = self._end
+        if self._descriptor >= 0 and self._reserved > self._end + 2 * RESERVE:
+            self._shrink()
+
+    def rotate_if_large(self) -> None:
+        """The next record goes to a new segment once this one is large. Between commits only."""
+        if self._descriptor >= 0 and self._end > MAX_SEGMENT:
+            self.close()
+
+    def close(self) -> None:
+        """The segment is sealed and shortened to its last commit; its lock is free."""
+        with self._guard:
+            self._stop_timer()
+            if self._descriptor < 0:
+                return
+            if self._pid != clock.pid():
+                self._let_go()
+                return
+            try:
+                self._seal()
+            except RewindError:
+                # The seal only tells damage from an unfinished end; what was committed stays.
+                pass
+            finally:
+                self._let_go()
+
+    def sync_now(self) -> None:
+        """What was acknowledged as process-safe is power-safe now."""
+        with self._guard:
+            if self._descriptor >= 0 and self._synced < self._end and self._pid == clock.pid():
+                end = self._end
+                self._files.sync_data(self._descriptor, self._path)
+                self._synced = max(self._synced, end)
+
+    def _seal(self) -> None:
+        path = self._path
+        if self._end == 0:
+            self._files.remove(path)
+            return
+        if self._synced < self._end:
+            self._files.sync_data(self._descriptor, path)
+            self._synced = self._end
+        self._forget()
+        self._at = self._written = self._end
+        seal = Seal(self._layout.key, self._layout.store_id, self._name)
+        raw = encode_commit(Commit(0, self._synced, seal.batch([])))
+        head, tag = frame(seal, self._at, Kind.COMMIT, 0, len(raw), chunks.digest(raw), raw)
+        self._push([head, raw, tag])
+        self._flush()
+        self._files.truncate(self._descriptor, self._at, path)
+
+    def _begin(self) -> None:
+        if self._descriptor >= 0 and self._pid == clock.pid():
+            return
+        if self._descriptor >= 0:
+            # A forked child shares the file with its parent, who goes on writing to it.
+            self._let_go()
+        self._open()
+
+    def _open(self) -> None:
+        with self._guard:
+            self._name = WriterId(clock.new_id())
+            self._pid = clock.pid()
+            self._lock = FileLock(self._layout.lock_of(self._name))
+            try:
+                if not self._lock.try_acquire(exclusive=True):
+                    raise Internal(f"The new segment {self._name} is already locked.")
+            except RewindError as error:
+                if error.code != "no_locks":
+                    raise
+            self._descriptor = self._files.create(self._path)
+            self._end = self._written = self._at = self._reserved = self._synced = 0
+            self._forget()
+            try:
+                self._reserve(RESERVE)
+                self._files.sync_folder(self._layout.segments)
+            except Full:
+                # No room to hold ready; a small commit may land all the same.
+                self._files.sync_folder(self._layout.segments)
+
+    @property
+    def _path(self) -> Path:
+        return self._layout.segments / self._name
+
+    def _push(self, parts: list[bytes | memoryview]) -> None:
+        self._parts += parts
+        size = sum(len(part) for part in parts)
+        self._at += size
+        self._staged += size
+        if self._staged > _STAGE:
+            self._flush()
+
+    def _flush(self) -> None:
+        """Staged bytes go to the file, inside room made for them where there is any."""
+        if self._at + RESERVE // 2 > self._reserved:
+            try:
+                self._reserve(self._at + RESERVE)
+            except Full:
+                # The disk is full: what is held ready may still take this commit.
+                self._shrink_to(max(self._reserved, self._written))
+        try:
+            self._files.write_at(self._descriptor, self._parts, self._written, self._path)
+        except RewindError:
+            self._shrink_to(max(self._reserved, self._end))
+            raise
+        self._written = self._at
+        self._parts, self._staged = [], 0
+
+    def _reserve(self, size: int) -> None:
+        if size > self._reserved:
+            self._files.reserve(self._descriptor, self._reserved, size - self._reserved, self._path)
+            self._reserved = size
+
+    def _shrink(self) -> None:
+        self._reserved = self._end + RESERVE
+        self._shrink_to(self._reserved)
+
+    def _shrink_to(self, size: int) -> None:
+        self._files.truncate(self._descriptor, size, self._path)
+
+    def _sync(self) -> None:
+        if not self.power_safe:
+            self._start_timer()
+            return
+        try:
+            self._files.sync_data(self._descriptor, self._path)
+        except RewindError:
+            self._let_go()
+            raise
+
+    def _start_timer(self) -> None:
+        with self._guard:
+            if self._timer is None or not self._timer.is_alive():
+                self._timer = threading.Timer(GROUP_SECONDS, self._group)
+                self._timer.daemon = True
+                self._timer.start()
+
+    def _group(self) -> None:
+        try:
+            self.sync_now()
+        except RewindError:
+            # The next commit goes to a new segment; what this one held stays process-safe.
+            with self._guard:
+                self._let_go()
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _let_go(self) -> None:
+        with self._guard:
+            if self._descriptor >= 0:
+                self._files.close(self._descriptor)
+            self._descriptor = -1
+            if self._lock is not None:
+                self._lock.release(remove=self._pid == clock.pid())
+            self._lock = None
+            self._forget()
+
+    def _forget(self) -> None:
+        self._parts, self._records, self._proofs, self._staged = [], [], [], 0
