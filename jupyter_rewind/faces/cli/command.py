@@ -46,7 +46,7 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Answer with one JSON d
 ColorOption = Annotated[bool, typer.Option("--no-color", help="No colours.")]
 DebugOption = Annotated[bool, typer.Option("--debug", help="Show the details of a failure.")]
 
-_SHARED: dict[str, tuple[Any, Any]] = {
+SHARED_OPTIONS: dict[str, tuple[Any, Any]] = {
     "store": (StoreOption, None),
     "set_": (SetOption, None),
     "json": (JsonOption, False),
@@ -126,14 +126,14 @@ def _with_shared_options(name: str, function: Callable[..., Answer | None]) -> C
     own = list(signature.parameters.values())[1:]  # without `face`
     shared = [
         inspect.Parameter(key, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=kind)
-        for key, (kind, default) in _SHARED.items()
+        for key, (kind, default) in SHARED_OPTIONS.items()
     ]
     context = inspect.Parameter(
         "ctx", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=typer.Context
     )
 
     def run(ctx: typer.Context, **given: Any) -> None:
-        options = _merged(ctx.obj or {}, {key: given.pop(key) for key in _SHARED})
+        options = _merged(ctx.obj or {}, {key: given.pop(key) for key in SHARED_OPTIONS})
         status = perform(Face(name, options), lambda face: function(face, **given))
         if status:
             raise typer.Exit(status)

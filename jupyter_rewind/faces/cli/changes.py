@@ -1,0 +1,128 @@
+"""Commands that add to a history or go back in it: checkpoint, restore, undelete, label, pin…"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from jupyter_rewind.faces.cli import views
+from jupyter_rewind.faces.cli.answers import Answer, Remark, Words
+from jupyter_rewind.faces.cli.command import Commands, Face, NotebookPath, OptionalRef, RequiredRef
+
+if TYPE_CHECKING:
+    from jupyter_rewind.model.checkpoint import Checkpoint
+
+commands = Commands("Keep and bring back")
+
+LabelText = Annotated[str, typer.Argument(metavar="LABEL", help="The name.")]
+
+
+@commands.add("checkpoint")
+def checkpoint(
+    face: Face,
+    notebook: NotebookPath,
+    label: Annotated[
+        str | None, typer.Option("--label", "-l", metavar="TEXT", help="A name for it.")
+    ] = None,
+) -> Answer:
+    """Store the present state of a notebook as a checkpoint.
+
+    Content equal to the newest checkpoint makes no second one.
+    """
+    with face.workspace(create=True) as workspace:
+        made = workspace.checkpoint(notebook, label=label)
+    kept = made.checkpoint
+    named = f" as “{label}”" if label else ""
+    if made.created:
+        text = f"Stored {notebook}{named}: checkpoint {views.when(kept)}."
+    else:
+        text = f"Nothing changed since checkpoint {views.when(kept)}; it stands for this state"
+        text += f"{named}."
+    data = {"checkpoint": views.checkpoint_json(kept), "created": made.created}
+    return Answer(data, [Words(text)])
+
+
+@commands.add("restore")
+def restore(
+    face: Face,
+    notebook: NotebookPath,
+    ref: RequiredRef,
+    cell: Annotated[
+        list[str] | None,
+        typer.Option("--cell", metavar="ID", help="Only this cell; may be given again."),
+    ] = None,
+    output: Annotated[
+        str | None,
+        typer.Option("--output", "-o", metavar="PATH", help="Write there; leave NOTEBOOK alone."),
+    ] = None,
+) -> Answer:
+    """Bring a notebook back to a checkpoint. What is there now is kept first."""
+    with face.workspace(create=output is None) as workspace:
+        done = workspace.restore(notebook, ref, cells=cell or (), output=output)
+    what = f"{len(cell)} cell(s) of {notebook}" if cell else notebook
+    where = f" into {done.path}" if output else ""
+    parts: list[Words | Remark] = [Words(f"Restored {what}{where} from {views.when(done.source)}.")]
+    if done.kept is not None:
+        parts.append(Remark(f"What was there before is checkpoint {views.when(done.kept)}."))
+    return Answer(
+        {
+            "path": str(done.path),
+            "from": views.checkpoint_json(done.source),
+            "checkpoint": views.checkpoint_json(done.checkpoint) if done.checkpoint else None,
+            "kept": views.checkpoint_json(done.kept) if done.kept else None,
+            "cells": list(cell or ()),
+        },
+        parts,
+    )
+
+
+@commands.add("undelete")
+def undelete(
+    face: Face,
+    notebook: Annotated[
+        str, typer.Argument(metavar="NOTEBOOK", help="Its path, or its history's id.")
+    ],
+) -> Answer:
+    """Bring a deleted notebook back, with its history."""
+    with face.workspace(create=True) as workspace:
+        done = workspace.undelete(notebook)
+    text = f"{done.path} is back, as it was at {views.when(done.checkpoint)}."
+    data = {"path": str(done.path), "checkpoint": views.checkpoint_json(done.checkpoint)}
+    return Answer(data, [Words(text)])
+
+
+def _marked(checkpoint: Checkpoint, text: str) -> Answer:
+    return Answer({"checkpoint": views.checkpoint_json(checkpoint)}, [Words(text)])
+
+
+@commands.add("label")
+def label(face: Face, notebook: NotebookPath, ref: RequiredRef, text: LabelText) -> Answer:
+    """Give a checkpoint a name; a named checkpoint never expires."""
+    with face.workspace(create=True) as workspace:
+        done = workspace.label(notebook, ref, text)
+    return _marked(done, f"Checkpoint {views.when(done)} is now called “{text}”.")
+
+
+@commands.add("unlabel")
+def unlabel(face: Face, notebook: NotebookPath, ref: RequiredRef, text: LabelText) -> Answer:
+    """Take a name from a checkpoint."""
+    with face.workspace(create=True) as workspace:
+        done = workspace.unlabel(notebook, ref, text)
+    return _marked(done, f"Checkpoint {views.when(done)} is no longer called “{text}”.")
+
+
+@commands.add("pin")
+def pin(face: Face, notebook: NotebookPath, ref: OptionalRef = None) -> Answer:
+    """Keep a checkpoint for ever (the newest, without REF)."""
+    with face.workspace(create=True) as workspace:
+        done = workspace.pin(notebook, ref or "head")
+    return _marked(done, f"Checkpoint {views.when(done)} is pinned: it never expires.")
+
+
+@commands.add("unpin")
+def unpin(face: Face, notebook: NotebookPath, ref: OptionalRef = None) -> Answer:
+    """Let a pinned checkpoint expire again (the newest, without REF)."""
+    with face.workspace(create=True) as workspace:
+        done = workspace.unpin(notebook, ref or "head")
+    return _marked(done, f"Checkpoint {views.when(done)} is not pinned any more.")

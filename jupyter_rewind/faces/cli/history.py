@@ -1,0 +1,154 @@
+"""Commands that look: history, show, diff, search, deleted. None of them changes anything."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from jupyter_rewind.errors import InvalidInput
+from jupyter_rewind.faces.cli import views, wording
+from jupyter_rewind.faces.cli.answers import Answer, Column, Notebook, Patch, Remark, Source, Table
+from jupyter_rewind.faces.cli.answers import Words
+from jupyter_rewind.faces.cli.command import Commands, Face, NotebookPath, OptionalRef
+
+if TYPE_CHECKING:
+    from jupyter_rewind.model.checkpoint import Checkpoint
+    from jupyter_rewind.model.entry import Json
+    from jupyter_rewind.workspace import Workspace
+
+commands = Commands("Look")
+
+
+@commands.add("history")
+def history(
+    face: Face,
+    notebook: NotebookPath,
+    limit: Annotated[
+        int | None, typer.Option("--limit", "-n", min=1, help="Show only so many.")
+    ] = None,
+    oldest: Annotated[
+        bool, typer.Option("--oldest-first", help="Begin with the oldest, not with the newest.")
+    ] = False,
+) -> Answer:
+    """List the checkpoints of a notebook, the newest first."""
+    with face.workspace() as workspace:
+        info = workspace.overview(notebook)
+        found = workspace.checkpoints(notebook, newest_first=not oldest)
+    shown = found[:limit]
+    table = views.checkpoint_table(
+        shown, terminal=face.screen.terminal, empty=f"{notebook} has no checkpoints."
+    )
+    remarks = [Remark(text) for text in _about(info, len(shown), len(found))]
+    data = {
+        "history": views.history_json(info),
+        "checkpoints": [views.checkpoint_json(each) for each in shown],
+    }
+    return Answer(data, [table, *remarks])
+
+
+@commands.add("show")
+def show(
+    face: Face,
+    notebook: NotebookPath,
+    ref: OptionalRef = None,
+    raw: Annotated[
+        bool, typer.Option("--raw", help="The very bytes that were saved, and nothing else.")
+    ] = False,
+) -> Answer | None:
+    """Show a notebook as it was at a checkpoint (the newest, without REF)."""
+    if raw and face.screen.as_json:
+        raise InvalidInput("--raw and --json cannot go together.", hint="Leave one of them out.")
+    with face.workspace() as workspace:
+        checkpoint = workspace.resolve(notebook, ref or "head")
+        if raw or checkpoint.kind != "notebook":
+            content = workspace.read(checkpoint)
+            if raw:
+                face.screen.raw(content)
+                return None
+            return _file_answer(checkpoint, content)
+        book = workspace.notebook(checkpoint)
+    data = {"checkpoint": views.checkpoint_json(checkpoint), "notebook": book, "text": None}
+    return Answer(data, [Notebook(book)])
+
+
+@commands.add("diff")
+def diff(
+    face: Face,
+    notebook: NotebookPath,
+    ref: OptionalRef = None,
+    other: OptionalRef = None,
+) -> Answer:
+    """Show what changed: from REF to the present file, or from one REF to another.
+
+    Without REF: from the newest checkpoint to the present file.
+    """
+    with face.workspace() as workspace:
+        result = workspace.diff(notebook, ref or "head", other)
+        patch = result.as_text(color=face.screen.colors_diffs, width=face.screen.width)
+    same = [] if result.differs else [Remark("No difference.")]
+    data = {
+        "from": result.names[0],
+        "to": result.names[1],
+        "differs": result.differs,
+        "diff": result.operations,
+    }
+    return Answer(data, [Patch(patch), *same])
+
+
+@commands.add("search")
+def search(
+    face: Face,
+    notebook: NotebookPath,
+    text: Annotated[str, typer.Argument(metavar="TEXT", help="What to look for.")],
+    regex: Annotated[
+        bool, typer.Option("--regex", help="TEXT is a regular expression of Python's.")
+    ] = False,
+) -> Answer:
+    """Find which checkpoints of a notebook held a text, in its cells and outputs."""
+    with face.workspace() as workspace:
+        hits = workspace.search(notebook, text, regex=regex)
+    columns = (
+        Column("first", "yellow"),
+        Column("first time", "cyan"),
+        Column("last", "yellow"),
+        Column("last time", "cyan"),
+        Column("cell"),
+        Column("line", right=True),
+        Column("text", fold=True),
+    )
+    length = wording.SHORT_ID if face.screen.terminal else None
+    rows = [
+        (
+            hit.first.id[:length],
+            wording.local_time(hit.first.time_ns),
+            hit.last.id[:length],
+            wording.local_time(hit.last.time_ns),
+            hit.cell_id or "",
+            str(hit.line),
+            hit.text,
+        )
+        for hit in hits
+    ]
+    data: list[Json] = [
+        {
+            "first": views.checkpoint_json(hit.first),
+            "last": views.checkpoint_json(hit.last),
+            "cell_id": hit.cell_id,
+            "line": hit.line,
+            "text": hit.text,
+        }
+        for hit in hits
+    ]
+    empty = f"No checkpoint of {notebook} holds that text."
+    return Answer({"hits": data}, [Table(columns, rows, empty=empty)])
+
+
+@commands.add("deleted")
+def deleted(face: Face) -> Answer:
+    """List the notebooks that were deleted and can be brought back."""
+    with face.workspace() as workspace:
+        found = workspace.deleted()
+    table = views.history_table(found, empty="No deleted notebook is in the store.")
+    return Answer({"deleted": [views.history_json(each) for each in found]}, [table])

@@ -1,0 +1,115 @@
+"""Checkpoints and histories in the two forms of an answer: JSON for programs, rows for people."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from jupyter_rewind.faces.cli import wording
+from jupyter_rewind.faces.cli.answers import Column, Table
+
+if TYPE_CHECKING:
+    from jupyter_rewind.model.checkpoint import Checkpoint, Counts
+    from jupyter_rewind.model.entry import Json
+    from jupyter_rewind.workspace import HistoryInfo
+
+CHECKPOINT_COLUMNS = (
+    Column("id", "yellow"),
+    Column("time", "cyan"),
+    Column("reason"),
+    Column("cells", right=True),
+    Column("changes"),
+    Column("size", right=True),
+    Column("author", "dim"),
+    Column("labels", "bold green", fold=True),
+)
+HISTORY_COLUMNS = (
+    Column("notebook", fold=True),
+    Column("checkpoints", right=True),
+    Column("last", "cyan"),
+    Column("history", "yellow"),
+)
+
+
+def checkpoint_json(checkpoint: Checkpoint) -> dict[str, Json]:
+    """All that is known about a checkpoint without reading its notebook."""
+    counts = checkpoint.counts
+    return {
+        "id": checkpoint.id,
+        "history": checkpoint.history,
+        "path": checkpoint.path,
+        "time": wording.utc_time(checkpoint.time_ns),
+        "time_ns": checkpoint.time_ns,
+        "reason": str(checkpoint.reason),
+        "author": checkpoint.author,
+        "host": checkpoint.host,
+        "labels": list(checkpoint.labels),
+        "pinned": checkpoint.pinned,
+        "kind": checkpoint.kind,
+        "nbformat": list(checkpoint.nbformat) if checkpoint.nbformat else None,
+        "size_bytes": checkpoint.size_bytes,
+        "cells": counts.cells,
+        "cells_added": counts.added,
+        "cells_changed": counts.changed,
+        "cells_removed": counts.removed,
+        "parent": checkpoint.parent,
+        "note": checkpoint.note,
+    }
+
+
+def changes_words(counts: Counts) -> str:
+    """`+1 ~2 -3`: cells added, changed, removed; empty where nothing did."""
+    parts = (("+", counts.added), ("~", counts.changed), ("-", counts.removed))
+    return " ".join(f"{sign}{number}" for sign, number in parts if number)
+
+
+def marks(checkpoint: Checkpoint) -> str:
+    """Labels, and whether it is pinned."""
+    return ", ".join([*checkpoint.labels, *(["(pinned)"] if checkpoint.pinned else [])])
+
+
+def checkpoint_table(checkpoints: Sequence[Checkpoint], *, terminal: bool, empty: str) -> Table:
+    """One row a checkpoint. Ids are cut short on a terminal, where they still differ."""
+    length = wording.short_length(each.id for each in checkpoints) if terminal else None
+    size = wording.size if terminal else str
+    rows = [
+        (
+            each.id[:length],
+            wording.local_time(each.time_ns),
+            str(each.reason),
+            str(each.counts.cells) if each.kind == "notebook" else "",
+            changes_words(each.counts),
+            size(each.size_bytes),
+            each.author,
+            marks(each),
+        )
+        for each in checkpoints
+    ]
+    return Table(CHECKPOINT_COLUMNS, rows, empty=empty)
+
+
+def history_json(info: HistoryInfo) -> dict[str, Json]:
+    """All that is known about a history."""
+    return {
+        "id": info.id,
+        "path": info.path,
+        "deleted": info.deleted,
+        "came_from": info.came_from,
+        "checkpoints": info.checkpoints,
+        "first": wording.utc_time(info.first_ns) if info.checkpoints else None,
+        "last": wording.utc_time(info.last_ns) if info.checkpoints else None,
+    }
+
+
+def history_table(histories: Sequence[HistoryInfo], *, empty: str) -> Table:
+    """One row a history."""
+    rows = [
+        (each.path, str(each.checkpoints), wording.local_time(each.last_ns), each.id)
+        for each in histories
+    ]
+    return Table(HISTORY_COLUMNS, rows, empty=empty)
+
+
+def when(checkpoint: Checkpoint) -> str:
+    """How a sentence names a checkpoint: its id and its time."""
+    return f"{checkpoint.id[: wording.SHORT_ID]} ({wording.local_time(checkpoint.time_ns)})"
