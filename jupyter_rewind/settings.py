@@ -61,7 +61,7 @@ class Rewind(Configurable):
     notebooks_scan_seconds = Integer(
         30,
         min=0,
-        help="Seconds between two looks at the served notebooks for damage and for changes from "
+        help="Seconds between two looks at opened and listed notebooks for damage and changes from "
         "outside Jupyter. 0 turns the looks off.",
     ).tag(config=True)
     notebooks_text_files = Bool(
