@@ -1,7 +1,7 @@
 """Writes `docs/reference/cli.md` from the command itself, so that the two cannot drift apart.
 
-    python docs/cli_reference.py          rewrites the page
-    python docs/cli_reference.py --check  ends with 1 where the page is not what would be written
+python docs/cli_reference.py          rewrites the page
+python docs/cli_reference.py --check  ends with 1 where the page is not what would be written
 """
 
 from __future__ import annotations
