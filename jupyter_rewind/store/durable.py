@@ -70,6 +70,21 @@ def read_at(descriptor: int, size: int, offset: int) -> bytes:
     return b"".join(parts)
 
 
+def read_into(descriptor: int, target: memoryview, offset: int) -> int:
+    """How many bytes from `offset` now stand in `target`: all of it, but for the file's end."""
+    if not hasattr(os, "preadv"):
+        data = read_at(descriptor, len(target), offset)
+        target[: len(data)] = data
+        return len(data)
+    have = 0
+    while have < len(target):
+        count = os.preadv(descriptor, [target[have:]], offset + have)
+        if count == 0:
+            break
+        have += count
+    return have
+
+
 class Files:
     """The durable steps on a local or network file system. All errors are of our tree."""
 

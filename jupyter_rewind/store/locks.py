@@ -33,18 +33,18 @@ class FileLock:
 
     def try_acquire(self, *, exclusive: bool) -> bool:
         """True when the lock is now held. Raises Unavailable where the system has no locks."""
-        handle = self._open()
+        handle = self._file or self._open()
         flags = portalocker.LockFlags.NON_BLOCKING
         flags |= portalocker.LockFlags.EXCLUSIVE if exclusive else portalocker.LockFlags.SHARED
         try:
             portalocker.lock(handle, flags)
         except portalocker.exceptions.BaseLockException as error:
-            handle.close()
+            self._drop(handle)
             if _is_unsupported(error):
                 raise _no_locks(self.path) from error
             return False
         except OSError as error:
-            handle.close()
+            self._drop(handle)
             if error.errno in _UNSUPPORTED:
                 raise _no_locks(self.path) from error
             raise translate(error, "lock", self.path) from error
@@ -75,9 +75,19 @@ class FileLock:
             self.path.unlink(missing_ok=True)
         handle.close()
 
-    @property
-    def held(self) -> bool:
-        return self._file is not None
+    def unlock(self) -> None:
+        """The lock is free again, and its file stays open for the next time."""
+        if self._file is None:
+            return
+        try:
+            portalocker.unlock(self._file)
+        except (OSError, portalocker.exceptions.BaseLockException):
+            # Closing the file frees it wherever unlocking does not work.
+            self.release()
+
+    def _drop(self, handle: IO[bytes]) -> None:
+        self._file = None
+        handle.close()
 
     def _open(self) -> IO[bytes]:
         try:
@@ -87,25 +97,43 @@ class FileLock:
             raise translate(error, "open the lock", self.path) from error
 
 
-@contextmanager
-def holding(
-    path: Path, *, exclusive: bool, timeout_seconds: float, doing: str, optional: bool = False
-) -> Iterator[bool]:
-    """The lock `path` is held in the block; yields whether it is.
+class Barrier:
+    """Writers pass it together; whoever removes bytes passes it alone.
 
-    `optional` goes on without it (False) where the file system knows no locks: right for writers,
-    who own their files anyway, and wrong for whoever deletes.
+    The lock file stays open between uses: a writer passes here with every commit. A forked child
+    opens it anew, for it shares its parent's hold otherwise.
     """
-    lock = FileLock(path)
-    try:
-        lock.acquire(exclusive=exclusive, timeout_seconds=timeout_seconds, doing=doing)
-    except Unavailable as error:
-        if not (optional and error.code == "no_locks"):
-            raise
-    try:
-        yield lock.held
-    finally:
-        lock.release()
+
+    _SECONDS = 60.0
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._lock = FileLock(path)
+        self._pid = clock.pid()
+
+    @contextmanager
+    def held(self, *, exclusive: bool) -> Iterator[None]:
+        """The barrier is held in the block. Raises Unavailable when others hold it for a minute.
+
+        Where the file system knows no locks, writers pass all the same, for they own their
+        files; removal (`exclusive`) is refused.
+        """
+        if self._pid != clock.pid():
+            self._pid = clock.pid()
+            self._lock = FileLock(self._path)
+        doing = "write to the store"
+        try:
+            self._lock.acquire(exclusive=exclusive, timeout_seconds=self._SECONDS, doing=doing)
+        except Unavailable as error:
+            if exclusive or error.code != "no_locks":
+                raise
+        try:
+            yield
+        finally:
+            self._lock.unlock()
+
+    def close(self) -> None:
+        self._lock.release()
 
 
 def is_locked(path: Path) -> bool:

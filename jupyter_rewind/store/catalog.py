@@ -1,0 +1,200 @@
+"""The index kept in step with the segments: what this process may believe, and how fresh.
+
+Own commits wait in memory and reach the index's file when somebody asks, or in a group; commits
+of others are read from their segments. Where the index fails, one in memory takes over.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+from jupyter_rewind import clock
+from jupyter_rewind.errors import NotFound
+from jupyter_rewind.model.ids import Digest
+from jupyter_rewind.store.durable import Files, translate
+from jupyter_rewind.store.index import Index
+from jupyter_rewind.store.layout import Layout
+from jupyter_rewind.store.segments import Batch, Seal, SegmentReader
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+_SETTLED_NS = 2_000_000_000
+_GROUP = 256
+
+
+class Catalog:
+    """Answers questions through the index. Thread-safe."""
+
+    def __init__(self, layout: Layout, files: Files, index_path: Path | None) -> None:
+        self._layout = layout
+        self._files = files
+        self._index = Index(index_path, layout.store_id)
+        self._lock = threading.RLock()
+        self._quiet: dict[str, tuple[int, int, int]] = {}
+        self._pending: list[Batch] = []
+        self._pending_digests: set[Digest] = set()
+        self._own = ""
+        self._own_synced = 0
+        self._own_end = 0
+        self._last_order = 0
+        self._segments = os.fspath(layout.segments)
+
+    def ask(self, question: Callable[[Index], T]) -> T:
+        """The answer of the index; where its file fails, of one built again in memory."""
+        with self._lock:
+            self._index.after_fork()
+            try:
+                self._settle()
+                return question(self._index)
+            except sqlite3.Error as error:
+                self._rebuild_in_memory(error)
+                return question(self._index)
+
+    @contextmanager
+    def index(self) -> Iterator[Index]:
+        """The index itself; nobody else of this process uses it meanwhile."""
+        with self._lock:
+            self.ask(lambda _: None)
+            yield self._index
+
+    def refresh(self) -> None:
+        """Commits of other processes can be seen. Raises Storage, Newer."""
+        with self._lock:
+            self._index.after_fork()
+            try:
+                self._refresh()
+            except sqlite3.Error as error:
+                self._rebuild_in_memory(error)
+
+    def add_own(self, segment: str, batch: Batch, synced: int) -> None:
+        """A commit that this process has just made can be found."""
+        with self._lock:
+            if segment != self._own:
+                self.ask(lambda _: None)
+                self._own = segment
+            self._pending.append(batch)
+            self._own_synced = synced
+            self._own_end = batch.end
+            self._pending_digests.update(record.id for record in batch.records)
+            if len(self._pending) >= _GROUP or len(self._pending_digests) > 64 * _GROUP:
+                self.ask(lambda _: None)
+
+    def known(self, digests: Sequence[Digest]) -> dict[Digest, str]:
+        """Those that are stored; the value names a segment that may not be on the disk yet."""
+        with self._lock:
+            pending = self._pending_digests
+            own = "" if self._own_synced else self._own
+            found = {name: own for name in digests if name in pending} if pending else {}
+            rest = [name for name in digests if name not in found] if found else digests
+            try:
+                self._index.after_fork()
+                found.update(self._index.known(rest))
+            except sqlite3.Error as error:
+                self._rebuild_in_memory(error)
+                found.update(self._index.known(rest))
+            return found
+
+    def next_order(self) -> int:
+        """A place in the order of entries, behind everything this process has seen."""
+        with self._lock:
+            try:
+                seen = self._index.last_order()
+            except sqlite3.Error as error:
+                self._rebuild_in_memory(error)
+                seen = self._index.last_order()
+            self._last_order = max(clock.now_ns(), seen + 1, self._last_order + 1)
+            return self._last_order
+
+    def close(self) -> None:
+        with self._lock:
+            self.ask(lambda _: None)
+            self._index.close()
+
+    def _settle(self) -> None:
+        """Own commits that wait are in the index."""
+        if not self._pending:
+            return
+        batches, start = self._pending, self._pending[0].start
+        with self._index.writing():
+            number = self._index.add_segment(self._own)
+            # Another process may have read them from the segment already.
+            if self._index.scanned(number) == start:
+                self._index.add_batches(number, batches, batches[-1].end, self._own_synced)
+        self._pending = []
+        self._pending_digests = set()
+
+    def _rebuild_in_memory(self, error: sqlite3.Error) -> None:
+        self._index.retreat_to_memory(str(error))
+        self._quiet.clear()
+        # The segments hold the pending commits as well.
+        self._pending, self._pending_digests = [], set()
+        self._refresh()
+
+    def _refresh(self) -> None:
+        present = self._segment_files()
+        known = self._index.segments()
+        for name in sorted(present):
+            size, changed = present[name]
+            start = known[name][1] if name in known else 0
+            if size <= start or self._is_own(name, start) or self._quiet.get(name) == (
+                size, changed, start,
+            ):  # fmt: skip
+                continue
+            reached = self._scan(name, start)
+            if changed < clock.now_ns() - _SETTLED_NS:
+                self._quiet[name] = (size, changed, reached)
+        gone = [number for name, (number, _) in known.items() if name not in present]
+        if gone:
+            with self._index.writing():
+                for number in gone:
+                    self._index.drop_segment(number)
+
+    def _is_own(self, name: str, start: int) -> bool:
+        return name == self._own and (bool(self._pending) or start >= self._own_end)
+
+    def _scan(self, name: str, start: int) -> int:
+        path = self._layout.segments / name
+        try:
+            descriptor = self._files.open(path)
+        except NotFound:
+            return start
+        try:
+            seal = Seal(self._layout.key, self._layout.store_id, name)
+            reader = SegmentReader(descriptor, seal, os.fstat(descriptor).st_size)
+            scan = reader.scan(start, deep=start == 0)
+        finally:
+            self._files.close(descriptor)
+        if not (scan.batches or scan.gaps or start == 0):
+            return start
+        with self._index.writing():
+            number = self._index.add_segment(name)
+            if self._index.scanned(number) == start:
+                self._index.add_batches(number, scan.batches, scan.end)
+                self._index.add_gaps(number, scan.gaps)
+        for gap in scan.gaps:
+            log.warning("segment %s: %s at byte %s", name, gap.what, gap.offset)
+        return scan.end
+
+    def _segment_files(self) -> dict[str, tuple[int, int]]:
+        """Size and time of change of every segment."""
+        found = {}
+        try:
+            with os.scandir(self._segments) as items:
+                for item in items:
+                    if item.name.startswith("."):
+                        continue
+                    try:
+                        status = item.stat()
+                    except FileNotFoundError:
+                        continue
+                    found[item.name] = (status.st_size, status.st_mtime_ns)
+        except OSError as error:
+            raise translate(error, "read the segments in", self._layout.segments) from error
+        return found

@@ -1,0 +1,147 @@
+"""Content by its digest: found, read, unpacked, and checked against its name before it is given."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+
+from jupyter_rewind import clock
+from jupyter_rewind.errors import Integrity, NotFound
+from jupyter_rewind.model.ids import Digest
+from jupyter_rewind.store import chunks
+from jupyter_rewind.store.catalog import Catalog
+from jupyter_rewind.store.durable import Files, read_at, read_into
+from jupyter_rewind.store.index import Place
+from jupyter_rewind.store.layout import Layout
+from jupyter_rewind.store.segments import HEAD_SIZE
+
+_OPEN_SEGMENTS = 64
+
+
+class ContentReader:
+    """Reads chunks through the catalog. Thread-safe; keeps the segments it reads open."""
+
+    def __init__(self, layout: Layout, files: Files, catalog: Catalog) -> None:
+        self._layout = layout
+        self._files = files
+        self._catalog = catalog
+        self._lock = threading.RLock()
+        self._descriptors: OrderedDict[str, int] = OrderedDict()
+        self._pid = clock.pid()
+
+    def get(self, digest: Digest) -> bytes:
+        """The content named `digest`. Raises NotFound; Integrity when all copies are damaged."""
+        return self._get(digest, 0)
+
+    def get_buffer(self, digests: Sequence[Digest]) -> bytearray:
+        """The content that was cut into `digests`, in one piece of memory, read in place.
+
+        Raises NotFound, Integrity.
+        """
+        places = [self._places(digest) for digest in digests]
+        buffer = bytearray(sum(found[0].record.raw for found in places))
+        view = memoryview(buffer)
+        at = 0
+        for digest, found in zip(digests, places, strict=True):
+            size = found[0].record.raw
+            part = view[at : at + size]
+            if not self._read_in_place(found[0], digest, part):
+                part[:] = self._get(digest, 0)
+            at += size
+        return buffer
+
+    def depth(self, digest: Digest) -> int:
+        """How many deltas a read of this content goes through. Raises NotFound, Integrity."""
+        place = self._places(digest)[0]
+        if place.record.codec != chunks.Codec.DELTA:
+            return 0
+        return chunks.delta_base(self._payload(place))[0]
+
+    def close(self) -> None:
+        with self._lock:
+            while self._descriptors:
+                self._files.close(self._descriptors.popitem()[1])
+
+    def _get(self, digest: Digest, depth: int) -> bytes:
+        if depth > 2 * chunks.MAX_DEPTH:
+            raise Integrity(f"Chunk {digest.hex()[:12]} hangs on too long a row of deltas.")
+        problems: list[str] = []
+        for again in (False, True):
+            if again:
+                # A segment may have been collected since the index was asked.
+                self._catalog.refresh()
+            vanished = False
+            for place in self._places(digest):
+                try:
+                    return self._read(place, digest, depth)
+                except NotFound as error:
+                    vanished = True
+                    problems.append(str(error))
+                except Integrity as error:
+                    problems.append(str(error))
+            if not vanished:
+                break
+        raise Integrity(
+            f"Content {digest.hex()[:12]} is damaged: {'; '.join(problems)}.",
+            hint="The rest of the store is not affected. `jupyter rewind verify` shows what is.",
+        )
+
+    def _places(self, digest: Digest) -> list[Place]:
+        found = self._catalog.ask(lambda index: index.places(digest))
+        if not found:
+            self._catalog.refresh()
+            found = self._catalog.ask(lambda index: index.places(digest))
+        if not found:
+            raise NotFound(f"The store has no content {digest.hex()[:12]}.")
+        return found
+
+    def _read(self, place: Place, digest: Digest, depth: int) -> bytes:
+        record = place.record
+        where = f"segment {place.segment} at byte {record.offset}"
+        payload = self._payload(place)
+        if len(payload) != record.stored:
+            raise Integrity(f"{where} is cut short")
+        deeper: Callable[[Digest], bytes] = lambda base: self._get(base, depth + 1)  # noqa: E731
+        try:
+            raw = chunks.unpack(record.codec, payload, record.raw, deeper)
+        except (Integrity, NotFound) as error:
+            raise Integrity(f"{where} does not read ({error})") from error
+        if chunks.digest(raw) != digest:
+            raise Integrity(f"{where} holds other bytes than were written")
+        return raw
+
+    def _read_in_place(self, place: Place, digest: Digest, part: memoryview) -> bool:
+        record = place.record
+        if record.codec != chunks.Codec.RAW:
+            return False
+        try:
+            with self._lock:
+                descriptor = self._descriptor(place.segment)
+                count = read_into(descriptor, part, record.offset + HEAD_SIZE)
+        except NotFound:
+            return False
+        return count == len(part) and chunks.digest(part) == digest
+
+    def _payload(self, place: Place) -> bytes:
+        with self._lock:
+            descriptor = self._descriptor(place.segment)
+            return read_at(descriptor, place.record.stored, place.record.offset + HEAD_SIZE)
+
+    def _descriptor(self, segment: str) -> int:
+        if self._pid != clock.pid():
+            self._pid = clock.pid()
+            self._descriptors.clear()
+        descriptor = self._descriptors.pop(segment, None)
+        if descriptor is None:
+            descriptor = self._files.open(self._layout.segments / segment)
+        elif os.fstat(descriptor).st_nlink == 0:
+            # Collected meanwhile: what it held stands elsewhere.
+            self._files.close(descriptor)
+            descriptor = self._files.open(self._layout.segments / segment)
+        self._descriptors[segment] = descriptor
+        while len(self._descriptors) > _OPEN_SEGMENTS:
+            _, oldest = self._descriptors.popitem(last=False)
+            self._files.close(oldest)
+        return descriptor
