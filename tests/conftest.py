@@ -1,0 +1,22 @@
+"""No test touches the store, the keys or the settings of whoever runs it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(scope="session", autouse=True)
+def nobodys_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Jupyter's folders and the cache lie in a temporary one, for child processes too."""
+    folder = tmp_path_factory.mktemp("nobody")
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [name for name in os.environ if name.startswith(("JUPYTER", "_JUPYTER"))]:
+            patch.delenv(name)
+        for kind in ("CONFIG", "DATA", "RUNTIME"):
+            patch.setenv(f"JUPYTER_{kind}_DIR", str(folder / kind.lower()))
+        patch.setenv("XDG_CACHE_HOME", str(folder / "cache"))
+        yield folder
