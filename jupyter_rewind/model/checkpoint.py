@@ -1,0 +1,113 @@
+"""A checkpoint: an immutable state of one notebook, and what is told about it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from jupyter_rewind.model.ids import CheckpointId, Digest, HistoryId
+
+
+class Reason(StrEnum):
+    """Why a checkpoint was made."""
+
+    SAVE = "save"
+    AUTOSAVE = "autosave"
+    MANUAL = "manual"
+    BEFORE_RESTORE = "before-restore"
+    BEFORE_DELETE = "before-delete"
+    EXTERNAL = "external-change"
+    RESTORE = "restore"
+    IMPORTED = "imported"
+
+    @property
+    def weight(self) -> int:
+        """How much a person meant it: a stronger reason for the same content is marked on it."""
+        return _WEIGHT[self]
+
+
+_WEIGHT = {
+    Reason.AUTOSAVE: 0,
+    Reason.EXTERNAL: 1,
+    Reason.IMPORTED: 1,
+    Reason.SAVE: 1,
+    Reason.BEFORE_RESTORE: 1,
+    Reason.BEFORE_DELETE: 1,
+    Reason.RESTORE: 2,
+    Reason.MANUAL: 3,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How many cells there are, and how many differ from the checkpoint before."""
+
+    cells: int = 0
+    added: int = 0
+    changed: int = 0
+    removed: int = 0
+
+    @property
+    def differ(self) -> bool:
+        return bool(self.added or self.changed or self.removed)
+
+
+@dataclass(frozen=True, slots=True)
+class FileIdentity:
+    """What stays the same when a file is renamed on its file system."""
+
+    device: int
+    inode: int
+
+    @property
+    def key(self) -> str:
+        return f"ino:{self.device:x}:{self.inode:x}"
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """One state of one notebook.
+
+    `time_ns` is when the state was kept, in nanoseconds UTC; `size_bytes` and `raw` (blake3) are
+    those of the very file; `content` names what the notebook says, volatile metadata aside;
+    `kind` is "notebook", or "file" for what cannot be read as one.
+    """
+
+    id: CheckpointId
+    history: HistoryId
+    path: str
+    time_ns: int
+    order: int
+    reason: Reason
+    author: str
+    host: str
+    counts: Counts
+    size_bytes: int
+    kind: str
+    content: bytes
+    raw: Digest
+    manifest: Digest
+    nbformat: tuple[int, int] | None = None
+    labels: tuple[str, ...] = ()
+    pinned: bool = False
+    parent: CheckpointId | None = None
+    note: str = ""
+
+    @property
+    def is_kept(self) -> bool:
+        """True when a person said that this one stays."""
+        return self.pinned or bool(self.labels)
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryInfo:
+    """One notebook's history at a glance."""
+
+    id: HistoryId
+    path: str
+    deleted: bool
+    came_from: str
+    checkpoints: int
+    first_ns: int
+    last_ns: int
+    head: Checkpoint | None = None
