@@ -1,4 +1,4 @@
-"""Tables of the docs that are made from the program, so that the two cannot drift apart.
+"""Parts of the docs that are made from the program, so that the two cannot drift apart.
 
 `rewind-settings`, `rewind-exit-statuses` and `rewind-rest`: directives without arguments.
 """
@@ -20,17 +20,21 @@ from jupyter_rewind.settings import Rewind, dotted_key, environment_name, settin
 _METHODS = ("get", "post", "put", "patch", "delete")
 
 
-def settings_table() -> str:
-    """Every setting, in the order of the code: key, default, meaning."""
+def settings_list() -> str:
+    """Every setting, in the order of the code: key, meaning, default, environment variable."""
     stock = Rewind()
-    lines = ["| setting | default | meaning |", "| --- | --- | --- |"]
+    lines = []
     for name, trait in setting_traits().items():
         key = dotted_key(name)
         default = trait.metadata.get("shown_default", getattr(stock, name))
         shown = str(default).lower() if isinstance(default, bool) else str(default)
-        shown = f"`{shown}`" if shown else "(empty)"
-        help_ = trait.help.replace("|", r"\|").replace("<", r"\<")
-        lines.append(f"| `{key}`<br>`{environment_name(key)}` | {shown} | {help_} |")
+        shown = f"`{shown}`" if shown else "empty"
+        lines += [
+            f"`{key}`",
+            f": {trait.help} Default: {shown}.<br>",
+            f"  `{environment_name(key)}`",
+        ]
+        lines.append("")
     return "\n".join(lines)
 
 
@@ -61,7 +65,7 @@ def directive(make: Callable[[], str]) -> type[SphinxDirective]:
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
-    app.add_directive("rewind-settings", directive(settings_table))
+    app.add_directive("rewind-settings", directive(settings_list))
     app.add_directive("rewind-exit-statuses", directive(statuses.as_markdown))
     app.add_directive("rewind-rest", directive(rest_table))
     return {"parallel_read_safe": True, "parallel_write_safe": True}
