@@ -26,4 +26,5 @@ def _load_jupyter_server_extension(serverapp: ServerApp) -> None:
     """Load the extension into a server that was not asked for its extension points."""
     from jupyter_rewind.faces.server.app import RewindExtension
 
-    RewindExtension._load_jupyter_server_extension(serverapp)
+    # Jupyter Server declares it without types.
+    RewindExtension._load_jupyter_server_extension(serverapp)  # type: ignore[no-untyped-call]
