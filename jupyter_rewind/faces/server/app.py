@@ -1,0 +1,99 @@
+"""The server extension: on after installation, nothing to configure.
+
+Linking makes our checkpoints class the contents manager's default unless the user chose another.
+The store is opened in a thread after the server has started, so that starting costs next to
+nothing; a store that cannot be opened is told by the health endpoint and costs no save.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from jupyter_server.extension.application import ExtensionApp
+from jupyter_server.serverapp import ServerApp
+from jupyter_server.services.contents.fileio import FileManagerMixin
+from jupyter_server.services.contents.manager import AsyncContentsManager
+
+from jupyter_rewind.errors import RewindError
+from jupyter_rewind.faces.server.service import Service, service_for
+from jupyter_rewind.settings import Rewind
+
+_CHOICES = ("checkpoints_class", "checkpoints")
+
+
+class RewindExtension(ExtensionApp):
+    """Every save of a notebook can be brought back."""
+
+    name = "jupyter_rewind"
+    description = "Keeps a checkpoint of every save, and brings each of them back."
+    load_other_extensions = True
+    classes = [ServerApp, Rewind]  # noqa: RUF012  # a traitlets convention
+
+    rewind: Rewind | None = None
+    refusal: RewindError | None = None
+    service: Service | None = None
+
+    def _link_jupyter_server_extension(self, serverapp: ServerApp) -> None:
+        try:
+            self.rewind = Rewind.load(config=serverapp.config)
+        except RewindError as error:
+            self.refusal = error
+            serverapp.log.error("Jupyter Rewind is off, no save is kept: %s", error)
+        else:
+            offer_checkpoints_class(serverapp)
+        super()._link_jupyter_server_extension(serverapp)
+
+    def initialize_settings(self) -> None:
+        """The service of the server's contents manager is wired and will start with the loop."""
+        server = self.serverapp
+        if server is None or self.rewind is None:
+            return
+        service = service_for(server.contents_manager, self.rewind, server)
+        service.initialize()
+        server.io_loop.add_callback(service.start)
+        self.service = service
+        if not service.keeps:
+            self.log.warning(
+                "Jupyter Rewind keeps no checkpoints: %s keeps its files elsewhere than on a "
+                "local file system.",
+                type(server.contents_manager).__name__,
+            )
+        elif not service.has_checkpoints_class:
+            self.log.info(
+                "Jupyter Rewind keeps each save; Jupyter's own checkpoints stay with %s.",
+                type(server.contents_manager.checkpoints).__name__,
+            )
+
+    def initialize_handlers(self) -> None:
+        """The REST interface is served."""
+        from jupyter_rewind.faces.server.handlers import routes
+
+        self.handlers.extend(routes(self))
+
+    async def stop_extension(self) -> None:
+        """What was saved is kept before the server goes, within a bounded time."""
+        if self.service is not None:
+            await self.service.stop()
+
+    def current_activity(self) -> dict[str, int] | None:
+        """Work that is not stored yet keeps an idle server from being culled."""
+        queued = self.service.recorder.queued if self.service is not None else 0
+        return {"queued": queued} if queued else None
+
+
+def offer_checkpoints_class(serverapp: ServerApp) -> bool:
+    """Whether our checkpoints class is now the default of the server's contents manager.
+
+    It is not where the user chose one for any class the manager is made of, nor where the manager
+    does not keep its files on a local file system.
+    """
+    manager_class: type[Any] = serverapp.contents_manager_class
+    if not issubclass(manager_class, FileManagerMixin):
+        return False
+    for kind in manager_class.__mro__:
+        if any(choice in serverapp.config.get(kind.__name__, {}) for choice in _CHOICES):
+            return False
+    kind = "Async" if issubclass(manager_class, AsyncContentsManager) else ""
+    chosen = f"jupyter_rewind.faces.server.checkpoints.{kind}RewindCheckpoints"
+    serverapp.config[manager_class.__name__].checkpoints_class = chosen
+    return True

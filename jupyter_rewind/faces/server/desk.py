@@ -1,0 +1,187 @@
+"""What can be asked for about one file: each request waits its turn behind the file's own saves.
+
+Requests are futures, so that asynchronous and synchronous callers ask the same questions. A future
+is done when what it promises is durable.
+"""
+
+from __future__ import annotations
+
+import base64
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from jupyter_rewind.errors import NotFound
+from jupyter_rewind.faces.server.legacy import LegacyCheckpoints
+from jupyter_rewind.faces.server.recorder import Recorder
+from jupyter_rewind.model.checkpoint import Checkpoint, Reason
+
+if TYPE_CHECKING:
+    from jupyter_rewind.workspace import Workspace
+
+T = TypeVar("T")
+
+
+class Desk:
+    """Takes requests for one server's files; `file` is always a real path."""
+
+    def __init__(self, recorder: Recorder, legacy: LegacyCheckpoints) -> None:
+        self._recorder = recorder
+        self._legacy = legacy
+
+    def settle(self, file: str, *, hasten: bool = False) -> Future[object] | None:
+        """The last piece of work on `file` that a reader should wait for; None without any."""
+        return self._recorder.pending(file, hasten=hasten)
+
+    def view(self, act: Callable[[Workspace], T]) -> Future[T]:
+        """The future of a look at the store. Call `settle` first to see the newest save."""
+        return self._recorder.view(act)
+
+    def change(self, act: Callable[[Workspace], T], *files: str) -> Future[T]:
+        """The future of a change that concerns `files`."""
+        return self._recorder.submit(act, *files)
+
+    def list(self, file: str) -> Future[list[Checkpoint]]:
+        """The checkpoints of `file`, oldest first, after a stock checkpoint was taken over."""
+
+        def act(workspace: Workspace) -> list[Checkpoint]:
+            if workspace.histories.find(file) is None:
+                self._legacy.take_over(workspace, file)
+            return list_checkpoints(workspace, file)
+
+        return self.view(act)
+
+    def create(
+        self,
+        file: str,
+        *,
+        live: bytes | None = None,
+        author: str | None = None,
+        label: str | None = None,
+    ) -> Future[Checkpoint]:
+        """The checkpoint that the user asks for: of the file, and of the live document if there is
+        one that differs; then the live document's is the answer.
+        """
+        recorder = self._recorder
+        reading = recorder.open_reading(file)
+
+        def act(workspace: Workspace) -> Checkpoint:
+            raw = reading.take()
+            is_ahead = live is not None and live != raw
+            checkpoint, _ = recorder.keep(
+                workspace,
+                file,
+                reading,
+                Reason.AUTOSAVE if is_ahead else Reason.MANUAL,
+                author=author,
+                label=None if is_ahead else label,
+            )
+            if live is not None and is_ahead:
+                checkpoint, _ = recorder.record(
+                    workspace, file, live, Reason.MANUAL, author=author, label=label
+                )
+            return checkpoint
+
+        return self.change(act, file)
+
+    def create_from(self, file: str, raw: bytes, author: str | None = None) -> Future[Checkpoint]:
+        """The checkpoint of content that the caller holds."""
+
+        def act(workspace: Workspace) -> Checkpoint:
+            return self._recorder.record(workspace, file, raw, Reason.MANUAL, author=author)[0]
+
+        return self.change(act, file)
+
+    def restore(
+        self,
+        file: str,
+        ref: str,
+        *,
+        cells: Sequence[str] = (),
+        output: str | None = None,
+        live: bytes | None = None,
+        author: str | None = None,
+    ) -> Future[Any]:
+        """`file` (or `output`) holds the state `ref`; what was there, and `live`, is kept first."""
+
+        def act(workspace: Workspace) -> Any:
+            if workspace.histories.find(file) is None:
+                self._legacy.take_over(workspace, file)
+            restored = workspace.restore(
+                file, ref, cells=tuple(cells), output=output, present=live, author=author
+            )
+            self._note_restored(restored)
+            return restored
+
+        return self.change(act, file, *([output] if output else []))
+
+    def undelete(self, target: str, *, author: str | None = None) -> Future[Any]:
+        """The deleted file (or history id) `target` is back on disk as it last was."""
+
+        def act(workspace: Workspace) -> Any:
+            restored = workspace.undelete(target, author=author)
+            self._note_restored(restored)
+            return restored
+
+        return self.change(act, *([target] if os.path.isabs(target) else []))
+
+    def keep_live(self, file: str, live: bytes, author: str | None) -> Future[Checkpoint]:
+        """What a live document still held after the file was restored is kept in the history."""
+
+        def act(workspace: Workspace) -> Checkpoint:
+            return self._recorder.record(
+                workspace, file, live, Reason.BEFORE_RESTORE, author=author
+            )[0]
+
+        return self.change(act, file)
+
+    def read(self, file: str, ref: str) -> Future[tuple[Checkpoint, bytes]]:
+        """A checkpoint and its very bytes."""
+
+        def act(workspace: Workspace) -> tuple[Checkpoint, bytes]:
+            checkpoint = workspace.histories.resolve(file, ref)
+            return checkpoint, workspace.histories.read(checkpoint)
+
+        return self.view(act)
+
+    def delete_checkpoint(self, file: str, checkpoint_id: str) -> Future[Checkpoint]:
+        """The checkpoint is gone from its history, unless a label or a pin protects it."""
+
+        def act(workspace: Workspace) -> Checkpoint:
+            checkpoint = workspace.histories.get(file, checkpoint_id)
+            workspace.histories.delete_checkpoint(checkpoint)
+            self._recorder.forget(file)
+            self._recorder.tell(checkpoint, "expired")
+            return checkpoint
+
+        return self.change(act, file)
+
+    def _note_restored(self, restored: Any) -> None:
+        self._recorder.learn(os.path.realpath(restored.path))
+        if restored.kept is not None:
+            self._recorder.tell(restored.kept, "created")
+        self._recorder.tell(restored.checkpoint, "restored")
+
+
+def list_checkpoints(workspace: Workspace, file: str) -> list[Checkpoint]:
+    """The checkpoints of `file`, oldest first; none when nothing was ever kept of it."""
+    try:
+        return list(workspace.histories.checkpoints(file))
+    except NotFound:
+        return []
+
+
+def encode_file(content: str, file_format: str | None) -> bytes:
+    """The bytes that saving text or base64 content writes."""
+    if file_format == "base64":
+        return base64.decodebytes(content.encode("ascii"))
+    return content.encode("utf-8")
+
+
+def decode_file(raw: bytes) -> tuple[str, str]:
+    """Bytes as Jupyter's content and format: text where it is UTF-8, else base64."""
+    try:
+        return raw.decode("utf-8"), "text"
+    except UnicodeDecodeError:
+        return base64.encodebytes(raw).decode("ascii"), "base64"

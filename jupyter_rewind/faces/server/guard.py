@@ -1,0 +1,166 @@
+"""Stands in front of saves and deletions: refuses what would destroy, keeps what would be lost.
+
+In the common case it costs two calls to the system. Only refusals in words pass through to the
+user; any fault of ours is logged and lets the save or the deletion go on.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from jupyter_server.services.contents.manager import ContentsManager
+from tornado.web import HTTPError
+
+from jupyter_rewind import clock
+from jupyter_rewind.faces.server import request
+from jupyter_rewind.faces.server.calls import look_before_deletions, mark_saves
+from jupyter_rewind.faces.server.paths import Paths, count_cells, is_notebook
+from jupyter_rewind.faces.server.reading import Stamp, read_stamp
+from jupyter_rewind.faces.server.recorder import Recorder
+from jupyter_rewind.model.checkpoint import Reason
+
+_MARGIN_BYTES = 64 << 10
+_FOLDER_FILES = 5_000
+_FOLDER_SECONDS = 10.0
+
+
+class Guard:
+    """Keeps watch over one contents manager."""
+
+    def __init__(self, recorder: Recorder, paths: Paths, log: logging.Logger) -> None:
+        self._recorder = recorder
+        self._paths = paths
+        self._log = log
+
+    def install(self, manager: ContentsManager) -> None:
+        """The guard is asked before each save and each deletion, and knows when a save is on."""
+        manager.register_pre_save_hook(self.before_save)
+        mark_saves(manager)
+        look_before_deletions(manager, self.before_delete)
+
+    # ------------------------------------------------------------------ saves
+    def before_save(
+        self, *, model: Mapping[str, Any], path: str, contents_manager: ContentsManager
+    ) -> None:
+        """Raises HTTPError 409 or 507 for a save that would destroy the file; else returns."""
+        try:
+            self._check_save(model, path.strip("/"))
+        except HTTPError:
+            raise
+        except Exception as error:
+            self._recorder.note_failure(
+                "Could not look at %s before it was saved: %r", path, error, error=error
+            )
+
+    def _check_save(self, model: Mapping[str, Any], path: str) -> None:
+        kind = model.get("type")
+        if kind == "directory":
+            return
+        file = self._paths.file(path)
+        if request.is_put() or request.current_handler() is None:
+            self._recorder.claim(file)
+        stamp = read_stamp(file)
+        self._refuse_without_room(file, path, stamp)
+        if stamp is None or stamp.size == 0:
+            return
+        if kind == "notebook" and self._recorder.settings.notebooks_refuse_empty:
+            self._refuse_empty(model, file, path)
+        self._keep_external_change(file, stamp)
+
+    def _refuse_without_room(self, file: str, path: str, stamp: Stamp | None) -> None:
+        # Jupyter copies the file beside itself, truncates it and writes: all of both must fit.
+        wanted = max(stamp.size if stamp else 0, request.body_bytes() or 0)
+        folder = os.path.dirname(file)
+        if wanted == 0 or not os.path.isdir(folder):
+            return
+        free = shutil.disk_usage(folder).free
+        if free < wanted + _MARGIN_BYTES:
+            raise HTTPError(
+                507,
+                f"{path} was not saved: the disk is full ({free >> 10} KB free, about "
+                f"{(wanted + _MARGIN_BYTES) >> 10} KB are needed). The file on disk is whole. "
+                "Free some space on the disk and save again.",
+            )
+
+    def _refuse_empty(self, model: Mapping[str, Any], file: str, path: str) -> None:
+        if count_cells(model.get("content")) != 0:
+            return
+        reading = self._recorder.open_reading(file)
+        if not _has_content(reading.take()):
+            return
+        raise HTTPError(
+            409,
+            f"{path} was not saved: it would be empty, and the notebook on disk has cells. The "
+            "notebook on disk is whole. Reload it from disk; to empty it on purpose, leave one "
+            "empty cell in it, or set notebooks.refuse_empty to false.",
+        )
+
+    def _keep_external_change(self, file: str, stamp: Stamp) -> None:
+        if self._recorder.is_known(file, stamp) or not self._is_kept(file):
+            return
+        self._recorder.save(file, Reason.EXTERNAL_CHANGE)
+        self._recorder.claim(file)
+
+    def _is_kept(self, file: str) -> bool:
+        return is_notebook(file) or self._recorder.settings.notebooks_text_files
+
+    # ------------------------------------------------------------------ deletions
+    def before_delete(self, path: str) -> None:
+        """What lies at `path` is kept; never raises."""
+        try:
+            self.keep_before_delete(path.strip("/"))
+        except Exception as error:
+            self._recorder.note_failure(
+                "Could not keep %s before it was deleted: %r", path, error, error=error
+            )
+
+    def keep_before_delete(self, path: str) -> None:
+        """What `path`, a file or a folder, holds and is not kept yet is in memory to be kept."""
+        file = self._paths.file(path)
+        author = request.current_author()
+        until = clock.monotonic() + _FOLDER_SECONDS
+        for number, found in enumerate(self._files_in(file)):
+            if number >= _FOLDER_FILES or not self._keep_one(found, author, until):
+                self._log.warning("Not every file of %s was kept before it was deleted.", path)
+                return
+
+    def _keep_one(self, file: str, author: str | None, until: float) -> bool:
+        recorder = self._recorder
+        recorder.claim(file)
+        stamp = read_stamp(file)
+        if stamp is None or stamp.size == 0 or recorder.is_known(file, stamp):
+            return True
+        recorder.save(file, Reason.BEFORE_DELETE, author=author)
+        while not recorder.claim(file):
+            if clock.monotonic() > until:
+                return False
+            time.sleep(0.02)  # so much is in memory already that some must be stored first
+        return True
+
+    def _files_in(self, path: str) -> Iterator[str]:
+        if not os.path.isdir(path):
+            if self._is_kept(path):
+                yield path
+            return
+        for folder, folders, names in os.walk(path):
+            folders[:] = [name for name in folders if not name.startswith(".")]
+            yield from (os.path.join(folder, name) for name in names if is_notebook(name))
+
+
+def _has_content(raw: bytes | None) -> bool:
+    """Whether these are the bytes of a notebook with a cell in which something stands."""
+    try:
+        content = json.loads(raw or b"")
+    except ValueError:
+        return False
+    if not count_cells(content):
+        return False
+    sheets = content.get("worksheets", [content])
+    cells = [cell for sheet in sheets for cell in sheet["cells"]]
+    return any(cell.get("source") or cell.get("input") or cell.get("outputs") for cell in cells)

@@ -1,0 +1,154 @@
+"""What every handler of ours does the same way: who may ask, how it fails, how it answers."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Mapping
+from concurrent.futures import Future
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from jupyter_server.base.handlers import APIHandler
+from jupyter_server.extension.handler import ExtensionHandlerMixin
+from tornado.web import HTTPError
+
+from jupyter_rewind.errors import Internal, InvalidInput, RewindError, Unavailable
+from jupyter_rewind.faces.server.service import Service
+from jupyter_rewind.faces.server.statuses import describe, describe_status, status_of
+
+if TYPE_CHECKING:
+    from jupyter_rewind.faces.server.app import RewindExtension
+
+T = TypeVar("T")
+
+#: Whoever may read or write a notebook may read or write its history.
+AUTH_RESOURCE = "contents"
+
+
+class RewindHandler(ExtensionHandlerMixin, APIHandler):
+    """The base of our handlers: JSON in, JSON out, one body for every failure."""
+
+    auth_resource = AUTH_RESOURCE
+
+    @property
+    def extension(self) -> RewindExtension:
+        extension: RewindExtension = self.settings[self.name]
+        return extension
+
+    @property
+    def service(self) -> Service:
+        """The service of this server. Raises what kept the extension from starting."""
+        extension = self.extension
+        if extension.service is None:
+            raise extension.refusal or Unavailable("Jupyter Rewind is off on this server.")
+        return extension.service
+
+    # ------------------------------------------------------------------ the request
+    def query(self, name: str, default: str | None = None) -> str:
+        """A query argument. Raises InvalidInput when it is missing."""
+        value = self.get_query_argument(name, default, strip=False)
+        if value is None:
+            raise InvalidInput(f"The query argument {name} is missing.")
+        return value
+
+    def query_flag(self, name: str) -> bool:
+        """A query argument that is true or false."""
+        text = self.query(name, "false").lower()
+        if text not in ("true", "false", "1", "0"):
+            raise InvalidInput(f"{name} must be true or false.")
+        return text in ("true", "1")
+
+    def query_number(self, name: str) -> int | None:
+        """A query argument that is a whole number from 1 on, or None without it."""
+        text = self.query(name, "")
+        if not text:
+            return None
+        if not text.isdecimal() or int(text) < 1:
+            raise InvalidInput(f"{name} must be a whole number from 1 on.")
+        return int(text)
+
+    async def query_file(self, name: str = "path") -> tuple[str, str]:
+        """The API path of a query argument and the file it names."""
+        path = self.query(name).strip("/")
+        return path, await self.service.paths.visible(path)
+
+    def body(self) -> Mapping[str, Any]:
+        """The JSON object that was sent. Raises InvalidInput for anything else."""
+        try:
+            content = json.loads(self.request.body or b"{}")
+        except ValueError as error:
+            raise InvalidInput("The body is not JSON.") from error
+        if not isinstance(content, dict):
+            raise InvalidInput("The body must be a JSON object.")
+        return content
+
+    async def body_file(self, body: Mapping[str, Any], name: str = "path") -> tuple[str, str]:
+        """The API path in a body and the file it names."""
+        path = text_of(body, name).strip("/")
+        return path, await self.service.paths.visible(path)
+
+    # ------------------------------------------------------------------ the work
+    async def wait(self, future: Future[T]) -> T:
+        """The result of work in one of our threads."""
+        return await asyncio.wrap_future(future)
+
+    async def view(self, file: str | None, act: Any) -> Any:
+        """What `act` sees in the workspace, after the work that is due on `file`."""
+        desk = self.service.desk
+        if file is not None and (last := desk.settle(file)) is not None:
+            await asyncio.wait([asyncio.wrap_future(last)])
+        return await self.wait(desk.view(act))
+
+    async def change(self, act: Any, *files: str) -> Any:
+        """What `act` changes in the workspace, in its turn."""
+        return await self.wait(self.service.desk.change(act, *files))
+
+    # ------------------------------------------------------------------ the answer
+    def answer(self, content: object, status: int = HTTPStatus.OK) -> None:
+        """`content` is sent as JSON."""
+        self.set_status(status)
+        self.set_header("Cache-Control", "no-store")
+        self.finish(json.dumps(content, ensure_ascii=False))
+
+    def write_error(self, status_code: int, **kwargs: Any) -> None:
+        """Every failure has the same body; the table of statuses decides its status."""
+        error = kwargs.get("exc_info", (None, None, None))[1]
+        if isinstance(error, RewindError):
+            self.set_status(status_of(error))
+            failure = describe(error)
+        elif isinstance(error, HTTPError):
+            failure = describe_status(status_code, error.log_message or "")
+        else:
+            failure = describe(
+                Internal(
+                    "Jupyter Rewind failed in a way it should not.",
+                    hint="The server's log says more. Nothing that was kept before is affected.",
+                )
+            )
+        self.set_header("Content-Type", "application/json")
+        self.finish(json.dumps(failure, ensure_ascii=False))
+
+    def log_exception(self, *args: Any) -> None:
+        """Refusals in words are no faults of the server's."""
+        error = args[1] if len(args) > 1 else None
+        if isinstance(error, RewindError) and not isinstance(error, Internal):
+            self.log.info("%s %s: %s", self.request.method, self.request.path, error)
+            return
+        super().log_exception(*args)
+
+
+def text_of(body: Mapping[str, Any], name: str, default: str | None = None) -> str:
+    """A text in a body. Raises InvalidInput when it is missing or something else."""
+    value = body.get(name, default)
+    if not isinstance(value, str) or (not value and default is None):
+        raise InvalidInput(f"{name} must be a text that is not empty.")
+    return value
+
+
+def texts_of(body: Mapping[str, Any], name: str) -> tuple[str, ...]:
+    """A list of texts in a body, empty without it. Raises InvalidInput for anything else."""
+    value = body.get(name, [])
+    if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
+        raise InvalidInput(f"{name} must be a list of texts.")
+    return tuple(value)

@@ -1,0 +1,84 @@
+"""Whole histories: of one file, and of the files that were deleted."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+from jupyter_server.auth.decorator import authorized
+from tornado import web
+
+from jupyter_rewind.errors import NotFound
+from jupyter_rewind.faces.server.handlers.base import RewindHandler
+from jupyter_rewind.faces.server.heartbeat import find_damage
+from jupyter_rewind.faces.server.paths import is_notebook
+from jupyter_rewind.faces.server.rendering import render_checkpoint, render_history
+
+if TYPE_CHECKING:
+    from jupyter_rewind.workspace import Workspace
+
+
+class HistoryHandler(RewindHandler):
+    """GET the checkpoints of a file and the condition it is in."""
+
+    @web.authenticated
+    @authorized
+    async def get(self) -> None:
+        path, file = await self.query_file()
+        limit, newest_first = self.query_number("limit"), self.query_flag("newest_first")
+        service = self.service
+
+        def act(workspace: Workspace) -> dict[str, Any]:
+            if workspace.histories.find(file) is None:
+                service.legacy.take_over(workspace, file)
+            info = workspace.histories.overview(file)
+            checkpoints = workspace.histories.checkpoints(file, newest_first=True)[:limit]
+            if not newest_first:
+                checkpoints = checkpoints[::-1]
+            return {
+                **render_history(info, service.paths),
+                "path": path,
+                "checkpoints": [render_checkpoint(each) for each in checkpoints],
+                "condition": describe_condition(workspace, service.recorder, path, file),
+            }
+
+        self.answer(await self.view(file, act))
+
+
+class DeletedHandler(RewindHandler):
+    """GET the deleted files of the served folder that can be brought back."""
+
+    @web.authenticated
+    @authorized
+    async def get(self) -> None:
+        paths = self.service.paths
+        root = paths.root.rstrip(os.sep) + os.sep
+
+        def act(workspace: Workspace) -> list[dict[str, Any]]:
+            return [
+                render_history(info, paths)
+                for info in workspace.histories.deleted()
+                if info.path.startswith(root)
+            ]
+
+        self.answer({"deleted": await self.view(None, act)})
+
+
+def describe_condition(workspace: Any, recorder: Any, path: str, file: str) -> dict[str, Any]:
+    """What is on disk now, and which checkpoint can mend it when it is damaged."""
+    reading = recorder.open_reading(file)
+    raw = reading.take()
+    if raw is None:
+        state = "ok" if reading.too_large else "missing"
+        words = "It is too large to be kept." if reading.too_large else "It is not on disk."
+        return {"state": state, "words": words, "last_good": None}
+    damage = find_damage(workspace, path, file, raw) if is_notebook(path) else None
+    if damage is None:
+        return {"state": "ok", "words": "", "last_good": None}
+    return {"state": damage.condition, "words": damage.words, "last_good": damage.last_good}
+
+
+def require_history(workspace: Any, path: str, file: str) -> None:
+    """Raises NotFound, in the words of the request, when nothing was ever kept of `path`."""
+    if workspace.histories.find(file) is None:
+        raise NotFound(f"Nothing was kept of {path} yet.")

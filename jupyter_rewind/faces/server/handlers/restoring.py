@@ -1,0 +1,70 @@
+"""Going back: a whole file or single cells, and files that were deleted."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from jupyter_server.auth.decorator import authorized
+from tornado import web
+
+from jupyter_rewind.errors import InvalidInput
+from jupyter_rewind.faces.server import request
+from jupyter_rewind.faces.server.handlers.base import RewindHandler, text_of, texts_of
+from jupyter_rewind.faces.server.rendering import render_checkpoint
+from jupyter_rewind.faces.server.restoring import restore_file
+
+
+class RestoreHandler(RewindHandler):
+    """POST: the file holds an earlier state; what it held is kept first."""
+
+    @web.authenticated
+    @authorized
+    async def post(self) -> None:
+        body = self.body()
+        path, _ = await self.body_file(body)
+        output = text_of(body, "output", "").strip("/")
+        if output:
+            await self.service.paths.visible(output)
+        restored = await restore_file(
+            self.service,
+            path,
+            text_of(body, "ref"),
+            cells=texts_of(body, "cells"),
+            output=output or None,
+        )
+        self.answer(self.render(restored, output or path))
+
+    def render(self, restored: Any, path: str) -> dict[str, Any]:
+        """The new head and what was kept for the way back."""
+        kept = restored.kept
+        return {
+            "path": path,
+            "checkpoint": render_checkpoint(restored.checkpoint),
+            "kept": render_checkpoint(kept) if kept is not None else None,
+        }
+
+
+class UndeleteHandler(RestoreHandler):
+    """POST: a deleted file, named by its path or its history, is back."""
+
+    @web.authenticated
+    @authorized
+    async def post(self) -> None:
+        body = self.body()
+        path, history = text_of(body, "path", ""), text_of(body, "history", "")
+        if bool(path) == bool(history):
+            raise InvalidInput("Say either path or history.")
+        paths = self.service.paths
+        target = await paths.visible(path) if path else await self._find(history)
+        restored = await self.wait(
+            self.service.desk.undelete(target, author=request.current_author())
+        )
+        real = os.path.realpath(restored.path)
+        self.answer(self.render(restored, paths.api_path(real) or path))
+
+    async def _find(self, history: str) -> str:
+        """The history, if its file lay where the user may see it."""
+        info = await self.view(None, lambda workspace: workspace.histories.overview(history))
+        await self.service.paths.visible(self.service.paths.api_path(info.path))
+        return history

@@ -1,0 +1,34 @@
+"""Which address is answered by whom."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from jupyter_rewind.faces.server.handlers import histories, marks, restoring, search, states, status
+
+if TYPE_CHECKING:
+    from jupyter_rewind.faces.server.app import RewindExtension
+    from jupyter_rewind.faces.server.handlers.base import RewindHandler
+
+PREFIX = "/rewind/api/v1"
+
+HANDLERS: dict[str, type[RewindHandler]] = {
+    "/history": histories.HistoryHandler,
+    "/deleted": histories.DeletedHandler,
+    "/checkpoint": states.CheckpointHandler,
+    "/content": states.ContentHandler,
+    "/diff": states.DiffHandler,
+    "/labels": marks.LabelsHandler,
+    "/pins": marks.PinsHandler,
+    "/restore": restoring.RestoreHandler,
+    "/undelete": restoring.UndeleteHandler,
+    "/search": search.SearchHandler,
+    "/stats": status.StatsHandler,
+    "/health": status.HealthHandler,
+    "/openapi.yaml": status.OpenapiHandler,
+}
+
+
+def routes(extension: RewindExtension) -> list[tuple[str, type[RewindHandler]]]:
+    """The routes that the extension serves, below the server's base address."""
+    return [(PREFIX + path.replace(".", r"\."), kind) for path, kind in HANDLERS.items()]

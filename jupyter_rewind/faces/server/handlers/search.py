@@ -1,0 +1,41 @@
+"""Which checkpoint had this: search in every state of a notebook."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from jupyter_server.auth.decorator import authorized
+from tornado import web
+
+from jupyter_rewind.errors import InvalidInput
+from jupyter_rewind.faces.server.handlers.base import RewindHandler
+from jupyter_rewind.faces.server.rendering import render_checkpoint
+
+if TYPE_CHECKING:
+    from jupyter_rewind.workspace import Workspace
+
+
+class SearchHandler(RewindHandler):
+    """GET each distinct state of a cell in which a text stands, with its first and last checkpoint."""
+
+    @web.authenticated
+    @authorized
+    async def get(self) -> None:
+        path, file = await self.query_file()
+        text, regex = self.query("text"), self.query_flag("regex")
+        if not text:
+            raise InvalidInput("text must not be empty.")
+
+        def act(workspace: Workspace) -> list[dict[str, Any]]:
+            return [
+                {
+                    "first": render_checkpoint(hit.checkpoint_first),
+                    "last": render_checkpoint(hit.checkpoint_last),
+                    "cell": hit.cell_id,
+                    "line": hit.line,
+                    "text": hit.text,
+                }
+                for hit in workspace.histories.search(file, text, regex=regex)
+            ]
+
+        self.answer({"path": path, "hits": await self.view(file, act)})

@@ -1,0 +1,138 @@
+"""One checkpoint: what it is, what it holds, how it differs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from jupyter_server.auth.decorator import authorized
+from tornado import web
+
+from jupyter_rewind.errors import InvalidInput, NotFound
+from jupyter_rewind.faces.server import request
+from jupyter_rewind.faces.server.collaboration import read_live_document
+from jupyter_rewind.faces.server.desk import decode_file
+from jupyter_rewind.faces.server.handlers.base import RewindHandler, text_of
+from jupyter_rewind.faces.server.rendering import render_checkpoint
+
+if TYPE_CHECKING:
+    from jupyter_rewind.workspace import Workspace
+
+PRESENT = "present"
+
+
+class CheckpointHandler(RewindHandler):
+    """GET one checkpoint, POST a new one, DELETE one that nothing protects."""
+
+    @web.authenticated
+    @authorized
+    async def get(self) -> None:
+        _, file = await self.query_file()
+        ref = self.query("ref")
+        self.answer(
+            await self.view(
+                file, lambda workspace: render_checkpoint(workspace.histories.resolve(file, ref))
+            )
+        )
+
+    @web.authenticated
+    @authorized
+    async def post(self) -> None:
+        body = self.body()
+        path, file = await self.body_file(body)
+        label = text_of(body, "label", "") or None
+        service = self.service
+        live = await read_live_document(service.server, path)
+        checkpoint = await self.wait(
+            service.desk.create(file, live=live, author=request.current_author(), label=label)
+        )
+        self.answer(render_checkpoint(checkpoint), 201)
+
+    @web.authenticated
+    @authorized
+    async def delete(self) -> None:
+        _, file = await self.query_file()
+        checkpoint_id = self.query("ref")
+        found = await self.view(
+            file, lambda workspace: workspace.histories.resolve(file, checkpoint_id).id
+        )
+        await self.wait(self.service.desk.delete_checkpoint(file, found))
+        self.set_status(204)
+        self.finish()
+
+
+class ContentHandler(RewindHandler):
+    """GET what a checkpoint holds: as JSON, or its very bytes."""
+
+    @web.authenticated
+    @authorized
+    async def get(self) -> None:
+        _, file = await self.query_file()
+        ref, form = self.query("ref"), self.query("format", "json")
+        if form not in ("json", "raw"):
+            raise InvalidInput("format must be json or raw.")
+        as_notebook = form == "json"
+
+        def act(workspace: Workspace) -> tuple[Any, bytes, Any]:
+            checkpoint = workspace.histories.resolve(file, ref)
+            if as_notebook and checkpoint.kind == "notebook":
+                return checkpoint, b"", workspace.histories.notebook(checkpoint)
+            return checkpoint, workspace.histories.read(checkpoint), None
+
+        checkpoint, raw, notebook = await self.view(file, act)
+        if form == "raw":
+            self.set_header("Content-Type", "application/octet-stream")
+            self.set_header("Cache-Control", "no-store")
+            self.set_header("X-Content-Type-Options", "nosniff")
+            self.finish(raw)
+            return
+        if notebook is not None:
+            content, file_format = notebook, "json"
+        else:
+            content, file_format = decode_file(raw)
+        self.answer(
+            {
+                "checkpoint": render_checkpoint(checkpoint),
+                "type": checkpoint.kind,
+                "format": file_format,
+                "content": content,
+            }
+        )
+
+    async def prepare(self) -> None:
+        """What is kept is shown as data: a browser must not run it as a page of this server."""
+        await super().prepare()
+        self.set_header("Content-Disposition", "attachment")
+
+
+class DiffHandler(RewindHandler):
+    """GET what changed between two checkpoints, or since one, in nbdime's format."""
+
+    @web.authenticated
+    @authorized
+    async def get(self) -> None:
+        path, file = await self.query_file()
+        base, remote = self.query("base"), self.query("remote", PRESENT)
+        recorder = self.service.recorder
+
+        def act(workspace: Workspace) -> dict[str, Any]:
+            sides = [load_side(workspace, recorder, path, file, ref) for ref in (base, remote)]
+            return {
+                "base": sides[0][0],
+                "remote": sides[1][0],
+                "diff": workspace.diff(sides[0][1], sides[1][1]),
+            }
+
+        self.answer(await self.view(file, act))
+
+
+def load_side(
+    workspace: Any, recorder: Any, path: str, file: str, ref: str
+) -> tuple[dict[str, Any] | None, dict[str, Any]]:
+    """One side of a diff: the checkpoint (None for the file on disk) and its notebook."""
+    if ref != PRESENT:
+        checkpoint = workspace.histories.resolve(file, ref)
+        return render_checkpoint(checkpoint), workspace.histories.notebook(checkpoint)
+    raw = recorder.open_reading(file).take()
+    if raw is None:
+        raise NotFound(f"{path} is not on disk.", hint="Compare two checkpoints instead.")
+    return None, workspace.parse(raw, file)

@@ -1,0 +1,115 @@
+"""How things stand: what the store holds, what works and what does not, and what can be asked."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from jupyter_server.auth.decorator import authorized
+from tornado import web
+
+from jupyter_rewind import __version__
+from jupyter_rewind.errors import RewindError
+from jupyter_rewind.faces.server.handlers.base import RewindHandler
+from jupyter_rewind.faces.server.statuses import describe
+
+OPENAPI = Path(__file__).parent.parent / "openapi.yaml"
+
+
+class StatsHandler(RewindHandler):
+    """GET how many bytes lie in the store, and for which notebooks."""
+
+    @web.authenticated
+    @authorized
+    async def get(self) -> None:
+        self.answer(await self.view(None, lambda workspace: workspace.stats().as_json()))
+
+
+class HealthHandler(RewindHandler):
+    """GET what works and what does not. It always answers, that is its purpose."""
+
+    @web.authenticated
+    @authorized
+    async def get(self) -> None:
+        extension = self.extension
+        if extension.service is None:
+            self.answer(_render_off(extension.refusal))
+            return
+        service = extension.service
+        recorder = service.recorder
+        refusal = recorder.refusal
+        notices = _list_notices(service)
+        self.answer(
+            {
+                "state": "failing" if refusal else ("limited" if notices else "ok"),
+                "version": __version__,
+                "keeps": service.keeps,
+                "checkpoints_class": service.has_checkpoints_class,
+                "contents_manager": type(service.manager).__name__,
+                "store": {
+                    "path": service.settings.store_path,
+                    "open": recorder.opened is not None,
+                    "error": describe(refusal) if refusal else None,
+                },
+                "queued": recorder.queued,
+                "recorded": recorder.recorded,
+                "failed": recorder.failed,
+                "last_failure": recorder.last_failure,
+                "watched": service.heartbeat.watched_count,
+                "damaged": [
+                    {
+                        "path": damage.path,
+                        "condition": damage.condition,
+                        "words": damage.words,
+                        "last_good": damage.last_good,
+                    }
+                    for damage in service.heartbeat.damages
+                ],
+                "notices": notices,
+            }
+        )
+
+
+class OpenapiHandler(RewindHandler):
+    """GET the description of this interface."""
+
+    @web.authenticated
+    @authorized
+    async def get(self) -> None:
+        self.set_header("Content-Type", "application/yaml; charset=utf-8")
+        self.finish(OPENAPI.read_bytes())
+
+
+def _list_notices(service: Any) -> list[str]:
+    notices = []
+    if not service.keeps:
+        notices.append(
+            f"{type(service.manager).__name__} keeps its files elsewhere than on a local file "
+            "system: their saves are not kept."
+        )
+    elif not service.has_checkpoints_class:
+        notices.append(
+            f"Jupyter's own checkpoints stay with {type(service.manager.checkpoints).__name__}, "
+            "which was chosen in the configuration; each save is kept all the same."
+        )
+    if not service.settings.notebooks_scan_seconds:
+        notices.append("Looks at the notebooks on disk are off: notebooks.scan_seconds is 0.")
+    return notices
+
+
+def _render_off(refusal: RewindError | None) -> dict[str, Any]:
+    return {
+        "state": "off",
+        "version": __version__,
+        "keeps": False,
+        "checkpoints_class": False,
+        "contents_manager": "",
+        "store": {"path": "", "open": False, "error": describe(refusal) if refusal else None},
+        "queued": 0,
+        "recorded": 0,
+        "failed": 0,
+        "last_failure": "",
+        "watched": 0,
+        "damaged": [],
+        "notices": ["No save is kept."],
+    }

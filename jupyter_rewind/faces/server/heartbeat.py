@@ -1,0 +1,265 @@
+"""Looks at the notebooks that are opened or listed: damage is noticed, changes from outside kept.
+
+An opened notebook is read whole once for each state of it; a listed one only at its two ends, and
+whole when those look wrong. Nothing is looked at that nobody asked for, and one thread does it all.
+A damaged state is reported, not recorded: the last good checkpoint stays the head.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from jupyter_rewind import clock
+from jupyter_rewind.errors import NotFound, RewindError
+from jupyter_rewind.faces.server.announcer import NOTEBOOK_EVENTS, Announcer
+from jupyter_rewind.faces.server.paths import Paths, is_notebook
+from jupyter_rewind.faces.server.reading import Stamp, read_stamp
+from jupyter_rewind.faces.server.recorder import Recorder
+from jupyter_rewind.model.checkpoint import Checkpoint, Reason
+
+if TYPE_CHECKING:
+    from jupyter_rewind.workspace import Workspace
+
+_WATCHED = 5_000
+_PEEK_BYTES = 4_096
+_SETTLE_NS = 2_000_000_000
+_SETTLE_SECONDS = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Damage:
+    """In what way a notebook on disk is damaged, and what can be brought back."""
+
+    path: str
+    condition: str
+    words: str
+    last_good: str | None
+
+
+@dataclass(slots=True)
+class _Watched:
+    is_opened: bool
+    stamp: Stamp | None = None
+
+
+class Heartbeat:
+    """Which notebooks are watched, and which of them are damaged."""
+
+    def __init__(self, recorder: Recorder, paths: Paths, announcer: Announcer) -> None:
+        self._recorder = recorder
+        self._paths = paths
+        self._announcer = announcer
+        self._watched: OrderedDict[str, _Watched] = OrderedDict()
+        self._fresh: set[str] = set()
+        self._unsettled: set[str] = set()
+        self._damages: dict[str, Damage] = {}
+        self._changed = threading.Condition()
+        self._thread: threading.Thread | None = None
+        self._stopping = False
+
+    # ------------------------------------------------------------------ what is watched
+    def see(self, path: str, *, is_opened: bool) -> None:
+        """`path` was opened, or listed: it is looked at soon, and from time to time."""
+        with self._changed:
+            self._watch(path, is_opened)
+            self._fresh.add(path)
+            self._start()
+            self._changed.notify_all()
+
+    def watch(self, path: str) -> None:
+        """`path` was saved: it is looked at from time to time."""
+        if is_notebook(path):
+            with self._changed:
+                self._watch(path, True)
+                self._start()
+
+    def explain(self, path: str) -> Future[str]:
+        """The words for a notebook that could not be opened: what is wrong, what brings it back."""
+        path = path.strip("/")
+        self.see(path, is_opened=True)
+
+        def act(workspace: Workspace) -> str:
+            file = self._paths.file(path)
+            raw = self._recorder.open_reading(file).take()
+            damage = None if raw is None else find_damage(workspace, path, file, raw)
+            if damage is None:
+                return ""
+            if damage.last_good is None:
+                return f"{path} is damaged: {damage.words} No good state of it was kept."
+            return (
+                f"{path} is damaged: {damage.words} Its last good state is kept; this brings it "
+                f"back: jupyter rewind restore {shlex.quote(file)} {damage.last_good}"
+            )
+
+        return self._recorder.view(act)
+
+    @property
+    def damages(self) -> list[Damage]:
+        """The damaged notebooks, by path."""
+        with self._changed:
+            return [self._damages[path] for path in sorted(self._damages)]
+
+    @property
+    def watched_count(self) -> int:
+        return len(self._watched)
+
+    def stop(self) -> None:
+        """Nothing is looked at any more."""
+        with self._changed:
+            self._stopping = True
+            self._changed.notify_all()
+            thread = self._thread
+        if thread is not None:
+            thread.join(5.0)
+
+    def _watch(self, path: str, is_opened: bool) -> None:
+        known = self._watched.setdefault(path, _Watched(is_opened))
+        known.is_opened = known.is_opened or is_opened
+        self._watched.move_to_end(path)
+        while len(self._watched) > _WATCHED:
+            dropped, _ = self._watched.popitem(last=False)
+            self._damages.pop(dropped, None)
+
+    # ------------------------------------------------------------------ the thread
+    def _start(self) -> None:
+        if self._thread is None and not self._stopping and self._paths.is_local:
+            self._thread = threading.Thread(target=self._beat, name="rewind-heartbeat", daemon=True)
+            self._thread.start()
+
+    def _beat(self) -> None:
+        seconds = self._recorder.settings.notebooks_scan_seconds
+        next_scan = clock.monotonic() + seconds
+        while True:
+            with self._changed:
+                if not self._fresh and not self._stopping:
+                    rest = max(0.0, next_scan - clock.monotonic()) if seconds else 3600.0
+                    self._changed.wait(min(rest, _SETTLE_SECONDS) if self._unsettled else rest)
+                if self._stopping:
+                    return
+                due = self._fresh
+                self._fresh = set()
+                if not due:
+                    due, self._unsettled = self._unsettled, set()
+                if seconds and clock.monotonic() >= next_scan:
+                    due = set(self._watched)
+                    next_scan = clock.monotonic() + seconds
+            for path in due:
+                if self._stopping:
+                    return
+                self._look_quietly(path)
+
+    def _look_quietly(self, path: str) -> None:
+        watched = self._watched.get(path)
+        if watched is None:
+            return
+        try:
+            self.look(path, watched)
+        except NotFound:
+            self._settle(path, None)
+        except (RewindError, OSError) as error:
+            self._recorder.note_failure("Could not look at %s: %s", path, error)
+        except Exception as error:
+            self._recorder.note_failure("Could not look at %s: %r", path, error, error=error)
+
+    # ------------------------------------------------------------------ one look
+    def look(self, path: str, watched: _Watched) -> None:
+        """Damage of `path` is reported, a change from outside is kept. Raises what reading does."""
+        file = self._paths.file(path)
+        stamp = read_stamp(file)
+        if stamp is None:
+            watched.stamp = None
+            self._settle(path, None)
+            return
+        is_kept = not watched.is_opened or self._recorder.is_known(file, stamp)
+        if watched.stamp == stamp and is_kept:
+            return
+        damage = self._find_damage(path, file, stamp, whole=watched.is_opened and not is_kept)
+        if damage is not None and clock.now_ns() - stamp.mtime_ns < _SETTLE_NS:
+            self._unsettled.add(path)  # it may be half way through being written
+            return
+        watched.stamp = stamp
+        self._settle(path, damage)
+        if damage is None and not is_kept:
+            self._recorder.save(file, Reason.EXTERNAL_CHANGE, after=self._tell_change(path))
+
+    def _find_damage(self, path: str, file: str, stamp: Stamp, *, whole: bool) -> Damage | None:
+        if not whole and stamp.size and _looks_whole(file, stamp.size):
+            return None
+        raw = self._recorder.open_reading(file).take()
+        if raw is None:
+            return None
+        workspace = self._recorder.workspace()
+        return find_damage(workspace, path, file, raw)
+
+    def _settle(self, path: str, damage: Damage | None) -> None:
+        with self._changed:
+            before = self._damages.pop(path, None)
+            if damage is not None:
+                self._damages[path] = damage
+        if damage is not None and damage != before:
+            self._recorder.log.warning(
+                "%s is damaged: %s%s",
+                path,
+                damage.words,
+                " Its last good checkpoint can be restored." if damage.last_good else "",
+            )
+            self._announcer.announce(
+                NOTEBOOK_EVENTS,
+                {
+                    "action": "damaged",
+                    "path": path,
+                    "condition": damage.condition,
+                    "words": damage.words,
+                    "last_good": damage.last_good,
+                },
+            )
+        elif damage is None and before is not None:
+            self._announcer.announce(NOTEBOOK_EVENTS, {"action": "mended", "path": path})
+
+    def _tell_change(self, path: str) -> Callable[[Checkpoint, bool], None]:
+        def tell(checkpoint: Checkpoint, created: bool) -> None:
+            if created and checkpoint.parent is not None:
+                self._announcer.announce(
+                    NOTEBOOK_EVENTS,
+                    {"action": "changed", "path": path, "checkpoint": checkpoint.id},
+                )
+
+        return tell
+
+
+def find_damage(workspace: Workspace, path: str, file: str, raw: bytes) -> Damage | None:
+    """What is wrong with `raw` as the notebook `path`, with its newest whole checkpoint."""
+    condition = workspace.condition(raw, file)
+    if condition.state == "ok":
+        return None
+    return Damage(path, condition.state, condition.words, find_last_good(workspace, file))
+
+
+def find_last_good(workspace: Workspace, file: str) -> str | None:
+    """The id of the newest checkpoint of `file` that is a whole notebook; None without one."""
+    if workspace.histories.find(file) is None:
+        return None
+    for checkpoint in workspace.histories.checkpoints(file, newest_first=True):
+        if checkpoint.kind == "notebook":
+            return checkpoint.id
+    return None
+
+
+def _looks_whole(file: str, size: int) -> bool:
+    with open(file, "rb") as stream:
+        head = stream.read(_PEEK_BYTES)
+        stream.seek(max(0, size - _PEEK_BYTES), os.SEEK_SET)
+        tail = stream.read(_PEEK_BYTES)
+    return (
+        head.lstrip().startswith(b"{")
+        and tail.rstrip().endswith(b"}")
+        and b"\0" not in head
+        and b"\0" not in tail
+    )

@@ -1,0 +1,85 @@
+"""API paths of a contents manager and the paths under which histories are kept.
+
+A history belongs to the real file: two ways to the same file through links lead to one history.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+
+from jupyter_core.utils import ensure_async
+from jupyter_server.services.contents.fileio import FileManagerMixin
+from jupyter_server.services.contents.manager import ContentsManager
+from tornado.web import HTTPError
+
+from jupyter_rewind.errors import InvalidInput, NotFound
+
+NOTEBOOK_SUFFIX = ".ipynb"
+
+
+class Paths:
+    """The translation for one contents manager."""
+
+    def __init__(self, manager: ContentsManager) -> None:
+        self._manager = manager
+        self.is_local = isinstance(manager, FileManagerMixin)
+
+    @property
+    def root(self) -> str:
+        """The real path of the served folder."""
+        return os.path.realpath(self._manager.root_dir)
+
+    def file(self, api_path: str) -> str:
+        """The file that an API path names, links followed: the key of its history.
+
+        Raises NotFound for a path that lies outside the served folder.
+        """
+        if not self.is_local:
+            raise NotFound(f"{api_path} does not lie on a local file system.")
+        try:
+            return os.path.realpath(self._manager._get_os_path(api_path.strip("/")))
+        except HTTPError as error:
+            raise NotFound(f"{api_path} is not in the served folder.") from error
+
+    def api_path(self, file: str) -> str | None:
+        """The API path of a real path; None outside the served folder."""
+        root = self.root.rstrip(os.sep)
+        if not file.startswith(root + os.sep):
+            return None
+        return file[len(root) + 1 :].replace(os.sep, "/")
+
+    async def visible(self, api_path: str | None) -> str:
+        """The file that a request names, if the user may see it through this server.
+
+        Raises InvalidInput without a path, NotFound for one that is hidden or outside.
+        """
+        if not api_path or not api_path.strip("/"):
+            raise InvalidInput(
+                "No path was given.", hint="Say which notebook: ?path=folder/nb.ipynb"
+            )
+        if "\0" in api_path:
+            raise InvalidInput("A path cannot hold a NUL character.")
+        file = self.file(api_path)
+        manager = self._manager
+        if not manager.allow_hidden and await ensure_async(manager.is_hidden(api_path.strip("/"))):
+            raise NotFound(f"There is no {api_path} here.")
+        return file
+
+
+def is_notebook(path: str) -> bool:
+    """Whether a path is named like a notebook."""
+    return path.endswith(NOTEBOOK_SUFFIX)
+
+
+def count_cells(content: object) -> int | None:
+    """How many cells notebook content has, in format 3 or 4; None when it is no notebook."""
+    if not isinstance(content, Mapping):
+        return None
+    sheets = content.get("worksheets")
+    lists = [content.get("cells")]
+    if isinstance(sheets, list) and "cells" not in content:
+        lists = [sheet.get("cells") for sheet in sheets if isinstance(sheet, Mapping)]
+    if not all(isinstance(cells, list) for cells in lists):
+        return None
+    return sum(len(cells) for cells in lists if isinstance(cells, list))

@@ -1,0 +1,106 @@
+"""The bytes of a file as they were at one moment, taken by whoever comes first.
+
+A save is announced after it happened. The bytes are read at once on a reading thread; a second
+save of the same file, should it come before that, takes them itself in front of overwriting them.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from dataclasses import dataclass
+
+from jupyter_rewind.model.checkpoint import FileIdentity
+
+_ATTEMPTS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """What one `stat` tells about a file's content: a difference means it may have changed."""
+
+    mtime_ns: int
+    size: int
+    device: int
+    inode: int
+
+    @staticmethod
+    def of(status: os.stat_result) -> Stamp:
+        return Stamp(status.st_mtime_ns, status.st_size, status.st_dev, status.st_ino)
+
+    @property
+    def identity(self) -> FileIdentity:
+        return FileIdentity(self.device, self.inode)
+
+
+def read_stamp(file: str) -> Stamp | None:
+    """The file's stamp, or None when there is no regular file.
+
+    Raises OSError when it cannot be told.
+    """
+    import stat
+
+    try:
+        status = os.stat(file)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    return Stamp.of(status) if stat.S_ISREG(status.st_mode) else None
+
+
+class Reading:
+    """One file's bytes and stamp, read once."""
+
+    def __init__(self, file: str, *, limit_bytes: int) -> None:
+        self.file = file
+        self.stamp: Stamp | None = None
+        self.too_large = False
+        self._limit = limit_bytes
+        self._lock = threading.Lock()
+        self._raw: bytes | None = None
+        self._error: OSError | None = None
+        self.is_taken = False
+
+    def take(self) -> bytes | None:
+        """The bytes as they were when they were first taken; None when the file was gone or larger
+        than the limit. The same answer each time.
+
+        Raises OSError when the file could not be read.
+        """
+        with self._lock:
+            if not self.is_taken:
+                try:
+                    self._raw = self._read()
+                except OSError as error:
+                    self._error = error
+                self.is_taken = True
+            if self._error is not None:
+                raise self._error
+            return self._raw
+
+    def drop(self) -> None:
+        """The bytes are not needed any more."""
+        with self._lock:
+            self._raw = None
+
+    @property
+    def held_bytes(self) -> int:
+        raw = self._raw
+        return len(raw) if raw is not None else 0
+
+    def _read(self) -> bytes | None:
+        raw: bytes | None = None
+        for _ in range(_ATTEMPTS):
+            try:
+                with open(self.file, "rb") as stream:
+                    before = Stamp.of(os.fstat(stream.fileno()))
+                    self.stamp = before
+                    self.too_large = before.size > self._limit
+                    if self.too_large:
+                        return None
+                    raw = stream.read()
+                    after = Stamp.of(os.fstat(stream.fileno()))
+            except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+                return None
+            if before == after and len(raw) == before.size:
+                break
+        return raw

@@ -1,0 +1,78 @@
+"""Checkpoints and what belongs to them as JSON, the same in every answer."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from jupyter_rewind.model.checkpoint import Checkpoint, Counts
+
+if TYPE_CHECKING:
+    from jupyter_rewind.faces.server.paths import Paths
+
+
+def moment(time_ns: int) -> datetime:
+    """A time of the model in UTC."""
+    return datetime.fromtimestamp(time_ns // 1000 / 1e6, UTC)
+
+
+def moment_text(time_ns: int) -> str:
+    """A time of the model as ISO 8601 text in UTC."""
+    return moment(time_ns).isoformat().replace("+00:00", "Z")
+
+
+def render_counts(counts: Counts) -> dict[str, int]:
+    return {
+        "cells": counts.cells,
+        "added": counts.added,
+        "changed": counts.changed,
+        "removed": counts.removed,
+    }
+
+
+def render_checkpoint(checkpoint: Checkpoint) -> dict[str, Any]:
+    """The checkpoint in an answer of our own interface."""
+    return {
+        "id": checkpoint.id,
+        "history": checkpoint.history,
+        "time": moment_text(checkpoint.time_ns),
+        "reason": str(checkpoint.reason),
+        "author": checkpoint.author,
+        "host": checkpoint.host,
+        "labels": list(checkpoint.labels),
+        "pinned": checkpoint.pinned,
+        "counts": render_counts(checkpoint.counts),
+        "size": checkpoint.size_bytes,
+        "kind": checkpoint.kind,
+        "parent": checkpoint.parent,
+        "note": checkpoint.note,
+    }
+
+
+def render_contents_checkpoint(checkpoint: Checkpoint) -> dict[str, Any]:
+    """The checkpoint as Jupyter's contents service shows it, with more than it must."""
+    return {
+        "id": checkpoint.id,
+        "last_modified": moment(checkpoint.time_ns),
+        "reason": str(checkpoint.reason),
+        "label": checkpoint.labels[0] if checkpoint.labels else "",
+        "labels": list(checkpoint.labels),
+        "pinned": checkpoint.pinned,
+        "author": checkpoint.author,
+        "counts": render_counts(checkpoint.counts),
+        "size": checkpoint.size_bytes,
+        "kind": checkpoint.kind,
+    }
+
+
+def render_history(info: Any, paths: Paths) -> dict[str, Any]:
+    """What is known of one history as a whole."""
+    return {
+        "history": info.id,
+        "path": paths.api_path(info.path) or info.path,
+        "deleted": info.deleted,
+        "came_from": info.came_from,
+        "count": info.checkpoints,
+        "first": moment_text(info.first_ns) if info.first_ns else None,
+        "last": moment_text(info.last_ns) if info.last_ns else None,
+    }

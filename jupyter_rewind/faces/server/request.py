@@ -1,0 +1,89 @@
+"""Who asked for what is happening, and how: read from Jupyter's call context.
+
+A browser saves on its own every few seconds, so its PUT counts as an autosave until the user's
+own save asks for a checkpoint. Other programs save because they mean it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Any
+
+from jupyter_server import CallContext
+from jupyter_server.services.contents.handlers import ContentsHandler
+
+from jupyter_rewind.model.checkpoint import Reason
+
+_GENERATED_USER = re.compile(r"[0-9a-f]{32}")
+
+
+@dataclass(frozen=True, slots=True)
+class Saving:
+    """A call of the contents manager's `save` that is under way."""
+
+    path: str
+    chunk: int | None
+
+    @property
+    def is_partial(self) -> bool:
+        """Whether more of an uploaded file is still to come."""
+        return self.chunk is not None and self.chunk != -1
+
+
+#: The save that the code running now belongs to.
+saving: ContextVar[Saving | None] = ContextVar("jupyter_rewind_saving", default=None)
+
+
+def current_handler() -> Any:
+    """The handler whose request is being answered, or None."""
+    return CallContext.get(CallContext.JUPYTER_HANDLER)
+
+
+def is_put() -> bool:
+    """Whether a PUT of contents is being answered."""
+    handler = current_handler()
+    return isinstance(handler, ContentsHandler) and handler.request.method == "PUT"
+
+
+def infer_reason() -> Reason:
+    """Why the save that is happening happens."""
+    handler = current_handler()
+    if not isinstance(handler, ContentsHandler):
+        return Reason.AUTOSAVE  # a live document saves itself
+    agent = handler.request.headers.get("User-Agent", "")
+    if handler.request.method == "PUT" and "Mozilla" in agent:
+        return Reason.AUTOSAVE
+    return Reason.SAVE
+
+
+def current_author() -> str | None:
+    """The user name of whoever asked; None for the nameless user of a server with a token."""
+    handler = current_handler()
+    user = getattr(handler, "current_user", None)
+    name = getattr(user, "username", None)
+    if not isinstance(name, str) or _GENERATED_USER.fullmatch(name):
+        return None
+    return name
+
+
+def requested_path() -> str | None:
+    """The API path that a contents request names; None outside one."""
+    handler = current_handler()
+    if not isinstance(handler, ContentsHandler):
+        return None
+    arguments = [*handler.path_args, *handler.path_kwargs.values()]
+    return str(arguments[0]).strip("/") if arguments else ""
+
+
+def body_bytes() -> int | None:
+    """The size of the body of the PUT that is being answered."""
+    return len(current_handler().request.body or b"") if is_put() else None
+
+
+def chunk_of(model: object) -> int | None:
+    """The number of the piece when `model` is one piece of an upload."""
+    chunk = model.get("chunk") if isinstance(model, Mapping) else None
+    return chunk if isinstance(chunk, int) else None

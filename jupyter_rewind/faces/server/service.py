@@ -1,0 +1,137 @@
+"""Everything that serves one contents manager, wired together."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+from jupyter_server.serverapp import ServerApp
+from jupyter_server.services.contents.manager import ContentsManager
+
+from jupyter_rewind.faces.server.announcer import CHECKPOINT_EVENTS, Announcer
+from jupyter_rewind.faces.server.autosave import offer_autosave_interval
+from jupyter_rewind.faces.server.calls import explain_failed_reads
+from jupyter_rewind.faces.server.collaboration import is_collaborative
+from jupyter_rewind.faces.server.desk import Desk
+from jupyter_rewind.faces.server.guard import Guard
+from jupyter_rewind.faces.server.heartbeat import Heartbeat
+from jupyter_rewind.faces.server.legacy import DEFAULT_FOLDER, LegacyCheckpoints
+from jupyter_rewind.faces.server.listener import Listener
+from jupyter_rewind.faces.server.paths import Paths
+from jupyter_rewind.faces.server.recorder import Recorder
+from jupyter_rewind.faces.server.upkeep import Upkeep
+from jupyter_rewind.model.checkpoint import Checkpoint
+from jupyter_rewind.settings import Rewind
+
+_ATTRIBUTE = "_jupyter_rewind_service"
+
+
+class Service:
+    """One contents manager's recorder and all who feed or ask it."""
+
+    def __init__(
+        self,
+        manager: ContentsManager,
+        settings: Rewind,
+        log: logging.Logger,
+        server: ServerApp | None = None,
+    ) -> None:
+        self.settings = settings
+        self.log = log
+        self.server = server
+        self.manager = manager
+        self.paths = Paths(manager)
+        self.announcer = Announcer(manager.event_logger, log)
+        self.recorder = Recorder(settings, log)
+        self.legacy = LegacyCheckpoints(
+            folder=_legacy_folder(manager), limit_bytes=settings.notebooks_max_file_mb << 20
+        )
+        self.desk = Desk(self.recorder, self.legacy)
+        self.heartbeat = Heartbeat(self.recorder, self.paths, self.announcer)
+        self.guard = Guard(self.recorder, self.paths, log)
+        self.upkeep = Upkeep(self.recorder)
+        self.recorder.prepare_history = self.legacy.take_over
+        self.recorder.on_checkpoint = self._announce
+
+    @property
+    def keeps(self) -> bool:
+        """Whether saves through this contents manager are kept at all."""
+        return self.paths.is_local
+
+    @property
+    def has_checkpoints_class(self) -> bool:
+        """Whether Jupyter's own checkpoints are ours, and not a class the user chose."""
+        from jupyter_rewind.faces.server.checkpoints import (
+            AsyncRewindCheckpoints,
+            RewindCheckpoints,
+        )
+
+        return isinstance(self.manager.checkpoints, (AsyncRewindCheckpoints, RewindCheckpoints))
+
+    def initialize(self) -> None:
+        """Saves and deletions are guarded and our events are known."""
+        self.announcer.register_schemas()
+        if self.keeps:
+            self.guard.install(self.manager)
+            explain_failed_reads(self.manager, self.heartbeat.explain)
+            self._listen()
+
+    def start(self) -> None:
+        """The store is opened in a thread; the server's other extensions are all there now."""
+        self.announcer.use_loop(asyncio.get_running_loop())
+        if self.server is not None:
+            offer_autosave_interval(self.server.web_app, self.settings, self.log)
+        if self.keeps:
+            self.recorder.start()
+            self.upkeep.start()
+
+    async def stop(self) -> None:
+        """What was saved is kept, or the time for it is up."""
+        await asyncio.sleep(0)  # events emitted just now reach the listener
+        self.upkeep.stop()
+        await asyncio.to_thread(self.heartbeat.stop)
+        await asyncio.to_thread(self.recorder.stop)
+
+    def _listen(self) -> None:
+        listener = Listener(
+            self.recorder,
+            self.paths,
+            self.heartbeat,
+            follows_moves=not self.has_checkpoints_class,
+            is_collaborative=lambda: is_collaborative(self.server),
+        )
+        self.manager.event_logger.add_listener(
+            schema_id=self.manager.event_schema_id, listener=listener.hear
+        )
+
+    def _announce(self, checkpoint: Checkpoint, action: str) -> None:
+        self.announcer.announce(
+            CHECKPOINT_EVENTS,
+            {
+                "action": action,
+                "path": self.paths.api_path(checkpoint.path) or "",
+                "checkpoint": checkpoint.id,
+                "reason": str(checkpoint.reason),
+                "author": checkpoint.author,
+            },
+        )
+
+
+def service_for(
+    manager: ContentsManager, settings: Rewind | None = None, server: ServerApp | None = None
+) -> Service:
+    """The service of this contents manager, made on first demand.
+
+    Raises InvalidInput when the settings cannot be understood.
+    """
+    service: Service | None = getattr(manager, _ATTRIBUTE, None)
+    if service is None:
+        settings = settings or Rewind.load(config=manager.config)
+        service = Service(manager, settings, manager.log, server)
+        setattr(manager, _ATTRIBUTE, service)
+    return service
+
+
+def _legacy_folder(manager: ContentsManager) -> str:
+    chosen = manager.config.get("FileCheckpoints", {}).get("checkpoint_dir", DEFAULT_FOLDER)
+    return str(chosen) if isinstance(chosen, str) and chosen else DEFAULT_FOLDER

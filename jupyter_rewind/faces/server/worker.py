@@ -1,0 +1,139 @@
+"""One thread that does the server's durable work in the order it was asked for.
+
+Jobs name the paths they touch. A job may wait for a moment to come; another job that touches one
+of its paths ends that wait, so that the order of what happens to one path is never changed.
+The thread is never awaited by a save: whoever needs an answer holds the job's future.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from jupyter_rewind import clock
+from jupyter_rewind.errors import Unavailable
+
+T = TypeVar("T")
+
+
+def is_touched(path: str, by: str) -> bool:
+    """Whether two paths are the same, or one is a folder that holds the other."""
+    return path == by or path.startswith(f"{by}/") or by.startswith(f"{path}/")
+
+
+@dataclass(eq=False)
+class Job:
+    """What is to be done, for which paths, and not before when (on the monotonic clock)."""
+
+    act: Callable[[], Any]
+    paths: tuple[str, ...]
+    due: float
+    future: Future[Any] = field(default_factory=Future)
+
+    def touches(self, paths: Iterable[str]) -> bool:
+        return any(is_touched(mine, other) for mine in self.paths for other in paths)
+
+
+class Worker:
+    """An ordered queue and the one thread that empties it."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._jobs: list[Job] = []
+        self._running: Job | None = None
+        self._changed = threading.Condition()
+        self._thread: threading.Thread | None = None
+        self._stopping = False
+
+    def submit(
+        self, act: Callable[[], T], paths: Iterable[str] = (), *, delay_seconds: float = 0.0
+    ) -> Future[T]:
+        """The future of `act`, which runs after every earlier job that touches one of `paths`."""
+        job = Job(act, tuple(paths), clock.monotonic() + delay_seconds if delay_seconds else 0.0)
+        with self._changed:
+            if self._stopping:
+                job.future.set_exception(Unavailable("The server is stopping."))
+                return job.future
+            self._hasten(job.paths)
+            self._jobs.append(job)
+            self._start()
+            self._changed.notify_all()
+        return job.future
+
+    def hasten(self, paths: Iterable[str] | None = None) -> None:
+        """Waiting jobs that touch `paths` (or all of them) are due now."""
+        with self._changed:
+            self._hasten(None if paths is None else tuple(paths))
+            self._changed.notify_all()
+
+    def pending(self, path: str, *, waiting: bool = True) -> Future[Any] | None:
+        """The last unfinished job that touches `path`; among the due ones if `waiting` is off."""
+        now = clock.monotonic()
+        with self._changed:
+            for job in reversed(self._jobs):
+                if job.touches((path,)) and (waiting or job.due <= now):
+                    return job.future
+            if self._running is not None and self._running.touches((path,)):
+                return self._running.future
+        return None
+
+    def count(self) -> int:
+        """How many jobs are not finished."""
+        with self._changed:
+            return len(self._jobs) + (self._running is not None)
+
+    def stop(self, timeout_seconds: float) -> int:
+        """How many jobs were left undone when the time was up; nothing is accepted any more."""
+        until = clock.monotonic() + timeout_seconds
+        with self._changed:
+            self._stopping = True
+            self._hasten(None)
+            self._changed.notify_all()
+            while self._jobs or self._running is not None:
+                rest = until - clock.monotonic()
+                if rest <= 0 or self._thread is None:
+                    break
+                self._changed.wait(rest)
+            left, self._jobs = self._jobs, []
+        for job in left:
+            job.future.set_exception(Unavailable("The server stopped before this was done."))
+        return len(left) + (self._running is not None)
+
+    def _hasten(self, paths: tuple[str, ...] | None) -> None:
+        for job in self._jobs:
+            if job.due and (paths is None or job.touches(paths)):
+                job.due = 0.0
+
+    def _start(self) -> None:
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._work, name=self._name, daemon=True)
+            self._thread.start()
+
+    def _work(self) -> None:
+        while (job := self._next()) is not None:
+            try:
+                result = job.act()
+            except BaseException as error:
+                job.future.set_exception(error)
+            else:
+                job.future.set_result(result)
+            with self._changed:
+                self._running = None
+                self._changed.notify_all()
+
+    def _next(self) -> Job | None:
+        with self._changed:
+            while True:
+                now = clock.monotonic()
+                for place, job in enumerate(self._jobs):
+                    if job.due <= now:
+                        self._running = self._jobs.pop(place)
+                        return job
+                if self._stopping:
+                    self._thread = None
+                    self._changed.notify_all()
+                    return None
+                self._changed.wait(min((job.due for job in self._jobs), default=now + 3600) - now)

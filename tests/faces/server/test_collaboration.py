@@ -1,0 +1,109 @@
+"""Several people in one live document: their saves are kept, and a restore loses no typing."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from tests.faces.server.support import Client, eventually, notebook
+
+pytest.importorskip("jupyter_server_ydoc")
+
+LIVE = {
+    "ServerApp": {
+        "jpserver_extensions": {
+            "jupyter_rewind": True,
+            "jupyter_server_fileid": True,
+            "jupyter_server_ydoc": True,
+        }
+    },
+    "BaseFileIdManager": {"db_path": ":memory:", "db_journal_mode": "OFF"},
+    "SQLiteYStore": {"db_path": ":memory:"},
+    "YDocExtension": {"document_save_delay": 0.3, "file_poll_interval": 0.5},
+}
+
+pytestmark = [pytest.mark.parametrize("extra_config", [LIVE]), pytest.mark.slow]
+
+
+async def _open(client: Client, path: str) -> Any:
+    (extension,) = client.server.extension_manager.extension_apps["jupyter_server_ydoc"]
+    return await extension.get_document(
+        path=path, content_type="notebook", file_format="json", copy=False, create=True
+    )
+
+
+def _type(document: Any, source: str) -> None:
+    cell = document.get_cell(0)
+    cell["source"] = source
+    document.set_cell(0, cell)
+
+
+def _read(document: Any) -> str:
+    return str(document.get_cell(0)["source"])
+
+
+async def test_saves_of_a_live_document_are_kept_as_autosaves(client: Client) -> None:
+    """What collaborators type is saved by the document itself and becomes a checkpoint."""
+    await client.put("a.ipynb", notebook("x = 1"))
+    document = await _open(client, "a.ipynb")
+    _type(document, "typed = 1")
+    await eventually(lambda: b"typed" in client.file("a.ipynb").read_bytes())
+    made = await client.checkpoint("a.ipynb")
+    assert b"typed" in await client.content("a.ipynb", made["id"])
+
+
+@pytest.mark.parametrize("rewind_settings", [{"notebooks_autosave_seconds": 2}])
+async def test_many_saves_in_a_moment_become_few_checkpoints(client: Client) -> None:
+    """Steady typing saves every second; the history keeps one state for each autosave interval."""
+    await client.put("a.ipynb", notebook("x = 1"))
+    document = await _open(client, "a.ipynb")
+    for number in range(5):
+        _type(document, f"typed = {number}")
+        await eventually(
+            lambda n=number: f"typed = {n}".encode() in client.file("a.ipynb").read_bytes()
+        )
+    assert len(await client.checkpoints("a.ipynb")) < 6
+    made = await client.checkpoint("a.ipynb")
+    assert b"typed = 4" in await client.content("a.ipynb", made["id"])
+
+
+async def test_a_checkpoint_holds_what_is_not_on_disk_yet(client: Client) -> None:
+    """A checkpoint asked for in the middle of typing has the last keystroke."""
+    await client.put("a.ipynb", notebook("x = 1"))
+    document = await _open(client, "a.ipynb")
+    _type(document, "just typed")
+    made = await client.checkpoint("a.ipynb")
+    assert made["reason"] == "manual"
+    assert b"just typed" in await client.content("a.ipynb", made["id"])
+
+
+async def test_a_restore_keeps_what_was_typed_a_moment_before(client: Client) -> None:
+    """Typing that no file holds yet is in the history after the restore, and everyone sees the
+    restored state."""
+    await client.put("a.ipynb", notebook("old = 1"))
+    raw = client.file("a.ipynb").read_bytes()
+    first = (await client.checkpoints("a.ipynb"))[0]
+    await client.put("a.ipynb", notebook("new = 1"))
+    document = await _open(client, "a.ipynb")
+    _type(document, "typed in the last second")
+    assert (await client.restore("a.ipynb", first["id"]))[0] == 204
+    await eventually(lambda: _read(document) == "old = 1")
+    contents = [
+        await client.content("a.ipynb", each["id"]) for each in await client.checkpoints("a.ipynb")
+    ]
+    assert any(b"typed in the last second" in each for each in contents)
+    await asyncio.sleep(1.5)
+    assert _read(document) == "old = 1"
+    assert client.file("a.ipynb").read_bytes() == raw
+
+
+async def test_an_emptied_live_document_does_not_empty_the_file(client: Client) -> None:
+    """When a live document loses all its cells, the notebook on disk stays."""
+    await client.put("a.ipynb", notebook("x = 1"))
+    before = client.file("a.ipynb").read_bytes()
+    document = await _open(client, "a.ipynb")
+    document.ycells.clear()
+    await asyncio.sleep(1.0)
+    assert client.file("a.ipynb").read_bytes() == before

@@ -1,0 +1,73 @@
+"""What stands in front of saves: refusals in words, and what would be lost is kept."""
+
+from __future__ import annotations
+
+import shutil
+from typing import Any
+
+import pytest
+
+from tests.faces.server.support import BROWSER, Client, notebook, written
+
+
+async def test_an_empty_notebook_does_not_replace_a_full_one(client: Client) -> None:
+    """A save with no cells over a notebook with cells is refused in words; the file is whole."""
+    await client.put("a.ipynb", notebook("x = 1"))
+    before = client.file("a.ipynb").read_bytes()
+    status, answer = await client.put("a.ipynb", notebook(), agent=BROWSER)
+    assert status == 409
+    assert "empty" in answer["message"]
+    assert client.file("a.ipynb").read_bytes() == before
+
+
+async def test_an_empty_notebook_replaces_an_empty_one(client: Client) -> None:
+    """A new notebook without cells can be saved, again and again."""
+    for _ in range(2):
+        assert (await client.put("a.ipynb", notebook()))[0] in (200, 201)
+
+
+@pytest.mark.parametrize("rewind_settings", [{"notebooks_refuse_empty": False}])
+async def test_the_user_may_allow_empty_saves(client: Client) -> None:
+    """With notebooks.refuse_empty off the empty save goes through, and the full state is kept."""
+    await client.put("a.ipynb", notebook("x = 1"))
+    assert (await client.put("a.ipynb", notebook()))[0] == 200
+    assert len(await client.checkpoints("a.ipynb")) == 2
+
+
+async def test_a_full_disk_leaves_the_notebook_whole(client: Client, monkeypatch: Any) -> None:
+    """Where the disk has no room for the save, it is refused before the file is touched."""
+    await client.put("a.ipynb", notebook("x = 1"))
+    before = client.file("a.ipynb").read_bytes()
+    usage = shutil.disk_usage("/")
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=1000))
+    status, answer = await client.put("a.ipynb", notebook("x = 2"))
+    assert status == 507
+    assert "disk is full" in answer["message"]
+    assert client.file("a.ipynb").read_bytes() == before
+
+
+async def test_the_loser_of_an_overwrite_is_kept(client: Client) -> None:
+    """What another program wrote is in the history before a save overwrites it."""
+    await client.put("a.ipynb", notebook("x = 1"))
+    loser = written(notebook("by git"))
+    client.file("a.ipynb").write_bytes(loser)
+    await client.put("a.ipynb", notebook("x = 3"))
+    found = await client.checkpoints("a.ipynb")
+    assert [each["reason"] for each in found] == ["save", "external-change", "save"]
+    assert await client.content("a.ipynb", found[1]["id"]) == loser
+
+
+async def test_what_lay_there_before_is_kept_at_the_first_save(client: Client) -> None:
+    """A notebook that was there before Rewind is kept before its first save changes it."""
+    raw = written(notebook("older than all"))
+    client.file("a.ipynb").write_bytes(raw)
+    await client.put("a.ipynb", notebook("x = 1"))
+    first = (await client.checkpoints("a.ipynb"))[0]
+    assert await client.content("a.ipynb", first["id"]) == raw
+
+
+async def test_own_saves_are_not_taken_for_external_changes(client: Client) -> None:
+    """Twenty saves in a row leave only saves in the history."""
+    for number in range(20):
+        await client.put("a.ipynb", notebook(f"x = {number}"))
+    assert set(await client.reasons("a.ipynb")) == {"save"}

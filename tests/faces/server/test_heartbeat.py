@@ -1,0 +1,123 @@
+"""Damage is noticed when a notebook is opened or listed, and changes from outside are kept."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import pytest
+
+from tests.faces.server.support import Client, eventually, notebook, written
+
+OLD = 1_700_000_000
+
+
+async def _damaged(client: Client) -> dict[str, Any]:
+    _, health = await client.rewind("GET", "health")
+    return {each["path"]: each for each in health["damaged"]}
+
+
+def _age(client: Client, path: str) -> None:
+    os.utime(client.file(path), (OLD, OLD))
+
+
+@pytest.mark.parametrize(
+    ("state", "damage"),
+    [
+        ("empty", lambda raw: b""),
+        ("truncated", lambda raw: raw[: len(raw) // 2]),
+        ("nul", lambda raw: b"\0" * len(raw)),
+        ("invalid", lambda raw: b"{}"),
+    ],
+)
+@pytest.mark.parametrize("how", ["opened", "listed"])
+async def test_damage_is_noticed_and_the_last_good_checkpoint_offered(
+    client: Client, state: str, damage: Any, how: str
+) -> None:
+    """An emptied, cut off, zeroed or senseless notebook is reported with a way back."""
+    if (state, how) == ("invalid", "listed"):
+        pytest.skip("a listed notebook is looked at only at its two ends")
+    await client.put("a.ipynb", notebook("x = 1"))
+    (good,) = await client.checkpoints("a.ipynb")
+    client.file("a.ipynb").write_bytes(damage(client.file("a.ipynb").read_bytes()))
+    _age(client, "a.ipynb")
+    client.service.heartbeat._watched.clear()
+    await client.ask("GET", "api/contents", "a.ipynb" if how == "opened" else "")
+
+    async def noticed() -> Any:
+        return (await _damaged(client)).get("a.ipynb")
+
+    found = await eventually(noticed)
+    assert found["condition"] == state
+    assert found["last_good"] == good["id"]
+    _, history = await client.rewind("GET", "history", path="a.ipynb")
+    assert history["condition"]["state"] == state
+    assert history["condition"]["last_good"] == good["id"]
+
+
+async def test_a_notebook_that_does_not_open_says_what_brings_it_back(client: Client) -> None:
+    """The refusal that the front end shows names the command with the last good checkpoint."""
+    await client.put("a.ipynb", notebook("x = 1"))
+    (good,) = await client.checkpoints("a.ipynb")
+    client.file("a.ipynb").write_bytes(b"")
+    status, answer = await client.ask("GET", "api/contents", "a.ipynb")
+    assert status == 400
+    assert f"jupyter rewind restore {client.file('a.ipynb')} {good['id']}" in answer["message"]
+
+
+async def test_a_mended_notebook_is_damaged_no_more(client: Client) -> None:
+    """After the restore the health endpoint is clean again."""
+    await client.put("a.ipynb", notebook("x = 1"))
+    (good,) = await client.checkpoints("a.ipynb")
+    client.file("a.ipynb").write_bytes(b"")
+    _age(client, "a.ipynb")
+    await client.ask("GET", "api/contents", "a.ipynb", params={"content": "0"})
+    await eventually(lambda: client.service.heartbeat.damages)
+    await client.restore("a.ipynb", good["id"])
+    await client.ask("GET", "api/contents", "a.ipynb")
+    await eventually(lambda: not client.service.heartbeat.damages)
+
+
+async def test_an_opened_notebook_is_kept_before_anyone_saves(client: Client) -> None:
+    """Opening a notebook that Rewind never saw makes its first checkpoint."""
+    raw = written(notebook("old friend"))
+    client.file("a.ipynb").write_bytes(raw)
+    await client.ask("GET", "api/contents", "a.ipynb")
+    found = await eventually(lambda: client.checkpoints("a.ipynb"))
+    assert await client.content("a.ipynb", found[0]["id"]) == raw
+
+
+@pytest.mark.parametrize("rewind_settings", [{"notebooks_scan_seconds": 1}])
+async def test_a_change_from_outside_makes_a_checkpoint(client: Client) -> None:
+    """A notebook that git changes under an open tab is kept without anyone asking."""
+    await client.put("a.ipynb", notebook("x = 1"))
+    raw = written(notebook("by git"))
+    client.file("a.ipynb").write_bytes(raw)
+
+    async def noticed() -> Any:
+        return len(await client.checkpoints("a.ipynb")) == 2
+
+    await eventually(noticed)
+    last = (await client.checkpoints("a.ipynb"))[-1]
+    assert last["reason"] == "external-change"
+    assert await client.content("a.ipynb", last["id"]) == raw
+
+
+@pytest.mark.parametrize("rewind_settings", [{"notebooks_scan_seconds": 1}])
+async def test_damage_while_open_is_announced(client: Client) -> None:
+    """Listeners of the server's events hear that a watched notebook was emptied."""
+    heard: list[dict[str, Any]] = []
+
+    async def listen(logger: Any, schema_id: str, data: dict[str, Any]) -> None:
+        heard.append(data)
+
+    client.server.event_logger.add_listener(
+        schema_id="https://schema.jupyter.org/jupyter_rewind/notebook/v1", listener=listen
+    )
+    await client.put("a.ipynb", notebook("x = 1"))
+    await client.checkpoints("a.ipynb")
+    client.file("a.ipynb").write_bytes(b"")
+    _age(client, "a.ipynb")
+    await eventually(lambda: [each for each in heard if each["action"] == "damaged"])
+    assert heard[-1]["path"] == "a.ipynb"
+    assert heard[-1]["condition"] == "empty"
