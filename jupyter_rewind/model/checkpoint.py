@@ -16,7 +16,7 @@ class Reason(StrEnum):
     MANUAL = "manual"
     BEFORE_RESTORE = "before-restore"
     BEFORE_DELETE = "before-delete"
-    EXTERNAL = "external-change"
+    EXTERNAL_CHANGE = "external-change"
     RESTORE = "restore"
     IMPORTED = "imported"
 
@@ -28,7 +28,7 @@ class Reason(StrEnum):
 
 _WEIGHT = {
     Reason.AUTOSAVE: 0,
-    Reason.EXTERNAL: 1,
+    Reason.EXTERNAL_CHANGE: 1,
     Reason.IMPORTED: 1,
     Reason.SAVE: 1,
     Reason.BEFORE_RESTORE: 1,
@@ -48,7 +48,7 @@ class Counts:
     removed: int = 0
 
     @property
-    def differ(self) -> bool:
+    def is_change(self) -> bool:
         return bool(self.added or self.changed or self.removed)
 
 
@@ -94,7 +94,7 @@ class Checkpoint:
     note: str = ""
 
     @property
-    def is_kept(self) -> bool:
+    def is_kept_by_hand(self) -> bool:
         """True when a person said that this one stays."""
         return self.pinned or bool(self.labels)
 

@@ -1,186 +1,225 @@
-"""Refs: how people name a checkpoint, and what each spelling means.
+"""A ref: the words with which a human names a checkpoint.
 
-In this order of meaning: `head` and `head~3`; a full id; a label; the start of an id; a time,
-which names the newest checkpoint that is not after it.
+In this order, the first that fits wins: `head` and `head~3`, a whole id, a label, the unique
+beginning of an id (four digits or more), a time. A time means the newest checkpoint that is not
+after it; one given to the day, minute or second means the end of that day, minute or second, so
+that what a list shows as "14:05" is what "14:05" finds.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta, tzinfo
+from datetime import UTC, date, datetime, timedelta, tzinfo
+from datetime import time as clock_time
+from typing import TypeAlias
 
-from jupyter_rewind.errors import InvalidInput
+from jupyter_rewind.errors import Conflict, InvalidInput, NotFound
+from jupyter_rewind.model.checkpoint import Checkpoint
 
-_HEAD = re.compile(r"head(?:~(\d{1,9}))?", re.IGNORECASE)
-_FULL_ID = re.compile(r"[0-9a-f]{16}")
-_PREFIX = re.compile(r"[0-9a-f]{4,15}")
-_AGO = re.compile(
-    r"(\d{1,9}|an?|one)\s*"
-    r"(s|secs?|seconds?|m|mins?|minutes?|h|hours?|d|days?|w|weeks?|months?|years?)(?:\s+ago)?",
-    re.IGNORECASE,
-)
-_CLOCK = re.compile(r"(\d{1,2}):(\d{2})(?::(\d{2}))?")
-_DAY = re.compile(r"(today|yesterday)(?:\s+(?:at\s+)?(.+))?", re.IGNORECASE)
-_SECONDS = {
-    "s": 1,
-    "m": 60,
-    "h": 3600,
-    "d": 86400,
-    "w": 7 * 86400,
-    "month": 30 * 86400,
-    "y": 365 * 86400,
-}
+ID_LENGTH = 16
+SHORTEST_PREFIX = 4
+LONGEST_LABEL = 200
 
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """The newest checkpoint, or the `back`-th before it."""
+    """The newest checkpoint, or the one `back` before it."""
 
     back: int = 0
 
 
 @dataclass(frozen=True, slots=True)
-class Named:
-    """A full id, a label, or the start of an id: whichever exists, in this order."""
+class ById:
+    """The checkpoint whose id is `prefix`, or the only one whose id begins so."""
 
-    text: str
-
-    @property
-    def is_full_id(self) -> bool:
-        return _FULL_ID.fullmatch(self.text) is not None
+    prefix: str
 
     @property
-    def is_prefix(self) -> bool:
-        return _PREFIX.fullmatch(self.text) is not None
+    def is_whole(self) -> bool:
+        return len(self.prefix) == ID_LENGTH
+
+
+@dataclass(frozen=True, slots=True)
+class ByLabel:
+    """The newest checkpoint that carries this label."""
+
+    label: str
 
 
 @dataclass(frozen=True, slots=True)
 class AtTime:
-    """The newest checkpoint not after this moment (nanoseconds UTC)."""
+    """The newest checkpoint that is not after this moment."""
 
     time_ns: int
 
 
-Ref = Head | Named | AtTime
+Meaning: TypeAlias = Head | ById | ByLabel | AtTime
+
+_HEAD = re.compile(r"head(?:~(\d{1,9}))?", re.IGNORECASE)
+_ID = re.compile(rf"[0-9a-f]{{{SHORTEST_PREFIX},{ID_LENGTH}}}")
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
+_AGO = re.compile(
+    r"(?P<count>\d{1,9}|an?)\s*"
+    r"(?P<unit>seconds?|secs?|s|minutes?|mins?|m|hours?|h|days?|d|weeks?|w)\s+ago",
+    re.IGNORECASE,
+)
+_MOMENT = re.compile(
+    r"(?:(?P<day>\d{4}-\d{2}-\d{2}|yesterday|today)(?:[T\s]\s*(?=\d)|\Z))?"
+    r"(?:(?P<hour>\d{1,2}):(?P<minute>\d{2})(?::(?P<second>\d{2})(?:[.,](?P<part>\d{1,9}))?)?"
+    r"\s*(?P<zone>Z|[+-]\d{2}(?::?\d{2})?)?)?",
+    re.IGNORECASE,
+)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_SECOND_NS = 1_000_000_000
 
 
-def parse_ref(text: str, now_ns: int, zone: tzinfo | None = None) -> Ref:
-    """What `text` names; times without a zone are in `zone` (None: this machine's).
+def parse_ref(text: str, now_ns: int, tz: tzinfo | None = None) -> tuple[Meaning, ...]:
+    """What `text` can mean, in the order in which to try.
 
-    Raises InvalidInput for an empty ref. Whether a name exists is for the caller to find out.
+    Times without a zone are read in `tz`, or where it is None in this machine's local zone.
+    Raises InvalidInput for an empty text.
     """
     text = text.strip()
     if not text:
-        raise InvalidInput(
-            "A ref is empty.",
-            hint='Give an id, a label, head, head~3 or a time such as "10 minutes ago".',
-        )
-    head = _HEAD.fullmatch(text)
-    if head:
-        return Head(int(head.group(1) or 0))
-    named = Named(text.lower()) if _FULL_ID.fullmatch(text.lower()) else Named(text)
-    if named.is_full_id or named.is_prefix:
-        return named
-    moment = parse_time(text, now_ns, zone)
-    return named if moment is None else AtTime(moment)
+        raise InvalidInput("An empty ref names no checkpoint.", hint=_HINT)
+    if head := _HEAD.fullmatch(text):
+        return (Head(int(head[1] or 0)),)
+    meanings: list[Meaning] = [ByLabel(text)]
+    if _ID.fullmatch(text.lower()):
+        by_id = ById(text.lower())
+        meanings.insert(0 if by_id.is_whole else 1, by_id)
+    moment = parse_time(text, now_ns, tz)
+    if moment is not None:
+        meanings.append(AtTime(moment))
+    return tuple(meanings)
 
 
-def parse_time(text: str, now_ns: int, zone: tzinfo | None = None) -> int | None:
-    """The moment that `text` names, in nanoseconds UTC, or None when it names none.
+def resolve_ref(
+    text: str, checkpoints: Sequence[Checkpoint], now_ns: int, tz: tzinfo | None = None
+) -> Checkpoint:
+    """The one of `checkpoints` (oldest first) that `text` names.
 
-    A day alone means its end, a minute alone its last moment: "not after 14:05" includes what
-    happened within that minute.
+    Raises InvalidInput (no words at all), NotFound, Conflict (the beginning of several ids).
     """
-    text = text.strip()
-    ago = _AGO.fullmatch(text)
-    if ago and (text.lower().endswith("ago") or text.lower() == "now"):
-        return now_ns - _ago_ns(ago.group(1), ago.group(2))
-    if text.lower() == "now":
-        return now_ns
-    now = datetime.fromtimestamp(now_ns / 1e9, tz=zone)
-    day = _DAY.fullmatch(text)
-    if day:
-        base = now if day.group(1).lower() == "today" else _local(now, days=-1)
-        return _on_day(base, day.group(2), zone)
-    if _CLOCK.fullmatch(text):
-        return _on_day(now, text, zone)
-    return _iso(text, zone)
+    for meaning in parse_ref(text, now_ns, tz):
+        found = _find(meaning, checkpoints)
+        if found is not None:
+            return found
+    if not checkpoints:
+        raise NotFound("There is no checkpoint yet.")
+    raise NotFound(f'No checkpoint is meant by "{text.strip()}".', hint=_HINT)
 
 
-def check_label(text: str) -> str:
-    """`text`, tidied, as it can be a label. Raises InvalidInput where a ref would misread it."""
-    label = " ".join(text.split())
+_HINT = (
+    "A ref is an id or its beginning, a label, head, head~3, or a time "
+    'such as "2026-11-20 14:05" or "10 minutes ago".'
+)
+
+
+def _find(meaning: Meaning, checkpoints: Sequence[Checkpoint]) -> Checkpoint | None:
+    newest_first = reversed(checkpoints)
+    if isinstance(meaning, Head):
+        return checkpoints[-1 - meaning.back] if meaning.back < len(checkpoints) else None
+    if isinstance(meaning, ByLabel):
+        return next((one for one in newest_first if meaning.label in one.labels), None)
+    if isinstance(meaning, AtTime):
+        return next((one for one in newest_first if one.time_ns <= meaning.time_ns), None)
+    fitting = [one for one in checkpoints if one.id.startswith(meaning.prefix)]
+    if len(fitting) > 1:
+        raise Conflict(
+            f'"{meaning.prefix}" begins the ids of {len(fitting)} checkpoints.',
+            hint="Give more of the id: " + ", ".join(one.id for one in fitting[:4]) + ".",
+        )
+    return fitting[0] if fitting else None
+
+
+def check_label(text: str, tz: tzinfo | None = None) -> str:
+    """`text` without the space around it, fit to be a label: it can be meant by nothing else.
+
+    Raises InvalidInput.
+    """
+    label = text.strip()
     if not label:
-        raise InvalidInput("A label needs at least one visible character.")
-    if len(label) > 200:
-        raise InvalidInput("A label has at most 200 characters.")
-    if _HEAD.fullmatch(label) or _FULL_ID.fullmatch(label.lower()):
-        raise InvalidInput(
-            f'"{label}" cannot be a label: as a ref it means another thing.',
-            hint="Choose a name that is not head, head~N or an id.",
-        )
-    if parse_time(label, 1_700_000_000_000_000_000) is not None:
-        raise InvalidInput(
-            f'"{label}" cannot be a label: as a ref it means a time.',
-            hint="Add a word to it.",
-        )
+        raise InvalidInput("A label needs at least one letter.")
+    if len(label) > LONGEST_LABEL:
+        raise InvalidInput(f"A label has at most {LONGEST_LABEL} letters.")
+    if not label.isprintable():
+        raise InvalidInput("A label stands on one line and has no control characters.")
+    if label.lower() == "head" or label.lower().startswith("head~"):
+        raise InvalidInput(f'"{label}" already means a place in the history.', hint=_OTHER)
+    if len(label) == ID_LENGTH and _ID.fullmatch(label.lower()):
+        raise InvalidInput(f'"{label}" looks like the id of a checkpoint.', hint=_OTHER)
+    if parse_time(label, 0, tz) is not None:
+        raise InvalidInput(f'"{label}" looks like a time.', hint=_OTHER)
     return label
 
 
-def _ago_ns(count: str, unit: str) -> int:
-    number = 1 if count.lower() in {"a", "an", "one"} else int(count)
-    unit = unit.lower()
-    key = "month" if unit.startswith("mon") else unit[0]
-    return number * _SECONDS[key] * 1_000_000_000
+_OTHER = "Choose other words for the label."
 
 
-def _local(now: datetime, *, days: int) -> datetime:
-    return now + timedelta(days=days)
+def parse_time(text: str, now_ns: int, tz: tzinfo | None = None) -> int | None:
+    """The moment that `text` tells, in nanoseconds since 1970 UTC, or None if it tells none.
 
-
-def _on_day(day: datetime, text: str | None, zone: tzinfo | None) -> int | None:
-    if text is None:
-        return _end(day.replace(hour=23, minute=59, second=59, microsecond=0), zone, 1)
-    found = _CLOCK.fullmatch(text.strip())
-    if not found:
-        return None
-    hour, minute, second = found.groups()
-    try:
-        moment = day.replace(
-            hour=int(hour), minute=int(minute), second=int(second or 0), microsecond=0
-        )
-    except ValueError:
-        return None
-    return _end(moment, zone, 1 if second else 60)
-
-
-def _iso(text: str, zone: tzinfo | None) -> int | None:
-    if not re.match(r"\d{4}-\d{2}-\d{2}(?:[T ]|$)", text):
+    A time of day alone is the last such time that has begun; in the hour that a change of clocks
+    repeats, the second one; in the hour that it leaves out, as if the clocks had not changed.
+    """
+    text = text.strip()
+    if text.lower() == "now":
+        return now_ns
+    if ago := _AGO.fullmatch(text):
+        count = 1 if ago["count"].lower() in ("a", "an") else int(ago["count"])
+        return now_ns - count * _UNITS[ago["unit"][0].lower()] * _SECOND_NS
+    found = _MOMENT.fullmatch(text)
+    if not text or found is None or (found["day"] is None and found["zone"] is not None):
         return None
     try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
+        return _moment(found, now_ns, tz)
+    except (ValueError, OverflowError, OSError):
         return None
-    clock = re.split(r"[Z+]|-\d{2}:?\d{2}$", text[11:])[0] if len(text) > 10 else ""
-    if "." in clock:
-        return _end(moment, zone, 0)
-    span = 86400 if not clock else 60 if clock.count(":") == 1 else 1
-    if span == 86400:
-        moment = moment.replace(hour=23, minute=59, second=59)
-        span = 1
-    return _end(moment, zone, span)
 
 
-def _end(moment: datetime, zone: tzinfo | None, span_seconds: int) -> int | None:
-    # A wall time is resolved in its zone only here, so that the clock change between now and
-    # then does not shift it.
-    try:
-        if moment.tzinfo is None or moment.tzinfo is zone:
-            naive = moment.replace(tzinfo=None)
-            moment = naive.replace(tzinfo=zone) if zone is not None else naive.astimezone()
-        seconds = int(moment.timestamp())
-    except (OverflowError, OSError, ValueError):
-        return None
-    fraction = moment.microsecond * 1000
-    return (seconds + span_seconds) * 1_000_000_000 + fraction - (1 if span_seconds else 0)
+def _moment(found: re.Match[str], now_ns: int, tz: tzinfo | None) -> int:
+    if found["zone"] is not None:
+        tz = _zone(found["zone"])
+    today = _local_date(now_ns, tz)
+    day = _day(found["day"], today)
+    if found["hour"] is None:
+        return _to_ns(datetime.combine(day, clock_time(23, 59, 59)), tz) + _SECOND_NS - 1
+    second = int(found["second"] or 0)
+    wall = datetime.combine(day, clock_time(int(found["hour"]), int(found["minute"]), second))
+    if found["day"] is None and _to_ns(wall.replace(fold=0), tz, fold=0) > now_ns:
+        wall -= timedelta(days=1)
+    start = _to_ns(wall, tz)
+    if found["part"] is not None:
+        return start + int(found["part"].ljust(9, "0")) + 10 ** (9 - len(found["part"])) - 1
+    return start + (1 if found["second"] is not None else 60) * _SECOND_NS - 1
+
+
+def _day(text: str | None, today: date) -> date:
+    if text is None or text.lower() == "today":
+        return today
+    if text.lower() == "yesterday":
+        return today - timedelta(days=1)
+    return date.fromisoformat(text)
+
+
+def _zone(text: str) -> tzinfo:
+    zone = datetime.fromisoformat(f"2000-01-01T00:00:00{text.upper()}").tzinfo
+    return zone or UTC
+
+
+def _local_date(now_ns: int, tz: tzinfo | None) -> date:
+    return datetime.fromtimestamp(now_ns // _SECOND_NS, tz).date()
+
+
+def _to_ns(wall: datetime, tz: tzinfo | None, *, fold: int = 1) -> int:
+    """`wall` as a clock in `tz` shows it; `fold` chooses in the hour that is shown twice."""
+    if tz is None:
+        shown = wall.replace(fold=fold).timestamp()
+        before = wall.replace(fold=0).timestamp()
+        return int(max(shown, before) if fold else before) * _SECOND_NS
+    first = (wall.replace(tzinfo=tz, fold=0) - _EPOCH) // timedelta(seconds=1)
+    second = (wall.replace(tzinfo=tz, fold=1) - _EPOCH) // timedelta(seconds=1)
+    return (max(first, second) if fold else first) * _SECOND_NS

@@ -1,29 +1,26 @@
-"""Which checkpoints a policy keeps: pure, so that it can be tried before anything is dropped.
+"""Which checkpoints a policy keeps: a pure choice, made from their times and marks alone.
 
-Heads, labelled and pinned checkpoints always stay. Of the rest, the newest `keep_last` stay, and
-the last one of each of the newest `hourly` hours, `daily` days and `weekly` weeks that have any.
+The newest `keep_last` of each history stay; then the newest of each of the last `hourly` hours,
+`daily` days and `weekly` weeks *that have one*, so that a notebook which rests for a year loses
+nothing by resting. Heads, labels and pins always stay. Choosing again from what was kept changes
+nothing, and what one choice expired no later one would have kept.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, tzinfo
+from datetime import datetime, tzinfo
 
-from jupyter_rewind.errors import InvalidInput
 from jupyter_rewind.model.checkpoint import Checkpoint
-from jupyter_rewind.model.ids import CheckpointId
+from jupyter_rewind.model.ids import CheckpointId, HistoryId
 
-_DAY_NS = 86_400_000_000_000
+_DAY_NS = 86_400 * 1_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """How many checkpoints of one notebook stay; growth is bounded by the sum of the four.
-
-    A deleted notebook's history goes whole `deleted_days` after its deletion, but for what is
-    labelled or pinned; 0 keeps it for ever.
-    """
+    """How much of each history stays. Zero switches a rule off; `keep_last` is at least one."""
 
     keep_last: int = 100
     hourly: int = 72
@@ -31,94 +28,105 @@ class Policy:
     weekly: int = 104
     deleted_days: int = 180
 
-    def __post_init__(self) -> None:
-        for name in ("keep_last", "hourly", "daily", "weekly", "deleted_days"):
-            if getattr(self, name) < 0:
-                raise InvalidInput(f"retention.{name} cannot be negative.")
-        if self.keep_last < 1:
-            raise InvalidInput("retention.keep_last must be at least 1: the head always stays.")
+    @property
+    def most(self) -> int:
+        """No history keeps more than this, labels and pins not counted."""
+        return max(1, self.keep_last) + sum(max(0, n) for n in self._periods)
+
+    @property
+    def _periods(self) -> tuple[int, int, int]:
+        return self.hourly, self.daily, self.weekly
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What stays and why, and what goes; both oldest first."""
+    """What stays, and in words why; what goes, oldest first."""
 
-    keep: dict[CheckpointId, str] = field(default_factory=dict)
+    keep: Mapping[CheckpointId, str] = field(default_factory=dict)
     expire: tuple[CheckpointId, ...] = ()
 
 
 def choose_expired(
-    checkpoints: Sequence[Checkpoint],
+    checkpoints: Iterable[Checkpoint],
     policy: Policy,
     now_ns: int,
-    zone: tzinfo | None = None,
+    tz: tzinfo | None = None,
     *,
-    deleted_ns: int | None = None,
+    deleted: Mapping[HistoryId, int] | None = None,
 ) -> Decision:
-    """What `policy` keeps of one history (`checkpoints` oldest first).
+    """What `policy` keeps of `checkpoints`, which stand oldest first within each history.
 
-    `deleted_ns` is when the notebook was deleted, if it is. Hours, days and weeks are those of
-    `zone` (None: this machine's).
+    `deleted` tells since when (ns) a history has no file. After `deleted_days` such a history
+    keeps only what is labelled or pinned. Hours, days and weeks are those of `tz`, or of this
+    machine where it is None.
     """
-    if not checkpoints:
-        return Decision()
-    gone = (
-        deleted_ns is not None
-        and policy.deleted_days > 0
-        and now_ns - deleted_ns > policy.deleted_days * _DAY_NS
-    )
-    why: dict[CheckpointId, str] = {}
+    histories: dict[HistoryId, list[Checkpoint]] = {}
     for checkpoint in checkpoints:
-        if checkpoint.pinned:
-            why[checkpoint.id] = "pinned"
-        elif checkpoint.labels:
-            why[checkpoint.id] = f"label {checkpoint.labels[0]}"
-    if not gone:
-        newest = list(reversed(checkpoints))
-        why.setdefault(newest[0].id, "head")
-        for checkpoint in newest[: policy.keep_last]:
-            why.setdefault(checkpoint.id, f"one of the last {policy.keep_last}")
-        for name, count, bucket in (
-            ("hour", policy.hourly, _hour),
-            ("day", policy.daily, _day),
-            ("week", policy.weekly, _week),
-        ):
-            for checkpoint in _last_of_each(newest, count, bucket, zone):
-                why.setdefault(checkpoint.id, f"last of its {name}")
-    return Decision(
-        {one.id: why[one.id] for one in checkpoints if one.id in why},
-        tuple(one.id for one in checkpoints if one.id not in why),
-    )
+        histories.setdefault(checkpoint.history, []).append(checkpoint)
+    keep: dict[CheckpointId, str] = {}
+    expire: list[Checkpoint] = []
+    for history, members in histories.items():
+        since = (deleted or {}).get(history)
+        is_over = since is not None and now_ns - since > policy.deleted_days * _DAY_NS
+        reasons = _by_hand(members) if is_over else _kept(members, policy, tz)
+        keep.update(reasons)
+        expire.extend(one for one in members if one.id not in reasons)
+    expire.sort(key=lambda one: (one.time_ns, one.id))
+    return Decision(keep, tuple(one.id for one in expire))
 
 
-def _last_of_each(
-    newest: Sequence[Checkpoint],
+def _by_hand(members: list[Checkpoint]) -> dict[CheckpointId, str]:
+    keep = {}
+    for one in members:
+        if one.labels:
+            keep[one.id] = "label " + ", ".join(f'"{label}"' for label in one.labels)
+        elif one.pinned:
+            keep[one.id] = "pinned"
+    return keep
+
+
+def _kept(
+    members: list[Checkpoint], policy: Policy, tz: tzinfo | None
+) -> dict[CheckpointId, str]:
+    keep = _by_hand(members)
+    keep.setdefault(members[-1].id, "head")
+    last = max(1, policy.keep_last)
+    for one in members[-last:]:
+        keep.setdefault(one.id, f"one of the last {last}")
+    for count, name, period in (
+        (policy.hourly, "hour", _hour),
+        (policy.daily, "day", _day),
+        (policy.weekly, "week", _week),
+    ):
+        for one in _newest_of_each(members, count, period, tz):
+            keep.setdefault(one.id, f"newest of its {name}")
+    return keep
+
+
+def _newest_of_each(
+    members: list[Checkpoint],
     count: int,
-    bucket: Callable[[datetime], tuple[int, ...]],
-    zone: tzinfo | None,
-) -> list[Checkpoint]:
-    found: dict[tuple[int, ...], Checkpoint] = {}
-    for checkpoint in newest:
-        if len(found) >= count:
-            break
-        found.setdefault(bucket(_moment(checkpoint.time_ns, zone)), checkpoint)
-    return list(found.values())
+    period: Callable[[datetime], object],
+    tz: tzinfo | None,
+) -> Iterable[Checkpoint]:
+    seen: set[object] = set()
+    for one in reversed(members):
+        if len(seen) >= count:
+            return
+        mine = period(datetime.fromtimestamp(one.time_ns // 1_000_000_000, tz).astimezone())
+        if mine not in seen:
+            seen.add(mine)
+            yield one
 
 
-def _moment(time_ns: int, zone: tzinfo | None) -> datetime:
-    return datetime.fromtimestamp(time_ns / 1e9, tz=UTC).astimezone(zone)
+# The offset is part of an hour: when the clocks go back, the repeated hour is another hour.
+def _hour(at: datetime) -> object:
+    return at.date(), at.hour, at.utcoffset()
 
 
-def _hour(moment: datetime) -> tuple[int, ...]:
-    # The UTC offset tells the two hours apart that a clock change gives the same name.
-    offset = moment.utcoffset()
-    shift = int(offset.total_seconds()) if offset is not None else 0
-    return (moment.year, moment.month, moment.day, moment.hour, shift)
+def _day(at: datetime) -> object:
+    return at.date()
 
 
-def _day(moment: datetime) -> tuple[int, ...]:
-    return (moment.year, moment.month, moment.day)
-
-
-def _week(moment: datetime) -> tuple[int, ...]:
-    return tuple(moment.isocalendar()[:2])
+def _week(at: datetime) -> object:
+    return at.isocalendar()[:2]
