@@ -10,7 +10,7 @@ import logging
 import os
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
@@ -20,7 +20,7 @@ from jupyter_rewind.errors import NotFound
 from jupyter_rewind.model.ids import Digest
 from jupyter_rewind.store.durable import Files, translate
 from jupyter_rewind.store.index import Index
-from jupyter_rewind.store.layout import Layout
+from jupyter_rewind.store.layout import Layout, read_retired
 from jupyter_rewind.store.segments import Batch, Seal, SegmentReader
 
 log = logging.getLogger(__name__)
@@ -138,8 +138,14 @@ class Catalog:
         self._refresh()
 
     def _refresh(self) -> None:
-        present = self._segment_files()
         known = self._index.segments()
+        present = self._segment_files()
+        gone = known.keys() - present.keys()
+        if gone:
+            # A collect may have written new segments and removed old ones while the folder was
+            # being read; what it wrote before it removed these is sure to be in a second look.
+            present = self._segment_files()
+            gone -= present.keys()
         for name in sorted(present):
             size, changed = present[name]
             start = known[name][1] if name in known else 0
@@ -150,11 +156,18 @@ class Catalog:
             reached = self._scan(name, start)
             if changed < clock.now_ns() - _SETTLED_NS:
                 self._quiet[name] = (size, changed, reached)
-        gone = [number for name, (number, _) in known.items() if name not in present]
         if gone:
-            with self._index.writing():
-                for number in gone:
+            self._forget({name: known[name][0] for name in gone})
+
+    def _forget(self, gone: Mapping[str, int]) -> None:
+        retired = read_retired(self._layout)
+        with self._index.writing():
+            for name, number in gone.items():
+                if name in retired:
                     self._index.drop_segment(number)
+                else:
+                    self._index.evidence.bury_segment(number, name)
+                self._quiet.pop(name, None)
 
     def _is_own(self, name: str, start: int) -> bool:
         return name == self._own and (bool(self._pending) or start >= self._own_end)
@@ -192,9 +205,10 @@ class Catalog:
                         continue
                     try:
                         status = item.stat()
+                        found[item.name] = (status.st_size, status.st_mtime_ns)
                     except FileNotFoundError:
-                        continue
-                    found[item.name] = (status.st_size, status.st_mtime_ns)
+                        # Removed this moment: the next look tells, behind what replaced it.
+                        found[item.name] = (0, 0)
         except OSError as error:
             raise translate(error, "read the segments in", self._layout.segments) from error
         return found

@@ -11,11 +11,12 @@ from jupyter_rewind import clock
 from jupyter_rewind.errors import Integrity, NotFound
 from jupyter_rewind.model.ids import Digest
 from jupyter_rewind.store import chunks
+from jupyter_rewind.store.cache import RawCache
 from jupyter_rewind.store.catalog import Catalog
 from jupyter_rewind.store.durable import Files, read_at, read_into
 from jupyter_rewind.store.index import Place
 from jupyter_rewind.store.layout import Layout
-from jupyter_rewind.store.segments import HEAD_SIZE
+from jupyter_rewind.store.segments import HEAD_SIZE, Kind
 
 _OPEN_SEGMENTS = 64
 
@@ -30,6 +31,7 @@ class ContentReader:
         self._lock = threading.RLock()
         self._descriptors: OrderedDict[str, int] = OrderedDict()
         self._pid = clock.pid()
+        self._nodes = RawCache()
 
     def get(self, digest: Digest) -> bytes:
         """The content named `digest`. Raises NotFound; Integrity when all copies are damaged."""
@@ -59,7 +61,12 @@ class ContentReader:
             return 0
         return chunks.delta_base(self._payload(place))[0]
 
+    def forget(self) -> None:
+        """What is read next is read from the segments, whatever was read before."""
+        self._nodes.clear()
+
     def close(self) -> None:
+        self._nodes.clear()
         with self._lock:
             while self._descriptors:
                 self._files.close(self._descriptors.popitem()[1])
@@ -67,22 +74,23 @@ class ContentReader:
     def _get(self, digest: Digest, depth: int) -> bytes:
         if depth > 2 * chunks.MAX_DEPTH:
             raise Integrity(f"Chunk {digest.hex()[:12]} hangs on too long a row of deltas.")
+        known = self._nodes.get(digest)
+        if known is not None:
+            return known
         problems: list[str] = []
-        for again in (False, True):
-            if again:
-                # A segment may have been collected since the index was asked.
-                self._catalog.refresh()
-            vanished = False
-            for place in self._places(digest):
+        tried: list[Place] = []
+        for _ in range(2):
+            places = self._places(digest)
+            if places == tried:
+                break
+            for place in places:
                 try:
                     return self._read(place, digest, depth)
-                except NotFound as error:
-                    vanished = True
+                except (NotFound, Integrity) as error:
                     problems.append(str(error))
-                except Integrity as error:
-                    problems.append(str(error))
-            if not vanished:
-                break
+            # It, or what it is a delta of, may have been collected since the index was asked.
+            tried = places
+            self._catalog.refresh()
         raise Integrity(
             f"Content {digest.hex()[:12]} is damaged: {'; '.join(problems)}.",
             hint="The rest of the store is not affected. `jupyter rewind verify` shows what is.",
@@ -110,6 +118,8 @@ class ContentReader:
             raise Integrity(f"{where} does not read ({error})") from error
         if chunks.digest(raw) != digest:
             raise Integrity(f"{where} holds other bytes than were written")
+        if record.kind == Kind.NODE:
+            self._nodes.keep(digest, raw)
         return raw
 
     def _read_in_place(self, place: Place, digest: Digest, part: memoryview) -> bool:
@@ -127,7 +137,12 @@ class ContentReader:
     def _payload(self, place: Place) -> bytes:
         with self._lock:
             descriptor = self._descriptor(place.segment)
-            return read_at(descriptor, place.record.stored, place.record.offset + HEAD_SIZE)
+            try:
+                return read_at(descriptor, place.record.stored, place.record.offset + HEAD_SIZE)
+            except OSError as error:
+                # A bad sector costs the records on it, not those of other segments.
+                at = f"segment {place.segment} at byte {place.record.offset}"
+                raise Integrity(f"{at} cannot be read ({error.strerror})") from error
 
     def _descriptor(self, segment: str) -> int:
         if self._pid != clock.pid():

@@ -14,11 +14,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from jupyter_rewind import clock
 from jupyter_rewind.model.encoding import DIGEST_SIZE, split_digests
 from jupyter_rewind.model.entry import Entry
 from jupyter_rewind.model.ids import Digest, EntryId
+from jupyter_rewind.store.evidence import Evidence
 from jupyter_rewind.store.segments import Batch, Gap, Record
 
 log = logging.getLogger(__name__)
@@ -49,8 +51,16 @@ CREATE TABLE IF NOT EXISTS expired(
 CREATE TABLE IF NOT EXISTS gaps(
   seg INTEGER NOT NULL, at INTEGER NOT NULL, length INTEGER NOT NULL, what TEXT NOT NULL,
   PRIMARY KEY(seg, at)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS lost_chunks(
+  digest BLOB NOT NULL, segment TEXT NOT NULL, at INTEGER NOT NULL, stored INTEGER NOT NULL,
+  PRIMARY KEY(digest, segment, at)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS lost_entries(
+  id TEXT NOT NULL, segment TEXT NOT NULL, PRIMARY KEY(id, segment)) WITHOUT ROWID;
 """
-_TABLES = ("segments", "chunks", "entries", "entry_keys", "entry_places", "expired", "gaps")
+_TABLES = (
+    "segments", "chunks", "entries", "entry_keys", "entry_places", "expired", "gaps",
+    "lost_chunks", "lost_entries",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +86,20 @@ class Index:
     def in_memory(self) -> bool:
         """True when the index could not be kept in a file and ends with this process."""
         return self._path is None
+
+    @property
+    def path(self) -> Path | None:
+        """Where the index lies; None in memory."""
+        return self._path
+
+    @property
+    def evidence(self) -> Evidence:
+        """What was found here once and reads no more."""
+        return Evidence(self._base)
+
+    def rows(self, text: str, values: Sequence[object] = ()) -> Iterator[tuple[Any, ...]]:
+        """Rows of a question that only upkeep asks."""
+        return iter(self._base.execute(text, list(values)))
 
     def close(self) -> None:
         self._base.close()

@@ -3,6 +3,8 @@
 <store>/config            JSON: format, store id, a check of the key
 <store>/segments/<writer> the records
 <store>/locks/            a sign of life for each writer, and the barrier of collect
+<store>/retired           JSON: names of segments that upkeep took away, lest they be missed
+<store>/damaged/          segments that salvage set aside
 <store>/index-1.sqlite    can be thrown away; on network file systems it lies elsewhere
 <keys>/<store id>.key     32 bytes, 0600, outside the store
 """
@@ -19,11 +21,13 @@ from blake3 import blake3
 from jupyter_rewind import clock
 from jupyter_rewind.errors import Denied, Format, Integrity, NotFound
 from jupyter_rewind.model.encoding import check_format, to_json
+from jupyter_rewind.model.entry import Json
 from jupyter_rewind.model.ids import StoreId
 from jupyter_rewind.store.durable import Files, translate
 
 STORE_FORMAT = 1
 KEY_SIZE = 32
+RETIRED_NAMES = 10_000
 _NETWORK = {
     "nfs", "nfs4", "cifs", "smb3", "smbfs", "lustre", "gpfs", "afs", "9p", "ceph", "glusterfs",
     "beegfs", "fuse.sshfs", "fuse.glusterfs", "fuse.ceph", "fuse.s3fs", "fuse.rclone", "davfs",
@@ -49,6 +53,14 @@ class Layout:
     @property
     def barrier(self) -> Path:
         return self.locks / "collect"
+
+    @property
+    def damaged(self) -> Path:
+        return self.folder / "damaged"
+
+    @property
+    def retired(self) -> Path:
+        return self.folder / "retired"
 
     def lock_of(self, segment: str) -> Path:
         return self.locks / segment
@@ -88,6 +100,28 @@ def key_path(key_folder: Path, store_id: str) -> Path:
 def read_store_id(folder: Path) -> StoreId:
     """The id of the store at `folder`, without its key."""
     return StoreId(str(_read_config(folder / "config").get("store")))
+
+
+def read_retired(layout: Layout) -> set[str]:
+    """Names of segments that upkeep took away; empty where that was never written or is lost."""
+    return set(_retired_list(layout))
+
+
+def retire_segments(layout: Layout, files: Files, names: list[str]) -> None:
+    """From now on, nobody takes the absence of these segments for a loss. Durable."""
+    before = _retired_list(layout)
+    fresh = sorted(set(names) - set(before))
+    # An index that sleeps through ten thousand removals is sooner built anew.
+    kept: list[Json] = [*before, *fresh]
+    files.replace_file(layout.retired, to_json(kept[-RETIRED_NAMES:]))
+
+
+def _retired_list(layout: Layout) -> list[str]:
+    try:
+        names = json.loads(layout.retired.read_bytes())
+    except (OSError, ValueError):
+        return []
+    return [str(name) for name in names] if isinstance(names, list) else []
 
 
 def is_network(path: Path) -> bool:

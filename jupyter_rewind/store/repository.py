@@ -140,6 +140,20 @@ class Repository:
             finally:
                 self.files.close(descriptor)
 
+    def end_segment(self) -> None:
+        """The segment being written is closed; the next commit begins another."""
+        with self._write_lock:
+            if self._writing:
+                raise Internal("A segment was to be closed inside a transaction.")
+            self._writer.close()
+
+    def companion(self) -> Repository:
+        """The same store, open once more with a writer of its own: upkeep through it does not
+        make this one's commits wait."""
+        with self._catalog.index() as index:
+            place = index.path
+        return Repository(self.layout, index_path=place, files=self.files)
+
     def next_order(self) -> int:
         """A place in the order of entries, behind everything this process has seen."""
         return self._catalog.next_order()
@@ -194,12 +208,13 @@ class Repository:
         self,
         *,
         kind: str | None = None,
+        kinds: Sequence[str] = (),
         key: str | None = None,
         newest_first: bool = False,
         limit: int | None = None,
     ) -> list[Entry]:
-        """Entries in order, of this kind and with this key where given."""
-        kinds = [] if kind is None else [kind]
+        """Entries in order, of this kind (or these) and with this key where given."""
+        kinds = [*kinds, kind] if kind is not None else list(kinds)
         return self._catalog.ask(
             lambda index: index.entries(
                 kinds=kinds, key=key, newest_first=newest_first, limit=limit
@@ -230,6 +245,10 @@ class Repository:
         """The index itself, for upkeep; nobody else of this process uses it meanwhile."""
         with self._catalog.index() as index:
             yield index
+
+    def forget_read(self) -> None:
+        """What is read next comes from the segments, whatever was read before."""
+        self._content.forget()
 
     @property
     def writer(self) -> SegmentWriter:

@@ -236,6 +236,12 @@ class SegmentReader:
         found = self._find_batch(at)
         if found is None or not self._proves(found, at):
             return None
+        # What proves the damage was written after what stands at `at`: a writer at work may have
+        # put it there since it was looked for.
+        self._window = b""
+        late = self._batch(at)
+        if late is not None:
+            return late
         gap_end = found.records[0].offset if found.records else found.start
         what = "bytes that do not read as records"
         scan.gaps.append(Gap(at, max(gap_end - at, 1), what))

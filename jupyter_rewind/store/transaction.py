@@ -34,11 +34,12 @@ class Transaction:
         self.entries: list[Entry] = []
         self.expired: list[EntryId] = []
         self.unsynced: set[str] = set()
+        self._copied = False
 
     @property
     def is_empty(self) -> bool:
         """True when there is nothing to commit: content alone, named by nothing, does not count."""
-        return not (self.entries or self.expired)
+        return not (self.entries or self.expired or self._copied)
 
     @property
     def written_bytes(self) -> int:
@@ -100,6 +101,7 @@ class Transaction:
     ) -> None:
         """The stored form of a chunk, written again although it is stored elsewhere: for upkeep."""
         self._stage(kind, codec, raw_size, name, payload)
+        self._copied = True
 
     def copy_entry(self, entry: Entry) -> None:
         """The same entry, written again into this writer's segment: for upkeep."""
