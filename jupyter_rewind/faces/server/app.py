@@ -90,8 +90,8 @@ def offer_checkpoints_class(serverapp: ServerApp) -> bool:
     manager_class: type[Any] = serverapp.contents_manager_class
     if not issubclass(manager_class, FileManagerMixin):
         return False
-    for kind in manager_class.__mro__:
-        if any(choice in serverapp.config.get(kind.__name__, {}) for choice in _CHOICES):
+    for ancestor in manager_class.__mro__:
+        if any(choice in serverapp.config.get(ancestor.__name__, {}) for choice in _CHOICES):
             return False
     kind = "Async" if issubclass(manager_class, AsyncContentsManager) else ""
     chosen = f"jupyter_rewind.faces.server.checkpoints.{kind}RewindCheckpoints"

@@ -25,7 +25,7 @@ _EXPLAIN_SECONDS = 3.0
 
 def mark_saves(manager: ContentsManager) -> None:
     """Code that runs within a call of `save` can tell that it does: see `request.saving`."""
-    original = manager.save
+    original: Callable[..., Any] = manager.save
 
     @contextlib.contextmanager
     def marked(model: object, path: object) -> Iterator[None]:
@@ -42,7 +42,7 @@ def mark_saves(manager: ContentsManager) -> None:
             with marked(model, path):
                 return await original(model, path, **kwargs)
 
-        manager.save = save_async
+        manager.save = save_async  # type: ignore[method-assign]  # on purpose
     else:
 
         @functools.wraps(original)
@@ -50,12 +50,12 @@ def mark_saves(manager: ContentsManager) -> None:
             with marked(model, path):
                 return original(model, path, **kwargs)
 
-        manager.save = save
+        manager.save = save  # type: ignore[method-assign]  # on purpose
 
 
 def look_before_deletions(manager: ContentsManager, look: Callable[[str], None]) -> None:
     """`look` sees each path before the contents manager deletes it."""
-    original = manager.delete_file
+    original: Callable[..., Any] = manager.delete_file
 
     if inspect.iscoroutinefunction(original):
 
@@ -64,7 +64,7 @@ def look_before_deletions(manager: ContentsManager, look: Callable[[str], None])
             await asyncio.to_thread(look, path)
             return await original(path, **kwargs)
 
-        manager.delete_file = delete_async
+        manager.delete_file = delete_async  # type: ignore[method-assign]  # on purpose
     else:
 
         @functools.wraps(original)
@@ -72,17 +72,15 @@ def look_before_deletions(manager: ContentsManager, look: Callable[[str], None])
             look(path)
             return original(path, **kwargs)
 
-        manager.delete_file = delete
+        manager.delete_file = delete  # type: ignore[method-assign]  # on purpose
 
 
-def explain_failed_reads(
-    manager: ContentsManager, explain: Callable[[str], Future[str]]
-) -> None:
+def explain_failed_reads(manager: ContentsManager, explain: Callable[[str], Future[str]]) -> None:
     """A notebook that cannot be opened is refused with `explain`'s words, where it has some.
 
     Nothing is asked for a notebook that opens.
     """
-    original = manager.get
+    original: Callable[..., Any] = manager.get
 
     if inspect.iscoroutinefunction(original):
 
@@ -93,14 +91,14 @@ def explain_failed_reads(
             except HTTPError as error:
                 if not _is_unreadable(error, path):
                     raise
+                words = ""
                 with contextlib.suppress(Exception):
                     words = await asyncio.wait_for(
                         asyncio.wrap_future(explain(path)), _EXPLAIN_SECONDS
                     )
-                    _add_words(error, words)
-                raise
+                raise _with_words(error, words) from error
 
-        manager.get = get_async
+        manager.get = get_async  # type: ignore[method-assign]  # on purpose
     else:
 
         @functools.wraps(original)
@@ -110,18 +108,21 @@ def explain_failed_reads(
             except HTTPError as error:
                 if not _is_unreadable(error, path):
                     raise
+                words = ""
                 with contextlib.suppress(Exception):
                     words = explain(path).result(_EXPLAIN_SECONDS)
-                    _add_words(error, words)
-                raise
+                raise _with_words(error, words) from error
 
-        manager.get = get
+        manager.get = get  # type: ignore[method-assign]  # on purpose
 
 
 def _is_unreadable(error: HTTPError, path: object) -> bool:
     return error.status_code == 400 and isinstance(path, str) and is_notebook(path)
 
 
-def _add_words(error: HTTPError, words: str) -> None:
-    if words:
-        error.log_message = f"{error.log_message}\n{words}"
+def _with_words(error: HTTPError, words: str) -> HTTPError:
+    if not words:
+        return error
+    # Tornado keeps the message under another name since 6.6.
+    message = getattr(error, "_log_message", None) or error.log_message or ""
+    return HTTPError(error.status_code, f"{message}\n{words}", reason=error.reason)

@@ -101,7 +101,8 @@ class _RewindMixin:
 
 
 def _notebook_model(raw: bytes) -> Model:
-    return {"type": "notebook", "content": nbformat.reads(raw.decode("utf-8"), as_version=4)}
+    read: Callable[..., Any] = nbformat.reads
+    return {"type": "notebook", "content": read(raw.decode("utf-8"), as_version=4)}
 
 
 def _file_model(raw: bytes) -> Model:
@@ -114,7 +115,7 @@ async def _wait(future: Future[T]) -> T:
         return await asyncio.wrap_future(future)
 
 
-class AsyncRewindCheckpoints(_RewindMixin, AsyncGenericCheckpointsMixin, AsyncCheckpoints):  # type: ignore[misc]  # the stock classes disagree about async
+class AsyncRewindCheckpoints(_RewindMixin, AsyncGenericCheckpointsMixin, AsyncCheckpoints):
     """Many checkpoints for each file, for asynchronous contents managers."""
 
     async def create_checkpoint(self, contents_mgr: ContentsManager, path: str) -> Model:

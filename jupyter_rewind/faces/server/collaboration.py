@@ -6,6 +6,7 @@ is kept first, for typing of the last second is in no file yet.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import nbformat
@@ -49,7 +50,9 @@ def encode_source(source: object) -> bytes:
     """A document's source as Jupyter's contents manager writes it to disk."""
     if isinstance(source, str):
         return source.encode("utf-8")
-    text = nbformat.writes(nbformat.from_dict(source), version=nbformat.NO_CONVERT)
+    parse: Callable[[object], object] = nbformat.from_dict
+    write: Callable[..., str] = nbformat.writes
+    text = write(parse(source), version=nbformat.NO_CONVERT)
     return (text if text.endswith("\n") else text + "\n").encode("utf-8")
 
 

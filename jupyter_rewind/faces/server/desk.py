@@ -46,8 +46,7 @@ class Desk:
         """The checkpoints of `file`, oldest first, after a stock checkpoint was taken over."""
 
         def act(workspace: Workspace) -> list[Checkpoint]:
-            if workspace.histories.find(file) is None:
-                self._legacy.take_over(workspace, file)
+            self._legacy.take_over(workspace, file)
             return list_checkpoints(workspace, file)
 
         return self.view(act)
@@ -106,8 +105,7 @@ class Desk:
         """`file` (or `output`) holds the state `ref`; what was there, and `live`, is kept first."""
 
         def act(workspace: Workspace) -> Any:
-            if workspace.histories.find(file) is None:
-                self._legacy.take_over(workspace, file)
+            self._legacy.take_over(workspace, file)
             restored = workspace.restore(
                 file, ref, cells=tuple(cells), output=output, present=live, author=author
             )

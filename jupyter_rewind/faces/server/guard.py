@@ -40,7 +40,8 @@ class Guard:
 
     def install(self, manager: ContentsManager) -> None:
         """The guard is asked before each save and each deletion, and knows when a save is on."""
-        manager.register_pre_save_hook(self.before_save)
+        register: Callable[[object], None] = manager.register_pre_save_hook
+        register(self.before_save)
         mark_saves(manager)
         look_before_deletions(manager, self.before_delete)
 

@@ -151,13 +151,11 @@ class Heartbeat:
                     due = set(self._watched)
                     next_scan = clock.monotonic() + seconds
             for path in due:
-                if self._stopping:
-                    return
                 self._look_quietly(path)
 
     def _look_quietly(self, path: str) -> None:
         watched = self._watched.get(path)
-        if watched is None:
+        if watched is None or self._stopping:
             return
         try:
             self.look(path, watched)
@@ -244,12 +242,11 @@ def find_damage(workspace: Workspace, path: str, file: str, raw: bytes) -> Damag
 
 def find_last_good(workspace: Workspace, file: str) -> str | None:
     """The id of the newest checkpoint of `file` that is a whole notebook; None without one."""
-    if workspace.histories.find(file) is None:
+    try:
+        checkpoints = workspace.histories.checkpoints(file, newest_first=True)
+    except NotFound:
         return None
-    for checkpoint in workspace.histories.checkpoints(file, newest_first=True):
-        if checkpoint.kind == "notebook":
-            return checkpoint.id
-    return None
+    return next((each.id for each in checkpoints if each.kind == "notebook"), None)
 
 
 def _looks_whole(file: str, size: int) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from jupyter_rewind.errors import NotFound
 from jupyter_rewind.faces.server.reading import Reading, read_stamp
 from jupyter_rewind.model.checkpoint import Reason
 
@@ -24,19 +25,17 @@ class LegacyCheckpoints:
 
     def take_over(self, workspace: Workspace, file: str) -> bool:
         """Whether the stock checkpoint of `file` became the first one of a new history."""
-        if file in self._seen:
+        if file in self._seen or _has_history(workspace, file):
+            return False
+        try:
+            own = read_stamp(file)
+            reading = Reading(self.locate(file), limit_bytes=self._limit)
+            raw = reading.take() if own is not None else None
+        except OSError:
+            return False
+        if own is None:
             return False
         self._seen.add(file)
-        if workspace.histories.find(file) is not None:
-            return False
-        old = self.locate(file)
-        try:
-            reading = Reading(old, limit_bytes=self._limit)
-            raw = reading.take()
-            own = read_stamp(file)
-        except OSError:
-            self._seen.discard(file)
-            return False
         if not raw or reading.stamp is None:
             return False
         workspace.histories.record(
@@ -44,7 +43,7 @@ class LegacyCheckpoints:
             raw,
             reason=Reason.IMPORTED,
             time_ns=reading.stamp.mtime_ns,
-            identity=own.identity if own is not None else None,
+            identity=own.identity,
             exists=os.path.lexists,
         )
         return True
@@ -54,3 +53,11 @@ class LegacyCheckpoints:
         folder, name = os.path.split(file)
         stem, suffix = os.path.splitext(name)
         return os.path.join(folder, self._folder, f"{stem}-checkpoint{suffix}")
+
+
+def _has_history(workspace: Workspace, file: str) -> bool:
+    try:
+        workspace.histories.history(file)
+    except NotFound:
+        return False
+    return True

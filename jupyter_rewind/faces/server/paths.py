@@ -6,7 +6,8 @@ A history belongs to the real file: two ways to the same file through links lead
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from jupyter_core.utils import ensure_async
 from jupyter_server.services.contents.fileio import FileManagerMixin
@@ -37,8 +38,10 @@ class Paths:
         """
         if not self.is_local:
             raise NotFound(f"{api_path} does not lie on a local file system.")
+        # Every file manager of Jupyter's has it, and there is no public way to the file.
+        locate: Callable[[str], str] = self._manager._get_os_path  # type: ignore[attr-defined]
         try:
-            return os.path.realpath(self._manager._get_os_path(api_path.strip("/")))
+            return os.path.realpath(locate(api_path.strip("/")))
         except HTTPError as error:
             raise NotFound(f"{api_path} is not in the served folder.") from error
 
@@ -62,7 +65,8 @@ class Paths:
             raise InvalidInput("A path cannot hold a NUL character.")
         file = self.file(api_path)
         manager = self._manager
-        if not manager.allow_hidden and await ensure_async(manager.is_hidden(api_path.strip("/"))):
+        is_hidden: Callable[[str], Any] = manager.is_hidden
+        if not manager.allow_hidden and await ensure_async(is_hidden(api_path.strip("/"))):
             raise NotFound(f"There is no {api_path} here.")
         return file
 

@@ -23,8 +23,9 @@ from jupyter_rewind.faces.server.worker import Worker, is_touched
 from jupyter_rewind.model.checkpoint import Checkpoint, Reason
 
 if TYPE_CHECKING:
-    from jupyter_rewind.settings import Rewind
     from jupyter_rewind.workspace import Workspace
+
+    from jupyter_rewind.settings import Rewind
 
 T = TypeVar("T")
 
@@ -43,7 +44,7 @@ class Recorder:
         self.settings = settings
         self.log = log
         self.on_checkpoint: Notice | None = None
-        self.prepare_history: Callable[[Workspace, str], None] | None = None
+        self.prepare_history: Callable[[Workspace, str], bool] | None = None
         self.recorded = 0
         self.failed = 0
         self.last_failure = ""

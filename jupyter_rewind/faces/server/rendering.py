@@ -71,7 +71,7 @@ def render_history(info: Any, paths: Paths) -> dict[str, Any]:
         "history": info.id,
         "path": paths.api_path(info.path) or info.path,
         "deleted": info.deleted,
-        "came_from": info.came_from,
+        "came_from": (paths.api_path(info.came_from) or info.came_from) or None,
         "count": info.checkpoints,
         "first": moment_text(info.first_ns) if info.first_ns else None,
         "last": moment_text(info.last_ns) if info.last_ns else None,

@@ -61,6 +61,7 @@ def test_lab_waits_ten_times_as_long_as_a_save_takes() -> None:
         for each in handlers
     )
     assert any("this._multiplier=10" in each for each in handlers)
+    assert any(re.search(r"!\w+\.model\.dirty", each) for each in handlers)
 
 
 def test_found_overrides_of_an_administrator_win(jp_serverapp: Any) -> None:

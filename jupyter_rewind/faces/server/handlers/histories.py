@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 from jupyter_server.auth.decorator import authorized
 from tornado import web
 
-from jupyter_rewind.errors import NotFound
 from jupyter_rewind.faces.server.handlers.base import RewindHandler
 from jupyter_rewind.faces.server.heartbeat import find_damage
 from jupyter_rewind.faces.server.paths import is_notebook
@@ -29,8 +28,7 @@ class HistoryHandler(RewindHandler):
         service = self.service
 
         def act(workspace: Workspace) -> dict[str, Any]:
-            if workspace.histories.find(file) is None:
-                service.legacy.take_over(workspace, file)
+            service.legacy.take_over(workspace, file)
             info = workspace.histories.overview(file)
             checkpoints = workspace.histories.checkpoints(file, newest_first=True)[:limit]
             if not newest_first:
@@ -76,9 +74,3 @@ def describe_condition(workspace: Any, recorder: Any, path: str, file: str) -> d
     if damage is None:
         return {"state": "ok", "words": "", "last_good": None}
     return {"state": damage.condition, "words": damage.words, "last_good": damage.last_good}
-
-
-def require_history(workspace: Any, path: str, file: str) -> None:
-    """Raises NotFound, in the words of the request, when nothing was ever kept of `path`."""
-    if workspace.histories.find(file) is None:
-        raise NotFound(f"Nothing was kept of {path} yet.")

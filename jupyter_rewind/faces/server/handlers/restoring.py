@@ -33,19 +33,10 @@ class RestoreHandler(RewindHandler):
             cells=texts_of(body, "cells"),
             output=output or None,
         )
-        self.answer(self.render(restored, output or path))
-
-    def render(self, restored: Any, path: str) -> dict[str, Any]:
-        """The new head and what was kept for the way back."""
-        kept = restored.kept
-        return {
-            "path": path,
-            "checkpoint": render_checkpoint(restored.checkpoint),
-            "kept": render_checkpoint(kept) if kept is not None else None,
-        }
+        self.answer(describe_restored(restored, output or path))
 
 
-class UndeleteHandler(RestoreHandler):
+class UndeleteHandler(RewindHandler):
     """POST: a deleted file, named by its path or its history, is back."""
 
     @web.authenticated
@@ -61,10 +52,20 @@ class UndeleteHandler(RestoreHandler):
             self.service.desk.undelete(target, author=request.current_author())
         )
         real = os.path.realpath(restored.path)
-        self.answer(self.render(restored, paths.api_path(real) or path))
+        self.answer(describe_restored(restored, paths.api_path(real) or path))
 
     async def _find(self, history: str) -> str:
         """The history, if its file lay where the user may see it."""
         info = await self.view(None, lambda workspace: workspace.histories.overview(history))
         await self.service.paths.visible(self.service.paths.api_path(info.path))
         return history
+
+
+def describe_restored(restored: Any, path: str) -> dict[str, Any]:
+    """The new head, and what was kept for the way back."""
+    kept = restored.kept
+    return {
+        "path": path,
+        "checkpoint": render_checkpoint(restored.checkpoint),
+        "kept": render_checkpoint(kept) if kept is not None else None,
+    }

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class SearchHandler(RewindHandler):
-    """GET each distinct state of a cell in which a text stands, with its first and last checkpoint."""
+    """GET each distinct state of a cell in which a text stands, with when it was there."""
 
     @web.authenticated
     @authorized

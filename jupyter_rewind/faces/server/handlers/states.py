@@ -79,6 +79,8 @@ class ContentHandler(RewindHandler):
             return checkpoint, workspace.histories.read(checkpoint), None
 
         checkpoint, raw, notebook = await self.view(file, act)
+        # What is kept is data: a browser must not run it as a page of this server.
+        self.set_header("Content-Disposition", "attachment")
         if form == "raw":
             self.set_header("Content-Type", "application/octet-stream")
             self.set_header("Cache-Control", "no-store")
@@ -97,11 +99,6 @@ class ContentHandler(RewindHandler):
                 "content": content,
             }
         )
-
-    async def prepare(self) -> None:
-        """What is kept is shown as data: a browser must not run it as a page of this server."""
-        await super().prepare()
-        self.set_header("Content-Disposition", "attachment")
 
 
 class DiffHandler(RewindHandler):
