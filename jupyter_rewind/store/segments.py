@@ -19,6 +19,7 @@ still counts.
 
 from __future__ import annotations
 
+import errno
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -30,7 +31,7 @@ from jupyter_rewind.errors import Format, Integrity, Newer
 from jupyter_rewind.model.encoding import Commit, check_format, decode_commit
 from jupyter_rewind.model.ids import Digest
 from jupyter_rewind.store.chunks import unpack
-from jupyter_rewind.store.durable import read_at
+from jupyter_rewind.store.durable import read_at, read_into
 
 MAGIC = b"\xabJRW"
 RECORD_FORMAT = 1
@@ -39,6 +40,8 @@ HEAD_SIZE = HEAD.size + 32
 TAG_SIZE = 16
 OVERHEAD = HEAD_SIZE + TAG_SIZE
 _WINDOW = 1 << 16
+_STREAM = 1 << 20
+_PAGE = 1 << 12
 
 
 class Kind(IntEnum):
@@ -145,11 +148,15 @@ class SegmentReader:
 
     def payload(self, record: Record) -> bytes:
         """The stored bytes, unchecked; fewer than `record.stored` when the file is shorter."""
-        return read_at(self._descriptor, record.stored, record.offset + HEAD_SIZE)
+        return _read(self._descriptor, record.stored, record.offset + HEAD_SIZE)
+
+    def stream(self) -> RecordStream:
+        """Reads whole records in the order of their places."""
+        return RecordStream(self._descriptor)
 
     def is_intact(self, record: Record) -> bool:
         """True when the record's tag fits every byte of it."""
-        data = read_at(self._descriptor, OVERHEAD + record.stored, record.offset)
+        data = _read(self._descriptor, OVERHEAD + record.stored, record.offset)
         if len(data) != OVERHEAD + record.stored:
             return False
         view = memoryview(data)
@@ -276,7 +283,7 @@ class SegmentReader:
     def _magics(self, start: int) -> Iterator[int]:
         at = start
         while at < self._size:
-            block = read_at(self._descriptor, 1 << 20, at)
+            block = _read(self._descriptor, 1 << 20, at)
             if len(block) < len(MAGIC):
                 return
             found = block.find(MAGIC)
@@ -299,7 +306,7 @@ class SegmentReader:
     def _unread(self, at: int) -> int:
         torn = 0
         while at < self._size:
-            block = read_at(self._descriptor, 1 << 20, at)
+            block = _read(self._descriptor, 1 << 20, at)
             if not block:
                 break
             rest = block.rstrip(b"\0")
@@ -314,9 +321,57 @@ class SegmentReader:
     def _peek(self, offset: int, size: int) -> bytes:
         at = offset - self._window_at
         if at < 0 or at + size > len(self._window):
-            self._window = read_at(self._descriptor, max(_WINDOW, size), offset)
+            self._window = _read(self._descriptor, max(_WINDOW, size), offset)
             self._window_at, at = offset, 0
         return self._window[at : at + size]
+
+
+class RecordStream:
+    """Whole records, read in order of place through one buffer small enough for the cache."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._buffer = memoryview(bytearray(_STREAM))
+        self._start = self._filled = 0
+
+    def read(self, record: Record) -> memoryview:
+        """Head, id, payload and tag; fewer bytes where the file ends. Valid until the next call."""
+        size = record.end - record.offset
+        at = record.offset - self._start
+        if at < 0 or at + size > self._filled:
+            if size > len(self._buffer):
+                self._buffer = memoryview(bytearray(size))
+            self._start, at = record.offset, 0
+            self._filled = _read_into(self._descriptor, self._buffer, record.offset)
+        return self._buffer[at : min(at + size, self._filled)]
+
+
+def _read(descriptor: int, size: int, offset: int) -> bytes:
+    """Bytes of a segment; those of a bad sector as zeros, so that it costs what lies on it."""
+    try:
+        return read_at(descriptor, size, offset)
+    except OSError as error:
+        if error.errno != errno.EIO:
+            raise
+    parts = []
+    at = offset
+    while at < offset + size:
+        count = min(_PAGE - at % _PAGE, offset + size - at)
+        try:
+            parts.append(read_at(descriptor, count, at))
+        except OSError:
+            parts.append(bytes(count))
+        at += count
+    return b"".join(parts)
+
+
+def _read_into(descriptor: int, buffer: memoryview, offset: int) -> int:
+    try:
+        return read_into(descriptor, buffer, offset)
+    except OSError:
+        data = _read(descriptor, len(buffer), offset)
+        buffer[: len(data)] = data
+        return len(data)
 
 
 def _no_base(_: Digest) -> bytes:

@@ -1,0 +1,157 @@
+"""What entries keep alive: their roots, and through nodes whatever those name.
+
+Reads nodes and no other content. Content that is named and cannot be had is listed, never
+skipped in silence: whoever removes bytes must know that his picture is whole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from jupyter_rewind.errors import Format, Integrity, Newer, NotFound
+from jupyter_rewind.model.encoding import DIGEST_SIZE, split_digests
+from jupyter_rewind.model.ids import Digest, EntryId
+from jupyter_rewind.store.index import Index
+from jupyter_rewind.store.repository import Repository
+from jupyter_rewind.store.segments import Kind
+
+_PAGE = 2_000
+_ASK = 500
+
+
+class Reach:
+    """The content that was followed so far. About a hundred bytes of memory a chunk."""
+
+    def __init__(self, repository: Repository) -> None:
+        self._repository = repository
+        self.live: set[Digest] = set()
+        self.nodes: set[Digest] = set()
+        self.missing: set[Digest] = set()
+        """Named by something alive, and stored nowhere."""
+        self.unreadable: dict[Digest, str] = {}
+        """Nodes that are stored and do not read: what they name is not known."""
+
+    @property
+    def lost(self) -> set[Digest]:
+        return self.missing | self.unreadable.keys()
+
+    def follow(self, roots: Iterable[Digest]) -> set[Digest]:
+        """What `roots` keep alive and was not followed before. Raises Newer."""
+        fresh: set[Digest] = set()
+        level = set(roots) - self.live
+        while level:
+            self.live |= level
+            fresh |= level
+            named: set[Digest] = set()
+            for node in self._nodes_among(level):
+                named.update(self.links(node))
+            level = named - self.live
+        return fresh
+
+    def links(self, node: Digest) -> tuple[Digest, ...]:
+        """What the node names; nothing, and the node is listed, where it does not read."""
+        try:
+            return self._repository.get_node(node).links
+        except Newer:
+            raise
+        except NotFound:
+            self.missing.add(node)
+        except (Integrity, Format) as error:
+            self.unreadable[node] = str(error)
+        return ()
+
+    def carriers(self, lost: set[Digest]) -> dict[Digest, set[Digest]]:
+        """For each node that leads to some of `lost`: to which."""
+        found: dict[Digest, set[Digest]] = {}
+        parents: dict[Digest, list[Digest]] = {}
+        for node in self.nodes:
+            links = self.links(node)
+            hit = lost.intersection(links)
+            if hit:
+                found[node] = hit
+            for child in self.nodes.intersection(links):
+                parents.setdefault(child, []).append(node)
+        wait = list(found)
+        while wait:
+            child = wait.pop()
+            for parent in parents.get(child, ()):
+                known = found.setdefault(parent, set())
+                if not found[child] <= known:
+                    known |= found[child]
+                    wait.append(parent)
+        return found
+
+    def _nodes_among(self, digests: set[Digest]) -> list[Digest]:
+        nodes = []
+        wanted = list(digests)
+        for at in range(0, len(wanted), _ASK):
+            some = wanted[at : at + _ASK]
+            kinds: dict[Digest, int] = {}
+            with self._repository.index() as index:
+                for digest, kind in index.rows(
+                    f"SELECT digest, kind FROM chunks WHERE digest IN ({_marks(some)})", some
+                ):
+                    kinds[digest] = max(kind, kinds.get(digest, 0))
+            self.missing.update(each for each in some if each not in kinds)
+            nodes += [each for each, kind in kinds.items() if kind == Kind.NODE]
+        self.nodes.update(nodes)
+        return nodes
+
+
+def entry_roots(
+    repository: Repository, without: Iterable[EntryId] = ()
+) -> Iterator[tuple[EntryId, str, tuple[Digest, ...]]]:
+    """Id, kind and roots of every entry in view, a page at a time, but for `without`."""
+    left_out = set(without)
+    last = ""
+    while True:
+        with repository.index() as index:
+            page = list(_page(index, last))
+        if not page:
+            return
+        last = page[-1][0]
+        for name, kind, roots in page:
+            if name not in left_out:
+                yield EntryId(name), kind, split_digests(roots, len(roots) // DIGEST_SIZE)
+
+
+def mark(repository: Repository, without: Iterable[EntryId] = ()) -> Reach:
+    """All that the entries in view, but for `without`, keep alive."""
+    reach = Reach(repository)
+    wait: list[Digest] = []
+    for _, _, roots in entry_roots(repository, without):
+        wait += roots
+        if len(wait) > _PAGE:
+            reach.follow(wait)
+            wait = []
+    reach.follow(wait)
+    return reach
+
+
+def affected_entries(
+    repository: Repository, reach: Reach
+) -> dict[EntryId, tuple[str, set[Digest]]]:
+    """Kind, and the lost content it leads to, of each entry that leads to any."""
+    lost = reach.lost
+    if not lost:
+        return {}
+    carriers = reach.carriers(lost)
+    found: dict[EntryId, tuple[str, set[Digest]]] = {}
+    for name, kind, roots in entry_roots(repository):
+        hit = lost.intersection(roots)
+        for root in carriers.keys() & set(roots):
+            hit |= carriers[root]
+        if hit:
+            found[name] = (kind, hit)
+    return found
+
+
+def _page(index: Index, last: str) -> Iterator[tuple[str, str, bytes]]:
+    rows = index.rows(
+        "SELECT id, kind, roots FROM entries WHERE id>? ORDER BY id LIMIT ?", [last, _PAGE]
+    )
+    return ((name, kind, roots) for name, kind, roots in rows)
+
+
+def _marks(values: list[Digest]) -> str:
+    return ",".join("?" * len(values))

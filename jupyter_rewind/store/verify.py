@@ -1,0 +1,304 @@
+"""Reads the store back and compares: what no longer reads is named, with what hangs on it.
+
+The segments are scanned as they lie on the disk; the index is a witness, for it knew what stood
+where. Changes nothing but the index: content found lost is forgotten there, so that the next
+time somebody stores it, it is stored.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+from jupyter_rewind.errors import NotFound, RewindError
+from jupyter_rewind.model.ids import Digest, EntryId
+from jupyter_rewind.store import chunks
+from jupyter_rewind.store.locks import is_locked
+from jupyter_rewind.store.reach import Reach, affected_entries, mark
+from jupyter_rewind.store.repository import Repository
+from jupyter_rewind.store.segments import (
+    HEAD_SIZE,
+    OVERHEAD,
+    TAG_SIZE,
+    Record,
+    RecordStream,
+    Scan,
+    Seal,
+)
+
+log = logging.getLogger(__name__)
+Progress = Callable[[int, int], None]
+SALVAGE_KIND = "salvage"
+
+
+@dataclass(frozen=True, slots=True)
+class Damage:
+    """Bytes that no longer read. `segment` is empty where nobody knows where they stood.
+
+    `entries` are the entries that lost something, their own record or content they lead to;
+    `affected` says them in words ("checkpoint 0123456789abcdef").
+    """
+
+    segment: str
+    offset: int
+    length: int
+    what: str
+    chunks: tuple[Digest, ...] = ()
+    entries: tuple[EntryId, ...] = ()
+    affected: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Unfinished:
+    """An unfinished write at the end of a segment; nothing acknowledged was lost with it."""
+
+    segment: str
+    offset: int
+    length: int
+
+
+@dataclass(frozen=True, slots=True)
+class VerifyReport:
+    """What was read, and what of it was damaged."""
+
+    segments: int
+    commits: int
+    entries: int
+    chunks: int
+    bytes: int
+    damages: tuple[Damage, ...]
+    unfinished: tuple[Unfinished, ...]
+    known_losses: tuple[EntryId, ...]
+    """Entries that lead to content which a salvage has already given up for lost."""
+
+    @property
+    def ok(self) -> bool:
+        return not self.damages
+
+
+@dataclass(slots=True)
+class Findings:
+    """What the scan of the segments brought to light so far."""
+
+    segments: int = 0
+    commits: int = 0
+    entries: int = 0
+    chunks: int = 0
+    bytes: int = 0
+    damages: list[Damage] = field(default_factory=list)
+    unfinished: list[Unfinished] = field(default_factory=list)
+
+
+def verify(
+    repository: Repository, *, read_data: bool = False, progress: Progress | None = None
+) -> VerifyReport:
+    """What the store holds and what of it does not read; with `read_data`, every byte is read.
+
+    Writers may go on meanwhile. Memory grows with one segment and with the number of chunks.
+    Raises Storage, and Newer where a later version has written.
+    """
+    repository.refresh()
+    repository.forget_read()
+    findings = Findings()
+    files = segment_sizes(repository)
+    total = sum(files.values())
+    for name, size in files.items():
+        try:
+            _look_at(repository, name, findings, read_data)
+        except NotFound:
+            log.info("segment %s was taken away while the store was verified", name)
+            continue
+        findings.segments += 1
+        findings.bytes += size
+        if progress is not None:
+            progress(findings.bytes, total)
+    repository.refresh()
+    reach = mark(repository)
+    damages, known = attribute(repository, findings.damages, reach)
+    return VerifyReport(
+        findings.segments,
+        findings.commits,
+        findings.entries,
+        findings.chunks,
+        findings.bytes,
+        damages,
+        tuple(findings.unfinished),
+        known,
+    )
+
+
+def segment_sizes(repository: Repository) -> dict[str, int]:
+    """Bytes on disk of every segment, by name."""
+    found = {}
+    for path in sorted(repository.layout.segments.iterdir()):
+        try:
+            if not path.name.startswith("."):
+                found[path.name] = path.stat().st_size
+        except FileNotFoundError:
+            continue
+    return found
+
+
+def known_losses(repository: Repository) -> set[Digest]:
+    """Content that a salvage has named as lost for good."""
+    found: set[Digest] = set()
+    for entry in repository.entries(kind=SALVAGE_KIND):
+        names = entry.body.get("lost", ())
+        if isinstance(names, list):
+            found.update(Digest(bytes.fromhex(str(name))) for name in names)
+    return found
+
+
+def find_bad_records(stream: RecordStream, seal: Seal, scan: Scan) -> list[tuple[Record, str]]:
+    """Records whose bytes do not fit their tag or their digest. Reads everything once."""
+    bad = []
+    for batch in scan.batches:
+        for record in batch.records:
+            why = _what_is_wrong(stream, seal, record)
+            if why:
+                bad.append((record, why))
+    return bad
+
+
+def _what_is_wrong(stream: RecordStream, seal: Seal, record: Record) -> str:
+    data = stream.read(record)
+    if len(data) != OVERHEAD + record.stored:
+        return "the file ends inside of it"
+    payload = data[HEAD_SIZE:-TAG_SIZE]
+    if seal.tag(record.offset, bytes(data[:HEAD_SIZE]), payload) != data[-TAG_SIZE:]:
+        return "its bytes do not fit its tag"
+    if record.codec == chunks.Codec.DELTA:
+        # What it is a difference from is checked by itself; nodes in use are read in full later.
+        return ""
+    if record.codec != chunks.Codec.RAW:
+        try:
+            raw = chunks.unpack(record.codec, bytes(payload), record.raw, _no_base)
+        except RewindError as error:
+            return str(error)
+        return "" if chunks.digest(raw) == record.id else "its content does not fit its name"
+    return "" if chunks.digest(payload) == record.id else "its content does not fit its name"
+
+
+def _look_at(repository: Repository, name: str, findings: Findings, read_data: bool) -> None:
+    with repository.index() as index:
+        number, scanned = index.segments().get(name, (-1, 0))
+        known = {at for (at,) in index.rows("SELECT at FROM chunks WHERE seg=?", [number])}
+        listed = set(index.entry_places(number))
+    with repository.reader(name) as reader:
+        scan = reader.scan(0)
+        bad = find_bad_records(reader.stream(), repository.seal(name), scan) if read_data else []
+    for record, why in bad:
+        findings.damages.append(Damage(name, record.offset, record.end - record.offset, why))
+    for gap in scan.gaps:
+        findings.damages.append(Damage(name, gap.offset, gap.length, gap.what))
+    if scanned > scan.end:
+        what = "what was committed here no longer reads"
+        findings.damages.append(Damage(name, scan.end, scanned - scan.end, what))
+    elif scan.torn and not _is_alive(repository, name):
+        findings.unfinished.append(Unfinished(name, scan.end, scan.torn))
+    seen = {record.offset for batch in scan.batches for record in batch.records}
+    told = {entry.id for batch in scan.batches for entry in batch.commit.entries}
+    findings.commits += len(scan.batches)
+    findings.chunks += len(seen)
+    findings.entries += len(told)
+    gone = (known - seen) | {record.offset for record, _ in bad}
+    forgotten = any(at not in known and at < scanned for at in seen)
+    if number >= 0 and (gone or listed - told or forgotten):
+        _tell_index(repository, name, scan, gone, listed - told)
+
+
+def _tell_index(
+    repository: Repository, name: str, scan: Scan, gone: set[int], untold: set[EntryId]
+) -> None:
+    with repository.index() as index, index.writing():
+        number, _ = index.segments().get(name, (-1, 0))
+        if number >= 0:
+            index.add_batches(number, scan.batches, scan.end)
+            index.evidence.bury_chunks(number, name, gone)
+            index.evidence.bury_entries(number, name, untold)
+
+
+def attribute(
+    repository: Repository, damages: list[Damage], reach: Reach
+) -> tuple[tuple[Damage, ...], tuple[EntryId, ...]]:
+    """The damages with what each cost, those that only dangling names tell of included; and the
+    entries that lead to content given up long ago."""
+    hurt = affected_entries(repository, reach)
+    given_up = known_losses(repository)
+    with repository.index() as index:
+        with index.writing():
+            index.evidence.forgive()
+            index.evidence.drop_chunks(list(reach.lost))
+        chunk_rows = [row for row in index.evidence.chunks() if row[0] not in given_up]
+        entry_rows = index.evidence.entries()
+    by_segment: dict[str, list[tuple[Digest, int, int]]] = {}
+    for digest, segment, at, stored in chunk_rows:
+        by_segment.setdefault(segment, []).append((digest, at, at + OVERHEAD + stored))
+    found = []
+    for damage in damages:
+        end = damage.offset + damage.length
+        mine, others = [], []
+        for row in by_segment.get(damage.segment, ()):
+            (mine if damage.offset <= row[1] < end else others).append(row)
+        found.append(replace(damage, chunks=tuple(digest for digest, _, _ in mine)))
+        by_segment[damage.segment] = others
+    found += _told_by_evidence(repository, by_segment, entry_rows, found)
+    placed = {digest for damage in found for digest in damage.chunks}
+    nowhere = reach.lost - placed - given_up
+    if nowhere:
+        what = f"{len(nowhere)} chunks are named but do not read or are stored nowhere"
+        found.append(Damage("", 0, 0, what, tuple(sorted(nowhere))))
+    kinds = {name: kind for name, (kind, _) in hurt.items()}
+    named = [_name_affected(repository, damage, hurt, kinds, entry_rows) for damage in found]
+    known = sorted(name for name, (_, lost) in hurt.items() if lost & given_up)
+    return tuple(named), tuple(known)
+
+
+def _told_by_evidence(
+    repository: Repository,
+    by_segment: dict[str, list[tuple[Digest, int, int]]],
+    entry_rows: list[tuple[EntryId, str]],
+    found: list[Damage],
+) -> list[Damage]:
+    """Losses that no scan shows: the index knew of them, and something alive needs them."""
+    told = {damage.segment for damage in found}
+    names = {name for name, rows in by_segment.items() if rows}
+    names |= {segment for _, segment in entry_rows if segment not in told}
+    more = []
+    for name in sorted(names):
+        rows = by_segment.get(name, [])
+        start = min((at for _, at, _ in rows), default=0)
+        end = max((end for _, _, end in rows), default=0)
+        if (repository.layout.segments / name).exists():
+            what = "records that stood here no longer read"
+        else:
+            what, start = "the file of this segment is gone", 0
+        more.append(Damage(name, start, end - start, what, tuple(row[0] for row in rows)))
+    return more
+
+
+def _name_affected(
+    repository: Repository,
+    damage: Damage,
+    hurt: dict[EntryId, tuple[str, set[Digest]]],
+    kinds: dict[EntryId, str],
+    entry_rows: list[tuple[EntryId, str]],
+) -> Damage:
+    mine = set(damage.chunks)
+    names = {name for name, (_, lost) in hurt.items() if lost & mine}
+    names |= {name for name, segment in entry_rows if segment == damage.segment}
+    ordered = tuple(sorted(names))
+    words = tuple(f"{kinds.get(name) or repository.entry(name).kind} {name}" for name in ordered)
+    return replace(damage, entries=ordered, affected=words)
+
+
+def _is_alive(repository: Repository, name: str) -> bool:
+    try:
+        return is_locked(repository.layout.lock_of(name))
+    except RewindError:
+        return True
+
+
+def _no_base(_: Digest) -> bytes:
+    raise NotFound("Only deltas have a base.")
