@@ -51,6 +51,16 @@ def free_bytes(folder: Path) -> int | None:
     return status.f_bavail * status.f_frsize
 
 
+def read_text_or_empty(path: Path) -> str:
+    """The small file's text, or "" where there is none."""
+    try:
+        return path.read_text()
+    except FileNotFoundError:
+        return ""
+    except OSError as error:
+        raise translate(error, "read", path) from error
+
+
 def read_at(descriptor: int, size: int, offset: int) -> bytes:
     """Up to `size` bytes from `offset`; fewer only at the end of the file."""
     if not hasattr(os, "pread"):
@@ -236,6 +246,22 @@ class Files:
             self.remove(temporary)
             raise
         self.sync_folder(target.parent)
+
+    def overwrite(self, path: Path, data: bytes) -> None:
+        """`path` holds `data`, written in place: for a file in a folder that takes no new names.
+
+        Not atomic. Keep what it held elsewhere first.
+        """
+        try:
+            descriptor = os.open(path, os.O_RDWR | _CLOEXEC | _BINARY)
+        except OSError as error:
+            raise translate(error, "write to", path) from error
+        try:
+            self.write_at(descriptor, [data], 0, path)
+            self.truncate(descriptor, len(data), path)
+            self.sync_data(descriptor, path)
+        finally:
+            self.close(descriptor)
 
 
 def _gather(parts: list[bytes | memoryview]) -> list[bytes | memoryview]:

@@ -1,0 +1,115 @@
+"""Which path has which history, now: the last word in order decides.
+
+A history has a path only when its own last binding names that path and the path's last binding
+names that history. So two processes that bind one path at the same moment lose nothing: the later
+binding has the path, and the other history stands among the deleted ones, whole.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from jupyter_rewind.model.entry import Entry
+from jupyter_rewind.model.ids import HistoryId
+from jupyter_rewind.notebooks.entries import BIND, BINDINGS, UNBIND, history_key, path_key
+from jupyter_rewind.store.repository import Repository
+from jupyter_rewind.store.transaction import Transaction
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a history is, or was last: `path`, and whether it still has it."""
+
+    path: str
+    bound: bool
+    order: int
+    came_from: str = ""
+
+
+class Bindings:
+    """Reads and writes bindings. Callers have refreshed the repository."""
+
+    def __init__(self, repository: Repository) -> None:
+        self._repository = repository
+
+    def current(self, path: str) -> HistoryId | None:
+        """The history of `path` now."""
+        last = self._repository.latest(kinds=BINDINGS, key=path_key(path))
+        if last is None or last.kind != BIND:
+            return None
+        history = _history(last)
+        own = self._last(history)
+        return history if own is not None and own.id == last.id else None
+
+    def last_of_path(self, path: str) -> tuple[HistoryId, Entry] | None:
+        """The history that `path` had last, and the binding that says so; it may be gone."""
+        last = self._repository.latest(kinds=BINDINGS, key=path_key(path))
+        return None if last is None else (_history(last), last)
+
+    def place(self, history: HistoryId) -> Place | None:
+        """Where `history` is, or was last; None when there is no such history."""
+        last = self._last(history)
+        if last is None:
+            return None
+        path = str(last.body.get("path", ""))
+        bound = last.kind == BIND and self.current(path) == history
+        return Place(path, bound, last.order, self._came_from(history))
+
+    def exists(self, history: str) -> bool:
+        return self._last(HistoryId(history)) is not None
+
+    def inside(self, folder: str) -> list[tuple[str, HistoryId]]:
+        """The paths below `folder` that have a history now."""
+        prefix = path_key(folder.rstrip("/") + "/")
+        found = []
+        for key in self._repository.keys(prefix):
+            path = key[2:]
+            history = self.current(path)
+            if history is not None:
+                found.append((path, history))
+        return found
+
+    def histories(self) -> list[HistoryId]:
+        """All histories, bound or not, in the order of their first binding."""
+        seen: dict[HistoryId, None] = {}
+        for entry in self._repository.entries(kind=BIND):
+            seen.setdefault(_history(entry))
+        return list(seen)
+
+    def bind(
+        self, tx: Transaction, path: str, history: HistoryId, why: str, came_from: str = ""
+    ) -> None:
+        """From this commit on, `path` has `history`; another that had it counts as replaced."""
+        other = self.current(path)
+        if other is not None and other != history:
+            self.unbind(tx, path, other, "deleted")
+        body = {"path": path, "why": why}
+        if came_from:
+            body["from"] = came_from
+        tx.add(BIND, keys=[path_key(path), history_key(history)], body=body)
+
+    def unbind(self, tx: Transaction, path: str, history: HistoryId, why: str) -> None:
+        """From this commit on, `path` has no history."""
+        tx.add(
+            UNBIND,
+            keys=[path_key(path), history_key(history)],
+            body={"path": path, "why": why},
+        )
+
+    def move(self, tx: Transaction, old: str, new: str, history: HistoryId) -> None:
+        """From this commit on, `new` has the history that `old` had."""
+        self.unbind(tx, old, history, "moved")
+        self.bind(tx, new, history, "moved")
+
+    def _last(self, history: HistoryId) -> Entry | None:
+        return self._repository.latest(kinds=BINDINGS, key=history_key(history))
+
+    def _came_from(self, history: HistoryId) -> str:
+        for entry in self._repository.entries(kind=BIND, key=history_key(history)):
+            if "from" in entry.body:
+                return str(entry.body["from"])
+        return ""
+
+
+def _history(entry: Entry) -> HistoryId:
+    return HistoryId(next(key[2:] for key in entry.keys if key.startswith("h:")))

@@ -1,0 +1,260 @@
+"""Documents: notebooks as files on a disk. Read, kept, restored, brought back.
+
+Restoring keeps the present first (the file's, and the live document's where the caller has one),
+prepares the new bytes aside, compares them, then swaps. A failure at any step leaves the file as
+it was and says so.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from jupyter_rewind.errors import Denied, Integrity, NotFound, RestoreRefused, RewindError
+from jupyter_rewind.model.checkpoint import Checkpoint, FileIdentity, Reason
+from jupyter_rewind.notebooks.history import Histories, Recorded
+from jupyter_rewind.notebooks.splicing import splice_cells
+from jupyter_rewind.store.durable import Files, translate
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A file as it was read: its bytes, and what its file system calls it."""
+
+    raw: bytes
+    identity: FileIdentity
+    mtime_ns: int
+
+    @property
+    def size(self) -> int:
+        return len(self.raw)
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """What a restore did: `source` is the state that came back, `kept` what was there before,
+    `checkpoint` the new head (None when it went to another place with `output`)."""
+
+    path: Path
+    source: Checkpoint
+    checkpoint: Checkpoint | None
+    kept: Checkpoint | None
+
+
+def document_path(path: str | Path) -> Path:
+    """The one spelling of a file's path: absolute, with symbolic links followed."""
+    return Path(os.path.realpath(os.path.expanduser(path)))
+
+
+def read_document(path: Path) -> Document:
+    """The file's bytes, all of one moment as far as its times tell.
+
+    Raises NotFound, Denied, Unavailable, InvalidInput (a folder).
+    """
+    try:
+        with open(path, "rb") as file:
+            while True:
+                before = os.fstat(file.fileno())
+                file.seek(0)
+                raw = file.read()
+                after = os.fstat(file.fileno())
+                if (before.st_mtime_ns, before.st_size) == (after.st_mtime_ns, after.st_size):
+                    break
+    except OSError as error:
+        raise translate(error, "read", path) from error
+    return Document(raw, FileIdentity(after.st_dev, after.st_ino), after.st_mtime_ns)
+
+
+def checkpoint_document(
+    histories: Histories,
+    path: Path,
+    *,
+    reason: Reason,
+    author: str | None = None,
+    label: str | None = None,
+) -> Recorded:
+    """The file's present state is kept. Raises NotFound, Denied, Storage."""
+    document = read_document(path)
+    return histories.record(
+        str(path),
+        document.raw,
+        reason=reason,
+        author=author,
+        label=label,
+        identity=document.identity,
+        exists=os.path.lexists,
+    )
+
+
+def restore_document(
+    histories: Histories,
+    path: Path,
+    ref: str,
+    *,
+    cells: Sequence[str] = (),
+    output: Path | None = None,
+    present: bytes | None = None,
+    author: str | None = None,
+    files: Files | None = None,
+) -> Restored:
+    """`path` holds the state that `ref` names (or only these `cells` of it), byte for byte.
+
+    What the file held, and `present` (a live document's bytes), is kept first. With `output` the
+    state is written there, to a new file, and `path` stays as it is.
+    Raises NotFound, Integrity, RestoreRefused, Storage; nothing was changed then.
+    """
+    files = files or Files()
+    source = histories.resolve(str(path), ref)
+    target = histories.read(source)
+    now = _read_or_none(path)
+    if cells:
+        target = splice_cells(_base(path, present, now), target, cells, str(path), source.id)
+    if output is not None:
+        _write_new(files, output, target)
+        return Restored(output, source, None, None)
+    kept = _keep_present(histories, path, now, present, author)
+    _swap(files, path, target, now)
+    after = histories.record(
+        str(path),
+        target,
+        reason=Reason.RESTORE,
+        author=author,
+        identity=read_document(path).identity,
+        exists=os.path.lexists,
+        parent=source.id,
+    )
+    return Restored(path, source, after.checkpoint, kept)
+
+
+def undelete_document(
+    histories: Histories,
+    path_or_history: str,
+    *,
+    output: Path | None = None,
+    author: str | None = None,
+    files: Files | None = None,
+) -> Restored:
+    """The newest state of a deleted notebook is a file again, with its history.
+
+    `output` names another place than its last one.
+    Raises NotFound, RestoreRefused (a file is there), Conflict, Integrity, Storage.
+    """
+    history = histories.history(path_or_history)
+    info = histories.overview(history)
+    if info.head is None:
+        raise NotFound(f"The history of {path_or_history} has no checkpoints any more.")
+    target = output or Path(info.path)
+    if os.path.lexists(target):
+        what = "There is no need" if not info.deleted else "Another file is in its place"
+        raise RestoreRefused(
+            f"{info.path} was not brought back: {target} exists. {what}.",
+            hint="Nothing was changed. Name another place with --output, or go back in the"
+            " notebook's own history with `jupyter rewind restore`.",
+        )
+    raw = histories.read(info.head)
+    _write_new(files or Files(), target, raw)
+    histories.undelete(history, str(target))
+    after = histories.record(
+        str(target),
+        raw,
+        reason=Reason.RESTORE,
+        author=author,
+        identity=read_document(target).identity,
+        exists=os.path.lexists,
+    )
+    return Restored(target, info.head, after.checkpoint, None)
+
+
+def _read_or_none(path: Path) -> Document | None:
+    try:
+        return read_document(path)
+    except NotFound:
+        return None
+
+
+def _base(path: Path, present: bytes | None, now: Document | None) -> bytes:
+    """The state that single cells go into."""
+    if present is not None:
+        return present
+    if now is None:
+        raise RestoreRefused(
+            f"{path} does not exist, so single cells have nowhere to go.",
+            hint="Nothing was changed. Restore the whole notebook, or use `jupyter rewind undelete`.",
+        )
+    return now.raw
+
+
+def _keep_present(
+    histories: Histories,
+    path: Path,
+    now: Document | None,
+    present: bytes | None,
+    author: str | None,
+) -> Checkpoint | None:
+    kept = None
+    states = [] if now is None else [(now.raw, now.identity)]
+    if present is not None and (now is None or present != now.raw):
+        states.append((present, now.identity if now is not None else None))
+    for raw, identity in states:
+        kept = histories.record(
+            str(path),
+            raw,
+            reason=Reason.BEFORE_RESTORE,
+            author=author,
+            identity=identity,
+            exists=os.path.lexists,
+        ).checkpoint
+    return kept
+
+
+def _swap(files: Files, path: Path, target: bytes, now: Document | None) -> None:
+    """`path` holds `target`; refused when somebody wrote the file since it was kept."""
+    changed = _read_or_none(path)
+    if (changed is None) != (now is None) or (
+        changed is not None and now is not None and changed.raw != now.raw
+    ):
+        raise RestoreRefused(
+            f"{path} was written to while it was being restored.",
+            hint="Nothing was changed. Try again when the other program has finished.",
+            retryable=True,
+        )
+    files.make_folder(path.parent, 0o777)
+    try:
+        files.replace_file(path, target, mode=_new_file_mode())
+    except Denied:
+        if now is None or not os.access(path, os.W_OK):
+            raise
+        # The folder takes no new names but the file may be written: in place, then. What it
+        # held is kept in the history by now.
+        files.overwrite(path, target)
+    if read_document(path).raw != target:
+        raise Integrity(
+            f"{path} does not hold what was written to it.",
+            hint="Its checkpoints are whole; check the disk before you try again.",
+        )
+
+
+def _write_new(files: Files, path: Path, data: bytes) -> None:
+    if os.path.lexists(path):
+        raise RestoreRefused(
+            f"{path} exists already.",
+            hint="Nothing was changed. Name a file that does not exist.",
+        )
+    files.make_folder(path.parent, 0o777)
+    temporary = files.write_new(path, data, mode=_new_file_mode())
+    try:
+        if not files.publish(temporary, path):
+            raise RestoreRefused(f"{path} has just come to exist.", hint="Nothing was changed.")
+    except RewindError:
+        files.remove(temporary)
+        raise
+    files.sync_folder(path.parent)
+
+
+def _new_file_mode() -> int:
+    """What a user's own editor would give a new file."""
+    mask = os.umask(0)
+    os.umask(mask)
+    return 0o666 & ~mask

@@ -1,0 +1,204 @@
+"""What is told of histories: listed, found by ref, read. Changes nothing.
+
+Damage of one checkpoint costs that one: reading it raises Integrity with its notebook's name, and
+the list of the others stands. Where records are known to be lost, "not found" says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from blake3 import blake3
+
+from jupyter_rewind import clock
+from jupyter_rewind.errors import Conflict, Integrity, NotFound
+from jupyter_rewind.model.checkpoint import Checkpoint, HistoryInfo
+from jupyter_rewind.model.ids import EntryId, HistoryId
+from jupyter_rewind.model.reference import resolve_ref
+from jupyter_rewind.notebooks.bindings import Bindings, Place
+from jupyter_rewind.notebooks.contents import Manifest, load_manifest, read_bytes, read_notebook
+from jupyter_rewind.notebooks.entries import (
+    BINDINGS,
+    CHECKPOINT,
+    MARK,
+    history_key,
+    read_checkpoints,
+)
+from jupyter_rewind.store.repository import Repository
+
+Exists = Callable[[str], bool]
+
+
+class HistoryReader:
+    """The looking half of `Histories`."""
+
+    def __init__(self, repository: Repository) -> None:
+        self.repository = repository
+        self.bindings = Bindings(repository)
+
+    def find(self, path: str) -> HistoryId | None:
+        """The history that `path` has now, if any."""
+        self.repository.refresh()
+        return self.bindings.current(path)
+
+    def history(self, path: str, *, deleted: bool = True) -> HistoryId:
+        """The history of a path (or of a history's own id); with `deleted`, also of one gone.
+
+        Raises NotFound, with words on where a moved notebook went.
+        """
+        self.repository.refresh()
+        found = self.bindings.current(path)
+        if found is not None:
+            return found
+        if self.bindings.exists(path):
+            return HistoryId(path)
+        last = self.bindings.last_of_path(path)
+        if last is None:
+            raise NotFound(
+                f"{path} has no history.",
+                hint=self._doubt() or "It gets one with its first save or checkpoint.",
+            )
+        history, binding = last
+        place = self.bindings.place(history)
+        if binding.body.get("why") == "moved" and place is not None and place.path != path:
+            raise NotFound(f"{path} has no history any more: it moved to {place.path}.")
+        if not deleted:
+            raise NotFound(f"{path} was deleted.", hint="`jupyter rewind undelete` brings it back.")
+        return history
+
+    def overview(self, path: str) -> HistoryInfo:
+        """What there is of a path's history (or of a history by its id). Raises NotFound."""
+        history = self.history(path)
+        return self._info(history)
+
+    def checkpoints(self, path: str, *, newest_first: bool = False) -> list[Checkpoint]:
+        """All checkpoints of a path (or of a history by its id). Raises NotFound, Integrity."""
+        found = self._all(self.history(path))
+        return found[::-1] if newest_first else found
+
+    def head(self, path: str) -> Checkpoint | None:
+        """The newest checkpoint of `path`, or None where it has none."""
+        history = self.find(path)
+        return self._head(history) if history else None
+
+    def get(self, path: str | None, checkpoint_id: str) -> Checkpoint:
+        """The checkpoint with this id; it must be of `path` when one is given. Raises NotFound."""
+        self.repository.refresh()
+        try:
+            entry = self.repository.entry(EntryId(checkpoint_id))
+        except NotFound:
+            entry = None
+        if entry is None or entry.kind != CHECKPOINT:
+            raise NotFound(f"There is no checkpoint {checkpoint_id}.", hint=self._doubt())
+        history = HistoryId(next(key[2:] for key in entry.keys if key.startswith("h:")))
+        if path is not None and history != self.history(path):
+            raise NotFound(f"{path} has no checkpoint {checkpoint_id}.")
+        return next(one for one in self._all(history) if one.id == checkpoint_id)
+
+    def resolve(self, path: str, ref: str) -> Checkpoint:
+        """The checkpoint of `path` that `ref` names (`model/reference.py`).
+
+        Raises NotFound; Conflict when the start of an id fits several.
+        """
+        found = self.checkpoints(path)
+        try:
+            return resolve_ref(ref, found, clock.now_ns())
+        except (NotFound, Conflict) as error:
+            doubt = "" if found else self._doubt()
+            error.message = f"{path}: {error.message}"
+            error.hint = doubt or error.hint
+            raise
+
+    def read(self, checkpoint: Checkpoint) -> bytes:
+        """The very bytes that were saved, compared with their digest. Raises Integrity."""
+        with _naming(checkpoint):
+            raw = read_bytes(self.repository, checkpoint.manifest)
+            if blake3(raw).digest() != checkpoint.raw:
+                raise Integrity("The bytes differ from those that were saved.")
+            return raw
+
+    def notebook(self, checkpoint: Checkpoint) -> dict[str, Any]:
+        """The notebook as a JSON object. Raises Integrity; Format for what is no notebook."""
+        with _naming(checkpoint):
+            return read_notebook(self.repository, checkpoint.manifest)
+
+    def manifest(self, checkpoint: Checkpoint) -> Manifest:
+        """The cells of the checkpoint, without their content. Raises Integrity."""
+        with _naming(checkpoint):
+            return load_manifest(self.repository, checkpoint.manifest)
+
+    def all(self) -> list[HistoryInfo]:
+        """Every history with checkpoints, those of deleted notebooks too."""
+        self.repository.refresh()
+        found = (self._info(history) for history in self.bindings.histories())
+        return [info for info in found if info.checkpoints]
+
+    def deleted(self, exists: Exists | None = None) -> list[HistoryInfo]:
+        """Histories whose notebook is gone: deleted, replaced, or (says `exists`) missing."""
+        return [
+            info
+            for info in self.all()
+            if info.deleted or (exists is not None and not exists(info.path))
+        ]
+
+    # --- inside -------------------------------------------------------------------------
+
+    def _all(self, history: HistoryId) -> list[Checkpoint]:
+        key = history_key(history)
+        entries = self.repository.entries(kind=CHECKPOINT, key=key)
+        marks = self.repository.entries(kind=MARK, key=key)
+        bindings = self.repository.entries(key=key, kinds=BINDINGS)
+        return read_checkpoints(entries, bindings, marks)
+
+    def _head(self, history: HistoryId) -> Checkpoint | None:
+        key = history_key(history)
+        entries = self.repository.entries(kind=CHECKPOINT, key=key, newest_first=True, limit=2)
+        if not entries:
+            return None
+        marks = self.repository.entries(kind=MARK, key=key)
+        bindings = self.repository.entries(key=key, kinds=BINDINGS)
+        return read_checkpoints(entries[::-1], bindings, marks)[-1]
+
+    def _present(self, checkpoint: Checkpoint) -> Checkpoint:
+        for one in self._all(checkpoint.history):
+            if one.id == checkpoint.id:
+                return one
+        raise NotFound(f"Checkpoint {checkpoint.id} of {checkpoint.path} has expired.")
+
+    def _info(self, history: HistoryId) -> HistoryInfo:
+        place = self.bindings.place(history) or Place("", False, 0)
+        found = self._all(history)
+        return HistoryInfo(
+            id=history,
+            path=place.path,
+            deleted=not place.bound,
+            came_from=place.came_from,
+            checkpoints=len(found),
+            first_ns=min((one.time_ns for one in found), default=0),
+            last_ns=found[-1].time_ns if found else 0,
+            head=found[-1] if found else None,
+        )
+
+    def _doubt(self) -> str:
+        """Words for when something is not found in a store that is known to be damaged."""
+        gaps = self.repository.gaps()
+        if not gaps:
+            return ""
+        return (
+            f"The store is damaged in {len(gaps)} places, so it may have been there:"
+            " see `jupyter rewind verify`."
+        )
+
+
+@contextmanager
+def _naming(checkpoint: Checkpoint) -> Iterator[None]:
+    """Damage met in the block is told with the checkpoint and the notebook it costs."""
+    try:
+        yield
+    except (Integrity, NotFound) as error:
+        raise Integrity(
+            f"Checkpoint {checkpoint.id} of {checkpoint.path} cannot be read: {error.message}",
+            hint="The other checkpoints are not affected. `jupyter rewind verify` shows what is.",
+        ) from error

@@ -1,0 +1,107 @@
+"""Which checkpoints held a text: each different state of a cell is read and told once."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from jupyter_rewind.errors import InvalidInput
+from jupyter_rewind.model.checkpoint import Checkpoint
+from jupyter_rewind.notebooks.contents import read_cell
+from jupyter_rewind.notebooks.history import Histories
+
+_LONGEST = 400
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A line that matches, in one state of one cell; `first` and `last` are the checkpoints
+    between which that state was seen."""
+
+    first: Checkpoint
+    last: Checkpoint
+    cell_id: str | None
+    line: int
+    text: str
+
+
+@dataclass(slots=True)
+class _State:
+    first: Checkpoint
+    last: Checkpoint
+    cell_id: str | None
+    lines: list[tuple[int, str]]
+
+
+def search(histories: Histories, path: str, text: str, *, regex: bool = False) -> list[Hit]:
+    """The lines of all checkpoints of `path`, sources and outputs, that hold `text`, oldest first.
+
+    Plain text is found whatever its case; `regex` takes it as a regular expression of Python's.
+    Raises InvalidInput (an expression that does not compile), NotFound, Integrity.
+    """
+    pattern = _compile(text, regex)
+    states: dict[bytes, _State] = {}
+    for checkpoint in histories.checkpoints(path):
+        for identity, cell_id, lines in _cells(histories, checkpoint, states):
+            state = states.get(identity)
+            if state is not None:
+                state.last = checkpoint
+            else:
+                found = [(n, line) for n, line in enumerate(lines, 1) if pattern.search(line)]
+                states[identity] = _State(checkpoint, checkpoint, cell_id, found)
+    return [
+        Hit(state.first, state.last, state.cell_id, number, line.strip()[:_LONGEST])
+        for state in states.values()
+        for number, line in state.lines
+    ]
+
+
+def _compile(text: str, regex: bool) -> re.Pattern[str]:
+    if not text:
+        raise InvalidInput("There is nothing to search for.")
+    try:
+        return re.compile(text) if regex else re.compile(re.escape(text), re.IGNORECASE)
+    except re.error as error:
+        raise InvalidInput(
+            f"{text!r} is not a regular expression: {error}.", hint="Leave --regex out?"
+        ) from error
+
+
+def _cells(
+    histories: Histories, checkpoint: Checkpoint, seen: dict[bytes, _State]
+) -> Iterator[tuple[bytes, str | None, list[str]]]:
+    if checkpoint.kind != "notebook":
+        known = checkpoint.content in seen
+        raw = b"" if known else histories.read(checkpoint)
+        yield checkpoint.content, None, raw.decode(errors="replace").splitlines()
+        return
+    manifest = histories.manifest(checkpoint)
+    for index, cell in enumerate(manifest.cells):
+        known = cell.identity in seen
+        body = {} if known else read_cell(histories.repository, manifest, index)
+        yield cell.identity, cell.id, [] if known else list(_lines(body))
+
+
+def _lines(cell: dict[str, Any]) -> Iterator[str]:
+    yield from _text(cell.get("source", cell.get("input", ""))).splitlines()
+    outputs = cell.get("outputs")
+    for output in outputs if isinstance(outputs, list) else []:
+        if not isinstance(output, dict):
+            continue
+        yield from _text(output.get("text", "")).splitlines()
+        yield from _text(output.get("traceback", "")).splitlines()
+        data = output.get("data")
+        for kind, value in data.items() if isinstance(data, dict) else []:
+            if kind.startswith("text/") or kind.endswith("json"):
+                yield from _text(value).splitlines()
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    if isinstance(value, list):
+        return "".join(one if isinstance(one, str) else json.dumps(one) for one in value)
+    return json.dumps(value) if value else ""

@@ -1,0 +1,106 @@
+"""What changed outside: files are looked at, and read only when their look has changed.
+
+No threads and no notification here: a face decides when to look and where. A file counts as
+changed when its size, its time of change or its inode differs from when it was last kept.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from jupyter_rewind.errors import NotFound, RewindError
+from jupyter_rewind.model.checkpoint import Reason
+from jupyter_rewind.notebooks.documents import checkpoint_document
+from jupyter_rewind.notebooks.exchange import take_stock_checkpoint
+from jupyter_rewind.notebooks.history import Histories, Recorded
+
+_SKIPPED = {".ipynb_checkpoints", "__pycache__", "node_modules"}
+Look = tuple[int, int, int]
+
+
+@dataclass(slots=True)
+class Seen:
+    """What one look found: checkpoints made, files that are gone, files that could not be kept."""
+
+    recorded: list[Recorded] = field(default_factory=list)
+    gone: list[str] = field(default_factory=list)
+    problems: dict[str, RewindError] = field(default_factory=dict)
+
+
+class Watcher:
+    """Remembers how files looked when they were last kept."""
+
+    def __init__(self, histories: Histories, *, max_bytes: int) -> None:
+        self._histories = histories
+        self._max_bytes = max_bytes
+        self._looks: dict[str, Look] = {}
+
+    def scan(self, paths: Iterable[Path], *, reason: Reason = Reason.EXTERNAL_CHANGE) -> Seen:
+        """Every notebook in `paths` (files and folders, with all below) that changed is kept."""
+        seen = Seen()
+        present: set[str] = set()
+        roots = [Path(os.path.realpath(path)) for path in paths]
+        for path in find_notebooks(roots):
+            present.add(str(path))
+            self._look_at(path, reason, seen)
+        for name in list(self._looks):
+            if name not in present and any(_is_below(name, root) for root in roots):
+                del self._looks[name]
+                seen.gone.append(name)
+        return seen
+
+    def look(self, path: Path, *, reason: Reason = Reason.EXTERNAL_CHANGE) -> Seen:
+        """As `scan`, for one file."""
+        seen = Seen()
+        self._look_at(Path(os.path.realpath(path)), reason, seen)
+        return seen
+
+    def forget(self, path: Path) -> None:
+        """The next look reads the file again."""
+        self._looks.pop(os.path.realpath(path), None)
+
+    def _look_at(self, path: Path, reason: Reason, seen: Seen) -> None:
+        name = str(path)
+        try:
+            status = path.stat()
+        except OSError:
+            if self._looks.pop(name, None) is not None:
+                seen.gone.append(name)
+            return
+        look = (status.st_mtime_ns, status.st_size, status.st_ino)
+        if self._looks.get(name) == look or status.st_size > self._max_bytes:
+            return
+        try:
+            take_stock_checkpoint(self._histories, path)
+            recorded = checkpoint_document(self._histories, path, reason=reason)
+        except NotFound:
+            return
+        except RewindError as error:
+            # One file that cannot be kept costs itself alone, and is tried again when it changes.
+            seen.problems[name] = error
+        else:
+            if recorded.created:
+                seen.recorded.append(recorded)
+        self._looks[name] = look
+
+
+def find_notebooks(roots: Iterable[Path]) -> Iterator[Path]:
+    """The notebooks among `roots` and below its folders; hidden ones are left out."""
+    for root in roots:
+        if not root.is_dir():
+            yield root
+            continue
+        for folder, folders, names in os.walk(root):
+            folders[:] = sorted(
+                name for name in folders if not name.startswith(".") and name not in _SKIPPED
+            )
+            for name in sorted(names):
+                if name.endswith(".ipynb") and not name.startswith("."):
+                    yield Path(os.path.realpath(os.path.join(folder, name)))
+
+
+def _is_below(name: str, root: Path) -> bool:
+    return name == str(root) or name.startswith(str(root).rstrip("/") + "/")

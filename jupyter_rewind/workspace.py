@@ -1,0 +1,343 @@
+"""The composition root: opens the store, wires the rooms, and is all that the faces see of them.
+
+One method a verb. Paths are given as users write them; here they become absolute, with symbolic
+links followed, which is what histories go by.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from jupyter_rewind import clock
+from jupyter_rewind.model.checkpoint import Checkpoint, HistoryInfo, Reason
+from jupyter_rewind.model.ids import EntryId
+from jupyter_rewind.model.retention import Policy
+from jupyter_rewind.notebooks import documents, exchange
+from jupyter_rewind.notebooks.condition import Condition, judge_notebook
+from jupyter_rewind.notebooks.documents import Restored, document_path
+from jupyter_rewind.notebooks.exchange import Exported, Imported
+from jupyter_rewind.notebooks.expiry import ExpiryPlan, HistoryPlan
+from jupyter_rewind.notebooks.history import Histories, Recorded
+from jupyter_rewind.notebooks.search import Hit
+from jupyter_rewind.notebooks.watching import Seen, Watcher, find_notebooks
+from jupyter_rewind.store.durable import free_bytes
+from jupyter_rewind.store.health import StoreHealth
+from jupyter_rewind.store.health import examine as store_health
+from jupyter_rewind.store.layout import is_network
+from jupyter_rewind.store.preferences import set_value, unset_value
+from jupyter_rewind.store.repository import Repository
+
+if TYPE_CHECKING:
+    from jupyter_rewind.notebooks.diff import Comparison
+    from jupyter_rewind.settings import Rewind
+    from jupyter_rewind.store.upkeep import (
+        CollectReport,
+        Damage,
+        Progress,
+        SalvageReport,
+        StoreStats,
+        VerifyReport,
+    )
+
+__all__ = [
+    "Condition", "Damage", "Exported", "ExpiryPlan", "HistoryInfo", "HistoryPlan", "Hit",
+    "Imported", "Recorded", "Restored", "Seen", "StoreHealth", "Watcher", "Workspace",
+    "document_path", "find_notebooks", "free_bytes", "is_network", "salvage", "set_value",
+    "store_health", "unset_value",
+]  # fmt: skip
+
+
+class Workspace:
+    """An open store with its rooms. Use it as a context manager, or close it."""
+
+    def __init__(self, settings: Rewind, repository: Repository) -> None:
+        self.settings = settings
+        self.repository = repository
+        self.histories = Histories(repository)
+
+    @classmethod
+    def open(cls, settings: Rewind, *, create: bool = True) -> Workspace:
+        """The store that the settings name, made first where there is none and `create` says so.
+
+        Raises NotFound (no store yet), Denied, Integrity, Newer, Format, Storage.
+        """
+        index = settings.store_index_path
+        repository = Repository.open(
+            Path(settings.store_path).expanduser(),
+            key_folder=Path(settings.store_key_folder).expanduser(),
+            index_path=Path(index).expanduser() if index else None,
+            create=create,
+            durability=settings.store_durability,
+        )
+        return cls(settings, repository)
+
+    def close(self) -> None:
+        """Nothing of the store is held any more."""
+        self.repository.close()
+
+    def __enter__(self) -> Workspace:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    # --- looking ------------------------------------------------------------------------
+
+    def key(self, path: str) -> str:
+        """What a history is asked for by: the file's absolute path, or a history's own id."""
+        if not os.path.lexists(path) and self.histories.bindings.exists(path):
+            return path
+        return str(document_path(path))
+
+    def overview(self, path: str) -> HistoryInfo:
+        """What there is of a notebook's history. Raises NotFound."""
+        self.repository.refresh()
+        return self.histories.overview(self.key(path))
+
+    def checkpoints(self, path: str, *, newest_first: bool = False) -> list[Checkpoint]:
+        """All checkpoints of a notebook. Raises NotFound, Integrity."""
+        self.repository.refresh()
+        return self.histories.checkpoints(self.key(path), newest_first=newest_first)
+
+    def resolve(self, path: str, ref: str) -> Checkpoint:
+        """The checkpoint that `ref` names. Raises NotFound, Conflict, InvalidInput."""
+        self.repository.refresh()
+        return self.histories.resolve(self.key(path), ref)
+
+    def read(self, checkpoint: Checkpoint) -> bytes:
+        """The very bytes that were saved. Raises Integrity."""
+        return self.histories.read(checkpoint)
+
+    def notebook(self, checkpoint: Checkpoint) -> dict[str, Any]:
+        """The notebook as a JSON object. Raises Integrity, Format."""
+        return self.histories.notebook(checkpoint)
+
+    def diff(self, path: str, ref: str = "head", other: str | None = None) -> Comparison:
+        """What changed from `ref` to `other`, or to the file as it is now."""
+        before = self.resolve(path, ref)
+        names = [f"{path} at {ref}", f"{path} at {other}" if other else f"{path} now"]
+        if other is not None:
+            after = self.read(self.resolve(path, other))
+        else:
+            after = documents.read_document(document_path(path)).raw
+        return self.compare(self.read(before), after, (names[0], names[1]))
+
+    def compare(self, before: bytes, after: bytes, names: tuple[str, str]) -> Comparison:
+        """What changed between two states given by their bytes."""
+        from jupyter_rewind.notebooks.diff import compare
+
+        return compare(before, after, names)
+
+    def search(self, path: str, text: str, *, regex: bool = False) -> list[Hit]:
+        """The lines of all checkpoints that hold `text`. Raises InvalidInput, NotFound."""
+        from jupyter_rewind.notebooks.search import search
+
+        self.repository.refresh()
+        return search(self.histories, self.key(path), text, regex=regex)
+
+    def all(self) -> list[HistoryInfo]:
+        """Every history of the store."""
+        return self.histories.all()
+
+    def deleted(self) -> list[HistoryInfo]:
+        """The histories whose file is gone, deleted in Jupyter or elsewhere."""
+        return self.histories.deleted(_is_there)
+
+    def condition(self, raw: bytes, path: str) -> Condition:
+        """In what condition the notebook `path` is, whose file holds `raw`."""
+        return judge_notebook(raw, os.path.basename(path))
+
+    def last_good(self, path: str) -> Checkpoint | None:
+        """The newest checkpoint of `path` that can be read as a notebook and has cells."""
+        for checkpoint in self.checkpoints(path, newest_first=True):
+            if checkpoint.kind == "notebook" and checkpoint.counts.cells:
+                return checkpoint
+        return None
+
+    @staticmethod
+    def parse(raw: bytes) -> Any:
+        """The JSON value in `raw`."""
+        return json.loads(raw)
+
+    # --- changing -----------------------------------------------------------------------
+
+    def checkpoint(
+        self,
+        path: str,
+        *,
+        label: str | None = None,
+        reason: Reason = Reason.MANUAL,
+        author: str | None = None,
+    ) -> Recorded:
+        """The file's present state is a checkpoint. Raises NotFound, Denied, Storage."""
+        place = document_path(path)
+        exchange.take_stock_checkpoint(self.histories, place)
+        return documents.checkpoint_document(
+            self.histories, place, reason=reason, author=author, label=label
+        )
+
+    def restore(
+        self,
+        path: str,
+        ref: str,
+        *,
+        cells: Sequence[str] = (),
+        output: str | Path | None = None,
+        present: bytes | None = None,
+        author: str | None = None,
+    ) -> Restored:
+        """The file holds the state `ref`; what it held is kept first. See `documents`."""
+        self.repository.refresh()
+        return documents.restore_document(
+            self.histories,
+            document_path(path),
+            ref,
+            cells=cells,
+            output=document_path(output) if output is not None else None,
+            present=present,
+            author=author,
+        )
+
+    def undelete(
+        self, path: str, *, output: str | Path | None = None, author: str | None = None
+    ) -> Restored:
+        """A deleted notebook is a file again, with its history. See `documents`."""
+        self.repository.refresh()
+        return documents.undelete_document(
+            self.histories,
+            self.key(path),
+            output=document_path(output) if output is not None else None,
+            author=author,
+        )
+
+    def label(self, path: str, ref: str, text: str) -> Checkpoint:
+        """The checkpoint has this name. Raises InvalidInput, NotFound."""
+        return self.histories.label(self.resolve(path, ref), text)
+
+    def unlabel(self, path: str, ref: str, text: str) -> Checkpoint:
+        """The checkpoint has this name no more. Raises NotFound."""
+        return self.histories.unlabel(self.resolve(path, ref), text)
+
+    def pin(self, path: str, ref: str = "head") -> Checkpoint:
+        """The checkpoint never expires."""
+        return self.histories.pin(self.resolve(path, ref))
+
+    def unpin(self, path: str, ref: str = "head") -> Checkpoint:
+        """The checkpoint expires as others do."""
+        return self.histories.unpin(self.resolve(path, ref))
+
+    def watcher(self) -> Watcher:
+        """Looks for files that changed outside Jupyter and keeps them."""
+        return Watcher(self.histories, max_bytes=self.settings.notebooks_max_file_mb << 20)
+
+    def export(self, path: str, folder: str | Path) -> Exported:
+        """Every checkpoint as a file of a new folder."""
+        self.repository.refresh()
+        return exchange.export_folder(self.histories, self.key(path), Path(folder))
+
+    def export_git(self, path: str, repository: str | Path) -> Exported:
+        """Every checkpoint as a commit of a git repository."""
+        self.repository.refresh()
+        return exchange.export_git(self.histories, self.key(path), Path(repository))
+
+    def import_folder(self, folder: str | Path, target: str) -> Imported:
+        """An exported folder into the history of `target`."""
+        return exchange.import_folder(self.histories, Path(folder), str(document_path(target)))
+
+    def import_files(self, files: Sequence[str | Path], target: str) -> Imported:
+        """Files, oldest first, into the history of `target`."""
+        found = [Path(file) for file in files]
+        return exchange.import_files(self.histories, found, str(document_path(target)))
+
+    def import_git(self, repository: str | Path, file: str, target: str) -> Imported:
+        """The commits of a file into the history of `target`."""
+        place = str(document_path(target))
+        return exchange.import_git(self.histories, Path(repository), file, place)
+
+    # --- upkeep -------------------------------------------------------------------------
+
+    @property
+    def policy(self) -> Policy:
+        """The retention policy that the settings say."""
+        settings = self.settings
+        return Policy(
+            keep_last=settings.retention_keep_last,
+            hourly=settings.retention_hourly,
+            daily=settings.retention_daily,
+            weekly=settings.retention_weekly,
+            deleted_days=settings.retention_deleted_days,
+        )
+
+    def plan_expiry(self, policy: Policy | None = None) -> ExpiryPlan:
+        """What the policy would expire now; changes nothing."""
+        from jupyter_rewind.notebooks import expiry
+        from jupyter_rewind.store.upkeep import estimate_freed
+
+        def estimate(ids: Sequence[EntryId]) -> int:
+            return estimate_freed(self.repository, ids)
+
+        return expiry.plan_expiry(self.histories, policy or self.policy, estimate)
+
+    def expire(self, plan: ExpiryPlan | None = None) -> list[Checkpoint]:
+        """What the plan's policy (or that of the settings) expires now is gone."""
+        from jupyter_rewind.notebooks import expiry
+
+        return expiry.expire(self.histories, plan.policy if plan else self.policy)
+
+    def collect(self, *, dry_run: bool = False, progress: Progress | None = None) -> CollectReport:
+        """The room of what nothing reaches is given back."""
+        from jupyter_rewind.store.upkeep import collect
+
+        return collect(self.repository, dry_run=dry_run, progress=progress)
+
+    def verify(self, *, read_data: bool = False, progress: Progress | None = None) -> VerifyReport:
+        """Whether the store is whole, and what is damaged."""
+        from jupyter_rewind.store.upkeep import verify
+
+        return verify(self.repository, read_data=read_data, progress=progress)
+
+    def name_entries(self, ids: Iterable[str]) -> dict[str, str]:
+        """Words for entries that damage touches: the checkpoint and its notebook."""
+        names = {}
+        for info in self.histories.all():
+            for checkpoint in self.histories.checkpoints(info.id):
+                names[str(checkpoint.id)] = f"checkpoint {checkpoint.id} of {checkpoint.path}"
+        return {name: names.get(name, f"record {name}") for name in ids}
+
+    def stats(self) -> StoreStats:
+        """How much there is, and how much of it is shared."""
+        from jupyter_rewind.store.upkeep import stats
+
+        return stats(self.repository)
+
+    def keep_up(self) -> int:
+        """Expires and collects when that is due; returns bytes freed (0 when it was not due).
+
+        One process of a store at a time, at most once in `upkeep.interval_hours`.
+        """
+        from jupyter_rewind.store.durable import Files, read_text_or_empty
+
+        stamp = self.repository.folder / "upkeep"
+        interval = self.settings.upkeep_interval_hours * 3_600_000_000_000
+        last = read_text_or_empty(stamp)
+        if last.isdigit() and clock.now_ns() - int(last) < interval:
+            return 0
+        Files().replace_file(stamp, str(clock.now_ns()).encode())
+        self.expire()
+        return self.collect().freed_bytes
+
+
+def salvage(settings: Rewind, **options: Any) -> SalvageReport:
+    """What still reads of a damaged store is whole again. See `store/upkeep.py`."""
+    from jupyter_rewind.store.upkeep import salvage as run
+
+    folder = Path(settings.store_path).expanduser()
+    return run(folder, Path(settings.store_key_folder).expanduser(), **options)
+
+
+def _is_there(path: str) -> bool:
+    return not path.startswith("/") or os.path.lexists(path)
