@@ -44,10 +44,28 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
-    "Condition", "Damage", "Exported", "ExpiryPlan", "HistoryInfo", "HistoryPlan", "Hit",
-    "Imported", "Recorded", "Restored", "Seen", "StoreHealth", "Watcher", "Workspace",
-    "document_path", "find_notebooks", "free_bytes", "is_network", "salvage", "set_value",
-    "store_health", "unset_value",
+    "Condition",
+    "Damage",
+    "ExpiryPlan",
+    "Exported",
+    "HistoryInfo",
+    "HistoryPlan",
+    "Hit",
+    "Imported",
+    "Recorded",
+    "Restored",
+    "Seen",
+    "StoreHealth",
+    "Watcher",
+    "Workspace",
+    "document_path",
+    "find_notebooks",
+    "free_bytes",
+    "is_network",
+    "salvage",
+    "set_value",
+    "store_health",
+    "unset_value",
 ]  # fmt: skip
 
 

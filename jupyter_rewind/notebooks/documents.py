@@ -181,7 +181,7 @@ def _base(path: Path, present: bytes | None, now: Document | None) -> bytes:
     if now is None:
         raise RestoreRefused(
             f"{path} does not exist, so single cells have nowhere to go.",
-            hint="Nothing was changed. Restore the whole notebook, or use `jupyter rewind undelete`.",
+            hint="Nothing was changed. Restore it whole, or use `jupyter rewind undelete`.",
         )
     return now.raw
 
