@@ -53,6 +53,11 @@ class SegmentWriter:
         return self._name
 
     @property
+    def end(self) -> int:
+        """Bytes of the segment that are committed."""
+        return self._end
+
+    @property
     def staged_bytes(self) -> int:
         """Bytes on the way to the next commit."""
         return self._at - self._end

@@ -1,0 +1,52 @@
+"""`python -m benchmarks [store] [notebooks]`: measures, prints, and writes docs/benchmarks.md."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import platform
+import sys
+from pathlib import Path
+
+from benchmarks.measure import Row
+
+PAGE = Path(__file__).parent.parent / "docs" / "benchmarks.md"
+HEAD = """# Benchmarks
+
+Ratios measured in one run, each against a peer or a physical limit on the same machine at the
+same time; medians of several rounds that alternate. Times depend on the machine, ratios much less.
+Made by `python -m benchmarks`, which writes this page.
+
+"""
+TITLES = {
+    "store": "The store against the machine",
+    "notebooks": "Notebooks against a plain server, and against git",
+}
+COLUMNS = ("what", "against", "ratio", "bar", "holds", "figures")
+
+
+def main(names: list[str]) -> int:
+    """0 when every bar holds, 1 otherwise."""
+    parts = [HEAD, f"Measured on {machine()}.\n"]
+    held = True
+    for name in names or list(TITLES):
+        rows: list[Row] = importlib.import_module(f"benchmarks.{name}").measure()
+        held = held and all(row.holds for row in rows)
+        table = [COLUMNS, tuple("---" for _ in COLUMNS), *(row.cells() for row in rows)]
+        text = "\n".join("| " + " | ".join(row) + " |" for row in table)
+        parts.append(f"\n## {TITLES[name]}\n\n{text}\n")
+        sys.stdout.write(parts[-1])
+        sys.stdout.flush()
+    if not names:
+        PAGE.write_text("".join(parts))
+    return 0 if held else 1
+
+
+def machine() -> str:
+    """What the figures were measured on, in words."""
+    system = f"{platform.system()} {platform.release().split('-')[0]}"
+    return f"{os.cpu_count()} cores, {system}, Python {platform.python_version()}"
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))
