@@ -5,7 +5,8 @@ A segment is a row of records (format 1, little-endian):
     head     16 bytes  magic, kind, codec, format, stored size, raw size
     id       32 bytes  blake3 of the raw content
     payload  the stored bytes
-    tag      16 bytes  keyed blake3 over store, segment, offset, head, id and payload
+    tag      16 bytes  keyed blake3 over store, segment, offset, head and id, and over the payload
+                       where that is not the raw content itself: there the id speaks for it
 
 A batch is any number of chunks and nodes, closed by one commit record, which says how many they
 are and carries a keyed digest over their heads, ids and tags. A batch without its commit record
@@ -30,7 +31,7 @@ from blake3 import blake3
 from jupyter_rewind.errors import Format, Integrity, Newer
 from jupyter_rewind.model.encoding import Commit, check_format, decode_commit
 from jupyter_rewind.model.ids import Digest
-from jupyter_rewind.store.chunks import unpack
+from jupyter_rewind.store.chunks import Codec, digest, unpack
 from jupyter_rewind.store.durable import read_at, read_into
 
 MAGIC = b"\xabJRW"
@@ -39,7 +40,9 @@ HEAD = struct.Struct("<4sBBHII")
 HEAD_SIZE = HEAD.size + 32
 TAG_SIZE = 16
 OVERHEAD = HEAD_SIZE + TAG_SIZE
+_CODEC_AT = 5
 _WINDOW = 1 << 16
+_LEAP = 1 << 9
 _STREAM = 1 << 20
 _PAGE = 1 << 12
 
@@ -108,11 +111,26 @@ class Seal:
     segment: str
 
     def tag(self, offset: int, head: bytes, payload: bytes | memoryview) -> bytes:
-        """16 bytes that only a holder of the key can make for this record at this place."""
-        hasher = blake3(self._prefix(offset), key=self.key)
-        hasher.update(head)
+        """16 bytes that only a holder of the key can make for this record at this place.
+
+        Raw content is bound by its id, which the head ends with: hashing it twice would halve
+        the speed of every write and every verify. Whoever checks a tag checks the id as well.
+        """
+        if head[_CODEC_AT] == Codec.RAW:
+            return blake3(self._prefix(offset) + head, key=self.key).digest(TAG_SIZE)
+        hasher = blake3(self._prefix(offset) + head, key=self.key)
         hasher.update(payload)
         return hasher.digest(TAG_SIZE)
+
+    def fits(self, offset: int, data: memoryview) -> bool:
+        """True when the whole record in `data` is what a holder of the key put at `offset`.
+
+        That its content fits its id is known only where it is stored raw.
+        """
+        head, payload = bytes(data[:HEAD_SIZE]), data[HEAD_SIZE:-TAG_SIZE]
+        if self.tag(offset, head, payload) != data[-TAG_SIZE:]:
+            return False
+        return head[_CODEC_AT] != Codec.RAW or digest(payload) == head[HEAD.size :]
 
     def batch(self, proofs: list[bytes]) -> bytes:
         """16 bytes over the heads, ids and tags of a batch's records."""
@@ -159,9 +177,7 @@ class SegmentReader:
         data = _read(self._descriptor, OVERHEAD + record.stored, record.offset)
         if len(data) != OVERHEAD + record.stored:
             return False
-        view = memoryview(data)
-        tag = self._seal.tag(record.offset, data[:HEAD_SIZE], view[HEAD_SIZE:-TAG_SIZE])
-        return tag == data[-TAG_SIZE:]
+        return self._seal.fits(record.offset, memoryview(data))
 
     def scan(self, start: int, *, deep: bool = True) -> Scan:
         """All that can be believed from `start`, the end of a commit (or 0).
@@ -321,7 +337,9 @@ class SegmentReader:
     def _peek(self, offset: int, size: int) -> bytes:
         at = offset - self._window_at
         if at < 0 or at + size > len(self._window):
-            self._window = _read(self._descriptor, max(_WINDOW, size), offset)
+            # Far from what was read last, records are large: what lies between is not wanted.
+            near = 0 <= at <= len(self._window) + _PAGE
+            self._window = _read(self._descriptor, max(_WINDOW if near else _LEAP, size), offset)
             self._window_at, at = offset, 0
         return self._window[at : at + size]
 

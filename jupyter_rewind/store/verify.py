@@ -165,19 +165,17 @@ def _what_is_wrong(stream: RecordStream, seal: Seal, record: Record) -> str:
     data = stream.read(record)
     if len(data) != OVERHEAD + record.stored:
         return "the file ends inside of it"
-    payload = data[HEAD_SIZE:-TAG_SIZE]
-    if seal.tag(record.offset, bytes(data[:HEAD_SIZE]), payload) != data[-TAG_SIZE:]:
-        return "its bytes do not fit its tag"
-    if record.codec == chunks.Codec.DELTA:
-        # What it is a difference from is checked by itself; nodes in use are read in full later.
+    if not seal.fits(record.offset, data):
+        return "its bytes are not those that were written"
+    if record.codec != chunks.Codec.ZSTD:
+        # What a delta is a difference from is checked by itself, and nodes in use are read later.
         return ""
-    if record.codec != chunks.Codec.RAW:
-        try:
-            raw = chunks.unpack(record.codec, bytes(payload), record.raw, _no_base)
-        except RewindError as error:
-            return str(error)
-        return "" if chunks.digest(raw) == record.id else "its content does not fit its name"
-    return "" if chunks.digest(payload) == record.id else "its content does not fit its name"
+    try:
+        payload = bytes(data[HEAD_SIZE:-TAG_SIZE])
+        raw = chunks.unpack(record.codec, payload, record.raw, _no_base)
+    except RewindError as error:
+        return str(error)
+    return "" if chunks.digest(raw) == record.id else "its content does not fit its name"
 
 
 def _look_at(repository: Repository, name: str, findings: Findings, read_data: bool) -> None:
@@ -238,7 +236,8 @@ def attribute(
     found = []
     for damage in damages:
         end = damage.offset + damage.length
-        mine, others = [], []
+        mine: list[tuple[Digest, int, int]] = []
+        others: list[tuple[Digest, int, int]] = []
         for row in by_segment.get(damage.segment, ()):
             (mine if damage.offset <= row[1] < end else others).append(row)
         found.append(replace(damage, chunks=tuple(digest for digest, _, _ in mine)))
