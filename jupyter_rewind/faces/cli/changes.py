@@ -58,7 +58,7 @@ def restore(
     ] = None,
 ) -> Answer:
     """Bring a notebook back to a checkpoint. What is there now is kept first."""
-    with face.workspace(create=output is None) as workspace:
+    with face.workspace() as workspace:
         done = workspace.restore(notebook, ref, cells=cell or (), output=output)
     what = f"{len(cell)} cell(s) of {notebook}" if cell else notebook
     where = f" into {done.path}" if output else ""
@@ -83,12 +83,20 @@ def undelete(
     notebook: Annotated[
         str, typer.Argument(metavar="NOTEBOOK", help="Its path, or its history's id.")
     ],
+    output: Annotated[
+        str | None,
+        typer.Option("--output", "-o", metavar="PATH", help="Bring it back under this name."),
+    ] = None,
 ) -> Answer:
     """Bring a deleted notebook back, with its history."""
-    with face.workspace(create=True) as workspace:
-        done = workspace.undelete(notebook)
-    text = f"{done.path} is back, as it was at {views.when(done.checkpoint)}."
-    data = {"path": str(done.path), "checkpoint": views.checkpoint_json(done.checkpoint)}
+    with face.workspace() as workspace:
+        done = workspace.undelete(notebook, output=output)
+    data = {
+        "path": str(done.path),
+        "from": views.checkpoint_json(done.source),
+        "checkpoint": views.checkpoint_json(done.checkpoint) if done.checkpoint else None,
+    }
+    text = f"{done.path} is back, as it was at {views.when(done.source)}."
     return Answer(data, [Words(text)])
 
 
@@ -99,7 +107,7 @@ def _marked(checkpoint: Checkpoint, text: str) -> Answer:
 @commands.add("label")
 def label(face: Face, notebook: NotebookPath, ref: RequiredRef, text: LabelText) -> Answer:
     """Give a checkpoint a name; a named checkpoint never expires."""
-    with face.workspace(create=True) as workspace:
+    with face.workspace() as workspace:
         done = workspace.label(notebook, ref, text)
     return _marked(done, f"Checkpoint {views.when(done)} is now called “{text}”.")
 
@@ -107,7 +115,7 @@ def label(face: Face, notebook: NotebookPath, ref: RequiredRef, text: LabelText)
 @commands.add("unlabel")
 def unlabel(face: Face, notebook: NotebookPath, ref: RequiredRef, text: LabelText) -> Answer:
     """Take a name from a checkpoint."""
-    with face.workspace(create=True) as workspace:
+    with face.workspace() as workspace:
         done = workspace.unlabel(notebook, ref, text)
     return _marked(done, f"Checkpoint {views.when(done)} is no longer called “{text}”.")
 
@@ -115,7 +123,7 @@ def unlabel(face: Face, notebook: NotebookPath, ref: RequiredRef, text: LabelTex
 @commands.add("pin")
 def pin(face: Face, notebook: NotebookPath, ref: OptionalRef = None) -> Answer:
     """Keep a checkpoint for ever (the newest, without REF)."""
-    with face.workspace(create=True) as workspace:
+    with face.workspace() as workspace:
         done = workspace.pin(notebook, ref or "head")
     return _marked(done, f"Checkpoint {views.when(done)} is pinned: it never expires.")
 
@@ -123,6 +131,6 @@ def pin(face: Face, notebook: NotebookPath, ref: OptionalRef = None) -> Answer:
 @commands.add("unpin")
 def unpin(face: Face, notebook: NotebookPath, ref: OptionalRef = None) -> Answer:
     """Let a pinned checkpoint expire again (the newest, without REF)."""
-    with face.workspace(create=True) as workspace:
+    with face.workspace() as workspace:
         done = workspace.unpin(notebook, ref or "head")
     return _marked(done, f"Checkpoint {views.when(done)} is not pinned any more.")

@@ -11,12 +11,14 @@ import errno
 import functools
 import inspect
 import os
+import sys
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from jupyter_rewind.errors import Denied, Full, InvalidInput, RewindError, Storage
+from jupyter_rewind.faces.cli import completion
 from jupyter_rewind.faces.cli.answers import Answer
 from jupyter_rewind.faces.cli.render import Screen, silence
 from jupyter_rewind.faces.cli.statuses import Status, status_of
@@ -26,13 +28,13 @@ if TYPE_CHECKING:
     from jupyter_rewind.workspace import Workspace
 
 NotebookPath = Annotated[str, typer.Argument(metavar="NOTEBOOK", help="The notebook's path.")]
-OptionalRef = Annotated[
-    str | None,
-    typer.Argument(metavar="REF", help="A checkpoint: id, label, head~2, or a time."),
-]
-RequiredRef = Annotated[
-    str, typer.Argument(metavar="REF", help="A checkpoint: id, label, head~2, or a time.")
-]
+_REF = typer.Argument(
+    metavar="REF",
+    help="A checkpoint: id, label, head~2, or a time.",
+    autocompletion=completion.refs,
+)
+OptionalRef = Annotated[str | None, _REF]
+RequiredRef = Annotated[str, _REF]
 
 StoreOption = Annotated[
     str | None,
@@ -90,6 +92,11 @@ class Face:
         if self._store is not None:
             found["store.path"] = os.path.abspath(os.path.expanduser(self._store))
         return found
+
+    def event(self, answer: Answer) -> None:
+        """One of several answers of a command that goes on; it stands there at once."""
+        self.screen.answer(self.command, answer)
+        sys.stdout.flush()
 
     def workspace(self, *, create: bool = False) -> Workspace:
         """The store and its rooms. Commands that only look leave `create` off."""
@@ -159,8 +166,6 @@ def _merged(before: dict[str, Any], after: dict[str, Any]) -> dict[str, Any]:
 
 def perform(face: Face, work: Callable[[Face], Answer | None]) -> int:
     """The exit status of `work`, once its answer or its failure stands before the user."""
-    import sys
-
     try:
         answer = work(face)
         if answer is not None:

@@ -223,11 +223,26 @@ def _ask(url: str, token: str, settings: Rewind) -> Finding:
         return Finding(name, State.NOTE, f"{url} does not let us ask (HTTP {error.code})")
     except (OSError, ValueError) as error:
         return Finding(name, State.NOTE, f"{url} did not answer: {error}")
-    store = str(health.get("store_path", health.get("folder", ""))) if health else ""
-    if store and os.path.realpath(store) != os.path.realpath(settings.store_path):
-        text = f"{url} keeps another store, {store}"
-        return Finding(name, State.PROBLEM, text, f"jupyter rewind --store {store} …")
-    return Finding(name, State.ON, f"{url} makes checkpoints")
+    return _told(name, url, health, settings)
+
+
+def _told(name: str, url: str, health: dict[str, Any], settings: Rewind) -> Finding:
+    """What a server's own account of itself means."""
+    state = health.get("state")
+    store = health.get("store") or {}
+    place = str(store.get("path", ""))
+    if state != "ok":
+        error = store.get("error") or {}
+        why = [error.get("message", ""), health.get("last_failure", ""), *health.get("notices", [])]
+        words = "; ".join(dict.fromkeys(str(each) for each in why if each)) or "no reason told"
+        mend = str(error.get("hint", "")) or "restart that server"
+        return Finding(name, State.PROBLEM, f"{url} says it is {state}: {words}", mend)
+    if place and os.path.realpath(place) != os.path.realpath(settings.store_path):
+        text = f"{url} keeps its checkpoints in another store, {place}"
+        return Finding(name, State.PROBLEM, text, f"jupyter rewind config set store.path {place}")
+    damaged = len(health.get("damaged", []))
+    more = f"; damaged notebooks it has seen: {damaged}" if damaged else ""
+    return Finding(name, State.ON, f"{url} makes checkpoints{more}")
 
 
 # ---------------------------------------------------------------- the store

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from jupyter_rewind.errors import InvalidInput, RewindError
+from jupyter_rewind.faces.cli import completion
 from jupyter_rewind.faces.cli.answers import Answer, Column, Remark, Table, Words
 from jupyter_rewind.faces.cli.command import Commands, Face
 from jupyter_rewind.model.entry import Json
@@ -40,7 +41,10 @@ def config(
         Action, typer.Argument(metavar="ACTION", help="list (the default), get, set or unset.")
     ] = Action.LIST,
     key: Annotated[
-        str | None, typer.Argument(metavar="KEY", help="A setting, such as store.path.")
+        str | None,
+        typer.Argument(
+            metavar="KEY", help="A setting, such as store.path.", autocompletion=completion.keys
+        ),
     ] = None,
     value: Annotated[str | None, typer.Argument(metavar="VALUE", help="What to set.")] = None,
 ) -> Answer:

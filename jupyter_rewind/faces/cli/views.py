@@ -94,7 +94,7 @@ def history_json(info: HistoryInfo) -> dict[str, Json]:
         "id": info.id,
         "path": info.path,
         "deleted": info.deleted,
-        "came_from": info.came_from,
+        "came_from": info.came_from or None,
         "checkpoints": info.checkpoints,
         "first": wording.utc_time(info.first_ns) if info.checkpoints else None,
         "last": wording.utc_time(info.last_ns) if info.checkpoints else None,

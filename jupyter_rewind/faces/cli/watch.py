@@ -1,7 +1,238 @@
-"""The command `watch`: checkpoints of notebooks that other programs edit."""
+"""The command `watch`: checkpoints of notebooks that other programs edit.
+
+Folders are watched through the system's notices; where those cannot come (network file systems,
+too many folders) by looking again and again. A file is read once it has come to rest. A look at
+everything from time to time finds what a notice missed. One file that cannot be kept is told
+about and costs itself alone.
+"""
 
 from __future__ import annotations
 
-from jupyter_rewind.faces.cli.command import Commands
+import os
+import signal
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from jupyter_rewind import clock
+from jupyter_rewind.errors import NotFound, RewindError
+from jupyter_rewind.faces.cli import views, wording
+from jupyter_rewind.faces.cli.answers import Answer, Words
+from jupyter_rewind.faces.cli.command import Commands, Face
+
+if TYPE_CHECKING:
+    from jupyter_rewind.workspace import Recorded, Seen, Watcher, Workspace
 
 commands = Commands("Keep and bring back")
+
+REST_SECONDS = 0.5
+EMPTY_REST_SECONDS = 3.0
+TICK_MS = 250
+POLL_MS = 2000
+_SKIPPED = {".ipynb_checkpoints", "__pycache__", "node_modules"}
+
+
+@commands.add("watch")
+def watch(
+    face: Face,
+    paths: Annotated[
+        list[str], typer.Argument(metavar="PATH...", help="Notebooks, and folders with all below.")
+    ],
+    poll: Annotated[
+        bool, typer.Option("--poll", help="Look again and again; for folders that give no notice.")
+    ] = False,
+) -> None:
+    """Keep notebooks that other programs edit; runs until Ctrl-C.
+
+    For VS Code, PyCharm, git and scripts: JupyterLab's own saves are kept by the server.
+    """
+    roots = [Path(os.path.realpath(os.path.expanduser(path))) for path in paths]
+    for root, said in zip(roots, paths, strict=True):
+        if not root.exists():
+            raise NotFound(f"There is nothing at {said}.", hint="Nothing is watched.")
+    with _ended_by_signals() as stop, face.workspace(create=True) as workspace:
+        Watch(face, workspace, roots, stop, poll=poll).run()
+
+
+class Watch:
+    """One run of the command."""
+
+    def __init__(
+        self,
+        face: Face,
+        workspace: Workspace,
+        roots: list[Path],
+        stop: threading.Event,
+        *,
+        poll: bool,
+    ) -> None:
+        self._face = face
+        self._workspace = workspace
+        self._watcher: Watcher = workspace.watcher()
+        self._folders = [root for root in roots if root.is_dir()]
+        self._files = [root for root in roots if not root.is_dir()]
+        self._stop = stop
+        self._poll = poll
+        self._due: dict[Path, float] = {}
+        self._broken: dict[Path, str] = {}
+        self._looks: dict[Path, tuple[int, int, int] | None] = {}
+
+    def run(self) -> None:
+        """Watches until the stop event is set."""
+        self._scan()
+        places = ", ".join(map(str, [*self._folders, *self._files]))
+        self._tell("watching", places, f"Watching {places}. Ctrl-C ends it.")
+        every = self._workspace.settings.notebooks_scan_seconds or 30
+        next_scan = clock.monotonic() + every
+        for changed in self._changes():
+            now = clock.monotonic()
+            self._due |= dict.fromkeys(changed, now + REST_SECONDS)
+            self._look_at_files(now)
+            self._look_at_due(now)
+            if now >= next_scan:
+                self._scan()
+                next_scan = clock.monotonic() + every
+
+    def _changes(self) -> Iterator[Iterable[Path]]:
+        """What changed since the last turn, a few times a second, until the stop."""
+        if not self._folders:
+            while not self._stop.wait(TICK_MS / 1000):
+                yield ()
+            return
+        from jupyter_rewind.workspace import is_network
+
+        polling = self._poll or any(is_network(folder) for folder in self._folders)
+        while not self._stop.is_set():
+            try:
+                yield from self._notices(polling)
+                return
+            except OSError as error:
+                if polling:
+                    raise
+                self._face.screen.remark(f"No notices to be had ({error}): looking every 2 s.")
+                polling = True
+
+    def _notices(self, polling: bool) -> Iterator[Iterable[Path]]:
+        import watchfiles
+
+        for changes in watchfiles.watch(
+            *self._folders,
+            watch_filter=lambda _, path: self._is_ours(Path(path)),
+            stop_event=self._stop,
+            debounce=TICK_MS,
+            step=50,
+            rust_timeout=TICK_MS,
+            yield_on_timeout=True,
+            raise_interrupt=False,
+            force_polling=polling,
+            poll_delay_ms=POLL_MS,
+            ignore_permission_denied=True,
+        ):
+            yield [Path(path) for _, path in changes]
+
+    def _is_ours(self, path: Path) -> bool:
+        if path.suffix != ".ipynb":
+            return False
+        for folder in self._folders:
+            if path.is_relative_to(folder):
+                parts = path.relative_to(folder).parts
+                if not any(part.startswith(".") or part in _SKIPPED for part in parts):
+                    return True
+        return False
+
+    def _look_at_files(self, now: float) -> None:
+        """Files that were named themselves: an editor that replaces one ends its notices."""
+        for path in self._files:
+            try:
+                status = path.stat()
+                look = (status.st_mtime_ns, status.st_size, status.st_ino)
+            except OSError:
+                look = None
+            if path in self._looks and self._looks[path] != look:
+                self._due[path] = now + REST_SECONDS
+            self._looks[path] = look
+
+    def _look_at_due(self, now: float) -> None:
+        for path in [path for path, due in self._due.items() if due <= now]:
+            del self._due[path]
+            if not self._is_empty(path, now):
+                self._report(self._watcher.look(path))
+                self._judge(path)
+
+    def _is_empty(self, path: Path, now: float) -> bool:
+        """Whether there is nothing in the file to keep. It gets some time: it may be in writing."""
+        try:
+            if path.stat().st_size:
+                return False
+        except OSError:
+            return False
+        if self._broken.get(path) == "coming":
+            self._judge(path)
+        else:
+            self._broken[path] = "coming"
+            self._due[path] = now + EMPTY_REST_SECONDS
+        return True
+
+    def _scan(self) -> None:
+        self._report(self._watcher.scan([*self._folders, *self._files]))
+
+    def _judge(self, path: Path) -> None:
+        """Says it once when a notebook has become broken."""
+        if path.suffix != ".ipynb":
+            return
+        try:
+            condition = self._workspace.condition(path.read_bytes(), str(path))
+        except OSError:
+            self._broken.pop(path, None)
+            return
+        if condition.is_ok:
+            self._broken.pop(path, None)
+        elif self._broken.get(path) != condition.state:
+            self._broken[path] = condition.state
+            good = self._workspace.last_good(str(path))
+            way = f" `jupyter rewind restore {path} {good.id}` brings it back." if good else ""
+            self._tell("broken", str(path), condition.words + way)
+
+    def _report(self, seen: Seen) -> None:
+        for recorded in seen.recorded:
+            self._tell_kept(recorded)
+        for path in seen.gone:
+            self._tell("gone", path, f"{path} is gone; `jupyter rewind undelete` brings it back.")
+        for path, error in seen.problems.items():
+            self._tell_problem(path, error)
+
+    def _tell_kept(self, recorded: Recorded) -> None:
+        kept = recorded.checkpoint
+        changes = views.changes_words(kept.counts)
+        text = f"Kept {kept.path}: checkpoint {views.when(kept)} {changes}".rstrip()
+        data = {"event": "kept", "path": kept.path, "text": text}
+        self._face.event(Answer(data | {"checkpoint": views.checkpoint_json(kept)}, [Words(text)]))
+
+    def _tell(self, event: str, path: str, text: str) -> None:
+        data = {"event": event, "path": path, "text": text, "checkpoint": None}
+        self._face.event(Answer(data, [Words(text)]))
+
+    def _tell_problem(self, path: str, error: RewindError) -> None:
+        text = f"{wording.local_time(clock.now_ns())} {path} was not kept: {error}"
+        self._tell("problem", path, text)
+
+
+@contextmanager
+def _ended_by_signals() -> Iterator[threading.Event]:
+    """An event that Ctrl-C and SIGTERM set while the block runs."""
+    stop = threading.Event()
+
+    def end(_number: int, _frame: FrameType | None) -> None:
+        stop.set()
+
+    before = {each: signal.signal(each, end) for each in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stop
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)
