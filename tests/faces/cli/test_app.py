@@ -1,0 +1,195 @@
+"""The command as a whole: its help, its options, how it fails, how it starts."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from jupyter_rewind.faces.cli import app, statuses
+from tests.faces.cli.conftest import COMMAND, Rewind
+
+COMMANDS = (
+    "history show diff search deleted checkpoint restore undelete label unlabel pin unpin watch "
+    "verify salvage expire collect stats export import config doctor"
+).split()
+
+
+def test_help_lists_commands_and_statuses(rewind: Rewind) -> None:
+    """`--help` tells every command and what every exit status means."""
+    ended = rewind("--help")
+    assert ended.status == 0
+    listed = {line.split()[0] for line in ended.out.splitlines() if line.startswith("  ")}
+    assert set(COMMANDS) <= listed
+    for row in statuses.TABLE:
+        assert f"{row.status.value}  {row.meaning}" in ended.out
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_each_command_has_help(name: str, rewind: Rewind) -> None:
+    """Every command explains itself and takes the shared options."""
+    ended = rewind(name, "--help")
+    assert ended.status == 0
+    assert f"jupyter rewind {name}" in ended.out
+    for option in ("--json", "--store", "--set", "--no-color"):
+        assert option in ended.out
+
+
+def test_version(rewind: Rewind) -> None:
+    """`--version` names the program and its version."""
+    assert rewind("--version").out.startswith("jupyter-rewind 0.")
+
+
+@pytest.mark.parametrize(
+    "words", [["histori"], ["history"], ["history", "a", "--nonsense"], ["history", "a", "-n", "x"]]
+)
+def test_wrong_words_end_with_2(words: list[str], rewind: Rewind) -> None:
+    """What makes no sense is told in one line, without a traceback."""
+    ended = rewind(*words)
+    assert ended.status == 2
+    assert ended.out == ""
+    assert "Error: " in ended.err
+    assert "Traceback" not in ended.err
+    document = json.loads(rewind(*words, "--json").err)
+    assert (document["status"], document["error"]["code"]) == (2, "invalid_input")
+
+
+@pytest.mark.parametrize("name", ["history", "show", "diff", "restore", "undelete", "pin"])
+def test_an_unknown_notebook_ends_with_3(name: str, book: Path, rewind: Rewind) -> None:
+    """A notebook without a history is not found, and the words say so."""
+    words = [name, "nothing.ipynb", *(["head"] if name == "restore" else [])]
+    ended = rewind(*words)
+    assert (ended.status, ended.out) == (3, "")
+    assert "nothing.ipynb" in ended.err
+    document = json.loads(rewind(*words, "--json").err)
+    assert set(document) == {"schema", "command", "status", "error"}
+    assert document["error"]["code"] == "not_found"
+
+
+def test_looking_makes_no_store(home: Path, rewind: Rewind) -> None:
+    """A command that only looks leaves an empty home empty."""
+    for words in (["history", "a.ipynb"], ["deleted"], ["stats"], ["verify"], ["expire"]):
+        assert rewind(*words).status == 3
+    rewind("doctor")
+    rewind("config")
+    assert [each.name for each in home.iterdir()] == ["work"]
+
+
+def test_shared_options_work_before_and_after(home: Path, book: Path, rewind: Rewind) -> None:
+    """`--json` and `--store` may stand on either side of the command."""
+    before = rewind("--json", "--store", home / "data/rewind", "history", book)
+    after = rewind("history", book, "--json", "--store", home / "data/rewind")
+    assert before.data == after.data
+    assert rewind("history", book, "--store", home / "elsewhere").status == 3
+    assert rewind("--set", "store.path", "history", book).status == 2
+    assert rewind("--set", f"store.path={home / 'elsewhere'}", "history", book).status == 3
+
+
+def test_a_bug_of_ours_is_apologised_for(
+    home: Path, rewind: Rewind, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A fault ends with 1 and a short apology; the details lie in a file, or come with --debug."""
+    monkeypatch.setattr("jupyter_rewind.settings.describe", lambda _: 1 / 0)
+    ended = rewind("config")
+    assert (ended.status, ended.out) == (1, "")
+    assert ended.err.startswith("Error: Sorry, this is a fault of Jupyter Rewind itself")
+    assert "Traceback" not in ended.err
+    [log] = (home / "data" / "rewind-faults").iterdir()
+    assert str(log) in ended.err.replace("\n", "")
+    assert "ZeroDivisionError" in log.read_text()
+    assert log.stat().st_mode & 0o077 == 0
+    assert "ZeroDivisionError" in rewind("--debug", "config").err
+    assert json.loads(rewind("config", "--json").err)["error"]["code"] == "internal"
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
+def test_output_to_a_full_disk_ends_with_6(home: Path) -> None:
+    """An answer that could not be written was not given."""
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run([*COMMAND, "config"], stdout=full, stderr=subprocess.PIPE, check=False)
+    assert done.returncode == 6
+    assert b"No space left" in done.stderr
+
+
+@pytest.mark.skipif(os.name == "nt", reason="pipes end otherwise there")
+def test_a_closed_pipe_is_quiet(book: Path) -> None:
+    """`| head` ends the command without a word."""
+    read, write = os.pipe()
+    os.close(read)
+    done = subprocess.run(
+        [*COMMAND, "history", str(book)], stdout=write, stderr=subprocess.PIPE, check=False
+    )
+    os.close(write)
+    assert (done.returncode, done.stderr) == (141, b"")
+
+
+def test_the_program_is_a_jupyter_command(book: Path) -> None:
+    """`jupyter rewind` and `jupyter-rewind` are the same."""
+    folder = Path(sys.executable).parent
+    path = f"{folder}{os.pathsep}{os.environ['PATH']}"
+    for words in (["jupyter-rewind"], ["jupyter", "rewind"]):
+        done = subprocess.run(
+            [str(folder / words[0]), *words[1:], "history", str(book)],
+            capture_output=True,
+            env=os.environ | {"PATH": path},
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        assert len(done.stdout.splitlines()) == 4
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_goes_by_the_name_of_the_program(shell: str, process: Rewind) -> None:
+    """What the shell is taught calls a program that exists."""
+    ended = process("--show-completion", shell)
+    assert ended.status == 0
+    assert "_JUPYTER_REWIND_COMPLETE" in ended.out
+    assert "jupyter rewind" not in ended.out
+
+
+def test_completion_offers_commands_refs_and_keys(book: Path, process: Rewind) -> None:
+    """Tab knows commands, labels, ids and settings."""
+    assert process("label", book, "head", "good one").status == 0
+
+    def offered(*words: str) -> list[str]:
+        env = os.environ | {
+            "_JUPYTER_REWIND_COMPLETE": "complete_bash",
+            "COMP_WORDS": "\n".join(["jupyter-rewind", *words]),
+            "COMP_CWORD": str(len(words)),
+        }
+        return process(env=env).out.splitlines()
+
+    assert offered("un") == ["undelete", "unlabel", "unpin"]
+    assert "store.path" in offered("config", "get", "store.")
+    refs = offered("show", str(book), "")
+    assert "good one" in refs
+    assert len(refs) == 5
+    assert offered("show", "nothing.ipynb", "") == []
+
+
+def test_starting_imports_nothing_heavy(home: Path) -> None:
+    """A quick command stays quick: what only some commands need is imported by them."""
+    code = (
+        "import sys; from jupyter_rewind.faces.cli import app; app.build();"
+        "print(*[m for m in ('rich.console','nbdime','nbformat','sqlite3','watchfiles',"
+        "'jupyter_server','tornado','traitlets','jupyter_rewind.workspace') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == ""
+
+
+def test_the_reference_page_is_up_to_date() -> None:
+    """The docs say what the command says."""
+    page = Path(__file__).parents[3] / "docs" / "cli_reference.py"
+    done = subprocess.run([sys.executable, str(page), "--check"], check=False)
+    assert done.returncode == 0, "run: python docs/cli_reference.py"
+
+
+def test_every_command_is_registered_once() -> None:
+    """No command hides another."""
+    names = [each.name for each in app.build().registered_commands]
+    assert sorted(names) == sorted(COMMANDS)

@@ -1,0 +1,144 @@
+"""Commands that keep and bring back."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.faces.cli.conftest import FIRST, SECOND, THIRD, Rewind, cell, notebook_bytes
+
+
+def test_checkpoint_keeps_the_file(work: Path, process: Rewind) -> None:
+    """The very first command makes the store and keeps the notebook."""
+    path = work / "new.ipynb"
+    path.write_bytes(FIRST)
+    ended = process("checkpoint", "new.ipynb", "--label", "start")
+    assert ended.status == 0, ended.err
+    assert "new.ipynb" in ended.out
+    assert process("show", "new.ipynb", "start", "--raw").out.encode() == FIRST
+
+
+def test_equal_content_makes_no_second_checkpoint(book: Path, rewind: Rewind) -> None:
+    """Saying it twice stores it once."""
+    ended = rewind("checkpoint", book, "--json")
+    assert ended.data["created"] is False
+    assert len(rewind("history", book).rows) == 3
+
+
+def test_checkpoint_of_a_missing_file(work: Path, rewind: Rewind) -> None:
+    """A file that is not there cannot be kept, and no store is left behind for it."""
+    assert rewind("checkpoint", "nothing.ipynb").status == 3
+
+
+@pytest.mark.parametrize(("ref", "state"), [("head~1", SECOND), ("head~2", FIRST)])
+def test_restore_gives_back_the_bytes(ref: str, state: bytes, book: Path, rewind: Rewind) -> None:
+    """The file is as it was, byte for byte, and what was there is kept."""
+    book.write_bytes(notebook_bytes(cell("load", "unsaved work")))
+    ended = rewind("restore", book, ref)
+    assert ended.status == 0, ended.err
+    assert book.read_bytes() == state
+    kept = [row[0] for row in rewind("history", book).rows if row[2] == "before-restore"]
+    assert len(kept) == 1
+    assert "unsaved work" in rewind("show", book, kept[0]).out
+
+
+@pytest.mark.parametrize("broken", [b"", b"\0" * 4096, THIRD[:100], b"not a notebook"])
+def test_restore_mends_a_broken_file(broken: bytes, book: Path, rewind: Rewind) -> None:
+    """An emptied, truncated or garbled notebook comes back."""
+    book.write_bytes(broken)
+    assert rewind("restore", book, "head").status == 0
+    assert book.read_bytes() == THIRD
+
+
+def test_restore_of_a_missing_file(book: Path, rewind: Rewind) -> None:
+    """A notebook that was removed comes back too."""
+    book.unlink()
+    assert rewind("restore", book, "head~1").status == 0
+    assert book.read_bytes() == SECOND
+
+
+def test_restore_into_another_file(book: Path, work: Path, rewind: Rewind) -> None:
+    """--output leaves the notebook itself alone."""
+    ended = rewind("restore", book, "head~2", "--output", "old.ipynb", "--json")
+    assert ended.status == 0, ended.err
+    assert (work / "old.ipynb").read_bytes() == FIRST
+    assert book.read_bytes() == THIRD
+    assert ended.data["path"] == str(work / "old.ipynb")
+
+
+def test_restore_single_cells(book: Path, rewind: Rewind) -> None:
+    """--cell brings one cell back and leaves the others as they are."""
+    book.write_bytes(notebook_bytes(cell("load", "spoiled"), cell("own", "keep me")))
+    assert rewind("restore", book, "head", "--cell", "load").status == 0
+    text = book.read_text()
+    assert "x = 3" in text
+    assert "keep me" in text
+    assert "spoiled" not in text
+    assert rewind("restore", book, "head", "--cell", "nothing").status == 3
+
+
+def test_undelete(book: Path, rewind: Rewind) -> None:
+    """A deleted notebook is back with its history."""
+    book.unlink()
+    ended = rewind("undelete", book)
+    assert ended.status == 0, ended.err
+    assert book.read_bytes() == THIRD
+    assert len(rewind("history", book).rows) >= 3
+
+
+def test_undelete_never_overwrites(book: Path, rewind: Rewind) -> None:
+    """Where a file lies, nothing is undeleted over it."""
+    ended = rewind("undelete", book)
+    assert ended.status in (4, 7)
+    assert book.read_bytes() == THIRD
+
+
+def test_labels(book: Path, rewind: Rewind) -> None:
+    """A name finds its checkpoint from then on, and can be taken away."""
+    assert rewind("label", book, "head~1", "good").status == 0
+    assert rewind("show", book, "good", "--raw").out.encode() == SECOND
+    assert rewind("history", book).rows[1][7] == "good"
+    assert rewind("unlabel", book, "good", "good").status == 0
+    assert rewind("show", book, "good").status == 3
+
+
+@pytest.mark.parametrize("text", ["head", "head~2", "2026-11-20", "yesterday", ""])
+def test_a_label_that_means_something_else_is_refused(
+    text: str, book: Path, rewind: Rewind
+) -> None:
+    """A label never hides a time or an id."""
+    assert rewind("label", book, "head", text).status == 2
+
+
+def test_pins(book: Path, rewind: Rewind) -> None:
+    """A pin shows in the history and can be taken away."""
+    assert rewind("pin", book, "head~1").status == 0
+    assert [row[7] for row in rewind("history", book).rows] == ["", "(pinned)", ""]
+    assert rewind("unpin", book, "head~1").status == 0
+    assert [row[7] for row in rewind("history", book).rows] == ["", "", ""]
+
+
+@pytest.mark.skipif(os.name == "nt" or os.geteuid() != 0, reason="takes rights away and back")
+def test_a_read_only_folder_still_reads(book: Path, work: Path, process: Rewind) -> None:
+    """Listing works from a folder that nobody may write."""
+    work.chmod(0o500)
+    try:
+        assert process("history", book).status == 0
+    finally:
+        work.chmod(0o700)
+
+
+def test_odd_names(work: Path, rewind: Rewind) -> None:
+    """Spaces, quotes, other scripts, newlines and bytes that are no text: any name works."""
+    names = ["a b 'c' \"d\".ipynb", "測定 α 🎉.ipynb", "line\nbreak.ipynb", "-dash.ipynb", "\udcff.ipynb"]
+    for name in names:
+        path = work / name
+        path.write_bytes(FIRST)
+        ended = rewind("checkpoint", path)
+        assert ended.status == 0, ended.err
+        assert len(rewind("history", path).rows) == 1
+        path.write_bytes(b"")
+        assert rewind("restore", path, "head").status == 0
+        assert path.read_bytes() == FIRST

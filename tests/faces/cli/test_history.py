@@ -1,0 +1,198 @@
+"""Commands that look."""
+
+from __future__ import annotations
+
+import os
+import pty
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.faces.cli.conftest import (
+    COMMAND,
+    FIRST,
+    SECOND,
+    THIRD,
+    Rewind,
+    cell,
+    notebook_bytes,
+    stream,
+)
+
+
+def on_a_terminal(*words: str) -> tuple[int, str]:
+    """The command's status and what a person sees, colours included."""
+    main, child = pty.openpty()
+    env = os.environ | {"TERM": "xterm-256color", "COLUMNS": "120"}
+    running = subprocess.Popen([*COMMAND, *words], stdout=child, stderr=child, env=env)
+    os.close(child)
+    seen = b""
+    while True:
+        try:
+            piece = os.read(main, 65536)
+        except OSError:
+            break
+        if not piece:
+            break
+        seen += piece
+    os.close(main)
+    return running.wait(30), seen.decode()
+
+
+def test_history_lists_the_newest_first(book: Path, rewind: Rewind) -> None:
+    """Each checkpoint is a row: id, time, reason, cells, changes, size."""
+    ended = rewind("history", book)
+    assert ended.status == 0
+    assert ended.out.splitlines()[0].split("\t")[:3] == ["id", "time", "reason"]
+    assert [(row[2], row[3], row[4], row[5]) for row in ended.rows] == [
+        ("manual", "1", "~1 -2", str(len(THIRD))),
+        ("manual", "3", "+1 ~1", str(len(SECOND))),
+        ("manual", "2", "+2", str(len(FIRST))),
+    ]
+    assert all(len(row[0]) == 16 for row in ended.rows)
+
+
+def test_history_can_be_cut_and_turned(book: Path, rewind: Rewind) -> None:
+    """--limit and --oldest-first do what they say."""
+    all_ids = [row[0] for row in rewind("history", book).rows]
+    assert [row[0] for row in rewind("history", book, "-n", "1").rows] == all_ids[:1]
+    assert [row[0] for row in rewind("history", book, "--oldest-first").rows] == all_ids[::-1]
+
+
+def test_history_on_a_terminal_is_a_table(book: Path) -> None:
+    """A person sees short ids and colours."""
+    status, seen = on_a_terminal("history", str(book))
+    assert status == 0
+    assert "\x1b[" in seen
+    assert "\t" not in seen
+    status, seen = on_a_terminal("history", str(book), "--no-color")
+    assert "manual" in seen
+    assert "\x1b[3" not in seen
+
+
+def test_show_tells_cells_and_outputs(book: Path, rewind: Rewind) -> None:
+    """A checkpoint reads like a notebook, in plain text."""
+    ended = rewind("show", book, "head~1")
+    assert ended.status == 0
+    assert "# %% 1 markdown intro\n# Title\n" in ended.out
+    assert "x = 2\nprint(x)\n# > 2\n" in ended.out
+    assert "x = 3" in rewind("show", book).out
+
+
+@pytest.mark.parametrize(("ref", "state"), [("head", THIRD), ("head~1", SECOND), ("head~2", FIRST)])
+def test_show_raw_gives_the_very_bytes(
+    ref: str, state: bytes, book: Path, process: Rewind, work: Path
+) -> None:
+    """What was saved comes out, byte for byte."""
+    out = work / "out"
+    with out.open("wb") as file:
+        done = subprocess.run([*COMMAND, "show", str(book), ref, "--raw"], stdout=file, check=False)
+    assert (done.returncode, out.read_bytes()) == (0, state)
+
+
+def test_show_on_a_terminal_obeys_no_notebook(work: Path, rewind: Rewind) -> None:
+    """Escape codes inside a notebook do not reach the terminal, except the colours of outputs."""
+    path = work / "evil.ipynb"
+    evil = cell("a", "x = '\x1b]0;owned\x07'", stream("\x1b[2J\x1b]0;owned\x07\x1b[31mred\x1b[0m"))
+    path.write_bytes(notebook_bytes(evil))
+    assert rewind("checkpoint", path).status == 0
+    status, seen = on_a_terminal("show", str(path))
+    assert status == 0
+    assert "\x1b]0;" not in seen
+    assert "\x1b[2J" not in seen
+    assert "red" in seen
+
+
+def test_show_of_a_file_that_is_no_notebook(work: Path, rewind: Rewind) -> None:
+    """A text file is shown as text, other bytes are named."""
+    text, other = work / "notes.md", work / "broken.ipynb"
+    text.write_text("# Hello\n")
+    other.write_bytes(b"\0" * 100)
+    for path in (text, other):
+        assert rewind("checkpoint", path).status == 0
+    assert rewind("show", text).out == "# Hello\n"
+    assert "--raw" in rewind("show", other).out
+
+
+def test_show_takes_raw_or_json(book: Path, rewind: Rewind) -> None:
+    """Two contradicting wishes are refused."""
+    assert rewind("show", book, "--raw", "--json").status == 2
+
+
+def test_an_unknown_ref_ends_with_3(book: Path, rewind: Rewind) -> None:
+    """A checkpoint that is not there is not found."""
+    for ref in ("head~9", "no such label", "0000000000000000", "1999-01-01"):
+        ended = rewind("show", book, ref)
+        assert (ended.status, ended.out) == (3, "")
+
+
+def test_diff_without_ref_compares_with_the_file(book: Path, rewind: Rewind) -> None:
+    """What changed since the newest checkpoint; nothing where nothing did."""
+    ended = rewind("diff", book)
+    assert (ended.status, ended.out) == (0, "")
+    assert "No difference" in ended.err
+    book.write_bytes(notebook_bytes(cell("load", "x = 99")))
+    ended = rewind("diff", book)
+    assert ended.status == 0
+    assert "+x = 99" in ended.out
+    assert "\x1b" not in ended.out
+
+
+def test_diff_with_refs(book: Path, rewind: Rewind) -> None:
+    """One REF compares with the file, two with one another."""
+    assert "helper" in rewind("diff", book, "head~1").out
+    between = rewind("diff", book, "head~2", "head~1", "--json").data
+    assert between["differs"] is True
+    assert between["diff"]
+
+
+def test_diff_on_a_terminal_has_colours(book: Path) -> None:
+    """A person sees colours, unless they want none."""
+    _, seen = on_a_terminal("diff", str(book), "head~1")
+    assert "\x1b[3" in seen
+    _, seen = on_a_terminal("diff", str(book), "head~1", "--no-color")
+    assert "\x1b[3" not in seen
+
+
+def test_diff_with_a_broken_file(book: Path, rewind: Rewind) -> None:
+    """A file that is no notebook any more is compared all the same, in words."""
+    for content in (b"", b"\0" * 50, b'{"cells": ['):
+        book.write_bytes(content)
+        ended = rewind("diff", book)
+        assert ended.status == 0, ended.err
+        assert ended.out
+
+
+def test_diff_without_a_file(book: Path, rewind: Rewind) -> None:
+    """Where the file is gone, there is nothing to compare with."""
+    book.unlink()
+    assert rewind("diff", book).status == 3
+    assert rewind("diff", book, "head~1", "head").status == 0
+
+
+def test_search_finds_lost_functions(book: Path, rewind: Rewind) -> None:
+    """Which checkpoints had this function: the first and the last."""
+    ids = [row[0] for row in rewind("history", book, "--oldest-first").rows]
+    ended = rewind("search", book, "helper")
+    assert ended.status == 0
+    [row] = ended.rows
+    assert (row[0], row[2], row[4]) == (ids[1], ids[1], "more")
+    assert row[6] == "def helper(): ..."
+
+
+def test_search_without_a_hit(book: Path, rewind: Rewind) -> None:
+    """Nothing found is an answer, not a failure."""
+    ended = rewind("search", book, "nowhere")
+    assert (ended.status, ended.out) == (0, "")
+    assert rewind("search", book, "(", "--regex").status == 2
+
+
+def test_deleted_lists_what_can_come_back(book: Path, rewind: Rewind) -> None:
+    """A deleted notebook is listed until it is back."""
+    assert (rewind("deleted").status, rewind("deleted").out) == (0, "")
+    book.unlink()
+    [row] = rewind("deleted").rows
+    assert row[:2] == [str(book), "3"]
+    assert rewind("undelete", book).status == 0
+    assert rewind("deleted").rows == []
