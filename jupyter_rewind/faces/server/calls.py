@@ -23,15 +23,19 @@ from jupyter_rewind.faces.server.paths import is_notebook
 _EXPLAIN_SECONDS = 3.0
 
 
-def mark_saves(manager: ContentsManager) -> None:
-    """Code that runs within a call of `save` can tell that it does: see `request.saving`."""
+def mark_saves(
+    manager: ContentsManager, around: Callable[[], contextlib.AbstractContextManager[None]]
+) -> None:
+    """Each call of `save` happens within `around`, and code that runs within it can tell that it
+    does: see `request.saving`."""
     original: Callable[..., Any] = manager.save
 
     @contextlib.contextmanager
     def marked(model: object, path: object) -> Iterator[None]:
         token = request.saving.set(request.Saving(str(path), request.chunk_of(model)))
         try:
-            yield
+            with around():
+                yield
         finally:
             request.saving.reset(token)
 

@@ -10,7 +10,7 @@ import base64
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from jupyter_rewind.errors import NotFound
 from jupyter_rewind.faces.server.legacy import LegacyCheckpoints
@@ -18,7 +18,7 @@ from jupyter_rewind.faces.server.recorder import Recorder
 from jupyter_rewind.model.checkpoint import Checkpoint, Reason
 
 if TYPE_CHECKING:
-    from jupyter_rewind.workspace import Workspace
+    from jupyter_rewind.workspace import Restored, Workspace
 
 T = TypeVar("T")
 
@@ -101,10 +101,10 @@ class Desk:
         output: str | None = None,
         live: bytes | None = None,
         author: str | None = None,
-    ) -> Future[Any]:
+    ) -> Future[Restored]:
         """`file` (or `output`) holds the state `ref`; what was there, and `live`, is kept first."""
 
-        def act(workspace: Workspace) -> Any:
+        def act(workspace: Workspace) -> Restored:
             self._legacy.take_over(workspace, file)
             restored = workspace.restore(
                 file, ref, cells=tuple(cells), output=output, present=live, author=author
@@ -114,10 +114,10 @@ class Desk:
 
         return self.change(act, file, *([output] if output else []))
 
-    def undelete(self, target: str, *, author: str | None = None) -> Future[Any]:
+    def undelete(self, target: str, *, author: str | None = None) -> Future[Restored]:
         """The deleted file (or history id) `target` is back on disk as it last was."""
 
-        def act(workspace: Workspace) -> Any:
+        def act(workspace: Workspace) -> Restored:
             restored = workspace.undelete(target, author=author)
             self._note_restored(restored)
             return restored
@@ -155,11 +155,13 @@ class Desk:
 
         return self.change(act, file)
 
-    def _note_restored(self, restored: Any) -> None:
+    def _note_restored(self, restored: Restored) -> None:
         self._recorder.learn(os.path.realpath(restored.path))
-        if restored.kept is not None:
-            self._recorder.tell(restored.kept, "created")
-        self._recorder.tell(restored.checkpoint, "restored")
+        kept = restored.kept
+        if kept is not None and kept.reason is Reason.BEFORE_RESTORE:
+            self._recorder.tell(kept, "created")
+        if restored.checkpoint is not None:
+            self._recorder.tell(restored.checkpoint, "restored")
 
 
 def list_checkpoints(workspace: Workspace, file: str) -> list[Checkpoint]:

@@ -42,7 +42,7 @@ class Guard:
         """The guard is asked before each save and each deletion, and knows when a save is on."""
         register: Callable[[object], None] = manager.register_pre_save_hook
         register(self.before_save)
-        mark_saves(manager)
+        mark_saves(manager, self._recorder.making_way)
         look_before_deletions(manager, self.before_delete)
 
     # ------------------------------------------------------------------ saves

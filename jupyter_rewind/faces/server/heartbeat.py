@@ -235,7 +235,7 @@ class Heartbeat:
 def find_damage(workspace: Workspace, path: str, file: str, raw: bytes) -> Damage | None:
     """What is wrong with `raw` as the notebook `path`, with its newest whole checkpoint."""
     condition = workspace.condition(raw, file)
-    if condition.state == "ok":
+    if condition.is_ok:
         return None
     return Damage(path, condition.state, condition.words, find_last_good(workspace, file))
 
@@ -243,10 +243,10 @@ def find_damage(workspace: Workspace, path: str, file: str, raw: bytes) -> Damag
 def find_last_good(workspace: Workspace, file: str) -> str | None:
     """The id of the newest checkpoint of `file` that is a whole notebook; None without one."""
     try:
-        checkpoints = workspace.histories.checkpoints(file, newest_first=True)
+        checkpoint = workspace.last_good(file)
     except NotFound:
         return None
-    return next((each.id for each in checkpoints if each.kind == "notebook"), None)
+    return None if checkpoint is None else checkpoint.id
 
 
 def _looks_whole(file: str, size: int) -> bool:

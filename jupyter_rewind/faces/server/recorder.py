@@ -12,7 +12,7 @@ import logging
 import os
 import threading
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, TypeVar
 
@@ -23,13 +23,15 @@ from jupyter_rewind.faces.server.worker import Worker, is_touched
 from jupyter_rewind.model.checkpoint import Checkpoint, Reason
 
 if TYPE_CHECKING:
-    from jupyter_rewind.workspace import Workspace
-
     from jupyter_rewind.settings import Rewind
+    from jupyter_rewind.workspace import Workspace
 
 T = TypeVar("T")
 
 HELD_LIMIT_BYTES = 1 << 30
+POLITE_LIMIT_BYTES = 256 << 20
+_POLITE_SECONDS = 0.25
+_GRACE_SECONDS = 10.0
 _RETRY_SECONDS = 5.0
 _KNOWN_LIMIT = 20_000
 _STOP_SECONDS = 15.0
@@ -60,6 +62,7 @@ class Recorder:
         self._unread: dict[str, Reading] = {}
         self._readings: set[Reading] = set()
         self._autosaved_at: dict[str, float] = {}
+        self._pause_seconds = _POLITE_SECONDS
         self._lock = threading.Lock()
 
     # ------------------------------------------------------------------ the workspace
@@ -110,9 +113,8 @@ class Recorder:
         return self._viewers.submit(lambda: act(self.workspace()))
 
     def pending(self, file: str, *, hasten: bool = True) -> Future[object] | None:
-        """The last job that touches `file`; with `hasten` those that wait for a moment, too."""
-        if hasten:
-            self._worker.hasten((file,))
+        """The last job that touches `file`; with `hasten` one that gathers saves, too."""
+        self._worker.hasten((file,), only_polite=not hasten)
         return self._worker.pending(file, waiting=hasten)
 
     @property
@@ -168,7 +170,28 @@ class Recorder:
         def act() -> Checkpoint | None:
             return self._keep_quietly(file, reading, reason, author, after)
 
-        return self._worker.submit(act, (file,), delay_seconds=delay)
+        if delay:
+            return self._worker.submit(act, (file,), delay_seconds=delay)
+        is_crowded = self._count_held_bytes() > POLITE_LIMIT_BYTES
+        return self._worker.submit(
+            act,
+            (file,),
+            delay_seconds=0.0 if is_crowded else self._pause_seconds,
+            polite_seconds=0.0 if is_crowded else _GRACE_SECONDS,
+        )
+
+    @contextlib.contextmanager
+    def making_way(self) -> Iterator[None]:
+        """Background work rests while the block, a save, is under way, and a moment longer: for
+        twice as long as it took, since the next one may be on its way in."""
+        began = clock.monotonic()
+        self._worker.make_way(_GRACE_SECONDS)
+        try:
+            yield
+        finally:
+            pause = 2 * (clock.monotonic() - began)
+            self._pause_seconds = min(max(_POLITE_SECONDS, pause), _GRACE_SECONDS)
+            self._worker.make_way(self._pause_seconds)
 
     def claim(self, file: str) -> bool:
         """Whether the bytes of an announced save of `file` are in memory: then it may be
@@ -260,12 +283,14 @@ class Recorder:
 
     # ------------------------------------------------------------------ inside
     def _read(self, reading: Reading) -> None:
-        with self._lock:
-            held_bytes = sum(other.held_bytes for other in self._readings)
-        if reading.is_taken or held_bytes > HELD_LIMIT_BYTES:
+        if reading.is_taken or self._count_held_bytes() > HELD_LIMIT_BYTES:
             return
         with contextlib.suppress(OSError):  # the job asks again and tells
             reading.take()
+
+    def _count_held_bytes(self) -> int:
+        with self._lock:
+            return sum(reading.held_bytes for reading in self._readings)
 
     def _release(self, file: str, reading: Reading) -> None:
         with self._lock:

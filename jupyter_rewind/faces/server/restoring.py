@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from typing import TYPE_CHECKING
 
+from jupyter_rewind.errors import RestoreRefused
 from jupyter_rewind.faces.server import request
 from jupyter_rewind.faces.server.collaboration import read_live_document, reload_live_document
 from jupyter_rewind.faces.server.service import Service
+
+if TYPE_CHECKING:
+    from jupyter_rewind.workspace import Restored
+
+_ATTEMPTS = 4
 
 
 async def restore_file(
@@ -17,24 +23,27 @@ async def restore_file(
     *,
     cells: tuple[str, ...] = (),
     output: str | None = None,
-) -> Any:
+) -> Restored:
     """The restored state of `path`, with the file's and the live document's present kept first.
 
     What is typed into a live document while the file is being swapped is kept as well, up to the
     moment at which the document reads the file again. Raises what restoring raises.
     """
     file, author, log = service.paths.file(path), request.current_author(), service.log
-    live = await read_live(service, path)
-    restored = await asyncio.wrap_future(
-        service.desk.restore(
-            file,
-            ref,
-            cells=cells,
-            output=service.paths.file(output) if output else None,
-            live=live,
-            author=author,
-        )
-    )
+    target = service.paths.file(output) if output else None
+    for attempt in range(_ATTEMPTS):
+        live = await read_live(service, path)
+        try:
+            restored = await asyncio.wrap_future(
+                service.desk.restore(
+                    file, ref, cells=cells, output=target, live=live, author=author
+                )
+            )
+            break
+        except RestoreRefused as refusal:
+            # The live document was just saved: look again at what there is to keep.
+            if not refusal.retryable or attempt == _ATTEMPTS - 1:
+                raise
     if live is not None and not output:
         late = await read_live(service, path)
         if late is not None and late != live:

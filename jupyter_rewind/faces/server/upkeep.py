@@ -37,9 +37,9 @@ class Upkeep:
             seconds = _LOOK_SECONDS
 
     def run(self) -> bool:
-        """Whether a round was due and done. Never raises."""
+        """Whether a round was due and gave room back. Never raises."""
         try:
-            return self._recorder.workspace().keep_up()
+            return self._recorder.workspace().keep_up() > 0
         except (RewindError, OSError) as error:
             self._recorder.note_failure("Could not expire and collect: %s", error)
         except Exception as error:

@@ -2,6 +2,8 @@
 
 Jobs name the paths they touch. A job may wait for a moment to come; another job that touches one
 of its paths ends that wait, so that the order of what happens to one path is never changed.
+A polite job also makes way for a save that is under way, for a bounded time: threads of one Python
+process slow each other down, and the user's save comes first.
 The thread is never awaited by a save: whoever needs an answer holds the job's future.
 """
 
@@ -26,11 +28,13 @@ def is_touched(path: str, by: str) -> bool:
 
 @dataclass(eq=False)
 class Job:
-    """What is to be done, for which paths, and not before when (on the monotonic clock)."""
+    """What is to be done, for which paths, and not before when (on the monotonic clock; 0: now).
+    It makes way for saves until `polite_until`."""
 
     act: Callable[[], Any]
     paths: tuple[str, ...]
     due: float
+    polite_until: float = 0.0
     future: Future[Any] = field(default_factory=Future)
 
     def touches(self, paths: Iterable[str]) -> bool:
@@ -49,10 +53,18 @@ class Worker:
         self._stopping = False
 
     def submit(
-        self, act: Callable[[], T], paths: Iterable[str] = (), *, delay_seconds: float = 0.0
+        self,
+        act: Callable[[], T],
+        paths: Iterable[str] = (),
+        *,
+        delay_seconds: float = 0.0,
+        polite_seconds: float = 0.0,
     ) -> Future[T]:
         """The future of `act`, which runs after every earlier job that touches one of `paths`."""
-        job = Job(act, tuple(paths), clock.monotonic() + delay_seconds if delay_seconds else 0.0)
+        now = clock.monotonic()
+        job = Job(act, tuple(paths), now + delay_seconds if delay_seconds else 0.0)
+        if polite_seconds:
+            job.polite_until = max(now, job.due) + polite_seconds
         with self._changed:
             if self._stopping:
                 job.future.set_exception(Unavailable("The server is stopping."))
@@ -63,10 +75,20 @@ class Worker:
             self._changed.notify_all()
         return job.future
 
-    def hasten(self, paths: Iterable[str] | None = None) -> None:
-        """Waiting jobs that touch `paths` (or all of them) are due now."""
+    def hasten(self, paths: Iterable[str] | None = None, *, only_polite: bool = False) -> None:
+        """Waiting jobs that touch `paths` (or all of them) are due now; those that only make way
+        for saves, if `only_polite`."""
         with self._changed:
-            self._hasten(None if paths is None else tuple(paths))
+            self._hasten(None if paths is None else tuple(paths), only_polite)
+            self._changed.notify_all()
+
+    def make_way(self, seconds: float) -> None:
+        """Polite jobs wait for so long from now, unless their time of grace is over."""
+        with self._changed:
+            now = clock.monotonic()
+            for job in self._jobs:
+                if job.due and job.polite_until > now:
+                    job.due = min(now + seconds, job.polite_until)
             self._changed.notify_all()
 
     def pending(self, path: str, *, waiting: bool = True) -> Future[Any] | None:
@@ -102,9 +124,10 @@ class Worker:
             job.future.set_exception(Unavailable("The server stopped before this was done."))
         return len(left) + (self._running is not None)
 
-    def _hasten(self, paths: tuple[str, ...] | None) -> None:
+    def _hasten(self, paths: tuple[str, ...] | None, only_polite: bool = False) -> None:
         for job in self._jobs:
-            if job.due and (paths is None or job.touches(paths)):
+            is_meant = bool(job.polite_until) or not only_polite
+            if job.due and is_meant and (paths is None or job.touches(paths)):
                 job.due = 0.0
 
     def _start(self) -> None:

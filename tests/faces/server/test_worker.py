@@ -85,3 +85,16 @@ def test_stopping_takes_no_longer_than_allowed(worker: Worker) -> None:
 def test_folders_touch_what_lies_in_them(path: str, by: str, touched: bool) -> None:
     """A folder and a file in it touch each other; equal beginnings of names do not."""
     assert is_touched(path, by) is touched
+
+
+def test_a_polite_job_makes_way_for_a_bounded_time(worker: Worker) -> None:
+    """While saves are under way it waits, but not for ever; whoever asks ends the wait."""
+    done: list[str] = []
+    first = worker.submit(lambda: done.append("a"), ("/a",), delay_seconds=0.05, polite_seconds=0.2)
+    worker.submit(lambda: done.append("b"), ("/b",), delay_seconds=60, polite_seconds=60)
+    worker.make_way(60)
+    first.result(5)
+    assert done == ["a"]
+    worker.hasten(("/b",), only_polite=True)
+    assert worker.stop(5) == 0
+    assert done == ["a", "b"]

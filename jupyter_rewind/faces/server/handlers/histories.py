@@ -11,6 +11,7 @@ from tornado import web
 from jupyter_rewind.faces.server.handlers.base import RewindHandler
 from jupyter_rewind.faces.server.heartbeat import find_damage
 from jupyter_rewind.faces.server.paths import is_notebook
+from jupyter_rewind.faces.server.recorder import Recorder
 from jupyter_rewind.faces.server.rendering import render_checkpoint, render_history
 
 if TYPE_CHECKING:
@@ -55,14 +56,16 @@ class DeletedHandler(RewindHandler):
         def act(workspace: Workspace) -> list[dict[str, Any]]:
             return [
                 render_history(info, paths)
-                for info in workspace.histories.deleted()
+                for info in workspace.deleted()
                 if info.path.startswith(root)
             ]
 
         self.answer({"deleted": await self.view(None, act)})
 
 
-def describe_condition(workspace: Any, recorder: Any, path: str, file: str) -> dict[str, Any]:
+def describe_condition(
+    workspace: Workspace, recorder: Recorder, path: str, file: str
+) -> dict[str, Any]:
     """What is on disk now, and which checkpoint can mend it when it is damaged."""
     reading = recorder.open_reading(file)
     raw = reading.take()

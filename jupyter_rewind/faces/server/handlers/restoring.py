@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from jupyter_server.auth.decorator import authorized
 from tornado import web
@@ -13,6 +13,10 @@ from jupyter_rewind.faces.server import request
 from jupyter_rewind.faces.server.handlers.base import RewindHandler, text_of, texts_of
 from jupyter_rewind.faces.server.rendering import render_checkpoint
 from jupyter_rewind.faces.server.restoring import restore_file
+from jupyter_rewind.model.checkpoint import Checkpoint
+
+if TYPE_CHECKING:
+    from jupyter_rewind.workspace import Restored
 
 
 class RestoreHandler(RewindHandler):
@@ -61,11 +65,15 @@ class UndeleteHandler(RewindHandler):
         return history
 
 
-def describe_restored(restored: Any, path: str) -> dict[str, Any]:
-    """The new head, and what was kept for the way back."""
-    kept = restored.kept
+def describe_restored(restored: Restored, path: str) -> dict[str, Any]:
+    """The state that came back, the new head, and what was there before."""
     return {
         "path": path,
-        "checkpoint": render_checkpoint(restored.checkpoint),
-        "kept": render_checkpoint(kept) if kept is not None else None,
+        "source": render_checkpoint(restored.source),
+        "checkpoint": _or_null(restored.checkpoint),
+        "kept": _or_null(restored.kept),
     }
+
+
+def _or_null(checkpoint: Checkpoint | None) -> dict[str, Any] | None:
+    return None if checkpoint is None else render_checkpoint(checkpoint)

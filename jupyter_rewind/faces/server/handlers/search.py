@@ -29,13 +29,13 @@ class SearchHandler(RewindHandler):
         def act(workspace: Workspace) -> list[dict[str, Any]]:
             return [
                 {
-                    "first": render_checkpoint(hit.checkpoint_first),
-                    "last": render_checkpoint(hit.checkpoint_last),
+                    "first": render_checkpoint(hit.first),
+                    "last": render_checkpoint(hit.last),
                     "cell": hit.cell_id,
                     "line": hit.line,
                     "text": hit.text,
                 }
-                for hit in workspace.histories.search(file, text, regex=regex)
+                for hit in workspace.search(file, text, regex=regex)
             ]
 
         self.answer({"path": path, "hits": await self.view(file, act)})

@@ -12,6 +12,7 @@ from jupyter_rewind.faces.server import request
 from jupyter_rewind.faces.server.collaboration import read_live_document
 from jupyter_rewind.faces.server.desk import decode_file
 from jupyter_rewind.faces.server.handlers.base import RewindHandler, text_of
+from jupyter_rewind.faces.server.recorder import Recorder
 from jupyter_rewind.faces.server.rendering import render_checkpoint
 
 if TYPE_CHECKING:
@@ -112,24 +113,23 @@ class DiffHandler(RewindHandler):
         recorder = self.service.recorder
 
         def act(workspace: Workspace) -> dict[str, Any]:
-            sides = [load_side(workspace, recorder, path, file, ref) for ref in (base, remote)]
-            return {
-                "base": sides[0][0],
-                "remote": sides[1][0],
-                "diff": workspace.diff(sides[0][1], sides[1][1]),
-            }
+            before, after = (
+                load_side(workspace, recorder, path, file, ref) for ref in (base, remote)
+            )
+            found = workspace.compare(before[1], after[1], (base, remote))
+            return {"base": before[0], "remote": after[0], "diff": found.operations}
 
         self.answer(await self.view(file, act))
 
 
 def load_side(
-    workspace: Any, recorder: Any, path: str, file: str, ref: str
-) -> tuple[dict[str, Any] | None, dict[str, Any]]:
-    """One side of a diff: the checkpoint (None for the file on disk) and its notebook."""
+    workspace: Workspace, recorder: Recorder, path: str, file: str, ref: str
+) -> tuple[dict[str, Any] | None, bytes]:
+    """One side of a diff: the checkpoint (None for the file on disk) and the bytes."""
     if ref != PRESENT:
         checkpoint = workspace.histories.resolve(file, ref)
-        return render_checkpoint(checkpoint), workspace.histories.notebook(checkpoint)
+        return render_checkpoint(checkpoint), workspace.read(checkpoint)
     raw = recorder.open_reading(file).take()
     if raw is None:
         raise NotFound(f"{path} is not on disk.", hint="Compare two checkpoints instead.")
-    return None, workspace.parse(raw, file)
+    return None, raw
