@@ -6,7 +6,7 @@ skipped in silence: whoever removes bytes must know that his picture is whole.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 from jupyter_rewind.errors import Format, Integrity, Newer, NotFound
 from jupyter_rewind.model.encoding import DIGEST_SIZE, split_digests
@@ -24,6 +24,8 @@ class Reach:
 
     def __init__(self, repository: Repository) -> None:
         self._repository = repository
+        self.entries: set[EntryId] = set()
+        """Those whose roots were followed."""
         self.live: set[Digest] = set()
         self.nodes: set[Digest] = set()
         self.missing: set[Digest] = set()
@@ -34,6 +36,20 @@ class Reach:
     @property
     def lost(self) -> set[Digest]:
         return self.missing | self.unreadable.keys()
+
+    def follow_entries(self, without: Collection[EntryId] = ()) -> set[Digest]:
+        """What the entries in view keep alive, as far as they and it were not followed before."""
+        fresh: set[Digest] = set()
+        wait: list[Digest] = []
+        for name, roots in entry_roots(self._repository):
+            if name in self.entries or name in without:
+                continue
+            self.entries.add(name)
+            wait += roots
+            if len(wait) > _PAGE:
+                fresh |= self.follow(wait)
+                wait = []
+        return fresh | self.follow(wait)
 
     def follow(self, roots: Iterable[Digest]) -> set[Digest]:
         """What `roots` keep alive and was not followed before. Raises Newer."""
@@ -98,11 +114,8 @@ class Reach:
         return nodes
 
 
-def entry_roots(
-    repository: Repository, without: Iterable[EntryId] = ()
-) -> Iterator[tuple[EntryId, str, tuple[Digest, ...]]]:
-    """Id, kind and roots of every entry in view, a page at a time, but for `without`."""
-    left_out = set(without)
+def entry_roots(repository: Repository) -> Iterator[tuple[EntryId, tuple[Digest, ...]]]:
+    """Id and roots of every entry in view, read a page at a time."""
     last = ""
     while True:
         with repository.index() as index:
@@ -110,47 +123,36 @@ def entry_roots(
         if not page:
             return
         last = page[-1][0]
-        for name, kind, roots in page:
-            if name not in left_out:
-                yield EntryId(name), kind, split_digests(roots, len(roots) // DIGEST_SIZE)
+        for name, roots in page:
+            yield EntryId(name), split_digests(roots, len(roots) // DIGEST_SIZE)
 
 
-def mark(repository: Repository, without: Iterable[EntryId] = ()) -> Reach:
+def mark(repository: Repository, without: Collection[EntryId] = ()) -> Reach:
     """All that the entries in view, but for `without`, keep alive."""
     reach = Reach(repository)
-    wait: list[Digest] = []
-    for _, _, roots in entry_roots(repository, without):
-        wait += roots
-        if len(wait) > _PAGE:
-            reach.follow(wait)
-            wait = []
-    reach.follow(wait)
+    reach.follow_entries(without)
     return reach
 
 
-def affected_entries(
-    repository: Repository, reach: Reach
-) -> dict[EntryId, tuple[str, set[Digest]]]:
-    """Kind, and the lost content it leads to, of each entry that leads to any."""
+def affected_entries(repository: Repository, reach: Reach) -> dict[EntryId, set[Digest]]:
+    """The lost content that each entry leads to, where it leads to any."""
     lost = reach.lost
     if not lost:
         return {}
     carriers = reach.carriers(lost)
-    found: dict[EntryId, tuple[str, set[Digest]]] = {}
-    for name, kind, roots in entry_roots(repository):
+    found: dict[EntryId, set[Digest]] = {}
+    for name, roots in entry_roots(repository):
         hit = lost.intersection(roots)
         for root in carriers.keys() & set(roots):
             hit |= carriers[root]
         if hit:
-            found[name] = (kind, hit)
+            found[name] = hit
     return found
 
 
-def _page(index: Index, last: str) -> Iterator[tuple[str, str, bytes]]:
-    rows = index.rows(
-        "SELECT id, kind, roots FROM entries WHERE id>? ORDER BY id LIMIT ?", [last, _PAGE]
-    )
-    return ((name, kind, roots) for name, kind, roots in rows)
+def _page(index: Index, last: str) -> Iterator[tuple[str, bytes]]:
+    text = "SELECT id, roots FROM entries WHERE id>? ORDER BY id LIMIT ?"
+    return ((name, roots) for name, roots in index.rows(text, [last, _PAGE]))
 
 
 def _marks(values: list[Digest]) -> str:

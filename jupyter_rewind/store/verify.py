@@ -36,8 +36,8 @@ SALVAGE_KIND = "salvage"
 class Damage:
     """Bytes that no longer read. `segment` is empty where nobody knows where they stood.
 
-    `entries` are the entries that lost something, their own record or content they lead to;
-    `affected` says them in words ("checkpoint 0123456789abcdef").
+    `chunks` is the content lost with them; `affected` are the entries that lost something by it,
+    their own record or content they lead to.
     """
 
     segment: str
@@ -45,8 +45,7 @@ class Damage:
     length: int
     what: str
     chunks: tuple[Digest, ...] = ()
-    entries: tuple[EntryId, ...] = ()
-    affected: tuple[str, ...] = ()
+    affected: tuple[EntryId, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,9 +247,8 @@ def attribute(
     if nowhere:
         what = f"{len(nowhere)} chunks are named but do not read or are stored nowhere"
         found.append(Damage("", 0, 0, what, tuple(sorted(nowhere))))
-    kinds = {name: kind for name, (kind, _) in hurt.items()}
-    named = [_name_affected(repository, damage, hurt, kinds, entry_rows) for damage in found]
-    known = sorted(name for name, (_, lost) in hurt.items() if lost & given_up)
+    named = [_name_affected(damage, hurt, entry_rows) for damage in found]
+    known = sorted(name for name, lost in hurt.items() if lost & given_up)
     return tuple(named), tuple(known)
 
 
@@ -278,18 +276,14 @@ def _told_by_evidence(
 
 
 def _name_affected(
-    repository: Repository,
     damage: Damage,
-    hurt: dict[EntryId, tuple[str, set[Digest]]],
-    kinds: dict[EntryId, str],
+    hurt: dict[EntryId, set[Digest]],
     entry_rows: list[tuple[EntryId, str]],
 ) -> Damage:
     mine = set(damage.chunks)
-    names = {name for name, (_, lost) in hurt.items() if lost & mine}
+    names = {name for name, lost in hurt.items() if lost & mine}
     names |= {name for name, segment in entry_rows if segment == damage.segment}
-    ordered = tuple(sorted(names))
-    words = tuple(f"{kinds.get(name) or repository.entry(name).kind} {name}" for name in ordered)
-    return replace(damage, entries=ordered, affected=words)
+    return replace(damage, affected=tuple(sorted(names)))
 
 
 def _is_alive(repository: Repository, name: str) -> bool:
