@@ -194,6 +194,7 @@ def _keep_present(
     author: str | None,
 ) -> Checkpoint | None:
     kept = None
+    states: list[tuple[bytes, FileIdentity | None]]
     states = [] if now is None else [(now.raw, now.identity)]
     if present is not None and (now is None or present != now.raw):
         states.append((present, now.identity if now is not None else None))

@@ -100,7 +100,7 @@ def read_checkpoint(entry: Entry, path: str, before: CheckpointId | None) -> Che
     body = entry.body
     try:
         keys = dict(key.split(":", 1) for key in entry.keys)
-        cells, added, changed, removed = map(int, body["n"])  # type: ignore[arg-type, union-attr]
+        cells, added, changed, removed = map(int, body["n"])  # type: ignore[arg-type]
         version = body.get("f")
         parent = body.get("b")
         return Checkpoint(

@@ -191,13 +191,13 @@ def import_git(histories: Histories, repository: Path, file: str, target: str) -
     if not states:
         raise NotFound(f"The git repository {repository} has no commit with {file}.")
     created = 0
-    for commit, moment, author, subject, name in reversed(states):
+    for commit, seconds, author, subject, name in reversed(states):
         raw = _git(repository, "show", f"{commit}:{name}")
         made = histories.record(
             target,
             raw,
             reason=Reason.IMPORTED,
-            time_ns=moment * 1_000_000_000,
+            time_ns=seconds * 1_000_000_000,
             author=author,
             exists=os.path.lexists,
             note=f"git {commit[:10]}: {subject}"[:200],

@@ -64,7 +64,7 @@ def _join(now: Cut, parts: list[tuple[str | None, bytes]]) -> bytes:
             "The notebook has no cells now, so a single cell has nowhere to go.",
             hint="Nothing was changed. Restore it whole instead.",
         )
-    gaps = now.all_gaps()
+    gaps = now.gaps
     separator = gaps[1] if len(gaps) > 2 else b",\n  "
     middle = separator.join(raw for _, raw in parts)
     return gaps[0] + middle + gaps[-1]
