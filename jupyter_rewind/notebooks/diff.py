@@ -1,0 +1,115 @@
+"""What changed between two states: nbdime's diff of notebooks, a line diff of anything else.
+
+The diff is a list of operations in nbdime's format
+(https://nbdime.readthedocs.io/en/latest/diffing.html). Old notebooks (nbformat 1 to 3) are
+upgraded in memory first, so that any two states can be compared; nothing is written.
+"""
+
+from __future__ import annotations
+
+import difflib
+import io
+import json
+import warnings
+from dataclasses import dataclass
+from typing import Any
+
+from jupyter_rewind.notebooks.condition import judge_notebook
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Two states side by side. `operations` is nbdime's diff from the first to the second.
+
+    Where one of them is no notebook, `operations` is empty and `text` holds a unified diff of
+    their lines; `differs` says whether there is any difference at all.
+    """
+
+    names: tuple[str, str]
+    differs: bool
+    operations: list[Any]
+    base: dict[str, Any] | None = None
+    remote: dict[str, Any] | None = None
+    text: str = ""
+
+    def as_text(self, *, color: bool = False, width: int | None = None) -> str:
+        """The difference as a person reads it on a terminal; empty when there is none."""
+        if self.base is None or self.remote is None:
+            return self.text
+        return _render(self, color=color)
+
+
+def compare(before: bytes, after: bytes, names: tuple[str, str]) -> Comparison:
+    """What changed from `before` to `after`, which are called `names`."""
+    base, remote = parse_notebook(before), parse_notebook(after)
+    if base is None or remote is None:
+        text = _line_diff(before, after, names)
+        return Comparison(names, before != after, [], text=text)
+    operations = diff_notebooks(base, remote)
+    return Comparison(names, bool(operations), operations, base, remote)
+
+
+def diff_notebooks(base: dict[str, Any], remote: dict[str, Any]) -> list[Any]:
+    """nbdime's diff, as plain JSON values, of two notebooks of nbformat 4."""
+    from nbdime.diffing.notebooks import diff_notebooks as diff
+
+    found = diff(_joined(base), _joined(remote))
+    operations: list[Any] = json.loads(json.dumps(found))
+    return operations
+
+
+def parse_notebook(raw: bytes) -> dict[str, Any] | None:
+    """The notebook as a JSON object of nbformat 4, or None where `raw` is no notebook."""
+    if not judge_notebook(raw, "").is_ok:
+        return None
+    book: dict[str, Any] = json.loads(raw.decode("utf-8-sig"))
+    return upgrade(book)
+
+
+def upgrade(book: dict[str, Any]) -> dict[str, Any] | None:
+    """`book` as nbformat 4, or None where it cannot be told so."""
+    if "cells" in book and book.get("nbformat") == 4:
+        return book
+    import nbformat
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            told: dict[str, Any] = nbformat.convert(nbformat.from_dict(book), 4)
+    except Exception:
+        # The converters of old formats raise whatever comes up in a malformed one.
+        return None
+    return told if isinstance(told.get("cells"), list) else None
+
+
+def _render(comparison: Comparison, *, color: bool) -> str:
+    if not comparison.operations:
+        return ""
+    from nbdime.diff_format import to_diffentry_dicts
+    from nbdime.prettyprint import PrettyPrintConfig, pretty_print_notebook_diff
+
+    out = io.StringIO()
+    # Without git and diff programs: one behaviour on every machine, and no colours in a pipe.
+    config = PrettyPrintConfig(out=out, use_color=color, use_git=False, use_diff=False)
+    pretty_print_notebook_diff(
+        *comparison.names,
+        _joined(comparison.base or {}),
+        to_diffentry_dicts(comparison.operations),
+        config,
+    )
+    return out.getvalue()
+
+
+def _joined(book: dict[str, Any]) -> Any:
+    """As nbformat gives a notebook it has read: lists of lines are one text each."""
+    import nbformat
+    from nbformat.v4.rwbase import rejoin_lines
+
+    return rejoin_lines(nbformat.from_dict(book))
+
+
+def _line_diff(before: bytes, after: bytes, names: tuple[str, str]) -> str:
+    ours = before.decode(errors="replace").splitlines(keepends=True)
+    theirs = after.decode(errors="replace").splitlines(keepends=True)
+    lines = difflib.unified_diff(ours, theirs, *names)
+    return "".join(line if line.endswith("\n") else line + "\n" for line in lines)
