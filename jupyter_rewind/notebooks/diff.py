@@ -85,7 +85,7 @@ def upgrade(book: dict[str, Any]) -> dict[str, Any] | None:
 def _render(comparison: Comparison, *, color: bool) -> str:
     if not comparison.operations:
         return ""
-    from nbdime.diff_format import to_diffentry_dicts
+    from nbdime.diff_utils import to_diffentry_dicts
     from nbdime.prettyprint import PrettyPrintConfig, pretty_print_notebook_diff
 
     out = io.StringIO()
