@@ -44,25 +44,14 @@ class RewindExtension(ExtensionApp):
         super()._link_jupyter_server_extension(serverapp)
 
     def initialize_settings(self) -> None:
-        """The service of the server's contents manager is wired and will start with the loop."""
+        """The server's service is there, and starts with the loop."""
         server = self.serverapp
         if server is None or self.rewind is None:
             return
         service = service_for(server.contents_manager, self.rewind, server)
-        service.initialize()
+        service.announcer.register_schemas()
         server.io_loop.add_callback(service.start)
         self.service = service
-        if not service.keeps:
-            self.log.warning(
-                "Jupyter Rewind keeps no checkpoints: %s keeps its files elsewhere than on a "
-                "local file system.",
-                type(server.contents_manager).__name__,
-            )
-        elif not service.has_checkpoints_class:
-            self.log.info(
-                "Jupyter Rewind keeps each save; Jupyter's own checkpoints stay with %s.",
-                type(server.contents_manager.checkpoints).__name__,
-            )
 
     def initialize_handlers(self) -> None:
         """The REST interface is served."""

@@ -30,8 +30,8 @@ class Desk:
         self._recorder = recorder
         self._legacy = legacy
 
-    def settle(self, file: str, *, hasten: bool = False) -> Future[object] | None:
-        """The last piece of work on `file` that a reader should wait for; None without any."""
+    def settle(self, file: str | None, *, hasten: bool = False) -> Future[object] | None:
+        """The last piece of work on `file` (or any file) that a reader should wait for, if any."""
         return self._recorder.pending(file, hasten=hasten)
 
     def view(self, act: Callable[[Workspace], T]) -> Future[T]:

@@ -31,7 +31,7 @@ class Listener:
         paths: Paths,
         heartbeat: Heartbeat,
         *,
-        follows_moves: bool,
+        follows_moves: Callable[[], bool],
         is_collaborative: Callable[[], bool],
     ) -> None:
         self._recorder = recorder
@@ -57,9 +57,9 @@ class Listener:
             self._save(path)
         elif action == "copy":
             self._copy(data.get("source_path", "").strip("/"), path)
-        elif action == "rename" and self._follows_moves:
+        elif action == "rename" and self._follows_moves():
             follow_rename(self._recorder, self._paths, data["source_path"].strip("/"), path)
-        elif action == "delete" and self._follows_moves:
+        elif action == "delete" and self._follows_moves():
             follow_delete(self._recorder, self._paths, path)
 
     def _look(self, path: str) -> None:

@@ -24,7 +24,15 @@ class Paths:
 
     def __init__(self, manager: ContentsManager) -> None:
         self._manager = manager
-        self.is_local = isinstance(manager, FileManagerMixin)
+
+    def use(self, manager: ContentsManager) -> None:
+        """API paths are those of `manager` from now on."""
+        self._manager = manager
+
+    @property
+    def is_local(self) -> bool:
+        """Whether the files lie on a local file system."""
+        return isinstance(self._manager, FileManagerMixin)
 
     @property
     def root(self) -> str:

@@ -112,9 +112,9 @@ class Recorder:
         """The future of a look at the store, beside the queue."""
         return self._viewers.submit(lambda: act(self.workspace()))
 
-    def pending(self, file: str, *, hasten: bool = True) -> Future[object] | None:
-        """The last job that touches `file`; with `hasten` one that gathers saves, too."""
-        self._worker.hasten((file,), only_polite=not hasten)
+    def pending(self, file: str | None, *, hasten: bool = True) -> Future[object] | None:
+        """The last job that touches `file` (or any); with `hasten` one that gathers saves, too."""
+        self._worker.hasten(None if file is None else (file,), only_polite=not hasten)
         return self._worker.pending(file, waiting=hasten)
 
     @property

@@ -24,6 +24,7 @@ from jupyter_rewind.model.checkpoint import Checkpoint
 from jupyter_rewind.settings import Rewind
 
 _ATTRIBUTE = "_jupyter_rewind_service"
+_GUARDED = "_jupyter_rewind_guarded"
 
 
 class Service:
@@ -40,6 +41,7 @@ class Service:
         self.log = log
         self.server = server
         self.manager = manager
+        self.is_started = False
         self.paths = Paths(manager)
         self.announcer = Announcer(manager.event_logger, log)
         self.recorder = Recorder(settings, log)
@@ -68,22 +70,44 @@ class Service:
 
         return isinstance(self.manager.checkpoints, (AsyncRewindCheckpoints, RewindCheckpoints))
 
-    def initialize(self) -> None:
-        """Saves and deletions are guarded and our events are known."""
-        self.announcer.register_schemas()
-        if self.keeps:
-            self.guard.install(self.manager)
-            explain_failed_reads(self.manager, self.heartbeat.explain)
-            self._listen()
+    def adopt(self, manager: ContentsManager) -> None:
+        """`manager` is the one that is served: an extension may replace the server's first one."""
+        self.manager = manager
+        self.paths.use(manager)
+        if self.is_started and self.keeps and not getattr(manager, _GUARDED, False):
+            setattr(manager, _GUARDED, True)
+            self.guard.install(manager)
+            explain_failed_reads(manager, self.heartbeat.explain)
 
     def start(self) -> None:
-        """The store is opened in a thread; the server's other extensions are all there now."""
+        """Saves and deletions are guarded and heard of, and the store is opened in a thread. To be
+        called on the loop, when the server's other extensions are all there."""
+        if self.is_started:
+            return
+        self.is_started = True
         self.announcer.use_loop(asyncio.get_running_loop())
         if self.server is not None:
             offer_autosave_interval(self.server.web_app, self.settings, self.log)
+            self.manager = self.server.web_app.settings.get("contents_manager", self.manager)
+        self.adopt(self.manager)
         if self.keeps:
+            self._listen()
             self.recorder.start()
             self.upkeep.start()
+        self._tell_limits()
+
+    def _tell_limits(self) -> None:
+        if not self.keeps:
+            self.log.warning(
+                "Jupyter Rewind keeps no checkpoints: %s keeps its files elsewhere than on a "
+                "local file system.",
+                type(self.manager).__name__,
+            )
+        elif not self.has_checkpoints_class:
+            self.log.info(
+                "Jupyter Rewind keeps each save; Jupyter's own checkpoints stay with %s.",
+                type(self.manager.checkpoints).__name__,
+            )
 
     async def stop(self) -> None:
         """What was saved is kept, or the time for it is up."""
@@ -97,7 +121,7 @@ class Service:
             self.recorder,
             self.paths,
             self.heartbeat,
-            follows_moves=not self.has_checkpoints_class,
+            follows_moves=lambda: not self.has_checkpoints_class,
             is_collaborative=lambda: is_collaborative(self.server),
         )
         self.manager.event_logger.add_listener(
@@ -120,15 +144,20 @@ class Service:
 def service_for(
     manager: ContentsManager, settings: Rewind | None = None, server: ServerApp | None = None
 ) -> Service:
-    """The service of this contents manager, made on first demand.
+    """The service of this contents manager's server, made on first demand.
 
     Raises InvalidInput when the settings cannot be understood.
     """
-    service: Service | None = getattr(manager, _ATTRIBUTE, None)
+    if server is None and isinstance(manager.parent, ServerApp):
+        server = manager.parent
+    owner = manager if server is None else server
+    service: Service | None = getattr(owner, _ATTRIBUTE, None)
     if service is None:
         settings = settings or Rewind.load(config=manager.config)
         service = Service(manager, settings, manager.log, server)
-        setattr(manager, _ATTRIBUTE, service)
+        setattr(owner, _ATTRIBUTE, service)
+    if service.manager is not manager:
+        service.adopt(manager)
     return service
 
 

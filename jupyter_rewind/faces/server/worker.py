@@ -91,15 +91,17 @@ class Worker:
                     job.due = min(now + seconds, job.polite_until)
             self._changed.notify_all()
 
-    def pending(self, path: str, *, waiting: bool = True) -> Future[Any] | None:
-        """The last unfinished job that touches `path`; among the due ones if `waiting` is off."""
+    def pending(self, path: str | None, *, waiting: bool = True) -> Future[Any] | None:
+        """The last unfinished job that touches `path`, or the last of all without a path; among
+        the due ones if `waiting` is off."""
         now = clock.monotonic()
         with self._changed:
             for job in reversed(self._jobs):
-                if job.touches((path,)) and (waiting or job.due <= now):
+                if (path is None or job.touches((path,))) and (waiting or job.due <= now):
                     return job.future
-            if self._running is not None and self._running.touches((path,)):
-                return self._running.future
+            running = self._running
+            if running is not None and (path is None or running.touches((path,))):
+                return running.future
         return None
 
     def count(self) -> int:

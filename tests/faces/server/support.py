@@ -40,7 +40,7 @@ class Client:
 
     @property
     def service(self) -> Any:
-        return self.server.contents_manager._jupyter_rewind_service
+        return self.server._jupyter_rewind_service
 
     async def ask(
         self,

@@ -61,7 +61,7 @@ async def test_a_file_over_the_limit_is_saved_and_said(client: Client) -> None:
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid"), reason="POSIX permissions")
-@pytest.mark.parametrize("rewind_settings", [{"store_path": "/proc/nowhere/store"}])
+@pytest.mark.parametrize("rewind_settings", [{"store_path": "/etc/hostname/store"}])
 async def test_a_store_that_cannot_be_opened_costs_no_save(client: Client) -> None:
     """With no store at all saves go on, and listing says what is wrong instead of "none"."""
     for number in range(3):

@@ -94,9 +94,9 @@ class RewindHandler(ExtensionHandlerMixin, APIHandler):
         return await asyncio.wrap_future(future)
 
     async def view(self, file: str | None, act: Any) -> Any:
-        """What `act` sees in the workspace, after the work that is due on `file`."""
+        """What `act` sees in the workspace, after the work on `file` (or on all files)."""
         desk = self.service.desk
-        if file is not None and (last := desk.settle(file)) is not None:
+        if (last := desk.settle(file)) is not None:
             await asyncio.wait([asyncio.wrap_future(last)])
         return await self.wait(desk.view(act))
 
