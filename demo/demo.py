@@ -214,7 +214,7 @@ def lose_and_bring_back(server: Server) -> None:
     path.write_bytes(b"")
     server.send("POST", f"/checkpoints/{newest}")
     compare(path, whole, "After emptying")
-    say(f"  Restored through Jupyter's own “Revert to Checkpoint”: {len(whole):,} bytes, all equal.")
+    say(f"  Restored through Jupyter's own “Revert to Checkpoint”: {len(whole):,} equal bytes.")
 
     say("\nThe next one: the notebook is deleted in Jupyter.")
     server.send("DELETE", "")
@@ -251,7 +251,7 @@ def main() -> int:
             return 1
         finally:
             server.stop()
-    say("\nEvery state came back byte for byte. Nothing was configured, and nothing is left behind.")
+    say("\nEvery state came back byte for byte. Nothing was configured, nothing is left behind.")
     say(f"({time.monotonic() - began:.1f} seconds)")
     return 0
 

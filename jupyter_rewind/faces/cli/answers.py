@@ -13,7 +13,7 @@ from jupyter_rewind.faces.cli.statuses import Status
 from jupyter_rewind.model.entry import Json
 
 SCHEMA = 1
-"""The number of the shape of `--json`. Names are added within a number, never changed or removed."""
+"""The number of the shape of `--json`. Within one number names are added, never taken away."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +80,9 @@ class Source:
     name: str
 
 
+Document: TypeAlias = Mapping[str, Json]
+"""What `--json` shows of an answer."""
+
 Part: TypeAlias = Table | Facts | Words | Remark | Patch | Notebook | Source
 
 
@@ -87,7 +90,7 @@ Part: TypeAlias = Table | Facts | Words | Remark | Patch | Notebook | Source
 class Answer:
     """One command's outcome. `status` is not DONE where the command worked and found damage."""
 
-    data: Mapping[str, Json]
+    data: Document
     parts: Sequence[Part] = field(default_factory=tuple)
     status: Status = Status.DONE
 

@@ -12,7 +12,15 @@ from typing import Annotated, Any
 
 import typer
 
-from jupyter_rewind.faces.cli import changes, exchange, history, setup, statuses, storekeeping, watch
+from jupyter_rewind.faces.cli import (
+    changes,
+    exchange,
+    history,
+    setup,
+    statuses,
+    storekeeping,
+    watch,
+)
 from jupyter_rewind.faces.cli.command import (
     INTERRUPTED,
     PIPE_CLOSED,
@@ -24,6 +32,7 @@ from jupyter_rewind.faces.cli.command import (
     StoreOption,
     perform,
 )
+from jupyter_rewind.faces.cli.quick import QuickGroup
 from jupyter_rewind.faces.cli.render import Screen, silence
 from jupyter_rewind.faces.cli.statuses import Status
 
@@ -63,6 +72,7 @@ def build(*, rich_help: bool = False) -> typer.Typer:
     """The command with all its subcommands."""
     app = typer.Typer(
         name=PROGRAM,
+        cls=QuickGroup,
         epilog=_EPILOG,
         pretty_exceptions_enable=False,
         rich_markup_mode="rich" if rich_help else None,

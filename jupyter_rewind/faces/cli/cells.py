@@ -99,7 +99,7 @@ def joined(value: Json) -> str:
 
 def _raw_cells(content: Mapping[str, Json]) -> Iterator[Mapping[str, Json]]:
     found = content.get("cells")
-    lists = [found] if found is not None else []
+    lists: list[Json] = [found] if found is not None else []
     sheets = content.get("worksheets")
     if isinstance(sheets, list):
         lists += [sheet.get("cells") for sheet in sheets if isinstance(sheet, Mapping)]
@@ -126,10 +126,9 @@ def _outputs(cell: Mapping[str, Json]) -> Iterator[Output]:
         kind = output.get("output_type")
         if kind in ("error", "pyerr"):
             trace = output.get("traceback")
-            lines = [part for part in trace if isinstance(part, str)] if isinstance(
-                trace, list
-            ) else []
-            yield Output("error", "\n".join(lines) or joined(output.get("evalue", "")))
+            lines = trace if isinstance(trace, list) else []
+            text = "\n".join(line for line in lines if isinstance(line, str))
+            yield Output("error", text or joined(output.get("evalue", "")))
         elif kind == "stream":
             yield Output("text", joined(output.get("text", "")))
         else:

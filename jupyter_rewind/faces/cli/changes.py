@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from jupyter_rewind.faces.cli import views
-from jupyter_rewind.faces.cli.answers import Answer, Remark, Words
+from jupyter_rewind.faces.cli.answers import Answer, Document, Remark, Words
 from jupyter_rewind.faces.cli.command import Commands, Face, NotebookPath, OptionalRef, RequiredRef
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def checkpoint(
     else:
         text = f"Nothing changed since checkpoint {views.when(kept)}; it stands for this state"
         text += f"{named}."
-    data = {"checkpoint": views.checkpoint_json(kept), "created": made.created}
+    data: Document = {"checkpoint": views.checkpoint_json(kept), "created": made.created}
     return Answer(data, [Words(text)])
 
 
@@ -91,7 +91,7 @@ def undelete(
     """Bring a deleted notebook back, with its history."""
     with face.workspace() as workspace:
         done = workspace.undelete(notebook, output=output)
-    data = {
+    data: Document = {
         "path": str(done.path),
         "from": views.checkpoint_json(done.source),
         "checkpoint": views.checkpoint_json(done.checkpoint) if done.checkpoint else None,

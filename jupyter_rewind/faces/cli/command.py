@@ -20,6 +20,7 @@ import typer
 from jupyter_rewind.errors import Denied, Full, InvalidInput, RewindError, Storage
 from jupyter_rewind.faces.cli import completion
 from jupyter_rewind.faces.cli.answers import Answer
+from jupyter_rewind.faces.cli.quick import QuickCommand
 from jupyter_rewind.faces.cli.render import Screen, silence
 from jupyter_rewind.faces.cli.statuses import Status, status_of
 
@@ -125,7 +126,7 @@ class Commands:
     def register(self, app: typer.Typer) -> None:
         """`app` knows the commands of this group."""
         for name, function in self._all:
-            app.command(name, rich_help_panel=self.heading)(function)
+            app.command(name, cls=QuickCommand, rich_help_panel=self.heading)(function)
 
 
 def _with_shared_options(name: str, function: Callable[..., Answer | None]) -> Callable[..., Any]:

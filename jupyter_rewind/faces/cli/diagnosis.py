@@ -249,7 +249,7 @@ def _told(name: str, url: str, health: dict[str, Any], settings: Rewind) -> Find
 def _store(settings: Rewind) -> Iterator[Finding]:
     from jupyter_rewind.workspace import store_health
 
-    health = store_health(settings)
+    health = store_health(Path(settings.store_path), Path(settings.store_key_folder))
     folder, move = health.folder, "jupyter rewind config set store.path /another/folder"
     if health.problem:
         yield Finding("store", State.PROBLEM, health.problem, "jupyter rewind salvage")
@@ -323,8 +323,8 @@ def _autosave(settings: Rewind) -> Iterator[Finding]:
 
 def _lab_folder() -> Path:
     try:
-        from jupyterlab.commands import get_app_dir
-    except ImportError:
+        from jupyterlab.commands import get_app_dir  # type: ignore[import-untyped]
+    except ImportError:  # Notebook without JupyterLab
         return Path(sys.prefix, "share", "jupyter", "lab")
     return Path(get_app_dir())
 

@@ -10,12 +10,11 @@ import typer
 
 from jupyter_rewind.errors import InvalidInput
 from jupyter_rewind.faces.cli import wording
-from jupyter_rewind.faces.cli.answers import Answer, Part, Remark, Words
+from jupyter_rewind.faces.cli.answers import Answer, Document, Part, Remark, Words
 from jupyter_rewind.faces.cli.command import Commands, Face, NotebookPath
 from jupyter_rewind.faces.cli.statuses import Status
 
 if TYPE_CHECKING:
-    from jupyter_rewind.model.entry import Json
     from jupyter_rewind.workspace import Imported, Workspace
 
 commands = Commands("Carry out and in")
@@ -48,7 +47,7 @@ def export(
             done = workspace.export_git(notebook, os.path.abspath(os.path.expanduser(git)))
         else:
             done = workspace.export(notebook, os.path.abspath(os.path.expanduser(str(folder))))
-    data: dict[str, Json] = {
+    data: Document = {
         "place": str(done.place),
         "git": git is not None,
         "count": done.count,
@@ -79,14 +78,15 @@ def import_(
     given = sources or []
     with face.workspace(create=True) as workspace:
         done = _take(workspace, notebook, given, git)
-    data: dict[str, Json] = {
+    data: Document = {
         "path": done.path,
         "count": done.count,
         "created": done.created,
         "problems": list(done.problems),
     }
-    text = f"Took {wording.count(done.count, 'state')} into the history of {notebook}"
-    answer = _answer(data, f"{text}: {wording.count(done.created, 'new checkpoint')}.", done.problems)
+    took, new = wording.count(done.count, "state"), wording.count(done.created, "new checkpoint")
+    text = f"Took {took} into the history of {notebook}: {new}."
+    answer = _answer(data, text, done.problems)
     if not os.path.lexists(done.path):
         text = f"There is no file yet: `jupyter rewind restore {notebook} head` writes it."
         return Answer(answer.data, [*answer.parts, Remark(text)], answer.status)
@@ -115,7 +115,7 @@ def _inside(notebook: str, repository: str) -> str:
     return str(path.relative_to(root)) if path.is_relative_to(root) else path.name
 
 
-def _answer(data: dict[str, Json], text: str, problems: tuple[str, ...]) -> Answer:
+def _answer(data: Document, text: str, problems: tuple[str, ...]) -> Answer:
     """The answer, with status 5 where something could not be carried along."""
     parts: list[Part] = [Words(text), *map(Remark, problems)]
     return Answer(data, parts, Status.DAMAGE if problems else Status.DONE)

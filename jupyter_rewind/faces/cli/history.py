@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from jupyter_rewind.errors import InvalidInput
 from jupyter_rewind.faces.cli import views, wording
-from jupyter_rewind.faces.cli.answers import Answer, Column, Notebook, Patch, Remark, Source, Table
-from jupyter_rewind.faces.cli.answers import Words
+from jupyter_rewind.faces.cli.answers import (
+    Answer,
+    Column,
+    Document,
+    Notebook,
+    Part,
+    Patch,
+    Remark,
+    Source,
+    Table,
+    Words,
+)
 from jupyter_rewind.faces.cli.command import Commands, Face, NotebookPath, OptionalRef
 
 if TYPE_CHECKING:
     from jupyter_rewind.model.checkpoint import Checkpoint
     from jupyter_rewind.model.entry import Json
-    from jupyter_rewind.workspace import Workspace
+    from jupyter_rewind.workspace import HistoryInfo
 
 commands = Commands("Look")
 
@@ -41,11 +51,20 @@ def history(
         shown, terminal=face.screen.terminal, empty=f"{notebook} has no checkpoints."
     )
     remarks = [Remark(text) for text in _about(info, len(shown), len(found))]
-    data = {
+    data: Document = {
         "history": views.history_json(info),
         "checkpoints": [views.checkpoint_json(each) for each in shown],
     }
     return Answer(data, [table, *remarks])
+
+
+def _about(info: HistoryInfo, shown: int, found: int) -> Iterator[str]:
+    if info.deleted:
+        yield f"{info.path} was deleted; `jupyter rewind undelete` brings it back."
+    if info.came_from:
+        yield f"It began as a copy of {info.came_from}."
+    if shown < found:
+        yield f"{found - shown} more are not shown."
 
 
 @commands.add("show")
@@ -69,8 +88,28 @@ def show(
                 return None
             return _file_answer(checkpoint, content)
         book = workspace.notebook(checkpoint)
-    data = {"checkpoint": views.checkpoint_json(checkpoint), "notebook": book, "text": None}
+    data: Document = {
+        "checkpoint": views.checkpoint_json(checkpoint),
+        "notebook": book,
+        "text": None,
+    }
     return Answer(data, [Notebook(book)])
+
+
+def _file_answer(checkpoint: Checkpoint, content: bytes) -> Answer:
+    """What is no notebook: as text where it is text, else in one sentence."""
+    about = views.checkpoint_json(checkpoint)
+    part: Part
+    try:
+        if b"\0" in content:
+            raise ValueError
+        text = content.decode("utf-8")
+        part = Source(text, checkpoint.path)
+    except ValueError:
+        text = None
+        size = wording.size(len(content))
+        part = Words(f"{size} that are neither a notebook nor text; --raw gives them as they are.")
+    return Answer({"checkpoint": about, "notebook": None, "text": text}, [part])
 
 
 @commands.add("diff")
@@ -88,7 +127,7 @@ def diff(
         result = workspace.diff(notebook, ref or "head", other)
         patch = result.as_text(color=face.screen.colors_diffs, width=face.screen.width)
     same = [] if result.differs else [Remark("No difference.")]
-    data = {
+    data: Document = {
         "from": result.names[0],
         "to": result.names[1],
         "differs": result.differs,

@@ -101,14 +101,13 @@ class Screen:
         if self.as_json or not sys.stderr.isatty():
             yield lambda done, total: None
             return
-        from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
-        from rich.progress import TimeRemainingColumn
+        from rich import progress
 
-        bar = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            TaskProgressColumn(),
-            TimeRemainingColumn(),
+        bar = progress.Progress(
+            progress.TextColumn("{task.description}"),
+            progress.BarColumn(),
+            progress.TaskProgressColumn(),
+            progress.TimeRemainingColumn(),
             console=self._console(sys.stderr),
             transient=True,
         )

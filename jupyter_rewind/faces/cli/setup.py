@@ -9,7 +9,7 @@ import typer
 
 from jupyter_rewind.errors import InvalidInput, RewindError
 from jupyter_rewind.faces.cli import completion
-from jupyter_rewind.faces.cli.answers import Answer, Column, Remark, Table, Words
+from jupyter_rewind.faces.cli.answers import Answer, Column, Document, Remark, Table, Words
 from jupyter_rewind.faces.cli.command import Commands, Face
 from jupyter_rewind.model.entry import Json
 
@@ -99,7 +99,7 @@ def _set(face: Face, key: str, value: str) -> Answer:
     name = dotted_key(trait_name(key))
     stored = parse_value(key, value)
     row = _settings(face, key).data
-    data = {"key": name, "value": stored, "file": str(path), **row}
+    data: Document = {"key": name, "value": stored, "file": str(path), **row}
     return Answer(data, [Words(f"{name} is now {_shown(stored)}, in {path}.")])
 
 
@@ -111,7 +111,7 @@ def _unset(face: Face, key: str) -> Answer:
     changed = unset_value(key)
     said = f"{name} is no longer set in" if changed else f"{name} was not set in"
     row = _settings(face, key).data
-    data = {"key": name, "changed": changed, "file": str(user_file()), **row}
+    data: Document = {"key": name, "changed": changed, "file": str(user_file()), **row}
     return Answer(data, [Words(f"{said} {user_file()}.")])
 
 
@@ -139,7 +139,7 @@ def doctor(face: Face) -> Answer:
     )
     rows = [(str(each.state), each.name, each.text, each.mend) for each in findings]
     verdict = "All is well." if not problems else f"Problems: {len(problems)}."
-    data = {
+    data: Document = {
         "healthy": not problems,
         "findings": [
             {"name": e.name, "state": str(e.state), "text": e.text, "mend": e.mend or None}

@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from jupyter_rewind.faces.cli import wording
-from jupyter_rewind.faces.cli.answers import Answer, Column, Facts, Part, Remark, Table, Words
+from jupyter_rewind.faces.cli.answers import (
+    Answer,
+    Column,
+    Document,
+    Part,
+    Remark,
+    Table,
+    Words,
+)
 from jupyter_rewind.faces.cli.command import Commands, Face
 from jupyter_rewind.faces.cli.statuses import Status
 
@@ -56,7 +64,7 @@ def verify(
     """Check the store. Ends with status 5 where damage is found."""
     with face.workspace() as workspace, face.screen.progress("Verifying") as progress:
         report = workspace.verify(read_data=read_data, progress=progress)
-    data: dict[str, Json] = {
+    data: Document = {
         "ok": report.ok,
         "read_data": read_data,
         "segments": report.segments,
@@ -77,7 +85,7 @@ def verify(
     )
     if report.ok:
         return Answer(data, [Words(f"The store is whole: {looked}.", "green")])
-    parts = [
+    parts: list[Part] = [
         Table(DAMAGE_COLUMNS, _damage_rows(report.damages)),
         Remark(f"Damage in {wording.count(len(report.damages), 'place')} of {looked}."),
         Remark("All else is whole. `jupyter rewind salvage` keeps it in a healthy store."),
@@ -131,7 +139,7 @@ def expire(
     else:
         text = f"Would expire {said} and free {frees}. Nothing was changed; --yes does it."
         remarks = [Remark(text)]
-    data: dict[str, Json] = {
+    data: Document = {
         "dry_run": not doing,
         "expired": expired,
         "kept": kept,
@@ -141,7 +149,7 @@ def expire(
                 "history": each.history,
                 "path": each.path,
                 "expire": list(each.expire),
-                "keep": dict(each.keep),
+                "keep": {str(name): why for name, why in each.keep.items()},
             }
             for each in plan.histories
         ],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
@@ -25,7 +26,8 @@ def size(size_bytes: int) -> str:
     if abs(size_bytes) < 1000:
         return f"{size_bytes} B"
     value = float(size_bytes)
-    for unit in ("kB", "MB", "GB", "TB"):
+    unit = "B"
+    for unit in ("kB", "MB", "GB", "TB"):  # noqa: B007 - the one it stops at
         value /= 1000
         if abs(value) < 999.5:
             break
@@ -41,7 +43,7 @@ def short_length(ids: Iterable[str]) -> int:
     """How many characters of each id are shown, so that no two look alike."""
     names = sorted(ids)
     length = SHORT_ID
-    for one, other in zip(names, names[1:], strict=False):
+    for one, other in itertools.pairwise(names):
         while one != other and one[:length] == other[:length]:
             length += 1
     return length

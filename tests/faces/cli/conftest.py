@@ -99,7 +99,9 @@ def process(home: Path) -> Rewind:
     return run
 
 
-def cell(identity: str, source: str, *outputs: dict[str, Any], kind: str = "code") -> dict[str, Any]:
+def cell(
+    identity: str, source: str, *outputs: dict[str, Any], kind: str = "code"
+) -> dict[str, Any]:
     """A cell of nbformat 4.5."""
     made: dict[str, Any] = {"cell_type": kind, "id": identity, "metadata": {}, "source": source}
     if kind == "code":

@@ -132,7 +132,13 @@ def test_a_read_only_folder_still_reads(book: Path, work: Path, process: Rewind)
 
 def test_odd_names(work: Path, rewind: Rewind) -> None:
     """Spaces, quotes, other scripts, newlines and bytes that are no text: any name works."""
-    names = ["a b 'c' \"d\".ipynb", "測定 α 🎉.ipynb", "line\nbreak.ipynb", "-dash.ipynb", "\udcff.ipynb"]
+    names = [
+        "a b 'c' \"d\".ipynb",
+        "測定 α 🎉.ipynb",
+        "line\nbreak.ipynb",
+        "-dash.ipynb",
+        "\udcff.ipynb",
+    ]
     for name in names:
         path = work / name
         path.write_bytes(FIRST)

@@ -135,7 +135,7 @@ def test_diff_without_ref_compares_with_the_file(book: Path, rewind: Rewind) -> 
     book.write_bytes(notebook_bytes(cell("load", "x = 99")))
     ended = rewind("diff", book)
     assert ended.status == 0
-    assert "+x = 99" in ended.out
+    assert "+  x = 99" in ended.out
     assert "\x1b" not in ended.out
 
 

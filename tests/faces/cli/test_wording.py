@@ -57,9 +57,23 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
 )
 KEYS = st.sampled_from(
-    "cells worksheets metadata source input outputs output_type data text traceback id".split()
+    [
+        "cells",
+        "worksheets",
+        "metadata",
+        "source",
+        "input",
+        "outputs",
+        "output_type",
+        "data",
+        "text",
+        "traceback",
+        "id",
+    ]
 )
-ODD = st.dictionaries(KEYS, JSON | st.dictionaries(KEYS, JSON) | st.lists(st.dictionaries(KEYS, JSON)))
+ODD = st.dictionaries(
+    KEYS, JSON | st.dictionaries(KEYS, JSON) | st.lists(st.dictionaries(KEYS, JSON))
+)
 
 
 @given(ODD)
