@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from jupyter_rewind.model.entry import Entry
 from jupyter_rewind.model.ids import HistoryId
-from jupyter_rewind.notebooks.entries import BIND, BINDINGS, UNBIND, history_key, path_key
+from jupyter_rewind.notebooks.entries import BIND, BINDINGS, UNBIND, history_key, path_key, path_of_key
 from jupyter_rewind.store.repository import Repository
 from jupyter_rewind.store.transaction import Transaction
 
@@ -63,7 +63,7 @@ class Bindings:
         prefix = path_key(folder.rstrip("/") + "/")
         found = []
         for key in self._repository.keys(prefix):
-            path = key[2:]
+            path = path_of_key(key)
             history = self.current(path)
             if history is not None:
                 found.append((path, history))

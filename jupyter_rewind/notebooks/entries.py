@@ -31,8 +31,18 @@ def history_key(history: str) -> str:
     return f"h:{history}"
 
 
+# Bytes of a file name that are no text reach us as lone surrogates, which no key may hold: each
+# stands in keys as a character of the private plane.
+_BYTES = {0xDC00 + byte: 0x10FF00 + byte for byte in range(0x80, 0x100)}
+_BYTES_BACK = {key: byte for byte, key in _BYTES.items()}
+
+
 def path_key(path: str) -> str:
-    return f"p:{path}"
+    return f"p:{path.translate(_BYTES)}"
+
+
+def path_of_key(key: str) -> str:
+    return key[2:].translate(_BYTES_BACK)
 
 
 def content_key(content: bytes) -> str:
