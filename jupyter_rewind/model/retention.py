@@ -85,9 +85,7 @@ def _by_hand(members: list[Checkpoint]) -> dict[CheckpointId, str]:
     return keep
 
 
-def _kept(
-    members: list[Checkpoint], policy: Policy, tz: tzinfo | None
-) -> dict[CheckpointId, str]:
+def _kept(members: list[Checkpoint], policy: Policy, tz: tzinfo | None) -> dict[CheckpointId, str]:
     keep = _by_hand(members)
     keep.setdefault(members[-1].id, "head")
     last = max(1, policy.keep_last)
@@ -113,7 +111,8 @@ def _newest_of_each(
     for one in reversed(members):
         if len(seen) >= count:
             return
-        mine = period(datetime.fromtimestamp(one.time_ns // 1_000_000_000, tz).astimezone())
+        at = datetime.fromtimestamp(one.time_ns // 1_000_000_000, tz)
+        mine = period(at if tz else at.astimezone())
         if mine not in seen:
             seen.add(mine)
             yield one
