@@ -61,6 +61,18 @@ class ContentReader:
             return 0
         return chunks.delta_base(self._payload(place))[0]
 
+    def base(self, digest: Digest) -> Digest | None:
+        """What this content is stored as a difference from; None where it is stored whole.
+
+        Raises NotFound, Integrity.
+        """
+        bases = []
+        for place in self._places(digest):
+            if place.record.codec != chunks.Codec.DELTA:
+                return None
+            bases.append(chunks.delta_base(self._payload(place)))
+        return min(bases)[1]
+
     def forget(self) -> None:
         """What is read next is read from the segments, whatever was read before."""
         self._nodes.clear()

@@ -21,46 +21,10 @@ from jupyter_rewind.model.encoding import DIGEST_SIZE, split_digests
 from jupyter_rewind.model.entry import Entry
 from jupyter_rewind.model.ids import Digest, EntryId
 from jupyter_rewind.store.evidence import Evidence
+from jupyter_rewind.store.schema import INDEX_FORMAT, SCHEMA, TABLES
 from jupyter_rewind.store.segments import Batch, Gap, Record
 
 log = logging.getLogger(__name__)
-INDEX_FORMAT = 1
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS meta(name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS segments(
-  num INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE,
-  scanned INTEGER NOT NULL, synced INTEGER NOT NULL);
-CREATE TABLE IF NOT EXISTS chunks(
-  digest BLOB NOT NULL, seg INTEGER NOT NULL, at INTEGER NOT NULL, kind INTEGER NOT NULL,
-  codec INTEGER NOT NULL, stored INTEGER NOT NULL, raw INTEGER NOT NULL,
-  PRIMARY KEY(digest, seg, at)) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS chunks_by_segment ON chunks(seg);
-CREATE TABLE IF NOT EXISTS entries(
-  id TEXT PRIMARY KEY, kind TEXT NOT NULL, ord INTEGER NOT NULL,
-  keys TEXT NOT NULL, body TEXT NOT NULL, roots BLOB NOT NULL) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS entries_by_kind ON entries(kind, ord, id);
-CREATE INDEX IF NOT EXISTS entries_by_order ON entries(ord);
-CREATE TABLE IF NOT EXISTS entry_keys(
-  key TEXT NOT NULL, ord INTEGER NOT NULL, id TEXT NOT NULL, kind TEXT NOT NULL,
-  PRIMARY KEY(key, ord, id)) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS entry_places(
-  id TEXT NOT NULL, seg INTEGER NOT NULL, PRIMARY KEY(id, seg)) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS entry_places_by_segment ON entry_places(seg);
-CREATE TABLE IF NOT EXISTS expired(
-  id TEXT NOT NULL, seg INTEGER NOT NULL, PRIMARY KEY(id, seg)) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS gaps(
-  seg INTEGER NOT NULL, at INTEGER NOT NULL, length INTEGER NOT NULL, what TEXT NOT NULL,
-  PRIMARY KEY(seg, at)) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS lost_chunks(
-  digest BLOB NOT NULL, segment TEXT NOT NULL, at INTEGER NOT NULL, stored INTEGER NOT NULL,
-  PRIMARY KEY(digest, segment, at)) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS lost_entries(
-  id TEXT NOT NULL, segment TEXT NOT NULL, PRIMARY KEY(id, segment)) WITHOUT ROWID;
-"""
-_TABLES = (
-    "segments", "chunks", "entries", "entry_keys", "entry_places", "expired", "gaps",
-    "lost_chunks", "lost_entries",
-)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +96,7 @@ class Index:
     def clear(self) -> None:
         """Forgets everything; the next refresh reads all segments."""
         with self.writing():
-            for table in _TABLES:
+            for table in TABLES:
                 self._base.execute(f"DELETE FROM {table}")
 
     # --- what was scanned ---------------------------------------------------------------
@@ -322,14 +286,6 @@ class Index:
         )
         return [key for (key,) in rows]
 
-    def chunk_rows(self, number: int | None = None) -> Iterator[tuple[Digest, int, int, int, int]]:
-        """Every copy: digest, segment number, offset, stored size, raw size."""
-        text = "SELECT digest, seg, at, stored, raw FROM chunks"
-        rows = self._base.execute(
-            text if number is None else f"{text} WHERE seg=?", [] if number is None else [number]
-        )
-        return ((Digest(d), seg, at, stored, raw) for d, seg, at, stored, raw in rows)
-
     def entry_places(self, number: int) -> list[EntryId]:
         """Ids of all entries whose records stand in this segment, expired ones too."""
         rows = self._base.execute("SELECT id FROM entry_places WHERE seg=?", [number])
@@ -395,7 +351,7 @@ class Index:
         base.execute("PRAGMA synchronous=OFF")
         base.execute("PRAGMA temp_store=MEMORY")
         base.execute("BEGIN IMMEDIATE")
-        for statement in _SCHEMA.split(";"):
+        for statement in SCHEMA.split(";"):
             if statement.strip():
                 base.execute(statement)
         wanted = {
@@ -406,7 +362,7 @@ class Index:
         }
         known = dict(base.execute("SELECT name, value FROM meta"))
         if known != wanted:
-            for table in _TABLES:
+            for table in TABLES:
                 base.execute(f"DELETE FROM {table}")
             base.execute("DELETE FROM meta")
             base.executemany("INSERT INTO meta VALUES(?,?)", wanted.items())

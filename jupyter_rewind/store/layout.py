@@ -79,6 +79,7 @@ def open_layout(folder: Path, key_folder: Path, files: Files, *, create: bool) -
                 f"There is no Jupyter Rewind store at {folder} yet.",
                 hint="It is made with the first checkpoint.",
             )
+        _refuse_orphans(folder)
         _create(folder, key_folder, files)
     facts = _read_config(config)
     store_id = StoreId(str(facts.get("store")))
@@ -90,6 +91,16 @@ def open_layout(folder: Path, key_folder: Path, files: Files, *, create: bool) -
             " new store with `jupyter rewind salvage --trust-foreign`.",
         )
     return Layout(folder, store_id, key)
+
+
+def _refuse_orphans(folder: Path) -> None:
+    """A store that lost its config is no place for a new one."""
+    segments = folder / "segments"
+    if segments.is_dir() and any(not path.name.startswith(".") for path in segments.iterdir()):
+        raise Format(
+            f"The store at {folder} has lost its config.",
+            hint="Its records are still there: `jupyter rewind salvage` makes the config again.",
+        )
 
 
 def key_path(key_folder: Path, store_id: str) -> Path:
@@ -124,6 +135,20 @@ def _retired_list(layout: Layout) -> list[str]:
     return [str(name) for name in names] if isinstance(names, list) else []
 
 
+def mend_config(folder: Path, store_id: StoreId, key: bytes, files: Files) -> None:
+    """The store's config says again which store it is; one that did not read is set aside."""
+    config = folder / "config"
+    try:
+        before = config.read_bytes()
+    except FileNotFoundError:
+        before = b""
+    if before:
+        files.make_folder(folder / "damaged")
+        files.replace_file(folder / "damaged" / f"config.{clock.new_id()}", before)
+    files.make_folder(folder / "locks")
+    files.replace_file(config, _config(store_id, key))
+
+
 def is_network(path: Path) -> bool:
     """True when `path` lies on a file system that other machines may write (Linux only)."""
     try:
@@ -152,14 +177,7 @@ def _create(folder: Path, key_folder: Path, files: Files) -> None:
     path = key_path(key_folder, store_id)
     files.rename(files.write_new(path, key), path)
     files.sync_folder(key_folder)
-    config = to_json(
-        {
-            "format": STORE_FORMAT,
-            "store": store_id,
-            "created": clock.now_ns(),
-            "key_check": _key_check(key, store_id),
-        }
-    )
+    config = _config(store_id, key)
     target = folder / "config"
     temporary = files.write_new(target, config)
     if not files.publish(temporary, target):
@@ -167,6 +185,17 @@ def _create(folder: Path, key_folder: Path, files: Files) -> None:
         files.remove(temporary)
         files.remove(path)
     files.sync_folder(folder)
+
+
+def _config(store_id: StoreId, key: bytes) -> bytes:
+    return to_json(
+        {
+            "format": STORE_FORMAT,
+            "store": store_id,
+            "created": clock.now_ns(),
+            "key_check": _key_check(key, store_id),
+        }
+    )
 
 
 def _read_config(path: Path) -> dict[str, object]:

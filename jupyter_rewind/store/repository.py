@@ -21,9 +21,10 @@ from jupyter_rewind.model.ids import Digest, EntryId, StoreId
 from jupyter_rewind.store.catalog import Catalog
 from jupyter_rewind.store.content import ContentReader
 from jupyter_rewind.store.durable import Files
-from jupyter_rewind.store.index import INDEX_FORMAT, Index
+from jupyter_rewind.store.index import Index
 from jupyter_rewind.store.layout import Layout, is_network, open_layout
 from jupyter_rewind.store.locks import Barrier
+from jupyter_rewind.store.schema import INDEX_FORMAT
 from jupyter_rewind.store.segments import Gap, Seal, SegmentReader
 from jupyter_rewind.store.transaction import Transaction
 from jupyter_rewind.store.writer import SegmentWriter
@@ -196,6 +197,10 @@ class Repository:
     def delta_depth(self, digest: Digest) -> int:
         """How many deltas a read of this content goes through. Raises NotFound, Integrity."""
         return self._content.depth(digest)
+
+    def delta_base(self, digest: Digest) -> Digest | None:
+        """What the content is stored as a difference from, or None. Raises NotFound, Integrity."""
+        return self._content.base(digest)
 
     def entry(self, name: EntryId) -> Entry:
         """Raises NotFound, also for an entry that has expired."""

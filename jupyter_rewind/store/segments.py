@@ -20,7 +20,6 @@ still counts.
 
 from __future__ import annotations
 
-import errno
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -32,7 +31,7 @@ from jupyter_rewind.errors import Format, Integrity, Newer
 from jupyter_rewind.model.encoding import Commit, check_format, decode_commit
 from jupyter_rewind.model.ids import Digest
 from jupyter_rewind.store.chunks import Codec, digest, unpack
-from jupyter_rewind.store.durable import read_at, read_into
+from jupyter_rewind.store.stream import PAGE, ByteStream, read_lenient
 
 MAGIC = b"\xabJRW"
 RECORD_FORMAT = 1
@@ -43,8 +42,6 @@ OVERHEAD = HEAD_SIZE + TAG_SIZE
 _CODEC_AT = 5
 _WINDOW = 1 << 16
 _LEAP = 1 << 9
-_STREAM = 1 << 20
-_PAGE = 1 << 12
 
 
 class Kind(IntEnum):
@@ -166,15 +163,15 @@ class SegmentReader:
 
     def payload(self, record: Record) -> bytes:
         """The stored bytes, unchecked; fewer than `record.stored` when the file is shorter."""
-        return _read(self._descriptor, record.stored, record.offset + HEAD_SIZE)
+        return read_lenient(self._descriptor, record.stored, record.offset + HEAD_SIZE)
 
-    def stream(self) -> RecordStream:
-        """Reads whole records in the order of their places."""
-        return RecordStream(self._descriptor)
+    def stream(self) -> ByteStream:
+        """For whole records, in the order of their places."""
+        return ByteStream(self._descriptor)
 
     def is_intact(self, record: Record) -> bool:
         """True when the record's tag fits every byte of it."""
-        data = _read(self._descriptor, OVERHEAD + record.stored, record.offset)
+        data = read_lenient(self._descriptor, OVERHEAD + record.stored, record.offset)
         if len(data) != OVERHEAD + record.stored:
             return False
         return self._seal.fits(record.offset, memoryview(data))
@@ -200,6 +197,21 @@ class SegmentReader:
         scan.torn = self._unread(scan.end) if deep else 0
         return scan
 
+    def intact(self) -> Iterator[Record]:
+        """Every record that fits its tag, whatever lies between them."""
+        at: int | None = 0
+        while at is not None:
+            record = self._next(at)
+            if record is not None and self.is_intact(record):
+                yield record
+                at = record.end
+            else:
+                at = next(self._magics(at + 1), None)
+
+    def likely(self) -> Iterator[Record]:
+        """Everything that looks like a record; for segments whose key is gone."""
+        return (record for at in self._magics(0) if (record := self._next(at)) is not None)
+
     def head(self, offset: int) -> Record | None:
         """The record whose head stands at `offset`, or None. Raises Newer for a later format."""
         data = self._peek(offset, HEAD_SIZE)
@@ -218,7 +230,7 @@ class SegmentReader:
         at = start
         while (record := self._next(at)) is not None:
             if record.kind == Kind.COMMIT:
-                commit = self._commit(record)
+                commit = self.commit(record)
                 if commit is None or commit.records != len(records):
                     return None
                 if commit.batch != self._seal.batch(proofs):
@@ -243,7 +255,8 @@ class SegmentReader:
                 raise
             return None
 
-    def _commit(self, record: Record) -> Commit | None:
+    def commit(self, record: Record) -> Commit | None:
+        """What the commit record says, if it fits its tag. Raises Newer."""
         if not self.is_intact(record):
             return None
         try:
@@ -289,7 +302,7 @@ class SegmentReader:
             if record is None or (records and offset < records[-1].end):
                 continue
             if record.kind == Kind.COMMIT:
-                commit = self._commit(record)
+                commit = self.commit(record)
                 if commit is not None:
                     return Batch(start, record.end, tuple(records), commit, whole=False)
             elif self.is_intact(record):
@@ -299,7 +312,7 @@ class SegmentReader:
     def _magics(self, start: int) -> Iterator[int]:
         at = start
         while at < self._size:
-            block = _read(self._descriptor, 1 << 20, at)
+            block = read_lenient(self._descriptor, 1 << 20, at)
             if len(block) < len(MAGIC):
                 return
             found = block.find(MAGIC)
@@ -322,7 +335,7 @@ class SegmentReader:
     def _unread(self, at: int) -> int:
         torn = 0
         while at < self._size:
-            block = _read(self._descriptor, 1 << 20, at)
+            block = read_lenient(self._descriptor, 1 << 20, at)
             if not block:
                 break
             rest = block.rstrip(b"\0")
@@ -338,58 +351,12 @@ class SegmentReader:
         at = offset - self._window_at
         if at < 0 or at + size > len(self._window):
             # Far from what was read last, records are large: what lies between is not wanted.
-            near = 0 <= at <= len(self._window) + _PAGE
-            self._window = _read(self._descriptor, max(_WINDOW if near else _LEAP, size), offset)
+            near = 0 <= at <= len(self._window) + PAGE
+            self._window = read_lenient(
+                self._descriptor, max(_WINDOW if near else _LEAP, size), offset
+            )
             self._window_at, at = offset, 0
         return self._window[at : at + size]
-
-
-class RecordStream:
-    """Whole records, read in order of place through one buffer small enough for the cache."""
-
-    def __init__(self, descriptor: int) -> None:
-        self._descriptor = descriptor
-        self._buffer = memoryview(bytearray(_STREAM))
-        self._start = self._filled = 0
-
-    def read(self, record: Record) -> memoryview:
-        """Head, id, payload and tag; fewer bytes where the file ends. Valid until the next call."""
-        size = record.end - record.offset
-        at = record.offset - self._start
-        if at < 0 or at + size > self._filled:
-            if size > len(self._buffer):
-                self._buffer = memoryview(bytearray(size))
-            self._start, at = record.offset, 0
-            self._filled = _read_into(self._descriptor, self._buffer, record.offset)
-        return self._buffer[at : min(at + size, self._filled)]
-
-
-def _read(descriptor: int, size: int, offset: int) -> bytes:
-    """Bytes of a segment; those of a bad sector as zeros, so that it costs what lies on it."""
-    try:
-        return read_at(descriptor, size, offset)
-    except OSError as error:
-        if error.errno != errno.EIO:
-            raise
-    parts = []
-    at = offset
-    while at < offset + size:
-        count = min(_PAGE - at % _PAGE, offset + size - at)
-        try:
-            parts.append(read_at(descriptor, count, at))
-        except OSError:
-            parts.append(bytes(count))
-        at += count
-    return b"".join(parts)
-
-
-def _read_into(descriptor: int, buffer: memoryview, offset: int) -> int:
-    try:
-        return read_into(descriptor, buffer, offset)
-    except OSError:
-        data = _read(descriptor, len(buffer), offset)
-        buffer[: len(data)] = data
-        return len(data)
 
 
 def _no_base(_: Digest) -> bytes:

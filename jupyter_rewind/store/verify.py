@@ -22,10 +22,10 @@ from jupyter_rewind.store.segments import (
     OVERHEAD,
     TAG_SIZE,
     Record,
-    RecordStream,
     Scan,
     Seal,
 )
+from jupyter_rewind.store.stream import ByteStream
 
 log = logging.getLogger(__name__)
 Progress = Callable[[int, int], None]
@@ -149,7 +149,7 @@ def known_losses(repository: Repository) -> set[Digest]:
     return found
 
 
-def find_bad_records(stream: RecordStream, seal: Seal, scan: Scan) -> list[tuple[Record, str]]:
+def find_bad_records(stream: ByteStream, seal: Seal, scan: Scan) -> list[tuple[Record, str]]:
     """Records whose bytes do not fit their tag or their digest. Reads everything once."""
     bad = []
     for batch in scan.batches:
@@ -160,8 +160,8 @@ def find_bad_records(stream: RecordStream, seal: Seal, scan: Scan) -> list[tuple
     return bad
 
 
-def _what_is_wrong(stream: RecordStream, seal: Seal, record: Record) -> str:
-    data = stream.read(record)
+def _what_is_wrong(stream: ByteStream, seal: Seal, record: Record) -> str:
+    data = stream.read(record.offset, record.end - record.offset)
     if len(data) != OVERHEAD + record.stored:
         return "the file ends inside of it"
     if not seal.fits(record.offset, data):

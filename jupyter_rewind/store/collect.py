@@ -1,0 +1,385 @@
+"""Gives back the room of what nothing reaches, while others write.
+
+Two phases. First, beside the writers: mark what is alive, pick segments that nobody writes any
+more, and copy what is needed of them into segments of its own, as ordinary commits. Then, alone
+behind the barrier: look again at what was added since, copy what that needs, and only when
+nothing is left to copy remove the old segments. At every moment all that is alive can be read; a
+collect that is killed leaves copies, which the next one takes away.
+
+Refuses where locks do not work, where another collect or salvage is at work, and where content
+that is alive cannot be read: what an unreadable node names must not be taken for garbage.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+
+from jupyter_rewind.errors import Conflict, Full, Integrity, Internal, NotFound
+from jupyter_rewind.model.entry import Entry
+from jupyter_rewind.model.ids import Digest, EntryId
+from jupyter_rewind.store import chunks
+from jupyter_rewind.store.layout import Layout, retire_segments
+from jupyter_rewind.store.locks import FileLock
+from jupyter_rewind.store.plan import ENTRIES_A_COMMIT, THRESHOLD, Plan, Planner, base_of, tell_anew
+from jupyter_rewind.store.reach import Reach, mark
+from jupyter_rewind.store.repository import Repository
+from jupyter_rewind.store.segments import HEAD_SIZE, OVERHEAD, TAG_SIZE, Kind, Record, Scan
+from jupyter_rewind.store.transaction import Transaction
+from jupyter_rewind.store.verify import known_losses, segment_sizes
+
+log = logging.getLogger(__name__)
+Progress = Callable[[int, int], None]
+_BATCH_BYTES = 16 << 20
+_LOOKS = 30
+
+
+@dataclass(frozen=True, slots=True)
+class CollectReport:
+    """What was freed, or would be. `skipped` are segments left alone, and why."""
+
+    freed_bytes: int
+    kept_bytes: int
+    copied_bytes: int
+    segments_removed: int
+    segments_written: int
+    waiting_bytes: int
+    """Garbage in segments that are still being written; a later collect frees it."""
+    skipped: tuple[tuple[str, str], ...]
+    dry_run: bool
+
+
+def collect(
+    repository: Repository,
+    *,
+    dry_run: bool = False,
+    progress: Progress | None = None,
+    threshold: float = THRESHOLD,
+) -> CollectReport:
+    """What no entry reaches any more is gone from the disk, as far as it fills more than
+    `threshold` of a segment that nobody writes.
+
+    Raises Conflict (another upkeep is at work), Unavailable (no locks here), Integrity (damage:
+    salvage first; nothing was removed), Storage (also when the disk is full; nothing was lost).
+    """
+    if dry_run:
+        repository.end_segment()
+        return _dry_run(repository, threshold)
+    with upkeep_lock(repository.layout, "collect"):
+        repository.end_segment()
+        with repository.companion() as own:
+            report = _Collector(own, threshold, progress).run()
+        repository.refresh()
+        return report
+
+
+def estimate_freed(
+    repository: Repository, expired: Iterable[EntryId], *, threshold: float = THRESHOLD
+) -> int:
+    """Bytes that the next collect frees if these entries expire before it.
+
+    Segments that are being written count as if their writers had ended.
+    """
+    repository.refresh()
+    reach = mark(repository, frozenset(expired))
+    plan = Planner(repository, reach, threshold=threshold, busy_too=True).plan()
+    return max(plan.freed_bytes, 0)
+
+
+@contextmanager
+def upkeep_lock(layout: Layout, doing: str) -> Iterator[None]:
+    """Nobody else collects or salvages this store meanwhile. Raises Conflict, Unavailable."""
+    lock = FileLock(layout.locks / "upkeep")
+    if not lock.try_acquire(exclusive=True):
+        raise Conflict(
+            f"Could not {doing} the store at {layout.folder}: another collect or salvage is at"
+            " work there.",
+            hint="Nothing was changed. Try again when it has ended.",
+            retryable=True,
+        )
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _dry_run(repository: Repository, threshold: float) -> CollectReport:
+    repository.refresh()
+    plan = Planner(repository, mark(repository), threshold=threshold).plan()
+    kept = sum(segment_sizes(repository).values()) - plan.freed_bytes
+    return CollectReport(
+        max(plan.freed_bytes, 0), kept, plan.copied_bytes, len(plan.picked), 0,
+        plan.waiting_bytes, (), True,
+    )  # fmt: skip
+
+
+@dataclass(slots=True)
+class _Work:
+    """Commits of copies, begun and ended as they fill up."""
+
+    repository: Repository
+    written: set[str] = field(default_factory=set)
+    bytes: int = 0
+
+    def note(self) -> None:
+        self.written.add(self.repository.writer.segment)
+
+
+class _Collector:
+    """One collect. Owns the repository it works through."""
+
+    def __init__(self, repository: Repository, threshold: float, progress: Progress | None) -> None:
+        self._repository = repository
+        self._threshold = threshold
+        self._progress = progress
+        self._work = _Work(repository)
+        self._unfit: dict[str, str] = {}
+        self._moved: set[Digest] = set()
+        self._removed_bytes = 0
+        self._removed = 0
+        self._total = 0
+
+    def run(self) -> CollectReport:
+        reach = Reach(self._repository)
+        plan = Plan(frozenset(), (), 0, 0, 0)
+        # What needs no room goes first: it may be all that a full disk can do.
+        for dead_only in (True, False):
+            self._repository.refresh()
+            reach.follow_entries()
+            self._require_whole(reach)
+            plan, scans = self._plan(reach, dead_only)
+            if plan.picked:
+                self._total = plan.copied_bytes
+                self._copy_beside_writers(plan, reach, scans)
+                self._require_copied(plan, reach)
+                self._finish(plan, reach)
+        self._repository.end_segment()
+        sizes = segment_sizes(self._repository)
+        written = sum(sizes.get(name, 0) for name in self._work.written)
+        return CollectReport(
+            self._removed_bytes - written,
+            sum(sizes.values()),
+            self._work.bytes,
+            self._removed,
+            len(self._work.written),
+            plan.waiting_bytes,
+            tuple(sorted(self._unfit.items())),
+            False,
+        )
+
+    def _require_whole(self, reach: Reach) -> None:
+        lost = reach.missing - known_losses(self._repository)
+        if lost or reach.unreadable:
+            raise Integrity(
+                f"The store at {self._repository.folder} is damaged:"
+                f" {len(lost | reach.unreadable.keys())} chunks that are in use do not read.",
+                hint="Nothing was removed. `jupyter rewind verify` shows what is damaged;"
+                " `jupyter rewind salvage` keeps what reads, and then collect works again.",
+            )
+
+    def _plan(self, reach: Reach, dead_only: bool) -> tuple[Plan, dict[str, Scan]]:
+        """The plan, and a scan of each picked segment that shows it to be whole."""
+        while True:
+            planner = Planner(self._repository, reach, threshold=self._threshold, unfit=self._unfit)
+            plan = planner.plan(dead_only=dead_only)
+            scans: dict[str, Scan] = {}
+            before = len(self._unfit)
+            for name in sorted(plan.picked):
+                scan, why = self._scan(name)
+                scans[name] = scan
+                if why:
+                    self._unfit[name] = why
+            if len(self._unfit) == before:
+                return plan, scans
+
+    def _scan(self, name: str) -> tuple[Scan, str]:
+        with self._repository.index() as index:
+            scanned = index.segments().get(name, (0, 0))[1]
+        with self._repository.reader(name) as reader:
+            scan = reader.scan(0)
+        if scan.gaps or scan.end < scanned:
+            return scan, "damaged; salvage it first"
+        return scan, ""
+
+    # --- phase one ----------------------------------------------------------------------
+
+    def _copy_beside_writers(self, plan: Plan, reach: Reach, scans: dict[str, Scan]) -> None:
+        for name in sorted(plan.picked):
+            scan = scans.pop(name)
+            wanted = [
+                record
+                for batch in scan.batches
+                for record in batch.records
+                if record.id in plan.needed
+            ]
+            at = 0
+            while at < len(wanted):
+                with self._repository.transaction() as tx:
+                    at = self._copy_some(tx, plan, name, wanted, at)
+                self._work.note()
+            self._copy_entries(reach, plan, scan)
+
+    def _copy_some(
+        self, tx: Transaction, plan: Plan, name: str, records: list[Record], at: int
+    ) -> int:
+        """Copies from `records[at]` until the commit is large; returns where to go on."""
+        begun = tx.written_bytes
+        with self._repository.reader(name) as reader:
+            stream = reader.stream()
+            while at < len(records) and tx.written_bytes - begun < _BATCH_BYTES:
+                record = records[at]
+                if record.id not in self._moved and not self._stands_elsewhere(record, plan):
+                    self._move(
+                        tx,
+                        plan,
+                        name,
+                        record,
+                        stream.read(record.offset, record.end - record.offset),
+                    )
+                at += 1
+        self._work.bytes += tx.written_bytes - begun
+        if self._progress is not None:
+            self._progress(min(self._work.bytes, self._total), self._total)
+        return at
+
+    def _stands_elsewhere(self, record: Record, plan: Plan) -> bool:
+        """True when another copy, whole and sure to be on the disk, stays; or a better one of a
+        picked segment will be moved in place of this."""
+        delta = record.codec == chunks.Codec.DELTA
+        with self._repository.index() as index:
+            places = index.places(record.id)
+        for place in places:
+            whole = place.record.codec != chunks.Codec.DELTA
+            if place.segment in plan.picked:
+                if delta and whole:
+                    return True
+            elif whole and place.synced:
+                with self._repository.reader(place.segment) as reader:
+                    if reader.is_intact(place.record):
+                        return True
+        return False
+
+    def _move(
+        self, tx: Transaction, plan: Plan, name: str, record: Record, data: memoryview
+    ) -> None:
+        kind, digest = Kind(record.kind), record.id
+        whole = len(data) == OVERHEAD + record.stored
+        if not (whole and self._repository.seal(name).fits(record.offset, data)):
+            # Damaged here; if no other copy reads either, this raises Integrity.
+            codec, packed = chunks.pack(self._repository.get(digest))
+            tx.copy_record(kind, codec, record.raw, digest, bytes(packed))
+        elif record.codec == chunks.Codec.DELTA and not self._base_stays(data, plan):
+            codec_number, payload = tell_anew(self._repository, digest, plan.needed)
+            tx.copy_record(kind, codec_number, record.raw, digest, payload)
+        else:
+            payload = bytes(data[HEAD_SIZE:-TAG_SIZE])
+            tx.copy_record(kind, record.codec, record.raw, digest, payload)
+        self._moved.add(digest)
+
+    def _base_stays(self, data: memoryview, plan: Plan) -> bool:
+        return chunks.delta_base(bytes(data[HEAD_SIZE : HEAD_SIZE + 64]))[1] in plan.needed
+
+    def _copy_entries(self, reach: Reach, plan: Plan, scan: Scan) -> None:
+        entries: list[Entry] = []
+        marks: list[EntryId] = []
+        for batch in scan.batches:
+            entries += [e for e in batch.commit.entries if self._must_move(e.id, reach, plan)]
+            with self._repository.index() as index:
+                marks += [name for name in batch.commit.expired if index.has_place(name)]
+        for at in range(0, max(len(entries), len(marks)), ENTRIES_A_COMMIT):
+            with self._repository.transaction() as tx:
+                for entry in entries[at : at + ENTRIES_A_COMMIT]:
+                    tx.copy_entry(entry)
+                tx.expire(marks[at : at + ENTRIES_A_COMMIT])
+            self._work.note()
+
+    def _must_move(self, name: EntryId, reach: Reach, plan: Plan) -> bool:
+        if name not in reach.entries:
+            return False
+        with self._repository.index() as index:
+            rows = index.rows(
+                "SELECT s.name FROM entry_places p JOIN segments s ON s.num=p.seg WHERE p.id=?",
+                [name],
+            )
+            return all(segment in plan.picked for (segment,) in rows)
+
+    def _require_copied(self, plan: Plan, reach: Reach) -> None:
+        """A fault of ours must stop here, where nothing was removed yet."""
+        with self._repository.index() as index:
+            numbers = [num for name, (num, _) in index.segments().items() if name in plan.picked]
+            inside = ",".join(map(str, numbers))
+            for table, key, wanted in (
+                ("chunks", "digest", plan.needed),
+                ("entry_places", "id", reach.entries),
+            ):
+                rows = index.rows(
+                    f"SELECT a.{key} FROM {table} a WHERE a.seg IN ({inside}) AND NOT EXISTS"
+                    f" (SELECT 1 FROM {table} b WHERE b.{key}=a.{key} AND b.seg NOT IN ({inside}))"
+                )
+                for (name,) in rows:
+                    if name in wanted:
+                        raise Internal(f"Collect would have removed {name!r}; nothing was removed.")
+
+    # --- phase two ----------------------------------------------------------------------
+
+    def _finish(self, plan: Plan, reach: Reach) -> None:
+        """Removes the picked segments once nothing alive needs them. Nobody writes meanwhile."""
+        needed = set(plan.needed)
+        plan = replace(plan, needed=needed)
+        for _ in range(_LOOKS):
+            with self._repository.transaction(exclusive=True) as tx:
+                late = self._look_again(plan, reach, needed)
+                if not late:
+                    self._remove(plan)
+                    return
+                for name, records in late.items():
+                    at = 0
+                    while at < len(records):
+                        at = self._copy_some(tx, plan, name, records, at)
+            self._work.note()
+        log.info("collect left %s segments: writers were faster", len(plan.picked))
+
+    def _look_again(self, plan: Plan, reach: Reach, needed: set[Digest]) -> dict[str, list[Record]]:
+        """What was added since was built on content that is to go: those records, by segment."""
+        wait = list(reach.follow_entries())
+        self._require_whole(reach)
+        late: dict[str, list[Record]] = {}
+        seen: set[Digest] = set()
+        while wait:
+            digest = wait.pop()
+            if digest in seen:
+                continue
+            seen.add(digest)
+            needed.add(digest)
+            with self._repository.index() as index:
+                places = index.places(digest)
+            stay = [place for place in places if place.segment not in plan.picked]
+            if any(place.record.codec == chunks.Codec.DELTA for place in stay):
+                base = base_of(self._repository, digest)
+                if base is not None and base not in needed:
+                    wait.append(base)
+            if places and not stay:
+                best = min(places, key=lambda place: place.record.codec == chunks.Codec.DELTA)
+                late.setdefault(best.segment, []).append(best.record)
+        return late
+
+    def _remove(self, plan: Plan) -> None:
+        layout, files = self._repository.layout, self._repository.files
+        sizes = segment_sizes(self._repository)
+        try:
+            retire_segments(layout, files, list(plan.picked))
+        except Full:
+            # Without the note another index may report a loss that is none; room matters more.
+            log.warning("no room to note the removal of %s segments", len(plan.picked))
+        for name in plan.picked:
+            try:
+                files.remove(layout.segments / name)
+            except NotFound:
+                continue
+            self._removed += 1
+            self._removed_bytes += sizes.get(name, 0)
+        files.sync_folder(layout.segments)
+        for name in plan.picked:
+            layout.lock_of(name).unlink(missing_ok=True)

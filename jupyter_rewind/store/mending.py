@@ -1,0 +1,275 @@
+"""A salvage in place: damaged segments are written anew, and then set aside.
+
+The order makes it safe to be stopped anywhere: what reads is copied and synced, losses are
+written down, and only then the damaged file is renamed into `damaged/`.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from jupyter_rewind import clock
+from jupyter_rewind.errors import NotFound
+from jupyter_rewind.model.encoding import Commit
+from jupyter_rewind.model.entry import Entry, Json
+from jupyter_rewind.model.ids import Digest, EntryId, StoreId
+from jupyter_rewind.store import chunks
+from jupyter_rewind.store.layout import retire_segments
+from jupyter_rewind.store.plan import is_busy
+from jupyter_rewind.store.reach import affected_entries, mark
+from jupyter_rewind.store.repository import Repository
+from jupyter_rewind.store.segments import Kind, Record, Scan, SegmentReader
+from jupyter_rewind.store.verify import (
+    SALVAGE_KIND,
+    find_bad_records,
+    known_losses,
+    segment_sizes,
+    verify,
+)
+
+log = logging.getLogger(__name__)
+Progress = Callable[[int, int], None]
+_BATCH_RECORDS = 2_000
+_BATCH_BYTES = 16 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """Content that nothing holds any more. `segment` is empty where nobody knows where it stood."""
+
+    digest: Digest
+    segment: str
+    offset: int
+    affected: tuple[EntryId, ...]
+    """Entries that lead to it; empty when nothing in view needs it."""
+
+
+@dataclass(frozen=True, slots=True)
+class SalvageReport:
+    """What was kept, what was lost, and where the whole store now is."""
+
+    folder: Path
+    store_id: StoreId
+    config_mended: bool
+    set_aside: tuple[str, ...]
+    kept_records: int
+    kept_bytes: int
+    kept_entries: int
+    entries_from_index: int
+    """Of the entries kept: those whose record was gone, though the index still told them."""
+    lost: tuple[Lost, ...]
+    affected: tuple[EntryId, ...]
+    skipped: tuple[tuple[str, str], ...]
+    """Segments left alone, and why."""
+
+    @property
+    def changed(self) -> bool:
+        return bool(self.set_aside or self.config_mended or self.entries_from_index)
+
+
+@dataclass(slots=True)
+class _Tally:
+    records: int = 0
+    bytes: int = 0
+    entries: int = 0
+    from_index: int = 0
+    set_aside: list[str] = field(default_factory=list)
+    skipped: dict[str, str] = field(default_factory=dict)
+
+
+class Mender:
+    """One salvage of a store in place."""
+
+    def __init__(self, repository: Repository, mended: bool, progress: Progress | None) -> None:
+        self._repository = repository
+        self._mended = mended
+        self._progress = progress
+        self._tally = _Tally()
+
+    def run(self) -> SalvageReport:
+        # Verify lays down the evidence: what the index knew and what no longer reads.
+        verify(self._repository, read_data=True, progress=self._progress)
+        with self._repository.index() as index:
+            evidence = {digest: (name, at) for digest, name, at, _ in index.evidence.chunks()}
+        damaged = []
+        for name in segment_sizes(self._repository):
+            why = self._find_damage(name)
+            if why and is_busy(self._repository, name):
+                self._tally.skipped[name] = f"{why}; it is being written, salvage it later"
+            elif why:
+                damaged.append(name)
+        for name in damaged:
+            self._rewrite(name)
+        self._rewrite_entries_from_index()
+        lost = name_losses(self._repository, evidence)
+        self._set_aside(damaged)
+        tally = self._tally
+        return SalvageReport(
+            self._repository.folder,
+            self._repository.store_id,
+            self._mended,
+            tuple(tally.set_aside),
+            tally.records,
+            tally.bytes,
+            tally.entries,
+            tally.from_index,
+            lost,
+            entries_of(lost),
+            tuple(sorted(tally.skipped.items())),
+        )
+
+    def _find_damage(self, name: str) -> str:
+        with self._repository.index() as index:
+            scanned = index.segments().get(name, (0, 0))[1]
+            rows = index.evidence.chunks()
+            buried = any(segment == name for _, segment, _, _ in rows)
+            buried = buried or any(segment == name for _, segment in index.evidence.entries())
+        try:
+            with self._repository.reader(name) as reader:
+                scan = reader.scan(0)
+                bad = find_bad_records(reader.stream(), self._repository.seal(name), scan)
+        except NotFound:
+            return ""
+        if scan.gaps or scan.end < scanned or bad or buried:
+            return "damaged"
+        return ""
+
+    def _rewrite(self, name: str) -> None:
+        """What reads of the segment stands in a new one as well, durably."""
+        with self._repository.reader(name) as reader:
+            scan = reader.scan(0)
+            records = list(reader.intact())
+        with self._repository.index() as index:
+            scanned = index.segments().get(name, (0, 0))[1]
+        with self._repository.reader(name) as reader:
+            commits = commits_of(reader, scan, records, scanned)
+            content = [record for record in records if record.kind != Kind.COMMIT]
+            self._copy_content(reader, name, content)
+        entries = [entry for commit in commits for entry in commit.entries]
+        expired = [each for commit in commits for each in commit.expired]
+        known = self._entries_elsewhere(name, entries)
+        for at in range(0, max(len(entries), len(expired)), _BATCH_RECORDS):
+            with self._repository.transaction() as tx:
+                for entry in entries[at : at + _BATCH_RECORDS]:
+                    if entry.id not in known:
+                        tx.copy_entry(entry)
+                        self._tally.entries += 1
+                tx.expire(expired[at : at + _BATCH_RECORDS])
+
+    def _copy_content(self, reader: SegmentReader, name: str, records: list[Record]) -> None:
+        at = 0
+        while at < len(records):
+            with self._repository.transaction() as tx:
+                begun = tx.written_bytes
+                while at < len(records) and tx.written_bytes - begun < _BATCH_BYTES:
+                    record = records[at]
+                    at += 1
+                    if not self._stands_elsewhere(record, name):
+                        tx.copy_record(
+                            Kind(record.kind), record.codec, record.raw, record.id,
+                            reader.payload(record),
+                        )  # fmt: skip
+                        self._tally.records += 1
+                        self._tally.bytes += record.end - record.offset
+
+    def _stands_elsewhere(self, record: Record, name: str) -> bool:
+        with self._repository.index() as index:
+            places = index.places(record.id)
+        for place in places:
+            if place.segment == name or place.record.codec == chunks.Codec.DELTA:
+                continue
+            try:
+                with self._repository.reader(place.segment) as reader:
+                    if place.synced and reader.is_intact(place.record):
+                        return True
+            except NotFound:
+                continue
+        return False
+
+    def _entries_elsewhere(self, name: str, entries: list[Entry]) -> set[EntryId]:
+        found = set()
+        with self._repository.index() as index:
+            number = index.segments().get(name, (-1, 0))[0]
+            for entry in entries:
+                text = "SELECT 1 FROM entry_places WHERE id=? AND seg<>? LIMIT 1"
+                if next(index.rows(text, [entry.id, number]), None) is not None:
+                    found.add(entry.id)
+        return found
+
+    def _rewrite_entries_from_index(self) -> None:
+        """Entries whose record is gone, and which the index still tells, are records again."""
+        with self._repository.index() as index:
+            with index.writing():
+                index.evidence.forgive()
+            names = [name for name, _ in index.evidence.entries()]
+            entries = [entry for name in names if (entry := index.entry(name)) is not None]
+        for at in range(0, len(entries), _BATCH_RECORDS):
+            with self._repository.transaction() as tx:
+                for entry in entries[at : at + _BATCH_RECORDS]:
+                    tx.copy_entry(entry)
+        self._tally.from_index += len(entries)
+        self._tally.entries += len(entries)
+
+    def _set_aside(self, names: list[str]) -> None:
+        """The damaged segments lie under `damaged/`: everything they held that reads is durable."""
+        if not names:
+            return
+        layout, files = self._repository.layout, self._repository.files
+        files.make_folder(layout.damaged)
+        with self._repository.transaction(exclusive=True):
+            retire_segments(layout, files, names)
+            for name in names:
+                target = layout.damaged / name
+                if target.exists():
+                    target = layout.damaged / f"{name}.{clock.new_id()}"
+                files.rename(layout.segments / name, target)
+                self._tally.set_aside.append(name)
+            files.sync_folder(layout.damaged)
+            files.sync_folder(layout.segments)
+        self._repository.refresh()
+
+
+def commits_of(
+    reader: SegmentReader, scan: Scan, records: list[Record], scanned: int
+) -> list[Commit]:
+    """Commits that the segment still tells: those believed, and those behind them that the index
+    had seen when they were."""
+    found = [batch.commit for batch in scan.batches]
+    for record in records:
+        if record.kind == Kind.COMMIT and scan.end <= record.offset < scanned:
+            commit = reader.commit(record)
+            if commit is not None:
+                found.append(commit)
+    return found
+
+
+def name_losses(repository: Repository, places: dict[Digest, tuple[str, int]]) -> tuple[Lost, ...]:
+    """What is named and cannot be had, apart from what was given up before.
+
+    An entry keeps the list, so that it is known to be lost and not taken for new damage.
+    """
+    repository.refresh()
+    repository.forget_read()
+    reach = mark(repository)
+    needing: dict[Digest, list[EntryId]] = {}
+    for name, digests in affected_entries(repository, reach).items():
+        for digest in digests:
+            needing.setdefault(digest, []).append(name)
+    fresh = sorted(reach.lost - known_losses(repository))
+    if fresh:
+        names: list[Json] = [digest.hex() for digest in fresh]
+        body: dict[str, Json] = {"lost": names, "time": clock.now_ns()}
+        with repository.transaction() as tx:
+            tx.add(SALVAGE_KIND, keys=[SALVAGE_KIND], body=body)
+    return tuple(
+        Lost(digest, *places.get(digest, ("", 0)), tuple(sorted(needing.get(digest, ()))))
+        for digest in fresh
+    )
+
+
+def entries_of(lost: Iterable[Lost]) -> tuple[EntryId, ...]:
+    """The entries that lost something, each once."""
+    return tuple(sorted({name for each in lost for name in each.affected}))

@@ -1,0 +1,183 @@
+"""Makes a damaged store whole again with everything that still reads, and names what does not.
+
+Nothing is deleted. What reads of a damaged segment is written into new segments and synced
+before the damaged one is set aside under `damaged/`; a salvage that is stopped is begun again and
+comes to the same end. A store whose key is gone can be taken, on the user's word, into a new one.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from jupyter_rewind.errors import Denied, Format, Integrity, InvalidInput, Newer, NotFound
+from jupyter_rewind.model.encoding import Commit
+from jupyter_rewind.model.ids import StoreId
+from jupyter_rewind.store import intake
+from jupyter_rewind.store.collect import upkeep_lock
+from jupyter_rewind.store.durable import Files, translate
+from jupyter_rewind.store.layout import mend_config, open_layout
+from jupyter_rewind.store.mending import (
+    Lost,
+    Mender,
+    Progress,
+    SalvageReport,
+    commits_of,
+    entries_of,
+    name_losses,
+)
+from jupyter_rewind.store.repository import Repository
+from jupyter_rewind.store.segments import Kind, Seal, SegmentReader
+from jupyter_rewind.store.verify import (
+    segment_sizes,
+)
+
+log = logging.getLogger(__name__)
+__all__ = ["Lost", "Progress", "SalvageReport", "salvage"]
+
+
+def salvage(
+    folder: Path,
+    key_folder: Path,
+    *,
+    trust_foreign: bool = False,
+    into: Path | None = None,
+    index_path: Path | None = None,
+    files: Files | None = None,
+    progress: Progress | None = None,
+) -> SalvageReport:
+    """The store at `folder` reads without damage, with all that could be kept.
+
+    With `into`, the store stays as it is, and what reads goes into a store there, made where there
+    is none. `trust_foreign` takes records without a key, by their content's own names: only that
+    way, and only with `into`, can a store be read whose key is gone.
+
+    Writers may go on meanwhile; a damaged segment that is being written is left for later.
+    Raises Denied (no key), InvalidInput, Newer, Storage, Conflict (another upkeep is at work).
+    """
+    files = files or Files()
+    if trust_foreign:
+        if into is None:
+            raise InvalidInput(
+                "Records of unknown origin are only taken into another store.",
+                hint="Say where it is to be: `jupyter rewind salvage --trust-foreign --into"
+                " FOLDER`.",
+            )
+        with Repository.open(into, key_folder=key_folder, files=files) as target:
+            return _take_foreign(folder, target, progress)
+    mended = _open_anyhow(folder, key_folder, files)
+    with Repository.open(
+        folder, key_folder=key_folder, index_path=index_path, create=False, files=files
+    ) as source:
+        if into is not None:
+            with Repository.open(into, key_folder=key_folder, files=files) as target:
+                return _take_own(source, target, progress)
+        with upkeep_lock(source.layout, "salvage"):
+            return Mender(source, mended, progress).run()
+
+
+def _open_anyhow(folder: Path, key_folder: Path, files: Files) -> bool:
+    """The config reads; True when it had to be made again from the keys at hand.
+
+    Raises NotFound, Denied, Newer.
+    """
+    if not (folder / "segments").is_dir():
+        raise NotFound(f"There is no Jupyter Rewind store at {folder}.")
+    try:
+        open_layout(folder, key_folder, files, create=False)
+        return False
+    except Newer:
+        raise
+    except (NotFound, Format, Integrity, Denied) as error:
+        found = _find_key(folder, key_folder, files)
+        if found is None:
+            raise Denied(
+                f"No key in {key_folder} fits the records at {folder}.",
+                code="no_key",
+                hint="Put the store's key back, or take what reads into a new store with"
+                " `jupyter rewind salvage --trust-foreign --into FOLDER`.",
+            ) from error
+    mend_config(folder, found[0], found[1], files)
+    return True
+
+
+def _find_key(folder: Path, key_folder: Path, files: Files) -> tuple[StoreId, bytes] | None:
+    """The id and the key under which some record here is authentic."""
+    keys = []
+    for path in sorted(key_folder.glob("*.key")):
+        try:
+            key = path.read_bytes()
+        except OSError:
+            continue
+        if len(key) == 32:
+            keys.append((StoreId(path.stem), key))
+    for segment in sorted((folder / "segments").iterdir()):
+        if segment.name.startswith("."):
+            continue
+        descriptor = files.open(segment)
+        try:
+            size = segment.stat().st_size
+            for store_id, key in keys:
+                reader = SegmentReader(descriptor, Seal(key, store_id, segment.name), size)
+                if next(reader.intact(), None) is not None:
+                    return store_id, key
+        finally:
+            files.close(descriptor)
+    return None
+
+
+# --- into another store -----------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class _OwnSegment:
+    """A segment whose key is at hand: its records are believed by their tags."""
+
+    source: Repository
+    name: str
+    size: int
+    commits: list[Commit] = field(default_factory=list)
+
+    def read(self) -> Iterator[intake.Piece]:
+        with self.source.index() as index:
+            scanned = index.segments().get(self.name, (0, 0))[1]
+        try:
+            with self.source.reader(self.name) as reader:
+                scan = reader.scan(0)
+                records = list(reader.intact())
+                self.commits += commits_of(reader, scan, records, scanned)
+                for record in records:
+                    if record.kind != Kind.COMMIT:
+                        yield record, reader.payload(record)
+        except NotFound:
+            log.info("segment %s was taken away meanwhile", self.name)
+
+
+def _take_own(source: Repository, target: Repository, progress: Progress | None) -> SalvageReport:
+    """All that reads of `source` stands in `target` too; `source` is left as it is."""
+    source.refresh()
+    own = [_OwnSegment(source, name, size) for name, size in segment_sizes(source).items()]
+    return _report(target, intake.take(own, target, progress))
+
+
+def _take_foreign(folder: Path, target: Repository, progress: Progress | None) -> SalvageReport:
+    try:
+        paths = sorted((folder / "segments").iterdir())
+    except OSError as error:
+        raise translate(error, "read the segments in", folder / "segments") from error
+    found = [
+        intake.ForeignSegment(path, target.files, path.stat().st_size)
+        for path in paths
+        if not path.name.startswith(".")
+    ]
+    return _report(target, intake.take(found, target, progress))
+
+
+def _report(target: Repository, taken: intake.Taken) -> SalvageReport:
+    lost = name_losses(target, {})
+    return SalvageReport(
+        target.folder, target.store_id, False, (), taken.records, taken.bytes, taken.entries, 0,
+        lost, entries_of(lost), (),
+    )  # fmt: skip
