@@ -193,8 +193,10 @@ def _moment(found: re.Match[str], now_ns: int, tz: tzinfo | None) -> int:
         wall -= timedelta(days=1)
     start = _to_ns(wall, tz)
     if found["part"] is not None:
-        return start + int(found["part"].ljust(9, "0")) + 10 ** (9 - len(found["part"])) - 1
-    return start + (1 if found["second"] is not None else 60) * _SECOND_NS - 1
+        digits: str = found["part"]
+        return start + int(digits.ljust(9, "0")) + int("1".ljust(10 - len(digits), "0")) - 1
+    length = 60 if found["second"] is None else 1
+    return start + length * _SECOND_NS - 1
 
 
 def _day(text: str | None, today: date) -> date:

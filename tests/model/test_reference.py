@@ -223,7 +223,7 @@ def test_any_text_is_read_without_a_fault(text: str) -> None:
         resolve_ref(text, HISTORY, NOW, BERLIN)
 
 
-@given(st.text(max_size=30))
+@given(st.text(st.characters(categories=["L", "N", "P", "S"]), min_size=1, max_size=30))
 def test_a_label_that_is_allowed_is_found(text: str) -> None:
     """Whatever label is accepted, its words name the state that carries it."""
     try:
