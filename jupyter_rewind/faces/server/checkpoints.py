@@ -7,6 +7,7 @@ along. Deleting a file ends its history in a tombstone; nothing here destroys a 
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import contextmanager
@@ -20,11 +21,12 @@ from jupyter_server.services.contents.checkpoints import (
     GenericCheckpointsMixin,
 )
 from jupyter_server.services.contents.manager import ContentsManager
+from tornado.web import HTTPError
 
-from jupyter_rewind.errors import RewindError
+from jupyter_rewind.errors import Internal, RewindError
 from jupyter_rewind.faces.server import request
 from jupyter_rewind.faces.server.collaboration import encode_source
-from jupyter_rewind.faces.server.desk import decode_file, encode_file
+from jupyter_rewind.faces.server.desk import decode_file, encode_file, wait_for
 from jupyter_rewind.faces.server.legacy import DEFAULT_FOLDER
 from jupyter_rewind.faces.server.listener import follow_delete, follow_rename
 from jupyter_rewind.faces.server.rendering import render_contents_checkpoint
@@ -42,11 +44,17 @@ _COMING: list[Model] = [{"id": "coming"}]
 
 @contextmanager
 def _answered() -> Iterator[None]:
-    """Our errors leave as HTTP errors with the same words."""
+    """Our errors leave as HTTP errors with the same words, and faults of ours in words, too."""
     try:
         yield
     except RewindError as error:
         raise as_http_error(error) from error
+    except HTTPError:
+        raise
+    except Exception as error:
+        logging.getLogger(__name__).exception("A request for checkpoints failed.")
+        words = f"Jupyter Rewind failed in a way it should not: {error!r}."
+        raise as_http_error(Internal(words, hint="The file was not changed.")) from error
 
 
 def _id_of(checkpoint_id: object) -> str:
@@ -128,8 +136,7 @@ class AsyncRewindCheckpoints(_RewindMixin, AsyncGenericCheckpointsMixin, AsyncCh
             return _COMING
         with _answered():
             file, desk = self._file(path), self.service.desk
-            if (last := desk.settle(file)) is not None:
-                await asyncio.wait([asyncio.wrap_future(last)])
+            await wait_for(desk.settle(file))
             return [render_contents_checkpoint(each) for each in await _wait(desk.list(file))]
 
     async def restore_checkpoint(

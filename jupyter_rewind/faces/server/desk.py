@@ -6,6 +6,7 @@ is done when what it promises is durable.
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import os
 from collections.abc import Callable, Sequence
@@ -170,6 +171,15 @@ def list_checkpoints(workspace: Workspace, file: str) -> list[Checkpoint]:
         return list(workspace.histories.checkpoints(file))
     except NotFound:
         return []
+
+
+async def wait_for(work: Future[object] | None) -> None:
+    """Returns when `work` is done, well or not: whoever asked for it hears of its failure."""
+    if work is not None:
+        future = asyncio.wrap_future(work)
+        await asyncio.wait([future])
+        if not future.cancelled():
+            future.exception()
 
 
 def encode_file(content: str, file_format: str | None) -> bytes:

@@ -17,7 +17,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, TypeVar
 
 from jupyter_rewind import clock
-from jupyter_rewind.errors import InvalidInput, NotFound, RewindError, Unavailable
+from jupyter_rewind.errors import Internal, InvalidInput, NotFound, RewindError, Unavailable
 from jupyter_rewind.faces.server.reading import Reading, Stamp, read_stamp
 from jupyter_rewind.faces.server.worker import Worker, is_touched
 from jupyter_rewind.model.checkpoint import Checkpoint, Reason
@@ -77,13 +77,17 @@ class Recorder:
                 return self._workspace
             if self._refusal and clock.monotonic() - self._refused_at < _RETRY_SECONDS:
                 raise self._refusal
-            from jupyter_rewind.workspace import Workspace
-
             try:
+                from jupyter_rewind.workspace import Workspace
+
                 self._workspace = Workspace.open(self.settings)
             except RewindError as error:
                 self._refusal, self._refused_at = error, clock.monotonic()
                 raise
+            except Exception as error:
+                fault = Internal(f"The store could not be opened: {error!r}.")
+                self._refusal, self._refused_at = fault, clock.monotonic()
+                raise fault from error
             self._refusal = None
             return self._workspace
 

@@ -3,12 +3,31 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
-from jupyter_rewind.model.checkpoint import Checkpoint, Counts
+from jupyter_rewind.model.checkpoint import Checkpoint, Counts, HistoryInfo
 
 if TYPE_CHECKING:
     from jupyter_rewind.faces.server.paths import Paths
+
+
+class Figures(Protocol):
+    """What `Workspace.stats` tells."""
+
+    @property
+    def bytes(self) -> int: ...
+    @property
+    def entries(self) -> int: ...
+    @property
+    def raw_bytes(self) -> int: ...
+    @property
+    def stored_bytes(self) -> int: ...
+    @property
+    def kept_bytes(self) -> int: ...
+    @property
+    def sharing_ratio(self) -> float: ...
+    @property
+    def packing_ratio(self) -> float: ...
 
 
 def moment(time_ns: int) -> datetime:
@@ -65,7 +84,7 @@ def render_contents_checkpoint(checkpoint: Checkpoint) -> dict[str, Any]:
     }
 
 
-def render_history(info: Any, paths: Paths) -> dict[str, Any]:
+def render_history(info: HistoryInfo, paths: Paths) -> dict[str, Any]:
     """What is known of one history as a whole."""
     return {
         "history": info.id,
@@ -75,4 +94,17 @@ def render_history(info: Any, paths: Paths) -> dict[str, Any]:
         "count": info.checkpoints,
         "first": moment_text(info.first_ns) if info.first_ns else None,
         "last": moment_text(info.last_ns) if info.last_ns else None,
+    }
+
+
+def render_stats(stats: Figures) -> dict[str, Any]:
+    """The figures of the store as a whole."""
+    return {
+        "bytes": stats.bytes,
+        "entries": stats.entries,
+        "raw_bytes": stats.raw_bytes,
+        "stored_bytes": stats.stored_bytes,
+        "kept_bytes": stats.kept_bytes,
+        "sharing_ratio": round(stats.sharing_ratio, 4),
+        "packing_ratio": round(stats.packing_ratio, 4),
     }

@@ -14,6 +14,7 @@ from jupyter_server.extension.handler import ExtensionHandlerMixin
 from tornado.web import HTTPError
 
 from jupyter_rewind.errors import Internal, InvalidInput, RewindError, Unavailable
+from jupyter_rewind.faces.server.desk import wait_for
 from jupyter_rewind.faces.server.service import Service
 from jupyter_rewind.faces.server.statuses import describe, describe_status, status_of
 
@@ -96,8 +97,7 @@ class RewindHandler(ExtensionHandlerMixin, APIHandler):
     async def view(self, file: str | None, act: Any) -> Any:
         """What `act` sees in the workspace, after the work on `file` (or on all files)."""
         desk = self.service.desk
-        if (last := desk.settle(file)) is not None:
-            await asyncio.wait([asyncio.wrap_future(last)])
+        await wait_for(desk.settle(file))
         return await self.wait(desk.view(act))
 
     async def change(self, act: Any, *files: str) -> Any:

@@ -11,6 +11,7 @@ from tornado import web
 from jupyter_rewind import __version__
 from jupyter_rewind.errors import RewindError
 from jupyter_rewind.faces.server.handlers.base import RewindHandler
+from jupyter_rewind.faces.server.rendering import render_stats
 from jupyter_rewind.faces.server.statuses import describe
 
 OPENAPI = Path(__file__).parent.parent / "openapi.yaml"
@@ -22,7 +23,7 @@ class StatsHandler(RewindHandler):
     @web.authenticated
     @authorized
     async def get(self) -> None:
-        self.answer(await self.view(None, lambda workspace: workspace.stats().as_json()))
+        self.answer(await self.view(None, lambda workspace: render_stats(workspace.stats())))
 
 
 class HealthHandler(RewindHandler):
