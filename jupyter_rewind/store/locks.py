@@ -100,14 +100,17 @@ class FileLock:
 class Barrier:
     """Writers pass it together; whoever removes bytes passes it alone.
 
-    The lock file stays open between uses: a writer passes here with every commit. A forked child
-    opens it anew, for it shares its parent's hold otherwise.
+    Everybody comes through a gate: who wants to be alone holds it while the others leave. Without
+    it, four busy writers whose holds overlap kept a remover waiting for as long as they wrote.
+    The lock files stay open between uses: a writer passes here with every commit. A forked child
+    opens them anew, for it shares its parent's hold otherwise.
     """
 
     _SECONDS = 60.0
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._gate = FileLock(path.with_name("gate"))
         self._lock = FileLock(path)
         self._pid = clock.pid()
 
@@ -120,10 +123,14 @@ class Barrier:
         """
         if self._pid != clock.pid():
             self._pid = clock.pid()
+            self._gate = FileLock(self._path.with_name("gate"))
             self._lock = FileLock(self._path)
-        doing = "write to the store"
         try:
-            self._lock.acquire(exclusive=exclusive, timeout_seconds=self._SECONDS, doing=doing)
+            try:
+                self._pass(self._gate, exclusive)
+                self._pass(self._lock, exclusive)
+            finally:
+                self._gate.unlock()
         except Unavailable as error:
             if exclusive or error.code != "no_locks":
                 raise
@@ -133,7 +140,12 @@ class Barrier:
             self._lock.unlock()
 
     def close(self) -> None:
+        self._gate.release()
         self._lock.release()
+
+    def _pass(self, lock: FileLock, exclusive: bool) -> None:
+        doing = "write to the store"
+        lock.acquire(exclusive=exclusive, timeout_seconds=self._SECONDS, doing=doing)
 
 
 def is_locked(path: Path) -> bool:
