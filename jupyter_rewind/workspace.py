@@ -33,6 +33,7 @@ from jupyter_rewind.store.repository import Repository
 
 if TYPE_CHECKING:
     from jupyter_rewind.notebooks.diff import Comparison
+    from jupyter_rewind.notebooks.sizes import NotebookSize
     from jupyter_rewind.settings import Rewind
     from jupyter_rewind.store.upkeep import (
         CollectReport,
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
+    "CollectReport",
     "Condition",
     "Damage",
     "ExpiryPlan",
@@ -52,10 +54,14 @@ __all__ = [
     "HistoryPlan",
     "Hit",
     "Imported",
+    "NotebookSize",
     "Recorded",
     "Restored",
+    "SalvageReport",
     "Seen",
     "StoreHealth",
+    "StoreStats",
+    "VerifyReport",
     "Watcher",
     "Workspace",
     "document_path",
@@ -331,6 +337,13 @@ class Workspace:
         from jupyter_rewind.store.upkeep import stats
 
         return stats(self.repository)
+
+    def sizes(self) -> list[NotebookSize]:
+        """What each notebook takes in the store, the largest first."""
+        from jupyter_rewind.notebooks.sizes import notebook_sizes
+
+        self.repository.refresh()
+        return notebook_sizes(self.histories)
 
     def keep_up(self) -> int:
         """Expires and collects when that is due; returns bytes freed (0 when it was not due).

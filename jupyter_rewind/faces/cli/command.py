@@ -13,6 +13,7 @@ import inspect
 import os
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -104,6 +105,14 @@ class Face:
         from jupyter_rewind.workspace import Workspace
 
         return Workspace.open(self.settings, create=create)
+
+    def workspace_at(self, folder: Path | None) -> Workspace:
+        """As `workspace`, of the store at `folder` where one is named."""
+        from jupyter_rewind.settings import Settings
+        from jupyter_rewind.workspace import Workspace
+
+        more = {} if folder is None else {"store.path": str(folder)}
+        return Workspace.open(Settings.load(self.overrides() | more), create=False)
 
 
 class Commands:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -20,8 +22,7 @@ from jupyter_rewind.faces.cli.command import Commands, Face
 from jupyter_rewind.faces.cli.statuses import Status
 
 if TYPE_CHECKING:
-    from jupyter_rewind.model.entry import Json
-    from jupyter_rewind.workspace import Damage
+    from jupyter_rewind.workspace import SalvageReport
 
 commands = Commands("Look after the store")
 
@@ -34,26 +35,6 @@ DAMAGE_COLUMNS = (
 )
 
 
-def _damage_rows(damages: tuple[Damage, ...]) -> list[tuple[str, ...]]:
-    return [
-        (each.segment, str(each.offset), str(each.length), each.what, ", ".join(each.affected))
-        for each in damages
-    ]
-
-
-def _damage_json(damages: tuple[Damage, ...]) -> list[Json]:
-    return [
-        {
-            "segment": each.segment,
-            "offset": each.offset,
-            "length": each.length,
-            "what": each.what,
-            "affected": list(each.affected),
-        }
-        for each in damages
-    ]
-
-
 @commands.add("verify")
 def verify(
     face: Face,
@@ -62,8 +43,10 @@ def verify(
     ] = False,
 ) -> Answer:
     """Check the store. Ends with status 5 where damage is found."""
-    with face.workspace() as workspace, face.screen.progress("Verifying") as progress:
-        report = workspace.verify(read_data=read_data, progress=progress)
+    with face.workspace() as workspace:
+        with face.screen.progress("Verifying") as progress:
+            report = workspace.verify(read_data=read_data, progress=progress)
+        names = workspace.name_entries({name for each in report.damages for name in each.affected})
     data: Document = {
         "ok": report.ok,
         "read_data": read_data,
@@ -72,7 +55,18 @@ def verify(
         "entries": report.entries,
         "chunks": report.chunks,
         "bytes": report.bytes,
-        "damages": _damage_json(report.damages),
+        "damages": [
+            {
+                "segment": each.segment,
+                "offset": each.offset,
+                "length": each.length,
+                "what": each.what,
+                "affected": [names[name] for name in each.affected],
+            }
+            for each in report.damages
+        ],
+        "unfinished": len(report.unfinished),
+        "known_losses": [str(name) for name in report.known_losses],
     }
     looked = ", ".join(
         (
@@ -85,8 +79,18 @@ def verify(
     )
     if report.ok:
         return Answer(data, [Words(f"The store is whole: {looked}.", "green")])
+    rows = [
+        (
+            each.segment or "?",
+            str(each.offset),
+            str(each.length),
+            each.what,
+            ", ".join(names[name] for name in each.affected),
+        )
+        for each in report.damages
+    ]
     parts: list[Part] = [
-        Table(DAMAGE_COLUMNS, _damage_rows(report.damages)),
+        Table(DAMAGE_COLUMNS, rows),
         Remark(f"Damage in {wording.count(len(report.damages), 'place')} of {looked}."),
         Remark("All else is whole. `jupyter rewind salvage` keeps it in a healthy store."),
     ]
@@ -110,7 +114,7 @@ def expire(
     gets its room back at the next `collect`.
     """
     doing = yes and not dry_run
-    with face.workspace(create=doing) as workspace:
+    with face.workspace() as workspace:
         plan = workspace.plan_expiry()
         if doing:
             workspace.expire(plan)
@@ -169,5 +173,131 @@ def collect(
         report = workspace.collect(dry_run=dry_run, progress=progress)
     would = "Would free" if dry_run else "Freed"
     text = f"{would} {wording.size(report.freed_bytes)}; {wording.size(report.kept_bytes)} stay."
-    data = {"dry_run": dry_run, "freed_bytes": report.freed_bytes, "kept_bytes": report.kept_bytes}
-    return Answer(data, [Words(text)])
+    remarks = [Remark(f"Segment {name} was left alone: {why}.") for name, why in report.skipped]
+    if report.waiting_bytes:
+        size = wording.size(report.waiting_bytes)
+        remarks.append(Remark(f"{size} wait for a program that is still writing there to end."))
+    data: Document = {
+        "dry_run": dry_run,
+        "freed_bytes": report.freed_bytes,
+        "kept_bytes": report.kept_bytes,
+        "waiting_bytes": report.waiting_bytes,
+        "segments_removed": report.segments_removed,
+        "skipped": [{"segment": name, "why": why} for name, why in report.skipped],
+    }
+    return Answer(data, [Words(text), *remarks])
+
+
+@commands.add("salvage")
+def salvage(
+    face: Face,
+    into: Annotated[
+        str | None,
+        typer.Option("--into", metavar="PATH", help="Leave this store alone; fill another one."),
+    ] = None,
+    trust_foreign: Annotated[
+        bool, typer.Option("--trust-foreign", help="Take a store whose key is gone; needs --into.")
+    ] = False,
+) -> Answer:
+    """Make a damaged store whole again with all that still reads.
+
+    Nothing is deleted: damaged segments are set aside in the store's folder. Ends with status 5
+    where something was lost, and names it.
+    """
+    from jupyter_rewind.workspace import salvage as run
+
+    target = Path(os.path.abspath(os.path.expanduser(into))) if into is not None else None
+    with face.screen.progress("Salvaging") as progress:
+        report = run(face.settings, trust_foreign=trust_foreign, into=target, progress=progress)
+    names: dict[str, str] = {}
+    if report.affected:
+        with face.workspace_at(target) as workspace:
+            names = workspace.name_entries(report.affected)
+    return _salvaged(report, names)
+
+
+def _salvaged(report: SalvageReport, names: dict[str, str]) -> Answer:
+    kept = f"{wording.count(report.kept_records, 'record')}, {wording.size(report.kept_bytes)}"
+    if report.changed or report.kept_records:
+        text = f"The store at {report.folder} is whole: {kept} were kept."
+    else:
+        text = f"The store at {report.folder} had no damage to mend."
+    rows = [(names.get(name, f"record {name}"),) for name in report.affected]
+    remarks = [Remark(f"Segment {name} was left alone: {why}.") for name, why in report.skipped]
+    if report.set_aside:
+        remarks.append(Remark(f"Set aside, not deleted: {', '.join(report.set_aside)}."))
+    if rows:
+        remarks.append(Remark(f"{wording.count(len(rows), 'record')} lost content."))
+    data: Document = {
+        "folder": str(report.folder),
+        "store": report.store_id,
+        "changed": report.changed,
+        "kept_records": report.kept_records,
+        "kept_entries": report.kept_entries,
+        "kept_bytes": report.kept_bytes,
+        "lost_chunks": len(report.lost),
+        "affected": [{"id": name, "name": names.get(name, "")} for name in report.affected],
+        "set_aside": list(report.set_aside),
+        "skipped": [{"segment": name, "why": why} for name, why in report.skipped],
+    }
+    lost = Table((Column("lost content", fold=True),), rows)
+    parts: list[Part] = [Words(text), *([lost] if rows else []), *remarks]
+    return Answer(data, parts, Status.DAMAGE if rows else Status.DONE)
+
+
+@commands.add("stats")
+def stats(face: Face) -> Answer:
+    """Show how much the store holds, for which notebooks, and how much of it is shared."""
+    with face.workspace() as workspace:
+        total = workspace.stats()
+        sizes = workspace.sizes()
+        folder = str(workspace.repository.folder)
+    saved = sum(each.saved_bytes for each in sizes)
+    ratio = saved / total.bytes if total.bytes else 1.0
+    show = wording.size if face.screen.terminal else str
+    columns = (
+        Column("notebook", fold=True),
+        Column("checkpoints", right=True),
+        Column("saved", right=True),
+        Column("own", "cyan", right=True),
+        Column("shared", right=True),
+    )
+    rows = [
+        (
+            each.path + (" (deleted)" if each.deleted else ""),
+            str(each.checkpoints),
+            show(each.saved_bytes),
+            show(each.own_bytes),
+            show(each.shared_bytes),
+        )
+        for each in sizes
+    ]
+    checkpoints = sum(each.checkpoints for each in sizes)
+    text = (
+        f"{wording.count(checkpoints, 'checkpoint')} of {wording.count(len(sizes), 'notebook')}, "
+        f"{wording.size(saved)} as separate files, take {wording.size(total.bytes)} in {folder}: "
+        f"{ratio:.1f} times less."
+    )
+    data: Document = {
+        "folder": folder,
+        "bytes": total.bytes,
+        "saved_bytes": saved,
+        "ratio": round(ratio, 4),
+        "sharing_ratio": round(total.sharing_ratio, 4),
+        "packing_ratio": round(total.packing_ratio, 4),
+        "segments": len(total.segments),
+        "entries": total.entries,
+        "notebooks": [
+            {
+                "history": each.history,
+                "path": each.path,
+                "deleted": each.deleted,
+                "checkpoints": each.checkpoints,
+                "saved_bytes": each.saved_bytes,
+                "own_bytes": each.own_bytes,
+                "shared_bytes": each.shared_bytes,
+            }
+            for each in sizes
+        ],
+    }
+    return Answer(data, [Table(columns, rows), Remark(text)])

@@ -84,19 +84,23 @@ class Watch:
 
     def run(self) -> None:
         """Watches until the stop event is set."""
-        self._scan()
-        places = ", ".join(map(str, [*self._folders, *self._files]))
-        self._tell("watching", places, f"Watching {places}. Ctrl-C ends it.")
         every = self._workspace.settings.notebooks_scan_seconds or 30
-        next_scan = clock.monotonic() + every
+        next_scan: float | None = None
         for changed in self._changes():
             now = clock.monotonic()
             self._due |= dict.fromkeys(changed, now + REST_SECONDS)
             self._look_at_files(now)
             self._look_at_due(now)
-            if now >= next_scan:
-                self._scan()
+            if next_scan is None or now >= next_scan:
+                # The first one comes when notices do already: no change falls in between.
+                self._report(self._watcher.scan([*self._folders, *self._files]))
+                if next_scan is None:
+                    self._tell_start()
                 next_scan = clock.monotonic() + every
+
+    def _tell_start(self) -> None:
+        places = ", ".join(map(str, [*self._folders, *self._files]))
+        self._tell("watching", places, f"Watching {places}. Ctrl-C ends it.")
 
     def _changes(self) -> Iterator[Iterable[Path]]:
         """What changed since the last turn, a few times a second, until the stop."""
@@ -177,9 +181,6 @@ class Watch:
             self._broken[path] = "coming"
             self._due[path] = now + EMPTY_REST_SECONDS
         return True
-
-    def _scan(self) -> None:
-        self._report(self._watcher.scan([*self._folders, *self._files]))
 
     def _judge(self, path: Path) -> None:
         """Says it once when a notebook has become broken."""

@@ -1,0 +1,104 @@
+"""Histories carried out and in."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.faces.cli.conftest import FIRST, SECOND, THIRD, Rewind
+
+needs_git = pytest.mark.skipif(shutil.which("git") is None, reason="needs git")
+
+
+def git(folder: Path, *words: str) -> str:
+    """What git says."""
+    who = {
+        f"GIT_{role}_{what}": "x" for role in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")
+    }
+    done = subprocess.run(
+        ["git", "-C", str(folder), *words],
+        capture_output=True,
+        text=True,
+        check=True,
+        env=os.environ | who,
+    )
+    return done.stdout
+
+
+def test_export_and_import_a_folder(book: Path, work: Path, rewind: Rewind) -> None:
+    """Every state as a file; and back into another notebook, byte for byte, with labels."""
+    rewind("label", book, "head~1", "good one")
+    ended = rewind("export", book, "out")
+    assert ended.status == 0, ended.err
+    states = {path.read_bytes() for path in (work / "out").glob("*.ipynb")}
+    assert states == {FIRST, SECOND, THIRD}
+    assert rewind("import", "again.ipynb", "out").status == 0
+    for ref, state in (("head", THIRD), ("good one", SECOND), ("head~2", FIRST)):
+        assert rewind("show", "again.ipynb", ref, "--raw").out.encode() == state
+    before = [row[1] for row in rewind("history", book).rows]
+    assert [row[1] for row in rewind("history", "again.ipynb").rows] == before
+
+
+def test_export_overwrites_nothing(book: Path, work: Path, rewind: Rewind) -> None:
+    """A folder that is not empty is refused."""
+    (work / "out").mkdir()
+    (work / "out" / "mine.txt").write_text("mine")
+    assert rewind("export", book, "out").status == 7
+    assert [each.name for each in (work / "out").iterdir()] == ["mine.txt"]
+
+
+def test_export_needs_one_place(book: Path, rewind: Rewind) -> None:
+    """Neither no place nor two."""
+    assert rewind("export", book).status == 2
+    assert rewind("export", book, "out", "--git", "repo").status == 2
+
+
+@needs_git
+def test_export_to_git(book: Path, work: Path, rewind: Rewind) -> None:
+    """One commit a checkpoint, oldest first, on a branch of its own, with the times."""
+    ended = rewind("export", book, "--git", "repo")
+    assert ended.status == 0, ended.err
+    branch = "rewind/analysis.ipynb"
+    commits = git(work / "repo", "log", "--reverse", "--format=%H %at", branch).split()
+    assert len(commits) == 6
+    shown = [git(work / "repo", "show", f"{each}:analysis.ipynb") for each in commits[::2]]
+    assert [each.encode() for each in shown] == [FIRST, SECOND, THIRD]
+    assert rewind("export", book, "--git", "repo").status == 7
+
+
+@needs_git
+def test_import_from_git(work: Path, rewind: Rewind) -> None:
+    """The committed states of a notebook come into its history."""
+    path = work / "a.ipynb"
+    git(work, "init", "-q")
+    for state in (FIRST, SECOND):
+        path.write_bytes(state)
+        git(work, "add", "a.ipynb")
+        git(work, "commit", "-qm", "change")
+    ended = rewind("import", path, "--git", work, "--json")
+    assert ended.status == 0, ended.err
+    assert (ended.data["count"], ended.data["created"]) == (2, 2)
+    assert rewind("show", path, "head~1", "--raw").out.encode() == FIRST
+
+
+def test_import_copies(work: Path, rewind: Rewind) -> None:
+    """Copies that lie around become the history, ordered by their times."""
+    for number, (name, state) in enumerate((("new", SECOND), ("old", FIRST))):
+        (work / f"{name}.ipynb").write_bytes(state)
+        os.utime(work / f"{name}.ipynb", (1_700_000_000 - number, 1_700_000_000 - number))
+    ended = rewind("import", "a.ipynb", "new.ipynb", "old.ipynb")
+    assert ended.status == 0, ended.err
+    assert "restore a.ipynb head" in ended.err
+    assert rewind("show", "a.ipynb", "head~1", "--raw").out.encode() == FIRST
+    assert rewind("restore", "a.ipynb", "head").status == 0
+    assert (work / "a.ipynb").read_bytes() == SECOND
+
+
+def test_import_needs_a_source(rewind: Rewind) -> None:
+    """Nothing comes from nowhere."""
+    assert rewind("import", "a.ipynb").status == 2
+    assert rewind("import", "a.ipynb", "nothing.ipynb").status == 3

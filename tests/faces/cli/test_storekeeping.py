@@ -1,0 +1,118 @@
+"""Commands about the store itself."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.faces.cli.conftest import FIRST, SECOND, THIRD, Rewind, cell, notebook_bytes
+
+
+@pytest.fixture
+def store(home: Path, book: Path) -> Path:
+    """A store with three checkpoints."""
+    return home / "data" / "rewind"
+
+
+def spoil(store: Path) -> None:
+    """Some bytes in the middle of every segment are gone."""
+    for segment in (store / "segments").iterdir():
+        content = bytearray(segment.read_bytes())
+        middle = len(content.rstrip(b"\0")) // 2
+        content[middle : middle + 40] = b"\xaa" * 40
+        segment.write_bytes(content)
+
+
+def test_verify_of_a_whole_store(store: Path, rewind: Rewind) -> None:
+    """Nothing to complain about: status 0."""
+    for words in (["verify"], ["verify", "--read-data"]):
+        ended = rewind(*words)
+        assert (ended.status, ended.err) == (0, "")
+        assert ended.out.startswith("The store is whole: ")
+
+
+def test_verify_finds_damage(store: Path, rewind: Rewind) -> None:
+    """Damage ends with 5, names its place and the way out."""
+    spoil(store)
+    ended = rewind("verify", "--read-data")
+    assert ended.status == 5
+    assert ended.rows
+    assert "jupyter rewind salvage" in ended.err
+    data = rewind("verify", "--read-data", "--json").data
+    assert data["ok"] is False
+    assert data["damages"]
+
+
+def test_salvage_keeps_what_reads(store: Path, book: Path, rewind: Rewind) -> None:
+    """After a salvage the store is whole, and undamaged states are the very bytes."""
+    spoil(store)
+    assert rewind("salvage").status in (0, 5)
+    assert rewind("verify", "--read-data").status == 0
+    found = [rewind("show", book, f"head~{n}", "--raw").out.encode() for n in range(3)]
+    assert {FIRST, SECOND, THIRD} & set(found)
+
+
+def test_salvage_of_a_whole_store_changes_nothing(store: Path, rewind: Rewind) -> None:
+    """There is nothing to mend, and it says so."""
+    ended = rewind("salvage", "--json")
+    assert (ended.status, ended.data["changed"], ended.data["affected"]) == (0, False, [])
+
+
+def test_salvage_without_the_key(home: Path, store: Path, book: Path, rewind: Rewind) -> None:
+    """A store whose key is lost is taken into a new one, on the user's word."""
+    shutil.rmtree(home / "config" / "rewind-keys")
+    ended = rewind("history", book)
+    assert ended.status == 6
+    assert "salvage --trust-foreign" in ended.err
+    assert rewind("salvage", "--trust-foreign").status == 2
+    new = home / "new"
+    assert rewind("salvage", "--trust-foreign", "--into", new).status == 0
+    assert rewind("show", book, "head", "--raw", "--store", new).out.encode() == THIRD
+
+
+def test_expire_is_a_dry_run(store: Path, book: Path, rewind: Rewind) -> None:
+    """Without --yes it only tells."""
+    policy = ["--set", "retention.keep_last=1"]
+    for key in ("hourly", "daily", "weekly"):
+        policy += ["--set", f"retention.{key}=0"]
+    assert rewind("expire").rows == []
+    for words in ([], ["--dry-run"], ["--dry-run", "--yes"]):
+        ended = rewind("expire", *policy, *words)
+        assert ended.status == 0
+        assert ended.rows == [[str(book), "2", "1"]]
+        assert "Nothing was changed" in ended.err
+    assert len(rewind("history", book).rows) == 3
+    rewind("label", book, "head~2", "first of all")
+    ended = rewind("expire", *policy, "--yes")
+    assert ended.rows == [[str(book), "1", "2"]]
+    assert len(rewind("history", book).rows) == 2
+    assert rewind("show", book, "first of all", "--raw").out.encode() == FIRST
+    assert rewind("expire", *policy, "--no-dry-run").rows == []
+
+
+def test_collect_frees_what_expired(store: Path, work: Path, rewind: Rewind) -> None:
+    """The disk gets its room back, and what stays is whole."""
+    path = work / "big.ipynb"
+    for number in range(3):
+        noise = "".join(f"{(number + 1) * each:x}" for each in range(100_000, 160_000))
+        path.write_bytes(notebook_bytes(cell("a", noise)))
+        assert rewind("checkpoint", path).status == 0
+    policy = [f"--set=retention.{key}=0" for key in ("hourly", "daily", "weekly")]
+    rewind("expire", "--yes", "--set", "retention.keep_last=1", *policy)
+    would = rewind("collect", "--dry-run", "--json").data
+    did = rewind("collect", "--json").data
+    assert would["freed_bytes"] > 100_000
+    assert did["freed_bytes"] == would["freed_bytes"]
+    assert rewind("verify", "--read-data").status == 0
+    assert rewind("show", path, "--raw").out.encode() == path.read_bytes()
+
+
+def test_stats_tell_sizes_by_notebook(store: Path, book: Path, rewind: Rewind) -> None:
+    """Which notebook takes how much."""
+    ended = rewind("stats")
+    assert ended.status == 0
+    [row] = ended.rows
+    assert row[:3] == [str(book), "3", str(len(FIRST) + len(SECOND) + len(THIRD))]
+    assert "3 checkpoints of 1 notebook" in ended.err

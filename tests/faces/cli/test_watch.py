@@ -1,0 +1,176 @@
+"""`watch`: notebooks that other programs edit, with real edits by other processes."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from queue import Empty, Queue
+from typing import Any
+
+import pytest
+
+from tests.faces.cli.conftest import COMMAND, FIRST, SECOND, THIRD, Rewind
+from tests.faces.cli.test_schema import check
+
+WAIT_SECONDS = 30
+
+
+class Watching:
+    """A running `watch --json` and its events."""
+
+    def __init__(self, running: subprocess.Popen[bytes]) -> None:
+        self.running = running
+        self._lines: Queue[bytes] = Queue()
+        threading.Thread(target=self._read, daemon=True).start()
+
+    def _read(self) -> None:
+        assert self.running.stdout is not None
+        for line in self.running.stdout:
+            self._lines.put(line)
+
+    def next(self, event: str, path: Path | None = None) -> dict[str, Any]:
+        """The next event of this kind; others in between are passed over."""
+        deadline = time.monotonic() + WAIT_SECONDS
+        while True:
+            line = self._lines.get(timeout=max(0.1, deadline - time.monotonic()))
+            data = check(line.decode())["data"]
+            if data["event"] == event and path in (None, Path(data["path"])):
+                return data
+
+    def is_quiet(self, seconds: float) -> bool:
+        """Whether nothing is told for this long."""
+        try:
+            self._lines.get(timeout=seconds)
+        except Empty:
+            return True
+        return False
+
+
+@contextmanager
+def watching(*words: object) -> Iterator[Watching]:
+    """`watch` runs in the block and ends with 0 after it."""
+    running = subprocess.Popen(
+        [*COMMAND, "watch", *map(str, words), "--json"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    try:
+        watch = Watching(running)
+        watch.next("watching")
+        yield watch
+        running.send_signal(signal.SIGTERM)
+        assert running.wait(WAIT_SECONDS) == 0
+        assert running.stderr is not None
+        assert running.stderr.read() == b""
+    finally:
+        if running.poll() is None:
+            running.kill()
+            running.wait()
+
+
+def write(path: Path, content: bytes) -> None:
+    """Another process writes the file."""
+    code = "import sys, pathlib; pathlib.Path(sys.argv[1]).write_bytes(sys.stdin.buffer.read())"
+    subprocess.run([sys.executable, "-c", code, str(path)], input=content, check=True)
+
+
+@pytest.mark.parametrize("more", [[], ["--poll"]])
+def test_edits_by_others_are_kept(work: Path, more: list[str], rewind: Rewind) -> None:
+    """New and changed notebooks, in folders below too, become checkpoints."""
+    below = work / "deep" / "er"
+    below.mkdir(parents=True)
+    path = below / "a.ipynb"
+    with watching(work, *more) as watch:
+        for state in (FIRST, SECOND, THIRD):
+            write(path, state)
+            kept = watch.next("kept", path)["checkpoint"]
+            assert kept["reason"] == "external-change"
+            assert kept["size_bytes"] == len(state)
+    for ref, state in (("head", THIRD), ("head~1", SECOND), ("head~2", FIRST)):
+        assert rewind("show", path, ref, "--raw").out.encode() == state
+
+
+def test_what_was_there_before_is_kept_first(work: Path, rewind: Rewind) -> None:
+    """The first change after the start loses nothing either."""
+    path = work / "a.ipynb"
+    path.write_bytes(FIRST)
+    with watching(work) as watch:
+        write(path, SECOND)
+        watch.next("kept", path)
+    assert rewind("show", path, "head~1", "--raw").out.encode() == FIRST
+
+
+def test_a_single_file_is_watched(work: Path) -> None:
+    """Also one that its editor replaces by a new file."""
+    path, other = work / "a.ipynb", work / "other.ipynb"
+    path.write_bytes(FIRST)
+    with watching(path) as watch:
+        write(other, FIRST)
+        fresh = work / ".a.tmp"
+        write(fresh, SECOND)
+        os.replace(fresh, path)
+        assert watch.next("kept")["path"] == str(path)
+
+
+def test_hidden_files_and_stock_checkpoints_are_left_out(work: Path) -> None:
+    """Nothing is kept of what is nobody's work."""
+    for folder in (".ipynb_checkpoints", ".hidden", "node_modules"):
+        (work / folder).mkdir()
+    with watching(work) as watch:
+        for name in (".ipynb_checkpoints/a", ".hidden/a", "node_modules/a", ".a"):
+            write(work / f"{name}.ipynb", FIRST)
+        write(work / "notes.txt", b"text")
+        assert watch.is_quiet(3)
+
+
+def test_an_emptied_notebook_is_told(work: Path, rewind: Rewind) -> None:
+    """A broken notebook is named, with the command that brings it back; and it does."""
+    path = work / "a.ipynb"
+    path.write_bytes(FIRST)
+    with watching(work) as watch:
+        write(path, b"")
+        told = watch.next("broken", path)["text"]
+    way = told[told.index("restore ") :].split("`")[0].split()
+    assert rewind(*way).status == 0
+    assert path.read_bytes() == FIRST
+
+
+def test_moves_and_deletions(work: Path, rewind: Rewind) -> None:
+    """A moved notebook keeps its history; a deleted one is told."""
+    path, moved = work / "a.ipynb", work / "b.ipynb"
+    path.write_bytes(FIRST)
+    with watching(work) as watch:
+        path.rename(moved)
+        write(moved, SECOND)
+        watch.next("kept", moved)
+        moved.unlink()
+        watch.next("gone", moved)
+    assert len(rewind("history", moved).rows) == 2
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals are others there")
+def test_ctrl_c_ends_it_cleanly(work: Path) -> None:
+    """Status 0 and no complaint."""
+    running = subprocess.Popen(
+        [*COMMAND, "watch", str(work)], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    assert running.stdout is not None
+    assert running.stdout.readline().startswith(b"Watching ")
+    running.send_signal(signal.SIGINT)
+    _, said = running.communicate(timeout=WAIT_SECONDS)
+    assert (running.returncode, said) == (0, b"")
+
+
+def test_nothing_to_watch(work: Path, rewind: Rewind) -> None:
+    """A path that is not there is not found."""
+    ended = rewind("watch", work / "nothing", "--json")
+    assert ended.status == 3
+    assert json.loads(ended.err)["error"]["code"] == "not_found"
