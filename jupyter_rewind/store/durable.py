@@ -7,9 +7,11 @@ a failed sync nothing is tried again on the same file, because the pages may hav
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import stat
+from collections.abc import Callable
 from pathlib import Path
 
 from jupyter_rewind import clock
@@ -99,15 +101,25 @@ class Files:
     """The durable steps on a local or network file system. All errors are of our tree."""
 
     def make_folder(self, path: Path, mode: int = 0o700) -> None:
-        """`path` is there as a folder, with its parents, and its name is durable."""
-        if path.is_dir():
-            return
+        """`path` is there as a folder, with its parents, and all their names are durable."""
+        missing: list[Path] = []
+        at = path
+        while not at.is_dir() and at != at.parent:
+            missing.append(at)
+            at = at.parent
+        # Whoever made what is there may have been killed before its name was durable.
+        with contextlib.suppress(Storage):
+            self.sync_folder(at.parent)
+        for folder in reversed(missing):
+            self.add_folder(folder, mode if folder == path else 0o777)
+            self.sync_folder(folder.parent)
+
+    def add_folder(self, path: Path, mode: int) -> None:
+        """The folder `path` is there; its name is not yet durable."""
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
             path.mkdir(mode=mode, exist_ok=True)
         except OSError as error:
             raise translate(error, "make the folder", path) from error
-        self.sync_folder(path.parent)
 
     def create(self, path: Path, mode: int = 0o600) -> int:
         """A descriptor of the new, empty file `path`; raises Unavailable where one exists."""
@@ -191,10 +203,14 @@ class Files:
         except OSError as error:
             raise translate(error, "rename to", target) from error
 
+    def link(self, source: Path, target: Path) -> None:
+        """`target` is a second name of `source`. Raises OSError as the system says it."""
+        os.link(source, target)
+
     def publish(self, source: Path, target: Path) -> bool:
         """`target` names the bytes of `source`, unless it existed before: then False."""
         try:
-            os.link(source, target)
+            self.link(source, target)
         except FileExistsError:
             return False
         except OSError:
@@ -217,7 +233,7 @@ class Files:
 
     def write_new(self, path: Path, data: bytes | memoryview, mode: int = 0o600) -> Path:
         """A synced file beside `path`, under a temporary name, which is returned."""
-        temporary = path.with_name(f".{path.name}.{clock.new_id()}.rewind-tmp")
+        temporary = path.with_name(f".{_short(path.name)}.{clock.new_id()}.rewind-tmp")
         descriptor = self.create(temporary, mode)
         try:
             self.write_at(descriptor, [data], 0, temporary)
@@ -229,11 +245,19 @@ class Files:
         self.close(descriptor)
         return temporary
 
-    def replace_file(self, path: Path, data: bytes | memoryview, mode: int | None = None) -> None:
+    def replace_file(
+        self,
+        path: Path,
+        data: bytes | memoryview,
+        mode: int | None = None,
+        *,
+        check: Callable[[Path], None] | None = None,
+    ) -> None:
         """`path` holds exactly `data`, durably; at any crash it holds the old or the new bytes.
 
         Symbolic links are followed; the mode and, where allowed, the owner of an existing file
-        are kept. `mode` serves for a new file (0o600 when None).
+        are kept. `mode` serves for a new file (0o600 when None). `check` gets the name under
+        which the bytes wait and raises when they shall not take the file's place.
         """
         target = Path(os.path.realpath(path))
         before = _status(target)
@@ -241,6 +265,8 @@ class Files:
         temporary = self.write_new(target, data, mode=kept)
         try:
             _adopt(temporary, before, kept)
+            if check is not None:
+                check(temporary)
             self.rename(temporary, target)
         except BaseException:
             self.remove(temporary)
@@ -262,6 +288,11 @@ class Files:
             self.sync_data(descriptor, path)
         finally:
             self.close(descriptor)
+
+
+def _short(name: str) -> str:
+    # A name may fill all 255 bytes that file systems allow; ours adds thirty.
+    return os.fsdecode(os.fsencode(name)[:200])
 
 
 def _gather(parts: list[bytes | memoryview]) -> list[bytes | memoryview]:

@@ -13,25 +13,34 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from blake3 import blake3
 
 from jupyter_rewind import clock
-from jupyter_rewind.errors import Denied, Format, Integrity, NotFound
+from jupyter_rewind.errors import Denied, Format, Integrity, NotFound, Unavailable
 from jupyter_rewind.model.encoding import check_format, to_json
 from jupyter_rewind.model.entry import Json
 from jupyter_rewind.model.ids import StoreId
 from jupyter_rewind.store.durable import Files, translate
+from jupyter_rewind.store.locks import FileLock
 
 STORE_FORMAT = 1
 KEY_SIZE = 32
 RETIRED_NAMES = 10_000
 _NETWORK = {
-    "nfs", "nfs4", "cifs", "smb3", "smbfs", "lustre", "gpfs", "afs", "9p", "ceph", "glusterfs",
-    "beegfs", "fuse.sshfs", "fuse.glusterfs", "fuse.ceph", "fuse.s3fs", "fuse.rclone", "davfs",
+    "nfs", "nfs4", "cifs", "smb3", "smbfs", "ncpfs", "lustre", "gpfs", "afs", "coda", "9p", "ceph",
+    "glusterfs", "beegfs", "orangefs", "pvfs2", "panfs", "wekafs", "gfs2", "ocfs2", "davfs",
+    "virtiofs", "vboxsf", "vmhgfs", "prl_fs", "drvfs", "fakeowner",
 }  # fmt: skip
+# What FUSE serves is mostly another machine's; these are known to be this one's.
+_LOCAL_FUSE = {
+    "fuse.encfs", "fuse.gocryptfs", "fuse.cryfs", "fuse.mergerfs", "fuse.bindfs", "fuse.ntfs-3g",
+    "fuse.fuse-overlayfs", "fuse.unionfs", "fuse.lxcfs",
+}  # fmt: skip
+_ESCAPED = re.compile(r"\\([0-7]{3})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,13 +82,13 @@ def open_layout(folder: Path, key_folder: Path, files: Files, *, create: bool) -
     Newer, Format.
     """
     config = folder / "config"
-    if not config.exists():
+    if not _is_there(config):
+        _refuse_orphans(folder)
         if not create:
             raise NotFound(
                 f"There is no Jupyter Rewind store at {folder} yet.",
                 hint="It is made with the first checkpoint.",
             )
-        _refuse_orphans(folder)
         _create(folder, key_folder, files)
     facts = _read_config(config)
     store_id = StoreId(str(facts.get("store")))
@@ -95,12 +104,29 @@ def open_layout(folder: Path, key_folder: Path, files: Files, *, create: bool) -
 
 def _refuse_orphans(folder: Path) -> None:
     """A store that lost its config is no place for a new one."""
-    segments = folder / "segments"
-    if segments.is_dir() and any(not path.name.startswith(".") for path in segments.iterdir()):
+    try:
+        names = os.listdir(folder / "segments")
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    except OSError as error:
+        raise translate(error, "read", folder / "segments") from error
+    # A look once more at the config: the store may be younger than the first one.
+    if any(not name.startswith(".") for name in names) and not _is_there(folder / "config"):
         raise Format(
             f"The store at {folder} has lost its config.",
             hint="Its records are still there: `jupyter rewind salvage` makes the config again.",
         )
+
+
+def _is_there(path: Path) -> bool:
+    """False only when there is no such file; what cannot be looked at is not missing."""
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError as error:
+        raise translate(error, "read", path) from error
+    return True
 
 
 def key_path(key_folder: Path, store_id: str) -> Path:
@@ -149,30 +175,51 @@ def mend_config(folder: Path, store_id: StoreId, key: bytes, files: Files) -> No
     files.replace_file(config, _config(store_id, key))
 
 
-def is_network(path: Path) -> bool:
-    """True when `path` lies on a file system that other machines may write (Linux only)."""
-    try:
-        mounts = Path("/proc/self/mounts").read_text(errors="replace").splitlines()
-    except OSError:
-        return False
+def is_network(path: Path, mounts: str | None = None) -> bool:
+    """True when `path` lies on a file system that other machines may write (Linux only).
+
+    `mounts` is a text as in /proc/self/mounts, which is read where None is given.
+    """
+    if mounts is None:
+        try:
+            mounts = Path("/proc/self/mounts").read_text(errors="replace")
+        except OSError:
+            return False
     real = os.path.realpath(path)
     best, kind = "", ""
-    for line in mounts:
+    for line in mounts.splitlines():
         fields = line.split(" ")
-        point = fields[1].replace("\\040", " ")
+        if len(fields) < 3:
+            continue
+        point = _ESCAPED.sub(lambda found: chr(int(found[1], 8)), fields[1])
         inside = real == point or real.startswith(point.rstrip("/") + "/")
         if inside and len(point) >= len(best):
             best, kind = point, fields[2]
-    return kind in _NETWORK
+    return kind in _NETWORK or (kind.startswith("fuse.") and kind not in _LOCAL_FUSE)
 
 
 def _create(folder: Path, key_folder: Path, files: Files) -> None:
-    store_id = StoreId(clock.token(16).hex())
-    key = clock.token(KEY_SIZE)
     files.make_folder(key_folder)
     files.make_folder(folder)
     files.make_folder(folder / "segments")
     files.make_folder(folder / "locks")
+    # Where a name cannot be published at once (no hard links), only this keeps two makers apart.
+    lock = FileLock(folder / "locks" / "create")
+    try:
+        lock.acquire(exclusive=True, timeout_seconds=60, doing=f"make the store at {folder}")
+    except Unavailable as error:
+        if error.code != "no_locks":
+            raise
+    try:
+        if not _is_there(folder / "config"):
+            _fill(folder, key_folder, files)
+    finally:
+        lock.release()
+
+
+def _fill(folder: Path, key_folder: Path, files: Files) -> None:
+    store_id = StoreId(clock.token(16).hex())
+    key = clock.token(KEY_SIZE)
     # The key comes first: a store whose key was lost in a crash could never be read.
     path = key_path(key_folder, store_id)
     files.rename(files.write_new(path, key), path)

@@ -8,6 +8,7 @@ portalocker (flock on POSIX, LockFileEx on Windows).
 from __future__ import annotations
 
 import errno
+import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -92,9 +93,13 @@ class FileLock:
     def _open(self) -> IO[bytes]:
         try:
             self.path.parent.mkdir(mode=0o700, exist_ok=True)
-            return open(self.path, "a+b")
+            return open(self.path, "a+b", opener=_open_private)
         except OSError as error:
             raise translate(error, "open the lock", self.path) from error
+
+
+def _open_private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
 
 
 class Barrier:

@@ -133,7 +133,7 @@ class Repository:
 
     def _sync_others(self, segments: set[str]) -> None:
         """Content that another process wrote a moment ago is on the disk before we name it."""
-        for name in segments - {self._writer.segment}:
+        for name in segments - {self._writer.open_segment}:
             path = self.layout.segments / name
             descriptor = self.files.open(path)
             try:

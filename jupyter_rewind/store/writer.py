@@ -7,6 +7,7 @@ up for a new one: the kernel may have dropped the pages it could not write.
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Sequence
 from pathlib import Path
@@ -45,12 +46,20 @@ class SegmentWriter:
         self._staged = 0
         self._end = self._written = self._at = self._reserved = self._synced = 0
         self._timer: threading.Timer | None = None
-        self._guard = threading.RLock()
+        self._guard = threading.Lock()
+        self._spoiled = False
+        self._store_is_named = False
 
     @property
     def segment(self) -> WriterId:
-        """The segment being written; empty before the first record."""
+        """The segment last written to; empty before the first record."""
         return self._name
+
+    @property
+    def open_segment(self) -> WriterId:
+        """The segment that the next commit goes to, where it is already known; else empty."""
+        is_open = self._descriptor >= 0 and self._pid == clock.pid() and not self._spoiled
+        return self._name if is_open else WriterId("")
 
     @property
     def end(self) -> int:
@@ -93,14 +102,25 @@ class SegmentWriter:
         payload = bytes(packed)
         name = chunks.digest(raw)
         head, tag = frame(seal, self._at, Kind.COMMIT, codec, len(raw), name, payload)
-        start, records = self._end, tuple(self._records)
-        self._push([head, payload, tag])
-        self._flush()
-        self._sync()
-        batch = Batch(start, self._at, records, commit)
-        self._end = self._at
+        batch = Batch(self._end, self._at + len(head) + len(payload) + len(tag),
+                      tuple(self._records), commit)  # fmt: skip
+        in_file = False
+        try:
+            self._push([head, payload, tag])
+            self._flush()
+            in_file = True
+            if self.power_safe:
+                self._files.sync_data(self._descriptor, self._path)
+            self._end = self._at
+        except BaseException as error:
+            # On a full disk the commit record was cut short: the next commit may take its room.
+            if self._end != batch.end and (in_file or not isinstance(error, Full)):
+                self._give_up()
+            raise
         if self.power_safe:
             self._synced = self._end
+        else:
+            self._start_timer()
         self._forget()
         return batch
 
@@ -118,27 +138,39 @@ class SegmentWriter:
 
     def close(self) -> None:
         """The segment is sealed and shortened to its last commit; its lock is free."""
-        with self._guard:
-            self._stop_timer()
-            if self._descriptor < 0:
-                return
-            if self._pid != clock.pid():
-                self._let_go()
-                return
-            try:
-                self._seal()
-            except RewindError:
-                # The seal only tells damage from an unfinished end; what was committed stays.
-                pass
-            finally:
-                self._let_go()
+        self._adopt_process()
+        self._stop_timer()
+        if self._descriptor < 0:
+            return
+        try:
+            self._seal()
+        except RewindError:
+            # The seal only tells damage from an unfinished end; what was committed stays.
+            pass
+        finally:
+            self._let_go()
 
     def sync_now(self) -> None:
-        """What was acknowledged as process-safe is power-safe now."""
+        """What was acknowledged as process-safe is power-safe now. From any thread."""
         with self._guard:
-            if self._descriptor >= 0 and self._synced < self._end and self._pid == clock.pid():
-                end = self._end
-                self._files.sync_data(self._descriptor, self._path)
+            self._timer = None
+            name, end = self._name, self._end
+            if self._descriptor < 0 or self._synced >= end or self._pid != clock.pid():
+                return
+        # A descriptor of its own: the writer may close its one meanwhile.
+        path = self._layout.segments / name
+        try:
+            descriptor = self._files.open(path)
+            try:
+                self._files.sync_data(descriptor, path)
+            finally:
+                self._files.close(descriptor)
+        except RewindError:
+            with self._guard:
+                self._spoiled = self._spoiled or name == self._name
+            raise
+        with self._guard:
+            if name == self._name:
                 self._synced = max(self._synced, end)
 
     def _seal(self) -> None:
@@ -159,33 +191,47 @@ class SegmentWriter:
         self._files.truncate(self._descriptor, self._at, path)
 
     def _begin(self) -> None:
-        if self._descriptor >= 0 and self._pid == clock.pid():
-            return
-        if self._descriptor >= 0:
-            # A forked child shares the file with its parent, who goes on writing to it.
+        self._adopt_process()
+        if self._spoiled and not self._records:
             self._let_go()
-        self._open()
+        if self._descriptor < 0:
+            self._open()
+
+    def _adopt_process(self) -> None:
+        """A forked child shares the file with its parent, who goes on writing: it lets go."""
+        if self._pid == clock.pid():
+            return
+        self._guard, self._timer = threading.Lock(), None
+        self._let_go()
+        self._pid = clock.pid()
 
     def _open(self) -> None:
+        name = WriterId(clock.new_id())
+        lock = FileLock(self._layout.lock_of(name))
+        try:
+            if not lock.try_acquire(exclusive=True):
+                raise Internal(f"The new segment {name} is already locked.")
+        except RewindError as error:
+            if error.code != "no_locks":
+                raise
         with self._guard:
-            self._name = WriterId(clock.new_id())
-            self._pid = clock.pid()
-            self._lock = FileLock(self._layout.lock_of(self._name))
-            try:
-                if not self._lock.try_acquire(exclusive=True):
-                    raise Internal(f"The new segment {self._name} is already locked.")
-            except RewindError as error:
-                if error.code != "no_locks":
-                    raise
-            self._descriptor = self._files.create(self._path)
+            self._lock, self._name = lock, name
             self._end = self._written = self._at = self._reserved = self._synced = 0
-            self._forget()
-            try:
+        self._forget()
+        try:
+            if not self._store_is_named:
+                # Whoever made the store may have been killed before its name was durable.
+                self._files.sync_folder(self._layout.folder)
+                self._store_is_named = True
+            self._descriptor = self._files.create(self._path)
+            with contextlib.suppress(Full):
+                # Without room to hold ready, a small commit may land all the same.
                 self._reserve(RESERVE)
-                self._files.sync_folder(self._layout.segments)
-            except Full:
-                # No room to hold ready; a small commit may land all the same.
-                self._files.sync_folder(self._layout.segments)
+            self._files.sync_folder(self._layout.segments)
+        except BaseException:
+            # Nothing may be promised in a file whose name may vanish.
+            self._give_up()
+            raise
 
     @property
     def _path(self) -> Path:
@@ -206,18 +252,23 @@ class SegmentWriter:
                 self._reserve(self._at + RESERVE)
             except Full:
                 # The disk is full: what is held ready may still take this commit.
-                self._shrink_to(max(self._reserved, self._written))
+                with contextlib.suppress(RewindError):
+                    self._shrink_to(max(self._reserved, self._written))
         try:
             self._files.write_at(self._descriptor, self._parts, self._written, self._path)
         except RewindError:
-            self._shrink_to(max(self._reserved, self._end))
+            with contextlib.suppress(RewindError):
+                self._shrink_to(max(self._reserved, self._end))
             raise
         self._written = self._at
         self._parts, self._staged = [], 0
 
     def _reserve(self, size: int) -> None:
-        if size > self._reserved:
-            self._files.reserve(self._descriptor, self._reserved, size - self._reserved, self._path)
+        # Where room is made by writing zeros, they must not fall on what a nearly full disk has
+        # still taken behind the room held ready.
+        start = max(self._reserved, self._written)
+        if size > start:
+            self._files.reserve(self._descriptor, start, size - start, self._path)
             self._reserved = size
 
     def _shrink(self) -> None:
@@ -227,45 +278,47 @@ class SegmentWriter:
     def _shrink_to(self, size: int) -> None:
         self._files.truncate(self._descriptor, size, self._path)
 
-    def _sync(self) -> None:
-        if not self.power_safe:
-            self._start_timer()
-            return
-        try:
-            self._files.sync_data(self._descriptor, self._path)
-        except RewindError:
-            self._let_go()
-            raise
-
     def _start_timer(self) -> None:
         with self._guard:
-            if self._timer is None or not self._timer.is_alive():
+            if self._timer is None:
                 self._timer = threading.Timer(GROUP_SECONDS, self._group)
                 self._timer.daemon = True
                 self._timer.start()
 
     def _group(self) -> None:
-        try:
+        # On failure, the next commit goes to a new segment; what this one holds stays process-safe.
+        with contextlib.suppress(RewindError):
             self.sync_now()
-        except RewindError:
-            # The next commit goes to a new segment; what this one held stays process-safe.
-            with self._guard:
-                self._let_go()
 
     def _stop_timer(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        with self._guard:
+            if self._timer is not None:
+                self._timer.cancel()
+                self._timer = None
+
+    def _give_up(self) -> None:
+        """The segment ends with its last commit, and the next one begins another.
+
+        A commit that failed may stand in the file whole: nobody may believe it, or name what it
+        holds, for its bytes may never have reached the disk.
+        """
+        with contextlib.suppress(RewindError):
+            if self._descriptor >= 0 and self._end:
+                self._files.truncate(self._descriptor, self._end, self._path)
+            elif self._descriptor >= 0:
+                self._files.remove(self._path)
+        self._let_go()
 
     def _let_go(self) -> None:
         with self._guard:
-            if self._descriptor >= 0:
-                self._files.close(self._descriptor)
-            self._descriptor = -1
-            if self._lock is not None:
-                self._lock.release(remove=self._pid == clock.pid())
-            self._lock = None
-            self._forget()
+            descriptor, self._descriptor = self._descriptor, -1
+            self._spoiled = False
+        if descriptor >= 0:
+            self._files.close(descriptor)
+        if self._lock is not None:
+            self._lock.release(remove=self._pid == clock.pid())
+        self._lock = None
+        self._forget()
 
     def _forget(self) -> None:
         self._parts, self._records, self._proofs, self._staged = [], [], [], 0
