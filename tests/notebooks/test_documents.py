@@ -1,0 +1,289 @@
+"""Files on a disk: kept, restored whole or by cells, brought back; failure changes nothing."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from jupyter_rewind.errors import Full, Integrity, NotFound, RestoreRefused, RewindError
+from jupyter_rewind.model.checkpoint import Checkpoint, Reason
+from jupyter_rewind.notebooks import documents
+from jupyter_rewind.notebooks.documents import (
+    checkpoint_document,
+    read_document,
+    restore_document,
+    undelete_document,
+)
+from jupyter_rewind.notebooks.history import Histories
+from jupyter_rewind.store.durable import Files
+from tests.notebooks.support import make_cell, make_notebook
+
+
+def save(histories: Histories, path: Path, raw: bytes) -> Checkpoint:
+    path.write_bytes(raw)
+    return checkpoint_document(histories, path, reason=Reason.SAVE).checkpoint
+
+
+@pytest.fixture
+def path(folder: Path) -> Path:
+    return folder / "analysis.ipynb"
+
+
+@pytest.mark.parametrize("present", [b"", b"\0" * 512, b'{"cells": [', None, b"other"])
+def test_a_file_that_is_empty_broken_or_gone_comes_back_byte_for_byte(
+    histories: Histories, path: Path, present: bytes | None
+) -> None:
+    first = save(histories, path, make_notebook("1"))
+    second = save(histories, path, make_notebook("2"))
+    if present is None:
+        path.unlink()
+    else:
+        path.write_bytes(present)
+    done = restore_document(histories, path, "head")
+    assert path.read_bytes() == make_notebook("2")
+    assert done.source.id == second.id
+    assert histories.read(histories.get(None, first.id)) == make_notebook("1")
+    if present is not None:
+        assert done.kept is not None
+        assert histories.read(done.kept) == present
+        assert done.kept.reason == Reason.BEFORE_RESTORE
+
+
+def test_restoring_keeps_the_present_first_and_is_itself_a_checkpoint(
+    histories: Histories, path: Path
+) -> None:
+    first = save(histories, path, make_notebook("1"))
+    save(histories, path, make_notebook("2"))
+    path.write_bytes(make_notebook("not yet kept"))
+    done = restore_document(histories, path, first.id, author="ada")
+    found = histories.checkpoints(str(path))
+    assert [one.reason for one in found] == [
+        Reason.SAVE,
+        Reason.SAVE,
+        Reason.BEFORE_RESTORE,
+        Reason.RESTORE,
+    ]
+    assert done.checkpoint == found[-1]
+    assert (done.checkpoint.parent, done.checkpoint.author) == (first.id, "ada")
+    assert histories.read(found[2]) == make_notebook("not yet kept")
+
+
+def test_a_restore_leaves_the_checkpoint_as_it_was(histories: Histories, path: Path) -> None:
+    first = save(histories, path, make_notebook("1"))
+    save(histories, path, make_notebook("2"))
+    restore_document(histories, path, first.id)
+    assert histories.get(str(path), first.id) == first
+
+
+def test_the_live_document_is_kept_too(histories: Histories, path: Path) -> None:
+    """Under collaboration the browser may hold what no file holds yet."""
+    save(histories, path, make_notebook("1"))
+    path.write_bytes(make_notebook("2"))
+    restore_document(histories, path, "head", present=make_notebook("typed a moment ago"))
+    states = [histories.read(one) for one in histories.checkpoints(str(path))]
+    assert make_notebook("2") in states
+    assert make_notebook("typed a moment ago") in states
+    assert path.read_bytes() == make_notebook("1")
+
+
+@pytest.mark.parametrize("ref", ["head", "head~1"])
+def test_restoring_a_deleted_notebook_continues_its_history(
+    histories: Histories, path: Path, ref: str
+) -> None:
+    first = save(histories, path, make_notebook("1"))
+    save(histories, path, make_notebook("2"))
+    path.unlink()
+    histories.delete(str(path))
+    restore_document(histories, path, ref)
+    assert path.exists()
+    assert histories.find(str(path)) == first.history
+    assert histories.deleted() == []
+
+
+def test_single_cells_come_back_and_the_rest_stays(histories: Histories, path: Path) -> None:
+    old = make_notebook(make_cell("a", "a1"), make_cell("b", "b1"), make_cell("lost", "x"))
+    first = save(histories, path, old)
+    new = make_notebook(make_cell("a", "a2"), make_cell("b", "b2"), make_cell("c", "c2"))
+    save(histories, path, new)
+    restore_document(histories, path, first.id, cells=["b", "lost"])
+    assert path.read_bytes() == make_notebook(
+        make_cell("a", "a2"), make_cell("b", "b1"), make_cell("lost", "x"), make_cell("c", "c2")
+    )
+
+
+def test_a_cell_that_never_was_changes_nothing(histories: Histories, path: Path) -> None:
+    first = save(histories, path, make_notebook("1"))
+    before = save(histories, path, make_notebook("2"))
+    with pytest.raises(NotFound, match="no cell 'nope'"):
+        restore_document(histories, path, first.id, cells=["nope"])
+    assert path.read_bytes() == make_notebook("2")
+    assert histories.head(str(path)) == before
+
+
+def test_output_writes_elsewhere_and_leaves_the_notebook_alone(
+    histories: Histories, path: Path, folder: Path
+) -> None:
+    save(histories, path, make_notebook("1"))
+    head = save(histories, path, make_notebook("2"))
+    other = folder / "new" / "old-state.ipynb"
+    done = restore_document(histories, path, "head~1", output=other)
+    assert other.read_bytes() == make_notebook("1")
+    assert path.read_bytes() == make_notebook("2")
+    assert (done.path, done.kept, histories.head(str(path))) == (other, None, head)
+    with pytest.raises(RestoreRefused, match="exists"):
+        restore_document(histories, path, "head", output=other)
+
+
+def test_mode_and_symbolic_link_survive_a_restore(
+    histories: Histories, path: Path, folder: Path
+) -> None:
+    save(histories, path, make_notebook("1"))
+    save(histories, path, make_notebook("2"))
+    path.chmod(0o640)
+    link = folder / "link.ipynb"
+    link.symlink_to(path)
+    restore_document(histories, documents.document_path(link), "head~1")
+    assert link.is_symlink()
+    assert path.read_bytes() == make_notebook("1")
+    assert stat.S_IMODE(path.stat().st_mode) == 0o640
+
+
+class FullDisk(Files):
+    """Takes no new file."""
+
+    def write_new(self, path: Path, data: bytes | memoryview, mode: int = 0o600) -> Path:
+        raise Full(f"Could not write {path}: the disk is full.")
+
+
+def test_a_failed_restore_changes_no_file(histories: Histories, path: Path) -> None:
+    save(histories, path, make_notebook("1"))
+    path.write_bytes(make_notebook("2"))
+    with pytest.raises(Full):
+        restore_document(histories, path, "head", files=FullDisk())
+    assert path.read_bytes() == make_notebook("2")
+    assert os.listdir(path.parent) == [path.name]
+
+
+def test_a_file_written_during_its_restore_is_not_overwritten(
+    histories: Histories, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save(histories, path, make_notebook("1"))
+    save(histories, path, make_notebook("2"))
+    keep = histories.record
+
+    def record(name: str, raw: bytes, **kwargs: object) -> object:
+        made = keep(name, raw, **kwargs)  # type: ignore[arg-type]
+        path.write_bytes(make_notebook("saved in between"))
+        return made
+
+    monkeypatch.setattr(histories, "record", record)
+    with pytest.raises(RestoreRefused, match="while it was being restored"):
+        restore_document(histories, path, "head~1")
+    assert path.read_bytes() == make_notebook("saved in between")
+
+
+def test_a_damaged_checkpoint_restores_nothing(
+    histories: Histories, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save(histories, path, make_notebook("1"))
+    path.write_bytes(make_notebook("2"))
+
+    def read(checkpoint: Checkpoint) -> bytes:
+        raise Integrity(f"Checkpoint {checkpoint.id} cannot be read.")
+
+    monkeypatch.setattr(histories, "read", read)
+    with pytest.raises(Integrity):
+        restore_document(histories, path, "head")
+    assert path.read_bytes() == make_notebook("2")
+
+
+def test_a_store_that_cannot_keep_the_present_restores_nothing(
+    histories: Histories, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save(histories, path, make_notebook("1"))
+    path.write_bytes(make_notebook("2"))
+
+    def record(*_: object, **__: object) -> None:
+        raise Full("The disk is full.")
+
+    monkeypatch.setattr(histories, "record", record)
+    with pytest.raises(Full):
+        restore_document(histories, path, "head")
+    assert path.read_bytes() == make_notebook("2")
+
+
+def test_undelete_writes_the_newest_state_with_its_history(
+    histories: Histories, path: Path
+) -> None:
+    first = save(histories, path, make_notebook("1"))
+    last = save(histories, path, make_notebook("2"))
+    path.unlink()
+    histories.delete(str(path))
+    done = undelete_document(histories, str(path))
+    assert path.read_bytes() == make_notebook("2")
+    assert (done.path, done.source.id) == (path, last.id)
+    assert [one.id for one in histories.checkpoints(str(path))][:2] == [first.id, last.id]
+    assert histories.deleted() == []
+
+
+def test_undelete_makes_the_folder_again(histories: Histories, folder: Path) -> None:
+    path = folder / "deep" / "er" / "a.ipynb"
+    path.parent.mkdir(parents=True)
+    save(histories, path, make_notebook("1"))
+    path.unlink()
+    path.parent.rmdir()
+    path.parent.parent.rmdir()
+    undelete_document(histories, str(path))
+    assert path.read_bytes() == make_notebook("1")
+
+
+def test_undelete_of_what_is_there_is_refused(histories: Histories, path: Path) -> None:
+    save(histories, path, make_notebook("1"))
+    with pytest.raises(RestoreRefused, match="exists"):
+        undelete_document(histories, str(path))
+
+
+def test_undelete_beside_another_notebook_in_its_place(
+    histories: Histories, path: Path, folder: Path
+) -> None:
+    first = save(histories, path, make_notebook("x = 1"))
+    path.unlink()
+    histories.delete(str(path))
+    second = save(histories, path, make_notebook(make_cell("other", "y = 2")))
+    assert second.history != first.history
+    with pytest.raises(RestoreRefused):
+        undelete_document(histories, first.history)
+    other = folder / "back.ipynb"
+    undelete_document(histories, first.history, output=other)
+    assert other.read_bytes() == make_notebook("x = 1")
+    assert histories.find(str(other)) == first.history
+    assert histories.find(str(path)) == second.history
+
+
+def test_undelete_takes_no_history_from_a_living_notebook(
+    histories: Histories, path: Path, folder: Path
+) -> None:
+    kept = save(histories, path, make_notebook("1"))
+    with pytest.raises(RewindError):
+        undelete_document(histories, str(path), output=folder / "other.ipynb")
+    assert histories.find(str(path)) == kept.history
+    assert not (folder / "other.ipynb").exists()
+
+
+def test_a_notebook_deleted_outside_jupyter_is_undeleted(histories: Histories, path: Path) -> None:
+    kept = save(histories, path, make_notebook("1"))
+    path.unlink()
+    undelete_document(histories, str(path))
+    assert path.read_bytes() == make_notebook("1")
+    assert histories.find(str(path)) == kept.history
+
+
+def test_a_file_that_is_not_there_is_not_found(histories: Histories, path: Path) -> None:
+    with pytest.raises(NotFound, match=str(path)):
+        read_document(path)
+    with pytest.raises(NotFound):
+        checkpoint_document(histories, path, reason=Reason.MANUAL)
+    assert histories.find(str(path)) is None

@@ -1,0 +1,83 @@
+"""Which checkpoints had this function."""
+
+from __future__ import annotations
+
+import pytest
+
+from jupyter_rewind.errors import InvalidInput, NotFound
+from jupyter_rewind.model.checkpoint import Checkpoint, Reason
+from jupyter_rewind.notebooks.history import Histories
+from jupyter_rewind.notebooks.search import search
+from tests.notebooks.support import make_cell, make_notebook
+
+PATH = "/home/a/a.ipynb"
+
+
+def keep(histories: Histories, *cells: object) -> Checkpoint:
+    return histories.record(PATH, make_notebook(*cells), reason=Reason.SAVE).checkpoint
+
+
+def test_a_text_is_found_in_the_checkpoints_that_held_it(histories: Histories) -> None:
+    keep(histories, "import os")
+    first = keep(histories, "import os", "def mean(x):\n    return sum(x) / len(x)")
+    last = keep(histories, "import os, re", "def mean(x):\n    return sum(x) / len(x)")
+    keep(histories, "import os, re")
+    [hit] = search(histories, PATH, "sum(")
+    assert (hit.first.id, hit.last.id, hit.cell_id) == (first.id, last.id, "c1")
+    assert (hit.line, hit.text) == (2, "return sum(x) / len(x)")
+
+
+def test_each_state_of_a_cell_is_told_once(histories: Histories) -> None:
+    a = keep(histories, "total = 1")
+    keep(histories, "total = 1", "2")
+    b = keep(histories, "total = 3", "2")
+    hits = search(histories, PATH, "total")
+    assert [(hit.first.id, hit.text) for hit in hits] == [
+        (a.id, "total = 1"),
+        (b.id, "total = 3"),
+    ]
+
+
+def test_outputs_are_searched_too(histories: Histories) -> None:
+    stream = {"output_type": "stream", "name": "stdout", "text": ["loss\n", "accuracy 0.93\n"]}
+    error = {
+        "output_type": "error",
+        "ename": "ValueError",
+        "evalue": "bad",
+        "traceback": ["ValueError: bad shape"],
+    }
+    keep(histories, make_cell("a", "train()", outputs=[stream, error]))
+    assert [hit.text for hit in search(histories, PATH, "accuracy")] == ["accuracy 0.93"]
+    assert [hit.text for hit in search(histories, PATH, "bad shape")] == ["ValueError: bad shape"]
+
+
+def test_case_does_not_matter_for_text_and_does_for_expressions(histories: Histories) -> None:
+    keep(histories, "DataFrame()")
+    assert len(search(histories, PATH, "dataframe")) == 1
+    assert search(histories, PATH, "dataframe", regex=True) == []
+    assert len(search(histories, PATH, r"Data\w+\(", regex=True)) == 1
+
+
+def test_text_that_looks_like_an_expression_is_text(histories: Histories) -> None:
+    keep(histories, "f(x)[0]")
+    assert len(search(histories, PATH, "f(x)[0]")) == 1
+
+
+def test_files_are_searched_by_line(histories: Histories) -> None:
+    histories.record("/home/a/x.py", b"a = 1\nb = 2\n", reason=Reason.SAVE)
+    [hit] = search(histories, "/home/a/x.py", "b =")
+    assert (hit.cell_id, hit.line, hit.text) == (None, 2, "b = 2")
+
+
+@pytest.mark.parametrize(("text", "regex"), [("", False), ("(", True)])
+def test_what_cannot_be_searched_for_is_refused(
+    histories: Histories, text: str, regex: bool
+) -> None:
+    keep(histories, "1")
+    with pytest.raises(InvalidInput):
+        search(histories, PATH, text, regex=regex)
+
+
+def test_a_notebook_without_a_history_is_not_found(histories: Histories) -> None:
+    with pytest.raises(NotFound):
+        search(histories, PATH, "x")
