@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jupyter_rewind import clock
+from jupyter_rewind.errors import Integrity
 from jupyter_rewind.model.checkpoint import Checkpoint, HistoryInfo, Reason
 from jupyter_rewind.model.ids import EntryId
 from jupyter_rewind.model.retention import Policy
@@ -179,6 +180,10 @@ class Workspace:
         """The newest checkpoint of `path` that can be read as a notebook and has cells."""
         for checkpoint in self.checkpoints(path, newest_first=True):
             if checkpoint.kind == "notebook" and checkpoint.counts.cells:
+                try:
+                    self.read(checkpoint)
+                except Integrity:
+                    continue
                 return checkpoint
         return None
 
@@ -355,7 +360,7 @@ class Workspace:
         stamp = self.repository.folder / "upkeep"
         interval = self.settings.upkeep_interval_hours * 3_600_000_000_000
         last = read_text_or_empty(stamp)
-        if last.isdigit() and clock.now_ns() - int(last) < interval:
+        if last.isdigit() and 0 <= clock.now_ns() - int(last) < interval:
             return 0
         Files().replace_file(stamp, str(clock.now_ns()).encode())
         self.expire()

@@ -2,16 +2,27 @@
 
 A history has a path only when its own last binding names that path and the path's last binding
 names that history. So two processes that bind one path at the same moment lose nothing: the later
-binding has the path, and the other history stands among the deleted ones, whole.
+binding has the path, and the other history stands among the deleted ones, whole. Two that begin
+the history of one path at the same moment begin the same one, for they name it alike.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from blake3 import blake3
+
 from jupyter_rewind.model.entry import Entry
 from jupyter_rewind.model.ids import HistoryId
-from jupyter_rewind.notebooks.entries import BIND, BINDINGS, UNBIND, history_key, path_key, path_of_key
+from jupyter_rewind.notebooks.entries import (
+    BIND,
+    BINDINGS,
+    UNBIND,
+    history_key,
+    history_of,
+    path_key,
+    path_of_key,
+)
 from jupyter_rewind.store.repository import Repository
 from jupyter_rewind.store.transaction import Transaction
 
@@ -37,14 +48,14 @@ class Bindings:
         last = self._repository.latest(kinds=BINDINGS, key=path_key(path))
         if last is None or last.kind != BIND:
             return None
-        history = _history(last)
+        history = history_of(last)
         own = self._last(history)
         return history if own is not None and own.id == last.id else None
 
     def last_of_path(self, path: str) -> tuple[HistoryId, Entry] | None:
         """The history that `path` had last, and the binding that says so; it may be gone."""
         last = self._repository.latest(kinds=BINDINGS, key=path_key(path))
-        return None if last is None else (_history(last), last)
+        return None if last is None else (history_of(last), last)
 
     def place(self, history: HistoryId) -> Place | None:
         """Where `history` is, or was last; None when there is no such history."""
@@ -73,8 +84,14 @@ class Bindings:
         """All histories, bound or not, in the order of their first binding."""
         seen: dict[HistoryId, None] = {}
         for entry in self._repository.entries(kind=BIND):
-            seen.setdefault(_history(entry))
+            seen.setdefault(history_of(entry))
         return list(seen)
+
+    def name_new(self, path: str) -> HistoryId:
+        """What a history that begins at `path` now is called, by whoever begins it."""
+        last = self._repository.latest(kinds=BINDINGS, key=path_key(path))
+        words = [self._repository.store_id, path_key(path), last.id if last else ""]
+        return HistoryId(blake3("\n".join(words).encode()).digest(8).hex())
 
     def bind(
         self, tx: Transaction, path: str, history: HistoryId, why: str, came_from: str = ""
@@ -109,7 +126,3 @@ class Bindings:
             if "from" in entry.body:
                 return str(entry.body["from"])
         return ""
-
-
-def _history(entry: Entry) -> HistoryId:
-    return HistoryId(next(key[2:] for key in entry.keys if key.startswith("h:")))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
-_TAIL = 64
+_WORDS = ("true", "false", "null", "NaN", "Infinity", "-Infinity")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +33,14 @@ def judge_notebook(raw: bytes, name: str) -> Condition:
     try:
         book = json.loads(raw)
     except UnicodeDecodeError as error:
+        if error.reason == "unexpected end of data":
+            return _cut_short(raw, name)
         return Condition("invalid", f"{name} is not UTF-8 text (byte {error.start}).")
     except RecursionError:
         return Condition("invalid", f"{name} is nested too deeply to be a notebook.")
     except json.JSONDecodeError as error:
-        if _ends_early(error, raw):
-            return Condition("truncated", f"{name} is cut short: it ends after {len(raw)} bytes.")
+        if _ends_early(error):
+            return _cut_short(raw, name)
         where = f"line {error.lineno}, column {error.colno}"
         return Condition("invalid", f"{name} is not JSON ({error.msg}, {where}).")
     if not isinstance(book, dict):
@@ -48,8 +50,15 @@ def judge_notebook(raw: bytes, name: str) -> Condition:
     return Condition("ok")
 
 
-def _ends_early(error: json.JSONDecodeError, raw: bytes) -> bool:
-    if error.msg.startswith(("Unterminated string", "Invalid \\escape", "Invalid \\uXXXX")):
-        # A string that never ends is found at its start, however long it is.
-        return b'"' not in raw[-_TAIL:].rstrip() or error.msg.startswith("Unterminated")
-    return len(error.doc.rstrip()) - error.pos <= 1
+def _cut_short(raw: bytes, name: str) -> Condition:
+    return Condition("truncated", f"{name} is cut short: it ends after {len(raw)} bytes.")
+
+
+def _ends_early(error: json.JSONDecodeError) -> bool:
+    """True when nothing but the end of the text is wrong."""
+    if error.msg.startswith("Unterminated string"):
+        return True
+    rest = error.doc[error.pos :].strip()
+    if error.msg.startswith("Invalid \\uXXXX"):
+        return len(rest) < len("\\uXXXX\\uXXXX")
+    return len(rest) <= 1 or any(word.startswith(rest) for word in _WORDS)

@@ -12,7 +12,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from jupyter_rewind.errors import Denied, Integrity, NotFound, RestoreRefused, RewindError
+from jupyter_rewind.errors import (
+    Denied,
+    Integrity,
+    InvalidInput,
+    NotFound,
+    RestoreRefused,
+    RewindError,
+)
 from jupyter_rewind.model.checkpoint import Checkpoint, FileIdentity, Reason
 from jupyter_rewind.notebooks.history import Histories, Recorded
 from jupyter_rewind.notebooks.splicing import splice_cells
@@ -67,6 +74,15 @@ def read_document(path: Path) -> Document:
     return Document(raw, FileIdentity(after.st_dev, after.st_ino), after.st_mtime_ns)
 
 
+def identify(path: Path) -> FileIdentity | None:
+    """What the file system calls the file, or None where there is none."""
+    try:
+        status = os.stat(path)
+    except OSError:
+        return None
+    return FileIdentity(status.st_dev, status.st_ino)
+
+
 def checkpoint_document(
     histories: Histories,
     path: Path,
@@ -114,18 +130,33 @@ def restore_document(
     if output is not None:
         _write_new(files, output, target)
         return Restored(output, source, None, None)
+    if now is not None:
+        # Deleted and written anew since: what is there belongs to the history that is asked for.
+        histories.undelete(source.history, str(path))
     kept = _keep_present(histories, path, now, present, author)
     _swap(files, path, target, now)
-    after = histories.record(
-        str(path),
-        target,
-        reason=Reason.RESTORE,
-        author=author,
-        identity=read_document(path).identity,
-        exists=os.path.lexists,
-        parent=source.id,
-    )
-    return Restored(path, source, after.checkpoint, kept)
+    histories.undelete(source.history, str(path))
+    after = _note_restored(histories, path, target, author, None if cells else source)
+    return Restored(path, source, after, kept)
+
+
+def _note_restored(
+    histories: Histories, path: Path, raw: bytes, author: str | None, source: Checkpoint | None
+) -> Checkpoint:
+    """The new head of `path`, which holds `raw` by now."""
+    try:
+        return histories.record(
+            str(path),
+            raw,
+            reason=Reason.RESTORE,
+            author=author,
+            identity=identify(path),
+            exists=os.path.lexists,
+            parent=source.id if source is not None else None,
+        ).checkpoint
+    except RewindError as error:
+        error.message = f"{path} was brought back, but its history does not say so: {error.message}"
+        raise
 
 
 def undelete_document(
@@ -146,25 +177,27 @@ def undelete_document(
     if info.head is None:
         raise NotFound(f"The history of {path_or_history} has no checkpoints any more.")
     target = output or Path(info.path)
-    if os.path.lexists(target):
-        what = "There is no need" if not info.deleted else "Another file is in its place"
+    is_alive = not info.deleted and os.path.lexists(info.path)
+    if is_alive or os.path.lexists(target):
+        there = info.path if is_alive else target
+        what = "There is no need" if is_alive else "Another file is in its place"
         raise RestoreRefused(
-            f"{info.path} was not brought back: {target} exists. {what}.",
+            f"{info.path} was not brought back: {there} exists. {what}.",
             hint="Nothing was changed. Name another place with --output, or go back in the"
             " notebook's own history with `jupyter rewind restore`.",
         )
+    if not os.path.isabs(target):
+        raise InvalidInput(
+            f"{info.path} is not on this machine's disk.", hint="Name a place with --output."
+        )
     raw = histories.read(info.head)
     _write_new(files or Files(), target, raw)
+    if histories.find(str(target)) != history:
+        # What had the name meanwhile is gone as well: no file was there.
+        histories.delete(str(target))
     histories.undelete(history, str(target))
-    after = histories.record(
-        str(target),
-        raw,
-        reason=Reason.RESTORE,
-        author=author,
-        identity=read_document(target).identity,
-        exists=os.path.lexists,
-    )
-    return Restored(target, info.head, after.checkpoint, None)
+    after = _note_restored(histories, target, raw, author, None)
+    return Restored(target, info.head, after, None)
 
 
 def _read_or_none(path: Path) -> Document | None:
@@ -212,6 +245,35 @@ def _keep_present(
 
 def _swap(files: Files, path: Path, target: bytes, now: Document | None) -> None:
     """`path` holds `target`; refused when somebody wrote the file since it was kept."""
+
+    def check(temporary: Path) -> None:
+        if read_document(temporary).raw != target:
+            raise Integrity(
+                f"What was written for {path} reads otherwise.",
+                hint="Nothing was changed. Check the disk before you try again.",
+            )
+        _check_unchanged(path, now)
+
+    _check_unchanged(path, now)
+    if now is None:
+        _write_new(files, path, target)
+        return
+    try:
+        files.replace_file(path, target, check=check)
+    except Denied:
+        if not os.access(path, os.W_OK):
+            raise
+        # The folder takes no new names but the file may be written: in place, then. What it
+        # held is kept in the history by now.
+        files.overwrite(path, target)
+        if read_document(path).raw != target:
+            raise Integrity(
+                f"{path} does not hold what was written to it.",
+                hint="Its checkpoints are whole; check the disk before you try again.",
+            ) from None
+
+
+def _check_unchanged(path: Path, now: Document | None) -> None:
     changed = _read_or_none(path)
     if (changed is None) != (now is None) or (
         changed is not None and now is not None and changed.raw != now.raw
@@ -220,20 +282,6 @@ def _swap(files: Files, path: Path, target: bytes, now: Document | None) -> None
             f"{path} was written to while it was being restored.",
             hint="Nothing was changed. Try again when the other program has finished.",
             retryable=True,
-        )
-    files.make_folder(path.parent, 0o777)
-    try:
-        files.replace_file(path, target, mode=_new_file_mode())
-    except Denied:
-        if now is None or not os.access(path, os.W_OK):
-            raise
-        # The folder takes no new names but the file may be written: in place, then. What it
-        # held is kept in the history by now.
-        files.overwrite(path, target)
-    if read_document(path).raw != target:
-        raise Integrity(
-            f"{path} does not hold what was written to it.",
-            hint="Its checkpoints are whole; check the disk before you try again.",
         )
 
 
@@ -246,9 +294,14 @@ def _write_new(files: Files, path: Path, data: bytes) -> None:
     files.make_folder(path.parent, 0o777)
     temporary = files.write_new(path, data, mode=_new_file_mode())
     try:
+        if read_document(temporary).raw != data:
+            raise Integrity(
+                f"What was written for {path} reads otherwise.",
+                hint="Nothing was changed. Check the disk before you try again.",
+            )
         if not files.publish(temporary, path):
             raise RestoreRefused(f"{path} has just come to exist.", hint="Nothing was changed.")
-    except RewindError:
+    except BaseException:
         files.remove(temporary)
         raise
     files.sync_folder(path.parent)

@@ -2,29 +2,35 @@
 
 | kind | keys | body |
 | --- | --- | --- |
-| `checkpoint` | `h:<history>`, `c:<content>` | one state; its manifest is the one root |
+| `checkpoint` | `h:<history>`, `c:<content>`; `x:<history>` if imported | a state; root: manifest |
 | `bind` | `p:<path>`, `h:<history>` | from here on the path has this history |
 | `unbind` | `p:<path>`, `h:<history>` | from here on it has none: moved or deleted |
-| `file` | `i:<device>:<inode>`, `h:<history>` | the file that carries it |
-| `mark` | `h:<history>` | a label, a pin, a stronger reason for one checkpoint |
+| `file` | `ino:<device>:<inode>`, `h:<history>` | the file that carries it |
+| `mark` | `h:<history>`, `m:<checkpoint>` | a label, a pin, a stronger reason for one checkpoint |
 
-A history is what these say when they are read in order. Body keys are one letter, for a
-checkpoint of one changed cell is a few hundred bytes in all.
+A history is what these say when they are read in order; only imported checkpoints stand where
+their time puts them. Body keys are one letter, for a checkpoint of one changed cell is a few
+hundred bytes in all; what most of them would say alike is left out.
 """
 
 from __future__ import annotations
 
-from base64 import b64decode, b64encode
+import logging
+from base64 import b64encode
+from binascii import a2b_base64
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from jupyter_rewind.errors import Integrity
 from jupyter_rewind.model.checkpoint import Checkpoint, Counts, Reason
 from jupyter_rewind.model.entry import Entry, Json
-from jupyter_rewind.model.ids import CheckpointId, Digest, HistoryId
+from jupyter_rewind.model.ids import CheckpointId, Digest, EntryId, HistoryId
 
+log = logging.getLogger(__name__)
 CHECKPOINT, BIND, UNBIND, FILE, MARK = "checkpoint", "bind", "unbind", "file", "mark"
 BINDINGS = (BIND, UNBIND)
+_USUAL = (4, 5)
+_REASONS = {str(reason): reason for reason in Reason}
 
 
 def history_key(history: str) -> str:
@@ -46,14 +52,46 @@ def path_of_key(key: str) -> str:
 
 
 def content_key(content: bytes) -> str:
-    return f"c:{content.hex()}"
+    return f"c:{_to_text(content)}"
+
+
+def import_key(history: str) -> str:
+    return f"x:{history}"
+
+
+def mark_key(checkpoint: str) -> str:
+    return f"m:{checkpoint}"
+
+
+def history_of(entry: Entry) -> HistoryId:
+    """The history that the entry belongs to. Raises Integrity."""
+    for key in entry.keys:
+        if key.startswith("h:"):
+            return HistoryId(key[2:])
+    raise Integrity(f"The record {entry.id} names no history.")
+
+
+def is_imported(entry: Entry) -> bool:
+    """True for a checkpoint that stands where its time puts it."""
+    return any(key.startswith("x:") for key in entry.keys)
+
+
+def told_by_order(order: int) -> int:
+    """The time, to the millisecond, that a checkpoint's place in the order tells."""
+    return order - order % 1_000_000
+
+
+def place_of(entry: Entry) -> tuple[int, int, str]:
+    """Where a checkpoint stands among those of its history."""
+    moment = _integer(entry.body, "t") if is_imported(entry) else entry.order
+    return moment, entry.order, entry.id
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What a new checkpoint entry says."""
+    """What a new checkpoint entry says; `time_ns` is None where its order tells it."""
 
-    time_ns: int
+    time_ns: int | None
     reason: Reason
     author: str
     host: str
@@ -67,21 +105,23 @@ class Facts:
 
 
 def checkpoint_body(facts: Facts) -> dict[str, Json]:
-    """The body of a checkpoint entry. The time stands in the entry's order where they agree."""
+    """The body of a checkpoint entry."""
     counts = facts.counts
     body: dict[str, Json] = {
-        "r": str(facts.reason),
         "a": facts.author,
         "o": facts.host,
         "n": [counts.cells, counts.added, counts.changed, counts.removed],
         "s": facts.size_bytes,
-        "w": b64encode(facts.raw).decode(),
-        "t": facts.time_ns,
+        "w": _to_text(facts.raw),
     }
+    if facts.reason is not Reason.SAVE:
+        body["r"] = str(facts.reason)
+    if facts.time_ns is not None:
+        body["t"] = facts.time_ns
     if facts.kind != "notebook":
         body["k"] = facts.kind
-    if facts.nbformat is not None:
-        body["f"] = list(facts.nbformat)
+    if facts.nbformat != _USUAL:
+        body["f"] = list(facts.nbformat or ())
     if facts.parent is not None:
         body["b"] = facts.parent
     if facts.note:
@@ -92,47 +132,71 @@ def checkpoint_body(facts: Facts) -> dict[str, Json]:
 def read_checkpoints(
     entries: Sequence[Entry], bindings: Sequence[Entry], marks: Iterable[Entry]
 ) -> list[Checkpoint]:
-    """The checkpoints of one history, in order, with their labels and pins. Raises Integrity."""
+    """The checkpoints of one history, as they stand in it, with labels and pins.
+
+    A record that does not read costs itself alone, in the log; Integrity is raised when none does.
+    """
+    places = [(entry.order, str(entry.body.get("path", ""))) for entry in bindings]
     found: list[Checkpoint] = []
-    places = [entry for entry in bindings if entry.kind == BIND]
-    at = -1
+    problem: Integrity | None = None
+    at = 0
     for entry in entries:
-        while at + 1 < len(places) and places[at + 1].order <= entry.order:
+        while at + 1 < len(places) and places[at + 1][0] <= entry.order:
             at += 1
-        place = places[max(at, 0)] if places else None
-        path = str(place.body.get("path", "")) if place else ""
-        found.append(read_checkpoint(entry, path, found[-1].id if found else None))
+        path = places[at][1] if places else ""
+        try:
+            found.append(read_checkpoint(entry, path, found[-1].id if found else None))
+        except Integrity as error:
+            log.warning("%s", error)
+            problem = error
+    if problem is not None and not found:
+        raise problem
+    if any(is_imported(entry) for entry in entries):
+        found = _in_place(found, entries)
     return apply_marks(found, marks)
+
+
+def _in_place(found: Sequence[Checkpoint], entries: Sequence[Entry]) -> list[Checkpoint]:
+    where = {entry.id: place_of(entry) for entry in entries}
+    told = {CheckpointId(entry.id) for entry in entries if "b" in entry.body}
+    ordered: list[Checkpoint] = []
+    for one in sorted(found, key=lambda one: where[EntryId(one.id)]):
+        before = ordered[-1].id if ordered else None
+        ordered.append(one if one.id in told else replace(one, parent=before))
+    return ordered
 
 
 def read_checkpoint(entry: Entry, path: str, before: CheckpointId | None) -> Checkpoint:
     """The checkpoint that `entry` tells of; `before` is its predecessor. Raises Integrity."""
     body = entry.body
     try:
-        keys = dict(key.split(":", 1) for key in entry.keys)
-        cells, added, changed, removed = map(int, body["n"])  # type: ignore[arg-type]
-        version = body.get("f")
-        parent = body.get("b")
+        for key in entry.keys:
+            if key[0] == "h":
+                history = HistoryId(key[2:])
+            elif key[0] == "c":
+                content = _from_text(key[2:])
+        counts = body["n"]
+        version = body.get("f", _USUAL)
         return Checkpoint(
             id=CheckpointId(entry.id),
-            history=HistoryId(keys["h"]),
+            history=history,
             path=path,
-            time_ns=_integer(body, "t"),
+            time_ns=_integer(body, "t") if "t" in body else told_by_order(entry.order),
             order=entry.order,
-            reason=Reason(str(body["r"])),
+            reason=_REASONS[body.get("r", "save")],  # type: ignore[index]
             author=str(body["a"]),
             host=str(body["o"]),
-            counts=Counts(cells, added, changed, removed),
+            counts=Counts(*counts),  # type: ignore[misc]
             size_bytes=_integer(body, "s"),
             kind=str(body.get("k", "notebook")),
-            content=bytes.fromhex(keys["c"]),
-            raw=Digest(b64decode(str(body["w"]))),
+            content=content,
+            raw=Digest(_from_text(body["w"])),
             manifest=entry.roots[0],
-            nbformat=(int(version[0]), int(version[1])) if isinstance(version, list) else None,  # type: ignore[arg-type]
-            parent=CheckpointId(str(parent)) if parent else before,
+            nbformat=(version[0], version[1]) if version else None,  # type: ignore[arg-type, index]
+            parent=CheckpointId(str(body["b"])) if "b" in body else before,
             note=str(body.get("m", "")),
         )
-    except (KeyError, ValueError, TypeError, IndexError) as error:
+    except (LookupError, ValueError, TypeError, UnboundLocalError) as error:
         raise Integrity(
             f"The record of checkpoint {entry.id} does not read: {error!r}.",
             hint="The other checkpoints are whole. `jupyter rewind verify` tells more.",
@@ -159,6 +223,14 @@ def _marked(checkpoint: Checkpoint, body: Mapping[str, Json]) -> Checkpoint:
     pinned = bool(body["pin"]) if "pin" in body else checkpoint.pinned
     reason = Reason(str(body["reason"])) if "reason" in body else checkpoint.reason
     return replace(checkpoint, labels=labels, pinned=pinned, reason=reason)
+
+
+def _to_text(data: bytes) -> str:
+    return b64encode(data).decode().rstrip("=")
+
+
+def _from_text(text: Json) -> bytes:
+    return a2b_base64(f"{text}==")
 
 
 def _integer(body: Mapping[str, Json], name: str) -> int:

@@ -9,8 +9,9 @@ from jupyter_rewind import clock
 from jupyter_rewind.model.checkpoint import Checkpoint
 from jupyter_rewind.model.ids import CheckpointId, EntryId, HistoryId
 from jupyter_rewind.model.retention import Policy, choose_expired
-from jupyter_rewind.notebooks.entries import MARK, history_key
+from jupyter_rewind.notebooks.entries import CHECKPOINT, MARK, history_key
 from jupyter_rewind.notebooks.history import Histories
+from jupyter_rewind.store.transaction import Transaction
 
 Estimate = Callable[[Sequence[EntryId]], int]
 
@@ -41,7 +42,7 @@ class ExpiryPlan:
 def plan_expiry(histories: Histories, policy: Policy, estimate: Estimate) -> ExpiryPlan:
     """What `policy` would expire now; changes nothing."""
     histories.repository.refresh()
-    plans = tuple(_plans(histories, policy))
+    plans = tuple(plan for plan in _plans(histories, policy) if plan.expire or plan.keep)
     going = [EntryId(name) for plan in plans for name in plan.expire]
     return ExpiryPlan(policy, plans, estimate(going) if going else 0)
 
@@ -49,35 +50,49 @@ def plan_expiry(histories: Histories, policy: Policy, estimate: Estimate) -> Exp
 def expire(histories: Histories, policy: Policy) -> list[Checkpoint]:
     """What `policy` expires now has expired; returns those checkpoints.
 
-    The choice is made anew while no other process can write, so that a label given a moment ago
-    counts.
+    Other processes are kept out for one history at a time, and the choice is made anew then, so
+    that a label given a moment ago counts.
     """
     gone: list[Checkpoint] = []
-    with histories.repository.transaction(exclusive=True) as tx:
-        for plan in _plans(histories, policy):
-            if not plan.expire:
-                continue
-            names = set(plan.expire)
-            found = histories.checkpoints(plan.history)
-            gone += [one for one in found if one.id in names]
-            marks = histories.repository.entries(kind=MARK, key=history_key(plan.history))
-            tx.expire(EntryId(name) for name in plan.expire)
-            tx.expire(mark.id for mark in marks if mark.body.get("c") in names)
-            if len(names) == len(found):
-                rest = histories.repository.entries(key=history_key(plan.history))
-                tx.expire(one.id for one in rest if one.kind not in {MARK, "checkpoint"})
+    histories.repository.refresh()
+    for plan in _plans(histories, policy):
+        if plan.expire or not plan.keep:
+            with histories.repository.transaction(exclusive=True) as tx:
+                gone += _expire_in(tx, histories, plan.history, policy)
     return gone
 
 
+def _expire_in(
+    tx: Transaction, histories: Histories, history: HistoryId, policy: Policy
+) -> list[Checkpoint]:
+    plan = _plan(histories, history, policy)
+    if plan is None:
+        return []
+    names = set(plan.expire)
+    key = history_key(history)
+    marks = histories.repository.entries(kind=MARK, key=key)
+    tx.expire(EntryId(name) for name in plan.expire)
+    tx.expire(mark.id for mark in marks if mark.body.get("c") in names)
+    if not plan.keep:
+        # Nothing is left to be found here: the history has no place any more either.
+        rest = histories.repository.entries(key=key)
+        tx.expire(one.id for one in rest if one.kind not in {MARK, CHECKPOINT})
+    return [one for one in histories.checkpoints_of(history) if one.id in names]
+
+
 def _plans(histories: Histories, policy: Policy) -> list[HistoryPlan]:
-    now = clock.now_ns()
-    plans = []
-    for history in histories.bindings.histories():
-        place = histories.bindings.place(history)
-        found = histories.checkpoints(history)
-        if place is None or not found:
-            continue
-        deleted = {} if place.bound else {history: place.order}
-        decision = choose_expired(found, policy, now, deleted=deleted)
-        plans.append(HistoryPlan(history, place.path, decision.expire, decision.keep))
-    return plans
+    plans = (_plan(histories, one, policy) for one in histories.bindings.histories())
+    return [plan for plan in plans if plan is not None]
+
+
+def _plan(histories: Histories, history: HistoryId, policy: Policy) -> HistoryPlan | None:
+    """What happens to one history; None when it is none, or begun and without a checkpoint yet."""
+    place = histories.bindings.place(history)
+    if place is None:
+        return None
+    found = histories.checkpoints_of(history)
+    if not found and place.bound:
+        return None
+    deleted = {} if place.bound else {history: place.order}
+    decision = choose_expired(found, policy, clock.now_ns(), deleted=deleted)
+    return HistoryPlan(history, place.path, decision.expire, decision.keep)

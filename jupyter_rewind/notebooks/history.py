@@ -7,6 +7,7 @@ touch a user's file: that is for `documents.py`.
 
 from __future__ import annotations
 
+import json
 import threading
 from collections import OrderedDict
 from dataclasses import dataclass, replace
@@ -29,6 +30,10 @@ from jupyter_rewind.notebooks.entries import (
     checkpoint_body,
     content_key,
     history_key,
+    import_key,
+    mark_key,
+    read_checkpoint,
+    told_by_order,
 )
 from jupyter_rewind.notebooks.kinship import Kinship, find_kin, read_identity
 from jupyter_rewind.notebooks.reading import Exists, HistoryReader
@@ -81,20 +86,31 @@ class Histories(HistoryReader):
         digest = Digest(blake3(raw).digest())
         self.repository.refresh()
         history = self.bindings.current(path)
-        head = self._head(history) if history else None
-        if head is not None and head.raw == digest and self._is_known(head.history, identity):
-            return self._stronger(head, reason, label)
-        state = cut(raw)
+        head = self.head_of(history) if history else None
+        same = head is not None and head.raw == digest
+        if same and head and not _is_news(head, reason, label) and self._knows(head, identity):
+            return Recorded(head, False)
+        state = None if same else cut(raw)
         with self.repository.transaction() as tx:
             history = self.bindings.current(path)
+            head = self.head_of(history) if history else None
+            if head is None or head.raw != digest:
+                state = state or cut(raw)
             if history is None:
+                assert state is not None
                 history = self._adopt(tx, path, state, identity, exists)
-            head = self._head(history)
+                head = self.head_of(history)
             self._note_identity(tx, history, identity)
-            if head is not None and head.content == state.identity:
+            before = head
+            if reason is Reason.IMPORTED and time_ns is not None:
+                before, twin = self._neighbours(history, state, head, time_ns)
+                if twin is not None:
+                    return self._mark_stronger(tx, twin, reason, label)
+            elif head is not None and (state is None or self._says_the_same(head, state, raw)):
                 return self._mark_stronger(tx, head, reason, label)
+            state = state or cut(raw)
             facts = Facts(
-                time_ns=clock.now_ns() if time_ns is None else time_ns,
+                time_ns=self._time_to_tell(time_ns),
                 reason=reason,
                 author=author or clock.user(),
                 host=clock.host(),
@@ -106,9 +122,9 @@ class Histories(HistoryReader):
                 parent=parent,
                 note=note,
             )
-            made = self._add(tx, path, history, head, state, facts)
+            made = self._add(tx, path, history, before, state, facts)
             if label is not None:
-                made = self._mark(tx, made, {"label": label}, made.pinned, (label,))
+                made = self._give_label(tx, made, label)
         return Recorded(made, True)
 
     def _add(
@@ -116,35 +132,49 @@ class Histories(HistoryReader):
         tx: Transaction,
         path: str,
         history: HistoryId,
-        head: Checkpoint | None,
+        before: Checkpoint | None,
         state: Cut,
         facts: Facts,
     ) -> Checkpoint:
-        base = head.manifest if head is not None else None
-        manifest = store_cut(tx, state, base)
-        counts = count_changes(self._manifest_or_none(head), state)
+        manifest = store_cut(tx, state, before.manifest if before is not None else None)
+        counts = count_changes(self._manifest_or_none(before), state)
         body = checkpoint_body(replace(facts, counts=counts))
         keys = [history_key(history), content_key(state.identity)]
+        if facts.reason is Reason.IMPORTED and facts.time_ns is not None:
+            keys.append(import_key(history))
         entry = tx.add(CHECKPOINT, keys=keys, body=body, roots=[manifest])
-        return Checkpoint(
-            id=CheckpointId(entry.id),
-            history=history,
-            path=path,
-            time_ns=facts.time_ns,
-            order=entry.order,
-            reason=facts.reason,
-            author=facts.author,
-            host=facts.host,
-            counts=counts,
-            size_bytes=facts.size_bytes,
-            kind=facts.kind,
-            content=state.identity,
-            raw=facts.raw,
-            manifest=manifest,
-            nbformat=facts.nbformat,
-            parent=facts.parent or (head.id if head else None),
-            note=facts.note,
-        )
+        made = read_checkpoint(entry, path, None)
+        return replace(made, parent=facts.parent or (before.id if before else None))
+
+    def _time_to_tell(self, time_ns: int | None) -> int | None:
+        """None where the entry's order will tell the time: no other clock runs ahead of ours."""
+        if time_ns is not None:
+            return time_ns
+        now = clock.now_ns()
+        return None if told_by_order(self.repository.next_order()) == told_by_order(now) else now
+
+    def _says_the_same(self, head: Checkpoint, state: Cut, raw: bytes) -> bool:
+        """True when `state` differs from the head in volatile metadata at most."""
+        if head.content != state.identity:
+            return False
+        if head.raw == blake3(raw).digest():
+            return True
+        try:
+            # Written anew in another formatting: other bytes, which must come back as they are.
+            return bool(json.loads(self.read(head)) != json.loads(raw))
+        except (RewindError, ValueError, RecursionError):
+            return False
+
+    def _neighbours(
+        self, history: HistoryId, state: Cut | None, head: Checkpoint | None, time_ns: int
+    ) -> tuple[Checkpoint | None, Checkpoint | None]:
+        """For a state of `time_ns`: the checkpoint before it, and one beside it that equals it."""
+        content = state.identity if state is not None else head.content if head else b""
+        found = self.checkpoints_of(history)
+        after = next((at for at, one in enumerate(found) if one.time_ns > time_ns), len(found))
+        beside = [one for one in found[max(0, after - 1) : after + 1] if one.content == content]
+        beside += [one for one in found if (one.time_ns, one.content) == (time_ns, content)]
+        return (found[after - 1] if after else None), (beside[0] if beside else None)
 
     def _manifest_or_none(self, checkpoint: Checkpoint | None) -> Manifest | None:
         try:
@@ -169,13 +199,13 @@ class Histories(HistoryReader):
             else:
                 self.bindings.bind(tx, path, kin.history, "undeleted")
             return kin.history
-        history = HistoryId(clock.new_id())
+        history = self.bindings.name_new(path)
         why = "copied" if kin.how is Kinship.COPIED else "created"
         self.bindings.bind(tx, path, history, why, came_from=kin.path)
         return history
 
-    def _is_known(self, history: HistoryId, identity: FileIdentity | None) -> bool:
-        return identity is None or self._identity(history) == identity
+    def _knows(self, head: Checkpoint, identity: FileIdentity | None) -> bool:
+        return identity is None or self._identity(head.history) == identity
 
     def _identity(self, history: HistoryId) -> FileIdentity | None:
         with self._lock:
@@ -207,12 +237,16 @@ class Histories(HistoryReader):
         """
         label = check_label(text)
         with self.repository.transaction() as tx:
-            now = self._present(checkpoint)
-            for other in self._all(now.history):
-                if label in other.labels and other.id != now.id:
-                    self._mark(tx, other, {"unlabel": label})
-            labels = (*(one for one in now.labels if one != label), label)
-            return self._mark(tx, now, {"label": label}, now.pinned, labels)
+            return self._give_label(tx, self._present(checkpoint), label)
+
+    def _give_label(self, tx: Transaction, checkpoint: Checkpoint, label: str) -> Checkpoint:
+        for other in self.checkpoints_of(checkpoint.history):
+            if label in other.labels and other.id != checkpoint.id:
+                self._mark(tx, other, {"unlabel": label})
+        if label in checkpoint.labels:
+            return checkpoint
+        labels = (*checkpoint.labels, label)
+        return self._mark(tx, checkpoint, {"label": label}, checkpoint.pinned, labels)
 
     def unlabel(self, checkpoint: Checkpoint, text: str) -> Checkpoint:
         """The checkpoint has this name no more. Raises NotFound."""
@@ -234,13 +268,9 @@ class Histories(HistoryReader):
     def _set_pin(self, checkpoint: Checkpoint, pinned: bool) -> Checkpoint:
         with self.repository.transaction() as tx:
             now = self._present(checkpoint)
+            if now.pinned == pinned:
+                return now
             return self._mark(tx, now, {"pin": pinned}, pinned, now.labels)
-
-    def _stronger(self, head: Checkpoint, reason: Reason, label: str | None) -> Recorded:
-        if reason.weight <= head.reason.weight and (label is None or label in head.labels):
-            return Recorded(head, False)
-        with self.repository.transaction() as tx:
-            return self._mark_stronger(tx, self._present(head), reason, label)
 
     def _mark_stronger(
         self, tx: Transaction, head: Checkpoint, reason: Reason, label: str | None
@@ -248,11 +278,8 @@ class Histories(HistoryReader):
         if reason.weight > head.reason.weight:
             self._mark(tx, head, {"reason": str(reason)})
             head = replace(head, reason=reason)
-        if label is not None and label not in head.labels:
-            for other in self._all(head.history):
-                if label in other.labels:
-                    self._mark(tx, other, {"unlabel": label})
-            head = self._mark(tx, head, {"label": label}, head.pinned, (*head.labels, label))
+        if label is not None:
+            head = self._give_label(tx, head, label)
         return Recorded(head, False)
 
     def _mark(
@@ -263,7 +290,8 @@ class Histories(HistoryReader):
         pinned: bool | None = None,
         labels: tuple[str, ...] | None = None,
     ) -> Checkpoint:
-        tx.add(MARK, keys=[history_key(checkpoint.history)], body={"c": checkpoint.id, **said})
+        keys = [history_key(checkpoint.history), mark_key(checkpoint.id)]
+        tx.add(MARK, keys=keys, body={"c": checkpoint.id, **said})
         return replace(
             checkpoint,
             pinned=checkpoint.pinned if pinned is None else pinned,
@@ -294,7 +322,7 @@ class Histories(HistoryReader):
         with self.repository.transaction() as tx:
             if self.bindings.current(source) is None or self.bindings.current(target) is not None:
                 return
-            history = HistoryId(clock.new_id())
+            history = self.bindings.name_new(target)
             self.bindings.bind(tx, target, history, "copied", came_from=source)
 
     def delete(self, path: str) -> HistoryId | None:
@@ -335,4 +363,10 @@ class Histories(HistoryReader):
                     f"Checkpoint {now.id} of {now.path} has a label or a pin.",
                     hint="Nothing was changed. Take them away first.",
                 )
-            tx.expire([EntryId(now.id)])
+            marks = self.repository.entries(kind=MARK, key=mark_key(now.id))
+            tx.expire([EntryId(now.id), *(mark.id for mark in marks)])
+
+
+def _is_news(head: Checkpoint, reason: Reason, label: str | None) -> bool:
+    """True when this reason or label says more of the head than is known."""
+    return reason.weight > head.reason.weight or (label is not None and label not in head.labels)

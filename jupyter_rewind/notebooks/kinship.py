@@ -8,6 +8,7 @@ must agree too. Notebooks with nothing in them are never kin: all new ones are a
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING
@@ -15,11 +16,13 @@ from typing import TYPE_CHECKING
 from jupyter_rewind.errors import RewindError
 from jupyter_rewind.model.checkpoint import Checkpoint, FileIdentity
 from jupyter_rewind.model.ids import HistoryId
-from jupyter_rewind.notebooks.cutting import Cut
-from jupyter_rewind.notebooks.entries import CHECKPOINT, FILE, content_key, history_key
+from jupyter_rewind.notebooks.cutting import Cut, CutCell
+from jupyter_rewind.notebooks.entries import CHECKPOINT, FILE, content_key, history_of
 
 if TYPE_CHECKING:
     from jupyter_rewind.notebooks.reading import Exists, HistoryReader
+
+_LARGE = 1000
 
 
 class Kinship(Enum):
@@ -48,19 +51,19 @@ def find_kin(
     exists: Exists,
 ) -> Kin:
     """The kin of `state`, which appeared at `path`; `exists` tells whether a file is there."""
+    if not state.is_distinct:
+        return Kin(Kinship.NONE)
     if identity is not None:
         by_file = histories.repository.latest(kinds=[FILE], key=identity.key)
         if by_file is not None:
-            kin = _judge(histories, path, _history(by_file.keys), state, exists, same_file=True)
+            kin = _judge(histories, path, history_of(by_file), state, exists, same_file=True)
             if kin.how is not Kinship.NONE:
                 return kin
-    if not state.is_distinct:
-        return Kin(Kinship.NONE)
     found = Kin(Kinship.NONE)
     seen: set[HistoryId] = set()
     key = content_key(state.identity)
     for entry in histories.repository.entries(kind=CHECKPOINT, key=key, newest_first=True):
-        history = _history(entry.keys)
+        history = history_of(entry)
         if history in seen:
             continue
         seen.add(history)
@@ -91,34 +94,40 @@ def _judge(
     same_file: bool,
 ) -> Kin:
     place = histories.bindings.place(history)
-    heads = histories.repository.entries(
-        kind=CHECKPOINT, key=history_key(history), newest_first=True, limit=1
-    )
-    if place is None or not heads:
+    head = histories.head_of(history)
+    if place is None or head is None:
         return Kin(Kinship.NONE)
-    equal = content_key(state.identity) in heads[0].keys
+    equal = head.content == state.identity
+    # Found by its content, it is a copy at the least, if only of an older state.
+    copied = Kin(Kinship.NONE if same_file and not equal else Kinship.COPIED, place.path, history)
     if not place.bound:
         # Deleted, and now the same content is there again: taken out of the trash, checked out.
-        back = equal and state.is_distinct and (same_file or place.path == path)
-        return Kin(Kinship.BACK, place.path, history) if back else Kin(Kinship.NONE)
+        back = equal and (same_file or place.path == path)
+        return Kin(Kinship.BACK, place.path, history) if back else copied
     if exists(place.path):
-        return Kin(Kinship.COPIED, place.path, history) if equal else Kin(Kinship.NONE)
-    if equal or (same_file and _alike(histories, history, state)):
+        return copied
+    if equal or (same_file and _alike(histories, head, state)):
         return Kin(Kinship.MOVED, place.path, history)
-    return Kin(Kinship.NONE)
+    return copied
 
 
-def _alike(histories: HistoryReader, history: HistoryId, state: Cut) -> bool:
-    """True when half of the cells of the smaller of the two stand in both."""
+def _alike(histories: HistoryReader, head: Checkpoint, state: Cut) -> bool:
+    """True when half of the cells of the smaller of the two stand in both, empty ones aside."""
     try:
-        head: Checkpoint = histories.checkpoints(history, newest_first=True)[0]
-        before = {cell.identity for cell in histories.manifest(head).cells}
-        ids = {cell.id for cell in histories.manifest(head).cells if cell.id}
-    except (RewindError, IndexError):
+        before = histories.manifest(head).cells
+    except RewindError:
         return False
-    common = sum(cell.identity in before or cell.id in ids for cell in state.cells)
-    return common > 0 and 2 * common >= min(len(before), len(state.cells))
+    empty = {cell.identity for cell in state.cells if _is_empty(cell)}
+    said = {cell.identity for cell in before} - empty
+    ids = {cell.id for cell in before if cell.id is not None}
+    mine = [cell for cell in state.cells if cell.identity not in empty]
+    common = sum(cell.identity in said or cell.id in ids for cell in mine)
+    return common > 0 and 2 * common >= min(len(before), len(mine))
 
 
-def _history(keys: tuple[str, ...]) -> HistoryId:
-    return HistoryId(next(key[2:] for key in keys if key.startswith("h:")))
+def _is_empty(cell: CutCell) -> bool:
+    raw = cell.join()
+    if len(raw) > _LARGE:
+        return False
+    value = json.loads(raw, strict=False)
+    return not (isinstance(value, dict) and (value.get("source") or value.get("input")))

@@ -24,6 +24,12 @@ from jupyter_rewind.notebooks.entries import (
     CHECKPOINT,
     MARK,
     history_key,
+    history_of,
+    import_key,
+    is_imported,
+    mark_key,
+    place_of,
+    read_checkpoint,
     read_checkpoints,
 )
 from jupyter_rewind.store.repository import Repository
@@ -75,13 +81,13 @@ class HistoryReader:
 
     def checkpoints(self, path: str, *, newest_first: bool = False) -> list[Checkpoint]:
         """All checkpoints of a path (or of a history by its id). Raises NotFound, Integrity."""
-        found = self._all(self.history(path))
+        found = self.checkpoints_of(self.history(path))
         return found[::-1] if newest_first else found
 
     def head(self, path: str) -> Checkpoint | None:
         """The newest checkpoint of `path`, or None where it has none."""
         history = self.find(path)
-        return self._head(history) if history else None
+        return self.head_of(history) if history else None
 
     def get(self, path: str | None, checkpoint_id: str) -> Checkpoint:
         """The checkpoint with this id; it must be of `path` when one is given. Raises NotFound."""
@@ -92,10 +98,11 @@ class HistoryReader:
             entry = None
         if entry is None or entry.kind != CHECKPOINT:
             raise NotFound(f"There is no checkpoint {checkpoint_id}.", hint=self._doubt())
-        history = HistoryId(next(key[2:] for key in entry.keys if key.startswith("h:")))
+        history = history_of(entry)
         if path is not None and history != self.history(path):
             raise NotFound(f"{path} has no checkpoint {checkpoint_id}.")
-        return next(one for one in self._all(history) if one.id == checkpoint_id)
+        found = next((one for one in self.checkpoints_of(history) if one.id == checkpoint_id), None)
+        return found or read_checkpoint(entry, path or "", None)
 
     def resolve(self, path: str, ref: str) -> Checkpoint:
         """The checkpoint of `path` that `ref` names (`model/reference.py`).
@@ -113,7 +120,7 @@ class HistoryReader:
 
     def read(self, checkpoint: Checkpoint) -> bytes:
         """The very bytes that were saved, compared with their digest. Raises Integrity."""
-        with _naming(checkpoint):
+        with naming(checkpoint):
             raw = read_bytes(self.repository, checkpoint.manifest)
             if blake3(raw).digest() != checkpoint.raw:
                 raise Integrity("The bytes differ from those that were saved.")
@@ -121,12 +128,12 @@ class HistoryReader:
 
     def notebook(self, checkpoint: Checkpoint) -> dict[str, Any]:
         """The notebook as a JSON object. Raises Integrity; Format for what is no notebook."""
-        with _naming(checkpoint):
+        with naming(checkpoint):
             return read_notebook(self.repository, checkpoint.manifest)
 
     def manifest(self, checkpoint: Checkpoint) -> Manifest:
         """The cells of the checkpoint, without their content. Raises Integrity."""
-        with _naming(checkpoint):
+        with naming(checkpoint):
             return load_manifest(self.repository, checkpoint.manifest)
 
     def all(self) -> list[HistoryInfo]:
@@ -145,31 +152,36 @@ class HistoryReader:
 
     # --- inside -------------------------------------------------------------------------
 
-    def _all(self, history: HistoryId) -> list[Checkpoint]:
+    def checkpoints_of(self, history: HistoryId) -> list[Checkpoint]:
+        """All checkpoints of a history, as far as was seen at the last refresh."""
         key = history_key(history)
         entries = self.repository.entries(kind=CHECKPOINT, key=key)
         marks = self.repository.entries(kind=MARK, key=key)
         bindings = self.repository.entries(key=key, kinds=BINDINGS)
         return read_checkpoints(entries, bindings, marks)
 
-    def _head(self, history: HistoryId) -> Checkpoint | None:
+    def head_of(self, history: HistoryId) -> Checkpoint | None:
+        """The newest checkpoint of a history, as far as was seen at the last refresh."""
         key = history_key(history)
-        entries = self.repository.entries(kind=CHECKPOINT, key=key, newest_first=True, limit=2)
-        if not entries:
+        last = self.repository.entries(kind=CHECKPOINT, key=key, newest_first=True, limit=2)
+        if not last:
             return None
-        marks = self.repository.entries(kind=MARK, key=key)
+        imports = self.repository.entries(kind=CHECKPOINT, key=import_key(history))
+        if any(map(is_imported, last)) or any(place_of(one) > place_of(last[0]) for one in imports):
+            return next(iter(self.checkpoints_of(history)[::-1]), None)
+        marks = self.repository.entries(kind=MARK, key=mark_key(last[0].id))
         bindings = self.repository.entries(key=key, kinds=BINDINGS)
-        return read_checkpoints(entries[::-1], bindings, marks)[-1]
+        return read_checkpoints(last[::-1], bindings, marks)[-1]
 
     def _present(self, checkpoint: Checkpoint) -> Checkpoint:
-        for one in self._all(checkpoint.history):
+        for one in self.checkpoints_of(checkpoint.history):
             if one.id == checkpoint.id:
                 return one
         raise NotFound(f"Checkpoint {checkpoint.id} of {checkpoint.path} has expired.")
 
     def _info(self, history: HistoryId) -> HistoryInfo:
         place = self.bindings.place(history) or Place("", False, 0)
-        found = self._all(history)
+        found = self.checkpoints_of(history)
         return HistoryInfo(
             id=history,
             path=place.path,
@@ -177,7 +189,7 @@ class HistoryReader:
             came_from=place.came_from,
             checkpoints=len(found),
             first_ns=min((one.time_ns for one in found), default=0),
-            last_ns=found[-1].time_ns if found else 0,
+            last_ns=max((one.time_ns for one in found), default=0),
             head=found[-1] if found else None,
         )
 
@@ -193,7 +205,7 @@ class HistoryReader:
 
 
 @contextmanager
-def _naming(checkpoint: Checkpoint) -> Iterator[None]:
+def naming(checkpoint: Checkpoint) -> Iterator[None]:
     """Damage met in the block is told with the checkpoint and the notebook it costs."""
     try:
         yield

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import json
+import logging
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from jupyter_rewind.errors import InvalidInput
+from jupyter_rewind.errors import Integrity, InvalidInput
 from jupyter_rewind.model.checkpoint import Checkpoint
 from jupyter_rewind.notebooks.contents import read_cell
 from jupyter_rewind.notebooks.history import Histories
+from jupyter_rewind.notebooks.reading import naming
 
+log = logging.getLogger(__name__)
 _LONGEST = 400
+# The last ones are what nbformat 3 has in place of `data`.
+_TEXTS = ("text", "traceback", "ename", "evalue", "html", "latex", "javascript", "json", "svg")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +45,35 @@ def search(histories: Histories, path: str, text: str, *, regex: bool = False) -
     """The lines of all checkpoints of `path`, sources and outputs, that hold `text`, oldest first.
 
     Plain text is found whatever its case; `regex` takes it as a regular expression of Python's.
-    Raises InvalidInput (an expression that does not compile), NotFound, Integrity.
+    What is damaged is left out, in the log; where nothing else is found, Integrity is raised.
+    Raises InvalidInput (an expression that does not compile), NotFound.
     """
     pattern = _compile(text, regex)
     states: dict[bytes, _State] = {}
+    problem: Integrity | None = None
     for checkpoint in histories.checkpoints(path):
+        try:
+            _look_into(histories, checkpoint, states, pattern)
+        except Integrity as error:
+            log.warning("search: %s", error)
+            problem = error
+    hits = [
+        Hit(state.first, state.last, state.cell_id, number, line.strip()[:_LONGEST])
+        for state in states.values()
+        for number, line in state.lines
+    ]
+    if problem is not None and not hits:
+        raise problem
+    return hits
+
+
+def _look_into(
+    histories: Histories,
+    checkpoint: Checkpoint,
+    states: dict[bytes, _State],
+    pattern: re.Pattern[str],
+) -> None:
+    with naming(checkpoint):
         for identity, cell_id, lines in _cells(histories, checkpoint, states):
             state = states.get(identity)
             if state is not None:
@@ -52,11 +81,6 @@ def search(histories: Histories, path: str, text: str, *, regex: bool = False) -
             else:
                 found = [(n, line) for n, line in enumerate(lines, 1) if pattern.search(line)]
                 states[identity] = _State(checkpoint, checkpoint, cell_id, found)
-    return [
-        Hit(state.first, state.last, state.cell_id, number, line.strip()[:_LONGEST])
-        for state in states.values()
-        for number, line in state.lines
-    ]
 
 
 def _compile(text: str, regex: bool) -> re.Pattern[str]:
@@ -91,8 +115,8 @@ def _lines(cell: dict[str, Any]) -> Iterator[str]:
     for output in outputs if isinstance(outputs, list) else []:
         if not isinstance(output, dict):
             continue
-        yield from _text(output.get("text", "")).splitlines()
-        yield from _text(output.get("traceback", "")).splitlines()
+        for name in _TEXTS:
+            yield from _text(output.get(name, "")).splitlines()
         data = output.get("data")
         for kind, value in data.items() if isinstance(data, dict) else []:
             if kind.startswith("text/") or kind.endswith("json"):

@@ -5,10 +5,11 @@ Works on the bytes: the cells that stay keep theirs, and so does everything arou
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from jupyter_rewind.errors import NotFound, RestoreRefused
-from jupyter_rewind.notebooks.cutting import Cut, cut
+from jupyter_rewind.notebooks.cutting import Cut, CutCell, cut
 
 
 def splice_cells(
@@ -26,16 +27,50 @@ def splice_cells(
                 f"{what} is not a notebook ({state.problem}), so no single cell can be restored.",
                 hint="Nothing was changed. Restore it whole instead.",
             )
+    if not now.cells:
+        raise RestoreRefused(
+            f"{path} has no cells now, so a single cell has nowhere to go.",
+            hint="Nothing was changed. Restore it whole instead.",
+        )
     wanted = {name: _index_of(then, name, path, checkpoint) for name in cells}
-    parts = [(cell.id, cell.join()) for cell in now.cells]
+    parts = [_Part(cell.id, cell.join(), gap) for cell, gap in _with_gaps(now)]
     for name, index in sorted(wanted.items(), key=lambda item: item[1]):
         raw = then.cells[index].join()
-        at = next((i for i, (own, _) in enumerate(parts) if own == name), None)
-        if at is not None:
-            parts[at] = (name, raw)
+        place = next((part for part in parts if part.id == name), None)
+        if place is not None:
+            place.raw = raw
         else:
-            parts.insert(_place_for(then, index, parts), (name, raw))
-    return _join(now, parts)
+            _insert(parts, _place_for(then, index, parts), name, raw, _separator(now, then))
+    return now.gaps[0] + b"".join(part.raw + part.gap for part in parts)
+
+
+@dataclass(slots=True)
+class _Part:
+    """A cell's bytes, and what stands between it and the next."""
+
+    id: str | None
+    raw: bytes
+    gap: bytes
+
+
+def _with_gaps(state: Cut) -> Iterator[tuple[CutCell, bytes]]:
+    return zip(state.cells, state.gaps[1:], strict=True)
+
+
+def _separator(now: Cut, then: Cut) -> bytes:
+    for state in (now, then):
+        if len(state.gaps) > 2:
+            return state.gaps[1]
+    return b",\n  "
+
+
+def _insert(parts: list[_Part], at: int, name: str, raw: bytes, separator: bytes) -> None:
+    if at == 0:
+        parts.insert(0, _Part(name, raw, separator))
+        return
+    before = parts[at - 1]
+    parts.insert(at, _Part(name, raw, before.gap))
+    before.gap = separator
 
 
 def _index_of(state: Cut, name: str, path: str, checkpoint: str) -> int:
@@ -47,24 +82,10 @@ def _index_of(state: Cut, name: str, path: str, checkpoint: str) -> int:
     raise NotFound(f"Checkpoint {checkpoint} of {path} has no cell {name!r}.", hint=hint)
 
 
-def _place_for(then: Cut, index: int, parts: list[tuple[str | None, bytes]]) -> int:
+def _place_for(then: Cut, index: int, parts: Sequence[_Part]) -> int:
     """Behind the nearest cell before it that the present still has; else at the front."""
-    where = {name: at for at, (name, _) in enumerate(parts) if name is not None}
+    where = {part.id: at for at, part in enumerate(parts) if part.id is not None}
     for cell in reversed(then.cells[:index]):
         if cell.id is not None and cell.id in where:
             return where[cell.id] + 1
     return 0
-
-
-def _join(now: Cut, parts: list[tuple[str | None, bytes]]) -> bytes:
-    if len(parts) == len(now.cells):
-        return now.join([raw for _, raw in parts])
-    if not now.cells:
-        raise RestoreRefused(
-            "The notebook has no cells now, so a single cell has nowhere to go.",
-            hint="Nothing was changed. Restore it whole instead.",
-        )
-    gaps = now.gaps
-    separator = gaps[1] if len(gaps) > 2 else b",\n  "
-    middle = separator.join(raw for _, raw in parts)
-    return gaps[0] + middle + gaps[-1]

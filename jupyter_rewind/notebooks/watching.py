@@ -1,24 +1,28 @@
 """What changed outside: files are looked at, and read only when their look has changed.
 
 No threads and no notification here: a face decides when to look and where. A file counts as
-changed when its size, its time of change or its inode differs from when it was last kept.
+changed when its size, a time of change or its inode differs from when it was last kept; one that
+changed a moment ago is read again at the next look, for two changes can fall on one tick.
 """
 
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from jupyter_rewind.errors import NotFound, RewindError
+from jupyter_rewind import clock
+from jupyter_rewind.errors import InvalidInput, NotFound, RewindError
 from jupyter_rewind.model.checkpoint import Reason
 from jupyter_rewind.notebooks.documents import checkpoint_document
 from jupyter_rewind.notebooks.exchange import take_stock_checkpoint
 from jupyter_rewind.notebooks.history import Histories, Recorded
 
 _SKIPPED = {".ipynb_checkpoints", "__pycache__", "node_modules"}
-Look = tuple[int, int, int]
+_TICK_NS = 2_000_000_000
+Look = tuple[int, ...]
 
 
 @dataclass(slots=True)
@@ -70,21 +74,33 @@ class Watcher:
             if self._looks.pop(name, None) is not None:
                 seen.gone.append(name)
             return
-        look = (status.st_mtime_ns, status.st_size, status.st_ino)
-        if self._looks.get(name) == look or status.st_size > self._max_bytes:
+        look = _look_of(status)
+        if self._looks.get(name) == look or not stat.S_ISREG(status.st_mode):
             return
         try:
-            take_stock_checkpoint(self._histories, path)
-            recorded = checkpoint_document(self._histories, path, reason=reason)
+            self._keep(path, status.st_size, reason, seen)
         except NotFound:
             return
         except RewindError as error:
             # One file that cannot be kept costs itself alone, and is tried again when it changes.
             seen.problems[name] = error
-        else:
-            if recorded.created:
-                seen.recorded.append(recorded)
-        self._looks[name] = look
+        fresh = clock.now_ns() - max(status.st_mtime_ns, status.st_ctime_ns) < _TICK_NS
+        self._looks[name] = () if fresh and name not in seen.problems else look
+
+    def _keep(self, path: Path, size: int, reason: Reason, seen: Seen) -> None:
+        if size > self._max_bytes:
+            raise InvalidInput(
+                f"{path} is not kept: it has {size >> 20} MB.",
+                hint=f"The limit is {self._max_bytes >> 20} MB, the setting notebooks.max_file_mb.",
+            )
+        take_stock_checkpoint(self._histories, path)
+        recorded = checkpoint_document(self._histories, path, reason=reason)
+        if recorded.created:
+            seen.recorded.append(recorded)
+
+
+def _look_of(status: os.stat_result) -> Look:
+    return status.st_mtime_ns, status.st_ctime_ns, status.st_size, status.st_ino
 
 
 def find_notebooks(roots: Iterable[Path]) -> Iterator[Path]:
