@@ -232,3 +232,17 @@ def test_the_stock_checkpoint_becomes_the_first_one_and_is_left_alone(
     assert histories.read(first) == stock.read_bytes() == make_notebook("before Rewind")
     assert stock.stat().st_mtime_ns == moment
     assert not exchange.take_stock_checkpoint(histories, path)
+
+
+def test_an_import_from_the_future_is_not_the_head_for_ever(
+    histories: Histories, made: list[Checkpoint], folder: Path, fake_clock: clock.FakeClock
+) -> None:
+    """A file's time can be wrong: the next save is the head all the same."""
+    early = folder / "wrong clock.ipynb"
+    early.write_bytes(make_notebook("older"))
+    moment = fake_clock.time_ns + 10**6 * SECOND
+    os.utime(early, ns=(moment, moment))
+    exchange.import_files(histories, [early], PATH)
+    saved = histories.record(PATH, make_notebook("next"), reason=Reason.SAVE).checkpoint
+    assert histories.head(PATH) == histories.checkpoints(PATH)[-1]
+    assert histories.resolve(PATH, "head").id == saved.id
