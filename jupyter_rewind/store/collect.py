@@ -23,7 +23,15 @@ from jupyter_rewind.model.ids import Digest, EntryId
 from jupyter_rewind.store import chunks
 from jupyter_rewind.store.layout import Layout, retire_segments
 from jupyter_rewind.store.locks import FileLock
-from jupyter_rewind.store.plan import ENTRIES_A_COMMIT, THRESHOLD, Plan, Planner, base_of, tell_anew
+from jupyter_rewind.store.plan import (
+    ENTRIES_A_COMMIT,
+    THRESHOLD,
+    Plan,
+    Planner,
+    base_of,
+    free_segments,
+    tell_anew,
+)
 from jupyter_rewind.store.reach import Reach, mark
 from jupyter_rewind.store.repository import Repository
 from jupyter_rewind.store.segments import HEAD_SIZE, OVERHEAD, TAG_SIZE, Kind, Record, Scan
@@ -84,7 +92,8 @@ def estimate_freed(
     """
     repository.refresh()
     reach = mark(repository, frozenset(expired))
-    plan = Planner(repository, reach, threshold=threshold, busy_too=True).plan()
+    every = segment_sizes(repository)
+    plan = Planner(repository, reach, free=every, threshold=threshold).plan()
     return max(plan.freed_bytes, 0)
 
 
@@ -106,8 +115,9 @@ def upkeep_lock(layout: Layout, doing: str) -> Iterator[None]:
 
 
 def _dry_run(repository: Repository, threshold: float) -> CollectReport:
+    free = free_segments(repository)
     repository.refresh()
-    plan = Planner(repository, mark(repository), threshold=threshold).plan()
+    plan = Planner(repository, mark(repository), free=free, threshold=threshold).plan()
     kept = sum(segment_sizes(repository).values()) - plan.freed_bytes
     return CollectReport(
         max(plan.freed_bytes, 0), kept, plan.copied_bytes, len(plan.picked), 0,
@@ -146,10 +156,11 @@ class _Collector:
         plan = Plan(frozenset(), (), 0, 0, 0)
         # What needs no room goes first: it may be all that a full disk can do.
         for dead_only in (True, False):
+            free = free_segments(self._repository)
             self._repository.refresh()
             reach.follow_entries()
             self._require_whole(reach)
-            plan, scans = self._plan(reach, dead_only)
+            plan, scans = self._plan(reach, free, dead_only)
             if plan.picked:
                 self._total = plan.copied_bytes
                 self._copy_beside_writers(plan, reach, scans)
@@ -179,10 +190,12 @@ class _Collector:
                 " `jupyter rewind salvage` keeps what reads, and then collect works again.",
             )
 
-    def _plan(self, reach: Reach, dead_only: bool) -> tuple[Plan, dict[str, Scan]]:
+    def _plan(self, reach: Reach, free: set[str], dead_only: bool) -> tuple[Plan, dict[str, Scan]]:
         """The plan, and a scan of each picked segment that shows it to be whole."""
         while True:
-            planner = Planner(self._repository, reach, threshold=self._threshold, unfit=self._unfit)
+            planner = Planner(
+                self._repository, reach, free=free, threshold=self._threshold, unfit=self._unfit
+            )
             plan = planner.plan(dead_only=dead_only)
             scans: dict[str, Scan] = {}
             before = len(self._unfit)
@@ -343,7 +356,10 @@ class _Collector:
 
     def _look_again(self, plan: Plan, reach: Reach, needed: set[Digest]) -> dict[str, list[Record]]:
         """What was added since was built on content that is to go: those records, by segment."""
+        before = set(reach.entries)
         wait = list(reach.follow_entries())
+        if any(self._must_move(name, reach, plan) for name in reach.entries - before):
+            raise Internal("An entry was added to a segment that nobody writes.")
         self._require_whole(reach)
         late: dict[str, list[Record]] = {}
         seen: set[Digest] = set()

@@ -69,15 +69,17 @@ class Planner:
         repository: Repository,
         reach: Reach,
         *,
+        free: Collection[str],
         threshold: float = THRESHOLD,
         unfit: Mapping[str, str] | None = None,
-        busy_too: bool = False,
     ) -> None:
+        """`free` may be taken away: segments that nobody wrote any more before `reach` began, or
+        an entry could have been added to them since that it does not know."""
         self._repository = repository
         self._reach = reach
         self._threshold = threshold
         self._unfit = unfit or {}
-        self._segments = _survey(repository, busy_too)
+        self._segments = _survey(repository, free)
         self._deltas = self._find_deltas()
         self._weigh_entries()
 
@@ -266,7 +268,13 @@ def _packed_size(entries: list[Entry]) -> int:
     return len(payload)
 
 
-def _survey(repository: Repository, busy_too: bool) -> dict[str, SegmentFacts]:
+def free_segments(repository: Repository) -> set[str]:
+    """Segments that nobody writes now, and so never again."""
+    names = [path.name for path in repository.layout.segments.iterdir()]
+    return {name for name in names if name[0] != "." and not is_busy(repository, name)}
+
+
+def _survey(repository: Repository, free: Collection[str]) -> dict[str, SegmentFacts]:
     found = {}
     with repository.index() as index:
         rows = list(index.rows("SELECT num, name, scanned, synced FROM segments ORDER BY name"))
@@ -275,11 +283,10 @@ def _survey(repository: Repository, busy_too: bool) -> dict[str, SegmentFacts]:
             size = (repository.layout.segments / name).stat().st_size
         except FileNotFoundError:
             continue
-        busy = is_busy(repository, name)
-        if busy:
+        if is_busy(repository, name):
             # Behind the last commit there is room held ready, which goes when the writer ends.
             size = scanned
-        found[name] = SegmentFacts(name, number, size, scanned, synced, busy_too or not busy)
+        found[name] = SegmentFacts(name, number, size, scanned, synced, name in free)
     return found
 
 
