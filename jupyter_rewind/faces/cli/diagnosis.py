@@ -110,6 +110,10 @@ def _extension(_: Rewind) -> Iterator[Finding]:
         ):
             for name, value in _extensions_in(path).items():
                 enabled[name] = (bool(value), str(path))
+    # What a config file of the server sets itself stands above all of these.
+    for chosen, place in reversed(list(_configured("jpserver_extensions"))):
+        if isinstance(chosen, dict) and "jupyter_rewind" in chosen:
+            enabled["jupyter_rewind"] = (bool(chosen["jupyter_rewind"]), place)
     on, place = enabled.get("jupyter_rewind", (False, ""))
     mend = f"{_jupyter()} server extension enable jupyter_rewind"
     if on:
@@ -156,13 +160,19 @@ def _checkpoints_class(_: Rewind) -> Iterator[Finding]:
 
 
 def _chosen(trait: str) -> Iterator[tuple[str, str]]:
-    """(value, file) wherever a Jupyter config file sets `trait`, of any class."""
+    """(name of the class, file) wherever a Jupyter config file sets `trait`."""
+    for value, place in _configured(trait):
+        yield _class_name(value), place
+
+
+def _configured(trait: str) -> Iterator[tuple[object, str]]:
+    """(value, file) wherever a Jupyter config file sets `trait`, of any class; strongest first."""
     from traitlets.config.loader import JSONFileConfigLoader, PyFileConfigLoader
 
     stems = ("jupyter", "jupyter_server", "jupyter_lab", "jupyter_notebook")
     for folder in jupyter_config_path():
         for stem in stems:
-            for loader, end in ((PyFileConfigLoader, "py"), (JSONFileConfigLoader, "json")):
+            for loader, end in ((JSONFileConfigLoader, "json"), (PyFileConfigLoader, "py")):
                 file = f"{stem}_config.{end}"
                 if not Path(folder, file).is_file():
                     continue
@@ -172,7 +182,7 @@ def _chosen(trait: str) -> Iterator[tuple[str, str]]:
                     continue
                 for section in config.values():
                     if isinstance(section, dict) and trait in section:
-                        yield _class_name(section[trait]), str(Path(folder, file))
+                        yield section[trait], str(Path(folder, file))
 
 
 def _class_name(value: object) -> str:

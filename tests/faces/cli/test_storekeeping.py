@@ -104,7 +104,7 @@ def test_collect_frees_what_expired(store: Path, work: Path, rewind: Rewind) -> 
     would = rewind("collect", "--dry-run", "--json").data
     did = rewind("collect", "--json").data
     assert would["freed_bytes"] > 100_000
-    assert did["freed_bytes"] == would["freed_bytes"]
+    assert did["freed_bytes"] == pytest.approx(would["freed_bytes"], rel=0.01)
     assert rewind("verify", "--read-data").status == 0
     assert rewind("show", path, "--raw").out.encode() == path.read_bytes()
 
