@@ -9,19 +9,19 @@ from __future__ import annotations
 import logging
 import os
 import sqlite3
-import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
 from jupyter_rewind import clock
-from jupyter_rewind.errors import NotFound
+from jupyter_rewind.errors import NotFound, RewindError, Unavailable
 from jupyter_rewind.model.ids import Digest
 from jupyter_rewind.store.durable import Files, translate
 from jupyter_rewind.store.index import Index
 from jupyter_rewind.store.layout import Layout, read_retired
-from jupyter_rewind.store.segments import Batch, Seal, SegmentReader
+from jupyter_rewind.store.locks import ProcessLock
+from jupyter_rewind.store.segments import Batch, Gap, Seal, SegmentReader
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -36,7 +36,8 @@ class Catalog:
         self._layout = layout
         self._files = files
         self._index = Index(index_path, layout.store_id)
-        self._lock = threading.RLock()
+        self._lock = ProcessLock()
+        self._pid = clock.pid()
         self._quiet: dict[str, tuple[int, int, int]] = {}
         self._pending: list[Batch] = []
         self._pending_digests: set[Digest] = set()
@@ -49,7 +50,7 @@ class Catalog:
     def ask(self, question: Callable[[Index], T]) -> T:
         """The answer of the index; where its file fails, of one built again in memory."""
         with self._lock:
-            self._index.after_fork()
+            self._adopt_process()
             try:
                 self._settle()
                 return question(self._index)
@@ -67,39 +68,55 @@ class Catalog:
     def refresh(self) -> None:
         """Commits of other processes can be seen. Raises Storage, Newer."""
         with self._lock:
-            self._index.after_fork()
+            self._adopt_process()
             try:
                 self._refresh()
             except sqlite3.Error as error:
                 self._rebuild_in_memory(error)
 
     def add_own(self, segment: str, batch: Batch, synced: int) -> None:
-        """A commit that this process has just made can be found."""
+        """A commit that this process has just made can be found. Never fails: the commit stands,
+        and whoever made it must hear so; an index that missed it reads it later."""
         with self._lock:
-            if segment != self._own:
-                self.ask(lambda _: None)
-                self._own = segment
-            self._pending.append(batch)
-            self._own_synced = synced
-            self._own_end = batch.end
-            self._pending_digests.update(record.id for record in batch.records)
-            if len(self._pending) >= _GROUP or len(self._pending_digests) > 64 * _GROUP:
-                self.ask(lambda _: None)
+            try:
+                if segment != self._own:
+                    self.ask(lambda _: None)
+                    self._own = segment
+                self._pending.append(batch)
+                self._own_synced = synced
+                self._own_end = batch.end
+                self._pending_digests.update(record.id for record in batch.records)
+                if len(self._pending) >= _GROUP or len(self._pending_digests) > 64 * _GROUP:
+                    self.ask(lambda _: None)
+            except RewindError as error:
+                log.warning("the index missed a commit of segment %s: %s", segment, error)
+                self._own, self._own_end = "", 0
 
     def known(self, digests: Sequence[Digest]) -> dict[Digest, str]:
         """Those that are stored; the value names a segment that may not be on the disk yet."""
         with self._lock:
+            self._adopt_process()
             pending = self._pending_digests
             own = "" if self._own_synced else self._own
             found = {name: own for name in digests if name in pending} if pending else {}
             rest = [name for name in digests if name not in found] if found else digests
             try:
-                self._index.after_fork()
                 found.update(self._index.known(rest))
             except sqlite3.Error as error:
                 self._rebuild_in_memory(error)
                 found.update(self._index.known(rest))
             return found
+
+    def bury_chunk(self, segment: str, offset: int) -> None:
+        """The chunk there was read and is damaged: it is not found there any more."""
+
+        def bury(index: Index) -> None:
+            known = index.segments().get(segment)
+            if known is not None:
+                with index.writing():
+                    index.evidence.bury_chunks(known[0], segment, [offset])
+
+        self.ask(bury)
 
     def next_order(self) -> int:
         """A place in the order of entries, behind everything this process has seen."""
@@ -121,14 +138,17 @@ class Catalog:
         """Own commits that wait are in the index."""
         if not self._pending:
             return
-        batches, start = self._pending, self._pending[0].start
         with self._index.writing():
             number = self._index.add_segment(self._own)
-            # Another process may have read them from the segment already.
-            if self._index.scanned(number) == start:
-                self._index.add_batches(number, batches, batches[-1].end, self._own_synced)
-        self._pending = []
-        self._pending_digests = set()
+            scanned = self._index.scanned(number)
+            # Another process may have read some of them from the segment already.
+            fresh = [batch for batch in self._pending if batch.start >= scanned]
+            if fresh and fresh[0].start == scanned:
+                self._index.add_batches(number, fresh, fresh[-1].end, self._own_synced)
+        self._pending, self._pending_digests = [], set()
+        if fresh and fresh[0].start != scanned:
+            # The index was begun anew in the meantime, or did not hear of an earlier commit.
+            self._scan(self._own, scanned)
 
     def _rebuild_in_memory(self, error: sqlite3.Error) -> None:
         self._index.retreat_to_memory(str(error))
@@ -149,7 +169,10 @@ class Catalog:
         for name in sorted(present):
             size, changed = present[name]
             start = known[name][1] if name in known else 0
-            if size <= start or self._is_own(name, start) or self._quiet.get(name) == (
+            if size < start:
+                self._reread(name, size)
+                continue
+            if size == start or self._is_own(name, start) or self._quiet.get(name) == (
                 size, changed, start,
             ):  # fmt: skip
                 continue
@@ -157,20 +180,56 @@ class Catalog:
             if changed < clock.now_ns() - _SETTLED_NS:
                 self._quiet[name] = (size, changed, reached)
         if gone:
-            self._forget({name: known[name][0] for name in gone})
+            self._forget(gone)
 
-    def _forget(self, gone: Mapping[str, int]) -> None:
+    def _forget(self, gone: Collection[str]) -> None:
         retired = read_retired(self._layout)
         with self._index.writing():
-            for name, number in gone.items():
+            numbers = self._index.segments()
+            for name in gone:
+                if name not in numbers:
+                    continue  # another process has done this work
+                number = numbers[name][0]
                 if name in retired:
                     self._index.drop_segment(number)
                 else:
                     self._index.evidence.bury_segment(number, name)
                 self._quiet.pop(name, None)
 
+    def _reread(self, name: str, size: int) -> None:
+        """A segment that has become shorter is read anew: nothing behind its end may be built on.
+
+        Its file was damaged, or a commit in it failed after others had seen it.
+        """
+        with self._index.writing():
+            known = self._index.segments().get(name)
+            if known is None or known[1] <= size:
+                return
+            self._index.evidence.bury_segment(known[0], name)
+            number = self._index.add_segment(name)
+            cut = Gap(size, known[1] - size, "the file has become shorter")
+            self._index.add_gaps(number, [cut])
+        self._scan(name, 0)
+
     def _is_own(self, name: str, start: int) -> bool:
-        return name == self._own and (bool(self._pending) or start >= self._own_end)
+        """True when nothing stands behind `start` but what this process itself has put there."""
+        if name != self._own:
+            return False
+        return start == self._pending[0].start if self._pending else start >= self._own_end
+
+    def _adopt_process(self) -> None:
+        """In a forked child, the segments tell anew what its parent knew: they share no index."""
+        if self._pid == clock.pid():
+            return
+        self._pid = clock.pid()
+        self._index.after_fork()
+        self._quiet.clear()
+        self._pending, self._pending_digests = [], set()
+        self._own, self._own_end = "", 0
+        try:
+            self._refresh()
+        except sqlite3.Error as error:
+            self._rebuild_in_memory(error)
 
     def _scan(self, name: str, start: int) -> int:
         path = self._layout.segments / name
@@ -209,6 +268,12 @@ class Catalog:
                     except FileNotFoundError:
                         # Removed this moment: the next look tells, behind what replaced it.
                         found[item.name] = (0, 0)
+        except FileNotFoundError as error:
+            # No answer that could be taken for an empty store.
+            raise Unavailable(
+                f"The store at {self._layout.folder} has no folder {self._segments} any more.",
+                hint="Is its disk mounted? Nothing was changed.",
+            ) from error
         except OSError as error:
             raise translate(error, "read the segments in", self._layout.segments) from error
         return found

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import threading
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 
@@ -16,6 +15,7 @@ from jupyter_rewind.store.catalog import Catalog
 from jupyter_rewind.store.durable import Files, read_at, read_into
 from jupyter_rewind.store.index import Place
 from jupyter_rewind.store.layout import Layout
+from jupyter_rewind.store.locks import ProcessLock
 from jupyter_rewind.store.segments import HEAD_SIZE, Kind
 
 _OPEN_SEGMENTS = 64
@@ -28,7 +28,7 @@ class ContentReader:
         self._layout = layout
         self._files = files
         self._catalog = catalog
-        self._lock = threading.RLock()
+        self._lock = ProcessLock()
         self._descriptors: OrderedDict[str, int] = OrderedDict()
         self._pid = clock.pid()
         self._nodes = RawCache()
@@ -114,6 +114,14 @@ class ContentReader:
             self._catalog.refresh()
             found = self._catalog.ask(lambda index: index.places(digest))
         if not found:
+            lost = self._catalog.ask(lambda index: index.evidence.places(digest))
+            if lost:
+                where = "; ".join(f"segment {name} at byte {at}" for name, at in lost)
+                raise Integrity(
+                    f"Content {digest.hex()[:12]} is damaged: it stood in {where}.",
+                    hint="The rest of the store is not affected."
+                    " `jupyter rewind verify` shows what is.",
+                )
             raise NotFound(f"The store has no content {digest.hex()[:12]}.")
         return found
 
@@ -127,8 +135,12 @@ class ContentReader:
         try:
             raw = chunks.unpack(record.codec, payload, record.raw, deeper)
         except (Integrity, NotFound) as error:
+            if record.codec == chunks.Codec.ZSTD:
+                self._catalog.bury_chunk(place.segment, record.offset)
             raise Integrity(f"{where} does not read ({error})") from error
         if chunks.digest(raw) != digest:
+            # Forgotten there, so that whoever stores the same content again stores it anew.
+            self._catalog.bury_chunk(place.segment, record.offset)
             raise Integrity(f"{where} holds other bytes than were written")
         if record.kind == Kind.NODE:
             self._nodes.keep(digest, raw)
@@ -142,7 +154,8 @@ class ContentReader:
             with self._lock:
                 descriptor = self._descriptor(place.segment)
                 count = read_into(descriptor, part, record.offset + HEAD_SIZE)
-        except NotFound:
+        except (NotFound, OSError):
+            # The careful way knows what to do, and says what is wrong.
             return False
         return count == len(part) and chunks.digest(part) == digest
 

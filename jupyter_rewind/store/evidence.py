@@ -79,6 +79,12 @@ class Evidence:
         )
         return ((Digest(digest), name, at, stored) for digest, name, at, stored in rows)
 
+    def places(self, digest: Digest) -> list[tuple[str, int]]:
+        """Segment and offset where this content stood before it was lost."""
+        return self._base.execute(
+            "SELECT segment, at FROM lost_chunks WHERE digest=?", [digest]
+        ).fetchall()
+
     def entries(self) -> list[tuple[EntryId, str]]:
         """Entries whose record is lost, though the index still tells what it said."""
         rows = self._base.execute("SELECT id, segment FROM lost_entries ORDER BY segment, id")

@@ -7,8 +7,10 @@ cannot be written (read-only, full, locked away) is replaced by one in memory.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
+import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -44,6 +46,7 @@ class Index:
         self._path = path
         self._store_id = store_id
         self._pid = clock.pid()
+        self._inherited: list[sqlite3.Connection] = []
         self._base = self._connect()
 
     @property
@@ -72,6 +75,8 @@ class Index:
         """A child process must not touch its parent's connection: it gets one of its own."""
         if clock.pid() != self._pid:
             self._pid = clock.pid()
+            # To close it here would run SQLite's clean-up against the parent's file.
+            self._inherited.append(self._base)
             self._base = self._connect()
 
     @contextmanager
@@ -141,19 +146,12 @@ class Index:
         self._base.executemany(
             "INSERT OR IGNORE INTO chunks VALUES(?,?,?,?,?,?,?)",
             (
-                (
-                    record.id,
-                    number,
-                    record.offset,
-                    record.kind,
-                    record.codec,
-                    record.stored,
-                    record.raw,
-                )
+                (record.id, number, record.offset, record.kind, record.codec, record.stored,
+                 record.raw)
                 for batch in batches
                 for record in batch.records
             ),
-        )
+        )  # fmt: skip
         for batch in batches:
             synced = max(synced, batch.commit.synced)
             for entry in batch.commit.entries:
@@ -341,6 +339,8 @@ class Index:
             return None
 
     def _prepare(self, path: Path | None) -> sqlite3.Connection:
+        if path is not None:
+            _make_private(path)
         base = sqlite3.connect(
             ":memory:" if path is None else path,
             timeout=30,
@@ -375,11 +375,22 @@ _SELECT = "SELECT e.id, e.kind, e.ord, e.keys, e.body, e.roots FROM entries e"
 
 def _entry(row: tuple[str, str, int, str, str, bytes]) -> Entry:
     name, kind, order, keys, body, roots = row
-    return Entry(
-        EntryId(name),
-        kind,
-        order,
-        tuple(json.loads(keys)),
-        json.loads(body),
-        split_digests(roots, len(roots) // DIGEST_SIZE),
-    )
+    try:
+        return Entry(
+            EntryId(name),
+            kind,
+            order,
+            tuple(json.loads(keys)),
+            json.loads(body),
+            split_digests(roots, len(roots) // DIGEST_SIZE),
+        )
+    except (ValueError, TypeError) as error:
+        raise sqlite3.DatabaseError(f"a row of the index does not read: {error}") from error
+
+
+def _make_private(path: Path) -> None:
+    """The file is there, for its owner alone: SQLite would make it by the umask."""
+    # Never opened where it exists: to close it again would free the locks this process holds on it.
+    # What else is wrong with the place, SQLite says better.
+    with contextlib.suppress(OSError):
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import errno
 import os
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
+from typing import IO, ClassVar
+from weakref import WeakSet
 
 import portalocker
 
@@ -23,6 +25,32 @@ from jupyter_rewind.store.durable import translate
 
 _UNSUPPORTED = {errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL}
 _PAUSE_SECONDS = 0.004
+
+
+class ProcessLock:
+    """A re-entrant lock between threads, found free by a forked child whoever held it before:
+    the child has none of its parent's other threads, and would wait for them for ever."""
+
+    _all: ClassVar[WeakSet[ProcessLock]] = WeakSet()
+
+    def __init__(self) -> None:
+        self._lock = threading.RLock()
+        self._all.add(self)
+
+    def __enter__(self) -> None:
+        self._lock.acquire()
+
+    def __exit__(self, *_: object) -> None:
+        self._lock.release()
+
+    @classmethod
+    def free_all(cls) -> None:
+        for lock in cls._all:
+            lock._lock = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=ProcessLock.free_all)
 
 
 class FileLock:

@@ -7,7 +7,6 @@ named that is not surely on the disk, also where another process wrote it. Knows
 from __future__ import annotations
 
 import logging
-import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,7 +22,7 @@ from jupyter_rewind.store.content import ContentReader
 from jupyter_rewind.store.durable import Files
 from jupyter_rewind.store.index import Index
 from jupyter_rewind.store.layout import Layout, is_network, open_layout
-from jupyter_rewind.store.locks import Barrier
+from jupyter_rewind.store.locks import Barrier, ProcessLock
 from jupyter_rewind.store.schema import INDEX_FORMAT
 from jupyter_rewind.store.segments import Gap, Seal, SegmentReader
 from jupyter_rewind.store.transaction import Transaction
@@ -56,7 +55,8 @@ class Repository:
         self._catalog = Catalog(layout, files, index_path)
         self._content = ContentReader(layout, files, self._catalog)
         self._writer = SegmentWriter(layout, files, power_safe=durability == "power")
-        self._write_lock = threading.RLock()
+        self._write_lock = ProcessLock()
+        self._pid = clock.pid()
         self._barrier = Barrier(layout.barrier)
         self._writing = False
 
@@ -105,6 +105,9 @@ class Repository:
         store out meanwhile. Raises Storage; Unavailable when others hold the store for a minute.
         """
         with self._write_lock:
+            if self._pid != clock.pid():
+                # Another thread of the parent may have been writing when this child was forked.
+                self._pid, self._writing = clock.pid(), False
             if self._writing:
                 raise Internal("A transaction was begun inside another one.")
             self._writing = True
