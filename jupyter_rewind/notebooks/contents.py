@@ -18,15 +18,17 @@ import struct
 import threading
 from collections import Counter, OrderedDict
 from collections.abc import Sequence
+from dataclasses import dataclass
 from difflib import SequenceMatcher
-from typing import Any
+from itertools import takewhile
+from typing import Any, Generic, TypeVar
 
-from jupyter_rewind.errors import Format
+from jupyter_rewind.errors import Format, NotFound
 from jupyter_rewind.model.checkpoint import Counts
 from jupyter_rewind.model.encoding import check_format
 from jupyter_rewind.model.ids import Digest
 from jupyter_rewind.model.notebook import FILE, NOTEBOOK, CellRow, Manifest
-from jupyter_rewind.notebooks.cutting import Cut, cut, join_payloads
+from jupyter_rewind.notebooks.cutting import Cut, CutCell, cut, join_payloads
 from jupyter_rewind.store.repository import Node, Repository
 from jupyter_rewind.store.transaction import Transaction
 
@@ -42,26 +44,36 @@ __all__ = [
 ]
 MANIFEST_FORMAT = 1
 _HEAD = struct.Struct("<HBBB16sQII")
+_ONE = struct.Struct("<I")
+_TWO = struct.Struct("<II")
 _KINDS = (NOTEBOOK, FILE)
 _NONE = 255
 _REMEMBERED = 32
+_REMEMBERED_CELLS = 1 << 15
+_MOST_PAIRS = 200_000
+_Key = TypeVar("_Key")
+_Value = TypeVar("_Value")
 
 
 def store_cut(tx: Transaction, state: Cut, base: Digest | None = None) -> Digest:
     """The name of the manifest of `state`, all of whose parts the transaction now holds.
 
     `base` is the manifest of the state before, from which the new one is told as a difference.
+    A cell that this process stored before costs nothing but its row.
     """
-    links: list[Digest] = []
+    try:
+        return _store(tx, state, base, trust_memory=True)
+    except NotFound:
+        # Stored before, but not in this store, or in a transaction that failed, or collected.
+        return _store(tx, state, base, trust_memory=False)
 
-    def put(data: bytes) -> int:
-        names = tx.put(data)
-        links.extend(names)
-        return len(names)
 
-    inner = state.gaps[1:-1]
+def _store(tx: Transaction, state: Cut, base: Digest | None, *, trust_memory: bool) -> Digest:
+    gaps = state.gaps
+    first, *inner = gaps[:-1] if state.cells else gaps
     separator = Counter(inner).most_common(1)[0][0] if inner else b""
     odd = [(index, gap) for index, gap in enumerate(inner, 1) if gap != separator]
+    head, tail = tx.put(first), tx.put(gaps[-1]) if state.cells else ()
     major, minor = state.nbformat or (_NONE, _NONE)
     parts = [
         _HEAD.pack(
@@ -69,16 +81,42 @@ def store_cut(tx: Transaction, state: Cut, base: Digest | None = None) -> Digest
             state.size, len(state.cells), len(odd),
         ),
         _text(separator),
-        *(struct.pack("<I", index) + _text(gap) for index, gap in odd),
-        struct.pack("<II", put(state.gaps[0]), put(state.gaps[-1]) if state.cells else 0),
+        *(_ONE.pack(index) + _text(gap) for index, gap in odd),
+        _TWO.pack(len(head), len(tail)),
     ]  # fmt: skip
+    links = [*head, *tail]
     for cell in state.cells:
-        name = b"\0" if cell.id is None else b"\1" + cell.id.encode("utf-8", "surrogatepass")
-        kind = cell.type.encode("utf-8", "surrogatepass")
-        parts += (cell.identity, _text(name), _text(kind))
-        parts.append(struct.pack("<II", put(cell.template), len(cell.payloads)))
-        parts += (struct.pack("<II", offset, put(data)) for offset, data in cell.payloads)
+        place = _places.get(cell.key) if trust_memory else None
+        if place is None:
+            place = _put_cell(tx, cell)
+            _places.keep(cell.key, place)
+        parts.append(place.row)
+        links.extend(place.links)
     return tx.put_node(b"".join(parts), links, base=base)
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where a cell lies: its row in a manifest, and the links that belong to it."""
+
+    row: bytes
+    links: tuple[Digest, ...]
+
+
+def _put_cell(tx: Transaction, cell: CutCell) -> _Place:
+    name = b"\0" if cell.id is None else b"\1" + cell.id.encode("utf-8", "surrogatepass")
+    links = list(tx.put(cell.template))
+    parts = [
+        cell.identity,
+        _text(name),
+        _text(cell.type.encode("utf-8", "surrogatepass")),
+        _TWO.pack(len(links), len(cell.payloads)),
+    ]
+    for offset, data in cell.payloads:
+        names = tx.put(data)
+        links.extend(names)
+        parts.append(_TWO.pack(offset, len(names)))
+    return _Place(b"".join(parts), tuple(links))
 
 
 def load_manifest(repository: Repository, digest: Digest) -> Manifest:
@@ -140,8 +178,12 @@ def count_changes(before: Manifest | None, after: Cut | Manifest) -> Counts:
 
 
 def _count_aligned(old: Sequence[bytes], new: Sequence[bytes]) -> Counts:
+    same = sum(1 for _ in takewhile(_are_equal, zip(old, new, strict=False)))
+    old, rest = old[same:], new[same:]
+    tail = sum(1 for _ in takewhile(_are_equal, zip(reversed(old), reversed(rest), strict=False)))
+    old, rest = old[: len(old) - tail], rest[: len(rest) - tail]
     added = changed = removed = 0
-    for way, i1, i2, j1, j2 in SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
+    for way, i1, i2, j1, j2 in _opcodes(old, rest):
         if way == "equal":
             continue
         both = min(i2 - i1, j2 - j1)
@@ -151,6 +193,20 @@ def _count_aligned(old: Sequence[bytes], new: Sequence[bytes]) -> Counts:
     return Counts(len(new), added, changed, removed)
 
 
+def _are_equal(pair: tuple[bytes, bytes]) -> bool:
+    return pair[0] == pair[1]
+
+
+def _opcodes(
+    old: Sequence[bytes], new: Sequence[bytes]
+) -> Sequence[tuple[str, int, int, int, int]]:
+    # The matcher takes time that grows with how often each cell is met on both sides.
+    there = Counter(old)
+    if sum(there[one] for one in new) > _MOST_PAIRS:
+        return [("replace", 0, len(old), 0, len(new))]
+    return SequenceMatcher(None, old, new, autojunk=False).get_opcodes()
+
+
 def _cell_bytes(repository: Repository, cell: CellRow) -> bytes:
     template = repository.get_blob(cell.template)
     payloads = [(offset, repository.get_blob(names)) for offset, names in cell.payloads]
@@ -158,7 +214,7 @@ def _cell_bytes(repository: Repository, cell: CellRow) -> bytes:
 
 
 def _text(data: bytes) -> bytes:
-    return struct.pack("<I", len(data)) + data
+    return _ONE.pack(len(data)) + data
 
 
 class _Reader:
@@ -188,10 +244,6 @@ class _Reader:
             raise ValueError("links are missing")
         self._link += count
         return found
-
-
-_ONE = struct.Struct("<I")
-_TWO = struct.Struct("<II")
 
 
 def _decode(node: Node) -> Manifest:
@@ -242,22 +294,28 @@ def _decode_cell(reader: _Reader) -> CellRow:
     )
 
 
-class _Manifests:
-    """The manifests read last; they never change."""
+class _Recent(Generic[_Key, _Value]):
+    """What was met last, by its name; what a name stands for never changes."""
 
-    def __init__(self) -> None:
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
         self._lock = threading.Lock()
-        self._items: OrderedDict[tuple[str, Digest], Manifest] = OrderedDict()
+        self._items: OrderedDict[_Key, _Value] = OrderedDict()
 
-    def get(self, key: tuple[str, Digest]) -> Manifest | None:
+    def get(self, key: _Key) -> _Value | None:
         with self._lock:
-            return self._items.get(key)
+            value = self._items.get(key)
+            if value is not None:
+                self._items.move_to_end(key)
+            return value
 
-    def keep(self, key: tuple[str, Digest], manifest: Manifest) -> None:
+    def keep(self, key: _Key, value: _Value) -> None:
         with self._lock:
-            self._items[key] = manifest
-            while len(self._items) > _REMEMBERED:
+            self._items[key] = value
+            self._items.move_to_end(key)
+            while len(self._items) > self._limit:
                 self._items.popitem(last=False)
 
 
-_manifests = _Manifests()
+_manifests = _Recent[tuple[str, Digest], Manifest](_REMEMBERED)
+_places = _Recent[bytes, _Place](_REMEMBERED_CELLS)

@@ -9,91 +9,128 @@ with words on why. Never raises for what the bytes are.
 from __future__ import annotations
 
 import json
-import re
-import threading
-from collections import OrderedDict
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from json.decoder import scanstring  # type: ignore[attr-defined]
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from blake3 import blake3
 
+from jupyter_rewind.notebooks.cellmemory import CellFacts, CellMemory, cell_key
+from jupyter_rewind.notebooks.scanning import ReadMember, Scanner
+
 IDENTITY_SIZE = 16
 PAYLOAD_BYTES = 512
-_CACHED = 50_000
-_SPACE = re.compile(r"[ \t\n\r]*")
-_scan = json.JSONDecoder(strict=False).scan_once  # type: ignore[attr-defined]
+_BOM = b"\xef\xbb\xbf"
 _VOLATILE_CELL = ("execution", "trusted")
 _VOLATILE_BOOK = ("signature",)
+_memory = CellMemory()
 
 
 @dataclass(frozen=True, slots=True)
 class CutCell:
-    """One cell's bytes: `payloads` go into `template` at their byte offsets."""
+    """One cell of `raw`, the bytes of the whole notebook."""
 
-    id: str | None
-    type: str
-    identity: bytes
-    template: bytes
-    payloads: tuple[tuple[int, bytes], ...] = ()
+    raw: bytes = field(repr=False)
+    start: int
+    facts: CellFacts
+
+    @property
+    def id(self) -> str | None:
+        return self.facts.id
+
+    @property
+    def type(self) -> str:
+        return self.facts.type
+
+    @property
+    def identity(self) -> bytes:
+        """Equal for cells that say the same, volatile metadata aside."""
+        return self.facts.identity
+
+    @property
+    def key(self) -> bytes:
+        """Equal for cells with the same bytes."""
+        return self.facts.key
+
+    @property
+    def end(self) -> int:
+        return self.start + self.facts.length
+
+    @property
+    def template(self) -> bytes:
+        """The cell's bytes without its payloads."""
+        edges = [0, *(edge for span in self.facts.spans for edge in span), self.facts.length]
+        view = memoryview(self.raw)[self.start : self.end]
+        return b"".join(
+            view[first:last] for first, last in zip(edges[::2], edges[1::2], strict=True)
+        )
+
+    @property
+    def payloads(self) -> tuple[tuple[int, memoryview], ...]:
+        """Each payload, and the offset in the template at which it was cut out."""
+        view = memoryview(self.raw)[self.start : self.end]
+        found = []
+        taken = 0
+        for first, last in self.facts.spans:
+            found.append((first - taken, view[first:last]))
+            taken += last - first
+        return tuple(found)
 
     def join(self) -> bytes:
         """The very bytes of the cell."""
-        return join_payloads(self.template, self.payloads)
+        return self.raw[self.start : self.end]
 
 
 @dataclass(frozen=True, slots=True)
 class Cut:
     """All bytes of one state, in parts.
 
-    `gaps` are what stands before, between and behind the cells: one more than there are cells.
-    A file is one gap. `identity` says what the state says: formatting and volatile metadata
-    (execution times, trust) do not count.
+    `identity` says what the state says: formatting and volatile metadata (execution times, trust)
+    do not count.
     """
 
     kind: str
+    raw: bytes = field(repr=False)
     identity: bytes
-    gaps: tuple[bytes, ...]
     cells: tuple[CutCell, ...] = ()
     nbformat: tuple[int, int] | None = None
     problem: str = ""
     is_distinct: bool = True
     """False for states like those of many other notebooks: empty ones."""
 
+    @property
+    def gaps(self) -> tuple[bytes, ...]:
+        """What stands before, between and behind the cells; a file is one gap."""
+        ends = [0, *(cell.end for cell in self.cells)]
+        starts = [*(cell.start for cell in self.cells), len(self.raw)]
+        return tuple(self.raw[end:start] for end, start in zip(ends, starts, strict=True))
+
     def join(self, cells: Sequence[bytes] | None = None) -> bytes:
         """The very bytes; or those with other bytes for each cell."""
-        middle = [cell.join() for cell in self.cells] if cells is None else cells
-        parts = [self.gaps[0]]
-        for cell, gap in zip(middle, self.gaps[1:], strict=True):
+        if cells is None:
+            return self.raw
+        gaps = self.gaps
+        parts = [gaps[0]]
+        for cell, gap in zip(cells, gaps[1:], strict=True):
             parts += (cell, gap)
         return b"".join(parts)
 
     @property
     def size(self) -> int:
-        return len(self.join())
+        return len(self.raw)
 
 
-@dataclass(frozen=True, slots=True)
-class _Known:
-    """What was found out about a cell's bytes; kept, for most cells stay as they were."""
-
-    id: str | None
-    type: str
-    identity: bytes
-    ranges: tuple[tuple[int, int], ...]
-    is_blank: bool
+class _Unfit(ValueError):
+    """JSON that is not a notebook; says why."""
 
 
-class _Unfit(Exception):
-    """The text is not a notebook that can be cut; says why."""
-
-
-def join_payloads(template: bytes, payloads: Sequence[tuple[int, bytes]]) -> bytes:
+def join_payloads(
+    template: bytes, payloads: Sequence[tuple[int, bytes | bytearray | memoryview]]
+) -> bytes:
     """`template` with each payload put in at its offset."""
     if not payloads:
         return template
-    parts: list[bytes] = []
+    parts: list[bytes | bytearray | memoryview] = []
     at = 0
     for offset, payload in payloads:
         parts += (template[at:offset], payload)
@@ -105,273 +142,171 @@ def join_payloads(template: bytes, payloads: Sequence[tuple[int, bytes]]) -> byt
 def cut(raw: bytes) -> Cut:
     """`raw` in parts: kind "notebook", or "file" with words on the problem."""
     try:
-        text = raw.decode()
-        state = _Cutter(text, raw if raw.isascii() else None).cut()
-    except UnicodeDecodeError as error:
-        return _as_file(raw, f"it is not UTF-8 (byte {error.start})")
+        return _Cutter(raw).cut()
     except _Unfit as error:
-        return _as_file(raw, str(error))
+        problem = str(error)
     except RecursionError:
-        return _as_file(raw, "it is nested too deeply")
-    except (ValueError, StopIteration, IndexError, OverflowError):
-        return _as_file(raw, "it is not JSON")
-    if state.join() != raw:
-        return _as_file(raw, "its parts do not join to the same bytes")
-    return state
-
-
-def _as_file(raw: bytes, problem: str) -> Cut:
-    identity = blake3(raw).digest(IDENTITY_SIZE)
-    if not raw:
-        problem = "it is empty"
-    return Cut("file", identity, (raw,), problem=problem, is_distinct=len(raw.strip()) >= 32)
-
-
-class _Cutter:
-    """One pass over a text, with the C scanner doing the long stretches."""
-
-    def __init__(self, text: str, ascii_bytes: bytes | None) -> None:
-        self._text = text
-        self._bytes = ascii_bytes
-        self._cells: list[tuple[int, int, Any]] = []
-
-    def cut(self) -> Cut:
-        book = self._book()
-        cells, gaps, at, blank = [], [], 0, True
-        for start, end, value in self._cells:
-            gaps.append(self._encode(at, start))
-            cell, is_blank = self._cell(start, end, value)
-            blank = blank and is_blank
-            cells.append(cell)
-            at = end
-        gaps.append(self._encode(at, len(self._text)))
-        hasher = blake3(_canonical(book))
-        for cell in cells:
-            hasher.update(cell.identity)
-        return Cut(
-            "notebook",
-            hasher.digest(IDENTITY_SIZE),
-            tuple(gaps),
-            tuple(cells),
-            _version(book),
-            is_distinct=not blank,
-        )
-
-    def _book(self) -> dict[str, Any]:
-        """The notebook without its cells, which are noted by place."""
-        text = self._text
-        start = self._skip(1 if text.startswith("\ufeff") else 0)
-        if text[start : start + 1] != "{":
-            raise _Unfit("it is not a JSON object")
-        book: dict[str, Any] = {}
-        found = False
-        end = start
-        for key, at, end in self._pairs(start):
-            if key in book:
-                raise _Unfit(f"it has two values for {key!r}")
-            if key == "cells" and text[at] == "[":
-                before = len(self._cells)
-                end = self._list(at)
-                book[key] = len(self._cells) - before
-                found = True
-            elif key == "worksheets" and text[at] == "[":
-                book[key], end = self._worksheets(at)
-                found = True
-            else:
-                book[key], end = _scan(text, at)
-            self._end = end
-        if self._skip(self._end) != len(text):
-            raise _Unfit("something stands behind its end")
-        if not found:
-            raise _Unfit("it has no list of cells")
-        _drop(book.get("metadata"), _VOLATILE_BOOK)
-        return book
-
-    def _worksheets(self, start: int) -> tuple[list[Any], int]:
-        sheets: list[Any] = []
-        for at in self._items(start):
-            if self._text[at] != "{":
-                value, self._end = _scan(self._text, at)
-                sheets.append(value)
-                continue
-            sheet: dict[str, Any] = {}
-            for key, place, _ in self._pairs(at):
-                if key in sheet:
-                    raise _Unfit(f"it has two values for {key!r}")
-                if key == "cells" and self._text[place] == "[":
-                    before = len(self._cells)
-                    self._end = self._list(place)
-                    sheet[key] = len(self._cells) - before
-                else:
-                    sheet[key], self._end = _scan(self._text, place)
-            sheets.append(sheet)
-        return sheets, self._end
-
-    def _list(self, start: int) -> int:
-        for at in self._items(start):
-            value, end = _scan(self._text, at)
-            self._cells.append((at, end, value))
-            self._end = end
-        return self._end
-
-    # The two walkers leave the end of each value in `_end`, set by whoever reads the value.
-    _end = 0
-
-    def _pairs(self, start: int) -> Iterator[tuple[str, int, int]]:
-        """Each key of the object at `start` and where its value begins."""
-        text = self._text
-        at = self._skip(start + 1)
-        if text[at] == "}":
-            self._end = at + 1
-            return
-        while True:
-            if text[at] != '"':
-                raise _Unfit("it is not JSON")
-            key, at = scanstring(text, at + 1, False)
-            at = self._skip(at)
-            if text[at] != ":":
-                raise _Unfit("it is not JSON")
-            at = self._skip(at + 1)
-            yield key, at, at
-            at = self._skip(self._end)
-            if text[at] == "}":
-                self._end = at + 1
-                return
-            if text[at] != ",":
-                raise _Unfit("it is not JSON")
-            at = self._skip(at + 1)
-
-    def _items(self, start: int) -> Iterator[int]:
-        """Where each item of the list at `start` begins."""
-        text = self._text
-        at = self._skip(start + 1)
-        if text[at] == "]":
-            self._end = at + 1
-            return
-        while True:
-            yield at
-            at = self._skip(self._end)
-            if text[at] == "]":
-                self._end = at + 1
-                return
-            if text[at] != ",":
-                raise _Unfit("it is not JSON")
-            at = self._skip(at + 1)
-
-    def _skip(self, at: int) -> int:
-        found = _SPACE.match(self._text, at)
-        return at if found is None else found.end()
-
-    def _encode(self, start: int, end: int) -> bytes:
-        if self._bytes is not None:
-            return self._bytes[start:end]
-        return self._text[start:end].encode()
-
-    def _cell(self, start: int, end: int, value: Any) -> tuple[CutCell, bool]:
-        raw = self._encode(start, end)
-        key = blake3(raw).digest(IDENTITY_SIZE)
-        known = _cache.get(key)
-        if known is None:
-            ranges = self._payloads(start, end, value, raw)
-            known = _know(value, ranges)
-            _cache.keep(key, known)
-        parts, payloads, at, length = [], [], 0, 0
-        for first, last in known.ranges:
-            parts.append(raw[at:first])
-            length += first - at
-            payloads.append((length, raw[first:last]))
-            at = last
-        template = b"".join([*parts, raw[at:]]) if payloads else raw
-        cell = CutCell(known.id, known.type, known.identity, template, tuple(payloads))
-        return cell, known.is_blank
-
-    def _payloads(
-        self, start: int, end: int, value: Any, raw: bytes
-    ) -> tuple[tuple[int, int], ...]:
-        """Byte ranges, within the cell, of what is large in its outputs and attachments."""
-        if end - start < PAYLOAD_BYTES or not isinstance(value, dict):
-            return ()
-        if not (value.get("outputs") or value.get("attachments")):
-            return ()
-        before = self._end
-        places = [place for place in self._large(start) if place[1] - place[0] >= PAYLOAD_BYTES]
-        self._end = before
-        if self._bytes is not None or len(raw) == end - start:
-            return tuple((first - start, last - start) for first, last in places)
-        ranges, at, size = [], start, 0
-        for first, last in places:
-            size += len(self._text[at:first].encode())
-            length = len(self._text[first:last].encode())
-            ranges.append((size, size + length))
-            size += length
-            at = last
-        return tuple(ranges)
-
-    def _large(self, start: int) -> Iterator[tuple[int, int]]:
-        for key, at, _ in self._pairs(start):
-            if key == "outputs" and self._text[at] == "[":
-                for item in self._items(at):
-                    yield from self._values(item, ("data",))
-            elif key == "attachments" and self._text[at] == "{":
-                for _, item, _ in self._pairs(at):
-                    yield from self._values(item, ())
-            else:
-                self._end = _scan(self._text, at)[1]
-
-    def _values(self, start: int, deeper: tuple[str, ...]) -> Iterator[tuple[int, int]]:
-        """The places of the object's values, and of those of the objects named `deeper`."""
-        if self._text[start] != "{":
-            self._end = _scan(self._text, start)[1]
-            return
-        for key, at, _ in self._pairs(start):
-            if key in deeper and self._text[at] == "{":
-                yield from self._values(at, ())
-            else:
-                self._end = end = _scan(self._text, at)[1]
-                yield at, end
-                self._end = end
-
-
-class _Cache:
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._items: OrderedDict[bytes, _Known] = OrderedDict()
-
-    def get(self, key: bytes) -> _Known | None:
-        with self._lock:
-            known = self._items.get(key)
-            if known is not None:
-                self._items.move_to_end(key)
-            return known
-
-    def keep(self, key: bytes, known: _Known) -> None:
-        with self._lock:
-            self._items[key] = known
-            while len(self._items) > _CACHED:
-                self._items.popitem(last=False)
-
-
-_cache = _Cache()
-
-
-def _know(value: Any, ranges: tuple[tuple[int, int], ...]) -> _Known:
-    if not isinstance(value, dict):
-        return _Known(None, "", _identity(value), ranges, is_blank=True)
-    name, kind = value.get("id"), value.get("cell_type")
-    source = value.get("source", value.get("input", ""))
-    text = "".join(map(str, source)) if isinstance(source, list) else str(source)
-    _drop(value.get("metadata"), _VOLATILE_CELL)
-    return _Known(
-        name if isinstance(name, str) else None,
-        kind if isinstance(kind, str) else "",
-        _identity(value),
-        ranges,
-        is_blank=not text.strip(),
+        problem = "it is nested too deeply"
+    except UnicodeDecodeError:
+        problem = "it is not UTF-8"
+    except ValueError:
+        problem = "it is not JSON"
+    return Cut(
+        "file",
+        raw,
+        blake3(raw).digest(IDENTITY_SIZE),
+        problem=problem if raw else "it is empty",
+        is_distinct=len(raw.strip()) >= 32,
     )
 
 
-def _identity(value: Any) -> bytes:
-    return blake3(_canonical(value)).digest(IDENTITY_SIZE)
+def forget_cells() -> None:
+    """The next cut reads every cell anew; for measurements and tests."""
+    _memory.clear()
+
+
+class _Cutter:
+    """One walk over the bytes of a notebook."""
+
+    def __init__(self, raw: bytes) -> None:
+        self._raw = raw
+        self._view = memoryview(raw)
+        self._scanner = Scanner(raw)
+        self._cells: list[CutCell] = []
+        self._found = False
+        self._before = b""
+
+    def cut(self) -> Cut:
+        scanner = self._scanner
+        start = scanner.skip(len(_BOM) if self._raw.startswith(_BOM) else 0)
+        if not scanner.starts(start, "{"):
+            raise _Unfit("it is not a JSON object")
+        _, end = scanner.members(start, self._top)
+        if scanner.skip(end) != len(self._raw):
+            raise _Unfit("something stands behind its end")
+        if not self._found:
+            raise _Unfit("it has no list of cells")
+        book = self._frame()
+        identity = blake3(_canonical(book))
+        for cell in self._cells:
+            identity.update(cell.identity)
+        return Cut(
+            "notebook",
+            self._raw,
+            identity.digest(IDENTITY_SIZE),
+            tuple(self._cells),
+            _version(book),
+            is_distinct=not all(cell.facts.is_blank for cell in self._cells),
+        )
+
+    def _top(self, key: str, at: int) -> tuple[Any, int]:
+        if key == "worksheets" and self._scanner.starts(at, "["):
+            self._found = True
+            return self._scanner.items(at, self._sheet)
+        return self._list_of_cells(key, at)
+
+    def _sheet(self, at: int) -> tuple[Any, int]:
+        if self._scanner.starts(at, "{"):
+            return self._scanner.members(at, self._list_of_cells)
+        return self._scanner.value(at)
+
+    def _list_of_cells(self, key: str, at: int) -> tuple[Any, int]:
+        if key == "cells" and self._scanner.starts(at, "["):
+            self._found = True
+            return self._scanner.items(at, self._cell)
+        return self._scanner.value(at)
+
+    def _cell(self, at: int) -> tuple[None, int]:
+        facts = _memory.follower(self._before, self._view, at)
+        if facts is None:
+            facts = self._examine(at)
+            _memory.note(self._before, facts)
+        self._before = facts.key
+        self._cells.append(CutCell(self._raw, at, facts))
+        return None, at + facts.length
+
+    def _examine(self, at: int) -> CellFacts:
+        spans: list[tuple[int, int]] = []
+        value, end = _CellReader(self._scanner, spans).read(at)
+        raw = self._raw[at:end]
+        key = cell_key(raw)
+        known = _memory.get(key)
+        if known is not None:
+            return known
+        if not raw.isascii():
+            value = json.loads(raw.decode(), strict=False)
+        return _examined(key, len(raw), value, tuple((a - at, b - at) for a, b in spans))
+
+    def _frame(self) -> dict[str, Any]:
+        """The notebook with a zero for each of its cells."""
+        hollow: list[bytes | memoryview] = []
+        at = 0
+        for cell in self._cells:
+            hollow += (self._view[at : cell.start], b"0")
+            at = cell.end
+        hollow.append(self._view[at:])
+        book: dict[str, Any] = json.loads(b"".join(hollow).decode("utf-8-sig"), strict=False)
+        if _count_cells(book) != len(self._cells):
+            raise _Unfit("it has two lists of cells in one place")
+        _drop(book.get("metadata"), _VOLATILE_BOOK)
+        return book
+
+
+class _CellReader:
+    """Reads a cell, and notes in `spans` where its large outputs and attachments are."""
+
+    def __init__(self, scanner: Scanner, spans: list[tuple[int, int]]) -> None:
+        self._scanner = scanner
+        self._spans = spans
+
+    def read(self, at: int) -> tuple[Any, int]:
+        return self._object(at, self._member)
+
+    def _object(self, at: int, read: ReadMember) -> tuple[Any, int]:
+        if self._scanner.starts(at, "{"):
+            return self._scanner.members(at, read)
+        return self._scanner.value(at)
+
+    def _member(self, key: str, at: int) -> tuple[Any, int]:
+        if key == "outputs" and self._scanner.starts(at, "["):
+            return self._scanner.items(at, lambda place: self._object(place, self._part))
+        if key == "attachments":
+            return self._object(at, lambda _, place: self._object(place, self._payload))
+        return self._scanner.value(at)
+
+    def _part(self, key: str, at: int) -> tuple[Any, int]:
+        # Formats before 4 put the MIME payloads straight into the output.
+        return self._object(at, self._payload) if key == "data" else self._payload(key, at)
+
+    def _payload(self, _: str, at: int) -> tuple[Any, int]:
+        value, end = self._scanner.value(at)
+        if end - at >= PAYLOAD_BYTES:
+            self._spans.append((at, end))
+        return value, end
+
+
+def _examined(key: bytes, length: int, value: Any, spans: tuple[tuple[int, int], ...]) -> CellFacts:
+    cell = value if isinstance(value, dict) else {}
+    name, kind = cell.get("id"), cell.get("cell_type")
+    source = cell.get("source", cell.get("input", ""))
+    text = "".join(map(str, source)) if isinstance(source, list) else str(source)
+    _drop(cell.get("metadata"), _VOLATILE_CELL)
+    return CellFacts(
+        key=key,
+        length=length,
+        id=name if isinstance(name, str) else None,
+        type=kind if isinstance(kind, str) else "",
+        identity=blake3(_canonical(value)).digest(IDENTITY_SIZE),
+        spans=spans,
+        is_blank=not text.strip() and not cell.get("outputs") and not cell.get("attachments"),
+    )
+
+
+def _count_cells(book: dict[str, Any]) -> int:
+    sheets = book.get("worksheets")
+    holders = [book, *(sheets if isinstance(sheets, list) else [])]
+    lists = [one.get("cells") for one in holders if isinstance(one, dict)]
+    return sum(len(one) for one in lists if isinstance(one, list))
 
 
 def _canonical(value: Any) -> bytes:
