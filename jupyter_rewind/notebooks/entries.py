@@ -83,7 +83,8 @@ def told_by_order(order: int) -> int:
 
 def place_of(entry: Entry) -> tuple[int, int, str]:
     """Where a checkpoint stands among those of its history."""
-    moment = _integer(entry.body, "t") if is_imported(entry) else entry.order
+    # A file time that lies in the future must not be the head for ever.
+    moment = min(_integer(entry.body, "t"), entry.order) if is_imported(entry) else entry.order
     return moment, entry.order, entry.id
 
 

@@ -6,23 +6,26 @@ that exists is overwritten.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from jupyter_rewind.errors import Format, InvalidInput, NotFound, RestoreRefused, RewindError
 from jupyter_rewind.model.checkpoint import Checkpoint, Reason
 from jupyter_rewind.model.encoding import check_format
 from jupyter_rewind.notebooks.documents import read_document
-from jupyter_rewind.notebooks.history import Histories
-from jupyter_rewind.store.durable import Files
+from jupyter_rewind.notebooks.history import Histories, Recorded
+from jupyter_rewind.store.durable import Files, translate
 
 EXPORT_FORMAT = 1
 INDEX_NAME = "index.json"
+_GIT_PLACES = {"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_COMMON_DIR"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +75,12 @@ def take_stock_checkpoint(histories: Histories, path: Path) -> bool:
 
 def export_folder(histories: Histories, path: str, folder: Path) -> Exported:
     """Every checkpoint of `path` as a file of `folder`, with an index. Raises RestoreRefused."""
-    if folder.exists() and any(folder.iterdir()):
+    found = histories.checkpoints(path)
+    try:
+        is_taken = os.path.lexists(folder) and any(folder.iterdir())
+    except OSError as error:
+        raise translate(error, "look into", folder) from error
+    if is_taken:
         raise RestoreRefused(
             f"{folder} is not empty.", hint="Nothing was changed. Name a new folder."
         )
@@ -80,7 +88,7 @@ def export_folder(histories: Histories, path: str, folder: Path) -> Exported:
     files.make_folder(folder, 0o777)
     rows: list[dict[str, object]] = []
     problems: list[str] = []
-    for checkpoint in histories.checkpoints(path):
+    for checkpoint in found:
         name = f"{_stamp(checkpoint)}-{checkpoint.id}{Path(checkpoint.path).suffix}"
         try:
             raw = histories.read(checkpoint)
@@ -90,7 +98,7 @@ def export_folder(histories: Histories, path: str, folder: Path) -> Exported:
         files.replace_file(folder / name, raw, mode=0o644)
         rows.append({"file": name, **_told(checkpoint)})
     index = {"format": EXPORT_FORMAT, "path": path, "checkpoints": rows}
-    text = json.dumps(index, indent=1, ensure_ascii=False).encode()
+    text = json.dumps(index, indent=1).encode()
     files.replace_file(folder / INDEX_NAME, text, mode=0o644)
     return Exported(folder, len(rows), tuple(problems))
 
@@ -104,58 +112,90 @@ def export_git(histories: Histories, path: str, repository: Path) -> Exported:
     if not (repository / ".git").exists() and not (repository / "HEAD").exists():
         Files().make_folder(repository, 0o777)
         _git(repository, "init", "--quiet")
-    name = Path(path).name
-    branch = "refs/heads/rewind/" + "".join(c if c.isalnum() or c in "-_." else "-" for c in name)
-    branch = branch.rstrip(".").replace("..", "-").removesuffix(".lock")
+    found = histories.checkpoints(path)
+    name = os.path.basename(found[-1].path) if found else Path(path).name
+    branch = f"refs/heads/rewind/{_branch_name(name)}"
     if _git(repository, "for-each-ref", branch).strip():
         raise RestoreRefused(
             f"The branch {branch[11:]} exists in {repository} already.",
             hint="Nothing was changed. Rename or delete it, or name another repository.",
         )
-    stream: list[bytes] = []
     problems: list[str] = []
-    for checkpoint in histories.checkpoints(path):
-        try:
-            raw = histories.read(checkpoint)
-        except RewindError as error:
-            problems.append(str(error))
-            continue
-        stream.append(_git_commit(branch, checkpoint, name, raw))
-    if stream:
-        _git(repository, "fast-import", "--quiet", "--done", stdin=b"".join([*stream, b"done\n"]))
-    return Exported(repository, len(stream), tuple(problems))
+    count = 0
+
+    def stream() -> Iterator[bytes]:
+        nonlocal count
+        for checkpoint in found:
+            try:
+                raw = histories.read(checkpoint)
+            except RewindError as error:
+                problems.append(str(error))
+                continue
+            yield _git_commit(branch, checkpoint, name, raw)
+            count += 1
+        yield b"done\n"
+
+    _git(repository, "fast-import", "--quiet", "--done", stdin=stream())
+    return Exported(repository, count, tuple(problems))
+
+
+def _branch_name(name: str) -> str:
+    """What git takes as the last part of a branch's name."""
+    kept = "".join(c if c.isalnum() or c in "-_." else "-" for c in name)
+    while ".." in kept:
+        kept = kept.replace("..", ".")
+    return kept.strip(".").removesuffix(".lock") or "notebook"
 
 
 def import_folder(histories: Histories, folder: Path, target: str) -> Imported:
     """The checkpoints that `export_folder` wrote, with their times, authors and labels, are in
     the history of `target`. Raises NotFound, Format."""
-    index = json.loads(read_document(folder / INDEX_NAME).raw)
+    try:
+        index = json.loads(read_document(folder / INDEX_NAME).raw)
+    except ValueError:
+        index = None
     if not isinstance(index, dict) or not isinstance(index.get("format"), int):
         raise Format(f"{folder / INDEX_NAME} is not the index of an export.")
     check_format(index["format"], EXPORT_FORMAT, f"The export {folder}")
+    rows = index.get("checkpoints")
     created, problems, count = 0, [], 0
-    for row in index["checkpoints"]:
+    for row in rows if isinstance(rows, list) else []:
         try:
-            raw = read_document(folder / Path(str(row["file"])).name).raw
+            made = _import_row(histories, folder, target, row)
+        except (KeyError, TypeError, ValueError) as error:
+            problems.append(f"A row of {folder / INDEX_NAME} does not read: {error!r}.")
+            continue
         except RewindError as error:
             problems.append(str(error))
             continue
         count += 1
-        made = histories.record(
-            target,
-            raw,
-            reason=Reason.IMPORTED,
-            time_ns=int(row["time_ns"]),
-            author=str(row["author"]),
-            exists=os.path.lexists,
-            note=f"imported; was {row['reason']}",
-        )
         created += made.created
-        for label in row.get("labels", []):
-            histories.label(made.checkpoint, str(label))
-        if row.get("pinned"):
-            histories.pin(made.checkpoint)
+        problems += _import_marks(histories, made.checkpoint, row)
     return Imported(target, count, created, tuple(problems))
+
+
+def _import_row(histories: Histories, folder: Path, target: str, row: dict[str, Any]) -> Recorded:
+    raw = read_document(folder / os.path.basename(str(row["file"]))).raw
+    return histories.record(
+        target,
+        raw,
+        reason=Reason.IMPORTED,
+        time_ns=int(row["time_ns"]),
+        author=str(row["author"]),
+        note=f"imported; was {row['reason']}",
+    )
+
+
+def _import_marks(
+    histories: Histories, checkpoint: Checkpoint, row: dict[str, Any]
+) -> Iterator[str]:
+    for label in row.get("labels") or []:
+        try:
+            histories.label(checkpoint, str(label))
+        except InvalidInput as error:
+            yield str(error)
+    if row.get("pinned"):
+        histories.pin(checkpoint)
 
 
 def import_files(histories: Histories, files: Sequence[Path], target: str) -> Imported:
@@ -168,7 +208,6 @@ def import_files(histories: Histories, files: Sequence[Path], target: str) -> Im
             document.raw,
             reason=Reason.IMPORTED,
             time_ns=document.mtime_ns,
-            exists=os.path.lexists,
             note=f"from {path.name}",
         )
         created += made.created
@@ -179,11 +218,11 @@ def import_git(histories: Histories, repository: Path, file: str, target: str) -
     """Every committed state of `file` (followed through renames) is in the history of `target`,
     with the commits' times and authors. Raises NotFound (no git, no such file), InvalidInput."""
     log = _git(
-        repository, "log", "--follow", "--name-only", "--diff-filter=d", "-z",
-        "--format=%x01%H%x02%at%x02%an%x02%s", "--", file,
+        repository, "--literal-pathspecs", "log", "--follow", "--name-only", "--diff-filter=d",
+        "-z", "--format=%x01%H%x02%at%x02%an%x02%s", "--", file,
     )  # fmt: skip
     states = []
-    for block in log.decode(errors="replace").split("\x01")[1:]:
+    for block in log.decode(errors="surrogateescape").split("\x01")[1:]:
         head, _, names = block.partition("\x00")
         commit, moment, author, subject = head.split("\x02", 3)
         name = next((one.strip("\n") for one in names.split("\x00") if one.strip("\n")), file)
@@ -198,9 +237,8 @@ def import_git(histories: Histories, repository: Path, file: str, target: str) -
             raw,
             reason=Reason.IMPORTED,
             time_ns=seconds * 1_000_000_000,
-            author=author,
-            exists=os.path.lexists,
-            note=f"git {commit[:10]}: {subject}"[:200],
+            author=_as_text(author),
+            note=_as_text(f"git {commit[:10]}: {subject}"[:200]),
         )
         created += made.created
     return Imported(target, len(states), created)
@@ -222,37 +260,68 @@ def _told(checkpoint: Checkpoint) -> dict[str, object]:
 
 
 def _git_commit(branch: str, checkpoint: Checkpoint, name: str, raw: bytes) -> bytes:
-    author = "".join(c for c in checkpoint.author if c not in "<>\n") or "unknown"
-    who = f"{author} <{author}@{checkpoint.host or 'localhost'}>"
-    when = f"{checkpoint.time_ns // 1_000_000_000} +0000"
+    who = f"{_as_person(checkpoint.author)} <{_as_person(checkpoint.author, checkpoint.host)}>"
+    when = f"{max(0, checkpoint.time_ns // 1_000_000_000)} +0000"
     labels = f" ({', '.join(checkpoint.labels)})" if checkpoint.labels else ""
     message = f"{checkpoint.reason}: {name}{labels}\n\nRewind-Checkpoint: {checkpoint.id}\n"
-    text = message.encode()
-    quoted = json.dumps(name, ensure_ascii=False).encode()
+    text = _as_text(message).encode()
     return b"".join(
         [
             f"commit {branch}\nauthor {who} {when}\ncommitter {who} {when}\n".encode(),
             f"data {len(text)}\n".encode() + text + b"\n",
-            b"M 100644 inline " + quoted + b"\n",
+            b"M 100644 inline " + _quote(name) + b"\n",
             f"data {len(raw)}\n".encode() + raw + b"\n",
         ]
     )
 
 
-def _git(repository: Path, *words: str, stdin: bytes | None = None) -> bytes:
+def _as_person(author: str, host: str | None = None) -> str:
+    """A name, or with a host an address, as git's stream takes it."""
+    plain = "".join(c for c in _as_text(author) if c.isprintable() and c not in "<>").strip()
+    return (plain or "unknown") + (f"@{host or 'localhost'}" if host is not None else "")
+
+
+def _as_text(text: str) -> str:
+    """`text` where bytes that are no text are told by a question mark."""
+    return text.encode(errors="replace").decode()
+
+
+def _quote(name: str) -> bytes:
+    """A path as git's stream takes it, whatever bytes it has."""
+    quoted = bytearray(b'"')
+    for byte in os.fsencode(name):
+        is_plain = 32 <= byte < 127 and byte not in b'"\\'
+        quoted += bytes([byte]) if is_plain else b"\\%03o" % byte
+    return bytes(quoted + b'"')
+
+
+def _git(repository: Path, *words: str, stdin: Iterable[bytes] = ()) -> bytes:
+    """What git says. Raises NotFound (no git), InvalidInput (git refuses)."""
+    # Inside a hook these would lead git to the repository it runs for.
+    where = {name: value for name, value in os.environ.items() if name not in _GIT_PLACES}
     try:
-        done = subprocess.run(
-            ["git", "-C", str(repository), *words], input=stdin, capture_output=True, check=False
+        git = subprocess.Popen(
+            ["git", "-C", str(repository), *words],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=where,
         )
     except FileNotFoundError as error:
         raise NotFound(
             "There is no git program on this machine.", hint="Install git and try again."
         ) from error
-    if done.returncode:
-        words_of_git = done.stderr.decode(errors="replace").strip().splitlines()
-        told = words_of_git[-1] if words_of_git else f"status {done.returncode}"
+    with git:
+        assert git.stdin is not None
+        with contextlib.suppress(BrokenPipeError):
+            for part in stdin:
+                git.stdin.write(part)
+        out, err = git.communicate()
+    if git.returncode:
+        words_of_git = err.decode(errors="replace").strip().splitlines()
+        told = words_of_git[-1] if words_of_git else f"status {git.returncode}"
         raise InvalidInput(f"git could not do this in {repository}: {told}.")
-    return done.stdout
+    return out
 
 
 def _moment(checkpoint: Checkpoint) -> datetime:
