@@ -1,0 +1,451 @@
+"""Everything that can happen to notebooks, in any order, against an oracle of plain dicts.
+
+Two writers have the store open, as a server and the command line have, and take turns. Files lie
+on a real disk; a file that goes is linked into a graveyard first, for a file system that gives
+its inode to a new file would make the answers depend on the machine.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from jupyter_rewind import clock
+from jupyter_rewind.model.checkpoint import Checkpoint, Reason
+from jupyter_rewind.model.retention import Policy
+from jupyter_rewind.notebooks import expiry
+from jupyter_rewind.notebooks.documents import (
+    checkpoint_document,
+    restore_document,
+    undelete_document,
+)
+from jupyter_rewind.notebooks.history import Histories
+from jupyter_rewind.store.repository import Repository
+from jupyter_rewind.store.upkeep import collect, verify
+from tests.machines.oracle import Line, Oracle, State
+from tests.notebooks.support import make_cell
+
+FOLDERS = ("", "x", "y", "z")
+NAMES = ("a.ipynb", "b.ipynb")
+PATHS = [os.path.join(folder, name) for folder in FOLDERS for name in NAMES]
+LABELS = ("good", "thesis")
+
+writers = st.integers(0, 1)
+paths = st.sampled_from(PATHS)
+numbers = st.integers(0, 10**6)
+
+
+class Histories2Writers(RuleBasedStateMachine):
+    """One user's notebooks, and two processes that keep them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.home = Path(os.path.realpath(tempfile.mkdtemp(prefix="rewind-machine-")))
+        self.root = self.home / "project"
+        self.root.mkdir()
+        (self.home / "graveyard").mkdir()
+        self.hands = clock.FakeClock()
+        self.clock = clock.use(self.hands)
+        self.clock.__enter__()
+        self.oracle = Oracle()
+        self.open: list[Histories] = [self.opened(), self.opened()]
+        self.count = 0
+        self.turn = 0
+
+    def teardown(self) -> None:
+        try:
+            for histories in self.open:
+                histories.repository.close()
+            last = self.opened()
+            self.check_lists(last)
+            for line in self.oracle.lines:
+                for state in line.states:
+                    assert last.read(last.get(None, state.id)) == state.raw
+            assert verify(last.repository, read_data=True).ok
+            last.repository.close()
+        finally:
+            self.clock.__exit__(None, None, None)
+            shutil.rmtree(self.home)
+
+    # --- means ----------------------------------------------------------------------------
+
+    def opened(self) -> Histories:
+        folder, keys = self.home / "store", self.home / "keys"
+        return Histories(Repository.open(folder, key_folder=keys, durability="process"))
+
+    def name(self, path: str) -> str:
+        return str(self.root / path)
+
+    def file(self, path: str) -> Path:
+        return self.root / path
+
+    def unique(self) -> str:
+        self.count += 1
+        return f"value = {self.count}"
+
+    def fresh(self) -> bytes:
+        """A new notebook that is like no other."""
+        cells = [make_cell(f"{self.count}-{n}", self.unique()) for n in range(3)]
+        return dump({"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5})
+
+    def edited(self, raw: bytes) -> bytes:
+        """The same notebook with one cell changed."""
+        try:
+            book = json.loads(raw)
+        except ValueError:
+            return self.fresh()
+        book["cells"][self.count % len(book["cells"])]["source"] = self.unique()
+        return dump(book)
+
+    def bury(self, path: str) -> None:
+        self.count += 1
+        os.link(self.file(path), self.home / "graveyard" / str(self.count))
+
+    def write(self, path: str, raw: bytes) -> None:
+        self.file(path).parent.mkdir(exist_ok=True)
+        self.file(path).write_bytes(raw)
+        self.oracle.files[path] = raw
+
+    def keep(self, writer: int, path: str, reason: Reason) -> None:
+        """The file of `path` is recorded, and the oracle told."""
+        raw = self.oracle.files[path]
+        line = self.oracle.line_for(path, raw, self.hands.time_ns)
+        is_new = self.oracle.expect(line, raw, str(reason))
+        made = checkpoint_document(self.open[writer], self.file(path), reason=reason)
+        assert made.created == is_new
+        self.note(line, made.checkpoint, raw, is_new)
+
+    def note(self, line: Line, made: Checkpoint, raw: bytes, is_new: bool) -> None:
+        assert line.id in ("", made.history)
+        line.id = made.history
+        if is_new:
+            line.states.append(State(made.id, raw, str(made.reason)))
+        assert made.id == line.states[-1].id
+
+    def pick_file(self, number: int) -> str | None:
+        files = sorted(self.oracle.files)
+        return files[number % len(files)] if files else None
+
+    def pick_line(self, number: int, lines: list[Line]) -> Line | None:
+        return lines[number % len(lines)] if lines else None
+
+    # --- saves ----------------------------------------------------------------------------
+
+    @initialize()
+    def begin(self) -> None:
+        self.write("a.ipynb", self.fresh())
+        self.keep(0, "a.ipynb", Reason.SAVE)
+
+    @rule(writer=writers, path=paths, reason=st.sampled_from([Reason.SAVE, Reason.AUTOSAVE]))
+    def save(self, writer: int, path: str, reason: Reason) -> None:
+        before = self.oracle.files.get(path)
+        self.write(path, self.fresh() if before is None else self.edited(before))
+        self.keep(writer, path, reason)
+
+    @rule(writer=writers, number=numbers, reason=st.sampled_from(["autosave", "manual", "save"]))
+    def save_again(self, writer: int, number: int, reason: str) -> None:
+        path = self.pick_file(number)
+        if path in self.oracle.at:
+            self.keep(writer, path, Reason(reason))
+
+    @rule(writer=writers, number=numbers)
+    def run_cells(self, writer: int, number: int) -> None:
+        """Nothing changes but the times of execution."""
+        path = self.pick_file(number)
+        if path not in self.oracle.at:
+            return
+        try:
+            book = json.loads(self.oracle.files[path])
+        except ValueError:
+            return
+        book["cells"][0]["metadata"]["execution"] = {"shell.execute_reply": self.unique()}
+        self.write(path, dump(book))
+        self.keep(writer, path, Reason.AUTOSAVE)
+
+    @rule(writer=writers, number=numbers, reason=st.sampled_from(["broken", "empty", "edit"]))
+    def edit_outside(self, writer: int, number: int, reason: str) -> None:
+        path = self.pick_file(number)
+        if path is None:
+            return
+        if reason == "edit":
+            raw = self.edited(self.oracle.files[path])
+        else:
+            raw = b"" if reason == "empty" else b"<<<<<<< HEAD " + self.unique().encode() * 9
+        if number % 2:
+            self.bury(path)
+            self.file(path).unlink()
+        self.write(path, raw)
+        if raw or path in self.oracle.at:
+            self.keep(writer, path, Reason.EXTERNAL_CHANGE)
+
+    # --- files come and go ----------------------------------------------------------------
+
+    def carry(self, old: str, new: str) -> None:
+        """The file moves on the disk."""
+        self.file(new).parent.mkdir(exist_ok=True)
+        self.file(old).rename(self.file(new))
+        self.oracle.files[new] = self.oracle.files.pop(old)
+
+    @rule(writer=writers, number=numbers, new=paths)
+    def rename(self, writer: int, number: int, new: str) -> None:
+        old = self.pick_file(number)
+        if old is None or new in self.oracle.files:
+            return
+        self.carry(old, new)
+        self.open[writer].rename(self.name(old), self.name(new))
+        line = self.oracle.at.get(old)
+        if line is not None:
+            self.oracle.bind(new, line, self.hands.time_ns)
+
+    @rule(writer=writers, old=st.sampled_from(FOLDERS[1:]), new=st.sampled_from(FOLDERS[1:]))
+    def rename_folder(self, writer: int, old: str, new: str) -> None:
+        if not self.file(old).is_dir() or self.file(new).exists():
+            return
+        self.file(old).rename(self.file(new))
+        for path in [path for path in self.oracle.files if path.startswith(old + "/")]:
+            self.oracle.files[new + path[len(old) :]] = self.oracle.files.pop(path)
+        count = self.open[writer].rename_folder(self.name(old), self.name(new))
+        moving = [path for path in self.oracle.at if path.startswith(old + "/")]
+        assert count == len(moving)
+        for path in moving:
+            self.oracle.bind(new + path[len(old) :], self.oracle.at[path], self.hands.time_ns)
+
+    @rule(writer=writers, number=numbers, new=paths)
+    def move_outside(self, writer: int, number: int, new: str) -> None:
+        """`mv`: nobody tells us; the next look must find out."""
+        old = self.pick_file(number)
+        if old not in self.oracle.at or new in self.oracle.files:
+            return
+        self.write(old, self.edited(self.oracle.files[old]))
+        self.keep(writer, old, Reason.SAVE)
+        self.carry(old, new)
+        self.keep(1 - writer, new, Reason.EXTERNAL_CHANGE)
+
+    @rule(writer=writers, number=numbers, new=paths, told=st.booleans())
+    def copy(self, writer: int, number: int, new: str, told: bool) -> None:
+        old = self.pick_file(number)
+        if old not in self.oracle.at or new in self.oracle.files:
+            return
+        self.write(old, self.edited(self.oracle.files[old]))
+        self.keep(writer, old, Reason.SAVE)
+        self.write(new, self.oracle.files[old])
+        if told:
+            self.open[writer].copy(self.name(old), self.name(new))
+            if new not in self.oracle.at:
+                self.oracle.begin(new, came_from=old)
+        self.keep(writer, new, Reason.SAVE)
+
+    @rule(writer=writers, number=numbers, told=st.booleans())
+    def delete(self, writer: int, number: int, told: bool) -> None:
+        path = self.pick_file(number)
+        if path is None:
+            return
+        self.bury(path)
+        self.file(path).unlink()
+        del self.oracle.files[path]
+        if told:
+            self.open[writer].delete(self.name(path))
+            self.oracle.unbind(path, self.hands.time_ns)
+
+    @rule(writer=writers, folder=st.sampled_from(FOLDERS[1:]))
+    def delete_folder(self, writer: int, folder: str) -> None:
+        if not self.file(folder).is_dir():
+            return
+        for path in [path for path in self.oracle.files if path.startswith(folder + "/")]:
+            self.bury(path)
+            del self.oracle.files[path]
+        shutil.rmtree(self.file(folder))
+        gone = [path for path in self.oracle.at if path.startswith(folder + "/")]
+        assert self.open[writer].delete_folder(self.name(folder)) == len(gone)
+        for path in gone:
+            self.oracle.unbind(path, self.hands.time_ns)
+
+    @rule(writer=writers, number=numbers)
+    def bring_the_same_back(self, writer: int, number: int) -> None:
+        """Out of the trash, to where it was."""
+        lines = [
+            line
+            for line in self.oracle.lines
+            if not line.bound
+            and line.states
+            and line.path not in {*self.oracle.files, *self.oracle.at}
+            and line.states[-1].raw.startswith(b"{")
+            and self.oracle.holders(line.states[-1].raw) == [line]
+        ]
+        line = self.pick_line(number, lines)
+        if line is not None:
+            self.write(line.path, line.states[-1].raw)
+            self.keep(writer, line.path, Reason.EXTERNAL_CHANGE)
+            assert self.oracle.at[line.path] is line
+
+    # --- going back -----------------------------------------------------------------------
+
+    @rule(writer=writers, number=numbers)
+    def undelete(self, writer: int, number: int) -> None:
+        lines = [
+            line for line in self.oracle.lines if line.states and line.path not in self.oracle.files
+        ]
+        line = self.pick_line(number, lines)
+        if line is None:
+            return
+        path, raw = line.path, line.states[-1].raw
+        done = undelete_document(self.open[writer], line.id)
+        assert (done.path, done.path.read_bytes()) == (self.file(path), raw)
+        self.oracle.files[path] = raw
+        self.oracle.bind(path, line, self.hands.time_ns)
+        assert not self.oracle.expect(line, raw, "restore")
+
+    @rule(writer=writers, number=numbers, back=st.integers(0, 5), is_live=st.booleans())
+    def restore(self, writer: int, number: int, back: int, is_live: bool) -> None:
+        lines = [line for line in self.oracle.lines if line.bound and line.states]
+        line = self.pick_line(number, lines)
+        if line is None:
+            return
+        path, source = line.path, line.states[-1 - min(back, len(line.states) - 1)]
+        live = self.fresh() if is_live else None
+        before = [raw for raw in (self.oracle.files.get(path), live) if raw is not None]
+        if path in self.oracle.files:
+            self.bury(path)
+        known = {state.id for state in line.states}
+        done = restore_document(self.open[writer], self.file(path), source.id, present=live)
+        made = [one for one in self.open[writer].checkpoints(line.id) if one.id not in known]
+        self.oracle.files[path] = source.raw
+        for raw in before:
+            if self.oracle.expect(line, raw, "before-restore"):
+                self.note(line, made.pop(0), raw, True)
+        if self.oracle.expect(line, source.raw, "restore"):
+            self.note(line, made.pop(0), source.raw, True)
+        assert made == []
+        assert self.file(path).read_bytes() == source.raw
+        assert (done.kept is not None) == bool(before)
+
+    # --- marks and upkeep -----------------------------------------------------------------
+
+    def pick_state(self, number: int) -> tuple[Line, State] | None:
+        all_states = [(line, state) for line in self.oracle.lines for state in line.states]
+        return all_states[number % len(all_states)] if all_states else None
+
+    @rule(writer=writers, number=numbers, label=st.sampled_from(LABELS))
+    def label(self, writer: int, number: int, label: str) -> None:
+        picked = self.pick_state(number)
+        if picked is None:
+            return
+        line, state = picked
+        histories = self.open[writer]
+        checkpoint = histories.get(None, state.id)
+        if label in state.labels:
+            histories.unlabel(checkpoint, label)
+            state.labels.remove(label)
+            return
+        histories.label(checkpoint, label)
+        for other in line.states:
+            if label in other.labels:
+                other.labels.remove(label)
+        state.labels.append(label)
+
+    @rule(writer=writers, number=numbers)
+    def pin(self, writer: int, number: int) -> None:
+        picked = self.pick_state(number)
+        if picked is None:
+            return
+        histories, state = self.open[writer], picked[1]
+        mark = histories.unpin if state.pinned else histories.pin
+        mark(histories.get(None, state.id))
+        state.pinned = not state.pinned
+
+    @rule(writer=writers, number=numbers)
+    def delete_checkpoint(self, writer: int, number: int) -> None:
+        picked = self.pick_state(number)
+        if picked is None or len(picked[0].states) < 2:
+            return
+        line, state = picked
+        self.open[writer].delete_checkpoint(
+            self.open[writer].get(None, state.id), force=state.is_named
+        )
+        line.states.remove(state)
+
+    @rule(writer=writers, keep_last=st.integers(1, 4))
+    def expire(self, writer: int, keep_last: int) -> None:
+        policy = Policy(keep_last=keep_last, hourly=0, daily=0, weekly=0, deleted_days=10)
+        gone = self.oracle.expire(keep_last, 10, self.hands.time_ns)
+        assert {one.id for one in expiry.expire(self.open[writer], policy)} == gone
+
+    @rule(hours=st.sampled_from([1, 100, 400]))
+    def wait(self, hours: int) -> None:
+        self.hands.advance(3600 * hours + 1)
+
+    @rule(writer=writers)
+    def collect(self, writer: int) -> None:
+        collect(self.open[writer].repository)
+
+    @rule(writer=writers)
+    def reopen(self, writer: int) -> None:
+        self.open[writer].repository.close()
+        self.open[writer] = self.opened()
+
+    # --- what must hold at all times ------------------------------------------------------
+
+    @invariant()
+    @precondition(lambda self: self.oracle.lines)
+    def everything_is_as_it_must_be(self) -> None:
+        self.turn += 1
+        histories = self.open[self.turn % 2]
+        self.check_lists(histories)
+        line = self.oracle.lines[self.turn % len(self.oracle.lines)]
+        if line.states:
+            state = line.states[self.turn % len(line.states)]
+            assert histories.read(histories.get(None, state.id)) == state.raw
+
+    def check_lists(self, histories: Histories) -> None:
+        oracle = self.oracle
+        for line in oracle.lines:
+            found = histories.checkpoints(line.id) if line.id else []
+            assert [(one.id, str(one.reason), list(one.labels), one.pinned) for one in found] == [
+                (state.id, state.reason, state.labels, state.pinned) for state in line.states
+            ]
+        for path in PATHS:
+            mine = oracle.at.get(path)
+            assert histories.find(self.name(path)) == (mine.id if mine else None)
+            file = self.file(path)
+            assert (file.read_bytes() if file.exists() else None) == oracle.files.get(path)
+        told = {(info.id, info.path, info.deleted) for info in histories.all()}
+        must = {
+            (line.id, self.name(line.path), not line.bound) for line in oracle.lines if line.states
+        }
+        assert told == must
+
+
+def dump(book: Any) -> bytes:
+    return (json.dumps(book, indent=1) + "\n").encode()
+
+
+class TestHistories(Histories2Writers.TestCase):  # type: ignore[misc, name-defined]
+    """A few dozen lives of a project; part of every run."""
+
+    settings = settings(
+        max_examples=30,
+        stateful_step_count=30,
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
+    )
+
+
+@pytest.mark.long
+class TestHistoriesLong(Histories2Writers.TestCase):  # type: ignore[misc, name-defined]
+    """The same, for minutes."""
+
+    settings = settings(
+        max_examples=1000,
+        stateful_step_count=80,
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
+    )
