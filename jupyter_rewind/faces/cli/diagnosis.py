@@ -284,9 +284,10 @@ def _store(settings: Rewind) -> Iterator[Finding]:
         else:
             yield Finding("free space", State.ON, room)
     if health.network:
-        text = f"{folder} lies on a network file system; the index is kept on a local disk instead"
+        text = f"{folder} lies on a network file system: its index stays out of there"
         yield Finding("file system", State.NOTE, text)
-    yield Finding("index", State.NOTE, settings.store_index_path or "at its usual place")
+    usual = "in your cache folder, on a local disk" if health.network else f"beside it, in {folder}"
+    yield Finding("index", State.NOTE, settings.store_index_path or usual)
     if health.locks is False:
         text = f"{folder} has no working locks: checkpoints are safe, collect refuses to work"
         yield Finding("locks", State.PROBLEM, text, move)

@@ -275,9 +275,9 @@ def stats(face: Face) -> Answer:
     checkpoints = sum(each.checkpoints for each in sizes)
     text = (
         f"{wording.count(checkpoints, 'checkpoint')} of {wording.count(len(sizes), 'notebook')}, "
-        f"{wording.size(saved)} as separate files, take {wording.size(total.bytes)} in {folder}: "
-        f"{ratio:.1f} times less."
+        f"{wording.size(saved)} as separate files, take {wording.size(total.bytes)} in {folder}"
     )
+    text += f": {ratio:.1f} times less." if ratio > 1.05 else "."
     data: Document = {
         "folder": folder,
         "bytes": total.bytes,
