@@ -147,6 +147,7 @@ class _Collector:
         self._work = _Work(repository)
         self._unfit: dict[str, str] = {}
         self._moved: set[Digest] = set()
+        self._given_up: set[Digest] = set()
         self._removed_bytes = 0
         self._removed = 0
         self._total = 0
@@ -181,11 +182,12 @@ class _Collector:
         )
 
     def _require_whole(self, reach: Reach) -> None:
-        lost = reach.missing - known_losses(self._repository)
-        if lost or reach.unreadable:
+        self._given_up = known_losses(self._repository)
+        lost = reach.lost - self._given_up
+        if lost:
             raise Integrity(
                 f"The store at {self._repository.folder} is damaged:"
-                f" {len(lost | reach.unreadable.keys())} chunks that are in use do not read.",
+                f" {len(lost)} chunks that are in use do not read.",
                 hint="Nothing was removed. `jupyter rewind verify` shows what is damaged;"
                 " `jupyter rewind salvage` keeps what reads, and then collect works again.",
             )
@@ -283,7 +285,7 @@ class _Collector:
             # Damaged here; if no other copy reads either, this raises Integrity.
             codec, packed = chunks.pack(self._repository.get(digest))
             tx.copy_record(kind, codec, record.raw, digest, bytes(packed))
-        elif record.codec == chunks.Codec.DELTA and not self._base_stays(data, plan):
+        elif self._must_tell_anew(record, data, plan):
             codec_number, payload = tell_anew(self._repository, digest, plan.needed)
             tx.copy_record(kind, codec_number, record.raw, digest, payload)
         else:
@@ -291,8 +293,11 @@ class _Collector:
             tx.copy_record(kind, record.codec, record.raw, digest, payload)
         self._moved.add(digest)
 
-    def _base_stays(self, data: memoryview, plan: Plan) -> bool:
-        return chunks.delta_base(bytes(data[HEAD_SIZE : HEAD_SIZE + 64]))[1] in plan.needed
+    def _must_tell_anew(self, record: Record, data: memoryview, plan: Plan) -> bool:
+        if record.codec != chunks.Codec.DELTA or record.id in self._given_up:
+            # A delta whose base is lost may be whole again one day, when its base is stored again.
+            return False
+        return chunks.delta_base(bytes(data[HEAD_SIZE : HEAD_SIZE + 64]))[1] not in plan.needed
 
     def _copy_entries(self, reach: Reach, plan: Plan, scan: Scan) -> None:
         entries: list[Entry] = []

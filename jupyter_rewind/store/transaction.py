@@ -66,7 +66,7 @@ class Transaction:
         self._require(links)
         raw = encode_node(body, links)
         name = chunks.digest(raw)
-        if name in self._new or self._have([name]):
+        if name in self._new or (self._have([name]) and self._reads(name)):
             return name
         packed = self._delta(raw, base) if base is not None else None
         codec, payload = packed or chunks.pack(raw)
@@ -112,6 +112,14 @@ class Transaction:
     ) -> None:
         self._writer.stage(kind, codec, raw_size, name, payload)
         self._new.add(name)
+
+    def _reads(self, name: Digest) -> bool:
+        """False for a node that is stored as a difference from something lost: store it again."""
+        try:
+            self._store.get(name)
+        except (Integrity, NotFound):
+            return False
+        return True
 
     def _have(self, names: Sequence[Digest]) -> dict[Digest, str]:
         found = self._store.known(names)
