@@ -53,9 +53,7 @@ class Filled:
         mine = [noise(f"part {number}", 1500), noise(f"shared {number // 4}", 900)]
         mine = list(parts) if parts is not None else mine
         where = 37 * number % 3000
-        self._manifest = (
-            self._manifest[:where] + b"<%06d>" % number + self._manifest[where + 8 :]
-        )
+        self._manifest = self._manifest[:where] + b"<%06d>" % number + self._manifest[where + 8 :]
         with repository.transaction() as tx:
             names = tuple(name for part in mine for name in tx.put(part))
             node = tx.put_node(self._manifest, names, base=self._base if number % 8 else None)
@@ -101,9 +99,7 @@ def records(repository: Repository, segment: str) -> list[Record]:
 def entry_segments(repository: Repository) -> dict[EntryId, str]:
     """The segment in which each entry's record stands."""
     with repository.index() as index:
-        rows = index.rows(
-            "SELECT p.id, s.name FROM entry_places p JOIN segments s ON s.num=p.seg"
-        )
+        rows = index.rows("SELECT p.id, s.name FROM entry_places p JOIN segments s ON s.num=p.seg")
         return {EntryId(name): segment for name, segment in rows}
 
 
