@@ -1,0 +1,134 @@
+"""What a test did to a store and was told, and whether a store is true to it.
+
+The ledger is a plain dict that is never refreshed from the store: an oracle.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from jupyter_rewind.errors import NotFound
+from jupyter_rewind.model.entry import Json
+from jupyter_rewind.model.ids import Digest, EntryId
+from jupyter_rewind.store.durable import Files
+from jupyter_rewind.store.repository import Repository
+from jupyter_rewind.store.verify import verify
+from tests.support.recording import RecordingFiles
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """What an entry said when it was made."""
+
+    kind: str
+    body: Mapping[str, Json]
+    contents: tuple[tuple[tuple[Digest, ...], bytes], ...]
+
+
+@dataclass
+class Ledger:
+    """Everything that was tried, and what of it was acknowledged."""
+
+    tried: dict[EntryId, Fact] = field(default_factory=dict)
+    acked: set[EntryId] = field(default_factory=set)
+    expiring: set[EntryId] = field(default_factory=set)
+    expired: set[EntryId] = field(default_factory=set)
+
+
+@dataclass
+class Run:
+    """A scenario under way, under the folder `root`."""
+
+    root: Path
+    files: Files
+    ledger: Ledger = field(default_factory=Ledger)
+    durability: str = "power"
+    count: int = 0
+
+    def open(self, *, index: str = "index.sqlite") -> Repository:
+        return Repository.open(
+            self.root / "store",
+            key_folder=self.root / "keys",
+            index_path=self.root.parent / index,
+            files=self.files,
+            durability=self.durability,
+        )
+
+    def save(self, repository: Repository, *contents: bytes) -> EntryId:
+        """One commit; told to the ledger once it is acknowledged."""
+        self.count += 1
+        with repository.transaction() as tx:
+            names = [tx.put(content) for content in contents]
+            entry = tx.add(
+                "note",
+                keys=[f"n:{self.count}"],
+                body={"n": self.count, "text": "w" * (self.count % 7)},
+                roots=[name for group in names for name in group],
+            )
+            pairs = tuple(zip(names, contents, strict=True))
+            self.ledger.tried[entry.id] = Fact(entry.kind, entry.body, pairs)
+        self.told(("saved", entry.id))
+        return entry.id
+
+    def expire(self, repository: Repository, *names: EntryId) -> None:
+        with repository.transaction(exclusive=True) as tx:
+            tx.expire(names)
+            self.ledger.expiring |= set(names)
+        for name in names:
+            self.told(("expired", name))
+
+    def told(self, what: tuple[str, EntryId]) -> None:
+        (self.ledger.acked if what[0] == "saved" else self.ledger.expired).add(what[1])
+        if isinstance(self.files, RecordingFiles):
+            self.files.mark(what)
+
+
+def true_to(
+    repository: Repository,
+    ledger: Ledger,
+    acked: set[EntryId] | None = None,
+    expired: set[EntryId] | None = None,
+) -> None:
+    """Raises AssertionError where the store has lost, changed or invented something."""
+    acked = ledger.acked if acked is None else acked
+    expired = ledger.expired if expired is None else expired
+    repository.refresh()
+    present = {entry.id: entry for entry in repository.entries()}
+    missing = acked - present.keys() - ledger.expiring
+    assert not missing, f"acknowledged entries are gone: {missing}"
+    assert not expired & present.keys(), "what had expired is there again"
+    for name, entry in present.items():
+        fact = ledger.tried.get(name)
+        assert fact is not None, f"an entry that nobody made: {entry}"
+        assert (entry.kind, entry.body) == (fact.kind, fact.body)
+        for digests, content in fact.contents:
+            assert repository.get_blob(digests) == content, f"other bytes under {name}"
+    assert not repository.gaps(), f"an unfinished end was taken for damage: {repository.gaps()}"
+
+
+def recovers(
+    folder: Path, ledger: Ledger, acked: set[EntryId], expired: set[EntryId], *, thorough: bool
+) -> None:
+    """The store at `folder`, as a crash left it, is true to the ledger and can be written to."""
+    store, keys = folder / "store", folder / "keys"
+    index = folder / "no such folder" / "index"
+    try:
+        Repository.open(store, key_folder=keys, index_path=index, create=False).close()
+    except NotFound:
+        assert not acked, "the whole store is gone"
+    with Repository.open(store, key_folder=keys, index_path=index) as repository:
+        true_to(repository, ledger, acked, expired)
+        if thorough:
+            report = verify(repository, read_data=True)
+            assert report.ok, report.damages
+        run = Run(folder, Files())
+        run.count = 1_000
+        later = Ledger({**ledger.tried}, set(acked), set(ledger.expiring), set(expired))
+        run.ledger = later
+        run.save(repository, b"after the crash" * 100)
+        true_to(repository, later)
+    if thorough:
+        with Repository.open(store, key_folder=keys, index_path=index) as repository:
+            true_to(repository, later)
