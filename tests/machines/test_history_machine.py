@@ -138,12 +138,33 @@ class Histories2Writers(RuleBasedStateMachine):
     def pick_line(self, number: int, lines: list[Line]) -> Line | None:
         return lines[number % len(lines)] if lines else None
 
+    def homeless(self) -> list[Line]:
+        """Histories whose file is gone."""
+        files = self.oracle.files
+        return [line for line in self.oracle.lines if line.states and line.path not in files]
+
+    def trashed(self) -> list[Line]:
+        """Deleted notebooks whose place is free, and whose newest state is theirs alone."""
+        return [
+            line
+            for line in self.homeless()
+            if not line.bound
+            and line.path not in self.oracle.at
+            and line.states[-1].raw.startswith(b"{")
+            and self.oracle.holders(line.states[-1].raw) == [line]
+        ]
+
     # --- saves ----------------------------------------------------------------------------
 
     @initialize()
     def begin(self) -> None:
-        self.write("a.ipynb", self.fresh())
-        self.keep(0, "a.ipynb", Reason.SAVE)
+        """A project that was worked on: two notebooks and one in a folder."""
+        for path in ("a.ipynb", "b.ipynb", "x/a.ipynb"):
+            self.write(path, self.fresh())
+            for writer in range(3):
+                self.keep(writer % 2, path, Reason.SAVE)
+                self.write(path, self.edited(self.oracle.files[path]))
+                self.hands.advance(60)
 
     @rule(writer=writers, path=paths, reason=st.sampled_from([Reason.SAVE, Reason.AUTOSAVE]))
     def save(self, writer: int, path: str, reason: Reason) -> None:
@@ -151,12 +172,14 @@ class Histories2Writers(RuleBasedStateMachine):
         self.write(path, self.fresh() if before is None else self.edited(before))
         self.keep(writer, path, reason)
 
+    @precondition(lambda self: self.oracle.files)
     @rule(writer=writers, number=numbers, reason=st.sampled_from(["autosave", "manual", "save"]))
     def save_again(self, writer: int, number: int, reason: str) -> None:
         path = self.pick_file(number)
         if path in self.oracle.at:
             self.keep(writer, path, Reason(reason))
 
+    @precondition(lambda self: self.oracle.files)
     @rule(writer=writers, number=numbers)
     def run_cells(self, writer: int, number: int) -> None:
         """Nothing changes but the times of execution."""
@@ -171,6 +194,7 @@ class Histories2Writers(RuleBasedStateMachine):
         self.write(path, dump(book))
         self.keep(writer, path, Reason.AUTOSAVE)
 
+    @precondition(lambda self: self.oracle.files)
     @rule(writer=writers, number=numbers, reason=st.sampled_from(["broken", "empty", "edit"]))
     def edit_outside(self, writer: int, number: int, reason: str) -> None:
         path = self.pick_file(number)
@@ -195,6 +219,7 @@ class Histories2Writers(RuleBasedStateMachine):
         self.file(old).rename(self.file(new))
         self.oracle.files[new] = self.oracle.files.pop(old)
 
+    @precondition(lambda self: self.oracle.files)
     @rule(writer=writers, number=numbers, new=paths)
     def rename(self, writer: int, number: int, new: str) -> None:
         old = self.pick_file(number)
@@ -206,6 +231,7 @@ class Histories2Writers(RuleBasedStateMachine):
         if line is not None:
             self.oracle.bind(new, line, self.hands.time_ns)
 
+    @precondition(lambda self: any("/" in path for path in self.oracle.files))
     @rule(writer=writers, old=st.sampled_from(FOLDERS[1:]), new=st.sampled_from(FOLDERS[1:]))
     def rename_folder(self, writer: int, old: str, new: str) -> None:
         if not self.file(old).is_dir() or self.file(new).exists():
@@ -219,6 +245,7 @@ class Histories2Writers(RuleBasedStateMachine):
         for path in moving:
             self.oracle.bind(new + path[len(old) :], self.oracle.at[path], self.hands.time_ns)
 
+    @precondition(lambda self: self.oracle.files)
     @rule(writer=writers, number=numbers, new=paths)
     def move_outside(self, writer: int, number: int, new: str) -> None:
         """`mv`: nobody tells us; the next look must find out."""
@@ -230,6 +257,7 @@ class Histories2Writers(RuleBasedStateMachine):
         self.carry(old, new)
         self.keep(1 - writer, new, Reason.EXTERNAL_CHANGE)
 
+    @precondition(lambda self: self.oracle.files)
     @rule(writer=writers, number=numbers, new=paths, told=st.booleans())
     def copy(self, writer: int, number: int, new: str, told: bool) -> None:
         old = self.pick_file(number)
@@ -244,6 +272,7 @@ class Histories2Writers(RuleBasedStateMachine):
                 self.oracle.begin(new, came_from=old)
         self.keep(writer, new, Reason.SAVE)
 
+    @precondition(lambda self: self.oracle.files)
     @rule(writer=writers, number=numbers, told=st.booleans())
     def delete(self, writer: int, number: int, told: bool) -> None:
         path = self.pick_file(number)
@@ -256,6 +285,7 @@ class Histories2Writers(RuleBasedStateMachine):
             self.open[writer].delete(self.name(path))
             self.oracle.unbind(path, self.hands.time_ns)
 
+    @precondition(lambda self: any("/" in path for path in self.oracle.files))
     @rule(writer=writers, folder=st.sampled_from(FOLDERS[1:]))
     def delete_folder(self, writer: int, folder: str) -> None:
         if not self.file(folder).is_dir():
@@ -269,34 +299,23 @@ class Histories2Writers(RuleBasedStateMachine):
         for path in gone:
             self.oracle.unbind(path, self.hands.time_ns)
 
+    @precondition(lambda self: self.trashed())
     @rule(writer=writers, number=numbers)
     def bring_the_same_back(self, writer: int, number: int) -> None:
         """Out of the trash, to where it was."""
-        lines = [
-            line
-            for line in self.oracle.lines
-            if not line.bound
-            and line.states
-            and line.path not in {*self.oracle.files, *self.oracle.at}
-            and line.states[-1].raw.startswith(b"{")
-            and self.oracle.holders(line.states[-1].raw) == [line]
-        ]
-        line = self.pick_line(number, lines)
-        if line is not None:
-            self.write(line.path, line.states[-1].raw)
-            self.keep(writer, line.path, Reason.EXTERNAL_CHANGE)
-            assert self.oracle.at[line.path] is line
+        line = self.pick_line(number, self.trashed())
+        assert line is not None
+        self.write(line.path, line.states[-1].raw)
+        self.keep(writer, line.path, Reason.EXTERNAL_CHANGE)
+        assert self.oracle.at[line.path] is line
 
     # --- going back -----------------------------------------------------------------------
 
+    @precondition(lambda self: self.homeless())
     @rule(writer=writers, number=numbers)
     def undelete(self, writer: int, number: int) -> None:
-        lines = [
-            line for line in self.oracle.lines if line.states and line.path not in self.oracle.files
-        ]
-        line = self.pick_line(number, lines)
-        if line is None:
-            return
+        line = self.pick_line(number, self.homeless())
+        assert line is not None
         path, raw = line.path, line.states[-1].raw
         done = undelete_document(self.open[writer], line.id)
         assert (done.path, done.path.read_bytes()) == (self.file(path), raw)
@@ -373,19 +392,17 @@ class Histories2Writers(RuleBasedStateMachine):
         )
         line.states.remove(state)
 
-    @rule(writer=writers, keep_last=st.integers(1, 4))
-    def expire(self, writer: int, keep_last: int) -> None:
+    @rule(writer=writers, keep_last=st.integers(1, 4), is_collected=st.booleans())
+    def expire(self, writer: int, keep_last: int, is_collected: bool) -> None:
         policy = Policy(keep_last=keep_last, hourly=0, daily=0, weekly=0, deleted_days=10)
         gone = self.oracle.expire(keep_last, 10, self.hands.time_ns)
         assert {one.id for one in expiry.expire(self.open[writer], policy)} == gone
+        if is_collected:
+            collect(self.open[1 - writer].repository)
 
     @rule(hours=st.sampled_from([1, 100, 400]))
     def wait(self, hours: int) -> None:
         self.hands.advance(3600 * hours + 1)
-
-    @rule(writer=writers)
-    def collect(self, writer: int) -> None:
-        collect(self.open[writer].repository)
 
     @rule(writer=writers)
     def reopen(self, writer: int) -> None:
@@ -399,19 +416,24 @@ class Histories2Writers(RuleBasedStateMachine):
     def everything_is_as_it_must_be(self) -> None:
         self.turn += 1
         histories = self.open[self.turn % 2]
-        self.check_lists(histories)
+        if self.turn % 4 == 0:
+            self.check_lists(histories)
         line = self.oracle.lines[self.turn % len(self.oracle.lines)]
+        self.check_line(histories, line)
         if line.states:
             state = line.states[self.turn % len(line.states)]
             assert histories.read(histories.get(None, state.id)) == state.raw
 
+    def check_line(self, histories: Histories, line: Line) -> None:
+        found = histories.checkpoints(line.id) if line.id else []
+        told = [(one.id, str(one.reason), list(one.labels), one.pinned) for one in found]
+        must = [(one.id, one.reason, one.labels, one.pinned) for one in line.states]
+        assert told == must
+
     def check_lists(self, histories: Histories) -> None:
         oracle = self.oracle
         for line in oracle.lines:
-            found = histories.checkpoints(line.id) if line.id else []
-            assert [(one.id, str(one.reason), list(one.labels), one.pinned) for one in found] == [
-                (state.id, state.reason, state.labels, state.pinned) for state in line.states
-            ]
+            self.check_line(histories, line)
         for path in PATHS:
             mine = oracle.at.get(path)
             assert histories.find(self.name(path)) == (mine.id if mine else None)
@@ -432,8 +454,8 @@ class TestHistories(Histories2Writers.TestCase):  # type: ignore[misc, name-defi
     """A few dozen lives of a project; part of every run."""
 
     settings = settings(
-        max_examples=30,
-        stateful_step_count=30,
+        max_examples=40,
+        stateful_step_count=40,
         deadline=None,
         suppress_health_check=list(HealthCheck),
     )
