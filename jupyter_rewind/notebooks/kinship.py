@@ -8,7 +8,6 @@ must agree too. Notebooks with nothing in them are never kin: all new ones are a
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING
@@ -16,13 +15,11 @@ from typing import TYPE_CHECKING
 from jupyter_rewind.errors import RewindError
 from jupyter_rewind.model.checkpoint import Checkpoint, FileIdentity
 from jupyter_rewind.model.ids import HistoryId
-from jupyter_rewind.notebooks.cutting import Cut, CutCell
+from jupyter_rewind.notebooks.cutting import Cut
 from jupyter_rewind.notebooks.entries import CHECKPOINT, FILE, content_key, history_of
 
 if TYPE_CHECKING:
     from jupyter_rewind.notebooks.reading import Exists, HistoryReader
-
-_LARGE = 1000
 
 
 class Kinship(Enum):
@@ -117,17 +114,9 @@ def _alike(histories: HistoryReader, head: Checkpoint, state: Cut) -> bool:
         before = histories.manifest(head).cells
     except RewindError:
         return False
-    empty = {cell.identity for cell in state.cells if _is_empty(cell)}
+    empty = {cell.identity for cell in state.cells if cell.facts.is_blank}
     said = {cell.identity for cell in before} - empty
     ids = {cell.id for cell in before if cell.id is not None}
     mine = [cell for cell in state.cells if cell.identity not in empty]
     common = sum(cell.identity in said or cell.id in ids for cell in mine)
     return common > 0 and 2 * common >= min(len(before), len(mine))
-
-
-def _is_empty(cell: CutCell) -> bool:
-    raw = cell.join()
-    if len(raw) > _LARGE:
-        return False
-    value = json.loads(raw, strict=False)
-    return not (isinstance(value, dict) and (value.get("source") or value.get("input")))

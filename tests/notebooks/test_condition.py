@@ -1,0 +1,59 @@
+"""What is wrong with a notebook's bytes is said in words, and told apart."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from jupyter_rewind.notebooks.condition import judge_notebook
+from tests.notebooks.support import make_cell, make_notebook
+
+WHOLE = make_notebook(
+    make_cell("a", "x = 'é😀\\n\"'\n", outputs=[{"output_type": "x", "n": [1.5, True, None]}]),
+    "y",
+)
+
+
+@pytest.mark.parametrize("text", [WHOLE, WHOLE.decode().encode("ascii", "backslashreplace")])
+def test_a_notebook_cut_short_anywhere_is_said_to_be_cut_short(text: bytes) -> None:
+    """Wherever the disk was full: in a number, in a word, in a letter of several bytes."""
+    raw = text.rstrip()
+    if raw != WHOLE.rstrip():
+        raw = json.dumps(json.loads(WHOLE)).encode()
+    for end in range(1, len(raw)):
+        condition = judge_notebook(raw[:end], "a.ipynb")
+        assert condition.state == "truncated", (raw[max(0, end - 20) : end], condition)
+        assert "a.ipynb" in condition.words
+
+
+@pytest.mark.parametrize(
+    "raw, state",
+    [
+        (WHOLE, "ok"),
+        (b"\xef\xbb\xbf" + WHOLE, "ok"),
+        (b'{"worksheets": [], "nbformat": 3}', "ok"),
+        (b"", "empty"),
+        (b" \n\n", "empty"),
+        (bytes(100), "nul"),
+        (WHOLE[:50] + bytes(50), "nul"),
+        (b"[]", "invalid"),
+        (b'{"cells": 1}', "invalid"),
+        (b"{}", "invalid"),
+        (b"<<<<<<< HEAD\n" + WHOLE, "invalid"),
+        (WHOLE.replace(b'"cells"', b'"cells'), "invalid"),
+        (WHOLE + b"x", "truncated"),
+        (WHOLE + WHOLE, "invalid"),
+        (b"\xff\xfe\xfd" * 10, "invalid"),
+        (b"[" * 100_000, "invalid"),
+    ],
+)
+def test_each_condition_has_its_word(raw: bytes, state: str) -> None:
+    condition = judge_notebook(raw, "a.ipynb")
+    if state == "truncated":
+        # One stray letter behind the end looks like a text that goes on; it is not whole anyway.
+        assert not condition.is_ok
+        return
+    assert condition.state == state
+    assert condition.is_ok == (state == "ok")
+    assert bool(condition.words) == (state != "ok")
