@@ -10,11 +10,16 @@ from __future__ import annotations
 import difflib
 import io
 import json
+import logging
 import warnings
 from dataclasses import dataclass
 from typing import Any
 
 from jupyter_rewind.notebooks.condition import judge_notebook
+
+log = logging.getLogger(__name__)
+_TRIPPED = (AssertionError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
+"""What nbdime raises on notebooks that have not the fields which the schema asks for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,27 +40,51 @@ class Comparison:
     def as_text(self, *, color: bool = False, width: int | None = None) -> str:
         """The difference as a person reads it on a terminal; empty when there is none."""
         if self.base is None or self.remote is None:
-            return self.text
+            return _colored(self.text) if color else self.text
         return _render(self, color=color)
 
 
 def compare(before: bytes, after: bytes, names: tuple[str, str]) -> Comparison:
     """What changed from `before` to `after`, which are called `names`."""
     base, remote = parse_notebook(before), parse_notebook(after)
-    if base is None or remote is None:
-        text = _line_diff(before, after, names)
-        return Comparison(names, before != after, [], text=text)
-    operations = diff_notebooks(base, remote)
-    return Comparison(names, bool(operations), operations, base, remote)
+    if base is not None and remote is not None:
+        try:
+            operations = diff_notebooks(base, remote)
+            return Comparison(names, bool(operations), operations, base, remote)
+        except _TRIPPED:
+            log.debug("nbdime does not compare %s with %s", *names, exc_info=True)
+    return Comparison(names, before != after, [], text=_line_diff(before, after, names))
 
 
 def diff_notebooks(base: dict[str, Any], remote: dict[str, Any]) -> list[Any]:
-    """nbdime's diff, as plain JSON values, of two notebooks of nbformat 4."""
+    """nbdime's diff, as plain JSON values, of two notebooks of nbformat 4.
+
+    Equal cells at the front and the end are not handed to nbdime, which compares every cell with
+    every other: most checkpoints differ in a few cells from the next.
+    """
     from nbdime.diffing.notebooks import diff_notebooks as diff
 
-    found = diff(_joined(base), _joined(remote))
+    before, after = base["cells"], remote["cells"]
+    front = _common(before, after)
+    back = _common(before[front:][::-1], after[front:][::-1])
+    found = diff(
+        _joined(base | {"cells": before[front : len(before) - back]}),
+        _joined(remote | {"cells": after[front : len(after) - back]}),
+    )
     operations: list[Any] = json.loads(json.dumps(found))
+    for operation in operations:
+        if operation["op"] == "patch" and operation["key"] == "cells":
+            for inner in operation["diff"]:
+                inner["key"] += front
     return operations
+
+
+def _common(before: list[Any], after: list[Any]) -> int:
+    """How many items at the front are equal."""
+    pairs = zip(before, after, strict=False)
+    return next(
+        (i for i, (one, two) in enumerate(pairs) if one != two), min(len(before), len(after))
+    )
 
 
 def parse_notebook(raw: bytes) -> dict[str, Any] | None:
@@ -79,24 +108,27 @@ def upgrade(book: dict[str, Any]) -> dict[str, Any] | None:
     except Exception:
         # The converters of old formats raise whatever comes up in a malformed one.
         return None
-    return told if isinstance(told.get("cells"), list) else None
+    if not isinstance(told.get("cells"), list):
+        return None
+    # The converter draws an id for each cell by lot: two states would differ in every one.
+    for cell in told["cells"]:
+        cell.pop("id", None)
+    return told | {"nbformat_minor": min(told["nbformat_minor"], 4)}
 
 
 def _render(comparison: Comparison, *, color: bool) -> str:
     if not comparison.operations:
         return ""
     from nbdime.diff_utils import to_diffentry_dicts
-    from nbdime.prettyprint import PrettyPrintConfig, pretty_print_notebook_diff
+    from nbdime.prettyprint import PrettyPrintConfig, pretty_print_diff
 
     out = io.StringIO()
     # Without git and diff programs: one behaviour on every machine, and no colours in a pipe.
     config = PrettyPrintConfig(out=out, use_color=color, use_git=False, use_diff=False)
-    pretty_print_notebook_diff(
-        *comparison.names,
-        _joined(comparison.base or {}),
-        to_diffentry_dicts(comparison.operations),
-        config,
-    )
+    head = "--- {}\n+++ {}\n".format(*comparison.names)
+    out.write(_colored(head) if color else head)
+    changes = to_diffentry_dicts(comparison.operations)
+    pretty_print_diff(_joined(comparison.base or {}), changes, "", config)
     return out.getvalue()
 
 
@@ -113,3 +145,13 @@ def _line_diff(before: bytes, after: bytes, names: tuple[str, str]) -> str:
     theirs = after.decode(errors="replace").splitlines(keepends=True)
     lines = difflib.unified_diff(ours, theirs, *names)
     return "".join(line if line.endswith("\n") else line + "\n" for line in lines)
+
+
+_COLORS = {"-": "\x1b[31m", "+": "\x1b[32m", "@": "\x1b[36m"}
+
+
+def _colored(text: str) -> str:
+    lines = text.splitlines(keepends=True)
+    return "".join(
+        f"{_COLORS[line[0]]}{line[:-1]}\x1b[0m\n" if line[0] in _COLORS else line for line in lines
+    )

@@ -1,0 +1,108 @@
+"""Diffs: nbdime's format, whatever the two states are."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from nbdime import patch_notebook
+from nbdime.diff_utils import to_diffentry_dicts
+from nbformat.v4 import new_code_cell, new_notebook, new_output
+
+from jupyter_rewind.notebooks.diff import compare
+
+CORPUS = Path(__file__).parents[3] / "shared" / "corpus"
+NAMES = ("then", "now")
+
+
+def notebook(sources: list[str]) -> bytes:
+    cells = [
+        new_code_cell(
+            text, id=f"c{number}", outputs=[new_output("stream", name="stdout", text=text)]
+        )
+        for number, text in enumerate(sources)
+    ]
+    return nbformat.writes(new_notebook(cells=cells)).encode()
+
+
+def patched(before: bytes, operations: list[Any]) -> Any:
+    book = nbformat.reads(before.decode(), as_version=4)
+    return patch_notebook(book, to_diffentry_dicts(operations))
+
+
+texts = st.lists(st.sampled_from(["a = 1\n", "b = 2\nprint(b)\n", "", "é = '😀'"]), max_size=6)
+
+
+@settings(max_examples=40, deadline=None)
+@given(texts, texts)
+def test_a_diff_applied_to_the_first_state_gives_the_second(one: list[str], two: list[str]) -> None:
+    """nbdime's own patch is the judge."""
+    before, after = notebook(one), notebook(two)
+    found = compare(before, after, NAMES)
+    assert found.differs == (one != two)
+    assert patched(before, found.operations) == nbformat.reads(after.decode(), as_version=4)
+
+
+def test_only_the_changed_cell_of_a_long_notebook_is_told() -> None:
+    before = notebook([f"x = {n}" for n in range(400)])
+    after = notebook([f"x = {n}" if n != 300 else "y = 0" for n in range(400)])
+    (operation,) = compare(before, after, NAMES).operations
+    assert [inner["key"] for inner in operation["diff"]] == [300]
+
+
+def test_equal_states_do_not_differ() -> None:
+    same = notebook(["a"])
+    found = compare(same, same, NAMES)
+    assert not found.differs
+    assert found.as_text() == ""
+
+
+def test_a_terminal_gets_colours_and_a_pipe_gets_none() -> None:
+    found = compare(notebook(["old = 1"]), notebook(["new = 2"]), NAMES)
+    plain, bright = found.as_text(color=False), found.as_text(color=True)
+    assert "\x1b[" in bright
+    assert "\x1b[" not in plain
+    assert "-old = 1" in plain.replace("-  old", "-old")
+
+
+def test_an_old_notebook_is_compared_with_a_new_one() -> None:
+    """nbformat 3 keeps its cells in worksheets; it is upgraded in memory."""
+    cell = {"cell_type": "code", "input": "x = 1", "language": "python", "outputs": []}
+    old = {
+        "metadata": {"name": ""},
+        "nbformat": 3,
+        "nbformat_minor": 0,
+        "worksheets": [{"cells": [cell], "metadata": {}}],
+    }
+    found = compare(json.dumps(old).encode(), notebook(["x = 1"]), NAMES)
+    assert found.operations
+    assert found.base is not None
+
+
+@pytest.mark.parametrize("broken", [b"", b"{", b"\0" * 50, b"\xff\xfe", b"plain text\n"])
+def test_a_state_that_is_no_notebook_is_compared_by_lines(broken: bytes) -> None:
+    found = compare(broken, notebook(["x = 1"]), NAMES)
+    assert found.differs
+    assert found.operations == []
+    assert "x = 1" in found.as_text()
+
+
+@pytest.mark.skipif(not CORPUS.is_dir(), reason="the corpus of public notebooks is not here")
+def test_real_versions_of_a_notebook_patch_into_one_another() -> None:
+    cases = sorted((CORPUS / "disasters").iterdir())[:6]
+    assert cases
+    for case in cases:
+        before = (case / "stale.ipynb").read_bytes()
+        after = (case / "truth.ipynb").read_bytes()
+        found = compare(before, after, NAMES)
+        if found.base is None or json.loads(before)["nbformat"] < 4:
+            continue
+        assert (
+            patched(before, found.operations)["cells"]
+            == (nbformat.reads(after.decode(), as_version=4)["cells"])
+        )
