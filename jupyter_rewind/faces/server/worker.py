@@ -9,6 +9,7 @@ The thread is never awaited by a save: whoever needs an answer holds the job's f
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
@@ -23,7 +24,7 @@ T = TypeVar("T")
 
 def is_touched(path: str, by: str) -> bool:
     """Whether two paths are the same, or one is a folder that holds the other."""
-    return path == by or path.startswith(f"{by}/") or by.startswith(f"{path}/")
+    return path == by or path.startswith(by + os.sep) or by.startswith(path + os.sep)
 
 
 @dataclass(eq=False)

@@ -259,3 +259,24 @@ async def test_old_notebook_formats_are_kept_as_they_are(client: Client) -> None
     client.file("old.ipynb").unlink()
     await client.restore("old.ipynb", made["id"])
     assert client.file("old.ipynb").read_bytes() == raw
+
+
+def _formats() -> list[Any]:
+    folder = CORPUS / "damaged-and-formats"
+    return sorted(path for path in folder.rglob("*") if path.is_file())
+
+
+@pytest.mark.skipif(not _formats(), reason="the corpus is not here")
+async def test_whatever_format_comes_back_byte_for_byte(client: Client) -> None:
+    """Damaged notebooks and foreign formats: kept as they lie on disk, restored, undeleted."""
+    for number, source in enumerate(_formats()):
+        raw, path = source.read_bytes(), f"{number}{source.suffix}"
+        client.file(path).write_bytes(raw)
+        made = await client.checkpoint(path)
+        client.file(path).write_bytes(b"broken")
+        assert (await client.restore(path, made["id"]))[0] == 204
+        assert client.file(path).read_bytes() == raw, source
+        assert (await client.delete(path))[0] == 204
+        status, answer = await client.rewind("POST", "undelete", body={"path": path})
+        assert status == 200, answer
+        assert client.file(path).read_bytes() == raw, source
