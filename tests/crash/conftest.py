@@ -12,3 +12,4 @@ def small_writer(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(writer, "RESERVE", 1 << 14)
     monkeypatch.setattr(writer, "_STAGE", 1 << 13)
     monkeypatch.setattr(writer, "MAX_SEGMENT", 1 << 15)
+    monkeypatch.setattr(writer, "GROUP_SECONDS", 3600.0)

@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+import json
+import os
 import random
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+from jupyter_rewind.model.checkpoint import Reason
+from jupyter_rewind.notebooks.documents import restore_document
+from jupyter_rewind.notebooks.history import Histories
+from jupyter_rewind.store.repository import Repository
+from jupyter_rewind.store.upkeep import collect, salvage, verify
 from tests.support.recording import RecordingFiles
 from tests.support.scenario import Run
+
+Check = Callable[[Path, list[Any]], None]
 
 
 def noise(seed: int, size: int) -> bytes:
@@ -64,10 +75,128 @@ def expire_and_rotate(run: Run) -> None:
         run.expire(repository, second)
 
 
+def in_groups(run: Run) -> None:
+    """Process-safe commits, which only a sync of their group puts on the disk."""
+    run.durability = "process"
+    with run.open() as one:
+        run.in_groups = True
+        for number in range(3):
+            run.save(one, noise(40 + number, 300))
+        one.writer.sync_now()
+        run.told_group()
+        run.save(one, noise(43, 500), noise(40, 300))
+        run.save(one, noise(44, 200))
+    run.told_group()
+
+
+def collect_what_expired(run: Run) -> None:
+    """Half of what is stored expires and is collected, while the rest stays."""
+    with run.open() as repository:
+        names = [run.save(repository, noise(50 + n, 900), noise(60, 700)) for n in range(6)]
+        repository.end_segment()
+        names += [run.save(repository, noise(70 + n, 400)) for n in range(3)]
+        run.expire(repository, *names[:4], names[7])
+        collect(repository)
+        run.save(repository, noise(50, 900))
+        collect(repository)
+
+
+def salvage_a_damaged_store(run: Run) -> None:
+    """A chunk is damaged for good; salvage goes on without it."""
+    with run.open() as repository:
+        names = [run.save(repository, noise(80 + n, 600)) for n in range(4)]
+        segment = repository.layout.segments / repository.writer.segment
+    at = segment.read_bytes().index(noise(81, 600))
+    descriptor = os.open(segment, os.O_RDWR)
+    run.files.write_at(descriptor, [b"\xff" * 16], at, segment)
+    run.files.sync_data(descriptor, segment)
+    run.files.close(descriptor)
+    run.ledger.lost.add(names[1])
+    salvage(
+        run.root / "store",
+        run.root / "keys",
+        index_path=run.root.parent / "salvage.sqlite",
+        files=run.files,
+    )
+    with run.open() as repository:
+        run.save(repository, noise(81, 600), noise(82, 600))
+
+
 SCENARIOS = {
     scenario.__name__: scenario
-    for scenario in (make_and_save, two_writers, many_flushes, expire_and_rotate)
+    for scenario in (
+        make_and_save,
+        two_writers,
+        many_flushes,
+        expire_and_rotate,
+        in_groups,
+        collect_what_expired,
+        salvage_a_damaged_store,
+    )
 }
+
+
+def restore_notebook(run: Run) -> None:
+    """A notebook is saved three times, labelled, and restored over what nobody has saved."""
+    path = run.root / "work.ipynb"
+    files = run.files
+    assert isinstance(files, RecordingFiles)
+    with run.open() as repository:
+        histories = Histories(repository)
+        for number in range(3):
+            files.replace_file(path, cells(number))
+            kept = histories.record(str(path), cells(number), reason=Reason.SAVE)
+            files.mark(("kept", number))
+        histories.label(kept.checkpoint, "good")
+        files.mark(("labelled", 2))
+        files.replace_file(path, cells(3))
+        files.mark(("written", 3))
+        restore_document(histories, path, "head~1", files=files)
+        files.mark(("kept", 3))
+        files.mark(("written", 1))
+
+
+def cells(number: int) -> bytes:
+    """A notebook with two cells, one of which changes."""
+    big = noise(200, 400).hex()
+    source = [{"cell_type": "code", "id": f"c{n}", "metadata": {}, "outputs": [],
+               "execution_count": None, "source": text}
+              for n, text in enumerate((f"x = {number}", big))]  # fmt: skip
+    book = {"cells": source, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
+    return json.dumps(book, indent=1).encode() + b"\n"
+
+
+def check_histories(original: Path) -> Check:
+    """What was kept reads byte for byte; the file is whole, and as it was last acknowledged."""
+    path = str(original / "work.ipynb")
+
+    def check(folder: Path, told: list[tuple[str, int]]) -> None:
+        known = {cells(number): number for number in range(4)}
+        places = {"key_folder": folder / "keys", "index_path": folder / "none" / "index"}
+        with Repository.open(folder / "store", **places) as repository:
+            histories = Histories(repository)
+            history = histories.find(path)
+            points = histories.checkpoints(path) if history else []
+            there = {known[histories.read(point)] for point in points}
+            kept = {number for what, number in told if what == "kept"}
+            assert kept <= there, f"acknowledged checkpoints are gone: {kept - there}"
+            if ("labelled", 2) in told:
+                assert histories.read(histories.resolve(path, "good")) == cells(2)
+            assert verify(repository, read_data=True).ok
+            histories.record(path, cells(9), reason=Reason.SAVE)
+            assert histories.read(histories.resolve(path, "head")) == cells(9)
+        file = folder / "work.ipynb"
+        assert file.exists() or not kept, "the notebook is gone"
+        now = known[file.read_bytes()] if file.exists() else 0
+        if ("written", 1) in told:
+            assert now == 1
+        elif ("written", 3) in told:
+            # Restoring keeps the present first.
+            assert now == 3 or (now == 1 and 3 in there)
+        else:
+            assert now in {max(kept, default=0), max(kept, default=0) + 1}
+
+    return check
 
 
 def replace_notebook(run: Run) -> None:

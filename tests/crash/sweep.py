@@ -41,7 +41,7 @@ def sweep(
     *,
     check: Check | None = None,
     exhaustive_up_to: int = 1024,
-    samples: int = 40,
+    samples: int = 24,
     seed: int = 1,
     stop_at_first: bool = False,
 ) -> Tally:
