@@ -99,12 +99,13 @@ def upgrade(book: dict[str, Any]) -> dict[str, Any] | None:
     """`book` as nbformat 4, or None where it cannot be told so."""
     if "cells" in book and book.get("nbformat") == 4:
         return book
-    import nbformat
+    from nbformat import convert, reader
 
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            told: dict[str, Any] = nbformat.convert(nbformat.from_dict(book), 4)
+            # The reader of the format joins its lists of lines, which its converter expects.
+            told: dict[str, Any] = convert(reader.reads(json.dumps(book)), 4)
     except Exception:
         # The converters of old formats raise whatever comes up in a malformed one.
         return None

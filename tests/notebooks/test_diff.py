@@ -15,6 +15,7 @@ from nbdime.diff_utils import to_diffentry_dicts
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 
 from jupyter_rewind.notebooks.diff import compare
+from tests.support.notebooks import corpus_files
 
 CORPUS = Path(__file__).parents[3] / "shared" / "corpus"
 NAMES = ("then", "now")
@@ -82,6 +83,55 @@ def test_an_old_notebook_is_compared_with_a_new_one() -> None:
     found = compare(json.dumps(old).encode(), notebook(["x = 1"]), NAMES)
     assert found.operations
     assert found.base is not None
+
+
+def old_book(*sources: str) -> bytes:
+    """As IPython 1 wrote a notebook: nbformat 3, lists of lines, no ids."""
+    cells = [
+        {
+            "cell_type": "code",
+            "collapsed": False,
+            "input": source.splitlines(keepends=True),
+            "language": "python",
+            "metadata": {},
+            "outputs": [{"output_type": "stream", "stream": "stdout", "text": ["1\n", "2\n"]}],
+            "prompt_number": 1,
+        }
+        for source in sources
+    ]
+    sheets = [{"cells": cells, "metadata": {}}]
+    book = {"metadata": {"name": ""}, "nbformat": 3, "nbformat_minor": 0, "worksheets": sheets}
+    return json.dumps(book).encode()
+
+
+def test_two_old_notebooks_differ_where_they_were_edited() -> None:
+    """The upgrade in memory draws nothing by lot: no cell differs but the edited one."""
+    before = old_book("a = 1\nb = 2\n", "c = 3\n", "d = 4\n")
+    assert not compare(before, before, NAMES).differs
+    found = compare(before, old_book("a = 1\nb = 2\n", "c = 0\n", "d = 4\n"), NAMES)
+    assert found.base is not None
+    (operation,) = found.operations
+    assert [inner["key"] for inner in operation["diff"]] == [1]
+    assert "c = 0" in found.as_text()
+
+
+def test_a_notebook_that_breaks_the_schema_is_compared_all_the_same() -> None:
+    """A cell without a source trips nbdime; the lines are compared instead."""
+    before = json.dumps({"cells": [{"cell_type": "code"}], "metadata": {}, "nbformat": 4}).encode()
+    found = compare(before, notebook(["x = 1"]), NAMES)
+    assert found.differs
+    assert "x = 1" in found.as_text(color=True)
+
+
+def test_any_two_files_of_the_corpus_are_compared() -> None:
+    """Whatever format and damage: an answer, and none where both are the same."""
+    files = [path.read_bytes() for path in corpus_files() if path.stat().st_size < 9_000]
+    if not files:
+        pytest.skip("the corpus of real notebooks is not beside this repository")
+    for before, after in zip(files, files[1:] + files[:1], strict=True):
+        found = compare(before, after, NAMES)
+        assert bool(found.as_text()) == found.differs
+        assert not compare(before, before, NAMES).differs
 
 
 @pytest.mark.parametrize("broken", [b"", b"{", b"\0" * 50, b"\xff\xfe", b"plain text\n"])
