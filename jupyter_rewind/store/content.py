@@ -77,6 +77,19 @@ class ContentReader:
         """What is read next is read from the segments, whatever was read before."""
         self._nodes.clear()
 
+    def close_removed(self) -> None:
+        """Segments that were collected are let go, or the disk would not get their room back."""
+        with self._lock:
+            if self._pid != clock.pid():
+                return
+            gone = [
+                name
+                for name, descriptor in self._descriptors.items()
+                if os.fstat(descriptor).st_nlink == 0
+            ]
+            for name in gone:
+                self._files.close(self._descriptors.pop(name))
+
     def close(self) -> None:
         self._nodes.clear()
         with self._lock:

@@ -167,6 +167,7 @@ class Repository:
     def refresh(self) -> None:
         """Commits of other processes can be seen. Raises Storage, Newer."""
         self._catalog.refresh()
+        self._content.close_removed()
 
     def get(self, digest: Digest) -> bytes:
         """The content named `digest`, checked against it.

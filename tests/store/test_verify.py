@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from blake3 import blake3
 
-from jupyter_rewind.errors import Newer, NotFound
+from jupyter_rewind.errors import Integrity, Newer
 from jupyter_rewind.store.segments import HEAD, HEAD_SIZE, TAG_SIZE, Kind, Seal
 from jupyter_rewind.store.stream import read_lenient
 from jupyter_rewind.store.upkeep import verify
@@ -142,7 +142,7 @@ def test_a_removed_segment_is_no_empty_list(tmp_path: Path) -> None:
         store.refresh()
         lost = [name for name, segment in placed.items() if segment == path.name]
         assert all(store.entry(name) for name in lost)
-        with pytest.raises(NotFound):
+        with pytest.raises(Integrity, match=path.name):
             store.get(filled.links[lost[0]][0])
 
 
