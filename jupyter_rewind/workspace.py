@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +30,7 @@ from jupyter_rewind.store.durable import free_bytes
 from jupyter_rewind.store.health import StoreHealth
 from jupyter_rewind.store.health import examine as store_health
 from jupyter_rewind.store.layout import is_network
+from jupyter_rewind.store.locks import FileLock
 from jupyter_rewind.store.preferences import set_value, unset_value
 from jupyter_rewind.store.repository import Repository
 
@@ -62,6 +64,7 @@ __all__ = [
     "Seen",
     "StoreHealth",
     "StoreStats",
+    "UpkeepRound",
     "VerifyReport",
     "Watcher",
     "Workspace",
@@ -74,6 +77,14 @@ __all__ = [
     "store_health",
     "unset_value",
 ]  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class UpkeepRound:
+    """What one round of upkeep did."""
+
+    expired: tuple[Checkpoint, ...]
+    freed_bytes: int
 
 
 class Workspace:
@@ -350,21 +361,28 @@ class Workspace:
         self.repository.refresh()
         return notebook_sizes(self.histories)
 
-    def keep_up(self) -> int:
-        """Expires and collects when that is due; returns bytes freed (0 when it was not due).
+    def keep_up(self) -> UpkeepRound | None:
+        """Expires and collects when that is due; None when it is not.
 
         One process of a store at a time, at most once in `upkeep.interval_hours`.
         """
         from jupyter_rewind.store.durable import Files, read_text_or_empty
 
-        stamp = self.repository.folder / "upkeep"
-        interval = self.settings.upkeep_interval_hours * 3_600_000_000_000
-        last = read_text_or_empty(stamp)
-        if last.isdigit() and 0 <= clock.now_ns() - int(last) < interval:
-            return 0
-        Files().replace_file(stamp, str(clock.now_ns()).encode())
-        self.expire()
-        return self.collect().freed_bytes
+        turn = FileLock(self.repository.layout.locks / "keep-up")
+        if not turn.try_acquire(exclusive=True):
+            return None
+        try:
+            stamp = self.repository.folder / "upkeep"
+            interval = self.settings.upkeep_interval_hours * 3_600_000_000_000
+            last = read_text_or_empty(stamp)
+            if last.isdigit() and 0 <= clock.now_ns() - int(last) < interval:
+                return None
+            expired = self.expire()
+            freed = self.collect().freed_bytes
+            Files().replace_file(stamp, str(clock.now_ns()).encode())
+            return UpkeepRound(tuple(expired), freed)
+        finally:
+            turn.release()
 
 
 def salvage(settings: Rewind, **options: Any) -> SalvageReport:

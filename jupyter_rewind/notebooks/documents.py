@@ -307,8 +307,16 @@ def _write_new(files: Files, path: Path, data: bytes) -> None:
     files.sync_folder(path.parent)
 
 
+def _read_umask() -> int:
+    # Reading it means setting it: done once, at import, before there are threads to be surprised.
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return mask
+
+
+_UMASK = _read_umask()
+
+
 def _new_file_mode() -> int:
     """What a user's own editor would give a new file."""
-    mask = os.umask(0)
-    os.umask(mask)
-    return 0o666 & ~mask
+    return 0o666 & ~_UMASK

@@ -52,7 +52,7 @@ def take_stock_checkpoint(histories: Histories, path: Path) -> bool:
 
     Only at the first sight of `path`; the original is left alone.
     """
-    if histories.find(str(path)) is not None:
+    if histories.find(str(path)) or histories.bindings.last_of_path(str(path)):
         return False
     stock = path.parent / ".ipynb_checkpoints" / f"{path.stem}-checkpoint{path.suffix}"
     try:

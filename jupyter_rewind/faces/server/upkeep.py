@@ -37,9 +37,12 @@ class Upkeep:
             seconds = _LOOK_SECONDS
 
     def run(self) -> bool:
-        """Whether a round was due and gave room back. Never raises."""
+        """Whether a round was due and done. Never raises."""
         try:
-            return self._recorder.workspace().keep_up() > 0
+            done = self._recorder.workspace().keep_up()
+            for checkpoint in done.expired if done is not None else ():
+                self._recorder.tell(checkpoint, "expired")
+            return done is not None
         except (RewindError, OSError) as error:
             self._recorder.note_failure("Could not expire and collect: %s", error)
         except Exception as error:
