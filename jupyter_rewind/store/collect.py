@@ -100,7 +100,7 @@ def estimate_freed(
 @contextmanager
 def upkeep_lock(layout: Layout, doing: str) -> Iterator[None]:
     """Nobody else collects or salvages this store meanwhile. Raises Conflict, Unavailable."""
-    lock = FileLock(layout.locks / "upkeep")
+    lock = FileLock(layout.locks / "removal")
     if not lock.try_acquire(exclusive=True):
         raise Conflict(
             f"Could not {doing} the store at {layout.folder}: another collect or salvage is at"
