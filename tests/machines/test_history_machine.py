@@ -195,6 +195,17 @@ class Histories2Writers(RuleBasedStateMachine):
         self.keep(writer, path, Reason.AUTOSAVE)
 
     @precondition(lambda self: self.oracle.files)
+    @rule(writer=writers, number=numbers, indent=st.integers(0, 3))
+    def reformat(self, writer: int, number: int, indent: int) -> None:
+        """The same words in other bytes, which must come back as they are."""
+        path = self.pick_file(number)
+        if path not in self.oracle.at or not self.oracle.files[path].startswith(b"{"):
+            return
+        book = json.loads(self.oracle.files[path])
+        self.write(path, json.dumps(book, indent=indent).encode())
+        self.keep(writer, path, Reason.SAVE)
+
+    @precondition(lambda self: self.oracle.files)
     @rule(writer=writers, number=numbers, reason=st.sampled_from(["broken", "empty", "edit"]))
     def edit_outside(self, writer: int, number: int, reason: str) -> None:
         path = self.pick_file(number)
@@ -424,6 +435,9 @@ class Histories2Writers(RuleBasedStateMachine):
             state = line.states[self.turn % len(line.states)]
             assert histories.read(histories.get(None, state.id)) == state.raw
 
+    def source_of(self, line: Line) -> str:
+        return self.name(line.came_from) if line.came_from else ""
+
     def check_line(self, histories: Histories, line: Line) -> None:
         found = histories.checkpoints(line.id) if line.id else []
         told = [(one.id, str(one.reason), list(one.labels), one.pinned) for one in found]
@@ -439,9 +453,11 @@ class Histories2Writers(RuleBasedStateMachine):
             assert histories.find(self.name(path)) == (mine.id if mine else None)
             file = self.file(path)
             assert (file.read_bytes() if file.exists() else None) == oracle.files.get(path)
-        told = {(info.id, info.path, info.deleted) for info in histories.all()}
+        told = {(info.id, info.path, info.deleted, info.came_from) for info in histories.all()}
         must = {
-            (line.id, self.name(line.path), not line.bound) for line in oracle.lines if line.states
+            (line.id, self.name(line.path), not line.bound, self.source_of(line))
+            for line in oracle.lines
+            if line.states
         }
         assert told == must
 
