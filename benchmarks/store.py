@@ -132,10 +132,10 @@ def large(folder: Path) -> list[Row]:
 
             taken.append(wall(keep))
             raw.append(wall(lambda n=number: write_raw(folder / f"raw{n}", data)))
-            restored = [b""]
+            restored = [bytearray()]
 
             def restore(store: Repository = store, names: list[object] = names) -> None:
-                restored[0] = store.get_blob(names)  # type: ignore[arg-type]
+                restored[0] = store.get_buffer(names)  # type: ignore[arg-type]
 
             back.append(wall(restore))
             assert restored[0] == data
