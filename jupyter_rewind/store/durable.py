@@ -211,12 +211,14 @@ class Files:
         """`target` names the bytes of `source`, unless it existed before: then False."""
         try:
             self.link(source, target)
-        except FileExistsError:
-            return False
-        except OSError:
-            # No hard links here (FAT, some network shares): a look and a rename is the best left.
-            if target.exists():
+        except OSError as error:
+            if _is_same(source, target):
+                # The answer was lost on the way, and the server says that the name is taken.
+                self.remove(source)
+                return True
+            if isinstance(error, FileExistsError) or target.exists():
                 return False
+            # No hard links here (FAT, some network shares): a look and a rename is the best left.
             self.rename(source, target)
             return True
         self.remove(source)
@@ -320,6 +322,13 @@ def _sync(descriptor: int) -> None:
         fcntl.fcntl(descriptor, fcntl.F_FULLFSYNC)  # type: ignore[attr-defined,unused-ignore]
     except (ImportError, AttributeError, OSError):
         os.fsync(descriptor)
+
+
+def _is_same(one: Path, other: Path) -> bool:
+    try:
+        return os.path.samefile(one, other)
+    except OSError:
+        return False
 
 
 def _status(path: Path) -> os.stat_result | None:
