@@ -217,7 +217,9 @@ class _Cutter:
         return self._scanner.value(at)
 
     def _cell(self, at: int) -> tuple[None, int]:
-        facts = _memory.follower(self._before, self._view, at)
+        # A number alone does not show where it ends: 12 begins as 1 does. An object does.
+        is_object = self._scanner.starts(at, "{")
+        facts = _memory.follower(self._before, self._view, at) if is_object else None
         if facts is None:
             facts = self._examine(at)
             _memory.note(self._before, facts)
@@ -321,6 +323,6 @@ def _drop(metadata: Any, names: tuple[str, ...]) -> None:
 
 def _version(book: dict[str, Any]) -> tuple[int, int] | None:
     major, minor = book.get("nbformat"), book.get("nbformat_minor", 0)
-    if isinstance(major, int) and isinstance(minor, int) and 0 <= major < 256 and 0 <= minor < 256:
+    if isinstance(major, int) and isinstance(minor, int) and 0 <= major < 255 and 0 <= minor < 255:
         return major, minor
     return None

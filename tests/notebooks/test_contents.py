@@ -252,3 +252,22 @@ def test_what_was_cut_before_changes_no_cut(files: list[bytes]) -> None:
     for raw, state in zip(files, warm, strict=True):
         cutting.forget_cells()
         assert cut(raw) == state
+
+
+@pytest.mark.parametrize(
+    ("earlier", "later"), [("1,1", "1,12"), ("1", "1.5"), ("1", "10,{}"), ("{},1", "{},1e3")]
+)
+def test_a_number_met_before_does_not_end_a_longer_one(earlier: str, later: str) -> None:
+    """What stands where cells belong may be anything; memory misreads none of it."""
+    from jupyter_rewind.notebooks import cutting
+
+    cutting.forget_cells()
+    first, second = (f'{{"cells":[{one}]}}'.encode() for one in (earlier, later))
+    assert cut(first).kind == "notebook"
+    assert cut(second).kind == "notebook"
+
+
+def test_any_format_number_comes_back(repository: Repository) -> None:
+    """Also the one that stands for none in a manifest."""
+    for number in (0, 4, 254, 255, 256):
+        check_round_trip(repository, to_bytes({**book_of([]), "nbformat": number}))
