@@ -138,6 +138,54 @@ def test_expired_entries_stay_expired_without_the_index(tmp_path: Path) -> None:
             assert not still & expected
 
 
+def test_what_a_difference_stands_on_stays(tmp_path: Path) -> None:
+    """The entry of a node expires, and a later node elsewhere is told as a difference from it."""
+    filled = Filled(tmp_path)
+    with filled.open() as store:
+        gone = filled.add(store)
+        with store.transaction() as tx:
+            waste = tx.add("waste", keys=[], body={}, roots=tx.put(noise("waste", 90_000)))
+        store.end_segment()
+        filled._count = 2
+        kept = filled.add(store)
+        assert store.delta_base(filled.roots[kept]) == filled.roots[gone]
+        with store.transaction() as tx:
+            tx.add("much", keys=[], body={}, roots=tx.put(noise("much", 90_000)))
+        store.end_segment()
+        stays = entry_segments(store)[kept]
+        expire(store, [gone, waste.id])
+        report = collect(store)
+        assert report.freed_bytes > 80_000
+        assert entry_segments(store)[kept] == stays
+        store.forget_read()
+        assert filled.reads(store, kept)
+        assert verify(store, read_data=True).ok
+
+
+def test_a_mark_outlives_the_segment_it_stood_in(tmp_path: Path) -> None:
+    """The expired entry's own segment stays: the mark must, too, or a new index shows it again."""
+    filled = Filled(tmp_path)
+    with filled.open() as store:
+        gone = filled.add(store)
+        with store.transaction() as tx:
+            tx.add("much", keys=[], body={}, roots=tx.put(noise("much", 90_000)))
+        store.end_segment()
+        stays = entry_segments(store)[gone]
+        with store.transaction() as tx:
+            waste = tx.add("waste", keys=[], body={}, roots=tx.put(noise("waste", 90_000)))
+        expire(store, [gone])
+        store.end_segment()
+        expire(store, [waste.id])
+        store.end_segment()
+        assert collect(store).freed_bytes > 80_000
+        assert stays in {path.name for path in segment_files(filled)}
+    for path in (tmp_path / "store").glob("index*"):
+        path.unlink()
+    with filled.open() as store:
+        store.refresh()
+        assert {entry.kind for entry in store.entries()} == {"much"}
+
+
 def test_a_reader_with_the_old_segments_goes_on(tmp_path: Path) -> None:
     """A kernel that had everything indexed and open before the collect reads as before."""
     filled = fill(tmp_path, segments=4)
