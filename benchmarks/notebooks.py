@@ -14,6 +14,7 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -89,7 +90,12 @@ def puts(folder: Path) -> list[Row]:
             book = make_notebook(size, cells=size >> 14)
             count = [0]
 
-            def save(address: str, book: dict[str, Any] = book, count: list[int] = count) -> float:
+            def save(
+                address: str,
+                book: dict[str, Any] = book,
+                count: list[int] = count,
+                size: int = size,
+            ) -> float:
                 count[0] += 1
                 edit(book, count[0])
                 model = json.dumps({"type": "notebook", "format": "json", "content": book})
@@ -277,7 +283,7 @@ def beside_git(folder: Path) -> list[Row]:
                 git("commit", "-q", "-m", "save")
 
             theirs.append(wall(commit))
-            ours.append(wall(lambda: all_of.record("/b.ipynb", raw, reason=Reason.SAVE)))
+            ours.append(wall(partial(all_of.record, "/b.ipynb", raw, reason=Reason.SAVE)))
     stored, objects = size_of(folder / "rewind" / "store" / "segments"), size_of(work / ".git")
     git("gc", "-q", "--aggressive")
     packed = size_of(work / ".git")

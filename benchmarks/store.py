@@ -132,13 +132,13 @@ def large(folder: Path) -> list[Row]:
 
             taken.append(wall(keep))
             raw.append(wall(lambda n=number: write_raw(folder / f"raw{n}", data)))
-            restored = [bytearray()]
 
-            def restore(store: Repository = store, names: list[object] = names) -> None:
-                restored[0] = store.get_buffer(names)  # type: ignore[arg-type]
+            def restore(store: Repository = store, names: list[object] = names) -> bytearray:
+                return store.get_buffer(names)  # type: ignore[arg-type]
 
             back.append(wall(restore))
-            assert restored[0] == data
+            restored = restore()
+            assert restored == data
             bare.append(wall(lambda n=number: (folder / f"raw{n}").read_bytes()))
             proof.append(cpu(lambda s=store: verify(s, read_data=True)))
             copy.append(cpu(lambda: bytearray(data)))
