@@ -213,11 +213,19 @@ class Workspace:
         reason: Reason = Reason.MANUAL,
         author: str | None = None,
     ) -> Recorded:
-        """The file's present state is a checkpoint. Raises NotFound, Denied, Storage."""
+        """The file's present state is a checkpoint.
+
+        Raises NotFound, Denied, Storage, InvalidInput (a file above the limit of the settings).
+        """
         place = document_path(path)
         exchange.take_stock_checkpoint(self.histories, place)
         return documents.checkpoint_document(
-            self.histories, place, reason=reason, author=author, label=label
+            self.histories,
+            place,
+            reason=reason,
+            author=author,
+            label=label,
+            max_bytes=self.settings.notebooks_max_file_mb << 20,
         )
 
     def restore(

@@ -90,8 +90,14 @@ def checkpoint_document(
     reason: Reason,
     author: str | None = None,
     label: str | None = None,
+    max_bytes: int | None = None,
 ) -> Recorded:
-    """The file's present state is kept. Raises NotFound, Denied, Storage."""
+    """The file's present state is kept.
+
+    Raises NotFound, Denied, Storage, InvalidInput (a folder, or more than `max_bytes`).
+    """
+    if max_bytes is not None:
+        _check_size(path, max_bytes)
     document = read_document(path)
     return histories.record(
         str(path),
@@ -102,6 +108,18 @@ def checkpoint_document(
         identity=document.identity,
         exists=os.path.lexists,
     )
+
+
+def _check_size(path: Path, max_bytes: int) -> None:
+    try:
+        size = os.stat(path).st_size
+    except OSError as error:
+        raise translate(error, "read", path) from error
+    if size > max_bytes:
+        raise InvalidInput(
+            f"{path} is not kept: it has {size >> 20} MB.",
+            hint=f"The limit is {max_bytes >> 20} MB, the setting notebooks.max_file_mb.",
+        )
 
 
 def restore_document(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,37 +50,31 @@ def search(histories: Histories, path: str, text: str, *, regex: bool = False) -
     """
     pattern = _compile(text, regex)
     states: dict[bytes, _State] = {}
-    problem: Integrity | None = None
+    problems: list[Integrity] = []
     for checkpoint in histories.checkpoints(path):
-        try:
-            _look_into(histories, checkpoint, states, pattern)
-        except Integrity as error:
-            log.warning("search: %s", error)
-            problem = error
+        for identity, cell_id, read in _cells(histories, checkpoint, problems):
+            state = states.get(identity)
+            if state is not None:
+                state.last = checkpoint
+                continue
+            try:
+                with naming(checkpoint):
+                    lines = read()
+            except Integrity as error:
+                problems.append(error)
+                lines = []
+            found = [(n, line) for n, line in enumerate(lines, 1) if pattern.search(line)]
+            states[identity] = _State(checkpoint, checkpoint, cell_id, found)
     hits = [
         Hit(state.first, state.last, state.cell_id, number, line.strip()[:_LONGEST])
         for state in states.values()
         for number, line in state.lines
     ]
-    if problem is not None and not hits:
-        raise problem
+    for problem in problems:
+        log.warning("search: %s", problem)
+    if problems and not hits:
+        raise problems[-1]
     return hits
-
-
-def _look_into(
-    histories: Histories,
-    checkpoint: Checkpoint,
-    states: dict[bytes, _State],
-    pattern: re.Pattern[str],
-) -> None:
-    with naming(checkpoint):
-        for identity, cell_id, lines in _cells(histories, checkpoint, states):
-            state = states.get(identity)
-            if state is not None:
-                state.last = checkpoint
-            else:
-                found = [(n, line) for n, line in enumerate(lines, 1) if pattern.search(line)]
-                states[identity] = _State(checkpoint, checkpoint, cell_id, found)
 
 
 def _compile(text: str, regex: bool) -> re.Pattern[str]:
@@ -95,18 +89,27 @@ def _compile(text: str, regex: bool) -> re.Pattern[str]:
 
 
 def _cells(
-    histories: Histories, checkpoint: Checkpoint, seen: dict[bytes, _State]
-) -> Iterator[tuple[bytes, str | None, list[str]]]:
+    histories: Histories, checkpoint: Checkpoint, problems: list[Integrity]
+) -> Iterator[tuple[bytes, str | None, Callable[[], list[str]]]]:
+    """Identity and id of each cell, and how to read its lines, which only new states need."""
     if checkpoint.kind != "notebook":
-        known = checkpoint.content in seen
-        raw = b"" if known else histories.read(checkpoint)
-        yield checkpoint.content, None, raw.decode(errors="replace").splitlines()
+
+        def read_file() -> list[str]:
+            return histories.read(checkpoint).decode(errors="replace").splitlines()
+
+        yield checkpoint.content, None, read_file
         return
-    manifest = histories.manifest(checkpoint)
+    try:
+        manifest = histories.manifest(checkpoint)
+    except Integrity as error:
+        problems.append(error)
+        return
     for index, cell in enumerate(manifest.cells):
-        known = cell.identity in seen
-        body = {} if known else read_cell(histories.repository, manifest, index)
-        yield cell.identity, cell.id, [] if known else list(_lines(body))
+
+        def read(index: int = index) -> list[str]:
+            return list(_lines(read_cell(histories.repository, manifest, index)))
+
+        yield cell.identity, cell.id, read
 
 
 def _lines(cell: dict[str, Any]) -> Iterator[str]:

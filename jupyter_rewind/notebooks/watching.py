@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from jupyter_rewind import clock
-from jupyter_rewind.errors import InvalidInput, NotFound, RewindError
+from jupyter_rewind.errors import NotFound, RewindError
 from jupyter_rewind.model.checkpoint import Reason
 from jupyter_rewind.notebooks.documents import checkpoint_document
 from jupyter_rewind.notebooks.exchange import take_stock_checkpoint
@@ -78,7 +78,7 @@ class Watcher:
         if self._looks.get(name) == look or not stat.S_ISREG(status.st_mode):
             return
         try:
-            self._keep(path, status.st_size, reason, seen)
+            self._keep(path, reason, seen)
         except NotFound:
             return
         except RewindError as error:
@@ -87,14 +87,11 @@ class Watcher:
         fresh = clock.now_ns() - max(status.st_mtime_ns, status.st_ctime_ns) < _TICK_NS
         self._looks[name] = () if fresh and name not in seen.problems else look
 
-    def _keep(self, path: Path, size: int, reason: Reason, seen: Seen) -> None:
-        if size > self._max_bytes:
-            raise InvalidInput(
-                f"{path} is not kept: it has {size >> 20} MB.",
-                hint=f"The limit is {self._max_bytes >> 20} MB, the setting notebooks.max_file_mb.",
-            )
+    def _keep(self, path: Path, reason: Reason, seen: Seen) -> None:
         take_stock_checkpoint(self._histories, path)
-        recorded = checkpoint_document(self._histories, path, reason=reason)
+        recorded = checkpoint_document(
+            self._histories, path, reason=reason, max_bytes=self._max_bytes
+        )
         if recorded.created:
             seen.recorded.append(recorded)
 

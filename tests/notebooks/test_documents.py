@@ -8,7 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from jupyter_rewind.errors import Full, Integrity, NotFound, RestoreRefused, RewindError
+from jupyter_rewind.errors import (
+    Full,
+    Integrity,
+    InvalidInput,
+    NotFound,
+    RestoreRefused,
+    RewindError,
+)
 from jupyter_rewind.model.checkpoint import Checkpoint, Reason
 from jupyter_rewind.notebooks import documents
 from jupyter_rewind.notebooks.documents import (
@@ -286,4 +293,11 @@ def test_a_file_that_is_not_there_is_not_found(histories: Histories, path: Path)
         read_document(path)
     with pytest.raises(NotFound):
         checkpoint_document(histories, path, reason=Reason.MANUAL)
+    assert histories.find(str(path)) is None
+
+
+def test_a_file_above_the_limit_is_refused_with_words(histories: Histories, path: Path) -> None:
+    path.write_bytes(make_notebook("x" * 4000))
+    with pytest.raises(InvalidInput, match=r"notebooks\.max_file_mb"):
+        checkpoint_document(histories, path, reason=Reason.MANUAL, max_bytes=1000)
     assert histories.find(str(path)) is None

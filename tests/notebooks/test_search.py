@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
-from jupyter_rewind.errors import InvalidInput, NotFound
+from jupyter_rewind.errors import Integrity, InvalidInput, NotFound
 from jupyter_rewind.model.checkpoint import Checkpoint, Reason
+from jupyter_rewind.notebooks import search as module
+from jupyter_rewind.notebooks.contents import Manifest
 from jupyter_rewind.notebooks.history import Histories
 from jupyter_rewind.notebooks.search import search
+from jupyter_rewind.store.repository import Repository
 from tests.notebooks.support import make_cell, make_notebook
 
 PATH = "/home/a/a.ipynb"
@@ -81,3 +86,22 @@ def test_what_cannot_be_searched_for_is_refused(
 def test_a_notebook_without_a_history_is_not_found(histories: Histories) -> None:
     with pytest.raises(NotFound):
         search(histories, PATH, "x")
+
+
+def test_a_damaged_cell_hides_no_other(
+    histories: Histories, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first cell of all checkpoints is damaged: what the others say is found all the same."""
+    keep(histories, "broken", "total = 1")
+    keep(histories, "broken", "total = 2")
+    whole = module.read_cell
+
+    def read_cell(repository: Repository, manifest: Manifest, index: int) -> dict[str, Any]:
+        if index == 0:
+            raise Integrity("Content is damaged.")
+        return whole(repository, manifest, index)
+
+    monkeypatch.setattr(module, "read_cell", read_cell)
+    assert [hit.text for hit in search(histories, PATH, "total")] == ["total = 1", "total = 2"]
+    with pytest.raises(Integrity, match=PATH):
+        search(histories, PATH, "broken")
