@@ -48,34 +48,11 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
-    "CollectReport",
-    "Condition",
-    "Damage",
-    "ExpiryPlan",
-    "Exported",
-    "HistoryInfo",
-    "HistoryPlan",
-    "Hit",
-    "Imported",
-    "NotebookSize",
-    "Recorded",
-    "Restored",
-    "SalvageReport",
-    "Seen",
-    "StoreHealth",
-    "StoreStats",
-    "UpkeepRound",
-    "VerifyReport",
-    "Watcher",
-    "Workspace",
-    "document_path",
-    "find_notebooks",
-    "free_bytes",
-    "is_network",
-    "salvage",
-    "set_value",
-    "store_health",
-    "unset_value",
+    "CollectReport", "Condition", "Damage", "ExpiryPlan", "Exported", "HistoryInfo",
+    "HistoryPlan", "Hit", "Imported", "NotebookSize", "Recorded", "Restored", "SalvageReport",
+    "Seen", "StoreHealth", "StoreStats", "UpkeepRound", "VerifyReport", "Watcher", "Workspace",
+    "document_path", "find_notebooks", "free_bytes", "is_network", "salvage", "set_value",
+    "store_health", "unset_value",
 ]  # fmt: skip
 
 
@@ -213,10 +190,7 @@ class Workspace:
         reason: Reason = Reason.MANUAL,
         author: str | None = None,
     ) -> Recorded:
-        """The file's present state is a checkpoint.
-
-        Raises NotFound, Denied, Storage, InvalidInput (a file above the limit of the settings).
-        """
+        """The file's present state is a checkpoint. Raises NotFound, Denied, Storage, InvalidInput."""
         place = document_path(path)
         exchange.take_stock_checkpoint(self.histories, place)
         return documents.checkpoint_document(
