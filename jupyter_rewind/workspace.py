@@ -190,7 +190,10 @@ class Workspace:
         reason: Reason = Reason.MANUAL,
         author: str | None = None,
     ) -> Recorded:
-        """The file's present state is a checkpoint. Raises NotFound, Denied, Storage, InvalidInput."""
+        """The file's present state is a checkpoint.
+
+        Raises NotFound, Denied, Storage, InvalidInput (a file above the limit of the settings).
+        """
         place = document_path(path)
         exchange.take_stock_checkpoint(self.histories, place)
         return documents.checkpoint_document(
