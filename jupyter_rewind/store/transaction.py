@@ -22,6 +22,7 @@ class Known(Protocol):
     def get(self, digest: Digest) -> bytes: ...
     def next_order(self) -> int: ...
     def delta_depth(self, digest: Digest) -> int: ...
+    def delta_base(self, digest: Digest) -> Digest | None: ...
 
 
 class Transaction:
@@ -139,9 +140,7 @@ class Transaction:
         if base in self._new:
             return None
         try:
-            depth = self._store.delta_depth(base)
-            if depth >= chunks.MAX_DEPTH:
-                return None
+            base, depth = self._ground(base)
             found = chunks.pack_delta(raw, base, self._store.get(base), depth)
         except (Integrity, NotFound):
             # A damaged predecessor is no ground to stand on; the whole is stored instead.
@@ -149,6 +148,16 @@ class Transaction:
         if found is not None:
             self._require([base])
         return found
+
+    def _ground(self, base: Digest) -> tuple[Digest, int]:
+        """What a difference is told from: `base`, or where a row of deltas has become as long as
+        it may, the full content at the row's end, which is most often still close."""
+        depth = self._store.delta_depth(base)
+        if depth < chunks.MAX_DEPTH:
+            return base, depth
+        while (below := self._store.delta_base(base)) is not None:
+            base = below
+        return base, 0
 
 
 def record_size(stored: int) -> int:
