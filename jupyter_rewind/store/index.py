@@ -29,6 +29,13 @@ from jupyter_rewind.store.segments import Batch, Gap, Record
 log = logging.getLogger(__name__)
 
 
+# Failures that a fresh file in the same place would meet again.
+_OF_THE_PLACE = {
+    sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_FULL, sqlite3.SQLITE_BUSY,
+    sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PERM, sqlite3.SQLITE_PROTOCOL,
+}  # fmt: skip
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
     """Where one copy of a chunk stands."""
@@ -186,15 +193,9 @@ class Index:
             return
         self._base.execute(
             "INSERT OR IGNORE INTO entries VALUES(?,?,?,?,?,?)",
-            [
-                entry.id,
-                entry.kind,
-                entry.order,
-                json.dumps(entry.keys),
-                json.dumps(entry.body),
-                b"".join(entry.roots),
-            ],
-        )
+            [entry.id, entry.kind, entry.order, json.dumps(entry.keys), json.dumps(entry.body),
+             b"".join(entry.roots)],
+        )  # fmt: skip
         self._base.executemany(
             "INSERT OR IGNORE INTO entry_keys VALUES(?,?,?,?)",
             ((key, entry.order, entry.id, entry.kind) for key in entry.keys),
@@ -325,7 +326,7 @@ class Index:
 
     def _start_anew(self, error: sqlite3.DatabaseError) -> sqlite3.Connection | None:
         """A fresh file in place of a damaged one, or None when the place itself fails."""
-        if isinstance(error, sqlite3.OperationalError) and "disk I/O" not in str(error):
+        if getattr(error, "sqlite_errorcode", 0) & 0xFF in _OF_THE_PLACE:
             log.warning("the index %s cannot be opened (%s); using memory", self._path, error)
             return None
         log.info("the index %s is damaged (%s) and is built again", self._path, error)
@@ -347,6 +348,15 @@ class Index:
             isolation_level=None,
             check_same_thread=False,
         )
+        try:
+            self._furnish(base)
+        except BaseException:
+            # Left open, it would keep its lock for as long as anybody keeps the error.
+            base.close()
+            raise
+        return base
+
+    def _furnish(self, base: sqlite3.Connection) -> None:
         base.execute("PRAGMA journal_mode=WAL")
         base.execute("PRAGMA synchronous=OFF")
         base.execute("PRAGMA temp_store=MEMORY")
@@ -354,20 +364,15 @@ class Index:
         for statement in SCHEMA.split(";"):
             if statement.strip():
                 base.execute(statement)
-        wanted = {
-            "format": str(INDEX_FORMAT),
-            "store": self._store_id,
-            # An index written before the machine went down may name bytes that never landed.
-            "boot": clock.boot_id(),
-        }
+        # An index written before the machine went down may name bytes that never landed.
+        mine = {"format": str(INDEX_FORMAT), "store": self._store_id, "boot": clock.boot_id()}
         known = dict(base.execute("SELECT name, value FROM meta"))
-        if known != wanted:
+        if known != mine:
             for table in TABLES:
                 base.execute(f"DELETE FROM {table}")
             base.execute("DELETE FROM meta")
-            base.executemany("INSERT INTO meta VALUES(?,?)", wanted.items())
+            base.executemany("INSERT INTO meta VALUES(?,?)", mine.items())
         base.execute("COMMIT")
-        return base
 
 
 _SELECT = "SELECT e.id, e.kind, e.ord, e.keys, e.body, e.roots FROM entries e"
@@ -376,14 +381,8 @@ _SELECT = "SELECT e.id, e.kind, e.ord, e.keys, e.body, e.roots FROM entries e"
 def _entry(row: tuple[str, str, int, str, str, bytes]) -> Entry:
     name, kind, order, keys, body, roots = row
     try:
-        return Entry(
-            EntryId(name),
-            kind,
-            order,
-            tuple(json.loads(keys)),
-            json.loads(body),
-            split_digests(roots, len(roots) // DIGEST_SIZE),
-        )
+        digests = split_digests(roots, len(roots) // DIGEST_SIZE)
+        return Entry(EntryId(name), kind, order, tuple(json.loads(keys)), json.loads(body), digests)
     except (ValueError, TypeError) as error:
         raise sqlite3.DatabaseError(f"a row of the index does not read: {error}") from error
 
