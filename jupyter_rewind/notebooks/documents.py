@@ -19,11 +19,14 @@ from jupyter_rewind.errors import (
     NotFound,
     RestoreRefused,
     RewindError,
+    Unavailable,
 )
 from jupyter_rewind.model.checkpoint import Checkpoint, FileIdentity, Reason
 from jupyter_rewind.notebooks.history import Histories, Recorded
 from jupyter_rewind.notebooks.splicing import splice_cells
 from jupyter_rewind.store.durable import Files, translate
+
+_TRIES = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,13 +65,17 @@ def read_document(path: Path) -> Document:
     """
     try:
         with open(path, "rb") as file:
-            while True:
+            for _ in range(_TRIES):
                 before = os.fstat(file.fileno())
                 file.seek(0)
                 raw = file.read()
                 after = os.fstat(file.fileno())
                 if (before.st_mtime_ns, before.st_size) == (after.st_mtime_ns, after.st_size):
                     break
+            else:
+                raise Unavailable(f"{path} is being written to all the time.", retryable=True)
+    except RewindError:
+        raise
     except OSError as error:
         raise translate(error, "read", path) from error
     return Document(raw, FileIdentity(after.st_dev, after.st_ino), after.st_mtime_ns)

@@ -82,6 +82,9 @@ class HistoryReader:
     def checkpoints(self, path: str, *, newest_first: bool = False) -> list[Checkpoint]:
         """All checkpoints of a path (or of a history by its id). Raises NotFound, Integrity."""
         found = self.checkpoints_of(self.history(path))
+        doubt = "" if found else self._doubt()
+        if doubt:
+            raise Integrity(f"No checkpoint of {path} can be read.", hint=doubt)
         return found[::-1] if newest_first else found
 
     def head(self, path: str) -> Checkpoint | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+import threading
 from pathlib import Path
 
 import pytest
@@ -301,3 +302,73 @@ def test_a_file_above_the_limit_is_refused_with_words(histories: Histories, path
     with pytest.raises(InvalidInput, match=r"notebooks\.max_file_mb"):
         checkpoint_document(histories, path, reason=Reason.MANUAL, max_bytes=1000)
     assert histories.find(str(path)) is None
+
+
+def test_a_file_that_never_rests_is_unavailable_rather_than_torn(path: Path) -> None:
+    """A log that grows all the time cannot be read as of one moment."""
+    path.write_bytes(b"0")
+    stop = threading.Event()
+
+    def grow() -> None:
+        with path.open("ab", buffering=0) as file:
+            while not stop.is_set():
+                file.write(b"x")
+
+    writer = threading.Thread(target=grow)
+    writer.start()
+    try:
+        for _ in range(20):
+            try:
+                raw = read_document(path).raw
+            except Unavailable as error:
+                assert error.retryable
+                assert str(path) in error.message
+            else:
+                assert raw.startswith(b"0")
+    finally:
+        stop.set()
+        writer.join()
+
+
+def test_restoring_what_was_deleted_and_written_anew_continues_the_history_asked_for(
+    histories: Histories, path: Path
+) -> None:
+    """The name was free; what stands there now is kept in the same history first."""
+    first = save(histories, path, make_notebook("1"))
+    second = save(histories, path, make_notebook("2"))
+    histories.delete(str(path))
+    path.write_bytes(make_notebook(make_cell("other", "y")))
+    done = restore_document(histories, path, first.id)
+    assert done.kept is not None
+    assert path.read_bytes() == make_notebook("1")
+    found = histories.checkpoints(str(path))
+    assert [one.history for one in found] == [first.history] * 4
+    assert [one.id for one in found[:2]] == [first.id, second.id]
+
+
+def test_restoring_an_older_state_of_a_deleted_notebook_continues_its_history(
+    histories: Histories, path: Path
+) -> None:
+    first = save(histories, path, make_notebook("1"))
+    save(histories, path, make_notebook("2"))
+    histories.delete(str(path))
+    path.unlink()
+    restore_document(histories, path, "head~1")
+    assert path.read_bytes() == make_notebook("1")
+    assert histories.find(str(path)) == first.history
+    assert histories.deleted() == []
+
+
+def test_undelete_where_another_notebook_was_deleted_outside(
+    histories: Histories, path: Path
+) -> None:
+    """Two histories had the name one after the other, and no file has it now."""
+    first = save(histories, path, make_notebook("1"))
+    histories.delete(str(path))
+    path.unlink()
+    second = save(histories, path, make_notebook(make_cell("other", "y")))
+    path.unlink()
+    undelete_document(histories, first.history)
+    assert path.read_bytes() == make_notebook("1")
+    assert histories.find(str(path)) == first.history
+    assert [info.id for info in histories.deleted()] == [second.history]

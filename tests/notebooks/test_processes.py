@@ -7,8 +7,12 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from typing import Any
 
-from jupyter_rewind.model.checkpoint import Reason
+import pytest
+
+from jupyter_rewind.model.checkpoint import Counts, Reason
+from jupyter_rewind.notebooks import recording
 from jupyter_rewind.notebooks.history import Histories
 from tests.notebooks.support import make_notebook, open_store
 
@@ -147,3 +151,27 @@ def test_a_forked_child_records_too(tmp_path: Path) -> None:
         histories.record(A, make_notebook("parent again"), reason=Reason.SAVE)
         states = [histories.read(one) for one in histories.checkpoints(A)]
         assert states == [make_notebook(one) for one in ("parent", "child", "parent again")]
+
+
+def test_two_that_keep_the_same_state_at_once_make_one_checkpoint(
+    histories: Histories, others: Histories, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server's listener and `jupyter rewind watch` see the same save."""
+    histories.record(A, make_notebook("1"), reason=Reason.SAVE)
+    counted = recording.count_changes
+    told = []
+
+    def count_late(*states: Any) -> Counts:
+        if not told:
+            told.append(None)
+            told.append(others.record(A, make_notebook("2"), reason=Reason.EXTERNAL_CHANGE))
+        return counted(*states)
+
+    monkeypatch.setattr(recording, "count_changes", count_late)
+    made = histories.record(A, make_notebook("2"), reason=Reason.MANUAL, label="both")
+    found = histories.checkpoints(A)
+    assert len(found) == 2
+    assert told[1] is not None
+    assert found[-1].id == made.checkpoint.id == told[1].checkpoint.id
+    assert (found[-1].reason, found[-1].labels) == (Reason.MANUAL, ("both",))
+    assert not made.created

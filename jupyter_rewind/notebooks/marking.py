@@ -1,0 +1,85 @@
+"""What is said of a checkpoint after it was made: labels, pins, a stronger reason."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from jupyter_rewind.errors import NotFound
+from jupyter_rewind.model.checkpoint import Checkpoint, Reason
+from jupyter_rewind.model.entry import Json
+from jupyter_rewind.model.reference import check_label
+from jupyter_rewind.notebooks.entries import MARK, history_key, mark_key
+from jupyter_rewind.notebooks.reading import HistoryReader
+from jupyter_rewind.store.transaction import Transaction
+
+
+class HistoryMarker(HistoryReader):
+    """The marking part of `Histories`."""
+
+    def label(self, checkpoint: Checkpoint, text: str) -> Checkpoint:
+        """The checkpoint has this name as well, and never expires while it has one.
+
+        A label names one checkpoint of a history: another that had it loses it.
+        Raises InvalidInput, NotFound (expired meanwhile).
+        """
+        label = check_label(text)
+        with self.repository.transaction() as tx:
+            return self._give_label(tx, self._present(checkpoint), label)
+
+    def _give_label(self, tx: Transaction, checkpoint: Checkpoint, label: str) -> Checkpoint:
+        for other in self.checkpoints_of(checkpoint.history):
+            if label in other.labels and other.id != checkpoint.id:
+                self._mark(tx, other, {"unlabel": label})
+        if label in checkpoint.labels:
+            return checkpoint
+        labels = (*checkpoint.labels, label)
+        return self._mark(tx, checkpoint, {"label": label}, checkpoint.pinned, labels)
+
+    def unlabel(self, checkpoint: Checkpoint, text: str) -> Checkpoint:
+        """The checkpoint has this name no more. Raises NotFound."""
+        with self.repository.transaction() as tx:
+            now = self._present(checkpoint)
+            if text not in now.labels:
+                raise NotFound(f'Checkpoint {now.id} of {now.path} has no label "{text}".')
+            rest = tuple(one for one in now.labels if one != text)
+            return self._mark(tx, now, {"unlabel": text}, now.pinned, rest)
+
+    def pin(self, checkpoint: Checkpoint) -> Checkpoint:
+        """The checkpoint never expires."""
+        return self._set_pin(checkpoint, True)
+
+    def unpin(self, checkpoint: Checkpoint) -> Checkpoint:
+        """The checkpoint expires as others do."""
+        return self._set_pin(checkpoint, False)
+
+    def _set_pin(self, checkpoint: Checkpoint, pinned: bool) -> Checkpoint:
+        with self.repository.transaction() as tx:
+            now = self._present(checkpoint)
+            if now.pinned == pinned:
+                return now
+            return self._mark(tx, now, {"pin": pinned}, pinned, now.labels)
+
+    def _strengthen(
+        self, tx: Transaction, checkpoint: Checkpoint, reason: Reason, label: str | None
+    ) -> Checkpoint:
+        """The checkpoint, of which this reason and label are said if they say more."""
+        if reason.weight > checkpoint.reason.weight:
+            self._mark(tx, checkpoint, {"reason": str(reason)})
+            checkpoint = replace(checkpoint, reason=reason)
+        return checkpoint if label is None else self._give_label(tx, checkpoint, label)
+
+    def _mark(
+        self,
+        tx: Transaction,
+        checkpoint: Checkpoint,
+        said: dict[str, Json],
+        pinned: bool | None = None,
+        labels: tuple[str, ...] | None = None,
+    ) -> Checkpoint:
+        keys = [history_key(checkpoint.history), mark_key(checkpoint.id)]
+        tx.add(MARK, keys=keys, body={"c": checkpoint.id, **said})
+        return replace(
+            checkpoint,
+            pinned=checkpoint.pinned if pinned is None else pinned,
+            labels=checkpoint.labels if labels is None else labels,
+        )
