@@ -16,6 +16,7 @@ from jupyter_rewind.errors import (
     NotFound,
     RestoreRefused,
     RewindError,
+    Unavailable,
 )
 from jupyter_rewind.model.checkpoint import Checkpoint, Reason
 from jupyter_rewind.notebooks import documents
