@@ -119,7 +119,7 @@ class HistoryRecorder(HistoryMarker):
             note,
         )
         head = self.head(path)
-        is_same = head is not None and head.raw == wish.digest
+        is_same = head is not None and head.raw == wish.digest and self._is_whole(head)
         if is_same and head and wish.is_told_by(head) and self._knows(head, identity):
             return Recorded(head, False)
         state = None if is_same else cut(raw)
@@ -164,7 +164,7 @@ class HistoryRecorder(HistoryMarker):
         moment = wish.import_ns
         if moment is None:
             is_same = state is None or self._says_the_same(head, state, wish)
-            return head if is_same else None
+            return head if is_same and self._is_whole(head) else None
         content = head.content if state is None else state.identity
         found = self.checkpoints_of(history)
         after = next((at for at, one in enumerate(found) if one.time_ns > moment), len(found))
@@ -183,6 +183,22 @@ class HistoryRecorder(HistoryMarker):
             return bool(json.loads(self.read(head)) != json.loads(wish.raw))
         except (RewindError, ValueError, RecursionError):
             return False
+
+    def _is_whole(self, head: Checkpoint) -> bool:
+        """False when content of the head is known to be lost: keeping it anew brings it back."""
+        with self.repository.index() as index:
+            lost = {digest for digest, *_ in index.evidence.chunks()}
+        if not lost:
+            return True
+        try:
+            manifest = self.manifest(head)
+        except RewindError:
+            return False
+        parts = {head.manifest, *manifest.first, *manifest.last}
+        for cell in manifest.cells:
+            parts.update(cell.template, *(names for _, names in cell.payloads))
+        missing = list(parts & lost)
+        return len(self.repository.known(missing)) == len(missing)
 
     def _check_overtaken(self, made: Checkpoint, last: Entry | None) -> None:
         """Raises when a process that keeps the same state was quicker, as a watcher may be."""
