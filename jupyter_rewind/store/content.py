@@ -13,7 +13,7 @@ from jupyter_rewind.store import chunks
 from jupyter_rewind.store.cache import RawCache
 from jupyter_rewind.store.catalog import Catalog
 from jupyter_rewind.store.durable import Files, read_at, read_into
-from jupyter_rewind.store.index import Place
+from jupyter_rewind.store.index import Index, Place
 from jupyter_rewind.store.layout import Layout
 from jupyter_rewind.store.locks import ProcessLock
 from jupyter_rewind.store.segments import HEAD_SIZE, Kind
@@ -134,6 +134,14 @@ class ContentReader:
                     f"Content {digest.hex()[:12]} is damaged: it stood in {where}.",
                     hint="The rest of the store is not affected."
                     " `jupyter rewind verify` shows what is.",
+                )
+            gaps = self._catalog.ask(Index.gaps)
+            if gaps:
+                # What is named and is not there stood where the segments do not read.
+                raise Integrity(
+                    f"Content {digest.hex()[:12]} is damaged or missing: segment {gaps[0][0]} does"
+                    f" not read at byte {gaps[0][1].offset}.",
+                    hint="`jupyter rewind verify` shows all that is damaged.",
                 )
             raise NotFound(f"The store has no content {digest.hex()[:12]}.")
         return found

@@ -278,10 +278,22 @@ class SegmentReader:
         late = self._batch(at)
         if late is not None:
             return late
-        gap_end = found.records[0].offset if found.records else found.start
-        what = "bytes that do not read as records"
-        scan.gaps.append(Gap(at, max(gap_end - at, 1), what))
+        scan.gaps += self._holes(at, found)
         return found
+
+    def _holes(self, at: int, batch: Batch) -> list[Gap]:
+        """What does not read between `at` and the commit record that ends the batch."""
+        what = "bytes that do not read as records"
+        holes = []
+        start = at
+        for record in batch.records:
+            if record.offset > at:
+                holes.append(Gap(at, record.offset - at, what))
+            at = record.end
+        last = self._commit_behind(at)
+        if last is not None and last.offset > at:
+            holes.append(Gap(at, last.offset - at, what))
+        return holes or [Gap(start, 1, what)]
 
     def _proves(self, batch: Batch, at: int) -> bool:
         """True when this or a later commit says that the bytes at `at` were once synced."""
@@ -295,18 +307,29 @@ class SegmentReader:
 
     def _find_batch(self, at: int) -> Batch | None:
         """The first commit behind `at` that is intact, with the intact records before it."""
+        # Without a commit there is nothing to be believed: a large commit under way is not hashed
+        # by everyone who looks meanwhile.
+        last = self._commit_behind(at)
+        commit = self.commit(last) if last is not None else None
+        if last is None or commit is None:
+            return None
         records: list[Record] = []
-        start = at
         for offset in self._magics(at):
+            if offset >= last.offset:
+                break
             record = self._next(offset)
             if record is None or (records and offset < records[-1].end):
                 continue
-            if record.kind == Kind.COMMIT:
-                commit = self.commit(record)
-                if commit is not None:
-                    return Batch(start, record.end, tuple(records), commit, whole=False)
-            elif self.is_intact(record):
+            if record.kind != Kind.COMMIT and self.is_intact(record):
                 records.append(record)
+        return Batch(at, last.end, tuple(records), commit, whole=False)
+
+    def _commit_behind(self, at: int) -> Record | None:
+        """The first commit record from `at` on that fits its tag."""
+        for offset in self._magics(at):
+            record = self._next(offset)
+            if record is not None and record.kind == Kind.COMMIT and self.commit(record):
+                return record
         return None
 
     def _magics(self, start: int) -> Iterator[int]:

@@ -127,7 +127,13 @@ def test_a_damaged_record_costs_its_commit_and_is_remembered(
         assert [name for name in listed if name != written.names[number]] == expected
         assert (written.names[number] in listed) == part.startswith("head")
         assert [segment for segment, _ in repository.gaps()] == [written.path.name]
-        assert batch.start <= repository.gaps()[0][1].offset < batch.end
+        (gap,) = [gap for _, gap in repository.gaps()]
+        if part.startswith("head"):
+            assert (gap.offset, gap.length) == (record.offset, record.end - record.offset)
+            with pytest.raises(Integrity):
+                repository.get(record.id)
+        else:
+            assert (gap.offset, gap.offset + gap.length) == (record.end, batch.end)
         for each, name in enumerate(written.names):
             if each != number:
                 assert repository.get(repository.entry(name).roots[0]) == _content(each)
