@@ -94,9 +94,11 @@ class Mender:
         verify(self._repository, read_data=True, progress=self._progress)
         with self._repository.index() as index:
             evidence = {digest: (name, at) for digest, name, at, _ in index.evidence.chunks()}
+        reach = mark(self._repository)
+        dangling = bool(reach.missing - known_losses(self._repository))
         damaged = []
         for name in segment_sizes(self._repository):
-            why = self._find_damage(name)
+            why = self._find_damage(name, dangling)
             if why and is_busy(self._repository, name):
                 self._tally.skipped[name] = f"{why}; it is being written, salvage it later"
             elif why:
@@ -121,7 +123,7 @@ class Mender:
             tuple(sorted(tally.skipped.items())),
         )
 
-    def _find_damage(self, name: str) -> str:
+    def _find_damage(self, name: str, dangling: bool) -> str:
         with self._repository.index() as index:
             scanned = index.segments().get(name, (0, 0))[1]
             rows = index.evidence.chunks()
@@ -131,9 +133,12 @@ class Mender:
             with self._repository.reader(name) as reader:
                 scan = reader.scan(0)
                 bad = find_bad_records(reader.stream(), self._repository.seal(name), scan)
+                # A segment that lost its end lost a commit with it. The records before the cut
+                # are whole, and others may name them.
+                cut_off = dangling and bool(scan.torn) and _has_content(reader, scan.end)
         except NotFound:
             return ""
-        if scan.gaps or scan.end < scanned or bad or buried:
+        if cut_off or scan.gaps or scan.end < scanned or bad or buried:
             return "damaged"
         return ""
 
@@ -230,6 +235,10 @@ class Mender:
             files.sync_folder(layout.damaged)
             files.sync_folder(layout.segments)
         self._repository.refresh()
+
+
+def _has_content(reader: SegmentReader, start: int) -> bool:
+    return any(record.offset >= start and record.kind != Kind.COMMIT for record in reader.intact())
 
 
 def commits_of(

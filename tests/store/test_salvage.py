@@ -316,3 +316,29 @@ def test_stopped_at_any_step_it_can_be_begun_again(tmp_path: Path) -> None:
             break
         step += 1
     assert step > 6
+
+
+def test_whole_content_before_a_cut_is_kept_for_those_who_name_it(tmp_path: Path) -> None:
+    """A segment loses its end, and a commit with it; another writer had built on its content."""
+    folder, keys = tmp_path / "store", tmp_path / "keys"
+    shared, rest = os.urandom(5_000), os.urandom(5_000)
+    with Repository.open(folder, key_folder=keys) as one:
+        with one.transaction() as tx:
+            names = tx.put(shared)
+            tx.add("checkpoint", keys=[], body={}, roots=[*names, *tx.put(rest)])
+        path = folder / "segments" / one.writer.segment
+        with Repository.open(folder, key_folder=keys) as two, two.transaction() as tx:
+            tx.add("checkpoint", keys=["built-on-it"], body={}, roots=tx.put(shared))
+        with one.reader(path.name) as reader:
+            (batch, *_) = reader.scan(0).batches
+    cut = next(record for record in batch.records if record.id == names[0]).end
+    path.write_bytes(path.read_bytes()[: cut + 40])
+    for index in folder.glob("index*"):
+        index.unlink()
+    report = salvage(folder, keys)
+    assert report.set_aside == (path.name,)
+    with Repository.open(folder, key_folder=keys) as store:
+        store.refresh()
+        (entry,) = store.entries(key="built-on-it")
+        assert store.get_blob(entry.roots) == shared
+        assert verify(store, read_data=True).ok
