@@ -11,10 +11,7 @@ import pytest
 
 from jupyter_rewind.errors import Denied, Full, NotFound, Storage, Unavailable
 from jupyter_rewind.store.durable import Files, read_at, translate
-
-not_root = pytest.mark.skipif(
-    not hasattr(os, "geteuid") or os.geteuid() == 0, reason="permissions do not stop root"
-)
+from tests.support.processes import anybodys_folder, run_unprivileged
 
 
 @pytest.mark.parametrize(
@@ -168,11 +165,12 @@ def test_removing_what_is_gone_is_no_error(tmp_path: Path) -> None:
     Files().remove(tmp_path / "never")
 
 
-@not_root
-def test_a_folder_that_takes_no_files_is_said_to_deny(tmp_path: Path) -> None:
-    tmp_path.chmod(0o500)
-    try:
-        with pytest.raises(Denied):
-            Files().replace_file(tmp_path / "x", b"")
-    finally:
-        tmp_path.chmod(0o700)
+def test_a_folder_that_takes_no_files_is_said_to_deny() -> None:
+    with anybodys_folder() as folder:
+        folder.chmod(0o555)
+
+        def child() -> None:
+            with pytest.raises(Denied):
+                Files().replace_file(folder / "x", b"")
+
+        run_unprivileged(child)

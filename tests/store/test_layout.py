@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import stat
 import subprocess
 import sys
@@ -15,6 +14,7 @@ from jupyter_rewind.errors import Denied, Format, Integrity, Newer, NotFound, Un
 from jupyter_rewind.store.durable import Files
 from jupyter_rewind.store.layout import Layout, is_network, key_path, open_layout
 from jupyter_rewind.store.repository import Repository
+from tests.support.processes import anybodys_folder, run_unprivileged
 
 
 def _open(folder: Path, *, create: bool = True) -> Layout:
@@ -106,17 +106,19 @@ def test_a_store_below_a_file_is_an_error_in_our_words(tmp_path: Path) -> None:
         _open(tmp_path)
 
 
-@pytest.mark.skipif(
-    not hasattr(os, "geteuid") or os.geteuid() == 0, reason="permissions do not stop root"
-)
-def test_a_folder_that_cannot_be_looked_into_is_not_a_missing_store(tmp_path: Path) -> None:
-    _filled(tmp_path)
-    tmp_path.chmod(0o000)
-    try:
-        with pytest.raises(Denied):
-            _open(tmp_path, create=False)
-    finally:
-        tmp_path.chmod(0o700)
+def test_a_folder_that_cannot_be_looked_into_is_not_a_missing_store() -> None:
+    with anybodys_folder() as folder:
+        _filled(folder)
+        folder.chmod(0o000)
+
+        def child() -> None:
+            with pytest.raises(Denied):
+                _open(folder, create=False)
+
+        try:
+            run_unprivileged(child)
+        finally:
+            folder.chmod(0o700)
 
 
 @pytest.mark.parametrize("links", [True, False])

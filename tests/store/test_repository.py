@@ -6,8 +6,6 @@ import os
 import random
 import tempfile
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -23,6 +21,7 @@ from jupyter_rewind.store import writer
 from jupyter_rewind.store.durable import Files
 from jupyter_rewind.store.repository import Repository
 from tests.crash.scenarios import noise
+from tests.support.processes import anybodys_folder, run_in_fork, run_unprivileged
 from tests.support.scenario import Run, true_to
 from tests.support.stores import QuickFiles
 
@@ -140,23 +139,6 @@ def test_threads_write_and_read_at_once(tmp_path: Path) -> None:
 # --- other processes ------------------------------------------------------------------------
 
 
-def _in_child(work: object) -> None:
-    """`work` runs in a fork of this very process; its failure is ours."""
-    child = os.fork()
-    if child == 0:
-        code = 1
-        try:
-            work()  # type: ignore[operator]
-            code = 0
-        except BaseException:
-            import traceback
-
-            traceback.print_exc()
-        finally:
-            os._exit(code)
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
-
-
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
 def test_a_forked_child_writes_beside_its_parent(tmp_path: Path) -> None:
     """Each has a segment of its own, and each sees the other's commits."""
@@ -172,7 +154,7 @@ def test_a_forked_child_writes_beside_its_parent(tmp_path: Path) -> None:
             true_to(repository, run.ledger)
             repository.close()
 
-        _in_child(child)
+        run_in_fork(child)
         run.save(repository, b"after")
         assert repository.writer.segment == segment
         repository.refresh()
@@ -219,7 +201,7 @@ def test_a_fork_during_a_commit_of_another_thread_hangs_nobody(tmp_path: Path) -
             true_to(repository, run.ledger)
 
         try:
-            _in_child(child)
+            run_in_fork(child)
         finally:
             go_on.set()
             thread.join()
@@ -236,14 +218,6 @@ def _fresh(run: Run) -> list[Entry]:
         return repository.entries()
 
 
-@contextmanager
-def anybodys_folder() -> Iterator[Path]:
-    """A folder that a user without rights may be given."""
-    with tempfile.TemporaryDirectory(prefix="rewind-anybody-") as name:
-        os.chmod(name, 0o755)
-        yield Path(name)
-
-
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
 def test_a_read_only_store_can_be_read_and_says_that_it_is() -> None:
     """Listing and reading work without leave to write; saving is denied in words."""
@@ -255,9 +229,6 @@ def test_a_read_only_store_can_be_read_and_says_that_it_is() -> None:
             os.chmod(path, 0o555 if path.is_dir() else 0o444)
 
         def child() -> None:
-            if os.geteuid() == 0:
-                os.setgid(65534)
-                os.setuid(65534)
             with Repository.open(folder / "store", key_folder=folder / "keys") as repository:
                 true_to(repository, run.ledger)
                 with pytest.raises(Storage) as caught:
@@ -266,7 +237,7 @@ def test_a_read_only_store_can_be_read_and_says_that_it_is() -> None:
                 true_to(repository, run.ledger)
 
         try:
-            _in_child(child)
+            run_unprivileged(child)
         finally:
             for path in [folder, *folder.rglob("*")]:
                 os.chmod(path, 0o700)
@@ -284,9 +255,6 @@ def test_a_segment_that_may_not_be_read_is_not_an_empty_list() -> None:
         os.chmod(segment, 0o000)
 
         def child() -> None:
-            if os.geteuid() == 0:
-                os.setgid(65534)
-                os.setuid(65534)
             with (
                 Repository.open(
                     folder / "store", key_folder=folder / "keys", index_path=folder / "no" / "i"
@@ -295,7 +263,7 @@ def test_a_segment_that_may_not_be_read_is_not_an_empty_list() -> None:
             ):
                 repository.refresh()
 
-        _in_child(child)
+        run_unprivileged(child)
 
 
 # --- any order of events --------------------------------------------------------------------
