@@ -25,6 +25,12 @@ class Reason(StrEnum):
         """How much a person meant it: a stronger reason for the same content is marked on it."""
         return _WEIGHT[self]
 
+    def says_more_than(self, other: Reason) -> bool:
+        """True when it is marked on a checkpoint of the same content made for `other`.
+
+        A restore that changed nothing made no state, so how that came to be stays told."""
+        return self is not Reason.RESTORE and self.weight > other.weight
+
 
 _WEIGHT = {
     Reason.AUTOSAVE: 0,

@@ -63,7 +63,7 @@ class HistoryMarker(HistoryReader):
         self, tx: Transaction, checkpoint: Checkpoint, reason: Reason, label: str | None
     ) -> Checkpoint:
         """The checkpoint, of which this reason and label are said if they say more."""
-        if reason.weight > checkpoint.reason.weight:
+        if reason.says_more_than(checkpoint.reason):
             self._mark(tx, checkpoint, {"reason": str(reason)})
             checkpoint = replace(checkpoint, reason=reason)
         return checkpoint if label is None else self._give_label(tx, checkpoint, label)

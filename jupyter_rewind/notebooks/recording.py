@@ -69,7 +69,7 @@ class _Wish:
     def is_told_by(self, head: Checkpoint) -> bool:
         """True when the head's reason and labels say all that was asked for."""
         told = self.label is None or self.label in head.labels
-        return told and self.reason.weight <= head.reason.weight
+        return told and not self.reason.says_more_than(head.reason)
 
 
 class _Overtaken(Exception):

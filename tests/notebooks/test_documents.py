@@ -373,3 +373,14 @@ def test_undelete_where_another_notebook_was_deleted_outside(
     assert path.read_bytes() == make_notebook("1")
     assert histories.find(str(path)) == first.history
     assert [info.id for info in histories.deleted()] == [second.history]
+
+
+def test_undelete_leaves_the_reason_of_the_head(histories: Histories, path: Path) -> None:
+    """What was saved by hand is still called a save when the file is back."""
+    path.write_bytes(make_notebook("1"))
+    before = checkpoint_document(histories, path, reason=Reason.SAVE).checkpoint
+    path.unlink()
+    histories.delete(str(path))
+    done = undelete_document(histories, str(path))
+    assert done.checkpoint == before
+    assert histories.head(str(path)) == before
