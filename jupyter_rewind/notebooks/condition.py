@@ -43,6 +43,8 @@ def judge_notebook(raw: bytes, name: str) -> Condition:
             return _cut_short(raw, name)
         where = f"line {error.lineno}, column {error.colno}"
         return Condition("invalid", f"{name} is not JSON ({error.msg}, {where}).")
+    except ValueError:
+        return Condition("invalid", f"{name} has a number too long for Python to read.")
     if not isinstance(book, dict):
         return Condition("invalid", f"{name} is JSON, but not a notebook.")
     if not isinstance(book.get("cells", book.get("worksheets")), list):

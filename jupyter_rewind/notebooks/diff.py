@@ -91,7 +91,10 @@ def parse_notebook(raw: bytes) -> dict[str, Any] | None:
     """The notebook as a JSON object of nbformat 4, or None where `raw` is no notebook."""
     if not judge_notebook(raw, "").is_ok:
         return None
-    book: dict[str, Any] = json.loads(raw.decode("utf-8-sig"))
+    try:
+        book: dict[str, Any] = json.loads(raw.decode("utf-8-sig"))
+    except ValueError:  # in UTF-16, say: JSON that is no notebook as Jupyter reads them
+        return None
     return upgrade(book)
 
 

@@ -156,3 +156,20 @@ def test_real_versions_of_a_notebook_patch_into_one_another() -> None:
             patched(before, found.operations)["cells"]
             == (nbformat.reads(after.decode(), as_version=4)["cells"])
         )
+
+
+@pytest.mark.parametrize(
+    "strange",
+    [
+        b'{"cells": [], "metadata": {"n": ' + b"9" * 5_000 + b'}, "nbformat": 4}',
+        b'{"cells": [], "metadata": {"n": "\xff\xfe"}, "nbformat": 4}',
+        '{"cells": [], "metadata": {}, "nbformat": 4}'.encode("utf-16"),
+    ],
+    ids=["a number of 5 000 digits", "no UTF-8", "UTF-16"],
+)
+def test_what_python_does_not_parse_is_compared_by_lines(strange: bytes) -> None:
+    """A number too long for Python, or bytes that are no UTF-8, are no reason for no diff."""
+    found = compare(notebook(["a"]), strange, NAMES)
+    assert found.differs
+    assert not found.operations
+    assert found.text
