@@ -8,6 +8,7 @@ the history of one path at the same moment begin the same one, for they name it 
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from blake3 import blake3
@@ -25,6 +26,8 @@ from jupyter_rewind.notebooks.entries import (
 )
 from jupyter_rewind.store.repository import Repository
 from jupyter_rewind.store.transaction import Transaction
+
+_ID = re.compile("[0-9a-f]{16}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +70,8 @@ class Bindings:
         return Place(path, bound, last.order, self._came_from(history))
 
     def exists(self, history: str) -> bool:
-        return self._last(HistoryId(history)) is not None
+        """Whether there is a history with this id. Whatever is no id, such as a path, is none."""
+        return bool(_ID.fullmatch(history)) and self._last(HistoryId(history)) is not None
 
     def inside(self, folder: str) -> list[tuple[str, HistoryId]]:
         """The paths below `folder` that have a history now."""

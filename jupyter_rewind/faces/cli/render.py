@@ -7,6 +7,7 @@ stdout; remarks, progress and errors go to stderr. rich is imported only for a t
 
 from __future__ import annotations
 
+import codecs
 import json
 import os
 import re
@@ -22,6 +23,23 @@ from jupyter_rewind.faces.cli.statuses import Status
 if TYPE_CHECKING:
     from rich.console import Console
 
+
+def _encode_odd(error: UnicodeError) -> tuple[str | bytes, int]:
+    """Bytes of a file name that are no text stand as they are; half a character, as JSON can hold
+    one, is spelled out."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    odd = error.object[error.start : error.end]
+    parts = (c.encode(errors=_handler_for(c)) for c in odd)
+    return b"".join(parts), error.end
+
+
+def _handler_for(character: str) -> str:
+    return "surrogateescape" if 0xDC80 <= ord(character) <= 0xDCFF else "backslashreplace"
+
+
+_ODD = "jupyter-rewind-odd"
+codecs.register_error(_ODD, _encode_odd)
 Progress = Callable[[int, int], None]
 """Takes what is done and what there is to do, in any one unit."""
 
@@ -34,10 +52,9 @@ class Screen:
         self.color = color and not os.environ.get("NO_COLOR")
         self.terminal = not as_json and sys.stdout.isatty()
         for stream in (sys.stdout, sys.stderr):
-            # A file name may hold bytes that are no text: hand them on as they are.
             if hasattr(stream, "reconfigure"):
                 utf8 = (stream.encoding or "").lower().replace("-", "") == "utf8"
-                stream.reconfigure(errors="surrogateescape" if utf8 else "backslashreplace")
+                stream.reconfigure(errors=_ODD if utf8 else "backslashreplace")
 
     @property
     def width(self) -> int:

@@ -102,3 +102,14 @@ def test_import_needs_a_source(rewind: Rewind) -> None:
     """Nothing comes from nowhere."""
     assert rewind("import", "a.ipynb").status == 2
     assert rewind("import", "a.ipynb", "nothing.ipynb").status == 3
+
+
+@needs_git
+def test_export_to_git_of_a_name_that_is_no_text(work: Path, process: Rewind) -> None:
+    """The commits hold the file under its very bytes."""
+    name = os.fsdecode(b"\xff.ipynb")
+    (work / name).write_bytes(FIRST)
+    assert process("checkpoint", name).status == 0
+    ended = process("export", name, "--git", "repo")
+    assert ended.status == 0, ended.err
+    assert '"\\377.ipynb"' in git(work / "repo", "ls-tree", "--name-only", "rewind/-.ipynb")

@@ -196,3 +196,52 @@ def test_deleted_lists_what_can_come_back(book: Path, rewind: Rewind) -> None:
     assert row[:2] == [str(book), "3"]
     assert rewind("undelete", book).status == 0
     assert rewind("deleted").rows == []
+
+
+LONE = b"\xff.ipynb"
+
+
+@pytest.mark.parametrize("command", ["history", "undelete", "show", "diff"])
+def test_a_missing_file_whose_name_is_no_text_is_not_found(
+    command: str, book: Path, process: Rewind
+) -> None:
+    """A name with bytes that are no UTF-8 is a name like any other."""
+    ended = process(command, os.fsdecode(LONE))
+    assert ended.status == 3, ended.err
+
+
+@pytest.mark.parametrize("words", [["show"], ["diff"], ["search", "hello"]])
+@pytest.mark.parametrize("more", [[], ["--json"]])
+def test_half_a_character_in_a_cell_is_shown_escaped(
+    words: list[str], more: list[str], work: Path, process: Rewind
+) -> None:
+    """JSON can hold half an emoji, which no text file can."""
+    path = work / "half.ipynb"
+    path.write_bytes(notebook_bytes(cell("one", "hello XX")).replace(b"XX", b"\\ud83d"))
+    assert process("checkpoint", path).status == 0
+    path.write_bytes(notebook_bytes(cell("one", "hello XX!")).replace(b"XX", b"\\ud83d?\\ud83d"))
+    ended = process(words[0], path, *words[1:], *more)
+    assert ended.status == 0, ended.err
+    assert "\\ud83d" in ended.out
+
+
+def test_half_a_character_on_a_terminal(work: Path, process: Rewind) -> None:
+    path = work / "half.ipynb"
+    path.write_bytes(notebook_bytes(cell("one", "hello XX")).replace(b"XX", b"\\ud83d"))
+    assert process("checkpoint", path).status == 0
+    for words in (["show"], ["search", "hello"]):
+        status, seen = on_a_terminal(words[0], str(path), *words[1:])
+        assert status == 0
+        assert "ud83d" in seen
+
+
+def test_a_number_of_thousands_of_digits_is_shown_as_text(work: Path, process: Rewind) -> None:
+    """Python does not read such a notebook: it is kept, shown and compared as a file."""
+    path = work / "long.ipynb"
+    raw = notebook_bytes(cell("one", "hello")).replace(b": 1,", b": " + b"1" * 5_000 + b",")
+    path.write_bytes(raw)
+    assert process("checkpoint", path).status == 0
+    assert process("show", path).status == 0
+    assert process("diff", path, "head", "head").status == 0
+    assert process("search", path, "hello").status == 0
+    assert process("show", path, "--raw").out.encode() == raw
