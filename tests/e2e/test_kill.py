@@ -7,6 +7,7 @@ The default run saves 5 MB twenty times; 50 MB a hundred times, server and comma
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import http.client
 import json
@@ -52,13 +53,17 @@ def _notebook(number: int, megabytes: int) -> dict[str, object]:
     """Ten large outputs, of which one changes, and a small cell that always does."""
     cells = []
     for part in range(10):
-        rng = random.Random(f"{part} {number if part == number % 10 else ''}")
-        text = rng.randbytes(megabytes << 20 >> 1).hex()[: (megabytes << 20) // 10]
+        text = _text(part, number if part == number % 10 else -1, (megabytes << 20) // 10)
         output = {"output_type": "stream", "name": "stdout", "text": text}
         cells.append({"cell_type": "code", "id": f"c{part}", "metadata": {}, "outputs": [output],
                       "execution_count": None, "source": f"print({part})"})  # fmt: skip
     cells.append({"cell_type": "markdown", "id": "last", "metadata": {}, "source": f"n{number}"})
     return {"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
+
+
+@functools.lru_cache(maxsize=32)
+def _text(part: int, number: int, size: int) -> str:
+    return random.Random(f"{part} {number}").randbytes(size // 2).hex()
 
 
 def _digest(raw: bytes) -> str:
@@ -106,7 +111,7 @@ def _save_through_server(
     killer = _Killer(longest)
     path = folder / "root" / "big.ipynb"
     server = Server(folder / "root", environment)
-    server.wait()
+    server.wait(120)
     timer = killer.aim(server.process)
     try:
         for number in range(saves):
@@ -119,7 +124,7 @@ def _save_through_server(
                 assert not isinstance(error, urllib.error.HTTPError), error.read()
                 server.process.wait(30)
                 server = Server(folder / "root", environment)
-                server.wait()
+                server.wait(120)
                 timer = killer.aim(server.process)
     finally:
         timer.cancel()
@@ -200,7 +205,7 @@ def test_a_notebook_in_a_read_only_folder_has_checkpoints(
     """The store lies elsewhere: nothing of ours is written beside the notebook."""
     server = Server(read_only, environment)
     try:
-        server.wait()
+        server.wait(120)
         name = server.checkpoint("here.ipynb")
     finally:
         server.process.kill()
