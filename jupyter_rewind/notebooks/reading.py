@@ -215,5 +215,6 @@ def naming(checkpoint: Checkpoint) -> Iterator[None]:
     except (Integrity, NotFound) as error:
         raise Integrity(
             f"Checkpoint {checkpoint.id} of {checkpoint.path} cannot be read: {error.message}",
-            hint="The other checkpoints are not affected. `jupyter rewind verify` shows what is.",
+            hint="Other checkpoints are affected only as far as they share what is damaged;"
+            " `jupyter rewind verify` names them.",
         ) from error

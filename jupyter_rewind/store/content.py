@@ -19,6 +19,10 @@ from jupyter_rewind.store.locks import ProcessLock
 from jupyter_rewind.store.segments import HEAD_SIZE, Kind
 
 _OPEN_SEGMENTS = 64
+_SHARED = (
+    "Only what shares this content is affected; `jupyter rewind verify` names it. Storing the same"
+    " content again heals it."
+)
 
 
 class ContentReader:
@@ -118,7 +122,7 @@ class ContentReader:
             self._catalog.refresh()
         raise Integrity(
             f"Content {digest.hex()[:12]} is damaged: {'; '.join(problems)}.",
-            hint="The rest of the store is not affected. `jupyter rewind verify` shows what is.",
+            hint=_SHARED,
         )
 
     def _places(self, digest: Digest) -> list[Place]:
@@ -132,8 +136,7 @@ class ContentReader:
                 where = "; ".join(f"segment {name} at byte {at}" for name, at in lost)
                 raise Integrity(
                     f"Content {digest.hex()[:12]} is damaged: it stood in {where}.",
-                    hint="The rest of the store is not affected."
-                    " `jupyter rewind verify` shows what is.",
+                    hint=_SHARED,
                 )
             gaps = self._catalog.ask(Index.gaps)
             if gaps:

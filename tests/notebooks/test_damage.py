@@ -109,3 +109,12 @@ def test_a_record_of_a_later_version_costs_itself_alone(
     with pytest.raises(Integrity, match=strange.id):
         histories.get(None, strange.id)
     assert not histories.record(PATH, make_notebook("a = 1"), reason=Reason.SAVE).created
+
+
+def test_what_is_shared_is_lost_to_all_that_share_it(damaged: Histories) -> None:
+    """Nobody is told that other checkpoints are whole: they may hold the same cell."""
+    other = keep(damaged, "b = 2", NOISE)
+    with pytest.raises(Integrity) as caught:
+        damaged.read(other)
+    assert "not affected" not in caught.value.hint
+    assert "share" in caught.value.hint
