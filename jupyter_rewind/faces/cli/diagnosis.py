@@ -10,6 +10,7 @@ import contextlib
 import json
 import os
 import platform
+import shlex
 import shutil
 import sys
 import urllib.error
@@ -24,11 +25,10 @@ from typing import TYPE_CHECKING, Any
 from jupyter_core.paths import jupyter_config_dir, jupyter_config_path, jupyter_runtime_dir
 
 from jupyter_rewind import __version__
-from jupyter_rewind.errors import RewindError
 from jupyter_rewind.faces.cli import wording
 
 if TYPE_CHECKING:
-    from jupyter_rewind.settings import Rewind
+    from jupyter_rewind.settings import Rewind, SettingProblem
 
 LITTLE_ROOM = 1_000_000_000
 _ASK_SECONDS = 3.0
@@ -56,13 +56,15 @@ class Finding:
 Check = Callable[["Rewind"], Iterator[Finding]]
 
 
-def examine(settings: Rewind, mistake: RewindError | None) -> list[Finding]:
-    """All findings. `mistake` is why the settings could not be read; `settings` are then stock."""
+def examine(settings: Rewind) -> list[Finding]:
+    """All findings. Mistakes in the settings are findings, too, and left out of them."""
     findings = list(_versions())
-    if mistake is None:
+    if not settings.problems:
         findings.append(Finding("settings", State.ON, "readable"))
-    else:
-        findings.append(Finding("settings", State.PROBLEM, str(mistake), _mend_settings()))
+    for problem in settings.problems:
+        effect = "keeps a server from keeping anything" if problem.stops else "it is left out"
+        text = f"{problem.error} ({effect})"
+        findings.append(Finding("settings", State.PROBLEM, text, _mend_setting(problem)))
     checks: tuple[tuple[str, Check], ...] = (
         ("server extension", _extension),
         ("checkpoints class", _checkpoints_class),
@@ -80,9 +82,15 @@ def examine(settings: Rewind, mistake: RewindError | None) -> list[Finding]:
     return findings
 
 
-def _mend_settings() -> str:
-    folder = jupyter_config_dir()
-    return f"edit {folder}/jupyter_rewind_config.json (or .py)"
+def _mend_setting(problem: SettingProblem) -> str:
+    from jupyter_rewind.settings import user_file
+
+    if problem.key and problem.origin == str(user_file()):
+        return f"jupyter rewind config unset {shlex.quote(problem.key)}"
+    variable = problem.origin.removeprefix("environment variable ")
+    if variable != problem.origin:
+        return f"unset {variable}"
+    return f"edit {problem.origin}"
 
 
 def _versions() -> Iterator[Finding]:
@@ -217,12 +225,19 @@ def _lives(process: int) -> bool:
     return True
 
 
+class _NoRedirects(urllib.request.HTTPRedirectHandler):
+    """The token goes to the address in the runtime file alone: urllib would hand it on."""
+
+    def redirect_request(self, *_: Any) -> None:
+        return None
+
+
 def _ask(url: str, token: str, settings: Rewind) -> Finding:
     name = "running servers"
     request = urllib.request.Request(url.rstrip("/") + "/rewind/api/v1/health")
     if token:
         request.add_header("Authorization", f"token {token}")
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), _NoRedirects())
     try:
         with opener.open(request, timeout=_ASK_SECONDS) as answer:
             health = json.loads(answer.read())
