@@ -25,6 +25,11 @@ class Reason(StrEnum):
         """How much a person meant it: a stronger reason for the same content is marked on it."""
         return _WEIGHT[self]
 
+    @property
+    def is_deliberate(self) -> bool:
+        """True when a person asked for something just then; a timer or a program did not."""
+        return self in _DELIBERATE
+
     def says_more_than(self, other: Reason) -> bool:
         """True when it is marked on a checkpoint of the same content made for `other`.
 
@@ -42,6 +47,8 @@ _WEIGHT = {
     Reason.RESTORE: 2,
     Reason.MANUAL: 3,
 }
+
+_DELIBERATE = {Reason.MANUAL, Reason.RESTORE, Reason.BEFORE_RESTORE, Reason.BEFORE_DELETE}
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +83,8 @@ class Checkpoint:
 
     `time_ns` is when the state was kept, in nanoseconds UTC; `size_bytes` and `raw` (blake3) are
     those of the very file; `content` names what the notebook says, volatile metadata aside;
-    `kind` is "notebook", or "file" for what cannot be read as one.
+    `kind` is "notebook", or "file" for what cannot be read as one; `readable` is False where the
+    store knows that content of it is lost.
     """
 
     id: CheckpointId
@@ -98,6 +106,7 @@ class Checkpoint:
     pinned: bool = False
     parent: CheckpointId | None = None
     note: str = ""
+    readable: bool = True
 
     @property
     def is_kept_by_hand(self) -> bool:

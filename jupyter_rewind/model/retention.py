@@ -1,9 +1,12 @@
 """Which checkpoints a policy keeps: a pure choice, made from their times and marks alone.
 
-The newest `keep_last` of each history stay; then the newest of each of the last `hourly` hours,
-`daily` days and `weekly` weeks *that have one*, so that a notebook which rests for a year loses
-nothing by resting. Heads, labels and pins always stay. Choosing again from what was kept changes
-nothing, and what one choice expired no later one would have kept.
+The newest `keep_last` of each history stay, and besides them as many of the last 24 hours that a
+person meant: autosaves do not push those out. Then one of each of the last `hourly` hours, `daily`
+days and `weekly` weeks *that have one*, so that a notebook which rests for a year loses nothing by
+resting: the newest that a person meant, else the newest. Labels and pins always stay, and the
+newest that can be read; one known to be lost stays only where there is room among `keep_last`.
+Choosing again from what was kept changes nothing, and what one choice expired no later one would
+have kept.
 """
 
 from __future__ import annotations
@@ -31,7 +34,7 @@ class Policy:
     @property
     def most(self) -> int:
         """No history keeps more than this, labels and pins not counted."""
-        return max(1, self.keep_last) + sum(max(0, n) for n in self._periods)
+        return 2 * max(1, self.keep_last) + sum(max(0, n) for n in self._periods)
 
     @property
     def _periods(self) -> tuple[int, int, int]:
@@ -68,7 +71,7 @@ def choose_expired(
     for history, members in histories.items():
         since = (deleted or {}).get(history)
         is_over = since is not None and now_ns - since > policy.deleted_days * _DAY_NS
-        reasons = _by_hand(members) if is_over else _kept(members, policy, tz)
+        reasons = _by_hand(members) if is_over else _kept(members, policy, now_ns, tz)
         keep.update(reasons)
         expire.extend(one for one in members if one.id not in reasons)
     expire.sort(key=lambda one: (one.time_ns, one.id))
@@ -85,37 +88,51 @@ def _by_hand(members: list[Checkpoint]) -> dict[CheckpointId, str]:
     return keep
 
 
-def _kept(members: list[Checkpoint], policy: Policy, tz: tzinfo | None) -> dict[CheckpointId, str]:
+def _kept(
+    members: list[Checkpoint], policy: Policy, now_ns: int, tz: tzinfo | None
+) -> dict[CheckpointId, str]:
     keep = _by_hand(members)
-    keep.setdefault(members[-1].id, "head")
+    good = [one for one in members if one.readable]
+    keep.setdefault((good or members)[-1].id, "head")
     last = max(1, policy.keep_last)
-    for one in members[-last:]:
+    lost = [one for one in members if not one.readable]
+    for one in [*good[-last:], *lost[len(lost) - max(0, last - len(good)) :]]:
         keep.setdefault(one.id, f"one of the last {last}")
+    meant = [one for one in good if _is_meant_today(one, now_ns)]
+    for one in meant[-last:]:
+        keep.setdefault(one.id, "made by hand in the last 24 hours")
     for count, name, period in (
         (policy.hourly, "hour", _hour),
         (policy.daily, "day", _day),
         (policy.weekly, "week", _week),
     ):
-        for one in _newest_of_each(members, count, period, tz):
+        for one in _best_of_each(good, count, period, tz):
             keep.setdefault(one.id, f"newest of its {name}")
     return keep
 
 
-def _newest_of_each(
+def _is_meant_today(one: Checkpoint, now_ns: int) -> bool:
+    return one.reason.is_deliberate and now_ns - one.time_ns <= _DAY_NS
+
+
+def _best_of_each(
     members: list[Checkpoint],
     count: int,
     period: Callable[[datetime], object],
     tz: tzinfo | None,
 ) -> Iterable[Checkpoint]:
-    seen: set[object] = set()
+    """Of each period, the newest that a person meant, or the newest where nobody meant one."""
+    best: dict[object, Checkpoint] = {}
     for one in reversed(members):
-        if len(seen) >= count:
-            return
         at = datetime.fromtimestamp(one.time_ns // 1_000_000_000, tz)
         mine = period(at if tz else at.astimezone())
-        if mine not in seen:
-            seen.add(mine)
-            yield one
+        if mine not in best:
+            if len(best) >= count:
+                break
+            best[mine] = one
+        elif one.reason.is_deliberate and not best[mine].reason.is_deliberate:
+            best[mine] = one
+    return best.values()
 
 
 # The offset is part of an hour: when the clocks go back, the repeated hour is another hour.

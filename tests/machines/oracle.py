@@ -18,6 +18,8 @@ WEIGHT = {
     "restore": 2,
     "manual": 3,
 }
+MEANT = {"manual", "restore", "before-restore"}
+DAY = 86_400 * 10**9
 
 
 @dataclass
@@ -29,6 +31,7 @@ class State:
     reason: str
     labels: list[str] = field(default_factory=list)
     pinned: bool = False
+    made_at: int = 0
 
     @property
     def is_named(self) -> bool:
@@ -102,7 +105,7 @@ class Oracle:
         if not line.states or not is_same(line.states[-1].raw, raw):
             return True
         head = line.states[-1]
-        if WEIGHT[reason] > WEIGHT[head.reason]:
+        if reason != "restore" and WEIGHT[reason] > WEIGHT[head.reason]:
             head.reason = reason
         return False
 
@@ -135,8 +138,14 @@ class Oracle:
         for line in list(self.lines):
             if not line.states:
                 continue
-            over = not line.bound and now - line.deleted_at > deleted_days * 86_400 * 10**9
-            last = [] if over else [state.id for state in line.states[-keep_last:]]
+            over = not line.bound and now - line.deleted_at > deleted_days * DAY
+            meant = [
+                state
+                for state in line.states
+                if state.reason in MEANT and now - state.made_at <= DAY
+            ]
+            last = [state.id for state in line.states[-keep_last:] + meant[-keep_last:]]
+            last = [] if over else last
             kept = [state for state in line.states if state.is_named or state.id in last]
             gone |= {state.id for state in line.states} - {state.id for state in kept}
             line.states = kept

@@ -128,7 +128,7 @@ class Histories2Writers(RuleBasedStateMachine):
         assert line.id in ("", made.history)
         line.id = made.history
         if is_new:
-            line.states.append(State(made.id, raw, str(made.reason)))
+            line.states.append(State(made.id, raw, str(made.reason), made_at=self.hands.time_ns))
         assert made.id == line.states[-1].id
 
     def pick_file(self, number: int) -> str | None:

@@ -26,6 +26,8 @@ def checkpoint(
     history: str = "h",
     labels: tuple[str, ...] = (),
     pin: bool = False,
+    reason: Reason = Reason.SAVE,
+    readable: bool = True,
 ) -> Checkpoint:
     return Checkpoint(
         id=CheckpointId(f"{number:016x}"),
@@ -33,7 +35,7 @@ def checkpoint(
         path=f"/{history}.ipynb",
         time_ns=time_ns,
         order=time_ns,
-        reason=Reason.SAVE,
+        reason=reason,
         author="me",
         host="here",
         counts=Counts(),
@@ -44,6 +46,7 @@ def checkpoint(
         manifest=Digest(b""),
         labels=labels,
         pinned=pin,
+        readable=readable,
     )
 
 
@@ -62,7 +65,17 @@ def histories(draw: st.DrawFn) -> list[Checkpoint]:
             mark = draw(st.integers(0, 19))
             labels = ("kept",) if mark == 0 else ()
             number = len(found)
-            found.append(checkpoint(number, at, history=name, labels=labels, pin=mark == 1))
+            found.append(
+                checkpoint(
+                    number,
+                    at,
+                    history=name,
+                    labels=labels,
+                    pin=mark == 1,
+                    reason=draw(st.sampled_from([Reason.AUTOSAVE, Reason.SAVE, Reason.MANUAL])),
+                    readable=mark != 2,
+                )
+            )
     return found
 
 
@@ -82,9 +95,10 @@ def policies() -> st.SearchStrategy[Policy]:
 def test_heads_labels_and_pins_never_expire(
     found: list[Checkpoint], policy: Policy, tz: ZoneInfo | None
 ) -> None:
-    """Whatever the policy, the newest state and what a person marked stay."""
+    """Whatever the policy, the newest state that reads and what a person marked stay."""
     decision = choose_expired(found, policy, NOW, tz)
     heads = {one.history: one.id for one in found}
+    heads |= {one.history: one.id for one in found if one.readable}
     safe = set(heads.values()) | {one.id for one in found if one.is_kept_by_hand}
     assert safe.isdisjoint(decision.expire)
     assert safe <= decision.keep.keys()
@@ -196,3 +210,40 @@ def test_the_reason_is_told_in_words() -> None:
     ]
     keep = choose_expired(found, Policy(1, 0, 2, 0), NOW, UTC).keep
     assert list(keep.values()) == ['label "good one"', "pinned", "head", "newest of its day"]
+
+
+def test_what_a_person_meant_stands_for_its_hour() -> None:
+    """An hour's deliberate checkpoint stays, though autosaves came after it."""
+    reasons = [Reason.AUTOSAVE, Reason.MANUAL, Reason.MANUAL, *[Reason.AUTOSAVE] * 4]
+    start = NOW - 30 * DAY - NOW % HOUR
+    found = [checkpoint(n, start + n * 60 * SECOND, reason=r) for n, r in enumerate(reasons)]
+    found.append(checkpoint(99, NOW))
+    decision = choose_expired(found, Policy(1, 2, 0, 0), NOW, UTC)
+    assert list(decision.keep) == [found[-1].id, found[2].id]
+
+
+def test_autosaves_do_not_push_out_what_was_meant_today() -> None:
+    """An autosave every ten seconds fills the newest hundred within 17 minutes."""
+    meant = [checkpoint(n, NOW - 2 * HOUR + n, reason=Reason.MANUAL) for n in range(5)]
+    autosaves = [
+        checkpoint(n, NOW - (400 - n) * SECOND, reason=Reason.AUTOSAVE) for n in range(100, 300)
+    ]
+    decision = choose_expired([*meant, *autosaves], Policy(), NOW, UTC)
+    assert {one.id for one in meant} <= decision.keep.keys()
+    later = choose_expired([*meant, *autosaves], Policy(), NOW + DAY, UTC)
+    assert [one.id in later.keep for one in meant] == [False] * 4 + [True]
+
+
+def test_what_is_lost_goes_first() -> None:
+    """Known losses take no place from a state that can be brought back."""
+    found = [checkpoint(n, NOW - (10 - n) * DAY, readable=n < 4) for n in range(8)]
+    keep = choose_expired(found, Policy(2, 0, 3, 0), NOW, UTC).keep
+    assert list(keep) == [found[3].id, found[2].id, found[1].id]
+    assert keep[found[3].id] == "head"
+
+
+def test_what_is_lost_stays_while_there_is_room() -> None:
+    """Saving the same content again may heal it yet."""
+    found = [checkpoint(n, NOW - (10 - n) * DAY, readable=n < 2) for n in range(6)]
+    keep = choose_expired(found, Policy(3, 0, 0, 0), NOW, UTC).keep
+    assert list(keep) == [found[1].id, found[0].id, found[5].id]
