@@ -1,8 +1,10 @@
 """The settings: one set of traits, the same in server, kernel and command line.
 
 A trait such as `store_path` is written `store.path` on the command line, JUPYTER_REWIND_STORE_PATH
-in the environment and `c.Rewind.store_path` in a settings file. What is not understood is refused
-with words, never passed over: a mistyped name would put a user's history where nobody looks for it.
+in the environment and `c.Rewind.store_path` in a settings file. What is not understood is never
+passed over in silence: the command line refuses it with words, for a mistyped name would put a
+user's history where nobody looks for it; a server tells it and goes on, for a save that is not kept
+is worse, unless the mistake is in where or how the store lies.
 Nothing here writes; `jupyter_rewind.store.preferences` edits the user's settings file.
 """
 
@@ -12,7 +14,7 @@ import difflib
 import json
 import os
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -22,13 +24,27 @@ from traitlets import Bool, Enum, Integer, TraitError, TraitType, Unicode, defau
 from traitlets.config import Config, Configurable
 from traitlets.config.loader import DeferredConfigList, LazyConfigValue, PyFileConfigLoader
 
-from jupyter_rewind.errors import Denied, InvalidInput
+from jupyter_rewind.errors import Denied, InvalidInput, RewindError
 
 SECTION: Final = "Rewind"
 FILE_STEM: Final = "jupyter_rewind_config"
 ENVIRONMENT_PREFIX: Final = "JUPYTER_REWIND_"
 
 Value = str | int | bool
+
+
+@dataclass(frozen=True, slots=True)
+class SettingProblem:
+    """A mistake in the settings: `key` as it was written there (empty: the whole file), `origin`
+    where. One that `stops` is in where or how the store lies."""
+
+    error: RewindError
+    key: str
+    origin: str
+    stops: bool = False
+
+
+Tell = Callable[[SettingProblem], None]
 
 
 class Rewind(Configurable):
@@ -79,13 +95,13 @@ class Rewind(Configurable):
         100, min=1, help="Keep at least this many of each notebook's newest checkpoints."
     ).tag(config=True)
     retention_hourly = Integer(
-        72, min=0, help="Keep the newest checkpoint of each of this many hours that have one."
+        72, min=0, help="Keep one checkpoint of each of this many hours that have one."
     ).tag(config=True)
     retention_daily = Integer(
-        60, min=0, help="Keep the newest checkpoint of each of this many days that have one."
+        60, min=0, help="Keep one checkpoint of each of this many days that have one."
     ).tag(config=True)
     retention_weekly = Integer(
-        104, min=0, help="Keep the newest checkpoint of each of this many weeks that have one."
+        104, min=0, help="Keep one checkpoint of each of this many weeks that have one."
     ).tag(config=True)
     retention_deleted_days = Integer(
         180, min=0, help="Keep the history of a deleted notebook for this many days."
@@ -126,9 +142,30 @@ class Rewind(Configurable):
         Raises InvalidInput for an unknown name, a bad value or a file with a mistake, and Denied
         for a file that may not be read; the message names where it stands.
         """
+        return cls._load(overrides or {}, config, _refuse)
+
+    @classmethod
+    def load_leniently(
+        cls, overrides: Mapping[str, str] | None = None, config: Config | None = None
+    ) -> Rewind:
+        """As `load`, but mistakes are left out and stand in `problems`; those of a flag raise."""
+        found: list[SettingProblem] = []
+        settings = cls._load(overrides or {}, config, found.append)
+        settings.problems = tuple(found)
+        return settings
+
+    @classmethod
+    def _load(cls, overrides: Mapping[str, str], config: Config | None, tell: Tell) -> Rewind:
         settings = cls()
-        for name, value, origin in _given(overrides or {}, config):
-            settings._take(name, value, origin)
+        for key, value, origin in _given(overrides, config, tell):
+            name = ""
+            try:
+                name = trait_name(key, origin)
+                settings._take(name, value, origin)
+            except InvalidInput as error:
+                if origin == _FLAG:
+                    raise
+                tell(SettingProblem(error, key, origin, name in _VITAL))
         return settings
 
     def origin_of(self, key: str) -> str:
@@ -138,6 +175,7 @@ class Rewind(Configurable):
     def __init__(self, **kwargs: object) -> None:
         super().__init__(**kwargs)
         self._origins: dict[str, str] = {}
+        self.problems: tuple[SettingProblem, ...] = ()
 
     def _take(self, name: str, value: object, origin: str) -> None:
         setattr(self, name, _converted(name, value, origin))
@@ -232,25 +270,35 @@ def read_json_file(path: Path) -> dict[str, object]:
     return content
 
 
+_FLAG = "flag"
+_VITAL = {"store_path", "store_key_folder", "store_index_path", "store_durability"}
+
+
+def _refuse(problem: SettingProblem) -> None:
+    raise problem.error
+
+
 def _given(
-    overrides: Mapping[str, str], config: Config | None
+    overrides: Mapping[str, str], config: Config | None, tell: Tell
 ) -> Iterator[tuple[str, object, str]]:
-    """(trait name, value, origin) from the weakest place to the strongest."""
+    """(key as written, value, origin) from the weakest place to the strongest."""
     for folder in reversed(jupyter_config_path()):
-        yield from _from_section(
-            _read_python_file(Path(folder) / f"{FILE_STEM}.py"),
-            str(Path(folder) / f"{FILE_STEM}.py"),
-        )
-        path = Path(folder) / f"{FILE_STEM}.json"
-        yield from _from_section(read_json_file(path), str(path))
+        for end, read in ((".py", _read_python_file), (".json", read_json_file)):
+            path = Path(folder) / f"{FILE_STEM}{end}"
+            try:
+                found = list(_from_section(read(path), str(path)))
+            except RewindError as error:
+                tell(SettingProblem(error, "", str(path)))
+                continue
+            yield from found
     for variable, text in os.environ.items():
         if variable.startswith(ENVIRONMENT_PREFIX):
-            origin = f"environment variable {variable}"
-            yield trait_name(variable.removeprefix(ENVIRONMENT_PREFIX), origin), text, origin
+            key = variable.removeprefix(ENVIRONMENT_PREFIX)
+            yield key, text, f"environment variable {variable}"
     if config is not None:
         yield from _from_section(config, "server configuration")
     for key, text in overrides.items():
-        yield trait_name(key, "flag"), text, "flag"
+        yield key, text, _FLAG
 
 
 def _from_section(content: Mapping[str, object], origin: str) -> Iterator[tuple[str, object, str]]:
@@ -259,7 +307,7 @@ def _from_section(content: Mapping[str, object], origin: str) -> Iterator[tuple[
         raise InvalidInput(f"{SECTION} is not a group of settings{_from(origin)}.")
     for key, value in section.items():
         if not isinstance(value, LazyConfigValue):  # left behind where a file only read a value
-            yield trait_name(str(key), origin), value, origin
+            yield str(key), value, origin
 
 
 def _read_python_file(path: Path) -> Mapping[str, object]:

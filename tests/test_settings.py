@@ -323,3 +323,56 @@ def test_the_public_names_are_these() -> None:
     import jupyter_rewind
 
     assert jupyter_rewind.__all__ == ["__version__"]
+
+
+def test_a_server_leaves_mistakes_out_and_tells_them(
+    places: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A mistyped name or a bad value costs itself alone; the rest holds."""
+    path = user_json(places, retention_dayly=3, retention_weekly="many", retention_hourly=5)
+    monkeypatch.setenv("JUPYTER_REWIND_NO_SUCH", "1")
+    loaded = Settings.load_leniently(config=Config({"Rewind": {"storepath": "/x"}}))
+    assert (loaded.retention_hourly, loaded.retention_weekly) == (5, 104)
+    assert [(each.key, each.stops) for each in loaded.problems] == [
+        ("retention_dayly", False),
+        ("retention_weekly", False),
+        ("NO_SUCH", False),
+        ("storepath", False),
+    ]
+    assert loaded.problems[0].origin == str(path)
+    assert "Did you mean retention.daily?" in str(loaded.problems[0].error)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"), [("store_path", "here"), ("store_durability", "some"), ("store_path", 7)]
+)
+def test_a_mistake_in_where_the_store_lies_stops_a_server(
+    places: Path, key: str, value: object
+) -> None:
+    """Nobody looks for a history in another place than was asked for."""
+    user_json(places, **{key: value})
+    assert [each.stops for each in Settings.load_leniently().problems] == [True]
+
+
+def test_a_garbled_file_is_told_and_the_others_hold(places: Path) -> None:
+    write(places / "user/jupyter_rewind_config.json", "{")
+    write(places / "user/jupyter_rewind_config.py", "c.Rewind.retention_hourly = 5\n")
+    loaded = Settings.load_leniently()
+    assert loaded.retention_hourly == 5
+    assert [(each.key, each.stops) for each in loaded.problems] == [("", False)]
+
+
+def test_mistakes_of_a_flag_are_refused_in_any_case() -> None:
+    with pytest.raises(InvalidInput):
+        Settings.load_leniently({"no.such": "1"})
+    with pytest.raises(InvalidInput):
+        Settings.load_leniently({"retention.hourly": "many"})
+
+
+def test_unset_takes_out_what_is_no_setting(places: Path) -> None:
+    """A mistyped name can be taken out by the name that stands in the file."""
+    path = user_json(places, retention_dayly=3, retention_hourly=5)
+    assert preferences.unset_value("retention.dayly")
+    assert json.loads(path.read_text()) == {"Rewind": {"retention_hourly": 5}}
+    with pytest.raises(InvalidInput):
+        preferences.unset_value("retention.dayly")

@@ -33,18 +33,25 @@ def set_value(key: str, text: str, files: Files | None = None) -> Path:
 def unset_value(key: str, files: Files | None = None) -> bool:
     """Whether the user's settings file said anything about `key`, which it does no more.
 
+    A name that is no setting can be taken out as well, for it may stand there by mistake.
     Durable when it returns. Raises as `set_value`.
     """
-    name = settings.trait_name(key)
     path = settings.user_file()
     content = settings.read_json_file(path)
     section = _section(content)
-    if name not in section:
+    written = [each for each in section if _plain(each) == _plain(key)]
+    if not written:
+        settings.trait_name(key)
         return False
-    del section[name]
+    for each in written:
+        del section[each]
     content[settings.SECTION] = section
     _write(path, content, files or Files())
     return True
+
+
+def _plain(key: str) -> str:
+    return key.strip().lower().replace(".", "_")
 
 
 def _section(content: dict[str, object]) -> dict[str, object]:

@@ -80,6 +80,13 @@ class Face:
 
         return Settings.load(self.overrides())
 
+    @functools.cached_property
+    def lenient_settings(self) -> Rewind:
+        """As `settings`, with mistakes in them left out and listed."""
+        from jupyter_rewind.settings import Settings
+
+        return Settings.load_leniently(self.overrides())
+
     def overrides(self) -> dict[str, str]:
         """What `--set` and `--store` say."""
         found: dict[str, str] = {}

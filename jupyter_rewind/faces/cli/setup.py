@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from jupyter_rewind.errors import InvalidInput, RewindError
+from jupyter_rewind.errors import InvalidInput
 from jupyter_rewind.faces.cli import completion
 from jupyter_rewind.faces.cli.answers import Answer, Column, Document, Remark, Table, Words
 from jupyter_rewind.faces.cli.command import Commands, Face
@@ -69,7 +69,9 @@ def _settings(face: Face, key: str | None) -> Answer:
     from jupyter_rewind.settings import describe, dotted_key, trait_name
 
     wanted = dotted_key(trait_name(key)) if key else None
-    rows = [row for row in describe(face.settings) if wanted in (None, row.key)]
+    settings = face.lenient_settings
+    rows = [row for row in describe(settings) if wanted in (None, row.key)]
+    problems = [str(each.error) for each in settings.problems]
     data: list[Json] = [
         {
             "key": row.key,
@@ -81,10 +83,13 @@ def _settings(face: Face, key: str | None) -> Answer:
         for row in rows
     ]
     if wanted:
-        return Answer({"settings": data}, [Words(_shown(rows[0].value))])
+        return Answer(
+            {"settings": data, "problems": list(problems)}, [Words(_shown(rows[0].value))]
+        )
     columns = (Column("key", "bold"), Column("value", "cyan", fold=True), Column("from", fold=True))
     table = Table(columns, [(row.key, _shown(row.value), row.origin) for row in rows])
-    return Answer({"settings": data}, [table])
+    remarks = [Remark(f"Left out: {text}") for text in problems]
+    return Answer({"settings": data, "problems": list(problems)}, [table, *remarks])
 
 
 def _shown(value: str | int | bool) -> str:
@@ -104,13 +109,14 @@ def _set(face: Face, key: str, value: str) -> Answer:
 
 
 def _unset(face: Face, key: str) -> Answer:
-    from jupyter_rewind.settings import dotted_key, trait_name, user_file
+    from jupyter_rewind.settings import dotted_key, setting_traits, user_file
     from jupyter_rewind.workspace import unset_value
 
-    name = dotted_key(trait_name(key))
     changed = unset_value(key)
+    name = dotted_key(key.strip().lower().replace(".", "_"))
+    known = name in map(dotted_key, setting_traits())
     said = f"{name} is no longer set in" if changed else f"{name} was not set in"
-    row = _settings(face, key).data
+    row = _settings(face, key).data if known else {"settings": [], "problems": []}
     data: Document = {"key": name, "changed": changed, "file": str(user_file()), **row}
     return Answer(data, [Words(f"{said} {user_file()}.")])
 
@@ -122,14 +128,8 @@ def doctor(face: Face) -> Answer:
     Ends with status 0 whatever it finds; `healthy` in --json tells.
     """
     from jupyter_rewind.faces.cli import diagnosis
-    from jupyter_rewind.settings import Settings
 
-    mistake: RewindError | None = None
-    try:
-        settings = face.settings
-    except RewindError as error:
-        mistake, settings = error, Settings()
-    findings = diagnosis.examine(settings, mistake)
+    findings = diagnosis.examine(face.lenient_settings)
     problems = [each for each in findings if each.state is diagnosis.State.PROBLEM]
     columns = (
         Column("state", "bold"),

@@ -2,7 +2,9 @@
 
 Linking makes our checkpoints class the contents manager's default unless the user chose another.
 The store is opened in a thread after the server has started, so that starting costs next to
-nothing; a store that cannot be opened is told by the health endpoint and costs no save.
+nothing. A mistake in the settings is told and left out, unless it is in where or how the store
+lies: then the extension stays off. A store that cannot be opened is told by the health endpoint
+and costs no save.
 """
 
 from __future__ import annotations
@@ -34,12 +36,15 @@ class RewindExtension(ExtensionApp):
     service: Service | None = None
 
     def _link_jupyter_server_extension(self, serverapp: ServerApp) -> None:
-        try:
-            self.rewind = Rewind.load(config=serverapp.config)
-        except RewindError as error:
-            self.refusal = error
-            serverapp.log.error("Jupyter Rewind is off, no save is kept: %s", error)
-        else:
+        settings = Rewind.load_leniently(config=serverapp.config)
+        for problem in settings.problems:
+            if problem.stops:
+                self.refusal = problem.error
+                serverapp.log.error("Jupyter Rewind is off, no save is kept: %s", problem.error)
+            else:
+                serverapp.log.warning("Jupyter Rewind goes on without: %s", problem.error)
+        if self.refusal is None:
+            self.rewind = settings
             offer_checkpoints_class(serverapp)
         super()._link_jupyter_server_extension(serverapp)
 

@@ -101,6 +101,22 @@ def test_doctor_works_with_broken_settings(home: Path, rewind: Rewind) -> None:
     assert findings(rewind)["settings"]["state"] == "problem"
 
 
+def test_doctor_mends_a_mistyped_setting_with_one_command(home: Path, rewind: Rewind) -> None:
+    """The command it names takes the mistake away; `config` tells it as well."""
+    (home / "config").mkdir()
+    path = home / "config" / "jupyter_rewind_config.json"
+    path.write_text('{"Rewind": {"retention_dayly": 3, "retention_hourly": "many"}}')
+    listed = rewind("config", "--json").data
+    assert len(listed["problems"]) == 2
+    assert "retention_dayly" in rewind("config").err
+    data = rewind("doctor", "--json").data
+    mends = [each["mend"] for each in data["findings"] if each["name"] == "settings"]
+    assert len(mends) == 2
+    for mend in mends:
+        assert rewind(*mend.removeprefix("jupyter rewind ").split()).status == 0
+    assert findings(rewind)["settings"]["state"] == "on"
+
+
 def test_doctor_knows_loose_permissions(home: Path, book: Path, rewind: Rewind) -> None:
     """A key or a store that others may read is named, with the command that closes it."""
     [key] = (home / "config" / "rewind-keys").glob("*.key")

@@ -82,7 +82,7 @@ class OpenapiHandler(RewindHandler):
 
 
 def _list_notices(service: Any) -> list[str]:
-    notices = []
+    notices = [f"Left out of the settings: {each.error}" for each in service.settings.problems]
     if not service.keeps:
         notices.append(
             f"{type(service.manager).__name__} keeps its files elsewhere than on a local file "
