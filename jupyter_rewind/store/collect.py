@@ -14,10 +14,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 
-from jupyter_rewind.errors import Conflict, Full, Integrity, Internal, NotFound
+from jupyter_rewind.errors import Conflict, Full, Integrity, Internal, NotFound, RewindError
 from jupyter_rewind.model.entry import Entry
 from jupyter_rewind.model.ids import Digest, EntryId
 from jupyter_rewind.store import chunks
@@ -37,6 +37,7 @@ from jupyter_rewind.store.repository import Repository
 from jupyter_rewind.store.segments import HEAD_SIZE, OVERHEAD, TAG_SIZE, Kind, Record, Scan
 from jupyter_rewind.store.transaction import Transaction
 from jupyter_rewind.store.verify import known_losses, segment_sizes
+from jupyter_rewind.store.witness import note_segments
 
 log = logging.getLogger(__name__)
 Progress = Callable[[int, int], None]
@@ -389,11 +390,14 @@ class _Collector:
     def _remove(self, plan: Plan) -> None:
         layout, files = self._repository.layout, self._repository.files
         sizes = segment_sizes(self._repository)
+        full = False
         try:
             retire_segments(layout, files, list(plan.picked))
         except Full:
-            # Without the note another index may report a loss that is none; room matters more.
-            log.warning("no room to note the removal of %s segments", len(plan.picked))
+            # Without the note another index may report a loss that is none; room matters more,
+            # and when there is some, it is noted.
+            full = True
+            log.warning("no room yet to note the removal of %s segments", len(plan.picked))
         for name in plan.picked:
             try:
                 files.remove(layout.segments / name)
@@ -402,5 +406,9 @@ class _Collector:
             self._removed += 1
             self._removed_bytes += sizes.get(name, 0)
         files.sync_folder(layout.segments)
+        with suppress(RewindError):
+            if full:
+                retire_segments(layout, files, list(plan.picked))
+            note_segments(layout, files, {})
         for name in plan.picked:
             layout.lock_of(name).unlink(missing_ok=True)

@@ -118,6 +118,14 @@ class Index:
         rows = self._base.execute("SELECT name, num, scanned FROM segments")
         return {name: (num, scanned) for name, num, scanned in rows}
 
+    def synced_ends(self) -> dict[str, int]:
+        """How far each segment is known to be on the disk, those seen before a reboot too."""
+        return dict(self._base.execute(_ENDS))
+
+    def forget_remembered(self) -> None:
+        """What was seen before a reboot stands in the store's own witness now."""
+        self._base.execute("DELETE FROM remembered")
+
     def add_segment(self, name: str) -> int:
         """The number of a segment that is new here (or is not any more, to another process)."""
         self._base.execute(
@@ -368,6 +376,11 @@ class Index:
         mine = {"format": str(INDEX_FORMAT), "store": self._store_id, "boot": clock.boot_id()}
         known = dict(base.execute("SELECT name, value FROM meta"))
         if known != mine:
+            if {**known, "boot": ""} == {**mine, "boot": ""}:
+                # What its segments had on the disk stays true, and tells when one is destroyed.
+                base.execute(f"INSERT OR REPLACE INTO remembered {_ENDS}")
+            else:
+                base.execute("DELETE FROM remembered")
             for table in TABLES:
                 base.execute(f"DELETE FROM {table}")
             base.execute("DELETE FROM meta")
@@ -375,6 +388,10 @@ class Index:
         base.execute("COMMIT")
 
 
+_ENDS = (
+    "SELECT name, max(synced) FROM (SELECT name, synced FROM segments UNION ALL"
+    " SELECT name, synced FROM remembered) WHERE synced>0 GROUP BY name"
+)
 _SELECT = "SELECT e.id, e.kind, e.ord, e.keys, e.body, e.roots FROM entries e"
 
 

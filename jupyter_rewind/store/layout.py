@@ -4,6 +4,7 @@
 <store>/segments/<writer> the records
 <store>/locks/            a sign of life for each writer, and the barrier of collect
 <store>/retired           JSON: names of segments that upkeep took away, lest they be missed
+<store>/witness           JSON: the segments there are, and how far each was on the disk
 <store>/damaged/          segments that salvage set aside
 <store>/index-1.sqlite    can be thrown away; on network file systems it lies elsewhere
 <keys>/<store id>.key     32 bytes, 0600, outside the store
@@ -71,6 +72,10 @@ class Layout:
     def retired(self) -> Path:
         return self.folder / "retired"
 
+    @property
+    def witness(self) -> Path:
+        return self.folder / "witness"
+
     def lock_of(self, segment: str) -> Path:
         return self.locks / segment
 
@@ -97,7 +102,7 @@ def open_layout(folder: Path, key_folder: Path, files: Files, *, create: bool) -
         raise Integrity(
             f"The key {key_path(key_folder, store_id)} is not the key of the store at {folder}.",
             hint="Nothing was changed. Put the right key back, or take what can be read into a"
-            " new store with `jupyter rewind salvage --trust-foreign`.",
+            " new store with `jupyter rewind salvage --trust-foreign --into FOLDER`.",
         )
     return Layout(folder, store_id, key)
 
@@ -270,7 +275,7 @@ def _read_key(path: Path, folder: Path) -> bytes:
             f"The key of the store at {folder} is missing: there is no {path}.",
             code="no_key",
             hint="The store is untouched. Put the key back, or take the notebooks into a new"
-            " store with `jupyter rewind salvage --trust-foreign`.",
+            " store with `jupyter rewind salvage --trust-foreign --into FOLDER`.",
         ) from error
     except OSError as error:
         raise translate(error, "read the key", path) from error

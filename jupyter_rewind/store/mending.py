@@ -6,13 +6,14 @@ written down, and only then the damaged file is renamed into `damaged/`.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from jupyter_rewind import clock
-from jupyter_rewind.errors import NotFound
+from jupyter_rewind.errors import Integrity, NotFound, RewindError
 from jupyter_rewind.model.encoding import Commit
 from jupyter_rewind.model.entry import Entry, Json
 from jupyter_rewind.model.ids import Digest, EntryId, StoreId
@@ -25,10 +26,14 @@ from jupyter_rewind.store.segments import Kind, Record, Scan, SegmentReader
 from jupyter_rewind.store.verify import (
     SALVAGE_KIND,
     find_bad_records,
+    is_overwritten,
+    known_ends,
     known_losses,
+    missing_ends,
     segment_sizes,
     verify,
 )
+from jupyter_rewind.store.witness import note_segments
 
 log = logging.getLogger(__name__)
 Progress = Callable[[int, int], None]
@@ -64,10 +69,14 @@ class SalvageReport:
     affected: tuple[EntryId, ...]
     skipped: tuple[tuple[str, str], ...]
     """Segments left alone, and why."""
+    gone: tuple[str, ...] = ()
+    """Segments whose file was gone, and which are not missed from now on."""
+    witness_mended: bool = False
 
     @property
     def changed(self) -> bool:
-        return bool(self.set_aside or self.config_mended or self.entries_from_index)
+        mended = self.config_mended or self.witness_mended
+        return bool(self.set_aside or self.gone or mended or self.entries_from_index)
 
 
 @dataclass(slots=True)
@@ -77,6 +86,8 @@ class _Tally:
     entries: int = 0
     from_index: int = 0
     set_aside: list[str] = field(default_factory=list)
+    gone: list[str] = field(default_factory=list)
+    witness_mended: bool = False
     skipped: dict[str, str] = field(default_factory=dict)
 
 
@@ -88,9 +99,12 @@ class Mender:
         self._mended = mended
         self._progress = progress
         self._tally = _Tally()
+        self._ends: dict[str, int] = {}
 
     def run(self) -> SalvageReport:
         # Verify lays down the evidence: what the index knew and what no longer reads.
+        self._mend_witness()
+        self._ends = known_ends(self._repository)
         verify(self._repository, read_data=True, progress=self._progress)
         with self._repository.index() as index:
             evidence = {digest: (name, at) for digest, name, at, _ in index.evidence.chunks()}
@@ -121,7 +135,23 @@ class Mender:
             lost,
             entries_of(lost),
             tuple(sorted(tally.skipped.items())),
+            tuple(tally.gone),
+            tally.witness_mended,
         )
+
+    def _mend_witness(self) -> None:
+        """A witness that does not read lies under `damaged/`, and another is made."""
+        layout, files = self._repository.layout, self._repository.files
+        try:
+            known_ends(self._repository)
+        except Integrity:
+            files.make_folder(layout.damaged)
+            files.rename(layout.witness, layout.damaged / f"witness.{clock.new_id()}")
+            files.sync_folder(layout.damaged)
+            with self._repository.index() as index:
+                ends = index.synced_ends()
+            note_segments(layout, files, ends)
+            self._tally.witness_mended = True
 
     def _find_damage(self, name: str, dangling: bool) -> str:
         with self._repository.index() as index:
@@ -136,9 +166,11 @@ class Mender:
                 # A segment that lost its end lost a commit with it. The records before the cut
                 # are whole, and others may name them.
                 cut_off = dangling and bool(scan.torn) and _has_content(reader, scan.end)
+            overwritten = not scan.batches and is_overwritten(self._repository, name)
         except NotFound:
             return ""
-        if cut_off or scan.gaps or scan.end < scanned or bad or buried:
+        known_end = max(scanned, self._ends.get(name, 0))
+        if cut_off or scan.gaps or scan.end < known_end or bad or buried or overwritten:
             return "damaged"
         return ""
 
@@ -149,8 +181,9 @@ class Mender:
             records = list(reader.intact())
         with self._repository.index() as index:
             scanned = index.segments().get(name, (0, 0))[1]
+        known_end = max(scanned, self._ends.get(name, 0))
         with self._repository.reader(name) as reader:
-            commits = commits_of(reader, scan, records, scanned)
+            commits = commits_of(reader, scan, records, known_end)
             content = [record for record in records if record.kind != Kind.COMMIT]
             self._copy_content(reader, name, content)
         entries = [entry for commit in commits for entry in commit.entries]
@@ -219,13 +252,15 @@ class Mender:
         self._tally.entries += len(entries)
 
     def _set_aside(self, names: list[str]) -> None:
-        """The damaged segments lie under `damaged/`: everything they held that reads is durable."""
-        if not names:
-            return
+        """The damaged segments lie under `damaged/`: everything they held that reads is durable.
+        Those whose file is gone are missed no more, for the report has named them."""
         layout, files = self._repository.layout, self._repository.files
+        gone = sorted(missing_ends(self._repository, self._ends))
+        if not names and not gone:
+            return
         files.make_folder(layout.damaged)
         with self._repository.transaction(exclusive=True):
-            retire_segments(layout, files, names)
+            retire_segments(layout, files, [*names, *gone])
             for name in names:
                 target = layout.damaged / name
                 if target.exists():
@@ -234,6 +269,9 @@ class Mender:
                 self._tally.set_aside.append(name)
             files.sync_folder(layout.damaged)
             files.sync_folder(layout.segments)
+            with contextlib.suppress(RewindError):
+                note_segments(layout, files, {})
+        self._tally.gone += gone
         self._repository.refresh()
 
 

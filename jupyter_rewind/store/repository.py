@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from jupyter_rewind import clock
-from jupyter_rewind.errors import Internal, NotFound
+from jupyter_rewind.errors import Internal, NotFound, RewindError
 from jupyter_rewind.model.encoding import decode_node
 from jupyter_rewind.model.entry import Entry
 from jupyter_rewind.model.ids import Digest, EntryId, StoreId
@@ -26,6 +26,7 @@ from jupyter_rewind.store.locks import Barrier, ProcessLock
 from jupyter_rewind.store.schema import INDEX_FORMAT
 from jupyter_rewind.store.segments import Gap, Seal, SegmentReader
 from jupyter_rewind.store.transaction import Transaction
+from jupyter_rewind.store.witness import note_segments
 from jupyter_rewind.store.writer import SegmentWriter
 
 log = logging.getLogger(__name__)
@@ -59,6 +60,7 @@ class Repository:
         self._pid = clock.pid()
         self._barrier = Barrier(layout.barrier)
         self._writing = False
+        self._noted = ("", 0)
 
     @classmethod
     def open(
@@ -115,6 +117,8 @@ class Repository:
                 with self._barrier.held(exclusive=exclusive):
                     self._catalog.refresh()
                     yield from self._run()
+                if self._writer.end and self._writer.segment != self._noted[0]:
+                    self._note_segments()
             finally:
                 self._writing = False
 
@@ -149,7 +153,26 @@ class Repository:
         with self._write_lock:
             if self._writing:
                 raise Internal("A segment was to be closed inside a transaction.")
-            self._writer.close()
+            self._close_segment()
+
+    def _close_segment(self) -> None:
+        self._writer.close()
+        if self._writer.synced and self._noted != (self._writer.segment, self._writer.synced):
+            self._note_segments()
+
+    def _note_segments(self) -> None:
+        """The store remembers its segments, with and after the first commit of this one. Never
+        fails: a commit that stands is not undone for want of a witness."""
+        noted = (self._writer.segment, self._writer.synced)
+        try:
+            ends = self._catalog.ask(Index.synced_ends)
+            if noted[1]:
+                ends[noted[0]] = max(noted[1], ends.get(noted[0], 0))
+            note_segments(self.layout, self.files, ends)
+            self._catalog.ask(Index.forget_remembered)
+        except RewindError as error:
+            log.info("the segments were not noted: %s", error)
+        self._noted = noted
 
     def companion(self) -> Repository:
         """The same store, open once more with a writer of its own: upkeep through it does not
@@ -279,7 +302,7 @@ class Repository:
     def close(self) -> None:
         """Everything acknowledged is on the disk, and nothing is held any more."""
         with self._write_lock:
-            self._writer.close()
+            self._close_segment()
             self._content.close()
             self._catalog.close()
             self._barrier.close()

@@ -34,8 +34,11 @@ CREATE TABLE IF NOT EXISTS lost_chunks(
   PRIMARY KEY(digest, segment, at)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS lost_entries(
   id TEXT NOT NULL, segment TEXT NOT NULL, PRIMARY KEY(id, segment)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS remembered(
+  name TEXT PRIMARY KEY, synced INTEGER NOT NULL) WITHOUT ROWID;
 """
 TABLES = (
     "segments", "chunks", "entries", "entry_keys", "entry_places", "expired", "gaps",
     "lost_chunks", "lost_entries",
 )  # fmt: skip
+"""All that is built from the segments; `remembered` outlives it."""

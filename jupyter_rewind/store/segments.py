@@ -161,6 +161,11 @@ class SegmentReader:
         self._window = b""
         self._window_at = 0
 
+    @property
+    def size(self) -> int:
+        """Bytes of the file when it was opened."""
+        return self._size
+
     def payload(self, record: Record) -> bytes:
         """The stored bytes, unchecked; fewer than `record.stored` when the file is shorter."""
         return read_lenient(self._descriptor, record.stored, record.offset + HEAD_SIZE)

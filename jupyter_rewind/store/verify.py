@@ -1,8 +1,8 @@
 """Reads the store back and compares: what no longer reads is named, with what hangs on it.
 
 The segments are scanned as they lie on the disk; the index is a witness, for it knew what stood
-where. Changes nothing but the index: content found lost is forgotten there, so that the next
-time somebody stores it, it is stored.
+where, and so is the store's own list of segments, which needs no index. Changes nothing but the
+index: content found lost is forgotten there, so that the next time it is stored, it is stored.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from jupyter_rewind.errors import NotFound, RewindError
+from jupyter_rewind.errors import Integrity, NotFound, RewindError
 from jupyter_rewind.model.ids import Digest, EntryId
-from jupyter_rewind.store import chunks
+from jupyter_rewind.store import chunks, writer
 from jupyter_rewind.store.locks import is_locked
 from jupyter_rewind.store.reach import Reach, affected_entries, mark
 from jupyter_rewind.store.repository import Repository
@@ -26,10 +26,16 @@ from jupyter_rewind.store.segments import (
     Seal,
 )
 from jupyter_rewind.store.stream import ByteStream
+from jupyter_rewind.store.witness import missing_segments, read_witness, without_retired
 
 log = logging.getLogger(__name__)
 Progress = Callable[[int, int], None]
 SALVAGE_KIND = "salvage"
+_GIVEN_UP = (
+    "{} chunks are lost, and an earlier salvage kept all else. Saving the same content again brings"
+    " them back; else this is told until the checkpoints that need them are deleted or expire"
+    " (`jupyter rewind expire`)"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +52,8 @@ class Damage:
     what: str
     chunks: tuple[Digest, ...] = ()
     affected: tuple[EntryId, ...] = ()
+    salvaged: bool = False
+    """True for what an earlier salvage gave up: another one does not bring it back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,11 +108,18 @@ def verify(
     repository.refresh()
     repository.forget_read()
     findings = Findings()
+    # Asked before the scan: what is noted later may stand behind what the scan saw.
+    try:
+        ends = known_ends(repository)
+    except Integrity as error:
+        findings.damages.append(Damage("", 0, 0, str(error)))
+        with repository.index() as index:
+            ends = index.synced_ends()
     files = segment_sizes(repository)
     total = sum(files.values())
     for name, size in files.items():
         try:
-            _look_at(repository, name, findings, read_data)
+            _look_at(repository, name, findings, read_data, ends.get(name, 0))
         except NotFound:
             log.info("segment %s was taken away while the store was verified", name)
             continue
@@ -113,6 +128,8 @@ def verify(
         if progress is not None:
             progress(findings.bytes, total)
     repository.refresh()
+    for name, end in missing_ends(repository, ends).items():
+        findings.damages.append(Damage(name, 0, end, "the file of this segment is gone"))
     reach = mark(repository)
     damages, known = attribute(repository, findings.damages, reach)
     return VerifyReport(
@@ -125,6 +142,32 @@ def verify(
         tuple(findings.unfinished),
         known,
     )
+
+
+def known_ends(repository: Repository) -> dict[str, int]:
+    """How far each segment was on the disk once, as the store's witness or the index tells.
+    Raises Integrity where the witness does not read, Newer, Storage."""
+    with repository.index() as index:
+        ends = index.synced_ends()
+    for name, end in read_witness(repository.layout).items():
+        ends[name] = max(end, ends.get(name, 0))
+    return ends
+
+
+def missing_ends(repository: Repository, ends: dict[str, int]) -> dict[str, int]:
+    """Those of `ends` whose file is gone though nobody took it away."""
+    absent = missing_segments(repository.layout, ends)
+    return without_retired(repository.layout, {name: ends[name] for name in sorted(absent)})
+
+
+def is_overwritten(repository: Repository, name: str) -> bool:
+    """True for a segment that nobody writes and that no writer can have left so: without a single
+    commit, and without the room that a writer which was killed leaves behind it."""
+    if _is_alive(repository, name):
+        return False
+    # Its writer may have ended since somebody looked.
+    with repository.reader(name) as reader:
+        return 0 < reader.size < writer.RESERVE and not reader.scan(0).batches
 
 
 def segment_sizes(repository: Repository) -> dict[str, int]:
@@ -177,22 +220,28 @@ def _what_is_wrong(stream: ByteStream, seal: Seal, record: Record) -> str:
     return "" if chunks.digest(raw) == record.id else "its content does not fit its name"
 
 
-def _look_at(repository: Repository, name: str, findings: Findings, read_data: bool) -> None:
+def _look_at(
+    repository: Repository, name: str, findings: Findings, read_data: bool, known_end: int
+) -> None:
     with repository.index() as index:
         number, scanned = index.segments().get(name, (-1, 0))
         known = {at for (at,) in index.rows("SELECT at FROM chunks WHERE seg=?", [number])}
         listed = set(index.entry_places(number))
         doubted = {at for _, segment, at, _ in index.evidence.chunks() if segment == name}
     with repository.reader(name) as reader:
-        scan = reader.scan(0)
+        scan, size = reader.scan(0), reader.size
         bad = find_bad_records(reader.stream(), repository.seal(name), scan) if read_data else []
     for record, why in bad:
         findings.damages.append(Damage(name, record.offset, record.end - record.offset, why))
     for gap in scan.gaps:
         findings.damages.append(Damage(name, gap.offset, gap.length, gap.what))
-    if scanned > scan.end:
+    known_end = max(known_end, scanned)
+    if known_end > scan.end:
         what = "what was committed here no longer reads"
-        findings.damages.append(Damage(name, scan.end, scanned - scan.end, what))
+        findings.damages.append(Damage(name, scan.end, known_end - scan.end, what))
+    elif not scan.batches and is_overwritten(repository, name):
+        what = "no commit of this segment reads; what it held is not known"
+        findings.damages.append(Damage(name, 0, size, what))
     elif scan.torn and not _is_alive(repository, name):
         findings.unfinished.append(Unfinished(name, scan.end, scan.torn))
     seen = {record.offset for batch in scan.batches for record in batch.records}
@@ -224,7 +273,7 @@ def attribute(
     repository: Repository, damages: list[Damage], reach: Reach
 ) -> tuple[tuple[Damage, ...], tuple[EntryId, ...]]:
     """The damages with what each cost, those that only dangling names tell of included; and the
-    entries that lead to content given up long ago."""
+    entries that lead to content which a salvage gave up: damage, for as long as they are kept."""
     hurt = affected_entries(repository, reach)
     given_up = known_losses(repository)
     with repository.index() as index:
@@ -253,6 +302,9 @@ def attribute(
         found.append(Damage("", 0, 0, what, tuple(sorted(nowhere))))
     named = [_name_affected(damage, hurt, entry_rows) for damage in found]
     known = sorted(name for name, lost in hurt.items() if lost & given_up)
+    if known:
+        missed = tuple(sorted(set().union(*(hurt[name] for name in known)) & given_up))
+        named.append(Damage("", 0, 0, _GIVEN_UP.format(len(missed)), missed, tuple(known), True))
     return tuple(named), tuple(known)
 
 

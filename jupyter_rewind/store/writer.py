@@ -67,6 +67,11 @@ class SegmentWriter:
         return self._end
 
     @property
+    def synced(self) -> int:
+        """Bytes of the segment that are surely on the disk; still known when it is closed."""
+        return self._synced
+
+    @property
     def staged_bytes(self) -> int:
         """Bytes on the way to the next commit."""
         return self._at - self._end

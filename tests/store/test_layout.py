@@ -187,3 +187,17 @@ strange line
 def test_network_file_systems_are_known_by_their_mounts(path: str, network: bool) -> None:
     """There, the index lies elsewhere: SQLite's locks do not hold."""
     assert is_network(Path(path), MOUNTS) is network
+
+
+@pytest.mark.parametrize("how", ["missing", "another"])
+def test_a_hint_about_the_key_is_a_whole_command(tmp_path: Path, how: str) -> None:
+    """What it tells the user to type is accepted as it stands, but for the folder's name."""
+    _filled(tmp_path)
+    for key in (tmp_path / "keys").iterdir():
+        if how == "missing":
+            key.unlink()
+        else:
+            key.write_bytes(bytes(32))
+    with pytest.raises((Denied, Integrity)) as caught:
+        _open(tmp_path, create=False)
+    assert "`jupyter rewind salvage --trust-foreign --into FOLDER`" in caught.value.hint

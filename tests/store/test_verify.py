@@ -147,7 +147,7 @@ def test_a_removed_segment_is_no_empty_list(tmp_path: Path) -> None:
 
 
 def test_dangling_names_are_found_without_an_index(tmp_path: Path) -> None:
-    """With the index thrown away too, what other segments name and nobody holds is damage."""
+    """With index and witness thrown away too, what is named and nobody holds is damage."""
     filled = fill(tmp_path, segments=3, entries=2)
     with filled.open() as store:
         placed = entry_segments(store)
@@ -155,6 +155,7 @@ def test_dangling_names_are_found_without_an_index(tmp_path: Path) -> None:
     (tmp_path / "store" / "segments" / placed[first]).unlink()
     for path in (tmp_path / "store").glob("index*"):
         path.unlink()
+    (tmp_path / "store" / "witness").unlink()
     with filled.open() as store:
         report = verify(store)
     assert [each.segment for each in report.damages] == [""]
