@@ -32,6 +32,7 @@ from jupyter_rewind.notebooks.entries import (
     read_checkpoint,
     read_checkpoints,
 )
+from jupyter_rewind.notebooks.losses import mark_losses
 from jupyter_rewind.store.repository import Repository
 
 Exists = Callable[[str], bool]
@@ -161,7 +162,7 @@ class HistoryReader:
         entries = self.repository.entries(kind=CHECKPOINT, key=key)
         marks = self.repository.entries(kind=MARK, key=key)
         bindings = self.repository.entries(key=key, kinds=BINDINGS)
-        return read_checkpoints(entries, bindings, marks)
+        return mark_losses(self.repository, read_checkpoints(entries, bindings, marks))
 
     def head_of(self, history: HistoryId) -> Checkpoint | None:
         """The newest checkpoint of a history, as far as was seen at the last refresh."""

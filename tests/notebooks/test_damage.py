@@ -13,7 +13,7 @@ from jupyter_rewind.errors import Integrity, NotFound
 from jupyter_rewind.model.checkpoint import Checkpoint, Reason
 from jupyter_rewind.notebooks.entries import CHECKPOINT, content_key, history_key
 from jupyter_rewind.notebooks.history import Histories
-from jupyter_rewind.store.upkeep import verify
+from jupyter_rewind.store.upkeep import salvage, verify
 from tests.notebooks.support import make_notebook, open_store
 
 PATH = "/home/a/analysis.ipynb"
@@ -118,3 +118,27 @@ def test_what_is_shared_is_lost_to_all_that_share_it(damaged: Histories) -> None
         damaged.read(other)
     assert "not affected" not in caught.value.hint
     assert "share" in caught.value.hint
+
+
+def test_what_a_salvage_gave_up_is_marked_until_it_is_saved_again(
+    damaged: Histories, tmp_path: Path
+) -> None:
+    """A list says which of its checkpoints cannot be brought back; the same content heals them."""
+    keep(damaged, "a = 1", "c = 3")
+    assert [one.readable for one in damaged.checkpoints(PATH)] == [True, True, True]
+    damaged.repository.close()
+    place = tmp_path / "rewind"
+    salvage(place / "store", place / "keys")
+    with open_store(place) as opened:
+        histories = Histories(opened)
+        found = histories.checkpoints(PATH)
+        assert [one.readable for one in found] == [True, False, True]
+        for one in found:
+            if one.readable:
+                histories.read(one)
+            else:
+                with pytest.raises(Integrity):
+                    histories.read(one)
+        keep(histories, "a = 2", NOISE)
+        assert all(one.readable for one in histories.checkpoints(PATH))
+        assert histories.read(found[1]) == make_notebook("a = 1", NOISE)

@@ -54,6 +54,7 @@ def checkpoint_json(checkpoint: Checkpoint) -> dict[str, Json]:
         "cells_removed": counts.removed,
         "parent": checkpoint.parent,
         "note": checkpoint.note,
+        "readable": checkpoint.readable,
     }
 
 
@@ -64,8 +65,9 @@ def changes_words(counts: Counts) -> str:
 
 
 def marks(checkpoint: Checkpoint) -> str:
-    """Labels, and whether it is pinned."""
-    return ", ".join([*checkpoint.labels, *(["(pinned)"] if checkpoint.pinned else [])])
+    """Labels, whether it is pinned, and whether content of it is lost."""
+    pinned = ["(pinned)"] if checkpoint.pinned else []
+    return ", ".join([*checkpoint.labels, *pinned, *([] if checkpoint.readable else ["(lost)"])])
 
 
 def checkpoint_table(checkpoints: Sequence[Checkpoint], *, terminal: bool, empty: str) -> Table:

@@ -65,6 +65,7 @@ def render_checkpoint(checkpoint: Checkpoint) -> dict[str, Any]:
         "kind": checkpoint.kind,
         "parent": checkpoint.parent,
         "note": checkpoint.note,
+        "readable": checkpoint.readable,
     }
 
 
@@ -81,6 +82,7 @@ def render_contents_checkpoint(checkpoint: Checkpoint) -> dict[str, Any]:
         "counts": render_counts(checkpoint.counts),
         "size": checkpoint.size_bytes,
         "kind": checkpoint.kind,
+        "readable": checkpoint.readable,
     }
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from jupyter_rewind.faces.cli import views
 from tests.faces.cli.conftest import (
     COMMAND,
     FIRST,
@@ -19,6 +20,7 @@ from tests.faces.cli.conftest import (
     notebook_bytes,
     stream,
 )
+from tests.model.test_retention import checkpoint
 
 
 def on_a_terminal(*words: str) -> tuple[int, str]:
@@ -245,3 +247,11 @@ def test_a_number_of_thousands_of_digits_is_shown_as_text(work: Path, process: R
     assert process("diff", path, "head", "head").status == 0
     assert process("search", path, "hello").status == 0
     assert process("show", path, "--raw").out.encode() == raw
+
+
+def test_what_is_lost_is_said_beside_the_labels() -> None:
+    """A row says that its checkpoint cannot be brought back, and so does `--json`."""
+    lost = checkpoint(1, 0, labels=("good one",), readable=False)
+    assert views.marks(lost) == "good one, (lost)"
+    assert views.checkpoint_json(lost)["readable"] is False
+    assert views.marks(checkpoint(2, 0)) == ""
