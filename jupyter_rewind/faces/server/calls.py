@@ -57,26 +57,26 @@ def mark_saves(
         manager.save = save  # type: ignore[method-assign]  # on purpose
 
 
-def look_before_deletions(manager: ContentsManager, look: Callable[[str], None]) -> None:
-    """`look` sees each path before the contents manager deletes it."""
-    original: Callable[..., Any] = manager.delete_file
+def look_before(manager: ContentsManager, name: str, look: Callable[[str], None]) -> None:
+    """`look` sees the path that each call of the manager's method `name` is about, before it."""
+    original: Callable[..., Any] = getattr(manager, name)
 
     if inspect.iscoroutinefunction(original):
 
         @functools.wraps(original)
-        async def delete_async(path: str, **kwargs: Any) -> Any:
+        async def called_async(path: str, *args: Any, **kwargs: Any) -> Any:
             await asyncio.to_thread(look, path)
-            return await original(path, **kwargs)
+            return await original(path, *args, **kwargs)
 
-        manager.delete_file = delete_async  # type: ignore[method-assign]  # on purpose
+        setattr(manager, name, called_async)
     else:
 
         @functools.wraps(original)
-        def delete(path: str, **kwargs: Any) -> Any:
+        def called(path: str, *args: Any, **kwargs: Any) -> Any:
             look(path)
-            return original(path, **kwargs)
+            return original(path, *args, **kwargs)
 
-        manager.delete_file = delete  # type: ignore[method-assign]  # on purpose
+        setattr(manager, name, called)
 
 
 def explain_failed_reads(manager: ContentsManager, explain: Callable[[str], Future[str]]) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
@@ -26,13 +26,18 @@ from tornado.web import HTTPError
 from jupyter_rewind.errors import Internal, RewindError
 from jupyter_rewind.faces.server import request
 from jupyter_rewind.faces.server.collaboration import encode_source
-from jupyter_rewind.faces.server.desk import decode_file, encode_file, wait_for
+from jupyter_rewind.faces.server.desk import (
+    PATIENCE_SECONDS,
+    decode_file,
+    encode_file,
+    wait_for,
+)
 from jupyter_rewind.faces.server.legacy import DEFAULT_FOLDER
 from jupyter_rewind.faces.server.listener import follow_delete, follow_rename
 from jupyter_rewind.faces.server.rendering import render_contents_checkpoint
 from jupyter_rewind.faces.server.restoring import read_live, restore_file
 from jupyter_rewind.faces.server.service import Service, service_for
-from jupyter_rewind.faces.server.statuses import as_http_error
+from jupyter_rewind.faces.server.statuses import as_http_error, describe
 
 T = TypeVar("T")
 Model = dict[str, Any]
@@ -40,21 +45,6 @@ Model = dict[str, Any]
 #: What a save that is under way is told: it only asks whether there is a checkpoint at all, and
 #: the one of this very save is made after it.
 _COMING: list[Model] = [{"id": "coming"}]
-
-
-@contextmanager
-def _answered() -> Iterator[None]:
-    """Our errors leave as HTTP errors with the same words, and faults of ours in words, too."""
-    try:
-        yield
-    except RewindError as error:
-        raise as_http_error(error) from error
-    except HTTPError:
-        raise
-    except Exception as error:
-        logging.getLogger(__name__).exception("A request for checkpoints failed.")
-        words = f"Jupyter Rewind failed in a way it should not: {error!r}."
-        raise as_http_error(Internal(words, hint="The file was not changed.")) from error
 
 
 def _id_of(checkpoint_id: object) -> str:
@@ -76,6 +66,21 @@ class _RewindMixin:
         if not isinstance(manager, ContentsManager):
             raise TypeError("A checkpoints class needs its contents manager as parent.")
         return service_for(manager)
+
+    @contextmanager
+    def _answered(self) -> Iterator[None]:
+        """Our errors leave as HTTP errors with the same words, and faults of ours in words, too."""
+        try:
+            yield
+        except RewindError as error:
+            raise as_http_error(self.service.paths.describe(error), error) from error
+        except HTTPError:
+            raise
+        except Exception as error:
+            logging.getLogger(__name__).exception("A request for checkpoints failed.")
+            words = f"Jupyter Rewind failed in a way it should not: {error!r}."
+            fault = Internal(words, hint="The file was not changed.")
+            raise as_http_error(describe(fault), fault) from error
 
     def _file(self, path: str) -> str:
         return self.service.paths.file(path)
@@ -118,36 +123,35 @@ def _file_model(raw: bytes) -> Model:
     return {"type": "file", "content": content, "format": file_format}
 
 
-async def _wait(future: Future[T]) -> T:
-    with _answered():
-        return await asyncio.wrap_future(future)
+async def _done(future: Future[T]) -> T:
+    return await asyncio.wrap_future(future)
 
 
 class AsyncRewindCheckpoints(_RewindMixin, AsyncGenericCheckpointsMixin, AsyncCheckpoints):
     """Many checkpoints for each file, for asynchronous contents managers."""
 
     async def create_checkpoint(self, contents_mgr: ContentsManager, path: str) -> Model:
-        with _answered():
+        with self._answered():
             live = await read_live(self.service, path)
-            return render_contents_checkpoint(await _wait(self._create(path, live)))
+            return render_contents_checkpoint(await _done(self._create(path, live)))
 
     async def list_checkpoints(self, path: str) -> list[Model]:
         if request.saving.get() is not None:
             return _COMING
-        with _answered():
+        with self._answered():
             file, desk = self._file(path), self.service.desk
-            await wait_for(desk.settle(file))
-            return [render_contents_checkpoint(each) for each in await _wait(desk.list(file))]
+            await wait_for(desk.settle(file), PATIENCE_SECONDS)
+            return [render_contents_checkpoint(each) for each in await _done(desk.list(file))]
 
     async def restore_checkpoint(
         self, contents_mgr: ContentsManager, checkpoint_id: object, path: str
     ) -> None:
-        with _answered():
+        with self._answered():
             await restore_file(self.service, path, _id_of(checkpoint_id))
 
     async def delete_checkpoint(self, checkpoint_id: object, path: str) -> None:
-        with _answered():
-            await _wait(self._delete(checkpoint_id, path))
+        with self._answered():
+            await _done(self._delete(checkpoint_id, path))
 
     async def rename_checkpoint(self, checkpoint_id: object, old_path: str, new_path: str) -> None:
         self._follow_rename(old_path, new_path)
@@ -159,43 +163,43 @@ class AsyncRewindCheckpoints(_RewindMixin, AsyncGenericCheckpointsMixin, AsyncCh
         self._follow_delete(path)
 
     async def create_notebook_checkpoint(self, nb: object, path: str) -> Model:
-        with _answered():
-            return render_contents_checkpoint(await _wait(self._create_notebook(nb, path)))
+        with self._answered():
+            return render_contents_checkpoint(await _done(self._create_notebook(nb, path)))
 
     async def create_file_checkpoint(self, content: str, format: str, path: str) -> Model:
-        with _answered():
-            return render_contents_checkpoint(await _wait(self._create_file(content, format, path)))
+        with self._answered():
+            return render_contents_checkpoint(await _done(self._create_file(content, format, path)))
 
     async def get_notebook_checkpoint(self, checkpoint_id: object, path: str) -> Model:
-        with _answered():
-            return _notebook_model((await _wait(self._read(checkpoint_id, path)))[1])
+        with self._answered():
+            return _notebook_model((await _done(self._read(checkpoint_id, path)))[1])
 
     async def get_file_checkpoint(self, checkpoint_id: object, path: str) -> Model:
-        with _answered():
-            return _file_model((await _wait(self._read(checkpoint_id, path)))[1])
+        with self._answered():
+            return _file_model((await _done(self._read(checkpoint_id, path)))[1])
 
 
 class RewindCheckpoints(_RewindMixin, GenericCheckpointsMixin, Checkpoints):
     """Many checkpoints for each file, for synchronous contents managers."""
 
     def create_checkpoint(self, contents_mgr: ContentsManager, path: str) -> Model:
-        with _answered():
+        with self._answered():
             live = _at_once(lambda: read_live(self.service, path))
             return render_contents_checkpoint(self._create(path, live).result())
 
     def list_checkpoints(self, path: str) -> list[Model]:
         if request.saving.get() is not None:
             return _COMING
-        with _answered():
+        with self._answered():
             file, desk = self._file(path), self.service.desk
             if (last := desk.settle(file)) is not None:
-                last.exception()
+                wait([last], PATIENCE_SECONDS)
             return [render_contents_checkpoint(each) for each in desk.list(file).result()]
 
     def restore_checkpoint(
         self, contents_mgr: ContentsManager, checkpoint_id: object, path: str
     ) -> None:
-        with _answered():
+        with self._answered():
             self.service.desk.restore(
                 self._file(path),
                 _id_of(checkpoint_id),
@@ -204,7 +208,7 @@ class RewindCheckpoints(_RewindMixin, GenericCheckpointsMixin, Checkpoints):
             ).result()
 
     def delete_checkpoint(self, checkpoint_id: object, path: str) -> None:
-        with _answered():
+        with self._answered():
             self._delete(checkpoint_id, path).result()
 
     def rename_checkpoint(self, checkpoint_id: object, old_path: str, new_path: str) -> None:
@@ -217,19 +221,19 @@ class RewindCheckpoints(_RewindMixin, GenericCheckpointsMixin, Checkpoints):
         self._follow_delete(path)
 
     def create_notebook_checkpoint(self, nb: object, path: str) -> Model:
-        with _answered():
+        with self._answered():
             return render_contents_checkpoint(self._create_notebook(nb, path).result())
 
     def create_file_checkpoint(self, content: str, format: str, path: str) -> Model:
-        with _answered():
+        with self._answered():
             return render_contents_checkpoint(self._create_file(content, format, path).result())
 
     def get_notebook_checkpoint(self, checkpoint_id: object, path: str) -> Model:
-        with _answered():
+        with self._answered():
             return _notebook_model(self._read(checkpoint_id, path).result()[1])
 
     def get_file_checkpoint(self, checkpoint_id: object, path: str) -> Model:
-        with _answered():
+        with self._answered():
             return _file_model(self._read(checkpoint_id, path).result()[1])
 
 

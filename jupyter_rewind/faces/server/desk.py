@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     from jupyter_rewind.workspace import Restored, Workspace
 
 T = TypeVar("T")
+
+#: So long a list waits for the file's own saves: another process may keep the store for a minute.
+PATIENCE_SECONDS = 2.0
 
 
 class Desk:
@@ -173,13 +177,20 @@ def list_checkpoints(workspace: Workspace, file: str) -> list[Checkpoint]:
         return []
 
 
-async def wait_for(work: Future[object] | None) -> None:
-    """Returns when `work` is done, well or not: whoever asked for it hears of its failure."""
+async def wait_for(work: Future[object] | None, seconds: float | None = None) -> None:
+    """Returns when `work` is done, well or not, or the time is up; it goes on all the same, and
+    whoever asked for it hears of its failure."""
     if work is not None:
-        future = asyncio.wrap_future(work)
-        await asyncio.wait([future])
-        if not future.cancelled():
-            future.exception()
+        done = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        work.add_done_callback(lambda _: _call_soon(loop, done.set))
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(done.wait(), seconds)
+
+
+def _call_soon(loop: asyncio.AbstractEventLoop, act: Callable[[], None]) -> None:
+    with contextlib.suppress(RuntimeError):  # the loop was closed in between
+        loop.call_soon_threadsafe(act)
 
 
 def encode_file(content: str, file_format: str | None) -> bytes:

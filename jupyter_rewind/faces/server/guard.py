@@ -1,7 +1,7 @@
-"""Stands in front of saves and deletions: refuses what would destroy, keeps what would be lost.
+"""Stands before saves, renames and deletions: refuses what would destroy, keeps what would be lost.
 
 In the common case it costs two calls to the system. Only refusals in words pass through to the
-user; any fault of ours is logged and lets the save or the deletion go on.
+user; any fault of ours is logged and lets what was asked for go on.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from tornado.web import HTTPError
 
 from jupyter_rewind import clock
 from jupyter_rewind.faces.server import request
-from jupyter_rewind.faces.server.calls import look_before_deletions, mark_saves
+from jupyter_rewind.faces.server.calls import look_before, mark_saves
 from jupyter_rewind.faces.server.paths import Paths, count_cells, is_notebook
 from jupyter_rewind.faces.server.reading import Stamp, read_stamp
 from jupyter_rewind.faces.server.recorder import Recorder
@@ -28,6 +28,10 @@ from jupyter_rewind.model.checkpoint import Reason
 _MARGIN_BYTES = 64 << 10
 _FOLDER_FILES = 5_000
 _FOLDER_SECONDS = 10.0
+_TOO_MUCH_HELD = (
+    "An earlier save of %s may not be kept: too much waits to be stored already. "
+    "What the file holds now is whole; save it again when less waits."
+)
 
 
 class Guard:
@@ -39,11 +43,12 @@ class Guard:
         self._log = log
 
     def install(self, manager: ContentsManager) -> None:
-        """The guard is asked before each save and each deletion, and knows when a save is on."""
+        """The guard is asked before each save, deletion and rename, and knows when a save is on."""
         register: Callable[[object], None] = manager.register_pre_save_hook
         register(self.before_save)
         mark_saves(manager, self._recorder.making_way)
-        look_before_deletions(manager, self.before_delete)
+        look_before(manager, "delete_file", self.before_delete)
+        look_before(manager, "rename_file", self.before_rename)
 
     # ------------------------------------------------------------------ saves
     def before_save(
@@ -65,14 +70,18 @@ class Guard:
             return
         file = self._paths.file(path)
         if request.is_put() or request.current_handler() is None:
-            self._recorder.claim(file)
+            self._claim(file, path)
         stamp = read_stamp(file)
         self._refuse_without_room(file, path, stamp)
         if stamp is None or stamp.size == 0:
             return
         if kind == "notebook" and self._recorder.settings.notebooks_refuse_empty:
             self._refuse_empty(model, file, path)
-        self._keep_external_change(file, stamp)
+        self._keep_external_change(file, path, stamp)
+
+    def _claim(self, file: str, path: str) -> None:
+        if not self._recorder.claim(file):
+            self._recorder.note_failure(_TOO_MUCH_HELD, path)
 
     def _refuse_without_room(self, file: str, path: str, stamp: Stamp | None) -> None:
         # Jupyter copies the file beside itself, truncates it and writes: all of both must fit.
@@ -80,7 +89,13 @@ class Guard:
         folder = os.path.dirname(file)
         if wanted == 0 or not os.path.isdir(folder):
             return
-        free = shutil.disk_usage(folder).free
+        try:
+            usage = shutil.disk_usage(folder)
+        except OSError:
+            return
+        free = usage.free
+        if usage.total <= 0 or not 0 <= free <= usage.total:
+            return  # ramfs and some FUSE file systems tell no size, which is not a full disk
         if free < wanted + _MARGIN_BYTES:
             raise HTTPError(
                 507,
@@ -102,14 +117,29 @@ class Guard:
             "empty cell in it, or set notebooks.refuse_empty to false.",
         )
 
-    def _keep_external_change(self, file: str, stamp: Stamp) -> None:
+    def _keep_external_change(self, file: str, path: str, stamp: Stamp) -> None:
         if self._recorder.is_known(file, stamp) or not self._is_kept(file):
             return
         self._recorder.save(file, Reason.EXTERNAL_CHANGE)
-        self._recorder.claim(file)
+        self._claim(file, path)
 
     def _is_kept(self, file: str) -> bool:
         return is_notebook(file) or self._recorder.settings.notebooks_text_files
+
+    # ------------------------------------------------------------------ renames
+    def before_rename(self, path: str) -> None:
+        """What was saved at `path`, or below it, is in memory to be kept; never raises."""
+        try:
+            file = self._paths.file(path.strip("/"))
+            until = clock.monotonic() + _FOLDER_SECONDS
+            for unread in self._recorder.unread_below(file):
+                if not self._claim_until(unread, until):
+                    self._recorder.note_failure(_TOO_MUCH_HELD, path)
+                    return
+        except Exception as error:
+            self._recorder.note_failure(
+                "Could not look at %s before it was renamed: %r", path, error, error=error
+            )
 
     # ------------------------------------------------------------------ deletions
     def before_delete(self, path: str) -> None:
@@ -128,7 +158,9 @@ class Guard:
         until = clock.monotonic() + _FOLDER_SECONDS
         for number, found in enumerate(self._files_in(file)):
             if number >= _FOLDER_FILES or not self._keep_one(found, author, until):
-                self._log.warning("Not every file of %s was kept before it was deleted.", path)
+                self._recorder.note_failure(
+                    "Not every file of %s was kept before it was deleted.", path
+                )
                 return
 
     def _keep_one(self, file: str, author: str | None, until: float) -> bool:
@@ -138,7 +170,10 @@ class Guard:
         if stamp is None or stamp.size == 0 or recorder.is_known(file, stamp):
             return True
         recorder.save(file, Reason.BEFORE_DELETE, author=author)
-        while not recorder.claim(file):
+        return self._claim_until(file, until)
+
+    def _claim_until(self, file: str, until: float) -> bool:
+        while not self._recorder.claim(file):
             if clock.monotonic() > until:
                 return False
             time.sleep(0.02)  # so much is in memory already that some must be stored first

@@ -5,7 +5,9 @@ A history belongs to the real file: two ways to the same file through links lead
 
 from __future__ import annotations
 
+import errno
 import os
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -14,7 +16,8 @@ from jupyter_server.services.contents.fileio import FileManagerMixin
 from jupyter_server.services.contents.manager import ContentsManager
 from tornado.web import HTTPError
 
-from jupyter_rewind.errors import InvalidInput, NotFound
+from jupyter_rewind.errors import InvalidInput, NotFound, RewindError
+from jupyter_rewind.faces.server.statuses import Failure, describe
 
 NOTEBOOK_SUFFIX = ".ipynb"
 
@@ -42,16 +45,25 @@ class Paths:
     def file(self, api_path: str) -> str:
         """The file that an API path names, links followed: the key of its history.
 
-        Raises NotFound for a path that lies outside the served folder.
+        Raises NotFound for a path that lies outside the served folder, InvalidInput for one that
+        no file can have.
         """
         if not self.is_local:
             raise NotFound(f"{api_path} does not lie on a local file system.")
         # Every file manager of Jupyter's has it, and there is no public way to the file.
         locate: Callable[[str], str] = self._manager._get_os_path  # type: ignore[attr-defined]
         try:
-            return os.path.realpath(locate(api_path.strip("/")))
+            os.fsencode(api_path)
+            file = os.path.realpath(locate(api_path.strip("/")))
+            os.lstat(file)
         except HTTPError as error:
             raise NotFound(f"{api_path} is not in the served folder.") from error
+        except ValueError as error:
+            raise InvalidInput("The path holds characters that no file name can have.") from error
+        except OSError as error:
+            if error.errno == errno.ENAMETOOLONG:
+                raise InvalidInput("The path is longer than any file's can be.") from error
+        return file
 
     def api_path(self, file: str) -> str | None:
         """The API path of a real path; None outside the served folder."""
@@ -59,6 +71,20 @@ class Paths:
         if not file.startswith(root + os.sep):
             return None
         return file[len(root) + 1 :].replace(os.sep, "/")
+
+    def shorten(self, text: str) -> str:
+        """`text` for whoever knows only API paths: served files go by those."""
+        root = self.root.rstrip(os.sep)
+        if not root or root not in text:
+            return text
+        return re.sub(rf"(?<![\w./-]){re.escape(root + os.sep)}", "", text)
+
+    def describe(self, error: RewindError) -> Failure:
+        """The body that tells `error` to whoever knows only API paths."""
+        failure = describe(error)
+        failure["message"] = self.shorten(failure["message"])
+        failure["hint"] = self.shorten(failure["hint"])
+        return failure
 
     async def visible(self, api_path: str | None) -> str:
         """The file that a request names, if the user may see it through this server.

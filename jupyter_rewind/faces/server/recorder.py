@@ -17,8 +17,17 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, TypeVar
 
 from jupyter_rewind import clock
-from jupyter_rewind.errors import Internal, InvalidInput, NotFound, RewindError, Unavailable
+from jupyter_rewind.errors import (
+    Conflict,
+    Internal,
+    InvalidInput,
+    NotFound,
+    RestoreRefused,
+    RewindError,
+    Unavailable,
+)
 from jupyter_rewind.faces.server.reading import Reading, Stamp, read_stamp
+from jupyter_rewind.faces.server.statuses import sayable
 from jupyter_rewind.faces.server.worker import Worker, is_touched
 from jupyter_rewind.model.checkpoint import Checkpoint, Reason
 
@@ -35,6 +44,7 @@ _GRACE_SECONDS = 10.0
 _RETRY_SECONDS = 5.0
 _KNOWN_LIMIT = 20_000
 _STOP_SECONDS = 15.0
+_REFUSALS = (NotFound, Conflict, InvalidInput, RestoreRefused)
 
 Notice = Callable[[Checkpoint, str], None]
 
@@ -57,6 +67,7 @@ class Recorder:
         self._workspace: Workspace | None = None
         self._refusal: RewindError | None = None
         self._refused_at = 0.0
+        self._fault: tuple[str, RewindError] | None = None
         self._known: OrderedDict[str, Stamp] = OrderedDict()
         self._announced: dict[str, Stamp | None] = {}
         self._unread: dict[str, Reading] = {}
@@ -106,6 +117,14 @@ class Recorder:
     def refusal(self) -> RewindError | None:
         """Why the store is not open, or None."""
         return self._refusal
+
+    @property
+    def fault(self) -> RewindError | None:
+        """Why no checkpoint can be made at present: the store is not open, or the last attempt to
+        record failed; None when all is well."""
+        if self._refusal is not None:
+            return self._refusal
+        return self._fault[1] if self._fault is not None else None
 
     # ------------------------------------------------------------------ doing work
     def submit(self, act: Callable[[Workspace], T], *paths: str) -> Future[T]:
@@ -206,6 +225,16 @@ class Recorder:
         self._read(reading)
         return reading.is_taken
 
+    def unread_below(self, path: str) -> list[str]:
+        """The files at or below `path` with announced saves that are not in memory yet."""
+        with self._lock:
+            unread = list(self._unread.items())
+        return [
+            file
+            for file, reading in unread
+            if not reading.is_taken and (file == path or file.startswith(path + os.sep))
+        ]
+
     def open_reading(self, file: str) -> Reading:
         """A reading of `file` within the limit of the settings."""
         return Reading(file, limit_bytes=self.settings.notebooks_max_file_mb << 20)
@@ -222,17 +251,21 @@ class Recorder:
         label: str | None = None,
     ) -> tuple[Checkpoint, bool]:
         """The checkpoint of `raw` as the state of `file`, and whether it is new. In our threads."""
-        if self.prepare_history is not None:
-            self.prepare_history(workspace, file)
-        recorded = workspace.histories.record(
-            file,
-            raw,
-            reason=reason,
-            author=author,
-            label=label,
-            identity=stamp.identity if stamp is not None else None,
-            exists=os.path.lexists,
-        )
+        with self._noting_faults(file):
+            if self.prepare_history is not None:
+                self.prepare_history(workspace, file)
+            recorded = workspace.histories.record(
+                file,
+                raw,
+                reason=reason,
+                author=author,
+                label=label,
+                identity=stamp.identity if stamp is not None else None,
+                exists=os.path.lexists,
+            )
+        # Equal content writes nothing, so it shows only that this very file is kept.
+        if self._fault is not None and (recorded.created or self._fault[0] == file):
+            self._fault = None
         if stamp is not None:
             self.know(file, stamp)
         if recorded.created:
@@ -279,11 +312,25 @@ class Recorder:
     # ------------------------------------------------------------------ faults
     def note_failure(self, message: str, *args: object, error: BaseException | None = None) -> None:
         """The log says once what failed; the health endpoint says it as long as it is the last."""
-        words = message % args if args else message
+        words = sayable(message % args if args else message)
         level = logging.DEBUG if words == self.last_failure else logging.WARNING
         self.log.log(level, "%s", words, exc_info=error)
         self.failed += 1
         self.last_failure = words
+
+    @contextlib.contextmanager
+    def _noting_faults(self, file: str) -> Iterator[None]:
+        try:
+            yield
+        except _REFUSALS:
+            raise  # the store works: what was asked for makes no sense
+        except RewindError as error:
+            self._fault = file, error
+            raise
+        except Exception as error:
+            words = f"Could not keep a checkpoint of {file}: {error!r}."
+            self._fault = file, Internal(words, hint="The server's log says more.")
+            raise
 
     # ------------------------------------------------------------------ inside
     def _read(self, reading: Reading) -> None:

@@ -90,9 +90,9 @@ def render_history(info: HistoryInfo, paths: Paths) -> dict[str, Any]:
     """What is known of one history as a whole."""
     return {
         "history": info.id,
-        "path": paths.api_path(info.path) or info.path,
+        "path": paths.api_path(info.path) or "",
         "deleted": info.deleted,
-        "came_from": (paths.api_path(info.came_from) or info.came_from) or None,
+        "came_from": (paths.api_path(info.came_from) or "") if info.came_from else None,
         "count": info.checkpoints,
         "first": moment_text(info.first_ns) if info.first_ns else None,
         "last": moment_text(info.last_ns) if info.last_ns else None,

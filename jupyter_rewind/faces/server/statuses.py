@@ -59,15 +59,21 @@ def describe(error: errors.RewindError) -> Failure:
     )
 
 
+def sayable(text: str) -> str:
+    """`text` as any log can write it: half a surrogate pair is spelled out."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
 def describe_status(status: int, message: str) -> Failure:
     """The body for a refusal that Jupyter itself made, such as a missing login."""
     words = message or f"{HTTPStatus(status).phrase}."
     return Failure(code=_CODES.get(status, "internal"), message=words, hint="", retryable=False)
 
 
-def as_http_error(error: errors.RewindError) -> HTTPError:
-    """`error` for Jupyter's own contents handlers, which answer with its message in JSON.
+def as_http_error(failure: Failure, error: errors.RewindError) -> HTTPError:
+    """`error` as `failure` tells it, for Jupyter's own contents handlers, which answer in JSON.
 
     The status line stays the stock one: a file name need not be one that a header can carry.
     """
-    return HTTPError(int(status_of(error)), str(error))
+    words = f"{failure['message']} {failure['hint']}".strip()
+    return HTTPError(int(status_of(error)), words)

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
+import threading
+from pathlib import Path
 from typing import Any
 
 import pytest
+from jupyter_core.utils import ensure_async
 
-from tests.faces.server.support import BROWSER, Client, notebook, written
+from jupyter_rewind.faces.server import recorder
+from tests.faces.server.support import BROWSER, Client, eventually, notebook, written
 
 
 async def test_an_empty_notebook_does_not_replace_a_full_one(client: Client) -> None:
@@ -44,6 +49,64 @@ async def test_a_full_disk_leaves_the_notebook_whole(client: Client, monkeypatch
     assert status == 507
     assert "disk is full" in answer["message"]
     assert client.file("a.ipynb").read_bytes() == before
+
+
+@pytest.mark.parametrize(("total", "free"), [(0, 0), (-1, 10), (100, -1), (10, 100)])
+async def test_a_disk_that_tells_no_size_is_not_full(
+    client: Client, monkeypatch: Any, total: int, free: int
+) -> None:
+    """On ramfs and some FUSE file systems, which tell no size or nonsense, every save goes on."""
+    usage = shutil.disk_usage("/")
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(total=total, free=free))
+    assert (await client.put("a.ipynb", notebook("x = 1")))[0] == 201
+    assert (await client.put("a.ipynb", notebook("x = 2")))[0] == 200
+
+
+async def test_a_save_that_could_not_be_held_is_told(client: Client, monkeypatch: Any) -> None:
+    """When too much waits to be stored to hold one save more, health says that it may be lost."""
+    await client.put("a.ipynb", notebook("x = 0"))
+    await client.checkpoints("a.ipynb")
+    monkeypatch.setattr(recorder, "HELD_LIMIT_BYTES", -1)
+    go_on = threading.Event()
+    client.service.recorder.submit(lambda _: go_on.wait(20))
+    try:
+        await client.put("a.ipynb", notebook("x = 1"))
+        assert (await client.rewind("GET", "health"))[1]["failed"] == 0
+        await client.put("a.ipynb", notebook("x = 2"))
+        _, health = await client.rewind("GET", "health")
+    finally:
+        go_on.set()
+    assert "a.ipynb" in health["last_failure"]
+    assert "may not be kept" in health["last_failure"]
+
+
+@pytest.mark.parametrize("manager", ["AsyncFileContentsManager", "FileContentsManager"])
+async def test_a_rename_waits_until_the_save_before_it_is_read(
+    jp_configurable_serverapp: Any, tmp_path: Path, manager: str
+) -> None:
+    """A file, or one in a folder, that is renamed right after its save keeps that save."""
+    kind = f"jupyter_server.services.contents.filemanager.{manager}"
+    server = jp_configurable_serverapp(contents_manager_class=kind)
+    service = server._jupyter_rewind_service
+    await eventually(lambda: service.is_started and service.recorder.opened)
+    root = Path(server.root_dir)
+    (root / "d").mkdir()
+    asleep = threading.Event()
+    service.recorder._readers.submit(asleep.wait, 20)
+    done = service.recorder.submit(lambda _: asleep.wait(20))
+    try:
+        for old, moved, new in (("a.ipynb", "a.ipynb", "b.ipynb"), ("d/c.ipynb", "d", "e")):
+            body = {"type": "notebook", "content": notebook(f"in {old}")}
+            await ensure_async(server.contents_manager.save(body, old))
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+            await ensure_async(server.contents_manager.rename(moved, new))
+    finally:
+        asleep.set()
+    await asyncio.wrap_future(done)
+    for name in ("b.ipynb", "e/c.ipynb"):
+        found = await ensure_async(server.contents_manager.list_checkpoints(name))
+        assert len(found) == 1, name
 
 
 async def test_the_loser_of_an_overwrite_is_kept(client: Client) -> None:

@@ -14,9 +14,15 @@ from jupyter_server.extension.handler import ExtensionHandlerMixin
 from tornado.web import HTTPError
 
 from jupyter_rewind.errors import Internal, InvalidInput, RewindError, Unavailable
-from jupyter_rewind.faces.server.desk import wait_for
+from jupyter_rewind.faces.server.desk import PATIENCE_SECONDS, wait_for
 from jupyter_rewind.faces.server.service import Service
-from jupyter_rewind.faces.server.statuses import describe, describe_status, status_of
+from jupyter_rewind.faces.server.statuses import (
+    Failure,
+    describe,
+    describe_status,
+    sayable,
+    status_of,
+)
 
 if TYPE_CHECKING:
     from jupyter_rewind.faces.server.app import RewindExtension
@@ -100,6 +106,12 @@ class RewindHandler(ExtensionHandlerMixin, APIHandler):
         await wait_for(desk.settle(file))
         return await self.wait(desk.view(act))
 
+    async def view_soon(self, file: str | None, act: Any) -> Any:
+        """What `act` sees, without what takes long to be stored: for lists, not for refs."""
+        desk = self.service.desk
+        await wait_for(desk.settle(file), PATIENCE_SECONDS)
+        return await self.wait(desk.view(act))
+
     async def change(self, act: Any, *files: str) -> Any:
         """What `act` changes in the workspace, in its turn."""
         return await self.wait(self.service.desk.change(act, *files))
@@ -109,14 +121,14 @@ class RewindHandler(ExtensionHandlerMixin, APIHandler):
         """`content` is sent as JSON."""
         self.set_status(status)
         self.set_header("Cache-Control", "no-store")
-        self.finish(json.dumps(content, ensure_ascii=False))
+        self.finish(_encode(content))
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:
         """Every failure has the same body; the table of statuses decides its status."""
         error = kwargs.get("exc_info", (None, None, None))[1]
         if isinstance(error, RewindError):
             self.set_status(status_of(error))
-            failure = describe(error)
+            failure = self._describe(error)
         elif isinstance(error, HTTPError):
             failure = describe_status(status_code, error.log_message or "")
         else:
@@ -127,15 +139,25 @@ class RewindHandler(ExtensionHandlerMixin, APIHandler):
                 )
             )
         self.set_header("Content-Type", "application/json")
-        self.finish(json.dumps(failure, ensure_ascii=False))
+        self.finish(_encode(failure))
+
+    def _describe(self, error: RewindError) -> Failure:
+        service = self.extension.service
+        return describe(error) if service is None else service.paths.describe(error)
 
     def log_exception(self, *args: Any) -> None:
         """Refusals in words are no faults of the server's."""
         error = args[1] if len(args) > 1 else None
         if isinstance(error, RewindError) and not isinstance(error, Internal):
-            self.log.info("%s %s: %s", self.request.method, self.request.path, error)
+            words = sayable(str(error))
+            self.log.info("%s %s: %s", self.request.method, self.request.path, words)
             return
         super().log_exception(*args)
+
+
+def _encode(content: object) -> str:
+    # ASCII: a file name or a cell may hold half a surrogate pair, which UTF-8 cannot say.
+    return json.dumps(content)
 
 
 def text_of(body: Mapping[str, Any], name: str, default: str | None = None) -> str:

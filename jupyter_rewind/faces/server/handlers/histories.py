@@ -41,7 +41,7 @@ class HistoryHandler(RewindHandler):
                 "condition": describe_condition(workspace, service.recorder, path, file),
             }
 
-        self.answer(await self.view(file, act))
+        self.answer(await self.view_soon(file, act))
 
 
 class DeletedHandler(RewindHandler):
@@ -60,7 +60,7 @@ class DeletedHandler(RewindHandler):
                 if info.path.startswith(root)
             ]
 
-        self.answer({"deleted": await self.view(None, act)})
+        self.answer({"deleted": await self.view_soon(None, act)})
 
 
 def describe_condition(

@@ -38,4 +38,4 @@ class SearchHandler(RewindHandler):
                 for hit in workspace.search(file, text, regex=regex)
             ]
 
-        self.answer({"path": path, "hits": await self.view(file, act)})
+        self.answer({"path": path, "hits": await self.view_soon(file, act)})

@@ -23,7 +23,7 @@ class StatsHandler(RewindHandler):
     @web.authenticated
     @authorized
     async def get(self) -> None:
-        self.answer(await self.view(None, lambda workspace: render_stats(workspace.stats())))
+        self.answer(await self.view_soon(None, lambda workspace: render_stats(workspace.stats())))
 
 
 class HealthHandler(RewindHandler):
@@ -38,11 +38,11 @@ class HealthHandler(RewindHandler):
             return
         service = extension.service
         recorder = service.recorder
-        refusal = recorder.refusal
+        fault = recorder.fault
         notices = _list_notices(service)
         self.answer(
             {
-                "state": "failing" if refusal else ("limited" if notices else "ok"),
+                "state": "failing" if fault else ("limited" if notices else "ok"),
                 "version": __version__,
                 "keeps": service.keeps,
                 "checkpoints_class": service.has_checkpoints_class,
@@ -50,12 +50,12 @@ class HealthHandler(RewindHandler):
                 "store": {
                     "path": service.settings.store_path,
                     "open": recorder.opened is not None,
-                    "error": describe(refusal) if refusal else None,
+                    "error": service.paths.describe(fault) if fault else None,
                 },
                 "queued": recorder.queued,
                 "recorded": recorder.recorded,
                 "failed": recorder.failed,
-                "last_failure": recorder.last_failure,
+                "last_failure": service.paths.shorten(recorder.last_failure),
                 "watched": service.heartbeat.watched_count,
                 "damaged": [
                     {

@@ -1,0 +1,175 @@
+"""When the store does not work, is busy, or a name cannot be said: what the server tells."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from jupyter_rewind.errors import Full
+from jupyter_rewind.model.checkpoint import Reason
+from jupyter_rewind.notebooks.history import Histories
+from jupyter_rewind.store.locks import FileLock
+from tests.faces.server.support import Client, notebook, written
+
+SERVICES = "jupyter_server.services.contents"
+HALF = "\ud83d"
+
+
+async def test_health_is_failing_while_no_checkpoint_can_be_made(
+    client: Client, monkeypatch: Any
+) -> None:
+    """After a checkpoint that could not be stored health says so, until the next one is."""
+    await client.put("a.ipynb", notebook("x = 0"))
+    await client.checkpoints("a.ipynb")
+    store = Histories.record
+
+    def record(*args: Any, **kwargs: Any) -> Any:
+        raise Full("The disk is full.", hint="Free some space.")
+
+    monkeypatch.setattr(Histories, "record", record)
+    await client.put("a.ipynb", notebook("x = 1"))
+    assert len(await client.checkpoints("a.ipynb")) == 1
+    _, health = await client.rewind("GET", "health")
+    assert health["state"] == "failing"
+    assert health["store"]["error"]["message"] == "The disk is full."
+    assert str(client.root) not in health["last_failure"]
+    monkeypatch.setattr(Histories, "record", store)
+    await client.put("a.ipynb", notebook("x = 2"))
+    # The state that failed lay on disk all the time, and is kept before it is overwritten.
+    assert len(await client.checkpoints("a.ipynb")) == 3
+    _, health = await client.rewind("GET", "health")
+    assert (health["state"], health["store"]["error"]) == ("ok", None)
+
+
+async def test_what_makes_no_sense_is_no_fault_of_the_store(client: Client) -> None:
+    """A label that is refused does not make health fail."""
+    await client.put("a.ipynb", notebook("x = 0"))
+    body = {"path": "a.ipynb", "label": "head"}
+    assert (await client.rewind("POST", "checkpoint", body=body))[0] == 400
+    assert (await client.rewind("GET", "health"))[1]["state"] == "ok"
+
+
+@pytest.mark.parametrize("kind", ["AsyncFileContentsManager", "FileContentsManager"])
+async def test_a_list_does_not_wait_for_a_busy_store(
+    jp_configurable_serverapp: Any, jp_fetch: Any, kind: str
+) -> None:
+    """While another process keeps the store to itself, lists show what is there already."""
+    server = jp_configurable_serverapp(contents_manager_class=f"{SERVICES}.filemanager.{kind}")
+    client = Client(jp_fetch, server, Path(server.root_dir))
+    await client.put("a.ipynb", notebook("x = 0"))
+    assert len(await client.checkpoints("a.ipynb")) == 1
+    lock = FileLock(Path(client.service.settings.store_path) / "locks" / "collect")
+    lock.acquire(exclusive=True, timeout_seconds=5, doing="test")
+    try:
+        await client.put("a.ipynb", notebook("x = 1"))
+        began = time.monotonic()
+        assert len(await client.checkpoints("a.ipynb")) == 1
+        assert (await client.rewind("GET", "history", path="a.ipynb"))[1]["count"] == 1
+        assert time.monotonic() - began < 15
+    finally:
+        lock.release()
+    assert len(await client.checkpoints("a.ipynb")) == 2
+
+
+async def test_half_a_surrogate_pair_in_a_cell_is_shown(client: Client) -> None:
+    """A notebook with text that UTF-8 cannot say is shown and searched like any other."""
+    raw = json.dumps(notebook(f"x = '{HALF}'")).encode()
+    client.file("a.ipynb").write_bytes(raw)
+    assert (await client.rewind("POST", "checkpoint", body={"path": "a.ipynb"}))[0] == 201
+    status, found = await client.rewind("GET", "content", path="a.ipynb", ref="head")
+    assert status == 200, found
+    assert HALF in "".join(found["content"]["cells"][0]["source"])
+    status, found = await client.rewind("GET", "search", path="a.ipynb", text="x = ")
+    assert status == 200, found
+    assert HALF in found["hits"][0]["text"]
+
+
+async def test_a_deleted_file_with_a_name_that_is_not_utf_8_is_listed(client: Client) -> None:
+    """One odd name does not hide the deleted files; and the file comes back."""
+    name = os.fsdecode(b"\xff.ipynb")
+    (client.root / name).write_bytes(written(notebook("x = 1")))
+    body = {"path": name}
+    assert (await client.rewind("POST", "checkpoint", body=body))[0] == 201
+    (client.root / name).unlink()
+    file = str(client.root / name)
+    client.service.recorder.submit(lambda workspace: workspace.histories.delete(file)).result(20)
+    status, answer = await client.rewind("GET", "deleted")
+    assert status == 200, answer
+    assert [each["path"] for each in answer["deleted"]] == [name]
+    status, answer = await client.rewind("POST", "restore", body={"path": name, "ref": "head"})
+    assert (status, answer["path"]) == (200, name)
+
+
+async def test_half_a_surrogate_pair_in_a_request_is_refused_in_words(client: Client) -> None:
+    """In a ref it is not found, in a path it names no file; never an empty answer."""
+    await client.put("a.ipynb", notebook("x = 1"))
+    body = {"path": "a.ipynb", "ref": HALF}
+    status, answer = await client.rewind("POST", "restore", body=body)
+    assert status in (400, 404)
+    assert answer["message"]
+    status, answer = await client.rewind("POST", "checkpoint", body={"path": f"{HALF}.ipynb"})
+    assert status == 400
+    assert answer["message"]
+
+
+async def test_events_tell_of_names_that_are_not_utf_8(client: Client) -> None:
+    """Listeners hear of a file with an odd name; what they hear can be sent as JSON."""
+    heard: list[str] = []
+
+    async def listen(logger: Any, schema_id: str, data: dict[str, Any]) -> None:
+        heard.append(json.dumps(data))
+
+    client.server.event_logger.add_listener(
+        schema_id="https://schema.jupyter.org/jupyter_rewind/checkpoint/v1", listener=listen
+    )
+    name = os.fsdecode(b"\xff.ipynb")
+    (client.root / name).write_bytes(written(notebook("x = 1")))
+    assert (await client.rewind("POST", "checkpoint", body={"path": name}))[0] == 201
+    assert [json.loads(each)["path"] for each in heard] == [name]
+    assert heard[0].isascii()
+
+
+@pytest.mark.parametrize("noun", ["history", "checkpoint"])
+async def test_a_path_longer_than_any_file_is_refused(client: Client, noun: str) -> None:
+    """A path of five thousand letters is the caller's mistake and told in words."""
+    status, answer = await client.rewind("GET", noun, path="x" * 5000, ref="head")
+    assert (status, answer["code"]) == (400, "invalid_input")
+    assert "longer" in answer["message"]
+
+
+async def test_messages_name_files_by_their_api_path(client: Client) -> None:
+    """Where the served folder lies on the server is not the client's business."""
+    await client.put("d.ipynb", notebook("x = 1"))
+    for path, ref in (("nothing.ipynb", "head"), ("d.ipynb", "zzzz")):
+        _, answer = await client.rewind("GET", "checkpoint", path=path, ref=ref)
+        assert str(client.root) not in json.dumps(answer)
+        status, answer = await client.restore(path, "zzzz")
+        assert status == 404
+        assert str(client.root) not in json.dumps(answer)
+
+
+async def test_where_a_copy_came_from_is_told_inside_the_served_folder_only(
+    client: Client, tmp_path: Path
+) -> None:
+    """Of a file from outside, clients learn that it came from elsewhere, not from where."""
+    outside = tmp_path / "private" / "a.ipynb"
+    outside.parent.mkdir()
+    outside.write_bytes(written(notebook("x = 1")))
+    copied, inside = str(client.root / "b.ipynb"), str(client.root / "c.ipynb")
+    Path(copied).write_bytes(outside.read_bytes())
+    Path(inside).write_bytes(outside.read_bytes())
+    recorder = client.service.recorder
+
+    def act(workspace: Any) -> None:
+        workspace.histories.record(str(outside), outside.read_bytes(), reason=Reason.SAVE)
+        workspace.histories.copy(str(outside), copied)
+        workspace.histories.copy(copied, inside)
+
+    recorder.submit(act).result(20)
+    assert (await client.rewind("GET", "history", path="b.ipynb"))[1]["came_from"] == ""
+    assert (await client.rewind("GET", "history", path="c.ipynb"))[1]["came_from"] == "b.ipynb"
