@@ -28,7 +28,7 @@ def _encode_odd(error: UnicodeError) -> tuple[str | bytes, int]:
     """Bytes of a file name that are no text stand as they are; half a character, as JSON can hold
     one, is spelled out."""
     if not isinstance(error, UnicodeEncodeError):
-        raise error
+        return codecs.lookup_error("surrogateescape")(error)
     odd = error.object[error.start : error.end]
     parts = (c.encode(errors=_handler_for(c)) for c in odd)
     return b"".join(parts), error.end
