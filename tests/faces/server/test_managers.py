@@ -73,13 +73,13 @@ async def test_a_class_the_user_chose_stays(client: Client) -> None:
     assert (health["state"], health["checkpoints_class"]) == ("limited", False)
 
 
-@pytest.mark.parametrize("rewind_settings", [{"notebooks_max_file_mb": "many"}])
+@pytest.mark.parametrize("rewind_settings", [{"store_durability": "sometimes"}])
 async def test_a_mistake_in_the_settings_is_told_and_costs_no_save(client: Client) -> None:
-    """With settings that make no sense the server runs as if Rewind were not there, and says so."""
+    """With settings of the store that make no sense the server runs without Rewind, and says so."""
     assert (await client.put("a.ipynb", notebook("x = 1")))[0] == 201
     _, health = await client.rewind("GET", "health")
     assert health["state"] == "off"
-    assert "max_file_mb" in health["store"]["error"]["message"]
+    assert "durability" in health["store"]["error"]["message"]
 
 
 @pytest.mark.parametrize("extra_config", [{"ContentsManager": {"allow_hidden": True}}])
