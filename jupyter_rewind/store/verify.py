@@ -33,8 +33,8 @@ Progress = Callable[[int, int], None]
 SALVAGE_KIND = "salvage"
 _GIVEN_UP = (
     "{} chunks are lost, and an earlier salvage kept all else. Saving the same content again brings"
-    " them back; else this is told until the checkpoints that need them are deleted or expire"
-    " (`jupyter rewind expire`)"
+    " them back; else this is told until the checkpoints that need them expire, which they do"
+    " before others"
 )
 
 

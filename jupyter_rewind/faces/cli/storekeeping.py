@@ -92,8 +92,13 @@ def verify(
     parts: list[Part] = [
         Table(DAMAGE_COLUMNS, rows),
         Remark(f"Damage in {wording.count(len(report.damages), 'place')} of {looked}."),
-        Remark("All else is whole. `jupyter rewind salvage` keeps it in a healthy store."),
     ]
+    if all(each.salvaged for each in report.damages):
+        parts.append(Remark("A salvage has seen to all of it already. All else is whole."))
+    else:
+        parts.append(
+            Remark("All else is whole. `jupyter rewind salvage` keeps it in a healthy store.")
+        )
     return Answer(data, parts, Status.DAMAGE)
 
 
