@@ -46,14 +46,15 @@ class ContentReader:
 
         Raises NotFound, Integrity.
         """
-        places = [self._places(digest) for digest in digests]
-        buffer = bytearray(sum(found[0].record.raw for found in places))
+        known = self._catalog.ask(lambda index: index.first_places(digests))
+        places = [known.get(digest) or self._places(digest)[0] for digest in digests]
+        buffer = bytearray(sum(place.record.raw for place in places))
         view = memoryview(buffer)
         at = 0
-        for digest, found in zip(digests, places, strict=True):
-            size = found[0].record.raw
+        for digest, place in zip(digests, places, strict=True):
+            size = place.record.raw
             part = view[at : at + size]
-            if not self._read_in_place(found[0], digest, part):
+            if not self._read_in_place(place, digest, part):
                 part[:] = self._get(digest, 0)
             at += size
         return buffer

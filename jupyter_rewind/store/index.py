@@ -158,15 +158,14 @@ class Index:
 
         `synced` is how far the caller itself knows the segment to be on the disk.
         """
-        self._base.executemany(
-            "INSERT OR IGNORE INTO chunks VALUES(?,?,?,?,?,?,?)",
-            (
-                (record.id, number, record.offset, record.kind, record.codec, record.stored,
-                 record.raw)
-                for batch in batches
-                for record in batch.records
-            ),
-        )  # fmt: skip
+        rows = [
+            (record.id, number, record.offset, record.kind, record.codec, record.stored, record.raw)
+            for batch in batches
+            for record in batch.records
+        ]
+        # In the order of the table: random digests would touch a page each.
+        rows.sort()
+        self._base.executemany("INSERT OR IGNORE INTO chunks VALUES(?,?,?,?,?,?,?)", rows)
         for batch in batches:
             synced = max(synced, batch.commit.synced)
             for entry in batch.commit.entries:
@@ -228,6 +227,22 @@ class Index:
             Place(name, Record(at, kind, codec, stored, raw, digest), at < synced)
             for name, synced, at, kind, codec, stored, raw in rows
         ]
+
+    def first_places(self, digests: Sequence[Digest]) -> dict[Digest, Place]:
+        """One copy of each of the chunks that are stored."""
+        found: dict[Digest, Place] = {}
+        for at in range(0, len(digests), 500):
+            some = digests[at : at + 500]
+            rows = self._base.execute(
+                "SELECT c.digest, s.name, s.synced, c.at, c.kind, c.codec, c.stored, c.raw"
+                " FROM chunks c JOIN segments s ON s.num=c.seg"
+                f" WHERE c.digest IN ({','.join('?' * len(some))})",
+                some,
+            )
+            for name, segment, synced, offset, kind, codec, stored, raw in rows:
+                record = Record(offset, kind, codec, stored, raw, Digest(name))
+                found.setdefault(record.id, Place(segment, record, offset < synced))
+        return found
 
     def known(self, digests: Sequence[Digest]) -> dict[Digest, str]:
         """Those of `digests` that are stored: "" when surely on the disk, else their segment."""
