@@ -16,6 +16,7 @@ import random
 import subprocess
 import sys
 import threading
+import time
 import urllib.error
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -93,8 +94,9 @@ class _Killer:
         self._longest = longest
         self.kills = 0
 
-    def aim(self, process: subprocess.Popen[bytes]) -> threading.Timer:
-        timer = threading.Timer(self._rng.uniform(0, self._longest), self._kill, [process])
+    def aim(self, process: subprocess.Popen[bytes], within: float | None = None) -> threading.Timer:
+        longest = self._longest if within is None else within
+        timer = threading.Timer(self._rng.uniform(0, longest), self._kill, [process])
         timer.start()
         return timer
 
@@ -112,22 +114,28 @@ def _save_through_server(
     path = folder / "root" / "big.ipynb"
     server = Server(folder / "root", environment)
     server.wait(120)
-    timer = killer.aim(server.process)
+    timers: list[threading.Timer] = []
+    taken = longest
     try:
         for number in range(saves):
+            if number % 4 == 3:
+                # Somewhere in this save, or in what the server does just behind it.
+                timers.append(killer.aim(server.process, within=1.3 * taken))
             body = {"type": "notebook", "format": "json", "content": _notebook(number, megabytes)}
+            begun = time.monotonic()
             try:
                 server.ask("PUT", "api/contents/big.ipynb", body)
                 raw = path.read_bytes()
                 acknowledged[server.checkpoint("big.ipynb")] = _digest(raw)
+                taken = time.monotonic() - begun
             except (OSError, http.client.HTTPException, urllib.error.URLError) as error:
                 assert not isinstance(error, urllib.error.HTTPError), error.read()
                 server.process.wait(30)
                 server = Server(folder / "root", environment)
                 server.wait(120)
-                timer = killer.aim(server.process)
     finally:
-        timer.cancel()
+        for timer in timers:
+            timer.cancel()
         server.process.kill()
         server.process.wait()
     assert killer.kills > 1

@@ -223,7 +223,7 @@ def test_what_was_given_up_is_named_as_long_as_it_is_missed(tmp_path: Path) -> N
         assert found.known_losses == (hurt,)
         [damage] = found.damages
         assert damage.affected == (hurt,) and damage.chunks == (filled.links[hurt][0],)
-        assert "salvage" in damage.what and "jupyter rewind expire" in damage.what
+        assert "salvage" in damage.what and "expire" in damage.what
     with filled.open() as store:
         with store.transaction(exclusive=True) as tx:
             tx.expire([hurt])
