@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import datetime
 from typing import Any
 
 import nbformat
@@ -22,7 +23,9 @@ async def test_each_save_becomes_a_checkpoint_oldest_first(client: Client) -> No
         states.append(client.file("a.ipynb").read_bytes())
     found = await client.checkpoints("a.ipynb")
     assert [await client.content("a.ipynb", each["id"]) for each in found] == states
-    assert sorted(found, key=lambda each: each["last_modified"]) == found
+    # As moments, not as text: a moment on the full second is spelled without a fraction.
+    moments = [datetime.fromisoformat(each["last_modified"]) for each in found]
+    assert moments == sorted(moments)
 
 
 async def test_ids_fit_jupyters_route_and_facts_ride_along(client: Client) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from typing import Any
 
 import pytest
@@ -96,7 +97,9 @@ async def test_a_restore_keeps_what_was_typed_a_moment_before(client: Client) ->
     assert any(b"typed in the last second" in each for each in contents)
     await asyncio.sleep(1.5)
     assert _read(document) == "old = 1"
-    assert client.file("a.ipynb").read_bytes() == raw
+    assert raw in contents
+    # The room may have saved the restored document once more, in its own spelling of JSON.
+    assert json.loads(client.file("a.ipynb").read_bytes()) == json.loads(raw)
 
 
 async def test_an_emptied_live_document_does_not_empty_the_file(client: Client) -> None:
