@@ -95,15 +95,14 @@ async def test_starting_costs_little(jp_serverapp: Any) -> None:
     import sys
 
     script = (
-        "import jupyter_server.serverapp, nbformat, time; t = time.perf_counter();"
-        "import jupyter_rewind.faces.server.app;"
-        "import sys; assert 'jupyter_rewind.store' not in sys.modules;"
-        "print(time.perf_counter() - t)"
+        "import sys, jupyter_server.serverapp, nbformat, jupyter_rewind.faces.server.app;"
+        "heavy = {'jupyter_rewind.store', 'nbdime', 'zstandard', 'blake3', 'rich', 'typer'};"
+        "sys.exit(str(heavy & set(sys.modules)) if heavy & set(sys.modules) else 0)"
     )
-    taken = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, check=True, env=os.environ
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=False, env=os.environ
     )
-    assert float(taken.stdout) < 0.3
+    assert done.returncode == 0, done.stderr
 
 
 async def test_a_preferred_folder_changes_nothing(client: Client) -> None:
