@@ -112,6 +112,7 @@ async def test_a_rename_waits_until_the_save_before_it_is_read(
 async def test_the_loser_of_an_overwrite_is_kept(client: Client) -> None:
     """What another program wrote is in the history before a save overwrites it."""
     await client.put("a.ipynb", notebook("x = 1"))
+    await client.checkpoints("a.ipynb")
     loser = written(notebook("by git"))
     client.file("a.ipynb").write_bytes(loser)
     await client.put("a.ipynb", notebook("x = 3"))
