@@ -124,7 +124,7 @@ def write_notebook(path: Path) -> None:
 
 def open_notebook(page: Any, lab: Lab, name: str) -> None:
     page.goto(f"{lab.address}lab/tree/{name}?token={TOKEN}")
-    page.wait_for_selector(".jp-Notebook .jp-Cell .cm-content", timeout=120_000)
+    page.wait_for_selector(".jp-Notebook .jp-CodeCell .cm-content", timeout=120_000)
     page.wait_for_selector(".jp-Notebook .jp-Cell >> text=mean(rows)", timeout=30_000)
 
 
