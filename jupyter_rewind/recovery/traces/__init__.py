@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from jupyter_rewind.recovery.evidence import Finder
 from jupyter_rewind.recovery.traces.checkpoints import CheckpointFinder
+from jupyter_rewind.recovery.traces.present import PresentFinder
 
 ALL: tuple[Finder, ...] = (
+    PresentFinder(),
     CheckpointFinder(),
 )  # fmt: skip

@@ -1,0 +1,151 @@
+"""Asks every finder: first what there is (`look`), then what it testifies to (`gather`).
+
+A finder that fails costs itself alone. What a document or a connection file tells is handed on as
+hints, so that large histories are read where it counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TypeVar
+
+from jupyter_rewind.recovery.evidence import (
+    Evidence,
+    Finder,
+    Hints,
+    Holds,
+    Problem,
+    Scope,
+    Trace,
+)
+from jupyter_rewind.recovery.traces import ALL
+
+MOST_DOCUMENTS = 24
+"""So many of the newest documents of one kind and one notebook are read; all are listed."""
+_START_NS = 120_000_000_000
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A kind of trace and where it was looked for."""
+
+    kind: str
+    title: str
+    where: str
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a look brought: traces in the order of their finders, and what could not be seen."""
+
+    traces: tuple[Trace, ...]
+    problems: tuple[Problem, ...]
+    places: tuple[Place, ...]
+
+
+def look(scope: Scope, finders: Sequence[Finder] = ALL) -> Found:
+    """Every trace in `scope`; none of them is read."""
+    traces: list[Trace] = []
+    problems: list[Problem] = []
+    for number, finder in enumerate(finders):
+        scope.progress(f"Looking for {finder.title}", number / len(finders))
+        _collect(finder, scope, traces, problems)
+    places = tuple(Place(each.kind, each.title, where_on(each, scope.platform)) for each in finders)
+    return Found(tuple(traces), tuple(problems), places)
+
+
+def where_on(finder: Finder, platform: str) -> str:
+    """Where `finder` looks on a platform as `sys.platform` names it."""
+    name = {"darwin": "macos", "win32": "windows"}.get(platform, platform)
+    return finder.where.get(name) or finder.where.get("linux", "")
+
+
+def _collect(finder: Finder, scope: Scope, traces: list[Trace], problems: list[Problem]) -> None:
+    """What `finder` finds is in `traces`; what it finds before it fails, too."""
+
+    def hear() -> None:
+        for each in finder.find(scope):
+            (problems if isinstance(each, Problem) else traces).append(each)  # type: ignore[arg-type]
+
+    problems += _guarded(finder.title, None, hear)
+
+
+def gather(scope: Scope, traces: Iterable[Trace], finders: Sequence[Finder] = ALL) -> Evidence:
+    """What `traces` testify to, read in the order of the finders; failures are its problems."""
+    by_kind = {finder.kind: finder for finder in finders}
+    chosen = choose(scope, traces)
+    heard = Evidence()
+    for number, trace in enumerate(chosen):
+        scope.progress(f"Reading {trace.place}", number / len(chosen))
+        here = replace(scope, hints=hints_of(heard, scope))
+        more = [heard]
+
+        def hear(trace: Trace = trace, here: Scope = here, more: list[Evidence] = more) -> None:
+            more.append(by_kind[trace.kind].read(trace, here))
+
+        problems = _guarded(trace.place, trace, hear)
+        heard = sum(more[1:], more[0]) + Evidence(problems=tuple(problems))
+    return until(heard, scope)
+
+
+def choose(scope: Scope, traces: Iterable[Trace]) -> list[Trace]:
+    """The traces that are worth reading: all but the older ones of many documents of one kind."""
+    kept: list[Trace] = []
+    counts: dict[tuple[str, str | None], list[int]] = {}
+    for trace in traces:
+        if Holds.ORDER in trace.holds and Holds.MARKDOWN in trace.holds:
+            counts.setdefault((trace.kind, trace.notebook), []).append(trace.time_ns or 0)
+    floor = {
+        key: sorted(times, reverse=True)[MOST_DOCUMENTS - 1]
+        for key, times in counts.items()
+        if len(times) > MOST_DOCUMENTS
+    }
+    for trace in traces:
+        least = floor.get((trace.kind, trace.notebook))
+        if least is None or trace.time_ns is None or trace.time_ns >= least:
+            kept.append(trace)
+    return kept
+
+
+def hints_of(heard: Evidence, scope: Scope) -> Hints:
+    """What is known so far: cells of documents, and when kernels of the notebook started."""
+    notebook = None if scope.notebook is None else str(scope.notebook)
+    sources = frozenset(
+        cell.source
+        for document in heard.documents
+        for cell in document.cells
+        if cell.kind == "code" and cell.source.strip()
+    )
+    windows = tuple(
+        (kernel.started_ns - _START_NS, kernel.started_ns + _START_NS)
+        for kernel in heard.kernels
+        if kernel.started_ns is not None and (notebook is None or kernel.notebook == notebook)
+    )
+    return Hints(sources, windows)
+
+
+def until(heard: Evidence, scope: Scope) -> Evidence:
+    """`heard` without documents of a later time than the one asked for."""
+    if scope.until_ns is None:
+        return heard
+    last = scope.until_ns
+    kept = tuple(each for each in heard.documents if each.time_ns is None or each.time_ns <= last)
+    return replace(heard, documents=kept)
+
+
+def _guarded(place: str, trace: Trace | None, act: Callable[[], None]) -> list[Problem]:
+    """Runs `act` on what strangers wrote: whatever it fails with costs this trace alone."""
+    try:
+        act()
+    except Exception as error:
+        reason = str(error).strip() or type(error).__name__
+        return [Problem(place, f"It could not be read: {reason}", trace)]
+    return []
+
+
+def notebooks_in(traces: Iterable[Trace]) -> list[Path]:
+    """The notebooks that traces name, sorted."""
+    return sorted({Path(each.notebook) for each in traces if each.notebook})

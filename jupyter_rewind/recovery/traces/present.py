@@ -1,0 +1,62 @@
+"""The notebook itself, as it lies on the disk: whole, damaged, emptied, or too old."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from jupyter_rewind.recovery.documents import read_document
+from jupyter_rewind.recovery.evidence import EVERYTHING, Evidence, Holds, Problem, Scope, Trace
+from jupyter_rewind.recovery.walking import folders_of, is_recovered
+
+
+class PresentFinder:
+    """The file of the notebook, or the notebooks that lie in the folder."""
+
+    kind = "file"
+    title = "the notebook itself"
+    asked_only = False
+    holds: frozenset[Holds] = EVERYTHING
+    where: Mapping[str, str] = {
+        "linux": "the file that was named, or the notebooks of the folder",
+        "macos": "as on Linux",
+        "windows": "as on Linux",
+    }
+
+    def find(self, scope: Scope) -> Iterator[Trace | Problem]:
+        for path in _files(scope):
+            try:
+                status = path.stat()
+            except FileNotFoundError:
+                continue
+            except OSError as error:
+                yield Problem(str(path), f"It could not be looked at: {error.strerror}.")
+                continue
+            if stat.S_ISREG(status.st_mode):
+                yield _trace(path, status)
+
+    def read(self, trace: Trace, scope: Scope) -> Evidence:
+        return read_document(trace, Path(trace.place).read_bytes())
+
+
+def _files(scope: Scope) -> Iterator[Path]:
+    if scope.notebook is not None:
+        yield scope.notebook
+        return
+    for folder in folders_of(scope):
+        yield from (path for path in sorted(folder.glob("*.ipynb")) if not is_recovered(path))
+
+
+def _trace(path: Path, status: os.stat_result) -> Trace:
+    return Trace(
+        PresentFinder.kind,
+        str(path),
+        str(path),
+        EVERYTHING,
+        status.st_mtime_ns,
+        status.st_size,
+        "The file on disk" if status.st_size else "The file on disk: it is empty",
+        None if status.st_size else "0 bytes",
+    )
