@@ -11,7 +11,7 @@ import contextlib
 import functools
 import inspect
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from typing import Any
 
 from jupyter_server.services.contents.manager import ContentsManager
@@ -21,21 +21,29 @@ from jupyter_rewind.faces.server import request
 from jupyter_rewind.faces.server.paths import is_notebook
 
 _EXPLAIN_SECONDS = 3.0
+_TAKE_SECONDS = 1.0
 
 
 def mark_saves(
-    manager: ContentsManager, around: Callable[[], contextlib.AbstractContextManager[None]]
+    manager: ContentsManager,
+    around: Callable[[], contextlib.AbstractContextManager[None]],
+    take: Callable[[request.Saving], Future[None] | None],
 ) -> None:
     """Each call of `save` happens within `around`, and code that runs within it can tell that it
-    does: see `request.saving`."""
+    does: see `request.saving`.
+
+    After a save that went well, `take` is called and what it returns is waited for, not for long,
+    before the save is answered.
+    """
     original: Callable[..., Any] = manager.save
 
     @contextlib.contextmanager
-    def marked(model: object, path: object) -> Iterator[None]:
-        token = request.saving.set(request.Saving(str(path), request.chunk_of(model)))
+    def marked(model: object, path: object) -> Iterator[request.Saving]:
+        under_way = request.describe_saving(model, path)
+        token = request.saving.set(under_way)
         try:
             with around():
-                yield
+                yield under_way
         finally:
             request.saving.reset(token)
 
@@ -43,16 +51,24 @@ def mark_saves(
 
         @functools.wraps(original)
         async def save_async(model: Any, path: str = "", **kwargs: Any) -> Any:
-            with marked(model, path):
-                return await original(model, path, **kwargs)
+            with marked(model, path) as under_way:
+                saved = await original(model, path, **kwargs)
+                taking = take(under_way)
+                if taking is not None:
+                    await asyncio.wait({asyncio.wrap_future(taking)}, timeout=_TAKE_SECONDS)
+                return saved
 
         manager.save = save_async  # type: ignore[method-assign]  # on purpose
     else:
 
         @functools.wraps(original)
         def save(model: Any, path: str = "", **kwargs: Any) -> Any:
-            with marked(model, path):
-                return original(model, path, **kwargs)
+            with marked(model, path) as under_way:
+                saved = original(model, path, **kwargs)
+                taking = take(under_way)
+                if taking is not None:
+                    wait({taking}, timeout=_TAKE_SECONDS)
+                return saved
 
         manager.save = save  # type: ignore[method-assign]  # on purpose
 

@@ -68,7 +68,7 @@ class Desk:
         one that differs; then the live document's is the answer.
         """
         recorder = self._recorder
-        reading = recorder.open_reading(file)
+        reading = recorder.readings.open(file)
 
         def act(workspace: Workspace) -> Checkpoint:
             raw = reading.take()

@@ -7,11 +7,11 @@ user; any fault of ours is logged and lets what was asked for go on.
 from __future__ import annotations
 
 import json
-import logging
 import os
 import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future
 from typing import Any
 
 from jupyter_server.services.contents.manager import ContentsManager
@@ -37,16 +37,18 @@ _TOO_MUCH_HELD = (
 class Guard:
     """Keeps watch over one contents manager."""
 
-    def __init__(self, recorder: Recorder, paths: Paths, log: logging.Logger) -> None:
+    def __init__(
+        self, recorder: Recorder, paths: Paths, *, window_seconds: Callable[[], float]
+    ) -> None:
         self._recorder = recorder
         self._paths = paths
-        self._log = log
+        self._window_seconds = window_seconds
 
     def install(self, manager: ContentsManager) -> None:
         """The guard is asked before each save, deletion and rename, and knows when a save is on."""
         register: Callable[[object], None] = manager.register_pre_save_hook
         register(self.before_save)
-        mark_saves(manager, self._recorder.making_way)
+        mark_saves(manager, self._recorder.making_way, self.take_saved)
         look_before(manager, "delete_file", self.before_delete)
         look_before(manager, "rename_file", self.before_rename)
 
@@ -64,6 +66,22 @@ class Guard:
                 "Could not look at %s before it was saved: %r", path, error, error=error
             )
 
+    def take_saved(self, saving: request.Saving) -> Future[None] | None:
+        """Done when the bytes that the save wrote are in memory, so that nobody who overwrites the
+        file as soon as it is answered takes them along. Never raises."""
+        try:
+            if saving.is_partial or saving.kind == "directory" or self._window_seconds():
+                return None
+            if not self._is_kept(saving.path):
+                return None
+            saving.reading = self._recorder.readings.open(self._paths.file(saving.path))
+            return self._recorder.readings.take(saving.reading)
+        except Exception as error:
+            self._recorder.note_failure(
+                "Could not read %s as it was saved: %r", saving.path, error, error=error
+            )
+            return None
+
     def _check_save(self, model: Mapping[str, Any], path: str) -> None:
         kind = model.get("type")
         if kind == "directory":
@@ -80,7 +98,7 @@ class Guard:
         self._keep_external_change(file, path, stamp)
 
     def _claim(self, file: str, path: str) -> None:
-        if not self._recorder.claim(file):
+        if not self._recorder.readings.claim(file):
             self._recorder.note_failure(_TOO_MUCH_HELD, path)
 
     def _refuse_without_room(self, file: str, path: str, stamp: Stamp | None) -> None:
@@ -107,7 +125,7 @@ class Guard:
     def _refuse_empty(self, model: Mapping[str, Any], file: str, path: str) -> None:
         if count_cells(model.get("content")) != 0:
             return
-        reading = self._recorder.open_reading(file)
+        reading = self._recorder.readings.open(file)
         if not _has_content(reading.take()):
             return
         raise HTTPError(
@@ -132,7 +150,7 @@ class Guard:
         try:
             file = self._paths.file(path.strip("/"))
             until = clock.monotonic() + _FOLDER_SECONDS
-            for unread in self._recorder.unread_below(file):
+            for unread in self._recorder.readings.unread_below(file):
                 if not self._claim_until(unread, until):
                     self._recorder.note_failure(_TOO_MUCH_HELD, path)
                     return
@@ -165,7 +183,7 @@ class Guard:
 
     def _keep_one(self, file: str, author: str | None, until: float) -> bool:
         recorder = self._recorder
-        recorder.claim(file)
+        recorder.readings.claim(file)
         stamp = read_stamp(file)
         if stamp is None or stamp.size == 0 or recorder.is_known(file, stamp):
             return True
@@ -173,7 +191,7 @@ class Guard:
         return self._claim_until(file, until)
 
     def _claim_until(self, file: str, until: float) -> bool:
-        while not self._recorder.claim(file):
+        while not self._recorder.readings.claim(file):
             if clock.monotonic() > until:
                 return False
             time.sleep(0.02)  # so much is in memory already that some must be stored first

@@ -87,7 +87,7 @@ class Heartbeat:
 
         def act(workspace: Workspace) -> str:
             file = self._paths.file(path)
-            raw = self._recorder.open_reading(file).take()
+            raw = self._recorder.readings.open(file).take()
             damage = None if raw is None else find_damage(workspace, path, file, raw)
             if damage is None:
                 return ""
@@ -190,7 +190,7 @@ class Heartbeat:
     def _find_damage(self, path: str, file: str, stamp: Stamp, *, whole: bool) -> Damage | None:
         if not whole and stamp.size and _looks_whole(file, stamp.size):
             return None
-        raw = self._recorder.open_reading(file).take()
+        raw = self._recorder.readings.open(file).take()
         if raw is None:
             return None
         workspace = self._recorder.workspace()

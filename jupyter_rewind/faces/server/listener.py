@@ -32,13 +32,13 @@ class Listener:
         heartbeat: Heartbeat,
         *,
         follows_moves: Callable[[], bool],
-        is_collaborative: Callable[[], bool],
+        window_seconds: Callable[[], float],
     ) -> None:
         self._recorder = recorder
         self._paths = paths
         self._heartbeat = heartbeat
         self._follows_moves = follows_moves
-        self._is_collaborative = is_collaborative
+        self._window_seconds = window_seconds
 
     async def hear(self, logger: EventLogger, schema_id: str, data: dict[str, Any]) -> None:
         """One event of the contents service; never raises."""
@@ -74,18 +74,14 @@ class Listener:
         if not is_notebook(path) and not self._recorder.settings.notebooks_text_files:
             return
         self._heartbeat.watch(path)
+        file = self._paths.file(path)
         self._recorder.save(
-            self._paths.file(path),
+            file,
             request.infer_reason(),
             author=request.current_author(),
             window_seconds=self._window_seconds(),
+            reading=under_way.hand_over(file) if under_way is not None else None,
         )
-
-    def _window_seconds(self) -> float:
-        # A live document saves itself a second after each edit.
-        if request.requested_path() is not None or not self._is_collaborative():
-            return 0.0
-        return float(self._recorder.settings.notebooks_autosave_seconds or 10)
 
     def _copy(self, source: str, path: str) -> None:
         old, new = self._paths.file(source), self._paths.file(path)

@@ -11,7 +11,6 @@ import contextlib
 import logging
 import os
 import threading
-from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, TypeVar
@@ -26,7 +25,10 @@ from jupyter_rewind.errors import (
     RewindError,
     Unavailable,
 )
-from jupyter_rewind.faces.server.reading import Reading, Stamp, read_stamp
+from jupyter_rewind.faces.server.knowledge import Knowledge
+from jupyter_rewind.faces.server.opening import Opening
+from jupyter_rewind.faces.server.reading import Reading, Stamp
+from jupyter_rewind.faces.server.readings import Readings
 from jupyter_rewind.faces.server.statuses import sayable
 from jupyter_rewind.faces.server.worker import Worker, is_touched
 from jupyter_rewind.model.checkpoint import Checkpoint, Reason
@@ -37,12 +39,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-HELD_LIMIT_BYTES = 1 << 30
 POLITE_LIMIT_BYTES = 256 << 20
 _POLITE_SECONDS = 0.25
 _GRACE_SECONDS = 10.0
-_RETRY_SECONDS = 5.0
-_KNOWN_LIMIT = 20_000
 _STOP_SECONDS = 15.0
 _REFUSALS = (NotFound, Conflict, InvalidInput, RestoreRefused)
 
@@ -61,17 +60,11 @@ class Recorder:
         self.failed = 0
         self.last_failure = ""
         self._worker = Worker("rewind-recorder")
-        self._readers = ThreadPoolExecutor(1, thread_name_prefix="rewind-reader")
+        self.readings = Readings(settings)
+        self._knowledge = Knowledge()
+        self._opening = Opening(settings)
         self._viewers = ThreadPoolExecutor(2, thread_name_prefix="rewind-viewer")
-        self._opening = threading.Lock()
-        self._workspace: Workspace | None = None
-        self._refusal: RewindError | None = None
-        self._refused_at = 0.0
         self._fault: tuple[str, RewindError] | None = None
-        self._known: OrderedDict[str, Stamp] = OrderedDict()
-        self._announced: dict[str, Stamp | None] = {}
-        self._unread: dict[str, Reading] = {}
-        self._readings: set[Reading] = set()
         self._autosaved_at: dict[str, float] = {}
         self._pause_seconds = _POLITE_SECONDS
         self._lock = threading.Lock()
@@ -83,24 +76,7 @@ class Recorder:
 
     def workspace(self) -> Workspace:
         """The open workspace; for our own threads. Raises what opening the store raises."""
-        with self._opening:
-            if self._workspace is not None:
-                return self._workspace
-            if self._refusal and clock.monotonic() - self._refused_at < _RETRY_SECONDS:
-                raise self._refusal
-            try:
-                from jupyter_rewind.workspace import Workspace
-
-                self._workspace = Workspace.open(self.settings)
-            except RewindError as error:
-                self._refusal, self._refused_at = error, clock.monotonic()
-                raise
-            except Exception as error:
-                fault = Internal(f"The store could not be opened: {error!r}.")
-                self._refusal, self._refused_at = fault, clock.monotonic()
-                raise fault from error
-            self._refusal = None
-            return self._workspace
+        return self._opening.workspace()
 
     def _try_open(self) -> None:
         try:
@@ -111,19 +87,19 @@ class Recorder:
     @property
     def opened(self) -> Workspace | None:
         """The workspace if it is open already."""
-        return self._workspace
+        return self._opening.opened
 
     @property
     def refusal(self) -> RewindError | None:
         """Why the store is not open, or None."""
-        return self._refusal
+        return self._opening.refusal
 
     @property
     def fault(self) -> RewindError | None:
         """Why no checkpoint can be made at present: the store is not open, or the last attempt to
         record failed; None when all is well."""
-        if self._refusal is not None:
-            return self._refusal
+        if self._opening.refusal is not None:
+            return self._opening.refusal
         return self._fault[1] if self._fault is not None else None
 
     # ------------------------------------------------------------------ doing work
@@ -148,12 +124,12 @@ class Recorder:
     def stop(self, timeout_seconds: float = _STOP_SECONDS) -> int:
         """All that was asked for is stored, or the time is up; how many jobs were left."""
         left = self._worker.stop(timeout_seconds)
-        self._readers.shutdown(wait=False, cancel_futures=True)
+        self.readings.stop()
         self._viewers.shutdown(wait=left == 0, cancel_futures=True)
         if left:
             self.log.warning("%d changes were not kept: the server had to stop.", left)
-        elif self._workspace is not None:
-            self._workspace.close()
+        else:
+            self._opening.close()
         return left
 
     # ------------------------------------------------------------------ saves
@@ -165,43 +141,43 @@ class Recorder:
         author: str | None = None,
         window_seconds: float = 0.0,
         after: Callable[[Checkpoint, bool], None] | None = None,
+        reading: Reading | None = None,
     ) -> Future[Checkpoint | None]:
-        """The future checkpoint of what `file` holds now; None when it could not be kept.
+        """The future checkpoint of what `file` holds now, or held when `reading` took it; None
+        when it could not be kept.
 
         With a window, at most one checkpoint each `window_seconds`: the last state in it counts.
         """
-        with self._lock, contextlib.suppress(OSError):
-            self._announced[file] = read_stamp(file)
-        with self._lock:
-            waiting = self._unread.get(file)
-            if window_seconds and waiting is not None and not waiting.is_taken:
-                done: Future[Checkpoint | None] = Future()
-                done.set_result(None)
-                return done
-            reading = self.open_reading(file)
-            self._unread[file] = reading
-            self._readings.add(reading)
-            now = clock.monotonic()
-            delay = self._autosaved_at.get(file, -1e9) + window_seconds - now
-            if delay <= 0 or not window_seconds:
-                delay = 0.0
-            if window_seconds:
-                self._autosaved_at[file] = now + delay
+        if window_seconds and self.readings.is_unread(file):
+            done: Future[Checkpoint | None] = Future()
+            done.set_result(None)
+            return done
+        reading = reading or self.readings.open(file)
+        self.readings.announce(reading)
+        delay = self._book(file, window_seconds) if window_seconds else 0.0
         if not delay:
-            self._readers.submit(self._read, reading)
+            self.readings.take(reading)
 
         def act() -> Checkpoint | None:
             return self._keep_quietly(file, reading, reason, author, after)
 
         if delay:
             return self._worker.submit(act, (file,), delay_seconds=delay)
-        is_crowded = self._count_held_bytes() > POLITE_LIMIT_BYTES
+        is_crowded = self.readings.held_bytes > POLITE_LIMIT_BYTES
         return self._worker.submit(
             act,
             (file,),
             delay_seconds=0.0 if is_crowded else self._pause_seconds,
             polite_seconds=0.0 if is_crowded else _GRACE_SECONDS,
         )
+
+    def _book(self, file: str, window_seconds: float) -> float:
+        """In how many seconds the next autosave of `file` is due to be kept."""
+        now = clock.monotonic()
+        with self._lock:
+            delay = max(0.0, self._autosaved_at.get(file, -1e9) + window_seconds - now)
+            self._autosaved_at[file] = now + delay
+        return delay
 
     @contextlib.contextmanager
     def making_way(self) -> Iterator[None]:
@@ -215,29 +191,6 @@ class Recorder:
             pause = 2 * (clock.monotonic() - began)
             self._pause_seconds = min(max(_POLITE_SECONDS, pause), _GRACE_SECONDS)
             self._worker.make_way(self._pause_seconds)
-
-    def claim(self, file: str) -> bool:
-        """Whether the bytes of an announced save of `file` are in memory: then it may be
-        overwritten. They are left on disk while too much is in memory already."""
-        reading = self._unread.get(file)
-        if reading is None:
-            return True
-        self._read(reading)
-        return reading.is_taken
-
-    def unread_below(self, path: str) -> list[str]:
-        """The files at or below `path` with announced saves that are not in memory yet."""
-        with self._lock:
-            unread = list(self._unread.items())
-        return [
-            file
-            for file, reading in unread
-            if not reading.is_taken and (file == path or file.startswith(path + os.sep))
-        ]
-
-    def open_reading(self, file: str) -> Reading:
-        """A reading of `file` within the limit of the settings."""
-        return Reading(file, limit_bytes=self.settings.notebooks_max_file_mb << 20)
 
     def record(
         self,
@@ -267,7 +220,7 @@ class Recorder:
         if self._fault is not None and (recorded.created or self._fault[0] == file):
             self._fault = None
         if stamp is not None:
-            self.know(file, stamp)
+            self._knowledge.know(file, stamp)
         if recorded.created:
             self.recorded += 1
             self.tell(recorded.checkpoint, "created")
@@ -279,35 +232,21 @@ class Recorder:
             self.on_checkpoint(checkpoint, action)
 
     # ------------------------------------------------------------------ what is on disk
-    def know(self, file: str, stamp: Stamp | None) -> None:
-        """`file` holds what its history's head holds, as long as its stamp is `stamp`."""
-        with self._lock:
-            if stamp is None:
-                self._known.pop(file, None)
-                return
-            self._known[file] = stamp
-            self._known.move_to_end(file)
-            while len(self._known) > _KNOWN_LIMIT:
-                self._known.popitem(last=False)
-
     def is_known(self, file: str, stamp: Stamp) -> bool:
         """Whether the state with this stamp is kept already, or announced to be kept."""
-        with self._lock:
-            return stamp in (self._known.get(file), self._announced.get(file))
+        is_kept = self._knowledge.is_known(file, stamp)
+        return is_kept or self.readings.is_announced(file, stamp)
 
     def learn(self, file: str) -> None:
         """What `file` holds now is kept: its stamp is read and remembered."""
-        try:
-            self.know(file, read_stamp(file))
-        except OSError:
-            self.know(file, None)
+        self._knowledge.learn(file)
 
     def forget(self, path: str) -> None:
         """Nothing is known any more of a file, or of the files in a folder."""
+        self._knowledge.forget(path)
         with self._lock:
-            for known in (self._known, self._autosaved_at):
-                for file in [file for file in known if is_touched(file, path)]:
-                    del known[file]
+            for file in [file for file in self._autosaved_at if is_touched(file, path)]:
+                del self._autosaved_at[file]
 
     # ------------------------------------------------------------------ faults
     def note_failure(self, message: str, *args: object, error: BaseException | None = None) -> None:
@@ -333,24 +272,6 @@ class Recorder:
             raise
 
     # ------------------------------------------------------------------ inside
-    def _read(self, reading: Reading) -> None:
-        if reading.is_taken or self._count_held_bytes() > HELD_LIMIT_BYTES:
-            return
-        with contextlib.suppress(OSError):  # the job asks again and tells
-            reading.take()
-
-    def _count_held_bytes(self) -> int:
-        with self._lock:
-            return sum(reading.held_bytes for reading in self._readings)
-
-    def _release(self, file: str, reading: Reading) -> None:
-        with self._lock:
-            if self._unread.get(file) is reading:
-                del self._unread[file]
-                self._announced.pop(file, None)
-            self._readings.discard(reading)
-        reading.drop()
-
     def _keep_quietly(
         self,
         file: str,
@@ -371,7 +292,7 @@ class Recorder:
         except Exception as error:
             self.note_failure("Could not keep a checkpoint of %s: %r", file, error, error=error)
         finally:
-            self._release(file, reading)
+            self.readings.release(reading)
         return None
 
     def keep(

@@ -15,22 +15,31 @@ from typing import Any
 from jupyter_server import CallContext
 from jupyter_server.services.contents.handlers import ContentsHandler
 
+from jupyter_rewind.faces.server.reading import Reading
 from jupyter_rewind.model.checkpoint import Reason
 
 _GENERATED_USER = re.compile(r"[0-9a-f]{32}")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Saving:
-    """A call of the contents manager's `save` that is under way."""
+    """A call of the contents manager's `save` that is under way, and the bytes that it wrote,
+    once they are being taken."""
 
     path: str
+    kind: str | None
     chunk: int | None
+    reading: Reading | None = None
 
     @property
     def is_partial(self) -> bool:
         """Whether more of an uploaded file is still to come."""
         return self.chunk is not None and self.chunk != -1
+
+    def hand_over(self, file: str) -> Reading | None:
+        """The reading of what was written to `file`, for the first who asks."""
+        reading, self.reading = self.reading, None
+        return reading if reading is not None and reading.file == file else None
 
 
 #: The save that the code running now belongs to.
@@ -83,7 +92,12 @@ def body_bytes() -> int | None:
     return len(current_handler().request.body or b"") if is_put() else None
 
 
-def chunk_of(model: object) -> int | None:
-    """The number of the piece when `model` is one piece of an upload."""
-    chunk = model.get("chunk") if isinstance(model, Mapping) else None
-    return chunk if isinstance(chunk, int) else None
+def describe_saving(model: object, path: object) -> Saving:
+    """What a call of `save` with these arguments is about to do."""
+    told = model if isinstance(model, Mapping) else {}
+    kind, chunk = told.get("type"), told.get("chunk")
+    return Saving(
+        str(path).strip("/"),
+        kind if isinstance(kind, str) else None,
+        chunk if isinstance(chunk, int) else None,
+    )

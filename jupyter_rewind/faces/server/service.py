@@ -8,6 +8,7 @@ import logging
 from jupyter_server.serverapp import ServerApp
 from jupyter_server.services.contents.manager import ContentsManager
 
+from jupyter_rewind.faces.server import request
 from jupyter_rewind.faces.server.announcer import CHECKPOINT_EVENTS, Announcer
 from jupyter_rewind.faces.server.autosave import offer_autosave_interval
 from jupyter_rewind.faces.server.calls import explain_failed_reads
@@ -50,7 +51,7 @@ class Service:
         )
         self.desk = Desk(self.recorder, self.legacy)
         self.heartbeat = Heartbeat(self.recorder, self.paths, self.announcer)
-        self.guard = Guard(self.recorder, self.paths, log)
+        self.guard = Guard(self.recorder, self.paths, window_seconds=self._window_seconds)
         self.upkeep = Upkeep(self.recorder)
         self.recorder.prepare_history = self.legacy.take_over
         self.recorder.on_checkpoint = self._announce
@@ -122,11 +123,18 @@ class Service:
             self.paths,
             self.heartbeat,
             follows_moves=lambda: not self.has_checkpoints_class,
-            is_collaborative=lambda: is_collaborative(self.server),
+            window_seconds=self._window_seconds,
         )
         self.manager.event_logger.add_listener(
             schema_id=self.manager.event_schema_id, listener=listener.hear
         )
+
+    def _window_seconds(self) -> float:
+        """In how many seconds the save that happens now may have one checkpoint, or 0: a live
+        document saves itself a second after each edit."""
+        if request.requested_path() is not None or not is_collaborative(self.server):
+            return 0.0
+        return float(self.settings.notebooks_autosave_seconds or 10)
 
     def _announce(self, checkpoint: Checkpoint, action: str) -> None:
         self.announcer.announce(

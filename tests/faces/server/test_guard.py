@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 from jupyter_core.utils import ensure_async
 
-from jupyter_rewind.faces.server import recorder
+from jupyter_rewind.faces.server import calls, readings
+from jupyter_rewind.workspace import Workspace
 from tests.faces.server.support import BROWSER, Client, eventually, notebook, written
 
 
@@ -66,7 +67,7 @@ async def test_a_save_that_could_not_be_held_is_told(client: Client, monkeypatch
     """When too much waits to be stored to hold one save more, health says that it may be lost."""
     await client.put("a.ipynb", notebook("x = 0"))
     await client.checkpoints("a.ipynb")
-    monkeypatch.setattr(recorder, "HELD_LIMIT_BYTES", -1)
+    monkeypatch.setattr(readings, "HELD_LIMIT_BYTES", -1)
     go_on = threading.Event()
     client.service.recorder.submit(lambda _: go_on.wait(20))
     try:
@@ -92,7 +93,8 @@ async def test_a_rename_waits_until_the_save_before_it_is_read(
     root = Path(server.root_dir)
     (root / "d").mkdir()
     asleep = threading.Event()
-    service.recorder._readers.submit(asleep.wait, 20)
+    for _ in range(readings.READERS):
+        service.recorder.readings._readers.submit(asleep.wait, 20)
     done = service.recorder.submit(lambda _: asleep.wait(20))
     try:
         for old, moved, new in (("a.ipynb", "a.ipynb", "b.ipynb"), ("d/c.ipynb", "d", "e")):
@@ -109,10 +111,54 @@ async def test_a_rename_waits_until_the_save_before_it_is_read(
         assert len(found) == 1, name
 
 
+@pytest.mark.parametrize("manager", ["AsyncFileContentsManager", "FileContentsManager"])
+async def test_what_was_saved_is_taken_before_the_answer(
+    jp_configurable_serverapp: Any, tmp_path: Path, manager: str
+) -> None:
+    """A program that overwrites, empties or removes the file the moment the save is answered
+    does not take that save with it."""
+    kind = f"jupyter_server.services.contents.filemanager.{manager}"
+    server = jp_configurable_serverapp(contents_manager_class=kind)
+    service = server._jupyter_rewind_service
+    await eventually(lambda: service.is_started)
+    file = Path(server.root_dir) / "a.ipynb"
+    saved = []
+    for number in range(12):
+        body = {"type": "notebook", "content": notebook(f"x = {number}")}
+        await ensure_async(server.contents_manager.save(body, "a.ipynb"))
+        saved.append(file.read_bytes())
+        if number % 3 == 2:
+            file.unlink()
+        else:
+            file.write_bytes(b"" if number % 3 else written(notebook(f"by git {number}")))
+        await asyncio.sleep(0.01)
+    await eventually(lambda: not service.recorder.queued)
+    with Workspace.open(service.settings) as workspace:
+        found = workspace.checkpoints(str(file))
+        assert set(saved) <= {workspace.read(each) for each in found}
+
+
+async def test_a_save_whose_bytes_cannot_be_taken_is_answered(
+    client: Client, monkeypatch: Any
+) -> None:
+    """When reading back what was saved fails or hangs, the save succeeds all the same."""
+    monkeypatch.setattr(calls, "_TAKE_SECONDS", 0.05)
+    asleep = threading.Event()
+    taking = client.service.recorder.readings
+    monkeypatch.setattr(taking, "take", lambda _: taking._readers.submit(asleep.wait, 20))
+    try:
+        assert (await client.put("a.ipynb", notebook("x = 1")))[0] == 201
+    finally:
+        asleep.set()
+    monkeypatch.setattr(taking, "open", lambda _: 1 / 0)
+    assert (await client.put("a.ipynb", notebook("x = 2")))[0] == 200
+    _, health = await client.rewind("GET", "health")
+    assert "a.ipynb" in health["last_failure"]
+
+
 async def test_the_loser_of_an_overwrite_is_kept(client: Client) -> None:
     """What another program wrote is in the history before a save overwrites it."""
     await client.put("a.ipynb", notebook("x = 1"))
-    await client.checkpoints("a.ipynb")
     loser = written(notebook("by git"))
     client.file("a.ipynb").write_bytes(loser)
     await client.put("a.ipynb", notebook("x = 3"))

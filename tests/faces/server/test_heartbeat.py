@@ -91,7 +91,6 @@ async def test_an_opened_notebook_is_kept_before_anyone_saves(client: Client) ->
 async def test_a_change_from_outside_makes_a_checkpoint(client: Client) -> None:
     """A notebook that git changes under an open tab is kept without anyone asking."""
     await client.put("a.ipynb", notebook("x = 1"))
-    await client.checkpoints("a.ipynb")
     raw = written(notebook("by git"))
     client.file("a.ipynb").write_bytes(raw)
 
@@ -116,7 +115,6 @@ async def test_damage_while_open_is_announced(client: Client) -> None:
         schema_id="https://schema.jupyter.org/jupyter_rewind/notebook/v1", listener=listen
     )
     await client.put("a.ipynb", notebook("x = 1"))
-    await client.checkpoints("a.ipynb")
     client.file("a.ipynb").write_bytes(b"")
     _age(client, "a.ipynb")
     await eventually(lambda: [each for each in heard if each["action"] == "damaged"])

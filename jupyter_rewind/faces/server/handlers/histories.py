@@ -67,7 +67,7 @@ def describe_condition(
     workspace: Workspace, recorder: Recorder, path: str, file: str
 ) -> dict[str, Any]:
     """What is on disk now, and which checkpoint can mend it when it is damaged."""
-    reading = recorder.open_reading(file)
+    reading = recorder.readings.open(file)
     raw = reading.take()
     if raw is None:
         state = "ok" if reading.too_large else "missing"

@@ -129,7 +129,7 @@ def load_side(
     if ref != PRESENT:
         checkpoint = workspace.histories.resolve(file, ref)
         return render_checkpoint(checkpoint), workspace.read(checkpoint)
-    raw = recorder.open_reading(file).take()
+    raw = recorder.readings.open(file).take()
     if raw is None:
         raise NotFound(f"{path} is not on disk.", hint="Compare two checkpoints instead.")
     return None, raw

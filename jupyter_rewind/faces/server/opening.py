@@ -1,0 +1,52 @@
+"""The store of one server, opened when it is first needed; after a refusal, again seconds later."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+
+from jupyter_rewind import clock
+from jupyter_rewind.errors import Internal, RewindError
+
+if TYPE_CHECKING:
+    from jupyter_rewind.settings import Rewind
+    from jupyter_rewind.workspace import Workspace
+
+_RETRY_SECONDS = 5.0
+
+
+class Opening:
+    """The workspace that the settings name, or why there is none. For threads, not for the loop."""
+
+    def __init__(self, settings: Rewind) -> None:
+        self._settings = settings
+        self._lock = threading.Lock()
+        self._refused_at = 0.0
+        self.opened: Workspace | None = None
+        self.refusal: RewindError | None = None
+
+    def workspace(self) -> Workspace:
+        """The open workspace. Raises what opening the store raises."""
+        with self._lock:
+            if self.opened is not None:
+                return self.opened
+            if self.refusal and clock.monotonic() - self._refused_at < _RETRY_SECONDS:
+                raise self.refusal
+            try:
+                from jupyter_rewind.workspace import Workspace
+
+                self.opened = Workspace.open(self._settings)
+            except RewindError as error:
+                self.refusal, self._refused_at = error, clock.monotonic()
+                raise
+            except Exception as error:
+                fault = Internal(f"The store could not be opened: {error!r}.")
+                self.refusal, self._refused_at = fault, clock.monotonic()
+                raise fault from error
+            self.refusal = None
+            return self.opened
+
+    def close(self) -> None:
+        """The store is not held any more."""
+        if self.opened is not None:
+            self.opened.close()

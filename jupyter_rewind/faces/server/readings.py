@@ -1,0 +1,111 @@
+"""The bytes of saves that wait to be stored: in memory as soon as may be, and within a bound.
+
+The save itself has its bytes taken before it is answered; whatever is announced otherwise is read
+on a reading thread, or by the next save of the same file in front of overwriting it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+from jupyter_rewind.faces.server.reading import Reading, Stamp, read_stamp
+
+if TYPE_CHECKING:
+    from jupyter_rewind.settings import Rewind
+
+HELD_LIMIT_BYTES = 1 << 30
+# One that hangs, on a network drive that is gone, must not hold up the others.
+READERS = 2
+
+
+class Readings:
+    """The readings of one server, and the newest of each file."""
+
+    def __init__(self, settings: Rewind) -> None:
+        self._settings = settings
+        self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="rewind-reader")
+        self._newest: dict[str, Reading] = {}
+        self._stamps: dict[str, Stamp | None] = {}
+        self._all: set[Reading] = set()
+        self._lock = threading.Lock()
+
+    def open(self, file: str) -> Reading:
+        """A reading of `file` within the limit of the settings; nothing is read yet."""
+        return Reading(file, limit_bytes=self._settings.notebooks_max_file_mb << 20)
+
+    def take(self, reading: Reading) -> Future[None]:
+        """Done when the bytes are in memory, or must be left on disk."""
+        return self._readers.submit(self.take_now, reading)
+
+    def take_now(self, reading: Reading) -> None:
+        """The bytes are in memory, unless so much is that they are left on disk."""
+        if reading.is_taken or self.held_bytes > HELD_LIMIT_BYTES:
+            return
+        with contextlib.suppress(OSError):  # whoever stores them asks again and tells
+            reading.take()
+
+    def announce(self, reading: Reading) -> None:
+        """`reading` is the newest of its file, and will be stored."""
+        file, stamp = reading.file, reading.stamp
+        if not reading.is_taken:
+            with contextlib.suppress(OSError):
+                stamp = read_stamp(file)
+        with self._lock:
+            self._newest[file] = reading
+            self._stamps[file] = stamp
+            self._all.add(reading)
+
+    def is_announced(self, file: str, stamp: Stamp) -> bool:
+        """Whether the state with this stamp will be stored."""
+        with self._lock:
+            reading = self._newest.get(file)
+            if reading is not None and reading.is_taken:
+                return reading.stamp == stamp
+            return self._stamps.get(file) == stamp
+
+    def is_unread(self, file: str) -> bool:
+        """Whether a reading of `file` is announced whose bytes are only on disk."""
+        reading = self._newest.get(file)
+        return reading is not None and not reading.is_taken
+
+    def unread_below(self, path: str) -> list[str]:
+        """The files at or below `path` for which `is_unread` holds."""
+        with self._lock:
+            newest = list(self._newest.items())
+        return [
+            file
+            for file, reading in newest
+            if not reading.is_taken and (file == path or file.startswith(path + os.sep))
+        ]
+
+    def claim(self, file: str) -> bool:
+        """Whether the bytes of an announced save of `file` are in memory: then it may be
+        overwritten. They are left on disk while too much is in memory already."""
+        reading = self._newest.get(file)
+        if reading is None:
+            return True
+        self.take_now(reading)
+        return reading.is_taken
+
+    def release(self, reading: Reading) -> None:
+        """What `reading` took is stored, or given up."""
+        with self._lock:
+            if self._newest.get(reading.file) is reading:
+                del self._newest[reading.file]
+                self._stamps.pop(reading.file, None)
+            self._all.discard(reading)
+        reading.drop()
+
+    @property
+    def held_bytes(self) -> int:
+        """How much is in memory."""
+        with self._lock:
+            return sum(reading.held_bytes for reading in self._all)
+
+    def stop(self) -> None:
+        """Nothing is read ahead any more."""
+        self._readers.shutdown(wait=False, cancel_futures=True)
