@@ -14,7 +14,7 @@ from traitlets.config.loader import DeferredConfigList, DeferredConfigString
 
 from jupyter_rewind import settings
 from jupyter_rewind.errors import Denied, InvalidInput, Storage, Unavailable
-from jupyter_rewind.settings import Settings, describe
+from jupyter_rewind.settings import Settings, describe, sources
 from jupyter_rewind.store import preferences
 from jupyter_rewind.store.durable import Files
 
@@ -28,7 +28,7 @@ def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("JUPYTER_CONFIG_DIR", str(user))
     monkeypatch.setenv("JUPYTER_DATA_DIR", str(tmp_path / "data"))
     monkeypatch.setattr(
-        settings, "jupyter_config_path", lambda: [str(user), str(tmp_path / "system")]
+        sources, "jupyter_config_path", lambda: [str(user), str(tmp_path / "system")]
     )
     return tmp_path
 
@@ -58,7 +58,7 @@ def test_defaults_lie_in_jupyters_own_folders(places: Path) -> None:
 def test_every_setting_has_help_and_a_default_that_can_be_set_again() -> None:
     """Each row of `jupyter rewind config` explains itself, and its default is a legal value."""
     rows = describe(Settings.load())
-    assert len(rows) == 16
+    assert len(rows) == 26
     for each in rows:
         assert each.help.endswith(".")
         assert each.value == each.default
@@ -222,7 +222,7 @@ def test_an_unreadable_file_is_not_an_absent_one(
 
     monkeypatch.setattr(Path, "read_text", refuse)
     if name == "py":
-        monkeypatch.setattr(settings.PyFileConfigLoader, "load_config", refuse_load)
+        monkeypatch.setattr(sources.PyFileConfigLoader, "load_config", refuse_load)
     with pytest.raises(Denied, match="cannot be read: Permission denied") as caught:
         Settings.load()
     assert str(path) in str(caught.value)

@@ -11,40 +11,28 @@ Nothing here writes; `jupyter_rewind.store.preferences` edits the user's setting
 from __future__ import annotations
 
 import difflib
-import json
 import os
-import traceback
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
-from jupyter_core.paths import jupyter_config_dir, jupyter_config_path, jupyter_data_dir
+from jupyter_core.paths import jupyter_config_dir, jupyter_data_dir
 from traitlets import Bool, Enum, Integer, TraitError, TraitType, Unicode, default, validate
 from traitlets.config import Config, Configurable
-from traitlets.config.loader import DeferredConfigList, LazyConfigValue, PyFileConfigLoader
+from traitlets.config.loader import DeferredConfigList
 
-from jupyter_rewind.errors import Denied, InvalidInput, RewindError
-
-SECTION: Final = "Rewind"
-FILE_STEM: Final = "jupyter_rewind_config"
-ENVIRONMENT_PREFIX: Final = "JUPYTER_REWIND_"
+from jupyter_rewind.errors import InvalidInput
+from jupyter_rewind.settings.sources import (
+    ENVIRONMENT_PREFIX,
+    FLAG,
+    SettingProblem,
+    Tell,
+    find_values,
+    refuse,
+    say_origin,
+)
 
 Value = str | int | bool
-
-
-@dataclass(frozen=True, slots=True)
-class SettingProblem:
-    """A mistake in the settings: `key` as it was written there (empty: the whole file), `origin`
-    where. One that `stops` is in where or how the store lies."""
-
-    error: RewindError
-    key: str
-    origin: str
-    stops: bool = False
-
-
-Tell = Callable[[SettingProblem], None]
 
 
 class Rewind(Configurable):
@@ -89,6 +77,47 @@ class Rewind(Configurable):
     notebooks_refuse_empty = Bool(
         True,
         help="Refuse an autosave that would replace a notebook that has cells by an empty one.",
+    ).tag(config=True)
+
+    kernels_enabled = Bool(
+        True, help="Keep a journal and snapshots of the kernels that have Rewind installed."
+    ).tag(config=True)
+    kernels_resume = Enum(
+        ("ask", "always", "never"),
+        default_value="ask",
+        help="When a kernel ended unexpectedly, the next one of the same notebook offers its last"
+        " state ('ask'), takes it over before the first cell ('always'), or does not ('never').",
+    ).tag(config=True)
+    kernels_budget_percent = Integer(
+        5,
+        min=0,
+        help="Snapshots take at most this share of the time that the cells themselves took; beyond"
+        " it, a cell's state is merged with the next one's.",
+    ).tag(config=True)
+    kernels_budget_floor_ms = Integer(
+        50, min=0, help="Milliseconds that a snapshot may take after each cell in any case."
+    ).tag(config=True)
+    kernels_cooldown_seconds = Integer(
+        0, min=0, help="Least seconds between two snapshots. 0: one after each cell."
+    ).tag(config=True)
+    kernels_max_variable_mb = Integer(
+        0,
+        min=0,
+        help="A variable larger than this many megabytes is not kept, and a notice says so."
+        " 0: no limit.",
+    ).tag(config=True)
+    kernels_max_output_mb = Integer(
+        64, min=0, help="Keep at most this many megabytes of the outputs of each execution."
+    ).tag(config=True)
+    kernels_page_tracking = Bool(
+        False,
+        help="Find changes of large arrays through the system's page tables (Linux 6.7 or later).",
+    ).tag(config=True)
+    kernels_keep_runs = Integer(
+        10, min=1, help="Keep the newest snapshots of this many runs of each notebook."
+    ).tag(config=True)
+    kernels_keep_snapshots = Integer(
+        100, min=1, help="Keep this many of the newest snapshots of each run that is kept."
     ).tag(config=True)
 
     retention_keep_last = Integer(
@@ -142,7 +171,7 @@ class Rewind(Configurable):
         Raises InvalidInput for an unknown name, a bad value or a file with a mistake, and Denied
         for a file that may not be read; the message names where it stands.
         """
-        return cls._load(overrides or {}, config, _refuse)
+        return cls._load(overrides or {}, config, refuse)
 
     @classmethod
     def load_leniently(
@@ -157,13 +186,13 @@ class Rewind(Configurable):
     @classmethod
     def _load(cls, overrides: Mapping[str, str], config: Config | None, tell: Tell) -> Rewind:
         settings = cls()
-        for key, value, origin in _given(overrides, config, tell):
+        for key, value, origin in find_values(overrides, config, tell):
             name = ""
             try:
                 name = trait_name(key, origin)
                 settings._take(name, value, origin)
             except InvalidInput as error:
-                if origin == _FLAG:
+                if origin == FLAG:
                     raise
                 tell(SettingProblem(error, key, origin, name in _VITAL))
         return settings
@@ -235,7 +264,7 @@ def trait_name(key: str, origin: str = "") -> str:
         return name
     near = difflib.get_close_matches(name, setting_traits(), n=1)
     hint = f"Did you mean {dotted_key(near[0])}?" if near else "`jupyter rewind config` lists them."
-    raise InvalidInput(f"There is no setting {key}{_from(origin)}.", hint=hint)
+    raise InvalidInput(f"There is no setting {key}{say_origin(origin)}.", hint=hint)
 
 
 def parse_value(key: str, text: str, origin: str = "") -> Value:
@@ -243,112 +272,7 @@ def parse_value(key: str, text: str, origin: str = "") -> Value:
     return _converted(trait_name(key, origin), text, origin)
 
 
-def user_file() -> Path:
-    """The settings file that `jupyter rewind config set` edits; it need not exist."""
-    return Path(jupyter_config_dir()) / f"{FILE_STEM}.json"
-
-
-def read_json_file(path: Path) -> dict[str, object]:
-    """The whole of a JSON settings file, `{}` where there is none.
-
-    Raises InvalidInput with file and line for a mistake in it, Denied where it may not be read.
-    """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        return {}
-    except OSError as error:
-        raise _unreadable(path, error) from error
-    except UnicodeDecodeError as error:
-        raise _mistake(path, None, "it is not UTF-8 text") from error
-    try:
-        content = json.loads(text) if text.strip() else {}
-    except ValueError as error:
-        raise _mistake(path, getattr(error, "lineno", None), getattr(error, "msg", "")) from error
-    if not isinstance(content, dict) or not isinstance(content.get(SECTION, {}), dict):
-        raise _mistake(path, None, f'it must look like {{"{SECTION}": {{"store_path": "..."}}}}')
-    return content
-
-
-_FLAG = "flag"
 _VITAL = {"store_path", "store_key_folder", "store_index_path", "store_durability"}
-
-
-def _refuse(problem: SettingProblem) -> None:
-    raise problem.error
-
-
-def _given(
-    overrides: Mapping[str, str], config: Config | None, tell: Tell
-) -> Iterator[tuple[str, object, str]]:
-    """(key as written, value, origin) from the weakest place to the strongest."""
-    for folder in reversed(jupyter_config_path()):
-        for end, read in ((".py", _read_python_file), (".json", read_json_file)):
-            path = Path(folder) / f"{FILE_STEM}{end}"
-            try:
-                found = list(_from_section(read(path), str(path)))
-            except RewindError as error:
-                tell(SettingProblem(error, "", str(path)))
-                continue
-            yield from found
-    for variable, text in os.environ.items():
-        if variable.startswith(ENVIRONMENT_PREFIX):
-            key = variable.removeprefix(ENVIRONMENT_PREFIX)
-            yield key, text, f"environment variable {variable}"
-    if config is not None:
-        yield from _from_section(config, "server configuration")
-    for key, text in overrides.items():
-        yield key, text, _FLAG
-
-
-def _from_section(content: Mapping[str, object], origin: str) -> Iterator[tuple[str, object, str]]:
-    section = content.get(SECTION, {})
-    if not isinstance(section, Mapping):
-        raise InvalidInput(f"{SECTION} is not a group of settings{_from(origin)}.")
-    for key, value in section.items():
-        if not isinstance(value, LazyConfigValue):  # left behind where a file only read a value
-            yield str(key), value, origin
-
-
-def _read_python_file(path: Path) -> Mapping[str, object]:
-    try:
-        if not path.is_file():
-            return {}
-        return PyFileConfigLoader(path.name, path=str(path.parent)).load_config()
-    except SyntaxError as error:
-        raise _mistake(path, error.lineno, error.msg) from error
-    except OSError as error:
-        if error.filename is not None and Path(os.fsdecode(error.filename)) != path:
-            raise _mistake(path, _line_in(path, error), str(error)) from error
-        raise _unreadable(path, error) from error
-    except Exception as error:  # the user's own code
-        words = f"{type(error).__name__}: {error}"
-        raise _mistake(path, _line_in(path, error), words) from error
-
-
-def _line_in(path: Path, error: BaseException) -> int | None:
-    lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == str(path)]
-    return lines[-1] if lines else None
-
-
-def _unreadable(path: Path, error: OSError) -> Denied:
-    return Denied(
-        f"The settings file {path} cannot be read: {error.strerror or error}.",
-        hint="Make it readable for you, or move it away.",
-    )
-
-
-def _mistake(path: Path, line: int | None, words: str) -> InvalidInput:
-    where = f" on line {line}" if line else ""
-    return InvalidInput(
-        f"The settings file {path} has a mistake{where}: {words or 'it cannot be understood'}.",
-        hint="Mend it, or move it away.",
-    )
-
-
-def _from(origin: str) -> str:
-    return f" (from {origin})" if origin else ""
-
 
 _WORDS = {"true": True, "yes": True, "on": True, "1": True}
 _WORDS |= {"false": False, "no": False, "off": False, "0": False}
@@ -369,7 +293,7 @@ def _converted(name: str, value: object, origin: str) -> Value:
         setattr(probe, name, value)
     except (TraitError, ValueError, KeyError) as error:
         raise InvalidInput(
-            f"The setting {dotted_key(name)} cannot be {given!r}{_from(origin)}.",
+            f"The setting {dotted_key(name)} cannot be {given!r}{say_origin(origin)}.",
             hint=f"It must be {_expected(trait)}.",
         ) from error
     result: Value = getattr(probe, name)
