@@ -18,3 +18,12 @@ WriterId = NewType("WriterId", str)
 """Names a segment, and the one writer that may append to it."""
 
 StoreId = NewType("StoreId", str)
+
+RunId = NewType("RunId", str)
+"""Names one kernel process from start to end."""
+
+ExecutionId = NewType("ExecutionId", str)
+"""Names one run of one cell."""
+
+SnapshotId = NewType("SnapshotId", str)
+"""The entry id of the snapshot's entry."""
