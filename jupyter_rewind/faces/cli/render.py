@@ -42,6 +42,8 @@ _ODD = "jupyter-rewind-odd"
 codecs.register_error(_ODD, _encode_odd)
 Progress = Callable[[int, int], None]
 """Takes what is done and what there is to do, in any one unit."""
+Step = Callable[[str, float | None], None]
+"""Takes what is being done and, where that is known, the share that is done."""
 
 
 class Screen:
@@ -131,6 +133,27 @@ class Screen:
         with bar:
             task = bar.add_task(what, total=None)
             yield lambda done, total: bar.update(task, completed=done, total=total or None)
+
+    @contextmanager
+    def steps(self) -> Iterator[Step]:
+        """One line on stderr that says what is being done, where a person looks on; else nothing.
+
+        Plain, without rich: whoever looks for lost work shall not wait for an import.
+        """
+        if self.as_json or not sys.stderr.isatty():
+            yield lambda words, share: None
+            return
+        columns = os.get_terminal_size(sys.stderr.fileno()).columns - 1
+
+        def show(words: str, share: float | None) -> None:
+            done = "" if share is None else f"{share:4.0%} "
+            line = wording.visible(done + words)[:columns]
+            print(f"\r\x1b[K{line}", end="", file=sys.stderr, flush=True)
+
+        try:
+            yield show
+        finally:
+            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
 
     def _console(self, stream: TextIO) -> Console:
         from rich.console import Console

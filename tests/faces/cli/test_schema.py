@@ -22,6 +22,7 @@ LINES: dict[str, Sequence[str]] = {
     "diff": ["diff", "BOOK", "head~1"],
     "search": ["search", "BOOK", "print"],
     "deleted": ["deleted"],
+    "traces": ["traces", "BOOK"],
     "checkpoint": ["checkpoint", "BOOK", "--label", "good one"],
     "restore": ["restore", "BOOK", "head~1"],
     "undelete": ["undelete", "GONE"],

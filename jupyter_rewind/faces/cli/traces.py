@@ -1,0 +1,106 @@
+"""Traces in the two forms of an answer: JSON for programs, rows and sentences for people."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from jupyter_rewind.errors import NotFound
+from jupyter_rewind.faces.cli import wording
+from jupyter_rewind.faces.cli.answers import Column, Remark, Table
+
+if TYPE_CHECKING:
+    from jupyter_rewind.model.entry import Json
+    from jupyter_rewind.rescue import Found, Place, Problem, Scope, Trace
+
+COLUMNS = (
+    Column("kind", "yellow"),
+    Column("time", "cyan"),
+    Column("size", right=True),
+    Column("holds"),
+    Column("what", fold=True),
+    Column("where", fold=True),
+)
+
+
+def trace_json(trace: Trace) -> dict[str, Json]:
+    """All that is known about a trace without reading it."""
+    return {
+        "kind": trace.kind,
+        "place": trace.place,
+        "notebook": trace.notebook,
+        "holds": sorted(map(str, trace.holds)),
+        "time": _time(trace.time_ns),
+        "size_bytes": trace.size_bytes,
+        "words": trace.words,
+        "problem": trace.problem,
+    }
+
+
+def problem_json(problem: Problem) -> dict[str, Json]:
+    """What could not be looked at, and why."""
+    return {"place": problem.place, "words": problem.words}
+
+
+def place_json(place: Place) -> dict[str, Json]:
+    """A kind of trace and where it was looked for."""
+    return {"kind": place.kind, "title": place.title, "where": place.where}
+
+
+def table(traces: Sequence[Trace], *, terminal: bool) -> Table:
+    """One row a trace, the newest last: the one that counts is what a person reads first."""
+    ordered = sorted(traces, key=lambda each: each.time_ns or 0)
+    size = wording.size if terminal else str
+    rows = [
+        (
+            each.kind,
+            wording.local_time(each.time_ns) if each.time_ns is not None else "",
+            size(each.size_bytes),
+            ", ".join(sorted(each.holds)),
+            each.words + (f" ({each.problem})" if each.problem else ""),
+            each.place,
+        )
+        for each in ordered
+    ]
+    return Table(COLUMNS, rows)
+
+
+def problem_remarks(problems: Iterable[Problem]) -> list[Remark]:
+    """One sentence for each thing that could not be seen."""
+    return [Remark(f"{each.place}: {each.words}") for each in problems]
+
+
+def nothing_found(scope: Scope, found: Found) -> NotFound:
+    """The failure that lists every place that was looked at, and what could not be seen."""
+    what = str(scope.notebook) if scope.notebook else f"any notebook in {scope.folder}"
+    lines = [f"No trace of {what} was found. These places were looked at:"]
+    lines += [f"  - {place.title}: {_plain(place.where)}" for place in found.places]
+    if found.problems:
+        lines.append("These could not be looked at:")
+        lines += [f"  - {each.place}: {each.words}" for each in found.problems]
+    lines.append("Nothing was changed.")
+    hint = "Try next:\n" + "\n".join(f"  - {each}" for each in _next(scope))
+    return NotFound("\n".join(lines), hint=hint)
+
+
+def _next(scope: Scope) -> list[str]:
+    """What a person whose notebook left no trace under its name can still do."""
+    steps = [
+        "`jupyter rewind sessions` lists what was run in IPython, for notebooks of other names too;"
+        " `jupyter rewind recover NOTEBOOK --session N` makes a notebook of it.",
+        "`jupyter rewind recover NOTEBOOK --scan DIR` looks into every file of a folder.",
+    ]
+    if not scope.memory and scope.platform == "linux":
+        steps.append(
+            "Leave Jupyter and the browser as they are: `jupyter rewind recover NOTEBOOK --memory`"
+            " looks into their memory, where a notebook stays for a while after it was deleted."
+        )
+    return steps
+
+
+def _plain(markdown: str) -> str:
+    return markdown.replace("`", "")
+
+
+def _time(time_ns: int | None) -> str | None:
+    return None if time_ns is None else wording.utc_time(time_ns)
