@@ -19,17 +19,11 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import NewType, TypeAlias
+from typing import TypeAlias
 
 from jupyter_rewind.model.encoding import check_format
 from jupyter_rewind.model.entry import Entry, Json
-from jupyter_rewind.model.ids import Digest
-
-RunId = NewType("RunId", str)
-"""16 lower-case hexadecimal digits, random."""
-
-ExecutionId = NewType("ExecutionId", str)
-"""16 lower-case hexadecimal digits, random."""
+from jupyter_rewind.model.ids import Digest, ExecutionId, RunId
 
 RUN = "run"
 EXECUTION = "execution"
