@@ -1,6 +1,6 @@
 """The live document that several browsers edit together, where jupyter-collaboration is on.
 
-Read only: the shared document follows the file by itself. What it holds at the moment of a restore
+The document is only read: it follows the file by itself. What it holds at the moment of a restore
 is kept first, for typing of the last second is in no file yet.
 """
 
@@ -57,12 +57,27 @@ def encode_source(source: object) -> bytes:
 
 
 async def reload_live_document(server: ServerApp | None, api_path: str) -> None:
-    """Those who have `api_path` open see the file's new content now, not at the next poll."""
+    """Those who have `api_path` open see the file's new content now, not at the next poll.
+
+    To be called when what the document held is kept: a save of it that waits is called off, for
+    it would write the new content once more, in the document's own spelling.
+    """
     extension = _find_extension(server)
     files = None if server is None else server.web_app.settings.get("file_id_manager")
     file_id = None if extension is None or files is None else files.get_id(api_path)
     if file_id is not None and file_id in extension.file_loaders:
+        for content_type, file_format in _rooms(api_path):
+            _call_off_save(extension, f"{file_format}:{content_type}:{file_id}")
         await extension.file_loaders[file_id].maybe_notify()
+
+
+def _call_off_save(extension: Any, room_id: str) -> None:
+    # The room does the same at each edit, and has no public way to it; without it, the restored
+    # file is only spelled anew.
+    rooms = getattr(getattr(extension, "ywebsocket_server", None), "rooms", {})
+    waiting = getattr(rooms.get(room_id), "_saving_document", None)
+    if waiting is not None and not waiting.done():
+        waiting.cancel()
 
 
 def _rooms(api_path: str) -> list[tuple[str, str]]:

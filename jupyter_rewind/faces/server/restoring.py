@@ -49,7 +49,7 @@ async def restore_file(
         if late is not None and late != live:
             await asyncio.wrap_future(service.desk.keep_live(file, late, author))
         try:
-            await reload_live_document(service.server, path)
+            await reload_live_document(service.server, path.strip("/"))
         except Exception:
             log.warning("The live document of %s follows at the next poll.", path, exc_info=True)
     return restored
