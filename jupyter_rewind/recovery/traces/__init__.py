@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from jupyter_rewind.recovery.evidence import Finder
 from jupyter_rewind.recovery.traces.checkpoints import CheckpointFinder
+from jupyter_rewind.recovery.traces.history import HistoryFinder
 from jupyter_rewind.recovery.traces.present import PresentFinder
 
 ALL: tuple[Finder, ...] = (
     PresentFinder(),
     CheckpointFinder(),
+    HistoryFinder(),
 )  # fmt: skip

@@ -1,0 +1,195 @@
+"""IPython's history of everything that was run, of every profile, and what became of old ones."""
+
+from __future__ import annotations
+
+import os
+import re
+import sqlite3
+from collections.abc import Iterator, Mapping
+from contextlib import closing
+from pathlib import Path
+
+from jupyter_rewind.recovery import histories
+from jupyter_rewind.recovery.copying import copy_database
+from jupyter_rewind.recovery.evidence import (
+    Evidence,
+    Executed,
+    FoundRun,
+    Fragment,
+    Holds,
+    Problem,
+    Scope,
+    Trace,
+)
+from jupyter_rewind.recovery.histories import Rows
+from jupyter_rewind.recovery.selection import is_allowed
+
+_NAME = re.compile(r"(history.*\.sqlite([.~-].*)?|.*-corrupt.*\.sqlite)\Z")
+_COMPANION = re.compile(r"-(journal|wal|shm)\Z")
+_CONFIG = re.compile(r"""hist_file['"]?\s*[=:]\s*[rub]*['"](?P<path>[^'"\n]+)['"]""")
+_CONFIG_NAMES = ("ipython_config", "ipython_kernel_config")
+
+
+class HistoryFinder:
+    """IPython's `history.sqlite`: code that was run, by session; it does not name the notebook."""
+
+    kind = "history"
+    title = "IPython's history of executed code"
+    asked_only = False
+    holds: frozenset[Holds] = frozenset({Holds.CODE, Holds.ORDER, Holds.TIMES})
+    where: Mapping[str, str] = {
+        "linux": "`~/.ipython/profile_*/history.sqlite` (or below `$IPYTHONDIR`, or where"
+        " `HistoryManager.hist_file` says), with `-journal` or `-wal`; `history-corrupt*.sqlite`"
+        " beside it",
+        "macos": "as on Linux",
+        "windows": "`%USERPROFILE%\\.ipython\\profile_*\\history.sqlite`, else as on Linux",
+    }
+
+    def find(self, scope: Scope) -> Iterator[Trace | Problem]:
+        seen: set[str] = set()
+        for path in (*scope.histories, *_places(scope)):
+            real = os.path.realpath(path)
+            if real in seen:
+                continue
+            seen.add(real)
+            try:
+                yield _trace(path)
+            except OSError as error:
+                yield Problem(str(path), f"This history cannot be seen: {error.strerror}.")
+
+    def read(self, trace: Trace, scope: Scope) -> Evidence:
+        """The sessions as runs. Raises NotFound, Denied, Full, Unavailable."""
+        path = Path(trace.place)
+        rows, problems = load(path, scope)
+        if rows is None:
+            words = "This is no history of IPython (no table with session, line and source)."
+            return Evidence(problems=(Problem(trace.place, words, trace),))
+        problems += [Problem(trace.place, words, trace) for words in rows.damages]
+        runs = tuple(as_runs(trace, rows, scope))
+        return Evidence(runs=runs, fragments=_doubtful(trace, rows), problems=tuple(problems))
+
+
+def _places(scope: Scope) -> Iterator[Path]:
+    for folder in ipython_folders(scope):
+        for profile in sorted(_profiles(folder)):
+            yield from sorted(
+                path
+                for path in profile.iterdir()
+                if _NAME.match(path.name) and not _COMPANION.search(path.name) and path.is_file()
+            )
+            yield from _configured(profile, scope)
+
+
+def ipython_folders(scope: Scope) -> list[Path]:
+    """The folders that are, or may have been, somebody's IPYTHONDIR here."""
+    found = [Path(scope.environ["IPYTHONDIR"])] if scope.environ.get("IPYTHONDIR") else []
+    found += [scope.home / ".ipython", scope.home / ".config" / "ipython"]
+    for folder in (scope.folder, *(scope.notebook.parents if scope.notebook else ())):
+        found.append(folder / ".ipython")
+    return [folder for folder in dict.fromkeys(found) if folder.is_dir()]
+
+
+def _profiles(folder: Path) -> Iterator[Path]:
+    for path in folder.iterdir():
+        if path.name.startswith("profile_") and path.is_dir():
+            yield path
+
+
+def _configured(profile: Path, scope: Scope) -> Iterator[Path]:
+    """Where the profile's configuration moved the file to; read as text, never run."""
+    for name in _CONFIG_NAMES:
+        for suffix in (".py", ".json"):
+            try:
+                text = (profile / (name + suffix)).read_text("utf-8", "replace")
+            except OSError:
+                continue
+            for match in _CONFIG.finditer(text):
+                path = Path(match["path"].replace("~", str(scope.home), 1))
+                if path.is_file():
+                    yield path
+
+
+def _trace(path: Path) -> Trace:
+    status = path.stat()
+    when, journal = status.st_mtime_ns, None
+    for suffix in ("-journal", "-wal"):
+        companion = Path(f"{path}{suffix}")
+        if companion.exists() and companion.stat().st_size:
+            when = max(when, companion.stat().st_mtime_ns)
+            journal = f"a kernel was writing to it when it stopped, or is now (there is a {suffix})"
+    return Trace(
+        HistoryFinder.kind,
+        str(path),
+        None,
+        HistoryFinder.holds,
+        when,
+        status.st_size,
+        f"IPython's history ({path.parent.name})",
+        journal,
+    )
+
+
+def load(path: Path, scope: Scope) -> tuple[Rows | None, list[Problem]]:
+    """What a history holds, all its variants together; None where it is no history at all."""
+    scope.progress(f"copying {path}", None)
+    copy = copy_database(path, scope.scratch)
+    found: Rows | None = None
+    problems = []
+    if not copy.steady:
+        words = "A program went on writing to it while it was copied; its very last lines may lack."
+        problems.append(Problem(str(path), words))
+    for variant in copy.variants:
+        scope.progress(f"reading {path}", None)
+        rows = read_variant(variant)
+        if rows is None:
+            continue
+        if found is None:
+            found = rows
+        else:
+            found.add(rows)
+    return found, problems
+
+
+def read_variant(path: Path) -> Rows | None:
+    """A copy's rows, those that SQLite cannot give taken from its pages; None: no history."""
+    if path.stat().st_size == 0:
+        return Rows(damages=["The file is empty (0 bytes)."])
+    try:
+        with closing(histories.connect(path)) as connection:
+            tables = histories.find_tables(connection)
+            if tables is None:
+                return None
+            rows = histories.read_rows(connection, tables)
+            rows.sessions = histories.read_sessions(connection, tables)
+            return rows
+    except sqlite3.DatabaseError:
+        return histories.salvage_history(path)
+
+
+def as_runs(trace: Trace, rows: Rows, scope: Scope) -> Iterator[FoundRun]:
+    """Each session that ran anything, within the user's bounds, in the order of their numbers."""
+    lines: dict[int, list[Executed]] = {}
+    for (number, line), source in sorted(rows.lines.items()):
+        output = rows.outputs.get((number, line))
+        lines.setdefault(number, []).append(Executed(line, source, text_output=output))
+    for number, executions in lines.items():
+        session = rows.sessions.get(number)
+        if not is_allowed(number, session, scope):
+            continue
+        yield FoundRun(
+            trace,
+            number,
+            tuple(executions),
+            session.started_ns if session else None,
+            session.ended_ns if session else None,
+            remark=session.remark if session else "",
+        )
+
+
+def _doubtful(trace: Trace, rows: Rows) -> tuple[Fragment, ...]:
+    return tuple(
+        Fragment(trace, "damaged cell", f"session {number}, line {line}", source, line)
+        for (number, line), sources in sorted(rows.doubtful.items())
+        for source in sources
+        if source
+    )
