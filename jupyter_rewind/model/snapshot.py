@@ -1,4 +1,4 @@
-"""A snapshot: the state of one kernel after one execution, and how faithfully each variable is kept."""
+"""A snapshot: the state of one kernel after one execution, and what is told about it."""
 
 from __future__ import annotations
 

@@ -1,0 +1,115 @@
+"""What one commit of a kernel will hold: content put aside, and the entries that name it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from jupyter_rewind import clock
+from jupyter_rewind.errors import Integrity, Internal, NotFound
+from jupyter_rewind.model.encoding import encode_node
+from jupyter_rewind.model.entry import Entry, Json
+from jupyter_rewind.model.ids import Digest, EntryId
+from jupyter_rewind.store import chunks
+from jupyter_rewind.store.segments import Kind
+from jupyter_rewind.store.writer import SegmentWriter
+
+
+class Kept(Protocol):
+    """What a block asks of the store it belongs to."""
+
+    def knows(self, digest: Digest) -> bool: ...
+    def require(self, digest: Digest) -> None: ...
+    def get(self, digest: Digest) -> bytes: ...
+    def depth(self, digest: Digest) -> int: ...
+    def ground(self, digest: Digest) -> Digest: ...
+    def next_order(self) -> int: ...
+
+
+class Block:
+    """Collects one commit of a `KernelStore`."""
+
+    def __init__(self, store: Kept, writer: SegmentWriter) -> None:
+        self._store = store
+        self._writer = writer
+        self._new: set[Digest] = set()
+        self.entries: list[Entry] = []
+
+    @property
+    def written_bytes(self) -> int:
+        """Bytes that the content of this block takes in the segment so far."""
+        return self._writer.staged_bytes
+
+    def put(self, data: bytes | memoryview) -> tuple[Digest, ...]:
+        """The names of `data`'s chunks: one, or several where it is large."""
+        return tuple(self.put_chunk(piece) for piece in chunks.cut(data))
+
+    def put_chunk(
+        self, data: bytes | memoryview, *, name: Digest | None = None, base: Digest | None = None
+    ) -> Digest:
+        """The name of `data`, stored whole or as a difference from `base` where that is smaller."""
+        name = name or chunks.digest(data)
+        if name not in self._new and not self._store.knows(name):
+            codec, payload = self._pack(data, base)
+            self._stage(Kind.CHUNK, codec, len(data), name, payload)
+        return name
+
+    def put_node(
+        self, body: bytes, links: Sequence[Digest], *, base: Digest | None = None
+    ) -> Digest:
+        """The name of a node that keeps `links` alive. Raises NotFound for a link
+        that names nothing."""
+        for link in links:
+            self._require(link)
+        raw = encode_node(body, links)
+        name = chunks.digest(raw)
+        if name not in self._new and not self._store.knows(name):
+            codec, payload = self._pack(raw, base)
+            self._stage(Kind.NODE, codec, len(raw), name, payload)
+        return name
+
+    def add(
+        self,
+        kind: str,
+        *,
+        keys: Sequence[str],
+        body: Mapping[str, Json],
+        roots: Sequence[Digest] = (),
+    ) -> Entry:
+        """The new entry. Raises NotFound when a root names nothing."""
+        for root in roots:
+            self._require(root)
+        entry = Entry(
+            EntryId(clock.new_id()), kind, self._store.next_order(), tuple(keys), body,
+            tuple(roots),
+        )  # fmt: skip
+        self.entries.append(entry)
+        return entry
+
+    def _require(self, name: Digest) -> None:
+        if name not in self._new:
+            self._store.require(name)
+
+    def _pack(
+        self, data: bytes | memoryview, base: Digest | None
+    ) -> tuple[chunks.Codec, bytes | memoryview]:
+        if base is not None and base not in self._new:
+            try:
+                depth = self._store.depth(base)
+                if depth >= chunks.MAX_DEPTH:
+                    base, depth = self._store.ground(base), 0
+                found = chunks.pack_delta(bytes(data), base, self._store.get(base), depth)
+            except (Integrity, NotFound):
+                # A damaged predecessor is no ground to stand on; the whole is stored instead.
+                found = None
+            if found is not None:
+                return found
+        return chunks.pack(data)
+
+    def _stage(
+        self, kind: Kind, codec: int, raw_size: int, name: Digest, payload: bytes | memoryview
+    ) -> None:
+        if name in self._new:
+            raise Internal("A chunk was to be stored twice in one commit.")
+        self._writer.stage(kind, codec, raw_size, name, payload)
+        self._new.add(name)

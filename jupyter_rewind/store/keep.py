@@ -1,0 +1,343 @@
+"""The store as a kernel writes it: one segment writer, no index, nothing that waits for a server.
+
+What this process has put is known from memory; what others have put is read from their segments,
+and only when something asks for it. Commits are process-safe at once (they survive a kill) and
+power-safe within a second. Everybody else finds the entries through the index, as usual.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from blake3 import blake3
+
+from jupyter_rewind import clock
+from jupyter_rewind.errors import Integrity, NotFound
+from jupyter_rewind.model.entry import Entry
+from jupyter_rewind.model.ids import Digest, EntryId, StoreId
+from jupyter_rewind.store import chunks
+from jupyter_rewind.store.block import Block
+from jupyter_rewind.store.durable import Files, read_at, read_into, translate
+from jupyter_rewind.store.layout import Layout, open_layout
+from jupyter_rewind.store.locks import Barrier, ProcessLock
+from jupyter_rewind.store.segments import HEAD_SIZE, Record, Seal, SegmentReader
+from jupyter_rewind.store.writer import SegmentWriter
+
+_OPEN_SEGMENTS = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where content stands: a segment, and what the record's head says."""
+
+    segment: str
+    offset: int
+    kind: int
+    codec: int
+    stored: int
+    raw: int
+
+
+class KernelStore:
+    """A store, open for one kernel. Thread-safe; blocks of several threads wait for one another,
+    so whoever may not wait takes a `companion`."""
+
+    def __init__(self, layout: Layout, files: Files) -> None:
+        self.layout = layout
+        self._files = files
+        self._writer = SegmentWriter(layout, files, power_safe=False)
+        self._barrier = Barrier(layout.barrier)
+        self._lock = ProcessLock()
+        self._reading = ProcessLock()
+        self._places: dict[Digest, Place] = {}
+        self._entries: dict[EntryId, Entry] = {}
+        self._expired: set[EntryId] = set()
+        self._scanned: dict[str, tuple[int, int]] = {}
+        self._folder_time = -1
+        self._descriptors: OrderedDict[str, int] = OrderedDict()
+        self._last_order = 0
+        self._pid = clock.pid()
+
+    @classmethod
+    def open(
+        cls, folder: Path, *, key_folder: Path, create: bool = True, files: Files | None = None
+    ) -> KernelStore:
+        """The store at `folder`, made first where there is none and `create` says so.
+
+        Raises NotFound, Denied, Integrity (not its key), Newer, Format, Storage.
+        """
+        files = files or Files()
+        return cls(open_layout(folder, key_folder, files, create=create), files)
+
+    @property
+    def store_id(self) -> StoreId:
+        return self.layout.store_id
+
+    def companion(self) -> KernelStore:
+        """The same store with a writer of its own."""
+        return KernelStore(self.layout, self._files)
+
+    # --- writing ------------------------------------------------------------------------
+
+    @contextmanager
+    def block(self) -> Iterator[Block]:
+        """What the block puts and adds survives a kill of this process when the block has ended;
+        an exception in it leaves the store as it was. Raises Storage."""
+        with self._lock:
+            self._adopt_process()
+            with self._barrier.held(exclusive=False):
+                self._notice_removed()
+                block = Block(self, self._writer)
+                try:
+                    yield block
+                    if not block.entries:
+                        self._writer.abort()
+                        return
+                    batch = self._writer.commit(block.entries, ())
+                except BaseException:
+                    self._writer.abort()
+                    raise
+                self._own(batch.records, batch.end, block.entries)
+                self._writer.rotate_if_large()
+
+    def _own(self, records: Sequence[Record], end: int, entries: Sequence[Entry]) -> None:
+        name = self._writer.segment
+        self._add(name, records)
+        self._entries.update((entry.id, entry) for entry in entries)
+        self._scanned[name] = (end, end)
+
+    def next_order(self) -> int:
+        """A place in the order of entries, behind everything this process has seen."""
+        self._last_order = max(clock.now_ns(), self._last_order + 1)
+        return self._last_order
+
+    def sync(self) -> None:
+        """All that was acknowledged is on the disk now."""
+        self._writer.sync_now()
+
+    def close(self) -> None:
+        with self._lock:
+            self._writer.close()
+            self._barrier.close()
+            with self._reading:
+                while self._descriptors:
+                    self._files.close(self._descriptors.popitem()[1])
+
+    # --- reading ------------------------------------------------------------------------
+
+    def knows(self, digest: Digest) -> bool:
+        """True when this process has stored or seen the content, and it was not taken away."""
+        return digest in self._places
+
+    def require(self, digest: Digest) -> None:
+        """Nothing, when the content is stored. Raises NotFound."""
+        self.place(digest)
+
+    def place(self, digest: Digest) -> Place:
+        """Where the content stands. Raises NotFound."""
+        found = self._places.get(digest)
+        if found is None:
+            self.refresh()
+            found = self._places.get(digest)
+        if found is None:
+            raise NotFound(f"The store has no content {digest.hex()[:12]}.")
+        return found
+
+    def get(self, digest: Digest) -> bytes:
+        """The content named `digest`, checked against it. Raises NotFound, Integrity."""
+        return self._get(digest, 0)
+
+    def get_into(self, digest: Digest, target: memoryview) -> None:
+        """The content stands in `target`, which is as long as it. Raises NotFound, Integrity."""
+        place = self.place(digest)
+        if place.raw != len(target):
+            raise Integrity(f"Content {digest.hex()[:12]} has {place.raw} bytes.")
+        if place.codec == chunks.Codec.RAW:
+            with self._reading:
+                count = read_into(self._descriptor(place.segment), target, place.offset + HEAD_SIZE)
+            if count == len(target) and chunks.digest(target) == digest:
+                return
+        target[:] = self.get(digest)
+
+    def refresh(self) -> None:
+        """Commits of other processes can be seen. Raises Storage, Newer."""
+        with self._lock:
+            self._adopt_process()
+            self._notice_removed()
+            for name, status in self._segment_files().items():
+                if status != self._scanned.get(name) and name != self._writer.open_segment:
+                    self._scan(name, status)
+
+    def entries(
+        self, *, kind: str | None = None, key: str | None = None, newest_first: bool = False
+    ) -> list[Entry]:
+        """Entries in order as of the last refresh, of this kind and with this key where given."""
+        found = [
+            entry
+            for entry in list(self._entries.values())
+            if (kind is None or entry.kind == kind)
+            and (key is None or key in entry.keys)
+            and entry.id not in self._expired
+        ]
+        return sorted(found, key=lambda one: (one.order, one.id), reverse=newest_first)
+
+    def entry(self, name: EntryId) -> Entry:
+        """Raises NotFound, also for an entry that has expired."""
+        if name not in self._entries:
+            self.refresh()
+        if name not in self._entries or name in self._expired:
+            raise NotFound(f"The store has no entry {name}.")
+        return self._entries[name]
+
+    def depth(self, digest: Digest) -> int:
+        """How many deltas a read of this content goes through. Raises NotFound, Integrity."""
+        place = self.place(digest)
+        if place.codec != chunks.Codec.DELTA:
+            return 0
+        return chunks.delta_base(self._payload(place))[0]
+
+    def ground(self, digest: Digest) -> Digest:
+        """The full content at the end of the row of deltas. Raises NotFound, Integrity."""
+        while (place := self.place(digest)).codec == chunks.Codec.DELTA:
+            digest = chunks.delta_base(self._payload(place))[1]
+        return digest
+
+    def _get(self, digest: Digest, depth: int) -> bytes:
+        if depth > 2 * chunks.MAX_DEPTH:
+            raise Integrity(f"Chunk {digest.hex()[:12]} hangs on too long a row of deltas.")
+        place = self.place(digest)
+        where = f"segment {place.segment} at byte {place.offset}"
+        try:
+            payload = self._payload(place)
+        except NotFound:
+            # Collected since it was found: it may stand elsewhere by now.
+            self.refresh()
+            place = self.place(digest)
+            payload = self._payload(place)
+        raw = chunks.unpack(
+            place.codec, payload, place.raw, lambda base: self._get(base, depth + 1)
+        )
+        if chunks.digest(raw) != digest:
+            self._places.pop(digest, None)
+            raise Integrity(
+                f"Content {digest.hex()[:12]} is damaged in {where}.",
+                hint="`jupyter rewind verify` shows all that is damaged.",
+            )
+        return raw
+
+    def _payload(self, place: Place) -> bytes:
+        with self._reading:
+            try:
+                descriptor = self._descriptor(place.segment)
+                data = read_at(descriptor, place.stored, place.offset + HEAD_SIZE)
+            except OSError as error:
+                if isinstance(error, NotFound):
+                    raise
+                at = f"segment {place.segment} at byte {place.offset}"
+                raise Integrity(f"{at} cannot be read ({error.strerror}).") from error
+        if len(data) != place.stored:
+            raise Integrity(f"Segment {place.segment} is cut short at byte {place.offset}.")
+        return data
+
+    def _descriptor(self, segment: str) -> int:
+        if self._pid != clock.pid():
+            self._descriptors.clear()
+        descriptor = self._descriptors.pop(segment, None)
+        if descriptor is not None and os.fstat(descriptor).st_nlink == 0:
+            self._files.close(descriptor)
+            descriptor = None
+        if descriptor is None:
+            descriptor = self._files.open(self.layout.segments / segment)
+        self._descriptors[segment] = descriptor
+        while len(self._descriptors) > _OPEN_SEGMENTS:
+            self._files.close(self._descriptors.popitem(last=False)[1])
+        return descriptor
+
+    # --- what others do -----------------------------------------------------------------
+
+    def _scan(self, name: str, status: tuple[int, int]) -> None:
+        try:
+            descriptor = self._files.open(self.layout.segments / name)
+        except NotFound:
+            return
+        try:
+            seal = Seal(self.layout.key, self.layout.store_id, name)
+            scan = SegmentReader(descriptor, seal, os.fstat(descriptor).st_size).scan(0)
+        finally:
+            self._files.close(descriptor)
+        for batch in scan.batches:
+            self._add(name, batch.records)
+            self._entries.update((entry.id, entry) for entry in batch.commit.entries)
+            self._expired.update(batch.commit.expired)
+            for entry in batch.commit.entries:
+                self._last_order = max(self._last_order, entry.order)
+        self._scanned[name] = status
+
+    def _add(self, segment: str, records: Sequence[Record]) -> None:
+        for one in records:
+            before = self._places.get(one.id)
+            # A full copy is worth more than one that hangs on others.
+            if before is None or before.codec == chunks.Codec.DELTA or before.segment == segment:
+                self._places[one.id] = Place(
+                    segment, one.offset, one.kind, one.codec, one.stored, one.raw
+                )
+
+    def _notice_removed(self) -> None:
+        """Content of segments that a collect took away is not known any more."""
+        try:
+            changed = os.stat(self.layout.segments).st_mtime_ns
+        except OSError as error:
+            raise translate(error, "look into", self.layout.segments) from error
+        if changed == self._folder_time:
+            return
+        present = self._segment_files()
+        gone = {name for name in self._scanned if name not in present}
+        if gone:
+            self._places = {
+                digest: place for digest, place in self._places.items() if place.segment not in gone
+            }
+            for name in gone:
+                del self._scanned[name]
+        # A folder changed this very moment may change again within the same tick of its clock.
+        settled = changed < clock.now_ns() - 2_000_000_000
+        self._folder_time = changed if settled else -1
+
+    def _segment_files(self) -> dict[str, tuple[int, int]]:
+        found = {}
+        try:
+            with os.scandir(self.layout.segments) as items:
+                for item in items:
+                    if not item.name.startswith("."):
+                        status = item.stat()
+                        found[item.name] = (status.st_size, status.st_mtime_ns)
+        except FileNotFoundError:
+            # Removed while we looked: the second look sees what replaced it.
+            return self._segment_files() if self.layout.segments.is_dir() else {}
+        except OSError as error:
+            raise translate(error, "read the segments in", self.layout.segments) from error
+        return found
+
+    def _adopt_process(self) -> None:
+        if self._pid == clock.pid():
+            return
+        self._pid = clock.pid()
+        self._descriptors.clear()
+
+
+class ContentSource(Protocol):
+    """What reading a snapshot asks of a store: a KernelStore or a Repository."""
+
+    @property
+    def layout(self) -> Layout: ...
+    def get(self, digest: Digest) -> bytes: ...
+
+
+def make_tag(layout: Layout, facts: bytes) -> str:
+    """What only a holder of this store's key can say of `facts`."""
+    return blake3(b"said " + layout.store_id.encode() + b"\0" + facts, key=layout.key).hexdigest(16)
