@@ -17,7 +17,7 @@ Execution counts are labels and never keys. Nothing here reads or writes files.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
@@ -178,9 +178,13 @@ def read_execution(entries: Iterable[Entry], read: Read) -> Execution | None:
             )
     if found is None:
         return None
-    shown = [{name: output[name] for name in output if name != "transient"}
-             for output in fold_outputs(outputs)]  # fmt: skip
-    return replace(found, outputs=tuple(shown))
+    return replace(found, outputs=tuple(_as_in_notebook(fold_outputs(outputs))))
+
+
+def _as_in_notebook(outputs: Iterable[Output]) -> Iterator[Output]:
+    for output in outputs:
+        if output.get("output_type") != "clear_output":
+            yield {name: output[name] for name in output if name != "transient"}
 
 
 def _begun_execution(body: Mapping[str, Json], roots: Sequence[Digest], read: Read) -> Execution:
@@ -216,7 +220,8 @@ def decode_text(data: bytes) -> str:
 
 def fold_outputs(outputs: Iterable[Output]) -> list[Output]:
     """What a notebook shows after `outputs` came in this order: streams joined, what was cleared
-    gone, displays updated. Unlike a terminal's, carriage returns stay as they were sent."""
+    gone, displays updated. Carriage returns stay as they were sent. A clearing that waits for the
+    next output stays last, so that folding again goes on from there."""
     shown: list[dict[str, Json]] = []
     clear_next = False
     for output in outputs:
@@ -237,7 +242,7 @@ def fold_outputs(outputs: Iterable[Output]) -> list[Output]:
             last["text"] = f"{last.get('text')}{output.get('text')}"
         else:
             shown.append(dict(output))
-    return list(shown)
+    return [*shown, {"output_type": "clear_output", "wait": True}] if clear_next else list(shown)
 
 
 def _update_displays(shown: list[dict[str, Json]], update: Output) -> None:

@@ -1,0 +1,298 @@
+"""The journal of one run: each execution before its code runs, its outputs while it runs, its end.
+
+`begin` returns when the source is process-safe. Outputs follow at most every tenth of a second:
+the first one after a quiet moment is written by the thread that makes it, for code that holds the
+interpreter's lock would keep any other from writing; the rest by a thread of the journal's own.
+A forked child writes nothing: what it prints is its parent's to tell.
+It refuses to interpret outputs, and never looks into the namespace.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import threading
+from collections import deque
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from jupyter_rewind import clock
+from jupyter_rewind.errors import RewindError
+from jupyter_rewind.kernels.log import EntryLog, Fact
+from jupyter_rewind.model.entry import Json
+from jupyter_rewind.model.execution import (
+    END,
+    EXECUTION,
+    FORMAT,
+    OUTPUTS,
+    PATH,
+    RUN,
+    Execution,
+    Output,
+    Run,
+    encode_text,
+    execution_body,
+    execution_key,
+    fold_outputs,
+    kernel_key,
+    path_key,
+    run_body,
+    run_key,
+)
+from jupyter_rewind.model.ids import EntryId, ExecutionId
+
+INTERVAL_SECONDS = 0.1
+INLINE_BYTES = 4096
+FOLD_BYTES = 1 << 20
+_REMEMBERED = 64
+
+
+@dataclass(slots=True)
+class _Open:
+    """An execution whose outputs are still taken."""
+
+    id: ExecutionId
+    pending: deque[tuple[Output, int]] = field(default_factory=deque)
+    parts: list[EntryId] = field(default_factory=list)
+    told: list[Output] | None = field(default_factory=list)
+    """All outputs written so far, to be folded at the end; None where they have become too many."""
+    size: int = 0
+    truncated: bool = False
+
+
+class Journal:
+    """Writes what one run does. Outputs may come from any thread."""
+
+    def __init__(self, log: EntryLog, run: Run, *, max_output_bytes: int = 64 << 20) -> None:
+        self._log = log
+        self._run = run
+        self._max_output_bytes = max_output_bytes
+        self._pid = clock.pid()
+        self._open: dict[ExecutionId, _Open] = {}
+        self._writing = threading.RLock()
+        self._depth = 0
+        self._last_write = -INTERVAL_SECONDS
+        self._wake = threading.Event()
+        self._closed = threading.Event()
+        self._thread: threading.Thread | None = None
+        self.fault: RewindError | None = None
+        """Why outputs could not be written last, if so."""
+
+    @property
+    def run(self) -> Run:
+        return self._run
+
+    def begin_run(self) -> None:
+        """The run can be found by its kernel and its notebook. Raises Storage."""
+        keys = [run_key(self._run.id), kernel_key(self._run.kernel)]
+        self._log.write([Fact(RUN, self._with_path(keys), run_body(self._run))])
+
+    def move_run(self, run: Run) -> None:
+        """The run's notebook lies elsewhere from now on. Raises Storage."""
+        self._run = run
+        body: dict[str, Json] = {
+            "format": FORMAT, "phase": PATH, "run": run.id, "path": run.path,
+        }  # fmt: skip
+        self._log.write([Fact(RUN, self._with_path([run_key(run.id)]), body)])
+
+    def end_run(self, how: str) -> None:
+        """The run has ended as somebody wanted it to. Raises Storage."""
+        if self._pid != clock.pid():
+            return
+        body: dict[str, Json] = {
+            "format": FORMAT, "phase": END, "run": self._run.id, "finished_ns": clock.now_ns(),
+            "how": how,
+        }  # fmt: skip
+        with self._alone():
+            self._flush()
+            self._log.write([Fact(RUN, (run_key(self._run.id),), body)])
+
+    def begin(self, execution: Execution) -> None:
+        """The execution is process-safe, with its whole source. Raises Storage."""
+        if self._pid != clock.pid():
+            return
+        body = execution_body(execution)
+        content = encode_text(execution.source)
+        if len(content) <= INLINE_BYTES:
+            body["source"], content = execution.source, b""
+        keys = self._with_path([run_key(execution.run), execution_key(execution.id)])
+        with self._alone():
+            self._log.write([Fact(EXECUTION, keys, body, content)])
+            if len(self._open) >= _REMEMBERED:
+                self._take_pending()
+                self._open.pop(next(iter(self._open)))
+            self._open[execution.id] = _Open(execution.id)
+
+    def add_output(self, execution: ExecutionId, output: Output, size: int = 0) -> None:
+        """The output stands in the journal within a tenth of a second. Never fails: what could
+        not be written is tried again with the next, and `fault` says why."""
+        if self._pid != clock.pid():
+            return
+        self._of(execution).pending.append((output, size))
+        if clock.monotonic() - self._last_write >= INTERVAL_SECONDS:
+            self._flush_if_free()
+        else:
+            self._wake_thread()
+
+    def end(
+        self, execution: ExecutionId, status: str, finished_ns: int, *, error: str = ""
+    ) -> None:
+        """How the execution ended, and all its outputs, are process-safe. Raises Storage."""
+        if self._pid != clock.pid():
+            return
+        with self._alone():
+            self._take_pending(but=execution)
+            opened = self._of(execution)
+            fresh = self._taken(opened)
+            folded = not opened.parts or opened.told is not None
+            told = [*(opened.told or ()), *fresh] if folded else fresh
+            body: dict[str, Json] = {
+                "format": FORMAT, "phase": END, "run": self._run.id, "execution": execution,
+                "status": status, "finished_ns": finished_ns, "error": error, "folded": folded,
+                "truncated": opened.truncated,
+            }  # fmt: skip
+            fact = self._fact(body, fold_outputs(told) if folded else told)
+            self._write(opened, fact, fresh, opened.parts if folded else ())
+            opened.parts, opened.told = [], None
+
+    def close(self) -> None:
+        """What came so far is written, and nothing more is taken."""
+        self._closed.set()
+        self._wake.set()
+        if self._pid == clock.pid():
+            self._flush_if_free()
+
+    # --- outputs ------------------------------------------------------------------------
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Nobody else writes in the block; what an object's end prints in the midst of it waits."""
+        with self._writing:
+            self._depth += 1
+            try:
+                yield
+            finally:
+                self._depth -= 1
+
+    def _flush_if_free(self) -> None:
+        """What is pending is written, unless a write is going on: then the thread sees to it."""
+        if not self._writing.acquire(blocking=False):
+            self._wake_thread()
+            return
+        try:
+            if self._depth:
+                self._wake_thread()
+            else:
+                with self._alone():
+                    self._flush()
+        finally:
+            self._writing.release()
+
+    def _flush(self) -> None:
+        try:
+            self._take_pending()
+            self.fault = None
+        except RewindError as error:
+            self.fault = error
+        finally:
+            self._last_write = clock.monotonic()
+
+    def _take_pending(self, but: ExecutionId | None = None) -> None:
+        """Pending outputs are written as parts; those of `but` are left."""
+        for opened in list(self._open.values()):
+            if opened.id == but or not opened.pending:
+                continue
+            fresh = self._taken(opened)
+            if not fresh:
+                continue
+            body: dict[str, Json] = {
+                "format": FORMAT, "phase": OUTPUTS, "run": self._run.id, "execution": opened.id,
+            }  # fmt: skip
+            opened.parts.append(self._write(opened, self._fact(body, fresh), fresh))
+            if opened.told is not None and opened.size <= FOLD_BYTES:
+                opened.told = fold_outputs([*opened.told, *fresh])
+            else:
+                opened.told = None
+
+    def _write(
+        self, opened: _Open, fact: Fact, fresh: list[Output], expired: Sequence[EntryId] = ()
+    ) -> EntryId:
+        """The new entry's id. Where it could not be written, `fresh` is pending again."""
+        try:
+            return self._log.write([fact], expired)[0].id
+        except BaseException:
+            opened.pending.extendleft((each, 0) for each in reversed(fresh))
+            raise
+
+    def _of(self, execution: ExecutionId) -> _Open:
+        """What is known of the execution's outputs; it may have ended long ago."""
+        return self._open.setdefault(execution, _Open(execution))
+
+    def _taken(self, opened: _Open) -> list[Output]:
+        """The pending outputs, which are pending no more: streams joined, and none of what is
+        beyond the limit."""
+        mine: list[Output] = []
+        while opened.pending:
+            output, size = opened.pending.popleft()
+            opened.size += size
+            if opened.size > self._max_output_bytes:
+                opened.truncated = True
+            else:
+                mine.append(output)
+        return _joined(mine)
+
+    def _fact(self, body: dict[str, Json], outputs: list[Output]) -> Fact:
+        raw = json.dumps(outputs, default=_plain).encode()
+        keys = (run_key(self._run.id), execution_key(str(body["execution"])))
+        if len(raw) <= INLINE_BYTES:
+            return Fact(EXECUTION, keys, body | {"outputs": json.loads(raw)})
+        return Fact(EXECUTION, keys, body, raw)
+
+    def _wake_thread(self) -> None:
+        if self._thread is None and not self._closed.is_set():
+            thread = threading.Thread(target=self._keep_writing, name="rewind-journal", daemon=True)
+            self._thread = thread
+            thread.start()
+        self._wake.set()
+
+    def _keep_writing(self) -> None:
+        while not self._closed.is_set():
+            self._wake.wait()
+            wait = self._last_write + INTERVAL_SECONDS - clock.monotonic()
+            self._closed.wait(min(max(wait, 0.0), INTERVAL_SECONDS))
+            self._wake.clear()
+            with self._alone():
+                self._flush()
+
+    def _with_path(self, keys: list[str]) -> tuple[str, ...]:
+        return (*keys, path_key(self._run.path)) if self._run.path else tuple(keys)
+
+
+def _joined(outputs: list[Output]) -> list[Output]:
+    """`outputs` with what one stream said in a row in one piece. Nothing is cleared or updated:
+    that is for whoever knows all of them."""
+    joined: list[Output] = []
+    texts: list[str] = []
+
+    def end_stream() -> None:
+        if len(texts) > 1:
+            joined[-1] = {**joined[-1], "text": "".join(texts)}
+        texts.clear()
+
+    for output in outputs:
+        is_stream = output.get("output_type") == "stream"
+        if not (is_stream and texts and joined[-1].get("name") == output.get("name")):
+            end_stream()
+            joined.append(output)
+        if is_stream:
+            texts.append(str(output.get("text")))
+    end_stream()
+    return joined
+
+
+def _plain(value: object) -> Json:
+    """JSON for what a front end would have been sent in another form."""
+    if isinstance(value, (bytes, bytearray, memoryview)):
+        return base64.b64encode(value).decode()
+    return str(value)
