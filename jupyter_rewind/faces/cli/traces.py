@@ -25,11 +25,12 @@ COLUMNS = (
 
 def trace_json(trace: Trace) -> dict[str, Json]:
     """All that is known about a trace without reading it."""
+    holds: list[Json] = [str(each) for each in sorted(trace.holds)]
     return {
         "kind": trace.kind,
         "place": trace.place,
         "notebook": trace.notebook,
-        "holds": sorted(map(str, trace.holds)),
+        "holds": holds,
         "time": _time(trace.time_ns),
         "size_bytes": trace.size_bytes,
         "words": trace.words,

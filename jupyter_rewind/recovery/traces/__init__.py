@@ -8,11 +8,15 @@ from __future__ import annotations
 
 from jupyter_rewind.recovery.evidence import Finder
 from jupyter_rewind.recovery.traces.checkpoints import CheckpointFinder
+from jupyter_rewind.recovery.traces.connections import ConnectionFinder
+from jupyter_rewind.recovery.traces.git import GitFinder
 from jupyter_rewind.recovery.traces.history import HistoryFinder
 from jupyter_rewind.recovery.traces.present import PresentFinder
 
 ALL: tuple[Finder, ...] = (
     PresentFinder(),
     CheckpointFinder(),
+    GitFinder(),
+    ConnectionFinder(),
     HistoryFinder(),
 )  # fmt: skip

@@ -1,0 +1,199 @@
+"""What git keeps, read without changing a byte of the repository.
+
+Only plumbing is asked, and so that nothing of the repository's own configuration runs: no hooks,
+no file system monitor, no pager, no signature check, no fetch. Loose objects are read here, for
+git itself lists none that nothing refers to without walking everything.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from jupyter_rewind.errors import NotFound, Unavailable
+
+_QUIET = (
+    "--no-optional-locks", "--no-pager", "-c", "core.fsmonitor=false", "-c", "core.quotePath=false",
+    "-c", "core.hooksPath=/dev/null", "-c", "protocol.allow=never", "-c", "core.sshCommand=false",
+)  # fmt: skip
+PATIENCE_SECONDS = 30
+_HEAD_BYTES = 4096
+_TREE_BYTES = 4 << 20
+_HEXADECIMAL = frozenset("0123456789abcdef")
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """A file as one commit had it; `path` is relative to the top of the repository."""
+
+    blob: str
+    path: str
+    commit: str
+    time_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Loose:
+    """An object in a file of its own: its kind, size, time of writing and first bytes."""
+
+    name: str
+    kind: str
+    size_bytes: int
+    time_ns: int
+    head: bytes
+
+
+class GitRepository:
+    """One repository, looked at from a folder in it."""
+
+    def __init__(self, top: Path, folder: Path, environ: Mapping[str, str]) -> None:
+        self.top = top
+        self.objects = folder / "objects"
+        self._environ = _environment(environ)
+
+    @classmethod
+    def around(cls, folder: Path, environ: Mapping[str, str]) -> GitRepository | None:
+        """The repository that `folder` lies in; None where there is none.
+
+        Raises Unavailable where there is one that git cannot or will not open.
+        """
+        at = next((each for each in (folder, *folder.parents) if each.is_dir()), folder)
+        if not any((each / ".git").exists() for each in (at, *at.parents)):
+            return None
+        asked = ["rev-parse", "--show-toplevel", "--git-common-dir"]
+        told = _run(at, asked, _environment(environ)).decode(errors="surrogateescape")
+        top, common = told.splitlines()[:2]
+        return cls(Path(top), Path(os.path.join(at, common)), environ)
+
+    def versions(self, paths: Sequence[str]) -> list[Version]:
+        """Each state of these paths in any commit of a ref, stash or reflog, the newest first."""
+        asked = [
+            "log", "--all", "--reflog", "-m", "--raw", "-z", "--no-abbrev", "--no-renames",
+            "--no-show-signature", "--no-ext-diff", "--no-textconv", "--format=%x01%H %ct",
+        ]  # fmt: skip
+        return list(_parse_log(self._ask([*asked, "--", *paths])))
+
+    def staged(self, paths: Sequence[str]) -> list[tuple[str, str, int]]:
+        """Blob, path and stage (0; 1 to 3 in a conflict) of what the index has of these paths."""
+        found = []
+        for line in self._ask(["ls-files", "--stage", "-z", "--", *paths]).split(b"\0"):
+            facts, tab, path = line.partition(b"\t")
+            words = facts.decode(errors="replace").split()
+            if tab and len(words) == 3:
+                found.append((words[1], os.fsdecode(path), int(words[2])))
+        return found
+
+    def read(self, blob: str) -> bytes:
+        """What the blob holds. Raises NotFound, Unavailable."""
+        return self._ask(["cat-file", "blob", blob])
+
+    def loose(self) -> Iterator[Loose]:
+        """Every object that lies in a file of its own."""
+        for folder in sorted(self.objects.glob("[0-9a-f][0-9a-f]")):
+            for path in folder.iterdir():
+                name = folder.name + path.name
+                if len(name) in (40, 64) and _HEXADECIMAL.issuperset(name):
+                    found = _read_loose(path, name)
+                    if found is not None:
+                        yield found
+
+    def cruft(self) -> list[str]:
+        """The names of objects in packs of what nothing refers to."""
+        names = []
+        for times in (self.objects / "pack").glob("pack-*.mtimes"):
+            index = times.with_suffix(".idx")
+            told = _run(self.top, ["show-index"], self._environ, index.read_bytes())
+            names += [line.split()[1] for line in told.decode().splitlines() if line]
+        return names
+
+    def blobs_among(self, names: Sequence[str]) -> list[str]:
+        """Those of `names` that are blobs."""
+        asked = ["cat-file", "--batch-check=%(objectname) %(objecttype)"]
+        told = _run(self.top, asked, self._environ, "\n".join(names).encode() + b"\n")
+        pairs = (line.split() for line in told.decode().splitlines())
+        return [pair[0] for pair in pairs if len(pair) == 2 and pair[1] == "blob"]
+
+    def _ask(self, words: Sequence[str]) -> bytes:
+        return _run(self.top, words, self._environ)
+
+
+def tree_entries(raw: bytes) -> Iterator[tuple[str, str]]:
+    """Name and object of each entry of a tree object's content; stops where it is cut."""
+    at = 0
+    while at < len(raw):
+        space = raw.find(b" ", at)
+        end = raw.find(b"\0", space)
+        if space < 0 or end < 0 or end + 21 > len(raw):
+            return
+        yield os.fsdecode(raw[space + 1 : end]), raw[end + 1 : end + 21].hex()
+        at = end + 21
+
+
+def _parse_log(raw: bytes) -> Iterator[Version]:
+    """The versions in the output of `git log --raw -z --format=%x01%H %ct`."""
+    commit, time_ns, blob = "", 0, ""
+    for part in raw.replace(b"\x01", b"\0\x01").split(b"\0"):
+        word = part.lstrip(b"\n")
+        if word.startswith(b"\x01"):
+            commit, _, seconds = word[1:].decode(errors="replace").strip().partition(" ")
+            time_ns = int(seconds) * 1_000_000_000 if seconds.isdigit() else 0
+        elif word.startswith(b":") and not blob:
+            words = word.decode(errors="replace").split()
+            blob = words[3] if len(words) >= 5 else ""
+        elif word and blob:
+            if blob.strip("0"):
+                yield Version(blob, os.fsdecode(word), commit, time_ns)
+            blob = ""
+
+
+def _read_loose(path: Path, name: str) -> Loose | None:
+    """A loose object with its first bytes (a tree with all); None where it does not read as one."""
+    try:
+        with path.open("rb") as file:
+            time_ns = os.fstat(file.fileno()).st_mtime_ns
+            reader = zlib.decompressobj()
+            data = reader.decompress(file.read(_HEAD_BYTES), _HEAD_BYTES)
+            if data.startswith(b"tree "):
+                rest = reader.unconsumed_tail + file.read(_TREE_BYTES)
+                data += reader.decompress(rest, _TREE_BYTES)
+    except (OSError, zlib.error):
+        return None
+    header, end, head = data.partition(b"\0")
+    kind, _, size = header.decode(errors="replace").partition(" ")
+    if not end or not size.isdigit():
+        return None
+    return Loose(name, kind, int(size), time_ns, head)
+
+
+def _environment(environ: Mapping[str, str]) -> dict[str, str]:
+    """`environ` without what would lead git to another repository, or to the network."""
+    kept = {key: value for key, value in environ.items() if not key.startswith("GIT_")}
+    return kept | {
+        "GIT_OPTIONAL_LOCKS": "0",
+        "GIT_NO_LAZY_FETCH": "1",
+        "GIT_TERMINAL_PROMPT": "0",
+        "LC_ALL": "C",
+    }
+
+
+def _run(
+    folder: Path, words: Sequence[str], environ: Mapping[str, str], given: bytes = b""
+) -> bytes:
+    command = ["git", *_QUIET, "-C", str(folder), *words]
+    try:
+        done = subprocess.run(
+            command, input=given, capture_output=True, check=False, env=dict(environ),
+            timeout=PATIENCE_SECONDS,
+        )  # fmt: skip
+    except FileNotFoundError as error:
+        raise NotFound("git is not installed, so what it keeps cannot be read.") from error
+    except subprocess.TimeoutExpired as error:
+        raise Unavailable(f"git did not answer within {PATIENCE_SECONDS} s.") from error
+    if done.returncode:
+        reason = done.stderr.decode(errors="replace").strip().splitlines()
+        raise Unavailable(f"git refused: {reason[0] if reason else done.returncode}.")
+    return done.stdout

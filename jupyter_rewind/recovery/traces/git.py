@@ -1,0 +1,156 @@
+"""What git has of a notebook: commits, stashes and reflogs, the index, and blobs nothing names.
+
+A blob that was staged once and then overwritten, or that belongs to a dropped stash or an amended
+commit, still lies among git's loose objects for weeks. Where an old folder listing (a tree) names
+it, it is known to be the notebook's; otherwise it is offered as a notebook of an unknown name.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from jupyter_rewind.recovery.documents import read_document
+from jupyter_rewind.recovery.evidence import EVERYTHING, Evidence, Holds, Problem, Scope, Trace
+from jupyter_rewind.recovery.gitobjects import GitRepository, Loose, tree_entries
+
+_NOTEBOOK = re.compile(rb'\A\s*\{\s*"(?:cells|metadata|nbformat|nbformat_minor|worksheets)"\s*:')
+_LFS = re.compile(rb"\Aversion https://git-lfs\.github\.com/spec/v1\noid sha256:([0-9a-f]{64})\n")
+_MOST_CRUFT = 2000
+
+
+class GitFinder:
+    """Every state of the notebook that git still has."""
+
+    kind = "git"
+    title = "git"
+    asked_only = False
+    holds: frozenset[Holds] = EVERYTHING
+    where: Mapping[str, str] = {
+        "linux": "the repository around the notebook: commits of all branches, stashes and reflogs,"
+        " the index, and loose objects that nothing refers to any more",
+        "macos": "as on Linux",
+        "windows": "as on Linux",
+    }
+
+    def find(self, scope: Scope) -> Iterator[Trace | Problem]:
+        folder = scope.notebook.parent if scope.notebook else scope.folder
+        repository = GitRepository.around(folder, scope.environ)
+        if repository is None:
+            return
+        known: set[str] = set()
+        for trace in _named(repository, scope):
+            known.add(trace.handle["blob"])
+            yield trace
+        yield from _unnamed(repository, scope, known)
+
+    def read(self, trace: Trace, scope: Scope) -> Evidence:
+        top, objects = Path(trace.handle["top"]), Path(trace.handle["objects"])
+        repository = GitRepository(top, objects.parent, scope.environ)
+        raw = repository.read(trace.handle["blob"])
+        pointer = _LFS.match(raw)
+        if pointer is not None:
+            raw = _read_lfs(repository, pointer[1].decode())
+        return read_document(trace, raw)
+
+
+def _pathspecs(repository: GitRepository, scope: Scope) -> list[str]:
+    top = os.path.realpath(repository.top)
+    if scope.notebook is not None:
+        at = os.path.join(os.path.realpath(scope.notebook.parent), scope.notebook.name)
+        return [f":(top,literal){os.path.relpath(at, top)}".replace(os.sep, "/")]
+    folder = os.path.relpath(os.path.realpath(scope.folder), top).replace(os.sep, "/")
+    inner = "" if folder == "." else f"{_glob_literal(folder)}/"
+    return [f":(top,glob){inner}**/*.ipynb"]
+
+
+def _glob_literal(path: str) -> str:
+    return re.sub(r"([*?\[\\])", r"\\\1", path)
+
+
+def _named(repository: GitRepository, scope: Scope) -> Iterator[Trace]:
+    """What commits and the index name; each blob of each path once, at its newest."""
+    specs = _pathspecs(repository, scope)
+    seen: set[tuple[str, str]] = set()
+    for blob, path, stage in repository.staged(specs):
+        seen.add((blob, path))
+        side = f" (side {stage} of a conflict)" if stage else ""
+        yield _trace(repository, blob, path, f"Staged in git's index{side}", None)
+    for version in repository.versions(specs):
+        if (version.blob, version.path) not in seen:
+            seen.add((version.blob, version.path))
+            words = f"Commit {version.commit[:10]} of git"
+            yield _trace(repository, version.blob, version.path, words, version.time_ns)
+
+
+def _unnamed(repository: GitRepository, scope: Scope, known: set[str]) -> Iterator[Trace | Problem]:
+    """Notebooks among the objects that no commit and no index names."""
+    names: dict[str, str] = {}
+    blobs: list[Loose] = []
+    for each in repository.loose():
+        if each.kind == "tree":
+            names.update((blob, name) for name, blob in tree_entries(each.head))
+        elif each.kind == "blob" and each.name not in known and _is_notebook(each.head):
+            blobs.append(each)
+    others = {each.blob for each in repository.versions([":(top,glob)**/*.ipynb"])} - known
+    for each in blobs:
+        if each.name in others:
+            continue
+        yield from _offer(repository, scope, each.name, names.get(each.name), each)
+    yield from _cruft(repository, scope, known | others | {each.name for each in blobs})
+
+
+def _offer(
+    repository: GitRepository, scope: Scope, blob: str, name: str | None, loose: Loose | None
+) -> Iterator[Trace]:
+    wanted = scope.notebook.name if scope.notebook else None
+    if name is not None and wanted is not None and name != wanted:
+        return
+    words = "Added to git once and never committed, or dropped since"
+    yield _trace(
+        repository, blob, None, words, loose.time_ns if loose else None,
+        notebook=str(scope.notebook) if name is not None and scope.notebook else None,
+        size_bytes=loose.size_bytes if loose else 0,
+    )  # fmt: skip
+
+
+def _cruft(repository: GitRepository, scope: Scope, known: set[str]) -> Iterator[Trace | Problem]:
+    """Notebooks in git's packs of what nothing refers to."""
+    names = [each for each in repository.cruft() if each not in known]
+    if not names:
+        return
+    blobs = repository.blobs_among(names)
+    if len(blobs) > _MOST_CRUFT:
+        words = f"{len(blobs)} objects in it belong to nothing; {_MOST_CRUFT} were looked at."
+        yield Problem(str(repository.objects / "pack"), words)
+    for blob in blobs[:_MOST_CRUFT]:
+        if _is_notebook(repository.read(blob)[:200]):
+            yield from _offer(repository, scope, blob, None, None)
+
+
+def _trace(
+    repository: GitRepository, blob: str, path: str | None, words: str, time_ns: int | None,
+    notebook: str | None = None, size_bytes: int = 0,
+) -> Trace:  # fmt: skip
+    return Trace(
+        kind=GitFinder.kind,
+        place=f"{repository.top}: git object {blob[:12]}",
+        notebook=str(repository.top / path) if path is not None else notebook,
+        holds=EVERYTHING,
+        time_ns=time_ns,
+        size_bytes=size_bytes,
+        words=words,
+        handle={"top": str(repository.top), "objects": str(repository.objects), "blob": blob},
+    )
+
+
+def _is_notebook(head: bytes) -> bool:
+    return _NOTEBOOK.match(head) is not None
+
+
+def _read_lfs(repository: GitRepository, oid: str) -> bytes:
+    """The content that a pointer of Git LFS stands for. Raises OSError where it is not here."""
+    place = repository.objects.parent / "lfs" / "objects" / oid[:2] / oid[2:4] / oid
+    return place.read_bytes()

@@ -1,0 +1,172 @@
+"""What git still has of a notebook, in real repositories."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from jupyter_rewind.errors import Unavailable
+from jupyter_rewind.recovery.traces.git import GitFinder
+from tests.support.traces import Home, notebook_text, sources, traces_of
+
+pytestmark = pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")
+FINDER = GitFinder()
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    home = Home(tmp_path)
+    git(home, "init", "-q")
+    git(home, "config", "user.email", "someone@example.org")
+    git(home, "config", "user.name", "Someone")
+    return home
+
+
+def git(home: Home, *words: str) -> str:
+    env = {"HOME": str(home.path), "PATH": os.environ["PATH"], "GIT_CONFIG_NOSYSTEM": "1"}
+    return subprocess.run(
+        ["git", *words], cwd=home.work, check=True, capture_output=True, text=True, env=env
+    ).stdout
+
+
+def put(home: Home, *cells: str, name: str = "analysis.ipynb") -> Path:
+    path = home.work / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(notebook_text(*cells))
+    return path
+
+
+def found(home: Home) -> dict[tuple[str, ...], str | None]:
+    """The cells of every state that is found, and the notebook it is said to be of."""
+    scope = home.scope()
+    return {
+        tuple(sources(FINDER, trace, scope)): trace.notebook for trace in traces_of(FINDER, scope)
+    }
+
+
+def test_every_commit_of_every_branch_is_found(home: Home) -> None:
+    """A notebook that you committed can come back from any commit, of any branch."""
+    path = put(home, "first")
+    git(home, "add", "."), git(home, "commit", "-qm", "one")
+    git(home, "checkout", "-qb", "side")
+    put(home, "side")
+    git(home, "commit", "-qam", "two")
+    git(home, "checkout", "-q", "-")
+    path.unlink()
+    git(home, "commit", "-qam", "gone")
+    assert found(home) == {("first",): str(path), ("side",): str(path)}
+
+
+def test_what_was_staged_and_overwritten_is_found(home: Home) -> None:
+    """A state that was only added, never committed, and added over again, is still there."""
+    put(home, "staged once")
+    git(home, "add", ".")
+    put(home, "staged twice")
+    git(home, "add", ".")
+    told = found(home)
+    assert told[("staged twice",)] == str(home.work / "analysis.ipynb")
+    assert ("staged once",) in told
+
+
+def test_a_dropped_stash_and_an_amended_commit_are_found_by_name(home: Home) -> None:
+    """What git throws away keeps its folder listing, and that names the notebook."""
+    path = put(home, "base")
+    git(home, "add", "."), git(home, "commit", "-qm", "one")
+    put(home, "stashed")
+    git(home, "stash")
+    git(home, "stash", "drop")
+    put(home, "amended away")
+    git(home, "commit", "-qam", "two")
+    put(home, "final")
+    git(home, "add", "."), git(home, "commit", "-q", "--amend", "-m", "three")
+    git(home, "reflog", "expire", "--expire=now", "--all")
+    told = found(home)
+    assert {told[("stashed",)], told[("amended away",)], told[("final",)]} == {str(path)}
+
+
+def test_untracked_notebooks_in_a_stash_are_found(home: Home) -> None:
+    """`git stash -u` takes notebooks away that were never added; they come back by name."""
+    put(home, "other", name="other.ipynb")
+    git(home, "add", "."), git(home, "commit", "-qm", "one")
+    path = put(home, "never added")
+    git(home, "stash", "-qu")
+    assert not path.exists()
+    assert found(home) == {("never added",): str(path)}
+
+
+def test_notebooks_of_other_names_are_not_taken_for_this_one(home: Home) -> None:
+    """Another notebook's committed states are no trace of yours."""
+    put(home, "mine")
+    put(home, "yours", name="yours.ipynb")
+    git(home, "add", "."), git(home, "commit", "-qm", "one")
+    assert list(found(home)) == [("mine",)]
+
+
+def test_packed_leftovers_are_found(home: Home) -> None:
+    """`git gc` packs what nothing refers to; it is looked for there, too."""
+    put(home, "lost in a pack")
+    git(home, "add", ".")
+    put(home, "kept")
+    git(home, "add", "."), git(home, "commit", "-qm", "one")
+    git(home, "repack", "-q", "-d", "-a", "--cruft")
+    assert ("lost in a pack",) in found(home)
+
+
+def test_a_folder_shows_all_its_notebooks(home: Home) -> None:
+    """Without a name, every notebook below the folder that git knows is listed."""
+    one, two = put(home, "a"), put(home, "b", name="deep [1]/b.ipynb")
+    git(home, "add", "."), git(home, "commit", "-qm", "one")
+    scope = home.scope(None, folder=home.work)
+    assert {trace.notebook for trace in traces_of(FINDER, scope)} == {str(one), str(two)}
+    scope = home.scope(None, folder=two.parent)
+    assert {trace.notebook for trace in traces_of(FINDER, scope)} == {str(two)}
+
+
+def test_a_notebook_in_a_folder_that_is_gone_is_found(home: Home) -> None:
+    """The whole folder was deleted; git still has the notebook in it."""
+    path = put(home, "deep", name="sub/deep/analysis.ipynb")
+    git(home, "add", "."), git(home, "commit", "-qm", "one")
+    shutil.rmtree(home.work / "sub")
+    scope = home.scope("sub/deep/analysis.ipynb")
+    [trace] = traces_of(FINDER, scope)
+    assert (trace.notebook, sources(FINDER, trace, scope)) == (str(path), ["deep"])
+
+
+def test_the_repository_is_not_changed_and_runs_nothing(home: Home, tmp_path: Path) -> None:
+    """A repository whose configuration names programs to run gets none of them run."""
+    put(home, "mine")
+    git(home, "add", "."), git(home, "commit", "-qm", "one")
+    ran = tmp_path / "ran"
+    program = tmp_path / "program"
+    program.write_text(f"#!/bin/sh\ntouch {ran}\n")
+    program.chmod(0o755)
+    for key in ("core.fsmonitor", "core.pager", "gpg.program", "core.sshCommand", "diff.external"):
+        git(home, "config", key, str(program))
+    git(home, "config", "log.showSignature", "true")
+    before = _listing(home.work / ".git")
+    assert list(found(home)) == [("mine",)]
+    assert not ran.exists()
+    assert _listing(home.work / ".git") == before
+
+
+def _listing(folder: Path) -> dict[str, tuple[int, int]]:
+    files = (each for each in folder.rglob("*") if each.is_file())
+    return {str(each): (each.stat().st_size, each.stat().st_mtime_ns) for each in files}
+
+
+def test_a_folder_without_a_repository_has_no_trace(tmp_path: Path) -> None:
+    """Where there is no git, there is nothing of git's."""
+    home = Home(tmp_path)
+    assert traces_of(FINDER, home.scope()) == []
+
+
+def test_a_repository_that_git_will_not_open_is_told(tmp_path: Path) -> None:
+    """A broken repository is a problem that is named, not an empty answer."""
+    home = Home(tmp_path)
+    (home.work / ".git").write_text("gitdir: nowhere\n")
+    with pytest.raises(Unavailable):
+        list(FINDER.find(home.scope()))
