@@ -1,16 +1,31 @@
-"""Copies of a notebook that Jupyter's server leaves behind: checkpoints and left-overs of saves."""
+"""Copies of a notebook that Jupyter's server leaves behind: checkpoints and left-overs of saves.
+
+`.~NAME` holds what the notebook was before a save that never ended; it is as good as a checkpoint
+and newer. A checkpoint is copied in place, so a kill can leave it cut short.
+"""
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from jupyter_rewind.recovery.documents import read_document
 from jupyter_rewind.recovery.evidence import EVERYTHING, Evidence, Holds, Problem, Scope, Trace
+from jupyter_rewind.recovery.walking import folders_of, is_recovered
 
-_COPY = re.compile(r"(?P<stem>.+?)-checkpoint(?P<number>\d*)\.ipynb\Z")
+_KEPT = ".ipynb_checkpoints"
+_COPY = re.compile(r"(?P<stem>.+)-checkpoint(\d*)(?P<suffix>\.ipynb)\Z")
+_BEFORE = re.compile(r"\.~(?P<name>.+\.ipynb)\Z")
+_INVALID = re.compile(r"(?P<name>.+\.ipynb)\.invalid\Z")
+_OURS = re.compile(r"\.(?P<name>.+\.ipynb)\.[0-9a-f]{16}\.rewind-tmp\Z")
+_UNFINISHED = re.compile(r"(?P<name>.+\.ipynb)(\.tmp|[a-z0-9_]{6,8})\Z")
+_LEFT = (
+    (_BEFORE, "what the notebook was before a save that did not end"),
+    (_INVALID, "set aside by Jupyter, which could not read it"),
+    (_OURS, "a restore that did not end"),
+    (_UNFINISHED, "a save that did not end"),
+)
 
 
 class CheckpointFinder:
@@ -28,30 +43,80 @@ class CheckpointFinder:
     }
 
     def find(self, scope: Scope) -> Iterator[Trace | Problem]:
-        for folder in _folders(scope):
-            yield from _look(folder, scope)
+        for folder in folders_of(scope):
+            yield from _beside(folder, scope)
+            yield from _copies(folder / _KEPT, folder, scope, "Jupyter's checkpoint")
+        yield from _far(scope)
 
     def read(self, trace: Trace, scope: Scope) -> Evidence:
         return read_document(trace, Path(trace.place).read_bytes())
 
 
-def _folders(scope: Scope) -> Iterator[Path]:
-    yield scope.notebook.parent if scope.notebook else scope.folder
+def _beside(folder: Path, scope: Scope) -> Iterator[Trace | Problem]:
+    for path in _list(folder):
+        if isinstance(path, Problem):
+            yield path
+            continue
+        for pattern, words in _LEFT:
+            match = pattern.match(path.name)
+            if match and _is_wanted(folder / match["name"], scope):
+                yield from _trace(path, folder / match["name"], words)
+                break
 
 
-def _look(folder: Path, scope: Scope) -> Iterator[Trace | Problem]:
-    kept = folder / ".ipynb_checkpoints"
-    for path in sorted(kept.glob("*.ipynb")) if kept.is_dir() else ():
+def _copies(kept: Path, folder: Path, scope: Scope, words: str) -> Iterator[Trace | Problem]:
+    for path in _list(kept):
+        if isinstance(path, Problem):
+            yield path
+            continue
         match = _COPY.match(path.name)
-        if match:
-            notebook = folder / f"{match['stem']}.ipynb"
-            if scope.notebook is None or scope.notebook == notebook:
-                yield _trace(path, notebook, "Jupyter's checkpoint")
+        if match is None:
+            continue
+        notebook = folder / f"{match['stem']}{match['suffix']}"
+        if _is_wanted(notebook, scope) and not is_recovered(notebook):
+            yield from _trace(path, notebook, words)
 
 
-def _trace(path: Path, notebook: Path, words: str) -> Trace:
-    status = os.stat(path)
-    return Trace(
+def _far(scope: Scope) -> Iterator[Trace | Problem]:
+    """Checkpoints of notebooks whose folder could not be written to.
+
+    They lie under the path relative to a server's folder, which is not told: a notebook's own
+    folder must end in it.
+    """
+    temporary = next(
+        (scope.environ[name] for name in ("TMPDIR", "TEMP") if name in scope.environ), ""
+    )
+    top = Path(temporary or "/tmp") / "jupyter_checkpoints"
+    if not top.is_dir():
+        return
+    words = "Jupyter's checkpoint, kept apart because its folder is read-only"
+    for folder in folders_of(scope):
+        for depth in range(len(folder.parts)):
+            kept = top.joinpath(*folder.parts[len(folder.parts) - depth :])
+            yield from _copies(kept, folder, scope, words)
+
+
+def _list(folder: Path) -> Iterator[Path | Problem]:
+    try:
+        yield from sorted(path for path in folder.iterdir() if path.is_file())
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        words = f"The folder cannot be looked into: {error.strerror}."
+        yield Problem(str(folder), words)
+
+
+def _is_wanted(notebook: Path, scope: Scope) -> bool:
+    return scope.notebook is None or scope.notebook == notebook
+
+
+def _trace(path: Path, notebook: Path, words: str) -> Iterator[Trace | Problem]:
+    try:
+        status = path.stat()
+    except OSError as error:
+        yield Problem(str(path), f"It cannot be seen: {error.strerror}.")
+        return
+    yield Trace(
         CheckpointFinder.kind,
         str(path),
         str(notebook),

@@ -1,0 +1,113 @@
+"""Where Jupyter keeps what it knows of running kernels, and what those files say of notebooks."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from jupyter_rewind.recovery.evidence import Scope
+
+_NAME = re.compile(r"kernel-(?P<id>.+)\.json\Z")
+_LARGEST = 1 << 16
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """A kernel's connection file. Its signing key is never kept here.
+
+    `notebook` is what Jupyter named the session by: a notebook's absolute path, as a rule.
+    """
+
+    path: Path
+    kernel: str
+    notebook: str
+    language: str
+    written_ns: int
+    size_bytes: int
+
+
+def data_folders(scope: Scope) -> list[Path]:
+    """Jupyter's folders for data, those that the environment names first."""
+    environ, home = scope.environ, scope.home
+    found = [environ.get("JUPYTER_DATA_DIR", "")]
+    if scope.platform == "darwin":
+        found.append(str(home / "Library" / "Jupyter"))
+    elif scope.platform == "win32":
+        found.append(str(Path(environ.get("APPDATA", home / "AppData" / "Roaming")) / "jupyter"))
+    share = environ.get("XDG_DATA_HOME", "")
+    found.append(str(Path(share) / "jupyter") if share else "")
+    found.append(str(home / ".local" / "share" / "jupyter"))
+    return [Path(one) for one in dict.fromkeys(found) if one]
+
+
+def runtime_folders(scope: Scope) -> list[Path]:
+    """The folders that hold connection files, of now and of older Jupyters."""
+    environ = scope.environ
+    named = environ.get("JUPYTER_RUNTIME_DIR", "")
+    found = [Path(named)] if named else []
+    found += [folder / "runtime" for folder in data_folders(scope)]
+    if environ.get("XDG_RUNTIME_DIR"):
+        found.append(Path(environ["XDG_RUNTIME_DIR"]) / "jupyter")
+    return [folder for folder in dict.fromkeys(found) if folder.is_dir()]
+
+
+def connections_in(folder: Path) -> Iterator[Connection | OSError | ValueError]:
+    """Every kernel's connection file of a folder; one that does not read is its error."""
+    for path in sorted(folder.glob("kernel-*.json")):
+        try:
+            found = read_connection(path)
+        except (OSError, ValueError) as error:
+            error.add_note(str(path))
+            yield error
+            continue
+        yield found
+
+
+def read_connection(path: Path) -> Connection:
+    """What the file says. Raises OSError, ValueError."""
+    status = path.stat()
+    if status.st_size > _LARGEST:
+        raise ValueError("it is too large for a connection file")
+    told = json.loads(path.read_bytes())
+    if not isinstance(told, dict):
+        raise ValueError("it is no connection file")
+    match = _NAME.match(path.name)
+    session = told.get("jupyter_session")
+    return Connection(
+        path,
+        match["id"] if match else path.stem,
+        session if isinstance(session, str) else "",
+        str(told.get("kernel_name", "")),
+        status.st_mtime_ns,
+        status.st_size,
+    )
+
+
+def settle_notebook(session: str, scope: Scope) -> str:
+    """The notebook that a session is named by; the one looked for, where it is the same file.
+
+    A name relative to an unknown server's folder counts where the notebook's path ends in it.
+    """
+    name = session.removeprefix("RTC:")
+    if not name:
+        return ""
+    if scope.notebook is not None and _is_same(name, scope.notebook):
+        return str(scope.notebook)
+    return name
+
+
+def _is_same(name: str, notebook: Path) -> bool:
+    path = Path(name)
+    if path.is_absolute():
+        return path == notebook or os.path.realpath(path) == os.path.realpath(notebook)
+    parts = path.parts
+    return bool(parts) and notebook.parts[-len(parts) :] == parts
+
+
+def is_below(name: str, folder: Path) -> bool:
+    """Whether the path lies in `folder` or below it."""
+    return Path(name).is_absolute() and Path(name).is_relative_to(folder)
