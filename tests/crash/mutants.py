@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from jupyter_rewind.model.entry import Entry
+from jupyter_rewind.model.ids import EntryId
 from jupyter_rewind.store import repository, segments, writer
 from jupyter_rewind.store.durable import Files
 from tests.support.recording import RecordingFiles
@@ -26,29 +30,26 @@ class NoFolderSync(RecordingFiles):
         return
 
 
-class NameBeforeBytes(RecordingFiles):
-    """The commit record goes to the disk first, and the chunks that it names behind the sync."""
+class RenameBeforeBytes(RecordingFiles):
+    """A new file takes its name first, and its bytes are put on the disk only then."""
 
     def __init__(self, root: Path) -> None:
         super().__init__(root)
-        self._late: list[tuple[int, list[bytes | memoryview], int, Path]] = []
-
-    def write_at(
-        self, descriptor: int, parts: list[bytes | memoryview], offset: int, path: Path
-    ) -> int:
-        if path.parent.name != "segments" or len(parts) <= 3:
-            return super().write_at(descriptor, parts, offset, path)
-        # Head, payload and tag of the commit record are the last three.
-        chunks, record = parts[:-3], parts[-3:]
-        size = sum(map(len, chunks))
-        self._late.append((descriptor, chunks, offset, path))
-        return size + super().write_at(descriptor, record, offset + size, path)
+        self._late: set[Path] = set()
 
     def sync_data(self, descriptor: int, path: Path) -> None:
-        super().sync_data(descriptor, path)
-        late, self._late = self._late, []
-        for mine, chunks, offset, where in late:
-            super().write_at(mine, chunks, offset, where)
+        if path.parent.name == "segments":
+            super().sync_data(descriptor, path)
+        else:
+            self._late.add(path)
+
+    def rename(self, source: Path, target: Path) -> None:
+        super().rename(source, target)
+        if source in self._late:
+            self._late.discard(source)
+            descriptor = self.open(target)
+            super().sync_data(descriptor, target)
+            self.close(descriptor)
 
 
 Break = Callable[[pytest.MonkeyPatch], None]
@@ -92,11 +93,44 @@ def acknowledge_before_the_sync(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(writer, "GROUP_SECONDS", 3600.0)
 
 
-FILE_MUTANTS = (NoDataSync, NoFolderSync, NameBeforeBytes)
+def name_before_bytes(patch: pytest.MonkeyPatch) -> None:
+    """The entries are on the disk first, and the chunks that they name come with a commit of their
+    own, before anything is acknowledged."""
+    stage, commit = writer.SegmentWriter.stage, writer.SegmentWriter.commit
+    abort = writer.SegmentWriter.abort
+    late: dict[writer.SegmentWriter, list[tuple[Any, ...]]] = {}
+
+    def keep_back(self: writer.SegmentWriter, *record: Any) -> None:
+        late.setdefault(self, []).append(record)
+
+    def commit_names_first(
+        self: writer.SegmentWriter, entries: Sequence[Entry], expired: Sequence[EntryId]
+    ) -> segments.Batch:
+        records = late.pop(self, [])
+        names = commit(self, entries, expired)
+        if not records:
+            return names
+        for record in records:
+            stage(self, *record)
+        content = commit(self, (), ())
+        return replace(content, start=names.start, commit=names.commit)
+
+    def forget(self: writer.SegmentWriter) -> None:
+        late.pop(self, None)
+        abort(self)
+
+    patch.setattr(writer.SegmentWriter, "stage", keep_back)
+    patch.setattr(writer.SegmentWriter, "commit", commit_names_first)
+    patch.setattr(writer.SegmentWriter, "abort", forget)
+
+
+FILE_MUTANTS = (NoDataSync, NoFolderSync)
+NOTEBOOK_MUTANTS = (NoDataSync, NoFolderSync, RenameBeforeBytes)
 CODE_MUTANTS: tuple[Break, ...] = (
     believe_every_tag,
     trust_the_tail,
     name_what_others_have_not_synced,
     name_before_the_folder,
     acknowledge_before_the_sync,
+    name_before_bytes,
 )

@@ -15,7 +15,7 @@ from jupyter_rewind.notebooks.history import Histories
 from jupyter_rewind.store.repository import Repository
 from jupyter_rewind.store.upkeep import collect, salvage, verify
 from tests.support.recording import RecordingFiles
-from tests.support.scenario import Run
+from tests.support.scenario import Run, hold
 
 Check = Callable[[Path, list[Any]], None]
 
@@ -41,8 +41,13 @@ def two_writers(run: Run) -> None:
         run.save(two, b"of the second", noise(20, 800))
         fresh = noise(3, 900)
         files = run.files
+
+        def look_and_save(_: Path) -> None:
+            two.refresh()
+            run.save(two, fresh)
+
         if isinstance(files, RecordingFiles):
-            files.before_sync = lambda _: run.save(two, fresh) and None
+            files.before_sync = look_and_save
         run.save(one, fresh)
         run.save(one, b"and on")
         run.save(two, fresh, b"and on")
@@ -179,14 +184,14 @@ def check_histories(original: Path) -> Check:
             points = histories.checkpoints(path) if history else []
             there = {known[histories.read(point)] for point in points}
             kept = {number for what, number in told if what == "kept"}
-            assert kept <= there, f"acknowledged checkpoints are gone: {kept - there}"
+            hold("lost", kept <= there, f"acknowledged checkpoints are gone: {kept - there}")
             if ("labelled", 2) in told:
                 assert histories.read(histories.resolve(path, "good")) == cells(2)
-            assert verify(repository, read_data=True).ok
+            hold("unclean", verify(repository, read_data=True).ok, "after the cut")
             histories.record(path, cells(9), reason=Reason.SAVE)
             assert histories.read(histories.resolve(path, "head")) == cells(9)
         file = folder / "work.ipynb"
-        assert file.exists() or not kept, "the notebook is gone"
+        hold("lost", file.exists() or not kept, "the notebook is gone")
         now = known[file.read_bytes()] if file.exists() else 0
         if ("written", 1) in told:
             assert now == 1
@@ -217,7 +222,8 @@ def check_notebook(folder: Path, told: list[tuple[str, int]]) -> None:
     least = told[-1][1] if told else -1
     path = folder / "notebook.ipynb"
     if not path.exists():
-        assert least < 0, "the notebook is gone"
+        hold("lost", least < 0, "the notebook is gone")
         return
-    data = path.read_bytes()
-    assert data in [notebook(number) for number in range(max(least, 0), 3)], "a torn notebook"
+    data, known = path.read_bytes(), [notebook(number) for number in range(3)]
+    hold("other bytes", data in known, "a torn notebook")
+    hold("lost", data in known[max(least, 0) :], "the notebook as it was last acknowledged")

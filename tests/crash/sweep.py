@@ -6,7 +6,7 @@ import hashlib
 import random
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,18 +14,19 @@ from typing import Any
 from jupyter_rewind.model.ids import EntryId
 from tests.support.disk import Disk, Image, choices, write_image
 from tests.support.recording import RecordingFiles
-from tests.support.scenario import Run, recovers
+from tests.support.scenario import Broken, Run, recovers
 
 Check = Callable[[Path, list[Any]], None]
 
 
 @dataclass
 class Tally:
-    """How much a sweep has tried, and what it caught first."""
+    """How much a sweep has tried, what it caught first, and which promise that broke."""
 
     steps: int = 0
     images: int = 0
     caught: str = ""
+    promise: str = ""
 
 
 def record(scenario: Callable[[Run], None], root: Path, files: RecordingFiles | None = None) -> Run:
@@ -43,12 +44,12 @@ def sweep(
     exhaustive_up_to: int = 1024,
     samples: int = 24,
     seed: int = 1,
-    stop_at_first: bool = False,
+    looking_for: Container[str] = (),
 ) -> Tally:
     """All prefixes of the run's steps, each with the states it may have left on the disk.
 
-    Raises AssertionError with the step and the state that lost something; with `stop_at_first`,
-    returns it instead.
+    Raises AssertionError with the step and the state that lost something. Who is `looking_for`
+    certain broken promises gets the first of them instead, and no other failure counts.
     """
     files = run.files
     assert isinstance(files, RecordingFiles)
@@ -70,10 +71,14 @@ def sweep(
             seen.add(key)
             tally.images += 1
             problem = _try(image, told, check)
-            if problem:
+            if problem is not None:
+                promise = problem.promise if isinstance(problem, Broken) else ""
+                if looking_for and promise not in looking_for:
+                    continue
+                tally.promise = promise
                 tally.caught = f"after step {number} ({step and step.kind} {step and step.path}),"
-                tally.caught += f" {choice}: {problem}"
-                if stop_at_first:
+                tally.caught += f" {choice}: {type(problem).__name__}: {problem}"
+                if looking_for:
                     return tally
                 raise AssertionError(tally.caught)
     return tally
@@ -90,7 +95,7 @@ def _check_store(run: Run) -> Check:
     return check
 
 
-def _try(image: Image, told: list[Any], check: Check) -> str:
+def _try(image: Image, told: list[Any], check: Check) -> Exception | None:
     # In memory where there is such a place: the images are many and small.
     place = Path("/dev/shm")
     folder = Path(tempfile.mkdtemp(prefix="rewind-crash-", dir=place if place.is_dir() else None))
@@ -98,10 +103,10 @@ def _try(image: Image, told: list[Any], check: Check) -> str:
         write_image(image, folder / "image")
         check(folder / "image", told)
     except Exception as error:
-        return f"{type(error).__name__}: {error}"
+        return error
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-    return ""
+    return None
 
 
 def _digest(image: Image) -> bytes:

@@ -5,17 +5,32 @@ The ledger is a plain dict that is never refreshed from the store: an oracle.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from jupyter_rewind.errors import NotFound
+from jupyter_rewind.errors import Format, Integrity, NotFound
 from jupyter_rewind.model.entry import Json
 from jupyter_rewind.model.ids import Digest, EntryId
 from jupyter_rewind.store.durable import Files
 from jupyter_rewind.store.repository import Repository
 from jupyter_rewind.store.verify import SALVAGE_KIND, verify
 from tests.support.recording import RecordingFiles
+
+
+class Broken(AssertionError):
+    """A promise that was not kept, and which: acknowledged data is `lost`; it reads as `other
+    bytes`; `unclean`: damage is found where nobody did any; `stuck`: there is no next write."""
+
+    def __init__(self, promise: str, words: str) -> None:
+        super().__init__(f"{promise}: {words}")
+        self.promise = promise
+
+
+def hold(promise: str, is_kept: object, words: str) -> None:
+    """Raises Broken unless `is_kept`."""
+    if not is_kept:
+        raise Broken(promise, words)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,17 +127,26 @@ def true_to(
     repository.refresh()
     present = {entry.id: entry for entry in repository.entries()}
     missing = acked - present.keys() - ledger.expiring
-    assert not missing, f"acknowledged entries are gone: {missing}"
-    assert not expired & present.keys(), "what had expired is there again"
+    hold("lost", not missing, f"acknowledged entries are gone: {missing}")
+    hold("back again", not expired & present.keys(), "what had expired is there again")
     for name, entry in present.items():
         if entry.kind == SALVAGE_KIND:
             continue
         fact = ledger.tried.get(name)
-        assert fact is not None, f"an entry that nobody made: {entry}"
-        assert (entry.kind, entry.body) == (fact.kind, fact.body)
+        if fact is None:
+            raise Broken("invented", f"an entry that nobody made: {entry}")
+        hold("other bytes", (entry.kind, entry.body) == (fact.kind, fact.body), str(entry))
         for digests, content in fact.contents if name not in ledger.lost else ():
-            assert repository.get_blob(digests) == content, f"other bytes under {name}"
-    assert not repository.gaps(), f"an unfinished end was taken for damage: {repository.gaps()}"
+            hold("other bytes", _reads_as(repository, digests, content), f"under {name}")
+    gaps = repository.gaps()
+    hold("unclean", not gaps, f"an unfinished end was taken for damage: {gaps}")
+
+
+def _reads_as(repository: Repository, digests: Sequence[Digest], content: bytes) -> bool:
+    try:
+        return repository.get_blob(digests) == content
+    except (Integrity, NotFound):
+        return False
 
 
 def recovers(
@@ -134,12 +158,14 @@ def recovers(
     try:
         Repository.open(store, key_folder=keys, index_path=index, create=False).close()
     except NotFound:
-        assert not acked, "the whole store is gone"
+        hold("lost", not acked, "the whole store is gone")
+    except (Integrity, Format) as error:
+        raise Broken("lost" if acked else "stuck", f"the store does not open: {error}") from error
     with Repository.open(store, key_folder=keys, index_path=index) as repository:
         true_to(repository, ledger, acked, expired)
         if thorough:
             report = verify(repository, read_data=True)
-            assert report.ok or ledger.lost, report.damages
+            hold("unclean", report.ok or ledger.lost, str(report.damages))
         run = Run(folder, Files())
         run.count = 1_000
         later = replace(ledger, tried={**ledger.tried}, acked=set(acked), expired=set(expired))
