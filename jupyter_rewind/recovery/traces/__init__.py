@@ -12,10 +12,12 @@ from jupyter_rewind.recovery.traces.connections import ConnectionFinder
 from jupyter_rewind.recovery.traces.git import GitFinder
 from jupyter_rewind.recovery.traces.history import HistoryFinder
 from jupyter_rewind.recovery.traces.present import PresentFinder
+from jupyter_rewind.recovery.traces.trash import TrashFinder
 
 ALL: tuple[Finder, ...] = (
     PresentFinder(),
     CheckpointFinder(),
+    TrashFinder(),
     GitFinder(),
     ConnectionFinder(),
     HistoryFinder(),
