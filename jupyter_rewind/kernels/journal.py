@@ -1,8 +1,9 @@
 """The journal of one run: each execution before its code runs, its outputs while it runs, its end.
 
 `begin` returns when the source is process-safe. Outputs follow at most every tenth of a second:
-the first one after a quiet moment is written by the thread that makes it, for code that holds the
-interpreter's lock would keep any other from writing; the rest by a thread of the journal's own.
+the first of each cell and the first after a quiet moment are written by the thread that makes them,
+for code that holds the interpreter's lock would keep any other from writing; the rest by a thread
+of the journal's own.
 A forked child writes nothing: what it prints is its parent's to tell.
 It refuses to interpret outputs, and never looks into the namespace.
 """
@@ -59,6 +60,7 @@ class _Open:
     """All outputs written so far, to be folded at the end; None where they have become too many."""
     size: int = 0
     truncated: bool = False
+    spoke: bool = False
 
 
 class Journal:
@@ -129,8 +131,10 @@ class Journal:
         not be written is tried again with the next, and `fault` says why."""
         if self._pid != clock.pid():
             return
-        self._of(execution).pending.append((output, size))
-        if clock.monotonic() - self._last_write >= INTERVAL_SECONDS:
+        opened = self._of(execution)
+        is_first, opened.spoke = not opened.spoke, True
+        opened.pending.append((output, size))
+        if is_first or clock.monotonic() - self._last_write >= INTERVAL_SECONDS:
             self._flush_if_free()
         else:
             self._wake_thread()

@@ -1,0 +1,97 @@
+"""Rewind inside a kernel: a journal and a snapshot for each cell, and the magic `%rewind`.
+
+A fault of ours never reaches the user's cell: it is told once, in one line, and written to the
+log. Whatever is not needed for the first cell is imported when it is.
+"""
+
+from __future__ import annotations
+
+import atexit
+import logging
+import sys
+from typing import Any
+
+from jupyter_rewind.errors import RewindError
+from jupyter_rewind.faces.ipython.hooks import Hooks
+from jupyter_rewind.faces.ipython.outputs import OutputListener
+from jupyter_rewind.faces.ipython.place import PathWatch, find_place
+from jupyter_rewind.kernels.session import KernelSession
+from jupyter_rewind.settings import Rewind
+
+log = logging.getLogger(__name__)
+_ATTRIBUTE = "_jupyter_rewind"
+
+
+class Extension:
+    """What Rewind has put into one shell."""
+
+    def __init__(self, shell: Any, session: KernelSession) -> None:
+        self.shell = shell
+        self.session = session
+        self.listener = OutputListener(session)
+        self.hooks = Hooks(shell, session, self.listener, PathWatch(shell, session.run.path))
+
+    def install(self) -> None:
+        """Cells are journaled from now on."""
+        self.session.start()
+        self.hooks.install()
+        kernel = getattr(self.shell, "kernel", None)
+        if kernel is not None:
+            self.listener.install(kernel)
+        atexit.register(self._end, "exit")
+
+    def remove(self) -> None:
+        """The shell is as it was before."""
+        self.hooks.remove()
+        self.listener.remove()
+        atexit.unregister(self._end)
+        self._end("unloaded")
+
+    def _end(self, how: str) -> None:
+        try:
+            self.session.close(how)
+        except RewindError as error:
+            log.warning("the end of the run was not written: %s", error)
+
+
+def load(shell: Any) -> Extension | None:
+    """Rewind is on in `shell`; None where it cannot be, which costs nothing but a word."""
+    present = find_extension(shell)
+    if present is not None:
+        return present
+    settings = Rewind.load_leniently()
+    stopped = next((each.error for each in settings.problems if each.stops), None)
+    if stopped is not None:
+        tell(f"Jupyter Rewind is off in this kernel: {stopped}")
+        return None
+    if not settings.kernels_enabled:
+        return None
+    try:
+        extension = Extension(
+            shell, KernelSession(shell.user_ns, settings, find_place(shell), tell)
+        )
+        extension.install()
+    except RewindError as error:
+        tell(f"Jupyter Rewind keeps nothing of this kernel: {error}")
+        return None
+    setattr(shell, _ATTRIBUTE, extension)
+    return extension
+
+
+def unload(shell: Any) -> None:
+    """Rewind is off in `shell`."""
+    extension = find_extension(shell)
+    if extension is not None:
+        extension.remove()
+        delattr(shell, _ATTRIBUTE)
+
+
+def find_extension(shell: Any) -> Extension | None:
+    """What was loaded into `shell`, if it was."""
+    found = getattr(shell, _ATTRIBUTE, None)
+    return found if isinstance(found, Extension) else None
+
+
+def tell(words: str) -> None:
+    """One quiet line that the user sees below the cell, and in the log where there is no cell."""
+    sys.stderr.write(f"{words}\n")

@@ -1,0 +1,98 @@
+"""When a cell begins and ends, as IPython says it. Nothing raised here reaches the cell."""
+
+from __future__ import annotations
+
+import functools
+import logging
+import traceback
+from collections.abc import Callable
+from typing import Any
+
+from jupyter_rewind.faces.ipython.outputs import OutputListener
+from jupyter_rewind.faces.ipython.place import PathWatch
+from jupyter_rewind.kernels.session import KernelSession
+
+log = logging.getLogger(__name__)
+
+
+class Hooks:
+    """Tells a session of the cells that a shell runs."""
+
+    def __init__(
+        self, shell: Any, session: KernelSession, listener: OutputListener, watch: PathWatch
+    ) -> None:
+        self._shell = shell
+        self._session = session
+        self._listener = listener
+        self._watch = watch
+        # What the shell shows between two cells is the next one's count; within a cell, versions
+        # of IPython differ.
+        self._count: int = shell.execution_count
+        self._events = {
+            "pre_run_cell": self._guarded(self._begin),
+            "post_run_cell": self._guarded(self._end),
+            "post_execute": self._guarded(self._note_silent),
+        }
+
+    def install(self) -> None:
+        """Every cell is told of from now on."""
+        for name, callback in self._events.items():
+            self._shell.events.register(name, callback)
+
+    def remove(self) -> None:
+        """No cell is told of any more."""
+        for name, callback in self._events.items():
+            self._shell.events.unregister(name, callback)
+
+    def _begin(self, info: Any) -> None:
+        self._session.move(self._watch.look())
+        execution = self._session.begin(
+            str(info.raw_cell), self._count, getattr(info, "cell_id", None),
+            bool(info.store_history),
+        )  # fmt: skip
+        request = self._request()
+        if execution is not None and request:
+            self._listener.note_request(request, execution)
+
+    def _end(self, result: Any) -> None:
+        self._count = self._shell.execution_count
+        error = None
+        if result is not None:
+            error = result.error_before_exec or result.error_in_exec
+        if result is None or isinstance(error, KeyboardInterrupt):
+            self._session.end("interrupted")
+        elif error is not None:
+            self._session.end("error", type(error).__name__)
+        else:
+            self._session.end("ok")
+
+    def _note_silent(self) -> None:
+        if not self._session.is_busy():
+            self._session.note_outside("a silent request")
+
+    def _request(self) -> str:
+        kernel = getattr(self._shell, "kernel", None)
+        if kernel is None:
+            return ""
+        parent = kernel.get_parent("shell") if hasattr(kernel, "get_parent") else {}
+        return str((parent or {}).get("header", {}).get("msg_id", ""))
+
+    def _guarded(self, act: Callable[..., None]) -> Callable[..., None]:
+        """`act`, of which no fault reaches the cell: it is told once, and stands in the log."""
+
+        @functools.wraps(act)
+        def run(*args: Any) -> None:
+            try:
+                act(*args)
+            except KeyboardInterrupt:
+                log.info("interrupted while a cell was being kept")
+            except Exception as fault:
+                log.warning("a fault of Rewind's own", exc_info=True)
+                where = traceback.extract_tb(fault.__traceback__)[-1]
+                self._session.tell_once(
+                    f"fault {where.filename}:{where.lineno}",
+                    "Jupyter Rewind met a fault of its own; your cell is not affected:"
+                    f" {type(fault).__name__}: {fault} ({where.name}).",
+                )
+
+        return run

@@ -1,0 +1,166 @@
+"""Everything of one kernel process, wired: its journal, its snapshots, and what the user asks.
+
+The composition root inside a kernel, as `workspace` is elsewhere; that one would cost a kernel
+half a second and an index it does not need. Nothing here knows IPython: a face tells when a cell
+begins, what it puts out, and how it ends.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from jupyter_rewind import clock
+from jupyter_rewind.errors import RewindError
+from jupyter_rewind.kernels.journal import Journal
+from jupyter_rewind.kernels.life import SignOfLife
+from jupyter_rewind.kernels.log import EntryLog
+from jupyter_rewind.model.execution import Execution, Output, Run
+from jupyter_rewind.model.ids import ExecutionId, RunId
+from jupyter_rewind.store.durable import Files
+from jupyter_rewind.store.layout import open_layout
+
+if TYPE_CHECKING:
+    from jupyter_rewind.settings import Rewind
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a kernel process is at home: Jupyter's id of it, its connection file, its notebook.
+    What is not known is empty."""
+
+    kernel: str = ""
+    connection: str = ""
+    path: str = ""
+
+
+class KernelSession:
+    """One run, from the moment Rewind was loaded into it."""
+
+    def __init__(
+        self, namespace: dict[str, Any], settings: Rewind, place: Place, tell: Callable[[str], None]
+    ) -> None:
+        self.namespace = namespace
+        self.settings = settings
+        self.tell = tell
+        self.files = Files()
+        self.layout = open_layout(
+            Path(settings.store_path), Path(settings.store_key_folder), self.files, create=True
+        )
+        self.run = _new_run(place)
+        self.log = EntryLog(self.layout, self.files)
+        self.journal = Journal(
+            self.log, self.run, max_output_bytes=settings.kernels_max_output_mb << 20
+        )
+        self.life = SignOfLife(self.layout, self.run.id)
+        self.enabled = True
+        self._pid = clock.pid()
+        self._active = threading.local()
+        self._last: ExecutionId | None = None
+        self._outside = ""
+        self._told: set[str] = set()
+
+    def start(self) -> None:
+        """Others can find this run, and see that it lives. Raises Storage."""
+        self.life.show()
+        self.journal.begin_run()
+
+    @property
+    def is_here(self) -> bool:
+        """False in a forked child: the run is its parent's."""
+        return self._pid == clock.pid()
+
+    def move(self, path: str) -> None:
+        """The notebook lies at `path` now. Raises Storage."""
+        if path != self.run.path:
+            self.run = replace(self.run, path=path)
+            self.journal.move_run(self.run)
+
+    # --- a cell -------------------------------------------------------------------------
+
+    def begin(self, source: str, count: int, cell_id: str | None, kept: bool) -> ExecutionId | None:
+        """The execution is in the journal before its code runs; None where it could not be."""
+        stack = self._stack()
+        execution = Execution(
+            ExecutionId(clock.new_id()), self.run.id, count, cell_id, self.run.path, source,
+            clock.now_ns(), kept,
+        )  # fmt: skip
+        stack.append(execution)
+        if not (self.enabled and self.is_here):
+            return None
+        try:
+            self.journal.begin(execution)
+        except RewindError as error:
+            self.tell_once("journal", f"This run's journal is not kept: {error}")
+            return None
+        self._last = execution.id
+        return execution.id
+
+    def put_out(self, output: Output, size: int, execution: ExecutionId | None = None) -> None:
+        """The output belongs to `execution`, or to the cell that began last."""
+        name = execution or self._last
+        if self.enabled and name is not None:
+            self.journal.add_output(name, output, size)
+
+    def end(self, status: str, error: str = "") -> None:
+        """The execution that this thread began last has ended."""
+        stack = self._stack()
+        if not stack:
+            return
+        execution = stack.pop()
+        if not (self.enabled and self.is_here):
+            return
+        try:
+            self.journal.end(execution.id, status, clock.now_ns(), error=error)
+        except RewindError as fault:
+            self.tell_once("journal", f"This run's journal is not kept: {fault}")
+
+    def note_outside(self, why: str) -> None:
+        """User code may have run outside a cell, for the reason `why`."""
+        self._outside = why
+
+    def is_busy(self) -> bool:
+        """Whether this thread is in a cell."""
+        return bool(self._stack())
+
+    def close(self, how: str) -> None:
+        """The run has ended as somebody wanted it to, and all that it wrote is on the disk."""
+        if not self.is_here:
+            return
+        try:
+            self.journal.close()
+            self.journal.end_run(how)
+        finally:
+            self.log.close()
+            self.life.end()
+
+    def tell_once(self, kind: str, words: str) -> None:
+        """The user hears of this kind of fault, the first time."""
+        if kind not in self._told:
+            self._told.add(kind)
+            self.tell(words)
+
+    def _stack(self) -> list[Execution]:
+        stack: list[Execution] | None = getattr(self._active, "stack", None)
+        if stack is None:
+            stack = self._active.stack = []
+        return stack
+
+
+def _new_run(place: Place) -> Run:
+    return Run(
+        id=RunId(clock.new_id()),
+        kernel=place.kernel,
+        connection=place.connection,
+        pid=clock.pid(),
+        host=clock.host(),
+        boot=clock.boot_id(),
+        python=".".join(map(str, sys.version_info[:3])),
+        executable=sys.executable,
+        path=place.path,
+        started_ns=clock.now_ns(),
+    )
