@@ -1,0 +1,294 @@
+"""Follows the executions of a notebook, one by one, through the notebook as it changed.
+
+The notebook starts as its newest surviving document. Each execution is a cell run again, a cell
+whose text was changed, a new cell, or a passing look; runs of many cells in order (after a
+restart, say) also tell where new cells stand, and which cells were no longer there.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from jupyter_rewind.recovery.likeness import Likeness, is_look, is_slip
+from jupyter_rewind.recovery.sweeps import Sweep, find_sweep
+
+FAR = 1 << 60
+SOON = 4
+
+
+@dataclass(eq=False, slots=True)
+class Slot:
+    """One cell followed through time. `origin` is its place in the document, None if new."""
+
+    source: str
+    code: bool = True
+    origin: int | None = None
+    born: int = -1
+    versions: list[tuple[int, str]] = field(default_factory=list)
+    ran: int = 0
+    swept: int = 0
+    skipped: int = 0
+    last_ran: int = -1
+    fit: float = 1.0
+    """How alike the last change was to what stood there before."""
+
+    @property
+    def gone(self) -> bool:
+        return self.skipped > 0
+
+    @property
+    def touched(self) -> bool:
+        """Its text came from an execution, not from the document."""
+        return self.origin is None or len(self.versions) > 1
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One execution, in the order of time over all runs."""
+
+    at: int
+    run: int
+    source: str
+    cell_id: str | None = None
+
+
+class Follower:
+    """The cells as they most likely were after each execution."""
+
+    def __init__(self, cells: Sequence[tuple[bool, str]], steps: Sequence[Step]) -> None:
+        self.slots = [
+            Slot(source, code, origin=at, versions=[(-1, source)] if code else [])
+            for at, (code, source) in enumerate(cells)
+        ]
+        self.steps = steps
+        self.like = Likeness([s for code, s in cells if code] + [step.source for step in steps])
+        self.future: dict[str, list[int]] = defaultdict(list)
+        for step in steps:
+            self.future[step.source].append(step.at)
+        self.cursor: Slot | None = None
+        self.latest: Slot | None = None
+
+    # ------------------------------------------------------------------ following
+
+    def follow(self) -> None:
+        """Takes every step in turn."""
+        at, last_run = 0, None
+        while at < len(self.steps):
+            step = self.steps[at]
+            started = step.run != last_run
+            last_run = step.run
+            sweep = self._sweep_from(at, self._end_of_run(at), started)
+            if sweep is not None:
+                self._take_sweep(sweep, at, started)
+                at += sweep.length
+            else:
+                self._take(step)
+                at += 1
+
+    def _end_of_run(self, at: int) -> int:
+        run = self.steps[at].run
+        while at < len(self.steps) and self.steps[at].run == run:
+            at += 1
+        return at
+
+    def _sweep_from(self, at: int, end: int, started: bool) -> Sweep | None:
+        code = [slot.source if slot.code else None for slot in self.slots]
+        if not started and not self._four_in_a_row(at, end, code):
+            return None
+        return find_sweep([step.source for step in self.steps[at:end]], code)
+
+    def _four_in_a_row(self, at: int, end: int, code: list[str | None]) -> bool:
+        wanted = [step.source for step in self.steps[at : min(at + 4, end)]]
+        only = [source for source in code if source is not None]
+        return len(wanted) == 4 and any(
+            source == wanted[0] and only[place : place + 4] == wanted
+            for place, source in enumerate(only)
+        )
+
+    # ------------------------------------------------------------------ sweeps
+
+    def _take_sweep(self, sweep: Sweep, at: int, started: bool) -> None:
+        slots = list(self.slots)
+        pairs = [(at + step, slots[place]) for step, place in sweep.pairs]
+        now = {slot for _, slot in pairs}
+        edge, before = at, None
+        for step, slot in pairs:
+            self._take_gap(range(edge, step), before, slot, now)
+            self._ran(slot, step, swept=True)
+            edge, before = step + 1, slot
+        self._take_gap(range(edge, at + sweep.length), before, None, now)
+        low = 0 if started else self._index(pairs[0][1])
+        for slot in self.slots[low : self._index(pairs[-1][1])]:
+            if slot.code and slot not in now:
+                slot.skipped += 1
+        self.cursor = self.latest = before
+
+    def _take_gap(
+        self, steps: range, before: Slot | None, after: Slot | None, now: set[Slot]
+    ) -> None:
+        """Executions of a sweep between two cells that matched, and the cells between those."""
+        here = before
+        for at in steps:
+            source = self.steps[at].source
+            slot = self._known_elsewhere(source, now)
+            if slot is not None:
+                if slot.origin is not None and slot.touched:
+                    slot = self._split(slot)
+                self._move(slot, here, after)
+                self._ran(slot, at, swept=True)
+            else:
+                slot = self._changed_in_gap(source, at, here, after, now)
+            if slot is None:
+                slot = self._insert(source, at, here, after)
+                slot.swept = 1
+            now.add(slot)
+            here = slot
+
+    def _known_elsewhere(self, source: str, now: set[Slot]) -> Slot | None:
+        for slot in self.slots:
+            if slot.code and slot.source == source and slot not in now:
+                return slot
+        return None
+
+    def _changed_in_gap(
+        self, source: str, at: int, here: Slot | None, after: Slot | None, now: set[Slot]
+    ) -> Slot | None:
+        low = self._index(here) + 1 if here is not None else 0
+        high = self._index(after) if after is not None else low
+        best, score = None, 0.25
+        for slot in self.slots[low:high]:
+            if slot.code and slot not in now and not self._later(slot.source, at):
+                alike = self._resembles(slot, source)
+                if alike > score:
+                    best, score = slot, alike
+        if best is not None:
+            self._change(best, source, at, score)
+            best.swept = 1
+        return best
+
+    def _split(self, slot: Slot) -> Slot:
+        """What was taken for a change of a document's cell stands elsewhere: it was a new one."""
+        at, source = slot.versions.pop()
+        while len(slot.versions) > 1 and slot.versions[-1][0] >= 0:
+            slot.versions.pop()
+        slot.source = slot.versions[-1][1]
+        slot.ran, slot.swept, slot.skipped = 0, 0, 1
+        new = Slot(source, born=at, versions=[(at, source)])
+        self._put(new, slot, None)
+        return new
+
+    # ------------------------------------------------------------------ single executions
+
+    def _take(self, step: Step) -> None:
+        exact = self._exact(step.source)
+        if exact is not None:
+            if self._is_next(exact):
+                self.cursor = exact
+            self._ran(exact, step.at)
+            self.latest = exact
+            return
+        slot, score = self._best_change(step)
+        if slot is not None:
+            self._change(slot, step.source, step.at, score)
+            self.cursor = self.latest = slot
+            return
+        slot = self._insert(step.source, step.at, self.cursor, None)
+        if not is_look(step.source):
+            self.cursor = slot
+        self.latest = slot
+
+    def _best_change(self, step: Step) -> tuple[Slot | None, float]:
+        places = {slot: i for i, slot in enumerate(s for s in self.slots if s.code)}
+        here = places[self.cursor] if self.cursor is not None else -1
+        best, top, fit = None, 0.0, 0.0
+        for slot, place in places.items():
+            odds, alike = self._odds_of_change(slot, step, abs(place - here - 0.5) - 0.5)
+            if odds > top:
+                best, top, fit = slot, odds, alike
+        return best, fit
+
+    def _odds_of_change(self, slot: Slot, step: Step, away: float) -> tuple[float, float]:
+        old, new = slot.source, step.source
+        if self._later(old, step.at):
+            soon = any(step.at < at <= step.at + SOON for at in self.future[old])
+            passing = soon and not self._later(new, step.at) and self._is_passing(old, new)
+            return (1.0, 1.0) if passing else (0.0, 0.0)
+        near = 1 / (1 + away / 4)
+        alike = self._resembles(slot, new)
+        if is_look(new) and (away > 2 or alike < 0.6):
+            return 0.0, 0.0
+        if slot.touched:
+            if is_slip(old, new) and (self.like.is_odd(old, new) or self.like.is_odd(new, old)):
+                return 2.0 + near, 1.0
+            contained = self.like.contained(old, new)
+            if slot is self.latest or slot is self.cursor:
+                return max(alike - 0.7, contained - 0.75), alike
+            return max(alike - 0.75, min(contained, alike + 0.2) - 0.75) + 0.1 * near, alike
+        return alike + 0.25 * near - 0.5, alike
+
+    def _is_passing(self, old: str, new: str) -> bool:
+        if is_slip(old, new):
+            return self.like.is_odd(new, old)
+        return len(old) > 40 and self.like.contained(old, new) > 0.9
+
+    # ------------------------------------------------------------------ bookkeeping
+
+    def _resembles(self, slot: Slot, source: str) -> float:
+        texts = {slot.source, slot.versions[0][1], slot.versions[max(0, len(slot.versions) - 2)][1]}
+        return max(self.like(text, source) for text in texts)
+
+    def _later(self, source: str, at: int) -> bool:
+        times = self.future.get(source)
+        return times is not None and times[-1] > at
+
+    def _exact(self, source: str) -> Slot | None:
+        here = self._index(self.cursor) if self.cursor is not None else -1
+        best, distance = None, FAR
+        for place, slot in enumerate(self.slots):
+            if slot.code and slot.source == source:
+                away = place - here if place >= here else (here - place) * 2
+                if away < distance:
+                    best, distance = slot, away
+        return best
+
+    def _index(self, slot: Slot) -> int:
+        return self.slots.index(slot)
+
+    def _is_next(self, slot: Slot) -> bool:
+        if self.cursor is None:
+            return True
+        here, there = self._index(self.cursor), self._index(slot)
+        between = [one for one in self.slots[here + 1 : there] if one.code and not one.gone]
+        return there >= here and len(between) <= 1
+
+    def _ran(self, slot: Slot, at: int, swept: bool = False) -> None:
+        slot.ran += 1
+        slot.swept += swept
+        slot.skipped = 0
+        slot.last_ran = at
+
+    def _change(self, slot: Slot, source: str, at: int, fit: float) -> None:
+        slot.source = source
+        slot.versions.append((at, source))
+        slot.fit = fit
+        slot.ran, slot.swept, slot.skipped, slot.last_ran = 1, 0, 0, at
+
+    def _insert(self, source: str, at: int, after: Slot | None, ahead: Slot | None) -> Slot:
+        slot = Slot(source, born=at, versions=[(at, source)], ran=1, last_ran=at)
+        self._put(slot, after, ahead)
+        return slot
+
+    def _move(self, slot: Slot, after: Slot | None, ahead: Slot | None) -> None:
+        self.slots.remove(slot)
+        self._put(slot, after, ahead)
+
+    def _put(self, slot: Slot, after: Slot | None, ahead: Slot | None) -> None:
+        if after is not None:
+            place = self._index(after) + 1
+        elif ahead is not None:
+            place = self._index(ahead)
+        else:
+            place = len(self.slots)
+        self.slots.insert(place, slot)

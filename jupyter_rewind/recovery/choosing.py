@@ -1,0 +1,118 @@
+"""Which surviving document the rebuilding starts from, and what others add to it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from difflib import SequenceMatcher
+
+from jupyter_rewind.recovery.evidence import Evidence, EvidenceCell, FoundDocument
+
+MUCH_MORE = 1.5
+NEARLY_ALL = 0.8
+
+
+@dataclass(frozen=True, slots=True)
+class Based:
+    """A cell of the document that is built on, the document it is from, and why it is there."""
+
+    cell: EvidenceCell
+    document: FoundDocument
+    certain: bool = True
+    words: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """The cells that rebuilding starts from, and the time at which they were the notebook."""
+
+    cells: tuple[Based, ...]
+    document: FoundDocument | None
+    time_ns: int | None
+    passed_over: tuple[str, ...] = ()
+
+
+def choose_base(evidence: Evidence, places: frozenset[str]) -> Base:
+    """The newest document with anything in it; a far richer older one where the newest lost much.
+
+    What is missing from a document that isn't complete is filled in from the next one that is.
+    """
+    documents = _ours(evidence.documents, places)
+    filled = [each for each in documents if _texts(each)]
+    words = tuple(
+        f"{each.trace.place} has no cell with anything in it"
+        for each in documents
+        if each not in filled
+    )
+    if not filled:
+        return Base((), None, None, words)
+    newest = filled[0]
+    chosen = next((each for each in filled[1:] if _is_richer(each, newest)), None)
+    if chosen is not None:
+        words += (f"{newest.trace.place} is newer, but most of the notebook is missing from it",)
+        newest, lost = chosen, newest
+        cells = _merge(newest, lost, fill=False)
+    elif not newest.complete:
+        whole = next((each for each in filled[1:] if each.complete), None)
+        cells = _merge(whole, newest, fill=True) if whole else _as_based(newest)
+    else:
+        cells = _as_based(newest)
+    return Base(tuple(cells), newest, newest.time_ns, words)
+
+
+def _ours(documents: Iterable[FoundDocument], places: frozenset[str]) -> list[FoundDocument]:
+    known = [each for each in documents if each.trace.notebook in places]
+    others = [each for each in documents if each.trace.notebook is None]
+    return sorted(
+        known or others,
+        key=lambda each: (each.time_ns or 0, each.complete, len(each.cells)),
+        reverse=True,
+    )
+
+
+def _texts(document: FoundDocument) -> Counter[str]:
+    return Counter(cell.source.strip() for cell in document.cells if cell.source.strip())
+
+
+def _is_richer(older: FoundDocument, newer: FoundDocument) -> bool:
+    """Whether `older` has nearly all of `newer` and much more: the newer one has lost cells."""
+    old, new = _texts(older), _texts(newer)
+    kept = (old & new).total()
+    return old.total() >= MUCH_MORE * new.total() and kept >= NEARLY_ALL * new.total()
+
+
+def _as_based(document: FoundDocument) -> list[Based]:
+    return [Based(cell, document) for cell in document.cells]
+
+
+def _merge(older: FoundDocument, newer: FoundDocument, fill: bool) -> list[Based]:
+    """The cells of both, in one order: where the two differ, the newer text wins.
+
+    With `fill` cells that only the older has are doubtful (they may have been deleted); without,
+    they are what was lost.
+    """
+    a, b = [_key(cell) for cell in older.cells], [_key(cell) for cell in newer.cells]
+    merged: list[Based] = []
+    words = f"not in what is left of {newer.trace.place}"
+    for kind, a0, a1, b0, b1 in SequenceMatcher(None, a, b, autojunk=False).get_opcodes():
+        if kind == "equal" or kind == "insert":
+            merged += [Based(cell, newer) for cell in newer.cells[b0:b1]]
+        else:
+            replaced = _same_cells(older.cells[a0:a1], newer.cells[b0:b1])
+            merged += [
+                Based(cell, older, not fill, words)
+                for at, cell in enumerate(older.cells[a0:a1])
+                if at not in replaced
+            ]
+            merged += [Based(cell, newer) for cell in newer.cells[b0:b1]]
+    return [each if each.cell.whole else replace(each, certain=False) for each in merged]
+
+
+def _same_cells(older: Sequence[EvidenceCell], newer: Sequence[EvidenceCell]) -> set[int]:
+    ids = {cell.cell_id for cell in newer if cell.cell_id}
+    return {at for at, cell in enumerate(older) if cell.cell_id and cell.cell_id in ids}
+
+
+def _key(cell: EvidenceCell) -> tuple[str, str]:
+    return (cell.kind, cell.source.rstrip())

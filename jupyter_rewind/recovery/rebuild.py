@@ -1,0 +1,238 @@
+"""The best notebook that all evidence gives, with provenance and confidence for every cell.
+
+What surviving documents have is kept; what was run since is laid over it. Nothing that was run
+is dropped: what finds no place in the notebook is among the alternatives. Outputs stand only
+under exactly the source that made them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from jupyter_rewind.recovery.alignment import Follower, Slot
+from jupyter_rewind.recovery.assembly import as_notebook
+from jupyter_rewind.recovery.attribution import Attributed, attribute, known_places
+from jupyter_rewind.recovery.choosing import Base, Based, choose_base
+from jupyter_rewind.recovery.confidence import Judged, judge
+from jupyter_rewind.recovery.evidence import Evidence, EvidenceCell, Executed, Output, Trace
+from jupyter_rewind.recovery.since import Session, sessions_since
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """A trace that a cell rests on, and what it gave."""
+
+    trace: Trace
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class RebuiltCell:
+    """A cell of the notebook; `confidence` is how likely it was like this when work was lost."""
+
+    cell: EvidenceCell
+    provenance: tuple[Origin, ...]
+    confidence: float
+    words: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Alternative:
+    """Code that was run, or stood in a document, and is not in the rebuilt notebook."""
+
+    source: str
+    origin: Origin
+    words: str = ""
+    confidence: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Rebuilt:
+    """The notebook as it most likely was, and everything that is known besides."""
+
+    cells: tuple[RebuiltCell, ...]
+    alternatives: tuple[Alternative, ...] = ()
+    likely_lost: tuple[str, ...] = ()
+    next_steps: tuple[str, ...] = ()
+    metadata: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    nbformat: tuple[int, int] = (4, 5)
+    sessions: tuple[Attributed, ...] = ()
+
+
+def rebuild(target: Path, evidence: Evidence) -> Rebuilt:
+    """The best notebook for `target` that `evidence` gives; with no evidence, one of no cells."""
+    places = known_places(target, evidence)
+    base = choose_base(evidence, places)
+    code = [
+        cell.source
+        for document in evidence.documents
+        if document.trace.notebook in places or document.trace.notebook is None
+        for cell in document.cells
+        if cell.kind == "code"
+    ]
+    attributed = attribute(target, evidence, code)
+    followed = _Followed(base, attributed)
+    judged = judge(followed.follower, followed.sessions)
+    cells = tuple(followed.cell(each) for each in judged if each.kept)
+    return Rebuilt(
+        cells=cells,
+        alternatives=followed.alternatives(judged, cells),
+        likely_lost=_likely_lost(base, attributed, evidence),
+        next_steps=_next_steps(base, attributed, evidence),
+        metadata=base.document.metadata if base.document else {},
+        nbformat=base.document.nbformat if base.document else (4, 5),
+        sessions=tuple(attributed),
+    )
+
+
+def to_notebook(rebuilt: Rebuilt) -> dict[str, Any]:
+    """A valid nbformat 4.5 notebook; `metadata["rewind"]` says where each cell comes from."""
+    return as_notebook(
+        [(each.cell, _cell_notes(each)) for each in rebuilt.cells],
+        rebuilt.metadata,
+        {
+            "alternatives": [
+                {"source": each.source, "from": each.origin.words, "words": each.words}
+                for each in rebuilt.alternatives
+            ],
+            "likely_lost": list(rebuilt.likely_lost),
+        },
+    )
+
+
+def _cell_notes(each: RebuiltCell) -> dict[str, Any]:
+    notes: dict[str, Any] = {
+        "confidence": round(each.confidence, 3),
+        "origins": [
+            {"kind": origin.trace.kind, "place": origin.trace.place, "words": origin.words}
+            for origin in each.provenance
+        ],
+    }
+    return notes | ({"words": each.words} if each.words else {})
+
+
+class _Followed:
+    """The base and the sessions since, laid over it; makes cells of what came out."""
+
+    def __init__(self, base: Base, attributed: list[Attributed]) -> None:
+        self.base = base
+        self.attributed = attributed
+        self.sessions: list[Session] = sessions_since(base, attributed)
+        self.steps = [step for session in self.sessions for step in session.steps]
+        cells = [(each.cell.kind == "code", each.cell.source.rstrip()) for each in base.cells]
+        self.follower = Follower(cells, [each.step for each in self.steps])
+        self.follower.follow()
+
+    def cell(self, judged: Judged) -> RebuiltCell:
+        """The cell of a slot, with its outputs and where all of it is from."""
+        slot = judged.slot
+        based = self.base.cells[slot.origin] if slot.origin is not None else None
+        if based is not None and based.cell.source.rstrip() == slot.source:
+            cell, origins = based.cell, [_document_origin(based)]
+            words = based.words
+        else:
+            cell, origins, words = self._changed(slot, based), [], judged.words
+        ran = self._last_run(slot)
+        if ran is not None:
+            which = self.steps[slot.last_ran]
+            origins.append(Origin(which.trace, which.words))
+            cell = _with_outputs(cell, ran)
+        if based is not None and based.cell.source.rstrip() != slot.source:
+            origins.append(Origin(based.document.trace, "its place, and an earlier version"))
+        return RebuiltCell(cell, tuple(origins), judged.confidence, words)
+
+    def _changed(self, slot: Slot, based: Based | None) -> EvidenceCell:
+        """The cell with the text that was run, and no output of the text before it."""
+        made = EvidenceCell("code", slot.source)
+        if based is None:
+            return made
+        old = based.cell
+        return replace(made, cell_id=old.cell_id, metadata=old.metadata)
+
+    def _last_run(self, slot: Slot) -> Executed | None:
+        """The newest execution of exactly the slot's source; None where it was not run."""
+        if slot.last_ran < 0:
+            return None
+        ran = self.steps[slot.last_ran].executed
+        return ran if ran.source.rstrip() == slot.source else None
+
+    def alternatives(
+        self, judged: list[Judged], cells: tuple[RebuiltCell, ...]
+    ) -> tuple[Alternative, ...]:
+        """Every source that was run or stood in the base, and is not in `cells`."""
+        here = {each.cell.source.rstrip() for each in cells}
+        found: dict[str, Alternative] = {}
+        for each in judged:
+            slot = each.slot
+            if slot.origin is not None and slot.source not in here:
+                based = self.base.cells[slot.origin]
+                origin = _document_origin(based)
+                found[slot.source] = Alternative(slot.source, origin, each.words, each.confidence)
+        for attributed in self.attributed:
+            run = attributed.run
+            words = f"session {run.session}" if run.session else "a run"
+            for executed in run.executions:
+                source = executed.source.rstrip()
+                if source and source not in here:
+                    origin = Origin(run.trace, f"{words}, line {executed.line}")
+                    found[source] = Alternative(source, origin)
+        why = {each.slot.source: each for each in judged}
+        return tuple(
+            replace(each, words=why[source].words, confidence=why[source].confidence)
+            if source in why
+            else each
+            for source, each in found.items()
+        )
+
+
+def _document_origin(based: Based) -> Origin:
+    return Origin(based.document.trace, based.document.trace.words or based.document.trace.kind)
+
+
+def _with_outputs(cell: EvidenceCell, ran: Executed) -> EvidenceCell:
+    """`cell` with what this execution of its source showed, where that is known."""
+    if ran.outputs:
+        return replace(cell, outputs=ran.outputs, execution_count=ran.line or None)
+    if ran.text_output is not None:
+        shown: Output = {
+            "output_type": "execute_result",
+            "execution_count": ran.line or None,
+            "data": {"text/plain": ran.text_output},
+            "metadata": {},
+        }
+        return replace(cell, outputs=(shown,), execution_count=ran.line or None)
+    return cell
+
+
+def _likely_lost(base: Base, attributed: list[Attributed], evidence: Evidence) -> tuple[str, ...]:
+    lost = []
+    if base.document is None:
+        lost.append("Markdown: no document is left, and only code is recorded when it runs.")
+        if attributed:
+            lost.append("Outputs, unless they are shown below a cell.")
+    elif attributed and attributed[-1].run.executions:
+        lost.append("Changes to Markdown, and code that was never run, since that document.")
+    lost += [f"{words}." for words in base.passed_over]
+    if base.document is not None:
+        lost += list(base.document.damages)
+    return tuple(lost)
+
+
+def _next_steps(base: Base, attributed: list[Attributed], evidence: Evidence) -> tuple[str, ...]:
+    steps = []
+    if any(not each.certain for each in attributed):
+        steps.append(
+            "Some sessions are assigned by likeness: see `jupyter rewind sessions`, and choose"
+            " with --session."
+        )
+    if not attributed and evidence.runs:
+        steps.append(
+            "No recorded session seems to belong to this notebook: see `jupyter rewind sessions`,"
+            " and choose with --session."
+        )
+    if base.document is None:
+        steps.append("Look in other places with --scan FOLDER (backups, mail, downloads, exports).")
+    return tuple(steps)

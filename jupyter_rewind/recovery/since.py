@@ -1,0 +1,84 @@
+"""What was run since a document was the notebook; what was run before is in it already."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from jupyter_rewind.recovery.alignment import Step
+from jupyter_rewind.recovery.attribution import Attributed
+from jupyter_rewind.recovery.choosing import Base
+from jupyter_rewind.recovery.evidence import Executed, FoundRun, Trace
+from jupyter_rewind.recovery.likeness import is_look, parses
+
+LAST = 10
+HALF = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A step and the execution behind it."""
+
+    step: Step
+    executed: Executed
+    trace: Trace
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """One run that may have changed the notebook since the document."""
+
+    attributed: Attributed
+    steps: tuple[Taken, ...]
+
+
+def sessions_since(base: Base, attributed: Sequence[Attributed]) -> list[Session]:
+    """The runs whose code is to be laid over the document, oldest first, their steps numbered."""
+    texts = {each.cell.source.rstrip() for each in base.cells if each.cell.kind == "code"}
+    kept: list[Attributed] = []
+    for place in range(len(attributed) - 1, -1, -1):
+        run = attributed[place].run
+        following = attributed[place + 1].run if place + 1 < len(attributed) else None
+        before = base.time_ns is not None and _is_before(run, following, base.time_ns, texts)
+        if before and _is_in(run, texts):
+            break
+        kept.append(attributed[place])
+    number = 0
+    sessions: list[Session] = []
+    for each in reversed(kept):
+        taken = []
+        for executed in each.run.executions:
+            source = executed.source.rstrip()
+            if source:
+                run = each.run
+                words = f"session {run.session}, line {executed.line}" if run.session else "a run"
+                step = Step(number, len(sessions), source, executed.cell_id)
+                taken.append(Taken(step, executed, run.trace, words))
+                number += 1
+        sessions.append(Session(each, tuple(taken)))
+    return sessions
+
+
+def _is_before(run: FoundRun, following: FoundRun | None, time_ns: int, texts: set[str]) -> bool:
+    """Whether the run was over when the document was the notebook."""
+    if run.started_ns is None or run.started_ns > time_ns:
+        return False
+    ended = run.ended_ns
+    if ended is None and following is not None:
+        ended = following.started_ns
+    if ended is not None and ended <= time_ns:
+        return True
+    return all(each.source.rstrip() in texts for each in run.executions)
+
+
+def _is_in(run: FoundRun, texts: set[str]) -> bool:
+    """Whether what the run ended with is in the document; where not, an old copy lies over it."""
+    last: list[str] = []
+    for executed in reversed(run.executions):
+        source = executed.source.rstrip()
+        if source and source not in last and parses(source) and not is_look(source):
+            last.append(source)
+        if len(last) == LAST:
+            break
+    return not last or sum(source in texts for source in last) >= HALF * len(last)
