@@ -13,10 +13,12 @@ from jupyter_rewind.recovery.traces.git import GitFinder
 from jupyter_rewind.recovery.traces.history import HistoryFinder
 from jupyter_rewind.recovery.traces.present import PresentFinder
 from jupyter_rewind.recovery.traces.trash import TrashFinder
+from jupyter_rewind.recovery.traces.vscode import VSCodeFinder
 
 ALL: tuple[Finder, ...] = (
     PresentFinder(),
     CheckpointFinder(),
+    VSCodeFinder(),
     TrashFinder(),
     GitFinder(),
     ConnectionFinder(),

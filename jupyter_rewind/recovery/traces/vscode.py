@@ -1,0 +1,153 @@
+"""What Visual Studio Code and its kin keep: the local history of files, and unsaved editors.
+
+Local history: a folder a file, `entries.json` names the file and the times of its copies. Hot exit:
+a file whose first line is the address of the document, followed by its content.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from jupyter_rewind.recovery.documents import read_document
+from jupyter_rewind.recovery.evidence import EVERYTHING, Evidence, Holds, Problem, Scope, Trace
+
+_DESKTOP = (
+    "Code", "Code - Insiders", "Code - OSS", "VSCodium", "VSCodium - Insiders", "Cursor",
+    "Windsurf", "Positron", "Trae", "Antigravity", "Kiro",
+)  # fmt: skip
+_SERVERS = (
+    ".vscode-server", ".vscode-server-insiders", ".vscodium-server", ".cursor-server",
+    ".windsurf-server", ".positron-server", ".vscode-remote", ".openvscode-server",
+)  # fmt: skip
+_LARGEST_LIST = 4 << 20
+
+
+class VSCodeFinder:
+    """Local history and hot-exit backups of VS Code, VSCodium, Cursor and others, also remote."""
+
+    kind = "vscode"
+    title = "VS Code and its kin: local history and unsaved editors"
+    asked_only = False
+    holds: frozenset[Holds] = EVERYTHING
+    where: Mapping[str, str] = {
+        "linux": "`~/.config/Code/User/History` and `~/.config/Code/Backups`; also of VSCodium,"
+        " Cursor and others; `~/.vscode-server/data/User/History`,"
+        " `~/.local/share/code-server/User/History`",
+        "macos": "`~/Library/Application Support/Code/User/History` and `…/Code/Backups`",
+        "windows": "`%APPDATA%\\Code\\User\\History` and `%APPDATA%\\Code\\Backups`",
+    }
+
+    def find(self, scope: Scope) -> Iterator[Trace | Problem]:
+        for folder in data_folders(scope):
+            for listing in sorted((folder / "User/History").glob("*/entries.json")):
+                yield from _history(listing, scope)
+            for backup in sorted((folder / "Backups").glob("*/*/*")):
+                yield from _backup(backup, scope)
+
+    def read(self, trace: Trace, scope: Scope) -> Evidence:
+        raw = Path(trace.place).read_bytes()
+        if trace.handle.get("form") == "backup":
+            raw = raw.partition(b"\n")[2]
+        return read_document(trace, raw)
+
+
+def data_folders(scope: Scope) -> list[Path]:
+    """The data folder of each editor of this kind that has been used here."""
+    home, environ = scope.home, scope.environ
+    if scope.platform == "darwin":
+        tops = [home / "Library/Application Support"]
+    elif scope.platform == "win32":
+        tops = [Path(environ.get("APPDATA") or home / "AppData/Roaming")]
+    else:
+        tops = [Path(environ.get("XDG_CONFIG_HOME") or home / ".config")]
+        tops += sorted((home / ".var/app").glob("*/config"))
+    folders = [top / name for top in tops for name in _DESKTOP]
+    folders += [home / name / "data" for name in _SERVERS]
+    data = Path(environ.get("XDG_DATA_HOME") or home / ".local/share")
+    folders += [data / "code-server", home / ".openvscode-server/data"]
+    return [each for each in dict.fromkeys(folders) if each.is_dir()]
+
+
+def _history(listing: Path, scope: Scope) -> Iterator[Trace | Problem]:
+    try:
+        with listing.open("rb") as file:
+            told = json.loads(file.read(_LARGEST_LIST))
+        address, entries = told["resource"], told["entries"]
+        names = [(each["id"], each.get("timestamp")) for each in entries]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        words = f"This list of a file's local history cannot be read ({error})."
+        yield Problem(str(listing), words)
+        return
+    notebook = path_of(address)
+    if notebook is None or not _is_wanted(notebook, scope):
+        return
+    for name, milliseconds in names:
+        time_ns = milliseconds * 1_000_000 if isinstance(milliseconds, int) else None
+        if isinstance(name, str) and os.path.basename(name) == name:
+            yield from _trace(
+                listing.with_name(name), str(notebook), time_ns, "VS Code's local history", {}
+            )
+
+
+def _backup(backup: Path, scope: Scope) -> Iterator[Trace | Problem]:
+    try:
+        with backup.open("rb") as file:
+            head = file.readline(64 << 10)
+    except IsADirectoryError:
+        return
+    except OSError as error:
+        yield Problem(str(backup), f"It cannot be read: {error.strerror}.")
+        return
+    address, _, facts = head.decode("utf-8", "replace").strip().partition(" ")
+    notebook = path_of(address)
+    form = {"form": "backup"}
+    if notebook is not None:
+        if _is_wanted(notebook, scope):
+            words = "An unsaved editor of VS Code"
+            yield from _trace(backup, str(notebook), None, words, form)
+    elif address.startswith("untitled:") and "jupyter" in address + facts:
+        name = unquote(address.partition(":")[2].partition("?")[0])
+        yield from _trace(backup, None, None, f"A notebook never saved in VS Code ({name})", form)
+
+
+def _is_wanted(notebook: Path, scope: Scope) -> bool:
+    if scope.notebook is not None:
+        return notebook == scope.notebook
+    return notebook.suffix == ".ipynb" and notebook.is_relative_to(scope.folder)
+
+
+def path_of(address: str) -> Path | None:
+    """The path in a `file:` or `vscode-remote:` address; None for any other address."""
+    try:
+        parts = urlsplit(address)
+    except (ValueError, AttributeError, TypeError):
+        return None
+    if parts.scheme not in ("file", "vscode-remote", "vscode-userdata"):
+        return None
+    path = unquote(parts.path)
+    if len(path) > 2 and path[0] == "/" and path[2] == ":":
+        path = path[1:]
+    return Path(path) if path and "\0" not in path else None
+
+
+def _trace(
+    place: Path, notebook: str | None, time_ns: int | None, words: str, handle: Mapping[str, str]
+) -> Iterator[Trace]:
+    try:
+        status = place.stat()
+    except OSError:
+        return
+    yield Trace(
+        kind=VSCodeFinder.kind,
+        place=str(place),
+        notebook=notebook,
+        holds=EVERYTHING,
+        time_ns=status.st_mtime_ns if time_ns is None else time_ns,
+        size_bytes=status.st_size,
+        words=words,
+        handle=handle,
+    )
