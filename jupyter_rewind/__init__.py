@@ -8,7 +8,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from IPython.core.interactiveshell import InteractiveShell
     from jupyter_server.serverapp import ServerApp
 
 __version__ = "0.1.0"
@@ -31,14 +30,14 @@ def _load_jupyter_server_extension(serverapp: ServerApp) -> None:
     RewindExtension._load_jupyter_server_extension(serverapp)  # type: ignore[no-untyped-call]
 
 
-def load_ipython_extension(shell: InteractiveShell) -> None:
+def load_ipython_extension(shell: object) -> None:
     """`%load_ext jupyter_rewind`: this kernel's cells are kept from now on."""
     from jupyter_rewind.faces.ipython.extension import load
 
     load(shell)
 
 
-def unload_ipython_extension(shell: InteractiveShell) -> None:
+def unload_ipython_extension(shell: object) -> None:
     """`%unload_ext jupyter_rewind`: they are not kept any more."""
     from jupyter_rewind.faces.ipython.extension import unload
 
