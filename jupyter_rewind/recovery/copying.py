@@ -34,10 +34,6 @@ class DatabaseCopy:
     bare: Path | None
     steady: bool
 
-    @property
-    def variants(self) -> tuple[Path, ...]:
-        return (self.path,) if self.bare is None else (self.path, self.bare)
-
 
 def copy_database(source: Path, scratch: Path) -> DatabaseCopy:
     """A copy of the database and its companions in a new folder of `scratch`.

@@ -133,20 +133,17 @@ def load(path: Path, scope: Scope) -> tuple[Rows | None, list[Problem]]:
     """What a history holds, all its variants together; None where it is no history at all."""
     scope.progress(f"copying {path}", None)
     copy = copy_database(path, scope.scratch)
-    found: Rows | None = None
     problems = []
     if not copy.steady:
         words = "A program went on writing to it while it was copied; its very last lines may lack."
         problems.append(Problem(str(path), words))
-    for variant in copy.variants:
-        scope.progress(f"reading {path}", None)
-        rows = read_variant(variant)
-        if rows is None:
-            continue
-        if found is None:
-            found = rows
-        else:
-            found.add(rows)
+    scope.progress(f"reading {path}", None)
+    found = read_variant(copy.path)
+    if found is not None and copy.bare is not None:
+        # Half a change: recovery takes back what it wrote, the pages themselves still have it.
+        unfinished = histories.salvage_history(copy.bare)
+        unfinished.damages.clear()
+        found.add(unfinished)
     return found, problems
 
 
