@@ -40,7 +40,7 @@ def attribute(target: Path, evidence: Evidence, sources: Iterable[str]) -> list[
     """The runs of `target`, oldest first. `sources` is the code of its documents."""
     runs = merge_runs(evidence.runs)
     places = known_places(target, evidence)
-    home = _Home(runs, set(sources))
+    home, away = _Home(runs, set(sources)), _Home(runs, set())
     chosen: dict[int, Attributed] = {}
     waiting: list[int] = []
     for number, run in enumerate(runs):
@@ -50,12 +50,19 @@ def attribute(target: Path, evidence: Evidence, sources: Iterable[str]) -> list[
             home.add(number)
         elif ours is None:
             waiting.append(number)
+        else:
+            away.add(number)
     if not chosen and not home.sources and waiting:
         newest = max(waiting, key=lambda number: _moment(runs[number]))
         words = "the newest session of all: a guess, for no document is left"
         chosen[newest] = Attributed(runs[newest], ENOUGH, False, words)
         home.add(newest)
-    _settle(runs, [number for number in waiting if number not in chosen], chosen, home)
+    waiting = [
+        number
+        for number in waiting
+        if number not in chosen and away.share(number) <= home.share(number)
+    ]
+    _settle(runs, waiting, chosen, home)
     return sorted(chosen.values(), key=lambda each: _moment(each.run))
 
 
@@ -146,7 +153,7 @@ class _Home:
         telling = [source for source in code if not is_look(source)] or list(code)
         by_code = self._weigh(telling, self._in_source, self.sources)
         by_name = self._weigh(words, self._in_name, self.names)
-        return max(by_code, by_name * by_name)
+        return max(by_code, by_name**3)
 
     def _weigh(self, found: Iterable[str], counts: Counter[str], here: set[str]) -> float:
         shared = total = 0.0
