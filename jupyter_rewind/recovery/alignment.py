@@ -7,11 +7,11 @@ restart, say) also tell where new cells stand, and which cells were no longer th
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from jupyter_rewind.recovery.likeness import Likeness, is_look, is_slip
+from jupyter_rewind.recovery.likeness import Likeness, defined, is_look, is_slip
 from jupyter_rewind.recovery.sweeps import Sweep, find_sweep
 
 FAR = 1 << 60
@@ -64,6 +64,7 @@ class Follower:
         ]
         self.steps = steps
         self.like = Likeness([s for code, s in cells if code] + [step.source for step in steps])
+        self.definers = Counter(name for slot in self.slots for name in defined(slot.source))
         self.future: dict[str, list[int]] = defaultdict(list)
         for step in steps:
             self.future[step.source].append(step.at)
@@ -219,14 +220,22 @@ class Follower:
         alike = self._resembles(slot, new)
         if is_look(new) and (away > 2 or alike < 0.6):
             return 0.0, 0.0
+        contained = self.like.contained(old, new)
         if slot.touched:
             if is_slip(old, new) and (self.like.is_odd(old, new) or self.like.is_odd(new, old)):
                 return 2.0 + near, 1.0
-            contained = self.like.contained(old, new)
             if slot is self.latest or slot is self.cursor:
-                return max(alike - 0.7, contained - 0.75), alike
+                return 1.6 * (max(alike, contained - 0.05) - 0.7), alike
             return max(alike - 0.75, min(contained, alike + 0.2) - 0.75) + 0.1 * near, alike
-        return alike + 0.25 * near - 0.5, alike
+        return alike + 0.25 * near + self._meaning(old, new) - 0.5, alike
+
+    def _meaning(self, old: str, new: str) -> float:
+        """More where both give a meaning to the same name, less where they do to others."""
+        before, after = defined(old), defined(new)
+        if not before or not after:
+            return 0.0
+        rare = any(self.definers[name] <= 2 for name in before & after)
+        return 0.2 if rare else (0.0 if before & after else -0.05)
 
     def _is_passing(self, old: str, new: str) -> bool:
         if is_slip(old, new):
