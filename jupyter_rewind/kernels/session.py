@@ -90,7 +90,8 @@ class KernelSession:
             clock.now_ns(), kept,
         )  # fmt: skip
         stack.append(execution)
-        if not (self.enabled and self.is_here):
+        if len(stack) > 1 or not (self.enabled and self.is_here):
+            # What a cell runs in turn, as `%%capture` does, is part of that cell.
             return None
         try:
             self.journal.begin(execution)
@@ -112,7 +113,7 @@ class KernelSession:
         if not stack:
             return
         execution = stack.pop()
-        if not (self.enabled and self.is_here):
+        if stack or not (self.enabled and self.is_here):
             return
         try:
             self.journal.end(execution.id, status, clock.now_ns(), error=error)
