@@ -1,0 +1,344 @@
+"""numpy: memory is kept once, by its owner; views are views of it again; files stay files.
+
+An array that owns its memory owns it after a restore (`resize` works, `base` is None).
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+import pickle
+import sys
+from typing import Any
+
+import numpy as np
+
+from jupyter_rewind.kernels.placeholders import Placeholder
+from jupyter_rewind.kernels.reducers.contract import Context, Reduction, name_of, stand_in
+from jupyter_rewind.kernels.reducers.registry import Registry
+from jupyter_rewind.kernels.reducers.views import into
+from jupyter_rewind.model.snapshot import Fidelity
+
+_SMALL = 1 << 10
+"""Arrays below this many bytes go with the stream: a buffer of its own costs more."""
+
+_WASTE = 4
+"""A view that alone holds memory this many times its own is kept without the rest."""
+
+_LENDERS = ("builtins.bytes", "builtins.bytearray", "builtins.memoryview", "array.array")
+
+
+def register(registry: Registry) -> None:
+    registry.add(np.ndarray, reduce_array)
+    registry.add(np.ma.MaskedArray, reduce_array)
+    registry.add(np.memmap, reduce_memmap, subclasses=True)
+    # Subclasses lose their attributes in numpy's own way; who has a way of his own keeps it.
+    registry.add(np.ndarray, _reduce_subclass, subclasses=True, always=True)
+    registry.add(np.flatiter, reduce_flat)
+    registry.add(np.nditer, reduce_iterator)
+    registry.add(np.broadcast, reduce_broadcast)
+    registry.add(np.ufunc, reduce_ufunc)
+
+
+def _reduce_subclass(value: Any, context: Context) -> Reduction:
+    for kind in type(value).__mro__:
+        if kind is np.ndarray:
+            return reduce_array(value, context)
+        if "__reduce__" in vars(kind) or "__reduce_ex__" in vars(kind):
+            break
+    reduction: Reduction = value.__reduce_ex__(5)
+    return reduction
+
+
+def reduce_array(value: Any, context: Context) -> Reduction:
+    base = value.base
+    if value.dtype.kind == "T" or (value.dtype.hasobject and value.dtype.kind != "O"):
+        return _reduce_in_stream(value, context)
+    if isinstance(base, np.ndarray) and not _wastes(value, sys.getrefcount(base)):
+        reduction = _reduce_view(value, base)
+        if reduction is not None:
+            return reduction
+    elif _lends(base) and value.size:
+        return _reduce_lent(value, base)
+    elif base is not None and not isinstance(base, np.ndarray) and sys.getrefcount(base) > 3:
+        owner = name_of(type(base))
+        context.note(Fidelity.REBUILT, f"an array in the memory of a {owner}; it got its own")
+    return _reduce_owner(value, context)
+
+
+def _reduce_in_stream(value: Any, context: Context) -> Reduction:
+    if value.base is not None:
+        context.note(Fidelity.REBUILT, "a view of an array of texts or records; it got its own")
+    reduction: Reduction = np.ndarray.__reduce__(value)
+    return reduction
+
+
+def _wastes(value: Any, holders: int) -> bool:
+    """Nobody but this view holds the memory (two references are the caller's), and most is idle."""
+    return holders <= 3 and value.base.nbytes > max(_SMALL, _WASTE * value.nbytes)
+
+
+def _lends(base: Any) -> bool:
+    kind = type(base)
+    if f"{kind.__module__}.{kind.__qualname__}" in _LENDERS:
+        return True
+    return _is_tensor(base)
+
+
+def _is_tensor(base: Any) -> bool:
+    torch = sys.modules.get("torch")
+    return torch is not None and isinstance(base, torch.Tensor)
+
+
+def _state_of(value: Any) -> Any:
+    return vars(value) if type(value) is not np.ndarray else None
+
+
+# -- views ---------------------------------------------------------------------------------------
+
+
+def _reduce_view(value: Any, base: Any) -> Reduction | None:
+    if base.dtype.kind == "T" or (base.dtype.hasobject and base.dtype.kind != "O"):
+        return None
+    flat = _as_stored(base)
+    if flat is None:
+        return None
+    offset = _address(value) - _address(flat)
+    low, high = np.lib.array_utils.byte_bounds(value) if value.size else (0, 0)
+    if value.size and not (_address(flat) <= low and high <= _address(flat) + base.nbytes):
+        return None
+    if not value.size:
+        offset = 0
+    made = (type(value), base, value.dtype, value.shape, offset, value.strides)
+    state = None if isinstance(value, np.memmap) else _state_of(value)
+    return rebuild_view, (*made, value.flags.writeable), state, None, None, set_state
+
+
+def _address(value: Any) -> int:
+    return int(value.__array_interface__["data"][0])
+
+
+def _as_stored(value: Any) -> Any:
+    """The array with its axes in the order of memory; None where there are gaps between items."""
+    if value.flags.c_contiguous:
+        return value.view(np.ndarray) if type(value) is not np.ndarray else value
+    axes = sorted(range(value.ndim), key=lambda axis: -value.strides[axis])
+    turned = value.view(np.ndarray).transpose(axes)
+    return turned if turned.flags.c_contiguous else None
+
+
+def rebuild_view(
+    kind: Any,
+    base: Any,
+    dtype: Any,
+    shape: tuple[int, ...],
+    offset: int,
+    strides: tuple[int, ...],
+    writeable: bool,
+) -> Any:
+    if isinstance(base, Placeholder):
+        return base
+    locked = writeable and not base.flags.writeable
+    if locked:
+        base.setflags(write=True)
+    stored = _as_stored(base)
+    view = np.ndarray.__new__(kind, shape, dtype, buffer=stored, offset=offset, strides=strides)
+    if locked:
+        base.setflags(write=False)
+    if isinstance(view, np.memmap):
+        vars(view).update(vars(base))
+    if not writeable:
+        view.setflags(write=False)
+    return view
+
+
+def _reduce_lent(value: Any, base: Any) -> Reduction:
+    if _is_tensor(base):
+        whole = base.detach().numpy()
+        offset = _address(value) - _address(whole)
+        made = (type(value), base, value.dtype, value.shape, offset, value.strides)
+        return rebuild_on_tensor, (*made, value.flags.writeable)
+    whole = np.frombuffer(base, np.uint8)
+    offset = _address(value) - _address(whole)
+    made = (type(value), base, value.dtype, value.shape, offset, value.strides)
+    return rebuild_lent, (*made, value.flags.writeable), _state_of(value), None, None, set_state
+
+
+def rebuild_lent(
+    kind: Any,
+    lender: Any,
+    dtype: Any,
+    shape: tuple[int, ...],
+    offset: int,
+    strides: tuple[int, ...],
+    writeable: bool,
+) -> Any:
+    """An array in the memory of something that lends it: bytes, a bytearray."""
+    made = np.ndarray.__new__(kind, shape, dtype, buffer=lender, offset=offset, strides=strides)
+    if not writeable:
+        made.setflags(write=False)
+    return made
+
+
+def rebuild_on_tensor(
+    kind: Any,
+    tensor: Any,
+    dtype: Any,
+    shape: tuple[int, ...],
+    offset: int,
+    strides: tuple[int, ...],
+    writeable: bool,
+) -> Any:
+    """An array in the memory of a tensor of torch."""
+    whole = tensor.detach().numpy()
+    stored = _as_stored(whole)
+    if stored is None:
+        stored = np.lib.stride_tricks.as_strided(whole, (1,), whole.strides[:1] or None)
+    made = np.ndarray.__new__(kind, shape, dtype, buffer=stored, offset=offset, strides=strides)
+    if not writeable:
+        made.setflags(write=False)
+    return made
+
+
+# -- owners --------------------------------------------------------------------------------------
+
+
+def _reduce_owner(value: Any, context: Context) -> Reduction:
+    kind, state = type(value), _state_of(value)
+    stored = _as_stored(value)
+    order: Any = _order_of(value)
+    if stored is None:
+        stored, order = np.ascontiguousarray(value.view(np.ndarray)), "C"
+    made: tuple[Any, ...] = (kind, value.dtype, value.shape, order, value.flags.writeable)
+    if value.dtype.kind == "O":
+        items = list(stored.reshape(-1))
+        return rebuild_objects, made, (items, state), None, None, set_objects
+    if value.nbytes < _SMALL:
+        return rebuild_array, (*made, stored.tobytes()), state, None, None, set_state
+    source = pickle.PickleBuffer(stored.reshape(-1).view(np.uint8))
+    return rebuild_array, (*made, source), state, None, None, set_state
+
+
+def _order_of(value: Any) -> Any:
+    if value.flags.c_contiguous:
+        return "C"
+    return "F" if value.flags.f_contiguous else value.strides
+
+
+def _empty(kind: Any, dtype: Any, shape: tuple[int, ...], order: Any) -> Any:
+    if isinstance(order, str):
+        return np.ndarray.__new__(kind, shape, dtype, order=order)
+    # Axes in another order: an owner with such strides is made after a pattern.
+    pattern = np.lib.stride_tricks.as_strided(np.empty(1, dtype), shape, order)
+    return np.empty_like(pattern if kind is np.ndarray else pattern.view(kind), order="K")
+
+
+def rebuild_array(
+    kind: Any, dtype: Any, shape: tuple[int, ...], order: Any, writeable: bool, source: Any
+) -> Any:
+    made = _empty(kind, dtype, shape, order)
+    if made.nbytes:
+        stored = _as_stored(made)
+        into(memoryview(stored.reshape(-1).view(np.uint8)), source)
+    if not writeable:
+        made.setflags(write=False)
+    return made
+
+
+def rebuild_objects(
+    kind: Any, dtype: Any, shape: tuple[int, ...], order: Any, writeable: bool
+) -> Any:
+    made = _empty(kind, dtype, shape, order)
+    if not writeable:
+        made.setflags(write=False)
+    return made
+
+
+def set_objects(array: Any, state: tuple[list[Any], Any]) -> None:
+    items, more = state
+    writeable = array.flags.writeable
+    array.setflags(write=True)
+    flat = _as_stored(array).reshape(-1)
+    for index, item in enumerate(items):
+        flat[index] = item
+    array.setflags(write=writeable)
+    if more is not None:
+        vars(array).update(more)
+
+
+def set_state(array: Any, state: dict[str, Any]) -> None:
+    vars(array).update(state)
+
+
+# -- files, iterators, functions -----------------------------------------------------------------
+
+
+def reduce_memmap(value: Any, context: Context) -> Reduction:
+    if isinstance(value.base, np.ndarray):
+        reduction = _reduce_view(value, value.base)
+        if reduction is not None:
+            return reduction
+    if not isinstance(value.base, mmap.mmap):
+        return reduce_array(value, context)
+    if value.filename is None:
+        return stand_in(value, context, "an array in a mapped file without a name", "map it again")
+    path = os.path.abspath(value.filename)
+    mode = {"w+": "r+"}.get(value.mode, value.mode)
+    reason = f"an array in the file {path}; the file is not kept"
+    if mode == "c":
+        reason += ", nor what was changed in memory only"
+    context.note(Fidelity.REFERENCE, reason)
+    order = "C" if value.flags.c_contiguous else "F"
+    return rebuild_memmap, (type(value), path, value.dtype, mode, value.offset, value.shape, order)
+
+
+def rebuild_memmap(
+    kind: Any, path: str, dtype: Any, mode: str, offset: int, shape: tuple[int, ...], order: str
+) -> Any:
+    try:
+        return np.memmap.__new__(kind, path, dtype, mode, offset, shape, order)
+    except (OSError, ValueError) as error:
+        what = f"an array in the file {path} ({error})"
+        return Placeholder(name_of(kind), what, "put the file back and map it again")
+
+
+def reduce_flat(value: Any, _: Context) -> Reduction:
+    return rebuild_flat, (value.base, value.index)
+
+
+def rebuild_flat(base: Any, index: int) -> Any:
+    flat = base.flat
+    for _ in range(index):
+        next(flat)
+    return flat
+
+
+def reduce_iterator(value: Any, context: Context) -> Reduction:
+    return stand_in(value, context, "an iterator over arrays", "make it again", value.iterindex)
+
+
+def reduce_broadcast(value: Any, context: Context) -> Reduction:
+    context.note(Fidelity.REBUILT, "a broadcast, from its start")
+    return np.broadcast, tuple(flat.base for flat in value.iters)
+
+
+def reduce_ufunc(value: Any, context: Context) -> Reduction:
+    import gc
+
+    function = next((held for held in gc.get_referents(value) if callable(held)), None)
+    if function is not None and getattr(np, value.__name__, None) is not value:
+        return rebuild_ufunc, (function, value.nin, value.nout, value.identity)
+    for module in list(sys.modules.values()):
+        if vars(module).get(value.__name__) is value if hasattr(module, "__dict__") else False:
+            return global_function, (module.__name__, value.__name__)
+    return stand_in(value, context, f"a ufunc {value.__name__}", "make it again")
+
+
+def global_function(module: str, name: str) -> Any:
+    import importlib
+
+    return getattr(importlib.import_module(module), name)
+
+
+def rebuild_ufunc(function: Any, nin: int, nout: int, identity: Any) -> Any:
+    return np.frompyfunc(function, nin, nout, identity=identity)
