@@ -17,6 +17,7 @@ from jupyter_server.services.contents.fileio import FileManagerMixin
 from jupyter_server.services.contents.manager import AsyncContentsManager
 
 from jupyter_rewind.errors import RewindError
+from jupyter_rewind.faces.server.kernels import KernelGuide
 from jupyter_rewind.faces.server.service import Service, service_for
 from jupyter_rewind.settings import Rewind
 
@@ -57,6 +58,8 @@ class RewindExtension(ExtensionApp):
         service.announcer.register_schemas()
         server.io_loop.add_callback(service.start)
         self.service = service
+        if self.rewind.kernels_enabled:
+            KernelGuide(server, self.rewind, service.paths).install()
 
     def initialize_handlers(self) -> None:
         """The REST interface is served."""
