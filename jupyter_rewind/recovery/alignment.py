@@ -201,16 +201,23 @@ class Follower:
         self.latest = slot
 
     def _best_change(self, step: Step) -> tuple[Slot | None, float]:
+        """The cell that most likely got this text, if any did."""
         places = {slot: i for i, slot in enumerate(s for s in self.slots if s.code)}
         here = places[self.cursor] if self.cursor is not None else -1
         best, top, fit = None, 0.0, 0.0
         for slot, place in places.items():
-            odds, alike = self._odds_of_change(slot, step, abs(place - here - 0.5) - 0.5)
+            away = abs(place - here - 0.5) - 0.5
+            odds, alike = self._odds_of_change(slot, step, away)
             if odds > top:
                 best, top, fit = slot, odds, alike
-        return best, fit
+        again, alike = self._odds_of_again(step, best)
+        return (self.latest, alike) if again > top else (best, fit)
 
     def _odds_of_change(self, slot: Slot, step: Step, away: float) -> tuple[float, float]:
+        """How much speaks for it that the cell was given the step's text; and how alike they are.
+
+        What counts is the document's text: cells that resemble one another stay apart so.
+        """
         old, new = slot.source, step.source
         if self._later(old, step.at):
             soon = any(step.at < at <= step.at + SOON for at in self.future[old])
@@ -220,14 +227,32 @@ class Follower:
         alike = self._resembles(slot, new)
         if is_look(new) and (away > 2 or alike < 0.6):
             return 0.0, 0.0
+        if slot.origin is not None:
+            odds = self.like(slot.versions[0][1], new) + 0.15 * near + self._meaning(old, new)
+            if slot.touched:
+                odds = max(odds, self.like(old, new)) - 0.05
+            return odds - 0.45, alike
+        if is_slip(old, new) and (self.like.is_odd(old, new) or self.like.is_odd(new, old)):
+            return 2.0 + near, 1.0
         contained = self.like.contained(old, new)
-        if slot.touched:
-            if is_slip(old, new) and (self.like.is_odd(old, new) or self.like.is_odd(new, old)):
-                return 2.0 + near, 1.0
-            if slot is self.latest or slot is self.cursor:
-                return 1.6 * (max(alike, contained - 0.05) - 0.7), alike
-            return max(alike - 0.75, min(contained, alike + 0.2) - 0.75) + 0.1 * near, alike
-        return alike + 0.25 * near + self._meaning(old, new) - 0.5, alike
+        return max(alike, min(contained - 0.05, alike + 0.2)) - 0.85 + 0.1 * near, alike
+
+    def _odds_of_again(self, step: Step, best: Slot | None) -> tuple[float, float]:
+        """How much speaks for it that the cell just run was corrected or completed."""
+        slot, new = self.latest, step.source
+        if slot is None or slot is best or not slot.touched or self._later(slot.source, step.at):
+            return 0.0, 0.0
+        alike = self.like(slot.source, new)
+        if is_slip(slot.source, new) and (
+            self.like.is_odd(slot.source, new) or self.like.is_odd(new, slot.source)
+        ):
+            return 2.0, 1.0
+        again = max(alike, self.like.contained(slot.source, new) - 0.1)
+        if best is not None and best.origin is not None:
+            first = slot.versions[0][1] if slot.origin is not None else slot.source
+            if self.like(best.versions[0][1], new) > self.like(first, new) + 0.03:
+                return 0.0, 0.0
+        return (0.3 + again if again > 0.78 else 0.0), alike
 
     def _meaning(self, old: str, new: str) -> float:
         """More where both give a meaning to the same name, less where they do to others."""
