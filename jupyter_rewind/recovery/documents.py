@@ -9,10 +9,11 @@ from jupyter_rewind.recovery.evidence import (
     Evidence,
     EvidenceCell,
     FoundDocument,
-    Output,
     Problem,
     Trace,
 )
+from jupyter_rewind.recovery.normal import cell_of, text_of
+from jupyter_rewind.recovery.salvage import salvage_notebook
 
 KINDS = frozenset({"code", "markdown", "raw"})
 
@@ -27,9 +28,13 @@ def read_document(trace: Trace, raw: bytes, *, time_ns: int | None = None) -> Ev
         size = f"{len(raw)} bytes, all blank" if raw else "0 bytes"
         return Evidence(problems=(Problem(trace.place, f"The file is empty ({size}).", trace),))
     document = _well_formed(trace, raw, when)
-    if document is not None:
-        return Evidence(documents=(document,))
-    return Evidence(problems=(Problem(trace.place, "This is no well-formed notebook.", trace),))
+    if document is None:
+        salvaged = salvage_notebook(raw)
+        if not salvaged.cells and not salvaged.whole:
+            words = f"No cell of it reads: {'; '.join(salvaged.damages)}."
+            return Evidence(problems=(Problem(trace.place, words, trace),))
+        document = salvaged.as_document(trace, when)
+    return Evidence(documents=(document,))
 
 
 def as_document(trace: Trace, notebook: Any, time_ns: int | None) -> FoundDocument | None:
@@ -58,34 +63,4 @@ def _well_formed(trace: Trace, raw: bytes, time_ns: int | None) -> FoundDocument
 def _cell(cell: Any) -> EvidenceCell | None:
     if not isinstance(cell, dict) or cell.get("cell_type") not in KINDS:
         return None
-    source = join_lines(cell.get("source"))
-    outputs = cell.get("outputs", [])
-    metadata = cell.get("metadata", {})
-    attachments = cell.get("attachments", {})
-    if source is None or not isinstance(metadata, dict) or not isinstance(attachments, dict):
-        return None
-    if not isinstance(outputs, list) or not all(isinstance(one, dict) for one in outputs):
-        return None
-    count, cell_id = cell.get("execution_count"), cell.get("id")
-    return EvidenceCell(
-        kind=cell["cell_type"],
-        source=source,
-        outputs=_outputs(outputs) if cell["cell_type"] == "code" else (),
-        execution_count=count if isinstance(count, int) else None,
-        cell_id=cell_id if isinstance(cell_id, str) else None,
-        metadata=metadata,
-        attachments=attachments,
-    )
-
-
-def _outputs(outputs: list[dict[str, Any]]) -> tuple[Output, ...]:
-    return tuple(outputs)
-
-
-def join_lines(source: Any) -> str | None:
-    """nbformat's multi-line text as one text; None where it is neither text nor lines."""
-    if isinstance(source, str):
-        return source
-    if isinstance(source, list) and all(isinstance(line, str) for line in source):
-        return "".join(source)
-    return None
+    return None if text_of(cell.get("source")) is None else cell_of(cell)

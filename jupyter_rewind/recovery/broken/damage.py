@@ -1,0 +1,42 @@
+"""What is wrong with a file, in words that name the bytes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from jupyter_rewind.recovery.broken.jsonbytes import Buffer
+
+_MOST = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Damage:
+    """One fault. `is_loss` is False where everything could be read nevertheless."""
+
+    at: int
+    words: str
+    is_loss: bool = True
+
+
+def describe_bytes(raw: Buffer, at: int, end: int) -> Damage:
+    """The bytes from `at` to `end`, in which nothing reads."""
+    size = end - at
+    piece = raw[at : min(end, at + (1 << 16))]
+    if at >= len(raw):
+        return Damage(at, f"the file ends too early, at byte {at}")
+    if size <= 0:
+        return Damage(at, f"at byte {at} the text breaks off")
+    count = len(piece) - len(piece.lstrip(b"\0"))
+    if count == len(piece):
+        return Damage(at, f"bytes {at} to {end} are all NUL ({size} bytes)")
+    if count:
+        return Damage(at, f"from byte {at} on there are NULs instead of text ({size} bytes lost)")
+    return Damage(at, f"bytes {at} to {end} do not read ({size} bytes)")
+
+
+def in_words(damages: list[Damage]) -> tuple[str, ...]:
+    """All of them in the order of the file; of very many the first and how many more."""
+    words = list(dict.fromkeys(one.words for one in sorted(damages, key=lambda one: one.at)))
+    if len(words) > _MOST:
+        words[_MOST:] = [f"and {len(words) - _MOST} more faults of this kind"]
+    return tuple(words)

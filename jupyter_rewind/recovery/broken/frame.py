@@ -1,0 +1,172 @@
+"""What stands before, between and behind the cells: brackets, metadata, the end of a notebook.
+
+Tells whether the file is one well-formed notebook, and where in a gap the damage begins.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from jupyter_rewind.recovery.broken.cellbytes import CellBytes, Read
+from jupyter_rewind.recovery.broken.damage import Damage
+from jupyter_rewind.recovery.broken.jsonbytes import Broken, JsonBytes
+
+_CELLS = "cells"
+_PAIRS = {"}": "{", "]": "["}
+
+
+@dataclass(slots=True)
+class Head:
+    """What one notebook of the file says of itself, its cells aside."""
+
+    metadata: dict[str, Any] = field(default_factory=dict)
+    nbformat: int | None = None
+    nbformat_minor: int | None = None
+    title: str = ""
+
+    @property
+    def is_blank(self) -> bool:
+        return not self.metadata and self.nbformat is None
+
+
+class Frame:
+    """Walks over gaps. `heads` grows by one with each notebook that begins."""
+
+    def __init__(self, raw: JsonBytes, cells: CellBytes) -> None:
+        self._raw = raw
+        self._cells = cells
+        self._open: list[str] = []
+        self._has_list = False
+        self._wants_comma = False
+        self.at = 0
+        """How far the last walk came."""
+        self.heads = [Head()]
+        self.damages: list[Damage] = []
+
+    @property
+    def version(self) -> int:
+        """The number of the notebook that the walk is in, from 0 on."""
+        return len(self.heads) - 1
+
+    def walk(self, at: int, limit: int, found: list[Read]) -> int | None:
+        """From `at` to `limit`; where the damage begins, None without any.
+
+        Objects among the cells that no key marks as one are in `found`.
+        """
+        while True:
+            self.at = at = self._raw.skip(at)
+            if at >= limit:
+                return None
+            try:
+                at = self._step(at, found)
+            except Broken as broken:
+                return min(broken.at, limit)
+
+    def enter_cells(self, at: int, *, is_sure: bool) -> None:
+        """A cell stands at `at`; a list of cells that damage hid is open now."""
+        if is_sure:
+            self._begin_item(at)
+        self._wants_comma = is_sure
+        if not self._open or self._open[-1] != _CELLS:
+            if is_sure:
+                words = f"the cell at byte {at} stands outside the list of cells"
+                self.damages.append(Damage(at, words, False))
+            self._open = ["{", _CELLS]
+        self._has_list = True
+
+    def resume(self, *, is_new: bool) -> None:
+        """The walk goes on behind damage, at a notebook's `{` or at one of its keys."""
+        self._open = [] if is_new else ["{"]
+        self._wants_comma = False
+
+    def close(self, is_cut: bool) -> None:
+        """The file ends here."""
+        if self._open and not is_cut:
+            self.damages.append(
+                Damage(self._raw.size, f"the file ends too early, at byte {self._raw.size}")
+            )
+
+    def _step(self, at: int, found: list[Read]) -> int:
+        letter = self._raw.peek(at)
+        if letter == "{" and self._open[-1:] == [_CELLS]:
+            return self._stray(at, found)
+        if letter in "{[":
+            if self._open:
+                self._begin_item(at)
+            else:
+                self._begin(at)
+            self._wants_comma = False
+            self._open.append(letter)
+        elif letter in "}]":
+            self._shut(letter, at)
+            self._wants_comma = True
+        elif letter == ",":
+            self._wants_comma = False
+            if self._raw.peek(self._raw.skip(at + 1)) in ("]", "}", ","):
+                self.damages.append(Damage(at, f"a comma too many at byte {at}", False))
+        elif letter == '"':
+            return self._key(at)
+        else:
+            raise Broken(at)
+        return at + 1
+
+    def _begin_item(self, at: int) -> None:
+        if self._wants_comma:
+            self.damages.append(Damage(at, f"a comma is missing at byte {at}", False))
+
+    def _begin(self, at: int) -> None:
+        if self._has_list or not self.heads[-1].is_blank:
+            self._next_notebook(at)
+
+    def _next_notebook(self, at: int) -> None:
+        self.heads.append(Head())
+        self._has_list = False
+        self._cells.indent = None
+        self.damages.append(Damage(at, f"another notebook begins at byte {at}", False))
+
+    def _shut(self, letter: str, at: int) -> None:
+        opener = self._open.pop() if self._open else ""
+        if opener != _PAIRS[letter] and not (letter == "]" and opener == _CELLS):
+            self.damages.append(Damage(at, f"a bracket at byte {at} closes nothing", False))
+
+    def _stray(self, at: int, found: list[Read]) -> int:
+        read = self._cells.read(at)
+        if read.broken is not None:
+            raise Broken(max(at, read.broken))
+        if read.is_cell:
+            found.append(read)
+            self.enter_cells(at, is_sure=True)
+        else:
+            self.damages.append(Damage(at, f"what stands at byte {at} is no cell"))
+        return read.end
+
+    def _key(self, at: int) -> int:
+        key, place = self._raw.string(at)
+        place = self._raw.skip(place)
+        if self._raw.peek(place) != ":":
+            raise Broken(at)
+        self._begin_item(at)
+        place = self._raw.skip(place + 1)
+        if key in ("cells", "worksheets") and self._raw.peek(place) == "[":
+            if key == "cells" and self._has_list and len(self._open) < 2:
+                self._next_notebook(at)
+            self._open = self._open or ["{"]
+            self._open.append(_CELLS if key == "cells" else "[")
+            self._has_list = self._has_list or key == "cells"
+            self._wants_comma = False
+            return place + 1
+        value, end = self._raw.value(place)
+        self._wants_comma = True
+        if len(self._open) < 2:
+            self._note(key, value)
+        return end
+
+    def _note(self, key: str, value: Any) -> None:
+        head = self.heads[-1]
+        if key == "metadata" and isinstance(value, dict) and not head.metadata:
+            head.metadata = value
+        elif key == "nbformat" and type(value) is int:
+            head.nbformat = value
+        elif key == "nbformat_minor" and type(value) is int:
+            head.nbformat_minor = value

@@ -1,0 +1,274 @@
+"""Finds the cells in the bytes of a broken notebook: each is located and decoded by itself.
+
+A cell is known by its key `cell_type`; structure is followed where it stands and found again where
+it doesn't. Damage costs the cell it is in: what reads before and behind it is told apart.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from jupyter_rewind.recovery.broken.cellbytes import CellBytes, Read
+from jupyter_rewind.recovery.broken.damage import Damage, describe_bytes
+from jupyter_rewind.recovery.broken.frame import Frame, Head
+from jupyter_rewind.recovery.broken.jsonbytes import Broken, JsonBytes
+
+_ANCHOR = re.compile(rb'(?<!\\)"cell_type"\s*+:\s*+"(?P<kind>code|markdown|raw|heading|html|text)"')
+_WEAK = re.compile(
+    rb'\{\s*+"(?:attachments|cell_type|collapsed|execution_count|id|input|language|level|metadata|'
+    rb'outputs|prompt_number|source)"\s*+:'
+)
+_STRADDLED = re.compile(rb'\{\s*+"?\Z')
+_KERNEL = re.compile(rb'(?<!\\)"(kernelspec|language_info)"\s*+:\s*+\{')
+_STRUCTURE = re.compile(
+    rb'(?:\{\s*+)?(?<!\\)"(?:cells|worksheets)"\s*+:\s*+\[|(?<!\\)"nbformat"\s*+:\s*+\d'
+    rb'|(?<=\])\s*+,\s*+"metadata"\s*+:\s*+\{'
+)
+_LONGEST_INDENT = 256
+_MOST_TRIES = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A cell, or what is left of one; `version` counts the notebooks in the file."""
+
+    read: Read
+    version: int
+    is_whole: bool
+    kind: str = ""
+
+
+@dataclass(slots=True)
+class Scanned:
+    """All that one walk over the file brought."""
+
+    found: list[Found]
+    heads: list[Head]
+    damages: list[Damage]
+
+    @property
+    def is_lossless(self) -> bool:
+        return not any(damage.is_loss for damage in self.damages)
+
+
+def scan(
+    raw: JsonBytes,
+    start: int = 0,
+    *,
+    mend: bool = False,
+    progress: Callable[[float], None] | None = None,
+) -> Scanned:
+    """Every cell in `raw` from `start` on, in the order of the file."""
+    return _Walk(raw, start, mend, progress).run()
+
+
+class _Walk:
+    def __init__(
+        self,
+        raw: JsonBytes,
+        start: int,
+        mend: bool,
+        progress: Callable[[float], None] | None,
+    ) -> None:
+        self._start = start
+        self._raw = raw
+        self._cells = CellBytes(raw, mend)
+        self._frame = Frame(raw, self._cells)
+        self._found: list[Found] = []
+        self._damages: list[Damage] = []
+        self._progress = progress
+        self._is_cut = False
+        self._is_loss = False
+        self._end = 0
+
+    def run(self) -> Scanned:
+        at = from_ = self._start
+        broken: Read | None = None
+        while True:
+            if self._progress is not None and self._raw.size:
+                self._progress(at / self._raw.size)
+            kind, start, anchor_end = self._next(at, from_)
+            self._gap(at, start, broken)
+            if not kind:
+                break
+            if self._frame.at > max(start, at):  # it was no cell, but part of another value
+                at, from_, broken = self._frame.at, anchor_end, None
+                continue
+            broken = self._cell(start, anchor_end, kind)
+            at = self._end
+            from_ = max(at, anchor_end) if broken is None else anchor_end
+        self._frame.close(self._is_cut)
+        self._find_metadata()
+        return Scanned(self._found, self._frame.heads, self._damages + self._frame.damages)
+
+    def _next(self, at: int, from_: int) -> tuple[str, int, int]:
+        """The next cell: its kind, its beginning, the end of its key; "" behind the last."""
+        while True:
+            anchor = _ANCHOR.search(self._raw.raw, from_)
+            if anchor is None:
+                return "", self._raw.size, self._raw.size
+            indent = self._indent(anchor.start())
+            known = self._cells.indent
+            if known is not None and indent is not None and len(indent) > len(known):
+                from_ = anchor.end()  # a notebook inside an output
+                continue
+            start = self._beginning(anchor.start(), at, indent)
+            if start is None and anchor.start() < at:
+                from_ = anchor.end()  # inside what was read already
+                continue
+            if known is None:
+                self._cells.indent = indent
+            return anchor["kind"].decode(), anchor.start() if start is None else start, anchor.end()
+
+    def _indent(self, at: int) -> bytes | None:
+        """The white space before `at`, where nothing else stands on its line."""
+        start = self._raw.raw.rfind(b"\n", max(0, at - _LONGEST_INDENT), at) + 1
+        before = self._raw.raw[start:at] if start else b"x"
+        return None if before.strip(b" \t") else before
+
+    def _beginning(self, anchor: int, low: int, indent: bytes | None) -> int | None:
+        """The `{` of the cell whose key is at `anchor`, not before `low`; None if that is lost."""
+        raw = self._raw.raw
+        tail = raw[max(0, low - 300) : low]
+        straddled = _STRADDLED.search(tail)
+        if straddled is not None:
+            low -= len(tail) - straddled.start()
+        if low > anchor:
+            return None
+        before = raw[max(low, anchor - 300) : anchor].rstrip(b" \t\r\n")
+        if before.endswith(b"{"):
+            return max(low, anchor - 300) + len(before) - 1
+        near = low
+        while self._raw.peek(near) in (",", "]", " ", "\n", "\r", "\t"):
+            near += 1
+        if near < anchor and self._leads_to(near, anchor):
+            return near
+        if indent is not None:
+            return self._line_above(anchor, low, indent)
+        for tried, weak in enumerate(_WEAK.finditer(raw, low, anchor)):
+            if tried == _MOST_TRIES:
+                break
+            if self._leads_to(weak.start(), anchor):
+                return weak.start()
+        return None
+
+    def _line_above(self, anchor: int, low: int, indent: bytes) -> int | None:
+        """The `{` alone on its line, further left than `indent`, nearest before `anchor`."""
+        raw, at = self._raw.raw, anchor
+        while True:
+            at = raw.rfind(b"{", low, at)
+            if at < 0:
+                return None
+            before = self._indent(at)
+            if before is not None and len(before) < len(indent):
+                return at if self._leads_to(at, anchor) else None
+
+    def _leads_to(self, at: int, anchor: int) -> bool:
+        """Whether members from the `{` at `at` on lead to the key at `anchor`."""
+        raw = self._raw
+        if raw.peek(at) != "{":
+            return False
+        at = raw.skip(at + 1)
+        try:
+            while at < anchor:
+                key, at = raw.string(at)
+                if key in ("cells", "worksheets", "output_type"):
+                    return False
+                at = raw.skip(at)
+                if raw.peek(at) != ":":
+                    return False
+                _, at = raw.value(raw.skip(at + 1))
+                at = raw.skip(at)
+                if raw.peek(at) != ",":
+                    return False
+                at = raw.skip(at + 1)
+        except Broken:
+            return False
+        return at == anchor
+
+    def _cell(self, start: int, anchor_end: int, kind: str) -> Read | None:
+        """Takes the cell at `start`; what is left of it where it breaks, None where it doesn't."""
+        if self._raw.peek(start) != "{":
+            self._end = start  # only the key is left: read as a rest
+            return Read(start, start, broken=start)
+        read = self._cells.read(start)
+        self._end = max(read.end, start + 1)
+        self._note_mended(read)
+        is_whole = read.broken is None
+        if is_whole and not read.is_cell:
+            return None
+        self._frame.enter_cells(start, is_sure=is_whole and not self._is_loss)
+        if is_whole or read.says_something:
+            self._found.append(Found(read, self._frame.version, is_whole, kind))
+        return None if is_whole else read
+
+    def _gap(self, at: int, limit: int, broken: Read | None) -> None:
+        strays: list[Read] = []
+        junk = at if broken is not None else self._frame.walk(at, limit, strays)
+        for read in strays:
+            self._note_mended(read)
+            self._found.append(Found(read, self._frame.version, True))
+        while junk is not None:
+            junk = self._junk(junk, limit, broken)
+            broken = None
+
+    def _junk(self, at: int, limit: int, broken: Read | None) -> int | None:
+        """Reads what there is behind damage at `at`; where the next damage is, None without."""
+        indent = broken.indent if broken else None
+        end = self._lines(at, limit, indent) if indent is not None else at
+        rest = self._cells.read_rest(end, limit)
+        self._is_loss = True
+        self._damages.append(self._describe(at, limit if rest is None else rest.start, broken))
+        if limit >= self._raw.size and at >= self._raw.size:
+            self._is_cut = True
+        if rest is None:
+            return self._frame_again(end, limit)
+        self._frame.enter_cells(rest.start, is_sure=False)
+        self._found.append(Found(rest, self._frame.version, False))
+        if rest.broken is not None:
+            return rest.end if rest.end < limit else None
+        return self._frame.walk(rest.end, limit, []) if rest.end < limit else None
+
+    def _describe(self, at: int, end: int, broken: Read | None) -> Damage:
+        damage = describe_bytes(self._raw.raw, at, max(at, end))
+        if broken is not None and broken.says_something:
+            words = f"{damage.words}; the cell at byte {broken.start} is kept in part"
+            return Damage(damage.at, words)
+        return damage
+
+    def _frame_again(self, at: int, limit: int) -> int | None:
+        """Finds the metadata behind the last cell, and a second notebook's beginning."""
+        raw = self._raw.raw
+        mark = _STRUCTURE.search(raw, at, limit)
+        if mark is None:
+            return None
+        self._frame.resume(is_new=mark[0][:1] == b"{")
+        return self._frame.walk(mark.start(), limit, [])
+
+    def _lines(self, at: int, limit: int, indent: bytes) -> int:
+        text, end = self._cells.read_lines(at, limit, indent)
+        if not text:
+            return at
+        before = self._found[-1].kind if self._found else ""
+        read = Read(at, end, {"source": text})
+        self._found.append(Found(read, self._frame.version, False, before))
+        return end
+
+    def _note_mended(self, read: Read) -> None:
+        self._damages += [Damage(at, words, False) for at, words in read.mended]
+
+    def _find_metadata(self) -> None:
+        """The kernel's name where the notebook's metadata is lost."""
+        for head in self._frame.heads[:1]:
+            if head.metadata:
+                continue
+            for found in _KERNEL.finditer(self._raw.raw):
+                try:
+                    value, _ = self._raw.value(found.end() - 1)
+                except Broken:
+                    continue
+                head.metadata.setdefault(found[1].decode(), value)
+                if len(head.metadata) == 2:
+                    break

@@ -1,0 +1,206 @@
+"""A broken notebook gives back every cell that still reads; it never tells one that was not there.
+
+Truncated, NUL-filled, garbled, with git's conflict marks, two notebooks in one file, in a wrong
+encoding, of any nbformat, or a web page in a notebook's name. A cell in part (`whole` False) is one
+stretch of the file. The file is read in place; memory follows the cells.
+"""
+
+from __future__ import annotations
+
+import mmap
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from jupyter_rewind.recovery.broken import encodings
+from jupyter_rewind.recovery.broken.damage import Damage, in_words
+from jupyter_rewind.recovery.broken.jsonbytes import Buffer, JsonBytes
+from jupyter_rewind.recovery.broken.scan import Found, Scanned, scan
+from jupyter_rewind.recovery.broken.versions import (
+    drop_repeated,
+    is_mixture,
+    merge,
+    without_told_pieces,
+)
+from jupyter_rewind.recovery.evidence import EvidenceCell, FoundDocument, Trace
+from jupyter_rewind.recovery.normal import cell_of
+
+Progress = Callable[[str, float | None], None]
+_UTF8_MARK = b"\xef\xbb\xbf"
+_PAGE = re.compile(rb"\s*+(?:<!--.{0,1000}?-->\s*+)?<(?:!doctype\s+html|html|head)\b", re.I | re.S)
+_MOST_FAULTS_MENDED = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Salvaged:
+    """What could be read. `whole` is True where nothing at all is wrong with the file.
+
+    `complete` is False where cells, or parts of cells, are lost.
+    """
+
+    cells: tuple[EvidenceCell, ...] = ()
+    metadata: dict[str, Any] = field(default_factory=dict, hash=False)
+    nbformat: tuple[int, int] = (4, 5)
+    damages: tuple[str, ...] = ()
+    whole: bool = True
+    complete: bool = True
+
+    def as_document(self, trace: Trace, time_ns: int | None = None) -> FoundDocument:
+        """The same as a trace's testimony."""
+        return FoundDocument(
+            trace, self.cells, self.metadata, self.nbformat, time_ns, self.complete, self.damages
+        )
+
+
+def salvage_notebook(source: Path | Buffer, *, progress: Progress | None = None) -> Salvaged:
+    """Every cell in `source` that still reads, in order, and in words what is wrong.
+
+    Raises OSError where the file cannot be read at all.
+    """
+    tell = progress or _silent
+    if not isinstance(source, Path):
+        return _salvage(source, tell)
+    with open(source, "rb") as file:
+        if file.seek(0, 2) == 0:
+            return _salvage(b"", tell)
+        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
+            return _salvage(mapped, tell)
+
+
+def _silent(words: str, share: float | None) -> None:
+    """Progress that nobody watches."""
+
+
+def _salvage(raw: Buffer, tell: Progress) -> Salvaged:
+    if len(raw) == 0:
+        return _nothing("the file is empty (0 bytes)")
+    if _is_blank(raw):
+        return _nothing(f"the file has {len(raw)} bytes, all of them blank or NUL")
+    wide = encodings.wide_encoding(raw)
+    if wide is not None:
+        text = encodings.to_utf8(raw, *wide)
+        return _with(_salvage_utf8(text, tell), f"the file is in {wide[0].upper()}, not UTF-8")
+    return _salvage_utf8(raw, tell)
+
+
+def _nothing(words: str) -> Salvaged:
+    return Salvaged(damages=(words,), whole=False, complete=False)
+
+
+def _is_blank(raw: Buffer) -> bool:
+    return all(
+        not raw[at : at + (1 << 20)].strip(b"\0 \t\r\n") for at in range(0, len(raw), 1 << 20)
+    )
+
+
+def _with(salvaged: Salvaged, words: str) -> Salvaged:
+    return Salvaged(
+        salvaged.cells,
+        salvaged.metadata,
+        salvaged.nbformat,
+        (words, *salvaged.damages),
+        whole=False,
+        complete=salvaged.complete,
+    )
+
+
+def _salvage_utf8(raw: Buffer, tell: Progress) -> Salvaged:
+    start = 3 if raw[:3] == _UTF8_MARK else 0
+    if encodings.has_conflict(raw):
+        return _salvage_conflict(raw, start, tell)
+    made = _salvage_json(raw, start, tell)
+    return _with(made, "the file begins with a byte order mark") if start else made
+
+
+def _salvage_conflict(raw: Buffer, start: int, tell: Progress) -> Salvaged:
+    """Both sides of a git conflict, what they share once."""
+    sides = []
+    for name, text in encodings.conflict_sides(raw):
+        sides.append((name, _salvage_json(text, start, tell)))
+        del text
+    (ours, first), (theirs, second) = sides
+    words = f"git's conflict marks: {ours} and {theirs}; both sides are kept"
+    damages = [f"{side}: {told}" for side, one in sides for told in one.damages]
+    return Salvaged(
+        tuple(merge(first.cells, (ours, theirs), second.cells)),
+        first.metadata or second.metadata,
+        max(first.nbformat, second.nbformat),
+        (words, *damages),
+        whole=False,
+        complete=first.complete and second.complete,
+    )
+
+
+def _salvage_json(raw: Buffer, start: int, tell: Progress) -> Salvaged:
+    scanned = _best_scan(raw, start, tell)
+    damages = list(scanned.damages)
+    lists: list[list[EvidenceCell]] = [[] for _ in scanned.heads]
+    while scanned.found:
+        found = scanned.found.pop()
+        lists[found.version].append(_cell(found))
+    for cells in lists:
+        cells.reverse()
+    cells = _united(lists, damages)
+    if not cells and damages:
+        damages.append(Damage(len(raw), "no cell reads"))
+    head = next((one for one in scanned.heads if one.metadata), scanned.heads[0])
+    number = (head.nbformat or 4, head.nbformat_minor or 0)
+    return Salvaged(
+        tuple(cells),
+        head.metadata,
+        number,
+        in_words(damages),
+        whole=not damages,
+        complete=not any(damage.is_loss for damage in damages),
+    )
+
+
+def _united(lists: list[list[EvidenceCell]], damages: list[Damage]) -> list[EvidenceCell]:
+    """The cells of all notebooks in the file as those of one."""
+    filled = [cells for cells in lists if cells]
+    if not filled:
+        return []
+    cells = filled[0]
+    for number, more in enumerate(filled[1:], 2):
+        cells = merge(cells, ("first notebook in the file", f"notebook {number} in the file"), more)
+    if len(filled) == 1 and damages and is_mixture(cells):
+        before = len(cells)
+        cells = drop_repeated(cells)
+        words = f"two versions are mixed; {before - len(cells)} cells that came twice are told once"
+        damages.append(Damage(0, words, False))
+    if len(filled) > 1 or any("two versions" in one.words for one in damages):
+        cells = without_told_pieces(cells)
+    return cells
+
+
+def _cell(found: Found) -> EvidenceCell:
+    cell = cell_of(found.read.members, kind=found.kind, is_whole=found.is_whole)
+    found.read.members = {}
+    return cell
+
+
+def _best_scan(raw: Buffer, start: int, tell: Progress) -> Scanned:
+    """As it is; or mended, or in another encoding, where that explains all that is wrong."""
+
+    def share(value: float) -> None:
+        tell("Reading the broken notebook", value)
+
+    scanned = scan(JsonBytes(raw), start, progress=share)
+    losses = sum(damage.is_loss for damage in scanned.damages)
+    if not losses:
+        return scanned
+    if losses <= _MOST_FAULTS_MENDED:
+        mended = scan(JsonBytes(raw), start, mend=True, progress=share)
+        if mended.is_lossless:
+            return mended
+        del mended
+    encoding = encodings.one_byte_encoding(raw)
+    if encoding is not None:
+        recoded = scan(JsonBytes(raw, encoding), start, progress=share)
+        if recoded.is_lossless:
+            words = f"the file is not in UTF-8; read as {encoding.replace('cp', 'Windows-')}"
+            recoded.damages.append(Damage(0, words, False))
+            return recoded
+    return scanned
