@@ -27,17 +27,22 @@ def folders_of(scope: Scope) -> Iterator[Path]:
 
 
 def folders_below(top: Path, *, hidden: bool = False) -> Iterator[Path]:
-    """`top` and the folders below it, without those of programs; unreadable ones are left out.
+    """`top` and the folders below it, without those of programs.
 
-    Hidden folders are entered only where `hidden` says so.
+    Hidden folders are entered only where `hidden` says so. Those that cannot be opened are given
+    too, for the caller to tell.
     """
-    for at, folders, _ in os.walk(top):
-        folders[:] = sorted(
-            name
-            for name in folders
-            if name not in _SKIPPED and (hidden or not name.startswith("."))
-        )
+    waiting = [str(top)]
+    while waiting:
+        at = waiting.pop()
         yield Path(at)
+        try:
+            with os.scandir(at) as entries:
+                names = sorted(each.name for each in entries if each.is_dir(follow_symlinks=False))
+        except OSError:
+            continue
+        inner = [each for each in names if hidden or not each.startswith(".")]
+        waiting += [os.path.join(at, each) for each in reversed(inner) if each not in _SKIPPED]
 
 
 def is_recovered(path: Path) -> bool:

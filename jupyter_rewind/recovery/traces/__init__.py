@@ -7,20 +7,26 @@ is worth reading.
 from __future__ import annotations
 
 from jupyter_rewind.recovery.evidence import Finder
+from jupyter_rewind.recovery.traces.backups import BackupFinder
 from jupyter_rewind.recovery.traces.checkpoints import CheckpointFinder
 from jupyter_rewind.recovery.traces.connections import ConnectionFinder
 from jupyter_rewind.recovery.traces.git import GitFinder
 from jupyter_rewind.recovery.traces.history import HistoryFinder
 from jupyter_rewind.recovery.traces.present import PresentFinder
+from jupyter_rewind.recovery.traces.scan import ScanFinder
+from jupyter_rewind.recovery.traces.snapshots import SnapshotFinder
 from jupyter_rewind.recovery.traces.trash import TrashFinder
 from jupyter_rewind.recovery.traces.vscode import VSCodeFinder
 
 ALL: tuple[Finder, ...] = (
     PresentFinder(),
     CheckpointFinder(),
+    BackupFinder(),
     VSCodeFinder(),
     TrashFinder(),
+    SnapshotFinder(),
     GitFinder(),
+    ScanFinder(),
     ConnectionFinder(),
     HistoryFinder(),
 )  # fmt: skip
