@@ -1,4 +1,4 @@
-"""A ref: the words with which a human names a checkpoint.
+"""A ref: the words with which a human names a checkpoint of a notebook or a snapshot of a kernel.
 
 In this order, the first that fits wins: `head` and `head~3`, a whole id, a label, the unique
 beginning of an id (four digits or more), a time. A time means the newest checkpoint that is not
@@ -13,10 +13,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from datetime import time as clock_time
-from typing import TypeAlias
+from typing import Protocol, TypeAlias, TypeVar
 
 from jupyter_rewind.errors import Conflict, InvalidInput, NotFound
-from jupyter_rewind.model.checkpoint import Checkpoint
 
 ID_LENGTH = 16
 SHORTEST_PREFIX = 4
@@ -96,20 +95,39 @@ def parse_ref(text: str, now_ns: int, tz: tzinfo | None = None) -> tuple[Meaning
     return tuple(meanings)
 
 
+class State(Protocol):
+    """What a ref can name."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def time_ns(self) -> int: ...
+    @property
+    def labels(self) -> tuple[str, ...]: ...
+
+
+S = TypeVar("S", bound=State)
+
+
 def resolve_ref(
-    text: str, checkpoints: Sequence[Checkpoint], now_ns: int, tz: tzinfo | None = None
-) -> Checkpoint:
-    """The one of `checkpoints` (oldest first) that `text` names.
+    text: str,
+    states: Sequence[S],
+    now_ns: int,
+    tz: tzinfo | None = None,
+    *,
+    noun: str = "checkpoint",
+) -> S:
+    """The one of `states` (oldest first), each a `noun`, that `text` names.
 
     Raises InvalidInput (no words at all), NotFound, Conflict (the beginning of several ids).
     """
     for meaning in parse_ref(text, now_ns, tz):
-        found = _find(meaning, checkpoints)
+        found = _find(meaning, states, noun)
         if found is not None:
             return found
-    if not checkpoints:
-        raise NotFound("There is no checkpoint yet.")
-    raise NotFound(f'No checkpoint is meant by "{text.strip()}".', hint=_HINT)
+    if not states:
+        raise NotFound(f"There is no {noun} yet.")
+    raise NotFound(f'No {noun} is meant by "{text.strip()}".', hint=_HINT)
 
 
 _HINT = (
@@ -118,15 +136,15 @@ _HINT = (
 )
 
 
-def _find(meaning: Meaning, checkpoints: Sequence[Checkpoint]) -> Checkpoint | None:
-    newest_first = reversed(checkpoints)
+def _find(meaning: Meaning, states: Sequence[S], noun: str) -> S | None:
+    newest_first = reversed(states)
     if isinstance(meaning, Head):
-        return checkpoints[-1 - meaning.back] if meaning.back < len(checkpoints) else None
+        return states[-1 - meaning.back] if meaning.back < len(states) else None
     if isinstance(meaning, ByLabel):
         return next((one for one in newest_first if meaning.label in one.labels), None)
     if isinstance(meaning, AtTime):
         return next((one for one in newest_first if one.time_ns <= meaning.time_ns), None)
-    fitting = [one for one in checkpoints if one.id.startswith(meaning.prefix)]
+    fitting = [one for one in states if one.id.startswith(meaning.prefix)]
     if len(fitting) > 1:
         raise Conflict(
             f'"{meaning.prefix}" begins the ids of {len(fitting)} checkpoints.',
