@@ -168,11 +168,10 @@ def _text(value: Value) -> str | None:
     return value if isinstance(value, str) else None
 
 
-def read_rows(
+def read_sources(
     connection: sqlite3.Connection, tables: Tables, sessions: Collection[int] | None = None
-) -> Rows:
+) -> Iterator[tuple[int, int, str]]:
     """What these sessions (None: all) ran. Raises sqlite3.DatabaseError where damage is met."""
-    rows = Rows()
     columns = f"session, line, {tables.source}"
     for number, line, raw in _select(connection, columns, tables.history, sessions):
         if not isinstance(number, int) or not isinstance(line, int):
@@ -181,13 +180,22 @@ def read_rows(
         if source is None and raw is not None:
             raise sqlite3.DatabaseError("a row whose text is no text")
         if source:
-            rows.lines[number, line] = source
+            yield number, line, source
+
+
+def read_rows(
+    connection: sqlite3.Connection, tables: Tables, sessions: Collection[int] | None = None
+) -> Rows:
+    """What these sessions (None: all) ran, with outputs. Raises sqlite3.DatabaseError."""
+    rows = Rows()
+    for number, line, source in read_sources(connection, tables, sessions):
+        rows.lines[number, line] = source
     if tables.outputs is not None:
         columns = "session, line, output"
-        for number, line, raw in _select(connection, columns, tables.outputs, sessions):
+        for session, at, raw in _select(connection, columns, tables.outputs, sessions):
             output = _text(raw)
-            if output is not None and isinstance(number, int) and isinstance(line, int):
-                rows.outputs[number, line] = output
+            if output is not None and isinstance(session, int) and isinstance(at, int):
+                rows.outputs[session, at] = output
     return rows
 
 

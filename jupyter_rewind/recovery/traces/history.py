@@ -4,13 +4,9 @@ from __future__ import annotations
 
 import os
 import re
-import sqlite3
 from collections.abc import Iterator, Mapping
-from contextlib import closing
 from pathlib import Path
 
-from jupyter_rewind.recovery import histories
-from jupyter_rewind.recovery.copying import copy_database
 from jupyter_rewind.recovery.evidence import (
     Evidence,
     Executed,
@@ -22,6 +18,7 @@ from jupyter_rewind.recovery.evidence import (
     Trace,
 )
 from jupyter_rewind.recovery.histories import Rows
+from jupyter_rewind.recovery.historyfiles import load
 from jupyter_rewind.recovery.selection import is_allowed
 
 _NAME = re.compile(r"(history.*\.sqlite([.~-].*)?|.*-corrupt.*\.sqlite)\Z")
@@ -127,40 +124,6 @@ def _trace(path: Path) -> Trace:
         f"IPython's history ({path.parent.name})",
         journal,
     )
-
-
-def load(path: Path, scope: Scope) -> tuple[Rows | None, list[Problem]]:
-    """What a history holds, all its variants together; None where it is no history at all."""
-    scope.progress(f"copying {path}", None)
-    copy = copy_database(path, scope.scratch)
-    problems = []
-    if not copy.steady:
-        words = "A program went on writing to it while it was copied; its very last lines may lack."
-        problems.append(Problem(str(path), words))
-    scope.progress(f"reading {path}", None)
-    found = read_variant(copy.path)
-    if found is not None and copy.bare is not None:
-        # Half a change: recovery takes back what it wrote, the pages themselves still have it.
-        unfinished = histories.salvage_history(copy.bare)
-        unfinished.damages.clear()
-        found.add(unfinished)
-    return found, problems
-
-
-def read_variant(path: Path) -> Rows | None:
-    """A copy's rows, those that SQLite cannot give taken from its pages; None: no history."""
-    if path.stat().st_size == 0:
-        return Rows(damages=["The file is empty (0 bytes)."])
-    try:
-        with closing(histories.connect(path)) as connection:
-            tables = histories.find_tables(connection)
-            if tables is None:
-                return None
-            rows = histories.read_rows(connection, tables)
-            rows.sessions = histories.read_sessions(connection, tables)
-            return rows
-    except sqlite3.DatabaseError:
-        return histories.salvage_history(path)
 
 
 def as_runs(trace: Trace, rows: Rows, scope: Scope) -> Iterator[FoundRun]:

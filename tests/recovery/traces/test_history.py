@@ -18,7 +18,7 @@ from jupyter_rewind.recovery.traces.connections import ConnectionFinder
 from jupyter_rewind.recovery.traces.history import HistoryFinder
 from tests.support.histories import SCHEMA, make_history
 from tests.support.interpreters import ipython_environment
-from tests.support.kernels import running_kernel, wait_until
+from tests.support.ipythons import running_kernel, wait_until
 from tests.support.traces import Home, look_with, traces_of
 
 CELLS = ["import math", "x = math.pi", "def area(r):\n    return x * r * r\n", "%time area(2)", "x"]

@@ -1,0 +1,90 @@
+"""Real kernels of any IPython, worked with as Jupyter does, and killed."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from jupyter_client.blocking import BlockingKernelClient
+from jupyter_client.manager import KernelManager
+
+PATIENCE = 120.0
+
+
+class Kernel:
+    """A running kernel in a home folder of its own."""
+
+    def __init__(self, manager: KernelManager, client: BlockingKernelClient) -> None:
+        self.manager = manager
+        self.client = client
+        self.connection_file = Path(manager.connection_file)
+
+    def run(self, source: str, **options: Any) -> list[dict[str, Any]]:
+        """Executes a cell to its end; the messages that it brought."""
+        heard: list[dict[str, Any]] = []
+        self.client.execute_interactive(
+            source, timeout=PATIENCE, output_hook=heard.append, allow_stdin=False, **options
+        )
+        return heard
+
+    def submit(self, source: str) -> None:
+        """Asks for an execution and does not wait for it."""
+        self.client.execute(source)
+
+    @property
+    def pid(self) -> int:
+        provisioner = self.manager.provisioner
+        return int(provisioner.pid)  # type: ignore[union-attr]
+
+    def kill(self) -> None:
+        """Ends the kernel as the out-of-memory killer does; its connection file stays."""
+        os.kill(self.pid, signal.SIGKILL)
+        self.manager.provisioner.process.wait(PATIENCE)  # type: ignore[union-attr]
+
+
+@contextmanager
+def running_kernel(
+    python: Path | str,
+    home: Path,
+    *,
+    notebook: Path | None = None,
+    arguments: tuple[str, ...] = (),
+) -> Iterator[Kernel]:
+    """A kernel of `python`'s IPython, started for `notebook` as Jupyter's server does it."""
+    runtime = home / ".local" / "share" / "jupyter" / "runtime"
+    runtime.mkdir(parents=True, exist_ok=True)
+    name = f"kernel-{os.urandom(8).hex()}.json"
+    manager = KernelManager(connection_file=str(runtime / name))
+    manager.kernel_cmd = [  # type: ignore[attr-defined]
+        str(python), "-m", "ipykernel_launcher", "-f", "{connection_file}",
+        *arguments,
+    ]  # fmt: skip
+    environ = {
+        k: v for k, v in os.environ.items() if not k.startswith(("IPYTHON", "JPY", "PYTHON"))
+    }
+    environ |= {"HOME": str(home), "JUPYTER_RUNTIME_DIR": str(runtime)}
+    if notebook is not None:
+        environ["JPY_SESSION_NAME"] = str(notebook)
+    manager.start_kernel(env=environ, cwd=str(home))
+    client = manager.client()
+    client.start_channels()
+    try:
+        client.wait_for_ready(timeout=PATIENCE)
+        yield Kernel(manager, client)
+    finally:
+        client.stop_channels()
+        if manager.is_alive():
+            manager.shutdown_kernel(now=True)
+
+
+def wait_until(condition: Any, *, patience: float = PATIENCE) -> None:
+    """Returns once `condition()` holds; fails loudly where it never does."""
+    deadline = time.monotonic() + patience
+    while not condition():
+        assert time.monotonic() < deadline, "it never came to be"
+        time.sleep(0.05)
