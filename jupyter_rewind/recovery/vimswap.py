@@ -86,7 +86,7 @@ def _lines(raw: bytes, at: int) -> list[bytes]:
     kind, _, _, end, count = _DATA_HEAD.unpack_from(raw, at)
     if kind != _DATA or at + end > len(raw) or not 0 <= count <= end // 4:
         return []
-    lines = []
+    lines: list[bytes] = []
     before = end
     for number in range(count):
         start = at + _DATA_HEAD.size + 4 * number

@@ -13,6 +13,7 @@ from jupyter_rewind.recovery.traces.connections import ConnectionFinder
 from jupyter_rewind.recovery.traces.git import GitFinder
 from jupyter_rewind.recovery.traces.history import HistoryFinder
 from jupyter_rewind.recovery.traces.present import PresentFinder
+from jupyter_rewind.recovery.traces.pycharm import PyCharmFinder
 from jupyter_rewind.recovery.traces.scan import ScanFinder
 from jupyter_rewind.recovery.traces.snapshots import SnapshotFinder
 from jupyter_rewind.recovery.traces.trash import TrashFinder
@@ -23,6 +24,7 @@ ALL: tuple[Finder, ...] = (
     CheckpointFinder(),
     BackupFinder(),
     VSCodeFinder(),
+    PyCharmFinder(),
     TrashFinder(),
     SnapshotFinder(),
     GitFinder(),
