@@ -8,11 +8,30 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
     from jupyter_server.serverapp import ServerApp
 
 __version__ = "0.1.0"
 
-__all__ = ["__version__"]
+__all__ = ["__version__", "register"]
+
+
+def register(
+    kind: type, reduce: Callable[[Any], tuple[Any, ...] | str], *, subclasses: bool = False
+) -> None:
+    """Keep values of `kind` in snapshots of kernels the way `reduce` says.
+
+    `reduce(value)` returns what `__reduce__` would: a tuple `(callable, args, ...)` whose callable
+    can be imported. It must only look at the value. With `subclasses`, values of subclasses are
+    kept so too, even where they have a `__reduce__` of their own.
+
+    Raises `InvalidInput` where `kind` is no class or `reduce` no function.
+    """
+    from jupyter_rewind.kernels.reducers import register as register_reducer
+
+    register_reducer(kind, reduce, subclasses=subclasses)
 
 
 def _jupyter_server_extension_points() -> list[dict[str, object]]:

@@ -322,7 +322,7 @@ def test_the_public_names_are_these() -> None:
     """What `from jupyter_rewind import *` gives is decided, not an accident."""
     import jupyter_rewind
 
-    assert jupyter_rewind.__all__ == ["__version__"]
+    assert jupyter_rewind.__all__ == ["__version__", "register"]
 
 
 def test_a_server_leaves_mistakes_out_and_tells_them(

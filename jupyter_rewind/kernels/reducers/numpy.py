@@ -25,6 +25,9 @@ _SMALL = 1 << 10
 _WASTE = 4
 """A view that alone holds memory this many times its own is kept without the rest."""
 
+_COPIES = ("sklearn.",)
+"""Packages whose values write themselves out as arrays in their memory, and copy them back in."""
+
 _LENDERS = ("builtins.bytes", "builtins.bytearray", "builtins.memoryview", "array.array")
 
 
@@ -62,7 +65,8 @@ def reduce_array(value: Any, context: Context) -> Reduction:
         return _reduce_lent(value, base)
     elif base is not None and not isinstance(base, np.ndarray) and sys.getrefcount(base) > 3:
         owner = name_of(type(base))
-        context.note(Fidelity.REBUILT, f"an array in the memory of a {owner}; it got its own")
+        if not owner.startswith(_COPIES):
+            context.note(Fidelity.REBUILT, f"an array in the memory of a {owner}; it got its own")
     return _reduce_owner(value, context)
 
 

@@ -91,6 +91,8 @@ def reduce_storage(value: Any, context: Context) -> Reduction:
         context.note(Fidelity.REBUILT, "memory of a mapped file; it is plain memory again")
     elif value.is_shared():
         context.note(Fidelity.REBUILT, "memory shared with processes; it is plain memory again")
+    elif device == "cpu" and not value.resizable():
+        context.note(Fidelity.REBUILT, "a tensor in memory that was lent to torch; it got its own")
     size = value.nbytes()
     if not size:
         return rebuild_storage, (0, device, b"")
