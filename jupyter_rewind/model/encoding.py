@@ -19,15 +19,17 @@ DIGEST_SIZE = 32
 _COMMIT = struct.Struct("<HIQ16sI")
 _NODE = struct.Struct("<HI")
 NODE_FORMAT = 1
+# json.dumps makes an encoder for every call.
+_PLAIN = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+_ESCAPED = json.JSONEncoder(sort_keys=True, separators=(",", ":"))
 
 
 def to_json(value: Json) -> bytes:
     """The one spelling of `value`: sorted keys, no spaces, UTF-8 (lone surrogates escaped)."""
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     try:
-        return text.encode()
+        return _PLAIN.encode(value).encode()
     except UnicodeEncodeError:
-        return json.dumps(value, sort_keys=True, separators=(",", ":")).encode()
+        return _ESCAPED.encode(value).encode()
 
 
 @dataclass(frozen=True, slots=True)

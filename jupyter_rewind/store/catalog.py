@@ -45,18 +45,35 @@ class Catalog:
         self._own_synced = 0
         self._own_end = 0
         self._last_order = 0
+        self._stale = True
+        self._has_looked = False
+        self._knows_order = False
         self._segments = os.fspath(layout.segments)
 
     def ask(self, question: Callable[[Index], T]) -> T:
         """The answer of the index; where its file fails, of one built again in memory."""
         with self._lock:
             self._adopt_process()
+            self._knows_order = False
             try:
+                if self._stale:
+                    self._refresh()
                 self._settle()
                 return question(self._index)
             except sqlite3.Error as error:
                 self._rebuild_in_memory(error)
                 return question(self._index)
+
+    def doubt(self) -> None:
+        """Whoever asks next hears of all commits made up to then; who only adds never waits,
+        once a look at the segments has succeeded. Raises Storage, Newer.
+
+        Nothing may be removed between that look and the end of what is built on it.
+        """
+        with self._lock:
+            self._stale = True
+            if not self._has_looked:
+                self.refresh()
 
     @contextmanager
     def index(self) -> Iterator[Index]:
@@ -80,32 +97,43 @@ class Catalog:
         with self._lock:
             try:
                 if segment != self._own:
-                    self.ask(lambda _: None)
+                    self._settle_now()
                     self._own = segment
                 self._pending.append(batch)
                 self._own_synced = synced
                 self._own_end = batch.end
                 self._pending_digests.update(record.id for record in batch.records)
                 if len(self._pending) >= _GROUP or len(self._pending_digests) > 64 * _GROUP:
-                    self.ask(lambda _: None)
+                    self._settle_now()
             except RewindError as error:
                 log.warning("the index missed a commit of segment %s: %s", segment, error)
                 self._own, self._own_end = "", 0
 
     def known(self, digests: Sequence[Digest]) -> dict[Digest, str]:
-        """Those that are stored; the value names a segment that may not be on the disk yet."""
+        """Those that are stored; the value names a segment that may not be on the disk yet.
+
+        Nothing counts without a fresh look, for it may have been removed; where there is no
+        trace of them none is taken, and what others have stored a moment ago may be missed.
+        """
         with self._lock:
             self._adopt_process()
-            pending = self._pending_digests
-            own = "" if self._own_synced else self._own
-            found = {name: own for name in digests if name in pending} if pending else {}
-            rest = [name for name in digests if name not in found] if found else digests
             try:
-                found.update(self._index.known(rest))
+                found = self._known(digests)
+                if found and self._stale:
+                    self._settle()
+                    self._refresh()
+                    found = self._known(digests)
             except sqlite3.Error as error:
                 self._rebuild_in_memory(error)
-                found.update(self._index.known(rest))
+                found = self._known(digests)
             return found
+
+    def _known(self, digests: Sequence[Digest]) -> dict[Digest, str]:
+        pending = self._pending_digests
+        own = "" if self._own_synced else self._own
+        found = {name: own for name in digests if name in pending} if pending else {}
+        rest = [name for name in digests if name not in found] if found else digests
+        return {**found, **self._index.known(rest)} if found else self._index.known(rest)
 
     def bury_chunk(self, segment: str, offset: int) -> None:
         """The chunk there was read and is damaged: it is not found there any more."""
@@ -119,20 +147,32 @@ class Catalog:
         self.ask(bury)
 
     def next_order(self) -> int:
-        """A place in the order of entries, behind everything this process has seen."""
+        """A place in the order of entries, behind everything this process has seen; behind
+        everything there is, also where the clock was set back."""
         with self._lock:
-            try:
-                seen = self._index.last_order()
-            except sqlite3.Error as error:
-                self._rebuild_in_memory(error)
-                seen = self._index.last_order()
-            self._last_order = max(clock.now_ns(), seen + 1, self._last_order + 1)
+            if self._stale and clock.now_ns() <= self._last_order:
+                self.ask(lambda _: None)
+            if not self._knows_order:
+                try:
+                    self._last_order = max(self._last_order, self._index.last_order())
+                except sqlite3.Error as error:
+                    self._rebuild_in_memory(error)
+                    self._last_order = max(self._last_order, self._index.last_order())
+                self._knows_order = True
+            self._last_order = max(clock.now_ns(), self._last_order + 1)
             return self._last_order
 
     def close(self) -> None:
         with self._lock:
-            self.ask(lambda _: None)
+            self._settle_now()
             self._index.close()
+
+    def _settle_now(self) -> None:
+        self._adopt_process()
+        try:
+            self._settle()
+        except sqlite3.Error as error:
+            self._rebuild_in_memory(error)
 
     def _settle(self) -> None:
         """Own commits that wait are in the index."""
@@ -158,6 +198,7 @@ class Catalog:
         self._refresh()
 
     def _refresh(self) -> None:
+        self._knows_order = self._has_looked = False
         known = self._index.segments()
         present = self._segment_files()
         gone = known.keys() - present.keys()
@@ -181,6 +222,7 @@ class Catalog:
                 self._quiet[name] = (size, changed, reached)
         if gone:
             self._forget(gone)
+        self._stale, self._has_looked = False, True
 
     def _forget(self, gone: Collection[str]) -> None:
         retired = read_retired(self._layout)

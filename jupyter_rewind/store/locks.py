@@ -23,6 +23,8 @@ from jupyter_rewind import clock
 from jupyter_rewind.errors import Unavailable
 from jupyter_rewind.store.durable import translate
 
+_SHARED = portalocker.LockFlags.NON_BLOCKING | portalocker.LockFlags.SHARED
+_EXCLUSIVE = portalocker.LockFlags.NON_BLOCKING | portalocker.LockFlags.EXCLUSIVE
 _UNSUPPORTED = {errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL}
 _PAUSE_SECONDS = 0.004
 
@@ -63,10 +65,8 @@ class FileLock:
     def try_acquire(self, *, exclusive: bool) -> bool:
         """True when the lock is now held. Raises Unavailable where the system has no locks."""
         handle = self._file or self._open()
-        flags = portalocker.LockFlags.NON_BLOCKING
-        flags |= portalocker.LockFlags.EXCLUSIVE if exclusive else portalocker.LockFlags.SHARED
         try:
-            portalocker.lock(handle, flags)
+            portalocker.lock(handle, _EXCLUSIVE if exclusive else _SHARED)
         except portalocker.exceptions.BaseLockException as error:
             self._drop(handle)
             if _is_unsupported(error):

@@ -103,8 +103,9 @@ class Repository:
         """What the block puts and adds is durable when the block has ended; an exception in it
         leaves the store as it was.
 
-        The index is fresh when the block begins. `exclusive` keeps every other writer of the
-        store out meanwhile. Raises Storage; Unavailable when others hold the store for a minute.
+        What the block reads is fresh when it first asks: a block that only adds does not wait for
+        what others have added. `exclusive` keeps every other writer of the store out meanwhile.
+        Raises Storage; Unavailable when others hold the store for a minute.
         """
         with self._write_lock:
             if self._pid != clock.pid():
@@ -115,7 +116,10 @@ class Repository:
             self._writing = True
             try:
                 with self._barrier.held(exclusive=exclusive):
-                    self._catalog.refresh()
+                    if exclusive:
+                        self._catalog.refresh()
+                    else:
+                        self._catalog.doubt()
                     yield from self._run()
                 if self._writer.end and self._writer.segment != self._noted[0]:
                     self._note_segments()

@@ -273,6 +273,25 @@ def test_without_locks_nothing_is_removed(tmp_path: Path, monkeypatch: pytest.Mo
         assert set(names) <= set(segment_files(filled))
 
 
+def test_a_writer_that_only_adds_builds_on_nothing_that_was_removed(tmp_path: Path) -> None:
+    """It knew the content before a collect took it, and never looks at the store again by
+    itself: what it names is there all the same."""
+    filled = fill(tmp_path)
+    with filled.open() as store, filled.open() as adder:
+        _, gone = every_third(filled)
+        with adder.transaction() as tx:
+            tx.add("note", keys=[], body={})
+        raws = {name: adder.get(filled.roots[name]) for name in gone}
+        expire(store, gone)
+        assert collect(store).segments_removed
+        for raw in raws.values():
+            with adder.transaction() as tx:
+                tx.add("note", keys=[], body={}, roots=tx.put(raw))
+        adder.end_segment()
+        store.refresh()
+        assert verify(store, read_data=True).ok
+
+
 def test_collect_refuses_a_damaged_store(tmp_path: Path) -> None:
     """What an unreadable node names must not be taken for garbage."""
     filled = fill(tmp_path)
