@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Sequence
-from pathlib import Path
 
 from jupyter_rewind import clock
 from jupyter_rewind.errors import Full, Internal, RewindError
@@ -26,6 +25,11 @@ from jupyter_rewind.store.segments import Batch, Kind, Record, Seal, frame
 MAX_SEGMENT = 256 << 20
 RESERVE = 1 << 20
 _STAGE = 8 << 20
+# Zeros that stand on the disk are overwritten without an entry in the file system's journal: a
+# small commit's sync takes 0.16 ms instead of 0.25.
+_ZEROED = 1 << 18
+# Below, what compression saves of a commit record is not worth its 10 µs.
+_SMALL = 400
 GROUP_SECONDS = 1.0
 
 
@@ -39,12 +43,14 @@ class SegmentWriter:
         self._descriptor = -1
         self._lock: FileLock | None = None
         self._name = WriterId("")
+        self._path = layout.segments
+        self._tags = Seal(layout.key, layout.store_id, "")
         self._pid = clock.pid()
         self._parts: list[bytes | memoryview] = []
         self._records: list[Record] = []
         self._proofs: list[bytes] = []
         self._staged = 0
-        self._end = self._written = self._at = self._reserved = self._synced = 0
+        self._end = self._written = self._at = self._reserved = self._synced = self._zeroed = 0
         self._timer: threading.Timer | None = None
         self._guard = threading.Lock()
         self._spoiled = False
@@ -81,15 +87,7 @@ class SegmentWriter:
     ) -> None:
         """The record stands behind the others of the next commit; nothing is promised yet."""
         self._begin()
-        head, tag = frame(
-            Seal(self._layout.key, self._layout.store_id, self._name),
-            self._at,
-            kind,
-            codec,
-            raw_size,
-            name,
-            payload,
-        )
+        head, tag = frame(self._tags, self._at, kind, codec, raw_size, name, payload)
         self._records.append(Record(self._at, kind, codec, len(payload), raw_size, name))
         self._proofs += (head, tag)
         self._push([head, payload, tag])
@@ -97,13 +95,13 @@ class SegmentWriter:
     def commit(self, entries: Sequence[Entry], expired: Sequence[EntryId]) -> Batch:
         """All that was staged, with `entries`, is durable. On any error nothing of it counts."""
         self._begin()
-        seal = Seal(self._layout.key, self._layout.store_id, self._name)
+        seal = self._tags
         commit = Commit(
             len(self._records), self._synced, seal.batch(self._proofs), tuple(entries),
             tuple(expired),
         )  # fmt: skip
         raw = encode_commit(commit)
-        codec, packed = chunks.pack(raw)
+        codec, packed = chunks.pack(raw) if len(raw) > _SMALL else (chunks.Codec.RAW, raw)
         payload = bytes(packed)
         name = chunks.digest(raw)
         head, tag = frame(seal, self._at, Kind.COMMIT, codec, len(raw), name, payload)
@@ -188,7 +186,7 @@ class SegmentWriter:
             self._synced = self._end
         self._forget()
         self._at = self._written = self._end
-        seal = Seal(self._layout.key, self._layout.store_id, self._name)
+        seal = self._tags
         raw = encode_commit(Commit(0, self._synced, seal.batch([])))
         head, tag = frame(seal, self._at, Kind.COMMIT, 0, len(raw), chunks.digest(raw), raw)
         self._push([head, raw, tag])
@@ -221,7 +219,9 @@ class SegmentWriter:
                 raise
         with self._guard:
             self._lock, self._name = lock, name
-            self._end = self._written = self._at = self._reserved = self._synced = 0
+            self._path = self._layout.segments / name
+            self._tags = Seal(self._layout.key, self._layout.store_id, name)
+            self._end = self._written = self._at = self._reserved = self._synced = self._zeroed = 0
         self._forget()
         try:
             if not self._store_is_named:
@@ -237,10 +237,6 @@ class SegmentWriter:
             # Nothing may be promised in a file whose name may vanish.
             self._give_up()
             raise
-
-    @property
-    def _path(self) -> Path:
-        return self._layout.segments / self._name
 
     def _push(self, parts: list[bytes | memoryview]) -> None:
         self._parts += parts
@@ -259,14 +255,26 @@ class SegmentWriter:
                 # The disk is full: what is held ready may still take this commit.
                 with contextlib.suppress(RewindError):
                     self._shrink_to(max(self._reserved, self._written))
+        ready = self._zeros()
         try:
-            self._files.write_at(self._descriptor, self._parts, self._written, self._path)
+            self._files.write_at(
+                self._descriptor, [*self._parts, *ready], self._written, self._path
+            )
         except RewindError:
             with contextlib.suppress(RewindError):
                 self._shrink_to(max(self._reserved, self._end))
             raise
+        if ready:
+            self._zeroed = self._at + _ZEROED
         self._written = self._at
         self._parts, self._staged = [], 0
+
+    def _zeros(self) -> list[bytes | memoryview]:
+        """Zeros for the next small commits to overwrite, where this one is small and has used up
+        the last; within the room held ready, so that they take no more of the disk."""
+        is_small = self._at - self._written < _ZEROED // 4
+        has_room = self._at + _ZEROED <= self._reserved
+        return [bytes(_ZEROED)] if is_small and has_room and self._at > self._zeroed else []
 
     def _reserve(self, size: int) -> None:
         # Where room is made by writing zeros, they must not fall on what a nearly full disk has
@@ -281,6 +289,7 @@ class SegmentWriter:
         self._shrink_to(self._reserved)
 
     def _shrink_to(self, size: int) -> None:
+        self._zeroed = min(self._zeroed, size)
         self._files.truncate(self._descriptor, size, self._path)
 
     def _start_timer(self) -> None:
