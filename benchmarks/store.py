@@ -23,14 +23,25 @@ import os, sys, time
 from pathlib import Path
 from jupyter_rewind.store.repository import Repository
 folder, count = Path(sys.argv[1]), int(sys.argv[2])
+data = [os.urandom(65536) for _ in range(count)]
 with Repository.open(folder / "store", key_folder=folder / "keys") as store:
     with store.transaction() as first:
         first.add("warm", keys=[], body={})
     print("ready", flush=True)
     sys.stdin.readline()
-    for _ in range(count):
+    for each in data:
         with store.transaction() as change:
-            change.add("mark", keys=[], body={}, roots=change.put(os.urandom(65536)))
+            change.add("mark", keys=[], body={}, roots=change.put(each))
+"""
+BARE = """
+import os, sys
+data = [os.urandom(65536) for _ in range(int(sys.argv[2]))]
+with open(f"{sys.argv[1]}/{os.getpid()}", "wb", buffering=0) as file:
+    print("ready", flush=True)
+    sys.stdin.readline()
+    for each in data:
+        file.write(each)
+        os.fdatasync(file.fileno())
 """
 
 
@@ -77,11 +88,11 @@ def small_commits(folder: Path) -> list[Row]:
 
 
 def writers(folder: Path) -> list[Row]:
-    """64 KB commits: four processes at once against one."""
+    """64 KB commits: four processes at once against one, beside bare appends that do the same."""
     open_store(folder).close()
 
-    def run(count: int) -> float:
-        command = [sys.executable, "-c", WRITER, str(folder), str(COMMITS)]
+    def run(count: int, program: str = WRITER) -> float:
+        command = [sys.executable, "-c", program, str(folder), str(COMMITS)]
         started = [
             subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
             for _ in range(count)
@@ -100,12 +111,19 @@ def writers(folder: Path) -> list[Row]:
 
         return count * COMMITS / wall(work)
 
-    four, one = side_by_side(lambda: run(4), lambda: run(1), 3)
+    four, one = side_by_side(lambda: run(4), lambda: run(1), 5)
+    bare_four, bare_one = side_by_side(lambda: run(4, BARE), lambda: run(1, BARE), 5)
+    limit = bare_four / bare_one
     return [
         at_least(
             "4 writers", "1 writer, commits per second", four / one, 3,
-            f"{four:.0f}/s against {one:.0f}/s, 64 KB each, {os.cpu_count()} cores",
-        )
+            f"{four:.0f}/s against {one:.0f}/s, 64 KB each, {os.cpu_count()} cores;"
+            f" this disk: {bare_four:.0f}/s against {bare_one:.0f}/s, {limit:.1f}",
+        ),
+        at_least(
+            "4 writers / 1 writer", "the same of bare append + fdatasync", four / one / limit, 0.8,
+            f"{four / one:.1f} against {limit:.1f}",
+        ),
     ]  # fmt: skip
 
 
