@@ -19,6 +19,7 @@ from jupyter_rewind.recovery.broken.damage import Damage, in_words
 from jupyter_rewind.recovery.broken.jsonbytes import Buffer, JsonBytes
 from jupyter_rewind.recovery.broken.scan import Found, Scanned, scan
 from jupyter_rewind.recovery.broken.versions import (
+    doubt_unconfirmed,
     drop_repeated,
     is_mixture,
     merge,
@@ -31,6 +32,7 @@ Progress = Callable[[str, float | None], None]
 _UTF8_MARK = b"\xef\xbb\xbf"
 _PAGE = re.compile(rb"\s*+(?:<!--.{0,1000}?-->\s*+)?<(?:!doctype\s+html|html|head)\b", re.I | re.S)
 _MOST_FAULTS_MENDED = 20
+_BLOCK = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,13 +138,17 @@ def _salvage_conflict(raw: Buffer, start: int, tell: Progress) -> Salvaged:
 def _salvage_json(raw: Buffer, start: int, tell: Progress) -> Salvaged:
     scanned = _best_scan(raw, start, tell)
     damages = list(scanned.damages)
+    across: set[int] = set()
     lists: list[list[EvidenceCell]] = [[] for _ in scanned.heads]
     while scanned.found:
         found = scanned.found.pop()
-        lists[found.version].append(_cell(found))
+        cell = _cell(found)
+        lists[found.version].append(cell)
+        if found.read.start // _BLOCK != found.read.end // _BLOCK:
+            across.add(id(cell))
     for cells in lists:
         cells.reverse()
-    cells = _united(lists, damages)
+    cells = _united(lists, damages, across)
     if not cells and damages:
         damages.append(Damage(len(raw), "no cell reads"))
     head = next((one for one in scanned.heads if one.metadata), scanned.heads[0])
@@ -157,14 +163,22 @@ def _salvage_json(raw: Buffer, start: int, tell: Progress) -> Salvaged:
     )
 
 
-def _united(lists: list[list[EvidenceCell]], damages: list[Damage]) -> list[EvidenceCell]:
-    """The cells of all notebooks in the file as those of one."""
+def _united(
+    lists: list[list[EvidenceCell]], damages: list[Damage], across: set[int]
+) -> list[EvidenceCell]:
+    """The cells of all notebooks in the file as those of one.
+
+    Where blocks of two versions take turns (seams), a cell `across` the border of two blocks may be put
+    together from two cells without a seam: it counts as whole only if it is there twice.
+    """
     filled = [cells for cells in lists if cells]
     if not filled:
         return []
     cells = filled[0]
     for number, more in enumerate(filled[1:], 2):
         cells = merge(cells, ("first notebook in the file", f"notebook {number} in the file"), more)
+    if sum(damage.is_seam for damage in damages) >= 2:
+        cells = doubt_unconfirmed(cells, across)
     if len(filled) == 1 and damages and is_mixture(cells):
         before = len(cells)
         cells = drop_repeated(cells)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from jupyter_rewind.recovery.broken.jsonbytes import Buffer
 
 _MOST = 40
+_GARBAGE = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\xff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +18,8 @@ class Damage:
     at: int
     words: str
     is_loss: bool = True
+    is_seam: bool = False
+    """True where sound text follows sound text that it does not belong to."""
 
 
 def describe_bytes(raw: Buffer, at: int, end: int) -> Damage:
@@ -31,7 +35,8 @@ def describe_bytes(raw: Buffer, at: int, end: int) -> Damage:
         return Damage(at, f"bytes {at} to {end} are all NUL ({size} bytes)")
     if count:
         return Damage(at, f"from byte {at} on there are NULs instead of text ({size} bytes lost)")
-    return Damage(at, f"bytes {at} to {end} do not read ({size} bytes)")
+    is_seam = not _GARBAGE.search(raw[max(0, at - 8) : at + 32])
+    return Damage(at, f"bytes {at} to {end} do not read ({size} bytes)", is_seam=is_seam)
 
 
 def in_words(damages: list[Damage]) -> tuple[str, ...]:

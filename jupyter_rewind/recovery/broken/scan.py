@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from jupyter_rewind.recovery.broken.cellbytes import CellBytes, Read
 from jupyter_rewind.recovery.broken.damage import Damage, describe_bytes
@@ -235,7 +235,7 @@ class _Walk:
         damage = describe_bytes(self._raw.raw, at, max(at, end))
         if broken is not None and broken.says_something:
             words = f"{damage.words}; the cell at byte {broken.start} is kept in part"
-            return Damage(damage.at, words)
+            return replace(damage, words=words)
         return damage
 
     def _frame_again(self, at: int, limit: int) -> int | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -53,6 +53,19 @@ def is_mixture(cells: Sequence[EvidenceCell]) -> bool:
         return ids.most_common(1)[0][1] > 1
     long = Counter(_key(cell) for cell in cells if len(cell.source) >= 40 and cell.whole)
     return sum(count - 1 for count in long.values()) >= 3
+
+
+def doubt_unconfirmed(
+    cells: Sequence[EvidenceCell], suspects: Collection[int]
+) -> list[EvidenceCell]:
+    """`cells` with those of `suspects` (by `id`) as pieces that the mixture does not tell twice."""
+    told = Counter((cell.cell_id, _key(cell), repr(cell.outputs)) for cell in cells)
+    return [
+        replace(cell, whole=False)
+        if id(cell) in suspects and told[cell.cell_id, _key(cell), repr(cell.outputs)] == 1
+        else cell
+        for cell in cells
+    ]
 
 
 def without_told_pieces(cells: Sequence[EvidenceCell]) -> list[EvidenceCell]:
