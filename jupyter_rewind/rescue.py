@@ -23,11 +23,21 @@ from jupyter_rewind.recovery.search import Found, Place
 from jupyter_rewind.store.durable import free_bytes
 
 if TYPE_CHECKING:
+    from jupyter_rewind.model.entry import Json
+    from jupyter_rewind.recovery.grep import Hit
+    from jupyter_rewind.recovery.recover import Recovery
+    from jupyter_rewind.recovery.report import Report
+    from jupyter_rewind.recovery.sessions import SessionInfo, Sessions
+    from jupyter_rewind.recovery.survey import Standing
     from jupyter_rewind.settings import Rewind
 
 __all__ = [
-    "Found", "Holds", "Place", "Problem", "Request", "Scope", "Trace", "find_traces", "open_scope",
+    "FORMS", "Found", "Hit", "Holds", "Place", "Problem", "Recovery", "Report", "Request", "Scope",
+    "SessionInfo", "Sessions", "Standing", "Trace", "Written", "find_traces", "grep", "open_scope",
+    "places", "recover", "report", "sessions", "survey", "target_of", "tell", "write",
 ]  # fmt: skip
+
+FORMS = ("ipynb",)
 
 Progress = Callable[[str, float | None], None]
 """Takes what is being done and, where that is known, the share that is done."""
@@ -97,6 +107,95 @@ def target_of(text: str | None) -> tuple[Path | None, Path]:
 def find_traces(scope: Scope) -> Found:
     """Every trace there is; none of them is read."""
     return search.look(scope)
+
+
+def survey(scope: Scope, found: Found) -> tuple[Standing, ...]:
+    """How each notebook of the folder stands, those in need first."""
+    from jupyter_rewind.recovery.survey import survey as run
+
+    return run(scope, found)
+
+
+def recover(scope: Scope, found: Found | None = None) -> Recovery | None:
+    """The best notebook that the traces give; None where they give not one cell."""
+    from jupyter_rewind.recovery.recover import recover as run
+
+    return run(scope, found)
+
+
+def sessions(scope: Scope) -> Sessions:
+    """What was run in IPython, session by session, each with its most likely notebook."""
+    from jupyter_rewind.recovery.sessions import list_sessions
+
+    return list_sessions(scope)
+
+
+def grep(
+    scope: Scope,
+    text: str,
+    *,
+    python: bool = False,
+    regex: bool = True,
+    ignore_case: bool = False,
+) -> Iterator[Hit | Problem]:
+    """Every cell that was ever run and fits. Raises InvalidInput for a pattern that is none."""
+    from jupyter_rewind.recovery import grep as room
+
+    if python:
+        return room.grep(scope, room.by_definition(text))
+    return room.grep(scope, room.by_pattern(text, regex=regex, ignore_case=ignore_case))
+
+
+def report(recovery: Recovery) -> Report:
+    """What a person is told of it."""
+    from jupyter_rewind.recovery.report import report as run
+
+    return run(recovery)
+
+
+def tell(told: Report) -> dict[str, Json]:
+    """The report for programs."""
+    from jupyter_rewind.recovery.report import as_json
+
+    return as_json(told)
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """Where the notebook that was brought back lies, and the page that tells of it."""
+
+    path: Path
+    page: Path | None
+
+
+def write(
+    recovery: Recovery, *, output: str | None = None, page: str | None = None, form: str = "ipynb"
+) -> Written:
+    """The notebook is a new file; so is its page, where it is asked for or no `output` is named.
+
+    Raises Conflict rather than write over anything. Raises Storage.
+    """
+    from jupyter_rewind.recovery import recover as room
+
+    if page is not None and os.path.lexists(page):
+        room.refuse(Path(page), "--report")
+    path = room.write(recovery, Path(os.path.abspath(output)) if output else None, form)
+    if output is not None and page is None:
+        return Written(path, None)
+    from jupyter_rewind.recovery.webpage import as_page
+
+    text = as_page(recovery).encode("utf-8", "replace")
+    if page is None:
+        return Written(path, room.write_beside(recovery.notebook, ".html", text))
+    target = Path(os.path.abspath(page))
+    if not room.write_new(target, text):
+        room.refuse(target, "--report")
+    return Written(path, target)
+
+
+def places(scope: Scope) -> tuple[Place, ...]:
+    """Every kind of trace, and where it is looked for."""
+    return search.places(scope)
 
 
 def _existing(text: str, option: str) -> Path:

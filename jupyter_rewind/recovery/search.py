@@ -53,8 +53,12 @@ def look(scope: Scope, finders: Sequence[Finder] = ALL) -> Found:
     for number, finder in enumerate(finders):
         scope.progress(f"Looking for {finder.title}", number / len(finders))
         _collect(finder, scope, traces, problems)
-    places = tuple(Place(each.kind, each.title, where_on(each, scope.platform)) for each in finders)
-    return Found(tuple(traces), tuple(problems), places)
+    return Found(tuple(traces), tuple(problems), places(scope, finders))
+
+
+def places(scope: Scope, finders: Sequence[Finder] = ALL) -> tuple[Place, ...]:
+    """Every kind of trace, and where it is looked for on the scope's platform."""
+    return tuple(Place(each.kind, each.title, where_on(each, scope.platform)) for each in finders)
 
 
 def where_on(finder: Finder, platform: str) -> str:

@@ -1,17 +1,20 @@
-"""Commands for the day something was lost: recover, traces, sessions, grep."""
+"""Commands for the day something was lost: recover and traces."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from jupyter_rewind.errors import InvalidInput, RewindError
+from jupyter_rewind.faces.cli import recovered, wording
 from jupyter_rewind.faces.cli import traces as views
 from jupyter_rewind.faces.cli.answers import Answer
 from jupyter_rewind.faces.cli.command import Commands, Face
 
 if TYPE_CHECKING:
-    from jupyter_rewind.rescue import Request
+    from jupyter_rewind.rescue import Request, Scope, Standing
 
 commands = Commands("After a disaster")
 
@@ -55,7 +58,7 @@ def traces(
     from jupyter_rewind import rescue
 
     with face.screen.steps() as step:
-        request = _request(
+        request = ask(
             notebook, step, history=history, scan=scan, since=since, until=until, memory=memory
         )
         with rescue.open_scope(face.lenient_settings, request) as scope:
@@ -73,7 +76,118 @@ def traces(
     return Answer(data, [shown, *views.problem_remarks(found.problems)])
 
 
-def _request(target: str | None, step: Any, **words: Any) -> Request:
+@commands.add("recover")
+def recover(
+    face: Face,
+    notebook: Target = None,
+    output: Annotated[
+        str | None,
+        typer.Option("--output", "-o", metavar="PATH", help="Write there; it must not exist."),
+    ] = None,
+    to: Annotated[
+        str, typer.Option("--to", metavar="FORM", help="The form of the file: ipynb.")
+    ] = "ipynb",
+    page: Annotated[
+        str | None,
+        typer.Option("--report", metavar="PATH", help="Write the page of the report there."),
+    ] = None,
+    history: Histories = None,
+    scan: Scan = None,
+    session: Annotated[
+        list[int] | None,
+        typer.Option("--session", metavar="N", help="A session of IPython's that belongs to it."),
+    ] = None,
+    since: Since = None,
+    until: Until = None,
+    memory: Memory = False,
+    all_: Annotated[
+        bool, typer.Option("--all", help="Bring back every notebook of the folder in need.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+) -> Answer:
+    """Bring back a notebook from every trace that it left.
+
+    Works without a store, also for what was lost before Rewind was installed. Writes
+    NAME.recovered.ipynb and a page that tells where each cell came from, never over a file that
+    exists. Without NOTEBOOK, or with a folder: list what can be brought back there.
+    """
+    from jupyter_rewind import rescue
+
+    if to not in rescue.FORMS:
+        raise InvalidInput(f"--to takes {', '.join(rescue.FORMS)}, not {to!r}.")
+    single = notebook is not None and rescue.target_of(notebook)[0] is not None
+    if not single and (output or page):
+        raise InvalidInput("--output and --report need a NOTEBOOK.")
+    if single and all_:
+        raise InvalidInput("--all takes a folder, not a notebook.")
+    with face.screen.steps() as step:
+        request = ask(
+            notebook, step, history=history, scan=scan, sessions=session, since=since,
+            until=until, memory=memory,
+        )  # fmt: skip
+        with rescue.open_scope(face.lenient_settings, request) as scope:
+            if single:
+                return _bring_back(face, scope, output, page, to)
+            found = rescue.find_traces(scope)
+            standings = rescue.survey(scope, found)
+    if not found.traces:
+        raise views.nothing_found(scope, found)
+    if not all_:
+        return recovered.overview(scope, found, standings, terminal=face.screen.terminal)
+    return _bring_all_back(face, request, standings, to, yes=yes)
+
+
+def _bring_back(
+    face: Face, scope: Scope, output: str | None, page: str | None, form: str
+) -> Answer:
+    """The answer once the notebook is written, or stands whole where it was."""
+    from jupyter_rewind import rescue
+
+    found = rescue.find_traces(scope)
+    recovery = rescue.recover(scope, found)
+    if recovery is None:
+        raise views.nothing_found(scope, found)
+    told = rescue.report(recovery)
+    written = None
+    if output is not None or page is not None or not told.adds_nothing:
+        written = rescue.write(recovery, output=output, page=page, form=form)
+    return recovered.answer(recovery, told, written, terminal=face.screen.terminal)
+
+
+def _bring_all_back(
+    face: Face, request: Request, standings: Sequence[Standing], form: str, *, yes: bool
+) -> Answer:
+    """The answer once every notebook in need is written; what fails costs itself alone."""
+    from dataclasses import replace
+
+    from jupyter_rewind import rescue
+
+    wanted = [each for each in standings if each.can_gain]
+    asks = face.screen.terminal and not yes and bool(wanted)
+    if asks and not typer.confirm(f"Bring back {wording.count(len(wanted), 'notebook')}?"):
+        raise typer.Abort
+    done: list[recovered.Outcome] = []
+    for each in wanted:
+        own = replace(request, target=str(each.notebook))
+        with rescue.open_scope(face.lenient_settings, own) as scope:
+            done.append(_outcome(scope, each, form))
+    return recovered.outcomes(done)
+
+
+def _outcome(scope: Scope, standing: Standing, form: str) -> recovered.Outcome:
+    from jupyter_rewind import rescue
+
+    try:
+        recovery = rescue.recover(scope)
+        if recovery is None:
+            return recovered.Outcome(standing, None, None, "Its traces gave not one cell.")
+        told = rescue.report(recovery)
+        return recovered.Outcome(standing, told, rescue.write(recovery, form=form), "")
+    except RewindError as error:
+        return recovered.Outcome(standing, None, None, str(error))
+
+
+def ask(target: str | None, step: Any, **words: Any) -> Request:
     """What the command's line asks for."""
     from jupyter_rewind.rescue import Request
 

@@ -13,6 +13,7 @@ import pytest
 
 from jupyter_rewind.faces.cli import answers, app
 from tests.faces.cli.conftest import Rewind
+from tests.support.histories import make_history
 
 SCHEMA = Path(app.__file__).with_name("output.schema.json")
 
@@ -23,6 +24,9 @@ LINES: dict[str, Sequence[str]] = {
     "search": ["search", "BOOK", "print"],
     "deleted": ["deleted"],
     "traces": ["traces", "BOOK"],
+    "recover": ["recover", "BOOK", "--output", "new.ipynb"],
+    "sessions": ["sessions"],
+    "grep": ["grep", "x ="],
     "checkpoint": ["checkpoint", "BOOK", "--label", "good one"],
     "restore": ["restore", "BOOK", "head~1"],
     "undelete": ["undelete", "GONE"],
@@ -66,6 +70,7 @@ def test_answers_fit_the_schema(name: str, book: Path, work: Path, rewind: Rewin
     assert rewind("checkpoint", gone).status == 0
     gone.unlink()
     assert rewind("label", book, "head~1", "named").status == 0
+    make_history(work.parent / ".ipython/profile_default/history.sqlite", [["x = 3\nprint(x)"]])
     if name == "import":
         assert rewind("export", book, work / "exported").status == 0
     places = {"BOOK": book, "GONE": gone, "EXPORTED": work / "exported", "SALVAGED": work / "new"}
@@ -80,6 +85,17 @@ def test_settings_changes_fit_the_schema(rewind: Rewind) -> None:
     """So do the other forms of config."""
     for words in (["get", "store.path"], ["set", "retention.hourly", "5"], ["unset", "store.path"]):
         check(rewind("config", *words, "--json").out)
+
+
+def test_other_forms_of_recover_fit_the_schema(book: Path, work: Path, rewind: Rewind) -> None:
+    """So do its answers on a folder, on all in it, and on a notebook that is whole."""
+    assert check(rewind("recover", "--json").out)["data"]["notebooks"]
+    gone = work / ".ipynb_checkpoints" / "gone-checkpoint.ipynb"
+    gone.parent.mkdir()
+    gone.write_bytes(book.read_bytes())
+    [done] = check(rewind("recover", "--all", "--json").out)["data"]["recovered"]
+    assert done["path"] == str(work / "gone.recovered.ipynb")
+    assert check(rewind("recover", book, "--json").out)["data"]["path"] is None
 
 
 def test_errors_fit_the_schema(home: Path, rewind: Rewind) -> None:

@@ -1,0 +1,136 @@
+"""From traces to a notebook on the disk: look, gather, rebuild, write; never over what is there."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import NoReturn
+
+from jupyter_rewind.errors import Conflict
+from jupyter_rewind.recovery import search
+from jupyter_rewind.recovery.evidence import Evidence, FoundDocument, Problem, Scope
+from jupyter_rewind.recovery.rebuild import Rebuilt, rebuild, to_notebook
+from jupyter_rewind.recovery.search import Found
+from jupyter_rewind.recovery.traces.present import PresentFinder
+from jupyter_rewind.recovery.walking import RECOVERED
+from jupyter_rewind.store.durable import Files
+
+_PRIVATE = 0o600
+_MOST_NAMES = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Recovery:
+    """What was found of a notebook and what could be made of it; nothing is written yet.
+
+    `problems` are all traces that could not be seen or read. `present` is the notebook as it
+    lies on the disk, where it can be read.
+    """
+
+    notebook: Path
+    found: Found
+    evidence: Evidence
+    rebuilt: Rebuilt
+    problems: tuple[Problem, ...]
+    present: FoundDocument | None
+
+    @property
+    def adds_nothing(self) -> bool:
+        """Whether the file on disk is whole and has every cell, as it was brought back."""
+        if self.present is None or self.present.damages or not self.present.complete:
+            return False
+        made = [(each.cell.kind, each.cell.source) for each in self.rebuilt.cells]
+        return made == [(cell.kind, cell.source) for cell in self.present.cells]
+
+
+def recover(scope: Scope, found: Found | None = None) -> Recovery | None:
+    """The best notebook that the traces give; None where they give not one cell."""
+    notebook = scope.notebook
+    if notebook is None:
+        raise ValueError("recover needs a notebook")
+    found = search.look(scope) if found is None else found
+    evidence = _chosen(search.gather(scope, found.traces), scope)
+    scope.progress("Rebuilding the notebook", None)
+    rebuilt = rebuild(notebook, evidence)
+    problems = found.problems + evidence.problems
+    present = next(
+        (each for each in evidence.documents if each.trace.kind == PresentFinder.kind), None
+    )
+    if not rebuilt.cells:
+        return None
+    return Recovery(notebook, found, evidence, rebuilt, problems, present)
+
+
+def _chosen(evidence: Evidence, scope: Scope) -> Evidence:
+    """`evidence` in which the sessions that the user named are the notebook's, and no guesses."""
+    if not scope.sessions:
+        return evidence
+    runs = [
+        replace(run, notebook=str(scope.notebook), certain=True)
+        if run.session in scope.sessions
+        else run
+        for run in evidence.runs
+        if run.session in scope.sessions or run.certain
+    ]
+    return replace(evidence, runs=tuple(runs))
+
+
+def as_bytes(recovery: Recovery) -> bytes:
+    """What was brought back, as the file of a notebook."""
+    notebook = to_notebook(recovery.rebuilt)
+    text = json.dumps(notebook, indent=1, ensure_ascii=False, sort_keys=True) + "\n"
+    return text.encode("utf-8", "backslashreplace")
+
+
+def write(recovery: Recovery, output: Path | None = None, form: str = "ipynb") -> Path:
+    """Where the notebook now lies: `output`, or a new name beside the lost one.
+
+    Raises Conflict where `output` exists: nothing is ever written over. Raises Storage.
+    """
+    data = as_bytes(recovery)
+    if output is None:
+        return write_beside(recovery.notebook, f".{form}", data)
+    if not write_new(output, data):
+        refuse(output, "--output")
+    return output
+
+
+def refuse(target: Path, option: str) -> NoReturn:
+    """Raises Conflict: the file exists already."""
+    raise Conflict(
+        f"{target} exists, and nothing is written over.",
+        hint=f"Name another file with {option}; nothing was changed.",
+    )
+
+
+def write_beside(notebook: Path, suffix: str, data: bytes) -> Path:
+    """A new file NAME.recovered.SUFFIX, or with the next number that is free."""
+    for number in range(1, _MOST_NAMES):
+        again = f"-{number}" if number > 1 else ""
+        target = notebook.with_name(f"{notebook.stem}{RECOVERED}{again}{suffix}")
+        if write_new(target, data):
+            return target
+    raise Conflict(
+        f"There are {_MOST_NAMES} recovered notebooks of {notebook.name} already.",
+        hint="Name another file with --output; nothing was changed.",
+    )
+
+
+def write_new(target: Path, data: bytes, files: Callable[[], Files] = Files) -> bool:
+    """Whether `target` is a new file that holds `data`; False where it existed before.
+
+    Only its owner may read it: a history holds more than a notebook shows.
+    """
+    if target.exists():
+        return False
+    disk = files()
+    disk.make_folder(target.parent, mode=0o755)
+    waiting = disk.write_new(target, data, mode=_PRIVATE)
+    try:
+        written = disk.publish(waiting, target)
+    finally:
+        disk.remove(waiting)
+    disk.sync_folder(target.parent)
+    return written

@@ -1,0 +1,122 @@
+"""What a person is told of a recovery: what was found where, how sure it is, what is lost.
+
+Made once, shown in three forms: text (the command line), JSON, and a page (`webpage.py`).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from jupyter_rewind.model.entry import Json
+from jupyter_rewind.recovery.evidence import Problem, Trace
+from jupyter_rewind.recovery.rebuild import RebuiltCell
+from jupyter_rewind.recovery.recover import Recovery
+
+CERTAIN = 0.9
+LIKELY = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Used:
+    """A trace that was read and how many cells of the notebook rest on it."""
+
+    trace: Trace
+    cells: int
+    executions: int
+    """How many it holds of what kernels ran."""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """The recovery in numbers and words."""
+
+    notebook: Path
+    cells: int
+    certain: int
+    likely: int
+    doubtful: int
+    used: tuple[Used, ...]
+    unused: tuple[Trace, ...]
+    alternatives: int
+    likely_lost: tuple[str, ...]
+    next_steps: tuple[str, ...]
+    problems: tuple[Problem, ...]
+    adds_nothing: bool
+
+
+def report(recovery: Recovery) -> Report:
+    """The report on `recovery`."""
+    cells = recovery.rebuilt.cells
+    sure = Counter(sureness(each.confidence) for each in cells)
+    used = tuple(_used(recovery))
+    places = {(each.trace.kind, each.trace.place) for each in used}
+    unused = [t for t in recovery.found.traces if (t.kind, t.place) not in places]
+    return Report(
+        notebook=recovery.notebook,
+        cells=len(cells),
+        certain=sure["certain"],
+        likely=sure["likely"],
+        doubtful=sure["doubtful"],
+        used=used,
+        unused=tuple(unused),
+        alternatives=len(recovery.rebuilt.alternatives),
+        likely_lost=tuple(recovery.rebuilt.likely_lost),
+        next_steps=tuple(recovery.rebuilt.next_steps),
+        problems=recovery.problems,
+        adds_nothing=recovery.adds_nothing,
+    )
+
+
+def sureness(confidence: float) -> str:
+    """`certain`, `likely` or `doubtful`."""
+    if confidence >= CERTAIN:
+        return "certain"
+    return "likely" if confidence >= LIKELY else "doubtful"
+
+
+def main_origin(cell: RebuiltCell) -> Trace | None:
+    """The trace that the cell's text comes from."""
+    return cell.provenance[0].trace if cell.provenance else None
+
+
+def _used(recovery: Recovery) -> Iterable[Used]:
+    """The traces that cells rest on, the one with the most cells first."""
+    counts: Counter[Trace] = Counter()
+    for cell in recovery.rebuilt.cells:
+        counts.update({origin.trace for origin in cell.provenance})
+    ran: Counter[Trace] = Counter()
+    for run in recovery.evidence.runs:
+        ran[run.trace] += len(run.executions)
+    return [Used(trace, number, ran[trace]) for trace, number in counts.most_common()]
+
+
+def as_json(told: Report) -> dict[str, Json]:
+    """The report for programs."""
+    used: list[Json] = [
+        {
+            "kind": each.trace.kind,
+            "place": each.trace.place,
+            "time_ns": each.trace.time_ns,
+            "words": each.trace.words,
+            "cells": each.cells,
+            "executions": each.executions,
+        }
+        for each in told.used
+    ]
+    problems: list[Json] = [{"place": each.place, "words": each.words} for each in told.problems]
+    return {
+        "notebook": str(told.notebook),
+        "cells": told.cells,
+        "certain": told.certain,
+        "likely": told.likely,
+        "doubtful": told.doubtful,
+        "used": used,
+        "alternatives": told.alternatives,
+        "likely_lost": list(told.likely_lost),
+        "next_steps": list(told.next_steps),
+        "problems": problems,
+        "adds_nothing": told.adds_nothing,
+    }

@@ -1,0 +1,104 @@
+"""Files and folders that the user names: whatever in them is, or looks like, a notebook."""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from jupyter_rewind.recovery.documents import read_document
+from jupyter_rewind.recovery.evidence import EVERYTHING, Evidence, Holds, Problem, Scope, Trace
+from jupyter_rewind.recovery.walking import folders_below, is_recovered
+
+MOST_FILES = 200_000
+_HEAD_BYTES = 512
+_KEYS = rb"cells|metadata|nbformat|nbformat_minor|orig_nbformat|worksheets"
+_NOTEBOOK = re.compile(rb'(?:\xef\xbb\xbf)?\s*\{\s*"(?:' + _KEYS + rb')"\s*:')
+_NO_NOTEBOOK = frozenset(
+    {
+        ".py", ".pyc", ".so", ".html", ".md", ".qmd", ".csv", ".parquet", ".png", ".jpg", ".jpeg",
+        ".pdf", ".zip", ".gz", ".xz", ".zst", ".tar", ".sqlite", ".db", ".npy", ".npz", ".h5",
+        ".hdf5", ".pkl", ".mp4", ".js", ".css", ".ts", ".c", ".h", ".o",
+    }
+)  # fmt: skip
+
+
+class ScanFinder:
+    """Every notebook in the folders and files that `--scan` names, whatever it is called."""
+
+    kind = "scan"
+    title = "folders and files that you name"
+    asked_only = True
+    holds: frozenset[Holds] = EVERYTHING
+    where: Mapping[str, str] = {
+        "linux": "what `--scan` names: notebooks, and files of other names that begin like one",
+        "macos": "as on Linux",
+        "windows": "as on Linux",
+    }
+
+    def find(self, scope: Scope) -> Iterator[Trace | Problem]:
+        for place in scope.scan:
+            if place.is_dir():
+                yield from _look_into(place, scope)
+            else:
+                yield from _trace(place, scope, named=True)
+
+    def read(self, trace: Trace, scope: Scope) -> Evidence:
+        return read_document(trace, Path(trace.place).read_bytes())
+
+
+def _look_into(top: Path, scope: Scope) -> Iterator[Trace | Problem]:
+    count = 0
+    for folder in folders_below(top, hidden=True):
+        try:
+            entries = sorted(os.scandir(folder), key=lambda each: each.name)
+        except OSError as error:
+            yield Problem(str(folder), f"It cannot be looked into: {error.strerror}.")
+            continue
+        scope.progress(f"Looking into {folder}", None)
+        for entry in entries:
+            count += entry.is_file(follow_symlinks=False)
+            if count > MOST_FILES:
+                words = f"It holds more than {MOST_FILES} files; the rest was not looked at."
+                yield Problem(str(top), words)
+                return
+            if _looks_like_one(entry):
+                yield from _trace(Path(entry.path), scope)
+
+
+def _looks_like_one(entry: os.DirEntry[str]) -> bool:
+    if not entry.is_file(follow_symlinks=False) or is_recovered(Path(entry.path)):
+        return False
+    if ".ipynb" in entry.name:
+        return True
+    if os.path.splitext(entry.name)[1].lower() in _NO_NOTEBOOK:
+        return False
+    try:
+        with open(entry.path, "rb") as file:
+            return _NOTEBOOK.match(file.read(_HEAD_BYTES)) is not None
+    except OSError:
+        return False
+
+
+def _trace(place: Path, scope: Scope, *, named: bool = False) -> Iterator[Trace | Problem]:
+    """The file as a trace: of the notebook where its name says so, or where it was named itself."""
+    try:
+        status = place.stat()
+    except OSError as error:
+        yield Problem(str(place), f"It cannot be looked at: {error.strerror}.")
+        return
+    if not stat.S_ISREG(status.st_mode) or place == scope.notebook:
+        return
+    wanted = scope.notebook
+    own = wanted if wanted is not None and (named or wanted.stem in place.name) else None
+    yield Trace(
+        kind=ScanFinder.kind,
+        place=str(place),
+        notebook=str(own) if own is not None else None,
+        holds=EVERYTHING,
+        time_ns=status.st_mtime_ns,
+        size_bytes=status.st_size,
+        words="A file that you named" if named else "A file in a folder that you named",
+    )

@@ -1,0 +1,72 @@
+"""Folders and files that the user names."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from jupyter_rewind.recovery.traces.scan import ScanFinder
+from tests.support.processes import anybodys_folder, run_unprivileged
+from tests.support.traces import Home, look_with, notebook_text, sources, traces_of
+
+FINDER = ScanFinder()
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    return Home(tmp_path)
+
+
+def put(path: Path, text: str) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    return path
+
+
+def test_notebooks_of_any_name_are_found(home: Home) -> None:
+    """A browser's download, a cache's copy without a suffix: what begins like a notebook is one."""
+    folder = home.path / "downloads"
+    for name in ("analysis (1).ipynb.crdownload", ".cache/f_00a1", "deep/x.json", "y.ipynb"):
+        put(folder / name, notebook_text(name))
+    put(folder / "data.json", '{"rows": []}')
+    put(folder / "analysis.recovered.ipynb", notebook_text("our own work"))
+    put(folder / "script.py", "x = 1")
+    scope = home.scope(scan=(folder,))
+    told = {tuple(sources(FINDER, t, scope)): t.notebook for t in traces_of(FINDER, scope)}
+    assert told == {
+        ("analysis (1).ipynb.crdownload",): str(home.work / "analysis.ipynb"),
+        (".cache/f_00a1",): None,
+        ("deep/x.json",): None,
+        ("y.ipynb",): None,
+    }
+
+
+def test_a_file_that_is_named_is_the_notebook(home: Home) -> None:
+    """When you point at one file, it is taken for the notebook whatever it is called."""
+    place = put(home.path / "attachment.bin", notebook_text("mailed"))
+    scope = home.scope(scan=(place,))
+    [trace] = traces_of(FINDER, scope)
+    assert trace.notebook == str(home.work / "analysis.ipynb")
+    assert sources(FINDER, trace, scope) == ["mailed"]
+
+
+def test_nothing_is_scanned_unless_asked(home: Home) -> None:
+    """Without --scan no folder is walked through."""
+    put(home.work / "other.ipynb", notebook_text("x"))
+    assert traces_of(FINDER, home.scope()) == []
+
+
+def test_a_folder_that_cannot_be_opened_is_told() -> None:
+    """Not allowed is not empty."""
+    with anybodys_folder() as folder:
+        home = Home(folder)
+        closed = home.path / "closed"
+        closed.mkdir(mode=0)
+        closed.chmod(0)
+
+        def check() -> None:
+            traces, [problem] = look_with(FINDER, home.scope(scan=(closed,)))
+            assert (traces, problem.place) == ([], str(closed))
+
+        run_unprivileged(check)
