@@ -68,6 +68,8 @@ class Follower:
         self.future: dict[str, list[int]] = defaultdict(list)
         for step in steps:
             self.future[step.source].append(step.at)
+        self.sweeps: list[tuple[int, frozenset[Slot], Slot]] = []
+        """Of each sweep: its first step, the cells that it ran, the last of them."""
         self.cursor: Slot | None = None
         self.latest: Slot | None = None
 
@@ -124,6 +126,7 @@ class Follower:
         for slot in self.slots[low : self._index(pairs[-1][1])]:
             if slot.code and slot not in now:
                 slot.skipped += 1
+        self.sweeps.append((at, frozenset(now), pairs[-1][1]))
         self.cursor = self.latest = before
 
     def _take_gap(

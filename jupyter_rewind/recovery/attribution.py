@@ -14,13 +14,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from jupyter_rewind.recovery.evidence import Evidence, FoundRun
+from jupyter_rewind.recovery.evidence import Evidence, FoundKernel, FoundRun
 from jupyter_rewind.recovery.likeness import is_look, names
 
 SECOND = 1_000_000_000
 BEFORE, AFTER = 2 * SECOND, 15 * SECOND
 """A kernel's connection file is written about a second before IPython opens its session."""
-ENOUGH = 0.3
+ENOUGH = 0.35
 AT_ONCE = 0.6
 RESTART = 180 * SECOND
 ROUNDS = 4
@@ -41,10 +41,11 @@ def attribute(target: Path, evidence: Evidence, sources: Iterable[str]) -> list[
     runs = merge_runs(evidence.runs)
     places = known_places(target, evidence)
     home, away = _Home(runs, set(sources)), _Home(runs, set())
+    kernels = _kernels_of(runs, evidence)
     chosen: dict[int, Attributed] = {}
     waiting: list[int] = []
     for number, run in enumerate(runs):
-        ours, words = _told(run, places, evidence)
+        ours, words = _told(run, places, kernels.get(number))
         if ours:
             chosen[number] = Attributed(run, 1.0, True, words)
             home.add(number)
@@ -107,22 +108,35 @@ def _union(a: FoundRun, b: FoundRun) -> FoundRun:
     return replace(named, executions=executions, ended_ns=ended)
 
 
-def _told(run: FoundRun, places: frozenset[str], evidence: Evidence) -> tuple[bool | None, str]:
+def _told(
+    run: FoundRun, places: frozenset[str], kernel: FoundKernel | None
+) -> tuple[bool | None, str]:
     """Whether a trace says that the run is of the notebook (None: nothing says)."""
     if run.notebook is not None and run.certain:
         return _normal(run.notebook) in places, "the trace names this notebook"
-    if run.started_ns is None:
+    if kernel is None:
         return None, ""
-    near = [
-        (abs(run.started_ns - kernel.started_ns), kernel)
-        for kernel in evidence.kernels
-        if kernel.started_ns is not None and -AFTER <= kernel.started_ns - run.started_ns <= BEFORE
-    ]
-    if not near:
-        return None, ""
-    kernel = min(near, key=lambda pair: pair[0])[1]
     words = "a kernel's connection file names this notebook"
     return _normal(kernel.notebook) in places, words
+
+
+def _kernels_of(runs: Sequence[FoundRun], evidence: Evidence) -> dict[int, FoundKernel]:
+    """The kernel of each run whose start its connection file tells; each serves for one run."""
+    near = sorted(
+        (abs(run.started_ns - kernel.started_ns - SECOND), number, which)
+        for which, kernel in enumerate(evidence.kernels)
+        for number, run in enumerate(runs)
+        if kernel.started_ns is not None
+        and run.started_ns is not None
+        and -BEFORE <= run.started_ns - kernel.started_ns <= AFTER
+    )
+    found: dict[int, FoundKernel] = {}
+    used: set[int] = set()
+    for _, number, which in near:
+        if number not in found and which not in used:
+            found[number] = evidence.kernels[which]
+            used.add(which)
+    return found
 
 
 class _Home:
@@ -153,7 +167,7 @@ class _Home:
         telling = [source for source in code if not is_look(source)] or list(code)
         by_code = self._weigh(telling, self._in_source, self.sources)
         by_name = self._weigh(words, self._in_name, self.names)
-        return max(by_code, by_name**3)
+        return (by_name**3 + max(by_code, by_name**3)) / 2
 
     def _weigh(self, found: Iterable[str], counts: Counter[str], here: set[str]) -> float:
         shared = total = 0.0
@@ -190,7 +204,7 @@ def _needed(run: FoundRun, chosen: Iterable[FoundRun]) -> float:
         if _within(run, other):
             return AT_ONCE
         if _restarted(other, run) or _restarted(run, other):
-            needed = ENOUGH - 0.1
+            needed = ENOUGH - 0.2
     return needed
 
 

@@ -1,13 +1,24 @@
-"""How likely each cell was in the notebook, in this form, when the work was lost."""
+"""How likely each cell was in the notebook, in this form, when the work was lost.
+
+What speaks for and against a cell is counted (`signs`), and weighed by numbers that were fitted
+to simulated disasters (`benchmarks/calibration.py`): a logistic model for each of four kinds of
+cell. A cell is kept where it is more likely right than wrong; Markdown is always kept, for nothing
+records that it was deleted.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from jupyter_rewind.recovery.alignment import Follower, Slot
-from jupyter_rewind.recovery.likeness import is_look, parses
-from jupyter_rewind.recovery.since import Session
+from jupyter_rewind.recovery.likeness import defined, is_look, names, parses
+from jupyter_rewind.recovery.weights import WEIGHTS
+
+HALF = 0.5
+MOST, LEAST = 0.995, 0.005
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,22 +31,176 @@ class Judged:
     words: str = ""
 
 
-def judge(follower: Follower, sessions: Sequence[Session]) -> list[Judged]:
-    """All cells that there ever were, in the notebook's order."""
-    return [_judged(slot) for slot in follower.slots]
+def judge(follower: Follower, earlier: frozenset[str], doubtful: frozenset[int]) -> list[Judged]:
+    """All cells that there ever were, in the notebook's order.
+
+    `earlier` is what was run before the document; `doubtful` are the places in the document of
+    cells that may not have been in it any more.
+    """
+    known = Known(follower, earlier)
+    judged = []
+    for slot in follower.slots:
+        kind = kind_of(slot)
+        odds = sum(
+            WEIGHTS[kind].get(sign, 0.0) * value for sign, value in signs(slot, known).items()
+        )
+        likely = min(MOST, max(LEAST, 1 / (1 + math.exp(-odds))))
+        if slot.origin in doubtful:
+            likely = min(likely, HALF)
+        kept = likely >= HALF or not slot.code
+        judged.append(Judged(slot, likely, kept, _words(slot, kept)))
+    return judged
 
 
-def _judged(slot: Slot) -> Judged:
-    if slot.origin is not None:
-        if slot.gone:
-            return Judged(slot, 0.1, False, "left out of later runs of all cells")
-        return Judged(slot, 0.9, True)
+def kind_of(slot: Slot) -> str:
+    """Which of the four models a cell is weighed by."""
+    if not slot.code:
+        return "prose"
+    if slot.origin is None:
+        return "new"
+    return "changed" if len(slot.versions) > 1 else "kept"
+
+
+class Known:
+    """What all cells together say: how much was changed, which names come from where."""
+
+    def __init__(self, follower: Follower, earlier: frozenset[str]) -> None:
+        self.steps = len(follower.steps)
+        self.follower = follower
+        self.earlier = earlier
+        self.slots = follower.slots
+        code = [slot for slot in self.slots if slot.code]
+        old = [slot for slot in code if slot.origin is not None]
+        self.place = {slot: place for place, slot in enumerate(self.slots)}
+        self.churn = self._share((s.touched for s in code if s.origin is not None), old)
+        self.gone = self._share((s.gone and self.was_run(s) for s in old), old)
+        self.grown = min(1.0, (len(code) - len(old)) / max(1, len(old)))
+        self.definers: Counter[str] = Counter()
+        self.redefined: dict[str, int] = {}
+        self.users: Counter[str] = Counter()
+        for slot in code:
+            for name in defined(slot.source):
+                if not slot.gone:
+                    self.definers[name] += 1
+                if slot.touched:
+                    self.redefined[name] = max(slot.last_ran, self.redefined.get(name, -1))
+            if not slot.gone and slot.ran:
+                self.users.update(names(slot.source))
+        last = follower.sweeps[-1] if follower.sweeps else None
+        self.last_sweep = last[1] if last else frozenset()
+        self.swept_to = self.place[last[2]] if last else -1
+        self.since = self.steps - last[0] - len(last[1]) if last else self.steps
+
+    @staticmethod
+    def _share(which: Iterable[bool], of: Sequence[Slot]) -> float:
+        return sum(which) / len(of) if of else 0.0
+
+    def was_run(self, slot: Slot) -> bool:
+        """Whether the cell, as the document has it, was ever run."""
+        return slot.ran > 0 or slot.versions[0][1] in self.earlier
+
+
+def signs(slot: Slot, known: Known) -> dict[str, float]:
+    """What speaks for the cell and against it, as numbers between about -1 and 3."""
+    every = {"bias": 1.0, "churn": known.churn, "gone": known.gone, "grown": known.grown}
+    if not slot.code:
+        return every | _signs_of_prose(slot, known)
+    unrun = 1.0 if known.earlier and not known.was_run(slot) else 0.0
+    later = known.steps - 1 - slot.last_ran if slot.ran else known.steps
+    every |= {
+        "skipped": float(min(slot.skipped, 3)),
+        "skipped_once": float(slot.skipped > 0),
+        "swept": float(slot.swept > 0),
+        "in_last_sweep": float(slot in known.last_sweep),
+        "beyond_sweep": float(bool(known.last_sweep) and known.place[slot] > known.swept_to),
+        "since": math.log1p(min(later, known.since)) / 3,
+        "look": float(is_look(slot.source)),
+        "broken": float(not parses(slot.source)),
+        "short": float(len(slot.source) < 40),
+        "again": float(min(slot.ran, 3) - 1 if slot.ran else 0),
+    }
+    if kind_of(slot) == "kept":
+        return every | _signs_of_kept(slot, known, unrun)
+    newest = slot.versions[-1][0]
+    return every | {
+        "fit": slot.fit,
+        "tries": float(min(len(slot.versions) - 1, 3)),
+        "last_step": float(newest >= known.steps - 1),
+        "odd": float(known.follower.like.is_odd(slot.source)),
+        "needed": _needed(slot, known),
+    }
+
+
+def _signs_of_kept(slot: Slot, known: Known, unrun: float) -> dict[str, float]:
+    replaced = [
+        name for name in defined(slot.source) if known.redefined.get(name, -1) > slot.last_ran
+    ]
+    beside = _beside(slot, known)
+    skipped = float(slot.skipped > 0)
+    return {
+        "unrun": unrun,
+        "unrun_skipped": unrun * skipped,
+        "unknown_skipped": skipped * float(not known.earlier and not slot.ran),
+        "ran_skipped": skipped * float(slot.ran > 0),
+        "gone_skipped": skipped * known.gone,
+        "ran": float(slot.ran > 0),
+        "replaced": float(bool(replaced)),
+        "new_beside": min(beside, 3.0),
+        "new_beside_unskipped": min(beside, 3.0) * (1 - skipped),
+        "needed": _needed(slot, known),
+        "needed_skipped": _needed(slot, known) * skipped,
+        "gone_unswept": known.gone * float(slot not in known.last_sweep),
+        "blank": float(not slot.source.strip()),
+    }
+
+
+def _signs_of_prose(slot: Slot, known: Known) -> dict[str, float]:
+    """A text stands with the code around it."""
+    place = known.place[slot]
+    near = [s for s in known.slots[max(0, place - 3) : place + 4] if s.code]
+    count = max(1, len(near))
+    return {
+        "near_gone": sum(s.gone for s in near) / count,
+        "near_changed": sum(s.touched for s in near) / count,
+        "first": float(place == 0),
+        "heading": float(slot.source.lstrip().startswith("#") and "\n" not in slot.source.strip()),
+        "long": float(len(slot.source) > 200),
+    }
+
+
+def _beside(slot: Slot, known: Known) -> float:
+    """How many new or changed cells stand right beside this one, run after it was."""
+    place, count = known.place[slot], 0
+    for step in (-1, 1):
+        at = place + step
+        while 0 <= at < len(known.slots) and abs(at - place) <= 6:
+            other = known.slots[at]
+            if other.code:
+                if other.origin is not None:
+                    break
+                count += other.last_ran > slot.last_ran and not other.gone
+            at += step
+    return float(count)
+
+
+def _needed(slot: Slot, known: Known) -> float:
+    """1 where other cells use a name that only this one gives a meaning to."""
+    own = names(slot.source)
+    for name in defined(slot.source):
+        others = known.definers[name] - (not slot.gone)
+        users = known.users[name] - (not slot.gone and slot.ran > 0 and name in own)
+        if others == 0 and users > 0:
+            return 1.0
+    return 0.0
+
+
+def _words(slot: Slot, kept: bool) -> str:
+    if not slot.code:
+        return ""
+    if kept:
+        return "" if parses(slot.source) else "the last that was run of it was not whole"
     if slot.gone:
-        return Judged(slot, 0.1, False, "left out of later runs of all cells")
-    if slot.swept:
-        return Judged(slot, 0.9, True)
+        return "left out when the notebook's cells were run again: probably deleted"
     if is_look(slot.source):
-        return Judged(slot, 0.3, False, "a passing look")
-    if not parses(slot.source):
-        return Judged(slot, 0.1, False, "a try that could not run")
-    return Judged(slot, 0.8, True)
+        return "a passing look"
+    return "a try that could not run" if not parses(slot.source) else "more likely not kept"

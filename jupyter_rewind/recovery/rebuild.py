@@ -75,7 +75,7 @@ def rebuild(target: Path, evidence: Evidence) -> Rebuilt:
     ]
     attributed = attribute(target, evidence, code)
     followed = _Followed(base, attributed)
-    judged = judge(followed.follower, followed.sessions)
+    judged = judge(followed.follower, followed.earlier, followed.doubtful)
     cells = tuple(followed.cell(each) for each in judged if each.kept)
     return Rebuilt(
         cells=cells,
@@ -125,6 +125,14 @@ class _Followed:
         cells = [(each.cell.kind == "code", each.cell.source.rstrip()) for each in base.cells]
         self.follower = Follower(cells, [each.step for each in self.steps])
         self.follower.follow()
+        laid = {id(each.attributed) for each in self.sessions}
+        self.earlier = frozenset(
+            executed.source.rstrip()
+            for each in attributed
+            if id(each) not in laid
+            for executed in each.run.executions
+        )
+        self.doubtful = frozenset(at for at, each in enumerate(base.cells) if not each.certain)
 
     def cell(self, judged: Judged) -> RebuiltCell:
         """The cell of a slot, with its outputs and where all of it is from."""
