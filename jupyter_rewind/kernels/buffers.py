@@ -1,0 +1,108 @@
+"""Large memory in pieces: which have changed since the capture before, and copies of those.
+
+A piece is 256 KB at a fixed place of its buffer: an edit in place costs its piece, and each
+piece is stored as a difference from what stood in its place before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from xxhash import xxh3_128_digest
+
+from jupyter_rewind.model.ids import Digest
+from jupyter_rewind.store.block import Block
+
+PIECE = 1 << 18
+HASH = 16
+_TRIES = 4
+"""So many differences are tried in a buffer that changed everywhere; where none of them is small,
+the rest is stored whole."""
+
+
+@dataclass(slots=True)
+class BufferState:
+    """One buffer as of a capture. `fresh` holds the changed pieces until they are stored."""
+
+    size: int
+    hashes: bytes
+    digests: list[Digest | None]
+    fresh: dict[int, bytes] = field(default_factory=dict)
+    before: BufferState | None = None
+
+    @property
+    def fresh_bytes(self) -> int:
+        return sum(map(len, self.fresh.values()))
+
+    @property
+    def is_stored(self) -> bool:
+        return None not in self.digests
+
+    def names(self) -> list[Digest]:
+        """The digests of all pieces, which are stored."""
+        return [name for name in self.digests if name is not None]
+
+
+def look(view: memoryview, before: BufferState | None) -> BufferState:
+    """The buffer as it is; pieces that differ from `before` are copied."""
+    size = view.nbytes
+    known = before.hashes if before is not None else b""
+    hashes = []
+    fresh: dict[int, bytes] = {}
+    for number, start in enumerate(range(0, size, PIECE)):
+        piece = view[start : start + PIECE]
+        name = xxh3_128_digest(piece)
+        hashes.append(name)
+        at = number * HASH
+        if known[at : at + HASH] != name:
+            fresh[number] = bytes(piece)
+    if before is not None and not fresh and before.size == size:
+        return before
+    digests: list[Digest | None] = [None] * len(hashes)
+    return BufferState(size, b"".join(hashes), digests, fresh, before)
+
+
+def is_same(one: BufferState, other: BufferState) -> bool:
+    return one is other or (one.size == other.size and one.hashes == other.hashes)
+
+
+def pair(views: Sequence[memoryview], before: Sequence[BufferState]) -> list[BufferState | None]:
+    """For each buffer the earlier one that it most likely was: the one in its place, else the
+    next of its size."""
+    left = dict(enumerate(before))
+    found: list[BufferState | None] = [None] * len(views)
+    for number, view in enumerate(views):
+        if number in left and left[number].size == view.nbytes:
+            found[number] = left.pop(number)
+    by_size: dict[int, list[int]] = {}
+    for number, state in left.items():
+        by_size.setdefault(state.size, []).append(number)
+    for number, view in enumerate(views):
+        if found[number] is None and by_size.get(view.nbytes):
+            found[number] = left.pop(by_size[view.nbytes].pop(0))
+    for number in range(len(views)):
+        # Grown or shrunk in its place: what stands in front may be the same.
+        if found[number] is None and number in left:
+            found[number] = left.pop(number)
+    return found
+
+
+def store(state: BufferState, block: Block) -> None:
+    """Every piece of the buffer has its digest, and is in `block` where it is new."""
+    if state.is_stored:
+        return
+    old = state.before.digests if state.before is not None else []
+    tries, gained = 0, False
+    for number in range(len(state.digests)):
+        piece = state.fresh.pop(number, None)
+        if piece is None:
+            state.digests[number] = old[number]
+            continue
+        base = old[number] if number < len(old) and (gained or tries < _TRIES) else None
+        written = block.written_bytes
+        state.digests[number] = block.put_chunk(piece, base=base)
+        if base is not None:
+            tries += 1
+            gained = gained or block.written_bytes - written < len(piece) // 2
+    state.before = None

@@ -1,0 +1,292 @@
+"""Keeping the state of a kernel after a cell: what can have changed is told again, and stored.
+
+Runs in the kernel, after the user's cell, within a budget: at most a share of the cells' own time,
+and never less than a floor for each cell. What does not fit is merged with the next cell, and the
+state between them is said to be not restorable. Holds no user object between two captures.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from jupyter_rewind import clock
+from jupyter_rewind.kernels import roots as rooting
+from jupyter_rewind.kernels.codec import Session
+from jupyter_rewind.kernels.graph import Change, Pod, Survey
+from jupyter_rewind.kernels.hubs import Hubs
+from jupyter_rewind.kernels.keeping import Job, Keeper
+from jupyter_rewind.kernels.pods import SMALL, VARIABLE
+from jupyter_rewind.kernels.records import Facts
+from jupyter_rewind.kernels.roots import Roots
+from jupyter_rewind.model.ids import ExecutionId, RunId
+from jupyter_rewind.model.snapshot import Fidelity, FidelityCounts, Snapshot, VariableReport
+from jupyter_rewind.store.keep import KernelStore
+
+
+class Touched(Protocol):
+    """Which variables a cell can have changed."""
+
+    @property
+    def everything(self) -> bool: ...
+    @property
+    def names(self) -> frozenset[str]: ...
+
+
+class Tracking(Protocol):
+    """Watches a cell, and says afterwards what it can have touched."""
+
+    def begin(self, source: str, namespace: dict[str, Any]) -> None: ...
+    def end(self) -> Touched: ...
+
+
+@dataclass(frozen=True, slots=True)
+class CaptureOptions:
+    """What a user may set. A budget of None is no limit; sizes in bytes, times in seconds."""
+
+    budget_share: float | None = 0.05
+    budget_floor_seconds: float = 0.05
+    cooldown_seconds: float = 0.0
+    max_variable_bytes: int | None = None
+
+
+@dataclass(slots=True)
+class Captured:
+    """What came of one capture. The snapshot may still be on its way: `wait` for it."""
+
+    execution: ExecutionId
+    skipped_because: str = ""
+    losses: tuple[VariableReport, ...] = ()
+    """Variables that were told anew and are not exact."""
+    seconds: float = 0.0
+    verified: int = 0
+    changed: int = 0
+    job: Job | None = None
+
+    @property
+    def snapshot(self) -> Snapshot | None:
+        """The snapshot, as soon as it is in the store. Raises what storing it raised."""
+        return self.wait()
+
+    def wait(self) -> Snapshot | None:
+        if self.job is None:
+            return None
+        self.job.done.wait()
+        if self.job.error is not None:
+            raise self.job.error
+        return self.job.snapshot
+
+
+@dataclass(slots=True)
+class _Budget:
+    """Seconds that the cells took and that keeping their states took."""
+
+    cells: int = 0
+    of_cells: float = 0.0
+    spent: float = 0.0
+
+    def has_room(self, options: CaptureOptions, expected: float) -> bool:
+        if options.budget_share is None or expected <= options.budget_floor_seconds:
+            return True
+        allowed = options.budget_share * self.of_cells + options.budget_floor_seconds * self.cells
+        return self.spent <= allowed
+
+
+class Capturer:
+    """Keeps the states of one kernel. One thread at a time."""
+
+    def __init__(
+        self,
+        namespace: dict[str, Any],
+        store: KernelStore,
+        *,
+        run: RunId,
+        options: CaptureOptions | None = None,
+        tracker: Tracking | None = None,
+    ) -> None:
+        """Writes through a companion of `store`, so that nothing waits for a large state."""
+        self.namespace = namespace
+        self.hubs = Hubs()
+        self.run = run
+        self.options = options or CaptureOptions()
+        self.enabled = True
+        self.excluded: set[str] = set()
+        self.keeper = Keeper(store.companion(), self._note_failure)
+        self._tracker = tracker
+        self._pods: dict[tuple[str, ...], Pod] = {}
+        self._failed = False
+        self._everything = True
+        self._touched: set[str] = set()
+        self._merged: list[ExecutionId] = []
+        self._budget = _Budget()
+        self._last_end = 0.0
+        self._path = ""
+        self._pid = clock.pid()
+
+    def begin(self, source: str) -> None:
+        """A cell is about to run."""
+        if self._tracker is not None:
+            self._tracker.begin(source, self.namespace)
+
+    def note_outside(self, why: str) -> None:
+        """The user's code ran outside a cell: everything is looked at after the next one."""
+        self._everything = True
+
+    def exclude(self, name: str) -> None:
+        """The variable is not kept, and no restore touches it, from now on."""
+        self.excluded.add(name)
+
+    def capture(
+        self,
+        execution: ExecutionId,
+        *,
+        count: int = 0,
+        path: str = "",
+        seconds: float = 0.0,
+        force: bool = False,
+    ) -> Captured:
+        """The state after the cell is kept, unless there is a reason not to, which is told.
+
+        `seconds` is what the cell took. With `force`, neither budget nor cooldown counts.
+        Raises Storage where a small state could not be stored; the next capture stores it all.
+        """
+        self._end_tracking()
+        self._budget.cells += 1
+        self._budget.of_cells += seconds
+        self._path = path or self._path
+        reason = "" if force else self._reason_to_skip()
+        if self._pid != clock.pid():
+            return Captured(execution, "this process was forked from the kernel")
+        if reason:
+            self._merged.append(execution)
+            return Captured(execution, reason)
+        began = clock.monotonic()
+        try:
+            return self._capture(execution, count, path, began)
+        finally:
+            self._last_end = clock.monotonic()
+            self._budget.spent += self._last_end - began
+
+    def keep_present(self) -> Snapshot | None:
+        """The present is in the store, whole; the snapshot of it. Raises Storage."""
+        self._everything = True
+        execution = ExecutionId(f"present-{clock.new_id()}")
+        captured = self._capture(execution, 0, self._path, clock.monotonic())
+        return captured.wait()
+
+    def pods(self) -> list[Pod]:
+        """The pods of the last capture."""
+        return list(self._pods.values())
+
+    def closed_keys(self) -> set[str]:
+        """Roots of pods that nothing outside the namespace can hold."""
+        return {key for pod in self._pods.values() if pod.closed for key in pod.keys}
+
+    def adopt(
+        self, snapshot: Snapshot, pods: Mapping[tuple[str, ...], Pod], made: Mapping[str, Any]
+    ) -> None:
+        """The namespace holds this state now; what comes next branches off from it."""
+        for uid, value in made.items():
+            self.hubs.adopt(uid, value)
+        self._pods = {**self._pods, **pods}
+        self._everything = True
+        self.keeper.last = snapshot
+
+    def flush(self) -> None:
+        """Everything captured is in the store, or has failed."""
+        self.keeper.flush()
+
+    def close(self) -> None:
+        """As `flush`, and nothing is held any more."""
+        self.keeper.close()
+
+    def _capture(self, execution: ExecutionId, count: int, path: str, began: float) -> Captured:
+        if self._failed:
+            self._failed, self._pods, self._everything = False, {}, True
+        found = rooting.gather(self.namespace, self.hubs, self.excluded)
+        change = self._look(found)
+        facts = Facts(
+            self.run, execution, count, path, clock.now_ns(), None, _counts(change, found),
+            tuple(self._merged),
+        )  # fmt: skip
+        job = Job(facts, found.names, tuple(_ordered(change)), change.fresh_bytes)
+        self._pods = change.pods
+        self._everything, self._touched, self._merged = False, set(), []
+        self.keeper.submit(job)
+        return Captured(
+            execution, "", _losses(change), clock.monotonic() - began, change.verified,
+            len(change.changed), job,
+        )  # fmt: skip
+
+    def _look(self, found: Roots) -> Change:
+        session = make_session(self.namespace, self.hubs)
+        limit = self.options.max_variable_bytes
+        return Survey(session, self._pods, found.values, self._is_untouched, limit).look()
+
+    def _is_untouched(self, pod: Pod) -> bool:
+        if not pod.closed or self._everything:
+            return False
+        return not any(key[len(VARIABLE) :] in self._touched for key in pod.keys)
+
+    def _end_tracking(self) -> None:
+        if self._tracker is None:
+            self._everything = True
+            return
+        touched = self._tracker.end()
+        self._everything = self._everything or touched.everything
+        self._touched |= touched.names
+
+    def _reason_to_skip(self) -> str:
+        if not self.enabled:
+            return "keeping states is switched off"
+        wait = self.options.cooldown_seconds
+        if self._last_end and clock.monotonic() - self._last_end < wait:
+            return f"the last state is less than {wait:g} seconds old"
+        expected = sum(pod.seconds for pod in self._pods.values() if not self._is_untouched(pod))
+        if not self._budget.has_room(self.options, expected):
+            return f"it would take about {expected:.2g} s, and the budget is used up"
+        return ""
+
+    def _note_failure(self, error: BaseException) -> None:
+        self._failed = True
+
+
+def make_known(namespace: dict[str, Any]) -> tuple[Any, ...]:
+    """The objects that whoever tells a pod and whoever loads it both know."""
+    return namespace, rooting.outputs_of(namespace), rooting.inputs_of(namespace)
+
+
+def make_session(namespace: dict[str, Any], hubs: Hubs) -> Session:
+    """What the pods of this namespace are told with."""
+    return Session(namespace, hubs, make_known(namespace)[1:])
+
+
+def _ordered(change: Change) -> list[Pod]:
+    """The pods in an order that changes little: the small values, variables by name, the rest."""
+    pods = change.pods
+    return [pods[keys] for keys in sorted(pods, key=lambda keys: (keys[0] != SMALL, keys))]
+
+
+def _counts(change: Change, found: Roots) -> FidelityCounts:
+    counts: Mapping[Fidelity, int] = dict.fromkeys(Fidelity, 0)
+    tally = dict(counts)
+    tally[Fidelity.EXACT] += found.small - found.modules
+    tally[Fidelity.REFERENCE] += found.modules
+    for pod in change.pods.values():
+        for root in pod.roots:
+            if root.key.startswith(VARIABLE):
+                tally[root.fidelity] += 1
+    return FidelityCounts(*(tally[one] for one in Fidelity))
+
+
+def _losses(change: Change) -> tuple[VariableReport, ...]:
+    return tuple(
+        VariableReport(
+            root.key[len(VARIABLE) :], root.type_name, pod.stream_size, root.fidelity, root.reason,
+            True, root.preview,
+        )
+        for pod in change.changed
+        for root in pod.roots
+        if root.fidelity is not Fidelity.EXACT and root.key.startswith(VARIABLE)
+    )  # fmt: skip

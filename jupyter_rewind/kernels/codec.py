@@ -1,0 +1,327 @@
+"""A pod as a pickle stream, and back: the C pickler, large memory out of band.
+
+Three departures from plain pickle. The memo is primed with objects that both sides know: the
+namespace itself and IPython's own containers. Functions and classes are told by `functions`,
+values of libraries by their reducers; what none can tell becomes a placeholder that says so.
+Frame headers are left out, since they would move with every insertion.
+"""
+
+from __future__ import annotations
+
+import copyreg
+import io
+import pickle
+import struct
+import sys
+import types
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from jupyter_rewind.kernels import functions, rebuild
+from jupyter_rewind.kernels.hubs import Hubs
+from jupyter_rewind.kernels.placeholders import Placeholder
+from jupyter_rewind.kernels.reducers import lookup
+from jupyter_rewind.kernels.reducers.contract import name_of, stand_in
+from jupyter_rewind.model.snapshot import Fidelity
+
+PROTOCOL = 5
+SMALL_BUFFER = 1 << 10
+
+_FRAME = 0x95
+_PAYLOADS = {ord("B"): 4, ord("X"): 4, 0x8D: 8, 0x8E: 8, 0x96: 8}
+_MISS = object()
+Handler = Callable[[Any, Any], Any]
+
+
+class Sink:
+    """Takes what a pickler writes, without the headers of its frames."""
+
+    def __init__(self) -> None:
+        self.parts: list[bytes] = []
+        self._last = b""
+
+    def write(self, data: bytes) -> int:
+        if type(data) is not bytes:
+            data = bytes(data)
+        rest = data
+        if len(data) > 9 and data[0] == _FRAME and not self._announces(len(data)):
+            (size,) = struct.unpack_from("<Q", data, 1)
+            if size == len(data) - 9:
+                rest = data[9:]
+        self.parts.append(rest)
+        self._last = data[-9:]
+        return len(data)
+
+    def _announces(self, size: int) -> bool:
+        """True when what was written last ends by saying that a payload of `size` follows: the
+        user's bytes may look like a frame."""
+        for code, width in _PAYLOADS.items():
+            tail = self._last[-1 - width :]
+            is_head = len(tail) == width + 1 and tail[0] == code
+            if is_head and int.from_bytes(tail[1:], "little") == size:
+                return True
+        return False
+
+    def getvalue(self) -> bytes:
+        return b"".join(self.parts)
+
+
+class Buffers:
+    """Collects the large memory that a pickler meets, in order."""
+
+    def __init__(self) -> None:
+        self.views: list[memoryview] = []
+
+    def take(self, buffer: pickle.PickleBuffer) -> bool:
+        """True keeps the buffer in the stream."""
+        view = buffer.raw()
+        if view.nbytes < SMALL_BUFFER:
+            view.release()
+            return True
+        self.views.append(view)
+        return False
+
+    def release(self) -> None:
+        for view in self.views:
+            view.release()
+        self.views.clear()
+
+
+class Session:
+    """What the writers of one capture share. Holds user objects only as long as it lives."""
+
+    def __init__(self, namespace: dict[str, Any], hubs: Hubs, known: Sequence[Any] = ()) -> None:
+        self.namespace = namespace
+        self.hubs = hubs
+        self.known = (namespace, *known)
+        self.wanted: dict[str, Any] = {}
+        """Hubs that were named and have no pod yet."""
+        self.named: set[int] = set()
+        """Ids of what was told by the name under which a module holds it."""
+        self._shells: dict[int, functions.Shell] = {}
+        self._handlers: dict[type, Handler | None] = {}
+
+    def shell(self, cell: types.CellType) -> functions.Shell:
+        found = self._shells.get(id(cell))
+        if found is None:
+            found = self._shells[id(cell)] = functions.Shell(cell)
+        return found
+
+    def handler(self, kind: type) -> Handler | None:
+        found = self._handlers.get(kind, _MISS)
+        if found is _MISS:
+            found = self._handlers[kind] = _decide(kind)
+        return found  # type: ignore[return-value]
+
+
+class _Telling:
+    """How a writer meets objects that plain pickle does not keep, or keeps wrongly."""
+
+    session: Session
+    careful: bool
+    own: frozenset[str]
+
+    def _begin(self, session: Session, own: Iterable[str], careful: bool) -> None:
+        self.session = session
+        self.namespace = session.namespace
+        self.own = frozenset(own)
+        self.careful = careful
+        self.refs: set[str] = set()
+        self.notes: list[tuple[Fidelity, str]] = []
+
+    def reducer_override(self, value: Any) -> Any:
+        kind = type(value)
+        handler = self.session.handler(kind)
+        if self.careful:
+            found = self._careful(handler or _native, value)
+        elif handler is not None:
+            found = handler(value, self)
+        else:
+            return NotImplemented
+        if found is NotImplemented or type(found) is str or found[0] is rebuild.find_global:
+            self.session.named.add(id(value))
+        return found
+
+    def _careful(self, handler: Handler, value: Any) -> Any:
+        """One value that fails costs itself alone."""
+        try:
+            found = handler(value, self)
+            if found is NotImplemented:
+                if isinstance(value, type | types.FunctionType):
+                    if not functions.is_importable(value, value.__module__, value.__qualname__):
+                        raise pickle.PicklingError("it is not found under its name")
+                    return found
+                found = _native(value, self)
+            if isinstance(found, str) and pickle.whichmodule(value, found) == "__main__":  # type: ignore[attr-defined]
+                raise pickle.PicklingError(f"it is not found as {found}")
+            return found
+        except Exception as error:
+            what = f"a {name_of(type(value))}"
+            return stand_in(value, self, what, f"{type(error).__name__}: {_first_line(error)}")
+
+    def note(self, fidelity: Fidelity, reason: str) -> None:
+        if (fidelity, reason) not in self.notes:
+            self.notes.append((fidelity, reason))
+
+    def placeholder(self, value: object, what: str, how: str) -> Placeholder:
+        self.note(Fidelity.MISSING, f"{what}; {how}")
+        return Placeholder(name_of(type(value)), what, how)
+
+    def shell(self, cell: types.CellType) -> functions.Shell:
+        return self.session.shell(cell)
+
+    def uid_of(self, value: Any) -> str | None:
+        return self.session.hubs.uid_of(value)
+
+    def is_root(self, uid: str) -> bool:
+        return uid in self.own
+
+    def name_hub(self, value: Any) -> str:
+        uid = self.session.hubs.name(value)
+        self.session.wanted.setdefault(uid, value)
+        return uid
+
+    def refer(self, uid: str) -> tuple[Any, ...]:
+        self.refs.add(uid)
+        self.session.wanted.setdefault(uid, self.session.hubs.get(uid))
+        return rebuild.resolve_hub, (uid,)
+
+
+class PodWriter(_Telling, pickle.Pickler):
+    """The fast writer; fails with RecursionError on deeply nested values."""
+
+    def __init__(
+        self, sink: Sink, buffers: Buffers, session: Session, own: Iterable[str], careful: bool
+    ) -> None:
+        pickle.Pickler.__init__(self, sink, PROTOCOL, buffer_callback=buffers.take)
+        self._begin(session, own, careful)
+
+
+class DeepWriter(_Telling, pickle._Pickler):
+    """The patient writer, for values nested deeper than the C stack reaches."""
+
+    def __init__(
+        self, sink: Sink, buffers: Buffers, session: Session, own: Iterable[str], careful: bool
+    ) -> None:
+        pickle._Pickler.__init__(self, sink, PROTOCOL, buffer_callback=buffers.take)
+        self._begin(session, own, careful)
+
+    def reducer_override(self, value: Any) -> Any:
+        # Unlike the fast one, this one asks for plain values too.
+        if type(value) in _PLAIN:
+            return NotImplemented
+        return super().reducer_override(value)
+
+
+_PLAIN = frozenset((
+    int, float, str, bytes, bool, type(None), list, dict, tuple, set, frozenset, bytearray,
+    pickle.PickleBuffer,
+))  # fmt: skip
+
+
+def _decide(kind: type) -> Handler | None:
+    special = _SPECIAL.get(kind, _MISS)
+    if special is not _MISS:
+        return special  # type: ignore[return-value]
+    if issubclass(kind, type):
+        return functions.reduce_class
+    reducer = lookup(kind)
+    if reducer is not None:
+        return reducer
+    return _sentinels(kind)
+
+
+def _reduce_iterator(value: Any, _: Any) -> Any:
+    """Its place is set when all it runs over is filled: pickle's own way would cut it short."""
+    make, arguments, *state = value.__reduce__()
+    if not state:
+        return make, arguments
+    return rebuild.make_iterator, (make, arguments[0], state[0])
+
+
+_SPECIAL: dict[type, Handler | None] = {
+    type(iter([])): _reduce_iterator,
+    type(reversed([])): _reduce_iterator,
+    types.FunctionType: functions.reduce_function,
+    types.CellType: functions.reduce_cell,
+    types.CodeType: functions.reduce_code,
+    functions.Shell: None,
+    Placeholder: None,
+}
+
+
+def _sentinels(kind: type) -> Handler | None:
+    """Values that a module of a library holds under a name stay the very ones: code asks for them
+    with `is`."""
+    home = type.__getattribute__(kind, "__module__")
+    module = sys.modules.get(home) if isinstance(home, str) else None
+    if module is None or home in ("__main__", "builtins"):
+        return None
+    named = {id(held): name for name, held in list(vars(module).items()) if type(held) is kind}
+    if not named:
+        return None
+
+    def reduce_sentinel(value: Any, _: Any) -> Any:
+        name = named.get(id(value))
+        if name is None or getattr(module, name, None) is not value:
+            return NotImplemented
+        return rebuild.find_global, (home, name)
+
+    return reduce_sentinel
+
+
+def _native(value: Any, _: Any) -> Any:
+    reduce = copyreg.dispatch_table.get(type(value))
+    return reduce(value) if reduce is not None else value.__reduce_ex__(PROTOCOL)
+
+
+def _first_line(error: BaseException) -> str:
+    try:
+        return str(error).partition("\n")[0]
+    except Exception:
+        return "an error that does not print"
+
+
+# --- back -------------------------------------------------------------------------------
+
+
+class PodReader(pickle.Unpickler):
+    """Loads the roots of a pod one after the other; the primed objects come first."""
+
+    def __init__(self, stream: bytes, known: Sequence[Any], buffers: Iterable[Any]) -> None:
+        file = io.BufferedReader(_Chain([_prelude(len(known)), stream]), 1 << 18)
+        super().__init__(file, buffers=buffers)
+        self._known = known
+        self.load()
+
+    def persistent_load(self, number: Any) -> Any:
+        return self._known[number]
+
+
+def _prelude(count: int) -> bytes:
+    """A pickle that puts the primed objects into the reader's memo, in order."""
+    parts = [b"\x80\x05"]
+    for number in range(count):
+        parts.append(b"J" + struct.pack("<i", number) + b"Q\x940")
+    return b"".join([*parts, b"N."])
+
+
+class _Chain(io.RawIOBase):
+    """Several pieces of memory read as one file."""
+
+    def __init__(self, pieces: list[bytes]) -> None:
+        self._pieces = [memoryview(piece) for piece in reversed(pieces)]
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, target: Any) -> int:
+        while self._pieces and not len(self._pieces[-1]):
+            self._pieces.pop()
+        if not self._pieces:
+            return 0
+        piece = self._pieces[-1]
+        count = min(len(target), len(piece))
+        target[:count] = piece[:count]
+        self._pieces[-1] = piece[count:]
+        return count

@@ -1,0 +1,170 @@
+"""What a stored state says of its variables, and how two states differ: without loading values.
+
+Small values are read by a reader that knows plain Python values and imports nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from jupyter_rewind.errors import Format
+from jupyter_rewind.kernels.codec import PodReader
+from jupyter_rewind.kernels.pods import SMALL, VARIABLE
+from jupyter_rewind.kernels.preview import preview, type_name
+from jupyter_rewind.kernels.records import PodRecord, read_pod, read_state
+from jupyter_rewind.model.snapshot import (
+    Fidelity,
+    How,
+    Snapshot,
+    VariableChange,
+    VariableReport,
+)
+from jupyter_rewind.store.keep import ContentSource
+
+
+def report(store: ContentSource, snapshot: Snapshot) -> tuple[VariableReport, ...]:
+    """Every variable of the state, by name. Raises NotFound, Integrity, Newer, Format."""
+    records = _records(store, snapshot)
+    found = [*reports_of(records), *small_reports(_small(store, records))]
+    return tuple(sorted(found, key=lambda one: one.name))
+
+
+def compare(store: ContentSource, before: Snapshot, after: Snapshot) -> tuple[VariableChange, ...]:
+    """How `after` differs from `before`, by name; pods that are the same are not looked into.
+
+    Raises NotFound, Integrity, Newer, Format.
+    """
+    if before.state == after.state:
+        return ()
+    earlier, later = _described(store, before), _described(store, after)
+    changes = []
+    for name in sorted(earlier.keys() | later.keys()):
+        old, new = earlier.get(name), later.get(name)
+        if old is not None and new is not None:
+            if old[0] != new[0]:
+                changes.append(_change(name, How.CHANGED, old[1], new[1]))
+        elif new is not None:
+            changes.append(_change(name, How.ADDED, None, new[1]))
+        else:
+            changes.append(_change(name, How.REMOVED, old[1] if old else None, None))
+    return tuple(changes)
+
+
+def reports_of(records: Iterable[PodRecord]) -> list[VariableReport]:
+    """What the pods say of their variables; small values are told by `small_reports`."""
+    return [
+        VariableReport(
+            root.key[len(VARIABLE) :], root.type_name, record.size_bytes, root.fidelity,
+            root.reason, False, root.preview,
+        )
+        for record in records
+        for root in record.roots
+        if root.key.startswith(VARIABLE)
+    ]  # fmt: skip
+
+
+def small_reports(small: dict[str, Any]) -> list[VariableReport]:
+    """What is told of the small values."""
+    found = []
+    for key, value in small.items():
+        if not key.startswith(VARIABLE):
+            continue
+        name = key[len(VARIABLE) :]
+        if isinstance(value, Named):
+            fidelity, reason = value.fidelity
+            found.append(VariableReport(name, value.kind, 0, fidelity, reason, preview=value.name))
+        else:
+            text = preview(value)
+            found.append(VariableReport(name, type_name(value), 0, Fidelity.EXACT, preview=text))
+    return found
+
+
+class Named:
+    """Something that stands in the store by its name: a module, a function, a class."""
+
+    __slots__ = ("kind", "name")
+
+    def __init__(self, kind: str, name: str) -> None:
+        self.kind = kind
+        self.name = name
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Named) and (self.kind, self.name) == (other.kind, other.name)
+
+    def __hash__(self) -> int:
+        return hash((self.kind, self.name))
+
+    @property
+    def fidelity(self) -> tuple[Fidelity, str]:
+        if self.kind == "module":
+            return Fidelity.REFERENCE, f"the module {self.name}, imported again"
+        return Fidelity.EXACT, ""
+
+
+class _PlainReader(PodReader):
+    """Reads plain values; whatever has a name stays a name. Imports and calls nothing else."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        if name == "resolve_hub":
+            return lambda uid: Named("function or class", uid.partition(":")[0])
+        if name in ("import_module", "find_module"):
+            return lambda name: Named("module", name)
+        if (module, name) in (("builtins", "complex"), ("builtins", "bytearray")):
+            return super().find_class(module, name)
+        return _NamedMaker(module, name)
+
+
+class _NamedMaker(Named):
+    """A global by its name; what is made by calling it is known by it alone."""
+
+    __slots__ = ()
+
+    def __init__(self, module: str, name: str) -> None:
+        super().__init__("function or class", name if module == "builtins" else f"{module}.{name}")
+
+    def __call__(self, *_: object, **__: object) -> Named:
+        return Named(self.name, "")
+
+
+def _small(store: ContentSource, records: Iterable[PodRecord]) -> dict[str, Any]:
+    for record in records:
+        if SMALL in record.keys:
+            stream = b"".join(map(store.get, record.stream))
+            try:
+                found = _PlainReader(stream, (None, None, None), iter(())).load()
+            except Exception as error:
+                raise Format(f"The small values of a state do not read: {error}.") from error
+            return found if type(found) is dict else {}
+    return {}
+
+
+def _records(store: ContentSource, snapshot: Snapshot) -> list[PodRecord]:
+    return [read_pod(store, node) for node in read_state(store, snapshot.state).pods]
+
+
+def _described(
+    store: ContentSource, snapshot: Snapshot
+) -> dict[str, tuple[object, VariableReport]]:
+    """For each variable: what is equal exactly when it has not changed, and its report."""
+    records = _records(store, snapshot)
+    small = _small(store, records)
+    found: dict[str, tuple[object, VariableReport]] = {}
+    for record in records:
+        for one in reports_of([record]):
+            found[one.name] = (record.node, one)
+    for one in small_reports(small):
+        value = small[VARIABLE + one.name]
+        found[one.name] = ((type(value), repr(value) if value != value else value), one)
+    return found
+
+
+def _change(
+    name: str, how: How, before: VariableReport | None, after: VariableReport | None
+) -> VariableChange:
+    told = after or before
+    return VariableChange(
+        name, how, told.type_name if told else "",
+        before.size_bytes if before else 0, after.size_bytes if after else 0,
+        before.preview if before else "", after.preview if after else "",
+    )  # fmt: skip

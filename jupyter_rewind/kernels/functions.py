@@ -1,0 +1,207 @@
+"""How functions and classes of the notebook are told: code, name, closure and state.
+
+A function's globals are never part of it: they are the live namespace, or the module it is from.
+Classes are hubs: every pod names them by uid, so that instances do not become one pod with all
+the other instances of their class.
+"""
+
+from __future__ import annotations
+
+import abc
+import enum
+import sys
+import types
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from jupyter_rewind.kernels import rebuild
+from jupyter_rewind.model.snapshot import Fidelity
+
+VERSION = (sys.version_info[0], sys.version_info[1])
+
+
+class Shell:
+    """Stands for a cell before its contents: so that a closure may hold itself."""
+
+    __slots__ = ("cell",)
+
+    def __init__(self, cell: types.CellType) -> None:
+        self.cell = cell
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return rebuild.make_cell, ()
+
+
+class Telling(Protocol):
+    """What telling a function or a class asks of the writer."""
+
+    namespace: dict[str, Any]
+
+    def shell(self, cell: types.CellType) -> Shell: ...
+    def uid_of(self, value: Any) -> str | None: ...
+    def is_root(self, uid: str) -> bool: ...
+    def refer(self, uid: str) -> tuple[Any, ...]: ...
+    def name_hub(self, value: Any) -> str: ...
+    def note(self, fidelity: Fidelity, reason: str) -> None: ...
+
+
+def is_importable(value: Any, module: Any, name: Any) -> bool:
+    """True when the module holds this very object under this name, and is not the notebook."""
+    if not isinstance(module, str) or not isinstance(name, str) or module == "__main__":
+        return False
+    found: Any = sys.modules.get(module)
+    for part in name.split("."):
+        try:
+            found = getattr(found, part)
+        except Exception:
+            return False
+    return found is value
+
+
+def reduce_function(function: types.FunctionType, writer: Telling) -> Any:
+    """By reference where a module holds it; else by value."""
+    scope = function.__globals__
+    if scope is not writer.namespace and is_importable(
+        function, function.__module__, function.__qualname__
+    ):
+        return NotImplemented
+    uid = writer.uid_of(function)
+    if uid is not None and not writer.is_root(uid):
+        return writer.refer(uid)
+    cells = function.__closure__
+    home = _home(function, writer)
+    shells = None if cells is None else tuple(map(writer.shell, cells))
+    arguments = (uid, function.__code__, function.__name__, home, shells)
+    state = {
+        "uid": uid,
+        "code": function.__code__,
+        "defaults": function.__defaults__,
+        "kwdefaults": function.__kwdefaults__,
+        "annotations": function.__annotations__,
+        "doc": function.__doc__,
+        "module": function.__module__,
+        "qualname": function.__qualname__,
+        "dict": dict(function.__dict__),
+        "contents": tuple(map(contents_of, cells or ())),
+        "parameters": getattr(function, "__type_params__", ()),
+    }
+    return rebuild.make_function, arguments, state, None, None, rebuild.set_function
+
+
+def _home(function: types.FunctionType, writer: Telling) -> str | None:
+    scope = function.__globals__
+    if scope is writer.namespace:
+        return None
+    for name in (scope.get("__name__"), function.__module__):
+        if isinstance(name, str) and getattr(sys.modules.get(name), "__dict__", None) is scope:
+            return name
+    writer.note(Fidelity.REBUILT, f"{function.__qualname__} had a dictionary of globals of its own")
+    name = function.__module__
+    return name if isinstance(name, str) and name in sys.modules and name != "__main__" else None
+
+
+def contents_of(cell: types.CellType) -> tuple[Any, ...]:
+    try:
+        return (cell.cell_contents,)
+    except ValueError:
+        return ()
+
+
+def reduce_cell(cell: types.CellType, writer: Telling) -> Any:
+    shell = writer.shell(cell)
+    return rebuild.same, (shell,), contents_of(cell), None, None, rebuild.set_cell
+
+
+def reduce_code(code: types.CodeType, _: Telling) -> Any:
+    return rebuild.make_code, (
+        VERSION, code.co_argcount, code.co_posonlyargcount, code.co_kwonlyargcount, code.co_nlocals,
+        code.co_stacksize, code.co_flags, code.co_code, code.co_consts, code.co_names,
+        code.co_varnames, code.co_filename, code.co_name, code.co_qualname, code.co_firstlineno,
+        code.co_linetable, code.co_exceptiontable, code.co_freevars, code.co_cellvars,
+    )  # fmt: skip
+
+
+def reduce_class(made: type, writer: Telling) -> Any:
+    """By reference where a module holds it; else by uid, and in the pod of its own by value."""
+    module = type.__getattribute__(made, "__module__")
+    name = type.__getattribute__(made, "__qualname__")
+    if module != writer.namespace.get("__name__") and is_importable(made, module, name):
+        return NotImplemented
+    if not made.__flags__ & (1 << 9):  # not made by a class statement: nothing can make it again
+        return NotImplemented
+    uid = writer.name_hub(made)
+    if not writer.is_root(uid):
+        return writer.refer(uid)
+    return _tell_class(made, uid, writer)
+
+
+def _tell_class(made: Any, uid: str, writer: Telling) -> Any:
+    make: Callable[..., Any]
+    arguments: tuple[Any, ...]
+    own: set[str] = set(rebuild.UNKEPT)
+    members: dict[str, Any] = {}
+    bases = tuple(made.__bases__)
+    if isinstance(made, enum.EnumMeta):
+        held: dict[str, Any] = dict(made.__members__)
+        values = {name: member._value_ for name, member in held.items()}
+        make = rebuild.make_enum
+        arguments = (uid, type(made), made.__name__, bases, made.__module__, values)
+        own |= _enum_own(made, writer) | set(values)
+        members = {name: _own_of_member(one) for name, one in held.items()}
+    elif bases == (tuple,) and isinstance(vars(made).get("_fields"), tuple):
+        make = rebuild.make_namedtuple
+        defaults = tuple(made._field_defaults.values())
+        arguments = (uid, made.__name__, made._fields, defaults, made.__module__)
+        own |= (rebuild.NAMEDTUPLE_OWN - {"__doc__"}) | set(made._fields)
+    else:
+        make = rebuild.make_class
+        arguments = (uid, type(made), made.__name__, bases, _head(made))
+    attributes = {
+        name: value
+        for name, value in vars(made).items()
+        if name not in own and not _is_made_with_it(made, value)
+    }
+    attributes["__qualname__"] = made.__qualname__
+    state = {
+        "uid": uid,
+        "attributes": attributes,
+        "members": members,
+        "registered": _registered(made),
+    }
+    return make, arguments, state, None, None, rebuild.set_class
+
+
+def _enum_own(made: Any, writer: Telling) -> set[str]:
+    """What an enumeration gets when it is made; methods of the notebook are not among them."""
+    return {
+        name
+        for name in rebuild.ENUM_OWN
+        if getattr(vars(made).get(name), "__globals__", None) is not writer.namespace
+    }
+
+
+def _head(made: type) -> dict[str, Any]:
+    head: dict[str, Any] = {"__module__": made.__module__, "__qualname__": made.__qualname__}
+    slots = vars(made).get("__slots__")
+    if slots is not None:
+        head["__slots__"] = slots if isinstance(slots, str | dict) else tuple(slots)
+    return head
+
+
+def _own_of_member(member: Any) -> dict[str, Any]:
+    kept = ("_value_", "_name_", "__objclass__", "_sort_order_")
+    return {name: value for name, value in vars(member).items() if name not in kept}
+
+
+def _is_made_with_it(made: type, value: Any) -> bool:
+    return (
+        isinstance(value, types.MemberDescriptorType | types.GetSetDescriptorType)
+        and getattr(value, "__objclass__", None) is made
+    )
+
+
+def _registered(made: Any) -> list[type]:
+    if "_abc_impl" not in vars(made):
+        return []
+    references = getattr(abc, "_get_dump")(made)[0]  # noqa: B009 - it has no stub
+    return [one for reference in references if (one := reference()) is not None]

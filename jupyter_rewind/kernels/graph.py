@@ -1,0 +1,307 @@
+"""The object graph cut into pods: what shares an object is one pod, and what does not is not.
+
+A pod is told again after a cell unless it is proved untouched. Two pods that turn out to share an
+object become one; a pod of several roots is taken apart when one of them was bound anew. Classes
+and functions are roots of their own, and are named by uid wherever they are met.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from xxhash import xxh3_128_digest
+
+from jupyter_rewind import clock
+from jupyter_rewind.kernels import buffers, pods
+from jupyter_rewind.kernels.buffers import BufferState
+from jupyter_rewind.kernels.codec import Session
+from jupyter_rewind.kernels.placeholders import Placeholder
+from jupyter_rewind.kernels.pods import HUB, Note, Root, Written, write_pod
+from jupyter_rewind.kernels.preview import preview, type_name
+from jupyter_rewind.kernels.records import RootRecord
+from jupyter_rewind.model.ids import Digest
+from jupyter_rewind.model.snapshot import Fidelity
+
+
+@dataclass(slots=True)
+class Pod:
+    """One pod as of the last capture. Holds no user object, but for copies of changed memory
+    until they are stored."""
+
+    roots: tuple[RootRecord, ...]
+    ids: tuple[int, ...]
+    stream_hash: bytes
+    stream_size: int
+    buffers: list[BufferState]
+    refs: frozenset[str]
+    closed: bool = False
+    stream: bytes | None = None
+    chunks: tuple[Digest, ...] = ()
+    node: Digest | None = None
+    before: Pod | None = None
+    seconds: float = 0.0
+    """How long it took to tell it and to look at its memory."""
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        return tuple(root.key for root in self.roots)
+
+    @property
+    def fresh_bytes(self) -> int:
+        held = len(self.stream) if self.stream is not None else 0
+        return held + sum(state.fresh_bytes for state in self.buffers)
+
+    def is_as(self, other: Pod) -> bool:
+        """True when both tell the same."""
+        return (
+            self.stream_hash == other.stream_hash
+            and self.roots == other.roots
+            and self.refs == other.refs
+            and len(self.buffers) == len(other.buffers)
+            and all(map(buffers.is_same, self.buffers, other.buffers))
+        )
+
+
+@dataclass(slots=True)
+class Change:
+    """What a capture found: the pods of the new state, and which of them are new."""
+
+    pods: dict[tuple[str, ...], Pod]
+    changed: list[Pod] = field(default_factory=list)
+    verified: int = 0
+
+    @property
+    def fresh_bytes(self) -> int:
+        return sum(pod.fresh_bytes for pod in self.changed)
+
+
+@dataclass(slots=True)
+class _Group:
+    """Roots that are told together, and the pod they were before."""
+
+    keys: tuple[str, ...]
+    before: Pod | None
+    written: Written | None = None
+    error: Exception | None = None
+    seconds: float = 0.0
+
+
+Skip = Callable[[Pod], bool]
+
+
+class Survey:
+    """One look at the whole graph; the result is a `Change`, and nothing else is touched."""
+
+    def __init__(
+        self,
+        session: Session,
+        before: Mapping[tuple[str, ...], Pod],
+        roots: dict[str, Any],
+        skip: Skip,
+        max_bytes: int | None = None,
+    ) -> None:
+        self._session = session
+        self._before = before
+        self._roots = roots
+        self._skip = skip
+        self._max_bytes = max_bytes
+        self._kept: dict[tuple[str, ...], Pod] = {}
+        self._groups: list[_Group] = []
+
+    def look(self) -> Change:
+        """Raises nothing of the user's: what cannot be told is noted on its root."""
+        try:
+            self._gather()
+            self._tell_all(self._groups)
+            self._split()
+            self._add_hubs()
+            self._merge()
+            return self._conclude()
+        finally:
+            for group in self._groups:
+                if group.written is not None:
+                    group.written.release()
+
+    def _gather(self) -> None:
+        left = dict.fromkeys(self._roots)
+        for keys, pod in self._before.items():
+            present = tuple(key for key in keys if key in left)
+            for key in present:
+                del left[key]
+            if len(present) == len(keys) and self._is_untouched(pod):
+                self._kept[keys] = pod
+            elif present:
+                self._groups.append(_Group(present, pod))
+        self._groups += [_Group((key,), None) for key in left]
+
+    def _is_untouched(self, pod: Pod) -> bool:
+        bound = tuple(id(self._roots[key]) for key in pod.keys)
+        return bound == pod.ids and self._skip(pod)
+
+    def _tell_all(self, groups: Iterable[_Group]) -> None:
+        for group in groups:
+            self._tell(group)
+
+    def _tell(self, group: _Group) -> None:
+        roots: list[Root] = [(key, self._roots[key]) for key in group.keys]
+        began = clock.monotonic()
+        try:
+            group.written = write_pod(self._session, roots)
+        except Exception as error:
+            group.error = error.with_traceback(None)
+        group.seconds = clock.monotonic() - began
+
+    def _split(self) -> None:
+        """A pod of which a root is gone, bound anew or failing is told root by root."""
+        for group in list(self._groups):
+            if len(group.keys) == 1:
+                continue
+            bound = tuple(id(self._roots[key]) for key in group.keys)
+            if group.error is None and group.before is not None and bound == group.before.ids:
+                continue
+            if group.written is not None:
+                group.written.release()
+            self._groups.remove(group)
+            for key in group.keys:
+                alone = _Group((key,), group.before)
+                self._groups.append(alone)
+                self._tell(alone)
+
+    def _add_hubs(self) -> None:
+        """Each class and function that some pod names has a pod."""
+        held = {key for keys in self._kept for key in keys} | {
+            key for group in self._groups for key in group.keys
+        }
+        wanted = [uid for pod in self._kept.values() for uid in pod.refs]
+        wanted += [uid for group in self._groups for uid in _refs(group)]
+        while wanted:
+            uid = wanted.pop()
+            value = self._session.hubs.get(uid)
+            if HUB + uid in held or value is None:
+                continue
+            held.add(HUB + uid)
+            self._roots[HUB + uid] = value
+            group = self._hub_group(uid)
+            self._groups.append(group)
+            self._tell(group)
+            wanted += _refs(group)
+
+    def _hub_group(self, uid: str) -> _Group:
+        before = self._before.get((HUB + uid,))
+        return _Group((HUB + uid,), before)
+
+    def _merge(self) -> None:
+        """What shares an object is told together."""
+        while True:
+            parts = self._partition()
+            if len(parts) == len(self._groups):
+                return
+            merged = []
+            for part in parts:
+                if len(part) == 1:
+                    merged.append(part[0])
+                    continue
+                for group in part:
+                    if group.written is not None:
+                        group.written.release()
+                        group.written = None
+                keys = tuple(sorted(key for group in part for key in group.keys))
+                merged.append(_Group(keys, self._largest(part, keys)))
+            self._groups = merged
+            self._tell_all(group for group in merged if group.written is None and not group.error)
+
+    def _largest(self, part: Sequence[_Group], keys: tuple[str, ...]) -> Pod | None:
+        before = self._before.get(keys)
+        if before is not None:
+            return before
+        earlier = [group.before for group in part if group.before is not None]
+        return max(earlier, key=lambda pod: pod.stream_size, default=None)
+
+    def _partition(self) -> list[list[_Group]]:
+        groups = self._groups
+        parent = list(range(len(groups)))
+
+        def find(one: int) -> int:
+            while parent[one] != one:
+                parent[one] = one = parent[parent[one]]
+            return one
+
+        owner: dict[int, int] = {}
+        for number, group in enumerate(groups):
+            if group.written is None:
+                continue
+            for name in pods.shared_ids(group.written, self._session):
+                first = owner.setdefault(name, number)
+                if first != number:
+                    parent[find(number)] = find(first)
+        parts: dict[int, list[_Group]] = {}
+        for number, group in enumerate(groups):
+            parts.setdefault(find(number), []).append(group)
+        return list(parts.values())
+
+    def _conclude(self) -> Change:
+        change = Change(dict(self._kept), verified=len(self._groups))
+        for group in self._groups:
+            began = clock.monotonic()
+            pod = self._pod(group)
+            seconds = group.seconds + clock.monotonic() - began
+            same = group.before
+            if same is not None and same.keys == group.keys and pod.is_as(same):
+                same.ids = pod.ids
+                pod = same
+            else:
+                change.changed.append(pod)
+            pod.seconds = seconds
+            change.pods[group.keys] = pod
+        return change
+
+    def _pod(self, group: _Group) -> Pod:
+        if group.written is not None and self._is_too_large(group.written):
+            group.written.release()
+            limit = (self._max_bytes or 0) >> 20
+            group.error = ValueError(f"it is larger than the limit of {limit} MB a variable")
+            group.written = None
+        written = group.written or self._missing(group)
+        before = group.before
+        views = written.buffers.views
+        earlier = buffers.pair(views, before.buffers if before is not None else ())
+        found = Pod(
+            tuple(self._record(key, written.notes.get(key, ())) for key in written.keys),
+            tuple(id(self._roots[key]) for key in written.keys),
+            xxh3_128_digest(written.stream),
+            len(written.stream),
+            list(map(buffers.look, views, earlier)),
+            written.refs,
+            stream=written.stream,
+            before=before,
+        )
+        written.release()
+        return found
+
+    def _is_too_large(self, written: Written) -> bool:
+        return self._max_bytes is not None and written.size_bytes > self._max_bytes
+
+    def _missing(self, group: _Group) -> Written:
+        """What stands where a value was that cannot be told at all."""
+        reason = str(group.error).partition("\n")[0] or type(group.error).__name__
+        stands: list[Root] = []
+        notes: dict[str, tuple[Note, ...]] = {}
+        for key in group.keys:
+            kind = type_name(self._roots[key])
+            stands.append((key, Placeholder(kind, f"a {kind}", reason)))
+            notes[key] = ((Fidelity.MISSING, reason),)
+        written = write_pod(self._session, stands)
+        written.notes = notes
+        return written
+
+    def _record(self, key: str, notes: Sequence[Note]) -> RootRecord:
+        value = self._roots[key]
+        worst = max((fidelity for fidelity, _ in notes), key=lambda one: one.loss, default=None)
+        reasons = "; ".join(dict.fromkeys(reason for _, reason in notes))
+        return RootRecord(key, type_name(value), worst or Fidelity.EXACT, reasons, preview(value))
+
+
+def _refs(group: _Group) -> Iterable[str]:
+    return group.written.refs if group.written is not None else ()

@@ -1,0 +1,183 @@
+"""Building a stored state aside: pod by pod, hubs when they are named, nothing live touched.
+
+A pod that does not load costs its own variables, which become placeholders that say why. What
+must change a living class or function is put off until the swap.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+from xxhash import xxh3_128_digest
+
+from jupyter_rewind.errors import RewindError
+from jupyter_rewind.kernels import rebuild
+from jupyter_rewind.kernels.buffers import PIECE, BufferState
+from jupyter_rewind.kernels.codec import PodReader
+from jupyter_rewind.kernels.hubs import Hubs
+from jupyter_rewind.kernels.placeholders import Placeholder
+from jupyter_rewind.kernels.pods import HUB
+from jupyter_rewind.kernels.records import PodRecord
+from jupyter_rewind.model.ids import Digest
+from jupyter_rewind.store.keep import ContentSource
+
+Known = tuple[Any, ...]
+_IMPORT = ("jupyter_rewind.kernels.reducers.modules", "import_module")
+
+
+class Loader:
+    """Loads pods of one state into new objects."""
+
+    def __init__(
+        self,
+        store: ContentSource,
+        records: Sequence[PodRecord],
+        known: Known,
+        *,
+        hubs: Hubs,
+        unchanged: Mapping[str, object],
+        in_place: bool,
+    ) -> None:
+        """`known` are the objects that both sides know, the namespace first; `unchanged` the keys
+        whose living values are what the state holds. Without `in_place`, a living class that is
+        not as it was is left alone, and one like it then is made beside it."""
+        self.namespace: dict[str, Any] = known[0]
+        self.values: dict[str, Any] = {}
+        self.failures: dict[str, str] = {}
+        self.made: dict[str, Any] = {}
+        self.hashes: dict[Digest, tuple[bytes, list[BufferState]]] = {}
+        """For each pod that was loaded: what the next capture compares with."""
+        self.deferred: list[tuple[Callable[..., Any], tuple[Any, ...]]] = []
+        self._store = store
+        self._by_key = {key: record for record in records for key in record.keys}
+        self._known = known
+        self._hubs = hubs
+        self._unchanged = unchanged
+        self._in_place = in_place
+        self._started: set[Digest] = set()
+        self._settling: list[tuple[Callable[..., Any], tuple[Any, ...]]] = []
+
+    def load(self, record: PodRecord) -> None:
+        """The values of the pod's roots stand in `values`; why they do not, in `failures`."""
+        if record.node in self._started:
+            return
+        self._started.add(record.node)
+        try:
+            with rebuild.active(self):
+                self._load(record)
+        except Exception as error:
+            reason = _reason(error)
+            for root in record.roots:
+                if root.key not in self.values:
+                    self.failures[root.key] = reason
+                    name = root.type_name
+                    self.values[root.key] = Placeholder(name, f"a {name}", reason)
+
+    def _load(self, record: PodRecord) -> None:
+        stream = b"".join(map(self._store.get, record.stream))
+        states: list[BufferState] = []
+        reader = _Reader(stream, self._known, self._buffers(record, states))
+        for root in record.roots:
+            self.values[root.key] = reader.load()
+        while self._settling:
+            action, arguments = self._settling.pop()
+            action(*arguments)
+        self.hashes[record.node] = (xxh3_128_digest(stream), states)
+
+    def _buffers(self, record: PodRecord, states: list[BufferState]) -> Iterator[bytearray]:
+        into = getattr(self._store, "get_into", None)
+        for size, names in record.buffers:
+            memory = bytearray(size)
+            view = memoryview(memory)
+            hashes = []
+            for number, name in enumerate(names):
+                piece = view[number * PIECE : (number + 1) * PIECE]
+                if into is not None:
+                    into(name, piece)
+                else:
+                    piece[:] = self._store.get(name)
+                hashes.append(xxh3_128_digest(piece))
+            states.append(BufferState(size, b"".join(hashes), list(names)))
+            yield memory
+
+    # --- what `rebuild` asks ----------------------------------------------------------------
+
+    def hub(self, uid: str) -> Any:
+        """The class or function of this uid; a placeholder where it does not load."""
+        if uid in self.made:
+            return self.made[uid]
+        key = HUB + uid
+        live = self.live(uid)
+        if live is not None and key in self._unchanged:
+            return live
+        record = self._by_key.get(key)
+        if record is not None:
+            self.load(record)
+        if uid in self.made:
+            return self.made[uid]
+        if live is not None:
+            return live
+        name = uid.partition(":")[0]
+        reason = self.failures.get(key, "it was not kept with this state")
+        return Placeholder("function or class", f"{name}, a function or class", reason)
+
+    def live(self, uid: str) -> Any:
+        """The living object of this uid, where it may be used."""
+        if self._in_place or HUB + uid in self._unchanged:
+            return self._hubs.get(uid)
+        return None
+
+    def adopt(self, uid: str, value: Any) -> None:
+        self.made[uid] = value
+
+    def defer(self, action: Any, *arguments: Any) -> None:
+        self.deferred.append((action, arguments))
+
+    def settle(self, action: Any, *arguments: Any) -> None:
+        self._settling.append((action, arguments))
+
+
+class _Reader(PodReader):
+    """What a library does not hold any more becomes a placeholder, not the end of the pod."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        if (module, name) == _IMPORT:
+            return _import_or_say
+        try:
+            return super().find_class(module, name)
+        except (ImportError, AttributeError) as error:
+            return lost_class(module, name, _reason(error))
+
+
+def _import_or_say(name: str) -> Any:
+    try:
+        return importlib.import_module(name)
+    except ImportError as error:
+        return Placeholder("module", f"the module {name}", _reason(error))
+
+
+def lost_class(module: str, name: str, reason: str) -> Any:
+    """Stands for a class or function that cannot be imported; what it makes says so."""
+
+    def make(kind: type[Placeholder], *_: object, **__: object) -> Placeholder:
+        made = Placeholder.__new__(kind)
+        Placeholder.__init__(made, f"{module}.{name}", f"a {module}.{name}", reason)
+        return made
+
+    def ignore(self: Placeholder, *_: object) -> None:
+        return None
+
+    names = ("__init__", "__setstate__", "append", "extend", "add", "update", "__setitem__")
+    body: dict[str, Any] = {"__slots__": (), "__new__": make, **dict.fromkeys(names, ignore)}
+    return type(name.rpartition(".")[2], (Placeholder,), body)
+
+
+def _reason(error: BaseException) -> str:
+    if isinstance(error, RewindError):
+        return error.message
+    try:
+        return f"{type(error).__name__}: {error}".partition("\n")[0]
+    except Exception:
+        return type(error).__name__

@@ -1,0 +1,156 @@
+"""A pod: a piece of the object graph kept under its own name, as one stream and its buffers.
+
+A root is what a pod is reached by: a variable (`v:name`), an entry of Out (`o:3`), a class or a
+function (`h:uid`), a part of the environment (`e:random`), or all the small values (`a:`).
+"""
+
+from __future__ import annotations
+
+import enum
+import gc
+import sys
+import threading
+import types
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from jupyter_rewind.kernels.codec import Buffers, DeepWriter, PodWriter, Session, Sink
+from jupyter_rewind.kernels.functions import Shell
+from jupyter_rewind.model.snapshot import Fidelity
+
+VARIABLE, OUTPUT, HUB, ENVIRONMENT, SMALL = "v:", "o:", "h:", "e:", "a:"
+Root = tuple[str, Any]
+Note = tuple[Fidelity, str]
+
+
+@dataclass(slots=True)
+class Written:
+    """One pod as it was just told. Holds the memory of user objects until `release`."""
+
+    keys: tuple[str, ...]
+    stream: bytes
+    buffers: Buffers
+    refs: frozenset[str]
+    notes: dict[str, tuple[Note, ...]]
+    writer: Any = None
+    """Keeps what was told alive, so that ids of two pods can be compared; until `release`."""
+    shared: frozenset[int] = field(default_factory=frozenset)
+
+    @property
+    def size_bytes(self) -> int:
+        return len(self.stream) + sum(view.nbytes for view in self.buffers.views)
+
+    def release(self) -> None:
+        """No user object is held any more."""
+        self.buffers.release()
+        if self.writer is not None:
+            self.writer.clear_memo()
+            self.writer = None
+
+
+def write_pod(session: Session, roots: Sequence[Root]) -> Written:
+    """The pod of these roots. One value that cannot be told costs itself alone.
+
+    Raises what the user's own code raises only where even a placeholder for it fails.
+    """
+    try:
+        return _write(PodWriter, session, roots, careful=False)
+    except RecursionError:
+        pass
+    except Exception:
+        # Once more, with a hand on each value: the one that failed becomes a placeholder.
+        try:
+            return _write(PodWriter, session, roots, careful=True)
+        except RecursionError:
+            pass
+    with _DeepStack():
+        return _write(DeepWriter, session, roots, careful=True)
+
+
+def _write(maker: Any, session: Session, roots: Sequence[Root], *, careful: bool) -> Written:
+    sink, buffers = Sink(), Buffers()
+    own = [key[len(HUB) :] for key, _ in roots if key.startswith(HUB)]
+    writer = maker(sink, buffers, session, own, careful)
+    writer.memo = {id(value): (number, value) for number, value in enumerate(session.known)}
+    notes: dict[str, tuple[Note, ...]] = {}
+    try:
+        for key, value in roots:
+            writer.dump(value)
+            if writer.notes:
+                notes[key] = tuple(writer.notes)
+                writer.notes.clear()
+    except BaseException:
+        buffers.release()
+        writer.clear_memo()
+        raise
+    return Written(
+        tuple(key for key, _ in roots), sink.getvalue(), buffers, frozenset(writer.refs), notes,
+        writer,
+    )  # fmt: skip
+
+
+_ATOMS = frozenset((
+    str, bytes, int, float, complex, bool, type(None), tuple, frozenset, range, slice, type,
+    types.EllipsisType, types.NotImplementedType, types.BuiltinFunctionType, types.ModuleType,
+    types.CodeType, types.MethodDescriptorType, types.WrapperDescriptorType,
+    types.MethodWrapperType, types.ClassMethodDescriptorType, types.GetSetDescriptorType,
+    types.MemberDescriptorType,
+))  # fmt: skip
+_VALUES = {
+    "datetime", "dateutil", "decimal", "fractions", "pathlib", "pytz", "re", "uuid", "zoneinfo",
+}  # fmt: skip
+"""Packages whose values never change."""
+
+
+def shared_ids(written: Written, session: Session) -> frozenset[int]:
+    """Ids of what the pod tells and another pod may tell as well; valid until `release`."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        return frozenset(_shareable(written.writer, session))
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
+def _shareable(writer: Any, session: Session) -> Iterable[int]:
+    known = {id(value) for value in session.known}
+    numpy = sys.modules.get("numpy")
+    dtype = getattr(numpy, "dtype", ())
+    for key, (_, value) in writer.memo.copy().items():
+        kind = type(value)
+        if kind in _ATOMS or key in known or isinstance(value, type):
+            continue
+        if dtype and isinstance(value, dtype):
+            continue
+        if kind is Shell:
+            yield id(value.cell)
+        elif not (
+            key in session.named or session.hubs.uid_of(value) is not None or _is_immutable(value)
+        ):
+            yield key
+
+
+def _is_immutable(value: Any) -> bool:
+    home = type.__getattribute__(type(value), "__module__")
+    if not isinstance(home, str):
+        return False
+    if home.partition(".")[0] in _VALUES or (home.startswith("pandas.") and "dtypes" in home):
+        return True
+    return isinstance(value, enum.Enum)
+
+
+class _DeepStack:
+    """Room for a million calls of Python's own; the C stack does not grow with them."""
+
+    _lock = threading.Lock()
+
+    def __enter__(self) -> None:
+        self._lock.acquire()
+        self._before = sys.getrecursionlimit()
+        sys.setrecursionlimit(1_000_000)
+
+    def __exit__(self, *_: object) -> None:
+        sys.setrecursionlimit(self._before)
+        self._lock.release()

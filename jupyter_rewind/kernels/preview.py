@@ -1,0 +1,54 @@
+"""A few words about a value, without running any code of the user's or copying the value."""
+
+from __future__ import annotations
+
+import types
+from typing import Any
+
+_WIDTH = 60
+_PLAIN = (int, float, complex, bool, type(None), str, bytes)
+_SIZED = (list, tuple, dict, set, frozenset, bytearray)
+
+
+def preview(value: Any) -> str:
+    """At most sixty characters, or nothing where the type says it all."""
+    kind = type(value)
+    if kind is int and value.bit_length() > 400:
+        return f"an integer of {value.bit_length()} bits"
+    if kind in (str, bytes):
+        return _cut(repr(value[: _WIDTH + 1]))
+    if kind in _PLAIN:
+        return _cut(repr(value))
+    if kind in _SIZED:
+        return f"{len(value)} items" if len(value) != 1 else "1 item"
+    if isinstance(value, types.ModuleType):
+        return _cut(f"module {value.__name__}")
+    if isinstance(value, type | types.FunctionType):
+        return _cut(value.__qualname__)
+    return _of_library(value, kind)
+
+
+def type_name(value: Any) -> str:
+    """The name of the value's class, with its package where that is not Python's own."""
+    kind = type(value)
+    home = type.__getattribute__(kind, "__module__")
+    name: str = type.__getattribute__(kind, "__qualname__")
+    if not isinstance(home, str) or home in ("builtins", "__main__"):
+        return name
+    return f"{home.partition('.')[0]}.{name}"
+
+
+def _of_library(value: Any, kind: type) -> str:
+    package = str(type.__getattribute__(kind, "__module__")).partition(".")[0]
+    if package not in ("numpy", "pandas", "torch", "polars", "scipy", "pyarrow"):
+        return ""
+    try:
+        shape = " × ".join(map(str, value.shape))
+        what = str(getattr(value, "dtype", ""))
+    except Exception:
+        return ""
+    return _cut(f"{shape} {what}".strip())
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _WIDTH else text[: _WIDTH - 1] + "…"

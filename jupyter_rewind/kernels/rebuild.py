@@ -1,0 +1,301 @@
+"""What stored pods call while they are loaded: modules, cells, functions, classes, hubs.
+
+These functions are part of the format of stored snapshots: their names and what their arguments
+mean stay for ever. They build new objects only; what changes a live one is put off to the swap.
+"""
+
+from __future__ import annotations
+
+import abc
+import collections
+import enum
+import importlib
+import sys
+import threading
+import types
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from typing import Any, Protocol, cast
+
+from jupyter_rewind.errors import Format, Internal
+
+
+class Loading(Protocol):
+    """What rebuilding asks of whoever loads: the live namespace, and objects named by uid."""
+
+    namespace: dict[str, Any]
+
+    def hub(self, uid: str) -> Any: ...
+    def live(self, uid: str) -> Any: ...
+    def adopt(self, uid: str, value: Any) -> None: ...
+    def defer(self, action: Any, *arguments: Any) -> None: ...
+    def settle(self, action: Any, *arguments: Any) -> None: ...
+
+
+_active = threading.local()
+
+
+@contextmanager
+def active(loading: Loading) -> Iterator[None]:
+    """What is rebuilt in the block belongs to `loading`."""
+    before = getattr(_active, "loading", None)
+    _active.loading = loading
+    try:
+        yield
+    finally:
+        _active.loading = before
+
+
+def _loading() -> Loading:
+    loading: Loading | None = getattr(_active, "loading", None)
+    if loading is None:
+        raise Internal("A pod was loaded outside a restore.")
+    return loading
+
+
+def resolve_hub(uid: str) -> Any:
+    """The class or function that is kept under this uid in a pod of its own."""
+    return _loading().hub(uid)
+
+
+def same(value: Any) -> Any:
+    return value
+
+
+# --- modules and cells ------------------------------------------------------------------
+
+
+def find_module(name: str) -> Any:
+    return importlib.import_module(name)
+
+
+def find_global(module: str, name: str) -> Any:
+    """What stands under this name in a module: a sentinel that must stay the only one."""
+    found: Any = importlib.import_module(module)
+    for part in name.split("."):
+        found = getattr(found, part)
+    return found
+
+
+def make_cell() -> types.CellType:
+    return types.CellType()
+
+
+def set_cell(cell: types.CellType, contents: tuple[Any, ...]) -> None:
+    """`contents` is empty for a cell whose variable is not bound."""
+    if contents:
+        cell.cell_contents = contents[0]
+
+
+def make_iterator(make: Any, source: Any, place: Any) -> Any:
+    made = make(source)
+    _loading().settle(made.__setstate__, place)
+    return made
+
+
+# --- functions --------------------------------------------------------------------------
+
+
+def make_code(version: tuple[int, int], *fields: Any) -> types.CodeType:
+    """Raises Format where another version of Python wrote the code."""
+    if version != sys.version_info[:2]:
+        wrote = ".".join(map(str, version))
+        raise Format(f"the compiled code is that of Python {wrote}; run its cell again")
+    return types.CodeType(*fields)
+
+
+def make_function(
+    uid: str | None,
+    code: types.CodeType,
+    name: str,
+    home: str | None,
+    cells: tuple[types.CellType, ...] | None,
+) -> Any:
+    """A function over the live namespace, or over the module `home`; without its state yet."""
+    loading = _loading()
+    live = loading.live(uid) if uid is not None else None
+    if live is not None and _fits(live, cells):
+        return live
+    scope = loading.namespace if home is None else importlib.import_module(home).__dict__
+    function = types.FunctionType(code, scope, name, None, cells)
+    if uid is not None:
+        loading.adopt(uid, function)
+    return function
+
+
+def _fits(live: Any, cells: tuple[types.CellType, ...] | None) -> bool:
+    held = live.__closure__ or ()
+    return isinstance(live, types.FunctionType) and len(held) == len(cells or ())
+
+
+def set_function(function: Any, state: Mapping[str, Any]) -> None:
+    """Everything of a function that its making does not give."""
+    loading = _loading()
+    uid = state["uid"]
+    if uid is not None and loading.live(uid) is function:
+        loading.defer(_set_live_function, function, state)
+    else:
+        _set_function(function, state)
+        for cell, contents in zip(function.__closure__ or (), state["contents"], strict=True):
+            set_cell(cell, contents)
+
+
+def _set_function(function: Any, state: Mapping[str, Any]) -> None:
+    function.__defaults__ = state["defaults"]
+    function.__kwdefaults__ = state["kwdefaults"]
+    function.__annotations__ = state["annotations"]
+    function.__doc__ = state["doc"]
+    function.__module__ = state["module"]
+    function.__qualname__ = state["qualname"]
+    if state.get("parameters"):
+        function.__type_params__ = state["parameters"]
+    function.__dict__.clear()
+    function.__dict__.update(state["dict"])
+
+
+def _set_live_function(function: Any, state: Mapping[str, Any]) -> None:
+    function.__code__ = state["code"]
+    _set_function(function, state)
+    for cell, contents in zip(function.__closure__ or (), state["contents"], strict=True):
+        if contents:
+            cell.cell_contents = contents[0]
+        else:
+            _empty(cell)
+
+
+def _empty(cell: types.CellType) -> None:
+    with suppress(ValueError):
+        del cell.cell_contents
+
+
+# --- classes ----------------------------------------------------------------------------
+
+
+def make_class(
+    uid: str, kind: type, name: str, bases: tuple[type, ...], head: dict[str, Any]
+) -> Any:
+    """A class without its attributes yet; the live one where it is alive."""
+    loading = _loading()
+    live = loading.live(uid)
+    if live is not None:
+        return live
+    with _quiet_bases(bases):
+        made = _maker(kind)(kind, name, bases, dict(head))
+    loading.adopt(uid, made)
+    return made
+
+
+def _maker(kind: type) -> Any:
+    """`__new__` of the first metaclass that is not of the notebook: the others' are the user's
+    code, which ran when the class was first made."""
+    for base in kind.__mro__:
+        if base.__module__ != "__main__" and "__new__" in vars(base) and issubclass(base, type):
+            return base.__new__
+    return type.__new__
+
+
+@contextmanager
+def _quiet_bases(bases: tuple[type, ...]) -> Iterator[None]:
+    """The notebook's own `__init_subclass__` is not called again while the block lasts."""
+    hooks = []
+    for base in dict.fromkeys(one for each in bases for one in each.__mro__):
+        home = sys.modules.get(base.__module__)
+        is_made_here = home is None or getattr(home, base.__qualname__, None) is not base
+        if is_made_here or base.__module__ == "__main__":
+            hook = vars(base).get("__init_subclass__")
+            if hook is not None:
+                hooks.append((base, hook))
+    try:
+        for base, _ in hooks:
+            type.__setattr__(base, "__init_subclass__", classmethod(lambda cls, **_: None))
+        yield
+    finally:
+        for base, hook in hooks:
+            type.__setattr__(base, "__init_subclass__", hook)
+
+
+def make_namedtuple(
+    uid: str, name: str, fields: tuple[str, ...], defaults: tuple[Any, ...], module: str
+) -> Any:
+    loading = _loading()
+    live = loading.live(uid)
+    if live is not None:
+        return live
+    made = collections.namedtuple(name, fields, defaults=defaults, module=module)  # type: ignore[misc]
+    loading.adopt(uid, made)
+    return made
+
+
+def make_enum(
+    uid: str, kind: Any, name: str, bases: tuple[type, ...], module: str, members: dict[str, Any]
+) -> Any:
+    """An enumeration with its members; their own attributes come with the class's state."""
+    loading = _loading()
+    live = loading.live(uid)
+    if live is not None:
+        return live
+    body = kind.__prepare__(name, bases)
+    body["__module__"] = module
+    for member, value in members.items():
+        body[member] = value
+    made = kind.__new__(kind, name, bases, body)
+    loading.adopt(uid, made)
+    return made
+
+
+def set_class(made: Any, state: Mapping[str, Any]) -> None:
+    """Every attribute of a class that its making does not give."""
+    loading = _loading()
+    if loading.live(state["uid"]) is made:
+        loading.defer(_set_live_class, made, state)
+    else:
+        _set_class(made, state)
+
+
+def _set_class(made: Any, state: Mapping[str, Any]) -> None:
+    for name, value in state["attributes"].items():
+        type.__setattr__(made, name, value)
+    for name, attributes in state.get("members", {}).items():
+        vars(made.__members__[name]).update(attributes)
+    if isinstance(made, abc.ABCMeta):
+        abc.update_abstractmethods(cast(Any, made))
+        for other in state.get("registered", ()):
+            abc.ABCMeta.register(made, other)
+
+
+def _set_live_class(made: Any, state: Mapping[str, Any]) -> None:
+    wanted = state["attributes"]
+    for name in [name for name in vars(made) if name not in wanted]:
+        if name not in UNKEPT and not _is_fixed(made, name):
+            type.__delattr__(made, name)
+    _set_class(made, {**state, "attributes": changed_attributes(made, wanted), "registered": ()})
+
+
+def changed_attributes(made: Any, wanted: Mapping[str, Any]) -> dict[str, Any]:
+    have = vars(made)
+    return {name: value for name, value in wanted.items() if have.get(name, made) is not value}
+
+
+UNKEPT = frozenset(
+    ("__dict__", "__weakref__", "__slotnames__", "_abc_impl", "__abstractmethods__", "__slots__",
+     "__module__", "__qualname__")
+)  # fmt: skip
+"""Attributes of a class that its making gives, or that belong to the process alone."""
+
+ENUM_OWN = frozenset(
+    name
+    for made in (enum.Enum("_E", "A"), enum.Flag("_F", "A"), enum.IntEnum("_I", "A"))
+    for name in vars(made)
+)
+
+
+def _is_fixed(made: Any, name: str) -> bool:
+    value = vars(made)[name]
+    if isinstance(made, enum.EnumMeta) and (name in ENUM_OWN or isinstance(value, made)):
+        return True
+    return isinstance(value, types.MemberDescriptorType | types.GetSetDescriptorType) or (
+        hasattr(made, "_fields") and name in NAMEDTUPLE_OWN | set(made._fields)
+    )
+
+
+NAMEDTUPLE_OWN = frozenset(vars(collections.namedtuple("_N", ())))

@@ -1,0 +1,228 @@
+"""How pods, states and snapshots stand in the store (format 1).
+
+pod      a node; body: its roots with what is told of each, the sizes of its stream and buffers,
+         the hubs it names; links: the chunks of the stream, then those of each buffer
+state    a node; body: the names in the order of the namespace; links: the pods, small values first
+snapshot an entry; its root is the state, its tag says that a holder of this store's key made it
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import cast
+
+from jupyter_rewind.errors import Format
+from jupyter_rewind.model.encoding import check_format, decode_node, to_json
+from jupyter_rewind.model.entry import Entry, Json
+from jupyter_rewind.model.execution import execution_key, path_key, run_key
+from jupyter_rewind.model.ids import Digest, ExecutionId, RunId, SnapshotId
+from jupyter_rewind.model.snapshot import Fidelity, FidelityCounts, Snapshot
+from jupyter_rewind.store.keep import ContentSource, make_tag
+from jupyter_rewind.store.layout import Layout
+
+SNAPSHOT = "snapshot"
+SNAPSHOT_MARK = "snapshot-mark"
+FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class RootRecord:
+    """What is told of one root of a pod."""
+
+    key: str
+    type_name: str
+    fidelity: Fidelity
+    reason: str
+    preview: str
+
+
+@dataclass(frozen=True, slots=True)
+class PodRecord:
+    """A pod as it stands in the store."""
+
+    node: Digest
+    roots: tuple[RootRecord, ...]
+    stream: tuple[Digest, ...]
+    stream_size: int
+    buffers: tuple[tuple[int, tuple[Digest, ...]], ...]
+    refs: tuple[str, ...]
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        return tuple(root.key for root in self.roots)
+
+    @property
+    def size_bytes(self) -> int:
+        return self.stream_size + sum(size for size, _ in self.buffers)
+
+
+@dataclass(frozen=True, slots=True)
+class StateRecord:
+    """The whole state as it stands in the store."""
+
+    names: tuple[str, ...]
+    python: tuple[int, int]
+    pods: tuple[Digest, ...]
+
+
+def encode_pod(
+    roots: Sequence[RootRecord],
+    stream: Sequence[Digest],
+    stream_size: int,
+    buffers: Sequence[tuple[int, Sequence[Digest]]],
+    refs: Iterable[str],
+) -> tuple[bytes, list[Digest]]:
+    """Body and links of the pod's node."""
+    told: list[Json] = [
+        [one.key, one.type_name, str(one.fidelity), one.reason, one.preview] for one in roots
+    ]
+    sizes: list[Json] = [[size, len(names)] for size, names in buffers]
+    named: list[Json] = [*sorted(refs)]
+    facts: dict[str, Json] = {
+        "format": FORMAT, "roots": told, "stream": [len(stream), stream_size], "buffers": sizes,
+        "refs": named,
+    }  # fmt: skip
+    return to_json(facts), [*stream, *(name for _, names in buffers for name in names)]
+
+
+def read_pod(store: ContentSource, node: Digest) -> PodRecord:
+    """Raises NotFound, Integrity, Newer, Format."""
+    body, links = decode_node(store.get(node))
+    facts = _facts(body, "A pod")
+    try:
+        roots = tuple(
+            RootRecord(key, name, Fidelity(fidelity), reason, preview)
+            for key, name, fidelity, reason, preview in facts["roots"]
+        )
+        count, size = facts["stream"]
+        buffers = []
+        at = count
+        for length, pieces in facts["buffers"]:
+            buffers.append((length, links[at : at + pieces]))
+            at += pieces
+        refs = tuple(facts["refs"])
+    except (KeyError, ValueError, TypeError) as error:
+        raise Format(f"Pod {node.hex()[:12]} does not read: {error}.") from error
+    return PodRecord(node, roots, links[:count], size, tuple(buffers), refs)
+
+
+def encode_state(names: Sequence[str]) -> bytes:
+    facts: dict[str, Json] = {
+        "format": FORMAT, "names": list(names), "python": list(sys.version_info[:2]),
+    }  # fmt: skip
+    return to_json(facts)
+
+
+def read_state(store: ContentSource, node: Digest) -> StateRecord:
+    """Raises NotFound, Integrity, Newer, Format."""
+    body, links = decode_node(store.get(node))
+    facts = _facts(body, "The state of a kernel")
+    try:
+        major, minor = facts["python"]
+        return StateRecord(tuple(facts["names"]), (major, minor), links)
+    except (KeyError, ValueError, TypeError) as error:
+        raise Format(f"State {node.hex()[:12]} does not read: {error}.") from error
+
+
+def _facts(body: bytes, what: str) -> dict[str, list]:  # type: ignore[type-arg]
+    try:
+        facts = json.loads(body)
+        number = facts["format"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise Format(f"{what} does not read: {error}.") from error
+    check_format(number, FORMAT, what)
+    return facts  # type: ignore[no-any-return]
+
+
+# --- snapshots --------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What a capture says of the snapshot that it makes."""
+
+    run: RunId
+    execution: ExecutionId
+    count: int
+    path: str
+    time_ns: int
+    parent: SnapshotId | None
+    counts: FidelityCounts
+    merged: tuple[ExecutionId, ...] = ()
+    new_bytes: int = 0
+
+
+def snapshot_keys(facts: Facts) -> list[str]:
+    keys = [run_key(facts.run), execution_key(facts.execution)]
+    return [*keys, path_key(facts.path)] if facts.path else keys
+
+
+def encode_snapshot(facts: Facts, state: Digest, layout: Layout) -> dict[str, Json]:
+    """The body of the snapshot's entry."""
+    counts = facts.counts
+    return {
+        "format": FORMAT,
+        "run": facts.run,
+        "execution": facts.execution,
+        "count": facts.count,
+        "path": facts.path,
+        "time_ns": facts.time_ns,
+        "parent": facts.parent,
+        "counts": [counts.exact, counts.rebuilt, counts.reference, counts.missing],
+        "merged": list(facts.merged),
+        "new_bytes": facts.new_bytes,
+        "python": ".".join(map(str, sys.version_info[:3])),
+        "tag": _tag(layout, facts.run, facts.execution, facts.time_ns, state),
+    }
+
+
+def _tag(layout: Layout, run: str, execution: str, time_ns: int, state: Digest) -> str:
+    said = "\0".join(("snapshot", run, execution, str(time_ns), state.hex()))
+    return make_tag(layout, said.encode())
+
+
+def decode_snapshot(entry: Entry, layout: Layout, marks: Iterable[Entry] = ()) -> Snapshot:
+    """The snapshot that `entry` tells, with what `marks` say of it. Raises Newer, Format."""
+    body = entry.body
+    number = body.get("format")
+    check_format(number if isinstance(number, int) else 0, FORMAT, "A snapshot")
+    try:
+        state = entry.roots[0]
+        counts = FidelityCounts(*cast("list[int]", body["counts"]))
+        run, execution = RunId(str(body["run"])), ExecutionId(str(body["execution"]))
+        time_ns, count = int(body["time_ns"]), int(body["count"])  # type: ignore[arg-type]
+        parent = body.get("parent")
+        found = Snapshot(
+            SnapshotId(entry.id), run, execution, count, str(body.get("path", "")), time_ns,
+            entry.order, state, counts,
+            SnapshotId(str(parent)) if parent is not None else None,
+            tuple(ExecutionId(one) for one in cast("list[str]", body.get("merged", []))),
+            int(body.get("new_bytes", 0)),  # type: ignore[arg-type]
+            str(body.get("python", "")),
+            trusted=body.get("tag") == _tag(layout, run, execution, time_ns, state),
+        )  # fmt: skip
+    except (KeyError, ValueError, TypeError, IndexError) as error:
+        raise Format(f"Snapshot {entry.id} does not read: {error}.") from error
+    for mark in marks:
+        found = _marked(found, mark)
+    return found
+
+
+def _marked(snapshot: Snapshot, mark: Entry) -> Snapshot:
+    body = mark.body
+    if body.get("snapshot") != snapshot.id:
+        return snapshot
+    labels = list(snapshot.labels)
+    if isinstance(body.get("label"), str) and body["label"] not in labels:
+        labels.append(str(body["label"]))
+    if body.get("unlabel") in labels:
+        labels.remove(str(body["unlabel"]))
+    pinned = body.get("pin", snapshot.pinned)
+    return replace(snapshot, labels=tuple(labels), pinned=bool(pinned))
+
+
+def mark_key(snapshot: SnapshotId) -> str:
+    return f"snapshot:{snapshot}"

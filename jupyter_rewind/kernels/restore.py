@@ -1,0 +1,316 @@
+"""Going back: a stored state is built aside and checked, then takes the place of the present.
+
+The present is kept first, so that every restore can be undone. What has not changed since stays
+the very object that it is; what has is made anew, but living containers that somebody outside the
+namespace may hold are filled instead, and living classes and functions are changed in place. Until
+`Prepared.swap`, nothing live has been touched; a swap that fails puts everything back.
+"""
+
+from __future__ import annotations
+
+import sys
+import types
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from jupyter_rewind.errors import NotFound, RestoreRefused
+from jupyter_rewind.kernels import roots as rooting
+from jupyter_rewind.kernels.capture import Capturer, make_known
+from jupyter_rewind.kernels.comparison import reports_of, small_reports
+from jupyter_rewind.kernels.graph import Pod
+from jupyter_rewind.kernels.hubs import Hubs
+from jupyter_rewind.kernels.loading import Loader
+from jupyter_rewind.kernels.pods import OUTPUT, SMALL, VARIABLE
+from jupyter_rewind.kernels.records import PodRecord, StateRecord, read_pod, read_state
+from jupyter_rewind.model.snapshot import Fidelity, Snapshot, VariableReport
+from jupyter_rewind.store.keep import ContentSource
+
+_FILLED = (list, dict, set)
+
+
+@dataclass(slots=True)
+class Prepared:
+    """A state, built aside. `present` is the snapshot of what it will replace."""
+
+    snapshot: Snapshot
+    present: Snapshot | None
+    report: tuple[VariableReport, ...]
+    _namespace: dict[str, Any]
+    _loader: Loader
+    _state: StateRecord
+    _records: tuple[PodRecord, ...]
+    _kept: dict[str, Any]
+    _capturer: Capturer | None
+    _undo: list[Callable[[], Any]] = field(default_factory=list)
+
+    def swap(self) -> None:
+        """The state is the present now. On any error everything is as it was before."""
+        try:
+            self._run_deferred()
+            values = self._values()
+            self._fill_living(values)
+            self._set_outputs(values)
+            self._set_names(values)
+        except BaseException:
+            while self._undo:
+                self._undo.pop()()
+            raise
+        if self._capturer is not None:
+            self._capturer.adopt(self.snapshot, self._pods(), self._loader.made)
+        self._undo.clear()
+
+    def _values(self) -> dict[str, Any]:
+        """Every root of the state that is a variable or an output."""
+        values = dict(self._kept)
+        for key, value in self._loader.values.items():
+            if key == SMALL:
+                values.update(value if type(value) is dict else {})
+            elif key.startswith((VARIABLE, OUTPUT)):
+                values[key] = value
+        return values
+
+    def _run_deferred(self) -> None:
+        for action, arguments in self._loader.deferred:
+            self._undo.append(_as_it_was(arguments[0]))
+            action(*arguments)
+
+    def _fill_living(self, values: dict[str, Any]) -> None:
+        """A living container that others may hold takes the content of the new one, where nothing
+        of the new state refers to that one but the variable."""
+        used: set[int] = set()
+        closed = self._capturer.closed_keys() if self._capturer is not None else set()
+        for key in list(values):
+            live = self._namespace.get(key[len(VARIABLE) :]) if key.startswith(VARIABLE) else None
+            made = values[key]
+            is_fit = type(made) in _FILLED and type(live) is type(made) and live is not made
+            if live is None or not is_fit or key in closed or id(live) in used:
+                continue
+            slots = [other for other in values if values[other] is made]
+            held = self._loader.values
+            expected = len(slots) + sum(held.get(one) is made for one in slots) + 2
+            if sys.getrefcount(made) > expected:
+                continue
+            used.add(id(live))
+            self._undo.append(_refill(live, live.copy()))
+            _fill(live, made)
+            for other in slots:
+                values[other] = live
+
+    def _set_outputs(self, values: dict[str, Any]) -> None:
+        outputs: dict[Any, Any] = rooting.outputs_of(self._namespace)
+        self._undo.append(_refill(outputs, dict(outputs)))
+        wanted = {key[len(OUTPUT) :]: one for key, one in values.items() if key.startswith(OUTPUT)}
+        for number in [number for number in outputs if str(number) not in wanted]:
+            del outputs[number]
+        for number, value in wanted.items():
+            outputs[int(number) if number.isdecimal() else number] = value
+
+    def _set_names(self, values: dict[str, Any]) -> None:
+        namespace = self._namespace
+        excluded = self._capturer.excluded if self._capturer is not None else ()
+        self._undo.append(_refill(namespace, dict(namespace)))
+        wanted = set(self._state.names)
+        for name in [name for name in namespace if type(name) is str and name not in wanted]:
+            if rooting.is_kept(name, excluded):
+                del namespace[name]
+        for name in self._state.names:
+            if VARIABLE + name in values and rooting.is_kept(name, excluded):
+                namespace[name] = values[VARIABLE + name]
+
+    def _pods(self) -> dict[tuple[str, ...], Pod]:
+        """What the next capture compares with."""
+        found = {}
+        for record in self._records:
+            known = self._loader.hashes.get(record.node)
+            if known is not None and not any(key in self._loader.failures for key in record.keys):
+                stream_hash, states = known
+                found[record.keys] = Pod(
+                    record.roots, (), stream_hash, record.stream_size, states,
+                    frozenset(record.refs), chunks=record.stream, node=record.node,
+                )  # fmt: skip
+        return found
+
+
+def prepare(
+    store: ContentSource,
+    snapshot: Snapshot,
+    namespace: dict[str, Any],
+    capturer: Capturer | None = None,
+    *,
+    trust: bool = False,
+) -> Prepared:
+    """The state of `snapshot`, built aside for `namespace`; the present is kept first.
+
+    Raises RestoreRefused for a snapshot that this store's key did not make, unless `trust` is
+    given; NotFound, Integrity, Newer, Format where the state itself does not read.
+    """
+    check_trust(snapshot, trust)
+    present, unchanged = None, {}
+    if capturer is not None:
+        present = capturer.keep_present()
+        unchanged = {pod.node: pod for pod in capturer.pods() if pod.node is not None}
+    state, records = read_records(store, snapshot)
+    same = {key for record in records if record.node in unchanged for key in record.keys}
+    hubs = capturer.hubs if capturer is not None else Hubs()
+    loader = Loader(
+        store, records, make_known(namespace), hubs=hubs,
+        unchanged=dict.fromkeys(same), in_place=capturer is not None,
+    )  # fmt: skip
+    kept: dict[str, Any] = {}
+    for record in records:
+        if record.node in unchanged and SMALL not in record.keys:
+            kept.update(_living(record, namespace))
+        else:
+            loader.load(record)
+    return Prepared(
+        snapshot, present, _report(records, loader, same), namespace, loader, state, records, kept,
+        capturer,
+    )  # fmt: skip
+
+
+def load_variable(
+    store: ContentSource,
+    snapshot: Snapshot,
+    name: str,
+    namespace: dict[str, Any],
+    capturer: Capturer | None = None,
+    *,
+    trust: bool = False,
+) -> Any:
+    """One variable as it was then; shares nothing with the present but unchanged classes.
+
+    Raises NotFound where the state has no such variable, RestoreRefused where it was not kept or
+    does not load, or the snapshot is not this store's.
+    """
+    check_trust(snapshot, trust)
+    _, records = read_records(store, snapshot)
+    nodes = set()
+    if capturer is not None:
+        capturer.flush()
+        nodes = {pod.node for pod in capturer.pods()}
+    same = {key: None for one in records if one.node in nodes for key in one.keys}
+    hubs = capturer.hubs if capturer is not None else Hubs()
+    loader = Loader(
+        store, records, make_known(namespace), hubs=hubs, unchanged=same, in_place=False
+    )
+    key = VARIABLE + name
+    record = next((one for one in records if key in one.keys), None)
+    if record is not None:
+        loader.load(record)
+        if key in loader.failures:
+            raise RestoreRefused(f"{name} could not be loaded: {loader.failures[key]}.")
+        return loader.values[key]
+    small = next((one for one in records if SMALL in one.keys), None)
+    if small is not None:
+        loader.load(small)
+        if SMALL in loader.failures:
+            raise RestoreRefused(f"{name} could not be loaded: {loader.failures[SMALL]}.")
+        if key in loader.values[SMALL]:
+            return loader.values[SMALL][key]
+    raise NotFound(f"There is no variable {name} in the state after [{snapshot.count}].")
+
+
+def check_trust(snapshot: Snapshot, trust: bool) -> None:
+    """Nothing, or RestoreRefused: what another key made may run anybody's code when loaded."""
+    if not snapshot.trusted and not trust:
+        raise RestoreRefused(
+            f"Snapshot {snapshot.id} was not made with the key of this store: loading it would run"
+            " whatever its maker put into it. Nothing was changed.",
+            code="untrusted",
+            hint="If you know where it is from, ask for it again and say that you trust it.",
+        )
+
+
+def read_records(
+    store: ContentSource, snapshot: Snapshot
+) -> tuple[StateRecord, tuple[PodRecord, ...]]:
+    """The state and its pods, as they stand in the store."""
+    state = read_state(store, snapshot.state)
+    return state, tuple(read_pod(store, node) for node in state.pods)
+
+
+def _living(record: PodRecord, namespace: dict[str, Any]) -> dict[str, Any]:
+    outputs = rooting.outputs_of(namespace)
+    found = {}
+    for key in record.keys:
+        if key.startswith(VARIABLE):
+            found[key] = namespace[key[len(VARIABLE) :]]
+        elif key.startswith(OUTPUT):
+            number = key[len(OUTPUT) :]
+            found[key] = outputs[int(number)]
+    return found
+
+
+def _report(
+    records: tuple[PodRecord, ...], loader: Loader, same: set[str]
+) -> tuple[VariableReport, ...]:
+    found = []
+    for one in reports_of(records):
+        failure = loader.failures.get(VARIABLE + one.name)
+        changed = VARIABLE + one.name not in same
+        fidelity = Fidelity.MISSING if failure else one.fidelity
+        found.append(
+            VariableReport(
+                one.name, one.type_name, one.size_bytes, fidelity, failure or one.reason, changed,
+                one.preview,
+            )
+        )  # fmt: skip
+    small = loader.values.get(SMALL)
+    if type(small) is dict:
+        found += small_reports(small)
+    return tuple(sorted(found, key=lambda one: one.name))
+
+
+def _fill(target: Any, content: Any) -> None:
+    if type(target) is list:
+        target[:] = content
+    else:
+        target.clear()
+        target.update(content)
+
+
+def _refill(target: Any, content: Any) -> Callable[[], Any]:
+    return lambda: _fill(target, content)
+
+
+def _as_it_was(value: Any) -> Callable[[], Any]:
+    """What puts a class or a function back as it is now."""
+    if isinstance(value, types.FunctionType):
+        return _function_as_it_was(value)
+    attributes = dict(vars(value))
+
+    def put_back() -> None:
+        for name in [name for name in vars(value) if name not in attributes]:
+            type.__delattr__(value, name)
+        for name, held in attributes.items():
+            if vars(value).get(name) is not held and not name.startswith("__dict"):
+                type.__setattr__(value, name, held)
+
+    return put_back
+
+
+def _function_as_it_was(value: types.FunctionType) -> Callable[[], Any]:
+    names = ("__code__", "__defaults__", "__kwdefaults__", "__annotations__", "__doc__",
+             "__module__", "__qualname__")  # fmt: skip
+    attributes = {name: getattr(value, name) for name in names}
+    own = dict(value.__dict__)
+    cells = [(cell, _held(cell)) for cell in value.__closure__ or ()]
+
+    def put_back() -> None:
+        for name, held in attributes.items():
+            setattr(value, name, held)
+        value.__dict__.clear()
+        value.__dict__.update(own)
+        for cell, held in cells:
+            if held:
+                cell.cell_contents = held[0]
+
+    return put_back
+
+
+def _held(cell: types.CellType) -> tuple[Any, ...]:
+    try:
+        return (cell.cell_contents,)
+    except ValueError:
+        return ()
