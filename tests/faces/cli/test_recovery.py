@@ -1,0 +1,222 @@
+"""`jupyter rewind recover`, `traces`, `sessions`, `grep` as a person uses them after a disaster."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+
+from tests.faces.cli.conftest import FIRST, SECOND, THIRD, Rewind, cell, notebook_bytes
+from tests.support.histories import make_history
+
+
+@pytest.fixture
+def stale(work: Path) -> Path:
+    """A notebook that is gone, of which Jupyter's own checkpoint is left."""
+    kept = work / ".ipynb_checkpoints" / "analysis-checkpoint.ipynb"
+    kept.parent.mkdir()
+    kept.write_bytes(SECOND)
+    os.utime(kept, (1_700_000_000, 1_700_000_000))
+    return work / "analysis.ipynb"
+
+
+@pytest.fixture
+def history(home: Path) -> Path:
+    """What IPython kept of two sessions."""
+    path = home / ".ipython" / "profile_default" / "history.sqlite"
+    make_history(path, [["import os", "def area(r):\n    return 3 * r * r"], ["other = 1"]])
+    return path
+
+
+def listing(folder: Path) -> dict[str, bytes]:
+    return {str(each): each.read_bytes() for each in folder.rglob("*") if each.is_file()}
+
+
+def sources(path: Path) -> list[str]:
+    return ["".join(each["source"]) for each in json.loads(path.read_text())["cells"]]
+
+
+def test_a_lost_notebook_is_brought_back_by_one_command(
+    stale: Path, home: Path, process: Rewind
+) -> None:
+    """One command, right after installing: the notebook lies beside the lost one, and a page."""
+    before = listing(home)
+    ended = process("recover", stale)
+    assert ended.status == 0, ended.err
+    made = stale.with_name("analysis.recovered.ipynb")
+    assert sources(made) == ["# Title", "x = 2\nprint(x)", "def helper(): ..."]
+    nbformat.validate(nbformat.read(made, as_version=4))
+    page = stale.with_name("analysis.recovered.html")
+    lines = ended.out.splitlines()
+    assert lines[0].startswith("Brought back 3 cells of analysis.ipynb (")
+    assert lines[1:4] == [
+        f"  {made}",
+        "Where each cell came from:",
+        f"  {page}",
+    ]
+    after = listing(home)
+    assert set(after) - set(before) == {str(made), str(page)}
+    assert {name: after[name] for name in before} == before
+    assert made.stat().st_mode & 0o077 == 0
+
+
+def test_recovering_again_never_writes_over_anything(stale: Path, rewind: Rewind) -> None:
+    """What you brought back first, and may have worked on since, stays."""
+    assert rewind("recover", stale).status == 0
+    made = stale.with_name("analysis.recovered.ipynb")
+    made.write_text("mine now")
+    assert rewind("recover", stale).status == 0
+    assert made.read_text() == "mine now"
+    assert sources(stale.with_name("analysis.recovered-2.ipynb"))
+    ended = rewind("recover", stale, "--output", made)
+    assert ended.status == 4
+    assert "nothing is written over" in ended.err
+    assert made.read_text() == "mine now"
+
+
+def test_nothing_found_lists_the_places_that_were_looked_at(home: Path, rewind: Rewind) -> None:
+    """Status 3, every kind of place, and what to try next; no store is made just to look."""
+    before = listing(home)
+    for command in ("recover", "traces"):
+        ended = rewind(command, "never.ipynb")
+        assert ended.status == 3
+        for place in (".ipynb_checkpoints", "history.sqlite", "Trash", "git", "User/History"):
+            assert place in ended.err
+        assert "--scan" in ended.err
+    assert listing(home) == before
+
+
+def test_a_whole_notebook_is_told_to_be_whole(work: Path, home: Path, rewind: Rewind) -> None:
+    """When nothing is wrong you are told so, and nothing is written."""
+    path = work / "fine.ipynb"
+    path.write_bytes(THIRD)
+    before = listing(home)
+    ended = rewind("recover", path)
+    assert ended.status == 0
+    assert "is whole on the disk (1 cell)" in ended.out
+    assert listing(home) == before
+
+
+@pytest.mark.parametrize("damage", [b"", b"\0" * 500, SECOND[:200], notebook_bytes()])
+def test_an_emptied_or_broken_notebook_is_brought_back(
+    stale: Path, damage: bytes, rewind: Rewind
+) -> None:
+    """The file is there but empty, zeroed, cut short, or of no cells: the checkpoint has it all."""
+    stale.write_bytes(damage)
+    ended = rewind("recover", stale)
+    assert ended.status == 0, ended.err
+    assert len(sources(stale.with_name("analysis.recovered.ipynb"))) == 3
+    assert stale.read_bytes() == damage
+
+
+def test_a_folder_shows_what_can_be_brought_back(stale: Path, work: Path, rewind: Rewind) -> None:
+    """Without a name you see each notebook, how it stands, and what to type next."""
+    (work / "fine.ipynb").write_bytes(FIRST)
+    (work / "empty.ipynb").write_bytes(b"")
+    ended = rewind("recover")
+    assert ended.status == 0
+    told = {row[0]: row[1] for row in ended.rows}
+    assert told == {"analysis.ipynb": "missing", "empty.ipynb": "empty", "fine.ipynb": "whole"}
+    assert "jupyter rewind recover 'analysis.ipynb'" in ended.err
+
+
+def test_all_notebooks_in_need_are_brought_back_at_once(
+    stale: Path, work: Path, rewind: Rewind
+) -> None:
+    """`--all` writes every notebook that is not whole and has traces, and leaves the others."""
+    (work / "fine.ipynb").write_bytes(FIRST)
+    deep = work / "deep" / ".ipynb_checkpoints" / "lost-checkpoint.ipynb"
+    deep.parent.mkdir(parents=True)
+    deep.write_bytes(FIRST)
+    ended = rewind("recover", "--all")
+    assert ended.status == 0, ended.err
+    made = {str(each.relative_to(work)) for each in work.rglob("*.recovered.ipynb")}
+    assert made == {"analysis.recovered.ipynb", "deep/lost.recovered.ipynb"}
+
+
+def test_code_comes_back_from_sessions_that_you_name(
+    work: Path, history: Path, rewind: Rewind
+) -> None:
+    """No document is left and nothing says which session it was; you say it."""
+    ended = rewind("recover", "lost.ipynb", "--session", "1")
+    assert ended.status == 0, ended.err
+    assert sources(work / "lost.recovered.ipynb") == [
+        "import os",
+        "def area(r):\n    return 3 * r * r",
+    ]
+    assert "Likely lost" in ended.err
+
+
+def test_a_history_of_another_place_is_read(work: Path, history: Path, rewind: Rewind) -> None:
+    """A history.sqlite that was copied away, from a backup or another machine, is read too."""
+    moved = work / "from-backup.sqlite"
+    shutil.move(history, moved)
+    before = moved.read_bytes()
+    ended = rewind("grep", "other", "--history", moved)
+    assert [row[-1] for row in ended.rows] == ["other = 1"]
+    assert moved.read_bytes() == before
+
+
+def test_definitions_are_found_in_all_code_that_was_run(history: Path, rewind: Rewind) -> None:
+    """`grep --python "def f"` gives the whole function back."""
+    ended = rewind("grep", "--python", "def area")
+    assert "def area(r):\n    return 3 * r * r" in ended.out
+    assert rewind("grep", "--python", "def volume").status == 3
+    assert rewind("grep", "(").status == 2
+    assert [row[-1] for row in rewind("grep", "-F", "(r)").rows] == ["def area(r):"]
+
+
+def test_sessions_are_listed_with_their_notebooks(
+    work: Path, history: Path, rewind: Rewind
+) -> None:
+    """You see what was run when, and which notebook it most likely was."""
+    path = work / "areas.ipynb"
+    path.write_bytes(
+        notebook_bytes(cell("a", "import os"), cell("b", "def area(r):\n    return 3 * r * r"))
+    )
+    [first, second] = rewind("sessions", "--json").data["sessions"]
+    assert (first["session"], first["executions"], first["notebook"]) == (1, 2, str(path))
+    assert (second["session"], second["notebook"]) == (2, None)
+
+
+def test_every_option_of_other_kinds_is_refused_in_words(stale: Path, rewind: Rewind) -> None:
+    """What makes no sense is refused before anything is looked at."""
+    for words in (
+        ["--to", "docx"], ["--since", "whenever"], ["--scan", "nowhere"],
+        ["--history", "nowhere.sqlite"], ["--all"],
+    ):  # fmt: skip
+        ended = rewind("recover", stale, *words)
+        assert (ended.status, ended.out) == (2, ""), words
+    assert rewind("recover", "--output", "x.ipynb").status == 2
+
+
+def test_the_time_until_which_is_yours_to_say(stale: Path, work: Path, rewind: Rewind) -> None:
+    """With --until, what was saved later is left out: yesterday's notebook comes back."""
+    stale.write_bytes(THIRD)
+    ended = rewind("recover", stale, "--until", "2024-01-01", "--output", "then.ipynb")
+    assert ended.status == 0, ended.err
+    assert len(sources(work / "then.ipynb")) == 3
+
+
+def test_the_report_is_one_document_for_programs(stale: Path, rewind: Rewind) -> None:
+    """With --json a program reads how many cells came from where, and where they lie."""
+    data: dict[str, Any] = rewind("recover", stale, "--json").data
+    assert data["cells"] == data["certain"] + data["likely"] + data["doubtful"] == 3
+    assert Path(data["path"]).name == "analysis.recovered.ipynb"
+    assert [each["kind"] for each in data["used"]] == ["checkpoint"]
+
+
+def test_a_page_goes_where_it_is_told(stale: Path, work: Path, rewind: Rewind) -> None:
+    """--output alone writes one file; --report says where the page goes."""
+    assert rewind("recover", stale, "--output", "a.ipynb").status == 0
+    assert not list(work.glob("*.html"))
+    ended = rewind("recover", stale, "--output", "b.ipynb", "--report", "b.html")
+    assert ended.status == 0, ended.err
+    assert "checkpoint" in (work / "b.html").read_text()
+    assert rewind("recover", stale, "--output", "c.ipynb", "--report", "b.html").status == 4
+    assert not (work / "c.ipynb").exists()
