@@ -50,8 +50,8 @@ class Kept:
         return {fidelity for fidelity, _ in self.notes}
 
 
-def keep(value: Any) -> Kept:
-    file, notes, buffers = io.BytesIO(), Notes(), list[pickle.PickleBuffer]()
+def keep(value: Any, namespace: dict[str, Any] | None = None) -> Kept:
+    file, notes, buffers = io.BytesIO(), Notes(namespace), list[pickle.PickleBuffer]()
     Pickler(file, notes, buffers).dump(value)
     kept = Kept(file.getvalue(), [bytes(one.raw()) for one in buffers], notes.notes)
     for one in buffers:
@@ -72,7 +72,9 @@ print(repr(getattr(importlib.import_module(module), name)(value)))
 """
 
 
-def in_fresh_process(value: Any, look: Callable[[Any], object], python: str = sys.executable) -> str:
+def in_fresh_process(
+    value: Any, look: Callable[[Any], object], python: str = sys.executable
+) -> str:
     """The repr of `look(value)`, asked where nothing but the written bytes is known."""
     kept = keep(value)
     lines = b"\n".join(base64.b64encode(one) for one in (kept.stream, *kept.buffers))

@@ -24,6 +24,9 @@ Reduction = tuple[Any, ...] | str
 class Context(Protocol):
     """What the engine offers to the reducers while it captures one value."""
 
+    namespace: dict[str, Any]
+    """The notebook's variables; to be looked at only."""
+
     def note(self, fidelity: Fidelity, reason: str) -> None:
         """Say that the value is not kept exactly, and why."""
 
@@ -37,7 +40,8 @@ Reducer = Callable[[Any, Context], Reduction]
 class Notes:
     """A context that keeps the notes in a list; the engine's own may extend it."""
 
-    def __init__(self) -> None:
+    def __init__(self, namespace: dict[str, Any] | None = None) -> None:
+        self.namespace = namespace if namespace is not None else {}
         self.notes: list[tuple[Fidelity, str]] = []
 
     def note(self, fidelity: Fidelity, reason: str) -> None:

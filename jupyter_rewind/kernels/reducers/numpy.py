@@ -131,6 +131,11 @@ def _as_stored(value: Any) -> Any:
     return turned if turned.flags.c_contiguous else None
 
 
+def flat_bytes(value: Any) -> Any:
+    """The memory of an array that owns it, as one row of bytes."""
+    return _as_stored(value).reshape(-1).view(np.uint8)
+
+
 def rebuild_view(
     kind: Any,
     base: Any,

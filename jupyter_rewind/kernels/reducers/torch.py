@@ -6,7 +6,9 @@ one. What autograd recorded of how a tensor was computed is not kept.
 
 from __future__ import annotations
 
+import ctypes
 import pickle
+import sys
 from typing import Any
 
 import torch
@@ -86,25 +88,56 @@ def reduce_storage(value: Any, context: Context) -> Reduction:
     if value.device.type != "cpu":
         context.note(Fidelity.REBUILT, f"memory of the device {device}, by way of the host's")
         value = value.cpu()
-    # A file mapped by torch.load(mmap=True), or memory shared with processes, becomes plain memory.
-    if value.filename is not None:
+    elif value.filename is not None:
         context.note(Fidelity.REBUILT, "memory of a mapped file; it is plain memory again")
     elif value.is_shared():
         context.note(Fidelity.REBUILT, "memory shared with processes; it is plain memory again")
-    elif device == "cpu" and not value.resizable():
-        context.note(Fidelity.REBUILT, "a tensor in memory that was lent to torch; it got its own")
+    elif not value.resizable() and (reduction := _reduce_lent(value, context)) is not None:
+        return reduction
     size = value.nbytes()
     if not size:
         return rebuild_storage, (0, device, b"")
-    memory = torch.empty(0, dtype=torch.uint8).set_(value).numpy()
-    return rebuild_storage, (size, device, pickle.PickleBuffer(memory))
+    return rebuild_storage, (size, device, pickle.PickleBuffer(_memory_of(value)))
+
+
+def _memory_of(storage: Any) -> Any:
+    """Its bytes; not by numpy(), after which the user's tensor could not be resized any more."""
+    memory = (ctypes.c_ubyte * storage.nbytes()).from_address(storage.data_ptr())
+    memory._storage = storage
+    return memory
+
+
+def _reduce_lent(storage: Any, context: Context) -> Reduction | None:
+    """What numpy's memory was made a tensor of is a tensor of the same array again."""
+    begin = storage.data_ptr()
+    end = begin + storage.nbytes()
+    numpy = sys.modules.get("numpy")
+    for value in list(context.namespace.values()) if numpy else ():
+        if type(value) is not numpy.ndarray:  # type: ignore[union-attr]
+            continue
+        low, high = numpy.lib.array_utils.byte_bounds(value)  # type: ignore[union-attr]
+        if low <= begin and end <= high and value.nbytes:
+            owner = value if value.base is None else value.base
+            if isinstance(owner, torch.Tensor):
+                return None
+            if type(owner) is numpy.ndarray:  # type: ignore[union-attr]
+                start = owner.__array_interface__["data"][0]
+                return lent_storage, (owner, begin - start, end - begin)
+    reason = "a tensor that shared memory with an array of numpy; if it still did, it got its own"
+    context.note(Fidelity.REBUILT, reason)
+    return None
+
+
+def lent_storage(array: Any, offset: int, size: int) -> Any:
+    from jupyter_rewind.kernels.reducers.numpy import flat_bytes
+
+    return torch.from_numpy(flat_bytes(array)[offset : offset + size]).untyped_storage()
 
 
 def rebuild_storage(size: int, device: str, source: Any) -> Any:
     storage = torch.UntypedStorage(size)
     if size:
-        memory = torch.empty(0, dtype=torch.uint8).set_(storage).numpy()
-        into(memoryview(memory), source)
+        into(memoryview(_memory_of(storage)).cast("B"), source)
     if device == "cpu":
         return storage
     try:

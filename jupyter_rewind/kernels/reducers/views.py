@@ -110,7 +110,7 @@ def rebuild_memoryview(
 ) -> memoryview:
     whole: memoryview = memoryview(owner)
     view = whole if whole.nbytes == 0 else whole.cast("B")
-    if strides is not None and len(shape) == 1 and shape[0] > 1 and strides[0] != itemsize:
+    if strides is not None and len(shape) == 1 and shape[0] and strides[0] != itemsize:
         view = _strided(view, offset, code, shape[0], strides[0], itemsize)
     else:
         size = itemsize
