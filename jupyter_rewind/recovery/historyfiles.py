@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from jupyter_rewind.recovery import histories
 from jupyter_rewind.recovery.copying import copy_database
 from jupyter_rewind.recovery.evidence import Problem, Scope
 from jupyter_rewind.recovery.histories import Line, Rows, Session
+from jupyter_rewind.recovery.largehistories import read_large
 
 LARGE_BYTES = 64 << 20
 _STEADY = "A program went on writing to it while it was copied; its very last lines may lack."
@@ -35,6 +36,9 @@ def load(path: Path, scope: Scope) -> tuple[Rows | None, list[Problem]]:
 
     Raises NotFound, Denied, Full, Unavailable.
     """
+    if path.stat().st_size > LARGE_BYTES:
+        with suppress(sqlite3.DatabaseError):
+            return read_large(path, scope), []
     scope.progress(f"copying {path}", None)
     copy = copy_database(path, scope.scratch)
     problems = [] if copy.steady else [Problem(str(path), _STEADY)]

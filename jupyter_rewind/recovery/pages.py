@@ -96,6 +96,11 @@ class Pages:
                 number = start + index
                 yield number, self.overlay.get(number) or data.ljust(self.page_size, b"\0")
 
+    def block(self, first: int, count: int) -> bytes:
+        """That many pages in a row, as they lie in the file, filled up with zeros at its end."""
+        data = self._read((first - 1) * self.page_size, count * self.page_size)
+        return data.ljust(count * self.page_size, b"\0")
+
     def _read(self, offset: int, size: int) -> bytes:
         if hasattr(os, "pread"):
             return os.pread(self._descriptor, size, offset)
@@ -187,7 +192,8 @@ def cell_pointers(page: bytes, number: int, usable: int) -> list[int] | None:
         return None
     found = list(struct.unpack_from(f">{count}H", page, start))
     floor = start + 2 * count
-    return found if all(floor <= pointer < usable for pointer in found) else None
+    fits = not found or (min(found) >= floor and max(found) < usable)
+    return found if fits else None
 
 
 def read_payload(pages: Pages, cell: Cell, used: set[int] | None = None) -> bytes | None:

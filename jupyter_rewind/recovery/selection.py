@@ -14,7 +14,9 @@ from dataclasses import dataclass, field
 from jupyter_rewind.recovery.evidence import Hints, Scope
 from jupyter_rewind.recovery.histories import Session
 
-BUDGET_BYTES = 48 << 20
+BUDGET_BYTES = 32 << 20
+NEWEST_BYTES = 6 << 20
+"""Of the budget, so much goes to sessions that tell nothing but are new."""
 _TELLING = 0.05
 
 
@@ -39,8 +41,6 @@ def choose_sessions(
     sessions: Mapping[int, Session],
     tallies: Mapping[int, Tally],
     scope: Scope,
-    *,
-    budget_bytes: int = BUDGET_BYTES,
 ) -> Choice:
     """The sessions of a history that are read for this scope, as far as the budget goes."""
     allowed = [
@@ -60,10 +60,15 @@ def choose_sessions(
         return (not started, not telling, -weight if telling else 0.0, -number)
 
     chosen: list[int] = []
-    spent = 0
+    left = BUDGET_BYTES
+    # With nothing known of the notebook, new is all there is to go by.
+    new = NEWEST_BYTES if scope.hints.sources or scope.hints.windows else BUDGET_BYTES
     for number in sorted(allowed, key=rank):
-        spent += tallies[number].size_bytes
-        if spent > budget_bytes and chosen:
+        size = tallies[number].size_bytes
+        telling = not all(rank(number)[:2])
+        new -= 0 if telling else size
+        left -= size
+        if chosen and (left < 0 or new < 0):
             break
         chosen.append(number)
     return Choice(tuple(chosen), len(allowed) - len(chosen))

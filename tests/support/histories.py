@@ -29,7 +29,8 @@ def make_history(
         for number, cells in enumerate(sessions, 1):
             start = f"2026-03-{1 + number % 28:02} 10:{number % 60:02}:00.000000"
             database.execute("INSERT INTO sessions VALUES (NULL, ?, NULL, NULL, '')", (start,))
-            for line, source in enumerate(cells, 1):
+            for line, cell in enumerate(cells, 1):
+                source = cell.rstrip("\n")
                 transformed = source if run else f"get_ipython().run({source!r})"
                 database.execute(
                     "INSERT INTO history VALUES (?, ?, ?, ?)", (number, line, transformed, source)
