@@ -33,8 +33,10 @@ class Reason(StrEnum):
     def says_more_than(self, other: Reason) -> bool:
         """True when it is marked on a checkpoint of the same content made for `other`.
 
-        A restore that changed nothing made no state, so how that came to be stays told."""
-        return self is not Reason.RESTORE and self.weight > other.weight
+        A restore that changed nothing made no state, and what is found on the disk as it was kept
+        did not change outside: how it came to be stays told."""
+        tells_nothing = self in (Reason.RESTORE, Reason.EXTERNAL_CHANGE, Reason.BEFORE_DELETE)
+        return not tells_nothing and self.weight > other.weight
 
 
 _WEIGHT = {

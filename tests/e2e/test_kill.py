@@ -27,7 +27,7 @@ from jupyter_rewind.model.ids import CheckpointId
 from jupyter_rewind.notebooks.history import Histories
 from jupyter_rewind.store.repository import Repository
 from jupyter_rewind.store.upkeep import verify
-from tests.e2e.test_server_processes import Server
+from tests.support.servers import Server
 
 pytestmark = [
     pytest.mark.slow,

@@ -15,10 +15,12 @@ WEIGHT = {
     "save": 1,
     "external-change": 1,
     "before-restore": 1,
+    "before-delete": 1,
     "restore": 2,
     "manual": 3,
 }
-MEANT = {"manual", "restore", "before-restore"}
+TELLS_NOTHING = {"restore", "external-change", "before-delete"}
+MEANT = {"manual", "restore", "before-restore", "before-delete"}
 DAY = 86_400 * 10**9
 
 
@@ -105,7 +107,7 @@ class Oracle:
         if not line.states or not is_same(line.states[-1].raw, raw):
             return True
         head = line.states[-1]
-        if reason != "restore" and WEIGHT[reason] > WEIGHT[head.reason]:
+        if reason not in TELLS_NOTHING and WEIGHT[reason] > WEIGHT[head.reason]:
             head.reason = reason
         return False
 

@@ -91,11 +91,11 @@ class Guard:
             self._claim(file, path)
         stamp = read_stamp(file)
         self._refuse_without_room(file, path, stamp)
-        if stamp is None or stamp.size == 0:
-            return
-        if kind == "notebook" and self._recorder.settings.notebooks_refuse_empty:
-            self._refuse_empty(model, file, path)
-        self._keep_external_change(file, path, stamp)
+        if stamp is not None and stamp.size:
+            if kind == "notebook" and self._recorder.settings.notebooks_refuse_empty:
+                self._refuse_empty(model, file, path)
+            self._keep_external_change(file, path, stamp)
+        self._recorder.readings.expect(file)
 
     def _claim(self, file: str, path: str) -> None:
         if not self._recorder.readings.claim(file):

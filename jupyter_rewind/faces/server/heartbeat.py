@@ -178,6 +178,9 @@ class Heartbeat:
         is_kept = not watched.is_opened or self._recorder.is_known(file, stamp)
         if watched.stamp == stamp and is_kept:
             return
+        if not is_kept and self._recorder.readings.is_expected(file):
+            self._unsettled.add(path)
+            return
         damage = self._find_damage(path, file, stamp, whole=watched.is_opened and not is_kept)
         if damage is not None and clock.now_ns() - stamp.mtime_ns < _SETTLE_NS:
             self._unsettled.add(path)  # it may be half way through being written

@@ -12,6 +12,7 @@ import threading
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
+from jupyter_rewind import clock
 from jupyter_rewind.faces.server.reading import Reading, Stamp, read_stamp
 
 if TYPE_CHECKING:
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 HELD_LIMIT_BYTES = 1 << 30
 # One that hangs, on a network drive that is gone, must not hold up the others.
 READERS = 2
+# A save that takes longer is one that failed, as far as the reason of a checkpoint is concerned.
+_SAVE_SECONDS = 60.0
 
 
 class Readings:
@@ -31,6 +34,7 @@ class Readings:
         self._newest: dict[str, Reading] = {}
         self._stamps: dict[str, Stamp | None] = {}
         self._all: set[Reading] = set()
+        self._expected: dict[str, float] = {}
         self._lock = threading.Lock()
 
     def open(self, file: str) -> Reading:
@@ -48,6 +52,26 @@ class Readings:
         with contextlib.suppress(OSError):  # whoever stores them asks again and tells
             reading.take()
 
+    def expect(self, file: str) -> None:
+        """`file` is about to be written by a save of ours, which will be announced."""
+        with self._lock:
+            self._expected[file] = clock.monotonic() + _SAVE_SECONDS
+
+    def is_expected(self, file: str) -> bool:
+        """Whether what `file` holds now may be a save's that is not announced yet: a change that
+        is seen then is none from outside."""
+        with self._lock:
+            until = self._expected.get(file)
+            if until is not None and until < clock.monotonic():
+                del self._expected[file]  # the save failed
+                return False
+            return until is not None
+
+    def end_wait(self, file: str) -> None:
+        """The save of `file` that was expected has been announced."""
+        with self._lock:
+            self._expected.pop(file, None)
+
     def announce(self, reading: Reading) -> None:
         """`reading` is the newest of its file, and will be stored."""
         file, stamp = reading.file, reading.stamp
@@ -58,6 +82,7 @@ class Readings:
             self._newest[file] = reading
             self._stamps[file] = stamp
             self._all.add(reading)
+        self.end_wait(file)
 
     def is_announced(self, file: str, stamp: Stamp) -> bool:
         """Whether the state with this stamp will be stored."""

@@ -149,6 +149,7 @@ class Recorder:
         With a window, at most one checkpoint each `window_seconds`: the last state in it counts.
         """
         if window_seconds and self.readings.is_unread(file):
+            self.readings.end_wait(file)
             done: Future[Checkpoint | None] = Future()
             done.set_result(None)
             return done

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.faces.server.support import Client, eventually, notebook, written
+from tests.faces.server.support import BROWSER, Client, eventually, notebook, written
 
 OLD = 1_700_000_000
 
@@ -120,3 +120,27 @@ async def test_damage_while_open_is_announced(client: Client) -> None:
     await eventually(lambda: [each for each in heard if each["action"] == "damaged"])
     assert heard[-1]["path"] == "a.ipynb"
     assert heard[-1]["condition"] == "empty"
+
+
+async def test_a_save_under_way_is_no_change_from_outside(client: Client) -> None:
+    """What is on disk while a save writes it is left to that save, and taken up when it failed."""
+    await client.put("a.ipynb", notebook("x = 1"))
+    recorder, heartbeat = client.service.recorder, client.service.heartbeat
+    file = str(client.file("a.ipynb").resolve())
+    recorder.readings.expect(file)
+    client.file("a.ipynb").write_bytes(written(notebook("half way")))
+    heartbeat.look("a.ipynb", heartbeat._watched["a.ipynb"])
+    assert await client.reasons("a.ipynb") == ["save"]
+    recorder.readings.end_wait(file)
+    heartbeat.look("a.ipynb", heartbeat._watched["a.ipynb"])
+    assert await client.reasons("a.ipynb") == ["save", "external-change"]
+
+
+async def test_a_look_at_what_is_kept_tells_nothing_new(client: Client) -> None:
+    """An autosaved notebook that is renamed and opened stays an autosave."""
+    await client.put("a.ipynb", notebook("x = 1"), agent=BROWSER)
+    await client.rename("a.ipynb", "b.ipynb")
+    await client.ask("GET", "api/contents", "b.ipynb")
+    heartbeat = client.service.heartbeat
+    heartbeat.look("b.ipynb", heartbeat._watched["b.ipynb"])
+    assert await client.reasons("b.ipynb") == ["autosave"]
