@@ -8,16 +8,19 @@ records that it was deleted.
 
 from __future__ import annotations
 
+import builtins
 import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from jupyter_rewind.recovery.alignment import Follower, Slot
-from jupyter_rewind.recovery.likeness import defined, is_look, names, parses
+from jupyter_rewind.recovery.likeness import defined, is_command, is_look, names, parses, values
 from jupyter_rewind.recovery.weights import WEIGHTS
 
 HALF = 0.5
+NEAR = 8
+BUILT_IN = frozenset(dir(builtins)) | {"_"}
 MOST, LEAST = 0.995, 0.005
 
 
@@ -86,6 +89,17 @@ class Known:
                     self.redefined[name] = max(slot.last_ran, self.redefined.get(name, -1))
             if not slot.gone and slot.ran:
                 self.users.update(names(slot.source))
+        self.code_cells = max(1, len(code))
+        self.edits = sorted(
+            (slot.versions[-1][0], self.place[slot])
+            for slot in code
+            if slot.touched and not is_look(slot.source)
+        )
+        self.values: Counter[str] = Counter()
+        for slot in code:
+            if not is_look(slot.source):
+                self.values.update(values(slot.source))
+        self.look_style = self._share((is_look(s.versions[0][1]) for s in old), old)
         last = follower.sweeps[-1] if follower.sweeps else None
         self.last_sweep = last[1] if last else frozenset()
         self.swept_to = self.place[last[2]] if last else -1
@@ -102,9 +116,10 @@ class Known:
 
 def signs(slot: Slot, known: Known) -> dict[str, float]:
     """What speaks for the cell and against it, as numbers between about -1 and 3."""
-    every = {"bias": 1.0, "churn": known.churn, "gone": known.gone, "grown": known.grown}
+    every = {"bias": 1.0}
+    whole = {"churn": known.churn, "gone": known.gone, "grown": known.grown}
     if not slot.code:
-        return every | _signs_of_prose(slot, known)
+        return every | whole | _signs_of_prose(slot, known)
     unrun = 1.0 if known.earlier and not known.was_run(slot) else 0.0
     later = known.steps - 1 - slot.last_ran if slot.ran else known.steps
     every |= {
@@ -122,21 +137,36 @@ def signs(slot: Slot, known: Known) -> dict[str, float]:
     if kind_of(slot) == "kept":
         return every | _signs_of_kept(slot, known, unrun)
     newest = slot.versions[-1][0]
-    return every | {
-        "fit": slot.fit,
-        "tries": float(min(len(slot.versions) - 1, 3)),
-        "last_step": float(newest >= known.steps - 1),
-        "odd": float(known.follower.like.is_odd(slot.source)),
-        "needed": _needed(slot, known),
-    }
+    if is_look(slot.source):
+        about = values(slot.source) - BUILT_IN
+        every |= {
+            "look_command": float(is_command(slot.source)),
+            "look_unknown": float(not all(known.values[name] for name in about)),
+            "look_style": min(1.0, 4 * known.look_style),
+        }
+    return (
+        every
+        | whole
+        | {
+            "fit": slot.fit,
+            "tries": float(min(len(slot.versions) - 1, 3)),
+            "last_step": float(newest >= known.steps - 1),
+            "odd": float(known.follower.like.is_odd(slot.source)),
+            "needed": _needed(slot, known),
+        }
+    )
 
 
 def _signs_of_kept(slot: Slot, known: Known, unrun: float) -> dict[str, float]:
-    replaced = [
-        name for name in defined(slot.source) if known.redefined.get(name, -1) > slot.last_ran
-    ]
-    beside = _beside(slot, known)
+    """A cell of the document: the more was changed since it was last run, the likelier deleted."""
+    replaced = any(known.redefined.get(n, -1) > slot.last_ran for n in defined(slot.source))
+    place = known.place[slot]
+    since = [where for at, where in known.edits if at > slot.last_ran]
+    work = min(2.0, len(since) / known.code_cells)
+    near = sum(abs(where - place) <= NEAR for where in since)
+    passed = bool(since) and min(since) < place < max(since)
     skipped = float(slot.skipped > 0)
+    needed = _needed(slot, known)
     return {
         "unrun": unrun,
         "unrun_skipped": unrun * skipped,
@@ -144,13 +174,19 @@ def _signs_of_kept(slot: Slot, known: Known, unrun: float) -> dict[str, float]:
         "ran_skipped": skipped * float(slot.ran > 0),
         "gone_skipped": skipped * known.gone,
         "ran": float(slot.ran > 0),
-        "replaced": float(bool(replaced)),
-        "new_beside": min(beside, 3.0),
-        "new_beside_unskipped": min(beside, 3.0) * (1 - skipped),
-        "needed": _needed(slot, known),
-        "needed_skipped": _needed(slot, known) * skipped,
+        "replaced": float(replaced),
+        "replaced_unskipped": float(replaced) * (1 - skipped),
+        "new_beside": min(_beside(slot, known), 3.0) * (1 - skipped),
+        "needed": needed,
+        "needed_skipped": needed * skipped,
+        "work": work * (1 - skipped),
+        "work_gone": work * known.gone * (1 - skipped),
+        "work_grown": work * known.grown * (1 - skipped),
+        "work_near": min(near, 4) / 4 * (1 - skipped),
+        "passed": float(passed) * (1 - skipped),
+        "passed_work": float(passed) * work * (1 - skipped),
         "gone_unswept": known.gone * float(slot not in known.last_sweep),
-        "blank": float(not slot.source.strip()),
+        "swept_idle": float(slot in known.last_sweep and not since),
     }
 
 

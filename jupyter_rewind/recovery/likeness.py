@@ -20,6 +20,8 @@ from itertools import pairwise
 _WORD = re.compile(r"\w+|[^\w\s]")
 _NAME = re.compile(r"[^\W\d]\w*")
 _LONG = 20_000
+_TEXT = re.compile(r"""\"{3}.*?\"{3}|'{3}.*?'{3}|"[^"\n]*"|'[^'\n]*'|\#[^\n]*""", re.S)
+_VALUE = re.compile(r"(?<![\w.])[^\W\d]\w*")
 _SLIP = 3
 _DOUBT = 6.0
 _MAGIC = re.compile(r"^\s*(?:[%!?]|.*\?\??\s*$)")
@@ -130,6 +132,13 @@ def names(source: str) -> frozenset[str]:
 
 
 @lru_cache(maxsize=8192)
+def values(source: str) -> frozenset[str]:
+    """The names that stand for values: not in texts or comments, no attribute, no keyword."""
+    found = _VALUE.findall(_TEXT.sub('""', source[:_LONG]))
+    return frozenset(found) - frozenset(keyword.kwlist)
+
+
+@lru_cache(maxsize=8192)
 def defined(source: str) -> frozenset[str]:
     """The names that the code gives a meaning to, at its outer level."""
     return frozenset(a or b for a, b in _DEFINED.findall(source))
@@ -157,6 +166,12 @@ def _compiles(source: str) -> bool:
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return False
     return True
+
+
+def is_command(source: str) -> bool:
+    """Whether it is a magic, a shell line, a question or nothing but numbers: about no cell."""
+    line = source.strip()
+    return line[:1] in ("%", "!", "?") or line.endswith("?") or not values(line)
 
 
 @lru_cache(maxsize=8192)
