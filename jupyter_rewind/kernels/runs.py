@@ -9,6 +9,7 @@ from jupyter_rewind.errors import NotFound
 from jupyter_rewind.kernels.life import is_alive
 from jupyter_rewind.model.entry import Entry
 from jupyter_rewind.model.execution import (
+    BEGIN,
     EXECUTION,
     RUN,
     Execution,
@@ -78,6 +79,12 @@ class Runs:
         for entry in self._entries_of(run):
             groups.setdefault(_execution_of(entry), []).append(entry)
         return [found for each in groups.values() if (found := self._read(each)) is not None]
+
+    def sources(self, run: RunId) -> dict[ExecutionId, str]:
+        """What the cells of the run said; outputs are not read. Raises Integrity, Newer."""
+        begun = (each for each in self._entries_of(run) if each.body.get("phase") == BEGIN)
+        found = (self._read([each]) for each in begun)
+        return {each.id: each.source for each in found if each is not None}
 
     def execution(self, execution: ExecutionId) -> Execution:
         """Raises NotFound, Integrity, Newer."""

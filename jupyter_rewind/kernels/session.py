@@ -25,6 +25,8 @@ from jupyter_rewind.store.durable import Files
 from jupyter_rewind.store.layout import open_layout
 
 if TYPE_CHECKING:
+    from jupyter_rewind.kernels.archive import Archive
+    from jupyter_rewind.kernels.timeline import Timeline
     from jupyter_rewind.settings import Rewind
 
 
@@ -57,11 +59,14 @@ class KernelSession:
             self.log, self.run, max_output_bytes=settings.kernels_max_output_mb << 20
         )
         self.life = SignOfLife(self.layout, self.run.id)
-        self.enabled = True
+        self.last_skip = ""
         self._pid = clock.pid()
         self._active = threading.local()
         self._last: ExecutionId | None = None
-        self._outside = ""
+        self._timeline: Timeline | None = None
+        self._archive: Archive | None = None
+        self._running = 0
+        self._state_lock = threading.RLock()
         self._told: set[str] = set()
 
     def start(self) -> None:
@@ -83,28 +88,28 @@ class KernelSession:
     # --- a cell -------------------------------------------------------------------------
 
     def begin(self, source: str, count: int, cell_id: str | None, kept: bool) -> ExecutionId | None:
-        """The execution is in the journal before its code runs; None where it could not be."""
+        """The execution is in the journal before its code runs; None for a part of another one."""
         stack = self._stack()
         execution = Execution(
             ExecutionId(clock.new_id()), self.run.id, count, cell_id, self.run.path, source,
             clock.now_ns(), kept,
         )  # fmt: skip
         stack.append(execution)
-        if len(stack) > 1 or not (self.enabled and self.is_here):
+        if len(stack) > 1 or not self.is_here:
             # What a cell runs in turn, as `%%capture` does, is part of that cell.
             return None
+        self._last = execution.id
         try:
             self.journal.begin(execution)
         except RewindError as error:
             self.tell_once("journal", f"This run's journal is not kept: {error}")
-            return None
-        self._last = execution.id
+        self._watch(source)
         return execution.id
 
     def put_out(self, output: Output, size: int, execution: ExecutionId | None = None) -> None:
         """The output belongs to `execution`, or to the cell that began last."""
         name = execution or self._last
-        if self.enabled and name is not None:
+        if name is not None:
             self.journal.add_output(name, output, size)
 
     def end(self, status: str, error: str = "") -> None:
@@ -113,16 +118,90 @@ class KernelSession:
         if not stack:
             return
         execution = stack.pop()
-        if stack or not (self.enabled and self.is_here):
+        if stack or not self.is_here:
             return
+        now = clock.now_ns()
         try:
-            self.journal.end(execution.id, status, clock.now_ns(), error=error)
+            self.journal.end(execution.id, status, now, error=error)
         except RewindError as fault:
             self.tell_once("journal", f"This run's journal is not kept: {fault}")
+        self._keep_state(execution, max(now - execution.started_ns, 0) / 1e9)
+
+    @property
+    def timeline(self) -> Timeline:
+        """The states of this run. Raises Storage."""
+        if self._timeline is None:
+            from jupyter_rewind.kernels.timeline import Timeline, capture_options
+            from jupyter_rewind.store.keep import KernelStore
+
+            store = KernelStore(self.layout, self.files)
+            options = capture_options(self.settings)
+            self._timeline = Timeline(self.namespace, store, self.run.id, options)
+        return self._timeline
+
+    @property
+    def archive(self) -> Archive:
+        """What other runs left in the store, up to date. It needs the index, so only the user's
+        own questions lead here, and the search for a predecessor. Raises Storage, Newer."""
+        from jupyter_rewind.kernels.archive import Archive
+        from jupyter_rewind.store.repository import Repository
+
+        with self._state_lock:
+            if self._archive is None:
+                index = self.settings.store_index_path
+                self._archive = Archive(
+                    Repository.open(
+                        self.layout.folder,
+                        key_folder=Path(self.settings.store_key_folder),
+                        index_path=Path(index) if index else None,
+                        create=False,
+                        files=self.files,
+                    )
+                )
+            archive = self._archive
+        archive.repository.refresh()
+        return archive
+
+    def predecessors(self) -> list[Run]:
+        """The runs of this notebook, or else of this kernel, before this one."""
+        runs = self.archive.runs
+        if self.run.path:
+            found = runs.of_paths([self.run.path])
+        else:
+            found = runs.of_kernel(self.run.kernel) if self.run.kernel else []
+        return [each for each in found if each.id != self.run.id]
+
+    def _watch(self, source: str) -> None:
+        """The cell's traces can be told from those of others."""
+        with self._state_lock:
+            self._running += 1
+            capturer = self.timeline.capturer
+            if self._running > 1:
+                capturer.note_outside("cells run at the same time")
+            else:
+                capturer.begin(source)
+
+    def _keep_state(self, execution: Execution, seconds: float) -> None:
+        with self._state_lock:
+            self._running -= 1
+            capturer = self.timeline.capturer
+            if self._running > 0:
+                # Another thread's cell is changing things: the state is kept when that has ended.
+                capturer.note_outside("cells run at the same time")
+                return
+            try:
+                captured = capturer.capture(
+                    execution.id, count=execution.count, path=execution.path, seconds=seconds
+                )
+            except RewindError as fault:
+                self.tell_once("state", f"The state after this cell is not kept: {fault}")
+                return
+        self.last_skip = captured.skipped_because
 
     def note_outside(self, why: str) -> None:
         """User code may have run outside a cell, for the reason `why`."""
-        self._outside = why
+        if self._timeline is not None:
+            self._timeline.capturer.note_outside(why)
 
     def is_busy(self) -> bool:
         """Whether this thread is in a cell."""
@@ -133,11 +212,17 @@ class KernelSession:
         if not self.is_here:
             return
         try:
-            self.journal.close()
-            self.journal.end_run(how)
+            if self._archive is not None:
+                self._archive.repository.close()
+            if self._timeline is not None:
+                self._timeline.close()
         finally:
-            self.log.close()
-            self.life.end()
+            try:
+                self.journal.close()
+                self.journal.end_run(how)
+            finally:
+                self.log.close()
+                self.life.end()
 
     def tell_once(self, kind: str, words: str) -> None:
         """The user hears of this kind of fault, the first time."""

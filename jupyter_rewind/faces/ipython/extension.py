@@ -13,8 +13,11 @@ from typing import Any
 
 from jupyter_rewind.errors import RewindError
 from jupyter_rewind.faces.ipython.hooks import Hooks
+from jupyter_rewind.faces.ipython.offer import Offer
 from jupyter_rewind.faces.ipython.outputs import OutputListener
 from jupyter_rewind.faces.ipython.place import PathWatch, find_place
+from jupyter_rewind.faces.ipython.verbs import Verbs
+from jupyter_rewind.kernels.predecessor import Predecessor
 from jupyter_rewind.kernels.session import KernelSession
 from jupyter_rewind.settings import Rewind
 
@@ -29,7 +32,10 @@ class Extension:
         self.shell = shell
         self.session = session
         self.listener = OutputListener(session)
-        self.hooks = Hooks(shell, session, self.listener, PathWatch(shell, session.run.path))
+        self.predecessor = Predecessor(session)
+        self.verbs = Verbs(session, self.predecessor)
+        watch = PathWatch(shell, session.run.path)
+        self.hooks = Hooks(shell, session, self.listener, watch, Offer(self.verbs))
 
     def install(self) -> None:
         """Cells are journaled from now on."""
@@ -38,12 +44,28 @@ class Extension:
         kernel = getattr(self.shell, "kernel", None)
         if kernel is not None:
             self.listener.install(kernel)
+        if self.session.settings.kernels_resume != "never":
+            self.predecessor.look()
+        self._offer_magic()
         atexit.register(self._end, "exit")
+
+    def _offer_magic(self) -> None:
+        """`%rewind` is there; its code is not, until it is used."""
+        shell, verbs = self.shell, self.verbs
+
+        def rewind(line: str) -> None:
+            """Goes back to any cell: `%rewind to 7`, `%rewind undo`. `%rewind` says the rest."""
+            from jupyter_rewind.faces.ipython.magics import RewindMagic
+
+            RewindMagic(shell, verbs).run(line)
+
+        shell.register_magic_function(rewind, "line", "rewind")
 
     def remove(self) -> None:
         """The shell is as it was before."""
         self.hooks.remove()
         self.listener.remove()
+        self.shell.magics_manager.magics["line"].pop("rewind", None)
         atexit.unregister(self._end)
         self._end("unloaded")
 
@@ -90,6 +112,14 @@ def find_extension(shell: Any) -> Extension | None:
     """What was loaded into `shell`, if it was."""
     found = getattr(shell, _ATTRIBUTE, None)
     return found if isinstance(found, Extension) else None
+
+
+def current_verbs() -> Verbs | None:
+    """The verbs of the kernel that this code runs in, if Rewind is on in it."""
+    interactive = sys.modules.get("IPython")
+    shell = interactive.get_ipython() if interactive is not None else None
+    extension = None if shell is None else find_extension(shell)
+    return None if extension is None else extension.verbs
 
 
 def tell(words: str) -> None:

@@ -8,6 +8,7 @@ import traceback
 from collections.abc import Callable
 from typing import Any
 
+from jupyter_rewind.faces.ipython.offer import Offer
 from jupyter_rewind.faces.ipython.outputs import OutputListener
 from jupyter_rewind.faces.ipython.place import PathWatch
 from jupyter_rewind.kernels.session import KernelSession
@@ -19,12 +20,18 @@ class Hooks:
     """Tells a session of the cells that a shell runs."""
 
     def __init__(
-        self, shell: Any, session: KernelSession, listener: OutputListener, watch: PathWatch
+        self,
+        shell: Any,
+        session: KernelSession,
+        listener: OutputListener,
+        watch: PathWatch,
+        offer: Offer,
     ) -> None:
         self._shell = shell
         self._session = session
         self._listener = listener
         self._watch = watch
+        self._offer = offer
         # What the shell shows between two cells is the next one's count; within a cell, versions
         # of IPython differ.
         self._count: int = shell.execution_count
@@ -46,6 +53,8 @@ class Hooks:
 
     def _begin(self, info: Any) -> None:
         self._session.move(self._watch.look())
+        if info.store_history:
+            self._offer.before_cell(str(info.raw_cell))
         execution = self._session.begin(
             str(info.raw_cell), self._count, getattr(info, "cell_id", None),
             bool(info.store_history),
@@ -65,6 +74,9 @@ class Hooks:
             self._session.end("error", type(error).__name__)
         else:
             self._session.end("ok")
+        info = getattr(result, "info", None)
+        if info is not None and info.store_history and not self._session.is_busy():
+            self._offer.after_cell(str(info.raw_cell))
 
     def _note_silent(self) -> None:
         if not self._session.is_busy():

@@ -1,0 +1,182 @@
+"""What the verbs answer: values with the words that a user reads, in a cell or from a magic."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from jupyter_rewind.model.snapshot import (
+    Fidelity,
+    How,
+    Snapshot,
+    VariableChange,
+    VariableReport,
+)
+
+_SIGNS = {How.ADDED: "+", How.CHANGED: "~", How.REMOVED: "-"}
+
+
+class Answer:
+    """Shown as its words."""
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
+@dataclass(frozen=True, repr=False)
+class Words(Answer):
+    """A sentence or two."""
+
+    text: str
+
+    def __str__(self) -> str:
+        return self.text
+
+
+@dataclass(frozen=True, repr=False)
+class Report(Answer):
+    """How faithfully each variable of a state is kept."""
+
+    title: str
+    variables: tuple[VariableReport, ...]
+
+    def __str__(self) -> str:
+        if not self.variables:
+            return f"{self.title}: no variables."
+        rows = [
+            (each.name, each.type_name, size(each.size_bytes), str(each.fidelity), each.reason
+             or each.preview)
+            for each in self.variables
+        ]  # fmt: skip
+        return f"{self.title}\n{table(('name', 'type', 'size', 'kept', ''), rows)}"
+
+
+@dataclass(frozen=True, repr=False)
+class Changes(Answer):
+    """How the variables differ between two states."""
+
+    title: str
+    changes: tuple[VariableChange, ...]
+
+    def __str__(self) -> str:
+        if not self.changes:
+            return f"{self.title}: no difference."
+        rows = [
+            (_SIGNS[each.how], each.name, each.type_name, _sizes(each), _previews(each))
+            for each in self.changes
+        ]
+        return f"{self.title}\n{table(('', 'name', 'type', 'size', ''), rows)}"
+
+
+@dataclass(frozen=True, repr=False)
+class Back(Answer):
+    """A state came back: which, what was not kept faithfully, and how to undo it."""
+
+    what: str
+    snapshot: Snapshot
+    kept: Snapshot
+    variables: tuple[VariableReport, ...]
+
+    def __str__(self) -> str:
+        changed = sum(each.changed for each in self.variables)
+        same = len(self.variables) - changed
+        words = [f"{self.what}: {changed} of {len(self.variables)} variables brought back"]
+        words[0] += f", {same} were as they are." if same else "."
+        missing = [each for each in self.variables if each.fidelity is Fidelity.MISSING]
+        words += [f"  {each.name} ({each.type_name}) is missing: {each.reason}" for each in missing]
+        rebuilt = [each for each in self.variables if each.fidelity is Fidelity.REBUILT]
+        words += [
+            f"  {each.name} ({each.type_name}) was rebuilt: {each.reason}" for each in rebuilt
+        ]
+        words.append("`%rewind undo` takes this back.")
+        return "\n".join(words)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One state of a run, and the cell it came after."""
+
+    snapshot: Snapshot
+    is_head: bool
+    branches_off: int | None
+    """The count of the state it stands on, where that is not the one above."""
+    source: str = ""
+
+
+@dataclass(frozen=True, repr=False)
+class History(Answer):
+    """The states of a run, the newest last."""
+
+    rows: tuple[Row, ...]
+
+    def __str__(self) -> str:
+        if not self.rows:
+            return "No state has been kept in this run yet."
+        return table(
+            ("", "after", "time", "variables", "new", "", ""), [_row(e) for e in self.rows]
+        )
+
+
+def describe_state(snapshot: Snapshot) -> str:
+    """`the state after In[7] (14:05:03)`."""
+    if snapshot.count == 0:
+        return f"the state kept at {clock_time(snapshot.time_ns)}"
+    return f"the state after In[{snapshot.count}] ({clock_time(snapshot.time_ns)})"
+
+
+def clock_time(time_ns: int) -> str:
+    return datetime.fromtimestamp(time_ns / 1e9).strftime("%H:%M:%S")
+
+
+def day_and_time(time_ns: int) -> str:
+    return datetime.fromtimestamp(time_ns / 1e9).strftime("%Y-%m-%d %H:%M")
+
+
+def size(count: int) -> str:
+    """`17 bytes`, `1.2 MB`."""
+    number, units = float(count), ["bytes", "KB", "MB", "GB", "TB"]
+    while number >= 1000 and len(units) > 1:
+        number /= 1000
+        units.pop(0)
+    return f"{count} bytes" if units[0] == "bytes" else f"{number:.3g} {units[0]}"
+
+
+def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Columns as wide as they have to be, the last one cut at a line's end."""
+    widths = [max(len(heads[at]), *(len(row[at]) for row in rows)) for at in range(len(heads) - 1)]
+    lines = []
+    for row in (heads, *rows):
+        cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=False)]
+        last = " ".join(row[-1].split())
+        cells.append(last if len(last) <= 60 else f"{last[:59]}…")
+        lines.append("  ".join(cells).rstrip())
+    return "\n".join(lines)
+
+
+def _row(row: Row) -> tuple[str, ...]:
+    snapshot = row.snapshot
+    after = f"In[{snapshot.count}]" if snapshot.count else "before a move"
+    lost = snapshot.counts.missing + snapshot.counts.reference
+    counts = f"{snapshot.counts.variables}" + (f" ({lost} not kept whole)" if lost else "")
+    marks = [f'"{each}"' for each in snapshot.labels]
+    if row.branches_off is not None:
+        marks.append(f"from In[{row.branches_off}]")
+    if snapshot.merged:
+        marks.append(f"with {len(snapshot.merged)} cells before it")
+    return (
+        "*" if row.is_head else "", after, clock_time(snapshot.time_ns), counts,
+        size(snapshot.new_bytes), " ".join(marks), row.source.strip().partition("\n")[0],
+    )  # fmt: skip
+
+
+def _sizes(change: VariableChange) -> str:
+    if change.how is How.CHANGED and change.before_bytes != change.after_bytes:
+        return f"{size(change.before_bytes)} → {size(change.after_bytes)}"
+    return size(change.before_bytes if change.how is How.REMOVED else change.after_bytes)
+
+
+def _previews(change: VariableChange) -> str:
+    if change.how is How.CHANGED and change.before != change.after:
+        return f"{change.before} → {change.after}"
+    return change.before if change.how is How.REMOVED else change.after

@@ -1,0 +1,47 @@
+"""The state of a kernel that ended unexpectedly, offered to the next one, or taken over at once."""
+
+from __future__ import annotations
+
+from jupyter_rewind.errors import RewindError
+from jupyter_rewind.faces.ipython.answers import day_and_time
+from jupyter_rewind.faces.ipython.verbs import Verbs
+
+_WAIT_SECONDS = 20.0
+
+
+class Offer:
+    """Made once: before the first cell where the user wants it always, else after it."""
+
+    def __init__(self, verbs: Verbs) -> None:
+        self._verbs = verbs
+        self._is_made = False
+
+    def before_cell(self, source: str) -> None:
+        """The state is there before the first cell runs, if it is to be taken over always."""
+        if self._is_made or self._verbs.session.settings.kernels_resume != "always":
+            return
+        self._is_made = True
+        legacy = self._verbs.predecessor.cut_short(wait_seconds=_WAIT_SECONDS)
+        if legacy is None or "%rewind" in source:
+            return
+        try:
+            back = self._verbs.resume(legacy.snapshot.id)
+        except RewindError as error:
+            self._verbs.session.tell(f"The state of the kernel before is not back: {error}")
+            return
+        self._verbs.session.tell(str(back))
+
+    def after_cell(self, source: str) -> None:
+        """The user knows that there is a state to go on from, if there is one."""
+        if self._is_made or self._verbs.session.settings.kernels_resume != "ask":
+            return
+        self._is_made = True
+        legacy = self._verbs.predecessor.cut_short(wait_seconds=1.0)
+        if legacy is None or "%rewind" in source or not legacy.snapshot.counts.variables:
+            return
+        snapshot = legacy.snapshot
+        self._verbs.session.tell(
+            f"The kernel of this notebook ended unexpectedly. Its {snapshot.counts.variables}"
+            f" variables after In[{snapshot.count}] ({day_and_time(snapshot.time_ns)}) are kept:"
+            " `%rewind resume` brings them back."
+        )

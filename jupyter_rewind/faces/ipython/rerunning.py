@@ -1,0 +1,84 @@
+"""Running cells again to get at a state: the plan is shown and asked for, then carried out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from jupyter_rewind.errors import NotFound, RestoreRefused
+from jupyter_rewind.faces.ipython.answers import Answer, Words, describe_state, table
+from jupyter_rewind.kernels.rerun import Plan, plan_after, plan_for
+from jupyter_rewind.model.snapshot import Fidelity, Snapshot
+
+if TYPE_CHECKING:
+    from jupyter_rewind.faces.ipython.verbs import Verbs
+
+
+class Rerun:
+    """One wish to get at a state with cells run again."""
+
+    def __init__(self, verbs: Verbs, shell: Any, ask: Callable[[str], bool]) -> None:
+        self._verbs = verbs
+        self._shell = shell
+        self._ask = ask
+
+    def to(self, ref: str, *, trust: bool = False) -> Answer:
+        """The state `ref`, with what was not kept of it made again by the cells that made it.
+
+        Raises RestoreRefused where the user says no; nothing was changed then.
+        """
+        plan = self.plan(ref)
+        if not plan.steps:
+            return self._verbs.to(plan.base.id, trust=trust)
+        if not self._ask(describe_plan(plan)):
+            raise RestoreRefused("No cell was run.", hint="Nothing was changed.")
+        back = self._verbs.to(plan.base.id, trust=trust)
+        for done, step in enumerate(plan.steps):
+            result = self._shell.run_cell(step.execution.source, store_history=False)
+            if not result.success:
+                raise RestoreRefused(
+                    f"In[{step.execution.count}] failed when it was run again; {done} of"
+                    f" {len(plan.steps)} cells had run.",
+                    hint="`%rewind undo` brings back what was before.",
+                )
+        return Words(f"{back}\n{len(plan.steps)} cells were run again.")
+
+    def plan(self, ref: str) -> Plan:
+        """What would be run. Raises NotFound."""
+        session = self._verbs.session
+        timeline = session.timeline
+        executions = session.archive.runs.executions(session.run.id)
+        try:
+            target = timeline.resolve(ref)
+        except NotFound:
+            if not ref.strip().isdecimal():
+                raise
+            base = _last_before(timeline.snapshots(), int(ref))
+            if base is None:
+                raise
+            return plan_after(base, executions, int(ref))
+        reports = timeline.report(target)
+        names = [each.name for each in reports if each.fidelity is Fidelity.MISSING]
+        return plan_for(target, executions, names)
+
+
+def describe_plan(plan: Plan) -> str:
+    """The plan in the words of the question."""
+    rows = [
+        (
+            f"In[{each.execution.count}]",
+            ", ".join(each.effects) or "-",
+            each.execution.source.strip().partition("\n")[0],
+        )
+        for each in plan.steps
+    ]
+    heads = ("cell", "likely effects outside", "")
+    wanted = f", to make {', '.join(plan.wanted)} again" if plan.wanted else ""
+    return (
+        f"Back to {describe_state(plan.base)}, then run these cells again{wanted}:\n"
+        f"{table(heads, rows)}\nRun them? [y/N] "
+    )
+
+
+def _last_before(snapshots: list[Snapshot], count: int) -> Snapshot | None:
+    return next((each for each in reversed(snapshots) if 0 < each.count <= count), None)

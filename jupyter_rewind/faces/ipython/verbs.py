@@ -1,0 +1,236 @@
+"""What a user can ask a kernel for: the same verbs for `%rewind`, Python and the server.
+
+Each answers with a value that shows itself in words. Nothing is run again unless it is asked for.
+"""
+
+from __future__ import annotations
+
+import keyword
+from typing import TYPE_CHECKING, Any
+
+from jupyter_rewind.errors import InvalidInput, NotFound
+from jupyter_rewind.faces.ipython.answers import (
+    Answer,
+    Back,
+    Changes,
+    History,
+    Report,
+    Row,
+    Words,
+    clock_time,
+    day_and_time,
+    describe_state,
+    size,
+)
+from jupyter_rewind.model.snapshot import Snapshot
+
+if TYPE_CHECKING:
+    from jupyter_rewind.kernels.predecessor import Predecessor
+    from jupyter_rewind.kernels.session import KernelSession
+    from jupyter_rewind.kernels.timeline import Moved
+
+
+class Verbs:
+    """The verbs of one kernel."""
+
+    def __init__(self, session: KernelSession, predecessor: Predecessor) -> None:
+        self.session = session
+        self.predecessor = predecessor
+
+    # --- going back and forth -----------------------------------------------------------
+
+    def to(self, ref: str | int, *, trust: bool = False) -> Back:
+        """The variables are as they were at `ref`; the present is kept first."""
+        target, source = self._find(str(ref))
+        moved = self.session.timeline.go_to(target, source=source, trust=trust)
+        return _back("Back to", moved)
+
+    def undo(self) -> Back:
+        """The last move is taken back."""
+        return _back("Undone: this is", self.session.timeline.undo())
+
+    def redo(self) -> Back:
+        """The move that was undone last is made again."""
+        return _back("Done again: this is", self.session.timeline.redo())
+
+    def resume(self, ref: str | None = None, *, trust: bool = False) -> Back:
+        """The variables of the kernel before this one are back: its last state, or `ref` of it."""
+        legacy = self.predecessor.newest()
+        archive = self.session.archive
+        target = legacy.snapshot
+        if ref is not None:
+            from jupyter_rewind.kernels.naming import find_snapshot
+
+            target = find_snapshot(ref, archive.snapshots(legacy.run.id))
+        moved = self.session.timeline.go_to(target, source=archive.repository, trust=trust)
+        when = day_and_time(target.time_ns)
+        return _back(f"The kernel of {when} goes on here, with", moved)
+
+    def get(
+        self, name: str, *, at: str | int, new: str | None = None, trust: bool = False
+    ) -> object:
+        """One variable as it was at `at`; it becomes `new` where that is given, or else itself."""
+        target = new or name
+        if not target.isidentifier() or keyword.iskeyword(target):
+            raise InvalidInput(f"{target!r} is no name for a variable.")
+        snapshot, source = self._find(str(at))
+        value = self.session.timeline.load(snapshot, name, source=source, trust=trust)
+        self.session.namespace[target] = value
+        return value
+
+    # --- looking ------------------------------------------------------------------------
+
+    def status(self) -> Words:
+        """Whether states are kept, how many there are, and what they take."""
+        session = self.session
+        snapshots = session.timeline.snapshots()
+        head = session.timeline.head
+        capturer = session.timeline.capturer
+        lines = [
+            f"Journal and states of {session.run.path or 'this kernel'}, run {session.run.id}.",
+            "States are kept after each cell." if capturer.enabled
+            else "States are not kept: `%rewind on` keeps them again.",
+            f"{len(snapshots)} states, {size(sum(each.new_bytes for each in snapshots))} in"
+            f" {session.layout.folder}.",
+        ]  # fmt: skip
+        if head is not None:
+            lines.append(f"The present stands on {describe_state(head)}.")
+        if capturer.excluded:
+            lines.append(f"Left out: {', '.join(sorted(capturer.excluded))}.")
+        if session.last_skip:
+            lines.append(f"The state before this cell was not kept: {session.last_skip}.")
+        return Words("\n".join(lines))
+
+    def history(self) -> History:
+        """The states of this run, the newest last, with the cells they came after."""
+        timeline = self.session.timeline
+        snapshots = timeline.snapshots()
+        head = timeline.head
+        sources = self.session.archive.runs.sources(self.session.run.id)
+        by_id = {each.id: each for each in snapshots}
+        rows, before = [], None
+        for each in snapshots:
+            parent = by_id.get(each.parent) if each.parent is not None else None
+            is_branch = before is not None and parent is not None and parent.id != before
+            rows.append(
+                Row(each, head is not None and each.id == head.id,
+                    parent.count if is_branch and parent is not None else None,
+                    sources.get(each.execution, ""))
+            )  # fmt: skip
+            before = each.id
+        return History(tuple(rows))
+
+    def diff(self, before: str | int | None = None, after: str | int | None = None) -> Changes:
+        """The variables that differ: since the state before the last, or from one to another."""
+        timeline = self.session.timeline
+        if before is None:
+            snapshots = timeline.snapshots()
+            if len(snapshots) < 2:
+                raise NotFound("There are no two states to compare yet.")
+            head = timeline.head or snapshots[-1]
+            first = next((one for one in snapshots if one.id == head.parent), snapshots[-2])
+            return _changes(first, head, timeline.compare(first, head), "the present")
+        first, source = self._find(str(before))
+        if after is None:
+            second, words = timeline.present(), "the present"
+        else:
+            second, other = self._find(str(after))
+            source, words = source or other, describe_state(second)
+        if source is not None:
+            source = self.session.archive.repository  # it reads both, once it is up to date
+        return _changes(first, second, timeline.compare(first, second, source), words)
+
+    def report(self, ref: str | int | None = None) -> Report:
+        """How faithfully each variable is kept, in the newest state or in `ref`."""
+        timeline = self.session.timeline
+        if ref is None:
+            snapshot, source = timeline.head or timeline.present(), None
+        else:
+            snapshot, source = self._find(str(ref))
+        title = describe_state(snapshot)
+        return Report(f"{title[0].upper()}{title[1:]}", timeline.report(snapshot, source))
+
+    def branch(self, name: str | None = None) -> Answer:
+        """The lines of states, or, with `name`, this line is called so from here on."""
+        timeline = self.session.timeline
+        if name is not None:
+            head = timeline.head or timeline.present()
+            timeline.label(head, name)
+            return Words(f'This line is "{name}" from {describe_state(head)} on.')
+        lines = timeline.lines()
+        if not lines:
+            return Words("No state has been kept in this run yet.")
+        return Words("\n".join(_line(each, each is lines[-1]) for each in lines))
+
+    # --- telling ------------------------------------------------------------------------
+
+    def label(self, text: str, ref: str | int | None = None) -> Words:
+        """The newest state, or `ref`, has a name, and stays for as long as it has one."""
+        timeline = self.session.timeline
+        if ref is None:
+            snapshot = timeline.head or timeline.present()
+        else:
+            snapshot = timeline.resolve(str(ref))
+        timeline.label(snapshot, text)
+        return Words(f'"{text}" is {describe_state(snapshot)}.')
+
+    def off(self) -> Words:
+        """No state is kept from now on; the journal is."""
+        self.session.timeline.capturer.enabled = False
+        return Words("States are not kept any more in this run; the journal of cells goes on.")
+
+    def on(self) -> Words:
+        """States are kept again."""
+        self.session.timeline.capturer.enabled = True
+        return Words("States are kept again, from this cell on.")
+
+    def exclude(self, *names: str) -> Words:
+        """The variables are not kept, and no move touches them, from now on."""
+        if not names:
+            raise InvalidInput("Say which variables: `%rewind exclude NAME`.")
+        for name in names:
+            if not name.isidentifier():
+                raise InvalidInput(f"{name!r} is no name of a variable.")
+        for name in names:
+            self.session.timeline.capturer.exclude(name)
+        return Words(f"Left out from now on, and touched by no move: {', '.join(names)}.")
+
+    def _find(self, ref: str) -> tuple[Snapshot, Any]:
+        """The snapshot that `ref` names in this run, or else in an earlier one of the notebook, and
+        where it can be read."""
+        timeline = self.session.timeline
+        try:
+            return timeline.resolve(ref), None
+        except NotFound as error:
+            if ref.strip().isdecimal():
+                raise
+            try:
+                return self._find_elsewhere(ref)
+            except NotFound:
+                raise error from None
+
+    def _find_elsewhere(self, ref: str) -> tuple[Snapshot, Any]:
+        from jupyter_rewind.kernels.naming import find_snapshot
+
+        archive = self.session.archive
+        snapshots = archive.snapshots_of(self.session.predecessors())
+        return find_snapshot(ref, snapshots), archive.repository
+
+
+def _back(what: str, moved: Moved) -> Back:
+    return Back(f"{what} {describe_state(moved.to)}", moved.to, moved.kept, moved.report)
+
+
+def _changes(first: Snapshot, second: Snapshot, found: Any, words: str) -> Changes:
+    return Changes(f"From {describe_state(first)} to {words}", tuple(found))
+
+
+def _line(line: tuple[Snapshot, ...], is_present: bool) -> str:
+    first, last = line[0], line[-1]
+    labels = [label for each in line for label in each.labels]
+    name = f' "{labels[-1]}"' if labels else ""
+    sign = "*" if is_present else " "
+    span = f"In[{first.count}] to In[{last.count}]" if first.count != last.count else (
+        f"In[{first.count}]"
+    )  # fmt: skip
+    return f"{sign}{name} {span}, {len(line)} states, until {clock_time(last.time_ns)}: {last.id}"

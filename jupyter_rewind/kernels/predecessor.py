@@ -1,0 +1,63 @@
+"""What the kernel before this one left behind: looked for beside the user's work, offered once."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from typing import TYPE_CHECKING
+
+from jupyter_rewind.errors import NotFound, RewindError
+
+if TYPE_CHECKING:
+    from jupyter_rewind.kernels.archive import Legacy
+    from jupyter_rewind.kernels.session import KernelSession
+
+log = logging.getLogger(__name__)
+
+
+class Predecessor:
+    """Finds the last state of the notebook's kernel before this one."""
+
+    def __init__(self, session: KernelSession) -> None:
+        self._session = session
+        self._thread: threading.Thread | None = None
+        self._found: Legacy | None = None
+
+    def look(self) -> None:
+        """The search begins, in a thread; nobody waits for it here."""
+        if self._thread is None:
+            self._thread = threading.Thread(
+                target=self._look, name="rewind-predecessor", daemon=True
+            )
+            self._thread.start()
+
+    def cut_short(self, *, wait_seconds: float) -> Legacy | None:
+        """What is offered: the state of a kernel that nobody wanted to end, if the search has
+        ended within that time and found one."""
+        if self._thread is None:
+            return None
+        self._thread.join(wait_seconds)
+        if self._thread.is_alive() or self._found is None:
+            return None
+        return self._found if self._found.state.was_cut_short else None
+
+    def newest(self) -> Legacy:
+        """The newest state that any run before left, however it ended. Raises NotFound, Storage."""
+        archive = self._session.archive
+        found = archive.last_state(self._session.predecessors(), but=self._session.run.id)
+        if found is None:
+            raise NotFound(
+                "No kernel before this one left a state of this notebook.",
+                hint="`jupyter rewind kernels` lists the runs that the store knows of.",
+            )
+        return found
+
+    def _look(self) -> None:
+        try:
+            self._found = self._session.archive.last_state(
+                self._session.predecessors(), but=self._session.run.id
+            )
+        except RewindError as error:
+            log.info("no predecessor was looked for: %s", error)
+        except Exception:
+            log.warning("no predecessor was looked for", exc_info=True)

@@ -1,0 +1,180 @@
+"""The states of one run, and the way back and forth between them.
+
+Before every move the present is kept, so that every move can be undone. What is restored is built
+aside and verified first, and a failure changes nothing. Cells are never run again here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from jupyter_rewind.errors import RestoreRefused
+from jupyter_rewind.kernels.capture import CaptureOptions, Capturer
+from jupyter_rewind.kernels.naming import find_snapshot, mark, split_lines
+from jupyter_rewind.kernels.records import SNAPSHOT, SNAPSHOT_MARK, decode_snapshot
+from jupyter_rewind.model.execution import run_key
+from jupyter_rewind.model.ids import RunId
+from jupyter_rewind.model.reference import check_label
+from jupyter_rewind.model.snapshot import Snapshot, VariableChange, VariableReport
+from jupyter_rewind.store.keep import ContentSource, KernelStore
+
+if TYPE_CHECKING:
+    from jupyter_rewind.settings import Rewind
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """What a move did: `to` came back, `kept` is the state before; `report` tells of what came
+    back, variable by variable."""
+
+    to: Snapshot
+    kept: Snapshot
+    report: tuple[VariableReport, ...]
+
+
+class Timeline:
+    """Keeps the states of a kernel's namespace, and brings them back."""
+
+    def __init__(
+        self, namespace: dict[str, Any], store: KernelStore, run: RunId, options: CaptureOptions
+    ) -> None:
+        self.namespace = namespace
+        self.run = run
+        self.capturer = Capturer(namespace, store, run=run, options=options)
+        self._undo: list[Snapshot] = []
+        self._redo: list[Snapshot] = []
+
+    @property
+    def store(self) -> KernelStore:
+        """Where this run's own snapshots can be read."""
+        return self.capturer.keeper.store
+
+    @property
+    def head(self) -> Snapshot | None:
+        """The state that the next one will stand on."""
+        self.capturer.flush()
+        return self.capturer.keeper.last
+
+    def snapshots(self) -> list[Snapshot]:
+        """Those of this run, oldest first."""
+        self.capturer.flush()
+        marks = self.store.entries(kind=SNAPSHOT_MARK, key=run_key(self.run))
+        entries = self.store.entries(kind=SNAPSHOT, key=run_key(self.run))
+        return [decode_snapshot(each, self.store.layout, marks) for each in entries]
+
+    def resolve(self, ref: str) -> Snapshot:
+        """The snapshot of this run that `ref` names. Raises NotFound, Conflict, InvalidInput."""
+        return find_snapshot(ref, self.snapshots())
+
+    def present(self) -> Snapshot:
+        """The state as it is now, kept. Raises RestoreRefused where it cannot be, Storage."""
+        snapshot = self.capturer.keep_present()
+        if snapshot is None:
+            raise RestoreRefused(
+                "The present cannot be kept in this process.", hint="Nothing was changed."
+            )
+        return snapshot
+
+    def go_to(
+        self,
+        target: Snapshot,
+        *,
+        source: ContentSource | None = None,
+        trust: bool = False,
+    ) -> Moved:
+        """The namespace holds the state `target`; the present is kept first, and can come back.
+
+        Raises RestoreRefused, Integrity, NotFound, Storage; nothing was changed then.
+        """
+        moved = self._move(target, source or self.store, trust)
+        self._undo.append(moved.kept)
+        self._redo.clear()
+        return moved
+
+    def undo(self) -> Moved:
+        """The namespace is as it was before the last move. Raises RestoreRefused."""
+        if not self._undo:
+            raise RestoreRefused("There is no move to undo in this run.")
+        moved = self._move(self._undo[-1], self.store, False)
+        self._undo.pop()
+        self._redo.append(moved.kept)
+        return moved
+
+    def redo(self) -> Moved:
+        """The move that was undone last is made again. Raises RestoreRefused."""
+        if not self._redo:
+            raise RestoreRefused("There is no move to make again in this run.")
+        moved = self._move(self._redo[-1], self.store, False)
+        self._redo.pop()
+        self._undo.append(moved.kept)
+        return moved
+
+    def compare(
+        self, before: Snapshot, after: Snapshot, source: ContentSource | None = None
+    ) -> tuple[VariableChange, ...]:
+        """How the variables differ between two states. Raises NotFound, Integrity, Format."""
+        from jupyter_rewind.kernels.comparison import compare
+
+        return compare(source or self.store, before, after)
+
+    def report(
+        self, snapshot: Snapshot, source: ContentSource | None = None
+    ) -> tuple[VariableReport, ...]:
+        """How faithfully each variable of the state is kept. Raises NotFound, Integrity, Format."""
+        from jupyter_rewind.kernels.comparison import report
+
+        return report(source or self.store, snapshot)
+
+    def load(
+        self,
+        snapshot: Snapshot,
+        name: str,
+        *,
+        source: ContentSource | None = None,
+        trust: bool = False,
+    ) -> object:
+        """One variable out of a state, as an object of its own. Raises NotFound, Integrity."""
+        from jupyter_rewind.kernels.restore import load_variable
+
+        return load_variable(
+            source or self.store, snapshot, name, self.namespace, self.capturer, trust=trust
+        )
+
+    def label(self, snapshot: Snapshot, text: str) -> None:
+        """The state has this name, and does not expire. Raises InvalidInput, Storage."""
+        label = check_label(text)
+        with self.store.block() as block:
+            for other in self.snapshots():
+                if label in other.labels and other.id != snapshot.id:
+                    block.add(SNAPSHOT_MARK, **mark(other, {"unlabel": label}))
+            block.add(SNAPSHOT_MARK, **mark(snapshot, {"label": label}))
+
+    def lines(self) -> list[tuple[Snapshot, ...]]:
+        """The lines that the states of this run form, each from where it left another one to its
+        newest state; the line of the present comes last."""
+        head = self.head
+        return split_lines(self.snapshots(), None if head is None else head.id)
+
+    def _move(self, target: Snapshot, source: ContentSource, trust: bool) -> Moved:
+        from jupyter_rewind.kernels.restore import prepare
+
+        prepared = prepare(source, target, self.namespace, self.capturer, trust=trust)
+        if prepared.present is None:
+            raise RestoreRefused("The present could not be kept.", hint="Nothing was changed.")
+        prepared.swap()
+        return Moved(target, prepared.present, prepared.report)
+
+    def close(self) -> None:
+        """All that was captured is in the store, and nothing is held."""
+        self.capturer.close()
+
+
+def capture_options(settings: Rewind) -> CaptureOptions:
+    """What the settings say about captures."""
+    return CaptureOptions(
+        budget_share=settings.kernels_budget_percent / 100,
+        budget_floor_seconds=settings.kernels_budget_floor_ms / 1000,
+        cooldown_seconds=float(settings.kernels_cooldown_seconds),
+        max_variable_bytes=settings.kernels_max_variable_mb << 20 or None,
+    )

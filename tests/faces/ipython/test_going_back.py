@@ -1,0 +1,214 @@
+"""Going back in a real kernel, as a user does it: with `%rewind`, and from Python."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.support.kernels import Home, running
+
+
+def test_the_variables_are_as_they_were_after_a_cell(home: Home) -> None:
+    """`%rewind to 2` brings back changed and deleted variables, and takes away newer ones."""
+    with running(home) as kernel:
+        kernel.run("numbers = [1, 2, 3]")
+        kernel.run("text = 'before'")
+        kernel.run("numbers.append(4); text = 'after'; new = 1")
+        kernel.run("del text")
+        said = kernel.run("%rewind to 2")
+        assert said.status == "ok", said
+        assert "Back to the state after In[2]" in said.text
+        assert kernel.run("numbers, text, 'new' in globals()").result == (
+            "([1, 2, 3], 'before', False)"
+        )
+
+
+def test_a_move_can_be_undone_and_made_again(home: Home) -> None:
+    """`%rewind undo` brings back what was before, unsaved changes of that very cell included."""
+    with running(home) as kernel:
+        kernel.run("x = 1")
+        kernel.run("x = 2")
+        kernel.run("x = 3; get_ipython().run_line_magic('rewind', 'to 1')")
+        assert kernel.run("x").result == "1"
+        assert kernel.run("%rewind undo").status == "ok"
+        assert kernel.run("x").result == "3"
+        assert kernel.run("%rewind redo").status == "ok"
+        assert kernel.run("x").result == "1"
+        refused = kernel.run("%rewind redo")
+        assert refused.status == "error"
+        assert "no move to make again" in refused.error
+
+
+def test_what_the_user_holds_stays_the_same_object(home: Home) -> None:
+    """A function that holds a list sees the restored content: identity is kept."""
+    with running(home) as kernel:
+        kernel.run("shared = [1]\ndef read(held=shared): return list(held)")
+        kernel.run("shared.append(2)")
+        kernel.run("%rewind to 1")
+        assert kernel.run("read(), read.__defaults__[0] is shared").result == "([1], True)"
+
+
+def test_history_shows_lines_and_labels(home: Home) -> None:
+    """The history names each state's cell, the labels, and where a line left another one."""
+    with running(home) as kernel:
+        kernel.run("x = 1")
+        kernel.run("x = 2")
+        assert kernel.run("%rewind label before tuning --at 1").status == "ok"
+        kernel.run("%rewind to before tuning")
+        kernel.run("x = 10")
+        history = kernel.run("%rewind history").text
+        assert '"before tuning"' in history
+        assert "x = 10" in history
+        assert "from In[1]" in history
+        lines = kernel.run("%rewind branch").text
+        assert lines.count("states, until") == 2
+        assert kernel.run("%rewind to 2").status == "ok"
+        assert kernel.run("x").result == "2"
+
+
+def test_differences_between_states(home: Home) -> None:
+    """`%rewind diff` names added, changed and removed variables with their previews."""
+    with running(home) as kernel:
+        kernel.run("kept = list(range(100)); gone = 1; changed = [1]")
+        kernel.run("del gone; changed.append(2); added = 'new'")
+        for line in ("%rewind diff 1 2", "%rewind diff 1"):
+            said = kernel.run(line)
+            rows = {row.split()[1]: row.split()[0] for row in said.text.splitlines()[2:]}
+            assert rows == {"added": "+", "changed": "~", "gone": "-"}, said
+
+
+def test_one_variable_out_of_the_past(home: Home) -> None:
+    """`%rewind get x --at 1 --as old` leaves everything else as it is."""
+    with running(home) as kernel:
+        kernel.run("x = [1]; y = 1")
+        kernel.run("x = [2]; y = 2")
+        assert kernel.run("%rewind get x --at 1 --as old").status == "ok"
+        assert kernel.run("x, y, old").result == "([2], 2, [1])"
+        missing = kernel.run("%rewind get nothing --at 1")
+        assert "no variable nothing" in missing.error
+
+
+def test_the_report_says_what_cannot_be_kept(home: Home) -> None:
+    """A generator is told of, with the reason; the rest is exact."""
+    with running(home) as kernel:
+        kernel.run("plain = {'a': 1}\nstream = (n for n in range(3))")
+        rows = {row.split()[0]: row for row in kernel.run("%rewind report").text.splitlines()[2:]}
+        assert "exact" in rows["plain"]
+        assert "exact" not in rows["stream"]
+        assert "generator" in rows["stream"]
+
+
+def test_words_that_make_no_sense_change_nothing(home: Home) -> None:
+    """A mistake is one line that says what to do; the variables stay."""
+    with running(home) as kernel:
+        kernel.run("x = 1")
+        for line, words in (
+            ("%rewind to", "where to go"),
+            ("%rewind to 99", "no state after In[99]"),
+            ("%rewind to nowhere", "No snapshot is meant"),
+            ("%rewind fly", "no `%rewind fly`"),
+            ("%rewind get x", "--at"),
+            ("%rewind undo now", "at most 0"),
+            ("%rewind to 1 --fast", "--fast"),
+        ):
+            said = kernel.run(line)
+            assert said.status == "error", line
+            assert words in said.error, said.error
+        assert "%rewind undo" in kernel.run("%rewind").text
+        assert kernel.run("x").result == "1"
+
+
+def test_states_can_be_switched_off_and_variables_left_out(home: Home) -> None:
+    """While it is off no state is kept; a variable left out is neither kept nor touched."""
+    with running(home) as kernel:
+        kernel.run("x = 1; secret = 'one'")
+        kernel.run("%rewind exclude secret")
+        kernel.run("x = 2; secret = 'two'")
+        kernel.run("%rewind off")
+        kernel.run("x = 3")
+        assert kernel.run("%rewind to 5").status == "error"
+        kernel.run("%rewind on")
+        kernel.run("%rewind to 3")
+        assert kernel.run("x, secret").result == "(2, 'two')"
+        kernel.run("secret = 'three'")
+        kernel.run("%rewind to 3")
+        assert kernel.run("x, secret").result == "(2, 'three')"
+
+
+def test_the_same_verbs_from_python(home: Home) -> None:
+    """`from jupyter_rewind import kernel` has what the magic has."""
+    with running(home) as kernel:
+        kernel.run("from jupyter_rewind import kernel\nx = 1")
+        kernel.run("x = 2")
+        said = kernel.run("back = kernel.to(1)\nback")
+        assert "Back to the state after In[1]" in said.result
+        assert kernel.run("x, back.snapshot.count").result == "(1, 1)"
+        assert kernel.run("kernel.undo() and x").result == "2"
+        refused = kernel.run("try: kernel.to(77)\nexcept LookupError as e: print(e.code)")
+        assert refused.text == "not_found\n"
+
+
+def test_cells_are_run_again_only_when_asked_to(home: Home) -> None:
+    """`--rerun` shows its plan, and without an answer nothing runs."""
+    with running(home) as kernel:
+        kernel.run("import pathlib; calls = []")
+        kernel.run("calls.append(1); stream = (n for n in range(3)); pathlib.Path('a').touch()")
+        kernel.run("stream = None")
+        asked = kernel.run("%rewind to 2 --rerun", allow_stdin=False)
+        assert asked.status == "error"
+        assert "In[2]" in asked.error
+        assert "writes files" in asked.error
+        assert kernel.run("stream is None").result == "True"
+        assert kernel.run("%rewind to 2 --rerun --yes").status == "ok"
+        assert kernel.run("next(stream), len(calls)").result == "(0, 2)"
+
+
+@pytest.mark.parametrize("cell", ["1 / 0", "raise KeyboardInterrupt", "x = 1; raise ValueError"])
+def test_a_state_is_kept_after_a_cell_that_failed(home: Home, cell: str) -> None:
+    """What a cell did before its error counts."""
+    with running(home) as kernel:
+        kernel.run("x = 0")
+        kernel.run(cell)
+        kernel.run("x = 5")
+        kernel.run("%rewind to 2")
+        assert kernel.run("x").result == ("1" if "x = 1" in cell else "0")
+
+
+def test_the_next_kernel_offers_what_a_killed_one_left(home: Home) -> None:
+    """After kill -9, the new kernel of the notebook says what is kept, and brings it back."""
+    with running(home) as kernel:
+        kernel.run("data = {'a': [1, 2]}; twin = data['a']")
+        kernel.run("def total(): return sum(data['a'])")
+        kernel.kill()
+    with running(home) as kernel:
+        first = kernel.run("1")
+        assert "%rewind resume" in first.text
+        assert "In[2]" in first.text
+        assert "%rewind resume" not in kernel.run("2").text
+        said = kernel.run("%rewind resume")
+        assert said.status == "ok", said
+        assert kernel.run("twin.append(3); total(), data").result == "(6, {'a': [1, 2, 3]})"
+
+
+def test_nothing_is_offered_after_an_orderly_end(home: Home) -> None:
+    """A kernel that was shut down is not taken for a crash; its state can be had all the same."""
+    with running(home) as kernel:
+        kernel.run("x = 41")
+    with running(home) as kernel:
+        assert kernel.run("0").text == "0"
+        assert kernel.run("%rewind resume").status == "ok"
+        assert kernel.run("x + 1").result == "42"
+
+
+def test_a_state_is_taken_over_without_asking_where_the_user_wants_that(home: Home) -> None:
+    """`kernels.resume = always`: the first cell finds the variables of the killed kernel."""
+    with running(home) as kernel:
+        kernel.run("x = 41")
+        kernel.kill()
+    with running(home, JUPYTER_REWIND_KERNELS_RESUME="always") as kernel:
+        first = kernel.run("x + 1")
+        assert first.result == "42"
+        assert "goes on here" in first.text
+    with running(home, JUPYTER_REWIND_KERNELS_RESUME="never") as kernel:
+        kernel.kill()
+    with running(home, JUPYTER_REWIND_KERNELS_RESUME="never") as kernel:
+        assert kernel.run("0").text == "0"
