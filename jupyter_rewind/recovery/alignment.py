@@ -16,6 +16,10 @@ from jupyter_rewind.recovery.sweeps import Sweep, find_sweep
 
 FAR = 1 << 60
 SOON = 4
+TAIL = 2
+WORK = False
+CLEAR = 0.85
+FAMILY = 0.04
 
 
 @dataclass(eq=False, slots=True)
@@ -72,6 +76,8 @@ class Follower:
         """Of each sweep: its first step, the cells that it ran, the last of them."""
         self.cursor: Slot | None = None
         self.latest: Slot | None = None
+        self.work: Slot | None = None
+        self.floating: list[Slot] = []
 
     # ------------------------------------------------------------------ following
 
@@ -84,8 +90,7 @@ class Follower:
             last_run = step.run
             sweep = self._sweep_from(at, self._end_of_run(at), started)
             if sweep is not None:
-                self._take_sweep(sweep, at, started)
-                at += sweep.length
+                at = self._take_sweep(sweep, at, started)
             else:
                 self._take(step)
                 at += 1
@@ -112,7 +117,8 @@ class Follower:
 
     # ------------------------------------------------------------------ sweeps
 
-    def _take_sweep(self, sweep: Sweep, at: int, started: bool) -> None:
+    def _take_sweep(self, sweep: Sweep, at: int, started: bool) -> int:
+        """Takes the sweep that begins at `at`; the step after it."""
         slots = list(self.slots)
         pairs = [(at + step, slots[place]) for step, place in sweep.pairs]
         now = {slot for _, slot in pairs}
@@ -121,13 +127,36 @@ class Follower:
             self._take_gap(range(edge, step), before, slot, now)
             self._ran(slot, step, swept=True)
             edge, before = step + 1, slot
-        self._take_gap(range(edge, at + sweep.length), before, None, now)
+        end = at + sweep.length
+        if started:
+            end = self._end_of_tail(end, now)
+        self._take_gap(range(edge, end), before, None, now)
         low = 0 if started else self._index(pairs[0][1])
         for slot in self.slots[low : self._index(pairs[-1][1])]:
             if slot.code and slot not in now:
                 slot.skipped += 1
         self.sweeps.append((at, frozenset(now), pairs[-1][1]))
         self.cursor = self.latest = before
+        if (
+            WORK
+            and started
+            and self.work is not None
+            and not any(
+                slot.code and slot.source for slot in self.slots[self._index(pairs[-1][1]) + 1 :]
+            )
+        ):
+            self.cursor = self.work
+        return end
+
+    def _end_of_tail(self, end: int, now: set[Slot]) -> int:
+        """Past the last cells of a run of all, where their place had been guessed wrong."""
+        stop = self._end_of_run(end) if end < len(self.steps) else end
+        if stop - end > TAIL or (
+            end and stop > end and self.steps[end].run != self.steps[end - 1].run
+        ):
+            return end
+        placed = [self._known_elsewhere(self.steps[at].source, now) for at in range(end, stop)]
+        return stop if all(slot is not None and slot.touched for slot in placed) else end
 
     def _take_gap(
         self, steps: range, before: Slot | None, after: Slot | None, now: set[Slot]
@@ -191,28 +220,44 @@ class Follower:
             if self._is_next(exact):
                 self.cursor = exact
             self._ran(exact, step.at)
+            self._settle_before(exact)
             self.latest = exact
             return
         slot, score = self._best_change(step)
         if slot is not None:
             self._change(slot, step.source, step.at, score)
-            self.cursor = self.latest = slot
+            self._settle_before(slot)
+            self.cursor = self.latest = self.work = slot
             return
         slot = self._insert(step.source, step.at, self.cursor, None)
+        if self.cursor is None or self.cursor in self.floating:
+            self.floating.append(slot)
         if not is_look(step.source):
-            self.cursor = slot
+            self.cursor = self.work = slot
         self.latest = slot
+
+    def _settle_before(self, slot: Slot) -> None:
+        """New cells of which nothing told the place stand before the first that is known."""
+        if slot in self.floating:
+            return
+        for each in self.floating:
+            self._move(each, None, slot)
+        self.floating.clear()
 
     def _best_change(self, step: Step) -> tuple[Slot | None, float]:
         """The cell that most likely got this text, if any did."""
         places = {slot: i for i, slot in enumerate(s for s in self.slots if s.code)}
         here = places[self.cursor] if self.cursor is not None else -1
         best, top, fit = None, 0.0, 0.0
+        alikes: list[float] = []
         for slot, place in places.items():
             away = abs(place - here - 0.5) - 0.5
             odds, alike = self._odds_of_change(slot, step, away)
+            alikes.append(alike)
             if odds > top:
                 best, top, fit = slot, odds, alike
+        if fit < CLEAR and top < FAMILY * (sum(each > fit - 0.15 for each in alikes) - 1):
+            best, top, fit = None, 0.0, 0.0
         again, alike = self._odds_of_again(step, best)
         return (self.latest, alike) if again > top else (best, fit)
 
