@@ -24,7 +24,8 @@ LONGEST_LABEL = 200
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """The newest checkpoint, or the one `back` before it."""
+    """The newest checkpoint, or the one `back` before it. Those known to be lost do not count,
+    as long as there is another."""
 
     back: int = 0
 
@@ -139,7 +140,9 @@ _HINT = (
 def _find(meaning: Meaning, states: Sequence[S], noun: str) -> S | None:
     newest_first = reversed(states)
     if isinstance(meaning, Head):
-        return states[-1 - meaning.back] if meaning.back < len(states) else None
+        # A checkpoint says whether its content is known to be lost; a snapshot has no such word.
+        counted = [one for one in states if getattr(one, "readable", True)] or states
+        return counted[-1 - meaning.back] if meaning.back < len(counted) else None
     if isinstance(meaning, ByLabel):
         return next((one for one in newest_first if meaning.label in one.labels), None)
     if isinstance(meaning, AtTime):

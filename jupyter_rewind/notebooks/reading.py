@@ -148,11 +148,15 @@ class HistoryReader:
 
     def deleted(self, exists: Exists | None = None) -> list[HistoryInfo]:
         """Histories whose notebook is gone: deleted, replaced, or (says `exists`) missing."""
-        return [
-            info
-            for info in self.all()
-            if info.deleted or (exists is not None and not exists(info.path))
-        ]
+        self.repository.refresh()
+        places = ((each, self.bindings.place(each)) for each in self.bindings.histories())
+        found = (
+            self._info(history, place)
+            for history, place in places
+            if place is not None
+            and (not place.bound or (exists is not None and not exists(place.path)))
+        )
+        return [info for info in found if info.checkpoints]
 
     # --- inside -------------------------------------------------------------------------
 
@@ -183,8 +187,33 @@ class HistoryReader:
                 return one
         raise NotFound(f"Checkpoint {checkpoint.id} of {checkpoint.path} has expired.")
 
-    def _info(self, history: HistoryId) -> HistoryInfo:
-        place = self.bindings.place(history) or Place("", False, 0)
+    def _info(self, history: HistoryId, place: Place | None = None) -> HistoryInfo:
+        place = place or self.bindings.place(history) or Place("", False, 0)
+        return self._at_a_glance(history, place) or self._in_full(history, place)
+
+    def _at_a_glance(self, history: HistoryId, place: Place) -> HistoryInfo | None:
+        """Told by the first and the last checkpoint; None where these do not tell the others."""
+        key = history_key(history)
+        first = self.repository.entries(kind=CHECKPOINT, key=key, limit=1)
+        if self.repository.entries(kind=CHECKPOINT, key=import_key(history), limit=1):
+            return None
+        try:
+            oldest = read_checkpoint(first[0], "", None) if first else None
+            head = self.head_of(history)
+        except Integrity:
+            return None
+        return HistoryInfo(
+            id=history,
+            path=place.path,
+            deleted=not place.bound,
+            came_from=place.came_from,
+            checkpoints=self.repository.count(kind=CHECKPOINT, key=key),
+            first_ns=oldest.time_ns if oldest else 0,
+            last_ns=head.time_ns if head else 0,
+            head=mark_losses(self.repository, [head])[0] if head else None,
+        )
+
+    def _in_full(self, history: HistoryId, place: Place) -> HistoryInfo:
         found = self.checkpoints_of(history)
         return HistoryInfo(
             id=history,

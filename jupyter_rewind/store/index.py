@@ -294,6 +294,12 @@ class Index:
         text += f" LIMIT {int(limit)}" if limit is not None else ""
         return [_entry(row) for row in self._base.execute(text, values)]
 
+    def count(self, kind: str, key: str) -> int:
+        row = self._base.execute(
+            "SELECT count(*) FROM entry_keys WHERE key=? AND kind=?", [key, kind]
+        ).fetchone()
+        return int(row[0])
+
     def entry_ids(self, prefix: str, kind: str) -> list[EntryId]:
         rows = self._base.execute(
             "SELECT id FROM entries WHERE id>=? AND id<? AND kind=? ORDER BY id",

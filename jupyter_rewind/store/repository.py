@@ -264,6 +264,10 @@ class Repository:
         )
         return found[0] if found else None
 
+    def count(self, *, kind: str, key: str) -> int:
+        """How many entries of this kind have this key."""
+        return self._catalog.ask(lambda index: index.count(kind, key))
+
     def entry_ids(self, prefix: str, *, kind: str) -> list[EntryId]:
         """The ids of this kind that start so, in alphabetical order."""
         return self._catalog.ask(lambda index: index.entry_ids(prefix, kind))

@@ -253,3 +253,12 @@ def test_ago_counts_from_now() -> None:
     assert parse_time("3 weeks ago", NOW, UTC) == NOW - 21 * 86400 * SECOND
     hour = timedelta(hours=1) // timedelta(seconds=1)
     assert parse_time("1 hour ago", NOW, UTC) == NOW - hour * SECOND
+
+
+def test_head_counts_only_what_can_be_read() -> None:
+    """A checkpoint known to be lost is no head, unless there is no other."""
+    first, second, last = HISTORY[:3]
+    lost = replace(second, readable=False)
+    assert resolve_ref("head~1", [first, lost, last], NOW) == first
+    assert resolve_ref("head", [first, lost], NOW) == first
+    assert resolve_ref("head", [lost], NOW) == lost

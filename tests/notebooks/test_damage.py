@@ -139,6 +139,10 @@ def test_what_a_salvage_gave_up_is_marked_until_it_is_saved_again(
             else:
                 with pytest.raises(Integrity):
                     histories.read(one)
+        assert histories.resolve(PATH, "head~1") == found[0], "what is lost does not count"
+        assert histories.resolve(PATH, found[1].id) == found[1], "it is listed and found still"
+        with pytest.raises(NotFound):
+            histories.resolve(PATH, "head~2")
         keep(histories, "a = 2", NOISE)
         assert all(one.readable for one in histories.checkpoints(PATH))
         assert histories.read(found[1]) == make_notebook("a = 1", NOISE)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from jupyter_rewind import clock
 from jupyter_rewind.errors import Conflict, NotFound
 from jupyter_rewind.model.checkpoint import Checkpoint, FileIdentity, Reason
+from jupyter_rewind.model.entry import Entry
 from jupyter_rewind.notebooks.history import Histories
+from jupyter_rewind.store.repository import Repository
 from tests.notebooks.support import make_cell, make_notebook
 
 A, B = "/home/a/a.ipynb", "/home/a/b.ipynb"
@@ -249,3 +253,34 @@ def test_time_that_runs_backwards_keeps_the_order(
     third = keep(others, B, "3")
     assert [one.id for one in histories.checkpoints(B)] == [first.id, second.id, third.id]
     assert histories.head(B) == third
+
+
+def test_the_lists_of_histories_read_no_more_of_a_long_one(
+    histories: Histories, fake_clock: clock.FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is deleted, and all there is, is told as quickly after 300 saves as after three."""
+    read: list[int] = []
+    entries = Repository.entries
+
+    def counted(self: Repository, **wanted: Any) -> list[Entry]:
+        found = entries(self, **wanted)
+        read.append(len(found))
+        return found
+
+    monkeypatch.setattr(Repository, "entries", counted)
+    costs = []
+    for saves in (3, 297):
+        if costs:
+            histories.undelete(histories.history(A), A)
+        for number in range(saves):
+            fake_clock.advance(1)
+            keep(histories, A, f"x = {saves} * {number}")
+        histories.delete(A)
+        read.clear()
+        [gone], [one] = histories.deleted(), histories.all()
+        costs.append(sum(read))
+        found = histories.checkpoints(A)
+        assert gone == one
+        assert (one.checkpoints, one.head) == (len(found), found[-1])
+        assert (one.first_ns, one.last_ns) == (found[0].time_ns, found[-1].time_ns)
+    assert costs[1] <= costs[0] + 10
