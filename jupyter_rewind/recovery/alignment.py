@@ -17,7 +17,6 @@ from jupyter_rewind.recovery.sweeps import Sweep, find_sweep
 FAR = 1 << 60
 SOON = 4
 TAIL = 2
-WORK = False
 CLEAR = 0.85
 FAMILY = 0.04
 
@@ -137,23 +136,16 @@ class Follower:
                 slot.skipped += 1
         self.sweeps.append((at, frozenset(now), pairs[-1][1]))
         self.cursor = self.latest = before
-        if (
-            WORK
-            and started
-            and self.work is not None
-            and not any(
-                slot.code and slot.source for slot in self.slots[self._index(pairs[-1][1]) + 1 :]
-            )
-        ):
+        after = self.slots[self._index(pairs[-1][1]) + 1 :]
+        if started and self.work is not None and not any(s.code and s.source for s in after):
             self.cursor = self.work
         return end
 
     def _end_of_tail(self, end: int, now: set[Slot]) -> int:
         """Past the last cells of a run of all, where their place had been guessed wrong."""
-        stop = self._end_of_run(end) if end < len(self.steps) else end
-        if stop - end > TAIL or (
-            end and stop > end and self.steps[end].run != self.steps[end - 1].run
-        ):
+        same = end < len(self.steps) and self.steps[end].run == self.steps[end - 1].run
+        stop = self._end_of_run(end) if same else end
+        if stop - end > TAIL:
             return end
         placed = [self._known_elsewhere(self.steps[at].source, now) for at in range(end, stop)]
         return stop if all(slot is not None and slot.touched for slot in placed) else end
