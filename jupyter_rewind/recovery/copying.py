@@ -14,6 +14,7 @@ from pathlib import Path
 
 from jupyter_rewind import clock
 from jupyter_rewind.errors import Full
+from jupyter_rewind.recovery.pages import header_page_size
 from jupyter_rewind.store.durable import Files, free_bytes, translate
 
 TRIES = 4
@@ -24,15 +25,25 @@ _JOURNAL_MAGIC = bytes.fromhex("d9d505f920a163d7")
 
 @dataclass(frozen=True, slots=True)
 class DatabaseCopy:
-    """Copies of one database. `path` has its journal or WAL beside it, so SQLite recovers it.
+    """A copy of one database. `path` has its journal or WAL beside it, so SQLite recovers it.
 
-    `bare` is the main file alone, where there was a companion: it may hold rows that recovery
-    takes back. `steady` is False where the original changed during every try.
+    `bare` is the main file alone, where there is a journal: on the pages `changed` (and on those
+    that recovery cuts off) it may hold rows that recovery takes back. `steady` is False where the
+    original changed during every try.
     """
 
     path: Path
     bare: Path | None
+    changed: frozenset[int]
     steady: bool
+
+    def taken_back(self) -> frozenset[int]:
+        """The pages of `bare` that differ from `path`, once SQLite has recovered that one."""
+        if self.bare is None:
+            return frozenset()
+        size = header_page_size(_head(self.bare)) or header_page_size(_head(self.path)) or 4096
+        kept, all_pages = (os.stat(one).st_size // size for one in (self.path, self.bare))
+        return self.changed | frozenset(range(kept + 1, all_pages + 1))
 
 
 def copy_database(source: Path, scratch: Path) -> DatabaseCopy:
@@ -46,27 +57,30 @@ def copy_database(source: Path, scratch: Path) -> DatabaseCopy:
     steady = False
     for _ in range(TRIES):
         before = _stamps(source)
-        found = _copy_all(source, target)
+        _copy_all(source, target)
         steady = _stamps(source) == before
         if steady:
             break
+    changed = frozenset(journal_pages(Path(f"{target}-journal")))
     bare = None
-    if found:
+    if changed:
         bare = folder / "bare.sqlite"
         copy_file(target, bare)
-    return DatabaseCopy(target, bare, steady)
+    return DatabaseCopy(target, bare, changed, steady)
 
 
-def _copy_all(source: Path, target: Path) -> bool:
+def _head(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(100)
+
+
+def _copy_all(source: Path, target: Path) -> None:
     copy_file(source, target)
-    found = False
     for suffix in COMPANIONS:
         companion, copy = Path(f"{source}{suffix}"), Path(f"{target}{suffix}")
         Files().remove(copy)
         if companion.exists() and companion.stat().st_size:
             copy_file(companion, copy)
-            found = True
-    return found
 
 
 def copy_file(source: Path, target: Path) -> int:

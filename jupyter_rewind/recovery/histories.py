@@ -213,8 +213,8 @@ def _select(
 # --- damage ----------------------------------------------------------------------------
 
 
-def salvage_history(path: Path) -> Rows:
-    """What the pages of a damaged history still hold.
+def salvage_history(path: Path, only: Collection[int] | None = None) -> Rows:
+    """What the pages of a damaged history still hold (`only`: of these pages).
 
     A row whose two texts (as typed, as run) differ in a way that IPython does not make, or whose
     numbers its index denies, is doubtful.
@@ -222,7 +222,7 @@ def salvage_history(path: Path) -> Rows:
     rows = Rows()
     with open_damaged(path) as pages:
         index = _numbers_by_rowid(pages)
-        for row in salvage_rows(pages, _fits, frozenset({3, 4, 5})):
+        for row in salvage_rows(pages, _fits, frozenset({3, 4, 5}), only):
             _take(rows, row, index)
     for at in rows.lines:
         rows.doubtful.pop(at, None)

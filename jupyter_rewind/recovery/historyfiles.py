@@ -7,7 +7,7 @@ refuses is read page by page.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,7 +46,7 @@ def load(path: Path, scope: Scope) -> tuple[Rows | None, list[Problem]]:
     found = read_variant(copy.path)
     if found is not None and copy.bare is not None:
         # Half a change: recovery takes back what it wrote, the pages themselves still have it.
-        unfinished = histories.salvage_history(copy.bare)
+        unfinished = histories.salvage_history(copy.bare, copy.taken_back())
         unfinished.damages.clear()
         found.add(unfinished)
     return found, problems
@@ -92,10 +92,10 @@ class Stream:
                     given.add((ran.session, ran.line))
                 yield ran
         except sqlite3.DatabaseError:
-            yield from self._salvaged(copy.path, given)
+            yield from self._salvaged(copy.path, given, None)
         if copy.bare is not None:
             told = len(self.problems)
-            yield from self._salvaged(copy.bare, given)
+            yield from self._salvaged(copy.bare, given, copy.taken_back())
             del self.problems[told:]
 
     def _through(self, path: Path) -> Iterator[Ran]:
@@ -109,8 +109,10 @@ class Stream:
             for number, line, source in histories.read_sources(connection, tables):
                 yield Ran(number, line, source)
 
-    def _salvaged(self, path: Path, given: set[Line]) -> Iterator[Ran]:
-        rows = histories.salvage_history(path)
+    def _salvaged(
+        self, path: Path, given: set[Line], only: Collection[int] | None
+    ) -> Iterator[Ran]:
+        rows = histories.salvage_history(path, only)
         self.sessions = {**rows.sessions, **self.sessions}
         self.problems += [Problem(str(self.path), words) for words in rows.damages]
         for (number, line), source in sorted(rows.lines.items()):

@@ -7,8 +7,7 @@ cells is lost, cells are looked for from its end, each ending where the next one
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,8 +30,7 @@ from jupyter_rewind.recovery.pages import (
 
 Fits = Callable[[tuple[Value, ...]], bool]
 _PROBE_BYTES = 1 << 22
-# The head of a record of up to twelve columns: its length, then small serial types.
-_HEAD = re.compile(rb"(?=[\x03-\x1a][\x00-\x06\x08\x09\x0d-\xff])")
+_HEAD_SIZES = frozenset(range(3, 27))
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,14 +72,27 @@ def _head_pages(pages: Pages) -> Iterator[tuple[int, bytes]]:
         yield number, data
 
 
-def salvage_rows(pages: Pages, fits: Fits, columns: frozenset[int]) -> Iterator[Row]:
-    """Every row with that many columns that `fits` accepts, in the order of the file."""
+def salvage_rows(
+    pages: Pages, fits: Fits, columns: frozenset[int], only: Collection[int] | None = None
+) -> Iterator[Row]:
+    """Every row with that many columns that `fits` accepts, in the order of the file.
+
+    With `only`, rows are looked for on those pages alone.
+    """
     used: set[int] = set()
-    for number, page in pages.all():
-        for cell in _cells(page, number, pages.usable):
+    chosen = pages.all() if only is None else _chosen(pages, only)
+    for number, page in chosen:
+        for cell in _cells(page, number, pages.usable, columns):
             values = _values(pages, cell, used, columns)
             if values is not None and fits(values):
                 yield Row(number, cell.rowid, values)
+
+
+def _chosen(pages: Pages, numbers: Collection[int]) -> Iterator[tuple[int, bytes]]:
+    for number in sorted(numbers):
+        page = pages.page(number)
+        if page is not None:
+            yield number, page
 
 
 def salvage_index(pages: Pages, columns: int) -> Iterator[tuple[Value, ...]]:
@@ -111,7 +122,7 @@ def _values(
     return None if payload is None else read_record(payload, pages.encoding)
 
 
-def _cells(page: bytes, number: int, usable: int) -> list[Cell]:
+def _cells(page: bytes, number: int, usable: int, columns: frozenset[int]) -> list[Cell]:
     head = 100 if number == 1 else 0
     pointers = cell_pointers(page, number, usable)
     if pointers is not None and page[head] in {TABLE_INNER, INDEX_LEAF, INDEX_INNER}:
@@ -119,8 +130,11 @@ def _cells(page: bytes, number: int, usable: int) -> list[Cell]:
     listed = _listed_cells(page, number, usable)
     if pointers and len(listed) == len(pointers):
         return listed
+    if page[: 100 + head] == bytes(100 + head) and not page.strip(b"\0"):
+        return []
     known = {cell.start for cell in listed}
-    return listed + [cell for cell in _hidden_cells(page, usable) if cell.start not in known]
+    hidden = _hidden_cells(page, usable, columns)
+    return listed + [cell for cell in hidden if cell.start not in known]
 
 
 def _listed_cells(page: bytes, number: int, usable: int) -> list[Cell]:
@@ -131,27 +145,41 @@ def _listed_cells(page: bytes, number: int, usable: int) -> list[Cell]:
     return [cell for cell in found if cell is not None]
 
 
-def _hidden_cells(page: bytes, usable: int) -> list[Cell]:
+def _hidden_cells(page: bytes, usable: int, columns: frozenset[int]) -> list[Cell]:
     """Cells that lie one behind the other up to the page's end, without a list of them."""
-    if not page.strip(b"\0"):
-        return []
     found: list[Cell] = []
     ends = {usable}
-    for match in reversed(list(_HEAD.finditer(page, 0, usable))):
-        for start in range(max(0, match.start() - 12), match.start() - 1):
+    for at in range(usable - 1, 1, -1):
+        if page[at] not in _HEAD_SIZES:
+            continue
+        size = _record_size(page, at, columns)
+        if size is None:
+            continue
+        for start in range(max(0, at - 12), at - 1):
             cell = read_cell(page, start, usable)
-            if cell is None or cell.end not in ends or not _begins(cell, page, match.start()):
+            if cell is None or cell.size != size or cell.end not in ends:
                 continue
-            found.append(cell)
-            ends.add(cell.start)
-            break
+            if page.startswith(cell.local, at):
+                found.append(cell)
+                ends.add(cell.start)
+                break
     return found
 
 
-def _begins(cell: Cell, page: bytes, head: int) -> bool:
-    """Whether the cell's record begins at `head`, and says the size that the cell says."""
-    local = page[head : head + len(cell.local)]
-    if local != cell.local:
-        return False
-    types = record_types(cell.local)
-    return types is not None and types[1] + sum(map(type_size, types[0])) == cell.size
+def _record_size(page: bytes, at: int, columns: frozenset[int]) -> int | None:
+    """How many bytes the record takes whose head may begin at `at`; None where it is no head."""
+    here, end = at + 1, at + page[at]
+    size = count = 0
+    while here < end and here < len(page):
+        kind = page[here] & 127
+        while page[here] & 128:
+            here += 1
+            if here >= end or here >= len(page):
+                return None
+            kind = kind << 7 | page[here] & 127
+        here += 1
+        if kind in (10, 11):
+            return None
+        size += type_size(kind)
+        count += 1
+    return size + end - at if here == end and count in columns else None
