@@ -1,4 +1,8 @@
-"""Evidence cells as a valid nbformat 4.5 notebook, whatever they were salvaged from."""
+"""Evidence cells as a valid nbformat 4.5 notebook, whatever they were salvaged from.
+
+Long texts are cut into lines, as Jupyter writes them, so that an output that was kept is the same
+JSON as before.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +15,7 @@ from jupyter_rewind.recovery.evidence import EvidenceCell
 _ID = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 NOTES = "rewind"
 _MADE = "recovered-"
+_IN_LINES = frozenset({"application/javascript", "image/svg+xml"})
 
 
 def as_notebook(
@@ -35,14 +40,14 @@ def _cell(cell: EvidenceCell, notes: Mapping[str, Any], taken: set[str]) -> dict
         "cell_type": cell.kind,
         "id": _free_id(cell.cell_id, taken),
         "metadata": metadata | {NOTES: dict(notes)},
-        "source": cell.source,
+        "source": cell.source.splitlines(True),
     }
     if cell.kind == "code":
         outputs = [sound for sound in map(_sound_output, cell.outputs) if sound is not None]
         made |= {"execution_count": cell.execution_count, "outputs": outputs}
     elif cell.attachments:
         attachments = {
-            name: dict(bundle)
+            name: _bundle_in_lines(bundle)
             for name, bundle in cell.attachments.items()
             if isinstance(bundle, Mapping) and _is_bundle(bundle)
         }
@@ -113,7 +118,7 @@ def _sound_output(output: Mapping[str, Any]) -> dict[str, Any] | None:
     if kind == "stream" and _is_text(output.get("text")):
         name = output.get("name")
         named = name if isinstance(name, str) else "stdout"
-        return {"output_type": "stream", "name": named, "text": output["text"]}
+        return {"output_type": "stream", "name": named, "text": _in_lines(output["text"])}
     if kind == "error":
         trace = output.get("traceback")
         lines = [str(line) for line in trace] if isinstance(trace, list) else []
@@ -128,13 +133,26 @@ def _sound_output(output: Mapping[str, Any]) -> dict[str, Any] | None:
         return None
     made: dict[str, Any] = {
         "output_type": kind,
-        "data": {name: value for name, value in data.items() if _is_data(name, value)},
+        "data": _bundle_in_lines(data),
         "metadata": dict(metadata) if isinstance(metadata, Mapping) else {},
     }
     if kind == "execute_result":
         count = output.get("execution_count")
         made["execution_count"] = count if _is_count(count) else None
     return made
+
+
+def _bundle_in_lines(bundle: Mapping[str, Any]) -> dict[str, Any]:
+    """What is sound of a MIME bundle, its texts cut into lines."""
+    return {
+        name: _in_lines(value) if name.startswith("text/") or name in _IN_LINES else value
+        for name, value in bundle.items()
+        if _is_data(name, value)
+    }
+
+
+def _in_lines(text: Any) -> Any:
+    return text.splitlines(True) if isinstance(text, str) else text
 
 
 def _is_count(count: Any) -> bool:
