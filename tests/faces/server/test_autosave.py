@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ from tests.faces.server.support import Client
 pytest.importorskip("jupyterlab")
 
 PLUGIN = "@jupyterlab/docmanager-extension:plugin"
+NOTEBOOK = {"ServerApp": {"jpserver_extensions": {"jupyter_rewind": True, "notebook": True}}}
+SHIPPED = {"ServerApp": {"jpserver_extensions": {"jupyter_rewind": False, "notebook": True}}}
 LAB = {"ServerApp": {"jpserver_extensions": {"jupyter_rewind": True, "jupyterlab": True}}}
 
 
@@ -40,6 +43,17 @@ async def test_the_interval_of_the_settings_is_the_front_ends_default(
 async def test_zero_leaves_the_interval_to_the_front_end(client: Client) -> None:
     """With 0 the front end has its own default."""
     assert await _interval(client) == 120
+
+
+@pytest.mark.skipif(find_spec("notebook") is None, reason="Notebook 7 is not installed")
+@pytest.mark.parametrize(
+    ("extra_config", "rewind_settings", "seconds"),
+    [(SHIPPED, {}, 10), (NOTEBOOK, {}, 10), (NOTEBOOK, {"notebooks_autosave_seconds": 25}, 25)],
+)
+async def test_notebook_gets_the_interval_too(client: Client, seconds: int) -> None:
+    """Notebook 7 reads the override that we ship, and with the extension on our settings."""
+    assert "notebook" in client.server.extension_manager.extension_apps
+    assert await _interval(client) == seconds
 
 
 def _lab_bundles() -> list[Path]:
