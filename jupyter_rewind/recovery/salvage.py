@@ -10,9 +10,9 @@ from __future__ import annotations
 import mmap
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import replace
+from html import unescape
 from pathlib import Path
-from typing import Any
 
 from jupyter_rewind.recovery.broken import encodings
 from jupyter_rewind.recovery.broken.damage import Damage, in_words
@@ -25,35 +25,18 @@ from jupyter_rewind.recovery.broken.versions import (
     merge,
     without_told_pieces,
 )
-from jupyter_rewind.recovery.evidence import EvidenceCell, FoundDocument, Trace
+from jupyter_rewind.recovery.evidence import EvidenceCell
+from jupyter_rewind.recovery.exports.page import page_title, read_page
 from jupyter_rewind.recovery.normal import cell_of
+from jupyter_rewind.recovery.salvaged import Salvaged
+
+__all__ = ["Salvaged", "salvage_notebook"]
 
 Progress = Callable[[str, float | None], None]
 _UTF8_MARK = b"\xef\xbb\xbf"
 _PAGE = re.compile(rb"\s*+(?:<!--.{0,1000}?-->\s*+)?<(?:!doctype\s+html|html|head)\b", re.I | re.S)
 _MOST_FAULTS_MENDED = 20
 _BLOCK = 4096
-
-
-@dataclass(frozen=True, slots=True)
-class Salvaged:
-    """What could be read. `whole` is True where nothing at all is wrong with the file.
-
-    `complete` is False where cells, or parts of cells, are lost.
-    """
-
-    cells: tuple[EvidenceCell, ...] = ()
-    metadata: dict[str, Any] = field(default_factory=dict, hash=False)
-    nbformat: tuple[int, int] = (4, 5)
-    damages: tuple[str, ...] = ()
-    whole: bool = True
-    complete: bool = True
-
-    def as_document(self, trace: Trace, time_ns: int | None = None) -> FoundDocument:
-        """The same as a trace's testimony."""
-        return FoundDocument(
-            trace, self.cells, self.metadata, self.nbformat, time_ns, self.complete, self.damages
-        )
 
 
 def salvage_notebook(source: Path | Buffer, *, progress: Progress | None = None) -> Salvaged:
@@ -98,22 +81,33 @@ def _is_blank(raw: Buffer) -> bool:
 
 
 def _with(salvaged: Salvaged, words: str) -> Salvaged:
-    return Salvaged(
-        salvaged.cells,
-        salvaged.metadata,
-        salvaged.nbformat,
-        (words, *salvaged.damages),
-        whole=False,
-        complete=salvaged.complete,
-    )
+    return replace(salvaged, damages=(words, *salvaged.damages), whole=False)
 
 
 def _salvage_utf8(raw: Buffer, tell: Progress) -> Salvaged:
     start = 3 if raw[:3] == _UTF8_MARK else 0
+    if _PAGE.match(raw, start):
+        return _salvage_page(raw, start, tell)
     if encodings.has_conflict(raw):
         return _salvage_conflict(raw, start, tell)
     made = _salvage_json(raw, start, tell)
     return _with(made, "the file begins with a byte order mark") if start else made
+
+
+def _salvage_page(raw: Buffer, start: int, tell: Progress) -> Salvaged:
+    """A web page in a notebook's name: the notebook it shows, or the one in its text."""
+    text = raw[start:].decode("utf-8", "replace")
+    title = page_title(text)
+    words = f"the file is a web page{f' ({title})' if title else ''}, not a notebook"
+    shown = read_page(text)
+    if shown is not None:
+        return _with(shown, f"{words}; what it shows of one is told")
+    made = _salvage_json(raw, start, tell)
+    if not made.cells and "&quot;" in text:
+        made = _salvage_json(unescape(text).encode("utf-8", "replace"), 0, tell)
+    if made.cells:
+        return _with(replace(made, damages=(), complete=False), f"{words}; a notebook is inside")
+    return _nothing(f"{words}, and shows no cell: load the notebook itself again")
 
 
 def _salvage_conflict(raw: Buffer, start: int, tell: Progress) -> Salvaged:
@@ -168,8 +162,8 @@ def _united(
 ) -> list[EvidenceCell]:
     """The cells of all notebooks in the file as those of one.
 
-    Where blocks of two versions take turns (seams), a cell `across` the border of two blocks may be put
-    together from two cells without a seam: it counts as whole only if it is there twice.
+    Where blocks of two versions take turns (seams), a cell `across` the border of two blocks may
+    be put together from two without showing it: it counts as whole only if it is there twice.
     """
     filled = [cells for cells in lists if cells]
     if not filled:

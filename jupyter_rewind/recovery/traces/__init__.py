@@ -10,6 +10,7 @@ from jupyter_rewind.recovery.evidence import Finder
 from jupyter_rewind.recovery.traces.backups import BackupFinder
 from jupyter_rewind.recovery.traces.checkpoints import CheckpointFinder
 from jupyter_rewind.recovery.traces.connections import ConnectionFinder
+from jupyter_rewind.recovery.traces.exports import ExportFinder
 from jupyter_rewind.recovery.traces.git import GitFinder
 from jupyter_rewind.recovery.traces.history import HistoryFinder
 from jupyter_rewind.recovery.traces.present import PresentFinder
@@ -28,6 +29,7 @@ ALL: tuple[Finder, ...] = (
     TrashFinder(),
     SnapshotFinder(),
     GitFinder(),
+    ExportFinder(),
     ScanFinder(),
     ConnectionFinder(),
     HistoryFinder(),

@@ -1,0 +1,228 @@
+"""What other tools made of a notebook: scripts, Markdown, web pages, executed copies."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path, PurePosixPath
+
+from jupyter_rewind.recovery.documents import read_document
+from jupyter_rewind.recovery.evidence import (
+    EVERYTHING,
+    Evidence,
+    EvidenceCell,
+    FoundDocument,
+    Fragment,
+    Holds,
+    Problem,
+    Scope,
+    Trace,
+)
+from jupyter_rewind.recovery.exports.prose import Fetch
+from jupyter_rewind.recovery.exports.reading import SUFFIXES, decode, read_export
+from jupyter_rewind.recovery.walking import folders_of, is_recovered
+
+_HEAD = 1 << 21  # the style sheets of a page take 300 KB
+_MOST_FOLDERS = 400
+_LARGEST = 1 << 29
+_SCRIPT = re.compile(
+    rb"^(?:#\s?%%(?:[\s\[]|$)|# In\s?\[[\s\d*]*\]:|#\s\+(?:\s|$)|#\s+jupytext:)", re.MULTILINE
+)
+_PROSE = re.compile(rb"^(?:`{3,}|~{3,})\s*\{?\s*[a-zA-Z]", re.MULTILINE)
+_PAGE = re.compile(rb"class=\"[^\"]{0,200}\b(?:jp-Cell|text_cell|code_cell|input_area)\b")
+_CODE = frozenset({Holds.CODE, Holds.MARKDOWN, Holds.ORDER})
+_SHOWN = _CODE | {Holds.OUTPUTS}
+_KINDS = {
+    ".py": (_SCRIPT, _CODE, "A script made from the notebook"),
+    ".md": (_PROSE, _CODE, "A Markdown file made from the notebook"),
+    ".rmd": (_PROSE, _CODE, "An R Markdown file made from the notebook"),
+    ".qmd": (_PROSE, _CODE, "A Quarto file made from the notebook"),
+    ".html": (_PAGE, _SHOWN, "A web page made from the notebook"),
+    ".htm": (_PAGE, _SHOWN, "A web page made from the notebook"),
+}
+_EXECUTED = re.compile(rb'"papermill"\s*:\s*\{')
+_PAIRED = frozenset(
+    {
+        "scripts", "script", "py", "python", "src", "md", "markdown", "rmd", "qmd", "html", "doc",
+        "docs", "notebooks", "exports", "export", "output", "outputs", "reports", "pages", "site",
+    }
+)  # fmt: skip
+"""Folders beside the notebook's own in which pairs and exports are kept."""
+_INJECTED = frozenset({"injected-parameters", "papermill-error-cell-tag"})
+
+
+class ExportFinder:
+    """Finds files that jupytext, nbconvert, Quarto, papermill or an editor made of a notebook."""
+
+    kind = "export"
+    title = "scripts, web pages and executed copies made from the notebook"
+    asked_only = False
+    holds: frozenset[Holds] = _SHOWN
+    where: Mapping[str, str] = {
+        "linux": "`NAME.py`, `NAME.md`, `NAME.Rmd`, `NAME.qmd`, `NAME.html` beside the notebook, in"
+        " the folders beside and below it, or named by `--scan`; papermill's executed notebooks",
+        "macos": "as on Linux",
+        "windows": "as on Linux",
+    }
+
+    def find(self, scope: Scope) -> Iterator[Trace | Problem]:
+        seen: set[Path] = set()
+        for folder in _folders(scope):
+            try:
+                entries = sorted(os.scandir(folder), key=lambda each: each.name)
+            except FileNotFoundError:
+                continue
+            except OSError as error:
+                yield Problem(str(folder), f"It cannot be looked into: {error.strerror}.")
+                continue
+            for entry in entries:
+                path = Path(entry.path)
+                if entry.is_file() and path not in seen:
+                    seen.add(path)
+                    yield from _look(path, scope)
+        for path in scope.scan:
+            if path.is_file() and path not in seen:
+                yield from _look(path, scope, named=True)
+
+    def read(self, trace: Trace, scope: Scope) -> Evidence:
+        path = Path(trace.place)
+        if path.stat().st_size > _LARGEST:
+            words = f"It is larger than {_LARGEST >> 20} MB; no export of a notebook is."
+            return Evidence(problems=(Problem(trace.place, words, trace),))
+        raw = path.read_bytes()
+        if path.suffix == ".ipynb":
+            return _without_injected(read_document(trace, raw))
+        read = read_export(path.name, raw, fetch=_fetcher(path.parent))
+        if read is None:
+            source = decode(raw)
+            return Evidence(fragments=(Fragment(trace, "file", path.name, source),))
+        return Evidence(documents=(read.as_document(trace, trace.time_ns),))
+
+
+def _folders(scope: Scope) -> Iterator[Path]:
+    """Where exports of the notebook may lie: its folder, those beside and those below."""
+    if scope.notebook is None:
+        yield from folders_of(scope)
+        return
+    home = scope.notebook.parent
+    siblings = [one for one in _subfolders(home.parent) if one.name.lower() in _PAIRED]
+    near = [home, *_subfolders(home), *siblings]
+    for name in ("_build", "_site", "build", "docs", "output", "outputs"):
+        near += [home / name / "html", *_subfolders(home / name)]
+    yield from list(dict.fromkeys(near))[:_MOST_FOLDERS]
+
+
+def _subfolders(folder: Path) -> list[Path]:
+    try:
+        with os.scandir(folder) as entries:
+            names = [each.name for each in entries if each.is_dir(follow_symlinks=False)]
+    except OSError:
+        return []  # told where the folder itself is looked into
+    return [folder / name for name in sorted(names) if not name.startswith(".")]
+
+
+def _look(path: Path, scope: Scope, *, named: bool = False) -> Iterator[Trace | Problem]:
+    suffix, wanted = path.suffix.lower(), scope.notebook
+    if suffix == ".ipynb":
+        if path != wanted and not is_recovered(path):
+            yield from _look_executed(path, wanted)
+        return
+    if suffix not in SUFFIXES or is_recovered(path):
+        return
+    own = wanted or path.with_suffix(".ipynb")
+    if wanted is not None and not named and not _is_of(path, wanted):
+        return
+    is_elsewhere = wanted is not None and path.parent != wanted.parent
+    if is_elsewhere and path.with_name(own.name).exists():
+        return  # made from the other notebook of this name
+    pattern, holds, words = _KINDS[suffix]
+    try:
+        status = path.stat()
+        with open(path, "rb") as file:
+            fits = pattern.search(file.read(_HEAD)) is not None
+    except OSError as error:
+        yield Problem(str(path), f"It cannot be looked at: {error.strerror}.")
+        return
+    if fits or (suffix == ".py" and (named or (path.stem == own.stem and wanted is not None))):
+        yield Trace(
+            ExportFinder.kind, str(path), str(own), holds if fits else frozenset({Holds.CODE}),
+            status.st_mtime_ns, status.st_size, words if fits else "A script of the same name",
+        )  # fmt: skip
+
+
+def _is_of(path: Path, notebook: Path) -> bool:
+    """Whether a file is called as tools call what they make of the notebook."""
+    return path.name.split(".")[0] == notebook.stem.split(".")[0] and (
+        path.stem in (notebook.stem, notebook.name, f"{notebook.stem}.nbconvert")
+    )
+
+
+def _look_executed(path: Path, wanted: Path | None) -> Iterator[Trace | Problem]:
+    """A notebook that says that papermill made it of another."""
+    try:
+        status = path.stat()
+        with open(path, "rb") as file:
+            told = file.read(1 << 16)
+            if status.st_size > 1 << 17:
+                file.seek(-(1 << 16), os.SEEK_END)
+            told += file.read(1 << 16)
+    except OSError as error:
+        yield Problem(str(path), f"It cannot be looked at: {error.strerror}.")
+        return
+    made_by_convert = path.name.endswith(".nbconvert.ipynb")
+    origin = _origin(told, path)
+    if made_by_convert and origin is None:
+        origin = path.with_name(path.name.removesuffix(".nbconvert.ipynb") + ".ipynb")
+    if origin is None or (wanted is not None and origin.name != wanted.name):
+        return
+    yield Trace(
+        ExportFinder.kind, str(path), str(wanted or origin), EVERYTHING - {Holds.TIMES},
+        status.st_mtime_ns, status.st_size, "A copy of the notebook that a tool ran",
+    )  # fmt: skip
+
+
+def _origin(told: bytes, path: Path) -> Path | None:
+    for found in _EXECUTED.finditer(told):
+        named = re.compile(rb'"input_path"\s*:\s*("(?:[^"\\]|\\.)*+")').search(told, found.end())
+        if named is not None:
+            try:
+                text = json.loads(named[1])
+            except ValueError:
+                continue
+            return path.parent / PurePosixPath(text.replace("\\", "/")).name if text else None
+    return None
+
+
+def _without_injected(evidence: Evidence) -> Evidence:
+    """A document without the cells that papermill itself put in."""
+    return Evidence(
+        tuple(_own_cells(document) for document in evidence.documents),
+        problems=evidence.problems,
+    )
+
+
+def _own_cells(document: FoundDocument) -> FoundDocument:
+    own = tuple(cell for cell in document.cells if not _INJECTED & set(_tags(cell)))
+    return FoundDocument(
+        document.trace, own, document.metadata, document.nbformat, document.time_ns,
+        document.complete, document.damages,
+    )  # fmt: skip
+
+
+def _tags(cell: EvidenceCell) -> list[str]:
+    tags = cell.metadata.get("tags")
+    return [tag for tag in tags if isinstance(tag, str)] if isinstance(tags, list) else []
+
+
+def _fetcher(folder: Path) -> Fetch:
+    """Reads pictures beside a Markdown file; nothing outside its folder."""
+
+    def fetch(path: str) -> bytes | None:
+        place = (folder / path).resolve()
+        if not place.is_relative_to(folder.resolve()) or not place.is_file():
+            return None
+        return place.read_bytes() if place.stat().st_size < _LARGEST else None
+
+    return fetch
