@@ -12,11 +12,12 @@ from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from jupyter_rewind.errors import RewindError
 from jupyter_rewind.recovery import histories
 from jupyter_rewind.recovery.copying import copy_database
 from jupyter_rewind.recovery.evidence import Problem, Scope
 from jupyter_rewind.recovery.histories import Line, Rows, Session
-from jupyter_rewind.recovery.largehistories import read_large
+from jupyter_rewind.recovery.largehistories import read_large, survey_large
 
 LARGE_BYTES = 64 << 20
 _STEADY = "A program went on writing to it while it was copied; its very last lines may lack."
@@ -66,6 +67,22 @@ def read_variant(path: Path) -> Rows | None:
             return rows
     except sqlite3.DatabaseError:
         return histories.salvage_history(path)
+
+
+def session_of(path: Path, number: int, scope: Scope) -> Session | None:
+    """What a history says of one session; None where it cannot be told."""
+    try:
+        if path.stat().st_size > LARGE_BYTES:
+            survey = survey_large(path, scope)
+            return None if survey is None else survey.sessions.get(number)
+        copy = copy_database(path, scope.scratch)
+        with closing(histories.connect(copy.path)) as connection:
+            tables = histories.find_tables(connection)
+            if tables is None:
+                return None
+            return histories.read_sessions(connection, tables).get(number)
+    except (sqlite3.DatabaseError, RewindError, OSError):
+        return None
 
 
 class Stream:

@@ -13,8 +13,10 @@ from jupyter_rewind.recovery.traces.connections import ConnectionFinder
 from jupyter_rewind.recovery.traces.exports import ExportFinder
 from jupyter_rewind.recovery.traces.git import GitFinder
 from jupyter_rewind.recovery.traces.history import HistoryFinder
+from jupyter_rewind.recovery.traces.live import LiveKernelFinder
 from jupyter_rewind.recovery.traces.present import PresentFinder
 from jupyter_rewind.recovery.traces.pycharm import PyCharmFinder
+from jupyter_rewind.recovery.traces.running import RunningFinder
 from jupyter_rewind.recovery.traces.scan import ScanFinder
 from jupyter_rewind.recovery.traces.snapshots import SnapshotFinder
 from jupyter_rewind.recovery.traces.trash import TrashFinder
@@ -32,5 +34,7 @@ ALL: tuple[Finder, ...] = (
     ExportFinder(),
     ScanFinder(),
     ConnectionFinder(),
+    RunningFinder(),
+    LiveKernelFinder(),
     HistoryFinder(),
 )  # fmt: skip

@@ -1,0 +1,192 @@
+"""Running kernels as traces: asked while idle, left alone while busy, unchanged by it."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from jupyter_rewind.errors import Unavailable
+from jupyter_rewind.recovery.evidence import Evidence, Trace
+from jupyter_rewind.recovery.kernelquestions import shows_value
+from jupyter_rewind.recovery.traces.history import HistoryFinder
+from jupyter_rewind.recovery.traces.live import LiveKernelFinder
+from jupyter_rewind.recovery.traces.running import RunningFinder
+from tests.support.interpreters import ipython_environment
+from tests.support.ipythons import Kernel, running_kernel, wait_until
+from tests.support.traces import Home, traces_of
+
+pytestmark = pytest.mark.slow
+
+CELLS = [
+    "def area(r):\n    return 3 * r * r",
+    "class Shape:\n    def area(self):\n        return 0",
+    "area(2)",
+    "print('shown')",
+    "'<b>text</b>'",
+    "x = 5",
+]
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    return Home(tmp_path / "home")
+
+
+def ask(home: Home) -> tuple[Trace, Evidence]:
+    [trace] = traces_of(LiveKernelFinder(), home.scope())
+    return trace, LiveKernelFinder().read(trace, home.scope())
+
+
+@pytest.mark.parametrize("major", ["7", "8", "9"])
+def test_running_kernel_tells_cells_values_and_functions(home: Home, major: str) -> None:
+    """While your kernel lives, it gives back every cell it ran, in order, and what they gave."""
+    notebook = home.work / "analysis.ipynb"
+    with running_kernel(ipython_environment(major), home.path, notebook=notebook) as kernel:
+        for cell in CELLS:
+            kernel.run(cell)
+        _, evidence = ask(home)
+        [run] = evidence.runs
+        assert [each.source for each in run.executions] == CELLS
+        assert [each.line for each in run.executions] == [1, 2, 3, 4, 5, 6]
+        assert [each.text_output for each in run.executions] == [
+            None, None, "12", None, "'<b>text</b>'", None,
+        ]  # fmt: skip
+        assert (run.notebook, run.certain) == (str(notebook), True)
+        assert ("function", "area", CELLS[0] + "\n") in [
+            (each.kind, each.name, each.source) for each in evidence.fragments
+        ]
+        wait_until(lambda: len(_history(home)) == len(CELLS))
+        [trace] = traces_of(HistoryFinder(), home.scope())
+        [kept] = HistoryFinder().read(trace, home.scope()).runs
+        assert (kept.session, kept.started_ns) == (run.session, run.started_ns)
+
+
+def _history(home: Home) -> list[str]:
+    return [
+        each.source
+        for trace in traces_of(HistoryFinder(), home.scope())
+        for run in HistoryFinder().read(trace, home.scope()).runs
+        for each in run.executions
+    ]
+
+
+def test_values_of_all_forms_come_back_from_a_new_ipython(home: Home) -> None:
+    """Tables and pictures that a cell evaluated to are given in every form the kernel kept."""
+    source = "class Table:\n    def _repr_html_(self):\n        return '<table></table>'\nTable()"
+    with running_kernel(sys.executable, home.path, notebook=home.work / "analysis.ipynb") as kernel:
+        kernel.run(source)
+        _, evidence = ask(home)
+    [output] = evidence.runs[0].executions[0].outputs
+    assert output["output_type"] == "execute_result"
+    assert output["data"]["text/html"] == "<table></table>"
+    assert output["execution_count"] == 1
+
+
+def test_being_asked_changes_nothing_in_the_kernel(home: Home) -> None:
+    """After the question, the kernel's names, counts, outputs and history are what they were."""
+    look = (
+        "(sorted(globals()), len(In), dict(Out), get_ipython().execution_count,"
+        " list(get_ipython().history_manager.get_range()))"
+    )
+    with running_kernel(sys.executable, home.path, notebook=home.work / "analysis.ipynb") as kernel:
+        for cell in CELLS:
+            kernel.run(cell)
+        before = _evaluate(kernel, look)
+        ask(home)
+        ask(home)
+        assert _evaluate(kernel, look) == before
+
+
+def _evaluate(kernel: Kernel, expression: str) -> Any:
+    message = kernel.client.execute("", silent=True, user_expressions={"look": expression})
+    while True:
+        reply = kernel.client.get_shell_msg(timeout=60)
+        if reply["parent_header"].get("msg_id") == message:
+            return reply["content"]["user_expressions"]["look"]["data"]["text/plain"]
+
+
+def test_busy_kernel_is_left_alone_and_says_so(home: Home, tmp_path: Path) -> None:
+    """A kernel that computes is not interrupted, asked further or held up."""
+    gate = tmp_path / "gate"
+    wait = (
+        f"import os, time\nwhile not os.path.exists({str(gate)!r}):\n    time.sleep(0.01)\ndone = 1"
+    )
+    with running_kernel(sys.executable, home.path, notebook=home.work / "analysis.ipynb") as kernel:
+        kernel.run("before = 1")
+        kernel.submit(wait)
+        wait_until(lambda: len(_history(home)) == 2)
+        with pytest.raises(Unavailable, match="busy"):
+            ask(home)
+        gate.touch()
+        kernel.run("after = done")
+        assert _evaluate(kernel, "(before, after, len(In))") == "(1, 1, 4)"
+
+
+def test_kernel_that_is_gone_is_no_trace(home: Home) -> None:
+    """A connection file whose kernel was killed is not asked."""
+    with running_kernel(sys.executable, home.path, notebook=home.work / "analysis.ipynb") as kernel:
+        kernel.kill()
+        assert traces_of(LiveKernelFinder(), home.scope()) == []
+
+
+def test_output_is_given_only_where_line_and_count_agree(home: Home) -> None:
+    """Typing `exit` shifts IPython's lines: then no output is laid under any cell."""
+    with running_kernel(sys.executable, home.path, notebook=home.work / "analysis.ipynb") as kernel:
+        kernel.run("1 + 1")
+        kernel.run("exit = None")
+        kernel.run("get_ipython().history_manager.store_inputs(3, 'quit')")
+        kernel.run("x = 2")
+        kernel.client.execute("exit", allow_stdin=False)
+        message = kernel.client.execute("20 + 1")
+        while kernel.client.get_shell_msg(timeout=60)["parent_header"].get("msg_id") != message:
+            pass
+        _, evidence = ask(home)
+    [run] = evidence.runs
+    assert all(each.text_output is None and not each.outputs for each in run.executions)
+
+
+def test_key_of_the_connection_stays_where_it_is(home: Home) -> None:
+    """Nothing that is reported holds the key that lets one run code in your kernel."""
+    with running_kernel(sys.executable, home.path, notebook=home.work / "analysis.ipynb") as kernel:
+        kernel.run("x = 1")
+        key = kernel.manager.session.key.decode()
+        trace, evidence = ask(home)
+    assert key
+    assert key not in repr(trace) + repr(evidence)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="there is no /proc")
+def test_running_process_names_its_notebook(home: Home) -> None:
+    """On Linux the process of a kernel tells which notebook it runs, and since when."""
+    notebook = home.work / "analysis.ipynb"
+    with running_kernel(sys.executable, home.path, notebook=notebook) as kernel:
+        child = "import subprocess\np = subprocess.Popen(['sleep', '600'])"
+        kernel.run(child)
+        [trace] = traces_of(RunningFinder(), home.scope())
+        [found] = RunningFinder().read(trace, home.scope()).kernels
+        kernel.run("p.kill()")
+        assert found.pid == kernel.pid
+        assert found.notebook == str(notebook)
+        assert found.alive
+        assert found.started_ns is not None
+        assert abs(found.started_ns - kernel.connection_file.stat().st_mtime_ns) < 120e9
+
+
+@pytest.mark.parametrize(
+    ("source", "shown"),
+    [
+        ("x", True),
+        ("x = 1", False),
+        ("x;", False),
+        ("print(x)", False),
+        ("%matplotlib inline\ndf.head()", True),
+        ("for x in y: pass", False),
+        ("x +", False),
+    ],
+)
+def test_cell_that_shows_no_value_gets_none(source: str, shown: bool) -> None:
+    """A value is laid only under a cell that ends in an expression."""
+    assert shows_value(source) is shown
