@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from jupyter_rewind import clock
 from jupyter_rewind.errors import Integrity
-from jupyter_rewind.model.checkpoint import Checkpoint, HistoryInfo, Reason
+from jupyter_rewind.model.checkpoint import STOCK_FOLDER, Checkpoint, HistoryInfo, Reason
 from jupyter_rewind.model.ids import EntryId
 from jupyter_rewind.model.retention import Policy
 from jupyter_rewind.notebooks import documents, exchange
@@ -25,6 +25,7 @@ from jupyter_rewind.notebooks.exchange import Exported, Imported
 from jupyter_rewind.notebooks.expiry import ExpiryPlan, HistoryPlan
 from jupyter_rewind.notebooks.history import Histories, Recorded
 from jupyter_rewind.notebooks.search import Hit
+from jupyter_rewind.notebooks.stock import take_stock_checkpoint
 from jupyter_rewind.notebooks.watching import Seen, Watcher, find_notebooks
 from jupyter_rewind.store.durable import free_bytes
 from jupyter_rewind.store.health import StoreHealth
@@ -195,7 +196,7 @@ class Workspace:
         Raises NotFound, Denied, Storage, InvalidInput (a file above the limit of the settings).
         """
         place = document_path(path)
-        exchange.take_stock_checkpoint(self.histories, place)
+        self.take_stock_checkpoint(place)
         return documents.checkpoint_document(
             self.histories,
             place,
@@ -204,6 +205,11 @@ class Workspace:
             label=label,
             max_bytes=self.settings.notebooks_max_file_mb << 20,
         )
+
+    def take_stock_checkpoint(self, path: str | Path, folder: str = STOCK_FOLDER) -> bool:
+        """True when the checkpoint that stock Jupyter left in `folder` began the file's history."""
+        limit = self.settings.notebooks_max_file_mb << 20
+        return take_stock_checkpoint(self.histories, Path(path), folder=folder, max_bytes=limit)
 
     def restore(
         self,

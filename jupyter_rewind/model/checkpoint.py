@@ -7,6 +7,9 @@ from enum import StrEnum
 
 from jupyter_rewind.model.ids import CheckpointId, Digest, HistoryId
 
+#: Where stock Jupyter keeps its one checkpoint of a file, beside it.
+STOCK_FOLDER = ".ipynb_checkpoints"
+
 
 class Reason(StrEnum):
     """Why a checkpoint was made."""

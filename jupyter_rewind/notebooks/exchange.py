@@ -47,32 +47,6 @@ class Imported:
     problems: tuple[str, ...] = ()
 
 
-def take_stock_checkpoint(histories: Histories, path: Path) -> bool:
-    """True when the one checkpoint that stock Jupyter left beside `path` began its history.
-
-    Only at the first sight of `path`; the original is left alone.
-    """
-    if histories.find(str(path)) or histories.bindings.last_of_path(str(path)):
-        return False
-    stock = path.parent / ".ipynb_checkpoints" / f"{path.stem}-checkpoint{path.suffix}"
-    try:
-        document, own = read_document(stock), read_document(path)
-    except RewindError:
-        return False
-    if not document.raw or document.raw == own.raw:
-        return False
-    histories.record(
-        str(path),
-        document.raw,
-        reason=Reason.IMPORTED,
-        time_ns=document.mtime_ns,
-        identity=own.identity,
-        exists=os.path.lexists,
-        note="from .ipynb_checkpoints",
-    )
-    return True
-
-
 def export_folder(histories: Histories, path: str, folder: Path) -> Exported:
     """Every checkpoint of `path` as a file of `folder`, with an index. Raises RestoreRefused."""
     found = histories.checkpoints(path)

@@ -17,8 +17,8 @@ from jupyter_rewind import clock
 from jupyter_rewind.errors import NotFound, RewindError
 from jupyter_rewind.model.checkpoint import Reason
 from jupyter_rewind.notebooks.documents import checkpoint_document
-from jupyter_rewind.notebooks.exchange import take_stock_checkpoint
 from jupyter_rewind.notebooks.history import Histories, Recorded
+from jupyter_rewind.notebooks.stock import take_stock_checkpoint
 
 _SKIPPED = {".ipynb_checkpoints", "__pycache__", "node_modules"}
 _TICK_NS = 2_000_000_000

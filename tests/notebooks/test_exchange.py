@@ -15,6 +15,7 @@ from jupyter_rewind.model.checkpoint import Checkpoint, Reason
 from jupyter_rewind.notebooks import exchange
 from jupyter_rewind.notebooks.documents import checkpoint_document
 from jupyter_rewind.notebooks.history import Histories
+from jupyter_rewind.notebooks.stock import take_stock_checkpoint
 from tests.notebooks.support import make_notebook
 
 PATH = "/home/a/a.ipynb"
@@ -225,13 +226,13 @@ def test_the_stock_checkpoint_becomes_the_first_one_and_is_left_alone(
     moment = fake_clock.time_ns - 86400 * SECOND
     os.utime(stock, ns=(moment, moment))
     path.write_bytes(make_notebook("now"))
-    assert exchange.take_stock_checkpoint(histories, path)
+    assert take_stock_checkpoint(histories, path)
     checkpoint_document(histories, path, reason=Reason.SAVE)
     first, second = histories.checkpoints(str(path))
     assert (first.reason, first.time_ns, second.reason) == (Reason.IMPORTED, moment, Reason.SAVE)
     assert histories.read(first) == stock.read_bytes() == make_notebook("before Rewind")
     assert stock.stat().st_mtime_ns == moment
-    assert not exchange.take_stock_checkpoint(histories, path)
+    assert not take_stock_checkpoint(histories, path)
 
 
 def test_an_import_from_the_future_is_not_the_head_for_ever(

@@ -32,12 +32,12 @@ from jupyter_rewind.faces.server.desk import (
     encode_file,
     wait_for,
 )
-from jupyter_rewind.faces.server.legacy import DEFAULT_FOLDER
 from jupyter_rewind.faces.server.listener import follow_delete, follow_rename
 from jupyter_rewind.faces.server.rendering import render_contents_checkpoint
 from jupyter_rewind.faces.server.restoring import read_live, restore_file
 from jupyter_rewind.faces.server.service import Service, service_for
 from jupyter_rewind.faces.server.statuses import as_http_error, describe
+from jupyter_rewind.model.checkpoint import STOCK_FOLDER
 
 T = TypeVar("T")
 Model = dict[str, Any]
@@ -58,7 +58,7 @@ class _RewindMixin:
     """What both classes share: they differ only in how they wait."""
 
     parent: Any
-    checkpoint_dir = DEFAULT_FOLDER  # an otherwise empty folder with old ones in it is empty
+    checkpoint_dir = STOCK_FOLDER  # an otherwise empty folder with old ones in it is empty
 
     @property
     def service(self) -> Service:

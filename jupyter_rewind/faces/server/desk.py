@@ -15,8 +15,7 @@ from concurrent.futures import Future
 from typing import TYPE_CHECKING, TypeVar
 
 from jupyter_rewind.errors import NotFound
-from jupyter_rewind.faces.server.legacy import LegacyCheckpoints
-from jupyter_rewind.faces.server.recorder import Recorder
+from jupyter_rewind.faces.server.recorder import PrepareHistory, Recorder
 from jupyter_rewind.model.checkpoint import Checkpoint, Reason
 
 if TYPE_CHECKING:
@@ -31,9 +30,9 @@ PATIENCE_SECONDS = 2.0
 class Desk:
     """Takes requests for one server's files; `file` is always a real path."""
 
-    def __init__(self, recorder: Recorder, legacy: LegacyCheckpoints) -> None:
+    def __init__(self, recorder: Recorder, prepare_history: PrepareHistory) -> None:
         self._recorder = recorder
-        self._legacy = legacy
+        self._prepare_history = prepare_history
 
     def settle(self, file: str | None, *, hasten: bool = False) -> Future[object] | None:
         """The last piece of work on `file` (or any file) that a reader should wait for, if any."""
@@ -51,7 +50,7 @@ class Desk:
         """The checkpoints of `file`, oldest first, after a stock checkpoint was taken over."""
 
         def act(workspace: Workspace) -> list[Checkpoint]:
-            self._legacy.take_over(workspace, file)
+            self._prepare_history(workspace, file)
             return list_checkpoints(workspace, file)
 
         return self.view(act)
@@ -110,7 +109,7 @@ class Desk:
         """`file` (or `output`) holds the state `ref`; what was there, and `live`, is kept first."""
 
         def act(workspace: Workspace) -> Restored:
-            self._legacy.take_over(workspace, file)
+            self._prepare_history(workspace, file)
             restored = workspace.restore(
                 file, ref, cells=tuple(cells), output=output, present=live, author=author
             )

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from jupyter_core.utils import ensure_async
 
 from jupyter_rewind.errors import RewindError
-from jupyter_rewind.kernels.host import drop_stale_notices, leave_notice
+from jupyter_rewind.revival import drop_stale_notices, leave_notice
 from jupyter_rewind.settings import Rewind, describe, environment_name
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ import os
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 from jupyter_rewind import clock
 from jupyter_rewind.errors import (
@@ -46,6 +46,8 @@ _STOP_SECONDS = 15.0
 _REFUSALS = (NotFound, Conflict, InvalidInput, RestoreRefused)
 
 Notice = Callable[[Checkpoint, str], None]
+#: Takes into a history what there was of a file before, if it has none.
+PrepareHistory: TypeAlias = "Callable[[Workspace, str], bool]"
 
 
 class Recorder:
@@ -55,7 +57,7 @@ class Recorder:
         self.settings = settings
         self.log = log
         self.on_checkpoint: Notice | None = None
-        self.prepare_history: Callable[[Workspace, str], bool] | None = None
+        self.prepare_history: PrepareHistory | None = None
         self.recorded = 0
         self.failed = 0
         self.last_failure = ""

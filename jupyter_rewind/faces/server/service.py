@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from typing import TYPE_CHECKING
 
 from jupyter_server.serverapp import ServerApp
 from jupyter_server.services.contents.manager import ContentsManager
@@ -16,13 +17,15 @@ from jupyter_rewind.faces.server.collaboration import is_collaborative
 from jupyter_rewind.faces.server.desk import Desk
 from jupyter_rewind.faces.server.guard import Guard
 from jupyter_rewind.faces.server.heartbeat import Heartbeat
-from jupyter_rewind.faces.server.legacy import DEFAULT_FOLDER, LegacyCheckpoints
 from jupyter_rewind.faces.server.listener import Listener
 from jupyter_rewind.faces.server.paths import Paths
 from jupyter_rewind.faces.server.recorder import Recorder
 from jupyter_rewind.faces.server.upkeep import Upkeep
-from jupyter_rewind.model.checkpoint import Checkpoint
+from jupyter_rewind.model.checkpoint import STOCK_FOLDER, Checkpoint
 from jupyter_rewind.settings import Rewind
+
+if TYPE_CHECKING:
+    from jupyter_rewind.workspace import Workspace
 
 _ATTRIBUTE = "_jupyter_rewind_service"
 _GUARDED = "_jupyter_rewind_guarded"
@@ -46,15 +49,16 @@ class Service:
         self.paths = Paths(manager)
         self.announcer = Announcer(manager.event_logger, log)
         self.recorder = Recorder(settings, log)
-        self.legacy = LegacyCheckpoints(
-            folder=_legacy_folder(manager), limit_bytes=settings.notebooks_max_file_mb << 20
-        )
-        self.desk = Desk(self.recorder, self.legacy)
+        self.desk = Desk(self.recorder, self.take_stock_checkpoint)
         self.heartbeat = Heartbeat(self.recorder, self.paths, self.announcer)
         self.guard = Guard(self.recorder, self.paths, window_seconds=self._window_seconds)
         self.upkeep = Upkeep(self.recorder)
-        self.recorder.prepare_history = self.legacy.take_over
+        self.recorder.prepare_history = self.take_stock_checkpoint
         self.recorder.on_checkpoint = self._announce
+
+    def take_stock_checkpoint(self, workspace: Workspace, file: str) -> bool:
+        """Whether what Jupyter kept of `file` before us began its history."""
+        return workspace.take_stock_checkpoint(file, _stock_folder(self.manager))
 
     @property
     def keeps(self) -> bool:
@@ -169,6 +173,6 @@ def service_for(
     return service
 
 
-def _legacy_folder(manager: ContentsManager) -> str:
-    chosen = manager.config.get("FileCheckpoints", {}).get("checkpoint_dir", DEFAULT_FOLDER)
-    return str(chosen) if isinstance(chosen, str) and chosen else DEFAULT_FOLDER
+def _stock_folder(manager: ContentsManager) -> str:
+    chosen = manager.config.get("FileCheckpoints", {}).get("checkpoint_dir", STOCK_FOLDER)
+    return str(chosen) if isinstance(chosen, str) and chosen else STOCK_FOLDER

@@ -29,7 +29,7 @@ class HistoryHandler(RewindHandler):
         service = self.service
 
         def act(workspace: Workspace) -> dict[str, Any]:
-            service.legacy.take_over(workspace, file)
+            service.take_stock_checkpoint(workspace, file)
             info = workspace.histories.overview(file)
             checkpoints = workspace.histories.checkpoints(file, newest_first=True)[:limit]
             if not newest_first:
