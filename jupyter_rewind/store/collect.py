@@ -13,35 +13,30 @@ that is alive cannot be read: what an unreadable node names must not be taken fo
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from jupyter_rewind.errors import Conflict, Full, Integrity, Internal, NotFound, RewindError
-from jupyter_rewind.model.entry import Entry
 from jupyter_rewind.model.ids import Digest, EntryId
 from jupyter_rewind.store import chunks
+from jupyter_rewind.store.copying import Copier, Progress
 from jupyter_rewind.store.layout import Layout, retire_segments
 from jupyter_rewind.store.locks import FileLock
 from jupyter_rewind.store.plan import (
-    ENTRIES_A_COMMIT,
     THRESHOLD,
     Plan,
     Planner,
     base_of,
     free_segments,
-    tell_anew,
 )
 from jupyter_rewind.store.reach import Reach, mark
 from jupyter_rewind.store.repository import Repository
-from jupyter_rewind.store.segments import HEAD_SIZE, OVERHEAD, TAG_SIZE, Kind, Record, Scan
-from jupyter_rewind.store.transaction import Transaction
+from jupyter_rewind.store.segments import Record, Scan
 from jupyter_rewind.store.verify import known_losses, segment_sizes
 from jupyter_rewind.store.witness import note_segments
 
 log = logging.getLogger(__name__)
-Progress = Callable[[int, int], None]
-_BATCH_BYTES = 16 << 20
 _LOOKS = 30
 
 
@@ -126,18 +121,6 @@ def _dry_run(repository: Repository, threshold: float) -> CollectReport:
     )  # fmt: skip
 
 
-@dataclass(slots=True)
-class _Work:
-    """Commits of copies, begun and ended as they fill up."""
-
-    repository: Repository
-    written: set[str] = field(default_factory=set)
-    bytes: int = 0
-
-    def note(self) -> None:
-        self.written.add(self.repository.writer.segment)
-
-
 class _Collector:
     """One collect. Owns the repository it works through."""
 
@@ -145,13 +128,10 @@ class _Collector:
         self._repository = repository
         self._threshold = threshold
         self._progress = progress
-        self._work = _Work(repository)
+        self._copier = Copier(repository)
         self._unfit: dict[str, str] = {}
-        self._moved: set[Digest] = set()
-        self._given_up: set[Digest] = set()
         self._removed_bytes = 0
         self._removed = 0
-        self._total = 0
 
     def run(self) -> CollectReport:
         reach = Reach(self._repository)
@@ -164,27 +144,27 @@ class _Collector:
             self._require_whole(reach)
             plan, scans = self._plan(reach, free, dead_only)
             if plan.picked:
-                self._total = plan.copied_bytes
-                self._copy_beside_writers(plan, reach, scans)
+                self._copier.tell_to(self._progress, plan.copied_bytes)
+                self._copier.copy_segments(plan, reach, scans)
                 self._require_copied(plan, reach)
                 self._finish(plan, reach)
         self._repository.end_segment()
         sizes = segment_sizes(self._repository)
-        written = sum(sizes.get(name, 0) for name in self._work.written)
+        written = sum(sizes.get(name, 0) for name in self._copier.written)
         return CollectReport(
             self._removed_bytes - written,
             sum(sizes.values()),
-            self._work.bytes,
+            self._copier.bytes,
             self._removed,
-            len(self._work.written),
+            len(self._copier.written),
             plan.waiting_bytes,
             tuple(sorted(self._unfit.items())),
             False,
         )
 
     def _require_whole(self, reach: Reach) -> None:
-        self._given_up = known_losses(self._repository)
-        lost = reach.lost - self._given_up
+        self._copier.given_up = known_losses(self._repository)
+        lost = reach.lost - self._copier.given_up
         if lost:
             raise Integrity(
                 f"The store at {self._repository.folder} is damaged:"
@@ -221,109 +201,6 @@ class _Collector:
 
     # --- phase one ----------------------------------------------------------------------
 
-    def _copy_beside_writers(self, plan: Plan, reach: Reach, scans: dict[str, Scan]) -> None:
-        for name in sorted(plan.picked):
-            scan = scans.pop(name)
-            wanted = [
-                record
-                for batch in scan.batches
-                for record in batch.records
-                if record.id in plan.needed
-            ]
-            at = 0
-            while at < len(wanted):
-                with self._repository.transaction() as tx:
-                    at = self._copy_some(tx, plan, name, wanted, at)
-                self._work.note()
-            self._copy_entries(reach, plan, scan)
-
-    def _copy_some(
-        self, tx: Transaction, plan: Plan, name: str, records: list[Record], at: int
-    ) -> int:
-        """Copies from `records[at]` until the commit is large; returns where to go on."""
-        begun = tx.written_bytes
-        with self._repository.reader(name) as reader:
-            stream = reader.stream()
-            while at < len(records) and tx.written_bytes - begun < _BATCH_BYTES:
-                record = records[at]
-                if record.id not in self._moved and not self._stands_elsewhere(record, plan):
-                    self._move(
-                        tx,
-                        plan,
-                        name,
-                        record,
-                        stream.read(record.offset, record.end - record.offset),
-                    )
-                at += 1
-        self._work.bytes += tx.written_bytes - begun
-        if self._progress is not None:
-            self._progress(min(self._work.bytes, self._total), self._total)
-        return at
-
-    def _stands_elsewhere(self, record: Record, plan: Plan) -> bool:
-        """True when another copy, whole and sure to be on the disk, stays; or a better one of a
-        picked segment will be moved in place of this."""
-        delta = record.codec == chunks.Codec.DELTA
-        with self._repository.index() as index:
-            places = index.places(record.id)
-        for place in places:
-            whole = place.record.codec != chunks.Codec.DELTA
-            if place.segment in plan.picked:
-                if delta and whole:
-                    return True
-            elif whole and place.synced:
-                with self._repository.reader(place.segment) as reader:
-                    if reader.is_intact(place.record):
-                        return True
-        return False
-
-    def _move(
-        self, tx: Transaction, plan: Plan, name: str, record: Record, data: memoryview
-    ) -> None:
-        kind, digest = Kind(record.kind), record.id
-        whole = len(data) == OVERHEAD + record.stored
-        if not (whole and self._repository.seal(name).fits(record.offset, data)):
-            # Damaged here; if no other copy reads either, this raises Integrity.
-            codec, packed = chunks.pack(self._repository.get(digest))
-            tx.copy_record(kind, codec, record.raw, digest, bytes(packed))
-        elif self._must_tell_anew(record, data, plan):
-            codec_number, payload = tell_anew(self._repository, digest, plan.needed)
-            tx.copy_record(kind, codec_number, record.raw, digest, payload)
-        else:
-            payload = bytes(data[HEAD_SIZE:-TAG_SIZE])
-            tx.copy_record(kind, record.codec, record.raw, digest, payload)
-        self._moved.add(digest)
-
-    def _must_tell_anew(self, record: Record, data: memoryview, plan: Plan) -> bool:
-        if record.codec != chunks.Codec.DELTA or record.id in self._given_up:
-            # A delta whose base is lost may be whole again one day, when its base is stored again.
-            return False
-        return chunks.delta_base(bytes(data[HEAD_SIZE : HEAD_SIZE + 64]))[1] not in plan.needed
-
-    def _copy_entries(self, reach: Reach, plan: Plan, scan: Scan) -> None:
-        entries: list[Entry] = []
-        marks: list[EntryId] = []
-        for batch in scan.batches:
-            entries += [e for e in batch.commit.entries if self._must_move(e.id, reach, plan)]
-            with self._repository.index() as index:
-                marks += [name for name in batch.commit.expired if index.has_place(name)]
-        for at in range(0, max(len(entries), len(marks)), ENTRIES_A_COMMIT):
-            with self._repository.transaction() as tx:
-                for entry in entries[at : at + ENTRIES_A_COMMIT]:
-                    tx.copy_entry(entry)
-                tx.expire(marks[at : at + ENTRIES_A_COMMIT])
-            self._work.note()
-
-    def _must_move(self, name: EntryId, reach: Reach, plan: Plan) -> bool:
-        if name not in reach.entries:
-            return False
-        with self._repository.index() as index:
-            rows = index.rows(
-                "SELECT s.name FROM entry_places p JOIN segments s ON s.num=p.seg WHERE p.id=?",
-                [name],
-            )
-            return all(segment in plan.picked for (segment,) in rows)
-
     def _require_copied(self, plan: Plan, reach: Reach) -> None:
         """A fault of ours must stop here, where nothing was removed yet."""
         with self._repository.index() as index:
@@ -356,15 +233,15 @@ class _Collector:
                 for name, records in late.items():
                     at = 0
                     while at < len(records):
-                        at = self._copy_some(tx, plan, name, records, at)
-            self._work.note()
+                        at = self._copier.copy_some(tx, plan, name, records, at)
+            self._copier.note()
         log.info("collect left %s segments: writers were faster", len(plan.picked))
 
     def _look_again(self, plan: Plan, reach: Reach, needed: set[Digest]) -> dict[str, list[Record]]:
         """What was added since was built on content that is to go: those records, by segment."""
         before = set(reach.entries)
         wait = list(reach.follow_entries())
-        if any(self._must_move(name, reach, plan) for name in reach.entries - before):
+        if any(self._copier.must_move(name, reach, plan) for name in reach.entries - before):
             raise Internal("An entry was added to a segment that nobody writes.")
         self._require_whole(reach)
         late: dict[str, list[Record]] = {}
