@@ -37,7 +37,7 @@ __all__ = [
     "places", "recover", "report", "sessions", "survey", "target_of", "tell", "write",
 ]  # fmt: skip
 
-FORMS = ("ipynb",)
+FORMS = ("ipynb", "py", "md")
 
 Progress = Callable[[str, float | None], None]
 """Takes what is being done and, where that is known, the share that is done."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,8 +9,8 @@ from typing import NoReturn
 
 from jupyter_rewind.errors import Conflict
 from jupyter_rewind.recovery import search
-from jupyter_rewind.recovery.evidence import Evidence, FoundDocument, Problem, Scope
-from jupyter_rewind.recovery.rebuild import Rebuilt, rebuild, to_notebook
+from jupyter_rewind.recovery.evidence import Evidence, EvidenceCell, FoundDocument, Problem, Scope
+from jupyter_rewind.recovery.rebuild import Rebuilt, RebuiltCell, rebuild, to_notebook
 from jupyter_rewind.recovery.search import Found
 from jupyter_rewind.recovery.traces.present import PresentFinder
 from jupyter_rewind.recovery.walking import RECOVERED
@@ -53,7 +52,7 @@ def recover(scope: Scope, found: Found | None = None) -> Recovery | None:
     found = search.look(scope) if found is None else found
     evidence = _chosen(search.gather(scope, found.traces), scope)
     scope.progress("Rebuilding the notebook", None)
-    rebuilt = rebuild(notebook, evidence)
+    rebuilt = _doubtful_rather_than_none(rebuild(notebook, evidence))
     problems = found.problems + evidence.problems
     present = next(
         (each for each in evidence.documents if each.trace.kind == PresentFinder.kind), None
@@ -61,6 +60,17 @@ def recover(scope: Scope, found: Found | None = None) -> Recovery | None:
     if not rebuilt.cells:
         return None
     return Recovery(notebook, found, evidence, rebuilt, problems, present)
+
+
+def _doubtful_rather_than_none(rebuilt: Rebuilt) -> Rebuilt:
+    """Where no cell is likely enough, all that was run: a person sorts it better than loses it."""
+    if rebuilt.cells:
+        return rebuilt
+    cells = tuple(
+        RebuiltCell(EvidenceCell("code", each.source), (each.origin,), each.confidence, each.words)
+        for each in rebuilt.alternatives
+    )
+    return replace(rebuilt, cells=cells, alternatives=())
 
 
 def _chosen(evidence: Evidence, scope: Scope) -> Evidence:
@@ -77,11 +87,11 @@ def _chosen(evidence: Evidence, scope: Scope) -> Evidence:
     return replace(evidence, runs=tuple(runs))
 
 
-def as_bytes(recovery: Recovery) -> bytes:
-    """What was brought back, as the file of a notebook."""
-    notebook = to_notebook(recovery.rebuilt)
-    text = json.dumps(notebook, indent=1, ensure_ascii=False, sort_keys=True) + "\n"
-    return text.encode("utf-8", "backslashreplace")
+def as_bytes(recovery: Recovery, form: str = "ipynb") -> bytes:
+    """What was brought back, as a file of this form (ipynb, py or md)."""
+    from jupyter_rewind.recovery.formats import to_text
+
+    return to_text(to_notebook(recovery.rebuilt), form).encode("utf-8", "backslashreplace")
 
 
 def write(recovery: Recovery, output: Path | None = None, form: str = "ipynb") -> Path:
@@ -89,7 +99,7 @@ def write(recovery: Recovery, output: Path | None = None, form: str = "ipynb") -
 
     Raises Conflict where `output` exists: nothing is ever written over. Raises Storage.
     """
-    data = as_bytes(recovery)
+    data = as_bytes(recovery, form)
     if output is None:
         return write_beside(recovery.notebook, f".{form}", data)
     if not write_new(output, data):

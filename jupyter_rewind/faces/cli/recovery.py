@@ -85,7 +85,7 @@ def recover(
         typer.Option("--output", "-o", metavar="PATH", help="Write there; it must not exist."),
     ] = None,
     to: Annotated[
-        str, typer.Option("--to", metavar="FORM", help="The form of the file: ipynb.")
+        str, typer.Option("--to", metavar="FORM", help="ipynb, py (percent format) or md.")
     ] = "ipynb",
     page: Annotated[
         str | None,
