@@ -37,7 +37,7 @@ class _Words:
     def coerce(self, value: Any, param: Any, ctx: Any) -> Any:
         if value is None:
             return () if self._many else None
-        if self._many and all(isinstance(each, str) for each in value):
+        if self._kind == list[str] and all(isinstance(each, str) for each in value):
             return list(value)
         if isinstance(value, str) and self._kind is str:
             return value
