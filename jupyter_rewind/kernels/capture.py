@@ -7,6 +7,7 @@ state between them is said to be not restorable. Holds no user object between tw
 
 from __future__ import annotations
 
+import builtins
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -17,9 +18,9 @@ from jupyter_rewind.kernels.codec import Session
 from jupyter_rewind.kernels.graph import Change, Pod, Survey
 from jupyter_rewind.kernels.hubs import Hubs
 from jupyter_rewind.kernels.keeping import Job, Keeper
-from jupyter_rewind.kernels.pods import SMALL, VARIABLE
+from jupyter_rewind.kernels.pods import VARIABLE
 from jupyter_rewind.kernels.records import Facts
-from jupyter_rewind.kernels.roots import Roots
+from jupyter_rewind.kernels.roots import Gatherer, Roots
 from jupyter_rewind.model.ids import ExecutionId, RunId
 from jupyter_rewind.model.snapshot import Fidelity, FidelityCounts, Snapshot, VariableReport
 from jupyter_rewind.store.keep import KernelStore
@@ -112,6 +113,7 @@ class Capturer:
         self.options = options or CaptureOptions()
         self.enabled = True
         self.excluded: set[str] = set()
+        self._gatherer = Gatherer(self.hubs)
         self.keeper = Keeper(store.companion(), self._note_failure)
         self._tracker = tracker
         self._pods: dict[tuple[str, ...], Pod] = {}
@@ -184,12 +186,18 @@ class Capturer:
         return {key for pod in self._pods.values() if pod.closed for key in pod.keys}
 
     def adopt(
-        self, snapshot: Snapshot, pods: Mapping[tuple[str, ...], Pod], made: Mapping[str, Any]
+        self,
+        snapshot: Snapshot,
+        pods: Mapping[tuple[str, ...], Pod],
+        made: Mapping[str, Any],
+        cells: Mapping[str, Any],
     ) -> None:
         """The namespace holds this state now; what comes next branches off from it."""
+        uids = {id(cell): uid for uid, cell in cells.items()}
         for uid, value in made.items():
-            self.hubs.adopt(uid, value)
+            self.hubs.adopt(uid, value, uids)
         self._pods = {**self._pods, **pods}
+        self._gatherer.forget()
         self._everything = True
         self.keeper.last = snapshot
 
@@ -204,14 +212,15 @@ class Capturer:
     def _capture(self, execution: ExecutionId, count: int, path: str, began: float) -> Captured:
         if self._failed:
             self._failed, self._pods, self._everything = False, {}, True
-        found = rooting.gather(self.namespace, self.hubs, self.excluded)
+        found = self._gatherer.gather(self.namespace, self.excluded)
         change = self._look(found)
         facts = Facts(
             self.run, execution, count, path, clock.now_ns(), None, _counts(change, found),
             tuple(self._merged),
         )  # fmt: skip
-        job = Job(facts, found.names, tuple(_ordered(change)), change.fresh_bytes)
+        job = Job(facts, tuple(_ordered(change)), change.fresh_bytes)
         self._pods = change.pods
+        self._gatherer.settle()
         self._everything, self._touched, self._merged = False, set(), []
         self.keeper.submit(job)
         return Captured(
@@ -222,7 +231,11 @@ class Capturer:
     def _look(self, found: Roots) -> Change:
         session = make_session(self.namespace, self.hubs)
         limit = self.options.max_variable_bytes
-        return Survey(session, self._pods, found.values, self._is_untouched, limit).look()
+
+        def skip(pod: Pod) -> bool:
+            return pod.keys[0] in found.unchanged or self._is_untouched(pod)
+
+        return Survey(session, self._pods, found.values, skip, limit).look()
 
     def _is_untouched(self, pod: Pod) -> bool:
         if not pod.closed or self._everything:
@@ -254,7 +267,8 @@ class Capturer:
 
 def make_known(namespace: dict[str, Any]) -> tuple[Any, ...]:
     """The objects that whoever tells a pod and whoever loads it both know."""
-    return namespace, rooting.outputs_of(namespace), rooting.inputs_of(namespace)
+    outputs, inputs = rooting.outputs_of(namespace), rooting.inputs_of(namespace)
+    return namespace, outputs, inputs, vars(builtins)
 
 
 def make_session(namespace: dict[str, Any], hubs: Hubs) -> Session:
@@ -263,9 +277,9 @@ def make_session(namespace: dict[str, Any], hubs: Hubs) -> Session:
 
 
 def _ordered(change: Change) -> list[Pod]:
-    """The pods in an order that changes little: the small values, variables by name, the rest."""
+    """The pods in an order that changes little: small values, hubs, outputs, variables."""
     pods = change.pods
-    return [pods[keys] for keys in sorted(pods, key=lambda keys: (keys[0] != SMALL, keys))]
+    return [pods[keys] for keys in sorted(pods)]
 
 
 def _counts(change: Change, found: Roots) -> FidelityCounts:

@@ -104,7 +104,7 @@ class Session:
     def shell(self, cell: types.CellType) -> functions.Shell:
         found = self._shells.get(id(cell))
         if found is None:
-            found = self._shells[id(cell)] = functions.Shell(cell)
+            found = self._shells[id(cell)] = functions.Shell(cell, self.hubs.cell_uid(cell))
         return found
 
     def handler(self, kind: type) -> Handler | None:

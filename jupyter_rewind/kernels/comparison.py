@@ -10,7 +10,7 @@ from typing import Any
 
 from jupyter_rewind.errors import Format
 from jupyter_rewind.kernels.codec import PodReader
-from jupyter_rewind.kernels.pods import SMALL, VARIABLE
+from jupyter_rewind.kernels.pods import VARIABLE
 from jupyter_rewind.kernels.preview import preview, type_name
 from jupyter_rewind.kernels.records import PodRecord, read_pod, read_state
 from jupyter_rewind.model.snapshot import (
@@ -128,15 +128,16 @@ class _NamedMaker(Named):
 
 
 def _small(store: ContentSource, records: Iterable[PodRecord]) -> dict[str, Any]:
+    all_small: dict[str, Any] = {}
     for record in records:
-        if SMALL in record.keys:
+        if record.names:
             stream = b"".join(map(store.get, record.stream))
             try:
-                found = _PlainReader(stream, (None, None, None), iter(())).load()
+                found = _PlainReader(stream, (None,) * 4, iter(())).load()
             except Exception as error:
                 raise Format(f"The small values of a state do not read: {error}.") from error
-            return found if type(found) is dict else {}
-    return {}
+            all_small.update(found)
+    return all_small
 
 
 def _records(store: ContentSource, snapshot: Snapshot) -> list[PodRecord]:

@@ -11,11 +11,9 @@ import abc
 import enum
 import sys
 import types
-from collections.abc import Callable
 from typing import Any, Protocol
 
 from jupyter_rewind.kernels import rebuild
-from jupyter_rewind.model.snapshot import Fidelity
 
 VERSION = (sys.version_info[0], sys.version_info[1])
 
@@ -23,13 +21,14 @@ VERSION = (sys.version_info[0], sys.version_info[1])
 class Shell:
     """Stands for a cell before its contents: so that a closure may hold itself."""
 
-    __slots__ = ("cell",)
+    __slots__ = ("cell", "uid")
 
-    def __init__(self, cell: types.CellType) -> None:
+    def __init__(self, cell: types.CellType, uid: str | None) -> None:
         self.cell = cell
+        self.uid = uid
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return rebuild.make_cell, ()
+        return rebuild.make_cell, (self.uid,)
 
 
 class Telling(Protocol):
@@ -42,7 +41,6 @@ class Telling(Protocol):
     def is_root(self, uid: str) -> bool: ...
     def refer(self, uid: str) -> tuple[Any, ...]: ...
     def name_hub(self, value: Any) -> str: ...
-    def note(self, fidelity: Fidelity, reason: str) -> None: ...
 
 
 def is_importable(value: Any, module: Any, name: Any) -> bool:
@@ -72,7 +70,29 @@ def reduce_function(function: types.FunctionType, writer: Telling) -> Any:
     home = _home(function, writer)
     shells = None if cells is None else tuple(map(writer.shell, cells))
     arguments = (uid, function.__code__, function.__name__, home, shells)
-    state = {
+    if uid is not None:
+        return rebuild.make_function, arguments  # its pod tells its state behind it
+    state = _function_state(function, uid)
+    return rebuild.make_function, arguments, state, None, None, rebuild.set_function
+
+
+def states_of(hub: Any, writer: Telling) -> list[tuple[Any, Any]]:
+    """What is still to be said of a class or function that was made: setters and states. The
+    methods of a class come first, for they may be called while the rest is loaded."""
+    if isinstance(hub, types.FunctionType):
+        return [(rebuild.set_function, _function_state(hub, writer.uid_of(hub)))]
+    state = _class_state(hub, writer)
+    attributes = state["attributes"]
+    methods = {name: one for name, one in attributes.items() if isinstance(one, _METHODS)}
+    first = {"uid": state["uid"], "order": list(attributes), "attributes": methods}
+    return [(rebuild.set_methods, first), (rebuild.set_class, state)]
+
+
+_METHODS = (types.FunctionType, classmethod, staticmethod, property)
+
+
+def _function_state(function: types.FunctionType, uid: str | None) -> dict[str, Any]:
+    return {
         "uid": uid,
         "code": function.__code__,
         "defaults": function.__defaults__,
@@ -82,22 +102,21 @@ def reduce_function(function: types.FunctionType, writer: Telling) -> Any:
         "module": function.__module__,
         "qualname": function.__qualname__,
         "dict": dict(function.__dict__),
-        "contents": tuple(map(contents_of, cells or ())),
+        "contents": tuple(map(contents_of, function.__closure__ or ())),
         "parameters": getattr(function, "__type_params__", ()),
     }
-    return rebuild.make_function, arguments, state, None, None, rebuild.set_function
 
 
-def _home(function: types.FunctionType, writer: Telling) -> str | None:
+def _home(function: types.FunctionType, writer: Telling) -> str | dict[str, Any] | None:
+    """None for the namespace, the name of a module, or the very dictionary."""
     scope = function.__globals__
     if scope is writer.namespace:
         return None
-    for name in (scope.get("__name__"), function.__module__):
+    names: tuple[Any, ...] = (scope.get("__name__"), function.__module__)
+    for name in names:
         if isinstance(name, str) and getattr(sys.modules.get(name), "__dict__", None) is scope:
             return name
-    writer.note(Fidelity.REBUILT, f"{function.__qualname__} had a dictionary of globals of its own")
-    name = function.__module__
-    return name if isinstance(name, str) and name in sys.modules and name != "__main__" else None
+    return scope
 
 
 def contents_of(cell: types.CellType) -> tuple[Any, ...]:
@@ -128,47 +147,61 @@ def reduce_class(made: type, writer: Telling) -> Any:
     if module != writer.namespace.get("__name__") and is_importable(made, module, name):
         return NotImplemented
     if not made.__flags__ & (1 << 9):  # not made by a class statement: nothing can make it again
-        return NotImplemented
+        return _class_of_python(made)
     uid = writer.name_hub(made)
     if not writer.is_root(uid):
         return writer.refer(uid)
-    return _tell_class(made, uid, writer)
+    return _make_class(made, uid)
 
 
-def _tell_class(made: Any, uid: str, writer: Telling) -> Any:
-    make: Callable[..., Any]
-    arguments: tuple[Any, ...]
-    own: set[str] = set(rebuild.UNKEPT)
-    members: dict[str, Any] = {}
+def _class_of_python(made: type) -> Any:
+    """A class that Python itself keeps under another name than the class says."""
+    for home in ("types", "_collections_abc"):
+        for name, held in vars(sys.modules[home]).items():
+            if held is made:
+                return rebuild.find_global, (home, name)
+    return NotImplemented
+
+
+def _is_namedtuple(made: Any) -> bool:
+    return made.__bases__ == (tuple,) and isinstance(vars(made).get("_fields"), tuple)
+
+
+def _make_class(made: Any, uid: str) -> tuple[Any, tuple[Any, ...]]:
     bases = tuple(made.__bases__)
     if isinstance(made, enum.EnumMeta):
         held: dict[str, Any] = dict(made.__members__)
         values = {name: member._value_ for name, member in held.items()}
-        make = rebuild.make_enum
         arguments = (uid, type(made), made.__name__, bases, made.__module__, values)
-        own |= _enum_own(made, writer) | set(values)
-        members = {name: _own_of_member(one) for name, one in held.items()}
-    elif bases == (tuple,) and isinstance(vars(made).get("_fields"), tuple):
-        make = rebuild.make_namedtuple
+        return rebuild.make_enum, arguments
+    if _is_namedtuple(made):
         defaults = tuple(made._field_defaults.values())
-        arguments = (uid, made.__name__, made._fields, defaults, made.__module__)
+        named = (uid, made.__name__, made._fields, defaults, made.__module__)
+        return rebuild.make_namedtuple, named
+    return rebuild.make_class, (uid, type(made), made.__name__, bases, _head(made))
+
+
+def _class_state(made: Any, writer: Telling) -> dict[str, Any]:
+    own: set[str] = set(rebuild.UNKEPT)
+    members: dict[str, Any] = {}
+    if isinstance(made, enum.EnumMeta):
+        held: dict[str, Any] = dict(made.__members__)
+        own |= _enum_own(made, writer) | set(held)
+        members = {name: _own_of_member(one) for name, one in held.items()}
+    elif _is_namedtuple(made):
         own |= (rebuild.NAMEDTUPLE_OWN - {"__doc__"}) | set(made._fields)
-    else:
-        make = rebuild.make_class
-        arguments = (uid, type(made), made.__name__, bases, _head(made))
     attributes = {
         name: value
         for name, value in vars(made).items()
         if name not in own and not _is_made_with_it(made, value)
     }
     attributes["__qualname__"] = made.__qualname__
-    state = {
-        "uid": uid,
+    return {
+        "uid": writer.uid_of(made),
         "attributes": attributes,
         "members": members,
         "registered": _registered(made),
     }
-    return make, arguments, state, None, None, rebuild.set_class
 
 
 def _enum_own(made: Any, writer: Telling) -> set[str]:

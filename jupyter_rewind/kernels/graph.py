@@ -18,7 +18,7 @@ from jupyter_rewind.kernels import buffers, pods
 from jupyter_rewind.kernels.buffers import BufferState
 from jupyter_rewind.kernels.codec import Session
 from jupyter_rewind.kernels.placeholders import Placeholder
-from jupyter_rewind.kernels.pods import HUB, Note, Root, Written, write_pod
+from jupyter_rewind.kernels.pods import HUB, SMALL, Note, Root, Written, write_pod
 from jupyter_rewind.kernels.preview import preview, type_name
 from jupyter_rewind.kernels.records import RootRecord
 from jupyter_rewind.model.ids import Digest
@@ -36,6 +36,7 @@ class Pod:
     stream_size: int
     buffers: list[BufferState]
     refs: frozenset[str]
+    names: tuple[str, ...] = ()
     closed: bool = False
     stream: bytes | None = None
     chunks: tuple[Digest, ...] = ()
@@ -59,6 +60,7 @@ class Pod:
             self.stream_hash == other.stream_hash
             and self.roots == other.roots
             and self.refs == other.refs
+            and self.names == other.names
             and len(self.buffers) == len(other.buffers)
             and all(map(buffers.is_same, self.buffers, other.buffers))
         )
@@ -207,7 +209,7 @@ class Survey:
                     if group.written is not None:
                         group.written.release()
                         group.written = None
-                keys = tuple(sorted(key for group in part for key in group.keys))
+                keys = tuple(sorted((key for group in part for key in group.keys), key=pods.place))
                 merged.append(_Group(keys, self._largest(part, keys)))
             self._groups = merged
             self._tell_all(group for group in merged if group.written is None and not group.error)
@@ -230,7 +232,7 @@ class Survey:
 
         owner: dict[int, int] = {}
         for number, group in enumerate(groups):
-            if group.written is None:
+            if group.written is None or group.keys[0].startswith(SMALL):
                 continue
             for name in pods.shared_ids(group.written, self._session):
                 first = owner.setdefault(name, number)
@@ -274,6 +276,7 @@ class Survey:
             len(written.stream),
             list(map(buffers.look, views, earlier)),
             written.refs,
+            tuple(self._roots[group.keys[0]]) if group.keys[0].startswith(SMALL) else (),
             stream=written.stream,
             before=before,
         )

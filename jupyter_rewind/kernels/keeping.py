@@ -39,7 +39,6 @@ class Job:
     """One snapshot on its way. `snapshot` or `error` is there once it is `done`."""
 
     facts: Facts
-    names: tuple[str, ...]
     pods: tuple[Pod, ...]
     fresh_bytes: int
     is_inline: bool = False
@@ -57,7 +56,7 @@ class Keeper:
         self._jobs: deque[Job] = deque()
         self._change = threading.Condition()
         self._thread: threading.Thread | None = None
-        self._state: tuple[tuple[str, ...], tuple[Digest, ...], Digest] | None = None
+        self._state: tuple[tuple[Digest, ...], Digest] | None = None
         self._closed = False
         self.last: Snapshot | None = None
 
@@ -148,11 +147,11 @@ class Keeper:
 
     def _store_state(self, job: Job, block: Block) -> Digest:
         nodes = tuple(pod.node for pod in job.pods if pod.node is not None)
-        if self._state is not None and self._state[:2] == (job.names, nodes):
-            return self._state[2]
-        base = self._state[2] if self._state is not None else None
-        state = block.put_node(encode_state(job.names), nodes, base=base)
-        self._state = (job.names, nodes, state)
+        if self._state is not None and self._state[0] == nodes:
+            return self._state[1]
+        base = self._state[1] if self._state is not None else None
+        state = block.put_node(encode_state(), nodes, base=base)
+        self._state = (nodes, state)
         return state
 
 
@@ -169,7 +168,9 @@ def _store_pod(pod: Pod, block: Block) -> None:
         block.put_chunk(piece, name=name, base=base)
         for piece, name, base in zip(pieces, names, bases, strict=True)
     )
-    body, links = encode_pod(pod.roots, pod.chunks, pod.stream_size, _names(pod.buffers), pod.refs)
+    body, links = encode_pod(
+        pod.roots, pod.chunks, pod.stream_size, _names(pod.buffers), pod.refs, pod.names
+    )
     pod.node = block.put_node(body, links, base=before.node if before is not None else None)
 
 

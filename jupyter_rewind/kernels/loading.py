@@ -7,6 +7,8 @@ must change a living class or function is put off until the swap.
 from __future__ import annotations
 
 import importlib
+import types
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -47,6 +49,7 @@ class Loader:
         self.values: dict[str, Any] = {}
         self.failures: dict[str, str] = {}
         self.made: dict[str, Any] = {}
+        self.cells: dict[str, types.CellType] = {}
         self.hashes: dict[Digest, tuple[bytes, list[BufferState]]] = {}
         """For each pod that was loaded: what the next capture compares with."""
         self.deferred: list[tuple[Callable[..., Any], tuple[Any, ...]]] = []
@@ -56,35 +59,76 @@ class Loader:
         self._hubs = hubs
         self._unchanged = unchanged
         self._in_place = in_place
-        self._started: set[Digest] = set()
+        self._live_cells: set[int] = set()
+        self._readers: dict[Digest, _Reader | None] = {}
+        self._completed: set[Digest] = set()
+        self._waiting: deque[PodRecord] = deque()
+        self._depth = 0
         self._settling: list[tuple[Callable[..., Any], tuple[Any, ...]]] = []
 
     def load(self, record: PodRecord) -> None:
         """The values of the pod's roots stand in `values`; why they do not, in `failures`."""
-        if record.node in self._started:
-            return
-        self._started.add(record.node)
-        try:
-            with rebuild.active(self):
-                self._load(record)
-        except Exception as error:
-            reason = _reason(error)
-            for root in record.roots:
-                if root.key not in self.values:
-                    self.failures[root.key] = reason
-                    name = root.type_name
-                    self.values[root.key] = Placeholder(name, f"a {name}", reason)
+        with rebuild.active(self):
+            self._open(record)
+            self._drain()
+            self._complete(record)
+            while self._settling:
+                action, arguments = self._settling.pop()
+                action(*arguments)
 
-    def _load(self, record: PodRecord) -> None:
-        stream = b"".join(map(self._store.get, record.stream))
+    def _open(self, record: PodRecord) -> None:
+        """The pod's classes and functions are made, without their state: that is all that a
+        class which derives from one of them needs."""
+        if record.node in self._readers:
+            return
         states: list[BufferState] = []
-        reader = _Reader(stream, self._known, self._buffers(record, states))
+        self._depth += 1
+        try:
+            stream = b"".join(map(self._store.get, record.stream))
+            reader = _Reader(stream, self._known, self._buffers(record, states))
+            self._readers[record.node] = reader
+            for key in _hubs_of(record):
+                self.values[key] = reader.load()
+            self.hashes[record.node] = (xxh3_128_digest(stream), states)
+        except Exception as error:
+            self._fail(record, error)
+        finally:
+            self._depth -= 1
+        self._waiting.append(record)
+
+    def _drain(self) -> None:
+        while self._waiting:
+            self._complete(self._waiting.popleft())
+
+    def _complete(self, record: PodRecord) -> None:
+        """Everything else of the pod is loaded."""
+        reader = self._readers.get(record.node)
+        if reader is None or record.node in self._completed:
+            return
+        self._completed.add(record.node)
+        try:
+            hubs = _hubs_of(record)
+            for _ in range(2 * len(hubs)):
+                state = reader.load()
+                if state is not None:
+                    setter, content, made = state
+                    setter(made, content)
+            for root in record.roots[len(hubs) :]:
+                self.values[root.key] = reader.load()
+        except Exception as error:
+            self._fail(record, error)
+        self._readers[record.node] = None
+
+    def _fail(self, record: PodRecord, error: Exception) -> None:
+        reason = _reason(error)
+        self._readers[record.node] = None
         for root in record.roots:
-            self.values[root.key] = reader.load()
-        while self._settling:
-            action, arguments = self._settling.pop()
-            action(*arguments)
-        self.hashes[record.node] = (xxh3_128_digest(stream), states)
+            if root.key not in self.values or root.key.startswith(HUB):
+                self.failures[root.key] = reason
+            if root.key not in self.values:
+                name = root.type_name
+                stands = Placeholder(name, f"a {name}", reason)
+                self.values[root.key] = dict.fromkeys(record.names, stands) or stands
 
     def _buffers(self, record: PodRecord, states: list[BufferState]) -> Iterator[bytearray]:
         into = getattr(self._store, "get_into", None)
@@ -114,7 +158,9 @@ class Loader:
             return live
         record = self._by_key.get(key)
         if record is not None:
-            self.load(record)
+            self._open(record)
+            if not self._depth:
+                self._drain()
         if uid in self.made:
             return self.made[uid]
         if live is not None:
@@ -132,11 +178,28 @@ class Loader:
     def adopt(self, uid: str, value: Any) -> None:
         self.made[uid] = value
 
+    def cell(self, uid: str) -> types.CellType:
+        """The cell of this uid: the living one, where it may be used, else one for all."""
+        found = self.cells.get(uid)
+        if found is None:
+            live = self._hubs.get_cell(uid) if self._in_place else None
+            found = self.cells[uid] = types.CellType() if live is None else live
+            if live is not None:
+                self._live_cells.add(id(live))
+        return found
+
+    def is_live_cell(self, cell: types.CellType) -> bool:
+        return id(cell) in self._live_cells
+
     def defer(self, action: Any, *arguments: Any) -> None:
         self.deferred.append((action, arguments))
 
     def settle(self, action: Any, *arguments: Any) -> None:
         self._settling.append((action, arguments))
+
+
+def _hubs_of(record: PodRecord) -> tuple[str, ...]:
+    return tuple(key for key in record.keys if key.startswith(HUB))
 
 
 class _Reader(PodReader):

@@ -11,12 +11,13 @@ import gc
 import sys
 import threading
 import types
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from jupyter_rewind.kernels.codec import Buffers, DeepWriter, PodWriter, Session, Sink
-from jupyter_rewind.kernels.functions import Shell
+from jupyter_rewind.kernels.functions import Shell, states_of
+from jupyter_rewind.kernels.placeholders import Placeholder
 from jupyter_rewind.model.snapshot import Fidelity
 
 VARIABLE, OUTPUT, HUB, ENVIRONMENT, SMALL = "v:", "o:", "h:", "e:", "a:"
@@ -49,6 +50,11 @@ class Written:
             self.writer = None
 
 
+def place(key: str) -> tuple[bool, str]:
+    """Sorts the roots of a pod: classes and functions first."""
+    return not key.startswith(HUB), key
+
+
 def write_pod(session: Session, roots: Sequence[Root]) -> Written:
     """The pod of these roots. One value that cannot be told costs itself alone.
 
@@ -75,10 +81,10 @@ def _write(maker: Any, session: Session, roots: Sequence[Root], *, careful: bool
     writer.memo = {id(value): (number, value) for number, value in enumerate(session.known)}
     notes: dict[str, tuple[Note, ...]] = {}
     try:
-        for key, value in roots:
-            writer.dump(value)
+        for key, content in _dumps(roots, writer):
+            writer.dump(content)
             if writer.notes:
-                notes[key] = tuple(writer.notes)
+                notes[key] = (*notes.get(key, ()), *writer.notes)
                 writer.notes.clear()
     except BaseException:
         buffers.release()
@@ -88,6 +94,24 @@ def _write(maker: Any, session: Session, roots: Sequence[Root], *, careful: bool
         tuple(key for key, _ in roots), sink.getvalue(), buffers, frozenset(writer.refs), notes,
         writer,
     )  # fmt: skip
+
+
+def _dumps(roots: Sequence[Root], writer: Any) -> Iterator[Root]:
+    """What the stream holds, in order: hubs as they are made, then their states, then the rest."""
+    hubs = [(key, value) for key, value in roots if key.startswith(HUB)]
+    yield from hubs
+    if hubs:
+        parts = [(key, value, _states(value, writer)) for key, value in hubs]
+        for turn in range(2):
+            for key, value, states in parts:
+                yield key, (*states[turn], value) if turn < len(states) else None
+    yield from ((key, value) for key, value in roots if not key.startswith(HUB))
+
+
+def _states(hub: Any, writer: Any) -> list[tuple[Any, Any]]:
+    if isinstance(hub, Placeholder):
+        return []
+    return states_of(hub, writer)
 
 
 _ATOMS = frozenset((

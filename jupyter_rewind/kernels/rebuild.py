@@ -27,6 +27,8 @@ class Loading(Protocol):
 
     def hub(self, uid: str) -> Any: ...
     def live(self, uid: str) -> Any: ...
+    def cell(self, uid: str) -> types.CellType: ...
+    def is_live_cell(self, cell: types.CellType) -> bool: ...
     def adopt(self, uid: str, value: Any) -> None: ...
     def defer(self, action: Any, *arguments: Any) -> None: ...
     def settle(self, action: Any, *arguments: Any) -> None: ...
@@ -77,14 +79,26 @@ def find_global(module: str, name: str) -> Any:
     return found
 
 
-def make_cell() -> types.CellType:
-    return types.CellType()
+def make_cell(uid: str | None) -> types.CellType:
+    """The living cell of this uid, where a living function owns it; else a new one."""
+    return _loading().cell(uid) if uid is not None else types.CellType()
 
 
 def set_cell(cell: types.CellType, contents: tuple[Any, ...]) -> None:
     """`contents` is empty for a cell whose variable is not bound."""
+    loading = _loading()
+    if loading.is_live_cell(cell):
+        loading.defer(put_cell, cell, contents)
+    elif contents:
+        cell.cell_contents = contents[0]
+
+
+def put_cell(cell: types.CellType, contents: tuple[Any, ...]) -> None:
     if contents:
         cell.cell_contents = contents[0]
+    else:
+        with suppress(ValueError):
+            del cell.cell_contents
 
 
 def make_iterator(make: Any, source: Any, place: Any) -> Any:
@@ -108,15 +122,18 @@ def make_function(
     uid: str | None,
     code: types.CodeType,
     name: str,
-    home: str | None,
+    home: str | dict[str, Any] | None,
     cells: tuple[types.CellType, ...] | None,
 ) -> Any:
-    """A function over the live namespace, or over the module `home`; without its state yet."""
+    """A function over the live namespace, or the module or dictionary `home`; without its state
+    yet."""
     loading = _loading()
     live = loading.live(uid) if uid is not None else None
     if live is not None and _fits(live, cells):
         return live
-    scope = loading.namespace if home is None else importlib.import_module(home).__dict__
+    if isinstance(home, str):
+        home = importlib.import_module(home).__dict__
+    scope = loading.namespace if home is None else home
     function = types.FunctionType(code, scope, name, None, cells)
     if uid is not None:
         loading.adopt(uid, function)
@@ -136,8 +153,8 @@ def set_function(function: Any, state: Mapping[str, Any]) -> None:
         loading.defer(_set_live_function, function, state)
     else:
         _set_function(function, state)
-        for cell, contents in zip(function.__closure__ or (), state["contents"], strict=True):
-            set_cell(cell, contents)
+    for cell, contents in zip(function.__closure__ or (), state["contents"], strict=True):
+        set_cell(cell, contents)
 
 
 def _set_function(function: Any, state: Mapping[str, Any]) -> None:
@@ -156,16 +173,6 @@ def _set_function(function: Any, state: Mapping[str, Any]) -> None:
 def _set_live_function(function: Any, state: Mapping[str, Any]) -> None:
     function.__code__ = state["code"]
     _set_function(function, state)
-    for cell, contents in zip(function.__closure__ or (), state["contents"], strict=True):
-        if contents:
-            cell.cell_contents = contents[0]
-        else:
-            _empty(cell)
-
-
-def _empty(cell: types.CellType) -> None:
-    with suppress(ValueError):
-        del cell.cell_contents
 
 
 # --- classes ----------------------------------------------------------------------------
@@ -241,6 +248,18 @@ def make_enum(
     made = kind.__new__(kind, name, bases, body)
     loading.adopt(uid, made)
     return made
+
+
+def set_methods(made: Any, state: Mapping[str, Any]) -> None:
+    """What may be called while the rest of the class is loaded; every name in its place."""
+    if _loading().live(state["uid"]) is made:
+        return
+    methods = state["attributes"]
+    for name in state["order"]:
+        if name in methods:
+            type.__setattr__(made, name, methods[name])
+        elif not (name.startswith("__") or name in vars(made)):
+            type.__setattr__(made, name, None)
 
 
 def set_class(made: Any, state: Mapping[str, Any]) -> None:

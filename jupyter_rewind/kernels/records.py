@@ -1,8 +1,9 @@
 """How pods, states and snapshots stand in the store (format 1).
 
 pod      a node; body: its roots with what is told of each, the sizes of its stream and buffers,
-         the hubs it names; links: the chunks of the stream, then those of each buffer
-state    a node; body: the names in the order of the namespace; links: the pods, small values first
+         the hubs it names, the variables it holds as one value; links: the chunks of the stream,
+         then those of each buffer
+state    a node; body: the version of Python; links: the pods
 snapshot an entry; its root is the state, its tag says that a holder of this store's key made it
 """
 
@@ -49,6 +50,8 @@ class PodRecord:
     stream_size: int
     buffers: tuple[tuple[int, tuple[Digest, ...]], ...]
     refs: tuple[str, ...]
+    names: tuple[str, ...] = ()
+    """Roots that are told together as one dictionary: small values."""
 
     @property
     def keys(self) -> tuple[str, ...]:
@@ -63,7 +66,6 @@ class PodRecord:
 class StateRecord:
     """The whole state as it stands in the store."""
 
-    names: tuple[str, ...]
     python: tuple[int, int]
     pods: tuple[Digest, ...]
 
@@ -74,6 +76,7 @@ def encode_pod(
     stream_size: int,
     buffers: Sequence[tuple[int, Sequence[Digest]]],
     refs: Iterable[str],
+    names: Iterable[str] = (),
 ) -> tuple[bytes, list[Digest]]:
     """Body and links of the pod's node."""
     told: list[Json] = [
@@ -83,7 +86,7 @@ def encode_pod(
     named: list[Json] = [*sorted(refs)]
     facts: dict[str, Json] = {
         "format": FORMAT, "roots": told, "stream": [len(stream), stream_size], "buffers": sizes,
-        "refs": named,
+        "refs": named, "names": list(names),
     }  # fmt: skip
     return to_json(facts), [*stream, *(name for _, names in buffers for name in names)]
 
@@ -103,17 +106,14 @@ def read_pod(store: ContentSource, node: Digest) -> PodRecord:
         for length, pieces in facts["buffers"]:
             buffers.append((length, links[at : at + pieces]))
             at += pieces
-        refs = tuple(facts["refs"])
+        refs, names = tuple(facts["refs"]), tuple(facts["names"])
     except (KeyError, ValueError, TypeError) as error:
         raise Format(f"Pod {node.hex()[:12]} does not read: {error}.") from error
-    return PodRecord(node, roots, links[:count], size, tuple(buffers), refs)
+    return PodRecord(node, roots, links[:count], size, tuple(buffers), refs, names)
 
 
-def encode_state(names: Sequence[str]) -> bytes:
-    facts: dict[str, Json] = {
-        "format": FORMAT, "names": list(names), "python": list(sys.version_info[:2]),
-    }  # fmt: skip
-    return to_json(facts)
+def encode_state() -> bytes:
+    return to_json({"format": FORMAT, "python": list(sys.version_info[:2])})
 
 
 def read_state(store: ContentSource, node: Digest) -> StateRecord:
@@ -122,7 +122,7 @@ def read_state(store: ContentSource, node: Digest) -> StateRecord:
     facts = _facts(body, "The state of a kernel")
     try:
         major, minor = facts["python"]
-        return StateRecord(tuple(facts["names"]), (major, minor), links)
+        return StateRecord((major, minor), links)
     except (KeyError, ValueError, TypeError) as error:
         raise Format(f"State {node.hex()[:12]} does not read: {error}.") from error
 

@@ -15,14 +15,16 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from jupyter_rewind.errors import NotFound, RestoreRefused
+from jupyter_rewind.kernels import rebuild
 from jupyter_rewind.kernels import roots as rooting
 from jupyter_rewind.kernels.capture import Capturer, make_known
 from jupyter_rewind.kernels.comparison import reports_of, small_reports
+from jupyter_rewind.kernels.functions import contents_of
 from jupyter_rewind.kernels.graph import Pod
 from jupyter_rewind.kernels.hubs import Hubs
 from jupyter_rewind.kernels.loading import Loader
 from jupyter_rewind.kernels.pods import OUTPUT, SMALL, VARIABLE
-from jupyter_rewind.kernels.records import PodRecord, StateRecord, read_pod, read_state
+from jupyter_rewind.kernels.records import PodRecord, read_pod, read_state
 from jupyter_rewind.model.snapshot import Fidelity, Snapshot, VariableReport
 from jupyter_rewind.store.keep import ContentSource
 
@@ -38,7 +40,6 @@ class Prepared:
     report: tuple[VariableReport, ...]
     _namespace: dict[str, Any]
     _loader: Loader
-    _state: StateRecord
     _records: tuple[PodRecord, ...]
     _kept: dict[str, Any]
     _capturer: Capturer | None
@@ -57,15 +58,16 @@ class Prepared:
                 self._undo.pop()()
             raise
         if self._capturer is not None:
-            self._capturer.adopt(self.snapshot, self._pods(), self._loader.made)
+            made = self._loader
+            self._capturer.adopt(self.snapshot, self._pods(), made.made, made.cells)
         self._undo.clear()
 
     def _values(self) -> dict[str, Any]:
         """Every root of the state that is a variable or an output."""
         values = dict(self._kept)
         for key, value in self._loader.values.items():
-            if key == SMALL:
-                values.update(value if type(value) is dict else {})
+            if key.startswith(SMALL):
+                values.update(value)
             elif key.startswith((VARIABLE, OUTPUT)):
                 values[key] = value
         return values
@@ -110,12 +112,12 @@ class Prepared:
         namespace = self._namespace
         excluded = self._capturer.excluded if self._capturer is not None else ()
         self._undo.append(_refill(namespace, dict(namespace)))
-        wanted = set(self._state.names)
+        wanted = {key[len(VARIABLE) :] for key in values if key.startswith(VARIABLE)}
         for name in [name for name in namespace if type(name) is str and name not in wanted]:
             if rooting.is_kept(name, excluded):
                 del namespace[name]
-        for name in self._state.names:
-            if VARIABLE + name in values and rooting.is_kept(name, excluded):
+        for name in wanted:
+            if rooting.is_kept(name, excluded):
                 namespace[name] = values[VARIABLE + name]
 
     def _pods(self) -> dict[tuple[str, ...], Pod]:
@@ -150,7 +152,7 @@ def prepare(
     if capturer is not None:
         present = capturer.keep_present()
         unchanged = {pod.node: pod for pod in capturer.pods() if pod.node is not None}
-    state, records = read_records(store, snapshot)
+    records = read_records(store, snapshot)
     same = {key for record in records if record.node in unchanged for key in record.keys}
     hubs = capturer.hubs if capturer is not None else Hubs()
     loader = Loader(
@@ -159,12 +161,12 @@ def prepare(
     )  # fmt: skip
     kept: dict[str, Any] = {}
     for record in records:
-        if record.node in unchanged and SMALL not in record.keys:
+        if record.node in unchanged and not record.names:
             kept.update(_living(record, namespace))
         else:
             loader.load(record)
     return Prepared(
-        snapshot, present, _report(records, loader, same), namespace, loader, state, records, kept,
+        snapshot, present, _report(records, loader, same), namespace, loader, records, kept,
         capturer,
     )  # fmt: skip
 
@@ -184,7 +186,7 @@ def load_variable(
     does not load, or the snapshot is not this store's.
     """
     check_trust(snapshot, trust)
-    _, records = read_records(store, snapshot)
+    records = read_records(store, snapshot)
     nodes = set()
     if capturer is not None:
         capturer.flush()
@@ -201,13 +203,13 @@ def load_variable(
         if key in loader.failures:
             raise RestoreRefused(f"{name} could not be loaded: {loader.failures[key]}.")
         return loader.values[key]
-    small = next((one for one in records if SMALL in one.keys), None)
+    small = next((one for one in records if key in one.names), None)
     if small is not None:
         loader.load(small)
-        if SMALL in loader.failures:
-            raise RestoreRefused(f"{name} could not be loaded: {loader.failures[SMALL]}.")
-        if key in loader.values[SMALL]:
-            return loader.values[SMALL][key]
+        held = small.keys[0]
+        if held in loader.failures:
+            raise RestoreRefused(f"{name} could not be loaded: {loader.failures[held]}.")
+        return loader.values[held][key]
     raise NotFound(f"There is no variable {name} in the state after [{snapshot.count}].")
 
 
@@ -222,12 +224,9 @@ def check_trust(snapshot: Snapshot, trust: bool) -> None:
         )
 
 
-def read_records(
-    store: ContentSource, snapshot: Snapshot
-) -> tuple[StateRecord, tuple[PodRecord, ...]]:
-    """The state and its pods, as they stand in the store."""
-    state = read_state(store, snapshot.state)
-    return state, tuple(read_pod(store, node) for node in state.pods)
+def read_records(store: ContentSource, snapshot: Snapshot) -> tuple[PodRecord, ...]:
+    """The pods of the state, as they stand in the store."""
+    return tuple(read_pod(store, node) for node in read_state(store, snapshot.state).pods)
 
 
 def _living(record: PodRecord, namespace: dict[str, Any]) -> dict[str, Any]:
@@ -256,9 +255,9 @@ def _report(
                 one.preview,
             )
         )  # fmt: skip
-    small = loader.values.get(SMALL)
-    if type(small) is dict:
-        found += small_reports(small)
+    for key, small in loader.values.items():
+        if key.startswith(SMALL):
+            found += small_reports(small)
     return tuple(sorted(found, key=lambda one: one.name))
 
 
@@ -278,6 +277,9 @@ def _as_it_was(value: Any) -> Callable[[], Any]:
     """What puts a class or a function back as it is now."""
     if isinstance(value, types.FunctionType):
         return _function_as_it_was(value)
+    if isinstance(value, types.CellType):
+        held = contents_of(value)
+        return lambda: rebuild.put_cell(value, held)
     attributes = dict(vars(value))
 
     def put_back() -> None:
@@ -295,22 +297,11 @@ def _function_as_it_was(value: types.FunctionType) -> Callable[[], Any]:
              "__module__", "__qualname__")  # fmt: skip
     attributes = {name: getattr(value, name) for name in names}
     own = dict(value.__dict__)
-    cells = [(cell, _held(cell)) for cell in value.__closure__ or ()]
 
     def put_back() -> None:
         for name, held in attributes.items():
             setattr(value, name, held)
         value.__dict__.clear()
         value.__dict__.update(own)
-        for cell, held in cells:
-            if held:
-                cell.cell_contents = held[0]
 
     return put_back
-
-
-def _held(cell: types.CellType) -> tuple[Any, ...]:
-    try:
-        return (cell.cell_contents,)
-    except ValueError:
-        return ()

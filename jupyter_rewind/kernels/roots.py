@@ -1,7 +1,9 @@
 """What of a namespace is kept: which names, and which values are small enough to go together.
 
 IPython's own names are left out, as are its histories of input: a restore brings back variables,
-not what was typed since.
+not what was typed since. Plain values that never change (numbers, short text) go together, a
+hundred to a pod, and are known again by being the very same object: a cell costs what it bound,
+not what is bound.
 """
 
 from __future__ import annotations
@@ -9,7 +11,7 @@ from __future__ import annotations
 import re
 import sys
 import types
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -26,14 +28,19 @@ _INPUT = re.compile(r"_i\d+\Z")
 _ATOMS = frozenset((bool, float, complex, type(None), types.EllipsisType, types.NotImplementedType))
 _SMALL_TEXT = 256
 _SMALL_BITS = 2048
+_GROUP = 128
+_MISS = object()
+NAMED = SMALL + "named"
+"""The pod of everything that is kept by its name: modules, functions, classes."""
 
 
 @dataclass(slots=True)
 class Roots:
     """The roots of one capture. Holds user objects: only as long as the capture lasts."""
 
-    names: tuple[str, ...] = ()
     values: dict[str, Any] = field(default_factory=dict)
+    unchanged: set[str] = field(default_factory=set)
+    """Pods of plain values in which nothing was bound anew."""
     small: int = 0
     """How many variables are among the small values."""
     modules: int = 0
@@ -44,30 +51,91 @@ def is_kept(name: str, excluded: Collection[str] = ()) -> bool:
     return name not in HIDDEN and name not in excluded and not _INPUT.match(name)
 
 
-def gather(namespace: dict[str, Any], hubs: Hubs, excluded: Collection[str] = ()) -> Roots:
-    """Everything that is to be kept of the namespace. Names functions of the notebook as hubs."""
-    roots = Roots()
-    names: list[str] = []
-    small: dict[str, Any] = {}
-    for name, value in list(namespace.items()):
-        if type(name) is not str or not is_kept(name, excluded):
-            continue
-        names.append(name)
-        if is_small(value, namespace, hubs):
-            small[VARIABLE + name] = value
-            roots.modules += type(value) is types.ModuleType
-        else:
-            roots.values[VARIABLE + name] = value
-    roots.small = len(small)
-    for number, value in list(outputs_of(namespace).items()):
-        key = f"{OUTPUT}{number}"
-        if is_small(value, namespace, hubs):
-            small[key] = value
-        else:
-            roots.values[key] = value
-    roots.values[SMALL] = small
-    roots.names = tuple(names)
-    return roots
+class Gatherer:
+    """Finds the roots of one namespace, again and again. Holds plain values and nothing else."""
+
+    def __init__(self, hubs: Hubs) -> None:
+        self._hubs = hubs
+        self._plain: dict[str, dict[Any, Any]] = {VARIABLE: {}, OUTPUT: {}}
+        self._places: dict[str, int] = {}
+        self._groups: list[dict[str, Any]] = []
+        self._dirty: set[int] = set()
+        self._hidden: set[str] = set()
+
+    def gather(self, namespace: dict[str, Any], excluded: Collection[str] = ()) -> Roots:
+        """Everything that is to be kept. Names functions of the notebook as hubs."""
+        roots = Roots()
+        named: dict[str, Any] = {}
+        self._look(VARIABLE, namespace, namespace, roots, named, excluded)
+        roots.small = len(self._plain[VARIABLE]) + len(named)
+        self._look(OUTPUT, outputs_of(namespace), namespace, roots, named, ())
+        if named:
+            roots.values[NAMED] = named
+        for number, group in enumerate(self._groups):
+            if group:
+                key = f"{SMALL}{number}"
+                roots.values[key] = group
+                if number not in self._dirty:
+                    roots.unchanged.add(key)
+        return roots
+
+    def settle(self) -> None:
+        """What was gathered last is kept: only what is bound from now on is new."""
+        self._dirty.clear()
+
+    def forget(self) -> None:
+        """The namespace was replaced: everything is new."""
+        self.__init__(self._hubs)  # type: ignore[misc]
+
+    def _look(
+        self,
+        prefix: str,
+        items: Mapping[Any, Any],
+        namespace: dict[str, Any],
+        roots: Roots,
+        named: dict[str, Any],
+        excluded: Collection[str],
+    ) -> None:
+        plain = self._plain[prefix]
+        known = plain.get
+        seen = 0
+        for name, value in list(items.items()):
+            if known(name, _MISS) is value:
+                seen += 1
+                continue
+            if prefix is VARIABLE and (type(name) is not str or not is_kept(name, excluded)):
+                continue
+            if is_plain(value):
+                plain[name] = value
+                self._put(f"{prefix}{name}", value)
+                seen += 1
+                continue
+            if name in plain:
+                del plain[name]
+                self._drop(f"{prefix}{name}")
+            if is_named(value, namespace, self._hubs):
+                named[f"{prefix}{name}"] = value
+                roots.modules += prefix is VARIABLE and type(value) is types.ModuleType
+            else:
+                roots.values[f"{prefix}{name}"] = value
+        if seen != len(plain) or excluded:
+            for name in [one for one in plain if one not in items or one in excluded]:
+                del plain[name]
+                self._drop(f"{prefix}{name}")
+
+    def _put(self, key: str, value: Any) -> None:
+        number = self._places.get(key)
+        if number is None:
+            number = self._places[key] = len(self._places) // _GROUP
+            while len(self._groups) <= number:
+                self._groups.append({})
+        self._groups[number][key] = value
+        self._dirty.add(number)
+
+    def _drop(self, key: str) -> None:
+        number = self._places[key]
+        del self._groups[number][key]
+        self._dirty.add(number)
 
 
 def outputs_of(namespace: dict[str, Any]) -> dict[int, Any]:
@@ -82,15 +150,19 @@ def inputs_of(namespace: dict[str, Any]) -> list[str]:
     return found if type(found) is list else []
 
 
-def is_small(value: Any, namespace: dict[str, Any], hubs: Hubs) -> bool:
-    """True for values without parts that another variable could share."""
+def is_plain(value: Any) -> bool:
+    """True for small values of Python's own that never change and have no parts."""
     kind = type(value)
-    if kind in _ATOMS:
-        return True
     if kind is int:
         return bool(value.bit_length() <= _SMALL_BITS)
     if kind is str or kind is bytes:
         return len(value) <= _SMALL_TEXT
+    return kind in _ATOMS
+
+
+def is_named(value: Any, namespace: dict[str, Any], hubs: Hubs) -> bool:
+    """True for what is kept by its name or its uid."""
+    kind = type(value)
     if kind is types.FunctionType:
         if value.__globals__ is namespace or not functions.is_importable(
             value, value.__module__, value.__qualname__

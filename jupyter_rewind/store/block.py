@@ -23,6 +23,7 @@ class Kept(Protocol):
     def get(self, digest: Digest) -> bytes: ...
     def depth(self, digest: Digest) -> int: ...
     def ground(self, digest: Digest) -> Digest: ...
+    def remember(self, digest: Digest, raw: bytes | memoryview) -> None: ...
     def next_order(self) -> int: ...
 
 
@@ -51,6 +52,7 @@ class Block:
         name = name or chunks.digest(data)
         if name not in self._new and not self._store.knows(name):
             codec, payload = self._pack(data, base)
+            self._store.remember(name, data)
             self._stage(Kind.CHUNK, codec, len(data), name, payload)
         return name
 
@@ -65,6 +67,7 @@ class Block:
         name = chunks.digest(raw)
         if name not in self._new and not self._store.knows(name):
             codec, payload = self._pack(raw, base)
+            self._store.remember(name, raw)
             self._stage(Kind.NODE, codec, len(raw), name, payload)
         return name
 

@@ -23,6 +23,7 @@ from jupyter_rewind.model.entry import Entry
 from jupyter_rewind.model.ids import Digest, EntryId, StoreId
 from jupyter_rewind.store import chunks
 from jupyter_rewind.store.block import Block
+from jupyter_rewind.store.cache import RawCache
 from jupyter_rewind.store.durable import Files, read_at, read_into, translate
 from jupyter_rewind.store.layout import Layout, open_layout
 from jupyter_rewind.store.locks import Barrier, ProcessLock
@@ -30,6 +31,8 @@ from jupyter_rewind.store.segments import HEAD_SIZE, Record, Seal, SegmentReader
 from jupyter_rewind.store.writer import SegmentWriter
 
 _OPEN_SEGMENTS = 32
+_RECENT_BYTES = 4 << 20
+_REMEMBERED = 1 << 17
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +64,7 @@ class KernelStore:
         self._scanned: dict[str, tuple[int, int]] = {}
         self._folder_time = -1
         self._descriptors: OrderedDict[str, int] = OrderedDict()
+        self._recent = RawCache(_RECENT_BYTES)
         self._last_order = 0
         self._pid = clock.pid()
 
@@ -197,10 +201,7 @@ class KernelStore:
 
     def depth(self, digest: Digest) -> int:
         """How many deltas a read of this content goes through. Raises NotFound, Integrity."""
-        place = self.place(digest)
-        if place.codec != chunks.Codec.DELTA:
-            return 0
-        return chunks.delta_base(self._payload(place))[0]
+        return self._depth(self.place(digest))
 
     def ground(self, digest: Digest) -> Digest:
         """The full content at the end of the row of deltas. Raises NotFound, Integrity."""
@@ -208,7 +209,15 @@ class KernelStore:
             digest = chunks.delta_base(self._payload(place))[1]
         return digest
 
+    def remember(self, digest: Digest, raw: bytes | memoryview) -> None:
+        """Small content is at hand for a while: the next of its kind is told from it."""
+        if len(raw) <= _REMEMBERED:
+            self._recent.keep(digest, bytes(raw))
+
     def _get(self, digest: Digest, depth: int) -> bytes:
+        recent = self._recent.get(digest)
+        if recent is not None:
+            return recent
         if depth > 2 * chunks.MAX_DEPTH:
             raise Integrity(f"Chunk {digest.hex()[:12]} hangs on too long a row of deltas.")
         place = self.place(digest)
@@ -281,12 +290,23 @@ class KernelStore:
 
     def _add(self, segment: str, records: Sequence[Record]) -> None:
         for one in records:
+            found = Place(segment, one.offset, one.kind, one.codec, one.stored, one.raw)
             before = self._places.get(one.id)
-            # A full copy is worth more than one that hangs on others.
-            if before is None or before.codec == chunks.Codec.DELTA or before.segment == segment:
-                self._places[one.id] = Place(
-                    segment, one.offset, one.kind, one.codec, one.stored, one.raw
-                )
+            if before is None or self._is_better(found, before):
+                self._places[one.id] = found
+
+    def _is_better(self, one: Place, other: Place) -> bool:
+        """True for what hangs on fewer others. Two copies could else be told from each other; a
+        row that goes down has an end."""
+        try:
+            return self._depth(one) < self._depth(other)
+        except (Integrity, NotFound):
+            return True
+
+    def _depth(self, place: Place) -> int:
+        if place.codec != chunks.Codec.DELTA:
+            return 0
+        return chunks.delta_base(self._payload(place))[0]
 
     def _notice_removed(self) -> None:
         """Content of segments that a collect took away is not known any more."""
