@@ -10,24 +10,17 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from jupyter_rewind.recovery.broken.beginnings import Beginnings, find_anchor
 from jupyter_rewind.recovery.broken.cellbytes import CellBytes, Read
 from jupyter_rewind.recovery.broken.damage import Damage, describe_bytes
 from jupyter_rewind.recovery.broken.frame import Frame, Head
 from jupyter_rewind.recovery.broken.jsonbytes import Broken, JsonBytes
 
-_ANCHOR = re.compile(rb'(?<!\\)"cell_type"\s*+:\s*+"(?P<kind>code|markdown|raw|heading|html|text)"')
-_WEAK = re.compile(
-    rb'\{\s*+"(?:attachments|cell_type|collapsed|execution_count|id|input|language|level|metadata|'
-    rb'outputs|prompt_number|source)"\s*+:'
-)
-_STRADDLED = re.compile(rb'\{\s*+"?\Z')
 _KERNEL = re.compile(rb'(?<!\\)"(kernelspec|language_info)"\s*+:\s*+\{')
 _STRUCTURE = re.compile(
     rb'(?:\{\s*+)?(?<!\\)"(?:cells|worksheets)"\s*+:\s*+\[|(?<!\\)"nbformat"\s*+:\s*+\d'
     rb'|(?<=\])\s*+,\s*+"metadata"\s*+:\s*+\{'
 )
-_LONGEST_INDENT = 256
-_MOST_TRIES = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +68,7 @@ class _Walk:
         self._start = start
         self._raw = raw
         self._cells = CellBytes(raw, mend)
+        self._beginnings = Beginnings(raw)
         self._frame = Frame(raw, self._cells)
         self._found: list[Found] = []
         self._damages: list[Damage] = []
@@ -106,87 +100,21 @@ class _Walk:
     def _next(self, at: int, from_: int) -> tuple[str, int, int]:
         """The next cell: its kind, its beginning, the end of its key; "" behind the last."""
         while True:
-            anchor = _ANCHOR.search(self._raw.raw, from_)
+            anchor = find_anchor(self._raw.raw, from_)
             if anchor is None:
                 return "", self._raw.size, self._raw.size
-            indent = self._indent(anchor.start())
+            indent = self._beginnings.indent(anchor.start())
             known = self._cells.indent
             if known is not None and indent is not None and len(indent) > len(known):
                 from_ = anchor.end()  # a notebook inside an output
                 continue
-            start = self._beginning(anchor.start(), at, indent)
+            start = self._beginnings.find(anchor.start(), at, indent)
             if start is None and anchor.start() < at:
                 from_ = anchor.end()  # inside what was read already
                 continue
             if known is None:
                 self._cells.indent = indent
             return anchor["kind"].decode(), anchor.start() if start is None else start, anchor.end()
-
-    def _indent(self, at: int) -> bytes | None:
-        """The white space before `at`, where nothing else stands on its line."""
-        start = self._raw.raw.rfind(b"\n", max(0, at - _LONGEST_INDENT), at) + 1
-        before = self._raw.raw[start:at] if start else b"x"
-        return None if before.strip(b" \t") else before
-
-    def _beginning(self, anchor: int, low: int, indent: bytes | None) -> int | None:
-        """The `{` of the cell whose key is at `anchor`, not before `low`; None if that is lost."""
-        raw = self._raw.raw
-        tail = raw[max(0, low - 300) : low]
-        straddled = _STRADDLED.search(tail)
-        if straddled is not None:
-            low -= len(tail) - straddled.start()
-        if low > anchor:
-            return None
-        before = raw[max(low, anchor - 300) : anchor].rstrip(b" \t\r\n")
-        if before.endswith(b"{"):
-            return max(low, anchor - 300) + len(before) - 1
-        near = low
-        while self._raw.peek(near) in (",", "]", " ", "\n", "\r", "\t"):
-            near += 1
-        if near < anchor and self._leads_to(near, anchor):
-            return near
-        if indent is not None:
-            return self._line_above(anchor, low, indent)
-        for tried, weak in enumerate(_WEAK.finditer(raw, low, anchor)):
-            if tried == _MOST_TRIES:
-                break
-            if self._leads_to(weak.start(), anchor):
-                return weak.start()
-        return None
-
-    def _line_above(self, anchor: int, low: int, indent: bytes) -> int | None:
-        """The `{` alone on its line, further left than `indent`, nearest before `anchor`."""
-        raw, at = self._raw.raw, anchor
-        while True:
-            at = raw.rfind(b"{", low, at)
-            if at < 0:
-                return None
-            before = self._indent(at)
-            if before is not None and len(before) < len(indent):
-                return at if self._leads_to(at, anchor) else None
-
-    def _leads_to(self, at: int, anchor: int) -> bool:
-        """Whether members from the `{` at `at` on lead to the key at `anchor`."""
-        raw = self._raw
-        if raw.peek(at) != "{":
-            return False
-        at = raw.skip(at + 1)
-        try:
-            while at < anchor:
-                key, at = raw.string(at)
-                if key in ("cells", "worksheets", "output_type"):
-                    return False
-                at = raw.skip(at)
-                if raw.peek(at) != ":":
-                    return False
-                _, at = raw.value(raw.skip(at + 1))
-                at = raw.skip(at)
-                if raw.peek(at) != ",":
-                    return False
-                at = raw.skip(at + 1)
-        except Broken:
-            return False
-        return at == anchor
 
     def _cell(self, start: int, anchor_end: int, kind: str) -> Read | None:
         """Takes the cell at `start`; what is left of it where it breaks, None where it doesn't."""

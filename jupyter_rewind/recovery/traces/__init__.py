@@ -9,11 +9,15 @@ from __future__ import annotations
 from jupyter_rewind.recovery.evidence import Finder
 from jupyter_rewind.recovery.traces.backups import BackupFinder
 from jupyter_rewind.recovery.traces.checkpoints import CheckpointFinder
+from jupyter_rewind.recovery.traces.collaboration import CollaborationFinder
 from jupyter_rewind.recovery.traces.connections import ConnectionFinder
 from jupyter_rewind.recovery.traces.exports import ExportFinder
+from jupyter_rewind.recovery.traces.fileids import FileIdFinder
 from jupyter_rewind.recovery.traces.git import GitFinder
 from jupyter_rewind.recovery.traces.history import HistoryFinder
 from jupyter_rewind.recovery.traces.live import LiveKernelFinder
+from jupyter_rewind.recovery.traces.memory import MemoryFinder
+from jupyter_rewind.recovery.traces.openfiles import OpenFileFinder
 from jupyter_rewind.recovery.traces.present import PresentFinder
 from jupyter_rewind.recovery.traces.pycharm import PyCharmFinder
 from jupyter_rewind.recovery.traces.running import RunningFinder
@@ -32,7 +36,11 @@ ALL: tuple[Finder, ...] = (
     SnapshotFinder(),
     GitFinder(),
     ExportFinder(),
+    OpenFileFinder(),
+    MemoryFinder(),
     ScanFinder(),
+    CollaborationFinder(),
+    FileIdFinder(),
     ConnectionFinder(),
     RunningFinder(),
     LiveKernelFinder(),

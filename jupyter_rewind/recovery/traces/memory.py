@@ -1,0 +1,158 @@
+"""Notebooks in the memory of Jupyter's server or a browser (Linux), looked at only when asked.
+
+A server has a notebook in its memory for a while after it was opened or saved. Reading disturbs
+nobody; what is found there goes nowhere but into the recovered notebook.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import closing
+from dataclasses import dataclass, replace
+
+from jupyter_rewind.errors import Denied, NotFound
+from jupyter_rewind.recovery.evidence import (
+    EVERYTHING,
+    Evidence,
+    FoundDocument,
+    Holds,
+    Problem,
+    Scope,
+    Trace,
+)
+from jupyter_rewind.recovery.memorycells import Row, find_rows, join_rows
+from jupyter_rewind.recovery.processes import (
+    Process,
+    open_memory,
+    own_processes,
+    read_memory,
+    regions,
+)
+
+MOST_DOCUMENTS = 48
+_WINDOW = 1 << 25
+_LONGEST_WINDOW = 1 << 27
+_OVERLAP = 1 << 16
+_BROWSERS = (
+    "chrome", "chromium", "firefox", "msedge", "brave", "opera", "vivaldi", "electron",
+    "code", "codium", "cursor", "jupyterlab-desktop", "webkitwebprocess", "epiphany",
+)  # fmt: skip
+_SERVERS = ("jupyter", "jupyter_server", "jupyterhub", "jupyter-lab", "jupyter-notebook")
+
+
+class MemoryFinder:
+    """Whole cells that stand in the memory of a server, a browser or an editor."""
+
+    kind = "memory"
+    title = "the memory of Jupyter's server and of browsers"
+    asked_only = True
+    holds: frozenset[Holds] = EVERYTHING - {Holds.TIMES}
+    where: Mapping[str, str] = {
+        "linux": "`/proc/PID/mem` of your own servers, browsers and editors, with `--memory` only",
+        "macos": "not looked at: the system forbids it",
+        "windows": "not looked at",
+    }
+
+    def find(self, scope: Scope) -> Iterator[Trace | Problem]:
+        if not scope.memory:
+            return
+        if scope.platform != "linux":
+            words = "Memory can be looked at on Linux only."
+            yield Problem("memory of programs", words)
+            return
+        for process in own_processes():
+            words = _role(process)
+            if words:
+                yield Trace(
+                    self.kind, f"process {process.pid} ({process.words})", None, self.holds,
+                    None, 0, f"The memory of {words}", None, {"pid": str(process.pid)},
+                )  # fmt: skip
+
+    def read(self, trace: Trace, scope: Scope) -> Evidence:
+        """Raises NotFound when the process has ended, Denied when it may not be looked into."""
+        process = Process(int(trace.handle["pid"]), ())
+        try:
+            descriptor = open_memory(process)
+            places = regions(process)
+        except PermissionError as error:
+            raise Denied(
+                f"The memory of {trace.place} may not be looked into. Nothing was changed.",
+                hint="Run the command as its owner; kernel.yama.ptrace_scope must be 0.",
+            ) from error
+        except OSError as error:
+            raise NotFound(f"{trace.place} has ended; its memory is gone.") from error
+        found: list[Row] = []
+        total = sum(place.end - place.start for place in places) or 1
+        done = 0
+        with closing(_Descriptor(descriptor)):
+            for place in places:
+                scope.progress(f"Looking into {trace.place}", done / total)
+                found += _rows_in(descriptor, place.start, place.end)
+                done += place.end - place.start
+        return _evidence(trace, scope, found)
+
+
+@dataclass(slots=True)
+class _Descriptor:
+    number: int
+
+    def close(self) -> None:
+        os.close(self.number)
+
+
+def _role(process: Process) -> str:
+    """What the process is, where it may have a notebook in its memory; "" for others."""
+    if not process.command or "ipykernel" in " ".join(process.command):
+        return ""
+    name = os.path.basename(process.command[0]).lower()
+    if name.startswith(_BROWSERS):
+        return f"{name}, a browser or editor"
+    words = [os.path.basename(word) for word in process.command[:4]]
+    if any(word.startswith(_SERVERS) for word in words):
+        return "Jupyter's server"
+    return ""
+
+
+def _rows_in(descriptor: int, start: int, end: int) -> list[Row]:
+    """All rows of a region, window by window; one that crosses an end is read again, whole."""
+    found: list[Row] = []
+    at, size = start, _WINDOW
+    while at < end:
+        asked = min(size, end - at)
+        raw = read_memory(descriptor, at, asked)
+        rows, open_at = find_rows(raw)
+        if open_at is not None and len(raw) == asked < end - at:
+            if open_at > _OVERLAP:
+                found += [row for row in rows if row.start < open_at]
+                at, size = at + open_at - _OVERLAP, _WINDOW
+                continue
+            if size < _LONGEST_WINDOW:
+                size *= 2
+                continue
+        found += rows
+        at += len(raw) - _OVERLAP if len(raw) == asked < end - at else max(len(raw), _OVERLAP)
+        size = _WINDOW
+    return found
+
+
+def _evidence(trace: Trace, scope: Scope, found: list[Row]) -> Evidence:
+    documents = tuple(_document(trace, scope, row) for row in join_rows(found)[:MOST_DOCUMENTS])
+    if not documents:
+        words = "No cell of a notebook stands in its memory (any more)."
+        return Evidence(problems=(Problem(trace.place, words, trace),))
+    return Evidence(documents=documents)
+
+
+def _document(trace: Trace, scope: Scope, row: Row) -> FoundDocument:
+    wanted = scope.notebook
+    is_wanted = wanted is not None and row.path and str(wanted).endswith("/" + row.path.lstrip("/"))
+    own = replace(trace, notebook=str(wanted) if is_wanted else None)
+    damages: tuple[str, ...] = ()
+    if row.pieces > 1:
+        damages = (f"joined from {row.pieces} places that overlap",)
+    if not row.is_complete:
+        damages += ("a row of cells out of a notebook, not all of it",)
+    return FoundDocument(
+        own, tuple(row.cells), row.metadata, (4, 5), None, row.is_complete, damages
+    )
