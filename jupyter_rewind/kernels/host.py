@@ -1,11 +1,38 @@
-"""Kernels from outside: found, told, started, asked. Runs in the server and in commands."""
+"""Kernels from outside: told, asked, started. Runs in the server and in commands."""
 
 from __future__ import annotations
 
+import ast
+import base64
+import json
+import os
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+from jupyter_rewind import clock, errors
+from jupyter_rewind.errors import NotFound, RewindError, Unavailable
 from jupyter_rewind.model.encoding import to_json
 from jupyter_rewind.store.durable import Files
+
+if TYPE_CHECKING:
+    from jupyter_client.blocking.client import BlockingKernelClient
+
+    from jupyter_rewind.model.entry import Json
+
+_START_SECONDS = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """A kernel that was started, and what its first answer was."""
+
+    connection: str
+    pid: int
+    name: str
+    answer: dict[str, Json]
 
 
 def notice_path(connection_file: Path) -> Path:
@@ -23,3 +50,119 @@ def drop_stale_notices(runtime: Path) -> None:
     for notice in runtime.glob("kernel-*.rewind"):
         if not notice.with_suffix(".json").exists():
             Files().remove(notice)
+
+
+def ask_kernel(
+    connection: str, verb: str, words: Mapping[str, Json], *, timeout: float
+) -> dict[str, Json]:
+    """What the kernel with this connection file answers to a verb; it may be one that other
+    clients use. Raises Unavailable (gone, busy, without Rewind), and what the kernel raised."""
+    from jupyter_client.blocking.client import BlockingKernelClient
+
+    client = BlockingKernelClient()
+    try:
+        client.load_connection_file(connection)
+    except OSError as error:
+        raise Unavailable(
+            f"The kernel cannot be reached: {connection} does not read.",
+            hint="Its states are in the store all the same.",
+        ) from error
+    client.start_channels(iopub=False, stdin=False, hb=False)
+    try:
+        return _ask(client, verb, words, timeout)
+    finally:
+        client.stop_channels()
+
+
+def start_with_state(path: str, snapshot: str, *, kernel_name: str | None = None) -> Started:
+    """A kernel for the notebook at `path` with the state in it; it outlives this process.
+
+    Raises NotFound (no such kernel), Unavailable, and what the kernel raised; no kernel is left
+    behind then.
+    """
+    from jupyter_client.kernelspec import NoSuchKernel
+    from jupyter_client.manager import KernelManager
+
+    manager = KernelManager(kernel_name=kernel_name or _kernel_name(path))
+    environment = {**os.environ, "JPY_SESSION_NAME": path}
+    folder = os.path.dirname(path)
+    try:
+        manager.start_kernel(
+            env=environment,
+            independent=True,
+            cwd=folder if os.path.isdir(folder) else None,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+    except NoSuchKernel as error:
+        raise NotFound(
+            f"There is no kernel {manager.kernel_name} here.",
+            hint="`jupyter kernelspec list` says which there are; name one with --kernel.",
+        ) from error
+    try:
+        client = manager.client()
+        client.start_channels(iopub=False, stdin=False, hb=False)
+        try:
+            answer = _ask(client, "resume", {"ref": snapshot}, _START_SECONDS)
+        finally:
+            client.stop_channels()
+    except BaseException:
+        manager.shutdown_kernel(now=True)
+        raise
+    pid = int(getattr(manager.provisioner, "pid", 0) or 0)
+    return Started(manager.connection_file, pid, str(manager.kernel_name), answer)
+
+
+def _kernel_name(path: str) -> str:
+    try:
+        found = json.loads(Path(path).read_text(encoding="utf-8"))
+        return str(found["metadata"]["kernelspec"]["name"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return "python3"
+
+
+def _ask(
+    client: BlockingKernelClient, verb: str, words: Mapping[str, Json], timeout: float
+) -> dict[str, Json]:
+    request = base64.b64encode(to_json({"verb": verb, "words": words})).decode()
+    module = "jupyter_rewind.faces.ipython.remote"
+    expression = f"__import__({module!r}, fromlist=['answer']).answer({request!r})"
+    message = client.execute(
+        "", silent=True, store_history=False, user_expressions={"rewind": expression}
+    )
+    reply = _wait_for(client, message, timeout)
+    said = reply.get("user_expressions", {}).get("rewind", {})
+    if said.get("status") != "ok":
+        raise Unavailable(
+            "The kernel does not keep its states: "
+            f"{said.get('evalue') or reply.get('evalue') or 'it gave no answer'}.",
+            hint="Install jupyter-rewind where the kernel runs; `jupyter rewind doctor` says how.",
+        )
+    answer = json.loads(ast.literal_eval(said["data"]["text/plain"]))
+    if "error" in answer:
+        raise _rebuilt(answer["error"])
+    return dict(answer["answer"])
+
+
+def _wait_for(client: BlockingKernelClient, message: str, timeout: float) -> dict[str, Any]:
+    from queue import Empty
+
+    deadline = clock.monotonic() + timeout
+    while True:
+        try:
+            reply = client.get_shell_msg(timeout=max(deadline - clock.monotonic(), 0.01))
+        except Empty as error:
+            raise Unavailable(
+                f"The kernel did not answer within {timeout:.0f} seconds: a cell may be running.",
+                hint="Nothing is lost. Try again when it has ended.",
+                retryable=True,
+            ) from error
+        if reply["parent_header"].get("msg_id") == message:
+            return dict(reply["content"])
+
+
+def _rebuilt(told: Mapping[str, Any]) -> RewindError:
+    kind = getattr(errors, str(told.get("class")), RewindError)
+    if not (isinstance(kind, type) and issubclass(kind, RewindError)):
+        kind = RewindError
+    return kind(str(told.get("message")), code=str(told.get("code")), hint=str(told.get("hint")))

@@ -87,7 +87,8 @@ def execution_key(execution: str) -> str:
 
 def path_key(path: str) -> str:
     """What all that belongs to the notebook at `path` (absolute) can be looked up by."""
-    return f"path:{path}"
+    # A file name may hold bytes that are no text.
+    return "path:" + path.encode("utf-8", "backslashreplace").decode()
 
 
 def run_body(run: Run) -> dict[str, Json]:

@@ -40,6 +40,15 @@ class Place:
     came_from: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Stay:
+    """A time during which a history had `path`, in nanoseconds of the order of entries."""
+
+    path: str
+    since: int
+    until: int
+
+
 class Bindings:
     """Reads and writes bindings. Callers have refreshed the repository."""
 
@@ -121,6 +130,18 @@ class Bindings:
         """From this commit on, `new` has the history that `old` had."""
         self.unbind(tx, old, history, "moved")
         self.bind(tx, new, history, "moved")
+
+    def stays(self, history: HistoryId) -> list[Stay]:
+        """Where the history was before it came to where it is now, oldest first. What was there
+        before its first checkpoint counts as its own."""
+        found: list[Stay] = []
+        path, since = "", 0
+        for entry in self._repository.entries(kinds=BINDINGS, key=history_key(history)):
+            if path:
+                found.append(Stay(path, since, entry.order))
+            path = str(entry.body.get("path", "")) if entry.kind == BIND else ""
+            since = entry.order if found else 0
+        return found
 
     def _last(self, history: HistoryId) -> Entry | None:
         return self._repository.latest(kinds=BINDINGS, key=history_key(history))

@@ -10,6 +10,7 @@ from __future__ import annotations
 from jupyter_rewind.errors import Conflict
 from jupyter_rewind.model.checkpoint import Checkpoint
 from jupyter_rewind.model.ids import EntryId, HistoryId
+from jupyter_rewind.notebooks.bindings import Stay
 from jupyter_rewind.notebooks.entries import MARK, mark_key
 from jupyter_rewind.notebooks.recording import HistoryRecorder, Recorded
 
@@ -18,6 +19,11 @@ __all__ = ["Histories", "Recorded"]
 
 class Histories(HistoryRecorder):
     """All histories of one store. Thread-safe, as the store is."""
+
+    def earlier_places(self, path: str) -> list[Stay]:
+        """Where the notebook of `path` was before, and when; empty where it has no history."""
+        history = self.bindings.current(path)
+        return [] if history is None else self.bindings.stays(history)
 
     def rename(self, old: str, new: str) -> None:
         """The history of `old` is that of `new`; nothing when `old` has none."""

@@ -16,6 +16,7 @@ from jupyter_rewind.faces.cli import (
     changes,
     exchange,
     history,
+    kernels,
     ran,
     recovery,
     setup,
@@ -39,7 +40,7 @@ from jupyter_rewind.faces.cli.render import Screen, silence
 from jupyter_rewind.faces.cli.statuses import Status
 
 PROGRAM = "jupyter-rewind"
-_GROUPS = (history, changes, recovery, ran, watch, storekeeping, exchange, setup)
+_GROUPS = (history, changes, kernels, recovery, ran, watch, storekeeping, exchange, setup)
 _EPILOG = f"Exit statuses:\n\n\b\n{statuses.as_text()}"
 
 

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from jupyter_rewind.faces.cli import views
+from jupyter_rewind.errors import InvalidInput
+from jupyter_rewind.faces.cli import kernels, views
 from jupyter_rewind.faces.cli.answers import Answer, Document, Remark, Words
 from jupyter_rewind.faces.cli.command import Commands, Face, NotebookPath, OptionalRef, RequiredRef
 
@@ -56,8 +57,16 @@ def restore(
         str | None,
         typer.Option("--output", "-o", metavar="PATH", help="Write there; leave NOTEBOOK alone."),
     ] = None,
+    state: Annotated[
+        bool,
+        typer.Option("--state", help="Bring the variables of its running kernel back as well."),
+    ] = False,
 ) -> Answer:
     """Bring a notebook back to a checkpoint. What is there now is kept first."""
+    if state:
+        if cell or output:
+            raise InvalidInput("--state goes with the whole notebook: no --cell and no --output.")
+        return kernels.restore_both(face, notebook, ref)
     with face.workspace() as workspace:
         done = workspace.restore(notebook, ref, cells=cell or (), output=output)
     what = f"{len(cell)} cell(s) of {notebook}" if cell else notebook

@@ -72,6 +72,7 @@ def examine(settings: Rewind) -> list[Finding]:
         ("store", _store),
         ("autosave", _autosave),
         ("collaboration", _collaboration),
+        ("kernels", _kernels),
     )
     for name, check in checks:
         try:
@@ -369,6 +370,12 @@ def _own_interval() -> int | None:
         value = found.get("autosaveInterval") if isinstance(found, dict) else None
         return value if isinstance(value, int) else None
     return None
+
+
+def _kernels(settings: Rewind) -> Iterator[Finding]:
+    from jupyter_rewind.faces.cli.kernelcheck import check_kernels
+
+    return check_kernels(settings)
 
 
 def _collaboration(_: Rewind) -> Iterator[Finding]:

@@ -22,6 +22,7 @@ from jupyter_rewind.faces.cli.answers import (
     Words,
 )
 from jupyter_rewind.faces.cli.command import Commands, Face, NotebookPath, OptionalRef
+from jupyter_rewind.faces.cli.kernels import open_revival
 
 if TYPE_CHECKING:
     from jupyter_rewind.model.checkpoint import Checkpoint
@@ -46,14 +47,17 @@ def history(
     with face.workspace() as workspace:
         info = workspace.overview(notebook)
         found = workspace.checkpoints(notebook, newest_first=not oldest)
-    shown = found[:limit]
+        shown = found[:limit]
+        states = open_revival(workspace).pair(info.path, shown)
     table = views.checkpoint_table(
-        shown, terminal=face.screen.terminal, empty=f"{notebook} has no checkpoints."
+        shown, terminal=face.screen.terminal, empty=f"{notebook} has no checkpoints.", states=states
     )
     remarks = [Remark(text) for text in _about(info, len(shown), len(found))]
     data: Document = {
         "history": views.history_json(info),
-        "checkpoints": [views.checkpoint_json(each) for each in shown],
+        "checkpoints": [
+            views.checkpoint_json(each) | views.state_json(states.get(each.id)) for each in shown
+        ],
     }
     return Answer(data, [table, *remarks])
 

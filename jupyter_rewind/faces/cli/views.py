@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from jupyter_rewind.faces.cli import wording
@@ -11,6 +11,7 @@ from jupyter_rewind.faces.cli.answers import Column, Table
 if TYPE_CHECKING:
     from jupyter_rewind.model.checkpoint import Checkpoint, Counts
     from jupyter_rewind.model.entry import Json
+    from jupyter_rewind.model.snapshot import Snapshot
     from jupyter_rewind.workspace import HistoryInfo
 
 CHECKPOINT_COLUMNS = (
@@ -70,8 +71,22 @@ def marks(checkpoint: Checkpoint) -> str:
     return ", ".join([*checkpoint.labels, *pinned, *([] if checkpoint.readable else ["(lost)"])])
 
 
-def checkpoint_table(checkpoints: Sequence[Checkpoint], *, terminal: bool, empty: str) -> Table:
-    """One row a checkpoint. Ids are cut short on a terminal, where they still differ."""
+def state_json(snapshot: Snapshot | None) -> dict[str, Json]:
+    """Which state of a kernel belongs to a checkpoint."""
+    if snapshot is None:
+        return {"snapshot": None}
+    return {"snapshot": {"id": snapshot.id, "run": snapshot.run, "count": snapshot.count}}
+
+
+def checkpoint_table(
+    checkpoints: Sequence[Checkpoint],
+    *,
+    terminal: bool,
+    empty: str,
+    states: Mapping[str, Snapshot] | None = None,
+) -> Table:
+    """One row a checkpoint, with the cell after which the kernel's `states` belongs to it. Ids are
+    cut short on a terminal, where they still differ."""
     length = wording.short_length(each.id for each in checkpoints) if terminal else None
     size = wording.size if terminal else str
     rows = [
@@ -84,10 +99,16 @@ def checkpoint_table(checkpoints: Sequence[Checkpoint], *, terminal: bool, empty
             size(each.size_bytes),
             each.author,
             marks(each),
+            *([_state(states.get(each.id))] if states else []),
         )
         for each in checkpoints
     ]
-    return Table(CHECKPOINT_COLUMNS, rows, empty=empty)
+    columns = (*CHECKPOINT_COLUMNS, Column("variables")) if states else CHECKPOINT_COLUMNS
+    return Table(columns, rows, empty=empty)
+
+
+def _state(snapshot: Snapshot | None) -> str:
+    return f"after In[{snapshot.count}]" if snapshot is not None else ""
 
 
 def history_json(info: HistoryInfo) -> dict[str, Json]:

@@ -6,6 +6,7 @@ Each answers with a value that shows itself in words. Nothing is run again unles
 from __future__ import annotations
 
 import keyword
+import re
 from typing import TYPE_CHECKING, Any
 
 from jupyter_rewind.errors import InvalidInput, NotFound
@@ -22,6 +23,7 @@ from jupyter_rewind.faces.ipython.answers import (
     describe_state,
     size,
 )
+from jupyter_rewind.model.ids import SnapshotId
 from jupyter_rewind.model.snapshot import Snapshot
 
 if TYPE_CHECKING:
@@ -55,13 +57,11 @@ class Verbs:
 
     def resume(self, ref: str | None = None, *, trust: bool = False) -> Back:
         """The variables of the kernel before this one are back: its last state, or `ref` of it."""
-        legacy = self.predecessor.newest()
         archive = self.session.archive
-        target = legacy.snapshot
-        if ref is not None:
-            from jupyter_rewind.kernels.naming import find_snapshot
-
-            target = find_snapshot(ref, archive.snapshots(legacy.run.id))
+        if ref is None:
+            target = self.predecessor.newest().snapshot
+        else:
+            target, _ = self._find_elsewhere(ref)
         moved = self.session.timeline.go_to(target, source=archive.repository, trust=trust)
         when = day_and_time(target.time_ns)
         return _back(f"The kernel of {when} goes on here, with", moved)
@@ -213,8 +213,14 @@ class Verbs:
         from jupyter_rewind.kernels.naming import find_snapshot
 
         archive = self.session.archive
+        if _ID.fullmatch(ref):
+            # By its whole id, also that of another notebook, or of this one under another name.
+            return archive.snapshot(SnapshotId(ref)), archive.repository
         snapshots = archive.snapshots_of(self.session.predecessors())
         return find_snapshot(ref, snapshots), archive.repository
+
+
+_ID = re.compile("[0-9a-f]{16}")
 
 
 def _back(what: str, moved: Moved) -> Back:

@@ -17,6 +17,8 @@ COMMANDS = [
     *("history", "show", "diff", "search", "deleted", "checkpoint", "restore", "undelete"),
     *("label", "unlabel", "pin", "unpin", "watch", "verify", "salvage", "expire", "collect"),
     *("stats", "export", "import", "config", "doctor"),
+    *("kernels", "snapshots", "resume", "enable", "disable"),
+    *("recover", "traces", "sessions", "grep"),
 ]
 
 

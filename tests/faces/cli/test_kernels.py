@@ -1,0 +1,172 @@
+"""Commands about running state, on what real kernels left in the store."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+from jupyter_client.blocking.client import BlockingKernelClient
+
+from tests.faces.cli.conftest import Rewind
+from tests.faces.cli.test_schema import check
+from tests.support.kernels import PATIENCE, Home, Kernel, eventually, running
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def user(home: Path) -> Home:
+    """The user whose commands run here, with a notebook on disk."""
+    user = Home(home)
+    book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("x = 1", id="c0")])
+    nbformat.write(book, user.notebook)
+    return user
+
+
+@pytest.fixture
+def resumed() -> Iterator[list[int]]:
+    """Processes of kernels that commands left running; they are ended here."""
+    found: list[int] = []
+    yield found
+    for pid in found:
+        os.kill(pid, signal.SIGKILL)
+
+
+def answer(rewind: Rewind, *words: object) -> Any:
+    ended = rewind(*words, "--json")
+    assert ended.status == 0, ended.err
+    return check(ended.out)["data"]
+
+
+def test_runs_and_their_states_are_listed(user: Home, rewind: Rewind) -> None:
+    """`kernels` tells which live and which were cut short, `snapshots` each state of a notebook."""
+    with running(user) as kernel:
+        kernel.run("x = 1")
+        kernel.run("y = [1, 2]")
+        (live,) = answer(rewind, "kernels")["runs"]
+        assert (live["alive"], live["executions"]) == (True, 2)
+        kernel.kill()
+    (dead,) = answer(rewind, "kernels")["runs"]
+    assert (dead["alive"], dead["cut_short"]) == (False, True)
+    for what in (user.notebook, dead["run"], dead["run"][:6]):
+        states = answer(rewind, "snapshots", what)["snapshots"]
+        assert [each["count"] for each in states] == [2, 1]
+    report = answer(rewind, "snapshots", user.notebook, "--at", "2")["report"]
+    kept = {each["name"]: each["fidelity"] for each in report}
+    assert (kept["x"], kept["y"]) == ("exact", "exact")
+    assert "In[2]" in rewind("snapshots", user.notebook).out
+    assert rewind("snapshots", user.notebook, "--at", "9").status == 3
+    assert rewind("snapshots", "nothing.ipynb").status == 3
+
+
+def test_states_follow_a_notebook_that_was_renamed(user: Home, rewind: Rewind) -> None:
+    """What a kernel kept under the old name is found under the new one, and not by a newcomer."""
+    with running(user) as kernel:
+        kernel.run("x = 1")
+    assert rewind("checkpoint", user.notebook).status == 0
+    renamed = user.notebook.with_name("renamed.ipynb")
+    user.notebook.rename(renamed)
+    assert rewind("checkpoint", renamed).status == 0
+    assert len(answer(rewind, "snapshots", renamed)["snapshots"]) == 1
+
+
+def test_a_killed_kernels_state_goes_on_in_a_new_one(
+    user: Home, rewind: Rewind, resumed: list[int]
+) -> None:
+    """`resume` starts a kernel with the variables in it, which outlives the command."""
+    with running(user) as kernel:
+        kernel.run("data = {'a': [1, 2]}; twin = data['a']")
+        kernel.kill()
+    told = answer(rewind, "resume", user.notebook)
+    resumed.append(told["pid"])
+    client = BlockingKernelClient()
+    client.load_connection_file(told["connection_file"])
+    client.start_channels()
+    try:
+        client.wait_for_ready(timeout=PATIENCE)
+        expressions = {"v": "(twin.append(3), data)"}
+        message = client.execute("", user_expressions=expressions)
+        reply = client.get_shell_msg(timeout=PATIENCE)
+        while reply["parent_header"]["msg_id"] != message:
+            reply = client.get_shell_msg(timeout=PATIENCE)
+    finally:
+        client.stop_channels()
+    value = reply["content"]["user_expressions"]["v"]["data"]["text/plain"]
+    assert value == "(None, {'a': [1, 2, 3]})"
+    assert {"data", "twin"} <= {each["name"] for each in told["report"]}
+
+
+def test_notebook_and_variables_come_back_together(user: Home, rewind: Rewind) -> None:
+    """`restore --state` brings the file and the running kernel back to the same moment; `history`
+    says which state belongs to which checkpoint."""
+    with running(user) as kernel:
+        kernel.run("x = 1")
+        first = answer(rewind, "checkpoint", user.notebook)["checkpoint"]["id"]
+        before = user.notebook.read_bytes()
+        kernel.run("x = 2")
+        user.notebook.write_bytes(before.replace(b"x = 1", b"x = 2"))
+        answer(rewind, "checkpoint", user.notebook)
+        listed = answer(rewind, "history", user.notebook)["checkpoints"]
+        assert [each["snapshot"]["count"] for each in listed] == [2, 1]
+        done = answer(rewind, "restore", user.notebook, first, "--state")
+        assert done["state"]["snapshot"]["count"] == 1
+        assert user.notebook.read_bytes() == before
+        assert kernel.run("x").result == "1"
+    refused = rewind("restore", user.notebook, "head", "--state")
+    assert refused.status == 7
+    assert "no kernel of it is running" in refused.err
+
+
+def test_a_busy_kernel_says_so(user: Home, rewind: Rewind) -> None:
+    """A kernel in the midst of a cell is not waited for without end, and nothing is changed."""
+    from jupyter_rewind.errors import Unavailable
+    from jupyter_rewind.kernels.host import ask_kernel
+
+    with running(user) as kernel:
+        kernel.run("x = 1")
+        kernel.begin("while True: pass")
+        connection = kernel.manager.connection_file
+        with pytest.raises(Unavailable, match="did not answer"):
+            ask_kernel(connection, "to", {"ref": "1"}, timeout=0.5)
+        kernel.kill()
+
+
+def test_the_switch_for_all_kernels(user: Home, rewind: Rewind) -> None:
+    """`disable` turns kernels off, `enable` turns them on, also where no line loads Rewind."""
+    bare = {"load": False}
+    assert rewind("disable").status == 0
+    kernel = Kernel(user, **bare)  # type: ignore[arg-type]
+    kernel.run("1")
+    kernel.stop()
+    assert answer(rewind, "enable")["enabled"]
+    kernel = Kernel(user, **bare)  # type: ignore[arg-type]
+    try:
+        kernel.run("2")
+        found = eventually(lambda: user.executions(), "the journal is written")
+        assert [each.source for each in found] == ["2"]
+        names = kernel.run("[n for n in dir() if 'rewind' in n]").result
+        assert names == "[]"
+    finally:
+        kernel.stop()
+
+
+def test_doctor_knows_which_kernels_keep_their_states(user: Home, rewind: Rewind) -> None:
+    """Each kernel of Jupyter's is looked at in its own environment."""
+    folder = user.folder / "data" / "kernels"
+    for name, argv, language in (
+        ("none", ["/nowhere/python", "-m", "ipykernel_launcher"], "python"),
+        ("other", ["/usr/bin/r"], "R"),
+    ):
+        (folder / name).mkdir(parents=True)
+        spec = {"argv": argv, "display_name": name, "language": language}
+        (folder / name / "kernel.json").write_text(json.dumps(spec))
+    found = {each["name"]: each for each in answer(rewind, "doctor")["findings"]}
+    assert "could not be asked" in found["kernel none"]["text"]
+    assert "no IPython" in found["kernel other"]["text"]
+    assert found["kernel python3"]["state"] in ("on", "problem")
