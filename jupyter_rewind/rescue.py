@@ -13,10 +13,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from jupyter_rewind import clock
-from jupyter_rewind.errors import InvalidInput
+from jupyter_rewind.errors import Conflict, InvalidInput, Storage
 from jupyter_rewind.recovery import search
 from jupyter_rewind.recovery.evidence import Holds, Problem, Scope, Trace
 from jupyter_rewind.recovery.search import Found, Place
@@ -33,8 +33,9 @@ if TYPE_CHECKING:
 
 __all__ = [
     "FORMS", "Found", "Hit", "Holds", "Place", "Problem", "Recovery", "Report", "Request", "Scope",
-    "SessionInfo", "Sessions", "Standing", "Trace", "Written", "find_traces", "grep", "open_scope",
-    "places", "recover", "report", "sessions", "survey", "target_of", "tell", "write",
+    "SessionInfo", "Sessions", "Standing", "Trace", "Written", "content", "find_traces", "grep",
+    "open_scope", "page", "places", "recover", "report", "sessions", "survey", "target_of",
+    "tell", "write",
 ]  # fmt: skip
 
 FORMS = ("ipynb", "py", "md")
@@ -160,6 +161,23 @@ def tell(told: Report) -> dict[str, Json]:
     return as_json(told)
 
 
+def content(recovery: Recovery) -> dict[str, Any]:
+    """The notebook that was brought back, as the JSON that its file would hold."""
+    import json
+
+    from jupyter_rewind.recovery.recover import as_bytes
+
+    made: dict[str, Any] = json.loads(as_bytes(recovery))
+    return made
+
+
+def page(recovery: Recovery) -> str:
+    """The HTML page that tells of it."""
+    from jupyter_rewind.recovery.webpage import as_page
+
+    return as_page(recovery)
+
+
 @dataclass(frozen=True, slots=True)
 class Written:
     """Where the notebook that was brought back lies, and the page that tells of it."""
@@ -169,28 +187,35 @@ class Written:
 
 
 def write(
-    recovery: Recovery, *, output: str | None = None, page: str | None = None, form: str = "ipynb"
+    recovery: Recovery,
+    *,
+    output: str | None = None,
+    report_path: str | None = None,
+    form: str = "ipynb",
+    with_page: bool = True,
 ) -> Written:
     """The notebook is a new file; so is its page, where it is asked for or no `output` is named.
 
-    Raises Conflict rather than write over anything. Raises Storage.
+    Raises Conflict rather than write over anything. Raises Storage: the notebook is not written
+    then; a page that cannot be written beside it is left out.
     """
     from jupyter_rewind.recovery import recover as room
 
-    if page is not None and os.path.lexists(page):
-        room.refuse(Path(page), "--report")
-    path = room.write(recovery, Path(os.path.abspath(output)) if output else None, form)
-    if output is not None and page is None:
-        return Written(path, None)
-    from jupyter_rewind.recovery.webpage import as_page
-
-    text = as_page(recovery).encode("utf-8", "replace")
-    if page is None:
-        return Written(path, room.write_beside(recovery.notebook, ".html", text))
-    target = Path(os.path.abspath(page))
-    if not room.write_new(target, text):
+    target = Path(os.path.abspath(report_path)) if report_path is not None else None
+    if target is not None and os.path.lexists(target):
         room.refuse(target, "--report")
-    return Written(path, target)
+    path = room.write(recovery, Path(os.path.abspath(output)) if output else None, form)
+    if target is not None:
+        if not room.write_new(target, page(recovery).encode()):
+            room.refuse(target, "--report")
+        return Written(path, target)
+    if output is not None or not with_page:
+        return Written(path, None)
+    try:
+        beside = room.write_beside(recovery.notebook, ".html", page(recovery).encode())
+    except (Storage, Conflict):
+        return Written(path, None)
+    return Written(path, beside)
 
 
 def places(scope: Scope) -> tuple[Place, ...]:

@@ -150,7 +150,7 @@ def _bring_back(
     told = rescue.report(recovery)
     written = None
     if output is not None or page is not None or not told.adds_nothing:
-        written = rescue.write(recovery, output=output, page=page, form=form)
+        written = rescue.write(recovery, output=output, report_path=page, form=form)
     return recovered.answer(recovery, told, written, terminal=face.screen.terminal)
 
 

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from jupyter_rewind.faces.server.handlers import histories, marks, restoring, search, states, status
+from jupyter_rewind.faces.server.handlers import (
+    histories,
+    marks,
+    recovery,
+    restoring,
+    search,
+    states,
+    status,
+)
 
 if TYPE_CHECKING:
     from jupyter_rewind.faces.server.app import RewindExtension
@@ -22,6 +30,8 @@ HANDLERS: dict[str, type[RewindHandler]] = {
     "/pins": marks.PinsHandler,
     "/restore": restoring.RestoreHandler,
     "/undelete": restoring.UndeleteHandler,
+    "/recover": recovery.RecoverHandler,
+    "/recover/preview": recovery.RecoverPreviewHandler,
     "/search": search.SearchHandler,
     "/stats": status.StatsHandler,
     "/health": status.HealthHandler,
