@@ -1,8 +1,8 @@
 """How functions and classes of the notebook are told: code, name, closure and state.
 
 A function's globals are never part of it: they are the live namespace, or the module it is from.
-Classes are hubs: every pod names them by uid, so that instances do not become one pod with all
-the other instances of their class.
+Both are hubs: every pod names them by uid, so that instances do not become one pod with all the
+other instances of their class.
 """
 
 from __future__ import annotations
@@ -63,17 +63,14 @@ def reduce_function(function: types.FunctionType, writer: Telling) -> Any:
         function, function.__module__, function.__qualname__
     ):
         return NotImplemented
-    uid = writer.uid_of(function)
-    if uid is not None and not writer.is_root(uid):
+    uid = writer.name_hub(function)
+    if not writer.is_root(uid):
         return writer.refer(uid)
     cells = function.__closure__
     home = _home(function, writer)
     shells = None if cells is None else tuple(map(writer.shell, cells))
-    arguments = (uid, function.__code__, function.__name__, home, shells)
-    if uid is not None:
-        return rebuild.make_function, arguments  # its pod tells its state behind it
-    state = _function_state(function, uid)
-    return rebuild.make_function, arguments, state, None, None, rebuild.set_function
+    # Its pod tells its state behind it.
+    return rebuild.make_function, (uid, function.__code__, function.__name__, home, shells)
 
 
 def states_of(hub: Any, writer: Telling) -> list[tuple[Any, Any]]:
@@ -105,6 +102,29 @@ def _function_state(function: types.FunctionType, uid: str | None) -> dict[str, 
         "contents": tuple(map(contents_of, function.__closure__ or ())),
         "parameters": getattr(function, "__type_params__", ()),
     }
+
+
+def inert_token(value: Any) -> tuple[Any, ...] | None:
+    """What tells that a function is as it was, by identity; None for those that hold something
+    that can change. Holds code and plain values only."""
+    if type(value) is not types.FunctionType or value.__closure__ or value.__dict__:
+        return None
+    defaults, more = value.__defaults__, value.__kwdefaults__
+    if more or not all(type(one) in _CONSTANTS for one in defaults or ()):
+        return None
+    noted = tuple(value.__annotations__), *map(id, value.__annotations__.values())
+    doc = value.__doc__ if type(value.__doc__) is str else None
+    told = value.__code__, defaults, doc, value.__name__, value.__qualname__, value.__module__
+    return *told, noted
+
+
+def is_same_token(one: tuple[Any, ...] | None, other: tuple[Any, ...] | None) -> bool:
+    if one is None or other is None:
+        return False
+    return all(a is b for a, b in zip(one[:-1], other[:-1], strict=True)) and one[-1] == other[-1]
+
+
+_CONSTANTS = frozenset((int, float, complex, bool, str, bytes, type(None)))
 
 
 def _home(function: types.FunctionType, writer: Telling) -> str | dict[str, Any] | None:

@@ -16,9 +16,11 @@ from xxhash import xxh3_128_digest
 from jupyter_rewind import clock
 from jupyter_rewind.kernels import buffers, pods
 from jupyter_rewind.kernels.buffers import BufferState
+from jupyter_rewind.kernels.closure import find_opening
 from jupyter_rewind.kernels.codec import Session
+from jupyter_rewind.kernels.functions import inert_token, is_same_token
 from jupyter_rewind.kernels.placeholders import Placeholder
-from jupyter_rewind.kernels.pods import HUB, SMALL, Note, Root, Written, write_pod
+from jupyter_rewind.kernels.pods import HUB, OUTPUT, SMALL, VARIABLE, Note, Root, Written, write_pod
 from jupyter_rewind.kernels.preview import preview, type_name
 from jupyter_rewind.kernels.records import RootRecord
 from jupyter_rewind.model.ids import Digest
@@ -38,6 +40,9 @@ class Pod:
     refs: frozenset[str]
     names: tuple[str, ...] = ()
     closed: bool = False
+    """Nobody but its roots can reach what it holds."""
+    token: tuple[Any, ...] | None = None
+    """Tells that a function is as it was, without telling it again."""
     stream: bytes | None = None
     chunks: tuple[Digest, ...] = ()
     node: Digest | None = None
@@ -87,6 +92,7 @@ class _Group:
     before: Pod | None
     written: Written | None = None
     error: Exception | None = None
+    closed: bool = False
     seconds: float = 0.0
 
 
@@ -140,7 +146,11 @@ class Survey:
 
     def _is_untouched(self, pod: Pod) -> bool:
         bound = tuple(id(self._roots[key]) for key in pod.keys)
-        return bound == pod.ids and self._skip(pod)
+        if bound != pod.ids:
+            return False
+        if pod.token is not None:
+            return is_same_token(pod.token, inert_token(self._roots[pod.keys[0]]))
+        return self._skip(pod)
 
     def _tell_all(self, groups: Iterable[_Group]) -> None:
         for group in groups:
@@ -149,11 +159,31 @@ class Survey:
     def _tell(self, group: _Group) -> None:
         roots: list[Root] = [(key, self._roots[key]) for key in group.keys]
         began = clock.monotonic()
+        group.closed = self._is_closed(group)
         try:
             group.written = write_pod(self._session, roots)
         except Exception as error:
             group.error = error.with_traceback(None)
         group.seconds = clock.monotonic() - began
+
+    def _is_closed(self, group: _Group) -> bool:
+        """True when the values are proved to be out of everybody else's reach."""
+        if group.keys[0].startswith(SMALL):
+            return True
+        bindings = [self._binding(key) for key in group.keys if not key.startswith(HUB)]
+        if len(bindings) < len(group.keys):
+            return False
+        # One more reference to each value is ours: that of the roots.
+        return not find_opening(bindings, held=1)
+
+    def _binding(self, key: str) -> tuple[Mapping[Any, Any], Any]:
+        namespace, outputs = self._session.known[:2]
+        if key.startswith(VARIABLE):
+            return namespace, key[len(VARIABLE) :]
+        number = key[len(OUTPUT) :]
+        if key.startswith(OUTPUT) and number.isdecimal():
+            return outputs, int(number)
+        return self._roots, key
 
     def _split(self) -> None:
         """A pod of which a root is gone, bound anew or failing is told root by root."""
@@ -232,7 +262,7 @@ class Survey:
 
         owner: dict[int, int] = {}
         for number, group in enumerate(groups):
-            if group.written is None or group.keys[0].startswith(SMALL):
+            if group.written is None or group.closed:
                 continue
             for name in pods.shared_ids(group.written, self._session):
                 first = owner.setdefault(name, number)
@@ -251,7 +281,7 @@ class Survey:
             seconds = group.seconds + clock.monotonic() - began
             same = group.before
             if same is not None and same.keys == group.keys and pod.is_as(same):
-                same.ids = pod.ids
+                same.ids, same.closed, same.token = pod.ids, pod.closed, pod.token
                 pod = same
             else:
                 change.changed.append(pod)
@@ -277,6 +307,8 @@ class Survey:
             list(map(buffers.look, views, earlier)),
             written.refs,
             tuple(self._roots[group.keys[0]]) if group.keys[0].startswith(SMALL) else (),
+            group.closed,
+            inert_token(self._roots[group.keys[0]]) if len(group.keys) == 1 else None,
             stream=written.stream,
             before=before,
         )

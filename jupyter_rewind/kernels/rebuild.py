@@ -119,7 +119,7 @@ def make_code(version: tuple[int, int], *fields: Any) -> types.CodeType:
 
 
 def make_function(
-    uid: str | None,
+    uid: str,
     code: types.CodeType,
     name: str,
     home: str | dict[str, Any] | None,
@@ -128,15 +128,14 @@ def make_function(
     """A function over the live namespace, or the module or dictionary `home`; without its state
     yet."""
     loading = _loading()
-    live = loading.live(uid) if uid is not None else None
+    live = loading.live(uid)
     if live is not None and _fits(live, cells):
         return live
     if isinstance(home, str):
         home = importlib.import_module(home).__dict__
     scope = loading.namespace if home is None else home
     function = types.FunctionType(code, scope, name, None, cells)
-    if uid is not None:
-        loading.adopt(uid, function)
+    loading.adopt(uid, function)
     return function
 
 
@@ -148,8 +147,7 @@ def _fits(live: Any, cells: tuple[types.CellType, ...] | None) -> bool:
 def set_function(function: Any, state: Mapping[str, Any]) -> None:
     """Everything of a function that its making does not give."""
     loading = _loading()
-    uid = state["uid"]
-    if uid is not None and loading.live(uid) is function:
+    if loading.live(state["uid"]) is function:
         loading.defer(_set_live_function, function, state)
     else:
         _set_function(function, state)
