@@ -82,6 +82,28 @@ class Revival:
             )
         return found
 
+    def runs_of_kernel(self, kernel: str) -> list[Run]:
+        """The runs of a kernel by Jupyter's whole id of it, oldest first. Raises NotFound."""
+        found = self._archive.runs.of_kernel(kernel)
+        if not found:
+            raise NotFound(
+                f"The store knows of no kernel {kernel}.",
+                hint="It may run without Rewind: `jupyter rewind doctor` says which kernels do.",
+            )
+        return found
+
+    def snapshots_of_kernel(self, kernel: str) -> list[Snapshot]:
+        """The states of a kernel, restarts included, oldest first. Raises NotFound."""
+        return self._archive.snapshots_of(self.runs_of_kernel(kernel))
+
+    def resolve_of_kernel(self, kernel: str, ref: str) -> Snapshot:
+        """The state of a kernel that `ref` names. Raises NotFound, Conflict, InvalidInput."""
+        return find_snapshot(ref, self.snapshots_of_kernel(kernel))
+
+    def live_run_of_kernel(self, kernel: str) -> RunState | None:
+        """The kernel's run whose process is there, if it is. Raises NotFound."""
+        return self._newest_live(self.runs_of_kernel(kernel))
+
     def runs_of_notebook(self, path: str) -> list[Run]:
         """The runs of the notebook at `path` (real), also those under its earlier names."""
         found = {run.id: run for run in self._archive.runs.of_paths([path])}
@@ -111,7 +133,10 @@ class Revival:
 
     def live_run(self, what: str) -> RunState | None:
         """The newest run of it whose process is there, if one is."""
-        states = (self._archive.runs.state(run) for run in reversed(self.runs_of(what)))
+        return self._newest_live(self.runs_of(what))
+
+    def _newest_live(self, runs: Sequence[Run]) -> RunState | None:
+        states = (self._archive.runs.state(run) for run in reversed(runs))
         return next((each for each in states if each.alive), None)
 
     def report(self, snapshot: Snapshot) -> tuple[VariableReport, ...]:
@@ -145,8 +170,9 @@ class Revival:
         """The state is gone. Raises Conflict."""
         self._archive.delete(snapshot, force=force)
 
+    @staticmethod
     def ask(
-        self, state: RunState, verb: str, words: Mapping[str, Json], *, timeout: float = 60.0
+        state: RunState, verb: str, words: Mapping[str, Json], *, timeout: float = 60.0
     ) -> dict[str, Json]:
         """What the running kernel answers. Raises Unavailable, and what the kernel raised."""
         return host.ask_kernel(state.run.connection, verb, words, timeout=timeout)

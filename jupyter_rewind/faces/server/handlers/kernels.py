@@ -1,0 +1,199 @@
+"""The states of kernels: listed, made, reported, compared, brought back, deleted.
+
+Lists come from the store, also for kernels that are gone; whatever changes a kernel's variables is
+asked of the kernel itself, and waits for the cell that it runs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
+
+from jupyter_server.auth.decorator import authorized
+from tornado import web
+
+from jupyter_rewind.errors import NotFound, Unavailable
+from jupyter_rewind.faces.server.announcer import KERNEL_EVENTS
+from jupyter_rewind.faces.server.handlers.base import RewindHandler, text_of
+from jupyter_rewind.model.snapshot import Snapshot
+from jupyter_rewind.revival import Revival, changes_json, report_json, run_json, snapshot_json
+
+if TYPE_CHECKING:
+    from jupyter_rewind.revival import RunState
+    from jupyter_rewind.workspace import Workspace
+
+_ANSWERS_WITHIN = 60.0
+
+
+class KernelStatesHandler(RewindHandler):
+    """What the handlers of kernels' states have in common."""
+
+    auth_resource = "kernels"
+
+    async def look(self, act: Any) -> Any:
+        """What `act` sees of the runs and states in the store, up to now."""
+
+        def seen(workspace: Workspace) -> Any:
+            workspace.repository.refresh()
+            return act(Revival(workspace.repository, workspace.histories))
+
+        return await self.wait(self.service.desk.view(seen))
+
+    async def ask(self, kernel: str, verb: str, words: dict[str, Any]) -> dict[str, Any]:
+        """What the running kernel answers. Raises NotFound, Unavailable, and what it raised."""
+        live: RunState | None = await self.look(lambda revival: revival.live_run_of_kernel(kernel))
+        if live is None:
+            raise Unavailable(
+                f"Kernel {kernel} is not running, or keeps no states.",
+                hint="Its states are in the store: a new kernel of the notebook can take them over"
+                " with `%rewind resume`.",
+            )
+        answer = await asyncio.to_thread(Revival.ask, live, verb, words, timeout=_ANSWERS_WITHIN)
+        snapshot = answer.get("snapshot")
+        if isinstance(snapshot, dict):
+            self._announce("created" if verb == "create" else "restored", kernel, snapshot)
+        return answer
+
+    def _announce(self, action: str, kernel: str, snapshot: dict[str, Any]) -> None:
+        service = self.service
+        service.announcer.announce(
+            KERNEL_EVENTS,
+            {
+                "action": action,
+                "kernel": kernel,
+                "path": service.paths.api_path(str(snapshot["path"])) or "",
+                "snapshot": snapshot["id"],
+                "count": snapshot["count"],
+            },
+        )
+
+
+class KernelsHandler(KernelStatesHandler):
+    """GET the runs of kernels that the store knows of."""
+
+    @web.authenticated
+    @authorized
+    async def get(self) -> None:
+        runs = await self.look(lambda revival: [run_json(each) for each in revival.runs()])
+        self.answer({"runs": [self._shown(each) for each in runs]})
+
+    def _shown(self, run: dict[str, Any]) -> dict[str, Any]:
+        return {**run, "path": self.service.paths.api_path(run["path"]) or ""}
+
+
+class SnapshotsHandler(KernelStatesHandler):
+    """GET the states of a kernel, POST one of the present."""
+
+    @web.authenticated
+    @authorized
+    async def get(self, kernel: str) -> None:
+        limit = self.query_number("limit")
+
+        def act(revival: Revival) -> list[Snapshot]:
+            found = revival.snapshots_of_kernel(kernel)
+            return found[-limit:] if limit else found
+
+        found = await self.look(act)
+        self.answer({"kernel": kernel, "snapshots": [snapshot_json(each) for each in found]})
+
+    @web.authenticated
+    @authorized
+    async def post(self, kernel: str) -> None:
+        label = text_of(self.body(), "label", "") or None
+        self.answer(await self.ask(kernel, "create", {"label": label}), 201)
+
+
+class SnapshotHandler(KernelStatesHandler):
+    """GET how faithfully each variable of a state is kept, DELETE a state."""
+
+    @web.authenticated
+    @authorized
+    async def get(self, kernel: str, ref: str) -> None:
+        def act(revival: Revival) -> dict[str, Any]:
+            snapshot = revival.resolve_of_kernel(kernel, unquote(ref))
+            return {
+                "snapshot": snapshot_json(snapshot),
+                "report": report_json(revival.report(snapshot)),
+            }
+
+        self.answer(await self.look(act))
+
+    @web.authenticated
+    @authorized
+    async def delete(self, kernel: str, ref: str) -> None:
+        force = self.query_flag("force")
+        found = await self.look(lambda revival: revival.resolve_of_kernel(kernel, unquote(ref)))
+
+        def act(workspace: Workspace) -> None:
+            Revival(workspace.repository, workspace.histories).delete(found, force=force)
+
+        await self.change(act)
+        self._announce("deleted", kernel, dict(snapshot_json(found)))
+        self.set_status(204)
+        self.finish()
+
+
+class SnapshotRestoreHandler(KernelStatesHandler):
+    """POST: the kernel's variables are as they were; its present is kept first."""
+
+    @web.authenticated
+    @authorized
+    async def post(self, kernel: str, ref: str) -> None:
+        body = self.body()
+        words = {"ref": unquote(ref), "trust": body.get("trust") is True}
+        self.answer(await self.ask(kernel, "to", words))
+
+
+class SnapshotUndoHandler(KernelStatesHandler):
+    """POST: the kernel's last move is taken back."""
+
+    @web.authenticated
+    @authorized
+    async def post(self, kernel: str) -> None:
+        self.answer(await self.ask(kernel, "undo", {}))
+
+
+class SnapshotDiffHandler(KernelStatesHandler):
+    """GET how a kernel's variables differ between two states."""
+
+    @web.authenticated
+    @authorized
+    async def get(self, kernel: str) -> None:
+        before, after = self.query("before"), self.query("after", "head")
+
+        def act(revival: Revival) -> dict[str, Any]:
+            first = revival.resolve_of_kernel(kernel, before)
+            second = revival.resolve_of_kernel(kernel, after)
+            return {
+                "before": snapshot_json(first),
+                "after": snapshot_json(second),
+                "changes": changes_json(revival.compare(first, second)),
+            }
+
+        self.answer(await self.look(act))
+
+
+class ResumableHandler(KernelStatesHandler):
+    """GET the state of a notebook's last kernel that a new one could take over; POST takes it."""
+
+    @web.authenticated
+    @authorized
+    async def get(self) -> None:
+        _, file = await self.query_file()
+
+        def act(revival: Revival) -> dict[str, Any]:
+            try:
+                legacy = revival.last_state(file)
+            except NotFound:
+                return {"run": None, "snapshot": None}
+            return {"run": run_json(legacy.state), "snapshot": snapshot_json(legacy.snapshot)}
+
+        self.answer(await self.look(act))
+
+    @web.authenticated
+    @authorized
+    async def post(self) -> None:
+        body = self.body()
+        kernel, ref = text_of(body, "kernel"), text_of(body, "ref", "") or None
+        self.answer(await self.ask(kernel, "resume", {"ref": ref}))
