@@ -70,9 +70,10 @@ class OpenFileFinder:
 
 
 def _is_wanted(name: Path, scope: Scope) -> bool:
-    """Whether it is a notebook that is looked for, or a history."""
+    """Whether it is a notebook that is looked for, or a history of this home folder."""
     if name.suffix == ".sqlite" and name.name.startswith("history"):
-        return True
+        tops = (scope.home, scope.folder, Path(scope.environ.get("IPYTHONDIR") or scope.home))
+        return any(name.is_relative_to(top) for top in tops)
     if ".ipynb" not in name.name:
         return False
     if scope.notebook is not None:
