@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from jupyter_rewind.faces.server.handlers import (
     histories,
+    kernels,
     marks,
     recovery,
     restoring,
@@ -32,6 +34,13 @@ HANDLERS: dict[str, type[RewindHandler]] = {
     "/undelete": restoring.UndeleteHandler,
     "/recover": recovery.RecoverHandler,
     "/recover/preview": recovery.RecoverPreviewHandler,
+    "/kernels": kernels.KernelsHandler,
+    "/kernels/resumable": kernels.ResumableHandler,
+    "/kernels/{kernel}/snapshots": kernels.SnapshotsHandler,
+    "/kernels/{kernel}/snapshots/{snapshot}": kernels.SnapshotHandler,
+    "/kernels/{kernel}/snapshots/{snapshot}/restore": kernels.SnapshotRestoreHandler,
+    "/kernels/{kernel}/undo": kernels.SnapshotUndoHandler,
+    "/kernels/{kernel}/diff": kernels.SnapshotDiffHandler,
     "/search": search.SearchHandler,
     "/stats": status.StatsHandler,
     "/health": status.HealthHandler,
@@ -41,4 +50,9 @@ HANDLERS: dict[str, type[RewindHandler]] = {
 
 def routes(extension: RewindExtension) -> list[tuple[str, type[RewindHandler]]]:
     """The routes that the extension serves, below the server's base address."""
-    return [(PREFIX + path.replace(".", r"\."), kind) for path, kind in HANDLERS.items()]
+    return [(PREFIX + _pattern(path), kind) for path, kind in HANDLERS.items()]
+
+
+def _pattern(path: str) -> str:
+    """What tornado matches: each name in braces stands for one part of the address."""
+    return re.sub(r"\{\w+\}", "([^/]+)", path.replace(".", r"\."))
