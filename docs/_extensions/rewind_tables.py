@@ -1,6 +1,6 @@
 """Parts of the docs that are made from the program, so that the two cannot drift apart.
 
-`rewind-settings`, `rewind-exit-statuses` and `rewind-rest`: directives without arguments.
+`rewind-settings`, `rewind-exit-statuses`, `rewind-rest`, `rewind-traces`: without arguments.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
 from jupyter_rewind.faces.cli import statuses
+from jupyter_rewind.recovery.traces import ALL
 from jupyter_rewind.settings import Rewind, dotted_key, environment_name, setting_traits
 
 _METHODS = ("get", "post", "put", "patch", "delete")
@@ -51,6 +52,21 @@ def rest_table() -> str:
     return "\n".join(lines)
 
 
+def traces_list() -> str:
+    """Every kind of trace: what it can give back, and where it lies on each platform."""
+    lines = []
+    for finder in ALL:
+        holds = ", ".join(sorted(finder.holds)) or "nothing that can be read"
+        asked = " Only where you ask for it." if finder.asked_only else ""
+        lines += [f"{finder.title[0].upper()}{finder.title[1:]} (`{finder.kind}`)"]
+        lines += [f": Holds {holds}.{asked}"]
+        for key, name in (("linux", "Linux"), ("macos", "macOS"), ("windows", "Windows")):
+            if finder.where.get(key):
+                lines += ["", f"  {name}: {finder.where[key]}"]
+        lines += [""]
+    return "\n".join(lines)
+
+
 def directive(make: Callable[[], str]) -> type[SphinxDirective]:
     """A directive that stands for the Markdown that `make` gives."""
 
@@ -68,4 +84,5 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.add_directive("rewind-settings", directive(settings_list))
     app.add_directive("rewind-exit-statuses", directive(statuses.as_markdown))
     app.add_directive("rewind-rest", directive(rest_table))
+    app.add_directive("rewind-traces", directive(traces_list))
     return {"parallel_read_safe": True, "parallel_write_safe": True}
