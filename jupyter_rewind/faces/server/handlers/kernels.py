@@ -7,6 +7,7 @@ asked of the kernel itself, and waits for the cell that it runs.
 from __future__ import annotations
 
 import asyncio
+import functools
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
@@ -49,7 +50,10 @@ class KernelStatesHandler(RewindHandler):
                 hint="Its states are in the store: a new kernel of the notebook can take them over"
                 " with `%rewind resume`.",
             )
-        answer = await asyncio.to_thread(Revival.ask, live, verb, words, timeout=_ANSWERS_WITHIN)
+        # Not `to_thread`: with this task's context, the client would take the server's loop for its
+        # own.
+        work = functools.partial(Revival.ask, live, verb, words, timeout=_ANSWERS_WITHIN)
+        answer = await asyncio.get_running_loop().run_in_executor(None, work)
         snapshot = answer.get("snapshot")
         if isinstance(snapshot, dict):
             self._announce("created" if verb == "create" else "restored", kernel, snapshot)

@@ -1,0 +1,171 @@
+"""The states of kernels over REST, with a real kernel of the server's own."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+import yaml
+from jupyter_client.asynchronous.client import AsyncKernelClient
+from openapi_schema_validator import OAS31Validator
+
+from jupyter_rewind.faces.server.announcer import KERNEL_EVENTS
+from jupyter_rewind.faces.server.handlers.status import OPENAPI
+from tests.faces.server.support import Client, eventually, notebook
+
+SPEC: dict[str, Any] = yaml.safe_load(OPENAPI.read_text("utf-8"))
+PATIENCE = 90
+Ask = Callable[..., Any]
+
+pytestmark = pytest.mark.slow
+
+
+class Api:
+    """Requests below `/kernels`, every answer held against the description."""
+
+    def __init__(self, client: Client, kernel: str) -> None:
+        self.client = client
+        self.kernel = kernel
+
+    async def __call__(
+        self, method: str, template: str, *, snapshot: str = "", body: object = None, **params: Any
+    ) -> tuple[int, Any]:
+        path = template.replace("{kernel}", self.kernel).replace("{snapshot}", snapshot)
+        status, answer = await self.client.ask(
+            method, "rewind/api/v1", *path.strip("/").split("/"), body=body,
+            params={name: str(value) for name, value in params.items()},
+        )  # fmt: skip
+        responses = SPEC["paths"][template][method.lower()]["responses"]
+        assert status >= 400 or str(status) in responses, (template, status)
+        response = responses.get(str(status), responses["default"])
+        if "$ref" in response:
+            response = SPEC["components"]["responses"][response["$ref"].rsplit("/", 1)[1]]
+        if status != 204:
+            schema = response["content"]["application/json"]["schema"]
+            OAS31Validator({**schema, "components": SPEC["components"]}).validate(answer)
+        return status, answer
+
+
+class Running:
+    """A notebook's kernel of this server."""
+
+    def __init__(self, session: Any, kernel: AsyncKernelClient, api: Api) -> None:
+        self.session = session
+        self.kernel = kernel
+        self.api = api
+
+    async def run(self, source: str) -> None:
+        reply = await self.kernel.execute_interactive(source, timeout=PATIENCE)
+        assert reply["content"]["status"] == "ok", reply
+
+    async def value(self, expression: str) -> str:
+        reply = await self.kernel.execute_interactive(
+            "", silent=True, user_expressions={"v": expression}, timeout=PATIENCE
+        )
+        return str(reply["content"]["user_expressions"]["v"]["data"]["text/plain"])
+
+
+@pytest.fixture
+def running(client: Client, jp_serverapp: Any) -> Callable[[], Any]:
+    """Starts a notebook's kernel, which is gone when the block has ended."""
+
+    @asynccontextmanager
+    async def start() -> AsyncIterator[Running]:
+        await client.put("a.ipynb", notebook("x = 1"))
+        body = {"path": "a.ipynb", "name": "", "type": "notebook", "kernel": {"name": "python3"}}
+        status, session = await client.ask("POST", "api/sessions", body=body)
+        assert status == 201, session
+        kernel_id = session["kernel"]["id"]
+        manager = jp_serverapp.kernel_manager.get_kernel(kernel_id)
+        kernel = AsyncKernelClient()
+        kernel.load_connection_file(manager.connection_file)
+        kernel.start_channels()
+        try:
+            await kernel.wait_for_ready(timeout=PATIENCE)
+            yield Running(session, kernel, Api(client, kernel_id))
+        finally:
+            kernel.stop_channels()
+            await client.ask("DELETE", "api/sessions", session["id"])
+
+    return start
+
+
+async def test_states_are_listed_reported_and_compared(running: Callable[[], Any]) -> None:
+    """What the kernel kept by itself can be read without asking it."""
+    async with running() as kernel:
+        api = kernel.api
+        await kernel.run("kept = [1]; gone = 1")
+        await kernel.run("del gone; kept.append(2)")
+        _, listed = await api("GET", "/kernels/{kernel}/snapshots")
+        assert [each["count"] for each in listed["snapshots"]] == [1, 2]
+        _, newest = await api("GET", "/kernels/{kernel}/snapshots", limit=1)
+        assert newest["snapshots"] == listed["snapshots"][-1:]
+        one = "/kernels/{kernel}/snapshots/{snapshot}"
+        _, report = await api("GET", one, snapshot="1")
+        kept = {each["name"]: each["fidelity"] for each in report["report"]}
+        assert (kept["kept"], kept["gone"]) == ("exact", "exact")
+        _, diff = await api("GET", "/kernels/{kernel}/diff", before="1")
+        changes = {each["name"]: each["how"] for each in diff["changes"]}
+        assert (changes["kept"], changes["gone"]) == ("changed", "removed")
+        _, runs = await api("GET", "/kernels")
+        assert (runs["runs"][0]["alive"], runs["runs"][0]["path"]) == (True, "a.ipynb")
+        assert (await api("GET", one, snapshot="77"))[0] == 404
+        kernel.api.kernel = "unknown"
+        assert (await api("GET", "/kernels/{kernel}/snapshots"))[0] == 404
+
+
+async def test_a_kernel_goes_back_and_forth(running: Callable[[], Any], jp_serverapp: Any) -> None:
+    """Create, restore, undo and delete, each told to whoever listens."""
+    async with running() as kernel:
+        heard: list[dict[str, Any]] = []
+
+        async def hear(logger: Any, schema_id: str, data: dict[str, Any]) -> None:
+            heard.append(data)
+
+        jp_serverapp.event_logger.add_listener(schema_id=KERNEL_EVENTS, listener=hear)
+        api = kernel.api
+        await kernel.run("x = 1")
+        await kernel.run("x = 2")
+        status, made = await api("POST", "/kernels/{kernel}/snapshots", body={"label": "two"})
+        assert status == 201
+        assert made["snapshot"]["labels"] == ["two"]
+        await kernel.run("x = 3")
+        one = "/kernels/{kernel}/snapshots/{snapshot}"
+        _, moved = await api("POST", f"{one}/restore", snapshot="two", body={})
+        assert moved["snapshot"]["id"] == made["snapshot"]["id"]
+        assert await kernel.value("x") == "2"
+        _, undone = await api("POST", "/kernels/{kernel}/undo")
+        assert undone["snapshot"]["id"] == moved["kept"]["id"]
+        assert await kernel.value("x") == "3"
+        assert (await api("DELETE", one, snapshot="two"))[0] == 409
+        assert (await api("DELETE", one, snapshot="two", force="true"))[0] == 204
+        assert (await api("GET", one, snapshot=made["snapshot"]["id"]))[0] == 404
+        await eventually(lambda: len(heard) == 4)
+        assert [each["action"] for each in heard] == ["created", "restored", "restored", "deleted"]
+
+
+async def test_a_killed_kernels_state_is_offered_and_taken_over(
+    running: Callable[[], Any], client: Client, jp_serverapp: Any
+) -> None:
+    """The server restarts a kernel that died; the new one takes the old one's state over."""
+    async with running() as kernel:
+        api = kernel.api
+        await kernel.run("data = {'a': 1}")
+        kernel.kernel.execute("import os; os.kill(os.getpid(), 9)")
+
+        async def back() -> bool:
+            _, found = await api("GET", "/kernels")
+            return len(found["runs"]) == 2
+
+        await eventually(back, seconds=PATIENCE)
+        await kernel.kernel.wait_for_ready(timeout=PATIENCE)
+        _, offer = await api("GET", "/kernels/resumable", path="a.ipynb")
+        assert offer["run"]["cut_short"] is True
+        status, moved = await api(
+            "POST", "/kernels/resumable", body={"kernel": kernel.session["kernel"]["id"]}
+        )
+        assert status == 200, moved
+        assert await kernel.value("data") == "{'a': 1}"
+        assert (await api("GET", "/kernels/resumable", path="b.ipynb"))[1]["snapshot"] is None
