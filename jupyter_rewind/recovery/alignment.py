@@ -7,54 +7,15 @@ restart, say) also tell where new cells stand, and which cells were no longer th
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
-from jupyter_rewind.recovery.likeness import Likeness, defined, is_look, is_slip
+from jupyter_rewind.recovery.changes import Changes
+from jupyter_rewind.recovery.likeness import is_look
+from jupyter_rewind.recovery.slots import Slot, Step
 from jupyter_rewind.recovery.sweeps import Sweep, find_sweep
 
 FAR = 1 << 60
-SOON = 4
 TAIL = 2
-CLEAR = 0.85
-FAMILY = 0.04
-
-
-@dataclass(eq=False, slots=True)
-class Slot:
-    """One cell followed through time. `origin` is its place in the document, None if new."""
-
-    source: str
-    code: bool = True
-    origin: int | None = None
-    born: int = -1
-    versions: list[tuple[int, str]] = field(default_factory=list)
-    ran: int = 0
-    swept: int = 0
-    skipped: int = 0
-    last_ran: int = -1
-    fit: float = 1.0
-    """How alike the last change was to what stood there before."""
-
-    @property
-    def gone(self) -> bool:
-        return self.skipped > 0
-
-    @property
-    def touched(self) -> bool:
-        """Its text came from an execution, not from the document."""
-        return self.origin is None or len(self.versions) > 1
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One execution, in the order of time over all runs."""
-
-    at: int
-    run: int
-    source: str
-    cell_id: str | None = None
 
 
 class Follower:
@@ -66,11 +27,7 @@ class Follower:
             for at, (code, source) in enumerate(cells)
         ]
         self.steps = steps
-        self.like = Likeness([s for code, s in cells if code] + [step.source for step in steps])
-        self.definers = Counter(name for slot in self.slots for name in defined(slot.source))
-        self.future: dict[str, list[int]] = defaultdict(list)
-        for step in steps:
-            self.future[step.source].append(step.at)
+        self.changes = Changes(self.slots, steps)
         self.sweeps: list[tuple[int, frozenset[Slot], Slot]] = []
         """Of each sweep: its first step, the cells that it ran, the last of them."""
         self.cursor: Slot | None = None
@@ -104,7 +61,8 @@ class Follower:
         code = [slot.source if slot.code else None for slot in self.slots]
         if not started and not self._four_in_a_row(at, end, code):
             return None
-        return find_sweep([step.source for step in self.steps[at:end]], code)
+        guessed = frozenset(s.source for s in self.slots if s.code and s.touched and not s.swept)
+        return find_sweep([step.source for step in self.steps[at:end]], code, guessed)
 
     def _four_in_a_row(self, at: int, end: int, code: list[str | None]) -> bool:
         wanted = [step.source for step in self.steps[at : min(at + 4, end)]]
@@ -184,8 +142,8 @@ class Follower:
         high = self._index(after) if after is not None else low
         best, score = None, 0.25
         for slot in self.slots[low:high]:
-            if slot.code and slot not in now and not self._later(slot.source, at):
-                alike = self._resembles(slot, source)
+            if slot.code and slot not in now and not self.changes.runs_later(slot.source, at):
+                alike = self.changes.alike(slot, source)
                 if alike > score:
                     best, score = slot, alike
         if best is not None:
@@ -199,7 +157,8 @@ class Follower:
         while len(slot.versions) > 1 and slot.versions[-1][0] >= 0:
             slot.versions.pop()
         slot.source = slot.versions[-1][1]
-        slot.ran, slot.swept, slot.skipped = 0, 0, 1
+        slot.ran = int(slot.source in self.changes.future)
+        slot.swept, slot.skipped = 0, 1
         new = Slot(source, born=at, versions=[(at, source)])
         self._put(new, slot, None)
         return new
@@ -215,7 +174,7 @@ class Follower:
             self._settle_before(exact)
             self.latest = exact
             return
-        slot, score = self._best_change(step)
+        slot, score = self.choose(step)
         if slot is not None:
             self._change(slot, step.source, step.at, score)
             self._settle_before(slot)
@@ -228,6 +187,10 @@ class Follower:
             self.cursor = self.work = slot
         self.latest = slot
 
+    def choose(self, step: Step) -> tuple[Slot | None, float]:
+        """The cell whose text the execution changed, None if it is a new one; how alike it is."""
+        return self.changes.choose(step, self.slots, self.cursor, self.latest)
+
     def _settle_before(self, slot: Slot) -> None:
         """New cells of which nothing told the place stand before the first that is known."""
         if slot in self.floating:
@@ -236,86 +199,7 @@ class Follower:
             self._move(each, None, slot)
         self.floating.clear()
 
-    def _best_change(self, step: Step) -> tuple[Slot | None, float]:
-        """The cell that most likely got this text, if any did."""
-        places = {slot: i for i, slot in enumerate(s for s in self.slots if s.code)}
-        here = places[self.cursor] if self.cursor is not None else -1
-        best, top, fit = None, 0.0, 0.0
-        alikes: list[float] = []
-        for slot, place in places.items():
-            away = abs(place - here - 0.5) - 0.5
-            odds, alike = self._odds_of_change(slot, step, away)
-            alikes.append(alike)
-            if odds > top:
-                best, top, fit = slot, odds, alike
-        if fit < CLEAR and top < FAMILY * (sum(each > fit - 0.15 for each in alikes) - 1):
-            best, top, fit = None, 0.0, 0.0
-        again, alike = self._odds_of_again(step, best)
-        return (self.latest, alike) if again > top else (best, fit)
-
-    def _odds_of_change(self, slot: Slot, step: Step, away: float) -> tuple[float, float]:
-        """How much speaks for it that the cell was given the step's text; and how alike they are.
-
-        What counts is the document's text: cells that resemble one another stay apart so.
-        """
-        old, new = slot.source, step.source
-        if self._later(old, step.at):
-            soon = any(step.at < at <= step.at + SOON for at in self.future[old])
-            passing = soon and not self._later(new, step.at) and self._is_passing(old, new)
-            return (1.0, 1.0) if passing else (0.0, 0.0)
-        near = 1 / (1 + away / 4)
-        alike = self._resembles(slot, new)
-        if is_look(new) and (away > 2 or alike < 0.6):
-            return 0.0, 0.0
-        if slot.origin is not None:
-            odds = self.like(slot.versions[0][1], new) + 0.15 * near + self._meaning(old, new)
-            if slot.touched:
-                odds = max(odds, self.like(old, new)) - 0.05
-            return odds - 0.45, alike
-        if is_slip(old, new) and (self.like.is_odd(old, new) or self.like.is_odd(new, old)):
-            return 2.0 + near, 1.0
-        contained = self.like.contained(old, new)
-        return max(alike, min(contained - 0.05, alike + 0.2)) - 0.85 + 0.1 * near, alike
-
-    def _odds_of_again(self, step: Step, best: Slot | None) -> tuple[float, float]:
-        """How much speaks for it that the cell just run was corrected or completed."""
-        slot, new = self.latest, step.source
-        if slot is None or slot is best or not slot.touched or self._later(slot.source, step.at):
-            return 0.0, 0.0
-        alike = self.like(slot.source, new)
-        if is_slip(slot.source, new) and (
-            self.like.is_odd(slot.source, new) or self.like.is_odd(new, slot.source)
-        ):
-            return 2.0, 1.0
-        again = max(alike, self.like.contained(slot.source, new) - 0.1)
-        if best is not None and best.origin is not None:
-            first = slot.versions[0][1] if slot.origin is not None else slot.source
-            if self.like(best.versions[0][1], new) > self.like(first, new) + 0.03:
-                return 0.0, 0.0
-        return (0.3 + again if again > 0.78 else 0.0), alike
-
-    def _meaning(self, old: str, new: str) -> float:
-        """More where both give a meaning to the same name, less where they do to others."""
-        before, after = defined(old), defined(new)
-        if not before or not after:
-            return 0.0
-        rare = any(self.definers[name] <= 2 for name in before & after)
-        return 0.2 if rare else (0.0 if before & after else -0.05)
-
-    def _is_passing(self, old: str, new: str) -> bool:
-        if is_slip(old, new):
-            return self.like.is_odd(new, old)
-        return len(old) > 40 and self.like.contained(old, new) > 0.9
-
     # ------------------------------------------------------------------ bookkeeping
-
-    def _resembles(self, slot: Slot, source: str) -> float:
-        texts = {slot.source, slot.versions[0][1], slot.versions[max(0, len(slot.versions) - 2)][1]}
-        return max(self.like(text, source) for text in texts)
-
-    def _later(self, source: str, at: int) -> bool:
-        times = self.future.get(source)
-        return times is not None and times[-1] > at
 
     def _exact(self, source: str) -> Slot | None:
         here = self._index(self.cursor) if self.cursor is not None else -1

@@ -14,8 +14,9 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from jupyter_rewind.recovery.alignment import Follower, Slot
+from jupyter_rewind.recovery.alignment import Follower
 from jupyter_rewind.recovery.likeness import defined, is_command, is_look, names, parses, values
+from jupyter_rewind.recovery.slots import Slot
 from jupyter_rewind.recovery.weights import WEIGHTS
 
 HALF = 0.5
@@ -127,6 +128,7 @@ def signs(slot: Slot, known: Known) -> dict[str, float]:
         "skipped_once": float(slot.skipped > 0),
         "swept": float(slot.swept > 0),
         "in_last_sweep": float(slot in known.last_sweep),
+        "confirmed": float(slot.swept > 0 and not slot.skipped),
         "beyond_sweep": float(bool(known.last_sweep) and known.place[slot] > known.swept_to),
         "since": math.log1p(min(later, known.since)) / 3,
         "look": float(is_look(slot.source)),
@@ -143,6 +145,7 @@ def signs(slot: Slot, known: Known) -> dict[str, float]:
             "look_command": float(is_command(slot.source)),
             "look_unknown": float(not all(known.values[name] for name in about)),
             "look_style": min(1.0, 4 * known.look_style),
+            "look_confirmed": float(slot.swept > 0 and not slot.skipped),
         }
     return (
         every
@@ -151,7 +154,7 @@ def signs(slot: Slot, known: Known) -> dict[str, float]:
             "fit": slot.fit,
             "tries": float(min(len(slot.versions) - 1, 3)),
             "last_step": float(newest >= known.steps - 1),
-            "odd": float(known.follower.like.is_odd(slot.source)),
+            "odd": float(known.follower.changes.like.is_odd(slot.source)),
             "needed": _needed(slot, known),
         }
     )

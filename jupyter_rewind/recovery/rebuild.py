@@ -12,13 +12,14 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from jupyter_rewind.recovery.alignment import Follower, Slot
+from jupyter_rewind.recovery.alignment import Follower
 from jupyter_rewind.recovery.assembly import as_notebook
 from jupyter_rewind.recovery.attribution import Attributed, attribute, known_places
 from jupyter_rewind.recovery.choosing import Base, Based, choose_base
 from jupyter_rewind.recovery.confidence import Judged, judge
 from jupyter_rewind.recovery.evidence import Evidence, EvidenceCell, Executed, Output, Trace
 from jupyter_rewind.recovery.since import Session, sessions_since
+from jupyter_rewind.recovery.slots import Slot
 
 
 @dataclass(frozen=True, slots=True)

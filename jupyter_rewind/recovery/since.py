@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from jupyter_rewind.recovery.alignment import Step
 from jupyter_rewind.recovery.attribution import Attributed
 from jupyter_rewind.recovery.choosing import Base
 from jupyter_rewind.recovery.evidence import Executed, FoundRun, Trace
 from jupyter_rewind.recovery.likeness import is_look, parses
+from jupyter_rewind.recovery.slots import Step
 
 LAST = 10
 HALF = 0.5

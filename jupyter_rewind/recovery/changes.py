@@ -1,0 +1,144 @@
+"""Which cell, if any, got the text of an execution that no cell has.
+
+Every cell that resembles it is weighed against the others and against "a new cell", by weights
+that were fitted to simulated work (`benchmarks/calibration.py`). What counts most is the text that
+the document has: cells that resemble one another stay apart so.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+
+from jupyter_rewind.recovery.likeness import Likeness, defined, is_look, is_slip
+from jupyter_rewind.recovery.slots import Slot, Step
+from jupyter_rewind.recovery.weights import CHANGES
+
+SOON = 4
+FAINT = 0.2
+
+Option = tuple[Slot | None, dict[str, float]]
+
+
+class Changes:
+    """Weighs, for an execution, the cells that it may be a new text of."""
+
+    def __init__(self, slots: Iterable[Slot], steps: Sequence[Step]) -> None:
+        code = [slot.source for slot in slots if slot.code]
+        self.like = Likeness(code + [step.source for step in steps])
+        self.definers = Counter(name for source in code for name in defined(source))
+        self.future: dict[str, list[int]] = defaultdict(list)
+        for step in steps:
+            self.future[step.source].append(step.at)
+
+    def choose(
+        self, step: Step, slots: Sequence[Slot], cursor: Slot | None, latest: Slot | None
+    ) -> tuple[Slot | None, float]:
+        """The cell that was changed (None: it is a new one), and how alike old and new are."""
+        weighed = [
+            (sum(CHANGES.get(sign, 0.0) * value for sign, value in signs.items()), slot)
+            for slot, signs in self.options(step, slots, cursor, latest)
+        ]
+        best = max(weighed, key=lambda pair: pair[0])[1]
+        return (None, 0.0) if best is None else (best, self.alike(best, step.source))
+
+    def options(
+        self, step: Step, slots: Sequence[Slot], cursor: Slot | None, latest: Slot | None
+    ) -> list[Option]:
+        """The new cell first, then every cell that may have been changed; what speaks for each."""
+        new = step.source
+        look, short = float(is_look(new)), float(len(new) < 60)
+        made: list[Option] = [
+            (None, {"new": 1.0, "new_look": look, "new_short": short * (1 - look)})
+        ]
+        code = [slot for slot in slots if slot.code]
+        here = code.index(cursor) if cursor is not None else -1
+        alikes: list[float] = []
+        for place, slot in enumerate(code):
+            alike = self.alike(slot, new)
+            if alike < FAINT and slot is not latest:
+                continue
+            alikes.append(alike)
+            if self.runs_later(slot.source, step.at):
+                if self._is_passing(slot.source, step):
+                    made.append((slot, {"passing": 1.0}))
+                continue
+            away = abs(place - here - 0.5) - 0.5
+            made.append((slot, self._signs(slot, new, away, slot is latest, look, short)))
+        self._compare(made, new, alikes, latest)
+        return made
+
+    def _compare(
+        self, made: list[Option], new: str, alikes: list[float], latest: Slot | None
+    ) -> None:
+        """Adds what the options say of one another."""
+        first = {slot: self.like(slot.versions[0][1], new) for slot, _ in made[1:] if slot}
+        for slot, signs in made[1:]:
+            if slot is not None and "passing" not in signs:
+                alike = self.alike(slot, new)
+                others = sum(each > alike - 0.15 for each in alikes) - 1
+                signs["family"] = min(others, 4) / 4 * float(alike < 0.85)
+                signs["not_best"] = max(alikes) - alike
+                if slot is latest:
+                    own = first[slot] if slot.origin is not None else alike
+                    rivals = [like for other, like in first.items() if other.origin is not None]
+                    rival = max(rivals, default=0.0) - own
+                    signs["rival"] = max(0.0, rival)
+                    signs["rival_any"] = float(rival > 0.03)
+
+    def alike(self, slot: Slot, source: str) -> float:
+        """How alike the text and the nearest of the cell's texts are."""
+        texts = {slot.source, slot.versions[0][1], slot.versions[max(0, len(slot.versions) - 2)][1]}
+        return max(self.like(text, source) for text in texts)
+
+    def _signs(
+        self, slot: Slot, new: str, away: float, latest: bool, look: float, short: float
+    ) -> dict[str, float]:
+        old = slot.source
+        first, now = self.like(slot.versions[0][1], new), self.like(old, new)
+        contained = self.like.contained(old, new)
+        odd = is_slip(old, new) and (self.like.is_odd(old, new) or self.like.is_odd(new, old))
+        kind = "new" if slot.origin is None else "touched" if slot.touched else "kept"
+        again = float(latest)
+        signs = {
+            "change": 1.0,
+            "near": 1 / (1 + away / 4),
+            "slip": float(odd),
+            "latest": again,
+            "latest_now": again * now,
+            "latest_contained": again * contained,
+            "latest_contained_all": again * float(contained > 0.95),
+            "look": look,
+            "short": short,
+            "meaning": self._meaning(old, new),
+        }
+        return signs | {
+            kind: 1.0,
+            f"{kind}_first": first,
+            f"{kind}_now": now,
+            f"{kind}_alike": float(max(first, now) > 0.5),
+            f"{kind}_very": float(max(first, now) > 0.8),
+            f"{kind}_contained": contained,
+        }
+
+    def _meaning(self, old: str, new: str) -> float:
+        """1 where both give a meaning to the same name, less where they do to others."""
+        before, after = defined(old), defined(new)
+        if not before or not after:
+            return 0.0
+        rare = any(self.definers[name] <= 2 for name in before & after)
+        return 1.0 if rare else (0.0 if before & after else -0.5)
+
+    def runs_later(self, source: str, at: int) -> bool:
+        """Whether a cell of just this text was run after that step: it was still there."""
+        times = self.future.get(source)
+        return times is not None and times[-1] > at
+
+    def _is_passing(self, old: str, step: Step) -> bool:
+        """Whether it is a slip or a try that was taken back: the old text runs soon after it."""
+        soon = any(step.at < at <= step.at + SOON for at in self.future[old])
+        if not soon or self.runs_later(step.source, step.at):
+            return False
+        if is_slip(old, step.source):
+            return self.like.is_odd(step.source, old)
+        return len(old) > 40 and self.like.contained(old, step.source) > 0.9
