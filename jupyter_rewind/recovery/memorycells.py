@@ -28,6 +28,7 @@ _TAIL = re.compile(rb"\s*+\]")
 _BEFORE = 4096
 _LONGEST_HEAD = 1 << 20
 _MOST_SHARED = 64
+_PICTURES = frozenset({"image/png", "image/jpeg", "image/gif"})
 _ENOUGH = 24
 
 
@@ -104,7 +105,7 @@ def _row(raw: bytes, start: int) -> Row:
         if read.broken is not None and read.broken < len(raw) and raw[read.broken] >= 0x80:
             read = CellBytes(latin).read(at)
         row.end = max(row.end, read.end)
-        if read.broken is not None or not _is_cell(read):
+        if read.broken is not None or not _is_cell(read) or _is_altered(read):
             break
         row.cells.append(cell_of(read.members))
         row.end = read.end
@@ -118,6 +119,20 @@ def _row(raw: bytes, start: int) -> Row:
 
 def _is_cell(read: Read) -> bool:
     return isinstance(read.members.get("cell_type"), str) and read.source is not None
+
+
+def _is_altered(read: Read) -> bool:
+    """Whether a picture's base64 has spaces: a copy in which each plus sign became one.
+
+    Servers make such copies of what they take for a form; their code is altered as well.
+    """
+    outputs = read.members.get("outputs")
+    for output in outputs if isinstance(outputs, list) else ():
+        data = output.get("data") if isinstance(output, dict) else None
+        for mime, value in data.items() if isinstance(data, dict) else ():
+            if mime in _PICTURES and isinstance(value, str) and " " in value:
+                return True
+    return False
 
 
 def _frame(raw: bytes, row: Row, reader: JsonBytes) -> None:
@@ -142,6 +157,8 @@ def _frame(raw: bytes, row: Row, reader: JsonBytes) -> None:
 
 def largest(rows: list[Row], most: int) -> list[Row]:
     """The rows that say the most, without those that another one says too."""
+    plain = {_without_plus(row) for row in rows if _has_plus(row)}
+    rows = [row for row in rows if _has_plus(row) or _without_plus(row) not in plain]
     kept: list[tuple[Row, frozenset[int]]] = []
     seen: set[tuple[int, ...]] = set()
     for row in sorted(rows, key=lambda one: (len(one.cells), bool(one.path)), reverse=True):
@@ -154,6 +171,15 @@ def largest(rows: list[Row], most: int) -> list[Row]:
         if len(kept) == most:
             break
     return [row for row, _ in kept]
+
+
+def _has_plus(row: Row) -> bool:
+    return any("+" in cell.source for cell in row.cells)
+
+
+def _without_plus(row: Row) -> int:
+    """Equal for a row and for its copy in which plus signs became spaces."""
+    return hash(tuple(cell.source.replace("+", " ") for cell in row.cells))
 
 
 def join_rows(rows: list[Row]) -> list[Row]:

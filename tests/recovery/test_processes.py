@@ -173,6 +173,15 @@ def test_pieces_that_overlap_are_joined() -> None:
     assert [one.source for one in rows[0].cells] == [one for one, _ in wanted(made)]
 
 
+def test_a_copy_without_plus_signs_is_not_told() -> None:
+    """A server that took a notebook for a form keeps an altered copy: it is no notebook."""
+    for outputs in ([], [image_output(bytes(range(256)) * 4)]):
+        made = [code_cell(1, source="total = first+second\n", outputs=outputs)]
+        right = json.dumps(made)
+        rows, _ = find_rows(f"{right}\0{right.replace('+', ' ')}".encode())
+        assert [row.cells[0].source for row in join_rows(rows)] == ["total = first+second\n"]
+
+
 def test_halves_of_cells_in_memory_are_not_told() -> None:
     """Only what reads whole counts: memory is full of things that look alike."""
     text = json.dumps(code_cell(1, source="whole = 1\n")).encode()

@@ -146,7 +146,7 @@ class Stock:
         request = urllib.request.Request(
             f"http://127.0.0.1:{self.port}/{path}", method=method,
             data=None if body is None else json.dumps(body).encode(),
-            headers={"Authorization": f"token {TOKEN}"},
+            headers={"Authorization": f"token {TOKEN}", "Content-Type": "application/json"},
         )  # fmt: skip
         with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
             raw = answer.read()
