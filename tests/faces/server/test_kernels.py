@@ -169,3 +169,25 @@ async def test_a_killed_kernels_state_is_offered_and_taken_over(
         assert status == 200, moved
         assert await kernel.value("data") == "{'a': 1}"
         assert (await api("GET", "/kernels/resumable", path="b.ipynb"))[1]["snapshot"] is None
+
+
+async def test_notebook_and_variables_come_back_together(
+    running: Callable[[], Any], client: Client
+) -> None:
+    """The history says which state belongs to which checkpoint; restoring both is one request."""
+    async with running() as kernel:
+        await kernel.run("x = 1")
+        await client.put("a.ipynb", notebook("x = 1", "y"))
+        assert len(await client.history("a.ipynb")) == 2
+        await kernel.run("x = 2")
+        await client.put("a.ipynb", notebook("x = 2", "y"))
+        _, history = await client.rewind("GET", "history", path="a.ipynb")
+        ids = [each["id"] for each in history["checkpoints"]]
+        assert [history["states"][each]["count"] for each in ids[1:]] == [1, 2]
+        body = {"path": "a.ipynb", "ref": ids[1], "state": True}
+        status, done = await client.rewind("POST", "restore", body=body)
+        assert status == 200, done
+        assert done["state"]["snapshot"]["count"] == 1
+        assert await kernel.value("x") == "1"
+        assert client.file("a.ipynb").read_text().count("x = 1") == 1
+        assert (await client.rewind("POST", "restore", body={**body, "ref": ids[0]}))[0] == 409

@@ -9,6 +9,7 @@ from jupyter_server.auth.decorator import authorized
 from tornado import web
 
 from jupyter_rewind.faces.server.handlers.base import RewindHandler
+from jupyter_rewind.faces.server.handlers.kernels import find_pairs
 from jupyter_rewind.faces.server.heartbeat import find_damage
 from jupyter_rewind.faces.server.paths import is_notebook
 from jupyter_rewind.faces.server.recorder import Recorder
@@ -38,6 +39,7 @@ class HistoryHandler(RewindHandler):
                 **render_history(info, service.paths),
                 "path": path,
                 "checkpoints": [render_checkpoint(each) for each in checkpoints],
+                "states": find_pairs(workspace, file, checkpoints),
                 "condition": describe_condition(workspace, service.recorder, path, file),
             }
 

@@ -8,23 +8,64 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import os
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 from jupyter_server.auth.decorator import authorized
 from tornado import web
 
-from jupyter_rewind.errors import NotFound, Unavailable
+from jupyter_rewind.errors import NotFound, RestoreRefused, Unavailable
 from jupyter_rewind.faces.server.announcer import KERNEL_EVENTS
 from jupyter_rewind.faces.server.handlers.base import RewindHandler, text_of
 from jupyter_rewind.model.snapshot import Snapshot
 from jupyter_rewind.revival import Revival, changes_json, report_json, run_json, snapshot_json
 
 if TYPE_CHECKING:
+    from jupyter_rewind.model.checkpoint import Checkpoint
     from jupyter_rewind.revival import RunState
     from jupyter_rewind.workspace import Workspace
 
 _ANSWERS_WITHIN = 60.0
+
+
+async def ask_run(live: RunState, verb: str, words: dict[str, Any]) -> dict[str, Any]:
+    """What the kernel of a run answers. Raises Unavailable, and what the kernel raised."""
+    # Not `to_thread`: with this task's context, the client would take the server's loop for its.
+    work = functools.partial(Revival.ask, live, verb, words, timeout=_ANSWERS_WITHIN)
+    return await asyncio.get_running_loop().run_in_executor(None, work)
+
+
+def find_pairs(
+    workspace: Workspace, file: str, checkpoints: Sequence[Checkpoint]
+) -> dict[str, dict[str, Any]]:
+    """The state of the notebook's kernel that belongs to each checkpoint, by that one's id."""
+    found = Revival(workspace.repository, workspace.histories).pair(file, checkpoints)
+    return {
+        name: {"id": each.id, "run": each.run, "count": each.count} for name, each in found.items()
+    }
+
+
+def find_state(workspace: Workspace, file: str, ref: str) -> tuple[RunState, str]:
+    """The running kernel of a notebook, and its state that belongs to the checkpoint `ref`.
+
+    Raises RestoreRefused where there is none of either, NotFound.
+    """
+    workspace.repository.refresh()
+    checkpoint = workspace.histories.resolve(file, ref)
+    pair = find_pairs(workspace, file, [checkpoint]).get(checkpoint.id)
+    live = None
+    if pair is not None:
+        live = Revival(workspace.repository, workspace.histories).live_run(file)
+    if pair is None or live is None:
+        missing = "no state was kept then" if pair is None else "no kernel of it is running"
+        raise RestoreRefused(
+            f"{os.path.basename(file)} was not brought back together with its variables:"
+            f" {missing}.",
+            hint="Nothing was changed. Bring back the notebook alone.",
+        )
+    return live, pair["id"]
 
 
 class KernelStatesHandler(RewindHandler):
@@ -50,10 +91,7 @@ class KernelStatesHandler(RewindHandler):
                 hint="Its states are in the store: a new kernel of the notebook can take them over"
                 " with `%rewind resume`.",
             )
-        # Not `to_thread`: with this task's context, the client would take the server's loop for its
-        # own.
-        work = functools.partial(Revival.ask, live, verb, words, timeout=_ANSWERS_WITHIN)
-        answer = await asyncio.get_running_loop().run_in_executor(None, work)
+        answer = await ask_run(live, verb, words)
         snapshot = answer.get("snapshot")
         if isinstance(snapshot, dict):
             self._announce("created" if verb == "create" else "restored", kernel, snapshot)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from jupyter_server.auth.decorator import authorized
@@ -11,6 +12,7 @@ from tornado import web
 from jupyter_rewind.errors import InvalidInput
 from jupyter_rewind.faces.server import request
 from jupyter_rewind.faces.server.handlers.base import RewindHandler, text_of, texts_of
+from jupyter_rewind.faces.server.handlers.kernels import ask_run, find_state
 from jupyter_rewind.faces.server.rendering import render_checkpoint
 from jupyter_rewind.faces.server.restoring import restore_file
 from jupyter_rewind.model.checkpoint import Checkpoint
@@ -26,10 +28,13 @@ class RestoreHandler(RewindHandler):
     @authorized
     async def post(self) -> None:
         body = self.body()
-        path, _ = await self.body_file(body)
+        path, file = await self.body_file(body)
         output = text_of(body, "output", "").strip("/")
         if output:
             await self.service.paths.visible(output)
+        state = None
+        if body.get("state") is True:
+            state = await self._restore_state(body, file, output)
         restored = await restore_file(
             self.service,
             path,
@@ -37,7 +42,17 @@ class RestoreHandler(RewindHandler):
             cells=texts_of(body, "cells"),
             output=output or None,
         )
-        self.answer(describe_restored(restored, output or path))
+        self.answer({**describe_restored(restored, output or path), "state": state})
+
+    async def _restore_state(
+        self, body: Mapping[str, Any], file: str, output: str
+    ) -> dict[str, Any]:
+        """The notebook's kernel is back at the same moment. Before the file: it may refuse."""
+        if output or body.get("cells"):
+            raise InvalidInput("state goes with the whole file: neither cells nor output.")
+        ref = text_of(body, "ref")
+        live, snapshot = await self.view(file, lambda workspace: find_state(workspace, file, ref))
+        return await ask_run(live, "to", {"ref": snapshot})
 
 
 class UndeleteHandler(RewindHandler):
@@ -56,7 +71,7 @@ class UndeleteHandler(RewindHandler):
             self.service.desk.undelete(target, author=request.current_author())
         )
         real = os.path.realpath(restored.path)
-        self.answer(describe_restored(restored, paths.api_path(real) or path))
+        self.answer({**describe_restored(restored, paths.api_path(real) or path), "state": None})
 
     async def _find(self, history: str) -> str:
         """The history, if its file lay where the user may see it."""
