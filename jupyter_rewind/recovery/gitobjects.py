@@ -20,7 +20,7 @@ _QUIET = (
     "--no-optional-locks", "--no-pager", "-c", "core.fsmonitor=false", "-c", "core.quotePath=false",
     "-c", "core.hooksPath=/dev/null", "-c", "protocol.allow=never", "-c", "core.sshCommand=false",
 )  # fmt: skip
-PATIENCE_SECONDS = 30
+PATIENCE_SECONDS = 10
 _HEAD_BYTES = 4096
 _TREE_BYTES = 4 << 20
 _HEXADECIMAL = frozenset("0123456789abcdef")

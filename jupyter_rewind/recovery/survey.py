@@ -14,6 +14,8 @@ from jupyter_rewind.recovery.traces.present import PresentFinder
 
 WHOLE = "whole"
 _NEWER_NS = 60_000_000_000
+_BY_ITS_TIME = frozenset({"checkpoint", "vscode", "backup"})
+"""Traces whose time says when their content was the notebook's: a commit or an export is later."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +53,8 @@ def _stand(notebook: Path, traces: Iterable[Trace]) -> Standing:
     others = [each for each in traces if each.kind != PresentFinder.kind]
     others.sort(key=lambda each: each.time_ns or 0, reverse=True)
     state, words = judge(notebook)
-    newest = others[0].time_ns if others else None
-    if state == WHOLE and newest is not None and _is_older(notebook, newest):
+    newest = max((each.time_ns or 0 for each in others if each.kind in _BY_ITS_TIME), default=0)
+    if state == WHOLE and _is_older(notebook, newest):
         state, words = "outdated", "Something newer than the file was found."
     return Standing(notebook, state, words, tuple(others))
 

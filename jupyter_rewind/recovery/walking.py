@@ -45,6 +45,14 @@ def folders_below(top: Path, *, hidden: bool = False) -> Iterator[Path]:
         waiting += [os.path.join(at, each) for each in reversed(inner) if each not in _SKIPPED]
 
 
+def settle(path: Path, scope: Scope) -> Path:
+    """`path`, or the notebook that is looked for where both are one file by way of links."""
+    wanted = scope.notebook
+    if wanted is None or path == wanted or path.name != wanted.name:
+        return path
+    return wanted if os.path.realpath(path.parent) == os.path.realpath(wanted.parent) else path
+
+
 def is_recovered(path: Path) -> bool:
     """Whether the notebook is one that was brought back, and so no trace of another."""
     return RECOVERED in path.name

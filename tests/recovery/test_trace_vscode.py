@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from jupyter_rewind.recovery.evidence import Scope
 from jupyter_rewind.recovery.traces.vscode import VSCodeFinder, path_of
 from tests.support.traces import Home, look_with, notebook_text, sources, traces_of
 
@@ -140,4 +141,14 @@ def test_any_list_is_read_or_told(raw: bytes, tmp_path_factory: pytest.TempPathF
 @given(st.text())
 def test_any_address_names_a_path_or_nothing(address: str) -> None:
     """No address makes the look fail."""
-    assert path_of(address) is None or isinstance(path_of(address), Path)
+    scope = Scope(Path("/work/analysis.ipynb"), Path("/work"), Path("/"), Path("/"))
+    assert path_of(address, scope) is None or isinstance(path_of(address, scope), Path)
+
+
+def test_a_notebook_opened_by_way_of_a_link_is_found(home: Home) -> None:
+    """The editor knew the folder by a link; it is the same notebook."""
+    link = home.path / "shortcut"
+    link.symlink_to(home.work)
+    keep(home, PLACES["linux"], (link / "analysis.ipynb").as_uri(), "linked")
+    [trace] = traces_of(FINDER, home.scope())
+    assert trace.notebook == str(home.work / "analysis.ipynb")

@@ -171,12 +171,14 @@ def outcomes(done: Sequence[Outcome]) -> Answer:
     for each in done:
         if each.told is not None and each.written is not None:
             parts.append(Words(f"{brought_back(each.told)}\n  {each.written.path}"))
+        elif not each.problem:
+            parts.append(Remark(f"{each.standing.notebook} has all that was found. Left alone."))
         else:
             parts.append(Remark(f"{each.standing.notebook}: {each.problem}"))
     if not done:
         parts.append(Words("Every notebook here that has traces is whole. Nothing was written."))
     data: dict[str, Any] = {"recovered": [_outcome_json(each) for each in done]}
-    failed = any(each.written is None for each in done)
+    failed = any(each.problem for each in done)
     return Answer(data, parts, Status.DAMAGE if failed else Status.DONE)
 
 

@@ -31,10 +31,11 @@ Scan = Annotated[
     typer.Option("--scan", metavar="DIR", help="Look into every file of this folder (or file)."),
 ]
 Since = Annotated[
-    str | None, typer.Option("--since", metavar="TIME", help="Only what happened from then on.")
+    str | None, typer.Option("--since", metavar="TIME", help="Only what was run from then on.")
 ]
 Until = Annotated[
-    str | None, typer.Option("--until", metavar="TIME", help="Only what happened until then.")
+    str | None,
+    typer.Option("--until", metavar="TIME", help="Only what was saved or run until then."),
 ]
 Memory = Annotated[
     bool,
@@ -182,6 +183,8 @@ def _outcome(scope: Scope, standing: Standing, form: str) -> recovered.Outcome:
         if recovery is None:
             return recovered.Outcome(standing, None, None, "Its traces gave not one cell.")
         told = rescue.report(recovery)
+        if told.adds_nothing:
+            return recovered.Outcome(standing, told, None, "")
         return recovered.Outcome(standing, told, rescue.write(recovery, form=form), "")
     except RewindError as error:
         return recovered.Outcome(standing, None, None, str(error))

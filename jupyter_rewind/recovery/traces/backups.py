@@ -9,7 +9,7 @@ from pathlib import Path
 
 from jupyter_rewind.recovery.documents import read_document
 from jupyter_rewind.recovery.evidence import EVERYTHING, Evidence, Holds, Problem, Scope, Trace
-from jupyter_rewind.recovery.walking import folders_of
+from jupyter_rewind.recovery.walking import folders_of, settle
 
 _SWAP = re.compile(r"\.(?P<name>.+\.ipynb)\.sw[a-p]\Z")
 _CONFLICT = re.compile(
@@ -130,6 +130,7 @@ def _far(scope: Scope) -> Iterator[Trace]:
 
 
 def _offer(place: Path, own: Path, words: str, form: str, scope: Scope) -> Iterator[Trace]:
+    own = settle(own, scope)
     wanted = own == scope.notebook if scope.notebook else own.is_relative_to(scope.folder)
     if not wanted or own.suffix != ".ipynb":
         return

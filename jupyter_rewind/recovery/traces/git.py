@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from jupyter_rewind.recovery.documents import read_document
@@ -94,12 +94,15 @@ def _unnamed(repository: GitRepository, scope: Scope, known: set[str]) -> Iterat
             names.update((blob, name) for name, blob in tree_entries(each.head))
         elif each.kind == "blob" and each.name not in known and _is_notebook(each.head):
             blobs.append(each)
+    cruft = [each for each in repository.cruft() if each not in known]
+    if not blobs and not cruft:
+        return
     others = {each.blob for each in repository.versions([":(top,glob)**/*.ipynb"])} - known
     for each in blobs:
-        if each.name in others:
-            continue
-        yield from _offer(repository, scope, each.name, names.get(each.name), each)
-    yield from _cruft(repository, scope, known | others | {each.name for each in blobs})
+        if each.name not in others:
+            yield from _offer(repository, scope, each.name, names.get(each.name), each)
+    seen = others | {each.name for each in blobs}
+    yield from _cruft(repository, scope, [each for each in cruft if each not in seen])
 
 
 def _offer(
@@ -116,9 +119,10 @@ def _offer(
     )  # fmt: skip
 
 
-def _cruft(repository: GitRepository, scope: Scope, known: set[str]) -> Iterator[Trace | Problem]:
+def _cruft(
+    repository: GitRepository, scope: Scope, names: Sequence[str]
+) -> Iterator[Trace | Problem]:
     """Notebooks in git's packs of what nothing refers to."""
-    names = [each for each in repository.cruft() if each not in known]
     if not names:
         return
     blobs = repository.blobs_among(names)

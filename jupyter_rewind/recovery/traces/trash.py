@@ -9,7 +9,7 @@ from pathlib import Path
 from jupyter_rewind.recovery.documents import read_document
 from jupyter_rewind.recovery.evidence import EVERYTHING, Evidence, Holds, Problem, Scope, Trace
 from jupyter_rewind.recovery.trashcans import Thrown, thrown_away
-from jupyter_rewind.recovery.walking import folders_below, is_recovered
+from jupyter_rewind.recovery.walking import folders_below, is_recovered, settle
 
 _AGAIN = re.compile(r" (?:\d+|copy(?: \d+)?|\d{1,2}[.-]\d{2}[.-]\d{2}(?: [AP]M)?)\Z")
 """What macOS adds to a name that is in the trash already."""
@@ -70,10 +70,10 @@ def _in_folder(thrown: Thrown, origin: Path, notebook: Path) -> Iterator[Trace]:
 def _origin(thrown: Thrown, scope: Scope) -> Path | None:
     """The notebook that this is, if it is one that is looked for."""
     if thrown.origin is not None:
+        origin = settle(thrown.origin, scope)
         if scope.notebook is not None:
-            return thrown.origin if thrown.origin == scope.notebook else None
-        inside = thrown.origin.is_relative_to(scope.folder) and not is_recovered(thrown.origin)
-        return thrown.origin if inside else None
+            return origin if origin == scope.notebook else None
+        return origin if origin.is_relative_to(scope.folder) and not is_recovered(origin) else None
     name = _AGAIN.sub("", thrown.place.stem) + thrown.place.suffix
     if scope.notebook is None:
         return scope.folder / name

@@ -14,6 +14,7 @@ from urllib.parse import unquote, urlsplit
 
 from jupyter_rewind.recovery.documents import read_document
 from jupyter_rewind.recovery.evidence import EVERYTHING, Evidence, Holds, Problem, Scope, Trace
+from jupyter_rewind.recovery.walking import settle
 
 _DESKTOP = (
     "Code", "Code - Insiders", "Code - OSS", "VSCodium", "VSCodium - Insiders", "Cursor",
@@ -82,7 +83,7 @@ def _history(listing: Path, scope: Scope) -> Iterator[Trace | Problem]:
         words = f"This list of a file's local history cannot be read ({error})."
         yield Problem(str(listing), words)
         return
-    notebook = path_of(address)
+    notebook = path_of(address, scope)
     if notebook is None or not _is_wanted(notebook, scope):
         return
     for name, milliseconds in names:
@@ -103,7 +104,7 @@ def _backup(backup: Path, scope: Scope) -> Iterator[Trace | Problem]:
         yield Problem(str(backup), f"It cannot be read: {error.strerror}.")
         return
     address, _, facts = head.decode("utf-8", "replace").strip().partition(" ")
-    notebook = path_of(address)
+    notebook = path_of(address, scope)
     form = {"form": "backup"}
     if notebook is not None:
         if _is_wanted(notebook, scope):
@@ -120,7 +121,7 @@ def _is_wanted(notebook: Path, scope: Scope) -> bool:
     return notebook.suffix == ".ipynb" and notebook.is_relative_to(scope.folder)
 
 
-def path_of(address: str) -> Path | None:
+def path_of(address: str, scope: Scope) -> Path | None:
     """The path in a `file:` or `vscode-remote:` address; None for any other address."""
     try:
         parts = urlsplit(address)
@@ -131,7 +132,7 @@ def path_of(address: str) -> Path | None:
     path = unquote(parts.path)
     if len(path) > 2 and path[0] == "/" and path[2] == ":":
         path = path[1:]
-    return Path(path) if path and "\0" not in path else None
+    return settle(Path(path), scope) if path and "\0" not in path else None
 
 
 def _trace(
