@@ -30,6 +30,8 @@ class BufferState:
     digests: list[Digest | None]
     fresh: dict[int, bytes] = field(default_factory=dict)
     before: BufferState | None = None
+    direct: bool = False
+    """What is rebuilt reads it straight into its own memory."""
 
     @property
     def fresh_bytes(self) -> int:
@@ -44,7 +46,7 @@ class BufferState:
         return [name for name in self.digests if name is not None]
 
 
-def look(view: memoryview, before: BufferState | None) -> BufferState:
+def look(view: memoryview, before: BufferState | None, direct: bool = False) -> BufferState:
     """The buffer as it is; pieces that differ from `before` are copied."""
     size = view.nbytes
     known = before.hashes if before is not None else b""
@@ -57,14 +59,16 @@ def look(view: memoryview, before: BufferState | None) -> BufferState:
         at = number * HASH
         if known[at : at + HASH] != name:
             fresh[number] = bytes(piece)
-    if before is not None and not fresh and before.size == size:
+    if before is not None and not fresh and before.size == size and before.direct == direct:
         return before
     digests: list[Digest | None] = [None] * len(hashes)
-    return BufferState(size, b"".join(hashes), digests, fresh, before)
+    return BufferState(size, b"".join(hashes), digests, fresh, before, direct)
 
 
 def is_same(one: BufferState, other: BufferState) -> bool:
-    return one is other or (one.size == other.size and one.hashes == other.hashes)
+    return one is other or (
+        (one.size, one.direct) == (other.size, other.direct) and one.hashes == other.hashes
+    )
 
 
 def pair(views: Sequence[memoryview], before: Sequence[BufferState]) -> list[BufferState | None]:

@@ -8,17 +8,19 @@ state between them is said to be not restorable. Holds no user object between tw
 from __future__ import annotations
 
 import builtins
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from jupyter_rewind import clock
 from jupyter_rewind.kernels import roots as rooting
+from jupyter_rewind.kernels.closure import Binding
 from jupyter_rewind.kernels.codec import Session
+from jupyter_rewind.kernels.environment import Environment
 from jupyter_rewind.kernels.graph import Change, Pod, Survey
 from jupyter_rewind.kernels.hubs import Hubs
 from jupyter_rewind.kernels.keeping import Job, Keeper
-from jupyter_rewind.kernels.pods import VARIABLE
+from jupyter_rewind.kernels.pods import ENVIRONMENT, VARIABLE
 from jupyter_rewind.kernels.records import Facts
 from jupyter_rewind.kernels.roots import Gatherer, Roots
 from jupyter_rewind.model.ids import ExecutionId, RunId
@@ -105,8 +107,14 @@ class Capturer:
         run: RunId,
         options: CaptureOptions | None = None,
         tracker: Tracking | None = None,
+        environment: Environment | None = None,
+        harmless: Callable[[], Iterable[Binding]] = tuple,
     ) -> None:
-        """Writes through a companion of `store`, so that nothing waits for a large state."""
+        """Writes through a companion of `store`, so that nothing waits for a large state.
+
+        `environment`, where given, is kept and restored as well; `harmless` tells of references
+        to variables through which nobody writes (IPython's own to the last results).
+        """
         self.namespace = namespace
         self.hubs = Hubs()
         self.run = run
@@ -115,6 +123,8 @@ class Capturer:
         self.excluded: set[str] = set()
         self._gatherer = Gatherer(self.hubs)
         self.keeper = Keeper(store.companion(), self._note_failure)
+        self.environment = environment
+        self._harmless = harmless
         self._tracker = tracker
         self._pods: dict[tuple[str, ...], Pod] = {}
         self._failed = False
@@ -213,6 +223,8 @@ class Capturer:
         if self._failed:
             self._failed, self._pods, self._everything = False, {}, True
         found = self._gatherer.gather(self.namespace, self.excluded)
+        if self.environment is not None:
+            found.values[ENVIRONMENT] = self.environment.read()
         change = self._look(found)
         facts = Facts(
             self.run, execution, count, path, clock.now_ns(), None, _counts(change, found),
@@ -235,7 +247,8 @@ class Capturer:
         def skip(pod: Pod) -> bool:
             return pod.keys[0] in found.unchanged or self._is_untouched(pod)
 
-        return Survey(session, self._pods, found.values, skip, limit).look()
+        harmless = tuple(self._harmless())
+        return Survey(session, self._pods, found.values, skip, limit, harmless).look()
 
     def _is_untouched(self, pod: Pod) -> bool:
         if not pod.closed or self._everything:

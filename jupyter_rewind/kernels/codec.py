@@ -27,6 +27,9 @@ from jupyter_rewind.model.snapshot import Fidelity
 PROTOCOL = 5
 SMALL_BUFFER = 1 << 10
 
+_DIRECT = frozenset(
+    f"jupyter_rewind.kernels.reducers.{name}" for name in ("numpy", "torch", "views")
+)
 _FRAME = 0x95
 _PAYLOADS = {ord("B"): 4, ord("X"): 4, 0x8D: 8, 0x8E: 8, 0x96: 8}
 _MISS = object()
@@ -71,6 +74,14 @@ class Buffers:
 
     def __init__(self) -> None:
         self.views: list[memoryview] = []
+        self.direct: list[bool] = []
+        """Which of them are read straight into the memory of what is rebuilt."""
+        self._own: set[int] = set()
+
+    def expect(self, reduction: Any) -> None:
+        """Our own reducers rebuild through `views.into`, which reads where the memory is wanted."""
+        if reduction[0].__module__ in _DIRECT:
+            self._own.update(id(one) for one in reduction[1] if type(one) is pickle.PickleBuffer)
 
     def take(self, buffer: pickle.PickleBuffer) -> bool:
         """True keeps the buffer in the stream."""
@@ -79,6 +90,8 @@ class Buffers:
             view.release()
             return True
         self.views.append(view)
+        self.direct.append(id(buffer) in self._own and not view.readonly)
+        self._own.discard(id(buffer))
         return False
 
     def release(self) -> None:
@@ -121,8 +134,9 @@ class _Telling:
     careful: bool
     own: frozenset[str]
 
-    def _begin(self, session: Session, own: Iterable[str], careful: bool) -> None:
+    def _begin(self, session: Session, buffers: Buffers, own: Iterable[str], careful: bool) -> None:
         self.session = session
+        self.buffers = buffers
         self.namespace = session.namespace
         self.own = frozenset(own)
         self.careful = careful
@@ -140,6 +154,8 @@ class _Telling:
             return NotImplemented
         if found is NotImplemented or type(found) is str or found[0] is rebuild.find_global:
             self.session.named.add(id(value))
+        elif handler is not None:
+            self.buffers.expect(found)
         return found
 
     def _careful(self, handler: Handler, value: Any) -> Any:
@@ -194,7 +210,7 @@ class PodWriter(_Telling, pickle.Pickler):
         self, sink: Sink, buffers: Buffers, session: Session, own: Iterable[str], careful: bool
     ) -> None:
         pickle.Pickler.__init__(self, sink, PROTOCOL, buffer_callback=buffers.take)
-        self._begin(session, own, careful)
+        self._begin(session, buffers, own, careful)
 
 
 class DeepWriter(_Telling, pickle._Pickler):
@@ -204,7 +220,7 @@ class DeepWriter(_Telling, pickle._Pickler):
         self, sink: Sink, buffers: Buffers, session: Session, own: Iterable[str], careful: bool
     ) -> None:
         pickle._Pickler.__init__(self, sink, PROTOCOL, buffer_callback=buffers.take)
-        self._begin(session, own, careful)
+        self._begin(session, buffers, own, careful)
 
     def reducer_override(self, value: Any) -> Any:
         # Unlike the fast one, this one asks for plain values too.

@@ -16,11 +16,21 @@ from xxhash import xxh3_128_digest
 from jupyter_rewind import clock
 from jupyter_rewind.kernels import buffers, pods
 from jupyter_rewind.kernels.buffers import BufferState
-from jupyter_rewind.kernels.closure import find_opening
+from jupyter_rewind.kernels.closure import Binding, find_opening
 from jupyter_rewind.kernels.codec import Session
 from jupyter_rewind.kernels.functions import inert_token, is_same_token
 from jupyter_rewind.kernels.placeholders import Placeholder
-from jupyter_rewind.kernels.pods import HUB, OUTPUT, SMALL, VARIABLE, Note, Root, Written, write_pod
+from jupyter_rewind.kernels.pods import (
+    ENVIRONMENT,
+    HUB,
+    OUTPUT,
+    SMALL,
+    VARIABLE,
+    Note,
+    Root,
+    Written,
+    write_pod,
+)
 from jupyter_rewind.kernels.preview import preview, type_name
 from jupyter_rewind.kernels.records import RootRecord
 from jupyter_rewind.model.ids import Digest
@@ -109,12 +119,14 @@ class Survey:
         roots: dict[str, Any],
         skip: Skip,
         max_bytes: int | None = None,
+        harmless: Sequence[Binding] = (),
     ) -> None:
         self._session = session
         self._before = before
         self._roots = roots
         self._skip = skip
         self._max_bytes = max_bytes
+        self._harmless = harmless
         self._kept: dict[tuple[str, ...], Pod] = {}
         self._groups: list[_Group] = []
 
@@ -157,9 +169,10 @@ class Survey:
             self._tell(group)
 
     def _tell(self, group: _Group) -> None:
-        roots: list[Root] = [(key, self._roots[key]) for key in group.keys]
         began = clock.monotonic()
+        # First, while nothing else of ours refers to the values.
         group.closed = self._is_closed(group)
+        roots: list[Root] = [(key, self._roots[key]) for key in group.keys]
         try:
             group.written = write_pod(self._session, roots)
         except Exception as error:
@@ -168,13 +181,13 @@ class Survey:
 
     def _is_closed(self, group: _Group) -> bool:
         """True when the values are proved to be out of everybody else's reach."""
-        if group.keys[0].startswith(SMALL):
+        if group.keys[0].startswith((SMALL, ENVIRONMENT)):
             return True
         bindings = [self._binding(key) for key in group.keys if not key.startswith(HUB)]
         if len(bindings) < len(group.keys):
             return False
         # One more reference to each value is ours: that of the roots.
-        return not find_opening(bindings, held=1)
+        return not find_opening(bindings, held=1, harmless=self._harmless)
 
     def _binding(self, key: str) -> tuple[Mapping[Any, Any], Any]:
         namespace, outputs = self._session.known[:2]
@@ -304,7 +317,7 @@ class Survey:
             tuple(id(self._roots[key]) for key in written.keys),
             xxh3_128_digest(written.stream),
             len(written.stream),
-            list(map(buffers.look, views, earlier)),
+            list(map(buffers.look, views, earlier, written.buffers.direct)),
             written.refs,
             tuple(self._roots[group.keys[0]]) if group.keys[0].startswith(SMALL) else (),
             group.closed,

@@ -17,6 +17,7 @@ from jupyter_rewind.kernels.deltas import align
 from jupyter_rewind.kernels.graph import Pod
 from jupyter_rewind.kernels.records import (
     SNAPSHOT,
+    Buffer,
     Facts,
     decode_snapshot,
     encode_pod,
@@ -174,5 +175,5 @@ def _store_pod(pod: Pod, block: Block) -> None:
     pod.node = block.put_node(body, links, base=before.node if before is not None else None)
 
 
-def _names(states: Sequence[buffers.BufferState]) -> list[tuple[int, list[Digest]]]:
-    return [(state.size, state.names()) for state in states]
+def _names(states: Sequence[buffers.BufferState]) -> list[Buffer]:
+    return [Buffer(state.size, tuple(state.names()), state.direct) for state in states]

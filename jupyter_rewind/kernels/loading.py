@@ -130,21 +130,17 @@ class Loader:
                 stands = Placeholder(name, f"a {name}", reason)
                 self.values[root.key] = dict.fromkeys(record.names, stands) or stands
 
-    def _buffers(self, record: PodRecord, states: list[BufferState]) -> Iterator[bytearray]:
-        into = getattr(self._store, "get_into", None)
-        for size, names in record.buffers:
-            memory = bytearray(size)
-            view = memoryview(memory)
-            hashes = []
-            for number, name in enumerate(names):
-                piece = view[number * PIECE : (number + 1) * PIECE]
-                if into is not None:
-                    into(name, piece)
-                else:
-                    piece[:] = self._store.get(name)
-                hashes.append(xxh3_128_digest(piece))
-            states.append(BufferState(size, b"".join(hashes), list(names)))
-            yield memory
+    def _buffers(self, record: PodRecord, states: list[BufferState]) -> Iterator[Any]:
+        for one in record.buffers:
+            state = BufferState(one.size, b"", list(one.pieces), direct=one.direct)
+            states.append(state)
+            source = Source(self._store, state)
+            if one.direct:
+                yield source
+            else:
+                memory = bytearray(one.size)
+                source.into(memoryview(memory))
+                yield memory
 
     # --- what `rebuild` asks ----------------------------------------------------------------
 
@@ -196,6 +192,27 @@ class Loader:
 
     def settle(self, action: Any, *arguments: Any) -> None:
         self._settling.append((action, arguments))
+
+
+class Source:
+    """Memory that still lies in the store: read into where it is wanted, and checked."""
+
+    def __init__(self, store: ContentSource, state: BufferState) -> None:
+        self._store = store
+        self._state = state
+
+    def into(self, target: memoryview) -> None:
+        """`target` holds it. Raises NotFound, Integrity."""
+        read = getattr(self._store, "get_into", None)
+        hashes = []
+        for number, name in enumerate(self._state.names()):
+            piece = target[number * PIECE : (number + 1) * PIECE]
+            if read is not None:
+                read(name, piece)
+            else:
+                piece[:] = self._store.get(name)
+            hashes.append(xxh3_128_digest(piece))
+        self._state.hashes = b"".join(hashes)
 
 
 def _hubs_of(record: PodRecord) -> tuple[str, ...]:

@@ -41,6 +41,15 @@ class RootRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class Buffer:
+    """Large memory of a pod: its size, its pieces, and whether it is read in place."""
+
+    size: int
+    pieces: tuple[Digest, ...]
+    direct: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class PodRecord:
     """A pod as it stands in the store."""
 
@@ -48,7 +57,7 @@ class PodRecord:
     roots: tuple[RootRecord, ...]
     stream: tuple[Digest, ...]
     stream_size: int
-    buffers: tuple[tuple[int, tuple[Digest, ...]], ...]
+    buffers: tuple[Buffer, ...]
     refs: tuple[str, ...]
     names: tuple[str, ...] = ()
     """Roots that are told together as one dictionary: small values."""
@@ -59,7 +68,7 @@ class PodRecord:
 
     @property
     def size_bytes(self) -> int:
-        return self.stream_size + sum(size for size, _ in self.buffers)
+        return self.stream_size + sum(one.size for one in self.buffers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +83,7 @@ def encode_pod(
     roots: Sequence[RootRecord],
     stream: Sequence[Digest],
     stream_size: int,
-    buffers: Sequence[tuple[int, Sequence[Digest]]],
+    buffers: Sequence[Buffer],
     refs: Iterable[str],
     names: Iterable[str] = (),
 ) -> tuple[bytes, list[Digest]]:
@@ -82,13 +91,13 @@ def encode_pod(
     told: list[Json] = [
         [one.key, one.type_name, str(one.fidelity), one.reason, one.preview] for one in roots
     ]
-    sizes: list[Json] = [[size, len(names)] for size, names in buffers]
+    sizes: list[Json] = [[one.size, len(one.pieces), one.direct] for one in buffers]
     named: list[Json] = [*sorted(refs)]
     facts: dict[str, Json] = {
         "format": FORMAT, "roots": told, "stream": [len(stream), stream_size], "buffers": sizes,
         "refs": named, "names": list(names),
     }  # fmt: skip
-    return to_json(facts), [*stream, *(name for _, names in buffers for name in names)]
+    return to_json(facts), [*stream, *(name for one in buffers for name in one.pieces)]
 
 
 def read_pod(store: ContentSource, node: Digest) -> PodRecord:
@@ -103,8 +112,8 @@ def read_pod(store: ContentSource, node: Digest) -> PodRecord:
         count, size = facts["stream"]
         buffers = []
         at = count
-        for length, pieces in facts["buffers"]:
-            buffers.append((length, links[at : at + pieces]))
+        for length, pieces, direct in facts["buffers"]:
+            buffers.append(Buffer(length, links[at : at + pieces], direct))
             at += pieces
         refs, names = tuple(facts["refs"]), tuple(facts["names"])
     except (KeyError, ValueError, TypeError) as error:

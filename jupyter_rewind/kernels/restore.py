@@ -23,7 +23,7 @@ from jupyter_rewind.kernels.functions import contents_of
 from jupyter_rewind.kernels.graph import Pod
 from jupyter_rewind.kernels.hubs import Hubs
 from jupyter_rewind.kernels.loading import Loader
-from jupyter_rewind.kernels.pods import OUTPUT, SMALL, VARIABLE
+from jupyter_rewind.kernels.pods import ENVIRONMENT, OUTPUT, SMALL, VARIABLE
 from jupyter_rewind.kernels.records import PodRecord, read_pod, read_state
 from jupyter_rewind.model.snapshot import Fidelity, Snapshot, VariableReport
 from jupyter_rewind.store.keep import ContentSource
@@ -45,8 +45,9 @@ class Prepared:
     _capturer: Capturer | None
     _undo: list[Callable[[], Any]] = field(default_factory=list)
 
-    def swap(self) -> None:
-        """The state is the present now. On any error everything is as it was before."""
+    def swap(self) -> tuple[str, ...]:
+        """The state is the present now; says what of the surroundings could not be set. On any
+        error everything is as it was before."""
         try:
             self._run_deferred()
             values = self._values()
@@ -57,10 +58,19 @@ class Prepared:
             while self._undo:
                 self._undo.pop()()
             raise
+        problems = self._apply_environment()
         if self._capturer is not None:
             made = self._loader
             self._capturer.adopt(self.snapshot, self._pods(), made.made, made.cells)
         self._undo.clear()
+        return problems
+
+    def _apply_environment(self) -> tuple[str, ...]:
+        environment = self._capturer.environment if self._capturer is not None else None
+        values = self._loader.values.get(ENVIRONMENT)
+        if environment is None or type(values) is not dict:
+            return ()
+        return environment.apply(values)
 
     def _values(self) -> dict[str, Any]:
         """Every root of the state that is a variable or an output."""

@@ -27,6 +27,21 @@ class Kept(Protocol):
     def next_order(self) -> int: ...
 
 
+def _pack_if_worth(data: bytes | memoryview) -> tuple[chunks.Codec, bytes | memoryview]:
+    """Large content stays as it is where compressing saves little: it is read in place then."""
+    if len(data) >= _LARGE:
+        middle = len(data) // 2
+        sample = bytes(data[:_SAMPLE]) + bytes(data[middle : middle + _SAMPLE])
+        if len(chunks.pack(sample)[1]) > _WORTH_IT * len(sample):
+            return chunks.Codec.RAW, data
+    return chunks.pack(data)
+
+
+_LARGE = 1 << 16
+_SAMPLE = 1 << 12
+_WORTH_IT = 0.9
+
+
 class Block:
     """Collects one commit of a `KernelStore`."""
 
@@ -107,7 +122,7 @@ class Block:
                 found = None
             if found is not None:
                 return found
-        return chunks.pack(data)
+        return _pack_if_worth(data)
 
     def _stage(
         self, kind: Kind, codec: int, raw_size: int, name: Digest, payload: bytes | memoryview
