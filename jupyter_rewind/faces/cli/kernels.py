@@ -235,7 +235,7 @@ def _row(snapshot: Snapshot, terminal: bool) -> tuple[str, ...]:
     counts = snapshot.counts
     length = wording.SHORT_ID if terminal else None
     size = wording.size if terminal else str
-    inexact = counts.variables - counts.exact
+    inexact = counts.rebuilt + counts.missing
     return (
         snapshot.id[:length],
         f"In[{snapshot.count}]" if snapshot.count else "a move",

@@ -125,6 +125,11 @@ def describe_state(snapshot: Snapshot) -> str:
     return f"the state after In[{snapshot.count}] ({clock_time(snapshot.time_ns)})"
 
 
+def amount(number: int, noun: str) -> str:
+    """`1 state`, `2 states`."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
 def clock_time(time_ns: int) -> str:
     return datetime.fromtimestamp(time_ns / 1e9).strftime("%H:%M:%S")
 
@@ -157,13 +162,13 @@ def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 def _row(row: Row) -> tuple[str, ...]:
     snapshot = row.snapshot
     after = f"In[{snapshot.count}]" if snapshot.count else "before a move"
-    lost = snapshot.counts.missing + snapshot.counts.reference
-    counts = f"{snapshot.counts.variables}" + (f" ({lost} not kept whole)" if lost else "")
+    lost = snapshot.counts.missing + snapshot.counts.rebuilt
+    counts = f"{snapshot.counts.variables}" + (f" ({lost} not exact)" if lost else "")
     marks = [f'"{each}"' for each in snapshot.labels]
     if row.branches_off is not None:
         marks.append(f"from In[{row.branches_off}]")
     if snapshot.merged:
-        marks.append(f"with {len(snapshot.merged)} cells before it")
+        marks.append(f"with {amount(len(snapshot.merged), 'cell')} before it")
     return (
         "*" if row.is_head else "", after, clock_time(snapshot.time_ns), counts,
         size(snapshot.new_bytes), " ".join(marks), row.source.strip().partition("\n")[0],

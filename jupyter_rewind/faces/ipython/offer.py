@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from jupyter_rewind.errors import RewindError
-from jupyter_rewind.faces.ipython.answers import day_and_time
+from jupyter_rewind.faces.ipython.answers import amount, day_and_time
 from jupyter_rewind.faces.ipython.verbs import Verbs
 
 _WAIT_SECONDS = 20.0
@@ -40,8 +40,9 @@ class Offer:
         if legacy is None or "%rewind" in source or not legacy.snapshot.counts.variables:
             return
         snapshot = legacy.snapshot
+        kept = amount(snapshot.counts.variables, "variable")
+        when = f"In[{snapshot.count}] ({day_and_time(snapshot.time_ns)})"
         self._verbs.session.tell(
-            f"The kernel of this notebook ended unexpectedly. Its {snapshot.counts.variables}"
-            f" variables after In[{snapshot.count}] ({day_and_time(snapshot.time_ns)}) are kept:"
-            " `%rewind resume` brings them back."
+            f"The kernel of this notebook ended unexpectedly. What it had after {when}, {kept}, is"
+            " kept: `%rewind resume` brings it back."
         )

@@ -41,7 +41,7 @@ class Rerun:
                     f" {len(plan.steps)} cells had run.",
                     hint="`%rewind undo` brings back what was before.",
                 )
-        return Words(f"{back}\n{len(plan.steps)} cells were run again.")
+        return Words(f"{back}\nCells run again: {len(plan.steps)}.")
 
     def plan(self, ref: str) -> Plan:
         """What would be run. Raises NotFound."""

@@ -18,6 +18,7 @@ from jupyter_rewind.faces.ipython.answers import (
     Report,
     Row,
     Words,
+    amount,
     clock_time,
     day_and_time,
     describe_state,
@@ -86,12 +87,12 @@ class Verbs:
         snapshots = session.timeline.snapshots()
         head = session.timeline.head
         capturer = session.timeline.capturer
+        taken = size(sum(each.new_bytes for each in snapshots))
         lines = [
             f"Journal and states of {session.run.path or 'this kernel'}, run {session.run.id}.",
             "States are kept after each cell." if capturer.enabled
             else "States are not kept: `%rewind on` keeps them again.",
-            f"{len(snapshots)} states, {size(sum(each.new_bytes for each in snapshots))} in"
-            f" {session.layout.folder}.",
+            f"{amount(len(snapshots), 'state')}, {taken} in {session.layout.folder}.",
         ]  # fmt: skip
         if head is not None:
             lines.append(f"The present stands on {describe_state(head)}.")
@@ -236,7 +237,8 @@ def _line(line: tuple[Snapshot, ...], is_present: bool) -> str:
     labels = [label for each in line for label in each.labels]
     name = f' "{labels[-1]}"' if labels else ""
     sign = "*" if is_present else " "
-    span = f"In[{first.count}] to In[{last.count}]" if first.count != last.count else (
-        f"In[{first.count}]"
-    )  # fmt: skip
-    return f"{sign}{name} {span}, {len(line)} states, until {clock_time(last.time_ns)}: {last.id}"
+    span = f"In[{first.count}]"
+    if first.count != last.count:
+        span = f"{span} to In[{last.count}]"
+    states = amount(len(line), "state")
+    return f"{sign}{name} {span}, {states}, until {clock_time(last.time_ns)}: {last.id}"

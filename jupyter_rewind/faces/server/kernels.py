@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, Any
 from jupyter_core.utils import ensure_async
 
 from jupyter_rewind.errors import RewindError
-from jupyter_rewind.revival import drop_stale_notices, leave_notice
 from jupyter_rewind.settings import Rewind, describe, environment_name
 
 if TYPE_CHECKING:
@@ -50,6 +49,12 @@ class KernelGuide:
             _wrap(sessions, name, self._telling_sessions)
         contents = self._server.contents_manager
         contents.event_logger.add_listener(schema_id=contents.event_schema_id, listener=self._hear)
+        # Starting a server costs next to nothing: this is for when it has started.
+        self._server.io_loop.add_callback(self._tidy)
+
+    def _tidy(self) -> None:
+        from jupyter_rewind.revival import drop_stale_notices
+
         try:
             drop_stale_notices(Path(self._server.runtime_dir))
         except RewindError as error:
@@ -95,6 +100,8 @@ class KernelGuide:
     def _tell(self, kernel_id: str, path: str) -> None:
         if self._noted.get(kernel_id) == path:
             return
+        from jupyter_rewind.revival import leave_notice
+
         try:
             file = self._paths.file(path)
             kernel = self._server.kernel_manager.get_kernel(kernel_id)

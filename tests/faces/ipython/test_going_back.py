@@ -60,7 +60,7 @@ def test_history_shows_lines_and_labels(home: Home) -> None:
         assert "x = 10" in history
         assert "from In[1]" in history
         lines = kernel.run("%rewind branch").text
-        assert lines.count("states, until") == 2
+        assert lines.count(", until ") == 2
         assert kernel.run("%rewind to 2").status == "ok"
         assert kernel.run("x").result == "2"
 
