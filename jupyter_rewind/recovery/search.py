@@ -50,15 +50,27 @@ def look(scope: Scope, finders: Sequence[Finder] = ALL) -> Found:
     """Every trace in `scope`; none of them is read."""
     traces: list[Trace] = []
     problems: list[Problem] = []
-    for number, finder in enumerate(finders):
-        scope.progress(f"Looking for {finder.title}", number / len(finders))
+    asked = [each for each in finders if _is_asked(each, scope)]
+    for number, finder in enumerate(asked):
+        scope.progress(f"Looking for {finder.title}", number / len(asked))
         _collect(finder, scope, traces, problems)
     return Found(tuple(traces), tuple(problems), places(scope, finders))
 
 
 def places(scope: Scope, finders: Sequence[Finder] = ALL) -> tuple[Place, ...]:
-    """Every kind of trace, and where it is looked for on the scope's platform."""
-    return tuple(Place(each.kind, each.title, where_on(each, scope.platform)) for each in finders)
+    """Every kind of trace that is looked for, and where that is on the scope's platform."""
+    return tuple(
+        Place(each.kind, each.title, where_on(each, scope.platform))
+        for each in finders
+        if _is_asked(each, scope)
+    )
+
+
+def _is_asked(finder: Finder, scope: Scope) -> bool:
+    """Whether `finder` is one that always looks, or the user asked for it."""
+    if not finder.asked_only:
+        return True
+    return scope.memory if finder.kind == "memory" else bool(scope.scan)
 
 
 def where_on(finder: Finder, platform: str) -> str:

@@ -55,7 +55,7 @@ def _stand(notebook: Path, traces: Iterable[Trace]) -> Standing:
     state, words = judge(notebook)
     newest = max((each.time_ns or 0 for each in others if each.kind in _BY_ITS_TIME), default=0)
     if state == WHOLE and _is_older(notebook, newest):
-        state, words = "outdated", "Something newer than the file was found."
+        state, words = "outdated", f"Something newer than {notebook.name} was found."
     return Standing(notebook, state, words, tuple(others))
 
 
@@ -64,9 +64,9 @@ def judge(notebook: Path) -> tuple[str, str]:
     try:
         raw = notebook.read_bytes()
     except FileNotFoundError:
-        return "missing", "The file is not there."
+        return "missing", f"{notebook.name} is not there any more."
     except OSError as error:
-        return "unreadable", f"The file cannot be read: {error.strerror}."
+        return "unreadable", f"{notebook.name} cannot be read: {error.strerror}."
     condition = judge_notebook(raw, notebook.name)
     if not condition.is_ok:
         return ("empty" if condition.state == "empty" else "damaged"), condition.words
