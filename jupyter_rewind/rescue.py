@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from jupyter_rewind import clock
 from jupyter_rewind.errors import Conflict, InvalidInput, Storage
-from jupyter_rewind.recovery import search
+from jupyter_rewind.recovery import search, walking
 from jupyter_rewind.recovery.evidence import Holds, Problem, Scope, Trace
 from jupyter_rewind.recovery.search import Found, Place
 from jupyter_rewind.store.durable import free_bytes
@@ -73,6 +73,8 @@ def open_scope(settings: Rewind, request: Request) -> Iterator[Scope]:
     Raises InvalidInput for times and paths that make no sense.
     """
     notebook, folder = target_of(request.target)
+    scan = tuple(_existing(each, "--scan") for each in request.scan)
+    histories = tuple(_existing(each, "--history") for each in request.histories)
     with tempfile.TemporaryDirectory(prefix="jupyter-rewind-", dir=_roomy_folder()) as scratch:
         yield Scope(
             notebook=notebook,
@@ -83,8 +85,8 @@ def open_scope(settings: Rewind, request: Request) -> Iterator[Scope]:
             platform=sys.platform,
             since_ns=_moment(request.since, "--since", begins=True),
             until_ns=_moment(request.until, "--until"),
-            scan=tuple(_existing(each, "--scan") for each in request.scan),
-            histories=tuple(_existing(each, "--history") for each in request.histories),
+            scan=scan,
+            histories=tuple(dict.fromkeys([*histories, *_histories_in(scan)])),
             sessions=tuple(request.sessions),
             memory=request.memory,
             progress=request.progress,
@@ -228,6 +230,16 @@ def _existing(text: str, option: str) -> Path:
     if not path.exists():
         raise InvalidInput(f"{option}: there is no {text}.", hint="Check the path.")
     return path
+
+
+def _histories_in(scan: Sequence[Path]) -> Iterator[Path]:
+    """The histories of IPython in the folders and files that the user named."""
+    for top in scan:
+        if top.is_file():
+            yield from [top] if top.suffix == ".sqlite" else []
+            continue
+        for folder in walking.folders_below(top, hidden=True):
+            yield from sorted(folder.glob("history*.sqlite"))
 
 
 def _moment(text: str | None, option: str, *, begins: bool = False) -> int | None:

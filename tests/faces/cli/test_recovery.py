@@ -160,6 +160,18 @@ def test_a_history_of_another_place_is_read(work: Path, history: Path, rewind: R
     assert moved.read_bytes() == before
 
 
+def test_a_history_in_a_folder_that_is_scanned_is_read(
+    work: Path, home: Path, history: Path, rewind: Rewind
+) -> None:
+    """You name the folder of a backup, and the history in it is read with all else."""
+    backup = home / "backup" / "home" / ".ipython" / "profile_default"
+    backup.mkdir(parents=True)
+    shutil.move(history, backup)
+    ended = rewind("recover", "lost.ipynb", "--scan", home / "backup", "--session", "1")
+    assert ended.status == 0, ended.err
+    assert "def area(r):\n    return 3 * r * r" in sources(work / "lost.recovered.ipynb")
+
+
 def test_definitions_are_found_in_all_code_that_was_run(history: Path, rewind: Rewind) -> None:
     """`grep --python "def f"` gives the whole function back."""
     ended = rewind("grep", "--python", "def area")
