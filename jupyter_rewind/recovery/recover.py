@@ -10,9 +10,10 @@ from typing import NoReturn
 from jupyter_rewind.errors import Conflict
 from jupyter_rewind.recovery import search
 from jupyter_rewind.recovery.evidence import Evidence, EvidenceCell, FoundDocument, Problem, Scope
-from jupyter_rewind.recovery.rebuild import Rebuilt, RebuiltCell, rebuild, to_notebook
+from jupyter_rewind.recovery.rebuild import Rebuilt, RebuiltCell, to_notebook
 from jupyter_rewind.recovery.search import Found
 from jupyter_rewind.recovery.traces.present import PresentFinder
+from jupyter_rewind.recovery.unnamed import rebuild_named
 from jupyter_rewind.recovery.walking import RECOVERED
 from jupyter_rewind.store.durable import Files
 
@@ -52,7 +53,7 @@ def recover(scope: Scope, found: Found | None = None) -> Recovery | None:
     found = search.look(scope) if found is None else found
     evidence = _chosen(search.gather(scope, found.traces), scope)
     scope.progress("Rebuilding the notebook", None)
-    rebuilt = _doubtful_rather_than_none(rebuild(notebook, evidence))
+    rebuilt = _doubtful_rather_than_none(rebuild_named(notebook, evidence))
     problems = found.problems + evidence.problems
     present = next(
         (each for each in evidence.documents if each.trace.kind == PresentFinder.kind), None

@@ -1,0 +1,90 @@
+"""Documents that no trace gives a name: whether they are the notebook that is looked for.
+
+A blob of git, a file of a scanned folder or an editor that was never saved may be any notebook. One
+that shares its code with what is known of the notebook is taken for a state of it. All others are
+left out, unless nothing else is left at all: then they are offered, and marked as doubtful.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+
+from jupyter_rewind.recovery.attribution import attribute, known_places
+from jupyter_rewind.recovery.evidence import Evidence, FoundDocument
+from jupyter_rewind.recovery.likeness import is_look
+from jupyter_rewind.recovery.rebuild import Rebuilt, rebuild
+
+ENOUGH = 0.3
+DOUBTFUL = 0.3
+_WORDS = "found without a name: it may be of another notebook"
+
+
+def rebuild_named(target: Path, evidence: Evidence) -> Rebuilt:
+    """As `rebuild`, from documents that are the notebook's, and from others only in need."""
+    named, strange = sort_out(target, evidence)
+    rebuilt = rebuild(target, named)
+    if not strange:
+        return rebuilt
+    if rebuilt.cells:
+        count = "A notebook" if len(strange) == 1 else f"{len(strange)} notebooks"
+        step = f"{count} without a name, unlike this one, left out: see `jupyter rewind traces`."
+        return replace(rebuilt, next_steps=(*rebuilt.next_steps, step))
+    return _doubt(rebuild(target, replace(named, documents=named.documents + strange)))
+
+
+def sort_out(target: Path, evidence: Evidence) -> tuple[Evidence, tuple[FoundDocument, ...]]:
+    """The evidence without documents of no name that are unlike the notebook; and those."""
+    loose = [each for each in evidence.documents if each.trace.notebook is None]
+    if not loose:
+        return evidence, ()
+    known = _known_code(target, evidence)
+    named, strange = [], []
+    for document in evidence.documents:
+        if document.trace.notebook is not None:
+            named.append(document)
+        elif _share(document, known) >= ENOUGH:
+            trace = replace(document.trace, notebook=str(target))
+            named.append(replace(document, trace=trace))
+        else:
+            strange.append(document)
+    return replace(evidence, documents=tuple(named)), tuple(strange)
+
+
+def _known_code(target: Path, evidence: Evidence) -> frozenset[str]:
+    """The code of the notebook's own documents and of the runs that are surely its."""
+    places = known_places(target, evidence)
+    code = {
+        source
+        for document in evidence.documents
+        if document.trace.notebook in places
+        for source in _code(document)
+    }
+    own = attribute(target, replace(evidence, documents=()), code)
+    ran = (executed.source for each in own if each.certain for executed in each.run.executions)
+    return frozenset(code | {source.strip() for source in ran})
+
+
+def _share(document: FoundDocument, known: Iterable[str]) -> float:
+    """How much of the document's telling code is known to be the notebook's."""
+    code = set(_code(document))
+    telling = {source for source in code if not is_look(source)} or code
+    return len(telling & set(known)) / len(telling) if telling else 0.0
+
+
+def _code(document: FoundDocument) -> list[str]:
+    return [
+        cell.source.strip()
+        for cell in document.cells
+        if cell.kind == "code" and cell.source.strip()
+    ]
+
+
+def _doubt(rebuilt: Rebuilt) -> Rebuilt:
+    cells = tuple(
+        replace(each, confidence=min(each.confidence, DOUBTFUL), words=_WORDS)
+        for each in rebuilt.cells
+    )
+    step = "Compare this notebook with what you remember: nothing says that it is the one."
+    return replace(rebuilt, cells=cells, next_steps=(step, *rebuilt.next_steps))

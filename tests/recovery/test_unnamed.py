@@ -1,0 +1,66 @@
+"""Documents without a name: taken for the notebook only where their code says so."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from jupyter_rewind.recovery.evidence import (
+    EVERYTHING,
+    Evidence,
+    EvidenceCell,
+    Executed,
+    FoundDocument,
+    FoundRun,
+    Trace,
+)
+from jupyter_rewind.recovery.unnamed import rebuild_named
+
+NOTEBOOK = Path("/work/analysis.ipynb")
+STATES = [f"step_{number} = compute({number})" for number in range(8)]
+
+
+def document(time: int, *sources: str, named: bool = False) -> FoundDocument:
+    notebook = str(NOTEBOOK) if named else None
+    trace = Trace("git", f"/work: blob {time}", notebook, EVERYTHING, time * 10**9)
+    cells = tuple(EvidenceCell("code", source) for source in sources)
+    return FoundDocument(trace, cells, time_ns=time * 10**9)
+
+
+def run(*sources: str) -> FoundRun:
+    trace = Trace("history", "/home/history.sqlite")
+    executions = tuple(Executed(line, source) for line, source in enumerate(sources, 1))
+    return FoundRun(trace, 1, executions, 10**9, notebook=str(NOTEBOOK), certain=True)
+
+
+def code(*documents: FoundDocument, runs: tuple[FoundRun, ...] = ()) -> list[str]:
+    made = rebuild_named(NOTEBOOK, Evidence(documents=documents, runs=runs))
+    return [each.cell.source for each in made.cells]
+
+
+def test_a_nameless_newer_state_of_the_notebook_is_used() -> None:
+    """A blob that git knows no name of, with your cells in it, is a later state of the notebook."""
+    assert code(document(1, *STATES[:5], named=True), document(2, *STATES)) == STATES
+
+
+def test_what_ran_for_the_notebook_tells_too() -> None:
+    """No named document is left; the code that its kernel ran says which blob is the notebook."""
+    strange = [f"other_{number} = 1" for number in range(8)]
+    found = code(document(2, *STATES), document(3, *strange), runs=(run(*STATES[:6]),))
+    assert found == STATES
+
+
+def test_a_strange_notebook_never_takes_the_place_of_yours() -> None:
+    """However new a nameless notebook is, it is not taken for yours, and you are told of it."""
+    strange = document(9, "unrelated = 1", "nothing = 2")
+    own = document(1, *STATES, named=True)
+    made = rebuild_named(NOTEBOOK, Evidence(documents=(own, strange)))
+    assert [each.cell.source for each in made.cells] == STATES
+    assert any("without a name" in step for step in made.next_steps)
+
+
+def test_a_strange_notebook_is_better_than_nothing_and_is_told_to_be_one() -> None:
+    """Where nothing else is left it is offered, and not one cell of it is called likely."""
+    made = rebuild_named(NOTEBOOK, Evidence(documents=(document(9, "unrelated = 1"),)))
+    assert [each.cell.source for each in made.cells] == ["unrelated = 1"]
+    assert all(each.confidence < 0.5 for each in made.cells)
+    assert "nothing says that it is the one" in made.next_steps[0]
