@@ -6,11 +6,14 @@ aside and verified first, and a failure changes nothing. Cells are never run aga
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from jupyter_rewind.errors import RestoreRefused
 from jupyter_rewind.kernels.capture import CaptureOptions, Capturer
+from jupyter_rewind.kernels.closure import Binding
+from jupyter_rewind.kernels.environment import Environment
 from jupyter_rewind.kernels.naming import find_snapshot, mark, split_lines
 from jupyter_rewind.kernels.records import SNAPSHOT, SNAPSHOT_MARK, decode_snapshot
 from jupyter_rewind.model.execution import run_key
@@ -31,17 +34,31 @@ class Moved:
     to: Snapshot
     kept: Snapshot
     report: tuple[VariableReport, ...]
+    problems: tuple[str, ...] = ()
+    """What of the surroundings (working folder, options of libraries…) could not be set."""
 
 
 class Timeline:
     """Keeps the states of a kernel's namespace, and brings them back."""
 
     def __init__(
-        self, namespace: dict[str, Any], store: KernelStore, run: RunId, options: CaptureOptions
+        self,
+        namespace: dict[str, Any],
+        store: KernelStore,
+        run: RunId,
+        options: CaptureOptions,
+        harmless: Callable[[], Iterable[Binding]] = tuple,
     ) -> None:
         self.namespace = namespace
         self.run = run
-        self.capturer = Capturer(namespace, store, run=run, options=options)
+        self.capturer = Capturer(
+            namespace,
+            store,
+            run=run,
+            options=options,
+            environment=Environment(),
+            harmless=harmless,
+        )
         self._undo: list[Snapshot] = []
         self._redo: list[Snapshot] = []
 
@@ -162,8 +179,8 @@ class Timeline:
         prepared = prepare(source, target, self.namespace, self.capturer, trust=trust)
         if prepared.present is None:
             raise RestoreRefused("The present could not be kept.", hint="Nothing was changed.")
-        prepared.swap()
-        return Moved(target, prepared.present, prepared.report)
+        problems = prepared.swap()
+        return Moved(target, prepared.present, prepared.report, problems)
 
     def close(self) -> None:
         """All that was captured is in the store, and nothing is held."""

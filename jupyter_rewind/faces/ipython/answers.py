@@ -77,6 +77,7 @@ class Back(Answer):
     snapshot: Snapshot
     kept: Snapshot
     variables: tuple[VariableReport, ...]
+    problems: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         changed = sum(each.changed for each in self.variables)
@@ -89,6 +90,7 @@ class Back(Answer):
         words += [
             f"  {each.name} ({each.type_name}) was rebuilt: {each.reason}" for each in rebuilt
         ]
+        words += [f"  {each}" for each in self.problems]
         words.append("`%rewind undo` takes this back.")
         return "\n".join(words)
 

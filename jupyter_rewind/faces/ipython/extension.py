@@ -7,14 +7,17 @@ log. Whatever is not needed for the first cell is imported when it is.
 from __future__ import annotations
 
 import atexit
+import functools
 import logging
 import sys
+from collections.abc import Iterator
 from typing import Any
 
 from jupyter_rewind.errors import RewindError
 from jupyter_rewind.faces.ipython.hooks import Hooks
 from jupyter_rewind.faces.ipython.offer import Offer
 from jupyter_rewind.faces.ipython.outputs import OutputListener
+from jupyter_rewind.faces.ipython.outside import OutsideWatch
 from jupyter_rewind.faces.ipython.place import PathWatch, find_place
 from jupyter_rewind.faces.ipython.verbs import Verbs
 from jupyter_rewind.kernels.predecessor import Predecessor
@@ -32,6 +35,7 @@ class Extension:
         self.shell = shell
         self.session = session
         self.listener = OutputListener(session)
+        self.outside = OutsideWatch(session)
         self.predecessor = Predecessor(session)
         self.verbs = Verbs(session, self.predecessor)
         watch = PathWatch(shell, session.run.path)
@@ -39,11 +43,13 @@ class Extension:
 
     def install(self) -> None:
         """Cells are journaled from now on."""
+        self.session.harmless = functools.partial(last_results, self.shell)
         self.session.start()
         self.hooks.install()
         kernel = getattr(self.shell, "kernel", None)
         if kernel is not None:
             self.listener.install(kernel)
+            self.outside.install(kernel)
         if self.session.settings.kernels_resume != "never":
             self.predecessor.look()
         self._offer_magic()
@@ -65,6 +71,7 @@ class Extension:
         """The shell is as it was before."""
         self.hooks.remove()
         self.listener.remove()
+        self.outside.remove()
         self.shell.magics_manager.magics["line"].pop("rewind", None)
         atexit.unregister(self._end)
         self._end("unloaded")
@@ -112,6 +119,17 @@ def find_extension(shell: Any) -> Extension | None:
     """What was loaded into `shell`, if it was."""
     found = getattr(shell, _ATTRIBUTE, None)
     return found if isinstance(found, Extension) else None
+
+
+def last_results(shell: Any) -> Iterator[tuple[dict[str, Any], str]]:
+    """IPython's own references to what the last cells were worth; it never writes through them."""
+    hook = getattr(shell, "displayhook", None)
+    if hook is not None:
+        for name in ("_", "__", "___"):
+            yield vars(hook), name
+    result = getattr(shell, "last_execution_result", None)
+    if result is not None:
+        yield vars(result), "result"
 
 
 def current_verbs() -> Verbs | None:

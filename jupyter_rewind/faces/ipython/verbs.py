@@ -225,7 +225,8 @@ _ID = re.compile("[0-9a-f]{16}")
 
 
 def _back(what: str, moved: Moved) -> Back:
-    return Back(f"{what} {describe_state(moved.to)}", moved.to, moved.kept, moved.report)
+    title = f"{what} {describe_state(moved.to)}"
+    return Back(title, moved.to, moved.kept, moved.report, moved.problems)
 
 
 def _changes(first: Snapshot, second: Snapshot, found: Any, words: str) -> Changes:

@@ -212,3 +212,54 @@ def test_a_state_is_taken_over_without_asking_where_the_user_wants_that(home: Ho
         kernel.kill()
     with running(home, JUPYTER_REWIND_KERNELS_RESUME="never") as kernel:
         assert kernel.run("0").text == "0"
+
+
+def test_what_a_widgets_callback_changed_is_kept(home: Home) -> None:
+    """A message of the front end runs the user's code between two cells: its changes count."""
+    with running(home) as kernel:
+        kernel.run(
+            "from comm import get_comm_manager\nseen = []\n"
+            "def opened(comm, message):\n"
+            "    comm.on_msg(lambda message: seen.append(message['content']['data']))\n"
+            "get_comm_manager().register_target('test', opened)"
+        )
+        client = kernel.client
+        for kind, content in (
+            ("comm_open", {"comm_id": "c1", "target_name": "test", "data": {}}),
+            ("comm_msg", {"comm_id": "c1", "data": 5}),
+        ):
+            client.shell_channel.send(client.session.msg(kind, content))
+        kernel.run("other = 1")
+        kernel.run("seen.clear()")
+        kernel.run("%rewind to 2")
+        assert kernel.run("seen").result == "[5]"
+
+
+def test_surroundings_come_back_too(home: Home) -> None:
+    """The working folder, the environment's variables and the random generator are as they were."""
+    with running(home) as kernel:
+        kernel.run("import os, random; random.seed(1); os.environ['COLOUR'] = 'red'")
+        first = kernel.run("random.random(), os.getcwd(), os.environ['COLOUR']").result
+        kernel.run("os.chdir('/'); os.environ['COLOUR'] = 'blue'; random.seed(5)")
+        kernel.run("%rewind to 1")
+        assert kernel.run("random.random(), os.getcwd(), os.environ['COLOUR']").result == first
+
+
+def test_unloading_leaves_the_shell_as_it_was(home: Home) -> None:
+    """After `%unload_ext` nothing is kept any more, and the kernel works as before."""
+    with running(home) as kernel:
+        kernel.run("x = 1")
+        assert kernel.run("%unload_ext jupyter_rewind").status == "ok"
+        assert kernel.run("print(x)").text == "1\n"
+        assert kernel.run("%rewind status").status == "error"
+    assert [each.source for each in home.executions()][:1] == ["x = 1"]
+    assert "print(x)" not in [each.source for each in home.executions()]
+
+
+def test_where_rewind_is_off_python_code_is_told_how_to_turn_it_on(home: Home) -> None:
+    """Where Rewind is off, the API says how to turn it on."""
+    off = {"JUPYTER_REWIND_KERNELS_ENABLED": "false"}
+    with running(home, **off) as kernel:
+        said = kernel.run("from jupyter_rewind import kernel\nkernel.status()")
+        assert said.status == "error"
+        assert "%load_ext jupyter_rewind" in said.error
