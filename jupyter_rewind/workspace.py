@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from jupyter_rewind import clock
 from jupyter_rewind.errors import Integrity
 from jupyter_rewind.model.checkpoint import STOCK_FOLDER, Checkpoint, HistoryInfo, Reason
-from jupyter_rewind.model.ids import EntryId
+from jupyter_rewind.model.ids import EntryId, SnapshotId
 from jupyter_rewind.model.retention import Policy
 from jupyter_rewind.notebooks import documents, exchange
 from jupyter_rewind.notebooks.condition import Condition, judge_notebook
@@ -319,6 +319,16 @@ class Workspace:
 
         return expiry.expire(self.histories, plan.policy if plan else self.policy)
 
+    def expire_snapshots(self) -> list[SnapshotId]:
+        """The states of kernels that the settings no longer keep are gone."""
+        from jupyter_rewind.kernels import retention
+
+        return retention.expire_snapshots(
+            self.repository,
+            keep_runs=self.settings.kernels_keep_runs,
+            keep_snapshots=self.settings.kernels_keep_snapshots,
+        )
+
     def collect(self, *, dry_run: bool = False, progress: Progress | None = None) -> CollectReport:
         """The room of what nothing reaches is given back."""
         from jupyter_rewind.store.upkeep import collect
@@ -369,6 +379,7 @@ class Workspace:
             if last.isdigit() and 0 <= clock.now_ns() - int(last) < interval:
                 return None
             expired = self.expire()
+            self.expire_snapshots()
             freed = self.collect().freed_bytes
             Files().replace_file(stamp, str(clock.now_ns()).encode())
             return UpkeepRound(tuple(expired), freed)

@@ -23,7 +23,6 @@ class Kept(Protocol):
     def get(self, digest: Digest) -> bytes: ...
     def depth(self, digest: Digest) -> int: ...
     def ground(self, digest: Digest) -> Digest: ...
-    def remember(self, digest: Digest, raw: bytes | memoryview) -> None: ...
     def next_order(self) -> int: ...
 
 
@@ -37,6 +36,7 @@ def _pack_if_worth(data: bytes | memoryview) -> tuple[chunks.Codec, bytes | memo
     return chunks.pack(data)
 
 
+_REMEMBERED = 1 << 17
 _LARGE = 1 << 16
 _SAMPLE = 1 << 12
 _WORTH_IT = 0.9
@@ -50,6 +50,8 @@ class Block:
         self._writer = writer
         self._new: set[Digest] = set()
         self.entries: list[Entry] = []
+        self.recent: list[tuple[Digest, bytes]] = []
+        """Small new content: the next of its kind will be told from it."""
 
     @property
     def written_bytes(self) -> int:
@@ -67,7 +69,7 @@ class Block:
         name = name or chunks.digest(data)
         if name not in self._new and not self._store.knows(name):
             codec, payload = self._pack(data, base)
-            self._store.remember(name, data)
+            self._remember(name, data)
             self._stage(Kind.CHUNK, codec, len(data), name, payload)
         return name
 
@@ -82,7 +84,7 @@ class Block:
         name = chunks.digest(raw)
         if name not in self._new and not self._store.knows(name):
             codec, payload = self._pack(raw, base)
-            self._store.remember(name, raw)
+            self._remember(name, raw)
             self._stage(Kind.NODE, codec, len(raw), name, payload)
         return name
 
@@ -103,6 +105,10 @@ class Block:
         )  # fmt: skip
         self.entries.append(entry)
         return entry
+
+    def _remember(self, name: Digest, raw: bytes | memoryview) -> None:
+        if len(raw) <= _REMEMBERED:
+            self.recent.append((name, bytes(raw)))
 
     def _require(self, name: Digest) -> None:
         if name not in self._new:

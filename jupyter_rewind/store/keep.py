@@ -32,7 +32,6 @@ from jupyter_rewind.store.writer import SegmentWriter
 
 _OPEN_SEGMENTS = 32
 _RECENT_BYTES = 4 << 20
-_REMEMBERED = 1 << 17
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +107,8 @@ class KernelStore:
                     self._writer.abort()
                     raise
                 self._own(batch.records, batch.end, block.entries)
+                for name, raw in block.recent:
+                    self._recent.keep(name, raw)
                 self._writer.rotate_if_large()
 
     def _own(self, records: Sequence[Record], end: int, entries: Sequence[Entry]) -> None:
@@ -208,11 +209,6 @@ class KernelStore:
         while (place := self.place(digest)).codec == chunks.Codec.DELTA:
             digest = chunks.delta_base(self._payload(place))[1]
         return digest
-
-    def remember(self, digest: Digest, raw: bytes | memoryview) -> None:
-        """Small content is at hand for a while: the next of its kind is told from it."""
-        if len(raw) <= _REMEMBERED:
-            self._recent.keep(digest, bytes(raw))
 
     def _get(self, digest: Digest, depth: int) -> bytes:
         recent = self._recent.get(digest)

@@ -1,0 +1,172 @@
+"""The store as a kernel writes it: no index, and everybody else still finds and keeps it all."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from jupyter_rewind.errors import NotFound
+from jupyter_rewind.model.encoding import decode_node
+from jupyter_rewind.model.ids import Digest
+from jupyter_rewind.store.keep import KernelStore
+from jupyter_rewind.store.repository import Repository
+from jupyter_rewind.store.upkeep import collect, verify
+from tests.support.stores import QuickFiles, noise
+
+
+def open_store(folder: Path) -> KernelStore:
+    return KernelStore.open(folder / "store", key_folder=folder / "keys", files=QuickFiles())
+
+
+def open_repository(folder: Path) -> Repository:
+    return Repository.open(folder / "store", key_folder=folder / "keys", files=QuickFiles())
+
+
+def fill(store: KernelStore, number: int, base: Digest | None = None) -> tuple[Digest, Digest]:
+    """One entry over a node over two chunks; its node and its first chunk."""
+    with store.block() as block:
+        first = block.put_chunk(noise(f"part {number}", 90_000))
+        second = block.put_chunk(noise("shared", 5_000))
+        node = block.put_node(noise("node", 3_000) + b"%d" % number, [first, second], base=base)
+        block.add("snapshot", keys=["run:r"], body={"n": number}, roots=[node])
+    return node, first
+
+
+def test_what_a_kernel_put_is_found_by_the_index_and_by_other_kernels(tmp_path: Path) -> None:
+    """A state that a kernel has kept can be listed and read by the server at once."""
+    store = open_store(tmp_path)
+    node, first = fill(store, 1)
+    other = open_store(tmp_path)
+    other.refresh()
+    with open_repository(tmp_path) as repository:
+        repository.refresh()
+        assert [entry.body["n"] for entry in repository.entries(kind="snapshot")] == [1]
+        for reader in (store, other, repository):
+            assert reader.get(first) == noise("part 1", 90_000)
+            assert decode_node(reader.get(node))[0] == noise("node", 3_000) + b"1"
+    assert [entry.body["n"] for entry in other.entries(key="run:r")] == [1]
+
+
+def test_the_same_content_is_stored_once(tmp_path: Path) -> None:
+    """Keeping what is kept already costs no room."""
+    store = open_store(tmp_path)
+    fill(store, 1)
+    with store.block() as block:
+        block.put_chunk(noise("part 1", 90_000))
+        assert block.written_bytes == 0
+
+
+def test_a_small_difference_is_stored_as_one(tmp_path: Path) -> None:
+    """One byte of a large piece costs some hundred bytes, again and again."""
+    store = open_store(tmp_path)
+    piece = bytearray(noise("piece", 200_000))
+    with store.block() as block:
+        base = block.put_chunk(bytes(piece))
+        block.add("k", keys=[], body={}, roots=[base])
+    for number in range(60):
+        piece[number * 1000] ^= 255
+        with store.block() as block:
+            base = block.put_chunk(bytes(piece), base=base)
+            assert block.written_bytes < 3_000
+            block.add("k", keys=[], body={}, roots=[base])
+    assert store.get(base) == piece
+    target = bytearray(len(piece))
+    store.get_into(base, memoryview(target))
+    assert target == piece
+
+
+def test_a_block_that_fails_leaves_nothing(tmp_path: Path) -> None:
+    """A state that could not be kept is not there in part."""
+    store = open_store(tmp_path)
+    with pytest.raises(ZeroDivisionError), store.block() as block:
+        name = block.put_chunk(b"x" * 1000)
+        block.add("k", keys=[], body={}, roots=[name])
+        raise ZeroDivisionError
+    assert not store.entries()
+    with pytest.raises(NotFound):
+        store.get(name)
+
+
+def test_a_link_to_nothing_is_refused(tmp_path: Path) -> None:
+    """No state is kept that names what is not there."""
+    store = open_store(tmp_path)
+    with pytest.raises(NotFound), store.block() as block:
+        block.put_node(b"", [Digest(bytes(32))])
+
+
+def test_upkeep_follows_what_kernels_keep(tmp_path: Path) -> None:
+    """Collect frees what expired states alone used, and verify finds the rest whole."""
+    store = open_store(tmp_path)
+    node = None
+    for number in range(12):
+        node, _ = fill(store, number, node)
+    store.close()
+    with open_repository(tmp_path) as repository:
+        repository.refresh()
+        old = [entry.id for entry in repository.entries(kind="snapshot")][:-1]
+        with repository.transaction(exclusive=True) as tx:
+            tx.expire(old)
+        assert collect(repository).freed_bytes > 900_000
+        assert verify(repository, read_data=True).damages == ()
+        entry = repository.entries(kind="snapshot")[0]
+        body, links = decode_node(repository.get(entry.roots[0]))
+        assert body.endswith(b"11")
+        assert repository.get(links[0]) == noise("part 11", 90_000)
+
+
+def test_content_that_a_collect_moved_is_found_again(tmp_path: Path) -> None:
+    """A kernel that runs while the store is tidied goes on building on what it kept before."""
+    store = open_store(tmp_path)
+    for number in range(6):
+        node, first = fill(store, number)
+    store._writer.close()  # as where the segment has become large: the next one is begun
+    with open_repository(tmp_path) as repository:
+        repository.refresh()
+        old = [entry.id for entry in repository.entries(kind="snapshot")][:-1]
+        with repository.transaction(exclusive=True) as tx:
+            tx.expire(old)
+        assert collect(repository).freed_bytes > 0
+        with store.block() as block:
+            again = block.put_node(b"next", [node, first])
+            gone = block.put_chunk(noise("part 0", 90_000))
+            block.add("snapshot", keys=["run:r"], body={"n": 7}, roots=[again, gone])
+        assert store.get(first) == noise("part 5", 90_000)
+        assert store.get(gone) == noise("part 0", 90_000)
+        repository.refresh()
+        assert verify(repository, read_data=True).damages == ()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_what_was_kept_survives_a_kill(tmp_path: Path) -> None:
+    """A state that was kept is there after kill -9, though nothing was closed."""
+    open_store(tmp_path).close()
+    child = os.fork()
+    if child == 0:
+        fill(open_store(tmp_path), 1)
+        os.kill(os.getpid(), signal.SIGKILL)
+    _, status = os.waitpid(child, 0)
+    assert os.WTERMSIG(status) == signal.SIGKILL
+    with open_repository(tmp_path) as repository:
+        repository.refresh()
+        entry = repository.entries(kind="snapshot")[0]
+        assert decode_node(repository.get(entry.roots[0]))[0].endswith(b"1")
+
+
+def test_two_stores_that_told_each_other_apart_still_read(tmp_path: Path) -> None:
+    """Two kernels may each keep a piece as a difference from the other's: both still read."""
+    one, other = noise("x", 50_000) + b"1", noise("x", 50_000) + b"2"
+    for first, second in ((one, other), (other, one)):
+        store = open_store(tmp_path)  # knows nothing of what the other kernel kept
+        with store.block() as block:
+            base = block.put_chunk(first)
+            block.add("k", keys=[], body={}, roots=[base])
+        with store.block() as block:
+            block.add("k", keys=[], body={}, roots=[block.put_chunk(second, base=base)])
+        store.close()
+    store = open_store(tmp_path)
+    store.refresh()
+    names = [entry.roots[0] for entry in store.entries()]
+    assert [store.get(name) for name in names] == [one, other, other, one]
