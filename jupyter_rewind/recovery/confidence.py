@@ -2,8 +2,7 @@
 
 What speaks for and against a cell is counted (`signs`), and weighed by numbers that were fitted
 to simulated disasters (`benchmarks/calibration.py`): a logistic model for each of four kinds of
-cell. A cell is kept where it is more likely right than wrong; Markdown is always kept, for nothing
-records that it was deleted.
+cell. Markdown is always kept, for nothing records that it was deleted.
 """
 
 from __future__ import annotations
@@ -20,6 +19,8 @@ from jupyter_rewind.recovery.slots import Slot
 from jupyter_rewind.recovery.weights import WEIGHTS
 
 HALF = 0.5
+ENOUGH = 0.4
+"""Below one half: a cell left out costs more than a cell to delete again."""
 NEAR = 8
 BUILT_IN = frozenset(dir(builtins)) | {"_"}
 MOST, LEAST = 0.995, 0.005
@@ -51,7 +52,7 @@ def judge(follower: Follower, earlier: frozenset[str], doubtful: frozenset[int])
         likely = min(MOST, max(LEAST, 1 / (1 + math.exp(-odds))))
         if slot.origin in doubtful:
             likely = min(likely, HALF)
-        kept = likely >= HALF or not slot.code
+        kept = likely >= ENOUGH or not slot.code
         judged.append(Judged(slot, likely, kept, _words(slot, kept)))
     return judged
 
