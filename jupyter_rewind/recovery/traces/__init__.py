@@ -20,6 +20,7 @@ from jupyter_rewind.recovery.traces.memory import MemoryFinder
 from jupyter_rewind.recovery.traces.openfiles import OpenFileFinder
 from jupyter_rewind.recovery.traces.present import PresentFinder
 from jupyter_rewind.recovery.traces.pycharm import PyCharmFinder
+from jupyter_rewind.recovery.traces.rewind import RewindFinder
 from jupyter_rewind.recovery.traces.running import RunningFinder
 from jupyter_rewind.recovery.traces.scan import ScanFinder
 from jupyter_rewind.recovery.traces.snapshots import SnapshotFinder
@@ -29,6 +30,7 @@ from jupyter_rewind.recovery.traces.vscode import VSCodeFinder
 ALL: tuple[Finder, ...] = (
     PresentFinder(),
     CheckpointFinder(),
+    RewindFinder(),
     BackupFinder(),
     VSCodeFinder(),
     PyCharmFinder(),

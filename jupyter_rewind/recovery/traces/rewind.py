@@ -1,0 +1,217 @@
+"""What Rewind itself kept: checkpoints of the notebook, and the journal of its runs.
+
+The journal knows of each execution which cell it was, how it ended and what it put out, so a run
+it tells of needs no guess.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+from jupyter_rewind.errors import Integrity, NotFound, RewindError
+from jupyter_rewind.model.checkpoint import Checkpoint, HistoryInfo
+from jupyter_rewind.model.entry import Entry
+from jupyter_rewind.model.execution import (
+    BEGIN,
+    EXECUTION,
+    RUN,
+    Execution,
+    Run,
+    path_key,
+    read_execution,
+    read_run,
+    run_key,
+)
+from jupyter_rewind.notebooks.history import Histories
+from jupyter_rewind.recovery.documents import read_document
+from jupyter_rewind.recovery.evidence import (
+    EVERYTHING,
+    Evidence,
+    Executed,
+    FoundName,
+    FoundRun,
+    Holds,
+    Problem,
+    Scope,
+    Trace,
+)
+from jupyter_rewind.recovery.runtime import is_below
+from jupyter_rewind.store.repository import Repository
+
+MOST_CHECKPOINTS = 24
+"""So many of the newest checkpoints of one notebook are traces; `history` lists all of them."""
+
+
+class RewindFinder:
+    """Finds what the store holds of the notebook, under every path that it had."""
+
+    kind = "rewind"
+    title = "Jupyter Rewind's own store"
+    asked_only = False
+    holds: frozenset[Holds] = EVERYTHING
+    where: Mapping[str, str] = {
+        "linux": "the setting `store.path`: `~/.local/share/jupyter/rewind`",
+        "macos": "the setting `store.path`: `~/Library/Jupyter/rewind`",
+        "windows": "the setting `store.path`: `%APPDATA%\\jupyter\\rewind`",
+    }
+
+    def find(self, scope: Scope) -> Iterator[Trace | Problem]:
+        try:
+            with _store(scope) as repository:
+                if repository is None:
+                    return
+                yield from _traces(repository, scope)
+        except RewindError as error:
+            words = f"Rewind's own store cannot be read: {error}"
+            yield Problem(str(scope.store), words)
+
+    def read(self, trace: Trace, scope: Scope) -> Evidence:
+        """Raises NotFound, Integrity, Newer, Storage."""
+        with _store(scope) as repository:
+            if repository is None:
+                raise NotFound("Rewind's own store is gone.")
+            if "run" in trace.handle:
+                return _read_run(repository, trace)
+            histories = Histories(repository)
+            checkpoint = histories.get(None, trace.handle["checkpoint"])
+            names = tuple(
+                FoundName(trace, trace.notebook or "", stay.path)
+                for stay in histories.earlier_places(trace.notebook or "")
+            )
+            return read_document(trace, histories.read(checkpoint)) + Evidence(names=names)
+
+
+@contextmanager
+def _store(scope: Scope) -> Iterator[Repository | None]:
+    """The store, where there is one."""
+    if scope.store is None or scope.store_keys is None or not scope.store.is_dir():
+        yield None
+        return
+    try:
+        repository = Repository.open(scope.store, key_folder=scope.store_keys, create=False)
+    except NotFound:
+        yield None
+        return
+    with repository:
+        repository.refresh()
+        yield repository
+
+
+def _traces(repository: Repository, scope: Scope) -> Iterator[Trace | Problem]:
+    histories = Histories(repository)
+    if scope.notebook is not None:
+        yield from _of_notebook(histories, str(scope.notebook), scope)
+        return
+    for info in histories.all():
+        if is_below(info.path, scope.folder):
+            yield from _newest(info, scope)
+    paths = (key.removeprefix("path:") for key in repository.keys(path_key(str(scope.folder))))
+    for path in paths:
+        if is_below(path, scope.folder):
+            yield from _runs(repository, path, path, scope)
+
+
+def _of_notebook(histories: Histories, path: str, scope: Scope) -> Iterator[Trace | Problem]:
+    try:
+        found = histories.checkpoints(path, newest_first=True)
+    except NotFound:
+        found = []
+    for checkpoint in found[:MOST_CHECKPOINTS]:
+        if scope.covers(checkpoint.time_ns):
+            yield _checkpoint(checkpoint, path, scope)
+    earlier = [stay.path for stay in histories.earlier_places(path)]
+    for place in dict.fromkeys([path, *earlier]):
+        yield from _runs(histories.repository, place, path, scope)
+
+
+def _newest(info: HistoryInfo, scope: Scope) -> Iterator[Trace]:
+    if info.head is not None and scope.covers(info.head.time_ns):
+        yield _checkpoint(info.head, info.path, scope)
+
+
+def _checkpoint(checkpoint: Checkpoint, path: str, scope: Scope) -> Trace:
+    return Trace(
+        RewindFinder.kind,
+        f"{scope.store} (checkpoint {checkpoint.id})",
+        path,
+        EVERYTHING,
+        checkpoint.time_ns,
+        checkpoint.size_bytes,
+        f"a checkpoint of Rewind ({checkpoint.reason})",
+        None if checkpoint.readable else "part of its content is lost",
+        {"checkpoint": str(checkpoint.id)},
+    )
+
+
+def _runs(repository: Repository, place: str, path: str, scope: Scope) -> Iterator[Trace]:
+    entries = repository.entries(kind=RUN, key=path_key(place))
+    for name in dict.fromkeys(str(entry.body.get("run", "")) for entry in entries):
+        run = read_run(repository.entries(kind=RUN, key=run_key(name)))
+        if run is None or not scope.covers(run.ended_ns):
+            continue
+        yield Trace(
+            RewindFinder.kind,
+            f"{scope.store} (run {run.id})",
+            path,
+            frozenset({Holds.CODE, Holds.OUTPUTS, Holds.ORDER, Holds.TIMES}),
+            run.ended_ns or run.started_ns,
+            words="what its kernel ran, with outputs",
+            handle={"run": str(run.id)},
+        )
+
+
+def _read_run(repository: Repository, trace: Trace) -> Evidence:
+    key = run_key(trace.handle["run"])
+    run = read_run(repository.entries(kind=RUN, key=key))
+    if run is None:
+        raise NotFound(f"The store knows of no run {trace.handle['run']}.")
+    groups: dict[str, list[Entry]] = {}
+    for entry in repository.entries(kind=EXECUTION, key=key):
+        groups.setdefault(str(entry.body.get("execution", "")), []).append(entry)
+    executed, problems = [], []
+    for entries in groups.values():
+        try:
+            found = _read_execution(repository, entries)
+        except (Integrity, NotFound) as error:
+            problems.append(Problem(trace.place, f"One execution cannot be read: {error}", trace))
+            continue
+        if found is not None and found.kept and found.source:
+            executed.append(_executed(found))
+    runs = (_found_run(trace, run, tuple(executed)),) if executed else ()
+    return Evidence(runs=runs, problems=tuple(problems))
+
+
+def _read_execution(repository: Repository, entries: list[Entry]) -> Execution | None:
+    """The execution; where its outputs are damaged, what it was without them."""
+    try:
+        return read_execution(entries, repository.get_blob)
+    except Integrity:
+        begun = [entry for entry in entries if entry.body.get("phase") == BEGIN]
+        return read_execution(begun, repository.get_blob)
+
+
+def _executed(found: Execution) -> Executed:
+    return Executed(
+        found.count,
+        found.source,
+        tuple(found.outputs),
+        None,
+        found.started_ns,
+        None if found.status == "running" else found.status,
+        found.cell_id,
+        str(found.id),
+    )
+
+
+def _found_run(trace: Trace, run: Run, executed: tuple[Executed, ...]) -> FoundRun:
+    return FoundRun(
+        trace,
+        0,
+        executed,
+        run.started_ns,
+        run.ended_ns,
+        trace.notebook,
+        True,
+        run.how,
+    )

@@ -1,0 +1,132 @@
+"""Rewind's own store as a trace: checkpoints, and what real kernels were journaled to run."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from jupyter_rewind.model.checkpoint import Reason
+from jupyter_rewind.notebooks.documents import checkpoint_document
+from jupyter_rewind.notebooks.history import Histories
+from jupyter_rewind.recovery.evidence import Evidence, Problem, Scope, Trace
+from jupyter_rewind.recovery.traces.rewind import RewindFinder
+from jupyter_rewind.store.repository import Repository
+from tests.support import kernels
+from tests.support.traces import look_with, notebook_text, sources, traces_of
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> kernels.Home:
+    return kernels.Home(tmp_path)
+
+
+def scope_of(home: kernels.Home, notebook: Path | None) -> Scope:
+    scratch = home.folder / "scratch"
+    scratch.mkdir(exist_ok=True)
+    return Scope(
+        notebook=notebook,
+        folder=home.notebook.parent,
+        home=home.folder,
+        scratch=scratch,
+        store=home.folder / "data" / "rewind",
+        store_keys=home.folder / "config" / "rewind-keys",
+    )
+
+
+@pytest.fixture
+def repository(home: kernels.Home) -> Iterator[Repository]:
+    with home.repository() as repository:
+        yield repository
+
+
+def save(histories: Histories, path: Path, *cells: str) -> None:
+    path.write_text(notebook_text(*cells))
+    checkpoint_document(histories, path, reason=Reason.SAVE)
+
+
+def test_checkpoints_of_a_deleted_notebook_are_traces(
+    home: kernels.Home, repository: Repository
+) -> None:
+    """What Rewind kept of your notebook is found when its file is gone, the newest first."""
+    histories = Histories(repository)
+    save(histories, home.notebook, "x = 1")
+    save(histories, home.notebook, "x = 1", "y = 2")
+    os.unlink(home.notebook)
+    scope = scope_of(home, home.notebook)
+    newest, older = traces_of(RewindFinder(), scope)
+    assert sources(RewindFinder(), newest, scope) == ["x = 1", "y = 2"]
+    assert sources(RewindFinder(), older, scope) == ["x = 1"]
+    assert newest.notebook == str(home.notebook)
+
+
+def test_other_notebooks_are_left_out(home: kernels.Home, repository: Repository) -> None:
+    """Only the notebook asked for is found; in a folder, each with its newest checkpoint."""
+    histories = Histories(repository)
+    other = home.notebook.with_name("other.ipynb")
+    save(histories, home.notebook, "x = 1")
+    save(histories, other, "y = 1")
+    save(histories, other, "y = 2")
+    [trace] = traces_of(RewindFinder(), scope_of(home, home.notebook))
+    assert trace.notebook == str(home.notebook)
+    found = traces_of(RewindFinder(), scope_of(home, None))
+    assert sorted(str(each.notebook) for each in found) == [str(home.notebook), str(other)]
+
+
+def test_no_store_is_no_trace_and_none_is_made(home: kernels.Home) -> None:
+    """Whoever never used Rewind gets no store by looking for traces."""
+    scope = scope_of(home, home.notebook)
+    assert traces_of(RewindFinder(), scope) == []
+    assert scope.store is not None
+    assert not scope.store.exists()
+
+
+def test_store_that_cannot_be_read_is_a_problem(home: kernels.Home, repository: Repository) -> None:
+    """A store without its key is told to be there and unreadable."""
+    save(Histories(repository), home.notebook, "x = 1")
+    repository.close()
+    for key in (home.folder / "config" / "rewind-keys").iterdir():
+        key.unlink()
+    traces, problems = look_with(RewindFinder(), scope_of(home, home.notebook))
+    assert traces == []
+    assert isinstance(problems[0], Problem)
+
+
+def read_run(home: kernels.Home, notebook: Path) -> Evidence:
+    scope = scope_of(home, notebook)
+    [trace] = [each for each in traces_of(RewindFinder(), scope) if "run" in each.handle]
+    assert isinstance(trace, Trace)
+    return RewindFinder().read(trace, scope)
+
+
+def run_cell(kernel: kernels.Kernel, source: str, cell_id: str) -> None:
+    """As JupyterLab runs a cell: the message says which one it is."""
+    client = kernel.client
+    content = {"code": source, "silent": False, "store_history": True, "allow_stdin": False}
+    message = client.session.msg("execute_request", content, metadata={"cellId": cell_id})
+    client.shell_channel.send(message)
+    asked = message["header"]["msg_id"]
+    while client.get_shell_msg(timeout=90)["parent_header"].get("msg_id") != asked:
+        pass
+
+
+@pytest.mark.slow
+def test_killed_kernels_journal_tells_cells_outputs_and_ends(home: kernels.Home) -> None:
+    """Each cell of a killed kernel is known with its id, its outputs and how it ended."""
+    with kernels.running(home) as kernel:
+        run_cell(kernel, "print('one')\n1 + 1", "first")
+        run_cell(kernel, "1 / 0", "second")
+        kernel.run("secret = 1", silent=True)
+        kernel.kill()
+    evidence = read_run(home, home.notebook)
+    [run] = evidence.runs
+    assert run.certain
+    assert run.notebook == str(home.notebook)
+    assert [each.source for each in run.executions] == ["print('one')\n1 + 1", "1 / 0"]
+    assert [each.cell_id for each in run.executions] == ["first", "second"]
+    assert [each.status for each in run.executions] == ["ok", "error"]
+    kinds = [output["output_type"] for output in run.executions[0].outputs]
+    assert kinds == ["stream", "execute_result"]
+    assert run.executions[1].outputs[0]["ename"] == "ZeroDivisionError"
