@@ -20,6 +20,7 @@ USED = (
     Column("time", "cyan"),
     Column("where", fold=True),
 )
+MOST_REMARKS = 10
 OVERVIEW = (
     Column("notebook", fold=True),
     Column("state", "yellow"),
@@ -119,6 +120,7 @@ def overview(
     scope: Scope, found: Found, standings: Sequence[Standing], *, terminal: bool
 ) -> Answer:
     """What can be brought back in a folder."""
+    needy = [each for each in standings if each.can_gain]
     rows = [
         (
             str(each.notebook.relative_to(scope.folder)),
@@ -129,11 +131,11 @@ def overview(
             else "",
             ", ".join(dict.fromkeys(trace.kind for trace in each.traces)),
         )
-        for each in standings
+        for each in needy
     ]
-    needy = [each for each in standings if each.can_gain]
-    parts: list[Part] = [Table(OVERVIEW, rows, empty="No notebook here has left a trace.")]
-    parts += [Remark(each.words) for each in standings if each.can_gain and each.words]
+    parts: list[Part] = [Table(OVERVIEW, rows, empty="No notebook here can be brought back.")]
+    parts += [Remark(each.words) for each in needy if each.words][:MOST_REMARKS]
+    parts += _others(standings)
     if needy:
         name = needy[0].notebook.relative_to(scope.folder)
         parts.append(Remark(f"Bring one back: jupyter rewind recover {str(name)!r}"))
@@ -153,6 +155,17 @@ def overview(
         "problems": [views.problem_json(each) for each in found.problems],
     }
     return Answer(data, parts)
+
+
+def _others(standings: Sequence[Standing]) -> Iterator[Remark]:
+    """What is said of the notebooks that are not listed."""
+    whole = sum(1 for each in standings if each.state == "whole")
+    if whole:
+        are = "is" if whole == 1 else "are"
+        yield Remark(f"{wording.count(whole, 'notebook')} here {are} whole.")
+    for each in standings:
+        if each.state != "whole" and not each.can_gain:
+            yield Remark(f"{each.words} Nothing else tells of it here; try it by its name.")
 
 
 def _standing_json(standing: Standing) -> dict[str, Any]:
