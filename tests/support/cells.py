@@ -1,0 +1,59 @@
+"""A kernel without IPython: a namespace, cells run in it, and its states."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from jupyter_rewind.kernels.capture import Captured, CaptureOptions, Capturer
+from jupyter_rewind.kernels.restore import Prepared, prepare
+from jupyter_rewind.model.ids import ExecutionId, RunId
+from jupyter_rewind.model.snapshot import Snapshot
+from jupyter_rewind.store.keep import KernelStore
+from tests.support.stores import QuickFiles
+
+FREELY = CaptureOptions(budget_share=None)
+
+
+class Cells:
+    """Runs cells and keeps the state after each, as a kernel does."""
+
+    def __init__(
+        self, folder: Path, *, options: CaptureOptions = FREELY, run: str = "run", **more: Any
+    ) -> None:
+        self.store = KernelStore.open(
+            folder / "store", key_folder=folder / "keys", files=QuickFiles()
+        )
+        self.namespace: dict[str, Any] = {"__name__": "__main__", "_oh": {}, "_ih": [""]}
+        self.capturer = Capturer(
+            self.namespace, self.store, run=RunId(run), options=options, **more
+        )
+        self._count = 0
+
+    def run(self, source: str) -> Snapshot:
+        """The state after a cell of this source."""
+        snapshot = self.try_run(source).snapshot
+        assert snapshot is not None
+        return snapshot
+
+    def try_run(self, source: str, seconds: float = 0.0) -> Captured:
+        self._count += 1
+        self.capturer.begin(source)
+        exec(compile(source, f"<cell {self._count}>", "exec"), self.namespace)
+        execution = ExecutionId(f"execution-{self._count}")
+        return self.capturer.capture(execution, count=self._count, seconds=seconds)
+
+    def prepare(self, snapshot: Snapshot, **more: Any) -> Prepared:
+        self.store.refresh()
+        return prepare(self.store, snapshot, self.namespace, self.capturer, **more)
+
+    def go(self, snapshot: Snapshot) -> None:
+        self.prepare(snapshot).swap()
+
+    def check(self, expression: str) -> None:
+        """The expression holds in the namespace."""
+        assert eval(expression, self.namespace), expression
+
+    def close(self) -> None:
+        self.capturer.close()
+        self.store.close()
