@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NoReturn
 
-from jupyter_rewind.errors import Conflict
+from jupyter_rewind.errors import Conflict, Storage
 from jupyter_rewind.recovery import search
 from jupyter_rewind.recovery.evidence import Evidence, EvidenceCell, FoundDocument, Problem, Scope
 from jupyter_rewind.recovery.rebuild import Rebuilt, RebuiltCell, to_notebook
@@ -132,16 +133,25 @@ def write_beside(notebook: Path, suffix: str, data: bytes) -> Path:
 def write_new(target: Path, data: bytes, files: Callable[[], Files] = Files) -> bool:
     """Whether `target` is a new file that holds `data`; False where it existed before.
 
-    Only its owner may read it: a history holds more than a notebook shows.
+    Only its owner may read it: a history holds more than a notebook shows. Raises Storage.
     """
-    if target.exists():
+    if os.path.lexists(target):
         return False
     disk = files()
-    disk.make_folder(target.parent, mode=0o755)
-    waiting = disk.write_new(target, data, mode=_PRIVATE)
+    try:
+        disk.make_folder(target.parent, mode=0o755)
+        waiting = disk.write_new(target, data, mode=_PRIVATE)
+    except Storage as error:
+        raise _elsewhere(error) from error
     try:
         written = disk.publish(waiting, target)
     finally:
         disk.remove(waiting)
     disk.sync_folder(target.parent)
     return written
+
+
+def _elsewhere(error: Storage) -> Storage:
+    """`error` with what a person can do who has just lost work."""
+    hint = "The traces are as they were. Name a folder of another disk: --output PATH."
+    return type(error)(error.message, hint=hint, code=error.code, retryable=error.retryable)

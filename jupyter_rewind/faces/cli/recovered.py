@@ -60,8 +60,11 @@ def _parts(told: Report, written: Written | None, *, terminal: bool) -> Iterator
     if written is None:
         yield Words(
             f"{name} is whole on the disk ({wording.count(told.cells, 'cell')}), and no trace"
-            " holds anything that is not in it. Nothing was written."
+            " holds a better state of it. Nothing was written."
         )
+        if told.alternatives:
+            pieces = wording.count(told.alternatives, "piece")
+            yield Remark(f"{pieces} of code that ran are not in it: --report PAGE.html shows them.")
     else:
         yield Words(f"{brought_back(told)}\n  {written.path}", style="bold")
         if written.page:

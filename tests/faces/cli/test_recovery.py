@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 import os
 import shutil
@@ -11,8 +13,10 @@ from typing import Any
 import nbformat
 import pytest
 
+from jupyter_rewind.faces.cli import app
 from tests.faces.cli.conftest import FIRST, SECOND, THIRD, Rewind, cell, notebook_bytes
 from tests.support.histories import make_history
+from tests.support.processes import anybodys_folder, run_unprivileged
 
 
 @pytest.fixture
@@ -245,3 +249,41 @@ def test_a_notebook_is_brought_back_as_text(
     text = stale.with_name(f"analysis.recovered.{form}").read_text()
     assert mark in text
     assert "def helper(): ..." in text
+
+
+def test_code_that_only_ran_is_named_beside_a_whole_notebook(
+    work: Path, history: Path, rewind: Rewind
+) -> None:
+    """The file is whole; that tries were run besides is told, and shown where you ask for it."""
+    path = work / "areas.ipynb"
+    area = "def area(r):\n    return 3 * r * r"
+    path.write_bytes(notebook_bytes(cell("a", "import os"), cell("b", area)))
+    ended = rewind("recover", path, "--session", "1", "--session", "2", "--json")
+    assert ended.status == 0, ended.err
+    shown = {each["source"] for each in ended.data["run_elsewhere"]}
+    made = sources(Path(ended.data["path"] or path))
+    assert shown | set(made) == {
+        "import os",
+        area,
+        "sizes = [area(r) for r in range(9)]",
+        "other = 1",
+    }
+
+
+def test_a_folder_that_cannot_be_written_to_is_told(home: Path) -> None:
+    """You are told where to write instead, and nothing is lost by it."""
+    with anybodys_folder() as folder:
+        kept = folder / ".ipynb_checkpoints" / "analysis-checkpoint.ipynb"
+        kept.parent.mkdir()
+        kept.write_bytes(SECOND)
+
+        def check() -> None:
+            os.environ["HOME"] = str(folder)
+            os.chdir(folder)
+            said = io.StringIO()
+            with contextlib.redirect_stderr(said), contextlib.redirect_stdout(io.StringIO()):
+                status = app.main(["recover", "analysis.ipynb"])
+            assert (status, "--output PATH" in said.getvalue()) == (6, True), said.getvalue()
+
+        run_unprivileged(check)
+        assert [each.name for each in folder.iterdir()] == [".ipynb_checkpoints"]
