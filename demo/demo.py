@@ -1,4 +1,4 @@
-"""Loses a notebook in every way there is, and brings it back: `./run --demo`.
+"""Loses a notebook and its variables in every way there is, and brings them back: `./run --demo`.
 
 Starts a real Jupyter server in a temporary home folder and talks to it as JupyterLab does, through
 Jupyter's own REST interface. Compares bytes, not words. Leaves nothing behind and ends only the
@@ -28,6 +28,7 @@ from typing import Any
 from urllib.parse import quote
 
 import nbformat
+from kernel import Failed, kill_and_bring_back
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 NAME = "Analyse der Messung – α.ipynb"
@@ -164,6 +165,15 @@ class Server:
             said = error.read().decode(errors="replace")
             raise Mismatch(f"{method} {path or NAME} was answered {error.code}: {said}") from None
 
+    def ask(self, method: str, path: str, body: object = None) -> Any:
+        """The answer of one REST request below the server's own address."""
+        return self._send(method, f"{self._url}{path}", body)
+
+    @property
+    def runtime(self) -> Path:
+        """Where the connection files of this server's kernels lie."""
+        return self._runtime
+
     def checkpoints(self) -> list[str]:
         """The ids of all checkpoints, oldest first."""
         return [each["id"] for each in self.send("GET", "/checkpoints")]
@@ -245,13 +255,14 @@ def main() -> int:
             return 1
         try:
             lose_and_bring_back(server)
-        except (Mismatch, OSError, http.client.HTTPException) as problem:
+            kill_and_bring_back(server.ask, server.runtime, NAME, say)
+        except (Mismatch, Failed, OSError, http.client.HTTPException) as problem:
             say(f"\nThe demo failed. {problem}")
             say("The server said last:\n" + server.log.read_text(errors="replace")[-2000:])
             return 1
         finally:
             server.stop()
-    say("\nEvery state came back byte for byte. Nothing was configured, nothing is left behind.")
+    say("\nEverything came back. Nothing was configured, nothing is left behind.")
     say(f"({time.monotonic() - began:.1f} seconds)")
     return 0
 
