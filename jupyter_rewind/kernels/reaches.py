@@ -1,0 +1,198 @@
+"""Which of the notebook's variables a piece of code can reach by name, and when it can reach all.
+
+Read from the compiled code: no guess about what a name holds. Code that can get at the namespace
+itself (`globals`, `exec`, frames, the shell) can reach everything.
+"""
+
+from __future__ import annotations
+
+import ast
+import dis
+import inspect
+import opcode
+import sys
+import types
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+_DYNAMIC = frozenset(
+    (
+        *("globals", "locals", "vars", "eval", "exec", "get_ipython", "gc", "inspect", "ctypes"),
+        *("__main__", "builtins", "__builtins__", "runpy", "pdb", "breakpoint", "doctest"),
+        *("unittest", "dill", "IPython", "ipykernel", "Out", "_oh", "In", "_ih"),
+        *("_getframe", "_current_frames", "currentframe", "f_globals", "f_back", "f_locals"),
+        *("tb_frame", "gi_frame", "cr_frame", "ag_frame", "__globals__"),
+        *("user_ns", "user_global_ns", "user_module", "run_cell", "run_code", "ev", "ex"),
+        *("run_line_magic", "run_cell_magic", "get_objects", "get_referrers", "get_referents"),
+        *("settrace", "setprofile", "py_object", "from_address", "init_session", "load_session"),
+    )
+)
+"""Names through which code gets at a namespace that is not its own."""
+
+_DYNAMIC_OF_SYS = frozenset({"modules", "last_traceback", "last_value", "exc_info", "__dict__"})
+_BY_NAME = frozenset(
+    opcode.opmap[name]
+    for name in (
+        "LOAD_NAME", "STORE_NAME", "DELETE_NAME", "STORE_GLOBAL", "DELETE_GLOBAL",
+        "LOAD_FROM_DICT_OR_GLOBALS", "LOAD_CLASSDEREF",
+    )
+    if name in opcode.opmap and opcode.opmap[name] in dis.hasname
+)  # fmt: skip
+_LOAD_GLOBAL = opcode.opmap["LOAD_GLOBAL"]
+_EXTENDED = opcode.opmap["EXTENDED_ARG"]
+_IMPORT_STAR = opcode.opmap.get("IMPORT_STAR", -1)
+_INTRINSIC = opcode.opmap.get("CALL_INTRINSIC_1", -1)
+_INTRINSIC_STAR = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """What code can reach: variables by name, or everything and why."""
+
+    names: frozenset[str] = frozenset()
+    dynamic: str = ""
+
+    def __or__(self, other: Reach) -> Reach:
+        return Reach(self.names | other.names, self.dynamic or other.dynamic)
+
+
+def reach_of(code: types.CodeType) -> Reach:
+    """What `code` reaches, and all code that stands in it."""
+    found = _reach_of_one(code)
+    for part in nested(code):
+        found |= reach_of(part)
+    return found
+
+
+def nested(code: types.CodeType) -> Iterator[types.CodeType]:
+    """The code objects that stand directly in `code`: its functions, classes, lambdas."""
+    return (part for part in code.co_consts if isinstance(part, types.CodeType))
+
+
+_AT_ONCE = frozenset({"<listcomp>", "<setcomp>", "<dictcomp>"})
+
+
+def deferred(code: types.CodeType) -> Iterator[types.CodeType]:
+    """All functions in `code`, which may run later; class bodies and comprehensions run at once."""
+    for part in nested(code):
+        if not _runs_at_once(part):
+            yield part
+        yield from deferred(part)
+
+
+def passing(code: types.CodeType) -> Iterator[types.CodeType]:
+    """The generator expressions of a cell itself: made once, when it runs."""
+    for part in nested(code):
+        if part.co_name == "<genexpr>":
+            yield part
+        elif _runs_at_once(part):
+            yield from passing(part)
+
+
+def _runs_at_once(code: types.CodeType) -> bool:
+    return code.co_name in _AT_ONCE or not code.co_flags & inspect.CO_OPTIMIZED
+
+
+def _reach_of_one(code: types.CodeType) -> Reach:
+    mentioned = set(code.co_names)
+    dynamic = sorted((mentioned | _texts(code)) & _DYNAMIC)
+    if "sys" in mentioned:
+        dynamic += sorted(mentioned & _DYNAMIC_OF_SYS)
+    names, imports_all = _global_names(code)
+    if imports_all:
+        dynamic.append("import *")
+    return Reach(frozenset(names), f"it uses {dynamic[0]}" if dynamic else "")
+
+
+def _texts(code: types.CodeType) -> set[str]:
+    """Short texts among the constants: names that `getattr` may be given."""
+    return {part for part in code.co_consts if type(part) is str and part.isidentifier()}
+
+
+def _global_names(code: types.CodeType) -> tuple[set[str], bool]:
+    found: set[str] = set()
+    raw, names = code.co_code, code.co_names
+    extended, imports_all = 0, False
+    for place in range(0, len(raw), 2):
+        operation, argument = raw[place], raw[place + 1] | extended
+        extended = argument << 8 if operation == _EXTENDED else 0
+        if operation == _LOAD_GLOBAL:
+            found.add(names[argument >> 1])
+        elif operation in _BY_NAME:
+            found.add(names[argument])
+        elif operation == _IMPORT_STAR or (operation == _INTRINSIC and argument == _INTRINSIC_STAR):
+            imports_all = True
+    return found, imports_all
+
+
+def compile_cell(source: str) -> types.CodeType | None:
+    """The code of a cell, magics included where they can be read; None where it is no Python."""
+    flags = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
+    for text in (source, _transformed(source)):
+        if text is None:
+            continue
+        try:
+            code: types.CodeType = compile(text, "<cell>", "exec", flags, dont_inherit=True)
+            return code
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
+            continue
+    return None
+
+
+def _transformed(source: str) -> str | None:
+    """What IPython makes of a cell with magics; a harmless magic leaves only its body."""
+    shells = sys.modules.get("IPython.core.getipython")
+    shell = shells.get_ipython() if shells is not None else None
+    if shell is None:
+        return None
+    try:
+        tree = ast.parse(shell.transform_cell(source))
+    except (SyntaxError, ValueError, RecursionError):
+        return None
+    try:
+        return ast.unparse(_Bodies(shell).visit(tree))
+    except (RecursionError, ValueError):
+        return None
+
+
+_TIMING = frozenset({"time", "timeit", "prun", "capture"})
+_HARMLESS = frozenset(
+    {"matplotlib", "pip", "conda", "mamba", "cd", "pwd", "ls", "env", "precision", "html"}
+)
+
+
+class _Bodies(ast.NodeTransformer):
+    """Calls of magics that only run their body are replaced by that body."""
+
+    def __init__(self, shell: object) -> None:
+        self._shell = shell
+
+    def visit_Expr(self, node: ast.Expr) -> ast.AST | list[ast.stmt]:
+        call = node.value
+        words = _words_of(call)
+        if words is None:
+            return node
+        method, first, last = words
+        if method in ("system", "getoutput") or first in _HARMLESS:
+            return ast.Pass()
+        if first not in _TIMING:
+            return node
+        if not method.startswith("run_cell"):
+            last = last.lstrip()
+        if last.startswith("-"):
+            return node
+        inner = _transformed(last)
+        return node if inner is None else (ast.parse(inner).body or [ast.Pass()])
+
+
+def _words_of(call: ast.AST) -> tuple[str, str, str] | None:
+    """`get_ipython().METHOD(FIRST, ..., LAST)` with plain texts, as the transformer writes it."""
+    if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Attribute):
+        return None
+    shell = call.func.value
+    if not (isinstance(shell, ast.Call) and isinstance(shell.func, ast.Name)):
+        return None
+    texts = [one.value for one in call.args if isinstance(one, ast.Constant)]
+    if shell.func.id != "get_ipython" or not texts or not all(isinstance(t, str) for t in texts):
+        return None
+    return call.func.attr, str(texts[0]), str(texts[-1])

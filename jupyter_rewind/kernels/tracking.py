@@ -1,0 +1,228 @@
+"""Which variables a cell can have changed. What is not named here is proved untouched, if closed.
+
+A value that only its variables lead to (see `closure`) can be changed only by code that names one
+of them. Code that ran is the cell's own, and functions of the notebook: those that Python 3.12's
+monitoring saw, or, before it, all that can have run. Where code can get at the namespace itself,
+everything counts as touched.
+"""
+
+from __future__ import annotations
+
+import gc
+import sys
+import threading
+import types
+import weakref
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from jupyter_rewind.kernels.monitoring import Watch
+from jupyter_rewind.kernels.reaches import Reach, compile_cell, deferred, passing, reach_of
+
+_HELD_BY_HUBS = 2
+"""References that `hubs` has to the weak reference of a function."""
+
+
+@dataclass(frozen=True, slots=True)
+class Touched:
+    """What a cell can have changed; `why` says what made it everything."""
+
+    everything: bool
+    names: frozenset[str] = frozenset()
+    why: str = ""
+
+
+class Tracker:
+    """Watches the cells of one namespace, one after another."""
+
+    def __init__(self, *, monitor: bool = True) -> None:
+        self._watch = Watch.start() if monitor else None
+        self._namespace: dict[str, Any] | None = None
+        self._cell = Reach()
+        self._units: dict[types.CodeType, Reach] = {}
+        self._passing: set[types.CodeType] = set()
+        self._tame: set[str] = set()
+        self._of_threads = Reach()
+        self._holders: frozenset[int] = frozenset()
+        self._is_first = True
+        self._is_leaked = False
+
+    def begin(self, source: str, namespace: dict[str, Any]) -> None:
+        """A cell with this source is about to run in `namespace`."""
+        if self._namespace is not namespace:
+            self._namespace = namespace
+            self._is_first = True
+            self._holders = frozenset(_holders_of(namespace))
+        code = compile_cell(source)
+        if code is None:
+            self._cell = Reach(dynamic="it is not plain Python")
+            return
+        self._cell = reach_of(code)
+        if self._watch is None:
+            self._tame &= dict(_tame_functions(namespace, self._units)).keys()
+            self._units.update((part, reach_of(part)) for part in deferred(code))
+            self._passing.update(passing(code))
+
+    def end(self) -> Touched:
+        """What the cell, and all that ran since the last time, can have changed."""
+        namespace = self._namespace
+        if namespace is None:
+            return Touched(True, why="nothing was watched")
+        reach, self._cell = self._cell | self._reach_of_others(namespace), Reach()
+        why = reach.dynamic
+        if self._is_first:
+            why = "it is the first cell that is watched"
+            self._is_first = False
+        elif not why and self._names_the_namespace(reach.names, namespace):
+            why = "it uses the notebook as a module"
+        if why or self._is_leaked:
+            self._look_around(namespace)
+        if self._is_leaked and not why:
+            why = "something holds the namespace itself"
+        return Touched(bool(why), reach.names, why)
+
+    def close(self) -> None:
+        """Stop watching."""
+        if self._watch is not None:
+            self._watch.close()
+            self._watch = None
+
+    def _reach_of_others(self, namespace: dict[str, Any]) -> Reach:
+        if self._watch is None:
+            return self._reach_of_units(namespace)
+        # A thread that runs now goes on after this, and reports nothing when it does.
+        before, self._of_threads = self._of_threads, Reach()
+        for code in _code_of_threads(namespace):
+            self._of_threads |= reach_of(code)
+        found = before | self._of_threads
+        for code in self._watch.take():
+            found |= reach_of(code)
+        return found
+
+    # -- without monitoring: what can have run ---------------------------------------------------
+
+    def _reach_of_units(self, namespace: dict[str, Any]) -> Reach:
+        """A function that only its variable leads to runs if the variable is named; any other code
+        that was ever defined may run at any time."""
+        self._drop_finished()
+        now = dict(_tame_functions(namespace, self._units))
+        # Who held it a moment ago may have called it.
+        tame = {name: code for name, code in now.items() if name in self._tame}
+        self._tame = set(now)
+        bound = set(tame.values())
+        found = Reach()
+        for code, reach in self._units.items():
+            if code not in bound:
+                found |= reach
+        left = [*self._cell.names, *found.names]
+        while left:
+            name = left.pop()
+            if name in tame:
+                reach = self._units[tame.pop(name)]
+                found |= reach
+                left += reach.names
+        return found
+
+    def _drop_finished(self) -> None:
+        """A generator expression of a cell is over with it, unless its generator is still there."""
+        if not self._passing:
+            return
+        # Compared by the names in it: positions and flags may differ from those compiled here.
+        alive = {
+            one.gi_code.co_names for one in gc.get_objects() if type(one) is types.GeneratorType
+        }
+        for code in [code for code in self._passing if code.co_names not in alive]:
+            self._passing.discard(code)
+            self._units.pop(code, None)
+
+    def _look_around(self, namespace: dict[str, Any]) -> None:
+        """After code that could do anything: is there code nobody saw, who holds the namespace?"""
+        self._is_leaked = bool(_holders_of(namespace) - self._holders)
+        for code in _code_alive(namespace):
+            if self._watch is not None:
+                self._watch.include(code.co_filename)
+            else:
+                # A copy: it is equal, and the function's own stays its own.
+                self._units.setdefault(code.replace(), reach_of(code))
+
+    def _names_the_namespace(self, names: Iterable[str], namespace: dict[str, Any]) -> bool:
+        for name in names:
+            value = namespace.get(name)
+            if value is namespace:
+                return True
+            if isinstance(value, types.ModuleType) and vars(value) is namespace:
+                return True
+        return False
+
+
+def _tame_functions(
+    namespace: dict[str, Any], units: dict[types.CodeType, Reach]
+) -> Iterator[tuple[str, types.CodeType]]:
+    """Functions that nothing but their variable leads to, and the code of each."""
+    alone = _count_of_one()
+    for name in list(namespace):
+        if type(namespace.get(name)) is not types.FunctionType:
+            continue
+        if sys.getrefcount(namespace[name]) != alone or _is_weakly_held(namespace[name]):
+            continue
+        code = namespace[name].__code__
+        # The function's own, and this one.
+        if sys.getrefcount(code) == alone + 1 and code in units:
+            yield name, code
+
+
+def _count_of_one() -> int:
+    owner: dict[str, list[None]] = {"a": []}
+    return sys.getrefcount(owner["a"])
+
+
+def _is_weakly_held(function: types.FunctionType) -> bool:
+    found = weakref.getweakrefs(function)
+    if not found:
+        return False
+    if len(found) > 1 or found[0].__callback__ is not None:
+        return True
+    owner = {"a": weakref.ref(_count_of_one)}
+    del owner
+    return sys.getrefcount(found[0]) - 2 != _HELD_BY_HUBS
+
+
+def _code_of_threads(namespace: dict[str, Any]) -> Iterator[types.CodeType]:
+    """What runs right now in other threads: it began earlier, and nobody reported it since."""
+    here = threading.get_ident()
+    for ident, frame in sys._current_frames().items():
+        at: types.FrameType | None = frame if ident != here else None
+        while at is not None:
+            if at.f_globals is namespace:
+                yield at.f_code
+            at = at.f_back
+
+
+def _code_alive(namespace: dict[str, Any]) -> Iterator[types.CodeType]:
+    """The code of every living function of the notebook, and of everything that is suspended."""
+    suspended = {
+        types.GeneratorType: ("gi_code", "gi_frame"),
+        types.CoroutineType: ("cr_code", "cr_frame"),
+        types.AsyncGeneratorType: ("ag_code", "ag_frame"),
+    }
+    for value in gc.get_objects():
+        kind = type(value)
+        if kind is types.FunctionType:
+            if value.__globals__ is namespace:
+                yield value.__code__
+        elif kind in suspended:
+            code, frame = suspended[kind]
+            if getattr(value, frame) is not None and getattr(value, frame).f_globals is namespace:
+                yield getattr(value, code)
+
+
+def _holders_of(namespace: dict[str, Any]) -> set[int]:
+    """Ids of what refers to the namespace and to its module, without functions and frames."""
+    # Each asked for alone: from a list, Python 3.13 would find its own tuple of arguments.
+    holders = gc.get_referrers(namespace)
+    main = sys.modules.get(namespace.get("__name__", ""))
+    if isinstance(main, types.ModuleType) and vars(main) is namespace:
+        holders += gc.get_referrers(main)
+    own = (types.FunctionType, types.FrameType, Tracker)
+    return {id(holder) for holder in holders if not isinstance(holder, own)}

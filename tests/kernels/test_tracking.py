@@ -1,0 +1,259 @@
+"""What a cell can have changed: never too little, and for plain cells not too much."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from jupyter_rewind.kernels.closure import find_opening
+from jupyter_rewind.kernels.tracking import Touched, Tracker
+
+HAS_MONITORING = hasattr(sys, "monitoring")
+WAYS = [False, True] if HAS_MONITORING else [False]
+
+
+class Notebook:
+    """A namespace whose cells are watched; the first one is behind it."""
+
+    def __init__(self, monitor: bool) -> None:
+        self.tracker = Tracker(monitor=monitor)
+        self.namespace: dict[str, Any] = {"__name__": "rewind_test_main"}
+        self.run("pass")
+
+    def run(self, source: str) -> Touched:
+        self.tracker.begin(source, self.namespace)
+        try:
+            exec(compile(source, "<cell>", "exec", dont_inherit=True), self.namespace)
+        finally:
+            touched = self.tracker.end()
+        return touched
+
+
+@pytest.fixture(params=WAYS, ids=lambda monitor: "monitoring" if monitor else "names")
+def notebook(request: pytest.FixtureRequest) -> Iterator[Notebook]:
+    made = Notebook(request.param)
+    yield made
+    made.tracker.close()
+
+
+def touches(touched: Touched, name: str) -> bool:
+    return touched.everything or name in touched.names
+
+
+def test_the_first_cell_touches_everything() -> None:
+    """What ran before is not known."""
+    tracker = Tracker(monitor=False)
+    tracker.begin("x = 1", {})
+    assert tracker.end().everything
+    assert Tracker(monitor=False).end().everything
+
+
+def test_a_plain_cell_touches_what_it_names(notebook: Notebook) -> None:
+    """And nothing else."""
+    notebook.run("big = [1]; small = [2]")
+    touched = notebook.run("small.append(3)\ntotal = sum(n for n in small)")
+    assert not touched.everything
+    assert {"small", "total"} <= touched.names and "big" not in touched.names
+    assert "big" not in notebook.run("pass").names
+    assert "small" not in notebook.run("other = [n for n in range(3)]").names
+
+
+def test_a_function_touches_what_it_names_when_it_is_called(notebook: Notebook) -> None:
+    """Through other functions too; a cell that does not call it is free of it."""
+    notebook.run("big = []\ndef inner(): big.append(1)\ndef outer(): inner()")
+    assert touches(notebook.run("outer()"), "big")
+    assert not touches(notebook.run("x = 1"), "big")
+    assert not touches(notebook.run("x = len"), "big")
+
+
+@pytest.mark.parametrize(
+    ("setup", "cell"),
+    [
+        ("def f(): x.append(1)\nhooks = [f]", "hooks[0]()"),
+        ("hooks = {'a': lambda: x.append(1)}", "hooks['a']()"),
+        ("class A:\n    def f(self): x.append(1)\na = A()", "a.f()"),
+        ("class A:\n    def __del__(self): x.append(1)\na = A()", "del a"),
+        ("class A:\n    def __repr__(self): x.append(1); return ''\na = A()", "str([a])"),
+        ("class A:\n    @property\n    def p(self): x.append(1)\na = A()", "a.p"),
+        ("def f():\n    yield x.append(1)\n    yield x.append(2)\ng = f(); next(g)", "next(g)"),
+        ("g = (x.append(n) for n in range(3)); next(g)", "next(g)"),
+        ("import functools\nf = functools.lru_cache(lambda n: x.append(n))", "f(3)"),
+        ("import functools\nf = functools.partial(lambda n: x.append(n), 1)", "f()"),
+        ("def f(n): x.append(n); return n\nm = map(f, [1, 2])", "list(m)"),
+        ("import weakref\ndef a(): 0\nr = weakref.ref(a, lambda _: x.append(1))", "del a"),
+        ("import logging\nlogging.hook = lambda: x.append(1)", "import logging; logging.hook()"),
+        ("def outer():\n    def inner(): x.append(1)\n    return inner\nf = outer()", "f()"),
+        ("def f(): x.append(1)\ng = f", "g()"),
+        ("def f(): x.append(1)", "h = f; del f; h()"),
+        ("def f(): x.append(1)\ndef f2(): f()", "f2(); del f, f2"),
+        ("", "globals()['x'].append(1)"),
+        ("", "exec('x.append(1)')"),
+        ("", "vars()['x'].append(1)"),
+        ("", "import sys; sys._getframe().f_globals['x'].append(1)"),
+        ("g = globals()", "g['x'].append(1)"),
+        ("g = [globals()]", "g[0]['x'].append(1)"),
+        ("exec('def f(): x.append(1)')\nhooks = [f]\ndel f", "hooks[0]()"),
+        ("", "class A:\n    x.append(1)"),
+        ("", "[x.append(n) for n in range(3)]"),
+        ("", "def f(a=x): a.append(1)\nf()"),
+        ("", "def f():\n    global x\n    x.append(1)\nf()"),
+        ("", "(lambda: x.append(1))()"),
+        ("", "try:\n    x.append(1)\n    1 / 0\nexcept ZeroDivisionError:\n    pass"),
+    ],
+)  # fmt: skip
+def test_what_changed_is_among_what_was_touched(notebook: Notebook, setup: str, cell: str) -> None:
+    """However a cell gets at a variable."""
+    notebook.run("x = []")
+    notebook.run(setup or "pass")
+    notebook.run("y = 1")
+    before = len(notebook.namespace["x"])
+    touched = notebook.run(cell)
+    assert len(notebook.namespace["x"]) > before
+    assert touches(touched, "x")
+
+
+def test_a_thread_touches_between_and_during_other_cells(notebook: Notebook) -> None:
+    """A function that runs in a thread is told of with every cell until it ends."""
+    notebook.run("import threading\nx = []\ngo, went = threading.Event(), threading.Event()")
+    work = """
+    def work():
+        while not go.wait(0.001):
+            x.append(1)
+        went.set()
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    del work
+    """
+    import textwrap
+
+    notebook.run(textwrap.dedent(work))
+    assert touches(notebook.run("y = 1"), "x")
+    assert touches(notebook.run("y = 2"), "x")
+    notebook.namespace["go"].set()
+    assert notebook.namespace["went"].wait(60)
+    assert touches(notebook.run("y = 3"), "x")
+
+
+def test_a_timer_that_ran_between_two_cells_is_told_of(notebook: Notebook) -> None:
+    """It held its function when the last cell ended, and not any more when the next began."""
+    done = threading.Event()
+    notebook.namespace["done"] = done
+    notebook.run(
+        "import threading\nx = []\ndef ring():\n    x.append(1)\n    done.set()\n"
+        "start = threading.Event()\n"
+        "t = threading.Thread(target=lambda f: (start.wait(60), f()), args=(ring,))\nt.start()"
+    )
+    notebook.namespace["start"].set()
+    assert done.wait(60)
+    notebook.namespace["t"].join()
+    assert touches(notebook.run("y = 1"), "x")
+
+
+def test_code_that_is_no_python_touches_everything(notebook: Notebook) -> None:
+    """A magic without IPython cannot be read."""
+    notebook.tracker.begin("%who", notebook.namespace)
+    touched = notebook.tracker.end()
+    assert touched.everything and touched.why
+
+
+def test_everything_is_not_for_ever(notebook: Notebook) -> None:
+    """After a cell that used `exec`, plain cells are plain again."""
+    notebook.run("big = [1]")
+    assert notebook.run("exec('big.append(1)')").everything
+    touched = notebook.run("x = 1")
+    assert not touches(touched, "big")
+
+
+def test_a_namespace_that_was_handed_out_is_watched_until_it_is_back(notebook: Notebook) -> None:
+    """Who holds `globals()` can change anything; when it is gone, nobody can."""
+    notebook.run("big = [1]")
+    notebook.run("held = [globals()]")
+    assert notebook.run("x = 1").everything
+    notebook.run("del held")
+    assert not touches(notebook.run("x = 2"), "big")
+
+
+STATEMENTS = st.sampled_from(
+    [
+        "{v}.append(1)",
+        "{v} = [{w}]",
+        "{v} = []",
+        "def {f}(): {v}.append(2)",
+        "def {f}(): {g}()",
+        "def {f}(n=1):\n    yield {v}.append(n)\n    yield {g}",
+        "{f} = lambda: {v}.append(3)",
+        "{f}()",
+        "hooks.append({f})",
+        "hooks.clear()",
+        "for hook in hooks: hook()",
+        "{v} = {f}()",
+        "next({v})",
+        "{v} = list({w})",
+        "{v} = [{w}, {w}]",
+        "{v} = ({w}.append(n) for n in range(3))",
+        "class {f}:\n    def __init__(self): {v}.append(4)",
+        "{f} = {g}",
+        "del {f}",
+        "del {v}",
+        "globals()['{v}'].append(5)",
+        "exec('def {f}(): {v}.append(6)')",
+        "{v}[0].append(7)",
+        "{v} = [item for item in {w}]",
+        "import functools; {f} = functools.partial({g})",
+    ]
+)
+CELLS = st.lists(
+    st.tuples(
+        STATEMENTS, st.sampled_from("abc"), st.sampled_from("abc"),
+        st.sampled_from("fgh"), st.sampled_from("fgh"),
+    ),
+    min_size=1, max_size=3,
+)  # fmt: skip
+
+
+def _content(value: Any, depth: int = 6) -> Any:
+    """What can be seen of a value, without running it."""
+    if type(value) is list and depth:
+        return [_content(part, depth - 1) for part in value]
+    return id(value)
+
+
+def _closed_names(namespace: dict[str, Any]) -> list[str]:
+    return [name for name in "abc" if name in namespace and not find_opening([(namespace, name)])]
+
+
+@pytest.mark.parametrize("monitor", WAYS)
+@settings(max_examples=300, deadline=None)
+@given(cells=st.lists(CELLS, min_size=2, max_size=7))
+def test_a_closed_variable_that_was_not_touched_is_as_before(
+    monitor: bool, cells: list[list[tuple[str, str, str, str, str]]]
+) -> None:
+    """Random notebooks: whatever a cell does, what is said to be untouched has not changed."""
+    notebook = Notebook(monitor)
+    try:
+        notebook.run("a, b, c, hooks = [], [], [], []\ndef f(): pass\ndef g(): pass\nh = g")
+        for statements in cells:
+            source = "\n".join(form.format(v=v, w=w, f=f, g=g) for form, v, w, f, g in statements)
+            names = _closed_names(notebook.namespace)
+            before = {name: _content(notebook.namespace[name]) for name in names}
+            held = {name: id(notebook.namespace[name]) for name in names}
+            notebook.tracker.begin(source, notebook.namespace)
+            try:
+                exec(compile(source, "<cell>", "exec", dont_inherit=True), notebook.namespace)
+            except Exception:
+                # Cells fail as they do in notebooks; what they did before counts.
+                sys.exc_info()
+            touched = notebook.tracker.end()
+            for name in names:
+                if touches(touched, name):
+                    continue
+                assert id(notebook.namespace[name]) == held[name]
+                assert _content(notebook.namespace[name]) == before[name], (source, name)
+    finally:
+        notebook.tracker.close()
