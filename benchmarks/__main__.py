@@ -1,4 +1,4 @@
-"""`python -m benchmarks [store] [notebooks]`: measures, prints, and writes docs/benchmarks.md."""
+"""`python -m benchmarks [store] [notebooks] [recovery]`: measures, prints, writes docs/benchmarks.md."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ Made by `python -m benchmarks`, which writes this page.
 TITLES = {
     "store": "The store against the machine",
     "notebooks": "Notebooks against a plain server, and against git",
+    "recovery": "Recovery against known truths",
 }
 COLUMNS = ("what", "against", "ratio", "bar", "holds", "figures")
 
@@ -37,9 +38,22 @@ def main(names: list[str]) -> int:
         parts.append(f"\n## {TITLES[name]}\n\n{text}\n")
         sys.stdout.write(parts[-1])
         sys.stdout.flush()
+        if names:
+            put_section(TITLES[name], parts[-1])
     if not names:
         PAGE.write_text("".join(parts))
     return 0 if held else 1
+
+
+def put_section(title: str, text: str) -> None:
+    """Replaces one section of the page, or adds it; the others stay as they were measured."""
+    page = PAGE.read_text()
+    start = page.find(f"\n## {title}\n")
+    if start < 0:
+        PAGE.write_text(page.rstrip("\n") + "\n" + text)
+        return
+    end = page.find("\n## ", start + 1)
+    PAGE.write_text(page[:start] + text + (page[end:] if end >= 0 else ""))
 
 
 def machine() -> str:

@@ -16,7 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.disasters import OURS, Disaster, as_evidence, material, real_versions, simulate
+from benchmarks.disasters import OURS, Disaster
+from benchmarks.material import as_evidence, material, real_versions, simulate
 from jupyter_rewind.recovery import confidence, rebuild
 from jupyter_rewind.recovery.alignment import Follower
 from jupyter_rewind.recovery.slots import Slot, Step
