@@ -1,4 +1,4 @@
-"""`python -m benchmarks [store] [notebooks] [recovery]`: measures, prints, writes docs/benchmarks.md."""
+"""`python -m benchmarks [NAME ...]`: measures, prints, and writes docs/benchmarks.md."""
 
 from __future__ import annotations
 
