@@ -40,7 +40,7 @@ class Outcome:
     problem: str
 
 
-def answer(recovery: Recovery, told: Report, written: Written | None, *, terminal: bool) -> Answer:
+def answer(recovery: Recovery, told: Report, written: Written | None) -> Answer:
     """What was brought back of one notebook, and where it lies."""
     from jupyter_rewind import rescue
 
@@ -52,10 +52,10 @@ def answer(recovery: Recovery, told: Report, written: Written | None, *, termina
             for each in recovery.rebuilt.alternatives
         ],
     }
-    return Answer(data, list(_parts(told, written, terminal=terminal)))
+    return Answer(data, list(_parts(told, written)))
 
 
-def _parts(told: Report, written: Written | None, *, terminal: bool) -> Iterator[Part]:
+def _parts(told: Report, written: Written | None) -> Iterator[Part]:
     name = told.notebook.name
     if written is None:
         yield Words(
@@ -69,7 +69,7 @@ def _parts(told: Report, written: Written | None, *, terminal: bool) -> Iterator
         yield Words(f"{brought_back(told)}\n  {written.path}", style="bold")
         if written.page:
             yield Words(f"Where each cell came from:\n  {written.page}")
-    yield _used_table(told, terminal=terminal)
+    yield _used_table(told)
     yield from _remarks("Likely lost", told.likely_lost)
     if told.alternatives and written is not None:
         yield Remark(
@@ -95,7 +95,7 @@ def brought_back(told: Report) -> str:
     return f"Brought back {cells} of {told.notebook.name} ({', '.join(parts)}):"
 
 
-def _used_table(told: Report, *, terminal: bool) -> Table:
+def _used_table(told: Report) -> Table:
     rows = [
         (
             str(used.cells),
@@ -119,9 +119,7 @@ def _written_json(written: Written | None) -> dict[str, Any]:
     }
 
 
-def overview(
-    scope: Scope, found: Found, standings: Sequence[Standing], *, terminal: bool
-) -> Answer:
+def overview(scope: Scope, found: Found, standings: Sequence[Standing]) -> Answer:
     """What can be brought back in a folder."""
     needy = [each for each in standings if each.can_gain]
     rows = [

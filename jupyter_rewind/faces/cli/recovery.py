@@ -114,13 +114,8 @@ def recover(
     """
     from jupyter_rewind import rescue
 
-    if to not in rescue.FORMS:
-        raise InvalidInput(f"--to takes {', '.join(rescue.FORMS)}, not {to!r}.")
     single = notebook is not None and rescue.target_of(notebook)[0] is not None
-    if not single and (output or page):
-        raise InvalidInput("--output and --report need a NOTEBOOK.")
-    if single and all_:
-        raise InvalidInput("--all takes a folder, not a notebook.")
+    _check(to, single=single, names_files=bool(output or page), everything=all_)
     with face.screen.steps() as step:
         request = ask(
             notebook, step, history=history, scan=scan, sessions=session, since=since,
@@ -134,8 +129,20 @@ def recover(
     if not found.traces:
         raise views.nothing_found(scope, found)
     if not all_:
-        return recovered.overview(scope, found, standings, terminal=face.screen.terminal)
+        return recovered.overview(scope, found, standings)
     return _bring_all_back(face, request, standings, to, yes=yes)
+
+
+def _check(form: str, *, single: bool, names_files: bool, everything: bool) -> None:
+    """Raises InvalidInput where the words of the command contradict one another."""
+    from jupyter_rewind import rescue
+
+    if form not in rescue.FORMS:
+        raise InvalidInput(f"--to takes {', '.join(rescue.FORMS)}, not {form!r}.")
+    if names_files and not single:
+        raise InvalidInput("--output and --report need a NOTEBOOK.")
+    if single and everything:
+        raise InvalidInput("--all takes a folder, not a notebook.")
 
 
 def _bring_back(
@@ -152,7 +159,7 @@ def _bring_back(
     written = None
     if output is not None or page is not None or not told.adds_nothing:
         written = rescue.write(recovery, output=output, report_path=page, form=form)
-    return recovered.answer(recovery, told, written, terminal=face.screen.terminal)
+    return recovered.answer(recovery, told, written)
 
 
 def _bring_all_back(
@@ -168,10 +175,11 @@ def _bring_all_back(
     if asks and not typer.confirm(f"Bring back {wording.count(len(wanted), 'notebook')}?"):
         raise typer.Abort
     done: list[recovered.Outcome] = []
-    for each in wanted:
-        own = replace(request, target=str(each.notebook))
-        with rescue.open_scope(face.lenient_settings, own) as scope:
-            done.append(_outcome(scope, each, form))
+    with face.screen.steps() as step:
+        for each in wanted:
+            own = replace(request, target=str(each.notebook), progress=step)
+            with rescue.open_scope(face.lenient_settings, own) as scope:
+                done.append(_outcome(scope, each, form))
     return recovered.outcomes(done)
 
 
