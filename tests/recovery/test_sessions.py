@@ -1,0 +1,66 @@
+"""The list of sessions, each with the notebook that it most likely belongs to."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from jupyter_rewind.recovery.evidence import Scope
+from jupyter_rewind.recovery.sessions import SessionInfo, list_sessions
+from jupyter_rewind.recovery.traces.history import HistoryFinder
+from tests.support.histories import make_history
+from tests.support.traces import Home, notebook_text, traces_of
+
+MODEL = ["model = fit(data)", "plot(model)", "import numpy as np"]
+REPORT = ["table = load('sales')", "table.groupby('month')", "import numpy as np"]
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    home = Home(tmp_path / "home")
+    (home.work / "model.ipynb").write_text(notebook_text(*MODEL))
+    (home.work / "report.ipynb").write_text(notebook_text(*REPORT))
+    make_history(
+        home.path / ".ipython" / "profile_default" / "history.sqlite",
+        [[*MODEL, "x = 1"], [*REPORT, "y = 1"], ["something = else_"], ["import numpy as np"]],
+    )
+    return home
+
+
+def listed(home: Home) -> list[SessionInfo]:
+    scope: Scope = home.scope(None)
+    found = list_sessions(scope)
+    assert not found.problems
+    return sorted(found.sessions, key=lambda each: each.number)
+
+
+def test_session_is_listed_with_the_notebook_whose_cells_it_ran(home: Home) -> None:
+    """Each session of IPython says how much it ran and which notebook it most likely was."""
+    model, report, neither, common = listed(home)
+    assert (model.executions, model.first) == (4, "model = fit(data)")
+    assert model.notebook == str(home.work / "model.ipynb")
+    assert report.notebook == str(home.work / "report.ipynb")
+    assert 0.25 <= model.likelihood < 1
+    assert neither.notebook is None
+    assert neither.likelihood == 0
+    assert common.likelihood <= 0.5
+
+
+def test_session_that_began_with_a_notebooks_kernel_is_its_own(home: Home) -> None:
+    """A connection file of the same moment settles it, whatever was run."""
+    [trace] = traces_of(HistoryFinder(), home.scope(None))
+    runs = HistoryFinder().read(trace, home.scope(None)).runs
+    started = runs[2].started_ns
+    assert started is not None
+    runtime = home.path / ".local/share/jupyter/runtime"
+    runtime.mkdir(parents=True)
+    connection = runtime / "kernel-1.json"
+    connection.write_text(json.dumps({"jupyter_session": str(home.work / "report.ipynb")}))
+    os.utime(connection, ns=(started - 10**9, started - 10**9))
+    third = listed(home)[2]
+    assert third.notebook == str(home.work / "report.ipynb")
+    assert third.likelihood == 1
+    assert "kernel" in third.why

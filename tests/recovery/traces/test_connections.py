@@ -1,0 +1,107 @@
+"""Connection files as traces: which kernel was started for which notebook."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from jupyter_rewind.recovery.traces.connections import ConnectionFinder
+from tests.support.traces import Home, look_with, traces_of
+
+STARTED = 1_750_000_000
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    return Home(tmp_path / "home")
+
+
+def start(home: Home, session: str | None, number: int = 1, folder: str = "") -> Path:
+    """A connection file as jupyter_client 8 writes it, left behind by a killed kernel."""
+    runtime = home.path / (folder or ".local/share/jupyter/runtime")
+    runtime.mkdir(parents=True, exist_ok=True)
+    told: dict[str, object] = {
+        "shell_port": 1, "iopub_port": 2, "stdin_port": 3, "control_port": 4, "hb_port": 5,
+        "ip": "127.0.0.1", "key": "the-secret", "transport": "tcp",
+        "signature_scheme": "hmac-sha256", "kernel_name": "python3",
+    }  # fmt: skip
+    if session is not None:
+        told["jupyter_session"] = session
+    path = runtime / f"kernel-{number:08}-0000-4000-8000-000000000000.json"
+    path.write_text(json.dumps(told))
+    os.utime(path, (STARTED + number, STARTED + number))
+    return path
+
+
+def test_kernel_of_the_notebook_is_found_with_its_moment(home: Home) -> None:
+    """The file that a killed kernel leaves says for which notebook and when it was started."""
+    notebook = home.work / "analysis.ipynb"
+    start(home, str(notebook))
+    [trace] = traces_of(ConnectionFinder(), home.scope())
+    [kernel] = ConnectionFinder().read(trace, home.scope()).kernels
+    assert (kernel.notebook, kernel.started_ns) == (str(notebook), (STARTED + 1) * 10**9)
+    assert kernel.kernel.startswith("00000001-")
+    assert "the-secret" not in repr((trace, kernel))
+
+
+def test_kernels_of_other_notebooks_are_told_together(home: Home) -> None:
+    """Kernels of other notebooks are evidence too: their sessions are not this notebook's."""
+    start(home, str(home.work / "other.ipynb"), 1)
+    start(home, str(home.work / "third.ipynb"), 2)
+    start(home, None, 3)
+    [trace] = traces_of(ConnectionFinder(), home.scope())
+    assert trace.notebook is None
+    kernels = ConnectionFinder().read(trace, home.scope()).kernels
+    assert {Path(each.notebook).name for each in kernels} == {"other.ipynb", "third.ipynb"}
+
+
+@pytest.mark.parametrize("session", ["work/analysis.ipynb", "analysis.ipynb", "RTC:analysis.ipynb"])
+def test_name_from_a_servers_folder_is_understood(home: Home, session: str) -> None:
+    """Some servers name the notebook from their own folder; its end tells."""
+    start(home, session)
+    [trace] = traces_of(ConnectionFinder(), home.scope())
+    assert trace.notebook == str(home.work / "analysis.ipynb")
+
+
+def test_notebook_reached_through_a_link_is_the_same(home: Home) -> None:
+    """A home folder behind a symbolic link is the same home."""
+    link = home.path.parent / "link"
+    link.symlink_to(home.path)
+    start(home, str(link / "work" / "analysis.ipynb"))
+    [trace] = traces_of(ConnectionFinder(), home.scope())
+    assert trace.notebook == str(home.work / "analysis.ipynb")
+
+
+def test_runtime_folder_of_the_environment_is_looked_into(home: Home) -> None:
+    """JUPYTER_RUNTIME_DIR and older places are looked into as well."""
+    notebook = str(home.work / "analysis.ipynb")
+    start(home, notebook, 1, "elsewhere")
+    start(home, notebook, 2, "run/jupyter")
+    start(home, notebook, 3)
+    environ = {
+        "JUPYTER_RUNTIME_DIR": str(home.path / "elsewhere"),
+        "XDG_RUNTIME_DIR": str(home.path / "run"),
+    }
+    assert len(traces_of(ConnectionFinder(), home.scope(environ=environ))) == 3
+
+
+def test_mac_and_windows_keep_them_elsewhere(home: Home) -> None:
+    """On macOS and Windows Jupyter's own folders are known."""
+    notebook = str(home.work / "analysis.ipynb")
+    start(home, notebook, 1, "Library/Jupyter/runtime")
+    assert len(traces_of(ConnectionFinder(), home.scope(platform="darwin"))) == 1
+    start(home, notebook, 2, "AppData/Roaming/jupyter/runtime")
+    assert len(traces_of(ConnectionFinder(), home.scope(platform="win32"))) == 1
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[1]", b"\xff\xfe", b'{"a": 1}' + b" " * 70_000])
+def test_file_that_does_not_read_is_a_problem(home: Home, content: bytes) -> None:
+    """A damaged connection file is named; the others still tell."""
+    start(home, str(home.work / "analysis.ipynb"))
+    start(home, None, 2).write_bytes(content)
+    traces, problems = look_with(ConnectionFinder(), home.scope())
+    assert len(traces) == 1
+    assert len(problems) == 1
