@@ -180,6 +180,15 @@ class Capturer:
             self._last_end = clock.monotonic()
             self._budget.spent += self._last_end - began
 
+    def capture_late(self, execution: ExecutionId, *, count: int, path: str) -> Captured:
+        """The state after a cell that was passed over is kept after all, while no cell runs; its
+        time is nobody's. Raises Storage."""
+        if not self.enabled or self._pid != clock.pid():
+            return Captured(execution, "keeping states is switched off")
+        self._everything = True
+        self._merged = [each for each in self._merged if each != execution]
+        return self._capture(execution, count, path, clock.monotonic())
+
     def keep_present(self) -> Snapshot | None:
         """The present is in the store, whole; the snapshot of it. Raises Storage."""
         self._everything = True

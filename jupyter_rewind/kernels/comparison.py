@@ -10,7 +10,7 @@ from typing import Any
 
 from jupyter_rewind.errors import Format
 from jupyter_rewind.kernels.codec import PodReader
-from jupyter_rewind.kernels.pods import VARIABLE
+from jupyter_rewind.kernels.pods import HUB, VARIABLE
 from jupyter_rewind.kernels.preview import preview, type_name
 from jupyter_rewind.kernels.records import PodRecord, read_pod, read_state
 from jupyter_rewind.model.snapshot import (
@@ -72,6 +72,7 @@ def small_reports(small: dict[str, Any]) -> list[VariableReport]:
             continue
         name = key[len(VARIABLE) :]
         if isinstance(value, Named):
+            # A class or function is told by its uid, and is what its own pod says.
             fidelity, reason = value.fidelity
             found.append(VariableReport(name, value.kind, 0, fidelity, reason, preview=value.name))
         else:
@@ -83,17 +84,21 @@ def small_reports(small: dict[str, Any]) -> list[VariableReport]:
 class Named:
     """Something that stands in the store by its name: a module, a function, a class."""
 
-    __slots__ = ("kind", "name")
+    __slots__ = ("kind", "name", "uid")
 
-    def __init__(self, kind: str, name: str) -> None:
+    def __init__(self, kind: str, name: str, uid: str = "") -> None:
         self.kind = kind
         self.name = name
+        self.uid = uid
+
+    def _told(self) -> tuple[str, str, str]:
+        return self.kind, self.name, self.uid
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Named) and (self.kind, self.name) == (other.kind, other.name)
+        return isinstance(other, Named) and self._told() == other._told()
 
     def __hash__(self) -> int:
-        return hash((self.kind, self.name))
+        return hash(self._told())
 
     @property
     def fidelity(self) -> tuple[Fidelity, str]:
@@ -107,7 +112,7 @@ class _PlainReader(PodReader):
 
     def find_class(self, module: str, name: str) -> Any:
         if name == "resolve_hub":
-            return lambda uid: Named("function or class", uid.partition(":")[0])
+            return lambda uid: Named("function or class", uid.partition(":")[0], uid)
         if name in ("import_module", "find_module"):
             return lambda name: Named("module", name)
         if (module, name) in (("builtins", "complex"), ("builtins", "bytearray")):
@@ -154,9 +159,12 @@ def _described(
     for record in records:
         for one in reports_of([record]):
             found[one.name] = (record.node, one)
+    hubs = {key[len(HUB) :]: record.node for record in records for key in record.keys}
     for one in small_reports(small):
         value = small[VARIABLE + one.name]
-        found[one.name] = ((type(value), repr(value) if value != value else value), one)
+        told = repr(value) if value != value else value
+        node = hubs.get(value.uid) if isinstance(value, Named) else None
+        found[one.name] = ((type(value), told, node), one)
     return found
 
 

@@ -104,29 +104,6 @@ def _function_state(function: types.FunctionType, uid: str | None) -> dict[str, 
     }
 
 
-def inert_token(value: Any) -> tuple[Any, ...] | None:
-    """What tells that a function is as it was, by identity; None for those that hold something
-    that can change. Holds code and plain values only."""
-    if type(value) is not types.FunctionType or value.__closure__ or value.__dict__:
-        return None
-    defaults, more = value.__defaults__, value.__kwdefaults__
-    if more or not all(type(one) in _CONSTANTS for one in defaults or ()):
-        return None
-    noted = tuple(value.__annotations__), *map(id, value.__annotations__.values())
-    doc = value.__doc__ if type(value.__doc__) is str else None
-    told = value.__code__, defaults, doc, value.__name__, value.__qualname__, value.__module__
-    return *told, noted
-
-
-def is_same_token(one: tuple[Any, ...] | None, other: tuple[Any, ...] | None) -> bool:
-    if one is None or other is None:
-        return False
-    return all(a is b for a, b in zip(one[:-1], other[:-1], strict=True)) and one[-1] == other[-1]
-
-
-_CONSTANTS = frozenset((int, float, complex, bool, str, bytes, type(None)))
-
-
 def _home(function: types.FunctionType, writer: Telling) -> str | dict[str, Any] | None:
     """None for the namespace, the name of a module, or the very dictionary."""
     scope = function.__globals__

@@ -18,7 +18,6 @@ from jupyter_rewind.kernels import buffers, pods
 from jupyter_rewind.kernels.buffers import BufferState
 from jupyter_rewind.kernels.closure import Binding, find_opening
 from jupyter_rewind.kernels.codec import Session
-from jupyter_rewind.kernels.functions import inert_token, is_same_token
 from jupyter_rewind.kernels.placeholders import Placeholder
 from jupyter_rewind.kernels.pods import (
     ENVIRONMENT,
@@ -33,6 +32,7 @@ from jupyter_rewind.kernels.pods import (
 )
 from jupyter_rewind.kernels.preview import preview, type_name
 from jupyter_rewind.kernels.records import RootRecord
+from jupyter_rewind.kernels.tokens import tokens_of
 from jupyter_rewind.model.ids import Digest
 from jupyter_rewind.model.snapshot import Fidelity
 
@@ -133,6 +133,7 @@ class Survey:
     def look(self) -> Change:
         """Raises nothing of the user's: what cannot be told is noted on its root."""
         try:
+            self._find_hubs()
             self._gather()
             self._tell_all(self._groups)
             self._split()
@@ -143,6 +144,15 @@ class Survey:
             for group in self._groups:
                 if group.written is not None:
                     group.written.release()
+
+    def _find_hubs(self) -> None:
+        """Classes and functions that had a pod and live are roots again; for the time being."""
+        for keys in self._before:
+            for key in keys:
+                if key.startswith(HUB):
+                    value = self._session.hubs.get(key[len(HUB) :])
+                    if value is not None:
+                        self._roots[key] = value
 
     def _gather(self) -> None:
         left = dict.fromkeys(self._roots)
@@ -161,7 +171,7 @@ class Survey:
         if bound != pod.ids:
             return False
         if pod.token is not None:
-            return is_same_token(pod.token, inert_token(self._roots[pod.keys[0]]))
+            return pod.token == self._token(pod.keys)
         return self._skip(pod)
 
     def _tell_all(self, groups: Iterable[_Group]) -> None:
@@ -178,6 +188,11 @@ class Survey:
         except Exception as error:
             group.error = error.with_traceback(None)
         group.seconds = clock.monotonic() - began
+
+    def _token(self, keys: Sequence[str]) -> tuple[Any, ...] | None:
+        if not all(key.startswith(HUB) for key in keys):
+            return None
+        return tokens_of((self._roots[key] for key in keys), self._session.hubs.uid_of)
 
     def _is_closed(self, group: _Group) -> bool:
         """True when the values are proved to be out of everybody else's reach."""
@@ -228,14 +243,10 @@ class Survey:
                 continue
             held.add(HUB + uid)
             self._roots[HUB + uid] = value
-            group = self._hub_group(uid)
+            group = _Group((HUB + uid,), None)
             self._groups.append(group)
             self._tell(group)
             wanted += _refs(group)
-
-    def _hub_group(self, uid: str) -> _Group:
-        before = self._before.get((HUB + uid,))
-        return _Group((HUB + uid,), before)
 
     def _merge(self) -> None:
         """What shares an object is told together."""
@@ -300,6 +311,7 @@ class Survey:
                 change.changed.append(pod)
             pod.seconds = seconds
             change.pods[group.keys] = pod
+        _drop_unnamed(change)
         return change
 
     def _pod(self, group: _Group) -> Pod:
@@ -321,7 +333,7 @@ class Survey:
             written.refs,
             tuple(self._roots[group.keys[0]]) if group.keys[0].startswith(SMALL) else (),
             group.closed,
-            inert_token(self._roots[group.keys[0]]) if len(group.keys) == 1 else None,
+            self._token(group.keys),
             stream=written.stream,
             before=before,
         )
@@ -349,6 +361,20 @@ class Survey:
         worst = max((fidelity for fidelity, _ in notes), key=lambda one: one.loss, default=None)
         reasons = "; ".join(dict.fromkeys(reason for _, reason in notes))
         return RootRecord(key, type_name(value), worst or Fidelity.EXACT, reasons, preview(value))
+
+
+def _drop_unnamed(change: Change) -> None:
+    """Classes and functions that no pod names any more are not part of the state."""
+    owner = {key: pod for pod in change.pods.values() for key in pod.keys}
+    named: set[int] = set()
+    wait = [pod for pod in change.pods.values() if not pod.keys[-1].startswith(HUB)]
+    while wait:
+        pod = wait.pop()
+        if id(pod) not in named:
+            named.add(id(pod))
+            wait += [owner[HUB + uid] for uid in pod.refs if HUB + uid in owner]
+    change.pods = {keys: pod for keys, pod in change.pods.items() if id(pod) in named}
+    change.changed = [pod for pod in change.changed if id(pod) in named]
 
 
 def _refs(group: _Group) -> Iterable[str]:

@@ -123,8 +123,8 @@ class Prepared:
         excluded = self._capturer.excluded if self._capturer is not None else ()
         self._undo.append(_refill(namespace, dict(namespace)))
         wanted = {key[len(VARIABLE) :] for key in values if key.startswith(VARIABLE)}
-        for name in [name for name in namespace if type(name) is str and name not in wanted]:
-            if rooting.is_kept(name, excluded):
+        for name, value in list(namespace.items()):
+            if name not in wanted and rooting.is_variable(name, value, excluded):
                 del namespace[name]
         for name in wanted:
             if rooting.is_kept(name, excluded):

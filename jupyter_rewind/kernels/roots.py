@@ -51,6 +51,15 @@ def is_kept(name: str, excluded: Collection[str] = ()) -> bool:
     return name not in HIDDEN and name not in excluded and not _INPUT.match(name)
 
 
+def is_variable(name: Any, value: Any, excluded: Collection[str] = ()) -> bool:
+    """True for a variable of the user's; IPython puts an `open` of its own beside them."""
+    if type(name) is not str or not is_kept(name, excluded):
+        return False
+    if name != "open" or type(value) is not types.FunctionType:
+        return True
+    return not str(value.__module__).startswith("IPython.")
+
+
 class Gatherer:
     """Finds the roots of one namespace, again and again. Holds plain values and nothing else."""
 
@@ -103,7 +112,7 @@ class Gatherer:
             if known(name, _MISS) is value:
                 seen += 1
                 continue
-            if prefix is VARIABLE and (type(name) is not str or not is_kept(name, excluded)):
+            if prefix is VARIABLE and not is_variable(name, value, excluded):
                 continue
             if is_plain(value):
                 plain[name] = value
