@@ -200,6 +200,10 @@ class Capturer:
         """The pods of the last capture."""
         return list(self._pods.values())
 
+    def pod(self, keys: tuple[str, ...]) -> Pod | None:
+        """The pod of just these roots as of the last capture."""
+        return self._pods.get(keys)
+
     def closed_keys(self) -> set[str]:
         """Roots of pods that nothing outside the namespace can hold."""
         return {key for pod in self._pods.values() if pod.closed for key in pod.keys}

@@ -62,6 +62,7 @@ class KernelSession:
         )
         self.life = SignOfLife(self.layout, self.run.id)
         self.last_skip = ""
+        self._passed_over: Execution | None = None
         self._pid = clock.pid()
         self._active = threading.local()
         self._last: ExecutionId | None = None
@@ -177,6 +178,7 @@ class KernelSession:
         """The cell's traces can be told from those of others."""
         with self._state_lock:
             self._running += 1
+            self._passed_over = None
             capturer = self.timeline.capturer
             if self._running > 1:
                 capturer.note_outside("cells run at the same time")
@@ -199,6 +201,24 @@ class KernelSession:
                 self.tell_once("state", f"The state after this cell is not kept: {fault}")
                 return
         self.last_skip = captured.skipped_because
+        self._passed_over = execution if captured.skipped_because and capturer.enabled else None
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether the state after the last cell was passed over, for want of time."""
+        return self._passed_over is not None
+
+    def catch_up(self) -> None:
+        """The state that was passed over is kept while nobody waits. For the kernel's own thread,
+        between two cells. Raises Storage."""
+        with self._state_lock:
+            execution, self._passed_over = self._passed_over, None
+            if execution is None or self._running or not self.is_here:
+                return
+            self.timeline.capturer.capture_late(
+                execution.id, count=execution.count, path=execution.path
+            )
+            self.last_skip = ""
 
     def note_outside(self, why: str) -> None:
         """User code may have run outside a cell, for the reason `why`."""

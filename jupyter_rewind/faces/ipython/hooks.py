@@ -8,6 +8,7 @@ import traceback
 from collections.abc import Callable
 from typing import Any
 
+from jupyter_rewind.faces.ipython.idle import IdleWork
 from jupyter_rewind.faces.ipython.offer import Offer
 from jupyter_rewind.faces.ipython.outputs import OutputListener
 from jupyter_rewind.faces.ipython.place import PathWatch
@@ -32,6 +33,7 @@ class Hooks:
         self._listener = listener
         self._watch = watch
         self._offer = offer
+        self._idle = IdleWork(shell, session)
         # What the shell shows between two cells is the next one's count; within a cell, versions
         # of IPython differ.
         self._count: int = shell.execution_count
@@ -50,8 +52,10 @@ class Hooks:
         """No cell is told of any more."""
         for name, callback in self._events.items():
             self._shell.events.unregister(name, callback)
+        self._idle.drop()
 
     def _begin(self, info: Any) -> None:
+        self._idle.drop()
         self._session.move(self._watch.look())
         if info.store_history:
             self._offer.before_cell(str(info.raw_cell))
@@ -77,6 +81,7 @@ class Hooks:
         info = getattr(result, "info", None)
         if info is not None and info.store_history and not self._session.is_busy():
             self._offer.after_cell(str(info.raw_cell))
+        self._idle.plan()
 
     def _note_silent(self) -> None:
         if not self._session.is_busy():

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.support.kernels import Home, running
+from jupyter_rewind.kernels.archive import Archive
+from tests.support.kernels import Home, eventually, running
 
 
 def test_the_variables_are_as_they_were_after_a_cell(home: Home) -> None:
@@ -263,3 +264,28 @@ def test_where_rewind_is_off_python_code_is_told_how_to_turn_it_on(home: Home) -
         said = kernel.run("from jupyter_rewind import kernel\nkernel.status()")
         assert said.status == "error"
         assert "%load_ext jupyter_rewind" in said.error
+
+
+def test_a_state_passed_over_for_want_of_time_is_kept_in_the_next_pause(home: Home) -> None:
+    """Cells in a row may share a state; when the kernel is idle, the last one gets its own."""
+    limits = {
+        "JUPYTER_REWIND_KERNELS_BUDGET_FLOOR_MS": "0",
+        "JUPYTER_REWIND_KERNELS_BUDGET_PERCENT": "0",
+    }
+    with running(home, **limits) as kernel:
+        kernel.run("many = [{'n': n} for n in range(50_000)]")
+        kernel.run("x = 1")
+        kernel.run("x = 2")
+
+        def kept() -> list[int]:
+            with home.repository() as repository:
+                archive = Archive(repository)
+                (run,) = archive.runs.all()
+                return [each.count for each in archive.snapshots(run.id)]
+
+        eventually(lambda: 3 in kept(), "the pause was used")
+        kernel.kill()
+    assert 2 not in kept()
+    with running(home) as kernel:
+        kernel.run("%rewind resume")
+        assert kernel.run("x, len(many)").result == "(2, 50000)"

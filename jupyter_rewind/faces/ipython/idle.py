@@ -1,0 +1,43 @@
+"""What was passed over for want of time is made up for while the kernel is idle."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from jupyter_rewind.errors import RewindError
+from jupyter_rewind.kernels.session import KernelSession
+
+log = logging.getLogger(__name__)
+IDLE_SECONDS = 1.0
+
+
+class IdleWork:
+    """Waits for a pause between two cells, on the kernel's own loop."""
+
+    def __init__(self, shell: Any, session: KernelSession) -> None:
+        self._kernel = getattr(shell, "kernel", None)
+        self._session = session
+        self._waiting: Any = None
+
+    def plan(self) -> None:
+        """When the kernel has been idle for a moment, the session catches up."""
+        # A kernel has its loop only once it has started, after extensions were loaded.
+        loop = getattr(self._kernel, "io_loop", None)
+        if loop is not None and self._waiting is None and self._session.is_behind:
+            self._waiting = loop.call_later(IDLE_SECONDS, self._work)
+
+    def drop(self) -> None:
+        """A cell begins: there is no pause."""
+        waiting, self._waiting = self._waiting, None
+        if waiting is not None and self._kernel is not None:
+            self._kernel.io_loop.remove_timeout(waiting)
+
+    def _work(self) -> None:
+        self._waiting = None
+        try:
+            self._session.catch_up()
+        except RewindError as error:
+            log.warning("a state that was passed over is not kept: %s", error)
+        except Exception:
+            log.warning("a fault of Rewind's own, between two cells", exc_info=True)
