@@ -1,4 +1,4 @@
-"""Copies beside the notebook. Vim: killed in a real terminal. The others: files of their names."""
+"""Copies beside the notebook: of a real Vim and a real Emacs, killed; others by their names."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ import os
 import pty
 import shutil
 import signal
+import subprocess
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -71,6 +73,52 @@ def test_backup_folders_of_editors_are_searched(home: Home) -> None:
     scope = home.scope()
     [trace] = traces_of(FINDER, scope)
     assert sources(FINDER, trace, scope) == ["far"]
+
+
+@pytest.fixture
+def emacs(home: Home) -> Callable[..., None]:
+    """Edits the notebook in a real Emacs, which then does what is asked and is killed."""
+    program = shutil.which("emacs")
+    if program is None:
+        pytest.skip("Emacs is not installed")
+
+    def run(*steps: str) -> None:
+        edit = '(while (search-forward "é7 = 7" nil t) (replace-match "edited"))'
+        everywhere = "(setq backup-enable-predicate (lambda (file) t))"
+        code = f'(progn {everywhere} (find-file "analysis.ipynb") {edit} {" ".join(steps)})'
+        end = "(signal-process (emacs-pid) 9)"
+        subprocess.run(
+            [program, "-Q", "--batch", "--eval", code, "--eval", end],
+            cwd=home.work, env={"HOME": str(home.path), "LANG": "C.UTF-8"}, capture_output=True,
+            check=False, timeout=120,
+        )  # fmt: skip
+
+    return run
+
+
+def test_what_emacs_had_not_saved_is_read_from_its_autosave(
+    home: Home, emacs: Callable[..., None]
+) -> None:
+    """Emacs was killed with unsaved edits; it had saved them aside."""
+    path = home.work / "analysis.ipynb"
+    path.write_text(notebook_text("é7 = 7", "é8 = 8"))
+    emacs("(auto-save-mode 1)", "(do-auto-save t)")
+    path.unlink()
+    scope = home.scope()
+    [trace] = traces_of(FINDER, scope)
+    assert sources(FINDER, trace, scope) == ["edited", "é8 = 8"]
+
+
+def test_what_emacs_saved_over_is_read_from_its_backup(
+    home: Home, emacs: Callable[..., None]
+) -> None:
+    """Emacs keeps the state before the first save beside the file."""
+    path = home.work / "analysis.ipynb"
+    path.write_text(notebook_text("é7 = 7", "é8 = 8"))
+    emacs("(save-buffer)")
+    scope = home.scope()
+    [trace] = traces_of(FINDER, scope)
+    assert sources(FINDER, trace, scope) == ["é7 = 7", "é8 = 8"]
 
 
 LONG = "x" * 70_000
