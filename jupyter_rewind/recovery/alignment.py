@@ -7,7 +7,7 @@ restart, say) also tell where new cells stand, and which cells were no longer th
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from jupyter_rewind.recovery.changes import Changes
 from jupyter_rewind.recovery.likeness import is_look
@@ -21,11 +21,17 @@ TAIL = 2
 class Follower:
     """The cells as they most likely were after each execution."""
 
-    def __init__(self, cells: Sequence[tuple[bool, str]], steps: Sequence[Step]) -> None:
+    def __init__(
+        self,
+        cells: Sequence[tuple[bool, str]],
+        steps: Sequence[Step],
+        ids: Mapping[str, int] | None = None,
+    ) -> None:
         self.slots = [
             Slot(source, code, origin=at, versions=[(-1, source)] if code else [])
             for at, (code, source) in enumerate(cells)
         ]
+        self._by_id = {cell_id: self.slots[at] for cell_id, at in (ids or {}).items()}
         self.steps = steps
         self.changes = Changes(self.slots, steps)
         self.sweeps: list[tuple[int, frozenset[Slot], Slot]] = []
@@ -44,6 +50,10 @@ class Follower:
             step = self.steps[at]
             started = step.run != last_run
             last_run = step.run
+            if step.cell_id is not None:
+                self._take_told(step, step.cell_id)
+                at += 1
+                continue
             sweep = self._sweep_from(at, self._end_of_run(at), started)
             if sweep is not None:
                 at = self._take_sweep(sweep, at, started)
@@ -164,6 +174,19 @@ class Follower:
         return new
 
     # ------------------------------------------------------------------ single executions
+
+    def _take_told(self, step: Step, cell_id: str) -> None:
+        """An execution of which the cell is known, not guessed."""
+        slot = self._by_id.get(cell_id)
+        if slot is None:
+            slot = self._insert(step.source, step.at, self.cursor, None)
+            self._by_id[cell_id] = slot
+        elif slot.source != step.source:
+            self._change(slot, step.source, step.at, 1.0)
+        else:
+            self._ran(slot, step.at)
+        slot.told = True
+        self.cursor = self.latest = self.work = slot
 
     def _take(self, step: Step) -> None:
         exact = self._exact(step.source)

@@ -24,6 +24,8 @@ ENOUGH = 0.35
 AT_ONCE = 0.6
 RESTART = 180 * SECOND
 ROUNDS = 4
+LONG, SEVERAL, SOME = 20, 3, 0.25
+"""So many cells of that length, letter for letter, are no chance where the rest fits a little."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +169,9 @@ class _Home:
         telling = [source for source in code if not is_look(source)] or list(code)
         by_code = self._weigh(telling, self._in_source, self.sources)
         by_name = self._weigh(words, self._in_name, self.names)
-        return (by_name**3 + max(by_code, by_name**3)) / 2
+        shared = sum(source in self.sources and len(source) >= LONG for source in code) - 1
+        rather = shared / (shared + SEVERAL) if shared > 0 and by_code > SOME else 0.0
+        return max((by_name**3 + max(by_code, by_name**3)) / 2, rather)
 
     def _weigh(self, found: Iterable[str], counts: Counter[str], here: set[str]) -> float:
         shared = total = 0.0

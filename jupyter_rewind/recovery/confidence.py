@@ -22,6 +22,7 @@ HALF = 0.5
 ENOUGH = 0.4
 """Below one half: a cell left out costs more than a cell to delete again."""
 NEAR = 8
+TOLD = 0.9
 BUILT_IN = frozenset(dir(builtins)) | {"_"}
 MOST, LEAST = 0.995, 0.005
 
@@ -50,9 +51,12 @@ def judge(follower: Follower, earlier: frozenset[str], doubtful: frozenset[int])
             WEIGHTS[kind].get(sign, 0.0) * value for sign, value in signs(slot, known).items()
         )
         likely = min(MOST, max(LEAST, 1 / (1 + math.exp(-odds))))
+        if slot.told and not slot.skipped:
+            likely = max(likely, TOLD)
         if slot.origin in doubtful:
             likely = min(likely, HALF)
-        kept = likely >= ENOUGH or not slot.code
+        unmarked = slot.origin is not None and not slot.touched and not slot.gone
+        kept = likely >= ENOUGH or unmarked
         judged.append(Judged(slot, likely, kept, _words(slot, kept)))
     return judged
 

@@ -124,7 +124,12 @@ class _Followed:
         self.sessions: list[Session] = sessions_since(base, attributed)
         self.steps = [step for session in self.sessions for step in session.steps]
         cells = [(each.cell.kind == "code", each.cell.source.rstrip()) for each in base.cells]
-        self.follower = Follower(cells, [each.step for each in self.steps])
+        ids = {
+            each.cell.cell_id: at
+            for at, each in enumerate(base.cells)
+            if each.cell.cell_id and each.cell.kind == "code"
+        }
+        self.follower = Follower(cells, [each.step for each in self.steps], ids)
         self.follower.follow()
         laid = {id(each.attributed) for each in self.sessions}
         self.earlier = frozenset(
@@ -155,7 +160,8 @@ class _Followed:
 
     def _changed(self, slot: Slot, based: Based | None) -> EvidenceCell:
         """The cell with the text that was run, and no output of the text before it."""
-        made = EvidenceCell("code", slot.source)
+        told = self.steps[slot.last_ran].step.cell_id if slot.last_ran >= 0 else None
+        made = EvidenceCell("code", slot.source, cell_id=told)
         if based is None:
             return made
         old = based.cell

@@ -25,6 +25,9 @@ class Slot:
     fit: float = 1.0
     """How alike the last change was to what stood there before."""
 
+    told: bool = False
+    """A trace names the cell of its last execution, by the cell's id."""
+
     @property
     def gone(self) -> bool:
         return self.skipped > 0
