@@ -6,7 +6,7 @@ Made once, shown in three forms: text (the command line), JSON, and a page (`web
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,12 +21,28 @@ LIKELY = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Used:
-    """A trace that was read and how many cells of the notebook rest on it."""
+    """A trace that was read and how many cells of the notebook rest on it.
+
+    `sessions` are those of the notebook in it, with `executions` in all; `time_ns` is when its
+    part of the notebook was written or run.
+    """
 
     trace: Trace
     cells: int
     executions: int
-    """How many it holds of what kernels ran."""
+    sessions: tuple[int, ...]
+    time_ns: int | None
+
+    @property
+    def words(self) -> str:
+        """What it is: `IPython's history (profile_default), sessions 3 and 4`."""
+        numbers = [str(each) for each in self.sessions if each]
+        words = self.trace.words or self.trace.kind
+        if not numbers:
+            return words
+        last = f" and {numbers[-1]}" if len(numbers) > 1 else ""
+        first = ", ".join(numbers[:-1] or numbers)
+        return f"{words}, session{'s' if last else ''} {first}{last}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,15 +98,21 @@ def main_origin(cell: RebuiltCell) -> Trace | None:
     return cell.provenance[0].trace if cell.provenance else None
 
 
-def _used(recovery: Recovery) -> Iterable[Used]:
+def _used(recovery: Recovery) -> Iterator[Used]:
     """The traces that cells rest on, the one with the most cells first."""
     counts: Counter[Trace] = Counter()
     for cell in recovery.rebuilt.cells:
         counts.update({origin.trace for origin in cell.provenance})
-    ran: Counter[Trace] = Counter()
-    for run in recovery.evidence.runs:
-        ran[run.trace] += len(run.executions)
-    return [Used(trace, number, ran[trace]) for trace, number in counts.most_common()]
+    for trace, number in counts.most_common():
+        runs = [each.run for each in recovery.rebuilt.sessions if each.run.trace == trace]
+        times = [run.ended_ns or run.started_ns or 0 for run in runs]
+        yield Used(
+            trace=trace,
+            cells=number,
+            executions=sum(len(run.executions) for run in runs),
+            sessions=tuple(sorted({run.session for run in runs})),
+            time_ns=max(times, default=0) or trace.time_ns,
+        )
 
 
 def as_json(told: Report) -> dict[str, Json]:
@@ -99,8 +121,8 @@ def as_json(told: Report) -> dict[str, Json]:
         {
             "kind": each.trace.kind,
             "place": each.trace.place,
-            "time_ns": each.trace.time_ns,
-            "words": each.trace.words,
+            "time_ns": each.time_ns,
+            "words": each.words,
             "cells": each.cells,
             "executions": each.executions,
         }

@@ -123,8 +123,8 @@ def _legend(told: Report, colors: dict[tuple[str, str], str]) -> Iterator[str]:
         own = colors.get(_key(trace), "none")
         cells = "1 cell" if used.cells == 1 else f"{used.cells} cells"
         yield (
-            f'<li class="{own}"><b>{_text(trace.words or trace.kind)}</b>, {cells}'
-            f'<br><span class="dim">{_text(trace.place)}{_when(trace.time_ns)}</span></li>'
+            f'<li class="{own}"><b>{_text(used.words)}</b>, {cells}'
+            f'<br><span class="dim">{_text(trace.place)}{_when(used.time_ns)}</span></li>'
         )
     yield "</ul>"
 

@@ -99,8 +99,8 @@ def _used_table(told: Report) -> Table:
     rows = [
         (
             str(used.cells),
-            used.trace.words or used.trace.kind,
-            wording.local_time(used.trace.time_ns) if used.trace.time_ns is not None else "",
+            used.words,
+            wording.local_time(used.time_ns) if used.time_ns is not None else "",
             used.trace.place,
         )
         for used in told.used

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 COLUMNS = (
     Column("kind", "yellow"),
-    Column("time", "cyan"),
+    Column("last changed", "cyan"),
     Column("size", right=True),
     Column("holds"),
     Column("what", fold=True),
