@@ -17,12 +17,13 @@ from typing import Any
 from jupyter_rewind.errors import NotFound, RestoreRefused
 from jupyter_rewind.kernels import rebuild
 from jupyter_rewind.kernels import roots as rooting
-from jupyter_rewind.kernels.capture import Capturer, make_known
+from jupyter_rewind.kernels.capture import Capturer, make_known, make_session
 from jupyter_rewind.kernels.comparison import reports_of, small_reports
 from jupyter_rewind.kernels.functions import contents_of
 from jupyter_rewind.kernels.graph import Pod
 from jupyter_rewind.kernels.hubs import Hubs
 from jupyter_rewind.kernels.loading import Loader
+from jupyter_rewind.kernels.patching import Patch, find_patch
 from jupyter_rewind.kernels.pods import ENVIRONMENT, OUTPUT, SMALL, VARIABLE
 from jupyter_rewind.kernels.records import PodRecord, read_pod, read_state
 from jupyter_rewind.model.snapshot import Fidelity, Snapshot, VariableReport
@@ -43,12 +44,15 @@ class Prepared:
     _records: tuple[PodRecord, ...]
     _kept: dict[str, Any]
     _capturer: Capturer | None
+    _patches: list[Patch] = field(default_factory=list)
     _undo: list[Callable[[], Any]] = field(default_factory=list)
 
     def swap(self) -> tuple[str, ...]:
         """The state is the present now; says what of the surroundings could not be set. On any
         error everything is as it was before."""
         try:
+            for patch in self._patches:
+                self._undo.append(patch.apply())
             self._run_deferred()
             values = self._values()
             self._fill_living(values)
@@ -132,7 +136,7 @@ class Prepared:
 
     def _pods(self) -> dict[tuple[str, ...], Pod]:
         """What the next capture compares with."""
-        found = {}
+        found = {patch.record.keys: patch.patched_pod() for patch in self._patches}
         for record in self._records:
             known = self._loader.hashes.get(record.node)
             if known is not None and not any(key in self._loader.failures for key in record.keys):
@@ -170,14 +174,19 @@ def prepare(
         unchanged=dict.fromkeys(same), in_place=capturer is not None,
     )  # fmt: skip
     kept: dict[str, Any] = {}
+    patches = []
     for record in records:
+        patch = None
         if record.node in unchanged and not record.names:
             kept.update(_living(record, namespace))
+        elif (patch := _find_patch(store, record, namespace, capturer)) is not None:
+            kept.update(_living(record, namespace))
+            patches.append(patch)
         else:
             loader.load(record)
     return Prepared(
         snapshot, present, _report(records, loader, same), namespace, loader, records, kept,
-        capturer,
+        capturer, patches,
     )  # fmt: skip
 
 
@@ -237,6 +246,19 @@ def check_trust(snapshot: Snapshot, trust: bool) -> None:
 def read_records(store: ContentSource, snapshot: Snapshot) -> tuple[PodRecord, ...]:
     """The pods of the state, as they stand in the store."""
     return tuple(read_pod(store, node) for node in read_state(store, snapshot.state).pods)
+
+
+def _find_patch(
+    store: ContentSource, record: PodRecord, namespace: dict[str, Any], capturer: Capturer | None
+) -> Patch | None:
+    if capturer is None or not all(key.startswith((VARIABLE, OUTPUT)) for key in record.keys):
+        return None
+    pod = capturer.pod(record.keys)
+    if pod is None:
+        return None
+    living = _living(record, namespace)
+    session = make_session(namespace, capturer.hubs)
+    return find_patch(store, record, pod, session, [(key, living[key]) for key in record.keys])
 
 
 def _living(record: PodRecord, namespace: dict[str, Any]) -> dict[str, Any]:

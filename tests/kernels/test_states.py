@@ -65,6 +65,46 @@ def test_a_list_that_others_hold_is_filled_in_place(cells: Cells) -> None:
     assert cells.namespace["log"] is held
 
 
+@pytest.mark.parametrize(
+    ("make", "change", "array"),
+    [
+        ("x = np.arange(300_000.)", "x[5] = -1", "x"),
+        ("x = [np.arange(300_000.), 'a']; y = x[0][100:]", "y[7] = -1; x[0][-1] = -2", "x[0]"),
+        ("x = pd.DataFrame(np.ones((50_000, 4)))", "x.iloc[5, 3] = 0.5", "x._mgr.arrays[0].base"),
+    ],
+)
+def test_an_array_that_others_hold_is_changed_in_place(
+    cells: Cells, make: str, change: str, array: str
+) -> None:
+    """Going back over a change of large arrays keeps the arrays, and so whoever holds them."""
+    before = cells.run("import numpy as np, pandas as pd; n = 0\n" + make)
+    held = eval(array, cells.namespace)
+    first = held.copy()
+    after = cells.run(change + "; n = 1")
+    second = held.copy()
+    assert not (first == second).all()
+    cells.go(before)
+    assert eval(array, cells.namespace) is held
+    assert (held == first).all()
+    assert cells.run("n").new_bytes == 0
+    cells.go(after)
+    assert (held == second).all()
+    cells.check("n == 1")
+
+
+def test_an_index_is_made_anew_with_what_it_finds(cells: Cells) -> None:
+    """A frame whose index differs finds its rows: nothing that was remembered of the other index
+    is left."""
+    make = "x = pd.DataFrame({'v': np.arange(1000.)}, index=np.arange(1000) * 2)"
+    before = cells.run("import numpy as np, pandas as pd\n" + make)
+    cells.run("x.loc[4]")
+    other = cells.run("x.index = np.arange(1000)[::-1].copy() * 3; x.loc[3]")
+    cells.go(before)
+    cells.check("x.loc[4, 'v'] == 2 and 3 not in x.index")
+    cells.go(other)
+    cells.check("x.loc[3, 'v'] == 998 and 4 not in x.index")
+
+
 def test_aliases_and_views_stay_so_in_a_new_kernel(tmp_path: Path) -> None:
     """In a new kernel, two names of one object are two names of one object, and a view sees the
     changes of its array."""
