@@ -102,6 +102,9 @@ def _sound_cell_metadata(metadata: Mapping[str, Any]) -> dict[str, Any]:
     for key in ("jupyter", "execution"):
         if key in sound and not isinstance(sound[key], Mapping):
             del sound[key]
+    if "execution" in sound:
+        times = sound["execution"].items()
+        sound["execution"] = {name: time for name, time in times if isinstance(time, str)}
     if "format" in sound and not isinstance(sound["format"], str):
         del sound["format"]
     return sound

@@ -17,7 +17,7 @@ from pathlib import Path
 from jupyter_rewind.recovery.broken import encodings
 from jupyter_rewind.recovery.broken.damage import Damage, in_words
 from jupyter_rewind.recovery.broken.jsonbytes import Buffer, JsonBytes
-from jupyter_rewind.recovery.broken.scan import Found, Scanned, scan
+from jupyter_rewind.recovery.broken.scan import Scanned, scan
 from jupyter_rewind.recovery.broken.versions import (
     doubt_unconfirmed,
     drop_repeated,
@@ -27,7 +27,6 @@ from jupyter_rewind.recovery.broken.versions import (
 )
 from jupyter_rewind.recovery.evidence import EvidenceCell
 from jupyter_rewind.recovery.exports.page import page_title, read_page
-from jupyter_rewind.recovery.normal import cell_of
 from jupyter_rewind.recovery.salvaged import Salvaged
 
 __all__ = ["Salvaged", "salvage_notebook"]
@@ -136,10 +135,9 @@ def _salvage_json(raw: Buffer, start: int, tell: Progress) -> Salvaged:
     lists: list[list[EvidenceCell]] = [[] for _ in scanned.heads]
     while scanned.found:
         found = scanned.found.pop()
-        cell = _cell(found)
-        lists[found.version].append(cell)
-        if found.read.start // _BLOCK != found.read.end // _BLOCK:
-            across.add(id(cell))
+        lists[found.version].append(found.cell)
+        if found.start // _BLOCK != found.end // _BLOCK:
+            across.add(id(found.cell))
     for cells in lists:
         cells.reverse()
     cells = _united(lists, damages, across)
@@ -173,7 +171,8 @@ def _united(
         cells = merge(cells, ("first notebook in the file", f"notebook {number} in the file"), more)
     if sum(damage.is_seam for damage in damages) >= 2:
         cells = doubt_unconfirmed(cells, across)
-    if len(filled) == 1 and damages and is_mixture(cells):
+    is_broken = any(damage.is_break for damage in damages)
+    if len(filled) == 1 and is_broken and is_mixture(cells):
         before = len(cells)
         cells = drop_repeated(cells)
         words = f"two versions are mixed; {before - len(cells)} cells that came twice are told once"
@@ -181,12 +180,6 @@ def _united(
     if len(filled) > 1 or any("two versions" in one.words for one in damages):
         cells = without_told_pieces(cells)
     return cells
-
-
-def _cell(found: Found) -> EvidenceCell:
-    cell = cell_of(found.read.members, kind=found.kind, is_whole=found.is_whole)
-    found.read.members = {}
-    return cell
 
 
 def _best_scan(raw: Buffer, start: int, tell: Progress) -> Scanned:

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from jupyter_rewind.recovery.broken.jsonbytes import Broken, JsonBytes, Long
+from jupyter_rewind.recovery.broken.jsonbytes import Broken, JsonBytes, Long, search
 
 SOURCES = ("source", "input", "code", "text")
 OUTPUT_TYPES = frozenset(
@@ -76,6 +76,7 @@ class CellBytes:
     def __init__(self, raw: JsonBytes, mend: bool = False) -> None:
         self._raw = raw
         self._mends = mend
+        self._known_rest: tuple[int, int, re.Match[bytes] | None] = (0, -1, None)
         self.indent: bytes | None = None
         """What stands before each key of a cell, in a file with lines; None in one without."""
 
@@ -96,7 +97,7 @@ class CellBytes:
     def read_rest(self, at: int, limit: int) -> Read | None:
         """The next rest of a cell that begins between `at` and `limit`."""
         while True:
-            found = _REST.search(self._raw.raw, at, limit)
+            found = self._next_rest(at, limit)
             if found is None:
                 return None
             start = found.start()
@@ -112,6 +113,18 @@ class CellBytes:
             if at <= limit + 1 and read.says_something and not self._is_nested(read):
                 read.end = max(read.end, at)
                 return read
+
+    def _next_rest(self, at: int, limit: int) -> re.Match[bytes] | None:
+        """The next place where a rest may begin; one that is known already isn't looked for again.
+
+        Without that, a file of many faults would be searched to its end for each.
+        """
+        known_from, known_limit, known = self._known_rest
+        is_known = known_from <= at and limit == known_limit
+        if not is_known or (known is not None and known.start() < at):
+            known = search(_REST, self._raw.raw, at, limit)
+            self._known_rest = (at, limit, known)
+        return known
 
     def read_lines(self, at: int, limit: int, indent: bytes) -> tuple[str, int]:
         """The lines of a source that go on behind damage at `at`; "" without any.

@@ -89,8 +89,10 @@ class Frame:
 
     def _step(self, at: int, found: list[Read]) -> int:
         letter = self._raw.peek(at)
-        if letter == "{" and self._open[-1:] == [_CELLS]:
+        if self._open[-1:] == [_CELLS] and letter == "{":
             return self._stray(at, found)
+        if self._open[-1:] in ([_CELLS], ["["]) and letter not in "{}[],":
+            return self._no_cell(at, letter)
         if letter in "{[":
             if self._open:
                 self._begin_item(at)
@@ -140,6 +142,17 @@ class Frame:
         else:
             self.damages.append(Damage(at, f"what stands at byte {at} is no cell"))
         return read.end
+
+    def _no_cell(self, at: int, letter: str) -> int:
+        """Something among the cells that is none; a key, if the list's end is lost."""
+        value, end = self._raw.value(at)
+        if letter == '"' and self._raw.peek(self._raw.skip(end)) == ":":
+            self._open.pop()
+            return self._key(at)
+        self._begin_item(at)
+        self._wants_comma = True
+        self.damages.append(Damage(at, f"what stands at byte {at} is no cell", value is not None))
+        return end
 
     def _key(self, at: int) -> int:
         key, place = self._raw.string(at)

@@ -16,7 +16,7 @@ from typing import Any
 
 Buffer = bytes | mmap.mmap
 _FIRST_WINDOW = 1 << 16
-_LAST_WINDOW = 1 << 22
+_LAST_WINDOW = 1 << 18
 _PIECE = 1 << 20
 _MARGIN = 16
 _DEEPEST = 24
@@ -26,6 +26,11 @@ _BODY = re.compile(
 )
 _HIGH_HALF = re.compile(rb"\\u[dD][89abAB][0-9a-fA-F]{2}\Z")
 _scan = json.JSONDecoder(strict=True).scan_once  # type: ignore[attr-defined]
+
+
+def search(pattern: re.Pattern[bytes], raw: Buffer, at: int, limit: int) -> re.Match[bytes] | None:
+    """The first match between two places; the one door to every search over a long stretch."""
+    return pattern.search(raw, at, limit)
 
 
 class Broken(ValueError):
@@ -68,7 +73,7 @@ class JsonBytes:
         return self._value(at, 0)
 
     def short(self, at: int) -> tuple[Any, int]:
-        """The same for a value of a few megabytes at most; raises Long for others."""
+        """The same for a value of 256 KB at most; raises Long for others."""
         return self._in_window(at)
 
     def _value(self, at: int, depth: int) -> tuple[Any, int]:

@@ -14,7 +14,9 @@ from jupyter_rewind.recovery.broken.beginnings import Beginnings, find_anchor
 from jupyter_rewind.recovery.broken.cellbytes import CellBytes, Read
 from jupyter_rewind.recovery.broken.damage import Damage, describe_bytes
 from jupyter_rewind.recovery.broken.frame import Frame, Head
-from jupyter_rewind.recovery.broken.jsonbytes import Broken, JsonBytes
+from jupyter_rewind.recovery.broken.jsonbytes import Broken, JsonBytes, search
+from jupyter_rewind.recovery.evidence import EvidenceCell
+from jupyter_rewind.recovery.normal import cell_of
 
 _KERNEL = re.compile(rb'(?<!\\)"(kernelspec|language_info)"\s*+:\s*+\{')
 _STRUCTURE = re.compile(
@@ -25,12 +27,12 @@ _STRUCTURE = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A cell, or what is left of one; `version` counts the notebooks in the file."""
+    """A cell, or what is left of one, between two places; `version` counts the notebooks."""
 
-    read: Read
+    cell: EvidenceCell
+    start: int
+    end: int
     version: int
-    is_whole: bool
-    kind: str = ""
 
 
 @dataclass(slots=True)
@@ -129,7 +131,7 @@ class _Walk:
             return None
         self._frame.enter_cells(start, is_sure=is_whole and not self._is_loss)
         if is_whole or read.says_something:
-            self._found.append(Found(read, self._frame.version, is_whole, kind))
+            self._take(read, is_whole, kind)
         return None if is_whole else read
 
     def _gap(self, at: int, limit: int, broken: Read | None) -> None:
@@ -137,7 +139,7 @@ class _Walk:
         junk = at if broken is not None else self._frame.walk(at, limit, strays)
         for read in strays:
             self._note_mended(read)
-            self._found.append(Found(read, self._frame.version, True))
+            self._take(read, True)
         while junk is not None:
             junk = self._junk(junk, limit, broken)
             broken = None
@@ -154,7 +156,7 @@ class _Walk:
         if rest is None:
             return self._frame_again(end, limit)
         self._frame.enter_cells(rest.start, is_sure=False)
-        self._found.append(Found(rest, self._frame.version, False))
+        self._take(rest, False)
         if rest.broken is not None:
             return rest.end if rest.end < limit else None
         return self._frame.walk(rest.end, limit, []) if rest.end < limit else None
@@ -169,7 +171,7 @@ class _Walk:
     def _frame_again(self, at: int, limit: int) -> int | None:
         """Finds the metadata behind the last cell, and a second notebook's beginning."""
         raw = self._raw.raw
-        mark = _STRUCTURE.search(raw, at, limit)
+        mark = search(_STRUCTURE, raw, at, limit)
         if mark is None:
             return None
         self._frame.resume(is_new=mark[0][:1] == b"{")
@@ -179,10 +181,14 @@ class _Walk:
         text, end = self._cells.read_lines(at, limit, indent)
         if not text:
             return at
-        before = self._found[-1].kind if self._found else ""
-        read = Read(at, end, {"source": text})
-        self._found.append(Found(read, self._frame.version, False, before))
+        before = self._found[-1].cell.kind if self._found else ""
+        self._take(Read(at, end, {"source": text}), False, before)
         return end
+
+    def _take(self, read: Read, is_whole: bool, kind: str = "") -> None:
+        """Converts at once: lines joined take a quarter of the room."""
+        cell = cell_of(read.members, kind=kind, is_whole=is_whole)
+        self._found.append(Found(cell, read.start, read.end, self._frame.version))
 
     def _note_mended(self, read: Read) -> None:
         self._damages += [Damage(at, words, False) for at, words in read.mended]
