@@ -20,7 +20,7 @@ from jupyter_rewind.kernels.environment import Environment
 from jupyter_rewind.kernels.graph import Change, Pod, Survey
 from jupyter_rewind.kernels.hubs import Hubs
 from jupyter_rewind.kernels.keeping import Job, Keeper
-from jupyter_rewind.kernels.pods import ENVIRONMENT, VARIABLE
+from jupyter_rewind.kernels.pods import ENVIRONMENT, SMALL, VARIABLE
 from jupyter_rewind.kernels.records import Facts
 from jupyter_rewind.kernels.roots import Gatherer, Roots
 from jupyter_rewind.model.ids import ExecutionId, RunId
@@ -258,7 +258,10 @@ class Capturer:
         limit = self.options.max_variable_bytes
 
         def skip(pod: Pod) -> bool:
-            return pod.keys[0] in found.unchanged or self._is_untouched(pod)
+            first = pod.keys[0]
+            if first.startswith(SMALL):
+                return first in found.unchanged
+            return not first.startswith(ENVIRONMENT) and self._is_untouched(pod)
 
         harmless = tuple(self._harmless())
         return Survey(session, self._pods, found.values, skip, limit, harmless).look()

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from jupyter_rewind.kernels.capture import CaptureOptions, Capturer
 from jupyter_rewind.kernels.restore import prepare
+from jupyter_rewind.kernels.tracking import Tracker
 from jupyter_rewind.model.ids import ExecutionId, RunId
 from jupyter_rewind.model.snapshot import Snapshot
 from jupyter_rewind.store.keep import KernelStore
@@ -101,10 +102,11 @@ def replay(cells: tuple[str, ...]) -> dict[str, Any]:
 class Machine:
     """A kernel and its states; each state's own cells say what it must be."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, tracked: bool = False) -> None:
         self.store = KernelStore.open(
             folder / "store", key_folder=folder / "keys", files=QuickFiles()
         )
+        self.tracker = Tracker() if tracked else None
         self.states: list[tuple[Snapshot, tuple[str, ...]]] = []
         self.cells: tuple[str, ...] = ()
         self.start()
@@ -113,14 +115,23 @@ class Machine:
     def start(self) -> None:
         self.namespace: dict[str, Any] = {"__name__": "__main__"}
         options = CaptureOptions(budget_share=None)
-        self.capturer = Capturer(self.namespace, self.store, run=RunId("run"), options=options)
+        self.capturer = Capturer(
+            self.namespace, self.store, run=RunId("run"), options=options, tracker=self.tracker
+        )
 
     def step(self, cell: str) -> None:
+        self.capturer.begin(cell)
         run_cell(cell, self.namespace)
         self.cells += (cell,)
         captured = self.capturer.capture(ExecutionId(str(len(self.states))))
         assert captured.snapshot is not None
         self.states.append((captured.snapshot, self.cells))
+
+    def close(self) -> None:
+        self.capturer.close()
+        self.store.close()
+        if self.tracker is not None:
+            self.tracker.close()
 
     def go(self, number: int, *, fresh: bool) -> None:
         snapshot, cells = self.states[number % len(self.states)]
@@ -135,12 +146,12 @@ class Machine:
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
-@given(st.lists(_step, min_size=4, max_size=25))
-def test_every_state_comes_back_as_its_cells_made_it(steps: list[Any]) -> None:
+@given(st.lists(_step, min_size=4, max_size=25), st.booleans())
+def test_every_state_comes_back_as_its_cells_made_it(steps: list[Any], tracked: bool) -> None:
     """Whatever the cells did, going back gives what running them again would give: values, and
-    what is shared with what."""
+    what is shared with what. Also where only what a cell can have touched is looked at."""
     with tempfile.TemporaryDirectory() as folder:
-        machine = Machine(Path(folder))
+        machine = Machine(Path(folder), tracked=tracked)
         try:
             for step in steps:
                 if isinstance(step, int):
@@ -152,13 +163,12 @@ def test_every_state_comes_back_as_its_cells_made_it(steps: list[Any]) -> None:
             machine.go(len(steps) // 3, fresh=False)
             machine.go(len(machine.states) - 1, fresh=True)
         finally:
-            machine.capturer.close()
-            machine.store.close()
+            machine.close()
 
 
 @pytest.mark.long
 @settings(max_examples=10_000, deadline=None, suppress_health_check=list(HealthCheck))
-@given(st.lists(_step, min_size=4, max_size=60))
-def test_every_state_of_long_programs_comes_back(steps: list[Any]) -> None:
+@given(st.lists(_step, min_size=4, max_size=60), st.booleans())
+def test_every_state_of_long_programs_comes_back(steps: list[Any], tracked: bool) -> None:
     """The same for ten thousand longer programs."""
-    test_every_state_comes_back_as_its_cells_made_it.hypothesis.inner_test(steps)  # type: ignore[attr-defined]
+    test_every_state_comes_back_as_its_cells_made_it.hypothesis.inner_test(steps, tracked)  # type: ignore[attr-defined]
