@@ -16,6 +16,7 @@ from jupyter_rewind.kernels.closure import Binding
 from jupyter_rewind.kernels.environment import Environment
 from jupyter_rewind.kernels.naming import find_snapshot, mark, split_lines
 from jupyter_rewind.kernels.records import SNAPSHOT, SNAPSHOT_MARK, decode_snapshot
+from jupyter_rewind.kernels.tracking import Tracker
 from jupyter_rewind.model.execution import run_key
 from jupyter_rewind.model.ids import RunId
 from jupyter_rewind.model.reference import check_label
@@ -51,11 +52,13 @@ class Timeline:
     ) -> None:
         self.namespace = namespace
         self.run = run
+        self._tracker = Tracker()
         self.capturer = Capturer(
             namespace,
             store,
             run=run,
             options=options,
+            tracker=self._tracker,
             environment=Environment(),
             harmless=harmless,
         )
@@ -184,6 +187,7 @@ class Timeline:
 
     def close(self) -> None:
         """All that was captured is in the store, and nothing is held."""
+        self._tracker.close()
         self.capturer.close()
 
 
