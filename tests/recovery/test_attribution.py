@@ -1,0 +1,106 @@
+"""Which sessions of IPython's history belong to a notebook."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from jupyter_rewind.recovery.attribution import attribute, merge_runs
+from jupyter_rewind.recovery.evidence import Evidence, FoundKernel, FoundName, FoundRun
+from tests.support.evidence import HISTORY, TARGET, kernel, session
+
+SALES = [
+    "sales = pd.read_csv('sales.csv')",
+    "sales['margin'] = sales.price - sales.cost",
+    "by_region = sales.groupby('region').margin.sum()",
+    "by_region.plot.barh(title='Margin by region')",
+]
+WEATHER = [
+    "stations = xr.open_dataset('stations.nc')",
+    "anomaly = stations.temp - stations.temp.mean('time')",
+    "anomaly.sel(station='Zugspitze').plot()",
+    "trend = anomaly.polyfit('time', 1)",
+]
+LATER = [
+    "low = sales[sales.margin < by_region.margin]",
+    "sales.price.plot.barh(title='Price')",
+    "by_region.plot.barh()",
+]
+
+
+def numbers(
+    runs: Sequence[FoundRun],
+    sources: Sequence[str] = (),
+    kernels: Sequence[FoundKernel] = (),
+    names: Sequence[FoundName] = (),
+) -> list[int]:
+    evidence = Evidence(runs=tuple(runs), kernels=tuple(kernels), names=tuple(names))
+    return [each.run.session for each in attribute(TARGET, evidence, sources)]
+
+
+def test_session_with_the_notebooks_cells_is_the_notebooks() -> None:
+    """A session that ran this notebook's cells is found among others."""
+    assert numbers([session(1, WEATHER), session(2, SALES, at=900)], SALES) == [2]
+
+
+def test_session_of_new_cells_is_found_by_its_names() -> None:
+    """A session after a restart that ran only new cells is this notebook's by what it speaks of."""
+    runs = [
+        session(1, SALES, at=10, lasting=60),
+        session(2, WEATHER, at=30),
+        session(3, LATER, at=100, lasting=60),
+    ]
+    assert numbers(runs, SALES) == [1, 3]
+
+
+def test_connection_file_names_the_notebook_of_a_session() -> None:
+    """A kernel's connection file says whose session began at its moment, whatever was run."""
+    runs = [session(1, ["a = 1"], at=10), session(2, ["b = 2"], at=500)]
+    kernels = [kernel(TARGET, at=9), kernel("/home/ann/other.ipynb", at=499)]
+    assert numbers(runs, ["nothing = alike"], kernels) == [1]
+
+
+def test_connection_file_of_another_notebook_keeps_its_session_away() -> None:
+    """Cells copied from here do not make another notebook's session ours."""
+    runs = [session(1, [*SALES, "more = 1"], at=10)]
+    assert numbers(runs, SALES, [kernel("/home/ann/copy.ipynb", at=9)]) == []
+
+
+def test_each_connection_file_stands_for_one_session() -> None:
+    """A session that began seconds after a kernel of ours need not be ours."""
+    runs = [session(1, ["a = 1"], at=10), session(2, ["b = 2"], at=14)]
+    assert numbers(runs, SALES, [kernel(TARGET, at=9)]) == [1]
+
+
+def test_earlier_name_of_the_notebook_counts() -> None:
+    """Sessions from before the notebook was renamed are still its own."""
+    old = "/home/ann/untitled.ipynb"
+    names = [FoundName(HISTORY, str(TARGET), name=old)]
+    assert numbers([session(1, ["a = 1"])], SALES, [kernel(old, at=9)], names) == [1]
+
+
+def test_one_copied_cell_is_not_enough() -> None:
+    """One cell in common, among many others, does not make a session this notebook's."""
+    others = [f"{word} = simulate_{word}(seed={n})" for n, word in enumerate("abcdefgh")]
+    assert numbers([session(1, [*WEATHER, *others, SALES[1]])], SALES) == []
+
+
+def test_newest_session_is_tried_where_nothing_else_is_known() -> None:
+    """With no document and no connection file the newest session is the best guess, and said so."""
+    evidence = Evidence(runs=(session(1, SALES, at=10), session(2, WEATHER, at=5000)))
+    [only] = attribute(Path("/home/ann/gone.ipynb"), evidence, ())
+    assert (only.run.session, only.certain) == (2, False)
+    assert "guess" in only.words
+
+
+def test_same_session_of_two_copies_is_one() -> None:
+    """A history and its journal, or a copy of it, give each session once, with all its lines."""
+    whole, part = session(1, SALES), session(1, SALES[:2])
+    [merged] = merge_runs([part, whole])
+    assert [each.source for each in merged.executions] == SALES
+
+
+def test_sessions_that_share_only_a_number_stay_apart() -> None:
+    """Two histories number their sessions alike; what was run tells them apart."""
+    assert len(merge_runs([session(1, SALES), session(1, WEATHER)])) == 2
+    assert len(merge_runs([session(1, SALES), session(1, SALES, at=999)])) == 2
