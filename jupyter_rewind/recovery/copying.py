@@ -79,7 +79,7 @@ def _copy_all(source: Path, target: Path) -> None:
     for suffix in COMPANIONS:
         companion, copy = Path(f"{source}{suffix}"), Path(f"{target}{suffix}")
         Files().remove(copy)
-        if companion.exists() and companion.stat().st_size:
+        if os.path.exists(companion) and companion.stat().st_size:
             copy_file(companion, copy)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from contextlib import closing
 from dataclasses import dataclass
@@ -26,7 +27,7 @@ class FileId:
 def databases(scope: Scope) -> list[Path]:
     """The tables of file ids of this user."""
     found = [folder / NAME for folder in data_folders(scope)]
-    return [path for path in found if path.is_file()]
+    return [path for path in found if os.path.isfile(path)]
 
 
 def read_file_ids(database: Path, scope: Scope) -> list[FileId]:

@@ -13,6 +13,8 @@ from jupyter_rewind.recovery.evidence import Scope
 
 _NAME = re.compile(r"kernel-(?P<id>.+)\.json\Z")
 _LARGEST = 1 << 16
+PROC = Path("/proc")
+_SESSION = b"JPY_SESSION_NAME="
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +54,7 @@ def runtime_folders(scope: Scope) -> list[Path]:
     found += [folder / "runtime" for folder in data_folders(scope)]
     if environ.get("XDG_RUNTIME_DIR"):
         found.append(Path(environ["XDG_RUNTIME_DIR"]) / "jupyter")
-    return [folder for folder in dict.fromkeys(found) if folder.is_dir()]
+    return [folder for folder in dict.fromkeys(found) if os.path.isdir(folder)]
 
 
 def connections_in(folder: Path) -> Iterator[Connection | OSError | ValueError]:
@@ -111,3 +113,51 @@ def _is_same(name: str, notebook: Path) -> bool:
 def is_below(name: str, folder: Path) -> bool:
     """Whether the path lies in `folder` or below it."""
     return Path(name).is_absolute() and Path(name).is_relative_to(folder)
+
+
+def kernel_processes(scope: Scope) -> Iterator[Path]:
+    """The folders below /proc of processes that are kernels (Linux; elsewhere none)."""
+    if scope.platform != "linux" or not os.path.isdir(PROC):
+        return
+    for folder in PROC.iterdir():
+        if folder.name.isdigit() and kernel_of_process(folder) is not None:
+            yield folder
+
+
+def kernel_of_process(folder: Path) -> str | None:
+    """The kernel's id in a process's arguments; None where it is no kernel, or is gone.
+
+    What a cell started inherits the environment, but has no connection file among its arguments.
+    """
+    try:
+        line = (folder / "cmdline").read_bytes()
+    except OSError:
+        return None
+    for part in line.split(b"\0"):
+        match = _NAME.search(os.path.basename(os.fsdecode(part)))
+        if match:
+            return match["id"]
+    return None
+
+
+def session_of_process(folder: Path) -> str:
+    """What Jupyter named the process's session by; "" where it did not. Raises OSError."""
+    for part in (folder / "environ").read_bytes().split(b"\0"):
+        if part.startswith(_SESSION):
+            return os.fsdecode(part[len(_SESSION) :])
+    return ""
+
+
+def sessions_by_kernel(scope: Scope) -> dict[str, str]:
+    """What Jupyter named the sessions of running kernels by (Linux; elsewhere nothing)."""
+    found = {}
+    for folder in kernel_processes(scope):
+        kernel = kernel_of_process(folder)
+        try:
+            session = session_of_process(folder)
+        except OSError:
+            # It has ended meanwhile, or is another person's.
+            continue
+        if kernel and session:
+            found[kernel] = session
+    return found

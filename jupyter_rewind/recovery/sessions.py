@@ -7,11 +7,13 @@ ones; that is a likelihood and is told as one.
 
 from __future__ import annotations
 
+import sqlite3
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from jupyter_rewind.errors import RewindError
 from jupyter_rewind.recovery import search
 from jupyter_rewind.recovery.attribution import AFTER, BEFORE
 from jupyter_rewind.recovery.evidence import (
@@ -22,7 +24,12 @@ from jupyter_rewind.recovery.evidence import (
     Scope,
     Trace,
 )
+from jupyter_rewind.recovery.histories import Session
+from jupyter_rewind.recovery.historyfiles import LARGE_BYTES
+from jupyter_rewind.recovery.largehistories import survey_large
 from jupyter_rewind.recovery.likeness import is_look
+from jupyter_rewind.recovery.selection import is_allowed
+from jupyter_rewind.recovery.traces.history import HistoryFinder
 
 LIKELY = 0.25
 _PREVIEW = 80
@@ -61,7 +68,33 @@ def list_sessions(scope: Scope) -> Sessions:
     heard = search.gather(scope, found.traces)
     homes = _homes(heard)
     infos = [_place(run, heard.kernels, homes) for run in heard.runs]
+    for trace in found.traces:
+        if trace.kind == HistoryFinder.kind and trace.size_bytes > LARGE_BYTES:
+            infos += _unread(trace, infos, heard.kernels, scope)
     return Sessions(tuple(sorted(infos, key=_moment)), found.problems + heard.problems)
+
+
+def _unread(
+    trace: Trace, infos: Iterable[SessionInfo], kernels: Sequence[FoundKernel], scope: Scope
+) -> list[SessionInfo]:
+    """The sessions of a large history of which no code was read."""
+    try:
+        survey = survey_large(Path(trace.place), scope)
+    except (sqlite3.DatabaseError, RewindError):
+        # Then it was read whole, page by page.
+        return []
+    if survey is None:
+        return []
+    read = {info.number for info in infos if info.trace == trace}
+    added = []
+    for number, tally in survey.tallies.items():
+        session = survey.sessions.get(number, Session(number))
+        if number in read or not is_allowed(number, session, scope):
+            continue
+        run = FoundRun(trace, number, (), session.started_ns, session.ended_ns)
+        info = _place(run, kernels, {})
+        added.append(replace(info, executions=tally.executions, remark=session.remark))
+    return added
 
 
 def _moment(info: SessionInfo) -> tuple[int, int]:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from jupyter_rewind.recovery import historyfiles, selection, sessions
 from jupyter_rewind.recovery.evidence import Scope
 from jupyter_rewind.recovery.sessions import SessionInfo, list_sessions
 from jupyter_rewind.recovery.traces.history import HistoryFinder
@@ -64,3 +65,21 @@ def test_session_that_began_with_a_notebooks_kernel_is_its_own(home: Home) -> No
     assert third.notebook == str(home.work / "report.ipynb")
     assert third.likelihood == 1
     assert "kernel" in third.why
+
+
+def test_sessions_of_a_large_history_are_all_listed(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a history too large to be read whole, every session is listed with how much it ran."""
+    for module in (historyfiles, sessions):
+        monkeypatch.setattr(module, "LARGE_BYTES", 1 << 10)
+    monkeypatch.setattr(selection, "BUDGET_BYTES", 1)
+    found = list_sessions(home.scope(None))
+    assert sorted((each.number, each.executions) for each in found.sessions) == [
+        (1, 4),
+        (2, 4),
+        (3, 1),
+        (4, 1),
+    ]
+    assert sum(bool(each.first) for each in found.sessions) < 4
+    assert "large" in found.problems[0].words

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from jupyter_client.blocking import BlockingKernelClient
+from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.manager import KernelManager
 
 PATIENCE = 120.0
@@ -31,6 +32,16 @@ class Kernel:
             source, timeout=PATIENCE, output_hook=heard.append, allow_stdin=False, **options
         )
         return heard
+
+    @property
+    def ipython(self) -> str:
+        """The version of IPython that runs in it."""
+        name = self.client.kernel_info()
+        while (reply := self.client.get_shell_msg(timeout=PATIENCE))["parent_header"].get(
+            "msg_id"
+        ) != name:
+            pass
+        return str(reply["content"]["banner"].split("IPython ")[1].split()[0])
 
     def submit(self, source: str) -> None:
         """Asks for an execution and does not wait for it."""
@@ -60,10 +71,8 @@ def running_kernel(
     runtime.mkdir(parents=True, exist_ok=True)
     name = f"kernel-{os.urandom(8).hex()}.json"
     manager = KernelManager(connection_file=str(runtime / name))
-    manager.kernel_cmd = [  # type: ignore[attr-defined]
-        str(python), "-m", "ipykernel_launcher", "-f", "{connection_file}",
-        *arguments,
-    ]  # fmt: skip
+    argv = [str(python), "-m", "ipykernel_launcher", "-f", "{connection_file}", *arguments]
+    manager._kernel_spec = KernelSpec(argv=argv, language="python", display_name="Test")
     environ = {
         k: v for k, v in os.environ.items() if not k.startswith(("IPYTHON", "JPY", "PYTHON"))
     }

@@ -6,6 +6,7 @@ and newer. A checkpoint is copied in place, so a kill can leave it cut short.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -87,7 +88,7 @@ def _far(scope: Scope) -> Iterator[Trace | Problem]:
         (scope.environ[name] for name in ("TMPDIR", "TEMP") if name in scope.environ), ""
     )
     top = Path(temporary or "/tmp") / "jupyter_checkpoints"
-    if not top.is_dir():
+    if not os.path.isdir(top):
         return
     words = "Jupyter's checkpoint, kept apart because its folder is read-only"
     for folder in folders_of(scope):
@@ -98,7 +99,7 @@ def _far(scope: Scope) -> Iterator[Trace | Problem]:
 
 def _list(folder: Path) -> Iterator[Path | Problem]:
     try:
-        yield from sorted(path for path in folder.iterdir() if path.is_file())
+        yield from sorted(path for path in folder.iterdir() if os.path.isfile(path))
     except FileNotFoundError:
         return
     except OSError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -83,7 +84,9 @@ def _databases(scope: Scope) -> Iterator[Path]:
     folders = [*folders_of(scope), *start.parents, scope.home]
     for folder in dict.fromkeys(folders):
         try:
-            yield from sorted(path for path in folder.glob(".jupyter_ystore*.db") if path.is_file())
+            yield from sorted(
+                path for path in folder.glob(".jupyter_ystore*.db") if os.path.isfile(path)
+            )
         except OSError:
             # Folders above the notebook's may be closed to us: no server of ours began there.
             continue

@@ -62,7 +62,7 @@ def _moved(rows: list[FileId], trace: Trace, scope: Scope) -> Iterator[FoundName
     """The file's present name, where its number on the disk is found under another one."""
     notebook = Path(trace.notebook or "")
     wanted = {row.inode: row for row in rows if row.inode}
-    if notebook.exists() or not wanted:
+    if os.path.exists(notebook) or not wanted:
         return
     for folder in folders_below(scope.folder):
         with os.scandir(folder) as entries:

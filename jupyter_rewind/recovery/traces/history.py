@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from jupyter_rewind.recovery.evidence import (
@@ -19,6 +19,7 @@ from jupyter_rewind.recovery.evidence import (
 )
 from jupyter_rewind.recovery.histories import Rows
 from jupyter_rewind.recovery.historyfiles import load
+from jupyter_rewind.recovery.runtime import kernel_processes
 from jupyter_rewind.recovery.selection import is_allowed
 
 _NAME = re.compile(r"(history.*\.sqlite([.~-].*)?|.*-corrupt.*\.sqlite)\Z")
@@ -45,6 +46,9 @@ class HistoryFinder:
     def find(self, scope: Scope) -> Iterator[Trace | Problem]:
         seen: set[str] = set()
         for path in (*scope.histories, *_places(scope)):
+            if isinstance(path, Problem):
+                yield path
+                continue
             real = os.path.realpath(path)
             if real in seen:
                 continue
@@ -66,15 +70,29 @@ class HistoryFinder:
         return Evidence(runs=runs, fragments=_doubtful(trace, rows), problems=tuple(problems))
 
 
-def _places(scope: Scope) -> Iterator[Path]:
+def _places(scope: Scope) -> Iterator[Path | Problem]:
     for folder in ipython_folders(scope):
-        for profile in sorted(_profiles(folder)):
-            yield from sorted(
-                path
-                for path in profile.iterdir()
-                if _NAME.match(path.name) and not _COMPANION.search(path.name) and path.is_file()
-            )
-            yield from _configured(profile, scope)
+        for profile in _names(folder):
+            if isinstance(profile, Problem):
+                yield profile
+            elif profile.name.startswith("profile_") and os.path.isdir(profile):
+                yield from filter(_is_history, _names(profile))
+                yield from _configured(profile, scope)
+    yield from _held_open(scope)
+
+
+def _is_history(path: Path | Problem) -> bool:
+    if isinstance(path, Problem):
+        return True
+    named = _NAME.match(path.name) and not _COMPANION.search(path.name)
+    return bool(named) and os.path.isfile(path)
+
+
+def _names(folder: Path) -> Sequence[Path | Problem]:
+    try:
+        return sorted(folder.iterdir())
+    except OSError as error:
+        return [Problem(str(folder), f"The folder cannot be looked into: {error.strerror}.")]
 
 
 def ipython_folders(scope: Scope) -> list[Path]:
@@ -83,13 +101,24 @@ def ipython_folders(scope: Scope) -> list[Path]:
     found += [scope.home / ".ipython", scope.home / ".config" / "ipython"]
     for folder in (scope.folder, *(scope.notebook.parents if scope.notebook else ())):
         found.append(folder / ".ipython")
-    return [folder for folder in dict.fromkeys(found) if folder.is_dir()]
+    return [folder for folder in dict.fromkeys(found) if os.path.isdir(folder)]
 
 
-def _profiles(folder: Path) -> Iterator[Path]:
-    for path in folder.iterdir():
-        if path.name.startswith("profile_") and path.is_dir():
-            yield path
+def _held_open(scope: Scope) -> Iterator[Path]:
+    """Histories that this person's running kernels have open, wherever they were moved (Linux)."""
+    home = b"HOME=" + os.fsencode(scope.home)
+    for folder in kernel_processes(scope):
+        try:
+            if home not in (folder / "environ").read_bytes().split(b"\0"):
+                continue
+            targets = [os.readlink(entry) for entry in (folder / "fd").iterdir()]
+        except OSError:
+            # It has ended meanwhile, or is not ours.
+            continue
+        for target in targets:
+            named = target.endswith((".sqlite", ".db")) and "hist" in Path(target).name
+            if named and os.path.isfile(target):
+                yield Path(target)
 
 
 def _configured(profile: Path, scope: Scope) -> Iterator[Path]:
@@ -102,7 +131,7 @@ def _configured(profile: Path, scope: Scope) -> Iterator[Path]:
                 continue
             for match in _CONFIG.finditer(text):
                 path = Path(match["path"].replace("~", str(scope.home), 1))
-                if path.is_file():
+                if os.path.isfile(path):
                     yield path
 
 
@@ -111,7 +140,7 @@ def _trace(path: Path) -> Trace:
     when, journal = status.st_mtime_ns, None
     for suffix in ("-journal", "-wal"):
         companion = Path(f"{path}{suffix}")
-        if companion.exists() and companion.stat().st_size:
+        if os.path.exists(companion) and companion.stat().st_size:
             when = max(when, companion.stat().st_mtime_ns)
             journal = f"a kernel was writing to it when it stopped, or is now (there is a {suffix})"
     return Trace(

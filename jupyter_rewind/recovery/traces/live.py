@@ -23,6 +23,7 @@ from jupyter_rewind.recovery.runtime import (
     connections_in,
     is_below,
     runtime_folders,
+    sessions_by_kernel,
     settle_notebook,
 )
 
@@ -44,12 +45,17 @@ class LiveKernelFinder:
     }
 
     def find(self, scope: Scope) -> Iterator[Trace | Problem]:
+        named = sessions_by_kernel(scope)
         for folder in runtime_folders(scope):
             for found in connections_in(folder):
-                # What does not read is told by the finder of connection files.
-                wanted = isinstance(found, Connection) and _is_wanted(found, scope)
-                if isinstance(found, Connection) and wanted and listens(found.path):
-                    yield _trace(found, scope)
+                if not isinstance(found, Connection):
+                    # What does not read is told by the finder of connection files.
+                    continue
+                # Older kernels write the file anew, without the notebook.
+                session = found.notebook or named.get(found.kernel, "")
+                name = settle_notebook(session, scope)
+                if _is_wanted(name, scope) and listens(found.path):
+                    yield _trace(found, name)
 
     def read(self, trace: Trace, scope: Scope) -> Evidence:
         """Raises Unavailable (busy, or gone), Format."""
@@ -76,8 +82,7 @@ class LiveKernelFinder:
         return Evidence(runs=(run,), fragments=fragments)
 
 
-def _is_wanted(found: Connection, scope: Scope) -> bool:
-    name = settle_notebook(found.notebook, scope)
+def _is_wanted(name: str, scope: Scope) -> bool:
     if not name:
         return True
     if scope.notebook is not None:
@@ -85,8 +90,7 @@ def _is_wanted(found: Connection, scope: Scope) -> bool:
     return is_below(name, scope.folder)
 
 
-def _trace(found: Connection, scope: Scope) -> Trace:
-    name = settle_notebook(found.notebook, scope)
+def _trace(found: Connection, name: str) -> Trace:
     return Trace(
         LiveKernelFinder.kind,
         str(found.path),

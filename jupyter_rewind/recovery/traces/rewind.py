@@ -6,6 +6,7 @@ it tells of needs no guess.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
@@ -85,7 +86,7 @@ class RewindFinder:
 @contextmanager
 def _store(scope: Scope) -> Iterator[Repository | None]:
     """The store, where there is one."""
-    if scope.store is None or scope.store_keys is None or not scope.store.is_dir():
+    if scope.store is None or scope.store_keys is None or not os.path.isdir(scope.store):
         yield None
         return
     try:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -15,11 +14,14 @@ from jupyter_rewind.recovery.evidence import (
     Scope,
     Trace,
 )
-from jupyter_rewind.recovery.runtime import is_below, settle_notebook
-
-PROC = Path("/proc")
-_NAME = b"JPY_SESSION_NAME="
-_FILE = re.compile(r"kernel-(?P<id>[^/]+)\.json\Z")
+from jupyter_rewind.recovery.runtime import (
+    PROC,
+    is_below,
+    kernel_of_process,
+    kernel_processes,
+    session_of_process,
+    settle_notebook,
+)
 
 
 class RunningFinder:
@@ -36,13 +38,10 @@ class RunningFinder:
     }
 
     def find(self, scope: Scope) -> Iterator[Trace | Problem]:
-        if scope.platform != "linux":
-            return
-        for folder in PROC.iterdir() if PROC.is_dir() else ():
-            if folder.name.isdigit():
-                trace = _look(folder, scope)
-                if trace is not None:
-                    yield trace
+        for folder in kernel_processes(scope):
+            trace = _look(folder, scope)
+            if trace is not None:
+                yield trace
 
     def read(self, trace: Trace, scope: Scope) -> Evidence:
         pid = int(trace.handle["pid"])
@@ -54,16 +53,12 @@ class RunningFinder:
 def _look(folder: Path, scope: Scope) -> Trace | None:
     """The process's trace, where it is a kernel of the notebook; other people's are not seen."""
     try:
-        line = (folder / "cmdline").read_bytes().split(b"\0")
-        kernel = _kernel_id(line)
-        if kernel is None:
-            return None
-        environ = (folder / "environ").read_bytes().split(b"\0")
+        kernel = kernel_of_process(folder)
+        session = session_of_process(folder)
         started = _started_ns(folder)
     except OSError:
         return None
-    session = next((each[len(_NAME) :] for each in environ if each.startswith(_NAME)), b"")
-    name = settle_notebook(os.fsdecode(session), scope)
+    name = settle_notebook(session, scope)
     if scope.notebook is not None:
         wanted = name == str(scope.notebook)
     else:
@@ -77,17 +72,8 @@ def _look(folder: Path, scope: Scope) -> Trace | None:
         RunningFinder.holds,
         started,
         words="its kernel is running",
-        handle={"pid": folder.name, "kernel": kernel},
+        handle={"pid": folder.name, "kernel": kernel or ""},
     )
-
-
-def _kernel_id(line: list[bytes]) -> str | None:
-    # What a cell started inherits the environment, not the connection file among the arguments.
-    for part in line:
-        match = _FILE.search(os.fsdecode(part))
-        if match:
-            return match["id"]
-    return None
 
 
 def _started_ns(folder: Path) -> int | None:

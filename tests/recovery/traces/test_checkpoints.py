@@ -15,7 +15,7 @@ import pytest
 from jupyter_rewind.recovery.evidence import Problem
 from jupyter_rewind.recovery.traces.checkpoints import CheckpointFinder
 from tests.support.ipythons import wait_until
-from tests.support.processes import run_unprivileged
+from tests.support.processes import anybodys_folder, run_unprivileged
 from tests.support.servers import TOKEN, Server
 from tests.support.traces import Home, look_with, notebook_text, sources, traces_of
 
@@ -166,24 +166,17 @@ def test_empty_checkpoint_is_a_problem_in_words(home: Home) -> None:
     assert "empty" in evidence.problems[0].words
 
 
-def test_folder_that_may_not_be_read_is_a_problem(tmp_path: Path) -> None:
+def test_folder_that_may_not_be_read_is_a_problem() -> None:
     """A folder that is closed to you is told; it does not look as if nothing were there."""
-    home = Home(tmp_path / "home")
-    kept = home.work / ".ipynb_checkpoints"
-    kept.mkdir()
-    for folder in tmp_path.parents:
-        if folder.stat().st_mode & 0o001 == 0 and folder.owner() == tmp_path.owner():
-            folder.chmod(0o711)
-    tmp_path.chmod(0o755)
-    kept.chmod(0o000)
+    with anybodys_folder() as folder:
+        home = Home(folder / "home")
+        kept = home.work / ".ipynb_checkpoints"
+        kept.mkdir(mode=0o000)
 
-    def look() -> None:
-        traces, problems = look_with(CheckpointFinder(), home.scope())
-        assert traces == []
-        assert [type(each) for each in problems] == [Problem]
-        assert str(kept) in problems[0].place
+        def look() -> None:
+            traces, problems = look_with(CheckpointFinder(), home.scope())
+            assert traces == []
+            assert [type(each) for each in problems] == [Problem]
+            assert str(kept) in problems[0].place
 
-    try:
         run_unprivileged(look)
-    finally:
-        kept.chmod(0o755)

@@ -45,6 +45,7 @@ def test_running_kernel_tells_cells_values_and_functions(home: Home, major: str)
     """While your kernel lives, it gives back every cell it ran, in order, and what they gave."""
     notebook = home.work / "analysis.ipynb"
     with running_kernel(ipython_environment(major), home.path, notebook=notebook) as kernel:
+        assert kernel.ipython.startswith(f"{major}.")
         for cell in CELLS:
             kernel.run(cell)
         _, evidence = ask(home)
