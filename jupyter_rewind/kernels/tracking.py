@@ -9,6 +9,8 @@ everything counts as touched.
 from __future__ import annotations
 
 import gc
+import itertools
+import operator
 import sys
 import threading
 import types
@@ -22,6 +24,9 @@ from jupyter_rewind.kernels.reaches import Reach, compile_cell, deferred, passin
 
 _HELD_BY_HUBS = 2
 """References that `hubs` has to the weak reference of a function."""
+
+
+_MODULE = "<module>"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +61,10 @@ class Tracker:
             self._holders = frozenset(_holders_of(namespace))
         code = compile_cell(source)
         if code is None:
-            self._cell = Reach(dynamic="it is not plain Python")
+            self._cell |= Reach(dynamic="it is not plain Python")
             return
-        self._cell = reach_of(code)
+        # Joined, for two cells may run at once.
+        self._cell |= reach_of(code)
         if self._watch is None:
             self._tame &= dict(_tame_functions(namespace, self._units)).keys()
             self._units.update((part, reach_of(part)) for part in deferred(code))
@@ -97,7 +103,9 @@ class Tracker:
             self._of_threads |= reach_of(code)
         found = before | self._of_threads
         for code in self._watch.take():
-            found |= reach_of(code)
+            # The cell itself was read before it ran, its magics taken apart.
+            if code.co_name != _MODULE:
+                found |= reach_of(code)
         return found
 
     # -- without monitoring: what can have run ---------------------------------------------------
@@ -129,9 +137,10 @@ class Tracker:
         if not self._passing:
             return
         # Compared by the names in it: positions and flags may differ from those compiled here.
-        alive = {
-            one.gi_code.co_names for one in gc.get_objects() if type(one) is types.GeneratorType
-        }
+        everything = gc.get_objects()
+        wanted = map(operator.is_, map(type, everything), itertools.repeat(types.GeneratorType))
+        alive = {one.gi_code.co_names for one in itertools.compress(everything, wanted)}
+        del everything
         for code in [code for code in self._passing if code.co_names not in alive]:
             self._passing.discard(code)
             self._units.pop(code, None)
@@ -209,7 +218,8 @@ def _code_alive(namespace: dict[str, Any]) -> Iterator[types.CodeType]:
     for value in gc.get_objects():
         kind = type(value)
         if kind is types.FunctionType:
-            if value.__globals__ is namespace:
+            # What shows tracebacks makes functions of whole cells, and never calls them.
+            if value.__globals__ is namespace and value.__code__.co_name != _MODULE:
                 yield value.__code__
         elif kind in suspended:
             code, frame = suspended[kind]
@@ -220,9 +230,13 @@ def _code_alive(namespace: dict[str, Any]) -> Iterator[types.CodeType]:
 def _holders_of(namespace: dict[str, Any]) -> set[int]:
     """Ids of what refers to the namespace and to its module, without functions and frames."""
     # Each asked for alone: from a list, Python 3.13 would find its own tuple of arguments.
-    holders = gc.get_referrers(namespace)
+    found = _ids_of_holders(namespace)
     main = sys.modules.get(namespace.get("__name__", ""))
     if isinstance(main, types.ModuleType) and vars(main) is namespace:
-        holders += gc.get_referrers(main)
+        found |= _ids_of_holders(main)
+    return found
+
+
+def _ids_of_holders(value: object) -> set[int]:
     own = (types.FunctionType, types.FrameType, Tracker)
-    return {id(holder) for holder in holders if not isinstance(holder, own)}
+    return {id(holder) for holder in gc.get_referrers(value) if not isinstance(holder, own)}
