@@ -211,15 +211,17 @@ class Capturer:
     def adopt(
         self,
         snapshot: Snapshot,
+        same: Iterable[Pod],
         pods: Mapping[tuple[str, ...], Pod],
         made: Mapping[str, Any],
         cells: Mapping[str, Any],
     ) -> None:
-        """The namespace holds this state now; what comes next branches off from it."""
+        """The namespace holds this state now; what comes next branches off from it. `same` are
+        pods of the last capture that belong to it as well."""
         uids = {id(cell): uid for uid, cell in cells.items()}
         for uid, value in made.items():
             self.hubs.adopt(uid, value, uids)
-        self._pods = {**self._pods, **pods}
+        self._pods = {**{pod.keys: pod for pod in same}, **pods}
         self._gatherer.forget()
         self._everything = True
         self.keeper.last = snapshot

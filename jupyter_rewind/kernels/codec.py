@@ -107,8 +107,6 @@ class Session:
         self.namespace = namespace
         self.hubs = hubs
         self.known = (namespace, *known)
-        self.wanted: dict[str, Any] = {}
-        """Hubs that were named and have no pod yet."""
         self.named: set[int] = set()
         """Ids of what was told by the name under which a module holds it."""
         self._shells: dict[int, functions.Shell] = {}
@@ -163,7 +161,7 @@ class _Telling:
         try:
             found = handler(value, self)
             if found is NotImplemented:
-                if isinstance(value, type | types.FunctionType):
+                if issubclass(type(value), type | types.FunctionType):
                     if not functions.is_importable(value, value.__module__, value.__qualname__):
                         raise pickle.PicklingError("it is not found under its name")
                     return found
@@ -193,13 +191,10 @@ class _Telling:
         return uid in self.own
 
     def name_hub(self, value: Any) -> str:
-        uid = self.session.hubs.name(value)
-        self.session.wanted.setdefault(uid, value)
-        return uid
+        return self.session.hubs.name(value)
 
     def refer(self, uid: str) -> tuple[Any, ...]:
         self.refs.add(uid)
-        self.session.wanted.setdefault(uid, self.session.hubs.get(uid))
         return rebuild.resolve_hub, (uid,)
 
 

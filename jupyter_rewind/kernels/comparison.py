@@ -10,6 +10,7 @@ from typing import Any
 
 from jupyter_rewind.errors import Format
 from jupyter_rewind.kernels.codec import PodReader
+from jupyter_rewind.kernels.placeholders import Placeholder
 from jupyter_rewind.kernels.pods import HUB, VARIABLE
 from jupyter_rewind.kernels.preview import preview, type_name
 from jupyter_rewind.kernels.records import PodRecord, read_pod, read_state
@@ -71,7 +72,9 @@ def small_reports(small: dict[str, Any]) -> list[VariableReport]:
         if not key.startswith(VARIABLE):
             continue
         name = key[len(VARIABLE) :]
-        if isinstance(value, Named):
+        if isinstance(value, Placeholder):
+            found.append(VariableReport(name, value.type_name, 0, Fidelity.MISSING, value.how))
+        elif isinstance(value, Named):
             # A class or function is told by its uid, and is what its own pod says.
             fidelity, reason = value.fidelity
             found.append(VariableReport(name, value.kind, 0, fidelity, reason, preview=value.name))
@@ -115,7 +118,7 @@ class _PlainReader(PodReader):
             return lambda uid: Named("function or class", uid.partition(":")[0], uid)
         if name in ("import_module", "find_module"):
             return lambda name: Named("module", name)
-        if (module, name) in (("builtins", "complex"), ("builtins", "bytearray")):
+        if (module, name) == ("builtins", "complex") or module == Placeholder.__module__:
             return super().find_class(module, name)
         return _NamedMaker(module, name)
 

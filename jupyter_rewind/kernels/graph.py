@@ -107,6 +107,7 @@ class _Group:
 
 
 Skip = Callable[[Pod], bool]
+_TURNS = 3
 
 
 class Survey:
@@ -183,16 +184,25 @@ class Survey:
         # First, while nothing else of ours refers to the values.
         group.closed = self._is_closed(group)
         roots: list[Root] = [(key, self._roots[key]) for key in group.keys]
-        try:
-            group.written = write_pod(self._session, roots)
-        except Exception as error:
-            group.error = error.with_traceback(None)
+        for turn in range(_TURNS):
+            try:
+                group.written = write_pod(self._session, roots)
+                break
+            except RuntimeError as error:
+                # A thread of the user's changed it meanwhile; mostly it rests the next time.
+                group.error = error.with_traceback(None) if turn == _TURNS - 1 else None
+            except Exception as error:
+                group.error = error.with_traceback(None)
+                break
         group.seconds = clock.monotonic() - began
 
     def _token(self, keys: Sequence[str]) -> tuple[Any, ...] | None:
         if not all(key.startswith(HUB) for key in keys):
             return None
-        return tokens_of((self._roots[key] for key in keys), self._session.hubs.uid_of)
+        try:
+            return tokens_of((self._roots[key] for key in keys), self._session.hubs.uid_of)
+        except Exception:
+            return None
 
     def _is_closed(self, group: _Group) -> bool:
         """True when the values are proved to be out of everybody else's reach."""
@@ -201,8 +211,11 @@ class Survey:
         bindings = [self._binding(key) for key in group.keys if not key.startswith(HUB)]
         if len(bindings) < len(group.keys):
             return False
-        # One more reference to each value is ours: that of the roots.
-        return not find_opening(bindings, held=1, harmless=self._harmless)
+        try:
+            # One more reference to each value is ours: that of the roots.
+            return not find_opening(bindings, held=1, harmless=self._harmless)
+        except Exception:
+            return False
 
     def _binding(self, key: str) -> tuple[Mapping[Any, Any], Any]:
         namespace, outputs = self._session.known[:2]

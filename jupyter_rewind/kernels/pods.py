@@ -60,11 +60,24 @@ def write_pod(session: Session, roots: Sequence[Root]) -> Written:
 
     Raises what the user's own code raises only where even a placeholder for it fails.
     """
+    was_enabled = gc.isenabled()
+    # What is told makes many short-lived objects; looking for cycles among them takes longer.
+    gc.disable()
+    try:
+        return _write_somehow(session, roots)
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
+def _write_somehow(session: Session, roots: Sequence[Root]) -> Written:
     try:
         return _write(PodWriter, session, roots, careful=False)
     except RecursionError:
         pass
-    except Exception:
+    except Exception as error:
+        if _is_at_work(error):
+            raise
         # Once more, with a hand on each value: the one that failed becomes a placeholder.
         try:
             return _write(PodWriter, session, roots, careful=True)
@@ -72,6 +85,11 @@ def write_pod(session: Session, roots: Sequence[Root]) -> Written:
             pass
     with _DeepStack():
         return _write(DeepWriter, session, roots, careful=True)
+
+
+def _is_at_work(error: Exception) -> bool:
+    """True where a thread changed a container while it was told."""
+    return type(error) is RuntimeError and "during iteration" in str(error)
 
 
 def _write(maker: Any, session: Session, roots: Sequence[Root], *, careful: bool) -> Written:
@@ -144,9 +162,9 @@ def _shareable(writer: Any, session: Session) -> Iterable[int]:
     dtype = getattr(numpy, "dtype", ())
     for key, (_, value) in writer.memo.copy().items():
         kind = type(value)
-        if kind in _ATOMS or key in known or isinstance(value, type):
+        if kind in _ATOMS or key in known or issubclass(kind, type):
             continue
-        if dtype and isinstance(value, dtype):
+        if dtype and issubclass(kind, dtype):
             continue
         if kind is Shell:
             yield id(value.cell)
@@ -162,7 +180,7 @@ def _is_immutable(value: Any) -> bool:
         return False
     if home.partition(".")[0] in _VALUES or (home.startswith("pandas.") and "dtypes" in home):
         return True
-    return isinstance(value, enum.Enum)
+    return issubclass(type(value), enum.Enum)
 
 
 class _DeepStack:

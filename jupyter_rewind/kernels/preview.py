@@ -12,7 +12,13 @@ _SIZED = (list, tuple, dict, set, frozenset, bytearray)
 
 def preview(value: Any) -> str:
     """At most sixty characters, or nothing where the type says it all."""
-    kind = type(value)
+    try:
+        return _preview(value, type(value))
+    except Exception:
+        return ""
+
+
+def _preview(value: Any, kind: type) -> str:
     if kind is int and value.bit_length() > 400:
         return f"an integer of {value.bit_length()} bits"
     if kind in (str, bytes):
@@ -21,9 +27,9 @@ def preview(value: Any) -> str:
         return _cut(repr(value))
     if kind in _SIZED:
         return f"{len(value)} items" if len(value) != 1 else "1 item"
-    if isinstance(value, types.ModuleType):
+    if kind is types.ModuleType:
         return _cut(f"module {value.__name__}")
-    if isinstance(value, type | types.FunctionType):
+    if issubclass(kind, type) or kind is types.FunctionType:
         return _cut(value.__qualname__)
     return _of_library(value, kind)
 
@@ -42,11 +48,8 @@ def _of_library(value: Any, kind: type) -> str:
     package = str(type.__getattribute__(kind, "__module__")).partition(".")[0]
     if package not in ("numpy", "pandas", "torch", "polars", "scipy", "pyarrow"):
         return ""
-    try:
-        shape = " × ".join(map(str, value.shape))
-        what = str(getattr(value, "dtype", ""))
-    except Exception:
-        return ""
+    shape = " × ".join(map(str, value.shape))
+    what = str(getattr(value, "dtype", ""))
     return _cut(f"{shape} {what}".strip())
 
 

@@ -65,7 +65,9 @@ class Prepared:
         problems = self._apply_environment()
         if self._capturer is not None:
             made = self._loader
-            self._capturer.adopt(self.snapshot, self._pods(), made.made, made.cells)
+            nodes = {record.node for record in self._records}
+            same = [pod for pod in self._capturer.pods() if pod.node in nodes]
+            self._capturer.adopt(self.snapshot, same, self._pods(), made.made, made.cells)
         self._undo.clear()
         return problems
 

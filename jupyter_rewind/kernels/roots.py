@@ -182,4 +182,4 @@ def is_named(value: Any, namespace: dict[str, Any], hubs: Hubs) -> bool:
         return sys.modules.get(value.__name__) is value
     if kind is types.BuiltinFunctionType:
         return isinstance(value.__self__, types.ModuleType)
-    return isinstance(value, type)
+    return issubclass(kind, type)
