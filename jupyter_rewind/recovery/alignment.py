@@ -7,6 +7,7 @@ restart, say) also tell where new cells stand, and which cells were no longer th
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
 from jupyter_rewind.recovery.changes import Changes
@@ -14,7 +15,6 @@ from jupyter_rewind.recovery.likeness import is_look
 from jupyter_rewind.recovery.slots import Slot, Step
 from jupyter_rewind.recovery.sweeps import Sweep, find_sweep
 
-FAR = 1 << 60
 TAIL = 2
 
 
@@ -34,6 +34,11 @@ class Follower:
         self._by_id = {cell_id: self.slots[at] for cell_id, at in (ids or {}).items()}
         self.steps = steps
         self.changes = Changes(self.slots, steps)
+        self._of_text: dict[str, list[Slot]] = defaultdict(list)
+        for slot in self.slots:
+            if slot.code:
+                self._of_text[slot.source].append(slot)
+        self._ends = _ends_of_runs(steps)
         self.sweeps: list[tuple[int, frozenset[Slot], Slot]] = []
         """Of each sweep: its first step, the cells that it ran, the last of them."""
         self.cursor: Slot | None = None
@@ -54,30 +59,26 @@ class Follower:
                 self._take_told(step, step.cell_id)
                 at += 1
                 continue
-            sweep = self._sweep_from(at, self._end_of_run(at), started)
+            sweep = self._sweep_from(at, self._ends[at], started)
             if sweep is not None:
                 at = self._take_sweep(sweep, at, started)
             else:
                 self._take(step)
                 at += 1
 
-    def _end_of_run(self, at: int) -> int:
-        run = self.steps[at].run
-        while at < len(self.steps) and self.steps[at].run == run:
-            at += 1
-        return at
-
     def _sweep_from(self, at: int, end: int, started: bool) -> Sweep | None:
-        code = [slot.source if slot.code else None for slot in self.slots]
-        if not started and not self._four_in_a_row(at, end, code):
+        if not started and not self._four_in_a_row(at, end):
             return None
+        code = [slot.source if slot.code else None for slot in self.slots]
         guessed = frozenset(s.source for s in self.slots if s.code and s.touched and not s.swept)
         return find_sweep([step.source for step in self.steps[at:end]], code, guessed)
 
-    def _four_in_a_row(self, at: int, end: int, code: list[str | None]) -> bool:
+    def _four_in_a_row(self, at: int, end: int) -> bool:
         wanted = [step.source for step in self.steps[at : min(at + 4, end)]]
-        only = [source for source in code if source is not None]
-        return len(wanted) == 4 and any(
+        if len(wanted) < 4 or not all(self._of_text.get(source) for source in wanted):
+            return False
+        only = [slot.source for slot in self.slots if slot.code]
+        return any(
             source == wanted[0] and only[place : place + 4] == wanted
             for place, source in enumerate(only)
         )
@@ -112,7 +113,7 @@ class Follower:
     def _end_of_tail(self, end: int, now: set[Slot]) -> int:
         """Past the last cells of a run of all, where their place had been guessed wrong."""
         same = end < len(self.steps) and self.steps[end].run == self.steps[end - 1].run
-        stop = self._end_of_run(end) if same else end
+        stop = self._ends[end] if same else end
         if stop - end > TAIL:
             return end
         placed = [self._known_elsewhere(self.steps[at].source, now) for at in range(end, stop)]
@@ -140,10 +141,8 @@ class Follower:
             here = slot
 
     def _known_elsewhere(self, source: str, now: set[Slot]) -> Slot | None:
-        for slot in self.slots:
-            if slot.code and slot.source == source and slot not in now:
-                return slot
-        return None
+        having = [slot for slot in self._of_text.get(source, ()) if slot not in now]
+        return min(having, key=self._index, default=None)
 
     def _changed_in_gap(
         self, source: str, at: int, here: Slot | None, after: Slot | None, now: set[Slot]
@@ -166,11 +165,11 @@ class Follower:
         at, source = slot.versions.pop()
         while len(slot.versions) > 1 and slot.versions[-1][0] >= 0:
             slot.versions.pop()
-        slot.source = slot.versions[-1][1]
+        self._give_text(slot, slot.versions[-1][1])
         slot.ran = int(slot.source in self.changes.future)
         slot.swept, slot.skipped = 0, 1
-        new = Slot(source, born=at, versions=[(at, source)])
-        self._put(new, slot, None)
+        new = self._insert(source, at, slot, None)
+        new.ran = 0
         return new
 
     # ------------------------------------------------------------------ single executions
@@ -225,14 +224,15 @@ class Follower:
     # ------------------------------------------------------------------ bookkeeping
 
     def _exact(self, source: str) -> Slot | None:
+        having = self._of_text.get(source)
+        if not having:
+            return None
         here = self._index(self.cursor) if self.cursor is not None else -1
-        best, distance = None, FAR
-        for place, slot in enumerate(self.slots):
-            if slot.code and slot.source == source:
-                away = place - here if place >= here else (here - place) * 2
-                if away < distance:
-                    best, distance = slot, away
-        return best
+        places = ((self._index(slot), slot) for slot in having)
+        return min(
+            ((p - here if p >= here else (here - p) * 2, p, slot) for p, slot in places),
+            key=lambda each: each[:2],
+        )[2]
 
     def _index(self, slot: Slot) -> int:
         return self.slots.index(slot)
@@ -251,15 +251,23 @@ class Follower:
         slot.last_ran = at
 
     def _change(self, slot: Slot, source: str, at: int, fit: float) -> None:
-        slot.source = source
+        self._give_text(slot, source)
         slot.versions.append((at, source))
         slot.fit = fit
         slot.ran, slot.swept, slot.skipped, slot.last_ran = 1, 0, 0, at
 
     def _insert(self, source: str, at: int, after: Slot | None, ahead: Slot | None) -> Slot:
         slot = Slot(source, born=at, versions=[(at, source)], ran=1, last_ran=at)
+        self._of_text[source].append(slot)
+        self.changes.note(slot)
         self._put(slot, after, ahead)
         return slot
+
+    def _give_text(self, slot: Slot, source: str) -> None:
+        self._of_text[slot.source].remove(slot)
+        slot.source = source
+        self._of_text[source].append(slot)
+        self.changes.note(slot)
 
     def _move(self, slot: Slot, after: Slot | None, ahead: Slot | None) -> None:
         self.slots.remove(slot)
@@ -273,3 +281,11 @@ class Follower:
         else:
             place = len(self.slots)
         self.slots.insert(place, slot)
+
+
+def _ends_of_runs(steps: Sequence[Step]) -> list[int]:
+    """For each step, the number of the first step of the next run."""
+    ends = [len(steps)] * len(steps)
+    for at in range(len(steps) - 2, -1, -1):
+        ends[at] = ends[at + 1] if steps[at].run == steps[at + 1].run else at + 1
+    return ends

@@ -16,6 +16,8 @@ from jupyter_rewind.recovery.weights import CHANGES
 
 SOON = 4
 FAINT = 0.2
+FEW, MOST, COMMONEST = 60, 40, 400
+"""In a notebook of many cells only the nearest are compared in full."""
 
 Option = tuple[Slot | None, dict[str, float]]
 
@@ -27,9 +29,30 @@ class Changes:
         code = [slot.source for slot in slots if slot.code]
         self.like = Likeness(code + [step.source for step in steps])
         self.definers = Counter(name for source in code for name in defined(source))
+        self._having: dict[str, set[Slot]] = defaultdict(set)
+        for slot in slots:
+            if slot.code:
+                self.note(slot)
         self.future: dict[str, list[int]] = defaultdict(list)
         for step in steps:
             self.future[step.source].append(step.at)
+
+    def note(self, slot: Slot) -> None:
+        """The cell has a text that it had not before."""
+        for word, _ in self.like.telling(slot.source):
+            self._having[word].add(slot)
+
+    def _nearest(self, source: str) -> set[Slot]:
+        """The cells that share the most telling words with a source, not all that share any."""
+        shared: dict[Slot, float] = defaultdict(float)
+        for word, weight in self.like.telling(source):
+            having = self._having.get(word, ())
+            if len(having) <= COMMONEST:
+                for slot in having:
+                    shared[slot] += weight
+        if len(shared) <= MOST:
+            return set(shared)
+        return set(sorted(shared, key=lambda slot: -shared[slot])[:MOST])
 
     def choose(
         self, step: Step, slots: Sequence[Slot], cursor: Slot | None, latest: Slot | None
@@ -54,7 +77,10 @@ class Changes:
         code = [slot for slot in slots if slot.code]
         here = code.index(cursor) if cursor is not None else -1
         alikes: list[float] = []
+        near = self._nearest(new) if len(code) > FEW else None
         for place, slot in enumerate(code):
+            if near is not None and slot not in near and slot is not latest:
+                continue
             alike = self.alike(slot, new)
             if alike < FAINT and slot is not latest:
                 continue

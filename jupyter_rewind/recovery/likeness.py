@@ -24,6 +24,8 @@ _TEXT = re.compile(r"""\"{3}.*?\"{3}|'{3}.*?'{3}|"[^"\n]*"|'[^'\n]*'|\#[^\n]*"""
 _VALUE = re.compile(r"(?<![\w.])[^\W\d]\w*")
 _SLIP = 3
 _DOUBT = 6.0
+_TELLING = 16
+_MOST_PAIRS = 100_000
 _MAGIC = re.compile(r"^\s*(?:[%!?]|.*\?\??\s*$)")
 _ASSIGNED_SHELL = re.compile(r"^(\s*[\w, .]+=\s*)[%!].*$")
 _DEFINED = re.compile(r"^(?:async\s+def|def|class)\s+(\w+)|^(\w+)\s*(?::[^=\n]*)?=(?!=)", re.M)
@@ -67,6 +69,15 @@ class Likeness:
         """How much of the smaller of the two is in the other, from 0 to 1."""
         return 1.0 if a == b else self._shared(a, b)[1]
 
+    def telling(self, source: str) -> list[tuple[str, float]]:
+        """The rarest words of a source that anything else has too, with their weight."""
+        words = [
+            (self._in[part], part)
+            for part in _parts(source)
+            if isinstance(part, str) and self._in[part] > 1
+        ]
+        return [(part, self._weight(part)) for _, part in sorted(words)[:_TELLING]]
+
     def is_odd(self, source: str, beside: str = "") -> bool:
         """Whether it would not run, or has a word that nothing else has, as slips do."""
         if not parses(source):
@@ -100,6 +111,8 @@ class Likeness:
         shared = sum(min(weight, get(part, 0.0)) for part, weight in few.items())
         total, least = few_total + many_total, min(few_total, many_total)
         answer = (2 * shared / (total + _DOUBT), shared / least if least else 0.0)
+        if len(self._pairs) >= _MOST_PAIRS:
+            self._pairs.clear()
         self._pairs[key] = answer
         return answer
 
