@@ -320,14 +320,10 @@ class Workspace:
         return expiry.expire(self.histories, plan.policy if plan else self.policy)
 
     def expire_snapshots(self) -> list[SnapshotId]:
-        """The states of kernels that the settings no longer keep are gone."""
-        from jupyter_rewind.kernels import retention
+        """The states and journals of kernels that the settings no longer keep are gone."""
+        from jupyter_rewind.kernels import ageing
 
-        return retention.expire_snapshots(
-            self.repository,
-            keep_runs=self.settings.kernels_keep_runs,
-            keep_snapshots=self.settings.kernels_keep_snapshots,
-        )
+        return ageing.expire_kernels(self.repository, self.settings)
 
     def collect(self, *, dry_run: bool = False, progress: Progress | None = None) -> CollectReport:
         """The room of what nothing reaches is given back."""

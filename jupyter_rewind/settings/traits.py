@@ -116,6 +116,12 @@ class Rewind(Configurable):
     kernels_keep_runs = Integer(
         10, min=1, help="Keep the newest snapshots of this many runs of each notebook."
     ).tag(config=True)
+    kernels_journal_days = Integer(
+        180,
+        min=1,
+        help="Keep the journal of a run, its cells and outputs, for this many days, and longer"
+        " while a state of it is kept.",
+    ).tag(config=True)
     kernels_keep_snapshots = Integer(
         100, min=1, help="Keep this many of the newest snapshots of each run that is kept."
     ).tag(config=True)
