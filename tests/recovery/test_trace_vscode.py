@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jupyter_rewind.recovery.evidence import Scope
-from jupyter_rewind.recovery.traces.vscode import VSCodeFinder, path_of
+from jupyter_rewind.recovery.traces.vscode import VSCodeFinder, folder_name, path_of
 from tests.support.traces import Home, look_with, notebook_text, sources, traces_of
 
 FINDER = VSCodeFinder()
@@ -122,8 +122,13 @@ def test_a_list_that_points_elsewhere_leads_nowhere(home: Home) -> None:
     kept = keep(home, PLACES["linux"], (home.work / "analysis.ipynb").as_uri(), "x")
     (home.path / "secret.ipynb").write_text(notebook_text("secret"))
     told = json.loads((kept / "entries.json").read_text())
-    told["entries"] = [{"id": "../../../../../secret.ipynb", "timestamp": 1}, {"id": None}]
+    told["entries"] = [
+        {"id": "../../../../../secret.ipynb", "timestamp": 1},
+        {"id": None},
+        {"id": ["a"]},
+    ]
     (kept / "entries.json").write_text(json.dumps(told))
+    (kept / "aB0x.ipynb").unlink()
     assert traces_of(FINDER, home.scope()) == []
 
 
@@ -152,3 +157,32 @@ def test_a_notebook_opened_by_way_of_a_link_is_found(home: Home) -> None:
     keep(home, PLACES["linux"], (link / "analysis.ipynb").as_uri(), "linked")
     [trace] = traces_of(FINDER, home.scope())
     assert trace.notebook == str(home.work / "analysis.ipynb")
+
+
+def test_copies_that_no_list_names_are_found(home: Home) -> None:
+    """The editor was killed before it wrote its list: the copies lie in a folder of known name."""
+    notebook = home.work / "ana lysis.ipynb"
+    kept = keep(home, PLACES["linux"], notebook.as_uri(), "listed", folder=folder_name(notebook))
+    (kept / "Zz9a.ipynb").write_text(notebook_text("not listed"))
+    scope = home.scope(notebook)
+    found = [sources(FINDER, each, scope) for each in traces_of(FINDER, scope)]
+    assert found == [["listed"], ["not listed"]]
+    (kept / "entries.json").unlink()
+    (kept / "aB0x.ipynb").unlink()
+    [trace] = traces_of(FINDER, scope)
+    assert (trace.notebook, sources(FINDER, trace, scope)) == (str(notebook), ["not listed"])
+
+
+def test_a_folder_is_named_as_the_editor_names_it() -> None:
+    """The hash is a signed one of 32 bits, of the address with all but plain letters encoded."""
+    assert folder_name(Path("/")) == hash_by_hand("file:///")
+    assert folder_name(Path("/a b/ü.ipynb")) == hash_by_hand("file:///a%20b/%C3%BC.ipynb")
+
+
+def hash_by_hand(text: str) -> str:
+    """As it is described: times 31, plus the next character, cut to 32 signed bits."""
+    value = 149417
+    for character in text:
+        value = (value << 5) - value + ord(character)
+        value = (value + 2**31) % 2**32 - 2**31
+    return f"{'-' if value < 0 else ''}{abs(value):x}"

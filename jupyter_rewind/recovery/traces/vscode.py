@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 from jupyter_rewind.recovery.documents import read_document
 from jupyter_rewind.recovery.evidence import EVERYTHING, Evidence, Holds, Problem, Scope, Trace
@@ -25,6 +26,9 @@ _SERVERS = (
     ".windsurf-server", ".positron-server", ".vscode-remote", ".openvscode-server",
 )  # fmt: skip
 _LARGEST_LIST = 4 << 20
+_COPY = re.compile(r"[A-Za-z0-9]{4}\.ipynb\Z")
+_HASH_START = 149417
+_WORDS = "VS Code's local history"
 
 
 class VSCodeFinder:
@@ -44,8 +48,11 @@ class VSCodeFinder:
 
     def find(self, scope: Scope) -> Iterator[Trace | Problem]:
         for folder in data_folders(scope):
-            for listing in sorted((folder / "User/History").glob("*/entries.json")):
+            kept = folder / "User/History"
+            for listing in sorted(kept.glob("*/entries.json")):
                 yield from _history(listing, scope)
+            if scope.notebook is not None:
+                yield from _unlisted(kept / folder_name(scope.notebook), scope)
             for backup in sorted((folder / "Backups").glob("*/*/*")):
                 yield from _backup(backup, scope)
 
@@ -89,9 +96,33 @@ def _history(listing: Path, scope: Scope) -> Iterator[Trace | Problem]:
     for name, milliseconds in names:
         time_ns = milliseconds * 1_000_000 if isinstance(milliseconds, int) else None
         if isinstance(name, str) and os.path.basename(name) == name:
-            yield from _trace(
-                listing.with_name(name), str(notebook), time_ns, "VS Code's local history", {}
-            )
+            yield from _trace(listing.with_name(name), str(notebook), time_ns, _WORDS, {})
+    yield from _copies(
+        listing.parent, str(notebook), {name for name, _ in names if isinstance(name, str)}
+    )
+
+
+def _unlisted(kept: Path, scope: Scope) -> Iterator[Trace]:
+    """Copies whose list was never written: the editor writes it when it ends, and was killed."""
+    if not (kept / "entries.json").exists():
+        yield from _copies(kept, str(scope.notebook), set())
+
+
+def _copies(kept: Path, notebook: str, listed: set[object]) -> Iterator[Trace]:
+    """The copies in one folder of the local history that its list does not name."""
+    for place in sorted(kept.glob("*.ipynb")):
+        if _COPY.match(place.name) and place.name not in listed:
+            yield from _trace(place, notebook, None, _WORDS, {})
+
+
+def folder_name(path: Path) -> str:
+    """What the editor calls the folder of a file's local history: a hash of its address."""
+    address = f"file://{quote(path.as_posix(), safe='/~')}"
+    units = address.encode("utf-16-le", "surrogatepass")
+    value = _HASH_START
+    for at in range(0, len(units), 2):
+        value = (value * 31 + int.from_bytes(units[at : at + 2], "little")) & 0xFFFFFFFF
+    return format(value - (1 << 32) if value >> 31 else value, "x")
 
 
 def _backup(backup: Path, scope: Scope) -> Iterator[Trace | Problem]:
