@@ -283,6 +283,7 @@ class Capturer:
 
     def _reason_to_skip(self) -> str:
         if not self.enabled:
+            self._everything = True
             return "keeping states is switched off"
         wait = self.options.cooldown_seconds
         if self._last_end and clock.monotonic() - self._last_end < wait:

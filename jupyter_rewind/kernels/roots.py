@@ -8,6 +8,8 @@ not what is bound.
 
 from __future__ import annotations
 
+import itertools
+import operator
 import re
 import sys
 import types
@@ -60,12 +62,35 @@ def is_variable(name: Any, value: Any, excluded: Collection[str] = ()) -> bool:
     return not str(value.__module__).startswith("IPython.")
 
 
+class _Seen:
+    """The plain values of a mapping in its order, to be compared in one go; `_MISS` for others."""
+
+    def __init__(self) -> None:
+        self.names: list[Any] = []
+        self.values: list[Any] = []
+        self.is_new = True
+        """The names are not those of the last time with some behind them."""
+
+    def differing(self, names: list[Any], values: list[Any]) -> list[int]:
+        """Places of what is not the very plain value that stood there; room is made for all."""
+        count = len(self.names)
+        self.is_new = len(names) != len(values) or names[:count] != self.names
+        if self.is_new:
+            count, self.values = 0, []
+        is_other = map(operator.not_, map(operator.is_, values, self.values))
+        places = list(itertools.compress(range(count), is_other))
+        self.names = names
+        self.values += [_MISS] * (len(names) - count)
+        return [*places, *range(count, min(len(names), len(values)))]
+
+
 class Gatherer:
     """Finds the roots of one namespace, again and again. Holds plain values and nothing else."""
 
     def __init__(self, hubs: Hubs) -> None:
         self._hubs = hubs
         self._plain: dict[str, dict[Any, Any]] = {VARIABLE: {}, OUTPUT: {}}
+        self._seen = {VARIABLE: _Seen(), OUTPUT: _Seen()}
         self._places: dict[str, int] = {}
         self._groups: list[dict[str, Any]] = []
         self._dirty: set[int] = set()
@@ -106,18 +131,19 @@ class Gatherer:
         excluded: Collection[str],
     ) -> None:
         plain = self._plain[prefix]
-        known = plain.get
-        seen = 0
-        for name, value in list(items.items()):
-            if known(name, _MISS) is value:
-                seen += 1
+        seen = self._seen[prefix]
+        names, values = list(items), list(items.values())
+        for place in seen.differing(names, values):
+            name, value = names[place], values[place]
+            if plain.get(name, _MISS) is value:
+                seen.values[place] = value
                 continue
+            seen.values[place] = _MISS
             if prefix is VARIABLE and not is_variable(name, value, excluded):
                 continue
             if is_plain(value):
-                plain[name] = value
+                plain[name] = seen.values[place] = value
                 self._put(f"{prefix}{name}", value)
-                seen += 1
                 continue
             if name in plain:
                 del plain[name]
@@ -127,7 +153,7 @@ class Gatherer:
                 roots.modules += prefix is VARIABLE and type(value) is types.ModuleType
             else:
                 roots.values[f"{prefix}{name}"] = value
-        if seen != len(plain) or excluded:
+        if seen.is_new or excluded:
             for name in [one for one in plain if one not in items or one in excluded]:
                 del plain[name]
                 self._drop(f"{prefix}{name}")
