@@ -1,12 +1,17 @@
 """The updates that JupyterLab's collaboration keeps of a document, played again.
 
 An update that does not read costs itself and what was built on it. Needs pycrdt, which every
-environment with collaboration has. Nothing is ever written back.
+environment with collaboration has. Nothing is ever written back. Damaged updates can make pycrdt
+panic, or take gigabytes and minutes: so they are played in a process of their own, within bounds.
 """
 
 from __future__ import annotations
 
+import importlib.util
+import json
 import sqlite3
+import subprocess
+import sys
 import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import closing
@@ -14,11 +19,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from jupyter_rewind.errors import NotFound
+from jupyter_rewind.errors import Format, NotFound, Unavailable
 
 MOST_STATES = 4
 _DROP = 0.5
-_STEPS = 4000
+_STEPS = 1000
+_SECONDS = 120
+_MOST_BYTES = 3 << 30
+_NO_PYCRDT = 77
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,11 +95,49 @@ def _nanoseconds(seconds: object) -> int | None:
         return None
 
 
-def play(updates: Sequence[Update]) -> Played:
-    """The document's last state, and what it was before each sudden loss of its cells.
+def play_apart(copy: Path, key: str) -> Played:
+    """`play` of what `read_updates` gives, in another process.
 
-    Raises NotFound where pycrdt is not installed.
+    Raises NotFound where pycrdt is not installed, Format where playing fails.
     """
+    # Without -P, files of the folder we are in would be imported.
+    command = [sys.executable, "-P", "-m", __name__, str(copy), key]
+    words = "What collaboration kept of the notebook cannot be played again"
+    try:
+        done = subprocess.run(command, capture_output=True, timeout=_SECONDS, check=False)
+    except subprocess.TimeoutExpired as error:
+        raise Format(f"{words}: it took more than {_SECONDS} seconds.") from error
+    except OSError as error:
+        raise Unavailable(f"{words}: no process could be started ({error}).") from error
+    if done.returncode == _NO_PYCRDT:
+        raise NotFound(
+            "To read what collaboration kept, the package pycrdt is needed.",
+            hint="Install it beside Rewind: pip install pycrdt. The store is as it was.",
+        )
+    if done.returncode != 0:
+        raise Format(f"{words}: its updates are damaged. The store is as it was.")
+    told = json.loads(done.stdout)
+    return Played(tuple(State(*each) for each in told["states"]), told["lost"])
+
+
+def main() -> None:
+    """Prints what `play_apart` is asked for."""
+    try:
+        import resource
+    except ImportError:
+        # Windows has no such bound.
+        pass
+    else:
+        resource.setrlimit(resource.RLIMIT_AS, (_MOST_BYTES, _MOST_BYTES))
+    if importlib.util.find_spec("pycrdt") is None:
+        raise SystemExit(_NO_PYCRDT)
+    played = play(read_updates(Path(sys.argv[1]), sys.argv[2]))
+    states = [[each.notebook, each.path, each.time_ns, each.last] for each in played.states]
+    json.dump({"states": states, "lost": played.lost}, sys.stdout, default=str)
+
+
+def play(updates: Sequence[Update]) -> Played:
+    """The document's last state, and what it was before each sudden loss of its cells."""
     sizes, lost = _sizes(updates)
     wanted = list(_before_losses(sizes))[-MOST_STATES + 1 :]
     if sizes:
@@ -106,13 +152,8 @@ def play(updates: Sequence[Update]) -> Played:
 
 
 def _document() -> Any:
-    try:
-        from pycrdt import Doc
-    except ImportError as error:
-        raise NotFound(
-            "To read what collaboration kept, the package pycrdt is needed.",
-            hint="Install it beside Rewind: pip install pycrdt. The store is as it was.",
-        ) from error
+    from pycrdt import Doc
+
     return Doc()
 
 
@@ -209,3 +250,7 @@ def _plain(value: Any) -> Any:
     if isinstance(value, list):
         return [_plain(each) for each in value]
     return value
+
+
+if __name__ == "__main__":
+    main()

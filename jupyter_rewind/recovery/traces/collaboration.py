@@ -54,13 +54,13 @@ class CollaborationFinder:
         """Raises NotFound (pycrdt), Format (damage), Denied, Full, Unavailable."""
         try:
             copy = copy_database(Path(trace.place), scope.scratch)
-            updates = ystore.read_updates(copy.path, trace.handle["key"])
+            count = ystore.read_keys(copy.path).get(trace.handle["key"], (0, None))[0]
         except sqlite3.DatabaseError as error:
             raise Format(f"The store of collaboration is damaged: {error}.") from error
-        played = ystore.play(updates)
+        played = ystore.play_apart(copy.path, trace.handle["key"])
         damages: tuple[str, ...] = ()
         if played.lost:
-            words = f"{played.lost} of {len(updates)} updates do not read"
+            words = f"{played.lost} of {count} updates do not read"
             damages = (f"{words}; what was built on them is missing.",)
         documents = [_as_document(trace, state, damages) for state in played.states]
         found = tuple(document for document in documents if document is not None)
@@ -131,7 +131,7 @@ def _id_of(key: str) -> str:
 
 def _own_path(copy: Path, key: str, database: Path) -> str | None:
     """What the document itself says that it is called, from the folder of its server."""
-    states = ystore.play(ystore.read_updates(copy, key)).states
+    states = ystore.play_apart(copy, key).states
     path = states[-1].path if states else ""
     return str(database.parent / path) if path else None
 

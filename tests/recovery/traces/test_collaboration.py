@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -12,9 +13,11 @@ import pycrdt
 import pytest
 import websocket
 
+from jupyter_rewind.errors import Format
 from jupyter_rewind.recovery.evidence import FoundDocument, Problem
 from jupyter_rewind.recovery.traces.collaboration import CollaborationFinder
 from jupyter_rewind.recovery.traces.fileids import FileIdFinder
+from jupyter_rewind.recovery.ystore import play_apart
 from tests.support.ipythons import wait_until
 from tests.support.servers import TOKEN, Server
 from tests.support.traces import Home, look_with, traces_of
@@ -237,3 +240,34 @@ def test_store_that_is_no_database_is_a_problem(home: Home) -> None:
     assert traces == []
     assert isinstance(problems[0], Problem)
     assert "cannot be read" in problems[0].words
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_damaged_updates_are_played_within_bounds(home: Home, seed: int) -> None:
+    """Whatever damage makes of the updates: an answer or a problem, and no fault of ours."""
+    chance = random.Random(seed)
+    updates = typed(8)
+    for _ in range(3):
+        place = chance.randrange(len(updates))
+        data = bytearray(updates[place])
+        at = chance.randrange(len(data) + 1)
+        data[at : at + chance.randrange(3)] = chance.randbytes(chance.randrange(9))
+        updates[place] = bytes(data)
+    store = home.path / "store.db"
+    make_store(store, updates)
+    try:
+        played = play_apart(store, "json:notebook:one")
+    except Format as error:
+        assert "damaged" in error.message
+        return
+    assert played.lost <= len(updates)
+
+
+def test_file_of_the_folder_is_not_imported_while_playing(home: Home) -> None:
+    """A `json.py` that lies where you work is not run by looking for what was lost."""
+    make_store(home.work / ".jupyter_ystore.db", typed(2))
+    (home.work / "json.py").write_text("raise SystemExit('run!')")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(home.work)
+        [document] = documents(home)
+    assert len(document.cells) == 2
