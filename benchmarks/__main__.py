@@ -22,6 +22,7 @@ TITLES = {
     "store": "The store against the machine",
     "notebooks": "Notebooks against a plain server, and against git",
     "recovery": "Recovery against known truths",
+    "salvage": "Salvage of broken notebooks, and json-repair beside it",
 }
 COLUMNS = ("what", "against", "ratio", "bar", "holds", "figures")
 

@@ -41,8 +41,13 @@ _CELL_KEYS = frozenset(
 )
 
 
-def cell_of(members: Mapping[str, Any], *, kind: str = "", is_whole: bool = True) -> EvidenceCell:
-    """A cell of any format, from its members; `kind` where these do not tell."""
+def cell_of(
+    members: Mapping[str, Any], *, kind: str = "", is_whole: bool = True, is_old: bool = False
+) -> EvidenceCell:
+    """A cell of any format, from its members; `kind` where these do not tell.
+
+    `is_old` is for formats before 4, in which lines of text had no line ends.
+    """
     outputs = members.get("outputs")
     told = members.get("cell_type", kind)
     known = _KINDS.get(told) if isinstance(told, str) else None
@@ -50,7 +55,7 @@ def cell_of(members: Mapping[str, Any], *, kind: str = "", is_whole: bool = True
         has_run = bool(outputs) or "execution_count" in members or "prompt_number" in members
         known = "code" if has_run or not told else "raw"
     level = members.get("level", 1)
-    source = _source(members)
+    source = _source(members, is_old)
     if told == "heading":
         depth = level if isinstance(level, int) and 0 < level < 7 else 1
         source = f"{'#' * depth} {' '.join(source.splitlines())}"
@@ -58,10 +63,11 @@ def cell_of(members: Mapping[str, Any], *, kind: str = "", is_whole: bool = True
     cell_id = members.get("id")
     attachments = members.get("attachments")
     is_code = known == "code"
+    has_outputs = is_code and isinstance(outputs, list)
     return EvidenceCell(
         kind=known,
         source=source,
-        outputs=tuple(map(output_of, outputs)) if is_code and isinstance(outputs, list) else (),
+        outputs=tuple(output_of(one, is_old) for one in outputs or ()) if has_outputs else (),
         execution_count=count if is_code and is_count(count) else None,
         cell_id=cell_id if isinstance(cell_id, str) and is_cell_id(cell_id) else None,
         metadata=_metadata(members, known),
@@ -80,7 +86,7 @@ def is_count(value: Any) -> bool:
     return type(value) is int and value >= 0
 
 
-def output_of(output: Any) -> Output:
+def output_of(output: Any, is_old: bool = False) -> Output:
     """An output of any format as nbformat 4 has it; one that is none becomes JSON to look at."""
     if not isinstance(output, dict):
         return _unknown_output(output)
@@ -88,7 +94,7 @@ def output_of(output: Any) -> Output:
     kind = _OLD_TYPES.get(kind, kind) if isinstance(kind, str) else None
     if kind == "stream":
         name = output.get("name", output.get("stream"))
-        text = text_of(output.get("text", ""))
+        text = text_of(output.get("text", ""), is_old)
         return {
             "output_type": "stream",
             "name": name if isinstance(name, str) else "stdout",
@@ -104,38 +110,44 @@ def output_of(output: Any) -> Output:
             "traceback": [_plain(line) for line in lines],
         }
     if kind in ("display_data", "execute_result"):
-        return _display(kind, output)
+        return _display(kind, output, is_old)
     return _unknown_output(output)
 
 
-def text_of(value: Any) -> str | None:
+def text_of(value: Any, is_old: bool = False) -> str | None:
     """nbformat's multi-line text as one text; None where it is neither text nor lines."""
     if isinstance(value, str):
         return value
     if isinstance(value, list) and all(isinstance(line, str) for line in value):
-        return "".join(value)
+        return join_lines(value, is_old)
     return None
 
 
-def bundle_of(data: Mapping[str, Any]) -> dict[str, Any]:
+def join_lines(lines: list[str], is_old: bool) -> str:
+    """The lines as one text; those of old formats may lack their ends."""
+    has_ends = not is_old or bool(lines and lines[0].endswith(("\n", "\r")))
+    return ("" if has_ends else "\n").join(lines)
+
+
+def bundle_of(data: Mapping[str, Any], is_old: bool = False) -> dict[str, Any]:
     """A MIME bundle that validates."""
     found: dict[str, Any] = {}
     for mime, value in data.items():
         if _JSON.match(mime):
             found[mime] = value
             continue
-        text = text_of(value)
+        text = text_of(value, is_old)
         found[mime] = json.dumps(value) if text is None else text
     return found
 
 
-def _display(kind: str, output: Mapping[str, Any]) -> Output:
+def _display(kind: str, output: Mapping[str, Any], is_old: bool) -> Output:
     data, metadata = output.get("data"), output.get("metadata")
     told = dict(metadata) if isinstance(metadata, dict) else {}
     if not isinstance(data, dict):
         data = {_mime(key): _old(key, output[key]) for key in output if _is_mime(key)}
         told = {_SHORT_MIMES.get(key, key): value for key, value in told.items()}
-    made: dict[str, Any] = {"output_type": kind, "data": bundle_of(data), "metadata": told}
+    made: dict[str, Any] = {"output_type": kind, "data": bundle_of(data, is_old), "metadata": told}
     if kind == "execute_result":
         count = output.get("execution_count", output.get("prompt_number"))
         made["execution_count"] = count if is_count(count) else None
@@ -164,12 +176,12 @@ def _unknown_output(output: Any) -> Output:
     return {"output_type": "display_data", "data": {"application/json": output}, "metadata": {}}
 
 
-def _source(members: Mapping[str, Any]) -> str:
+def _source(members: Mapping[str, Any], is_old: bool) -> str:
     for key in _SOURCES:
         value = members.get(key)
         if value is None:
             continue
-        text = text_of(value)
+        text = text_of(value, is_old)
         if text is not None:
             return text
         lines = value if isinstance(value, list) else [value]

@@ -35,6 +35,9 @@ Progress = Callable[[str, float | None], None]
 _UTF8_MARK = b"\xef\xbb\xbf"
 _PAGE = re.compile(rb"\s*+(?:<!--.{0,1000}?-->\s*+)?<(?:!doctype\s+html|html|head)\b", re.I | re.S)
 _MOST_FAULTS_MENDED = 20
+_END = 1 << 16
+_OLD = re.compile(rb'(?<!\\)"(?:nbformat"\s*+:\s*+[123]\b|worksheets"\s*+:\s*+\[)')
+_NEW = re.compile(rb'(?<!\\)"nbformat"\s*+:\s*+4\b')
 _BLOCK = 4096
 
 
@@ -132,6 +135,8 @@ def _salvage_json(raw: Buffer, start: int, tell: Progress) -> Salvaged:
     scanned = _best_scan(raw, start, tell)
     damages = list(scanned.damages)
     across: set[int] = set()
+    seam = min((damage.at for damage in damages if damage.is_seam), default=len(raw))
+    before_seam = sum(found.start < seam for found in scanned.found)
     lists: list[list[EvidenceCell]] = [[] for _ in scanned.heads]
     while scanned.found:
         found = scanned.found.pop()
@@ -140,7 +145,7 @@ def _salvage_json(raw: Buffer, start: int, tell: Progress) -> Salvaged:
             across.add(id(found.cell))
     for cells in lists:
         cells.reverse()
-    cells = _united(lists, damages, across)
+    cells = _united(lists, damages, across, before_seam)
     if not cells and damages:
         damages.append(Damage(len(raw), "no cell reads"))
     head = next((one for one in scanned.heads if one.metadata), scanned.heads[0])
@@ -156,7 +161,7 @@ def _salvage_json(raw: Buffer, start: int, tell: Progress) -> Salvaged:
 
 
 def _united(
-    lists: list[list[EvidenceCell]], damages: list[Damage], across: set[int]
+    lists: list[list[EvidenceCell]], damages: list[Damage], across: set[int], before_seam: int
 ) -> list[EvidenceCell]:
     """The cells of all notebooks in the file as those of one.
 
@@ -171,15 +176,21 @@ def _united(
         cells = merge(cells, ("first notebook in the file", f"notebook {number} in the file"), more)
     if sum(damage.is_seam for damage in damages) >= 2:
         cells = doubt_unconfirmed(cells, across)
-    is_broken = any(damage.is_break for damage in damages)
-    if len(filled) == 1 and is_broken and is_mixture(cells):
+    has_seam = any(damage.is_seam for damage in damages)
+    if len(filled) == 1 and has_seam and is_mixture(cells):
         before = len(cells)
-        cells = drop_repeated(cells)
+        cells = drop_repeated(cells, before_seam)
         words = f"two versions are mixed; {before - len(cells)} cells that came twice are told once"
         damages.append(Damage(0, words, False))
     if len(filled) > 1 or any("two versions" in one.words for one in damages):
         cells = without_told_pieces(cells)
     return cells
+
+
+def _is_old(raw: Buffer) -> bool:
+    """Whether the file says at one of its ends that its format is one before 4."""
+    ends = (raw[:_END], raw[-_END:])
+    return any(map(_OLD.search, ends)) and not any(map(_NEW.search, ends))
 
 
 def _best_scan(raw: Buffer, start: int, tell: Progress) -> Scanned:
@@ -188,18 +199,19 @@ def _best_scan(raw: Buffer, start: int, tell: Progress) -> Scanned:
     def share(value: float) -> None:
         tell("Reading the broken notebook", value)
 
-    scanned = scan(JsonBytes(raw), start, progress=share)
+    is_old = _is_old(raw)
+    scanned = scan(JsonBytes(raw), start, is_old=is_old, progress=share)
     losses = sum(damage.is_loss for damage in scanned.damages)
     if not losses:
         return scanned
     if losses <= _MOST_FAULTS_MENDED:
-        mended = scan(JsonBytes(raw), start, mend=True, progress=share)
+        mended = scan(JsonBytes(raw), start, mend=True, is_old=is_old, progress=share)
         if mended.is_lossless:
             return mended
         del mended
     encoding = encodings.one_byte_encoding(raw)
     if encoding is not None:
-        recoded = scan(JsonBytes(raw, encoding), start, progress=share)
+        recoded = scan(JsonBytes(raw, encoding), start, is_old=is_old, progress=share)
         if recoded.is_lossless:
             words = f"the file is not in UTF-8; read as {encoding.replace('cp', 'Windows-')}"
             recoded.damages.append(Damage(0, words, False))

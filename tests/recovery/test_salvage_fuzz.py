@@ -77,7 +77,7 @@ def test_a_well_formed_file_is_read_as_json_reads_it(
     held = [cell for sheet in sheets if isinstance(sheet, dict) for cell in sheet.get("cells", [])]
     want = [
         (cell.kind, cell.source, repr(cell.outputs), cell.cell_id)
-        for cell in map(cell_of, [cell for cell in held if is_cell(cell)])
+        for cell in [cell_of(one, is_old=book["nbformat"] < 4) for one in held if is_cell(one)]
     ]
     got = [(c.kind, c.source, repr(c.outputs), c.cell_id) for c in salvaged.cells if c.whole]
     if any(0xD800 <= ord(letter) < 0xE000 for letter in text):

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from jupyter_rewind.recovery.broken.jsonbytes import Broken, JsonBytes, Long, search
+from jupyter_rewind.recovery.normal import join_lines
 
 SOURCES = ("source", "input", "code", "text")
 OUTPUT_TYPES = frozenset(
@@ -73,8 +74,9 @@ class Read:
 class CellBytes:
     """Reads cells, and what is left of cells, out of one file."""
 
-    def __init__(self, raw: JsonBytes, mend: bool = False) -> None:
+    def __init__(self, raw: JsonBytes, mend: bool = False, is_old: bool = False) -> None:
         self._raw = raw
+        self._is_old = is_old
         self._mends = mend
         self._known_rest: tuple[int, int, re.Match[bytes] | None] = (0, -1, None)
         self.indent: bytes | None = None
@@ -90,7 +92,7 @@ class CellBytes:
             return read
         if isinstance(value, dict):
             read.members = value
-            _join_sources(value)
+            _join_sources(value, self._is_old)
         read.end = end
         return read
 
@@ -149,7 +151,7 @@ class CellBytes:
             place = found.end()
             if not found["comma"]:
                 break
-        return "".join(lines), place
+        return join_lines(lines, self._is_old), place
 
     def _is_border(self, at: int) -> bool:
         """Whether a key at `at` stands where keys of cells stand."""
@@ -225,7 +227,7 @@ class CellBytes:
             read.members[key] = []
             at = self._one(read, at, read.members[key])
         if read.members[key] or read.broken is None:
-            read.members[key] = "".join(read.members[key])
+            read.members[key] = join_lines(read.members[key], self._is_old)
         else:
             del read.members[key]
         if read.broken is not None:
@@ -285,7 +287,12 @@ class CellBytes:
     def _text(self, key: str, at: int) -> tuple[Any, int]:
         """A long text; lines are joined while they are read, which takes a quarter of the room."""
         raw = self._raw
-        if raw.peek(at) != "[" or key.endswith("json") or raw.peek(raw.skip(at + 1)) != '"':
+        if (
+            self._is_old
+            or raw.peek(at) != "["
+            or key.endswith("json")
+            or raw.peek(raw.skip(at + 1)) != '"'
+        ):
             return raw.value(at)
         parts: list[str] = []
         batch: list[str] = []
@@ -356,8 +363,8 @@ class CellBytes:
         return found.end("body") + 1
 
 
-def _join_sources(members: dict[str, Any]) -> None:
+def _join_sources(members: dict[str, Any], is_old: bool) -> None:
     for key in SOURCES:
         lines = members.get(key)
         if isinstance(lines, list) and all(isinstance(line, str) for line in lines):
-            members[key] = "".join(lines)
+            members[key] = join_lines(lines, is_old)

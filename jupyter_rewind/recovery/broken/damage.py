@@ -18,8 +18,6 @@ class Damage:
     at: int
     words: str
     is_loss: bool = True
-    is_break: bool = False
-    """True where bytes do not read, rather than say what has no place in a notebook."""
     is_seam: bool = False
     """True where sound text follows sound text that it does not belong to."""
 
@@ -29,18 +27,18 @@ def describe_bytes(raw: Buffer, at: int, end: int) -> Damage:
     size = end - at
     piece = raw[at : min(end, at + (1 << 16))]
     if at >= len(raw):
-        return Damage(at, f"the file ends too early, at byte {at}", is_break=True)
+        return Damage(at, f"the file ends too early, at byte {at}")
     if size <= 0:
-        return Damage(at, f"at byte {at} the text breaks off", is_break=True)
+        return Damage(at, f"at byte {at} the text breaks off")
     count = len(piece) - len(piece.lstrip(b"\0"))
     if count == len(piece):
-        return Damage(at, f"bytes {at} to {end} are all NUL ({size} bytes)", is_break=True)
+        return Damage(at, f"bytes {at} to {end} are all NUL ({size} bytes)")
     if count:
         words = f"from byte {at} on there are NULs instead of text ({size} bytes lost)"
-        return Damage(at, words, is_break=True)
+        return Damage(at, words)
     is_seam = not _GARBAGE.search(raw[max(0, at - 8) : at + 32])
     words = f"bytes {at} to {end} do not read ({size} bytes)"
-    return Damage(at, words, is_break=True, is_seam=is_seam)
+    return Damage(at, words, is_seam=is_seam)
 
 
 def in_words(damages: list[Damage]) -> tuple[str, ...]:

@@ -53,10 +53,14 @@ def scan(
     start: int = 0,
     *,
     mend: bool = False,
+    is_old: bool = False,
     progress: Callable[[float], None] | None = None,
 ) -> Scanned:
-    """Every cell in `raw` from `start` on, in the order of the file."""
-    return _Walk(raw, start, mend, progress).run()
+    """Every cell in `raw` from `start` on, in the order of the file.
+
+    `is_old` is for formats before 4; `mend` reads lines with a forgotten escape.
+    """
+    return _Walk(raw, start, CellBytes(raw, mend, is_old), is_old, progress).run()
 
 
 class _Walk:
@@ -64,12 +68,14 @@ class _Walk:
         self,
         raw: JsonBytes,
         start: int,
-        mend: bool,
+        cells: CellBytes,
+        is_old: bool,
         progress: Callable[[float], None] | None,
     ) -> None:
         self._start = start
         self._raw = raw
-        self._cells = CellBytes(raw, mend)
+        self._cells = cells
+        self._is_old = is_old
         self._beginnings = Beginnings(raw)
         self._frame = Frame(raw, self._cells)
         self._found: list[Found] = []
@@ -187,7 +193,7 @@ class _Walk:
 
     def _take(self, read: Read, is_whole: bool, kind: str = "") -> None:
         """Converts at once: lines joined take a quarter of the room."""
-        cell = cell_of(read.members, kind=kind, is_whole=is_whole)
+        cell = cell_of(read.members, kind=kind, is_whole=is_whole, is_old=self._is_old)
         self._found.append(Found(cell, read.start, read.end, self._frame.version))
 
     def _note_mended(self, read: Read) -> None:

@@ -33,13 +33,17 @@ def merge(
     return merged
 
 
-def drop_repeated(cells: Sequence[EvidenceCell]) -> list[EvidenceCell]:
-    """The cells of a mixture of versions, each once: the later of two that are the same goes."""
+def drop_repeated(cells: Sequence[EvidenceCell], first: int) -> list[EvidenceCell]:
+    """The cells of a mixture of versions; from the `first` on, those that came before go."""
     kept: list[EvidenceCell] = []
     seen: dict[tuple[str | None, Key], list[EvidenceCell]] = {}
-    for cell in cells:
+    for number, cell in enumerate(cells):
         known = seen.setdefault((cell.cell_id, _key(cell)), [])
-        if cell.source.strip() and any(_is_same(cell, other) for other in known):
+        if (
+            number >= first
+            and cell.source.strip()
+            and any(_is_same(cell, other) for other in known)
+        ):
             continue
         known.append(cell)
         kept.append(cell)
