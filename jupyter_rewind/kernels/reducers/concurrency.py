@@ -123,15 +123,16 @@ def rebuild_thread(kind: type[threading.Thread]) -> threading.Thread:
 def set_thread(thread: Any, state: dict[str, Any]) -> None:
     vars(thread).update(state)
     make_hook = threading._make_invoke_excepthook  # type: ignore[attr-defined]
+    _thread: Any = sys.modules["_thread"]
     vars(thread).update(_stderr=sys.stderr, _invoke_excepthook=make_hook())
-    make_handle = getattr(_thread, "_ThreadHandle", None)
-    if make_handle is None:
+    if not hasattr(_thread, "_ThreadHandle"):
         # Before 3.13 a thread that ended has no lock any more; one that never began has none yet.
         vars(thread)["_tstate_lock"] = None
-        return
-    handle = vars(thread)["_handle"] = make_handle()
-    if state["_started"].is_set():
+    elif state["_started"].is_set():
+        handle = vars(thread)["_handle"] = _thread._make_thread_handle(state["_ident"])
         handle._set_done()
+    else:
+        vars(thread)["_handle"] = _thread._ThreadHandle()
 
 
 def reduce_local(value: threading.local, context: Context) -> Reduction:

@@ -76,5 +76,13 @@ def reduce_itertool(value: Any, _: Context) -> Reduction:
     # From 3.12 on Python warns that 3.14 won't pickle them, even where warnings are errors.
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
-        reduction: Reduction = value.__reduce__()
-    return reduction
+        make, arguments, *rest = value.__reduce__()
+    if not rest or rest[0] is None:
+        return make, arguments
+    return make, arguments, rest[0], None, None, set_itertool
+
+
+def set_itertool(value: Any, state: Any) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        value.__setstate__(state)
