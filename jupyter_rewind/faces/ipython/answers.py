@@ -80,16 +80,19 @@ class Back(Answer):
     problems: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        changed = sum(each.changed for each in self.variables)
-        same = len(self.variables) - changed
-        words = [f"{self.what}: {changed} of {len(self.variables)} variables brought back"]
-        words[0] += f", {same} were as they are." if same else "."
-        missing = [each for each in self.variables if each.fidelity is Fidelity.MISSING]
-        words += [f"  {each.name} ({each.type_name}) is missing: {each.reason}" for each in missing]
-        rebuilt = [each for each in self.variables if each.fidelity is Fidelity.REBUILT]
-        words += [
-            f"  {each.name} ({each.type_name}) was rebuilt: {each.reason}" for each in rebuilt
-        ]
+        lost = [each for each in self.variables if each.fidelity is Fidelity.MISSING]
+        changed = sum(each.changed for each in self.variables if each not in lost)
+        same = len(self.variables) - changed - len(lost)
+        parts = [f"{amount(changed, 'variable')} brought back"]
+        parts += [f"{same} as they were"] if same else []
+        parts += [f"{len(lost)} missing"] if lost else []
+        words = [f"{self.what}: {', '.join(parts)}."]
+        for fidelity, verb in ((Fidelity.MISSING, "is missing"), (Fidelity.REBUILT, "was rebuilt")):
+            words += [
+                f"  {each.name} ({each.type_name}) {verb}: {each.reason}"
+                for each in self.variables
+                if each.fidelity is fidelity
+            ]
         words += [f"  {each}" for each in self.problems]
         words.append("`%rewind undo` takes this back.")
         return "\n".join(words)
