@@ -67,6 +67,16 @@ class Notebook:
         """What the expression is worth in the kernel."""
         return ast.literal_eval(self.run(f"print(repr({expression}))"))
 
+    def wait_for_state(self, count: int) -> None:
+        """The state after In[count] is kept: on a slow machine, in the first pause behind it."""
+        deadline = time.monotonic() + PATIENCE
+        while time.monotonic() < deadline:
+            found = self._ask("GET", f"/rewind/api/v1/kernels/{self.kernel}/snapshots")
+            if any(each["count"] == count for each in found["snapshots"]):
+                return
+            time.sleep(0.1)
+        raise Failed(f"The state after In[{count}] was not kept.")
+
     def kill(self) -> None:
         """kill -9, and the server has started the kernel anew."""
         before = int(self.value("__import__('os').getpid()"))
@@ -92,6 +102,7 @@ def kill_and_bring_back(ask: Ask, runtime: Path, name: str, say: Say) -> None:
         say("\nWork in the notebook's kernel: 20,000 readings, a class, a model, shared lists.")
         for source in CELLS[:3]:
             notebook.run(source)
+        notebook.wait_for_state(3)
         before = notebook.value(STATE)
         notebook.run(CELLS[3])
         say(f"  The last cell spoiled it: {CELLS[3]}")

@@ -85,6 +85,8 @@ class Home:
             "IPYTHONDIR": str(self.folder / "ipython"),
             "PYTHONPATH": str(Path(__file__).parents[2]),
             "PYDEVD_DISABLE_FILE_VALIDATION": "1",
+            # On a machine that is busy, a state would be passed over for want of time.
+            "JUPYTER_REWIND_KERNELS_BUDGET_FLOOR_MS": "60000",
         }
 
     def repository(self) -> Repository:

@@ -68,6 +68,12 @@ class Running:
 
 
 @pytest.fixture
+def rewind_settings() -> dict[str, Any]:
+    """On a machine that is busy, a state would be passed over for want of time."""
+    return {"kernels_budget_floor_ms": 60_000}
+
+
+@pytest.fixture
 def running(client: Client, jp_serverapp: Any) -> Callable[[], Any]:
     """Starts a notebook's kernel, which is gone when the block has ended."""
 
