@@ -160,6 +160,8 @@ class _Walk:
         for (name, value), count in zip(self.shared.items(), counts, strict=True):
             if count - overhead != self.inside[name] and not self._is_constant(value):
                 return f"a {type(value).__name__} is held by something else too"
+        if not self._pointed.keys() <= self.shared.keys():
+            return "a weak reference leads out of it"
         for name, count in self._weak.items():
             if self._pointed.get(name, 0) != count:
                 kind = type(self.shared[name]).__name__

@@ -239,7 +239,26 @@ def _decide(kind: type) -> Handler | None:
     reducer = lookup(kind)
     if reducer is not None:
         return reducer
-    return _sentinels(kind)
+    return _sentinels(kind) or (_reduce_quietly if _is_talkative(kind) else None)
+
+
+def _is_talkative(kind: type) -> bool:
+    """True where the class would answer, in its own way, while a value of it is loaded."""
+    own = {name for base in kind.__mro__[:-1] for name in vars(base)}
+    if not own & {"__getattr__", "__getattribute__", "__setattr__"}:
+        return False
+    return not own & {
+        "__reduce__", "__reduce_ex__", "__getstate__", "__setstate__", "__getnewargs__",
+        "__getnewargs_ex__",
+    } and kind not in copyreg.dispatch_table and kind.__flags__ & (1 << 9) != 0  # fmt: skip
+
+
+def _reduce_quietly(value: Any, _: Any) -> Any:
+    reduction = object.__reduce_ex__(value, PROTOCOL)
+    if type(reduction) is not tuple or len(reduction) < 3 or reduction[2] is None:
+        return reduction
+    more = (*reduction, None, None)[3:5]
+    return (*reduction[:3], *more, rebuild.set_state)
 
 
 def _reduce_iterator(value: Any, _: Any) -> Any:

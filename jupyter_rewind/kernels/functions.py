@@ -212,6 +212,9 @@ def _enum_own(made: Any, writer: Telling) -> set[str]:
 
 def _head(made: type) -> dict[str, Any]:
     head: dict[str, Any] = {"__module__": made.__module__, "__qualname__": made.__qualname__}
+    if "__orig_bases__" in vars(made):
+        # typing looks for them while a generic class is made.
+        head["__orig_bases__"] = vars(made)["__orig_bases__"]
     slots = vars(made).get("__slots__")
     if slots is not None:
         head["__slots__"] = slots if isinstance(slots, str | dict) else tuple(slots)

@@ -101,6 +101,18 @@ def put_cell(cell: types.CellType, contents: tuple[Any, ...]) -> None:
             del cell.cell_contents
 
 
+def set_state(made: Any, state: Any) -> None:
+    """What pickle does with a state, without asking the class's own `__getattr__` for a way, or
+    its `__setattr__` to set it."""
+    slots: Mapping[str, Any] = {}
+    if type(state) is tuple and len(state) == 2:
+        state, slots = state
+    if state:
+        object.__getattribute__(made, "__dict__").update(state)
+    for name, value in (slots or {}).items():
+        object.__setattr__(made, name, value)
+
+
 def make_iterator(make: Any, source: Any, place: Any) -> Any:
     made = make(source)
     _loading().settle(made.__setstate__, place)
@@ -193,6 +205,8 @@ def make_class(
 def _maker(kind: type) -> Any:
     """`__new__` of the first metaclass that is not of the notebook: the others' are the user's
     code, which ran when the class was first made."""
+    if kind.__module__ == "typing" and kind.__name__ == "_TypedDictMeta":
+        return type.__new__  # its own takes the bases apart, and was there already
     for base in kind.__mro__:
         if base.__module__ != "__main__" and "__new__" in vars(base) and issubclass(base, type):
             return base.__new__

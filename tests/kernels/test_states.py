@@ -198,6 +198,39 @@ def test_classes_of_the_notebook_work_in_a_new_kernel(tmp_path: Path, check: str
     new.close()
 
 
+@pytest.mark.parametrize(
+    ("source", "check"),
+    [
+        ("import weakref\nclass A: pass\na = A(); w = weakref.ref(a)", "w() is a"),
+        (
+            "import typing as t\nT = t.TypeVar('T')\nclass G(t.Generic[T]): pass\ng = G[int]()",
+            "type(g) is G and G.__parameters__ == (T,)",
+        ),
+        ("import typing\nclass D(typing.TypedDict): a: int", "D(a=1) == {'a': 1}"),
+        (
+            "class A:\n    def __getattr__(self, name): return name\na = A(); a.x = [1]",
+            "a.x == [1] and a.y == 'y'",
+        ),
+        (
+            "class A:\n    __slots__ = ('x',)\n    def __setattr__(self, name, value):\n"
+            "        object.__setattr__(self, name, value * 2)\na = A(); a.x = 2",
+            "a.x == 4",
+        ),
+        ("a = [1, 2, 3]; i = iter(a); next(i)", "next(i) == 2 and (a.clear() or list(i)) == []"),
+        ("g = {}; exec('k = [5]\\ndef f(): return k', g); f = g['f']", "f() is g['k']"),
+    ],
+)
+def test_unusual_values_work_in_a_new_kernel(tmp_path: Path, source: str, check: str) -> None:
+    """Weak references, generics, classes that answer to any name: as they were."""
+    old = Cells(tmp_path)
+    state = old.run(source)
+    old.close()
+    new = new_kernel(tmp_path)
+    new.go(state)
+    new.check(check)
+    new.close()
+
+
 def test_a_changed_class_is_changed_back_in_place(cells: Cells) -> None:
     """Instances that did not change follow their class back."""
     before = cells.run("class A:\n    size = 1\n    def get(self): return self.size\na = A()")
