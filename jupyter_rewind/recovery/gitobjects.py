@@ -75,7 +75,7 @@ class GitRepository:
             "log", "--all", "--reflog", "-m", "--raw", "-z", "--no-abbrev", "--no-renames",
             "--no-show-signature", "--no-ext-diff", "--no-textconv", "--format=%x01%H %ct",
         ]  # fmt: skip
-        return list(_parse_log(self._ask([*asked, "--", *paths])))
+        return list(parse_log(self._ask([*asked, "--", *paths])))
 
     def staged(self, paths: Sequence[str]) -> list[tuple[str, str, int]]:
         """Blob, path and stage (0; 1 to 3 in a conflict) of what the index has of these paths."""
@@ -133,7 +133,7 @@ def tree_entries(raw: bytes) -> Iterator[tuple[str, str]]:
         at = end + 21
 
 
-def _parse_log(raw: bytes) -> Iterator[Version]:
+def parse_log(raw: bytes) -> Iterator[Version]:
     """The versions in the output of `git log --raw -z --format=%x01%H %ct`."""
     commit, time_ns, blob = "", 0, ""
     for part in raw.replace(b"\x01", b"\0\x01").split(b"\0"):

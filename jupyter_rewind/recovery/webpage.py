@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import math
 import re
 from collections.abc import Iterable, Iterator
 from datetime import datetime
@@ -149,7 +150,7 @@ def _cell(cell: RebuiltCell, colors: dict[tuple[str, str], str]) -> str:
     words = "; ".join(dict.fromkeys([*([cell.words] if cell.words else []), *_origins(cell)]))
     about = (
         f'<div class="about"><b>{kind}</b>'
-        f'<span class="sure {sure}">{sure}, {cell.confidence:.0%}</span>'
+        f'<span class="sure {sure}">{sure}, {math.floor(cell.confidence * 100)}%</span>'
         f"<span>{_text(words)}</span></div>"
     )
     body = f"<pre>{_text(_cut(cell.cell.source))}</pre>"
@@ -216,7 +217,8 @@ def _alternatives(recovery: Recovery) -> Iterator[str]:
         "<details><summary>Show them</summary>"
     )
     for each in found:
-        note = f'<div class="note">{_text(each.words)}</div>' if each.words else ""
+        words = "; ".join(word for word in (each.origin.words, each.words) if word)
+        note = f'<div class="note">{_text(words)}</div>'
         code = f"<pre>{_text(_cut(each.source))}</pre>"
         yield f'<section class="cell code none">{note}{code}</section>'
     yield "</details>"

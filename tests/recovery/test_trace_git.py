@@ -8,8 +8,11 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from jupyter_rewind.errors import Unavailable
+from jupyter_rewind.recovery.gitobjects import parse_log, tree_entries
 from jupyter_rewind.recovery.traces.git import GitFinder
 from tests.support.traces import Home, notebook_text, sources, traces_of
 
@@ -156,6 +159,29 @@ def test_the_repository_is_not_changed_and_runs_nothing(home: Home, tmp_path: Pa
 def _listing(folder: Path) -> dict[str, tuple[int, int]]:
     files = (each for each in folder.rglob("*") if each.is_file())
     return {str(each): (each.stat().st_size, each.stat().st_mtime_ns) for each in files}
+
+
+@given(raw=st.binary(max_size=400), good=st.booleans())
+def test_any_bytes_of_git_end_in_an_answer(raw: bytes, good: bool) -> None:
+    """Trees, loose objects and logs that are damaged are read as far as they go."""
+    head = b"100644 analysis.ipynb\0" + bytes(20) if good else b""
+    entries = list(tree_entries(head + raw))
+    assert not good or entries[0] == ("analysis.ipynb", "0" * 40)
+    list(parse_log(raw))
+    list(parse_log(b"\x01" + b"a" * 40 + b" 17\0\n:1 2 3 " + raw + b"\0name\0"))
+
+
+def test_damaged_loose_objects_cost_themselves_alone(home: Home) -> None:
+    """One of git's files is garbage; what the others hold is still found."""
+    put(home, "lost")
+    git(home, "add", ".")
+    put(home, "kept")
+    git(home, "add", ".")
+    for number in range(3):
+        bad = home.work / ".git/objects" / f"0{number}" / f"{number:038}"
+        bad.parent.mkdir(exist_ok=True)
+        bad.write_bytes(b"garbage" * number)
+    assert ("lost",) in found(home)
 
 
 def test_a_folder_without_a_repository_has_no_trace(tmp_path: Path) -> None:

@@ -12,6 +12,8 @@ from datetime import UTC, datetime
 from pathlib import Path, PureWindowsPath
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from jupyter_rewind.recovery.traces.trash import TrashFinder
 from jupyter_rewind.recovery.trashcans import parse_recycle_note
@@ -107,6 +109,20 @@ def test_a_broken_note_leaves_the_name(home: Home) -> None:
     scope = home.scope()
     [trace] = traces_of(FINDER, scope)
     assert sources(FINDER, trace, scope) == ["noteless"]
+
+
+@given(
+    note=st.binary(max_size=200) | st.text(max_size=80).map(lambda text: f"Path={text}".encode())
+)
+def test_any_note_ends_in_an_answer(note: bytes, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Whatever stands in a note, what was thrown away is still looked at."""
+    home = Home(tmp_path_factory.mktemp("home"))
+    can = home.path / ".local/share/Trash"
+    (can / "files").mkdir(parents=True)
+    (can / "info").mkdir()
+    (can / "files/analysis.ipynb").write_text(notebook_text("x"))
+    (can / "info/analysis.ipynb.trashinfo").write_bytes(note)
+    assert len(traces_of(FINDER, home.scope())) <= 1
 
 
 def test_macos_trash_is_matched_by_name(home: Home) -> None:
