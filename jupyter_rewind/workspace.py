@@ -20,7 +20,7 @@ from jupyter_rewind.model.ids import EntryId, SnapshotId
 from jupyter_rewind.model.retention import Policy
 from jupyter_rewind.notebooks import documents, exchange
 from jupyter_rewind.notebooks.condition import Condition, judge_notebook
-from jupyter_rewind.notebooks.documents import Restored, document_path
+from jupyter_rewind.notebooks.documents import Restored, document_path, identify_open
 from jupyter_rewind.notebooks.exchange import Exported, Imported
 from jupyter_rewind.notebooks.expiry import ExpiryPlan, HistoryPlan
 from jupyter_rewind.notebooks.history import Histories, Recorded
@@ -52,8 +52,8 @@ __all__ = [
     "CollectReport", "Condition", "Damage", "ExpiryPlan", "Exported", "HistoryInfo",
     "HistoryPlan", "Hit", "Imported", "NotebookSize", "Recorded", "Restored", "SalvageReport",
     "Seen", "StoreHealth", "StoreStats", "UpkeepRound", "VerifyReport", "Watcher", "Workspace",
-    "document_path", "find_notebooks", "free_bytes", "is_network", "salvage", "set_value",
-    "store_health", "unset_value",
+    "document_path", "find_notebooks", "free_bytes", "identify_open", "is_network", "salvage",
+    "set_value", "store_health", "unset_value",
 ]  # fmt: skip
 
 

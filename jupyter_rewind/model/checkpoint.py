@@ -72,14 +72,39 @@ class Counts:
 
 @dataclass(frozen=True, slots=True)
 class FileIdentity:
-    """What stays the same when a file is renamed on its file system."""
+    """What stays the same when a file is renamed on its file system.
+
+    `born_ns` is when the file was made and `mode` its permission bits, where they are known: file
+    systems give freed inodes to new files at once, and what comes back has its permissions again.
+    """
 
     device: int
     inode: int
+    born_ns: int | None = None
+    mode: int | None = None
 
     @property
     def key(self) -> str:
         return f"ino:{self.device:x}:{self.inode:x}"
+
+    def can_be(self, other: FileIdentity) -> bool:
+        """False where `other` is another file for sure."""
+        return self.key == other.key and (
+            None in (self.born_ns, other.born_ns) or self.born_ns == other.born_ns
+        )
+
+    def surely_is(self, other: FileIdentity) -> bool:
+        """True where both are the same file, not two that had one inode in turn."""
+        return self.can_be(other) and self.born_ns is not None and other.born_ns is not None
+
+    def tells_more_than(self, known: FileIdentity | None) -> bool:
+        """True where something of this is not told by what is known."""
+        return (
+            known is None
+            or not self.can_be(known)
+            or (self.born_ns is not None and known.born_ns is None)
+            or (self.mode is not None and self.mode != known.mode)
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@
 | `checkpoint` | `h:<history>`, `c:<content>`; `x:<history>` if imported | a state; root: manifest |
 | `bind` | `p:<path>`, `h:<history>` | from here on the path has this history |
 | `unbind` | `p:<path>`, `h:<history>` | from here on it has none: moved or deleted |
-| `file` | `ino:<device>:<inode>`, `h:<history>` | the file that carries it |
+| `file` | `ino:<device>:<inode>`, `h:<history>` | the file that carries it, its birth and mode |
 | `mark` | `h:<history>`, `m:<checkpoint>` | a label, a pin, a stronger reason for one checkpoint |
 
 A history is what these say when they are read in order; only imported checkpoints stand where
@@ -22,7 +22,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from jupyter_rewind.errors import Integrity
-from jupyter_rewind.model.checkpoint import Checkpoint, Counts, Reason
+from jupyter_rewind.model.checkpoint import Checkpoint, Counts, FileIdentity, Reason
 from jupyter_rewind.model.entry import Entry, Json
 from jupyter_rewind.model.ids import CheckpointId, Digest, EntryId, HistoryId
 
@@ -31,6 +31,8 @@ CHECKPOINT, BIND, UNBIND, FILE, MARK = "checkpoint", "bind", "unbind", "file", "
 BINDINGS = (BIND, UNBIND)
 _USUAL = (4, 5)
 _REASONS = {str(reason): reason for reason in Reason}
+# A day before the last one that a date can hold, wherever on the globe.
+_LAST_NS = 253_402_128_000 * 1_000_000_000
 
 
 def history_key(history: str) -> str:
@@ -71,9 +73,39 @@ def history_of(entry: Entry) -> HistoryId:
     raise Integrity(f"The record {entry.id} names no history.")
 
 
+def file_body(identity: FileIdentity) -> dict[str, Json]:
+    """The body of a file entry: what its keys do not tell, where it is known."""
+    body: dict[str, Json] = {}
+    if identity.born_ns is not None:
+        body["b"] = identity.born_ns
+    if identity.mode is not None:
+        body["m"] = identity.mode
+    return body
+
+
+def read_identity(entry: Entry) -> FileIdentity | None:
+    """The file that a file entry tells of."""
+    born, mode = entry.body.get("b"), entry.body.get("m")
+    for key in entry.keys:
+        if key.startswith("ino:"):
+            _, device, inode = key.split(":")
+            return FileIdentity(
+                int(device, 16),
+                int(inode, 16),
+                born if isinstance(born, int) else None,
+                mode if isinstance(mode, int) else None,
+            )
+    return None
+
+
 def is_imported(entry: Entry) -> bool:
     """True for a checkpoint that stands where its time puts it."""
     return any(key.startswith("x:") for key in entry.keys)
+
+
+def sound_time(time_ns: int) -> int:
+    """`time_ns`, or the nearest moment that a calendar knows: files' times can be anything."""
+    return min(max(time_ns, 0), _LAST_NS)
 
 
 def told_by_order(order: int) -> int:
@@ -182,7 +214,7 @@ def read_checkpoint(entry: Entry, path: str, before: CheckpointId | None) -> Che
             id=CheckpointId(entry.id),
             history=history,
             path=path,
-            time_ns=_integer(body, "t") if "t" in body else told_by_order(entry.order),
+            time_ns=sound_time(_integer(body, "t")) if "t" in body else told_by_order(entry.order),
             order=entry.order,
             reason=_REASONS[body.get("r", "save")],  # type: ignore[index]
             author=str(body["a"]),

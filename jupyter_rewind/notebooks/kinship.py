@@ -1,22 +1,33 @@
 """Where a notebook that appears under a new path comes from.
 
 Outside Jupyter nobody tells us that a file was moved or copied. Two things speak for it: the file
-identity (device and inode), which a rename keeps, and the content, which a copy keeps. An inode
-alone proves little, for file systems give freed ones to new files at once: some of the content
-must agree too. Notebooks with nothing in them are never kin: all new ones are alike.
+identity (device, inode and time of birth), which a rename keeps, and the content, which a copy
+keeps. File systems give freed inodes to new files at once, so where the birth is not known, most
+of what the cells say must agree too: a shared template makes ids alike, and not the work. Notebooks
+with nothing in them are never kin: all new ones are alike.
 """
 
 from __future__ import annotations
 
+import json
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from jupyter_rewind.errors import RewindError
 from jupyter_rewind.model.checkpoint import Checkpoint, FileIdentity
 from jupyter_rewind.model.ids import HistoryId
+from jupyter_rewind.model.notebook import CellRow
 from jupyter_rewind.notebooks.cutting import Cut
-from jupyter_rewind.notebooks.entries import CHECKPOINT, FILE, content_key, history_of
+from jupyter_rewind.notebooks.entries import (
+    CHECKPOINT,
+    FILE,
+    content_key,
+    history_of,
+    read_identity,
+)
 
 if TYPE_CHECKING:
     from jupyter_rewind.notebooks.reading import Exists, HistoryReader
@@ -52,8 +63,10 @@ def find_kin(
         return Kin(Kinship.NONE)
     if identity is not None:
         by_file = histories.repository.latest(kinds=[FILE], key=identity.key)
-        if by_file is not None:
-            kin = _judge(histories, path, history_of(by_file), state, exists, same_file=True)
+        known = read_identity(by_file) if by_file is not None else None
+        if by_file is not None and known is not None and known.can_be(identity):
+            same = _SameFile.SURE if known.surely_is(identity) else _SameFile.MAYBE
+            kin = _judge(histories, path, history_of(by_file), state, exists, same)
             if kin.how is not Kinship.NONE:
                 return kin
     found = Kin(Kinship.NONE)
@@ -64,7 +77,7 @@ def find_kin(
         if history in seen:
             continue
         seen.add(history)
-        kin = _judge(histories, path, history, state, exists, same_file=False)
+        kin = _judge(histories, path, history, state, exists, _SameFile.NO)
         if kin.how in {Kinship.MOVED, Kinship.BACK}:
             return kin
         if found.how is Kinship.NONE:
@@ -72,13 +85,12 @@ def find_kin(
     return found
 
 
-def read_identity(keys: tuple[str, ...]) -> FileIdentity | None:
-    """The file identity that an entry's keys name."""
-    for key in keys:
-        if key.startswith("ino:"):
-            _, device, inode = key.split(":")
-            return FileIdentity(int(device, 16), int(inode, 16))
-    return None
+class _SameFile(Enum):
+    """Whether an older history's file is this very one."""
+
+    NO = "no"
+    MAYBE = "the inode is"
+    SURE = "inode and birth are"
 
 
 def _judge(
@@ -87,8 +99,7 @@ def _judge(
     history: HistoryId,
     state: Cut,
     exists: Exists,
-    *,
-    same_file: bool,
+    same: _SameFile,
 ) -> Kin:
     place = histories.bindings.place(history)
     head = histories.head_of(history)
@@ -96,6 +107,7 @@ def _judge(
         return Kin(Kinship.NONE)
     equal = head.content == state.identity
     # Found by its content, it is a copy at the least, if only of an older state.
+    same_file = same is not _SameFile.NO
     copied = Kin(Kinship.NONE if same_file and not equal else Kinship.COPIED, place.path, history)
     if not place.bound:
         # Deleted, and now the same content is there again: taken out of the trash, checked out.
@@ -103,20 +115,47 @@ def _judge(
         return Kin(Kinship.BACK, place.path, history) if back else copied
     if exists(place.path):
         return copied
-    if equal or (same_file and _alike(histories, head, state)):
+    if equal or (same_file and _alike(histories, head, state, same)):
         return Kin(Kinship.MOVED, place.path, history)
     return copied
 
 
-def _alike(histories: HistoryReader, head: Checkpoint, state: Cut) -> bool:
-    """True when half of the cells of the smaller of the two stand in both, empty ones aside."""
+def _alike(histories: HistoryReader, head: Checkpoint, state: Cut, same: _SameFile) -> bool:
+    """True when the two share so much that the one file can have become the other."""
     try:
-        before = histories.manifest(head).cells
-    except RewindError:
+        if same is _SameFile.SURE:
+            return _share_half(histories.manifest(head).cells, state)
+        return _share_most_sources(histories.notebook(head), json.loads(state.raw))
+    except (RewindError, ValueError, RecursionError):
         return False
+
+
+def _share_half(before: Sequence[CellRow], state: Cut) -> bool:
+    """True when half of the cells of the smaller of the two stand in both, empty ones aside."""
     empty = {cell.identity for cell in state.cells if cell.facts.is_blank}
     said = {cell.identity for cell in before} - empty
     ids = {cell.id for cell in before if cell.id is not None}
     mine = [cell for cell in state.cells if cell.identity not in empty]
     common = sum(cell.identity in said or cell.id in ids for cell in mine)
     return common > 0 and 2 * common >= min(len(before), len(mine))
+
+
+def _share_most_sources(before: Any, now: Any) -> bool:
+    """True when more than half of the cells of the smaller one say the same in both. Ids count for
+    nothing here: whatever was begun with one template has the same."""
+    was, is_ = _sources(before), _sources(now)
+    return 2 * (was & is_).total() > min(was.total(), is_.total())
+
+
+def _sources(book: Any) -> Counter[str]:
+    """What the cells of a notebook of any format say, empty ones aside."""
+    found: Counter[str] = Counter()
+    sheets = book.get("worksheets") if isinstance(book, dict) else None
+    for holder in [book, *(sheets if isinstance(sheets, list) else [])]:
+        cells = holder.get("cells") if isinstance(holder, dict) else None
+        for cell in cells if isinstance(cells, list) else []:
+            source = cell.get("source", cell.get("input", "")) if isinstance(cell, dict) else ""
+            text = "".join(map(str, source)) if isinstance(source, list) else str(source)
+            if text.strip():
+                found[text] += 1
+    return found

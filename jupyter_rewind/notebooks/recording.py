@@ -23,12 +23,15 @@ from jupyter_rewind.notebooks.entries import (
     Facts,
     checkpoint_body,
     content_key,
+    file_body,
     history_key,
     import_key,
     read_checkpoint,
+    read_identity,
+    sound_time,
     told_by_order,
 )
-from jupyter_rewind.notebooks.kinship import Kinship, find_kin, read_identity
+from jupyter_rewind.notebooks.kinship import Kinship, find_kin
 from jupyter_rewind.notebooks.marking import HistoryMarker
 from jupyter_rewind.notebooks.reading import Exists
 from jupyter_rewind.store.repository import Repository
@@ -112,7 +115,7 @@ class HistoryRecorder(HistoryMarker):
             reason,
             author or clock.user(),
             check_label(label) if label is not None else None,
-            time_ns,
+            sound_time(time_ns) if time_ns is not None else None,
             identity,
             exists or (lambda _: True),
             parent,
@@ -271,7 +274,7 @@ class HistoryRecorder(HistoryMarker):
     # --- file identities ----------------------------------------------------------------
 
     def _knows(self, head: Checkpoint, identity: FileIdentity | None) -> bool:
-        return identity is None or self._identity(head.history) == identity
+        return identity is None or not identity.tells_more_than(self._identity(head.history))
 
     def _identity(self, history: HistoryId) -> FileIdentity | None:
         with self._lock:
@@ -279,19 +282,21 @@ class HistoryRecorder(HistoryMarker):
         if known is None:
             last = self.repository.latest(kinds=[FILE], key=history_key(history))
             if last is not None:
-                known = read_identity(last.keys)
+                known = read_identity(last)
         return known
 
     def _note_identity(
         self, tx: Transaction, history: HistoryId, identity: FileIdentity | None
     ) -> None:
-        if identity is not None and self._identity(history) != identity:
-            tx.add(FILE, keys=[identity.key, history_key(history)], body={})
+        if identity is not None and identity.tells_more_than(self._identity(history)):
+            tx.add(FILE, keys=[identity.key, history_key(history)], body=file_body(identity))
 
     def _remember(self, history: HistoryId, identity: FileIdentity | None) -> None:
         if identity is None:
             return
         with self._lock:
+            if not identity.tells_more_than(self._identities.get(history)):
+                return
             self._identities[history] = identity
             self._identities.move_to_end(history)
             while len(self._identities) > _REMEMBERED:

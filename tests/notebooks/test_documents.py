@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from jupyter_rewind import clock
 from jupyter_rewind.errors import (
     Full,
     Integrity,
@@ -384,3 +385,57 @@ def test_undelete_leaves_the_reason_of_the_head(histories: Histories, path: Path
     done = undelete_document(histories, str(path))
     assert done.checkpoint == before
     assert histories.head(str(path)) == before
+
+
+def test_a_template_copied_over_a_freed_inode_begins_a_history(
+    histories: Histories, folder: Path
+) -> None:
+    """Deleted homework can be brought back, whatever got its place on the disk."""
+    first, second = folder / "hw1.ipynb", folder / "hw2.ipynb"
+    rest = [make_cell(f"t{number}", f"x = {number}") for number in range(9)]
+    mine = save(histories, first, make_notebook(make_cell("t", "my answer"), *rest))
+    inode = first.stat().st_ino
+    first.unlink()
+    for _ in range(50):
+        second.write_bytes(make_notebook(make_cell("t", "answer here"), *rest))
+        if second.stat().st_ino == inode:
+            break
+        second.rename(folder / f"other{clock.new_id()}")
+    made = checkpoint_document(histories, second, reason=Reason.SAVE).checkpoint
+    assert made.history != mine.history
+    undelete_document(histories, str(first))
+    assert first.read_bytes() == histories.read(mine)
+
+
+def test_a_file_moved_with_another_program_and_edited_keeps_its_history(
+    histories: Histories, folder: Path
+) -> None:
+    first, second = folder / "a.ipynb", folder / "b.ipynb"
+    mine = save(histories, first, make_notebook("1", "2", "3"))
+    first.rename(second)
+    made = save(histories, second, make_notebook("1", "2", "33"))
+    assert made.history == mine.history
+
+
+def test_a_pipe_is_refused_at_once(histories: Histories, folder: Path) -> None:
+    """Nobody writes to it, so reading would last for ever."""
+    os.mkfifo(folder / "pipe.ipynb")
+    with pytest.raises(InvalidInput, match="no regular file"):
+        checkpoint_document(histories, folder / "pipe.ipynb", reason=Reason.MANUAL)
+    assert histories.all() == []
+
+
+@pytest.mark.parametrize("device", ["/dev/null", "/dev/zero"])
+def test_a_device_is_refused(histories: Histories, device: str) -> None:
+    with pytest.raises(InvalidInput, match="no regular file"):
+        checkpoint_document(histories, Path(device), reason=Reason.MANUAL)
+    assert histories.all() == []
+
+
+def test_a_file_that_holds_more_than_it_says_is_read_whole_and_within_the_limit() -> None:
+    """Files of the kernel say that they have no bytes."""
+    path = Path("/proc/self/maps")
+    assert path.stat().st_size == 0
+    assert read_document(path).raw.endswith(b"\n")
+    with pytest.raises(InvalidInput, match="more than"):
+        read_document(path, 100)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 
+import pytest
+
 from jupyter_rewind.model.checkpoint import Checkpoint, FileIdentity, Reason
 from jupyter_rewind.notebooks.history import Histories
 from tests.notebooks.support import make_cell, make_notebook
@@ -124,3 +126,55 @@ def test_a_file_that_gets_another_inode_is_still_followed(histories: Histories) 
     assert len(histories.checkpoints(A)) == 1
     edited = make_notebook("1", "2")
     assert keep(histories, B, edited, FileIdentity(1, 99)).history == first.history
+
+
+def template(*sources: str) -> bytes:
+    """A notebook whose cells have the ids of one template."""
+    return make_notebook(*(make_cell(f"t{at}", source) for at, source in enumerate(sources)))
+
+
+@pytest.mark.parametrize("born", [(None, None), (1, None), (1, 2)])
+def test_another_notebook_of_one_template_on_a_freed_inode_is_another(
+    histories: Histories, born: tuple[int | None, int | None]
+) -> None:
+    """The homework of last week was deleted, and that of this week got its inode and its ids."""
+    first = keep(histories, A, template("one = 1", "a = 1"), FileIdentity(1, 4711, born[0]))
+    made = keep(histories, B, template("one = 2", "a = 2"), FileIdentity(1, 4711, born[1]))
+    assert made.history != first.history
+    assert [info.path for info in histories.deleted(lambda path: path == B)] == [A]
+    assert histories.overview(A).head == first
+
+
+def test_the_birth_of_the_file_tells_another_one_however_alike(histories: Histories) -> None:
+    """Two copies of a long template, each with one answer: nearly all cells agree."""
+    rest = ("import os", "x = 1", "y = 2", "z = 3")
+    first = keep(histories, A, template("one", *rest), FileIdentity(1, 4711, 1))
+    made = keep(histories, B, template("answer here", *rest), FileIdentity(1, 4711, 2))
+    assert made.history != first.history
+    assert came_from(histories, B) == ""
+
+
+def test_the_same_file_is_followed_though_what_it_says_was_rewritten(histories: Histories) -> None:
+    """Its birth says that it is this very file: then ids are enough."""
+    file = FileIdentity(1, 4711, 1)
+    first = keep(histories, A, template("one = 1", "two = 2"), file)
+    assert keep(histories, B, template("one = 11", "two = 22"), file).history == first.history
+
+
+@pytest.mark.parametrize("born", [None, 1])
+def test_one_cell_of_four_is_too_little_for_a_move(histories: Histories, born: int | None) -> None:
+    """Everybody imports something first."""
+    file = FileIdentity(1, 4711, born)
+    first = keep(histories, A, old_notebook("import os", "a = 1", "b = 1", "c = 1"), file)
+    made = keep(histories, B, old_notebook("import os", "d = 1", "e = 1", "f = 1"), file)
+    assert made.history != first.history
+
+
+def test_a_notebook_moved_and_run_is_followed_by_its_sources(histories: Histories) -> None:
+    """New outputs everywhere, and no birth to ask for."""
+    output = [{"output_type": "stream", "name": "stdout", "text": "done"}]
+    first = keep(histories, A, template("one = 1", "two = 2"), FILE)
+    cells = [
+        make_cell(f"t{at}", one, outputs=output) for at, one in enumerate(("one = 1", "two = 2"))
+    ]
+    assert keep(histories, B, make_notebook(*cells), FILE).history == first.history

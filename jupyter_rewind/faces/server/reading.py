@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from jupyter_rewind.model.checkpoint import FileIdentity
 
@@ -23,14 +23,16 @@ class Stamp:
     size: int
     device: int
     inode: int
+    file: FileIdentity | None = field(default=None, compare=False)
+    """What tells the file from others, where it was open when this was read."""
 
     @staticmethod
-    def of(status: os.stat_result) -> Stamp:
-        return Stamp(status.st_mtime_ns, status.st_size, status.st_dev, status.st_ino)
+    def of(status: os.stat_result, file: FileIdentity | None = None) -> Stamp:
+        return Stamp(status.st_mtime_ns, status.st_size, status.st_dev, status.st_ino, file)
 
     @property
     def identity(self) -> FileIdentity:
-        return FileIdentity(self.device, self.inode)
+        return self.file or FileIdentity(self.device, self.inode)
 
 
 def read_stamp(file: str) -> Stamp | None:
@@ -88,11 +90,14 @@ class Reading:
         return len(raw) if raw is not None else 0
 
     def _read(self) -> bytes | None:
+        from jupyter_rewind.workspace import identify_open
+
         raw: bytes | None = None
         for _ in range(_ATTEMPTS):
             try:
                 with open(self.file, "rb") as stream:
-                    before = Stamp.of(os.fstat(stream.fileno()))
+                    file = identify_open(stream.fileno())
+                    before = Stamp.of(os.fstat(stream.fileno()), file)
                     self.stamp = before
                     self.too_large = before.size > self._limit
                     if self.too_large:
