@@ -14,7 +14,7 @@ from pathlib import Path
 
 from jupyter_rewind import clock
 from jupyter_rewind.errors import Full
-from jupyter_rewind.recovery.pages import header_page_size
+from jupyter_rewind.recovery.pages import SIZES, header_page_size
 from jupyter_rewind.store.durable import Files, free_bytes, translate
 
 TRIES = 4
@@ -61,12 +61,27 @@ def copy_database(source: Path, scratch: Path) -> DatabaseCopy:
         steady = _stamps(source) == before
         if steady:
             break
+    _drop_wild_journal(target)
     changed = frozenset(journal_pages(Path(f"{target}-journal")))
     bare = None
     if changed:
         bare = folder / "bare.sqlite"
         copy_file(target, bare)
     return DatabaseCopy(target, bare, changed, steady)
+
+
+def _drop_wild_journal(target: Path) -> None:
+    """A journal whose head is garbage is no journal: SQLite would blow the file up to its size."""
+    journal = Path(f"{target}-journal")
+    if not os.path.exists(journal):
+        return
+    head = _head(journal)
+    if len(head) < 28:
+        return
+    pages, _, size = struct.unpack_from(">3I", head, 16)
+    most = target.stat().st_size + journal.stat().st_size + (1 << 16)
+    if pages * size > most or size not in SIZES:
+        Files().remove(journal)
 
 
 def _head(path: Path) -> bytes:

@@ -6,6 +6,7 @@ import hashlib
 import os
 import signal
 import sqlite3
+import struct
 import subprocess
 import sys
 from contextlib import closing
@@ -156,6 +157,18 @@ def test_hot_journal_gives_the_state_before_and_what_was_being_written(home: Hom
     assert "late_2" in found
     assert trace.problem is not None
     assert "journal" in trace.problem
+
+
+def test_journal_whose_head_is_garbage_costs_nothing(home: Home) -> None:
+    """A journal that would blow the database up to terabytes is taken for none."""
+    path = default(home)
+    make_history(path, [["early = 1"]])
+    head = bytes.fromhex("d9d505f920a163d7") + struct.pack(">5I", 3, 1, 0x7FFFFFFF, 512, 4096)
+    Path(f"{path}-journal").write_bytes(head + bytes(9000))
+    _, evidence = read(home)
+    assert [sources_of(run) for run in evidence.runs] == [["early = 1"]]
+    sizes = [each.stat().st_size for each in (home.path / "scratch").rglob("*.sqlite")]
+    assert max(sizes) < 1 << 20
 
 
 def test_rows_still_in_the_write_ahead_log_are_read(home: Home) -> None:

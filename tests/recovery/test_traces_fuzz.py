@@ -1,0 +1,129 @@
+"""Whatever stands in the files of traces: an answer or an error of ours, in bounded time."""
+
+from __future__ import annotations
+
+import random
+import tempfile
+from functools import cache
+from pathlib import Path
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from jupyter_rewind.errors import RewindError
+from jupyter_rewind.recovery.copying import journal_pages
+from jupyter_rewind.recovery.evidence import Hints, Scope
+from jupyter_rewind.recovery.fileids import read_file_ids
+from jupyter_rewind.recovery.historyfiles import Stream, load
+from jupyter_rewind.recovery.kernelquestions import listens
+from jupyter_rewind.recovery.runtime import read_connection
+from tests.support.histories import make_history
+
+FUZZ = settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+JOURNAL = bytes.fromhex("d9d505f920a163d7")
+
+
+@cache
+def whole() -> bytes:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "history.sqlite"
+        make_history(
+            path, [[f"x_{s}_{n} = {n}\n" * (1 + n % 90) for n in range(9)] for s in range(8)]
+        )
+        return path.read_bytes()
+
+
+wounds = st.lists(
+    st.tuples(st.floats(0, 1), st.one_of(st.binary(min_size=1, max_size=40), st.just(bytes(600)))),
+    max_size=8,
+)
+
+
+def wounded(data: bytes, cuts: list[tuple[float, bytes]]) -> bytes:
+    raw = bytearray(data)
+    for place, piece in cuts:
+        at = int(place * len(raw))
+        raw[at : at + len(piece)] = piece
+    return bytes(raw)
+
+
+@FUZZ
+@given(
+    cuts=wounds,
+    cut=st.floats(0, 1),
+    journal=st.one_of(st.none(), st.binary(max_size=9000), st.integers(0, 1 << 32)),
+    wal=st.one_of(st.none(), st.binary(max_size=5000)),
+)
+def test_no_history_breaks_the_reader(
+    cuts: list[tuple[float, bytes]], cut: float, journal: bytes | int | None, wal: bytes | None
+) -> None:
+    """A damaged history with any journal beside it is read, or refused in words."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "history.sqlite"
+        data = wounded(whole(), cuts)
+        path.write_bytes(data[: int(len(data) * max(cut, 0.2))])
+        if isinstance(journal, int):
+            body = random.Random(journal).randbytes(4096 * 3)
+            journal = (
+                JOURNAL + body[:12] + (512).to_bytes(4, "big") + (4096).to_bytes(4, "big") + body
+            )
+        for suffix, content in (("-journal", journal), ("-wal", wal)):
+            if content is not None:
+                Path(f"{path}{suffix}").write_bytes(content)
+        scope = Scope(None, Path(folder), Path(folder), Path(folder), hints=Hints(frozenset({"x"})))
+        try:
+            load(path, scope)
+            list(Stream(path, scope))
+        except RewindError as error:
+            assert error.message
+
+
+@FUZZ
+@given(st.one_of(st.binary(max_size=3000), st.binary(max_size=3000).map(JOURNAL.__add__)))
+def test_no_journal_breaks_its_reader(content: bytes) -> None:
+    """A journal of any bytes gives pages or none."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "x-journal"
+        path.write_bytes(content)
+        assert all(number > 0 for number in journal_pages(path))
+
+
+members = st.dictionaries(
+    st.sampled_from(["ip", "hb_port", "key", "jupyter_session", "kernel_name", "transport"]),
+    st.one_of(st.none(), st.text(max_size=9), st.integers(-9, 70_000), st.lists(st.integers())),
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.one_of(
+        st.binary(max_size=300), members.map(lambda told: repr(told).replace("'", '"').encode())
+    )
+)
+def test_no_connection_file_breaks_its_reader(content: bytes) -> None:
+    """A connection file of any bytes is read or refused; nobody is asked because of it."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "kernel-1.json"
+        path.write_bytes(content)
+        try:
+            found = read_connection(path)
+        except (ValueError, OSError):
+            assert not listens(path)
+            return
+        assert isinstance(found.notebook, str)
+
+
+@FUZZ
+@given(cuts=wounds)
+def test_no_table_of_file_ids_breaks_its_reader(cuts: list[tuple[float, bytes]]) -> None:
+    """A database that is no table of file ids gives nothing, or an error that is told."""
+    import sqlite3
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "file_id_manager.db"
+        path.write_bytes(wounded(whole(), cuts))
+        scope = Scope(None, Path(folder), Path(folder), Path(folder))
+        try:
+            assert read_file_ids(path, scope) == []
+        except (sqlite3.DatabaseError, RewindError):
+            return
