@@ -12,19 +12,23 @@ from dataclasses import replace
 from pathlib import Path
 
 from jupyter_rewind.recovery.attribution import attribute, known_places
-from jupyter_rewind.recovery.evidence import Evidence, FoundDocument
+from jupyter_rewind.recovery.evidence import Evidence, FoundDocument, Holds
 from jupyter_rewind.recovery.likeness import is_look
 from jupyter_rewind.recovery.rebuild import Rebuilt, rebuild
 
 ENOUGH = 0.3
 DOUBTFUL = 0.3
+_GUESSED = (
+    "No trace names this notebook: the session that it was made from is a guess. Is the name right?"
+    " Choose among `jupyter rewind sessions` with --session."
+)
 _WORDS = "found without a name: it may be of another notebook"
 
 
 def rebuild_named(target: Path, evidence: Evidence) -> Rebuilt:
     """As `rebuild`, from documents that are the notebook's, and from others only in need."""
     named, strange = sort_out(target, evidence)
-    rebuilt = rebuild(target, named)
+    rebuilt = _no_surer_than_its_sessions(rebuild(target, named))
     if not strange:
         return rebuilt
     if rebuilt.cells:
@@ -32,6 +36,19 @@ def rebuild_named(target: Path, evidence: Evidence) -> Rebuilt:
         step = f"{count} without a name, unlike this one, left out: see `jupyter rewind traces`."
         return replace(rebuilt, next_steps=(*rebuilt.next_steps, step))
     return _doubt(rebuild(target, replace(named, documents=named.documents + strange)))
+
+
+def _no_surer_than_its_sessions(rebuilt: Rebuilt) -> Rebuilt:
+    """Where only guessed sessions speak, no cell is surer than that they are the notebook's."""
+    sessions = rebuilt.sessions
+    traces = {origin.trace for each in rebuilt.cells for origin in each.provenance}
+    if not sessions or any(each.certain for each in sessions):
+        return rebuilt
+    if any(Holds.MARKDOWN in trace.holds for trace in traces):
+        return rebuilt
+    most = max(each.share for each in sessions)
+    cells = (replace(each, confidence=min(each.confidence, most)) for each in rebuilt.cells)
+    return replace(rebuilt, cells=tuple(cells), next_steps=(_GUESSED, *rebuilt.next_steps))
 
 
 def sort_out(target: Path, evidence: Evidence) -> tuple[Evidence, tuple[FoundDocument, ...]]:

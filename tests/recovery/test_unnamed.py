@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from jupyter_rewind.recovery.evidence import (
@@ -64,3 +65,12 @@ def test_a_strange_notebook_is_better_than_nothing_and_is_told_to_be_one() -> No
     assert [each.cell.source for each in made.cells] == ["unrelated = 1"]
     assert all(each.confidence < 0.5 for each in made.cells)
     assert "nothing says that it is the one" in made.next_steps[0]
+
+
+def test_a_guessed_session_makes_no_cell_certain() -> None:
+    """A name that no trace knows: the newest session is offered, and told to be a guess."""
+    guessed = replace(run(*STATES), notebook=None, certain=False)
+    made = rebuild_named(NOTEBOOK, Evidence(runs=(guessed,)))
+    assert [each.cell.source for each in made.cells] == STATES
+    assert all(each.confidence < 0.5 for each in made.cells)
+    assert "is a guess" in made.next_steps[0]
