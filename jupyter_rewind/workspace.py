@@ -24,7 +24,7 @@ from jupyter_rewind.notebooks.documents import Restored, document_path, identify
 from jupyter_rewind.notebooks.exchange import Exported, Imported
 from jupyter_rewind.notebooks.expiry import ExpiryPlan, HistoryPlan
 from jupyter_rewind.notebooks.history import Histories, Recorded
-from jupyter_rewind.notebooks.search import Hit
+from jupyter_rewind.notebooks.search import Found
 from jupyter_rewind.notebooks.stock import take_stock_checkpoint
 from jupyter_rewind.notebooks.watching import Seen, Watcher, find_notebooks
 from jupyter_rewind.store.durable import free_bytes
@@ -49,9 +49,9 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
-    "CollectReport", "Condition", "Damage", "ExpiryPlan", "Exported", "HistoryInfo",
-    "HistoryPlan", "Hit", "Imported", "NotebookSize", "Recorded", "Restored", "SalvageReport",
-    "Seen", "StoreHealth", "StoreStats", "UpkeepRound", "VerifyReport", "Watcher", "Workspace",
+    "CollectReport", "Condition", "Damage", "ExpiryPlan", "Exported", "Found", "HistoryInfo",
+    "HistoryPlan", "Imported", "NotebookSize", "Recorded", "Restored", "SalvageReport", "Seen",
+    "StoreHealth", "StoreStats", "UpkeepRound", "VerifyReport", "Watcher", "Workspace",
     "document_path", "find_notebooks", "free_bytes", "identify_open", "is_network", "salvage",
     "set_value", "store_health", "unset_value",
 ]  # fmt: skip
@@ -146,7 +146,7 @@ class Workspace:
 
         return compare(before, after, names)
 
-    def search(self, path: str, text: str, *, regex: bool = False) -> list[Hit]:
+    def search(self, path: str, text: str, *, regex: bool = False) -> Found:
         """The lines of all checkpoints that hold `text`. Raises InvalidInput, NotFound."""
         from jupyter_rewind.notebooks.search import search
 

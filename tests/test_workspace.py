@@ -58,7 +58,7 @@ def test_the_way_of_a_notebook_through_all_verbs(
     assert workspace.notebook(second)["cells"][0]["source"] == "x = 2"
     assert workspace.diff(notebook, "first", "head").differs
     assert not workspace.diff(notebook).differs
-    assert len(workspace.search(notebook, "x = ")) == 2
+    assert len(workspace.search(notebook, "x = ").hits) == 2
     done = workspace.restore(notebook, "first")
     assert Path(notebook).read_bytes() == make_notebook("x = 1")
     assert done.kept is not None

@@ -11,11 +11,16 @@ from jupyter_rewind.model.checkpoint import Checkpoint, Reason
 from jupyter_rewind.notebooks import search as module
 from jupyter_rewind.notebooks.contents import Manifest
 from jupyter_rewind.notebooks.history import Histories
-from jupyter_rewind.notebooks.search import search
+from jupyter_rewind.notebooks.search import Hit, search
 from jupyter_rewind.store.repository import Repository
 from tests.notebooks.support import make_cell, make_notebook
 
 PATH = "/home/a/a.ipynb"
+
+
+def find(histories: Histories, path: str, text: str, *, regex: bool = False) -> list[Hit]:
+    found = search(histories, path, text, regex=regex)
+    return list(found.hits)
 
 
 def keep(histories: Histories, *cells: object) -> Checkpoint:
@@ -27,7 +32,7 @@ def test_a_text_is_found_in_the_checkpoints_that_held_it(histories: Histories) -
     first = keep(histories, "import os", "def mean(x):\n    return sum(x) / len(x)")
     last = keep(histories, "import os, re", "def mean(x):\n    return sum(x) / len(x)")
     keep(histories, "import os, re")
-    [hit] = search(histories, PATH, "sum(")
+    [hit] = find(histories, PATH, "sum(")
     assert (hit.first.id, hit.last.id, hit.cell_id) == (first.id, last.id, "c1")
     assert (hit.line, hit.text) == (2, "return sum(x) / len(x)")
 
@@ -36,7 +41,7 @@ def test_each_state_of_a_cell_is_told_once(histories: Histories) -> None:
     a = keep(histories, "total = 1")
     keep(histories, "total = 1", "2")
     b = keep(histories, "total = 3", "2")
-    hits = search(histories, PATH, "total")
+    hits = find(histories, PATH, "total")
     assert [(hit.first.id, hit.text) for hit in hits] == [
         (a.id, "total = 1"),
         (b.id, "total = 3"),
@@ -52,25 +57,25 @@ def test_outputs_are_searched_too(histories: Histories) -> None:
         "traceback": ["ValueError: bad shape"],
     }
     keep(histories, make_cell("a", "train()", outputs=[stream, error]))
-    assert [hit.text for hit in search(histories, PATH, "accuracy")] == ["accuracy 0.93"]
-    assert [hit.text for hit in search(histories, PATH, "bad shape")] == ["ValueError: bad shape"]
+    assert [hit.text for hit in find(histories, PATH, "accuracy")] == ["accuracy 0.93"]
+    assert [hit.text for hit in find(histories, PATH, "bad shape")] == ["ValueError: bad shape"]
 
 
 def test_case_does_not_matter_for_text_and_does_for_expressions(histories: Histories) -> None:
     keep(histories, "DataFrame()")
-    assert len(search(histories, PATH, "dataframe")) == 1
-    assert search(histories, PATH, "dataframe", regex=True) == []
-    assert len(search(histories, PATH, r"Data\w+\(", regex=True)) == 1
+    assert len(find(histories, PATH, "dataframe")) == 1
+    assert find(histories, PATH, "dataframe", regex=True) == []
+    assert len(find(histories, PATH, r"Data\w+\(", regex=True)) == 1
 
 
 def test_text_that_looks_like_an_expression_is_text(histories: Histories) -> None:
     keep(histories, "f(x)[0]")
-    assert len(search(histories, PATH, "f(x)[0]")) == 1
+    assert len(find(histories, PATH, "f(x)[0]")) == 1
 
 
 def test_files_are_searched_by_line(histories: Histories) -> None:
     histories.record("/home/a/x.py", b"a = 1\nb = 2\n", reason=Reason.SAVE)
-    [hit] = search(histories, "/home/a/x.py", "b =")
+    [hit] = find(histories, "/home/a/x.py", "b =")
     assert (hit.cell_id, hit.line, hit.text) == (None, 2, "b = 2")
 
 
@@ -80,12 +85,12 @@ def test_what_cannot_be_searched_for_is_refused(
 ) -> None:
     keep(histories, "1")
     with pytest.raises(InvalidInput):
-        search(histories, PATH, text, regex=regex)
+        find(histories, PATH, text, regex=regex)
 
 
 def test_a_notebook_without_a_history_is_not_found(histories: Histories) -> None:
     with pytest.raises(NotFound):
-        search(histories, PATH, "x")
+        find(histories, PATH, "x")
 
 
 def test_a_damaged_cell_hides_no_other(
@@ -102,6 +107,33 @@ def test_a_damaged_cell_hides_no_other(
         return whole(repository, manifest, index)
 
     monkeypatch.setattr(module, "read_cell", read_cell)
-    assert [hit.text for hit in search(histories, PATH, "total")] == ["total = 1", "total = 2"]
-    with pytest.raises(Integrity, match=PATH):
-        search(histories, PATH, "broken")
+    assert [hit.text for hit in find(histories, PATH, "total")] == ["total = 1", "total = 2"]
+    nothing = search(histories, PATH, "broken")
+    assert not nothing.hits
+    assert nothing.problems and all(PATH in problem for problem in nothing.problems)
+
+
+def test_a_text_of_several_lines_is_found(histories: Histories) -> None:
+    """As people copy it out of a cell; an expression may go over lines as well."""
+    keep(histories, "import os", "def f(x):\n    return x\n")
+    [hit] = find(histories, PATH, "def f(x):\n    return")
+    assert (hit.line, hit.text) == (1, "def f(x):")
+    [hit] = find(histories, PATH, r"f\(x\):\s+return", regex=True)
+    assert (hit.line, hit.text) == (1, "def f(x):")
+    [hit] = find(histories, PATH, r"^\s+return x$", regex=True)
+    assert (hit.line, hit.text) == (2, "return x")
+
+
+def test_a_line_is_told_once_however_often_it_matches(histories: Histories) -> None:
+    keep(histories, "aa a\nb\naaa")
+    assert [hit.line for hit in find(histories, PATH, "a")] == [1, 3]
+
+
+def test_an_expression_that_takes_for_ever_is_given_up(
+    histories: Histories, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In words; a server goes on answering others meanwhile, and ends when it is told to."""
+    keep(histories, "x = '" + "a" * 60 + "!'")
+    monkeypatch.setattr(module, "_SECONDS", 0.2)
+    with pytest.raises(InvalidInput, match="takes more than"):
+        find(histories, PATH, r"(?:(a|aa|aaa)+b?)+(?<=x)\1$", regex=True)

@@ -23,6 +23,7 @@ from jupyter_rewind.faces.cli.answers import (
 )
 from jupyter_rewind.faces.cli.command import Commands, Face, NotebookPath, OptionalRef
 from jupyter_rewind.faces.cli.kernels import open_revival
+from jupyter_rewind.faces.cli.statuses import Status
 
 if TYPE_CHECKING:
     from jupyter_rewind.model.checkpoint import Checkpoint
@@ -136,6 +137,7 @@ def diff(
         "to": result.names[1],
         "differs": result.differs,
         "diff": result.operations,
+        "text": result.text,
     }
     return Answer(data, [Patch(patch), *same])
 
@@ -151,7 +153,8 @@ def search(
 ) -> Answer:
     """Find which checkpoints of a notebook held a text, in its cells and outputs."""
     with face.workspace() as workspace:
-        hits = workspace.search(notebook, text, regex=regex)
+        found = workspace.search(notebook, text, regex=regex)
+    hits = found.hits
     columns = (
         Column("first", "yellow"),
         Column("first time", "cyan"),
@@ -184,8 +187,13 @@ def search(
         }
         for hit in hits
     ]
-    empty = f"No checkpoint of {notebook} holds that text."
-    return Answer({"hits": data}, [Table(columns, rows, empty=empty)])
+    where = "What can be read of the checkpoints" if found.problems else "No checkpoint"
+    does = "does not hold" if found.problems else "holds"
+    empty = f"{where} of {notebook} {does} that text."
+    remarks = [Remark(f"Not searched: {problem}") for problem in found.problems]
+    answer: Document = {"hits": data, "problems": list(found.problems)}
+    status = Status.DAMAGE if found.problems else Status.DONE
+    return Answer(answer, [Table(columns, rows, empty=empty), *remarks], status)
 
 
 @commands.add("deleted")

@@ -255,3 +255,13 @@ def test_what_is_lost_is_said_beside_the_labels() -> None:
     assert views.marks(lost) == "good one, (lost)"
     assert views.checkpoint_json(lost)["readable"] is False
     assert views.marks(checkpoint(2, 0)) == ""
+
+
+def test_files_that_differ_are_told_to_programs_too(home: Path, rewind: Rewind) -> None:
+    """What is no notebook has its lines compared."""
+    Path("t.txt").write_text("one\n")
+    assert rewind("checkpoint", "t.txt").status == 0
+    Path("t.txt").write_text("two\n")
+    found = rewind("diff", "t.txt", "--json").data
+    assert found["differs"] and found["diff"] == []
+    assert "-one" in found["text"] and "+two" in found["text"]

@@ -26,8 +26,9 @@ class SearchHandler(RewindHandler):
         if not text:
             raise InvalidInput("text must not be empty.")
 
-        def act(workspace: Workspace) -> list[dict[str, Any]]:
-            return [
+        def act(workspace: Workspace) -> dict[str, Any]:
+            found = workspace.search(file, text, regex=regex)
+            hits = [
                 {
                     "first": render_checkpoint(hit.first),
                     "last": render_checkpoint(hit.last),
@@ -35,7 +36,8 @@ class SearchHandler(RewindHandler):
                     "line": hit.line,
                     "text": hit.text,
                 }
-                for hit in workspace.search(file, text, regex=regex)
+                for hit in found.hits
             ]
+            return {"path": path, "hits": hits, "problems": list(found.problems)}
 
-        self.answer({"path": path, "hits": await self.view_soon(file, act)})
+        self.answer(await self.view_soon(file, act))

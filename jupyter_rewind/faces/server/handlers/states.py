@@ -9,11 +9,11 @@ from tornado import web
 
 from jupyter_rewind.errors import InvalidInput, NotFound
 from jupyter_rewind.faces.server import request
-from jupyter_rewind.faces.server.collaboration import read_live_document
 from jupyter_rewind.faces.server.desk import decode_file
 from jupyter_rewind.faces.server.handlers.base import RewindHandler, text_of
 from jupyter_rewind.faces.server.recorder import Recorder
 from jupyter_rewind.faces.server.rendering import render_checkpoint
+from jupyter_rewind.faces.server.restoring import read_live
 
 if TYPE_CHECKING:
     from jupyter_rewind.workspace import Workspace
@@ -42,7 +42,7 @@ class CheckpointHandler(RewindHandler):
         path, file = await self.body_file(body)
         label = text_of(body, "label", "") or None
         service = self.service
-        live = await read_live_document(service.server, path)
+        live = await read_live(service, path)
         checkpoint = await self.wait(
             service.desk.create(file, live=live, author=request.current_author(), label=label)
         )
@@ -117,7 +117,13 @@ class DiffHandler(RewindHandler):
                 load_side(workspace, recorder, path, file, ref) for ref in (base, remote)
             )
             found = workspace.compare(before[1], after[1], (base, remote))
-            return {"base": before[0], "remote": after[0], "diff": found.operations}
+            return {
+                "base": before[0],
+                "remote": after[0],
+                "differs": found.differs,
+                "diff": found.operations,
+                "text": found.text,
+            }
 
         self.answer(await self.view(file, act))
 
