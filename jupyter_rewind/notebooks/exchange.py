@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from jupyter_rewind.errors import Format, InvalidInput, NotFound, RestoreRefused, RewindError
+from jupyter_rewind.errors import Format, Full, InvalidInput, NotFound, RestoreRefused, RewindError
 from jupyter_rewind.model.checkpoint import Checkpoint, Reason
 from jupyter_rewind.model.encoding import check_format
 from jupyter_rewind.notebooks.documents import read_document
@@ -294,6 +294,12 @@ def _git(repository: Path, *words: str, stdin: Iterable[bytes] = ()) -> bytes:
     if git.returncode:
         words_of_git = err.decode(errors="replace").strip().splitlines()
         told = words_of_git[-1] if words_of_git else f"status {git.returncode}"
+        if "No space left" in told or "quota exceeded" in told.lower():
+            raise Full(
+                f"git could not write in {repository}: the disk or the quota is full.",
+                hint="The history is whole. Remove what git has begun there, free some space, and"
+                " try again.",
+            )
         raise InvalidInput(f"git could not do this in {repository}: {told}.")
     return out
 

@@ -38,6 +38,8 @@ def translate(error: OSError, doing: str, path: str | Path) -> Storage | NotFoun
             f"Could not {doing} {path}: {os.strerror(error.errno or 0).lower()}.",
             hint="Nothing was changed. Check the permissions of the file and its folder.",
         )
+    if error.errno == errno.ENOENT and doing in {"create", "make the folder"}:
+        return Unavailable(f"Could not {doing} {path}: the folder it goes into is not there.")
     if error.errno == errno.ENOENT:
         return NotFound(f"Could not {doing} {path}: there is no such file or folder.")
     reason = error.strerror or str(error)
@@ -233,11 +235,16 @@ class Files:
         except OSError as error:
             raise translate(error, "remove", path) from error
 
-    def write_new(self, path: Path, data: bytes | memoryview, mode: int = 0o600) -> Path:
-        """A synced file beside `path`, under a temporary name, which is returned."""
+    def write_new(
+        self, path: Path, data: bytes | memoryview, mode: int = 0o600, *, exact: bool = False
+    ) -> Path:
+        """A synced file beside `path`, under a temporary name, which is returned. With `exact`, the
+        user's mask takes nothing from `mode`."""
         temporary = path.with_name(f".{_short(path.name)}.{clock.new_id()}.rewind-tmp")
         descriptor = self.create(temporary, mode)
         try:
+            if exact and hasattr(os, "fchmod"):
+                os.fchmod(descriptor, mode)
             self.write_at(descriptor, [data], 0, temporary)
             self.sync_data(descriptor, temporary)
         except BaseException:

@@ -39,7 +39,7 @@ class StoreHealth:
 
 def examine(folder: Path, key_folder: Path) -> StoreHealth:
     """The state of the store at `folder` and its key; never raises for what it finds."""
-    exists = (folder / "config").exists()
+    exists = os.path.exists(folder / "config")
     problem, key = "", None
     if exists:
         try:

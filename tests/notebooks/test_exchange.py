@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -12,8 +13,10 @@ import pytest
 from jupyter_rewind import clock
 from jupyter_rewind.errors import NotFound, RestoreRefused, RewindError
 from jupyter_rewind.model.checkpoint import Checkpoint, Reason
+from jupyter_rewind.model.retention import Policy
 from jupyter_rewind.notebooks import exchange
 from jupyter_rewind.notebooks.documents import checkpoint_document
+from jupyter_rewind.notebooks.expiry import expire
 from jupyter_rewind.notebooks.history import Histories
 from jupyter_rewind.notebooks.stock import take_stock_checkpoint
 from tests.notebooks.support import make_notebook
@@ -247,3 +250,17 @@ def test_an_import_from_the_future_is_not_the_head_for_ever(
     saved = histories.record(PATH, make_notebook("next"), reason=Reason.SAVE).checkpoint
     assert histories.head(PATH) == histories.checkpoints(PATH)[-1]
     assert histories.resolve(PATH, "head").id == saved.id
+
+
+@pytest.mark.parametrize("seconds", [10**12, -(10**9)])
+def test_a_time_that_no_calendar_knows_harms_nothing(
+    histories: Histories, made: list[Checkpoint], folder: Path, seconds: int
+) -> None:
+    """A file with an odd time is taken in, and its history is listed, exported and expired."""
+    histories.record(PATH, make_notebook("odd"), reason=Reason.IMPORTED, time_ns=seconds * SECOND)
+    found = histories.checkpoints(PATH)
+    assert len(found) == len(made) + 1
+    for one in found:
+        assert 1969 < datetime.fromtimestamp(one.time_ns / 1e9, UTC).year < 10_000
+    assert expire(histories, Policy()) == []
+    assert exchange.export_folder(histories, PATH, folder / "all").count == len(found)

@@ -90,6 +90,7 @@ def build(*, rich_help: bool = False) -> typer.Typer:
 def main(arguments: Sequence[str] | None = None) -> int:
     """The exit status of the command line; see `statuses`."""
     given = list(sys.argv[1:] if arguments is None else arguments)
+    _open_closed_streams()
     try:
         status = _run(given)
         sys.stdout.flush()
@@ -99,6 +100,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return PIPE_CLOSED
     except KeyboardInterrupt:
         return INTERRUPTED
+
+
+def _open_closed_streams() -> None:
+    """Where the shell closed an output (`>&-`), what would stand there goes nowhere."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115
 
 
 def _run(given: list[str]) -> int:

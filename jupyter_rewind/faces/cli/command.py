@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from jupyter_rewind.errors import Denied, Full, InvalidInput, RewindError, Storage
+from jupyter_rewind.errors import Denied, Full, InvalidInput, NotFound, RewindError, Storage
 from jupyter_rewind.faces.cli import completion
 from jupyter_rewind.faces.cli.answers import Answer
 from jupyter_rewind.faces.cli.quick import QuickCommand
@@ -226,8 +226,21 @@ _DENIED = {errno.EACCES, errno.EPERM, errno.EROFS}
 _GONE = {errno.EIO, errno.ESTALE, errno.ENODEV, errno.ENXIO, errno.ETIMEDOUT, errno.ENOTCONN}
 
 
+def _is_nowhere() -> bool:
+    try:
+        os.getcwd()
+    except FileNotFoundError:
+        return True
+    return False
+
+
 def _storage_error(error: Exception) -> RewindError | None:
     """The system's own word about a disk, where it reached us bare; it is no bug of ours."""
+    if isinstance(error, FileNotFoundError) and _is_nowhere():
+        return NotFound(
+            "The folder that this shell stands in does not exist any more.",
+            hint="Nothing was changed. Go to another folder (`cd`) and try again.",
+        )
     if not isinstance(error, OSError) or error.errno not in _FULL | _DENIED | _GONE:
         return None
     place = f" ({error.filename})" if error.filename else ""

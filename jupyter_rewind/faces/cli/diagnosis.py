@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any
 from jupyter_core.paths import jupyter_config_dir, jupyter_config_path, jupyter_runtime_dir
 
 from jupyter_rewind import __version__
+from jupyter_rewind.errors import NotFound, RewindError
 from jupyter_rewind.faces.cli import wording
 
 if TYPE_CHECKING:
@@ -277,8 +278,9 @@ def _store(settings: Rewind) -> Iterator[Finding]:
 
     health = store_health(Path(settings.store_path), Path(settings.store_key_folder))
     folder, move = health.folder, "jupyter rewind config set store.path /another/folder"
-    if health.problem:
-        yield Finding("store", State.PROBLEM, health.problem, "jupyter rewind salvage")
+    fault = _open_store(settings)
+    if fault is not None:
+        yield Finding("store", State.PROBLEM, fault.message, fault.hint or "jupyter rewind verify")
     elif not health.exists and health.writable:
         yield Finding("store", State.NOTE, f"{folder} will be made with the first checkpoint")
     elif health.exists:
@@ -309,6 +311,21 @@ def _store(settings: Rewind) -> Iterator[Finding]:
         yield Finding("locks", State.PROBLEM, text, move)
     elif health.locks:
         yield Finding("locks", State.ON, "work")
+
+
+def _open_store(settings: Rewind) -> RewindError | None:
+    """Why the store cannot be opened as every command opens it; None where it can, or is not yet
+    there."""
+    from jupyter_rewind.workspace import Workspace
+
+    try:
+        with Workspace.open(settings, create=False) as workspace:
+            workspace.repository.refresh()
+    except NotFound:
+        return None
+    except RewindError as error:
+        return error
+    return None
 
 
 def _key(key: Path, *, readable: bool, private: bool) -> Finding:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import codecs
 import json
+import logging
 import os
 import re
 import sys
@@ -51,6 +52,9 @@ class Screen:
 
     def __init__(self, *, as_json: bool = False, color: bool = True) -> None:
         self.as_json = as_json
+        if as_json:
+            # Else what is logged would stand on stderr beside the one document.
+            logging.getLogger("jupyter_rewind").addHandler(logging.NullHandler())
         self.color = color and not os.environ.get("NO_COLOR")
         self.terminal = not as_json and sys.stdout.isatty()
         for stream in (sys.stdout, sys.stderr):

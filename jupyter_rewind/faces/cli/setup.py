@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,6 +12,9 @@ from jupyter_rewind.faces.cli import completion
 from jupyter_rewind.faces.cli.answers import Answer, Column, Document, Remark, Table, Words
 from jupyter_rewind.faces.cli.command import Commands, Face
 from jupyter_rewind.model.entry import Json
+
+if TYPE_CHECKING:
+    from jupyter_rewind.settings import SettingRow
 
 commands = Commands("Set up")
 
@@ -105,7 +108,18 @@ def _set(face: Face, key: str, value: str) -> Answer:
     stored = parse_value(key, value)
     row = _settings(face, key).data
     data: Document = {"key": name, "value": stored, "file": str(path), **row}
+    for each in _rows(face, name):
+        if each.value != stored:
+            words = f"{name} is {_shown(stored)} in {path}."
+            wins = f"But {each.origin} says {_shown(each.value)}, and that counts."
+            return Answer(data, [Words(words), Remark(wins)])
     return Answer(data, [Words(f"{name} is now {_shown(stored)}, in {path}.")])
+
+
+def _rows(face: Face, key: str) -> list[SettingRow]:
+    from jupyter_rewind.settings import describe
+
+    return [row for row in describe(face.lenient_settings) if row.key == key]
 
 
 def _unset(face: Face, key: str) -> Answer:

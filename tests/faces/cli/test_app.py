@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -199,3 +200,23 @@ def test_every_command_is_registered_once() -> None:
     """No command hides another."""
     names = [each.name for each in app.build().registered_commands]
     assert sorted(names) == sorted(COMMANDS)
+
+
+def test_closed_outputs_are_no_fault(home: Path) -> None:
+    """`jupyter rewind deleted >&- 2>&-` ends as it would otherwise."""
+    words = shlex.join([*COMMAND, "deleted"])
+    plain = subprocess.run(["sh", "-c", words], capture_output=True, check=False)
+    closed = subprocess.run(["sh", "-c", f"{words} >&- 2>&-"], check=False)
+    assert closed.returncode == plain.returncode
+
+
+def test_a_folder_that_is_gone_is_said_so(home: Path, rewind: Rewind) -> None:
+    Path("a.txt").write_text("text")
+    assert rewind("checkpoint", "a.txt").status == 0
+    folder = home / "gone"
+    folder.mkdir()
+    words = f"cd {shlex.quote(str(folder))} && rmdir {shlex.quote(str(folder))} && "
+    words += shlex.join([*COMMAND, "history", "a.ipynb"])
+    done = subprocess.run(["sh", "-c", words], capture_output=True, text=True, check=False)
+    assert done.returncode == 3
+    assert "does not exist any more" in done.stderr

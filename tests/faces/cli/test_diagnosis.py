@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -84,3 +85,26 @@ def test_doctor_gives_the_token_to_nobody_else(server: type[_Answer], rewind: Re
     found = _told(rewind)
     assert [path for path, _ in server.asked] == ["/rewind/api/v1/health"]
     assert found["state"] == "note"
+
+
+@pytest.mark.parametrize("hurt", ["key", "config", "segments"])
+def test_a_store_that_no_command_can_open_is_a_problem(
+    hurt: str, home: Path, rewind: Rewind
+) -> None:
+    """What every other command says of it, doctor says too."""
+    Path("a.ipynb").write_text('{"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}')
+    assert rewind("checkpoint", "a.ipynb").status == 0
+    store = home / "data" / "rewind"
+    if hurt == "key":
+        [key] = (home / "config" / "rewind-keys").iterdir()
+        key.write_bytes(bytes(32))
+    elif hurt == "config":
+        (store / "config").unlink()
+    else:
+        shutil.rmtree(store / "segments")
+    told = rewind("history", "a.ipynb")
+    assert told.status in (5, 6)
+    found = rewind("doctor", "--json").data["findings"]
+    [problem] = [each for each in found if each["name"] == "store"]
+    assert problem["state"] == "problem"
+    assert problem["text"] in told.err

@@ -142,3 +142,14 @@ def test_doctor_knows_a_server_that_runs_without_us(home: Path, rewind: Rewind) 
     told = [each for each in ended.data["findings"] if each["name"] == "running servers"]
     assert len(told) == 1
     assert "did not answer" in told[0]["text"]
+
+
+def test_a_value_that_does_not_count_is_said_so(
+    rewind: Rewind, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is set in a file is weaker than the environment."""
+    monkeypatch.setenv("JUPYTER_REWIND_RETENTION_DAILY", "9")
+    ended = rewind("config", "set", "retention.daily", "4")
+    assert ended.status == 0
+    assert "JUPYTER_REWIND_RETENTION_DAILY says 9" in ended.err
+    assert "is now" not in ended.out
