@@ -24,7 +24,9 @@ from jupyter_rewind.recovery.exports.prose import Fetch
 from jupyter_rewind.recovery.exports.reading import SUFFIXES, decode, read_export
 from jupyter_rewind.recovery.walking import folders_of, is_recovered
 
-_HEAD = 1 << 21  # the style sheets of a page take 300 KB
+_HEAD = 1 << 16
+_PAGE_HEAD = 1 << 21  # the style sheets of a page take 300 KB
+_STYLED = re.compile(rb"--jp-|jupyter|ipython|notebook|bootstrap", re.IGNORECASE)
 _MOST_FOLDERS = 400
 _LARGEST = 1 << 29
 _SCRIPT = re.compile(
@@ -42,6 +44,7 @@ _KINDS = {
     ".html": (_PAGE, _SHOWN, "A web page made from the notebook"),
     ".htm": (_PAGE, _SHOWN, "A web page made from the notebook"),
 }
+_FIRST, _LAST = 1 << 13, 1 << 16
 _EXECUTED = re.compile(rb'"papermill"\s*:\s*\{')
 _PAIRED = frozenset(
     {
@@ -140,8 +143,7 @@ def _look(path: Path, scope: Scope, *, named: bool = False) -> Iterator[Trace | 
     pattern, holds, words = _KINDS[suffix]
     try:
         status = path.stat()
-        with open(path, "rb") as file:
-            fits = pattern.search(file.read(_HEAD)) is not None
+        fits = _fits(path, pattern)
     except OSError as error:
         yield Problem(str(path), f"It cannot be looked at: {error.strerror}.")
         return
@@ -150,6 +152,17 @@ def _look(path: Path, scope: Scope, *, named: bool = False) -> Iterator[Trace | 
             ExportFinder.kind, str(path), str(own), holds if fits else frozenset({Holds.CODE}),
             status.st_mtime_ns, status.st_size, words if fits else "A script of the same name",
         )  # fmt: skip
+
+
+def _fits(path: Path, pattern: re.Pattern[bytes]) -> bool:
+    """Whether the file begins like what is made of notebooks."""
+    with open(path, "rb") as file:
+        head = file.read(_HEAD)
+        if pattern.search(head):
+            return True
+        if pattern is not _PAGE or not _STYLED.search(head):
+            return False
+        return _PAGE.search(head + file.read(_PAGE_HEAD)) is not None
 
 
 def _is_of(path: Path, notebook: Path) -> bool:
@@ -164,10 +177,10 @@ def _look_executed(path: Path, wanted: Path | None) -> Iterator[Trace | Problem]
     try:
         status = path.stat()
         with open(path, "rb") as file:
-            told = file.read(1 << 16)
-            if status.st_size > 1 << 17:
-                file.seek(-(1 << 16), os.SEEK_END)
-            told += file.read(1 << 16)
+            told = file.read(_FIRST)
+            if status.st_size > _FIRST + _LAST:
+                file.seek(-_LAST, os.SEEK_END)
+            told += file.read(_LAST)
     except OSError as error:
         yield Problem(str(path), f"It cannot be looked at: {error.strerror}.")
         return

@@ -109,6 +109,8 @@ def _role(process: Process) -> str:
     if name.startswith(_BROWSERS):
         return f"{name}, a browser or editor"
     words = [os.path.basename(word) for word in process.command[:4]]
+    if any(word.startswith(("jupyter-rewind", "jupyter_rewind")) for word in words):
+        return ""  # this command itself, or another like it
     if any(word.startswith(_SERVERS) for word in words):
         return "Jupyter's server"
     return ""
