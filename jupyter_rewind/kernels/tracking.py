@@ -88,6 +88,11 @@ class Tracker:
             why = "something holds the namespace itself"
         return Touched(bool(why), reach.names, why)
 
+    def start_anew(self, why: str) -> None:
+        """Code came into the namespace that no cell brought: by a restore, or from outside. The
+        next cell counts as touching everything, and the code that is there is looked at."""
+        self._cell |= Reach(dynamic=why)
+
     def close(self) -> None:
         """Stop watching."""
         if self._watch is not None:

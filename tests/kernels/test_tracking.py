@@ -156,6 +156,17 @@ def test_a_timer_that_ran_between_two_cells_is_told_of(notebook: Notebook) -> No
     assert touches(notebook.run("y = 1"), "x")
 
 
+def test_functions_that_no_cell_brought_are_looked_at(notebook: Notebook) -> None:
+    """A restore brings them, or code that ran outside of cells."""
+    notebook.run("x = []")
+    outside = "def f(): x.append(1)\nhooks = [f, lambda: x.append(2)]"
+    exec(compile(outside, "<outside>", "exec", dont_inherit=True), notebook.namespace)
+    notebook.tracker.start_anew("a state was brought back")
+    assert notebook.run("y = 1") == Touched(True, frozenset({"y"}), "a state was brought back")
+    assert touches(notebook.run("f()"), "x")
+    assert touches(notebook.run("hooks[1]()"), "x")
+
+
 def test_code_that_is_no_python_touches_everything(notebook: Notebook) -> None:
     """A magic without IPython cannot be read."""
     notebook.tracker.begin("%who", notebook.namespace)
