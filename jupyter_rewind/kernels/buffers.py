@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from xxhash import xxh3_128_digest
 
@@ -21,6 +22,13 @@ _TRIES = 4
 the rest is stored whole."""
 
 
+class Watching(Protocol):
+    """Knows of memory that was not written, without reading it."""
+
+    def place(self, view: memoryview) -> tuple[int, int]: ...
+    def unwritten(self, view: memoryview, before: BufferState | None) -> tuple[set[int], bool]: ...
+
+
 @dataclass(slots=True)
 class BufferState:
     """One buffer as of a capture. `fresh` holds the changed pieces until they are stored."""
@@ -32,6 +40,11 @@ class BufferState:
     before: BufferState | None = None
     direct: bool = False
     """What is rebuilt reads it straight into its own memory."""
+    place: tuple[int, int] | None = None
+    """Where it was at the last look, and how long it is; known only where writes are watched."""
+    is_watched: bool = False
+    is_calm: bool = False
+    """It had not changed at the last look."""
 
     @property
     def fresh_bytes(self) -> int:
@@ -46,23 +59,36 @@ class BufferState:
         return [name for name in self.digests if name is not None]
 
 
-def look(view: memoryview, before: BufferState | None, direct: bool = False) -> BufferState:
+def look(
+    view: memoryview,
+    before: BufferState | None,
+    direct: bool = False,
+    memory: Watching | None = None,
+) -> BufferState:
     """The buffer as it is; pieces that differ from `before` are copied."""
     size = view.nbytes
+    place, kept, is_watched = None, set[int](), False
+    if memory is not None:
+        place = memory.place(view)
+        kept, is_watched = memory.unwritten(view, before)
     known = before.hashes if before is not None else b""
     hashes = []
     fresh: dict[int, bytes] = {}
     for number, start in enumerate(range(0, size, PIECE)):
+        at = number * HASH
+        if number in kept:
+            hashes.append(known[at : at + HASH])
+            continue
         piece = view[start : start + PIECE]
         name = xxh3_128_digest(piece)
         hashes.append(name)
-        at = number * HASH
         if known[at : at + HASH] != name:
             fresh[number] = bytes(piece)
     if before is not None and not fresh and before.size == size and before.direct == direct:
+        before.place, before.is_watched, before.is_calm = place, is_watched, True
         return before
     digests: list[Digest | None] = [None] * len(hashes)
-    return BufferState(size, b"".join(hashes), digests, fresh, before, direct)
+    return BufferState(size, b"".join(hashes), digests, fresh, before, direct, place, is_watched)
 
 
 def is_same(one: BufferState, other: BufferState) -> bool:

@@ -17,12 +17,14 @@ from jupyter_rewind.kernels import roots as rooting
 from jupyter_rewind.kernels.closure import Binding
 from jupyter_rewind.kernels.codec import Session
 from jupyter_rewind.kernels.environment import Environment
-from jupyter_rewind.kernels.graph import Change, Pod, Survey
+from jupyter_rewind.kernels.graph import Survey
 from jupyter_rewind.kernels.hubs import Hubs
 from jupyter_rewind.kernels.keeping import Job, Keeper
+from jupyter_rewind.kernels.memory import start_memory
 from jupyter_rewind.kernels.pods import ENVIRONMENT, SMALL, VARIABLE
 from jupyter_rewind.kernels.records import Facts
 from jupyter_rewind.kernels.roots import Gatherer, Roots
+from jupyter_rewind.kernels.state import Change, Pod
 from jupyter_rewind.model.ids import ExecutionId, RunId
 from jupyter_rewind.model.snapshot import Fidelity, FidelityCounts, Snapshot, VariableReport
 from jupyter_rewind.store.keep import KernelStore
@@ -42,6 +44,7 @@ class Tracking(Protocol):
 
     def begin(self, source: str, namespace: dict[str, Any]) -> None: ...
     def end(self) -> Touched: ...
+    def start_anew(self, why: str) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +55,7 @@ class CaptureOptions:
     budget_floor_seconds: float = 0.05
     cooldown_seconds: float = 0.0
     max_variable_bytes: int | None = None
+    page_tracking: bool = False
 
 
 @dataclass(slots=True)
@@ -125,6 +129,7 @@ class Capturer:
         self.keeper = Keeper(store.companion(), self._note_failure)
         self.environment = environment
         self._harmless = harmless
+        self._memory = start_memory() if self.options.page_tracking else None
         self._tracker = tracker
         self._pods: dict[tuple[str, ...], Pod] = {}
         self._failed = False
@@ -144,6 +149,8 @@ class Capturer:
     def note_outside(self, why: str) -> None:
         """The user's code ran outside a cell: everything is looked at after the next one."""
         self._everything = True
+        if self._tracker is not None:
+            self._tracker.start_anew(why)
 
     def exclude(self, name: str) -> None:
         """The variable is not kept, and no restore touches it, from now on."""
@@ -224,6 +231,8 @@ class Capturer:
         self._pods = {**{pod.keys: pod for pod in same}, **pods}
         self._gatherer.forget()
         self._everything = True
+        if self._tracker is not None:
+            self._tracker.start_anew("a state was brought back")
         self.keeper.last = snapshot
 
     def flush(self) -> None:
@@ -233,6 +242,8 @@ class Capturer:
     def close(self) -> None:
         """As `flush`, and nothing is held any more."""
         self.keeper.close()
+        if self._memory is not None:
+            self._memory.close()
 
     def _capture(self, execution: ExecutionId, count: int, path: str, began: float) -> Captured:
         if self._failed:
@@ -240,6 +251,18 @@ class Capturer:
         found = self._gatherer.gather(self.namespace, self.excluded)
         if self.environment is not None:
             found.values[ENVIRONMENT] = self.environment.read()
+        before = self._pods
+        try:
+            return self._keep(execution, count, path, began, found)
+        except BaseException:
+            # What the system told was told for the last time: from now on memory is read again.
+            for pod in (*before.values(), *self._pods.values()):
+                pod.unwatch()
+            raise
+
+    def _keep(
+        self, execution: ExecutionId, count: int, path: str, began: float, found: Roots
+    ) -> Captured:
         change = self._look(found)
         facts = Facts(
             self.run, execution, count, path, clock.now_ns(), None, _counts(change, found),
@@ -266,7 +289,7 @@ class Capturer:
             return not first.startswith(ENVIRONMENT) and self._is_untouched(pod)
 
         harmless = tuple(self._harmless())
-        return Survey(session, self._pods, found.values, skip, limit, harmless).look()
+        return Survey(session, self._pods, found.values, skip, limit, harmless, self._memory).look()
 
     def _is_untouched(self, pod: Pod) -> bool:
         if not pod.closed or self._everything:

@@ -8,16 +8,16 @@ and functions are roots of their own, and are named by uid wherever they are met
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from xxhash import xxh3_128_digest
 
 from jupyter_rewind import clock
 from jupyter_rewind.kernels import buffers, pods
-from jupyter_rewind.kernels.buffers import BufferState
 from jupyter_rewind.kernels.closure import Binding, find_opening
 from jupyter_rewind.kernels.codec import Session
+from jupyter_rewind.kernels.memory import Memory
 from jupyter_rewind.kernels.placeholders import Placeholder
 from jupyter_rewind.kernels.pods import (
     ENVIRONMENT,
@@ -32,66 +32,9 @@ from jupyter_rewind.kernels.pods import (
 )
 from jupyter_rewind.kernels.preview import preview, type_name
 from jupyter_rewind.kernels.records import RootRecord
+from jupyter_rewind.kernels.state import Change, Pod
 from jupyter_rewind.kernels.tokens import tokens_of
-from jupyter_rewind.model.ids import Digest
 from jupyter_rewind.model.snapshot import Fidelity
-
-
-@dataclass(slots=True)
-class Pod:
-    """One pod as of the last capture. Holds no user object, but for copies of changed memory
-    until they are stored."""
-
-    roots: tuple[RootRecord, ...]
-    ids: tuple[int, ...]
-    stream_hash: bytes
-    stream_size: int
-    buffers: list[BufferState]
-    refs: frozenset[str]
-    names: tuple[str, ...] = ()
-    closed: bool = False
-    """Nobody but its roots can reach what it holds."""
-    token: tuple[Any, ...] | None = None
-    """Tells that a function is as it was, without telling it again."""
-    stream: bytes | None = None
-    chunks: tuple[Digest, ...] = ()
-    node: Digest | None = None
-    before: Pod | None = None
-    seconds: float = 0.0
-    """How long it took to tell it and to look at its memory."""
-
-    @property
-    def keys(self) -> tuple[str, ...]:
-        return tuple(root.key for root in self.roots)
-
-    @property
-    def fresh_bytes(self) -> int:
-        held = len(self.stream) if self.stream is not None else 0
-        return held + sum(state.fresh_bytes for state in self.buffers)
-
-    def is_as(self, other: Pod) -> bool:
-        """True when both tell the same."""
-        return (
-            self.stream_hash == other.stream_hash
-            and self.roots == other.roots
-            and self.refs == other.refs
-            and self.names == other.names
-            and len(self.buffers) == len(other.buffers)
-            and all(map(buffers.is_same, self.buffers, other.buffers))
-        )
-
-
-@dataclass(slots=True)
-class Change:
-    """What a capture found: the pods of the new state, and which of them are new."""
-
-    pods: dict[tuple[str, ...], Pod]
-    changed: list[Pod] = field(default_factory=list)
-    verified: int = 0
-
-    @property
-    def fresh_bytes(self) -> int:
-        return sum(pod.fresh_bytes for pod in self.changed)
 
 
 @dataclass(slots=True)
@@ -121,6 +64,7 @@ class Survey:
         skip: Skip,
         max_bytes: int | None = None,
         harmless: Sequence[Binding] = (),
+        memory: Memory | None = None,
     ) -> None:
         self._session = session
         self._before = before
@@ -128,6 +72,7 @@ class Survey:
         self._skip = skip
         self._max_bytes = max_bytes
         self._harmless = harmless
+        self._memory = memory
         self._kept: dict[tuple[str, ...], Pod] = {}
         self._groups: list[_Group] = []
 
@@ -312,6 +257,10 @@ class Survey:
 
     def _conclude(self) -> Change:
         change = Change(dict(self._kept), verified=len(self._groups))
+        if self._memory is not None:
+            told = (group.written for group in self._groups if group.written is not None)
+            kept = (state for pod in self._kept.values() for state in pod.buffers)
+            self._memory.begin((view for one in told for view in one.buffers.views), kept)
         for group in self._groups:
             began = clock.monotonic()
             pod = self._pod(group)
@@ -342,7 +291,10 @@ class Survey:
             tuple(id(self._roots[key]) for key in written.keys),
             xxh3_128_digest(written.stream),
             len(written.stream),
-            list(map(buffers.look, views, earlier, written.buffers.direct)),
+            [
+                buffers.look(view, was, direct, self._memory)
+                for view, was, direct in zip(views, earlier, written.buffers.direct, strict=True)
+            ],
             written.refs,
             tuple(self._roots[group.keys[0]]) if group.keys[0].startswith(SMALL) else (),
             group.closed,

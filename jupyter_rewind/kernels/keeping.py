@@ -14,7 +14,6 @@ from dataclasses import dataclass, field, replace
 from jupyter_rewind.errors import Internal, RewindError
 from jupyter_rewind.kernels import buffers
 from jupyter_rewind.kernels.deltas import align
-from jupyter_rewind.kernels.graph import Pod
 from jupyter_rewind.kernels.records import (
     SNAPSHOT,
     Buffer,
@@ -25,6 +24,7 @@ from jupyter_rewind.kernels.records import (
     encode_state,
     snapshot_keys,
 )
+from jupyter_rewind.kernels.state import Pod
 from jupyter_rewind.model.ids import Digest
 from jupyter_rewind.model.snapshot import Snapshot
 from jupyter_rewind.store import chunks

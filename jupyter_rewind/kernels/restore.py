@@ -20,12 +20,12 @@ from jupyter_rewind.kernels import roots as rooting
 from jupyter_rewind.kernels.capture import Capturer, make_known, make_session
 from jupyter_rewind.kernels.comparison import reports_of, small_reports
 from jupyter_rewind.kernels.functions import contents_of
-from jupyter_rewind.kernels.graph import Pod
 from jupyter_rewind.kernels.hubs import Hubs
 from jupyter_rewind.kernels.loading import Loader
 from jupyter_rewind.kernels.patching import Patch, find_patch
 from jupyter_rewind.kernels.pods import ENVIRONMENT, OUTPUT, SMALL, VARIABLE
 from jupyter_rewind.kernels.records import PodRecord, read_pod, read_state
+from jupyter_rewind.kernels.state import Pod
 from jupyter_rewind.model.snapshot import Fidelity, Snapshot, VariableReport
 from jupyter_rewind.store.keep import ContentSource
 
