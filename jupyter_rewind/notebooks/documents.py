@@ -8,7 +8,6 @@ it was and says so.
 from __future__ import annotations
 
 import os
-import stat
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,114 +19,38 @@ from jupyter_rewind.errors import (
     NotFound,
     RestoreRefused,
     RewindError,
-    Unavailable,
 )
 from jupyter_rewind.model.checkpoint import Checkpoint, FileIdentity, Reason
+from jupyter_rewind.model.ids import HistoryId
+from jupyter_rewind.notebooks.files import (
+    Document,
+    document_path,
+    identify,
+    identify_open,
+    read_document,
+    read_or_none,
+)
 from jupyter_rewind.notebooks.history import Histories, Recorded
 from jupyter_rewind.notebooks.splicing import splice_cells
-from jupyter_rewind.store.birth import read_birth
-from jupyter_rewind.store.durable import Files, translate
+from jupyter_rewind.store.durable import Files
 
-_TRIES = 20
-
-
-@dataclass(frozen=True, slots=True)
-class Document:
-    """A file as it was read: its bytes, and what its file system calls it."""
-
-    raw: bytes
-    identity: FileIdentity
-    mtime_ns: int
-
-    @property
-    def size(self) -> int:
-        return len(self.raw)
+__all__ = [
+    "Document", "Restored", "checkpoint_document", "document_path", "identify", "identify_open",
+    "read_document", "restore_document", "undelete_document",
+]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class Restored:
     """What a restore did: `source` is the state that came back, `kept` what was there before,
-    `checkpoint` the new head (None when it went to another place with `output`)."""
+    `checkpoint` the new head (None when it went to another place with `output`). `lost` are newer
+    checkpoints, newest first, that cannot be read and were passed over."""
 
     path: Path
     source: Checkpoint
     checkpoint: Checkpoint | None
     kept: Checkpoint | None
-
-
-def document_path(path: str | Path) -> Path:
-    """The one spelling of a file's path: absolute, with symbolic links followed."""
-    return Path(os.path.realpath(os.path.expanduser(path)))
-
-
-def read_document(path: Path, max_bytes: int | None = None) -> Document:
-    """The file's bytes, all of one moment as far as its times tell.
-
-    Raises NotFound, Denied, Unavailable, InvalidInput (no regular file, or more than `max_bytes`).
-    """
-    try:
-        with open(path, "rb", opener=_open_at_once) as file:
-            for _ in range(_TRIES):
-                before = os.fstat(file.fileno())
-                _check_kind(path, before)
-                _check_size(path, before.st_size, max_bytes)
-                file.seek(0)
-                raw = file.read(before.st_size + 1)
-                if len(raw) > before.st_size:
-                    # Some files hold more than they say, and some have no end.
-                    raw += file.read(-1 if max_bytes is None else max_bytes + 1 - len(raw))
-                _check_size(path, len(raw), max_bytes)
-                after = os.fstat(file.fileno())
-                if (before.st_mtime_ns, before.st_size) == (after.st_mtime_ns, after.st_size):
-                    break
-            else:
-                raise Unavailable(f"{path} is being written to all the time.", retryable=True)
-            identity = identify_open(file.fileno())
-    except RewindError:
-        raise
-    except OSError as error:
-        raise translate(error, "read", path) from error
-    return Document(raw, identity, after.st_mtime_ns)
-
-
-def _open_at_once(path: str, flags: int) -> int:
-    # A pipe that nobody writes to would be waited for, for ever.
-    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
-
-
-def _check_kind(path: Path, status: os.stat_result) -> None:
-    if not stat.S_ISREG(status.st_mode):
-        raise InvalidInput(
-            f"{path} is no regular file, so there is nothing in it to keep.",
-            hint="Nothing was changed. Name a notebook or a text file.",
-        )
-
-
-def identify(path: Path) -> FileIdentity | None:
-    """What the file system calls the file, or None where there is none."""
-    try:
-        descriptor = _open_at_once(str(path), os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
-    except OSError:
-        return _identify_closed(path)
-    try:
-        return identify_open(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _identify_closed(path: Path) -> FileIdentity | None:
-    try:
-        status = os.stat(path)
-    except OSError:
-        return None
-    return FileIdentity(status.st_dev, status.st_ino, mode=stat.S_IMODE(status.st_mode) & 0o777)
-
-
-def identify_open(descriptor: int) -> FileIdentity:
-    """What the file system calls the open file, when it was made, and who may use it."""
-    status = os.fstat(descriptor)
-    born = read_birth(descriptor, status)
-    return FileIdentity(status.st_dev, status.st_ino, born, stat.S_IMODE(status.st_mode) & 0o777)
+    lost: tuple[Checkpoint, ...] = ()
 
 
 def checkpoint_document(
@@ -155,14 +78,6 @@ def checkpoint_document(
     )
 
 
-def _check_size(path: Path, size: int, max_bytes: int | None) -> None:
-    if max_bytes is not None and size > max_bytes:
-        raise InvalidInput(
-            f"{path} is not kept: it has more than {max_bytes >> 20} MB.",
-            hint="Nothing was changed. The limit is the setting notebooks.max_file_mb.",
-        )
-
-
 def restore_document(
     histories: Histories,
     path: Path,
@@ -183,17 +98,18 @@ def restore_document(
     files = files or Files()
     source = histories.resolve(str(path), ref)
     target = histories.read(source)
-    now = _read_or_none(path)
+    now = read_or_none(path)
     if cells:
         target = splice_cells(_base(path, present, now), target, cells, str(path), source.id)
     if output is not None:
-        _write_new(files, output, target)
+        mode = now.identity.mode if now is not None else histories.file_mode(source.history)
+        _write_new(files, output, target, mode)
         return Restored(output, source, None, None)
     if now is not None:
         # Deleted and written anew since: what is there belongs to the history that is asked for.
         histories.undelete(source.history, str(path))
     kept = _keep_present(histories, path, now, present, author)
-    _swap(files, path, target, now)
+    _swap(files, path, target, now, histories.file_mode(source.history))
     histories.undelete(source.history, str(path))
     after = _note_restored(histories, path, target, author, None if cells else source)
     return Restored(path, source, after, kept)
@@ -226,15 +142,13 @@ def undelete_document(
     author: str | None = None,
     files: Files | None = None,
 ) -> Restored:
-    """The newest state of a deleted notebook is a file again, with its history.
+    """The newest state of a deleted notebook that can be read is a file again, with its history.
 
     `output` names another place than its last one.
     Raises NotFound, RestoreRefused (a file is there), Conflict, Integrity, Storage.
     """
     history = histories.history(path_or_history)
     info = histories.overview(history)
-    if info.head is None:
-        raise NotFound(f"The history of {path_or_history} has no checkpoints any more.")
     target = output or Path(info.path)
     is_alive = not info.deleted and os.path.lexists(info.path)
     if is_alive or os.path.lexists(target):
@@ -249,21 +163,29 @@ def undelete_document(
         raise InvalidInput(
             f"{info.path} is not on this machine's disk.", hint="Name a place with --output."
         )
-    raw = histories.read(info.head)
-    _write_new(files or Files(), target, raw)
+    source, raw, lost = _read_newest(histories, history, info.path)
+    _write_new(files or Files(), target, raw, histories.file_mode(history))
     if histories.find(str(target)) != history:
         # What had the name meanwhile is gone as well: no file was there.
         histories.delete(str(target))
     histories.undelete(history, str(target))
-    after = _note_restored(histories, target, raw, author, None)
-    return Restored(target, info.head, after, None)
+    after = _note_restored(histories, target, raw, author, source if lost else None)
+    return Restored(target, source, after, None, lost)
 
 
-def _read_or_none(path: Path) -> Document | None:
-    try:
-        return read_document(path)
-    except NotFound:
-        return None
+def _read_newest(
+    histories: Histories, history: HistoryId, path: str
+) -> tuple[Checkpoint, bytes, tuple[Checkpoint, ...]]:
+    """The newest checkpoint that can be read, its bytes, and the newer ones that cannot."""
+    lost: list[Checkpoint] = []
+    problem: RewindError = NotFound(f"The history of {path} has no checkpoints any more.")
+    for one in histories.checkpoints(history, newest_first=True):
+        try:
+            return one, histories.read(one), tuple(lost)
+        except Integrity as error:
+            problem = problem if lost else error
+            lost.append(one)
+    raise problem
 
 
 def _base(path: Path, present: bytes | None, now: Document | None) -> bytes:
@@ -302,7 +224,7 @@ def _keep_present(
     return kept
 
 
-def _swap(files: Files, path: Path, target: bytes, now: Document | None) -> None:
+def _swap(files: Files, path: Path, target: bytes, now: Document | None, mode: int | None) -> None:
     """`path` holds `target`; refused when somebody wrote the file since it was kept."""
 
     def check(temporary: Path) -> None:
@@ -315,7 +237,7 @@ def _swap(files: Files, path: Path, target: bytes, now: Document | None) -> None
 
     _check_unchanged(path, now)
     if now is None:
-        _write_new(files, path, target)
+        _write_new(files, path, target, mode)
         return
     try:
         files.replace_file(path, target, check=check)
@@ -333,7 +255,7 @@ def _swap(files: Files, path: Path, target: bytes, now: Document | None) -> None
 
 
 def _check_unchanged(path: Path, now: Document | None) -> None:
-    changed = _read_or_none(path)
+    changed = read_or_none(path)
     if (changed is None) != (now is None) or (
         changed is not None and now is not None and changed.raw != now.raw
     ):
@@ -344,14 +266,16 @@ def _check_unchanged(path: Path, now: Document | None) -> None:
         )
 
 
-def _write_new(files: Files, path: Path, data: bytes) -> None:
+def _write_new(files: Files, path: Path, data: bytes, mode: int | None) -> None:
+    """The new file `path` holds `data`, with the permissions `mode`; for its owner alone where
+    these are not known, for what it held may have been private."""
     if os.path.lexists(path):
         raise RestoreRefused(
             f"{path} exists already.",
             hint="Nothing was changed. Name a file that does not exist.",
         )
     files.make_folder(path.parent, 0o777)
-    temporary = files.write_new(path, data, mode=_new_file_mode())
+    temporary = files.write_new(path, data, mode=0o600 if mode is None else mode, exact=True)
     try:
         if read_document(temporary).raw != data:
             raise Integrity(
@@ -364,18 +288,3 @@ def _write_new(files: Files, path: Path, data: bytes) -> None:
         files.remove(temporary)
         raise
     files.sync_folder(path.parent)
-
-
-def _read_umask() -> int:
-    # Reading it means setting it: done once, at import, before there are threads to be surprised.
-    mask = os.umask(0o077)
-    os.umask(mask)
-    return mask
-
-
-_UMASK = _read_umask()
-
-
-def _new_file_mode() -> int:
-    """What a user's own editor would give a new file."""
-    return 0o666 & ~_UMASK

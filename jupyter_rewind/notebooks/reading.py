@@ -22,6 +22,7 @@ from jupyter_rewind.notebooks.contents import Manifest, load_manifest, read_byte
 from jupyter_rewind.notebooks.entries import (
     BINDINGS,
     CHECKPOINT,
+    FILE,
     MARK,
     history_key,
     history_of,
@@ -31,6 +32,7 @@ from jupyter_rewind.notebooks.entries import (
     place_of,
     read_checkpoint,
     read_checkpoints,
+    read_identity,
 )
 from jupyter_rewind.notebooks.losses import mark_losses
 from jupyter_rewind.store.repository import Repository
@@ -139,6 +141,13 @@ class HistoryReader:
         """The cells of the checkpoint, without their content. Raises Integrity."""
         with naming(checkpoint):
             return load_manifest(self.repository, checkpoint.manifest)
+
+    def file_mode(self, history: HistoryId) -> int | None:
+        """The permission bits that the history's file had when it was last seen, where known."""
+        key = history_key(history)
+        files = self.repository.entries(kind=FILE, key=key, newest_first=True)
+        modes = (known.mode for one in files if (known := read_identity(one)) is not None)
+        return next((mode for mode in modes if mode is not None), None)
 
     def all(self) -> list[HistoryInfo]:
         """Every history with checkpoints, those of deleted notebooks too."""

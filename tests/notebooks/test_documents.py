@@ -439,3 +439,54 @@ def test_a_file_that_holds_more_than_it_says_is_read_whole_and_within_the_limit(
     assert read_document(path).raw.endswith(b"\n")
     with pytest.raises(InvalidInput, match="more than"):
         read_document(path, 100)
+
+
+def test_undelete_passes_over_a_newest_checkpoint_that_is_lost(
+    histories: Histories, path: Path, tmp_path: Path
+) -> None:
+    """The store was damaged and salvaged: an older state is more than none, and is told."""
+    first = save(histories, path, make_notebook("1"))
+    [segment] = (tmp_path / "rewind" / "store" / "segments").iterdir()
+    before = segment.read_bytes()
+    second = save(histories, path, make_notebook(clock.SystemClock().token(60_000).hex()))
+    after = segment.read_bytes()
+    start = next(at for at, (a, b) in enumerate(zip(before, after, strict=False)) if a != b)
+    with segment.open("r+b") as file:
+        file.seek(start + 5_000)
+        file.write(bytes(10_000))
+    path.unlink()
+    done = undelete_document(histories, str(path))
+    assert path.read_bytes() == make_notebook("1")
+    assert done.source.id == first.id
+    assert [one.id for one in done.lost] == [second.id]
+    assert done.checkpoint is not None
+    assert done.checkpoint.parent == first.id
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o640, 0o664])
+@pytest.mark.parametrize("how", ["undelete", "restore", "output"])
+def test_what_comes_back_has_its_permissions_again(
+    histories: Histories, path: Path, folder: Path, mode: int, how: str
+) -> None:
+    """A private notebook is private again, a shared one shared."""
+    path.touch(0o644)
+    save(histories, path, make_notebook("1"))
+    path.chmod(mode)
+    checkpoint_document(histories, path, reason=Reason.SAVE)
+    path.unlink()
+    if how == "undelete":
+        undelete_document(histories, str(path))
+    elif how == "restore":
+        restore_document(histories, path, "head")
+    else:
+        path = restore_document(histories, path, "head", output=folder / "o.ipynb").path
+    assert stat.S_IMODE(path.stat().st_mode) == mode
+
+
+def test_permissions_that_nobody_knows_come_back_as_the_owners_alone(
+    histories: Histories, path: Path
+) -> None:
+    """Checkpoints of an older version tell none, and the notebook may have been private."""
+    histories.record(str(path), make_notebook("1"), reason=Reason.SAVE)
+    undelete_document(histories, str(path))
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from jupyter_rewind.errors import InvalidInput
-from jupyter_rewind.faces.cli import kernels, views
+from jupyter_rewind.faces.cli import kernels, views, wording
 from jupyter_rewind.faces.cli.answers import Answer, Document, Remark, Words
 from jupyter_rewind.faces.cli.command import Commands, Face, NotebookPath, OptionalRef, RequiredRef
 
@@ -104,9 +104,15 @@ def undelete(
         "path": str(done.path),
         "from": views.checkpoint_json(done.source),
         "checkpoint": views.checkpoint_json(done.checkpoint) if done.checkpoint else None,
+        "lost": [str(each.id) for each in done.lost],
     }
-    text = f"{done.path} is back, as it was at {views.when(done.source)}."
-    return Answer(data, [Words(text)])
+    parts: list[Words | Remark] = [
+        Words(f"{done.path} is back, as it was at {views.when(done.source)}.")
+    ]
+    if done.lost:
+        newer = wording.count(len(done.lost), "newer checkpoint")
+        parts.append(Remark(f"{newer} cannot be read; this is the newest that can."))
+    return Answer(data, parts)
 
 
 def _marked(checkpoint: Checkpoint, text: str) -> Answer:
