@@ -48,6 +48,11 @@ _NAMES_WITHOUT_PARTS = frozenset(
 _PACKAGES_WITHOUT_PARTS = ("sklearn.", "scipy.", "pandas._libs.")
 """Where extension types that tell the collector nothing hold plain memory only."""
 
+_UNSEEN = frozenset(
+    {"tensorflow", "jax", "jaxlib", "cupy", "cudf", "paddle", "mxnet", "lxml", "keras", "vtk"}
+)
+"""Packages whose values share memory or trees that only their own code can see."""
+
 _LEAF_MODULES = ("pandas._libs.tslibs.", "pandas._libs.missing", "pandas.core.dtypes.")
 _WEAK = (weakref.ref, weakref.ProxyType, weakref.CallableProxyType)
 _OPEN = (types.FrameType, types.TracebackType, threading.Thread)
@@ -113,6 +118,8 @@ def _tag_of_library(kind: type) -> int | None:
     for base in _bases_of(kind):
         module = _module_of(base)
         if module == "torch" or module.startswith(("torch._C", "torch._tensor", "torch.storage")):
+            return OPEN
+        if module.partition(".")[0] in _UNSEEN:
             return OPEN
         if module.startswith("pyarrow."):
             return TEXTS if base.__name__ in ("ChunkedArray", "StringArray") else OPEN
