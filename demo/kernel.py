@@ -42,13 +42,15 @@ class Notebook:
         body = {"path": name, "name": name, "type": "notebook", "kernel": {"name": "python3"}}
         self.session = ask("POST", "/api/sessions", body)
         self.kernel = str(self.session["kernel"]["id"])
-        self._client = BlockingKernelClient()
-        self._client.load_connection_file(str(runtime / f"kernel-{self.kernel}.json"))
-        self._client.start_channels()
-        self.wait()
+        self._connection = str(runtime / f"kernel-{self.kernel}.json")
+        self._client = self._connect()
 
-    def wait(self) -> None:
-        self._client.wait_for_ready(timeout=PATIENCE)
+    def _connect(self) -> BlockingKernelClient:
+        client = BlockingKernelClient()
+        client.load_connection_file(self._connection)
+        client.start_channels(hb=False)
+        client.wait_for_ready(timeout=PATIENCE)
+        return client
 
     def run(self, source: str) -> str:
         """What the cell printed. Raises Failed where it ended with an error."""
@@ -85,7 +87,9 @@ class Notebook:
         while time.monotonic() < deadline:
             runs = self._ask("GET", "/rewind/api/v1/kernels")["runs"]
             if any(each["alive"] and each["pid"] != before for each in runs):
-                self.wait()
+                # A fresh client: the old one may take the time without a kernel for its end.
+                self._client.stop_channels()
+                self._client = self._connect()
                 return
             time.sleep(0.1)
         raise Failed("The server did not start the kernel anew.")

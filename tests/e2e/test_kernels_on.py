@@ -54,7 +54,7 @@ def write_notebook(path: Path, *sources: str) -> None:
 def execute(home: Home, kernel: str, source: str) -> None:
     client = BlockingKernelClient()
     client.load_connection_file(str(home.folder / "runtime" / f"kernel-{kernel}.json"))
-    client.start_channels()
+    client.start_channels(hb=False)
     try:
         client.wait_for_ready(timeout=PATIENCE)
         client.execute_interactive(source, timeout=PATIENCE)

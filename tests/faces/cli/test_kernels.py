@@ -87,7 +87,7 @@ def test_a_killed_kernels_state_goes_on_in_a_new_one(
     resumed.append(told["pid"])
     client = BlockingKernelClient()
     client.load_connection_file(told["connection_file"])
-    client.start_channels()
+    client.start_channels(hb=False)
     try:
         client.wait_for_ready(timeout=PATIENCE)
         expressions = {"v": "(twin.append(3), data)"}

@@ -60,6 +60,16 @@ class Running:
         reply = await self.kernel.execute_interactive(source, timeout=PATIENCE)
         assert reply["content"]["status"] == "ok", reply
 
+    async def connect(self) -> None:
+        """A fresh client: an old one may take the time without a kernel for its end."""
+        self.kernel.stop_channels()
+        fresh = AsyncKernelClient()
+        manager = self.api.client.server.kernel_manager.get_kernel(self.session["kernel"]["id"])
+        fresh.load_connection_file(manager.connection_file)
+        fresh.start_channels(hb=False)
+        self.kernel = fresh
+        await fresh.wait_for_ready(timeout=PATIENCE)
+
     async def value(self, expression: str) -> str:
         reply = await self.kernel.execute_interactive(
             "", silent=True, user_expressions={"v": expression}, timeout=PATIENCE
@@ -87,12 +97,13 @@ def running(client: Client, jp_serverapp: Any) -> Callable[[], Any]:
         manager = jp_serverapp.kernel_manager.get_kernel(kernel_id)
         kernel = AsyncKernelClient()
         kernel.load_connection_file(manager.connection_file)
-        kernel.start_channels()
+        kernel.start_channels(hb=False)
+        started = Running(session, kernel, Api(client, kernel_id))
         try:
             await kernel.wait_for_ready(timeout=PATIENCE)
-            yield Running(session, kernel, Api(client, kernel_id))
+            yield started
         finally:
-            kernel.stop_channels()
+            started.kernel.stop_channels()
             await client.ask("DELETE", "api/sessions", session["id"])
 
     return start
@@ -166,7 +177,7 @@ async def test_a_killed_kernels_state_is_offered_and_taken_over(
             return len(found["runs"]) == 2
 
         await eventually(back, seconds=PATIENCE)
-        await kernel.kernel.wait_for_ready(timeout=PATIENCE)
+        await kernel.connect()
         _, offer = await api("GET", "/kernels/resumable", path="a.ipynb")
         assert offer["run"]["cut_short"] is True
         status, moved = await api(
