@@ -11,7 +11,7 @@ from jupyter_rewind.model.encoding import encode_node
 from jupyter_rewind.model.entry import Entry, Json
 from jupyter_rewind.model.ids import Digest, EntryId
 from jupyter_rewind.store import chunks
-from jupyter_rewind.store.segments import Kind
+from jupyter_rewind.store.segments import OVERHEAD, Kind
 from jupyter_rewind.store.writer import SegmentWriter
 
 
@@ -49,6 +49,7 @@ class Block:
         self._store = store
         self._writer = writer
         self._new: set[Digest] = set()
+        self._written = 0
         self.entries: list[Entry] = []
         self.recent: list[tuple[Digest, bytes]] = []
         """Small new content: the next of its kind will be told from it."""
@@ -56,7 +57,7 @@ class Block:
     @property
     def written_bytes(self) -> int:
         """Bytes that the content of this block takes in the segment so far."""
-        return self._writer.staged_bytes
+        return self._written
 
     def put(self, data: bytes | memoryview) -> tuple[Digest, ...]:
         """The names of `data`'s chunks: one, or several where it is large."""
@@ -137,3 +138,4 @@ class Block:
             raise Internal("A chunk was to be stored twice in one commit.")
         self._writer.stage(kind, codec, raw_size, name, payload)
         self._new.add(name)
+        self._written += OVERHEAD + len(payload)
