@@ -294,3 +294,11 @@ def test_real_notebooks_come_back_from_text() -> None:
             if read_back is not None:
                 got = [(kind, source.strip("\n")) for kind, source in sources(read_back.cells)]
                 assert got == want, (path, form)
+
+
+def test_comments_behind_code_stay_as_they_are() -> None:
+    """Only a line that is a commented magic turns back into one."""
+    text = "# %%\nx = 1  # !ls -l\ny = 2  # %time\n# %time x\n"
+    read_back = read_export("a.py", text.encode())
+    assert read_back is not None
+    assert read_back.cells[0].source == "x = 1  # !ls -l\ny = 2  # %time\n%time x"

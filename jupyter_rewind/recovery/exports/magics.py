@@ -32,7 +32,12 @@ def _commented(line: str) -> str:
 
 def uncomment_magics(source: str) -> str:
     """`source` as it was before its magics were commented out."""
-    return "\n".join(_SHOWN.sub(r"\1\2", line, count=1) for line in source.split("\n"))
+    return "\n".join(map(_uncommented, source.split("\n")))
+
+
+def _uncommented(line: str) -> str:
+    found = _SHOWN.match(line)
+    return line if found is None else found[1] + line[found.end(1) + 2 :]
 
 
 def uncall_magics(source: str) -> str:

@@ -24,6 +24,7 @@ _TEXT = frozenset({"jp-RenderedMarkdown", "text_cell_render"})
 _PROMPT = frozenset({"jp-InputPrompt", "input_prompt"})
 _OUT_PROMPT = frozenset({"jp-OutputPrompt", "output_prompt"})
 _OUTPUT = frozenset({"jp-OutputArea-output", "output_subarea"})
+_LONGEST_PROMPT = 200
 _NUMBER = re.compile(r"\[\s*(\d{1,9})\s*\]")
 _DATA = re.compile(r"data:(image/[a-z+.-]+);base64,", re.IGNORECASE)
 _FAULT = re.compile(
@@ -77,7 +78,7 @@ class _Page:
     def __init__(self, text: str) -> None:
         self._text = text
         self._open = Open()
-        self._inside = {"code": 0, "output": 0}
+        self._inside = {"code": 0, "output": 0, "text": 0}
         self._cell: _Cell | None = None
         self._cells: list[EvidenceCell] = []
 
@@ -102,6 +103,8 @@ class _Page:
         if classes & _CODE:
             self._inside["code"] += 1
             self._cell.kind = "code"
+        if classes & _TEXT:
+            self._inside["text"] += 1
         if classes & _OUTPUT and not classes & _TEXT - {"jp-RenderedMarkdown"}:
             self._inside["output"] += 1
 
@@ -115,20 +118,22 @@ class _Page:
             cell.has_pre = True
         if classes & _CODE:
             self._inside["code"] -= 1
+        if classes & _TEXT:
+            self._inside["text"] -= 1
         if classes & _OUTPUT and self._inside["output"]:
             self._inside["output"] -= 1
             if self._inside["output"] == 0 and cell.kind == "code":
                 self._take_output(cell, tag, end)
         elif self._inside["output"]:
             return
-        elif classes & _TEXT:
+        elif classes & _TEXT and self._inside["text"] <= 0:
             cell.kind = cell.kind or "markdown"
             if cell.kind == "markdown":
                 cell.source = to_markdown(text, tag.end, end)
         elif classes & _OUT_PROMPT:
-            cell.out_count = _number(text_in(text, tag.end, end))
+            cell.out_count = _number(text_in(text, tag.end, min(end, tag.end + _LONGEST_PROMPT)))
         elif classes & _PROMPT and cell.count is None:
-            cell.count = _number(text_in(text, tag.end, end))
+            cell.count = _number(text_in(text, tag.end, min(end, tag.end + _LONGEST_PROMPT)))
 
     def _take_output(self, cell: _Cell, tag: Tag, end: int) -> None:
         output = _output(self._text, tag, end, cell.out_count)
@@ -138,7 +143,7 @@ class _Page:
 
     def _finish(self) -> None:
         cell, self._cell = self._cell, None
-        self._inside = {"code": 0, "output": 0}
+        self._inside = {"code": 0, "output": 0, "text": 0}
         if cell is None or not cell.kind:
             return
         is_code = cell.kind == "code"

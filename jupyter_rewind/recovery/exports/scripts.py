@@ -60,13 +60,21 @@ def _prompts(text: str) -> Iterator[EvidenceCell]:
             yield EvidenceCell("code", "")
             yield from _comments(body)
             continue
-        code, comments = body, ""
-        for found in _TAIL.finditer(body):
-            if all(line.startswith("#") or not line for line in body[found.end() :].split("\n")):
-                code, comments = body[: found.start()], body[found.end() :]
-                break
+        found = _TAIL.search(body, _comments_from(body))
+        code, comments = (body[: found.start()], body[found.end() :]) if found else (body, "")
         yield EvidenceCell("code", uncall_magics(code.strip("\n")))
         yield from _comments(comments)
+
+
+def _comments_from(body: str) -> int:
+    """Where in a cell's text the lines begin that are all comments or blank, up to its end."""
+    at = len(body)
+    while at > 0:
+        start = body.rfind("\n", 0, at) + 1
+        if start < at and body[start] != "#":
+            return at
+        at = start - 1
+    return 0
 
 
 def _comments(text: str) -> Iterator[EvidenceCell]:
