@@ -6,6 +6,7 @@
 | `bind` | `p:<path>`, `h:<history>` | from here on the path has this history |
 | `unbind` | `p:<path>`, `h:<history>` | from here on it has none: moved or deleted |
 | `file` | `ino:<device>:<inode>`, `h:<history>` | the file that carries it, its birth and mode |
+| `absent` | `h:<history>` | its file was found to be gone; void once the history goes on |
 | `mark` | `h:<history>`, `m:<checkpoint>` | a label, a pin, a stronger reason for one checkpoint |
 
 A history is what these say when they are read in order; only imported checkpoints stand where
@@ -28,6 +29,7 @@ from jupyter_rewind.model.ids import CheckpointId, Digest, EntryId, HistoryId
 
 log = logging.getLogger(__name__)
 CHECKPOINT, BIND, UNBIND, FILE, MARK = "checkpoint", "bind", "unbind", "file", "mark"
+ABSENT = "absent"
 BINDINGS = (BIND, UNBIND)
 _USUAL = (4, 5)
 _REASONS = {str(reason): reason for reason in Reason}

@@ -9,6 +9,7 @@ from jupyter_rewind import clock
 from jupyter_rewind.model.checkpoint import Checkpoint
 from jupyter_rewind.model.ids import CheckpointId, EntryId, HistoryId
 from jupyter_rewind.model.retention import Policy, choose_expired
+from jupyter_rewind.notebooks.absence import gone_since, note_absences
 from jupyter_rewind.notebooks.entries import CHECKPOINT, MARK, history_key
 from jupyter_rewind.notebooks.history import Histories
 from jupyter_rewind.store.transaction import Transaction
@@ -40,7 +41,7 @@ class ExpiryPlan:
 
 
 def plan_expiry(histories: Histories, policy: Policy, estimate: Estimate) -> ExpiryPlan:
-    """What `policy` would expire now; changes nothing."""
+    """What `policy` would expire now; changes nothing, and notes no file that is gone."""
     histories.repository.refresh()
     plans = tuple(plan for plan in _plans(histories, policy) if plan.expire or plan.keep)
     going = [EntryId(name) for plan in plans for name in plan.expire]
@@ -51,10 +52,12 @@ def expire(histories: Histories, policy: Policy) -> list[Checkpoint]:
     """What `policy` expires now has expired; returns those checkpoints.
 
     Other processes are kept out for one history at a time, and the choice is made anew then, so
-    that a label given a moment ago counts.
+    that a label given a moment ago counts. Files that are gone are noted: from then on their
+    histories count as deleted.
     """
     gone: list[Checkpoint] = []
     histories.repository.refresh()
+    note_absences(histories)
     for plan in _plans(histories, policy):
         if plan.expire or not plan.keep:
             with histories.repository.transaction(exclusive=True) as tx:
@@ -93,6 +96,7 @@ def _plan(histories: Histories, history: HistoryId, policy: Policy) -> HistoryPl
     found = histories.checkpoints_of(history)
     if not found and place.bound:
         return None
-    deleted = {} if place.bound else {history: place.order}
+    since = gone_since(histories, history, place)
+    deleted = {} if since is None else {history: since}
     decision = choose_expired(found, policy, clock.now_ns(), deleted=deleted)
     return HistoryPlan(history, place.path, decision.expire, decision.keep)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import shutil
+from pathlib import Path
+
 import pytest
 
 from jupyter_rewind import clock
-from jupyter_rewind.model.checkpoint import Reason
+from jupyter_rewind.model.checkpoint import FileIdentity, Reason
 from jupyter_rewind.model.retention import Policy
-from jupyter_rewind.notebooks import expiry
+from jupyter_rewind.notebooks import documents, expiry
 from jupyter_rewind.notebooks.history import Histories
 from jupyter_rewind.store.upkeep import collect
 from tests.notebooks.support import make_notebook
@@ -109,3 +112,106 @@ def test_what_stays_is_readable_after_the_room_was_given_back(
     collect(histories.repository)
     states = [histories.read(one) for one in histories.checkpoints(PATH)]
     assert states == [make_notebook("4"), make_notebook("5")]
+
+
+def remember(histories: Histories, path: Path, source: str) -> str:
+    path.write_bytes(make_notebook(source))
+    made = documents.checkpoint_document(histories, path, reason=Reason.SAVE)
+    return str(made.checkpoint.id)
+
+
+def states(histories: Histories, path: Path) -> list[str]:
+    return [str(one.id) for one in histories.checkpoints(str(path))]
+
+
+def test_a_notebook_removed_outside_jupyter_goes_in_the_end_but_not_what_is_named(
+    histories: Histories, folder: Path, fake_clock: clock.FakeClock
+) -> None:
+    """Its days begin when it is first found missing."""
+    path = folder / "a.ipynb"
+    named, _ = remember(histories, path, "1"), remember(histories, path, "2")
+    histories.label(histories.get(str(path), named), "thesis")
+    path.unlink()
+    fake_clock.advance(20 * 86400)
+    assert expiry.expire(histories, FEW) == []
+    fake_clock.advance(9 * 86400)
+    assert expiry.expire(histories, FEW) == []
+    fake_clock.advance(2 * 86400)
+    assert expiry.plan_expiry(histories, FEW, lambda _: 0).count == 1
+    assert len(expiry.expire(histories, FEW)) == 1
+    assert states(histories, path) == [named]
+
+
+def test_a_look_at_what_would_expire_counts_no_days(
+    histories: Histories, folder: Path, fake_clock: clock.FakeClock
+) -> None:
+    path = folder / "a.ipynb"
+    remember(histories, path, "1")
+    path.unlink()
+    expiry.plan_expiry(histories, FEW, lambda _: 0)
+    fake_clock.advance(11 * 86400)
+    assert expiry.plan_expiry(histories, FEW, lambda _: 0).count == 0
+
+
+@pytest.mark.parametrize("how", ["found", "kept"])
+def test_a_notebook_that_came_back_lost_no_days(
+    histories: Histories, folder: Path, fake_clock: clock.FakeClock, how: str
+) -> None:
+    """Another branch was checked out for a while: later the days begin anew."""
+    path = folder / "a.ipynb"
+    remember(histories, path, "1")
+    before = path.read_bytes()
+    path.unlink()
+    expiry.expire(histories, FEW)
+    fake_clock.advance(9 * 86400)
+    if how == "kept":
+        remember(histories, path, "2")
+    else:
+        path.write_bytes(before)
+        expiry.expire(histories, FEW)
+    made = states(histories, path)
+    path.unlink()
+    expiry.expire(histories, FEW)
+    fake_clock.advance(9 * 86400)
+    expiry.expire(histories, FEW)
+    assert states(histories, path) == made
+    fake_clock.advance(2 * 86400)
+    expiry.expire(histories, FEW)
+    assert histories.all() == []
+
+
+def test_a_disk_that_is_not_there_costs_no_history(
+    histories: Histories, folder: Path, fake_clock: clock.FakeClock
+) -> None:
+    """Neither where its folder is gone, nor where an empty mount point is left of it."""
+    away, mount = folder / "away" / "a.ipynb", folder / "mount" / "a.ipynb"
+    for path in (away, mount):
+        path.parent.mkdir()
+    first = remember(histories, away, "1")
+    mount.write_bytes(make_notebook("2"))
+    status = mount.stat()
+    other = FileIdentity(status.st_dev + 1, status.st_ino)
+    second = histories.record(str(mount), mount.read_bytes(), reason=Reason.SAVE, identity=other)
+    shutil.rmtree(away.parent)
+    mount.unlink()
+    for _ in range(3):
+        fake_clock.advance(11 * 86400)
+        assert expiry.expire(histories, FEW) == []
+    assert states(histories, away) == [first]
+    assert states(histories, mount) == [str(second.checkpoint.id)]
+
+
+def test_a_notebook_moved_while_it_was_missed_keeps_its_history(
+    histories: Histories, folder: Path, fake_clock: clock.FakeClock
+) -> None:
+    """The move is seen after the file was found missing."""
+    path, other = folder / "a.ipynb", folder / "b.ipynb"
+    first = remember(histories, path, "1")
+    path.rename(other)
+    expiry.expire(histories, FEW)
+    fake_clock.advance(9 * 86400)
+    assert remember(histories, other, "1") == first
+    second = remember(histories, other, "2")
+    fake_clock.advance(9 * 86400)
+    expiry.expire(histories, FEW)
+    assert states(histories, other) == [first, second]
