@@ -208,7 +208,11 @@ def typed(count: int) -> list[bytes]:
     return updates
 
 
-@pytest.mark.parametrize("garbage", [b"", b"\xff" * 40, b"\1\2\3", os.urandom(64)])
+@pytest.mark.parametrize(
+    "garbage",
+    [b"", b"\xff" * 40, b"\1\2\3", random.Random(64).randbytes(64)],
+    ids=["nothing", "ones", "short", "noise"],
+)
 def test_update_that_does_not_read_is_told_and_costs_what_follows_from_it(
     home: Home, garbage: bytes
 ) -> None:
