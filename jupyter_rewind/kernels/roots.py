@@ -59,7 +59,8 @@ def is_variable(name: Any, value: Any, excluded: Collection[str] = ()) -> bool:
         return False
     if name != "open" or type(value) is not types.FunctionType:
         return True
-    return not str(value.__module__).startswith("IPython.")
+    # Its `__module__` is that of the built-in one, which it wraps.
+    return not str(value.__globals__.get("__name__")).startswith("IPython.")
 
 
 class _Seen:

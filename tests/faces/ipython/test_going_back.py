@@ -289,3 +289,14 @@ def test_a_state_passed_over_for_want_of_time_is_kept_in_the_next_pause(home: Ho
     with running(home) as kernel:
         kernel.run("%rewind resume")
         assert kernel.run("x, len(many)").result == "(2, 50000)"
+
+
+def test_what_ipython_puts_beside_the_variables_is_none_of_them(home: Home) -> None:
+    """IPython's own `open` is not the user's; one that the user writes is."""
+    with running(home) as kernel:
+        kernel.run("x = 1")
+        assert "open" not in kernel.run("%rewind report").text
+        kernel.run("def open(): return 5")
+        kernel.run("open = None")
+        kernel.run("%rewind to 3")
+        assert kernel.run("open()").result == "5"
