@@ -15,6 +15,8 @@ from jupyter_rewind.recovery.evidence import (
 from jupyter_rewind.recovery.normal import cell_of, text_of
 from jupyter_rewind.recovery.salvage import salvage_notebook
 
+LARGE_BYTES = 1 << 24
+"""Above this a file is read in pieces at once, which takes less room than parsing it whole."""
 KINDS = frozenset({"code", "markdown", "raw"})
 
 
@@ -27,7 +29,7 @@ def read_document(trace: Trace, raw: bytes, *, time_ns: int | None = None) -> Ev
     if not raw.strip(b"\0 \t\r\n"):
         size = f"{len(raw)} bytes, all blank" if raw else "0 bytes"
         return Evidence(problems=(Problem(trace.place, f"The file is empty ({size}).", trace),))
-    document = _well_formed(trace, raw, when)
+    document = _well_formed(trace, raw, when) if len(raw) <= LARGE_BYTES else None
     if document is None:
         salvaged = salvage_notebook(raw)
         if not salvaged.cells and not salvaged.whole:

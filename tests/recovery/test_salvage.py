@@ -342,3 +342,17 @@ def test_a_notebook_inside_an_output_is_no_cell_of_ours() -> None:
     salvaged = salvage_notebook(raw[:at] + b"\0\0\0\0\0" + raw[at + 5 :])
     assert "inner = 1\n" not in [cell.source for cell in salvaged.cells]
     assert "b = 2\n" in [cell.source for cell in salvaged.cells]
+
+
+@pytest.mark.slow
+def test_a_very_large_notebook_is_read_as_a_small_one_is() -> None:
+    """Above 16 MB a well-formed file is read in pieces; what is told is the same."""
+    from jupyter_rewind.recovery.documents import LARGE_BYTES, read_document
+    from jupyter_rewind.recovery.evidence import Trace
+    from tests.support.notebooks import large_book
+
+    book = large_book(LARGE_BYTES + (4 << 20), 40)
+    (document,) = read_document(Trace("file", "a.ipynb"), to_bytes(book)).documents
+    assert [facts(cell) for cell in document.cells] == expected(book["cells"])
+    assert document.complete and document.damages == () and document.nbformat == (4, 5)
+    assert document.metadata == book["metadata"]
