@@ -6,6 +6,7 @@ import os
 import stat
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -490,3 +491,22 @@ def test_permissions_that_nobody_knows_come_back_as_the_owners_alone(
     histories.record(str(path), make_notebook("1"), reason=Reason.SAVE)
     undelete_document(histories, str(path))
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_what_another_program_writes_in_the_last_moment_is_not_overwritten(
+    histories: Histories, path: Path
+) -> None:
+    """It saved while the restored bytes were written aside."""
+    first = save(histories, path, make_notebook("1"))
+    save(histories, path, make_notebook("2"))
+
+    class SavedMeanwhile(Files):
+        def write_new(self, *args: Any, **options: Any) -> Path:
+            temporary = super().write_new(*args, **options)
+            path.write_bytes(b"saved meanwhile")
+            return temporary
+
+    with pytest.raises(RestoreRefused, match="written to while"):
+        restore_document(histories, path, first.id, files=SavedMeanwhile())
+    assert path.read_bytes() == b"saved meanwhile"
+    assert [each.name for each in path.parent.iterdir()] == [path.name]

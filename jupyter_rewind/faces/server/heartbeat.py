@@ -191,8 +191,11 @@ class Heartbeat:
             self._recorder.save(file, Reason.EXTERNAL_CHANGE, after=self._tell_change(path))
 
     def _find_damage(self, path: str, file: str, stamp: Stamp, *, whole: bool) -> Damage | None:
-        if not whole and stamp.size and _looks_whole(file, stamp.size):
-            return None
+        try:
+            if not whole and stamp.size and _looks_whole(file, stamp.size):
+                return None
+        except (FileNotFoundError, NotADirectoryError):
+            return None  # renamed or deleted since its stamp was read: whoever did so tells of it
         raw = self._recorder.readings.open(file).take()
         if raw is None:
             return None

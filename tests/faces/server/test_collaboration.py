@@ -123,3 +123,29 @@ async def test_an_emptied_live_document_does_not_empty_the_file(client: Client) 
     document.ycells.clear()
     await asyncio.sleep(1.0)
     assert client.file("a.ipynb").read_bytes() == before
+
+
+async def test_a_restore_keeps_what_is_typed_while_it_swaps_the_file(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Typing that comes after the present was kept, and before everyone sees the restored state,
+    is in the history as well."""
+    await client.put("a.ipynb", notebook("old = 1"))
+    first = (await client.checkpoints("a.ipynb"))[0]
+    await client.put("a.ipynb", notebook("new = 1"))
+    document = await _open(client, "a.ipynb")
+    restore = client.service.desk.restore
+
+    def restore_while_typed(*args: Any, **options: Any) -> Any:
+        done = restore(*args, **options)
+        done.result(60)
+        _type(document, "typed while it was swapped")
+        return done
+
+    monkeypatch.setattr(client.service.desk, "restore", restore_while_typed)
+    assert (await client.restore("a.ipynb", first["id"]))[0] == 204
+    assert _read(document) == "old = 1"
+    contents = [
+        await client.content("a.ipynb", each["id"]) for each in await client.checkpoints("a.ipynb")
+    ]
+    assert any(b"typed while it was swapped" in each for each in contents)

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from jupyter_rewind import clock
 from tests.faces.server.support import BROWSER, Client, eventually, notebook, written
 
 OLD = 1_700_000_000
@@ -144,3 +145,41 @@ async def test_a_look_at_what_is_kept_tells_nothing_new(client: Client) -> None:
     heartbeat = client.service.heartbeat
     heartbeat.look("b.ipynb", heartbeat._watched["b.ipynb"])
     assert await client.reasons("b.ipynb") == ["autosave"]
+
+
+async def test_a_notebook_that_is_being_written_is_not_called_damaged_yet(client: Client) -> None:
+    """Another program has written half of it a moment ago: it is looked at again."""
+    await client.put("a.ipynb", notebook("x = 1"))
+    file, heartbeat = client.file("a.ipynb"), client.service.heartbeat
+    file.write_bytes(file.read_bytes()[:40])
+    later = clock.now_ns() + 3_600_000_000_000
+    os.utime(file, ns=(later, later))
+    heartbeat.look("a.ipynb", heartbeat._watched["a.ipynb"])
+    assert heartbeat.damages == []
+    _age(client, "a.ipynb")
+    heartbeat.look("a.ipynb", heartbeat._watched["a.ipynb"])
+    assert [each.path for each in heartbeat.damages] == ["a.ipynb"]
+
+
+async def test_a_notebook_that_goes_while_it_is_looked_at_is_no_failure(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Quick renames leave nothing behind in the health of the server."""
+    await client.put("a.ipynb", notebook("x = 1"))
+    file, heartbeat = client.file("a.ipynb"), client.service.heartbeat
+    recorder = client.service.recorder
+    _age(client, "a.ipynb")
+    is_known = recorder.is_known
+
+    def is_known_and_gone(path: str, stamp: Any) -> bool:
+        known = bool(is_known(path, stamp))
+        file.unlink(missing_ok=True)
+        return known
+
+    monkeypatch.setattr(recorder, "is_known", is_known_and_gone)
+    heartbeat._watched["a.ipynb"].is_opened = False
+    heartbeat._look_quietly("a.ipynb")
+    heartbeat._watched["a.ipynb"].is_opened = True
+    file.write_bytes(written(notebook("x = 2")))
+    heartbeat._look_quietly("a.ipynb")
+    assert (recorder.failed, recorder.last_failure) == (0, "")

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
 
-from tests.faces.server.support import Client, notebook
+from tests.faces.server.support import Client, eventually, notebook
 
 FEW = {
     "retention_keep_last": 3,
@@ -38,3 +39,23 @@ async def test_the_user_may_turn_it_off(client: Client) -> None:
     """With upkeep.automatic off no thread waits for its time."""
     await client.put("a.ipynb", notebook("x = 1"))
     assert client.service.upkeep._thread is None
+
+
+@pytest.mark.parametrize("rewind_settings", [FEW])
+async def test_listeners_hear_what_expired(client: Client) -> None:
+    """Each checkpoint that a round takes away is announced, and no other."""
+    heard: list[dict[str, Any]] = []
+
+    async def listen(logger: Any, schema_id: str, data: dict[str, Any]) -> None:
+        heard.append(data)
+
+    for number in range(5):
+        await client.put("a.ipynb", notebook(f"x = {number}"))
+    before = await client.checkpoints("a.ipynb")
+    client.server.event_logger.add_listener(
+        schema_id="https://schema.jupyter.org/jupyter_rewind/checkpoint/v1", listener=listen
+    )
+    await asyncio.to_thread(client.service.upkeep.run)
+    await eventually(lambda: len(heard) >= 2, seconds=60)
+    told = [(each["action"], each["checkpoint"]) for each in heard]
+    assert told == [("expired", each["id"]) for each in before[:2]]
