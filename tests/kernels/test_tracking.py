@@ -282,7 +282,7 @@ def _closed_names(namespace: dict[str, Any]) -> list[str]:
 
 
 @pytest.mark.parametrize("monitor", WAYS)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(cells=st.lists(CELLS, min_size=2, max_size=7))
 def test_a_closed_variable_that_was_not_touched_is_as_before(
     monitor: bool, cells: list[list[tuple[str, str, str, str, str]]]
