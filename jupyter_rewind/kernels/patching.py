@@ -18,10 +18,10 @@ from xxhash import xxh3_128_digest
 from jupyter_rewind.errors import RestoreRefused
 from jupyter_rewind.kernels.buffers import HASH, PIECE, BufferState
 from jupyter_rewind.kernels.codec import Session
-from jupyter_rewind.kernels.graph import Pod
 from jupyter_rewind.kernels.pods import Root, Written, write_pod
 from jupyter_rewind.kernels.records import PodRecord
 from jupyter_rewind.kernels.reducers.views import address_of
+from jupyter_rewind.kernels.state import Pod
 from jupyter_rewind.store.keep import ContentSource
 
 _MOST_OBJECTS = 20_000
