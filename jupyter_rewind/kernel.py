@@ -101,6 +101,7 @@ def _verbs() -> Verbs:
     if found is None:
         raise Unavailable(
             "Jupyter Rewind is not on in this process.",
-            hint="In a kernel, `%load_ext jupyter_rewind` turns it on.",
+            hint="In a kernel, `%load_ext jupyter_rewind` turns it on, unless the setting"
+            " kernels.enabled is false: `jupyter rewind enable`.",
         )
     return found
