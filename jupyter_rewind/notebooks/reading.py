@@ -6,7 +6,7 @@ the list of the others stands. Where records are known to be lost, "not found" s
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -15,7 +15,7 @@ from blake3 import blake3
 from jupyter_rewind import clock
 from jupyter_rewind.errors import Conflict, Integrity, NotFound
 from jupyter_rewind.model.checkpoint import Checkpoint, HistoryInfo
-from jupyter_rewind.model.ids import EntryId, HistoryId
+from jupyter_rewind.model.ids import CheckpointId, EntryId, HistoryId
 from jupyter_rewind.model.reference import resolve_ref
 from jupyter_rewind.notebooks.bindings import Bindings, Place
 from jupyter_rewind.notebooks.contents import Manifest, load_manifest, read_bytes, read_notebook
@@ -34,7 +34,7 @@ from jupyter_rewind.notebooks.entries import (
     read_checkpoints,
     read_identity,
 )
-from jupyter_rewind.notebooks.losses import mark_losses
+from jupyter_rewind.notebooks.losses import find_missing, mark_losses
 from jupyter_rewind.store.repository import Repository
 
 Exists = Callable[[str], bool]
@@ -89,6 +89,10 @@ class HistoryReader:
         if doubt:
             raise Integrity(f"No checkpoint of {path} can be read.", hint=doubt)
         return found[::-1] if newest_first else found
+
+    def missing(self, checkpoints: Sequence[Checkpoint]) -> set[CheckpointId]:
+        """Those that cannot be read now, for files of the store are gone. Raises Storage."""
+        return find_missing(self.repository, checkpoints)
 
     def head(self, path: str) -> Checkpoint | None:
         """The newest checkpoint of `path`, or None where it has none."""

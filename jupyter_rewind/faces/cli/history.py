@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -48,19 +49,29 @@ def history(
     with face.workspace() as workspace:
         info = workspace.overview(notebook)
         found = workspace.checkpoints(notebook, newest_first=not oldest)
+        missing = workspace.histories.missing(found)
+        found = [replace(each, readable=each.readable and each.id not in missing) for each in found]
         shown = found[:limit]
         states = open_revival(workspace).pair(info.path, shown)
     table = views.checkpoint_table(
         shown, terminal=face.screen.terminal, empty=f"{notebook} has no checkpoints.", states=states
     )
     remarks = [Remark(text) for text in _about(info, len(shown), len(found))]
+    if missing:
+        gone = f"{wording.count(len(missing), 'checkpoint')} cannot be read"
+        remarks.append(
+            Remark(
+                f"{gone}: files of the store are gone, which `jupyter rewind verify` names. Put"
+                " them back from a copy of the store if you have one."
+            )
+        )
     data: Document = {
         "history": views.history_json(info),
         "checkpoints": [
             views.checkpoint_json(each) | views.state_json(states.get(each.id)) for each in shown
         ],
     }
-    return Answer(data, [table, *remarks])
+    return Answer(data, [table, *remarks], Status.DAMAGE if missing else Status.DONE)
 
 
 def _about(info: HistoryInfo, shown: int, found: int) -> Iterator[str]:

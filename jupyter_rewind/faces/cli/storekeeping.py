@@ -93,11 +93,17 @@ def verify(
         Table(DAMAGE_COLUMNS, rows),
         Remark(f"Damage in {wording.count(len(report.damages), 'place')} of {looked}."),
     ]
+    rest = "All else is whole." if report.entries else "Nothing else is left in the store."
     if all(each.salvaged for each in report.damages):
-        parts.append(Remark("A salvage has seen to all of it already. All else is whole."))
+        parts.append(Remark(f"A salvage has seen to all of it already. {rest}"))
+    elif report.entries:
+        parts.append(Remark(f"{rest} `jupyter rewind salvage` keeps it in a healthy store."))
     else:
         parts.append(
-            Remark("All else is whole. `jupyter rewind salvage` keeps it in a healthy store.")
+            Remark(
+                f"{rest} Put its files back from a copy if you have one; `jupyter rewind salvage`"
+                " makes it usable again without them."
+            )
         )
     return Answer(data, parts, Status.DAMAGE)
 
@@ -218,21 +224,15 @@ def salvage(
     if report.affected:
         with face.workspace_at(target) as workspace:
             names = workspace.name_entries(report.affected)
-    return _salvaged(report, names)
+    return _salvaged(report, names, is_other=target is not None)
 
 
-def _salvaged(report: SalvageReport, names: dict[str, str]) -> Answer:
-    kept = f"{wording.count(report.kept_records, 'record')}, {wording.size(report.kept_bytes)}"
-    if report.changed or report.kept_records:
-        text = f"The store at {report.folder} is whole: {kept} were kept."
-    else:
-        text = f"The store at {report.folder} had no damage to mend."
+def _salvaged(report: SalvageReport, names: dict[str, str], *, is_other: bool) -> Answer:
     rows = [(names.get(name, f"record {name}"),) for name in report.affected]
+    text = _tell_salvage(report, len(rows), is_other=is_other)
     remarks = [Remark(f"Segment {name} was left alone: {why}.") for name, why in report.skipped]
     if report.set_aside:
         remarks.append(Remark(f"Set aside, not deleted: {', '.join(report.set_aside)}."))
-    if rows:
-        remarks.append(Remark(f"{wording.count(len(rows), 'record')} lost content."))
     data: Document = {
         "folder": str(report.folder),
         "store": report.store_id,
@@ -248,6 +248,26 @@ def _salvaged(report: SalvageReport, names: dict[str, str]) -> Answer:
     lost = Table((Column("lost content", fold=True),), rows)
     parts: list[Part] = [Words(text), *([lost] if rows else []), *remarks]
     return Answer(data, parts, Status.DAMAGE if rows else Status.DONE)
+
+
+def _tell_salvage(report: SalvageReport, lost: int, *, is_other: bool) -> str:
+    """What became of the store, in one or two sentences."""
+    store = f"The store at {report.folder}"
+    if not (lost or report.changed or report.kept_records):
+        return f"{store} had no damage to mend."
+    if lost:
+        text = f"{store} is in order again, but {wording.count(lost, 'record')} lost content."
+    else:
+        text = f"{store} is whole."
+    if report.kept_records:
+        kept = f"{wording.count(report.kept_records, 'record')}, {wording.size(report.kept_bytes)}"
+        of = "the other store" if is_other else "the damaged part"
+        text += f" What still reads of {of}, {kept}, was stored anew."
+    if report.config_mended:
+        text += " Its config was made again from the key; the checkpoints were not touched."
+    if report.witness_mended:
+        text += " Its list of segments was made again; the checkpoints were not touched."
+    return text
 
 
 @commands.add("stats")

@@ -118,3 +118,63 @@ def test_stats_tell_sizes_by_notebook(store: Path, book: Path, rewind: Rewind) -
     [row] = ended.rows
     assert row[:3] == [str(book), "3", str(len(FIRST) + len(SECOND) + len(THIRD))]
     assert "3 checkpoints of 1 notebook" in ended.err
+
+
+def test_a_mended_config_is_not_told_as_nothing_kept(
+    store: Path, book: Path, rewind: Rewind
+) -> None:
+    """Only the config was gone: the words say so, and every checkpoint is there."""
+    (store / "config").unlink()
+    ended = rewind("salvage")
+    assert ended.status == 0
+    assert "config was made again" in ended.out
+    assert "0 records" not in ended.out
+    assert len(rewind("history", book).rows) == 3
+
+
+def test_a_salvage_that_saved_nothing_does_not_call_the_store_whole(
+    store: Path, book: Path, rewind: Rewind
+) -> None:
+    """All content is gone: that is what the first sentence says."""
+    shutil.rmtree(store / "segments")
+    (store / "segments").mkdir()
+    ended = rewind("salvage")
+    assert ended.status == 5
+    assert "lost content" in ended.out.splitlines()[0]
+    assert "is whole" not in ended.out
+
+
+def test_nothing_else_is_whole_where_nothing_else_is(
+    store: Path, book: Path, rewind: Rewind
+) -> None:
+    """With the segments gone, verify praises no rest, and the history says what it lists."""
+    away = store.with_name("away")
+    (store / "segments").rename(away)
+    (store / "segments").mkdir()
+    ended = rewind("verify")
+    assert ended.status == 5
+    assert "is whole" not in ended.out + ended.err
+    assert "Nothing else is left" in ended.err
+    ended = rewind("history", book)
+    assert (ended.status, len(ended.rows)) == (5, 3)
+    assert all("(lost)" in row[-1] for row in ended.rows)
+    assert "files of the store are gone" in ended.err
+    for segment in away.iterdir():
+        segment.rename(store / "segments" / segment.name)
+    ended = rewind("history", book)
+    assert (ended.status, ended.err) == (0, "")
+    assert not any("(lost)" in row[-1] for row in ended.rows)
+
+
+def test_a_segment_that_is_gone_marks_only_what_stood_there(
+    store: Path, book: Path, rewind: Rewind
+) -> None:
+    """What other files of the store hold is listed as ever."""
+    before = set((store / "segments").iterdir())
+    book.write_bytes(notebook_bytes(cell("new", "other = 'content'")))
+    assert rewind("checkpoint", book).status == 0
+    [segment] = set((store / "segments").iterdir()) - before
+    segment.unlink()
+    ended = rewind("history", book, "--json")
+    assert ended.status == 5
+    assert [each["readable"] for each in ended.data["checkpoints"]] == [False, True, True, True]
