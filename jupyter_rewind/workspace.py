@@ -110,7 +110,8 @@ class Workspace:
     def overview(self, path: str) -> HistoryInfo:
         """What there is of a notebook's history. Raises NotFound."""
         self.repository.refresh()
-        return self.histories.overview(self.key(path))
+        with documents.telling_moves(self.histories, path, self._cap):
+            return self.histories.overview(self.key(path))
 
     def checkpoints(self, path: str, *, newest_first: bool = False) -> list[Checkpoint]:
         """All checkpoints of a notebook. Raises NotFound, Integrity."""
@@ -120,7 +121,8 @@ class Workspace:
     def resolve(self, path: str, ref: str) -> Checkpoint:
         """The checkpoint that `ref` names. Raises NotFound, Conflict, InvalidInput."""
         self.repository.refresh()
-        return self.histories.resolve(self.key(path), ref)
+        with documents.telling_moves(self.histories, path, self._cap):
+            return self.histories.resolve(self.key(path), ref)
 
     def read(self, checkpoint: Checkpoint) -> bytes:
         """The very bytes that were saved. Raises Integrity."""
@@ -203,13 +205,12 @@ class Workspace:
             reason=reason,
             author=author,
             label=label,
-            max_bytes=self.settings.notebooks_max_file_mb << 20,
+            max_bytes=self._cap,
         )
 
     def take_stock_checkpoint(self, path: str | Path, folder: str = STOCK_FOLDER) -> bool:
         """True when the checkpoint that stock Jupyter left in `folder` began the file's history."""
-        limit = self.settings.notebooks_max_file_mb << 20
-        return take_stock_checkpoint(self.histories, Path(path), folder=folder, max_bytes=limit)
+        return take_stock_checkpoint(self.histories, Path(path), folder=folder, max_bytes=self._cap)
 
     def restore(
         self,
@@ -263,7 +264,7 @@ class Workspace:
 
     def watcher(self) -> Watcher:
         """Looks for files that changed outside Jupyter and keeps them."""
-        return Watcher(self.histories, max_bytes=self.settings.notebooks_max_file_mb << 20)
+        return Watcher(self.histories, max_bytes=self._cap)
 
     def export(self, path: str, folder: str | Path) -> Exported:
         """Every checkpoint as a file of a new folder."""
@@ -290,6 +291,10 @@ class Workspace:
         return exchange.import_git(self.histories, Path(repository), file, place)
 
     # --- upkeep -------------------------------------------------------------------------
+
+    @property
+    def _cap(self) -> int:
+        return self.settings.notebooks_max_file_mb << 20
 
     @property
     def policy(self) -> Policy:

@@ -8,7 +8,9 @@ it was and says so.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+import shlex
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +24,7 @@ from jupyter_rewind.errors import (
 )
 from jupyter_rewind.model.checkpoint import Checkpoint, FileIdentity, Reason
 from jupyter_rewind.model.ids import HistoryId
+from jupyter_rewind.notebooks.contents import cut
 from jupyter_rewind.notebooks.files import (
     Document,
     document_path,
@@ -31,12 +34,13 @@ from jupyter_rewind.notebooks.files import (
     read_or_none,
 )
 from jupyter_rewind.notebooks.history import Histories, Recorded
+from jupyter_rewind.notebooks.kinship import Kinship, find_kin
 from jupyter_rewind.notebooks.splicing import splice_cells
 from jupyter_rewind.store.durable import Files
 
 __all__ = [
-    "Document", "Restored", "checkpoint_document", "document_path", "identify", "identify_open",
-    "read_document", "restore_document", "undelete_document",
+    "Document", "Restored", "checkpoint_document", "document_path", "find_moved", "identify",
+    "identify_open", "read_document", "restore_document", "telling_moves", "undelete_document",
 ]  # fmt: skip
 
 
@@ -76,6 +80,35 @@ def checkpoint_document(
         identity=document.identity,
         exists=os.path.lexists,
     )
+
+
+def find_moved(histories: Histories, path: Path, max_bytes: int) -> str:
+    """Where the notebook at `path`, which has no history, was before it was moved; "" where that
+    is not known. What `checkpoint_document` would find."""
+    try:
+        document = read_document(path, max_bytes)
+    except RewindError:
+        return ""
+    state = cut(document.raw)
+    kin = find_kin(histories, str(path), state, document.identity, os.path.lexists)
+    return kin.path if kin.how in {Kinship.MOVED, Kinship.BACK} else ""
+
+
+@contextmanager
+def telling_moves(histories: Histories, path: str, max_bytes: int) -> Iterator[None]:
+    """NotFound of a file without a history says so where it looks like a moved one."""
+    try:
+        yield
+    except NotFound as error:
+        place = document_path(path)
+        if histories.bindings.last_of_path(str(place)) is None:
+            before = find_moved(histories, place, max_bytes)
+            if before:
+                error.hint = (
+                    f"It looks like {before}, moved: `jupyter rewind checkpoint"
+                    f" {shlex.quote(path)}` joins it to that history."
+                )
+        raise
 
 
 def restore_document(

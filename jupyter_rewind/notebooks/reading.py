@@ -128,6 +128,14 @@ class HistoryReader:
             error.hint = doubt or error.hint
             raise
 
+    def labelled(self, path: str, label: str) -> Checkpoint | None:
+        """The checkpoint of `path` with this label; None without one, and without a history."""
+        try:
+            found = self.checkpoints(path)
+        except NotFound:
+            return None
+        return next((one for one in found if label in one.labels), None)
+
     def read(self, checkpoint: Checkpoint) -> bytes:
         """The very bytes that were saved, compared with their digest. Raises Integrity."""
         with naming(checkpoint):

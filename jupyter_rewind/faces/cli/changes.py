@@ -32,16 +32,22 @@ def checkpoint(
     Content equal to the newest checkpoint makes no second one.
     """
     with face.workspace(create=True) as workspace:
+        before = workspace.histories.labelled(workspace.key(notebook), label) if label else None
         made = workspace.checkpoint(notebook, label=label)
     kept = made.checkpoint
+    moved = before if before is not None and before.id != kept.id else None
     named = f" as “{label}”" if label else ""
     if made.created:
         text = f"Stored {notebook}{named}: checkpoint {views.when(kept)}."
     else:
         text = f"Nothing changed since checkpoint {views.when(kept)}; it stands for this state"
         text += f"{named}."
-    data: Document = {"checkpoint": views.checkpoint_json(kept), "created": made.created}
-    return Answer(data, [Words(text)])
+    data: Document = {
+        "checkpoint": views.checkpoint_json(kept),
+        "created": made.created,
+        "moved_from": _id(moved),
+    }
+    return Answer(data, [Words(text), *_tell_moved(moved, label or "")])
 
 
 @commands.add("restore")
@@ -123,8 +129,28 @@ def _marked(checkpoint: Checkpoint, text: str) -> Answer:
 def label(face: Face, notebook: NotebookPath, ref: RequiredRef, text: LabelText) -> Answer:
     """Give a checkpoint a name; a named checkpoint never expires."""
     with face.workspace() as workspace:
+        before = workspace.histories.labelled(workspace.key(notebook), text)
         done = workspace.label(notebook, ref, text)
-    return _marked(done, f"Checkpoint {views.when(done)} is now called “{text}”.")
+    moved = before if before is not None and before.id != done.id else None
+    data: Document = {"checkpoint": views.checkpoint_json(done), "moved_from": _id(moved)}
+    words = Words(f"Checkpoint {views.when(done)} is now called “{text}”.")
+    return Answer(data, [words, *_tell_moved(moved, text)])
+
+
+def _id(checkpoint: Checkpoint | None) -> str | None:
+    return None if checkpoint is None else str(checkpoint.id)
+
+
+def _tell_moved(before: Checkpoint | None, label: str) -> list[Remark]:
+    """That a label was taken from another checkpoint, and what it is worth without."""
+    if before is None:
+        return []
+    text = f"Checkpoint {views.when(before)} is not called “{label}” any more"
+    rest = [one for one in before.labels if one != label]
+    safe = (
+        ", but still never expires." if before.pinned or rest else " and may expire as others do."
+    )
+    return [Remark(text + safe)]
 
 
 @commands.add("unlabel")

@@ -148,3 +148,38 @@ def test_odd_names(work: Path, rewind: Rewind) -> None:
         path.write_bytes(b"")
         assert rewind("restore", path, "head").status == 0
         assert path.read_bytes() == FIRST
+
+
+@pytest.mark.parametrize("how", ["label", "checkpoint"])
+def test_a_label_that_moves_says_so(book: Path, rewind: Rewind, how: str) -> None:
+    """The checkpoint that had it has lost its protection, and is named."""
+    first = rewind("label", book, "head~1", "keep", "--json").data
+    assert first["moved_from"] is None
+    book.write_bytes(FIRST)
+    words = (
+        ["label", book, "head", "keep"] if how == "label" else ["checkpoint", book, "-l", "keep"]
+    )
+    ended = rewind(*words)
+    assert ended.status == 0
+    assert f"{first['checkpoint']['id'][:8]}" in ended.err
+    assert "may expire as others do" in ended.err
+    again = ["label", book, "head~2", "keep", "--json"]
+    moved = rewind(*again).data
+    assert moved["moved_from"] not in (None, moved["checkpoint"]["id"])
+    assert rewind(*again).data["moved_from"] is None
+
+
+def test_a_moved_notebook_without_a_history_is_recognised(book: Path, rewind: Rewind) -> None:
+    """It was moved outside Jupyter: the words name what it was and what joins the two."""
+    other = book.with_name("other name.ipynb")
+    book.rename(other)
+    for words in (["history", other], ["show", other]):
+        ended = rewind(*words)
+        assert ended.status == 3
+        assert f"It looks like {book}, moved" in ended.err
+        assert f"jupyter rewind checkpoint '{other}'" in ended.err
+    assert rewind("checkpoint", other).status == 0
+    assert len(rewind("history", other).rows) == 3
+    new = book.with_name("new.ipynb")
+    new.write_bytes(notebook_bytes(cell("z", "nothing alike")))
+    assert "looks like" not in rewind("history", new).err
