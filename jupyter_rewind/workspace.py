@@ -24,6 +24,7 @@ from jupyter_rewind.notebooks.documents import Restored, document_path, identify
 from jupyter_rewind.notebooks.exchange import Exported, Imported
 from jupyter_rewind.notebooks.expiry import ExpiryPlan, HistoryPlan
 from jupyter_rewind.notebooks.history import Histories, Recorded
+from jupyter_rewind.notebooks.leftovers import find_leftovers
 from jupyter_rewind.notebooks.search import Found
 from jupyter_rewind.notebooks.stock import take_stock_checkpoint
 from jupyter_rewind.notebooks.watching import Seen, Watcher, find_notebooks
@@ -52,8 +53,8 @@ __all__ = [
     "CollectReport", "Condition", "Damage", "ExpiryPlan", "Exported", "Found", "HistoryInfo",
     "HistoryPlan", "Imported", "NotebookSize", "Recorded", "Restored", "SalvageReport", "Seen",
     "StoreHealth", "StoreStats", "UpkeepRound", "VerifyReport", "Watcher", "Workspace",
-    "document_path", "find_notebooks", "free_bytes", "identify_open", "is_network", "salvage",
-    "set_value", "store_health", "unset_value",
+    "document_path", "find_leftovers", "find_notebooks", "free_bytes", "identify_open",
+    "is_network", "salvage", "set_value", "store_health", "unset_value",
 ]  # fmt: skip
 
 
@@ -282,8 +283,9 @@ class Workspace:
 
     def import_files(self, files: Sequence[str | Path], target: str) -> Imported:
         """Files, oldest first, into the history of `target`."""
-        found = [Path(file) for file in files]
-        return exchange.import_files(self.histories, found, str(document_path(target)))
+        return exchange.import_files(
+            self.histories, [*map(Path, files)], str(document_path(target))
+        )
 
     def import_git(self, repository: str | Path, file: str, target: str) -> Imported:
         """The commits of a file into the history of `target`."""

@@ -35,6 +35,7 @@ from jupyter_rewind.notebooks.files import (
 )
 from jupyter_rewind.notebooks.history import Histories, Recorded
 from jupyter_rewind.notebooks.kinship import Kinship, find_kin
+from jupyter_rewind.notebooks.leftovers import remove_leftovers
 from jupyter_rewind.notebooks.splicing import splice_cells
 from jupyter_rewind.store.durable import Files
 
@@ -143,6 +144,7 @@ def restore_document(
         histories.undelete(source.history, str(path))
     kept = _keep_present(histories, path, now, present, author)
     _swap(files, path, target, now, histories.file_mode(source.history))
+    remove_leftovers(files, path.parent)
     histories.undelete(source.history, str(path))
     after = _note_restored(histories, path, target, author, None if cells else source)
     return Restored(path, source, after, kept)
@@ -197,7 +199,9 @@ def undelete_document(
             f"{info.path} is not on this machine's disk.", hint="Name a place with --output."
         )
     source, raw, lost = _read_newest(histories, history, info.path)
-    _write_new(files or Files(), target, raw, histories.file_mode(history))
+    files = files or Files()
+    _write_new(files, target, raw, histories.file_mode(history))
+    remove_leftovers(files, target.parent)
     if histories.find(str(target)) != history:
         # What had the name meanwhile is gone as well: no file was there.
         histories.delete(str(target))

@@ -510,3 +510,32 @@ def test_what_another_program_writes_in_the_last_moment_is_not_overwritten(
         restore_document(histories, path, first.id, files=SavedMeanwhile())
     assert path.read_bytes() == b"saved meanwhile"
     assert [each.name for each in path.parent.iterdir()] == [path.name]
+
+
+@pytest.mark.parametrize("how", ["restore", "undelete"])
+def test_left_overs_of_a_killed_restore_go_after_a_day(
+    histories: Histories, path: Path, folder: Path, how: str
+) -> None:
+    """A restore that may still be at work is left alone, and so is every file of the user."""
+    save(histories, path, make_notebook("1"))
+    now = clock.now_ns()
+    for name, days in (
+        (".old.ipynb.0123456789abcdef.rewind-tmp", 2),
+        (".fresh.ipynb.0123456789abcdef.rewind-tmp", 0),
+        ("mine.0123456789abcdef.rewind-tmp", 2),
+        (".mine.rewind-tmp", 2),
+    ):
+        (folder / name).write_bytes(b"bytes")
+        moment = now - days * 86_400 * 1_000_000_000
+        os.utime(folder / name, ns=(moment, moment))
+    if how == "undelete":
+        path.unlink()
+        undelete_document(histories, str(path))
+    else:
+        restore_document(histories, path, "head")
+    assert sorted(each.name for each in folder.iterdir()) == [
+        ".fresh.ipynb.0123456789abcdef.rewind-tmp",
+        ".mine.rewind-tmp",
+        path.name,
+        "mine.0123456789abcdef.rewind-tmp",
+    ]

@@ -74,6 +74,7 @@ def examine(settings: Rewind) -> list[Finding]:
         ("autosave", _autosave),
         ("collaboration", _collaboration),
         ("kernels", _kernels),
+        ("left-overs", _leftovers),
     )
     for name, check in checks:
         try:
@@ -393,6 +394,12 @@ def _kernels(settings: Rewind) -> Iterator[Finding]:
     from jupyter_rewind.faces.cli.kernelcheck import check_kernels
 
     return check_kernels(settings)
+
+
+def _leftovers(_: Rewind) -> Iterator[Finding]:
+    from jupyter_rewind.faces.cli.leftovercheck import check_leftovers
+
+    return check_leftovers()
 
 
 def _collaboration(_: Rewind) -> Iterator[Finding]:

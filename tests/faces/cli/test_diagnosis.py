@@ -108,3 +108,14 @@ def test_a_store_that_no_command_can_open_is_a_problem(
     [problem] = [each for each in found if each["name"] == "store"]
     assert problem["state"] == "problem"
     assert problem["text"] in told.err
+
+
+def test_doctor_names_what_a_killed_restore_left(work: Path, rewind: Rewind) -> None:
+    """With the command that removes it; nothing is said where nothing is left."""
+    assert "left-overs" not in rewind("doctor").out
+    name = ".a b.ipynb.0123456789abcdef.rewind-tmp"
+    (work / name).write_bytes(b"bytes")
+    findings = rewind("doctor", "--json").data["findings"]
+    [found] = [each for each in findings if each["name"] == "left-overs"]
+    assert name in found["text"]
+    assert found["mend"] == f"rm -- '{name}'"
