@@ -282,8 +282,12 @@ class Histories2Writers(Project):
 
     @rule(writer=writers, keep_last=st.integers(1, 4), is_collected=st.booleans())
     def expire(self, writer: int, keep_last: int, is_collected: bool) -> None:
-        policy = Policy(keep_last=keep_last, hourly=0, daily=0, weekly=0, deleted_days=10)
-        gone = self.oracle.expire(keep_last, 10, self.hands.time_ns)
+        # Since when a file that vanished untold counts as deleted is shown in tests of its own.
+        lines = [line for line in self.oracle.lines if line.bound and line.states]
+        is_sure = all(line.path in self.oracle.files for line in lines)
+        days = 10 if is_sure else 10_000
+        policy = Policy(keep_last=keep_last, hourly=0, daily=0, weekly=0, deleted_days=days)
+        gone = self.oracle.expire(keep_last, days, self.hands.time_ns)
         assert {one.id for one in expiry.expire(self.open[writer], policy)} == gone
         if is_collected:
             collect(self.open[1 - writer].repository)
