@@ -16,6 +16,11 @@ from jupyter_rewind.store.keep import KernelStore
 from tests.support.stores import QuickFiles
 
 
+def execute(source: str, namespace: dict[str, Any]) -> None:
+    """Runs a cell as one that this file's own future imports do not touch."""
+    exec(compile(source, "<cell>", "exec", dont_inherit=True), namespace)
+
+
 class Rewind:
     """Keeps the state after every cell, with everything a kernel has switched on."""
 
@@ -32,6 +37,7 @@ class Rewind:
             tracker=Tracker(),
             environment=Environment(),
         )
+        self.execute = execute
         self._count = 0
         self._kept: Snapshot | None = None
         self.last: Snapshot | None = None
@@ -39,7 +45,7 @@ class Rewind:
     def run(self, source: str) -> None:
         self._count += 1
         self.capturer.begin(source)
-        exec(compile(source, f"<cell {self._count}>", "exec", dont_inherit=True), self.namespace)
+        self.execute(source, self.namespace)
         captured = self.capturer.capture(ExecutionId(str(self._count)), count=self._count)
         self.last = captured.snapshot
         assert self.last is not None, captured.skipped_because
