@@ -292,6 +292,8 @@ class Catalog:
             if self._index.scanned(number) == start:
                 self._index.add_batches(number, scan.batches, scan.end)
                 self._index.add_gaps(number, scan.gaps)
+                if start == 0:
+                    self._index.evidence.forgive_segment(number, name)
         for gap in scan.gaps:
             log.warning("segment %s: %s at byte %s", name, gap.what, gap.offset)
         return scan.end

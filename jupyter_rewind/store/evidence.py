@@ -53,6 +53,19 @@ class Evidence:
         self._base.executemany("INSERT OR IGNORE INTO lost_entries VALUES(?3, ?2)", rows)
         self._base.executemany("DELETE FROM entry_places WHERE seg=?1 AND ?2<>'' AND id=?3", rows)
 
+    def forgive_segment(self, number: int, name: str) -> None:
+        """The segment's file is back: what a scan found where it stood is lost no more."""
+        self._base.execute(
+            "DELETE FROM lost_chunks WHERE segment=?2 AND EXISTS (SELECT 1 FROM chunks c WHERE"
+            " c.digest=lost_chunks.digest AND c.seg=?1 AND c.at=lost_chunks.at)",
+            [number, name],
+        )
+        self._base.execute(
+            "DELETE FROM lost_entries WHERE segment=?2 AND EXISTS (SELECT 1 FROM entry_places p"
+            " WHERE p.id=lost_entries.id AND p.seg=?1)",
+            [number, name],
+        )
+
     def forgive(self) -> None:
         """What stands somewhere again, or has expired, counts as lost no more."""
         self._base.execute(

@@ -257,14 +257,15 @@ class SegmentWriter:
                     self._shrink_to(max(self._reserved, self._written))
         ready = self._zeros()
         try:
-            self._files.write_at(
-                self._descriptor, [*self._parts, *ready], self._written, self._path
-            )
+            self._files.write_at(self._descriptor, self._parts, self._written, self._path)
         except RewindError:
             with contextlib.suppress(RewindError):
                 self._shrink_to(max(self._reserved, self._end))
             raise
         if ready:
+            # Apart from what is committed, whose fate they must not share on a full disk.
+            with contextlib.suppress(RewindError):
+                self._files.write_at(self._descriptor, ready, self._at, self._path)
             self._zeroed = self._at + _ZEROED
         self._written = self._at
         self._parts, self._staged = [], 0
