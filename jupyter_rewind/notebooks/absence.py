@@ -70,7 +70,7 @@ def is_missing(histories: Histories, history: HistoryId, place: Place) -> bool:
         return False
     last = histories.repository.latest(kinds=[FILE], key=history_key(history))
     known = read_identity(last) if last is not None else None
-    return known is None or known.device == folder.st_dev
+    return known is not None and known.device == folder.st_dev
 
 
 def _note(histories: Histories, history: HistoryId) -> Entry | None:

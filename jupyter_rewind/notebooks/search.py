@@ -18,7 +18,8 @@ from jupyter_rewind.notebooks.history import Histories
 from jupyter_rewind.notebooks.reading import naming
 
 _LONGEST = 400
-_SECONDS = 20.0
+_SECONDS = 5.0
+_RECURSION = re.compile(r"\(\?(?:R|&|P>|[+-]?[0-9])")
 # The last ones are what nbformat 3 has in place of `data`.
 _TEXTS = ("text", "traceback", "ename", "evalue", "html", "latex", "javascript", "json", "svg")
 
@@ -93,9 +94,11 @@ def _finder(text: str, is_expression: bool) -> Callable[[str], Iterator[int]]:
     # Python's own engine cannot be stopped, and stops the whole process meanwhile.
     import regex
 
+    if _RECURSION.search(text):
+        raise InvalidInput(f"{text!r} calls itself, and expressions that do are not searched for.")
     try:
         pattern = regex.compile(text, regex.MULTILINE)
-    except regex.error as error:
+    except (regex.error, RecursionError, OverflowError, MemoryError) as error:
         raise InvalidInput(
             f"{text!r} is not a regular expression: {error}.", hint="Leave --regex out?"
         ) from error

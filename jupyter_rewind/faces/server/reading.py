@@ -17,18 +17,21 @@ _ATTEMPTS = 3
 
 @dataclass(frozen=True, slots=True)
 class Stamp:
-    """What one `stat` tells about a file's content: a difference means it may have changed."""
+    """What one `stat` tells about a file: a difference means that something may be to keep."""
 
     mtime_ns: int
     size: int
     device: int
     inode: int
+    mode: int
     file: FileIdentity | None = field(default=None, compare=False)
     """What tells the file from others, where it was open when this was read."""
 
     @staticmethod
     def of(status: os.stat_result, file: FileIdentity | None = None) -> Stamp:
-        return Stamp(status.st_mtime_ns, status.st_size, status.st_dev, status.st_ino, file)
+        return Stamp(
+            status.st_mtime_ns, status.st_size, status.st_dev, status.st_ino, status.st_mode, file
+        )
 
     @property
     def identity(self) -> FileIdentity:
