@@ -30,10 +30,16 @@ def databases(scope: Scope) -> list[Path]:
     return [path for path in found if os.path.isfile(path)]
 
 
+def _text(raw: bytes) -> str:
+    # A damaged table can hold anything, also as the name of a column.
+    return raw.decode(errors="surrogateescape")
+
+
 def read_file_ids(database: Path, scope: Scope) -> list[FileId]:
     """All rows, from a copy. Raises sqlite3.DatabaseError, NotFound, Denied, Full, Unavailable."""
     copy = copy_database(database, scope.scratch)
     with closing(sqlite3.connect(copy.path)) as connection:
+        connection.text_factory = _text
         columns = {row[1] for row in connection.execute("PRAGMA table_info(Files)")}
         inode = "ino" if "ino" in columns else "0"
         rows = connection.execute(f"SELECT id, path, {inode} FROM Files").fetchall()
