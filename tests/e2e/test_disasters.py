@@ -31,6 +31,7 @@ NAME = "analysis.ipynb"
 LOAD = "rows = [3, 1, 2]\nrows.sort()"
 MEAN = "def mean(values):\n    return sum(values) / len(values)"
 CALL = "print('mean', mean(rows))"
+RUNNING = "import time; time.sleep(600)"
 LATER = (
     "import json\nwith open('rows.json', 'w') as file:\n    json.dump(rows, file)",
     "class Table:\n    def __init__(self, rows):\n        self.rows = list(rows)",
@@ -71,9 +72,11 @@ def recovered(stock: Stock, *words: str) -> Any:
 
 def check_nothing_is_lost(made: Any) -> None:
     """What was saved, then what was run, in order; a cell taken for rewritten is told as that."""
+    # IPython may have had the time to write down the cell that was killed as well.
+    made.cells = [each for each in made.cells if each.source != RUNNING]
     found = sources(made.cells)
     assert [each for each in found if each != CALL] == ["# Three days of work", LOAD, MEAN, *LATER]
-    aside = {each["source"] for each in made.metadata.rewind.alternatives}
+    aside = {each["source"] for each in made.metadata.rewind.alternatives} - {RUNNING}
     assert {*found, *aside} == {"# Three days of work", LOAD, MEAN, CALL, *LATER}
 
 
@@ -104,7 +107,7 @@ def test_a_kernel_that_was_killed_in_the_middle_of_work(stock: Stock) -> None:
     """The kernel dies, and with the browser's tab goes what was not saved: it is in the history."""
     kernel = begin(stock)
     work_on(stock, kernel)
-    kernel.begin("import time; time.sleep(600)")
+    kernel.begin(RUNNING)
     kernel.kill()
     stock.kill()
     check_nothing_is_lost(recovered(stock))

@@ -236,6 +236,8 @@ def _is_ready(client: BlockingKernelClient) -> bool:
     client.kernel_info()
     try:
         client.get_shell_msg(timeout=1)
+        # Until its outputs are heard too, the end of a cell could be missed.
+        client.get_iopub_msg(timeout=1)
     except queue.Empty:
         return False
     return True
