@@ -125,7 +125,7 @@ def _told(
 def _kernels_of(runs: Sequence[FoundRun], evidence: Evidence) -> dict[int, FoundKernel]:
     """The kernel of each run whose start its connection file tells; each serves for one run."""
     near = sorted(
-        (abs(run.started_ns - kernel.started_ns - SECOND), number, which)
+        (_oddity(run.started_ns - kernel.started_ns), number, which)
         for which, kernel in enumerate(evidence.kernels)
         for number, run in enumerate(runs)
         if kernel.started_ns is not None
@@ -216,6 +216,14 @@ def _within(run: FoundRun, other: FoundRun) -> bool:
     if run.started_ns is None or other.started_ns is None or other.ended_ns is None:
         return False
     return other.started_ns < run.started_ns < other.ended_ns
+
+
+def _oddity(delay_ns: int) -> int:
+    """How unlike a kernel's start it is that its session begins so long after its file. Half a
+    second on a fast machine, more on a slow one; never before, but for clocks that round."""
+    if delay_ns < 0:
+        return 10 * SECOND - delay_ns
+    return delay_ns - SECOND if delay_ns > SECOND else (SECOND - delay_ns) // 4
 
 
 def _restarted(first: FoundRun, second: FoundRun) -> bool:
