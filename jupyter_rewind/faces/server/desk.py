@@ -42,6 +42,11 @@ class Desk:
         """The future of a look at the store. Call `settle` first to see the newest save."""
         return self._recorder.view(act)
 
+    def search(self, act: Callable[[Workspace], T]) -> Future[T]:
+        """The future of a search in the store: in a queue of its own, which refuses when it is
+        full. Call `settle` first to see the newest save. Raises Unavailable."""
+        return self._recorder.search(act)
+
     def change(self, act: Callable[[Workspace], T], *files: str) -> Future[T]:
         """The future of a change that concerns `files`."""
         return self._recorder.submit(act, *files)

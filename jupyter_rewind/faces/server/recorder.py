@@ -29,6 +29,7 @@ from jupyter_rewind.faces.server.knowledge import Knowledge
 from jupyter_rewind.faces.server.opening import Opening
 from jupyter_rewind.faces.server.reading import Reading, Stamp
 from jupyter_rewind.faces.server.readings import Readings
+from jupyter_rewind.faces.server.searches import Searches
 from jupyter_rewind.faces.server.statuses import sayable
 from jupyter_rewind.faces.server.worker import Worker, is_touched
 from jupyter_rewind.model.checkpoint import Checkpoint, Reason
@@ -66,6 +67,7 @@ class Recorder:
         self._knowledge = Knowledge()
         self._opening = Opening(settings)
         self._viewers = ThreadPoolExecutor(2, thread_name_prefix="rewind-viewer")
+        self.searches = Searches()
         self._fault: tuple[str, RewindError] | None = None
         self._autosaved_at: dict[str, float] = {}
         self._pause_seconds = _POLITE_SECONDS
@@ -113,6 +115,11 @@ class Recorder:
         """The future of a look at the store, beside the queue."""
         return self._viewers.submit(lambda: act(self.workspace()))
 
+    def search(self, act: Callable[[Workspace], T]) -> Future[T]:
+        """The future of a look that may take seconds, beside the other looks. Raises Unavailable
+        when too many of them wait."""
+        return self.searches.submit(lambda: act(self.workspace()))
+
     def pending(self, file: str | None, *, hasten: bool = True) -> Future[object] | None:
         """The last job that touches `file` (or any); with `hasten` one that gathers saves, too."""
         self._worker.hasten(None if file is None else (file,), only_polite=not hasten)
@@ -127,6 +134,7 @@ class Recorder:
         """All that was asked for is stored, or the time is up; how many jobs were left."""
         left = self._worker.stop(timeout_seconds)
         self.readings.stop()
+        self.searches.stop(wait=left == 0)
         self._viewers.shutdown(wait=left == 0, cancel_futures=True)
         if left:
             self.log.warning("%d changes were not kept: the server had to stop.", left)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any
 
 from jupyter_server.auth.decorator import authorized
 from tornado import web
 
 from jupyter_rewind.errors import InvalidInput
+from jupyter_rewind.faces.server.desk import PATIENCE_SECONDS, wait_for
 from jupyter_rewind.faces.server.handlers.base import RewindHandler
 from jupyter_rewind.faces.server.rendering import render_checkpoint
 
@@ -17,6 +20,8 @@ if TYPE_CHECKING:
 
 class SearchHandler(RewindHandler):
     """GET each distinct state of a cell in which a text stands, with when it was there."""
+
+    searching: Future[dict[str, Any]] | None = None
 
     @web.authenticated
     @authorized
@@ -40,4 +45,19 @@ class SearchHandler(RewindHandler):
             ]
             return {"path": path, "hits": hits, "problems": list(found.problems)}
 
-        self.answer(await self.view_soon(file, act))
+        desk = self.service.desk
+        await wait_for(desk.settle(file), PATIENCE_SECONDS)
+        self.searching = desk.search(act)
+        try:
+            found = await self.wait(self.searching)
+        except asyncio.CancelledError:
+            if self.searching.cancelled():
+                return  # nobody is there to be answered
+            raise
+        self.answer(found)
+
+    def on_connection_close(self) -> None:
+        """Who went away is waited for no more: a search that has not begun is none."""
+        super().on_connection_close()
+        if self.searching is not None:
+            self.searching.cancel()
