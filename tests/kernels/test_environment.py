@@ -16,7 +16,6 @@ import numpy as np
 import pandas as pd
 import pytest
 import sklearn
-import torch
 
 from jupyter_rewind.kernels.environment import Environment
 from tests.support.pickling import round_trip
@@ -33,16 +32,25 @@ def environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Env
 
 
 def test_the_same_numbers_are_drawn_again(environment: Environment) -> None:
-    """Python's, numpy's and torch's chance go on from where they were."""
+    """Python's and numpy's chance go on from where they were."""
     kept = round_trip(environment.read())
-    drawn = random.random(), np.random.rand(3).tolist(), torch.rand(3).tolist(), np.random.normal()
+    drawn = random.random(), np.random.rand(3).tolist(), np.random.normal()
     random.seed(1)
     np.random.seed(1)
-    torch.manual_seed(1)
     assert environment.apply(kept) == ()
-    assert drawn == (
-        random.random(), np.random.rand(3).tolist(), torch.rand(3).tolist(), np.random.normal()
-    )  # fmt: skip
+    assert drawn == (random.random(), np.random.rand(3).tolist(), np.random.normal())
+
+
+def test_torch_goes_on_as_it_was(environment: Environment) -> None:
+    """Its chance goes on from where it was, and its default type of numbers comes back."""
+    torch = pytest.importorskip("torch")
+    kept = round_trip(environment.read())
+    drawn = torch.rand(3).tolist()
+    torch.manual_seed(1)
+    torch.set_default_dtype(torch.float64)
+    assert environment.apply(kept) == ()
+    assert torch.get_default_dtype() is torch.float32
+    assert drawn == torch.rand(3).tolist()
 
 
 def test_options_go_back(environment: Environment) -> None:
@@ -61,14 +69,12 @@ def test_options_go_back(environment: Environment) -> None:
     np.set_printoptions(precision=8)
     np.seterr(all="raise")
     sklearn.set_config(assume_finite=False)
-    torch.set_default_dtype(torch.float64)
     assert environment.apply(kept) == ()
     assert (pd.get_option("display.max_rows"), pd.get_option("display.precision")) == (7, 6)
     assert (mpl.rcParams["lines.linewidth"], mpl.rcParams["axes.grid"]) == (9.0, False)
     assert decimal.getcontext().prec == 5
     assert np.get_printoptions()["precision"] == 2 and np.geterr()["divide"] == "warn"
     assert sklearn.get_config()["assume_finite"] is True
-    assert torch.get_default_dtype() is torch.float32
 
 
 def test_filters_of_warnings_go_back(environment: Environment) -> None:

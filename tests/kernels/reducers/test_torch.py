@@ -6,11 +6,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 
 from jupyter_rewind.model.snapshot import Fidelity
 from tests.support.pickling import in_fresh_process, keep, round_trip
 from tests.support.values import type_and_repr
+
+torch = pytest.importorskip("torch")
 
 
 def test_views_share_one_storage_written_once() -> None:
