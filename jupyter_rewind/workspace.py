@@ -25,6 +25,8 @@ from jupyter_rewind.notebooks.exchange import Exported, Imported
 from jupyter_rewind.notebooks.expiry import ExpiryPlan, HistoryPlan
 from jupyter_rewind.notebooks.history import Histories, Recorded
 from jupyter_rewind.notebooks.leftovers import find_leftovers
+from jupyter_rewind.notebooks.losses import Listing
+from jupyter_rewind.notebooks.marking import Labelled
 from jupyter_rewind.notebooks.search import Found
 from jupyter_rewind.notebooks.stock import take_stock_checkpoint
 from jupyter_rewind.notebooks.watching import Seen, Watcher, find_notebooks
@@ -51,7 +53,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CollectReport", "Condition", "Damage", "ExpiryPlan", "Exported", "Found", "HistoryInfo",
-    "HistoryPlan", "Imported", "NotebookSize", "Recorded", "Restored", "SalvageReport", "Seen",
+    "HistoryPlan", "Imported", "Labelled", "Listing", "NotebookSize", "Recorded", "Restored",
+    "SalvageReport", "Seen",
     "StoreHealth", "StoreStats", "UpkeepRound", "VerifyReport", "Watcher", "Workspace",
     "document_path", "find_leftovers", "find_notebooks", "free_bytes", "identify_open",
     "is_network", "salvage", "set_value", "store_health", "unset_value",
@@ -118,6 +121,12 @@ class Workspace:
         """All checkpoints of a notebook. Raises NotFound, Integrity."""
         self.repository.refresh()
         return self.histories.checkpoints(self.key(path), newest_first=newest_first)
+
+    def listing(self, path: str, *, newest_first: bool = False) -> Listing:
+        """All checkpoints of a notebook, and which of them cannot be read. Raises NotFound,
+        Integrity, Storage."""
+        self.repository.refresh()
+        return self.histories.listing(self.key(path), newest_first=newest_first)
 
     def resolve(self, path: str, ref: str) -> Checkpoint:
         """The checkpoint that `ref` names. Raises NotFound, Conflict, InvalidInput."""
@@ -247,8 +256,8 @@ class Workspace:
             author=author,
         )
 
-    def label(self, path: str, ref: str, text: str) -> Checkpoint:
-        """The checkpoint has this name. Raises InvalidInput, NotFound."""
+    def label(self, path: str, ref: str, text: str) -> Labelled:
+        """The checkpoint has this name, and no other has it. Raises InvalidInput, NotFound."""
         return self.histories.label(self.resolve(path, ref), text)
 
     def unlabel(self, path: str, ref: str, text: str) -> Checkpoint:

@@ -2,13 +2,14 @@
 them. Costs one question to the index where a salvage has never given anything up; it looks for no
 new damage, which is `verify`'s work, but for segments whose file is gone.
 
-What is gone with a file may come back with it, so it is only told and not counted as lost."""
+What is gone with a file may come back with it, so it is only told (`Listing`) and not counted as
+lost by refs and by retention."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from jupyter_rewind.errors import Format, Integrity, Newer, NotFound
 from jupyter_rewind.model.checkpoint import Checkpoint
@@ -17,6 +18,30 @@ from jupyter_rewind.store.repository import Repository
 from jupyter_rewind.store.witness import missing_segments, read_witness, without_retired
 
 _SALVAGE = "salvage"
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """Checkpoints as people and programs are told of them: none that cannot be read is called
+    `readable`. Those in `missing` may come back with the files of the store that are gone."""
+
+    checkpoints: tuple[Checkpoint, ...]
+    missing: frozenset[CheckpointId]
+
+    @property
+    def lost(self) -> tuple[CheckpointId, ...]:
+        """Those that cannot be read, for whatever reason."""
+        return tuple(one.id for one in self.checkpoints if not one.readable)
+
+
+def tell_losses(repository: Repository, checkpoints: Sequence[Checkpoint]) -> Listing:
+    """What is to be told of these checkpoints, of which known losses are marked. Raises Storage."""
+    missing = find_missing(repository, checkpoints)
+    told = (
+        replace(one, readable=False) if one.id in missing and one.readable else one
+        for one in checkpoints
+    )
+    return Listing(tuple(told), frozenset(missing))
 
 
 def mark_losses(repository: Repository, checkpoints: Sequence[Checkpoint]) -> list[Checkpoint]:

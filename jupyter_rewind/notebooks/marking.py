@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from jupyter_rewind.errors import NotFound
 from jupyter_rewind.model.checkpoint import Checkpoint, Reason
@@ -13,10 +13,18 @@ from jupyter_rewind.notebooks.reading import HistoryReader
 from jupyter_rewind.store.transaction import Transaction
 
 
+@dataclass(frozen=True, slots=True)
+class Labelled:
+    """A checkpoint with its new name, and the one that had the name before, as it is now."""
+
+    checkpoint: Checkpoint
+    moved_from: Checkpoint | None = None
+
+
 class HistoryMarker(HistoryReader):
     """The marking part of `Histories`."""
 
-    def label(self, checkpoint: Checkpoint, text: str) -> Checkpoint:
+    def label(self, checkpoint: Checkpoint, text: str) -> Labelled:
         """The checkpoint has this name as well, and never expires while it has one.
 
         A label names one checkpoint of a history: another that had it loses it.
@@ -26,14 +34,17 @@ class HistoryMarker(HistoryReader):
         with self.repository.transaction() as tx:
             return self._give_label(tx, self._present(checkpoint), label)
 
-    def _give_label(self, tx: Transaction, checkpoint: Checkpoint, label: str) -> Checkpoint:
+    def _give_label(self, tx: Transaction, checkpoint: Checkpoint, label: str) -> Labelled:
+        moved = None
         for other in self.checkpoints_of(checkpoint.history):
             if label in other.labels and other.id != checkpoint.id:
-                self._mark(tx, other, {"unlabel": label})
+                rest = tuple(one for one in other.labels if one != label)
+                moved = self._mark(tx, other, {"unlabel": label}, other.pinned, rest)
         if label in checkpoint.labels:
-            return checkpoint
+            return Labelled(checkpoint, moved)
         labels = (*checkpoint.labels, label)
-        return self._mark(tx, checkpoint, {"label": label}, checkpoint.pinned, labels)
+        named = self._mark(tx, checkpoint, {"label": label}, checkpoint.pinned, labels)
+        return Labelled(named, moved)
 
     def unlabel(self, checkpoint: Checkpoint, text: str) -> Checkpoint:
         """The checkpoint has this name no more. Raises NotFound."""
@@ -61,12 +72,12 @@ class HistoryMarker(HistoryReader):
 
     def _strengthen(
         self, tx: Transaction, checkpoint: Checkpoint, reason: Reason, label: str | None
-    ) -> Checkpoint:
+    ) -> Labelled:
         """The checkpoint, of which this reason and label are said if they say more."""
         if reason.says_more_than(checkpoint.reason):
             self._mark(tx, checkpoint, {"reason": str(reason)})
             checkpoint = replace(checkpoint, reason=reason)
-        return checkpoint if label is None else self._give_label(tx, checkpoint, label)
+        return Labelled(checkpoint) if label is None else self._give_label(tx, checkpoint, label)
 
     def _mark(
         self,

@@ -6,7 +6,7 @@ the list of the others stands. Where records are known to be lost, "not found" s
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -15,7 +15,7 @@ from blake3 import blake3
 from jupyter_rewind import clock
 from jupyter_rewind.errors import Conflict, Integrity, NotFound
 from jupyter_rewind.model.checkpoint import Checkpoint, HistoryInfo
-from jupyter_rewind.model.ids import CheckpointId, EntryId, HistoryId
+from jupyter_rewind.model.ids import EntryId, HistoryId
 from jupyter_rewind.model.reference import resolve_ref
 from jupyter_rewind.notebooks.bindings import Bindings, Place
 from jupyter_rewind.notebooks.contents import Manifest, load_manifest, read_bytes, read_notebook
@@ -34,7 +34,7 @@ from jupyter_rewind.notebooks.entries import (
     read_checkpoints,
     read_identity,
 )
-from jupyter_rewind.notebooks.losses import find_missing, mark_losses
+from jupyter_rewind.notebooks.losses import Listing, mark_losses, tell_losses
 from jupyter_rewind.store.repository import Repository
 
 Exists = Callable[[str], bool]
@@ -90,9 +90,14 @@ class HistoryReader:
             raise Integrity(f"No checkpoint of {path} can be read.", hint=doubt)
         return found[::-1] if newest_first else found
 
-    def missing(self, checkpoints: Sequence[Checkpoint]) -> set[CheckpointId]:
-        """Those that cannot be read now, for files of the store are gone. Raises Storage."""
-        return find_missing(self.repository, checkpoints)
+    def listing(self, path: str, *, newest_first: bool = False) -> Listing:
+        """All checkpoints of a path as they are told: those too count as lost that went with a
+        file of the store. Raises NotFound, Integrity, Storage."""
+        return tell_losses(self.repository, self.checkpoints(path, newest_first=newest_first))
+
+    def told(self, checkpoint: Checkpoint) -> Checkpoint:
+        """One checkpoint as `listing` tells it. Raises Storage."""
+        return tell_losses(self.repository, [checkpoint]).checkpoints[0]
 
     def head(self, path: str) -> Checkpoint | None:
         """The newest checkpoint of `path`, or None where it has none."""
@@ -127,14 +132,6 @@ class HistoryReader:
             error.message = f"{path}: {error.message}"
             error.hint = doubt or error.hint
             raise
-
-    def labelled(self, path: str, label: str) -> Checkpoint | None:
-        """The checkpoint of `path` with this label; None without one, and without a history."""
-        try:
-            found = self.checkpoints(path)
-        except NotFound:
-            return None
-        return next((one for one in found if label in one.labels), None)
 
     def read(self, checkpoint: Checkpoint) -> bytes:
         """The very bytes that were saved, compared with their digest. Raises Integrity."""

@@ -32,7 +32,7 @@ from jupyter_rewind.notebooks.entries import (
     told_by_order,
 )
 from jupyter_rewind.notebooks.kinship import Kinship, find_kin
-from jupyter_rewind.notebooks.marking import HistoryMarker
+from jupyter_rewind.notebooks.marking import HistoryMarker, Labelled
 from jupyter_rewind.notebooks.reading import Exists
 from jupyter_rewind.store.repository import Repository
 from jupyter_rewind.store.transaction import Transaction
@@ -42,10 +42,12 @@ _REMEMBERED = 512
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """The checkpoint that holds a state, and whether it was made for it."""
+    """The checkpoint that holds a state, and whether it was made for it. `moved_from` had the
+    label before that it was given."""
 
     checkpoint: Checkpoint
     created: bool
+    moved_from: Checkpoint | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +148,8 @@ class HistoryRecorder(HistoryMarker):
         self._note_identity(tx, history, wish.identity)
         same = self._find_same(history, head, wish, state)
         if same is not None:
-            return Recorded(self._strengthen(tx, same, wish.reason, wish.label), False)
+            told = self._strengthen(tx, same, wish.reason, wish.label)
+            return Recorded(told.checkpoint, False, told.moved_from)
         before = head
         if wish.import_ns is not None:
             earlier = self.checkpoints_of(history)
@@ -154,9 +157,8 @@ class HistoryRecorder(HistoryMarker):
         last = self._last(history)
         made = self._add(tx, wish, history, before, state or cut(wish.raw))
         self._check_overtaken(made, last)
-        if wish.label is not None:
-            made = self._give_label(tx, made, wish.label)
-        return Recorded(made, True)
+        named = Labelled(made) if wish.label is None else self._give_label(tx, made, wish.label)
+        return Recorded(named.checkpoint, True, named.moved_from)
 
     def _find_same(
         self, history: HistoryId, head: Checkpoint | None, wish: _Wish, state: Cut | None

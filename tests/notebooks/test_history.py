@@ -183,7 +183,7 @@ def test_a_path_that_was_never_kept_is_not_found_rather_than_empty(histories: Hi
 
 def test_a_label_names_one_checkpoint_of_a_history(histories: Histories) -> None:
     first, second = keep(histories, "1"), keep(histories, "2")
-    assert histories.label(first, "good").labels == ("good",)
+    assert histories.label(first, "good").checkpoint.labels == ("good",)
     histories.label(second, "good")
     assert [one.labels for one in histories.checkpoints(PATH)] == [(), ("good",)]
     third = histories.record(

@@ -32,10 +32,8 @@ def checkpoint(
     Content equal to the newest checkpoint makes no second one.
     """
     with face.workspace(create=True) as workspace:
-        before = workspace.histories.labelled(workspace.key(notebook), label) if label else None
         made = workspace.checkpoint(notebook, label=label)
     kept = made.checkpoint
-    moved = before if before is not None and before.id != kept.id else None
     named = f" as “{label}”" if label else ""
     if made.created:
         text = f"Stored {notebook}{named}: checkpoint {views.when(kept)}."
@@ -45,9 +43,9 @@ def checkpoint(
     data: Document = {
         "checkpoint": views.checkpoint_json(kept),
         "created": made.created,
-        "moved_from": _id(moved),
+        "moved_from": _id(made.moved_from),
     }
-    return Answer(data, [Words(text), *_tell_moved(moved, label or "")])
+    return Answer(data, [Words(text), *_tell_moved(made.moved_from, label or "")])
 
 
 @commands.add("restore")
@@ -129,9 +127,8 @@ def _marked(checkpoint: Checkpoint, text: str) -> Answer:
 def label(face: Face, notebook: NotebookPath, ref: RequiredRef, text: LabelText) -> Answer:
     """Give a checkpoint a name; a named checkpoint never expires."""
     with face.workspace() as workspace:
-        before = workspace.histories.labelled(workspace.key(notebook), text)
-        done = workspace.label(notebook, ref, text)
-    moved = before if before is not None and before.id != done.id else None
+        named = workspace.label(notebook, ref, text)
+    done, moved = named.checkpoint, named.moved_from
     data: Document = {"checkpoint": views.checkpoint_json(done), "moved_from": _id(moved)}
     words = Words(f"Checkpoint {views.when(done)} is now called “{text}”.")
     return Answer(data, [words, *_tell_moved(moved, text)])
@@ -146,9 +143,8 @@ def _tell_moved(before: Checkpoint | None, label: str) -> list[Remark]:
     if before is None:
         return []
     text = f"Checkpoint {views.when(before)} is not called “{label}” any more"
-    rest = [one for one in before.labels if one != label]
     safe = (
-        ", but still never expires." if before.pinned or rest else " and may expire as others do."
+        ", but still never expires." if before.is_kept_by_hand else " and may expire as others do."
     )
     return [Remark(text + safe)]
 

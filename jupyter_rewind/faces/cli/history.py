@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -48,9 +47,8 @@ def history(
     """List the checkpoints of a notebook, the newest first."""
     with face.workspace() as workspace:
         info = workspace.overview(notebook)
-        found = workspace.checkpoints(notebook, newest_first=not oldest)
-        missing = workspace.histories.missing(found)
-        found = [replace(each, readable=each.readable and each.id not in missing) for each in found]
+        listing = workspace.listing(notebook, newest_first=not oldest)
+        found, missing = listing.checkpoints, listing.missing
         shown = found[:limit]
         states = open_revival(workspace).pair(info.path, shown)
     table = views.checkpoint_table(
@@ -70,6 +68,7 @@ def history(
         "checkpoints": [
             views.checkpoint_json(each) | views.state_json(states.get(each.id)) for each in shown
         ],
+        "lost": list(listing.lost),
     }
     return Answer(data, [table, *remarks], Status.DAMAGE if missing else Status.DONE)
 

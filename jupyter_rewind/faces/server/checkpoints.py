@@ -133,7 +133,8 @@ class AsyncRewindCheckpoints(_RewindMixin, AsyncGenericCheckpointsMixin, AsyncCh
     async def create_checkpoint(self, contents_mgr: ContentsManager, path: str) -> Model:
         with self._answered():
             live = await read_live(self.service, path)
-            return render_contents_checkpoint(await _done(self._create(path, live)))
+            made = await _done(self._create(path, live))
+            return render_contents_checkpoint(made.checkpoint)
 
     async def list_checkpoints(self, path: str) -> list[Model]:
         if request.saving.get() is not None:
@@ -185,7 +186,7 @@ class RewindCheckpoints(_RewindMixin, GenericCheckpointsMixin, Checkpoints):
     def create_checkpoint(self, contents_mgr: ContentsManager, path: str) -> Model:
         with self._answered():
             live = _at_once(lambda: read_live(self.service, path))
-            return render_contents_checkpoint(self._create(path, live).result())
+            return render_contents_checkpoint(self._create(path, live).result().checkpoint)
 
     def list_checkpoints(self, path: str) -> list[Model]:
         if request.saving.get() is not None:

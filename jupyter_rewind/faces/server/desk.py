@@ -19,7 +19,7 @@ from jupyter_rewind.faces.server.recorder import PrepareHistory, Recorder
 from jupyter_rewind.model.checkpoint import Checkpoint, Reason
 
 if TYPE_CHECKING:
-    from jupyter_rewind.workspace import Restored, Workspace
+    from jupyter_rewind.workspace import Recorded, Restored, Workspace
 
 T = TypeVar("T")
 
@@ -67,17 +67,17 @@ class Desk:
         live: bytes | None = None,
         author: str | None = None,
         label: str | None = None,
-    ) -> Future[Checkpoint]:
+    ) -> Future[Recorded]:
         """The checkpoint that the user asks for: of the file, and of the live document if there is
         one that differs; then the live document's is the answer.
         """
         recorder = self._recorder
         reading = recorder.readings.open(file)
 
-        def act(workspace: Workspace) -> Checkpoint:
+        def act(workspace: Workspace) -> Recorded:
             raw = reading.take()
             is_ahead = live is not None and live != raw
-            checkpoint, _ = recorder.keep(
+            kept = recorder.keep(
                 workspace,
                 file,
                 reading,
@@ -86,10 +86,10 @@ class Desk:
                 label=None if is_ahead else label,
             )
             if live is not None and is_ahead:
-                checkpoint, _ = recorder.record(
+                kept = recorder.record(
                     workspace, file, live, Reason.MANUAL, author=author, label=label
                 )
-            return checkpoint
+            return kept
 
         return self.change(act, file)
 
@@ -97,7 +97,8 @@ class Desk:
         """The checkpoint of content that the caller holds."""
 
         def act(workspace: Workspace) -> Checkpoint:
-            return self._recorder.record(workspace, file, raw, Reason.MANUAL, author=author)[0]
+            recorded = self._recorder.record(workspace, file, raw, Reason.MANUAL, author=author)
+            return recorded.checkpoint
 
         return self.change(act, file)
 
@@ -139,7 +140,7 @@ class Desk:
         def act(workspace: Workspace) -> Checkpoint:
             return self._recorder.record(
                 workspace, file, live, Reason.BEFORE_RESTORE, author=author
-            )[0]
+            ).checkpoint
 
         return self.change(act, file)
 
@@ -176,7 +177,7 @@ class Desk:
 def list_checkpoints(workspace: Workspace, file: str) -> list[Checkpoint]:
     """The checkpoints of `file`, oldest first; none when nothing was ever kept of it."""
     try:
-        return list(workspace.histories.checkpoints(file))
+        return list(workspace.histories.listing(file).checkpoints)
     except NotFound:
         return []
 

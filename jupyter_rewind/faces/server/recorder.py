@@ -36,7 +36,7 @@ from jupyter_rewind.model.checkpoint import Checkpoint, Reason
 
 if TYPE_CHECKING:
     from jupyter_rewind.settings import Rewind
-    from jupyter_rewind.workspace import Workspace
+    from jupyter_rewind.workspace import Recorded, Workspace
 
 T = TypeVar("T")
 
@@ -213,7 +213,7 @@ class Recorder:
         stamp: Stamp | None = None,
         author: str | None = None,
         label: str | None = None,
-    ) -> tuple[Checkpoint, bool]:
+    ) -> Recorded:
         """The checkpoint of `raw` as the state of `file`, and whether it is new. In our threads."""
         with self._noting_faults(file):
             if self.prepare_history is not None:
@@ -235,7 +235,7 @@ class Recorder:
         if recorded.created:
             self.recorded += 1
             self.tell(recorded.checkpoint, "created")
-        return recorded.checkpoint, recorded.created
+        return recorded
 
     def tell(self, checkpoint: Checkpoint, action: str) -> None:
         """Listeners hear of `checkpoint`."""
@@ -292,10 +292,10 @@ class Recorder:
         after: Callable[[Checkpoint, bool], None] | None,
     ) -> Checkpoint | None:
         try:
-            checkpoint, created = self.keep(self.workspace(), file, reading, reason, author=author)
+            kept = self.keep(self.workspace(), file, reading, reason, author=author)
             if after is not None:
-                after(checkpoint, created)
-            return checkpoint
+                after(kept.checkpoint, kept.created)
+            return kept.checkpoint
         except NotFound:
             return None  # gone again before it was looked at
         except (RewindError, OSError) as error:
@@ -315,7 +315,7 @@ class Recorder:
         *,
         author: str | None = None,
         label: str | None = None,
-    ) -> tuple[Checkpoint, bool]:
+    ) -> Recorded:
         """The checkpoint of what `reading` took, and whether it is new. In our threads.
 
         Raises NotFound when there is no file, InvalidInput when it is larger than the settings

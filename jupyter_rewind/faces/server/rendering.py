@@ -69,6 +69,11 @@ def render_checkpoint(checkpoint: Checkpoint) -> dict[str, Any]:
     }
 
 
+def render_labelled(checkpoint: Checkpoint, moved_from: Checkpoint | None) -> dict[str, Any]:
+    """The checkpoint, and which one lost the label that it was given."""
+    return {**render_checkpoint(checkpoint), "moved_from": moved_from.id if moved_from else None}
+
+
 def render_contents_checkpoint(checkpoint: Checkpoint) -> dict[str, Any]:
     """The checkpoint as Jupyter's contents service shows it, with more than it must."""
     return {

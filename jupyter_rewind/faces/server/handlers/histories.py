@@ -32,13 +32,15 @@ class HistoryHandler(RewindHandler):
         def act(workspace: Workspace) -> dict[str, Any]:
             service.take_stock_checkpoint(workspace, file)
             info = workspace.histories.overview(file)
-            checkpoints = workspace.histories.checkpoints(file, newest_first=True)[:limit]
+            listing = workspace.histories.listing(file, newest_first=True)
+            checkpoints = listing.checkpoints[:limit]
             if not newest_first:
                 checkpoints = checkpoints[::-1]
             return {
                 **render_history(info, service.paths),
                 "path": path,
                 "checkpoints": [render_checkpoint(each) for each in checkpoints],
+                "lost": list(listing.lost if newest_first else listing.lost[::-1]),
                 "states": find_pairs(workspace, file, checkpoints),
                 "condition": describe_condition(workspace, service.recorder, path, file),
             }

@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from jupyter_server.auth.decorator import authorized
 from tornado import web
 
 from jupyter_rewind.faces.server.handlers.base import RewindHandler, text_of
-from jupyter_rewind.faces.server.rendering import render_checkpoint
+from jupyter_rewind.faces.server.rendering import render_checkpoint, render_labelled
 
 if TYPE_CHECKING:
+    from jupyter_rewind.model.checkpoint import Checkpoint
     from jupyter_rewind.workspace import Workspace
 
 
 class _MarkHandler(RewindHandler):
-    async def mark(self, file: str, ref: str, verb: str, *words: str) -> None:
-        def act(workspace: Workspace) -> dict[str, Any]:
-            checkpoint = workspace.histories.resolve(file, ref)
-            getattr(workspace.histories, verb)(checkpoint, *words)
-            return render_checkpoint(workspace.histories.get(file, checkpoint.id))
+    async def mark(self, file: str, act: Callable[[Workspace], Checkpoint]) -> None:
+        """The answer is what `act` gives, as it is told."""
 
-        self.answer(await self.change(act, file))
+        def marked(workspace: Workspace) -> dict[str, Any]:
+            return render_checkpoint(workspace.histories.told(act(workspace)))
+
+        self.answer(await self.change(marked, file))
 
 
 class LabelsHandler(_MarkHandler):
@@ -32,13 +34,20 @@ class LabelsHandler(_MarkHandler):
     async def post(self) -> None:
         body = self.body()
         _, file = await self.body_file(body)
-        await self.mark(file, text_of(body, "ref"), "label", text_of(body, "label"))
+        ref, label = text_of(body, "ref"), text_of(body, "label")
+
+        def act(workspace: Workspace) -> dict[str, Any]:
+            named = workspace.label(file, ref, label)
+            return render_labelled(workspace.histories.told(named.checkpoint), named.moved_from)
+
+        self.answer(await self.change(act, file))
 
     @web.authenticated
     @authorized
     async def delete(self) -> None:
         _, file = await self.query_file()
-        await self.mark(file, self.query("ref"), "unlabel", self.query("label"))
+        ref, label = self.query("ref"), self.query("label")
+        await self.mark(file, lambda workspace: workspace.unlabel(file, ref, label))
 
 
 class PinsHandler(_MarkHandler):
@@ -49,10 +58,12 @@ class PinsHandler(_MarkHandler):
     async def post(self) -> None:
         body = self.body()
         _, file = await self.body_file(body)
-        await self.mark(file, text_of(body, "ref"), "pin")
+        ref = text_of(body, "ref")
+        await self.mark(file, lambda workspace: workspace.pin(file, ref))
 
     @web.authenticated
     @authorized
     async def delete(self) -> None:
         _, file = await self.query_file()
-        await self.mark(file, self.query("ref"), "unpin")
+        ref = self.query("ref")
+        await self.mark(file, lambda workspace: workspace.unpin(file, ref))

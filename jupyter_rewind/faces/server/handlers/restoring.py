@@ -87,6 +87,7 @@ def describe_restored(restored: Restored, path: str) -> dict[str, Any]:
         "source": render_checkpoint(restored.source),
         "checkpoint": _or_null(restored.checkpoint),
         "kept": _or_null(restored.kept),
+        "lost": [each.id for each in restored.lost],
     }
 
 

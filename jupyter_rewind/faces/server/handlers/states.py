@@ -12,7 +12,7 @@ from jupyter_rewind.faces.server import request
 from jupyter_rewind.faces.server.desk import decode_file
 from jupyter_rewind.faces.server.handlers.base import RewindHandler, text_of
 from jupyter_rewind.faces.server.recorder import Recorder
-from jupyter_rewind.faces.server.rendering import render_checkpoint
+from jupyter_rewind.faces.server.rendering import render_checkpoint, render_labelled
 from jupyter_rewind.faces.server.restoring import read_live
 
 if TYPE_CHECKING:
@@ -31,7 +31,10 @@ class CheckpointHandler(RewindHandler):
         ref = self.query("ref")
         self.answer(
             await self.view(
-                file, lambda workspace: render_checkpoint(workspace.histories.resolve(file, ref))
+                file,
+                lambda workspace: render_checkpoint(
+                    workspace.histories.told(workspace.histories.resolve(file, ref))
+                ),
             )
         )
 
@@ -43,10 +46,10 @@ class CheckpointHandler(RewindHandler):
         label = text_of(body, "label", "") or None
         service = self.service
         live = await read_live(service, path)
-        checkpoint = await self.wait(
+        made = await self.wait(
             service.desk.create(file, live=live, author=request.current_author(), label=label)
         )
-        self.answer(render_checkpoint(checkpoint), 201)
+        self.answer(render_labelled(made.checkpoint, made.moved_from), 201)
 
     @web.authenticated
     @authorized
