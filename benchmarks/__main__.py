@@ -21,6 +21,8 @@ Made by `python -m benchmarks`, which writes this page.
 TITLES = {
     "store": "The store against the machine",
     "notebooks": "Notebooks against a plain server, and against git",
+    "kernels": "States of kernels beside Kishu, dill and cloudpickle",
+    "kernel_limits": "States of kernels against the machine",
     "recovery": "Recovery against known truths",
     "salvage": "Salvage of broken notebooks, and json-repair beside it",
 }
