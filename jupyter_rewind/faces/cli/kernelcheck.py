@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from jupyter_rewind.faces.cli.diagnosis import Finding, State
+from jupyter_rewind.faces.cli.findings import Finding, State
 
 if TYPE_CHECKING:
     from jupyter_rewind.settings import Rewind

@@ -1,4 +1,5 @@
-"""What `doctor` says of files that a killed restore left in the folder it is asked in."""
+"""What `doctor` says of files that a killed restore left in the folder it is asked in. It offers to
+remove only what no restore can still be writing."""
 
 from __future__ import annotations
 
@@ -6,22 +7,34 @@ import os
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from jupyter_rewind.faces.cli import wording
-from jupyter_rewind.faces.cli.diagnosis import Finding, State
+from jupyter_rewind.faces.cli.findings import Finding, State
+
+if TYPE_CHECKING:
+    from jupyter_rewind.settings import Rewind
 
 
-def check_leftovers() -> Iterator[Finding]:
+def check_leftovers(_: Rewind) -> Iterator[Finding]:
     """What lies in the working folder, with the command that removes it."""
     from jupyter_rewind.workspace import find_leftovers
 
     folder = Path(os.getcwd())
     found = find_leftovers(folder)
-    if found:
-        names = [path.name for path in found]
-        lie = f"{wording.count(len(names), 'file')} of a restore that was stopped in {folder}"
+    stale = [each.path.name for each in found if each.is_stale]
+    fresh = [each.path.name for each in found if not each.is_stale]
+    if stale:
         text = (
-            f"{lie}: {', '.join(names)}. What they hold is in the store; the next restore in the"
-            " folder removes them when they are a day old"
+            f"{wording.count(len(stale), 'file')} of a restore that was stopped in {folder}:"
+            f" {', '.join(stale)}. No notebook needs what they hold; the next restore in the folder"
+            " removes them"
         )
-        yield Finding("left-overs", State.NOTE, text, shlex.join(["rm", "--", *names]))
+        yield Finding("left-overs", State.NOTE, text, shlex.join(["rm", "--", *stale]))
+    if fresh:
+        text = (
+            f"{wording.count(len(fresh), 'file')} of a restore in {folder}: {', '.join(fresh)}. It"
+            " may be running now, so leave them alone; the first restore in the folder that begins"
+            " a day later removes them"
+        )
+        yield Finding("left-overs", State.NOTE, text)

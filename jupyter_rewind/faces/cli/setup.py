@@ -141,10 +141,11 @@ def doctor(face: Face) -> Answer:
 
     Ends with status 0 whatever it finds; `healthy` in --json tells.
     """
-    from jupyter_rewind.faces.cli import diagnosis
+    from jupyter_rewind.faces.cli.diagnosis import examine
+    from jupyter_rewind.faces.cli.findings import State
 
-    findings = diagnosis.examine(face.lenient_settings)
-    problems = [each for each in findings if each.state is diagnosis.State.PROBLEM]
+    findings = examine(face.lenient_settings)
+    problems = [each for each in findings if each.state is State.PROBLEM]
     columns = (
         Column("state", "bold"),
         Column("what", "cyan"),

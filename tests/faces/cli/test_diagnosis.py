@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import threading
+import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -111,11 +112,17 @@ def test_a_store_that_no_command_can_open_is_a_problem(
 
 
 def test_doctor_names_what_a_killed_restore_left(work: Path, rewind: Rewind) -> None:
-    """With the command that removes it; nothing is said where nothing is left."""
+    """With the command that removes what is stopped for sure; what may be in use is left alone."""
     assert "left-overs" not in rewind("doctor").out
     name = ".a b.ipynb.0123456789abcdef.rewind-tmp"
-    (work / name).write_bytes(b"bytes")
+    fresh = ".c.ipynb.0123456789abcdef.rewind-tmp"
+    for each in (name, fresh):
+        (work / each).write_bytes(b"bytes")
+    days_ago = time.time() - 2 * 86_400
+    os.utime(work / name, (days_ago, days_ago))
     findings = rewind("doctor", "--json").data["findings"]
-    [found] = [each for each in findings if each["name"] == "left-overs"]
-    assert name in found["text"]
-    assert found["mend"] == f"rm -- '{name}'"
+    stopped, running = [each for each in findings if each["name"] == "left-overs"]
+    assert name in stopped["text"] and fresh not in stopped["text"]
+    assert stopped["mend"] == f"rm -- '{name}'"
+    assert fresh in running["text"] and "may be running now" in running["text"]
+    assert not running["mend"]

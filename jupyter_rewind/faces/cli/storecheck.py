@@ -1,0 +1,81 @@
+"""What `doctor` finds out about the store, without making one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from jupyter_rewind.errors import NotFound, RewindError
+from jupyter_rewind.faces.cli import wording
+from jupyter_rewind.faces.cli.findings import Finding, State
+
+if TYPE_CHECKING:
+    from jupyter_rewind.settings import Rewind
+
+LITTLE_ROOM = 1_000_000_000
+
+
+def check_store(settings: Rewind) -> Iterator[Finding]:
+    """Whether the store opens, who may look into it, and how much room there is."""
+    from jupyter_rewind.workspace import store_health
+
+    health = store_health(Path(settings.store_path), Path(settings.store_key_folder))
+    folder, move = health.folder, "jupyter rewind config set store.path /another/folder"
+    fault = _open_store(settings)
+    if fault is not None:
+        yield Finding("store", State.PROBLEM, fault.message, fault.hint or "jupyter rewind verify")
+    elif not health.exists and health.writable:
+        yield Finding("store", State.NOTE, f"{folder} will be made with the first checkpoint")
+    elif health.exists:
+        yield Finding("store", State.ON, str(folder))
+    if not health.writable:
+        yield Finding("store writable", State.PROBLEM, f"{folder} cannot be written", move)
+    elif health.exists:
+        yield Finding("store writable", State.ON, "yes")
+    if not health.private:
+        text = f"others may look into {folder}"
+        yield Finding("store permissions", State.PROBLEM, text, f"chmod -R go= {folder}")
+    if health.exists and health.key is not None:
+        yield _key(health.key, readable=health.key_readable, private=health.key_private)
+    if health.free_bytes is not None:
+        room = wording.size(health.free_bytes)
+        if health.free_bytes < LITTLE_ROOM:
+            mend = "jupyter rewind expire --yes && jupyter rewind collect"
+            yield Finding("free space", State.PROBLEM, f"only {room}", mend)
+        else:
+            yield Finding("free space", State.ON, room)
+    if health.network:
+        text = f"{folder} lies on a network file system: its index stays out of there"
+        yield Finding("file system", State.NOTE, text)
+    usual = "in your cache folder, on a local disk" if health.network else f"beside it, in {folder}"
+    yield Finding("index", State.NOTE, settings.store_index_path or usual)
+    if health.locks is False:
+        text = f"{folder} has no working locks: checkpoints are safe, collect refuses to work"
+        yield Finding("locks", State.PROBLEM, text, move)
+    elif health.locks:
+        yield Finding("locks", State.ON, "work")
+
+
+def _open_store(settings: Rewind) -> RewindError | None:
+    """Why the store cannot be opened as every command opens it; None where it can, or is not yet
+    there."""
+    from jupyter_rewind.workspace import Workspace
+
+    try:
+        with Workspace.open(settings, create=False) as workspace:
+            workspace.repository.refresh()
+    except NotFound:
+        return None
+    except RewindError as error:
+        return error
+    return None
+
+
+def _key(key: Path, *, readable: bool, private: bool) -> Finding:
+    if not readable:
+        text = f"{key} is missing or cannot be read: the store stays closed without it"
+        return Finding("key", State.PROBLEM, text, "put the key back from a backup of your home")
+    if not private:
+        return Finding("key", State.PROBLEM, f"others may read {key}", f"chmod 600 {key}")
+    return Finding("key", State.ON, "only you can read it")
