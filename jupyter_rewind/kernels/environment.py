@@ -55,6 +55,11 @@ class Environment:
                 problems.append(f"{name} could not be set: {error}")
         return tuple(problems)
 
+    def display(self) -> list[str]:
+        """Which of `_`, `__` and `___` are IPython's to set."""
+        shells = sys.modules.get("IPython.core.getipython")
+        return _read_display(self, shells) if shells is not None else []
+
     # -- the process ---------------------------------------------------------------------------
 
     def _read_variables(self, _: Any) -> dict[str, str | None]:
@@ -93,20 +98,27 @@ class Environment:
         sys.path[:] = [*ahead, *middle, *(entry for entry in own if entry not in ahead)]
 
 
-def settle_display(namespace: Mapping[str, Any]) -> None:
-    """Let IPython go on with `_`, `__` and `___` of the namespace; without this it would take them
-    for the user's own and stop setting them."""
-    shells = sys.modules.get("IPython.core.getipython")
-    shell = shells.get_ipython() if shells is not None else None
-    hook = getattr(shell, "displayhook", None)
-    if hook is None or getattr(shell, "user_ns", None) is not namespace:
-        return
-    for name in ("_", "__", "___"):
-        if name in namespace and hasattr(hook, name):
-            setattr(hook, name, namespace[name])
-
-
 # -- parts: what is read of a module, and how it is set -------------------------------------------
+
+
+def _read_display(_: Environment, module: Any) -> list[str]:
+    """Which of `_`, `__` and `___` are IPython's to set: it leaves alone what the user bound."""
+    shell = module.get_ipython()
+    if shell is None:
+        return []
+    known = {one: getattr(shell.displayhook, one) for one in _RESULTS}
+    known |= {one: held for one, held in shell.user_ns_hidden.items() if one in known}
+    return [one for one in _RESULTS if shell.user_ns.get(one, known[one]) is known[one]]
+
+
+def _set_display(_: Environment, module: Any, own: list[str]) -> None:
+    """Without this, IPython would take what came back for the user's own."""
+    shell = module.get_ipython()
+    for name in own if shell is not None else ():
+        value = shell.user_ns.get(name, "")
+        setattr(shell.displayhook, name, value)
+        if name in shell.user_ns_hidden:
+            shell.user_ns_hidden[name] = value
 
 
 def _read_folder(_: Environment, module: Any) -> str:
@@ -218,6 +230,7 @@ def _set_pandas(_: Environment, module: Any, kept: dict[str, Any]) -> None:
             module.set_option(key, wanted)
 
 
+_RESULTS = ("_", "__", "___")
 _OF_THE_SCREEN = frozenset({"backend", "backend_fallback", "interactive", "webagg.port"})
 
 
@@ -265,4 +278,5 @@ _PARTS: dict[str, tuple[str, _Read, _Set]] = {
     "pandas": ("pandas", _read_pandas, _set_pandas),
     "matplotlib": ("matplotlib", _read_matplotlib, _set_matplotlib),
     "sklearn": ("sklearn", _read_sklearn, _set_sklearn),
+    "display": ("IPython.core.getipython", _read_display, _set_display),
 }

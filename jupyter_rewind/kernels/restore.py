@@ -50,6 +50,8 @@ class Prepared:
     def swap(self) -> tuple[str, ...]:
         """The state is the present now; says what of the surroundings could not be set. On any
         error everything is as it was before."""
+        environment = self._capturer.environment if self._capturer is not None else None
+        display = environment.display() if environment is not None else []
         try:
             for patch in self._patches:
                 self._undo.append(patch.apply())
@@ -62,7 +64,12 @@ class Prepared:
             while self._undo:
                 self._undo.pop()()
             raise
-        problems = self._apply_environment()
+        problems: tuple[str, ...] = ()
+        if environment is not None:
+            # Where nothing around differs, IPython's results do all the same.
+            around = self._loader.values.get(ENVIRONMENT)
+            around = around if type(around) is dict else {}
+            problems = environment.apply({"display": display, **around})
         if self._capturer is not None:
             made = self._loader
             nodes = {record.node for record in self._records}
@@ -70,13 +77,6 @@ class Prepared:
             self._capturer.adopt(self.snapshot, same, self._pods(), made.made, made.cells)
         self._undo.clear()
         return problems
-
-    def _apply_environment(self) -> tuple[str, ...]:
-        environment = self._capturer.environment if self._capturer is not None else None
-        values = self._loader.values.get(ENVIRONMENT)
-        if environment is None or type(values) is not dict:
-            return ()
-        return environment.apply(values)
 
     def _values(self) -> dict[str, Any]:
         """Every root of the state that is a variable or an output."""
@@ -96,7 +96,8 @@ class Prepared:
     def _fill_living(self, values: dict[str, Any]) -> None:
         """A living container that others may hold takes the content of the new one, where nothing
         of the new state refers to that one but the variable."""
-        used: set[int] = set()
+        # The namespace and IPython's own containers have a variable's name at most.
+        used = {id(one) for one in make_known(self._namespace)}
         closed = self._capturer.closed_keys() if self._capturer is not None else set()
         for key in list(values):
             live = self._namespace.get(key[len(VARIABLE) :]) if key.startswith(VARIABLE) else None
@@ -119,10 +120,10 @@ class Prepared:
         outputs: dict[Any, Any] = rooting.outputs_of(self._namespace)
         self._undo.append(_refill(outputs, dict(outputs)))
         wanted = {key[len(OUTPUT) :]: one for key, one in values.items() if key.startswith(OUTPUT)}
-        for number in [number for number in outputs if str(number) not in wanted]:
-            del outputs[number]
-        for number, value in wanted.items():
-            outputs[int(number) if number.isdecimal() else number] = value
+        outputs.clear()
+        numbered = {int(key): one for key, one in wanted.items() if key.isdecimal()}
+        outputs.update(sorted(numbered.items()))
+        outputs.update({key: one for key, one in wanted.items() if not key.isdecimal()})
 
     def _set_names(self, values: dict[str, Any]) -> None:
         namespace = self._namespace
@@ -264,14 +265,14 @@ def _find_patch(
 
 
 def _living(record: PodRecord, namespace: dict[str, Any]) -> dict[str, Any]:
-    outputs = rooting.outputs_of(namespace)
+    outputs: dict[Any, Any] = rooting.outputs_of(namespace)
     found = {}
     for key in record.keys:
         if key.startswith(VARIABLE):
             found[key] = namespace[key[len(VARIABLE) :]]
         elif key.startswith(OUTPUT):
             number = key[len(OUTPUT) :]
-            found[key] = outputs[int(number)]
+            found[key] = outputs[int(number) if number.isdecimal() else number]
     return found
 
 

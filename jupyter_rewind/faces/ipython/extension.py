@@ -9,6 +9,7 @@ from __future__ import annotations
 import atexit
 import functools
 import logging
+import re
 import sys
 from collections.abc import Iterator
 from typing import Any
@@ -26,6 +27,7 @@ from jupyter_rewind.settings import Rewind
 
 log = logging.getLogger(__name__)
 _ATTRIBUTE = "_jupyter_rewind"
+_RESULT = re.compile(r"_{1,3}\Z|_\d+\Z")
 
 
 class Extension:
@@ -127,6 +129,11 @@ def last_results(shell: Any) -> Iterator[tuple[dict[str, Any], str]]:
     if hook is not None:
         for name in ("_", "__", "___"):
             yield vars(hook), name
+    hidden = getattr(shell, "user_ns_hidden", None)
+    if type(hidden) is dict:
+        for name in hidden:
+            if _RESULT.match(name):
+                yield hidden, name
     result = getattr(shell, "last_execution_result", None)
     if result is not None:
         yield vars(result), "result"

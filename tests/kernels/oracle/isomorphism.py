@@ -10,6 +10,7 @@ states are kept.
 from __future__ import annotations
 
 import datetime
+import functools
 import re
 import types
 from collections import deque
@@ -23,6 +24,7 @@ _ATOMS = (
     *(types.MethodDescriptorType, types.WrapperDescriptorType, types.GetSetDescriptorType),
     *(types.MemberDescriptorType, slice, datetime.date, datetime.tzinfo, re.Pattern),
 )
+_OF_IPYTHON = re.compile(r"In\Z|_(ih|oh|dh|i+|i\d+)\Z|(exit|quit|get_ipython|open)\Z|__\w")
 _UNTOLD = ("__dict__", "__weakref__", "__slotnames__", "_abc_impl", "__module__", "__doc__")
 
 
@@ -40,7 +42,7 @@ class _Writer:
         self.arrays: list[np.ndarray[Any, Any]] = []
 
     def write(self) -> list[tuple[Any, ...]]:
-        names = sorted(name for name in self.namespace if not name.startswith("__"))
+        names = sorted(name for name in self.namespace if not _OF_IPYTHON.match(name))
         lines: list[tuple[Any, ...]] = [(name, self.refer(self.namespace[name])) for name in names]
         while self.queue:
             value = self.queue.popleft()
@@ -88,6 +90,8 @@ class _Writer:
             return tuple(self.all([value.fget, value.fset, value.fdel]))
         if isinstance(value, staticmethod | classmethod):
             return (self.refer(value.__func__),)
+        if isinstance(value, functools.partial):
+            return tuple(self.all([value.func, value.args, value.keywords]))
         if isinstance(value, memoryview):
             return bytes(value), self.refer(value.obj)
         return (*self.contents(value), self.attributes(value))

@@ -1,0 +1,217 @@
+"""Runs a random program in a kernel that keeps its states, and beside it in one that keeps none.
+
+The second one knows no restore: where the first goes back, it begins anew and runs the cells again
+that led there. After every step both are written down, and must read the same.
+"""
+
+from __future__ import annotations
+
+import gc
+import itertools
+import os
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from jupyter_rewind.errors import RestoreRefused
+from jupyter_rewind.kernels.capture import CaptureOptions
+from jupyter_rewind.kernels.timeline import Timeline
+from jupyter_rewind.model.ids import ExecutionId, RunId
+from jupyter_rewind.model.snapshot import Snapshot
+from jupyter_rewind.store.keep import KernelStore
+from tests.kernels.oracle.isomorphism import describe
+from tests.kernels.programs import surroundings
+from tests.kernels.programs.grammar import START, Do
+from tests.kernels.programs.shells import Shell
+from tests.support.stores import QuickFiles
+
+Cells = tuple[tuple[int, str], ...]
+Text = list[tuple[Any, ...]]
+_SHELLS: list[Shell] = []
+
+
+class Different(AssertionError):
+    """The kernel is not what running its cells again makes."""
+
+
+@dataclass(frozen=True)
+class State:
+    """A state of the kernel: the cells that lead to it, and how it reads."""
+
+    cells: Cells
+    text: Text
+    snapshot: Snapshot | None = None
+    run: int = 0
+
+
+class Twin:
+    """A kernel that only runs cells."""
+
+    def __init__(self, shell: Shell, start: Any) -> None:
+        self._shell = shell
+        self._start = start
+        self._cells: Cells | None = None
+        self._around = start
+
+    def run(self, cells: Cells) -> Text:
+        """How it reads after these cells."""
+        with surroundings.kept():
+            if self._cells is None or cells[: len(self._cells)] != self._cells:
+                self._shell.begin()
+                self._cells, self._around = (), self._start
+            surroundings.put(self._around)
+            for count, source in cells[len(self._cells) :]:
+                self._shell.run(count, source)
+            self._cells = cells
+            self._around = surroundings.look()
+            return read(self._shell)
+
+
+def read(shell: Shell) -> Text:
+    return describe(shell.namespace) + surroundings.tell()
+
+
+class Program:
+    """The kernel, all its states, and what undo and redo would bring back."""
+
+    def __init__(self, folder: Path) -> None:
+        if not _SHELLS:
+            _SHELLS.extend((Shell(), Shell()))
+        _set_aside()
+        self._folder = folder
+        self._live = _SHELLS[0]
+        self._live.begin()
+        self._fresh = surroundings.look()
+        self._twin = Twin(_SHELLS[1], self._fresh)
+        self._states: list[State] = []
+        self._undo: list[State] = []
+        self._redo: list[State] = []
+        self._count = self._run = 0
+        self._cells: Cells = ()
+        self._start()
+        self.step(Do("cell", START))
+
+    def step(self, step: Do) -> None:
+        """Raises Different."""
+        if step.what in ("cell", "unseen"):
+            self._run_cell(step.source, is_seen=step.what == "cell")
+        elif step.what in ("to", "new kernel"):
+            if step.what == "new kernel":
+                self._timeline.close()
+                self._live.begin()
+                surroundings.put(self._fresh)
+                self._start()
+            self._go_to(self._states[step.number % len(self._states)])
+        elif step.what == "undo":
+            self._turn(self._timeline.undo, self._undo, self._redo)
+        else:
+            self._turn(self._timeline.redo, self._redo, self._undo)
+
+    def close(self) -> None:
+        self._timeline.close()
+
+    def _start(self) -> None:
+        self._run += 1
+        store = KernelStore.open(
+            self._folder / "store", key_folder=self._folder / "keys", files=QuickFiles()
+        )
+        self._timeline = Timeline(
+            self._live.namespace,
+            store,
+            RunId(f"run {self._run}"),
+            CaptureOptions(budget_share=None),
+            self._live.results,
+        )
+        self._source = store
+        self._undo, self._redo = [], []
+        self._cells = ()
+        self._now = State((), self._twin.run(()))
+
+    def _run_cell(self, source: str, *, is_seen: bool) -> None:
+        self._count += 1
+        capturer = self._timeline.capturer
+        capturer.enabled = is_seen
+        capturer.begin(source)
+        self._live.run(self._count, source)
+        with self._live.current():
+            captured = capturer.capture(ExecutionId(str(self._count)), count=self._count)
+        capturer.enabled = True
+        self._cells += ((self._count, source),)
+        state = State(self._cells, self._twin.run(self._cells), captured.snapshot, self._run)
+        self._compare(state, f"after [{self._count}]")
+        self._now = state
+        if is_seen:
+            assert captured.snapshot is not None, captured.skipped_because
+            self._states.append(state)
+
+    def _go_to(self, state: State) -> None:
+        assert state.snapshot is not None
+        source = None
+        if state.run != self._run:
+            source = self._source
+            source.refresh()
+        with self._live.current():
+            self._timeline.go_to(state.snapshot, source=source)
+        self._undo.append(self._now)
+        self._redo.clear()
+        self._arrive(state)
+
+    def _turn(self, verb: Any, behind: list[State], ahead: list[State]) -> None:
+        with self._live.current():
+            try:
+                verb()
+            except RestoreRefused:
+                assert not behind
+                return
+        state = behind.pop()
+        ahead.append(self._now)
+        self._arrive(state)
+
+    def _arrive(self, state: State) -> None:
+        self._cells = state.cells
+        self._now = state
+        self._compare(state, f"back after {len(state.cells)} cells")
+
+    def _compare(self, state: State, where: str) -> None:
+        found = read(self._live)
+        if found != state.text:
+            raise Different(f"{where}: {_first_difference(found, state.text)}")
+
+
+def follow(steps: Sequence[Do]) -> None:
+    """Runs the program. Raises Different where the kernel is not as it must be."""
+    before = os.getcwd()
+    with tempfile.TemporaryDirectory(dir=_quick_folder()) as folder, surroundings.kept():
+        os.chdir(folder)
+        program = Program(Path(folder))
+        try:
+            for step in steps:
+                program.step(step)
+            program.step(Do("to", "", len(steps) // 2))
+            program.step(Do("new kernel", "", len(steps)))
+        finally:
+            program.close()
+            os.chdir(before)
+
+
+_programs = itertools.count()
+
+
+def _set_aside() -> None:
+    """What tests have loaded is no kernel's: looking for the user's code need not pass by it."""
+    if next(_programs) % 25 == 0:
+        gc.collect()
+        gc.freeze()
+
+
+def _quick_folder() -> str | None:
+    return "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+
+
+def _first_difference(found: Text, wanted: Text) -> str:
+    for mine, theirs in zip(found, wanted, strict=False):
+        if mine != theirs:
+            return f"\n{mine}\nand not\n{theirs}"[:4000]
+    return f"{len(found)} lines and not {len(wanted)}"

@@ -1,0 +1,25 @@
+"""Random programs of cells, with restores between them, against running the cells again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+
+from tests.kernels.programs.grammar import PROGRAMS, Do
+from tests.kernels.programs.machine import follow
+
+
+@pytest.mark.programs
+@pytest.mark.timeout(0)
+@pytest.mark.parametrize("part", range(8))
+@settings(max_examples=250, deadline=None, suppress_health_check=list(HealthCheck))
+@given(steps=PROGRAMS)
+def test_two_thousand_programs_come_back_as_running_them_again_makes_them(
+    steps: Sequence[Do], part: int
+) -> None:
+    """Cells over every kind of object, with errors, threads, coroutines and functions defined
+    anew; any state, brought back in place, by undo or in a new kernel, has the values and the
+    sharing that running its cells again gives."""
+    follow(steps)
