@@ -33,7 +33,8 @@ def mark_saves(
     does: see `request.saving`.
 
     After a save that went well, `take` is called and what it returns is waited for, not for long,
-    before the save is answered.
+    before the save is answered. One that we refused fails with our refusal, whatever the manager
+    made of it: some call every failure one of their own.
     """
     original: Callable[..., Any] = manager.save
 
@@ -44,6 +45,10 @@ def mark_saves(
         try:
             with around():
                 yield under_way
+        except Exception as error:
+            if under_way.refusal is None or error is under_way.refusal:
+                raise
+            raise under_way.refusal from error
         finally:
             request.saving.reset(token)
 

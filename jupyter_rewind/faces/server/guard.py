@@ -59,7 +59,10 @@ class Guard:
         """Raises HTTPError 409 or 507 for a save that would destroy the file; else returns."""
         try:
             self._check_save(model, path.strip("/"))
-        except HTTPError:
+        except HTTPError as refusal:
+            under_way = request.saving.get()
+            if under_way is not None:
+                under_way.refusal = refusal
             raise
         except Exception as error:
             self._recorder.note_failure(

@@ -14,6 +14,7 @@ from typing import Any
 
 from jupyter_server import CallContext
 from jupyter_server.services.contents.handlers import ContentsHandler
+from tornado.web import HTTPError
 
 from jupyter_rewind.faces.server.reading import Reading
 from jupyter_rewind.model.checkpoint import Reason
@@ -23,13 +24,14 @@ _GENERATED_USER = re.compile(r"[0-9a-f]{32}")
 
 @dataclass(slots=True)
 class Saving:
-    """A call of the contents manager's `save` that is under way, and the bytes that it wrote,
-    once they are being taken."""
+    """A call of the contents manager's `save` that is under way: the bytes that it wrote, once
+    they are being taken, and our refusal of it, if there was one."""
 
     path: str
     kind: str | None
     chunk: int | None
     reading: Reading | None = None
+    refusal: HTTPError | None = None
 
     @property
     def is_partial(self) -> bool:
