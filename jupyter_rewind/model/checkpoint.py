@@ -76,12 +76,14 @@ class FileIdentity:
 
     `born_ns` is when the file was made and `mode` its permission bits, where they are known: file
     systems give freed inodes to new files at once, and what comes back has its permissions again.
+    `disk` names the file system, empty where nobody knows: device numbers are given anew.
     """
 
     device: int
     inode: int
     born_ns: int | None = None
     mode: int | None = None
+    disk: str = ""
 
     @property
     def key(self) -> str:
@@ -104,6 +106,7 @@ class FileIdentity:
             or not self.can_be(known)
             or (self.born_ns is not None and known.born_ns is None)
             or (self.mode is not None and self.mode != known.mode)
+            or (bool(self.disk) and self.disk != known.disk)
         )
 
 

@@ -1,8 +1,9 @@
 """Files that are gone though nobody said so, removed outside Jupyter: noted, with since when.
 
-A file counts as gone where its folder is there, on the disk that it lay on, and it is not: a disk
-that is not plugged in costs no history. The note is void as soon as the history goes on, and taken
-back when the file is found again. It refuses to end a history: that is for `expiry`.
+A file counts as gone where its folder is there, on the very disk that it lay on, and it is not: a
+disk that is not plugged in, or another one in its place, costs no history; nor does one that cannot
+be told from others. The note is void as soon as the history goes on, and taken back when the file
+is found again. It refuses to end a history: that is for `expiry`.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from jupyter_rewind.notebooks.entries import (
     read_identity,
 )
 from jupyter_rewind.notebooks.history import Histories
+from jupyter_rewind.store.disks import name_disk
 
 
 def gone_since(histories: Histories, history: HistoryId, place: Place) -> int | None:
@@ -64,13 +66,16 @@ def is_missing(histories: Histories, history: HistoryId, place: Place) -> bool:
         pass
     except OSError:
         return False
+    folder = os.path.dirname(place.path)
     try:
-        folder = os.stat(os.path.dirname(place.path))
+        device = os.stat(folder).st_dev
     except OSError:
         return False
     last = histories.repository.latest(kinds=[FILE], key=history_key(history))
     known = read_identity(last) if last is not None else None
-    return known is not None and known.device == folder.st_dev
+    if known is None or not known.disk or known.device != device:
+        return False
+    return known.disk == name_disk(folder)
 
 
 def _note(histories: Histories, history: HistoryId) -> Entry | None:

@@ -5,7 +5,7 @@
 | `checkpoint` | `h:<history>`, `c:<content>`; `x:<history>` if imported | a state; root: manifest |
 | `bind` | `p:<path>`, `h:<history>` | from here on the path has this history |
 | `unbind` | `p:<path>`, `h:<history>` | from here on it has none: moved or deleted |
-| `file` | `ino:<device>:<inode>`, `h:<history>` | the file that carries it, its birth and mode |
+| `file` | `ino:<device>:<inode>`, `h:<history>` | the file that carries it: birth, mode, disk |
 | `absent` | `h:<history>` | its file was found to be gone; void once the history goes on |
 | `mark` | `h:<history>`, `m:<checkpoint>` | a label, a pin, a stronger reason for one checkpoint |
 
@@ -82,12 +82,14 @@ def file_body(identity: FileIdentity) -> dict[str, Json]:
         body["b"] = identity.born_ns
     if identity.mode is not None:
         body["m"] = identity.mode
+    if identity.disk:
+        body["d"] = identity.disk
     return body
 
 
 def read_identity(entry: Entry) -> FileIdentity | None:
     """The file that a file entry tells of."""
-    born, mode = entry.body.get("b"), entry.body.get("m")
+    born, mode, disk = (entry.body.get(name) for name in "bmd")
     for key in entry.keys:
         if key.startswith("ino:"):
             _, device, inode = key.split(":")
@@ -96,6 +98,7 @@ def read_identity(entry: Entry) -> FileIdentity | None:
                 int(inode, 16),
                 born if isinstance(born, int) else None,
                 mode if isinstance(mode, int) else None,
+                disk if isinstance(disk, str) else "",
             )
     return None
 

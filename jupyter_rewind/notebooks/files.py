@@ -14,6 +14,7 @@ from pathlib import Path
 from jupyter_rewind.errors import InvalidInput, NotFound, RewindError, Unavailable
 from jupyter_rewind.model.checkpoint import FileIdentity
 from jupyter_rewind.store.birth import read_birth
+from jupyter_rewind.store.disks import name_disk
 from jupyter_rewind.store.durable import translate
 
 _TRIES = 20
@@ -59,7 +60,7 @@ def read_document(path: Path, max_bytes: int | None = None) -> Document:
                     break
             else:
                 raise Unavailable(f"{path} is being written to all the time.", retryable=True)
-            identity = identify_open(file.fileno())
+            identity = identify_open(file.fileno(), path)
     except RewindError:
         raise
     except OSError as error:
@@ -87,7 +88,7 @@ def identify(path: Path) -> FileIdentity | None:
     except OSError:
         return _identify_closed(path)
     try:
-        return identify_open(descriptor)
+        return identify_open(descriptor, path)
     finally:
         os.close(descriptor)
 
@@ -100,11 +101,17 @@ def _identify_closed(path: Path) -> FileIdentity | None:
     return FileIdentity(status.st_dev, status.st_ino, mode=stat.S_IMODE(status.st_mode) & 0o777)
 
 
-def identify_open(descriptor: int) -> FileIdentity:
-    """What the file system calls the open file, when it was made, and who may use it."""
+def identify_open(descriptor: int, path: str | Path) -> FileIdentity:
+    """What the file system calls the open file `path`, when it was made, who may use it, and on
+    which disk it lies."""
     status = os.fstat(descriptor)
-    born = read_birth(descriptor, status)
-    return FileIdentity(status.st_dev, status.st_ino, born, stat.S_IMODE(status.st_mode) & 0o777)
+    return FileIdentity(
+        status.st_dev,
+        status.st_ino,
+        read_birth(descriptor, status),
+        stat.S_IMODE(status.st_mode) & 0o777,
+        name_disk(os.path.dirname(os.path.realpath(path))),
+    )
 
 
 def read_or_none(path: Path) -> Document | None:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from jupyter_rewind import clock
-from jupyter_rewind.model.checkpoint import FileIdentity, Reason
+from jupyter_rewind.model.checkpoint import Reason
 from jupyter_rewind.model.retention import Policy
 from jupyter_rewind.notebooks import documents, expiry
 from jupyter_rewind.notebooks.history import Histories
@@ -189,8 +193,9 @@ def test_a_disk_that_is_not_there_costs_no_history(
         path.parent.mkdir()
     first = remember(histories, away, "1")
     mount.write_bytes(make_notebook("2"))
-    status = mount.stat()
-    other = FileIdentity(status.st_dev + 1, status.st_ino)
+    known = documents.identify(mount)
+    assert known is not None
+    other = replace(known, device=known.device + 1)
     second = histories.record(str(mount), mount.read_bytes(), reason=Reason.SAVE, identity=other)
     shutil.rmtree(away.parent)
     mount.unlink()
@@ -215,3 +220,70 @@ def test_a_notebook_moved_while_it_was_missed_keeps_its_history(
     fake_clock.advance(9 * 86400)
     expiry.expire(histories, FEW)
     assert states(histories, other) == [first, second]
+
+
+@pytest.mark.parametrize("disk", ["fdeadbeef", ""], ids=["another", "nameless"])
+def test_another_disk_with_the_same_number_costs_no_history(
+    histories: Histories, folder: Path, fake_clock: clock.FakeClock, disk: str
+) -> None:
+    """It is in the place of the one that the file lay on; or nobody can tell the two apart."""
+    path = folder / "a.ipynb"
+    path.write_bytes(make_notebook("1"))
+    known = documents.identify(path)
+    assert known is not None
+    made = histories.record(
+        str(path), path.read_bytes(), reason=Reason.SAVE, identity=replace(known, disk=disk)
+    )
+    path.unlink()
+    for _ in range(3):
+        fake_clock.advance(11 * 86400)
+        assert expiry.expire(histories, FEW) == []
+    assert states(histories, path) == [made.checkpoint.id]
+
+
+@contextmanager
+def mounted(place: Path) -> Iterator[int]:
+    """A new, empty disk is there; its device number."""
+    command = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(place)]
+    done = subprocess.run(command, capture_output=True, check=False)
+    if done.returncode:
+        pytest.skip("no disk can be mounted here")
+    try:
+        yield place.stat().st_dev
+    finally:
+        subprocess.run(["umount", str(place)], check=False)
+
+
+def test_a_swapped_disk_costs_no_history(
+    histories: Histories, folder: Path, fake_clock: clock.FakeClock
+) -> None:
+    """A real disk is taken away and another one is mounted in its place, under its number."""
+    path = folder / "a.ipynb"
+    with mounted(folder) as number:
+        made = remember(histories, path, "1")
+    numbers = []
+    for _ in range(3):
+        with mounted(folder) as another:
+            numbers.append(another)
+            fake_clock.advance(11 * 86400)
+            assert expiry.expire(histories, FEW) == []
+    assert states(histories, path) == [made]
+    if numbers != [number] * 3:
+        pytest.skip("other disks came and went meanwhile, so each had a number of its own")
+
+
+def test_a_history_kept_before_disks_had_names_learns_its_disk(
+    histories: Histories, folder: Path, fake_clock: clock.FakeClock
+) -> None:
+    """From the next save on, its file can be found missing."""
+    path = folder / "a.ipynb"
+    path.write_bytes(make_notebook("1"))
+    known = documents.identify(path)
+    assert known is not None
+    nameless = replace(known, disk="")
+    histories.record(str(path), path.read_bytes(), reason=Reason.SAVE, identity=nameless)
+    remember(histories, path, "1")
+    path.unlink()
+    expiry.expire(histories, FEW)
+    fake_clock.advance(11 * 86400)
+    assert len(expiry.expire(histories, FEW)) == 1

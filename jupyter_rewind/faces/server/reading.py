@@ -99,7 +99,7 @@ class Reading:
         for _ in range(_ATTEMPTS):
             try:
                 with open(self.file, "rb") as stream:
-                    file = identify_open(stream.fileno())
+                    file = identify_open(stream.fileno(), self.file)
                     before = Stamp.of(os.fstat(stream.fileno()), file)
                     self.stamp = before
                     self.too_large = before.size > self._limit
