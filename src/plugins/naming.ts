@@ -1,0 +1,73 @@
+import type {
+  JupyterFrontEnd,
+  JupyterFrontEndPlugin
+} from '@jupyterlab/application';
+import {
+  ICommandPalette,
+  InputDialog,
+  Notification
+} from '@jupyterlab/apputils';
+import { IDocumentManager } from '@jupyterlab/docmanager';
+import { ITranslator, nullTranslator } from '@jupyterlab/translation';
+
+import { IRewindClient } from '../tokens';
+
+const COMMAND = 'jupyter-rewind:name-checkpoint';
+
+const plugin: JupyterFrontEndPlugin<void> = {
+  id: 'jupyter-rewind:naming',
+  description:
+    'Saves the document and gives the checkpoint a name that keeps it for ever.',
+  autoStart: true,
+  requires: [IRewindClient, IDocumentManager],
+  optional: [ITranslator, ICommandPalette],
+  activate: (
+    app: JupyterFrontEnd,
+    client: IRewindClient,
+    documents: IDocumentManager,
+    translator: ITranslator | null,
+    palette: ICommandPalette | null
+  ): void => {
+    const trans = (translator ?? nullTranslator).load('jupyter_rewind');
+    const context = () => {
+      const widget = app.shell.currentWidget;
+      return widget ? documents.contextForWidget(widget) : undefined;
+    };
+    app.commands.addCommand(COMMAND, {
+      label: trans.__('Save and Name Checkpoint…'),
+      caption: trans.__(
+        'Save the document, and name this state so that it never expires'
+      ),
+      describedBy: { args: { type: 'object', properties: {} } },
+      isEnabled: () => context() !== undefined,
+      execute: async () => {
+        const saved = context();
+        if (!saved) {
+          return;
+        }
+        const answer = await InputDialog.getText({
+          title: trans.__('Save and name this checkpoint'),
+          label: trans.__('Name'),
+          okLabel: trans.__('Save')
+        });
+        const label = answer.value?.trim();
+        if (!answer.button.accept || !label) {
+          return;
+        }
+        try {
+          await saved.save();
+          await client.createCheckpoint(saved.localPath, label);
+        } catch (reason) {
+          const why = reason instanceof Error ? reason.message : String(reason);
+          Notification.error(trans.__('The checkpoint was not named: %1', why));
+        }
+      }
+    });
+    palette?.addItem({
+      command: COMMAND,
+      category: trans.__('File Operations')
+    });
+  }
+};
+
+export default plugin;

@@ -1,0 +1,80 @@
+import { URLExt } from '@jupyterlab/coreutils';
+import { ServerConnection } from '@jupyterlab/services';
+
+import type { components } from './api';
+import type { Checkpoint, IRewindClient } from './tokens';
+
+const ROOT = 'rewind/api/v1';
+
+type Failure = components['schemas']['Failure'];
+type Query = Record<string, string | number | boolean | undefined>;
+
+/** What failed, in the server's words for the user; `status` is 0 when no answer came. */
+export class RewindError extends Error {
+  constructor(
+    message: string,
+    readonly status: number,
+    readonly code: string,
+    readonly hint = '',
+    readonly retryable = false
+  ) {
+    super(message);
+    this.name = 'RewindError';
+  }
+}
+
+/** The one place that asks the server. */
+export class RewindClient implements IRewindClient {
+  constructor(private readonly settings: ServerConnection.ISettings) {}
+
+  async createCheckpoint(path: string, label?: string): Promise<Checkpoint> {
+    const body = label === undefined ? { path } : { path, label };
+    return (await this.ask('POST', 'checkpoint', {}, body)) as Checkpoint;
+  }
+
+  private async ask(
+    method: string,
+    route: string,
+    query: Query = {},
+    body?: unknown
+  ): Promise<unknown> {
+    const pairs = Object.entries(query)
+      .filter(([, value]) => value !== undefined)
+      .map(([name, value]) => [name, String(value)]);
+    const url =
+      URLExt.join(this.settings.baseUrl, ROOT, route) +
+      URLExt.objectToQueryString(Object.fromEntries(pairs));
+    const init: RequestInit = { method };
+    if (body !== undefined) {
+      init.body = JSON.stringify(body);
+    }
+    let response: Response;
+    try {
+      response = await ServerConnection.makeRequest(url, init, this.settings);
+    } catch (reason) {
+      throw new RewindError(String(reason), 0, 'Unreachable', '', true);
+    }
+    const text = await response.text();
+    if (!response.ok) {
+      throw failure(response, text);
+    }
+    return text ? (JSON.parse(text) as unknown) : undefined;
+  }
+}
+
+function failure(response: Response, text: string): RewindError {
+  try {
+    const told = JSON.parse(text) as Partial<Failure>;
+    if (typeof told.message === 'string' && told.message) {
+      const { message, code = '', hint = '', retryable = false } = told;
+      return new RewindError(message, response.status, code, hint, retryable);
+    }
+  } catch {
+    // A proxy or a login page answered, not Jupyter Rewind.
+  }
+  return new RewindError(
+    `${response.status} ${response.statusText}`,
+    response.status,
+    ''
+  );
+}
