@@ -86,7 +86,7 @@ def puts(folder: Path) -> list[Row]:
     """PUT of 1 MB and 25 MB through two real servers, one with Rewind and one without."""
     rows = []
     with server(folder / "with", True) as ours, server(folder / "without", False) as theirs:
-        for size, rounds in ((1 << 20, 21), (25 << 20, 9)):
+        for size, rounds in ((1 << 20, 101), (25 << 20, 9)):
             book = make_notebook(size, cells=size >> 14)
             count = [0]
 
