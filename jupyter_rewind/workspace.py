@@ -27,6 +27,7 @@ from jupyter_rewind.notebooks.history import Histories, Recorded
 from jupyter_rewind.notebooks.leftovers import find_leftovers
 from jupyter_rewind.notebooks.losses import Listing
 from jupyter_rewind.notebooks.marking import Labelled
+from jupyter_rewind.notebooks.reading import Glance
 from jupyter_rewind.notebooks.search import Found
 from jupyter_rewind.notebooks.stock import take_stock_checkpoint
 from jupyter_rewind.notebooks.watching import Seen, Watcher, find_notebooks
@@ -52,12 +53,11 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
-    "CollectReport", "Condition", "Damage", "ExpiryPlan", "Exported", "Found", "HistoryInfo",
-    "HistoryPlan", "Imported", "Labelled", "Listing", "NotebookSize", "Recorded", "Restored",
-    "SalvageReport", "Seen",
-    "StoreHealth", "StoreStats", "UpkeepRound", "VerifyReport", "Watcher", "Workspace",
-    "document_path", "find_leftovers", "find_notebooks", "free_bytes", "identify_open",
-    "is_network", "salvage", "set_value", "store_health", "unset_value",
+    "CollectReport", "Condition", "Damage", "ExpiryPlan", "Exported", "Found", "Glance",
+    "HistoryInfo", "HistoryPlan", "Imported", "Labelled", "Listing", "NotebookSize", "Recorded",
+    "Restored", "SalvageReport", "Seen", "StoreHealth", "StoreStats", "UpkeepRound", "VerifyReport",
+    "Watcher", "Workspace", "document_path", "find_leftovers", "find_notebooks", "free_bytes",
+    "identify_open", "is_network", "salvage", "set_value", "store_health", "unset_value",
 ]  # fmt: skip
 
 

@@ -36,6 +36,7 @@ from jupyter_rewind.notebooks.files import (
 from jupyter_rewind.notebooks.history import Histories, Recorded
 from jupyter_rewind.notebooks.kinship import Kinship, find_kin
 from jupyter_rewind.notebooks.leftovers import remove_leftovers
+from jupyter_rewind.notebooks.reading import Glance
 from jupyter_rewind.notebooks.splicing import splice_cells
 from jupyter_rewind.store.durable import Files
 
@@ -71,6 +72,7 @@ def checkpoint_document(
 
     Raises NotFound, Denied, Storage, InvalidInput (a folder, or more than `max_bytes`).
     """
+    since = histories.glance(str(path)) if reason is Reason.EXTERNAL_CHANGE else None
     document = read_document(path, max_bytes)
     return histories.record(
         str(path),
@@ -80,6 +82,7 @@ def checkpoint_document(
         label=label,
         identity=document.identity,
         exists=os.path.lexists,
+        since=since,
     )
 
 
@@ -143,17 +146,23 @@ def restore_document(
         # Deleted and written anew since: what is there belongs to the history that is asked for.
         histories.undelete(source.history, str(path))
     kept = _keep_present(histories, path, now, present, author)
+    before = histories.glance_at(source.history)
     _swap(files, path, target, now, histories.file_mode(source.history))
     remove_leftovers(files, path.parent)
     histories.undelete(source.history, str(path))
-    after = _note_restored(histories, path, target, author, None if cells else source)
+    after = _note_restored(histories, path, target, author, None if cells else source, before)
     return Restored(path, source, after, kept)
 
 
 def _note_restored(
-    histories: Histories, path: Path, raw: bytes, author: str | None, source: Checkpoint | None
+    histories: Histories,
+    path: Path,
+    raw: bytes,
+    author: str | None,
+    source: Checkpoint | None,
+    before: Glance,
 ) -> Checkpoint:
-    """The new head of `path`, which holds `raw` by now."""
+    """The new head of `path`, which holds `raw` by now, unlike `before`."""
     try:
         return histories.record(
             str(path),
@@ -163,6 +172,7 @@ def _note_restored(
             identity=identify(path),
             exists=os.path.lexists,
             parent=source.id if source is not None else None,
+            since=before,
         ).checkpoint
     except RewindError as error:
         error.message = f"{path} was brought back, but its history does not say so: {error.message}"
@@ -199,6 +209,7 @@ def undelete_document(
             f"{info.path} is not on this machine's disk.", hint="Name a place with --output."
         )
     source, raw, lost = _read_newest(histories, history, info.path)
+    before = histories.glance_at(history)
     files = files or Files()
     _write_new(files, target, raw, histories.file_mode(history))
     remove_leftovers(files, target.parent)
@@ -206,7 +217,7 @@ def undelete_document(
         # What had the name meanwhile is gone as well: no file was there.
         histories.delete(str(target))
     histories.undelete(history, str(target))
-    after = _note_restored(histories, target, raw, author, source if lost else None)
+    after = _note_restored(histories, target, raw, author, source if lost else None, before)
     return Restored(target, source, after, None, lost)
 
 

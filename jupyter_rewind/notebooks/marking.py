@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from jupyter_rewind.errors import NotFound
 from jupyter_rewind.model.checkpoint import Checkpoint, Reason
 from jupyter_rewind.model.entry import Json
+from jupyter_rewind.model.ids import CheckpointId
 from jupyter_rewind.model.reference import check_label
 from jupyter_rewind.notebooks.entries import MARK, history_key, mark_key
 from jupyter_rewind.notebooks.reading import HistoryReader
@@ -78,6 +79,16 @@ class HistoryMarker(HistoryReader):
             self._mark(tx, checkpoint, {"reason": str(reason)})
             checkpoint = replace(checkpoint, reason=reason)
         return Labelled(checkpoint) if label is None else self._give_label(tx, checkpoint, label)
+
+    def _tell_restore(
+        self, tx: Transaction, checkpoint: Checkpoint, parent: CheckpointId | None
+    ) -> Checkpoint:
+        """The checkpoint, of which a restore says that it made it, from which state."""
+        said: dict[str, Json] = {"reason": str(Reason.RESTORE)}
+        if parent is not None:
+            said["b"] = parent
+        self._mark(tx, checkpoint, said)
+        return replace(checkpoint, reason=Reason.RESTORE, parent=parent or checkpoint.parent)
 
     def _mark(
         self,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 from blake3 import blake3
@@ -40,6 +41,19 @@ from jupyter_rewind.store.repository import Repository
 Exists = Callable[[str], bool]
 
 
+@dataclass(frozen=True, slots=True)
+class Glance:
+    """How far a history went at one moment. Taken before a file is read, it tells later whether
+    somebody else kept the same state meanwhile."""
+
+    history: HistoryId | None
+    order: int
+
+    def is_before(self, checkpoint: Checkpoint) -> bool:
+        """True when the checkpoint was made since."""
+        return checkpoint.history == self.history and checkpoint.order > self.order
+
+
 class HistoryReader:
     """The looking half of `Histories`."""
 
@@ -51,6 +65,17 @@ class HistoryReader:
         """The history that `path` has now, if any."""
         self.repository.refresh()
         return self.bindings.current(path)
+
+    def glance(self, path: str) -> Glance:
+        """How far the history of `path` goes now."""
+        history = self.find(path)
+        return Glance(None, 0) if history is None else self.glance_at(history)
+
+    def glance_at(self, history: HistoryId) -> Glance:
+        """How far this history goes now."""
+        self.repository.refresh()
+        last = self.repository.latest(kinds=[CHECKPOINT], key=history_key(history))
+        return Glance(history, last.order if last is not None else 0)
 
     def history(self, path: str, *, deleted: bool = True) -> HistoryId:
         """The history of a path (or of a history's own id); with `deleted`, also of one gone.

@@ -33,7 +33,7 @@ from jupyter_rewind.notebooks.entries import (
 )
 from jupyter_rewind.notebooks.kinship import Kinship, find_kin
 from jupyter_rewind.notebooks.marking import HistoryMarker, Labelled
-from jupyter_rewind.notebooks.reading import Exists
+from jupyter_rewind.notebooks.reading import Exists, Glance
 from jupyter_rewind.store.repository import Repository
 from jupyter_rewind.store.transaction import Transaction
 
@@ -65,6 +65,7 @@ class _Wish:
     exists: Exists
     parent: CheckpointId | None
     note: str
+    since: Glance | None
 
     @property
     def import_ns(self) -> int | None:
@@ -79,6 +80,16 @@ class _Wish:
 
 class _Overtaken(Exception):
     """Another process has kept the same state since the transaction began."""
+
+
+def _was_taken_for_a_change(head: Checkpoint, wish: _Wish) -> bool:
+    """True when the file of a restore was found by a scan before the restore could say so."""
+    return (
+        wish.reason is Reason.RESTORE
+        and wish.since is not None
+        and head.reason is Reason.EXTERNAL_CHANGE
+        and wish.since.is_before(head)
+    )
 
 
 class HistoryRecorder(HistoryMarker):
@@ -102,6 +113,7 @@ class HistoryRecorder(HistoryMarker):
         exists: Exists | None = None,
         parent: CheckpointId | None = None,
         note: str = "",
+        since: Glance | None = None,
     ) -> Recorded:
         """`raw`, the state of `path`, is kept; durable when this returns.
 
@@ -109,6 +121,8 @@ class HistoryRecorder(HistoryMarker):
         stronger reason or the label is marked on the head. A path without a history gets the one
         it had under another name, if it was moved outside Jupyter; a new one otherwise, which
         says where a copy came from. `exists` tells whether a file is there (None: all are).
+        `since` was taken before the state was read (or written, by a restore): what somebody else
+        kept of it from then on is this state, and not another one.
         """
         wish = _Wish(
             path,
@@ -122,10 +136,17 @@ class HistoryRecorder(HistoryMarker):
             exists or (lambda _: True),
             parent,
             note,
+            since,
         )
         head = self.head(path)
         is_same = head is not None and head.raw == wish.digest and self._is_whole(head)
-        if is_same and head and wish.is_told_by(head) and self._knows(head, identity):
+        if (
+            is_same
+            and head
+            and wish.is_told_by(head)
+            and self._knows(head, identity)
+            and not _was_taken_for_a_change(head, wish)
+        ):
             return Recorded(head, False)
         state = None if is_same else cut(raw)
         while True:
@@ -147,9 +168,14 @@ class HistoryRecorder(HistoryMarker):
             head = self.head_of(history)
         self._note_identity(tx, history, wish.identity)
         same = self._find_same(history, head, wish, state)
+        if same is not None and _was_taken_for_a_change(same, wish):
+            return Recorded(self._tell_restore(tx, same, wish.parent), False)
         if same is not None:
             told = self._strengthen(tx, same, wish.reason, wish.label)
             return Recorded(told.checkpoint, False, told.moved_from)
+        kept = self._kept_since(history, wish, state)
+        if kept is not None:
+            return Recorded(kept, False)
         before = head
         if wish.import_ns is not None:
             earlier = self.checkpoints_of(history)
@@ -176,6 +202,18 @@ class HistoryRecorder(HistoryMarker):
         beside = found[max(0, after - 1) : after + 1]
         beside += [one for one in found if one.time_ns == moment]
         return next((one for one in beside if one.content == content), None)
+
+    def _kept_since(self, history: HistoryId, wish: _Wish, state: Cut | None) -> Checkpoint | None:
+        """The checkpoint of a state that was found on the disk, made by somebody else who read it
+        at the same time, as a restore does, and went on."""
+        if wish.since is None or wish.reason is not Reason.EXTERNAL_CHANGE or state is None:
+            return None
+        if wish.since.history != history:
+            return None
+        for one in self.checkpoints_of(history)[::-1]:
+            if wish.since.is_before(one) and one.content == state.identity and self._is_whole(one):
+                return one
+        return None
 
     def _says_the_same(self, head: Checkpoint, state: Cut, wish: _Wish) -> bool:
         """True when `state` differs from the head in volatile metadata at most."""

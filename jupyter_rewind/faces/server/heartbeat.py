@@ -188,7 +188,9 @@ class Heartbeat:
         watched.stamp = stamp
         self._settle(path, damage)
         if damage is None and not is_kept:
-            self._recorder.save(file, Reason.EXTERNAL_CHANGE, after=self._tell_change(path))
+            since = self._recorder.workspace().histories.glance(file)
+            after = self._tell_change(path)
+            self._recorder.save(file, Reason.EXTERNAL_CHANGE, after=after, since=since)
 
     def _find_damage(self, path: str, file: str, stamp: Stamp, *, whole: bool) -> Damage | None:
         try:

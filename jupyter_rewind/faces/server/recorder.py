@@ -36,7 +36,7 @@ from jupyter_rewind.model.checkpoint import Checkpoint, Reason
 
 if TYPE_CHECKING:
     from jupyter_rewind.settings import Rewind
-    from jupyter_rewind.workspace import Recorded, Workspace
+    from jupyter_rewind.workspace import Glance, Recorded, Workspace
 
 T = TypeVar("T")
 
@@ -152,11 +152,13 @@ class Recorder:
         window_seconds: float = 0.0,
         after: Callable[[Checkpoint, bool], None] | None = None,
         reading: Reading | None = None,
+        since: Glance | None = None,
     ) -> Future[Checkpoint | None]:
         """The future checkpoint of what `file` holds now, or held when `reading` took it; None
         when it could not be kept.
 
         With a window, at most one checkpoint each `window_seconds`: the last state in it counts.
+        `since` was taken before the file is read, where nobody announced a change.
         """
         if window_seconds and self.readings.is_unread(file):
             self.readings.end_wait(file)
@@ -170,7 +172,7 @@ class Recorder:
             self.readings.take(reading)
 
         def act() -> Checkpoint | None:
-            return self._keep_quietly(file, reading, reason, author, after)
+            return self._keep_quietly(file, reading, reason, author, after, since)
 
         if delay:
             return self._worker.submit(act, (file,), delay_seconds=delay)
@@ -213,6 +215,7 @@ class Recorder:
         stamp: Stamp | None = None,
         author: str | None = None,
         label: str | None = None,
+        since: Glance | None = None,
     ) -> Recorded:
         """The checkpoint of `raw` as the state of `file`, and whether it is new. In our threads."""
         with self._noting_faults(file):
@@ -226,6 +229,7 @@ class Recorder:
                 label=label,
                 identity=stamp.identity if stamp is not None else None,
                 exists=os.path.lexists,
+                since=since,
             )
         # Equal content writes nothing, so it shows only that this very file is kept.
         if self._fault is not None and (recorded.created or self._fault[0] == file):
@@ -290,9 +294,11 @@ class Recorder:
         reason: Reason,
         author: str | None,
         after: Callable[[Checkpoint, bool], None] | None,
+        since: Glance | None,
     ) -> Checkpoint | None:
         try:
-            kept = self.keep(self.workspace(), file, reading, reason, author=author)
+            workspace = self.workspace()
+            kept = self.keep(workspace, file, reading, reason, author=author, since=since)
             if after is not None:
                 after(kept.checkpoint, kept.created)
             return kept.checkpoint
@@ -315,6 +321,7 @@ class Recorder:
         *,
         author: str | None = None,
         label: str | None = None,
+        since: Glance | None = None,
     ) -> Recorded:
         """The checkpoint of what `reading` took, and whether it is new. In our threads.
 
@@ -330,7 +337,14 @@ class Recorder:
         if raw is None:
             raise NotFound(f"There is no file {file}.")
         return self.record(
-            workspace, file, raw, reason, stamp=reading.stamp, author=author, label=label
+            workspace,
+            file,
+            raw,
+            reason,
+            stamp=reading.stamp,
+            author=author,
+            label=label,
+            since=since,
         )
 
 

@@ -183,3 +183,28 @@ async def test_a_notebook_that_goes_while_it_is_looked_at_is_no_failure(
     file.write_bytes(written(notebook("x = 2")))
     heartbeat._look_quietly("a.ipynb")
     assert (recorder.failed, recorder.last_failure) == (0, "")
+
+
+async def test_what_a_look_reads_while_a_restore_begins_is_kept_once(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A look reads the edited file, a restore keeps and replaces it, then the look goes on."""
+    await client.put("a.ipynb", notebook("x = 1"))
+    first = (await client.checkpoints("a.ipynb"))[0]["id"]
+    service, file = client.service, str(client.file("a.ipynb"))
+    client.file("a.ipynb").write_bytes(written(notebook("from outside")))
+    _age(client, "a.ipynb")
+    readings = service.recorder.readings
+    take, restored = readings.take, []
+
+    def take_and_wait(reading: Any) -> Any:
+        taken = take(reading)
+        taken.result(60)
+        if not restored:
+            restored.append(service.desk.restore(file, first).result(60))
+        return taken
+
+    monkeypatch.setattr(readings, "take", take_and_wait)
+    service.heartbeat.see("a.ipynb", is_opened=True)
+    await eventually(lambda: restored and not service.recorder.queued, seconds=60)
+    assert await client.reasons("a.ipynb") == ["save", "before-restore", "restore"]

@@ -1,0 +1,189 @@
+"""A scan for changes from outside, at every moment of a restore: the history tells the restore."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from jupyter_rewind.model.checkpoint import Checkpoint, Reason
+from jupyter_rewind.notebooks import documents
+from jupyter_rewind.notebooks.documents import restore_document, undelete_document
+from jupyter_rewind.notebooks.history import Histories
+from jupyter_rewind.notebooks.watching import Watcher
+from jupyter_rewind.store.durable import Files
+from tests.notebooks.support import make_notebook
+
+OLD, NEW, OUTSIDE = make_notebook("old"), make_notebook("new"), make_notebook("from outside")
+RESTORE_STEPS = ("write_new", "rename", "sync_folder")
+UNDELETE_STEPS = ("write_new", "publish", "remove", "sync_folder")
+
+
+class Pausing(Files):
+    """Something else happens before or after a step on the disk, once."""
+
+    def __init__(self, step: str, when: str, act: Callable[[], object]) -> None:
+        super().__init__()
+        self.acted = False
+        original = getattr(self, step)
+
+        def paused(*args: Any, **options: Any) -> Any:
+            if when == "before":
+                self._act(act)
+            answer = original(*args, **options)
+            if when == "after":
+                self._act(act)
+            return answer
+
+        setattr(self, step, paused)
+
+    def _act(self, act: Callable[[], object]) -> None:
+        if not self.acted:
+            self.acted = True
+            act()
+
+
+@pytest.fixture
+def path(histories: Histories, folder: Path) -> Path:
+    """A notebook with two states."""
+    path = folder / "a.ipynb"
+    for raw in (OLD, NEW):
+        path.write_bytes(raw)
+        histories.record(str(path), raw, reason=Reason.SAVE, identity=documents.identify(path))
+    return path
+
+
+@pytest.fixture
+def watcher(others: Histories) -> Watcher:
+    """It belongs to another process."""
+    return Watcher(others, max_bytes=1 << 20)
+
+
+def told(histories: Histories, path: Path) -> list[tuple[bytes, str]]:
+    """Bytes and reason of each checkpoint."""
+    found = histories.checkpoints(str(path))
+    return [(histories.read(one), str(one.reason)) for one in found]
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("step", RESTORE_STEPS)
+@pytest.mark.parametrize("edited", [False, True], ids=["kept", "edited"])
+def test_a_scan_in_the_middle_of_a_restore_changes_nothing(
+    histories: Histories,
+    others: Histories,
+    watcher: Watcher,
+    path: Path,
+    step: str,
+    when: str,
+    edited: bool,
+) -> None:
+    """Whether it comes before, between or after, there is no state more, and the newest one is the
+    restore's, with the state that it came from."""
+    source = histories.checkpoints(str(path))[0]
+    expected = [(OLD, "save"), (NEW, "save")]
+    if edited:
+        path.write_bytes(OUTSIDE)
+        expected.append((OUTSIDE, "before-restore"))
+    files = Pausing(step, when, lambda: watcher.scan([path.parent]))
+    done = restore_document(histories, path, source.id, files=files)
+    assert files.acted
+    watcher.scan([path.parent])
+    assert told(others, path) == [*expected, (OLD, "restore")]
+    for head in (done.checkpoint, others.head(str(path)), others.checkpoints(str(path))[-1]):
+        assert head is not None
+        assert (head.reason, head.parent) == (Reason.RESTORE, source.id)
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("step", UNDELETE_STEPS)
+def test_a_scan_in_the_middle_of_an_undelete_changes_nothing(
+    histories: Histories, others: Histories, watcher: Watcher, path: Path, step: str, when: str
+) -> None:
+    """The file is found before its history is said to be its own again: it is all the same."""
+    histories.delete(str(path))
+    path.unlink()
+    files = Pausing(step, when, lambda: watcher.scan([path.parent]))
+    undelete_document(histories, str(path), files=files)
+    assert files.acted
+    watcher.scan([path.parent])
+    assert told(others, path) == [(OLD, "save"), (NEW, "save")]
+    assert len(others.all()) == 1
+
+
+def test_what_a_scan_read_before_a_restore_is_kept_once(
+    histories: Histories,
+    others: Histories,
+    watcher: Watcher,
+    path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The scan reads the edited file, the restore keeps and replaces it, then the scan goes on."""
+    path.write_bytes(OUTSIDE)
+    read = documents.read_document
+    restored: list[Checkpoint | None] = []
+
+    def read_slowly(*args: Any) -> Any:
+        document = read(*args)
+        if not restored:
+            restored.append(None)
+            restored[0] = restore_document(histories, path, "head~1").checkpoint
+        return document
+
+    monkeypatch.setattr(documents, "read_document", read_slowly)
+    seen = watcher.scan([path.parent])
+    assert (seen.recorded, seen.problems) == ([], {})
+    watcher.scan([path.parent])
+    assert told(others, path) == [
+        (OLD, "save"),
+        (NEW, "save"),
+        (OUTSIDE, "before-restore"),
+        (OLD, "restore"),
+    ]
+
+
+def test_a_change_back_to_an_earlier_state_is_a_change(
+    others: Histories, watcher: Watcher, path: Path
+) -> None:
+    """Only what was kept since the scan began is the same; git may bring an old state back."""
+    watcher.scan([path.parent])
+    path.write_bytes(OLD)
+    assert len(watcher.scan([path.parent]).recorded) == 1
+    assert told(others, path)[-1] == (OLD, "external-change")
+
+
+def test_a_state_that_nobody_else_kept_is_kept_however_late(
+    histories: Histories,
+    others: Histories,
+    watcher: Watcher,
+    path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Another program saved over it, and that save was kept, while the scan had it in hand."""
+    path.write_bytes(OUTSIDE)
+    read = documents.read_document
+    later = make_notebook("later")
+
+    def read_slowly(*args: Any) -> Any:
+        document = read(*args)
+        path.write_bytes(later)
+        histories.record(str(path), later, reason=Reason.SAVE)
+        return document
+
+    with monkeypatch.context() as patch:
+        patch.setattr(documents, "read_document", read_slowly)
+        watcher.scan([path.parent])
+    assert OUTSIDE in [raw for raw, _ in told(others, path)]
+    watcher.scan([path.parent])
+    assert told(others, path)[-1][0] == later
+
+
+def test_a_restore_of_what_is_there_stays_a_change_from_outside(
+    histories: Histories, watcher: Watcher, path: Path
+) -> None:
+    """It changed nothing, so how the state came to be stays told."""
+    path.write_bytes(OUTSIDE)
+    watcher.scan([path.parent])
+    restore_document(histories, path, "head")
+    assert told(histories, path)[-1] == (OUTSIDE, "external-change")
