@@ -1,0 +1,24 @@
+"""JupyterLab and a browser for the tests of what a user sees."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.lab import Lab, chromium_page, lab_over
+
+
+@pytest.fixture
+def lab(tmp_path: Path) -> Iterator[Lab]:
+    with lab_over(tmp_path) as running:
+        yield running
+
+
+@pytest.fixture
+def page() -> Iterator[Any]:
+    playwright = pytest.importorskip("playwright.sync_api")
+    with playwright.sync_playwright() as tool, chromium_page(tool) as window:
+        yield window
