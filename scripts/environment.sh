@@ -60,12 +60,25 @@ install_project() {
         cd "$root"
         {
             printf '%s\n' "$root"
-            cat pyproject.toml jupyter_rewind/__init__.py jupyter-config/*/*.json
+            cat pyproject.toml jupyter_rewind/__init__.py jupyter-config/*/*.json \
+                package.json package-lock.json tsconfig.json style/* schema/*
+            find src -name '*.ts*' ! -name api.ts -exec cat {} + # api.ts is made from openapi.yaml
         } | sha256sum
     )"
     [ "$(cat "$stamp" 2>/dev/null)" = "$wanted" ] && return
     say "Installing Jupyter Rewind with [$extra] into $venv"
     "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-input \
         --editable "$root[$extra]" </dev/null >&2
+    printf '%s' "$wanted" >"$stamp"
+}
+
+# torch, for the tests of tensors. Where it cannot be had they are skipped, by name.
+install_torch() {
+    local stamp="$venv/.torch-was-tried" wanted
+    wanted="$(sha256sum <"$root/pyproject.toml")"
+    [ "$(cat "$stamp" 2>/dev/null)" = "$wanted" ] && return
+    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-input \
+        --editable "$root[torch-test]" </dev/null >&2 ||
+        say "torch cannot be installed here: the tests that need it are skipped, by name."
     printf '%s' "$wanted" >"$stamp"
 }
