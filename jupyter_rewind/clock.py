@@ -1,6 +1,7 @@
 """Time, random ids, host, user and process: the one doorway to accidents.
 
-All other modules ask here, so that a test can turn the hands of the clock (`use`).
+All other modules ask here, so that a test can turn the hands of the clock (`use`). What a user's
+code does to `time`, by hand or with a library that stops clocks, is not seen here.
 """
 
 from __future__ import annotations
@@ -15,15 +16,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+# Taken once, and in a tuple: libraries that stop the clock for a test go through the names of all
+# modules, and put theirs in the place of these functions.
+_SYSTEM = (time.time_ns, time.monotonic)
+
 
 class SystemClock:
     """The machine's own clock and chance."""
 
     def now_ns(self) -> int:
-        return time.time_ns()
+        return _SYSTEM[0]()
 
     def monotonic(self) -> float:
-        return time.monotonic()
+        return _SYSTEM[1]()
 
     def token(self, size: int) -> bytes:
         return secrets.token_bytes(size)
@@ -104,7 +109,7 @@ def boot_id() -> str:
         return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     except OSError:
         # macOS and Windows: the moment of the start, rounded to a minute against clock adjustments.
-        return f"{host()}-{round((time.time() - time.monotonic()) / 60)}"
+        return f"{host()}-{round((_SYSTEM[0]() / 1e9 - _SYSTEM[1]()) / 60)}"
 
 
 @functools.cache

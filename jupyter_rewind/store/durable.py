@@ -149,8 +149,10 @@ class Files:
         try:
             for data in _gather(parts):
                 view = memoryview(data).cast("B")
-                while len(view):
+                while view.nbytes:
                     count = _write(descriptor, view, offset + written)
+                    if count <= 0:
+                        raise OSError(errno.EIO, "nothing is taken")
                     written += count
                     view = view[count:]
         except OSError as error:

@@ -174,3 +174,16 @@ def test_a_folder_that_takes_no_files_is_said_to_deny() -> None:
                 Files().replace_file(folder / "x", b"")
 
         run_unprivileged(child)
+
+
+def test_a_disk_that_takes_nothing_is_a_failure_and_no_endless_wait(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A write that makes no headway ends with words."""
+    path = tmp_path / "segment"
+    descriptor = Files().create(path)
+    with monkeypatch.context() as patch:
+        patch.setattr("jupyter_rewind.store.durable._write", lambda *_: 0)
+        with pytest.raises(Unavailable, match="nothing is taken"):
+            Files().write_at(descriptor, [b"abc"], 0, path)
+    os.close(descriptor)

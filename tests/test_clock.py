@@ -1,0 +1,37 @@
+"""The clock: what a user's code does to `time` changes nothing of ours."""
+
+from __future__ import annotations
+
+import datetime
+import time
+
+import pytest
+from freezegun import freeze_time
+
+from jupyter_rewind import clock
+
+
+def test_a_library_that_stops_the_clock_does_not_stop_ours() -> None:
+    """Tests run in a notebook, with the clock stopped, are kept like any other cells."""
+    before, since = clock.now_ns(), clock.monotonic()
+    with freeze_time("2001-01-01"):
+        assert datetime.datetime.now().year == 2001
+        assert clock.now_ns() >= before
+        assert clock.monotonic() >= since
+
+
+def test_functions_of_time_that_were_replaced_are_not_asked(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A cell may put anything in their place, even what fails."""
+
+    def fail() -> float:
+        raise RuntimeError("no time")
+
+    before, since = clock.now_ns(), clock.monotonic()
+    with monkeypatch.context() as patch:
+        for name in ("time", "time_ns", "monotonic", "monotonic_ns", "perf_counter"):
+            patch.setattr(time, name, fail)
+        now, then = clock.now_ns(), clock.monotonic()
+    assert now >= before
+    assert then >= since
