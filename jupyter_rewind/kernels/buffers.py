@@ -129,7 +129,8 @@ def store(state: BufferState, block: Block) -> None:
         if piece is None:
             state.digests[number] = old[number]
             continue
-        base = old[number] if number < len(old) and (gained or tries < _TRIES) else None
+        is_worth_it = gained or tries < _TRIES or block.is_plain
+        base = old[number] if number < len(old) and is_worth_it else None
         written = block.written_bytes
         state.digests[number] = block.put_chunk(piece, base=base)
         if base is not None:

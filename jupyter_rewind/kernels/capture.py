@@ -72,6 +72,11 @@ class Captured:
     job: Job | None = None
 
     @property
+    def late_because(self) -> str:
+        """Why the state was not in the store when its cell had ended; empty where it was."""
+        return self.job.late_because if self.job is not None else ""
+
+    @property
     def snapshot(self) -> Snapshot | None:
         """The snapshot, as soon as it is in the store. Raises what storing it raised."""
         return self.wait()

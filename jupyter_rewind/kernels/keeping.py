@@ -1,17 +1,21 @@
-"""Writing what a capture found: small ones at once, large ones behind the user's back.
+"""Writing what a capture found: in the store before the user goes on, compressed behind his back.
 
 One snapshot is one commit: pieces, pods, the state, the entry that names it. In order, so that
-every state stands on the one before. What failed once is stored anew with the next capture.
+every state stands on the one before. A small one is stored as it will stay; a large one is put
+aside as it is, which survives a kill of the kernel just as well, and a thread does the rest. Only
+where somebody is removing bytes from the store does a state wait, and says so. What failed once is
+stored anew with the next capture.
 """
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
-from jupyter_rewind.errors import Internal, RewindError
+from jupyter_rewind.errors import Internal, RewindError, Unavailable
 from jupyter_rewind.kernels import buffers
 from jupyter_rewind.kernels.deltas import align
 from jupyter_rewind.kernels.records import (
@@ -25,27 +29,41 @@ from jupyter_rewind.kernels.records import (
     snapshot_keys,
 )
 from jupyter_rewind.kernels.state import Pod
+from jupyter_rewind.model.entry import Entry
 from jupyter_rewind.model.ids import Digest
 from jupyter_rewind.model.snapshot import Snapshot
 from jupyter_rewind.store import chunks
-from jupyter_rewind.store.block import Block
+from jupyter_rewind.store.aside import Aside
+from jupyter_rewind.store.block import Block, Staged
 from jupyter_rewind.store.keep import KernelStore
 
 INLINE_BYTES = 4 << 20
-WAITING_BYTES = 512 << 20
+WAITING_BYTES = 2 << 30
+"""So much is put aside at most before it is compressed; what is more stays as it is."""
+PATIENCE_SECONDS = 0.004
+"""So long a cell waits for others in the store."""
+CLOSING_SECONDS = 1.0
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
 class Job:
-    """One snapshot on its way. `snapshot` or `error` is there once it is `done`."""
+    """One snapshot on its way. `snapshot` or `error` is there once it is `done`: a kill of the
+    process does not harm it from then on."""
 
     facts: Facts
     pods: tuple[Pod, ...]
     fresh_bytes: int
-    is_inline: bool = False
     done: threading.Event = field(default_factory=threading.Event)
     snapshot: Snapshot | None = None
     error: BaseException | None = None
+    is_begun: bool = False
+    late_because: str = ""
+    """Why it is not `done` when its cell has ended, if so."""
+    entry: Entry | None = None
+    staged: tuple[Staged, ...] = ()
+    """What was put aside, and is still to be compressed."""
 
 
 class Keeper:
@@ -56,95 +74,181 @@ class Keeper:
         self._on_failure = on_failure
         self._jobs: deque[Job] = deque()
         self._change = threading.Condition()
+        self._tidying = threading.Lock()
         self._thread: threading.Thread | None = None
+        self._aside: Aside | None = None
+        self._aside_bytes = 0
+        self._aside_stays = False
         self._state: tuple[tuple[Digest, ...], Digest] | None = None
         self._closed = False
         self.last: Snapshot | None = None
 
     def submit(self, job: Job) -> None:
-        """The job is stored when this returns, where it is small and nothing waits; else soon."""
+        """The job is done when this returns, but where the store is not to be written to: then it
+        will be soon, and `late_because` says why."""
         with self._change:
             if self._closed:
                 raise Internal("A snapshot was to be stored after the end.")
-            while self._jobs and self._waiting() + job.fresh_bytes > WAITING_BYTES:
-                self._change.wait()
-            job.is_inline = not self._jobs and job.fresh_bytes <= INLINE_BYTES
-            self._jobs.append(job)
-            if not job.is_inline:
-                self._start()
-                self._change.notify_all()
-        if job.is_inline:
-            self._do(job)
+            late = next((each.late_because for each in self._jobs if not each.done.is_set()), "")
+            is_alone = not self._jobs
+        if late:
+            self._put_off(job, late)
+            return
+        try:
+            if is_alone and job.fresh_bytes <= INLINE_BYTES:
+                with self._tidying:
+                    self._do(job, self.store)
+            else:
+                self._put_aside(job)
+        except Unavailable as error:
+            self._put_off(job, error.message)
 
     def flush(self) -> None:
         """Everything submitted is stored, or has failed."""
+        with self._change:
+            while not all(job.done.is_set() for job in self._jobs):
+                self._change.wait()
+
+    def settle(self) -> None:
+        """As `flush`, and nothing is left to be compressed."""
         with self._change:
             while self._jobs:
                 self._change.wait()
 
     def close(self) -> None:
-        self.flush()
+        self.settle()
         with self._change:
             self._closed = True
             self._change.notify_all()
         if self._thread is not None:
             self._thread.join()
+        self._tidy(CLOSING_SECONDS)
+        if self._aside is not None:
+            self._aside.close()
         self.store.close()
 
-    def _waiting(self) -> int:
-        return sum(job.fresh_bytes for job in self._jobs)
+    def _put_off(self, job: Job, why: str) -> None:
+        job.late_because = why
+        self._queue(job)
 
-    def _start(self) -> None:
-        if self._thread is None or not self._thread.is_alive():
-            self._thread = threading.Thread(target=self._work, name="rewind-keeper", daemon=True)
-            self._thread.start()
+    def _put_aside(self, job: Job) -> None:
+        with self._tidying:
+            if self._aside is None:
+                self._aside = Aside(self.store)
+            self._do(job, self._aside)
+            self._aside_bytes += job.fresh_bytes
+            if self._aside_bytes > WAITING_BYTES:
+                self._aside_stays = True
+            elif job.staged:
+                self._queue(job)
+
+    def _queue(self, job: Job) -> None:
+        with self._change:
+            self._jobs.append(job)
+            if self._thread is None or not self._thread.is_alive():
+                self._thread = threading.Thread(
+                    target=self._work, name="rewind-keeper", daemon=True
+                )
+                self._thread.start()
+            self._change.notify_all()
 
     def _work(self) -> None:
         while True:
             with self._change:
-                while not self._jobs or self._jobs[0].is_inline:
+                while not self._jobs:
                     if self._closed:
                         return
                     self._change.wait()
                 job = self._jobs[0]
-            self._do(job)
+            try:
+                self._finish(job)
+            finally:
+                with self._change:
+                    self._jobs.popleft()
+                    is_idle = not self._jobs
+                    self._change.notify_all()
+            if is_idle:
+                self._tidy(PATIENCE_SECONDS)
 
-    def _do(self, job: Job) -> None:
+    def _finish(self, job: Job) -> None:
+        if not job.done.is_set():
+            while not job.done.is_set():
+                try:
+                    self._do(job, self.store, patience_seconds=60.0)
+                except Unavailable as error:
+                    if self._closed:
+                        self._fail(job, error)
+        elif self._aside is not None and job.entry is not None:
+            try:
+                self._aside.move_home(job.staged, [job.entry])
+            except Exception as error:
+                # It stands where it was put aside, and may stay there.
+                log.warning("a state of a kernel stays uncompressed: %s", error)
+                self._aside_stays = True
+
+    def _tidy(self, patience_seconds: float) -> None:
+        """What was put aside goes, where all of it stands at home."""
+        with self._tidying:
+            if self._aside is None or self._jobs:
+                return
+            try:
+                if self._aside_stays:
+                    self._aside.close()
+                elif not self._aside.discard(patience_seconds=patience_seconds):
+                    return
+            except RewindError as error:
+                log.warning("what was put aside of a kernel's states stays: %s", error)
+                return
+            self._aside, self._aside_bytes, self._aside_stays = None, 0, False
+
+    def _do(self, job: Job, store: KernelStore, patience_seconds: float = PATIENCE_SECONDS) -> None:
+        """Raises Unavailable where nothing may be written now; nothing has happened then."""
         try:
-            job.snapshot = self._keep(job)
-            self.last = job.snapshot
+            is_plain = store is self._aside and job.fresh_bytes > INLINE_BYTES
+            with store.block(patience_seconds=patience_seconds, plain=is_plain) as block:
+                self._keep(job, block)
+            job.snapshot = decode_snapshot(block.entries[0], self.store.layout)
         except BaseException as error:
-            job.error = error
-            self._state = None
-            self._on_failure(error)
+            if isinstance(error, Unavailable) and not job.is_begun:
+                raise
+            self._fail(job, error)
             if not isinstance(error, RewindError | OSError | ValueError):
                 raise
-        finally:
-            with self._change:
-                if self._jobs and self._jobs[0] is job:
-                    self._jobs.popleft()
-                job.done.set()
-                self._change.notify_all()
-
-    def _keep(self, job: Job) -> Snapshot:
-        with self.store.block() as block:
-            for pod in job.pods:
-                if pod.node is None:
-                    _store_pod(pod, block)
-            state = self._store_state(job, block)
-            facts = replace(job.facts, new_bytes=block.written_bytes)
-            if self.last is not None:
-                facts = replace(facts, parent=self.last.id)
-            entry = block.add(
-                SNAPSHOT,
-                keys=snapshot_keys(facts),
-                body=encode_snapshot(facts, state, self.store.layout),
-                roots=(state,),
-            )
+            return
+        if store is self._aside:
+            job.staged, job.entry = tuple(block.staged), block.entries[0]
         for pod in job.pods:
             pod.stream = None
             pod.before = None
-        return decode_snapshot(entry, self.store.layout)
+        self.last = job.snapshot
+        self._say_done(job)
+
+    def _fail(self, job: Job, error: BaseException) -> None:
+        job.error = error
+        self._state = None
+        self._on_failure(error)
+        self._say_done(job)
+
+    def _say_done(self, job: Job) -> None:
+        with self._change:
+            job.done.set()
+            self._change.notify_all()
+
+    def _keep(self, job: Job, block: Block) -> None:
+        job.is_begun = True
+        for pod in job.pods:
+            if pod.node is None:
+                _store_pod(pod, block)
+        state = self._store_state(job, block)
+        facts = replace(job.facts, new_bytes=block.written_bytes)
+        if self.last is not None:
+            facts = replace(facts, parent=self.last.id)
+        block.add(
+            SNAPSHOT,
+            keys=snapshot_keys(facts),
+            body=encode_snapshot(facts, state, self.store.layout),
+            roots=(state,),
+        )
 
     def _store_state(self, job: Job, block: Block) -> Digest:
         nodes = tuple(pod.node for pod in job.pods if pod.node is not None)

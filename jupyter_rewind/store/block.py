@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 from jupyter_rewind import clock
@@ -42,12 +43,25 @@ _SAMPLE = 1 << 12
 _WORTH_IT = 0.9
 
 
+@dataclass(frozen=True, slots=True)
+class Staged:
+    """Content that was put, and what it may be told as a difference from."""
+
+    kind: Kind
+    name: Digest
+    base: Digest | None
+
+
 class Block:
     """Collects one commit of a `KernelStore`."""
 
-    def __init__(self, store: Kept, writer: SegmentWriter) -> None:
+    def __init__(self, store: Kept, writer: SegmentWriter, *, plain: bool = False) -> None:
+        """With `plain`, nothing is compressed or told as a difference: fast, and large."""
         self._store = store
         self._writer = writer
+        self.is_plain = plain
+        self.staged: list[Staged] = []
+        """All the content that was put."""
         self._new: set[Digest] = set()
         self._written = 0
         self.entries: list[Entry] = []
@@ -69,9 +83,7 @@ class Block:
         """The name of `data`, stored whole or as a difference from `base` where that is smaller."""
         name = name or chunks.digest(data)
         if name not in self._new and not self._store.knows(name):
-            codec, payload = self._pack(data, base)
-            self._remember(name, data)
-            self._stage(Kind.CHUNK, codec, len(data), name, payload)
+            self._put(Kind.CHUNK, name, data, base)
         return name
 
     def put_node(
@@ -84,10 +96,13 @@ class Block:
         raw = encode_node(body, links)
         name = chunks.digest(raw)
         if name not in self._new and not self._store.knows(name):
-            codec, payload = self._pack(raw, base)
-            self._remember(name, raw)
-            self._stage(Kind.NODE, codec, len(raw), name, payload)
+            self._put(Kind.NODE, name, raw, base)
         return name
+
+    def put_again(self, one: Staged, raw: bytes, *, with_base: bool = True) -> None:
+        """Content that stands elsewhere in the store stands here too."""
+        if one.name not in self._new:
+            self._put(one.kind, one.name, raw, one.base if with_base else None)
 
     def add(
         self,
@@ -106,6 +121,17 @@ class Block:
         )  # fmt: skip
         self.entries.append(entry)
         return entry
+
+    def _put(self, kind: Kind, name: Digest, raw: bytes | memoryview, base: Digest | None) -> None:
+        codec: chunks.Codec
+        payload: bytes | memoryview
+        if self.is_plain:
+            codec, payload = chunks.Codec.RAW, raw
+        else:
+            codec, payload = self._pack(raw, base)
+        self.staged.append(Staged(kind, name, base))
+        self._remember(name, raw)
+        self._stage(kind, codec, len(raw), name, payload)
 
     def _remember(self, name: Digest, raw: bytes | memoryview) -> None:
         if len(raw) <= _REMEMBERED:

@@ -52,11 +52,12 @@ class KernelStore:
 
     def __init__(self, layout: Layout, files: Files) -> None:
         self.layout = layout
-        self._files = files
+        self.files = files
         self._writer = SegmentWriter(layout, files, power_safe=False)
         self._barrier = Barrier(layout.barrier)
         self._lock = ProcessLock()
         self._reading = ProcessLock()
+        self._learning = ProcessLock()
         self._places: dict[Digest, Place] = {}
         self._entries: dict[EntryId, Entry] = {}
         self._expired: set[EntryId] = set()
@@ -84,19 +85,23 @@ class KernelStore:
 
     def companion(self) -> KernelStore:
         """The same store with a writer of its own."""
-        return KernelStore(self.layout, self._files)
+        return KernelStore(self.layout, self.files)
 
     # --- writing ------------------------------------------------------------------------
 
     @contextmanager
-    def block(self) -> Iterator[Block]:
+    def block(self, *, patience_seconds: float = 60.0, plain: bool = False) -> Iterator[Block]:
         """What the block puts and adds survives a kill of this process when the block has ended;
-        an exception in it leaves the store as it was. Raises Storage."""
+        an exception in it leaves the store as it was. A `plain` one compresses nothing.
+
+        Raises Storage; Unavailable, before the block begins, when bytes are being removed from the
+        store for so long.
+        """
         with self._lock:
             self._adopt_process()
-            with self._barrier.held(exclusive=False):
+            with self._barrier.held(exclusive=False, patience_seconds=patience_seconds):
                 self._notice_removed()
-                block = Block(self, self._writer)
+                block = Block(self, self._writer, plain=plain)
                 try:
                     yield block
                     if not block.entries:
@@ -109,13 +114,34 @@ class KernelStore:
                 self._own(batch.records, batch.end, block.entries)
                 for name, raw in block.recent:
                     self._recent.keep(name, raw)
-                self._writer.rotate_if_large()
+                self._end_commit()
+
+    def _end_commit(self) -> None:
+        self._writer.rotate_if_large()
 
     def _own(self, records: Sequence[Record], end: int, entries: Sequence[Entry]) -> None:
         name = self._writer.segment
-        self._add(name, records)
-        self._entries.update((entry.id, entry) for entry in entries)
-        self._scanned[name] = (end, end)
+        self.learn(name, records, end, entries)
+
+    def learn(
+        self, name: str, records: Sequence[Record], end: int, entries: Sequence[Entry]
+    ) -> None:
+        """This process has just written that to the segment, up to `end`."""
+        with self._learning:
+            for one in records:
+                # The newest: what it replaces was laid aside, and will go.
+                self._places[one.id] = _place(name, one)
+            self._entries.update((entry.id, entry) for entry in entries)
+            self._scanned[name] = (end, end)
+
+    def forget_segment(self, name: str) -> None:
+        """The segment is gone, and what stood there alone."""
+        with self._learning:
+            self._scanned.pop(name, None)
+        with self._reading:
+            descriptor = self._descriptors.pop(name, None)
+            if descriptor is not None:
+                self.files.close(descriptor)
 
     def next_order(self) -> int:
         """A place in the order of entries, behind everything this process has seen."""
@@ -132,7 +158,7 @@ class KernelStore:
             self._barrier.close()
             with self._reading:
                 while self._descriptors:
-                    self._files.close(self._descriptors.popitem()[1])
+                    self.files.close(self._descriptors.popitem()[1])
 
     # --- reading ------------------------------------------------------------------------
 
@@ -142,7 +168,8 @@ class KernelStore:
 
     def require(self, digest: Digest) -> None:
         """Nothing, when the content is stored. Raises NotFound."""
-        self.place(digest)
+        if not self.knows(digest):
+            self.place(digest)
 
     def place(self, digest: Digest) -> Place:
         """Where the content stands. Raises NotFound."""
@@ -255,38 +282,39 @@ class KernelStore:
             self._descriptors.clear()
         descriptor = self._descriptors.pop(segment, None)
         if descriptor is not None and os.fstat(descriptor).st_nlink == 0:
-            self._files.close(descriptor)
+            self.files.close(descriptor)
             descriptor = None
         if descriptor is None:
-            descriptor = self._files.open(self.layout.segments / segment)
+            descriptor = self.files.open(self.layout.segments / segment)
         self._descriptors[segment] = descriptor
         while len(self._descriptors) > _OPEN_SEGMENTS:
-            self._files.close(self._descriptors.popitem(last=False)[1])
+            self.files.close(self._descriptors.popitem(last=False)[1])
         return descriptor
 
     # --- what others do -----------------------------------------------------------------
 
     def _scan(self, name: str, status: tuple[int, int]) -> None:
         try:
-            descriptor = self._files.open(self.layout.segments / name)
+            descriptor = self.files.open(self.layout.segments / name)
         except NotFound:
             return
         try:
             seal = Seal(self.layout.key, self.layout.store_id, name)
             scan = SegmentReader(descriptor, seal, os.fstat(descriptor).st_size).scan(0)
         finally:
-            self._files.close(descriptor)
-        for batch in scan.batches:
-            self._add(name, batch.records)
-            self._entries.update((entry.id, entry) for entry in batch.commit.entries)
-            self._expired.update(batch.commit.expired)
-            for entry in batch.commit.entries:
-                self._last_order = max(self._last_order, entry.order)
-        self._scanned[name] = status
+            self.files.close(descriptor)
+        with self._learning:
+            for batch in scan.batches:
+                self._add(name, batch.records)
+                self._entries.update((entry.id, entry) for entry in batch.commit.entries)
+                self._expired.update(batch.commit.expired)
+                for entry in batch.commit.entries:
+                    self._last_order = max(self._last_order, entry.order)
+            self._scanned[name] = status
 
     def _add(self, segment: str, records: Sequence[Record]) -> None:
         for one in records:
-            found = Place(segment, one.offset, one.kind, one.codec, one.stored, one.raw)
+            found = _place(segment, one)
             before = self._places.get(one.id)
             if before is None or self._is_better(found, before):
                 self._places[one.id] = found
@@ -313,13 +341,16 @@ class KernelStore:
         if changed == self._folder_time:
             return
         present = self._segment_files()
-        gone = {name for name in self._scanned if name not in present}
-        if gone:
-            self._places = {
-                digest: place for digest, place in self._places.items() if place.segment not in gone
-            }
-            for name in gone:
-                del self._scanned[name]
+        with self._learning:
+            gone = {name for name in self._scanned if name not in present}
+            if gone:
+                self._places = {
+                    digest: place
+                    for digest, place in self._places.items()
+                    if place.segment not in gone
+                }
+                for name in gone:
+                    del self._scanned[name]
         # A folder changed this very moment may change again within the same tick of its clock.
         settled = changed < clock.now_ns() - 2_000_000_000
         self._folder_time = changed if settled else -1
@@ -344,6 +375,10 @@ class KernelStore:
             return
         self._pid = clock.pid()
         self._descriptors.clear()
+
+
+def _place(segment: str, one: Record) -> Place:
+    return Place(segment, one.offset, one.kind, one.codec, one.stored, one.raw)
 
 
 class ContentSource(Protocol):

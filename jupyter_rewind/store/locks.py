@@ -89,7 +89,7 @@ class FileLock:
             if clock.monotonic() > end or tries > timeout_seconds / _PAUSE_SECONDS:
                 raise Unavailable(
                     f"Could not {doing}: another process has held {self.path} for"
-                    f" {timeout_seconds:.0f} seconds.",
+                    f" {timeout_seconds:.3g} seconds.",
                     hint="Nothing was changed. Try again when it has ended.",
                     retryable=True,
                 )
@@ -148,8 +148,8 @@ class Barrier:
         self._pid = clock.pid()
 
     @contextmanager
-    def held(self, *, exclusive: bool) -> Iterator[None]:
-        """The barrier is held in the block. Raises Unavailable when others hold it for a minute.
+    def held(self, *, exclusive: bool, patience_seconds: float = _SECONDS) -> Iterator[None]:
+        """The barrier is held in the block. Raises Unavailable when others hold it for so long.
 
         Where the file system knows no locks, writers pass all the same, for they own their
         files; removal (`exclusive`) is refused.
@@ -160,8 +160,8 @@ class Barrier:
             self._lock = FileLock(self._path)
         try:
             try:
-                self._pass(self._gate, exclusive)
-                self._pass(self._lock, exclusive)
+                self._pass(self._gate, exclusive, patience_seconds)
+                self._pass(self._lock, exclusive, patience_seconds)
             finally:
                 self._gate.unlock()
         except Unavailable as error:
@@ -176,9 +176,9 @@ class Barrier:
         self._gate.release()
         self._lock.release()
 
-    def _pass(self, lock: FileLock, exclusive: bool) -> None:
+    def _pass(self, lock: FileLock, exclusive: bool, seconds: float) -> None:
         doing = "write to the store"
-        lock.acquire(exclusive=exclusive, timeout_seconds=self._SECONDS, doing=doing)
+        lock.acquire(exclusive=exclusive, timeout_seconds=seconds, doing=doing)
 
 
 def is_locked(path: Path) -> bool:

@@ -139,6 +139,14 @@ class SegmentWriter:
         if self._descriptor >= 0 and self._end > MAX_SEGMENT:
             self.close()
 
+    def discard(self) -> None:
+        """The segment is gone, with all that was committed to it."""
+        self._adopt_process()
+        self._stop_timer()
+        if self._descriptor >= 0:
+            self._files.remove(self._path)
+            self._let_go()
+
     def close(self) -> None:
         """The segment is sealed and shortened to its last commit; its lock is free."""
         self._adopt_process()

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import datetime
 import functools
+import io
 import re
 import types
 from collections import deque
@@ -105,6 +106,8 @@ class _Writer:
             return tuple(self.all(value))
         if isinstance(value, bytearray):
             return (bytes(value),)
+        if isinstance(value, io.StringIO | io.BytesIO):
+            return value.getvalue(), value.tell()
         if type(value).__module__ == "__main__" or isinstance(value, BaseException):
             return (repr(value.args) if isinstance(value, BaseException) else "",)
         try:

@@ -99,7 +99,7 @@ class Program:
             self._run_cell(step.source, is_seen=step.what == "cell")
         elif step.what in ("to", "new kernel"):
             if step.what == "new kernel":
-                self._timeline.close()
+                self.close()
                 self._live.begin()
                 surroundings.put(self._fresh)
                 self._start()
@@ -111,6 +111,7 @@ class Program:
 
     def close(self) -> None:
         self._timeline.close()
+        self._source.close()
 
     def _start(self) -> None:
         self._run += 1
