@@ -24,7 +24,11 @@ from jupyter_rewind.recovery.slots import Slot, Step
 
 WEIGHTS = Path(rebuild.__file__).with_name("weights.py")
 TARGET = Path("/home/u") / OURS
-EACH = 250
+EACH = 600
+FOR = frozenset({"swept", "confirmed", "in_last_sweep", "needed", "again"})
+AGAINST = frozenset({"skipped", "skipped_once", "broken", "look", "odd", "idle_skipped"})
+BY_HAND = {"orphans": -2.0}
+"""Signs of what code means: the played user never runs any, so nothing can be learned of them."""
 HEAD = '"""Fitted weights of signs; made by `python -m benchmarks.calibration`."""\n'
 Choice = tuple[list[dict[str, float]], int]
 Judged = tuple[str, dict[str, float], bool, str]
@@ -38,7 +42,7 @@ def main() -> None:
         for family, versions in (("versions", pairs), ("made", []))
         for seed in range(2000, 2000 + EACH)
     ]
-    changes = fit_choices([choices_of(disaster) for _, disaster in disasters])
+    changes = fit_choices([choices_of(disaster) for _, disaster in disasters]) | BY_HAND
     write({}, changes)  # the outcome is judged with the choices as they will be made
     judged = [row for family, disaster in disasters for row in judged_of(family, disaster)]
     kinds = ("kept", "changed", "new", "prose")
@@ -164,9 +168,12 @@ def judged_of(family: str, disaster: Disaster) -> list[Judged]:
     seen: list[tuple[list[confidence.Judged], confidence.Known]] = []
 
     def judge(
-        follower: Follower, earlier: frozenset[str], doubtful: frozenset[int]
+        follower: Follower,
+        earlier: frozenset[str],
+        doubtful: frozenset[int],
+        shown: frozenset[int] = frozenset(),
     ) -> list[confidence.Judged]:
-        judged = confidence.judge(follower, earlier, doubtful)
+        judged = confidence.judge(follower, earlier, doubtful, shown)
         seen.append((judged, confidence.Known(follower, earlier)))
         return judged
 
@@ -190,10 +197,27 @@ def judged_of(family: str, disaster: Disaster) -> list[Judged]:
     return rows
 
 
-def fit_judgement(judged: list[Judged], kind: str, ridge: float = 1.0) -> dict[str, float]:
-    """Logistic weights for one kind of cell, both families counting alike."""
+def fit_judgement(judged: list[Judged], kind: str) -> dict[str, float]:
+    """Logistic weights for one kind of cell, both families counting alike.
+
+    A sign that can only speak for a cell never counts against it, whatever stands beside it in
+    the sample; nor the other way round.
+    """
     rows = [row for row in judged if row[0] == kind]
     signs = sorted({sign for row in rows for sign in row[1]})
+    while True:
+        fitted = _fit_signs(rows, signs)
+        wrong = {
+            sign
+            for sign, weight in fitted.items()
+            if (sign in FOR and weight < 0) or (sign in AGAINST and weight > 0)
+        }
+        if not wrong:
+            return fitted
+        signs = [sign for sign in signs if sign not in wrong]
+
+
+def _fit_signs(rows: list[Judged], signs: list[str], ridge: float = 1.0) -> dict[str, float]:
     x = np.array([[row[1].get(sign, 0.0) for sign in signs] for row in rows])
     y = np.array([float(row[2]) for row in rows])
     counts = Counter(row[3] for row in rows)

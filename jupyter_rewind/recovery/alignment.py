@@ -99,8 +99,9 @@ class Follower:
         if started:
             end = self._end_of_tail(end, now)
         self._take_gap(range(edge, end), before, None, now)
-        low = 0 if started else self._index(pairs[0][1])
-        for slot in self.slots[low : self._index(pairs[-1][1])]:
+        for slot in self.slots[
+            self._top(pairs[0][1], len(pairs), started) : self._index(pairs[-1][1])
+        ]:
             if slot.code and slot not in now:
                 slot.skipped += 1
         self.sweeps.append((at, frozenset(now), pairs[-1][1]))
@@ -109,6 +110,12 @@ class Follower:
         if started and self.work is not None and not any(s.code and s.source for s in after):
             self.cursor = self.work
         return end
+
+    def _top(self, first: Slot, count: int, started: bool) -> int:
+        """Where the sweep began: at the top, unless it left out too much before `first`."""
+        place = self._index(first)
+        before = sum(slot.code for slot in self.slots[:place])
+        return 0 if started and before <= count else place
 
     def _end_of_tail(self, end: int, now: set[Slot]) -> int:
         """Past the last cells of a run of all, where their place had been guessed wrong."""

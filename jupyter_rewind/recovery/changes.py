@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 
-from jupyter_rewind.recovery.likeness import Likeness, defined, is_look, is_slip
+from jupyter_rewind.recovery.likeness import Likeness, defined, is_look, is_slip, values
 from jupyter_rewind.recovery.slots import Slot, Step
 from jupyter_rewind.recovery.weights import CHANGES
 
@@ -90,7 +90,9 @@ class Changes:
                     made.append((slot, {"passing": 1.0}))
                 continue
             away = abs(place - here - 0.5) - 0.5
-            made.append((slot, self._signs(slot, new, away, slot is latest, look, short)))
+            signs = self._signs(slot, new, away, slot is latest, look, short)
+            signs["orphans"] = float(_orphans(slot, new, code))
+            made.append((slot, signs))
         self._compare(made, new, alikes, latest)
         return made
 
@@ -168,3 +170,11 @@ class Changes:
         if is_slip(old, step.source):
             return self.like.is_odd(step.source, old)
         return len(old) > 40 and self.like.contained(old, step.source) > 0.9
+
+
+def _orphans(slot: Slot, new: str, code: Sequence[Slot]) -> bool:
+    """Whether the new text uses a name that only the old one gives a meaning to."""
+    names = (defined(slot.source) - defined(new)) & values(new)
+    return bool(names) and not all(
+        any(name in defined(other.source) for other in code if other is not slot) for name in names
+    )

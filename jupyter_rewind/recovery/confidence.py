@@ -11,7 +11,7 @@ import builtins
 import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from jupyter_rewind.recovery.alignment import Follower
 from jupyter_rewind.recovery.likeness import defined, is_command, is_look, names, parses, values
@@ -19,12 +19,13 @@ from jupyter_rewind.recovery.slots import Slot
 from jupyter_rewind.recovery.weights import WEIGHTS
 
 HALF = 0.5
-ENOUGH = 0.4
-"""Below one half: a cell left out costs more than a cell to delete again."""
+ENOUGH_NEW = 0.3
+"""Of new work below one half: a cell left out costs more than one to delete again."""
 NEAR = 8
 TOLD = 0.9
 BUILT_IN = frozenset(dir(builtins)) | {"_"}
 MOST, LEAST = 0.995, 0.005
+_DOUBLE = "stands more than once in the document; left out when the cells were run again"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +38,16 @@ class Judged:
     words: str = ""
 
 
-def judge(follower: Follower, earlier: frozenset[str], doubtful: frozenset[int]) -> list[Judged]:
+def judge(
+    follower: Follower,
+    earlier: frozenset[str],
+    doubtful: frozenset[int],
+    shown: frozenset[int] = frozenset(),
+) -> list[Judged]:
     """All cells that there ever were, in the notebook's order.
 
     `earlier` is what was run before the document; `doubtful` are the places in the document of
-    cells that may not have been in it any more.
+    cells that may not have been in it any more, `shown` of those that have outputs.
     """
     known = Known(follower, earlier)
     judged = []
@@ -56,9 +62,24 @@ def judge(follower: Follower, earlier: frozenset[str], doubtful: frozenset[int])
         if slot.origin in doubtful:
             likely = min(likely, HALF)
         unmarked = slot.origin is not None and not slot.touched and not slot.gone
-        kept = likely >= ENOUGH or unmarked
+        is_work = slot.origin is None and not is_look(slot.source)
+        kept = likely >= (ENOUGH_NEW if is_work else HALF) or unmarked
         judged.append(Judged(slot, likely, kept, _words(slot, kept)))
-    return judged
+    return _with_doubles(judged, shown)
+
+
+def _with_doubles(judged: list[Judged], shown: frozenset[int]) -> list[Judged]:
+    """Of two cells alike, the outputs of that which a run left out may be those to keep."""
+    here = {each.slot.source for each in judged if each.kept and each.slot.code}
+    return [
+        replace(each, kept=True, words=_DOUBLE)
+        if not each.kept
+        and each.slot.origin in shown
+        and not each.slot.touched
+        and each.slot.source in here
+        else each
+        for each in judged
+    ]
 
 
 def kind_of(slot: Slot) -> str:
@@ -83,6 +104,7 @@ class Known:
         self.place = {slot: place for place, slot in enumerate(self.slots)}
         self.churn = self._share((s.touched for s in code if s.origin is not None), old)
         self.gone = self._share((s.gone and self.was_run(s) for s in old), old)
+        self.left_out = self._share((s.gone and not s.ran for s in old), old)
         self.grown = min(1.0, (len(code) - len(old)) / max(1, len(old)))
         self.definers: Counter[str] = Counter()
         self.redefined: dict[str, int] = {}
@@ -181,6 +203,7 @@ def _signs_of_kept(slot: Slot, known: Known, unrun: float) -> dict[str, float]:
         "unknown_skipped": skipped * float(not known.earlier and not slot.ran),
         "ran_skipped": skipped * float(slot.ran > 0),
         "gone_skipped": skipped * known.gone,
+        "idle_skipped": skipped * float(not slot.ran) * min(1.0, 4 * known.left_out),
         "ran": float(slot.ran > 0),
         "replaced": float(replaced),
         "replaced_unskipped": float(replaced) * (1 - skipped),

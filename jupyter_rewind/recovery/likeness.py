@@ -158,6 +158,28 @@ def defined(source: str) -> frozenset[str]:
 
 
 @lru_cache(maxsize=8192)
+def used_at_once(source: str) -> frozenset[str]:
+    """The names that must have a meaning when the code is run, not only when it is called."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            tree = ast.parse(source)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return values(source)
+    found: set[str] = set()
+    waiting: list[ast.AST] = [tree]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
+            found.add(node.id)
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+            waiting += [node.args, *getattr(node, "decorator_list", ())]
+        else:
+            waiting += ast.iter_child_nodes(node)
+    return frozenset(found)
+
+
+@lru_cache(maxsize=8192)
 def parses(source: str) -> bool:
     """Whether IPython could have compiled it: magics, shell lines and `?` count as good code."""
     if source.lstrip().startswith("%%") or _compiles(source):

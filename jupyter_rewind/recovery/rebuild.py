@@ -18,6 +18,7 @@ from jupyter_rewind.recovery.attribution import Attributed, attribute, known_pla
 from jupyter_rewind.recovery.choosing import Base, Based, choose_base
 from jupyter_rewind.recovery.confidence import Judged, judge
 from jupyter_rewind.recovery.evidence import Evidence, EvidenceCell, Executed, Output, Trace
+from jupyter_rewind.recovery.placing import place_by_need
 from jupyter_rewind.recovery.since import Session, sessions_since
 from jupyter_rewind.recovery.slots import Slot
 
@@ -76,7 +77,7 @@ def rebuild(target: Path, evidence: Evidence) -> Rebuilt:
     ]
     attributed = attribute(target, evidence, code)
     followed = _Followed(base, attributed)
-    judged = judge(followed.follower, followed.earlier, followed.doubtful)
+    judged = judge(followed.follower, followed.earlier, followed.doubtful, followed.shown)
     cells = tuple(followed.cell(each) for each in judged if each.kept)
     return Rebuilt(
         cells=cells,
@@ -131,6 +132,7 @@ class _Followed:
         }
         self.follower = Follower(cells, [each.step for each in self.steps], ids)
         self.follower.follow()
+        place_by_need(self.follower.slots)
         laid = {id(each.attributed) for each in self.sessions}
         self.earlier = frozenset(
             executed.source.rstrip()
@@ -139,6 +141,7 @@ class _Followed:
             for executed in each.run.executions
         )
         self.doubtful = frozenset(at for at, each in enumerate(base.cells) if not each.certain)
+        self.shown = frozenset(at for at, each in enumerate(base.cells) if each.cell.outputs)
 
     def cell(self, judged: Judged) -> RebuiltCell:
         """The cell of a slot, with its outputs and where all of it is from."""
@@ -146,7 +149,7 @@ class _Followed:
         based = self.base.cells[slot.origin] if slot.origin is not None else None
         if based is not None and based.cell.source.rstrip() == slot.source:
             cell, origins = based.cell, [_document_origin(based)]
-            words = based.words
+            words = based.words or (judged.words if slot.gone else "")
         else:
             cell, origins, words = self._changed(slot, based), [], judged.words
         ran = self._last_run(slot)

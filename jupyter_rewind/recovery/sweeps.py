@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 SHORTEST = 3
 COST_OF_ORDER = 0.8
 COST_OF_UNKNOWN = 0.6
 COST_OF_GUESS = 0.1
 COST_OF_GAP = 0.35
+WORTH_OF_GUESS = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,48 +34,75 @@ def find_sweep(
     for place, source in enumerate(cells):
         if source is not None:
             places[source].append(place)
-    chain = _Chain()
+    chain = _Chain(len(cells))
     seen: set[str] = set()
     unknown, best_score, best_length, best_node = 0, 0.0, 0, -1
     for at, source in enumerate(executed):
         where = places.get(source)
         if where is None:
             unknown += 1
-        else:
-            chain.add(at, where)
-            if source in guessed:
-                seen.add(source)
-        out_of_order = at + 1 - unknown - len(chain.tails)
+            continue
+        chain.add(at, where, WORTH_OF_GUESS if source in guessed else 1.0)
+        if source in guessed:
+            seen.add(source)
+        best = chain.best
+        out_of_order = at + 1 - unknown - best.length
         excused = min(out_of_order, len(seen))
-        score = len(chain.tails) - COST_OF_ORDER * (out_of_order - excused)
+        score = best.worth - COST_OF_ORDER * (out_of_order - excused)
         score -= COST_OF_GUESS * excused + COST_OF_UNKNOWN * unknown
-        if score > best_score and where is not None:
-            best_score, best_length, best_node = score, at + 1, chain.heads[-1]
+        if score > best_score:
+            best_score, best_length, best_node = score, at + 1, best.node
     pairs = _trim(chain.back_from(best_node), cells)
     if len(pairs) < SHORTEST:
         return None
     return Sweep(min(best_length, pairs[-1][0] + 1), tuple(pairs))
 
 
+class _End(NamedTuple):
+    """Where a chain ends; of two of the same worth that which ends first leaves more room."""
+
+    worth: float
+    minus_place: int
+    length: int
+    node: int
+
+
+_NONE = _End(0.0, 0, 0, -1)
+
+
 class _Chain:
-    """The longest run of executions whose cells stand in order (Hunt and Szymanski's way)."""
+    """The worthiest run of executions whose cells stand in order."""
 
-    def __init__(self) -> None:
-        self.tails: list[int] = []
-        self.heads: list[int] = []
+    def __init__(self, places: int) -> None:
+        self.best = _NONE
         self._nodes: list[tuple[int, int, int]] = []
+        self._upto = [_NONE] * (places + 1)
 
-    def add(self, at: int, places: Sequence[int]) -> None:
-        """The execution `at` may be of the cell at each of `places` (ascending)."""
-        for place in reversed(places):
-            rank = bisect_left(self.tails, place)
-            self._nodes.append((at, place, self.heads[rank - 1] if rank else -1))
-            if rank == len(self.tails):
-                self.tails.append(place)
-                self.heads.append(len(self._nodes) - 1)
-            else:
-                self.tails[rank] = place
-                self.heads[rank] = len(self._nodes) - 1
+    def add(self, at: int, places: Sequence[int], worth: float) -> None:
+        """The execution `at` may be of the cell at each of `places`."""
+        found = []
+        for place in places:
+            before = self._best_before(place)
+            self._nodes.append((at, place, before.node))
+            node = len(self._nodes) - 1
+            found.append(_End(before.worth + worth, -place, before.length + 1, node))
+        for end in found:
+            self._note(end)
+            self.best = max(self.best, end)
+
+    def _best_before(self, place: int) -> _End:
+        """The worthiest chain that ends before a place (a Fenwick tree of maxima)."""
+        best = _NONE
+        while place > 0:
+            best = max(best, self._upto[place])
+            place -= place & -place
+        return best
+
+    def _note(self, end: _End) -> None:
+        place = 1 - end.minus_place
+        while place < len(self._upto):
+            self._upto[place] = max(self._upto[place], end)
+            place += place & -place
 
     def back_from(self, node: int) -> list[tuple[int, int]]:
         """The (execution, place) pairs of the chain that ends at `node`."""

@@ -186,3 +186,36 @@ def test_same_code_in_several_cells_stays_several_cells(count: int) -> None:
     cells = [LOAD, *([CLEAN, "table.describe()"] * count)]
     rebuilt = rebuilt_of([document(*cells)], [session(2, cells)])
     assert sources_of(rebuilt) == cells
+
+
+def test_change_does_not_take_away_a_name_that_it_uses() -> None:
+    """A cell that alone defines a name is not taken for the old text of one that needs it."""
+    loop = "for diff in range(10):\n    "
+    table = f"pct = '{{:4.0%}}'.format\n\n{loop}print(diff, 'points', pct(win(diff)))"
+    series = f"{loop}game = win(diff)\n    print(diff, 'points', pct(game), pct(best(game)))"
+    book = ["def win(diff):\n    return model(diff)", table, "def best(p):\n    return p ** 4"]
+    rebuilt = rebuilt_of([document(*book)], [session(2, [book[0], series])])
+    assert {table, series} <= set(sources_of(rebuilt))
+
+
+def test_run_that_begins_in_the_middle_tells_nothing_of_the_cells_before() -> None:
+    """You restarted and ran on from the middle: the cells above are not taken for deleted."""
+    book = [f"step_{n} = transform_{n}(table, level={n})" for n in range(60)]
+    runs = [session(2, book, at=10, lasting=60), session(3, book[45:], at=100)]
+    assert sources_of(rebuilt_of([document(*book)], runs)) == book
+
+
+def test_outputs_of_a_double_are_not_dropped() -> None:
+    """Nothing tells which of two cells alike was deleted: both are kept, one as doubtful."""
+    steps = [f"step_{n} = transform_{n}(table, level={n})" for n in range(12)]
+    shown = "report(table, columns=['price', 'sold'])"
+    cells = [code(shown, "first"), *map(code, steps), code(shown, "second")]
+    runs = [
+        session(2, [shown, *steps, shown], at=10, lasting=60),
+        session(3, [*steps, shown], at=100),
+    ]
+    rebuilt = rebuilt_of([document(*cells)], runs)
+    doubles = [each for each in rebuilt.cells if each.cell.source == shown]
+    assert len(doubles) == 2
+    assert min(each.confidence for each in doubles) < 0.5
+    assert any("more than once" in each.words for each in doubles)

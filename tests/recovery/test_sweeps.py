@@ -50,3 +50,12 @@ def test_work_here_and_there_is_no_sweep() -> None:
     assert find_sweep([CELLS[9], "x", CELLS[2], "y", CELLS[15], "z"], [*CELLS]) is None
     assert find_sweep([], [*CELLS]) is None
     assert find_sweep(CELLS, []) is None
+
+
+def test_cells_of_a_guessed_place_give_way_to_those_of_a_known_one() -> None:
+    """Where a new cell was only guessed to stand, a run of all cells says where it stands."""
+    cells = ["a", "b", "c", "end", "new", "other"]
+    sweep = find_sweep(["a", "b", "c", "other", "new", "end"], cells, frozenset({"new", "other"}))
+    assert sweep is not None
+    assert sweep.length == 6
+    assert sweep.pairs[-1] == (5, 3)
