@@ -15,6 +15,7 @@ from pathlib import Path
 from jupyter_rewind import clock
 from jupyter_rewind.errors import Full
 from jupyter_rewind.recovery.pages import SIZES, header_page_size
+from jupyter_rewind.recovery.regular import is_regular, open_file, read_file
 from jupyter_rewind.store.durable import Files, free_bytes, translate
 
 TRIES = 4
@@ -85,7 +86,7 @@ def _drop_wild_journal(target: Path) -> None:
 
 
 def _head(path: Path) -> bytes:
-    with path.open("rb") as file:
+    with open_file(path) as file:
         return file.read(100)
 
 
@@ -94,7 +95,7 @@ def _copy_all(source: Path, target: Path) -> None:
     for suffix in COMPANIONS:
         companion, copy = Path(f"{source}{suffix}"), Path(f"{target}{suffix}")
         Files().remove(copy)
-        if os.path.exists(companion) and companion.stat().st_size:
+        if is_regular(companion) and companion.stat().st_size:
             copy_file(companion, copy)
 
 
@@ -104,7 +105,7 @@ def copy_file(source: Path, target: Path) -> int:
     Raises NotFound, Denied, Full, Unavailable.
     """
     try:
-        with source.open("rb") as reader:
+        with open_file(source) as reader:
             size = os.fstat(reader.fileno()).st_size
             room = free_bytes(target.parent)
             if room is not None and size > room - (64 << 20):
@@ -165,7 +166,7 @@ def journal_pages(path: Path) -> Mapping[int, bytes]:
     Empty where there is no journal, or one without a valid head: SQLite takes it as none too.
     """
     try:
-        data = path.read_bytes()
+        data = read_file(path)
     except FileNotFoundError:
         return {}
     except OSError as error:

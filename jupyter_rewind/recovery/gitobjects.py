@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from jupyter_rewind.errors import NotFound, Unavailable
+from jupyter_rewind.recovery.regular import is_regular, open_file, read_file
 
 _QUIET = (
     "--no-optional-locks", "--no-pager", "-c", "core.fsmonitor=false", "-c", "core.quotePath=false",
@@ -64,6 +65,7 @@ class GitRepository:
         at = next((each for each in (folder, *folder.parents) if each.is_dir()), folder)
         if not any((each / ".git").exists() for each in (at, *at.parents)):
             return None
+        _refuse_pipes(at)
         asked = ["rev-parse", "--show-toplevel", "--git-common-dir"]
         told = _run(at, asked, _environment(environ)).decode(errors="surrogateescape")
         top, common = told.splitlines()[:2]
@@ -106,7 +108,7 @@ class GitRepository:
         names = []
         for times in (self.objects / "pack").glob("pack-*.mtimes"):
             index = times.with_suffix(".idx")
-            told = _run(self.top, ["show-index"], self._environ, index.read_bytes())
+            told = _run(self.top, ["show-index"], self._environ, read_file(index))
             names += [line.split()[1] for line in told.decode().splitlines() if line]
         return names
 
@@ -119,6 +121,15 @@ class GitRepository:
 
     def _ask(self, words: Sequence[str]) -> bytes:
         return _run(self.top, words, self._environ)
+
+
+def _refuse_pipes(at: Path) -> None:
+    """Raises Unavailable where git would wait for a pipe among its own files."""
+    top = next(each for each in (at, *at.parents) if (each / ".git").exists())
+    for name in ("HEAD", "config", "index", "packed-refs"):
+        place = top / ".git" / name
+        if os.path.exists(place) and not is_regular(place):
+            raise Unavailable(f"{place} is no file, so git was not asked.")
 
 
 def tree_entries(raw: bytes) -> Iterator[tuple[str, str]]:
@@ -153,7 +164,7 @@ def parse_log(raw: bytes) -> Iterator[Version]:
 def _read_loose(path: Path, name: str) -> Loose | None:
     """A loose object with its first bytes (a tree with all); None where it does not read as one."""
     try:
-        with path.open("rb") as file:
+        with open_file(path) as file:
             time_ns = os.fstat(file.fileno()).st_mtime_ns
             reader = zlib.decompressobj()
             data = reader.decompress(file.read(_HEAD_BYTES), _HEAD_BYTES)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from jupyter_rewind import clock
 from jupyter_rewind.errors import Format, Unavailable
+from jupyter_rewind.recovery.regular import read_file
 
 if TYPE_CHECKING:
     from jupyter_client.blocking.client import BlockingKernelClient
@@ -86,7 +87,7 @@ def listens(connection: Path) -> bool:
     try:
         if connection.stat().st_size > _LARGEST:
             return False
-        told = json.loads(connection.read_bytes())
+        told = json.loads(read_file(connection, _LARGEST))
         port = int(told["hb_port"])
         if told.get("transport") == "ipc":
             return Path(f"{told['ip']}-{port}").exists()

@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 
+from jupyter_rewind.recovery.regular import open_descriptor
+
 MAGIC = b"SQLite format 3\0"
 TABLE_LEAF, TABLE_INNER, INDEX_LEAF, INDEX_INNER = 13, 5, 10, 2
 ENCODINGS = {1: "utf-8", 2: "utf-16-le", 3: "utf-16-be"}
@@ -39,8 +41,7 @@ class Pages:
     ) -> None:
         self.path = path
         self.overlay = overlay or {}
-        flags = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
-        self._descriptor = os.open(path, flags)
+        self._descriptor = open_descriptor(path)
         self.size_bytes = os.fstat(self._descriptor).st_size
         first = self.overlay.get(1) or self._read(0, 100)
         told = header_page_size(first)

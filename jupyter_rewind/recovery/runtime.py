@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from jupyter_rewind.recovery.evidence import Scope
+from jupyter_rewind.recovery.regular import read_file
 
 _NAME = re.compile(r"kernel-(?P<id>.+)\.json\Z")
 _LARGEST = 1 << 16
@@ -74,7 +75,7 @@ def read_connection(path: Path) -> Connection:
     status = path.stat()
     if status.st_size > _LARGEST:
         raise ValueError("it is too large for a connection file")
-    told = json.loads(path.read_bytes())
+    told = json.loads(read_file(path, _LARGEST))
     if not isinstance(told, dict):
         raise ValueError("it is no connection file")
     match = _NAME.match(path.name)

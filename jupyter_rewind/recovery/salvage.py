@@ -27,6 +27,7 @@ from jupyter_rewind.recovery.broken.versions import (
 )
 from jupyter_rewind.recovery.evidence import EvidenceCell
 from jupyter_rewind.recovery.exports.page import page_title, read_page
+from jupyter_rewind.recovery.regular import open_file
 from jupyter_rewind.recovery.salvaged import Salvaged
 
 __all__ = ["Salvaged", "salvage_notebook"]
@@ -49,7 +50,7 @@ def salvage_notebook(source: Path | Buffer, *, progress: Progress | None = None)
     tell = progress or _silent
     if not isinstance(source, Path):
         return _salvage(source, tell)
-    with open(source, "rb") as file:
+    with open_file(source) as file:
         if file.seek(0, 2) == 0:
             return _salvage(b"", tell)
         with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped:

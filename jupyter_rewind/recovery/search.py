@@ -6,6 +6,8 @@ hints, so that large histories are read where it counts.
 
 from __future__ import annotations
 
+import os
+import stat
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -84,9 +86,27 @@ def _collect(finder: Finder, scope: Scope, traces: list[Trace], problems: list[P
 
     def hear() -> None:
         for each in finder.find(scope):
-            (problems if isinstance(each, Problem) else traces).append(each)  # type: ignore[arg-type]
+            found = each if isinstance(each, Problem) else _as_it_lies(each)
+            (problems if isinstance(found, Problem) else traces).append(found)  # type: ignore[arg-type]
 
     problems += _guarded(finder.title, None, hear)
+
+
+def _as_it_lies(trace: Trace) -> Trace | Problem:
+    """The trace; one that is an empty file holds nothing, a pipe or a device is none at all."""
+    if not os.path.isabs(trace.place):
+        return trace
+    try:
+        status = os.stat(trace.place)
+    except (OSError, ValueError):
+        return trace
+    if stat.S_ISDIR(status.st_mode):
+        return trace
+    if not stat.S_ISREG(status.st_mode):
+        return Problem(trace.place, "It is no file (a pipe, a socket or a device): left alone.")
+    if status.st_size == 0 and not trace.place.startswith("/proc/"):
+        return replace(trace, holds=frozenset(), problem=trace.problem or "0 bytes")
+    return trace
 
 
 def gather(scope: Scope, traces: Iterable[Trace], finders: Sequence[Finder] = ALL) -> Evidence:
@@ -157,7 +177,8 @@ def _guarded(place: str, trace: Trace | None, act: Callable[[], None]) -> list[P
     try:
         act()
     except Exception as error:
-        reason = str(error).strip() or type(error).__name__
+        told = error.strerror if isinstance(error, OSError) else None
+        reason = told or str(error).strip() or type(error).__name__
         return [Problem(place, f"It could not be read: {reason}", trace)]
     return []
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from jupyter_rewind.notebooks.condition import judge_notebook
 from jupyter_rewind.recovery.evidence import Scope, Trace
+from jupyter_rewind.recovery.regular import read_file
 from jupyter_rewind.recovery.search import Found
 from jupyter_rewind.recovery.traces.present import PresentFinder
 
@@ -62,7 +63,7 @@ def _stand(notebook: Path, traces: Iterable[Trace]) -> Standing:
 def judge(notebook: Path) -> tuple[str, str]:
     """The state of the file, and words for it."""
     try:
-        raw = notebook.read_bytes()
+        raw = read_file(notebook)
     except FileNotFoundError:
         return "missing", f"{notebook.name} is not there any more."
     except OSError as error:

@@ -15,6 +15,7 @@ from pathlib import Path
 from urllib.parse import unquote_to_bytes
 
 from jupyter_rewind.recovery.evidence import Problem, Scope
+from jupyter_rewind.recovery.regular import open_file
 
 _WINDOWS_EPOCH = 116_444_736_000_000_000
 _LARGEST_NOTE = 64 << 10
@@ -69,7 +70,7 @@ def _freedesktop(can: Path, base: Path | None) -> Iterator[Thrown | Problem]:
 def _trashinfo(note: Path, base: Path | None) -> tuple[Path | None, int | None]:
     """Where the file came from and when it was thrown away, as far as the note says it."""
     try:
-        with note.open("rb") as file:
+        with open_file(note) as file:
             lines = file.read(_LARGEST_NOTE).splitlines()
     except OSError:
         return None, None
@@ -119,7 +120,7 @@ def _recycled(top: Path) -> Iterator[Thrown | Problem]:
         place = note.with_name("$R" + note.name[2:])
         if not place.exists():
             continue
-        with note.open("rb") as file:
+        with open_file(note) as file:
             told = parse_recycle_note(file.read(_LARGEST_NOTE))
         if told is None:
             yield Thrown(place, None, _changed(place))

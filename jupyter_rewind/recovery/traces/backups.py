@@ -9,6 +9,7 @@ from pathlib import Path
 
 from jupyter_rewind.recovery.documents import read_document
 from jupyter_rewind.recovery.evidence import EVERYTHING, Evidence, Holds, Problem, Scope, Trace
+from jupyter_rewind.recovery.regular import read_file
 from jupyter_rewind.recovery.walking import folders_of, settle
 
 _SWAP = re.compile(r"\.(?P<name>.+\.ipynb)\.sw[a-p]\Z")
@@ -62,7 +63,7 @@ class BackupFinder:
         yield from _far(scope)
 
     def read(self, trace: Trace, scope: Scope) -> Evidence:
-        raw = Path(trace.place).read_bytes()
+        raw = read_file(trace.place)
         if trace.handle.get("form") != _SWAP_FORM:
             return read_document(trace, raw)
         from jupyter_rewind.recovery.vimswap import parse_swap

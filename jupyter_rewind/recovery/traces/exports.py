@@ -22,6 +22,7 @@ from jupyter_rewind.recovery.evidence import (
 )
 from jupyter_rewind.recovery.exports.prose import Fetch
 from jupyter_rewind.recovery.exports.reading import SUFFIXES, decode, read_export
+from jupyter_rewind.recovery.regular import open_file, read_file
 from jupyter_rewind.recovery.walking import folders_of, is_recovered
 
 _HEAD = 1 << 16
@@ -94,7 +95,7 @@ class ExportFinder:
         if path.stat().st_size > _LARGEST:
             words = f"It is larger than {_LARGEST >> 20} MB; no export of a notebook is."
             return Evidence(problems=(Problem(trace.place, words, trace),))
-        raw = path.read_bytes()
+        raw = read_file(path)
         if path.suffix == ".ipynb":
             return _without_injected(read_document(trace, raw))
         read = read_export(path.name, raw, fetch=_fetcher(path.parent))
@@ -156,7 +157,7 @@ def _look(path: Path, scope: Scope, *, named: bool = False) -> Iterator[Trace | 
 
 def _fits(path: Path, pattern: re.Pattern[bytes]) -> bool:
     """Whether the file begins like what is made of notebooks."""
-    with open(path, "rb") as file:
+    with open_file(path) as file:
         head = file.read(_HEAD)
         if pattern.search(head):
             return True
@@ -176,7 +177,7 @@ def _look_executed(path: Path, wanted: Path | None) -> Iterator[Trace | Problem]
     """A notebook that says that papermill made it of another."""
     try:
         status = path.stat()
-        with open(path, "rb") as file:
+        with open_file(path) as file:
             told = file.read(_FIRST)
             if status.st_size > _FIRST + _LAST:
                 file.seek(-_LAST, os.SEEK_END)
@@ -236,6 +237,6 @@ def _fetcher(folder: Path) -> Fetch:
         place = (folder / path).resolve()
         if not place.is_relative_to(folder.resolve()) or not place.is_file():
             return None
-        return place.read_bytes() if place.stat().st_size < _LARGEST else None
+        return read_file(place) if place.stat().st_size < _LARGEST else None
 
     return fetch

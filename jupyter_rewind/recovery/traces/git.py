@@ -15,6 +15,7 @@ from pathlib import Path
 from jupyter_rewind.recovery.documents import read_document
 from jupyter_rewind.recovery.evidence import EVERYTHING, Evidence, Holds, Problem, Scope, Trace
 from jupyter_rewind.recovery.gitobjects import GitRepository, Loose, tree_entries
+from jupyter_rewind.recovery.regular import read_file
 
 _NOTEBOOK = re.compile(rb'\A\s*\{\s*"(?:cells|metadata|nbformat|nbformat_minor|worksheets)"\s*:')
 _LFS = re.compile(rb"\Aversion https://git-lfs\.github\.com/spec/v1\noid sha256:([0-9a-f]{64})\n")
@@ -157,4 +158,4 @@ def _is_notebook(head: bytes) -> bool:
 def _read_lfs(repository: GitRepository, oid: str) -> bytes:
     """The content that a pointer of Git LFS stands for. Raises OSError where it is not here."""
     place = repository.objects.parent / "lfs" / "objects" / oid[:2] / oid[2:4] / oid
-    return place.read_bytes()
+    return read_file(place)

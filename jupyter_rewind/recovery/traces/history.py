@@ -19,6 +19,7 @@ from jupyter_rewind.recovery.evidence import (
 )
 from jupyter_rewind.recovery.histories import Rows
 from jupyter_rewind.recovery.historyfiles import load
+from jupyter_rewind.recovery.regular import read_file
 from jupyter_rewind.recovery.runtime import kernel_processes
 from jupyter_rewind.recovery.selection import is_allowed
 
@@ -26,6 +27,7 @@ _NAME = re.compile(r"(history.*\.sqlite([.~-].*)?|.*-corrupt.*\.sqlite)\Z")
 _COMPANION = re.compile(r"-(journal|wal|shm)\Z")
 _CONFIG = re.compile(r"""hist_file['"]?\s*[=:]\s*[rub]*['"](?P<path>[^'"\n]+)['"]""")
 _CONFIG_NAMES = ("ipython_config", "ipython_kernel_config")
+_LARGEST_CONFIG = 1 << 24
 
 
 class HistoryFinder:
@@ -126,10 +128,10 @@ def _configured(profile: Path, scope: Scope) -> Iterator[Path]:
     for name in _CONFIG_NAMES:
         for suffix in (".py", ".json"):
             try:
-                text = (profile / (name + suffix)).read_text("utf-8", "replace")
+                raw = read_file(profile / (name + suffix), _LARGEST_CONFIG)
             except OSError:
                 continue
-            for match in _CONFIG.finditer(text):
+            for match in _CONFIG.finditer(raw.decode("utf-8", "replace")):
                 path = Path(match["path"].replace("~", str(scope.home), 1))
                 if os.path.isfile(path):
                     yield path

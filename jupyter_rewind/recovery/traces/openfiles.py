@@ -11,6 +11,7 @@ from jupyter_rewind.recovery.documents import read_document
 from jupyter_rewind.recovery.evidence import EVERYTHING, Evidence, Holds, Problem, Scope, Trace
 from jupyter_rewind.recovery.historyfiles import load
 from jupyter_rewind.recovery.processes import OpenFile, deleted_files, own_processes
+from jupyter_rewind.recovery.regular import read_file
 from jupyter_rewind.recovery.traces.history import as_runs
 from jupyter_rewind.store.durable import Files
 
@@ -56,7 +57,7 @@ class OpenFileFinder:
         copy = folder / "copy"
         copy_file(Path(trace.place), copy)
         if trace.notebook is not None:
-            return read_document(trace, copy.read_bytes())
+            return read_document(trace, read_file(copy))
         for suffix in _COMPANIONS:
             if suffix in trace.handle:
                 copy_file(Path(trace.handle[suffix]), Path(f"{copy}{suffix}"))

@@ -7,10 +7,12 @@ it tells of needs no guess.
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 
-from jupyter_rewind.errors import Integrity, NotFound, RewindError
+from jupyter_rewind.errors import Integrity, NotFound, RewindError, Unavailable
 from jupyter_rewind.model.checkpoint import Checkpoint, HistoryInfo
 from jupyter_rewind.model.entry import Entry
 from jupyter_rewind.model.execution import (
@@ -89,6 +91,7 @@ def _store(scope: Scope) -> Iterator[Repository | None]:
     if scope.store is None or scope.store_keys is None or not os.path.isdir(scope.store):
         yield None
         return
+    _refuse_pipes(scope.store, scope.store_keys)
     try:
         repository = Repository.open(scope.store, key_folder=scope.store_keys, create=False)
     except NotFound:
@@ -97,6 +100,19 @@ def _store(scope: Scope) -> Iterator[Repository | None]:
     with repository:
         repository.refresh()
         yield repository
+
+
+def _refuse_pipes(*folders: Path) -> None:
+    """Raises Unavailable where a pipe lies among the files that are opened first."""
+    for folder in folders:
+        try:
+            with os.scandir(folder) as entries:
+                pipes = [each.path for each in entries if stat.S_ISFIFO(each.stat().st_mode)]
+        except OSError:
+            # What opens the store tells it better.
+            continue
+        if pipes:
+            raise Unavailable(f"{pipes[0]} is a pipe; nothing there was opened.")
 
 
 def _traces(repository: Repository, scope: Scope) -> Iterator[Trace | Problem]:

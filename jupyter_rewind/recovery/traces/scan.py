@@ -10,6 +10,7 @@ from pathlib import Path
 
 from jupyter_rewind.recovery.documents import read_document
 from jupyter_rewind.recovery.evidence import EVERYTHING, Evidence, Holds, Problem, Scope, Trace
+from jupyter_rewind.recovery.regular import open_file, read_file
 from jupyter_rewind.recovery.walking import folders_below, is_recovered
 
 MOST_FILES = 200_000
@@ -46,7 +47,7 @@ class ScanFinder:
                 yield from _trace(place, scope, named=True)
 
     def read(self, trace: Trace, scope: Scope) -> Evidence:
-        return read_document(trace, Path(trace.place).read_bytes())
+        return read_document(trace, read_file(trace.place))
 
 
 def _look_into(top: Path, scope: Scope) -> Iterator[Trace | Problem]:
@@ -76,7 +77,7 @@ def _looks_like_one(entry: os.DirEntry[str]) -> bool:
     if os.path.splitext(entry.name)[1].lower() in _NO_NOTEBOOK:
         return False
     try:
-        with open(entry.path, "rb") as file:
+        with open_file(entry.path) as file:
             return _NOTEBOOK.match(file.read(_HEAD_BYTES)) is not None
     except OSError:
         return False

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from jupyter_rewind.recovery.documents import read_document
 from jupyter_rewind.recovery.evidence import EVERYTHING, Evidence, Holds, Problem, Scope, Trace
+from jupyter_rewind.recovery.regular import read_file
 from jupyter_rewind.recovery.trashcans import Thrown, thrown_away
 from jupyter_rewind.recovery.walking import folders_below, is_recovered, settle
 
@@ -36,7 +37,7 @@ class TrashFinder:
                 yield from _look(thrown, scope)
 
     def read(self, trace: Trace, scope: Scope) -> Evidence:
-        return read_document(trace, Path(trace.place).read_bytes())
+        return read_document(trace, read_file(trace.place))
 
 
 def _look(thrown: Thrown, scope: Scope) -> Iterator[Trace]:

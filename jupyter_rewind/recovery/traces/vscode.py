@@ -15,6 +15,7 @@ from urllib.parse import quote, unquote, urlsplit
 
 from jupyter_rewind.recovery.documents import read_document
 from jupyter_rewind.recovery.evidence import EVERYTHING, Evidence, Holds, Problem, Scope, Trace
+from jupyter_rewind.recovery.regular import open_file, read_file
 from jupyter_rewind.recovery.walking import settle
 
 _DESKTOP = (
@@ -57,7 +58,7 @@ class VSCodeFinder:
                 yield from _backup(backup, scope)
 
     def read(self, trace: Trace, scope: Scope) -> Evidence:
-        raw = Path(trace.place).read_bytes()
+        raw = read_file(trace.place)
         if trace.handle.get("form") == "backup":
             raw = raw.partition(b"\n")[2]
         return read_document(trace, raw)
@@ -82,7 +83,7 @@ def data_folders(scope: Scope) -> list[Path]:
 
 def _history(listing: Path, scope: Scope) -> Iterator[Trace | Problem]:
     try:
-        with listing.open("rb") as file:
+        with open_file(listing) as file:
             told = json.loads(file.read(_LARGEST_LIST))
         address, entries = told["resource"], told["entries"]
         names = [(each["id"], each.get("timestamp")) for each in entries]
@@ -127,7 +128,7 @@ def folder_name(path: Path) -> str:
 
 def _backup(backup: Path, scope: Scope) -> Iterator[Trace | Problem]:
     try:
-        with backup.open("rb") as file:
+        with open_file(backup) as file:
             head = file.readline(64 << 10)
     except IsADirectoryError:
         return
