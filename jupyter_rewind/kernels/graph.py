@@ -101,16 +101,41 @@ class Survey:
                         self._roots[key] = value
 
     def _gather(self) -> None:
+        """Names of one object go together from the start, and so do the roots of a pod, unless one
+        of them was bound anew that held it together."""
         left = dict.fromkeys(self._roots)
+        earlier: dict[str, Pod] = {}
+        groups: dict[int, list[str]] = {}
+        whole: dict[tuple[str, ...], Pod] = {}
         for keys, pod in self._before.items():
-            present = tuple(key for key in keys if key in left)
-            for key in present:
-                del left[key]
-            if len(present) == len(keys) and self._is_untouched(pod):
-                self._kept[keys] = pod
-            elif present:
-                self._groups.append(_Group(present, pod))
-        self._groups += [_Group((key,), None) for key in left]
+            bound = dict(zip(keys, pod.ids, strict=False))
+            present = [key for key in keys if key in left]
+            stay = [key for key in present if bound.get(key) == id(self._roots[key])]
+            earlier.update(dict.fromkeys(present, pod))
+            values = {bound[key] for key in stay}
+            # Under names that may be fewer by now, all that it was is still here.
+            if values == {bound.get(key) for key in keys} and values.isdisjoint(groups):
+                groups.update(dict.fromkeys(values, stay))
+                for key in stay:
+                    del left[key]
+                if len(stay) == len(keys):
+                    whole[keys] = pod
+        for key in left:
+            groups.setdefault(self._identity(key), []).append(key)
+        for group in {id(group): group for group in groups.values()}.values():
+            keys = tuple(group)
+            known = whole.get(keys)
+            if known is not None and self._is_untouched(known):
+                self._kept[keys] = known
+                continue
+            if known is None:
+                keys = tuple(sorted(keys, key=pods.place))
+            self._groups.append(_Group(keys, earlier.get(group[0])))
+
+    def _identity(self, key: str) -> int:
+        """The same for names of one object; that of a class or a function is told apart."""
+        is_alone = key.startswith((HUB, SMALL, ENVIRONMENT))
+        return -id(key) if is_alone else id(self._roots[key])
 
     def _is_untouched(self, pod: Pod) -> bool:
         bound = tuple(id(self._roots[key]) for key in pod.keys)
@@ -172,15 +197,10 @@ class Survey:
         return self._roots, key
 
     def _split(self) -> None:
-        """A pod of which a root is gone, bound anew or failing is told root by root."""
+        """A pod that cannot be told is told root by root."""
         for group in list(self._groups):
-            if len(group.keys) == 1:
+            if len(group.keys) == 1 or group.error is None:
                 continue
-            bound = tuple(id(self._roots[key]) for key in group.keys)
-            if group.error is None and group.before is not None and bound == group.before.ids:
-                continue
-            if group.written is not None:
-                group.written.release()
             self._groups.remove(group)
             for key in group.keys:
                 alone = _Group((key,), group.before)
