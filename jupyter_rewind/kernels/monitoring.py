@@ -6,14 +6,24 @@ is asked again.
 
 from __future__ import annotations
 
+import enum
 import sys
-import sysconfig
 import types
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Any
+
+from jupyter_rewind.kernels.origins import is_of_library, is_of_module
 
 _NAME = "jupyter-rewind"
 _IDS = (4, 3, 1, 2)
+
+
+class Origin(enum.Enum):
+    """Whose code it is."""
+
+    LIBRARY = enum.auto()
+    MODULE = enum.auto()
+    NOTEBOOK = enum.auto()
 
 
 class Watch:
@@ -23,8 +33,7 @@ class Watch:
         self._monitoring = monitoring
         self._tool = tool
         self._ran: dict[int, types.CodeType] = {}
-        self._libraries: dict[str, bool] = {}
-        self._own = (*_library_folders(), "<frozen")
+        self._origins: dict[str, Origin] = {}
 
     @classmethod
     def start(cls) -> Watch | None:
@@ -57,38 +66,27 @@ class Watch:
         wanted = events.PY_START | events.PY_RESUME | events.PY_THROW
         self._monitoring.set_events(self._tool, wanted)
 
-    def take(self) -> list[types.CodeType]:
-        """The code that ran since the last time, without that of libraries; listens anew."""
+    def take(self) -> Iterator[tuple[types.CodeType, Origin]]:
+        """The code that ran since the last time, without that of libraries, and whose it is;
+        listens anew."""
         ran, self._ran = self._ran, {}
         self._monitoring.restart_events()
-        return [code for code in ran.values() if not self._is_library(code.co_filename)]
+        for code in ran.values():
+            origin = self._origin(code.co_filename)
+            if origin is not Origin.LIBRARY:
+                yield code, origin
 
-    def _is_library(self, name: str) -> bool:
-        found = self._libraries.get(name)
+    def _origin(self, file: str) -> Origin:
+        found = self._origins.get(file)
         if found is None:
-            found = self._libraries[name] = name.startswith(self._own) or _is_of_module(name)
+            found = Origin.MODULE if is_of_module(file) else Origin.NOTEBOOK
+            found = self._origins[file] = Origin.LIBRARY if is_of_library(file) else found
         return found
 
     def include(self, name: str) -> None:
         """Code of this file runs in the notebook, whatever else imports the file."""
-        self._libraries[name] = False
+        self._origins[name] = Origin.NOTEBOOK
 
     def close(self) -> None:
         self._monitoring.set_events(self._tool, 0)
         self._monitoring.free_tool_id(self._tool)
-
-
-def _is_of_module(name: str) -> bool:
-    """Code of an imported module names that module's variables, not the notebook's."""
-    return any(
-        getattr(module, "__file__", None) == name
-        for key, module in list(sys.modules.items())
-        if key != "__main__"
-    )
-
-
-def _library_folders() -> tuple[str, ...]:
-    paths = sysconfig.get_paths()
-    found = {paths[name] for name in ("stdlib", "platstdlib", "purelib", "platlib")}
-    found.add(str(Path(__file__).resolve().parents[1]))
-    return tuple(f"{folder}/" for folder in found)

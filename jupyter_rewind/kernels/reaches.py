@@ -1,7 +1,8 @@
 """Which of the notebook's variables a piece of code can reach by name, and when it can reach all.
 
 Read from the compiled code: no guess about what a name holds. Code that can get at the namespace
-itself (`globals`, `exec`, frames, the shell) can reach everything.
+itself (`globals`, `exec`, frames, the shell) can reach everything. Words in a text count as names:
+it may be run as code, or be what `getattr` is given.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import ast
 import dis
 import inspect
 import opcode
+import re
 import sys
 import types
 from collections.abc import Iterator
@@ -25,9 +27,30 @@ _DYNAMIC = frozenset(
         *("user_ns", "user_global_ns", "user_module", "run_cell", "run_code", "ev", "ex"),
         *("run_line_magic", "run_cell_magic", "get_objects", "get_referrers", "get_referents"),
         *("settrace", "setprofile", "py_object", "from_address", "init_session", "load_session"),
+        *("__import__", "import_module", "exec_module", "load_module", "cProfile"),
     )
 )
 """Names through which code gets at a namespace that is not its own."""
+
+RUNNERS = frozenset(
+    (
+        *("cProfile", "profile", "timeit", "trace", "code", "codeop", "bdb", "pdb", "runpy"),
+        *("doctest", "unittest", "line_profiler", "memory_profiler", "pyinstrument", "viztracer"),
+        *("pytest", "_pytest", "ipytest", "IPython", "ipykernel", "perfplot", "pyperf"),
+    )
+)
+"""Packages that run text or functions as code in the notebook."""
+
+_INTRUDING = frozenset(
+    (
+        *("__main__", "_getframe", "_current_frames", "currentframe", "f_globals", "f_back"),
+        *("f_locals", "tb_frame", "gi_frame", "cr_frame", "ag_frame", "__globals__", "stack"),
+        *("get_ipython", "user_ns", "user_global_ns", "get_objects", "get_referrers"),
+        *("settrace", "setprofile", "runpy", "cProfile", "timeit", "pdb", "ctypes", "IPython"),
+        *("walk_stack", "extract_stack", "_getframemodulename"),
+    )
+)
+"""Names through which code of another module gets at the notebook's variables unasked."""
 
 _DYNAMIC_OF_SYS = frozenset({"modules", "last_traceback", "last_value", "exc_info", "__dict__"})
 _BY_NAME = frozenset(
@@ -40,6 +63,7 @@ _BY_NAME = frozenset(
 )  # fmt: skip
 _LOAD_GLOBAL = opcode.opmap["LOAD_GLOBAL"]
 _EXTENDED = opcode.opmap["EXTENDED_ARG"]
+_IMPORT_NAME = opcode.opmap["IMPORT_NAME"]
 _IMPORT_STAR = opcode.opmap.get("IMPORT_STAR", -1)
 _INTRINSIC = opcode.opmap.get("CALL_INTRINSIC_1", -1)
 _INTRINSIC_STAR = 2
@@ -95,22 +119,63 @@ def _runs_at_once(code: types.CodeType) -> bool:
 
 def _reach_of_one(code: types.CodeType) -> Reach:
     mentioned = set(code.co_names)
-    dynamic = sorted((mentioned | _texts(code)) & _DYNAMIC)
+    words = _words_in(_constants(code))
+    dynamic = sorted((mentioned | words) & _DYNAMIC)
     if "sys" in mentioned:
         dynamic += sorted(mentioned & _DYNAMIC_OF_SYS)
-    names, imports_all = _global_names(code)
+    names, imported, imports_all = _global_names(code)
+    words.update(name.partition(".")[0] for name in imported)
+    dynamic += sorted({name.partition(".")[0] for name in imported} & RUNNERS)
     if imports_all:
         dynamic.append("import *")
-    return Reach(frozenset(names), f"it uses {dynamic[0]}" if dynamic else "")
+    return Reach(frozenset(names | words), f"it uses {dynamic[0]}" if dynamic else "")
 
 
-def _texts(code: types.CodeType) -> set[str]:
-    """Short texts among the constants: names that `getattr` may be given."""
-    return {part for part in code.co_consts if type(part) is str and part.isidentifier()}
+def intrusion_of(code: types.CodeType) -> str:
+    """The name through which code of a module can get at the notebook's variables; or empty."""
+    found = sorted((set(code.co_names) | _words_in(_constants(code))) & _INTRUDING)
+    return found[0] if found else next(filter(None, map(intrusion_of, nested(code))), "")
 
 
-def _global_names(code: types.CodeType) -> tuple[set[str], bool]:
+def names_in(code: types.CodeType) -> frozenset[str]:
+    """Every name in `code`, and in what stands in it: of variables, attributes and modules."""
+    dotted = {part for name in code.co_names for part in name.split(".")}
+    return frozenset(dotted).union(*map(names_in, nested(code)))
+
+
+def words_of(text: str) -> set[str]:
+    """Every word in `text` that could be a name, or a part of one that is dotted."""
+    return set(_WORD.findall(text))
+
+
+_WORD = re.compile(r"[^\W\d]\w*")
+
+
+def _words_in(texts: Iterator[str]) -> set[str]:
+    return {word for text in texts for word in _WORD.findall(text)}
+
+
+def _constants(code: types.CodeType) -> Iterator[str]:
+    """The texts among the constants, without what documents a function."""
+    if any(name.startswith("__dataclass_") for name in code.co_freevars):
+        return  # written by dataclasses: the texts are names of the instance's own attributes
+    parts = list(code.co_consts)
+    if code.co_flags & inspect.CO_OPTIMIZED and not code.co_name.startswith("<"):
+        parts = parts[1:]
+    while parts:
+        part = parts.pop()
+        if type(part) is str:
+            yield part
+        elif type(part) is bytes:
+            yield part.decode("utf-8", "replace")
+        elif type(part) in (tuple, frozenset):
+            parts += part
+
+
+def _global_names(code: types.CodeType) -> tuple[set[str], set[str], bool]:
+    """Names of variables, of modules that are imported, and whether all of a module's are."""
     found: set[str] = set()
+    imported: set[str] = set()
     raw, names = code.co_code, code.co_names
     extended, imports_all = 0, False
     for place in range(0, len(raw), 2):
@@ -120,9 +185,19 @@ def _global_names(code: types.CodeType) -> tuple[set[str], bool]:
             found.add(names[argument >> 1])
         elif operation in _BY_NAME:
             found.add(names[argument])
+        elif operation == _IMPORT_NAME:
+            imported.add(names[argument])
         elif operation == _IMPORT_STAR or (operation == _INTRINSIC and argument == _INTRINSIC_STAR):
             imports_all = True
-    return found, imports_all
+    return found, imported, imports_all
+
+
+_OF_CELL = re.compile(r"<cell>\Z|<ipython-input-|<timed |.*[/\\]ipykernel_\d+[/\\]\d+\.py\Z")
+
+
+def is_of_cell(code: types.CodeType) -> bool:
+    """True for the body of a cell: it was read before it ran, its magics taken apart."""
+    return code.co_name == "<module>" and _OF_CELL.match(code.co_filename) is not None
 
 
 def compile_cell(source: str) -> types.CodeType | None:

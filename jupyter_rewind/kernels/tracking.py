@@ -19,8 +19,19 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from jupyter_rewind.kernels.monitoring import Watch
-from jupyter_rewind.kernels.reaches import Reach, compile_cell, deferred, passing, reach_of
+from jupyter_rewind.kernels.monitoring import Origin, Watch
+from jupyter_rewind.kernels.origins import OwnModules, runs_text
+from jupyter_rewind.kernels.reaches import (
+    Reach,
+    compile_cell,
+    deferred,
+    intrusion_of,
+    is_of_cell,
+    passing,
+    reach_of,
+    words_of,
+)
+from jupyter_rewind.kernels.roots import is_variable
 
 _HELD_BY_HUBS = 2
 """References that `hubs` has to the weak reference of a function."""
@@ -49,6 +60,7 @@ class Tracker:
         self._passing: set[types.CodeType] = set()
         self._tame: set[str] = set()
         self._of_threads = Reach()
+        self._modules = OwnModules()
         self._holders: frozenset[int] = frozenset()
         self._is_first = True
         self._is_leaked = False
@@ -59,6 +71,8 @@ class Tracker:
             self._namespace = namespace
             self._is_first = True
             self._holders = frozenset(_holders_of(namespace))
+            is_used = any(is_variable(*item) for item in list(namespace.items()))
+            self._modules = OwnModules(() if is_used else list(sys.modules))
         code = compile_cell(source)
         if code is None:
             self._cell |= Reach(dynamic="it is not plain Python")
@@ -76,6 +90,8 @@ class Tracker:
         if namespace is None:
             return Touched(True, why="nothing was watched")
         reach, self._cell = self._cell | self._reach_of_others(namespace), Reach()
+        self._modules.note(reach.names)
+        reach |= _reach_of_values(reach.names, namespace)
         why = reach.dynamic
         if self._is_first:
             why = "it is the first cell that is watched"
@@ -107,10 +123,11 @@ class Tracker:
         for code in _code_of_threads(namespace):
             self._of_threads |= reach_of(code)
         found = before | self._of_threads
-        for code in self._watch.take():
-            # The cell itself was read before it ran, its magics taken apart.
-            if code.co_name != _MODULE:
-                found |= reach_of(code)
+        for code, origin in self._watch.take():
+            if origin is Origin.NOTEBOOK:
+                found |= Reach() if is_of_cell(code) else reach_of(code)
+            elif why := intrusion_of(code):
+                found |= Reach(dynamic=f"{code.co_filename} uses {why}")
         return found
 
     # -- without monitoring: what can have run ---------------------------------------------------
@@ -119,12 +136,12 @@ class Tracker:
         """A function that only its variable leads to runs if the variable is named; any other code
         that was ever defined may run at any time."""
         self._drop_finished()
+        found = Reach(dynamic=self._modules.intrusion())
         now = dict(_tame_functions(namespace, self._units))
         # Who held it a moment ago may have called it.
         tame = {name: code for name, code in now.items() if name in self._tame}
         self._tame = set(now)
         bound = set(tame.values())
-        found = Reach()
         for code, reach in self._units.items():
             if code not in bound:
                 found |= reach
@@ -168,6 +185,18 @@ class Tracker:
             if isinstance(value, types.ModuleType) and vars(value) is namespace:
                 return True
         return False
+
+
+def _reach_of_values(names: Iterable[str], namespace: dict[str, Any]) -> Reach:
+    """What the values of these names can reach: a text may be run, by what runs text."""
+    words: set[str] = set()
+    for name in names:
+        value = namespace.get(name)
+        if type(value) is str:
+            words |= words_of(value)
+        elif value is not None and runs_text(value):
+            return Reach(dynamic=f"{name} runs code")
+    return Reach(frozenset(words))
 
 
 def _tame_functions(
