@@ -108,6 +108,10 @@ class Survey:
         groups: dict[int, list[str]] = {}
         whole: dict[tuple[str, ...], Pod] = {}
         for keys, pod in self._before.items():
+            if keys[0].startswith(SMALL) and keys[0] in left and self._skip(pod):
+                self._kept[keys] = pod
+                del left[keys[0]]
+                continue
             bound = dict(zip(keys, pod.ids, strict=False))
             present = [key for key in keys if key in left]
             stay = [key for key in present if bound.get(key) == id(self._roots[key])]

@@ -95,7 +95,8 @@ class Gatherer:
         self._places: dict[str, int] = {}
         self._groups: list[dict[str, Any]] = []
         self._dirty: set[int] = set()
-        self._hidden: set[str] = set()
+        self._told: tuple[Any, ...] | None = None
+        self._naming: tuple[Any, ...] | None = None
 
     def gather(self, namespace: dict[str, Any], excluded: Collection[str] = ()) -> Roots:
         """Everything that is to be kept. Names functions of the notebook as hubs."""
@@ -104,8 +105,12 @@ class Gatherer:
         self._look(VARIABLE, namespace, namespace, roots, named, excluded)
         roots.small = len(self._plain[VARIABLE]) + len(named)
         self._look(OUTPUT, outputs_of(namespace), namespace, roots, named, ())
+        self._naming = None
         if named:
             roots.values[NAMED] = named
+            self._naming = _naming(named, self._hubs)
+            if self._naming is not None and self._naming == self._told:
+                roots.unchanged.add(NAMED)
         for number, group in enumerate(self._groups):
             if group:
                 key = f"{SMALL}{number}"
@@ -117,6 +122,7 @@ class Gatherer:
     def settle(self) -> None:
         """What was gathered last is kept: only what is bound from now on is new."""
         self._dirty.clear()
+        self._told = self._naming
 
     def forget(self) -> None:
         """The namespace was replaced: everything is new."""
@@ -172,6 +178,31 @@ class Gatherer:
         number = self._places[key]
         del self._groups[number][key]
         self._dirty.add(number)
+
+
+def _naming(named: Mapping[str, Any], hubs: Hubs) -> tuple[Any, ...] | None:
+    """By what each of these is kept, without holding it; None where that is not sure."""
+    found: list[Any] = []
+    for key, value in named.items():
+        name: Any = hubs.uid_of(value)
+        if name is None:
+            name = _name_in_library(value)
+            if name is None:
+                return None
+        found.append((key, name))
+    return tuple(found)
+
+
+def _name_in_library(value: Any) -> tuple[str, str] | None:
+    kind = type(value)
+    if kind is types.ModuleType:
+        return value.__name__, ""
+    if issubclass(kind, type):
+        home = type.__getattribute__(value, "__module__")
+        name = type.__getattribute__(value, "__qualname__")
+    else:
+        home, name = value.__module__, value.__qualname__
+    return (home, name) if functions.is_importable(value, home, name) else None
 
 
 def outputs_of(namespace: dict[str, Any]) -> dict[int, Any]:
