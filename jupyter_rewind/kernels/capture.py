@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from jupyter_rewind import clock
+from jupyter_rewind.errors import Full
 from jupyter_rewind.kernels import roots as rooting
 from jupyter_rewind.kernels.closure import Binding
 from jupyter_rewind.kernels.codec import Session
@@ -25,8 +26,10 @@ from jupyter_rewind.kernels.pods import ENVIRONMENT, SMALL, VARIABLE
 from jupyter_rewind.kernels.records import Facts
 from jupyter_rewind.kernels.roots import Gatherer, Roots
 from jupyter_rewind.kernels.state import Change, Pod
+from jupyter_rewind.kernels.tally import count_fidelity, list_losses
+from jupyter_rewind.kernels.trouble import Trouble
 from jupyter_rewind.model.ids import ExecutionId, RunId
-from jupyter_rewind.model.snapshot import Fidelity, FidelityCounts, Snapshot, VariableReport
+from jupyter_rewind.model.snapshot import Snapshot, VariableReport
 from jupyter_rewind.store.keep import KernelStore
 
 
@@ -137,6 +140,9 @@ class Capturer:
         self._memory = start_memory() if self.options.page_tracking else None
         self._tracker = tracker
         self._pods: dict[tuple[str, ...], Pod] = {}
+        self.trouble: Trouble | None = None
+        """Why the last states could not be stored, if so."""
+        self._unsure: list[tuple[Job, tuple[Pod, ...]]] = []
         self._failed = False
         self._everything = True
         self._touched: set[str] = set()
@@ -251,8 +257,7 @@ class Capturer:
             self._memory.close()
 
     def _capture(self, execution: ExecutionId, count: int, path: str, began: float) -> Captured:
-        if self._failed:
-            self._failed, self._pods, self._everything = False, {}, True
+        self.look_after()
         found = self._gatherer.gather(self.namespace, self.excluded)
         if self.environment is not None:
             found.values[ENVIRONMENT] = self.environment.read()
@@ -270,16 +275,18 @@ class Capturer:
     ) -> Captured:
         change = self._look(found)
         facts = Facts(
-            self.run, execution, count, path, clock.now_ns(), None, _counts(change, found),
+            self.run, execution, count, path, clock.now_ns(), None, count_fidelity(change, found),
             tuple(self._merged),
         )  # fmt: skip
         job = Job(facts, tuple(_ordered(change)), change.fresh_bytes)
         self._pods = change.pods
         self._gatherer.settle()
         self._everything, self._touched, self._merged = False, set(), []
+        self._unsure.append((job, tuple(pod for pod in job.pods if pod.node is None)))
         self.keeper.submit(job)
+        self.look_after()
         return Captured(
-            execution, "", _losses(change), clock.monotonic() - began, change.verified,
+            execution, "", list_losses(change), clock.monotonic() - began, change.verified,
             len(change.changed), job,
         )  # fmt: skip
 
@@ -316,10 +323,45 @@ class Capturer:
         wait = self.options.cooldown_seconds
         if self._last_end and clock.monotonic() - self._last_end < wait:
             return f"the last state is less than {wait:g} seconds old"
+        if self.trouble is not None and not self.trouble.is_worth_a_try(
+            self.keeper.store.layout.folder, self.namespace
+        ):
+            return f"{self.trouble.words}; it is tried again by itself"
         expected = sum(pod.seconds for pod in self._pods.values() if not self._is_untouched(pod))
         if not self._budget.has_room(self.options, expected):
             return f"it would take about {expected:.2g} s, and the budget is used up"
         return ""
+
+    def look_after(self) -> None:
+        """What became of the states that were handed over is known, as far as they are done."""
+        while self._unsure and self._unsure[0][0].done.is_set():
+            job, fresh = self._unsure.pop(0)
+            if job.error is None:
+                self.trouble = None
+            else:
+                self._face_failure(job, fresh, job.error)
+        if self._failed:
+            # It was not a job's: nothing is known of what is stored.
+            self._failed, self._pods, self._everything = False, {}, True
+
+    def _face_failure(self, job: Job, fresh: tuple[Pod, ...], error: BaseException) -> None:
+        self._failed, self._everything = False, True
+        self._merged[:0] = [*job.facts.merged, job.facts.execution]
+        if isinstance(error, Full) and not self._unsure:
+            # What was stored before stays stored: only the rest is told again.
+            unstored = {pod.keys for pod in fresh}
+            for pod in fresh:
+                pod.node = None
+                pod.unwatch()
+            self._pods = {keys: pod for keys, pod in self._pods.items() if keys not in unstored}
+        else:
+            self._pods = {}
+        names = [
+            key[len(VARIABLE) :] for pod in fresh for key in pod.keys if key.startswith(VARIABLE)
+        ]
+        self.trouble = self.trouble or Trouble(error)
+        folder = self.keeper.store.layout.folder
+        self.trouble.fail_again(error, job.fresh_bytes, folder, names, self.namespace)
 
     def _note_failure(self, error: BaseException) -> None:
         self._failed = True
@@ -340,27 +382,3 @@ def _ordered(change: Change) -> list[Pod]:
     """The pods in an order that changes little: small values, hubs, outputs, variables."""
     pods = change.pods
     return [pods[keys] for keys in sorted(pods)]
-
-
-def _counts(change: Change, found: Roots) -> FidelityCounts:
-    counts: Mapping[Fidelity, int] = dict.fromkeys(Fidelity, 0)
-    tally = dict(counts)
-    tally[Fidelity.EXACT] += found.small - found.modules
-    tally[Fidelity.REFERENCE] += found.modules
-    for pod in change.pods.values():
-        for root in pod.roots:
-            if root.key.startswith(VARIABLE):
-                tally[root.fidelity] += 1
-    return FidelityCounts(*(tally[one] for one in Fidelity))
-
-
-def _losses(change: Change) -> tuple[VariableReport, ...]:
-    return tuple(
-        VariableReport(
-            root.key[len(VARIABLE) :], root.type_name, pod.stream_size, root.fidelity, root.reason,
-            True, root.preview,
-        )
-        for pod in change.changed
-        for root in pod.roots
-        if root.fidelity is not Fidelity.EXACT and root.key.startswith(VARIABLE)
-    )  # fmt: skip
