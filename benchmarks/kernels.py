@@ -8,11 +8,10 @@ of names, with commas between) where not all are wanted.
 from __future__ import annotations
 
 import os
-import statistics
 import sys
 from pathlib import Path
 
-from benchmarks.cells.driver import Played, play, play_plain
+from benchmarks.cells.driver import DUMPING, Played, play, play_plain
 from benchmarks.cells.workloads import Workload, workloads
 from benchmarks.measure import Row, at_least, at_most
 from benchmarks.peer_environment import kishu_python
@@ -50,64 +49,77 @@ def measure_workload(workload: Workload, kishu: Path | None) -> list[Row]:
 
 
 def beside(workload: Workload, ours: Played, peers: dict[str, Played]) -> list[Row]:
-    """Pause, bytes and going back, as ratios to Kishu's."""
+    """Pause, bytes and going back, as ratios to Kishu's, over the cells that Kishu kept."""
     kishu = peers.get("Kishu")
-    if kishu is None:
+    if kishu is None or not kishu.kept:
         return []
-    count = len(kishu.cells)
-    short = f"; the first {count} cells" if count < len(workload.cells) else ""
+    counts = kishu.kept
+    short = f"; {len(counts)} of {len(workload.cells)} cells"
+    short = short if len(counts) < len(workload.cells) else ""
     name = workload.name
     rows = [
         at_least(
             f"{name}: pause of all cells", "Kishu's, times less",
-            kishu.pause(count) / ours.pause(count), 20,
-            f"{seconds(ours.pause(count))}, median {seconds(median(ours))}; "
-            + "; ".join(f"{who} {seconds(one.pause(count))}, median {seconds(median(one))}"
-                        for who, one in peers.items()) + short,
+            kishu.pause(counts) / ours.pause(counts), 20,
+            f"{cost(ours, counts)}; Kishu {cost(kishu, counts)}" + short + others(peers),
         ),
-        at_least(
-            f"{name}: bytes stored", "Kishu's, times less",
-            kishu.stored(count) / ours.stored(count), 3,
-            f"{size(ours.stored(count))}; "
-            + "; ".join(f"{who} {size(one.stored(len(one.cells)))}" for who, one in peers.items())
-            + short,
-        ),
+        stored(f"{name}: bytes stored", ours, kishu, counts, 3, short),
     ]  # fmt: skip
-    if workload.edits and count > workload.makes:
-        made = workload.makes
-        rows.append(
-            at_least(
-                f"{name}: bytes stored by edits", "Kishu's, times less",
-                kishu.stored(count, made) / ours.stored(count, made), 10,
-                f"{size(ours.stored(count, made))} against {size(kishu.stored(count, made))}"
-                + short,
-            )
-        )  # fmt: skip
-    return [*rows, *going_back(name, ours, kishu, short)]
+    edits = [count for count in counts if count > workload.makes]
+    if workload.edits and edits:
+        rows.append(stored(f"{name}: bytes stored by edits", ours, kishu, edits, 10, short))
+    return [*rows, *going_back(name, ours, kishu)]
 
 
-def going_back(name: str, ours: Played, kishu: Played, short: str) -> list[Row]:
-    """Both ways together, and the worse one."""
-    pairs = list(zip(ours.backs, kishu.backs, strict=True))
-    figures = "; ".join(
-        f"{way} {seconds(mine.seconds)} against {seconds(his.seconds)}"
-        for way, (mine, his) in zip(("back", "forth"), pairs, strict=True)
+def stored(
+    name: str, ours: Played, kishu: Played, counts: list[int], bar: float, short: str
+) -> Row:
+    mine, his = ours.stored(counts), kishu.stored(counts)
+    figures = f"{size(mine)} against {size(his)}{short}"
+    return at_least(name, "Kishu's, times less", his / mine, bar, figures)
+
+
+def cost(played: Played, counts: list[int]) -> str:
+    """What the pauses come to, and the usual one."""
+    return f"{seconds(played.pause(counts))}, median {seconds(played.median(counts))}"
+
+
+def others(peers: dict[str, Played]) -> str:
+    """What a dump of everything costs."""
+    found = [(who, one) for who, one in peers.items() if one.tool in DUMPING]
+    return "".join(
+        f"; {who} {cost(one, one.kept)}, {size(one.stored(one.kept))}" for who, one in found
     )
-    mine, his = sum(each.seconds for each in ours.backs), sum(each.seconds for each in kishu.backs)
+
+
+def going_back(name: str, ours: Played, kishu: Played) -> list[Row]:
+    """Both ways together, and the worse one; where a peer fails, there is nothing to compare."""
+    pairs = [
+        (way, mine, his)
+        for way, mine, his in zip(("back", "forth"), ours.backs, kishu.backs, strict=True)
+        if not his.error
+    ]
+    if not pairs:
+        return []
+    figures = "; ".join(
+        f"{way} {seconds(mine.seconds)} against {seconds(his.seconds)}" for way, mine, his in pairs
+    )
+    mine = sum(mine.seconds for _, mine, _ in pairs)
+    his = sum(his.seconds for _, _, his in pairs)
+    worst = min(his.seconds / mine.seconds for _, mine, his in pairs)
     return [
-        at_least(f"{name}: going back", "Kishu's time, times less", his / mine, 5, figures + short),
+        at_least(f"{name}: going back", "Kishu's time, times less", his / mine, 5, figures),
         at_least(
-            f"{name}: going back, the slower way", "Kishu's time, times less",
-            min(his.seconds / mine.seconds for mine, his in pairs), 1, figures + short,
+            f"{name}: going back, the slower way", "Kishu's time, times less", worst, 1, figures
         ),
-    ]  # fmt: skip
+    ]
 
 
 def correct(
     workload: Workload, ours: Played, peers: dict[str, Played], truths: dict[int, dict[str, str]]
 ) -> Row:
     """Variables that are not as they were, and states that were not kept."""
-    figures = [f"{describe_faults(ours, truths)}"]
+    figures = [describe_faults(ours, truths)]
     figures += [f"{who} {describe_faults(one, truths)}" for who, one in peers.items()]
     return at_most(
         f"{workload.name}: wrong variables after going back, states not kept", "none",
@@ -121,38 +133,35 @@ def wrong(played: Played, truths: dict[int, dict[str, str]]) -> int:
 
 def describe_faults(played: Played, truths: dict[int, dict[str, str]]) -> str:
     asked = sum(len(truths[back.count]) for back in played.backs)
+    failed = sum(bool(back.error) for back in played.backs)
     return (
-        f"{wrong(played, truths)} of {asked} wrong,"
-        f" {len(played.failures)} of {len(played.cells)} not kept"
+        f"{wrong(played, truths)} of {asked} wrong"
+        + (f" ({failed} of {len(played.backs)} ways failed)" if failed else "")
+        + f", {len(played.failures)} of {len(played.cells)} not kept"
     )
 
 
 def describe(played: Played, truths: dict[int, dict[str, str]]) -> str:
     """All figures of one tool, for whoever watches."""
-    count = len(played.cells)
+    counts = list(range(1, len(played.cells) + 1))
     backs = ", ".join(seconds(back.seconds) for back in played.backs)
-    errors = [back.error for back in played.backs if back.error]
     behind = sum(cell.behind for cell in played.cells)
-    names = [
+    said = [*list(played.failures.items())[:2], *(b.error for b in played.backs if b.error)]
+    names = {
         name
         for back in played.backs
         for name, one in truths[back.count].items()
         if back.found.get(name) != one
-    ]
+    }
     return (
-        f"{count} cells, pause {seconds(played.pause(count))}, median {seconds(median(played))},"
-        f" behind {seconds(behind)}, stored {size(played.stored(count))}, back {backs},"
-        f" peak {size(played.peak)}, {describe_faults(played, truths)}"
-        f" {played.failures[:2]} {errors} {names[:8]}"
+        f"{len(counts)} cells, pause {cost(played, counts)}, behind {seconds(behind)},"
+        f" stored {size(played.stored(counts))}, back {backs}, peak {size(played.peak)},"
+        f" {describe_faults(played, truths)} {said or ''} {sorted(names)[:8]}"
     )
 
 
-def median(played: Played) -> float:
-    return statistics.median(cell.pause for cell in played.cells)
-
-
 def seconds(number: float) -> str:
-    return f"{number:.1f} s" if number >= 10 else f"{number * 1e3:.3g} ms"
+    return f"{number:.1f} s" if number >= 1 else f"{number * 1e3:.3g} ms"
 
 
 def size(count: float) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import statistics
 import sys
 import tempfile
 import time
@@ -20,6 +21,8 @@ from jupyter_client.manager import KernelManager
 
 ROOT = Path(__file__).parents[2]
 LONGEST = 3600.0
+DUMPING = ("dill", "cloudpickle")
+"""They have the states of two cells alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,17 +56,28 @@ class Played:
 
     tool: str
     cells: list[Cell] = field(default_factory=list)
-    failures: list[str] = field(default_factory=list)
+    failures: dict[int, str] = field(default_factory=dict)
+    """Cells whose state was not kept, and why."""
     backs: list[Back] = field(default_factory=list)
     truths: dict[int, dict[str, str]] = field(default_factory=dict)
     peak: int = 0
 
-    def pause(self, cells: int) -> float:
-        return sum(cell.pause for cell in self.cells[:cells])
+    @property
+    def kept(self) -> list[int]:
+        """The counts of the cells whose state was kept."""
+        return [count for count in range(1, len(self.cells) + 1) if count not in self.failures]
 
-    def stored(self, cells: int, after: int = 0) -> int:
-        """Bytes written for the first `cells`, those of the first `after` not counted."""
-        return self.cells[cells - 1].stored - (self.cells[after - 1].stored if after else 0)
+    def pause(self, counts: Sequence[int]) -> float:
+        """Seconds after these cells together."""
+        return sum(self.cells[count - 1].pause for count in counts)
+
+    def median(self, counts: Sequence[int]) -> float:
+        return statistics.median(self.cells[count - 1].pause for count in counts)
+
+    def stored(self, counts: Sequence[int]) -> int:
+        """Bytes written for these cells."""
+        sizes = [0, *(cell.stored for cell in self.cells)]
+        return sum(sizes[count] - sizes[count - 1] for count in counts)
 
 
 class Kernel:
@@ -76,7 +90,9 @@ class Kernel:
         self.manager._kernel_spec = KernelSpec(
             argv=[str(python), *arguments], language="python", display_name="Measured"
         )
-        self.manager.start_kernel(env=environment(folder) | variables, cwd=str(folder / "work"))
+        self.manager.start_kernel(
+            env=environment(folder, tool) | variables, cwd=str(folder / "work")
+        )
         self.client: BlockingKernelClient = self.manager.client()  # type: ignore[assignment]
         self.client.start_channels()
         self.client.wait_for_ready(timeout=120)
@@ -113,8 +129,9 @@ def _unheard(_: Any) -> None:
     """Outputs are of no interest."""
 
 
-def environment(folder: Path) -> dict[str, str]:
-    """That of a user with no settings; every state is kept, whatever it costs."""
+def environment(folder: Path, tool: str) -> dict[str, str]:
+    """That of a user with no settings; every state is kept, whatever it costs. Rewind is on in
+    kernels of its own alone."""
     mine = {
         name: value
         for name, value in os.environ.items()
@@ -128,6 +145,7 @@ def environment(folder: Path) -> dict[str, str]:
         "JUPYTER_DATA_DIR": str(folder / "data"),
         "JUPYTER_RUNTIME_DIR": str(folder / "runtime"),
         "JPY_SESSION_NAME": str(folder / "work" / "book.ipynb"),
+        "JUPYTER_REWIND_KERNELS_ENABLED": str(int(tool == "rewind")),
         "JUPYTER_REWIND_KERNELS_BUDGET_FLOOR_MS": "600000",
         "ENV_KISHU_TEST_MODE": "1",
         "PYTHONHASHSEED": "0",
@@ -145,7 +163,7 @@ def running(
     try:
         (folder / "work").mkdir()
         (folder / "work" / "book.ipynb").write_text(json.dumps(as_notebook(cells)))
-        (folder / "wanted.json").write_text(json.dumps([len(cells) // 2, len(cells)]))
+        (folder / "wanted.json").write_text(json.dumps([middle(cells), len(cells)]))
         kernel = Kernel(tool, python or Path(sys.executable), folder, variables)
         try:
             yield kernel
@@ -184,8 +202,9 @@ def play(
             kernel.run(source)
             done += 1
         _finish(kernel, played)
-        for count in (done // 2, done):
-            if tool not in ("dill", "cloudpickle") or done == len(cells):
+        kept = played.kept
+        for count in (kept[(len(kept) - 1) // 2], kept[-1]) if kept else ():
+            if tool not in DUMPING or count in (middle(cells), done):
                 played.backs.append(Back(count, **kernel.ask("restore", count)))
     return played
 
@@ -205,4 +224,9 @@ def play_plain(cells: Sequence[str], counts: Sequence[int]) -> Played:
 def _finish(kernel: Kernel, played: Played) -> None:
     found = kernel.ask("finish")
     played.cells = [Cell(**each) for each in found["cells"]]
-    played.failures, played.peak = found["failures"], found["peak"]
+    played.failures, played.peak = dict(found["failures"]), found["peak"]
+
+
+def middle(cells: Sequence[str]) -> int:
+    """The count of the cell that is gone back to."""
+    return (len(cells) + 1) // 2

@@ -1,8 +1,8 @@
 """Inside a kernel that is measured: a tool that keeps states, and how long it held up each cell.
 
-Runs in kernels of any environment, so it needs nothing that is not theirs. What is timed is what
-IPython spends in the callbacks around a cell; what a tool does behind the user's back is waited
-for after each cell, and told apart.
+Runs in kernels of any environment, so it needs nothing that is not theirs. What is timed are the
+callbacks that the tool put around a cell; what it does behind the user's back is waited for after
+each cell, and told apart.
 """
 
 from __future__ import annotations
@@ -27,8 +27,13 @@ class Tool:
     def __init__(self, shell: Any, folder: Path) -> None:
         self.shell = shell
         self.folder = folder
-        self.failures: list[str] = []
+        self.failures: list[tuple[int, str]] = []
+        """Cells whose state was not kept, and why."""
         self.cells = 0
+
+    def owns(self, callback: Any) -> bool:
+        """Whether IPython calls it for this tool's sake."""
+        return getattr(callback, "__self__", None) is self
 
     def settle(self) -> None:
         """Nothing goes on in the background any more."""
@@ -52,11 +57,22 @@ class Rewind(Tool):
         extension = importlib.import_module("jupyter_rewind.faces.ipython.extension")
         self.verbs = extension.find_extension(shell).verbs
 
+    def owns(self, callback: Any) -> bool:
+        return str(getattr(callback, "__module__", "")).startswith("jupyter_rewind.")
+
     def settle(self) -> None:
         self.verbs.session.timeline.capturer.flush()
 
     def stored_bytes(self) -> int:
-        return size_of(Path(self.verbs.session.layout.folder))
+        # Without the room that is held ready behind the last record.
+        session = self.verbs.session
+        writers = (session.timeline.store._writer, session.log._writer)
+        ready = {writer._path: writer._end for writer in writers}
+        return sum(
+            ready.get(file, file.stat().st_size)
+            for file in Path(session.layout.folder).rglob("*")
+            if file.is_file()
+        )
 
     def restore(self, count: int) -> None:
         self.verbs.to(count)
@@ -64,7 +80,7 @@ class Rewind(Tool):
     def note_cell(self) -> None:
         super().note_cell()
         if self.verbs.session.last_skip:
-            self.failures.append(f"[{self.cells}] {self.verbs.session.last_skip}")
+            self.failures.append((self.cells, self.verbs.session.last_skip))
 
 
 class Kishu(Tool):
@@ -78,11 +94,14 @@ class Kishu(Tool):
         shell.events.unregister("post_run_cell", self.kishu.post_run_cell)
         shell.events.register("post_run_cell", self._after)
 
+    def owns(self, callback: Any) -> bool:
+        return getattr(callback, "__self__", None) in (self, self.kishu)
+
     def _after(self, result: Any) -> None:
         try:
             self.kishu.post_run_cell(result)
         except Exception as error:
-            self.failures.append(f"[{self.cells + 1}] {type(error).__name__}: {error}")
+            self.failures.append((self.cells + 1, f"{type(error).__name__}: {error}"))
 
     def note_cell(self) -> None:
         super().note_cell()
@@ -109,15 +128,16 @@ class Dumping(Tool):
             self.dump(self._file(self.cells + 1))
         except Exception as error:
             words = str(error).partition("\n")[0]
-            self.failures.append(f"[{self.cells + 1}] {type(error).__name__}: {words}")
+            self.failures.append((self.cells + 1, f"{type(error).__name__}: {words}"))
 
     def note_cell(self) -> None:
         super().note_cell()
         file = self._file(self.cells)
         if file.exists():
             self.total += file.stat().st_size
-            if self.cells not in self.wanted:
-                file.unlink()
+            # Those that are asked for, and the last one in any case.
+            if self.cells - 1 not in self.wanted:
+                self._file(self.cells - 1).unlink(missing_ok=True)
 
     def stored_bytes(self) -> int:
         return self.total
@@ -181,19 +201,28 @@ class Inside:
         self._pause = self._began = 0.0
         self._trigger = shell.events.trigger
         shell.events.trigger = self.trigger
+        for event in AROUND:
+            # Others have callbacks too: matplotlib draws its figures in one.
+            found = shell.events.callbacks[event]
+            found[:] = [self._timed(one) if self.tool.owns(one) else one for one in found]
+
+    def _timed(self, callback: Callable[..., Any]) -> Callable[..., Any]:
+        def run(*args: Any) -> None:
+            start = time.perf_counter()
+            try:
+                callback(*args)
+            finally:
+                self._pause += time.perf_counter() - start
+
+        return run
 
     def trigger(self, event: str, *args: Any, **more: Any) -> None:
-        start = time.perf_counter()
-        self._trigger(event, *args, **more)
-        end = time.perf_counter()
-        if event not in AROUND:
-            return
         if event == "pre_execute":
-            self._pause, self._began = 0.0, start
-        self._pause += end - start
+            self._pause, self._began = 0.0, time.perf_counter()
+        self._trigger(event, *args, **more)
         if event == "post_run_cell":
             self.tool.note_cell()
-            wall = end - self._began
+            wall = time.perf_counter() - self._began
             start = time.perf_counter()
             self.tool.settle()
             behind = time.perf_counter() - start
@@ -256,11 +285,6 @@ def answer(what: str, *args: Any) -> None:
     inside = _inside[0]
     found = getattr(inside, what)(*args)
     (inside.folder / "answer.json").write_text(json.dumps(found))
-
-
-def size_of(folder: Path) -> int:
-    """The bytes of all files in a folder."""
-    return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
 
 
 def memory(what: str) -> int:
