@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,6 +15,9 @@ import nbformat
 import pytest
 from jupyter_client.blocking.client import BlockingKernelClient
 
+from jupyter_rewind.kernels.archive import Archive
+from jupyter_rewind.kernels.runs import Runs, RunState
+from jupyter_rewind.store.repository import Repository
 from tests.support.kernels import PATIENCE, Home, eventually
 from tests.support.servers import Server
 
@@ -51,26 +55,34 @@ def write_notebook(path: Path, *sources: str) -> None:
     nbformat.write(book, path)
 
 
-def execute(home: Home, kernel: str, source: str) -> None:
+def execute(home: Home, kernel: str, source: str, **options: Any) -> None:
     client = BlockingKernelClient()
     client.load_connection_file(str(home.folder / "runtime" / f"kernel-{kernel}.json"))
     client.start_channels(hb=False)
     try:
         client.wait_for_ready(timeout=PATIENCE)
-        client.execute_interactive(source, timeout=PATIENCE)
+        client.execute_interactive(source, timeout=PATIENCE, **options)
     finally:
         client.stop_channels()
 
 
 def journal(home: Home, server: Server) -> list[Any]:
     """The executions in the store that the server was told to use."""
-    from jupyter_rewind.kernels.runs import Runs
-    from jupyter_rewind.store.repository import Repository
-
-    with Repository.open(home.folder / "elsewhere", key_folder=home.folder / "keys") as repository:
-        repository.refresh()
+    with elsewhere(home) as repository:
         runs = Runs(repository)
         return [each for run in runs.all() for each in runs.executions(run.id)]
+
+
+def runs(home: Home) -> list[RunState]:
+    """Those in the store that the server was told to use."""
+    with elsewhere(home) as repository:
+        return [Runs(repository).state(each) for each in Runs(repository).all()]
+
+
+def elsewhere(home: Home) -> Repository:
+    repository = Repository.open(home.folder / "elsewhere", key_folder=home.folder / "keys")
+    repository.refresh()
+    return repository
 
 
 def test_a_servers_kernels_keep_a_journal_in_the_servers_store(home: Home, server: Server) -> None:
@@ -113,8 +125,36 @@ def test_a_kernel_that_got_its_notebook_later_knows_it(home: Home, server: Serve
     assert [Path(each.path).name for each in journal(home, server)] == ["", "analysis.ipynb"]
 
 
+def test_vs_code_on_a_servers_kernel_is_the_same_notebook_each_time(
+    home: Home, server: Server
+) -> None:
+    """VS Code invents a name for each session with a server, and tells its kernel the true
+    one later; what it left is offered to its next kernel, whatever that session is called."""
+    write_notebook(home.notebook, "x = 1")
+
+    def start(invented: str) -> str:
+        kernel = {"name": "python3"}
+        body = {"path": invented, "name": invented, "type": "notebook", "kernel": kernel}
+        return str(server.ask("POST", "api/sessions", body)["kernel"]["id"])
+
+    first = start("analysis-jvsc-0f3c9e62-8f10-4dcb-a1aa-7e5c7c8d6a10.ipynb")
+    execute(home, first, "x = [1, 2]")
+    other = home.notebook.with_name("other.ipynb")
+    write_notebook(other, "y = 1")
+    second = start("-jvsc-9a1f0e7d.ipynb")
+    execute(home, second, f"__vsc_ipynb_file__ = {str(other)!r}", silent=True)
+    execute(home, second, "y = 1")
+    assert [each.path for each in journal(home, server)] == [str(home.notebook), str(other)]
+    pid = next(run.run.pid for run in runs(home) if run.run.kernel == first)
+    os.kill(pid, signal.SIGKILL)
+    third = start("analysis-jvsc-5b6d3c11.ipynb")
+    execute(home, third, "%rewind resume")
+    execute(home, third, "x.append(3); assert x == [1, 2, 3]")
+    assert journal(home, server)[-1].status == "ok"
+
+
 @pytest.mark.parametrize("program", ["nbclient", "papermill"])
-def test_programs_that_run_notebooks_leave_a_journal(home: Home, program: str) -> None:
+def test_programs_that_run_notebooks_leave_a_journal_and_states(home: Home, program: str) -> None:
     """`jupyter execute` and papermill start kernels of their own: they are on as well."""
     write_notebook(home.notebook, "x = 20", "x + 1")
     commands = {
@@ -132,3 +172,7 @@ def test_programs_that_run_notebooks_leave_a_journal(home: Home, program: str) -
     assert done.returncode == 0, done.stderr
     assert [each.source for each in home.executions()] == ["x = 20", "x + 1"]
     assert home.executions()[-1].outputs[0]["data"] == {"text/plain": "21"}
+    with home.repository() as repository:
+        archive = Archive(repository)
+        (run,) = archive.runs.all()
+        assert [each.count for each in archive.snapshots(run.id)] == [1, 2]

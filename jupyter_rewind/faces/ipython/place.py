@@ -12,6 +12,8 @@ from jupyter_rewind.kernels.host import notice_path
 from jupyter_rewind.kernels.session import Place
 
 _KERNEL_ID = re.compile(r"kernel-(.+)\.json")
+# What VS Code calls a notebook whose kernel a server runs: another name in each session.
+_VSCODE_NAME = re.compile(r"(.*?)(?:\.ipynb)?-jvsc-[0-9a-f-]+\.ipynb")
 
 
 def find_place(shell: Any) -> Place:
@@ -43,6 +45,7 @@ class PathWatch:
     def __init__(self, shell: Any, path: str) -> None:
         self._shell = shell
         self._path = path
+        self._is_guess = not path or _is_of_vscode(os.environ.get("JPY_SESSION_NAME"))
         connection = connection_file(shell)
         self._notice = None if connection is None else str(notice_path(connection))
         self._seen = 0
@@ -58,10 +61,16 @@ class PathWatch:
         if changed and changed != self._seen:
             self._seen = changed
             self._path = _noticed(Path(self._notice)) or self._path
-        elif not self._path:
-            # VS Code names the notebook only after the kernel has started.
-            self._path = _real(self._shell.user_ns.get("__vsc_ipynb_file__"))
+        if self._is_guess:
+            self._ask_vscode()
         return self._path
+
+    def _ask_vscode(self) -> None:
+        # It names the notebook after the kernel has started; on its own machine, which may be
+        # another one.
+        named = _real(self._shell.user_ns.get("__vsc_ipynb_file__"))
+        if named and (not self._path or os.path.exists(named)):
+            self._path, self._is_guess = named, False
 
 
 def _notebook(shell: Any, connection: Path) -> str:
@@ -79,7 +88,16 @@ def _real(name: object) -> str:
     for their sessions."""
     if not isinstance(name, str) or not name.endswith((".ipynb", ".py", ".md", ".Rmd", ".qmd")):
         return ""
+    folder, base = os.path.split(name)
+    if found := _VSCODE_NAME.fullmatch(base):
+        if not found[1]:
+            return ""
+        name = os.path.join(folder, f"{found[1]}.ipynb")
     return os.path.realpath(os.path.expanduser(name))
+
+
+def _is_of_vscode(name: str | None) -> bool:
+    return name is not None and _VSCODE_NAME.fullmatch(os.path.basename(name)) is not None
 
 
 def _noticed(notice: Path) -> str:
