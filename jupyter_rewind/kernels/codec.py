@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from jupyter_rewind.kernels import functions, rebuild
+from jupyter_rewind.kernels.hollow import Hollow, is_asked
 from jupyter_rewind.kernels.hubs import Hubs
 from jupyter_rewind.kernels.placeholders import Placeholder
 from jupyter_rewind.kernels.reducers import lookup
@@ -109,6 +110,8 @@ class Session:
         self.known = (namespace, *known)
         self.named: set[int] = set()
         """Ids of what was told by the name under which a module holds it."""
+        self.asked: set[type] = set()
+        """Classes of which code of the notebook tells the hash."""
         self._shells: dict[int, functions.Shell] = {}
         self._handlers: dict[type, Handler | None] = {}
 
@@ -122,6 +125,8 @@ class Session:
         found = self._handlers.get(kind, _MISS)
         if found is _MISS:
             found = self._handlers[kind] = _decide(kind)
+            if is_asked(kind):
+                self.asked.add(kind)
         return found  # type: ignore[return-value]
 
 
@@ -140,10 +145,13 @@ class _Telling:
         self.careful = careful
         self.refs: set[str] = set()
         self.notes: list[tuple[Fidelity, str]] = []
+        self.meets_asked = False
 
     def reducer_override(self, value: Any) -> Any:
         kind = type(value)
         handler = self.session.handler(kind)
+        if kind in self.session.asked:
+            self.meets_asked = True
         if self.careful:
             found = self._careful(handler or _native, value)
         elif handler is not None:
@@ -276,6 +284,7 @@ _SPECIAL: dict[type, Handler | None] = {
     types.CellType: functions.reduce_cell,
     types.CodeType: functions.reduce_code,
     functions.Shell: None,
+    Hollow: None,
     Placeholder: None,
 }
 

@@ -325,6 +325,7 @@ class Survey:
             self._token(group.keys),
             stream=written.stream,
             before=before,
+            hollow=written.hollow,
         )
         written.release()
         return found

@@ -274,7 +274,7 @@ def _store_pod(pod: Pod, block: Block) -> None:
         for piece, name, base in zip(pieces, names, bases, strict=True)
     )
     body, links = encode_pod(
-        pod.roots, pod.chunks, pod.stream_size, _names(pod.buffers), pod.refs, pod.names
+        pod.roots, pod.chunks, pod.stream_size, _names(pod.buffers), pod.refs, pod.names, pod.hollow
     )
     pod.node = block.put_node(body, links, base=before.node if before is not None else None)
 

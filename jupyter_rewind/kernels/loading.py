@@ -18,6 +18,7 @@ from jupyter_rewind.errors import RewindError
 from jupyter_rewind.kernels import rebuild
 from jupyter_rewind.kernels.buffers import PIECE, BufferState
 from jupyter_rewind.kernels.codec import PodReader
+from jupyter_rewind.kernels.hollow import fill
 from jupyter_rewind.kernels.hubs import Hubs
 from jupyter_rewind.kernels.placeholders import Placeholder
 from jupyter_rewind.kernels.pods import HUB
@@ -65,6 +66,10 @@ class Loader:
         self._waiting: deque[PodRecord] = deque()
         self._depth = 0
         self._settling: list[tuple[Callable[..., Any], tuple[Any, ...]]] = []
+        self._filling: list[tuple[PodRecord, Any, Sequence[Any]]] = []
+        self._loaded: PodRecord | None = None
+        self.lost_entries: set[str] = set()
+        """Roots of pods in which a container has fewer entries than it had."""
 
     def load(self, record: PodRecord) -> None:
         """The values of the pod's roots stand in `values`; why they do not, in `failures`."""
@@ -75,6 +80,26 @@ class Loader:
             while self._settling:
                 action, arguments = self._settling.pop()
                 action(*arguments)
+            self.finish()
+
+    def finish(self) -> None:
+        """Containers whose keys tell their own hash are filled: everything has its state now."""
+        filling, self._filling = self._filling, []
+        is_moving = True
+        while filling and is_moving:
+            again, is_moving = [], False
+            for record, container, content in filling:
+                try:
+                    if not fill(container, content):
+                        self.lost_entries.update(record.keys)
+                    is_moving = True
+                except Exception as error:
+                    # What its hash depends on may be filled by the next turn.
+                    again.append((record, container, content))
+                    reason = _reason(error)
+            filling = again
+        for record, *_ in filling:
+            self.failures.update(dict.fromkeys(record.keys, reason))
 
     def _open(self, record: PodRecord) -> None:
         """The pod's classes and functions are made, without their state: that is all that a
@@ -87,6 +112,8 @@ class Loader:
             stream = b"".join(map(self._store.get, record.stream))
             reader = _Reader(stream, self._known, self._buffers(record, states))
             self._readers[record.node] = reader
+            if record.hollow:
+                reader.load()
             for key in _hubs_of(record):
                 self.values[key] = reader.load()
             self.hashes[record.node] = (xxh3_128_digest(stream), states)
@@ -106,6 +133,7 @@ class Loader:
         if reader is None or record.node in self._completed:
             return
         self._completed.add(record.node)
+        before, self._loaded = self._loaded, record
         try:
             hubs = _hubs_of(record)
             for _ in range(2 * len(hubs)):
@@ -115,9 +143,18 @@ class Loader:
                     setter(made, content)
             for root in record.roots[len(hubs) :]:
                 self.values[root.key] = reader.load()
+            if record.hollow:
+                self._filling += [(record, *each) for each in reader.load()]
         except Exception as error:
             self._fail(record, error)
+        finally:
+            self._loaded = before
         self._readers[record.node] = None
+
+    def fill(self, container: Any, content: Sequence[Any]) -> None:
+        """The container is filled when everything is loaded."""
+        if self._loaded is not None:
+            self._filling.append((self._loaded, container, content))
 
     def _fail(self, record: PodRecord, error: Exception) -> None:
         reason = _reason(error)

@@ -17,6 +17,7 @@ from typing import Any
 
 from jupyter_rewind.kernels.codec import Buffers, DeepWriter, PodWriter, Session, Sink
 from jupyter_rewind.kernels.functions import Shell, states_of
+from jupyter_rewind.kernels.hollow import Hollow, content_of, find_containers, has_changed_key
 from jupyter_rewind.kernels.placeholders import Placeholder
 from jupyter_rewind.model.snapshot import Fidelity
 
@@ -34,6 +35,8 @@ class Written:
     buffers: Buffers
     refs: frozenset[str]
     notes: dict[str, tuple[Note, ...]]
+    hollow: int = 0
+    """How many containers stand empty at its head, and are filled by its end."""
     writer: Any = None
     """Keeps what was told alive, so that ids of two pods can be compared; until `release`."""
     shared: frozenset[int] = field(default_factory=frozenset)
@@ -93,25 +96,75 @@ def _is_at_work(error: Exception) -> bool:
 
 
 def _write(maker: Any, session: Session, roots: Sequence[Root], *, careful: bool) -> Written:
+    written = _write_once(maker, session, roots, careful, [])
+    if written.writer.meets_asked:
+        values = (value for _, value in written.writer.memo.copy().values())
+        containers = find_containers(values, frozenset(session.asked))
+        if containers:
+            written.release()
+            return _write_once(maker, session, roots, careful, containers)
+    return written
+
+
+def _write_once(
+    maker: Any, session: Session, roots: Sequence[Root], careful: bool, containers: list[Any]
+) -> Written:
     sink, buffers = Sink(), Buffers()
     own = [key[len(HUB) :] for key, _ in roots if key.startswith(HUB)]
     writer = maker(sink, buffers, session, own, careful)
     writer.memo = {id(value): (number, value) for number, value in enumerate(session.known)}
     notes: dict[str, tuple[Note, ...]] = {}
     try:
+        if containers:
+            _dump_hollow(writer, containers)
         for key, content in _dumps(roots, writer):
             writer.dump(content)
             if writer.notes:
                 notes[key] = (*notes.get(key, ()), *writer.notes)
                 writer.notes.clear()
+        if containers:
+            # The inner ones were met last: what the hash of a key tells may depend on them.
+            writer.dump([(each, content_of(each)) for each in reversed(containers)])
+            _note_late(writer, containers, [key for key, _ in roots], notes)
     except BaseException:
         buffers.release()
         writer.clear_memo()
         raise
     return Written(
         tuple(key for key, _ in roots), sink.getvalue(), buffers, frozenset(writer.refs), notes,
-        writer,
+        len(containers), writer,
     )  # fmt: skip
+
+
+def _dump_hollow(writer: Any, containers: Sequence[Any]) -> None:
+    """The containers stand in the stream, empty; whoever names one from now on means it."""
+    stand = [Hollow(each) for each in containers]
+    writer.dump(stand)
+    memo = writer.memo.copy()
+    for one in stand:
+        # In its place, not beside it: the next number is how many there are.
+        memo[id(one.container)] = (memo.pop(id(one))[0], one.container)
+    writer.memo = memo
+
+
+def _note_late(
+    writer: Any, containers: Sequence[Any], keys: Sequence[str], notes: dict[str, tuple[Note, ...]]
+) -> None:
+    found = [*writer.notes]
+    writer.notes.clear()
+    try:
+        changed = any(map(has_changed_key, containers))
+    except Exception:
+        changed = True
+    if changed:
+        found.append((Fidelity.REBUILT, _CHANGED_KEY))
+    for key in keys if found else ():
+        notes[key] = (*notes.get(key, ()), *found)
+
+
+_CHANGED_KEY = (
+    "a key in it has changed since it was put in: it is not found now, and will be after a restore"
+)
 
 
 def _dumps(roots: Sequence[Root], writer: Any) -> Iterator[Root]:

@@ -32,6 +32,7 @@ class Loading(Protocol):
     def adopt(self, uid: str, value: Any) -> None: ...
     def defer(self, action: Any, *arguments: Any) -> None: ...
     def settle(self, action: Any, *arguments: Any) -> None: ...
+    def fill(self, container: Any, content: Any) -> None: ...
 
 
 _active = threading.local()
@@ -111,6 +112,20 @@ def set_state(made: Any, state: Any) -> None:
         object.__getattribute__(made, "__dict__").update(state)
     for name, value in (slots or {}).items():
         object.__setattr__(made, name, value)
+
+
+def fill_dict(made: dict[Any, Any], content: Any) -> None:
+    """Keys and values in turn, as `dict` itself puts them; put off until all is loaded."""
+    _loading().fill(made, content)
+
+
+def fill_set(made: set[Any], content: Any) -> None:
+    """As `set` itself puts them; put off until all is loaded."""
+    _loading().fill(made, content)
+
+
+def fill_list(made: list[Any], content: Any) -> None:
+    list.extend(made, content)
 
 
 def make_iterator(make: Any, source: Any, place: Any) -> Any:

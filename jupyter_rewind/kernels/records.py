@@ -61,6 +61,8 @@ class PodRecord:
     refs: tuple[str, ...]
     names: tuple[str, ...] = ()
     """Roots that are told together as one dictionary: small values."""
+    hollow: int = 0
+    """How many containers stand empty at the head of the stream, and are filled by its end."""
 
     @property
     def keys(self) -> tuple[str, ...]:
@@ -86,6 +88,7 @@ def encode_pod(
     buffers: Sequence[Buffer],
     refs: Iterable[str],
     names: Iterable[str] = (),
+    hollow: int = 0,
 ) -> tuple[bytes, list[Digest]]:
     """Body and links of the pod's node."""
     told: list[Json] = [
@@ -97,6 +100,8 @@ def encode_pod(
         "format": FORMAT, "roots": told, "stream": [len(stream), stream_size], "buffers": sizes,
         "refs": named, "names": list(names),
     }  # fmt: skip
+    if hollow:
+        facts["hollow"] = hollow
     return to_json(facts), [*stream, *(name for one in buffers for name in one.pieces)]
 
 
@@ -116,9 +121,12 @@ def read_pod(store: ContentSource, node: Digest) -> PodRecord:
             buffers.append(Buffer(length, links[at : at + pieces], direct))
             at += pieces
         refs, names = tuple(facts["refs"]), tuple(facts["names"])
+        hollow = facts.get("hollow", 0)
     except (KeyError, ValueError, TypeError) as error:
         raise Format(f"Pod {node.hex()[:12]} does not read: {error}.") from error
-    return PodRecord(node, roots, links[:count], size, tuple(buffers), refs, names)
+    return PodRecord(
+        node, roots, links[:count], size, tuple(buffers), refs, names, cast(int, hollow)
+    )
 
 
 def encode_state() -> bytes:

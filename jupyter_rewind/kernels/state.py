@@ -33,6 +33,8 @@ class Pod:
     before: Pod | None = None
     seconds: float = 0.0
     """How long it took to tell it and to look at its memory."""
+    hollow: int = 0
+    """How many containers stand empty at its head, and are filled by its end."""
 
     @property
     def keys(self) -> tuple[str, ...]:
