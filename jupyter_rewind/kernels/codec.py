@@ -17,7 +17,7 @@ import types
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from jupyter_rewind.kernels import functions, rebuild
+from jupyter_rewind.kernels import functions, rebuild, subclasses
 from jupyter_rewind.kernels.hollow import Hollow, is_asked
 from jupyter_rewind.kernels.hubs import Hubs
 from jupyter_rewind.kernels.placeholders import Placeholder
@@ -247,6 +247,9 @@ def _decide(kind: type) -> Handler | None:
     reducer = lookup(kind)
     if reducer is not None:
         return reducer
+    base = subclasses.find_base(kind)
+    if base is not None:
+        return subclasses.make_reducer(base)
     return _sentinels(kind) or (_reduce_quietly if _is_talkative(kind) else None)
 
 
