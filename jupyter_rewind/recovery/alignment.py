@@ -45,15 +45,22 @@ class Follower:
         self.latest: Slot | None = None
         self.work: Slot | None = None
         self.floating: list[Slot] = []
+        self._going_on: set[int] = set()
 
     # ------------------------------------------------------------------ following
+
+    def go_on(self, places: Mapping[int, int | None]) -> None:
+        """These runs began before the document was saved, and stood at those of its cells."""
+        self._going_on = set(places)
+        if 0 in places and places[0] is not None:
+            self.cursor = self.latest = self.slots[places[0]]
 
     def follow(self) -> None:
         """Takes every step in turn."""
         at, last_run = 0, None
         while at < len(self.steps):
             step = self.steps[at]
-            started = step.run != last_run
+            started = step.run != last_run and step.run not in self._going_on
             last_run = step.run
             if step.cell_id is not None:
                 self._take_told(step, step.cell_id)

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
 
+from jupyter_rewind.recovery.broken.versions import VERSION
 from jupyter_rewind.recovery.evidence import Evidence, EvidenceCell, FoundDocument
 
 MUCH_MORE = 1.5
@@ -83,7 +84,21 @@ def _is_richer(older: FoundDocument, newer: FoundDocument) -> bool:
 
 
 def _as_based(document: FoundDocument) -> list[Based]:
-    return [Based(cell, document) for cell in document.cells]
+    return _doubted([Based(cell, document) for cell in document.cells])
+
+
+def _doubted(cells: Iterable[Based]) -> list[Based]:
+    """Pieces of cells, and cells that only one of two versions has, are not certain."""
+    made = []
+    for each in cells:
+        side = each.cell.metadata.get(VERSION)
+        if isinstance(side, str):
+            words = f"one of two versions: only in {side}"
+            each = replace(each, certain=False, words=each.words or words)
+        elif not each.cell.whole:
+            each = replace(each, certain=False)
+        made.append(each)
+    return made
 
 
 def _merge(older: FoundDocument, newer: FoundDocument, fill: bool) -> list[Based]:
@@ -106,7 +121,7 @@ def _merge(older: FoundDocument, newer: FoundDocument, fill: bool) -> list[Based
                 if at not in replaced
             ]
             merged += [Based(cell, newer) for cell in newer.cells[b0:b1]]
-    return [each if each.cell.whole else replace(each, certain=False) for each in merged]
+    return _doubted(merged)
 
 
 def _same_cells(older: Sequence[EvidenceCell], newer: Sequence[EvidenceCell]) -> set[int]:

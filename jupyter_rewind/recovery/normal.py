@@ -71,7 +71,7 @@ def cell_of(
         execution_count=count if is_code and is_count(count) else None,
         cell_id=cell_id if isinstance(cell_id, str) and is_cell_id(cell_id) else None,
         metadata=_metadata(members, known),
-        whole=is_whole,
+        whole=is_whole and _is_sound(members),
         attachments=attachments if isinstance(attachments, dict) and not is_code else {},
     )
 
@@ -187,6 +187,12 @@ def _source(members: Mapping[str, Any], is_old: bool) -> str:
         lines = value if isinstance(value, list) else [value]
         return "".join(_plain(line) for line in lines)
     return ""
+
+
+def _is_sound(members: Mapping[str, Any]) -> bool:
+    """Whether its source is text: where lines of it are none, something else stood there."""
+    told = [members[key] for key in _SOURCES if key in members]
+    return not told or text_of(told[0]) is not None
 
 
 def _plain(value: Any) -> str:

@@ -7,6 +7,7 @@ under exactly the source that made them.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -17,7 +18,8 @@ from jupyter_rewind.recovery.assembly import as_notebook
 from jupyter_rewind.recovery.attribution import Attributed, attribute, known_places
 from jupyter_rewind.recovery.choosing import Base, Based, choose_base
 from jupyter_rewind.recovery.confidence import Judged, judge
-from jupyter_rewind.recovery.evidence import Evidence, EvidenceCell, Executed, Output, Trace
+from jupyter_rewind.recovery.evidence import Evidence, EvidenceCell, Executed, Trace
+from jupyter_rewind.recovery.outputs import Loose, with_outputs, without_outputs
 from jupyter_rewind.recovery.placing import place_by_need
 from jupyter_rewind.recovery.since import Session, sessions_since
 from jupyter_rewind.recovery.slots import Slot
@@ -62,6 +64,7 @@ class Rebuilt:
     metadata: Mapping[str, Any] = field(default_factory=dict, hash=False)
     nbformat: tuple[int, int] = (4, 5)
     sessions: tuple[Attributed, ...] = ()
+    loose: tuple[Loose, ...] = ()
 
 
 def rebuild(target: Path, evidence: Evidence) -> Rebuilt:
@@ -78,7 +81,8 @@ def rebuild(target: Path, evidence: Evidence) -> Rebuilt:
     attributed = attribute(target, evidence, code)
     followed = _Followed(base, attributed)
     judged = judge(followed.follower, followed.earlier, followed.doubtful, followed.shown)
-    cells = tuple(followed.cell(each) for each in judged if each.kept)
+    made = (followed.cell(each) for each in judged if each.kept)
+    cells = tuple(each for each in made if each.cell.whole or each.cell.source.strip())
     return Rebuilt(
         cells=cells,
         alternatives=followed.alternatives(judged, cells),
@@ -87,6 +91,7 @@ def rebuild(target: Path, evidence: Evidence) -> Rebuilt:
         metadata=base.document.metadata if base.document else {},
         nbformat=base.document.nbformat if base.document else (4, 5),
         sessions=tuple(attributed),
+        loose=without_outputs(each.cell for each in base.cells),
     )
 
 
@@ -101,6 +106,9 @@ def to_notebook(rebuilt: Rebuilt) -> dict[str, Any]:
                 for each in rebuilt.alternatives
             ],
             "likely_lost": list(rebuilt.likely_lost),
+            "loose_outputs": [
+                {"outputs": list(each.outputs), "source": each.source} for each in rebuilt.loose
+            ],
         },
     )
 
@@ -131,17 +139,30 @@ class _Followed:
             if each.cell.cell_id and each.cell.kind == "code"
         }
         self.follower = Follower(cells, [each.step for each in self.steps], ids)
+        self.follower.go_on(self._last_saved())
         self.follower.follow()
         place_by_need(self.follower.slots)
         laid = {id(each.attributed) for each in self.sessions}
-        self.earlier = frozenset(
-            executed.source.rstrip()
-            for each in attributed
-            if id(each) not in laid
-            for executed in each.run.executions
-        )
+        before = [each.before for each in self.sessions]
+        before += [each.run.executions for each in attributed if id(each) not in laid]
+        self.earlier = frozenset(each.source.rstrip() for ran in before for each in ran)
         self.doubtful = frozenset(at for at, each in enumerate(base.cells) if not each.certain)
+        self.alike = Counter(slot.source for slot in self.follower.slots if slot.code)
         self.shown = frozenset(at for at, each in enumerate(base.cells) if each.cell.outputs)
+
+    def _last_saved(self) -> dict[int, int | None]:
+        """Of the runs that went on after the document was saved: the cell that they ran last."""
+        places: dict[tuple[int | None, str], int] = {}
+        for at, each in enumerate(self.base.cells):
+            if each.cell.kind == "code":
+                source = each.cell.source.rstrip()
+                places[each.cell.execution_count, source] = places[None, source] = at
+        return {
+            number: places.get((last.line, source), places.get((None, source)))
+            for number, session in enumerate(self.sessions)
+            for last in session.before[-1:]
+            for source in [last.source.rstrip()]
+        }
 
     def cell(self, judged: Judged) -> RebuiltCell:
         """The cell of a slot, with its outputs and where all of it is from."""
@@ -156,9 +177,11 @@ class _Followed:
         if ran is not None:
             which = self.steps[slot.last_ran]
             origins.append(Origin(which.trace, which.words))
-            cell = _with_outputs(cell, ran)
+        is_sure = slot.told or slot.swept > 0 or self.alike[slot.source] == 1
+        cell, shown = with_outputs(cell, ran, is_sure)
         if based is not None and based.cell.source.rstrip() != slot.source:
             origins.append(Origin(based.document.trace, "its place, and an earlier version"))
+        words = "; ".join(each for each in (words, shown) if each)
         return RebuiltCell(cell, tuple(origins), judged.confidence, words)
 
     def _changed(self, slot: Slot, based: Based | None) -> EvidenceCell:
@@ -208,21 +231,6 @@ class _Followed:
 
 def _document_origin(based: Based) -> Origin:
     return Origin(based.document.trace, based.document.trace.words or based.document.trace.kind)
-
-
-def _with_outputs(cell: EvidenceCell, ran: Executed) -> EvidenceCell:
-    """`cell` with what this execution of its source showed, where that is known."""
-    if ran.outputs:
-        return replace(cell, outputs=ran.outputs, execution_count=ran.line or None)
-    if ran.text_output is not None:
-        shown: Output = {
-            "output_type": "execute_result",
-            "execution_count": ran.line or None,
-            "data": {"text/plain": ran.text_output},
-            "metadata": {},
-        }
-        return replace(cell, outputs=(shown,), execution_count=ran.line or None)
-    return cell
 
 
 def _likely_lost(base: Base, attributed: list[Attributed], evidence: Evidence) -> tuple[str, ...]:

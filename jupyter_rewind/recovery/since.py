@@ -27,10 +27,14 @@ class Taken:
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """One run that may have changed the notebook since the document."""
+    """One run that may have changed the notebook since the document.
+
+    `before` is what it ran until the document was saved: that is in the document already.
+    """
 
     attributed: Attributed
     steps: tuple[Taken, ...]
+    before: tuple[Executed, ...] = ()
 
 
 def sessions_since(base: Base, attributed: Sequence[Attributed]) -> list[Session]:
@@ -48,7 +52,8 @@ def sessions_since(base: Base, attributed: Sequence[Attributed]) -> list[Session
     sessions: list[Session] = []
     for each in reversed(kept):
         taken = []
-        for executed in each.run.executions:
+        saved = _saved_at(base, each.run)
+        for executed in each.run.executions[saved:]:
             source = executed.source.rstrip()
             if source:
                 run = each.run
@@ -56,8 +61,29 @@ def sessions_since(base: Base, attributed: Sequence[Attributed]) -> list[Session
                 step = Step(number, len(sessions), source, executed.cell_id)
                 taken.append(Taken(step, executed, run.trace, words))
                 number += 1
-        sessions.append(Session(each, tuple(taken)))
+        sessions.append(Session(each, tuple(taken), each.run.executions[:saved]))
     return sessions
+
+
+def _saved_at(base: Base, run: FoundRun) -> int:
+    """How many of its executions the run had behind it when the document was saved.
+
+    A saved cell that has the number and the source of an execution shows that one. A run that
+    began after the document was saved had none, whatever the numbers are.
+    """
+    if base.time_ns is None or (run.started_ns is not None and run.started_ns > base.time_ns):
+        return 0
+    shown = {
+        (each.cell.execution_count, each.cell.source.rstrip())
+        for each in base.cells
+        if each.cell.kind == "code" and each.cell.execution_count is not None
+    }
+    saved = 0
+    for at, each in enumerate(run.executions, 1):
+        is_over = each.time_ns is not None and each.time_ns <= base.time_ns
+        if is_over or (each.line, each.source.rstrip()) in shown:
+            saved = at
+    return saved
 
 
 def _is_before(run: FoundRun, following: FoundRun | None, time_ns: int, texts: set[str]) -> bool:

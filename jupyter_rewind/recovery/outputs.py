@@ -1,0 +1,68 @@
+"""Which outputs may stand under a cell: those that its source made, the last time that it ran.
+
+What was shown before a later run stands without a number and is marked. What cannot be told whose
+it is stands under no cell; it is kept in the notebook's metadata.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from jupyter_rewind.recovery.evidence import EvidenceCell, Executed, Output
+
+EARLIER = "it was run again later: what it shows is of an earlier run"
+PIECE = "only a piece of it could be read"
+
+
+@dataclass(frozen=True, slots=True)
+class Loose:
+    """Outputs of which no whole cell is known, and what is left of their cell."""
+
+    outputs: tuple[Output, ...]
+    source: str
+    execution_count: int | None
+
+
+def without_outputs(cells: Iterable[EvidenceCell]) -> tuple[Loose, ...]:
+    """The outputs of cells of which only a piece is left: they may be another cell's."""
+    return tuple(
+        Loose(cell.outputs, cell.source, cell.execution_count)
+        for cell in cells
+        if not cell.whole and cell.outputs
+    )
+
+
+def with_outputs(
+    cell: EvidenceCell, ran: Executed | None, is_sure: bool = True
+) -> tuple[EvidenceCell, str]:
+    """`cell` with what its last run showed, where that is known; and what is to be said of it.
+
+    `ran` is the newest execution of exactly the cell's source. It is not sure that it was of this
+    cell where others have the same source.
+    """
+    if not cell.whole:
+        return replace(cell, outputs=(), execution_count=None), PIECE
+    if ran is None or (cell.outputs and cell.execution_count == ran.line and not ran.outputs):
+        return cell, ""
+    shown = _shown(ran)
+    if cell.execution_count == ran.line and len(cell.outputs) > len(shown):
+        return cell, ""
+    if shown and is_sure:
+        return replace(cell, outputs=shown, execution_count=ran.line or None), ""
+    if cell.outputs:
+        return replace(cell, execution_count=None), EARLIER
+    return cell, ""
+
+
+def _shown(ran: Executed) -> tuple[Output, ...]:
+    if ran.outputs or ran.text_output is None:
+        return ran.outputs
+    return (
+        {
+            "output_type": "execute_result",
+            "execution_count": ran.line or None,
+            "data": {"text/plain": ran.text_output},
+            "metadata": {},
+        },
+    )

@@ -1,0 +1,86 @@
+"""A document tells how far the session had come when it was saved."""
+
+from __future__ import annotations
+
+import pytest
+
+from jupyter_rewind.recovery.evidence import EvidenceCell, Executed
+from tests.support.evidence import (
+    SAVED,
+    SECOND,
+    TARGET,
+    document,
+    prose,
+    rebuilt_of,
+    session,
+    sources_of,
+)
+
+LOAD = "table = read_csv('sales.csv')"
+TRY = "table = clean(table, level=1)"
+CLEAN = "table = clean(table, level=2, keep='price')"
+FIT = "model = fit(table, 'price')"
+NEXT = "residuals = model.residuals(table)\nresiduals.hist(bins=30)"
+LATER = "forecast(model, months=12).plot(title='next year')"
+
+
+def numbered(source: str, count: int | None) -> EvidenceCell:
+    return EvidenceCell("code", source, execution_count=count)
+
+
+def book(*counts: int | None) -> list[EvidenceCell]:
+    return [prose("# Sales"), *map(numbered, (LOAD, CLEAN, FIT), counts)]
+
+
+def test_what_ran_before_the_save_is_not_laid_over_it_again() -> None:
+    """One session, saved in its middle: only what was run after the save is new."""
+    ran = session(
+        1,
+        [LOAD, TRY, "table.head()", CLEAN, FIT, NEXT],
+        at=-600,
+        lasting=None,
+        notebook=str(TARGET),
+    )
+    rebuilt = rebuilt_of([document(*book(1, 4, 5))], [ran])
+    assert sources_of(rebuilt) == ["# Sales", LOAD, CLEAN, FIT, NEXT]
+    assert all(each.confidence >= 0.9 for each in rebuilt.cells[1:4])
+    assert rebuilt.cells[0].confidence > 0.6
+    assert {TRY, "table.head()"} <= {each.source for each in rebuilt.alternatives}
+
+
+def test_cell_changed_back_after_the_save_comes_back_so() -> None:
+    """A text that ran before the save and again after it is the newest."""
+    ran = session(1, [LOAD, TRY, CLEAN, FIT, TRY], at=-600, lasting=None, notebook=str(TARGET))
+    assert sources_of(rebuilt_of([document(*book(1, 3, 4))], [ran])) == ["# Sales", LOAD, TRY, FIT]
+
+
+def test_numbers_of_an_older_kernel_tell_nothing_of_a_later_one() -> None:
+    """The kernel was restarted after the save: its cells are new runs, whatever the number."""
+    cells = [numbered(LOAD, 1), numbered(CLEAN, 2), numbered(FIT, 3)]
+    ran = session(2, [LOAD, CLEAN, FIT, NEXT, LATER], at=60)
+    assert sources_of(rebuilt_of([document(*cells)], [ran])) == [LOAD, CLEAN, FIT, NEXT, LATER]
+
+
+def test_times_of_executions_are_heeded() -> None:
+    """Where a trace tells when a cell ran, no number is needed."""
+    other = "prices = table.groupby('shop').price.mean()"
+    ran = [
+        Executed(line, source, time_ns=SAVED + at * SECOND)
+        for line, (source, at) in enumerate([(LOAD, -90), (TRY, -60), (CLEAN, -30), (other, 30)], 1)
+    ]
+    rebuilt = rebuilt_of(
+        [document(LOAD, CLEAN, FIT)], [session(1, ran, at=-100, lasting=None, notebook=str(TARGET))]
+    )
+    assert sources_of(rebuilt) == [LOAD, CLEAN, other, FIT]
+
+
+@pytest.mark.parametrize("last", range(3, 12))
+def test_the_file_is_never_made_worse(last: int) -> None:
+    """Wherever in a session the file was saved, no cell of it is lost and no try comes back."""
+    steps = [f"stage_{n} = compute_{n}(table, {n}, depth={n * 7})" for n in range(12)]
+    ran = [text for step in steps for text in (step[:-1], step)]
+    saved = [numbered(step, 2 * n + 2) for n, step in enumerate(steps[: last + 1])]
+    rebuilt = rebuilt_of(
+        [document(*saved)], [session(1, ran, at=-600, lasting=None, notebook=str(TARGET))]
+    )
+    assert sources_of(rebuilt) == steps
