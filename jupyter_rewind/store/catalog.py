@@ -21,6 +21,7 @@ from jupyter_rewind.store.durable import Files, translate
 from jupyter_rewind.store.index import Index
 from jupyter_rewind.store.layout import Layout, read_retired
 from jupyter_rewind.store.locks import ProcessLock
+from jupyter_rewind.store.moving import require_same_store
 from jupyter_rewind.store.segments import Batch, Gap, Seal, SegmentReader
 
 log = logging.getLogger(__name__)
@@ -146,6 +147,22 @@ class Catalog:
 
         self.ask(bury)
 
+    def distrust(self, segment: str) -> None:
+        """The segment's file was taken away or replaced: the next look reads what stands there.
+        Never fails, for the commit that found this out stands."""
+
+        def drop(index: Index) -> None:
+            known = index.segments().get(segment)
+            if known is not None:
+                with index.writing():
+                    index.drop_segment(known[0])
+
+        try:
+            self.ask(drop)
+            self._quiet.pop(segment, None)
+        except RewindError as error:
+            log.warning("the index could not forget segment %s: %s", segment, error)
+
     def next_order(self) -> int:
         """A place in the order of entries, behind everything this process has seen; behind
         everything there is, also where the clock was set back."""
@@ -203,6 +220,8 @@ class Catalog:
         present = self._segment_files()
         gone = known.keys() - present.keys()
         if gone:
+            # Nothing of another store may be taken for the rest of this one.
+            require_same_store(self._layout)
             # A collect may have written new segments and removed old ones while the folder was
             # being read; what it wrote before it removed these is sure to be in a second look.
             present = self._segment_files()

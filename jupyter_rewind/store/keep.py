@@ -27,6 +27,7 @@ from jupyter_rewind.store.cache import RawCache
 from jupyter_rewind.store.durable import Files, read_at, read_into, translate
 from jupyter_rewind.store.layout import Layout, open_layout
 from jupyter_rewind.store.locks import Barrier, ProcessLock
+from jupyter_rewind.store.moving import note_taken
 from jupyter_rewind.store.segments import HEAD_SIZE, Record, Seal, SegmentReader
 from jupyter_rewind.store.writer import SegmentWriter
 
@@ -111,6 +112,7 @@ class KernelStore:
                 except BaseException:
                     self._writer.abort()
                     raise
+                self._learn_moved()
                 self._own(batch.records, batch.end, block.entries)
                 for name, raw in block.recent:
                     self._recent.keep(name, raw)
@@ -118,6 +120,14 @@ class KernelStore:
 
     def _end_commit(self) -> None:
         self._writer.rotate_if_large()
+
+    def _learn_moved(self) -> None:
+        moved = self._writer.take_moved()
+        for one in moved.batches:
+            self._own(one.records, one.end, one.commit.entries)
+        for name in moved.segments:
+            self.forget_segment(name)
+        note_taken(self.layout, self.files, moved)
 
     def _own(self, records: Sequence[Record], end: int, entries: Sequence[Entry]) -> None:
         name = self._writer.segment
@@ -155,6 +165,7 @@ class KernelStore:
     def close(self) -> None:
         with self._lock:
             self._writer.close()
+            self._learn_moved()
             self._barrier.close()
             with self._reading:
                 while self._descriptors:

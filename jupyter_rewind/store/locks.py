@@ -22,11 +22,13 @@ import portalocker
 from jupyter_rewind import clock
 from jupyter_rewind.errors import Unavailable
 from jupyter_rewind.store.durable import translate
+from jupyter_rewind.store.standing import Identity, identify, is_named
 
 _SHARED = portalocker.LockFlags.NON_BLOCKING | portalocker.LockFlags.SHARED
 _EXCLUSIVE = portalocker.LockFlags.NON_BLOCKING | portalocker.LockFlags.EXCLUSIVE
 _UNSUPPORTED = {errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL}
 _PAUSE_SECONDS = 0.004
+_RENEWALS = 5
 
 
 class ProcessLock:
@@ -61,9 +63,24 @@ class FileLock:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._file: IO[bytes] | None = None
+        self._identity: Identity = (0, 0)
 
     def try_acquire(self, *, exclusive: bool) -> bool:
         """True when the lock is now held. Raises Unavailable where the system has no locks."""
+        for _ in range(_RENEWALS):
+            if not self._take(exclusive=exclusive):
+                return False
+            if self.is_standing():
+                return True
+            # Its file was taken away or replaced: whoever comes next locks the new one.
+            self.release()
+        return False
+
+    def is_standing(self) -> bool:
+        """True while the lock file that is held, or kept open, is the one that others find."""
+        return self._file is not None and is_named(self._identity, self.path)
+
+    def _take(self, *, exclusive: bool) -> bool:
         handle = self._file or self._open()
         try:
             portalocker.lock(handle, _EXCLUSIVE if exclusive else _SHARED)
@@ -121,7 +138,14 @@ class FileLock:
     def _open(self) -> IO[bytes]:
         try:
             self.path.parent.mkdir(mode=0o700, exist_ok=True)
-            return open(self.path, "a+b", opener=_open_private)
+            handle: IO[bytes] = open(self.path, "a+b", opener=_open_private)  # noqa: SIM115
+            self._identity = identify(handle.fileno())
+            return handle
+        except FileNotFoundError as error:
+            raise Unavailable(
+                f"There is no {self.path.parent.parent} any more.",
+                hint="Is its disk mounted? Nothing was changed.",
+            ) from error
         except OSError as error:
             raise translate(error, "open the lock", self.path) from error
 

@@ -23,8 +23,9 @@ from jupyter_rewind.store.durable import Files
 from jupyter_rewind.store.index import Index
 from jupyter_rewind.store.layout import Layout, is_network, open_layout
 from jupyter_rewind.store.locks import Barrier, ProcessLock
+from jupyter_rewind.store.moving import note_taken
 from jupyter_rewind.store.schema import INDEX_FORMAT
-from jupyter_rewind.store.segments import Gap, Seal, SegmentReader
+from jupyter_rewind.store.segments import Batch, Gap, Seal, SegmentReader
 from jupyter_rewind.store.transaction import Transaction
 from jupyter_rewind.store.witness import note_segments
 from jupyter_rewind.store.writer import SegmentWriter
@@ -138,9 +139,19 @@ class Repository:
         except BaseException:
             self._writer.abort()
             raise
-        synced = batch.end if self._writer.power_safe else 0
-        self._catalog.add_own(self._writer.segment, batch, synced)
+        self._learn([batch])
         self._writer.rotate_if_large()
+
+    def _learn(self, fresh: Sequence[Batch]) -> None:
+        """These commits can be found, and those that had to be made again."""
+        moved = self._writer.take_moved()
+        for one in sorted([*moved.batches, *fresh], key=lambda one: one.start):
+            synced = one.end if self._writer.power_safe else 0
+            self._catalog.add_own(self._writer.segment, one, synced)
+        for name in moved.segments:
+            log.warning("segment %s was taken away; what it held stands elsewhere now", name)
+            self._catalog.distrust(name)
+        note_taken(self.layout, self.files, moved)
 
     def _sync_others(self, segments: set[str]) -> None:
         """Content that another process wrote a moment ago is on the disk before we name it."""
@@ -161,6 +172,7 @@ class Repository:
 
     def _close_segment(self) -> None:
         self._writer.close()
+        self._learn(())
         if self._writer.synced and self._noted != (self._writer.segment, self._writer.synced):
             self._note_segments()
 

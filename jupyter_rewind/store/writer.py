@@ -2,7 +2,8 @@
 
 One fdatasync a commit, then the acknowledgement. Room is held ready behind the end, so that a
 small commit still lands on a disk that has become full. After a failed sync the segment is given
-up for a new one: the kernel may have dropped the pages it could not write.
+up for a new one: the kernel may have dropped the pages it could not write. Where a file was taken
+away, what was acknowledged in it is committed again, to a new one (`moving`).
 """
 
 from __future__ import annotations
@@ -20,7 +21,15 @@ from jupyter_rewind.store import chunks
 from jupyter_rewind.store.durable import Files
 from jupyter_rewind.store.layout import Layout
 from jupyter_rewind.store.locks import FileLock
+from jupyter_rewind.store.moving import (
+    Moved,
+    Taken,
+    find_lost_batches,
+    read_payloads,
+    require_same_store,
+)
 from jupyter_rewind.store.segments import Batch, Kind, Record, Seal, frame
+from jupyter_rewind.store.standing import Identity, identify, is_named
 
 MAX_SEGMENT = 256 << 20
 RESERVE = 1 << 20
@@ -55,6 +64,9 @@ class SegmentWriter:
         self._guard = threading.Lock()
         self._spoiled = False
         self._store_is_named = False
+        self._identity: Identity = (0, 0)
+        self._taken: list[Taken] = []
+        self._moved = Moved()
 
     @property
     def segment(self) -> WriterId:
@@ -93,7 +105,25 @@ class SegmentWriter:
         self._push([head, payload, tag])
 
     def commit(self, entries: Sequence[Entry], expired: Sequence[EntryId]) -> Batch:
-        """All that was staged, with `entries`, is durable. On any error nothing of it counts."""
+        """All that was staged, with `entries`, is durable, in a file that others find. On any error
+        nothing of it counts. Raises Storage; Unavailable where the store was taken away."""
+        batch = self._commit(entries, expired)
+        if not is_named(self._identity, self._path):
+            return self._move(batch)
+        self._renew_lock()
+        if self._taken:
+            try:
+                self._commit_taken()
+            except RewindError:
+                self.abort()  # there is no room, perhaps: the next commit tries again
+        return batch
+
+    def take_moved(self) -> Moved:
+        """What was committed again since this was last asked."""
+        moved, self._moved = self._moved, Moved()
+        return moved
+
+    def _commit(self, entries: Sequence[Entry], expired: Sequence[EntryId]) -> Batch:
         self._begin()
         seal = self._tags
         commit = Commit(
@@ -154,7 +184,11 @@ class SegmentWriter:
         if self._descriptor < 0:
             return
         try:
-            self._seal()
+            if self._end and not is_named(self._identity, self._path):
+                self._take_away(self._end)
+            self._commit_taken()
+            if self._descriptor >= 0:
+                self._seal()
         except RewindError:
             # The seal only tells damage from an unfinished end; what was committed stays.
             pass
@@ -184,6 +218,46 @@ class SegmentWriter:
             if name == self._name:
                 self._synced = max(self._synced, end)
 
+    def _take_away(self, end: int) -> None:
+        """The segment, whose file lost its name, is left; what stands in it up to `end` waits."""
+        self._stop_timer()
+        self._moved.segments.add(self._name)
+        with self._guard:
+            descriptor, self._descriptor = self._descriptor, -1
+        self._taken.append(Taken(descriptor, self._name, end))
+        self._let_go()
+
+    def _move(self, batch: Batch) -> Batch:
+        """`batch`, and what was acknowledged before it, stands in a new segment."""
+        payloads = read_payloads(self._descriptor, self._tags, batch)
+        self._take_away(batch.start)
+        self._commit_taken()
+        return self._commit_again(batch, payloads)
+
+    def _commit_taken(self) -> None:
+        """What waits is committed. On an error it goes on waiting for the next commit."""
+        if self._taken:
+            require_same_store(self._layout)
+        for taken in self._taken[:]:
+            for batch, payloads in find_lost_batches(self._layout, self._files, taken):
+                self._moved.batches.append(self._commit_again(batch, payloads))
+            self._taken.remove(taken)
+            self._files.close(taken.descriptor)
+
+    def _commit_again(self, batch: Batch, payloads: Sequence[bytes]) -> Batch:
+        for one, payload in zip(batch.records, payloads, strict=True):
+            self.stage(Kind(one.kind), one.codec, one.raw, one.id, payload)
+        return self._commit(batch.commit.entries, batch.commit.expired)
+
+    def _renew_lock(self) -> None:
+        """Whoever looks for segments that nobody writes finds this one's lock, though its file was
+        taken away."""
+        if self._lock is not None and not self._lock.is_standing():
+            self._lock.release()
+            # Held for a moment by somebody who looks: then the next commit takes it.
+            with contextlib.suppress(RewindError):
+                self._lock.try_acquire(exclusive=True)
+
     def _seal(self) -> None:
         path = self._path
         if self._end == 0:
@@ -204,6 +278,8 @@ class SegmentWriter:
     def _begin(self) -> None:
         self._adopt_process()
         if self._spoiled and not self._records:
+            if self._end and not is_named(self._identity, self._path):
+                self._take_away(self._end)
             self._let_go()
         if self._descriptor < 0:
             self._open()
@@ -213,10 +289,13 @@ class SegmentWriter:
         if self._pid == clock.pid():
             return
         self._guard, self._timer = threading.Lock(), None
+        while self._taken:
+            self._files.close(self._taken.pop().descriptor)
         self._let_go()
         self._pid = clock.pid()
 
     def _open(self) -> None:
+        require_same_store(self._layout)
         name = WriterId(clock.new_id())
         lock = FileLock(self._layout.lock_of(name))
         try:
@@ -237,6 +316,7 @@ class SegmentWriter:
                 self._files.sync_folder(self._layout.folder)
                 self._store_is_named = True
             self._descriptor = self._files.create(self._path)
+            self._identity = identify(self._descriptor)
             with contextlib.suppress(Full):
                 # Without room to hold ready, a small commit may land all the same.
                 self._reserve(RESERVE)

@@ -46,6 +46,12 @@ class Opening:
             self.refusal = None
             return self.opened
 
+    def renew(self, replaced: Workspace) -> None:
+        """Another store took the place of the open one: it is opened when it is next needed."""
+        with self._lock:
+            if self.opened is replaced:
+                self.opened = None
+
     def close(self) -> None:
         """The store is not held any more."""
         if self.opened is not None:

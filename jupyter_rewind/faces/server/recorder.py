@@ -109,16 +109,28 @@ class Recorder:
     # ------------------------------------------------------------------ doing work
     def submit(self, act: Callable[[Workspace], T], *paths: str) -> Future[T]:
         """The future of a change to the store, after all earlier work that touches `paths`."""
-        return self._worker.submit(lambda: act(self.workspace()), paths)
+        return self._worker.submit(lambda: self._with_workspace(act), paths)
 
     def view(self, act: Callable[[Workspace], T]) -> Future[T]:
         """The future of a look at the store, beside the queue."""
-        return self._viewers.submit(lambda: act(self.workspace()))
+        return self._viewers.submit(lambda: self._with_workspace(act))
 
     def search(self, act: Callable[[Workspace], T]) -> Future[T]:
         """The future of a look that may take seconds, beside the other looks. Raises Unavailable
         when too many of them wait."""
-        return self.searches.submit(lambda: act(self.workspace()))
+        return self.searches.submit(lambda: self._with_workspace(act))
+
+    def _with_workspace(self, act: Callable[[Workspace], T]) -> T:
+        """What `act` gives; where another store has taken the place of ours, in that one."""
+        workspace = self.workspace()
+        try:
+            return act(workspace)
+        except Unavailable as error:
+            if error.code != "replaced":
+                raise
+            self.log.warning("%s From now on that one is used.", sayable(error.message))
+            self._opening.renew(workspace)
+        return act(self.workspace())
 
     def pending(self, file: str | None, *, hasten: bool = True) -> Future[object] | None:
         """The last job that touches `file` (or any); with `hasten` one that gathers saves, too."""
@@ -297,8 +309,11 @@ class Recorder:
         since: Glance | None,
     ) -> Checkpoint | None:
         try:
-            workspace = self.workspace()
-            kept = self.keep(workspace, file, reading, reason, author=author, since=since)
+            kept = self._with_workspace(
+                lambda workspace: self.keep(
+                    workspace, file, reading, reason, author=author, since=since
+                )
+            )
             if after is not None:
                 after(kept.checkpoint, kept.created)
             return kept.checkpoint

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import time
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from jupyter_rewind.errors import Full
 from jupyter_rewind.model.checkpoint import Reason
 from jupyter_rewind.notebooks.history import Histories
 from jupyter_rewind.store.locks import FileLock
+from jupyter_rewind.workspace import Workspace
 from tests.faces.server.support import Client, notebook, written
 
 SERVICES = "jupyter_server.services.contents"
@@ -173,3 +175,20 @@ async def test_where_a_copy_came_from_is_told_inside_the_served_folder_only(
     recorder.submit(act).result(20)
     assert (await client.rewind("GET", "history", path="b.ipynb"))[1]["came_from"] == ""
     assert (await client.rewind("GET", "history", path="c.ipynb"))[1]["came_from"] == "b.ipynb"
+
+
+async def test_a_store_that_was_made_anew_is_used_from_then_on(client: Client) -> None:
+    """The old one was removed, and another process made a new one: no save is kept nowhere."""
+    await client.put("a.ipynb", notebook("x = 0"))
+    assert len(await client.checkpoints("a.ipynb")) == 1
+    settings = client.service.settings
+    shutil.rmtree(settings.store_path)
+    with Workspace.open(settings):
+        pass
+    await client.put("a.ipynb", notebook("x = 1"))
+    assert await client.reasons("a.ipynb") == ["save"]
+    _, health = await client.rewind("GET", "health")
+    assert health["state"] == "ok"
+    with Workspace.open(settings, create=False) as workspace:
+        [kept] = workspace.checkpoints(str(client.file("a.ipynb")))
+        assert workspace.read(kept) == client.file("a.ipynb").read_bytes()
