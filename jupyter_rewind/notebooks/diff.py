@@ -37,6 +37,10 @@ class Comparison:
     remote: dict[str, Any] | None = None
     text: str = ""
 
+    def as_read(self) -> dict[str, Any] | None:
+        """The first state as nbformat reads it, which `operations` apply to; else None."""
+        return None if self.base is None or self.remote is None else dict(_joined(self.base))
+
     def as_text(self, *, color: bool = False, width: int | None = None) -> str:
         """The difference as a person reads it on a terminal; empty when there is none."""
         if self.base is None or self.remote is None:

@@ -6,8 +6,11 @@ import json
 import re
 from typing import Any
 
+import nbformat
 import pytest
 import yaml
+from nbdime import patch_notebook
+from nbdime.diff_utils import to_diffentry_dicts
 from openapi_schema_validator import OAS31Validator
 from openapi_spec_validator import validate
 
@@ -90,10 +93,16 @@ async def test_a_diff_is_nbdimes(client: Client) -> None:
     await client.put("a.ipynb", notebook("x = 2"))
     _, between = await client.rewind("GET", "diff", path="a.ipynb", base="head~1", remote="head")
     assert between["diff"][0]["op"] == "patch"
+    assert "notebook" not in between
     client.file("a.ipynb").write_bytes(written(notebook("x = 1")))
     _, present = await client.rewind("GET", "diff", path="a.ipynb", base="head~1")
     assert present["remote"] is None
     assert present["diff"] == []
+    asked = {"path": "a.ipynb", "base": "head~1", "remote": "head", "notebook": "true"}
+    _, both = await client.rewind("GET", "diff", **asked)
+    assert both["notebook"]["cells"][0]["source"] == "x = 1"
+    found = patch_notebook(nbformat.from_dict(both["notebook"]), to_diffentry_dicts(both["diff"]))
+    assert found["cells"][0]["source"] == "x = 2"
 
 
 async def test_labels_and_pins(client: Client) -> None:

@@ -113,6 +113,7 @@ class DiffHandler(RewindHandler):
     async def get(self) -> None:
         path, file = await self.query_file()
         base, remote = self.query("base"), self.query("remote", PRESENT)
+        with_notebook = self.query_flag("notebook")
         recorder = self.service.recorder
 
         def act(workspace: Workspace) -> dict[str, Any]:
@@ -120,13 +121,14 @@ class DiffHandler(RewindHandler):
                 load_side(workspace, recorder, path, file, ref) for ref in (base, remote)
             )
             found = workspace.compare(before[1], after[1], (base, remote))
-            return {
+            answer = {
                 "base": before[0],
                 "remote": after[0],
                 "differs": found.differs,
                 "diff": found.operations,
                 "text": found.text,
             }
+            return answer | ({"notebook": found.as_read()} if with_notebook else {})
 
         self.answer(await self.view(file, act))
 
