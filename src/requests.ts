@@ -2,7 +2,13 @@ import { URLExt } from '@jupyterlab/coreutils';
 import { ServerConnection } from '@jupyterlab/services';
 
 import type { components } from './api';
-import type { Checkpoint, IRewindClient } from './tokens';
+import type {
+  Checkpoint,
+  History,
+  IDifference,
+  IRestored,
+  IRewindClient
+} from './tokens';
 
 const ROOT = 'rewind/api/v1';
 
@@ -30,6 +36,40 @@ export class RewindClient implements IRewindClient {
   async createCheckpoint(path: string, label?: string): Promise<Checkpoint> {
     const body = label === undefined ? { path } : { path, label };
     return (await this.ask('POST', 'checkpoint', {}, body)) as Checkpoint;
+  }
+
+  async history(path: string, limit: number): Promise<History> {
+    const query = { path, limit, newest_first: true };
+    return (await this.ask('GET', 'history', query)) as History;
+  }
+
+  async restore(path: string, ref: string): Promise<IRestored> {
+    return (await this.ask('POST', 'restore', {}, { path, ref })) as IRestored;
+  }
+
+  async difference(
+    path: string,
+    base: string,
+    remote: string
+  ): Promise<IDifference> {
+    const query = { path, base, remote, notebook: true };
+    return (await this.ask('GET', 'diff', query)) as IDifference;
+  }
+
+  async addLabel(path: string, ref: string, label: string): Promise<void> {
+    await this.ask('POST', 'labels', {}, { path, ref, label });
+  }
+
+  async removeLabel(path: string, ref: string, label: string): Promise<void> {
+    await this.ask('DELETE', 'labels', { path, ref, label });
+  }
+
+  async pin(path: string, ref: string, pinned: boolean): Promise<void> {
+    if (pinned) {
+      await this.ask('POST', 'pins', {}, { path, ref });
+    } else {
+      await this.ask('DELETE', 'pins', { path, ref });
+    }
   }
 
   private async ask(

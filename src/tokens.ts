@@ -1,4 +1,7 @@
+import type { INotebookContent } from '@jupyterlab/nbformat';
 import { Token } from '@lumino/coreutils';
+
+import type { IDiffEntry } from 'nbdime/lib/diff/diffentries';
 
 import type { components } from './api';
 
@@ -7,10 +10,50 @@ type Schemas = components['schemas'];
 /** One state of a notebook, as the server tells it. */
 export type Checkpoint = Schemas['Checkpoint'];
 
+/** What the server knows of one file, and the condition the file is in. */
+export type History = Schemas['HistoryWithCheckpoints'];
+
+/** What changed from one state of a file to another. */
+export interface IDifference {
+  differs: boolean;
+  /** A unified diff of the lines, where one side is no notebook. */
+  text: string;
+  /** In nbdime's format. */
+  diff: IDiffEntry[];
+  /** The first state, which `diff` applies to; `null` where a side is no notebook. */
+  notebook: INotebookContent | null;
+}
+
+/** What a restore did: `kept` is what the file held before. */
+export interface IRestored {
+  path: string;
+  source: Checkpoint;
+  checkpoint: Checkpoint | null;
+  kept: Checkpoint | null;
+}
+
 /** What the rest of the extension asks of the server; every call rejects with a `RewindError`. */
 export interface IRewindClient {
   /** Keep the file as it is on disk, with a label if one is given. */
   createCheckpoint(path: string, label?: string): Promise<Checkpoint>;
+
+  /** The newest `limit` checkpoints of a file, the newest first. */
+  history(path: string, limit: number): Promise<History>;
+
+  /** Bring a file on disk back to a checkpoint; the server keeps what it held before. */
+  restore(path: string, ref: string): Promise<IRestored>;
+
+  /** What changed from one state to another; `present` is the file on disk. */
+  difference(path: string, base: string, remote: string): Promise<IDifference>;
+
+  /** Give a checkpoint a name, which keeps it from expiring. */
+  addLabel(path: string, ref: string, label: string): Promise<void>;
+
+  /** Take a name away. */
+  removeLabel(path: string, ref: string, label: string): Promise<void>;
+
+  /** Keep a checkpoint from expiring, or no longer. */
+  pin(path: string, ref: string, pinned: boolean): Promise<void>;
 }
 
 export const IRewindClient = new Token<IRewindClient>(

@@ -1,0 +1,204 @@
+import {
+  ILabShell,
+  ILayoutRestorer,
+  type JupyterFrontEnd,
+  type JupyterFrontEndPlugin
+} from '@jupyterlab/application';
+import {
+  ICommandPalette,
+  InputDialog,
+  Notification
+} from '@jupyterlab/apputils';
+import { IEditorServices } from '@jupyterlab/codeeditor';
+import { IDocumentManager } from '@jupyterlab/docmanager';
+import type { DocumentRegistry } from '@jupyterlab/docregistry';
+import { IRenderMimeRegistry } from '@jupyterlab/rendermime';
+import { ITranslator, nullTranslator } from '@jupyterlab/translation';
+import { historyIcon } from '@jupyterlab/ui-components';
+import { Debouncer } from '@lumino/polling';
+
+import { HistoryModel, type IOpenDocument } from '../models/history';
+import { type Checkpoint, IRewindClient } from '../tokens';
+// eslint-disable-next-line jupyter/prefer-lazy-imports -- it stands in the sidebar from the start
+import { HistoryWidget, type IHistoryActions } from '../widgets/history';
+
+const OPEN = 'jupyter-rewind:open-history';
+const EVENTS = 'https://schema.jupyter.org/jupyter_rewind/checkpoint/v1';
+
+const plugin: JupyterFrontEndPlugin<void> = {
+  id: 'jupyter-rewind:history',
+  description: 'Shows the history of the open document in the right sidebar.',
+  autoStart: true,
+  requires: [
+    IRewindClient,
+    IDocumentManager,
+    IRenderMimeRegistry,
+    IEditorServices
+  ],
+  optional: [ITranslator, ICommandPalette, ILabShell, ILayoutRestorer],
+  activate: (
+    app: JupyterFrontEnd,
+    client: IRewindClient,
+    documents: IDocumentManager,
+    rendermime: IRenderMimeRegistry,
+    editors: IEditorServices,
+    translation: ITranslator | null,
+    palette: ICommandPalette | null,
+    labShell: ILabShell | null,
+    restorer: ILayoutRestorer | null
+  ): void => {
+    const translator = translation ?? nullTranslator;
+    const trans = translator.load('jupyter_rewind');
+    const model = new HistoryModel(client);
+
+    const told = async (failed: string, act: () => Promise<unknown>) => {
+      try {
+        await act();
+      } catch (reason) {
+        const why = reason instanceof Error ? reason.message : String(reason);
+        Notification.error(`${failed} ${why}`);
+      }
+    };
+
+    const restore = (ref: string, words: string) =>
+      told(trans.__('Nothing was restored.'), async () => {
+        const { kept } = await model.restore(ref);
+        const actions: Notification.IAction[] = [];
+        if (kept) {
+          actions.push({
+            label: trans.__('Undo'),
+            caption: trans.__('Bring back what the file held before'),
+            callback: () =>
+              void restore(kept.id, trans.__('The restore is undone.'))
+          });
+        }
+        Notification.success(words, { actions, autoClose: 15000 });
+      });
+
+    const actions: IHistoryActions = {
+      restore: checkpoint =>
+        void restore(
+          checkpoint.id,
+          trans.__(
+            'Restored the state of %1. What was there before is kept.',
+            new Date(checkpoint.time).toLocaleString()
+          )
+        ),
+      compare: checkpoint =>
+        void told(trans.__('Nothing could be compared.'), () =>
+          compare(checkpoint)
+        ),
+      name: checkpoint =>
+        void told(trans.__('The checkpoint was not named.'), async () => {
+          const answer = await InputDialog.getText({
+            title: trans.__('Name this checkpoint'),
+            label: trans.__('A named checkpoint never expires.'),
+            okLabel: trans.__('Name')
+          });
+          const label = answer.value?.trim();
+          if (answer.button.accept && label) {
+            await model.addLabel(checkpoint.id, label);
+          }
+        }),
+      unname: (checkpoint, label) =>
+        void told(trans.__('The name is still there.'), () =>
+          model.removeLabel(checkpoint.id, label)
+        ),
+      pin: checkpoint =>
+        void told(trans.__('Nothing changed.'), () =>
+          model.pin(checkpoint.id, !checkpoint.pinned)
+        )
+    };
+
+    async function compare(checkpoint: Checkpoint): Promise<void> {
+      const open = model.document;
+      if (!open) {
+        return;
+      }
+      const difference = await client.difference(
+        open.path,
+        checkpoint.id,
+        'present'
+      );
+      // Fetched when first needed: nbdime's view is most of this extension's bytes.
+      const { comparisonWidget } = await import('../widgets/comparison');
+      const widget = comparisonWidget({
+        path: open.path,
+        checkpoint,
+        difference,
+        isDirty: open.isDirty,
+        rendermime,
+        editors,
+        translator
+      });
+      widget.id = `jupyter-rewind-comparison-${checkpoint.id}`;
+      app.shell.add(widget, 'main');
+      app.shell.activateById(widget.id);
+    }
+
+    const panel = new HistoryWidget(model, actions, trans);
+    panel.id = 'jupyter-rewind-history';
+    panel.title.icon = historyIcon;
+    panel.title.caption = trans.__('History of this document');
+    app.shell.add(panel, 'right', { rank: 900 });
+    restorer?.add(panel, 'jupyter-rewind-history');
+
+    const follow = () => {
+      const widget = app.shell.currentWidget;
+      const context = widget ? documents.contextForWidget(widget) : undefined;
+      if (context) {
+        model.document = openDocument(context, documents);
+      } else if (!widget) {
+        model.document = null;
+      }
+    };
+    if (labShell) {
+      labShell.currentChanged.connect(follow);
+    } else {
+      app.shell.currentChanged?.connect(follow);
+    }
+    void app.restored.then(follow);
+
+    const refresh = new Debouncer(() => model.refresh(), 300);
+    app.serviceManager.events.stream.connect((_, event) => {
+      if (event.schema_id === EVENTS && event.path === model.document?.path) {
+        void refresh.invoke();
+      }
+    });
+
+    app.commands.addCommand(OPEN, {
+      label: trans.__('Show History'),
+      caption: trans.__('Every kept state of this document'),
+      describedBy: { args: { type: 'object', properties: {} } },
+      icon: historyIcon,
+      execute: () => {
+        app.shell.activateById(panel.id);
+      }
+    });
+    palette?.addItem({
+      command: OPEN,
+      category: trans.__('File Operations')
+    });
+  }
+};
+
+/** The document behind a context, in the words of the history. */
+function openDocument(
+  context: DocumentRegistry.Context,
+  documents: IDocumentManager
+): IOpenDocument {
+  return {
+    get path() {
+      return documents.services.contents.localPath(context.path);
+    },
+    get isDirty() {
+      return context.model.dirty;
+    },
+    save: () => context.save(),
+    // Under real-time collaboration the server changes the live document itself.
+    reload: () =>
+      context.model.collaborative ? Promise.resolve() : context.revert()
+  };
+}
+
+export default plugin;

@@ -1,0 +1,140 @@
+"""The history of a notebook in JupyterLab's sidebar, in a real browser."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.lab import (
+    TOKEN,
+    Lab,
+    chromium_page,
+    lab_over,
+    menu,
+    open_notebook,
+    shoot,
+    wait_until,
+    write_notebook,
+)
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+NAME = "analysis.ipynb"
+
+
+def save_with(page: Any, lab: Lab, text: str) -> None:
+    """Types a line into the last cell, saves, and waits for the checkpoint to be listed."""
+    before = len(lab.checkpoints(NAME))
+    page.locator(".jp-Notebook .jp-Cell .cm-content").nth(3).click()
+    page.keyboard.press("Control+End")
+    page.keyboard.type(f"\n{text}")
+    page.keyboard.press("Control+s")
+    wait_until("the save", lambda: text in (lab.folder / NAME).read_text())
+    wait_until("its checkpoint", lambda: len(lab.checkpoints(NAME)) > before)
+
+
+def open_history(page: Any) -> Any:
+    menu(page, "View", "Show History")
+    panel = page.locator(".jp-Rewind-history")
+    panel.wait_for()
+    return panel
+
+
+def test_each_save_appears_in_the_sidebar_and_comes_back_with_one_click(
+    lab: Lab, page: Any
+) -> None:
+    """Restore shows the old state at once; what was typed and not saved is kept; Undo works."""
+    path = lab.folder / NAME
+    write_notebook(path)
+    open_notebook(page, lab, NAME)
+    panel = open_history(page)
+    save_with(page, lab, "print('the good one')")
+    good = path.read_bytes()
+    entries = panel.locator(".jp-Rewind-entry")
+    wait_until("the first entry, by itself", lambda: entries.count() >= 1)
+    listed = entries.count()
+    save_with(page, lab, "print('the bad one')")
+    wait_until("the second entry, by itself", lambda: entries.count() > listed)
+    identity = lab.checkpoints(NAME)[-2]["id"]
+
+    page.locator(".jp-Notebook .jp-Cell .cm-content").nth(2).click()
+    page.keyboard.type("# never saved\n")
+    shoot(page, "history-panel")
+    panel.locator(f"[data-checkpoint='{identity}']").get_by_text("Restore", exact=True).click()
+    wait_until("the good bytes on disk", lambda: path.read_bytes() == good)
+    page.get_by_text("Restored the state of").first.wait_for()
+    notebook = page.locator(".jp-Notebook")
+    notebook.get_by_text("the good one").first.wait_for()
+    wait_until("the bad line gone", lambda: notebook.get_by_text("the bad one").count() == 0)
+    shoot(page, "history-restored")
+
+    page.get_by_role("button", name="Undo").click()
+    wait_until("the edit that was never saved", lambda: "never saved" in path.read_text())
+    notebook.get_by_text("the bad one").first.wait_for()
+
+
+def test_a_checkpoint_is_compared_named_pinned_and_found_again(lab: Lab, page: Any) -> None:
+    """Compare shows old and new side by side; names and pins stand in the list and in the store."""
+    write_notebook(lab.folder / NAME)
+    open_notebook(page, lab, NAME)
+    panel = open_history(page)
+    save_with(page, lab, "print('first')")
+    save_with(page, lab, "print('second')")
+    oldest = lab.checkpoints(NAME)[0]["id"]
+    entry = panel.locator(f"[data-checkpoint='{oldest}']")
+    entry.get_by_text("Name…", exact=True).click()
+    page.locator(".jp-Dialog input").fill("draft for Ada")
+    page.locator(".jp-Dialog").get_by_role("button", name="Name").click()
+    entry.get_by_text("draft for Ada").wait_for()
+    entry.get_by_text("Pin", exact=True).click()
+    entry.get_by_text("pinned", exact=True).wait_for()
+    assert lab.checkpoints(NAME)[0]["labels"] == ["draft for Ada"]
+
+    panel.get_by_role("searchbox").fill("ada")
+    wait_until("one entry", lambda: panel.locator(".jp-Rewind-entry").count() == 1)
+    panel.get_by_role("searchbox").fill("")
+    entry.get_by_text("Compare", exact=True).click()
+    comparison = page.locator(".jp-Rewind-comparison")
+    comparison.get_by_text("on the left, the file now on the right").wait_for()
+    comparison.locator(".jp-Notebook-diff").get_by_text("second").first.wait_for()
+    shoot(page, "history-comparison")
+
+
+def test_the_sidebar_says_what_failed_and_offers_to_try_again(lab: Lab, page: Any) -> None:
+    """An error is shown as one; a history that cannot be had is not shown as an empty one."""
+    write_notebook(lab.folder / NAME)
+    page.route("**/rewind/api/v1/history*", lambda route: route.fulfill(status=503, body="no"))
+    open_notebook(page, lab, NAME)
+    panel = open_history(page)
+    panel.get_by_role("alert").wait_for()
+    assert panel.get_by_text("Nothing is kept yet").count() == 0
+    page.unroute("**/rewind/api/v1/history*")
+    save = lab.checkpoints(NAME)
+    panel.get_by_text("Try again").click()
+    wait_until("no alert any more", lambda: panel.get_by_role("alert").count() == 0)
+    assert panel.locator(".jp-Rewind-entry").count() == len(save)
+
+
+def test_notebook_7_has_the_same_sidebar(tmp_path: Path) -> None:
+    """`jupyter notebook`: View > Show History lists each save and restores."""
+    playwright = pytest.importorskip("playwright.sync_api")
+    with (
+        lab_over(tmp_path, "notebook") as server,
+        playwright.sync_playwright() as tool,
+        chromium_page(tool) as page,
+    ):
+        path = server.folder / NAME
+        write_notebook(path)
+        page.goto(f"{server.address}notebooks/{NAME}?token={TOKEN}")
+        page.wait_for_selector(".jp-Notebook .jp-CodeCell .cm-content", timeout=120_000)
+        page.locator(".jp-Notebook .jp-Cell >> text=mean(rows)").wait_for()
+        panel = open_history(page)
+        save_with(page, server, "print('the good one')")
+        good = path.read_bytes()
+        save_with(page, server, "print('the bad one')")
+        identity = server.checkpoints(NAME)[-2]["id"]
+        entry = panel.locator(f"[data-checkpoint='{identity}']")
+        entry.get_by_text("Restore", exact=True).click()
+        wait_until("the good bytes on disk", lambda: path.read_bytes() == good)
+        shoot(page, "history-notebook7")
