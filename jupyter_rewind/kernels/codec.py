@@ -20,7 +20,7 @@ from typing import Any
 from jupyter_rewind.kernels import functions, rebuild, subclasses
 from jupyter_rewind.kernels.hollow import Hollow, is_asked
 from jupyter_rewind.kernels.hubs import Hubs
-from jupyter_rewind.kernels.placeholders import Placeholder
+from jupyter_rewind.kernels.placeholders import FilePlaceholder, Placeholder
 from jupyter_rewind.kernels.reducers import lookup
 from jupyter_rewind.kernels.reducers.contract import name_of, stand_in
 from jupyter_rewind.model.snapshot import Fidelity
@@ -31,6 +31,7 @@ SMALL_BUFFER = 1 << 10
 _DIRECT = frozenset(
     f"jupyter_rewind.kernels.reducers.{name}" for name in ("numpy", "torch", "views")
 )
+_STANDING = (Placeholder, FilePlaceholder)
 _FRAME = 0x95
 _PAYLOADS = {ord("B"): 4, ord("X"): 4, 0x8D: 8, 0x8E: 8, 0x96: 8}
 _MISS = object()
@@ -160,6 +161,9 @@ class _Telling:
             return NotImplemented
         if found is NotImplemented or type(found) is str or found[0] is rebuild.find_global:
             self.session.named.add(id(value))
+        elif found[0] in _STANDING and kind not in _STANDING:
+            uid = self.session.hubs.lives.name(value)
+            found = (rebuild.stand_for, (uid, found[0], *found[1]), *found[2:])
         elif handler is not None:
             self.buffers.expect(found)
         return found

@@ -68,6 +68,12 @@ class Loader:
         self._settling: list[tuple[Callable[..., Any], tuple[Any, ...]]] = []
         self._filling: list[tuple[PodRecord, Any, Sequence[Any]]] = []
         self._loaded: PodRecord | None = None
+        self.spared: set[str] = set()
+        """Roots that do not load, and stay what they are."""
+        self.living: set[str] = set()
+        """Roots that hold things which cannot be kept, and are still alive."""
+        self.dead: set[str] = set()
+        """Roots that hold a placeholder for such a thing."""
         self.lost_entries: set[str] = set()
         """Roots of pods in which a container has fewer entries than it had."""
 
@@ -207,6 +213,14 @@ class Loader:
         if self._in_place or HUB + uid in self._unchanged:
             return self._hubs.get(uid)
         return None
+
+    def alive(self, uid: str) -> Any:
+        """The living thing of this uid, where it may be used."""
+        live = self._hubs.lives.get(uid) if self._in_place else None
+        if self._loaded is not None:
+            stood = self.dead if live is None else self.living
+            stood.update(self._loaded.keys)
+        return live
 
     def adopt(self, uid: str, value: Any) -> None:
         self.made[uid] = value

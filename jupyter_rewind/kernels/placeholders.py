@@ -125,6 +125,7 @@ class FilePlaceholder(Placeholder):
         return file
 
 
-def set_state(placeholder: Placeholder, state: Any) -> None:
-    """Give a rebuilt placeholder what was read of the value."""
-    placeholder._state = state
+def set_state(placeholder: Any, state: Any) -> None:
+    """Give a rebuilt placeholder what was read of the value; a living value has its own."""
+    if isinstance(placeholder, Placeholder):
+        placeholder._state = state

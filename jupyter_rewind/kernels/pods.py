@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import enum
 import gc
+import operator
 import sys
 import threading
 import types
@@ -98,8 +99,9 @@ def _is_at_work(error: Exception) -> bool:
 def _write(maker: Any, session: Session, roots: Sequence[Root], *, careful: bool) -> Written:
     written = _write_once(maker, session, roots, careful, [])
     if written.writer.meets_asked:
-        values = (value for _, value in written.writer.memo.copy().values())
-        containers = find_containers(values, frozenset(session.asked))
+        # In the order in which they were met.
+        met = sorted(written.writer.memo.copy().values(), key=operator.itemgetter(0))
+        containers = find_containers((value for _, value in met), frozenset(session.asked))
         if containers:
             written.release()
             return _write_once(maker, session, roots, careful, containers)

@@ -32,6 +32,7 @@ class Loading(Protocol):
     def adopt(self, uid: str, value: Any) -> None: ...
     def defer(self, action: Any, *arguments: Any) -> None: ...
     def settle(self, action: Any, *arguments: Any) -> None: ...
+    def alive(self, uid: str) -> Any: ...
     def fill(self, container: Any, content: Any) -> None: ...
 
 
@@ -59,6 +60,12 @@ def _loading() -> Loading:
 def resolve_hub(uid: str) -> Any:
     """The class or function that is kept under this uid in a pod of its own."""
     return _loading().hub(uid)
+
+
+def stand_for(uid: str, kind: Any, *words: Any) -> Any:
+    """The living thing of this uid, where it may be used; else a placeholder for it."""
+    live = _loading().alive(uid)
+    return kind(*words) if live is None else live
 
 
 def same(value: Any) -> Any:

@@ -86,7 +86,8 @@ class Prepared:
                 values.update(value)
             elif key.startswith((VARIABLE, OUTPUT)):
                 values[key] = value
-        return values
+        # What does not load stays as it is.
+        return values | {key: self._kept[key] for key in self._loader.spared}
 
     def _run_deferred(self) -> None:
         for action, arguments in self._loader.deferred:
@@ -165,6 +166,18 @@ def prepare(
     given; NotFound, Integrity, Newer, Format where the state itself does not read.
     """
     check_trust(snapshot, trust)
+    if capturer is None:
+        return _prepare(store, snapshot, namespace, None)
+    with capturer.hubs.lives.held():
+        return _prepare(store, snapshot, namespace, capturer)
+
+
+def _prepare(
+    store: ContentSource,
+    snapshot: Snapshot,
+    namespace: dict[str, Any],
+    capturer: Capturer | None,
+) -> Prepared:
     present, unchanged = None, {}
     if capturer is not None:
         present = capturer.keep_present()
@@ -187,10 +200,28 @@ def prepare(
             patches.append(patch)
         else:
             loader.load(record)
+    for record in records if capturer is not None else ():
+        kept.update(_spare(record, loader, namespace))
     return Prepared(
         snapshot, present, _report(records, loader, same), namespace, loader, records, kept,
         capturer, patches,
     )  # fmt: skip
+
+
+def _spare(record: PodRecord, loader: Loader, namespace: dict[str, Any]) -> dict[str, Any]:
+    """What lives under the names of a pod that does not load: it stays as it is now."""
+    outputs: dict[Any, Any] = rooting.outputs_of(namespace)
+    found = {}
+    for key in (*record.keys, *record.names):
+        name = key[2:]
+        home = namespace if key.startswith(VARIABLE) else outputs
+        place: Any = int(name) if home is outputs and name.isdecimal() else name
+        failed = key in loader.failures or record.keys[0] in loader.failures
+        if failed and key.startswith((VARIABLE, OUTPUT)) and place in home:
+            found[key] = home[place]
+            loader.values.pop(key, None)
+            loader.spared.add(key)
+    return found
 
 
 def load_variable(
@@ -232,7 +263,7 @@ def load_variable(
         if held in loader.failures:
             raise RestoreRefused(f"{name} could not be loaded: {loader.failures[held]}.")
         return loader.values[held][key]
-    raise NotFound(f"There is no variable {name} in the state after [{snapshot.count}].")
+    raise NotFound(f"There is no variable {name} in the state after In[{snapshot.count}].")
 
 
 def check_trust(snapshot: Snapshot, trust: bool) -> None:
@@ -281,12 +312,11 @@ def _report(
 ) -> tuple[VariableReport, ...]:
     found = []
     for one in reports_of(records):
-        failure = loader.failures.get(VARIABLE + one.name)
-        changed = VARIABLE + one.name not in same
-        fidelity = Fidelity.MISSING if failure else one.fidelity
+        key = VARIABLE + one.name
+        fidelity, reason = _what_came(key, one, loader, key in same)
         found.append(
             VariableReport(
-                one.name, one.type_name, one.size_bytes, fidelity, failure or one.reason, changed,
+                one.name, one.type_name, one.size_bytes, fidelity, reason, key not in same,
                 one.preview,
             )
         )  # fmt: skip
@@ -294,6 +324,21 @@ def _report(
         if key.startswith(SMALL):
             found += small_reports(small)
     return tuple(sorted(found, key=lambda one: one.name))
+
+
+def _what_came(
+    key: str, one: VariableReport, loader: Loader, is_same: bool
+) -> tuple[Fidelity, str]:
+    failure = loader.failures.get(key)
+    if failure is not None:
+        stays = "it does not load, and stays what it is now: " if key in loader.spared else ""
+        return Fidelity.MISSING, stays + failure
+    if key in loader.lost_entries:
+        return Fidelity.REBUILT, "some of its keys have become equal: an entry of those is lost"
+    is_alive = is_same or (key in loader.living and key not in loader.dead)
+    if one.fidelity is Fidelity.MISSING and is_alive:
+        return Fidelity.REFERENCE, "what cannot be kept of it is still alive, and is left as it is"
+    return one.fidelity, one.reason
 
 
 def _fill(target: Any, content: Any) -> None:

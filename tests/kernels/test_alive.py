@@ -1,0 +1,93 @@
+"""What cannot be kept, and is alive: a restore in the same kernel leaves it alive."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from jupyter_rewind.model.snapshot import Fidelity
+from tests.support.cells import Cells
+
+
+@pytest.fixture
+def cells(tmp_path: Path) -> Iterator[Cells]:
+    made = Cells(tmp_path)
+    yield made
+    made.close()
+
+
+@pytest.mark.parametrize(
+    ("make", "check"),
+    [
+        ("import sqlite3; x = sqlite3.connect(':memory:')", "box['x'].execute('select 1')"),
+        ("x = (i for i in range(9)); next(x)", "next(box['x']) == 1"),
+        ("import tempfile; x = tempfile.TemporaryFile()", "box['x'].write(b'1') == 1"),
+        ("import socket; x, y = socket.socketpair()", "y.send(b'1') and box['x'].recv(1) == b'1'"),
+        ("import hashlib; x = hashlib.sha256(b'a')", "box['x'].hexdigest()"),
+        ("import subprocess; x = subprocess.Popen(['true'])", "box['x'].wait() == 0"),
+    ],
+)
+def test_a_living_thing_stays_alive(cells: Cells, make: str, check: str) -> None:
+    """What shares a box with a connection comes back; the connection is still the very one."""
+    state = cells.run(make + "\nbox = {'x': x, 'list': [1]}; same = id(x)")
+    cells.run("box['list'].append(2); box['more'] = x")
+    moved = cells.prepare(state)
+    moved.swap()
+    cells.check("box['list'] == [1] and box['x'] is x and id(x) == same and 'more' not in box")
+    cells.check(check)
+    assert not [one for one in moved.report if one.fidelity is Fidelity.MISSING]
+    cells.run("del x, box")
+    cells.go(state)
+
+
+def test_a_thing_that_is_gone_is_told(cells: Cells) -> None:
+    """A generator that I deleted stands there as a placeholder that says so."""
+    state = cells.run("g = (i for i in range(9))")
+    cells.run("del g")
+    moved = cells.prepare(state)
+    moved.swap()
+    cells.check("'it cannot be kept' in repr(g)")
+    assert [one.fidelity for one in moved.report if one.name == "g"] == [Fidelity.MISSING]
+
+
+def test_another_thing_of_the_same_kind_is_not_taken_for_it(cells: Cells) -> None:
+    """A new generator under the same name is not the one that was there."""
+    state = cells.run("g = (i for i in range(9)); kept = [g]")
+    cells.run("g = (i for i in range(5)); kept.append(g)")
+    cells.go(state)
+    cells.check("g is kept[0] and len(kept) == 1 and list(g) == list(range(9))")
+
+
+BREAKS = """
+class Breaks:
+    working = True
+    def __init__(self): self.own = [1]
+    def __setstate__(self, state):
+        if not self.working: raise OSError('the plug is out')
+        self.__dict__.update(state)
+"""
+
+
+def test_a_living_value_is_not_replaced_by_a_failure(cells: Cells) -> None:
+    """Where a value does not load, mine stays what it is, and I'm told; the rest comes back."""
+    state = cells.run(BREAKS + "x = Breaks(); other = [1]; held = {'x': x, 'n': 1}")
+    cells.run("x.own.append(2); other.append(2); Breaks.working = False; gone = 1")
+    cells.run("same = x")
+    moved = cells.prepare(state)
+    moved.swap()
+    cells.check("type(x) is Breaks and x.own == [1, 2] and other == [1] and held['x'] is x")
+    told = next(one for one in moved.report if one.name == "x")
+    assert told.fidelity is Fidelity.MISSING
+    assert "the plug is out" in told.reason
+    assert "stays what it is now" in told.reason
+
+
+def test_in_a_new_kernel_a_failure_is_a_placeholder(cells: Cells, tmp_path: Path) -> None:
+    """Where nothing lives, what does not load says why."""
+    state = cells.run(BREAKS.replace("True", "False") + "x = Breaks(); other = [1]")
+    again = Cells(tmp_path, run="again")
+    again.go(state)
+    again.check("other == [1] and 'the plug is out' in repr(x)")
+    again.close()
