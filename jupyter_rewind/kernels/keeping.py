@@ -37,7 +37,8 @@ from jupyter_rewind.store.aside import Aside
 from jupyter_rewind.store.block import Block, Staged
 from jupyter_rewind.store.keep import KernelStore
 
-INLINE_BYTES = 4 << 20
+INLINE_BYTES = 1 << 20
+"""More than this takes longer to compress than to put aside."""
 WAITING_BYTES = 2 << 30
 """So much is put aside at most before it is compressed; what is more stays as it is."""
 PATIENCE_SECONDS = 0.004
