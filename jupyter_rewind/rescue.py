@@ -119,11 +119,14 @@ def survey(scope: Scope, found: Found) -> tuple[Standing, ...]:
     return run(scope, found)
 
 
-def recover(scope: Scope, found: Found | None = None) -> Recovery | None:
-    """The best notebook that the traces give; None where they give not one cell."""
+def recover(scope: Scope, found: Found | None = None, version: str = "") -> Recovery | None:
+    """The best notebook that the traces give; None where they give not one cell.
+
+    `version` names the document to build on, where it is not to be the newest. Raises InvalidInput.
+    """
     from jupyter_rewind.recovery.recover import recover as run
 
-    return run(scope, found)
+    return run(scope, found, version)
 
 
 def sessions(scope: Scope) -> Sessions:

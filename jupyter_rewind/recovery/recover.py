@@ -11,6 +11,13 @@ from typing import NoReturn
 from jupyter_rewind.errors import Conflict, Storage
 from jupyter_rewind.recovery import search
 from jupyter_rewind.recovery.evidence import Evidence, EvidenceCell, FoundDocument, Problem, Scope
+from jupyter_rewind.recovery.otherversions import (
+    OtherVersion,
+    build_on,
+    in_words,
+    other_versions,
+    sides_in_words,
+)
 from jupyter_rewind.recovery.rebuild import Rebuilt, RebuiltCell, to_notebook
 from jupyter_rewind.recovery.search import Found
 from jupyter_rewind.recovery.traces.present import PresentFinder
@@ -27,7 +34,7 @@ class Recovery:
     """What was found of a notebook and what could be made of it; nothing is written yet.
 
     `problems` are all traces that could not be seen or read. `present` is the notebook as it
-    lies on the disk, where it can be read.
+    lies on the disk, where it can be read. `others` are versions with cells that are not in it.
     """
 
     notebook: Path
@@ -36,6 +43,7 @@ class Recovery:
     rebuilt: Rebuilt
     problems: tuple[Problem, ...]
     present: FoundDocument | None
+    others: tuple[OtherVersion, ...] = ()
 
     @property
     def adds_nothing(self) -> bool:
@@ -46,22 +54,31 @@ class Recovery:
         return made == [(cell.kind, cell.source) for cell in self.present.cells]
 
 
-def recover(scope: Scope, found: Found | None = None) -> Recovery | None:
-    """The best notebook that the traces give; None where they give not one cell."""
+def recover(scope: Scope, found: Found | None = None, version: str = "") -> Recovery | None:
+    """The best notebook that the traces give; None where they give not one cell.
+
+    `version` is the place (or a part of it) of the document to build on, "" for the newest.
+    Raises InvalidInput where there is none.
+    """
     notebook = scope.notebook
     if notebook is None:
         raise ValueError("recover needs a notebook")
     found = search.look(scope) if found is None else found
     evidence = _chosen(search.gather(scope, found.traces), scope)
     scope.progress("Rebuilding the notebook", None)
-    rebuilt = _doubtful_rather_than_none(rebuild_named(notebook, evidence))
+    chosen = build_on(evidence, version) if version else evidence
+    rebuilt = _doubtful_rather_than_none(rebuild_named(notebook, chosen))
+    cells = [each.cell for each in rebuilt.cells]
+    others = other_versions(notebook, evidence, cells)
+    steps = rebuilt.next_steps + sides_in_words(cells) + in_words(others)
     problems = found.problems + evidence.problems
     present = next(
         (each for each in evidence.documents if each.trace.kind == PresentFinder.kind), None
     )
     if not rebuilt.cells:
         return None
-    return Recovery(notebook, found, evidence, rebuilt, problems, present)
+    rebuilt = replace(rebuilt, next_steps=steps)
+    return Recovery(notebook, found, evidence, rebuilt, problems, present, others)
 
 
 def _doubtful_rather_than_none(rebuilt: Rebuilt) -> Rebuilt:

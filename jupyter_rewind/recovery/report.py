@@ -61,6 +61,8 @@ class Report:
     next_steps: tuple[str, ...]
     problems: tuple[Problem, ...]
     adds_nothing: bool
+    others: int = 0
+    """How many other versions have cells that are not in it."""
 
 
 def report(recovery: Recovery) -> Report:
@@ -83,6 +85,7 @@ def report(recovery: Recovery) -> Report:
         next_steps=tuple(recovery.rebuilt.next_steps),
         problems=recovery.problems,
         adds_nothing=recovery.adds_nothing,
+        others=len(recovery.others),
     )
 
 

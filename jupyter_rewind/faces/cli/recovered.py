@@ -58,10 +58,9 @@ def answer(recovery: Recovery, told: Report, written: Written | None) -> Answer:
 def _parts(told: Report, written: Written | None) -> Iterator[Part]:
     name = told.notebook.name
     if written is None:
-        yield Words(
-            f"{name} is whole on the disk ({wording.count(told.cells, 'cell')}), and no trace"
-            " holds a better state of it. Nothing was written."
-        )
+        cells = wording.count(told.cells, "cell")
+        rest = "no newer state was found" if told.others else "no trace has a cell that it lacks"
+        yield Words(f"{name} is whole on the disk ({cells}), and {rest}. Nothing was written.")
         if told.alternatives:
             pieces = wording.count(told.alternatives, "piece")
             yield Remark(f"{pieces} of code that ran are not in it: --report PAGE.html shows them.")

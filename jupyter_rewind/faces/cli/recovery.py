@@ -98,6 +98,10 @@ def recover(
         list[int] | None,
         typer.Option("--session", metavar="N", help="A session of IPython's that belongs to it."),
     ] = None,
+    version: Annotated[
+        str,
+        typer.Option("--from", metavar="TRACE", help="Build on this version, not on the newest."),
+    ] = "",
     since: Since = None,
     until: Until = None,
     memory: Memory = False,
@@ -115,7 +119,7 @@ def recover(
     from jupyter_rewind import rescue
 
     single = notebook is not None and rescue.target_of(notebook)[0] is not None
-    _check(to, single=single, names_files=bool(output or page), everything=all_)
+    _check(to, single=single, names_files=bool(output or page or version), everything=all_)
     with face.screen.steps() as step:
         request = ask(
             notebook, step, history=history, scan=scan, sessions=session, since=since,
@@ -123,7 +127,7 @@ def recover(
         )  # fmt: skip
         with rescue.open_scope(face.lenient_settings, request) as scope:
             if single:
-                return _bring_back(face, scope, output, page, to)
+                return _bring_back(face, scope, output, page, to, version)
             found = rescue.find_traces(scope)
             standings = rescue.survey(scope, found)
     if not found.traces:
@@ -140,19 +144,19 @@ def _check(form: str, *, single: bool, names_files: bool, everything: bool) -> N
     if form not in rescue.FORMS:
         raise InvalidInput(f"--to takes {', '.join(rescue.FORMS)}, not {form!r}.")
     if names_files and not single:
-        raise InvalidInput("--output and --report need a NOTEBOOK.")
+        raise InvalidInput("--output, --report and --from need a NOTEBOOK.")
     if single and everything:
         raise InvalidInput("--all takes a folder, not a notebook.")
 
 
 def _bring_back(
-    face: Face, scope: Scope, output: str | None, page: str | None, form: str
+    face: Face, scope: Scope, output: str | None, page: str | None, form: str, version: str
 ) -> Answer:
     """The answer once the notebook is written, or stands whole where it was."""
     from jupyter_rewind import rescue
 
     found = rescue.find_traces(scope)
-    recovery = rescue.recover(scope, found)
+    recovery = rescue.recover(scope, found, version)
     if recovery is None:
         raise views.nothing_found(scope, found)
     told = rescue.report(recovery)

@@ -107,6 +107,24 @@ def test_a_whole_notebook_is_told_to_be_whole(work: Path, home: Path, rewind: Re
     assert listing(home) == before
 
 
+def test_an_older_version_that_has_more_is_offered_and_can_be_chosen(
+    stale: Path, rewind: Rewind
+) -> None:
+    """An old tab wrote over newer work: the file is whole, and what it lacks is told."""
+    stale.write_bytes(FIRST)
+    os.utime(stale, (1_800_000_000, 1_800_000_000))
+    ended = rewind("recover", stale)
+    assert ended.status == 0
+    assert "no newer state was found" in ended.out
+    assert "Another version has 2 cells that are not in it" in ended.out + ended.err
+    made = stale.with_name("chosen.ipynb")
+    assert rewind("recover", stale, "--from", "analysis-checkpoint", "-o", made).status == 0
+    assert sources(made) == ["# Title", "x = 2\nprint(x)", "def helper(): ..."]
+    refused = rewind("recover", stale, "--from", "nowhere")
+    assert refused.status == 2
+    assert "analysis-checkpoint.ipynb" in refused.err
+
+
 @pytest.mark.parametrize("damage", [b"", b"\0" * 500, SECOND[:200], notebook_bytes()])
 def test_an_emptied_or_broken_notebook_is_brought_back(
     stale: Path, damage: bytes, rewind: Rewind

@@ -1,0 +1,99 @@
+"""Documents beside the one that was built on: what they hold that the result lacks, and the choice.
+
+The newest state is the best guess, not the only one: an old tab, a checkout or a sync may have
+written an old state last. What other versions hold more is told, and any can be built on instead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+
+from jupyter_rewind.errors import InvalidInput
+from jupyter_rewind.recovery.broken.versions import VERSION
+from jupyter_rewind.recovery.evidence import Evidence, EvidenceCell, FoundDocument, Trace
+from jupyter_rewind.recovery.unnamed import sort_out
+
+MOST = 5
+
+
+@dataclass(frozen=True, slots=True)
+class OtherVersion:
+    """A document that has `cells` (one or more) that the result has nowhere."""
+
+    trace: Trace
+    time_ns: int | None
+    cells: int
+
+
+def other_versions(
+    target: Path, evidence: Evidence, cells: Iterable[EvidenceCell]
+) -> tuple[OtherVersion, ...]:
+    """The versions of the notebook that have more, newest first; of those alike the newest."""
+    here = {_key(cell) for cell in cells}
+    found: list[OtherVersion] = []
+    told: set[frozenset[tuple[str, str]]] = set()
+    for document in _newest_first(sort_out(target, evidence)[0].documents):
+        more = frozenset(_key(cell) for cell in document.cells if cell.source.strip()) - here
+        if more and more not in told:
+            told.add(more)
+            found.append(OtherVersion(document.trace, document.time_ns, len(more)))
+    return tuple(found)
+
+
+def in_words(others: Iterable[OtherVersion]) -> tuple[str, ...]:
+    """What a person is told of them."""
+    every = tuple(others)
+    lines = [_line(each) for each in every[:MOST]]
+    if len(every) > MOST:
+        lines.append(f"{len(every) - MOST} more versions do: see `jupyter rewind traces`.")
+    return tuple(lines)
+
+
+def _line(other: OtherVersion) -> str:
+    cells = "1 cell that is" if other.cells == 1 else f"{other.cells} cells that are"
+    when = ""
+    if other.time_ns is not None:
+        when = f", {datetime.fromtimestamp(other.time_ns / 1e9):%Y-%m-%d %H:%M}"
+    return (
+        f"Another version has {cells} not in it ({other.trace.words or other.trace.kind}{when}):"
+        f" build on it with --from {other.trace.place!r}."
+    )
+
+
+def sides_in_words(cells: Iterable[EvidenceCell]) -> tuple[str, ...]:
+    """What is to be done where a file held two versions: both are told."""
+    sides = dict.fromkeys(str(cell.metadata[VERSION]) for cell in cells if VERSION in cell.metadata)
+    if not sides:
+        return ()
+    names = " and ".join(sides)
+    return (f"Cells of two versions are in it, each marked: {names}. Delete those of one.",)
+
+
+def build_on(evidence: Evidence, text: str) -> Evidence:
+    """The evidence in which the newest document whose place or kind has `text` is the only one.
+
+    Raises InvalidInput where none has.
+    """
+    fitting = [
+        each
+        for each in _newest_first(evidence.documents)
+        if text == each.trace.kind or text in each.trace.place
+    ]
+    if not fitting:
+        places = sorted({each.trace.place for each in evidence.documents})
+        raise InvalidInput(
+            f"--from: no version was found in {text!r}.",
+            hint=f"There are: {', '.join(places)}." if places else "No version was found at all.",
+        )
+    return replace(evidence, documents=(fitting[0],))
+
+
+def _newest_first(documents: Iterable[FoundDocument]) -> list[FoundDocument]:
+    return sorted(documents, key=lambda each: each.time_ns or 0, reverse=True)
+
+
+def _key(cell: EvidenceCell) -> tuple[str, str]:
+    return cell.kind, cell.source.strip()

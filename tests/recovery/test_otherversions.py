@@ -1,0 +1,70 @@
+"""Versions beside the newest: told where they have more, and there to be chosen."""
+
+from __future__ import annotations
+
+import pytest
+
+from jupyter_rewind.errors import InvalidInput
+from jupyter_rewind.recovery.evidence import Evidence, EvidenceCell, Trace
+from jupyter_rewind.recovery.otherversions import (
+    build_on,
+    in_words,
+    other_versions,
+    sides_in_words,
+)
+from jupyter_rewind.recovery.rebuild import rebuild
+from tests.support.evidence import TARGET, code, document, prose
+
+OLD_TAB = document("a = 1", "b = 2", at=100)
+EDITOR = document(
+    prose("# Work"),
+    "a = 1",
+    "b = 3",
+    "c = 4",
+    trace=Trace("vscode", "/h/History/x.ipynb", str(TARGET)),
+)
+SAME = document("a = 1", at=50)
+STRANGE = document("z = 26", trace=Trace("git", "/repo blob 1", None))
+EVIDENCE = Evidence((OLD_TAB, EDITOR, SAME, STRANGE))
+
+
+def test_versions_with_more_cells_are_told() -> None:
+    """Only versions of this notebook that have something which the result lacks are told."""
+    cells = [each.cell for each in rebuild(TARGET, EVIDENCE).cells]
+    (other,) = other_versions(TARGET, EVIDENCE, cells)
+    assert (other.trace, other.cells) == (EDITOR.trace, 3)
+    assert "--from '/h/History/x.ipynb'" in in_words([other])[0]
+
+
+def test_nothing_is_told_where_nothing_lacks() -> None:
+    """Where the result has every cell of every version, there is nothing to choose."""
+    assert other_versions(TARGET, Evidence((OLD_TAB, SAME)), OLD_TAB.cells) == ()
+
+
+def test_many_versions_are_counted() -> None:
+    """Of a hundred versions the newest are told, the others counted."""
+    many = Evidence(tuple(document(f"x = {n}", at=n) for n in range(100)))
+    lines = in_words(other_versions(TARGET, many, ()))
+    assert len(lines) == 6
+    assert lines[-1].startswith("95 more versions")
+
+
+def test_any_version_can_be_built_on() -> None:
+    """You choose a version by its place, a part of it, or its kind."""
+    for text in ("vscode", "History", "/h/History/x.ipynb"):
+        cells = rebuild(TARGET, build_on(EVIDENCE, text)).cells
+        assert [each.cell.source for each in cells] == ["# Work", "a = 1", "b = 3", "c = 4"]
+
+
+def test_version_that_is_not_there_is_refused_with_those_that_are() -> None:
+    """A word that fits no version is answered with the places that there are."""
+    with pytest.raises(InvalidInput) as refused:
+        build_on(EVIDENCE, "dropbox")
+    assert "/h/History/x.ipynb" in (refused.value.hint or "")
+
+
+def test_sides_of_a_conflict_are_named() -> None:
+    """A file with two versions in it: the next step names both."""
+    sides = [EvidenceCell("code", "x", metadata={"rewind_version": each}) for each in "ab"]
+    assert "a and b" in sides_in_words([code("y"), *sides])[0]
+    assert sides_in_words([code("y")]) == ()
