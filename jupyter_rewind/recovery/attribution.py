@@ -14,13 +14,21 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from jupyter_rewind.recovery.evidence import Evidence, FoundKernel, FoundRun
+from jupyter_rewind.recovery.evidence import Evidence, FoundDocument, FoundKernel, FoundRun
+from jupyter_rewind.recovery.kernelruns import (
+    SECOND,
+    Restart,
+    is_ipython,
+    kernels_of,
+    language_of,
+    restarts_of,
+)
 from jupyter_rewind.recovery.likeness import is_look, names
 
-SECOND = 1_000_000_000
-BEFORE, AFTER = 2 * SECOND, 15 * SECOND
-"""A kernel's connection file is written about a second before IPython opens its session."""
 ENOUGH = 0.35
+SURE, SUREST = 0.95, 0.99
+MATCHES = 2
+"""So many cells that stand in a session at their own counts name its notebook."""
 AT_ONCE = 0.6
 RESTART = 180 * SECOND
 ROUNDS = 4
@@ -40,33 +48,163 @@ class Attributed:
 
 def attribute(target: Path, evidence: Evidence, sources: Iterable[str]) -> list[Attributed]:
     """The runs of `target`, oldest first. `sources` is the code of its documents."""
-    runs = merge_runs(evidence.runs)
-    places = known_places(target, evidence)
-    home, away = _Home(runs, set(sources)), _Home(runs, set())
-    kernels = _kernels_of(runs, evidence)
-    chosen: dict[int, Attributed] = {}
-    waiting: list[int] = []
-    for number, run in enumerate(runs):
-        ours, words = _told(run, places, kernels.get(number))
-        if ours:
-            chosen[number] = Attributed(run, 1.0, True, words)
-            home.add(number)
-        elif ours is None:
-            waiting.append(number)
-        else:
-            away.add(number)
-    if not chosen and not home.sources and waiting:
-        newest = max(waiting, key=lambda number: _moment(runs[number]))
-        words = "the newest session of all: a guess, for no document is left"
-        chosen[newest] = Attributed(runs[newest], ENOUGH, False, words)
-        home.add(newest)
-    waiting = [
-        number
-        for number in waiting
-        if number not in chosen and away.share(number) <= home.share(number)
-    ]
-    _settle(runs, waiting, chosen, home)
-    return sorted(chosen.values(), key=lambda each: _moment(each.run))
+    return Attribution(evidence).of(target, sources)
+
+
+class Attribution:
+    """All runs of some evidence and their kernels; tells which are of a notebook.
+
+    Made once for many notebooks: what it costs grows with the runs.
+    """
+
+    def __init__(self, evidence: Evidence) -> None:
+        self.evidence = evidence
+        # Sessions that ran nothing take the kernels that are theirs, and no further part.
+        everything = merge_runs(evidence.runs)
+        kernels = kernels_of(everything, evidence.kernels)
+        restarts = restarts_of(everything, kernels)
+        kept = [number for number, run in enumerate(everything) if run.executions]
+        self.runs = [everything[number] for number in kept]
+        self.restarts: dict[int, Restart] = {}
+        self.kernels: dict[int, tuple[FoundKernel, bool]] = {}
+        for place, number in enumerate(kept):
+            root, certain = number, True
+            while root in restarts and root not in kernels:
+                certain = certain and restarts[root].certain
+                root = restarts[root].of
+                if everything[root].executions and place not in self.restarts:
+                    self.restarts[place] = Restart(kept.index(root), certain)
+            if root in kernels:
+                self.kernels[place] = (kernels[root], certain)
+        self.words = _Words(self.runs)
+
+    def of(self, target: Path, sources: Iterable[str]) -> list[Attributed]:
+        """The runs of `target`, oldest first. `sources` is the code of its documents."""
+        places = known_places(target, self.evidence)
+        own = [each for each in self.evidence.documents if each.trace.notebook in places]
+        home, away = _Home(self.words, set(sources)), _Home(self.words, set())
+        search = _Search(self, places, own, home, away)
+        search.hear_traces()
+        if not any(each for each in map(language_of, own) if not is_ipython(each)):
+            search.compare()
+        return sorted(search.chosen.values(), key=lambda each: _moment(each.run))
+
+
+class _Search:
+    """Which runs are of one notebook: what traces say of each first, then likeness."""
+
+    def __init__(
+        self,
+        all_: Attribution,
+        places: frozenset[str],
+        own: Sequence[FoundDocument],
+        home: _Home,
+        away: _Home,
+    ) -> None:
+        self.all, self.places, self.own = all_, places, own
+        self.home, self.away = home, away
+        self.chosen: dict[int, Attributed] = {}
+        self.waiting: list[int] = []
+
+    def hear_traces(self) -> None:
+        """Chooses what traces say is the notebook's; `waiting` is of what they say nothing."""
+        other_language = any(not is_ipython(language_of(each)) for each in self.own)
+        for number, run in enumerate(self.all.runs):
+            ours, words, certain = self._told(number, run)
+            if ours and other_language and not run.certain:
+                continue
+            if ours:
+                self.chosen[number] = Attributed(run, 1.0 if certain else SURE, certain, words)
+                self.home.add(number)
+            elif ours is None:
+                self.waiting.append(number)
+            else:
+                self.away.add(number)
+
+    def _told(self, number: int, run: FoundRun) -> tuple[bool | None, str, bool]:
+        """Whether a trace says that the run is of the notebook (None: nothing says)."""
+        if run.notebook is not None and run.certain:
+            return _normal(run.notebook) in self.places, "the trace names this notebook", True
+        kernel, certain = self.all.kernels.get(number, (None, True))
+        if kernel is None:
+            return None, "", True
+        words = "a kernel's connection file names this notebook"
+        if number in self.all.restarts:
+            words = "the kernel of the session before it, whose notebook is known, was restarted"
+        if _normal(kernel.notebook) in self.places:
+            return True, words, certain
+        if kernel.gone and self._is_renamed(run):
+            words = (
+                f"its cells have the code and the counts of this session; its kernel was started"
+                f" for {kernel.notebook}, which is not there any more"
+            )
+            return True, words, True
+        if kernel.gone and self.home.share(number) >= AT_ONCE:
+            return None, "", True
+        return False, words, certain
+
+    def _is_renamed(self, run: FoundRun) -> bool:
+        """Whether most cells of a document stand in the session, each at the count it has."""
+        ran = {each.line: each.source.rstrip() for each in run.executions}
+        for document in self.own:
+            counted = [
+                (cell.execution_count, cell.source.rstrip())
+                for cell in document.cells
+                if cell.kind == "code" and cell.execution_count and cell.source.strip()
+            ]
+            same = sum(ran.get(count) == source for count, source in counted)
+            if same >= min(MATCHES, len(ran)) and same > len(counted) / 2:
+                return True
+        return False
+
+    def compare(self) -> None:
+        """Chooses among what waits by likeness, and the newest of all where nothing is known."""
+        runs = self.all.runs
+        if not self.chosen and not self.home.sources and self.waiting:
+            newest = max(self.waiting, key=lambda number: _moment(runs[number]))
+            words = "the newest session of all: a guess, for no document is left"
+            self.chosen[newest] = Attributed(runs[newest], ENOUGH, False, words)
+            self.home.add(newest)
+        self.waiting = [
+            number
+            for number in self.waiting
+            if number not in self.chosen and self.away.share(number) <= self.home.share(number)
+        ]
+        for _ in range(ROUNDS):
+            moved = self._follow_restarts() + self._settle()
+            if not moved:
+                return
+            for number in moved:
+                self.home.add(number)
+            self.waiting = [number for number in self.waiting if number not in self.chosen]
+
+    def _choose(self, number: int, share: float, words: str) -> None:
+        run = self.all.runs[number]
+        self.chosen[number] = Attributed(run, min(share, SUREST), share >= AT_ONCE, words)
+
+    def _follow_restarts(self) -> list[int]:
+        """What is the same kernel as a run of the notebook, before or after a restart."""
+        moved = []
+        for number, restart in self.all.restarts.items():
+            for one, other in ((number, restart.of), (restart.of, number)):
+                if one in self.waiting and one not in self.chosen and other in self.chosen:
+                    words = f"its kernel was restarted: see session {self.all.runs[other].session}"
+                    self._choose(one, self.chosen[other].share * SURE, words)
+                    moved.append(one)
+        return moved
+
+    def _settle(self) -> list[int]:
+        """What is at home, by what is known so far."""
+        moved = []
+        for number in self.waiting:
+            if number in self.chosen:
+                continue
+            share = self.home.share(number)
+            known = [each.run for each in self.chosen.values()]
+            if share >= _needed(self.all.runs[number], known):
+                self._choose(number, share, f"{share:.0%} of its code is this notebook's")
+                moved.append(number)
+        return moved
 
 
 def known_places(target: Path, evidence: Evidence) -> frozenset[str]:
@@ -110,65 +248,41 @@ def _union(a: FoundRun, b: FoundRun) -> FoundRun:
     return replace(named, executions=executions, ended_ns=ended)
 
 
-def _told(
-    run: FoundRun, places: frozenset[str], kernel: FoundKernel | None
-) -> tuple[bool | None, str]:
-    """Whether a trace says that the run is of the notebook (None: nothing says)."""
-    if run.notebook is not None and run.certain:
-        return _normal(run.notebook) in places, "the trace names this notebook"
-    if kernel is None:
-        return None, ""
-    words = "a kernel's connection file names this notebook"
-    return _normal(kernel.notebook) in places, words
+class _Words:
+    """The code and the names of each run, and how many runs have each."""
 
-
-def _kernels_of(runs: Sequence[FoundRun], evidence: Evidence) -> dict[int, FoundKernel]:
-    """The kernel of each run whose start its connection file tells; each serves for one run."""
-    near = sorted(
-        (_oddity(run.started_ns - kernel.started_ns), number, which)
-        for which, kernel in enumerate(evidence.kernels)
-        for number, run in enumerate(runs)
-        if kernel.started_ns is not None
-        and run.started_ns is not None
-        and -BEFORE <= run.started_ns - kernel.started_ns <= AFTER
-    )
-    found: dict[int, FoundKernel] = {}
-    used: set[int] = set()
-    for _, number, which in near:
-        if number not in found and which not in used:
-            found[number] = evidence.kernels[which]
-            used.add(which)
-    return found
+    def __init__(self, runs: Sequence[FoundRun]) -> None:
+        self.in_source: Counter[str] = Counter()
+        self.in_name: Counter[str] = Counter()
+        self.of: list[tuple[frozenset[str], frozenset[str]]] = []
+        for run in runs:
+            code = frozenset(each.source.rstrip() for each in run.executions)
+            words = frozenset(name for source in code for name in names(source))
+            self.of.append((code, words))
+            self.in_source.update(code)
+            self.in_name.update(words)
+        self.runs = max(len(runs), 1)
 
 
 class _Home:
     """The code that is known to be the notebook's, and how well a run fits it."""
 
-    def __init__(self, runs: Sequence[FoundRun], sources: set[str]) -> None:
+    def __init__(self, words: _Words, sources: set[str]) -> None:
         self.sources = {source.rstrip() for source in sources if source.strip()}
         self.names = {name for source in self.sources for name in names(source)}
-        self._in_source: Counter[str] = Counter()
-        self._in_name: Counter[str] = Counter()
-        self._of: list[tuple[frozenset[str], frozenset[str]]] = []
-        for run in runs:
-            code = frozenset(each.source.rstrip() for each in run.executions)
-            words = frozenset(name for source in code for name in names(source))
-            self._of.append((code, words))
-            self._in_source.update(code)
-            self._in_name.update(words)
-        self._runs = max(len(runs), 1)
+        self._words = words
 
     def add(self, number: int) -> None:
-        code, words = self._of[number]
+        code, words = self._words.of[number]
         self.sources |= {source for source in code if not is_look(source)}
         self.names |= words
 
     def share(self, number: int) -> float:
         """How much of the run is at home here, from 0 to 1."""
-        code, words = self._of[number]
+        code, words = self._words.of[number]
         telling = [source for source in code if not is_look(source)] or list(code)
-        by_code = self._weigh(telling, self._in_source, self.sources)
-        by_name = self._weigh(words, self._in_name, self.names)
+        by_code = self._weigh(telling, self._words.in_source, self.sources)
+        by_name = self._weigh(words, self._words.in_name, self.names)
         shared = sum(source in self.sources and len(source) >= LONG for source in code) - 1
         rather = shared / (shared + SEVERAL) if shared > 0 and by_code > SOME else 0.0
         return max((by_name**3 + max(by_code, by_name**3)) / 2, rather)
@@ -176,29 +290,10 @@ class _Home:
     def _weigh(self, found: Iterable[str], counts: Counter[str], here: set[str]) -> float:
         shared = total = 0.0
         for each in found:
-            weight = math.log(1 + self._runs / counts[each])
+            weight = math.log(1 + self._words.runs / counts[each])
             total += weight
             shared += weight if each in here else 0.0
         return shared / total if total else 0.0
-
-
-def _settle(
-    runs: Sequence[FoundRun], waiting: list[int], chosen: dict[int, Attributed], home: _Home
-) -> None:
-    """Chooses what is at home, then what that makes at home, and so on."""
-    for _ in range(ROUNDS):
-        moved = []
-        for number in waiting:
-            share = home.share(number)
-            if share >= _needed(runs[number], (each.run for each in chosen.values())):
-                words = f"{share:.0%} of its code is this notebook's"
-                chosen[number] = Attributed(runs[number], share, share >= AT_ONCE, words)
-                moved.append(number)
-        if not moved:
-            return
-        for number in moved:
-            home.add(number)
-        waiting = [number for number in waiting if number not in chosen]
 
 
 def _needed(run: FoundRun, chosen: Iterable[FoundRun]) -> float:
@@ -216,14 +311,6 @@ def _within(run: FoundRun, other: FoundRun) -> bool:
     if run.started_ns is None or other.started_ns is None or other.ended_ns is None:
         return False
     return other.started_ns < run.started_ns < other.ended_ns
-
-
-def _oddity(delay_ns: int) -> int:
-    """How unlike a kernel's start it is that its session begins so long after its file. Half a
-    second on a fast machine, more on a slow one; never before, but for clocks that round."""
-    if delay_ns < 0:
-        return 10 * SECOND - delay_ns
-    return delay_ns - SECOND if delay_ns > SECOND else (SECOND - delay_ns) // 4
 
 
 def _restarted(first: FoundRun, second: FoundRun) -> bool:

@@ -142,7 +142,8 @@ class Fragment:
 class FoundKernel:
     """A kernel is known to have been started for a notebook, at about this time.
 
-    This is what names the notebook of a session of IPython's history, which does not.
+    This is what names the notebook of a session of IPython's history, which does not. `language`
+    is what the kernel runs, where that is known; `gone` is whether no file has that name now.
     """
 
     trace: Trace
@@ -151,6 +152,8 @@ class FoundKernel:
     kernel: str = ""
     pid: int | None = None
     alive: bool = False
+    language: str = ""
+    gone: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,9 @@ from jupyter_rewind.recovery.regular import read_file
 _NAME = re.compile(r"kernel-(?P<id>.+)\.json\Z")
 _LARGEST = 1 << 16
 PROC = Path("/proc")
+_SHARED = ("/usr/local/share/jupyter", "/usr/share/jupyter")
+_USUAL = {"ir": "R", "julia": "julia", "irkernel": "R"}
+"""Languages of kernels whose specification is gone, by the name that it usually has."""
 _SESSION = b"JPY_SESSION_NAME="
 
 
@@ -23,12 +27,13 @@ class Connection:
     """A kernel's connection file. Its signing key is never kept here.
 
     `notebook` is what Jupyter named the session by: a notebook's absolute path, as a rule.
+    `spec` is the name of the kernel's specification, such as `python3` or `ir`.
     """
 
     path: Path
     kernel: str
     notebook: str
-    language: str
+    spec: str
     written_ns: int
     size_bytes: int
 
@@ -88,6 +93,23 @@ def read_connection(path: Path) -> Connection:
         status.st_mtime_ns,
         status.st_size,
     )
+
+
+def language_of_spec(spec: str, scope: Scope) -> str:
+    """The language of the kernels of that name, as their specification says; "" if none does."""
+    if not spec or os.path.basename(spec) != spec:
+        return ""
+    named = [Path(one) for one in scope.environ.get("JUPYTER_PATH", "").split(os.pathsep) if one]
+    shared = [Path(sys.prefix) / "share" / "jupyter", *map(Path, _SHARED)]
+    for folder in (*named, *data_folders(scope), *shared):
+        try:
+            told = json.loads(read_file(folder / "kernels" / spec / "kernel.json", _LARGEST))
+        except (OSError, ValueError, RecursionError):
+            continue
+        language = told.get("language") if isinstance(told, dict) else None
+        if isinstance(language, str):
+            return language
+    return _USUAL.get(spec.partition("-")[0], "")
 
 
 def settle_notebook(session: str, scope: Scope) -> str:

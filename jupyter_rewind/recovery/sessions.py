@@ -1,24 +1,22 @@
 """The sessions of all histories, each with the notebook that it most likely belongs to.
 
-A connection file names the notebook of a session that began when it was written. Otherwise the
-notebook is the one whose cells the session ran most of, rare cells counting more than common
-ones; that is a likelihood and is told as one.
+It is the notebook that recovering would lay the session over (`attribution.py`): one rule for both,
+so that what is listed here is what is brought back there.
 """
 
 from __future__ import annotations
 
 import sqlite3
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from jupyter_rewind.errors import RewindError
 from jupyter_rewind.recovery import search
-from jupyter_rewind.recovery.attribution import AFTER, BEFORE
+from jupyter_rewind.recovery.attribution import Attribution
 from jupyter_rewind.recovery.evidence import (
     Evidence,
-    FoundKernel,
+    Executed,
     FoundRun,
     Problem,
     Scope,
@@ -31,7 +29,8 @@ from jupyter_rewind.recovery.likeness import is_look
 from jupyter_rewind.recovery.selection import is_allowed
 from jupyter_rewind.recovery.traces.history import HistoryFinder
 
-LIKELY = 0.25
+MOST_NOTEBOOKS = 200
+"""So many are compared with all sessions."""
 _PREVIEW = 80
 
 
@@ -66,104 +65,94 @@ def list_sessions(scope: Scope) -> Sessions:
     """The sessions of every history in `scope`; notebooks below `scope.folder` are compared."""
     found = search.look(scope)
     heard = search.gather(scope, found.traces)
-    homes = _homes(heard)
-    infos = [_place(run, heard.kernels, homes) for run in heard.runs]
     for trace in found.traces:
         if trace.kind == HistoryFinder.kind and trace.size_bytes > LARGE_BYTES:
-            infos += _unread(trace, infos, heard.kernels, scope)
-    return Sessions(tuple(sorted(infos, key=_moment)), found.problems + heard.problems)
+            heard += Evidence(runs=tuple(_unread(trace, heard, scope)))
+    return Sessions(tuple(place_all(heard)), found.problems + heard.problems)
 
 
-def _unread(
-    trace: Trace, infos: Iterable[SessionInfo], kernels: Sequence[FoundKernel], scope: Scope
-) -> list[SessionInfo]:
-    """The sessions of a large history of which no code was read."""
+def place_all(heard: Evidence) -> list[SessionInfo]:
+    """All sessions that ran anything, each with the notebook that recovering would take it for."""
+    placed = Attribution(heard)
+    claims: dict[int, list[tuple[float, str, str]]] = {}
+    numbers = {id(run): number for number, run in enumerate(placed.runs)}
+    for notebook, sources in candidates(placed).items():
+        for each in placed.of(Path(notebook), sources):
+            if not sources and not each.certain:
+                continue
+            claim = (each.share, notebook, each.words)
+            claims.setdefault(numbers[id(each.run)], []).append(claim)
+    infos = []
+    for number, run in enumerate(placed.runs):
+        share, notebook, words = _settle(claims.get(number, []))
+        infos.append(
+            SessionInfo(
+                run.trace,
+                run.session,
+                run.started_ns,
+                run.ended_ns,
+                len(run.executions),
+                run.remark,
+                preview(run),
+                notebook or None,
+                share,
+                words,
+            )
+        )
+    return sorted(infos, key=_moment)
+
+
+def _settle(claims: list[tuple[float, str, str]]) -> tuple[float, str, str]:
+    """The best of the claims; where others are as good as it, each is the less likely for it."""
+    if not claims:
+        return 0.0, "", ""
+    share, notebook, words = max(claims)
+    if share < 1:
+        share *= share / sum(each[0] for each in claims)
+    return share, notebook, words
+
+
+def candidates(placed: Attribution) -> dict[str, set[str]]:
+    """The notebooks that any of the runs may be of, each with the code of its documents.
+
+    Those that a trace names for a run, and those that share code with one; where they are many,
+    the ones that share most.
+    """
+    sources: dict[str, set[str]] = {}
+    for document in placed.evidence.documents:
+        if document.trace.notebook is not None:
+            own = sources.setdefault(document.trace.notebook, set())
+            own.update(each.source.rstrip() for each in document.cells if each.kind == "code")
+    ran = {source for source in placed.words.in_source if source and not is_look(source)}
+    shared = {notebook: len(ran & own) for notebook, own in sources.items()}
+    named = {run.notebook for run in placed.runs if run.notebook and run.certain}
+    named |= {kernel.notebook for kernel, _ in placed.kernels.values()}
+    alike = sorted((each for each in shared if shared[each]), key=lambda each: -shared[each])
+    wanted = [*sorted(named), *(each for each in alike if each not in named)][:MOST_NOTEBOOKS]
+    return {each: sources.get(each, set()) for each in wanted}
+
+
+def _unread(trace: Trace, heard: Evidence, scope: Scope) -> Iterator[FoundRun]:
+    """The sessions of a large history of which no code was read, as runs of blank cells."""
     try:
         survey = survey_large(Path(trace.place), scope)
     except (sqlite3.DatabaseError, RewindError):
         # Then it was read whole, page by page.
-        return []
+        return
     if survey is None:
-        return []
-    read = {info.number for info in infos if info.trace == trace}
-    added = []
+        return
+    read = {run.session for run in heard.runs if run.trace == trace and run.executions}
     for number, tally in survey.tallies.items():
         session = survey.sessions.get(number, Session(number))
-        if number in read or not is_allowed(number, session, scope):
-            continue
-        run = FoundRun(trace, number, (), session.started_ns, session.ended_ns)
-        info = _place(run, kernels, {})
-        added.append(replace(info, executions=tally.executions, remark=session.remark))
-    return added
+        if number not in read and is_allowed(number, session, scope):
+            blank = tuple(Executed(line, "") for line in range(1, tally.executions + 1))
+            yield FoundRun(
+                trace, number, blank, session.started_ns, session.ended_ns, remark=session.remark
+            )
 
 
 def _moment(info: SessionInfo) -> tuple[int, int]:
     return (info.started_ns or 0, info.number)
-
-
-Homes = Mapping[str, Mapping[str, float]]
-
-
-def _homes(heard: Evidence) -> Homes:
-    """For each source of a notebook's cells, how much it speaks for which notebook."""
-    places: dict[str, set[str]] = {}
-    for document in heard.documents:
-        if document.trace.notebook is None:
-            continue
-        for cell in document.cells:
-            source = cell.source.strip()
-            if cell.kind == "code" and source and not is_look(source):
-                places.setdefault(source, set()).add(document.trace.notebook)
-    return {
-        source: dict.fromkeys(notebooks, 1 / len(notebooks)) for source, notebooks in places.items()
-    }
-
-
-def _place(run: FoundRun, kernels: Iterable[FoundKernel], homes: Homes) -> SessionInfo:
-    info = SessionInfo(
-        run.trace,
-        run.session,
-        run.started_ns,
-        run.ended_ns,
-        len(run.executions),
-        run.remark,
-        preview(run),
-    )
-    if run.notebook is not None and run.certain:
-        return replace(info, notebook=run.notebook, likelihood=1.0, why="the trace names it")
-    kernel = _kernel_of(run, kernels)
-    if kernel is not None:
-        words = "a kernel was started for it at that moment"
-        return replace(info, notebook=kernel.notebook, likelihood=1.0, why=words)
-    return _guess(info, run, homes)
-
-
-def _kernel_of(run: FoundRun, kernels: Iterable[FoundKernel]) -> FoundKernel | None:
-    if run.started_ns is None:
-        return None
-    near = [
-        (abs(kernel.started_ns - run.started_ns), number, kernel)
-        for number, kernel in enumerate(kernels)
-        if kernel.started_ns is not None and -AFTER <= kernel.started_ns - run.started_ns <= BEFORE
-    ]
-    return min(near)[2] if near else None
-
-
-def _guess(info: SessionInfo, run: FoundRun, homes: Homes) -> SessionInfo:
-    telling = {each.source.strip() for each in run.executions if not is_look(each.source)}
-    votes: Counter[str] = Counter()
-    known = 0
-    for source in telling:
-        known += source in homes
-        votes.update(homes.get(source, {}))
-    if not votes:
-        return info
-    notebook = max(votes, key=lambda name: (votes[name], name))
-    share = votes[notebook] / len(telling)
-    if share < LIKELY:
-        return info
-    words = f"{known} of its {len(telling)} different cells are this notebook's"
-    return replace(info, notebook=notebook, likelihood=min(share, 0.99), why=words)
 
 
 def preview(run: FoundRun) -> str:

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from jupyter_rewind.recovery.attribution import attribute, merge_runs
-from jupyter_rewind.recovery.evidence import Evidence, FoundKernel, FoundName, FoundRun
-from tests.support.evidence import HISTORY, TARGET, kernel, session
+from jupyter_rewind.recovery.evidence import (
+    Evidence,
+    EvidenceCell,
+    FoundDocument,
+    FoundKernel,
+    FoundName,
+    FoundRun,
+)
+from tests.support.evidence import CHECKPOINT, HISTORY, TARGET, kernel, session
 
 SALES = [
     "sales = pd.read_csv('sales.csv')",
@@ -33,8 +41,11 @@ def numbers(
     sources: Sequence[str] = (),
     kernels: Sequence[FoundKernel] = (),
     names: Sequence[FoundName] = (),
+    documents: Sequence[FoundDocument] = (),
 ) -> list[int]:
-    evidence = Evidence(runs=tuple(runs), kernels=tuple(kernels), names=tuple(names))
+    evidence = Evidence(
+        tuple(documents), runs=tuple(runs), kernels=tuple(kernels), names=tuple(names)
+    )
     return [each.run.session for each in attribute(TARGET, evidence, sources)]
 
 
@@ -104,3 +115,82 @@ def test_sessions_that_share_only_a_number_stay_apart() -> None:
     """Two histories number their sessions alike; what was run tells them apart."""
     assert len(merge_runs([session(1, SALES), session(1, WEATHER)])) == 2
     assert len(merge_runs([session(1, SALES), session(1, SALES, at=999)])) == 2
+
+
+def saved(cells: Mapping[int, str], **language: str) -> FoundDocument:
+    """The notebook as it was saved: the code of its cells under their counts."""
+    made = tuple(EvidenceCell("code", text, execution_count=n) for n, text in cells.items())
+    metadata = {"kernelspec": {"name": "k", "display_name": "K", **language}}
+    return FoundDocument(CHECKPOINT, made, metadata)
+
+
+def test_notebook_that_was_renamed_keeps_its_session() -> None:
+    """Untitled.ipynb became report.ipynb: cells with the session's counts say whose it is."""
+    untitled = replace(kernel("/home/ann/Untitled.ipynb", at=9), gone=True)
+    document = saved({1: SALES[0], 2: SALES[1]})
+    runs = [session(1, [*SALES, *WEATHER])]
+    assert numbers(runs, SALES[:2], [untitled], documents=[document]) == [1]
+
+
+def test_notebook_that_is_still_there_keeps_its_session_to_itself() -> None:
+    """A copy has the same cells and counts; while the original is there, the session is its."""
+    document = saved({1: SALES[0], 2: SALES[1]})
+    runs = [session(1, [*SALES, *WEATHER])]
+    kernels = [kernel("/home/ann/original.ipynb", at=9)]
+    assert numbers(runs, SALES[:2], kernels, documents=[document]) == []
+
+
+def test_deleted_notebook_of_which_cells_were_pasted_is_no_earlier_name() -> None:
+    """A session of a notebook that is gone is not ours for two cells that came from there."""
+    gone = replace(kernel("/home/ann/gone.ipynb", at=9), gone=True)
+    document = saved({1: SALES[0], 2: SALES[1], 3: "other = 1", 4: "more = 2", 5: "last = 3"})
+    sources = [cell.source for cell in document.cells]
+    runs = [session(1, [*SALES[:2], *WEATHER])]
+    assert numbers(runs, sources, [gone], documents=[document]) == []
+
+
+def test_restarted_kernel_stays_with_its_notebook() -> None:
+    """After a restart the session has no file of its own, and may run nothing known: still ours."""
+    runs = [
+        session(1, SALES, at=10, lasting=60),
+        session(2, WEATHER, at=71),
+        session(3, ["other = 1"], at=73),
+    ]
+    kernels = [kernel(TARGET, at=9), kernel("/home/ann/other.ipynb", at=72)]
+    assert numbers(runs, SALES, kernels) == [1, 2]
+
+
+def test_restarted_kernel_of_another_notebook_stays_with_that() -> None:
+    """A kernel of ours that was started seconds later does not take its session."""
+    runs = [session(1, WEATHER, at=10, lasting=60), session(2, LATER, at=71), session(3, [], at=74)]
+    kernels = [kernel("/home/ann/other.ipynb", at=9), kernel(TARGET, at=73)]
+    assert numbers(runs, SALES, kernels) == []
+
+
+def test_restart_is_known_by_the_moment_where_no_file_is_left() -> None:
+    """A session that began a second after ours ended goes with it; one of minutes later alone."""
+    runs = [session(1, SALES, at=10, lasting=60), session(2, WEATHER, at=71)]
+    assert numbers(runs, SALES) == [1, 2]
+    runs = [session(1, SALES, at=10, lasting=60), session(2, WEATHER, at=600)]
+    assert numbers(runs, SALES) == [1]
+
+
+def test_kernel_that_ran_nothing_gives_its_file_to_no_other() -> None:
+    """Our kernel ran nothing; another's session, three seconds later, is not taken for ours."""
+    runs = [session(1, [], at=10), session(2, WEATHER, at=13)]
+    assert numbers(runs, SALES, [kernel(TARGET, at=9)]) == []
+
+
+def test_sessions_of_ipython_are_no_notebooks_of_another_language() -> None:
+    """A notebook in R never gets Python that was run at the same moment, or looks alike."""
+    document = saved({1: SALES[0]}, language="R")
+    runs = [session(1, SALES)]
+    assert numbers(runs, SALES[:1], documents=[document]) == []
+    assert numbers(runs, SALES[:1], [kernel(TARGET, at=9)], documents=[document]) == []
+
+
+def test_kernel_of_another_language_names_no_session_of_ipython() -> None:
+    """A kernel of R was started just before: the session that began then is somebody else's."""
+    runs = [session(1, WEATHER)]
+    kernels = [replace(kernel(TARGET, at=9), language="R")]
+    assert numbers(runs, SALES, kernels) == []

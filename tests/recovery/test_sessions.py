@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from jupyter_rewind.recovery import historyfiles, selection, sessions
-from jupyter_rewind.recovery.evidence import Scope
-from jupyter_rewind.recovery.sessions import SessionInfo, list_sessions
+from jupyter_rewind.recovery.attribution import attribute
+from jupyter_rewind.recovery.evidence import Evidence, Scope, Trace
+from jupyter_rewind.recovery.sessions import SessionInfo, list_sessions, place_all
 from jupyter_rewind.recovery.traces.history import HistoryFinder
+from tests.support.evidence import TARGET, document, kernel, session
 from tests.support.histories import make_history
 from tests.support.traces import Home, notebook_text, traces_of
 
@@ -83,3 +86,25 @@ def test_sessions_of_a_large_history_are_all_listed(
     ]
     assert sum(bool(each.first) for each in found.sessions) < 4
     assert "large" in found.problems[0].words
+
+
+def test_session_of_a_running_kernel_is_listed_once() -> None:
+    """The history and the kernel itself tell of one session: it is one line of the list."""
+    heard = session(1, MODEL)
+    live = replace(heard, trace=Trace("live kernel", "/kernel-1.json"), certain=True)
+    [only] = place_all(Evidence(runs=(heard, replace(live, notebook=str(TARGET)))))
+    assert (only.number, only.notebook, only.likelihood) == (1, str(TARGET), 1.0)
+
+
+def test_list_and_recovery_agree() -> None:
+    """Each session is listed with the notebook that recovering would lay it over."""
+    runs = (
+        session(1, MODEL, at=10, lasting=60),
+        session(2, ["unlike = 1"], at=71),
+        session(3, REPORT, at=900),
+        session(4, ["nobody = 1"], at=9000),
+    )
+    evidence = Evidence((document(*MODEL, "kept = 1"),), runs, kernels=(kernel(TARGET, at=9),))
+    listed = {each.number for each in place_all(evidence) if each.notebook == str(TARGET)}
+    recovered = {each.run.session for each in attribute(TARGET, evidence, [*MODEL, "kept = 1"])}
+    assert listed == recovered == {1, 2}

@@ -6,6 +6,7 @@ They hold the key that lets one run code in the kernel: it is neither kept nor c
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from jupyter_rewind.recovery.runtime import (
     Connection,
     connections_in,
     is_below,
+    language_of_spec,
     read_connection,
     runtime_folders,
     settle_notebook,
@@ -102,4 +104,11 @@ def _collective(folder: Path, count: int) -> Trace:
 
 def _kernel(trace: Trace, found: Connection, scope: Scope) -> FoundKernel:
     notebook = settle_notebook(found.notebook, scope)
-    return FoundKernel(trace, notebook, found.written_ns, found.kernel)
+    return FoundKernel(
+        trace,
+        notebook,
+        found.written_ns,
+        found.kernel,
+        language=language_of_spec(found.spec, scope),
+        gone=os.path.isabs(notebook) and not os.path.lexists(notebook),
+    )

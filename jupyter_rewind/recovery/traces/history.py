@@ -158,12 +158,15 @@ def _trace(path: Path) -> Trace:
 
 
 def as_runs(trace: Trace, rows: Rows, scope: Scope) -> Iterator[FoundRun]:
-    """Each session that ran anything, within the user's bounds, in the order of their numbers."""
-    lines: dict[int, list[Executed]] = {}
+    """Each session within the user's bounds, in the order of their numbers.
+
+    Those that ran nothing are given too: a kernel that began then was one of theirs.
+    """
+    lines: dict[int, list[Executed]] = {number: [] for number in rows.sessions}
     for (number, line), source in sorted(rows.lines.items()):
         output = rows.outputs.get((number, line))
         lines.setdefault(number, []).append(Executed(line, source, text_output=output))
-    for number, executions in lines.items():
+    for number, executions in sorted(lines.items()):
         session = rows.sessions.get(number)
         if not is_allowed(number, session, scope):
             continue

@@ -1,0 +1,123 @@
+"""Which kernel a session of IPython's was: by the moment it began, and by restarts.
+
+A connection file is written about a second before the session of its kernel begins, and stays
+as it is when the kernel is restarted. So a session that begins with no file of its own, just when
+another ended, is that other's kernel, restarted.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from jupyter_rewind.recovery.evidence import FoundDocument, FoundKernel, FoundRun
+
+SECOND = 1_000_000_000
+BEFORE, AFTER = 2 * SECOND, 15 * SECOND
+"""A kernel's connection file is written about a second before IPython opens its session."""
+RESTARTED = 3 * SECOND
+RESTARTED_SURELY = 10 * SECOND
+"""A restarted kernel is back about a second after it ended, on a loaded machine later."""
+_ROUNDING = SECOND // 5
+_AT_HOME = ("python", "sage", "coconut", "xonsh")
+"""What the languages of kernels that are IPython are called, in whole or in part."""
+
+
+def is_ipython(language: str) -> bool:
+    """Whether a kernel of that language can have written IPython's history ("": not known)."""
+    told = language.lower()
+    return not told or any(each in told for each in _AT_HOME)
+
+
+def language_of(document: FoundDocument) -> str:
+    """The language that a notebook says it is in; "" where it says none."""
+    for key, name in (("kernelspec", "language"), ("language_info", "name")):
+        told = document.metadata.get(key)
+        language = told.get(name) if isinstance(told, Mapping) else None
+        if isinstance(language, str) and language:
+            return language
+    return ""
+
+
+def kernels_of(runs: Sequence[FoundRun], kernels: Sequence[FoundKernel]) -> dict[int, FoundKernel]:
+    """The kernel of each run whose start its connection file tells; each serves for one run."""
+    starts = sorted((run.started_ns, at) for at, run in enumerate(runs) if run.started_ns)
+    ends = sorted(run.ended_ns for run in runs if run.ended_ns)
+    near = []
+    for which, kernel in enumerate(kernels):
+        if kernel.started_ns is None or not is_ipython(kernel.language):
+            continue
+        first = bisect_left(starts, (kernel.started_ns - BEFORE, -1))
+        for started, number in starts[first:]:
+            delay = started - kernel.started_ns
+            if delay > AFTER:
+                break
+            if delay >= 0 or not _has_just_ended(ends, started):
+                near.append((_oddity(delay), number, which))
+    found: dict[int, FoundKernel] = {}
+    used: set[int] = set()
+    for _, number, which in sorted(near):
+        if number not in found and which not in used:
+            found[number] = kernels[which]
+            used.add(which)
+    return found
+
+
+def _has_just_ended(ends: Sequence[int], moment: int) -> bool:
+    """Whether any session ended just then: what began was its restart, not a kernel of later."""
+    at = bisect_right(ends, moment)
+    return at > 0 and moment - ends[at - 1] <= RESTARTED
+
+
+@dataclass(frozen=True, slots=True)
+class Restart:
+    """The run (by its place among all) whose kernel was restarted; `certain` where that is sure.
+
+    A kernel that is shut down loses its connection file: where the file of one that ended is
+    still there, it was restarted.
+    """
+
+    of: int
+    certain: bool
+
+
+def restarts_of(runs: Sequence[FoundRun], kernels: Mapping[int, FoundKernel]) -> dict[int, Restart]:
+    """The runs that are restarts of another, each with that one; doubtful pairs are left out."""
+    found: dict[int, Restart] = {}
+    ended = sorted(
+        (run.ended_ns, number) for number, run in enumerate(runs) if run.ended_ns is not None
+    )
+    taken: set[int] = set()
+    for _, number in sorted((run.started_ns or 0, at) for at, run in enumerate(runs)):
+        started = runs[number].started_ns
+        if started is None or number in kernels:
+            continue
+        near = [
+            before
+            for end, before in ended[bisect_left(ended, (started - RESTARTED_SURELY, -1)) :]
+            if -_ROUNDING <= started - end <= _reach(before, kernels)
+            and before != number
+            and before not in taken
+        ]
+        near = [each for each in near if each in kernels] or near
+        if len(near) != 1:
+            # Where two ended just then, either may have come back.
+            continue
+        before = near[0]
+        certain = before in kernels or (before in found and found[before].certain)
+        found[number] = Restart(before, certain)
+        taken.add(before)
+    return found
+
+
+def _reach(number: int, kernels: Mapping[int, FoundKernel]) -> int:
+    return RESTARTED_SURELY if number in kernels else RESTARTED
+
+
+def _oddity(delay_ns: int) -> int:
+    """How unlike a kernel's start it is that its session begins so long after its file. Half a
+    second on a fast machine, more on a slow one; never before, but for clocks that round."""
+    if delay_ns < 0:
+        return 10 * SECOND - delay_ns
+    return delay_ns - SECOND if delay_ns > SECOND else (SECOND - delay_ns) // 4
