@@ -6,6 +6,7 @@
 <store>/retired           JSON: names of segments that upkeep took away, lest they be missed
 <store>/witness           JSON: the segments there are, and how far each was on the disk
 <store>/damaged/          segments that salvage set aside
+<store>/faults/           what went wrong in kernels, in words, for people
 <store>/index-1.sqlite    can be thrown away; on network file systems it lies elsewhere
 <keys>/<store id>.key     32 bytes, 0600, outside the store
 """
@@ -67,6 +68,10 @@ class Layout:
     @property
     def damaged(self) -> Path:
         return self.folder / "damaged"
+
+    @property
+    def faults(self) -> Path:
+        return self.folder / "faults"
 
     @property
     def retired(self) -> Path:
