@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from jupyter_rewind.errors import Conflict, NotFound
-from jupyter_rewind.kernels.naming import mark
+from jupyter_rewind.kernels.naming import check_name, mark
 from jupyter_rewind.kernels.records import (
     SNAPSHOT,
     SNAPSHOT_MARK,
@@ -21,7 +21,6 @@ from jupyter_rewind.kernels.runs import Runs, RunState
 from jupyter_rewind.model.entry import Entry
 from jupyter_rewind.model.execution import Run, run_key
 from jupyter_rewind.model.ids import EntryId, RunId, SnapshotId
-from jupyter_rewind.model.reference import check_label
 from jupyter_rewind.model.snapshot import Snapshot
 from jupyter_rewind.store.repository import Repository
 
@@ -78,7 +77,7 @@ class Archive:
 
         Raises InvalidInput, NotFound.
         """
-        label = check_label(text)
+        label = check_name(text)
         with self.repository.transaction() as tx:
             for other in self.snapshots(snapshot.run):
                 if label in other.labels and other.id != snapshot.id:

@@ -29,7 +29,7 @@ from jupyter_rewind.kernels.state import Change, Pod
 from jupyter_rewind.kernels.tally import count_fidelity, list_losses
 from jupyter_rewind.kernels.trouble import Trouble
 from jupyter_rewind.model.ids import ExecutionId, RunId
-from jupyter_rewind.model.snapshot import Snapshot, VariableReport
+from jupyter_rewind.model.snapshot import ASKED, PRESENT, Snapshot, VariableReport
 from jupyter_rewind.store.keep import KernelStore
 
 
@@ -207,10 +207,10 @@ class Capturer:
         self._merged = [each for each in self._merged if each != execution]
         return self._capture(execution, count, path, clock.monotonic())
 
-    def keep_present(self) -> Snapshot | None:
+    def keep_present(self, *, asked: bool = False) -> Snapshot | None:
         """The present is in the store, whole; the snapshot of it. Raises Storage."""
         self._everything = True
-        execution = ExecutionId(f"present-{clock.new_id()}")
+        execution = ExecutionId(f"{ASKED if asked else PRESENT}{clock.new_id()}")
         captured = self._capture(execution, 0, self._path, clock.monotonic())
         return captured.wait()
 

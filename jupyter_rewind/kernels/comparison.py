@@ -14,6 +14,7 @@ from jupyter_rewind.kernels.placeholders import Placeholder
 from jupyter_rewind.kernels.pods import HUB, VARIABLE
 from jupyter_rewind.kernels.preview import preview, type_name
 from jupyter_rewind.kernels.records import PodRecord, read_pod, read_state
+from jupyter_rewind.kernels.roots import is_result
 from jupyter_rewind.model.snapshot import (
     Fidelity,
     How,
@@ -22,6 +23,8 @@ from jupyter_rewind.model.snapshot import (
     VariableReport,
 )
 from jupyter_rewind.store.keep import ContentSource
+
+_MODULES = "jupyter_rewind.kernels.reducers.modules"
 
 
 def report(store: ContentSource, snapshot: Snapshot) -> tuple[VariableReport, ...]:
@@ -61,7 +64,7 @@ def reports_of(records: Iterable[PodRecord]) -> list[VariableReport]:
         )
         for record in records
         for root in record.roots
-        if root.key.startswith(VARIABLE)
+        if root.key.startswith(VARIABLE) and not is_result(root.key[len(VARIABLE) :])
     ]  # fmt: skip
 
 
@@ -72,6 +75,8 @@ def small_reports(small: dict[str, Any]) -> list[VariableReport]:
         if not key.startswith(VARIABLE):
             continue
         name = key[len(VARIABLE) :]
+        if is_result(name):
+            continue
         if isinstance(value, Placeholder):
             found.append(VariableReport(name, value.type_name, 0, Fidelity.MISSING, value.how))
         elif isinstance(value, Named):
@@ -129,9 +134,15 @@ class _NamedMaker(Named):
     __slots__ = ()
 
     def __init__(self, module: str, name: str) -> None:
-        super().__init__("function or class", name if module == "builtins" else f"{module}.{name}")
+        if module == _MODULES:
+            super().__init__("module", "")
+        else:
+            full = name if module == "builtins" else f"{module}.{name}"
+            super().__init__("function or class", full)
 
-    def __call__(self, *_: object, **__: object) -> Named:
+    def __call__(self, *given: object, **__: object) -> Named:
+        if self.kind == "module":
+            return Named("module made here", str(given[0]) if given else "")
         return Named(self.name, "")
 
 

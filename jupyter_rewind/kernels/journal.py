@@ -11,12 +11,15 @@ It refuses to interpret outputs, and never looks into the namespace.
 from __future__ import annotations
 
 import base64
-import json
+import logging
 import threading
 from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+
+# By name: what a cell puts in the place of `json.dumps` is not for us.
+from json import dumps, loads
 
 from jupyter_rewind import clock
 from jupyter_rewind.errors import RewindError
@@ -47,6 +50,7 @@ INTERVAL_SECONDS = 0.1
 INLINE_BYTES = 4096
 FOLD_BYTES = 1 << 20
 _REMEMBERED = 64
+log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
@@ -247,10 +251,10 @@ class Journal:
         return _joined(mine)
 
     def _fact(self, body: dict[str, Json], outputs: list[Output]) -> Fact:
-        raw = json.dumps(outputs, default=_plain).encode()
+        raw = dumps(outputs, default=_plain).encode()
         keys = (run_key(self._run.id), execution_key(str(body["execution"])))
         if len(raw) <= INLINE_BYTES:
-            return Fact(EXECUTION, keys, body | {"outputs": json.loads(raw)})
+            return Fact(EXECUTION, keys, body | {"outputs": loads(raw)})
         return Fact(EXECUTION, keys, body, raw)
 
     def _wake_thread(self) -> None:
@@ -266,8 +270,12 @@ class Journal:
             wait = self._last_write + INTERVAL_SECONDS - clock.monotonic()
             self._closed.wait(min(max(wait, 0.0), INTERVAL_SECONDS))
             self._wake.clear()
-            with self._alone():
-                self._flush()
+            try:
+                with self._alone():
+                    self._flush()
+            except Exception:
+                # The thread goes on: what comes next may be written.
+                log.warning("outputs were not written to the journal", exc_info=True)
 
     def _with_path(self, keys: list[str]) -> tuple[str, ...]:
         return (*keys, path_key(self._run.path)) if self._run.path else tuple(keys)

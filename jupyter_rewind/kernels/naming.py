@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from jupyter_rewind import clock
-from jupyter_rewind.errors import NotFound
+from jupyter_rewind.errors import InvalidInput, NotFound
 from jupyter_rewind.kernels.records import mark_key
 from jupyter_rewind.model.entry import Json
 from jupyter_rewind.model.execution import run_key
 from jupyter_rewind.model.ids import SnapshotId
-from jupyter_rewind.model.reference import resolve_ref
+from jupyter_rewind.model.reference import check_label, resolve_ref
 from jupyter_rewind.model.snapshot import Snapshot
 
 _COUNT = re.compile(r"(?:in\s*)?\[?\s*(\d{1,9})\s*\]?", re.IGNORECASE)
@@ -26,21 +26,37 @@ def mark(snapshot: Snapshot, said: dict[str, Json]) -> dict[str, Any]:
     }
 
 
+def check_name(text: str) -> str:
+    """`text` without the space around it, fit to be a snapshot's label. Raises InvalidInput."""
+    label = check_label(text)
+    if _COUNT.fullmatch(label):
+        raise InvalidInput(
+            f'"{label}" already means the state after a cell.',
+            hint="Choose other words for the label.",
+        )
+    return label
+
+
+def count_in(ref: str) -> int | None:
+    """The count of a cell that `ref` names, if it names one."""
+    counted = _COUNT.fullmatch(ref.strip())
+    return None if counted is None else int(counted[1])
+
+
 def find_snapshot(ref: str, snapshots: Sequence[Snapshot]) -> Snapshot:
     """The one of `snapshots` (oldest first) that `ref` names: a number is the count of a cell, and
     means the last state after a cell with this count. Raises NotFound, Conflict, InvalidInput."""
-    counted = _COUNT.fullmatch(ref.strip())
-    if counted is not None:
-        count = int(counted[1])
+    count = count_in(ref)
+    if count is not None:
         found = next((each for each in reversed(snapshots) if each.count == count), None)
         if found is not None:
             return found
     try:
         return resolve_ref(ref, snapshots, clock.now_ns(), noun="snapshot")
     except NotFound as error:
-        if counted is None:
+        if count is None:
             raise
-        raise _no_such_count(int(counted[1]), snapshots) from error
+        raise _no_such_count(count, snapshots) from error
 
 
 def _no_such_count(count: int, snapshots: Sequence[Snapshot]) -> NotFound:

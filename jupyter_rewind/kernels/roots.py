@@ -27,6 +27,7 @@ HIDDEN = frozenset((
     "__file__", "__session__",
 ))  # fmt: skip
 _INPUT = re.compile(r"_i\d+\Z")
+_RESULT = re.compile(r"_{1,3}\Z|_\d+\Z")
 _ATOMS = frozenset((bool, float, complex, type(None), types.EllipsisType, types.NotImplementedType))
 _SMALL_TEXT = 256
 _SMALL_BITS = 2048
@@ -61,6 +62,11 @@ def is_variable(name: Any, value: Any, excluded: Collection[str] = ()) -> bool:
         return True
     # Its `__module__` is that of the built-in one, which it wraps.
     return not str(value.__globals__.get("__name__")).startswith("IPython.")
+
+
+def is_result(name: str) -> bool:
+    """True for IPython's names for what cells were worth: kept, but no variables of the user's."""
+    return _RESULT.match(name) is not None
 
 
 class _Seen:
@@ -103,8 +109,13 @@ class Gatherer:
         roots = Roots()
         named: dict[str, Any] = {}
         self._look(VARIABLE, namespace, namespace, roots, named, excluded)
+        outputs = outputs_of(namespace)
+        results = ("_", "__", "___", *(f"_{count}" for count in outputs))
         roots.small = len(self._plain[VARIABLE]) + len(named)
-        self._look(OUTPUT, outputs_of(namespace), namespace, roots, named, ())
+        roots.small -= sum(
+            name in self._plain[VARIABLE] or f"{VARIABLE}{name}" in named for name in results
+        )
+        self._look(OUTPUT, outputs, namespace, roots, named, ())
         self._naming = None
         if named:
             roots.values[NAMED] = named

@@ -7,6 +7,7 @@ begins, what it puts out, and how it ends.
 
 from __future__ import annotations
 
+import logging
 import sys
 import threading
 from collections.abc import Callable, Iterable
@@ -15,19 +16,26 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jupyter_rewind import clock
-from jupyter_rewind.errors import RewindError
+from jupyter_rewind.errors import RewindError, Storage
+from jupyter_rewind.kernels.faultlog import FaultLog
 from jupyter_rewind.kernels.journal import Journal
 from jupyter_rewind.kernels.life import SignOfLife
 from jupyter_rewind.kernels.log import EntryLog
+from jupyter_rewind.kernels.trouble import cause_of
+from jupyter_rewind.kernels.unkept import Unkept
 from jupyter_rewind.model.execution import Execution, Output, Run
 from jupyter_rewind.model.ids import ExecutionId, RunId
+from jupyter_rewind.model.snapshot import Snapshot
 from jupyter_rewind.store.durable import Files
 from jupyter_rewind.store.layout import open_layout
 
 if TYPE_CHECKING:
     from jupyter_rewind.kernels.archive import Archive
+    from jupyter_rewind.kernels.keeping import Job
     from jupyter_rewind.kernels.timeline import Timeline
     from jupyter_rewind.settings import Rewind
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +64,8 @@ class KernelSession:
             Path(settings.store_path), Path(settings.store_key_folder), self.files, create=True
         )
         self.run = _new_run(place)
+        self.faults = FaultLog(self.layout, self.files, self.run.id)
+        self.unkept = Unkept()
         self.log = EntryLog(self.layout, self.files)
         self.journal = Journal(
             self.log, self.run, max_output_bytes=settings.kernels_max_output_mb << 20
@@ -63,6 +73,9 @@ class KernelSession:
         self.life = SignOfLife(self.layout, self.run.id)
         self.last_skip = ""
         self._passed_over: Execution | None = None
+        self._unsure: list[tuple[int, Job]] = []
+        self.counts: dict[ExecutionId, int] = {}
+        """What `In[…]` each execution of this run is."""
         self._pid = clock.pid()
         self._active = threading.local()
         self._last: ExecutionId | None = None
@@ -102,10 +115,11 @@ class KernelSession:
             # What a cell runs in turn, as `%%capture` does, is part of that cell.
             return None
         self._last = execution.id
+        self.counts[execution.id] = count
         try:
             self.journal.begin(execution)
         except RewindError as error:
-            self.tell_once("journal", f"This run's journal is not kept: {error}")
+            self._miss_journal(error)
         self._watch(source)
         return execution.id
 
@@ -127,8 +141,22 @@ class KernelSession:
         try:
             self.journal.end(execution.id, status, now, error=error)
         except RewindError as fault:
-            self.tell_once("journal", f"This run's journal is not kept: {fault}")
+            self._miss_journal(fault)
+        else:
+            if self.journal.fault is not None:
+                self._miss_journal(self.journal.fault)
         self._keep_state(execution, max(now - execution.started_ns, 0) / 1e9)
+
+    def pass_over(self, why: str) -> None:
+        """The execution that this thread began last has ended, and nothing of it can be kept."""
+        stack = self._stack()
+        execution = stack.pop() if stack else None
+        if stack or execution is None or not self.is_here:
+            return
+        with self._state_lock:
+            self._running = max(self._running - 1, 0)
+            self.note_outside(why)
+            self.unkept.note(execution.count, why, why)
 
     @property
     def timeline(self) -> Timeline:
@@ -141,6 +169,20 @@ class KernelSession:
             options = capture_options(self.settings)
             self._timeline = Timeline(self.namespace, store, self.run.id, options, self.harmless)
         return self._timeline
+
+    def snapshots(self) -> list[Snapshot]:
+        """Those of this run, oldest first, without what somebody has deleted since and with the
+        labels that others have given. Raises Storage, Newer."""
+        mine = self.timeline.snapshots()
+        if not mine:
+            return []
+        try:
+            known = {each.id: each for each in self.archive.snapshots(self.run.id)}
+        except Storage as error:
+            # A full disk, say, has no room for an index: what this process knows has to do.
+            log.warning("what others did to this run's states is not known: %s", error)
+            return mine
+        return [known[each.id] for each in mine if each.id in known]
 
     @property
     def archive(self) -> Archive:
@@ -198,10 +240,37 @@ class KernelSession:
                     execution.id, count=execution.count, path=execution.path, seconds=seconds
                 )
             except RewindError as fault:
-                self.tell_once("state", f"The state after this cell is not kept: {fault}")
+                self._miss_state(execution.count, fault)
                 return
+            if captured.job is not None:
+                self._unsure.append((execution.count, captured.job))
+            elif capturer.trouble is not None:
+                self._miss_state(execution.count, capturer.trouble.error)
+            self.learn()
         self.last_skip = captured.skipped_because
-        self._passed_over = execution if captured.skipped_because and capturer.enabled else None
+        is_behind = captured.skipped_because and capturer.enabled and capturer.trouble is None
+        self._passed_over = execution if is_behind else None
+
+    def learn(self) -> None:
+        """What became of the states that were to be stored is known, and told."""
+        while self._unsure and self._unsure[0][1].done.is_set():
+            count, job = self._unsure.pop(0)
+            if job.error is None:
+                self.unkept.settle()
+            else:
+                self._miss_state(count, job.error)
+
+    def _miss_state(self, count: int, error: BaseException) -> None:
+        words = self.unkept.note(count, cause_of(error), type(error).__name__)
+        if words:
+            self.tell(words)
+
+    def _miss_journal(self, error: RewindError) -> None:
+        self.tell_once(
+            f"journal {error.code}",
+            f"What your cells do is not in the journal at present: {cause_of(error)}. They run as"
+            " always, and what was kept before is whole.",
+        )
 
     @property
     def is_behind(self) -> bool:
@@ -215,10 +284,12 @@ class KernelSession:
             execution, self._passed_over = self._passed_over, None
             if execution is None or self._running or not self.is_here:
                 return
-            self.timeline.capturer.capture_late(
+            captured = self.timeline.capturer.capture_late(
                 execution.id, count=execution.count, path=execution.path
             )
             self.last_skip = ""
+            if captured.job is not None:
+                self._unsure.append((execution.count, captured.job))
 
     def note_outside(self, why: str) -> None:
         """User code may have run outside a cell, for the reason `why`."""

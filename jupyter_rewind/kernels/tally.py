@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from jupyter_rewind.kernels.pods import VARIABLE
-from jupyter_rewind.kernels.roots import Roots
+from jupyter_rewind.kernels.roots import Roots, is_result
 from jupyter_rewind.kernels.state import Change
 from jupyter_rewind.model.snapshot import Fidelity, FidelityCounts, VariableReport
 
@@ -18,7 +18,7 @@ def count_fidelity(change: Change, found: Roots) -> FidelityCounts:
     tally[Fidelity.REFERENCE] += found.modules
     for pod in change.pods.values():
         for root in pod.roots:
-            if root.key.startswith(VARIABLE):
+            if root.key.startswith(VARIABLE) and not is_result(root.key[len(VARIABLE) :]):
                 tally[root.fidelity] += 1
     return FidelityCounts(*(tally[one] for one in Fidelity))
 

@@ -10,16 +10,16 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from jupyter_rewind.errors import RestoreRefused
+from jupyter_rewind.errors import Full, RestoreRefused
 from jupyter_rewind.kernels.capture import CaptureOptions, Capturer
 from jupyter_rewind.kernels.closure import Binding
 from jupyter_rewind.kernels.environment import Environment
-from jupyter_rewind.kernels.naming import find_snapshot, mark, split_lines
+from jupyter_rewind.kernels.naming import check_name, find_snapshot, mark, split_lines
 from jupyter_rewind.kernels.records import SNAPSHOT, SNAPSHOT_MARK, decode_snapshot
 from jupyter_rewind.kernels.tracking import Tracker
+from jupyter_rewind.kernels.trouble import cause_of
 from jupyter_rewind.model.execution import run_key
 from jupyter_rewind.model.ids import RunId
-from jupyter_rewind.model.reference import check_label
 from jupyter_rewind.model.snapshot import Snapshot, VariableChange, VariableReport
 from jupyter_rewind.store.keep import ContentSource, KernelStore
 
@@ -87,9 +87,12 @@ class Timeline:
         """The snapshot of this run that `ref` names. Raises NotFound, Conflict, InvalidInput."""
         return find_snapshot(ref, self.snapshots())
 
-    def present(self) -> Snapshot:
-        """The state as it is now, kept. Raises RestoreRefused where it cannot be, Storage."""
-        snapshot = self.capturer.keep_present()
+    def present(self, *, asked: bool = False) -> Snapshot:
+        """The state as it is now, kept; `asked` when that is the user's own wish.
+
+        Raises RestoreRefused where it cannot be, Storage.
+        """
+        snapshot = self.capturer.keep_present(asked=asked)
         if snapshot is None:
             raise RestoreRefused(
                 "The present cannot be kept in this process.", hint="Nothing was changed."
@@ -163,7 +166,7 @@ class Timeline:
 
     def label(self, snapshot: Snapshot, text: str) -> None:
         """The state has this name, and does not expire. Raises InvalidInput, Storage."""
-        label = check_label(text)
+        label = check_name(text)
         with self.store.block() as block:
             for other in self.snapshots():
                 if label in other.labels and other.id != snapshot.id:
@@ -179,7 +182,13 @@ class Timeline:
     def _move(self, target: Snapshot, source: ContentSource, trust: bool) -> Moved:
         from jupyter_rewind.kernels.restore import prepare
 
-        prepared = prepare(source, target, self.namespace, self.capturer, trust=trust)
+        try:
+            prepared = prepare(source, target, self.namespace, self.capturer, trust=trust)
+        except Full as error:
+            raise RestoreRefused(
+                f"The present cannot be kept before the move: {cause_of(error)}.",
+                hint="Nothing was changed. Free some space and try again.",
+            ) from error
         if prepared.present is None:
             raise RestoreRefused("The present could not be kept.", hint="Nothing was changed.")
         problems = prepared.swap()

@@ -128,6 +128,13 @@ def resolve_ref(
             return found
     if not states:
         raise NotFound(f"There is no {noun} yet.")
+    if any(isinstance(meaning, AtTime) for meaning in parse_ref(text, now_ns, tz)):
+        oldest = datetime.fromtimestamp(states[0].time_ns / _SECOND_NS, tz)
+        raise NotFound(
+            f'No {noun} is as old as "{text.strip()}": the oldest is of'
+            f" {oldest:%Y-%m-%d %H:%M:%S}.",
+            hint=_HINT,
+        )
     raise NotFound(f'No {noun} is meant by "{text.strip()}".', hint=_HINT)
 
 

@@ -7,6 +7,9 @@ from enum import StrEnum
 
 from jupyter_rewind.model.ids import Digest, ExecutionId, RunId, SnapshotId
 
+PRESENT, ASKED = "present-", "asked-"
+"""How the names of executions begin that are none: what is kept before a move, and on request."""
+
 
 class Fidelity(StrEnum):
     """How faithfully a value is kept; the later, the less of it comes back."""

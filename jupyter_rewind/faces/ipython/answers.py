@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from jupyter_rewind.model.snapshot import (
+    ASKED,
     Fidelity,
     How,
     Snapshot,
@@ -40,8 +41,13 @@ class Report(Answer):
 
     title: str
     variables: tuple[VariableReport, ...]
+    notes: tuple[str, ...] = ()
+    """What else there is to know: which states went into this one or could not be kept."""
 
     def __str__(self) -> str:
+        return "\n".join([self._words(), *self.notes])
+
+    def _words(self) -> str:
         if not self.variables:
             return f"{self.title}: no variables."
         rows = [
@@ -78,6 +84,7 @@ class Back(Answer):
     kept: Snapshot
     variables: tuple[VariableReport, ...]
     problems: tuple[str, ...] = ()
+    again: str = "`%rewind undo` takes this back."
 
     def __str__(self) -> str:
         lost = [each for each in self.variables if each.fidelity is Fidelity.MISSING]
@@ -94,7 +101,7 @@ class Back(Answer):
                 if each.fidelity is fidelity
             ]
         words += [f"  {each}" for each in self.problems]
-        words.append("`%rewind undo` takes this back.")
+        words.append(self.again)
         return "\n".join(words)
 
 
@@ -104,8 +111,8 @@ class Row:
 
     snapshot: Snapshot
     is_head: bool
-    branches_off: int | None
-    """The count of the state it stands on, where that is not the one above."""
+    branches_off: str
+    """The state it stands on, where that is not the one above; else empty."""
     source: str = ""
 
 
@@ -114,13 +121,15 @@ class History(Answer):
     """The states of a run, the newest last."""
 
     rows: tuple[Row, ...]
+    notes: tuple[str, ...] = ()
+    """Which states could not be kept, and why."""
 
     def __str__(self) -> str:
-        if not self.rows:
-            return "No state has been kept in this run yet."
-        return table(
-            ("", "after", "time", "variables", "new", "", ""), [_row(e) for e in self.rows]
-        )
+        words = "No state has been kept in this run yet."
+        if self.rows:
+            heads = ("", "after", "time", "variables", "new", "", "")
+            words = table(heads, [_row(each) for each in self.rows])
+        return "\n".join([words, *self.notes])
 
 
 def describe_state(snapshot: Snapshot) -> str:
@@ -128,6 +137,13 @@ def describe_state(snapshot: Snapshot) -> str:
     if snapshot.count == 0:
         return f"the state kept at {clock_time(snapshot.time_ns)}"
     return f"the state after In[{snapshot.count}] ({clock_time(snapshot.time_ns)})"
+
+
+def name_place(snapshot: Snapshot) -> str:
+    """`In[7]`; for what was kept after no cell, why it was."""
+    if snapshot.count:
+        return f"In[{snapshot.count}]"
+    return "on request" if snapshot.execution.startswith(ASKED) else "before a move"
 
 
 def amount(number: int, noun: str) -> str:
@@ -166,16 +182,15 @@ def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 def _row(row: Row) -> tuple[str, ...]:
     snapshot = row.snapshot
-    after = f"In[{snapshot.count}]" if snapshot.count else "before a move"
     lost = snapshot.counts.missing + snapshot.counts.rebuilt
     counts = f"{snapshot.counts.variables}" + (f" ({lost} not exact)" if lost else "")
     marks = [f'"{each}"' for each in snapshot.labels]
-    if row.branches_off is not None:
-        marks.append(f"from In[{row.branches_off}]")
+    if row.branches_off:
+        marks.append(f"from {row.branches_off}")
     if snapshot.merged:
         marks.append(f"with {amount(len(snapshot.merged), 'cell')} before it")
     return (
-        "*" if row.is_head else "", after, clock_time(snapshot.time_ns), counts,
+        "*" if row.is_head else "", name_place(snapshot), clock_time(snapshot.time_ns), counts,
         size(snapshot.new_bytes), " ".join(marks), row.source.strip().partition("\n")[0],
     )  # fmt: skip
 

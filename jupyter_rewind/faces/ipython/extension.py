@@ -46,6 +46,7 @@ class Extension:
     def install(self) -> None:
         """Cells are journaled from now on."""
         self.session.harmless = functools.partial(last_results, self.shell)
+        self.session.faults.install()
         self.session.start()
         self.hooks.install()
         kernel = getattr(self.shell, "kernel", None)
@@ -77,12 +78,15 @@ class Extension:
         self.shell.magics_manager.magics["line"].pop("rewind", None)
         atexit.unregister(self._end)
         self._end("unloaded")
+        self.session.faults.remove()
 
     def _end(self, how: str) -> None:
         try:
             self.session.close(how)
         except RewindError as error:
             log.warning("the end of the run was not written: %s", error)
+        except Exception:
+            log.warning("the end of the run was not written", exc_info=True)
 
 
 def load(shell: Any) -> Extension | None:
@@ -97,12 +101,15 @@ def load(shell: Any) -> Extension | None:
         return None
     if not settings.kernels_enabled:
         return None
+    extension = None
     try:
         extension = Extension(
             shell, KernelSession(shell.user_ns, settings, find_place(shell), tell)
         )
         extension.install()
     except RewindError as error:
+        if extension is not None:
+            extension.session.faults.remove()
         tell(f"Jupyter Rewind keeps nothing of this kernel: {error}")
         return None
     setattr(shell, _ATTRIBUTE, extension)

@@ -4,10 +4,17 @@ from __future__ import annotations
 
 import functools
 import logging
-import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
+from jupyter_rewind.errors import RewindError
+from jupyter_rewind.faces.ipython.guard import (
+    HeldInterrupt,
+    interrupt_soon,
+    replaced_builtin,
+    untraced,
+)
 from jupyter_rewind.faces.ipython.idle import IdleWork
 from jupyter_rewind.faces.ipython.offer import Offer
 from jupyter_rewind.faces.ipython.outputs import OutputListener
@@ -55,6 +62,16 @@ class Hooks:
         self._idle.drop()
 
     def _begin(self, info: Any) -> None:
+        with HeldInterrupt() as held:
+            try:
+                self._tell_begin(info)
+            except KeyboardInterrupt:
+                held.came = True
+            finally:
+                if held.came:
+                    interrupt_soon()
+
+    def _tell_begin(self, info: Any) -> None:
         self._idle.drop()
         self._session.move(self._watch.look())
         if info.store_history:
@@ -68,6 +85,15 @@ class Hooks:
             self._listener.note_request(request, execution)
 
     def _end(self, result: Any) -> None:
+        with HeldInterrupt() as held:
+            self._tell_end(result)
+        if held.came and result is not None and result.success:
+            # The cell's code had ended; to whoever pressed stop, it and those that wait behind it
+            # are interrupted all the same.
+            result.error_in_exec = KeyboardInterrupt("The cell had ended, and its state is kept.")
+            self._shell.showtraceback((KeyboardInterrupt, result.error_in_exec, None))
+
+    def _tell_end(self, result: Any) -> None:
         self._count = self._shell.execution_count
         error = None
         if result is not None:
@@ -99,17 +125,43 @@ class Hooks:
 
         @functools.wraps(act)
         def run(*args: Any) -> None:
-            try:
-                act(*args)
-            except KeyboardInterrupt:
-                log.info("interrupted while a cell was being kept")
-            except Exception as fault:
-                log.warning("a fault of Rewind's own", exc_info=True)
-                where = traceback.extract_tb(fault.__traceback__)[-1]
-                self._session.tell_once(
-                    f"fault {where.filename}:{where.lineno}",
-                    "Jupyter Rewind met a fault of its own; your cell is not affected:"
-                    f" {type(fault).__name__}: {fault} ({where.name}).",
-                )
+            with untraced():
+                try:
+                    replaced = replaced_builtin()
+                    if replaced:
+                        self._stand_aside(replaced, act)
+                    else:
+                        act(*args)
+                except KeyboardInterrupt:
+                    self._tell_interrupt()
+                except Exception as fault:
+                    self._tell_fault(fault)
 
         return run
+
+    def _stand_aside(self, builtin: str, act: Callable[..., None]) -> None:
+        why = f"the builtin `{builtin}` is not Python's own any more"
+        if act == self._end:
+            self._session.pass_over(why)
+        self._session.tell_once(
+            "builtins", f"Jupyter Rewind keeps nothing of this kernel while {why}."
+        )
+
+    def _tell_interrupt(self) -> None:
+        with suppress(Exception):
+            self._session.tell("Interrupted: the state after this cell is kept with the next one.")
+
+    def _tell_fault(self, fault: Exception) -> None:
+        # What the user's code replaced may make even this fail.
+        with suppress(Exception):
+            if isinstance(fault, RewindError):
+                self._session.tell_once(f"error {fault.code}", f"Jupyter Rewind: {fault}")
+                return
+            log.warning("a fault of Rewind's own", exc_info=fault)
+            path = self._session.faults.path
+            details = f" Details: {path}" if self._session.faults.is_written else ""
+            self._session.tell_once(
+                f"fault {type(fault).__name__}",
+                "Jupyter Rewind met a fault of its own; your cell is not affected:"
+                f" {type(fault).__name__}: {fault}.{details}",
+            )

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from jupyter_rewind.faces.ipython.guard import replaced_builtin, untraced
 from jupyter_rewind.kernels.session import KernelSession
 from jupyter_rewind.model.execution import Output
 from jupyter_rewind.model.ids import ExecutionId
@@ -53,7 +54,8 @@ class OutputListener:
         def heard_write(string: str) -> Any:
             written = write(string)
             if string:
-                self._hear_text(stream, name, string)
+                with untraced():
+                    self._hear_text(stream, name, string)
             return written
 
         stream.write = heard_write
@@ -66,13 +68,16 @@ class OutputListener:
             stream: Any, msg_or_type: Any, content: Any = None, *args: Any, **kwargs: Any
         ) -> Any:
             sent = send(stream, msg_or_type, content, *args, **kwargs)
-            self._hear_message(msg_or_type, content, args, kwargs)
+            with untraced():
+                self._hear_message(msg_or_type, content, args, kwargs)
             return sent
 
         sender.send = heard_send
         self._undo.append(lambda: _unwrap(sender, "send", heard_send))
 
     def _hear_text(self, stream: Any, name: str, text: str) -> None:
+        if replaced_builtin():
+            return
         try:
             output: Output = {"output_type": "stream", "name": name, "text": text}
             self._session.put_out(output, len(text), self._execution_of(stream.parent_header))
@@ -82,6 +87,8 @@ class OutputListener:
     def _hear_message(
         self, given: Any, content: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]
     ) -> None:
+        if replaced_builtin():
+            return
         try:
             if isinstance(given, Mapping):
                 kind, content = given["header"]["msg_type"], given.get("content")

@@ -6,8 +6,8 @@ Only whoever may run code in this kernel gets here; nothing is allowed that code
 from __future__ import annotations
 
 import base64
-import json
 from collections.abc import Callable, Mapping
+from json import dumps, loads
 from typing import Any
 
 from jupyter_rewind.errors import InvalidInput, RewindError, Unavailable
@@ -20,14 +20,14 @@ from jupyter_rewind.kernels.telling import changes_json, report_json, snapshot_j
 def answer(request: str) -> str:
     """The JSON of `{"answer": …}`, or of `{"error": …}`; never raises an error of ours."""
     try:
-        asked = json.loads(base64.b64decode(request))
+        asked = loads(base64.b64decode(request))
         verbs = current_verbs()
         if verbs is None:
             raise Unavailable("Jupyter Rewind is not on in this kernel.")
         act = _VERBS.get(asked["verb"])
         if act is None:
             raise InvalidInput(f"A kernel knows no verb {asked['verb']}.")
-        return json.dumps({"answer": act(verbs, asked["words"])})
+        return dumps({"answer": act(verbs, asked["words"])})
     except RewindError as error:
         told = {
             "class": type(error).__name__,
@@ -35,7 +35,7 @@ def answer(request: str) -> str:
             "message": error.message,
             "hint": error.hint,
         }
-        return json.dumps({"error": told})
+        return dumps({"error": told})
 
 
 def _back(back: Back) -> dict[str, Any]:
@@ -66,7 +66,7 @@ def _redo(verbs: Verbs, words: Mapping[str, Any]) -> dict[str, Any]:
 
 def _create(verbs: Verbs, words: Mapping[str, Any]) -> dict[str, Any]:
     timeline = verbs.session.timeline
-    snapshot = timeline.present()
+    snapshot = timeline.present(asked=True)
     label = words.get("label")
     if label:
         timeline.label(snapshot, str(label))

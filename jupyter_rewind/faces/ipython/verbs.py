@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import keyword
 import re
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from jupyter_rewind.errors import InvalidInput, NotFound
@@ -22,9 +23,11 @@ from jupyter_rewind.faces.ipython.answers import (
     clock_time,
     day_and_time,
     describe_state,
+    name_place,
     size,
 )
-from jupyter_rewind.model.ids import SnapshotId
+from jupyter_rewind.kernels.unkept import name_cells
+from jupyter_rewind.model.ids import ExecutionId, SnapshotId
 from jupyter_rewind.model.snapshot import Snapshot
 
 if TYPE_CHECKING:
@@ -50,7 +53,8 @@ class Verbs:
 
     def undo(self) -> Back:
         """The last move is taken back."""
-        return _back("Undone: this is", self.session.timeline.undo())
+        moved = self.session.timeline.undo()
+        return _back("Undone: this is", moved, "`%rewind redo` makes the move again.")
 
     def redo(self) -> Back:
         """The move that was undone last is made again."""
@@ -84,29 +88,31 @@ class Verbs:
     def status(self) -> Words:
         """Whether states are kept, how many there are, and what they take."""
         session = self.session
-        snapshots = session.timeline.snapshots()
+        session.learn()
+        snapshots = session.snapshots()
         head = session.timeline.head
         capturer = session.timeline.capturer
         taken = size(sum(each.new_bytes for each in snapshots))
         lines = [
             f"Journal and states of {session.run.path or 'this kernel'}, run {session.run.id}.",
-            "States are kept after each cell." if capturer.enabled
-            else "States are not kept: `%rewind on` keeps them again.",
+            _keeping(session, capturer.enabled),
             f"{amount(len(snapshots), 'state')}, {taken} in {session.layout.folder}.",
         ]  # fmt: skip
         if head is not None:
             lines.append(f"The present stands on {describe_state(head)}.")
         if capturer.excluded:
             lines.append(f"Left out: {', '.join(sorted(capturer.excluded))}.")
-        if session.last_skip:
+        lines += session.unkept.lines()
+        if session.last_skip and not session.unkept.present:
             lines.append(f"The state before this cell was not kept: {session.last_skip}.")
         return Words("\n".join(lines))
 
     def history(self) -> History:
         """The states of this run, the newest last, with the cells they came after."""
         timeline = self.session.timeline
-        snapshots = timeline.snapshots()
+        snapshots = self.session.snapshots()
         head = timeline.head
+        self.session.learn()
         sources = self.session.archive.runs.sources(self.session.run.id)
         by_id = {each.id: each for each in snapshots}
         rows, before = [], None
@@ -115,17 +121,17 @@ class Verbs:
             is_branch = before is not None and parent is not None and parent.id != before
             rows.append(
                 Row(each, head is not None and each.id == head.id,
-                    parent.count if is_branch and parent is not None else None,
+                    _origin(parent) if is_branch and parent is not None else "",
                     sources.get(each.execution, ""))
             )  # fmt: skip
             before = each.id
-        return History(tuple(rows))
+        return History(tuple(rows), tuple(self.session.unkept.lines()))
 
     def diff(self, before: str | int | None = None, after: str | int | None = None) -> Changes:
         """The variables that differ: since the state before the last, or from one to another."""
         timeline = self.session.timeline
         if before is None:
-            snapshots = timeline.snapshots()
+            snapshots = self.session.snapshots()
             if len(snapshots) < 2:
                 raise NotFound("There are no two states to compare yet.")
             head = timeline.head or snapshots[-1]
@@ -149,7 +155,13 @@ class Verbs:
         else:
             snapshot, source = self._find(str(ref))
         title = describe_state(snapshot)
-        return Report(f"{title[0].upper()}{title[1:]}", timeline.report(snapshot, source))
+        notes = []
+        if source is None:
+            self.session.learn()
+            notes = [*_merged(snapshot, self.session.counts), *self.session.unkept.lines()]
+        return Report(
+            f"{title[0].upper()}{title[1:]}", timeline.report(snapshot, source), tuple(notes)
+        )
 
     def branch(self, name: str | None = None) -> Answer:
         """The lines of states, or, with `name`, this line is called so from here on."""
@@ -171,7 +183,7 @@ class Verbs:
         if ref is None:
             snapshot = timeline.head or timeline.present()
         else:
-            snapshot = timeline.resolve(str(ref))
+            snapshot = self.find_here(str(ref))
         timeline.label(snapshot, text)
         return Words(f'"{text}" is {describe_state(snapshot)}.')
 
@@ -194,14 +206,34 @@ class Verbs:
                 raise InvalidInput(f"{name!r} is no name of a variable.")
         for name in names:
             self.session.timeline.capturer.exclude(name)
-        return Words(f"Left out from now on, and touched by no move: {', '.join(names)}.")
+        words = f"Left out from now on, and touched by no move: {', '.join(names)}."
+        absent = [name for name in names if name not in self.session.namespace]
+        if absent:
+            words += f" There is no {' and no '.join(absent)} yet."
+        return Words(words)
+
+    def find_here(self, ref: str) -> Snapshot:
+        """The state of this run that `ref` names. Raises NotFound, with the reason where it could
+        not be kept, Conflict, InvalidInput."""
+        from jupyter_rewind.kernels.naming import count_in, find_snapshot
+
+        try:
+            return find_snapshot(ref, self.session.snapshots())
+        except NotFound as error:
+            self.session.learn()
+            count = count_in(ref)
+            cause = "" if count is None else self.session.unkept.cause(count)
+            if not cause:
+                raise
+            raise NotFound(
+                f"The state after In[{count}] could not be kept: {cause}.", hint=error.hint
+            ) from error
 
     def _find(self, ref: str) -> tuple[Snapshot, Any]:
         """The snapshot that `ref` names in this run, or else in an earlier one of the notebook, and
         where it can be read."""
-        timeline = self.session.timeline
         try:
-            return timeline.resolve(ref), None
+            return self.find_here(ref), None
         except NotFound as error:
             if ref.strip().isdecimal():
                 raise
@@ -224,9 +256,31 @@ class Verbs:
 _ID = re.compile("[0-9a-f]{16}")
 
 
-def _back(what: str, moved: Moved) -> Back:
+def _back(what: str, moved: Moved, again: str = "`%rewind undo` takes this back.") -> Back:
     title = f"{what} {describe_state(moved.to)}"
-    return Back(title, moved.to, moved.kept, moved.report, moved.problems)
+    return Back(title, moved.to, moved.kept, moved.report, moved.problems, again)
+
+
+def _keeping(session: KernelSession, is_on: bool) -> str:
+    if not is_on:
+        return "States are not kept: `%rewind on` keeps them again."
+    cause = session.unkept.present
+    if cause:
+        return f"States cannot be kept at present: {cause}. It is tried again by itself."
+    return "States are kept after each cell."
+
+
+def _origin(snapshot: Snapshot) -> str:
+    place = name_place(snapshot)
+    return place if snapshot.count else f"the state kept {place}"
+
+
+def _merged(snapshot: Snapshot, counts: Mapping[ExecutionId, int]) -> list[str]:
+    """Which states went into this one, in words."""
+    cells = [counts[each] for each in snapshot.merged if counts.get(each)]
+    if not cells:
+        return []
+    return [f"Not kept by themselves, but went into this one: {name_cells(cells)}."]
 
 
 def _changes(first: Snapshot, second: Snapshot, found: Any, words: str) -> Changes:
@@ -238,8 +292,9 @@ def _line(line: tuple[Snapshot, ...], is_present: bool) -> str:
     labels = [label for each in line for label in each.labels]
     name = f' "{labels[-1]}"' if labels else ""
     sign = "*" if is_present else " "
-    span = f"In[{first.count}]"
-    if first.count != last.count:
-        span = f"{span} to In[{last.count}]"
+    counts = [each.count for each in line if each.count]
+    span = name_cells([counts[0]]) if counts else name_place(first)
+    if len(set(counts)) > 1:
+        span = f"{span} to In[{counts[-1]}]"
     states = amount(len(line), "state")
     return f"{sign}{name} {span}, {states}, until {clock_time(last.time_ns)}: {last.id}"

@@ -1,0 +1,115 @@
+"""Between the user's code and ours: neither disturbs the other where one calls the other.
+
+The user's tracer and profiler see nothing of ours; an interrupt does not tear our work in two and
+is not lost; and where the user's code has put something else in the place of a function that
+every program relies on, ours does not run on it.
+"""
+
+from __future__ import annotations
+
+import builtins
+import os
+import signal
+import sys
+import threading
+import types
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from jupyter_rewind import clock
+
+_AGAIN_SECONDS = 0.005
+_OTHERS_REPLACE = {
+    "print",
+    "input",
+    "open",
+    "breakpoint",
+    "__import__",
+    "__build_class__",
+    "compile",
+}
+_RELIED_ON = tuple(
+    (name, value)
+    for name, value in vars(builtins).items()
+    if (type(value) is types.BuiltinFunctionType and name not in _OTHERS_REPLACE)
+    or (isinstance(value, type) and not issubclass(value, BaseException))
+)
+_PLAIN = (types.FunctionType, types.MethodType)
+
+
+def replaced_builtin() -> str:
+    """The name of a builtin that is not Python's own any more, or ""; some microseconds."""
+    names = builtins.__dict__
+    for name, value in _RELIED_ON:
+        if names.get(name) is not value:
+            return name
+    return ""
+
+
+@contextmanager
+def untraced() -> Iterator[None]:
+    """A tracer or profiler that the user wrote in Python does not see what runs in the block."""
+    trace, profile = sys.gettrace(), sys.getprofile()
+    if trace is None and profile is None:
+        yield
+        return
+    # One written in C is not a function that could be set again; a debugger minds being replaced.
+    stop_trace = type(trace) in _PLAIN and "pydevd" not in sys.modules
+    stop_profile = type(profile) in _PLAIN
+    try:
+        if stop_trace:
+            sys.settrace(None)
+        if stop_profile:
+            sys.setprofile(None)
+        yield
+    finally:
+        if stop_profile:
+            sys.setprofile(profile)
+        if stop_trace:
+            sys.settrace(trace)
+
+
+class HeldInterrupt:
+    """The first interrupt in the block waits for its end, where `came` tells of it; the second one
+    goes through, so that nobody is ever kept from stopping."""
+
+    def __init__(self) -> None:
+        self.came = False
+        self._before: Callable[[int, Any], Any] | None = None
+
+    def __enter__(self) -> HeldInterrupt:
+        if threading.current_thread() is threading.main_thread():
+            before = signal.getsignal(signal.SIGINT)
+            # Whoever ignores interrupts, or has the system end the process, goes on doing so.
+            if callable(before) and not isinstance(before, signal.Handlers):
+                self._before = before
+                signal.signal(signal.SIGINT, self._take)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        before, self._before = self._before, None
+        if before is not None and signal.getsignal(signal.SIGINT) == self._take:
+            signal.signal(signal.SIGINT, before)
+
+    def _take(self, number: int, frame: Any) -> None:
+        before = self._before
+        if not self.came or before is None:
+            self.came = True
+            return
+        before(number, frame)
+
+
+def interrupt_soon() -> None:
+    """The user's code, which is about to run, is interrupted as if the wish came a moment later."""
+    main = threading.main_thread()
+
+    def interrupt() -> None:
+        if hasattr(signal, "pthread_kill") and main.ident is not None:
+            signal.pthread_kill(main.ident, signal.SIGINT)
+        else:
+            os.kill(clock.pid(), signal.SIGINT)
+
+    timer = threading.Timer(_AGAIN_SECONDS, interrupt)
+    timer.daemon = True
+    timer.start()

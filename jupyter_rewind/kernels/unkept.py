@@ -1,0 +1,68 @@
+"""The states of a run that were to be kept and could not be: for the user, in a line."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+_REMEMBERED = 10_000
+_SETTLED = 10
+
+
+class Unkept:
+    """Which states are missing, and why. Each cause is told once, until states have been kept for
+    a while."""
+
+    def __init__(self) -> None:
+        self.present = ""
+        """Why no state is being kept now, if so."""
+        self._causes: dict[int, str] = {}
+        self._told: set[str] = set()
+        self._kept = 0
+
+    def note(self, count: int, cause: str, kind: str) -> str:
+        """The state after In[count] could not be kept. Returns what the user is to hear of it:
+        nothing where he has heard of this kind of cause."""
+        self.present = cause
+        self._kept = 0
+        if count and len(self._causes) < _REMEMBERED:
+            self._causes[count] = cause
+        if kind in self._told:
+            return ""
+        self._told.add(kind)
+        where = f"after In[{count}]" if count else "of this kernel"
+        return (
+            f"The state {where} could not be kept: {cause}. Your variables are untouched, and"
+            " the states kept before are whole. States are kept again as soon as that is possible;"
+            " `%rewind status` tells."
+        )
+
+    def settle(self) -> None:
+        """A state has been kept."""
+        self.present = ""
+        self._kept += 1
+        if self._kept >= _SETTLED:
+            self._told.clear()
+
+    def cause(self, count: int) -> str:
+        """Why there is no state after In[count], or ""."""
+        return self._causes.get(count, "")
+
+    def lines(self) -> list[str]:
+        """A line for each cause, with the cells it befell."""
+        cells: dict[str, list[int]] = {}
+        for count, cause in self._causes.items():
+            cells.setdefault(cause, []).append(count)
+        return [f"Not kept: {name_cells(counts)}: {cause}." for cause, counts in cells.items()]
+
+
+def name_cells(counts: Sequence[int]) -> str:
+    """`In[2] to In[5], In[8]`."""
+    spans: list[list[int]] = []
+    for count in sorted(counts):
+        if spans and count == spans[-1][1] + 1:
+            spans[-1][1] = count
+        else:
+            spans.append([count, count])
+    return ", ".join(
+        f"In[{first}]" if first == last else f"In[{first}] to In[{last}]" for first, last in spans
+    )
