@@ -54,6 +54,8 @@ class Loader:
         self.hashes: dict[Digest, tuple[bytes, list[BufferState]]] = {}
         """For each pod that was loaded: what the next capture compares with."""
         self.deferred: list[tuple[Callable[..., Any], tuple[Any, ...]]] = []
+        self.staging: Callable[[Callable[..., Any], tuple[Any, ...]], None] | None = None
+        """Told of each change that is put off, while code that needs it already may run."""
         self._store = store
         self._by_key = {key: record for record in records for key in record.keys}
         self._known = known
@@ -87,6 +89,49 @@ class Loader:
                 action, arguments = self._settling.pop()
                 action(*arguments)
             self.finish()
+
+    def is_unchanged(self, key: str) -> bool:
+        """True where what lives is what the state holds."""
+        return key in self._unchanged
+
+    def load_names(self, record: PodRecord, show: Callable[[PodRecord], None]) -> None:
+        """A pod of values under their names: `show` is called when they stand in `values`, before
+        the classes and functions among them get their state."""
+        with rebuild.active(self):
+            self._depth += 1
+            try:
+                self._open(record)
+                self._complete(record)
+            finally:
+                self._depth -= 1
+            show(record)
+        self.load(record)
+
+    def load_copy(self, record: PodRecord) -> dict[str, Any]:
+        """The roots once more, beside what is loaded for good; empty where they do not load."""
+        filling, self._filling = self._filling, []
+        before, self._loaded = self._loaded, record
+        settling, self._settling = self._settling, []
+        try:
+            with rebuild.active(self):
+                return self._read_copy(record)
+        except Exception:
+            return {}
+        finally:
+            self._filling, self._loaded, self._settling = filling, before, settling
+
+    def _read_copy(self, record: PodRecord) -> dict[str, Any]:
+        stream = b"".join(map(self._store.get, record.stream))
+        reader = _Reader(stream, self._known, self._buffers(record, []))
+        if record.hollow:
+            reader.load()
+        found = {root.key: reader.load() for root in record.roots}
+        content = reader.load() if record.hollow else ()
+        for container, held in (*content, *(each[1:] for each in self._filling)):
+            fill(container, held)
+        for action, arguments in self._settling:
+            action(*arguments)
+        return found
 
     def finish(self) -> None:
         """Containers whose keys tell their own hash are filled: everything has its state now."""
@@ -240,6 +285,8 @@ class Loader:
 
     def defer(self, action: Any, *arguments: Any) -> None:
         self.deferred.append((action, arguments))
+        if self.staging is not None:
+            self.staging(action, arguments)
 
     def settle(self, action: Any, *arguments: Any) -> None:
         self._settling.append((action, arguments))

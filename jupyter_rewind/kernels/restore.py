@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import sys
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,6 +25,7 @@ from jupyter_rewind.kernels.loading import Loader
 from jupyter_rewind.kernels.patching import Patch, find_patch
 from jupyter_rewind.kernels.pods import ENVIRONMENT, OUTPUT, SMALL, VARIABLE
 from jupyter_rewind.kernels.records import PodRecord, read_pod, read_state
+from jupyter_rewind.kernels.staging import Stage
 from jupyter_rewind.kernels.state import Pod
 from jupyter_rewind.model.snapshot import Fidelity, Snapshot, VariableReport
 from jupyter_rewind.store.keep import ContentSource
@@ -190,7 +191,7 @@ def _prepare(
         unchanged=dict.fromkeys(same), in_place=capturer is not None,
     )  # fmt: skip
     kept: dict[str, Any] = {}
-    patches = []
+    patches, wanted = [], []
     for record in records:
         patch = None
         if record.node in unchanged and not record.names:
@@ -199,13 +200,28 @@ def _prepare(
             kept.update(_living(record, namespace))
             patches.append(patch)
         else:
-            loader.load(record)
+            wanted.append(record)
+    _load(loader, records, wanted, capturer)
     for record in records if capturer is not None else ():
         kept.update(_spare(record, loader, namespace))
     return Prepared(
         snapshot, present, _report(records, loader, same), namespace, loader, records, kept,
         capturer, patches,
     )  # fmt: skip
+
+
+def _load(
+    loader: Loader,
+    records: Sequence[PodRecord],
+    wanted: Sequence[PodRecord],
+    capturer: Capturer | None,
+) -> None:
+    """The pods are built, among the surroundings of their own state."""
+    environment = capturer.environment if capturer is not None else None
+    with Stage(loader, records, _as_it_was, environment) as stage:
+        stage.set_up(wanted)
+        for record in wanted:
+            loader.load(record)
 
 
 def _spare(record: PodRecord, loader: Loader, namespace: dict[str, Any]) -> dict[str, Any]:
@@ -252,13 +268,13 @@ def load_variable(
     key = VARIABLE + name
     record = next((one for one in records if key in one.keys), None)
     if record is not None:
-        loader.load(record)
+        _load(loader, records, [record], capturer)
         if key in loader.failures:
             raise RestoreRefused(f"{name} could not be loaded: {loader.failures[key]}.")
         return loader.values[key]
     small = next((one for one in records if key in one.names), None)
     if small is not None:
-        loader.load(small)
+        _load(loader, records, [small], capturer)
         held = small.keys[0]
         if held in loader.failures:
             raise RestoreRefused(f"{name} could not be loaded: {loader.failures[held]}.")
