@@ -249,7 +249,9 @@ def _code_alive(namespace: dict[str, Any]) -> Iterator[types.CodeType]:
         types.CoroutineType: ("cr_code", "cr_frame"),
         types.AsyncGeneratorType: ("ag_code", "ag_frame"),
     }
-    for value in gc.get_objects():
+    everything = gc.get_objects()
+    wanted = map(frozenset((types.FunctionType, *suspended)).__contains__, map(type, everything))
+    for value in itertools.compress(everything, wanted):
         kind = type(value)
         if kind is types.FunctionType:
             # What shows tracebacks makes functions of whole cells, and never calls them.

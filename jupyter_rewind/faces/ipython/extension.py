@@ -22,6 +22,7 @@ from jupyter_rewind.faces.ipython.outside import OutsideWatch
 from jupyter_rewind.faces.ipython.place import PathWatch, find_place
 from jupyter_rewind.faces.ipython.verbs import Verbs
 from jupyter_rewind.kernels.predecessor import Predecessor
+from jupyter_rewind.kernels.readiness import make_ready
 from jupyter_rewind.kernels.session import KernelSession
 from jupyter_rewind.settings import Rewind
 
@@ -53,6 +54,7 @@ class Extension:
         if kernel is not None:
             self.listener.install(kernel)
             self.outside.install(kernel)
+        make_ready()
         if self.session.settings.kernels_resume != "never":
             self.predecessor.look()
         self._offer_magic()

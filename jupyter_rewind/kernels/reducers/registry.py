@@ -125,14 +125,19 @@ class Registry:
         if package != "builtins" and package not in sys.stdlib_module_names:
             self._load_entry_points(package)
 
-    def _load_entry_points(self, package: str) -> None:
+    def find_entry_points(self) -> dict[str, list[Any]]:
+        """What installed packages offer for values of theirs, by package; looked for once."""
         if self._entry_points is None:
             from importlib.metadata import entry_points
 
-            self._entry_points = {}
+            found: dict[str, list[Any]] = {}
             for entry in entry_points(group=GROUP):
-                self._entry_points.setdefault(entry.name, []).append(entry)
-        for entry in self._entry_points.get(package, ()):
+                found.setdefault(entry.name, []).append(entry)
+            self._entry_points = found
+        return self._entry_points
+
+    def _load_entry_points(self, package: str) -> None:
+        for entry in self.find_entry_points().get(package, ()):
             entry.load()()
 
 
