@@ -5,9 +5,11 @@ import {
   type JupyterFrontEndPlugin
 } from '@jupyterlab/application';
 import {
+  Dialog,
   ICommandPalette,
   InputDialog,
-  Notification
+  Notification,
+  showDialog
 } from '@jupyterlab/apputils';
 import { IEditorServices } from '@jupyterlab/codeeditor';
 import { IDocumentManager } from '@jupyterlab/docmanager';
@@ -132,8 +134,18 @@ const plugin: JupyterFrontEndPlugin<void> = {
         translator
       });
       widget.id = `jupyter-rewind-comparison-${checkpoint.id}`;
-      app.shell.add(widget, 'main');
-      app.shell.activateById(widget.id);
+      if (labShell) {
+        app.shell.add(widget, 'main');
+        app.shell.activateById(widget.id);
+        return;
+      }
+      // A page of Notebook 7 has room for one document only.
+      widget.addClass('jp-Rewind-dialog');
+      await showDialog({
+        title: widget.title.label,
+        body: widget,
+        buttons: [Dialog.okButton({ label: trans.__('Close') })]
+      });
     }
 
     const panel = new HistoryWidget(model, actions, trans);

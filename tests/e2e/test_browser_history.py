@@ -138,3 +138,8 @@ def test_notebook_7_has_the_same_sidebar(tmp_path: Path) -> None:
         entry.get_by_text("Restore", exact=True).click()
         wait_until("the good bytes on disk", lambda: path.read_bytes() == good)
         shoot(page, "history-notebook7")
+        panel.locator(".jp-Rewind-entry").last.get_by_text("Compare", exact=True).click()
+        comparison = page.locator(".jp-Rewind-comparison .jp-Notebook-diff")
+        comparison.get_by_text("the good one").first.wait_for()
+        assert page.evaluate("document.querySelector('.jp-Rewind-comparison').offsetHeight") > 200
+        shoot(page, "history-notebook7-comparison")
