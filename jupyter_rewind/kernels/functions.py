@@ -7,7 +7,6 @@ other instances of their class.
 
 from __future__ import annotations
 
-import abc
 import enum
 import sys
 import types
@@ -91,6 +90,7 @@ _METHODS = (types.FunctionType, classmethod, staticmethod, property)
 def _function_state(function: types.FunctionType, uid: str | None) -> dict[str, Any]:
     return {
         "uid": uid,
+        "name": function.__name__,
         "code": function.__code__,
         "defaults": function.__defaults__,
         "kwdefaults": function.__kwdefaults__,
@@ -195,9 +195,11 @@ def _class_state(made: Any, writer: Telling) -> dict[str, Any]:
     attributes["__qualname__"] = made.__qualname__
     return {
         "uid": writer.uid_of(made),
+        "name": made.__name__,
+        "bases": made.__bases__,
         "attributes": attributes,
         "members": members,
-        "registered": _registered(made),
+        "registered": rebuild.registered_with(made),
     }
 
 
@@ -222,8 +224,7 @@ def _head(made: type) -> dict[str, Any]:
 
 
 def _own_of_member(member: Any) -> dict[str, Any]:
-    kept = ("_value_", "_name_", "__objclass__", "_sort_order_")
-    return {name: value for name, value in vars(member).items() if name not in kept}
+    return {name: one for name, one in vars(member).items() if name not in rebuild.MEMBER_OWN}
 
 
 def _is_made_with_it(made: type, value: Any) -> bool:
@@ -231,10 +232,3 @@ def _is_made_with_it(made: type, value: Any) -> bool:
         isinstance(value, types.MemberDescriptorType | types.GetSetDescriptorType)
         and getattr(value, "__objclass__", None) is made
     )
-
-
-def _registered(made: Any) -> list[type]:
-    if "_abc_impl" not in vars(made):
-        return []
-    references = getattr(abc, "_get_dump")(made)[0]  # noqa: B009 - it has no stub
-    return [one for reference in references if (one := reference()) is not None]

@@ -13,7 +13,7 @@ import importlib
 import sys
 import threading
 import types
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any, Protocol, cast
 
@@ -195,6 +195,7 @@ def _set_function(function: Any, state: Mapping[str, Any]) -> None:
     function.__annotations__ = state["annotations"]
     function.__doc__ = state["doc"]
     function.__module__ = state["module"]
+    function.__name__ = state.get("name", function.__name__)
     function.__qualname__ = state["qualname"]
     if state.get("parameters"):
         function.__type_params__ = state["parameters"]
@@ -292,7 +293,7 @@ def set_methods(made: Any, state: Mapping[str, Any]) -> None:
     for name in state["order"]:
         if name in methods:
             type.__setattr__(made, name, methods[name])
-        elif not (name.startswith("__") or name in vars(made)):
+        elif name not in vars(made) and name != "__qualname__":
             type.__setattr__(made, name, None)
 
 
@@ -316,7 +317,43 @@ def _set_class(made: Any, state: Mapping[str, Any]) -> None:
             abc.ABCMeta.register(made, other)
 
 
+def rename_class(made: Any, name: str, bases: tuple[type, ...]) -> None:
+    """The living class has this name and these bases, as it had them then."""
+    if made.__name__ != name:
+        type.__setattr__(made, "__name__", name)
+    if made.__bases__ != bases:
+        type.__setattr__(made, "__bases__", bases)
+
+
+def registered_with(made: Any) -> list[type]:
+    """The classes that were registered with this abstract one, and live."""
+    if "_abc_impl" not in vars(made):
+        return []
+    references = getattr(abc, "_get_dump")(made)[0]  # noqa: B009 - it has no stub
+    return [one for reference in references if (one := reference()) is not None]
+
+
+def set_registered(made: Any, registered: Sequence[type]) -> None:
+    """These classes are registered with the living abstract one, and no others."""
+    if set(registered_with(made)) == set(registered):
+        return
+    getattr(abc, "_reset_registry")(made)  # noqa: B009
+    for other in registered:
+        abc.ABCMeta.register(made, other)
+    for base in made.__mro__:
+        if "_abc_impl" in vars(base):
+            getattr(abc, "_reset_caches")(base)  # noqa: B009
+
+
 def _set_live_class(made: Any, state: Mapping[str, Any]) -> None:
+    if "name" in state:
+        rename_class(made, state["name"], state["bases"])
+    if isinstance(made, abc.ABCMeta):
+        set_registered(made, state.get("registered", ()))
+    for member, attributes in state.get("members", {}).items():
+        own = vars(made.__members__[member])
+        for name in [name for name in own if name not in attributes and name not in MEMBER_OWN]:
+            del own[name]
     wanted = state["attributes"]
     for name in [name for name in vars(made) if name not in wanted]:
         if name not in UNKEPT and not _is_fixed(made, name):
@@ -334,6 +371,9 @@ UNKEPT = frozenset(
      "__module__", "__qualname__")
 )  # fmt: skip
 """Attributes of a class that its making gives, or that belong to the process alone."""
+
+MEMBER_OWN = frozenset(("_value_", "_name_", "__objclass__", "_sort_order_"))
+"""What a member of an enumeration gets when it is made."""
 
 ENUM_OWN = frozenset(
     name

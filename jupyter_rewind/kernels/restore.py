@@ -9,17 +9,14 @@ namespace may hold are filled instead, and living classes and functions are chan
 from __future__ import annotations
 
 import sys
-import types
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from jupyter_rewind.errors import NotFound, RestoreRefused
-from jupyter_rewind.kernels import rebuild
 from jupyter_rewind.kernels import roots as rooting
 from jupyter_rewind.kernels.capture import Capturer, make_known, make_session
 from jupyter_rewind.kernels.comparison import reports_of, small_reports
-from jupyter_rewind.kernels.functions import contents_of
 from jupyter_rewind.kernels.hubs import Hubs
 from jupyter_rewind.kernels.loading import Loader
 from jupyter_rewind.kernels.patching import Patch, find_patch
@@ -27,6 +24,7 @@ from jupyter_rewind.kernels.pods import ENVIRONMENT, OUTPUT, SMALL, VARIABLE
 from jupyter_rewind.kernels.records import PodRecord, read_pod, read_state
 from jupyter_rewind.kernels.staging import Stage
 from jupyter_rewind.kernels.state import Pod
+from jupyter_rewind.kernels.undoing import as_it_was, fill, refill
 from jupyter_rewind.model.snapshot import Fidelity, Snapshot, VariableReport
 from jupyter_rewind.store.keep import ContentSource
 
@@ -92,7 +90,7 @@ class Prepared:
 
     def _run_deferred(self) -> None:
         for action, arguments in self._loader.deferred:
-            self._undo.append(_as_it_was(arguments[0]))
+            self._undo.append(as_it_was(arguments[0]))
             action(*arguments)
 
     def _fill_living(self, values: dict[str, Any]) -> None:
@@ -113,14 +111,14 @@ class Prepared:
             if sys.getrefcount(made) > expected:
                 continue
             used.add(id(live))
-            self._undo.append(_refill(live, live.copy()))
-            _fill(live, made)
+            self._undo.append(refill(live, live.copy()))
+            fill(live, made)
             for other in slots:
                 values[other] = live
 
     def _set_outputs(self, values: dict[str, Any]) -> None:
         outputs: dict[Any, Any] = rooting.outputs_of(self._namespace)
-        self._undo.append(_refill(outputs, dict(outputs)))
+        self._undo.append(refill(outputs, dict(outputs)))
         wanted = {key[len(OUTPUT) :]: one for key, one in values.items() if key.startswith(OUTPUT)}
         outputs.clear()
         numbered = {int(key): one for key, one in wanted.items() if key.isdecimal()}
@@ -130,7 +128,7 @@ class Prepared:
     def _set_names(self, values: dict[str, Any]) -> None:
         namespace = self._namespace
         excluded = self._capturer.excluded if self._capturer is not None else ()
-        self._undo.append(_refill(namespace, dict(namespace)))
+        self._undo.append(refill(namespace, dict(namespace)))
         wanted = {key[len(VARIABLE) :] for key in values if key.startswith(VARIABLE)}
         for name, value in list(namespace.items()):
             if name not in wanted and rooting.is_variable(name, value, excluded):
@@ -218,7 +216,7 @@ def _load(
 ) -> None:
     """The pods are built, among the surroundings of their own state."""
     environment = capturer.environment if capturer is not None else None
-    with Stage(loader, records, _as_it_was, environment) as stage:
+    with Stage(loader, records, as_it_was, environment) as stage:
         stage.set_up(wanted)
         for record in wanted:
             loader.load(record)
@@ -355,49 +353,3 @@ def _what_came(
     if one.fidelity is Fidelity.MISSING and is_alive:
         return Fidelity.REFERENCE, "what cannot be kept of it is still alive, and is left as it is"
     return one.fidelity, one.reason
-
-
-def _fill(target: Any, content: Any) -> None:
-    if type(target) is list:
-        target[:] = content
-    else:
-        target.clear()
-        target.update(content)
-
-
-def _refill(target: Any, content: Any) -> Callable[[], Any]:
-    return lambda: _fill(target, content)
-
-
-def _as_it_was(value: Any) -> Callable[[], Any]:
-    """What puts a class or a function back as it is now."""
-    if isinstance(value, types.FunctionType):
-        return _function_as_it_was(value)
-    if isinstance(value, types.CellType):
-        held = contents_of(value)
-        return lambda: rebuild.put_cell(value, held)
-    attributes = dict(vars(value))
-
-    def put_back() -> None:
-        for name in [name for name in vars(value) if name not in attributes]:
-            type.__delattr__(value, name)
-        for name, held in attributes.items():
-            if vars(value).get(name) is not held and not name.startswith("__dict"):
-                type.__setattr__(value, name, held)
-
-    return put_back
-
-
-def _function_as_it_was(value: types.FunctionType) -> Callable[[], Any]:
-    names = ("__code__", "__defaults__", "__kwdefaults__", "__annotations__", "__doc__",
-             "__module__", "__qualname__")  # fmt: skip
-    attributes = {name: getattr(value, name) for name in names}
-    own = dict(value.__dict__)
-
-    def put_back() -> None:
-        for name, held in attributes.items():
-            setattr(value, name, held)
-        value.__dict__.clear()
-        value.__dict__.update(own)
-
-    return put_back

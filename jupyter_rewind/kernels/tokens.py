@@ -73,7 +73,7 @@ def _class(value: type, uid_of: Uid) -> tuple[Any, ...]:
             names.append(name)
             held.append(one)
     bases = _parts(value.__bases__, uid_of)
-    return value.__qualname__, bases, tuple(names), _parts(held, uid_of)
+    return value.__name__, value.__qualname__, bases, tuple(names), _parts(held, uid_of)
 
 
 def _parts(values: Iterable[Any], uid_of: Uid) -> tuple[Any, ...]:

@@ -1,0 +1,78 @@
+"""How living things are put back as they were, where a restore is taken back."""
+
+from __future__ import annotations
+
+import abc
+import enum
+import types
+from collections.abc import Callable
+from typing import Any
+
+from jupyter_rewind.kernels import rebuild
+from jupyter_rewind.kernels.functions import contents_of
+
+Undo = Callable[[], Any]
+
+
+def fill(target: Any, content: Any) -> None:
+    """The living list, dict or set has this content."""
+    if type(target) is list:
+        target[:] = content
+    else:
+        target.clear()
+        target.update(content)
+
+
+def refill(target: Any, content: Any) -> Undo:
+    """What gives the living container this content."""
+    return lambda: fill(target, content)
+
+
+def as_it_was(value: Any) -> Undo:
+    """What puts a class, a function or a cell back as it is now."""
+    if isinstance(value, types.FunctionType):
+        return _function_as_it_was(value)
+    if isinstance(value, types.CellType):
+        held = contents_of(value)
+        return lambda: rebuild.put_cell(value, held)
+    return _class_as_it_was(value)
+
+
+def _class_as_it_was(value: Any) -> Undo:
+    attributes = dict(vars(value))
+    name, qualname, bases = value.__name__, value.__qualname__, value.__bases__
+    registered = rebuild.registered_with(value) if isinstance(value, abc.ABCMeta) else []
+    members: list[tuple[dict[str, Any], dict[str, Any]]] = []
+    if isinstance(value, enum.EnumMeta):
+        held: dict[str, Any] = dict(value.__members__)
+        members = [(vars(one), dict(vars(one))) for one in held.values()]
+
+    def put_back() -> None:
+        for one in [one for one in vars(value) if one not in attributes]:
+            type.__delattr__(value, one)
+        for one, content in attributes.items():
+            if vars(value).get(one) is not content and not one.startswith("__dict"):
+                type.__setattr__(value, one, content)
+        rebuild.rename_class(value, name, bases)
+        type.__setattr__(value, "__qualname__", qualname)
+        if isinstance(value, abc.ABCMeta):
+            rebuild.set_registered(value, registered)
+        for own, before in members:
+            fill(own, before)
+
+    return put_back
+
+
+def _function_as_it_was(value: types.FunctionType) -> Undo:
+    names = ("__code__", "__defaults__", "__kwdefaults__", "__annotations__", "__doc__",
+             "__module__", "__name__", "__qualname__")  # fmt: skip
+    attributes = {name: getattr(value, name) for name in names}
+    own = dict(value.__dict__)
+
+    def put_back() -> None:
+        for name, held in attributes.items():
+            setattr(value, name, held)
+        value.__dict__.clear()
+        value.__dict__.update(own)
+
+    return put_back
