@@ -17,7 +17,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 
-from jupyter_rewind.errors import Conflict, Full, Integrity, Internal, NotFound, RewindError
+from jupyter_rewind.errors import Conflict, Integrity, Internal, NotFound, RewindError
 from jupyter_rewind.model.ids import Digest, EntryId
 from jupyter_rewind.store import chunks
 from jupyter_rewind.store.copying import Copier, Progress
@@ -267,14 +267,8 @@ class _Collector:
     def _remove(self, plan: Plan) -> None:
         layout, files = self._repository.layout, self._repository.files
         sizes = segment_sizes(self._repository)
-        full = False
-        try:
-            retire_segments(layout, files, list(plan.picked))
-        except Full:
-            # Without the note another index may report a loss that is none; room matters more,
-            # and when there is some, it is noted.
-            full = True
-            log.warning("no room yet to note the removal of %s segments", len(plan.picked))
+        # Before anything goes: without the note another index would report a loss that is none.
+        retire_segments(layout, files, list(plan.picked))
         for name in plan.picked:
             try:
                 files.remove(layout.segments / name)
@@ -284,8 +278,8 @@ class _Collector:
             self._removed_bytes += sizes.get(name, 0)
         files.sync_folder(layout.segments)
         with suppress(RewindError):
-            if full:
-                retire_segments(layout, files, list(plan.picked))
+            # Now there is room for what the list could not take.
+            retire_segments(layout, files, [])
             note_segments(layout, files, {})
         for name in plan.picked:
             layout.lock_of(name).unlink(missing_ok=True)

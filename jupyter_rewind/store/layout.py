@@ -1,7 +1,7 @@
 """Where a store lies, what it is called, and the key that only its user reads.
 
 <store>/config            JSON: format, store id, a check of the key
-<store>/segments/<writer> the records
+<store>/segments/<writer> the records; .retired-<writer> says what `retired` has no room for
 <store>/locks/            a sign of life for each writer, and the barrier of collect
 <store>/retired           JSON: names of segments that upkeep took away, lest they be missed
 <store>/witness           JSON: the segments there are, and how far each was on the disk
@@ -22,7 +22,7 @@ from pathlib import Path
 from blake3 import blake3
 
 from jupyter_rewind import clock
-from jupyter_rewind.errors import Denied, Format, Integrity, NotFound, Unavailable
+from jupyter_rewind.errors import Denied, Format, Full, Integrity, NotFound, Unavailable
 from jupyter_rewind.model.encoding import check_format, to_json
 from jupyter_rewind.model.entry import Json
 from jupyter_rewind.model.ids import StoreId
@@ -32,6 +32,7 @@ from jupyter_rewind.store.locks import FileLock
 STORE_FORMAT = 1
 KEY_SIZE = 32
 RETIRED_NAMES = 10_000
+_MARK = ".retired-"
 _NETWORK = {
     "nfs", "nfs4", "cifs", "smb3", "smbfs", "ncpfs", "lustre", "gpfs", "afs", "coda", "9p", "ceph",
     "glusterfs", "beegfs", "orangefs", "pvfs2", "panfs", "wekafs", "gfs2", "ocfs2", "davfs",
@@ -151,16 +152,41 @@ def read_store_id(folder: Path) -> StoreId:
 
 def read_retired(layout: Layout) -> set[str]:
     """Names of segments that upkeep took away; empty where that was never written or is lost."""
-    return set(_retired_list(layout))
+    return set(_retired_list(layout)) | _marked(layout).keys()
 
 
 def retire_segments(layout: Layout, files: Files, names: list[str]) -> None:
-    """From now on, nobody takes the absence of these segments for a loss. Durable."""
-    before = _retired_list(layout)
-    fresh = sorted(set(names) - set(before))
+    """From now on, nobody takes the absence of these segments for a loss. Durable, also on a full
+    disk: empty files say it then, which need no room, until there is room for the list.
+
+    Raises Storage: then none of them may be taken away.
+    """
+    before, marked = _retired_list(layout), _marked(layout)
+    fresh = sorted({*names, *marked} - set(before))
+    if not fresh and not marked:
+        return
     # An index that sleeps through ten thousand removals is sooner built anew.
     kept: list[Json] = [*before, *fresh]
-    files.replace_file(layout.retired, to_json(kept[-RETIRED_NAMES:]))
+    try:
+        files.replace_file(layout.retired, to_json(kept[-RETIRED_NAMES:]))
+    except Full:
+        for name in sorted(set(names) - marked.keys() - set(before)):
+            files.close(files.create(layout.segments / (_MARK + name)))
+        files.sync_folder(layout.segments)
+    else:
+        for path in marked.values():
+            files.remove(path)
+
+
+def _marked(layout: Layout) -> dict[str, Path]:
+    """The names that empty files tell of, and these files."""
+    try:
+        found = os.listdir(layout.segments)
+    except OSError:
+        return {}
+    return {
+        name.removeprefix(_MARK): layout.segments / name for name in found if name.startswith(_MARK)
+    }
 
 
 def _retired_list(layout: Layout) -> list[str]:
