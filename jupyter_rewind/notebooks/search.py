@@ -5,21 +5,19 @@ from __future__ import annotations
 import bisect
 import itertools
 import json
-import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from jupyter_rewind import clock
-from jupyter_rewind.errors import Integrity, InvalidInput
+from jupyter_rewind.errors import Integrity
 from jupyter_rewind.model.checkpoint import Checkpoint
 from jupyter_rewind.notebooks.contents import read_cell
+from jupyter_rewind.notebooks.expressions import Find, make_finder
 from jupyter_rewind.notebooks.history import Histories
 from jupyter_rewind.notebooks.reading import naming
 
 _LONGEST = 400
 _SECONDS = 5.0
-_RECURSION = re.compile(r"\(\?(?:R|&|P>|[+-]?[0-9])")
 # The last ones are what nbformat 3 has in place of `data`.
 _TEXTS = ("text", "traceback", "ename", "evalue", "html", "latex", "javascript", "json", "svg")
 
@@ -58,9 +56,9 @@ def search(histories: Histories, path: str, text: str, *, regex: bool = False) -
     Plain text is found whatever its case; `regex` takes it as a regular expression, in which
     `^` and `$` stand for the ends of a line. Both may go over several lines of one source or
     output. Damage is named beside the hits. Raises InvalidInput (an expression that does not
-    compile, or that takes too long), NotFound.
+    compile, is too large, or takes too long), NotFound.
     """
-    find = _finder(text, regex)
+    find = make_finder(text, is_expression=regex, seconds=_SECONDS)
     states: dict[bytes, _State] = {}
     problems: dict[str, None] = {}
     for checkpoint in histories.checkpoints(path):
@@ -84,41 +82,7 @@ def search(histories: Histories, path: str, text: str, *, regex: bool = False) -
     return Found(hits, tuple(problems))
 
 
-def _finder(text: str, is_expression: bool) -> Callable[[str], Iterator[int]]:
-    """Gives the places of a text at which `text` begins."""
-    if not text:
-        raise InvalidInput("There is nothing to search for.")
-    if not is_expression:
-        plain = re.compile(re.escape(text), re.IGNORECASE)
-        return lambda whole: (match.start() for match in plain.finditer(whole))
-    # Python's own engine cannot be stopped, and stops the whole process meanwhile.
-    import regex
-
-    if _RECURSION.search(text):
-        raise InvalidInput(f"{text!r} calls itself, and expressions that do are not searched for.")
-    try:
-        pattern = regex.compile(text, regex.MULTILINE)
-    except (regex.error, RecursionError, OverflowError, MemoryError) as error:
-        raise InvalidInput(
-            f"{text!r} is not a regular expression: {error}.", hint="Leave --regex out?"
-        ) from error
-    end = clock.monotonic() + _SECONDS
-
-    def find(whole: str) -> Iterator[int]:
-        left = max(0.01, end - clock.monotonic())
-        try:
-            for match in pattern.finditer(whole, timeout=left, concurrent=True):
-                yield match.start()
-        except TimeoutError as error:
-            raise InvalidInput(
-                f"The regular expression {text!r} takes more than {_SECONDS:.0f} seconds here.",
-                hint="Nested repetitions such as (a+)+ are slow: try a simpler one, or plain text.",
-            ) from error
-
-    return find
-
-
-def _hits(texts: list[str], find: Callable[[str], Iterator[int]]) -> Iterator[tuple[int, str]]:
+def _hits(texts: list[str], find: Find) -> Iterator[tuple[int, str]]:
     """Number and text of each line in which something begins; lines are counted through."""
     before = 0
     for whole in texts:
