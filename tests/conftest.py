@@ -7,6 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# For a quick look on many machines: pytest --hypothesis-profile=short
+settings.register_profile("short", max_examples=10, deadline=None)
 
 
 @pytest.fixture(scope="session", autouse=True)

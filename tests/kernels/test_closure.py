@@ -7,18 +7,16 @@ import threading
 import weakref
 from typing import Any
 
-import networkx as nx
 import numpy as np
 import pandas as pd
-import polars as pl
 import pytest
-import sympy
 from hypothesis import given
 from hypothesis import strategies as st
-from sklearn.ensemble import RandomForestClassifier
 
 from jupyter_rewind.kernels.closure import find_opening
 from tests.support.values import Node, squares
+
+pytestmark = pytest.mark.matrix
 
 
 class Thing:
@@ -136,8 +134,10 @@ def test_variables_that_share_are_closed_together(source: str, names: str) -> No
 
 def test_values_of_libraries_that_tell_all_are_closed() -> None:
     """Models, graphs, formulas and frames of polars do not have to be looked at again."""
+    nx, pl, sympy = (pytest.importorskip(name) for name in ("networkx", "polars", "sympy"))
+    forest = pytest.importorskip("sklearn.ensemble").RandomForestClassifier
     namespace: dict[str, Any] = {
-        "model": RandomForestClassifier(3).fit(np.eye(9), [0, 1, 1] * 3),
+        "model": forest(3).fit(np.eye(9), [0, 1, 1] * 3),
         "graph": nx.karate_club_graph(),
         "formula": [sympy.Symbol("x") ** 2],
         "table": pl.DataFrame({"a": [1]}),

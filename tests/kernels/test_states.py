@@ -18,6 +18,8 @@ from jupyter_rewind.kernels.environment import Environment
 from jupyter_rewind.kernels.restore import load_variable
 from tests.support.cells import Cells
 
+pytestmark = pytest.mark.matrix
+
 
 @pytest.fixture
 def cells(tmp_path: Path) -> Iterator[Cells]:

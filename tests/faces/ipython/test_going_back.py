@@ -8,6 +8,7 @@ from jupyter_rewind.kernels.archive import Archive
 from tests.support.kernels import Home, eventually, running
 
 
+@pytest.mark.matrix
 def test_the_variables_are_as_they_were_after_a_cell(home: Home) -> None:
     """`%rewind to 2` brings back changed and deleted variables, and takes away newer ones."""
     with running(home) as kernel:
@@ -23,6 +24,7 @@ def test_the_variables_are_as_they_were_after_a_cell(home: Home) -> None:
         )
 
 
+@pytest.mark.matrix
 def test_a_move_can_be_undone_and_made_again(home: Home) -> None:
     """`%rewind undo` brings back what was before, unsaved changes of that very cell included."""
     with running(home) as kernel:
@@ -163,6 +165,7 @@ def test_cells_are_run_again_only_when_asked_to(home: Home) -> None:
         assert kernel.run("next(stream), len(calls)").result == "(0, 2)"
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize("cell", ["1 / 0", "raise KeyboardInterrupt", "x = 1; raise ValueError"])
 def test_a_state_is_kept_after_a_cell_that_failed(home: Home, cell: str) -> None:
     """What a cell did before its error counts."""
@@ -174,6 +177,7 @@ def test_a_state_is_kept_after_a_cell_that_failed(home: Home, cell: str) -> None
         assert kernel.run("x").result == ("1" if "x = 1" in cell else "0")
 
 
+@pytest.mark.matrix
 def test_the_next_kernel_offers_what_a_killed_one_left(home: Home) -> None:
     """After kill -9, the new kernel of the notebook says what is kept, and brings it back."""
     with running(home) as kernel:
@@ -215,6 +219,7 @@ def test_a_state_is_taken_over_without_asking_where_the_user_wants_that(home: Ho
         assert kernel.run("0").text == "0"
 
 
+@pytest.mark.matrix
 def test_what_a_widgets_callback_changed_is_kept(home: Home) -> None:
     """A message of the front end runs the user's code between two cells: its changes count."""
     with running(home) as kernel:

@@ -13,6 +13,7 @@ import pytest
 from tests.support.kernels import Home, eventually, running
 
 
+@pytest.mark.matrix
 def test_every_cell_stands_in_the_journal_with_what_it_put_out(home: Home) -> None:
     """Source, count, notebook, status, duration and outputs, as the notebook shows them."""
     with running(home) as kernel:
@@ -52,6 +53,7 @@ def test_displays_are_updated_and_cleared_as_in_the_notebook(home: Home) -> None
     assert "transient" not in found.outputs[0]
 
 
+@pytest.mark.matrix
 def test_a_killed_kernel_leaves_its_source_and_what_it_printed(home: Home) -> None:
     """kill -9 in a cell: the source is there, and all that was printed a tenth of a second ago."""
     sign = home.folder / "printed"
@@ -118,6 +120,7 @@ def test_workers_of_a_kernel_write_nothing_and_are_not_taken_for_it(home: Home) 
     assert [each for each in said if each["name"] == "stdout"] == []
 
 
+@pytest.mark.matrix
 def test_silent_requests_and_completions_are_no_executions(home: Home) -> None:
     """What a front end asks in silence stays out of the journal."""
     with running(home) as kernel:
@@ -152,6 +155,7 @@ def test_outputs_beyond_the_limit_are_left_out_and_said_to_be(home: Home) -> Non
     assert not small.truncated
 
 
+@pytest.mark.matrix
 def test_a_late_print_of_a_thread_belongs_to_its_cell(home: Home) -> None:
     """What a thread prints after its cell has ended stands with that cell."""
     with running(home) as kernel:
