@@ -61,7 +61,13 @@ class Rewind(Tool):
         return str(getattr(callback, "__module__", "")).startswith("jupyter_rewind.")
 
     def settle(self) -> None:
-        self.verbs.session.timeline.capturer.flush()
+        keeper = self.verbs.session.timeline.capturer.keeper
+        keeper.settle()
+        # What was put aside goes a moment later.
+        for _ in range(1000):
+            if keeper._aside is None:
+                return
+            time.sleep(0.01)
 
     def stored_bytes(self) -> int:
         # Without the room that is held ready behind the last record.
