@@ -8,7 +8,7 @@ the document has: cells that resemble one another stay apart so.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from jupyter_rewind.recovery.likeness import Likeness, defined, is_look, is_slip, values
 from jupyter_rewind.recovery.slots import Slot, Step
@@ -16,6 +16,7 @@ from jupyter_rewind.recovery.weights import CHANGES
 
 SOON = 4
 FAINT = 0.2
+UNLIKE, WITHIN = 0.3, 0.7
 FEW, MOST, COMMONEST = 60, 40, 400
 """In a notebook of many cells only the nearest are compared in full."""
 
@@ -91,6 +92,8 @@ class Changes:
                 continue
             away = abs(place - here - 0.5) - 0.5
             signs = self._signs(slot, new, away, slot is latest, look, short)
+            if _is_another(signs):
+                continue
             signs["orphans"] = float(_orphans(slot, new, code))
             made.append((slot, signs))
         self._compare(made, new, alikes, latest)
@@ -170,6 +173,12 @@ class Changes:
         if is_slip(old, step.source):
             return self.like.is_odd(step.source, old)
         return len(old) > 40 and self.like.contained(old, step.source) > 0.9
+
+
+def _is_another(signs: Mapping[str, float]) -> bool:
+    """Whether it is so unlike a cell of the document that this would be lost for it by guess."""
+    alike = signs.get("kept_first", 1.0) >= UNLIKE or signs["kept_contained"] >= WITHIN
+    return not alike and signs["meaning"] < 1
 
 
 def _orphans(slot: Slot, new: str, code: Sequence[Slot]) -> bool:

@@ -84,3 +84,15 @@ def test_the_file_is_never_made_worse(last: int) -> None:
         [document(*saved)], [session(1, ran, at=-600, lasting=None, notebook=str(TARGET))]
     )
     assert sources_of(rebuilt) == steps
+
+
+def test_saved_cell_is_not_lost_for_one_that_it_hardly_resembles() -> None:
+    """The cell that you ran last before the save stays, whatever you wrote below it then."""
+    saved = [numbered("prices = [10, 20, 30]", 1), numbered("[model(p) for p in prices]", 2)]
+    below = "var = sum((p - mean) ** 2 for p in prices) / len(prices)\nvar"
+    ran = session(
+        1, [each.source for each in saved] + [below],
+        at=-600, lasting=None, notebook=str(TARGET),
+    )  # fmt: skip
+    texts = sources_of(rebuilt_of([document(*saved)], [ran]))
+    assert texts == [*(each.source for each in saved), below]
