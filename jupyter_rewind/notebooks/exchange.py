@@ -30,11 +30,13 @@ _GIT_PLACES = {"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_
 
 @dataclass(frozen=True, slots=True)
 class Exported:
-    """What an export wrote: how many checkpoints, where, and what could not be read."""
+    """What an export wrote: how many checkpoints, where, and what could not be read; `branch` is
+    that of a git repository."""
 
     place: Path
     count: int
     problems: tuple[str, ...] = ()
+    branch: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,15 +82,17 @@ def export_folder(histories: Histories, path: str, folder: Path) -> Exported:
 def export_git(histories: Histories, path: str, repository: Path) -> Exported:
     """Every checkpoint of `path` as a commit, with its time and author, on a branch of its own.
 
-    The branch is `rewind/<name>` of the git repository (made where there is none); the work tree
-    and the other branches stay as they are. Raises NotFound (no git), RestoreRefused.
+    The branch is `rewind/<name>` of the git repository; the work tree and the other branches stay
+    as they are. Where there is no repository one is made, with that branch as its HEAD. Raises
+    NotFound (no git), RestoreRefused.
     """
-    if not (repository / ".git").exists() and not (repository / "HEAD").exists():
+    is_new = not (repository / ".git").exists() and not (repository / "HEAD").exists()
+    if is_new:
         Files().make_folder(repository, 0o777)
         _git(repository, "init", "--quiet")
     found = histories.checkpoints(path)
     name = os.path.basename(found[-1].path) if found else Path(path).name
-    branch = f"refs/heads/rewind/{_branch_name(name)}"
+    branch = _branch_of(name)
     if _git(repository, "for-each-ref", branch).strip():
         raise RestoreRefused(
             f"The branch {branch[11:]} exists in {repository} already.",
@@ -110,7 +114,15 @@ def export_git(histories: Histories, path: str, repository: Path) -> Exported:
         yield b"done\n"
 
     _git(repository, "fast-import", "--quiet", "--done", stdin=stream())
-    return Exported(repository, count, tuple(problems))
+    if is_new and count:
+        _git(repository, "symbolic-ref", "HEAD", branch)
+        _git(repository, "read-tree", "HEAD")
+    return Exported(repository, count, tuple(problems), branch.removeprefix("refs/heads/"))
+
+
+def _branch_of(name: str) -> str:
+    """The branch that the history of a file with this name becomes."""
+    return f"refs/heads/rewind/{_branch_name(name)}"
 
 
 def _branch_name(name: str) -> str:
@@ -190,22 +202,16 @@ def import_files(histories: Histories, files: Sequence[Path], target: str) -> Im
 
 def import_git(histories: Histories, repository: Path, file: str, target: str) -> Imported:
     """Every committed state of `file` (followed through renames) is in the history of `target`,
-    with the commits' times and authors. Raises NotFound (no git, no such file), InvalidInput."""
-    log = _git(
-        repository, "--literal-pathspecs", "log", "--follow", "--name-only", "--diff-filter=d",
-        "-z", "--format=%x01%H%x02%at%x02%an%x02%s", "--", file,
-    )  # fmt: skip
-    states = []
-    for block in log.decode(errors="surrogateescape").split("\x01")[1:]:
-        head, _, names = block.partition("\x00")
-        commit, moment, author, subject = head.split("\x02", 3)
-        name = next((one.strip("\n") for one in names.split("\x00") if one.strip("\n")), file)
-        states.append((commit, int(moment), author, subject.strip(), name))
+    with the commits' times and authors; where HEAD has none, those of the branch that an export
+    made. Raises NotFound (no git, no such file), InvalidInput."""
+    name = os.path.basename(file)
+    states = _list_states(repository, "HEAD", file)
+    states = states or _list_states(repository, _branch_of(name), name)
     if not states:
         raise NotFound(f"The git repository {repository} has no commit with {file}.")
     created = 0
-    for commit, seconds, author, subject, name in reversed(states):
-        raw = _git(repository, "show", f"{commit}:{name}")
+    for commit, seconds, author, subject, place in reversed(states):
+        raw = _git(repository, "show", f"{commit}:{place}")
         made = histories.record(
             target,
             raw,
@@ -216,6 +222,25 @@ def import_git(histories: Histories, repository: Path, file: str, target: str) -
         )
         created += made.created
     return Imported(target, len(states), created)
+
+
+def _list_states(repository: Path, branch: str, file: str) -> list[tuple[str, int, str, str, str]]:
+    """Commit, time, author, subject and the file's place then, newest first; none where there is
+    no such branch."""
+    _git(repository, "rev-parse", "--git-dir")
+    if not _git(repository, "rev-parse", "--verify", "--quiet", branch, may_fail=True).strip():
+        return []
+    log = _git(
+        repository, "--literal-pathspecs", "log", "--follow", "--name-only", "--diff-filter=d",
+        "-z", "--format=%x01%H%x02%at%x02%an%x02%s", branch, "--", file,
+    )  # fmt: skip
+    states = []
+    for block in log.decode(errors="surrogateescape").split("\x01")[1:]:
+        head, _, names = block.partition("\x00")
+        commit, moment, author, subject = head.split("\x02", 3)
+        name = next((one.strip("\n") for one in names.split("\x00") if one.strip("\n")), file)
+        states.append((commit, int(moment), author, subject.strip(), name))
+    return states
 
 
 def _told(checkpoint: Checkpoint) -> dict[str, object]:
@@ -269,8 +294,10 @@ def _quote(name: str) -> bytes:
     return bytes(quoted + b'"')
 
 
-def _git(repository: Path, *words: str, stdin: Iterable[bytes] = ()) -> bytes:
-    """What git says. Raises NotFound (no git), InvalidInput (git refuses)."""
+def _git(
+    repository: Path, *words: str, stdin: Iterable[bytes] = (), may_fail: bool = False
+) -> bytes:
+    """What git says. Raises NotFound (no git), InvalidInput (git refuses, unless it may)."""
     # Inside a hook these would lead git to the repository it runs for.
     where = {name: value for name, value in os.environ.items() if name not in _GIT_PLACES}
     try:
@@ -291,7 +318,7 @@ def _git(repository: Path, *words: str, stdin: Iterable[bytes] = ()) -> bytes:
             for part in stdin:
                 git.stdin.write(part)
         out, err = git.communicate()
-    if git.returncode:
+    if git.returncode and not may_fail:
         words_of_git = err.decode(errors="replace").strip().splitlines()
         told = words_of_git[-1] if words_of_git else f"status {git.returncode}"
         if "No space left" in told or "quota exceeded" in told.lower():

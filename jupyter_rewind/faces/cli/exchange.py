@@ -50,10 +50,12 @@ def export(
     data: Document = {
         "place": str(done.place),
         "git": git is not None,
+        "branch": done.branch or None,
         "count": done.count,
         "problems": list(done.problems),
     }
-    text = f"Wrote {wording.count(done.count, 'checkpoint')} of {notebook} to {done.place}."
+    where = f"the branch {done.branch} of {done.place}" if done.branch else str(done.place)
+    text = f"Wrote {wording.count(done.count, 'checkpoint')} of {notebook} to {where}."
     return _answer(data, text, done.problems)
 
 

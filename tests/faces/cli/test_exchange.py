@@ -68,6 +68,35 @@ def test_export_to_git(book: Path, work: Path, rewind: Rewind) -> None:
     shown = [git(work / "repo", "show", f"{each}:analysis.ipynb") for each in commits[::2]]
     assert [each.encode() for each in shown] == [FIRST, SECOND, THIRD]
     assert rewind("export", book, "--git", "repo").status == 7
+    assert f"the branch {branch} of" in ended.out
+    assert git(work / "repo", "symbolic-ref", "--short", "HEAD").strip() == branch
+
+
+@needs_git
+@pytest.mark.parametrize("has_commits", [False, True])
+def test_an_export_to_git_can_be_taken_back(
+    book: Path, work: Path, rewind: Rewind, has_commits: bool
+) -> None:
+    """Into another history, by the same name; also from a repository with commits of its own."""
+    repository = work / "repo"
+    if has_commits:
+        repository.mkdir()
+        git(repository, "init", "-q")
+        (repository / "notes.txt").write_text("mine")
+        git(repository, "add", ".")
+        git(repository, "commit", "-qm", "mine")
+    done = rewind("export", book, "--git", repository, "--json")
+    assert done.data["branch"] == "rewind/analysis.ipynb"
+    other = work / "other" / "analysis.ipynb"
+    other.parent.mkdir()
+    ended = rewind("import", other, "--git", repository, "--json")
+    assert (ended.status, ended.err) == (0, ""), ended.err
+    assert ended.data["created"] == 3
+    found = [rewind("show", other, f"head~{n}", "--raw").out.encode() for n in (2, 1, 0)]
+    assert found == [FIRST, SECOND, THIRD]
+    if has_commits:
+        assert git(repository, "status", "--porcelain") == ""
+        assert git(repository, "log", "--format=%s").split() == ["mine"]
 
 
 @needs_git
