@@ -20,9 +20,14 @@ from jupyter_rewind.kernels.reaches import RUNNERS, intrusion_of, names_in
 
 @lru_cache(maxsize=1)
 def library_folders() -> tuple[str, ...]:
-    """Where Python's and installed packages' code lies, and ours."""
+    """Where Python's and installed packages' code lies, and ours.
+
+    Packages can be installed in more than one place: for one user, by the system, in the
+    environment that this one stands on.
+    """
     paths = sysconfig.get_paths()
     found = {paths[name] for name in ("stdlib", "platstdlib", "purelib", "platlib")}
+    found |= {each for each in sys.path if each.endswith(("site-packages", "dist-packages"))}
     found.add(str(Path(__file__).resolve().parents[1]))
     return (*(f"{folder}/" for folder in found), "<frozen")
 
