@@ -1,53 +1,67 @@
-"""Other tools that keep variables, as tools of the examiner: each keeps all of them as one."""
+"""Other tools that keep all variables as one, as tools of the examiner."""
 
 from __future__ import annotations
 
-import pickle
-from collections.abc import Callable
+import sys
 from pathlib import Path
+from types import CodeType
 from typing import Any
 
 import cloudpickle  # type: ignore[import-untyped, unused-ignore]
 import dill  # type: ignore[import-untyped, unused-ignore]
+import dill.session  # type: ignore[import-untyped, unused-ignore]
 
 
-class Dumped:
-    """The variables of a notebook, its imports apart, dumped together into one file."""
+def compiled(source: str, number: int) -> CodeType:
+    """A cell that this file's own future imports do not touch."""
+    return compile(source, f"<cell {number}>", "exec", dont_inherit=True)
 
-    dumps: Callable[[Any], bytes] = staticmethod(pickle.dumps)
-    loads: Callable[[bytes], Any] = staticmethod(pickle.loads)
+
+class Plain:
+    """Runs cells."""
 
     def __init__(self, namespace: dict[str, Any], folder: Path) -> None:
-        self._namespace = namespace
-        self._file = folder / "dump"
-        self._imports: set[str] = set()
-        self._cells = 0
+        self.namespace = namespace
+        self.file = folder / "dump"
+        self.cells = 0
 
     def run(self, source: str) -> None:
-        self._cells += 1
-        code = compile(source, f"<cell {self._cells}>", "exec", dont_inherit=True)
-        exec(code, self._namespace)
-        if self._cells == 1:
-            self._imports = set(self._namespace)
+        self.cells += 1
+        exec(compiled(source, self.cells), self.namespace)
+
+
+class Dill(Plain):
+    """dill.dump_session and dill.load_session."""
+
+    def __init__(self, namespace: dict[str, Any], folder: Path) -> None:
+        super().__init__(namespace, folder)
+        # It took hold of the main module when it was imported, in the process before this one.
+        dill.session._main_module = dill._dill._main_module = sys.modules["__main__"]
 
     def keep(self) -> None:
-        mine = {k: v for k, v in self._namespace.items() if k not in self._imports}
-        self._file.write_bytes(self.dumps(mine))
+        dill.session.dump_session(str(self.file))
 
     def back(self, names: list[str] | None) -> str:
-        self._namespace.update(self.loads(self._file.read_bytes()))
+        dill.session.load_session(str(self.file))
         return ""
 
 
-class Dill(Dumped):
-    """With dill."""
+class Cloudpickle(Plain):
+    """The variables, its imports apart, in one pickle."""
 
-    dumps = staticmethod(dill.dumps)
-    loads = staticmethod(dill.loads)
+    def __init__(self, namespace: dict[str, Any], folder: Path) -> None:
+        super().__init__(namespace, folder)
+        self._imports: set[str] = set()
 
+    def run(self, source: str) -> None:
+        super().run(source)
+        if self.cells == 1:
+            self._imports = set(self.namespace)
 
-class Cloudpickle(Dumped):
-    """With cloudpickle."""
+    def keep(self) -> None:
+        mine = {k: v for k, v in self.namespace.items() if k not in self._imports}
+        self.file.write_bytes(cloudpickle.dumps(mine))
 
-    dumps = staticmethod(cloudpickle.dumps)
-    loads = staticmethod(cloudpickle.loads)
+    def back(self, names: list[str] | None) -> str:
+        self.namespace.update(cloudpickle.loads(self.file.read_bytes()))
+        return ""

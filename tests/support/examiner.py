@@ -1,8 +1,9 @@
 """Makes every kind of object, keeps it, brings it back and says what became of it.
 
-`python -m tests.support.examiner STEP TOOL FOLDER RESULTS`: each kind in a forked process of its
-own, in an empty `__main__`. The steps: `place` (kept, changed, brought back in the same process),
-`keep` and `killed` (kept; the process then ends, or is killed), `fresh` (brought back by a process
+`python -m tests.support.examiner FOLDER STEP,TOOL,PLACE …` writes FOLDER/STEP,TOOL,PLACE.json for
+each of these jobs: each kind in a forked process of its own, in an empty `__main__`. The steps:
+`place` (kept, changed, brought back in the same process), `keep` and `killed` (kept; the process
+then ends, or is killed), `fresh` (what one of those kept in this PLACE, brought back by a process
 that never made it). A tool keeps and brings back; it knows nothing of the kinds.
 """
 
@@ -17,21 +18,36 @@ import signal
 import sys
 import types
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Protocol
 
-from tests.support.kinds import LIBRARIES, Kind
+from tests.support.kinds import Kind
 from tests.support.kinds_libraries import NUMPY, OTHERS, TABLES
 from tests.support.kinds_live import LIVE
 from tests.support.kinds_python import CODE, CONTAINERS, PLAIN
 
-KINDS = (*PLAIN, *CONTAINERS, *CODE, *NUMPY, *TABLES, *OTHERS, *LIVE)
+ALL = (*PLAIN, *CONTAINERS, *CODE, *LIVE, *NUMPY, *TABLES, *OTHERS)
 PATIENCE = 60.0
+
+
+def missing_libraries() -> set[str]:
+    """Those that some kind needs and that cannot be imported here."""
+    wanted = {module for kind in ALL for module in kind.libraries()}
+    return {module for module in wanted if find_spec(module.partition(".")[0]) is None}
+
+
+_missing = missing_libraries()
+KINDS = tuple(kind for kind in ALL if not _missing & set(kind.libraries()))
 
 
 class Tool(Protocol):
     """Something that keeps the variables of a namespace."""
+
+    namespace: dict[str, Any]
 
     def run(self, source: str) -> None:
         """Runs a cell."""
@@ -43,26 +59,40 @@ class Tool(Protocol):
         """Brings back what was kept last; what it tells of those that are not whole."""
 
 
-def examine(step: str, make_tool: Callable[[dict[str, Any], Path], Tool], folder: Path) -> Any:
-    """What became of each kind: its name, then a status and words."""
-    results = {}
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One tool, one step, and where its files lie."""
+
+    step: str
+    make_tool: Callable[[dict[str, Any], Path], Tool]
+    folder: Path
+
+
+def examine(jobs: Mapping[str, Job]) -> dict[str, dict[str, tuple[str, str]]]:
+    """What became of each kind in each job: a status and words.
+
+    One kind after another, so that the process holds few libraries while most kinds are tried:
+    what looks at the whole heap takes as long as in a small kernel.
+    """
+    results: dict[str, dict[str, tuple[str, str]]] = {name: {} for name in jobs}
     for number, kind in enumerate(KINDS):
-        place = folder / str(number)
-        place.mkdir(parents=True, exist_ok=True)
-        results[kind.name] = _in_a_child(lambda k=kind, p=place: _step(step, k, make_tool, p))
+        for module in kind.libraries():
+            importlib.import_module(module)
+        for name, job in jobs.items():
+            place = job.folder / str(number)
+            place.mkdir(parents=True, exist_ok=True)
+            results[name][kind.name] = _in_a_child(partial(_step, job, kind, place))
     return results
 
 
-def _step(
-    step: str, kind: Kind, make_tool: Callable[[dict[str, Any], Path], Tool], place: Path
-) -> tuple[str, str]:
+def _step(job: Job, kind: Kind, place: Path) -> tuple[str, str]:
     main = types.ModuleType("__main__")
     main.__dict__["__builtins__"] = __builtins__
     sys.modules["__main__"] = main
-    namespace = main.__dict__
     os.chdir(place)
-    tool = make_tool(namespace, place)
-    if step == "fresh":
+    tool = job.make_tool(main.__dict__, place)
+    namespace = tool.namespace
+    if job.step == "fresh":
         return _judge(kind, tool, namespace, None)
     tool.run(kind.prelude())
     before = set(namespace)
@@ -72,9 +102,9 @@ def _step(
         tool.keep()
     except Exception as error:
         return "error", f"{type(error).__name__}: {error}"[:200]
-    if step == "killed":
+    if job.step == "killed":
         os.kill(os.getpid(), signal.SIGKILL)
-    if step == "keep":
+    if job.step == "keep":
         return "kept", ""
     tool.run(kind.change)
     return _judge(kind, tool, namespace, names)
@@ -126,10 +156,10 @@ class Bare:
     """No tool at all: shows that the checks hold, and that the changes break them."""
 
     def __init__(self, namespace: dict[str, Any], folder: Path) -> None:
-        self._namespace = namespace
+        self.namespace = namespace
 
     def run(self, source: str) -> None:
-        exec(compile(source, "<cell>", "exec", dont_inherit=True), self._namespace)
+        exec(compile(source, "<cell>", "exec", dont_inherit=True), self.namespace)
 
     def keep(self) -> None:
         pass
@@ -151,15 +181,17 @@ class Untouched(Bare):
             super().run(source)
 
 
-def main(step: str, tool: str, folder: str, results: str) -> None:
-    """Writes the results as JSON."""
+def main(folder: str, *jobs: str) -> None:
+    """Writes the results of each job as JSON."""
     warnings.simplefilter("ignore")
-    for module in LIBRARIES.values():
-        with contextlib.suppress(ImportError):
-            importlib.import_module(module)
-    place, _, name = tool.partition(":")
-    found = examine(step, getattr(importlib.import_module(place), name), Path(folder))
-    Path(results).write_text(json.dumps(found))
+    asked = {}
+    for job in jobs:
+        step, tool, place = job.split(",")
+        module, _, name = tool.partition(":")
+        make_tool = getattr(importlib.import_module(module), name)
+        asked[job] = Job(step, make_tool, Path(folder) / place)
+    for job, found in examine(asked).items():
+        (Path(folder) / f"{job}.json").write_text(json.dumps(found))
 
 
 if __name__ == "__main__":

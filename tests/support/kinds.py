@@ -7,6 +7,7 @@ were: they must then be told of, never be wrong in silence.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,13 +35,17 @@ class Kind:
     change: str = "value = 0"
     told: bool = False
 
+    def libraries(self) -> dict[str, str]:
+        """What its cells import, and under which name."""
+        text = self.make + self.check + self.change
+        shorts = [short for short in LIBRARIES if re.search(rf"\b{short}\.", text)]
+        return {LIBRARIES[short]: short for short in shorts}
+
     def prelude(self) -> str:
         """The imports that its cells need."""
-        text = self.make + self.check + self.change
         wanted = [
             f"import {module} as {short}" if short not in ("PIL", "sklearn") else f"import {module}"
-            for short, module in LIBRARIES.items()
-            if f"{short}." in text
+            for module, short in self.libraries().items()
         ]
         return PRELUDE + "\n".join(wanted)
 
