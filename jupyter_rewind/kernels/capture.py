@@ -275,7 +275,8 @@ class Capturer:
     ) -> Captured:
         change = self._look(found)
         facts = Facts(
-            self.run, execution, count, path, clock.now_ns(), None, count_fidelity(change, found),
+            self.run, execution, count, path, clock.now_ns(), None,
+            count_fidelity(change, found, self.hubs),
             tuple(self._merged),
         )  # fmt: skip
         job = Job(facts, tuple(_ordered(change)), change.fresh_bytes)

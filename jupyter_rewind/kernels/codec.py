@@ -146,10 +146,14 @@ class _Telling:
         self.careful = careful
         self.refs: set[str] = set()
         self.notes: list[tuple[Fidelity, str]] = []
+        self.noted: list[tuple[int, Fidelity, str]] = []
+        """What was noted of which value, by its id."""
+        self._at = 0
         self.meets_asked = False
 
     def reducer_override(self, value: Any) -> Any:
         kind = type(value)
+        self._at = id(value)
         handler = self.session.handler(kind)
         if kind in self.session.asked:
             self.meets_asked = True
@@ -186,6 +190,7 @@ class _Telling:
             return stand_in(value, self, what, f"{type(error).__name__}: {_first_line(error)}")
 
     def note(self, fidelity: Fidelity, reason: str) -> None:
+        self.noted.append((self._at, fidelity, reason))
         if (fidelity, reason) not in self.notes:
             self.notes.append((fidelity, reason))
 

@@ -5,11 +5,12 @@ Small values are read by a reader that knows plain Python values and imports not
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from jupyter_rewind.errors import Format
 from jupyter_rewind.kernels.codec import PodReader
+from jupyter_rewind.kernels.losses import HubLosses, worse
 from jupyter_rewind.kernels.placeholders import Placeholder
 from jupyter_rewind.kernels.pods import HUB, VARIABLE
 from jupyter_rewind.kernels.preview import preview, type_name
@@ -30,7 +31,8 @@ _MODULES = "jupyter_rewind.kernels.reducers.modules"
 def report(store: ContentSource, snapshot: Snapshot) -> tuple[VariableReport, ...]:
     """Every variable of the state, by name. Raises NotFound, Integrity, Newer, Format."""
     records = _records(store, snapshot)
-    found = [*reports_of(records), *small_reports(_small(store, records))]
+    losses = HubLosses(records)
+    found = [*reports_of(records, losses), *small_reports(_small(store, records), losses)]
     return tuple(sorted(found, key=lambda one: one.name))
 
 
@@ -55,12 +57,12 @@ def compare(store: ContentSource, before: Snapshot, after: Snapshot) -> tuple[Va
     return tuple(changes)
 
 
-def reports_of(records: Iterable[PodRecord]) -> list[VariableReport]:
+def reports_of(records: Iterable[PodRecord], losses: HubLosses) -> list[VariableReport]:
     """What the pods say of their variables; small values are told by `small_reports`."""
     return [
         VariableReport(
-            root.key[len(VARIABLE) :], root.type_name, record.size_bytes, root.fidelity,
-            root.reason, False, root.preview,
+            root.key[len(VARIABLE) :], root.type_name, record.size_bytes,
+            *losses.of_root(root, record), False, root.preview,
         )
         for record in records
         for root in record.roots
@@ -68,8 +70,12 @@ def reports_of(records: Iterable[PodRecord]) -> list[VariableReport]:
     ]  # fmt: skip
 
 
-def small_reports(small: dict[str, Any]) -> list[VariableReport]:
-    """What is told of the small values."""
+def small_reports(
+    small: dict[str, Any],
+    losses: HubLosses,
+    uid_of: Callable[[Any], str | None] = lambda _: None,
+) -> list[VariableReport]:
+    """What is told of the small values; `uid_of` knows living classes and functions."""
     found = []
     for key, value in small.items():
         if not key.startswith(VARIABLE):
@@ -81,11 +87,13 @@ def small_reports(small: dict[str, Any]) -> list[VariableReport]:
             found.append(VariableReport(name, value.type_name, 0, Fidelity.MISSING, value.how))
         elif isinstance(value, Named):
             # A class or function is told by its uid, and is what its own pod says.
-            fidelity, reason = value.fidelity
+            fidelity, reason = worse(value.fidelity, losses.of([value.uid]))
             found.append(VariableReport(name, value.kind, 0, fidelity, reason, preview=value.name))
         else:
             text = preview(value)
-            found.append(VariableReport(name, type_name(value), 0, Fidelity.EXACT, preview=text))
+            uid = uid_of(value)
+            fidelity, reason = losses.of([uid] if uid is not None else ())
+            found.append(VariableReport(name, type_name(value), 0, fidelity, reason, preview=text))
     return found
 
 
@@ -168,13 +176,13 @@ def _described(
 ) -> dict[str, tuple[object, VariableReport]]:
     """For each variable: what is equal exactly when it has not changed, and its report."""
     records = _records(store, snapshot)
-    small = _small(store, records)
+    small, losses = _small(store, records), HubLosses(records)
     found: dict[str, tuple[object, VariableReport]] = {}
     for record in records:
-        for one in reports_of([record]):
+        for one in reports_of([record], losses):
             found[one.name] = (record.node, one)
     hubs = {key[len(HUB) :]: record.node for record in records for key in record.keys}
-    for one in small_reports(small):
+    for one in small_reports(small, losses):
         value = small[VARIABLE + one.name]
         told = repr(value) if value != value else value
         node = hubs.get(value.uid) if isinstance(value, Named) else None

@@ -267,6 +267,11 @@ class Loader:
             stood.update(self._loaded.keys)
         return live
 
+    def uid_of(self, value: Any) -> str | None:
+        """The uid of a class or function of the state; None of anything else."""
+        known = self._hubs.uid_of(value)
+        return known or next((uid for uid, one in self.made.items() if one is value), None)
+
     def adopt(self, uid: str, value: Any) -> None:
         self.made[uid] = value
 

@@ -20,6 +20,7 @@ from jupyter_rewind.kernels.codec import Buffers, DeepWriter, PodWriter, Session
 from jupyter_rewind.kernels.functions import Shell, states_of
 from jupyter_rewind.kernels.hollow import Hollow, content_of, find_containers, has_changed_key
 from jupyter_rewind.kernels.placeholders import Placeholder
+from jupyter_rewind.kernels.whereabouts import place_notes
 from jupyter_rewind.model.snapshot import Fidelity
 
 VARIABLE, OUTPUT, HUB, ENVIRONMENT, SMALL = "v:", "o:", "h:", "e:", "a:"
@@ -104,8 +105,18 @@ def _write(maker: Any, session: Session, roots: Sequence[Root], *, careful: bool
         containers = find_containers((value for _, value in met), frozenset(session.asked))
         if containers:
             written.release()
-            return _write_once(maker, session, roots, careful, containers)
+            written = _write_once(maker, session, roots, careful, containers)
+    noted = written.writer.noted
+    if noted and not roots[0][0].startswith((SMALL, ENVIRONMENT)):
+        written.notes = place_notes(roots, noted, written.notes, session.known, _words_for)
     return written
+
+
+def _words_for(key: str) -> str:
+    """The root as the user calls it."""
+    if key.startswith(HUB):
+        return key[len(HUB) :].partition(":")[0]
+    return f"Out[{key[len(OUTPUT) :]}]" if key.startswith(OUTPUT) else key[len(VARIABLE) :]
 
 
 def _write_once(

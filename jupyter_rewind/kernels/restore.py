@@ -19,6 +19,7 @@ from jupyter_rewind.kernels.capture import Capturer, make_known, make_session
 from jupyter_rewind.kernels.comparison import reports_of, small_reports
 from jupyter_rewind.kernels.hubs import Hubs
 from jupyter_rewind.kernels.loading import Loader
+from jupyter_rewind.kernels.losses import HubLosses
 from jupyter_rewind.kernels.patching import Patch, find_patch
 from jupyter_rewind.kernels.pods import ENVIRONMENT, OUTPUT, SMALL, VARIABLE
 from jupyter_rewind.kernels.records import PodRecord, read_pod, read_state
@@ -324,8 +325,8 @@ def _living(record: PodRecord, namespace: dict[str, Any]) -> dict[str, Any]:
 def _report(
     records: tuple[PodRecord, ...], loader: Loader, same: set[str]
 ) -> tuple[VariableReport, ...]:
-    found = []
-    for one in reports_of(records):
+    found, losses = [], HubLosses(records)
+    for one in reports_of(records, losses):
         key = VARIABLE + one.name
         fidelity, reason = _what_came(key, one, loader, key in same)
         found.append(
@@ -336,7 +337,7 @@ def _report(
         )  # fmt: skip
     for key, small in loader.values.items():
         if key.startswith(SMALL):
-            found += small_reports(small)
+            found += small_reports(small, losses, loader.uid_of)
     return tuple(sorted(found, key=lambda one: one.name))
 
 

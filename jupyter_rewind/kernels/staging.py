@@ -132,7 +132,9 @@ class Stage:
         """What the class's own code writes into it while values are built does not stay."""
         if isinstance(made, enum.EnumMeta):
             return
-        before = {name: held for name, held in vars(made).items() if not name.startswith("__")}
+        before: dict[str, Any] = {
+            name: held for name, held in vars(made).items() if not name.startswith("__")
+        }
         for name, held in before.items():
             if type(held) in (list, dict, set):
                 type.__setattr__(made, name, held.copy())
