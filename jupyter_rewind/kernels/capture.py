@@ -140,6 +140,8 @@ class Capturer:
         self._memory = start_memory() if self.options.page_tracking else None
         self._tracker = tracker
         self._pods: dict[tuple[str, ...], Pod] = {}
+        self.moved: object | None = None
+        """What takes the last restore back by itself; gone as soon as anything has changed."""
         self.trouble: Trouble | None = None
         """Why the last states could not be stored, if so."""
         self._unsure: list[tuple[Job, tuple[Pod, ...]]] = []
@@ -239,7 +241,11 @@ class Capturer:
         uids = {id(cell): uid for uid, cell in cells.items()}
         for uid, value in made.items():
             self.hubs.adopt(uid, value, uids)
-        self._pods = {**{pod.keys: pod for pod in same}, **pods}
+        self.return_to(snapshot, {**{pod.keys: pod for pod in same}, **pods})
+
+    def return_to(self, snapshot: Snapshot, pods: Mapping[tuple[str, ...], Pod]) -> None:
+        """The namespace holds this state, of which these are the pods."""
+        self._pods = dict(pods)
         self._gatherer.forget()
         self._everything = True
         if self._tracker is not None:
@@ -280,6 +286,9 @@ class Capturer:
             tuple(self._merged),
         )  # fmt: skip
         job = Job(facts, tuple(_ordered(change)), change.fresh_bytes)
+        around = all(pod.keys[0].startswith(ENVIRONMENT) for pod in change.changed)
+        if not around or change.pods.keys() != self._pods.keys():
+            self.moved = None
         self._pods = change.pods
         self._gatherer.settle()
         self._everything, self._touched, self._merged = False, set(), []

@@ -155,6 +155,8 @@ class Survey:
 
     def _tell(self, group: _Group) -> None:
         began = clock.monotonic()
+        if group.before is not None and group.before.names:
+            self._put_in_order(group.keys[0], group.before.names)
         # First, while nothing else of ours refers to the values.
         group.closed = self._is_closed(group)
         roots: list[Root] = [(key, self._roots[key]) for key in group.keys]
@@ -169,6 +171,12 @@ class Survey:
                 group.error = error.with_traceback(None)
                 break
         group.seconds = clock.monotonic() - began
+
+    def _put_in_order(self, key: str, names: Sequence[str]) -> None:
+        """Small values are told in the order of the last time, whatever came back since."""
+        held = self._roots[key]
+        if type(held) is dict and tuple(held) != names:
+            self._roots[key] = {name: held[name] for name in names if name in held} | held
 
     def _token(self, keys: Sequence[str]) -> tuple[Any, ...] | None:
         if not all(key.startswith(HUB) for key in keys):

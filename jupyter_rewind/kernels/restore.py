@@ -9,8 +9,8 @@ namespace may hold are filled instead, and living classes and functions are chan
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from jupyter_rewind.errors import NotFound, RestoreRefused
@@ -32,6 +32,15 @@ from jupyter_rewind.store.keep import ContentSource
 _FILLED = (list, dict, set)
 
 
+@dataclass(frozen=True, slots=True)
+class Undone:
+    """A restore was taken back: `to` is there again; `kept` is what was restored."""
+
+    to: Snapshot
+    kept: Snapshot
+    problems: tuple[str, ...]
+
+
 @dataclass(slots=True)
 class Prepared:
     """A state, built aside. `present` is the snapshot of what it will replace."""
@@ -46,12 +55,15 @@ class Prepared:
     _capturer: Capturer | None
     _patches: list[Patch] = field(default_factory=list)
     _undo: list[Callable[[], Any]] = field(default_factory=list)
+    _around: dict[str, Any] = field(default_factory=dict)
+    _before: list[Pod] = field(default_factory=list)
 
     def swap(self) -> tuple[str, ...]:
         """The state is the present now; says what of the surroundings could not be set. On any
         error everything is as it was before."""
         environment = self._capturer.environment if self._capturer is not None else None
-        display = environment.display() if environment is not None else []
+        self._around = environment.read() if environment is not None else {}
+        display = self._around.get("display", [])
         try:
             for patch in self._patches:
                 self._undo.append(patch.apply())
@@ -74,9 +86,27 @@ class Prepared:
             made = self._loader
             nodes = {record.node for record in self._records}
             same = [pod for pod in self._capturer.pods() if pod.node in nodes]
+            self._before = self._capturer.pods()
             self._capturer.adopt(self.snapshot, same, self._pods(), made.made, made.cells)
-        self._undo.clear()
+            self._capturer.moved = self
         return problems
+
+    def take_back(self) -> Undone | None:
+        """The very objects of before are there again; None where anything has changed since, and
+        nothing has happened. Raises Storage."""
+        capturer = self._capturer
+        if capturer is None or self.present is None:
+            return None
+        kept = capturer.keep_present()
+        if capturer.moved is not self or kept is None:
+            return None
+        while self._undo:
+            self._undo.pop()()
+        environment = capturer.environment
+        problems = environment.apply(self._around) if environment is not None else ()
+        capturer.return_to(self.present, {pod.keys: pod for pod in self._before})
+        capturer.moved = None
+        return Undone(self.present, kept, problems)
 
     def _values(self) -> dict[str, Any]:
         """Every root of the state that is a variable or an output."""
@@ -147,7 +177,8 @@ class Prepared:
                 stream_hash, states = known
                 found[record.keys] = Pod(
                     record.roots, (), stream_hash, record.stream_size, states,
-                    frozenset(record.refs), chunks=record.stream, node=record.node,
+                    frozenset(record.refs), record.names, chunks=record.stream,
+                    node=record.node, hollow=record.hollow,
                 )  # fmt: skip
         return found
 
@@ -352,5 +383,18 @@ def _what_came(
         return Fidelity.REBUILT, "some of its keys have become equal: an entry of those is lost"
     is_alive = is_same or (key in loader.living and key not in loader.dead)
     if one.fidelity is Fidelity.MISSING and is_alive:
-        return Fidelity.REFERENCE, "what cannot be kept of it is still alive, and is left as it is"
+        return Fidelity.REFERENCE, _ALIVE
     return one.fidelity, one.reason
+
+
+_ALIVE = "what cannot be kept of it is still alive, and is left as it is"
+
+
+def told_alive(report: Iterable[VariableReport]) -> tuple[VariableReport, ...]:
+    """The report on a state whose very objects are there."""
+    return tuple(
+        replace(one, fidelity=Fidelity.REFERENCE, reason=_ALIVE)
+        if one.fidelity is Fidelity.MISSING
+        else one
+        for one in report
+    )

@@ -119,7 +119,7 @@ class Timeline:
         """The namespace is as it was before the last move. Raises RestoreRefused."""
         if not self._undo:
             raise RestoreRefused("There is no move to undo in this run.")
-        moved = self._move(self._undo[-1], self.store, False)
+        moved = self._take_back() or self._move(self._undo[-1], self.store, False)
         self._undo.pop()
         self._redo.append(moved.kept)
         return moved
@@ -193,6 +193,19 @@ class Timeline:
             raise RestoreRefused("The present could not be kept.", hint="Nothing was changed.")
         problems = prepared.swap()
         return Moved(target, prepared.present, prepared.report, problems)
+
+    def _take_back(self) -> Moved | None:
+        """The last move, where nothing has changed since: with the very objects of before."""
+        from jupyter_rewind.kernels.restore import Prepared, told_alive
+
+        last = self.capturer.moved
+        if not isinstance(last, Prepared) or last.present != self._undo[-1]:
+            return None
+        undone = last.take_back()
+        if undone is None:
+            return None
+        report = told_alive(self.report(undone.to))
+        return Moved(undone.to, undone.kept, report, undone.problems)
 
     def close(self) -> None:
         """All that was captured is in the store, and nothing is held."""
