@@ -18,12 +18,14 @@ SCHEMA = 1
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column of a table; `style` is rich's and counts on a terminal alone."""
+    """A column of a table; `style` is rich's and counts on a terminal alone, as does `gives_way`:
+    on a narrow one the columns with the greatest number are left out, never those with 0."""
 
     name: str
     style: str = ""
     right: bool = False
     fold: bool = False
+    gives_way: int = 0
 
 
 @dataclass(frozen=True, slots=True)

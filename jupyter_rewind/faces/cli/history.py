@@ -169,9 +169,9 @@ def search(
         Column("first", "yellow"),
         Column("first time", "cyan"),
         Column("last", "yellow"),
-        Column("last time", "cyan"),
-        Column("cell"),
-        Column("line", right=True),
+        Column("last time", "cyan", gives_way=3),
+        Column("cell", gives_way=1),
+        Column("line", right=True, gives_way=2),
         Column("text", fold=True),
     )
     length = wording.SHORT_ID if face.screen.terminal else None

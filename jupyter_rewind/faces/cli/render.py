@@ -241,22 +241,33 @@ def _show_table(console: Console, part: answers.Table) -> None:
     from rich.table import Table
     from rich.text import Text
 
+    from jupyter_rewind.faces.cli import fitting
+
     if not part.rows:
         if part.empty:
             console.print(part.empty, markup=False, style="dim")
         return
-    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
-    for column in part.columns:
+    rows = [[wording.visible(value) for value in row] for row in part.rows]
+    part = answers.Table(part.columns, rows)
+    widths, shown = fitting.measure(part), fitting.choose_columns(part, console.width)
+    fits = fitting.total([widths[number] for number in shown]) <= console.width
+    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, fitting.GAP, 0, 0))
+    for number in shown:
+        column = part.columns[number]
         table.add_column(
             column.name,
             justify="right" if column.right else "left",
             style=column.style,
             overflow="fold" if column.fold else "ellipsis",
             no_wrap=not column.fold,
+            min_width=widths[number] if fits or not column.fold else None,
         )
-    for row in part.rows:
-        table.add_row(*(Text(wording.visible(value)) for value in row))
+    for row in rows:
+        table.add_row(*(Text(row[number]) for number in shown))
     console.print(table)
+    left = [each.name for number, each in enumerate(part.columns) if number not in shown]
+    if left:
+        console.print(f"A wider terminal shows: {', '.join(left)}.", markup=False, style="dim")
 
 
 def _show_facts(console: Console, part: answers.Facts) -> None:

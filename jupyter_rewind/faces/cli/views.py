@@ -18,16 +18,16 @@ CHECKPOINT_COLUMNS = (
     Column("id", "yellow"),
     Column("time", "cyan"),
     Column("reason"),
-    Column("cells", right=True),
-    Column("changes"),
-    Column("size", right=True),
-    Column("author", "dim"),
+    Column("cells", right=True, gives_way=2),
+    Column("changes", gives_way=1),
+    Column("size", right=True, gives_way=3),
+    Column("author", "dim", gives_way=4),
     Column("labels", "bold green", fold=True),
 )
 HISTORY_COLUMNS = (
     Column("notebook", fold=True),
-    Column("checkpoints", right=True),
-    Column("last", "cyan"),
+    Column("checkpoints", right=True, gives_way=2),
+    Column("last", "cyan", gives_way=1),
     Column("history", "yellow"),
 )
 
@@ -103,7 +103,9 @@ def checkpoint_table(
         )
         for each in checkpoints
     ]
-    columns = (*CHECKPOINT_COLUMNS, Column("variables")) if states else CHECKPOINT_COLUMNS
+    columns = (
+        (*CHECKPOINT_COLUMNS, Column("variables", gives_way=2)) if states else CHECKPOINT_COLUMNS
+    )
     return Table(columns, rows, empty=empty)
 
 
