@@ -111,10 +111,11 @@ class Keeper:
                 self._change.wait()
 
     def settle(self) -> None:
-        """As `flush`, and nothing is left to be compressed."""
+        """As `flush`, and nothing is left to be compressed, or stands aside."""
         with self._change:
             while self._jobs:
                 self._change.wait()
+        self._tidy(CLOSING_SECONDS)
 
     def close(self) -> None:
         self.settle()
@@ -123,7 +124,6 @@ class Keeper:
             self._change.notify_all()
         if self._thread is not None:
             self._thread.join()
-        self._tidy(CLOSING_SECONDS)
         if self._aside is not None:
             self._aside.close()
         self.store.close()
@@ -163,6 +163,9 @@ class Keeper:
                 job = self._jobs[0]
             try:
                 self._finish(job)
+            except Exception:
+                # The job has failed, and whoever handed it in is told; the thread goes on.
+                log.warning("a state of a kernel was not stored", exc_info=True)
             finally:
                 with self._change:
                     self._jobs.popleft()
@@ -210,7 +213,7 @@ class Keeper:
                 self._keep(job, block)
             job.snapshot = decode_snapshot(block.entries[0], self.store.layout)
         except BaseException as error:
-            if isinstance(error, Unavailable) and not job.is_begun:
+            if isinstance(error, Unavailable) and error.retryable and not job.is_begun:
                 raise
             self._fail(job, error)
             if not isinstance(error, RewindError | OSError | ValueError):

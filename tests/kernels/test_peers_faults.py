@@ -44,7 +44,7 @@ class Session:
 
     def size(self) -> int:
         """What the store takes on disk."""
-        self.tool.capturer.flush()
+        self.tool.capturer.keeper.settle()
         return sum(
             one.stat().st_size for one in (self.folder / "store").rglob("*") if one.is_file()
         )
