@@ -247,15 +247,24 @@ def _salvaged(report: SalvageReport, names: dict[str, str], *, is_other: bool) -
     }
     lost = Table((Column("lost content", fold=True),), rows)
     parts: list[Part] = [Words(text), *([lost] if rows else []), *remarks]
-    return Answer(data, parts, Status.DAMAGE if rows else Status.DONE)
+    return Answer(data, parts, Status.DAMAGE if rows or report.skipped else Status.DONE)
 
 
 def _tell_salvage(report: SalvageReport, lost: int, *, is_other: bool) -> str:
     """What became of the store, in one or two sentences."""
     store = f"The store at {report.folder}"
-    if not (lost or report.changed or report.kept_records):
+    if not (lost or report.changed or report.kept_records or report.skipped):
         return f"{store} had no damage to mend."
-    if lost:
+    if report.skipped:
+        count = wording.count(len(report.skipped), "damaged segment")
+        text = (
+            f"{store} is still damaged: {count} stayed as it is, for it is being written."
+            " Salvage it again when the server, the kernels and the commands that write it have"
+            " ended."
+        )
+        if lost:
+            text += f" Of the rest, {wording.count(lost, 'record')} lost content."
+    elif lost:
         text = f"{store} is in order again, but {wording.count(lost, 'record')} lost content."
     else:
         text = f"{store} is whole."

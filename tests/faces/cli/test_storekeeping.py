@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from jupyter_rewind.settings import Settings
+from jupyter_rewind.workspace import Workspace
 from tests.faces.cli.conftest import FIRST, SECOND, THIRD, Rewind, cell, notebook_bytes
 
 
@@ -178,3 +180,26 @@ def test_a_segment_that_is_gone_marks_only_what_stood_there(
     ended = rewind("history", book, "--json")
     assert ended.status == 5
     assert [each["readable"] for each in ended.data["checkpoints"]] == [False, True, True, True]
+
+
+def test_a_salvage_beside_a_writer_says_what_is_left_to_do(
+    store: Path, book: Path, rewind: Rewind
+) -> None:
+    """A damaged segment that is being written is left alone: the store is not called in order, and
+    salvaging it again, when the writer has ended, mends it."""
+    settings = Settings.load({"store.path": str(store)})
+    with Workspace.open(settings) as workspace:
+        book.write_bytes(notebook_bytes(cell("new", "other = 'content'")))
+        workspace.checkpoint(str(book))
+        segment = store / "segments" / workspace.repository.writer.segment
+        content = bytearray(segment.read_bytes())
+        content[60:80] = b"\xaa" * 20
+        segment.write_bytes(content)
+        ended = rewind("salvage")
+        assert ended.status == 5
+        assert "is still damaged: 1 damaged segment stayed as it is" in ended.out
+        assert "in order again" not in ended.out and "is whole" not in ended.out
+        assert f"Segment {segment.name} was left alone" in ended.err
+    ended = rewind("salvage")
+    assert "in order again" in ended.out or "is whole" in ended.out, ended.out
+    assert "left alone" not in ended.err
