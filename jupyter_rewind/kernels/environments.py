@@ -18,6 +18,7 @@ from jupyter_rewind.store.durable import Files
 _ASK_SECONDS = 20.0
 _QUESTION = """
 import importlib.util, os, sys
+sys.path = [each for each in sys.path if each]  # a kernel does not look where this is asked from
 found = importlib.util.find_spec("jupyter_rewind") is not None
 line = os.path.join(sys.prefix, "etc", "ipython", "ipython_kernel_config.json")
 print(int(found), int(os.path.exists(line)), sys.prefix, sep="\\n")

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sysconfig
+import venv
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -170,3 +172,37 @@ def test_doctor_knows_which_kernels_keep_their_states(user: Home, rewind: Rewind
     assert "could not be asked" in found["kernel none"]["text"]
     assert "no IPython" in found["kernel other"]["text"]
     assert found["kernel python3"]["state"] in ("on", "problem")
+
+
+@pytest.fixture
+def elsewhere(user: Home) -> str:
+    """The interpreter of an environment that has a kernel and no Rewind."""
+    place = user.folder / "elsewhere"
+    venv.create(place, with_pip=False)
+    packages = Path(sysconfig.get_path("purelib", vars={"base": str(place)}))
+    # This environment's packages one by one, so that its own way to the project is not taken.
+    for each in Path(sysconfig.get_path("purelib")).iterdir():
+        if "jupyter_rewind" not in each.name and each.suffix != ".pth":
+            (packages / each.name).symlink_to(each)
+    return str(place / "bin" / "python")
+
+
+def test_a_kernel_without_the_package_starts_as_always(
+    user: Home, rewind: Rewind, elsewhere: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also after `enable`: nothing is kept, nothing is said, and `doctor` tells what to install."""
+    folder = user.folder / "data" / "kernels" / "elsewhere"
+    folder.mkdir(parents=True)
+    argv = [elsewhere, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+    spec = {"argv": argv, "display_name": "Elsewhere", "language": "python"}
+    (folder / "kernel.json").write_text(json.dumps(spec))
+    assert rewind("enable").status == 0
+    with running(user, python=elsewhere, load=False, PYTHONPATH="") as kernel:
+        said = kernel.run("x = 20; x + 1")
+        assert (said.status, said.text) == ("ok", "21")
+        assert "not found" in kernel.run("%rewind status").text
+    assert user.runs() == []
+    monkeypatch.delenv("PYTHONPATH", raising=False)
+    found = {each["name"]: each for each in answer(rewind, "doctor")["findings"]}
+    assert "keeps nothing" in found["kernel elsewhere"]["text"]
+    assert found["kernel elsewhere"]["mend"] == f"{elsewhere} -m pip install jupyter-rewind"

@@ -213,10 +213,17 @@ def test_a_state_is_taken_over_without_asking_where_the_user_wants_that(home: Ho
         first = kernel.run("x + 1")
         assert first.result == "42"
         assert "goes on here" in first.text
-    with running(home, JUPYTER_REWIND_KERNELS_RESUME="never") as kernel:
+
+
+def test_nothing_is_said_where_the_user_does_not_want_that(home: Home) -> None:
+    """`kernels.resume = never`: no word, no variable of the killed kernel, until asked for."""
+    with running(home) as kernel:
+        kernel.run("x = 41")
         kernel.kill()
     with running(home, JUPYTER_REWIND_KERNELS_RESUME="never") as kernel:
-        assert kernel.run("0").text == "0"
+        assert kernel.run("'x' in globals()").text == "False"
+        assert kernel.run("%rewind resume").status == "ok"
+        assert kernel.run("x").result == "41"
 
 
 @pytest.mark.matrix
