@@ -15,7 +15,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from jupyter_rewind.kernels.reaches import RUNNERS, intrusion_of, names_in
+from jupyter_rewind.kernels.reaches import RUNNERS, SHOWS, intrusion_of, names_in
 
 
 @lru_cache(maxsize=1)
@@ -133,4 +133,4 @@ def runs_text(value: Any) -> bool:
     else:
         kind = value if isinstance(value, type) else type(value)
         home = type.__getattribute__(kind, "__module__")
-    return isinstance(home, str) and home.partition(".")[0] in RUNNERS
+    return isinstance(home, str) and home not in SHOWS and home.partition(".")[0] in RUNNERS

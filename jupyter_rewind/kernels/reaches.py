@@ -41,6 +41,12 @@ RUNNERS = frozenset(
 )
 """Packages that run text or functions as code in the notebook."""
 
+SHOWS = frozenset(
+    f"IPython.{name}"
+    for name in ("display", "core.display", "core.display_functions", "lib.display")
+)
+"""Modules of those that show values, and run nothing."""
+
 _INTRUDING = frozenset(
     (
         *("__main__", "_getframe", "_current_frames", "currentframe", "f_globals", "f_back"),
@@ -125,7 +131,7 @@ def _reach_of_one(code: types.CodeType) -> Reach:
         dynamic += sorted(mentioned & _DYNAMIC_OF_SYS)
     names, imported, imports_all = _global_names(code)
     words.update(name.partition(".")[0] for name in imported)
-    dynamic += sorted({name.partition(".")[0] for name in imported} & RUNNERS)
+    dynamic += sorted({name.partition(".")[0] for name in imported - SHOWS} & RUNNERS)
     if imports_all:
         dynamic.append("import *")
     return Reach(frozenset(names | words), f"it uses {dynamic[0]}" if dynamic else "")

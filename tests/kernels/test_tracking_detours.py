@@ -71,6 +71,9 @@ DETOURS = {
     ),
     "a text with more words": ("import cProfile", "cProfile.run('y = x; y.append(1)')"),
     "unpickled from main": ("import pickle", "pickle.loads(b'c__main__\\nx\\n.').append(3)"),
+    "IPython beside what shows": (
+        "import IPython.display", "IPython.core.getipython.get_ipython().ev('x').append(2)",
+    ),
     "run by importlib": ("import importlib", "importlib.import_module('__main__').x.append(1)"),
 }  # fmt: skip
 
@@ -117,3 +120,16 @@ def test_plain_cells_stay_free_beside_libraries_and_modules(folder: Path, monito
     assert all(names != "all" and "big" not in names for _, names in told[1:4])
     assert "x" in told[2][1] and "x" not in told[3][1]
     assert "big" in told[4][1] and told[4][1] != "all"
+
+
+@pytest.mark.parametrize("monitor", WAYS)
+def test_showing_values_costs_nothing(folder: Path, monitor: bool) -> None:
+    """What shows a value in the notebook runs nothing in it."""
+    told = run_cells(folder, monitor, [
+        "x = [1]; big = [2]",
+        "from IPython.display import HTML, display",
+        "HTML('<b>x</b>')",
+        "display(big)",
+    ])  # fmt: skip
+    assert all(names != "all" for _, names in told[1:])
+    assert "big" not in told[2][1] and "big" in told[3][1]
