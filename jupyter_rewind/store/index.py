@@ -2,15 +2,13 @@
 
 Nothing here is the truth. Losing the file costs a second of scanning; after a crash of the
 machine it is thrown away unread, for it may name bytes that never reached the disk. A file that
-cannot be written (read-only, full, locked away) is replaced by one in memory.
+cannot be written (read-only, full, locked away) is replaced by one in memory (`indexfile`).
 """
 
 from __future__ import annotations
 
-import contextlib
 import json
 import logging
-import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -23,17 +21,11 @@ from jupyter_rewind.model.encoding import DIGEST_SIZE, split_digests
 from jupyter_rewind.model.entry import Entry
 from jupyter_rewind.model.ids import Digest, EntryId
 from jupyter_rewind.store.evidence import Evidence
-from jupyter_rewind.store.schema import INDEX_FORMAT, SCHEMA, TABLES
+from jupyter_rewind.store.indexfile import ENDS, open_base
+from jupyter_rewind.store.schema import TABLES
 from jupyter_rewind.store.segments import Batch, Gap, Record
 
 log = logging.getLogger(__name__)
-
-
-# Failures that a fresh file in the same place would meet again.
-_OF_THE_PLACE = {
-    sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_FULL, sqlite3.SQLITE_BUSY,
-    sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PERM, sqlite3.SQLITE_PROTOCOL,
-}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +112,7 @@ class Index:
 
     def synced_ends(self) -> dict[str, int]:
         """How far each segment is known to be on the disk, those seen before a reboot too."""
-        return dict(self._base.execute(_ENDS))
+        return dict(self._base.execute(ENDS))
 
     def forget_remembered(self) -> None:
         """What was seen before a reboot stands in the store's own witness now."""
@@ -340,79 +332,11 @@ class Index:
         ).fetchone()
         return int(row[0]), int(row[1]), int(row[2])
 
-    # --- the file -----------------------------------------------------------------------
-
     def _connect(self) -> sqlite3.Connection:
-        if self._path is not None:
-            try:
-                return self._prepare(self._path)
-            except sqlite3.DatabaseError as error:
-                again = self._start_anew(error)
-                if again is not None:
-                    return again
-                self._path = None
-        return self._prepare(None)
-
-    def _start_anew(self, error: sqlite3.DatabaseError) -> sqlite3.Connection | None:
-        """A fresh file in place of a damaged one, or None when the place itself fails."""
-        if getattr(error, "sqlite_errorcode", 0) & 0xFF in _OF_THE_PLACE:
-            log.warning("the index %s cannot be opened (%s); using memory", self._path, error)
-            return None
-        log.info("the index %s is damaged (%s) and is built again", self._path, error)
-        assert self._path is not None
-        try:
-            for suffix in ("", "-wal", "-shm"):
-                self._path.with_name(self._path.name + suffix).unlink(missing_ok=True)
-            return self._prepare(self._path)
-        except (OSError, sqlite3.DatabaseError) as worse:
-            log.warning("the index %s cannot be built (%s); using memory", self._path, worse)
-            return None
-
-    def _prepare(self, path: Path | None) -> sqlite3.Connection:
-        if path is not None:
-            _make_private(path)
-        base = sqlite3.connect(
-            ":memory:" if path is None else path,
-            timeout=30,
-            isolation_level=None,
-            check_same_thread=False,
-        )
-        try:
-            self._furnish(base)
-        except BaseException:
-            # Left open, it would keep its lock for as long as anybody keeps the error.
-            base.close()
-            raise
+        base, self._path = open_base(self._path, self._store_id)
         return base
 
-    def _furnish(self, base: sqlite3.Connection) -> None:
-        base.execute("PRAGMA journal_mode=WAL")
-        base.execute("PRAGMA synchronous=OFF")
-        base.execute("PRAGMA temp_store=MEMORY")
-        base.execute("BEGIN IMMEDIATE")
-        for statement in SCHEMA.split(";"):
-            if statement.strip():
-                base.execute(statement)
-        # An index written before the machine went down may name bytes that never landed.
-        mine = {"format": str(INDEX_FORMAT), "store": self._store_id, "boot": clock.boot_id()}
-        known = dict(base.execute("SELECT name, value FROM meta"))
-        if known != mine:
-            if {**known, "boot": ""} == {**mine, "boot": ""}:
-                # What its segments had on the disk stays true, and tells when one is destroyed.
-                base.execute(f"INSERT OR REPLACE INTO remembered {_ENDS}")
-            else:
-                base.execute("DELETE FROM remembered")
-            for table in TABLES:
-                base.execute(f"DELETE FROM {table}")
-            base.execute("DELETE FROM meta")
-            base.executemany("INSERT INTO meta VALUES(?,?)", mine.items())
-        base.execute("COMMIT")
 
-
-_ENDS = (
-    "SELECT name, max(synced) FROM (SELECT name, synced FROM segments UNION ALL"
-    " SELECT name, synced FROM remembered) WHERE synced>0 GROUP BY name"
-)
 _SELECT = "SELECT e.id, e.kind, e.ord, e.keys, e.body, e.roots FROM entries e"
 
 
@@ -423,11 +347,3 @@ def _entry(row: tuple[str, str, int, str, str, bytes]) -> Entry:
         return Entry(EntryId(name), kind, order, tuple(json.loads(keys)), json.loads(body), digests)
     except (ValueError, TypeError) as error:
         raise sqlite3.DatabaseError(f"a row of the index does not read: {error}") from error
-
-
-def _make_private(path: Path) -> None:
-    """The file is there, for its owner alone: SQLite would make it by the umask."""
-    # Never opened where it exists: to close it again would free the locks this process holds on it.
-    # What else is wrong with the place, SQLite says better.
-    with contextlib.suppress(OSError):
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))

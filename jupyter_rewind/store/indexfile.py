@@ -1,0 +1,110 @@
+"""The file that an index lies in: made, opened, furnished; thrown away where it does not read.
+
+What it holds can always be made again, so nothing here is worth an error: a damaged file is built
+again, and one whose place fails is replaced by memory.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import sqlite3
+from pathlib import Path
+
+from jupyter_rewind import clock
+from jupyter_rewind.store.schema import INDEX_FORMAT, SCHEMA, TABLES
+
+log = logging.getLogger(__name__)
+
+ENDS = (
+    "SELECT name, max(synced) FROM (SELECT name, synced FROM segments UNION ALL"
+    " SELECT name, synced FROM remembered) WHERE synced>0 GROUP BY name"
+)
+"""How far each segment is known to be on the disk."""
+
+# Failures that a fresh file in the same place would meet again.
+_OF_THE_PLACE = {
+    sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_FULL, sqlite3.SQLITE_BUSY,
+    sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PERM, sqlite3.SQLITE_PROTOCOL,
+}  # fmt: skip
+
+
+def open_base(path: Path | None, store_id: str) -> tuple[sqlite3.Connection, Path | None]:
+    """The index at `path`, empty where it was none; and that path, or None where it had to be made
+    in memory."""
+    if path is not None:
+        try:
+            return _prepare(path, store_id), path
+        except sqlite3.DatabaseError as error:
+            again = _start_anew(path, store_id, error)
+            if again is not None:
+                return again, path
+    return _prepare(None, store_id), None
+
+
+def _start_anew(
+    path: Path, store_id: str, error: sqlite3.DatabaseError
+) -> sqlite3.Connection | None:
+    """A fresh file in place of a damaged one, or None when the place itself fails."""
+    if getattr(error, "sqlite_errorcode", 0) & 0xFF in _OF_THE_PLACE:
+        log.warning("the index %s cannot be opened (%s); using memory", path, error)
+        return None
+    log.info("the index %s is damaged (%s) and is built again", path, error)
+    try:
+        for suffix in ("", "-wal", "-shm"):
+            path.with_name(path.name + suffix).unlink(missing_ok=True)
+        return _prepare(path, store_id)
+    except (OSError, sqlite3.DatabaseError) as worse:
+        log.warning("the index %s cannot be built (%s); using memory", path, worse)
+        return None
+
+
+def _prepare(path: Path | None, store_id: str) -> sqlite3.Connection:
+    if path is not None:
+        _make_private(path)
+    base = sqlite3.connect(
+        ":memory:" if path is None else path,
+        timeout=30,
+        isolation_level=None,
+        check_same_thread=False,
+    )
+    try:
+        _furnish(base, store_id)
+    except BaseException:
+        # Left open, it would keep its lock for as long as anybody keeps the error.
+        base.close()
+        raise
+    return base
+
+
+def _furnish(base: sqlite3.Connection, store_id: str) -> None:
+    base.execute("PRAGMA journal_mode=WAL")
+    base.execute("PRAGMA synchronous=OFF")
+    base.execute("PRAGMA temp_store=MEMORY")
+    base.execute("BEGIN IMMEDIATE")
+    for statement in SCHEMA.split(";"):
+        if statement.strip():
+            base.execute(statement)
+    # An index written before the machine went down may name bytes that never landed.
+    mine = {"format": str(INDEX_FORMAT), "store": store_id, "boot": clock.boot_id()}
+    known = dict(base.execute("SELECT name, value FROM meta"))
+    if known != mine:
+        if {**known, "boot": ""} == {**mine, "boot": ""}:
+            # What its segments had on the disk stays true, and tells when one is destroyed.
+            base.execute(f"INSERT OR REPLACE INTO remembered {ENDS}")
+        else:
+            base.execute("DELETE FROM remembered")
+        for table in TABLES:
+            base.execute(f"DELETE FROM {table}")
+        base.execute("DELETE FROM meta")
+        base.executemany("INSERT INTO meta VALUES(?,?)", mine.items())
+    base.execute("COMMIT")
+
+
+def _make_private(path: Path) -> None:
+    """The file is there, for its owner alone: SQLite would make it by the umask."""
+    # Never opened where it exists: to close it again would free the locks this process holds on it.
+    # What else is wrong with the place, SQLite says better.
+    with contextlib.suppress(OSError):
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
