@@ -28,12 +28,13 @@ if TYPE_CHECKING:
     from jupyter_rewind.recovery.recover import Recovery
     from jupyter_rewind.recovery.report import Report
     from jupyter_rewind.recovery.sessions import SessionInfo, Sessions
-    from jupyter_rewind.recovery.survey import Standing
+    from jupyter_rewind.recovery.survey import Standing, Survey
     from jupyter_rewind.settings import Rewind
 
 __all__ = [
     "FORMS", "Found", "Hit", "Holds", "Place", "Problem", "Recovery", "Report", "Request", "Scope",
-    "SessionInfo", "Sessions", "Standing", "Trace", "Written", "content", "find_traces", "grep",
+    "SessionInfo", "Sessions", "Standing", "Survey", "Trace", "Written", "content", "file_words",
+    "find_traces", "grep",
     "open_scope", "page", "places", "recover", "report", "sessions", "survey", "target_of",
     "tell", "write",
 ]  # fmt: skip
@@ -112,11 +113,18 @@ def find_traces(scope: Scope) -> Found:
     return search.look(scope)
 
 
-def survey(scope: Scope, found: Found) -> tuple[Standing, ...]:
+def survey(scope: Scope, found: Found) -> Survey:
     """How each notebook of the folder stands, those in need first."""
     from jupyter_rewind.recovery.survey import survey as run
 
     return run(scope, found)
+
+
+def file_words(scope: Scope) -> str:
+    """What is wrong with the file of the notebook, where it is there at all; else ""."""
+    from jupyter_rewind.recovery.filestate import state_of
+
+    return "" if scope.notebook is None else state_of(scope.notebook).trouble
 
 
 def recover(scope: Scope, found: Found | None = None, version: str = "") -> Recovery | None:

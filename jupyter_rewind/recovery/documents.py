@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 from jupyter_rewind.recovery.evidence import (
@@ -12,6 +13,7 @@ from jupyter_rewind.recovery.evidence import (
     Problem,
     Trace,
 )
+from jupyter_rewind.recovery.filestate import fault_of
 from jupyter_rewind.recovery.normal import cell_of, text_of
 from jupyter_rewind.recovery.salvage import salvage_notebook
 
@@ -57,9 +59,13 @@ def as_document(trace: Trace, notebook: Any, time_ns: int | None) -> FoundDocume
 
 def _well_formed(trace: Trace, raw: bytes, time_ns: int | None) -> FoundDocument | None:
     try:
-        return as_document(trace, json.loads(raw), time_ns)
+        document = as_document(trace, json.loads(raw), time_ns)
     except (ValueError, RecursionError):
         return None
+    fault = fault_of(raw)
+    if document is None or not fault:
+        return document
+    return replace(document, damages=(f"{fault}, so Jupyter does not open it",))
 
 
 def _cell(cell: Any) -> EvidenceCell | None:

@@ -11,6 +11,7 @@ from typing import NoReturn
 from jupyter_rewind.errors import Conflict, Storage
 from jupyter_rewind.recovery import search
 from jupyter_rewind.recovery.evidence import Evidence, EvidenceCell, FoundDocument, Problem, Scope
+from jupyter_rewind.recovery.filestate import NO_FILE, FileState, state_of
 from jupyter_rewind.recovery.otherversions import (
     OtherVersion,
     build_on,
@@ -34,7 +35,8 @@ class Recovery:
     """What was found of a notebook and what could be made of it; nothing is written yet.
 
     `problems` are all traces that could not be seen or read. `present` is the notebook as it
-    lies on the disk, where it can be read. `others` are versions with cells that are not in it.
+    lies on the disk, where it can be read, and `file` says in what state it is. `others` are
+    versions with cells that are not in it.
     """
 
     notebook: Path
@@ -44,6 +46,7 @@ class Recovery:
     problems: tuple[Problem, ...]
     present: FoundDocument | None
     others: tuple[OtherVersion, ...] = ()
+    file: FileState = NO_FILE
 
     @property
     def adds_nothing(self) -> bool:
@@ -78,7 +81,8 @@ def recover(scope: Scope, found: Found | None = None, version: str = "") -> Reco
     if not rebuilt.cells:
         return None
     rebuilt = replace(rebuilt, next_steps=steps)
-    return Recovery(notebook, found, evidence, rebuilt, problems, present, others)
+    file = state_of(notebook)
+    return Recovery(notebook, found, evidence, rebuilt, problems, present, others, file)
 
 
 def _doubtful_rather_than_none(rebuilt: Rebuilt) -> Rebuilt:

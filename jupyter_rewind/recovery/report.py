@@ -61,6 +61,7 @@ class Report:
     next_steps: tuple[str, ...]
     problems: tuple[Problem, ...]
     adds_nothing: bool
+    file: str = ""
     others: int = 0
     """How many other versions have cells that are not in it."""
 
@@ -85,6 +86,7 @@ def report(recovery: Recovery) -> Report:
         next_steps=tuple(recovery.rebuilt.next_steps),
         problems=recovery.problems,
         adds_nothing=recovery.adds_nothing,
+        file=recovery.file.trouble,
         others=len(recovery.others),
     )
 
@@ -144,4 +146,5 @@ def as_json(told: Report) -> dict[str, Json]:
         "next_steps": list(told.next_steps),
         "problems": problems,
         "adds_nothing": told.adds_nothing,
+        "file": told.file,
     }

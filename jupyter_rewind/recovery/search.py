@@ -112,7 +112,7 @@ def _as_it_lies(trace: Trace) -> Trace | Problem:
 def gather(scope: Scope, traces: Iterable[Trace], finders: Sequence[Finder] = ALL) -> Evidence:
     """What `traces` testify to, read in the order of the finders; failures are its problems."""
     by_kind = {finder.kind: finder for finder in finders}
-    chosen = choose(scope, traces)
+    chosen = choose(scope, tuple(traces))
     heard = Evidence()
     for number, trace in enumerate(chosen):
         scope.progress(f"Reading {trace.place}", number / len(chosen))
@@ -127,7 +127,7 @@ def gather(scope: Scope, traces: Iterable[Trace], finders: Sequence[Finder] = AL
     return until(heard, scope)
 
 
-def choose(scope: Scope, traces: Iterable[Trace]) -> list[Trace]:
+def choose(scope: Scope, traces: Sequence[Trace]) -> list[Trace]:
     """The traces that are worth reading: all but the older ones of many documents of one kind."""
     kept: list[Trace] = []
     counts: dict[tuple[str, str | None], list[int]] = {}

@@ -1,29 +1,40 @@
-"""What can be brought back in a folder: each notebook with traces, and how its file stands."""
+"""What can be brought back in a folder: each notebook with traces, and how its file stands.
+
+A file that is whole may still lack what was run since it was saved: so histories are asked, too,
+and the notebook is rebuilt in memory, as `recover` would.
+"""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from jupyter_rewind.notebooks.condition import judge_notebook
-from jupyter_rewind.recovery.evidence import Scope, Trace
-from jupyter_rewind.recovery.regular import read_file
+from jupyter_rewind.recovery import search
+from jupyter_rewind.recovery.attribution import Attributed, Attribution
+from jupyter_rewind.recovery.evidence import Evidence, FoundDocument, Problem, Scope, Trace
+from jupyter_rewind.recovery.filestate import WHOLE, state_of
+from jupyter_rewind.recovery.likeness import is_look
 from jupyter_rewind.recovery.search import Found
+from jupyter_rewind.recovery.sessions import candidates
 from jupyter_rewind.recovery.traces.present import PresentFinder
+from jupyter_rewind.recovery.unnamed import rebuild_named
 
-WHOLE = "whole"
+UNSAVED = "unsaved"
 _NEWER_NS = 60_000_000_000
 _BY_ITS_TIME = frozenset({"checkpoint", "vscode", "backup"})
 """Traces whose time says when their content was the notebook's: a commit or an export is later."""
+_OF_RUNS = frozenset({PresentFinder.kind, "connection", "running kernel", "file id", "history"})
+"""Traces that tell what was run and of which notebook, and what its file holds of it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """How a notebook stands: `state` is whole, outdated, missing, empty, damaged or unreadable.
+    """How a notebook stands: whole, unsaved, outdated, missing, empty, damaged or unreadable.
 
-    `traces` are those of it beside its file, the newest first.
+    Unsaved is one that is whole, but code was run that it does not hold. `traces` are those of it
+    beside its file, the newest first.
     """
 
     notebook: Path
@@ -37,8 +48,18 @@ class Standing:
         return self.state != WHOLE and bool(self.traces)
 
 
-def survey(scope: Scope, found: Found) -> tuple[Standing, ...]:
-    """The notebooks of the scope's folder that have a file or a trace, those in need first."""
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """The notebooks of a folder, those in need first, and what could not be read for it."""
+
+    standings: tuple[Standing, ...]
+    problems: tuple[Problem, ...] = ()
+
+
+def survey(scope: Scope, found: Found) -> Survey:
+    """How each notebook of the scope's folder stands that has a file or a trace."""
+    heard = search.gather(scope, [each for each in found.traces if each.kind in _OF_RUNS])
+    ran = _Ran(heard)
     own: dict[Path, list[Trace]] = {}
     for trace in found.traces:
         if trace.notebook is not None and Path(trace.notebook).is_relative_to(scope.folder):
@@ -46,47 +67,64 @@ def survey(scope: Scope, found: Found) -> tuple[Standing, ...]:
     standings = []
     for number, (notebook, traces) in enumerate(sorted(own.items())):
         scope.progress(f"Looking at {notebook.name}", number / len(own))
-        standings.append(_stand(notebook, traces))
-    return tuple(sorted(standings, key=lambda each: (not each.can_gain, each.notebook)))
+        standings.append(_stand(notebook, traces, ran))
+    ordered = tuple(sorted(standings, key=lambda each: (not each.can_gain, each.notebook)))
+    # A notebook that does not read is told by its state.
+    told = (PresentFinder.kind,)
+    problems = (each for each in heard.problems if not each.trace or each.trace.kind not in told)
+    return Survey(ordered, tuple(problems))
 
 
-def _stand(notebook: Path, traces: Iterable[Trace]) -> Standing:
+def _stand(notebook: Path, traces: Iterable[Trace], ran: _Ran) -> Standing:
     others = [each for each in traces if each.kind != PresentFinder.kind]
     others.sort(key=lambda each: each.time_ns or 0, reverse=True)
-    state, words = judge(notebook)
+    judged = state_of(notebook)
+    state, words = judged.state, judged.words
     newest = max((each.time_ns or 0 for each in others if each.kind in _BY_ITS_TIME), default=0)
     if state == WHOLE and _is_older(notebook, newest):
         state, words = "outdated", f"Something newer than {notebook.name} was found."
+    elif state == WHOLE:
+        count, told = ran.unsaved(notebook)
+        if count:
+            cells = "1 cell was" if count == 1 else f"{count} cells were"
+            words = f"{notebook.name}: {cells} run that the file does not hold."
+            state, others = UNSAVED, [*told, *others]
     return Standing(notebook, state, words, tuple(others))
 
 
-def judge(notebook: Path) -> tuple[str, str]:
-    """The state of the file, and words for it."""
-    try:
-        raw = read_file(notebook)
-    except FileNotFoundError:
-        return "missing", f"{notebook.name} is not there any more."
-    except OSError as error:
-        return "unreadable", f"{notebook.name} cannot be read: {error.strerror}."
-    condition = judge_notebook(raw, notebook.name)
-    if not condition.is_ok:
-        return ("empty" if condition.state == "empty" else "damaged"), condition.words
-    if _has_no_text(json.loads(raw)):
-        return "empty", f"{notebook.name} has no cell with anything in it."
-    return WHOLE, ""
+class _Ran:
+    """What was run, and how much of it the files of notebooks lack."""
+
+    def __init__(self, heard: Evidence) -> None:
+        self.heard = heard
+        self.placed = Attribution(heard)
+        self.sources = candidates(self.placed)
+        self.files: Mapping[str, FoundDocument] = {
+            each.trace.place: each
+            for each in heard.documents
+            if each.trace.kind == PresentFinder.kind
+        }
+
+    def unsaved(self, notebook: Path) -> tuple[int, list[Trace]]:
+        """How many cells were run that a whole file does not hold, and the traces that say so."""
+        name = str(notebook)
+        file = self.files.get(name)
+        if file is None or name not in self.sources:
+            return 0, []
+        kept = {cell.source.rstrip() for cell in file.cells}
+        attributed = self.placed.of(notebook, self.sources[name])
+        if all(_is_kept(each, kept) for each in attributed):
+            return 0, []
+        runs = tuple(replace(each.run, notebook=name, certain=True) for each in attributed)
+        rebuilt = rebuild_named(notebook, Evidence((file,), runs, names=self.heard.names))
+        lacks = Counter(each.cell.source.rstrip() for each in rebuilt.cells)
+        count = (lacks - Counter(cell.source.rstrip() for cell in file.cells)).total()
+        return count, list(dict.fromkeys(each.run.trace for each in attributed))
 
 
-def _has_no_text(book: dict[str, object]) -> bool:
-    cells = book.get("cells")
-    if not isinstance(cells, list):
-        return False
-    return not any(isinstance(each, dict) and _blank(each) is False for each in cells)
-
-
-def _blank(cell: dict[str, object]) -> bool:
-    source = cell.get("source")
-    lines = source if isinstance(source, list) else [source]
-    return not "".join(each for each in lines if isinstance(each, str)).strip()
+def _is_kept(attributed: Attributed, kept: set[str]) -> bool:
+    ran = (each.source.rstrip() for each in attributed.run.executions)
+    return all(not source or source in kept or is_look(source) for source in ran)
 
 
 def _is_older(notebook: Path, time_ns: int) -> bool:

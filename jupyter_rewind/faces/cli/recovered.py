@@ -12,7 +12,7 @@ from jupyter_rewind.faces.cli.answers import Answer, Column, Part, Remark, Table
 from jupyter_rewind.faces.cli.statuses import Status
 
 if TYPE_CHECKING:
-    from jupyter_rewind.rescue import Found, Recovery, Report, Scope, Standing, Written
+    from jupyter_rewind.rescue import Found, Recovery, Report, Scope, Standing, Survey, Written
 
 USED = (
     Column("cells", right=True),
@@ -65,6 +65,8 @@ def _parts(told: Report, written: Written | None) -> Iterator[Part]:
             pieces = wording.count(told.alternatives, "piece")
             yield Remark(f"{pieces} of code that ran are not in it: --report PAGE.html shows them.")
     else:
+        if told.file:
+            yield Words(told.file)
         yield Words(f"{brought_back(told)}\n  {written.path}", style="bold")
         if written.page:
             yield Words(f"Where each cell came from:\n  {written.page}")
@@ -118,8 +120,10 @@ def _written_json(written: Written | None) -> dict[str, Any]:
     }
 
 
-def overview(scope: Scope, found: Found, standings: Sequence[Standing]) -> Answer:
+def overview(scope: Scope, found: Found, surveyed: Survey) -> Answer:
     """What can be brought back in a folder."""
+    standings = surveyed.standings
+    problems = found.problems + surveyed.problems
     needy = [each for each in standings if each.can_gain]
     rows = [
         (
@@ -139,7 +143,7 @@ def overview(scope: Scope, found: Found, standings: Sequence[Standing]) -> Answe
     if needy:
         name = needy[0].notebook.relative_to(scope.folder)
         parts.append(Remark(f"Bring one back: jupyter rewind recover {str(name)!r}"))
-        parts.append(Remark("Bring back all that are not whole: jupyter rewind recover --all"))
+        parts.append(Remark("Bring back all of them: jupyter rewind recover --all"))
     loose = sum(1 for each in found.traces if each.notebook is None)
     if loose:
         parts.append(
@@ -148,11 +152,11 @@ def overview(scope: Scope, found: Found, standings: Sequence[Standing]) -> Answe
                 " jupyter rewind sessions"
             )
         )
-    parts += views.problem_remarks(found.problems)
+    parts += views.problem_remarks(problems)
     data: dict[str, Any] = {
         "folder": str(scope.folder),
         "notebooks": [_standing_json(each) for each in standings],
-        "problems": [views.problem_json(each) for each in found.problems],
+        "problems": [views.problem_json(each) for each in problems],
     }
     return Answer(data, parts)
 
@@ -162,7 +166,7 @@ def _others(standings: Sequence[Standing]) -> Iterator[Remark]:
     whole = sum(1 for each in standings if each.state == "whole")
     if whole:
         are = "is" if whole == 1 else "are"
-        yield Remark(f"{wording.count(whole, 'notebook')} here {are} whole.")
+        yield Remark(f"{wording.count(whole, 'notebook')} here {are} whole and up to date.")
     for each in standings:
         if each.state != "whole" and not each.can_gain:
             yield Remark(f"{each.words} Nothing else tells of it here; try it by its name.")
@@ -189,7 +193,11 @@ def outcomes(done: Sequence[Outcome]) -> Answer:
         else:
             parts.append(Remark(f"{each.standing.notebook}: {each.problem}"))
     if not done:
-        parts.append(Words("Every notebook here that has traces is whole. Nothing was written."))
+        parts.append(
+            Words(
+                "Every notebook here that has traces is whole and up to date. Nothing was written."
+            )
+        )
     data: dict[str, Any] = {"recovered": [_outcome_json(each) for each in done]}
     failed = any(each.problem for each in done)
     return Answer(data, parts, Status.DAMAGE if failed else Status.DONE)

@@ -129,12 +129,12 @@ def recover(
             if single:
                 return _bring_back(face, scope, output, page, to, version)
             found = rescue.find_traces(scope)
-            standings = rescue.survey(scope, found)
+            surveyed = rescue.survey(scope, found)
     if not found.traces:
         raise views.nothing_found(scope, found)
     if not all_:
-        return recovered.overview(scope, found, standings)
-    return _bring_all_back(face, request, standings, to, yes=yes)
+        return recovered.overview(scope, found, surveyed)
+    return _bring_all_back(face, request, surveyed.standings, to, yes=yes)
 
 
 def _check(form: str, *, single: bool, names_files: bool, everything: bool) -> None:

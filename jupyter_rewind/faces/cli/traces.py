@@ -74,7 +74,12 @@ def problem_remarks(problems: Iterable[Problem]) -> list[Remark]:
 def nothing_found(scope: Scope, found: Found) -> NotFound:
     """The failure that lists every place that was looked at, and what could not be seen."""
     what = str(scope.notebook) if scope.notebook else f"any notebook in {scope.folder}"
+    from jupyter_rewind import rescue
+
     lines = [f"No trace of {what} was found. These places were looked at:"]
+    words = rescue.file_words(scope)
+    if words:
+        lines = [words, f"{lines[0].replace('No trace', 'No other trace')}"]
     lines += [f"  - {place.title}: {_plain(place.where)}" for place in found.places]
     if found.problems:
         lines.append("These could not be looked at:")

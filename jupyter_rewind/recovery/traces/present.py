@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
-from jupyter_rewind.recovery.documents import read_document
+from jupyter_rewind.recovery.documents import LARGE_BYTES, read_document
 from jupyter_rewind.recovery.evidence import EVERYTHING, Evidence, Holds, Problem, Scope, Trace
+from jupyter_rewind.recovery.filestate import MISSING, state_of
 from jupyter_rewind.recovery.regular import read_file
+from jupyter_rewind.recovery.salvage import salvage_notebook
 from jupyter_rewind.recovery.walking import folders_of, is_recovered
 
 
@@ -36,7 +39,8 @@ class PresentFinder:
                 yield Problem(str(path), f"It could not be looked at: {error.strerror}.")
                 continue
             if stat.S_ISREG(status.st_mode):
-                yield _trace(path, status)
+                trace = _trace(path, status)
+                yield trace if scope.notebook is None else _judged(trace)
 
     def read(self, trace: Trace, scope: Scope) -> Evidence:
         return read_document(trace, read_file(trace.place))
@@ -48,6 +52,26 @@ def _files(scope: Scope) -> Iterator[Path]:
         return
     for folder in folders_of(scope):
         yield from (path for path in sorted(folder.glob("*.ipynb")) if not is_recovered(path))
+
+
+def _judged(trace: Trace) -> Trace:
+    """The trace, with what is wrong with the file, and with nothing to hold where no cell reads."""
+    state = state_of(Path(trace.place))
+    if state.is_whole or state.state == MISSING:
+        return trace
+    holds = trace.holds
+    if state.state == "empty" or (trace.size_bytes <= LARGE_BYTES and not _has_cells(trace)):
+        holds = frozenset()
+    return replace(
+        trace, holds=holds, words=f"The file on disk ({state.state})", problem=state.words
+    )
+
+
+def _has_cells(trace: Trace) -> bool:
+    try:
+        return bool(salvage_notebook(Path(trace.place)).cells)
+    except OSError:
+        return True
 
 
 def _trace(path: Path, status: os.stat_result) -> Trace:

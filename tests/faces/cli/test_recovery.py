@@ -145,9 +145,69 @@ def test_a_folder_shows_what_can_be_brought_back(stale: Path, work: Path, rewind
     assert ended.status == 0
     told = {row[0]: row[1] for row in ended.rows}
     assert told == {"analysis.ipynb": "missing"}
-    assert "1 notebook here is whole." in ended.err
-    assert "empty.ipynb is empty" in ended.err
+    assert "1 notebook here is whole and up to date." in ended.err
+    assert "empty.ipynb is there, but it is empty" in ended.err
     assert "jupyter rewind recover 'analysis.ipynb'" in ended.err
+
+
+def test_folder_tells_what_was_run_and_not_saved(work: Path, home: Path, rewind: Rewind) -> None:
+    """The file is whole, but two cells were run since: you are told, and --all has them."""
+    book = json.loads(FIRST)
+    saved = ["rows = load('rows.csv')", "rows = rows[rows.valid]", "rows.describe_all(deep=True)"]
+    book["cells"] = [cell(f"c{number}", each) for number, each in enumerate(saved)]
+    (work / "report.ipynb").write_text(json.dumps(book))
+    os.utime(work / "report.ipynb", (1_700_000_000, 1_700_000_000))
+    cells = [*saved, "total = sum(rows.values())", "share = total / len(rows)"]
+    make_history(home / ".ipython" / "profile_default" / "history.sqlite", [cells])
+    ended = rewind("recover")
+    assert {row[0]: row[1] for row in ended.rows} == {"report.ipynb": "unsaved"}, ended
+    assert "report.ipynb: 2 cells were run that the file does not hold." in ended.err
+    ended = rewind("recover", "--all")
+    assert ended.status == 0, ended.err
+    assert sources(work / "report.recovered.ipynb") == cells
+
+
+@pytest.mark.parametrize(
+    ("raw", "words"),
+    [
+        (FIRST.decode().encode("utf-16"), "not in UTF-8"),
+        (b"\xef\xbb\xbf" + FIRST, "byte order mark"),
+        (notebook_bytes(cell("a", "half = 'X'")).replace(b"X", rb"\ud800"), "half a character"),
+    ],
+    ids=["utf-16", "mark", "surrogate"],
+)
+def test_file_that_jupyter_does_not_open_is_not_called_whole(
+    work: Path, rewind: Rewind, raw: bytes, words: str
+) -> None:
+    """Every cell reads, but Jupyter shows an error: a notebook that it opens is written."""
+    (work / "odd.ipynb").write_bytes(raw)
+    ended = rewind("recover", "odd.ipynb")
+    assert ended.status == 0, ended.err
+    assert words in ended.out
+    nbformat.validate(nbformat.read(work / "odd.recovered.ipynb", as_version=4))
+
+
+@pytest.mark.parametrize(
+    ("raw", "words"),
+    [
+        (b"", "analysis.ipynb is there, but it is empty: the file has 0 bytes."),
+        (bytes(5000), "analysis.ipynb is there, but it holds nothing but NUL bytes"),
+        (b"<!DOCTYPE html><p>Log in</p>", "analysis.ipynb is there, but it is not JSON"),
+        (b"[" * 200_000, "analysis.ipynb is there, but it is nested too deeply"),
+    ],
+    ids=["empty", "nul", "page", "brackets"],
+)
+def test_file_that_holds_nothing_is_told_first(
+    work: Path, rewind: Rewind, raw: bytes, words: str
+) -> None:
+    """The file is there and worthless: that is said, and no trace claims that it holds anything."""
+    (work / "analysis.ipynb").write_bytes(raw)
+    ended = rewind("recover", "analysis.ipynb")
+    assert ended.status == 3
+    assert words in ended.err.splitlines()[0]
+    listed = rewind("traces", "analysis.ipynb", "--json")
+    [trace] = [each for each in listed.data["traces"] if each["kind"] == "file"]
+    assert trace["holds"] == []
 
 
 def test_all_notebooks_in_need_are_brought_back_at_once(

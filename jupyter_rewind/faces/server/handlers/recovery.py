@@ -91,11 +91,13 @@ class RecoverHandler(_RecoveryHandler):
 
         def act(scope: rescue.Scope) -> dict[str, Any]:
             found = rescue.find_traces(scope)
+            surveyed = rescue.survey(scope, found)
+            problems = found.problems + surveyed.problems
             return {
                 "path": path.strip("/"),
-                "notebooks": [_standing(each, paths) for each in rescue.survey(scope, found)],
+                "notebooks": [_standing(each, paths) for each in surveyed.standings],
                 "loose": [_trace(each, paths) for each in found.traces if each.notebook is None],
-                "problems": [_problem(each) for each in found.problems],
+                "problems": [_problem(each) for each in problems],
                 "places": [
                     {"kind": each.kind, "title": each.title, "where": each.where}
                     for each in found.places

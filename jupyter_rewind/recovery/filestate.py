@@ -1,0 +1,106 @@
+"""In what state a notebook's file lies on the disk, in words for the person who made it."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from jupyter_rewind.notebooks.condition import judge_notebook
+from jupyter_rewind.recovery.broken.encodings import wide_encoding
+from jupyter_rewind.recovery.regular import read_file
+
+WHOLE = "whole"
+MISSING = "missing"
+_MARK = b"\xef\xbb\xbf"
+_MAY_BE_LONE = re.compile(rb"\\u[dD][89a-fA-F]")
+
+
+@dataclass(frozen=True, slots=True)
+class FileState:
+    """`state` is whole, missing, empty, damaged or unreadable; `words` say it ("" for whole)."""
+
+    state: str
+    words: str = ""
+
+    @property
+    def is_whole(self) -> bool:
+        return self.state == WHOLE
+
+    @property
+    def trouble(self) -> str:
+        """What is wrong with a file that is there; "" where nothing is, or there is none."""
+        return "" if self.state in (WHOLE, MISSING) else self.words
+
+
+NO_FILE = FileState(MISSING)
+
+
+def state_of(notebook: Path) -> FileState:
+    """The state of the file: whole only where Jupyter opens it, and it has something in it."""
+    name = notebook.name
+    try:
+        raw = read_file(notebook)
+    except FileNotFoundError:
+        return FileState(MISSING, f"{name} is not there any more.")
+    except OSError as error:
+        reason = error.strerror or "no reason is given"
+        return FileState("unreadable", f"{name} cannot be read: {reason}.")
+    wide = wide_encoding(raw) if raw.strip(b"\0") else None
+    if wide is not None:
+        words = f"it is in {wide[0].upper()}, not in UTF-8"
+        return FileState("damaged", f"{name} is there, but {words}: Jupyter does not open it.")
+    condition = judge_notebook(raw, name)
+    if not condition.is_ok:
+        state = "empty" if condition.state == "empty" else "damaged"
+        return FileState(state, f"{_there(condition.words, name)}")
+    fault = fault_of(raw)
+    if fault:
+        return FileState("damaged", f"{name} is there, but {fault}: Jupyter does not open it.")
+    if _has_no_text(json.loads(raw)):
+        return FileState("empty", f"{name} is there, but no cell of it has anything in it.")
+    return FileState(WHOLE)
+
+
+def _there(words: str, name: str) -> str:
+    """The words, so that nobody takes a damaged file for one that is gone."""
+    told = words.removeprefix(name).strip()
+    return f"{name} is there, but it {told}"
+
+
+def fault_of(raw: bytes) -> str:
+    """Why Jupyter does not open this text, though it is JSON: its encoding; "" where it does."""
+    if raw.startswith(_MARK):
+        return "it begins with a byte order mark"
+    try:
+        raw.decode("utf-8")
+    except UnicodeDecodeError:
+        return "it is not in UTF-8"
+    if _MAY_BE_LONE.search(raw) and _is_lone(raw):
+        return "it has half a character (a lone surrogate) in it"
+    return ""
+
+
+def _is_lone(raw: bytes) -> bool:
+    try:
+        json.dumps(json.loads(raw), ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return True
+    except (ValueError, RecursionError):
+        return False
+    return False
+
+
+def _has_no_text(book: dict[str, Any]) -> bool:
+    cells = book.get("cells")
+    if not isinstance(cells, list):
+        return False
+    return not any(isinstance(each, dict) and not _is_blank(each) for each in cells)
+
+
+def _is_blank(cell: dict[str, Any]) -> bool:
+    source = cell.get("source")
+    lines = source if isinstance(source, list) else [source]
+    return not "".join(each for each in lines if isinstance(each, str)).strip()
