@@ -65,11 +65,11 @@ def _parts(told: Report, written: Written | None) -> Iterator[Part]:
             pieces = wording.count(told.alternatives, "piece")
             yield Remark(f"{pieces} of code that ran are not in it: --report PAGE.html shows them.")
     else:
-        if told.file:
-            yield Words(told.file)
         yield Words(f"{brought_back(told)}\n  {written.path}", style="bold")
         if written.page:
             yield Words(f"Where each cell came from:\n  {written.page}")
+        if told.file:
+            yield Words(told.file)
     yield _used_table(told)
     yield from _remarks("Likely lost", told.likely_lost)
     if told.alternatives and written is not None:
