@@ -13,6 +13,7 @@ import types
 from typing import Any, Protocol
 
 from jupyter_rewind.kernels import rebuild
+from jupyter_rewind.kernels.handmade import is_handmade
 
 VERSION = (sys.version_info[0], sys.version_info[1])
 
@@ -47,6 +48,8 @@ def is_importable(value: Any, module: Any, name: Any) -> bool:
     if not isinstance(module, str) or not isinstance(name, str) or module == "__main__":
         return False
     found: Any = sys.modules.get(module)
+    if is_handmade(found):
+        return False
     for part in name.split("."):
         try:
             found = getattr(found, part)

@@ -28,7 +28,7 @@ _LEAVES = frozenset(
         *(bool, int, float, complex, str, bytes, type(None), types.EllipsisType),
         *(types.NotImplementedType, range, re.Pattern, re.Match, decimal.Decimal),
         *(datetime.date, datetime.datetime, datetime.time, datetime.timedelta, datetime.timezone),
-        *(types.ModuleType, types.FunctionType, types.CodeType, types.WrapperDescriptorType),
+        *(types.FunctionType, types.CodeType, types.WrapperDescriptorType),
         *(types.MethodDescriptorType, types.ClassMethodDescriptorType),
         *(types.GetSetDescriptorType, types.MemberDescriptorType),
     }
@@ -55,7 +55,7 @@ _UNSEEN = frozenset(
 
 _LEAF_MODULES = ("pandas._libs.tslibs.", "pandas._libs.missing", "pandas.core.dtypes.")
 _WEAK = (weakref.ref, weakref.ProxyType, weakref.CallableProxyType)
-_OPEN = (types.FrameType, types.TracebackType, threading.Thread)
+_OPEN = (types.FrameType, types.TracebackType, types.ModuleType, threading.Thread)
 
 
 def dict_getter(kind: type) -> Any:

@@ -18,6 +18,7 @@ from jupyter_rewind.errors import RewindError
 from jupyter_rewind.kernels import rebuild
 from jupyter_rewind.kernels.buffers import PIECE, BufferState
 from jupyter_rewind.kernels.codec import PodReader
+from jupyter_rewind.kernels.handmade import HandMade
 from jupyter_rewind.kernels.hollow import fill
 from jupyter_rewind.kernels.hubs import Hubs
 from jupyter_rewind.kernels.placeholders import Placeholder
@@ -47,6 +48,7 @@ class Loader:
         whose living values are what the state holds. Without `in_place`, a living class that is
         not as it was is left alone, and one like it then is made beside it."""
         self.namespace: dict[str, Any] = known[0]
+        self.handmade = HandMade(in_place, self.defer)
         self.values: dict[str, Any] = {}
         self.failures: dict[str, str] = {}
         self.made: dict[str, Any] = {}

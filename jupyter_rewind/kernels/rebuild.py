@@ -18,12 +18,14 @@ from contextlib import contextmanager, suppress
 from typing import Any, Protocol, cast
 
 from jupyter_rewind.errors import Format, Internal
+from jupyter_rewind.kernels.handmade import HandMade
 
 
 class Loading(Protocol):
     """What rebuilding asks of whoever loads: the live namespace, and objects named by uid."""
 
     namespace: dict[str, Any]
+    handmade: HandMade
 
     def hub(self, uid: str) -> Any: ...
     def live(self, uid: str) -> Any: ...
@@ -50,8 +52,12 @@ def active(loading: Loading) -> Iterator[None]:
         _active.loading = before
 
 
+def current() -> Loading | None:
+    return getattr(_active, "loading", None)
+
+
 def _loading() -> Loading:
-    loading: Loading | None = getattr(_active, "loading", None)
+    loading = current()
     if loading is None:
         raise Internal("A pod was loaded outside a restore.")
     return loading
@@ -166,7 +172,7 @@ def make_function(
     if live is not None and _fits(live, cells):
         return live
     if isinstance(home, str):
-        home = importlib.import_module(home).__dict__
+        home = loading.handmade.home(home)
     scope = loading.namespace if home is None else home
     function = types.FunctionType(code, scope, name, None, cells)
     loading.adopt(uid, function)

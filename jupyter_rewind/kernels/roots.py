@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from jupyter_rewind.kernels import functions
+from jupyter_rewind.kernels.handmade import is_handmade
 from jupyter_rewind.kernels.hubs import Hubs
 from jupyter_rewind.kernels.pods import OUTPUT, SMALL, VARIABLE
 
@@ -248,7 +249,7 @@ def is_named(value: Any, namespace: dict[str, Any], hubs: Hubs) -> bool:
             hubs.name(value)
         return True
     if kind is types.ModuleType:
-        return sys.modules.get(value.__name__) is value
+        return sys.modules.get(value.__name__) is value and not is_handmade(value)
     if kind is types.BuiltinFunctionType:
         return isinstance(value.__self__, types.ModuleType)
     return issubclass(kind, type)

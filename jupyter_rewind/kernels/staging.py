@@ -10,6 +10,7 @@ may: the swap alone changes the present.
 
 from __future__ import annotations
 
+import copy
 import enum
 import os
 import sys
@@ -18,6 +19,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from jupyter_rewind.kernels import rebuild
 from jupyter_rewind.kernels import roots as rooting
 from jupyter_rewind.kernels.environment import Environment
 from jupyter_rewind.kernels.loading import Loader
@@ -83,7 +85,8 @@ class Stage:
         small.sort(key=lambda record: record.keys[0] == rooting.NAMED)
         for record in small:
             self._loader.load_names(record, self._show)
-        codes = list(self._codes(wanted))
+        with rebuild.active(self._loader):
+            codes = list(self._codes(wanted))
         self._copy(set().union(*map(names_in, codes)) if codes else set())
 
     # --- what stands there --------------------------------------------------------------------
@@ -137,7 +140,7 @@ class Stage:
         }
         for name, held in before.items():
             if type(held) in (list, dict, set):
-                type.__setattr__(made, name, held.copy())
+                type.__setattr__(made, name, copy.copy(held))
 
         def put_back() -> None:
             for name in [one for one in vars(made) if not one.startswith("__")]:
@@ -173,7 +176,7 @@ class Stage:
             name, kind = key[len(VARIABLE) :], kinds[key]
             live: Any = self._before.get(name)
             if kind is not None:
-                self._namespace[name] = live.copy() if type(live) is kind else kind()
+                self._namespace[name] = copy.copy(live) if type(live) is kind else kind()
 
     def _put_names_back(self) -> None:
         namespace, before = self._namespace, self._before

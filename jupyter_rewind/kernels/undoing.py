@@ -10,6 +10,7 @@ from typing import Any
 
 from jupyter_rewind.kernels import rebuild
 from jupyter_rewind.kernels.functions import contents_of
+from jupyter_rewind.kernels.handmade import Place, module_as_it_was
 
 Undo = Callable[[], Any]
 
@@ -29,9 +30,13 @@ def refill(target: Any, content: Any) -> Undo:
 
 
 def as_it_was(value: Any) -> Undo:
-    """What puts a class, a function or a cell back as it is now."""
+    """What puts a class, a function, a cell or a module back as it is now."""
     if isinstance(value, types.FunctionType):
         return _function_as_it_was(value)
+    if isinstance(value, Place):
+        return value.as_it_was()
+    if isinstance(value, types.ModuleType):
+        return module_as_it_was(value)
     if isinstance(value, types.CellType):
         held = contents_of(value)
         return lambda: rebuild.put_cell(value, held)

@@ -7,11 +7,11 @@ import sys
 import types
 from typing import Any
 
+from jupyter_rewind.kernels import rebuild
+from jupyter_rewind.kernels.handmade import NOT_CONTENT, HandMade, is_handmade
 from jupyter_rewind.kernels.reducers.contract import Context, Reduction
 from jupyter_rewind.kernels.reducers.registry import Registry
 from jupyter_rewind.model.snapshot import Fidelity
-
-_NOT_CONTENT = frozenset({"__name__", "__doc__", "__loader__", "__spec__", "__builtins__"})
 
 
 def register(registry: Registry) -> None:
@@ -23,10 +23,10 @@ def reduce_module(value: types.ModuleType, context: Context) -> Reduction:
     name = _imported_as(value)
     if name == "__main__":
         return main_module, ()
-    if name is not None and not _is_dynamic(value):
+    if name is not None and not is_handmade(value):
         context.note(Fidelity.REFERENCE, f"the module {name}, imported again")
         return import_module, (name,)
-    content = {key: held for key, held in vars(value).items() if key not in _NOT_CONTENT}
+    content = {key: held for key, held in vars(value).items() if key not in NOT_CONTENT}
     made = (value.__name__, value.__doc__, name)
     return rebuild_module, made, content, None, None, set_content
 
@@ -38,11 +38,6 @@ def _imported_as(module: types.ModuleType) -> str | None:
     return next((key for key, held in list(sys.modules.items()) if held is module), None)
 
 
-def _is_dynamic(module: types.ModuleType) -> bool:
-    """Made by hand: nothing says where it could be loaded from."""
-    return getattr(module, "__spec__", None) is None and not getattr(module, "__file__", None)
-
-
 def main_module() -> types.ModuleType:
     return sys.modules["__main__"]
 
@@ -51,16 +46,19 @@ def import_module(name: str) -> types.ModuleType:
     return importlib.import_module(name)
 
 
+def _handmade() -> HandMade:
+    loading = rebuild.current()
+    if loading is not None:
+        return loading.handmade
+    return HandMade(False, lambda action, *arguments: action(*arguments))
+
+
 def rebuild_module(name: str, doc: str | None, imported_as: str | None) -> types.ModuleType:
-    module = types.ModuleType(name, doc)
-    if imported_as is not None:
-        # `import` in the notebook finds it there, as it did.
-        module = sys.modules.setdefault(imported_as, module)
-    return module
+    return _handmade().make(name, doc, imported_as)
 
 
 def set_content(module: types.ModuleType, content: dict[str, Any]) -> None:
-    vars(module).update(content)
+    _handmade().fill(module, content)
 
 
 def reduce_logger(value: Any, context: Context) -> Reduction:
