@@ -13,9 +13,9 @@ from jupyter_rewind.kernels.reducers.registry import Registry
 from jupyter_rewind.model.snapshot import Fidelity
 
 _KINDS = {
-    types.GeneratorType: ("generator", "gi_frame"),
-    types.CoroutineType: ("coroutine", "cr_frame"),
-    types.AsyncGeneratorType: ("asynchronous generator", "ag_frame"),
+    types.GeneratorType: ("a generator", "gi_frame"),
+    types.CoroutineType: ("a coroutine", "cr_frame"),
+    types.AsyncGeneratorType: ("an asynchronous generator", "ag_frame"),
 }
 
 
@@ -40,9 +40,9 @@ def reduce_generator(value: Any, context: Context) -> Reduction:
     word, attribute = _KINDS[type(value)]
     frame = getattr(value, attribute)
     if frame is None:
-        return stand_in(value, context, f"a {word} `{value.__name__}`, exhausted", "make it again")
+        return stand_in(value, context, f"{word} `{value.__name__}`, exhausted", "make it again")
     code = frame.f_code
-    what = f"a {word} `{value.__name__}`, stopped at line {frame.f_lineno}"
+    what = f"{word} `{value.__name__}`, stopped at line {frame.f_lineno}"
     # The values, not the frame's dict of locals: reading that one would keep them alive.
     held = [item for item in gc.get_referents(value) if not _is_machinery(item, code)]
     state = (frame.f_lasti, held)
