@@ -7,7 +7,7 @@
 | `unbind` | `p:<path>`, `h:<history>` | from here on it has none: moved or deleted |
 | `file` | `ino:<device>:<inode>`, `h:<history>` | the file that carries it: birth, mode, disk |
 | `absent` | `h:<history>` | its file was found to be gone; void once the history goes on |
-| `mark` | `h:<history>`, `m:<checkpoint>` | a label, a pin, another reason or parent for one |
+| `mark` | `h:<history>`, `m:<checkpoint>` | a label, a pin, how one came to be |
 
 A history is what these say when they are read in order; only imported checkpoints stand where
 their time puts them. Body keys are one letter, for a checkpoint of one changed cell is a few
@@ -261,7 +261,10 @@ def _marked(checkpoint: Checkpoint, body: Mapping[str, Json]) -> Checkpoint:
     pinned = bool(body["pin"]) if "pin" in body else checkpoint.pinned
     reason = Reason(str(body["reason"])) if "reason" in body else checkpoint.reason
     parent = CheckpointId(str(body["b"])) if "b" in body else checkpoint.parent
-    return replace(checkpoint, labels=labels, pinned=pinned, reason=reason, parent=parent)
+    author = str(body["a"]) if "a" in body else checkpoint.author
+    return replace(
+        checkpoint, labels=labels, pinned=pinned, reason=reason, parent=parent, author=author
+    )
 
 
 def _to_text(data: bytes) -> str:

@@ -80,15 +80,23 @@ class HistoryMarker(HistoryReader):
             checkpoint = replace(checkpoint, reason=reason)
         return Labelled(checkpoint) if label is None else self._give_label(tx, checkpoint, label)
 
-    def _tell_restore(
-        self, tx: Transaction, checkpoint: Checkpoint, parent: CheckpointId | None
+    def _correct(
+        self,
+        tx: Transaction,
+        checkpoint: Checkpoint,
+        reason: Reason,
+        author: str,
+        parent: CheckpointId | None,
     ) -> Checkpoint:
-        """The checkpoint, of which a restore says that it made it, from which state."""
-        said: dict[str, Json] = {"reason": str(Reason.RESTORE)}
+        """The checkpoint, of which something else is said to be how it came to be."""
+        said: dict[str, Json] = {"reason": str(reason)}
+        if author != checkpoint.author:
+            said["a"] = author
         if parent is not None:
             said["b"] = parent
         self._mark(tx, checkpoint, said)
-        return replace(checkpoint, reason=Reason.RESTORE, parent=parent or checkpoint.parent)
+        parent = parent or checkpoint.parent
+        return replace(checkpoint, reason=reason, author=author, parent=parent)
 
     def _mark(
         self,

@@ -66,6 +66,7 @@ class _Wish:
     parent: CheckpointId | None
     note: str
     since: Glance | None
+    written_ns: int | None
 
     @property
     def import_ns(self) -> int | None:
@@ -83,13 +84,14 @@ class _Overtaken(Exception):
 
 
 def _was_taken_for_a_change(head: Checkpoint, wish: _Wish) -> bool:
-    """True when the file of a restore was found by a scan before the restore could say so."""
-    return (
-        wish.reason is Reason.RESTORE
-        and wish.since is not None
-        and head.reason is Reason.EXTERNAL_CHANGE
-        and wish.since.is_before(head)
-    )
+    """True when the file of a restore or a save was found by a scan, or by another server, before
+    it could say so."""
+    if head.reason is not Reason.EXTERNAL_CHANGE:
+        return False
+    if wish.reason is Reason.RESTORE:
+        return wish.since is not None and wish.since.is_before(head)
+    is_save = wish.reason in (Reason.SAVE, Reason.AUTOSAVE)
+    return is_save and wish.written_ns is not None and head.order >= wish.written_ns
 
 
 class HistoryRecorder(HistoryMarker):
@@ -114,6 +116,7 @@ class HistoryRecorder(HistoryMarker):
         parent: CheckpointId | None = None,
         note: str = "",
         since: Glance | None = None,
+        written_ns: int | None = None,
     ) -> Recorded:
         """`raw`, the state of `path`, is kept; durable when this returns.
 
@@ -122,7 +125,8 @@ class HistoryRecorder(HistoryMarker):
         it had under another name, if it was moved outside Jupyter; a new one otherwise, which
         says where a copy came from. `exists` tells whether a file is there (None: all are).
         `since` was taken before the state was read (or written, by a restore): what somebody else
-        kept of it from then on is this state, and not another one.
+        kept of it from then on is this state, and not another one. `written_ns` is when a save
+        wrote the file: what somebody else found there from then on, the save made.
         """
         wish = _Wish(
             path,
@@ -137,6 +141,7 @@ class HistoryRecorder(HistoryMarker):
             parent,
             note,
             since,
+            written_ns,
         )
         head = self.head(path)
         is_same = head is not None and head.raw == wish.digest and self._is_whole(head)
@@ -169,7 +174,7 @@ class HistoryRecorder(HistoryMarker):
         self._note_identity(tx, history, wish.identity)
         same = self._find_same(history, head, wish, state)
         if same is not None and _was_taken_for_a_change(same, wish):
-            return Recorded(self._tell_restore(tx, same, wish.parent), False)
+            return Recorded(self._tell_origin(tx, same, wish), False)
         if same is not None:
             told = self._strengthen(tx, same, wish.reason, wish.label)
             return Recorded(told.checkpoint, False, told.moved_from)
@@ -202,6 +207,10 @@ class HistoryRecorder(HistoryMarker):
         beside = found[max(0, after - 1) : after + 1]
         beside += [one for one in found if one.time_ns == moment]
         return next((one for one in beside if one.content == content), None)
+
+    def _tell_origin(self, tx: Transaction, head: Checkpoint, wish: _Wish) -> Checkpoint:
+        """The checkpoint, of which who made its state says so: somebody else found it first."""
+        return self._correct(tx, head, wish.reason, wish.author, wish.parent)
 
     def _kept_since(self, history: HistoryId, wish: _Wish, state: Cut | None) -> Checkpoint | None:
         """The checkpoint of a state that was found on the disk, made by somebody else who read it

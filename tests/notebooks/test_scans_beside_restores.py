@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from jupyter_rewind import clock
 from jupyter_rewind.model.checkpoint import Checkpoint, Reason
 from jupyter_rewind.notebooks import documents
 from jupyter_rewind.notebooks.documents import restore_document, undelete_document
@@ -186,4 +187,36 @@ def test_a_restore_of_what_is_there_stays_a_change_from_outside(
     path.write_bytes(OUTSIDE)
     watcher.scan([path.parent])
     restore_document(histories, path, "head")
+    assert told(histories, path)[-1] == (OUTSIDE, "external-change")
+
+
+def test_a_save_that_somebody_else_found_first_is_told_as_the_save(
+    histories: Histories,
+    others: Histories,
+    path: Path,
+    watcher: Watcher,
+    fake_clock: clock.FakeClock,
+) -> None:
+    """Another server or a watcher was quicker by some milliseconds; the save says who saved."""
+    saved = make_notebook("saved")
+    path.write_bytes(saved)
+    written = fake_clock.time_ns
+    fake_clock.advance(0.01)
+    [found] = watcher.scan([path.parent]).recorded
+    made = histories.record(str(path), saved, reason=Reason.SAVE, author="ada", written_ns=written)
+    assert (made.created, made.checkpoint.id) == (False, found.checkpoint.id)
+    for one in (made.checkpoint, others.head(str(path)), others.checkpoints(str(path))[-1]):
+        assert one is not None
+        assert (one.reason, one.author) == (Reason.SAVE, "ada")
+    assert told(others, path)[2:] == [(saved, "save")]
+
+
+def test_a_save_of_what_had_changed_outside_before_stays_a_change(
+    histories: Histories, path: Path, watcher: Watcher, fake_clock: clock.FakeClock
+) -> None:
+    """Git brought the state, and it was found; a later save of the same did not make it."""
+    path.write_bytes(OUTSIDE)
+    watcher.scan([path.parent])
+    later = max(fake_clock.time_ns, path.stat().st_mtime_ns) + 3_600_000_000_000
+    histories.record(str(path), OUTSIDE, reason=Reason.SAVE, author="ada", written_ns=later)
     assert told(histories, path)[-1] == (OUTSIDE, "external-change")

@@ -242,6 +242,7 @@ class Recorder:
                 identity=stamp.identity if stamp is not None else None,
                 exists=os.path.lexists,
                 since=since,
+                written_ns=stamp.mtime_ns if stamp is not None else None,
             )
         # Equal content writes nothing, so it shows only that this very file is kept.
         if self._fault is not None and (recorded.created or self._fault[0] == file):
