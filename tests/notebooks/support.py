@@ -6,6 +6,9 @@ import json
 from pathlib import Path
 from typing import Any
 
+from jupyter_rewind.model.checkpoint import Checkpoint, Reason
+from jupyter_rewind.notebooks.documents import checkpoint_document
+from jupyter_rewind.notebooks.history import Histories
 from jupyter_rewind.store.repository import Repository
 
 
@@ -34,3 +37,9 @@ def make_notebook(*cells: Any, **metadata: Any) -> bytes:
 def open_store(folder: Path) -> Repository:
     """The store of a test, opened as one more process would open it."""
     return Repository.open(folder / "store", key_folder=folder / "keys", durability="process")
+
+
+def save(histories: Histories, path: Path, raw: bytes) -> Checkpoint:
+    """The file holds `raw`, and that is kept."""
+    path.write_bytes(raw)
+    return checkpoint_document(histories, path, reason=Reason.SAVE).checkpoint

@@ -1,0 +1,183 @@
+"""Deleted notebooks come back, each with its own history."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from jupyter_rewind import clock
+from jupyter_rewind.errors import (
+    RestoreRefused,
+    RewindError,
+)
+from jupyter_rewind.model.checkpoint import Reason
+from jupyter_rewind.notebooks.documents import (
+    checkpoint_document,
+    restore_document,
+    undelete_document,
+)
+from jupyter_rewind.notebooks.history import Histories
+from tests.notebooks.support import make_cell, make_notebook, save
+
+
+@pytest.fixture
+def path(folder: Path) -> Path:
+    return folder / "analysis.ipynb"
+
+
+@pytest.mark.parametrize("ref", ["head", "head~1"])
+def test_restoring_a_deleted_notebook_continues_its_history(
+    histories: Histories, path: Path, ref: str
+) -> None:
+    first = save(histories, path, make_notebook("1"))
+    save(histories, path, make_notebook("2"))
+    path.unlink()
+    histories.delete(str(path))
+    restore_document(histories, path, ref)
+    assert path.exists()
+    assert histories.find(str(path)) == first.history
+    assert histories.deleted() == []
+
+
+def test_undelete_writes_the_newest_state_with_its_history(
+    histories: Histories, path: Path
+) -> None:
+    first = save(histories, path, make_notebook("1"))
+    last = save(histories, path, make_notebook("2"))
+    path.unlink()
+    histories.delete(str(path))
+    done = undelete_document(histories, str(path))
+    assert path.read_bytes() == make_notebook("2")
+    assert (done.path, done.source.id) == (path, last.id)
+    assert [one.id for one in histories.checkpoints(str(path))][:2] == [first.id, last.id]
+    assert histories.deleted() == []
+
+
+def test_undelete_makes_the_folder_again(histories: Histories, folder: Path) -> None:
+    path = folder / "deep" / "er" / "a.ipynb"
+    path.parent.mkdir(parents=True)
+    save(histories, path, make_notebook("1"))
+    path.unlink()
+    path.parent.rmdir()
+    path.parent.parent.rmdir()
+    undelete_document(histories, str(path))
+    assert path.read_bytes() == make_notebook("1")
+
+
+def test_undelete_of_what_is_there_is_refused(histories: Histories, path: Path) -> None:
+    save(histories, path, make_notebook("1"))
+    with pytest.raises(RestoreRefused, match="exists"):
+        undelete_document(histories, str(path))
+
+
+def test_undelete_beside_another_notebook_in_its_place(
+    histories: Histories, path: Path, folder: Path
+) -> None:
+    first = save(histories, path, make_notebook("x = 1"))
+    path.unlink()
+    histories.delete(str(path))
+    second = save(histories, path, make_notebook(make_cell("other", "y = 2")))
+    assert second.history != first.history
+    with pytest.raises(RestoreRefused):
+        undelete_document(histories, first.history)
+    other = folder / "back.ipynb"
+    undelete_document(histories, first.history, output=other)
+    assert other.read_bytes() == make_notebook("x = 1")
+    assert histories.find(str(other)) == first.history
+    assert histories.find(str(path)) == second.history
+
+
+def test_undelete_takes_no_history_from_a_living_notebook(
+    histories: Histories, path: Path, folder: Path
+) -> None:
+    kept = save(histories, path, make_notebook("1"))
+    with pytest.raises(RewindError):
+        undelete_document(histories, str(path), output=folder / "other.ipynb")
+    assert histories.find(str(path)) == kept.history
+    assert not (folder / "other.ipynb").exists()
+
+
+def test_a_notebook_deleted_outside_jupyter_is_undeleted(histories: Histories, path: Path) -> None:
+    kept = save(histories, path, make_notebook("1"))
+    path.unlink()
+    undelete_document(histories, str(path))
+    assert path.read_bytes() == make_notebook("1")
+    assert histories.find(str(path)) == kept.history
+
+
+def test_restoring_what_was_deleted_and_written_anew_continues_the_history_asked_for(
+    histories: Histories, path: Path
+) -> None:
+    """The name was free; what stands there now is kept in the same history first."""
+    first = save(histories, path, make_notebook("1"))
+    second = save(histories, path, make_notebook("2"))
+    histories.delete(str(path))
+    path.write_bytes(make_notebook(make_cell("other", "y")))
+    done = restore_document(histories, path, first.id)
+    assert done.kept is not None
+    assert path.read_bytes() == make_notebook("1")
+    found = histories.checkpoints(str(path))
+    assert [one.history for one in found] == [first.history] * 4
+    assert [one.id for one in found[:2]] == [first.id, second.id]
+
+
+def test_restoring_an_older_state_of_a_deleted_notebook_continues_its_history(
+    histories: Histories, path: Path
+) -> None:
+    first = save(histories, path, make_notebook("1"))
+    save(histories, path, make_notebook("2"))
+    histories.delete(str(path))
+    path.unlink()
+    restore_document(histories, path, "head~1")
+    assert path.read_bytes() == make_notebook("1")
+    assert histories.find(str(path)) == first.history
+    assert histories.deleted() == []
+
+
+def test_undelete_where_another_notebook_was_deleted_outside(
+    histories: Histories, path: Path
+) -> None:
+    """Two histories had the name one after the other, and no file has it now."""
+    first = save(histories, path, make_notebook("1"))
+    histories.delete(str(path))
+    path.unlink()
+    second = save(histories, path, make_notebook(make_cell("other", "y")))
+    path.unlink()
+    undelete_document(histories, first.history)
+    assert path.read_bytes() == make_notebook("1")
+    assert histories.find(str(path)) == first.history
+    assert [info.id for info in histories.deleted()] == [second.history]
+
+
+def test_undelete_leaves_the_reason_of_the_head(histories: Histories, path: Path) -> None:
+    """What was saved by hand is still called a save when the file is back."""
+    path.write_bytes(make_notebook("1"))
+    before = checkpoint_document(histories, path, reason=Reason.SAVE).checkpoint
+    path.unlink()
+    histories.delete(str(path))
+    done = undelete_document(histories, str(path))
+    assert done.checkpoint == before
+    assert histories.head(str(path)) == before
+
+
+def test_undelete_passes_over_a_newest_checkpoint_that_is_lost(
+    histories: Histories, path: Path, tmp_path: Path
+) -> None:
+    """The store was damaged and salvaged: an older state is more than none, and is told."""
+    first = save(histories, path, make_notebook("1"))
+    [segment] = (tmp_path / "rewind" / "store" / "segments").iterdir()
+    before = segment.read_bytes()
+    second = save(histories, path, make_notebook(clock.SystemClock().token(60_000).hex()))
+    after = segment.read_bytes()
+    start = next(at for at, (a, b) in enumerate(zip(before, after, strict=False)) if a != b)
+    with segment.open("r+b") as file:
+        file.seek(start + 5_000)
+        file.write(bytes(10_000))
+    path.unlink()
+    done = undelete_document(histories, str(path))
+    assert path.read_bytes() == make_notebook("1")
+    assert done.source.id == first.id
+    assert [one.id for one in done.lost] == [second.id]
+    assert done.checkpoint is not None
+    assert done.checkpoint.parent == first.id
