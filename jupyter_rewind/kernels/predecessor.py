@@ -44,7 +44,7 @@ class Predecessor:
     def newest(self) -> Legacy:
         """The newest state that any run before left, however it ended. Raises NotFound, Storage."""
         archive = self._session.archive
-        found = archive.last_state(self._session.predecessors(), but=self._session.run.id)
+        found = archive.last_state(self._session.predecessors(archive), but=self._session.run.id)
         if found is None:
             raise NotFound(
                 "No kernel before this one left a state of this notebook.",
@@ -54,9 +54,13 @@ class Predecessor:
 
     def _look(self) -> None:
         try:
-            self._found = self._session.archive.last_state(
-                self._session.predecessors(), but=self._session.run.id
-            )
+            archive = self._session.open_archive()
+            try:
+                archive.repository.refresh()
+                runs = self._session.predecessors(archive)
+                self._found = archive.last_state(runs, but=self._session.run.id)
+            finally:
+                archive.repository.close()
         except RewindError as error:
             log.info("no predecessor was looked for: %s", error)
         except Exception:

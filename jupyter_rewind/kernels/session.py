@@ -21,7 +21,7 @@ from jupyter_rewind.kernels.faultlog import FaultLog
 from jupyter_rewind.kernels.journal import Journal
 from jupyter_rewind.kernels.life import SignOfLife
 from jupyter_rewind.kernels.log import EntryLog
-from jupyter_rewind.kernels.trouble import cause_of
+from jupyter_rewind.kernels.trouble import advice_on, cause_of, kind_of
 from jupyter_rewind.kernels.unkept import Unkept
 from jupyter_rewind.model.execution import Execution, Output, Run
 from jupyter_rewind.model.ids import ExecutionId, RunId
@@ -119,7 +119,7 @@ class KernelSession:
         try:
             self.journal.begin(execution)
         except RewindError as error:
-            self._miss_journal(error)
+            self._miss(count, error)
         self._watch(source)
         return execution.id
 
@@ -141,10 +141,10 @@ class KernelSession:
         try:
             self.journal.end(execution.id, status, now, error=error)
         except RewindError as fault:
-            self._miss_journal(fault)
+            self._miss(execution.count, fault)
         else:
             if self.journal.fault is not None:
-                self._miss_journal(self.journal.fault)
+                self._miss(execution.count, self.journal.fault)
         self._keep_state(execution, max(now - execution.started_ns, 0) / 1e9)
 
     def pass_over(self, why: str) -> None:
@@ -156,7 +156,7 @@ class KernelSession:
         with self._state_lock:
             self._running = max(self._running - 1, 0)
             self.note_outside(why)
-            self.unkept.note(execution.count, why, why)
+            self.unkept.note(execution.count, why)
 
     @property
     def timeline(self) -> Timeline:
@@ -187,29 +187,41 @@ class KernelSession:
     @property
     def archive(self) -> Archive:
         """What other runs left in the store, up to date. It needs the index, so only the user's
-        own questions lead here, and the search for a predecessor. Raises Storage, Newer."""
-        from jupyter_rewind.kernels.archive import Archive
-        from jupyter_rewind.store.repository import Repository
-
+        own questions lead here. Raises Storage, Newer."""
         with self._state_lock:
             if self._archive is None:
-                index = self.settings.store_index_path
-                self._archive = Archive(
-                    Repository.open(
-                        self.layout.folder,
-                        key_folder=Path(self.settings.store_key_folder),
-                        index_path=Path(index) if index else None,
-                        create=False,
-                        files=self.files,
-                    )
-                )
+                self._archive = self.open_archive()
             archive = self._archive
         archive.repository.refresh()
         return archive
 
-    def predecessors(self) -> list[Run]:
+    def open_archive(self) -> Archive:
+        """As `archive`, for whoever closes its repository himself; from any thread."""
+        from jupyter_rewind.kernels.archive import Archive
+        from jupyter_rewind.store.repository import Repository
+
+        index = self.settings.store_index_path
+        return Archive(
+            Repository.open(
+                self.layout.folder,
+                key_folder=Path(self.settings.store_key_folder),
+                index_path=Path(index) if index else None,
+                create=False,
+                files=self.files,
+            )
+        )
+
+    def rest(self) -> None:
+        """Nothing of the index is held between two cells: part of it would be memory backed by a
+        file, and when its disk fails, the system ends whoever touches that."""
+        with self._state_lock:
+            archive, self._archive = self._archive, None
+        if archive is not None:
+            archive.repository.close()
+
+    def predecessors(self, archive: Archive) -> list[Run]:
         """The runs of this notebook, or else of this kernel, before this one."""
-        runs = self.archive.runs
+        runs = archive.runs
         if self.run.path:
             found = runs.of_paths([self.run.path])
         else:
@@ -261,16 +273,16 @@ class KernelSession:
                 self._miss_state(count, job.error)
 
     def _miss_state(self, count: int, error: BaseException) -> None:
-        words = self.unkept.note(count, cause_of(error), type(error).__name__)
-        if words:
-            self.tell(words)
+        self.unkept.note(count, cause_of(error))
+        self._miss(count, error)
 
-    def _miss_journal(self, error: RewindError) -> None:
-        self.tell_once(
-            f"journal {error.code}",
-            f"What your cells do is not in the journal at present: {cause_of(error)}. They run as"
-            " always, and what was kept before is whole.",
-        )
+    def _miss(self, count: int, error: BaseException) -> None:
+        """Something of this execution could not be written: told once for each cause."""
+        if self.unkept.is_news(kind_of(error)):
+            self.tell(
+                f"From In[{count}] on, what your cells do and leave behind cannot be kept:"
+                f" {cause_of(error)}. {advice_on(error)} `%rewind status` says more."
+            )
 
     @property
     def is_behind(self) -> bool:
@@ -305,8 +317,7 @@ class KernelSession:
         if not self.is_here:
             return
         try:
-            if self._archive is not None:
-                self._archive.repository.close()
+            self.rest()
             if self._timeline is not None:
                 self._timeline.close()
         finally:

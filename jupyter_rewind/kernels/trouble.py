@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from jupyter_rewind.errors import Full, RewindError
+from jupyter_rewind.errors import Denied, Full, NotFound, RewindError, Unavailable
 from jupyter_rewind.store.durable import free_bytes
 
 _LONGEST_WAIT = 63
@@ -57,10 +57,41 @@ class Trouble:
         return (free_bytes(folder) or 0) - self._free >= max(self._needed // 2, 1)
 
 
+def advice_on(error: BaseException) -> str:
+    """What is still safe, and what to do, as sentences."""
+    if isinstance(error, Unavailable) and not error.retryable:
+        return f"Your code runs as always. {error.hint}".rstrip()
+    return "Your code runs as always, and what was kept before is whole."
+
+
+def kind_of(error: BaseException) -> str:
+    """What the user would call one cause, whatever file it befell."""
+    if isinstance(error, Full):
+        return "full"
+    if isinstance(error, Denied | PermissionError):
+        return "denied"
+    if isinstance(error, NotFound | FileNotFoundError):
+        return "gone"
+    if isinstance(error, Unavailable) and not error.retryable:
+        return "gone"
+    return error.code if isinstance(error, RewindError) else type(error).__name__
+
+
 def cause_of(error: BaseException) -> str:
     """Why something could not be stored, for the middle of a sentence."""
     words = error.message if isinstance(error, RewindError) else f"{type(error).__name__}: {error}"
+    if isinstance(error, Unavailable) and not error.retryable:
+        # What was looked for when it was found to be gone says nothing more.
+        words = words.partition(": Could not ")[0]
+    if kind_of(error) == "denied":
+        # Which of its files it befell says nothing to the user.
+        return f"the store cannot be written to ({_reason(error, words)})"
     if isinstance(error, Full):
         words = words.partition(": ")[2] or words
     words = words.strip().rstrip(".")
     return words[:1].lower() + words[1:] if isinstance(error, RewindError) else words
+
+
+def _reason(error: BaseException, words: str) -> str:
+    said = error.strerror if isinstance(error, OSError) else None
+    return (said or words.rstrip(".").rpartition(": ")[2]).lower()

@@ -19,22 +19,19 @@ class Unkept:
         self._told: set[str] = set()
         self._kept = 0
 
-    def note(self, count: int, cause: str, kind: str) -> str:
-        """The state after In[count] could not be kept. Returns what the user is to hear of it:
-        nothing where he has heard of this kind of cause."""
+    def note(self, count: int, cause: str) -> None:
+        """The state after In[count] could not be kept."""
         self.present = cause
         self._kept = 0
         if count and len(self._causes) < _REMEMBERED:
             self._causes[count] = cause
-        if kind in self._told:
-            return ""
+
+    def is_news(self, kind: str) -> bool:
+        """Whether the user has not heard of this kind of cause; he will have from now on."""
+        self._kept = 0
+        is_new = kind not in self._told
         self._told.add(kind)
-        where = f"after In[{count}]" if count else "of this kernel"
-        return (
-            f"The state {where} could not be kept: {cause}. Your variables are untouched, and"
-            " the states kept before are whole. States are kept again as soon as that is possible;"
-            " `%rewind status` tells."
-        )
+        return is_new
 
     def settle(self) -> None:
         """A state has been kept."""

@@ -117,9 +117,15 @@ class FileLock:
         if self._file is None:
             return
         handle, self._file = self._file, None
-        if remove:
-            self.path.unlink(missing_ok=True)
-        handle.close()
+        try:
+            if remove:
+                self.path.unlink(missing_ok=True)
+        except OSError:
+            # The folder may have become one that nobody may write to: a file that nobody holds
+            # says the same as none.
+            pass
+        finally:
+            handle.close()
 
     def unlock(self) -> None:
         """The lock is free again, and its file stays open for the next time."""

@@ -384,9 +384,12 @@ class SegmentWriter:
     def _start_timer(self) -> None:
         with self._guard:
             if self._timer is None:
-                self._timer = threading.Timer(GROUP_SECONDS, self._group)
-                self._timer.daemon = True
-                self._timer.start()
+                timer = threading.Timer(GROUP_SECONDS, self._group)
+                timer.daemon = True
+                # While the interpreter ends no thread can be started: closing syncs.
+                with contextlib.suppress(RuntimeError):
+                    timer.start()
+                    self._timer = timer
 
     def _group(self) -> None:
         # On failure, the next commit goes to a new segment; what this one holds stays process-safe.

@@ -108,10 +108,12 @@ class Hooks:
         if info is not None and info.store_history and not self._session.is_busy():
             self._offer.after_cell(str(info.raw_cell))
         self._idle.plan()
+        self._session.rest()
 
     def _note_silent(self) -> None:
         if not self._session.is_busy():
             self._session.note_outside("a silent request")
+            self._session.rest()
 
     def _request(self) -> str:
         kernel = getattr(self._shell, "kernel", None)
