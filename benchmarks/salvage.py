@@ -84,7 +84,28 @@ def measure() -> list[Row]:
     rows.append(
         at_most("salvaged notebooks that are not valid", "none", invalid, 0, f"of {validated}")
     )
-    return [*rows, *memory()]
+    return [*rows, *(row for size in (4096, 512) for row in in_turn(files, size)), *memory()]
+
+
+def in_turn(files: list[Path], size: int) -> Iterator[Row]:
+    """Blocks of two versions in turn: cells told as whole that neither version has."""
+    told = blended = 0
+    for number, path in enumerate(files):
+        raw = path.read_bytes()
+        text, second = changed(json.loads(raw), random.Random(number))
+        mixed = b"".join(
+            (raw, text)[at // size % 2][at : at + size]
+            for at in range(0, max(len(raw), len(text)), size)
+        )
+        known = second | facts([cell_of(cell) for cell in json.loads(raw)["cells"]])
+        got = facts(salvage(mixed).cells)
+        told += got.total()
+        blended += sum(count for cell, count in got.items() if cell not in known)
+    yield at_most(
+        f"cells blended, two versions in turn every {size} bytes", "cells told as whole",
+        blended / max(1, told), 0.005 if size > 512 else 0.02,
+        f"{blended} of {told} in {len(files)} files",
+    )  # fmt: skip
 
 
 def rows_of(how: str, tally: Tally) -> Iterator[Row]:
@@ -152,22 +173,26 @@ def broken_files(path: Path, chance: random.Random) -> Iterator[Broken]:
             at = chance.randrange(size)
             end = min(size, at + chance.choice([16, 512, 4096, 20000]))
             yield Broken(how, raw[:at] + fill(end - at) + raw[end:], outside(at, end), cells)
-    yield from doubled(raw, book, cells, chance)
+    yield from doubled(raw, cells, chance)
 
 
-def doubled(raw: bytes, book: Any, cells: Facts, chance: random.Random) -> Iterator[Broken]:
+def doubled(raw: bytes, cells: Facts, chance: random.Random) -> Iterator[Broken]:
     """Two versions in one file: one behind the other, and the rest of the longer one."""
-    other = json.loads(raw)
+    text, second = changed(json.loads(raw), chance)
+    known = cells | second
+    yield Broken("two notebooks in one file", raw + text, known, known)
+    behind = text + raw[len(text) :]
+    yield Broken("rest of a longer version behind", behind, second, known)
+
+
+def changed(other: Any, chance: random.Random) -> tuple[bytes, Facts]:
+    """Another version of a notebook: some cells changed, some deleted."""
     for cell in other["cells"]:
         if chance.random() < 0.1:
             cell["source"] = ["changed\n", *cell["source"]]
     other["cells"] = [cell for cell in other["cells"] if chance.random() > 0.1]
     second = facts([cell_of(cell) for cell in other["cells"]])
-    text = (json.dumps(other, indent=1, ensure_ascii=False) + "\n").encode()
-    known = cells | second
-    yield Broken("two notebooks in one file", raw + text, known, known)
-    behind = text + raw[len(text) :]
-    yield Broken("rest of a longer version behind", behind, second, known)
+    return (json.dumps(other, indent=1, ensure_ascii=False) + "\n").encode(), second
 
 
 def spans(raw: bytes) -> list[tuple[int, int]]:

@@ -15,7 +15,7 @@ from html import unescape
 from pathlib import Path
 
 from jupyter_rewind.recovery.broken import encodings
-from jupyter_rewind.recovery.broken.damage import Damage, in_words
+from jupyter_rewind.recovery.broken.damage import Damage, block_of_turns, in_words
 from jupyter_rewind.recovery.broken.jsonbytes import Buffer, JsonBytes
 from jupyter_rewind.recovery.broken.scan import Scanned, scan
 from jupyter_rewind.recovery.broken.versions import (
@@ -39,7 +39,6 @@ _MOST_FAULTS_MENDED = 20
 _END = 1 << 16
 _OLD = re.compile(rb'(?<!\\)"(?:nbformat"\s*+:\s*+[123]\b|worksheets"\s*+:\s*+\[)')
 _NEW = re.compile(rb'(?<!\\)"nbformat"\s*+:\s*+4\b')
-_BLOCK = 4096
 
 
 def salvage_notebook(source: Path | Buffer, *, progress: Progress | None = None) -> Salvaged:
@@ -135,17 +134,18 @@ def _salvage_conflict(raw: Buffer, start: int, tell: Progress) -> Salvaged:
 def _salvage_json(raw: Buffer, start: int, tell: Progress) -> Salvaged:
     scanned = _best_scan(raw, start, tell)
     damages = list(scanned.damages)
-    across: set[int] = set()
+    spans: dict[int, tuple[int, int]] = {}
     seam = min((damage.at for damage in damages if damage.is_seam), default=len(raw))
     before_seam = sum(found.start < seam for found in scanned.found)
     lists: list[list[EvidenceCell]] = [[] for _ in scanned.heads]
     while scanned.found:
         found = scanned.found.pop()
         lists[found.version].append(found.cell)
-        if found.start // _BLOCK != found.end // _BLOCK:
-            across.add(id(found.cell))
+        spans[id(found.cell)] = (found.start, found.end)
     for cells in lists:
         cells.reverse()
+    block = block_of_turns(damages)
+    across = {key for key, (at, end) in spans.items() if block and at // block != end // block}
     cells = _united(lists, damages, across, before_seam)
     if not cells and damages:
         damages.append(Damage(len(raw), "no cell reads"))
@@ -169,14 +169,15 @@ def _united(
     Where blocks of two versions take turns (seams), a cell `across` the border of two blocks may
     be put together from two without showing it: it counts as whole only if it is there twice.
     """
+    every = [cell for cells in lists for cell in cells]
+    if across:
+        lists = [doubt_unconfirmed(cells, across, every) for cells in lists]
     filled = [cells for cells in lists if cells]
     if not filled:
         return []
     cells = filled[0]
     for number, more in enumerate(filled[1:], 2):
         cells = merge(cells, ("first notebook in the file", f"notebook {number} in the file"), more)
-    if sum(damage.is_seam for damage in damages) >= 2:
-        cells = doubt_unconfirmed(cells, across)
     has_seam = any(damage.is_seam for damage in damages)
     if len(filled) == 1 and has_seam and is_mixture(cells):
         before = len(cells)

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from jupyter_rewind.recovery.broken.jsonbytes import Buffer
 
 _MOST = 40
+_PAGE, _SECTOR = 4096, 512
+_BEFORE, _BEHIND = 8, 160
 _GARBAGE = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\xff]")
 
 
@@ -20,6 +22,9 @@ class Damage:
     is_loss: bool = True
     is_seam: bool = False
     """True where sound text follows sound text that it does not belong to."""
+
+    may_blend: bool = False
+    """True where it may be that another version goes on, in the middle of a notebook."""
 
 
 def describe_bytes(raw: Buffer, at: int, end: int) -> Damage:
@@ -39,6 +44,20 @@ def describe_bytes(raw: Buffer, at: int, end: int) -> Damage:
     is_seam = not _GARBAGE.search(raw[max(0, at - 8) : at + 32])
     words = f"bytes {at} to {end} do not read ({size} bytes)"
     return Damage(at, words, is_seam=is_seam)
+
+
+def block_of_turns(damages: list[Damage]) -> int:
+    """The size of the blocks in which two versions may take turns; 0 where nothing says so.
+
+    Where sound text breaks off at the borders of blocks, others of these borders may lie within
+    texts, unseen. The break shows some letters behind the border, where the text stops to fit.
+    """
+    seams = [damage.at for damage in damages if damage.may_blend]
+    for size, least in ((_PAGE, 1), (_SECTOR, 3)):
+        near = sum((at + _BEFORE) % size <= _BEFORE + _BEHIND for at in seams)
+        if near >= least and 2 * near >= len(seams):
+            return size
+    return _PAGE if sum(damage.is_seam for damage in damages) >= 2 else 0
 
 
 def in_words(damages: list[Damage]) -> tuple[str, ...]:

@@ -45,6 +45,11 @@ class Frame:
         self.damages: list[Damage] = []
 
     @property
+    def is_closed(self) -> bool:
+        """Whether a notebook has come to its end, and none has begun since."""
+        return self._has_list and not self._open
+
+    @property
     def version(self) -> int:
         """The number of the notebook that the walk is in, from 0 on."""
         return len(self.heads) - 1
@@ -71,7 +76,7 @@ class Frame:
         if not self._open or self._open[-1] != _CELLS:
             if is_sure:
                 words = f"the cell at byte {at} stands outside the list of cells"
-                self.damages.append(Damage(at, words, False))
+                self.damages.append(Damage(at, words, False, may_blend=True))
             self._open = ["{", _CELLS]
         self._has_list = True
 
@@ -106,7 +111,8 @@ class Frame:
         elif letter == ",":
             self._wants_comma = False
             if self._raw.peek(self._raw.skip(at + 1)) in ("]", "}", ","):
-                self.damages.append(Damage(at, f"a comma too many at byte {at}", False))
+                words = f"a comma too many at byte {at}"
+                self.damages.append(Damage(at, words, False, may_blend=True))
         elif letter == '"':
             return self._key(at)
         else:
@@ -115,7 +121,8 @@ class Frame:
 
     def _begin_item(self, at: int) -> None:
         if self._wants_comma:
-            self.damages.append(Damage(at, f"a comma is missing at byte {at}", False))
+            words = f"a comma is missing at byte {at}"
+            self.damages.append(Damage(at, words, False, may_blend=True))
 
     def _begin(self, at: int) -> None:
         if self._has_list or not self.heads[-1].is_blank:
@@ -130,7 +137,8 @@ class Frame:
     def _shut(self, letter: str, at: int) -> None:
         opener = self._open.pop() if self._open else ""
         if opener != _PAIRS[letter] and not (letter == "]" and opener == _CELLS):
-            self.damages.append(Damage(at, f"a bracket at byte {at} closes nothing", False))
+            words = f"a bracket at byte {at} closes nothing"
+            self.damages.append(Damage(at, words, False, may_blend=True))
 
     def _stray(self, at: int, found: list[Read]) -> int:
         read = self._cells.read(at)

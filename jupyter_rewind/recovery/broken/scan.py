@@ -153,10 +153,13 @@ class _Walk:
     def _junk(self, at: int, limit: int, broken: Read | None) -> int | None:
         """Reads what there is behind damage at `at`; where the next damage is, None without."""
         indent = broken.indent if broken else None
+        is_behind = broken is None and self._frame.is_closed
         end = self._lines(at, limit, indent) if indent is not None else at
         rest = self._cells.read_rest(end, limit)
         self._is_loss = True
-        self._damages.append(self._describe(at, limit if rest is None else rest.start, broken))
+        lost_to = limit if rest is None else rest.start
+        goes_on = lost_to < self._raw.size and not is_behind
+        self._damages.append(self._describe(at, lost_to, broken, goes_on))
         if limit >= self._raw.size and at >= self._raw.size:
             self._is_cut = True
         if rest is None:
@@ -167,8 +170,9 @@ class _Walk:
             return rest.end if rest.end < limit else None
         return self._frame.walk(rest.end, limit, []) if rest.end < limit else None
 
-    def _describe(self, at: int, end: int, broken: Read | None) -> Damage:
+    def _describe(self, at: int, end: int, broken: Read | None, goes_on: bool) -> Damage:
         damage = describe_bytes(self._raw.raw, at, max(at, end))
+        damage = replace(damage, may_blend=damage.is_seam and goes_on)
         if broken is not None and broken.says_something:
             words = f"{damage.words}; the cell at byte {broken.start} is kept in part"
             return replace(damage, words=words)

@@ -60,10 +60,10 @@ def is_mixture(cells: Sequence[EvidenceCell]) -> bool:
 
 
 def doubt_unconfirmed(
-    cells: Sequence[EvidenceCell], suspects: Collection[int]
+    cells: Sequence[EvidenceCell], suspects: Collection[int], every: Iterable[EvidenceCell]
 ) -> list[EvidenceCell]:
-    """`cells` with those of `suspects` (by `id`) as pieces that the mixture does not tell twice."""
-    told = Counter((cell.cell_id, _key(cell), repr(cell.outputs)) for cell in cells)
+    """`cells` with those of `suspects` (by `id`) as pieces that `every` cell told has not twice."""
+    told = Counter((cell.cell_id, _key(cell), repr(cell.outputs)) for cell in every)
     return [
         replace(cell, whole=False)
         if id(cell) in suspects and told[cell.cell_id, _key(cell), repr(cell.outputs)] == 1

@@ -1,0 +1,67 @@
+"""Two versions of a notebook in one file, block by block: no cell is put together of both."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import pytest
+
+from jupyter_rewind.recovery.broken.damage import Damage, block_of_turns
+from jupyter_rewind.recovery.salvage import salvage_notebook
+from tests.recovery.test_salvage import expected, whole
+from tests.support.notebooks import book_of, code_cell, to_bytes
+
+
+def version(chance: random.Random, cells: int, changed: float) -> list[dict[str, Any]]:
+    """Cells of some lines, of which the other version has some others."""
+    made = []
+    for number in range(cells):
+        other = chance.random() < changed
+        lines = [
+            f"value_{number}_{line} = compute({line * number}{', depth=3' if other else ''})"
+            for line in range(2 + number % 9 + 2 * other)
+        ]
+        made.append(code_cell(number, source="\n".join(lines)))
+    return made
+
+
+def in_turn(first: bytes, second: bytes, block: int) -> bytes:
+    size = max(len(first), len(second))
+    turns = ((first, second)[at // block % 2][at : at + block] for at in range(0, size, block))
+    return b"".join(turns)
+
+
+@pytest.mark.parametrize("block", [512, 4096])
+@pytest.mark.parametrize("seed", range(6))
+def test_blocks_in_turn_give_no_blended_cell(block: int, seed: int) -> None:
+    """Whole cells are those of one version or of the other; the rest are told as pieces."""
+    chance = random.Random(seed)
+    ours, theirs = (version(chance, 40, share) for share in (0.0, 0.3))
+    raw = in_turn(*(to_bytes(book_of(each), indent=1) for each in (ours, theirs)), block)
+    salvaged = salvage_notebook(raw)
+    assert salvaged.damages
+    assert set(whole(salvaged)) <= set(expected(ours)) | set(expected(theirs))
+    assert any(not cell.whole for cell in salvaged.cells)
+
+
+def seams(*places: int) -> list[Damage]:
+    return [Damage(at, "", is_seam=True, may_blend=True) for at in places]
+
+
+@pytest.mark.parametrize(
+    ("places", "block"),
+    [
+        ((), 0),
+        ((5000,), 0),
+        ((8192 + 20,), 4096),
+        ((4096 + 5, 8190, 3 * 4096 + 90), 4096),
+        ((512 + 3, 1024 + 100, 5 * 512, 4096 + 9), 512),
+        ((5000, 9300), 4096),
+    ],
+)
+def test_borders_of_blocks_are_known_by_where_the_text_breaks(
+    places: tuple[int, ...], block: int
+) -> None:
+    """Breaks at borders of pages or sectors tell that other borders may be hidden."""
+    assert block_of_turns(seams(*places)) == block
