@@ -6,14 +6,12 @@ links followed, which is what histories go by.
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from jupyter_rewind import clock
 from jupyter_rewind.errors import Integrity
 from jupyter_rewind.model.checkpoint import STOCK_FOLDER, Checkpoint, HistoryInfo, Reason
 from jupyter_rewind.model.ids import EntryId, SnapshotId
@@ -23,7 +21,7 @@ from jupyter_rewind.notebooks.condition import Condition, judge_notebook
 from jupyter_rewind.notebooks.documents import Restored, document_path, identify_open
 from jupyter_rewind.notebooks.exchange import Exported, Imported
 from jupyter_rewind.notebooks.expiry import ExpiryPlan, HistoryPlan
-from jupyter_rewind.notebooks.history import Histories, Recorded
+from jupyter_rewind.notebooks.history import Histories, Recorded, name_entries
 from jupyter_rewind.notebooks.leftovers import find_leftovers
 from jupyter_rewind.notebooks.losses import Listing
 from jupyter_rewind.notebooks.marking import Labelled
@@ -35,9 +33,9 @@ from jupyter_rewind.store.durable import free_bytes
 from jupyter_rewind.store.health import StoreHealth
 from jupyter_rewind.store.health import examine as store_health
 from jupyter_rewind.store.layout import is_network
-from jupyter_rewind.store.locks import FileLock
 from jupyter_rewind.store.preferences import set_value, unset_value
 from jupyter_rewind.store.repository import Repository
+from jupyter_rewind.store.turn import take_turn
 
 if TYPE_CHECKING:
     from jupyter_rewind.notebooks.diff import Comparison
@@ -187,11 +185,6 @@ class Workspace:
                     continue
                 return checkpoint
         return None
-
-    @staticmethod
-    def parse(raw: bytes) -> Any:
-        """The JSON value in `raw`."""
-        return json.loads(raw)
 
     # --- changing -----------------------------------------------------------------------
 
@@ -355,11 +348,7 @@ class Workspace:
 
     def name_entries(self, ids: Iterable[str]) -> dict[str, str]:
         """Words for entries that damage touches: the checkpoint and its notebook."""
-        names = {}
-        for info in self.histories.all():
-            for checkpoint in self.histories.checkpoints(info.id):
-                names[str(checkpoint.id)] = f"checkpoint {checkpoint.id} of {checkpoint.path}"
-        return {name: names.get(name, f"record {name}") for name in ids}
+        return name_entries(self.histories, ids)
 
     def stats(self) -> StoreStats:
         """How much there is, and how much of it is shared."""
@@ -379,24 +368,13 @@ class Workspace:
 
         One process of a store at a time, at most once in `upkeep.interval_hours`.
         """
-        from jupyter_rewind.store.durable import Files, read_text_or_empty
-
-        turn = FileLock(self.repository.layout.locks / "keep-up")
-        if not turn.try_acquire(exclusive=True):
-            return None
-        try:
-            stamp = self.repository.folder / "upkeep"
-            interval = self.settings.upkeep_interval_hours * 3_600_000_000_000
-            last = read_text_or_empty(stamp)
-            if last.isdigit() and 0 <= clock.now_ns() - int(last) < interval:
+        interval_ns = self.settings.upkeep_interval_hours * 3_600_000_000_000
+        with take_turn(self.repository.layout, interval_ns) as is_due:
+            if not is_due:
                 return None
             expired = self.expire()
             self.expire_snapshots()
-            freed = self.collect().freed_bytes
-            Files().replace_file(stamp, str(clock.now_ns()).encode())
-            return UpkeepRound(tuple(expired), freed)
-        finally:
-            turn.release()
+            return UpkeepRound(tuple(expired), self.collect().freed_bytes)
 
 
 def salvage(settings: Rewind, **options: Any) -> SalvageReport:

@@ -7,6 +7,8 @@ touch a user's file: that is for `documents.py`.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from jupyter_rewind.errors import Conflict
 from jupyter_rewind.model.checkpoint import Checkpoint
 from jupyter_rewind.model.ids import EntryId, HistoryId
@@ -14,7 +16,7 @@ from jupyter_rewind.notebooks.bindings import Stay
 from jupyter_rewind.notebooks.entries import MARK, mark_key
 from jupyter_rewind.notebooks.recording import HistoryRecorder, Recorded
 
-__all__ = ["Histories", "Recorded"]
+__all__ = ["Histories", "Recorded", "name_entries"]
 
 
 class Histories(HistoryRecorder):
@@ -90,3 +92,12 @@ class Histories(HistoryRecorder):
                 )
             marks = self.repository.entries(kind=MARK, key=mark_key(now.id))
             tx.expire([EntryId(now.id), *(mark.id for mark in marks)])
+
+
+def name_entries(histories: Histories, ids: Iterable[str]) -> dict[str, str]:
+    """Words for entries that damage touches: the checkpoint and its notebook."""
+    names = {}
+    for info in histories.all():
+        for checkpoint in histories.checkpoints(info.id):
+            names[str(checkpoint.id)] = f"checkpoint {checkpoint.id} of {checkpoint.path}"
+    return {name: names.get(name, f"record {name}") for name in ids}
