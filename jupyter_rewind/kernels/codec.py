@@ -18,8 +18,9 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from jupyter_rewind.kernels import functions, rebuild, subclasses
-from jupyter_rewind.kernels.hollow import Hollow, is_asked
+from jupyter_rewind.kernels.hollow import Hollow, is_asked, is_built
 from jupyter_rewind.kernels.hubs import Hubs
+from jupyter_rewind.kernels.nans import Nan, Nans
 from jupyter_rewind.kernels.placeholders import FilePlaceholder, Placeholder
 from jupyter_rewind.kernels.reducers import lookup
 from jupyter_rewind.kernels.reducers.contract import name_of, stand_in
@@ -113,6 +114,9 @@ class Session:
         """Ids of what was told by the name under which a module holds it."""
         self.asked: set[type] = set()
         """Classes of which code of the notebook tells the hash."""
+        self.built: set[type] = set()
+        """Classes of which code of the notebook makes the values again."""
+        self.nans = Nans(hubs.lives)
         self._shells: dict[int, functions.Shell] = {}
         self._handlers: dict[type, Handler | None] = {}
 
@@ -128,6 +132,8 @@ class Session:
             found = self._handlers[kind] = _decide(kind)
             if is_asked(kind):
                 self.asked.add(kind)
+            if is_built(kind):
+                self.built.add(kind)
         return found  # type: ignore[return-value]
 
 
@@ -149,7 +155,7 @@ class _Telling:
         self.noted: list[tuple[int, Fidelity, str]] = []
         """What was noted of which value, by its id."""
         self._at = 0
-        self.meets_asked = False
+        self.meets_asked = self.meets_built = False
 
     def reducer_override(self, value: Any) -> Any:
         kind = type(value)
@@ -157,6 +163,8 @@ class _Telling:
         handler = self.session.handler(kind)
         if kind in self.session.asked:
             self.meets_asked = True
+        if kind in self.session.built:
+            self.meets_built = True
         if self.careful:
             found = self._careful(handler or _native, value)
         elif handler is not None:
@@ -297,6 +305,7 @@ _SPECIAL: dict[type, Handler | None] = {
     types.CodeType: functions.reduce_code,
     functions.Shell: None,
     Hollow: None,
+    Nan: None,
     Placeholder: None,
 }
 

@@ -12,7 +12,7 @@ import sys
 import types
 from typing import Any, Protocol
 
-from jupyter_rewind.kernels import rebuild
+from jupyter_rewind.kernels import living, rebuild
 from jupyter_rewind.kernels.handmade import is_handmade
 
 VERSION = (sys.version_info[0], sys.version_info[1])
@@ -202,7 +202,7 @@ def _class_state(made: Any, writer: Telling) -> dict[str, Any]:
         "bases": made.__bases__,
         "attributes": attributes,
         "members": members,
-        "registered": rebuild.registered_with(made),
+        "registered": living.registered_with(made),
     }
 
 

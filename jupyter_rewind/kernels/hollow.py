@@ -11,14 +11,17 @@ from __future__ import annotations
 import sys
 import types
 from collections import Counter, OrderedDict, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
+
+from jupyter_rewind.kernels.nans import is_nan
 
 _SETS = frozenset((set,))
 _DICTS = frozenset((dict, defaultdict, OrderedDict, Counter))
 _NESTED = (tuple, frozenset)
 _ASKED = ("__hash__", "__eq__")
+_BUILT = ("__setstate__", "__reduce__", "__reduce_ex__", "__getnewargs__", "__getnewargs_ex__")
 _HEAP = 1 << 9
 
 
@@ -39,42 +42,74 @@ class Hollow:
 def is_asked(kind: type) -> bool:
     """True where code that is not Python's own tells the hash of such values, or whether two of
     them are equal."""
+    return _answers(kind, _ASKED)
+
+
+def is_built(kind: type) -> bool:
+    """True where code that is not Python's own makes such values again: it may look into what it
+    is given, which must not be empty then."""
+    return _answers(kind, _BUILT)
+
+
+def _answers(kind: type, names: Sequence[str]) -> bool:
     for base in kind.__mro__:
         own, home = vars(base), type.__getattribute__(base, "__module__")
         if isinstance(home, str) and home.partition(".")[0] in sys.stdlib_module_names:
             continue
-        if any(isinstance(own.get(name), types.FunctionType) for name in _ASKED):
+        if any(isinstance(own.get(name), types.FunctionType) for name in names):
             return True
     return False
 
 
-def find_containers(values: Iterable[Any], kinds: frozenset[type]) -> list[Any]:
-    """Those of `values` that have keys of these kinds, or tuples that hold such."""
+def find_containers(met: Sequence[Any], kinds: frozenset[type], with_nan: bool) -> list[Any]:
+    """Those of the values that a writer has met that have keys of these kinds, or tuples that hold
+    such; with those that hold a NaN, where that is asked for. What was made to be told, and nobody
+    else holds, is none of them."""
     marks = kinds.union(_NESTED)
     found = []
-    for value in values:
+    only_met: list[Any] = []
+    held = 0
+    for value in (only_met, *met):
         kind = type(value)
-        if kind not in _DICTS and kind not in _SETS:
+        if value is only_met:
+            # As many as one has that is in the tuple, in `met` and in the writer's memo.
+            held = sys.getrefcount(value) + 1
             continue
-        if marks.isdisjoint(map(type, value)) or getattr(value, "__dict__", None):
+        if sys.getrefcount(value) <= held:
             continue
-        if any(_has_one(key, kinds) for key in value):
+        if kind not in _DICTS and kind not in _SETS and kind is not list:
+            continue
+        if getattr(value, "__dict__", None):
+            continue
+        if with_nan and _holds_nan(value):
+            found.append(value)
+        elif kind is list or marks.isdisjoint(map(type, value)):
+            continue
+        elif any(_has_one(key, kinds) for key in value):
             found.append(value)
     return found
 
 
-def content_of(container: Any) -> list[Any]:
-    """Its members, or its keys and values in turn, in order."""
-    if type(container) in _SETS:
-        return list(container)
+def _holds_nan(value: Any) -> bool:
+    members = [value, value.values()] if isinstance(value, dict) else [value]
+    return any(float in set(map(type, one)) and any(map(is_nan, one)) for one in members)
+
+
+def content_of(container: Any, boxed: Callable[[Any], Any]) -> list[Any]:
+    """Its members, or its keys and values in turn, in order; a NaN in its box."""
+    if type(container) in _SETS or type(container) is list:
+        return list(map(boxed, container))
     # An OrderedDict knows its order apart from the dict that it is.
     items = OrderedDict.items if type(container) is OrderedDict else dict.items
-    return [part for pair in items(container) for part in pair]
+    return [boxed(part) for pair in items(container) for part in pair]
 
 
 def fill(container: Any, content: Sequence[Any]) -> bool:
     """The container has the content, entry for entry. False where it has fewer entries than it
     had: two of its keys have become equal, and cannot be told apart."""
+    if isinstance(container, list):
+        container[:] = content
+        return True
     if _put(container, content):
         return True
     keys = content if isinstance(container, set) else content[::2]
@@ -114,7 +149,7 @@ def _each_its_own(kinds: Iterable[type]) -> Iterator[None]:
 def has_changed_key(container: Any) -> bool:
     """True where a key is not found any more in the container that holds it: it has changed since
     it was put in."""
-    return not all(map(container.__contains__, container))
+    return type(container) is not list and not all(map(container.__contains__, container))
 
 
 def _has_one(key: Any, kinds: frozenset[type]) -> bool:

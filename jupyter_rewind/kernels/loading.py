@@ -7,6 +7,8 @@ must change a living class or function is put off until the swap.
 from __future__ import annotations
 
 import importlib
+import struct
+import sys
 import types
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -72,6 +74,7 @@ class Loader:
         self._settling: list[tuple[Callable[..., Any], tuple[Any, ...]]] = []
         self._filling: list[tuple[PodRecord, Any, Sequence[Any]]] = []
         self._loaded: PodRecord | None = None
+        self._nans: dict[str, float] = {}
         self.spared: set[str] = set()
         """Roots that do not load, and stay what they are."""
         self.living: set[str] = set()
@@ -273,6 +276,19 @@ class Loader:
         """The uid of a class or function of the state; None of anything else."""
         known = self._hubs.uid_of(value)
         return known or next((uid for uid, one in self.made.items() if one is value), None)
+
+    def nan(self, uid: str, bits: bytes) -> float:
+        """The NaN of this uid."""
+        module, _, name = uid.partition(".")
+        found = getattr(sys.modules.get(module), name, None) if name else self._nans.get(uid)
+        live = self._hubs.lives.get(uid) if self._in_place else None
+        for one in (found, live):
+            if type(one) is float and struct.pack("<d", one) == bits:
+                return one
+        made: float
+        (made,) = struct.unpack("<d", bits)
+        self._nans[uid] = made
+        return made
 
     def adopt(self, uid: str, value: Any) -> None:
         self.made[uid] = value

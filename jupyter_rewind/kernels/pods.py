@@ -19,6 +19,7 @@ from typing import Any
 from jupyter_rewind.kernels.codec import Buffers, DeepWriter, PodWriter, Session, Sink
 from jupyter_rewind.kernels.functions import Shell, states_of
 from jupyter_rewind.kernels.hollow import Hollow, content_of, find_containers, has_changed_key
+from jupyter_rewind.kernels.nans import may_hold_nan
 from jupyter_rewind.kernels.placeholders import Placeholder
 from jupyter_rewind.kernels.whereabouts import place_notes
 from jupyter_rewind.model.snapshot import Fidelity
@@ -99,10 +100,13 @@ def _is_at_work(error: Exception) -> bool:
 
 def _write(maker: Any, session: Session, roots: Sequence[Root], *, careful: bool) -> Written:
     written = _write_once(maker, session, roots, careful, [])
-    if written.writer.meets_asked:
+    with_nan = may_hold_nan(written.stream)
+    if (written.writer.meets_asked or with_nan) and not written.writer.meets_built:
         # In the order in which they were met.
-        met = sorted(written.writer.memo.copy().values(), key=operator.itemgetter(0))
-        containers = find_containers((value for _, value in met), frozenset(session.asked))
+        told = sorted(written.writer.memo.copy().values(), key=operator.itemgetter(0))
+        met = [value for _, value in told[len(session.known) :]]
+        told.clear()
+        containers = find_containers(met, frozenset(session.asked), with_nan)
         if containers:
             written.release()
             written = _write_once(maker, session, roots, careful, containers)
@@ -131,13 +135,14 @@ def _write_once(
         if containers:
             _dump_hollow(writer, containers)
         for key, content in _dumps(roots, writer):
-            writer.dump(content)
+            writer.dump(session.nans.boxed(content))
             if writer.notes:
                 notes[key] = (*notes.get(key, ()), *writer.notes)
                 writer.notes.clear()
         if containers:
+            boxed = session.nans.boxed
             # The inner ones were met last: what the hash of a key tells may depend on them.
-            writer.dump([(each, content_of(each)) for each in reversed(containers)])
+            writer.dump([(each, content_of(each, boxed)) for each in reversed(containers)])
             _note_late(writer, containers, [key for key, _ in roots], notes)
     except BaseException:
         buffers.release()

@@ -13,11 +13,12 @@ import importlib
 import sys
 import threading
 import types
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any, Protocol, cast
 
 from jupyter_rewind.errors import Format, Internal
+from jupyter_rewind.kernels import living
 from jupyter_rewind.kernels.handmade import HandMade
 
 
@@ -35,6 +36,7 @@ class Loading(Protocol):
     def defer(self, action: Any, *arguments: Any) -> None: ...
     def settle(self, action: Any, *arguments: Any) -> None: ...
     def alive(self, uid: str) -> Any: ...
+    def nan(self, uid: str, bits: bytes) -> float: ...
     def fill(self, container: Any, content: Any) -> None: ...
 
 
@@ -72,6 +74,11 @@ def stand_for(uid: str, kind: Any, *words: Any) -> Any:
     """The living thing of this uid, where it may be used; else a placeholder for it."""
     live = _loading().alive(uid)
     return kind(*words) if live is None else live
+
+
+def make_nan(uid: str, bits: bytes) -> float:
+    """The NaN of this uid: a constant of a module, a living one, or one for all that name it."""
+    return _loading().nan(uid, bits)
 
 
 def same(value: Any) -> Any:
@@ -323,39 +330,11 @@ def _set_class(made: Any, state: Mapping[str, Any]) -> None:
             abc.ABCMeta.register(made, other)
 
 
-def rename_class(made: Any, name: str, bases: tuple[type, ...]) -> None:
-    """The living class has this name and these bases, as it had them then."""
-    if made.__name__ != name:
-        type.__setattr__(made, "__name__", name)
-    if made.__bases__ != bases:
-        type.__setattr__(made, "__bases__", bases)
-
-
-def registered_with(made: Any) -> list[type]:
-    """The classes that were registered with this abstract one, and live."""
-    if "_abc_impl" not in vars(made):
-        return []
-    references = getattr(abc, "_get_dump")(made)[0]  # noqa: B009 - it has no stub
-    return [one for reference in references if (one := reference()) is not None]
-
-
-def set_registered(made: Any, registered: Sequence[type]) -> None:
-    """These classes are registered with the living abstract one, and no others."""
-    if set(registered_with(made)) == set(registered):
-        return
-    getattr(abc, "_reset_registry")(made)  # noqa: B009
-    for other in registered:
-        abc.ABCMeta.register(made, other)
-    for base in made.__mro__:
-        if "_abc_impl" in vars(base):
-            getattr(abc, "_reset_caches")(base)  # noqa: B009
-
-
 def _set_live_class(made: Any, state: Mapping[str, Any]) -> None:
     if "name" in state:
-        rename_class(made, state["name"], state["bases"])
+        living.rename_class(made, state["name"], state["bases"])
     if isinstance(made, abc.ABCMeta):
-        set_registered(made, state.get("registered", ()))
+        living.set_registered(made, state.get("registered", ()))
     for member, attributes in state.get("members", {}).items():
         own = vars(made.__members__[member])
         for name in [name for name in own if name not in attributes and name not in MEMBER_OWN]:

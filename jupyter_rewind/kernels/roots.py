@@ -236,7 +236,8 @@ def is_plain(value: Any) -> bool:
         return bool(value.bit_length() <= _SMALL_BITS)
     if kind is str or kind is bytes:
         return len(value) <= _SMALL_TEXT
-    return kind in _ATOMS
+    # A NaN is one by identity, and told by itself.
+    return kind in _ATOMS and not (kind is float and value != value)
 
 
 def is_named(value: Any, namespace: dict[str, Any], hubs: Hubs) -> bool:

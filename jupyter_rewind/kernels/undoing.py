@@ -8,7 +8,7 @@ import types
 from collections.abc import Callable
 from typing import Any
 
-from jupyter_rewind.kernels import rebuild
+from jupyter_rewind.kernels import living, rebuild
 from jupyter_rewind.kernels.functions import contents_of
 from jupyter_rewind.kernels.handmade import Place, module_as_it_was
 
@@ -46,7 +46,7 @@ def as_it_was(value: Any) -> Undo:
 def _class_as_it_was(value: Any) -> Undo:
     attributes = dict(vars(value))
     name, qualname, bases = value.__name__, value.__qualname__, value.__bases__
-    registered = rebuild.registered_with(value) if isinstance(value, abc.ABCMeta) else []
+    registered = living.registered_with(value) if isinstance(value, abc.ABCMeta) else []
     members: list[tuple[dict[str, Any], dict[str, Any]]] = []
     if isinstance(value, enum.EnumMeta):
         held: dict[str, Any] = dict(value.__members__)
@@ -58,10 +58,10 @@ def _class_as_it_was(value: Any) -> Undo:
         for one, content in attributes.items():
             if vars(value).get(one) is not content and not one.startswith("__dict"):
                 type.__setattr__(value, one, content)
-        rebuild.rename_class(value, name, bases)
+        living.rename_class(value, name, bases)
         type.__setattr__(value, "__qualname__", qualname)
         if isinstance(value, abc.ABCMeta):
-            rebuild.set_registered(value, registered)
+            living.set_registered(value, registered)
         for own, before in members:
             fill(own, before)
 

@@ -1,0 +1,63 @@
+"""NaN is found by identity: the same one has to come back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.cells import Cells
+
+
+@pytest.fixture
+def cells(tmp_path: Path) -> Iterator[Cells]:
+    made = Cells(tmp_path)
+    yield made
+    made.close()
+
+
+@pytest.mark.parametrize(
+    ("make", "check"),
+    [
+        ("d = {np.nan: 1, 'a': np.nan}", "d[np.nan] == 1 and d['a'] is np.nan"),
+        ("n = float('nan'); d = {n: 1}; s = {n, 2}; x = [n]", "d[n] == 1 and n in s and n in x"),
+        ("d = {math.nan: 1, np.nan: 2}", "(d[math.nan], d[np.nan], len(d)) == (1, 2, 2)"),
+        ("x = [1.5, np.nan, [np.nan]]", "x[1] is np.nan and x[2][0] is np.nan and x[0] == 1.5"),
+        (
+            "x = struct.unpack('<d', bytes([1, 2, 3, 4, 5, 6, 0xf8, 0x7f]))[0]; y = [x]",
+            "struct.pack('<d', x)[:3] == b'\\1\\2\\3' and y[0] is x",
+        ),
+        (
+            "x = pd.DataFrame({'o': ['a', np.nan, None], 'f': [1., np.nan, 2.]})",
+            "x.o.isna().tolist() == [False, True, True] and x.f.isna().sum() == 1",
+        ),
+        (
+            "class C:\n def __init__(s): s.rows = [np.nan, 2]\n"
+            " def __getstate__(s): return {'rows': s.rows}\n"
+            " def __setstate__(s, d): s.rows = list(d['rows']); s.n = len(s.rows)\n"
+            "x = C(); y = x.rows",
+            "len(x.rows) == 2 and x.rows[1] == 2",
+        ),
+    ],
+)
+def test_a_nan_stays_the_one_it_is(cells: Cells, tmp_path: Path, make: str, check: str) -> None:
+    """A key that is NaN is found again: in place, and in a new kernel."""
+    state = cells.run("import math, struct, numpy as np, pandas as pd\n" + make)
+    cells.check(check)
+    cells.run("n = d = s = x = y = None")
+    cells.go(state)
+    cells.check(check)
+    again = Cells(tmp_path, run="again")
+    again.go(state)
+    again.check(check)
+    again.close()
+
+
+def test_objects_of_a_column_are_told_once(cells: Cells) -> None:
+    """A column of text with gaps takes no more than without them."""
+    cells.run("import numpy as np, pandas as pd")
+    make = "pd.DataFrame({'o': [f'{i * 7919 % 99991}' for i in range(40_000)]}, dtype=object)"
+    plain = cells.run(f"x = {make}")
+    gaps = cells.run(f"x = None; y = {make}; y.loc[5, 'o'] = np.nan; y['p'] = [*y.o][::-1]")
+    assert gaps.new_bytes < 2.4 * plain.new_bytes
