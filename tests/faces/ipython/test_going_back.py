@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from jupyter_rewind.kernels.archive import Archive
@@ -163,6 +165,29 @@ def test_cells_are_run_again_only_when_asked_to(home: Home) -> None:
         assert kernel.run("stream is None").result == "True"
         assert kernel.run("%rewind to 2 --rerun --yes").status == "ok"
         assert kernel.run("next(stream), len(calls)").result == "(0, 2)"
+
+
+def test_the_notebook_asks_before_cells_are_run_again(home: Home) -> None:
+    """The front end shows the plan as a question; only yes runs the cells."""
+    with running(home) as kernel:
+        questions: list[str] = []
+
+        def answer(words: str) -> dict[str, Any]:
+            def reply(message: dict[str, Any]) -> None:
+                questions.append(message["content"]["prompt"])
+                kernel.client.input(words)
+
+            return {"allow_stdin": True, "stdin_hook": reply}
+
+        kernel.run("calls = []")
+        kernel.run("calls.append(1); stream = (n for n in range(3))")
+        kernel.run("del stream")
+        refused = kernel.run("%rewind to 2 --rerun", **answer("n"))
+        assert refused.status == "error" and "No cell was run" in refused.error
+        assert kernel.run("'stream' in globals()").result == "False"
+        assert kernel.run("%rewind to 2 --rerun", **answer("y")).status == "ok"
+        assert kernel.run("next(stream), len(calls)").result == "(0, 2)"
+        assert len(questions) == 2 and "stream = (n for n in range(3))" in questions[0]
 
 
 @pytest.mark.matrix
