@@ -1,8 +1,8 @@
 """What the first cell would wait for is made ready beside the start of its kernel.
 
-Importing what keeps states, and asking installed packages for reducers of theirs, take some 60 ms
-of a processor: more than the next fifty cells. Nobody waits for it here, and what is not ready in
-time, the first cell makes ready itself.
+Importing what keeps and restores states, and asking installed packages for reducers of theirs,
+take some 100 ms of a processor: more than the next thirty cells. Nobody waits for it here, and what
+is not ready in time, the first cell makes ready itself.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import threading
 _NEEDED = (
     "jupyter_rewind.kernels.timeline",
     "jupyter_rewind.kernels.keeping",
+    "jupyter_rewind.kernels.restore",
     "jupyter_rewind.store.keep",
 )
 

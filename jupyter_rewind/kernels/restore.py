@@ -20,6 +20,7 @@ from jupyter_rewind.kernels.comparison import reports_of, small_reports
 from jupyter_rewind.kernels.hubs import Hubs
 from jupyter_rewind.kernels.loading import Loader
 from jupyter_rewind.kernels.losses import HubLosses
+from jupyter_rewind.kernels.names import ORDER, put_in_order, set_odd_names
 from jupyter_rewind.kernels.patching import Patch, find_patch
 from jupyter_rewind.kernels.pods import ENVIRONMENT, OUTPUT, SMALL, VARIABLE
 from jupyter_rewind.kernels.records import PodRecord, read_pod, read_state
@@ -167,6 +168,9 @@ class Prepared:
         for name in wanted:
             if rooting.is_kept(name, excluded):
                 namespace[name] = values[VARIABLE + name]
+        keys = (key for record in self._records for key in record.keys)
+        set_odd_names(namespace, keys, self._loader.values)
+        put_in_order(namespace, self._loader.values.get(ORDER))
 
     def _pods(self) -> dict[tuple[str, ...], Pod]:
         """What the next capture compares with."""
@@ -176,11 +180,22 @@ class Prepared:
             if known is not None and not any(key in self._loader.failures for key in record.keys):
                 stream_hash, states = known
                 found[record.keys] = Pod(
-                    record.roots, (), stream_hash, record.stream_size, states,
+                    record.roots, self._ids(record), stream_hash, record.stream_size, states,
                     frozenset(record.refs), record.names, chunks=record.stream,
                     node=record.node, hollow=record.hollow,
                 )  # fmt: skip
         return found
+
+    def _ids(self, record: PodRecord) -> tuple[int, ...]:
+        """What its roots are bound to now: the next look tells them together, as they were told.
+        Empty where that is not known."""
+        try:
+            living = _living(record, self._namespace)
+        except KeyError:
+            return ()
+        if living.keys() != set(record.keys):
+            return ()
+        return tuple(id(living[key]) for key in record.keys)
 
 
 def prepare(

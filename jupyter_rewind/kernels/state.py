@@ -36,9 +36,11 @@ class Pod:
     hollow: int = 0
     """How many containers stand empty at its head, and are filled by its end."""
 
-    @property
-    def keys(self) -> tuple[str, ...]:
-        return tuple(root.key for root in self.roots)
+    keys: tuple[str, ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        # Asked for hundreds of times after each cell.
+        self.keys = tuple(root.key for root in self.roots)
 
     @property
     def fresh_bytes(self) -> int:
