@@ -16,7 +16,7 @@ import sys
 import tempfile
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,7 +39,8 @@ FIRST_SEED = 500_000
 FILES = 10_000
 EXECUTIONS = 1_000_000
 BYTES = 2_000_000_000
-Marked = list[tuple[float, bool]]
+Marked = list[tuple[float, bool, str]]
+"""Of each cell its confidence, whether it was in the lost notebook so, and its kind."""
 
 
 def measure() -> list[Row]:
@@ -119,7 +120,7 @@ def _mark(rebuilt: Rebuilt, truth: Sequence[Cell], marked: Marked) -> None:
     left = Counter(truth)
     for each, cell in zip(rebuilt.cells, _cells(rebuilt), strict=True):
         if cell[1].strip():
-            marked.append((each.confidence, left[cell] > 0))
+            marked.append((each.confidence, left[cell] > 0, cell[0]))
             left[cell] -= 1
 
 
@@ -192,7 +193,8 @@ def real_disasters(folder: Path, marked: Marked) -> list[Row]:
         left = Counter(truth)
         for cell, (kind, source) in zip(book["cells"], got, strict=True):
             if source.strip():
-                marked.append((cell["metadata"]["rewind"]["confidence"], left[kind, source] > 0))
+                sure = cell["metadata"]["rewind"]["confidence"]
+                marked.append((sure, left[kind, source] > 0, kind))
                 left[kind, source] -= 1
         shutil.rmtree(home)
     if not scores:
@@ -290,23 +292,23 @@ def _recover(notebook: Path, home: Path) -> Process:
 
 def calibration(marked: Marked) -> list[Row]:
     """Of the cells marked with a confidence in a bin, how many were in the lost notebook so."""
-    bins = ((0.9, 1.01), (0.7, 0.9), (0.5, 0.7), (0.0, 0.5))
-    rows = []
-    for low, high in bins:
-        found = [right for confidence, right in marked if low <= confidence < high]
+    prose = [each for each in marked if each[2] == "markdown"]
+    return [*_bins("cells", marked), *_bins("Markdown cells", prose)]
+
+
+def _bins(what: str, marked: Marked) -> Iterator[Row]:
+    for low, high in ((0.9, 1.01), (0.7, 0.9), (0.5, 0.7), (0.0, 0.5)):
+        found = [right for confidence, right, _ in marked if low <= confidence < high]
         if not found:
             continue
         name = f"{low:.0%} or more" if high > 1 else f"{low:.0%} to {high:.0%}"
-        rows.append(
-            at_least(
-                f"cells marked {name} certain",
-                "those that were right",
-                sum(found) / len(found),
-                low,
-                f"{sum(found)} of {len(found)}, simulated and given",
-            )
+        yield at_least(
+            f"{what} marked {name} certain",
+            "those that were right",
+            sum(found) / len(found),
+            low,
+            f"{sum(found)} of {len(found)}, simulated and given",
         )
-    return rows
 
 
 # ---------------------------------------------------------------------- very large
