@@ -19,6 +19,7 @@ from jupyter_rewind import clock
 from jupyter_rewind.errors import Conflict, InvalidInput, Storage
 from jupyter_rewind.recovery import search, walking
 from jupyter_rewind.recovery.evidence import Holds, Problem, Scope, Trace
+from jupyter_rewind.recovery.scratch import scratch_folder
 from jupyter_rewind.recovery.search import Found, Place
 from jupyter_rewind.store.durable import free_bytes
 
@@ -58,7 +59,8 @@ class Request:
     """A notebook or a folder; None for the present folder."""
     histories: Sequence[str] = ()
     scan: Sequence[str] = ()
-    sessions: Sequence[int] = ()
+    sessions: Sequence[int | str] = ()
+    """Numbers, or `PROFILE:NUMBER` where two profiles have the same."""
     since: str | None = None
     until: str | None = None
     memory: bool = False
@@ -76,19 +78,21 @@ def open_scope(settings: Rewind, request: Request) -> Iterator[Scope]:
     notebook, folder = target_of(request.target)
     scan = tuple(_existing(each, "--scan") for each in request.scan)
     histories = tuple(_existing(each, "--history") for each in request.histories)
-    with tempfile.TemporaryDirectory(prefix="jupyter-rewind-", dir=_roomy_folder()) as scratch:
+    named = [_session(each) for each in request.sessions]
+    with scratch_folder(_roomy_folder()) as scratch:
         yield Scope(
             notebook=notebook,
             folder=folder,
             home=request.home,
-            scratch=Path(scratch),
+            scratch=scratch,
             environ=request.environ,
             platform=sys.platform,
             since_ns=_moment(request.since, "--since", begins=True),
             until_ns=_moment(request.until, "--until"),
             scan=scan,
             histories=tuple(dict.fromkeys([*histories, *_histories_in(scan)])),
-            sessions=tuple(request.sessions),
+            sessions=tuple(number for _, number in named),
+            profiles=tuple((profile, number) for profile, number in named if profile),
             memory=request.memory,
             progress=request.progress,
             store=Path(settings.store_path).expanduser(),
@@ -209,11 +213,13 @@ def write(
 ) -> Written:
     """The notebook is a new file; so is its page, where it is asked for or no `output` is named.
 
-    Raises Conflict rather than write over anything. Raises Storage: the notebook is not written
+    Raises Conflict rather than write over anything, InvalidInput where the notebook is in no
+    language for that form. Raises Storage: the notebook is not written
     then; a page that cannot be written beside it is left out.
     """
     from jupyter_rewind.recovery import recover as room
 
+    room.refuse_language(recovery, form)
     target = Path(os.path.abspath(report_path)) if report_path is not None else None
     if target is not None and os.path.lexists(target):
         room.refuse(target, "--report")
@@ -234,6 +240,16 @@ def write(
 def places(scope: Scope) -> tuple[Place, ...]:
     """Every kind of trace, and where it is looked for."""
     return search.places(scope)
+
+
+def _session(asked: int | str) -> tuple[str, int]:
+    """Profile and number of a session that was named."""
+    from jupyter_rewind.recovery.namedsessions import parse_session
+
+    told = parse_session(str(asked))
+    if told is None:
+        raise InvalidInput(f"--session: {asked!r} is no session.", hint="Write 12, or PROFILE:12.")
+    return told
 
 
 def _existing(text: str, option: str) -> Path:
@@ -271,9 +287,9 @@ def _moment(text: str | None, option: str, *, begins: bool = False) -> int | Non
     return moment
 
 
-def _roomy_folder() -> str | None:
+def _roomy_folder() -> Path | None:
     """Where copies fit: the usual temporary folder, unless the disk that just ran full has it."""
     usual = tempfile.gettempdir()
     rooms = [(free_bytes(Path(each)) or 0, each) for each in (usual, "/dev/shm")]
     enough = [each for room, each in rooms if room >= _ROOM_BYTES and os.access(each, os.W_OK)]
-    return enough[0] if enough else None
+    return Path(enough[0]) if enough else None

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
+from itertools import takewhile
 
 from jupyter_rewind.recovery.broken.versions import VERSION
 from jupyter_rewind.recovery.evidence import Evidence, EvidenceCell, FoundDocument
@@ -43,8 +44,7 @@ def choose_base(evidence: Evidence, places: frozenset[str]) -> Base:
     filled = [each for each in documents if _texts(each)]
     words = tuple(
         f"{each.trace.place} has no cell with anything in it"
-        for each in documents
-        if each not in filled
+        for each in takewhile(lambda one: not _texts(one), documents)
     )
     if not filled:
         return Base((), None, None, words)

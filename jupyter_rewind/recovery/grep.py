@@ -101,7 +101,7 @@ def _in_history(trace: Trace, scope: Scope, match: Match) -> Iterator[Hit | Prob
     seen: set[tuple[int, int]] = set()
     for ran in stream:
         session = stream.sessions.get(ran.session)
-        if not is_allowed(ran.session, session, scope):
+        if not is_allowed(ran.session, session, scope, trace.time_ns):
             continue
         lines = match(ran.source)
         key = (ran.session, hash(ran.source))

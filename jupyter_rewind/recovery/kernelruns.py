@@ -10,6 +10,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from jupyter_rewind.recovery.evidence import FoundDocument, FoundKernel, FoundRun
 
@@ -32,8 +33,13 @@ def is_ipython(language: str) -> bool:
 
 def language_of(document: FoundDocument) -> str:
     """The language that a notebook says it is in; "" where it says none."""
+    return language_in(document.metadata)
+
+
+def language_in(metadata: Mapping[str, Any]) -> str:
+    """The language that a notebook's metadata name; "" where they name none."""
     for key, name in (("kernelspec", "language"), ("language_info", "name")):
-        told = document.metadata.get(key)
+        told = metadata.get(key)
         language = told.get(name) if isinstance(told, Mapping) else None
         if isinstance(language, str) and language:
             return language

@@ -8,10 +8,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NoReturn
 
-from jupyter_rewind.errors import Conflict, Storage
+from jupyter_rewind.errors import Conflict, InvalidInput, Storage
 from jupyter_rewind.recovery import search
 from jupyter_rewind.recovery.evidence import Evidence, EvidenceCell, FoundDocument, Problem, Scope
 from jupyter_rewind.recovery.filestate import NO_FILE, FileState, state_of
+from jupyter_rewind.recovery.kernelruns import is_ipython, language_in
+from jupyter_rewind.recovery.namedsessions import named_sessions
 from jupyter_rewind.recovery.otherversions import (
     OtherVersion,
     build_on,
@@ -61,13 +63,14 @@ def recover(scope: Scope, found: Found | None = None, version: str = "") -> Reco
     """The best notebook that the traces give; None where they give not one cell.
 
     `version` is the place (or a part of it) of the document to build on, "" for the newest.
-    Raises InvalidInput where there is none.
+    Raises InvalidInput where there is none, and where a session that was named is of two
+    histories; NotFound where it is of none.
     """
     notebook = scope.notebook
     if notebook is None:
         raise ValueError("recover needs a notebook")
     found = search.look(scope) if found is None else found
-    evidence = _chosen(search.gather(scope, found.traces), scope)
+    evidence = named_sessions(search.gather(scope, found.traces), scope)
     scope.progress("Rebuilding the notebook", None)
     chosen = build_on(evidence, version) if version else evidence
     rebuilt = _doubtful_rather_than_none(rebuild_named(notebook, chosen))
@@ -96,25 +99,21 @@ def _doubtful_rather_than_none(rebuilt: Rebuilt) -> Rebuilt:
     return replace(rebuilt, cells=cells, alternatives=())
 
 
-def _chosen(evidence: Evidence, scope: Scope) -> Evidence:
-    """`evidence` in which the sessions that the user named are the notebook's, and no guesses."""
-    if not scope.sessions:
-        return evidence
-    runs = [
-        replace(run, notebook=str(scope.notebook), certain=True)
-        if run.session in scope.sessions
-        else run
-        for run in evidence.runs
-        if run.session in scope.sessions or run.certain
-    ]
-    return replace(evidence, runs=tuple(runs))
-
-
 def as_bytes(recovery: Recovery, form: str = "ipynb") -> bytes:
     """What was brought back, as a file of this form (ipynb, py or md)."""
     from jupyter_rewind.recovery.formats import to_text
 
     return to_text(to_notebook(recovery.rebuilt), form).encode("utf-8", "backslashreplace")
+
+
+def refuse_language(recovery: Recovery, form: str) -> None:
+    """Raises InvalidInput where `form` is a script of Python, and the notebook is none."""
+    language = language_in(recovery.rebuilt.metadata)
+    if form == "py" and not is_ipython(language):
+        raise InvalidInput(
+            f"{recovery.notebook.name} is in {language}, so it was not written as Python.",
+            hint="Nothing was changed. Leave --to away, or take --to md.",
+        )
 
 
 def write(recovery: Recovery, output: Path | None = None, form: str = "ipynb") -> Path:

@@ -74,13 +74,20 @@ def choose_sessions(
     return Choice(tuple(chosen), len(allowed) - len(chosen))
 
 
-def is_allowed(number: int, session: Session | None, scope: Scope) -> bool:
-    """Whether the user's own bounds (`--session`, `--since`, `--until`) let this session in."""
+def is_allowed(
+    number: int, session: Session | None, scope: Scope, written_ns: int | None = None
+) -> bool:
+    """Whether the user's own bounds (`--session`, `--since`, `--until`) let this session in.
+
+    One that was killed has no end: it ran nothing after its history was last written.
+    """
     if scope.sessions:
         return number in scope.sessions
     if session is None:
         return True
     first, last = session.started_ns, session.ended_ns
+    if last is None and first is not None and written_ns is not None:
+        last = max(first, written_ns)
     if scope.until_ns is not None and first is not None and first > scope.until_ns:
         return False
     return scope.since_ns is None or last is None or last >= scope.since_ns

@@ -144,7 +144,7 @@ def _unread(trace: Trace, heard: Evidence, scope: Scope) -> Iterator[FoundRun]:
     read = {run.session for run in heard.runs if run.trace == trace and run.executions}
     for number, tally in survey.tallies.items():
         session = survey.sessions.get(number, Session(number))
-        if number not in read and is_allowed(number, session, scope):
+        if number not in read and is_allowed(number, session, scope, trace.time_ns):
             blank = tuple(Executed(line, "") for line in range(1, tally.executions + 1))
             yield FoundRun(
                 trace, number, blank, session.started_ns, session.ended_ns, remark=session.remark

@@ -31,11 +31,16 @@ Scan = Annotated[
     typer.Option("--scan", metavar="DIR", help="Look into every file of this folder (or file)."),
 ]
 Since = Annotated[
-    str | None, typer.Option("--since", metavar="TIME", help="Only what was run from then on.")
+    str | None,
+    typer.Option("--since", metavar="TIME", help="Leave out sessions that ended before."),
 ]
 Until = Annotated[
     str | None,
-    typer.Option("--until", metavar="TIME", help="Only what was saved or run until then."),
+    typer.Option(
+        "--until",
+        metavar="TIME",
+        help="Leave out what was saved or begun after.",
+    ),
 ]
 Memory = Annotated[
     bool,
@@ -95,8 +100,13 @@ def recover(
     history: Histories = None,
     scan: Scan = None,
     session: Annotated[
-        list[int] | None,
-        typer.Option("--session", metavar="N", help="A session of IPython's that belongs to it."),
+        list[str] | None,
+        typer.Option(
+            "--session",
+            metavar="N",
+            help="A session of IPython's that belongs to it; `PROFILE:N` where two profiles have"
+            " that number.",
+        ),
     ] = None,
     version: Annotated[
         str,
@@ -119,6 +129,7 @@ def recover(
     from jupyter_rewind import rescue
 
     single = notebook is not None and rescue.target_of(notebook)[0] is not None
+    _check_ending(to, output)
     _check(to, single=single, names_files=bool(output or page or version), everything=all_)
     with face.screen.steps() as step:
         request = ask(
@@ -147,6 +158,18 @@ def _check(form: str, *, single: bool, names_files: bool, everything: bool) -> N
         raise InvalidInput("--output, --report and --from need a NOTEBOOK.")
     if single and everything:
         raise InvalidInput("--all takes a folder, not a notebook.")
+
+
+def _check_ending(form: str, output: str | None) -> None:
+    """Raises InvalidInput where the name says another form than is written."""
+    from jupyter_rewind import rescue
+
+    ending = output.rpartition(".")[2].lower() if output and "." in output else ""
+    if ending in rescue.FORMS and ending != form and form in rescue.FORMS:
+        raise InvalidInput(
+            f"--output {output} ends in .{ending}, but --to {form} is written.",
+            hint=f"Nothing was changed. Write --to {ending}, or name a file that ends in .{form}.",
+        )
 
 
 def _bring_back(

@@ -77,6 +77,8 @@ def nothing_found(scope: Scope, found: Found) -> NotFound:
     from jupyter_rewind import rescue
 
     lines = [f"No trace of {what} was found. These places were looked at:"]
+    if scope.notebook is not None and not scope.folder.is_dir():
+        lines = [f"There is no folder {scope.folder}. {lines[0]}"]
     words = rescue.file_words(scope)
     if words:
         lines = [words, f"{lines[0].replace('No trace', 'No other trace')}"]

@@ -168,7 +168,7 @@ def as_runs(trace: Trace, rows: Rows, scope: Scope) -> Iterator[FoundRun]:
         lines.setdefault(number, []).append(Executed(line, source, text_output=output))
     for number, executions in sorted(lines.items()):
         session = rows.sessions.get(number)
-        if not is_allowed(number, session, scope):
+        if not is_allowed(number, session, scope, trace.time_ns):
             continue
         yield FoundRun(
             trace,

@@ -137,6 +137,54 @@ def test_an_emptied_or_broken_notebook_is_brought_back(
     assert stale.read_bytes() == damage
 
 
+def test_session_of_two_profiles_must_be_named_with_its_profile(
+    work: Path, home: Path, rewind: Rewind
+) -> None:
+    """Two histories have a session 1: you are told both, and nothing is mixed."""
+    for profile in ("default", "work"):
+        path = home / ".ipython" / f"profile_{profile}" / "history.sqlite"
+        make_history(path, [[f"{profile}_only = 1", f"print({profile}_only)"]])
+    ended = rewind("recover", "lost.ipynb", "--session", "1")
+    assert ended.status == 2
+    assert "default, which begins 'default_only = 1'; work, which begins" in ended.err
+    assert "--session default:1" in ended.err
+    ended = rewind("recover", "lost.ipynb", "--session", "work:1")
+    assert ended.status == 0, ended.err
+    assert sources(work / "lost.recovered.ipynb")[:1] == ["work_only = 1"]
+    assert b"default_only" not in (work / "lost.recovered.ipynb").read_bytes()
+
+
+def test_session_that_is_not_there_is_told(work: Path, history: Path, rewind: Rewind) -> None:
+    """A number that no session has: you are told so, and nothing is guessed."""
+    ended = rewind("recover", "lost.ipynb", "--session", "99")
+    assert ended.status == 3
+    assert "There is no session 99 that ran anything." in ended.err
+    assert rewind("recover", "lost.ipynb", "--session", "x").status == 2
+    assert list(work.glob("*.recovered.*")) == []
+
+
+def test_killed_session_is_left_out_by_since_when_its_history_is_older(
+    work: Path, history: Path, rewind: Rewind
+) -> None:
+    """A kernel that was killed wrote no end: it ran nothing after its history was last written."""
+    os.utime(history, (1_790_000_000, 1_790_000_000))
+    assert len(rewind("sessions", "--since", "2026-09-01").rows) == 2
+    assert rewind("sessions", "--since", "2026-10-01").status == 3
+
+
+def test_form_and_name_must_agree(stale: Path, work: Path, rewind: Rewind) -> None:
+    """A script is not written under a notebook's name, nor R as Python."""
+    ended = rewind("recover", stale, "--to", "py", "-o", "p.ipynb")
+    assert (ended.status, "ends in .ipynb, but --to py is written" in ended.err) == (2, True)
+    kept = work / ".ipynb_checkpoints" / "analysis-checkpoint.ipynb"
+    book = json.loads(SECOND)
+    book["metadata"] = {"language_info": {"name": "R"}}
+    kept.write_text(json.dumps(book))
+    ended = rewind("recover", stale, "--to", "py")
+    assert (ended.status, "is in R, so it was not written as Python" in ended.err) == (2, True)
+    assert list(work.glob("*.recovered.*")) == []
+
+
 def test_a_folder_shows_what_can_be_brought_back(stale: Path, work: Path, rewind: Rewind) -> None:
     """Without a name you see each notebook, how it stands, and what to type next."""
     (work / "fine.ipynb").write_bytes(FIRST)

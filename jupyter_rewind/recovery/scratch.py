@@ -1,0 +1,65 @@
+"""The private folder for copies, gone at the end; those of processes that were killed go later.
+
+A running process holds a lock on its folder, which the system lets go of however it ends.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import stat
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from jupyter_rewind import clock
+
+PREFIX = "jupyter-rewind-"
+OLD_NS = 3600 * 1_000_000_000
+"""A younger folder may be of a process that has yet to lock it."""
+
+
+@contextmanager
+def scratch_folder(top: Path | None = None) -> Iterator[Path]:
+    """A new folder that only its owner may enter, below `top` or where such folders lie."""
+    clear_left_overs(top or Path(tempfile.gettempdir()))
+    with tempfile.TemporaryDirectory(prefix=PREFIX, dir=top, ignore_cleanup_errors=True) as folder:
+        lock = _lock(Path(folder))
+        try:
+            yield Path(folder)
+        finally:
+            if lock is not None:
+                os.close(lock)
+
+
+def clear_left_overs(top: Path) -> None:
+    """Removes the folders of our own that processes left which were killed. Raises nothing."""
+    if not hasattr(os, "getuid"):
+        return
+    for folder in top.glob(f"{PREFIX}*"):
+        with contextlib.suppress(OSError):
+            status = os.lstat(folder)
+            ours = stat.S_ISDIR(status.st_mode) and status.st_uid == os.getuid()
+            if not ours or clock.now_ns() - status.st_mtime_ns < OLD_NS:
+                continue
+            lock = _lock(folder)
+            if lock is not None:
+                shutil.rmtree(folder, ignore_errors=True)
+                os.close(lock)
+
+
+def _lock(folder: Path) -> int | None:
+    """A descriptor that holds the folder's lock; None where another holds it, or there is none."""
+    try:
+        import fcntl
+    except ImportError:
+        return None
+    descriptor = os.open(folder, os.O_RDONLY | getattr(os, "O_DIRECTORY", 0))
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(descriptor)
+        return None
+    return descriptor

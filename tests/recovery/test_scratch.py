@@ -1,0 +1,52 @@
+"""The folder for copies, and what is left of those of killed processes."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from jupyter_rewind.recovery.scratch import PREFIX, scratch_folder
+
+HOLD = """
+import sys
+from pathlib import Path
+from jupyter_rewind.recovery.scratch import scratch_folder
+with scratch_folder(Path(sys.argv[1])) as folder:
+    (folder / "copy.sqlite").write_bytes(b"x")
+    print(folder, flush=True)
+    sys.stdin.read()
+"""
+
+
+def age(folder: Path) -> None:
+    os.utime(folder, (1_600_000_000, 1_600_000_000))
+
+
+def test_folder_of_a_killed_process_goes_with_the_next_start(tmp_path: Path) -> None:
+    """Copies of your history do not stay in the temporary folder, however a command ended."""
+    arguments = [sys.executable, "-c", HOLD, str(tmp_path)]
+    with subprocess.Popen(
+        arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        left = Path(process.stdout.readline().strip())
+        age(left)
+        with scratch_folder(tmp_path):
+            assert left.is_dir(), "its process still runs"
+        process.kill()
+        process.wait()
+    with scratch_folder(tmp_path) as own:
+        assert [each.name for each in tmp_path.iterdir()] == [own.name]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_young_and_strange_things_are_left_alone(tmp_path: Path) -> None:
+    """What may be of a process that just began, and a link of that name, are not touched."""
+    (tmp_path / f"{PREFIX}young").mkdir()
+    (tmp_path / "kept").mkdir()
+    (tmp_path / f"{PREFIX}link").symlink_to(tmp_path / "kept")
+    with scratch_folder(tmp_path):
+        assert {f"{PREFIX}young", f"{PREFIX}link"} <= {each.name for each in tmp_path.iterdir()}
+    assert (tmp_path / "kept").is_dir()
