@@ -22,6 +22,7 @@ from jupyter_rewind.kernels.graph import Survey
 from jupyter_rewind.kernels.hubs import Hubs
 from jupyter_rewind.kernels.keeping import Job, Keeper
 from jupyter_rewind.kernels.memory import start_memory
+from jupyter_rewind.kernels.names import ORDER
 from jupyter_rewind.kernels.pods import ENVIRONMENT, SMALL, VARIABLE
 from jupyter_rewind.kernels.records import Facts
 from jupyter_rewind.kernels.roots import Gatherer, Roots
@@ -308,6 +309,8 @@ class Capturer:
             first = pod.keys[0]
             if first.startswith(SMALL):
                 return first in found.unchanged
+            if first == ORDER:
+                return True  # it is the very list
             return not first.startswith(ENVIRONMENT) and self._is_untouched(pod)
 
         harmless = tuple(self._harmless())

@@ -20,6 +20,7 @@ from typing import Any
 from jupyter_rewind.kernels import functions
 from jupyter_rewind.kernels.handmade import is_handmade
 from jupyter_rewind.kernels.hubs import Hubs
+from jupyter_rewind.kernels.names import ORDER, NameOrder, odd_names
 from jupyter_rewind.kernels.pods import OUTPUT, SMALL, VARIABLE
 
 HIDDEN = frozenset((
@@ -57,7 +58,7 @@ def is_kept(name: str, excluded: Collection[str] = ()) -> bool:
 
 def is_variable(name: Any, value: Any, excluded: Collection[str] = ()) -> bool:
     """True for a variable of the user's; IPython puts an `open` of its own beside them."""
-    if type(name) is not str or not is_kept(name, excluded):
+    if not isinstance(name, str) or not is_kept(name, excluded):
         return False
     if name != "open" or type(value) is not types.FunctionType:
         return True
@@ -78,13 +79,16 @@ class _Seen:
         self.values: list[Any] = []
         self.is_new = True
         """The names are not those of the last time with some behind them."""
+        self.has_odd = False
+        """Some name is no text."""
 
     def differing(self, names: list[Any], values: list[Any]) -> list[int]:
         """Places of what is not the very plain value that stood there; room is made for all."""
         count = len(self.names)
         self.is_new = len(names) != len(values) or names[:count] != self.names
         if self.is_new:
-            count, self.values = 0, []
+            count, self.values, self.has_odd = 0, [], False
+        self.has_odd = self.has_odd or not all(isinstance(name, str) for name in names[count:])
         is_other = map(operator.not_, map(operator.is_, values, self.values))
         places = list(itertools.compress(range(count), is_other))
         self.names = names
@@ -102,6 +106,7 @@ class Gatherer:
         self._places: dict[str, int] = {}
         self._groups: list[dict[str, Any]] = []
         self._dirty: set[int] = set()
+        self._order = NameOrder()
         self._told: tuple[Any, ...] | None = None
         self._naming: tuple[Any, ...] | None = None
 
@@ -110,6 +115,12 @@ class Gatherer:
         roots = Roots()
         named: dict[str, Any] = {}
         self._look(VARIABLE, namespace, namespace, roots, named, excluded)
+        seen = self._seen[VARIABLE]
+        roots.values[ORDER] = self._order.read(
+            seen.names, seen.is_new, lambda name: is_variable(name, namespace.get(name))
+        )
+        if seen.has_odd:
+            roots.values.update(odd_names(namespace))
         outputs = outputs_of(namespace)
         results = ("_", "__", "___", *(f"_{count}" for count in outputs))
         roots.small = len(self._plain[VARIABLE]) + len(named)
@@ -134,6 +145,7 @@ class Gatherer:
     def settle(self) -> None:
         """What was gathered last is kept: only what is bound from now on is new."""
         self._dirty.clear()
+        self._order.settle()
         self._told = self._naming
 
     def forget(self) -> None:

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jupyter_rewind.kernels.hubs import Hubs
+from jupyter_rewind.kernels.names import ORDER
 from jupyter_rewind.kernels.roots import NAMED, Gatherer
 
 _names = st.sampled_from(["a", "b", "c", "d", "_i7", "In", "exit"])
@@ -33,6 +34,7 @@ def test_what_is_gathered_is_what_the_namespace_holds(
             else:
                 namespace[name] = value
         roots = gatherer.gather(namespace, excluded)
+        assert roots.values.pop(ORDER) == [name for name in namespace if name in "abcd"]
         flat = {
             key: value
             for group, held in roots.values.items()

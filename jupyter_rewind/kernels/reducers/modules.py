@@ -5,10 +5,11 @@ from __future__ import annotations
 import importlib
 import sys
 import types
+from collections.abc import Callable
 from typing import Any
 
 from jupyter_rewind.kernels import rebuild
-from jupyter_rewind.kernels.handmade import NOT_CONTENT, HandMade, is_handmade
+from jupyter_rewind.kernels.handmade import NOT_CONTENT, HandMade, Place, is_handmade
 from jupyter_rewind.kernels.reducers.contract import Context, Reduction
 from jupyter_rewind.kernels.reducers.registry import Registry
 from jupyter_rewind.model.snapshot import Fidelity
@@ -62,6 +63,37 @@ def set_content(module: types.ModuleType, content: dict[str, Any]) -> None:
 
 
 def reduce_logger(value: Any, context: Context) -> Reduction:
-    context.note(Fidelity.REFERENCE, f"the logger {value.name!r} of the kernel it comes back to")
-    reduction: Reduction = value.__reduce__()
-    return reduction
+    words = f"the logger {value.name!r} of the kernel it comes back to, with the level it had"
+    handlers = "its handlers are not kept" if value.handlers else "it had no handlers of its own"
+    context.note(Fidelity.REFERENCE, f"{words}; {handlers}")
+    reduction: Any = value.__reduce__()
+    return (*reduction[:2], (value.level, value.disabled, value.propagate), None, None, set_logger)
+
+
+class _Settings(Place):
+    """The settings of a logger, which lives as long as the process."""
+
+    __slots__ = ("logger",)
+
+    def __init__(self, logger: Any) -> None:
+        super().__init__(logger.name)
+        self.logger = logger
+
+    def as_it_was(self) -> Callable[[], Any]:
+        kept = self.logger.level, self.logger.disabled, self.logger.propagate
+        return lambda: _put_settings(self, kept)
+
+
+def set_logger(logger: Any, kept: tuple[int, bool, bool]) -> None:
+    """The level and its like, at the swap: the logger is the living one."""
+    loading = rebuild.current()
+    if loading is None:
+        _put_settings(_Settings(logger), kept)
+    else:
+        loading.defer(_put_settings, _Settings(logger), kept)
+
+
+def _put_settings(of: _Settings, kept: tuple[int, bool, bool]) -> None:
+    level, of.logger.disabled, of.logger.propagate = kept
+    if of.logger.level != level:
+        of.logger.setLevel(level)
