@@ -1,4 +1,4 @@
-"""Large memory in pieces: which have changed since the capture before, and copies of those.
+"""Large memory in pieces: which have changed since the capture before, one copy at a time.
 
 A piece is 256 KB at a fixed place of its buffer: an edit in place costs its piece, and each
 piece is stored as a difference from what stood in its place before.
@@ -31,12 +31,13 @@ class Watching(Protocol):
 
 @dataclass(slots=True)
 class BufferState:
-    """One buffer as of a capture. `fresh` holds the changed pieces until they are stored."""
+    """One buffer as of a capture. `fresh` shows the changed pieces until they are stored, which is
+    before the user's code runs again; or else holds them."""
 
     size: int
     hashes: bytes
     digests: list[Digest | None]
-    fresh: dict[int, bytes] = field(default_factory=dict)
+    fresh: dict[int, memoryview | bytes] = field(default_factory=dict)
     before: BufferState | None = None
     direct: bool = False
     """What is rebuilt reads it straight into its own memory."""
@@ -49,6 +50,30 @@ class BufferState:
     @property
     def fresh_bytes(self) -> int:
         return sum(map(len, self.fresh.values()))
+
+    def hold(self) -> None:
+        """What changed is copied: the user's code may run before it is stored."""
+        self.fresh = {number: self._copy(number) for number in self.fresh}
+
+    def drop(self) -> None:
+        """What changed is not held any more, nor is the user's memory; it cannot be stored."""
+        self.fresh.clear()
+
+    def take(self, number: int) -> bytes | None:
+        """A copy of the piece, if it changed; it is let go here."""
+        if number not in self.fresh:
+            return None
+        piece = self._copy(number)
+        del self.fresh[number]
+        return piece
+
+    def _copy(self, number: int) -> bytes:
+        piece = bytes(self.fresh[number])
+        # A thread may have written to it since it was looked at: what counts is what is kept.
+        name, at = xxh3_128_digest(piece), number * HASH
+        if self.hashes[at : at + HASH] != name:
+            self.hashes = self.hashes[:at] + name + self.hashes[at + HASH :]
+        return piece
 
     @property
     def is_stored(self) -> bool:
@@ -65,7 +90,7 @@ def look(
     direct: bool = False,
     memory: Watching | None = None,
 ) -> BufferState:
-    """The buffer as it is; pieces that differ from `before` are copied."""
+    """The buffer as it is; of pieces that differ from `before`, it shows the user's memory."""
     size = view.nbytes
     place, kept, is_watched = None, set[int](), False
     if memory is not None:
@@ -73,7 +98,7 @@ def look(
         kept, is_watched = memory.unwritten(view, before)
     known = before.hashes if before is not None else b""
     hashes = []
-    fresh: dict[int, bytes] = {}
+    fresh: dict[int, memoryview | bytes] = {}
     for number, start in enumerate(range(0, size, PIECE)):
         at = number * HASH
         if number in kept:
@@ -83,7 +108,7 @@ def look(
         name = xxh3_128_digest(piece)
         hashes.append(name)
         if known[at : at + HASH] != name:
-            fresh[number] = bytes(piece)
+            fresh[number] = piece
     if before is not None and not fresh and before.size == size and before.direct == direct:
         before.place, before.is_watched, before.is_calm = place, is_watched, True
         return before
@@ -125,7 +150,7 @@ def store(state: BufferState, block: Block) -> None:
     old = state.before.digests if state.before is not None else []
     tries, gained = 0, False
     for number in range(len(state.digests)):
-        piece = state.fresh.pop(number, None)
+        piece = state.take(number)
         if piece is None:
             state.digests[number] = old[number]
             continue

@@ -130,6 +130,9 @@ class Keeper:
 
     def _put_off(self, job: Job, why: str) -> None:
         job.late_because = why
+        for pod in job.pods:
+            for state in pod.buffers:
+                state.hold()
         self._queue(job)
 
     def _put_aside(self, job: Job) -> None:
@@ -229,6 +232,9 @@ class Keeper:
 
     def _fail(self, job: Job, error: BaseException) -> None:
         job.error = error
+        for pod in job.pods:
+            for state in pod.buffers:
+                state.drop()
         self._state = None
         self._on_failure(error)
         self._say_done(job)
