@@ -1,0 +1,42 @@
+"""How much memory keeping a state takes, beyond what the user's own data takes."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+SOURCE = """
+import sys
+from pathlib import Path
+from tests.support.cells import Cells
+
+def memory(what):
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith(what + ":")) << 10
+
+cells = Cells(Path(sys.argv[1]))
+cells.run("import numpy as np; big = np.random.default_rng(0).random(25_000_000)")
+cells.capturer.keeper.settle()
+for change in ("big += 1", "big[7] = 0", "other = big * 2"):
+    exec(change, cells.namespace)
+    Path("/proc/self/clear_refs").write_text("5")
+    before = memory("VmRSS")
+    cells.run("pass")
+    cells.capturer.keeper.settle()
+    print(memory("VmHWM") - before)
+cells.close()
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="Linux tells the peak")
+def test_keeping_a_state_takes_little_memory(tmp_path: Path) -> None:
+    """However much a cell changed, its state is kept a piece at a time: 64 MB more at the most."""
+    command = [sys.executable, "-c", SOURCE, str(tmp_path)]
+    root = Path(__file__).parents[2]
+    said = subprocess.check_output(command, text=True, cwd=root)
+    peaks = [int(line) for line in said.split()]
+    assert len(peaks) == 3
+    assert max(peaks) < 64 << 20, peaks
