@@ -59,9 +59,11 @@ def judge(
         likely = min(MOST, max(LEAST, 1 / (1 + math.exp(-odds))))
         if slot.told and not slot.skipped:
             likely = max(likely, TOLD)
+        unmarked = slot.origin is not None and not slot.touched and not slot.gone
+        if unmarked and slot.code:
+            likely = max(likely, HALF)  # nothing but work elsewhere speaks of its deletion
         if slot.origin in doubtful:
             likely = min(likely, HALF)
-        unmarked = slot.origin is not None and not slot.touched and not slot.gone
         is_work = slot.origin is None and not is_look(slot.source)
         kept = likely >= (ENOUGH_NEW if is_work else HALF) or unmarked
         judged.append(Judged(slot, likely, kept, _words(slot, kept)))

@@ -96,3 +96,12 @@ def test_saved_cell_is_not_lost_for_one_that_it_hardly_resembles() -> None:
     )  # fmt: skip
     texts = sources_of(rebuilt_of([document(*saved)], [ran]))
     assert texts == [*(each.source for each in saved), below]
+
+
+def test_saved_cell_is_not_doubtful_because_much_was_written_after_it() -> None:
+    """An old tab wrote over five new cells: they come back below the one that it had."""
+    new = [f"tab_new_{n} = tab_a + {n}\ntab_new_{n}" for n in range(5)]
+    ran = session(3, ["tab_a = 1", *new], at=-600, lasting=None, notebook=str(TARGET))
+    rebuilt = rebuilt_of([document(numbered("tab_a = 1", 1))], [ran])
+    assert sources_of(rebuilt) == ["tab_a = 1", *new]
+    assert rebuilt.cells[0].confidence >= 0.5
