@@ -2,29 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from jupyter_rewind import clock
-from jupyter_rewind.errors import Integrity, Internal, NotFound
-from jupyter_rewind.model.encoding import encode_node
-from jupyter_rewind.model.entry import Entry, Json
-from jupyter_rewind.model.ids import Digest, EntryId
+from jupyter_rewind.errors import Internal
+from jupyter_rewind.model.ids import Digest
 from jupyter_rewind.store import chunks
+from jupyter_rewind.store.gathering import Gathering, Grounds
 from jupyter_rewind.store.segments import OVERHEAD, Kind
 from jupyter_rewind.store.writer import SegmentWriter
 
 
-class Kept(Protocol):
+class Kept(Grounds, Protocol):
     """What a block asks of the store it belongs to."""
 
     def knows(self, digest: Digest) -> bool: ...
     def require(self, digest: Digest) -> None: ...
-    def get(self, digest: Digest) -> bytes: ...
-    def depth(self, digest: Digest) -> int: ...
-    def ground(self, digest: Digest) -> Digest: ...
-    def next_order(self) -> int: ...
 
 
 def _pack_if_worth(data: bytes | memoryview) -> tuple[chunks.Codec, bytes | memoryview]:
@@ -52,19 +46,17 @@ class Staged:
     base: Digest | None
 
 
-class Block:
+class Block(Gathering):
     """Collects one commit of a `KernelStore`."""
 
     def __init__(self, store: Kept, writer: SegmentWriter, *, plain: bool = False) -> None:
         """With `plain`, nothing is compressed or told as a difference: fast, and large."""
+        super().__init__(store, writer)
         self._store = store
-        self._writer = writer
         self.is_plain = plain
         self.staged: list[Staged] = []
         """All the content that was put."""
-        self._new: set[Digest] = set()
         self._written = 0
-        self.entries: list[Entry] = []
         self.recent: list[tuple[Digest, bytes]] = []
         """Small new content: the next of its kind will be told from it."""
 
@@ -86,41 +78,10 @@ class Block:
             self._put(Kind.CHUNK, name, data, base)
         return name
 
-    def put_node(
-        self, body: bytes, links: Sequence[Digest], *, base: Digest | None = None
-    ) -> Digest:
-        """The name of a node that keeps `links` alive. Raises NotFound for a link
-        that names nothing."""
-        for link in links:
-            self._require(link)
-        raw = encode_node(body, links)
-        name = chunks.digest(raw)
-        if name not in self._new and not self._store.knows(name):
-            self._put(Kind.NODE, name, raw, base)
-        return name
-
     def put_again(self, one: Staged, raw: bytes, *, with_base: bool = True) -> None:
         """Content that stands elsewhere in the store stands here too."""
         if one.name not in self._new:
             self._put(one.kind, one.name, raw, one.base if with_base else None)
-
-    def add(
-        self,
-        kind: str,
-        *,
-        keys: Sequence[str],
-        body: Mapping[str, Json],
-        roots: Sequence[Digest] = (),
-    ) -> Entry:
-        """The new entry. Raises NotFound when a root names nothing."""
-        for root in roots:
-            self._require(root)
-        entry = Entry(
-            EntryId(clock.new_id()), kind, self._store.next_order(), tuple(keys), body,
-            tuple(roots),
-        )  # fmt: skip
-        self.entries.append(entry)
-        return entry
 
     def _put(self, kind: Kind, name: Digest, raw: bytes | memoryview, base: Digest | None) -> None:
         codec: chunks.Codec
@@ -137,31 +98,24 @@ class Block:
         if len(raw) <= _REMEMBERED:
             self.recent.append((name, bytes(raw)))
 
-    def _require(self, name: Digest) -> None:
-        if name not in self._new:
-            self._store.require(name)
+    def _require(self, names: Sequence[Digest]) -> None:
+        for name in names:
+            if name not in self._new:
+                self._store.require(name)
+
+    def _has_node(self, name: Digest) -> bool:
+        return self._store.knows(name)
 
     def _pack(
         self, data: bytes | memoryview, base: Digest | None
     ) -> tuple[chunks.Codec, bytes | memoryview]:
-        if base is not None and base not in self._new:
-            try:
-                depth = self._store.depth(base)
-                if depth >= chunks.MAX_DEPTH:
-                    base, depth = self._store.ground(base), 0
-                found = chunks.pack_delta(bytes(data), base, self._store.get(base), depth)
-            except (Integrity, NotFound):
-                # A damaged predecessor is no ground to stand on; the whole is stored instead.
-                found = None
-            if found is not None:
-                return found
-        return _pack_if_worth(data)
+        told = self._delta(data, base)
+        return _pack_if_worth(data) if told is None else told[:2]
 
     def _stage(
         self, kind: Kind, codec: int, raw_size: int, name: Digest, payload: bytes | memoryview
     ) -> None:
         if name in self._new:
             raise Internal("A chunk was to be stored twice in one commit.")
-        self._writer.stage(kind, codec, raw_size, name, payload)
-        self._new.add(name)
+        super()._stage(kind, codec, raw_size, name, payload)
         self._written += OVERHEAD + len(payload)

@@ -254,7 +254,7 @@ def tell_anew(
     while base is not None and base not in needed:
         base = repository.delta_base(base)
     if base is not None:
-        told = chunks.pack_delta(raw, base, repository.get(base), repository.delta_depth(base))
+        told = chunks.pack_delta(raw, base, repository.get(base), repository.depth(base))
         if told is not None:
             return told
     codec, payload = chunks.pack(raw)

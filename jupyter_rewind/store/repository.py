@@ -237,9 +237,15 @@ class Repository:
         """Those that are stored; the value names a segment that may not be on the disk yet."""
         return self._catalog.known(digests)
 
-    def delta_depth(self, digest: Digest) -> int:
+    def depth(self, digest: Digest) -> int:
         """How many deltas a read of this content goes through. Raises NotFound, Integrity."""
         return self._content.depth(digest)
+
+    def ground(self, digest: Digest) -> Digest:
+        """The full content at the end of the row of deltas. Raises NotFound, Integrity."""
+        while (below := self.delta_base(digest)) is not None:
+            digest = below
+        return digest
 
     def delta_base(self, digest: Digest) -> Digest | None:
         """What the content is stored as a difference from, or None. Raises NotFound, Integrity."""

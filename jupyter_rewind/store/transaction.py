@@ -2,38 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Protocol
 
-from jupyter_rewind import clock
 from jupyter_rewind.errors import Integrity, NotFound
-from jupyter_rewind.model.encoding import encode_node
-from jupyter_rewind.model.entry import Entry, Json
+from jupyter_rewind.model.entry import Entry
 from jupyter_rewind.model.ids import Digest, EntryId
 from jupyter_rewind.store import chunks
+from jupyter_rewind.store.gathering import Gathering, Grounds
 from jupyter_rewind.store.segments import OVERHEAD, Kind
 from jupyter_rewind.store.writer import SegmentWriter
 
 
-class Known(Protocol):
+class Known(Grounds, Protocol):
     """What a transaction asks of the store it belongs to."""
 
     def known(self, digests: Sequence[Digest]) -> dict[Digest, str]: ...
-    def get(self, digest: Digest) -> bytes: ...
     def refresh(self) -> None: ...
-    def next_order(self) -> int: ...
-    def delta_depth(self, digest: Digest) -> int: ...
-    def delta_base(self, digest: Digest) -> Digest | None: ...
 
 
-class Transaction:
+class Transaction(Gathering):
     """Collects one commit; made by `Repository.transaction`, and durable when that block ends."""
 
     def __init__(self, store: Known, writer: SegmentWriter) -> None:
+        super().__init__(store, writer)
         self._store = store
-        self._writer = writer
-        self._new: set[Digest] = set()
-        self.entries: list[Entry] = []
         self.expired: list[EntryId] = []
         self.unsynced: set[str] = set()
         self._copied = False
@@ -60,39 +53,6 @@ class Transaction:
                 self._stage(Kind.CHUNK, codec, len(piece), name, payload)
         return tuple(names)
 
-    def put_node(
-        self, body: bytes, links: Sequence[Digest], *, base: Digest | None = None
-    ) -> Digest:
-        """The name of a node that keeps `links` alive; stored as a difference from `base`, an
-        earlier node, where that is smaller. Raises NotFound when a link names nothing."""
-        self._require(links)
-        raw = encode_node(body, links)
-        name = chunks.digest(raw)
-        if name in self._new or (self._have([name]) and self._reads(name)):
-            return name
-        packed = self._delta(raw, base) if base is not None else None
-        codec, payload = packed or chunks.pack(raw)
-        self._stage(Kind.NODE, codec, len(raw), name, payload)
-        return name
-
-    def add(
-        self,
-        kind: str,
-        *,
-        keys: Sequence[str],
-        body: Mapping[str, Json],
-        roots: Sequence[Digest] = (),
-    ) -> Entry:
-        """The new entry; its id and its place in the order are final, unless the block fails.
-        Raises NotFound when a root names nothing."""
-        self._require(roots)
-        entry = Entry(
-            EntryId(clock.new_id()), kind, self._store.next_order(), tuple(keys), body,
-            tuple(roots),
-        )  # fmt: skip
-        self.entries.append(entry)
-        return entry
-
     def expire(self, ids: Iterable[EntryId]) -> None:
         """These entries vanish with the commit; collect frees what only they kept. Decide under
         `exclusive`, or another writer may build on what goes."""
@@ -109,11 +69,15 @@ class Transaction:
         """The same entry, written again into this writer's segment: for upkeep."""
         self.entries.append(entry)
 
-    def _stage(
-        self, kind: Kind, codec: int, raw_size: int, name: Digest, payload: bytes | memoryview
-    ) -> None:
-        self._writer.stage(kind, codec, raw_size, name, payload)
-        self._new.add(name)
+    def _put(self, kind: Kind, name: Digest, raw: bytes | memoryview, base: Digest | None) -> None:
+        told = self._delta(raw, base)
+        if told is not None:
+            self._require([told[2]])
+        codec, payload = told[:2] if told is not None else chunks.pack(raw)
+        self._stage(kind, codec, len(raw), name, payload)
+
+    def _has_node(self, name: Digest) -> bool:
+        return bool(self._have([name])) and self._reads(name)
 
     def _reads(self, name: Digest) -> bool:
         """False for a node that is stored as a difference from something lost: store it again."""
@@ -140,29 +104,6 @@ class Transaction:
         missing = next((name for name in wanted if name not in found), None)
         if missing is not None:
             raise NotFound(f"Content {missing.hex()[:12]} is to be named but is not stored.")
-
-    def _delta(self, raw: bytes, base: Digest) -> tuple[chunks.Codec, bytes] | None:
-        if base in self._new:
-            return None
-        try:
-            base, depth = self._ground(base)
-            found = chunks.pack_delta(raw, base, self._store.get(base), depth)
-        except (Integrity, NotFound):
-            # A damaged predecessor is no ground to stand on; the whole is stored instead.
-            return None
-        if found is not None:
-            self._require([base])
-        return found
-
-    def _ground(self, base: Digest) -> tuple[Digest, int]:
-        """What a difference is told from: `base`, or where a row of deltas has become as long as
-        it may, the full content at the row's end, which is most often still close."""
-        depth = self._store.delta_depth(base)
-        if depth < chunks.MAX_DEPTH:
-            return base, depth
-        while (below := self._store.delta_base(base)) is not None:
-            base = below
-        return base, 0
 
 
 def record_size(stored: int) -> int:
