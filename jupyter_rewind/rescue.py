@@ -64,6 +64,7 @@ class Request:
     since: str | None = None
     until: str | None = None
     memory: bool = False
+    ask_kernels: bool = False
     environ: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
     home: Path = field(default_factory=Path.home)
     progress: Progress = _silent
@@ -94,6 +95,7 @@ def open_scope(settings: Rewind, request: Request) -> Iterator[Scope]:
             sessions=tuple(number for _, number in named),
             profiles=tuple((profile, number) for profile, number in named if profile),
             memory=request.memory,
+            ask_kernels=request.ask_kernels,
             progress=request.progress,
             store=Path(settings.store_path).expanduser(),
             store_keys=Path(settings.store_key_folder).expanduser(),

@@ -16,6 +16,8 @@ from pathlib import Path
 
 from jupyter_rewind.recovery.evidence import Evidence, FoundDocument, FoundKernel, FoundRun
 from jupyter_rewind.recovery.kernelruns import (
+    AFTER,
+    BEFORE,
     SECOND,
     Restart,
     is_ipython,
@@ -27,6 +29,7 @@ from jupyter_rewind.recovery.likeness import is_look, names
 
 ENOUGH = 0.35
 SURE, SUREST = 0.95, 0.99
+RUNNING = "running"
 MATCHES = 2
 """So many cells that stand in a session at their own counts name its notebook."""
 AT_ONCE = 0.6
@@ -219,7 +222,7 @@ def known_places(target: Path, evidence: Evidence) -> frozenset[str]:
 def merge_runs(runs: Sequence[FoundRun]) -> list[FoundRun]:
     """Each run once: two traces may hold the same (a database and its copy), in part each."""
     merged: dict[object, FoundRun] = {}
-    for run in runs:
+    for run in _numbered(runs):
         key: object = (run.session, run.started_ns // SECOND) if run.started_ns else id(run)
         known = merged.get(key)
         if known is None:
@@ -229,6 +232,40 @@ def merge_runs(runs: Sequence[FoundRun]) -> list[FoundRun]:
         else:
             merged[id(run)] = run
     return list(merged.values())
+
+
+def _numbered(runs: Sequence[FoundRun]) -> list[FoundRun]:
+    """The runs, those of kernels that told no number as the session of a history that they are.
+
+    That session began just when the kernel did, and has the same code at the same counts. Where
+    no history says so, a kernel's lines may be shifted against its values: those are left out.
+    """
+    found = []
+    for run in runs:
+        if run.session or run.remark != RUNNING or run.started_ns is None:
+            found.append(run)
+            continue
+        same = next((each for each in runs if _is_same_kernel(run, each)), None)
+        lines = {each.line for each in same.executions} if same is not None else set()
+        executions = tuple(
+            each if each.line in lines else replace(each, text_output=None)
+            for each in run.executions
+        )
+        run = replace(run, executions=executions)
+        if same is not None:
+            run = replace(run, session=same.session, started_ns=same.started_ns)
+        found.append(run)
+    return found
+
+
+def _is_same_kernel(running: FoundRun, other: FoundRun) -> bool:
+    if not other.session or other.started_ns is None or running.started_ns is None:
+        return False
+    if not -BEFORE <= other.started_ns - running.started_ns <= AFTER:
+        return False
+    there = {each.line: each.source for each in other.executions}
+    shared = [each for each in running.executions if each.line in there]
+    return bool(shared) and all(there[each.line] == each.source for each in shared)
 
 
 def _agree(a: FoundRun, b: FoundRun) -> bool:

@@ -212,6 +212,7 @@ class Scope:
     `notebook` is the one looked for (absolute; it need not exist), None for all of `folder`.
     `scratch` is a private temporary folder for copies. `environ` and `home` stand for the user's:
     finders look nowhere else, so that a test or another account's home can be searched.
+    With `ask_kernels` running kernels may be asked in a way that runs callbacks of the user's.
     `profiles` are those of `sessions` whose profile the user named, each with its number.
     """
 
@@ -228,6 +229,7 @@ class Scope:
     sessions: tuple[int, ...] = ()
     profiles: tuple[tuple[str, int], ...] = ()
     memory: bool = False
+    ask_kernels: bool = False
     progress: Callable[[str, float | None], None] = _silent
     hints: Hints = Hints()
     store: Path | None = None

@@ -3,6 +3,12 @@
 A kernel that does not answer at once is busy and is asked nothing more; the one small question
 that waits for it is answered to nobody. The requests store no history, print nothing, count no
 execution and bind no name. The connection's key stays in this process's memory.
+
+Two requests, for what the kernel is and for its history, run nothing of the user's. They give the
+code and the texts of values. Tables, pictures and the sources of functions can only be had from
+code that is evaluated inside, and around that IPython runs what is registered with it: the
+callbacks of `post_execute` (matplotlib's is one; `pre_execute` is not run) and input transformers.
+So that is asked only where the user says so.
 """
 
 from __future__ import annotations
@@ -26,11 +32,22 @@ ANSWER_SECONDS = 30.0
 _KNOCK_SECONDS = 0.3
 _LARGEST = 1 << 16
 
-# Evaluated in the kernel, in a dictionary of its own. It touches no object of the user's but
-# functions and classes of exactly those types, and calls none.
+# Evaluated in the kernel, in a dictionary of its own, with none of the user's names. It touches
+# no object of the user's but functions and classes of exactly those types, and calls none.
 _INSIDE = """
 import inspect, json, types
+from IPython import get_ipython
 shell = get_ipython()
+def weigh(value):
+    kind = type(value)
+    if kind is str:
+        return len(value)
+    if kind is list:
+        return sum(map(weigh, value)) + len(value)
+    if kind is dict:
+        return sum(map(weigh, value)) + sum(map(weigh, value.values())) + len(value)
+    return 8 if kind in (int, float, bool) or value is None else LARGEST * 2
+space["weigh"] = weigh
 manager = shell.history_manager
 typed = list(manager.input_hist_raw)
 told = {"session": manager.session_number, "file": str(manager.hist_file), "typed": typed}
@@ -39,8 +56,8 @@ results = {}
 for line, outputs in list(dict(getattr(manager, "outputs", {})).items()):
     for output in outputs:
         if output.output_type == "execute_result":
-            bundle = {k: v for k, v in output.bundle.items() if isinstance(v, (str, dict, list))}
-            if len(repr(bundle)) <= LARGEST:
+            bundle = {k: v for k, v in dict(output.bundle).items() if weigh(v) <= LARGEST}
+            if weigh(bundle) <= LARGEST:
                 results[str(line)] = bundle
 told["results"] = results
 texts = {}
@@ -53,7 +70,8 @@ for name, value in list(shell.user_ns.items()):
     if type(name) is not str or name.startswith("_"):
         continue
     if type(value) is types.FunctionType or type(value) is type:
-        if value.__module__ != "__main__":
+        module = value.__module__
+        if type(module) is not str or module != "__main__":
             continue
         try:
             sources.append((type(value) is type and "class" or "function", name,
@@ -61,7 +79,7 @@ for name, value in list(shell.user_ns.items()):
         except Exception:
             pass
 told["sources"] = sources
-answer = json.dumps(told, default=str)
+answer = json.dumps(told)
 """
 
 
@@ -97,8 +115,11 @@ def listens(connection: Path) -> bool:
         return False
 
 
-def ask(connection: Path) -> Told:
-    """What the kernel of a connection file tells. Raises Unavailable (busy, or gone), Format."""
+def ask(connection: Path, *, inside: bool = False) -> Told:
+    """What the kernel of a connection file tells. Raises Unavailable (busy, or gone), Format.
+
+    With `inside` it evaluates code of ours, around which callbacks of the user's are run.
+    """
     from jupyter_client.blocking.client import BlockingKernelClient
 
     client = BlockingKernelClient()
@@ -107,12 +128,14 @@ def ask(connection: Path) -> Told:
     try:
         language = _language(client)
         typed, texts = _history(client)
-        inside = _inside(client) if language == "python" else {}
+        answer = _inside(client) if inside and language == "python" else {}
     finally:
         client.stop_channels()
-    if not inside:
-        return Told(typed, texts, {}, (), 0, "", language)
-    return _merge(typed, inside, language)
+    if answer:
+        return _merge(typed, answer, language)
+    shown = {line for line in texts if language != "python" or shows_value(typed[line])}
+    texts = {line: text for line, text in texts.items() if line in shown}
+    return Told(typed, texts, {}, (), 0, "", language)
 
 
 def _language(client: BlockingKernelClient) -> str:
@@ -141,8 +164,12 @@ def _history(client: BlockingKernelClient) -> tuple[dict[int, str], dict[int, st
 
 def _inside(client: BlockingKernelClient) -> dict[str, Any]:
     code = _INSIDE.replace("LARGEST", str(1 << 20))
-    space = "{'get_ipython': get_ipython}"
-    question = f"(lambda space: exec({code!r}, space) or space['answer'])({space})"
+    # A name of the user's may hide the function of Python that it is called by.
+    execute = "(lambda: 0).__globals__['__builtins__'].exec"
+    question = (
+        f"(lambda run, space: space.update(space=space) or run({code!r}, space)"
+        f" or space['answer'])({execute}, {{}})"
+    )
     message = client.execute(
         "", silent=True, store_history=False, user_expressions={"told": question}, allow_stdin=False
     )

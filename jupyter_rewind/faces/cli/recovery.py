@@ -115,6 +115,14 @@ def recover(
     since: Since = None,
     until: Until = None,
     memory: Memory = False,
+    ask_kernels: Annotated[
+        bool,
+        typer.Option(
+            "--ask-kernels",
+            help="Also ask idle kernels for pictures, tables and functions: your post_execute"
+            " callbacks run once more.",
+        ),
+    ] = False,
     all_: Annotated[
         bool, typer.Option("--all", help="Bring back every notebook of the folder in need.")
     ] = False,
@@ -134,7 +142,7 @@ def recover(
     with face.screen.steps() as step:
         request = ask(
             notebook, step, history=history, scan=scan, sessions=session, since=since,
-            until=until, memory=memory,
+            until=until, memory=memory, ask_kernels=ask_kernels,
         )  # fmt: skip
         with rescue.open_scope(face.lenient_settings, request) as scope:
             if single:
@@ -237,5 +245,6 @@ def ask(target: str | None, step: Any, **words: Any) -> Request:
         since=words.get("since"),
         until=words.get("until"),
         memory=words.get("memory", False),
+        ask_kernels=words.get("ask_kernels", False),
         progress=step,
     )

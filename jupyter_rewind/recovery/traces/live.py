@@ -32,6 +32,7 @@ class LiveKernelFinder:
     """Asks a running kernel through its connection file; one that is busy is left alone.
 
     What cells print is not asked for: a kernel may keep there what other clients had printed.
+    Only with `--ask-kernels` is anything evaluated inside (`kernelquestions.py`).
     """
 
     kind = "live kernel"
@@ -60,7 +61,7 @@ class LiveKernelFinder:
     def read(self, trace: Trace, scope: Scope) -> Evidence:
         """Raises Unavailable (busy, or gone), Format."""
         scope.progress("asking a running kernel", None)
-        told = ask(Path(trace.place))
+        told = ask(Path(trace.place), inside=scope.ask_kernels)
         executions = tuple(
             Executed(line, source, _outputs(told, line), told.texts.get(line))
             for line, source in sorted(told.typed.items())

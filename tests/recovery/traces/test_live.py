@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from jupyter_rewind.errors import Unavailable
+from jupyter_rewind.recovery.attribution import merge_runs
 from jupyter_rewind.recovery.evidence import Evidence, Trace
 from jupyter_rewind.recovery.kernelquestions import shows_value
 from jupyter_rewind.recovery.traces.history import HistoryFinder
@@ -37,7 +38,7 @@ def home(tmp_path: Path) -> Home:
 
 def ask(home: Home) -> tuple[Trace, Evidence]:
     [trace] = traces_of(LiveKernelFinder(), home.scope())
-    return trace, LiveKernelFinder().read(trace, home.scope())
+    return trace, LiveKernelFinder().read(trace, home.scope(ask_kernels=True))
 
 
 @pytest.mark.parametrize("major", ["7", "8", "9"])
@@ -107,6 +108,66 @@ def _evaluate(kernel: Kernel, expression: str) -> Any:
         reply = kernel.client.get_shell_msg(timeout=60)
         if reply["parent_header"].get("msg_id") == message:
             return reply["content"]["user_expressions"]["look"]["data"]["text/plain"]
+
+
+SPIES = """
+import IPython
+seen = []
+for event in ("pre_execute", "post_execute", "pre_run_cell", "post_run_cell"):
+    get_ipython().events.register(event, lambda *given, event=event: seen.append(event))
+def exec(*given):
+    seen.append("exec")
+def getattr(*given):
+    seen.append("getattr")
+class Told(dict):
+    def __repr__(self):
+        seen.append("repr")
+        return "told"
+    def _repr_mimebundle_(self, **given):
+        return {"text/plain": "told", "x/y": self}
+""".strip()
+
+
+@pytest.mark.parametrize("major", ["7", "8", "9"])
+def test_asking_for_history_runs_nothing_of_yours(home: Home, major: str) -> None:
+    """Unless you say so, no callback and no function of yours is run, and code and values come."""
+    notebook = home.work / "analysis.ipynb"
+    with running_kernel(ipython_environment(major), home.path, notebook=notebook) as kernel:
+        for cell in (SPIES, "Told()", "6 * 7"):
+            kernel.run(cell)
+        # Looking is itself an execution, around which the callbacks run.
+        look = "(seen.clear(), len(seen))"
+        _evaluate(kernel, look)
+        before = _evaluate(kernel, "list(seen)")
+        wait_until(lambda: len(_history(home)) == 3)
+        [trace] = traces_of(LiveKernelFinder(), home.scope())
+        evidence = LiveKernelFinder().read(trace, home.scope())
+        after = _evaluate(kernel, "list(seen)")
+        assert (before, after) == ("['post_execute']", "['post_execute', 'post_execute']")
+        [run] = evidence.runs
+        assert [each.source for each in run.executions] == [SPIES, "Told()", "6 * 7"]
+        assert run.executions[2].text_output == "42"
+        [kept] = [
+            each
+            for history in traces_of(HistoryFinder(), home.scope())
+            for each in HistoryFinder().read(history, home.scope()).runs
+        ]
+        [merged] = merge_runs([run, kept])
+        assert (merged.session, merged.executions[2].text_output) == (kept.session, "42")
+        assert merge_runs([run])[0].executions[2].text_output is None
+
+
+def test_asking_inside_runs_callbacks_after_execution_alone(home: Home) -> None:
+    """With your yes IPython runs post_execute once; what you called `exec` is not called."""
+    with running_kernel(sys.executable, home.path, notebook=home.work / "analysis.ipynb") as kernel:
+        for cell in (SPIES, "Told()", "6 * 7"):
+            kernel.run(cell)
+        _evaluate(kernel, "seen.clear()")
+        _, evidence = ask(home)
+        assert _evaluate(kernel, "list(seen)") == "['post_execute', 'post_execute']"
+    [run] = evidence.runs
+    assert run.executions[2].text_output == "42"
+    assert {each.name for each in evidence.fragments} >= {"exec", "getattr"}
 
 
 def test_busy_kernel_is_left_alone_and_says_so(home: Home, tmp_path: Path) -> None:
