@@ -18,7 +18,7 @@ from jupyter_rewind.recovery.likeness import defined, is_command, is_look, names
 from jupyter_rewind.recovery.slots import Slot
 from jupyter_rewind.recovery.weights import WEIGHTS
 
-HALF = 0.5
+HALF, DOUBTED = 0.5, 0.45
 ENOUGH_NEW = 0.3
 """Of new work below one half: a cell left out costs more than one to delete again."""
 NEAR = 8
@@ -63,7 +63,7 @@ def judge(
         if unmarked and slot.code:
             likely = max(likely, HALF)  # nothing but work elsewhere speaks of its deletion
         if slot.origin in doubtful:
-            likely = min(likely, HALF)
+            likely = min(likely, DOUBTED)
         is_work = slot.origin is None and not is_look(slot.source)
         kept = likely >= (ENOUGH_NEW if is_work else HALF) or unmarked
         judged.append(Judged(slot, likely, kept, _words(slot, kept)))
