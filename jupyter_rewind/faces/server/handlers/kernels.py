@@ -16,6 +16,7 @@ from urllib.parse import unquote
 from jupyter_server.auth.decorator import authorized
 from tornado import web
 
+from jupyter_rewind.clock import monotonic
 from jupyter_rewind.errors import NotFound, RestoreRefused, Unavailable
 from jupyter_rewind.faces.server.announcer import KERNEL_EVENTS
 from jupyter_rewind.faces.server.handlers.base import RewindHandler, text_of
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from jupyter_rewind.workspace import Workspace
 
 _ANSWERS_WITHIN = 60.0
+_STARTS_WITHIN = 20.0
 
 
 async def ask_run(live: RunState, verb: str, words: dict[str, Any]) -> dict[str, Any]:
@@ -238,4 +240,13 @@ class ResumableHandler(KernelStatesHandler):
     async def post(self) -> None:
         body = self.body()
         kernel, ref = text_of(body, "kernel"), text_of(body, "ref", "") or None
+        await self._started(kernel)
         self.answer(await self.ask(kernel, "resume", {"ref": ref}))
+
+    async def _started(self, kernel: str) -> None:
+        """Waits for a kernel that Jupyter has just started, as after a death, to keep states."""
+        end = monotonic() + _STARTS_WITHIN
+        while kernel in self.settings["kernel_manager"] and monotonic() < end:
+            if await self.look(lambda revival: revival.live_run_of_kernel(kernel)) is not None:
+                return
+            await asyncio.sleep(0.2)
