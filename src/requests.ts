@@ -7,7 +7,9 @@ import type {
   History,
   IDifference,
   IRestored,
-  IRewindClient
+  IRewindClient,
+  Moved,
+  Snapshot
 } from './tokens';
 
 const ROOT = 'rewind/api/v1';
@@ -54,6 +56,20 @@ export class RewindClient implements IRewindClient {
   ): Promise<IDifference> {
     const query = { path, base, remote, notebook: true };
     return (await this.ask('GET', 'diff', query)) as IDifference;
+  }
+
+  async resumable(path: string): Promise<Snapshot | null> {
+    const found = await this.ask('GET', 'kernels/resumable', { path });
+    return (found as { snapshot: Snapshot | null }).snapshot;
+  }
+
+  async resume(kernel: string): Promise<Moved> {
+    return (await this.ask(
+      'POST',
+      'kernels/resumable',
+      {},
+      { kernel }
+    )) as Moved;
   }
 
   async addLabel(path: string, ref: string, label: string): Promise<void> {

@@ -13,6 +13,12 @@ export type Checkpoint = Schemas['Checkpoint'];
 /** What the server knows of one file, and the condition the file is in. */
 export type History = Schemas['HistoryWithCheckpoints'];
 
+/** The state of a kernel's variables after one cell. */
+export type Snapshot = Schemas['Snapshot'];
+
+/** What a kernel has after a move: the state that came back, and how, in words. */
+export type Moved = Schemas['Moved'];
+
 /** What changed from one state of a file to another. */
 export interface IDifference {
   differs: boolean;
@@ -45,6 +51,12 @@ export interface IRewindClient {
 
   /** What changed from one state to another; `present` is the file on disk. */
   difference(path: string, base: string, remote: string): Promise<IDifference>;
+
+  /** The last state that any kernel of a notebook kept; `null` where there is none. */
+  resumable(path: string): Promise<Snapshot | null>;
+
+  /** A running kernel takes over the last state of the notebook's kernel before it. */
+  resume(kernel: string): Promise<Moved>;
 
   /** Give a checkpoint a name, which keeps it from expiring. */
   addLabel(path: string, ref: string, label: string): Promise<void>;

@@ -1,0 +1,112 @@
+import type {
+  JupyterFrontEnd,
+  JupyterFrontEndPlugin
+} from '@jupyterlab/application';
+import { Dialog, Notification, showDialog } from '@jupyterlab/apputils';
+import { INotebookTracker, type NotebookPanel } from '@jupyterlab/notebook';
+import { ITranslator, nullTranslator } from '@jupyterlab/translation';
+
+import { KernelLives, type Loss } from '../models/lives';
+import { IRewindClient } from '../tokens';
+
+const plugin: JupyterFrontEndPlugin<void> = {
+  id: 'jupyter-rewind:kernels',
+  description: 'Offers the last state of a kernel that died or was restarted.',
+  autoStart: true,
+  requires: [IRewindClient, INotebookTracker],
+  optional: [ITranslator],
+  activate: (
+    app: JupyterFrontEnd,
+    client: IRewindClient,
+    notebooks: INotebookTracker,
+    translator: ITranslator | null
+  ): void => {
+    const trans = (translator ?? nullTranslator).load('jupyter_rewind');
+    const { contents } = app.serviceManager;
+
+    async function resume(panel: NotebookPanel): Promise<void> {
+      const kernel = panel.sessionContext.session?.kernel;
+      if (!kernel) {
+        Notification.error(trans.__('This notebook has no kernel now.'));
+        return;
+      }
+      try {
+        const { words } = await client.resume(kernel.id);
+        const [first, ...more] = words.split('\n');
+        const details: Notification.IAction = {
+          label: trans.__('Details'),
+          callback: () =>
+            void showDialog({
+              title: trans.__('What came back'),
+              body: words,
+              buttons: [Dialog.okButton({ label: trans.__('Close') })]
+            })
+        };
+        Notification.success(first, {
+          autoClose: 15000,
+          actions: more.length ? [details] : []
+        });
+      } catch (reason) {
+        const why = reason instanceof Error ? reason.message : String(reason);
+        Notification.error(
+          trans.__('The variables were not brought back. %1', why)
+        );
+      }
+    }
+
+    /** The offer that stands for a notebook; a later one takes its place. */
+    const offers = new WeakMap<NotebookPanel, string>();
+
+    async function offer(panel: NotebookPanel, loss: Loss): Promise<void> {
+      const path = contents.localPath(panel.context.path);
+      // Without an answer there is nothing to offer: the kernel itself tells of its last state, too.
+      const snapshot = await client.resumable(path).catch(() => null);
+      if (!snapshot || panel.isDisposed) {
+        return;
+      }
+      const name = path.split('/').pop() ?? path;
+      const count = String(snapshot.count);
+      const words =
+        loss === 'died'
+          ? trans.__(
+              'The kernel of %1 died. Its state after cell [%2] was kept.',
+              name,
+              count
+            )
+          : trans.__(
+              'The kernel of %1 was restarted. Its state after cell [%2] was kept.',
+              name,
+              count
+            );
+      const earlier = offers.get(panel);
+      if (earlier) {
+        Notification.dismiss(earlier);
+      }
+      const id = Notification.emit(
+        words,
+        loss === 'died' ? 'warning' : 'info',
+        {
+          autoClose: loss === 'died' ? false : 15000,
+          actions: [
+            {
+              label: trans.__('Restore'),
+              caption: trans.__('Bring its variables back, running no cell'),
+              displayType: 'accent',
+              callback: () => void resume(panel)
+            },
+            { label: trans.__('Not now'), callback: () => undefined }
+          ]
+        }
+      );
+      offers.set(panel, id);
+    }
+
+    notebooks.widgetAdded.connect((_, panel) => {
+      const lives = new KernelLives(panel.sessionContext);
+      lives.emptied.connect((__, loss) => void offer(panel, loss));
+      panel.disposed.connect(() => lives.dispose());
+    });
+  }
+};
+
+export default plugin;
