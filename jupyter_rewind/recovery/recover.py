@@ -70,6 +70,8 @@ def recover(scope: Scope, found: Found | None = None, version: str = "") -> Reco
     if notebook is None:
         raise ValueError("recover needs a notebook")
     found = search.look(scope) if found is None else found
+    # First, so that its bytes are not held beside what is made of them.
+    file = state_of(notebook)
     evidence = named_sessions(search.gather(scope, found.traces), scope)
     scope.progress("Rebuilding the notebook", None)
     chosen = build_on(evidence, version) if version else evidence
@@ -84,7 +86,6 @@ def recover(scope: Scope, found: Found | None = None, version: str = "") -> Reco
     if not rebuilt.cells:
         return None
     rebuilt = replace(rebuilt, next_steps=steps)
-    file = state_of(notebook)
     return Recovery(notebook, found, evidence, rebuilt, problems, present, others, file)
 
 

@@ -14,6 +14,7 @@ from typing import BinaryIO
 
 MOST_BYTES = 1 << 30
 """So much of one file is held in memory; a file with a hole may say that it is far larger."""
+_PIECE = 1 << 16
 _FLAGS = (
     os.O_RDONLY
     | getattr(os, "O_NONBLOCK", 0)
@@ -57,8 +58,11 @@ def read_file(path: str | Path, most: int = MOST_BYTES) -> bytes:
         size = os.fstat(file.fileno()).st_size
         if size > most:
             raise OSError(errno.EFBIG, f"its {size} bytes are more than can be held", str(path))
+        if size:
+            # A number is room that is taken at once: no more than there is to read.
+            return file.read(size)
         # What /proc shows has no size; it is read all the same, as far as `most`.
-        return file.read(most)
+        return b"".join(iter(lambda: file.read(_PIECE), b""))[:most]
 
 
 def is_regular(path: str | Path) -> bool:

@@ -6,6 +6,7 @@ import os
 import socket
 import subprocess
 import threading
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 
@@ -179,3 +180,15 @@ def test_a_file_of_holes_is_not_held_in_memory(home: Home) -> None:
     heard = search.gather(scope, search.look(scope).traces)
     [problem] = [each for each in heard.problems if each.place == str(place)]
     assert "more than can be held" in problem.words
+
+
+def test_reading_takes_as_much_room_as_the_file(tmp_path: Path) -> None:
+    """A small file is read in little memory, whatever the most is that may be read."""
+    place = tmp_path / "small.ipynb"
+    place.write_bytes(b"x" * 100_000)
+    tracemalloc.start()
+    try:
+        assert len(read_file(place)) == 100_000
+        assert tracemalloc.get_traced_memory()[1] < 1_000_000
+    finally:
+        tracemalloc.stop()
