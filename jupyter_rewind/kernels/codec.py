@@ -194,8 +194,9 @@ class _Telling:
                 raise pickle.PicklingError(f"it is not found as {found}")
             return found
         except Exception as error:
-            what = f"a {name_of(type(value))}"
-            return stand_in(value, self, what, f"{type(error).__name__}: {_first_line(error)}")
+            what = f"a {name_of(type(value)).removeprefix('__main__.')}"
+            how = f"it refuses ({type(error).__name__}: {_first_line(error)}); make it again"
+            return stand_in(value, self, what, how)
 
     def note(self, fidelity: Fidelity, reason: str) -> None:
         self.noted.append((self._at, fidelity, reason))

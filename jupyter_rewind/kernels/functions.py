@@ -14,6 +14,7 @@ from typing import Any, Protocol
 
 from jupyter_rewind.kernels import living, rebuild
 from jupyter_rewind.kernels.handmade import is_handmade
+from jupyter_rewind.kernels.placeholders import Placeholder
 
 VERSION = (sys.version_info[0], sys.version_info[1])
 
@@ -41,6 +42,7 @@ class Telling(Protocol):
     def is_root(self, uid: str) -> bool: ...
     def refer(self, uid: str) -> tuple[Any, ...]: ...
     def name_hub(self, value: Any) -> str: ...
+    def placeholder(self, value: object, what: str, how: str) -> Placeholder: ...
 
 
 def is_importable(value: Any, module: Any, name: Any) -> bool:
@@ -148,6 +150,10 @@ def reduce_class(made: type, writer: Telling) -> Any:
         return NotImplemented
     if not made.__flags__ & (1 << 9):  # not made by a class statement: nothing can make it again
         return _class_of_python(made)
+    if type.__getattribute__(type(made), "__module__") == "_ctypes":
+        # How it lies in memory was worked out by C when it was made.
+        what = f"the class {name} of ctypes"
+        return writer.placeholder(made, what, "run the cell that defines it again").__reduce__()
     uid = writer.name_hub(made)
     if not writer.is_root(uid):
         return writer.refer(uid)

@@ -138,6 +138,12 @@ class Loader:
             action(*arguments)
         return found
 
+    def let_go(self) -> None:
+        """Nothing of what was loaded is held any more: it is the user's alone."""
+        for held in (self.values, self.made, self.cells, self._nans):
+            held.clear()
+        self.deferred.clear()
+
     def finish(self) -> None:
         """Containers whose keys tell their own hash are filled: everything has its state now."""
         filling, self._filling = self._filling, []

@@ -9,25 +9,24 @@ namespace may hold are filled instead, and living classes and functions are chan
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from jupyter_rewind.errors import NotFound, RestoreRefused
 from jupyter_rewind.kernels import roots as rooting
 from jupyter_rewind.kernels.capture import Capturer, make_known, make_session
-from jupyter_rewind.kernels.comparison import reports_of, small_reports
 from jupyter_rewind.kernels.hubs import Hubs
 from jupyter_rewind.kernels.loading import Loader
-from jupyter_rewind.kernels.losses import HubLosses
 from jupyter_rewind.kernels.names import ORDER, put_in_order, set_odd_names
+from jupyter_rewind.kernels.outcome import report_on
 from jupyter_rewind.kernels.patching import Patch, find_patch
 from jupyter_rewind.kernels.pods import ENVIRONMENT, OUTPUT, SMALL, VARIABLE
 from jupyter_rewind.kernels.records import PodRecord, read_pod, read_state
 from jupyter_rewind.kernels.staging import Stage
 from jupyter_rewind.kernels.state import Pod
 from jupyter_rewind.kernels.undoing import as_it_was, fill, refill
-from jupyter_rewind.model.snapshot import Fidelity, Snapshot, VariableReport
+from jupyter_rewind.model.snapshot import Snapshot, VariableReport
 from jupyter_rewind.store.keep import ContentSource
 
 _FILLED = (list, dict, set)
@@ -90,6 +89,8 @@ class Prepared:
             self._before = self._capturer.pods()
             self._capturer.adopt(self.snapshot, same, self._pods(), made.made, made.cells)
             self._capturer.moved = self
+        self._loader.let_go()
+        self._kept.clear()
         return problems
 
     def take_back(self) -> Undone | None:
@@ -250,7 +251,7 @@ def _prepare(
     for record in records if capturer is not None else ():
         kept.update(_spare(record, loader, namespace))
     return Prepared(
-        snapshot, present, _report(records, loader, same), namespace, loader, records, kept,
+        snapshot, present, report_on(records, loader, same), namespace, loader, records, kept,
         capturer, patches,
     )  # fmt: skip
 
@@ -366,50 +367,3 @@ def _living(record: PodRecord, namespace: dict[str, Any]) -> dict[str, Any]:
             number = key[len(OUTPUT) :]
             found[key] = outputs[int(number) if number.isdecimal() else number]
     return found
-
-
-def _report(
-    records: tuple[PodRecord, ...], loader: Loader, same: set[str]
-) -> tuple[VariableReport, ...]:
-    found, losses = [], HubLosses(records)
-    for one in reports_of(records, losses):
-        key = VARIABLE + one.name
-        fidelity, reason = _what_came(key, one, loader, key in same)
-        found.append(
-            VariableReport(
-                one.name, one.type_name, one.size_bytes, fidelity, reason, key not in same,
-                one.preview,
-            )
-        )  # fmt: skip
-    for key, small in loader.values.items():
-        if key.startswith(SMALL):
-            found += small_reports(small, losses, loader.uid_of)
-    return tuple(sorted(found, key=lambda one: one.name))
-
-
-def _what_came(
-    key: str, one: VariableReport, loader: Loader, is_same: bool
-) -> tuple[Fidelity, str]:
-    failure = loader.failures.get(key)
-    if failure is not None:
-        stays = "it does not load, and stays what it is now: " if key in loader.spared else ""
-        return Fidelity.MISSING, stays + failure
-    if key in loader.lost_entries:
-        return Fidelity.REBUILT, "some of its keys have become equal: an entry of those is lost"
-    is_alive = is_same or (key in loader.living and key not in loader.dead)
-    if one.fidelity is Fidelity.MISSING and is_alive:
-        return Fidelity.REFERENCE, _ALIVE
-    return one.fidelity, one.reason
-
-
-_ALIVE = "what cannot be kept of it is still alive, and is left as it is"
-
-
-def told_alive(report: Iterable[VariableReport]) -> tuple[VariableReport, ...]:
-    """The report on a state whose very objects are there."""
-    return tuple(
-        replace(one, fidelity=Fidelity.REFERENCE, reason=_ALIVE)
-        if one.fidelity is Fidelity.MISSING
-        else one
-        for one in report
-    )

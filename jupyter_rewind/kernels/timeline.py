@@ -196,7 +196,8 @@ class Timeline:
 
     def _take_back(self) -> Moved | None:
         """The last move, where nothing has changed since: with the very objects of before."""
-        from jupyter_rewind.kernels.restore import Prepared, told_alive
+        from jupyter_rewind.kernels.outcome import told_alive
+        from jupyter_rewind.kernels.restore import Prepared
 
         last = self.capturer.moved
         if not isinstance(last, Prepared) or last.present != self._undo[-1]:

@@ -154,3 +154,12 @@ def test_undo_after_a_change_brings_back_the_state_that_was_kept(timeline: Timel
     assert space["x"] == [1, 2]
     assert space["y"] is space["x"]
     assert "z" not in space
+
+
+def test_what_came_back_is_the_users_alone(cells: Cells) -> None:
+    """What I let go after a restore is gone: nothing of Rewind's holds it."""
+    state = cells.run("import weakref\nclass C: pass\nx = C(); x.own = [1]; r = weakref.ref(x)")
+    cells.run("x.own.append(2)")
+    cells.go(state)
+    cells.check("r() is x and x.own == [1]")
+    cells.check("globals().pop('x') and r() is None")

@@ -151,14 +151,28 @@ def rebuild_view(
     if locked:
         base.setflags(write=True)
     stored = _as_stored(base)
-    view = np.ndarray.__new__(kind, shape, dtype, buffer=stored, offset=offset, strides=strides)
+    view = _lay_over(stored, kind, dtype, shape, offset, strides, writeable)
     if locked:
         base.setflags(write=False)
     if isinstance(view, np.memmap):
         vars(view).update(vars(base))
-    if not writeable:
-        view.setflags(write=False)
     return view
+
+
+def _lay_over(
+    memory: Any,
+    kind: Any,
+    dtype: Any,
+    shape: tuple[int, ...],
+    offset: int,
+    strides: tuple[int, ...],
+    writeable: bool,
+) -> Any:
+    """An array in this memory."""
+    made = np.ndarray.__new__(kind, shape, dtype, buffer=memory, offset=offset, strides=strides)
+    if not writeable:
+        made.setflags(write=False)
+    return made
 
 
 def _reduce_lent(value: Any, base: Any) -> Reduction:
@@ -183,10 +197,7 @@ def rebuild_lent(
     writeable: bool,
 ) -> Any:
     """An array in the memory of something that lends it: bytes, a bytearray."""
-    made = np.ndarray.__new__(kind, shape, dtype, buffer=lender, offset=offset, strides=strides)
-    if not writeable:
-        made.setflags(write=False)
-    return made
+    return _lay_over(lender, kind, dtype, shape, offset, strides, writeable)
 
 
 def rebuild_on_tensor(
@@ -203,10 +214,7 @@ def rebuild_on_tensor(
     stored = _as_stored(whole)
     if stored is None:
         stored = np.lib.stride_tricks.as_strided(whole, (1,), whole.strides[:1] or None)
-    made = np.ndarray.__new__(kind, shape, dtype, buffer=stored, offset=offset, strides=strides)
-    if not writeable:
-        made.setflags(write=False)
-    return made
+    return _lay_over(stored, kind, dtype, shape, offset, strides, writeable)
 
 
 # -- owners --------------------------------------------------------------------------------------

@@ -44,6 +44,7 @@ _LIBRARIES = {
     "polars": "polars",
     "sympy": "sympy",
     "torch": "torch",
+    "_ctypes": "cdata",
 }
 
 _OWN_WAY = ("__reduce__", "__reduce_ex__")

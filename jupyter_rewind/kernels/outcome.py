@@ -1,0 +1,60 @@
+"""What a restore tells of each variable: what came back, what stayed alive, what did not load."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from jupyter_rewind.kernels.comparison import reports_of, small_reports
+from jupyter_rewind.kernels.loading import Loader
+from jupyter_rewind.kernels.losses import HubLosses
+from jupyter_rewind.kernels.pods import SMALL, VARIABLE
+from jupyter_rewind.kernels.records import PodRecord
+from jupyter_rewind.model.snapshot import Fidelity, VariableReport
+
+
+def report_on(
+    records: tuple[PodRecord, ...], loader: Loader, same: set[str]
+) -> tuple[VariableReport, ...]:
+    found, losses = [], HubLosses(records)
+    for one in reports_of(records, losses):
+        key = VARIABLE + one.name
+        fidelity, reason = _what_came(key, one, loader, key in same)
+        found.append(
+            VariableReport(
+                one.name, one.type_name, one.size_bytes, fidelity, reason, key not in same,
+                one.preview,
+            )
+        )  # fmt: skip
+    for key, small in loader.values.items():
+        if key.startswith(SMALL):
+            found += small_reports(small, losses, loader.uid_of)
+    return tuple(sorted(found, key=lambda one: one.name))
+
+
+def _what_came(
+    key: str, one: VariableReport, loader: Loader, is_same: bool
+) -> tuple[Fidelity, str]:
+    failure = loader.failures.get(key)
+    if failure is not None:
+        stays = "it does not load, and stays what it is now: " if key in loader.spared else ""
+        return Fidelity.MISSING, stays + failure
+    if key in loader.lost_entries:
+        return Fidelity.REBUILT, "some of its keys have become equal: an entry of those is lost"
+    is_alive = is_same or (key in loader.living and key not in loader.dead)
+    if one.fidelity is Fidelity.MISSING and is_alive:
+        return Fidelity.REFERENCE, _ALIVE
+    return one.fidelity, one.reason
+
+
+_ALIVE = "what cannot be kept of it is still alive, and is left as it is"
+
+
+def told_alive(report: Iterable[VariableReport]) -> tuple[VariableReport, ...]:
+    """The report on a state whose very objects are there."""
+    return tuple(
+        replace(one, fidelity=Fidelity.REFERENCE, reason=_ALIVE)
+        if one.fidelity is Fidelity.MISSING
+        else one
+        for one in report
+    )
