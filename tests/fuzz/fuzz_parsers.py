@@ -5,12 +5,14 @@ Not part of the test run: it goes on until it is stopped or has done its number 
     pip install atheris          # wheels for Linux, Python 3.11 to 3.13
     python tests/fuzz/fuzz_parsers.py PARSER [-runs=100000] [-max_len=4096] [CORPUS_FOLDER]
 
-PARSER is one of `salvage`, `memory`, `script`, `prose`, `page`. A crash leaves its input behind as
-`crash-…`; make it a test. `--without-atheris` runs the parser on random bytes instead.
+PARSER is one of `salvage`, `memory`, `script`, `prose`, `page`, `history`, `tables`, `files`. A
+crash leaves its input behind as `crash-…`; make it a test. `--without-atheris` runs the parser on
+random bytes instead.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import sys
@@ -48,12 +50,104 @@ def _export(suffix: str) -> Callable[[bytes], None]:
     return parse
 
 
+def history(raw: bytes) -> None:
+    """A history of any bytes, with what lies in its second half as its journal."""
+    from jupyter_rewind.errors import RewindError
+    from jupyter_rewind.recovery.evidence import Hints, Scope
+    from jupyter_rewind.recovery.historyfiles import Stream, load
+
+    with tempfile.TemporaryDirectory(dir=_fast_folder()) as name:
+        folder = Path(name)
+        path = folder / "history.sqlite"
+        path.write_bytes(raw)
+        if raw[-1:] > b"\x80":
+            Path(f"{path}-journal").write_bytes(raw[len(raw) // 2 :])
+        scope = Scope(None, folder, folder, folder, hints=Hints(frozenset({"x"})))
+        try:
+            load(path, scope)
+            list(Stream(path, scope))
+        except RewindError as error:
+            assert error.message
+
+
+def tables(raw: bytes) -> None:
+    """A database of any bytes where collaboration's or the file ids' should be."""
+    import sqlite3
+
+    from jupyter_rewind.errors import RewindError
+    from jupyter_rewind.recovery.evidence import Scope
+    from jupyter_rewind.recovery.fileids import read_file_ids
+    from jupyter_rewind.recovery.ystore import read_keys, read_updates
+
+    with tempfile.TemporaryDirectory(dir=_fast_folder()) as name:
+        folder = Path(name)
+        path = folder / "table.db"
+        path.write_bytes(raw)
+        scope = Scope(None, folder, folder, folder)
+        with contextlib.suppress(sqlite3.DatabaseError, RewindError):
+            read_file_ids(path, scope)
+        try:
+            for key in read_keys(path):
+                read_updates(path, key)
+        except sqlite3.DatabaseError:
+            pass
+
+
+def files(raw: bytes) -> None:
+    """The small formats: Vim's swap files, git's trees and logs, Windows' trash, connections."""
+    from jupyter_rewind.recovery.gitobjects import parse_log, tree_entries
+    from jupyter_rewind.recovery.runtime import read_connection
+    from jupyter_rewind.recovery.trashcans import parse_recycle_note
+    from jupyter_rewind.recovery.vimswap import parse_swap
+
+    parse_swap(raw)
+    list(tree_entries(raw))
+    list(parse_log(raw))
+    parse_recycle_note(raw)
+    with tempfile.TemporaryDirectory(dir=_fast_folder()) as name:
+        path = Path(name) / "kernel-1.json"
+        path.write_bytes(raw)
+        with contextlib.suppress(ValueError, OSError):
+            read_connection(path)
+
+
+def _fast_folder() -> str | None:
+    return "/dev/shm" if os.path.isdir("/dev/shm") else None
+
+
+def _database() -> bytes:
+    """A small history that is whole."""
+    import sqlite3
+
+    with tempfile.TemporaryDirectory() as name:
+        path = Path(name) / "x.sqlite"
+        with sqlite3.connect(path) as connection:
+            connection.executescript(
+                """PRAGMA page_size = 512;
+                CREATE TABLE sessions (session integer primary key, start timestamp,
+                    end timestamp, num_cmds integer, remark text);
+                CREATE TABLE history (session integer, line integer, source text,
+                    source_raw text, PRIMARY KEY (session, line));
+                CREATE TABLE Files (id TEXT, path TEXT, ino INTEGER);
+                CREATE TABLE yupdates (path TEXT, yupdate BLOB, timestamp REAL);
+                INSERT INTO sessions VALUES (1, '2026-01-01 10:00:00', NULL, NULL, '');
+                INSERT INTO history VALUES (1, 1, 'x', 'x'), (1, 2, 'y = 1', 'y = 1');
+                INSERT INTO Files VALUES ('a', 'b.ipynb', 3);
+                INSERT INTO yupdates VALUES ('.notebook:a.y', x'0102', 1.5);"""
+            )
+        connection.close()
+        return path.read_bytes()
+
+
 PARSERS: dict[str, Callable[[bytes], None]] = {
     "salvage": salvage,
     "memory": memory,
     "script": _export(".py"),
     "prose": _export(".md"),
     "page": _export(".html"),
+    "history": history,
+    "tables": tables,
+    "files": files,
 }
 SEEDS = [
     b'{"path": "a.ipynb", "cells": [{"id": "a", "cell_type": "markdown", "source": "+"}, '
@@ -73,8 +167,10 @@ SEEDS = [
 def without_atheris(parse: Callable[[bytes], None], runs: int) -> None:
     """Seeds with bytes changed, doubled, and dropped at random."""
     chance = random.Random(0)
+    databases = parse in (history, tables)
+    seeds = [_database()] if databases else SEEDS
     for _ in range(runs):
-        raw = bytearray(chance.choice(SEEDS) * chance.randint(1, 3))
+        raw = bytearray(chance.choice(seeds) * (1 if databases else chance.randint(1, 3)))
         for _ in range(chance.randint(1, 8)):
             at = chance.randrange(len(raw) + 1)
             end = at + chance.randint(0, 12)
@@ -95,10 +191,18 @@ def main(arguments: list[str]) -> int:
 
     with atheris.instrument_imports(include=["jupyter_rewind.recovery"]):
         import jupyter_rewind.recovery.exports.reading
+        import jupyter_rewind.recovery.fileids
+        import jupyter_rewind.recovery.gitobjects
+        import jupyter_rewind.recovery.historyfiles
         import jupyter_rewind.recovery.memorycells
-        import jupyter_rewind.recovery.salvage  # noqa: F401
+        import jupyter_rewind.recovery.runtime
+        import jupyter_rewind.recovery.salvage
+        import jupyter_rewind.recovery.trashcans
+        import jupyter_rewind.recovery.vimswap
+        import jupyter_rewind.recovery.ystore  # noqa: F401
     with tempfile.TemporaryDirectory() as folder:
-        for number, seed in enumerate(SEEDS):
+        seeds = [_database()] if name in ("history", "tables") else SEEDS
+        for number, seed in enumerate(seeds):
             Path(folder, f"seed-{number}").write_bytes(seed)
         atheris.Setup([arguments[0], *arguments[2:], folder], PARSERS[name])
         atheris.Fuzz()

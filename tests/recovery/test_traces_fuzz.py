@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import random
 import tempfile
+from contextlib import closing
 from functools import cache
 from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -127,3 +129,41 @@ def test_no_table_of_file_ids_breaks_its_reader(cuts: list[tuple[float, bytes]])
             assert read_file_ids(path, scope) == []
         except (sqlite3.DatabaseError, RewindError):
             return
+
+
+@FUZZ
+@given(cuts=wounds)
+def test_no_store_of_collaboration_breaks_its_reader(cuts: list[tuple[float, bytes]]) -> None:
+    """A damaged store of collaboration gives what reads of it, or an error that is told."""
+    import sqlite3
+
+    from jupyter_rewind.recovery.ystore import read_keys, read_updates
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / ".jupyter_ystore.db"
+        with closing(sqlite3.connect(path)) as connection:
+            connection.execute("CREATE TABLE yupdates (path TEXT, yupdate BLOB, timestamp REAL)")
+            connection.execute("INSERT INTO yupdates VALUES ('.notebook:a.y', x'0102', 1.5)")
+            connection.commit()
+        path.write_bytes(wounded(path.read_bytes(), cuts))
+        try:
+            for key in read_keys(path):
+                read_updates(path, key)
+        except sqlite3.DatabaseError:
+            return
+
+
+def test_names_of_columns_that_are_no_text_are_damage() -> None:
+    """A store whose table was damaged in a column's name is told to be damaged."""
+    import sqlite3
+
+    from jupyter_rewind.recovery.ystore import read_keys
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / ".jupyter_ystore.db"
+        with closing(sqlite3.connect(path)) as connection:
+            connection.execute("CREATE TABLE yupdates (path TEXT, yupdate BLOB, timestamp REAL)")
+            connection.commit()
+        path.write_bytes(path.read_bytes().replace(b"timestamp", b"\xef\xff\xfestamp"))
+        with pytest.raises(sqlite3.DatabaseError):
+            read_keys(path)
