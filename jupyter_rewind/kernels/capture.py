@@ -15,6 +15,7 @@ from typing import Any, Protocol
 from jupyter_rewind import clock
 from jupyter_rewind.errors import Full
 from jupyter_rewind.kernels import roots as rooting
+from jupyter_rewind.kernels.bindings import Bindings
 from jupyter_rewind.kernels.closure import Binding
 from jupyter_rewind.kernels.codec import Session
 from jupyter_rewind.kernels.environment import Environment
@@ -141,6 +142,7 @@ class Capturer:
         self._memory = start_memory() if self.options.page_tracking else None
         self._tracker = tracker
         self._pods: dict[tuple[str, ...], Pod] = {}
+        self.bindings = Bindings()
         self.moved: object | None = None
         """What takes the last restore back by itself; gone as soon as anything has changed."""
         self.trouble: Trouble | None = None
@@ -290,6 +292,7 @@ class Capturer:
         around = all(pod.keys[0].startswith(ENVIRONMENT) for pod in change.changed)
         if not around or change.pods.keys() != self._pods.keys():
             self.moved = None
+        self.bindings.note(execution, found.values)
         self._pods = change.pods
         self._gatherer.settle()
         self._everything, self._touched, self._merged = False, set(), []

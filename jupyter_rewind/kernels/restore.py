@@ -29,8 +29,6 @@ from jupyter_rewind.kernels.undoing import as_it_was, fill, refill
 from jupyter_rewind.model.snapshot import Snapshot, VariableReport
 from jupyter_rewind.store.keep import ContentSource
 
-_FILLED = (list, dict, set)
-
 
 @dataclass(frozen=True, slots=True)
 class Undone:
@@ -89,6 +87,7 @@ class Prepared:
             self._before = self._capturer.pods()
             self._capturer.adopt(self.snapshot, same, self._pods(), made.made, made.cells)
             self._capturer.moved = self
+            self._capturer.bindings.note(self.snapshot.execution, values)
         self._loader.let_go()
         self._kept.clear()
         return problems
@@ -131,12 +130,14 @@ class Prepared:
         of the new state refers to that one but the variable."""
         # The namespace and IPython's own containers have a variable's name at most.
         used = {id(one) for one in make_known(self._namespace)}
-        closed = self._capturer.closed_keys() if self._capturer is not None else set()
-        for key in list(values):
-            live = self._namespace.get(key[len(VARIABLE) :]) if key.startswith(VARIABLE) else None
-            made = values[key]
-            is_fit = type(made) in _FILLED and type(live) is type(made) and live is not made
-            if live is None or not is_fit or key in closed or id(live) in used:
+        if self._capturer is None:
+            return
+        closed = self._capturer.closed_keys()
+        then = self._capturer.bindings.find(self.snapshot.execution, self._namespace.values())
+        for key, live in then.items():
+            made = values.get(key)
+            is_fit = type(live) is type(made) and live is not made
+            if not is_fit or key in closed or id(live) in used:
                 continue
             slots = [other for other in values if values[other] is made]
             held = self._loader.values
