@@ -50,9 +50,12 @@ def kernels_of(runs: Sequence[FoundRun], kernels: Sequence[FoundKernel]) -> dict
     """The kernel of each run whose start its connection file tells; each serves for one run."""
     starts = sorted((run.started_ns, at) for at, run in enumerate(runs) if run.started_ns)
     ends = sorted(run.ended_ns for run in runs if run.ended_ns)
+    # One kernel may be told of twice, by its file and by its process: it served one run at most.
+    languages = {each.kernel: each.language for each in kernels if each.language}
     near = []
     for which, kernel in enumerate(kernels):
-        if kernel.started_ns is None or not is_ipython(kernel.language):
+        language = languages.get(kernel.kernel, "") if kernel.kernel else kernel.language
+        if kernel.started_ns is None or not is_ipython(language):
             continue
         first = bisect_left(starts, (kernel.started_ns - BEFORE, -1))
         for started, number in starts[first:]:
@@ -62,11 +65,12 @@ def kernels_of(runs: Sequence[FoundRun], kernels: Sequence[FoundKernel]) -> dict
             if delay >= 0 or not _has_just_ended(ends, started):
                 near.append((_oddity(delay), number, which))
     found: dict[int, FoundKernel] = {}
-    used: set[int] = set()
+    used: set[int | str] = set()
     for _, number, which in sorted(near):
-        if number not in found and which not in used:
+        own = kernels[which].kernel or which
+        if number not in found and own not in used:
             found[number] = kernels[which]
-            used.add(which)
+            used.add(own)
     return found
 
 

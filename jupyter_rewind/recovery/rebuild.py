@@ -20,6 +20,7 @@ from jupyter_rewind.recovery.choosing import Base, Based, choose_base
 from jupyter_rewind.recovery.confidence import Judged, judge
 from jupyter_rewind.recovery.evidence import Evidence, EvidenceCell, Executed, Trace
 from jupyter_rewind.recovery.outputs import Loose, with_outputs, without_outputs
+from jupyter_rewind.recovery.kernelruns import is_ipython, language_of
 from jupyter_rewind.recovery.placing import place_by_need
 from jupyter_rewind.recovery.since import Session, sessions_since
 from jupyter_rewind.recovery.slots import Slot
@@ -254,7 +255,10 @@ def _next_steps(base: Base, attributed: list[Attributed], evidence: Evidence) ->
             "Some sessions are assigned by likeness: see `jupyter rewind sessions`, and choose"
             " with --session."
         )
-    if not attributed and evidence.runs:
+    language = language_of(base.document) if base.document is not None else ""
+    if not is_ipython(language):
+        steps.append(f"What was run in {language} is in no history of IPython: documents are all.")
+    elif not attributed and any(run.executions for run in evidence.runs):
         steps.append(
             "No recorded session seems to belong to this notebook: see `jupyter rewind sessions`,"
             " and choose with --session."

@@ -189,6 +189,13 @@ def test_sessions_of_ipython_are_no_notebooks_of_another_language() -> None:
     assert numbers(runs, SALES[:1], [kernel(TARGET, at=9)], documents=[document]) == []
 
 
+def test_kernel_that_is_told_of_twice_names_one_session() -> None:
+    """File and process tell of one kernel: the next session, seconds later, is another one."""
+    runs = [session(1, SALES, at=10), session(2, WEATHER, at=14)]
+    file, process = (replace(kernel(TARGET, at=at), kernel="k1") for at in (9, 8))
+    assert numbers(runs, SALES, [file, process]) == [1]
+
+
 def test_kernel_of_another_language_names_no_session_of_ipython() -> None:
     """A kernel of R was started just before: the session that began then is somebody else's."""
     runs = [session(1, WEATHER)]

@@ -50,7 +50,8 @@ class ConnectionFinder:
             for found in connections_in(folder):
                 if not isinstance(found, Connection):
                     place = found.__notes__[0]
-                    yield Problem(place, f"This connection file does not read: {found}.")
+                    reason = found.strerror if isinstance(found, OSError) else str(found)
+                    yield Problem(place, f"This connection file does not read: {reason}.")
                 elif found.notebook and _is_wanted(found, scope):
                     yield _trace(found, scope)
                 elif found.notebook:
