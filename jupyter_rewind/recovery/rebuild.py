@@ -19,8 +19,8 @@ from jupyter_rewind.recovery.attribution import Attributed, attribute, known_pla
 from jupyter_rewind.recovery.choosing import Base, Based, choose_base
 from jupyter_rewind.recovery.confidence import Judged, judge
 from jupyter_rewind.recovery.evidence import Evidence, EvidenceCell, Executed, Trace
-from jupyter_rewind.recovery.outputs import Loose, with_outputs, without_outputs
 from jupyter_rewind.recovery.kernelruns import is_ipython, language_of
+from jupyter_rewind.recovery.outputs import Loose, with_outputs, without_outputs
 from jupyter_rewind.recovery.placing import place_by_need
 from jupyter_rewind.recovery.since import Session, sessions_since
 from jupyter_rewind.recovery.slots import Slot
