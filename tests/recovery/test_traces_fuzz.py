@@ -153,8 +153,8 @@ def test_no_store_of_collaboration_breaks_its_reader(cuts: list[tuple[float, byt
             return
 
 
-def test_names_of_columns_that_are_no_text_are_damage() -> None:
-    """A store whose table was damaged in a column's name is told to be damaged."""
+def test_names_of_tables_that_are_no_text_are_damage() -> None:
+    """A store of which even the table's name was damaged is told to be damaged."""
     import sqlite3
 
     from jupyter_rewind.recovery.ystore import read_keys
@@ -164,6 +164,7 @@ def test_names_of_columns_that_are_no_text_are_damage() -> None:
         with closing(sqlite3.connect(path)) as connection:
             connection.execute("CREATE TABLE yupdates (path TEXT, yupdate BLOB, timestamp REAL)")
             connection.commit()
-        path.write_bytes(path.read_bytes().replace(b"timestamp", b"\xef\xff\xfestamp"))
+        raw = path.read_bytes().replace(b"yupdatesyupdates", b"yup\xffatesyup\xffates")
+        path.write_bytes(raw.replace(b"CREATE TABLE", b"CREATX TABLE"))
         with pytest.raises(sqlite3.DatabaseError):
             read_keys(path)
