@@ -29,3 +29,24 @@ def test_a_reason_is_in_words(tmp_path: Path, kind: Kind) -> None:
     for one in told:
         assert one.reason, one
         assert not _INNER.search(one.reason), one.reason
+
+
+def test_a_figure_is_not_changed_by_keeping_it(tmp_path: Path) -> None:
+    """A figure that nobody touched is kept once, and looking at it leaves no trace in it."""
+    cells = Cells(tmp_path)
+    cells.run(
+        "import matplotlib; matplotlib.use('Agg'); import matplotlib.pyplot as plt\n"
+        "f, ax = plt.subplots(); ax.plot([1, 2]); said = []\n"
+        "f.canvas.mpl_connect('draw_event', said.append)"
+    )
+    before = eval("repr(f.canvas.callbacks._cid_gen)", cells.namespace)
+    state = cells.run("y = 1")
+    told = {pod.node for pod in cells.capturer.pods() if "v:f" in pod.keys}
+    cells.run("y = 2")
+    assert told == {pod.node for pod in cells.capturer.pods() if "v:f" in pod.keys}
+    assert before == eval("repr(f.canvas.callbacks._cid_gen)", cells.namespace)
+    cells.run("ax.clear()")
+    cells.go(state)
+    cells.check("ax.lines[0].get_ydata()[1] == 2 and f.axes[0] is ax")
+    cells.run("f.canvas.mpl_connect('draw_event', print); plt.close('all')")
+    cells.close()
