@@ -55,9 +55,9 @@ class FaultLog(logging.Handler):
             self._files.replace_file(self.path, "\n".join([*self._texts, ""]).encode())
 
     @property
-    def is_written(self) -> bool:
-        """Whether there is something to be read at `path`."""
-        return bool(self._texts) and self.path.exists()
+    def hint(self) -> str:
+        """Where there is more to read, if there is, for the end of a line."""
+        return f" Details: {self.path}" if self._texts and self.path.exists() else ""
 
     def _make_room(self) -> None:
         def age(path: Path) -> int:

@@ -18,12 +18,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-# By name: what a cell puts in the place of `json.dumps` is not for us.
-from json import dumps, loads
-
 from jupyter_rewind import clock
 from jupyter_rewind.errors import RewindError
 from jupyter_rewind.kernels.log import EntryLog, Fact
+from jupyter_rewind.model.encoding import dump_json, parse_json
 from jupyter_rewind.model.entry import Json
 from jupyter_rewind.model.execution import (
     END,
@@ -251,10 +249,10 @@ class Journal:
         return _joined(mine)
 
     def _fact(self, body: dict[str, Json], outputs: list[Output]) -> Fact:
-        raw = dumps(outputs, default=_plain).encode()
+        raw = dump_json(outputs, default=_plain).encode()
         keys = (run_key(self._run.id), execution_key(str(body["execution"])))
         if len(raw) <= INLINE_BYTES:
-            return Fact(EXECUTION, keys, body | {"outputs": loads(raw)})
+            return Fact(EXECUTION, keys, body | {"outputs": parse_json(raw)})
         return Fact(EXECUTION, keys, body, raw)
 
     def _wake_thread(self) -> None:

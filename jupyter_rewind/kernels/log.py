@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from jupyter_rewind import clock
 from jupyter_rewind.model.entry import Entry, Json
-from jupyter_rewind.model.ids import Digest, EntryId
+from jupyter_rewind.model.ids import Digest, EntryId, WriterId
 from jupyter_rewind.store import chunks
 from jupyter_rewind.store.durable import Files
 from jupyter_rewind.store.layout import Layout
@@ -53,6 +53,11 @@ class EntryLog:
                 raise
             self._writer.rotate_if_large()
             return entries
+
+    @property
+    def segment(self) -> WriterId:
+        """The segment last written to; empty before the first time."""
+        return self._writer.segment
 
     def close(self) -> None:
         """All is on the disk, and the segment is sealed."""

@@ -9,14 +9,13 @@ snapshot an entry; its root is the state, its tag says that a holder of this sto
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import cast
 
 from jupyter_rewind.errors import Format
-from jupyter_rewind.model.encoding import check_format, decode_node, to_json
+from jupyter_rewind.model.encoding import check_format, decode_node, parse_json, to_json
 from jupyter_rewind.model.entry import Entry, Json
 from jupyter_rewind.model.execution import execution_key, path_key, run_key
 from jupyter_rewind.model.ids import Digest, ExecutionId, RunId, SnapshotId
@@ -146,7 +145,7 @@ def read_state(store: ContentSource, node: Digest) -> StateRecord:
 
 def _facts(body: bytes, what: str) -> dict[str, list]:  # type: ignore[type-arg]
     try:
-        facts = json.loads(body)
+        facts = parse_json(body)
         number = facts["format"]
     except (ValueError, KeyError, TypeError) as error:
         raise Format(f"{what} does not read: {error}.") from error

@@ -16,11 +16,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jupyter_rewind import clock
-from jupyter_rewind.errors import RewindError, Storage
+from jupyter_rewind.errors import NotFound, RewindError, Storage
 from jupyter_rewind.kernels.faultlog import FaultLog
 from jupyter_rewind.kernels.journal import Journal
 from jupyter_rewind.kernels.life import SignOfLife
 from jupyter_rewind.kernels.log import EntryLog
+from jupyter_rewind.kernels.others import Others
 from jupyter_rewind.kernels.trouble import advice_on, cause_of, kind_of
 from jupyter_rewind.kernels.unkept import Unkept
 from jupyter_rewind.model.execution import Execution, Output, Run
@@ -66,6 +67,7 @@ class KernelSession:
         self.run = _new_run(place)
         self.faults = FaultLog(self.layout, self.files, self.run.id)
         self.unkept = Unkept()
+        self.others = Others(self.layout.segments)
         self.log = EntryLog(self.layout, self.files)
         self.journal = Journal(
             self.log, self.run, max_output_bytes=settings.kernels_max_output_mb << 20
@@ -147,16 +149,18 @@ class KernelSession:
                 self._miss(execution.count, self.journal.fault)
         self._keep_state(execution, max(now - execution.started_ns, 0) / 1e9)
 
-    def pass_over(self, why: str) -> None:
-        """The execution that this thread began last has ended, and nothing of it can be kept."""
+    def pass_over(self, why: str, count: int) -> None:
+        """The cell of In[count] has ended, and nothing of it can be kept."""
         stack = self._stack()
-        execution = stack.pop() if stack else None
-        if stack or execution is None or not self.is_here:
+        was_begun = bool(stack)
+        if was_begun:
+            stack.pop()
+        if stack or not self.is_here:
             return
         with self._state_lock:
-            self._running = max(self._running - 1, 0)
+            self._running = max(self._running - was_begun, 0)
             self.note_outside(why)
-            self.unkept.note(execution.count, why)
+            self.unkept.note(count, why)
 
     @property
     def timeline(self) -> Timeline:
@@ -176,13 +180,13 @@ class KernelSession:
         mine = self.timeline.snapshots()
         if not mine:
             return []
+        own = (self.log.segment, self.timeline.store.segment)
         try:
-            known = {each.id: each for each in self.archive.snapshots(self.run.id)}
-        except Storage as error:
+            return self.others.apply(mine, own, lambda: self.archive.snapshots(self.run.id))
+        except (Storage, NotFound) as error:
             # A full disk, say, has no room for an index: what this process knows has to do.
             log.warning("what others did to this run's states is not known: %s", error)
             return mine
-        return [known[each.id] for each in mine if each.id in known]
 
     @property
     def archive(self) -> Archive:

@@ -19,6 +19,8 @@ DIGEST_SIZE = 32
 _COMMIT = struct.Struct("<HIQ16sI")
 _NODE = struct.Struct("<HI")
 NODE_FORMAT = 1
+# Taken once, for all of ours: in a kernel, a cell may put something else in their place.
+dump_json, parse_json = json.dumps, json.loads
 # json.dumps makes an encoder for every call.
 _PLAIN = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 _ESCAPED = json.JSONEncoder(sort_keys=True, separators=(",", ":"))
@@ -73,7 +75,7 @@ def decode_commit(payload: bytes) -> Commit:
     check_format(number, COMMIT_FORMAT, "A commit record")
     text = payload[_COMMIT.size : _COMMIT.size + size]
     try:
-        facts = json.loads(text) if text else {}
+        facts = parse_json(text) if text else {}
         entries = _entries(facts.get("e", ()), payload[_COMMIT.size + size :])
         expired = tuple(EntryId(str(name)) for name in facts.get("x", ()))
     except (ValueError, TypeError, KeyError) as error:

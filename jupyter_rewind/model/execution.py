@@ -16,12 +16,11 @@ Execution counts are labels and never keys. Nothing here reads or writes files.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
-from jupyter_rewind.model.encoding import check_format
+from jupyter_rewind.model.encoding import check_format, parse_json
 from jupyter_rewind.model.entry import Entry, Json
 from jupyter_rewind.model.ids import Digest, ExecutionId, RunId
 
@@ -206,7 +205,7 @@ def _begun_execution(body: Mapping[str, Json], roots: Sequence[Digest], read: Re
 def _outputs(body: Mapping[str, Json], roots: Sequence[Digest], read: Read) -> list[Output]:
     told = body.get("outputs")
     if told is None:
-        told = json.loads(read(roots)) if roots else []
+        told = parse_json(read(roots)) if roots else []
     return [each for each in told if isinstance(each, Mapping)] if isinstance(told, list) else []
 
 

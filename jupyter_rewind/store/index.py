@@ -7,7 +7,6 @@ cannot be written (read-only, full, locked away) is replaced by one in memory (`
 
 from __future__ import annotations
 
-import json
 import logging
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
@@ -17,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from jupyter_rewind import clock
-from jupyter_rewind.model.encoding import DIGEST_SIZE, split_digests
+from jupyter_rewind.model.encoding import DIGEST_SIZE, dump_json, parse_json, split_digests
 from jupyter_rewind.model.entry import Entry
 from jupyter_rewind.model.ids import Digest, EntryId
 from jupyter_rewind.store.evidence import Evidence
@@ -192,7 +191,7 @@ class Index:
             return
         self._base.execute(
             "INSERT OR IGNORE INTO entries VALUES(?,?,?,?,?,?)",
-            [entry.id, entry.kind, entry.order, json.dumps(entry.keys), json.dumps(entry.body),
+            [entry.id, entry.kind, entry.order, dump_json(entry.keys), dump_json(entry.body),
              b"".join(entry.roots)],
         )  # fmt: skip
         self._base.executemany(
@@ -344,6 +343,6 @@ def _entry(row: tuple[str, str, int, str, str, bytes]) -> Entry:
     name, kind, order, keys, body, roots = row
     try:
         digests = split_digests(roots, len(roots) // DIGEST_SIZE)
-        return Entry(EntryId(name), kind, order, tuple(json.loads(keys)), json.loads(body), digests)
+        return Entry(EntryId(name), kind, order, tuple(parse_json(keys)), parse_json(body), digests)
     except (ValueError, TypeError) as error:
         raise sqlite3.DatabaseError(f"a row of the index does not read: {error}") from error

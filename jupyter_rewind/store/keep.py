@@ -20,7 +20,7 @@ from blake3 import blake3
 from jupyter_rewind import clock
 from jupyter_rewind.errors import Integrity, NotFound
 from jupyter_rewind.model.entry import Entry
-from jupyter_rewind.model.ids import Digest, EntryId, StoreId
+from jupyter_rewind.model.ids import Digest, EntryId, StoreId, WriterId
 from jupyter_rewind.store import chunks
 from jupyter_rewind.store.block import Block
 from jupyter_rewind.store.cache import RawCache
@@ -157,6 +157,11 @@ class KernelStore:
         """A place in the order of entries, behind everything this process has seen."""
         self._last_order = max(clock.now_ns(), self._last_order + 1)
         return self._last_order
+
+    @property
+    def segment(self) -> WriterId:
+        """The segment that this process last wrote to here; empty before the first time."""
+        return self._writer.segment
 
     def sync(self) -> None:
         """All that was acknowledged is on the disk now."""

@@ -13,7 +13,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from dataclasses import dataclass
@@ -23,7 +22,7 @@ from blake3 import blake3
 
 from jupyter_rewind import clock
 from jupyter_rewind.errors import Denied, Format, Full, Integrity, NotFound, Unavailable
-from jupyter_rewind.model.encoding import check_format, to_json
+from jupyter_rewind.model.encoding import check_format, parse_json, to_json
 from jupyter_rewind.model.entry import Json
 from jupyter_rewind.model.ids import StoreId
 from jupyter_rewind.store.durable import Files, translate
@@ -191,7 +190,7 @@ def _marked(layout: Layout) -> dict[str, Path]:
 
 def _retired_list(layout: Layout) -> list[str]:
     try:
-        names = json.loads(layout.retired.read_bytes())
+        names = parse_json(layout.retired.read_bytes())
     except (OSError, ValueError):
         return []
     return [str(name) for name in names] if isinstance(names, list) else []
@@ -283,7 +282,7 @@ def _config(store_id: StoreId, key: bytes) -> bytes:
 
 def _read_config(path: Path) -> dict[str, object]:
     try:
-        facts = json.loads(path.read_bytes())
+        facts = parse_json(path.read_bytes())
     except OSError as error:
         raise translate(error, "read", path) from error
     except ValueError as error:

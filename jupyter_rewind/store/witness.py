@@ -8,14 +8,13 @@ segments there are, but for those whose loss no salvage has settled yet.
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping
 
 from blake3 import blake3
 
 from jupyter_rewind.errors import Integrity, Unavailable
-from jupyter_rewind.model.encoding import check_format, to_json
+from jupyter_rewind.model.encoding import check_format, parse_json, to_json
 from jupyter_rewind.model.entry import Json
 from jupyter_rewind.store.durable import Files, translate
 from jupyter_rewind.store.layout import Layout, read_retired
@@ -35,7 +34,7 @@ def read_witness(layout: Layout) -> dict[str, int]:
     except OSError as error:
         raise translate(error, "read", layout.witness) from error
     try:
-        facts = json.loads(data)
+        facts = parse_json(data)
         number, ends = int(facts["format"]), facts.get("ends", {})
         check_format(number, WITNESS_FORMAT, f"The witness of the store at {layout.folder}")
         if facts["check"] == _check(layout, ends):

@@ -13,8 +13,7 @@ import signal
 import sys
 import threading
 import types
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 from jupyter_rewind import clock
@@ -47,27 +46,27 @@ def replaced_builtin() -> str:
     return ""
 
 
-@contextmanager
-def untraced() -> Iterator[None]:
-    """A tracer or profiler that the user wrote in Python does not see what runs in the block."""
-    trace, profile = sys.gettrace(), sys.getprofile()
-    if trace is None and profile is None:
-        yield
-        return
-    # One written in C is not a function that could be set again; a debugger minds being replaced.
-    stop_trace = type(trace) in _PLAIN and "pydevd" not in sys.modules
-    stop_profile = type(profile) in _PLAIN
-    try:
-        if stop_trace:
-            sys.settrace(None)
-        if stop_profile:
-            sys.setprofile(None)
-        yield
-    finally:
-        if stop_profile:
-            sys.setprofile(profile)
-        if stop_trace:
-            sys.settrace(trace)
+class Untraced:
+    """A tracer or profiler that the user wrote in Python does not see what runs in the block; a
+    debugger, which minds being replaced and so replaces `sys.settrace`, goes on."""
+
+    __slots__ = ("_profile", "_trace")
+
+    # In few steps: the tracer sees each of them until it is off.
+    def __enter__(self) -> None:
+        self._trace, self._profile = sys.gettrace(), sys.getprofile()
+        if self._trace is not None or self._profile is not None:
+            # One written in C is not a function that could be set again.
+            if type(self._trace) in _PLAIN and type(sys.settrace) is types.BuiltinFunctionType:
+                sys.settrace(None)
+            if type(self._profile) in _PLAIN:
+                sys.setprofile(None)
+
+    def __exit__(self, *_: object) -> None:
+        if self._profile is not None and sys.getprofile() is None:
+            sys.setprofile(self._profile)
+        if self._trace is not None and sys.gettrace() is None:
+            sys.settrace(self._trace)
 
 
 class HeldInterrupt:

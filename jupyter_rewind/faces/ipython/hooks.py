@@ -11,9 +11,9 @@ from typing import Any
 from jupyter_rewind.errors import RewindError
 from jupyter_rewind.faces.ipython.guard import (
     HeldInterrupt,
+    Untraced,
     interrupt_soon,
     replaced_builtin,
-    untraced,
 )
 from jupyter_rewind.faces.ipython.idle import IdleWork
 from jupyter_rewind.faces.ipython.offer import Offer
@@ -127,7 +127,7 @@ class Hooks:
 
         @functools.wraps(act)
         def run(*args: Any) -> None:
-            with untraced():
+            with Untraced():
                 try:
                     replaced = replaced_builtin()
                     if replaced:
@@ -144,7 +144,8 @@ class Hooks:
     def _stand_aside(self, builtin: str, act: Callable[..., None]) -> None:
         why = f"the builtin `{builtin}` is not Python's own any more"
         if act == self._end:
-            self._session.pass_over(why)
+            self._session.pass_over(why, self._count)
+            self._count = self._shell.execution_count
         self._session.tell_once(
             "builtins", f"Jupyter Rewind keeps nothing of this kernel while {why}."
         )
@@ -160,10 +161,8 @@ class Hooks:
                 self._session.tell_once(f"error {fault.code}", f"Jupyter Rewind: {fault}")
                 return
             log.warning("a fault of Rewind's own", exc_info=fault)
-            path = self._session.faults.path
-            details = f" Details: {path}" if self._session.faults.is_written else ""
             self._session.tell_once(
                 f"fault {type(fault).__name__}",
                 "Jupyter Rewind met a fault of its own; your cell is not affected:"
-                f" {type(fault).__name__}: {fault}.{details}",
+                f" {type(fault).__name__}: {fault}.{self._session.faults.hint}",
             )

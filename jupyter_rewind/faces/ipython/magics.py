@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import shlex
 import sys
 from collections.abc import Callable
@@ -14,6 +15,7 @@ from jupyter_rewind.errors import InvalidInput, RewindError
 from jupyter_rewind.faces.ipython.rerunning import Rerun
 from jupyter_rewind.faces.ipython.verbs import Verbs
 
+log = logging.getLogger(__name__)
 HELP = """\
 %rewind to REF              the variables as they were: after In[7] (`%rewind to 7`), at a label,
                             an id, `head~2`, a time; [--rerun [--yes]] [--trust]
@@ -73,6 +75,12 @@ class RewindMagic:
             answer = self.answer(line)
         except RewindError as error:
             raise UsageError(str(error)) from error
+        except Exception as fault:
+            log.warning("a fault of Rewind's own in `%%rewind %s`", line, exc_info=True)
+            raise UsageError(
+                "Jupyter Rewind met a fault of its own and did not do this:"
+                f" {type(fault).__name__}: {fault}.{self._verbs.session.faults.hint}"
+            ) from None
         if answer is not None:
             sys.stdout.write(f"{answer}\n")
 

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from jupyter_rewind.faces.ipython.guard import replaced_builtin, untraced
+from jupyter_rewind.faces.ipython.guard import Untraced, replaced_builtin
 from jupyter_rewind.kernels.session import KernelSession
 from jupyter_rewind.model.execution import Output
 from jupyter_rewind.model.ids import ExecutionId
@@ -54,7 +54,7 @@ class OutputListener:
         def heard_write(string: str) -> Any:
             written = write(string)
             if string:
-                with untraced():
+                with Untraced():
                     self._hear_text(stream, name, string)
             return written
 
@@ -68,7 +68,7 @@ class OutputListener:
             stream: Any, msg_or_type: Any, content: Any = None, *args: Any, **kwargs: Any
         ) -> Any:
             sent = send(stream, msg_or_type, content, *args, **kwargs)
-            with untraced():
+            with Untraced():
                 self._hear_message(msg_or_type, content, args, kwargs)
             return sent
 
