@@ -122,6 +122,8 @@ async def test_both_tell_what_an_undelete_passed_over(both: Both, face: str) -> 
     segment = await both.keep_elsewhere("a.ipynb", "second = 2")
     lost = (await client.history("a.ipynb"))[1]["id"]
     await client.delete("a.ipynb")
+    # Asked for, so that what was deleted is in the store before it is damaged.
+    assert (await client.history("a.ipynb"))[-1]["id"] == lost
     segment.unlink()
     if face == "rest":
         told = await both.rest("POST", "undelete", body={"path": "a.ipynb"})
