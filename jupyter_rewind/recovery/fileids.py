@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-import sqlite3
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
 from jupyter_rewind.recovery.copying import copy_database
+from jupyter_rewind.recovery.databases import opened
 from jupyter_rewind.recovery.evidence import Scope
 from jupyter_rewind.recovery.runtime import data_folders
 
@@ -38,15 +37,11 @@ def _text(raw: bytes) -> str:
 def read_file_ids(database: Path, scope: Scope) -> list[FileId]:
     """All rows, from a copy. Raises sqlite3.DatabaseError, NotFound, Denied, Full, Unavailable."""
     copy = copy_database(database, scope.scratch)
-    try:
-        with closing(sqlite3.connect(copy.path)) as connection:
-            connection.text_factory = _text
-            columns = {row[1] for row in connection.execute("PRAGMA table_info(Files)")}
-            inode = "ino" if "ino" in columns else "0"
-            rows = connection.execute(f"SELECT id, path, {inode} FROM Files").fetchall()
-    except UnicodeDecodeError as error:
-        # The names of damaged columns are decoded whatever is asked for.
-        raise sqlite3.DatabaseError(f"its names do not read: {error}") from error
+    with opened(copy.path) as connection:
+        connection.text_factory = _text
+        columns = {row[1] for row in connection.execute("PRAGMA table_info(Files)")}
+        inode = "ino" if "ino" in columns else "0"
+        rows = connection.execute(f"SELECT id, path, {inode} FROM Files").fetchall()
     return [
         FileId(key, path, number)
         for key, path, number in rows

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Collection, Iterator
-from contextlib import closing, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from jupyter_rewind.errors import RewindError
 from jupyter_rewind.recovery import histories
 from jupyter_rewind.recovery.copying import copy_database
+from jupyter_rewind.recovery.databases import opened
 from jupyter_rewind.recovery.evidence import Problem, Scope
 from jupyter_rewind.recovery.histories import Line, Rows, Session
 from jupyter_rewind.recovery.largehistories import read_large, survey_large
@@ -58,7 +59,7 @@ def read_variant(path: Path) -> Rows | None:
     if path.stat().st_size == 0:
         return Rows(damages=["The file is empty (0 bytes)."])
     try:
-        with closing(histories.connect(path)) as connection:
+        with opened(path, histories.connect) as connection:
             tables = histories.find_tables(connection)
             if tables is None:
                 return None
@@ -76,7 +77,7 @@ def session_of(path: Path, number: int, scope: Scope) -> Session | None:
             survey = survey_large(path, scope)
             return None if survey is None else survey.sessions.get(number)
         copy = copy_database(path, scope.scratch)
-        with closing(histories.connect(copy.path)) as connection:
+        with opened(copy.path, histories.connect) as connection:
             tables = histories.find_tables(connection)
             if tables is None:
                 return None
@@ -116,7 +117,7 @@ class Stream:
             del self.problems[told:]
 
     def _through(self, path: Path) -> Iterator[Ran]:
-        with closing(histories.connect(path)) as connection:
+        with opened(path, histories.connect) as connection:
             tables = histories.find_tables(connection)
             if tables is None:
                 words = "This is no history of IPython (no table with session, line and source)."

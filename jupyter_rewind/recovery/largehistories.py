@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Iterator, Mapping
-from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
@@ -18,6 +17,7 @@ from typing import NamedTuple
 from jupyter_rewind import clock
 from jupyter_rewind.recovery import histories
 from jupyter_rewind.recovery.copying import journal_pages
+from jupyter_rewind.recovery.databases import opened
 from jupyter_rewind.recovery.evidence import Scope
 from jupyter_rewind.recovery.histories import Rows, Session, Tables
 from jupyter_rewind.recovery.pages import (
@@ -88,7 +88,7 @@ def _size(path: Path) -> int:
 def _frame(copy: SparseCopy) -> tuple[Tables, Overview] | None:
     """The tables and the sessions, once what tells of them is copied."""
     roots = copy.roots()
-    with closing(histories.connect(copy.target)) as connection:
+    with opened(copy.target, histories.connect) as connection:
         tables = histories.find_tables(connection)
     if tables is None:
         return None
@@ -99,7 +99,7 @@ def _frame(copy: SparseCopy) -> tuple[Tables, Overview] | None:
         copy.copy_tree(root)
     if tables.sessions is not None:
         copy.copy_tree(root_of(roots, tables.sessions))
-    with closing(histories.connect(copy.target)) as connection:
+    with opened(copy.target, histories.connect) as connection:
         sessions = histories.read_sessions(connection, tables)
         query = f'SELECT session, count(*) FROM "{tables.history}" GROUP BY session'
         counts = dict(connection.execute(query).fetchall())
@@ -122,7 +122,7 @@ def _read(copy: SparseCopy, path: Path, scope: Scope) -> Rows | None:
     choice = choose_sessions(overview.sessions, overview.tallies, scope)
     scope.progress(f"reading {len(choice.sessions)} sessions of {path}", None)
     _copy_sessions(copy, tables, choice.sessions)
-    with closing(histories.connect(copy.target)) as connection:
+    with opened(copy.target, histories.connect) as connection:
         rows = histories.read_rows(connection, tables, choice.sessions)
     rows.sessions = dict(overview.sessions)
     if choice.left_out:
@@ -146,7 +146,7 @@ def _copy_sessions(copy: SparseCopy, tables: Tables, sessions: tuple[int, ...]) 
     for root in indexes_of(roots, tables.outputs) if tables.outputs else ():
         copy.copy_tree(root)
     for table in filter(None, (tables.history, tables.outputs)):
-        with closing(histories.connect(copy.target)) as connection:
+        with opened(copy.target, histories.connect) as connection:
             # No row is looked at here: the index alone answers.
             query = f'SELECT rowid FROM "{table}" WHERE session = ?'
             rowids = [row[0] for one in sessions for row in connection.execute(query, (one,))]

@@ -14,12 +14,12 @@ import subprocess
 import sys
 import zlib
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from jupyter_rewind.errors import Format, NotFound, Unavailable
+from jupyter_rewind.recovery.databases import opened
 
 MOST_STATES = 4
 _DROP = 0.5
@@ -56,22 +56,12 @@ class Played:
     lost: int
 
 
-@contextmanager
-def _opened(copy: Path) -> Iterator[sqlite3.Connection]:
-    """Raises sqlite3.DatabaseError also where the names of damaged columns do not read."""
-    try:
-        with closing(sqlite3.connect(copy)) as connection:
-            yield connection
-    except UnicodeDecodeError as error:
-        raise sqlite3.DatabaseError(f"its names do not read: {error}") from error
-
-
 def read_keys(copy: Path) -> dict[str, tuple[int, int | None]]:
     """The documents of a store: how many updates each has and when the last one was.
 
     Raises sqlite3.DatabaseError.
     """
-    with _opened(copy) as connection:
+    with opened(copy) as connection:
         columns = {row[1] for row in connection.execute("PRAGMA table_info(yupdates)")}
         if not {"path", "yupdate"} <= columns:
             raise sqlite3.DatabaseError("it has no table of updates")
@@ -83,7 +73,7 @@ def read_keys(copy: Path) -> dict[str, tuple[int, int | None]]:
 def read_updates(copy: Path, key: str) -> list[Update]:
     """All updates of one document, oldest first. Raises sqlite3.DatabaseError."""
     found: list[Update] = []
-    with _opened(copy) as connection:
+    with opened(copy) as connection:
         tables = {row[0] for row in connection.execute("SELECT name FROM sqlite_master")}
         if "ycheckpoints" in tables:
             query = "SELECT checkpoint, timestamp FROM ycheckpoints WHERE path = ?"

@@ -153,6 +153,20 @@ def test_no_store_of_collaboration_breaks_its_reader(cuts: list[tuple[float, byt
             return
 
 
+def test_history_whose_tables_names_are_no_text_gives_its_rows() -> None:
+    """A history damaged in its table of tables is read page by page."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "history.sqlite"
+        make_history(path, [[f"x_{n} = {n}" for n in range(9)]])
+        raw = path.read_bytes().replace(b"sessionssessions", b"ses\xffionsses\xffions")
+        path.write_bytes(raw.replace(b"CREATE TABLE", b"CREATX TABLE"))
+        scope = Scope(None, Path(folder), Path(folder), Path(folder))
+        found, _ = load(path, scope)
+        assert found is not None
+        assert "x_3 = 3" in found.lines.values()
+        assert "x_3 = 3" in {ran.source for ran in Stream(path, scope)}
+
+
 def test_names_of_tables_that_are_no_text_are_damage() -> None:
     """A store of which even the table's name was damaged is told to be damaged."""
     import sqlite3
