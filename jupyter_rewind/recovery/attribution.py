@@ -286,19 +286,27 @@ def _union(a: FoundRun, b: FoundRun) -> FoundRun:
 
 
 class _Words:
-    """The code and the names of each run, and how many runs have each."""
+    """The code and the names of each run, weighed by how few runs have them."""
 
     def __init__(self, runs: Sequence[FoundRun]) -> None:
         self.in_source: Counter[str] = Counter()
-        self.in_name: Counter[str] = Counter()
+        in_name: Counter[str] = Counter()
         self.of: list[tuple[frozenset[str], frozenset[str]]] = []
         for run in runs:
             code = frozenset(each.source.rstrip() for each in run.executions)
             words = frozenset(name for source in code for name in names(source))
             self.of.append((code, words))
             self.in_source.update(code)
-            self.in_name.update(words)
-        self.runs = max(len(runs), 1)
+            in_name.update(words)
+        most = max(len(runs), 1)
+        self.source = {each: math.log(1 + most / count) for each, count in self.in_source.items()}
+        self.name = {each: math.log(1 + most / count) for each, count in in_name.items()}
+        self.telling = [
+            frozenset(source for source in code if not is_look(source)) or code
+            for code, _ in self.of
+        ]
+        self.source_total = [sum(map(self.source.__getitem__, each)) for each in self.telling]
+        self.name_total = [sum(map(self.name.__getitem__, words)) for _, words in self.of]
 
 
 class _Home:
@@ -317,20 +325,14 @@ class _Home:
     def share(self, number: int) -> float:
         """How much of the run is at home here, from 0 to 1."""
         code, words = self._words.of[number]
-        telling = [source for source in code if not is_look(source)] or list(code)
-        by_code = self._weigh(telling, self._words.in_source, self.sources)
-        by_name = self._weigh(words, self._words.in_name, self.names)
-        shared = sum(source in self.sources and len(source) >= LONG for source in code) - 1
+        telling = self._words.telling[number] & self.sources
+        total = self._words.source_total[number]
+        by_code = sum(map(self._words.source.__getitem__, telling)) / total if total else 0.0
+        known, total = words & self.names, self._words.name_total[number]
+        by_name = sum(map(self._words.name.__getitem__, known)) / total if total else 0.0
+        shared = sum(len(source) >= LONG for source in code & self.sources) - 1
         rather = shared / (shared + SEVERAL) if shared > 0 and by_code > SOME else 0.0
         return max((by_name**3 + max(by_code, by_name**3)) / 2, rather)
-
-    def _weigh(self, found: Iterable[str], counts: Counter[str], here: set[str]) -> float:
-        shared = total = 0.0
-        for each in found:
-            weight = math.log(1 + self._words.runs / counts[each])
-            total += weight
-            shared += weight if each in here else 0.0
-        return shared / total if total else 0.0
 
 
 def _needed(run: FoundRun, chosen: Iterable[FoundRun]) -> float:

@@ -29,7 +29,7 @@ from jupyter_rewind.recovery.likeness import is_look
 from jupyter_rewind.recovery.selection import is_allowed
 from jupyter_rewind.recovery.traces.history import HistoryFinder
 
-MOST_NOTEBOOKS = 200
+MOST_NOTEBOOKS = 1000
 """So many are compared with all sessions."""
 _PREVIEW = 80
 

@@ -70,9 +70,19 @@ def survey(scope: Scope, found: Found) -> Survey:
         standings.append(_stand(notebook, traces, ran))
     ordered = tuple(sorted(standings, key=lambda each: (not each.can_gain, each.notebook)))
     # A notebook that does not read is told by its state.
-    told = (PresentFinder.kind,)
-    problems = (each for each in heard.problems if not each.trace or each.trace.kind not in told)
-    return Survey(ordered, tuple(problems))
+    problems = (
+        each
+        for each in heard.problems
+        if each.trace is None or each.trace.kind != PresentFinder.kind
+    )
+    told = tuple(problems)
+    if ran.left_out:
+        words = (
+            f"{ran.left_out} more notebooks share code with what was run, and were not compared"
+            " with it: there are too many. Recover them by name."
+        )
+        told = (*told, Problem(str(scope.folder), words))
+    return Survey(ordered, told)
 
 
 def _stand(notebook: Path, traces: Iterable[Trace], ran: _Ran) -> Standing:
@@ -99,17 +109,25 @@ class _Ran:
         self.heard = heard
         self.placed = Attribution(heard)
         self.sources = candidates(self.placed)
+        self.left_out = 0
         self.files: Mapping[str, FoundDocument] = {
             each.trace.place: each
             for each in heard.documents
             if each.trace.kind == PresentFinder.kind
         }
 
+    def _has_run(self, file: FoundDocument) -> bool:
+        ran = self.placed.words.in_source
+        return any(cell.source.rstrip() in ran for cell in file.cells if not is_look(cell.source))
+
     def unsaved(self, notebook: Path) -> tuple[int, list[Trace]]:
         """How many cells were run that a whole file does not hold, and the traces that say so."""
         name = str(notebook)
         file = self.files.get(name)
-        if file is None or name not in self.sources:
+        if file is None:
+            return 0, []
+        if name not in self.sources:
+            self.left_out += self._has_run(file)
             return 0, []
         kept = {cell.source.rstrip() for cell in file.cells}
         attributed = self.placed.of(notebook, self.sources[name])
