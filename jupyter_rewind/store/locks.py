@@ -60,8 +60,11 @@ if hasattr(os, "register_at_fork"):
 class FileLock:
     """One process's hold on the lock file `path`; shared or exclusive, given up by `release`."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, keeps_apart: bool = True) -> None:
+        """One that only keeps an order need not be the file that others find."""
         self.path = path
+        self._place = str(path)
+        self._keeps_apart = keeps_apart
         self._file: IO[bytes] | None = None
         self._identity: Identity = (0, 0)
 
@@ -70,7 +73,7 @@ class FileLock:
         for _ in range(_RENEWALS):
             if not self._take(exclusive=exclusive):
                 return False
-            if self.is_standing():
+            if not self._keeps_apart or self.is_standing():
                 return True
             # Its file was taken away or replaced: whoever comes next locks the new one.
             self.release()
@@ -78,7 +81,7 @@ class FileLock:
 
     def is_standing(self) -> bool:
         """True while the lock file that is held, or kept open, is the one that others find."""
-        return self._file is not None and is_named(self._identity, self.path)
+        return self._file is not None and is_named(self._identity, self._place)
 
     def _take(self, *, exclusive: bool) -> bool:
         handle = self._file or self._open()
@@ -173,7 +176,7 @@ class Barrier:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._gate = FileLock(path.with_name("gate"))
+        self._gate = FileLock(path.with_name("gate"), keeps_apart=False)
         self._lock = FileLock(path)
         self._pid = clock.pid()
 
@@ -186,7 +189,7 @@ class Barrier:
         """
         if self._pid != clock.pid():
             self._pid = clock.pid()
-            self._gate = FileLock(self._path.with_name("gate"))
+            self._gate = FileLock(self._path.with_name("gate"), keeps_apart=False)
             self._lock = FileLock(self._path)
         try:
             try:

@@ -15,8 +15,8 @@ def identify(descriptor: int) -> Identity:
     return status.st_dev, status.st_ino
 
 
-def is_named(identity: Identity, path: Path) -> bool:
-    """True while `path` is that very file."""
+def is_named(identity: Identity, path: str | Path) -> bool:
+    """True while `path` is that very file. Asked with every commit: a text costs less."""
     try:
         status = os.stat(path)
     except OSError:

@@ -40,6 +40,7 @@ _ZEROED = 1 << 18
 # Below, what compression saves of a commit record is not worth its 10 µs.
 _SMALL = 400
 GROUP_SECONDS = 1.0
+_LOCK_SECONDS = 1.0
 
 
 class SegmentWriter:
@@ -65,6 +66,8 @@ class SegmentWriter:
         self._spoiled = False
         self._store_is_named = False
         self._identity: Identity = (0, 0)
+        self._place = ""
+        self._lock_seen = 0.0
         self._taken: list[Taken] = []
         self._moved = Moved()
 
@@ -108,9 +111,10 @@ class SegmentWriter:
         """All that was staged, with `entries`, is durable, in a file that others find. On any error
         nothing of it counts. Raises Storage; Unavailable where the store was taken away."""
         batch = self._commit(entries, expired)
-        if not is_named(self._identity, self._path):
+        if not is_named(self._identity, self._place):
             return self._move(batch)
-        self._renew_lock()
+        if clock.monotonic() > self._lock_seen + _LOCK_SECONDS:
+            self._renew_lock()
         if self._taken:
             try:
                 self._commit_taken()
@@ -252,6 +256,7 @@ class SegmentWriter:
     def _renew_lock(self) -> None:
         """Whoever looks for segments that nobody writes finds this one's lock, though its file was
         taken away."""
+        self._lock_seen = clock.monotonic()
         if self._lock is not None and not self._lock.is_standing():
             self._lock.release()
             # Held for a moment by somebody who looks: then the next commit takes it.
@@ -316,7 +321,7 @@ class SegmentWriter:
                 self._files.sync_folder(self._layout.folder)
                 self._store_is_named = True
             self._descriptor = self._files.create(self._path)
-            self._identity = identify(self._descriptor)
+            self._identity, self._place = identify(self._descriptor), str(self._path)
             with contextlib.suppress(Full):
                 # Without room to hold ready, a small commit may land all the same.
                 self._reserve(RESERVE)

@@ -194,10 +194,11 @@ def test_a_store_that_is_gone_is_told_as_gone(filled: Filled) -> None:
 
 
 def test_collect_finds_a_writer_whose_lock_was_removed(filled: Filled) -> None:
-    """The writer makes it anew with its next commit."""
+    """The writer makes it anew with a commit that comes a second later or more."""
     repository, other = filled.open(), filled.open(index_path=filled.folder / "other.sqlite")
     filled.add(repository)
     remove_locks(filled.folder / "store")
+    repository.writer._lock_seen -= 2.0  # so long ago it was looked at
     filled.add(repository)
     assert is_busy(other, repository.writer.segment)
     collect(other, threshold=0.0)
