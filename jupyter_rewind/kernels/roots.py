@@ -171,6 +171,9 @@ class Gatherer:
                 continue
             seen.values[place] = _MISS
             if prefix is VARIABLE and not is_variable(name, value, excluded):
+                if type(value) is str and type(name) is str and not is_kept(name):
+                    # What was typed, once for each cell: not to be asked about again.
+                    seen.values[place] = value
                 continue
             if is_plain(value):
                 plain[name] = seen.values[place] = value

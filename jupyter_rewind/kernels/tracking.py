@@ -204,7 +204,13 @@ def _tame_functions(
 ) -> Iterator[tuple[str, types.CodeType]]:
     """Functions that nothing but their variable leads to, and the code of each."""
     alone = _count_of_one()
-    for name in list(namespace):
+    items = list(namespace.items())
+    kinds = map(type, map(operator.itemgetter(1), items))
+    wanted = map(operator.is_, kinds, itertools.repeat(types.FunctionType))
+    names = list(map(operator.itemgetter(0), itertools.compress(items, wanted)))
+    # They hold the functions too.
+    del items, kinds, wanted
+    for name in names:
         if type(namespace.get(name)) is not types.FunctionType:
             continue
         if sys.getrefcount(namespace[name]) != alone or _is_weakly_held(namespace[name]):
