@@ -144,10 +144,11 @@ class _Collector:
             self._require_whole(reach)
             plan, scans = self._plan(reach, free, dead_only)
             if plan.picked:
+                ends = {name: scan.end for name, scan in scans.items()}
                 self._copier.tell_to(self._progress, plan.copied_bytes)
                 self._copier.copy_segments(plan, reach, scans)
                 self._require_copied(plan, reach)
-                self._finish(plan, reach)
+                self._finish(plan, reach, ends)
         self._repository.end_segment()
         sizes = segment_sizes(self._repository)
         written = sum(sizes.get(name, 0) for name in self._copier.written)
@@ -220,12 +221,13 @@ class _Collector:
 
     # --- phase two ----------------------------------------------------------------------
 
-    def _finish(self, plan: Plan, reach: Reach) -> None:
+    def _finish(self, plan: Plan, reach: Reach, ends: dict[str, int]) -> None:
         """Removes the picked segments once nothing alive needs them. Nobody writes meanwhile."""
         needed = set(plan.needed)
         plan = replace(plan, needed=needed)
         for _ in range(_LOOKS):
             with self._repository.transaction(exclusive=True) as tx:
+                self._require_unwritten(ends)
                 late = self._look_again(plan, reach, needed)
                 if not late:
                     self._remove(plan)
@@ -237,12 +239,22 @@ class _Collector:
             self._copier.note()
         log.info("collect left %s segments: writers were faster", len(plan.picked))
 
+    def _require_unwritten(self, ends: dict[str, int]) -> None:
+        """Nothing, while the picked segments end where they ended when they were read."""
+        with self._repository.index() as index:
+            now = index.segments()
+        grown = sorted(name for name, end in ends.items() if now.get(name, (0, 0))[1] > end)
+        if grown:
+            raise Conflict(
+                f"Could not collect the store at {self._repository.folder}: segment {grown[0]} is"
+                " being written, though its lock file is gone.",
+                hint="Nothing was removed. Try again: its writer makes the file anew.",
+                retryable=True,
+            )
+
     def _look_again(self, plan: Plan, reach: Reach, needed: set[Digest]) -> dict[str, list[Record]]:
         """What was added since was built on content that is to go: those records, by segment."""
-        before = set(reach.entries)
         wait = list(reach.follow_entries())
-        if any(self._copier.must_move(name, reach, plan) for name in reach.entries - before):
-            raise Internal("An entry was added to a segment that nobody writes.")
         self._require_whole(reach)
         late: dict[str, list[Record]] = {}
         seen: set[Digest] = set()

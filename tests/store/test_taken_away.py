@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from jupyter_rewind.errors import Full, Unavailable
+from jupyter_rewind import clock
+from jupyter_rewind.errors import Conflict, Full, Unavailable
+from jupyter_rewind.model.ids import EntryId
 from jupyter_rewind.store.keep import KernelStore
 from jupyter_rewind.store.locks import Barrier, FileLock
 from jupyter_rewind.store.plan import is_busy
@@ -195,15 +197,81 @@ def test_a_store_that_is_gone_is_told_as_gone(filled: Filled) -> None:
 
 def test_collect_finds_a_writer_whose_lock_was_removed(filled: Filled) -> None:
     """The writer makes it anew with a commit that comes a second later or more."""
+    hands = clock.FakeClock()
     repository, other = filled.open(), filled.open(index_path=filled.folder / "other.sqlite")
-    filled.add(repository)
-    remove_locks(filled.folder / "store")
-    repository.writer._lock_seen -= 2.0  # so long ago it was looked at
-    filled.add(repository)
-    assert is_busy(other, repository.writer.segment)
-    collect(other, threshold=0.0)
+    with clock.use(hands):
+        filled.add(repository)
+        remove_locks(filled.folder / "store")
+        hands.advance(2.0)
+        filled.add(repository)
+        assert is_busy(other, repository.writer.segment)
+        collect(other, threshold=0.0)
     assert (repository.layout.segments / repository.writer.segment).exists()
     filled.add(repository)
+    other.close()
+    repository.close()
+    require_all(filled)
+
+
+@pytest.mark.parametrize("ends", ["while it is open", "when it is closed"])
+def test_a_segment_collected_before_its_writer_made_the_lock_anew_costs_nothing(
+    filled: Filled, ends: str
+) -> None:
+    """Within that second a collect takes the segment for one that nobody writes, and copies what
+    is alive in it; the writer goes on in another."""
+    repository, other = filled.open(), filled.open(index_path=filled.folder / "other.sqlite")
+    with clock.use(clock.FakeClock()):
+        filled.add(repository)
+        expired = filled.add(repository)
+        remove_locks(filled.folder / "store")
+        for _ in range(3):
+            filled.add(repository)
+        with repository.transaction() as tx:
+            tx.expire([expired])
+        filled.forget(expired)
+        segment = repository.writer.segment
+        assert not is_busy(other, segment)
+        collect(other, threshold=0.0)
+        assert not (repository.layout.segments / segment).exists()
+        require_all(filled)
+        if ends == "while it is open":
+            for _ in range(3):
+                filled.add(repository)
+                require_all(filled)
+    other.close()
+    repository.close()
+    require_all(filled)
+
+
+@pytest.mark.parametrize("adds", ["a checkpoint", "a mark of expiry"])
+def test_a_segment_that_grows_while_it_is_collected_is_left(filled: Filled, adds: str) -> None:
+    """Its lock file was removed: what was committed to it since it was read stays."""
+    repository, other = filled.open(), filled.open(index_path=filled.folder / "other.sqlite")
+    with clock.use(clock.FakeClock()):
+        for _ in range(4):
+            filled.add(repository)
+        expired = [filled.add(repository) for _ in range(2)]
+        remove_locks(filled.folder / "store")
+
+        def expire(name: EntryId) -> None:
+            with repository.transaction() as tx:
+                tx.expire([name])
+            filled.forget(name)
+
+        expire(expired[0])
+        grown: list[int] = []
+
+        def while_it_copies(done: int, total: int) -> None:
+            if not grown:
+                grown.append(done)
+                filled.add(repository) if adds == "a checkpoint" else expire(expired[1])
+
+        with pytest.raises(Conflict, match="being written"):
+            collect(other, threshold=0.0, progress=while_it_copies)
+        assert grown
+        require_all(filled)
+    collect(other, threshold=0.0)
+    require_all(filled)
     other.close()
     repository.close()
     require_all(filled)

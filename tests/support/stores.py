@@ -65,6 +65,11 @@ class Filled:
         self.links[entry.id] = names
         return entry.id
 
+    def forget(self, name: EntryId) -> None:
+        """The entry has expired: it is not to be found any more."""
+        for known in (self.bodies, self.parts, self.roots, self.links):
+            del known[name]
+
     def reads(self, repository: Repository, name: EntryId) -> bool:
         """True when the entry and everything under it are byte for byte what was put."""
         entry = repository.entry(name)
