@@ -51,8 +51,22 @@ def with_outputs(
     if shown and is_sure:
         return replace(cell, outputs=shown, execution_count=ran.line or None), ""
     if cell.outputs:
-        return replace(cell, execution_count=None), EARLIER
+        earlier = tuple(_without_number(output) for output in cell.outputs)
+        return replace(cell, outputs=earlier, execution_count=None), EARLIER
     return cell, ""
+
+
+def earlier_in_words(words: Iterable[str]) -> tuple[str, ...]:
+    """What a person is told of the cells of these words that show what an earlier run did."""
+    count = sum(EARLIER in each for each in words)
+    if not count:
+        return ()
+    cells = "1 cell: it" if count == 1 else f"{count} cells: they"
+    return (f"New outputs of {cells} ran again later, and what stands below is of an earlier run.",)
+
+
+def _without_number(output: Output) -> Output:
+    return {**output, "execution_count": None} if "execution_count" in output else output
 
 
 def _shown(ran: Executed) -> tuple[Output, ...]:

@@ -20,7 +20,12 @@ from jupyter_rewind.recovery.choosing import Base, Based, choose_base
 from jupyter_rewind.recovery.confidence import Judged, judge
 from jupyter_rewind.recovery.evidence import Evidence, EvidenceCell, Executed, Trace
 from jupyter_rewind.recovery.kernelruns import is_ipython, language_of
-from jupyter_rewind.recovery.outputs import Loose, with_outputs, without_outputs
+from jupyter_rewind.recovery.outputs import (
+    Loose,
+    earlier_in_words,
+    with_outputs,
+    without_outputs,
+)
 from jupyter_rewind.recovery.placing import place_by_need
 from jupyter_rewind.recovery.since import Session, sessions_since
 from jupyter_rewind.recovery.slots import Slot
@@ -87,7 +92,7 @@ def rebuild(target: Path, evidence: Evidence) -> Rebuilt:
     return Rebuilt(
         cells=cells,
         alternatives=followed.alternatives(judged, cells),
-        likely_lost=_likely_lost(base, attributed, evidence),
+        likely_lost=_likely_lost(base, attributed) + earlier_in_words(one.words for one in cells),
         next_steps=_next_steps(base, attributed, evidence),
         metadata=base.document.metadata if base.document else {},
         nbformat=base.document.nbformat if base.document else (4, 5),
@@ -234,7 +239,7 @@ def _document_origin(based: Based) -> Origin:
     return Origin(based.document.trace, based.document.trace.words or based.document.trace.kind)
 
 
-def _likely_lost(base: Base, attributed: list[Attributed], evidence: Evidence) -> tuple[str, ...]:
+def _likely_lost(base: Base, attributed: list[Attributed]) -> tuple[str, ...]:
     lost = []
     if base.document is None:
         lost.append("Markdown: no document is left, and only code is recorded when it runs.")

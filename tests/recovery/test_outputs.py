@@ -27,6 +27,23 @@ def test_output_of_an_earlier_run_is_marked() -> None:
     assert "earlier run" in cell.words
 
 
+def test_value_of_an_earlier_run_has_no_number_and_is_told() -> None:
+    """`[3]` beside a value says that the third run gave it; the last run was another."""
+    value = {
+        "output_type": "execute_result",
+        "execution_count": 3,
+        "data": {"text/plain": "10.0"},
+        "metadata": {},
+    }
+    old = EvidenceCell("code", SHOW, (value,), execution_count=3)
+    rebuilt = rebuilt_of([document(*STEPS, old)], [session(2, [*STEPS, SHOW])])
+    (cell,) = shown(rebuilt)
+    assert cell.cell.outputs == ({**value, "execution_count": None},)
+    assert [each for each in rebuilt.likely_lost if "earlier run" in each] == [
+        "New outputs of 1 cell: it ran again later, and what stands below is of an earlier run."
+    ]
+
+
 def test_richer_output_of_the_same_run_is_kept() -> None:
     """A live kernel knows only the value that a cell gave; the saved file has all it showed."""
     rich = EvidenceCell(
