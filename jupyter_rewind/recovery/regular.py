@@ -73,6 +73,16 @@ def is_regular(path: str | Path) -> bool:
         return False
 
 
+def may_be_folder(path: str | Path) -> bool:
+    """Whether a folder lies there, or what is there is closed to us: whoever lists it is told."""
+    try:
+        return stat.S_ISDIR(os.stat(path).st_mode)
+    except PermissionError:
+        return True
+    except (OSError, ValueError):
+        return False
+
+
 def _check(status: os.stat_result, path: str | Path) -> None:
     if stat.S_ISREG(status.st_mode):
         return

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from jupyter_rewind.recovery.evidence import Scope
-from jupyter_rewind.recovery.regular import read_file
+from jupyter_rewind.recovery.regular import may_be_folder, read_file
 
 _NAME = re.compile(r"kernel-(?P<id>.+)\.json\Z")
 _LARGEST = 1 << 16
@@ -60,12 +60,18 @@ def runtime_folders(scope: Scope) -> list[Path]:
     found += [folder / "runtime" for folder in data_folders(scope)]
     if environ.get("XDG_RUNTIME_DIR"):
         found.append(Path(environ["XDG_RUNTIME_DIR"]) / "jupyter")
-    return [folder for folder in dict.fromkeys(found) if os.path.isdir(folder)]
+    return [folder for folder in dict.fromkeys(found) if may_be_folder(folder)]
 
 
 def connections_in(folder: Path) -> Iterator[Connection | OSError | ValueError]:
-    """Every kernel's connection file of a folder; one that does not read is its error."""
-    for path in sorted(folder.glob("kernel-*.json")):
+    """Every kernel's connection file of a folder; what does not read is an error that names it."""
+    try:
+        names = sorted(os.listdir(folder))
+    except OSError as error:
+        error.add_note(str(folder))
+        yield error
+        return
+    for path in (folder / name for name in names if _NAME.match(name)):
         try:
             found = read_connection(path)
         except (OSError, ValueError) as error:

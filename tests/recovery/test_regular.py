@@ -136,6 +136,18 @@ def test_a_pipe_is_never_waited_for(home: Home, place: str) -> None:
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no named pipes here")
+@pytest.mark.parametrize(
+    "place", [f"{PROFILE}/history.sqlite", "work/.ipynb_checkpoints/analysis-checkpoint.ipynb"]
+)
+def test_a_pipe_in_the_place_of_a_trace_is_told(home: Home, place: str) -> None:
+    """What cannot be read is named; it is not passed over as if there were nothing."""
+    found = pipe(home.path / place)
+    looked = search.look(home.scope())
+    assert [str(found)] == [each.place for each in looked.problems]
+    assert str(found) not in {each.place for each in looked.traces}
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no named pipes here")
 @pytest.mark.parametrize("suffix", ["-journal", "-wal"])
 def test_a_pipe_beside_a_history_hides_nothing(home: Home, suffix: str) -> None:
     """What SQLite would recover from is a pipe: the database itself is read all the same."""

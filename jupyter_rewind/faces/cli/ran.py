@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -58,7 +58,7 @@ def sessions(
                 raise InvalidInput(f"{folder} is no folder.", hint="Name the folder it lies in.")
             found = rescue.sessions(scope)
             if not found.sessions:
-                raise _no_history(scope, "No session of IPython was found.")
+                raise _no_history(scope, "No session of IPython was found.", found.problems)
     rows = [_session_row(each) for each in found.sessions]
     data: dict[str, Any] = {
         "sessions": [_session_json(each) for each in found.sessions],
@@ -126,8 +126,8 @@ def grep(
                 scope, pattern, python=python, regex=not fixed, ignore_case=ignore_case
             )
             hits, problems = _sorted(found)
-            if not hits and not problems:
-                raise _no_history(scope, f"No code that was run holds {pattern!r}.")
+            if not hits:
+                raise _no_history(scope, f"No code that was run holds {pattern!r}.", problems)
     data: dict[str, Any] = {
         "hits": [_hit_json(each) for each in hits],
         "problems": [views.problem_json(each) for each in problems],
@@ -186,11 +186,14 @@ def _hit_json(hit: Hit) -> dict[str, Any]:
     }
 
 
-def _no_history(scope: Scope, words: str) -> NotFound:
+def _no_history(scope: Scope, words: str, problems: Sequence[Problem] = ()) -> NotFound:
     from jupyter_rewind import rescue
 
     places = [each.where for each in rescue.places(scope) if each.kind == "history"]
     where = "".join(f"\n  - {each.replace('`', '')}" for each in places)
+    if problems:
+        where += "\nNot all of it could be read:"
+        where += "".join(f"\n  - {each.place}: {each.words}" for each in problems)
     return NotFound(
         f"{words} These places were looked at:{where}\nNothing was changed.",
         hint="Name another history with --history FILE.",

@@ -100,7 +100,7 @@ def _far(scope: Scope) -> Iterator[Trace | Problem]:
 
 def _list(folder: Path) -> Iterator[Path | Problem]:
     try:
-        yield from sorted(path for path in folder.iterdir() if os.path.isfile(path))
+        yield from sorted(path for path in folder.iterdir() if not os.path.isdir(path))
     except FileNotFoundError:
         return
     except OSError as error:

@@ -49,9 +49,7 @@ class ConnectionFinder:
             others = 0
             for found in connections_in(folder):
                 if not isinstance(found, Connection):
-                    place = found.__notes__[0]
-                    reason = found.strerror if isinstance(found, OSError) else str(found)
-                    yield Problem(place, f"This connection file does not read: {reason}.")
+                    yield _unread(found, folder)
                 elif found.notebook and _is_wanted(found, scope):
                     yield _trace(found, scope)
                 elif found.notebook:
@@ -71,6 +69,15 @@ class ConnectionFinder:
                 if each.notebook and not _is_wanted(each, scope)
             )
         )
+
+
+def _unread(found: OSError | ValueError, folder: Path) -> Problem:
+    place = found.__notes__[0]
+    reason = found.strerror if isinstance(found, OSError) else str(found)
+    if place == str(folder):
+        words = "The folder cannot be looked into"
+        return Problem(place, f"{words}: {reason}. It tells which sessions are of which notebook.")
+    return Problem(place, f"This connection file does not read: {reason}.")
 
 
 def _is_wanted(found: Connection, scope: Scope) -> bool:

@@ -19,7 +19,7 @@ from jupyter_rewind.recovery.evidence import (
 )
 from jupyter_rewind.recovery.histories import Rows
 from jupyter_rewind.recovery.historyfiles import load
-from jupyter_rewind.recovery.regular import read_file
+from jupyter_rewind.recovery.regular import may_be_folder, read_file
 from jupyter_rewind.recovery.runtime import kernel_processes
 from jupyter_rewind.recovery.selection import is_allowed
 
@@ -87,7 +87,7 @@ def _is_history(path: Path | Problem) -> bool:
     if isinstance(path, Problem):
         return True
     named = _NAME.match(path.name) and not _COMPANION.search(path.name)
-    return bool(named) and os.path.isfile(path)
+    return bool(named) and not os.path.isdir(path)
 
 
 def _names(folder: Path) -> Sequence[Path | Problem]:
@@ -103,7 +103,7 @@ def ipython_folders(scope: Scope) -> list[Path]:
     found += [scope.home / ".ipython", scope.home / ".config" / "ipython"]
     for folder in (scope.folder, *(scope.notebook.parents if scope.notebook else ())):
         found.append(folder / ".ipython")
-    return [folder for folder in dict.fromkeys(found) if os.path.isdir(folder)]
+    return [folder for folder in dict.fromkeys(found) if may_be_folder(folder)]
 
 
 def _held_open(scope: Scope) -> Iterator[Path]:

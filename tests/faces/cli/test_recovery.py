@@ -326,6 +326,27 @@ def test_sessions_are_listed_with_their_notebooks(
     assert (second["session"], second["notebook"]) == (2, None)
 
 
+@pytest.mark.parametrize("command", [("sessions",), ("grep", "area")])
+def test_history_that_may_not_be_read_is_not_called_missing(command: tuple[str, ...]) -> None:
+    """A history that is closed to you is named: what was run may be in it."""
+    with anybodys_folder() as folder:
+        home = folder / "home"
+        path = home / ".ipython" / "profile_default" / "history.sqlite"
+        make_history(path, [["def area(r): ..."]])
+        path.chmod(0o000)
+
+        def look() -> None:
+            out, err = io.StringIO(), io.StringIO()
+            with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+                os.environ.update(HOME=str(home), XDG_DATA_HOME=str(home / ".local/share"))
+                os.chdir(home)
+                status = app.main([*command])
+            assert status == 3
+            assert f"{path}: It could not be" in err.getvalue()
+
+        run_unprivileged(look)
+
+
 def test_every_option_of_other_kinds_is_refused_in_words(stale: Path, rewind: Rewind) -> None:
     """What makes no sense is refused before anything is looked at."""
     for words in (

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from jupyter_rewind.recovery.traces.connections import ConnectionFinder
+from tests.support.processes import anybodys_folder, run_unprivileged
 from tests.support.traces import Home, look_with, traces_of
 
 STARTED = 1_750_000_000
@@ -105,3 +106,17 @@ def test_file_that_does_not_read_is_a_problem(home: Home, content: bytes) -> Non
     traces, problems = look_with(ConnectionFinder(), home.scope())
     assert len(traces) == 1
     assert len(problems) == 1
+
+
+def test_folder_that_may_not_be_read_is_a_problem() -> None:
+    """Which sessions are of which notebook could not be told: it does not look as if none were."""
+    with anybodys_folder() as folder:
+        home = Home(folder / "home")
+        closed = home.path / ".local/share/jupyter/runtime"
+        closed.mkdir(parents=True, mode=0o000)
+
+        def look() -> None:
+            traces, problems = look_with(ConnectionFinder(), home.scope())
+            assert (traces, [each.place for each in problems]) == ([], [str(closed)])
+
+        run_unprivileged(look)
