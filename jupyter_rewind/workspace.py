@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING, Any
 
 from jupyter_rewind.errors import Integrity
 from jupyter_rewind.model.checkpoint import STOCK_FOLDER, Checkpoint, HistoryInfo, Reason
-from jupyter_rewind.model.ids import EntryId, SnapshotId
+from jupyter_rewind.model.ids import DraftId, EntryId, SnapshotId
 from jupyter_rewind.model.retention import Policy
 from jupyter_rewind.notebooks import documents, exchange
 from jupyter_rewind.notebooks.condition import Condition, judge_notebook
 from jupyter_rewind.notebooks.documents import Restored, document_path, identify_open
+from jupyter_rewind.notebooks.drafts import Claim, Drafts, ReadDraft, claim_of
 from jupyter_rewind.notebooks.exchange import Exported, Imported
 from jupyter_rewind.notebooks.expiry import ExpiryPlan, HistoryPlan
 from jupyter_rewind.notebooks.history import Histories, Recorded, name_entries
@@ -51,11 +52,12 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
-    "CollectReport", "Condition", "Damage", "ExpiryPlan", "Exported", "Found", "Glance",
-    "HistoryInfo", "HistoryPlan", "Imported", "Labelled", "Listing", "NotebookSize", "Recorded",
-    "Restored", "SalvageReport", "Seen", "StoreHealth", "StoreStats", "UpkeepRound", "VerifyReport",
-    "Watcher", "Workspace", "document_path", "find_leftovers", "find_notebooks", "free_bytes",
-    "identify_open", "is_network", "salvage", "set_value", "store_health", "unset_value",
+    "Claim", "CollectReport", "Condition", "Damage", "Drafts", "ExpiryPlan", "Exported", "Found",
+    "Glance", "HistoryInfo", "HistoryPlan", "Imported", "Labelled", "Listing", "NotebookSize",
+    "ReadDraft", "Recorded", "Restored", "SalvageReport", "Seen", "StoreHealth", "StoreStats",
+    "UpkeepRound", "VerifyReport", "Watcher", "Workspace", "claim_of", "document_path",
+    "find_leftovers", "find_notebooks", "free_bytes", "identify_open", "is_network", "salvage",
+    "set_value", "store_health", "unset_value",
 ]  # fmt: skip
 
 
@@ -74,6 +76,7 @@ class Workspace:
         self.settings = settings
         self.repository = repository
         self.histories = Histories(repository)
+        self.drafts = Drafts(self.histories)
 
     @classmethod
     def open(cls, settings: Rewind, *, create: bool = True) -> Workspace:
@@ -334,6 +337,10 @@ class Workspace:
 
         return ageing.expire_kernels(self.repository, self.settings)
 
+    def expire_drafts(self) -> list[DraftId]:
+        """The drafts that the settings no longer keep are gone."""
+        return self.drafts.expire(self.settings.drafts_keep_days)
+
     def collect(self, *, dry_run: bool = False, progress: Progress | None = None) -> CollectReport:
         """The room of what nothing reaches is given back."""
         from jupyter_rewind.store.upkeep import collect
@@ -374,6 +381,7 @@ class Workspace:
                 return None
             expired = self.expire()
             self.expire_snapshots()
+            self.expire_drafts()
             return UpkeepRound(tuple(expired), self.collect().freed_bytes)
 
 

@@ -27,3 +27,6 @@ ExecutionId = NewType("ExecutionId", str)
 
 SnapshotId = NewType("SnapshotId", str)
 """The entry id of the snapshot's entry."""
+
+DraftId = NewType("DraftId", str)
+"""32 lower-case hexadecimal digits, drawn by the browser that began the draft."""

@@ -79,6 +79,13 @@ class Rewind(Configurable):
         help="Refuse an autosave that would replace a notebook that has cells by an empty one.",
     ).tag(config=True)
 
+    drafts_keep_days = Integer(
+        30,
+        min=1,
+        help="Keep edits that a browser handed over and that nobody saved, restored or discarded"
+        " for this many days.",
+    ).tag(config=True)
+
     kernels_enabled = Bool(
         True, help="Keep a journal and snapshots of the kernels that have Rewind installed."
     ).tag(config=True)

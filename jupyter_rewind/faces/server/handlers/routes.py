@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from jupyter_rewind.faces.server.handlers import (
+    drafts,
     histories,
     kernels,
     marks,
@@ -30,6 +31,9 @@ HANDLERS: dict[str, type[RewindHandler]] = {
     "/diff": states.DiffHandler,
     "/labels": marks.LabelsHandler,
     "/pins": marks.PinsHandler,
+    "/drafts": drafts.DraftsHandler,
+    "/drafts/{draft}": drafts.DraftHandler,
+    "/drafts/{draft}/diff": drafts.DraftDiffHandler,
     "/restore": restoring.RestoreHandler,
     "/undelete": restoring.UndeleteHandler,
     "/recover": recovery.RecoverHandler,
