@@ -88,11 +88,23 @@ export class RewindClient implements IRewindClient {
     }
   }
 
+  async reach(): Promise<void> {
+    try {
+      await this.ask('GET', 'openapi.yaml', {}, undefined, text => text);
+    } catch (reason) {
+      // Whoever refuses to answer is there.
+      if (!(reason instanceof RewindError) || reason.status === 0) {
+        throw reason;
+      }
+    }
+  }
+
   private async ask(
     method: string,
     route: string,
     query: Query = {},
-    body?: unknown
+    body?: unknown,
+    read: (text: string) => unknown = JSON.parse
   ): Promise<unknown> {
     const pairs = Object.entries(query)
       .filter(([, value]) => value !== undefined)
@@ -114,7 +126,7 @@ export class RewindClient implements IRewindClient {
     if (!response.ok) {
       throw failure(response, text);
     }
-    return text ? (JSON.parse(text) as unknown) : undefined;
+    return text ? read(text) : undefined;
   }
 }
 

@@ -1,9 +1,13 @@
 import type { INotebookContent } from '@jupyterlab/nbformat';
 import { Token } from '@lumino/coreutils';
+import type { ISignal } from '@lumino/signaling';
+import type { Widget } from '@lumino/widgets';
 
 import type { IDiffEntry } from 'nbdime/lib/diff/diffentries';
 
 import type { components } from './api';
+import type { Intervals } from './models/autosave';
+import type { Saving } from './models/saving';
 
 type Schemas = components['schemas'];
 
@@ -66,9 +70,46 @@ export interface IRewindClient {
 
   /** Keep a checkpoint from expiring, or no longer. */
   pin(path: string, ref: string, pinned: boolean): Promise<void>;
+
+  /** Resolves as soon as the server answers anything. */
+  reach(): Promise<void>;
 }
 
 export const IRewindClient = new Token<IRewindClient>(
   'jupyter-rewind:IRewindClient',
   'Histories, states of kernels and recovery, as the server offers them.'
+);
+
+/** How the open documents are saved. */
+export interface ISaves {
+  /** The saves of the document in a widget; `null` where there is none. */
+  savingOf(widget: Widget): Saving | null;
+
+  /** How often each document is saved by itself. */
+  readonly intervals: Intervals;
+
+  /** Saves soon what is unsaved, where the user wants saving without being asked. */
+  saveAll(): void;
+}
+
+export const ISaves = new Token<ISaves>(
+  'jupyter-rewind:ISaves',
+  'How the open documents are saved, and how each stands to its file.'
+);
+
+/** Where edits that are in no file yet are kept, besides the open page. */
+export type DraftPlace = 'server' | 'browser';
+
+/** What the status bar needs to know of drafts. */
+export interface IDrafts {
+  /** A path (as a context has it) whose unsaved edits are now kept elsewhere, or nowhere. */
+  readonly changed: ISignal<IDrafts, string>;
+
+  /** Where all unsaved edits of a document are kept; `null` while some are in the page only. */
+  placeOf(path: string): DraftPlace | null;
+}
+
+export const IDrafts = new Token<IDrafts>(
+  'jupyter-rewind:IDrafts',
+  'Where the unsaved edits of each open document are kept.'
 );

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
+_PAGE = (b"<!doctype", b"<html")
+_CONFLICT = (b"<<<<<<< ", b"\n=======", b"\n>>>>>>> ")
 _WORDS = ("true", "false", "null", "NaN", "Infinity", "-Infinity")
 
 
@@ -41,6 +43,11 @@ def judge_notebook(raw: bytes, name: str) -> Condition:
     except json.JSONDecodeError as error:
         if _ends_early(error):
             return _cut_short(raw, name)
+        if raw[:4096].lstrip().lower().startswith(_PAGE):
+            words = "a web page, not a notebook: a login or an error page was saved in its place"
+            return Condition("invalid", f"{name} is {words}.")
+        if all(mark in raw for mark in _CONFLICT):
+            return Condition("invalid", f"{name} has git's conflict marks in it.")
         where = f"line {error.lineno}, column {error.colno}"
         return Condition("invalid", f"{name} is not JSON ({error.msg}, {where}).")
     except ValueError:

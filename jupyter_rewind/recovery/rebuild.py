@@ -71,6 +71,8 @@ class Rebuilt:
     nbformat: tuple[int, int] = (4, 5)
     sessions: tuple[Attributed, ...] = ()
     loose: tuple[Loose, ...] = ()
+    damages: tuple[str, ...] = ()
+    """What is wrong with the documents that it rests on, or that were passed over."""
 
 
 def rebuild(target: Path, evidence: Evidence) -> Rebuilt:
@@ -98,6 +100,7 @@ def rebuild(target: Path, evidence: Evidence) -> Rebuilt:
         nbformat=base.document.nbformat if base.document else (4, 5),
         sessions=tuple(attributed),
         loose=without_outputs(each.cell for each in base.cells),
+        damages=_damages(base),
     )
 
 
@@ -112,6 +115,7 @@ def to_notebook(rebuilt: Rebuilt) -> dict[str, Any]:
                 for each in rebuilt.alternatives
             ],
             "likely_lost": list(rebuilt.likely_lost),
+            "damages": list(rebuilt.damages),
             "loose_outputs": [
                 {"outputs": list(each.outputs), "source": each.source} for each in rebuilt.loose
             ],
@@ -247,10 +251,12 @@ def _likely_lost(base: Base, attributed: list[Attributed]) -> tuple[str, ...]:
             lost.append("Outputs, unless they are shown below a cell.")
     elif attributed and attributed[-1].run.executions:
         lost.append("Changes to Markdown, and code that was never run, since that document.")
-    lost += [f"{words}." for words in base.passed_over]
-    if base.document is not None:
-        lost += list(base.document.damages)
     return tuple(lost)
+
+
+def _damages(base: Base) -> tuple[str, ...]:
+    passed_over = tuple(f"{words}." for words in base.passed_over)
+    return passed_over + (base.document.damages if base.document is not None else ())
 
 
 def _next_steps(base: Base, attributed: list[Attributed], evidence: Evidence) -> tuple[str, ...]:

@@ -62,6 +62,8 @@ class Report:
     problems: tuple[Problem, ...]
     adds_nothing: bool
     file: str = ""
+    damages: tuple[str, ...] = ()
+    """What was wrong with the documents that it rests on."""
     others: int = 0
     """How many other versions have cells that are not in it."""
 
@@ -87,6 +89,7 @@ def report(recovery: Recovery) -> Report:
         problems=recovery.problems,
         adds_nothing=recovery.adds_nothing,
         file=recovery.file.trouble,
+        damages=recovery.rebuilt.damages,
         others=len(recovery.others),
     )
 
@@ -147,4 +150,5 @@ def as_json(told: Report) -> dict[str, Json]:
         "problems": problems,
         "adds_nothing": told.adds_nothing,
         "file": told.file,
+        "damages": list(told.damages),
     }

@@ -85,6 +85,7 @@ def as_page(recovery: Recovery) -> str:
         f'<p class="dim">{_text(str(told.notebook))}</p>',
         *_legend(told, colors),
         *_list("What is likely lost", told.likely_lost),
+        *_list("What was damaged", told.damages),
         *_list("What to try next", told.next_steps),
         *_list("What could not be read", (f"{p.place}: {p.words}" for p in told.problems)),
         "<h2>The notebook</h2>",

@@ -21,6 +21,7 @@ USED = (
     Column("where", fold=True),
 )
 MOST_REMARKS = 10
+MOST_DAMAGES = 5
 OVERVIEW = (
     Column("notebook", fold=True),
     Column("state", "yellow"),
@@ -72,10 +73,12 @@ def _parts(told: Report, written: Written | None) -> Iterator[Part]:
             yield Words(told.file)
     yield _used_table(told)
     yield from _remarks("Likely lost", told.likely_lost)
+    yield from _damages(told.damages)
     if told.alternatives and written is not None:
+        are = "is" if told.alternatives == 1 else "are"
         yield Remark(
             f"{wording.count(told.alternatives, 'piece')} of code that ran and found no place in"
-            " the notebook are kept in its metadata and shown on the page."
+            f" the notebook {are} kept in its metadata and shown on the page."
         )
     yield from views.problem_remarks(told.problems)
     yield from _remarks("Try next", told.next_steps)
@@ -107,6 +110,13 @@ def _used_table(told: Report) -> Table:
         for used in told.used
     ]
     return Table(USED, rows)
+
+
+def _damages(damages: Sequence[str]) -> Iterator[Remark]:
+    """The first of them: a person wants the notebook; the page has all."""
+    yield from _remarks("Damaged", damages[:MOST_DAMAGES])
+    if len(damages) > MOST_DAMAGES:
+        yield Remark(f"{len(damages) - MOST_DAMAGES} more places are damaged: the page has all.")
 
 
 def _remarks(heading: str, lines: Iterable[str]) -> Iterator[Remark]:

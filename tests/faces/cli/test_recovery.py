@@ -221,8 +221,9 @@ def test_folder_tells_what_was_run_and_not_saved(work: Path, home: Path, rewind:
         (FIRST.decode().encode("utf-16"), "not in UTF-8"),
         (b"\xef\xbb\xbf" + FIRST, "byte order mark"),
         (notebook_bytes(cell("a", "half = 'X'")).replace(b"X", rb"\ud800"), "half a character"),
+        (b"<<<<<<< HEAD\n" + FIRST + b"\n=======\n" + FIRST + b"\n>>>>>>> b\n", "conflict marks"),
     ],
-    ids=["utf-16", "mark", "surrogate"],
+    ids=["utf-16", "mark", "surrogate", "conflict"],
 )
 def test_file_that_jupyter_does_not_open_is_not_called_whole(
     work: Path, rewind: Rewind, raw: bytes, words: str
@@ -232,6 +233,8 @@ def test_file_that_jupyter_does_not_open_is_not_called_whole(
     ended = rewind("recover", "odd.ipynb")
     assert ended.status == 0, ended.err
     assert words in ended.out
+    assert "Damaged: " in ended.err
+    assert "Likely lost: " not in ended.err
     nbformat.validate(nbformat.read(work / "odd.recovered.ipynb", as_version=4))
 
 
@@ -240,7 +243,7 @@ def test_file_that_jupyter_does_not_open_is_not_called_whole(
     [
         (b"", "analysis.ipynb is there, but it is empty: the file has 0 bytes."),
         (bytes(5000), "analysis.ipynb is there, but it holds nothing but NUL bytes"),
-        (b"<!DOCTYPE html><p>Log in</p>", "analysis.ipynb is there, but it is not JSON"),
+        (b"<!DOCTYPE html><p>Log in</p>", "analysis.ipynb is there, but it is a web page"),
         (b"[" * 200_000, "analysis.ipynb is there, but it is nested too deeply"),
     ],
     ids=["empty", "nul", "page", "brackets"],
