@@ -2,18 +2,22 @@ import { JupyterFrontEndPlugin } from '@jupyterlab/application';
 
 import autosave from './plugins/autosave';
 import client from './plugins/client';
+import damage from './plugins/damage';
 import history from './plugins/history';
 import kernels from './plugins/kernels';
 import naming from './plugins/naming';
+import recovery from './plugins/recovery';
 import saving from './plugins/saving';
 import standing from './plugins/standing';
 
 const plugins: JupyterFrontEndPlugin<unknown>[] = [
   autosave,
   client,
+  damage,
   history,
   kernels,
   naming,
+  recovery,
   saving,
   standing
 ];

@@ -4,11 +4,14 @@ import { ServerConnection } from '@jupyterlab/services';
 import type { components } from './api';
 import type {
   Checkpoint,
+  Found,
   History,
   IDifference,
+  IRecovered,
   IRestored,
   IRewindClient,
   Moved,
+  Overview,
   Snapshot
 } from './tokens';
 
@@ -86,6 +89,29 @@ export class RewindClient implements IRewindClient {
     } else {
       await this.ask('DELETE', 'pins', { path, ref });
     }
+  }
+
+  async deleted(): Promise<Overview[]> {
+    const answer = await this.ask('GET', 'deleted');
+    return (answer as { deleted: Overview[] }).deleted;
+  }
+
+  async undelete(path: string): Promise<IRestored> {
+    return (await this.ask('POST', 'undelete', {}, { path })) as IRestored;
+  }
+
+  async traces(path: string): Promise<Found> {
+    return (await this.ask('GET', 'recover', { path })) as Found;
+  }
+
+  async previewRecovery(path: string): Promise<IRecovered> {
+    const body = { path };
+    return (await this.ask('POST', 'recover/preview', {}, body)) as IRecovered;
+  }
+
+  async recover(path: string): Promise<string> {
+    const answer = await this.ask('POST', 'recover', {}, { path });
+    return (answer as { path: string }).path;
   }
 
   async reach(): Promise<void> {

@@ -23,6 +23,26 @@ export type Snapshot = Schemas['Snapshot'];
 /** What a kernel has after a move: the state that came back, and how, in words. */
 export type Moved = Schemas['Moved'];
 
+/** One file's history, without its checkpoints. */
+export type Overview = Schemas['History'];
+
+/** What is left of the notebooks of a folder, or of one notebook. */
+export type Found = Schemas['Found'];
+
+/** One notebook that left traces: the state of its file, and what tells of it. */
+export type Standing = Found['notebooks'][number];
+
+/** What a recovery made of the traces, in figures and words. */
+export type RecoveryReport = Schemas['RecoveryReport'];
+
+/** A notebook that would be brought back; nothing of it is written yet. */
+export interface IRecovered {
+  path: string;
+  report: RecoveryReport;
+  /** The report as a page of HTML that runs no script and loads nothing. */
+  page: string;
+}
+
 /** What changed from one state of a file to another. */
 export interface IDifference {
   differs: boolean;
@@ -73,6 +93,21 @@ export interface IRewindClient {
 
   /** Resolves as soon as the server answers anything. */
   reach(): Promise<void>;
+
+  /** The deleted files that can be brought back. */
+  deleted(): Promise<Overview[]>;
+
+  /** A deleted file is there again, with its history. */
+  undelete(path: string): Promise<IRestored>;
+
+  /** What is left of a notebook, or of all notebooks of a folder. */
+  traces(path: string): Promise<Found>;
+
+  /** The notebook that would be brought back; nothing is written. */
+  previewRecovery(path: string): Promise<IRecovered>;
+
+  /** Bring a notebook back as a new file, and tell where it lies. */
+  recover(path: string): Promise<string>;
 }
 
 export const IRewindClient = new Token<IRewindClient>(

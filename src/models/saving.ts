@@ -1,0 +1,212 @@
+import type { IDisposable } from '@lumino/disposable';
+import { ISignal, Signal } from '@lumino/signaling';
+
+import { type ITouchable, Touch } from './touch';
+
+/** So long after the end of an execution it is saved: others may end at the same time. */
+export const PAUSE = 500;
+
+/** A save rests for this many times as long as the last one took. */
+const REST = 10;
+
+/** Longer than this, the user was asked something meanwhile. */
+const LONGEST = 60_000;
+
+/** How a document stands towards its file. */
+export type SaveState =
+  | 'saved'
+  | 'unsaved'
+  | 'saving'
+  | 'offline'
+  | 'failed'
+  | 'conflict'
+  | 'read-only'
+  | 'live';
+
+/** What is needed of a document's context; JupyterLab's fits. */
+export interface ISavable {
+  readonly model: ITouchable;
+  readonly contentsModel: { writable?: boolean } | null;
+  readonly isDisposed: boolean;
+  readonly ready: Promise<void>;
+  readonly fileChanged: ISignal<unknown, unknown>;
+  save(): Promise<void>;
+}
+
+/** Follows the saves of one document, whoever asks for them, and makes those nobody asks for. */
+export class Saving implements IDisposable {
+  constructor(
+    private readonly context: ISavable,
+    private readonly now: () => number = Date.now
+  ) {
+    const save = context.save;
+    context.save = async () => {
+      await this.follow(() => save.call(context));
+    };
+    context.model.stateChanged.connect(this.onState, this);
+    context.fileChanged.connect(this.onFile, this);
+    this._touch = new Touch(context.model);
+    this._touch.hold();
+    const loaded = () => this._touch.release(this._touch.count);
+    void context.ready.then(loaded, loaded);
+  }
+
+  get changed(): ISignal<this, void> {
+    return this._changed;
+  }
+
+  get standing(): SaveState {
+    const { model, contentsModel } = this.context;
+    if (model.collaborative) {
+      return 'live';
+    }
+    if (this._running) {
+      return 'saving';
+    }
+    if (contentsModel && contentsModel.writable === false) {
+      return 'read-only';
+    }
+    if (model.dirty && this._failure) {
+      return isCancelled(this._failure)
+        ? 'conflict'
+        : isUnreachable(this._failure)
+          ? 'offline'
+          : 'failed';
+    }
+    return model.dirty ? 'unsaved' : 'saved';
+  }
+
+  /** Whether there is anything that the file does not hold. */
+  get isChanged(): boolean {
+    return this.context.model.dirty;
+  }
+
+  /** Why the last save failed. */
+  get failure(): Error | null {
+    return this._failure;
+  }
+
+  /** When it was saved last since it was opened; `null` where it was not. */
+  get savedAt(): number | null {
+    return this._savedAt;
+  }
+
+  /** Whether a save that nobody asked for makes sense: there is something, and it can be kept. */
+  get isDue(): boolean {
+    return this.standing === 'unsaved' || this.standing === 'offline';
+  }
+
+  get isDisposed(): boolean {
+    return this._isDisposed;
+  }
+
+  /** Saves what is unsaved, unless it rests; a conflict that was left open is not asked of again. */
+  async saveUnasked(): Promise<void> {
+    if (!this.isDue || this._isDisposed) {
+      return;
+    }
+    try {
+      await this.context.save();
+    } catch {
+      // The standing tells of it, and JupyterLab has shown why.
+    }
+  }
+
+  /** Saves soon, and not more often than a tenth of the time would be spent on. */
+  saveSoon(): void {
+    if (this._timer !== null || !this.isDue || this._isDisposed) {
+      return;
+    }
+    const rest = this._endedAt + REST * this._duration - this.now();
+    this._timer = setTimeout(
+      () => {
+        this._timer = null;
+        void this.saveUnasked();
+      },
+      Math.max(PAUSE, rest)
+    );
+  }
+
+  dispose(): void {
+    if (this._isDisposed) {
+      return;
+    }
+    this._isDisposed = true;
+    if (this._timer !== null) {
+      clearTimeout(this._timer);
+    }
+    this.context.model.stateChanged.disconnect(this.onState, this);
+    this.context.fileChanged.disconnect(this.onFile, this);
+    this._touch.dispose();
+    Signal.clearData(this);
+  }
+
+  private async follow(save: () => Promise<void>): Promise<void> {
+    const began = this.now();
+    let saved: number | undefined;
+    this._running += 1;
+    this._touch.hold();
+    this.tell();
+    try {
+      await this.context.ready;
+      const { count } = this._touch;
+      await save();
+      saved = count;
+      this._failure = null;
+      this._savedAt = this.now();
+      this._duration = Math.min(this._savedAt - began, LONGEST);
+    } catch (reason) {
+      this._failure =
+        reason instanceof Error ? reason : new Error(String(reason));
+      throw reason;
+    } finally {
+      this._running -= 1;
+      this._touch.release(saved);
+      this._endedAt = this.now();
+      this.tell();
+    }
+  }
+
+  private onState(_: unknown, change: { name: string }): void {
+    if (change.name === 'dirty') {
+      this.tell();
+    }
+  }
+
+  private onFile(): void {
+    if (!this._running) {
+      // The file was read again; a save tells by itself how far it came.
+      this._touch.hold();
+      this._touch.release(this._touch.count);
+    }
+    this.tell();
+  }
+
+  private tell(): void {
+    if (!this._isDisposed) {
+      this._changed.emit();
+    }
+  }
+
+  private _changed = new Signal<this, void>(this);
+  private _duration = 0;
+  private _endedAt = 0;
+  private _failure: Error | null = null;
+  private _isDisposed = false;
+  private _running = 0;
+  private _savedAt: number | null = null;
+  private readonly _touch: Touch;
+  private _timer: ReturnType<typeof setTimeout> | null = null;
+}
+
+/** Whether the user left JupyterLab's question what to do with a changed file open. */
+export function isCancelled(reason: Error): boolean {
+  return (
+    reason.name === 'ModalCancelError' || reason.name === 'ModalDuplicateError'
+  );
+}
+
+/** Whether no answer came: the server or the network is away. */
+export function isUnreachable(reason: Error): boolean {
+  return !('response' in reason) && reason instanceof TypeError;
+}

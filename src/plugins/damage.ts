@@ -1,0 +1,115 @@
+import type {
+  JupyterFrontEnd,
+  JupyterFrontEndPlugin
+} from '@jupyterlab/application';
+import { Dialog, Notification, showDialog } from '@jupyterlab/apputils';
+import { type Contents, ServerConnection } from '@jupyterlab/services';
+import { ITranslator, nullTranslator } from '@jupyterlab/translation';
+
+import { type Ask, DamageOffer } from '../models/damage';
+import { IRewindClient } from '../tokens';
+
+const RECOVER = 'jupyter-rewind:recover';
+
+const plugin: JupyterFrontEndPlugin<void> = {
+  id: 'jupyter-rewind:damage',
+  description: 'Offers help when an empty or broken notebook is opened.',
+  autoStart: true,
+  requires: [IRewindClient],
+  optional: [ITranslator],
+  activate: (
+    app: JupyterFrontEnd,
+    client: IRewindClient,
+    translator: ITranslator | null
+  ): void => {
+    const trans = (translator ?? nullTranslator).load('jupyter_rewind');
+    const { contents } = app.serviceManager;
+
+    const ask: Ask = async (path, condition) => {
+      const restore = Dialog.okButton({
+        label: trans.__('Restore the last good state')
+      });
+      const recover = Dialog.okButton({
+        label: trans.__('Recover…'),
+        caption: trans.__('Look for every trace of it')
+      });
+      const name = path.split('/').pop() ?? path;
+      const isKept = Boolean(condition?.last_good);
+      const words =
+        condition?.words ??
+        trans.__(
+          '%1 cannot be read as a notebook, and no state is kept.',
+          name
+        );
+      const { button } = await showDialog({
+        title: trans.__('%1 is damaged', name),
+        body: isKept
+          ? trans.__(
+              '%1 Its last good state was kept; what the file holds now will be kept, too.',
+              words
+            )
+          : trans.__('%1 Other traces of it may be left.', words),
+        buttons: [Dialog.cancelButton(), recover, ...(isKept ? [restore] : [])],
+        defaultButton: isKept ? 2 : 1
+      });
+      if (button.label === restore.label) {
+        return 'restore';
+      }
+      return button.label === recover.label ? 'recover' : 'leave';
+    };
+    const offers = new DamageOffer(client, ask);
+
+    // There is no other place to hear of a notebook that does not open.
+    const get = contents.get.bind(contents);
+    contents.get = async (
+      path: string,
+      options?: Contents.IFetchOptions
+    ): Promise<Contents.IModel> => {
+      try {
+        return await get(path, options);
+      } catch (reason) {
+        if (!isRefused(reason) || !isOpened(path, options)) {
+          throw reason;
+        }
+        const local = contents.localPath(path);
+        const choice = await offers.offer(local).catch((why: unknown) => {
+          Notification.error(why instanceof Error ? why.message : String(why));
+          return 'leave' as const;
+        });
+        if (choice === 'restore') {
+          return get(path, options);
+        }
+        if (choice === 'recover') {
+          closeNextDialogOf(reason);
+          void app.commands.execute(RECOVER, { path: local });
+        }
+        throw reason;
+      }
+    };
+  }
+};
+
+function isRefused(reason: unknown): reason is Error {
+  return (
+    reason instanceof ServerConnection.ResponseError &&
+    reason.response.status === 400
+  );
+}
+
+function isOpened(path: string, options?: Contents.IFetchOptions): boolean {
+  return path.endsWith('.ipynb') && options?.content !== false;
+}
+
+/** The document manager's words for an error that was answered already are not shown. */
+function closeNextDialogOf(reason: Error): void {
+  const close = (_: unknown, dialog: Dialog<unknown>) => {
+    if (dialog.node.textContent?.includes(reason.message)) {
+      Dialog.tracker.widgetAdded.disconnect(close);
+      dialog.reject();
+    }
+  };
+  Dialog.tracker.widgetAdded.connect(close);
+  setTimeout(() => Dialog.tracker.widgetAdded.disconnect(close), 10_000);
+}
+
+export default plugin;

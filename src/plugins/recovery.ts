@@ -1,0 +1,189 @@
+import {
+  ILabShell,
+  type JupyterFrontEnd,
+  type JupyterFrontEndPlugin
+} from '@jupyterlab/application';
+import {
+  Dialog,
+  ICommandPalette,
+  MainAreaWidget,
+  Notification,
+  showDialog
+} from '@jupyterlab/apputils';
+import { IFileBrowserFactory } from '@jupyterlab/filebrowser';
+import { ILauncher } from '@jupyterlab/launcher';
+import { ITranslator, nullTranslator } from '@jupyterlab/translation';
+import { undoIcon } from '@jupyterlab/ui-components';
+
+import { RecoveryModel } from '../models/recovery';
+import { IRewindClient } from '../tokens';
+
+const RECOVER = 'jupyter-rewind:recover';
+const ITEM = 'jp-DirListing-item';
+
+/** Where the command was chosen, which says what it looks for. */
+interface IArguments {
+  /** A notebook or a folder. */
+  path?: string;
+  /** The launcher's folder. */
+  cwd?: string;
+  /** Chosen in the file browser's context menu. */
+  fromBrowser?: boolean;
+}
+
+const plugin: JupyterFrontEndPlugin<void> = {
+  id: 'jupyter-rewind:recovery',
+  description:
+    'Shows what can be brought back of lost, deleted or broken notebooks, and brings it back.',
+  autoStart: true,
+  requires: [IRewindClient],
+  optional: [
+    ITranslator,
+    ICommandPalette,
+    ILabShell,
+    ILauncher,
+    IFileBrowserFactory
+  ],
+  activate: (
+    app: JupyterFrontEnd,
+    client: IRewindClient,
+    translator: ITranslator | null,
+    palette: ICommandPalette | null,
+    labShell: ILabShell | null,
+    launcher: ILauncher | null,
+    browsers: IFileBrowserFactory | null
+  ): void => {
+    const trans = (translator ?? nullTranslator).load('jupyter_rewind');
+
+    /** The notebook that the context menu was opened on, else the folder it is in. */
+    function chosen(): string {
+      const browser = browsers?.tracker.currentWidget;
+      const { contents } = app.serviceManager;
+      const item = browser?.selectedItems().next().value;
+      const isOnItem = app.contextMenuHitTest(node =>
+        node.classList.contains(ITEM)
+      );
+      if (
+        item &&
+        isOnItem &&
+        (item.type === 'directory' || item.path.endsWith('.ipynb'))
+      ) {
+        return contents.localPath(item.path);
+      }
+      return contents.localPath(browser?.model.path ?? '');
+    }
+
+    const told = async (failed: string, act: () => Promise<unknown>) => {
+      try {
+        await act();
+      } catch (reason) {
+        const why = reason instanceof Error ? reason.message : String(reason);
+        Notification.error(`${failed} ${why}`);
+      }
+    };
+
+    async function show(path: string): Promise<void> {
+      const { RecoveryWidget } = await import('../widgets/recovery');
+      const model = new RecoveryModel(client);
+      const finished = (file: string) => {
+        Dialog.flush();
+        return app.commands.execute('docmanager:open', { path: file });
+      };
+      const content = new RecoveryWidget({
+        model,
+        trans,
+        actions: {
+          write: file =>
+            void told(trans.__('Nothing was written.'), async () => {
+              const made = await client.recover(file);
+              Notification.success(
+                trans.__('Written as %1. Nothing else was changed.', made),
+                { autoClose: 15000 }
+              );
+              await finished(made);
+            }),
+          undelete: file =>
+            void told(trans.__('Nothing was brought back.'), async () => {
+              await client.undelete(file);
+              Notification.success(
+                trans.__('%1 is there again, with its history.', file),
+                { autoClose: 15000 }
+              );
+              await finished(file);
+            })
+        }
+      });
+      void model.look(path);
+      const title = path
+        ? trans.__('Recover: %1', path.split('/').pop() ?? path)
+        : trans.__('Recover');
+      if (!labShell) {
+        // A page of Notebook 7 has room for one document only.
+        content.addClass('jp-Rewind-dialog');
+        await showDialog({
+          title,
+          body: content,
+          buttons: [Dialog.okButton({ label: trans.__('Close') })]
+        });
+        return;
+      }
+      const widget = new MainAreaWidget({ content });
+      widget.title.label = title;
+      widget.title.icon = undoIcon;
+      widget.title.closable = true;
+      app.shell.add(widget, 'main');
+      app.shell.activateById(widget.id);
+    }
+
+    app.commands.addCommand(RECOVER, {
+      label: args =>
+        args.cwd === undefined
+          ? trans.__('Recover…')
+          : trans.__('Recover Notebooks'),
+      caption: trans.__(
+        'Show what can be brought back of lost, deleted or broken notebooks'
+      ),
+      icon: undoIcon,
+      describedBy: {
+        args: {
+          type: 'object',
+          properties: {
+            path: {
+              type: 'string',
+              description: trans.__('A notebook or a folder')
+            },
+            cwd: {
+              type: 'string',
+              description: trans.__('The folder of the launcher')
+            },
+            fromBrowser: {
+              type: 'boolean',
+              description: trans.__('Chosen in the file browser')
+            }
+          }
+        }
+      },
+      execute: args => {
+        const { path, cwd, fromBrowser } = args as IArguments;
+        return show(
+          path ?? cwd ?? (fromBrowser ? chosen() : folderOf(browsers))
+        );
+      }
+    });
+    palette?.addItem({
+      command: RECOVER,
+      category: trans.__('File Operations')
+    });
+    launcher?.add({
+      command: RECOVER,
+      category: trans.__('Other'),
+      rank: 90
+    });
+  }
+};
+
+function folderOf(browsers: IFileBrowserFactory | null): string {
+  return browsers?.tracker.currentWidget?.model.path ?? '';
+}
+
+export default plugin;

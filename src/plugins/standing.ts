@@ -1,0 +1,143 @@
+import {
+  ILabShell,
+  type JupyterFrontEnd,
+  type JupyterFrontEndPlugin
+} from '@jupyterlab/application';
+import { Dialog, showDialog } from '@jupyterlab/apputils';
+import { IDocumentManager } from '@jupyterlab/docmanager';
+import type { DocumentRegistry } from '@jupyterlab/docregistry';
+import { IStatusBar } from '@jupyterlab/statusbar';
+import { ITranslator, nullTranslator } from '@jupyterlab/translation';
+
+import { Reach } from '../models/reach';
+import { isUnreachable, type Saving } from '../models/saving';
+import { IDrafts, IRewindClient, ISaves } from '../tokens';
+// eslint-disable-next-line jupyter/prefer-lazy-imports -- it stands in the status bar from the start
+import { StandingWidget, standingWords } from '../widgets/standing';
+
+const plugin: JupyterFrontEndPlugin<void> = {
+  id: 'jupyter-rewind:standing',
+  description: 'Says in the status bar whether the document is saved.',
+  autoStart: true,
+  requires: [IRewindClient, IDocumentManager, ISaves],
+  optional: [ITranslator, IStatusBar, ILabShell, IDrafts],
+  activate: (
+    app: JupyterFrontEnd,
+    client: IRewindClient,
+    documents: IDocumentManager,
+    saves: ISaves,
+    translator: ITranslator | null,
+    statusBar: IStatusBar | null,
+    labShell: ILabShell | null,
+    drafts: IDrafts | null
+  ): void => {
+    const trans = (translator ?? nullTranslator).load('jupyter_rewind');
+    const reach = new Reach(() => client.reach());
+    let current: Saving | null = null;
+
+    const item = new StandingWidget(trans, () => void explain());
+    const show = () => {
+      const widget = app.shell.currentWidget;
+      const context = widget ? documents.contextForWidget(widget) : undefined;
+      item.condition =
+        context && current
+          ? {
+              saving: current,
+              isAway: reach.isAway,
+              draft: drafts?.placeOf(context.path) ?? null
+            }
+          : null;
+    };
+    const onChanged = () => {
+      const failure = current?.failure;
+      if (failure && isUnreachable(failure)) {
+        reach.noteAbsence();
+      }
+      show();
+    };
+    const follow = () => {
+      const widget = app.shell.currentWidget;
+      current?.changed.disconnect(onChanged);
+      current = widget ? saves.savingOf(widget) : null;
+      current?.changed.connect(onChanged);
+      show();
+    };
+
+    async function explain(): Promise<void> {
+      const widget = app.shell.currentWidget;
+      const context = widget ? documents.contextForWidget(widget) : undefined;
+      const { condition } = item;
+      if (!context || !condition) {
+        return;
+      }
+      const words = standingWords(condition, trans);
+      const download = Dialog.createButton({
+        label: trans.__('Download a Copy'),
+        actions: ['download']
+      });
+      const save = Dialog.okButton({
+        label: words.isBad ? trans.__('Try Again') : trans.__('Save'),
+        actions: ['save']
+      });
+      const isWritable = !['live', 'read-only'].includes(
+        condition.saving.standing
+      );
+      const { button } = await showDialog({
+        title: `${context.path.split('/').pop() ?? ''}: ${words.short}`,
+        body: words.long,
+        buttons: [
+          Dialog.cancelButton({ label: trans.__('Close') }),
+          ...(words.isBad ? [download] : []),
+          ...(isWritable ? [save] : [])
+        ]
+      });
+      if (button.actions.includes('download')) {
+        downloadCopy(context);
+      } else if (button.actions.includes('save')) {
+        // Its failure is told by JupyterLab's dialog and by this item.
+        await context.save().catch(() => undefined);
+      }
+    }
+
+    if (statusBar) {
+      statusBar.registerStatusItem('jupyter-rewind:standing', {
+        item,
+        align: 'left',
+        rank: 100,
+        isActive: () => item.condition !== null,
+        activeStateChanged: item.changed
+      });
+    } else {
+      item.id = 'jupyter-rewind-standing';
+      app.shell.add(item, 'menu', { rank: 500 });
+    }
+
+    reach.changed.connect((_, isAway) => {
+      show();
+      if (!isAway) {
+        saves.saveAll();
+      }
+    });
+    app.serviceManager.connectionFailure.connect((_, reason) => {
+      if (isUnreachable(reason)) {
+        reach.noteAbsence();
+      }
+    });
+    window.addEventListener('offline', () => reach.noteAbsence());
+    drafts?.changed.connect(show);
+    (labShell ?? app.shell).currentChanged?.connect(follow);
+    void app.restored.then(follow);
+  }
+};
+
+/** What stands in the tab, which is more than what is in the file. */
+function downloadCopy(context: DocumentRegistry.Context): void {
+  const content = new Blob([context.model.toString()]);
+  const link = document.createElement('a');
+  link.href = URL.createObjectURL(content);
+  link.download = context.path.split('/').pop() ?? 'copy';
+  link.click();
+  URL.revokeObjectURL(link.href);
+}
+
+export default plugin;

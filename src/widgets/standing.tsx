@@ -1,0 +1,159 @@
+import { ReactWidget } from '@jupyterlab/apputils';
+import type { TranslationBundle } from '@jupyterlab/translation';
+import { ISignal, Signal } from '@lumino/signaling';
+import React from 'react';
+
+import type { SaveState, Saving } from '../models/saving';
+import type { DraftPlace } from '../tokens';
+
+/** What is known of the edits of the document that the user looks at. */
+export interface ICondition {
+  saving: Saving;
+  isAway: boolean;
+  /** Where the edits that are not in the file are kept. */
+  draft: DraftPlace | null;
+}
+
+/** A document's standing in a word or two, and in a sentence. */
+export interface IWords {
+  short: string;
+  long: string;
+  /** Whether the user should do something. */
+  isBad: boolean;
+}
+
+/** What the status bar says of a document. */
+export function standingWords(
+  { saving, isAway, draft }: ICondition,
+  trans: TranslationBundle
+): IWords {
+  const standing: SaveState =
+    isAway && saving.standing === 'unsaved' ? 'offline' : saving.standing;
+  const kept =
+    draft === 'server'
+      ? trans.__('The edits are kept as a draft on the server.')
+      : draft === 'browser'
+        ? trans.__('The edits are kept as a draft in this browser.')
+        : trans.__('The edits are in this tab only.');
+  switch (standing) {
+    case 'saved': {
+      const at = saving.savedAt;
+      const time = at === null ? '' : clock(at);
+      return good(
+        time ? trans.__('Saved at %1', time) : trans.__('Saved'),
+        trans.__('The file holds all that you see.')
+      );
+    }
+    case 'saving':
+      return good(trans.__('Saving…'), trans.__('The file is being written.'));
+    case 'live':
+      return good(
+        trans.__('Live'),
+        trans.__('The server saves each edit of a shared document by itself.')
+      );
+    case 'unsaved':
+      return good(
+        draft === 'server' ? trans.__('Kept as draft') : trans.__('Unsaved'),
+        kept
+      );
+    case 'read-only':
+      return saving.isChanged
+        ? bad(
+            trans.__('Read-only'),
+            trans.__('This file cannot be written. Save it under another name.')
+          )
+        : good(trans.__('Read-only'), trans.__('This file cannot be written.'));
+    case 'offline':
+      return bad(
+        draft ? trans.__('Offline, kept as draft') : trans.__('Offline'),
+        `${trans.__('The server does not answer; it is saved when it does.')} ${kept}`
+      );
+    case 'conflict':
+      return bad(
+        trans.__('Not saved: changed on disk'),
+        `${trans.__('The file was changed elsewhere. Save to choose what to keep.')} ${kept}`
+      );
+    case 'failed':
+      return bad(
+        trans.__('Not saved'),
+        `${saving.failure?.message ?? ''} ${kept}`
+      );
+  }
+}
+
+const good = (short: string, long: string): IWords => ({
+  short,
+  long,
+  isBad: false
+});
+
+const bad = (short: string, long: string): IWords => ({
+  short,
+  long,
+  isBad: true
+});
+
+function clock(at: number): string {
+  return new Date(at).toLocaleTimeString([], {
+    hour: '2-digit',
+    minute: '2-digit'
+  });
+}
+
+/** Says how the document that the user looks at stands to its file. */
+export class StandingWidget extends ReactWidget {
+  constructor(
+    private readonly trans: TranslationBundle,
+    private readonly act: () => void
+  ) {
+    super();
+    this.addClass('jp-Rewind-standing');
+  }
+
+  get condition(): ICondition | null {
+    return this._condition;
+  }
+
+  set condition(value: ICondition | null) {
+    this._condition = value;
+    this.update();
+    this._changed.emit();
+  }
+
+  /** There is another condition to show, or none. */
+  get changed(): ISignal<this, void> {
+    return this._changed;
+  }
+
+  dispose(): void {
+    Signal.clearData(this);
+    super.dispose();
+  }
+
+  protected render(): React.ReactElement | null {
+    if (!this._condition) {
+      return null;
+    }
+    const { short, long, isBad } = standingWords(this._condition, this.trans);
+    return (
+      <>
+        <button
+          type="button"
+          className={isBad ? 'jp-mod-bad' : ''}
+          title={long}
+          // The cursor stays where it is; without that, other items move away from under the mouse.
+          onMouseDown={event => event.preventDefault()}
+          onClick={this.act}
+        >
+          {short}
+        </button>
+        <span role="status" className="jp-Rewind-unseen">
+          {isBad ? `${short}. ${long}` : ''}
+        </span>
+      </>
+    );
+  }
+
+  private _changed = new Signal<this, void>(this);
+  private _condition: ICondition | null = null;
+}

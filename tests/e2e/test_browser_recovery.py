@@ -1,0 +1,158 @@
+"""Bringing lost, deleted and broken notebooks back inside JupyterLab, in a real browser."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+
+from tests.support.lab import (
+    TOKEN,
+    Lab,
+    chromium_page,
+    lab_over,
+    menu,
+    open_notebook,
+    shoot,
+    wait_until,
+    write_notebook,
+)
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+NAME = "analysis.ipynb"
+
+
+def keep_once(page: Any, lab: Lab) -> bytes:
+    """A notebook with one kept save; its bytes."""
+    path = lab.folder / NAME
+    write_notebook(path)
+    open_notebook(page, lab, NAME)
+    page.locator(".jp-Notebook .jp-Cell .cm-content").nth(2).click()
+    page.keyboard.press("Control+End")
+    page.keyboard.type("\n# kept")
+    page.keyboard.press("Control+s")
+    wait_until("the save", lambda: "# kept" in path.read_text())
+    raw = path.read_bytes()
+    wait_until("its checkpoint", lambda: len(lab.checkpoints(NAME)) >= 2)
+    return raw
+
+
+def reopen(page: Any, lab: Lab) -> None:
+    """Another browser window that opens the notebook."""
+    page.goto("about:blank")
+    page.goto(f"{lab.address}lab/workspaces/other/tree/{NAME}?token={TOKEN}&reset")
+
+
+@pytest.mark.parametrize("damage", ["", '{"cells": [{"cell_ty'], ids=["empty", "cut"])
+def test_a_damaged_notebook_opens_with_an_offer(lab: Lab, page: Any, damage: str) -> None:
+    """One click brings the last good state back; no error is left on the screen."""
+    raw = keep_once(page, lab)
+    page.goto("about:blank")
+    (lab.folder / NAME).write_text(damage)
+    reopen(page, lab)
+    dialog = page.locator(".jp-Dialog")
+    dialog.get_by_text(f"{NAME} is damaged").wait_for(timeout=60_000)
+    shoot(page, f"damage-offer-{len(damage)}")
+    dialog.get_by_role("button", name="Restore the last good state").click()
+    page.locator(".jp-Notebook").get_by_text("# kept").first.wait_for(timeout=60_000)
+    assert (lab.folder / NAME).read_bytes() == raw
+    assert page.locator(".jp-Dialog").count() == 0
+
+
+def test_a_damaged_notebook_without_a_good_state_is_recovered(lab: Lab, page: Any) -> None:
+    """Whole cells of a broken file are shown with their origin before anything is written."""
+    path = lab.folder / NAME
+    write_notebook(path)
+    broken = path.read_text()[:-200]
+    path.write_text(broken)
+    page.goto(f"{lab.address}lab/tree/{NAME}?token={TOKEN}")
+    dialog = page.locator(".jp-Dialog")
+    dialog.get_by_text(f"{NAME} is damaged").wait_for(timeout=120_000)
+    shoot(page, "damage-offer-none")
+    dialog.get_by_role("button", name="Recover…").click()
+    view = page.locator(".jp-Rewind-recovery")
+    view.get_by_role("heading", name=f"What can be brought back of {NAME}").wait_for(timeout=60_000)
+    view.frame_locator("iframe").get_by_text("sorted(rows)").first.wait_for()
+    assert page.locator(".jp-Dialog").count() == 0
+    made = lab.folder / "analysis.recovered.ipynb"
+    assert not made.exists()
+    shoot(page, "recovery-preview")
+    view.get_by_role("button", name="Write and open it").click()
+    page.locator(".jp-Notebook").get_by_text("sorted(rows)").first.wait_for(timeout=60_000)
+    assert path.read_text() == broken
+    assert any("sorted(rows)" in cell.source for cell in nbformat.read(made, 4).cells)
+
+
+def test_a_folder_shows_what_was_deleted_and_brings_it_back(lab: Lab, page: Any) -> None:
+    """File browser, context menu, Recover…: a deleted notebook is there again with one click."""
+    raw = keep_once(page, lab)
+    (lab.folder / "other.ipynb").write_bytes(raw)
+    page.locator(".jp-DirListing-item", has_text=NAME).click(button="right")
+    page.get_by_role("menuitem", name="Delete").click()
+    page.locator(".jp-Dialog").get_by_role("button").filter(has_text="Delete").click()
+    wait_until("the file gone", lambda: not (lab.folder / NAME).exists())
+    page.locator(".jp-DirListing-content").click(button="right", position={"x": 60, "y": 300})
+    page.get_by_role("menuitem", name="Recover…").click()
+    view = page.locator(".jp-Rewind-recovery")
+    view.get_by_role("heading", name="Deleted files").wait_for(timeout=60_000)
+    shoot(page, "recovery-folder")
+    view.locator(f"[data-path='{NAME}']").get_by_role("button", name="Undelete").click()
+    page.locator(".jp-Notebook").get_by_text("# kept").first.wait_for(timeout=60_000)
+    assert (lab.folder / NAME).read_bytes() == raw
+
+
+def test_the_launcher_looks_in_its_folder(lab: Lab, page: Any) -> None:
+    """Launcher, Recover Notebooks: what was run and never saved is offered and shown."""
+    write_notebook(lab.folder / NAME)
+    (lab.folder / ".ipynb_checkpoints").mkdir()
+    richer = nbformat.read(lab.folder / NAME, 4)
+    richer.cells.append(nbformat.v4.new_code_cell("the_lost_one = 41 + 1", id="lost"))
+    nbformat.write(richer, lab.folder / ".ipynb_checkpoints" / "analysis-checkpoint.ipynb")
+    (lab.folder / NAME).write_bytes(b"\0" * 4096)
+    page.goto(f"{lab.address}lab?token={TOKEN}")
+    page.locator(".jp-LauncherCard", has_text="Recover Notebooks").click(timeout=120_000)
+    view = page.locator(".jp-Rewind-recovery")
+    row = view.locator(f"[data-path='{NAME}']")
+    row.first.wait_for(timeout=60_000)
+    shoot(page, "recovery-launcher")
+    row.first.get_by_role("button", name="Show what").click()
+    view.frame_locator("iframe").get_by_text("the_lost_one").first.wait_for(timeout=60_000)
+
+
+def test_notebook_7_recovers_too(tmp_path: Path) -> None:
+    """Notebook 7's file list has Recover…, which shows the notebook and writes it."""
+    playwright = pytest.importorskip("playwright.sync_api")
+    with (
+        lab_over(tmp_path, "notebook") as server,
+        playwright.sync_playwright() as tool,
+        chromium_page(tool) as page,
+    ):
+        path = server.folder / NAME
+        write_notebook(path)
+        path.write_text(path.read_text()[:-200])
+        page.goto(f"{server.address}tree?token={TOKEN}")
+        page.locator(".jp-DirListing-item", has_text=NAME).click(button="right", timeout=120_000)
+        page.get_by_role("menuitem", name="Recover…").click()
+        view = page.locator(".jp-Rewind-recovery")
+        view.frame_locator("iframe").get_by_text("sorted(rows)").first.wait_for(timeout=60_000)
+        shoot(page, "recovery-notebook7")
+        view.get_by_role("button", name="Write and open it").click()
+        made = server.folder / "analysis.recovered.ipynb"
+        wait_until("the new file", made.exists)
+        assert json.loads(made.read_text())["cells"]
+
+
+def test_what_fails_is_said_and_can_be_tried_again(lab: Lab, page: Any) -> None:
+    """A server that refuses is quoted; an error is not shown as an empty list."""
+    write_notebook(lab.folder / NAME)
+    page.route("**/rewind/api/v1/recover*", lambda route: route.fulfill(status=503, body="no"))
+    open_notebook(page, lab, NAME)
+    menu(page, "File", "Recover…")
+    view = page.locator(".jp-Rewind-recovery")
+    view.get_by_role("alert").wait_for()
+    page.unroute("**/rewind/api/v1/recover*")
+    view.get_by_role("button", name="Try again").click()
+    view.get_by_text("Where it was looked").wait_for(timeout=60_000)
