@@ -1,0 +1,79 @@
+"""Instances of classes that answer for themselves: told and made without asking them.
+
+A class with a `__getattr__` or a `__setattr__` of its own would answer while its values are loaded,
+when they have nothing yet; one that says to be of another class, or passes everything on to what it
+wraps, would be told as that. What such an instance has is read and set beside its class, unless the
+author wrote how it is pickled.
+"""
+
+from __future__ import annotations
+
+import copyreg
+from collections.abc import Callable
+from typing import Any
+
+from jupyter_rewind.kernels import rebuild, subclasses
+
+_HEAP = 1 << 9
+_PROTOCOL = 5
+_ANSWERS = frozenset(("__getattr__", "__getattribute__", "__setattr__", "__class__"))
+_PRETENDS = frozenset(("__getattribute__", "__class__"))
+_OWN_WAY = frozenset(
+    ("__reduce__", "__reduce_ex__", "__getstate__", "__setstate__", "__getnewargs__",
+     "__getnewargs_ex__")
+)  # fmt: skip
+_MISS = object()
+_mro_of = vars(type)["__mro__"].__get__
+_dict_of = vars(type)["__dict__"].__get__
+_flags_of = vars(type)["__flags__"].__get__
+
+
+def find_reducer(kind: type) -> Callable[[Any, Any], Any] | None:
+    """What tells values of `kind` without asking them; None where pickle's own way will do."""
+    bases = _mro_of(kind)[:-1]
+    own = {name for base in bases for name in _dict_of(base)}
+    if not own & _ANSWERS or own & _OWN_WAY:
+        return None
+    if kind in copyreg.dispatch_table or not _flags_of(kind) & _HEAP:
+        return None
+    if own & _PRETENDS and all(_flags_of(base) & _HEAP for base in bases):
+        return _reduce_unasked
+    return _reduce_quietly
+
+
+def _reduce_quietly(value: Any, _: Any) -> Any:
+    reduction = object.__reduce_ex__(value, _PROTOCOL)
+    if type(reduction) is not tuple or len(reduction) < 3 or reduction[2] is None:
+        return reduction
+    more = (*reduction, None, None)[3:5]
+    return (*reduction[:3], *more, rebuild.set_state)
+
+
+def _reduce_unasked(value: Any, _: Any) -> Any:
+    kind = type(value)
+    attributes: dict[str, Any] = {}
+    slots: dict[str, Any] = {}
+    for base in _mro_of(kind)[:-1]:
+        for name, held in _dict_of(base).items():
+            if name == "__dict__" and type(held) is _GETSET:
+                attributes = held.__get__(value)
+            elif type(held) is _MEMBER:
+                content = _content(held, value)
+                if content is not _MISS:
+                    slots.setdefault(name, content)
+    made = subclasses.make_value, (object, kind)
+    return (*made, (attributes, slots), None, None, rebuild.set_state)
+
+
+class _Slotted:
+    __slots__ = ("__dict__", "_member")
+
+
+_GETSET, _MEMBER = (type(vars(_Slotted)[name]) for name in ("__dict__", "_member"))
+
+
+def _content(slot: Any, value: Any) -> Any:
+    try:
+        return slot.__get__(value)
+    except AttributeError:
+        return _MISS
