@@ -11,6 +11,7 @@ import stat
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from jupyter_rewind.errors import Integrity, NotFound, RewindError, Unavailable
 from jupyter_rewind.model.checkpoint import Checkpoint, HistoryInfo
@@ -26,7 +27,6 @@ from jupyter_rewind.model.execution import (
     read_run,
     run_key,
 )
-from jupyter_rewind.notebooks.history import Histories
 from jupyter_rewind.recovery.documents import read_document
 from jupyter_rewind.recovery.evidence import (
     EVERYTHING,
@@ -40,7 +40,10 @@ from jupyter_rewind.recovery.evidence import (
     Trace,
 )
 from jupyter_rewind.recovery.runtime import is_below
-from jupyter_rewind.store.repository import Repository
+
+if TYPE_CHECKING:
+    from jupyter_rewind.notebooks.history import Histories
+    from jupyter_rewind.store.repository import Repository
 
 MOST_CHECKPOINTS = 24
 """So many of the newest checkpoints of one notebook are traces; `history` lists all of them."""
@@ -76,7 +79,7 @@ class RewindFinder:
                 raise NotFound("Rewind's own store is gone.")
             if "run" in trace.handle:
                 return _read_run(repository, trace)
-            histories = Histories(repository)
+            histories = _histories(repository)
             checkpoint = histories.get(None, trace.handle["checkpoint"])
             names = tuple(
                 FoundName(trace, trace.notebook or "", stay.path)
@@ -87,11 +90,13 @@ class RewindFinder:
 
 @contextmanager
 def _store(scope: Scope) -> Iterator[Repository | None]:
-    """The store, where there is one."""
+    """The store, where there is one; only then is the code that opens it loaded."""
     if scope.store is None or scope.store_keys is None or not os.path.isdir(scope.store):
         yield None
         return
     _refuse_pipes(scope.store, scope.store_keys)
+    from jupyter_rewind.store.repository import Repository
+
     try:
         repository = Repository.open(scope.store, key_folder=scope.store_keys, create=False)
     except NotFound:
@@ -115,8 +120,14 @@ def _refuse_pipes(*folders: Path) -> None:
             raise Unavailable(f"{pipes[0]} is a pipe; nothing there was opened.")
 
 
+def _histories(repository: Repository) -> Histories:
+    from jupyter_rewind.notebooks.history import Histories
+
+    return Histories(repository)
+
+
 def _traces(repository: Repository, scope: Scope) -> Iterator[Trace | Problem]:
-    histories = Histories(repository)
+    histories = _histories(repository)
     if scope.notebook is not None:
         yield from _of_notebook(histories, str(scope.notebook), scope)
         return
