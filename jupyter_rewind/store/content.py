@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import os
-from collections import OrderedDict
 from collections.abc import Callable, Sequence
 
-from jupyter_rewind import clock
-from jupyter_rewind.errors import Integrity, NotFound
+from jupyter_rewind.errors import Integrity, NotFound, Storage
 from jupyter_rewind.model.ids import Digest
 from jupyter_rewind.store import chunks
 from jupyter_rewind.store.cache import RawCache
 from jupyter_rewind.store.catalog import Catalog
-from jupyter_rewind.store.durable import Files, read_at
+from jupyter_rewind.store.durable import Files
 from jupyter_rewind.store.index import Index, Place
 from jupyter_rewind.store.layout import Layout
-from jupyter_rewind.store.locks import ProcessLock
+from jupyter_rewind.store.opened import OpenSegments
 from jupyter_rewind.store.segments import HEAD_SIZE, Kind
 
 _OPEN_SEGMENTS = 64
@@ -29,12 +26,8 @@ class ContentReader:
     """Reads chunks through the catalog. Thread-safe; keeps the segments it reads open."""
 
     def __init__(self, layout: Layout, files: Files, catalog: Catalog) -> None:
-        self._layout = layout
-        self._files = files
         self._catalog = catalog
-        self._lock = ProcessLock()
-        self._descriptors: OrderedDict[str, int] = OrderedDict()
-        self._pid = clock.pid()
+        self._segments = OpenSegments(layout, files, most=_OPEN_SEGMENTS)
         self._nodes = RawCache()
 
     def get(self, digest: Digest) -> bytes:
@@ -80,22 +73,11 @@ class ContentReader:
 
     def close_removed(self) -> None:
         """Segments that were collected are let go, or the disk would not get their room back."""
-        with self._lock:
-            if self._pid != clock.pid():
-                return
-            gone = [
-                name
-                for name, descriptor in self._descriptors.items()
-                if os.fstat(descriptor).st_nlink == 0
-            ]
-            for name in gone:
-                self._files.close(self._descriptors.pop(name))
+        self._segments.close_removed()
 
     def close(self) -> None:
         self._nodes.clear()
-        with self._lock:
-            while self._descriptors:
-                self._files.close(self._descriptors.popitem()[1])
+        self._segments.close()
 
     def _get(self, digest: Digest, depth: int) -> bytes:
         if depth > 2 * chunks.MAX_DEPTH:
@@ -113,7 +95,7 @@ class ContentReader:
                 try:
                     return self._read(place, digest, depth)
                 except (NotFound, Integrity) as error:
-                    problems.append(str(error))
+                    problems.append(str(error).rstrip("."))
             # It, or what it is a delta of, may have been collected since the index was asked.
             tried = places
             self._catalog.refresh()
@@ -174,36 +156,11 @@ class ContentReader:
         if record.codec != chunks.Codec.RAW:
             return None
         try:
-            with self._lock:
-                descriptor = self._descriptor(place.segment)
-                data = read_at(descriptor, record.stored, record.offset + HEAD_SIZE)
-        except (NotFound, OSError):
+            data = self._payload(place)
+        except (NotFound, Integrity, Storage):
             return None
         return data if chunks.digest(data) == digest else None
 
     def _payload(self, place: Place) -> bytes:
-        with self._lock:
-            descriptor = self._descriptor(place.segment)
-            try:
-                return read_at(descriptor, place.record.stored, place.record.offset + HEAD_SIZE)
-            except OSError as error:
-                # A bad sector costs the records on it, not those of other segments.
-                at = f"segment {place.segment} at byte {place.record.offset}"
-                raise Integrity(f"{at} cannot be read ({error.strerror})") from error
-
-    def _descriptor(self, segment: str) -> int:
-        if self._pid != clock.pid():
-            self._pid = clock.pid()
-            self._descriptors.clear()
-        descriptor = self._descriptors.pop(segment, None)
-        if descriptor is None:
-            descriptor = self._files.open(self._layout.segments / segment)
-        elif os.fstat(descriptor).st_nlink == 0:
-            # Collected meanwhile: what it held stands elsewhere.
-            self._files.close(descriptor)
-            descriptor = self._files.open(self._layout.segments / segment)
-        self._descriptors[segment] = descriptor
-        while len(self._descriptors) > _OPEN_SEGMENTS:
-            _, oldest = self._descriptors.popitem(last=False)
-            self._files.close(oldest)
-        return descriptor
+        record = place.record
+        return self._segments.read(place.segment, record.stored, record.offset + HEAD_SIZE)

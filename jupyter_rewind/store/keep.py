@@ -8,7 +8,6 @@ power-safe within a second. Everybody else finds the entries through the index, 
 from __future__ import annotations
 
 import os
-from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,10 +23,11 @@ from jupyter_rewind.model.ids import Digest, EntryId, StoreId, WriterId
 from jupyter_rewind.store import chunks
 from jupyter_rewind.store.block import Block
 from jupyter_rewind.store.cache import RawCache
-from jupyter_rewind.store.durable import Files, read_at, read_into, translate
+from jupyter_rewind.store.durable import Files, translate
 from jupyter_rewind.store.layout import Layout, open_layout
 from jupyter_rewind.store.locks import Barrier, ProcessLock
 from jupyter_rewind.store.moving import note_taken
+from jupyter_rewind.store.opened import OpenSegments
 from jupyter_rewind.store.segments import HEAD_SIZE, Record, Seal, SegmentReader
 from jupyter_rewind.store.writer import SegmentWriter
 
@@ -57,17 +57,15 @@ class KernelStore:
         self._writer = SegmentWriter(layout, files, power_safe=False)
         self._barrier = Barrier(layout.barrier)
         self._lock = ProcessLock()
-        self._reading = ProcessLock()
         self._learning = ProcessLock()
         self._places: dict[Digest, Place] = {}
         self._entries: dict[EntryId, Entry] = {}
         self._expired: set[EntryId] = set()
         self._scanned: dict[str, tuple[int, int]] = {}
         self._folder_time = -1
-        self._descriptors: OrderedDict[str, int] = OrderedDict()
+        self._segments = OpenSegments(layout, files, most=_OPEN_SEGMENTS)
         self._recent = RawCache(_RECENT_BYTES)
         self._last_order = 0
-        self._pid = clock.pid()
 
     @classmethod
     def open(
@@ -98,25 +96,26 @@ class KernelStore:
         Raises Storage; Unavailable, before the block begins, when bytes are being removed from the
         store for so long.
         """
-        with self._lock:
-            self._adopt_process()
-            with self._barrier.held(exclusive=False, patience_seconds=patience_seconds):
-                self._notice_removed()
-                block = Block(self, self._writer, plain=plain)
-                try:
-                    yield block
-                    if not block.entries:
-                        self._writer.abort()
-                        return
-                    batch = self._writer.commit(block.entries, ())
-                except BaseException:
+        with (
+            self._lock,
+            self._barrier.held(exclusive=False, patience_seconds=patience_seconds),
+        ):
+            self._notice_removed()
+            block = Block(self, self._writer, plain=plain)
+            try:
+                yield block
+                if not block.entries:
                     self._writer.abort()
-                    raise
-                self._learn_moved()
-                self._own(batch.records, batch.end, block.entries)
-                for name, raw in block.recent:
-                    self._recent.keep(name, raw)
-                self._end_commit()
+                    return
+                batch = self._writer.commit(block.entries, ())
+            except BaseException:
+                self._writer.abort()
+                raise
+            self._learn_moved()
+            self._own(batch.records, batch.end, block.entries)
+            for name, raw in block.recent:
+                self._recent.keep(name, raw)
+            self._end_commit()
 
     def _end_commit(self) -> None:
         self._writer.rotate_if_large()
@@ -148,10 +147,7 @@ class KernelStore:
         """The segment is gone, and what stood there alone."""
         with self._learning:
             self._scanned.pop(name, None)
-        with self._reading:
-            descriptor = self._descriptors.pop(name, None)
-            if descriptor is not None:
-                self.files.close(descriptor)
+        self._segments.close_one(name)
 
     def next_order(self) -> int:
         """A place in the order of entries, behind everything this process has seen."""
@@ -172,9 +168,7 @@ class KernelStore:
             self._writer.close()
             self._learn_moved()
             self._barrier.close()
-            with self._reading:
-                while self._descriptors:
-                    self.files.close(self._descriptors.popitem()[1])
+            self._segments.close()
 
     # --- reading ------------------------------------------------------------------------
 
@@ -207,8 +201,7 @@ class KernelStore:
         if place.raw != len(target):
             raise Integrity(f"Content {digest.hex()[:12]} has {place.raw} bytes.")
         if place.codec == chunks.Codec.RAW:
-            with self._reading:
-                count = read_into(self._descriptor(place.segment), target, place.offset + HEAD_SIZE)
+            count = self._segments.read_into(place.segment, target, place.offset + HEAD_SIZE)
             if count == len(target) and chunks.digest(target) == digest:
                 return
         target[:] = self.get(digest)
@@ -216,7 +209,6 @@ class KernelStore:
     def refresh(self) -> None:
         """Commits of other processes can be seen. Raises Storage, Newer."""
         with self._lock:
-            self._adopt_process()
             self._notice_removed()
             for name, status in self._segment_files().items():
                 if status != self._scanned.get(name) and name != self._writer.open_segment:
@@ -280,32 +272,10 @@ class KernelStore:
         return raw
 
     def _payload(self, place: Place) -> bytes:
-        with self._reading:
-            try:
-                descriptor = self._descriptor(place.segment)
-                data = read_at(descriptor, place.stored, place.offset + HEAD_SIZE)
-            except OSError as error:
-                if isinstance(error, NotFound):
-                    raise
-                at = f"segment {place.segment} at byte {place.offset}"
-                raise Integrity(f"{at} cannot be read ({error.strerror}).") from error
+        data = self._segments.read(place.segment, place.stored, place.offset + HEAD_SIZE)
         if len(data) != place.stored:
             raise Integrity(f"Segment {place.segment} is cut short at byte {place.offset}.")
         return data
-
-    def _descriptor(self, segment: str) -> int:
-        if self._pid != clock.pid():
-            self._descriptors.clear()
-        descriptor = self._descriptors.pop(segment, None)
-        if descriptor is not None and os.fstat(descriptor).st_nlink == 0:
-            self.files.close(descriptor)
-            descriptor = None
-        if descriptor is None:
-            descriptor = self.files.open(self.layout.segments / segment)
-        self._descriptors[segment] = descriptor
-        while len(self._descriptors) > _OPEN_SEGMENTS:
-            self.files.close(self._descriptors.popitem(last=False)[1])
-        return descriptor
 
     # --- what others do -----------------------------------------------------------------
 
@@ -385,12 +355,6 @@ class KernelStore:
         except OSError as error:
             raise translate(error, "read the segments in", self.layout.segments) from error
         return found
-
-    def _adopt_process(self) -> None:
-        if self._pid == clock.pid():
-            return
-        self._pid = clock.pid()
-        self._descriptors.clear()
 
 
 def _place(segment: str, one: Record) -> Place:

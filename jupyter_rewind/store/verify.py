@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 
 from jupyter_rewind.errors import Integrity, NotFound, RewindError
 from jupyter_rewind.model.ids import Digest, EntryId
-from jupyter_rewind.store import chunks, writer
+from jupyter_rewind.store import chunks, room
 from jupyter_rewind.store.locks import is_locked
 from jupyter_rewind.store.reach import Reach, affected_entries, mark
 from jupyter_rewind.store.repository import Repository
@@ -167,7 +167,7 @@ def is_overwritten(repository: Repository, name: str) -> bool:
         return False
     # Its writer may have ended since somebody looked.
     with repository.reader(name) as reader:
-        return 0 < reader.size < writer.RESERVE and not reader.scan(0).batches
+        return 0 < reader.size < room.RESERVE and not reader.scan(0).batches
 
 
 def segment_sizes(repository: Repository) -> dict[str, int]:

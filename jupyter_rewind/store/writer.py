@@ -1,9 +1,9 @@
 """The one writer of a segment: stages records, commits them, keeps room for the last commit.
 
-One fdatasync a commit, then the acknowledgement. Room is held ready behind the end, so that a
-small commit still lands on a disk that has become full. After a failed sync the segment is given
-up for a new one: the kernel may have dropped the pages it could not write. Where a file was taken
-away, what was acknowledged in it is committed again, to a new one (`moving`).
+One fdatasync a commit, then the acknowledgement. Behind the end room is held ready (`room`), so
+that a small commit still lands on a disk that has become full. After a failed sync the segment is
+given up for a new one: the kernel may have dropped the pages it could not write. Where a file was
+taken away, what was acknowledged in it is committed again, to a new one (`moving`).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from jupyter_rewind.errors import Full, Internal, RewindError
 from jupyter_rewind.model.encoding import Commit, encode_commit
 from jupyter_rewind.model.entry import Entry
 from jupyter_rewind.model.ids import Digest, EntryId, WriterId
-from jupyter_rewind.store import chunks
+from jupyter_rewind.store import chunks, room
 from jupyter_rewind.store.durable import Files
 from jupyter_rewind.store.layout import Layout
 from jupyter_rewind.store.locks import FileLock
@@ -28,15 +28,12 @@ from jupyter_rewind.store.moving import (
     read_payloads,
     require_same_store,
 )
+from jupyter_rewind.store.room import Room
 from jupyter_rewind.store.segments import Batch, Kind, Record, Seal, frame
 from jupyter_rewind.store.standing import Identity, identify, is_named
 
 MAX_SEGMENT = 256 << 20
-RESERVE = 1 << 20
 _STAGE = 8 << 20
-# Zeros that stand on the disk are overwritten without an entry in the file system's journal: a
-# small commit's sync takes 0.16 ms instead of 0.25.
-_ZEROED = 1 << 18
 # Below, what compression saves of a commit record is not worth its 10 µs.
 _SMALL = 400
 GROUP_SECONDS = 1.0
@@ -60,7 +57,8 @@ class SegmentWriter:
         self._records: list[Record] = []
         self._proofs: list[bytes] = []
         self._staged = 0
-        self._end = self._written = self._at = self._reserved = self._synced = self._zeroed = 0
+        self._end = self._written = self._at = self._synced = 0
+        self._room = Room(files, -1, layout.segments)
         self._timer: threading.Timer | None = None
         self._guard = threading.Lock()
         self._spoiled = False
@@ -165,8 +163,8 @@ class SegmentWriter:
         """What was staged is forgotten; its bytes are overwritten by the next commit."""
         self._forget()
         self._at = self._written = self._end
-        if self._descriptor >= 0 and self._reserved > self._end + 2 * RESERVE:
-            self._shrink()
+        if self._descriptor >= 0:
+            self._room.give_back(self._end)
 
     def rotate_if_large(self) -> None:
         """The next record goes to a new segment once this one is large. Between commits only."""
@@ -313,7 +311,7 @@ class SegmentWriter:
             self._lock, self._name = lock, name
             self._path = self._layout.segments / name
             self._tags = Seal(self._layout.key, self._layout.store_id, name)
-            self._end = self._written = self._at = self._reserved = self._synced = self._zeroed = 0
+            self._end = self._written = self._at = self._synced = 0
         self._forget()
         try:
             if not self._store_is_named:
@@ -322,9 +320,10 @@ class SegmentWriter:
                 self._store_is_named = True
             self._descriptor = self._files.create(self._path)
             self._identity, self._place = identify(self._descriptor), str(self._path)
+            self._room = Room(self._files, self._descriptor, self._path)
             with contextlib.suppress(Full):
                 # Without room to hold ready, a small commit may land all the same.
-                self._reserve(RESERVE)
+                self._room.make(room.RESERVE)
             self._files.sync_folder(self._layout.segments)
         except BaseException:
             # Nothing may be promised in a file whose name may vanish.
@@ -340,51 +339,10 @@ class SegmentWriter:
             self._flush()
 
     def _flush(self) -> None:
-        """Staged bytes go to the file, inside room made for them where there is any."""
-        if self._at + RESERVE // 2 > self._reserved:
-            try:
-                self._reserve(self._at + RESERVE)
-            except Full:
-                # The disk is full: what is held ready may still take this commit.
-                with contextlib.suppress(RewindError):
-                    self._shrink_to(max(self._reserved, self._written))
-        ready = self._zeros()
-        try:
-            self._files.write_at(self._descriptor, self._parts, self._written, self._path)
-        except RewindError:
-            with contextlib.suppress(RewindError):
-                self._shrink_to(max(self._reserved, self._end))
-            raise
-        if ready:
-            # Apart from what is committed, whose fate they must not share on a full disk.
-            with contextlib.suppress(RewindError):
-                self._files.write_at(self._descriptor, ready, self._at, self._path)
-            self._zeroed = self._at + _ZEROED
+        """Staged bytes go to the file."""
+        self._room.write(self._parts, self._written, self._at, kept=self._end)
         self._written = self._at
         self._parts, self._staged = [], 0
-
-    def _zeros(self) -> list[bytes | memoryview]:
-        """Zeros for the next small commits to overwrite, where this one is small and has used up
-        the last; within the room held ready, so that they take no more of the disk."""
-        is_small = self._at - self._written < _ZEROED // 4
-        has_room = self._at + _ZEROED <= self._reserved
-        return [bytes(_ZEROED)] if is_small and has_room and self._at > self._zeroed else []
-
-    def _reserve(self, size: int) -> None:
-        # Where room is made by writing zeros, they must not fall on what a nearly full disk has
-        # still taken behind the room held ready.
-        start = max(self._reserved, self._written)
-        if size > start:
-            self._files.reserve(self._descriptor, start, size - start, self._path)
-            self._reserved = size
-
-    def _shrink(self) -> None:
-        self._reserved = self._end + RESERVE
-        self._shrink_to(self._reserved)
-
-    def _shrink_to(self, size: int) -> None:
-        self._zeroed = min(self._zeroed, size)
-        self._files.truncate(self._descriptor, size, self._path)
 
     def _start_timer(self) -> None:
         with self._guard:

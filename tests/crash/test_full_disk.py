@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from jupyter_rewind.errors import Full
-from jupyter_rewind.store import writer
+from jupyter_rewind.store import room, writer
 from jupyter_rewind.store.durable import Files, free_bytes
 from jupyter_rewind.store.repository import Repository
 from jupyter_rewind.store.upkeep import verify
@@ -31,7 +31,8 @@ _MOUNT = ["mount", "-t", "tmpfs", "-o", "size=12m", "tmpfs"]
 @pytest.fixture
 def disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A disk of 12 MB, mounted here."""
-    for name, value in {"RESERVE": 1 << 20, "_STAGE": 8 << 20, "MAX_SEGMENT": 256 << 20}.items():
+    monkeypatch.setattr(room, "RESERVE", 1 << 20)
+    for name, value in {"_STAGE": 8 << 20, "MAX_SEGMENT": 256 << 20}.items():
         monkeypatch.setattr(writer, name, value)
     place = tmp_path / "disk"
     place.mkdir()

@@ -17,7 +17,7 @@ from jupyter_rewind import clock
 from jupyter_rewind.errors import Internal, NotFound, Storage
 from jupyter_rewind.model.entry import Entry
 from jupyter_rewind.model.ids import Digest, EntryId
-from jupyter_rewind.store import writer
+from jupyter_rewind.store import room, writer
 from jupyter_rewind.store.durable import Files
 from jupyter_rewind.store.repository import Repository
 from tests.crash.scenarios import noise
@@ -339,7 +339,7 @@ class AnyOrder(RuleBasedStateMachine):
 @pytest.fixture(autouse=True)
 def small_writer(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(writer, "_STAGE", 4000)
-    monkeypatch.setattr(writer, "RESERVE", 1 << 14)
+    monkeypatch.setattr(room, "RESERVE", 1 << 14)
 
 
 TestAnyOrder = AnyOrder.TestCase

@@ -10,7 +10,7 @@ import pytest
 
 from jupyter_rewind import clock
 from jupyter_rewind.errors import Newer
-from jupyter_rewind.store import writer
+from jupyter_rewind.store import room
 from jupyter_rewind.store.upkeep import Damage, collect, salvage, verify
 from jupyter_rewind.store.witness import read_witness
 from tests.support.stores import Filled, QuickFiles, entry_segments, fill, noise, segment_files
@@ -99,7 +99,7 @@ def test_a_segment_whose_writer_was_killed_is_remembered(tmp_path: Path) -> None
     store.close()
     filled.folder = copy
     (copy / "store" / "locks" / name).unlink()
-    (copy / "store" / "segments" / name).write_bytes(bytes(writer.RESERVE))
+    (copy / "store" / "segments" / name).write_bytes(bytes(room.RESERVE))
     forget(filled, "index")
     assert name in {each.segment for each in damages(filled)}
 
@@ -128,7 +128,7 @@ def test_without_any_witness_a_segment_without_commits_is_named(tmp_path: Path, 
     assert path.name not in {each.segment for each in damages(filled)}
 
 
-@pytest.mark.parametrize("size", [0, writer.RESERVE])
+@pytest.mark.parametrize("size", [0, room.RESERVE])
 def test_what_a_writer_leaves_that_was_killed_early_is_no_damage(tmp_path: Path, size: int) -> None:
     """An empty file, or one that holds nothing but room."""
     filled = fill(tmp_path, segments=1)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from jupyter_rewind.errors import Full, Unavailable
-from jupyter_rewind.store import chunks, writer
+from jupyter_rewind.store import chunks, room, writer
 from jupyter_rewind.store.durable import Files
 from jupyter_rewind.store.locks import is_locked
 from jupyter_rewind.store.repository import Repository
@@ -42,7 +42,7 @@ def test_a_closed_segment_has_no_room_held_ready(tmp_path: Path) -> None:
     with run.open() as repository:
         run.save(repository, b"x")
         path = repository.layout.segments / repository.writer.segment
-        assert path.stat().st_size >= writer.RESERVE
+        assert path.stat().st_size >= room.RESERVE
     assert path.stat().st_size < 1000
 
 
@@ -129,7 +129,7 @@ def test_room_made_of_zeros_falls_on_no_commit(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Without fallocate and with a nearly full disk, commits stand behind the room held ready."""
-    monkeypatch.setattr(writer, "RESERVE", 1 << 12)
+    monkeypatch.setattr(room, "RESERVE", 1 << 12)
     full = True
 
     class Tight(Files):
