@@ -10,6 +10,7 @@ import { type Message, MessageLoop } from '@lumino/messaging';
 import type { Widget } from '@lumino/widgets';
 
 import { Intervals } from '../models/autosave';
+// eslint-disable-next-line jupyter/prefer-lazy-imports -- each document is followed from its opening on
 import { Saving } from '../models/saving';
 import { ISaves } from '../tokens';
 

@@ -10,9 +10,9 @@ import { IStatusBar } from '@jupyterlab/statusbar';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 
 import { Reach } from '../models/reach';
+// eslint-disable-next-line jupyter/prefer-lazy-imports -- the status bar needs it at once
 import { isUnreachable, type Saving } from '../models/saving';
 import { IDrafts, IRewindClient, ISaves } from '../tokens';
-// eslint-disable-next-line jupyter/prefer-lazy-imports -- it stands in the status bar from the start
 import { StandingWidget, standingWords } from '../widgets/standing';
 
 const plugin: JupyterFrontEndPlugin<void> = {

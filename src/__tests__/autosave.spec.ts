@@ -1,0 +1,56 @@
+import type { KernelMessage } from '@jupyterlab/services';
+
+import { answerMagic, QUESTION } from '../models/autosave';
+
+/** What `%autosave` did, and whether its message is shown. */
+function answered(kind: string, content: object) {
+  const chosen: number[] = [];
+  const message = { header: { msg_type: kind }, content };
+  const isShown = answerMagic(
+    message as unknown as KernelMessage.IIOPubMessage,
+    { choose: seconds => chosen.push(seconds), tell: () => 'every 10 seconds' }
+  );
+  return { chosen, isShown, content };
+}
+
+const script = (text: string) => ({ data: { 'application/javascript': text } });
+
+describe('answerMagic', () => {
+  it('sets the interval that a kernel asks the old notebook for', () => {
+    const asked = script('IPython.notebook.set_autosave_interval(300000)');
+    expect(answered('display_data', asked)).toMatchObject({
+      chosen: [300],
+      isShown: false
+    });
+    const off = script('IPython.notebook.set_autosave_interval(0)');
+    expect(answered('display_data', off).chosen).toEqual([0]);
+  });
+
+  it('leaves other scripts alone', () => {
+    const other = script('IPython.notebook.set_autosave_interval(1); evil()');
+    expect(answered('display_data', other)).toMatchObject({
+      chosen: [],
+      isShown: true
+    });
+  });
+
+  it('answers how a notebook is saved', () => {
+    const data = { [QUESTION]: {}, 'text/plain': 'the front end knows' };
+    expect(answered('display_data', { data })).toMatchObject({
+      isShown: true,
+      content: { data: { 'text/plain': 'every 10 seconds' } }
+    });
+  });
+
+  it('answers in the place of an error where the kernel knows no answer', () => {
+    const text = "UsageError: %autosave requires an integer, got ''\n";
+    expect(answered('stream', { name: 'stderr', text: text }).content).toEqual({
+      name: 'stdout',
+      text: 'every 10 seconds\n'
+    });
+    const mistake = text.replace("''", "'often'");
+    expect(
+      answered('stream', { name: 'stderr', text: mistake }).content
+    ).toEqual({ name: 'stderr', text: mistake });
+  });
+});

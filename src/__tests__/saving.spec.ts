@@ -1,0 +1,195 @@
+import { Signal } from '@lumino/signaling';
+
+import { isUnreachable, PAUSE, Saving } from '../models/saving';
+import type { ITouchable } from '../models/touch';
+
+/** A document as JupyterLab has it: each edit makes it dirty, each save clean when it ends. */
+class Document {
+  readonly model: ITouchable;
+  readonly contentsModel = { writable: true };
+  readonly isDisposed = false;
+  readonly ready = Promise.resolve();
+  readonly fileChanged: Signal<unknown, unknown>;
+  readonly saves: string[] = [];
+  text = '';
+  failure: Error | null = null;
+  during: () => void = () => undefined;
+
+  constructor() {
+    const owner = {};
+    this.fileChanged = new Signal(owner);
+    this.metadataChanged = new Signal(owner);
+    this.contentChanged = new Signal(owner);
+    this.stateChanged = new Signal(owner);
+    let dirty = false;
+    const { stateChanged, metadataChanged, contentChanged } = this;
+    this.model = {
+      metadataChanged,
+      contentChanged,
+      stateChanged,
+      get dirty() {
+        return dirty;
+      },
+      set dirty(value: boolean) {
+        if (value !== dirty) {
+          dirty = value;
+          stateChanged.emit({ name: 'dirty' });
+        }
+      }
+    };
+  }
+
+  edit(text: string): void {
+    this.text += text;
+    this.model.dirty = true;
+    this.contentChanged.emit();
+  }
+
+  describeKernel(): void {
+    this.model.dirty = true;
+    this.metadataChanged.emit({ key: 'language_info' });
+    this.contentChanged.emit();
+  }
+
+  async save(): Promise<void> {
+    const { text } = this;
+    await Promise.resolve();
+    this.during();
+    if (this.failure) {
+      throw this.failure;
+    }
+    this.saves.push(text);
+    this.model.dirty = false;
+    this.fileChanged.emit({});
+  }
+
+  readonly metadataChanged: Signal<unknown, { key: string }>;
+  readonly contentChanged: Signal<unknown, void>;
+  readonly stateChanged: Signal<unknown, { name: string }>;
+}
+
+const settle = async () => {
+  for (let turn = 0; turn < 8; turn++) {
+    await Promise.resolve();
+  }
+};
+
+async function opened(now?: () => number) {
+  const document = new Document();
+  const saving = new Saving(document, now);
+  await settle();
+  return { document, saving };
+}
+
+describe('Saving', () => {
+  it('says how a document stands', async () => {
+    const { document, saving } = await opened();
+    expect(saving.standing).toBe('saved');
+    document.edit('a');
+    await settle();
+    expect(saving.standing).toBe('unsaved');
+    const done = document.save();
+    expect(saving.standing).toBe('saving');
+    await done;
+    await settle();
+    expect(saving.standing).toBe('saved');
+    document.contentsModel.writable = false;
+    expect(saving.standing).toBe('read-only');
+  });
+
+  it('does not take a notebook that was only opened for changed', async () => {
+    const { document, saving } = await opened();
+    document.describeKernel();
+    await settle();
+    expect(document.model.dirty).toBe(false);
+    document.edit('a');
+    document.describeKernel();
+    await settle();
+    expect(document.model.dirty).toBe(true);
+    await saving.saveUnasked();
+    expect(document.saves).toEqual(['a']);
+  });
+
+  it('takes what is typed during a save for unsaved', async () => {
+    const { document, saving } = await opened();
+    document.edit('a');
+    document.during = () => {
+      document.during = () => undefined;
+      document.edit('b');
+    };
+    await saving.saveUnasked();
+    await settle();
+    expect(document.saves).toEqual(['a']);
+    expect(saving.standing).toBe('unsaved');
+    await saving.saveUnasked();
+    await settle();
+    expect(document.saves).toEqual(['a', 'ab']);
+    expect(saving.standing).toBe('saved');
+  });
+
+  it('saves nothing that is unchanged', async () => {
+    const { document, saving } = await opened();
+    await saving.saveUnasked();
+    expect(document.saves).toEqual([]);
+  });
+
+  it('tells a failure until a save succeeds', async () => {
+    const { document, saving } = await opened();
+    document.edit('a');
+    document.failure = new Error('The disk is full.');
+    await saving.saveUnasked();
+    await settle();
+    expect(saving.standing).toBe('failed');
+    expect(saving.failure?.message).toBe('The disk is full.');
+    document.failure = null;
+    await document.save();
+    await settle();
+    expect(saving.standing).toBe('saved');
+    expect(document.saves).toEqual(['a']);
+  });
+
+  it('leaves a conflict to the user', async () => {
+    const { document, saving } = await opened();
+    document.edit('a');
+    document.failure = new Error('Cancel');
+    document.failure.name = 'ModalCancelError';
+    await expect(document.save()).rejects.toThrow('Cancel');
+    await settle();
+    expect(saving.standing).toBe('conflict');
+    document.failure = null;
+    await saving.saveUnasked();
+    expect(document.saves).toEqual([]);
+  });
+
+  it('knows an absent server from one that refuses', async () => {
+    const { document, saving } = await opened();
+    document.edit('a');
+    document.failure = new TypeError('Failed to fetch');
+    await saving.saveUnasked();
+    await settle();
+    expect(saving.standing).toBe('offline');
+    expect(isUnreachable(new Error('403'))).toBe(false);
+  });
+
+  it('rests ten times as long as the last save took', async () => {
+    jest.useFakeTimers();
+    let now = 1_000_000;
+    const { document, saving } = await opened(() => now);
+    document.during = () => {
+      now += 4000;
+    };
+    document.edit('a');
+    await settle();
+    saving.saveSoon();
+    await jest.advanceTimersByTimeAsync(PAUSE);
+    expect(document.saves).toEqual(['a']);
+    document.edit('b');
+    await settle();
+    saving.saveSoon();
+    await jest.advanceTimersByTimeAsync(39_000);
+    expect(document.saves).toEqual(['a']);
+    await jest.advanceTimersByTimeAsync(2000);
+    expect(document.saves).toEqual(['a', 'ab']);
+    jest.useRealTimers();
+  });
+});
