@@ -3,6 +3,7 @@ import { JupyterFrontEndPlugin } from '@jupyterlab/application';
 import autosave from './plugins/autosave';
 import client from './plugins/client';
 import damage from './plugins/damage';
+import drafts from './plugins/drafts';
 import history from './plugins/history';
 import kernels from './plugins/kernels';
 import naming from './plugins/naming';
@@ -14,6 +15,7 @@ const plugins: JupyterFrontEndPlugin<unknown>[] = [
   autosave,
   client,
   damage,
+  drafts,
   history,
   kernels,
   naming,

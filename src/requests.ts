@@ -2,8 +2,12 @@ import { URLExt } from '@jupyterlab/coreutils';
 import { ServerConnection } from '@jupyterlab/services';
 
 import type { components } from './api';
+import type { IBase } from './models/draftbase';
+import { browserName } from './models/windows';
 import type {
   Checkpoint,
+  Draft,
+  DraftNotebook,
   Found,
   History,
   IDifference,
@@ -16,6 +20,8 @@ import type {
 } from './tokens';
 
 const ROOT = 'rewind/api/v1';
+
+const MOST_KEPT_ALIVE = 16_000;
 
 type Failure = components['schemas']['Failure'];
 type Query = Record<string, string | number | boolean | undefined>;
@@ -91,6 +97,59 @@ export class RewindClient implements IRewindClient {
     }
   }
 
+  async drafts(path: string): Promise<Draft[]> {
+    const answer = await this.ask('GET', 'drafts', { path });
+    return (answer as { drafts: Draft[] }).drafts;
+  }
+
+  async draft(path: string, draft: string): Promise<DraftNotebook> {
+    return (await this.ask('GET', `drafts/${draft}`, {
+      path
+    })) as DraftNotebook;
+  }
+
+  async draftDifference(path: string, draft: string): Promise<IDifference> {
+    return (await this.ask('GET', `drafts/${draft}/diff`, {
+      path
+    })) as IDifference;
+  }
+
+  async beginDraft(
+    path: string,
+    draft: string,
+    base: IBase | null,
+    content: unknown,
+    update: Uint8Array
+  ): Promise<void> {
+    const told = content ? { content } : { base };
+    const body = {
+      path,
+      draft,
+      browser: browserName(),
+      update: toBase64(update),
+      ...told
+    };
+    await this.ask('POST', 'drafts', {}, body);
+  }
+
+  async appendDraft(
+    path: string,
+    draft: string,
+    update: Uint8Array,
+    whole: boolean
+  ): Promise<void> {
+    const body = { path, update: toBase64(update), ...(whole && { whole }) };
+    await this.ask('POST', `drafts/${draft}`, {}, body);
+  }
+
+  async endDraft(path: string, draft: string, how: string): Promise<void> {
+    await this.ask('POST', `drafts/${draft}`, {}, { path, ended: how });
+  }
+
+  async discardDraft(path: string, draft: string): Promise<void> {
+    await this.ask('DELETE', `drafts/${draft}`, { path });
+  }
+
   async deleted(): Promise<Overview[]> {
     const answer = await this.ask('GET', 'deleted');
     return (answer as { deleted: Overview[] }).deleted;
@@ -140,7 +199,10 @@ export class RewindClient implements IRewindClient {
       URLExt.objectToQueryString(Object.fromEntries(pairs));
     const init: RequestInit = { method };
     if (body !== undefined) {
-      init.body = JSON.stringify(body);
+      const text = JSON.stringify(body);
+      init.body = text;
+      // The request outlives the page; browsers allow that for small ones.
+      init.keepalive = text.length < MOST_KEPT_ALIVE;
     }
     let response: Response;
     try {
@@ -171,4 +233,12 @@ function failure(response: Response, text: string): RewindError {
     response.status,
     ''
   );
+}
+
+function toBase64(bytes: Uint8Array): string {
+  const parts: string[] = [];
+  for (let at = 0; at < bytes.length; at += 0x8000) {
+    parts.push(String.fromCharCode(...bytes.subarray(at, at + 0x8000)));
+  }
+  return btoa(parts.join(''));
 }

@@ -7,6 +7,7 @@ import type { IDiffEntry } from 'nbdime/lib/diff/diffentries';
 
 import type { components } from './api';
 import type { Intervals } from './models/autosave';
+import type { IBase } from './models/draftbase';
 import type { Saving } from './models/saving';
 
 type Schemas = components['schemas'];
@@ -22,6 +23,12 @@ export type Snapshot = Schemas['Snapshot'];
 
 /** What a kernel has after a move: the state that came back, and how, in words. */
 export type Moved = Schemas['Moved'];
+
+/** Edits of a notebook that were handed over and are not saved. */
+export type Draft = Schemas['Draft'];
+
+/** A draft with the notebook that its edits make. */
+export type DraftNotebook = Schemas['DraftWithNotebook'];
 
 /** One file's history, without its checkpoints. */
 export type Overview = Schemas['History'];
@@ -90,6 +97,38 @@ export interface IRewindClient {
 
   /** Keep a checkpoint from expiring, or no longer. */
   pin(path: string, ref: string, pinned: boolean): Promise<void>;
+
+  /** What was edited in a notebook and not saved, the newest first. */
+  drafts(path: string): Promise<Draft[]>;
+
+  /** The notebook with a draft's edits. */
+  draft(path: string, draft: string): Promise<DraftNotebook>;
+
+  /** What a draft changes in the file on disk. */
+  draftDifference(path: string, draft: string): Promise<IDifference>;
+
+  /** Begin a draft upon what this browser has read, or upon `content`, with all edits so far. */
+  beginDraft(
+    path: string,
+    draft: string,
+    base: IBase | null,
+    content: unknown,
+    update: Uint8Array
+  ): Promise<void>;
+
+  /** Hand over further edits; a `whole` update holds those before it, too. */
+  appendDraft(
+    path: string,
+    draft: string,
+    update: Uint8Array,
+    whole: boolean
+  ): Promise<void>;
+
+  /** Nobody will edit a draft any more. */
+  endDraft(path: string, draft: string, how: string): Promise<void>;
+
+  /** Drop a draft. */
+  discardDraft(path: string, draft: string): Promise<void>;
 
   /** Resolves as soon as the server answers anything. */
   reach(): Promise<void>;

@@ -177,7 +177,10 @@ export class DraftDoc {
     let at = 0;
     while (at < before.length && at < now.length) {
       const [old, fresh] = [before[at], now[at]];
-      if (old.rest !== fresh.rest || (old.text === null) !== (fresh.text === null)) {
+      if (
+        old.rest !== fresh.rest ||
+        (old.text === null) !== (fresh.text === null)
+      ) {
         break;
       }
       if (old.text !== fresh.text) {
@@ -209,7 +212,8 @@ function fieldText(cell: SharedCell, field: Field): string {
   switch (field) {
     case 'metadata': {
       // Whether its outputs may run is for each browser to say.
-      const { trusted: _, ...metadata } = cell.getMetadata() as Output;
+      const metadata = { ...cell.getMetadata() } as Output;
+      delete metadata.trusted;
       return JSON.stringify(metadata);
     }
     case 'execution_count':
@@ -217,8 +221,7 @@ function fieldText(cell: SharedCell, field: Field): string {
         ? JSON.stringify(cell.execution_count ?? null)
         : '';
     case 'attachments': {
-      const told =
-        'getAttachments' in cell ? cell.getAttachments() : undefined;
+      const told = 'getAttachments' in cell ? cell.getAttachments() : undefined;
       return told && Object.keys(told).length ? JSON.stringify(told) : '';
     }
     case 'cell_type':

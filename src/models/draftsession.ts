@@ -2,14 +2,8 @@ import type { IDisposable } from '@lumino/disposable';
 import { ISignal, Signal } from '@lumino/signaling';
 
 import type { DraftPlace } from '../tokens';
-import { type IBase, takeBase } from './draftbase';
-import {
-  DraftDoc,
-  type Field,
-  type SharedCell,
-  type SharedNotebook
-} from './draftdoc';
-import type { IShelved } from './draftshelf';
+import type { DraftDoc, Field, SharedCell, SharedNotebook } from './draftdoc';
+import { DraftEpoch, type IDraftServer, type IShelf } from './draftepoch';
 
 /** So long after an edit it is handed over, with what came meanwhile. */
 export const PAUSE = 300;
@@ -22,9 +16,6 @@ const PATIENCE = 600;
 
 const FIRST_RETRY = 1000;
 const LAST_RETRY = 15_000;
-
-/** So many bytes in updates are sent together, once they are more than the edits themselves. */
-const COMPACT_BYTES = 1 << 18;
 
 /** What of a cell's change means which fields. */
 const FIELDS: Record<string, Field> = {
@@ -55,51 +46,6 @@ export interface IDraftContext {
     toJSON(): unknown;
   };
   revert(): Promise<void>;
-}
-
-/** Where drafts are handed over. */
-export interface IDraftServer {
-  beginDraft(
-    path: string,
-    draft: string,
-    base: IBase | null,
-    content: unknown,
-    update: Uint8Array
-  ): Promise<void>;
-  appendDraft(
-    path: string,
-    draft: string,
-    update: Uint8Array,
-    whole: boolean
-  ): Promise<void>;
-  endDraft(path: string, draft: string, how: string): Promise<void>;
-  discardDraft(path: string, draft: string): Promise<void>;
-}
-
-/** Where drafts are kept while the server is away. */
-export interface IShelf {
-  put(shelved: IShelved): Promise<void>;
-  remove(draft: string): Promise<void>;
-}
-
-/** What was edited since one state of the file. */
-class Epoch {
-  constructor(
-    readonly id: string,
-    notebook: SharedNotebook
-  ) {
-    this.doc = new DraftDoc(notebook.cells);
-    this.base = takeBase(notebook.cells);
-  }
-
-  readonly doc: DraftDoc;
-  readonly base: () => IBase;
-  sha256 = '';
-  content: unknown = null;
-  /** How far the server has it; `null` while it has nothing. */
-  confirmed: Uint8Array | null = null;
-  sentBytes = 0;
-  isShelved = false;
 }
 
 /** Hands over what is edited in one open notebook, as long as it is open. */
@@ -144,11 +90,10 @@ export class DraftSession implements IDisposable {
   }
 
   /** Hands over what is edited so far; resolves when it is kept or cannot be now. */
-  async flush(): Promise<void> {
+  flush(): Promise<void> {
     this.stopTimer();
-    const turn = this._turn.then(() => this.send(this._epoch));
-    this._turn = turn.catch(() => undefined);
-    await turn;
+    this._turn = this._turn.then(() => this.send(this._epoch));
+    return this._turn;
   }
 
   /** Tries again at once: the server may be back. */
@@ -164,14 +109,13 @@ export class DraftSession implements IDisposable {
       return;
     }
     const last = this._epoch;
-    const isKept = last.confirmed !== null || last.isShelved;
     this._isDisposed = true;
     this.stopTimer();
     this.notebook.changed.disconnect(this.onChanged, this);
     this.context.saveState.disconnect(this.onSave, this);
     this.context.model.stateChanged.disconnect(this.onState, this);
     Signal.clearData(this);
-    if (isKept) {
+    if (last.isKept) {
       // Closed without saving: what was edited can still be found.
       void this._turn.then(() => this.end(last, 'closed'));
     }
@@ -181,8 +125,8 @@ export class DraftSession implements IDisposable {
     return this.context.model.sharedModel;
   }
 
-  private begin(): Epoch {
-    const epoch = new Epoch(this.options.name(), this.notebook);
+  private begin(): DraftEpoch {
+    const epoch = new DraftEpoch(this.options.name(), this.notebook);
     const { contentsModel } = this.context;
     if (contentsModel?.hash_algorithm === 'sha256' && contentsModel.hash) {
       epoch.sha256 = contentsModel.hash;
@@ -293,7 +237,7 @@ export class DraftSession implements IDisposable {
   }
 
   /** What was edited up to `next` stands in the file. */
-  private settle(next: Epoch): void {
+  private settle(next: DraftEpoch): void {
     const saved = this._epoch;
     const { hash, hash_algorithm } = this.context.contentsModel ?? {};
     next.sha256 = hash_algorithm === 'sha256' ? (hash ?? '') : '';
@@ -307,56 +251,42 @@ export class DraftSession implements IDisposable {
     } else {
       this.stopTimer();
     }
-    this._turn = this._turn.then(() => this.forget(saved));
+    this._turn = this._turn.then(() =>
+      saved.forget(this.server, this.shelf, this.context.localPath)
+    );
   }
 
-  /** A draft whose edits were saved is needed no more. */
-  private async forget(epoch: Epoch): Promise<void> {
-    epoch.doc.dispose();
-    try {
-      if (epoch.confirmed) {
-        await this.server.discardDraft(this.context.localPath, epoch.id);
-      }
-      if (epoch.isShelved) {
-        await this.shelf.remove(epoch.id);
-      }
-    } catch {
-      // Whoever finds it sees that its edits were saved.
-    }
-  }
-
-  private async end(epoch: Epoch, how: string): Promise<void> {
-    try {
-      if (epoch.confirmed) {
-        await this.server.endDraft(this.context.localPath, epoch.id, how);
-      }
-    } catch {
-      // It is kept all the same.
-    }
-    epoch.doc.dispose();
+  private end(epoch: DraftEpoch, how: string): Promise<void> {
+    return epoch.end(this.server, this.context.localPath, how);
   }
 
   // --- handing over -------------------------------------------------------------------
 
-  private isOwing(epoch: Epoch): boolean {
+  private isOwing(epoch: DraftEpoch): boolean {
     return this._isOwing && epoch.doc.isChanged;
   }
 
-  private async send(epoch: Epoch): Promise<void> {
+  private async send(epoch: DraftEpoch): Promise<void> {
     if (epoch !== this._epoch || !this.isOwing(epoch)) {
       return;
     }
     this._isOwing = false;
     epoch.doc.write(this.notebook);
-    const shelving = setTimeout(() => void this.putAside(epoch), PATIENCE);
+    this._isSending = true;
+    const slow = setTimeout(() => void this.putAside(epoch), PATIENCE);
     try {
-      await this.handOver(epoch);
+      await epoch.handOver(this.server, this.context.localPath);
+      clearTimeout(slow);
+      await this.onConfirmed(epoch);
     } catch (reason) {
-      clearTimeout(shelving);
+      clearTimeout(slow);
       await this.onRefusal(epoch, reason);
-      return;
+    } finally {
+      this._isSending = false;
     }
-    clearTimeout(shelving);
+  }
+
+  private async onConfirmed(epoch: DraftEpoch): Promise<void> {
     if (epoch !== this._epoch) {
       return;
     }
@@ -364,53 +294,20 @@ export class DraftSession implements IDisposable {
     this._failure = null;
     if (!this._isOwing) {
       this.setPlace('server');
-    }
-    if (epoch.isShelved) {
-      epoch.isShelved = false;
-      await this.shelf.remove(epoch.id).catch(() => undefined);
+      await epoch.takeBack(this.shelf).catch(() => undefined);
     }
   }
 
-  private async handOver(epoch: Epoch): Promise<void> {
-    const { doc, id } = epoch;
-    const path = this.context.localPath;
-    const state = doc.state;
-    if (epoch.confirmed) {
-      const whole = epoch.sentBytes > COMPACT_BYTES;
-      const update = doc.updateSince(whole ? null : epoch.confirmed);
-      await this.server.appendDraft(path, id, update, whole);
-      // A whole one may be large itself: the next is sent when there is as much again.
-      epoch.sentBytes = whole ? 0 : epoch.sentBytes + update.length;
-    } else {
-      const base = { ...epoch.base() };
-      if (epoch.sha256) {
-        base.sha256 = epoch.sha256;
-      }
-      const update = doc.updateSince(null);
-      await this.server.beginDraft(path, id, base, epoch.content, update);
-    }
-    epoch.confirmed = state;
-  }
-
-  private async onRefusal(epoch: Epoch, reason: unknown): Promise<void> {
+  private async onRefusal(epoch: DraftEpoch, reason: unknown): Promise<void> {
     if (epoch !== this._epoch || this._isDisposed) {
       return;
     }
     this._isOwing = true;
     const code = (reason as { code?: string }).code ?? '';
-    if (code === 'unknown_draft' && epoch.confirmed) {
-      epoch.confirmed = null;
-      this.startTimer(0);
-    } else if (code === 'draft_full') {
-      epoch.sentBytes = Number.MAX_SAFE_INTEGER;
+    if (epoch.sendAnew(code)) {
       this.startTimer(0);
     } else if (code === 'unknown_base' && !epoch.content) {
-      // The draft begins anew, upon the notebook as it is now.
-      const fresh = this.begin();
-      fresh.content = this.context.model.toJSON();
-      fresh.doc.noteOrder();
-      this._epoch = fresh;
-      this.startTimer(0);
+      this.beginAnew(epoch);
     } else {
       await this.putAside(epoch);
       this.startTimer(this._wait);
@@ -418,31 +315,31 @@ export class DraftSession implements IDisposable {
     }
   }
 
+  /** The draft begins again, upon the notebook as it is now, which is sent along. */
+  private beginAnew(epoch: DraftEpoch): void {
+    this._epoch = this.begin();
+    this._epoch.content = this.context.model.toJSON();
+    this._epoch.doc.noteOrder();
+    epoch.doc.dispose();
+    this.startTimer(0);
+  }
+
   /** This browser keeps what the server has not confirmed. */
-  private async putAside(epoch: Epoch): Promise<void> {
-    const update = epoch.doc.updateSince(null);
-    try {
-      epoch.isShelved = true;
-      await this.shelf.put({
-        draft: epoch.id,
-        path: this.context.localPath,
-        server: this.options.server,
-        base: {
-          ...epoch.base(),
-          ...(epoch.sha256 ? { sha256: epoch.sha256 } : {})
-        },
-        content: epoch.content,
-        update,
-        changed: Date.now()
-      });
-    } catch (reason) {
-      this._failure = reason instanceof Error ? reason : Error(String(reason));
-      this.setPlace(null, true);
+  private async putAside(epoch: DraftEpoch): Promise<void> {
+    if (epoch !== this._epoch) {
       return;
     }
-    this._failure = null;
+    epoch.doc.write(this.notebook);
+    let failure: Error | null = null;
+    try {
+      const { localPath } = this.context;
+      await epoch.putAside(this.shelf, this.options.server, localPath);
+    } catch (reason) {
+      failure = reason instanceof Error ? reason : new Error(String(reason));
+    }
     if (epoch === this._epoch && this._place !== 'server') {
-      this.setPlace('browser', true);
+      this._failure = failure;
+      this.setPlace(failure ? null : 'browser', true);
     }
   }
 
@@ -458,7 +355,10 @@ export class DraftSession implements IDisposable {
     this._due = due;
     this._timer = setTimeout(() => {
       this._timer = null;
-      void this.flush().catch(() => undefined);
+      if (this._isSending) {
+        void this.putAside(this._epoch);
+      }
+      void this.flush();
     }, milliseconds);
   }
 
@@ -478,22 +378,25 @@ export class DraftSession implements IDisposable {
 
   private _changed = new Signal<this, void>(this);
   private _due = 0;
-  private _epoch: Epoch;
+  private _epoch: DraftEpoch;
   private _failure: Error | null = null;
   private _isAside = 0;
   private _isDisposed = false;
   private _isOwing = false;
-  private _next: Epoch | null = null;
+  private _isSending = false;
+  private _next: DraftEpoch | null = null;
   private _place: DraftPlace | null = null;
   private _timer: ReturnType<typeof setTimeout> | null = null;
-  private _turn: Promise<unknown> = Promise.resolve();
+  private _turn: Promise<void> = Promise.resolve();
   private _wait = FIRST_RETRY;
   private readonly _watched = new WeakSet<SharedCell>();
 }
 
 /** Whether nothing but the trust in a cell's outputs changed. */
 function isTrust(change: object): boolean {
-  const { metadataChange } = change as { metadataChange?: Map<string, unknown> };
+  const { metadataChange } = change as {
+    metadataChange?: Map<string, unknown>;
+  };
   return metadataChange
     ? [...metadataChange.keys()].every(key => key === 'trusted')
     : false;

@@ -11,7 +11,8 @@ import type { Checkpoint, IDifference } from '../tokens';
 /** What stands side by side, and with whose help it is drawn. */
 export interface IComparison {
   path: string;
-  checkpoint: Checkpoint;
+  /** What stands on the left, with the file on the right; or what stands where, in words. */
+  checkpoint: Checkpoint | string;
   difference: IDifference;
   /** Whether the open document holds edits that are not on the disk yet. */
   isDirty: boolean;
@@ -20,7 +21,7 @@ export interface IComparison {
   translator: ITranslator;
 }
 
-/** A checkpoint on the left, the file on disk on the right, cell by cell. */
+/** Two states of a notebook side by side, cell by cell. */
 export function comparisonWidget(
   comparison: IComparison
 ): MainAreaWidget<Panel> {
@@ -29,14 +30,16 @@ export function comparisonWidget(
   const panel = new Panel();
   panel.addClass('jp-Rewind-comparison');
   const name = comparison.path.split('/').pop() ?? comparison.path;
-  const when = new Date(checkpoint.time).toLocaleString();
-  const left = checkpoint.labels.length
-    ? `${checkpoint.labels.join(', ')} (${when})`
-    : when;
   panel.addWidget(
     line(
       'h2',
-      trans.__('%1: %2 on the left, the file now on the right', name, left)
+      typeof checkpoint === 'string'
+        ? checkpoint
+        : trans.__(
+            '%1: %2 on the left, the file now on the right',
+            name,
+            nameOf(checkpoint)
+          )
     )
   );
   if (comparison.isDirty) {
@@ -68,6 +71,13 @@ export function comparisonWidget(
   widget.title.label = trans.__('%1 compared', name);
   widget.title.closable = true;
   return widget;
+}
+
+function nameOf(checkpoint: Checkpoint): string {
+  const when = new Date(checkpoint.time).toLocaleString();
+  return checkpoint.labels.length
+    ? `${checkpoint.labels.join(', ')} (${when})`
+    : when;
 }
 
 function line(tag: 'h2' | 'p' | 'pre', text: string): Widget {

@@ -1,0 +1,123 @@
+import { ISignal, Signal } from '@lumino/signaling';
+
+import type { Draft, DraftPlace, IDrafts, IRewindClient } from '../tokens';
+import { DraftSession, type IDraftContext } from './draftsession';
+import type { DraftShelf, IShelved } from './draftshelf';
+import type { Windows } from './windows';
+
+/** Why drafts of an earlier page are still kept by this browser alone. */
+export interface ILeftBehind {
+  shelved: IShelved;
+  reason: Error;
+}
+
+/** All drafts of this page, and those that earlier pages left behind. */
+export class DraftKeeper implements IDrafts {
+  constructor(
+    private readonly client: IRewindClient,
+    private readonly shelf: DraftShelf,
+    private readonly windows: Windows,
+    private readonly server: string
+  ) {}
+
+  get changed(): ISignal<this, string> {
+    return this._changed;
+  }
+
+  /** The page alone holds edits of a document, and why. */
+  get failed(): ISignal<this, { path: string; reason: Error }> {
+    return this._failed;
+  }
+
+  placeOf(path: string): DraftPlace | null {
+    return this._sessions.get(path)?.place ?? null;
+  }
+
+  /** From now on what is edited in a notebook is kept; `path` is what its context is called. */
+  follow(context: IDraftContext & { readonly path: string }): DraftSession {
+    const session = new DraftSession(context, this.client, this.shelf, {
+      server: this.server,
+      name: () => this.windows.newDraft()
+    });
+    let path = context.path;
+    let hadFailed = false;
+    this._sessions.set(path, session);
+    session.changed.connect(() => {
+      if (context.path !== path) {
+        this._sessions.delete(path);
+        path = context.path;
+        this._sessions.set(path, session);
+      }
+      this._changed.emit(path);
+      const { failure } = session;
+      if (failure && !hadFailed) {
+        this._failed.emit({ path, reason: failure });
+      }
+      hadFailed = failure !== null;
+    });
+    return session;
+  }
+
+  /** The notebook is closed. */
+  unfollow(session: DraftSession): void {
+    for (const [path, each] of this._sessions) {
+      if (each === session) {
+        this._sessions.delete(path);
+      }
+    }
+    session.dispose();
+  }
+
+  /** Hands over all that is not kept yet: the page may be left, or the server is back. */
+  flush(): void {
+    for (const session of this._sessions.values()) {
+      session.retry();
+    }
+  }
+
+  /**
+   * The drafts of a notebook that nobody writes any more and that hold what no save does, the
+   * newest first. Those that were saved after all are dropped.
+   */
+  async leftBehind(path: string): Promise<Draft[]> {
+    const found = await this.client.drafts(path);
+    const alive = await this.windows.alive(found.map(each => each.draft));
+    const left: Draft[] = [];
+    for (const draft of found) {
+      if (alive.has(draft.draft)) {
+        continue;
+      }
+      if (draft.unsaved) {
+        left.push(draft);
+      } else {
+        await this.client
+          .discardDraft(path, draft.draft)
+          .catch(() => undefined);
+      }
+    }
+    return left;
+  }
+
+  /** The server has what earlier pages could not hand over; what it refused stays here. */
+  async carryOver(): Promise<ILeftBehind[]> {
+    const found = await this.shelf.list(this.server);
+    const alive = await this.windows.alive(found.map(each => each.draft));
+    const refused: ILeftBehind[] = [];
+    for (const shelved of found.filter(each => !alive.has(each.draft))) {
+      const { path, draft, base, content, update } = shelved;
+      try {
+        await this.client.beginDraft(path, draft, base, content, update);
+        await this.shelf.remove(draft);
+      } catch (reason) {
+        const error =
+          reason instanceof Error ? reason : new Error(String(reason));
+        refused.push({ shelved, reason: error });
+      }
+    }
+    return refused;
+  }
+
+  private _changed = new Signal<this, string>(this);
+  private _failed = new Signal<this, { path: string; reason: Error }>(this);
+  private _sessions = new Map<string, DraftSession>();
+}

@@ -1,0 +1,325 @@
+import {
+  ILabShell,
+  type JupyterFrontEnd,
+  type JupyterFrontEndPlugin
+} from '@jupyterlab/application';
+import {
+  Dialog,
+  ICommandPalette,
+  Notification,
+  showDialog
+} from '@jupyterlab/apputils';
+import { IEditorServices } from '@jupyterlab/codeeditor';
+import type { INotebookContent } from '@jupyterlab/nbformat';
+import { INotebookTracker, type NotebookPanel } from '@jupyterlab/notebook';
+import { IRenderMimeRegistry } from '@jupyterlab/rendermime';
+import { ITranslator, nullTranslator } from '@jupyterlab/translation';
+
+// eslint-disable-next-line jupyter/prefer-lazy-imports -- it follows each notebook from the start
+import { DraftKeeper } from '../models/draftkeeper';
+import { putInto } from '../models/draftrestore';
+import type { DraftSession } from '../models/draftsession';
+import { DraftShelf } from '../models/draftshelf';
+import { Windows } from '../models/windows';
+import { type Draft, IDrafts, IRewindClient } from '../tokens';
+
+const SHOW = 'jupyter-rewind:show-drafts';
+
+const plugin: JupyterFrontEndPlugin<IDrafts> = {
+  id: 'jupyter-rewind:drafts',
+  description: 'Keeps every edit before it is saved, and offers what was left.',
+  autoStart: true,
+  provides: IDrafts,
+  requires: [
+    IRewindClient,
+    INotebookTracker,
+    IRenderMimeRegistry,
+    IEditorServices
+  ],
+  optional: [ITranslator, ICommandPalette, ILabShell],
+  activate: (
+    app: JupyterFrontEnd,
+    client: IRewindClient,
+    notebooks: INotebookTracker,
+    rendermime: IRenderMimeRegistry,
+    editors: IEditorServices,
+    translation: ITranslator | null,
+    palette: ICommandPalette | null,
+    labShell: ILabShell | null
+  ): IDrafts => {
+    const translator = translation ?? nullTranslator;
+    const trans = translator.load('jupyter_rewind');
+    const { contents, serverSettings } = app.serviceManager;
+    const keeper = new DraftKeeper(
+      client,
+      new DraftShelf(),
+      new Windows(),
+      serverSettings.baseUrl
+    );
+    const sessions = new WeakMap<NotebookPanel['context'], DraftSession>();
+    const nameOf = (path: string) => path.split('/').pop() ?? path;
+    const why = (reason: unknown) =>
+      reason instanceof Error ? reason.message : String(reason);
+
+    /** What earlier pages left in this browser is on the server, or told of. */
+    const carriedOver = keeper
+      .carryOver()
+      .then(refused => {
+        for (const { shelved, reason } of refused) {
+          Notification.warning(
+            trans.__(
+              'Unsaved edits of %1 from %2 are kept in this browser only: %3',
+              nameOf(shelved.path),
+              new Date(shelved.changed).toLocaleString(),
+              reason.message
+            ),
+            { autoClose: false }
+          );
+        }
+      })
+      // A browser that keeps nothing has nothing to hand over; sessions tell when it matters.
+      .catch(() => undefined);
+
+    /** The panel holds the draft's edits; nothing is saved by that. */
+    async function restore(panel: NotebookPanel, draft: Draft): Promise<void> {
+      const path = contents.localPath(panel.context.path);
+      try {
+        const { notebook, lost } = await client.draft(path, draft.draft);
+        if (panel.isDisposed || !panel.model) {
+          return;
+        }
+        const { sharedModel } = panel.model;
+        const before = panel.model.toJSON() as INotebookContent;
+        putInto(sharedModel, notebook as unknown as INotebookContent);
+        // Only once this page has handed them over itself is the old draft needed no more.
+        await sessions.get(panel.context)?.flush();
+        if (keeper.placeOf(panel.context.path) === 'server' && !lost) {
+          await client.discardDraft(path, draft.draft);
+        }
+        const words = lost
+          ? trans.__(
+              'The edits of %1 are back in %2, but a part of them is damaged and missing. Save to keep them.',
+              clock(draft),
+              nameOf(path)
+            )
+          : trans.__(
+              'The edits of %1 are back in %2. Save to keep them.',
+              clock(draft),
+              nameOf(path)
+            );
+        Notification.success(words, {
+          autoClose: 15000,
+          actions: [
+            {
+              label: trans.__('Undo'),
+              caption: trans.__('Show again what was there before'),
+              callback: () => {
+                if (!panel.isDisposed) {
+                  putInto(sharedModel, before);
+                }
+              }
+            }
+          ]
+        });
+      } catch (reason) {
+        Notification.error(
+          trans.__(
+            'The edits were not brought back, and are still kept. %1',
+            why(reason)
+          )
+        );
+      }
+    }
+
+    async function compare(panel: NotebookPanel, draft: Draft): Promise<void> {
+      const path = contents.localPath(panel.context.path);
+      try {
+        const difference = await client.draftDifference(path, draft.draft);
+        // Fetched when first needed: nbdime's view is most of this extension's bytes.
+        const { comparisonWidget } = await import('../widgets/comparison');
+        const widget = comparisonWidget({
+          path,
+          checkpoint: trans.__(
+            '%1: the file now on the left, with the unsaved edits of %2 on the right',
+            nameOf(path),
+            clock(draft)
+          ),
+          difference,
+          isDirty: false,
+          rendermime,
+          editors,
+          translator
+        });
+        widget.id = `jupyter-rewind-draft-${draft.draft}`;
+        if (labShell) {
+          app.shell.add(widget, 'main');
+          app.shell.activateById(widget.id);
+        } else {
+          // A page of Notebook 7 has room for one document only.
+          widget.addClass('jp-Rewind-dialog');
+          const close = Dialog.okButton({ label: trans.__('Close') });
+          await showDialog({
+            title: widget.title.label,
+            body: widget,
+            buttons: [close]
+          });
+        }
+      } catch (reason) {
+        Notification.error(
+          trans.__('Nothing could be compared. %1', why(reason))
+        );
+      }
+      // The choice is still open.
+      offer(panel, draft);
+    }
+
+    async function discard(panel: NotebookPanel, draft: Draft): Promise<void> {
+      const path = contents.localPath(panel.context.path);
+      try {
+        await client.discardDraft(path, draft.draft);
+      } catch (reason) {
+        Notification.error(
+          trans.__('The edits are still kept. %1', why(reason))
+        );
+        return;
+      }
+      await offerNext(panel);
+    }
+
+    /** Asks what to do with edits that were left behind. */
+    function offer(panel: NotebookPanel, draft: Draft): void {
+      const path = contents.localPath(panel.context.path);
+      if (draft.problem) {
+        Notification.error(
+          trans.__(
+            'Unsaved edits of %1 were kept, but cannot be read: %2',
+            clock(draft),
+            draft.problem
+          ),
+          { autoClose: false }
+        );
+        return;
+      }
+      const id = Notification.warning(
+        trans.__(
+          '%1: unsaved edits of %2 were kept.',
+          nameOf(path),
+          clock(draft)
+        ),
+        {
+          autoClose: false,
+          actions: [
+            {
+              label: trans.__('Restore'),
+              caption: trans.__('Bring them back into the notebook, unsaved'),
+              displayType: 'accent',
+              callback: () => void restore(panel, draft)
+            },
+            {
+              label: trans.__('Compare'),
+              caption: trans.__('Show what they change in the file'),
+              callback: () => void compare(panel, draft)
+            },
+            {
+              label: trans.__('Discard'),
+              caption: trans.__('Drop them for good'),
+              displayType: 'warn',
+              callback: () => void discard(panel, draft)
+            }
+          ]
+        }
+      );
+      panel.disposed.connect(() => Notification.dismiss(id));
+    }
+
+    /** Offers the newest edits that were left behind; whether there are any. */
+    async function offerNext(
+      panel: NotebookPanel,
+      all = false
+    ): Promise<boolean> {
+      const path = contents.localPath(panel.context.path);
+      const left = await keeper.leftBehind(path);
+      // Whoever closed a notebook without saving need not be asked again.
+      const draft = left.find(each => all || !each.ended);
+      if (draft && !panel.isDisposed) {
+        offer(panel, draft);
+      }
+      return draft !== undefined;
+    }
+
+    notebooks.widgetAdded.connect((_, panel) => {
+      void panel.context.ready.then(async () => {
+        const { context } = panel;
+        if (panel.isDisposed || contents.driveName(context.path)) {
+          return;
+        }
+        // A second view of the same document is the same document.
+        if (!sessions.has(context)) {
+          const session = keeper.follow(context);
+          sessions.set(context, session);
+          context.disposed.connect(() => keeper.unfollow(session));
+        }
+        await carriedOver;
+        // Without an answer there is nothing to offer; the command asks again and says why.
+        await offerNext(panel).catch(() => undefined);
+      });
+    });
+
+    keeper.failed.connect((_, { path, reason }) => {
+      Notification.error(
+        trans.__(
+          'Unsaved edits of %1 are in this tab only: the server does not take them, and this browser cannot keep them (%2). Keep the tab open, or download a copy.',
+          nameOf(path),
+          reason.message
+        ),
+        { autoClose: false }
+      );
+    });
+
+    const flush = () => keeper.flush();
+    window.addEventListener('online', flush);
+    window.addEventListener('pagehide', flush);
+    document.addEventListener('visibilitychange', flush);
+
+    app.commands.addCommand(SHOW, {
+      label: trans.__('Show Unsaved Edits That Were Kept'),
+      caption: trans.__('Edits of this notebook that nobody saved'),
+      describedBy: { args: { type: 'object', properties: {} } },
+      isEnabled: () => notebooks.currentWidget !== null,
+      execute: async () => {
+        const panel = notebooks.currentWidget;
+        if (!panel) {
+          return;
+        }
+        try {
+          if (!(await offerNext(panel, true))) {
+            Notification.info(
+              trans.__(
+                'All edits of this notebook are saved or in an open tab.'
+              )
+            );
+          }
+        } catch (reason) {
+          Notification.error(
+            trans.__('The kept edits could not be listed. %1', why(reason))
+          );
+        }
+      }
+    });
+    palette?.addItem({
+      command: SHOW,
+      category: trans.__('File Operations')
+    });
+    return keeper;
+  }
+};
+
+/** When the edits were made; with the day, unless that is today. */
+function clock(draft: Draft): string {
+  const when = new Date(draft.changed);
+  return when.toDateString() === new Date().toDateString()
+    ? when.toLocaleTimeString([], { hour: '2-digit', minute: '2-digit' })
+    : when.toLocaleString([], { dateStyle: 'medium', timeStyle: 'short' });
+}
+
+export default plugin;
