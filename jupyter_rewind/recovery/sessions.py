@@ -10,6 +10,7 @@ import sqlite3
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 
 from jupyter_rewind.errors import RewindError
 from jupyter_rewind.recovery import search
@@ -32,6 +33,8 @@ from jupyter_rewind.recovery.traces.history import HistoryFinder
 MOST_NOTEBOOKS = 1000
 """So many are compared with all sessions."""
 _PREVIEW = 80
+Claim: TypeAlias = tuple[float, bool, str, str]
+"""How sure a notebook is of a session, whether a document of it is left, its path, and why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,19 +71,18 @@ def list_sessions(scope: Scope) -> Sessions:
     for trace in found.traces:
         if trace.kind == HistoryFinder.kind and trace.size_bytes > LARGE_BYTES:
             heard += Evidence(runs=tuple(_unread(trace, heard, scope)))
-    return Sessions(tuple(place_all(heard)), found.problems + heard.problems)
+    return Sessions(tuple(place_all(Attribution(heard))), found.problems + heard.problems)
 
 
-def place_all(heard: Evidence) -> list[SessionInfo]:
+def place_all(placed: Attribution) -> list[SessionInfo]:
     """All sessions that ran anything, each with the notebook that recovering would take it for."""
-    placed = Attribution(heard)
-    claims: dict[int, list[tuple[float, str, str]]] = {}
+    claims: dict[int, list[Claim]] = {}
     numbers = {id(run): number for number, run in enumerate(placed.runs)}
     for notebook, sources in candidates(placed).items():
         for each in placed.of(Path(notebook), sources):
             if not sources and not each.certain:
                 continue
-            claim = (each.share, notebook, each.words)
+            claim = (each.share, bool(sources), notebook, each.words)
             claims.setdefault(numbers[id(each.run)], []).append(claim)
     infos = []
     for number, run in enumerate(placed.runs):
@@ -102,11 +104,14 @@ def place_all(heard: Evidence) -> list[SessionInfo]:
     return sorted(infos, key=_moment)
 
 
-def _settle(claims: list[tuple[float, str, str]]) -> tuple[float, str, str]:
-    """The best of the claims; where others are as good as it, each is the less likely for it."""
+def _settle(claims: list[Claim]) -> tuple[float, str, str]:
+    """The best of the claims; where others are as good as it, each is the less likely for it.
+
+    A name that only a kernel was started under gives way to the notebook that has its cells.
+    """
     if not claims:
         return 0.0, "", ""
-    share, notebook, words = max(claims)
+    share, _, notebook, words = max(claims)
     if share < 1:
         share *= share / sum(each[0] for each in claims)
     return share, notebook, words

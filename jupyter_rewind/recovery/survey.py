@@ -9,15 +9,16 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 from jupyter_rewind.recovery import search
 from jupyter_rewind.recovery.attribution import Attributed, Attribution
 from jupyter_rewind.recovery.evidence import Evidence, FoundDocument, Problem, Scope, Trace
-from jupyter_rewind.recovery.filestate import WHOLE, state_of
+from jupyter_rewind.recovery.filestate import MISSING, WHOLE, state_of
 from jupyter_rewind.recovery.likeness import is_look
 from jupyter_rewind.recovery.search import Found
-from jupyter_rewind.recovery.sessions import candidates
+from jupyter_rewind.recovery.sessions import SessionInfo, candidates, place_all
 from jupyter_rewind.recovery.traces.present import PresentFinder
 from jupyter_rewind.recovery.unnamed import rebuild_named
 
@@ -27,6 +28,8 @@ _BY_ITS_TIME = frozenset({"checkpoint", "vscode", "backup"})
 """Traces whose time says when their content was the notebook's: a commit or an export is later."""
 _OF_RUNS = frozenset({PresentFinder.kind, "connection", "running kernel", "file id", "history"})
 """Traces that tell what was run and of which notebook, and what its file holds of it."""
+_NAMES = frozenset({"connection", "running kernel"})
+"""Traces that hold nothing of a notebook but its name, and when its kernel was started."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +70,10 @@ def survey(scope: Scope, found: Found) -> Survey:
     standings = []
     for number, (notebook, traces) in enumerate(sorted(own.items())):
         scope.progress(f"Looking at {notebook.name}", number / len(own))
-        standings.append(_stand(notebook, traces, ran))
+        standing = _stand(notebook, traces, ran)
+        only_named = all(each.kind in _NAMES for each in traces)
+        if not (standing.state == MISSING and only_named and ran.is_renamed(notebook)):
+            standings.append(standing)
     ordered = tuple(sorted(standings, key=lambda each: (not each.can_gain, each.notebook)))
     # A notebook that does not read is told by its state.
     problems = (
@@ -119,6 +125,17 @@ class _Ran:
     def _has_run(self, file: FoundDocument) -> bool:
         ran = self.placed.words.in_source
         return any(cell.source.rstrip() in ran for cell in file.cells if not is_look(cell.source))
+
+    @cached_property
+    def sessions(self) -> list[SessionInfo]:
+        return place_all(self.placed)
+
+    def is_renamed(self, notebook: Path) -> bool:
+        """Whether all that was run under this name is now known to be other notebooks'."""
+        own = [each.run for each in self.placed.of(notebook, ()) if each.certain]
+        now = {(each.trace, each.number): each.notebook for each in self.sessions}
+        found = [now.get((run.trace, run.session)) for run in own]
+        return bool(found) and all(each not in (None, str(notebook)) for each in found)
 
     def unsaved(self, notebook: Path) -> tuple[int, list[Trace]]:
         """How many cells were run that a whole file does not hold, and the traces that say so."""

@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from jupyter_rewind.recovery import historyfiles, selection, sessions
-from jupyter_rewind.recovery.attribution import attribute
+from jupyter_rewind.recovery import historyfiles, search, selection, sessions
+from jupyter_rewind.recovery.attribution import Attribution, attribute
 from jupyter_rewind.recovery.evidence import Evidence, Scope, Trace
 from jupyter_rewind.recovery.sessions import SessionInfo, list_sessions, place_all
+from jupyter_rewind.recovery.survey import survey
 from jupyter_rewind.recovery.traces.history import HistoryFinder
 from tests.support.evidence import TARGET, document, kernel, session
 from tests.support.histories import make_history
@@ -70,6 +71,26 @@ def test_session_that_began_with_a_notebooks_kernel_is_its_own(home: Home) -> No
     assert "kernel" in third.why
 
 
+def test_session_of_a_renamed_notebook_is_listed_under_its_new_name(home: Home) -> None:
+    """The kernel still has the name of before: the list and the folder tell the one of now."""
+    notebook = home.work / "model.ipynb"
+    book = json.loads(notebook.read_text())
+    for number, each in enumerate(book["cells"], 1):
+        each["execution_count"] = number
+    notebook.write_text(json.dumps(book))
+    [trace] = traces_of(HistoryFinder(), home.scope(None))
+    started = HistoryFinder().read(trace, home.scope(None)).runs[0].started_ns
+    assert started is not None
+    connection = home.path / ".local/share/jupyter/runtime" / "kernel-1.json"
+    connection.parent.mkdir(parents=True)
+    connection.write_text(json.dumps({"jupyter_session": str(home.work / "untitled.ipynb")}))
+    os.utime(connection, ns=(started - 10**9, started - 10**9))
+    assert listed(home)[0].notebook == str(notebook)
+    scope = home.scope(None)
+    standings = {each.notebook.name for each in survey(scope, search.look(scope)).standings}
+    assert standings == {"model.ipynb", "report.ipynb"}
+
+
 def test_sessions_of_a_large_history_are_all_listed(
     home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -92,7 +113,7 @@ def test_session_of_a_running_kernel_is_listed_once() -> None:
     """The history and the kernel itself tell of one session: it is one line of the list."""
     heard = session(1, MODEL)
     live = replace(heard, trace=Trace("live kernel", "/kernel-1.json"), certain=True)
-    [only] = place_all(Evidence(runs=(heard, replace(live, notebook=str(TARGET)))))
+    [only] = place_all(Attribution(Evidence(runs=(heard, replace(live, notebook=str(TARGET))))))
     assert (only.number, only.notebook, only.likelihood) == (1, str(TARGET), 1.0)
 
 
@@ -105,6 +126,8 @@ def test_list_and_recovery_agree() -> None:
         session(4, ["nobody = 1"], at=9000),
     )
     evidence = Evidence((document(*MODEL, "kept = 1"),), runs, kernels=(kernel(TARGET, at=9),))
-    listed = {each.number for each in place_all(evidence) if each.notebook == str(TARGET)}
+    listed = {
+        each.number for each in place_all(Attribution(evidence)) if each.notebook == str(TARGET)
+    }
     recovered = {each.run.session for each in attribute(TARGET, evidence, [*MODEL, "kept = 1"])}
     assert listed == recovered == {1, 2}
