@@ -1,4 +1,4 @@
-"""Which list, dict or set a variable named then: the same one is filled at a restore, and no other.
+"""Which container or object a variable named then: that one is filled at a restore, and no other.
 
 Known by where it lies, for as long as every look since has met it under some name; holds nothing.
 """
@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from jupyter_rewind.kernels.filling import can_be_filled
 from jupyter_rewind.kernels.pods import VARIABLE
 from jupyter_rewind.model.ids import ExecutionId
 
-FILLED = (list, dict, set)
 _REMEMBERED = 1_000
 
 
@@ -26,10 +26,12 @@ class Bindings:
     def note(self, execution: ExecutionId, values: Mapping[str, Any]) -> None:
         """After this execution, or now that its state came back, these are the values."""
         self._turn += 1
+        kinds = set(map(type, values.values()))
+        fit = {kind for kind in kinds if can_be_filled(kind)}
         bound = {
             key: id(value)
             for key, value in values.items()
-            if type(value) in FILLED and key.startswith(VARIABLE)
+            if type(value) in fit and key.startswith(VARIABLE)
         }
         self._births = {one: self._births.get(one, self._turn) for one in bound.values()}
         self._then.pop(execution, None)
@@ -40,7 +42,8 @@ class Bindings:
     def find(self, execution: ExecutionId, living: Iterable[Any]) -> dict[str, Any]:
         """For each variable the container that it named then, where it is among the living."""
         turn, bound = self._then.get(execution, (0, {}))
-        by_id = {id(one): one for one in living if type(one) in FILLED}
+        wanted = set(bound.values())
+        by_id = {id(one): one for one in living if id(one) in wanted and can_be_filled(type(one))}
         return {
             key: by_id[where]
             for key, where in bound.items()

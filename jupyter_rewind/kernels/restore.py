@@ -8,7 +8,6 @@ namespace may hold are filled instead, and living classes and functions are chan
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,6 +15,7 @@ from typing import Any
 from jupyter_rewind.errors import NotFound, RestoreRefused
 from jupyter_rewind.kernels import roots as rooting
 from jupyter_rewind.kernels.capture import Capturer, make_known, make_session
+from jupyter_rewind.kernels.filling import MOST, fill_living
 from jupyter_rewind.kernels.hubs import Hubs
 from jupyter_rewind.kernels.loading import Loader
 from jupyter_rewind.kernels.names import ORDER, put_in_order, set_odd_names
@@ -25,7 +25,7 @@ from jupyter_rewind.kernels.pods import ENVIRONMENT, OUTPUT, SMALL, VARIABLE
 from jupyter_rewind.kernels.records import PodRecord, read_pod, read_state
 from jupyter_rewind.kernels.staging import Stage
 from jupyter_rewind.kernels.state import Pod
-from jupyter_rewind.kernels.undoing import as_it_was, fill, refill
+from jupyter_rewind.kernels.undoing import as_it_was, refill
 from jupyter_rewind.model.snapshot import Snapshot, VariableReport
 from jupyter_rewind.store.keep import ContentSource
 
@@ -124,31 +124,30 @@ class Prepared:
         for action, arguments in self._loader.deferred:
             self._undo.append(as_it_was(arguments[0]))
             action(*arguments)
+        # What was made is held by the state alone now.
+        self._loader.deferred.clear()
 
     def _fill_living(self, values: dict[str, Any]) -> None:
-        """A living container that others may hold takes the content of the new one, where nothing
-        of the new state refers to that one but the variable."""
+        """What others outside the notebook may hold takes the content of what was made for it."""
         # The namespace and IPython's own containers have a variable's name at most.
         used = {id(one) for one in make_known(self._namespace)}
         if self._capturer is None:
             return
         closed = self._capturer.closed_keys()
         then = self._capturer.bindings.find(self.snapshot.execution, self._namespace.values())
+        chosen: dict[int, tuple[str, Any]] = {}
         for key, live in then.items():
-            made = values.get(key)
-            is_fit = type(live) is type(made) and live is not made
-            if not is_fit or key in closed or id(live) in used:
+            if key in closed or id(live) in used or key not in values:
                 continue
-            slots = [other for other in values if values[other] is made]
-            held = self._loader.values
-            expected = len(slots) + sum(held.get(one) is made for one in slots) + 2
-            if sys.getrefcount(made) > expected:
-                continue
-            used.add(id(live))
-            self._undo.append(refill(live, live.copy()))
-            fill(live, made)
-            for other in slots:
-                values[other] = live
+            if type(live) is type(values[key]) and live is not values[key]:
+                used.add(id(live))
+                chosen.setdefault(id(values[key]), (key, live))
+        found = list(chosen.values())[:MOST]
+        if found:
+            hubs = (*self._loader.made.values(), *(one for _, one in self._capturer.hubs.living()))
+            classes = [one for one in hubs if issubclass(type(one), type)]
+            made = [values[key] for key, _ in found]
+            self._undo += fill_living(made, [live for _, live in found], classes)
 
     def _set_outputs(self, values: dict[str, Any]) -> None:
         outputs: dict[Any, Any] = rooting.outputs_of(self._namespace)

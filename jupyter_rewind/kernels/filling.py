@@ -1,0 +1,176 @@
+"""Containers and objects that somebody outside the notebook may hold take their content of then.
+
+What a restore made stands for the living one it was told from; wherever the state refers to the one
+that was made, it shall refer to the living one instead. Where not every such place can be written
+to (a tuple, the key of a dict), the living one is left alone, and the state has its own.
+"""
+
+from __future__ import annotations
+
+import gc
+import sys
+import types
+import weakref
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+from jupyter_rewind.kernels import rebuild
+from jupyter_rewind.kernels.functions import contents_of
+
+_HEAP = 1 << 9
+_PLAIN = (list, dict, set)
+MOST = 256
+"""Looking for who refers to more than these would take long."""
+_mro_of = vars(type)["__mro__"].__get__
+_dict_of = vars(type)["__dict__"].__get__
+_flags_of = vars(type)["__flags__"].__get__
+_Place = tuple[int, Any]
+_Put = Callable[[Any], None]
+Undo = Callable[[], Any]
+
+
+def can_be_filled(kind: type) -> bool:
+    """True for lists, dicts, sets, and instances of the notebook's classes that are their
+    attributes and nothing else."""
+    if kind in _PLAIN:
+        return True
+    if not _flags_of(kind) & _HEAP or type.__getattribute__(kind, "__module__") != "__main__":
+        return False
+    bases = _mro_of(kind)[:-1]
+    return all(_flags_of(base) & _HEAP and "__slots__" not in _dict_of(base) for base in bases)
+
+
+def fill(target: Any, content: Any) -> None:
+    """The living list, dict, set or instance has the content of the other."""
+    if type(target) is list:
+        target[:] = content
+    elif type(target) in _PLAIN:
+        target.clear()
+        target.update(content)
+    else:
+        own = attributes_of(target)
+        own.clear()
+        own.update(content if type(content) is dict else attributes_of(content))
+
+
+def copy_of(value: Any) -> Any:
+    """What `fill` gives back to the value later."""
+    return value.copy() if type(value) in _PLAIN else dict(attributes_of(value))
+
+
+def attributes_of(value: Any) -> dict[str, Any]:
+    """Its own, without asking it."""
+    found: dict[str, Any] = object.__getattribute__(value, "__dict__")
+    return found
+
+
+def fill_living(made: list[Any], living: Sequence[Any], classes: Iterable[type]) -> list[Undo]:
+    """Each living one has the content of the one that was made for it, and stands wherever that one
+    stood. `classes` are those that may hold one; what comes back undoes it, last first.
+
+    The caller holds what was made by this list and by what is to be rewritten, and by nothing else.
+    """
+    held = _count(made)
+    places = _find_places(made, {id(_attributes(one)): one for one in classes})
+    undo: list[Undo] = []
+    chosen = []
+    for number, found in enumerate(places):
+        if len(found) == held[number] and not weakref.getweakrefcount(made[number]):
+            chosen.append(number)
+            for put in found.values():
+                put(living[number])
+    for number in chosen:
+        undo.append(_refill(living[number], copy_of(living[number])))
+        fill(living[number], made[number])
+    return undo
+
+
+def _refill(live: Any, content: Any) -> Undo:
+    return lambda: fill(live, content)
+
+
+def _count(made: list[Any]) -> list[int]:
+    """How many references there are to each, but for ours."""
+    probe: list[Any] = []
+    (ours,) = map(sys.getrefcount, [probe])
+    # One of ours is `probe` itself.
+    return [count - (ours - 1) for count in map(sys.getrefcount, made)]
+
+
+def _find_places(made: list[Any], class_of: Mapping[int, type]) -> list[dict[_Place, _Put]]:
+    """For each where it stands, and how something else is put there."""
+    numbers = {id(one): number for number, one in enumerate(made)}
+    found: list[dict[_Place, _Put]] = [{} for _ in made]
+    for holder in gc.get_referrers(*made):
+        if holder is made or type(holder) is types.FrameType:
+            continue
+        for name, content, put in _slots(holder, class_of):
+            number = numbers.get(id(content))
+            if number is not None:
+                place = name if type(name) in (str, int) else id(name)
+                found[number][id(holder), place] = put(name)
+    return found
+
+
+_Slots = Iterable[tuple[Any, Any, Callable[[Any], _Put]]]
+
+
+def _slots(holder: Any, class_of: Mapping[int, type]) -> _Slots:
+    """What it refers to, by name or number, and how that is replaced."""
+    kind = type(holder)
+    if id(holder) in class_of:
+        return _items(holder, _attribute_put(class_of[id(holder)]))
+    if issubclass(kind, dict):
+        return _items(holder, _item_put(dict, holder))
+    if issubclass(kind, list):
+        return _elements(list.__iter__(holder), _item_put(list, holder))
+    if kind is deque:
+        return _elements(holder, _item_put(deque, holder))
+    if kind is types.CellType:
+        return _elements(contents_of(holder), _cell_put(holder))
+    if _flags_of(kind) & _HEAP and not issubclass(kind, type):
+        return _of_instance(holder)
+    return ()
+
+
+def _of_instance(holder: Any) -> _Slots:
+    for base in _mro_of(type(holder))[:-1]:
+        for name, member in _dict_of(base).items():
+            if type(member) is types.MemberDescriptorType:
+                try:
+                    yield member, member.__get__(holder), _member_put(holder)
+                except AttributeError:
+                    continue
+            elif name == "__dict__" and type(member) is types.GetSetDescriptorType:
+                own = member.__get__(holder)
+                yield from _items(own, _item_put(dict, own))
+
+
+def _items(holder: dict[Any, Any], put: Callable[[Any], _Put]) -> _Slots:
+    return ((name, content, put) for name, content in list(dict.items(holder)))
+
+
+def _elements(content: Iterable[Any], put: Callable[[Any], _Put]) -> _Slots:
+    return ((number, one, put) for number, one in enumerate(content))
+
+
+def _item_put(base: Any, holder: Any) -> Callable[[Any], _Put]:
+    return lambda name: lambda value: base.__setitem__(holder, name, value)
+
+
+def _attribute_put(made: type) -> Callable[[Any], _Put]:
+    return lambda name: lambda value: type.__setattr__(made, name, value)
+
+
+def _cell_put(cell: types.CellType) -> Callable[[Any], _Put]:
+    return lambda _: lambda value: rebuild.put_cell(cell, (value,))
+
+
+def _member_put(holder: Any) -> Callable[[Any], _Put]:
+    return lambda member: lambda value: member.__set__(holder, value)
+
+
+def _attributes(made: type) -> Any:
+    """The dict behind the view that a class gives of its attributes."""
+    return next((one for one in gc.get_referents(_dict_of(made)) if type(one) is dict), None)
