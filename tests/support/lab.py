@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -43,29 +45,73 @@ class Lab:
 @contextmanager
 def lab_over(tmp_path: Path, interface: str = "lab") -> Iterator[Lab]:
     """`jupyter lab` or `jupyter notebook` over an empty folder below `tmp_path`."""
-    home, work = tmp_path / "home", tmp_path / "work"
-    home.mkdir()
-    work.mkdir()
-    quiet = home / "config" / "labconfig" / "default_setting_overrides.json"
-    quiet.parent.mkdir(parents=True)
-    quiet.write_text('{"@jupyterlab/apputils-extension:notification": {"fetchNews": "false"}}')
-    env = {key: value for key, value in os.environ.items() if not key.startswith("JUPYTER")}
-    env |= {"HOME": str(home), "JUPYTER_RUNTIME_DIR": str(home / "runtime")}
-    env |= {"JUPYTER_CONFIG_DIR": str(home / "config"), "JUPYTER_DATA_DIR": str(home / "data")}
-    command = [
-        sys.executable, "-m", "jupyter", interface, "--no-browser", "--allow-root",
-        "--ServerApp.port=0", "--ServerApp.ip=127.0.0.1", f"--IdentityProvider.token={TOKEN}",
-        f"--ServerApp.root_dir={work}", "--LabApp.expose_app_in_browser=True",
-        "--YDocExtension.disable_rtc=True",
-    ]  # fmt: skip
-    log = open(tmp_path / "server.log", "wb")  # noqa: SIM115
-    process = subprocess.Popen(command, env=env, cwd=work, stdout=log, stderr=log)
-    try:
-        yield Lab(_address(home / "runtime", process, tmp_path / "server.log"), work)
-    finally:
-        process.terminate()
-        process.wait(30)
-        log.close()
+    with LabServer(tmp_path, interface) as server:
+        yield server.lab
+
+
+class LabServer:
+    """`jupyter lab` or `jupyter notebook` over a folder of its own, which can be killed and started
+    again at the same address."""
+
+    def __init__(
+        self,
+        tmp_path: Path,
+        interface: str = "lab",
+        *,
+        python: str = sys.executable,
+        autosave: bool = True,
+    ) -> None:
+        self._tmp_path = tmp_path
+        self._interface = interface
+        self._python = python
+        self._port = 0
+        self._process: subprocess.Popen[bytes] | None = None
+        home = tmp_path / "home"
+        home.mkdir()
+        (tmp_path / "work").mkdir()
+        quiet = home / "config" / "labconfig" / "default_setting_overrides.json"
+        quiet.parent.mkdir(parents=True)
+        chosen: dict[str, Any] = {
+            "@jupyterlab/apputils-extension:notification": {"fetchNews": "false"}
+        }
+        if not autosave:
+            chosen["@jupyterlab/docmanager-extension:plugin"] = {"autosave": False}
+        quiet.write_text(json.dumps(chosen))
+        self.start()
+
+    def start(self) -> None:
+        home, work = self._tmp_path / "home", self._tmp_path / "work"
+        env = {key: value for key, value in os.environ.items() if not key.startswith("JUPYTER")}
+        env |= {"HOME": str(home), "JUPYTER_RUNTIME_DIR": str(home / "runtime")}
+        env |= {"JUPYTER_CONFIG_DIR": str(home / "config"), "JUPYTER_DATA_DIR": str(home / "data")}
+        command = [
+            self._python, "-m", "jupyter", self._interface, "--no-browser", "--allow-root",
+            f"--ServerApp.port={self._port}", "--ServerApp.ip=127.0.0.1",
+            "--ServerApp.port_retries=0", f"--IdentityProvider.token={TOKEN}",
+            f"--ServerApp.root_dir={work}", "--LabApp.expose_app_in_browser=True",
+            "--YDocExtension.disable_rtc=True",
+        ]  # fmt: skip
+        log = self._tmp_path / "server.log"
+        with open(log, "ab") as out:
+            self._process = subprocess.Popen(command, env=env, cwd=work, stdout=out, stderr=out)
+        self.lab = Lab(_address(home / "runtime", self._process, log), work)
+        self._port = int(self.lab.address.split(":")[2].split("/")[0])
+
+    def kill(self) -> None:
+        """kill -9; the address stays the same with the next start."""
+        assert self._process is not None
+        self._process.kill()
+        self._process.wait(30)
+        for file in (self._tmp_path / "home" / "runtime").glob("jpserver-*"):
+            file.unlink()
+
+    def __enter__(self) -> LabServer:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        assert self._process is not None
+        self._process.terminate()
+        self._process.wait(30)
 
 
 def _address(runtime: Path, process: subprocess.Popen[bytes], log: Path) -> str:
@@ -80,21 +126,57 @@ def _address(runtime: Path, process: subprocess.Popen[bytes], log: Path) -> str:
     raise RuntimeError(f"JupyterLab did not start:\n{log.read_text()}")
 
 
+CHROMIUM_OPTIONS = [
+    "--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", "--disable-quic",
+    "--no-first-run", "--disable-background-networking", "--disable-component-update",
+    "--disable-sync",
+]  # fmt: skip
+
+
 @contextmanager
 def chromium_page(tool: Any) -> Iterator[Any]:
     """A window of 1280 x 800."""
     assert CHROMIUM, "Chromium is missing; ./test installs it"
-    browser = tool.chromium.launch(
-        executable_path=CHROMIUM,
-        args=[
-            "--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", "--disable-quic",
-            "--no-first-run", "--disable-background-networking", "--disable-component-update",
-            "--disable-sync",
-        ],
-    )  # fmt: skip
+    browser = tool.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_OPTIONS)
     window = browser.new_page(viewport={"width": 1280, "height": 800})
     yield window
     browser.close()
+
+
+class Chromium:
+    """A Chromium with a profile on the disk, which can be killed and started again."""
+
+    def __init__(self, tool: Any, profile: Path) -> None:
+        self._tool = tool
+        self._profile = profile
+        self.context: Any = None
+        self.start()
+
+    def start(self) -> None:
+        assert CHROMIUM, "Chromium is missing; ./test installs it"
+        self.context = self._tool.chromium.launch_persistent_context(
+            str(self._profile),
+            executable_path=CHROMIUM,
+            args=CHROMIUM_OPTIONS,
+            viewport={"width": 1280, "height": 800},
+        )
+
+    def page(self) -> Any:
+        return self.context.new_page()
+
+    def kill(self) -> None:
+        """kill -9 of every process of this browser."""
+        mine = f"--user-data-dir={self._profile}".encode()
+        for folder in Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError):
+                if mine in (folder / "cmdline").read_bytes():
+                    os.kill(int(folder.name), signal.SIGKILL)
+        with contextlib.suppress(Exception):
+            self.context.close()
+
+    def close(self) -> None:
+        with contextlib.suppress(Exception):
+            self.context.close()
 
 
 def shoot(page: Any, name: str) -> None:

@@ -1,0 +1,227 @@
+"""Edits that nobody saved, in a real browser: it is killed, the server is killed, the network goes.
+
+Set SCREENSHOTS to a folder to get the pictures of the documentation.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+from nbformat.v4 import new_code_cell, new_notebook, new_output
+
+from tests.support.lab import (
+    Chromium,
+    Lab,
+    LabServer,
+    open_notebook,
+    shoot,
+    wait_until,
+    write_notebook,
+)
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+NAME = "analysis.ipynb"
+TYPED = "# typed and never saved"
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[LabServer]:
+    # What is typed stays unsaved until somebody saves.
+    with LabServer(tmp_path, autosave=False) as running:
+        yield running
+
+
+@pytest.fixture
+def chromium(tmp_path: Path) -> Iterator[Chromium]:
+    playwright = pytest.importorskip("playwright.sync_api")
+    with playwright.sync_playwright() as tool:
+        browser = Chromium(tool, tmp_path / "profile")
+        yield browser
+        browser.close()
+
+
+def write_large(path: Path) -> None:
+    """25 MB, most of it outputs, as pictures and tables are."""
+    cells = [new_code_cell("mean(rows)", id="call")]
+    for number in range(50):
+        text = "".join(f"{number} {line} {'0123456789abcdef' * 32}\n" for line in range(980))
+        output = new_output("stream", name="stdout", text=text)
+        cells.append(new_code_cell(f"print({number})", id=f"c{number}", outputs=[output]))
+    spec = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    nbformat.write(new_notebook(cells=cells, metadata={"kernelspec": spec}), path)
+    assert path.stat().st_size > 25e6
+
+
+def type_into(page: Any, cell: int, text: str) -> None:
+    page.locator(".jp-Notebook .jp-Cell .cm-content").nth(cell).click()
+    page.keyboard.press("Control+End")
+    page.keyboard.type(text)
+
+
+def type_on(page: Any, text: str) -> None:
+    """Types where the cursor was, after JupyterLab has said that its server is gone."""
+    said = page.locator(".jp-Dialog")
+    said.first.wait_for(timeout=60_000)
+    said.get_by_role("button").last.click()
+    said.first.wait_for(state="detached")
+    page.keyboard.press("Enter")
+    page.keyboard.press("Control+End")
+    page.keyboard.type(text)
+
+
+def the_drafts(lab: Lab, name: str = NAME) -> list[dict[str, Any]]:
+    return list(lab.ask(f"rewind/api/v1/drafts?path={name}")["drafts"])
+
+
+def is_kept(lab: Lab, text: str, name: str = NAME) -> bool:
+    """Whether some draft of the notebook holds this text."""
+    return any(
+        text in json.dumps(lab.ask(f"rewind/api/v1/drafts/{each['draft']}?path={name}")["notebook"])
+        for each in the_drafts(lab, name)
+    )
+
+
+def offer(page: Any) -> Any:
+    told = page.locator(".Toastify__toast", has_text="unsaved edits of")
+    told.first.wait_for(timeout=60_000)
+    return told.first
+
+
+def shown(page: Any) -> str:
+    return str(page.locator(".jp-Notebook").inner_text())
+
+
+def test_the_browser_is_killed_a_second_after_typing_into_25_mb(
+    server: LabServer, chromium: Chromium
+) -> None:
+    """kill -9 of the browser; the notebook opens with an offer, and Restore brings the text."""
+    path = server.lab.folder / NAME
+    write_large(path)
+    page = chromium.page()
+    open_notebook(page, server.lab, NAME)
+    before = path.read_bytes()
+    type_into(page, 0, f"\n{TYPED}")
+    page.wait_for_timeout(1000)
+    chromium.kill()
+    assert path.read_bytes() == before
+    chromium.start()
+    page = chromium.page()
+    open_notebook(page, server.lab, NAME)
+    told = offer(page)
+    shoot(page, "drafts-offer")
+    told.get_by_role("button", name="Restore").click()
+    page.get_by_text(TYPED).first.wait_for(timeout=60_000)
+    page.locator(".Toastify__toast", has_text="are back in").first.wait_for(timeout=60_000)
+    page.keyboard.press("Control+s")
+    wait_until("the save", lambda: TYPED in path.read_text(), 120)
+    wait_until("no draft left", lambda: the_drafts(server.lab) == [], 60)
+
+
+def test_the_server_is_killed_while_somebody_types(
+    server: LabServer, chromium: Chromium, tmp_path: Path
+) -> None:
+    """kill -9 of the server; what is typed meanwhile reaches the next one by itself."""
+    write_notebook(server.lab.folder / NAME)
+    page = chromium.page()
+    open_notebook(page, server.lab, NAME)
+    type_into(page, 3, "\n# before")
+    wait_until("the draft", lambda: is_kept(server.lab, "# before"), 30)
+    server.kill()
+    type_on(page, " and after")
+    page.wait_for_timeout(1000)
+    server.start()
+    wait_until("the draft", lambda: is_kept(server.lab, "# before and after"), 90)
+
+
+def test_server_and_browser_are_killed(server: LabServer, chromium: Chromium) -> None:
+    """First the server, then the browser: it is this browser that kept the edits, and hands them
+    over when it opens the notebook again."""
+    write_notebook(server.lab.folder / NAME)
+    page = chromium.page()
+    open_notebook(page, server.lab, NAME)
+    type_into(page, 3, "")
+    server.kill()
+    type_on(page, f"\n{TYPED}")
+    page.wait_for_timeout(3000)
+    chromium.kill()
+    server.start()
+    chromium.start()
+    page = chromium.page()
+    open_notebook(page, server.lab, NAME)
+    offer(page).get_by_role("button", name="Restore").click()
+    page.get_by_text(TYPED).first.wait_for(timeout=60_000)
+
+
+def test_the_network_goes_and_comes_back(server: LabServer, chromium: Chromium) -> None:
+    """Offline: the edits are kept in the browser; online: on the server, once and in order."""
+    write_notebook(server.lab.folder / NAME)
+    page = chromium.page()
+    open_notebook(page, server.lab, NAME)
+    type_into(page, 3, "\n# one")
+    wait_until("the draft", lambda: is_kept(server.lab, "# one"), 30)
+    chromium.context.set_offline(True)
+    page.keyboard.type(" two")
+    page.wait_for_timeout(2000)
+    assert not is_kept(server.lab, "# one two")
+    chromium.context.set_offline(False)
+    page.keyboard.type(" three")
+    wait_until("the draft", lambda: is_kept(server.lab, "# one two three"), 60)
+    assert len(the_drafts(server.lab)) == 1
+
+
+def test_two_tabs_keep_a_draft_each(server: LabServer, chromium: Chromium) -> None:
+    """Both type and neither saves: neither is offered the other's, and a crash loses none."""
+    write_notebook(server.lab.folder / NAME)
+    one, two = chromium.page(), chromium.page()
+    for page in (one, two):
+        open_notebook(page, server.lab, NAME)
+    type_into(one, 2, "\n# of the first tab")
+    wait_until("its draft", lambda: is_kept(server.lab, "# of the first tab"), 30)
+    two.reload()
+    two.wait_for_selector(".jp-Notebook .jp-Cell >> text=mean(rows)", timeout=60_000)
+    type_into(two, 3, "\n# of the second tab")
+    wait_until("its draft", lambda: is_kept(server.lab, "# of the second tab"), 30)
+    assert two.locator(".Toastify__toast", has_text="unsaved edits of").count() == 0
+    assert len(the_drafts(server.lab)) == 2
+    chromium.kill()
+    chromium.start()
+    page = chromium.page()
+    open_notebook(page, server.lab, NAME)
+    offer(page).get_by_role("button", name="Discard").click()
+    page.get_by_text("unsaved edits of").first.wait_for(timeout=60_000)
+    wait_until("one draft is gone", lambda: len(the_drafts(server.lab)) == 1, 30)
+
+
+def test_what_was_saved_is_not_offered(server: LabServer, chromium: Chromium) -> None:
+    """Typed, saved, killed: the notebook opens without a question, and no draft stays behind."""
+    path = server.lab.folder / NAME
+    write_notebook(path)
+    page = chromium.page()
+    open_notebook(page, server.lab, NAME)
+    type_into(page, 3, f"\n{TYPED}")
+    wait_until("the draft", lambda: is_kept(server.lab, TYPED), 30)
+    page.keyboard.press("Control+s")
+    wait_until("the save", lambda: TYPED in path.read_text(), 60)
+    wait_until("no draft", lambda: the_drafts(server.lab) == [], 60)
+
+
+def test_compare_shows_what_restoring_would_change(server: LabServer, chromium: Chromium) -> None:
+    """Side by side: the file as it is, and the edits; the choice stays open."""
+    write_notebook(server.lab.folder / NAME)
+    page = chromium.page()
+    open_notebook(page, server.lab, NAME)
+    type_into(page, 2, f"\n{TYPED}")
+    wait_until("the draft", lambda: is_kept(server.lab, TYPED), 30)
+    chromium.kill()
+    chromium.start()
+    page = chromium.page()
+    open_notebook(page, server.lab, NAME)
+    offer(page).get_by_role("button", name="Compare").click()
+    page.locator(".jp-Rewind-comparison").get_by_text(TYPED).first.wait_for(timeout=60_000)
+    shoot(page, "drafts-compare")
+    offer(page)
