@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from jupyter_rewind.errors import RewindError
+from jupyter_rewind.faces.ipython.autosave import offer_autosave
 from jupyter_rewind.faces.ipython.hooks import Hooks
 from jupyter_rewind.faces.ipython.offer import Offer
 from jupyter_rewind.faces.ipython.outputs import OutputListener
@@ -58,6 +59,7 @@ class Extension:
         if self.session.settings.kernels_resume != "never":
             self.predecessor.look()
         self._offer_magic()
+        self._undo_autosave = offer_autosave(self.shell)
         atexit.register(self._end, "exit")
 
     def _offer_magic(self) -> None:
@@ -78,6 +80,7 @@ class Extension:
         self.listener.remove()
         self.outside.remove()
         self.shell.magics_manager.magics["line"].pop("rewind", None)
+        self._undo_autosave()
         atexit.unregister(self._end)
         self._end("unloaded")
         self.session.faults.remove()
