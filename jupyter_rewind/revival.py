@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from jupyter_rewind.errors import NotFound
 from jupyter_rewind.kernels import host
 from jupyter_rewind.kernels.archive import Archive, Legacy
+from jupyter_rewind.kernels.away import Unseen, unseen_executions
 from jupyter_rewind.kernels.comparison import compare, report
 from jupyter_rewind.kernels.environments import (
     KernelEnvironment,
@@ -33,12 +34,13 @@ from jupyter_rewind.notebooks.history import Histories
 from jupyter_rewind.store.repository import Repository
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from jupyter_rewind.model.entry import Json
+    from jupyter_rewind.model.ids import ExecutionId
 
 __all__ = [
-    "KernelEnvironment", "Legacy", "Revival", "RunState", "Started", "changes_json",
+    "KernelEnvironment", "Legacy", "Revival", "RunState", "Started", "Unseen", "changes_json",
     "disable_for_user", "drop_stale_notices", "enable_for_user", "find_environments",
     "leave_notice", "report_json", "run_json", "snapshot_json",
 ]  # fmt: skip
@@ -59,8 +61,9 @@ class Revival:
     # --- looking ------------------------------------------------------------------------
 
     def runs(self) -> list[RunState]:
-        """Every run that the store knows of, the newest first."""
-        return [self._archive.runs.state(run) for run in reversed(self._archive.runs.all())]
+        """Every run that can have states, the newest first: not those a server only listened to."""
+        every = reversed(self._archive.runs.all())
+        return [self._archive.runs.state(run) for run in every if run.python]
 
     def runs_of(self, what: str) -> list[Run]:
         """The runs of a notebook (a path), of a kernel or of a run (the beginning of an id), oldest
@@ -112,6 +115,13 @@ class Revival:
                 if place.since <= run.started_ns < place.until:
                     found[run.id] = run
         return sorted(found.values(), key=lambda run: (run.started_ns, run.id))
+
+    def unseen(
+        self, path: str, since_ns: int, heard: Collection[ExecutionId] = ()
+    ) -> list[Unseen]:
+        """What cells of the notebook at `path` (real) put out since then. See `kernels/away`."""
+        runs = self.runs_of_notebook(path)
+        return unseen_executions(self._repository, runs, since_ns, heard)
 
     def snapshots(self, what: str) -> list[Snapshot]:
         """The states of a notebook, a kernel or a run, oldest first. Raises NotFound."""

@@ -59,7 +59,9 @@ class RewindExtension(ExtensionApp):
         server.io_loop.add_callback(service.start)
         self.service = service
         if self.rewind.kernels_enabled:
-            KernelGuide(server, self.rewind, service.paths).install()
+            guide = KernelGuide(server, self.rewind, service.paths)
+            guide.install()
+            service.listen_to_kernels(guide.path_of)
 
     def initialize_handlers(self) -> None:
         """The REST interface is served."""

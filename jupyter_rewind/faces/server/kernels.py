@@ -52,6 +52,10 @@ class KernelGuide:
         # Starting a server costs next to nothing: this is for when it has started.
         self._server.io_loop.add_callback(self._tidy)
 
+    def path_of(self, kernel_id: str) -> str:
+        """The API path of the kernel's notebook; empty where it has none."""
+        return self._noted.get(kernel_id, "")
+
     def _tidy(self) -> None:
         from jupyter_rewind.revival import drop_stale_notices
 

@@ -25,6 +25,9 @@ from jupyter_rewind.model.checkpoint import STOCK_FOLDER, Checkpoint
 from jupyter_rewind.settings import Rewind
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from jupyter_rewind.kernels.hearing import Hearing
     from jupyter_rewind.workspace import Workspace
 
 _ATTRIBUTE = "_jupyter_rewind_service"
@@ -53,6 +56,7 @@ class Service:
         self.heartbeat = Heartbeat(self.recorder, self.paths, self.announcer)
         self.guard = Guard(self.recorder, self.paths, window_seconds=self._window_seconds)
         self.upkeep = Upkeep(self.recorder)
+        self.hearing: Hearing | None = None
         self.recorder.prepare_history = self.take_stock_checkpoint
         self.recorder.on_checkpoint = self._announce
 
@@ -83,6 +87,19 @@ class Service:
             setattr(manager, _GUARDED, True)
             self.guard.install(manager)
             explain_failed_reads(manager, self.heartbeat.explain)
+
+    def listen_to_kernels(self, path_of: Callable[[str], str]) -> None:
+        """What kernels without Rewind put out is kept, too; `path_of` knows their notebooks."""
+        if self.server is None or not self.keeps:
+            return
+        from jupyter_rewind.faces.server.ear import Ear
+        from jupyter_rewind.kernels.hearing import Hearing
+
+        self.hearing = Hearing(
+            lambda: self.recorder.workspace().repository,
+            max_output_bytes=self.settings.kernels_max_output_mb << 20,
+        )
+        Ear(self.server, self.hearing, self.paths, path_of).install()
 
     def start(self) -> None:
         """Saves and deletions are guarded and heard of, and the store is opened in a thread. To be
@@ -118,6 +135,8 @@ class Service:
         """What was saved is kept, or the time for it is up."""
         await asyncio.sleep(0)  # events emitted just now reach the listener
         self.upkeep.stop()
+        if self.hearing is not None:
+            await asyncio.to_thread(self.hearing.stop)
         await asyncio.to_thread(self.heartbeat.stop)
         await asyncio.to_thread(self.recorder.stop)
 
