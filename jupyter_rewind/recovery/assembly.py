@@ -1,7 +1,6 @@
 """Evidence cells as a valid nbformat 4.5 notebook, whatever they were salvaged from.
 
-Long texts are cut into lines, as Jupyter writes them, so that an output that was kept is the same
-JSON as before.
+Outputs keep their texts in one piece: `notebookjson` cuts them into lines while it writes.
 """
 
 from __future__ import annotations
@@ -121,7 +120,7 @@ def _sound_output(output: Mapping[str, Any]) -> dict[str, Any] | None:
     if kind == "stream" and _is_text(output.get("text")):
         name = output.get("name")
         named = name if isinstance(name, str) else "stdout"
-        return {"output_type": "stream", "name": named, "text": _in_lines(output["text"])}
+        return {"output_type": "stream", "name": named, "text": output["text"]}
     if kind == "error":
         trace = output.get("traceback")
         lines = [str(line) for line in trace] if isinstance(trace, list) else []
@@ -136,7 +135,7 @@ def _sound_output(output: Mapping[str, Any]) -> dict[str, Any] | None:
         return None
     made: dict[str, Any] = {
         "output_type": kind,
-        "data": _bundle_in_lines(data),
+        "data": {name: value for name, value in data.items() if _is_data(name, value)},
         "metadata": dict(metadata) if isinstance(metadata, Mapping) else {},
     }
     if kind == "execute_result":

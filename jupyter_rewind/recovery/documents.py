@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from jupyter_rewind.recovery.evidence import (
@@ -13,13 +14,20 @@ from jupyter_rewind.recovery.evidence import (
     Problem,
     Trace,
 )
-from jupyter_rewind.recovery.filestate import fault_of
+from jupyter_rewind.recovery.filestate import LARGE_BYTES, fault_of
 from jupyter_rewind.recovery.normal import cell_of, text_of
+from jupyter_rewind.recovery.regular import MOST_BYTES, read_file
 from jupyter_rewind.recovery.salvage import salvage_notebook
 
-LARGE_BYTES = 1 << 24
-"""Above this a file is read in pieces at once, which takes less room than parsing it whole."""
 KINDS = frozenset({"code", "markdown", "raw"})
+
+
+def read_notebook(trace: Trace) -> Evidence:
+    """As `read_document`, of the file where the trace lies; a large one is not held beside it."""
+    path = Path(trace.place)
+    if not LARGE_BYTES < path.stat().st_size <= MOST_BYTES:
+        return read_document(trace, read_file(path))
+    return _salvaged(trace, path, trace.time_ns)
 
 
 def read_document(trace: Trace, raw: bytes, *, time_ns: int | None = None) -> Evidence:
@@ -32,13 +40,15 @@ def read_document(trace: Trace, raw: bytes, *, time_ns: int | None = None) -> Ev
         size = f"{len(raw)} bytes, all blank" if raw else "0 bytes"
         return Evidence(problems=(Problem(trace.place, f"The file is empty ({size}).", trace),))
     document = _well_formed(trace, raw, when) if len(raw) <= LARGE_BYTES else None
-    if document is None:
-        salvaged = salvage_notebook(raw)
-        if not salvaged.cells and not salvaged.whole:
-            words = f"No cell of it reads: {'; '.join(salvaged.damages)}."
-            return Evidence(problems=(Problem(trace.place, words, trace),))
-        document = salvaged.as_document(trace, when)
-    return Evidence(documents=(document,))
+    return _salvaged(trace, raw, when) if document is None else Evidence(documents=(document,))
+
+
+def _salvaged(trace: Trace, source: Path | bytes, time_ns: int | None) -> Evidence:
+    salvaged = salvage_notebook(source)
+    if not salvaged.cells and not salvaged.whole:
+        words = f"No cell of it reads: {'; '.join(salvaged.damages)}."
+        return Evidence(problems=(Problem(trace.place, words, trace),))
+    return Evidence(documents=(salvaged.as_document(trace, time_ns),))
 
 
 def as_document(trace: Trace, notebook: Any, time_ns: int | None) -> FoundDocument | None:

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import json
+import mmap
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from jupyter_rewind.notebooks.condition import judge_notebook
+from jupyter_rewind.notebooks.condition import Condition, judge_notebook
 from jupyter_rewind.recovery.broken.encodings import wide_encoding
-from jupyter_rewind.recovery.regular import read_file
+from jupyter_rewind.recovery.broken.soundness import has_lone_half, judge_large
+from jupyter_rewind.recovery.regular import MOST_BYTES, open_file, read_file
 
+LARGE_BYTES = 1 << 24
+"""Above this a file is looked at in pieces, which takes less room than parsing it whole."""
 WHOLE = "whole"
 MISSING = "missing"
+_LONE = "it has half a character (a lone surrogate) in it"
 _MARK = b"\xef\xbb\xbf"
 _MAY_BE_LONE = re.compile(rb"\\u[dD][89a-fA-F]")
 
@@ -42,6 +48,9 @@ def state_of(notebook: Path) -> FileState:
     """The state of the file: whole only where Jupyter opens it, and it has something in it."""
     name = notebook.name
     try:
+        large = _state_of_large(notebook)
+        if large is not None:
+            return large
         raw = read_file(notebook)
     except FileNotFoundError:
         return FileState(MISSING, f"{name} is not there any more.")
@@ -51,17 +60,42 @@ def state_of(notebook: Path) -> FileState:
     wide = wide_encoding(raw) if raw.strip(b"\0") else None
     if wide is not None:
         words = f"it is in {wide[0].upper()}, not in UTF-8"
-        return FileState("damaged", f"{name} is there, but {words}: Jupyter does not open it.")
+        return FileState("damaged", _closed(name, words))
     condition = judge_notebook(raw, name)
     if not condition.is_ok:
-        state = "empty" if condition.state == "empty" else "damaged"
-        return FileState(state, f"{_there(condition.words, name)}")
+        return _not_ok(condition, name)
     fault = fault_of(raw)
     if fault:
-        return FileState("damaged", f"{name} is there, but {fault}: Jupyter does not open it.")
+        return FileState("damaged", _closed(name, fault))
     if _has_no_text(json.loads(raw)):
         return FileState("empty", f"{name} is there, but no cell of it has anything in it.")
     return FileState(WHOLE)
+
+
+def _state_of_large(notebook: Path) -> FileState | None:
+    """The state of a file that is large; None where it is not, or too large. Raises OSError."""
+    with open_file(notebook) as file:
+        if not LARGE_BYTES < os.fstat(file.fileno()).st_size <= MOST_BYTES:
+            return None
+        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
+            wide = wide_encoding(mapped)
+            if wide is not None or mapped[:3] == _MARK:
+                return None
+            condition = judge_large(mapped, notebook.name)
+            if not condition.is_ok:
+                return _not_ok(condition, notebook.name)
+            if has_lone_half(mapped):
+                return FileState("damaged", _closed(notebook.name, _LONE))
+    return FileState(WHOLE)
+
+
+def _not_ok(condition: Condition, name: str) -> FileState:
+    state = "empty" if condition.state == "empty" else "damaged"
+    return FileState(state, _there(condition.words, name))
+
+
+def _closed(name: str, fault: str) -> str:
+    return f"{name} is there, but {fault}: Jupyter does not open it."
 
 
 def _there(words: str, name: str) -> str:
@@ -79,7 +113,7 @@ def fault_of(raw: bytes) -> str:
     except UnicodeDecodeError:
         return "it is not in UTF-8"
     if _MAY_BE_LONE.search(raw) and _is_lone(raw):
-        return "it has half a character (a lone surrogate) in it"
+        return _LONE
     return ""
 
 

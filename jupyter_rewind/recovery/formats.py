@@ -7,23 +7,22 @@ All three can be opened by Jupyter (the last two with jupytext) and by editors. 
 from __future__ import annotations
 
 import json
-import math
 import re
 from collections.abc import Mapping
 from typing import Any
 
 from jupyter_rewind.errors import InvalidInput
 from jupyter_rewind.recovery.exports.magics import comment_magics
+from jupyter_rewind.recovery.notebookjson import to_json
 
 FORMS = ("ipynb", "py", "md")
-_LONE_HALF = re.compile("[\ud800-\udfff]")
 _FENCE = re.compile(r"^(`{3,}|~{3,})", re.MULTILINE)
 
 
 def to_text(notebook: Mapping[str, Any], form: str) -> str:
     """The notebook in one of `FORMS`. Raises InvalidInput for another."""
     if form == "ipynb":
-        return _to_ipynb(notebook)
+        return to_json(notebook).decode()
     if form == "py":
         return _header(notebook, "percent", ".py", "# ") + _to_percent(notebook)
     if form == "md":
@@ -31,60 +30,16 @@ def to_text(notebook: Mapping[str, Any], form: str) -> str:
     raise InvalidInput(f"A notebook cannot be written as {form}; {', '.join(FORMS)} can be.")
 
 
-def _to_ipynb(notebook: Mapping[str, Any]) -> str:
-    try:
-        text = _dump(notebook)
-    except ValueError:
-        text = _dump(_finite(notebook))
-    return _LONE_HALF.sub(lambda found: f"\\u{ord(found[0]):04x}", text) + "\n"
-
-
-def _dump(notebook: Any) -> str:
-    return json.dumps(
-        _split(notebook), ensure_ascii=False, indent=1, sort_keys=True, allow_nan=False
-    )
-
-
-def _finite(value: Any) -> Any:
-    """`value` with null for numbers that JSON does not have."""
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    if isinstance(value, Mapping):
-        return {key: _finite(one) for key, one in value.items()}
-    return [_finite(one) for one in value] if isinstance(value, list | tuple) else value
-
-
-def _split(notebook: Mapping[str, Any]) -> dict[str, Any]:
-    """Texts as lists of lines, as Jupyter writes them."""
-    cells = []
-    for cell in notebook["cells"]:
-        made = {**cell, "source": _lines(cell["source"])}
-        if "outputs" in cell:
-            made["outputs"] = [_split_output(output) for output in cell["outputs"]]
-        cells.append(made)
-    return {**notebook, "cells": cells}
-
-
-def _split_output(output: Mapping[str, Any]) -> dict[str, Any]:
-    made = dict(output)
-    if isinstance(made.get("text"), str):
-        made["text"] = _lines(made["text"])
-    data = made.get("data")
-    if isinstance(data, Mapping):
-        made["data"] = {
-            mime: _lines(value) if mime.startswith("text/") or mime.endswith("xml") else value
-            for mime, value in data.items()
-        }
-    return made
-
-
-def _lines(text: Any) -> Any:
-    return text.splitlines(keepends=True) if isinstance(text, str) else text
-
-
 def _text(cell: Mapping[str, Any]) -> str:
     source = cell.get("source", "")
     return source if isinstance(source, str) else "".join(source)
+
+
+def to_bytes(notebook: Mapping[str, Any], form: str) -> bytes | bytearray:
+    """The same as the bytes of a file."""
+    if form == "ipynb":
+        return to_json(notebook)
+    return to_text(notebook, form).encode("utf-8", "backslashreplace")
 
 
 def _header(notebook: Mapping[str, Any], form: str, extension: str, comment: str) -> str:

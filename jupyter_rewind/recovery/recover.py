@@ -100,11 +100,11 @@ def _doubtful_rather_than_none(rebuilt: Rebuilt) -> Rebuilt:
     return replace(rebuilt, cells=cells, alternatives=())
 
 
-def as_bytes(recovery: Recovery, form: str = "ipynb") -> bytes:
+def as_bytes(recovery: Recovery, form: str = "ipynb") -> bytes | bytearray:
     """What was brought back, as a file of this form (ipynb, py or md)."""
-    from jupyter_rewind.recovery.formats import to_text
+    from jupyter_rewind.recovery.formats import to_bytes
 
-    return to_text(to_notebook(recovery.rebuilt), form).encode("utf-8", "backslashreplace")
+    return to_bytes(to_notebook(recovery.rebuilt), form)
 
 
 def refuse_language(recovery: Recovery, form: str) -> None:
@@ -138,7 +138,7 @@ def refuse(target: Path, option: str) -> NoReturn:
     )
 
 
-def write_beside(notebook: Path, suffix: str, data: bytes) -> Path:
+def write_beside(notebook: Path, suffix: str, data: bytes | bytearray) -> Path:
     """A new file NAME.recovered.SUFFIX, or with the next number that is free."""
     for number in range(1, _MOST_NAMES):
         again = f"-{number}" if number > 1 else ""
@@ -151,7 +151,7 @@ def write_beside(notebook: Path, suffix: str, data: bytes) -> Path:
     )
 
 
-def write_new(target: Path, data: bytes, files: Callable[[], Files] = Files) -> bool:
+def write_new(target: Path, data: bytes | bytearray, files: Callable[[], Files] = Files) -> bool:
     """Whether `target` is a new file that holds `data`; False where it existed before.
 
     Only its owner may read it: a history holds more than a notebook shows. Raises Storage.
@@ -161,7 +161,7 @@ def write_new(target: Path, data: bytes, files: Callable[[], Files] = Files) -> 
     disk = files()
     try:
         disk.make_folder(target.parent, mode=0o755)
-        waiting = disk.write_new(target, data, mode=_PRIVATE)
+        waiting = disk.write_new(target, memoryview(data), mode=_PRIVATE)
     except Storage as error:
         raise _elsewhere(error) from error
     try:

@@ -36,6 +36,7 @@ Progress = Callable[[str, float | None], None]
 _UTF8_MARK = b"\xef\xbb\xbf"
 _PAGE = re.compile(rb"\s*+(?:<!--.{0,1000}?-->\s*+)?<(?:!doctype\s+html|html|head)\b", re.I | re.S)
 _MOST_FAULTS_MENDED = 20
+_MOST_TWICE = 1 << 24
 _END = 1 << 16
 _OLD = re.compile(rb'(?<!\\)"(?:nbformat"\s*+:\s*+[123]\b|worksheets"\s*+:\s*+\[)')
 _NEW = re.compile(rb'(?<!\\)"nbformat"\s*+:\s*+4\b')
@@ -189,6 +190,11 @@ def _united(
     return cells
 
 
+def _is_cut(raw: Buffer) -> bool:
+    """Whether the end is missing: then no mending of what is there makes the file whole."""
+    return not raw[-_END:].rstrip(b" \t\r\n").endswith(b"}")
+
+
 def _is_old(raw: Buffer) -> bool:
     """Whether the file says at one of its ends that its format is one before 4."""
     ends = (raw[:_END], raw[-_END:])
@@ -206,11 +212,15 @@ def _best_scan(raw: Buffer, start: int, tell: Progress) -> Scanned:
     losses = sum(damage.is_loss for damage in scanned.damages)
     if not losses:
         return scanned
-    if losses <= _MOST_FAULTS_MENDED:
+    if losses <= _MOST_FAULTS_MENDED and not _is_cut(raw):
+        if len(raw) > _MOST_TWICE:
+            scanned.found.clear()  # read again rather than held beside what may replace it
         mended = scan(JsonBytes(raw), start, mend=True, is_old=is_old, progress=share)
         if mended.is_lossless:
             return mended
         del mended
+        if len(raw) > _MOST_TWICE:
+            scanned = scan(JsonBytes(raw), start, is_old=is_old, progress=share)
     encoding = encodings.one_byte_encoding(raw)
     if encoding is not None:
         recoded = scan(JsonBytes(raw, encoding), start, is_old=is_old, progress=share)

@@ -178,6 +178,6 @@ def test_the_notebook_and_its_page_never_take_a_files_place(tmp_path: Path) -> N
 
 
 def test_half_characters_are_written(tmp_path: Path) -> None:
-    """A cell with half a surrogate pair, as JSON can hold one, comes back as it was."""
+    """A cell with half a surrogate pair, as JSON can hold one, is written so that it opens."""
     made = json.loads(room.as_bytes(recovery_of([EvidenceCell("code", "x = '\ud800'")])))
-    assert "".join(made["cells"][0]["source"]) == "x = '\ud800'"
+    assert "".join(made["cells"][0]["source"]) == "x = '\ufffd'"

@@ -295,20 +295,8 @@ class CellBytes:
         ):
             return raw.value(at)
         parts: list[str] = []
-        batch: list[str] = []
-
-        def line(place: int) -> tuple[None, int]:
-            text, end = raw.value(place)
-            if not isinstance(text, str):
-                raise Broken(place)
-            batch.append(text)
-            if len(batch) == 4096:
-                parts.append("".join(batch))
-                batch.clear()
-            return None, end
-
-        _, end = raw.items(at, line)
-        return "".join(parts + batch), end
+        end = raw.texts(at, parts.append)
+        return "".join(parts), end
 
     def _line(self, read: Read, at: int, items: list[str]) -> int:
         end = self._one(read, at, items)

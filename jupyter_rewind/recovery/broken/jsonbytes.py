@@ -20,9 +20,14 @@ _LAST_WINDOW = 1 << 18
 _PIECE = 1 << 20
 _MARGIN = 16
 _DEEPEST = 24
+_FORGET = 1 << 23
 _SPACE = re.compile(rb"[ \t\n\r]*+")
 _BODY = re.compile(
     rb'[^"\\\x00-\x1f]*+(?:\\(?:u[0-9a-fA-F]{4}|["\\/bfnrt])[^"\\\x00-\x1f]*+)*+', re.DOTALL
+)
+_TEXTS = re.compile(
+    rb'(?:"[^"\\\x00-\x1f]*+(?:\\(?:u[0-9a-fA-F]{4}|["\\/bfnrt])[^"\\\x00-\x1f]*+)*+"'
+    rb"[ \t\n\r]*+,[ \t\n\r]*+)++"
 )
 _HIGH_HALF = re.compile(rb"\\u[dD][89abAB][0-9a-fA-F]{2}\Z")
 _scan = json.JSONDecoder(strict=True).scan_once  # type: ignore[attr-defined]
@@ -58,6 +63,7 @@ class JsonBytes:
         self._encoding = encoding
         self._text = ""
         self._from = 0
+        self._forgotten = 0
 
     def skip(self, at: int) -> int:
         """The place of the next byte that is no white space."""
@@ -93,23 +99,62 @@ class JsonBytes:
 
     def string(self, at: int) -> tuple[str, int]:
         """The string that begins at `at`, however long, and its end."""
+        parts: list[str] = []
+        try:
+            end = self.pieces(at, parts.append)
+        except Broken as broken:
+            told = "".join(parts) + (broken.text or "")
+            raise Broken(broken.at, told if parts else broken.text) from None
+        return "".join(parts), end
+
+    def pieces(self, at: int, take: Callable[[str], object]) -> int:
+        """The end of the string at `at`; `take` gets it in pieces, and need not keep them."""
         if self.peek(at) != '"':
             raise Broken(at)
-        parts: list[str] = []
         at += 1
         while True:
             end = self._piece(at)
             if end > at:
-                try:
-                    parts.append(self._decode(at, end))
-                except Broken as broken:
-                    raise Broken(broken.at, "".join(parts) + (broken.text or "")) from None
+                take(self._decode(at, end))
+            self._forget(end)
             if end - at < _PIECE - _MARGIN:
                 break
             at = end
         if self.peek(end) != '"':
-            raise Broken(end, "".join(parts))
-        return "".join(parts), end + 1
+            raise Broken(end)
+        return end + 1
+
+    def texts(self, at: int, take: Callable[[str], object]) -> int:
+        """The end of the array of texts at `at`; `take` gets them, many joined at a time."""
+        at = self.skip(self._expect(at, "["))
+        if self.peek(at) == "]":
+            return at + 1
+        while True:
+            found = _TEXTS.match(self.raw, at, min(at + _LAST_WINDOW, self.size))
+            if found:
+                take("".join(self._many(at, found.end())))
+                at = self.skip(found.end())
+                self._forget(at)
+                continue
+            at = self.skip(self.pieces(at, take))
+            if self.peek(at) == "]":
+                return at + 1
+            at = self.skip(self._expect(at, ","))
+
+    def _forget(self, at: int) -> None:
+        """What was read of a mapped file lies on the disk: it need not stay in memory."""
+        if at - self._forgotten >= _FORGET:
+            self._forgotten = at
+            if isinstance(self.raw, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
+                self.raw.madvise(mmap.MADV_DONTNEED, 0, at - at % mmap.PAGESIZE)
+
+    def _many(self, at: int, end: int) -> list[str]:
+        try:
+            text = self.raw[at:end].decode(self._encoding)
+        except UnicodeDecodeError as error:
+            raise Broken(at + error.start) from None
+        texts: list[str] = _scan(f"[{text.rstrip()[:-1]}]", 0)[0]
+        return texts
 
     def _piece(self, at: int) -> int:
         """The end of a piece of a string's body that splits no letter and no escape."""

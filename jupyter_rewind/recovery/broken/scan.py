@@ -18,7 +18,7 @@ from jupyter_rewind.recovery.broken.jsonbytes import Broken, JsonBytes, search
 from jupyter_rewind.recovery.evidence import EvidenceCell
 from jupyter_rewind.recovery.normal import cell_of
 
-_KERNEL = re.compile(rb'(?<!\\)"(kernelspec|language_info)"\s*+:\s*+\{')
+_KERNEL = re.compile(rb'"(kernelspec|language_info)"\s*+:\s*+\{')
 _STRUCTURE = re.compile(
     rb'(?:\{\s*+)?(?<!\\)"(?:cells|worksheets)"\s*+:\s*+\[|(?<!\\)"nbformat"\s*+:\s*+\d'
     rb'|(?<=\])\s*+,\s*+"metadata"\s*+:\s*+\{'
@@ -209,6 +209,8 @@ class _Walk:
             if head.metadata:
                 continue
             for found in _KERNEL.finditer(self._raw.raw):
+                if self._raw.raw[max(0, found.start() - 1) : found.start()] == b"\\":
+                    continue
                 try:
                     value, _ = self._raw.value(found.end() - 1)
                 except Broken:

@@ -8,10 +8,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from jupyter_rewind.recovery.documents import LARGE_BYTES, read_document
+from jupyter_rewind.recovery.documents import read_notebook
 from jupyter_rewind.recovery.evidence import EVERYTHING, Evidence, Holds, Problem, Scope, Trace
-from jupyter_rewind.recovery.filestate import MISSING, state_of
-from jupyter_rewind.recovery.regular import read_file
+from jupyter_rewind.recovery.filestate import LARGE_BYTES, MISSING, state_of
 from jupyter_rewind.recovery.salvage import salvage_notebook
 from jupyter_rewind.recovery.walking import folders_of, is_recovered
 
@@ -43,7 +42,7 @@ class PresentFinder:
                 yield trace if scope.notebook is None else _judged(trace)
 
     def read(self, trace: Trace, scope: Scope) -> Evidence:
-        return read_document(trace, read_file(trace.place))
+        return read_notebook(trace)
 
 
 def _files(scope: Scope) -> Iterator[Path]:
