@@ -6,7 +6,7 @@ import { Dialog, Notification, showDialog } from '@jupyterlab/apputils';
 import { type Contents, ServerConnection } from '@jupyterlab/services';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 
-import { type Ask, DamageOffer } from '../models/damage';
+import type { Ask, Choice, DamageOffer } from '../models/damage';
 import { IRewindClient } from '../tokens';
 
 const RECOVER = 'jupyter-rewind:recover';
@@ -57,7 +57,14 @@ const plugin: JupyterFrontEndPlugin<void> = {
       }
       return button.label === recover.label ? 'recover' : 'leave';
     };
-    const offers = new DamageOffer(client, ask);
+    let offers: DamageOffer | null = null;
+    async function offer(path: string): Promise<Choice> {
+      if (!offers) {
+        const { DamageOffer } = await import('../models/damage');
+        offers ??= new DamageOffer(client, ask);
+      }
+      return offers.offer(path);
+    }
 
     // There is no other place to hear of a notebook that does not open.
     const get = contents.get.bind(contents);
@@ -72,7 +79,7 @@ const plugin: JupyterFrontEndPlugin<void> = {
           throw reason;
         }
         const local = contents.localPath(path);
-        const choice = await offers.offer(local).catch((why: unknown) => {
+        const choice = await offer(local).catch((why: unknown) => {
           Notification.error(why instanceof Error ? why.message : String(why));
           return 'leave' as const;
         });
@@ -102,10 +109,12 @@ function isOpened(path: string, options?: Contents.IFetchOptions): boolean {
 
 /** The document manager's words for an error that was answered already are not shown. */
 function closeNextDialogOf(reason: Error): void {
+  const words = (text: string | null) => (text ?? '').replace(/\s+/g, '');
   const close = (_: unknown, dialog: Dialog<unknown>) => {
-    if (dialog.node.textContent?.includes(reason.message)) {
+    if (words(dialog.node.textContent).includes(words(reason.message))) {
       Dialog.tracker.widgetAdded.disconnect(close);
-      dialog.reject();
+      // It is told of while it is made, and can be closed once it is shown.
+      setTimeout(() => dialog.reject(), 0);
     }
   };
   Dialog.tracker.widgetAdded.connect(close);

@@ -137,8 +137,10 @@ function Folder({
   trans
 }: IProps & { path: string; survey: ISurvey }): React.ReactElement {
   const { found, deleted } = survey;
-  const gains = found.notebooks.filter(each => each.can_gain);
-  const others = found.notebooks.filter(each => !each.can_gain);
+  const gone = new Set(deleted.map(each => each.path));
+  const notebooks = found.notebooks.filter(each => !gone.has(each.path));
+  const gains = notebooks.filter(each => each.can_gain);
+  const others = notebooks.filter(each => !each.can_gain);
   const show = (each: Standing) => void model.look(each.path);
   return (
     <>
@@ -180,6 +182,7 @@ function Folder({
                 <Deleted
                   key={each.history}
                   overview={each}
+                  model={model}
                   actions={actions}
                   trans={trans}
                 />
@@ -277,13 +280,10 @@ function Row({
 
 function Deleted({
   overview,
+  model,
   actions,
   trans
-}: {
-  overview: Overview;
-  actions: IRecoveryActions;
-  trans: TranslationBundle;
-}): React.ReactElement {
+}: IProps & { overview: Overview }): React.ReactElement {
   const last = overview.last ? new Date(overview.last).toLocaleString() : '';
   return (
     <li className="jp-Rewind-entry" data-path={overview.path}>
@@ -300,6 +300,11 @@ function Deleted({
         <Action isMain onClick={() => actions.undelete(overview.path)}>
           {trans.__('Undelete')}
         </Action>
+        {overview.path.endsWith('.ipynb') && (
+          <Action onClick={() => void model.look(overview.path)}>
+            {trans.__('Look closer')}
+          </Action>
+        )}
       </div>
     </li>
   );
