@@ -1,7 +1,7 @@
 """Time, random ids, host, user and process: the one doorway to accidents.
 
 All other modules ask here, so that a test can turn the hands of the clock (`use`). What a user's
-code does to `time`, by hand or with a library that stops clocks, is not seen here.
+code does to `time` or `os`, by hand or with a library that stops clocks, is not seen here.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pathlib import Path
 
 # Taken once, and in a tuple: libraries that stop the clock for a test go through the names of all
 # modules, and put theirs in the place of these functions.
-_SYSTEM = (time.time_ns, time.monotonic)
+_SYSTEM = (time.time_ns, time.monotonic, os.getpid)
 
 
 class SystemClock:
@@ -99,7 +99,7 @@ def host() -> str:
 
 def pid() -> int:
     """This process's id; asked each time, for a fork changes it."""
-    return os.getpid()
+    return _SYSTEM[2]()
 
 
 @functools.cache

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import os
 import time
 
 import pytest
@@ -35,3 +36,18 @@ def test_functions_of_time_that_were_replaced_are_not_asked(
         now, then = clock.now_ns(), clock.monotonic()
     assert now >= before
     assert then >= since
+
+
+def test_what_is_put_in_the_place_of_a_function_of_the_system_is_not_asked(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A cell that replaces `os.getpid` costs no state either."""
+
+    def fail() -> int:
+        raise RuntimeError("no process")
+
+    before = clock.pid()
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "getpid", fail)
+        now = clock.pid()
+    assert now == before

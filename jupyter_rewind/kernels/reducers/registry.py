@@ -24,6 +24,7 @@ _BUILTIN = (
     "callables",
     "concurrency",
     "connections",
+    "enums",
     "exceptions",
     "files",
     "generators",

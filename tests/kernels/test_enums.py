@@ -1,0 +1,48 @@
+"""Members of enumerations: there is one of each, also after a restore."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.cells import Cells
+
+KINDS = {
+    "plain": ("class E(enum.Enum):\n    A = 1\n    B = [2]", "E.A"),
+    "number": ("class E(enum.IntEnum):\n    A = 1\n    B = 2", "E.A"),
+    "text": ("class E(enum.StrEnum):\n    A = 'a'\n    B = 'b'", "E.A"),
+    "mixed": ("class E(float, enum.Enum):\n    A = 1.5\n    B = 2.5", "E.A"),
+    "flags": ("class E(enum.Flag):\n    A = 1\n    B = 2", "E.A | E.B"),
+    "flags that are numbers": ("class E(enum.IntFlag):\n    A = 1\n    B = 2", "E.A | E.B"),
+    "flags with unknown bits": ("class E(enum.IntFlag):\n    A = 1\n    B = 2", "E.A | 64"),
+    "alias": ("class E(enum.IntEnum):\n    A = 1\n    B = 2\n    C = 1", "E.C"),
+    "refuses pickle": (
+        "class E(int, enum.Enum):\n    A = 1\n    B = 2\n"
+        "    def __reduce_ex__(self, _): raise TypeError",
+        "E.A",
+    ),
+}
+
+
+@pytest.fixture
+def cells(tmp_path: Path) -> Iterator[Cells]:
+    made = Cells(tmp_path)
+    yield made
+    made.close()
+
+
+@pytest.mark.parametrize(("make", "member"), KINDS.values(), ids=KINDS)
+def test_a_member_is_the_member(cells: Cells, tmp_path: Path, make: str, member: str) -> None:
+    """Whoever holds a member, or a combination of flags, holds the one that the class gives."""
+    state = cells.run(f"import enum\n{make}\nx = [{member}]; y = {member}; z = {{E.B: y}}")
+    check = f"x[0] is y and y is ({member}) and E.B in z and z[E.B] is y and type(y) is E"
+    cells.check(check)
+    cells.run("x.append(E.A); z.clear()")
+    cells.go(state)
+    cells.check(f"{check} and len(x) == 1")
+    again = Cells(tmp_path, run="again")
+    again.go(state)
+    again.check(f"{check} and len(x) == 1")
+    again.close()
