@@ -6,7 +6,7 @@ piece is stored as a difference from what stood in its place before.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -89,8 +89,10 @@ def look(
     before: BufferState | None,
     direct: bool = False,
     memory: Watching | None = None,
+    check: Callable[[], None] = lambda: None,
 ) -> BufferState:
-    """The buffer as it is; of pieces that differ from `before`, it shows the user's memory."""
+    """The buffer as it is; of pieces that differ from `before`, it shows the user's memory.
+    `check` is called for each piece, and may raise."""
     size = view.nbytes
     place, kept, is_watched = None, set[int](), False
     if memory is not None:
@@ -104,6 +106,7 @@ def look(
         if number in kept:
             hashes.append(known[at : at + HASH])
             continue
+        check()
         piece = view[start : start + PIECE]
         name = xxh3_128_digest(piece)
         hashes.append(name)

@@ -16,6 +16,8 @@ from jupyter_rewind import clock
 from jupyter_rewind.errors import Full
 from jupyter_rewind.kernels import roots as rooting
 from jupyter_rewind.kernels.bindings import Bindings
+from jupyter_rewind.kernels.budget import Budget, Deadline, OutOfTime
+from jupyter_rewind.kernels.captured import Captured
 from jupyter_rewind.kernels.closure import Binding
 from jupyter_rewind.kernels.codec import Session
 from jupyter_rewind.kernels.environment import Environment
@@ -31,7 +33,7 @@ from jupyter_rewind.kernels.state import Change, Pod
 from jupyter_rewind.kernels.tally import count_fidelity, list_losses
 from jupyter_rewind.kernels.trouble import Trouble
 from jupyter_rewind.model.ids import ExecutionId, RunId
-from jupyter_rewind.model.snapshot import ASKED, PRESENT, Snapshot, VariableReport
+from jupyter_rewind.model.snapshot import ASKED, PRESENT, Snapshot
 from jupyter_rewind.store.keep import KernelStore
 
 
@@ -48,7 +50,8 @@ class Tracking(Protocol):
     """Watches a cell, and says afterwards what it can have touched."""
 
     def begin(self, source: str, namespace: dict[str, Any]) -> None: ...
-    def end(self) -> Touched: ...
+    def end(self, seconds: float = ...) -> Touched: ...
+    def catch_up(self) -> None: ...
     def start_anew(self, why: str) -> None: ...
 
 
@@ -61,53 +64,6 @@ class CaptureOptions:
     cooldown_seconds: float = 0.0
     max_variable_bytes: int | None = None
     page_tracking: bool = False
-
-
-@dataclass(slots=True)
-class Captured:
-    """What came of one capture. The snapshot may still be on its way: `wait` for it."""
-
-    execution: ExecutionId
-    skipped_because: str = ""
-    losses: tuple[VariableReport, ...] = ()
-    """Variables that were told anew and are not exact."""
-    seconds: float = 0.0
-    verified: int = 0
-    changed: int = 0
-    job: Job | None = None
-
-    @property
-    def late_because(self) -> str:
-        """Why the state was not in the store when its cell had ended; empty where it was."""
-        return self.job.late_because if self.job is not None else ""
-
-    @property
-    def snapshot(self) -> Snapshot | None:
-        """The snapshot, as soon as it is in the store. Raises what storing it raised."""
-        return self.wait()
-
-    def wait(self) -> Snapshot | None:
-        if self.job is None:
-            return None
-        self.job.done.wait()
-        if self.job.error is not None:
-            raise self.job.error
-        return self.job.snapshot
-
-
-@dataclass(slots=True)
-class _Budget:
-    """Seconds that the cells took and that keeping their states took."""
-
-    cells: int = 0
-    of_cells: float = 0.0
-    spent: float = 0.0
-
-    def has_room(self, options: CaptureOptions, expected: float) -> bool:
-        if options.budget_share is None or expected <= options.budget_floor_seconds:
-            return True
-        allowed = options.budget_share * self.of_cells + options.budget_floor_seconds * self.cells
-        return self.spent <= allowed
 
 
 class Capturer:
@@ -152,7 +108,9 @@ class Capturer:
         self._everything = True
         self._touched: set[str] = set()
         self._merged: list[ExecutionId] = []
-        self._budget = _Budget()
+        self._budget = Budget(self.options.budget_share, self.options.budget_floor_seconds)
+        self._least = 0.0
+        """A state that takes less than so many seconds need not be tried."""
         self._last_end = 0.0
         self._path = ""
         self._pid = clock.pid()
@@ -186,38 +144,57 @@ class Capturer:
         `seconds` is what the cell took. With `force`, neither budget nor cooldown counts.
         Raises Storage where a small state could not be stored; the next capture stores it all.
         """
-        self._end_tracking()
-        self._budget.cells += 1
+        self._budget.share = self.options.budget_share
+        self._budget.floor_seconds = self.options.budget_floor_seconds
         self._budget.of_cells += seconds
         self._path = path or self._path
-        reason = "" if force else self._reason_to_skip()
+        allowed = None if force else self._budget.allowance()
+        deadline = Deadline(allowed, None, self.keeper.seconds_for)
+        self._end_tracking(deadline.left())
+        reason = "" if force else self._reason_to_skip(allowed)
         if self._pid != clock.pid():
             return Captured(execution, "this process was forked from the kernel")
         if reason:
             self._merged.append(execution)
             return Captured(execution, reason)
-        began = clock.monotonic()
         try:
-            return self._capture(execution, count, path, began)
+            return self._capture(execution, count, path, deadline)
+        except OutOfTime:
+            self._least = 2 * deadline.spent()
+            self._merged.append(execution)
+            return Captured(execution, _too_long(self._least))
         finally:
             self._last_end = clock.monotonic()
-            self._budget.spent += self._last_end - began
+            self._budget.draw(deadline.spent())
 
-    def capture_late(self, execution: ExecutionId, *, count: int, path: str) -> Captured:
+    def capture_late(
+        self,
+        execution: ExecutionId,
+        *,
+        count: int,
+        path: str,
+        is_awaited: Callable[[], bool] | None = None,
+    ) -> Captured:
         """The state after a cell that was passed over is kept after all, while no cell runs; its
-        time is nobody's. Raises Storage."""
+        time is nobody's. Raises Storage, and Awaited where the next cell comes before it is done:
+        `is_awaited` tells."""
         if not self.enabled or self._pid != clock.pid():
             return Captured(execution, "keeping states is switched off")
+        if self._tracker is not None:
+            self._tracker.catch_up()
+        before, self._merged = self._merged, [one for one in self._merged if one != execution]
         self._everything = True
-        self._merged = [each for each in self._merged if each != execution]
-        return self._capture(execution, count, path, clock.monotonic())
+        try:
+            return self._capture(execution, count, path, Deadline(None, is_awaited))
+        except BaseException:
+            self._merged = before
+            raise
 
     def keep_present(self, *, asked: bool = False) -> Snapshot | None:
         """The present is in the store, whole; the snapshot of it. Raises Storage."""
         self._everything = True
         execution = ExecutionId(f"{ASKED if asked else PRESENT}{clock.new_id()}")
-        captured = self._capture(execution, 0, self._path, clock.monotonic())
-        return captured.wait()
+        return self._capture(execution, 0, self._path, Deadline()).wait()
 
     def pods(self) -> list[Pod]:
         """The pods of the last capture."""
@@ -265,14 +242,16 @@ class Capturer:
         if self._memory is not None:
             self._memory.close()
 
-    def _capture(self, execution: ExecutionId, count: int, path: str, began: float) -> Captured:
+    def _capture(
+        self, execution: ExecutionId, count: int, path: str, deadline: Deadline
+    ) -> Captured:
         self.look_after()
         found = self._gatherer.gather(self.namespace, self.excluded)
         if self.environment is not None:
             found.values[ENVIRONMENT] = self.environment.read()
         before = self._pods
         try:
-            return self._keep(execution, count, path, began, found)
+            return self._keep(execution, count, path, deadline, found)
         except BaseException:
             # What the system told was told for the last time: from now on memory is read again.
             for pod in (*before.values(), *self._pods.values()):
@@ -280,9 +259,9 @@ class Capturer:
             raise
 
     def _keep(
-        self, execution: ExecutionId, count: int, path: str, began: float, found: Roots
+        self, execution: ExecutionId, count: int, path: str, deadline: Deadline, found: Roots
     ) -> Captured:
-        change = self._look(found)
+        change = self._look(found, deadline)
         facts = Facts(
             self.run, execution, count, path, clock.now_ns(), None,
             count_fidelity(change, found, self.hubs),
@@ -295,17 +274,18 @@ class Capturer:
         self.bindings.note(execution, found.values)
         self._pods = change.pods
         self._gatherer.settle()
-        self._everything, self._touched, self._merged = False, set(), []
+        self._everything, self._touched, self._merged, self._least = False, set(), [], 0.0
         self._unsure.append((job, tuple(pod for pod in job.pods if pod.node is None)))
         self.keeper.submit(job)
         self.look_after()
         return Captured(
-            execution, "", list_losses(change), clock.monotonic() - began, change.verified,
-            len(change.changed), job,
+            execution, "", list_losses(change), _names(change.late), deadline.spent(),
+            change.verified, len(change.changed), job,
         )  # fmt: skip
 
-    def _look(self, found: Roots) -> Change:
+    def _look(self, found: Roots, deadline: Deadline) -> Change:
         session = make_session(self.namespace, self.hubs)
+        session.deadline = deadline
         limit = self.options.max_variable_bytes
 
         def skip(pod: Pod) -> bool:
@@ -324,15 +304,15 @@ class Capturer:
             return False
         return not any(key[len(VARIABLE) :] in self._touched for key in pod.keys)
 
-    def _end_tracking(self) -> None:
+    def _end_tracking(self, seconds: float) -> None:
         if self._tracker is None:
             self._everything = True
             return
-        touched = self._tracker.end()
+        touched = self._tracker.end(seconds)
         self._everything = self._everything or touched.everything
         self._touched |= touched.names
 
-    def _reason_to_skip(self) -> str:
+    def _reason_to_skip(self, allowed: float | None) -> str:
         if not self.enabled:
             self._everything = True
             return "keeping states is switched off"
@@ -343,9 +323,8 @@ class Capturer:
             self.keeper.store.layout.folder, self.namespace
         ):
             return f"{self.trouble.words}; it is tried again by itself"
-        expected = sum(pod.seconds for pod in self._pods.values() if not self._is_untouched(pod))
-        if not self._budget.has_room(self.options, expected):
-            return f"it would take about {expected:.2g} s, and the budget is used up"
+        if allowed is not None and (allowed <= 0 or allowed < self._least):
+            return _too_long(self._least)
         return ""
 
     def look_after(self) -> None:
@@ -392,6 +371,15 @@ def make_known(namespace: dict[str, Any]) -> tuple[Any, ...]:
 def make_session(namespace: dict[str, Any], hubs: Hubs) -> Session:
     """What the pods of this namespace are told with."""
     return Session(namespace, hubs, make_known(namespace)[1:])
+
+
+def _too_long(seconds: float) -> str:
+    about = f"it would take {seconds:.2g} s or more, and " if seconds else ""
+    return f"{about}the budget is used up"
+
+
+def _names(keys: Iterable[str]) -> tuple[str, ...]:
+    return tuple(sorted(key[len(VARIABLE) :] for key in keys if key.startswith(VARIABLE)))
 
 
 def _ordered(change: Change) -> list[Pod]:

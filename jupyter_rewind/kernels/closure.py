@@ -14,7 +14,7 @@ from __future__ import annotations
 import gc
 import sys
 import weakref
-from collections.abc import Collection, Hashable, Iterable, Mapping
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping
 from typing import Any
 
 from jupyter_rewind.kernels.kinds import ARRAY, LEAF, OPEN, PLAIN, TEXTS, WEAK, Kinds, dict_getter
@@ -27,17 +27,22 @@ Binding = tuple[Mapping[Any, Any], Hashable]
 
 
 def find_opening(
-    bindings: Iterable[Binding], *, held: int = 0, harmless: Iterable[Binding] = ()
+    bindings: Iterable[Binding],
+    *,
+    held: int = 0,
+    harmless: Iterable[Binding] = (),
+    check: Callable[[], None] = lambda: None,
 ) -> str:
     """Why the values are not closed, in words; empty if nobody outside can reach them.
 
     `held` is how many references the caller itself has to the value of each binding besides that;
     `harmless` are other bindings through which nobody writes (IPython's of the last results).
+    `check` is called every few thousand objects, and may raise.
     """
     was_enabled = gc.isenabled()
     gc.disable()
     try:
-        walk = _Walk()
+        walk = _Walk(check)
         walk.begin(bindings, held)
         for mapping, key in harmless:
             if id(mapping.get(key)) in walk.inside:
@@ -53,7 +58,8 @@ def find_opening(
 class _Walk:
     """One count. `inside` has the references that were met, for each object met more than once."""
 
-    def __init__(self) -> None:
+    def __init__(self, check: Callable[[], None]) -> None:
+        self._check = check
         self.inside: dict[int, int] = {}
         self.shared: dict[int, Any] = {}
         self.opening = ""
@@ -100,6 +106,7 @@ class _Walk:
         while self._level:
             level, self._level = self._level, []
             for start in range(0, len(level), _CHUNK):
+                self._check()
                 self._expand(level[start : start + _CHUNK])
                 if self.opening:
                     return self.opening
@@ -114,13 +121,17 @@ class _Walk:
                 self._add_arrays([value for value in chunk if type(value) is kind], found)
             elif look := dict_getter(kind):
                 _add_dicts([value for value in chunk if type(value) is kind], look, found)
+        # One object may refer to millions.
+        self._check()
         kinds = set(map(type, found))
         wanted = {kind for kind in kinds if self._kinds.tag(kind) != LEAF}
         if not wanted:
             return
         if len(wanted) < len(kinds):
             found = [value for value in found if type(value) in wanted]
+        self._check()
         counts = list(map(sys.getrefcount, found))
+        self._check()
         if set(counts) == {self._sole} and self._are_simple(found, wanted):
             self._level += found
             return
@@ -157,7 +168,10 @@ class _Walk:
     def _unexplained(self) -> str:
         overhead = _references_of_one_in_a_dict() - 1
         counts = list(map(sys.getrefcount, self.shared.values()))
-        for (name, value), count in zip(self.shared.items(), counts, strict=True):
+        told = zip(self.shared.items(), counts, strict=True)
+        for number, ((name, value), count) in enumerate(told):
+            if not number % _CHUNK:
+                self._check()
             if count - overhead != self.inside[name] and not self._is_constant(value):
                 return f"a {type(value).__name__} is held by something else too"
         if not self._pointed.keys() <= self.shared.keys():

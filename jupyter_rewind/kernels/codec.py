@@ -14,10 +14,12 @@ import pickle
 import struct
 import sys
 import types
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from jupyter_rewind.kernels import functions, quiet, rebuild, subclasses
+from jupyter_rewind.kernels.budget import NEVER
 from jupyter_rewind.kernels.hollow import Hollow, is_asked, is_built
 from jupyter_rewind.kernels.hubs import Hubs
 from jupyter_rewind.kernels.nans import Nan, Nans
@@ -42,11 +44,14 @@ Handler = Callable[[Any, Any], Any]
 class Sink:
     """Takes what a pickler writes, without the headers of its frames."""
 
-    def __init__(self) -> None:
+    def __init__(self, check: Callable[[], None]) -> None:
+        """`check` is called every 64 KB, and may raise."""
         self.parts: list[bytes] = []
         self._last = b""
+        self._check = check
 
     def write(self, data: bytes) -> int:
+        self._check()
         if type(data) is not bytes:
             data = bytes(data)
         rest = data
@@ -117,8 +122,20 @@ class Session:
         self.built: set[type] = set()
         """Classes of which code of the notebook makes the values again."""
         self.nans = Nans(hubs.lives)
+        self.deadline = NEVER
+        """When what is being told must be told."""
         self._shells: dict[int, functions.Shell] = {}
         self._handlers: dict[type, Handler | None] = {}
+
+    @contextmanager
+    def in_any_case(self, is_wanted: bool) -> Iterator[None]:
+        """Where that `is_wanted`, no deadline counts for the while."""
+        before = self.deadline
+        self.deadline = NEVER if is_wanted else before
+        try:
+            yield
+        finally:
+            self.deadline = before
 
     def shell(self, cell: types.CellType) -> functions.Shell:
         found = self._shells.get(id(cell))
@@ -168,6 +185,7 @@ class _Telling:
         if self.careful:
             found = self._careful(handler or _native, value)
         elif handler is not None:
+            self.session.deadline.check()
             found = handler(value, self)
         else:
             return NotImplemented

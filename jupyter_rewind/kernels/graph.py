@@ -8,49 +8,33 @@ and functions are roots of their own, and are named by uid wherever they are met
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from xxhash import xxh3_128_digest
 
 from jupyter_rewind import clock
 from jupyter_rewind.kernels import buffers, pods
+from jupyter_rewind.kernels.budget import OutOfTime
+from jupyter_rewind.kernels.buffers import BufferState
 from jupyter_rewind.kernels.closure import Binding, find_opening
 from jupyter_rewind.kernels.codec import Session
+from jupyter_rewind.kernels.groups import Group, guess_seconds, partition
 from jupyter_rewind.kernels.memory import Memory
-from jupyter_rewind.kernels.placeholders import Placeholder
-from jupyter_rewind.kernels.pods import (
-    ENVIRONMENT,
-    HUB,
-    OUTPUT,
-    SMALL,
-    VARIABLE,
-    Note,
-    Root,
-    Written,
-    write_pod,
-)
+from jupyter_rewind.kernels.pods import ENVIRONMENT, HUB, OUTPUT, SMALL, VARIABLE
 from jupyter_rewind.kernels.preview import preview, type_name
 from jupyter_rewind.kernels.records import RootRecord
+from jupyter_rewind.kernels.standins import LATE, words_for, write_stand_ins
 from jupyter_rewind.kernels.state import Change, Pod
 from jupyter_rewind.kernels.tokens import tokens_of
 from jupyter_rewind.model.snapshot import Fidelity
 
-
-@dataclass(slots=True)
-class _Group:
-    """Roots that are told together, and the pod they were before."""
-
-    keys: tuple[str, ...]
-    before: Pod | None
-    written: Written | None = None
-    error: Exception | None = None
-    closed: bool = False
-    seconds: float = 0.0
-
-
 Skip = Callable[[Pod], bool]
 _TURNS = 3
+_FOR_HUBS, _FOR_THE_REST, _FOR_THE_END = 0.5, 0.3, 0.15
+"""Shares of the time that are left when the roots are told, then their classes and functions, and
+when it is known what shares an object."""
+_MOST_LATE = 20
+"""Where there is no time for more roots than these, it is no state."""
 
 
 class Survey:
@@ -74,22 +58,28 @@ class Survey:
         self._harmless = harmless
         self._memory = memory
         self._kept: dict[tuple[str, ...], Pod] = {}
-        self._groups: list[_Group] = []
+        self._groups: list[Group] = []
+        self._deadline = session.deadline
+        self._promised = 0.0
 
     def look(self) -> Change:
-        """Raises nothing of the user's: what cannot be told is noted on its root."""
+        """Raises nothing of the user's: what cannot be told is noted on its root. Raises OutOfTime
+        where there is no time for many a root, Awaited."""
         try:
             self._find_hubs()
             self._gather()
+            self._deadline.leave(_FOR_HUBS)
             self._tell_all(self._groups)
             self._split()
+            self._deadline.leave(_FOR_THE_REST)
             self._add_hubs()
+            self._deadline.leave(_FOR_THE_END)
             self._merge()
+            self._deadline.leave(0.0)
             return self._conclude()
         finally:
             for group in self._groups:
-                if group.written is not None:
-                    group.written.release()
+                group.let_go()
 
     def _find_hubs(self) -> None:
         """Classes and functions that had a pod and live are roots again; for the time being."""
@@ -134,7 +124,7 @@ class Survey:
                 continue
             if known is None:
                 keys = tuple(sorted(keys, key=pods.place))
-            self._groups.append(_Group(keys, earlier.get(group[0])))
+            self._groups.append(Group(keys, earlier.get(group[0])))
 
     def _identity(self, key: str) -> int:
         """The same for names of one object; that of a class or a function is told apart."""
@@ -149,20 +139,45 @@ class Survey:
             return pod.token == self._token(pod.keys)
         return self._skip(pod)
 
-    def _tell_all(self, groups: Iterable[_Group]) -> None:
-        for group in groups:
+    def _tell_all(self, groups: Iterable[Group]) -> None:
+        """What is known to be quick first: what takes long leaves no time for the rest."""
+        late = 0
+        for group in sorted(groups, key=lambda one: (not self._known(one), self._expect(one))):
             self._tell(group)
+            late += group.is_late
+            if late > _MOST_LATE:
+                raise OutOfTime
 
-    def _tell(self, group: _Group) -> None:
+    def _known(self, group: Group) -> float:
+        return group.known_seconds(self._ids(group))
+
+    def _expect(self, group: Group) -> float:
+        """Seconds: as the last time, or what it takes at least."""
+        return self._known(group) or max(guess_seconds(self._roots[key]) for key in group.keys)
+
+    def _tell(self, group: Group) -> None:
         began = clock.monotonic()
+        try:
+            with self._session.in_any_case(group.is_small):
+                if self._expect(group) > self._session.deadline.left():
+                    raise OutOfTime
+                self._tell_now(group)
+                group.seconds = clock.monotonic() - began
+        except OutOfTime:
+            group.give_up(clock.monotonic() - began, self._ids(group))
+
+    def _ids(self, group: Group) -> tuple[int, ...]:
+        return tuple(id(self._roots[key]) for key in group.keys)
+
+    def _tell_now(self, group: Group) -> None:
         if group.before is not None and group.before.names:
             self._put_in_order(group.keys[0], group.before.names)
         # First, while nothing else of ours refers to the values.
         group.closed = self._is_closed(group)
-        roots: list[Root] = [(key, self._roots[key]) for key in group.keys]
+        roots: list[pods.Root] = [(key, self._roots[key]) for key in group.keys]
         for turn in range(_TURNS):
             try:
-                group.written = write_pod(self._session, roots)
+                group.written = pods.write_pod(self._session, roots)
                 break
             except RuntimeError as error:
                 # A thread of the user's changed it meanwhile; mostly it rests the next time.
@@ -170,7 +185,6 @@ class Survey:
             except Exception as error:
                 group.error = error.with_traceback(None)
                 break
-        group.seconds = clock.monotonic() - began
 
     def _put_in_order(self, key: str, names: Sequence[str]) -> None:
         """Small values are told in the order of the last time, whatever came back since."""
@@ -186,7 +200,7 @@ class Survey:
         except Exception:
             return None
 
-    def _is_closed(self, group: _Group) -> bool:
+    def _is_closed(self, group: Group) -> bool:
         """True when the values are proved to be out of everybody else's reach."""
         if group.keys[0].startswith((SMALL, ENVIRONMENT)):
             return True
@@ -195,7 +209,8 @@ class Survey:
             return False
         try:
             # One more reference to each value is ours: that of the roots.
-            return not find_opening(bindings, held=1, harmless=self._harmless)
+            check = self._session.deadline.check
+            return not find_opening(bindings, held=1, harmless=self._harmless, check=check)
         except Exception:
             return False
 
@@ -215,7 +230,7 @@ class Survey:
                 continue
             self._groups.remove(group)
             for key in group.keys:
-                alone = _Group((key,), group.before)
+                alone = Group((key,), group.before)
                 self._groups.append(alone)
                 self._tell(alone)
 
@@ -225,7 +240,7 @@ class Survey:
             key for group in self._groups for key in group.keys
         }
         wanted = [uid for pod in self._kept.values() for uid in pod.refs]
-        wanted += [uid for group in self._groups for uid in _refs(group)]
+        wanted += [uid for group in self._groups for uid in group.refs]
         while wanted:
             uid = wanted.pop()
             value = self._session.hubs.get(uid)
@@ -233,15 +248,15 @@ class Survey:
                 continue
             held.add(HUB + uid)
             self._roots[HUB + uid] = value
-            group = _Group((HUB + uid,), None)
+            group = Group((HUB + uid,), None)
             self._groups.append(group)
             self._tell(group)
-            wanted += _refs(group)
+            wanted += group.refs
 
     def _merge(self) -> None:
         """What shares an object is told together."""
         while True:
-            parts = self._partition()
+            parts = partition(self._groups, self._session, self._ids)
             if len(parts) == len(self._groups):
                 return
             merged = []
@@ -250,42 +265,18 @@ class Survey:
                     merged.append(part[0])
                     continue
                 for group in part:
-                    if group.written is not None:
-                        group.written.release()
-                        group.written = None
+                    group.let_go()
                 keys = tuple(sorted((key for group in part for key in group.keys), key=pods.place))
-                merged.append(_Group(keys, self._largest(part, keys)))
+                merged.append(Group(keys, self._largest(part, keys)))
             self._groups = merged
-            self._tell_all(group for group in merged if group.written is None and not group.error)
+            self._tell_all(one for one in merged if not (one.written or one.error or one.is_late))
 
-    def _largest(self, part: Sequence[_Group], keys: tuple[str, ...]) -> Pod | None:
+    def _largest(self, part: Sequence[Group], keys: tuple[str, ...]) -> Pod | None:
         before = self._before.get(keys)
         if before is not None:
             return before
         earlier = [group.before for group in part if group.before is not None]
-        return max(earlier, key=lambda pod: pod.stream_size, default=None)
-
-    def _partition(self) -> list[list[_Group]]:
-        groups = self._groups
-        parent = list(range(len(groups)))
-
-        def find(one: int) -> int:
-            while parent[one] != one:
-                parent[one] = one = parent[parent[one]]
-            return one
-
-        owner: dict[int, int] = {}
-        for number, group in enumerate(groups):
-            if group.written is None or group.closed:
-                continue
-            for name in pods.shared_ids(group.written, self._session):
-                first = owner.setdefault(name, number)
-                if first != number:
-                    parent[find(number)] = find(first)
-        parts: dict[int, list[_Group]] = {}
-        for number, group in enumerate(groups):
-            parts.setdefault(find(number), []).append(group)
-        return list(parts.values())
+        return max(earlier, key=lambda pod: pod.content.stream_size, default=None)
 
     def _conclude(self) -> Change:
         change = Change(dict(self._kept), verified=len(self._groups))
@@ -293,40 +284,98 @@ class Survey:
             told = (group.written for group in self._groups if group.written is not None)
             kept = (state for pod in self._kept.values() for state in pod.buffers)
             self._memory.begin((view for one in told for view in one.buffers.views), kept)
-        for group in self._groups:
-            began = clock.monotonic()
-            pod = self._pod(group)
-            seconds = group.seconds + clock.monotonic() - began
-            same = group.before
-            if same is not None and same.keys == group.keys and pod.is_as(same):
-                same.ids, same.closed, same.token = pod.ids, pod.closed, pod.token
-                pod = same
-            else:
+        late = 0
+        for group in sorted(self._groups, key=lambda one: one.size_bytes):
+            pod = self._find_pod(group)
+            if not any(pod is one for one in group.earlier):
                 change.changed.append(pod)
-            pod.seconds = seconds
             change.pods[group.keys] = pod
-        _drop_unnamed(change)
+            late += group.is_late
+        if late > _MOST_LATE:
+            raise OutOfTime
+        change.late = tuple(key for one in self._groups if one.is_late for key in one.keys)
+        change.drop_unnamed()
         return change
 
-    def _pod(self, group: _Group) -> Pod:
+    def _find_pod(self, group: Group) -> Pod:
+        """The pod as it is now: the one of before where it tells the same."""
+        began = clock.monotonic()
+        pod = None
+        if not group.is_late:
+            try:
+                with self._session.in_any_case(group.is_small):
+                    pod = self._pod(group)
+                    self._promise(pod)
+            except OutOfTime:
+                group.give_up(group.seconds + clock.monotonic() - began, self._ids(group))
+                for state in pod.buffers if pod is not None else ():
+                    state.drop()
+                pod = None
+        if pod is None:
+            pod = self._stand_in(group, LATE)
+        else:
+            group.seconds += clock.monotonic() - began
+        for same in group.earlier:
+            if same.keys == group.keys and pod.is_as(same):
+                same.ids, same.closed, same.token = pod.ids, pod.closed, pod.token
+                pod = same
+                break
+        pod.seconds = group.seconds
+        return pod
+
+    def _promise(self, pod: Pod) -> None:
+        """What is new of it is stored in time, too. Raises OutOfTime."""
+        if not self._deadline.is_near:
+            return
+        self._promised += self._deadline.seconds_to_store(pod.fresh_bytes)
+        if self._promised > self._session.deadline.left():
+            self._promised -= self._deadline.seconds_to_store(pod.fresh_bytes)
+            raise OutOfTime
+
+    def _pod(self, group: Group) -> Pod:
         if group.written is not None and self._is_too_large(group.written):
-            group.written.release()
+            group.let_go()
             limit = (self._max_bytes or 0) >> 20
             group.error = ValueError(f"it is larger than the limit of {limit} MB a variable")
-            group.written = None
-        written = group.written or self._missing(group)
-        before = group.before
-        views = written.buffers.views
+        if group.written is None:
+            return self._stand_in(group, words_for(group.error))
+        before = group.before.content if group.before is not None else None
+        views = group.written.buffers.views
         earlier = buffers.pair(views, before.buffers if before is not None else ())
+        check = self._session.deadline.check
+        states = [
+            buffers.look(view, was, direct, self._memory, check)
+            for view, was, direct in zip(views, earlier, group.written.buffers.direct, strict=True)
+        ]
+        return self._make_pod(group, group.written, states, before)
+
+    def _stand_in(self, group: Group, reason: str) -> Pod:
+        """A pod that says why the roots are not kept."""
+        roots = [(key, self._roots[key]) for key in group.keys]
+        with self._session.in_any_case(True):
+            written = write_stand_ins(self._session, roots, reason)
+        before = group.before
+        was_standing = before is not None and before.is_stand_in
+        pod = self._make_pod(group, written, [], before if was_standing else None)
+        pod.is_stand_in = True
+        if group.is_late:
+            # To be told the next time, in any case.
+            pod.closed, pod.token = False, None
+        pod.kept = before.kept if before is not None and was_standing else before
+        if pod.kept is not None:
+            # What the system told of its memory was told for the last time.
+            pod.kept.unwatch()
+        return pod
+
+    def _make_pod(
+        self, group: Group, written: pods.Written, states: list[BufferState], before: Pod | None
+    ) -> Pod:
         found = Pod(
             tuple(self._record(key, written.notes.get(key, ())) for key in written.keys),
-            tuple(id(self._roots[key]) for key in written.keys),
+            self._ids(group),
             xxh3_128_digest(written.stream),
             len(written.stream),
-            [
-                buffers.look(view, was, direct, self._memory)
-                for view, was, direct in zip(views, earlier, written.buffers.direct, strict=True)
-            ],
+            states,
             written.refs,
             tuple(self._roots[group.keys[0]]) if group.keys[0].startswith(SMALL) else (),
             group.closed,
@@ -338,42 +387,11 @@ class Survey:
         written.release()
         return found
 
-    def _is_too_large(self, written: Written) -> bool:
+    def _is_too_large(self, written: pods.Written) -> bool:
         return self._max_bytes is not None and written.size_bytes > self._max_bytes
 
-    def _missing(self, group: _Group) -> Written:
-        """What stands where a value was that cannot be told at all."""
-        reason = str(group.error).partition("\n")[0] or type(group.error).__name__
-        stands: list[Root] = []
-        notes: dict[str, tuple[Note, ...]] = {}
-        for key in group.keys:
-            kind = type_name(self._roots[key])
-            stands.append((key, Placeholder(kind, f"a {kind}", reason)))
-            notes[key] = ((Fidelity.MISSING, reason),)
-        written = write_pod(self._session, stands)
-        written.notes = notes
-        return written
-
-    def _record(self, key: str, notes: Sequence[Note]) -> RootRecord:
+    def _record(self, key: str, notes: Sequence[pods.Note]) -> RootRecord:
         value = self._roots[key]
         worst = max((fidelity for fidelity, _ in notes), key=lambda one: one.loss, default=None)
         reasons = "; ".join(dict.fromkeys(reason for _, reason in notes))
         return RootRecord(key, type_name(value), worst or Fidelity.EXACT, reasons, preview(value))
-
-
-def _drop_unnamed(change: Change) -> None:
-    """Classes and functions that no pod names any more are not part of the state."""
-    owner = {key: pod for pod in change.pods.values() for key in pod.keys}
-    named: set[int] = set()
-    wait = [pod for pod in change.pods.values() if not pod.keys[-1].startswith(HUB)]
-    while wait:
-        pod = wait.pop()
-        if id(pod) not in named:
-            named.add(id(pod))
-            wait += [owner[HUB + uid] for uid in pod.refs if HUB + uid in owner]
-    change.pods = {keys: pod for keys, pod in change.pods.items() if id(pod) in named}
-    change.changed = [pod for pod in change.changed if id(pod) in named]
-
-
-def _refs(group: _Group) -> Iterable[str]:
-    return group.written.refs if group.written is not None else ()

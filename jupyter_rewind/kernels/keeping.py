@@ -15,8 +15,10 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
+from jupyter_rewind import clock
 from jupyter_rewind.errors import Internal, RewindError, Unavailable
 from jupyter_rewind.kernels import buffers
+from jupyter_rewind.kernels.budget import Rate
 from jupyter_rewind.kernels.deltas import align
 from jupyter_rewind.kernels.records import (
     SNAPSHOT,
@@ -44,6 +46,8 @@ WAITING_BYTES = 2 << 30
 PATIENCE_SECONDS = 0.004
 """So long a cell waits for others in the store."""
 CLOSING_SECONDS = 1.0
+_INLINE_RATE, _ASIDE_RATE = 5e7, 5e8
+"""Bytes a second, before anything was measured."""
 
 log = logging.getLogger(__name__)
 
@@ -82,7 +86,12 @@ class Keeper:
         self._aside_stays = False
         self._state: tuple[tuple[Digest, ...], Digest] | None = None
         self._closed = False
+        self._rates = {False: Rate(_INLINE_RATE), True: Rate(_ASIDE_RATE)}
         self.last: Snapshot | None = None
+
+    def seconds_for(self, size: int) -> float:
+        """About how long a state with so many new bytes holds up its cell."""
+        return self._rates[size > INLINE_BYTES].seconds_for(size)
 
     def submit(self, job: Job) -> None:
         """The job is done when this returns, but where the store is not to be written to: then it
@@ -95,12 +104,16 @@ class Keeper:
         if late:
             self._put_off(job, late)
             return
+        began = clock.monotonic()
         try:
             if is_alone and job.fresh_bytes <= INLINE_BYTES:
                 with self._tidying:
                     self._do(job, self.store)
             else:
                 self._put_aside(job)
+            self._rates[job.fresh_bytes > INLINE_BYTES].learn(
+                job.fresh_bytes, clock.monotonic() - began
+            )
         except Unavailable as error:
             self._put_off(job, error.message)
 
@@ -284,8 +297,9 @@ def _store_pod(pod: Pod, block: Block) -> None:
         for piece, name, base in zip(pieces, names, bases, strict=True)
     )
     body, links = encode_pod(
-        pod.roots, pod.chunks, pod.stream_size, _names(pod.buffers), pod.refs, pod.names, pod.hollow
-    )
+        pod.roots, pod.chunks, pod.stream_size, _names(pod.buffers), pod.refs, pod.names,
+        pod.hollow, pod.is_stand_in,
+    )  # fmt: skip
     pod.node = block.put_node(body, links, base=before.node if before is not None else None)
 
 

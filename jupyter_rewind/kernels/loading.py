@@ -30,7 +30,8 @@ from jupyter_rewind.model.ids import Digest
 from jupyter_rewind.store.keep import ContentSource
 
 Known = tuple[Any, ...]
-_IMPORT = ("jupyter_rewind.kernels.reducers.modules", "import_module")
+_MODULES = "jupyter_rewind.kernels.reducers.modules"
+_IMPORTS = ((_MODULES, "import_module"), (_MODULES, "import_own_module"))
 
 
 class Loader:
@@ -205,6 +206,8 @@ class Loader:
                     setter(made, content)
             for root in record.roots[len(hubs) :]:
                 self.values[root.key] = reader.load()
+            if record.is_stand_in:
+                self.failures.update((root.key, root.reason) for root in record.roots)
             if record.hollow:
                 self._filling += [(record, *each) for each in reader.load()]
         except Exception as error:
@@ -350,7 +353,7 @@ class _Reader(PodReader):
     """What a library does not hold any more becomes a placeholder, not the end of the pod."""
 
     def find_class(self, module: str, name: str) -> Any:
-        if (module, name) == _IMPORT:
+        if (module, name) in _IMPORTS:
             return _import_or_say
         try:
             return super().find_class(module, name)

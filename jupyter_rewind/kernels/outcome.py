@@ -37,7 +37,7 @@ def _what_came(
 ) -> tuple[Fidelity, str]:
     failure = loader.failures.get(key)
     if failure is not None:
-        stays = "it does not load, and stays what it is now: " if key in loader.spared else ""
+        stays = "it stays what it is now: " if key in loader.spared else ""
         return Fidelity.MISSING, stays + failure
     if key in loader.lost_entries:
         return Fidelity.REBUILT, "some of its keys have become equal: an entry of those is lost"

@@ -126,7 +126,7 @@ def _words_for(key: str) -> str:
 def _write_once(
     maker: Any, session: Session, roots: Sequence[Root], careful: bool, containers: list[Any]
 ) -> Written:
-    sink, buffers = Sink(), Buffers()
+    sink, buffers = Sink(session.deadline.check), Buffers()
     own = [key[len(HUB) :] for key, _ in roots if key.startswith(HUB)]
     writer = maker(sink, buffers, session, own, careful)
     writer.memo = {id(value): (number, value) for number, value in enumerate(session.known)}
@@ -216,6 +216,10 @@ _VALUES = {
 """Packages whose values never change."""
 
 
+_STEP = 4096
+"""So many objects are gone through in about a millisecond."""
+
+
 def shared_ids(written: Written, session: Session) -> frozenset[int]:
     """Ids of what the pod tells and another pod may tell as well; valid until `release`."""
     was_enabled = gc.isenabled()
@@ -231,7 +235,9 @@ def _shareable(writer: Any, session: Session) -> Iterable[int]:
     known = {id(value) for value in session.known}
     numpy = sys.modules.get("numpy")
     dtype = getattr(numpy, "dtype", ())
-    for key, (_, value) in writer.memo.copy().items():
+    for number, (key, (_, value)) in enumerate(writer.memo.copy().items()):
+        if not number % _STEP:
+            session.deadline.check()
         kind = type(value)
         if kind in _ATOMS or key in known or issubclass(kind, type):
             continue

@@ -62,6 +62,8 @@ class PodRecord:
     """Roots that are told together as one dictionary: small values."""
     hollow: int = 0
     """How many containers stand empty at the head of the stream, and are filled by its end."""
+    is_stand_in: bool = False
+    """Its roots were not kept: it tells why."""
 
     @property
     def keys(self) -> tuple[str, ...]:
@@ -88,6 +90,7 @@ def encode_pod(
     refs: Iterable[str],
     names: Iterable[str] = (),
     hollow: int = 0,
+    is_stand_in: bool = False,
 ) -> tuple[bytes, list[Digest]]:
     """Body and links of the pod's node."""
     told: list[Json] = [
@@ -101,6 +104,8 @@ def encode_pod(
     }  # fmt: skip
     if hollow:
         facts["hollow"] = hollow
+    if is_stand_in:
+        facts["stand_in"] = True
     return to_json(facts), [*stream, *(name for one in buffers for name in one.pieces)]
 
 
@@ -120,12 +125,13 @@ def read_pod(store: ContentSource, node: Digest) -> PodRecord:
             buffers.append(Buffer(length, links[at : at + pieces], direct))
             at += pieces
         refs, names = tuple(facts["refs"]), tuple(facts["names"])
-        hollow = facts.get("hollow", 0)
+        hollow, is_stand_in = facts.get("hollow", 0), bool(facts.get("stand_in"))
     except (KeyError, ValueError, TypeError) as error:
         raise Format(f"Pod {node.hex()[:12]} does not read: {error}.") from error
     return PodRecord(
-        node, roots, links[:count], size, tuple(buffers), refs, names, cast(int, hollow)
-    )
+        node, roots, links[:count], size, tuple(buffers), refs, names, cast(int, hollow),
+        is_stand_in,
+    )  # fmt: skip
 
 
 def encode_state() -> bytes:

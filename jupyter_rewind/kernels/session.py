@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from jupyter_rewind import clock
 from jupyter_rewind.errors import NotFound, RewindError, Storage
+from jupyter_rewind.kernels.budget import Awaited
 from jupyter_rewind.kernels.faultlog import FaultLog
 from jupyter_rewind.kernels.journal import Journal
 from jupyter_rewind.kernels.life import SignOfLife
@@ -74,6 +75,8 @@ class KernelSession:
         )
         self.life = SignOfLife(self.layout, self.run.id)
         self.last_skip = ""
+        self.last_late: tuple[str, ...] = ()
+        """Variables that the state after the last cell is without, for want of time."""
         self._passed_over: Execution | None = None
         self._unsure: list[tuple[int, Job]] = []
         self.counts: dict[ExecutionId, int] = {}
@@ -264,7 +267,9 @@ class KernelSession:
                 self._miss_state(execution.count, capturer.trouble.error)
             self.learn()
         self.last_skip = captured.skipped_because
-        is_behind = captured.skipped_because and capturer.enabled and capturer.trouble is None
+        self.last_late = captured.late
+        is_late = bool(captured.skipped_because or captured.late)
+        is_behind = is_late and capturer.enabled and capturer.trouble is None
         self._passed_over = execution if is_behind else None
 
     def learn(self) -> None:
@@ -290,20 +295,28 @@ class KernelSession:
 
     @property
     def is_behind(self) -> bool:
-        """Whether the state after the last cell was passed over, for want of time."""
+        """Whether the state after the last cell was passed over, all or part of it, for want of
+        time."""
         return self._passed_over is not None
 
-    def catch_up(self) -> None:
-        """The state that was passed over is kept while nobody waits. For the kernel's own thread,
-        between two cells. Raises Storage."""
+    def catch_up(self, is_awaited: Callable[[], bool] | None = None) -> None:
+        """The state that was passed over is kept while nobody waits: given up as soon as
+        `is_awaited`. For the kernel's own thread, between two cells. Raises Storage."""
         with self._state_lock:
             execution, self._passed_over = self._passed_over, None
             if execution is None or self._running or not self.is_here:
                 return
-            captured = self.timeline.capturer.capture_late(
-                execution.id, count=execution.count, path=execution.path
-            )
-            self.last_skip = ""
+            try:
+                captured = self.timeline.capturer.capture_late(
+                    execution.id,
+                    count=execution.count,
+                    path=execution.path,
+                    is_awaited=is_awaited,
+                )
+            except Awaited:
+                self._passed_over = execution
+                return
+            self.last_skip, self.last_late = "", ()
             if captured.job is not None:
                 self._unsure.append((execution.count, captured.job))
 

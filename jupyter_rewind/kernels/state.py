@@ -7,6 +7,7 @@ from typing import Any
 
 from jupyter_rewind.kernels import buffers
 from jupyter_rewind.kernels.buffers import BufferState
+from jupyter_rewind.kernels.pods import HUB
 from jupyter_rewind.kernels.records import RootRecord
 from jupyter_rewind.model.ids import Digest
 
@@ -36,11 +37,21 @@ class Pod:
     hollow: int = 0
     """How many containers stand empty at its head, and are filled by its end."""
 
+    is_stand_in: bool = False
+    """Its roots are not kept: it tells why."""
+    kept: Pod | None = None
+    """What such a pod stands for, as it was kept last."""
+
     keys: tuple[str, ...] = field(init=False)
 
     def __post_init__(self) -> None:
         # Asked for hundreds of times after each cell.
         self.keys = tuple(root.key for root in self.roots)
+
+    @property
+    def content(self) -> Pod:
+        """The last one that holds the values, where there is one."""
+        return self.kept or self
 
     @property
     def fresh_bytes(self) -> int:
@@ -59,6 +70,7 @@ class Pod:
             and self.roots == other.roots
             and self.refs == other.refs
             and self.names == other.names
+            and self.is_stand_in == other.is_stand_in
             and len(self.buffers) == len(other.buffers)
             and all(map(buffers.is_same, self.buffers, other.buffers))
         )
@@ -71,7 +83,22 @@ class Change:
     pods: dict[tuple[str, ...], Pod]
     changed: list[Pod] = field(default_factory=list)
     verified: int = 0
+    late: tuple[str, ...] = ()
+    """Roots that there was no time for."""
 
     @property
     def fresh_bytes(self) -> int:
         return sum(pod.fresh_bytes for pod in self.changed)
+
+    def drop_unnamed(self) -> None:
+        """Classes and functions that no pod names any more are not part of the state."""
+        owner = {key: pod for pod in self.pods.values() for key in pod.keys}
+        named: set[int] = set()
+        wait = [pod for pod in self.pods.values() if not pod.keys[-1].startswith(HUB)]
+        while wait:
+            pod = wait.pop()
+            if id(pod) not in named:
+                named.add(id(pod))
+                wait += [owner[HUB + uid] for uid in pod.refs if HUB + uid in owner]
+        self.pods = {keys: pod for keys, pod in self.pods.items() if id(pod) in named}
+        self.changed = [pod for pod in self.changed if id(pod) in named]

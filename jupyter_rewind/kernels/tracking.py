@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import gc
 import itertools
+import math
 import operator
 import sys
 import threading
@@ -36,7 +37,8 @@ from jupyter_rewind.kernels.roots import is_variable
 _HELD_BY_HUBS = 2
 """References that `hubs` has to the weak reference of a function."""
 
-
+_SECONDS_A_BLOCK = 4e-8
+"""What it takes to look around, by the memory that is in use."""
 _MODULE = "<module>"
 
 
@@ -63,7 +65,10 @@ class Tracker:
         self._modules = OwnModules()
         self._holders: frozenset[int] = frozenset()
         self._is_first = True
+        self._is_short = False
         self._is_leaked = False
+        self._is_owing = False
+        """There was no time to look around when that was due."""
 
     def begin(self, source: str, namespace: dict[str, Any]) -> None:
         """A cell with this source is about to run in `namespace`."""
@@ -84,8 +89,10 @@ class Tracker:
             self._units.update((part, reach_of(part)) for part in deferred(code))
             self._passing.update(passing(code))
 
-    def end(self) -> Touched:
-        """What the cell, and all that ran since the last time, can have changed."""
+    def end(self, seconds: float = math.inf) -> Touched:
+        """What the cell, and all that ran since the last time, can have changed. Where looking
+        around takes longer than so many `seconds`, it is everything, until there is time."""
+        self._is_short = sys.getallocatedblocks() * _SECONDS_A_BLOCK > seconds
         namespace = self._namespace
         if namespace is None:
             return Touched(True, why="nothing was watched")
@@ -98,8 +105,12 @@ class Tracker:
             self._is_first = False
         elif not why and self._names_the_namespace(reach.names, namespace):
             why = "it uses the notebook as a module"
+        elif not why and self._is_owing:
+            why = "there was no time to look around"
         if why or self._is_leaked:
-            self._look_around(namespace)
+            self._is_owing = True
+            if not self._is_short:
+                self._look_around(namespace)
         if self._is_leaked and not why:
             why = "something holds the namespace itself"
         return Touched(bool(why), reach.names, why)
@@ -108,6 +119,11 @@ class Tracker:
         """Code came into the namespace that no cell brought: by a restore, or from outside. The
         next cell counts as touching everything, and the code that is there is looked at."""
         self._cell |= Reach(dynamic=why)
+
+    def catch_up(self) -> None:
+        """Between two cells: what there was no time for is made up for."""
+        if self._is_owing and self._namespace is not None:
+            self._look_around(self._namespace)
 
     def close(self) -> None:
         """Stop watching."""
@@ -156,7 +172,7 @@ class Tracker:
 
     def _drop_finished(self) -> None:
         """A generator expression of a cell is over with it, unless its generator is still there."""
-        if not self._passing:
+        if not self._passing or self._is_short:
             return
         # Compared by the names in it: positions and flags may differ from those compiled here.
         everything = gc.get_objects()
@@ -169,6 +185,7 @@ class Tracker:
 
     def _look_around(self, namespace: dict[str, Any]) -> None:
         """After code that could do anything: is there code nobody saw, who holds the namespace?"""
+        self._is_owing = False
         self._is_leaked = bool(_holders_of(namespace) - self._holders)
         for code in _code_alive(namespace):
             if self._watch is not None:

@@ -144,7 +144,7 @@ def test_an_interrupt_in_a_capture_costs_that_state_alone(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("jupyter_rewind.kernels.graph.write_pod", interrupt)
+        patch.setattr("jupyter_rewind.kernels.pods.write_pod", interrupt)
         with pytest.raises(KeyboardInterrupt):
             cells.run("a.append(2); n = 5")
     state = cells.run("pass")
@@ -237,9 +237,9 @@ def test_a_small_change_of_large_data_stores_little(cells: Cells, make: str, cha
 
 def test_a_budget_that_is_used_up_merges_states(tmp_path: Path) -> None:
     """Past the budget a state is not kept, which is said, and the next one includes its changes."""
-    options = CaptureOptions(budget_share=0.0, budget_floor_seconds=0.0)
-    cells = Cells(tmp_path, options=options)
+    cells = Cells(tmp_path)
     cells.run("a = [1] * 1000")
+    cells.capturer.options = CaptureOptions(budget_share=0.0, budget_floor_seconds=0.0)
     skipped = cells.try_run("a.append(2)")
     assert skipped.snapshot is None
     assert "budget" in skipped.skipped_because

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from jupyter_rewind.kernels.capture import Captured, CaptureOptions, Capturer
+from jupyter_rewind.kernels.capture import CaptureOptions, Capturer
+from jupyter_rewind.kernels.captured import Captured
 from jupyter_rewind.kernels.restore import Prepared, prepare
 from jupyter_rewind.model.ids import ExecutionId, RunId
 from jupyter_rewind.model.snapshot import Snapshot

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import select
 from typing import Any
 
 from jupyter_rewind.errors import RewindError
@@ -33,11 +34,38 @@ class IdleWork:
         if waiting is not None and self._kernel is not None:
             self._kernel.io_loop.remove_timeout(waiting)
 
+    def _is_awaited(self) -> bool:
+        """Whether a message of the user's has come: it waits for this thread."""
+        try:
+            socket = _inlet(self._kernel)
+            return socket is not None and _has_news(socket)
+        except (AttributeError, OSError, ValueError):
+            return False
+
     def _work(self) -> None:
         self._waiting = None
         try:
-            self._session.catch_up()
+            self._session.catch_up(self._is_awaited)
         except RewindError as error:
             log.warning("a state that was passed over is not kept: %s", error)
         except Exception:
             log.warning("a fault of Rewind's own, between two cells", exc_info=True)
+        else:
+            # Where somebody asked for something meanwhile, there is another pause.
+            self.plan()
+
+
+def _inlet(kernel: Any) -> Any:
+    """The socket that cells come through: the kernel's own, or from ipykernel 7 on one from the
+    thread that receives them. None where it is not known."""
+    thread = getattr(kernel, "shell_channel_thread", None)
+    if thread is not None:
+        return thread.manager.get_shell_channel_to_subshell_pair(None).to_socket
+    return getattr(getattr(kernel, "shell_stream", None), "socket", None)
+
+
+def _has_news(socket: Any) -> bool:
+    """Asks the system and not the socket, which would take the answer for told."""
+    poll = select.poll()
+    poll.register(socket.FD, select.POLLIN)
+    return bool(poll.poll(0))

@@ -105,6 +105,11 @@ class Verbs:
         lines += session.unkept.lines()
         if session.last_skip and not session.unkept.present:
             lines.append(f"The state before this cell was not kept: {session.last_skip}.")
+        if session.last_late:
+            lines.append(
+                f"The state before this cell is without {', '.join(session.last_late[:8])}: there"
+                " was no time for more. The next pause is used for it."
+            )
         return Words("\n".join(lines))
 
     def history(self) -> History:

@@ -1,0 +1,110 @@
+"""Roots that are told together, and which of them turn out to share an object."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from jupyter_rewind.kernels import pods
+from jupyter_rewind.kernels.budget import OutOfTime
+from jupyter_rewind.kernels.codec import Session
+from jupyter_rewind.kernels.pods import ENVIRONMENT, SMALL, Written
+from jupyter_rewind.kernels.state import Pod
+
+_LEAST_SECONDS: dict[type, float] = {
+    **dict.fromkeys((list, tuple, set, frozenset, dict, deque), 5e-8),
+    **dict.fromkeys((str, bytes, bytearray), 5e-10),
+}
+"""What an item of these takes at least, on any machine."""
+_UNKNOWN_SECONDS = 1e-3
+
+
+@dataclass(slots=True)
+class Group:
+    """Roots that are told together, and the pod they were before."""
+
+    keys: tuple[str, ...]
+    before: Pod | None
+    written: Written | None = None
+    error: Exception | None = None
+    is_late: bool = False
+    """There was no time to tell it."""
+    closed: bool = False
+    seconds: float = 0.0
+
+    @property
+    def is_small(self) -> bool:
+        """Told in any case, whatever time it takes."""
+        return self.keys[0].startswith((SMALL, ENVIRONMENT))
+
+    def known_seconds(self, ids: tuple[int, ...]) -> float:
+        """How long these very objects took the last time; 0 where that is not known."""
+        is_known = self.before is not None and self.before.ids == ids
+        return self.before.seconds if self.before is not None and is_known else 0.0
+
+    def give_up(self, spent: float, ids: tuple[int, ...]) -> None:
+        """There was no time for it: this much was not enough."""
+        self.let_go()
+        self.is_late, self.seconds = True, max(self.known_seconds(ids), 2 * spent)
+
+    @property
+    def earlier(self) -> tuple[Pod, ...]:
+        """What it may be again: the pod of before, or what that one stands for."""
+        if self.before is None:
+            return ()
+        return (self.before,) if self.before.kept is None else (self.before, self.before.kept)
+
+    @property
+    def size_bytes(self) -> int:
+        return self.written.size_bytes if self.written is not None else 0
+
+    @property
+    def refs(self) -> frozenset[str]:
+        """The classes and functions that it names."""
+        return self.written.refs if self.written is not None else frozenset()
+
+    def let_go(self) -> None:
+        """Nothing of the user's is held."""
+        if self.written is not None:
+            self.written.release()
+            self.written = None
+
+
+def guess_seconds(value: Any) -> float:
+    """What it takes at least, by its length, where it has one that tells."""
+    each = _LEAST_SECONDS.get(type(value))
+    return len(value) * each if each is not None else _UNKNOWN_SECONDS
+
+
+def partition(
+    groups: Sequence[Group], session: Session, ids_of: Callable[[Group], tuple[int, ...]]
+) -> list[list[Group]]:
+    """The groups that share an object, together. One for whose objects there is no time to be
+    gone through is given up."""
+    parent = list(range(len(groups)))
+
+    def find(one: int) -> int:
+        while parent[one] != one:
+            parent[one] = one = parent[parent[one]]
+        return one
+
+    owner: dict[int, int] = {}
+    for number, group in enumerate(groups):
+        if group.written is None or group.closed:
+            continue
+        began = session.deadline.spent()
+        try:
+            names = pods.shared_ids(group.written, session)
+        except OutOfTime:
+            group.give_up(group.seconds + session.deadline.spent() - began, ids_of(group))
+            continue
+        for name in names:
+            first = owner.setdefault(name, number)
+            if first != number:
+                parent[find(number)] = find(first)
+    parts: dict[int, list[Group]] = {}
+    for number, group in enumerate(groups):
+        parts.setdefault(find(number), []).append(group)
+    return list(parts.values())
