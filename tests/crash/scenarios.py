@@ -10,10 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from jupyter_rewind.model.checkpoint import Reason
+from jupyter_rewind.model.draft import Opening
+from jupyter_rewind.model.ids import DraftId
 from jupyter_rewind.notebooks.documents import restore_document
+from jupyter_rewind.notebooks.drafts import Drafts
 from jupyter_rewind.notebooks.history import Histories
 from jupyter_rewind.store.repository import Repository
 from jupyter_rewind.store.upkeep import collect, salvage, verify
+from tests.support.drafts import Editor
 from tests.support.recording import RecordingFiles
 from tests.support.scenario import Run, hold
 
@@ -200,6 +204,64 @@ def check_histories(original: Path) -> Check:
             assert now == 3 or (now == 1 and 3 in there)
         else:
             assert now in {max(kept, default=0), max(kept, default=0) + 1}
+
+    return check
+
+
+DRAFT = DraftId("d" * 32)
+
+
+def hand_over_drafts(run: Run) -> None:
+    """A draft is begun, goes on, is sent whole, goes on; another one is saved and dropped."""
+    files = run.files
+    assert isinstance(files, RecordingFiles)
+    with run.open() as repository:
+        histories = Histories(repository)
+        drafts = Drafts(histories)
+        base = histories.record(str(run.root / "work.ipynb"), cells(0), reason=Reason.SAVE)
+        for name in (DRAFT, DraftId("e" * 32)):
+            editor = Editor()
+            editor.set_source("0", said(0))
+            opening = Opening(name, base.checkpoint.history, base.checkpoint.id, "me", "here")
+            drafts.begin(opening, base.checkpoint, editor.whole())
+            if name == DRAFT:
+                files.mark(("said", 0))
+                for number in range(1, 6):
+                    editor.set_source("0", said(number))
+                    whole = number == 3
+                    drafts.append(name, editor.whole() if whole else editor.update(), whole=whole)
+                    files.mark(("said", number))
+        drafts.discard(DraftId("e" * 32))
+        files.mark(("dropped", 0))
+
+
+def said(number: int) -> str:
+    """Some are too long to stand in the record itself."""
+    return f"x = {number}" + (noise(300 + number, 3000).hex() if number in (2, 3) else "")
+
+
+def check_drafts(original: Path) -> Check:
+    """The draft says what was last acknowledged, or what came after; what went stays away."""
+    path = str(original / "work.ipynb")
+
+    def check(folder: Path, told: list[tuple[str, int]]) -> None:
+        least = max((number for what, number in told if what == "said"), default=-1)
+        places = {"key_folder": folder / "keys", "index_path": folder / "none" / "index"}
+        with Repository.open(folder / "store", **places) as repository:
+            drafts = Drafts(Histories(repository))
+            found = {each.id: drafts.read(each.id) for each in drafts.of(path)}
+            hold("lost", least < 0 or DRAFT in found, "an acknowledged draft is gone")
+            for name, draft in found.items():
+                hold("other bytes", draft.lost == 0, "an update does not read")
+                now = "".join(draft.notebook["cells"][0]["source"])
+                known = [said(number) for number in range(6)]
+                hold("other bytes", now in known, "a mixture of drafts")
+                if name == DRAFT:
+                    hold("lost", now in known[max(least, 0) :], "an acknowledged edit is gone")
+            hold("back again", ("dropped", 0) not in told or len(found) == 1, "it was dropped")
+            hold("unclean", verify(repository, read_data=True).ok, "after the cut")
+            if DRAFT in found:
+                drafts.append(DRAFT, Editor().whole())
 
     return check
 

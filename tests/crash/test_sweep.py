@@ -14,8 +14,10 @@ import pytest
 
 from tests.crash.scenarios import (
     SCENARIOS,
+    check_drafts,
     check_histories,
     check_notebook,
+    hand_over_drafts,
     replace_notebook,
     restore_notebook,
 )
@@ -42,6 +44,13 @@ def test_a_history_survives_a_power_cut_at_any_step_of_save_and_restore(tmp_path
     """Every checkpoint that was acknowledged reads byte for byte, and no notebook is torn."""
     run = record(restore_notebook, tmp_path / "work")
     tally = sweep(run, check=check_histories(tmp_path / "work"), exhaustive_up_to=64, samples=6)
+    assert tally.images > 100
+
+
+def test_a_draft_survives_a_power_cut_at_any_step(tmp_path: Path) -> None:
+    """What was typed and acknowledged is there; what was saved or discarded does not come back."""
+    run = record(hand_over_drafts, tmp_path / "work")
+    tally = sweep(run, check=check_drafts(tmp_path / "work"), exhaustive_up_to=64, samples=6)
     assert tally.images > 100
 
 

@@ -63,15 +63,19 @@ def type_into(page: Any, cell: int, text: str) -> None:
     page.keyboard.type(text)
 
 
-def type_on(page: Any, text: str) -> None:
-    """Types where the cursor was, after JupyterLab has said that its server is gone."""
+def type_on(page: Any, cell: int, text: str) -> None:
+    """Types on, after JupyterLab has said that its server is gone."""
     said = page.locator(".jp-Dialog")
     said.first.wait_for(timeout=60_000)
-    said.get_by_role("button").last.click()
-    said.first.wait_for(state="detached")
-    page.keyboard.press("Enter")
-    page.keyboard.press("Control+End")
-    page.keyboard.type(text)
+
+    def is_away() -> bool:
+        if said.count():
+            page.keyboard.press("Enter")
+            page.wait_for_timeout(300)
+        return said.count() == 0
+
+    wait_until("no dialog", is_away, 60)
+    type_into(page, cell, text)
 
 
 def the_drafts(lab: Lab, name: str = NAME) -> list[dict[str, Any]]:
@@ -132,7 +136,7 @@ def test_the_server_is_killed_while_somebody_types(
     type_into(page, 3, "\n# before")
     wait_until("the draft", lambda: is_kept(server.lab, "# before"), 30)
     server.kill()
-    type_on(page, " and after")
+    type_on(page, 3, " and after")
     page.wait_for_timeout(1000)
     server.start()
     wait_until("the draft", lambda: is_kept(server.lab, "# before and after"), 90)
@@ -146,7 +150,7 @@ def test_server_and_browser_are_killed(server: LabServer, chromium: Chromium) ->
     open_notebook(page, server.lab, NAME)
     type_into(page, 3, "")
     server.kill()
-    type_on(page, f"\n{TYPED}")
+    type_on(page, 3, f"\n{TYPED}")
     page.wait_for_timeout(3000)
     chromium.kill()
     server.start()
