@@ -15,6 +15,7 @@ from jupyter_rewind.kernels.placeholders import Placeholder
 from jupyter_rewind.kernels.pods import HUB, VARIABLE
 from jupyter_rewind.kernels.preview import preview, type_name
 from jupyter_rewind.kernels.records import PodRecord, read_pod, read_state
+from jupyter_rewind.kernels.reducers.modules import words_for
 from jupyter_rewind.kernels.roots import is_result
 from jupyter_rewind.model.snapshot import (
     Fidelity,
@@ -101,12 +102,13 @@ def small_reports(
 class Named:
     """Something that stands in the store by its name: a module, a function, a class."""
 
-    __slots__ = ("kind", "name", "uid")
+    __slots__ = ("is_own", "kind", "name", "uid")
 
-    def __init__(self, kind: str, name: str, uid: str = "") -> None:
+    def __init__(self, kind: str, name: str, uid: str = "", *, is_own: bool = False) -> None:
         self.kind = kind
         self.name = name
         self.uid = uid
+        self.is_own = is_own
 
     def _told(self) -> tuple[str, str, str]:
         return self.kind, self.name, self.uid
@@ -120,7 +122,7 @@ class Named:
     @property
     def fidelity(self) -> tuple[Fidelity, str]:
         if self.kind == "module":
-            return Fidelity.REFERENCE, f"the module {self.name}, imported again"
+            return Fidelity.REFERENCE, words_for(self.name, is_own=self.is_own)
         return Fidelity.EXACT, ""
 
 
@@ -132,8 +134,9 @@ class _PlainReader(PodReader):
             return lambda uid, kind, *words: kind(*words)
         if name == "resolve_hub":
             return lambda uid: Named("function or class", uid.partition(":")[0], uid)
-        if name in ("import_module", "find_module"):
-            return lambda name: Named("module", name)
+        if name in ("import_module", "find_module", "import_own_module"):
+            is_own = name == "import_own_module"
+            return lambda name: Named("module", name, is_own=is_own)
         if (module, name) == ("builtins", "complex") or module == Placeholder.__module__:
             return super().find_class(module, name)
         return _NamedMaker(module, name)

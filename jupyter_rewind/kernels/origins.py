@@ -76,7 +76,7 @@ class OwnModules:
         self._count = len(sys.modules)
         found, self._own = self._own, {}
         for name, module in list(sys.modules.items()):
-            if name == "__main__" or name in self._others or not _is_own(module):
+            if name == "__main__" or name in self._others or not is_own(module):
                 continue
             mark, why = found.get(name, (None, ""))
             if mark is None or mark is not _mark(module):
@@ -91,7 +91,8 @@ class OwnModules:
         return f"the module {name} uses {why}" if why else ""
 
 
-def _is_own(module: Any) -> bool:
+def is_own(module: Any) -> bool:
+    """True for a module that is no library's."""
     if type(module) is not types.ModuleType:
         return False
     held = vars(module)

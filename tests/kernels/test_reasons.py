@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from jupyter_rewind.kernels.comparison import report
+from jupyter_rewind.model.snapshot import Fidelity
 from tests.support.cells import Cells
 from tests.support.kinds import Kind
 from tests.support.kinds_live import LIVE
@@ -50,3 +52,20 @@ def test_a_figure_is_not_changed_by_keeping_it(tmp_path: Path) -> None:
     cells.check("ax.lines[0].get_ydata()[1] == 2 and f.axes[0] is ax")
     cells.run("f.canvas.mpl_connect('draw_event', print); plt.close('all')")
     cells.close()
+
+
+def test_a_module_of_my_own_is_told_apart_from_a_library(tmp_path: Path) -> None:
+    """I'm told that what my module's variables hold is not kept; libraries' are said nothing of."""
+    (tmp_path / "my_own_notes.py").write_text("kept = {}\n")
+    cells = Cells(tmp_path)
+    make = "import sys, json, my_own_notes"
+    state = cells.run(f"import sys; sys.path.append({str(tmp_path)!r})\n{make}; x = [my_own_notes]")
+    told = {one.name: one for one in report(cells.store, state)}
+    cells.run("x = json = my_own_notes = 0")
+    cells.go(state)
+    cells.check("x[0] is my_own_notes is sys.modules['my_own_notes']")
+    cells.close()
+    for name in ("my_own_notes", "x"):
+        assert told[name].fidelity is Fidelity.REFERENCE
+        assert "what its own variables hold is not kept" in told[name].reason
+    assert told["json"].reason == "the module json, imported again"

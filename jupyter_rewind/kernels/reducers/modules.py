@@ -8,7 +8,7 @@ import types
 from collections.abc import Callable
 from typing import Any
 
-from jupyter_rewind.kernels import rebuild
+from jupyter_rewind.kernels import origins, rebuild
 from jupyter_rewind.kernels.handmade import NOT_CONTENT, HandMade, Place, is_handmade
 from jupyter_rewind.kernels.reducers.contract import Context, Reduction
 from jupyter_rewind.kernels.reducers.registry import Registry
@@ -25,11 +25,18 @@ def reduce_module(value: types.ModuleType, context: Context) -> Reduction:
     if name == "__main__":
         return main_module, ()
     if name is not None and not is_handmade(value):
-        context.note(Fidelity.REFERENCE, f"the module {name}, imported again")
-        return import_module, (name,)
+        is_own = origins.is_own(value)
+        context.note(Fidelity.REFERENCE, words_for(name, is_own=is_own))
+        return import_own_module if is_own else import_module, (name,)
     content = {key: held for key, held in vars(value).items() if key not in NOT_CONTENT}
     made = (value.__name__, value.__doc__, name)
     return rebuild_module, made, content, None, None, set_content
+
+
+def words_for(name: str, *, is_own: bool) -> str:
+    """What is told of a module that comes back by its name."""
+    words = f"the module {name}, imported again"
+    return f"{words}; what its own variables hold is not kept" if is_own else words
 
 
 def _imported_as(module: types.ModuleType) -> str | None:
@@ -44,6 +51,11 @@ def main_module() -> types.ModuleType:
 
 
 def import_module(name: str) -> types.ModuleType:
+    return importlib.import_module(name)
+
+
+def import_own_module(name: str) -> types.ModuleType:
+    """A module of the user's own: its name says that what its variables held is not kept."""
     return importlib.import_module(name)
 
 
