@@ -99,7 +99,7 @@ class Rewind(Configurable):
         5,
         min=0,
         help="Snapshots take at most this share of the time that the cells themselves took; beyond"
-        " it, a cell's state is merged with the next one's.",
+        " it, a state is kept without its largest variables, or merged with the next one's.",
     ).tag(config=True)
     kernels_budget_floor_ms = Integer(
         50, min=0, help="Milliseconds that a snapshot may take after each cell in any case."
