@@ -1,4 +1,5 @@
-"""What Rewind itself kept: checkpoints of the notebook, and the journal of its runs.
+"""What Rewind itself kept: checkpoints of the notebook, edits that nobody saved, and the journal of
+its runs.
 
 The journal knows of each execution which cell it was, how it ended and what it put out, so a run
 it tells of needs no guess.
@@ -10,6 +11,7 @@ import os
 import stat
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,6 +29,7 @@ from jupyter_rewind.model.execution import (
     read_run,
     run_key,
 )
+from jupyter_rewind.model.ids import DraftId
 from jupyter_rewind.recovery.documents import read_document
 from jupyter_rewind.recovery.evidence import (
     EVERYTHING,
@@ -80,6 +83,8 @@ class RewindFinder:
             if "run" in trace.handle:
                 return _read_run(repository, trace)
             histories = _histories(repository)
+            if "draft" in trace.handle:
+                return _read_draft(histories, trace)
             checkpoint = histories.get(None, trace.handle["checkpoint"])
             names = tuple(
                 FoundName(trace, trace.notebook or "", stay.path)
@@ -134,6 +139,7 @@ def _traces(repository: Repository, scope: Scope) -> Iterator[Trace | Problem]:
     for info in histories.all():
         if is_below(info.path, scope.folder):
             yield from _newest(info, scope)
+            yield from _drafts(histories, info.id, info.path, scope)
     paths = (key.removeprefix("path:") for key in repository.keys(path_key(str(scope.folder))))
     for path in paths:
         if is_below(path, scope.folder):
@@ -148,6 +154,7 @@ def _of_notebook(histories: Histories, path: str, scope: Scope) -> Iterator[Trac
     for checkpoint in found[:MOST_CHECKPOINTS]:
         if scope.covers(checkpoint.time_ns):
             yield _checkpoint(checkpoint, path, scope)
+    yield from _drafts(histories, path, path, scope)
     earlier = [stay.path for stay in histories.earlier_places(path)]
     for place in dict.fromkeys([path, *earlier]):
         yield from _runs(histories.repository, place, path, scope)
@@ -170,6 +177,35 @@ def _checkpoint(checkpoint: Checkpoint, path: str, scope: Scope) -> Trace:
         None if checkpoint.readable else "part of its content is lost",
         {"checkpoint": str(checkpoint.id)},
     )
+
+
+def _drafts(histories: Histories, name: str, path: str, scope: Scope) -> Iterator[Trace]:
+    from jupyter_rewind.notebooks.drafts import Drafts
+
+    for draft in Drafts(histories).of(name):
+        if scope.covers(draft.changed_ns):
+            yield Trace(
+                RewindFinder.kind,
+                f"{scope.store} (draft {draft.id})",
+                path,
+                EVERYTHING,
+                draft.changed_ns,
+                draft.size_bytes,
+                "edits that were never saved",
+                handle={"draft": str(draft.id)},
+            )
+
+
+def _read_draft(histories: Histories, trace: Trace) -> Evidence:
+    from jupyter_rewind.notebooks.drafts import Drafts
+
+    found = Drafts(histories).read(DraftId(trace.handle["draft"]))
+    evidence = read_document(trace, found.raw)
+    if not found.lost:
+        return evidence
+    words = f"{found.lost} of its updates do not read, nor what was built on them."
+    documents = tuple(replace(each, damages=(words,)) for each in evidence.documents)
+    return Evidence(documents=documents, problems=(Problem(trace.place, words, trace),))
 
 
 def _runs(repository: Repository, place: str, path: str, scope: Scope) -> Iterator[Trace]:

@@ -9,12 +9,16 @@ from pathlib import Path
 import pytest
 
 from jupyter_rewind.model.checkpoint import Reason
+from jupyter_rewind.model.draft import Opening
+from jupyter_rewind.model.ids import DraftId
 from jupyter_rewind.notebooks.documents import checkpoint_document
+from jupyter_rewind.notebooks.drafts import Drafts
 from jupyter_rewind.notebooks.history import Histories
 from jupyter_rewind.recovery.evidence import Evidence, Problem, Scope, Trace
 from jupyter_rewind.recovery.traces.rewind import RewindFinder
 from jupyter_rewind.store.repository import Repository
 from tests.support import kernels
+from tests.support.drafts import Editor
 from tests.support.traces import look_with, notebook_text, sources, traces_of
 
 
@@ -60,6 +64,22 @@ def test_checkpoints_of_a_deleted_notebook_are_traces(
     assert sources(RewindFinder(), newest, scope) == ["x = 1", "y = 2"]
     assert sources(RewindFinder(), older, scope) == ["x = 1"]
     assert newest.notebook == str(home.notebook)
+
+
+def test_edits_that_nobody_saved_are_a_trace(home: kernels.Home, repository: Repository) -> None:
+    """The browser died: what you had typed is found beside the checkpoints, as a notebook."""
+    histories = Histories(repository)
+    save(histories, home.notebook, "x = 1", "y = 2")
+    head = histories.checkpoints(str(home.notebook))[-1]
+    editor = Editor()
+    editor.set_source("1", "y = 2\nnever = 'saved'")
+    opening = Opening(DraftId("d" * 32), head.history, head.id, "me", "here")
+    Drafts(histories).begin(opening, head, editor.whole())
+    for scope in (scope_of(home, home.notebook), scope_of(home, None)):
+        found = traces_of(RewindFinder(), scope)
+        [draft] = [each for each in found if "draft" in each.handle]
+        assert draft.words == "edits that were never saved"
+        assert sources(RewindFinder(), draft, scope) == ["x = 1", "y = 2\nnever = 'saved'"]
 
 
 def test_other_notebooks_are_left_out(home: kernels.Home, repository: Repository) -> None:
