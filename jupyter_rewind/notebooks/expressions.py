@@ -2,7 +2,7 @@
 
 Looking for an expression can be given up after some time, making it ready cannot: while the engine
 does that nothing else runs in the process. So its parts are counted first, repetitions multiplied
-as the engine lays them out. It refuses what calls itself.
+as the engine lays them out. It refuses what calls itself, and what changes how it is read.
 """
 
 from __future__ import annotations
@@ -21,6 +21,9 @@ Find = Callable[[str], Iterator[int]]
 
 _REPEAT = re.compile(r"\{(\d*)(?:,(\d*))?\}")
 _CALL = re.compile(r"\(\?(?:R|&|P>|[+-]?[0-9])")
+# With `x` blanks and comments are skipped, with `V1` brackets nest: then the engine would see other
+# parts than are counted here.
+_FLAGS = re.compile(r"\(\?[A-Za-z0-9-]*[xV][A-Za-z0-9-]*[:)]")
 
 
 def make_finder(text: str, *, is_expression: bool, seconds: float) -> Find:
@@ -76,7 +79,7 @@ def _too_much(text: str) -> InvalidInput:
 
 def count_parts(text: str) -> int:
     """How many single parts the engine makes of an expression, repetitions written out; rather too
-    many than too few. Raises InvalidInput for one that calls itself."""
+    many than too few. Raises InvalidInput for one that cannot be counted."""
     groups: list[int] = []
     total = last = at = 0
     while at < len(text):
@@ -88,14 +91,16 @@ def count_parts(text: str) -> int:
             last *= max(times, 1)
             at = repeat.end()
             continue
+        if letter == "(" and text.startswith("(?#", at):
+            at = (text.find(")", at) + 1) or len(text)
+            continue
         if letter == "(":
-            if _CALL.match(text, at):
-                raise InvalidInput(
-                    f"{text!r} calls itself, and expressions that do are not searched for."
-                )
+            _require_plain(text, at)
             groups.append(total)
             total, last = 0, 0
-        elif letter == ")" and groups:
+        elif letter == ")":
+            if not groups:
+                raise InvalidInput(f"{text!r} is not a regular expression: a ) too many.")
             last = total + 1
             total = groups.pop() + last
         else:
@@ -103,6 +108,17 @@ def count_parts(text: str) -> int:
             total += 1
         at = _skip(text, at, letter)
     return total + sum(groups)
+
+
+def _require_plain(text: str, at: int) -> None:
+    """Nothing, where the group that begins at `at` neither calls another nor sets such a flag."""
+    if _CALL.match(text, at):
+        raise InvalidInput(f"{text!r} calls itself, and expressions that do are not searched for.")
+    if _FLAGS.match(text, at):
+        raise InvalidInput(
+            f"{text!r} sets the flag x or V, and expressions that do are not searched for.",
+            hint="Write it without blanks and comments, and without sets in sets.",
+        )
 
 
 def _skip(text: str, at: int, letter: str) -> int:

@@ -41,6 +41,26 @@ def test_what_calls_itself_is_refused(text: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "text",
+    [
+        "(?x)(?: (?: (?:a|b|c) {200} ) {200} ) {200}",
+        "(?ix:a)",
+        "(?i-x:a)",
+        "(?V1)(?:(?:(?:a|b|c){200}[[]x)]){200}){200}",
+    ],
+)
+def test_what_changes_how_it_is_read_is_refused(text: str) -> None:
+    """Its parts cannot be counted before it is made ready."""
+    with pytest.raises(InvalidInput, match="flag"):
+        make_finder(text, is_expression=True, seconds=60.0)
+
+
+def test_a_comment_hides_no_repetition() -> None:
+    with pytest.raises(InvalidInput, match="too large"):
+        make_finder("(?:(?:(?:a|b){200}){200})(?#c){200}", is_expression=True, seconds=60.0)
+
+
+@pytest.mark.parametrize(
     ("text", "whole", "found"),
     [
         (r"print\(?1", "print(1) print1", [0, 9]),
@@ -51,6 +71,8 @@ def test_what_calls_itself_is_refused(text: str) -> None:
         (r"x{1,", "x{1,", [0]),
         (r"[]a]{2}", "]a", [0]),
         (r"(?i)Total", "total", [0]),
+        (r"a(?#as it was)b", "ab", [0]),
+        (r"(?P<x>a)\1", "aa", [0]),
     ],
 )
 def test_what_people_write_is_found(text: str, whole: str, found: list[int]) -> None:
