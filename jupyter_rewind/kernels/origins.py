@@ -75,8 +75,10 @@ class OwnModules:
     def _look(self) -> None:
         self._count = len(sys.modules)
         found, self._own = self._own, {}
+        # Multiprocessing gives the notebook's own module a second name.
+        notebook = sys.modules.get("__main__")
         for name, module in list(sys.modules.items()):
-            if name == "__main__" or name in self._others or not is_own(module):
+            if module is notebook or name in self._others or not is_own(module):
                 continue
             mark, why = found.get(name, (None, ""))
             if mark is None or mark is not _mark(module):

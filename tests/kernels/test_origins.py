@@ -43,3 +43,30 @@ def test_what_was_installed_for_a_user_or_by_the_system_is_a_library(
         capture_output=True, text=True, check=True,
     )  # fmt: skip
     assert said.stdout.rstrip("\n") == told
+
+
+SECOND_NAME = """
+import sys, types
+
+notebook = sys.modules["__main__"] = types.ModuleType("__main__")
+from jupyter_rewind.kernels.tracking import Tracker
+
+tracker, namespace = Tracker(monitor=False), vars(notebook)
+frames = "def look():\\n    import sys\\n    return sys._getframe(1)"
+for cell in (frames, "import multiprocessing", "x = 1"):
+    tracker.begin(cell, namespace)
+    exec(cell, namespace)
+    touched = tracker.end()
+print(sys.modules["__mp_main__"] is notebook, touched.everything, touched.why)
+"""
+
+
+def test_the_notebook_under_the_name_of_multiprocessing_is_no_module_of_the_users() -> None:
+    """Importing what uses several processes, as scikit-learn does, makes no later cell count as
+    touching everything: the notebook's functions are watched as such."""
+    said = subprocess.run(
+        [sys.executable, "-c", SECOND_NAME],
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert said.stdout.rstrip("\n") == "True False "
