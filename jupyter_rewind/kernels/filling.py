@@ -15,9 +15,6 @@ from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from jupyter_rewind.kernels import rebuild
-from jupyter_rewind.kernels.functions import contents_of
-
 _HEAP = 1 << 9
 _PLAIN = (list, dict, set)
 MOST = 256
@@ -128,7 +125,7 @@ def _slots(holder: Any, class_of: Mapping[int, type]) -> _Slots:
     if kind is deque:
         return _elements(holder, _item_put(deque, holder))
     if kind is types.CellType:
-        return _elements(contents_of(holder), _cell_put(holder))
+        return _elements(_contents(holder), _cell_put(holder))
     if _flags_of(kind) & _HEAP and not issubclass(kind, type):
         return _of_instance(holder)
     return ()
@@ -164,7 +161,14 @@ def _attribute_put(made: type) -> Callable[[Any], _Put]:
 
 
 def _cell_put(cell: types.CellType) -> Callable[[Any], _Put]:
-    return lambda _: lambda value: rebuild.put_cell(cell, (value,))
+    return lambda _: lambda value: setattr(cell, "cell_contents", value)
+
+
+def _contents(cell: types.CellType) -> tuple[Any, ...]:
+    try:
+        return (cell.cell_contents,)
+    except ValueError:
+        return ()
 
 
 def _member_put(holder: Any) -> Callable[[Any], _Put]:

@@ -179,7 +179,8 @@ def _make_class(made: Any, uid: str) -> tuple[Any, tuple[Any, ...]]:
         held: dict[str, Any] = dict(made.__members__)
         values = {name: member._value_ for name, member in held.items()}
         arguments = (uid, type(made), made.__name__, bases, made.__module__, values)
-        return rebuild.make_enum, arguments
+        boundary = vars(made).get("_boundary_")
+        return rebuild.make_enum, arguments if boundary is None else (*arguments, boundary)
     if _is_namedtuple(made):
         defaults = tuple(made._field_defaults.values())
         named = (uid, made.__name__, made._fields, defaults, made.__module__)
@@ -190,10 +191,12 @@ def _make_class(made: Any, uid: str) -> tuple[Any, tuple[Any, ...]]:
 def _class_state(made: Any, writer: Telling) -> dict[str, Any]:
     own: set[str] = set(rebuild.UNKEPT)
     members: dict[str, Any] = {}
+    values: dict[str, Any] = {}
     if isinstance(made, enum.EnumMeta):
         held: dict[str, Any] = dict(made.__members__)
         own |= _enum_own(made, writer) | set(held)
         members = {name: _own_of_member(one) for name, one in held.items()}
+        values = {name: one._value_ for name, one in held.items()}
     elif _is_namedtuple(made):
         own |= (rebuild.NAMEDTUPLE_OWN - {"__doc__"}) | set(made._fields)
     attributes = {
@@ -208,6 +211,7 @@ def _class_state(made: Any, writer: Telling) -> dict[str, Any]:
         "bases": made.__bases__,
         "attributes": attributes,
         "members": members,
+        "values": values,
         "registered": living.registered_with(made),
     }
 

@@ -1,10 +1,13 @@
-"""What a living class is besides its attributes: name, bases, what is registered with it."""
+"""What a living class is besides its attributes: name, bases, what is registered with it, and what
+the values of its members hold."""
 
 from __future__ import annotations
 
 import abc
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
+
+from jupyter_rewind.kernels.filling import can_be_filled, copy_of, fill
 
 
 def rename_class(made: Any, name: str, bases: tuple[type, ...]) -> None:
@@ -13,6 +16,22 @@ def rename_class(made: Any, name: str, bases: tuple[type, ...]) -> None:
         type.__setattr__(made, "__name__", name)
     if made.__bases__ != bases:
         type.__setattr__(made, "__bases__", bases)
+
+
+def set_value(member: Any, value: Any) -> None:
+    """The value of the living member holds what this one does, where it can change."""
+    live = member._value_
+    if live is not value and type(live) is type(value) and can_be_filled(type(live)):
+        fill(live, value)
+
+
+def value_as_it_was(member: Any) -> Callable[[], Any]:
+    """What gives the value of the member the content that it has now."""
+    live = member._value_
+    if not can_be_filled(type(live)):
+        return lambda: None
+    content = copy_of(live)
+    return lambda: fill(live, content)
 
 
 def registered_with(made: Any) -> list[type]:

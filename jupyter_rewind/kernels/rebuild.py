@@ -282,7 +282,13 @@ def make_namedtuple(
 
 
 def make_enum(
-    uid: str, kind: Any, name: str, bases: tuple[type, ...], module: str, members: dict[str, Any]
+    uid: str,
+    kind: Any,
+    name: str,
+    bases: tuple[type, ...],
+    module: str,
+    members: dict[str, Any],
+    *boundary: Any,
 ) -> Any:
     """An enumeration with its members; their own attributes come with the class's state."""
     loading = _loading()
@@ -292,8 +298,9 @@ def make_enum(
     body = kind.__prepare__(name, bases)
     body["__module__"] = module
     for member, value in members.items():
-        body[member] = value
-    made = kind.__new__(kind, name, bases, body)
+        # Said to be one: a function would be taken for a method.
+        body[member] = enum.member(value)
+    made = kind.__new__(kind, name, bases, body, **dict(zip(("boundary",), boundary, strict=False)))
     loading.adopt(uid, made)
     return made
 
@@ -339,6 +346,8 @@ def _set_live_class(made: Any, state: Mapping[str, Any]) -> None:
         own = vars(made.__members__[member])
         for name in [name for name in own if name not in attributes and name not in MEMBER_OWN]:
             del own[name]
+    for member, value in state.get("values", {}).items():
+        living.set_value(made.__members__[member], value)
     wanted = state["attributes"]
     for name in [name for name in vars(made) if name not in wanted]:
         if name not in UNKEPT and not _is_fixed(made, name):

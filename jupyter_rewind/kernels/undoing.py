@@ -48,9 +48,11 @@ def _class_as_it_was(value: Any) -> Undo:
     name, qualname, bases = value.__name__, value.__qualname__, value.__bases__
     registered = living.registered_with(value) if isinstance(value, abc.ABCMeta) else []
     members: list[tuple[dict[str, Any], dict[str, Any]]] = []
+    values: list[Undo] = []
     if isinstance(value, enum.EnumMeta):
         held: dict[str, Any] = dict(value.__members__)
         members = [(vars(one), dict(vars(one))) for one in held.values()]
+        values = [living.value_as_it_was(one) for one in held.values()]
 
     def put_back() -> None:
         for one in [one for one in vars(value) if one not in attributes]:
@@ -64,6 +66,8 @@ def _class_as_it_was(value: Any) -> Undo:
             living.set_registered(value, registered)
         for own, before in members:
             fill(own, before)
+        for put_value_back in values:
+            put_value_back()
 
     return put_back
 

@@ -18,6 +18,14 @@ KINDS = {
     "flags that are numbers": ("class E(enum.IntFlag):\n    A = 1\n    B = 2", "E.A | E.B"),
     "flags with unknown bits": ("class E(enum.IntFlag):\n    A = 1\n    B = 2", "E.A | 64"),
     "alias": ("class E(enum.IntEnum):\n    A = 1\n    B = 2\n    C = 1", "E.C"),
+    "a function": (
+        "class E(enum.Enum):\n    @enum.member\n    def A(): return 1\n    B = 2",
+        "E.A",
+    ),
+    "flags that keep what they are given": (
+        "class E(enum.Flag, boundary=enum.KEEP):\n    A = 1\n    B = 2",
+        "E(9)",
+    ),
     "refuses pickle": (
         "class E(int, enum.Enum):\n    A = 1\n    B = 2\n"
         "    def __reduce_ex__(self, _): raise TypeError",
@@ -45,4 +53,19 @@ def test_a_member_is_the_member(cells: Cells, tmp_path: Path, make: str, member:
     again = Cells(tmp_path, run="again")
     again.go(state)
     again.check(f"{check} and len(x) == 1")
+    again.close()
+
+
+def test_what_the_value_of_a_member_holds_goes_back_too(cells: Cells, tmp_path: Path) -> None:
+    """A list that is a member's value is what it was, and the member is found by it."""
+    state = cells.run("import enum\nclass E(enum.Enum):\n    A = [1]\n    B = {}\nx = E.A.value")
+    later = cells.run("x.append(2); E.B.value['k'] = E.A")
+    check = "x == [1] and x is E.A.value and E([1]) is E.A and E.B.value == {}"
+    cells.go(state)
+    cells.check(check)
+    cells.go(later)
+    cells.check("E.A.value == [1, 2] and x is E.A.value and E.B.value['k'] is E.A")
+    again = Cells(tmp_path, run="again")
+    again.go(state)
+    again.check(check)
     again.close()
