@@ -26,6 +26,7 @@ from jupyter_rewind.recovery.kernelruns import (
     restarts_of,
 )
 from jupyter_rewind.recovery.likeness import is_look, names
+from jupyter_rewind.recovery.rivals import Rivals
 
 ENOUGH = 0.35
 SURE, SUREST = 0.95, 0.99
@@ -47,6 +48,14 @@ class Attributed:
     share: float
     certain: bool
     words: str
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """A run that is like the notebook, and more like another one (`notebook`)."""
+
+    run: FoundRun
+    notebook: str
 
 
 def attribute(target: Path, evidence: Evidence, sources: Iterable[str]) -> list[Attributed]:
@@ -80,17 +89,25 @@ class Attribution:
             if root in kernels:
                 self.kernels[place] = (kernels[root], certain)
         self.words = _Words(self.runs)
+        documents = (*evidence.documents, *evidence.siblings)
+        self.rivals = Rivals(self.runs, self.words.weighed, documents)
 
     def of(self, target: Path, sources: Iterable[str]) -> list[Attributed]:
         """The runs of `target`, oldest first. `sources` is the code of its documents."""
+        return self.split(target, sources)[0]
+
+    def split(self, target: Path, sources: Iterable[str]) -> tuple[list[Attributed], list[LeftOut]]:
+        """As `of`, and the runs that would be its own but for a notebook that they fit better."""
         places = known_places(target, self.evidence)
         own = [each for each in self.evidence.documents if each.trace.notebook in places]
         home, away = _Home(self.words, set(sources)), _Home(self.words, set())
         search = _Search(self, places, own, home, away)
         search.hear_traces()
         if not any(each for each in map(language_of, own) if not is_ipython(each)):
+            search.give_way()
             search.compare()
-        return sorted(search.chosen.values(), key=lambda each: _moment(each.run))
+        chosen = sorted(search.chosen.values(), key=lambda each: _moment(each.run))
+        return chosen, search.left_out
 
 
 class _Search:
@@ -108,6 +125,7 @@ class _Search:
         self.home, self.away = home, away
         self.chosen: dict[int, Attributed] = {}
         self.waiting: list[int] = []
+        self.left_out: list[LeftOut] = []
 
     def hear_traces(self) -> None:
         """Chooses what traces say is the notebook's; `waiting` is of what they say nothing."""
@@ -159,6 +177,16 @@ class _Search:
             if same >= min(MATCHES, len(ran)) and same > len(counted) / 2:
                 return True
         return False
+
+    def give_way(self) -> None:
+        """Leaves out what waits and fits another notebook clearly better."""
+        for number in tuple(self.waiting):
+            other = self.all.rivals.better(number, self.places)
+            if other is not None:
+                if self.home.share(number) >= ENOUGH:
+                    self.left_out.append(LeftOut(self.all.runs[number], other))
+                self.waiting.remove(number)
+                self.away.add(number)
 
     def compare(self) -> None:
         """Chooses among what waits by likeness, and the newest of all where nothing is known."""
@@ -305,7 +333,8 @@ class _Words:
             frozenset(source for source in code if not is_look(source)) or code
             for code, _ in self.of
         ]
-        self.source_total = [sum(map(self.source.__getitem__, each)) for each in self.telling]
+        self.weighed = [{each: self.source[each] for each in code} for code in self.telling]
+        self.source_total = [sum(each.values()) for each in self.weighed]
         self.name_total = [sum(map(self.name.__getitem__, words)) for _, words in self.of]
 
 

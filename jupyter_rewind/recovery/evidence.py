@@ -169,7 +169,10 @@ class FoundName:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """All that traces testify to. `a + b` is what both do."""
+    """All that traces testify to. `a + b` is what both do.
+
+    `siblings` are notebooks beside the one that is looked for: what was run may be theirs.
+    """
 
     documents: tuple[FoundDocument, ...] = ()
     runs: tuple[FoundRun, ...] = ()
@@ -177,6 +180,7 @@ class Evidence:
     problems: tuple[Problem, ...] = ()
     kernels: tuple[FoundKernel, ...] = ()
     names: tuple[FoundName, ...] = ()
+    siblings: tuple[FoundDocument, ...] = ()
 
     def __add__(self, other: Evidence) -> Evidence:
         return Evidence(
@@ -186,6 +190,7 @@ class Evidence:
             self.problems + other.problems,
             self.kernels + other.kernels,
             self.names + other.names,
+            self.siblings + other.siblings,
         )
 
 

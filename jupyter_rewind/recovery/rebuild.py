@@ -15,7 +15,12 @@ from typing import Any
 
 from jupyter_rewind.recovery.alignment import Follower
 from jupyter_rewind.recovery.assembly import as_notebook
-from jupyter_rewind.recovery.attribution import Attributed, attribute, known_places
+from jupyter_rewind.recovery.attribution import (
+    Attributed,
+    Attribution,
+    LeftOut,
+    known_places,
+)
 from jupyter_rewind.recovery.choosing import Base, Based, choose_base
 from jupyter_rewind.recovery.confidence import Judged, judge
 from jupyter_rewind.recovery.evidence import Evidence, EvidenceCell, Executed, Trace
@@ -86,16 +91,16 @@ def rebuild(target: Path, evidence: Evidence) -> Rebuilt:
         for cell in document.cells
         if cell.kind == "code"
     ]
-    attributed = attribute(target, evidence, code)
+    attributed, left_out = Attribution(evidence).split(target, code)
     followed = _Followed(base, attributed)
     judged = judge(followed.follower, followed.earlier, followed.doubtful, followed.shown)
     made = (followed.cell(each) for each in judged if each.kept)
     cells = tuple(each for each in made if each.cell.whole or each.cell.source.strip())
     return Rebuilt(
         cells=cells,
-        alternatives=followed.alternatives(judged, cells),
+        alternatives=followed.alternatives(judged, cells, left_out),
         likely_lost=_likely_lost(base, attributed) + earlier_in_words(one.words for one in cells),
-        next_steps=_next_steps(base, attributed, evidence),
+        next_steps=_left_out_in_words(left_out) + _next_steps(base, attributed, evidence),
         metadata=base.document.metadata if base.document else {},
         nbformat=base.document.nbformat if base.document else (4, 5),
         sessions=tuple(attributed),
@@ -211,7 +216,7 @@ class _Followed:
         return ran if ran.source.rstrip() == slot.source else None
 
     def alternatives(
-        self, judged: list[Judged], cells: tuple[RebuiltCell, ...]
+        self, judged: list[Judged], cells: tuple[RebuiltCell, ...], left_out: list[LeftOut]
     ) -> tuple[Alternative, ...]:
         """Every source that was run or stood in the base, and is not in `cells`."""
         here = {each.cell.source.rstrip() for each in cells}
@@ -222,14 +227,15 @@ class _Followed:
                 based = self.base.cells[slot.origin]
                 origin = _document_origin(based)
                 found[slot.source] = Alternative(slot.source, origin, each.words, each.confidence)
-        for attributed in self.attributed:
-            run = attributed.run
+        ran = [(each.run, f"more like {each.notebook}") for each in left_out]
+        ran += [(each.run, "") for each in self.attributed]
+        for run, why_not in ran:
             words = f"session {run.session}" if run.session else "a run"
             for executed in run.executions:
                 source = executed.source.rstrip()
                 if source and source not in here:
                     origin = Origin(run.trace, f"{words}, line {executed.line}")
-                    found[source] = Alternative(source, origin)
+                    found[source] = Alternative(source, origin, why_not)
         why = {each.slot.source: each for each in judged}
         return tuple(
             replace(each, words=why[source].words, confidence=why[source].confidence)
@@ -252,6 +258,15 @@ def _likely_lost(base: Base, attributed: list[Attributed]) -> tuple[str, ...]:
     elif attributed and attributed[-1].run.executions:
         lost.append("Changes to Markdown, and code that was never run, since that document.")
     return tuple(lost)
+
+
+def _left_out_in_words(left_out: list[LeftOut]) -> tuple[str, ...]:
+    return tuple(
+        f"Session {each.run.session} is more like {each.notebook}, and was left out; where it is"
+        f" this notebook's, add --session {each.run.session}."
+        for each in left_out
+        if each.run.session
+    )
 
 
 def _damages(base: Base) -> tuple[str, ...]:

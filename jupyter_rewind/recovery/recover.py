@@ -23,6 +23,7 @@ from jupyter_rewind.recovery.otherversions import (
 )
 from jupyter_rewind.recovery.rebuild import Rebuilt, RebuiltCell, to_notebook
 from jupyter_rewind.recovery.search import Found
+from jupyter_rewind.recovery.siblings import with_siblings
 from jupyter_rewind.recovery.traces.present import PresentFinder
 from jupyter_rewind.recovery.unnamed import rebuild_named
 from jupyter_rewind.recovery.walking import RECOVERED
@@ -72,7 +73,8 @@ def recover(scope: Scope, found: Found | None = None, version: str = "") -> Reco
     found = search.look(scope) if found is None else found
     # First, so that its bytes are not held beside what is made of them.
     file = state_of(notebook)
-    evidence = named_sessions(search.gather(scope, found.traces), scope)
+    heard = named_sessions(search.gather(scope, found.traces), scope)
+    evidence = with_siblings(heard, scope)
     scope.progress("Rebuilding the notebook", None)
     chosen = build_on(evidence, version) if version else evidence
     rebuilt = _doubtful_rather_than_none(rebuild_named(notebook, chosen))

@@ -78,7 +78,8 @@ def _known_code(target: Path, evidence: Evidence) -> frozenset[str]:
         if document.trace.notebook in places
         for source in _code(document)
     }
-    own = attribute(target, replace(evidence, documents=()), code)
+    named = (each for each in evidence.documents if each.trace.notebook is not None)
+    own = attribute(target, replace(evidence, documents=tuple(named)), code)
     ran = (executed.source for each in own if each.certain for executed in each.run.executions)
     return frozenset(code | {source.strip() for source in ran})
 

@@ -1,0 +1,86 @@
+"""The notebooks beside the one that is looked for, as far as telling whose a session is takes.
+
+Their code and their counts are kept, nothing else; the newest come first, within a bound.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from dataclasses import replace
+from pathlib import Path
+
+from jupyter_rewind.recovery.documents import read_document
+from jupyter_rewind.recovery.evidence import (
+    Evidence,
+    EvidenceCell,
+    FoundDocument,
+    Problem,
+    Scope,
+    Trace,
+)
+from jupyter_rewind.recovery.filestate import LARGE_BYTES
+from jupyter_rewind.recovery.regular import read_file
+from jupyter_rewind.recovery.walking import is_recovered, settle
+
+MOST_SIBLINGS = 100
+MOST_BYTES = 1 << 26
+_KIND = "file"
+
+
+def with_siblings(evidence: Evidence, scope: Scope) -> Evidence:
+    """`evidence` with the other notebooks of the folder, where a session may be one's of them."""
+    if not any(run.executions and not run.certain for run in evidence.runs):
+        return evidence
+    heard = [_read(trace) for trace in _siblings(scope)]
+    return sum(heard, evidence)
+
+
+def _siblings(scope: Scope) -> list[Trace]:
+    """The files of the folder that are read, the newest first."""
+    found = []
+    try:
+        with os.scandir(scope.folder) as entries:
+            paths = [Path(each.path) for each in entries if each.name.endswith(".ipynb")]
+    except OSError:
+        # Who looks for the notebook itself tells of it.
+        return []
+    for path in paths:
+        if path == scope.notebook or is_recovered(path) or settle(path, scope) == scope.notebook:
+            continue
+        try:
+            status = path.stat()
+        except OSError:
+            continue
+        if stat.S_ISREG(status.st_mode) and 0 < status.st_size <= LARGE_BYTES:
+            place = str(path)
+            found.append(
+                Trace(_KIND, place, place, frozenset(), status.st_mtime_ns, status.st_size)
+            )
+    found.sort(key=lambda each: each.time_ns or 0, reverse=True)
+    kept, room = [], MOST_BYTES
+    for trace in found[:MOST_SIBLINGS]:
+        room -= trace.size_bytes
+        if room >= 0:
+            kept.append(trace)
+    return kept
+
+
+def _read(trace: Trace) -> Evidence:
+    """The notebook as a sibling; one that cannot be opened is told, one that is broken is not."""
+    try:
+        raw = read_file(trace.place, LARGE_BYTES)
+    except OSError as error:
+        words = f"It could not be compared with what was run: {error.strerror or error}."
+        return Evidence(problems=(Problem(trace.place, words, trace),))
+    return Evidence(siblings=tuple(map(_bare, read_document(trace, raw).documents)))
+
+
+def _bare(document: FoundDocument) -> FoundDocument:
+    """The document without all that says nothing of a session."""
+    cells = tuple(
+        EvidenceCell("code", each.source, execution_count=each.execution_count)
+        for each in document.cells
+        if each.kind == "code"
+    )
+    return replace(document, cells=cells, metadata={}, damages=())
