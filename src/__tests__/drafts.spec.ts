@@ -1,0 +1,338 @@
+import type { INotebookContent } from '@jupyterlab/nbformat';
+import { NotebookModel } from '@jupyterlab/notebook';
+import { Signal } from '@lumino/signaling';
+import * as Y from 'yjs';
+
+import { crc32, type IBase } from '../models/draftbase';
+import { putInto } from '../models/draftrestore';
+import { DraftSession, type IDraftContext } from '../models/draftsession';
+import type { IShelved } from '../models/draftshelf';
+
+type Json = Record<string, unknown>;
+
+function code(source: string, outputs: Json[] = []): Json {
+  const id = `c${Math.random().toString(36).slice(2)}`;
+  return {
+    cell_type: 'code',
+    id,
+    metadata: {},
+    source,
+    outputs,
+    execution_count: null
+  };
+}
+
+function book(...cells: Json[]): INotebookContent {
+  return {
+    cells,
+    metadata: {},
+    nbformat: 4,
+    nbformat_minor: 5
+  } as unknown as INotebookContent;
+}
+
+/** What a server that understands drafts keeps. */
+class Server {
+  readonly drafts = new Map<
+    string,
+    { doc: Y.Doc; base: IBase | null; content: unknown }
+  >();
+  readonly sizes: number[] = [];
+  readonly ended: string[] = [];
+  failure: Error | null = null;
+
+  async beginDraft(
+    _: string,
+    draft: string,
+    base: IBase | null,
+    content: unknown,
+    update: Uint8Array
+  ): Promise<void> {
+    this.receive(update);
+    const doc = this.drafts.get(draft)?.doc ?? new Y.Doc();
+    Y.applyUpdate(doc, update);
+    this.drafts.set(draft, { doc, base, content });
+  }
+
+  async appendDraft(
+    _: string,
+    draft: string,
+    update: Uint8Array
+  ): Promise<void> {
+    this.receive(update);
+    const known = this.drafts.get(draft);
+    if (!known) {
+      throw Object.assign(new Error('gone'), { code: 'unknown_draft' });
+    }
+    Y.applyUpdate(known.doc, update);
+  }
+
+  async endDraft(_: string, draft: string, how: string): Promise<void> {
+    this.ended.push(`${draft} ${how}`);
+  }
+
+  async discardDraft(_: string, draft: string): Promise<void> {
+    this.drafts.delete(draft);
+  }
+
+  /** What the cells that were touched say, and in which order all stand. */
+  get told(): { cells: Record<string, string>; order: unknown } {
+    const [only] = [...this.drafts.values()];
+    const cells = only.doc.getMap<Y.Map<unknown>>('cells').toJSON() as Record<
+      string,
+      Json
+    >;
+    const order = only.doc.getMap<string>('draft').get('order');
+    return {
+      cells: Object.fromEntries(
+        Object.entries(cells).map(([key, cell]) => [key, String(cell.source)])
+      ),
+      order: order === undefined ? null : JSON.parse(order)
+    };
+  }
+
+  outputs(key: string): unknown {
+    const [only] = [...this.drafts.values()];
+    const cell = only.doc.getMap<Y.Map<unknown>>('cells').get(key);
+    return (cell?.get('outputs') as Y.Array<unknown>).toJSON();
+  }
+
+  private receive(update: Uint8Array): void {
+    if (this.failure) {
+      throw this.failure;
+    }
+    this.sizes.push(update.length);
+  }
+}
+
+class Shelf {
+  readonly kept = new Map<string, IShelved>();
+  failure: Error | null = null;
+
+  async put(shelved: IShelved): Promise<void> {
+    if (this.failure) {
+      throw this.failure;
+    }
+    this.kept.set(shelved.draft, shelved);
+  }
+
+  async remove(draft: string): Promise<void> {
+    this.kept.delete(draft);
+  }
+}
+
+/** A notebook that is open, with a session that keeps its drafts. */
+function opened(content: INotebookContent) {
+  const model = new NotebookModel();
+  model.fromJSON(content);
+  model.dirty = false;
+  const owner = {};
+  const saveState = new Signal<object, string>(owner);
+  const context = {
+    localPath: 'a.ipynb',
+    contentsModel: { hash: 'abc', hash_algorithm: 'sha256' },
+    saveState,
+    model,
+    revert: async () => model.fromJSON(content)
+  } as unknown as IDraftContext;
+  const server = new Server();
+  const shelf = new Shelf();
+  let count = 0;
+  const session = new DraftSession(context, server, shelf, {
+    server: 'http://here/',
+    name: () => `draft-${++count}`
+  });
+  return { model, context, saveState, server, shelf, session };
+}
+
+const only = (drafts: Map<string, unknown>) => [...drafts.keys()];
+
+describe('DraftSession', () => {
+  it('hands over what was touched, and a few bytes for each further edit', async () => {
+    const large = code('big', [
+      { output_type: 'stream', name: 'stdout', text: 'x'.repeat(2_000_000) }
+    ]);
+    const { model, server, session } = opened(book(code('one'), large));
+    model.sharedModel.getCell(0).setSource('one and a half');
+    await session.flush();
+    expect(server.told.cells).toEqual({ '0': 'one and a half' });
+    expect(server.sizes[0]).toBeLessThan(200);
+    model.sharedModel.getCell(0).updateSource(14, 14, '!');
+    await session.flush();
+    expect(server.told.cells).toEqual({ '0': 'one and a half!' });
+    expect(server.sizes[1]).toBeLessThan(40);
+    expect(session.place).toBe('server');
+  });
+
+  it('says what the browser had read', async () => {
+    const { model, server, session } = opened(book(code('one'), code('zwölf')));
+    model.sharedModel.getCell(0).setSource('changed');
+    await session.flush();
+    const [{ base }] = [...server.drafts.values()];
+    expect(base).toEqual({
+      cells: 2,
+      crc: crc32(['one', 'zwölf']),
+      sha256: 'abc'
+    });
+    expect(crc32(['123456789'])).toBe(0xcbf43926);
+  });
+
+  it('tells cells that come, go and move in runs', async () => {
+    const { model, server, session } = opened(
+      book(...'abcdef'.split('').map(text => code(text)))
+    );
+    const { sharedModel } = model;
+    sharedModel.deleteCell(4);
+    sharedModel.insertCell(1, { cell_type: 'code', source: 'new' });
+    await session.flush();
+    expect(server.told.order).toEqual([[0, 1], 'n0', [1, 3], [5, 1]]);
+    expect(server.told.cells).toEqual({ n0: 'new' });
+  });
+
+  it('sends of a growing output only what is new', async () => {
+    const { model, server, session } = opened(book(code('loop')));
+    const cell = model.sharedModel.getCell(0) as unknown as {
+      setOutputs(outputs: unknown[]): void;
+      appendStreamOutput(index: number, text: string): void;
+    };
+    const text = 'line\n'.repeat(2000);
+    cell.setOutputs([{ output_type: 'stream', name: 'stdout', text }]);
+    await session.flush();
+    cell.appendStreamOutput(0, 'one more');
+    await session.flush();
+    expect(server.sizes[1]).toBeLessThan(60);
+    const [output] = server.outputs('0') as { text: string }[];
+    expect(output.text).toBe(`${text}one more`);
+  });
+
+  it('keeps edits in the browser while the server is away, and hands them over then', async () => {
+    const { model, server, shelf, session } = opened(book(code('one')));
+    server.failure = new TypeError('away');
+    model.sharedModel.getCell(0).setSource('offline');
+    await session.flush();
+    expect(session.place).toBe('browser');
+    const [kept] = [...shelf.kept.values()];
+    const doc = new Y.Doc();
+    Y.applyUpdate(doc, kept.update);
+    expect(doc.getMap('cells').toJSON()).toEqual({
+      '0': { source: 'offline' }
+    });
+    server.failure = null;
+    session.retry();
+    await session.flush();
+    expect(session.place).toBe('server');
+    expect(server.told.cells).toEqual({ '0': 'offline' });
+    expect(only(shelf.kept)).toEqual([]);
+  });
+
+  it('tells when neither server nor browser takes the edits', async () => {
+    const { model, server, shelf, session } = opened(book(code('one')));
+    server.failure = new TypeError('away');
+    shelf.failure = new Error('QuotaExceededError');
+    model.sharedModel.getCell(0).setSource('nowhere');
+    await session.flush();
+    expect(session.place).toBeNull();
+    expect(session.failure?.message).toBe('QuotaExceededError');
+    shelf.failure = null;
+    await session.flush();
+    expect(session.place).toBe('browser');
+    expect(session.failure).toBeNull();
+  });
+
+  it('begins anew where the server has lost the draft', async () => {
+    const { model, server, session } = opened(book(code('one')));
+    model.sharedModel.getCell(0).setSource('first');
+    await session.flush();
+    server.drafts.clear();
+    model.sharedModel.getCell(0).setSource('first, second');
+    await session.flush();
+    await session.flush();
+    expect(server.told.cells).toEqual({ '0': 'first, second' });
+  });
+
+  it('lets a save take the place of the draft, but not of what was typed meanwhile', async () => {
+    const { model, saveState, server, session } = opened(book(code('one')));
+    model.sharedModel.getCell(0).setSource('saved');
+    await session.flush();
+    expect(only(server.drafts)).toEqual(['draft-1']);
+    saveState.emit('started');
+    model.sharedModel.getCell(0).setSource('saved, and typed while saving');
+    model.dirty = false;
+    saveState.emit('completed');
+    expect(model.dirty).toBe(true);
+    await session.flush();
+    expect(only(server.drafts)).toEqual(['draft-2']);
+    expect(server.told.cells).toEqual({ '0': 'saved, and typed while saving' });
+  });
+
+  it('keeps the draft where the save failed', async () => {
+    const { model, saveState, server, session } = opened(book(code('one')));
+    model.sharedModel.getCell(0).setSource('precious');
+    saveState.emit('started');
+    saveState.emit('failed');
+    await session.flush();
+    expect(server.told.cells).toEqual({ '0': 'precious' });
+    expect(only(server.drafts)).toEqual(['draft-1']);
+  });
+
+  it('keeps what a revert throws away', async () => {
+    const { model, context, server, session } = opened(book(code('one')));
+    model.sharedModel.getCell(0).setSource('thrown away');
+    await context.revert();
+    await session.flush();
+    expect(server.told.cells).toEqual({ '0': 'thrown away' });
+    expect(server.ended).toEqual(['draft-1 reverted']);
+    expect(session.place).toBeNull();
+  });
+
+  it('makes no draft of what a kernel says of itself', async () => {
+    const { model, server, session } = opened(book(code('one')));
+    model.sharedModel.setMetadata('kernelspec', {
+      name: 'python3',
+      display_name: 'Python 3'
+    });
+    await session.flush();
+    expect(only(server.drafts)).toEqual([]);
+    session.dispose();
+  });
+});
+
+describe('putInto', () => {
+  it('touches only the cells that differ', () => {
+    const before = book(code('a'), code('b'), code('c'));
+    const { model, session } = opened(before);
+    const cells = model.sharedModel.cells.slice();
+    const after = JSON.parse(JSON.stringify(before)) as INotebookContent;
+    after.cells[1].source = 'B';
+    putInto(model.sharedModel, after);
+    expect(model.sharedModel.cells.map(cell => cell.getSource())).toEqual([
+      'a',
+      'B',
+      'c'
+    ]);
+    expect(model.sharedModel.cells).toEqual(cells);
+    session.dispose();
+  });
+
+  it('brings any notebook to say what another says', () => {
+    const words = ['a', 'b', 'c', 'd'];
+    const books = [
+      [],
+      ['a'],
+      ['x', 'a', 'b'],
+      ['d', 'c'],
+      words,
+      ['a', 'c', 'd', 'e', 'f']
+    ];
+    for (const one of books.slice(1)) {
+      for (const other of books.slice(1)) {
+        const { model, session } = opened(book(...one.map(text => code(text))));
+        putInto(model.sharedModel, book(...other.map(text => code(text))));
+        expect(model.sharedModel.cells.map(cell => cell.getSource())).toEqual(
+          other
+        );
+        session.dispose();
+      }
+    }
+  });
+});
