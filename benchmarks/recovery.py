@@ -334,6 +334,7 @@ def large_history(home: Path) -> list[Row]:
     case = sorted((CORPUS / "disasters").glob("*/"))[0]
     notebook = lay_out(case, home)
     grow_history(home / ".ipython/profile_default/history.sqlite")
+    os.sync()  # else its writing is waited for by what is measured
     process = _recover(notebook, home)
     here = score(
         read_cells(process.output),
