@@ -23,3 +23,9 @@ def test_two_thousand_programs_come_back_as_running_them_again_makes_them(
     anew; any state, brought back in place, by undo or in a new kernel, has the values and the
     sharing that running its cells again gives."""
     follow(steps)
+
+
+def test_a_program_that_changes_how_decimals_are_rounded() -> None:
+    """Going back and running on finds the precision of the state, on both sides."""
+    more = Do("cell", "decimal.getcontext().prec += 1")
+    follow([Do("cell", "value = 0"), Do("to"), more, Do("to"), Do("cell", "value = 1"), more])

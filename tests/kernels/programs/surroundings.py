@@ -42,7 +42,8 @@ def put(state: tuple[Any, ...]) -> None:
     sys.path[:] = path
     warnings.filters[:] = filters
     warnings._filters_mutated()  # type: ignore[attr-defined]
-    decimal.setcontext(context)
+    # A copy: cells change the context that is set.
+    decimal.setcontext(context.copy())
     np.set_printoptions(**{key: one for key, one in shown.items() if key != "override_repr"})
 
 
