@@ -17,6 +17,7 @@ from jupyter_rewind.recovery.attribution import Attributed, Attribution
 from jupyter_rewind.recovery.evidence import Evidence, FoundDocument, Problem, Scope, Trace
 from jupyter_rewind.recovery.filestate import MISSING, WHOLE, state_of
 from jupyter_rewind.recovery.likeness import is_look
+from jupyter_rewind.recovery.olderversions import OlderVersions
 from jupyter_rewind.recovery.search import Found
 from jupyter_rewind.recovery.sessions import SessionInfo, candidates, place_all
 from jupyter_rewind.recovery.traces.present import PresentFinder
@@ -37,13 +38,15 @@ class Standing:
     """How a notebook stands: whole, unsaved, outdated, missing, empty, damaged or unreadable.
 
     Unsaved is one that is whole, but code was run that it does not hold. `traces` are those of it
-    beside its file, the newest first.
+    beside its file, the newest first. `older` tells of an older version that has more than a file
+    that is whole.
     """
 
     notebook: Path
     state: str
     words: str
     traces: tuple[Trace, ...]
+    older: str = ""
 
     @property
     def can_gain(self) -> bool:
@@ -62,7 +65,7 @@ class Survey:
 def survey(scope: Scope, found: Found) -> Survey:
     """How each notebook of the scope's folder stands that has a file or a trace."""
     heard = search.gather(scope, [each for each in found.traces if each.kind in _OF_RUNS])
-    ran = _Ran(heard)
+    ran, versions = _Ran(heard), OlderVersions(scope)
     own: dict[Path, list[Trace]] = {}
     for trace in found.traces:
         if trace.notebook is not None and Path(trace.notebook).is_relative_to(scope.folder):
@@ -71,6 +74,9 @@ def survey(scope: Scope, found: Found) -> Survey:
     for number, (notebook, traces) in enumerate(sorted(own.items())):
         scope.progress(f"Looking at {notebook.name}", number / len(own))
         standing = _stand(notebook, traces, ran)
+        file = ran.files.get(str(notebook))
+        if standing.state == WHOLE and file is not None:
+            standing = replace(standing, older=versions.words(file, traces))
         only_named = all(each.kind in _NAMES for each in traces)
         if not (standing.state == MISSING and only_named and ran.is_renamed(notebook)):
             standings.append(standing)
@@ -81,7 +87,13 @@ def survey(scope: Scope, found: Found) -> Survey:
         for each in heard.problems
         if each.trace is None or each.trace.kind != PresentFinder.kind
     )
-    told = tuple(problems)
+    told = (*problems, *versions.problems)
+    if versions.left_out:
+        words = (
+            f"Older versions of {versions.left_out} notebooks were not all read: they are too much."
+            " Recover them by name."
+        )
+        told = (*told, Problem(str(scope.folder), words))
     if ran.left_out:
         words = (
             f"{ran.left_out} more notebooks share code with what was run, and were not compared"

@@ -173,10 +173,16 @@ def overview(scope: Scope, found: Found, surveyed: Survey) -> Answer:
 
 def _others(standings: Sequence[Standing]) -> Iterator[Remark]:
     """What is said of the notebooks that are not listed."""
-    whole = sum(1 for each in standings if each.state == "whole")
+    older = [each for each in standings if each.older]
+    whole = sum(1 for each in standings if each.state == "whole" and not each.older)
     if whole:
         are = "is" if whole == 1 else "are"
         yield Remark(f"{wording.count(whole, 'notebook')} here {are} whole and up to date.")
+    for each in older[:MOST_REMARKS]:
+        yield Remark(f"{each.older} Recover it by its name to see which.")
+    if len(older) > MOST_REMARKS:
+        more = wording.count(len(older) - MOST_REMARKS, "notebook")
+        yield Remark(f"Of {more} more an older version has cells that the file lacks: see --json.")
     for each in standings:
         if each.state != "whole" and not each.can_gain:
             yield Remark(f"{each.words} Nothing else tells of it here; try it by its name.")
@@ -188,6 +194,7 @@ def _standing_json(standing: Standing) -> dict[str, Any]:
         "state": standing.state,
         "words": standing.words,
         "can_gain": standing.can_gain,
+        "older": standing.older,
         "traces": [views.trace_json(each) for each in standing.traces],
     }
 

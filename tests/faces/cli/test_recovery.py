@@ -198,6 +198,20 @@ def test_a_folder_shows_what_can_be_brought_back(stale: Path, work: Path, rewind
     assert "jupyter rewind recover 'analysis.ipynb'" in ended.err
 
 
+def test_folder_tells_what_an_older_version_has_more(stale: Path, rewind: Rewind) -> None:
+    """A file that is whole may be an old state: a checkpoint or an editor's copy has more."""
+    stale.write_bytes(FIRST)
+    os.utime(stale, (1_800_000_000, 1_800_000_000))
+    ended = rewind("recover")
+    assert (ended.status, ended.rows) == (0, [])
+    assert "analysis.ipynb is whole, but an older version of it has a cell more" in ended.err
+    assert "up to date" not in ended.err
+    [told] = rewind("recover", "--json").data["notebooks"]
+    assert (told["state"], told["can_gain"], bool(told["older"])) == ("whole", False, True)
+    stale.write_bytes(SECOND)
+    assert "1 notebook here is whole and up to date." in rewind("recover").err
+
+
 def test_folder_tells_what_was_run_and_not_saved(work: Path, home: Path, rewind: Rewind) -> None:
     """The file is whole, but two cells were run since: you are told, and --all has them."""
     book = json.loads(FIRST)

@@ -160,7 +160,7 @@ def _standing(standing: rescue.Standing, paths: Paths) -> dict[str, Any]:
     return {
         "path": _api_path(str(standing.notebook), paths),
         "state": standing.state,
-        "words": standing.words,
+        "words": standing.words or standing.older,
         "can_gain": standing.can_gain,
         "traces": [_trace(each, paths) for each in standing.traces],
     }
