@@ -1,6 +1,7 @@
 import { JupyterFrontEndPlugin } from '@jupyterlab/application';
 
 import autosave from './plugins/autosave';
+import away from './plugins/away';
 import client from './plugins/client';
 import damage from './plugins/damage';
 import drafts from './plugins/drafts';
@@ -13,6 +14,7 @@ import standing from './plugins/standing';
 
 const plugins: JupyterFrontEndPlugin<unknown>[] = [
   autosave,
+  away,
   client,
   damage,
   drafts,

@@ -16,7 +16,8 @@ import type {
   IRewindClient,
   Moved,
   Overview,
-  Snapshot
+  Snapshot,
+  Unseen
 } from './tokens';
 
 const ROOT = 'rewind/api/v1';
@@ -171,6 +172,11 @@ export class RewindClient implements IRewindClient {
   async recover(path: string): Promise<string> {
     const answer = await this.ask('POST', 'recover', {}, { path });
     return (answer as { path: string }).path;
+  }
+
+  async outputs(path: string, since?: number): Promise<Unseen[]> {
+    const answer = await this.ask('GET', 'outputs', { path, since });
+    return (answer as { executions: Unseen[] }).executions;
   }
 
   async reach(): Promise<void> {

@@ -1,4 +1,4 @@
-import type { INotebookContent } from '@jupyterlab/nbformat';
+import type { INotebookContent, IOutput } from '@jupyterlab/nbformat';
 import { Token } from '@lumino/coreutils';
 import type { ISignal } from '@lumino/signaling';
 import type { Widget } from '@lumino/widgets';
@@ -29,6 +29,11 @@ export type Draft = Schemas['Draft'];
 
 /** A draft with the notebook that its edits make. */
 export type DraftNotebook = Schemas['DraftWithNotebook'];
+
+/** An execution whose end nobody has saved. */
+export type Unseen = Omit<Schemas['Unseen'], 'outputs'> & {
+  outputs: IOutput[];
+};
 
 /** One file's history, without its checkpoints. */
 export type Overview = Schemas['History'];
@@ -129,6 +134,9 @@ export interface IRewindClient {
 
   /** Drop a draft. */
   discardDraft(path: string, draft: string): Promise<void>;
+
+  /** What cells put out after a moment in milliseconds since 1970, or after the last save. */
+  outputs(path: string, since?: number): Promise<Unseen[]>;
 
   /** Resolves as soon as the server answers anything. */
   reach(): Promise<void>;

@@ -1,0 +1,144 @@
+import type { ICodeCellModel } from '@jupyterlab/cells';
+import { NotebookActions, type NotebookPanel } from '@jupyterlab/notebook';
+import type { IDisposable } from '@lumino/disposable';
+import { Throttler } from '@lumino/polling';
+
+import type { Unseen } from '../tokens';
+import { type ICellState, type IPlacement, placeOutputs } from './away';
+
+/** So often, at most, what a running cell puts out is fetched. */
+const PAUSE = 1000;
+
+/** Puts into one open notebook what its cells put out while nobody listened. */
+export class AwayOutputs implements IDisposable {
+  /** `ask` gives the executions that went on after a moment in milliseconds since 1970. */
+  constructor(
+    private readonly panel: NotebookPanel,
+    private readonly ask: (since?: number) => Promise<Unseen[]>
+  ) {
+    const saved = panel.context.contentsModel?.last_modified;
+    this._since = saved ? Math.max(Date.parse(saved), 1) : undefined;
+    NotebookActions.executionScheduled.connect(this.onScheduled, this);
+    panel.sessionContext.iopubMessage.connect(this.onMessage, this);
+    panel.sessionContext.statusChanged.connect(this.onMessage, this);
+  }
+
+  /** Into how many cells outputs were put when they were brought last. */
+  get placed(): number {
+    return this._placed;
+  }
+
+  /** What belonged to no cell then. */
+  get lost(): IPlacement['lost'] {
+    return this._lost;
+  }
+
+  get isDisposed(): boolean {
+    return this._isDisposed;
+  }
+
+  /** Fetches and places. A cell that was run here since is never touched. */
+  async bring(): Promise<void> {
+    const executions = await this.ask(this._since);
+    const { model } = this.panel.content;
+    if (this._isDisposed || !model) {
+      return;
+    }
+    const cells = Array.from(model.cells);
+    const { placed, lost } = placeOutputs(
+      cells.map(cell => this.stateOf(cell)),
+      executions
+    );
+    for (const { execution, cell } of placed) {
+      put(cells[cell] as ICodeCellModel, execution);
+    }
+    this._placed = placed.length;
+    this._lost = lost;
+    this._isFollowing = executions.some(execution => execution.running);
+    if (this._isFollowing && this.panel.sessionContext.session) {
+      this.look();
+    }
+  }
+
+  dispose(): void {
+    if (this._isDisposed) {
+      return;
+    }
+    this._isDisposed = true;
+    this._follow.dispose();
+    if (this._timer !== null) {
+      clearTimeout(this._timer);
+    }
+    NotebookActions.executionScheduled.disconnect(this.onScheduled, this);
+    const { sessionContext } = this.panel;
+    if (!sessionContext.isDisposed) {
+      sessionContext.iopubMessage.disconnect(this.onMessage, this);
+      sessionContext.statusChanged.disconnect(this.onMessage, this);
+    }
+  }
+
+  private stateOf(cell: ICellModel): ICellState {
+    const isCode = cell.type === 'code';
+    const code = cell as ICodeCellModel;
+    return {
+      id: cell.id,
+      isCode,
+      source: cell.sharedModel.getSource(),
+      count: isCode ? code.executionCount : null,
+      outputs: isCode ? code.outputs.toJSON() : [],
+      isNewer: this._newer.has(cell.id)
+    };
+  }
+
+  private onScheduled(
+    _: unknown,
+    { notebook, cell }: { notebook: unknown; cell: { model: ICellModel } }
+  ): void {
+    if (notebook === this.panel.content) {
+      this._newer.add(cell.model.id);
+    }
+  }
+
+  private onMessage(): void {
+    if (this._isFollowing) {
+      void this._follow.invoke();
+    }
+  }
+
+  /** Its end may be told before it stands in the journal, so it is looked for once more. */
+  private look(): void {
+    if (this._timer === null) {
+      this._timer = setTimeout(() => {
+        this._timer = null;
+        if (this.panel.sessionContext.session?.kernel?.status !== 'busy') {
+          void this._follow.invoke();
+        }
+      }, 2 * PAUSE);
+    }
+  }
+
+  private _follow = new Throttler(
+    // The next message, or a look later on, tries again.
+    () => this.bring().catch(() => undefined),
+    { limit: PAUSE, edge: 'trailing' }
+  );
+  private _isDisposed = false;
+  private _isFollowing = false;
+  private _lost: IPlacement['lost'] = [];
+  private readonly _newer = new Set<string>();
+  private _placed = 0;
+  private readonly _since: number | undefined;
+  private _timer: ReturnType<typeof setTimeout> | null = null;
+}
+
+type ICellModel = import('@jupyterlab/cells').ICellModel;
+
+function put(cell: ICodeCellModel, execution: Unseen): void {
+  cell.outputs.fromJSON(execution.outputs);
+  cell.executionCount = execution.running ? null : execution.count;
+  // As when it is run here: it was the user's own kernel.
+  cell.trusted = true;
+  if ('executionState' in cell) {
+    cell.executionState = execution.running ? 'running' : 'idle';
+  }
+}

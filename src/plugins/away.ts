@@ -1,0 +1,148 @@
+import type {
+  JupyterFrontEnd,
+  JupyterFrontEndPlugin
+} from '@jupyterlab/application';
+import {
+  Dialog,
+  ICommandPalette,
+  Notification,
+  showDialog
+} from '@jupyterlab/apputils';
+import { INotebookTracker, type NotebookPanel } from '@jupyterlab/notebook';
+import { IRenderMimeRegistry } from '@jupyterlab/rendermime';
+import { ISettingRegistry } from '@jupyterlab/settingregistry';
+import { ITranslator, nullTranslator } from '@jupyterlab/translation';
+
+// eslint-disable-next-line jupyter/prefer-lazy-imports -- each notebook needs it from its opening on
+import { AwayOutputs } from '../models/awayoutputs';
+import { IRewindClient } from '../tokens';
+
+const ID = 'jupyter-rewind:away';
+const COMMAND = 'jupyter-rewind:bring-outputs';
+
+const plugin: JupyterFrontEndPlugin<void> = {
+  id: ID,
+  description:
+    'Puts into a notebook what its cells put out while nobody had it open.',
+  autoStart: true,
+  requires: [IRewindClient, INotebookTracker, IRenderMimeRegistry],
+  optional: [ITranslator, ICommandPalette, ISettingRegistry],
+  activate: (
+    app: JupyterFrontEnd,
+    client: IRewindClient,
+    notebooks: INotebookTracker,
+    rendermime: IRenderMimeRegistry,
+    translator: ITranslator | null,
+    palette: ICommandPalette | null,
+    registry: ISettingRegistry | null
+  ): void => {
+    const trans = (translator ?? nullTranslator).load('jupyter_rewind');
+    const { contents } = app.serviceManager;
+    const known = new WeakMap<NotebookPanel, AwayOutputs>();
+    // Without its settings it does what it does by default.
+    const settings = registry?.load(ID).catch(() => undefined);
+
+    const tell = (name: string, away: AwayOutputs) => {
+      const { placed, lost } = away;
+      if (placed) {
+        Notification.info(
+          trans._n(
+            'A cell of %2 went on while it was closed; its outputs are here now.',
+            '%1 cells of %2 went on while it was closed; their outputs are here now.',
+            placed,
+            name
+          ),
+          { autoClose: 10000 }
+        );
+      }
+      if (lost.length) {
+        Notification.warning(
+          trans._n(
+            'The outputs of a cell of %2 are kept, but belong to no cell as it is now.',
+            'The outputs of %1 cells of %2 are kept, but belong to no cell as it is now.',
+            lost.length,
+            name
+          ),
+          {
+            autoClose: false,
+            actions: [{ label: trans.__('Show'), callback: () => void show() }]
+          }
+        );
+      }
+      async function show(): Promise<void> {
+        const { lostOutputsWidget } = await import('../widgets/outputs');
+        await showDialog({
+          title: trans.__('Outputs without a cell'),
+          body: lostOutputsWidget(lost, rendermime, trans),
+          buttons: [Dialog.okButton({ label: trans.__('Close') })]
+        });
+      }
+    };
+
+    const bring = async (panel: NotebookPanel, isAsked: boolean) => {
+      const away = known.get(panel);
+      const name = panel.context.path.split('/').pop() ?? '';
+      if (!away) {
+        return;
+      }
+      try {
+        await away.bring();
+      } catch (reason) {
+        const status = (reason as { status?: number }).status ?? 500;
+        // Whoever may not see what kernels do is not told of it each time, nor while away.
+        if (isAsked || status >= 500) {
+          const why = reason instanceof Error ? reason.message : String(reason);
+          Notification.error(
+            trans.__(
+              'What cells of %1 put out while it was closed could not be fetched: %2',
+              name,
+              why
+            )
+          );
+        }
+        return;
+      }
+      tell(name, away);
+      if (isAsked && !away.placed && !away.lost.length) {
+        Notification.info(
+          trans.__('All that the cells of %1 put out is here.', name),
+          { autoClose: 5000 }
+        );
+      }
+    };
+
+    notebooks.widgetAdded.connect((_, panel) => {
+      void Promise.all([panel.context.ready, settings]).then(([, chosen]) => {
+        if (panel.isDisposed || !panel.content.model) {
+          return;
+        }
+        const away = new AwayOutputs(panel, since =>
+          client.outputs(contents.localPath(panel.context.path), since)
+        );
+        known.set(panel, away);
+        panel.disposed.connect(() => away.dispose());
+        if ((chosen?.get('bringBack').composite ?? true) !== false) {
+          void bring(panel, false);
+        }
+      });
+    });
+
+    app.commands.addCommand(COMMAND, {
+      label: trans.__('Bring Back Outputs of Cells That Went On'),
+      caption: trans.__('What cells put out while this notebook was closed'),
+      describedBy: { args: { type: 'object', properties: {} } },
+      isEnabled: () => notebooks.currentWidget !== null,
+      execute: async () => {
+        if (notebooks.currentWidget) {
+          await bring(notebooks.currentWidget, true);
+        }
+      }
+    });
+    palette?.addItem({
+      command: COMMAND,
+      category: trans.__('Notebook Operations')
+    });
+  }
+};
+
+export default plugin;

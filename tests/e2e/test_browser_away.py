@@ -1,0 +1,189 @@
+"""A tab is closed while a cell runs; its outputs stand in the notebook when it is opened again."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.lab import (
+    TOKEN,
+    Lab,
+    chromium_page,
+    lab_over,
+    open_notebook,
+    shoot,
+    wait_until,
+    write_notebook,
+)
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+NAME = "analysis.ipynb"
+SLOW = (
+    "import os, time; print('begun', flush=True)\n"
+    "while not os.path.exists('go on'): time.sleep(0.05)\n"
+    "print('finished while away')"
+)
+
+
+def idle(page: Any) -> None:
+    page.locator(".jp-StatusBar-Widget >> text=| Idle").first.wait_for(timeout=90_000)
+
+
+def last_cell(page: Any) -> Any:
+    return page.locator(".jp-Notebook .jp-Cell").nth(3)
+
+
+def put(page: Any, code: str) -> None:
+    """Puts `code` into the last cell."""
+    last_cell(page).locator(".cm-content").click()
+    page.keyboard.press("Control+a")
+    page.keyboard.insert_text(code)
+
+
+def run(page: Any, code: str) -> None:
+    put(page, code)
+    page.keyboard.press("Control+Enter")
+
+
+def begin(page: Any, lab: Lab) -> None:
+    """The slow cell runs, and the notebook is saved with it."""
+    run(page, SLOW)
+    area = last_cell(page).locator(".jp-OutputArea")
+    wait_until("the cell runs", lambda: "begun" in area.inner_text(), 90)
+    page.keyboard.press("Control+s")
+    wait_until("it is saved", lambda: "finished while away" in (lab.folder / NAME).read_text(), 60)
+
+
+def unseen(lab: Lab) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = lab.ask(f"rewind/api/v1/outputs?path={NAME}")["executions"]
+    return found
+
+
+def finish(lab: Lab) -> None:
+    (lab.folder / "go on").touch()
+    wait_until("its end", lambda: [e for e in unseen(lab) if e["finished"]], 90)
+
+
+def saved_outputs(lab: Lab) -> str:
+    return json.dumps(json.loads((lab.folder / NAME).read_text())["cells"][3]["outputs"])
+
+
+@pytest.mark.parametrize("kind", ["python3", "plain"])
+def test_outputs_of_a_cell_that_went_on_stand_in_it_once(
+    lab: Lab, page: Any, kind: str, plain_kernel: str
+) -> None:
+    """Close the page, the cell ends, open it: outputs and count; once, also when opened again."""
+    write_notebook(lab.folder / NAME)
+    use_kernel(lab, plain_kernel if kind == "plain" else kind)
+    open_notebook(page, lab, NAME)
+    idle(page)
+    begin(page, lab)
+    page.goto("about:blank")
+    finish(lab)
+    open_at(page, lab)
+    page.get_by_text("went on while it was closed").first.wait_for(timeout=60_000)
+    text = last_cell(page).inner_text()
+    assert text.count("finished while away") == 2, text  # in the code and in the output
+    assert "[1]:" in text
+    shoot(page, f"away-{kind}")
+    wait_until("the save", lambda: "finished while away" in saved_outputs(lab), 60)
+    before = (lab.folder / NAME).read_bytes()
+    assert unseen(lab) == []
+    page.goto("about:blank")
+    open_at(page, lab)
+    idle(page)
+    assert last_cell(page).inner_text().count("finished while away") == 2
+    assert (lab.folder / NAME).read_bytes() == before
+
+
+def test_a_cell_that_still_runs_is_followed_to_its_end(lab: Lab, page: Any) -> None:
+    """Opened again before the end: what came so far is there, the rest follows by itself."""
+    write_notebook(lab.folder / NAME)
+    open_notebook(page, lab, NAME)
+    idle(page)
+    begin(page, lab)
+    page.goto("about:blank")
+    open_at(page, lab)
+    cell = last_cell(page)
+    wait_until("what came so far", lambda: "[*]" in cell.inner_text(), 60)
+    area = cell.locator(".jp-OutputArea")
+    wait_until("its output", lambda: "begun" in area.inner_text())
+    (lab.folder / "go on").touch()
+    wait_until("the end", lambda: "[1]:" in cell.inner_text(), 90)
+    wait_until("all of it", lambda: "begun\nfinished while away" in area.inner_text())
+
+
+def test_outputs_of_a_changed_cell_are_shown_aside_and_newer_ones_stay(lab: Lab, page: Any) -> None:
+    """The file was changed meanwhile: nothing is put in, and a notification shows what is kept."""
+    path = lab.folder / NAME
+    write_notebook(path)
+    open_notebook(page, lab, NAME)
+    idle(page)
+    begin(page, lab)
+    page.goto("about:blank")
+    book = json.loads(path.read_text())
+    book["cells"][3]["source"] = "mean(rows)  # changed elsewhere"
+    path.write_text(json.dumps(book))
+    finish(lab)
+    open_at(page, lab)
+    told = page.get_by_text("belong to no cell as it is now")
+    told.first.wait_for(timeout=60_000)
+    assert "finished while away" not in last_cell(page).inner_text()
+    page.get_by_role("button", name="Show", exact=True).last.click()
+    dialog = page.locator(".jp-Dialog")
+    dialog.get_by_text("Its cell was changed since:").wait_for()
+    assert "finished while away" in dialog.locator(".jp-OutputArea").inner_text()
+    shoot(page, "away-lost")
+
+
+def test_notebook_7_brings_them_back_too(tmp_path: Path) -> None:
+    """`jupyter notebook`: the same."""
+    playwright = pytest.importorskip("playwright.sync_api")
+    with (
+        lab_over(tmp_path, "notebook") as server,
+        playwright.sync_playwright() as tool,
+        chromium_page(tool) as page,
+    ):
+        write_notebook(server.folder / NAME)
+        address = f"{server.address}notebooks/{NAME}?token={TOKEN}"
+        page.goto(address)
+        page.wait_for_selector(".jp-Notebook .jp-CodeCell .cm-content", timeout=120_000)
+        wait_until("a kernel", lambda: server.ask("api/kernels"), 60)
+        begin(page, server)
+        page.goto("about:blank")
+        finish(server)
+        page.goto(address)
+        page.wait_for_selector(".jp-Notebook .jp-CodeCell .cm-content", timeout=120_000)
+        area = last_cell(page).locator(".jp-OutputArea")
+        wait_until("the outputs", lambda: "finished while away" in area.inner_text(), 60)
+
+
+def open_at(page: Any, lab: Lab) -> None:
+    page.goto(f"{lab.address}lab/tree/{NAME}?token={TOKEN}")
+    page.wait_for_selector(".jp-Notebook .jp-CodeCell .cm-content", timeout=120_000)
+
+
+def use_kernel(lab: Lab, name: str) -> None:
+    path = lab.folder / NAME
+    book = json.loads(path.read_text())
+    book["metadata"]["kernelspec"]["name"] = name
+    path.write_text(json.dumps(book))
+
+
+@pytest.fixture
+def plain_kernel(tmp_path: Path, lab: Lab) -> str:
+    """A kernel without Rewind, as those of other languages are."""
+    folder = tmp_path / "home" / "data" / "kernels" / "plain"
+    folder.mkdir(parents=True)
+    spec = {
+        "argv": [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"],
+        "display_name": "Plain",
+        "language": "python",
+        "env": {"JUPYTER_REWIND_KERNELS_ENABLED": "false"},
+    }
+    (folder / "kernel.json").write_text(json.dumps(spec))
+    return "plain"
