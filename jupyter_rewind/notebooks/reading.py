@@ -53,6 +53,10 @@ class Glance:
         """True when the checkpoint was made since."""
         return checkpoint.history == self.history and checkpoint.order > self.order
 
+    def sees(self, checkpoint: Checkpoint) -> bool:
+        """True when the checkpoint was the head then, or was made since."""
+        return checkpoint.history == self.history and checkpoint.order >= self.order
+
 
 class HistoryReader:
     """The looking half of `Histories`."""

@@ -37,6 +37,7 @@ from jupyter_rewind.notebooks.reading import Exists, Glance
 from jupyter_rewind.store.repository import Repository
 from jupyter_rewind.store.transaction import Transaction
 
+SAVES = (Reason.SAVE, Reason.AUTOSAVE)
 _REMEMBERED = 512
 
 
@@ -90,8 +91,7 @@ def _was_taken_for_a_change(head: Checkpoint, wish: _Wish) -> bool:
         return False
     if wish.reason is Reason.RESTORE:
         return wish.since is not None and wish.since.is_before(head)
-    is_save = wish.reason in (Reason.SAVE, Reason.AUTOSAVE)
-    return is_save and wish.written_ns is not None and head.order >= wish.written_ns
+    return wish.reason in SAVES and wish.written_ns is not None and head.order >= wish.written_ns
 
 
 class HistoryRecorder(HistoryMarker):
@@ -178,6 +178,9 @@ class HistoryRecorder(HistoryMarker):
         if same is not None:
             told = self._strengthen(tx, same, wish.reason, wish.label)
             return Recorded(told.checkpoint, False, told.moved_from)
+        found = self._found_since(history, head, wish, state)
+        if found is not None:
+            return Recorded(self._tell_origin(tx, found, wish), False)
         kept = self._kept_since(history, wish, state)
         if kept is not None:
             return Recorded(kept, False)
@@ -220,7 +223,22 @@ class HistoryRecorder(HistoryMarker):
         if wish.since.history != history:
             return None
         for one in self.checkpoints_of(history)[::-1]:
-            if wish.since.is_before(one) and one.content == state.identity and self._is_whole(one):
+            if wish.since.sees(one) and one.content == state.identity and self._is_whole(one):
+                return one
+        return None
+
+    def _found_since(
+        self, history: HistoryId, head: Checkpoint | None, wish: _Wish, state: Cut | None
+    ) -> Checkpoint | None:
+        """The checkpoint that another server made of what this save wrote, before it was
+        overwritten and the history went on."""
+        if head is None or state is None or wish.written_ns is None:
+            return None
+        if wish.reason not in SAVES or head.order < wish.written_ns:
+            return None
+        for one in self.checkpoints_of(history)[::-1]:
+            is_same = one.content == state.identity and one.raw == wish.digest
+            if is_same and _was_taken_for_a_change(one, wish) and self._is_whole(one):
                 return one
         return None
 

@@ -220,3 +220,57 @@ def test_a_save_of_what_had_changed_outside_before_stays_a_change(
     later = max(fake_clock.time_ns, path.stat().st_mtime_ns) + 3_600_000_000_000
     histories.record(str(path), OUTSIDE, reason=Reason.SAVE, author="ada", written_ns=later)
     assert told(histories, path)[-1] == (OUTSIDE, "external-change")
+
+
+def test_the_head_that_a_scan_read_is_no_change_when_a_restore_follows(
+    histories: Histories,
+    others: Histories,
+    watcher: Watcher,
+    path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """One restore after the other: the scan read what the first one brought, and the second one
+    was done before the scan could say so."""
+    first, second = histories.checkpoints(str(path))
+    restore_document(histories, path, first.id)
+    read = documents.read_document
+    restored: list[object] = []
+
+    def read_slowly(*args: Any) -> Any:
+        document = read(*args)
+        if not restored:
+            restored.append(document)
+            restore_document(histories, path, second.id)
+        return document
+
+    monkeypatch.setattr(documents, "read_document", read_slowly)
+    seen = watcher.scan([path.parent])
+    assert restored
+    assert (seen.recorded, seen.problems) == ([], {})
+    assert told(others, path)[2:] == [(OLD, "restore"), (NEW, "restore")]
+
+
+def test_a_save_found_first_and_saved_over_stands_once(
+    histories: Histories,
+    others: Histories,
+    path: Path,
+    watcher: Watcher,
+    fake_clock: clock.FakeClock,
+) -> None:
+    """Two servers save in turn: what the one found of the other's is that save, though the next
+    one is the head by then."""
+    saved, later = make_notebook("saved"), make_notebook("later")
+    path.write_bytes(saved)
+    written = fake_clock.time_ns
+    fake_clock.advance(0.01)
+    [found] = watcher.scan([path.parent]).recorded
+    others.record(str(path), later, reason=Reason.SAVE, author="bob")
+    made = histories.record(str(path), saved, reason=Reason.SAVE, author="ada", written_ns=written)
+    assert (made.created, made.checkpoint.id) == (False, found.checkpoint.id)
+    assert told(others, path)[2:] == [(saved, "save"), (later, "save")]
+    fake_clock.advance(1.0)
+    again = histories.record(
+        str(path), saved, reason=Reason.SAVE, author="ada", written_ns=fake_clock.time_ns
+    )
+    assert again.created
+    assert told(others, path)[2:] == [(saved, "save"), (later, "save"), (saved, "save")]

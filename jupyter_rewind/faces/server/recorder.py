@@ -27,6 +27,7 @@ from jupyter_rewind.errors import (
 )
 from jupyter_rewind.faces.server.knowledge import Knowledge
 from jupyter_rewind.faces.server.opening import Opening
+from jupyter_rewind.faces.server.paths import is_notebook
 from jupyter_rewind.faces.server.reading import Reading, Stamp
 from jupyter_rewind.faces.server.readings import Readings
 from jupyter_rewind.faces.server.searches import Searches
@@ -44,6 +45,7 @@ POLITE_LIMIT_BYTES = 256 << 20
 _POLITE_SECONDS = 0.25
 _GRACE_SECONDS = 10.0
 _STOP_SECONDS = 15.0
+_SAVES = (Reason.SAVE, Reason.AUTOSAVE)
 _REFUSALS = (NotFound, Conflict, InvalidInput, RestoreRefused)
 
 Notice = Callable[[Checkpoint, str], None]
@@ -346,6 +348,10 @@ class Recorder:
         """
         try:
             raw = reading.take()
+            if is_notebook(file) and _is_torn(raw, reason):
+                # Another server writes to the file as well, and was caught in the middle.
+                reading = self.readings.open(file)
+                raw = reading.take()
         except OSError as error:
             raise Unavailable(f"Could not read {file}: {error.strerror or error}.") from error
         if reading.too_large:
@@ -362,6 +368,14 @@ class Recorder:
             label=label,
             since=since,
         )
+
+
+def _is_torn(raw: bytes | None, reason: Reason) -> bool:
+    """True for what no save of a notebook leaves. What came from outside may be damaged, and is
+    kept as it is, unless it is nothing at all."""
+    if reason in _SAVES:
+        return raw is not None and not raw[-64:].rstrip().endswith(b"}")
+    return reason is Reason.EXTERNAL_CHANGE and raw == b""
 
 
 def too_large(file: str, stamp: Stamp | None, limit_mb: int) -> InvalidInput:

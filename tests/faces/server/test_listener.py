@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import stat
+import threading
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.faces.server.support import BROWSER, Client, eventually, notebook
+from tests.faces.server.support import BROWSER, Client, eventually, notebook, written
 
 
 async def test_saves_faster_than_we_store_are_all_kept(client: Client, monkeypatch: Any) -> None:
@@ -124,3 +125,31 @@ async def test_a_read_only_folder_opens_and_keeps(client: Client, tmp_path: Path
         assert await client.checkpoint("ro/a.ipynb")
     finally:
         folder.chmod(0o700)
+
+
+@pytest.mark.parametrize("kept", [0, 40], ids=["emptied", "half written"])
+async def test_a_save_caught_in_another_servers_writing_is_read_again(
+    client: Client, monkeypatch: Any, kept: int
+) -> None:
+    """Jupyter writes in place: what stands there for a moment is a state that nobody saved."""
+    await client.put("a.ipynb", notebook("x = 1"))
+    file = client.file("a.ipynb")
+    readings = client.service.recorder.readings
+    take_now = readings.take_now
+
+    one_at_a_time = threading.Lock()
+
+    def caught(reading: Any) -> None:
+        with one_at_a_time:
+            if not reading.is_taken:
+                whole = file.read_bytes()
+                file.write_bytes(whole[:kept])
+                take_now(reading)
+                file.write_bytes(whole)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(readings, "take_now", caught)
+        await client.put("a.ipynb", notebook("x = 2"))
+    found = await client.checkpoints("a.ipynb")
+    states = [await client.content("a.ipynb", one["id"]) for one in found]
+    assert states == [written(notebook("x = 1")), written(notebook("x = 2"))]
