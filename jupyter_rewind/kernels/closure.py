@@ -17,10 +17,22 @@ import weakref
 from collections.abc import Callable, Collection, Hashable, Iterable, Mapping
 from typing import Any
 
-from jupyter_rewind.kernels.kinds import ARRAY, LEAF, OPEN, PLAIN, TEXTS, WEAK, Kinds, dict_getter
+from jupyter_rewind.kernels.kinds import (
+    ARRAY,
+    LEAF,
+    OPEN,
+    PLAIN,
+    TEXTS,
+    WEAK,
+    Kinds,
+    dict_getter,
+    has_own_zone,
+    may_have_zone,
+)
 
 _CHUNK = 4096
 _IMMUTABLE = (tuple, frozenset)
+_ZONED = "a time holds a zone that may change"
 
 Binding = tuple[Mapping[Any, Any], Hashable]
 """A mapping and the key under which it holds a value: the namespace and a name."""
@@ -73,6 +85,8 @@ class _Walk:
         for mapping, key in bindings:
             value: Any = mapping[key]
             name = id(value)
+            if has_own_zone((value,)):
+                self.opening = _ZONED
             if name in self.inside:
                 self.inside[name] += 1 + held
             elif self._kinds.tag(type(value)) != LEAF:
@@ -124,6 +138,9 @@ class _Walk:
         # One object may refer to millions.
         self._check()
         kinds = set(map(type, found))
+        if may_have_zone(kinds) and has_own_zone(found):
+            self.opening = _ZONED
+            return
         wanted = {kind for kind in kinds if self._kinds.tag(kind) != LEAF}
         if not wanted:
             return

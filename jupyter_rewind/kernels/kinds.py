@@ -13,6 +13,7 @@ import sys
 import threading
 import types
 import weakref
+from collections.abc import Iterable
 from typing import Any
 
 LEAF, PLAIN, ARRAY, TEXTS, WEAK, OPEN = range(6)
@@ -33,6 +34,10 @@ _LEAVES = frozenset(
         *(types.GetSetDescriptorType, types.MemberDescriptorType),
     }
 )
+
+_TIMES = (datetime.datetime, datetime.time)
+_ZONES = frozenset({"builtins", "datetime", "zoneinfo", "pytz", "dateutil", "pandas"})
+"""Packages whose time zones never change."""
 
 _WITHOUT_PARTS = frozenset(
     {
@@ -69,6 +74,18 @@ def dict_getter(kind: type) -> Any:
         if type(found) is types.GetSetDescriptorType:
             return found.__get__
     return None
+
+
+def has_own_zone(values: Iterable[Any]) -> bool:
+    """True where one of them is a time in a zone whose class is the user's: times do not tell the
+    collector what zone they hold, and such a zone may change."""
+    zones = {type(value.tzinfo) for value in values if issubclass(type(value), _TIMES)}
+    return any(_module_of(zone).partition(".")[0] not in _ZONES for zone in zones)
+
+
+def may_have_zone(kinds: Iterable[type]) -> bool:
+    """True where times are among them."""
+    return any(issubclass(kind, _TIMES) for kind in kinds)
 
 
 class Kinds:

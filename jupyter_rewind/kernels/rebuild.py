@@ -128,7 +128,10 @@ def set_state(made: Any, state: Any) -> None:
     slots: Mapping[str, Any] = {}
     if type(state) is tuple and len(state) == 2:
         state, slots = state
-    if state:
+    if state is made:
+        # A dict whose attributes are its entries.
+        object.__setattr__(made, "__dict__", made)
+    elif state:
         object.__getattribute__(made, "__dict__").update(state)
     for name, value in (slots or {}).items():
         object.__setattr__(made, name, value)

@@ -92,7 +92,9 @@ def rebuild_descriptor(owner: type, name: str) -> Any:
 
 
 def reduce_key(value: Any, _: Context) -> Reduction:
-    compare = next(held for held in gc.get_referents(value) if callable(held))
+    # Its class comes first, which is no function of the user's.
+    held = [one for one in gc.get_referents(value) if one is not type(value)]
+    compare = next(one for one in held if callable(one))
     if not hasattr(value, "obj"):
         return functools.cmp_to_key, (compare,)
     return rebuild_key, (compare, value.obj)
