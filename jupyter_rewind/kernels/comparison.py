@@ -5,6 +5,7 @@ Small values are read by a reader that knows plain Python values and imports not
 
 from __future__ import annotations
 
+import types
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -15,7 +16,7 @@ from jupyter_rewind.kernels.placeholders import Placeholder
 from jupyter_rewind.kernels.pods import HUB, VARIABLE
 from jupyter_rewind.kernels.preview import preview, type_name
 from jupyter_rewind.kernels.records import PodRecord, read_pod, read_state
-from jupyter_rewind.kernels.reducers.modules import words_for
+from jupyter_rewind.kernels.reducers.modules import words_for, words_of
 from jupyter_rewind.kernels.roots import is_result
 from jupyter_rewind.model.snapshot import (
     Fidelity,
@@ -93,8 +94,11 @@ def small_reports(
             found.append(VariableReport(name, value.kind, 0, fidelity, reason, preview=value.name))
         else:
             text = preview(value)
-            uid = uid_of(value)
-            fidelity, reason = losses.of([uid] if uid is not None else ())
+            if type(value) is types.ModuleType:
+                fidelity, reason = Fidelity.REFERENCE, words_of(value)
+            else:
+                uid = uid_of(value)
+                fidelity, reason = losses.of([uid] if uid is not None else ())
             found.append(VariableReport(name, type_name(value), 0, fidelity, reason, preview=text))
     return found
 

@@ -39,6 +39,11 @@ def words_for(name: str, *, is_own: bool) -> str:
     return f"{words}; what its own variables hold is not kept" if is_own else words
 
 
+def words_of(module: types.ModuleType) -> str:
+    """The same of one that is here."""
+    return words_for(module.__name__, is_own=origins.is_own(module))
+
+
 def _imported_as(module: types.ModuleType) -> str | None:
     name = getattr(module, "__name__", None)
     if isinstance(name, str) and sys.modules.get(name) is module:
