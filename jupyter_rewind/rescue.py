@@ -11,7 +11,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,9 +35,8 @@ if TYPE_CHECKING:
 __all__ = [
     "FORMS", "Found", "Hit", "Holds", "Place", "Problem", "Recovery", "Report", "Request", "Scope",
     "SessionInfo", "Sessions", "Standing", "Survey", "Trace", "Written", "content", "file_words",
-    "find_traces", "grep",
-    "open_scope", "page", "places", "recover", "report", "sessions", "survey", "target_of",
-    "tell", "write",
+    "find_traces", "grep", "open_scope", "outside", "page", "places", "recover",
+    "report", "sessions", "survey", "target_of", "tell", "write",
 ]  # fmt: skip
 
 FORMS = ("ipynb", "py", "md")
@@ -131,6 +130,25 @@ def file_words(scope: Scope) -> str:
     from jupyter_rewind.recovery.filestate import state_of
 
     return "" if scope.notebook is None else state_of(scope.notebook).trouble
+
+
+def outside(scope: Scope) -> str:
+    """What `--since` and `--until` left out, where nothing was found; "" where it wasn't they."""
+    bounds = [("--since", scope.since_ns), ("--until", scope.until_ns)]
+    told = " and ".join(option for option, moment in bounds if moment is not None)
+    if not told:
+        return ""
+    free = replace(scope, since_ns=None, until_ns=None)
+    found = search.look(free)
+    recovery = recover(free, found) if scope.notebook is not None else None
+    if recovery is None and not found.traces:
+        return ""
+    one = len(found.traces) == 1
+    there = "is a trace" if one else f"are {len(found.traces)} traces"
+    if recovery is not None:
+        cells = len(recovery.rebuilt.cells)
+        there += f", with {cells} cells" if cells > 1 else ", with a cell"
+    return f"{told} left out all that was found: without, there {there}."
 
 
 def recover(scope: Scope, found: Found | None = None, version: str = "") -> Recovery | None:

@@ -14,7 +14,7 @@ from jupyter_rewind.recovery.evidence import (
     Problem,
     Trace,
 )
-from jupyter_rewind.recovery.filestate import LARGE_BYTES, fault_of
+from jupyter_rewind.recovery.filestate import LARGE_BYTES, fault_in, fault_of
 from jupyter_rewind.recovery.normal import cell_of, text_of
 from jupyter_rewind.recovery.regular import MOST_BYTES, read_file
 from jupyter_rewind.recovery.salvage import salvage_notebook
@@ -69,11 +69,14 @@ def as_document(trace: Trace, notebook: Any, time_ns: int | None) -> FoundDocume
 
 def _well_formed(trace: Trace, raw: bytes, time_ns: int | None) -> FoundDocument | None:
     try:
-        document = as_document(trace, json.loads(raw), time_ns)
+        book = json.loads(raw)
+        document = as_document(trace, book, time_ns)
     except (ValueError, RecursionError):
         return None
-    fault = fault_of(raw)
-    if document is None or not fault:
+    if document is None:
+        return None
+    fault = fault_of(raw) or fault_in(book)
+    if not fault:
         return document
     return replace(document, damages=(f"{fault}, so Jupyter does not open it",))
 

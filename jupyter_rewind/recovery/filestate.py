@@ -67,8 +67,12 @@ def state_of(notebook: Path) -> FileState:
     fault = fault_of(raw)
     if fault:
         return FileState("damaged", _closed(name, fault))
-    if _has_no_text(json.loads(raw)):
+    book = json.loads(raw)
+    if _has_no_text(book):
         return FileState("empty", f"{name} is there, but no cell of it has anything in it.")
+    fault = fault_in(book)
+    if fault:
+        return FileState("damaged", _closed(name, fault))
     return FileState(WHOLE)
 
 
@@ -115,6 +119,34 @@ def fault_of(raw: bytes) -> str:
     if _MAY_BE_LONE.search(raw) and _is_lone(raw):
         return _LONE
     return ""
+
+
+def fault_in(book: dict[str, Any]) -> str:
+    """Why Jupyter does not open this notebook of format 4: what it is made of; "" where it does."""
+    cells = book.get("cells")
+    if book.get("nbformat") != 4 or not isinstance(cells, list):
+        return ""
+    strange = sum(not isinstance(each, dict) for each in cells)
+    if strange:
+        things = "a thing" if strange == 1 else f"{strange} things"
+        return f"{things} in its list of cells {'is' if strange == 1 else 'are'} no cell"
+    if not isinstance(book.get("metadata"), dict):
+        return "its metadata are missing"
+    odd = [number for number, each in enumerate(cells, 1) if not _is_sound(each)]
+    if not odd:
+        return ""
+    more = f" and {len(odd) - 1} more" if len(odd) > 1 else ""
+    are = "are" if more else "is"
+    return f"cell {odd[0]}{more} {are} not made as a cell is (its text, outputs or metadata)"
+
+
+def _is_sound(cell: dict[str, Any]) -> bool:
+    source, outputs = cell.get("source"), cell.get("outputs", [])
+    if isinstance(source, list) and not all(isinstance(line, str) for line in source):
+        return False
+    if not isinstance(outputs, list) or not all(isinstance(each, dict) for each in outputs):
+        return False
+    return isinstance(cell.get("metadata"), dict)
 
 
 def _is_lone(raw: bytes) -> bool:

@@ -69,8 +69,8 @@ def traces(
         )
         with rescue.open_scope(face.lenient_settings, request) as scope:
             found = rescue.find_traces(scope)
-    if not found.traces:
-        raise views.nothing_found(scope, found)
+            if not found.traces:
+                raise views.nothing_found(scope, found)
     data: dict[str, Any] = {
         "notebook": str(scope.notebook) if scope.notebook else None,
         "folder": str(scope.folder),
@@ -148,9 +148,9 @@ def recover(
             if single:
                 return _bring_back(face, scope, output, page, to, version)
             found = rescue.find_traces(scope)
+            if not found.traces:
+                raise views.nothing_found(scope, found)
             surveyed = rescue.survey(scope, found)
-    if not found.traces:
-        raise views.nothing_found(scope, found)
     if not all_:
         return recovered.overview(scope, found, surveyed)
     return _bring_all_back(face, request, surveyed.standings, to, yes=yes)

@@ -72,16 +72,22 @@ def problem_remarks(problems: Iterable[Problem]) -> list[Remark]:
 
 
 def nothing_found(scope: Scope, found: Found) -> NotFound:
-    """The failure that lists every place that was looked at, and what could not be seen."""
+    """The failure that lists every place that was looked at, and what could not be seen.
+
+    The scope must still be open.
+    """
     what = str(scope.notebook) if scope.notebook else f"any notebook in {scope.folder}"
     from jupyter_rewind import rescue
 
     lines = [f"No trace of {what} was found. These places were looked at:"]
     if scope.notebook is not None and not scope.folder.is_dir():
         lines = [f"There is no folder {scope.folder}. {lines[0]}"]
+    left_out = rescue.outside(scope)
+    if left_out:
+        lines = [left_out, *(each.replace("was found", "of that time was found") for each in lines)]
     words = rescue.file_words(scope)
     if words:
-        lines = [words, f"{lines[0].replace('No trace', 'No other trace')}"]
+        lines = [words, *(each.replace("No trace", "No other trace") for each in lines)]
     lines += [f"  - {place.title}: {_plain(place.where)}" for place in found.places]
     if found.problems:
         lines.append("These could not be looked at:")

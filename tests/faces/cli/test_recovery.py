@@ -38,6 +38,17 @@ def history(home: Path) -> Path:
     return path
 
 
+def with_cells(*more: object) -> bytes:
+    book = json.loads(FIRST)
+    return json.dumps({**book, "cells": [*book["cells"], *more]}).encode()
+
+
+def without_metadata() -> bytes:
+    book = json.loads(FIRST)
+    del book["metadata"]
+    return json.dumps(book).encode()
+
+
 def listing(folder: Path) -> dict[str, bytes]:
     return {str(each): each.read_bytes() for each in folder.rglob("*") if each.is_file()}
 
@@ -236,8 +247,21 @@ def test_folder_tells_what_was_run_and_not_saved(work: Path, home: Path, rewind:
         (b"\xef\xbb\xbf" + FIRST, "byte order mark"),
         (notebook_bytes(cell("a", "half = 'X'")).replace(b"X", rb"\ud800"), "half a character"),
         (b"<<<<<<< HEAD\n" + FIRST + b"\n=======\n" + FIRST + b"\n>>>>>>> b\n", "conflict marks"),
+        (with_cells(5, None), "2 things in its list of cells are no cell"),
+        (with_cells({**cell("z", "z = 1"), "outputs": "no"}), "is not made as a cell is"),
+        (with_cells({"cell_type": "code", "source": "z = 1"}), "is not made as a cell is"),
+        (without_metadata(), "its metadata are missing"),
     ],
-    ids=["utf-16", "mark", "surrogate", "conflict"],
+    ids=[
+        "utf-16",
+        "mark",
+        "surrogate",
+        "conflict",
+        "no-cells",
+        "outputs",
+        "cell-metadata",
+        "metadata",
+    ],
 )
 def test_file_that_jupyter_does_not_open_is_not_called_whole(
     work: Path, rewind: Rewind, raw: bytes, words: str
@@ -381,6 +405,17 @@ def test_the_time_until_which_is_yours_to_say(stale: Path, work: Path, rewind: R
     ended = rewind("recover", stale, "--until", "2024-01-01", "--output", "then.ipynb")
     assert ended.status == 0, ended.err
     assert len(sources(work / "then.ipynb")) == 3
+
+
+@pytest.mark.usefixtures("history")
+def test_a_time_that_leaves_nothing_is_told(work: Path, rewind: Rewind) -> None:
+    """A date before all that was found is named as the reason, not that nothing is left."""
+    (work / "analysis.ipynb").write_bytes(SECOND)
+    ended = rewind("recover", "analysis.ipynb", "--until", "2020-01-01")
+    assert ended.status == 3
+    assert "--until left out all that was found: without, there are 2 traces" in ended.err
+    assert "No trace of" in ended.err
+    assert "of that time was found" in ended.err
 
 
 def test_the_report_is_one_document_for_programs(stale: Path, rewind: Rewind) -> None:

@@ -71,7 +71,7 @@ class _RecoveryHandler(RewindHandler):
             recovery = rescue.recover(scope)
             if recovery is None:
                 raise NotFound(
-                    f"No trace of {path} was found.",
+                    f"{rescue.outside(scope)} No trace of {path} was found.".strip(),
                     hint="`GET recover` lists the places that were looked at.",
                 )
             return act(recovery)
