@@ -26,6 +26,7 @@ from jupyter_rewind.kernels.nans import Nan, Nans
 from jupyter_rewind.kernels.placeholders import FilePlaceholder, Placeholder
 from jupyter_rewind.kernels.reducers import lookup
 from jupyter_rewind.kernels.reducers.contract import name_of, stand_in
+from jupyter_rewind.kernels.reducers.modules import rebuild_module
 from jupyter_rewind.model.snapshot import Fidelity
 
 PROTOCOL = 5
@@ -194,6 +195,8 @@ class _Telling:
         elif found[0] in _STANDING and kind not in _STANDING:
             uid = self.session.hubs.lives.name(value)
             found = (rebuild.stand_for, (uid, found[0], *found[1]), *found[2:])
+        elif found[0] is rebuild_module and found[1][-1] is None:
+            found = (*found[:1], (*found[1], self.session.hubs.lives.name(value)), *found[2:])
         elif handler is not None:
             self.buffers.expect(found)
         return found

@@ -32,6 +32,18 @@ class Shell:
         return rebuild.make_cell, (self.uid,)
 
 
+class Scope:
+    """Stands for the variables of a module that is found under no name."""
+
+    __slots__ = ("module",)
+
+    def __init__(self, module: types.ModuleType) -> None:
+        self.module = module
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return rebuild.scope_of, (self.module,)
+
+
 class Telling(Protocol):
     """What telling a function or a class asks of the writer."""
 
@@ -109,8 +121,8 @@ def _function_state(function: types.FunctionType, uid: str | None) -> dict[str, 
     }
 
 
-def _home(function: types.FunctionType, writer: Telling) -> str | dict[str, Any] | None:
-    """None for the namespace, the name of a module, or the very dictionary."""
+def _home(function: types.FunctionType, writer: Telling) -> str | Scope | dict[str, Any] | None:
+    """None for the namespace, the name of a module, that module, or the very dictionary."""
     scope = function.__globals__
     if scope is writer.namespace:
         return None
@@ -118,6 +130,9 @@ def _home(function: types.FunctionType, writer: Telling) -> str | dict[str, Any]
     for name in names:
         if isinstance(name, str) and getattr(sys.modules.get(name), "__dict__", None) is scope:
             return name
+    for value in list(writer.namespace.values()):
+        if type(value) is types.ModuleType and vars(value) is scope:
+            return Scope(value)
     return scope
 
 

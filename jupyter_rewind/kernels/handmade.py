@@ -47,16 +47,29 @@ class HandMade:
     """The modules of one state that is loaded. In place, the living ones are used, and changed at
     the swap."""
 
-    def __init__(self, in_place: bool, defer: Callable[..., None]) -> None:
+    def __init__(
+        self,
+        in_place: bool,
+        defer: Callable[..., None],
+        alive: Callable[[str], Any] = lambda _: None,
+    ) -> None:
+        """`alive` finds what lives by its uid."""
         self._in_place = in_place
         self._defer = defer
+        self._alive = alive
         self._made: dict[str, types.ModuleType] = {}
         self._living: set[int] = set()
 
-    def make(self, name: str, doc: str | None, imported_as: str | None) -> types.ModuleType:
-        """The module of this name, without its content yet."""
+    def make(
+        self, name: str, doc: str | None, imported_as: str | None, uid: str = ""
+    ) -> types.ModuleType:
+        """The module of this name, or of this uid, without its content yet."""
         if imported_as is None:
-            return types.ModuleType(name, doc)
+            live = self._alive(uid) if self._in_place and uid else None
+            if type(live) is not types.ModuleType:
+                return types.ModuleType(name, doc)
+            self._living.add(id(live))
+            return live
         found = self._made.get(imported_as)
         if found is None:
             found = self._made[imported_as] = self._find(name, imported_as)

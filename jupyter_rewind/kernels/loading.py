@@ -51,7 +51,7 @@ class Loader:
         whose living values are what the state holds. Without `in_place`, a living class that is
         not as it was is left alone, and one like it then is made beside it."""
         self.namespace: dict[str, Any] = known[0]
-        self.handmade = HandMade(in_place, self.defer)
+        self.handmade = HandMade(in_place, self.defer, hubs.lives.get)
         self.values: dict[str, Any] = {}
         self.failures: dict[str, str] = {}
         self.made: dict[str, Any] = {}

@@ -92,6 +92,11 @@ def find_module(name: str) -> Any:
     return importlib.import_module(name)
 
 
+def scope_of(module: types.ModuleType) -> dict[str, Any]:
+    """The variables of a module."""
+    return vars(module)
+
+
 def find_global(module: str, name: str) -> Any:
     """What stands under this name in a module: a sentinel that must stay the only one."""
     found: Any = importlib.import_module(module)

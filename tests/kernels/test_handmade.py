@@ -73,3 +73,50 @@ def test_in_a_new_kernel_the_module_is_found_by_import(cells: Cells, tmp_path: P
     again.run("m.x = 5")
     again.check("f() == 5 and c.get() == 5")
     again.close()
+
+
+LOADED = """
+import importlib.util, types
+spec = importlib.util.spec_from_file_location('loaded_by_hand', {file!r})
+m = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(m)
+k, f, same = m.K(), m.f, m
+m.f()
+"""
+LOADED_SOURCE = """
+n, L = 0, []
+def f():
+    global n
+    n += 1
+    L.append(n)
+    return n
+class K:
+    def g(self): return f()
+"""
+
+
+def test_a_module_that_was_loaded_from_its_file_is_one_with_its_functions(
+    cells: Cells, tmp_path: Path
+) -> None:
+    """What its functions change is what the module shows, in place and in a new kernel, though it
+    stands under no name among the imported ones."""
+    file = tmp_path / "loaded_by_hand.py"
+    file.write_text(LOADED_SOURCE)
+    state = cells.run(LOADED.format(file=str(file)))
+    live = cells.namespace["m"]
+    check = "m.n == 1 and m.L == [1] and f.__globals__ is vars(m) and m.f is f and same is m"
+    more = "type(k) is m.K and m.K.g.__globals__ is vars(m)"
+    later = cells.run("k.g(); m.z = 1")
+    cells.go(state)
+    assert cells.namespace["m"] is live
+    cells.check(f"{check} and {more} and not hasattr(m, 'z')")
+    cells.check("k.g() == 2 == m.n")
+    cells.go(later)
+    cells.check("m.n == 2 and m.L == [1, 2] and m.z == 1 and f() == 3 == m.n")
+    old = load_variable(cells.store, state, "m", cells.namespace, cells.capturer)
+    assert old is not live and old.n == 1 and live.n == 3
+    again = Cells(tmp_path, run="again")
+    again.go(state)
+    again.check(f"{check} and {more}")
+    again.check("k.g() == 2 == m.n and m.L == [1, 2]")
+    again.close()

@@ -71,8 +71,11 @@ def _handmade() -> HandMade:
     return HandMade(False, lambda action, *arguments: action(*arguments))
 
 
-def rebuild_module(name: str, doc: str | None, imported_as: str | None) -> types.ModuleType:
-    return _handmade().make(name, doc, imported_as)
+def rebuild_module(
+    name: str, doc: str | None, imported_as: str | None, uid: str = ""
+) -> types.ModuleType:
+    """One that is found under no name is known by its uid while it lives."""
+    return _handmade().make(name, doc, imported_as, uid)
 
 
 def set_content(module: types.ModuleType, content: dict[str, Any]) -> None:
