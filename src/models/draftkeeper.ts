@@ -84,7 +84,7 @@ export class DraftKeeper implements IDrafts {
     const alive = await this.windows.alive(found.map(each => each.draft));
     const left: Draft[] = [];
     for (const draft of found) {
-      if (alive.has(draft.draft)) {
+      if (alive.has(draft.draft) && !draft.ended) {
         continue;
       }
       if (draft.unsaved) {

@@ -18,6 +18,7 @@ from tests.support.lab import (
     Chromium,
     Lab,
     LabServer,
+    menu,
     open_notebook,
     shoot,
     wait_until,
@@ -116,9 +117,7 @@ def test_the_browser_is_killed_a_second_after_typing_into_25_mb(
     chromium.start()
     page = chromium.page()
     open_notebook(page, server.lab, NAME)
-    told = offer(page)
-    shoot(page, "drafts-offer")
-    told.get_by_role("button", name="Restore").click()
+    offer(page).get_by_role("button", name="Restore").click()
     page.get_by_text(TYPED).first.wait_for(timeout=60_000)
     page.locator(".Toastify__toast", has_text="are back in").first.wait_for(timeout=60_000)
     page.keyboard.press("Control+s")
@@ -225,7 +224,66 @@ def test_compare_shows_what_restoring_would_change(server: LabServer, chromium: 
     chromium.start()
     page = chromium.page()
     open_notebook(page, server.lab, NAME)
-    offer(page).get_by_role("button", name="Compare").click()
+    told = offer(page)
+    told.hover()
+    shoot(page, "drafts-offer")
+    told.get_by_role("button", name="Compare").click()
     page.locator(".jp-Rewind-comparison").get_by_text(TYPED).first.wait_for(timeout=60_000)
+    offer(page).hover()
     shoot(page, "drafts-compare")
-    offer(page)
+
+
+def test_an_expired_login_loses_nothing(server: LabServer, chromium: Chromium) -> None:
+    """The server refuses whoever is not signed in: the browser keeps the edits until it does not,
+    also when that is another start of it."""
+    write_notebook(server.lab.folder / NAME)
+    page = chromium.page()
+    open_notebook(page, server.lab, NAME)
+    chromium.context.route(
+        "**/rewind/api/v1/drafts**", lambda route: route.fulfill(status=403, body="Forbidden")
+    )
+    type_into(page, 3, f"\n{TYPED}")
+    page.locator(".jp-Rewind-standing").wait_for(timeout=60_000)
+    page.wait_for_timeout(3000)
+    assert the_drafts(server.lab) == []
+    chromium.kill()
+    chromium.start()
+    page = chromium.page()
+    open_notebook(page, server.lab, NAME)
+    offer(page).get_by_role("button", name="Restore").click()
+    page.get_by_text(TYPED).first.wait_for(timeout=60_000)
+
+
+def test_no_room_anywhere_is_said(server: LabServer, chromium: Chromium) -> None:
+    """The server does not answer and the browser's disk is full: one sentence says where the edits
+    are; when the server is back, they are handed over."""
+    write_notebook(server.lab.folder / NAME)
+    page = chromium.page()
+    open_notebook(page, server.lab, NAME)
+    devtools = chromium.context.new_cdp_session(page)
+    origin = server.lab.address.rstrip("/")
+    quota = {"origin": origin, "quotaSize": 1}
+    devtools.send("Storage.overrideQuotaForOrigin", quota)
+    chromium.context.route("**/rewind/api/v1/drafts**", lambda route: route.abort())
+    type_into(page, 3, f"\n{TYPED}")
+    page.get_by_text("are in this tab only").first.wait_for(timeout=60_000)
+    chromium.context.unroute("**/rewind/api/v1/drafts**")
+    wait_until("the draft", lambda: is_kept(server.lab, TYPED), 60)
+
+
+def test_what_a_reload_from_disk_throws_away_can_be_found(
+    server: LabServer, chromium: Chromium
+) -> None:
+    """Edits given up on purpose are kept; the command finds them and brings them back."""
+    write_notebook(server.lab.folder / NAME)
+    page = chromium.page()
+    open_notebook(page, server.lab, NAME)
+    type_into(page, 3, f"\n{TYPED}")
+    wait_until("the draft", lambda: is_kept(server.lab, TYPED), 30)
+    menu(page, "File", "Reload Notebook from Disk")
+    page.locator(".jp-Dialog").get_by_role("button").last.click()
+    wait_until("the reload", lambda: TYPED not in shown(page), 60)
+    wait_until("the end", lambda: the_drafts(server.lab)[0]["ended"] == "reverted", 30)
+    menu(page, "View", "Show Unsaved Edits That Were Kept")
+    offer(page).get_by_role("button", name="Restore").click()
+    page.get_by_text(TYPED).first.wait_for(timeout=60_000)
