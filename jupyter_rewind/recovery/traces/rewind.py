@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -45,6 +45,7 @@ from jupyter_rewind.recovery.evidence import (
 from jupyter_rewind.recovery.runtime import is_below
 
 if TYPE_CHECKING:
+    from jupyter_rewind.notebooks.bindings import Stay
     from jupyter_rewind.notebooks.history import Histories
     from jupyter_rewind.store.repository import Repository
 
@@ -140,10 +141,32 @@ def _traces(repository: Repository, scope: Scope) -> Iterator[Trace | Problem]:
         if is_below(info.path, scope.folder):
             yield from _newest(info, scope)
             yield from _drafts(histories, info.id, info.path, scope)
+    stays = _stays(histories)
     paths = (key.removeprefix("path:") for key in repository.keys(path_key(str(scope.folder))))
     for path in paths:
         if is_below(path, scope.folder):
-            yield from _runs(repository, path, path, scope)
+            for run in _runs(repository, path, scope):
+                # A run whose notebook was renamed meanwhile is told under its last name alone.
+                if run.path in ("", path):
+                    yield _run(run, _name_of_now(path, run, stays), scope)
+
+
+def _stays(histories: Histories) -> list[tuple[Stay, str]]:
+    """Where each notebook was before, the first to leave first, and where it is now."""
+    stays = (
+        (stay, info.path)
+        for info in histories.all()
+        for stay in histories.earlier_places(info.path)
+    )
+    return sorted(stays, key=lambda each: each[0].until)
+
+
+def _name_of_now(path: str, run: Run, stays: Iterable[tuple[Stay, str]]) -> str:
+    """What the notebook is called now that was at `path` when the run began."""
+    for stay, now in stays:
+        if stay.path == path and stay.since <= run.started_ns < stay.until:
+            return now
+    return path
 
 
 def _of_notebook(histories: Histories, path: str, scope: Scope) -> Iterator[Trace | Problem]:
@@ -155,9 +178,20 @@ def _of_notebook(histories: Histories, path: str, scope: Scope) -> Iterator[Trac
         if scope.covers(checkpoint.time_ns):
             yield _checkpoint(checkpoint, path, scope)
     yield from _drafts(histories, path, path, scope)
-    earlier = [stay.path for stay in histories.earlier_places(path)]
-    for place in dict.fromkeys([path, *earlier]):
-        yield from _runs(histories.repository, place, path, scope)
+    found_runs = {
+        run.id: run
+        for run in _runs(histories.repository, path, scope)
+        if not found or run.path in ("", path)
+    }
+    earlier = {stay.path for stay in histories.earlier_places(path)}
+    stays = _stays(histories) if earlier else []
+    for place in sorted(earlier):
+        for run in _runs(histories.repository, place, scope):
+            # Another notebook may have had that name before, or since.
+            if path in (run.path, _name_of_now(place, run, stays)):
+                found_runs.setdefault(run.id, run)
+    for run in found_runs.values():
+        yield _run(run, path, scope)
 
 
 def _newest(info: HistoryInfo, scope: Scope) -> Iterator[Trace]:
@@ -208,21 +242,25 @@ def _read_draft(histories: Histories, trace: Trace) -> Evidence:
     return Evidence(documents=documents, problems=(Problem(trace.place, words, trace),))
 
 
-def _runs(repository: Repository, place: str, path: str, scope: Scope) -> Iterator[Trace]:
+def _runs(repository: Repository, place: str, scope: Scope) -> Iterator[Run]:
+    """The runs that were filed under that path."""
     entries = repository.entries(kind=RUN, key=path_key(place))
     for name in dict.fromkeys(str(entry.body.get("run", "")) for entry in entries):
         run = read_run(repository.entries(kind=RUN, key=run_key(name)))
-        if run is None or not scope.covers(run.ended_ns):
-            continue
-        yield Trace(
-            RewindFinder.kind,
-            f"{scope.store} (run {run.id})",
-            path,
-            frozenset({Holds.CODE, Holds.OUTPUTS, Holds.ORDER, Holds.TIMES}),
-            run.ended_ns or run.started_ns,
-            words="what its kernel ran, with outputs",
-            handle={"run": str(run.id)},
-        )
+        if run is not None and scope.covers(run.ended_ns):
+            yield run
+
+
+def _run(run: Run, path: str, scope: Scope) -> Trace:
+    return Trace(
+        RewindFinder.kind,
+        f"{scope.store} (run {run.id})",
+        path,
+        frozenset({Holds.CODE, Holds.OUTPUTS, Holds.ORDER, Holds.TIMES}),
+        run.ended_ns or run.started_ns,
+        words="what its kernel ran, with outputs",
+        handle={"run": str(run.id)},
+    )
 
 
 def _read_run(repository: Repository, trace: Trace) -> Evidence:

@@ -4,18 +4,25 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from jupyter_rewind import clock
+from jupyter_rewind.kernels.journal import Journal
+from jupyter_rewind.kernels.log import EntryLog
 from jupyter_rewind.model.checkpoint import Reason
 from jupyter_rewind.model.draft import Opening
-from jupyter_rewind.model.ids import DraftId
+from jupyter_rewind.model.execution import Run
+from jupyter_rewind.model.ids import DraftId, RunId
 from jupyter_rewind.notebooks.documents import checkpoint_document
 from jupyter_rewind.notebooks.drafts import Drafts
 from jupyter_rewind.notebooks.history import Histories
 from jupyter_rewind.recovery.evidence import Evidence, Problem, Scope, Trace
 from jupyter_rewind.recovery.traces.rewind import RewindFinder
+from jupyter_rewind.store.durable import Files
+from jupyter_rewind.store.layout import open_layout
 from jupyter_rewind.store.repository import Repository
 from tests.support import kernels
 from tests.support.drafts import Editor
@@ -93,6 +100,54 @@ def test_other_notebooks_are_left_out(home: kernels.Home, repository: Repository
     assert trace.notebook == str(home.notebook)
     found = traces_of(RewindFinder(), scope_of(home, None))
     assert sorted(str(each.notebook) for each in found) == [str(home.notebook), str(other)]
+
+
+def journal(home: kernels.Home, name: str, path: Path) -> Journal:
+    """The journal of a run that begins now for the notebook at `path`."""
+    run = Run(
+        RunId(name * 16), name, "/c.json", 1, "host", "boot", "3.11", "python", str(path),
+        clock.now_ns(),
+    )  # fmt: skip
+    store, keys = home.folder / "data" / "rewind", home.folder / "config" / "rewind-keys"
+    made = Journal(EntryLog(open_layout(store, keys, Files(), create=True)), run)
+    made.begin_run()
+    return made
+
+
+def runs_of(home: kernels.Home, notebook: Path | None) -> list[tuple[str, str]]:
+    found = traces_of(RewindFinder(), scope_of(home, notebook))
+    return sorted(
+        (each.handle["run"][0], Path(str(each.notebook)).name)
+        for each in found
+        if "run" in each.handle
+    )
+
+
+def test_runs_follow_notebooks_that_were_renamed(
+    home: kernels.Home, repository: Repository
+) -> None:
+    """Every notebook was Untitled.ipynb once: what ran then is told under its name of now."""
+    histories = Histories(repository)
+    untitled, first, second = (
+        home.notebook.with_name(f"{name}.ipynb") for name in ("Untitled", "first", "second")
+    )
+    save(histories, untitled, "x = 1")
+    journal(home, "a", untitled)
+    moved = journal(home, "b", untitled)
+    repository.refresh()
+    os.rename(untitled, first)
+    histories.rename(str(untitled), str(first))
+    moved.move_run(replace(moved.run, path=str(first)))
+    save(histories, untitled, "y = 1")
+    journal(home, "c", untitled)
+    repository.refresh()
+    os.rename(untitled, second)
+    histories.rename(str(untitled), str(second))
+    assert runs_of(home, None) == [("a", first.name), ("b", first.name), ("c", second.name)]
+    assert runs_of(home, first) == [("a", first.name), ("b", first.name)]
+    assert runs_of(home, second) == [("c", second.name)]
+    save(histories, untitled, "z = 1")
+    assert ("b", untitled.name) not in runs_of(home, untitled)
 
 
 def test_no_store_is_no_trace_and_none_is_made(home: kernels.Home) -> None:
