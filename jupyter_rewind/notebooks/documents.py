@@ -86,6 +86,23 @@ def checkpoint_document(
     )
 
 
+def find_last_good(histories: Histories, path: str) -> Checkpoint | None:
+    """The newest checkpoint of `path` that can be read as a notebook and has cells. None also where
+    there is no history."""
+    try:
+        found = histories.checkpoints(path, newest_first=True)
+    except NotFound:
+        return None
+    for checkpoint in found:
+        if checkpoint.kind == "notebook" and checkpoint.counts.cells:
+            try:
+                histories.read(checkpoint)
+            except Integrity:
+                continue
+            return checkpoint
+    return None
+
+
 def find_moved(histories: Histories, path: Path, max_bytes: int) -> str:
     """Where the notebook at `path`, which has no history, was before it was moved; "" where that
     is not known. What `checkpoint_document` would find."""

@@ -16,7 +16,8 @@ from pathlib import Path
 from jupyter_rewind import clock
 from jupyter_rewind.errors import NotFound, RewindError
 from jupyter_rewind.model.checkpoint import Reason
-from jupyter_rewind.notebooks.documents import checkpoint_document
+from jupyter_rewind.notebooks.condition import Condition, judge_notebook
+from jupyter_rewind.notebooks.documents import checkpoint_document, find_last_good, read_document
 from jupyter_rewind.notebooks.history import Histories, Recorded
 from jupyter_rewind.notebooks.stock import take_stock_checkpoint
 
@@ -27,11 +28,13 @@ Look = tuple[int, ...]
 
 @dataclass(slots=True)
 class Seen:
-    """What one look found: checkpoints made, files that are gone, files that could not be kept."""
+    """What one look found: checkpoints made, files that are gone, files that could not be kept, and
+    damaged notebooks with a good checkpoint, which stays the head."""
 
     recorded: list[Recorded] = field(default_factory=list)
     gone: list[str] = field(default_factory=list)
     problems: dict[str, RewindError] = field(default_factory=dict)
+    damaged: dict[str, Condition] = field(default_factory=dict)
 
 
 class Watcher:
@@ -89,6 +92,10 @@ class Watcher:
 
     def _keep(self, path: Path, reason: Reason, seen: Seen) -> None:
         take_stock_checkpoint(self._histories, path)
+        condition = _judge(path, self._max_bytes)
+        if not condition.is_ok and find_last_good(self._histories, str(path)) is not None:
+            seen.damaged[str(path)] = condition
+            return
         recorded = checkpoint_document(
             self._histories, path, reason=reason, max_bytes=self._max_bytes
         )
@@ -98,6 +105,13 @@ class Watcher:
 
 def _look_of(status: os.stat_result) -> Look:
     return status.st_mtime_ns, status.st_ctime_ns, status.st_size, status.st_ino
+
+
+def _judge(path: Path, max_bytes: int) -> Condition:
+    """The condition of a file that is a notebook by its name; others are what they are."""
+    if path.suffix != ".ipynb":
+        return Condition("ok")
+    return judge_notebook(read_document(path, max_bytes).raw, path.name)
 
 
 def find_notebooks(roots: Iterable[Path]) -> Iterator[Path]:

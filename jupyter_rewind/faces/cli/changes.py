@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -13,6 +14,7 @@ from jupyter_rewind.faces.cli.command import Commands, Face, NotebookPath, Optio
 
 if TYPE_CHECKING:
     from jupyter_rewind.model.checkpoint import Checkpoint
+    from jupyter_rewind.workspace import Workspace
 
 commands = Commands("Keep and bring back")
 
@@ -33,6 +35,7 @@ def checkpoint(
     """
     with face.workspace(create=True) as workspace:
         made = workspace.checkpoint(notebook, label=label)
+        damage = _tell_damage(workspace, notebook, made.checkpoint)
     kept = made.checkpoint
     named = f" as “{label}”" if label else ""
     if made.created:
@@ -45,7 +48,20 @@ def checkpoint(
         "created": made.created,
         "moved_from": _id(made.moved_from),
     }
-    return Answer(data, [Words(text), *_tell_moved(made.moved_from, label or "")])
+    return Answer(data, [Words(text), *_tell_moved(made.moved_from, label or ""), *damage])
+
+
+def _tell_damage(workspace: Workspace, notebook: str, kept: Checkpoint) -> list[Remark]:
+    """What was stored is no notebook, though its name says so."""
+    if kept.kind == "notebook" or not kept.path.endswith(".ipynb"):
+        return []
+    condition = workspace.condition(workspace.read(kept), kept.path)
+    words = f"{condition.words} It is kept as a file.".lstrip()
+    good = workspace.last_good(kept.path)
+    if good is not None:
+        way = f"jupyter rewind restore {shlex.quote(notebook)} {good.id}"
+        words += f" `{way}` brings the last good state back."
+    return [Remark(words)]
 
 
 @commands.add("restore")

@@ -93,10 +93,17 @@ class Watch:
             self._look_at_due(now)
             if next_scan is None or now >= next_scan:
                 # The first one comes when notices do already: no change falls in between.
-                self._report(self._watcher.scan([*self._folders, *self._files]))
+                self._report_scan(self._watcher.scan([*self._folders, *self._files]), now)
                 if next_scan is None:
                     self._tell_start()
                 next_scan = clock.monotonic() + every
+
+    def _report_scan(self, seen: Seen, now: float) -> None:
+        """What was found; damaged notebooks are told once they have come to rest."""
+        self._report(seen)
+        odd = [one.checkpoint.path for one in seen.recorded if one.checkpoint.kind != "notebook"]
+        for path in map(Path, [*seen.damaged, *odd]):
+            self._due.setdefault(path, now + REST_SECONDS)
 
     def _tell_start(self) -> None:
         places = ", ".join(map(str, [*self._folders, *self._files]))

@@ -27,6 +27,21 @@ def test_equal_content_makes_no_second_checkpoint(book: Path, rewind: Rewind) ->
     assert len(rewind("history", book).rows) == 3
 
 
+@pytest.mark.parametrize("damage", [b"", FIRST[:150], b"\0" * 300, b"no notebook at all"])
+def test_checkpoint_of_what_is_no_notebook_says_so(
+    damage: bytes, book: Path, rewind: Rewind
+) -> None:
+    """It is kept as the file that it is, and the last good state is named."""
+    book.write_bytes(damage)
+    ended = rewind("checkpoint", book)
+    assert ended.status == 0
+    assert "It is kept as a file." in ended.err
+    way = ended.err[ended.err.index("restore ") :].split("`")[0].split()
+    assert rewind("show", book, "head", "--raw").out.encode() == damage
+    assert rewind(*way).status == 0
+    assert book.read_bytes() == THIRD
+
+
 def test_checkpoint_of_a_missing_file(work: Path, rewind: Rewind) -> None:
     """A file that is not there cannot be kept, and no store is left behind for it."""
     assert rewind("checkpoint", "nothing.ipynb").status == 3

@@ -143,6 +143,36 @@ def test_an_emptied_notebook_is_told(work: Path, rewind: Rewind) -> None:
     assert path.read_bytes() == FIRST
 
 
+@pytest.mark.parametrize("damage", [FIRST[:150], b"\0" * 300], ids=["cut short", "zeroed"])
+@pytest.mark.parametrize("when", ["before", "while"])
+def test_a_damaged_notebook_is_told_and_does_not_become_the_head(
+    work: Path, damage: bytes, when: str, rewind: Rewind
+) -> None:
+    """Whether it was damaged before the watch began or meanwhile, `restore head` mends it."""
+    path, other = work / "a.ipynb", work / "b.ipynb"
+    path.write_bytes(FIRST)
+    assert rewind("checkpoint", path).status == 0
+    if when == "before":
+        write(path, damage)
+    with watching(work) as watch:
+        if when == "while":
+            write(path, damage)
+        watch.next("broken", path)
+        write(other, SECOND)
+        watch.next("kept", other)
+    assert len(rewind("history", path).rows) == 1
+    assert rewind("restore", path, "head").status == 0
+    assert path.read_bytes() == FIRST
+
+
+def test_what_was_never_a_notebook_is_kept_as_a_file_with_words(work: Path, rewind: Rewind) -> None:
+    path = work / "a.ipynb"
+    path.write_bytes(FIRST[:150])
+    with watching(work) as watch:
+        assert "cut short" in watch.next("broken", path)["text"]
+    assert rewind("show", path, "head", "--raw").out.encode() == FIRST[:150]
+
+
 def test_moves_and_deletions(work: Path, rewind: Rewind) -> None:
     """A moved notebook keeps its history; a deleted one is told."""
     path, moved = work / "a.ipynb", work / "b.ipynb"
