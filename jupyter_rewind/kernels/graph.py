@@ -108,7 +108,7 @@ class Survey:
             earlier.update(dict.fromkeys(present, pod))
             values = {bound[key] for key in stay}
             # Under names that may be fewer by now, all that it was is still here.
-            if values == {bound.get(key) for key in keys} and values.isdisjoint(groups):
+            if values == {bound.get(key) for key in keys} and groups.keys().isdisjoint(values):
                 groups.update(dict.fromkeys(values, stay))
                 for key in stay:
                     del left[key]
