@@ -2,7 +2,8 @@
 
 An old tab or a checkout may have written an old state over a newer one: such a file is whole, and
 yet it isn't all. A cell that was edited since (it has its id still) is not lacking. Histories that
-the user keeps knowingly (git, Rewind) have older versions by their nature: they are not asked.
+the user keeps knowingly (git's commits, Rewind) have older versions by their nature: they are not
+asked, but what git dropped is.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from pathlib import Path
 from jupyter_rewind.recovery import search
 from jupyter_rewind.recovery.evidence import FoundDocument, Problem, Scope, Trace
 from jupyter_rewind.recovery.filestate import LARGE_BYTES
+from jupyter_rewind.recovery.traces.git import DROPPED
 
 KINDS = frozenset({"checkpoint", "vscode", "backup", "trash", "snapshot", "collaboration"})
 MOST_BYTES = 1 << 26
@@ -32,7 +34,7 @@ class OlderVersions:
 
     def words(self, file: FoundDocument, traces: Iterable[Trace]) -> str:
         """What the newest version that has more than the file has; "" where none has."""
-        wanted = search.choose(self._scope, [each for each in traces if each.kind in KINDS])
+        wanted = search.choose(self._scope, [each for each in traces if _may_have_more(each)])
         wanted.sort(key=lambda each: each.time_ns or 0, reverse=True)
         for trace in wanted:
             if trace.size_bytes > min(self._room, LARGE_BYTES):
@@ -46,6 +48,10 @@ class OlderVersions:
                 if count:
                     return _in_words(Path(file.trace.place).name, trace, count)
         return ""
+
+
+def _may_have_more(trace: Trace) -> bool:
+    return trace.kind in KINDS or DROPPED in trace.handle
 
 
 def _lacking(file: FoundDocument, older: FoundDocument) -> int:
@@ -66,6 +72,6 @@ def _in_words(name: str, trace: Trace, count: int) -> str:
     if trace.time_ns is not None:
         when = f", {datetime.fromtimestamp(trace.time_ns / 1e9):%Y-%m-%d %H:%M}"
     return (
-        f"{name} is whole, but an older version of it has {cells} more"
+        f"{name} is whole, but another version of it has {cells} more"
         f" ({trace.words or trace.kind}{when})."
     )

@@ -22,6 +22,10 @@ _LFS = re.compile(rb"\Aversion https://git-lfs\.github\.com/spec/v1\noid sha256:
 _MOST_CRUFT = 2000
 
 
+DROPPED = "dropped"
+"""In the handle of a trace: nothing of git's own refers to it any more."""
+
+
 class GitFinder:
     """Every state of the notebook that git still has."""
 
@@ -41,11 +45,9 @@ class GitFinder:
         repository = GitRepository.around(folder, scope.environ)
         if repository is None:
             return
-        known: set[str] = set()
-        for trace in _named(repository, scope):
-            known.add(trace.handle["blob"])
-            yield trace
-        yield from _unnamed(repository, scope, known)
+        named = list(_named(repository, scope))
+        yield from named
+        yield from _unnamed(repository, scope, named)
 
     def read(self, trace: Trace, scope: Scope) -> Evidence:
         top, objects = Path(trace.handle["top"]), Path(trace.handle["objects"])
@@ -86,8 +88,12 @@ def _named(repository: GitRepository, scope: Scope) -> Iterator[Trace]:
             yield _trace(repository, version.blob, version.path, words, version.time_ns)
 
 
-def _unnamed(repository: GitRepository, scope: Scope, known: set[str]) -> Iterator[Trace | Problem]:
+def _unnamed(
+    repository: GitRepository, scope: Scope, named: Sequence[Trace]
+) -> Iterator[Trace | Problem]:
     """Notebooks among the objects that no commit and no index names."""
+    known = {each.handle["blob"] for each in named}
+    places = _Places(scope, named)
     names: dict[str, str] = {}
     blobs: list[Loose] = []
     for each in repository.loose():
@@ -101,27 +107,49 @@ def _unnamed(repository: GitRepository, scope: Scope, known: set[str]) -> Iterat
     others = {each.blob for each in repository.versions([":(top,glob)**/*.ipynb"])} - known
     for each in blobs:
         if each.name not in others:
-            yield from _offer(repository, scope, each.name, names.get(each.name), each)
+            name = names.get(each.name)
+            yield from _offer(repository, places, each.name, name, each)
     seen = others | {each.name for each in blobs}
-    yield from _cruft(repository, scope, [each for each in cruft if each not in seen])
+    yield from _cruft(repository, places, [each for each in cruft if each not in seen])
+
+
+class _Places:
+    """Which notebook a file name is that stands in a tree which nothing refers to any more."""
+
+    def __init__(self, scope: Scope, named: Sequence[Trace]) -> None:
+        self.wanted = scope.notebook
+        self._known = {each.notebook for each in named if each.notebook is not None}
+
+    def refuses(self, name: str | None) -> bool:
+        """Whether it is surely not the notebook that is looked for."""
+        return name is not None and self.wanted is not None and name != self.wanted.name
+
+    def of(self, name: str | None) -> str | None:
+        """The notebook's path, where that is one only."""
+        if name is None:
+            return None
+        if self.wanted is not None:
+            return str(self.wanted)
+        found = [each for each in self._known if os.path.basename(each) == name]
+        return found[0] if len(found) == 1 else None
 
 
 def _offer(
-    repository: GitRepository, scope: Scope, blob: str, name: str | None, loose: Loose | None
+    repository: GitRepository, places: _Places, blob: str, name: str | None, loose: Loose | None
 ) -> Iterator[Trace]:
-    wanted = scope.notebook.name if scope.notebook else None
-    if name is not None and wanted is not None and name != wanted:
+    if places.refuses(name):
         return
     words = "Added to git once and never committed, or dropped since"
     yield _trace(
         repository, blob, None, words, loose.time_ns if loose else None,
-        notebook=str(scope.notebook) if name is not None and scope.notebook else None,
+        notebook=places.of(name),
         size_bytes=loose.size_bytes if loose else 0,
+        handle={DROPPED: "yes"},
     )  # fmt: skip
 
 
 def _cruft(
-    repository: GitRepository, scope: Scope, names: Sequence[str]
+    repository: GitRepository, places: _Places, names: Sequence[str]
 ) -> Iterator[Trace | Problem]:
     """Notebooks in git's packs of what nothing refers to."""
     if not names:
@@ -132,12 +160,12 @@ def _cruft(
         yield Problem(str(repository.objects / "pack"), words)
     for blob in blobs[:_MOST_CRUFT]:
         if _is_notebook(repository.read(blob)[:200]):
-            yield from _offer(repository, scope, blob, None, None)
+            yield from _offer(repository, places, blob, None, None)
 
 
 def _trace(
     repository: GitRepository, blob: str, path: str | None, words: str, time_ns: int | None,
-    notebook: str | None = None, size_bytes: int = 0,
+    notebook: str | None = None, size_bytes: int = 0, handle: Mapping[str, str] | None = None,
 ) -> Trace:  # fmt: skip
     return Trace(
         kind=GitFinder.kind,
@@ -147,7 +175,12 @@ def _trace(
         time_ns=time_ns,
         size_bytes=size_bytes,
         words=words,
-        handle={"top": str(repository.top), "objects": str(repository.objects), "blob": blob},
+        handle={
+            "top": str(repository.top),
+            "objects": str(repository.objects),
+            "blob": blob,
+            **(handle or {}),
+        },
     )
 
 

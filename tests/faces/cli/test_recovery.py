@@ -7,6 +7,7 @@ import io
 import json
 import os
 import shutil
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -215,12 +216,33 @@ def test_folder_tells_what_an_older_version_has_more(stale: Path, rewind: Rewind
     os.utime(stale, (1_800_000_000, 1_800_000_000))
     ended = rewind("recover")
     assert (ended.status, ended.rows) == (0, [])
-    assert "analysis.ipynb is whole, but an older version of it has a cell more" in ended.err
+    assert "analysis.ipynb is whole, but another version of it has a cell more" in ended.err
     assert "up to date" not in ended.err
     [told] = rewind("recover", "--json").data["notebooks"]
     assert (told["state"], told["can_gain"], bool(told["older"])) == ("whole", False, True)
     stale.write_bytes(SECOND)
     assert "1 notebook here is whole and up to date." in rewind("recover").err
+
+
+def test_folder_tells_of_a_dropped_stash(work: Path, rewind: Rewind) -> None:
+    """What you stashed and dropped is told in the folder, as it is told by the notebook's name."""
+    path = work / "analysis.ipynb"
+    path.write_bytes(FIRST)
+    git(work, "init", "-q")
+    git(work, "add", ".")
+    git(work, "commit", "-q", "-m", "first")
+    path.write_bytes(SECOND)
+    git(work, "stash", "-q")
+    git(work, "stash", "drop", "-q")
+    assert path.read_bytes() == FIRST
+    ended = rewind("recover")
+    assert "analysis.ipynb is whole, but another version of it has a cell more" in ended.err
+    assert "Another version has" in rewind("recover", "analysis.ipynb").err
+
+
+def git(folder: Path, *words: str) -> None:
+    author = ["-c", "user.name=Ann", "-c", "user.email=ann@example.org"]
+    subprocess.run(["git", *author, *words], cwd=folder, check=True, timeout=60)
 
 
 def test_folder_tells_what_was_run_and_not_saved(work: Path, home: Path, rewind: Rewind) -> None:
