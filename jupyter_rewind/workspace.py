@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from jupyter_rewind.errors import Integrity
 from jupyter_rewind.model.checkpoint import STOCK_FOLDER, Checkpoint, HistoryInfo, Reason
 from jupyter_rewind.model.ids import DraftId, EntryId, SnapshotId
 from jupyter_rewind.model.retention import Policy
@@ -36,6 +35,7 @@ from jupyter_rewind.store.health import examine as store_health
 from jupyter_rewind.store.layout import is_network
 from jupyter_rewind.store.preferences import set_value, unset_value
 from jupyter_rewind.store.repository import Repository
+from jupyter_rewind.store.spare import hold_spare
 from jupyter_rewind.store.turn import take_turn
 
 if TYPE_CHECKING:
@@ -92,6 +92,8 @@ class Workspace:
             create=create,
             durability=settings.store_durability,
         )
+        if create:
+            hold_spare(repository.layout, repository.files)
         return cls(settings, repository)
 
     def close(self) -> None:
@@ -180,14 +182,7 @@ class Workspace:
 
     def last_good(self, path: str) -> Checkpoint | None:
         """The newest checkpoint of `path` that can be read as a notebook and has cells."""
-        for checkpoint in self.checkpoints(path, newest_first=True):
-            if checkpoint.kind == "notebook" and checkpoint.counts.cells:
-                try:
-                    self.read(checkpoint)
-                except Integrity:
-                    continue
-                return checkpoint
-        return None
+        return documents.find_last_good(self.histories, self.key(path))
 
     # --- changing -----------------------------------------------------------------------
 

@@ -12,6 +12,7 @@ from jupyter_rewind.model.retention import Policy, choose_expired
 from jupyter_rewind.notebooks.absence import gone_since, note_absences
 from jupyter_rewind.notebooks.entries import CHECKPOINT, MARK, history_key
 from jupyter_rewind.notebooks.history import Histories
+from jupyter_rewind.store.spare import in_spare_room
 from jupyter_rewind.store.transaction import Transaction
 
 Estimate = Callable[[Sequence[EntryId]], int]
@@ -55,6 +56,11 @@ def expire(histories: Histories, policy: Policy) -> list[Checkpoint]:
     that a label given a moment ago counts. Files that are gone are noted: from then on their
     histories count as deleted.
     """
+    store = histories.repository
+    return in_spare_room(store.layout, store.files, lambda: _expire_all(histories, policy))
+
+
+def _expire_all(histories: Histories, policy: Policy) -> list[Checkpoint]:
     gone: list[Checkpoint] = []
     histories.repository.refresh()
     note_absences(histories)

@@ -33,6 +33,7 @@ from jupyter_rewind.store.plan import (
 from jupyter_rewind.store.reach import Reach, mark
 from jupyter_rewind.store.repository import Repository
 from jupyter_rewind.store.segments import Record, Scan
+from jupyter_rewind.store.spare import in_spare_room
 from jupyter_rewind.store.verify import known_losses, segment_sizes
 from jupyter_rewind.store.witness import note_segments
 
@@ -71,10 +72,14 @@ def collect(
     if dry_run:
         repository.end_segment()
         return _dry_run(repository, threshold)
-    with upkeep_lock(repository.layout, "collect"):
+
+    def run() -> CollectReport:
         repository.end_segment()
         with repository.companion() as own:
-            report = _Collector(own, threshold, progress).run()
+            return _Collector(own, threshold, progress).run()
+
+    with upkeep_lock(repository.layout, "collect"):
+        report = in_spare_room(repository.layout, repository.files, run)
         repository.refresh()
         return report
 

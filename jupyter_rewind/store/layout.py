@@ -5,6 +5,7 @@
 <store>/locks/            a sign of life for each writer, and the barrier of collect
 <store>/retired           JSON: names of segments that upkeep took away, lest they be missed
 <store>/witness           JSON: the segments there are, and how far each was on the disk
+<store>/spare/           room held ready, for expire and collect on a full disk
 <store>/damaged/          segments that salvage set aside
 <store>/faults/           what went wrong in kernels, in words, for people
 <store>/index-1.sqlite    can be thrown away; on network file systems it lies elsewhere
@@ -80,6 +81,10 @@ class Layout:
     @property
     def witness(self) -> Path:
         return self.folder / "witness"
+
+    @property
+    def spare(self) -> Path:
+        return self.folder / "spare"
 
     def lock_of(self, segment: str) -> Path:
         return self.locks / segment

@@ -16,10 +16,14 @@ from pathlib import Path
 import pytest
 
 from jupyter_rewind.errors import Full
+from jupyter_rewind.settings import Settings
 from jupyter_rewind.store import room, writer
 from jupyter_rewind.store.durable import Files, free_bytes
+from jupyter_rewind.store.layout import open_layout
 from jupyter_rewind.store.repository import Repository
+from jupyter_rewind.store.spare import PIECE_BYTES, PIECES, hold_spare, in_spare_room
 from jupyter_rewind.store.upkeep import verify
+from jupyter_rewind.workspace import Workspace
 from tests.crash.scenarios import noise
 from tests.support.scenario import Run, true_to
 
@@ -113,6 +117,66 @@ def test_a_store_can_be_read_on_a_full_disk_and_a_new_writer_is_told(disk: Path)
         run.save(repository, noise(2, 100_000))
         true_to(repository, run.ledger)
     _rebuilt(run)
+
+
+def test_a_full_disk_can_be_made_room_on(disk: Path, tmp_path: Path) -> None:
+    """Old checkpoints expire and are collected without a free byte, and what is kept is whole."""
+    settings = Settings.load(
+        {
+            "store.path": str(disk / "store"),
+            "store.key_folder": str(tmp_path / "keys"),
+            "retention.keep_last": 2,
+            "retention.hourly": 0,
+            "retention.daily": 0,
+            "retention.weekly": 0,
+        }
+    )
+    notebook = tmp_path / "a.ipynb"
+    for number in range(8):
+        notebook.write_bytes(noise(number, 200_000))
+        with Workspace.open(settings) as workspace:
+            workspace.checkpoint(str(notebook))
+    for number in range(3):  # the index gives its pages back when it is found to be too large
+        _fill(disk).rename(disk / f"filler-{number}")
+        with Workspace.open(settings, create=False) as workspace:
+            workspace.repository.refresh()
+    with Workspace.open(settings, create=False) as workspace:
+        with pytest.raises(Full):
+            workspace.pin(str(notebook), "head")
+        assert len(workspace.expire()) == 6
+    with Workspace.open(settings, create=False) as workspace:
+        assert workspace.collect().freed_bytes > 1_000_000
+        kept = workspace.checkpoints(str(notebook))
+        assert [workspace.read(one) for one in kept] == [noise(6, 200_000), noise(7, 200_000)]
+        assert workspace.verify(read_data=True).ok
+        assert not workspace.collect().freed_bytes
+    notebook.write_bytes(noise(9, 200_000))
+    with Workspace.open(settings) as workspace:
+        assert workspace.checkpoint(str(notebook)).created
+
+
+def test_room_is_held_in_the_store_once(disk: Path, tmp_path: Path) -> None:
+    """A file that a killed process left unfinished is made anew; a full disk has none."""
+    files = Files()
+    layout = open_layout(disk / "store", tmp_path / "keys", files, create=True)
+    layout.spare.mkdir()
+    (layout.spare / "3").write_bytes(b"")
+    hold_spare(layout, files)
+    made = {each: each.stat().st_ino for each in layout.spare.iterdir()}
+    assert [each.stat().st_size for each in made] == [PIECE_BYTES] * PIECES
+    hold_spare(layout, files)
+    assert {each: each.stat().st_ino for each in layout.spare.iterdir()} == made
+    for each in made:
+        each.unlink()
+    _fill(disk)
+    hold_spare(layout, files)
+    assert not list(layout.spare.iterdir())
+
+    def fail() -> None:
+        raise Full("no room")
+
+    with pytest.raises(Full, match="no room"):
+        in_spare_room(layout, files, fail)
 
 
 def test_a_notebook_is_whole_when_there_is_no_room_to_replace_it(disk: Path) -> None:
