@@ -83,7 +83,8 @@ def export_git(histories: Histories, path: str, repository: Path) -> Exported:
     """Every checkpoint of `path` as a commit, with its time and author, on a branch of its own.
 
     The branch is `rewind/<name>` of the git repository; the work tree and the other branches stay
-    as they are. Where there is no repository one is made, with that branch as its HEAD. Raises
+    as they are. Where there is no repository one is made, with that branch as its HEAD and the
+    newest state in its work tree. Raises
     NotFound (no git), RestoreRefused.
     """
     is_new = not (repository / ".git").exists() and not (repository / "HEAD").exists()
@@ -117,6 +118,9 @@ def export_git(histories: Histories, path: str, repository: Path) -> Exported:
     if is_new and count:
         _git(repository, "symbolic-ref", "HEAD", branch)
         _git(repository, "read-tree", "HEAD")
+        if not os.path.lexists(repository / name):
+            # Else the next commit of all that changed would take the notebook away again.
+            _git(repository, "checkout-index", "--quiet", "--", name)
     return Exported(repository, count, tuple(problems), branch.removeprefix("refs/heads/"))
 
 

@@ -78,7 +78,10 @@ def verify(
         )
     )
     if report.ok:
-        return Answer(data, [Words(f"The store is whole: {looked}.", "green")])
+        text = f"The store is whole: {looked}."
+        if not read_data:
+            text += " The contents were not read: --read-data does."
+        return Answer(data, [Words(text, "green")])
     rows = [
         (
             each.segment or "?",
@@ -256,9 +259,11 @@ def _tell_salvage(report: SalvageReport, lost: int, *, is_other: bool) -> str:
     if not (lost or report.changed or report.kept_records or report.skipped):
         return f"{store} had no damage to mend."
     if report.skipped:
+        one = len(report.skipped) == 1
         count = wording.count(len(report.skipped), "damaged segment")
+        stayed = "stayed as it is, for it is" if one else "stayed as they are, for they are"
         text = (
-            f"{store} is still damaged: {count} stayed as it is, for it is being written."
+            f"{store} is still damaged: {count} {stayed} being written."
             " Salvage it again when the server, the kernels and the commands that write it have"
             " ended."
         )

@@ -70,6 +70,19 @@ def test_export_to_git(book: Path, work: Path, rewind: Rewind) -> None:
     assert rewind("export", book, "--git", "repo").status == 7
     assert f"the branch {branch} of" in ended.out
     assert git(work / "repo", "symbolic-ref", "--short", "HEAD").strip() == branch
+    assert git(work / "repo", "status", "--short") == ""
+    assert (work / "repo" / "analysis.ipynb").read_bytes() == THIRD
+
+
+@needs_git
+def test_an_export_to_git_writes_over_no_file(book: Path, work: Path, rewind: Rewind) -> None:
+    """A folder that becomes a repository keeps what it has."""
+    mine = work / "repo" / "analysis.ipynb"
+    mine.parent.mkdir()
+    mine.write_bytes(b"mine")
+    ended = rewind("export", book, "--git", "repo")
+    assert ended.status == 0, ended.err
+    assert mine.read_bytes() == b"mine"
 
 
 @needs_git

@@ -33,6 +33,7 @@ def test_verify_of_a_whole_store(store: Path, rewind: Rewind) -> None:
         ended = rewind(*words)
         assert (ended.status, ended.err) == (0, "")
         assert ended.out.startswith("The store is whole: ")
+        assert ("not read" in ended.out) == (len(words) == 1)
 
 
 def test_verify_finds_damage(store: Path, rewind: Rewind) -> None:
