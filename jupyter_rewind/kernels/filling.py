@@ -34,8 +34,18 @@ def can_be_filled(kind: type) -> bool:
         return True
     if not _flags_of(kind) & _HEAP or type.__getattribute__(kind, "__module__") != "__main__":
         return False
-    bases = _mro_of(kind)[:-1]
-    return all(_flags_of(base) & _HEAP and "__slots__" not in _dict_of(base) for base in bases)
+    return all(
+        _flags_of(base) & _HEAP and "__slots__" not in _dict_of(base) and not names_dict(base)
+        for base in _mro_of(kind)[:-1]
+    )
+
+
+def names_dict(base: type) -> bool:
+    """True where code of a class of the notebook may give its instances a dict that others have."""
+    if type.__getattribute__(base, "__module__") != "__main__":
+        return False
+    made = (one for one in _dict_of(base).values() if type(one) is types.FunctionType)
+    return any("__dict__" in one.__code__.co_names for one in made)
 
 
 def fill(target: Any, content: Any) -> None:

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import Any
 
 from jupyter_rewind.kernels import rebuild, subclasses
+from jupyter_rewind.kernels.filling import names_dict
 
 _HEAP = 1 << 9
 _PROTOCOL = 5
@@ -32,13 +33,23 @@ def find_reducer(kind: type) -> Callable[[Any, Any], Any] | None:
     """What tells values of `kind` without asking them; None where pickle's own way will do."""
     bases = _mro_of(kind)[:-1]
     own = {name for base in bases for name in _dict_of(base)}
-    if not own & _ANSWERS or own & _OWN_WAY:
+    if own & _OWN_WAY or kind in copyreg.dispatch_table or not _flags_of(kind) & _HEAP:
         return None
-    if kind in copyreg.dispatch_table or not _flags_of(kind) & _HEAP:
+    if any(map(names_dict, bases)):
+        return _reduce_with_dict
+    if not own & _ANSWERS:
         return None
     if own & _PRETENDS and all(_flags_of(base) & _HEAP for base in bases):
         return _reduce_unasked
     return _reduce_quietly
+
+
+def _reduce_with_dict(value: Any, _: Any) -> Any:
+    reduction = object.__reduce_ex__(value, _PROTOCOL)
+    if type(reduction) is not tuple or len(reduction) < 3 or reduction[2] is None:
+        return reduction
+    more = (*reduction, None, None)[3:5]
+    return (*reduction[:3], *more, set_dict)
 
 
 def _reduce_quietly(value: Any, _: Any) -> Any:
@@ -77,3 +88,16 @@ def _content(slot: Any, value: Any) -> Any:
         return slot.__get__(value)
     except AttributeError:
         return _MISS
+
+
+# --- back: part of the format of stored snapshots ------------------------------------------
+
+
+def set_dict(made: Any, state: Any) -> None:
+    """The attributes are this very dict, which others may have too; then the slots."""
+    slots = None
+    if type(state) is tuple and len(state) == 2:
+        state, slots = state
+    if state is not None:
+        object.__setattr__(made, "__dict__", state)
+    rebuild.set_state(made, (None, slots))

@@ -34,6 +34,20 @@ KINDS = {
         "zone = t.tzinfo; del t\nzone.hours = 5\nt = datetime.datetime(2020, 1, 1, tzinfo=zone)",
         "t.tzinfo.hours == 1",
     ),
+    "one dict for all instances": (
+        "class Borg:\n    shared = {}\n    def __init__(s): s.__dict__ = s.shared\n"
+        "a, b = Borg(), Borg(); a.x = [1]; held = a.x",
+        "b.x.append(2); b.y = 3",
+        "a.__dict__ is b.__dict__ is Borg.shared and a.x is b.x is held and held == [1]"
+        " and vars(a) == {'x': [1]} and Borg().x is held",
+    ),
+    "a dict that is handed on": (
+        "class View:\n    __slots__ = ('__dict__', 'own')\n"
+        "    def __init__(s, d): s.__dict__ = d; s.own = d\n"
+        "d = {'x': [1]}; v = View(d); w = View(d)",
+        "d['y'] = 1; v.x.append(2); w.own = 0",
+        "vars(v) is d is vars(w) and v.own is d is w.own and v.x == [1] and not hasattr(v, 'y')",
+    ),
     "a comparer": (
         "import functools\nc = functools.cmp_to_key(lambda a, b: b - a); k = c(3)",
         "k = c = 0",
