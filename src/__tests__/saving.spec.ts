@@ -127,6 +127,22 @@ describe('Saving', () => {
     expect(saving.standing).toBe('saved');
   });
 
+  it('saves again soon what came while a save ran', async () => {
+    jest.useFakeTimers();
+    const { document, saving } = await opened(() => 0);
+    document.edit('a');
+    await settle();
+    document.during = () => {
+      document.during = () => undefined;
+      document.edit('b');
+      void saving.saveUnasked();
+    };
+    await saving.saveUnasked();
+    await jest.advanceTimersByTimeAsync(PAUSE);
+    expect(document.saves).toEqual(['a', 'ab']);
+    jest.useRealTimers();
+  });
+
   it('saves nothing that is unchanged', async () => {
     const { document, saving } = await opened();
     await saving.saveUnasked();

@@ -102,6 +102,10 @@ export class Saving implements IDisposable {
 
   /** Saves what is unsaved, unless it rests; a conflict that was left open is not asked of again. */
   async saveUnasked(): Promise<void> {
+    if (this._running) {
+      this._isAwaited = true;
+      return;
+    }
     if (!this.isDue || this._isDisposed) {
       return;
     }
@@ -114,7 +118,7 @@ export class Saving implements IDisposable {
 
   /** Saves soon, and not more often than a tenth of the time would be spent on. */
   saveSoon(): void {
-    if (this._timer !== null || !this.isDue || this._isDisposed) {
+    if (this._timer !== null || this._isDisposed) {
       return;
     }
     const rest = this._endedAt + REST * this._duration - this.now();
@@ -162,6 +166,11 @@ export class Saving implements IDisposable {
     } finally {
       this._running -= 1;
       this._touch.release(saved);
+      if (this._isAwaited && !this._running) {
+        // What came while it was saved.
+        this._isAwaited = false;
+        this.saveSoon();
+      }
       this._endedAt = this.now();
       this.tell();
     }
@@ -192,6 +201,7 @@ export class Saving implements IDisposable {
   private _duration = 0;
   private _endedAt = 0;
   private _failure: Error | null = null;
+  private _isAwaited = false;
   private _isDisposed = false;
   private _running = 0;
   private _savedAt: number | null = null;

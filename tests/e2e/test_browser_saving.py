@@ -1,0 +1,294 @@
+"""When a notebook is saved without being asked to, and what the status bar says of it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.lab import (
+    TOKEN,
+    Lab,
+    chromium_page,
+    lab_over,
+    menu,
+    open_notebook,
+    shoot,
+    wait_until,
+    write_notebook,
+)
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+NAME = "analysis.ipynb"
+
+
+def idle(page: Any) -> None:
+    page.locator(".jp-StatusBar-Widget >> text=| Idle").first.wait_for(timeout=90_000)
+
+
+def standing(page: Any) -> str:
+    return str(page.locator(".jp-Rewind-standing button").inner_text())
+
+
+def says(page: Any, words: str, seconds: float = 60) -> None:
+    wait_until(f"“{words}” in the status bar", lambda: standing(page).startswith(words), seconds)
+
+
+def type_at_end(page: Any, text: str) -> None:
+    page.locator(".jp-Notebook .jp-Cell .cm-content").nth(3).click()
+    page.keyboard.press("Control+End")
+    page.keyboard.insert_text(text)
+
+
+def run(page: Any, code: str) -> Any:
+    """Runs `code` in the last cell; where its outputs appear."""
+    page.locator(".jp-Notebook .jp-Cell .cm-content").nth(3).click()
+    page.keyboard.press("Control+a")
+    page.keyboard.insert_text(code)
+    page.keyboard.press("Control+Enter")
+    return page.locator(".jp-Notebook .jp-Cell").nth(3).locator(".jp-OutputArea")
+
+
+def run_and_see(page: Any, code: str, words: str) -> None:
+    area = run(page, code)
+    wait_until(f"“{words}” below the cell", lambda: words in area.inner_text(), 90)
+
+
+def test_a_notebook_that_was_only_opened_is_not_saved(lab: Lab, page: Any) -> None:
+    """Its kernel starts and says what it is; the bytes stay, and it counts as saved."""
+    path = lab.folder / NAME
+    write_notebook(path)
+    before = path.read_bytes()
+    open_notebook(page, lab, NAME)
+    idle(page)
+    model = "jupyterapp.shell.currentWidget.context.model"
+    described = f"{model}.getMetadata('language_info')?.version !== undefined"
+    wait_until("the kernel's description", lambda: page.evaluate(described), 60)
+    says(page, "Saved")
+    assert page.evaluate(f"{model}.dirty") is False
+    assert path.read_bytes() == before
+
+
+def test_autosave_magic_sets_the_interval_of_one_notebook(lab: Lab, page: Any) -> None:
+    """`%autosave 300`, `%autosave 0`, plain `%autosave`: they act and answer, without an error."""
+    write_notebook(lab.folder / NAME)
+    open_notebook(page, lab, NAME)
+    idle(page)
+    run_and_see(page, "%autosave", "Autosaving every 10 seconds")
+    run_and_see(page, "%autosave 300", "Autosaving every 300 seconds")
+    run_and_see(page, "%autosave", "Autosaving every 300 seconds")
+    says(page, "Saved")
+    run_and_see(page, "%autosave 0", "Autosave disabled")
+    run_and_see(page, "%autosave", "Autosave disabled")
+    assert page.locator("[data-mime-type='application/vnd.jupyter.stderr']").count() == 0
+    text = (lab.folder / NAME).read_text()
+    assert "autosave 0" not in text, "with autosave off, the end of an execution saves nothing"
+    shoot(page, "autosave")
+    run_and_see(page, "%autosave 1", "Autosaving every 1 seconds")
+    type_at_end(page, "\n# typed")
+    wait_until("the autosave", lambda: "# typed" in (lab.folder / NAME).read_text(), 60)
+
+
+def test_it_is_saved_when_an_execution_ends(lab: Lab, page: Any) -> None:
+    """With an interval of an hour, the outputs are in the file as soon as the cell has ended."""
+    path = lab.folder / NAME
+    write_notebook(path)
+    open_notebook(page, lab, NAME)
+    idle(page)
+    run_and_see(page, "%autosave 3600", "every 3600 seconds")
+    run_and_see(page, "6 * 7", "42")
+
+    def outputs() -> str:
+        return json.dumps(json.loads(path.read_text())["cells"][3]["outputs"])
+
+    wait_until("the save", lambda: "42" in outputs(), 60)
+    says(page, "Saved at")
+
+
+def test_it_is_saved_when_the_page_is_left_and_when_it_is_closed(lab: Lab, page: Any) -> None:
+    """Another tab in front: saved. Its own tab in JupyterLab closed: saved, without a question."""
+    path = lab.folder / NAME
+    write_notebook(path)
+    open_notebook(page, lab, NAME)
+    idle(page)
+    run_and_see(page, "%autosave 3600", "every 3600 seconds")
+    says(page, "Saved at")
+    type_at_end(page, "\n# left")
+    leave = (
+        "Object.defineProperty(document, 'visibilityState', {value: 'hidden', configurable: true});"
+        "document.dispatchEvent(new Event('visibilitychange'));"
+        "delete document.visibilityState"
+    )
+    page.evaluate(leave)
+    wait_until("the save", lambda: "# left" in path.read_text(), 60)
+    type_at_end(page, "\n# closed")
+    page.evaluate("jupyterapp.shell.currentWidget.close()")
+    wait_until("the save", lambda: "# closed" in path.read_text(), 60)
+    wait_until("it is closed", lambda: page.locator(".jp-Notebook").count() == 0)
+    assert page.locator(".jp-Dialog").count() == 0
+
+
+def test_the_status_bar_says_what_failed_and_what_to_do(lab: Lab, page: Any) -> None:
+    """A save that is refused: why, a way to keep a copy, and to try again."""
+    path = lab.folder / NAME
+    write_notebook(path)
+    open_notebook(page, lab, NAME)
+    idle(page)
+
+    def refuse(route: Any) -> None:
+        if route.request.method == "PUT":
+            route.fulfill(status=507, json={"message": "The disk is full."})
+        else:
+            route.continue_()
+
+    page.route(f"**/api/contents/{NAME}*", refuse)
+    type_at_end(page, "\n# refused")
+    page.keyboard.press("Control+s")
+    page.locator(".jp-Dialog").get_by_role("button").last.click()  # JupyterLab's own word of it
+    says(page, "Not saved")
+    shoot(page, "not-saved")
+    page.locator(".jp-Rewind-standing button").click()
+    dialog = page.locator(".jp-Dialog")
+    dialog.get_by_text("The disk is full.").first.wait_for()
+    shoot(page, "not-saved-why")
+    with page.expect_download() as copy:
+        dialog.get_by_role("button", name="Download a Copy").click()
+    assert "# refused" in Path(copy.value.path()).read_text()
+    page.unroute(f"**/api/contents/{NAME}*")
+    page.locator(".jp-Rewind-standing button").click()
+    page.locator(".jp-Dialog").get_by_role("button", name="Try Again").click()
+    says(page, "Saved at")
+    assert "# refused" in path.read_text()
+
+
+def test_the_status_bar_says_offline_and_saves_when_the_server_is_back(lab: Lab, page: Any) -> None:
+    """The network goes and comes back: nothing to click, the edits are in the file."""
+    path = lab.folder / NAME
+    write_notebook(path)
+    open_notebook(page, lab, NAME)
+    idle(page)
+    page.context.set_offline(True)
+    type_at_end(page, "\n# offline")
+    says(page, "Offline")
+    shoot(page, "offline")
+    page.context.set_offline(False)
+    wait_until("the save", lambda: "# offline" in path.read_text(), 90)
+    says(page, "Saved at")
+
+
+def test_a_conflict_is_never_saved_over_unasked(lab: Lab, page: Any) -> None:
+    """The file changed elsewhere: JupyterLab asks; cancelled, nothing is written until you save."""
+    path = lab.folder / NAME
+    write_notebook(path)
+    open_notebook(page, lab, NAME)
+    idle(page)
+    book = json.loads(path.read_text())
+    book["cells"][0]["source"] = "# Changed elsewhere"
+    path.write_text(json.dumps(book))
+    theirs = path.read_bytes()
+    type_at_end(page, "\n# mine")
+    page.keyboard.press("Control+s")
+    page.locator(".jp-Dialog").get_by_role("button", name="Cancel").click()
+    says(page, "Not saved: changed on disk")
+    page.evaluate("window.dispatchEvent(new Event('blur'))")
+    assert path.read_bytes() == theirs
+
+
+def test_a_file_that_cannot_be_written_is_said_to_be_read_only(lab: Lab, page: Any) -> None:
+    """Opened, it is called read-only; edited, what to do is said."""
+    path = lab.folder / NAME
+    write_notebook(path)
+
+    def unwritable(route: Any) -> None:
+        answer = route.fetch()
+        route.fulfill(response=answer, json={**answer.json(), "writable": False})
+
+    # The tests may run as root, to whom every file is writable.
+    page.route(f"**/api/contents/{NAME}?*", unwritable)
+    open_notebook(page, lab, NAME)
+    idle(page)
+    says(page, "Read-only")
+    type_at_end(page, "\n# mine")
+    button = page.locator(".jp-Rewind-standing button")
+    wait_until("advice", lambda: "another name" in (button.get_attribute("title") or ""))
+
+
+def test_the_settings_stand_in_the_settings_editor(lab: Lab, page: Any) -> None:
+    """With titles and help; switched off, the end of an execution saves nothing."""
+    write_notebook(lab.folder / NAME)
+    open_notebook(page, lab, NAME)
+    idle(page)
+    menu(page, "Settings", "Settings Editor")
+    page.get_by_role("searchbox").last.fill("Jupyter Rewind")
+    page.get_by_text("Jupyter Rewind: saving").first.click()
+    page.get_by_text("Save when an execution ends").first.wait_for(timeout=60_000)
+    page.get_by_text("Save when you leave the page").first.wait_for()
+    shoot(page, "settings")
+
+
+def test_the_parts_of_rewind_have_no_serious_flaw_of_accessibility(lab: Lab, page: Any) -> None:
+    """Light and dark: axe finds nothing serious in the sidebar and the status bar; keys do all."""
+    axe = Path(__file__).parents[2] / "node_modules" / "axe-core" / "axe.min.js"
+    assert axe.exists(), "npm ci brings axe-core"
+    write_notebook(lab.folder / NAME)
+    open_notebook(page, lab, NAME)
+    idle(page)
+    type_at_end(page, "\n# edited")
+    page.keyboard.press("Control+s")
+    says(page, "Saved at")
+    menu(page, "View", "Show History")
+    page.locator(".jp-Rewind-history .jp-Rewind-entry").first.wait_for(timeout=60_000)
+    page.add_script_tag(path=str(axe))
+    for theme in ("JupyterLab Light", "JupyterLab Dark"):
+        page.evaluate(
+            "name => jupyterapp.commands.execute('apputils:change-theme', {theme: name})", theme
+        )
+        dark = "true" if theme.endswith("Dark") else "false"
+        wait_until(
+            theme,
+            lambda light=dark != "true": (
+                page.evaluate("document.body.dataset.jpThemeLight") == str(light).lower()
+            ),
+        )
+        page.locator(".jp-Rewind-standing button").wait_for()
+        found = page.evaluate(
+            "axe.run({include: [['.jp-Rewind-history'], ['.jp-Rewind-standing']]})"
+        )["violations"]
+        serious = [each for each in found if each["impact"] in ("serious", "critical")]
+        assert not serious, json.dumps(serious, indent=1)[:4000]
+        shoot(page, f"panel-{'dark' if dark == 'true' else 'light'}")
+    page.locator(".jp-Rewind-standing button").focus()
+    page.keyboard.press("Enter")
+    page.locator(".jp-Dialog").get_by_text("The file holds all that you see.").wait_for()
+    page.keyboard.press("Escape")
+
+
+def test_notebook_7_saves_and_says_so_too(tmp_path: Path) -> None:
+    """`jupyter notebook`: the magic works, and the line beside the menus tells how things are."""
+    playwright = pytest.importorskip("playwright.sync_api")
+    with (
+        lab_over(tmp_path, "notebook") as server,
+        playwright.sync_playwright() as tool,
+        chromium_page(tool) as page,
+    ):
+        path = server.folder / NAME
+        write_notebook(path)
+        page.goto(f"{server.address}notebooks/{NAME}?token={TOKEN}")
+        page.wait_for_selector(".jp-Notebook .jp-CodeCell .cm-content", timeout=120_000)
+        wait_until("a kernel", lambda: connected(server), 90)
+        run_and_see(page, "%autosave 3600", "every 3600 seconds")
+        run_and_see(page, "%autosave", "every 3600 seconds")
+        run_and_see(page, "6 * 7", "42")
+        wait_until("the save", lambda: "6 * 7" in path.read_text(), 60)
+        says(page, "Saved at")
+        shoot(page, "saving-notebook7")
+
+
+def connected(server: Lab) -> bool:
+    """Whether the page listens to a kernel that has nothing to do."""
+    kernels = server.ask("api/kernels")
+    return (
+        bool(kernels) and kernels[0]["execution_state"] == "idle" and kernels[0]["connections"] > 0
+    )
