@@ -21,15 +21,19 @@ MOST = 5
 
 @dataclass(frozen=True, slots=True)
 class OtherVersion:
-    """A document that has `cells` (one or more) that the result has nowhere."""
+    """A document that has `cells` (one or more) that the result has nowhere.
+
+    `is_base` says that it is what the result was built on: those cells were changed since.
+    """
 
     trace: Trace
     time_ns: int | None
     cells: int
+    is_base: bool = False
 
 
 def other_versions(
-    target: Path, evidence: Evidence, cells: Iterable[EvidenceCell]
+    target: Path, evidence: Evidence, cells: Iterable[EvidenceCell], base: Trace | None = None
 ) -> tuple[OtherVersion, ...]:
     """The versions of the notebook that have more, newest first; of those alike the newest."""
     here = {_key(cell) for cell in cells}
@@ -39,7 +43,8 @@ def other_versions(
         more = frozenset(_key(cell) for cell in document.cells if cell.source.strip()) - here
         if more and more not in told:
             told.add(more)
-            found.append(OtherVersion(document.trace, document.time_ns, len(more)))
+            is_base = base is not None and _place(document.trace) == _place(base)
+            found.append(OtherVersion(document.trace, document.time_ns, len(more), is_base))
     return tuple(found)
 
 
@@ -53,6 +58,12 @@ def in_words(others: Iterable[OtherVersion]) -> tuple[str, ...]:
 
 
 def _line(other: OtherVersion) -> str:
+    if other.is_base:
+        cells = "1 cell is" if other.cells == 1 else f"{other.cells} cells are"
+        return (
+            f"{cells} no longer as in {other.trace.place}, for what was run later was taken for"
+            " newer text: compare with it, or see the page (--report PAGE.html), which has both."
+        )
     cells = "1 cell that is" if other.cells == 1 else f"{other.cells} cells that are"
     when = ""
     if other.time_ns is not None:
@@ -93,6 +104,10 @@ def build_on(evidence: Evidence, text: str) -> Evidence:
 
 def _newest_first(documents: Iterable[FoundDocument]) -> list[FoundDocument]:
     return sorted(documents, key=lambda each: each.time_ns or 0, reverse=True)
+
+
+def _place(trace: Trace) -> tuple[str, str]:
+    return trace.kind, trace.place
 
 
 def _key(cell: EvidenceCell) -> tuple[str, str]:

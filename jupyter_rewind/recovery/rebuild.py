@@ -78,6 +78,8 @@ class Rebuilt:
     loose: tuple[Loose, ...] = ()
     damages: tuple[str, ...] = ()
     """What is wrong with the documents that it rests on, or that were passed over."""
+    base: Trace | None = None
+    """The document that it was built on."""
 
 
 def rebuild(target: Path, evidence: Evidence) -> Rebuilt:
@@ -106,6 +108,7 @@ def rebuild(target: Path, evidence: Evidence) -> Rebuilt:
         sessions=tuple(attributed),
         loose=without_outputs(each.cell for each in base.cells),
         damages=_damages(base),
+        base=base.document.trace if base.document else None,
     )
 
 

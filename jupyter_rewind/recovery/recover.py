@@ -53,11 +53,24 @@ class Recovery:
 
     @property
     def adds_nothing(self) -> bool:
-        """Whether the file on disk is whole and has every cell, as it was brought back."""
+        """Whether the file on disk is whole and has every cell, as it was brought back.
+
+        Outputs that are only known to be of an earlier run are told, and are no gain.
+        """
         if self.present is None or self.present.damages or not self.present.complete:
             return False
-        made = [(each.cell.kind, each.cell.source) for each in self.rebuilt.cells]
-        return made == [(cell.kind, cell.source) for cell in self.present.cells]
+        made = [each.cell for each in self.rebuilt.cells]
+        if len(made) != len(self.present.cells):
+            return False
+        return all(
+            (new.kind, new.source) == (old.kind, old.source) and not _shows_more(new, old)
+            for new, old in zip(made, self.present.cells, strict=True)
+        )
+
+
+def _shows_more(new: EvidenceCell, old: EvidenceCell) -> bool:
+    """Whether `new` has outputs of a run that `old` shows nothing of."""
+    return bool(new.outputs) and new.outputs != old.outputs and new.execution_count is not None
 
 
 def recover(scope: Scope, found: Found | None = None, version: str = "") -> Recovery | None:
@@ -79,7 +92,7 @@ def recover(scope: Scope, found: Found | None = None, version: str = "") -> Reco
     chosen = build_on(evidence, version) if version else evidence
     rebuilt = _doubtful_rather_than_none(rebuild_named(notebook, chosen))
     cells = [each.cell for each in rebuilt.cells]
-    others = other_versions(notebook, evidence, cells)
+    others = other_versions(notebook, evidence, cells, rebuilt.base)
     steps = rebuilt.next_steps + sides_in_words(cells) + in_words(others)
     problems = found.problems + evidence.problems
     present = next(

@@ -44,7 +44,7 @@ def sessions_since(base: Base, attributed: Sequence[Attributed]) -> list[Session
     for place in range(len(attributed) - 1, -1, -1):
         run = attributed[place].run
         following = attributed[place + 1].run if place + 1 < len(attributed) else None
-        before = base.time_ns is not None and _is_before(run, following, base.time_ns, texts)
+        before = base.time_ns is not None and _is_before(run, following, base, texts)
         if before and _is_in(run, texts):
             break
         kept.append(attributed[place])
@@ -86,8 +86,9 @@ def _saved_at(base: Base, run: FoundRun) -> int:
     return saved
 
 
-def _is_before(run: FoundRun, following: FoundRun | None, time_ns: int, texts: set[str]) -> bool:
+def _is_before(run: FoundRun, following: FoundRun | None, base: Base, texts: set[str]) -> bool:
     """Whether the run was over when the document was the notebook."""
+    time_ns = base.time_ns or 0
     if run.started_ns is None or run.started_ns > time_ns:
         return False
     ended = run.ended_ns
@@ -95,7 +96,12 @@ def _is_before(run: FoundRun, following: FoundRun | None, time_ns: int, texts: s
         ended = following.started_ns
     if ended is not None and ended <= time_ns:
         return True
-    return all(each.source.rstrip() in texts for each in run.executions)
+    saved = _saved_at(base, run)
+    if saved:
+        # What was run again after the save is in the document too, but not what it showed then.
+        return saved == len(run.executions)
+    shows = any(each.outputs or each.text_output is not None for each in run.executions)
+    return not shows and all(each.source.rstrip() in texts for each in run.executions)
 
 
 def _is_in(run: FoundRun, texts: set[str]) -> bool:

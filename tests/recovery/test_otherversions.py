@@ -13,7 +13,7 @@ from jupyter_rewind.recovery.otherversions import (
     sides_in_words,
 )
 from jupyter_rewind.recovery.rebuild import rebuild
-from tests.support.evidence import TARGET, code, document, prose
+from tests.support.evidence import TARGET, code, document, prose, session
 
 OLD_TAB = document("a = 1", "b = 2", at=100)
 EDITOR = document(
@@ -34,6 +34,19 @@ def test_versions_with_more_cells_are_told() -> None:
     (other,) = other_versions(TARGET, EVIDENCE, cells)
     assert (other.trace, other.cells) == (EDITOR.trace, 3)
     assert "--from '/h/History/x.ipynb'" in in_words([other])[0]
+
+
+def test_what_is_built_on_is_not_offered_to_build_on() -> None:
+    """A saved cell whose text was changed since is told; to build on its file would do nothing."""
+    saved = document("start = load(1)", "total = sum(start, 1)", at=100)
+    sources = ["start = load(1)", "total = sum(start, 2)"]
+    ran = session(1, sources, at=200, notebook=str(TARGET))
+    evidence = Evidence((saved, EDITOR), (ran,))
+    rebuilt = rebuild(TARGET, evidence)
+    cells = [each.cell for each in rebuilt.cells]
+    lines = in_words(other_versions(TARGET, evidence, cells, rebuilt.base))
+    assert [saved.trace.place in each for each in lines] == [True, False]
+    assert ["--from" in each for each in lines] == [False, True]
 
 
 def test_nothing_is_told_where_nothing_lacks() -> None:

@@ -14,6 +14,7 @@ from tests.support.evidence import (
     rebuilt_of,
     session,
     sources_of,
+    text_output,
 )
 
 LOAD = "table = read_csv('sales.csv')"
@@ -105,3 +106,28 @@ def test_saved_cell_is_not_doubtful_because_much_was_written_after_it() -> None:
     rebuilt = rebuilt_of([document(numbered("tab_a = 1", 1))], [ran])
     assert sources_of(rebuilt) == ["tab_a = 1", *new]
     assert rebuilt.cells[0].confidence >= 0.5
+
+
+def test_cell_that_ran_again_after_the_save_is_no_longer_certain_to_show_it() -> None:
+    """What is saved shows the first run; a second one showed something else: that is marked."""
+    shown = EvidenceCell("code", "roll()", (text_output("4"),), 2)
+    ran = session(1, [LOAD, "roll()", LOAD, "roll()"], at=-600, lasting=None, notebook=str(TARGET))
+    rebuilt = rebuilt_of([document(numbered(LOAD, 1), shown)], [ran])
+    assert sources_of(rebuilt) == [LOAD, "roll()"]
+    assert "earlier run" in rebuilt.cells[1].words
+    assert rebuilt.cells[1].cell.execution_count is None
+
+
+@pytest.mark.parametrize("count", [None, 2], ids=["saved-before-it-ran", "ran-again"])
+def test_what_a_running_kernel_showed_last_is_attached(count: int | None) -> None:
+    """You ran it after the save, and the kernel still knows what came out: that stands below."""
+    outputs = () if count is None else (text_output("4"),)
+    cells = [numbered(LOAD, count and 1), EvidenceCell("code", "roll()", outputs, count)]
+    steps = [Executed(1, LOAD), Executed(2, "roll()", text_output="4")]
+    if count is not None:
+        steps += [Executed(3, "roll()", text_output="6")]
+    ran = session(1, steps, at=-600, lasting=None, notebook=str(TARGET))
+    [_, cell] = rebuilt_of([document(*cells)], [ran]).cells
+    [output] = cell.cell.outputs
+    assert output["data"]["text/plain"] == ("4" if count is None else "6")
+    assert cell.cell.execution_count == steps[-1].line
