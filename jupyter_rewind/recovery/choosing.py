@@ -49,7 +49,7 @@ def choose_base(evidence: Evidence, places: frozenset[str]) -> Base:
     if not filled:
         return Base((), None, None, words)
     newest = filled[0]
-    chosen = next((each for each in filled[1:] if _is_richer(each, newest)), None)
+    chosen = next((each for each in filled[1:] if is_richer(each, newest)), None)
     if chosen is not None:
         words += (f"{newest.trace.place} is newer, but most of the notebook is missing from it",)
         newest, lost = chosen, newest
@@ -76,7 +76,7 @@ def _texts(document: FoundDocument) -> Counter[str]:
     return Counter(cell.source.strip() for cell in document.cells if cell.source.strip())
 
 
-def _is_richer(older: FoundDocument, newer: FoundDocument) -> bool:
+def is_richer(older: FoundDocument, newer: FoundDocument) -> bool:
     """Whether `older` has nearly all of `newer` and much more: the newer one has lost cells."""
     old, new = _texts(older), _texts(newer)
     kept = (old & new).total()

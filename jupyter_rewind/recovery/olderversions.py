@@ -9,10 +9,12 @@ asked, but what git dropped is.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 from jupyter_rewind.recovery import search
+from jupyter_rewind.recovery.choosing import is_richer
 from jupyter_rewind.recovery.evidence import FoundDocument, Problem, Scope, Trace
 from jupyter_rewind.recovery.filestate import LARGE_BYTES
 from jupyter_rewind.recovery.traces.git import DROPPED
@@ -20,6 +22,16 @@ from jupyter_rewind.recovery.traces.git import DROPPED
 KINDS = frozenset({"checkpoint", "vscode", "backup", "trash", "snapshot", "collaboration"})
 MOST_BYTES = 1 << 26
 """So much is read for one folder."""
+
+
+@dataclass(frozen=True, slots=True)
+class Older:
+    """A version that has more than the file; `is_lost` where most of it is gone from the file:
+    then recovering builds on it."""
+
+    trace: Trace
+    words: str
+    is_lost: bool
 
 
 class OlderVersions:
@@ -32,22 +44,23 @@ class OlderVersions:
         self.left_out = 0
         """How many notebooks have versions that were not read."""
 
-    def words(self, file: FoundDocument, traces: Iterable[Trace]) -> str:
-        """What the newest version that has more than the file has; "" where none has."""
+    def find(self, file: FoundDocument, traces: Iterable[Trace]) -> Older | None:
+        """The newest version that has more than the file has; None where none has."""
         wanted = search.choose(self._scope, [each for each in traces if _may_have_more(each)])
         wanted.sort(key=lambda each: each.time_ns or 0, reverse=True)
         for trace in wanted:
             if trace.size_bytes > min(self._room, LARGE_BYTES):
                 self.left_out += 1
-                return ""
+                return None
             self._room -= trace.size_bytes
             heard = search.gather(self._scope, [trace])
             self.problems += heard.problems
             for document in heard.documents:
                 count = _lacking(file, document)
                 if count:
-                    return _in_words(Path(file.trace.place).name, trace, count)
-        return ""
+                    words = _in_words(Path(file.trace.place).name, trace, count)
+                    return Older(trace, words, is_richer(document, file))
+        return None
 
 
 def _may_have_more(trace: Trace) -> bool:

@@ -17,13 +17,14 @@ from jupyter_rewind.recovery.attribution import Attributed, Attribution
 from jupyter_rewind.recovery.evidence import Evidence, FoundDocument, Problem, Scope, Trace
 from jupyter_rewind.recovery.filestate import MISSING, WHOLE, state_of
 from jupyter_rewind.recovery.likeness import is_look
-from jupyter_rewind.recovery.olderversions import OlderVersions
+from jupyter_rewind.recovery.olderversions import Older, OlderVersions
 from jupyter_rewind.recovery.search import Found
 from jupyter_rewind.recovery.sessions import SessionInfo, candidates, place_all
 from jupyter_rewind.recovery.traces.present import PresentFinder
 from jupyter_rewind.recovery.unnamed import rebuild_named
 
 UNSAVED = "unsaved"
+OUTDATED = "outdated"
 _NEWER_NS = 60_000_000_000
 _BY_ITS_TIME = frozenset({"checkpoint", "vscode", "backup"})
 """Traces whose time says when their content was the notebook's: a commit or an export is later."""
@@ -76,7 +77,7 @@ def survey(scope: Scope, found: Found) -> Survey:
         standing = _stand(notebook, traces, ran)
         file = ran.files.get(str(notebook))
         if standing.state == WHOLE and file is not None:
-            standing = replace(standing, older=versions.words(file, traces))
+            standing = _compared(standing, versions.find(file, traces))
         only_named = all(each.kind in _NAMES for each in traces)
         if not (standing.state == MISSING and only_named and ran.is_renamed(notebook)):
             standings.append(standing)
@@ -110,7 +111,7 @@ def _stand(notebook: Path, traces: Iterable[Trace], ran: _Ran) -> Standing:
     state, words = judged.state, judged.words
     newest = max((each.time_ns or 0 for each in others if each.kind in _BY_ITS_TIME), default=0)
     if state == WHOLE and _is_older(notebook, newest):
-        state, words = "outdated", f"Something newer than {notebook.name} was found."
+        state, words = OUTDATED, f"Something newer than {notebook.name} was found."
     elif state == WHOLE:
         count, told = ran.unsaved(notebook)
         if count:
@@ -118,6 +119,15 @@ def _stand(notebook: Path, traces: Iterable[Trace], ran: _Ran) -> Standing:
             words = f"{notebook.name}: {cells} run that the file does not hold."
             state, others = UNSAVED, [*told, *others]
     return Standing(notebook, state, words, tuple(others))
+
+
+def _compared(standing: Standing, older: Older | None) -> Standing:
+    if older is None:
+        return standing
+    if not older.is_lost:
+        return replace(standing, older=older.words)
+    traces = (older.trace, *(each for each in standing.traces if each != older.trace))
+    return replace(standing, state=OUTDATED, words=older.words, traces=traces)
 
 
 class _Ran:

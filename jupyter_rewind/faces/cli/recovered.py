@@ -199,8 +199,8 @@ def _standing_json(standing: Standing) -> dict[str, Any]:
     }
 
 
-def outcomes(done: Sequence[Outcome]) -> Answer:
-    """What became of every notebook of a folder that was in need."""
+def outcomes(done: Sequence[Outcome], standings: Sequence[Standing]) -> Answer:
+    """What became of every notebook of a folder that was in need; `standings` are all of it."""
     parts: list[Part] = []
     for each in done:
         if each.told is not None and each.written is not None:
@@ -210,11 +210,8 @@ def outcomes(done: Sequence[Outcome]) -> Answer:
         else:
             parts.append(Remark(f"{each.standing.notebook}: {each.problem}"))
     if not done:
-        parts.append(
-            Words(
-                "Every notebook here that has traces is whole and up to date. Nothing was written."
-            )
-        )
+        parts.append(Words("No notebook here can be brought back as a whole. Nothing was written."))
+    parts += _others(standings)
     data: dict[str, Any] = {"recovered": [_outcome_json(each) for each in done]}
     failed = any(each.problem for each in done)
     return Answer(data, parts, Status.DAMAGE if failed else Status.DONE)

@@ -215,7 +215,7 @@ def _bring_all_back(
             own = replace(request, target=str(each.notebook), progress=step)
             with rescue.open_scope(face.lenient_settings, own) as scope:
                 done.append(_outcome(scope, each, form))
-    return recovered.outcomes(done)
+    return recovered.outcomes(done, standings)
 
 
 def _outcome(scope: Scope, standing: Standing, form: str) -> recovered.Outcome:

@@ -238,6 +238,21 @@ def test_folder_tells_of_a_dropped_stash(work: Path, rewind: Rewind) -> None:
     ended = rewind("recover")
     assert "analysis.ipynb is whole, but another version of it has a cell more" in ended.err
     assert "Another version has" in rewind("recover", "analysis.ipynb").err
+    assert "another version of it has a cell more" in rewind("recover", "--all").err
+
+
+def test_folder_names_a_notebook_that_lost_most_of_itself(stale: Path, rewind: Rewind) -> None:
+    """The file is newer and whole, but most is gone: it is listed, and --all brings it back."""
+    texts = [f"step_{number} = run({number})" for number in range(6)]
+    cells = [cell(f"c{number}", each) for number, each in enumerate(texts)]
+    kept = stale.parent / ".ipynb_checkpoints" / "analysis-checkpoint.ipynb"
+    kept.write_bytes(notebook_bytes(*cells))
+    stale.write_bytes(notebook_bytes(*cells[:2]))
+    ended = rewind("recover")
+    assert {row[0]: row[1] for row in ended.rows} == {"analysis.ipynb": "outdated"}
+    assert "another version of it has 4 cells more" in ended.err
+    assert rewind("recover", "--all").status == 0
+    assert sources(stale.with_name("analysis.recovered.ipynb")) == texts
 
 
 def git(folder: Path, *words: str) -> None:
