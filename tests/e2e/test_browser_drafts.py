@@ -287,3 +287,31 @@ def test_what_a_reload_from_disk_throws_away_can_be_found(
     menu(page, "View", "Show Unsaved Edits That Were Kept")
     offer(page).get_by_role("button", name="Restore").click()
     page.get_by_text(TYPED).first.wait_for(timeout=60_000)
+
+
+def test_a_live_document_is_kept_while_its_server_is_away(
+    tmp_path: Path, chromium: Chromium
+) -> None:
+    """Under real-time collaboration the server saves each letter, and no draft stays beside it;
+    what is typed with the network away survives the browser."""
+    pytest.importorskip("jupyter_server_ydoc")
+    with LabServer(tmp_path, live=True) as server:
+        path = server.lab.folder / NAME
+        write_notebook(path)
+        page = chromium.page()
+        open_notebook(page, server.lab, NAME)
+        type_into(page, 3, "\n# live")
+        wait_until("the server's save", lambda: "# live" in path.read_text(), 60)
+        page.wait_for_timeout(4000)
+        wait_until("no draft beside it", lambda: the_drafts(server.lab) == [], 60)
+        chromium.context.set_offline(True)
+        page.keyboard.type(" and alone")
+        page.wait_for_timeout(6000)
+        chromium.kill()
+        assert "alone" not in path.read_text()
+        chromium.start()
+        page = chromium.page()
+        open_notebook(page, server.lab, NAME)
+        offer(page).get_by_role("button", name="Restore").click()
+        page.get_by_text("# live and alone").first.wait_for(timeout=60_000)
+        wait_until("the server's save", lambda: "# live and alone" in path.read_text(), 60)

@@ -60,11 +60,13 @@ class LabServer:
         *,
         python: str = sys.executable,
         autosave: bool = True,
+        live: bool = False,
     ) -> None:
         self._tmp_path = tmp_path
         self._interface = interface
         self._python = python
         self._port = 0
+        self._live = live
         self._process: subprocess.Popen[bytes] | None = None
         home = tmp_path / "home"
         home.mkdir()
@@ -89,7 +91,7 @@ class LabServer:
             f"--ServerApp.port={self._port}", "--ServerApp.ip=127.0.0.1",
             "--ServerApp.port_retries=0", f"--IdentityProvider.token={TOKEN}",
             f"--ServerApp.root_dir={work}", "--LabApp.expose_app_in_browser=True",
-            "--YDocExtension.disable_rtc=True",
+            f"--YDocExtension.disable_rtc={not self._live}",
         ]  # fmt: skip
         log = self._tmp_path / "server.log"
         with open(log, "ab") as out:
@@ -111,7 +113,12 @@ class LabServer:
     def __exit__(self, *_: object) -> None:
         assert self._process is not None
         self._process.terminate()
-        self._process.wait(30)
+        try:
+            self._process.wait(30)
+        except subprocess.TimeoutExpired:
+            # With live documents open it may wait for them.
+            self._process.kill()
+            self._process.wait(30)
 
 
 def _address(runtime: Path, process: subprocess.Popen[bytes], log: Path) -> str:
