@@ -71,14 +71,15 @@ class Guard:
 
     def take_saved(self, saving: request.Saving) -> Future[None] | None:
         """Done when the bytes that the save wrote are in memory, so that nobody who overwrites the
-        file as soon as it is answered takes them along. Never raises."""
+        file as soon as it is answered takes them along; None where they are. Never raises."""
         try:
             if saving.is_partial or saving.kind == "directory" or self._window_seconds():
                 return None
             if not self._is_kept(saving.path):
                 return None
             saving.reading = self._recorder.readings.open(self._paths.file(saving.path))
-            return self._recorder.readings.take(saving.reading)
+            readings = self._recorder.readings
+            return None if readings.take_at_once(saving.reading) else readings.take(saving.reading)
         except Exception as error:
             self._recorder.note_failure(
                 "Could not read %s as it was saved: %r", saving.path, error, error=error

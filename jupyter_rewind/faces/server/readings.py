@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sys
 import threading
 from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jupyter_rewind import clock
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
     from jupyter_rewind.settings import Rewind
 
 HELD_LIMIT_BYTES = 1 << 30
+SMALL_BYTES = 2 << 20
+_PLACES = 1_000
 # One that hangs, on a network drive that is gone, must not hold up the others.
 READERS = 2
 # A save that takes longer is one that failed, as far as the reason of a checkpoint is concerned.
@@ -35,6 +39,7 @@ class Readings:
         self._stamps: dict[str, Stamp | None] = {}
         self._all: set[Reading] = set()
         self._expected: dict[str, float] = {}
+        self._is_local: dict[tuple[str, int], bool] = {}
         self._lock = threading.Lock()
 
     def open(self, file: str) -> Reading:
@@ -43,7 +48,37 @@ class Readings:
 
     def take(self, reading: Reading) -> Future[None]:
         """Done when the bytes are in memory, or must be left on disk."""
-        return self._readers.submit(self.take_now, reading)
+        if reading.is_taken:
+            done: Future[None] = Future()
+            done.set_result(None)
+            return done
+        return self._readers.submit(self._take_first, reading)
+
+    def take_at_once(self, reading: Reading) -> bool:
+        """Whether the bytes are in memory by now: of a small file on a disk that cannot hang, where
+        waking a reading thread would take longer than reading."""
+        try:
+            status = os.stat(reading.file)
+        except OSError:
+            return False
+        place = os.path.dirname(reading.file), status.st_dev
+        if status.st_size > SMALL_BYTES or not self._is_local.get(place):
+            return False
+        self.take_now(reading)
+        return reading.is_taken
+
+    def _take_first(self, reading: Reading) -> None:
+        self.take_now(reading)
+        stamp = reading.stamp
+        if sys.platform != "linux" or stamp is None:
+            return  # elsewhere nobody tells what kind of disk it is
+        from jupyter_rewind.workspace import is_network
+
+        folder = os.path.dirname(reading.file)
+        if len(self._is_local) > _PLACES:
+            self._is_local.clear()
+        if (folder, stamp.device) not in self._is_local:
+            self._is_local[folder, stamp.device] = not is_network(Path(folder))
 
     def take_now(self, reading: Reading) -> None:
         """The bytes are in memory, unless so much is that they are left on disk."""

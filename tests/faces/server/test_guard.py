@@ -145,6 +145,7 @@ async def test_a_save_whose_bytes_cannot_be_taken_is_answered(
     monkeypatch.setattr(calls, "_TAKE_SECONDS", 0.05)
     asleep = threading.Event()
     taking = client.service.recorder.readings
+    monkeypatch.setattr(taking, "take_at_once", lambda _: False)
     monkeypatch.setattr(taking, "take", lambda _: taking._readers.submit(asleep.wait, 20))
     try:
         assert (await client.put("a.ipynb", notebook("x = 1")))[0] == 201
@@ -154,6 +155,24 @@ async def test_a_save_whose_bytes_cannot_be_taken_is_answered(
     assert (await client.put("a.ipynb", notebook("x = 2")))[0] == 200
     _, health = await client.rewind("GET", "health")
     assert "a.ipynb" in health["last_failure"]
+
+
+async def test_small_files_on_disks_of_this_machine_need_no_reading_thread(
+    client: Client, monkeypatch: Any
+) -> None:
+    """Once their folder is known; others are read apart, for they may hang."""
+    taking = client.service.recorder.readings
+    taken: list[bool] = []
+    at_once = taking.take_at_once
+    monkeypatch.setattr(taking, "take_at_once", lambda one: taken.append(at_once(one)) or taken[-1])
+    await client.put("a.ipynb", notebook("x = 1"))
+    await eventually(lambda: bool(taking._is_local))
+    known = set(taking._is_local.values()) == {True}
+    await client.put("a.ipynb", notebook("x = 2"))
+    monkeypatch.setattr(readings, "SMALL_BYTES", 10)
+    await client.put("a.ipynb", notebook("x = 3"))
+    assert taken == [False, known, False]
+    assert len(await client.checkpoints("a.ipynb")) == 3
 
 
 async def test_the_loser_of_an_overwrite_is_kept(client: Client) -> None:
