@@ -13,7 +13,9 @@ import type {
   IDifference,
   IRecovered,
   IRestored,
+  IRestoreOptions,
   IRewindClient,
+  ISearched,
   Moved,
   Overview,
   Snapshot,
@@ -55,8 +57,17 @@ export class RewindClient implements IRewindClient {
     return (await this.ask('GET', 'history', query)) as History;
   }
 
-  async restore(path: string, ref: string): Promise<IRestored> {
-    return (await this.ask('POST', 'restore', {}, { path, ref })) as IRestored;
+  async restore(
+    path: string,
+    ref: string,
+    options: IRestoreOptions = {}
+  ): Promise<IRestored> {
+    const body = { path, ref, ...options };
+    return (await this.ask('POST', 'restore', {}, body)) as IRestored;
+  }
+
+  async search(path: string, text: string): Promise<ISearched> {
+    return (await this.ask('GET', 'search', { path, text })) as ISearched;
   }
 
   async difference(

@@ -72,6 +72,22 @@ export interface IRestored {
   source: Checkpoint;
   checkpoint: Checkpoint | null;
   kept: Checkpoint | null;
+  /** How the variables of its kernel came back, where that was asked for. */
+  state: Moved | null;
+}
+
+/** What a restore brings back, when it is not just the whole file. */
+export interface IRestoreOptions {
+  /** Only the cells with these ids. */
+  cells?: string[];
+  /** The variables of the running kernel, too, as they were at that moment. */
+  state?: boolean;
+}
+
+/** Each distinct state of a cell in which a text stands, and what could not be searched. */
+export interface ISearched {
+  hits: Schemas['Hit'][];
+  problems: string[];
 }
 
 /** What the rest of the extension asks of the server; every call rejects with a `RewindError`. */
@@ -83,7 +99,14 @@ export interface IRewindClient {
   history(path: string, limit: number): Promise<History>;
 
   /** Bring a file on disk back to a checkpoint; the server keeps what it held before. */
-  restore(path: string, ref: string): Promise<IRestored>;
+  restore(
+    path: string,
+    ref: string,
+    options?: IRestoreOptions
+  ): Promise<IRestored>;
+
+  /** Look for a text in all versions of a file. */
+  search(path: string, text: string): Promise<ISearched>;
 
   /** What changed from one state to another; `present` is the file on disk. */
   difference(path: string, base: string, remote: string): Promise<IDifference>;

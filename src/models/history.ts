@@ -1,7 +1,14 @@
 import type { IDisposable } from '@lumino/disposable';
 import { ISignal, Signal } from '@lumino/signaling';
 
-import type { Checkpoint, History, IRestored, IRewindClient } from '../tokens';
+import type {
+  Checkpoint,
+  History,
+  IRestored,
+  IRestoreOptions,
+  IRewindClient,
+  ISearched
+} from '../tokens';
 
 /** How many checkpoints are fetched at first, and with each further step. */
 export const STEP = 200;
@@ -34,6 +41,7 @@ export class HistoryModel implements IDisposable {
       this._history = null;
       this._failure = null;
       this._limit = STEP;
+      this._searched = null;
     }
     this._document = value;
     this._changed.emit();
@@ -50,6 +58,11 @@ export class HistoryModel implements IDisposable {
     return this._failure;
   }
 
+  /** Whether the server was asked and has not answered yet. */
+  get isAsking(): boolean {
+    return this._isAsking;
+  }
+
   get isDisposed(): boolean {
     return this._isDisposed;
   }
@@ -61,6 +74,7 @@ export class HistoryModel implements IDisposable {
   /** Only checkpoints with this text in a name or among the words of their reason. */
   set filter(value: string) {
     this._filter = value;
+    this._searched = null;
     this._changed.emit();
   }
 
@@ -69,6 +83,25 @@ export class HistoryModel implements IDisposable {
     const wanted = this._filter.trim().toLocaleLowerCase();
     const all = this._history?.checkpoints ?? [];
     return all.filter(one => words(one).toLocaleLowerCase().includes(wanted));
+  }
+
+  /** What the last search in all versions found; `null` once something else is asked for. */
+  get searched(): ISearched | null {
+    return this._searched;
+  }
+
+  /** Looks for the filter's text in every version of the document. */
+  async search(): Promise<void> {
+    const document = this._document;
+    const text = this._filter;
+    if (!document || !text.trim()) {
+      return;
+    }
+    const searched = await this.client.search(document.path, text);
+    if (text === this._filter && document === this._document) {
+      this._searched = searched;
+      this._changed.emit();
+    }
   }
 
   /** Whether there are older checkpoints than those at hand. */
@@ -90,6 +123,7 @@ export class HistoryModel implements IDisposable {
     if (!document || this._isDisposed) {
       return;
     }
+    this._isAsking = true;
     let history: History | null = null;
     let failure: Error | null = null;
     try {
@@ -100,6 +134,7 @@ export class HistoryModel implements IDisposable {
     if (question !== this._question || this._isDisposed) {
       return;
     }
+    this._isAsking = false;
     this._history = history ?? this._history;
     this._failure = failure;
     this._changed.emit();
@@ -109,7 +144,10 @@ export class HistoryModel implements IDisposable {
    * Brings the document back to a checkpoint. Unsaved edits are saved first, so that they stand in
    * the history; where that fails, nothing is restored.
    */
-  async restore(ref: string): Promise<IRestored> {
+  async restore(
+    ref: string,
+    options: IRestoreOptions = {}
+  ): Promise<IRestored> {
     const document = this._document;
     if (!document) {
       throw new Error('No document is open.');
@@ -120,7 +158,7 @@ export class HistoryModel implements IDisposable {
         throw new Error('The unsaved edits could not be saved first.');
       }
     }
-    const done = await this.client.restore(document.path, ref);
+    const done = await this.client.restore(document.path, ref, options);
     await document.reload();
     await this.refresh();
     return done;
@@ -155,7 +193,9 @@ export class HistoryModel implements IDisposable {
   private _failure: Error | null = null;
   private _filter = '';
   private _history: History | null = null;
+  private _isAsking = false;
   private _isDisposed = false;
   private _limit = STEP;
   private _question = 0;
+  private _searched: ISearched | null = null;
 }

@@ -139,13 +139,12 @@ const plugin: JupyterFrontEndPlugin<IDrafts> = {
         const { comparisonWidget } = await import('../widgets/comparison');
         const widget = comparisonWidget({
           path,
-          checkpoint: trans.__(
+          words: trans.__(
             '%1: the file now on the left, with the unsaved edits of %2 on the right',
             nameOf(path),
             clock(draft)
           ),
           difference,
-          isDirty: false,
           rendermime,
           editors,
           translator

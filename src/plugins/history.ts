@@ -20,7 +20,11 @@ import { historyIcon } from '@jupyterlab/ui-components';
 import { Debouncer } from '@lumino/polling';
 
 import { HistoryModel, type IOpenDocument } from '../models/history';
-import { type Checkpoint, IRewindClient } from '../tokens';
+import {
+  type Checkpoint,
+  type IRestoreOptions,
+  IRewindClient
+} from '../tokens';
 // eslint-disable-next-line jupyter/prefer-lazy-imports -- it stands in the sidebar from the start
 import { HistoryWidget, type IHistoryActions } from '../widgets/history';
 
@@ -62,9 +66,13 @@ const plugin: JupyterFrontEndPlugin<void> = {
       }
     };
 
-    const restore = (ref: string, words: string) =>
+    const restore = (
+      ref: string,
+      words: string,
+      options: IRestoreOptions = {}
+    ) =>
       told(trans.__('Nothing was restored.'), async () => {
-        const { kept } = await model.restore(ref);
+        const { kept, state } = await model.restore(ref, options);
         const actions: Notification.IAction[] = [];
         if (kept) {
           actions.push({
@@ -72,6 +80,17 @@ const plugin: JupyterFrontEndPlugin<void> = {
             caption: trans.__('Bring back what the file held before'),
             callback: () =>
               void restore(kept.id, trans.__('The restore is undone.'))
+          });
+        }
+        if (state) {
+          actions.push({
+            label: trans.__('Details'),
+            callback: () =>
+              void showDialog({
+                title: trans.__('What came back of the variables'),
+                body: state.words,
+                buttons: [Dialog.okButton({ label: trans.__('Close') })]
+              })
           });
         }
         Notification.success(words, { actions, autoClose: 15000 });
@@ -86,6 +105,17 @@ const plugin: JupyterFrontEndPlugin<void> = {
             new Date(checkpoint.time).toLocaleString()
           )
         ),
+      restoreBoth: checkpoint =>
+        void restore(
+          checkpoint.id,
+          trans.__(
+            'Restored the notebook and its variables of %1. What was there before is kept.',
+            new Date(checkpoint.time).toLocaleString()
+          ),
+          { state: true }
+        ),
+      search: () =>
+        void told(trans.__('Nothing could be searched.'), () => model.search()),
       compare: checkpoint =>
         void told(trans.__('Nothing could be compared.'), () =>
           compare(checkpoint)
@@ -117,18 +147,32 @@ const plugin: JupyterFrontEndPlugin<void> = {
       if (!open) {
         return;
       }
-      const difference = await client.difference(
-        open.path,
-        checkpoint.id,
-        'present'
-      );
       // Fetched when first needed: nbdime's view is most of this extension's bytes.
-      const { comparisonWidget } = await import('../widgets/comparison');
-      const widget = comparisonWidget({
-        path: open.path,
+      const { checkpointComparison } = await import('../widgets/comparison');
+      const { path } = open;
+      const failed = trans.__('Nothing could be compared.');
+      const widget = await checkpointComparison({
+        path,
         checkpoint,
-        difference,
+        others: (model.history?.checkpoints ?? []).filter(
+          other => other.id !== checkpoint.id && other.readable
+        ),
         isDirty: open.isDirty,
+        difference: remote => client.difference(path, checkpoint.id, remote),
+        restoreCell: async cell => {
+          if (model.document?.path !== path) {
+            throw new Error(trans.__('Go to the tab of %1 first.', path));
+          }
+          await restore(
+            checkpoint.id,
+            trans.__(
+              'Restored the cell of %1. What was there before is kept.',
+              new Date(checkpoint.time).toLocaleString()
+            ),
+            { cells: [cell] }
+          );
+        },
+        fail: reason => void told(failed, () => Promise.reject(reason)),
         rendermime,
         editors,
         translator

@@ -4,73 +4,184 @@ import type { IRenderMimeRegistry } from '@jupyterlab/rendermime';
 import type { ITranslator } from '@jupyterlab/translation';
 import { Panel, Widget } from '@lumino/widgets';
 import { NotebookDiffModel } from 'nbdime/lib/diff/model';
-import { NotebookDiffWidget } from 'nbdime/lib/diff/widget';
+import { CellDiffWidget, NotebookDiffWidget } from 'nbdime/lib/diff/widget';
 
 import type { Checkpoint, IDifference } from '../tokens';
 
-/** What stands side by side, and with whose help it is drawn. */
-export interface IComparison {
-  path: string;
-  /** What stands on the left, with the file on the right; or what stands where, in words. */
-  checkpoint: Checkpoint | string;
-  difference: IDifference;
-  /** Whether the open document holds edits that are not on the disk yet. */
-  isDirty: boolean;
+/** With whose help a difference is drawn. */
+export interface IDrawing {
   rendermime: IRenderMimeRegistry;
   editors: IEditorServices;
   translator: ITranslator;
+}
+
+/** What stands side by side. */
+export interface IComparison extends IDrawing {
+  path: string;
+  /** What stands where, in words. */
+  words: string;
+  difference: IDifference;
 }
 
 /** Two states of a notebook side by side, cell by cell. */
 export function comparisonWidget(
   comparison: IComparison
 ): MainAreaWidget<Panel> {
-  const { checkpoint, difference, translator } = comparison;
-  const trans = translator.load('jupyter_rewind');
   const panel = new Panel();
   panel.addClass('jp-Rewind-comparison');
-  const name = comparison.path.split('/').pop() ?? comparison.path;
-  panel.addWidget(
-    line(
-      'h2',
-      typeof checkpoint === 'string'
-        ? checkpoint
-        : trans.__(
-            '%1: %2 on the left, the file now on the right',
-            name,
-            nameOf(checkpoint)
-          )
-    )
+  panel.addWidget(line('h2', comparison.words));
+  panel.addWidget(differenceWidget(comparison.difference, comparison));
+  return inMainArea(panel, comparison);
+}
+
+/** What the user can choose in a comparison of checkpoints. */
+export interface ICheckpointComparison extends IDrawing {
+  path: string;
+  /** What stands on the left. */
+  checkpoint: Checkpoint;
+  /** What else than the file on disk can stand on the right. */
+  others: Checkpoint[];
+  /** Whether the open document holds edits that are not on the disk yet. */
+  isDirty: boolean;
+  /** What changed from the checkpoint to another state; `present` is the file on disk. */
+  difference(remote: string): Promise<IDifference>;
+  /** Bring one cell of the checkpoint back into the open document. */
+  restoreCell(cell: string): Promise<void>;
+  /** Say what failed. */
+  fail(reason: unknown): void;
+}
+
+/** A checkpoint beside the file or another checkpoint; each of its cells can be brought back. */
+export async function checkpointComparison(
+  options: ICheckpointComparison
+): Promise<MainAreaWidget<Panel>> {
+  const trans = options.translator.load('jupyter_rewind');
+  const name = options.path.split('/').pop() ?? options.path;
+  const panel = new Panel();
+  panel.addClass('jp-Rewind-comparison');
+  const present = trans.__('the file now');
+  const heading = trans.__(
+    '%1: %2 on the left',
+    name,
+    nameOf(options.checkpoint)
   );
-  if (comparison.isDirty) {
+  panel.addWidget(line('h2', heading));
+  const right = document.createElement('select');
+  right.append(new Option(present, 'present'));
+  for (const other of options.others) {
+    right.append(new Option(nameOf(other), other.id));
+  }
+  const hidden = document.createElement('input');
+  hidden.type = 'checkbox';
+  hidden.addEventListener('change', () =>
+    panel.toggleClass('jp-mod-noOutputs', hidden.checked)
+  );
+  const controls = document.createElement('div');
+  controls.className = 'jp-Rewind-controls';
+  controls.append(
+    labelled(trans.__('On the right:'), right),
+    labelled(trans.__('Hide outputs'), hidden, true)
+  );
+  panel.addWidget(new Widget({ node: controls }));
+  if (options.isDirty) {
     panel.addWidget(
       line('p', trans.__('Edits that are not saved yet are not shown here.'))
     );
   }
+
+  let shown: Widget | null = null;
+  const show = async () => {
+    const difference = await options.difference(right.value);
+    const offer = (cell: string) => {
+      const button = document.createElement('button');
+      button.className = 'jp-Rewind-link jp-Rewind-cell';
+      button.textContent = trans.__('Restore this cell');
+      button.addEventListener('click', () => {
+        button.disabled = true;
+        options
+          .restoreCell(cell)
+          .then(show)
+          .catch(options.fail)
+          .finally(() => (button.disabled = false));
+      });
+      return button;
+    };
+    shown?.dispose();
+    shown = differenceWidget(difference, options, offer);
+    panel.addWidget(shown);
+  };
+  right.addEventListener('change', () => void show().catch(options.fail));
+  await show();
+  return inMainArea(panel, options);
+}
+
+/** A difference; above each changed cell of the first state stands what `offer` makes for it. */
+function differenceWidget(
+  difference: IDifference,
+  drawing: IDrawing,
+  offer?: (cell: string) => HTMLElement
+): Widget {
+  const trans = drawing.translator.load('jupyter_rewind');
   if (!difference.differs) {
-    panel.addWidget(line('p', trans.__('Nothing differs.')));
-  } else if (difference.notebook) {
-    const model = new NotebookDiffModel(difference.notebook, difference.diff);
-    const { newInlineEditor } = comparison.editors.factoryService;
-    const diff = new NotebookDiffWidget({
-      model,
-      rendermime: comparison.rendermime,
-      editorFactory: newInlineEditor.bind(comparison.editors.factoryService),
-      translator,
-      collapseIdentical: true
-    });
-    const root = new Panel();
-    root.addClass('nbdime-root');
-    root.addWidget(diff);
-    panel.addWidget(root);
-    void diff.init();
-  } else {
-    panel.addWidget(line('pre', difference.text));
+    return line('p', trans.__('Nothing differs.'));
   }
+  if (!difference.notebook) {
+    return line('pre', difference.text);
+  }
+  const { newInlineEditor } = drawing.editors.factoryService;
+  const diff = new NotebookDiffWidget({
+    model: new NotebookDiffModel(difference.notebook, difference.diff),
+    rendermime: drawing.rendermime,
+    editorFactory: newInlineEditor.bind(drawing.editors.factoryService),
+    translator: drawing.translator,
+    collapseIdentical: true
+  });
+  const root = new Panel();
+  root.addClass('nbdime-root');
+  root.addWidget(diff);
+  void diff.init().then(() => {
+    if (!offer) {
+      return;
+    }
+    for (const cell of cellsIn(diff)) {
+      const id: unknown = cell.model.cellId.base;
+      if (!cell.model.unchanged && typeof id === 'string' && id) {
+        cell.node.prepend(offer(id));
+      }
+    }
+  });
+  return root;
+}
+
+function* cellsIn(widget: Widget): Iterable<CellDiffWidget> {
+  if (widget instanceof CellDiffWidget) {
+    yield widget;
+    return;
+  }
+  for (const child of widget.children()) {
+    yield* cellsIn(child);
+  }
+}
+
+function inMainArea(
+  panel: Panel,
+  { path, translator }: { path: string; translator: ITranslator }
+): MainAreaWidget<Panel> {
+  const trans = translator.load('jupyter_rewind');
   const widget = new MainAreaWidget({ content: panel });
-  widget.title.label = trans.__('%1 compared', name);
+  widget.title.label = trans.__('%1 compared', path.split('/').pop() ?? path);
   widget.title.closable = true;
   return widget;
+}
+
+function labelled(
+  text: string,
+  control: HTMLElement,
+  isBefore = false
+): HTMLElement {
+  const label = document.createElement('label');
+  label.append(...(isBefore ? [control, text] : [text, control]));
+  return label;
 }
 
 function nameOf(checkpoint: Checkpoint): string {

@@ -3,11 +3,15 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 import React from 'react';
 
 import type { HistoryModel } from '../models/history';
-import type { Checkpoint } from '../tokens';
+import type { Checkpoint, ISearched } from '../tokens';
 
 /** What the user can ask of one checkpoint. */
 export interface IHistoryActions {
   restore(checkpoint: Checkpoint): void;
+  /** The variables of the running kernel, too. */
+  restoreBoth(checkpoint: Checkpoint): void;
+  /** Look for the filter's text in all versions. */
+  search(): void;
   compare(checkpoint: Checkpoint): void;
   name(checkpoint: Checkpoint): void;
   unname(checkpoint: Checkpoint, label: string): void;
@@ -87,6 +91,8 @@ interface IPanelProps {
 
 function Panel({ model, actions, trans }: IPanelProps): React.ReactElement {
   const { document, failure, history } = model;
+  const list = React.useRef<HTMLDivElement>(null);
+  const [current, setCurrent] = React.useState('');
   if (!document) {
     return (
       <p className="jp-Rewind-hint">
@@ -95,8 +101,20 @@ function Panel({ model, actions, trans }: IPanelProps): React.ReactElement {
     );
   }
   const words = (one: Checkpoint) =>
-    [reasonWords(one, trans), ...one.labels, one.note].join(' ');
+    [
+      reasonWords(one, trans),
+      ...one.labels,
+      one.note,
+      new Date(one.time).toLocaleString(),
+      one.time.slice(0, 10)
+    ].join(' ');
   const shown = model.shown(words);
+  const go = (id: string) => {
+    setCurrent(id);
+    list.current
+      ?.querySelector(`[data-checkpoint="${id}"]`)
+      ?.scrollIntoView({ block: 'center' });
+  };
   const authors = history?.checkpoints.map(one => one.author) ?? [];
   const alone = new Set(authors).size <= 1;
   return (
@@ -106,11 +124,20 @@ function Panel({ model, actions, trans }: IPanelProps): React.ReactElement {
         <input
           type="search"
           className="jp-mod-styled"
-          placeholder={trans.__('Filter by name or reason')}
-          aria-label={trans.__('Filter checkpoints by name or reason')}
+          placeholder={trans.__('Filter by name, reason or date')}
+          aria-label={trans.__('Filter checkpoints by name, reason or date')}
           value={model.filter}
           onChange={event => (model.filter = event.target.value)}
+          onKeyDown={event => event.key === 'Enter' && actions.search()}
         />
+        {model.filter.trim() && !model.searched && (
+          <button className="jp-Rewind-link" onClick={actions.search}>
+            {trans.__('Search all versions for “%1”', model.filter.trim())}
+          </button>
+        )}
+        {shown.length > 2 && !model.searched && (
+          <Slider checkpoints={shown} current={current} go={go} trans={trans} />
+        )}
       </header>
       {failure && (
         <p className="jp-Rewind-failure" role="alert">
@@ -128,53 +155,151 @@ function Panel({ model, actions, trans }: IPanelProps): React.ReactElement {
           {history.condition.words}
         </p>
       )}
-      <div className="jp-Rewind-list">
-        {days(shown, trans).map(([day, checkpoints]) => (
-          <section key={day} aria-label={day}>
-            <h3>{day}</h3>
-            <ul>
-              {checkpoints.map(one => (
-                <Entry
-                  key={one.id}
-                  checkpoint={one}
-                  isHead={one.id === history?.checkpoints[0]?.id}
-                  author={alone ? null : one.author}
-                  state={history?.states[one.id]?.count}
-                  actions={actions}
-                  trans={trans}
-                />
-              ))}
-            </ul>
-          </section>
-        ))}
-        {history && !shown.length && (
-          <p className="jp-Rewind-hint">
-            {model.filter
-              ? trans.__('No checkpoint fits the filter.')
-              : trans.__(
-                  'Nothing is kept yet. Each save makes a checkpoint here.'
-                )}
-          </p>
-        )}
-        {model.hasMore && (
-          <button
-            className="jp-Rewind-more jp-mod-styled"
-            onClick={() => void model.more()}
-          >
-            {trans.__(
-              'Show older ones (%1 in all)',
-              String(history?.count ?? 0)
-            )}
-          </button>
-        )}
-      </div>
+      {model.searched ? (
+        <Hits searched={model.searched} actions={actions} trans={trans} />
+      ) : (
+        <div
+          className="jp-Rewind-list"
+          ref={list}
+          onScroll={({ currentTarget: { scrollHeight, scrollTop } }) => {
+            const seen = scrollTop + 2 * (list.current?.clientHeight ?? 0);
+            if (model.hasMore && !model.isAsking && seen > scrollHeight) {
+              void model.more();
+            }
+          }}
+        >
+          {days(shown, trans).map(([day, checkpoints]) => (
+            <section key={day} aria-label={day}>
+              <h3>{day}</h3>
+              <ul>
+                {checkpoints.map(one => (
+                  <Entry
+                    key={one.id}
+                    checkpoint={one}
+                    isHead={one.id === history?.checkpoints[0]?.id}
+                    isCurrent={one.id === current}
+                    author={alone ? null : one.author}
+                    state={history?.states[one.id]?.count}
+                    actions={actions}
+                    trans={trans}
+                  />
+                ))}
+              </ul>
+            </section>
+          ))}
+          {history && !shown.length && (
+            <p className="jp-Rewind-hint">
+              {model.filter
+                ? trans.__('No checkpoint fits the filter.')
+                : trans.__(
+                    'Nothing is kept yet. Each save makes a checkpoint here.'
+                  )}
+            </p>
+          )}
+          {model.hasMore && (
+            <button
+              className="jp-Rewind-more jp-mod-styled"
+              onClick={() => void model.more()}
+            >
+              {trans.__(
+                'Show older ones (%1 in all)',
+                String(history?.count ?? 0)
+              )}
+            </button>
+          )}
+        </div>
+      )}
     </>
+  );
+}
+
+interface ISliderProps {
+  /** The newest first. */
+  checkpoints: Checkpoint[];
+  current: string;
+  go: (id: string) => void;
+  trans: TranslationBundle;
+}
+
+/** Goes through time: the oldest state on the left, the newest on the right. */
+function Slider(props: ISliderProps): React.ReactElement {
+  const { checkpoints, current, go, trans } = props;
+  const last = checkpoints.length - 1;
+  const found = checkpoints.findIndex(one => one.id === current);
+  const at = found < 0 ? 0 : found;
+  return (
+    <input
+      type="range"
+      className="jp-Rewind-slider"
+      min={0}
+      max={last}
+      value={last - at}
+      aria-label={trans.__('Go through time')}
+      aria-valuetext={new Date(checkpoints[at].time).toLocaleString()}
+      title={new Date(checkpoints[at].time).toLocaleString()}
+      onChange={event => go(checkpoints[last - Number(event.target.value)].id)}
+    />
+  );
+}
+
+interface IHitsProps {
+  searched: ISearched;
+  actions: IHistoryActions;
+  trans: TranslationBundle;
+}
+
+/** The versions in which a text was found. */
+function Hits({ searched, actions, trans }: IHitsProps): React.ReactElement {
+  const { hits, problems } = searched;
+  return (
+    <div className="jp-Rewind-list" role="status">
+      {problems.map((words, number) => (
+        <p key={number} className="jp-Rewind-failure" role="alert">
+          {words}
+        </p>
+      ))}
+      {!hits.length && (
+        <p className="jp-Rewind-hint">
+          {trans.__('No version of this document has that text.')}
+        </p>
+      )}
+      <ul>
+        {hits.map((hit, number) => (
+          <li key={number} className="jp-Rewind-entry jp-mod-hit">
+            <code>{hit.text.trim()}</code>
+            <div className="jp-Rewind-what">
+              {trans.__(
+                'From %1 to %2',
+                new Date(hit.first.time).toLocaleString(),
+                new Date(hit.last.time).toLocaleString()
+              )}
+            </div>
+            <div className="jp-Rewind-actions">
+              <button
+                className="jp-Rewind-link"
+                onClick={() => actions.compare(hit.last)}
+              >
+                {trans.__('Compare')}
+              </button>
+              <button
+                className="jp-Rewind-link"
+                onClick={() => actions.restore(hit.last)}
+              >
+                {trans.__('Restore')}
+              </button>
+            </div>
+          </li>
+        ))}
+      </ul>
+    </div>
   );
 }
 
 interface IEntryProps {
   checkpoint: Checkpoint;
   isHead: boolean;
+  /** Whether the slider stands on it. */
+  isCurrent: boolean;
   /** Who made it, where that is worth telling. */
   author: string | null;
   /** The count of the cell whose kernel state belongs to it. */
@@ -183,8 +308,11 @@ interface IEntryProps {
   trans: TranslationBundle;
 }
 
-function Entry(props: IEntryProps): React.ReactElement {
-  const { checkpoint, isHead, author, state, actions, trans } = props;
+const Entry = React.memo(function Entry(
+  props: IEntryProps
+): React.ReactElement {
+  const { checkpoint, isHead, isCurrent, author, state, actions, trans } =
+    props;
   const time = new Date(checkpoint.time);
   const clock = time.toLocaleTimeString([], {
     hour: '2-digit',
@@ -193,7 +321,10 @@ function Entry(props: IEntryProps): React.ReactElement {
   });
   const what = [reasonWords(checkpoint, trans), countWords(checkpoint, trans)];
   return (
-    <li className="jp-Rewind-entry" data-checkpoint={checkpoint.id}>
+    <li
+      className={`jp-Rewind-entry${isCurrent ? ' jp-mod-current' : ''}`}
+      data-checkpoint={checkpoint.id}
+    >
       <div className="jp-Rewind-when">
         <time dateTime={checkpoint.time} title={time.toLocaleString()}>
           {clock}
@@ -235,6 +366,18 @@ function Entry(props: IEntryProps): React.ReactElement {
         >
           {trans.__('Restore')}
         </button>
+        {state !== undefined && (
+          <button
+            className="jp-Rewind-link"
+            disabled={!checkpoint.readable}
+            title={trans.__(
+              'Restore the notebook, and the variables of its running kernel'
+            )}
+            onClick={() => actions.restoreBoth(checkpoint)}
+          >
+            {trans.__('With variables')}
+          </button>
+        )}
         <button
           className="jp-Rewind-link"
           disabled={!checkpoint.readable}
@@ -258,7 +401,7 @@ function Entry(props: IEntryProps): React.ReactElement {
       </div>
     </li>
   );
-}
+});
 
 /** Groups checkpoints by the day of the user's own calendar, keeping their order. */
 export function days(

@@ -96,9 +96,114 @@ def test_a_checkpoint_is_compared_named_pinned_and_found_again(lab: Lab, page: A
     panel.get_by_role("searchbox").fill("")
     entry.get_by_text("Compare", exact=True).click()
     comparison = page.locator(".jp-Rewind-comparison")
-    comparison.get_by_text("on the left, the file now on the right").wait_for()
+    comparison.get_by_text("draft for Ada").first.wait_for()
+    comparison.get_by_label("On the right:").locator("option").first.wait_for(state="attached")
     comparison.locator(".jp-Notebook-diff").get_by_text("second").first.wait_for()
     shoot(page, "history-comparison")
+
+
+def test_one_cell_alone_comes_back_from_a_comparison(lab: Lab, page: Any) -> None:
+    """Compare, Restore this cell: the other cells stay as they are; Undo takes it back."""
+    path = lab.folder / NAME
+    write_notebook(path)
+    open_notebook(page, lab, NAME)
+    panel = open_history(page)
+    save_with(page, lab, "print('old call')")
+    page.locator(".jp-Notebook .jp-Cell .cm-content").nth(2).click()
+    page.keyboard.type("# newer mean\n")
+    page.locator(".jp-Notebook .jp-Cell .cm-content").nth(3).click()
+    page.keyboard.press("Control+a")
+    page.keyboard.press("Delete")
+    save_with(page, lab, "print('new call')")
+    older = lab.checkpoints(NAME)[-2]["id"]
+    entry = panel.locator(f"[data-checkpoint='{older}']")
+    entry.get_by_text("Compare", exact=True).click()
+    comparison = page.locator(".jp-Rewind-comparison")
+    buttons = comparison.get_by_role("button", name="Restore this cell")
+    wait_until("a button at each changed cell", lambda: buttons.count() == 2)
+    shoot(page, "comparison-cells")
+    choice = comparison.get_by_label("On the right:")
+    choice.select_option(value=lab.checkpoints(NAME)[0]["id"])
+    wait_until("the comparison with another state", lambda: buttons.count() == 1)
+    choice.select_option(value="present")
+    wait_until("the comparison with the file", lambda: buttons.count() == 2)
+    page.locator(".lm-TabBar-tab", has_text=NAME).first.click()
+    page.locator(".lm-TabBar-tab", has_text="compared").first.click()
+    cell = comparison.locator(".jp-Cell-diff", has_text="old call")
+    cell.get_by_role("button", name="Restore this cell").click()
+    wait_until("the old cell on disk", lambda: "old call" in path.read_text())
+    assert "newer mean" in path.read_text()
+    assert "new call" not in path.read_text()
+    wait_until("nothing left to restore there", lambda: buttons.count() == 1)
+    page.get_by_role("button", name="Undo").click()
+    wait_until("the new cell again", lambda: "new call" in path.read_text())
+
+
+def test_a_text_is_found_in_versions_that_are_gone(lab: Lab, page: Any) -> None:
+    """Typing and Enter searches all versions; the slider goes through time."""
+    write_notebook(lab.folder / NAME)
+    open_notebook(page, lab, NAME)
+    panel = open_history(page)
+    save_with(page, lab, "def fit_model(): pass")
+    page.keyboard.press("Control+a")
+    page.keyboard.press("Delete")
+    save_with(page, lab, "print('without it')")
+    save_with(page, lab, "print('more')")
+    slider = panel.get_by_label("Go through time")
+    slider.focus()
+    page.keyboard.press("Home")
+    oldest = lab.checkpoints(NAME)[0]["id"]
+    panel.locator(f"[data-checkpoint='{oldest}'].jp-mod-current").wait_for()
+    panel.get_by_role("searchbox").fill("fit_model")
+    page.keyboard.press("Enter")
+    hit = panel.locator(".jp-mod-hit", has_text="def fit_model(): pass")
+    hit.first.wait_for()
+    shoot(page, "history-search")
+    hit.first.get_by_text("Restore", exact=True).click()
+    wait_until("the function again", lambda: "fit_model" in (lab.folder / NAME).read_text())
+
+
+def test_a_notebook_and_its_variables_come_back_together(lab: Lab, page: Any) -> None:
+    """With variables: the file and the running kernel are as they were at that moment."""
+    path = lab.folder / NAME
+    write_notebook(path)
+    open_notebook(page, lab, NAME)
+    panel = open_history(page)
+    page.locator(".jp-Notebook .jp-Cell .cm-content").nth(1).click()
+    page.keyboard.press("Control+Enter")
+    page.locator(".jp-OutputArea-output", has_text="[1, 2, 3]").first.wait_for(timeout=60_000)
+    wait_until("the first state", lambda: count_states(lab) == 1, 60)
+    save_with(page, lab, "print('first')")
+    wait_until("the state at the checkpoint", lambda: kept_states(lab) != {}, 60)
+    page.locator(".jp-Notebook .jp-Cell .cm-content").nth(1).click()
+    page.keyboard.press("Control+a")
+    page.keyboard.type("rows = [9]\nrows")
+    page.keyboard.press("Control+Enter")
+    page.locator(".jp-OutputArea-output", has_text="[9]").first.wait_for(timeout=60_000)
+    wait_until("the second state", lambda: count_states(lab) == 2, 60)
+    save_with(page, lab, "print('second')")
+    wait_until("the next state", lambda: len(set(kept_states(lab).values())) > 1, 60)
+    first = min(kept_states(lab).items(), key=lambda each: each[1])[0]
+    entry = panel.locator(f"[data-checkpoint='{first}']")
+    entry.get_by_text("With variables", exact=True).click()
+    page.get_by_text("Restored the notebook and its variables").first.wait_for(timeout=60_000)
+    assert "first" in path.read_text() and "second" not in path.read_text()
+    page.locator(".jp-Notebook .jp-Cell .cm-content").nth(3).click()
+    page.keyboard.press("Control+a")
+    page.keyboard.type("sum(rows) * 1000")
+    page.keyboard.press("Control+Enter")
+    page.locator(".jp-OutputArea-output", has_text="6000").first.wait_for(timeout=60_000)
+
+
+def count_states(lab: Lab) -> int:
+    """How many states of the only kernel are kept."""
+    return len(lab.states(lab.ask("api/kernels")[0]["id"]))
+
+
+def kept_states(lab: Lab) -> dict[str, int]:
+    """By checkpoint, the number of the cell whose state belongs to it."""
+    states = lab.ask(f"rewind/api/v1/history?path={NAME}")["states"]
+    return {name: state["count"] for name, state in states.items()}
 
 
 def test_the_sidebar_says_what_failed_and_offers_to_try_again(lab: Lab, page: Any) -> None:

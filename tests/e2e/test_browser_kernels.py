@@ -31,11 +31,6 @@ def outputs(page: Any) -> str:
     return str(page.locator(".jp-Notebook .jp-Cell").nth(3).locator(".jp-OutputArea").inner_text())
 
 
-def kept(lab: Lab, kernel: str) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = lab.ask(f"rewind/api/v1/kernels/{kernel}/snapshots")["snapshots"]
-    return found
-
-
 def is_answer(reply: Any) -> bool:
     """Whether this answers the click on Restore."""
     return bool(reply.request.method == "POST" and "/kernels/resumable" in reply.url)
@@ -49,7 +44,7 @@ def test_the_variables_of_a_killed_kernel_come_back_with_one_click(lab: Lab, pag
     run_last_cell(page, "import os; treasure = {'rows': [3, 1, 2]}; print('pid', os.getpid())")
     wait_until("the process id", lambda: "pid " in outputs(page), 90)
     kernel = lab.ask("api/kernels")[0]["id"]
-    wait_until("its state", lambda: kept(lab, kernel), 60)
+    wait_until("its state", lambda: lab.states(kernel), 60)
     os.kill(int(outputs(page).split("pid ")[1].split()[0]), signal.SIGKILL)
     told = page.get_by_text("The kernel of analysis.ipynb died. Its state after cell [1]")
     told.first.wait_for(timeout=90_000)
@@ -74,7 +69,7 @@ def test_a_restarted_kernel_is_offered_what_it_had(lab: Lab, page: Any) -> None:
     run_last_cell(page, "treasure = 1; print('done')")
     wait_until("the cell", lambda: "done" in outputs(page), 90)
     kernel = lab.ask("api/kernels")[0]["id"]
-    wait_until("its state", lambda: kept(lab, kernel), 60)
+    wait_until("its state", lambda: lab.states(kernel), 60)
     menu(page, "Kernel", "Restart Kernel…")
     page.locator(".jp-Dialog").get_by_role("button", name="Confirm Kernel Restart").click()
     page.get_by_text("The kernel of analysis.ipynb was restarted.").first.wait_for(timeout=90_000)

@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -36,6 +37,17 @@ class Lab:
         request.add_header("Authorization", f"token {TOKEN}")
         with urllib.request.urlopen(request, timeout=30) as reply:
             return json.load(reply)
+
+    def states(self, kernel: str) -> list[dict[str, Any]]:
+        """The states that are kept of a kernel; none before it told of itself."""
+        try:
+            found: list[dict[str, Any]]
+            found = self.ask(f"rewind/api/v1/kernels/{kernel}/snapshots")["snapshots"]
+            return found
+        except urllib.error.HTTPError as error:
+            if error.code == 404:
+                return []
+            raise
 
     def checkpoints(self, name: str) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = self.ask(f"api/contents/{name}/checkpoints")
