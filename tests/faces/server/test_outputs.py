@@ -143,6 +143,22 @@ async def test_kernels_without_rewind_are_not_taken_for_kernels_that_keep_states
         assert "without Rewind" in answer["hint"]
 
 
+async def test_what_was_heard_is_recovered_when_the_notebook_is_gone(
+    client: Client, kernel_kind: str
+) -> None:
+    """The notebook is lost with its history: its cells and outputs come back from the journal."""
+    source = "print('only the journal knows')"
+    await client.put("a.ipynb", notebook("unrelated = 1"))
+    async with running(client, "a.ipynb") as (_, kernel):
+        await kernel.execute_interactive(source, timeout=PATIENCE)
+        await eventually(lambda: unseen(client, "a.ipynb"), lambda told: ended(told, 1))
+    status, answer = await client.rewind("POST", "recover/preview", body={"path": "a.ipynb"})
+    assert status == 200, answer
+    cells = answer["notebook"]["cells"]
+    (cell,) = [each for each in cells if "".join(each["source"]) == source]
+    assert "only the journal knows" in json.dumps(cell["outputs"])
+
+
 def ended(told: list[dict[str, Any]], count: int) -> bool:
     return len(told) == count and all(each["finished"] for each in told)
 
