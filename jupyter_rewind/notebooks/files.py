@@ -63,6 +63,8 @@ def read_document(path: Path, max_bytes: int | None = None) -> Document:
             identity = identify_open(file.fileno(), path)
     except RewindError:
         raise
+    except IsADirectoryError as error:
+        raise _no_file(path) from error
     except OSError as error:
         raise translate(error, "read", path) from error
     return Document(raw, identity, after.st_mtime_ns)
@@ -75,10 +77,14 @@ def _open_at_once(path: str, flags: int) -> int:
 
 def _check_kind(path: Path, status: os.stat_result) -> None:
     if not stat.S_ISREG(status.st_mode):
-        raise InvalidInput(
-            f"{path} is no regular file, so there is nothing in it to keep.",
-            hint="Nothing was changed. Name a notebook or a text file.",
-        )
+        raise _no_file(path)
+
+
+def _no_file(path: Path) -> InvalidInput:
+    return InvalidInput(
+        f"{path} is no regular file, so there is nothing in it to keep.",
+        hint="Nothing was changed. Name a notebook or a text file.",
+    )
 
 
 def identify(path: Path) -> FileIdentity | None:

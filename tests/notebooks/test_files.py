@@ -100,6 +100,11 @@ def test_a_file_moved_with_another_program_and_edited_keeps_its_history(
     assert made.history == mine.history
 
 
+def test_a_folder_is_no_file(histories: Histories, folder: Path) -> None:
+    with pytest.raises(InvalidInput, match="no regular file"):
+        checkpoint_document(histories, folder, reason=Reason.MANUAL)
+
+
 def test_a_pipe_is_refused_at_once(histories: Histories, folder: Path) -> None:
     """Nobody writes to it, so reading would last for ever."""
     os.mkfifo(folder / "pipe.ipynb")
