@@ -14,7 +14,7 @@ import pickle
 import struct
 import sys
 import types
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -143,6 +143,10 @@ class Session:
         if found is None:
             found = self._shells[id(cell)] = functions.Shell(cell, self.hubs.cell_uid(cell))
         return found
+
+    def cells_told(self, memo: Mapping[int, object]) -> set[int]:
+        """Ids of the cells that are told by what is in `memo`."""
+        return {name for name, shell in self._shells.items() if id(shell) in memo}
 
     def handler(self, kind: type) -> Handler | None:
         found = self._handlers.get(kind, _MISS)

@@ -57,6 +57,10 @@ class Group:
         return (self.before,) if self.before.kept is None else (self.before, self.before.kept)
 
     @property
+    def stream_size(self) -> int:
+        return len(self.written.stream) if self.written is not None else 0
+
+    @property
     def size_bytes(self) -> int:
         return self.written.size_bytes if self.written is not None else 0
 
@@ -91,12 +95,17 @@ def partition(
         return one
 
     owner: dict[int, int] = {}
-    for number, group in enumerate(groups):
-        if group.written is None or group.closed:
+    is_open = [number for number, one in enumerate(groups) if one.written and not one.closed]
+    is_open.sort(key=lambda number: groups[number].stream_size)
+    # The largest is asked for what the others have, and one alone shares with nobody.
+    for number in is_open if len(is_open) > 1 else ():
+        group = groups[number]
+        others = owner.keys() if number == is_open[-1] else None
+        if group.written is None:
             continue
         began = session.deadline.spent()
         try:
-            names = pods.shared_ids(group.written, session)
+            names = pods.shared_ids(group.written, session, others)
         except OutOfTime:
             group.give_up(group.seconds + session.deadline.spent() - began, ids_of(group))
             continue

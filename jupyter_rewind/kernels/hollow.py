@@ -41,8 +41,8 @@ class Hollow:
 
 def is_asked(kind: type) -> bool:
     """True where code that is not Python's own tells the hash of such values, or whether two of
-    them are equal."""
-    return _answers(kind, _ASKED)
+    them are equal. What has no hash is no key: most dataclasses, say."""
+    return type.__getattribute__(kind, "__hash__") is not None and _answers(kind, _ASKED)
 
 
 def is_built(kind: type) -> bool:

@@ -12,7 +12,7 @@ import operator
 import sys
 import threading
 import types
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -220,12 +220,19 @@ _STEP = 4096
 """So many objects are gone through in about a millisecond."""
 
 
-def shared_ids(written: Written, session: Session) -> frozenset[int]:
-    """Ids of what the pod tells and another pod may tell as well; valid until `release`."""
+def shared_ids(
+    written: Written, session: Session, others: Collection[int] | None = None
+) -> frozenset[int]:
+    """Ids of what the pod tells and another pod may tell as well; valid until `release`. Where
+    `others` has what all other pods may share, only what is among them."""
     was_enabled = gc.isenabled()
     gc.disable()
     try:
-        return frozenset(_shareable(written.writer, session))
+        if others is None:
+            return frozenset(_shareable(written.writer, session))
+        memo = written.writer.memo.copy()
+        found = {name for name in others if name in memo}
+        return frozenset(found | session.cells_told(memo))
     finally:
         if was_enabled:
             gc.enable()
