@@ -26,11 +26,12 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from tests.support.kinds import Kind
+from tests.support.kinds_awkward import AWKWARD
 from tests.support.kinds_libraries import NUMPY, OTHERS, TABLES
 from tests.support.kinds_live import LIVE
 from tests.support.kinds_python import CODE, CONTAINERS, PLAIN
 
-ALL = (*PLAIN, *CONTAINERS, *CODE, *LIVE, *NUMPY, *TABLES, *OTHERS)
+ALL = (*PLAIN, *CONTAINERS, *CODE, *AWKWARD, *LIVE, *NUMPY, *TABLES, *OTHERS)
 PATIENCE = 60.0
 
 

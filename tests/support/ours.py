@@ -11,9 +11,13 @@ from jupyter_rewind.kernels.records import SNAPSHOT, decode_snapshot
 from jupyter_rewind.kernels.restore import prepare
 from jupyter_rewind.kernels.tracking import Tracker
 from jupyter_rewind.model.ids import ExecutionId, RunId
-from jupyter_rewind.model.snapshot import Fidelity, Snapshot
+from jupyter_rewind.model.snapshot import Fidelity, Snapshot, VariableReport
 from jupyter_rewind.store.keep import KernelStore
 from tests.support.stores import QuickFiles
+
+
+def _is_of_library(one: VariableReport) -> bool:
+    return one.type_name == "module" and "its own variables" not in one.reason
 
 
 def execute(source: str, namespace: dict[str, Any]) -> None:
@@ -62,7 +66,7 @@ class Rewind:
         return "; ".join(
             f"{one.name}: {one.reason or one.fidelity}"
             for one in prepared.report
-            if one.fidelity is not Fidelity.EXACT and one.type_name != "module"
+            if one.fidelity is not Fidelity.EXACT and not _is_of_library(one)
         )
 
     def newest(self) -> Snapshot:
