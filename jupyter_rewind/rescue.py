@@ -241,9 +241,14 @@ def write(
 
     room.refuse_language(recovery, form)
     target = Path(os.path.abspath(report_path)) if report_path is not None else None
+    place = Path(os.path.abspath(output)) if output else None
+    if target is not None and target == place:
+        raise InvalidInput(
+            f"--output and --report name one file: {target}.", hint="Nothing was changed."
+        )
     if target is not None and os.path.lexists(target):
         room.refuse(target, "--report")
-    path = room.write(recovery, Path(os.path.abspath(output)) if output else None, form)
+    path = room.write(recovery, place, form)
     if target is not None:
         if not room.write_new(target, page(recovery).encode()):
             room.refuse(target, "--report")

@@ -273,7 +273,7 @@ def _numbered(runs: Sequence[FoundRun]) -> list[FoundRun]:
         if run.session or run.remark != RUNNING or run.started_ns is None:
             found.append(run)
             continue
-        same = next((each for each in runs if _is_same_kernel(run, each)), None)
+        same = next((each for each in runs if is_same_kernel(run, each)), None)
         lines = {each.line for each in same.executions} if same is not None else set()
         executions = tuple(
             each if each.line in lines else replace(each, text_output=None)
@@ -286,7 +286,8 @@ def _numbered(runs: Sequence[FoundRun]) -> list[FoundRun]:
     return found
 
 
-def _is_same_kernel(running: FoundRun, other: FoundRun) -> bool:
+def is_same_kernel(running: FoundRun, other: FoundRun) -> bool:
+    """Whether `other` is a history's session of the kernel that `running`, without number, is."""
     if not other.session or other.started_ns is None or running.started_ns is None:
         return False
     if not -BEFORE <= other.started_ns - running.started_ns <= AFTER:

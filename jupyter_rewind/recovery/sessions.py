@@ -7,14 +7,14 @@ so that what is listed here is what is brought back there.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
 from jupyter_rewind.errors import RewindError
 from jupyter_rewind.recovery import search
-from jupyter_rewind.recovery.attribution import Attribution
+from jupyter_rewind.recovery.attribution import Attribution, is_same_kernel
 from jupyter_rewind.recovery.evidence import (
     Evidence,
     Executed,
@@ -84,8 +84,13 @@ def place_all(placed: Attribution) -> list[SessionInfo]:
                 continue
             claim = (each.share, bool(sources), notebook, each.words)
             claims.setdefault(numbers[id(each.run)], []).append(claim)
+    twice = _told_twice(placed.runs)
+    for number, other in twice.items():
+        claims.setdefault(other, []).extend(claims.get(number, []))
     infos = []
     for number, run in enumerate(placed.runs):
+        if number in twice:
+            continue
         share, notebook, words = _settle(claims.get(number, []))
         infos.append(
             SessionInfo(
@@ -102,6 +107,17 @@ def place_all(placed: Attribution) -> list[SessionInfo]:
             )
         )
     return sorted(infos, key=_moment)
+
+
+def _told_twice(runs: Sequence[FoundRun]) -> dict[int, int]:
+    """The runs of Rewind's journal that a history tells of, too: each is its numbered session."""
+    return {
+        number: other
+        for number, run in enumerate(runs)
+        if not run.session
+        for other, each in enumerate(runs)
+        if is_same_kernel(run, each)
+    }
 
 
 def _settle(claims: list[Claim]) -> tuple[float, str, str]:

@@ -117,6 +117,18 @@ def test_session_of_a_running_kernel_is_listed_once() -> None:
     assert (only.number, only.notebook, only.likelihood) == (1, str(TARGET), 1.0)
 
 
+def test_session_that_rewind_journaled_is_listed_once() -> None:
+    """IPython's history and Rewind's journal tell of one session: one line."""
+    heard = session(1, [*MODEL, "never = 'journaled'"])
+    told = replace(
+        session(0, MODEL, at=11, notebook=str(TARGET)), trace=Trace("rewind", "/store (run 1)")
+    )
+    for runs in ((heard, told), (told, heard)):
+        [only] = place_all(Attribution(Evidence((document(*MODEL),), runs)))
+        assert (only.number, only.notebook, only.executions) == (1, str(TARGET), 4)
+        assert only.likelihood == 1
+
+
 def test_list_and_recovery_agree() -> None:
     """Each session is listed with the notebook that recovering would lay it over."""
     runs = (

@@ -463,6 +463,13 @@ def test_the_report_is_one_document_for_programs(stale: Path, rewind: Rewind) ->
     assert [each["kind"] for each in data["used"]] == ["checkpoint"]
 
 
+def test_notebook_and_page_are_two_files(stale: Path, work: Path, rewind: Rewind) -> None:
+    """One name for both is refused before anything is written."""
+    ended = rewind("recover", stale, "-o", "both.html", "--report", "both.html")
+    assert (ended.status, "name one file" in ended.err) == (2, True)
+    assert not (work / "both.html").exists()
+
+
 def test_a_page_goes_where_it_is_told(stale: Path, work: Path, rewind: Rewind) -> None:
     """--output alone writes one file; --report says where the page goes."""
     assert rewind("recover", stale, "--output", "a.ipynb").status == 0
