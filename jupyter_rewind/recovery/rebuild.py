@@ -102,7 +102,8 @@ def rebuild(target: Path, evidence: Evidence) -> Rebuilt:
         cells=cells,
         alternatives=followed.alternatives(judged, cells, left_out),
         likely_lost=_likely_lost(base, attributed) + earlier_in_words(one.words for one in cells),
-        next_steps=_left_out_in_words(left_out) + _next_steps(base, attributed, evidence),
+        next_steps=_left_out_in_words(left_out, attributed)
+        + _next_steps(base, attributed, evidence),
         metadata=base.document.metadata if base.document else {},
         nbformat=base.document.nbformat if base.document else (4, 5),
         sessions=tuple(attributed),
@@ -263,10 +264,13 @@ def _likely_lost(base: Base, attributed: list[Attributed]) -> tuple[str, ...]:
     return tuple(lost)
 
 
-def _left_out_in_words(left_out: list[LeftOut]) -> tuple[str, ...]:
+def _left_out_in_words(left_out: list[LeftOut], own: list[Attributed]) -> tuple[str, ...]:
+    """Who names a session names all that are not told by a trace."""
+    known = [each.run.session for each in own if each.run.session and not each.run.certain]
     return tuple(
         f"Session {each.run.session} is more like {each.notebook}, and was left out; where it is"
-        f" this notebook's, add --session {each.run.session}."
+        " this notebook's, name all of its sessions:"
+        f" {' '.join(f'--session {one}' for one in sorted({*known, each.run.session}))}."
         for each in left_out
         if each.run.session
     )

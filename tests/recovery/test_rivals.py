@@ -112,7 +112,9 @@ def test_recovering_by_name_asks_the_notebooks_beside(home: Home) -> None:
     """`recover analysis.ipynb` leaves out what was run in copy.ipynb, says so, and keeps it."""
     found = recovered(home)
     assert [each.cell.source for each in found.rebuilt.cells] == [*LOAD, *OURS, *NEW]
-    assert any("Session 2" in each and "copy.ipynb" in each for each in found.rebuilt.next_steps)
+    [told] = [each for each in found.rebuilt.next_steps if each.startswith("Session 2 ")]
+    assert "copy.ipynb" in told
+    assert "--session 1 --session 2" in told
     assert THEIRS[1] in [each.source for each in found.rebuilt.alternatives]
     assert [
         Path(each.notebook or "").stem for each in list_sessions(home.scope(None)).sessions
