@@ -18,7 +18,7 @@ from pathlib import Path
 
 # Taken once, and in a tuple: libraries that stop the clock for a test go through the names of all
 # modules, and put theirs in the place of these functions.
-_SYSTEM = (time.time_ns, time.monotonic, os.getpid)
+_SYSTEM = (time.time_ns, time.monotonic, os.getpid, time.thread_time)
 
 
 class SystemClock:
@@ -29,6 +29,9 @@ class SystemClock:
 
     def monotonic(self) -> float:
         return _SYSTEM[1]()
+
+    def working(self) -> float:
+        return _SYSTEM[3]()
 
     def token(self, size: int) -> bytes:
         return secrets.token_bytes(size)
@@ -46,6 +49,9 @@ class FakeClock(SystemClock):
 
     def monotonic(self) -> float:
         return self.time_ns / 1e9
+
+    def working(self) -> float:
+        return self.monotonic()
 
     def advance(self, seconds: float) -> None:
         self.time_ns += int(seconds * 1e9)
@@ -79,6 +85,12 @@ def now_ns() -> int:
 def monotonic() -> float:
     """Seconds that only grow; for durations."""
     return _clock.monotonic()
+
+
+def working() -> float:
+    """Seconds that this thread was on a processor; for work whose amount counts, however busy the
+    machine is with other things."""
+    return _clock.working()
 
 
 def token(size: int) -> bytes:

@@ -7,11 +7,14 @@ kilobytes, and stops in the middle where the time is up.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from jupyter_rewind import clock
 
+_PREPARATION_SECONDS = 0.25
+"""The first state of a process pays for imports and cold caches; no value goes missing for that."""
 _ASKING_SECONDS = 0.02
 """So often somebody is asked whether the next cell waits."""
 
@@ -25,7 +28,11 @@ class Awaited(BaseException):
 
 
 class Deadline:
-    """Asked again and again while a state is kept. Without `seconds` there is no end to it."""
+    """Asked again and again while a state is kept. Without `seconds` there is no end to it.
+
+    What counts is the time on a processor, as the user's thread has it: where other programs hold
+    the machine up, a small value does not go missing for it. To be asked in one thread alone.
+    """
 
     def __init__(
         self,
@@ -33,9 +40,10 @@ class Deadline:
         is_awaited: Callable[[], bool] | None = None,
         seconds_to_store: Callable[[int], float] = lambda size: 0.0,
     ) -> None:
-        self._began = clock.monotonic()
+        self._began = clock.working()
         self._seconds = math.inf if seconds is None else seconds
         self._until = self._began + self._seconds
+        self._prepared = 0.0
         self._is_awaited = is_awaited
         self._asked = self._began
         self.seconds_to_store = seconds_to_store
@@ -46,21 +54,36 @@ class Deadline:
         """Whether there is any end to it."""
         return self._seconds < math.inf
 
+    def begin_anew(self) -> None:
+        """What was prepared up to now is not counted, unless it was very much."""
+        self._prepared = min(self.spent(), _PREPARATION_SECONDS)
+        self.leave(0.0)
+
     def leave(self, share: float) -> None:
         """From now on this share of the whole is left for what comes later."""
-        self._until = self._began + self._seconds * (1 - share)
+        self._until = self._began + self._prepared + self._seconds * (1 - share)
+
+    @contextmanager
+    def at_least(self, seconds: float) -> Iterator[None]:
+        """However late it is, there is so much time for the while."""
+        before = self._until
+        self._until = max(before, clock.working() + seconds)
+        try:
+            yield
+        finally:
+            self._until = before
 
     def left(self) -> float:
         """Seconds."""
-        return self._until - clock.monotonic()
+        return self._until - clock.working()
 
     def spent(self) -> float:
         """Seconds."""
-        return clock.monotonic() - self._began
+        return clock.working() - self._began
 
     def check(self) -> None:
         """Raises OutOfTime, Awaited."""
-        now = clock.monotonic()
+        now = clock.working()
         if now > self._until:
             raise OutOfTime
         if self._is_awaited is not None and now > self._asked + _ASKING_SECONDS:

@@ -18,7 +18,7 @@ from jupyter_rewind.kernels.budget import OutOfTime
 from jupyter_rewind.kernels.buffers import BufferState
 from jupyter_rewind.kernels.closure import Binding, find_opening
 from jupyter_rewind.kernels.codec import Session
-from jupyter_rewind.kernels.groups import Group, guess_seconds, partition
+from jupyter_rewind.kernels.groups import SLIGHT_SECONDS, Group, guess_seconds, partition
 from jupyter_rewind.kernels.memory import Memory
 from jupyter_rewind.kernels.pods import ENVIRONMENT, HUB, OUTPUT, SMALL, VARIABLE
 from jupyter_rewind.kernels.preview import preview, type_name
@@ -68,6 +68,7 @@ class Survey:
         try:
             self._find_hubs()
             self._gather()
+            self._deadline.begin_anew()
             self._deadline.leave(_FOR_HUBS)
             self._tell_all(self._groups)
             self._split()
@@ -156,15 +157,23 @@ class Survey:
         return self._known(group) or max(guess_seconds(self._roots[key]) for key in group.keys)
 
     def _tell(self, group: Group) -> None:
-        began = clock.monotonic()
+        began = clock.working()
         try:
-            with self._session.in_any_case(group.is_small):
-                if self._expect(group) > self._session.deadline.left():
+            is_slight = self._is_slight(group)
+            with (
+                self._session.in_any_case(group.is_small),
+                self._session.deadline.at_least(SLIGHT_SECONDS if is_slight else 0.0),
+            ):
+                if self._expect(group) > self._session.deadline.left() and not is_slight:
                     raise OutOfTime
                 self._tell_now(group)
-                group.seconds = clock.monotonic() - began
+                group.seconds = clock.working() - began
         except OutOfTime:
-            group.give_up(clock.monotonic() - began, self._ids(group))
+            group.give_up(clock.working() - began, self._ids(group))
+
+    def _is_slight(self, group: Group) -> bool:
+        values = (self._roots[key] for key in group.keys)
+        return group.is_slight(values, self._session.deadline)
 
     def _ids(self, group: Group) -> tuple[int, ...]:
         return tuple(id(self._roots[key]) for key in group.keys)
@@ -299,22 +308,22 @@ class Survey:
 
     def _find_pod(self, group: Group) -> Pod:
         """The pod as it is now: the one of before where it tells the same."""
-        began = clock.monotonic()
+        began = clock.working()
         pod = None
         if not group.is_late:
             try:
-                with self._session.in_any_case(group.is_small):
+                with self._session.in_any_case(self._is_slight(group)):
                     pod = self._pod(group)
                     self._promise(pod)
             except OutOfTime:
-                group.give_up(group.seconds + clock.monotonic() - began, self._ids(group))
+                group.give_up(group.seconds + clock.working() - began, self._ids(group))
                 for state in pod.buffers if pod is not None else ():
                     state.drop()
                 pod = None
         if pod is None:
             pod = self._stand_in(group, LATE)
         else:
-            group.seconds += clock.monotonic() - began
+            group.seconds += clock.working() - began
         for same in group.earlier:
             if same.keys == group.keys and pod.is_as(same):
                 same.ids, same.closed, same.token = pod.ids, pod.closed, pod.token
@@ -392,6 +401,6 @@ class Survey:
 
     def _record(self, key: str, notes: Sequence[pods.Note]) -> RootRecord:
         value = self._roots[key]
-        worst = max((fidelity for fidelity, _ in notes), key=lambda one: one.loss, default=None)
+        worst = max((one for one, _ in notes), key=lambda one: one.loss, default=None)
         reasons = "; ".join(dict.fromkeys(reason for _, reason in notes))
         return RootRecord(key, type_name(value), worst or Fidelity.EXACT, reasons, preview(value))

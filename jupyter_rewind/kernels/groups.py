@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from jupyter_rewind.kernels import pods
-from jupyter_rewind.kernels.budget import OutOfTime
+from jupyter_rewind.kernels.budget import Deadline, OutOfTime
 from jupyter_rewind.kernels.codec import Session
 from jupyter_rewind.kernels.pods import ENVIRONMENT, SMALL, Written
 from jupyter_rewind.kernels.state import Pod
@@ -19,6 +19,11 @@ _LEAST_SECONDS: dict[type, float] = {
 }
 """What an item of these takes at least, on any machine."""
 _UNKNOWN_SECONDS = 1e-3
+SLIGHT_SECONDS = 5e-3
+"""What may be told in so little is tried however late it is, and then given so much."""
+_SLIGHT_BYTES = 1 << 16
+_OVERTIME_SECONDS = 0.25
+"""Even slight values, when there are very many, have an end."""
 
 
 @dataclass(slots=True)
@@ -38,6 +43,14 @@ class Group:
     def is_small(self) -> bool:
         """Told in any case, whatever time it takes."""
         return self.keys[0].startswith((SMALL, ENVIRONMENT))
+
+    def is_slight(self, values: Iterable[Any], deadline: Deadline) -> bool:
+        """True for what may be small, and for what is told already and is small."""
+        if self.is_small or deadline.left() < -_OVERTIME_SECONDS:
+            return self.is_small
+        if self.written is not None:
+            return self.written.size_bytes <= _SLIGHT_BYTES
+        return max(map(guess_seconds, values)) <= SLIGHT_SECONDS / 5
 
     def known_seconds(self, ids: tuple[int, ...]) -> float:
         """How long these very objects took the last time; 0 where that is not known."""
@@ -105,7 +118,8 @@ def partition(
             continue
         began = session.deadline.spent()
         try:
-            names = pods.shared_ids(group.written, session, others)
+            with session.in_any_case(group.is_slight((), session.deadline)):
+                names = pods.shared_ids(group.written, session, others)
         except OutOfTime:
             group.give_up(group.seconds + session.deadline.spent() - began, ids_of(group))
             continue

@@ -28,8 +28,12 @@ ALL = CaptureOptions(budget_share=None)
 class TickingClock(clock.FakeClock):
     """A millisecond passes each time somebody looks: what takes long does so on any machine."""
 
+    def __init__(self, seconds: float = 0.001) -> None:
+        super().__init__()
+        self._seconds = seconds
+
     def monotonic(self) -> float:
-        self.advance(0.001)
+        self.advance(self._seconds)
         return super().monotonic()
 
 
@@ -69,6 +73,20 @@ def test_a_large_new_value_does_not_hold_up_its_cell(cells: Cells, make: str) ->
     assert found["big"] is Fidelity.MISSING
     assert found["small"] is Fidelity.EXACT
     assert snapshot.counts.missing == 1
+
+
+def test_small_values_are_never_late(tmp_path: Path) -> None:
+    """In the first cell of a process, on however slow a machine, small values are all kept."""
+    with clock.use(TickingClock(0.0001)):
+        options = CaptureOptions(budget_share=0.0, budget_floor_seconds=0.0002)
+        cells = Cells(tmp_path, options=options, tracker=Tracker())
+        lines = [f"v{n} = [{n}, {{'a': ({n},)}}]" for n in range(6)]
+        captured = cells.try_run("\n".join([*lines, "class T: pass", "t = T(); t.kids = {t}"]))
+        assert captured.late == ()
+        snapshot = captured.snapshot
+        assert snapshot is not None
+        assert set(kept_of(cells, snapshot).values()) == {Fidelity.EXACT}
+        cells.close()
 
 
 def test_small_changes_are_kept_while_a_large_value_waits(cells: Cells) -> None:
