@@ -206,6 +206,8 @@ class Loader:
                     setter(made, content)
             for root in record.roots[len(hubs) :]:
                 self.values[root.key] = reader.load()
+            if record.is_stand_in:
+                self.failures.update((root.key, root.reason) for root in record.roots)
             if record.hollow:
                 self._filling += [(record, *each) for each in reader.load()]
         except Exception as error:
