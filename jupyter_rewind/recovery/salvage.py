@@ -18,6 +18,7 @@ from jupyter_rewind.recovery.broken import encodings
 from jupyter_rewind.recovery.broken.damage import Damage, block_of_turns, in_words
 from jupyter_rewind.recovery.broken.jsonbytes import Buffer, JsonBytes
 from jupyter_rewind.recovery.broken.scan import Scanned, scan
+from jupyter_rewind.recovery.broken.strays import is_one_stray
 from jupyter_rewind.recovery.broken.versions import (
     doubt_unconfirmed,
     drop_repeated,
@@ -146,6 +147,8 @@ def _salvage_json(raw: Buffer, start: int, tell: Progress) -> Salvaged:
     for cells in lists:
         cells.reverse()
     block = block_of_turns(damages)
+    if block and is_one_stray(raw, damages):
+        block = 0
     across = {key for key, (at, end) in spans.items() if block and at // block != end // block}
     cells = _united(lists, damages, across, before_seam)
     if not cells and damages:

@@ -65,3 +65,39 @@ def test_borders_of_blocks_are_known_by_where_the_text_breaks(
 ) -> None:
     """Breaks at borders of pages or sectors tell that other borders may be hidden."""
     assert block_of_turns(seams(*places)) == block
+
+
+def test_faults_that_one_stray_byte_makes_are_no_turns() -> None:
+    """A bracket too many makes several faults in one place, and no version goes on there."""
+    assert block_of_turns(seams(513, 517, 520)) == 0
+
+
+@pytest.mark.parametrize("stray", [b"}", b"]", b"[", b"\\", b"\n"])
+@pytest.mark.parametrize("border", [512, 4096, 5 * 4096])
+def test_one_stray_byte_costs_one_cell_at_most(stray: bytes, border: int) -> None:
+    """One key pressed by mistake takes nothing away from the other cells, nor their outputs."""
+    ours = version(random.Random(3), 90, 0.0)
+    raw = to_bytes(book_of(ours), indent=1)
+    at = border + 4
+    if stray in (b"}", b"]", b"["):
+        at = raw.index(b"\n  {\n", at) + 3
+    salvaged = salvage_notebook(raw[:at] + stray + raw[at:])
+    told = set(whole(salvaged))
+    assert told <= set(expected(ours))
+    assert len(set(expected(ours)) - told) <= 1
+
+
+def test_line_that_another_version_goes_on_in_is_not_mended() -> None:
+    """A text that ends at the border of a block, with more behind it, is no forgotten escape."""
+    ours = [code_cell(n, source=f"first_{n} = 1\nsecond_{n} = 2\nthird_{n} = 3") for n in range(40)]
+    raw = to_bytes(book_of(ours), indent=1)
+    at = raw.index(b"second_20 = 2") + len(b"second_20 = 2")
+    at += raw[at:].index(b'"') + 1
+    fill = b"#" * (-at % 4096)
+    begin = raw.index(b"first_2 = 1")
+    raw = raw[:begin] + fill + raw[begin:]
+    at += len(fill)
+    salvaged = salvage_notebook(raw[:at] + b"econd_20 = 2, more\\n" + raw[at - 1 :])
+    sources = [cell.source for cell in salvaged.cells if cell.whole]
+    assert not any("more" in source for source in sources)
+    assert any("first_19" in source for source in sources)

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from jupyter_rewind.recovery.broken.damage import is_border
 from jupyter_rewind.recovery.broken.jsonbytes import Broken, JsonBytes, Long, search
 from jupyter_rewind.recovery.normal import join_lines
 
@@ -341,6 +342,9 @@ class CellBytes:
         found = _LINE.match(raw, at)
         if found is None or not _NEXT_LINE.match(raw, found.end()):
             return None
+        quotes = (quote.end() for quote in _BARE_QUOTE.finditer(found["body"]))
+        if any(is_border(found.start("body") + quote) for quote in quotes):
+            return None  # here another version may go on
         body = _BARE_QUOTE.sub(rb'\1\\"', found["body"]).replace(b"\t", b"\\t")
         try:
             text, _ = JsonBytes(b'"' + body + b'"').string(0)

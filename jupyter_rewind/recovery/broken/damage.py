@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from jupyter_rewind.recovery.broken.jsonbytes import Buffer
 
 _MOST = 40
 _PAGE, _SECTOR = 4096, 512
-_BEFORE, _BEHIND = 8, 160
+_BEFORE, _JUST_BEHIND, _BEHIND = 8, 24, 160
+_ONE_PLACE = 300
 _GARBAGE = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\xff]")
 
 
@@ -51,13 +53,39 @@ def block_of_turns(damages: list[Damage]) -> int:
 
     Where sound text breaks off at the borders of blocks, others of these borders may lie within
     texts, unseen. The break shows some letters behind the border, where the text stops to fit.
+    One stray byte may make several faults: those of one place are one, and no turns.
     """
-    seams = [damage.at for damage in damages if damage.may_blend]
-    for size, least in ((_PAGE, 1), (_SECTOR, 3)):
-        near = sum((at + _BEFORE) % size <= _BEFORE + _BEHIND for at in seams)
-        if near >= least and 2 * near >= len(seams):
-            return size
-    return _PAGE if sum(damage.is_seam for damage in damages) >= 2 else 0
+    seams = far_apart(damage.at for damage in damages if damage.may_blend)
+    told = far_apart(one.at for one in damages if one.may_blend or one.is_seam)
+    pages = sum(is_border(at, _PAGE) for at in told)
+    if _mostly(told, _SECTOR, _JUST_BEHIND, max(2, pages + 1)):
+        return _SECTOR
+    if _mostly(seams, _PAGE, _BEHIND, 2) or (len(seams) == 1 and is_border(seams[0], _PAGE)):
+        return _PAGE
+    if _mostly(seams, _SECTOR, _BEHIND, 3):
+        return _SECTOR
+    return _PAGE if len(far_apart(one.at for one in damages if one.is_seam)) >= 2 else 0
+
+
+def is_border(at: int, size: int = _SECTOR, behind: int = _JUST_BEHIND) -> bool:
+    """Whether a border of blocks lies just before `at`, or a few bytes behind it."""
+    return (at + _BEFORE) % size <= _BEFORE + behind
+
+
+def _mostly(places: list[int], size: int, behind: int, least: int) -> bool:
+    near = sum(is_border(at, size, behind) for at in places)
+    return near >= least and 2 * near >= len(places)
+
+
+def far_apart(places: Iterable[int]) -> list[int]:
+    """The first of those that lie nearer to one another than the borders of blocks do."""
+    kept: list[int] = []
+    last = None
+    for at in sorted(places):
+        if last is None or at - last > _ONE_PLACE:
+            kept.append(at)
+        last = at
+    return kept
 
 
 def in_words(damages: list[Damage]) -> tuple[str, ...]:

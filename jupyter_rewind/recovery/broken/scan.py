@@ -172,7 +172,8 @@ class _Walk:
 
     def _describe(self, at: int, end: int, broken: Read | None, goes_on: bool) -> Damage:
         damage = describe_bytes(self._raw.raw, at, max(at, end))
-        damage = replace(damage, may_blend=damage.is_seam and goes_on)
+        is_seam = damage.is_seam or (end <= at < self._raw.size)
+        damage = replace(damage, may_blend=is_seam and goes_on)
         if broken is not None and broken.says_something:
             words = f"{damage.words}; the cell at byte {broken.start} is kept in part"
             return replace(damage, words=words)
@@ -201,7 +202,7 @@ class _Walk:
         self._found.append(Found(cell, read.start, read.end, self._frame.version))
 
     def _note_mended(self, read: Read) -> None:
-        self._damages += [Damage(at, words, False) for at, words in read.mended]
+        self._damages += [Damage(at, words, False, may_blend=True) for at, words in read.mended]
 
     def _find_metadata(self) -> None:
         """The kernel's name where the notebook's metadata is lost."""
