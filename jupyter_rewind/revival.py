@@ -116,9 +116,7 @@ class Revival:
                     found[run.id] = run
         return sorted(found.values(), key=lambda run: (run.started_ns, run.id))
 
-    def unseen(
-        self, path: str, since_ns: int, heard: Collection[ExecutionId] = ()
-    ) -> list[Unseen]:
+    def unseen(self, path: str, since_ns: int, heard: Collection[ExecutionId] = ()) -> list[Unseen]:
         """What cells of the notebook at `path` (real) put out since then. See `kernels/away`."""
         runs = self.runs_of_notebook(path)
         return unseen_executions(self._repository, runs, since_ns, heard)
