@@ -9,14 +9,23 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
 
-from jupyter_rewind.recovery.likeness import Likeness, defined, is_look, is_slip, values
+from jupyter_rewind.recovery.likeness import (
+    Likeness,
+    defined,
+    is_look,
+    is_slip,
+    used_before_bound,
+    values,
+)
 from jupyter_rewind.recovery.slots import Slot, Step
 from jupyter_rewind.recovery.weights import CHANGES
 
 SOON = 4
 FAINT = 0.2
 UNLIKE, WITHIN = 0.3, 0.7
+FEW_LINES = 3
 FEW, MOST, COMMONEST = 60, 40, 400
 """In a notebook of many cells only the nearest are compared in full."""
 
@@ -92,7 +101,7 @@ class Changes:
                 continue
             away = abs(place - here - 0.5) - 0.5
             signs = self._signs(slot, new, away, slot is latest, look, short)
-            if _is_another(signs):
+            if _is_another(signs) or self._binds_another(slot, step, code):
                 continue
             signs["orphans"] = float(_orphans(slot, new, code))
             made.append((slot, signs))
@@ -159,6 +168,35 @@ class Changes:
             return 0.0
         rare = any(self.definers[name] <= 2 for name in before & after)
         return 1.0 if rare else (0.0 if before & after else -0.5)
+
+    def _binds_another(self, slot: Slot, step: Step, code: Sequence[Slot]) -> bool:
+        """Whether a saved cell and a new one are two by the names that they bind.
+
+        The new one needs what only the old one gives; or it binds other names, and what the old
+        one binds is still used, or both are so short that they are alike without being one.
+        """
+        old, new = slot.source, step.source
+        if slot.origin is None:
+            return False
+        is_short = max(old.count("\n"), new.count("\n")) < FEW_LINES
+        others = [each.source for each in code if each is not slot]
+        only = defined(old) - {name for source in others for name in defined(source)}
+        if is_short and (used_before_bound(new) & only) - used_before_bound(old):
+            return True
+        if not defined(old) or not defined(new) or defined(old) & defined(new):
+            return False
+        return is_short or any(
+            self._last_use.get(name, -1) > step.at or any(name in values(one) for one in others)
+            for name in only
+        )
+
+    @cached_property
+    def _last_use(self) -> Mapping[str, int]:
+        last: dict[str, int] = {}
+        for source, times in self.future.items():
+            for name in values(source):
+                last[name] = max(last.get(name, -1), times[-1])
+        return last
 
     def runs_later(self, source: str, at: int) -> bool:
         """Whether a cell of just this text was run after that step: it was still there."""

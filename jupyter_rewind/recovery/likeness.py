@@ -180,6 +180,36 @@ def used_at_once(source: str) -> frozenset[str]:
 
 
 @lru_cache(maxsize=8192)
+def used_before_bound(source: str) -> frozenset[str]:
+    """The names that it reads at its outer level before it gives them a meaning there.
+
+    None are told of what does not parse.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            lines = ast.parse(source).body
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return frozenset()
+    found: set[str] = set()
+    bound: set[str] = set()
+    for line in lines:
+        if isinstance(line, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            bound.add(line.name)
+            continue
+        names_of = [node for node in ast.walk(line) if isinstance(node, ast.Name)]
+        stored = {node.id for node in names_of if isinstance(node.ctx, ast.Store)}
+        read = {node.id for node in names_of if isinstance(node.ctx, ast.Load)}
+        if isinstance(line, ast.AugAssign) and isinstance(line.target, ast.Name):
+            read.add(line.target.id)
+        if not isinstance(line, ast.Assign | ast.AnnAssign | ast.AugAssign):
+            read -= stored
+        found |= read - bound
+        bound |= stored
+    return frozenset(found)
+
+
+@lru_cache(maxsize=8192)
 def parses(source: str) -> bool:
     """Whether IPython could have compiled it: magics, shell lines and `?` count as good code."""
     if source.lstrip().startswith("%%") or _compiles(source):

@@ -131,3 +131,22 @@ def test_what_a_running_kernel_showed_last_is_attached(count: int | None) -> Non
     [output] = cell.cell.outputs
     assert output["data"]["text/plain"] == ("4" if count is None else "6")
     assert cell.cell.execution_count == steps[-1].line
+
+
+@pytest.mark.parametrize(
+    ("saved", "ran"),
+    [
+        ('sales = read("sales.csv")', ['costs = read("costs.csv")', "sales.merge(costs)"]),
+        ("a = fit(data, depth=3)\nscore(a)", ["b = fit(data, depth=5)\nscore(b)"]),
+        ("q = 1", ["q = q + 10\nq"]),
+    ],
+    ids=["copied-line", "copied-cell", "goes-on-from-it"],
+)
+def test_new_cell_like_a_saved_one_does_not_replace_it(saved: str, ran: list[str]) -> None:
+    """You copied a line and gave it another name: both cells are in the notebook."""
+    first = "from tables import read"
+    cells = [numbered(first, 1), EvidenceCell("code", saved, (text_output("0.91"),), 2)]
+    run = session(1, [first, saved, *ran], at=-600, lasting=None, notebook=str(TARGET))
+    rebuilt = rebuilt_of([document(*cells)], [run])
+    assert sources_of(rebuilt) == [first, saved, *ran]
+    assert rebuilt.cells[1].cell.outputs == (text_output("0.91"),)
