@@ -52,6 +52,7 @@ class Follower:
     def go_on(self, places: Mapping[int, int | None]) -> None:
         """These runs began before the document was saved, and stood at those of its cells."""
         self._going_on = set(places)
+        self.changes.going_on = frozenset(places)
         if 0 in places and places[0] is not None:
             self.cursor = self.latest = self.slots[places[0]]
 

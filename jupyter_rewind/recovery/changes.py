@@ -16,6 +16,7 @@ from jupyter_rewind.recovery.likeness import (
     defined,
     is_look,
     is_slip,
+    names,
     used_before_bound,
     values,
 )
@@ -39,6 +40,8 @@ class Changes:
         code = [slot.source for slot in slots if slot.code]
         self.like = Likeness(code + [step.source for step in steps])
         self.definers = Counter(name for source in code for name in defined(source))
+        self.going_on: frozenset[int] = frozenset()
+        """The runs that began before the document was saved: it is nearly what they worked on."""
         self._having: dict[str, set[Slot]] = defaultdict(set)
         for slot in slots:
             if slot.code:
@@ -174,6 +177,8 @@ class Changes:
 
         The new one needs what only the old one gives; or it binds other names, and what the old
         one binds is still used, or both are so short that they are alike without being one.
+        Where the kernel went on after the save, one line that lacks a name of the saved one's
+        line is another.
         """
         old, new = slot.source, step.source
         if slot.origin is None:
@@ -183,6 +188,9 @@ class Changes:
         only = defined(old) - {name for source in others for name in defined(source)}
         if is_short and (used_before_bound(new) & only) - used_before_bound(old):
             return True
+        if step.run in self.going_on and "\n" not in old + new and not defined(old + "\n" + new):
+            is_typed = is_slip(old, new) and self.like.is_odd(old, new)
+            return bool(names(old) - names(new)) and not is_typed
         if not defined(old) or not defined(new) or defined(old) & defined(new):
             return False
         return is_short or any(
@@ -221,7 +229,7 @@ def _is_another(signs: Mapping[str, float]) -> bool:
 
 def _orphans(slot: Slot, new: str, code: Sequence[Slot]) -> bool:
     """Whether the new text uses a name that only the old one gives a meaning to."""
-    names = (defined(slot.source) - defined(new)) & values(new)
-    return bool(names) and not all(
-        any(name in defined(other.source) for other in code if other is not slot) for name in names
+    free = (defined(slot.source) - defined(new)) & values(new)
+    return bool(free) and not all(
+        any(name in defined(other.source) for other in code if other is not slot) for name in free
     )

@@ -150,3 +150,11 @@ def test_new_cell_like_a_saved_one_does_not_replace_it(saved: str, ran: list[str
     rebuilt = rebuilt_of([document(*cells)], [run])
     assert sources_of(rebuilt) == [first, saved, *ran]
     assert rebuilt.cells[1].cell.outputs == (text_output("0.91"),)
+
+
+def test_line_with_other_names_does_not_replace_a_saved_one() -> None:
+    """You looked at the same thing another way, below: what you had saved stays."""
+    saved, ran = "solve(hardest, verbose=False)", "solve(hardest)"
+    cells = [numbered(LOAD, 1), numbered(FIT, 2), numbered(saved, 3)]
+    run = session(1, [LOAD, FIT, saved, ran], at=-600, lasting=None, notebook=str(TARGET))
+    assert sources_of(rebuilt_of([document(*cells)], [run])) == [LOAD, FIT, saved, ran]
