@@ -20,19 +20,26 @@ export interface IPlacement {
   placed: { execution: Unseen; cell: number }[];
   /** Executions that put something out, and whose cell is not there as it was. */
   lost: { execution: Unseen; why: Hindrance }[];
+  /** The numbers of cells that still run, and show already what came so far. */
+  running: number[];
 }
 
-/** Finds the cell of each execution; those whose outputs stand there already are in neither list. */
+/** Finds the cell of each execution; those that ended and stand there already are in no list. */
 export function placeOutputs(
   cells: readonly ICellState[],
   executions: readonly Unseen[]
 ): IPlacement {
-  const placement: IPlacement = { placed: [], lost: [] };
+  const placement: IPlacement = { placed: [], lost: [], running: [] };
   for (const execution of executions) {
     const found = findCell(cells, execution);
     if (typeof found === 'number') {
-      if (!cells[found].isNewer && !shows(cells[found], execution)) {
+      if (cells[found].isNewer) {
+        continue;
+      }
+      if (!shows(cells[found], execution)) {
         placement.placed.push({ execution, cell: found });
+      } else if (execution.running) {
+        placement.running.push(found);
       }
     } else if (execution.outputs.length) {
       placement.lost.push({ execution, why: found });

@@ -45,12 +45,15 @@ export class AwayOutputs implements IDisposable {
       return;
     }
     const cells = Array.from(model.cells);
-    const { placed, lost } = placeOutputs(
+    const { placed, lost, running } = placeOutputs(
       cells.map(cell => this.stateOf(cell)),
       executions
     );
     for (const { execution, cell } of placed) {
       put(cells[cell] as ICodeCellModel, execution);
+    }
+    for (const cell of running) {
+      tell(cells[cell] as ICodeCellModel, true);
     }
     this._placed = placed.length;
     this._lost = lost;
@@ -138,7 +141,12 @@ function put(cell: ICodeCellModel, execution: Unseen): void {
   cell.executionCount = execution.running ? null : execution.count;
   // As when it is run here: it was the user's own kernel.
   cell.trusted = true;
+  tell(cell, execution.running);
+}
+
+/** Its prompt says whether it runs. */
+function tell(cell: ICodeCellModel, running: boolean): void {
   if ('executionState' in cell) {
-    cell.executionState = execution.running ? 'running' : 'idle';
+    cell.executionState = running ? 'running' : 'idle';
   }
 }
