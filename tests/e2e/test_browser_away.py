@@ -152,7 +152,7 @@ def test_notebook_7_brings_them_back_too(tmp_path: Path) -> None:
         address = f"{server.address}notebooks/{NAME}?token={TOKEN}"
         page.goto(address)
         page.wait_for_selector(".jp-Notebook .jp-CodeCell .cm-content", timeout=120_000)
-        wait_until("a kernel", lambda: server.ask("api/kernels"), 60)
+        wait_until("a kernel", lambda: server.kernels(), 60)
         begin(page, server)
         page.goto("about:blank")
         finish(server)

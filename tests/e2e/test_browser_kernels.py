@@ -43,7 +43,7 @@ def test_the_variables_of_a_killed_kernel_come_back_with_one_click(lab: Lab, pag
     idle(page)
     run_last_cell(page, "import os; treasure = {'rows': [3, 1, 2]}; print('pid', os.getpid())")
     wait_until("the process id", lambda: "pid " in outputs(page), 90)
-    kernel = lab.ask("api/kernels")[0]["id"]
+    kernel = lab.kernels()[0]["id"]
     wait_until("its state", lambda: lab.states(kernel), 60)
     os.kill(int(outputs(page).split("pid ")[1].split()[0]), signal.SIGKILL)
     told = page.get_by_text("The kernel of analysis.ipynb died. Its state after cell [1]")
@@ -68,7 +68,7 @@ def test_a_restarted_kernel_is_offered_what_it_had(lab: Lab, page: Any) -> None:
     idle(page)
     run_last_cell(page, "treasure = 1; print('done')")
     wait_until("the cell", lambda: "done" in outputs(page), 90)
-    kernel = lab.ask("api/kernels")[0]["id"]
+    kernel = lab.kernels()[0]["id"]
     wait_until("its state", lambda: lab.states(kernel), 60)
     menu(page, "Kernel", "Restart Kernel…")
     page.locator(".jp-Dialog").get_by_role("button", name="Confirm Kernel Restart").click()

@@ -288,7 +288,7 @@ def test_notebook_7_saves_and_says_so_too(tmp_path: Path) -> None:
 
 def connected(server: Lab) -> bool:
     """Whether the page listens to a kernel that has nothing to do."""
-    kernels = server.ask("api/kernels")
+    kernels = server.kernels()
     return (
         bool(kernels) and kernels[0]["execution_state"] == "idle" and kernels[0]["connections"] > 0
     )

@@ -58,6 +58,26 @@ class Kernel:
         self.manager.provisioner.process.wait(PATIENCE)  # type: ignore[union-attr]
 
 
+def _start(manager: KernelManager, environ: dict[str, str], home: Path) -> BlockingKernelClient:
+    """Its client, once it answers. Another program may have taken a port that was free a moment
+    ago: then it is tried again with others."""
+    for patience in (20.0, PATIENCE):
+        manager.start_kernel(env=environ, cwd=str(home))
+        client: BlockingKernelClient = manager.client()
+        client.start_channels()
+        try:
+            client.wait_for_ready(timeout=patience)
+            return client
+        except RuntimeError:
+            client.stop_channels()
+            if patience == PATIENCE or manager.is_alive():
+                manager.shutdown_kernel(now=True)
+                raise
+            manager.cleanup_connection_file()
+            manager.cleanup_random_ports()
+    raise AssertionError
+
+
 @contextmanager
 def running_kernel(
     python: Path | str,
@@ -79,11 +99,8 @@ def running_kernel(
     environ |= {"HOME": str(home), "JUPYTER_RUNTIME_DIR": str(runtime)}
     if notebook is not None:
         environ["JPY_SESSION_NAME"] = str(notebook)
-    manager.start_kernel(env=environ, cwd=str(home))
-    client = manager.client()
-    client.start_channels()
+    client = _start(manager, environ, home)
     try:
-        client.wait_for_ready(timeout=PATIENCE)
         yield Kernel(manager, client)
     finally:
         client.stop_channels()

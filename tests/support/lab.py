@@ -38,6 +38,19 @@ class Lab:
         with urllib.request.urlopen(request, timeout=30) as reply:
             return json.load(reply)
 
+    def kernels(self) -> list[dict[str, Any]]:
+        """The running kernels. Jupyter cannot list them while one is just starting, and says 500:
+        then it is asked again."""
+        for _ in range(20):
+            try:
+                found: list[dict[str, Any]] = self.ask("api/kernels")
+                return found
+            except urllib.error.HTTPError as error:
+                if error.code != 500:
+                    raise
+                time.sleep(0.5)
+        raise AssertionError("Jupyter cannot list its kernels.")
+
     def states(self, kernel: str) -> list[dict[str, Any]]:
         """The states that are kept of a kernel; none before it told of itself."""
         try:
