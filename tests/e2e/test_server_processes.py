@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import signal
+import urllib.error
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +60,31 @@ def test_two_servers_on_one_store_see_each_others_checkpoints(start: Any) -> Non
     expected = [f"x = {number}" for number in range(6)]
     assert list(one.sources("a.ipynb").values()) == expected
     assert list(two.sources("a.ipynb").values()) == expected
+
+
+def test_two_servers_that_save_one_notebook_at_the_same_time_lose_no_save(start: Any) -> None:
+    """Each overwrites what the other has just written: every save that was answered is kept."""
+    one, two = start(2)
+    one.put("a.ipynb", "x = 0")
+    answered: set[str] = set()
+
+    def save_on(server: Any, name: str) -> None:
+        for number in range(60):
+            source = f"{name} = {number}"
+            try:
+                server.put("a.ipynb", source)
+            except urllib.error.HTTPError:
+                continue  # Jupyter's own two writers were in each other's way, and it says so
+            answered.add(source)
+
+    with ThreadPoolExecutor(2) as threads:
+        for saving in [threads.submit(save_on, one, "one"), threads.submit(save_on, two, "two")]:
+            saving.result()
+    assert len(answered) > 60
+    one.checkpoint("a.ipynb")
+    two.checkpoint("a.ipynb")
+    found = list(one.sources("a.ipynb").values())
+    assert answered <= set(found)
 
 
 @pytest.mark.crash

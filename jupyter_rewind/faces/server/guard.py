@@ -23,6 +23,7 @@ from jupyter_rewind.faces.server.calls import look_before, mark_saves
 from jupyter_rewind.faces.server.paths import Paths, count_cells, is_notebook
 from jupyter_rewind.faces.server.reading import Stamp, read_stamp
 from jupyter_rewind.faces.server.recorder import Recorder
+from jupyter_rewind.faces.server.transcript import Transcript, remember_writing
 from jupyter_rewind.model.checkpoint import Reason
 
 _MARGIN_BYTES = 64 << 10
@@ -43,12 +44,15 @@ class Guard:
         self._recorder = recorder
         self._paths = paths
         self._window_seconds = window_seconds
+        self._manager: ContentsManager | None = None
 
     def install(self, manager: ContentsManager) -> None:
         """The guard is asked before each save, deletion and rename, and knows when a save is on."""
         register: Callable[[object], None] = manager.register_pre_save_hook
         register(self.before_save)
         mark_saves(manager, self._recorder.making_way, self.take_saved)
+        remember_writing(manager)
+        self._manager = manager
         look_before(manager, "delete_file", self.before_delete)
         look_before(manager, "rename_file", self.before_rename)
 
@@ -77,14 +81,21 @@ class Guard:
                 return None
             if not self._is_kept(saving.path):
                 return None
-            saving.reading = self._recorder.readings.open(self._paths.file(saving.path))
-            readings = self._recorder.readings
+            readings, file = self._recorder.readings, self._paths.file(saving.path)
+            saving.reading = readings.open(file, self._still_stands(file, saving.written.get(file)))
             return None if readings.take_at_once(saving.reading) else readings.take(saving.reading)
         except Exception as error:
             self._recorder.note_failure(
                 "Could not read %s as it was saved: %r", saving.path, error, error=error
             )
             return None
+
+    def _still_stands(self, file: str, written: Transcript | None) -> Transcript | None:
+        """What was written, unless a hook of the user's has changed it since: then the file holds
+        what was saved. Where there is no such hook, another program has saved something else."""
+        if written is None or not _has_post_save_hooks(self._manager):
+            return written
+        return written if written.stamp == read_stamp(file) else None
 
     def _check_save(self, model: Mapping[str, Any], path: str) -> None:
         kind = model.get("type")
@@ -209,6 +220,12 @@ class Guard:
         for folder, folders, names in os.walk(path):
             folders[:] = [name for name in folders if not name.startswith(".")]
             yield from (os.path.join(folder, name) for name in names if is_notebook(name))
+
+
+def _has_post_save_hooks(manager: ContentsManager | None) -> bool:
+    """Whether something may change a file after the manager has saved it; True if in doubt."""
+    registered = getattr(manager, "_post_save_hooks", True)  # there is no public way to ask
+    return bool(registered) or getattr(manager, "post_save_hook", None) is not None
 
 
 def _has_content(raw: bytes | None) -> bool:

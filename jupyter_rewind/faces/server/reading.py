@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import threading
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from jupyter_rewind.model.checkpoint import FileIdentity
 
@@ -52,11 +53,23 @@ def read_stamp(file: str) -> Stamp | None:
     return Stamp.of(status) if stat.S_ISREG(status.st_mode) else None
 
 
-class Reading:
-    """One file's bytes and stamp, read once."""
+class Written(Protocol):
+    """What is remembered of what a save wrote to a file."""
 
-    def __init__(self, file: str, *, limit_bytes: int) -> None:
+    stamp: Stamp | None
+
+    @property
+    def size(self) -> int | None: ...
+
+    def read(self) -> bytes | None: ...
+
+
+class Reading:
+    """One file's bytes and stamp, read once; those that were `written`, where that is known."""
+
+    def __init__(self, file: str, *, limit_bytes: int, written: Written | None = None) -> None:
         self.file = file
+        self.written = written
         self.stamp: Stamp | None = None
         self.too_large = False
         self._limit = limit_bytes
@@ -74,13 +87,21 @@ class Reading:
         with self._lock:
             if not self.is_taken:
                 try:
-                    self._raw = self._read()
+                    self._raw = self._recall() if self.written is not None else None
+                    if self._raw is None:
+                        self._raw = self._read()
                 except OSError as error:
                     self._error = error
                 self.is_taken = True
+                self.written = None
             if self._error is not None:
                 raise self._error
             return self._raw
+
+    def forget_written(self) -> None:
+        """The bytes are to be read from the disk, if they are not taken yet."""
+        with self._lock:
+            self.written = None
 
     def drop(self) -> None:
         """The bytes are not needed any more."""
@@ -91,6 +112,16 @@ class Reading:
     def held_bytes(self) -> int:
         raw = self._raw
         return len(raw) if raw is not None else 0
+
+    def _recall(self) -> bytes | None:
+        written = self.written
+        raw = written.read() if written is not None else None
+        if written is None or raw is None or len(raw) > self._limit:
+            return None
+        stamp = written.stamp
+        # Of another size, the file was written to by somebody else at the same time.
+        self.stamp = stamp if stamp is not None and stamp.size == len(raw) else None
+        return raw
 
     def _read(self) -> bytes | None:
         from jupyter_rewind.workspace import identify_open

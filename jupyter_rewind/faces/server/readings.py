@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jupyter_rewind import clock
-from jupyter_rewind.faces.server.reading import Reading, Stamp, read_stamp
+from jupyter_rewind.faces.server.reading import Reading, Stamp, Written, read_stamp
 
 if TYPE_CHECKING:
     from jupyter_rewind.settings import Rewind
@@ -42,9 +42,11 @@ class Readings:
         self._is_local: dict[tuple[str, int], bool] = {}
         self._lock = threading.Lock()
 
-    def open(self, file: str) -> Reading:
-        """A reading of `file` within the limit of the settings; nothing is read yet."""
-        return Reading(file, limit_bytes=self._settings.notebooks_max_file_mb << 20)
+    def open(self, file: str, written: Written | None = None) -> Reading:
+        """A reading of `file`, or of what was `written` to it, within the limit of the settings;
+        nothing is read yet."""
+        limit = self._settings.notebooks_max_file_mb << 20
+        return Reading(file, limit_bytes=limit, written=written)
 
     def take(self, reading: Reading) -> Future[None]:
         """Done when the bytes are in memory, or must be left on disk."""
@@ -55,8 +57,13 @@ class Readings:
         return self._readers.submit(self._take_first, reading)
 
     def take_at_once(self, reading: Reading) -> bool:
-        """Whether the bytes are in memory by now: of a small file on a disk that cannot hang, where
-        waking a reading thread would take longer than reading."""
+        """Whether the bytes are in memory by now: of a small file that was written through us, or
+        lies on a disk that cannot hang, where waking a reading thread would take longer."""
+        if reading.written is not None:
+            size = reading.written.size
+            if size is not None and size <= SMALL_BYTES:
+                self.take_now(reading)
+            return reading.is_taken
         try:
             status = os.stat(reading.file)
         except OSError:
@@ -82,7 +89,10 @@ class Readings:
 
     def take_now(self, reading: Reading) -> None:
         """The bytes are in memory, unless so much is that they are left on disk."""
-        if reading.is_taken or self.held_bytes > HELD_LIMIT_BYTES:
+        if reading.is_taken:
+            return
+        if self.held_bytes > HELD_LIMIT_BYTES:
+            reading.forget_written()
             return
         with contextlib.suppress(OSError):  # whoever stores them asks again and tells
             reading.take()

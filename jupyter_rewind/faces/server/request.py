@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from contextvars import ContextVar
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 from jupyter_server import CallContext
 from jupyter_server.services.contents.handlers import ContentsHandler
@@ -19,19 +19,23 @@ from tornado.web import HTTPError
 from jupyter_rewind.faces.server.reading import Reading
 from jupyter_rewind.model.checkpoint import Reason
 
+if TYPE_CHECKING:
+    from jupyter_rewind.faces.server.transcript import Transcript
+
 _GENERATED_USER = re.compile(r"[0-9a-f]{32}")
 
 
 @dataclass(slots=True)
 class Saving:
-    """A call of the contents manager's `save` that is under way: the bytes that it wrote, once
-    they are being taken, and our refusal of it, if there was one."""
+    """A call of the contents manager's `save` that is under way: what it wrote to which file, the
+    bytes, once they are being taken, and our refusal of it, if there was one."""
 
     path: str
     kind: str | None
     chunk: int | None
     reading: Reading | None = None
     refusal: HTTPError | None = None
+    written: dict[str, Transcript] = field(default_factory=dict)
 
     @property
     def is_partial(self) -> bool:

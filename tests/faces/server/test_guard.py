@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import shutil
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -160,7 +162,9 @@ async def test_a_save_whose_bytes_cannot_be_taken_is_answered(
 async def test_small_files_on_disks_of_this_machine_need_no_reading_thread(
     client: Client, monkeypatch: Any
 ) -> None:
-    """Once their folder is known; others are read apart, for they may hang."""
+    """Once their folder is known; others are read apart, for they may hang. What a save writes
+    through Jupyter's own code is not read at all."""
+    client.server.contents_manager.__dict__.pop("atomic_writing")
     taking = client.service.recorder.readings
     taken: list[bool] = []
     at_once = taking.take_at_once
@@ -200,3 +204,65 @@ async def test_own_saves_are_not_taken_for_external_changes(client: Client) -> N
     for number in range(20):
         await client.put("a.ipynb", notebook(f"x = {number}"))
     assert set(await client.reasons("a.ipynb")) == {"save"}
+
+
+@pytest.mark.parametrize("manager", ["AsyncFileContentsManager", "FileContentsManager"])
+async def test_a_save_overwritten_before_it_ends_is_kept(
+    jp_configurable_serverapp: Any, tmp_path: Path, manager: str
+) -> None:
+    """Another server saves the same notebook while ours is still on its way: both states are in
+    the history, each byte for byte."""
+    kind = f"jupyter_server.services.contents.filemanager.{manager}"
+    server = jp_configurable_serverapp(contents_manager_class=kind)
+    service = server._jupyter_rewind_service
+    await eventually(lambda: service.is_started)
+    file = Path(server.root_dir) / "a.ipynb"
+    ours, theirs = written(notebook("größer = 1", "y")), written(notebook("x = 2"))
+    check = server.contents_manager.validate_notebook_model
+    server.contents_manager.validate_notebook_model = lambda *args, **kwargs: (
+        file.write_bytes(theirs),
+        check(*args, **kwargs),
+    )
+    body = {"type": "notebook", "content": notebook("größer = 1", "y")}
+    await ensure_async(server.contents_manager.save(body, "a.ipynb"))
+    server.contents_manager.validate_notebook_model = check
+    await eventually(lambda: service.recorder.queued or service.recorder.recorded)
+    await ensure_async(server.contents_manager.save(body, "a.ipynb"))
+    await eventually(lambda: not service.recorder.queued)
+    with Workspace.open(service.settings) as workspace:
+        found = workspace.checkpoints(str(file))
+        assert [workspace.read(each) for each in found] == [ours, theirs, ours]
+        reasons = [str(each.reason) for each in found]
+        assert reasons == ["autosave", "external-change", "autosave"]
+
+
+async def test_what_a_hook_of_the_users_makes_of_a_save_is_kept(client: Client) -> None:
+    """Some format or strip each file after it is saved: what they leave is what comes back."""
+
+    def strip(os_path: str, **_: Any) -> None:
+        file = Path(os_path)
+        file.write_bytes(file.read_bytes().replace(b"secret", b"******"))
+
+    client.server.contents_manager.register_post_save_hook(strip)
+    for number in range(3):
+        await client.put("a.ipynb", notebook(f"secret = {number}"))
+    found = await client.checkpoints("a.ipynb")
+    states = [await client.content("a.ipynb", one["id"]) for one in found]
+    assert states == [written(notebook(f"****** = {number}")) for number in range(3)]
+
+
+async def test_a_manager_that_writes_in_its_own_way_is_read_back(client: Client) -> None:
+    """Nothing is remembered of what it writes, or not all: then the file is asked."""
+    atomic_writing = client.server.contents_manager.atomic_writing
+
+    @contextlib.contextmanager
+    def by_parts(*args: Any, **kwargs: Any) -> Iterator[Any]:
+        with atomic_writing(*args, **kwargs) as stream:
+            yield stream
+            stream.seek(0)
+            stream.write("{ ")
+
+    client.server.contents_manager.atomic_writing = by_parts
+    await client.put("a.ipynb", notebook("x = 1"))
+    (one,) = await client.checkpoints("a.ipynb")
+    assert await client.content("a.ipynb", one["id"]) == client.file("a.ipynb").read_bytes()

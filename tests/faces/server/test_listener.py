@@ -131,7 +131,9 @@ async def test_a_read_only_folder_opens_and_keeps(client: Client, tmp_path: Path
 async def test_a_save_caught_in_another_servers_writing_is_read_again(
     client: Client, monkeypatch: Any, kept: int
 ) -> None:
-    """Jupyter writes in place: what stands there for a moment is a state that nobody saved."""
+    """Jupyter writes in place: what stands there for a moment is a state that nobody saved. A
+    manager that writes in its own way has what it wrote read back."""
+    client.server.contents_manager.__dict__.pop("atomic_writing")
     await client.put("a.ipynb", notebook("x = 1"))
     file = client.file("a.ipynb")
     readings = client.service.recorder.readings
