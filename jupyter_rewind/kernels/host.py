@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, Any
 from jupyter_rewind import clock, errors
 from jupyter_rewind.errors import NotFound, RewindError, Unavailable
 from jupyter_rewind.model.encoding import to_json
-from jupyter_rewind.store.durable import Files
+from jupyter_rewind.store.durable import Files, translate
 
 if TYPE_CHECKING:
     from jupyter_client.blocking.client import BlockingKernelClient
+    from jupyter_client.manager import KernelManager
 
     from jupyter_rewind.model.entry import Json
 
@@ -81,9 +82,8 @@ def start_with_state(path: str, snapshot: str, *, kernel_name: str | None = None
     behind then.
     """
     from jupyter_client.kernelspec import NoSuchKernel
-    from jupyter_client.manager import KernelManager
 
-    manager = KernelManager(kernel_name=kernel_name or _kernel_name(path))
+    manager = _create_manager(kernel_name or _kernel_name(path))
     environment = {**os.environ, "JPY_SESSION_NAME": path}
     folder = os.path.dirname(path)
     try:
@@ -110,7 +110,23 @@ def start_with_state(path: str, snapshot: str, *, kernel_name: str | None = None
         manager.shutdown_kernel(now=True)
         raise
     pid = int(getattr(manager.provisioner, "pid", 0) or 0)
+    # The manager removes the file as soon as nobody refers to it any more.
+    manager.cleanup_connection_file = lambda: None  # type: ignore[method-assign]
     return Started(manager.connection_file, pid, str(manager.kernel_name), answer)
+
+
+def _create_manager(kernel_name: str) -> KernelManager:
+    """The manager of a kernel whose connection file lies where Jupyter's programs look for it."""
+    from jupyter_client.manager import KernelManager
+    from jupyter_core.paths import jupyter_runtime_dir
+
+    runtime = Path(jupyter_runtime_dir())
+    try:
+        runtime.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise translate(error, "use", runtime) from error
+    connection = runtime / f"kernel-{clock.new_id()}.json"
+    return KernelManager(kernel_name=kernel_name, connection_file=str(connection))
 
 
 def _kernel_name(path: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import signal
@@ -14,6 +15,7 @@ from typing import Any
 import nbformat
 import pytest
 from jupyter_client.blocking.client import BlockingKernelClient
+from jupyter_client.connect import find_connection_file
 
 from tests.faces.cli.conftest import Rewind
 from tests.faces.cli.test_schema import check
@@ -81,12 +83,15 @@ def test_states_follow_a_notebook_that_was_renamed(user: Home, rewind: Rewind) -
 def test_a_killed_kernels_state_goes_on_in_a_new_one(
     user: Home, rewind: Rewind, resumed: list[int]
 ) -> None:
-    """`resume` starts a kernel with the variables in it, which outlives the command."""
+    """`resume` starts a kernel with the variables in it, which outlives the command and is found
+    where Jupyter's programs look for kernels."""
     with running(user) as kernel:
         kernel.run("data = {'a': [1, 2]}; twin = data['a']")
         kernel.kill()
     told = answer(rewind, "resume", user.notebook)
     resumed.append(told["pid"])
+    gc.collect()
+    assert find_connection_file(Path(told["connection_file"]).name) == told["connection_file"]
     client = BlockingKernelClient()
     client.load_connection_file(told["connection_file"])
     client.start_channels(hb=False)
