@@ -24,8 +24,15 @@ from jupyter_rewind.kernels.environments import (
 )
 from jupyter_rewind.kernels.host import Started, drop_stale_notices, leave_notice
 from jupyter_rewind.kernels.naming import find_snapshot
+from jupyter_rewind.kernels.ran import Ran, list_ran
 from jupyter_rewind.kernels.runs import RunState
-from jupyter_rewind.kernels.telling import changes_json, report_json, run_json, snapshot_json
+from jupyter_rewind.kernels.telling import (
+    changes_json,
+    ran_json,
+    report_json,
+    run_json,
+    snapshot_json,
+)
 from jupyter_rewind.model.checkpoint import Checkpoint
 from jupyter_rewind.model.execution import Run
 from jupyter_rewind.model.snapshot import Snapshot, VariableChange, VariableReport
@@ -42,7 +49,7 @@ if TYPE_CHECKING:
 __all__ = [
     "KernelEnvironment", "Legacy", "Revival", "RunState", "Started", "Unseen", "changes_json",
     "disable_for_user", "drop_stale_notices", "enable_for_user", "find_environments",
-    "leave_notice", "report_json", "run_json", "snapshot_json",
+    "leave_notice", "ran_json", "report_json", "run_json", "snapshot_json",
 ]  # fmt: skip
 
 
@@ -121,6 +128,41 @@ class Revival:
         runs = self.runs_of_notebook(path)
         return unseen_executions(self._repository, runs, since_ns, heard)
 
+    def ran(
+        self,
+        path: str,
+        *,
+        limit: int,
+        before: ExecutionId | None = None,
+        heard: Collection[ExecutionId] = (),
+    ) -> list[Ran]:
+        """The newest executions of the notebook at `path` (real), without their outputs, those
+        older than `before` where one is named. See `kernels/ran`."""
+        runs = self.runs_of_notebook(path)
+        return list_ran(self._repository, runs, limit=limit, before=before, heard=heard)
+
+    def snapshots_of_notebook(self, path: str) -> list[Snapshot]:
+        """The states of the notebook at `path` (real), also those under its earlier names, oldest
+        first; none where it never had a kernel that keeps them."""
+        found = self._archive.snapshots_of(self.runs_of_notebook(path))
+        return sorted(found, key=lambda each: (each.time_ns, each.order, each.id))
+
+    def resolve_of_notebook(self, path: str, ref: str) -> Snapshot:
+        """The state of the notebook at `path` (real) that `ref` names.
+
+        Raises NotFound, Conflict, InvalidInput.
+        """
+        return find_snapshot(ref, self.snapshots_of_notebook(path))
+
+    def parent(self, snapshot: Snapshot) -> Snapshot | None:
+        """The state that it stands on; None where it is the first, or that one has expired."""
+        if snapshot.parent is None:
+            return None
+        try:
+            return self._archive.snapshot(snapshot.parent)
+        except NotFound:
+            return None
+
     def snapshots(self, what: str) -> list[Snapshot]:
         """The states of a notebook, a kernel or a run, oldest first. Raises NotFound."""
         return self._archive.snapshots_of(self.runs_of(what))
@@ -158,8 +200,7 @@ class Revival:
     def pair(self, path: str, checkpoints: Sequence[Checkpoint]) -> dict[str, Snapshot]:
         """The state that belongs to each checkpoint of the notebook at `path` (real): the last one
         that was kept before it, by id; checkpoints without one are left out."""
-        snapshots = self._archive.snapshots_of(self.runs_of_notebook(path))
-        snapshots.sort(key=lambda each: each.time_ns)
+        snapshots = self.snapshots_of_notebook(path)
         times = [each.time_ns for each in snapshots]
         found = {}
         for checkpoint in checkpoints:

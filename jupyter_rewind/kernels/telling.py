@@ -9,7 +9,10 @@ from jupyter_rewind.model.entry import Json
 from jupyter_rewind.model.snapshot import Snapshot, VariableChange, VariableReport
 
 if TYPE_CHECKING:
+    from jupyter_rewind.kernels.ran import Ran
     from jupyter_rewind.kernels.runs import RunState
+
+_LINE_WIDTH = 160
 
 
 def snapshot_json(snapshot: Snapshot) -> dict[str, Json]:
@@ -54,6 +57,28 @@ def run_json(state: RunState) -> dict[str, Json]:
         "alive": state.alive,
         "cut_short": state.was_cut_short,
         "executions": state.executions,
+    }
+
+
+def ran_json(ran: Ran) -> dict[str, Json]:
+    """An execution as a list shows it: of its source the first line that says something."""
+    execution = ran.execution
+    lines = execution.source.splitlines()
+    first = next((line.strip() for line in lines if line.strip()), "")
+    return {
+        "id": execution.id,
+        "run": execution.run,
+        "kernel": ran.run.kernel,
+        "cell": execution.cell_id,
+        "count": execution.count,
+        "line": first[:_LINE_WIDTH],
+        "lines": len(lines),
+        "status": execution.status,
+        "running": ran.running,
+        "error": execution.error,
+        "started_ns": execution.started_ns,
+        "finished_ns": execution.finished_ns,
+        "problem": ran.problem,
     }
 
 

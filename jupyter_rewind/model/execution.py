@@ -155,7 +155,9 @@ def execution_body(execution: Execution) -> dict[str, Json]:
     }
 
 
-def read_execution(entries: Iterable[Entry], read: Read) -> Execution | None:
+def read_execution(
+    entries: Iterable[Entry], read: Read, *, with_outputs: bool = True
+) -> Execution | None:
     """The execution that `entries` (in order, all of one execution) tell of; None without a
     beginning. Raises Newer, and what `read` raises."""
     found: Execution | None = None
@@ -164,10 +166,10 @@ def read_execution(entries: Iterable[Entry], read: Read) -> Execution | None:
         body, phase = checked_body(entry)
         if phase == BEGIN:
             found = _begun_execution(body, entry.roots, read)
-        elif phase == OUTPUTS:
+        elif phase == OUTPUTS and with_outputs:
             outputs += _outputs(body, entry.roots, read)
         elif phase == END and found is not None:
-            told = _outputs(body, entry.roots, read)
+            told = _outputs(body, entry.roots, read) if with_outputs else []
             outputs = told if body.get("folded") else [*outputs, *told]
             found = replace(
                 found,

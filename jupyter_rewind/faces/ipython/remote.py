@@ -64,6 +64,18 @@ def _redo(verbs: Verbs, words: Mapping[str, Any]) -> dict[str, Any]:
     return _back(verbs.redo())
 
 
+def _get(verbs: Verbs, words: Mapping[str, Any]) -> dict[str, Any]:
+    name, ref, new = str(words["name"]), str(words["ref"]), words.get("new")
+    kept = verbs.take(
+        name,
+        at=ref,
+        new=None if new is None else str(new),
+        replace=bool(words.get("replace")),
+        trust=bool(words.get("trust")),
+    )
+    return {"name": new or name, "kept": None if kept is None else snapshot_json(kept)}
+
+
 def _create(verbs: Verbs, words: Mapping[str, Any]) -> dict[str, Any]:
     timeline = verbs.session.timeline
     snapshot = timeline.present(asked=True)
@@ -87,6 +99,7 @@ _VERBS: Mapping[str, Callable[[Verbs, Mapping[str, Any]], dict[str, Any]]] = {
     "resume": _resume,
     "undo": _undo,
     "redo": _redo,
+    "get": _get,
     "create": _create,
     "report": _report,
     "diff": _diff,

@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from jupyter_rewind.errors import InvalidInput, NotFound
+from jupyter_rewind.errors import Conflict, InvalidInput, NotFound
 from jupyter_rewind.faces.ipython.answers import (
     Answer,
     Back,
@@ -82,6 +82,24 @@ class Verbs:
         value = self.session.timeline.load(snapshot, name, source=source, trust=trust)
         self.session.namespace[target] = value
         return value
+
+    def take(
+        self, name: str, *, at: str, new: str | None, replace: bool, trust: bool = False
+    ) -> Snapshot | None:
+        """`get`, which with `replace` keeps the present first, if something else has that name, and
+        else refuses. The state that is kept. Raises Conflict (code `name_taken`)."""
+        target = new or name
+        kept = None
+        if target in self.session.namespace:
+            if not replace:
+                raise Conflict(
+                    f"There is a variable {target} already.",
+                    code="name_taken",
+                    hint="Nothing was changed. Choose another name.",
+                )
+            kept = self.session.timeline.present()
+        self.get(name, at=at, new=new, trust=trust)
+        return kept
 
     # --- looking ------------------------------------------------------------------------
 

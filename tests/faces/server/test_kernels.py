@@ -208,3 +208,83 @@ async def test_notebook_and_variables_come_back_together(
         assert await kernel.value("x") == "1"
         assert client.file("a.ipynb").read_text().count("x = 1") == 1
         assert (await client.rewind("POST", "restore", body={**body, "ref": ids[0]}))[0] == 409
+
+
+async def test_what_ran_is_listed_the_newest_first_and_some_at_a_time(
+    running: Callable[[], Any],
+) -> None:
+    """Each run of a cell with its first line and how it ended; older ones on request."""
+    async with running() as kernel:
+        api = kernel.api
+        await kernel.run("\n# first\nx = 1")
+        await kernel.run("y = 2")
+        failed = await kernel.kernel.execute_interactive("1 / 0", timeout=PATIENCE)
+        assert failed["content"]["status"] == "error"
+        _, listed = await api("GET", "/executions", path="a.ipynb", limit=2)
+        assert [(each["count"], each["line"]) for each in listed["executions"]] == [
+            (3, "1 / 0"), (2, "y = 2"),
+        ]  # fmt: skip
+        assert [each["status"] for each in listed["executions"]] == ["error", "ok"]
+        assert "ZeroDivisionError" in listed["executions"][0]["error"]
+        assert listed["more"] is True
+        oldest = listed["executions"][-1]["id"]
+        _, older = await api("GET", "/executions", path="a.ipynb", limit=2, before=oldest)
+        assert [each["line"] for each in older["executions"]] == ["# first"]
+        assert (older["executions"][0]["lines"], older["more"]) == (3, False)
+        first = older["executions"][0]
+        assert first["finished_ns"] > first["started_ns"] and not first["running"]
+        assert (await api("GET", "/executions", path="a.ipynb", before="unknown"))[0] == 404
+        _, none = await api("GET", "/executions", path="b.ipynb")
+        assert none == {"executions": [], "more": False}
+
+
+async def test_a_state_tells_its_variables_and_what_changed(running: Callable[[], Any]) -> None:
+    """By notebook, whichever kernel it was: the list, the report, and the difference."""
+    async with running() as kernel:
+        api = kernel.api
+        await kernel.run("kept = [1]; gone = 1")
+        await kernel.run("del gone; kept.append(2); import json")
+        _, listed = await api("GET", "/snapshots", path="a.ipynb", limit=1)
+        assert ([each["count"] for each in listed["snapshots"]], listed["more"]) == ([2], True)
+        newest = listed["snapshots"][0]["id"]
+        _, older = await api("GET", "/snapshots", path="a.ipynb", before=newest)
+        assert ([each["count"] for each in older["snapshots"]], older["more"]) == ([1], False)
+        one = "/snapshots/{snapshot}"
+        _, told = await api("GET", one, snapshot=newest, path="a.ipynb")
+        assert told["before"]["count"] == 1
+        kept = {each["name"]: each["fidelity"] for each in told["report"]}
+        assert kept == {"kept": "exact", "json": "by reference"}
+        changes = {each["name"]: each["how"] for each in told["changes"]}
+        assert changes == {"kept": "changed", "gone": "removed", "json": "added"}
+        _, first = await api("GET", one, snapshot="1", path="a.ipynb")
+        assert (first["before"], first["changes"]) == (None, None)
+        assert (await api("GET", one, snapshot="77", path="a.ipynb"))[0] == 404
+
+
+async def test_one_variable_is_brought_back(running: Callable[[], Any]) -> None:
+    """A name that is taken is not overwritten unasked; what had it is kept first."""
+    async with running() as kernel:
+        api = kernel.api
+        await kernel.run("rows = [3, 1, 2]")
+        await kernel.run("rows = 'spoiled'")
+        variables = "/kernels/{kernel}/variables"
+        _, listed = await api("GET", "/snapshots", path="a.ipynb")
+        ref = listed["snapshots"][-1]["id"]
+        status, refused = await api("POST", variables, body={"name": "rows", "ref": ref})
+        assert (status, refused["code"]) == (409, "name_taken")
+        assert await kernel.value("rows") == "'spoiled'"
+        body = {"name": "rows", "ref": ref, "as": "old_rows"}
+        status, done = await api("POST", variables, body=body)
+        assert (status, done) == (200, {"name": "old_rows", "kept": None})
+        assert await kernel.value("(rows, old_rows)") == "('spoiled', [3, 1, 2])"
+        body = {"name": "rows", "ref": ref, "replace": True}
+        status, done = await api("POST", variables, body=body)
+        assert status == 200, done
+        assert await kernel.value("rows") == "[3, 1, 2]"
+        one = "/kernels/{kernel}/snapshots/{snapshot}/restore"
+        assert (await api("POST", one, snapshot=done["kept"]["id"], body={}))[0] == 200
+        assert await kernel.value("rows") == "'spoiled'"
+        body = {"name": "never", "ref": ref}
+        assert (await api("POST", variables, body=body))[0] == 404
+        body = {"name": "rows", "ref": ref, "as": "not a name"}
+        assert (await api("POST", variables, body=body))[0] == 400

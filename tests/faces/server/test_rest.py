@@ -87,6 +87,23 @@ async def test_a_history_with_one_checkpoint_and_its_content(client: Client) -> 
     assert json.loads(await client.content("a.ipynb", "head"))["cells"]
 
 
+async def test_a_long_history_comes_some_at_a_time(client: Client) -> None:
+    """The newest ones, then those before the last of these, without a gap and without an end."""
+    for number in range(5):
+        await client.put("a.ipynb", notebook(f"x = {number}"))
+    asked = {"path": "a.ipynb", "limit": 2, "newest_first": "true"}
+    every = [each["id"] for each in await client.history("a.ipynb")][::-1]
+    seen: list[str] = []
+    for _ in range(3):
+        before = {"before": seen[-1]} if seen else {}
+        _, some = await client.rewind("GET", "history", **asked, **before)
+        assert some["count"] == 5
+        seen += [each["id"] for each in some["checkpoints"]]
+    assert seen == every
+    status, _ = await client.rewind("GET", "history", **asked, before="0123456789abcdef")
+    assert status == 404
+
+
 async def test_a_diff_is_nbdimes(client: Client) -> None:
     """Between two checkpoints and to the present, as a list of nbdime's operations."""
     await client.put("a.ipynb", notebook("x = 1"))

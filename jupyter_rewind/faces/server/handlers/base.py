@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from jupyter_server.base.handlers import APIHandler
 from jupyter_server.extension.handler import ExtensionHandlerMixin
 from tornado.web import HTTPError
 
-from jupyter_rewind.errors import Internal, InvalidInput, RewindError, Unavailable
+from jupyter_rewind.errors import Internal, InvalidInput, NotFound, RewindError, Unavailable
 from jupyter_rewind.faces.server.desk import PATIENCE_SECONDS, wait_for
 from jupyter_rewind.faces.server.service import Service
 from jupyter_rewind.faces.server.statuses import (
@@ -27,7 +27,14 @@ from jupyter_rewind.faces.server.statuses import (
 if TYPE_CHECKING:
     from jupyter_rewind.faces.server.app import RewindExtension
 
+
+class _Named(Protocol):
+    @property
+    def id(self) -> str: ...
+
+
 T = TypeVar("T")
+N = TypeVar("N", bound=_Named)
 
 #: Whoever may read or write a notebook may read or write its history.
 AUTH_RESOURCE = "contents"
@@ -153,6 +160,16 @@ class RewindHandler(ExtensionHandlerMixin, APIHandler):
             self.log.info("%s %s: %s", self.request.method, self.request.path, words)
             return
         super().log_exception(*args)
+
+
+def older(newest_first: Sequence[N], before: str) -> Sequence[N]:
+    """Those that follow the one with the id `before`; all without it. Raises NotFound."""
+    if not before:
+        return newest_first
+    at = next((at for at, each in enumerate(newest_first) if each.id == before), None)
+    if at is None:
+        raise NotFound(f"{before} is not in this list any more.", hint="Ask for the newest ones.")
+    return newest_first[at + 1 :]
 
 
 def _encode(content: object) -> str:

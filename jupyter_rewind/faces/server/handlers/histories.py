@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from jupyter_server.auth.decorator import authorized
 from tornado import web
 
-from jupyter_rewind.faces.server.handlers.base import RewindHandler
+from jupyter_rewind.faces.server.handlers.base import RewindHandler, older
 from jupyter_rewind.faces.server.handlers.kernels import find_pairs
 from jupyter_rewind.faces.server.heartbeat import find_damage
 from jupyter_rewind.faces.server.paths import is_notebook
@@ -27,13 +27,14 @@ class HistoryHandler(RewindHandler):
     async def get(self) -> None:
         path, file = await self.query_file()
         limit, newest_first = self.query_number("limit"), self.query_flag("newest_first")
+        before = self.query("before", "")
         service = self.service
 
         def act(workspace: Workspace) -> dict[str, Any]:
             service.take_stock_checkpoint(workspace, file)
             info = workspace.histories.overview(file)
             listing = workspace.histories.listing(file, newest_first=True)
-            checkpoints = listing.checkpoints[:limit]
+            checkpoints = older(listing.checkpoints, before)[:limit]
             if not newest_first:
                 checkpoints = checkpoints[::-1]
             return {
