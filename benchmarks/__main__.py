@@ -1,14 +1,15 @@
-"""`python -m benchmarks [NAME ...]`: measures, prints, and writes docs/benchmarks.md."""
+"""`python -m benchmarks [NAME[/PART] ...]`: measures, prints, and writes docs/benchmarks.md."""
 
 from __future__ import annotations
 
+import argparse
 import importlib
 import os
 import platform
 import sys
 from pathlib import Path
 
-from benchmarks.measure import Row
+from benchmarks.measure import Row, run_parts
 
 PAGE = Path(__file__).parent.parent / "docs" / "benchmarks.md"
 HEAD = """# Benchmarks
@@ -29,23 +30,57 @@ TITLES = {
 COLUMNS = ("what", "against", "ratio", "bar", "holds", "figures")
 
 
-def main(names: list[str]) -> int:
-    """0 when every bar holds, 1 otherwise."""
+def main(words: list[str]) -> int:
+    """0 when every bar holds, 1 otherwise, 2 for a name that is none."""
+    names = parse(words)
     parts = [HEAD, f"Measured on {machine()}.\n"]
     held = True
     for name in names or list(TITLES):
-        rows: list[Row] = importlib.import_module(f"benchmarks.{name}").measure()
+        name, _, part = name.partition("/")
+        module = importlib.import_module(f"benchmarks.{name}")
+        rows: list[Row] = run_parts({part: module.PARTS[part]}) if part else module.measure()
         held = held and all(row.holds for row in rows)
-        table = [COLUMNS, tuple("---" for _ in COLUMNS), *(row.cells() for row in rows)]
-        text = "\n".join("| " + " | ".join(row) + " |" for row in table)
-        parts.append(f"\n## {TITLES[name]}\n\n{text}\n")
+        lines = ["| " + " | ".join(row.cells()) + " |" for row in rows]
+        table = [
+            "| " + " | ".join(COLUMNS) + " |",
+            "| " + " | ".join(["---"] * len(COLUMNS)) + " |",
+        ]
+        parts.append(f"\n## {TITLES[name]}\n\n" + "\n".join(table + lines) + "\n")
         sys.stdout.write(parts[-1])
         sys.stdout.flush()
-        if names:
+        if part:
+            put_rows(lines)
+        elif names:
             put_section(TITLES[name], parts[-1])
     if not names:
         PAGE.write_text("".join(parts))
     return 0 if held else 1
+
+
+def parse(words: list[str]) -> list[str]:
+    """The names on the command line. Ends the process with status 2 for others."""
+    parser = argparse.ArgumentParser("python -m benchmarks", description=__doc__)
+    parser.add_argument("names", metavar="NAME[/PART]", nargs="*", help=", ".join(TITLES))
+    names: list[str] = parser.parse_args(words).names
+    for given in names:
+        name, _, part = given.partition("/")
+        if name not in TITLES:
+            parser.error(f"There is no benchmark {name}; there are {', '.join(TITLES)}.")
+        known = getattr(importlib.import_module(f"benchmarks.{name}"), "PARTS", {})
+        if part and part not in known:
+            parser.error(f"{name} has no part {part}; it has {', '.join(known) or 'none'}.")
+    return names
+
+
+def put_rows(lines: list[str]) -> None:
+    """Replaces the rows of the page that say what these say; the others stay as they were."""
+    page = PAGE.read_text().splitlines()
+    for line in lines:
+        what, against = line.split(" | ")[:2]
+        at = [at for at, old in enumerate(page) if old.startswith(f"{what} | {against} | ")]
+        if len(at) == 1:
+            page[at[0]] = line
+    PAGE.write_text("\n".join(page) + "\n")
 
 
 def put_section(title: str, text: str) -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import statistics
+import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +43,13 @@ def at_most(what: str, against: str, ratio: float, bar: float, figures: str) -> 
 def at_least(what: str, against: str, ratio: float, bar: float, figures: str) -> Row:
     """A row that holds while `ratio` reaches `bar`."""
     return Row(what, against, ratio, bar, False, figures)
+
+
+def run_parts(parts: Mapping[str, Callable[[Path], list[Row]]]) -> list[Row]:
+    """The rows of all parts, each in a folder of its own below BENCHMARK_FOLDER, or among the
+    temporary ones."""
+    with tempfile.TemporaryDirectory(dir=os.environ.get("BENCHMARK_FOLDER")) as name:
+        return [row for part, run in parts.items() for row in run(Path(name) / part)]
 
 
 def wall(action: Callable[[], object]) -> float:

@@ -9,7 +9,6 @@ import shutil
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
 import urllib.request
 from collections.abc import Iterator
@@ -20,7 +19,7 @@ from typing import Any
 
 from blake3 import blake3
 
-from benchmarks.measure import Row, at_most, side_by_side, wall
+from benchmarks.measure import Row, at_most, run_parts, side_by_side, wall
 from jupyter_rewind.model.checkpoint import Reason
 from jupyter_rewind.notebooks.cutting import cut
 from jupyter_rewind.notebooks.history import Histories
@@ -32,15 +31,7 @@ SAVES = 1000
 
 def measure() -> list[Row]:
     """All rows of this benchmark; about six minutes."""
-    with tempfile.TemporaryDirectory(dir=os.environ.get("BENCHMARK_FOLDER")) as name:
-        folder = Path(name)
-        return [
-            *puts(folder / "puts"),
-            *large_edit(folder / "large"),
-            *long_history(folder / "long"),
-            *start_up(folder / "start"),
-            *beside_git(folder / "git"),
-        ]
+    return run_parts(PARTS)
 
 
 def make_notebook(size: int, *, cells: int, seed: int = 1) -> dict[str, Any]:
@@ -296,3 +287,12 @@ def beside_git(folder: Path) -> list[Row]:
         at_most("bytes of 100 saves", "git", stored / objects, 1, size),
         at_most("bytes of 100 saves", "git after gc --aggressive", stored / packed, 1, tight),
     ]
+
+
+PARTS = {
+    "puts": puts,
+    "large": large_edit,
+    "long": long_history,
+    "start": start_up,
+    "git": beside_git,
+}

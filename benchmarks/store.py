@@ -6,12 +6,11 @@ import os
 import statistics
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 import xxhash
 
-from benchmarks.measure import Row, at_least, at_most, cpu, side_by_side, wall
+from benchmarks.measure import Row, at_least, at_most, cpu, run_parts, side_by_side, wall
 from jupyter_rewind.store.chunks import AVERAGE_SIZE
 from jupyter_rewind.store.repository import Repository
 from jupyter_rewind.store.upkeep import verify
@@ -47,15 +46,7 @@ with open(f"{sys.argv[1]}/{os.getpid()}", "wb", buffering=0) as file:
 
 def measure() -> list[Row]:
     """All rows of this benchmark; about two minutes."""
-    with tempfile.TemporaryDirectory(dir=os.environ.get("BENCHMARK_FOLDER")) as name:
-        folder = Path(name)
-        return [
-            *small_commits(folder / "small"),
-            *writers(folder / "writers"),
-            *large(folder / "large"),
-            *unchanged(),
-            *rebuild(folder / "rebuild"),
-        ]
+    return run_parts(PARTS)
 
 
 def open_store(folder: Path) -> Repository:
@@ -188,7 +179,7 @@ def write_raw(path: Path, data: bytes) -> None:
         os.fdatasync(file.fileno())
 
 
-def unchanged() -> list[Row]:
+def unchanged(_: Path) -> list[Row]:
     """Is this buffer what it was: xxh3-128 against one memcpy of it."""
     data = os.urandom(BIG)
     target = bytearray(BIG)
@@ -231,3 +222,12 @@ def rebuild(folder: Path) -> list[Row]:
             "index rebuild", "100 000 rows per CPU second", rate / 1e5, 1, f"{rate:.0f} rows/CPU-s"
         )
     ]
+
+
+PARTS = {
+    "small": small_commits,
+    "writers": writers,
+    "large": large,
+    "unchanged": unchanged,
+    "rebuild": rebuild,
+}

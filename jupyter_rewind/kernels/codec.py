@@ -19,6 +19,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from jupyter_rewind.kernels import functions, quiet, rebuild, subclasses
+from jupyter_rewind.kernels.attributes import Attributes
 from jupyter_rewind.kernels.budget import NEVER
 from jupyter_rewind.kernels.hollow import Hollow, is_asked, is_built
 from jupyter_rewind.kernels.hubs import Hubs
@@ -312,6 +313,7 @@ _SPECIAL: dict[type, Handler | None] = {
     types.CodeType: functions.reduce_code,
     functions.Shell: None,
     Hollow: None,
+    Attributes: None,
     Nan: None,
     Placeholder: None,
 }

@@ -18,7 +18,13 @@ from jupyter_rewind.kernels.budget import OutOfTime
 from jupyter_rewind.kernels.buffers import BufferState
 from jupyter_rewind.kernels.closure import Binding, find_opening
 from jupyter_rewind.kernels.codec import Session
-from jupyter_rewind.kernels.groups import SLIGHT_SECONDS, Group, guess_seconds, partition
+from jupyter_rewind.kernels.groups import (
+    SLIGHT_SECONDS,
+    Group,
+    guess_seconds,
+    partition,
+    regroup,
+)
 from jupyter_rewind.kernels.memory import Memory
 from jupyter_rewind.kernels.pods import ENVIRONMENT, HUB, OUTPUT, SMALL, VARIABLE
 from jupyter_rewind.kernels.preview import preview, type_name
@@ -92,45 +98,12 @@ class Survey:
                         self._roots[key] = value
 
     def _gather(self) -> None:
-        """Names of one object go together from the start, and so do the roots of a pod, unless one
-        of them was bound anew that held it together."""
-        left = dict.fromkeys(self._roots)
-        earlier: dict[str, Pod] = {}
-        groups: dict[int, list[str]] = {}
-        whole: dict[tuple[str, ...], Pod] = {}
-        for keys, pod in self._before.items():
-            if keys[0].startswith(SMALL) and keys[0] in left and self._skip(pod):
-                self._kept[keys] = pod
-                del left[keys[0]]
-                continue
-            bound = dict(zip(keys, pod.ids, strict=False))
-            present = [key for key in keys if key in left]
-            stay = [key for key in present if bound.get(key) == id(self._roots[key])]
-            earlier.update(dict.fromkeys(present, pod))
-            values = {bound[key] for key in stay}
-            # Under names that may be fewer by now, all that it was is still here.
-            if values == {bound.get(key) for key in keys} and groups.keys().isdisjoint(values):
-                groups.update(dict.fromkeys(values, stay))
-                for key in stay:
-                    del left[key]
-                if len(stay) == len(keys):
-                    whole[keys] = pod
-        for key in left:
-            groups.setdefault(self._identity(key), []).append(key)
-        for group in {id(group): group for group in groups.values()}.values():
-            keys = tuple(group)
-            known = whole.get(keys)
+        self._kept, found = regroup(self._before, self._roots, self._skip)
+        for keys, known, before in found:
             if known is not None and self._is_untouched(known):
                 self._kept[keys] = known
-                continue
-            if known is None:
-                keys = tuple(sorted(keys, key=pods.place))
-            self._groups.append(Group(keys, earlier.get(group[0])))
-
-    def _identity(self, key: str) -> int:
-        """The same for names of one object; that of a class or a function is told apart."""
-        is_alone = key.startswith((HUB, SMALL, ENVIRONMENT))
-        return -id(key) if is_alone else id(self._roots[key])
+            else:
+                self._groups.append(Group(keys, before))
 
     def _is_untouched(self, pod: Pod) -> bool:
         bound = tuple(id(self._roots[key]) for key in pod.keys)

@@ -1,16 +1,16 @@
-"""Roots that are told together, and which of them turn out to share an object."""
+"""Roots that are told together: as they were before, and as they turn out to share an object."""
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from jupyter_rewind.kernels import pods
 from jupyter_rewind.kernels.budget import Deadline, OutOfTime
 from jupyter_rewind.kernels.codec import Session
-from jupyter_rewind.kernels.pods import ENVIRONMENT, SMALL, Written
+from jupyter_rewind.kernels.pods import ENVIRONMENT, HUB, SMALL, Written
 from jupyter_rewind.kernels.state import Pod
 
 _LEAST_SECONDS: dict[type, float] = {
@@ -93,6 +93,54 @@ def guess_seconds(value: Any) -> float:
     """What it takes at least, by its length, where it has one that tells."""
     each = _LEAST_SECONDS.get(type(value))
     return len(value) * each if each is not None else _UNKNOWN_SECONDS
+
+
+Regrouped = tuple[tuple[str, ...], Pod | None, Pod | None]
+"""Keys that go together; the pod of just these, if there was one; the pod that they were in."""
+
+
+def regroup(
+    before: Mapping[tuple[str, ...], Pod], roots: Mapping[str, Any], skip: Callable[[Pod], bool]
+) -> tuple[dict[tuple[str, ...], Pod], list[Regrouped]]:
+    """Pods of small values that are as they were, and what is to be told together: names of one
+    object, and the roots of a pod, unless one of them was bound anew that held it together."""
+    kept: dict[tuple[str, ...], Pod] = {}
+    left = dict.fromkeys(roots)
+    earlier: dict[str, Pod] = {}
+    groups: dict[int, list[str]] = {}
+    whole: dict[tuple[str, ...], Pod] = {}
+    for keys, pod in before.items():
+        if keys[0].startswith(SMALL) and keys[0] in left and skip(pod):
+            kept[keys] = pod
+            del left[keys[0]]
+            continue
+        bound = dict(zip(keys, pod.ids, strict=False))
+        present = [key for key in keys if key in left]
+        stay = [key for key in present if bound.get(key) == id(roots[key])]
+        earlier.update(dict.fromkeys(present, pod))
+        values = {bound[key] for key in stay}
+        # Under names that may be fewer by now, all that it was is still here.
+        if values == {bound.get(key) for key in keys} and groups.keys().isdisjoint(values):
+            groups.update(dict.fromkeys(values, stay))
+            for key in stay:
+                del left[key]
+            if len(stay) == len(keys):
+                whole[keys] = pod
+    for key in left:
+        groups.setdefault(_identity(key, roots[key]), []).append(key)
+    found: list[Regrouped] = []
+    for group in {id(group): group for group in groups.values()}.values():
+        told = tuple(group)
+        known = whole.get(told)
+        keys = told if known is not None else tuple(sorted(told, key=pods.place))
+        found.append((keys, known, earlier.get(group[0])))
+    return kept, found
+
+
+def _identity(key: str, value: Any) -> int:
+    """The same for names of one object; that of a class or a function is told apart."""
+    is_alone = key.startswith((HUB, SMALL, ENVIRONMENT))
+    return -id(key) if is_alone else id(value)
 
 
 def partition(

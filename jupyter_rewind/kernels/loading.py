@@ -76,6 +76,8 @@ class Loader:
         self._filling: list[tuple[PodRecord, Any, Sequence[Any]]] = []
         self._loaded: PodRecord | None = None
         self._nans: dict[str, float] = {}
+        self.attributes: dict[int, int] = {}
+        """Dicts that are the attributes of something, and whose: by their ids."""
         self.spared: set[str] = set()
         """Roots that do not load, and stay what they are."""
         self.living: set[str] = set()
@@ -319,6 +321,9 @@ class Loader:
         self.deferred.append((action, arguments))
         if self.staging is not None:
             self.staging(action, arguments)
+
+    def note_attributes(self, owner: Any, own: Any) -> None:
+        self.attributes[id(own)] = id(owner)
 
     def settle(self, action: Any, *arguments: Any) -> None:
         self._settling.append((action, arguments))

@@ -12,15 +12,19 @@ import operator
 import sys
 import threading
 import types
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
+from jupyter_rewind.kernels import attributes
+from jupyter_rewind.kernels.attributes import Attributes
 from jupyter_rewind.kernels.codec import Buffers, DeepWriter, PodWriter, Session, Sink
 from jupyter_rewind.kernels.functions import Shell, states_of
 from jupyter_rewind.kernels.hollow import Hollow, content_of, find_containers, has_changed_key
 from jupyter_rewind.kernels.nans import may_hold_nan
 from jupyter_rewind.kernels.placeholders import Placeholder
+from jupyter_rewind.kernels.reducers.contract import name_of
 from jupyter_rewind.kernels.whereabouts import place_notes
 from jupyter_rewind.model.snapshot import Fidelity
 
@@ -99,21 +103,45 @@ def _is_at_work(error: Exception) -> bool:
 
 
 def _write(maker: Any, session: Session, roots: Sequence[Root], *, careful: bool) -> Written:
-    written = _write_once(maker, session, roots, careful, [])
+    written = _write_once(maker, session, roots, careful)
     with_nan = may_hold_nan(written.stream)
-    if (written.writer.meets_asked or with_nan) and not written.writer.meets_built:
+    is_asked = (written.writer.meets_asked or with_nan) and not written.writer.meets_built
+    is_user = not roots[0][0].startswith((SMALL, ENVIRONMENT))
+    is_apart = is_user and (
+        len(written.stream) <= attributes.FEW_BYTES or attributes.may_be_attributes(roots)
+    )
+    if is_asked or is_apart:
         # In the order in which they were met.
         told = sorted(written.writer.memo.copy().values(), key=operator.itemgetter(0))
         met = [value for _, value in told[len(session.known) :]]
         told.clear()
-        containers = find_containers(met, frozenset(session.asked), with_nan)
-        if containers:
+        containers: list[Any] = []
+        if is_asked:
+            containers = find_containers(met, frozenset(session.asked), with_nan)
+        owners = attributes.find_owners(met) if is_apart else {}
+        containers = [one for one in containers if id(one) not in owners]
+        if containers or any(id(value) in owners for _, value in roots):
             written.release()
-            written = _write_once(maker, session, roots, careful, containers)
+            written = _write_once(maker, session, roots, careful, containers, owners)
+        _note_apart(written, roots, owners)
     noted = written.writer.noted
-    if noted and not roots[0][0].startswith((SMALL, ENVIRONMENT)):
+    if noted and is_user:
         written.notes = place_notes(roots, noted, written.notes, session.known, _words_for)
     return written
+
+
+def _note_apart(written: Written, roots: Sequence[Root], owners: Mapping[int, Any]) -> None:
+    """Attributes that are held apart from their object, but by no variable, are told as such."""
+    named = {id(value) for _, value in roots}
+    for where, owner in owners.items():
+        if where not in named:
+            what = f"the attributes of an object of {_name(owner)}"
+            reason = f"{what}, held apart from it: they come back as a dict of their own"
+            written.writer.noted.append((where, Fidelity.REBUILT, reason))
+
+
+def _name(value: Any) -> str:
+    return name_of(type(value)).removeprefix("__main__.")
 
 
 def _words_for(key: str) -> str:
@@ -124,7 +152,12 @@ def _words_for(key: str) -> str:
 
 
 def _write_once(
-    maker: Any, session: Session, roots: Sequence[Root], careful: bool, containers: list[Any]
+    maker: Any,
+    session: Session,
+    roots: Sequence[Root],
+    careful: bool,
+    containers: Sequence[Any] = (),
+    owners: Mapping[int, Any] = MappingProxyType({}),
 ) -> Written:
     sink, buffers = Sink(session.deadline.check), Buffers()
     own = [key[len(HUB) :] for key, _ in roots if key.startswith(HUB)]
@@ -135,7 +168,11 @@ def _write_once(
         if containers:
             _dump_hollow(writer, containers)
         for key, content in _dumps(roots, writer):
-            writer.dump(session.nans.boxed(content))
+            owner = owners.get(id(content))
+            if owner is None:
+                writer.dump(session.nans.boxed(content))
+            else:
+                _dump_in_place(writer, Attributes(owner), content)
             if writer.notes:
                 notes[key] = (*notes.get(key, ()), *writer.notes)
                 writer.notes.clear()
@@ -162,6 +199,14 @@ def _dump_hollow(writer: Any, containers: Sequence[Any]) -> None:
     for one in stand:
         # In its place, not beside it: the next number is how many there are.
         memo[id(one.container)] = (memo.pop(id(one))[0], one.container)
+    writer.memo = memo
+
+
+def _dump_in_place(writer: Any, stand: Attributes, meant: Any) -> None:
+    """Whoever names `meant` from now on means what comes of its stand-in."""
+    writer.dump(stand)
+    memo = writer.memo.copy()
+    memo[id(meant)] = (memo.pop(id(stand))[0], meant)
     writer.memo = memo
 
 

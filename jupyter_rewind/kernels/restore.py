@@ -15,7 +15,7 @@ from typing import Any
 from jupyter_rewind.errors import NotFound, RestoreRefused
 from jupyter_rewind.kernels import roots as rooting
 from jupyter_rewind.kernels.capture import Capturer, make_known, make_session
-from jupyter_rewind.kernels.filling import MOST, fill_living
+from jupyter_rewind.kernels.filling import MOST, attributes_of, fill_living
 from jupyter_rewind.kernels.hubs import Hubs
 from jupyter_rewind.kernels.loading import Loader
 from jupyter_rewind.kernels.names import ORDER, put_in_order, set_odd_names
@@ -147,7 +147,19 @@ class Prepared:
             hubs = (*self._loader.made.values(), *(one for _, one in self._capturer.hubs.living()))
             classes = [one for one in hubs if issubclass(type(one), type)]
             made = [values[key] for key, _ in found]
+            pairs = self._attributes_among(values)
             self._undo += fill_living(made, [live for _, live in found], classes)
+            values.update({key: attributes_of(values[owner]) for key, owner in pairs.items()})
+
+    def _attributes_among(self, values: dict[str, Any]) -> dict[str, str]:
+        """Variables that are the attributes of what another variable names."""
+        by_id = {id(value): key for key, value in values.items()}
+        found = {}
+        for key, value in values.items():
+            owner = by_id.get(self._loader.attributes.get(id(value), 0))
+            if owner is not None and attributes_of(values[owner]) is value:
+                found[key] = owner
+        return found
 
     def _set_outputs(self, values: dict[str, Any]) -> None:
         outputs: dict[Any, Any] = rooting.outputs_of(self._namespace)

@@ -207,7 +207,9 @@ def import_files(histories: Histories, files: Sequence[Path], target: str) -> Im
 def import_git(histories: Histories, repository: Path, file: str, target: str) -> Imported:
     """Every committed state of `file` (followed through renames) is in the history of `target`,
     with the commits' times and authors; where HEAD has none, those of the branch that an export
-    made. Raises NotFound (no git, no such file), InvalidInput."""
+    made. Raises NotFound (no git, no such folder or file), InvalidInput."""
+    if not repository.exists():
+        raise NotFound(f"There is no folder {repository}.", hint="Nothing was changed.")
     name = os.path.basename(file)
     states = _list_states(repository, "HEAD", file)
     states = states or _list_states(repository, _branch_of(name), name)

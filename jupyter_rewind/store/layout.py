@@ -108,7 +108,7 @@ def open_layout(folder: Path, key_folder: Path, files: Files, *, create: bool) -
     facts = _read_config(config)
     store_id = StoreId(str(facts.get("store")))
     key = _read_key(key_path(key_folder, store_id), folder)
-    if _key_check(key, store_id) != facts.get("key_check"):
+    if key_check(key, store_id) != facts.get("key_check"):
         raise Integrity(
             f"The key {key_path(key_folder, store_id)} is not the key of the store at {folder}.",
             hint="Nothing was changed. Put the right key back, or take what can be read into a"
@@ -280,7 +280,7 @@ def _config(store_id: StoreId, key: bytes) -> bytes:
             "format": STORE_FORMAT,
             "store": store_id,
             "created": clock.now_ns(),
-            "key_check": _key_check(key, store_id),
+            "key_check": key_check(key, store_id),
         }
     )
 
@@ -319,5 +319,6 @@ def _read_key(path: Path, folder: Path) -> bytes:
     return key
 
 
-def _key_check(key: bytes, store_id: str) -> str:
+def key_check(key: bytes, store_id: str) -> str:
+    """What tells whether a key is that of the store, and tells nothing of the key."""
     return blake3(b"key check " + store_id.encode(), key=key).hexdigest(16)

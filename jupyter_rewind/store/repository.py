@@ -24,6 +24,7 @@ from jupyter_rewind.store.index import Index
 from jupyter_rewind.store.layout import Layout, is_network, open_layout
 from jupyter_rewind.store.locks import Barrier, ProcessLock
 from jupyter_rewind.store.moving import note_taken
+from jupyter_rewind.store.replica.arrival import finish_arrival, is_arriving
 from jupyter_rewind.store.schema import INDEX_FORMAT
 from jupyter_rewind.store.segments import Batch, Gap, Seal, SegmentReader
 from jupyter_rewind.store.transaction import Transaction
@@ -82,6 +83,8 @@ class Repository:
         """
         files = files or Files()
         layout = open_layout(folder, key_folder, files, create=create)
+        if is_arriving(layout):
+            finish_arrival(layout, files)
         place = index_path or default_index_path(layout)
         try:
             place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -29,6 +29,7 @@ def register(registry: Registry) -> None:
     for name in ("zlib.Compress", "zlib.Decompress", "_bz2.BZ2Compressor", "_lzma.LZMACompressor"):
         registry.add_named(name, reduce_compressor)
     registry.add_named("random.SystemRandom", reduce_system_random)
+    registry.add_named("_json.Scanner", reduce_scanner)
 
 
 # The ones that dataclasses compares by identity; `_FIELD` stands in each field of each class.
@@ -117,3 +118,20 @@ def reduce_compressor(value: Any, context: Context) -> Reduction:
 
 def reduce_system_random(value: Any, _: Context) -> Reduction:
     return type(value), ()
+
+
+_OF_SCANNER = (
+    "strict", "object_hook", "object_pairs_hook", "parse_float", "parse_int", "parse_constant",
+)  # fmt: skip
+
+
+def reduce_scanner(value: Any, _: Context) -> Reduction:
+    """What each decoder of JSON holds: it is no more than what it was made with."""
+    return rebuild_scanner, tuple(getattr(value, name) for name in _OF_SCANNER)
+
+
+def rebuild_scanner(*options: Any) -> Any:
+    import json.scanner
+
+    made = types.SimpleNamespace(**dict(zip(_OF_SCANNER, options, strict=True)))
+    return json.scanner.c_make_scanner(made)  # type: ignore[attr-defined]

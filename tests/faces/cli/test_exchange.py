@@ -144,6 +144,7 @@ def test_import_needs_a_source(rewind: Rewind) -> None:
     """Nothing comes from nowhere."""
     assert rewind("import", "a.ipynb").status == 2
     assert rewind("import", "a.ipynb", "nothing.ipynb").status == 3
+    assert rewind("import", "a.ipynb", "--git", "nowhere").status == 3
 
 
 @needs_git

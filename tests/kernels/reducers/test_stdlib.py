@@ -7,6 +7,7 @@ import collections
 import contextvars
 import dataclasses
 import functools
+import json
 import queue
 import re
 import struct
@@ -22,7 +23,7 @@ from hypothesis import strategies as st
 from jupyter_rewind.kernels.placeholders import Placeholder
 from jupyter_rewind.model.snapshot import Fidelity
 from tests.support.pickling import in_fresh_process, keep, round_trip
-from tests.support.values import Node, Refusal, squares, type_and_repr
+from tests.support.values import Node, Refusal, read_json, squares, type_and_repr
 
 T = typing.TypeVar("T", bound=int)
 
@@ -266,3 +267,12 @@ def test_values_come_back_in_another_process() -> None:
     generator = squares(3)
     seen = in_fresh_process(generator, type_and_repr)
     assert "Placeholder" in seen and "squares" in seen
+
+
+def test_decoders_of_json_read_as_they_were_told_to() -> None:
+    """A decoder of JSON comes back with its hooks, and reads; in a new process, too."""
+    kept = json.JSONDecoder(), json.JSONDecoder(parse_int=str, strict=False, object_hook=list)
+    assert [type(one) for one in kept] == [json.JSONDecoder] * 2
+    assert read_json(round_trip(kept)) == read_json(kept)
+    assert in_fresh_process(kept, read_json) == repr(read_json(kept))
+    assert read_json(kept) == ({"a": [1, 2.5]}, [["a\t"], "12", "\t"])

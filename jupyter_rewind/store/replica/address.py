@@ -1,0 +1,174 @@
+"""Where a replica lies: `file:///folder` or `s3://bucket/prefix?endpoint=…&region=…`.
+
+An address never holds a secret: credentials are found where the provider's own tools find them.
+"""
+
+from __future__ import annotations
+
+import configparser
+import os
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from jupyter_rewind.errors import InvalidInput
+from jupyter_rewind.store.durable import Files
+from jupyter_rewind.store.replica.cloud import CloudObjects, load_obstore
+from jupyter_rewind.store.replica.folder import FolderObjects
+from jupyter_rewind.store.replica.objects import Objects
+
+_OPTIONS = {"endpoint", "region"}
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """A replica's address, understood."""
+
+    url: str
+    scheme: str
+    bucket: str
+    prefix: str
+    endpoint: str = ""
+    region: str = ""
+
+
+def parse_address(text: str) -> Address:
+    """The address that `text` says. Raises InvalidInput, without repeating a secret in it."""
+    text = text.strip()
+    parts = urlsplit(text)
+    if "@" in parts.netloc:
+        raise InvalidInput(
+            "A replica's address must not hold a user name or a password.",
+            hint="Give credentials as the provider's tools find them, for S3 in AWS_ACCESS_KEY_ID"
+            " and AWS_SECRET_ACCESS_KEY or in ~/.aws.",
+        )
+    options = dict(parse_qsl(parts.query, keep_blank_values=True))
+    unknown = sorted(options.keys() - _OPTIONS)
+    if unknown or parts.fragment:
+        raise InvalidInput(
+            f"A replica's address has no option {unknown[0] if unknown else 'behind #'}.",
+            hint="There are endpoint and region; credentials never stand in an address.",
+        )
+    if parts.scheme == "file":
+        return _folder_address(text, unquote(parts.path), parts.netloc)
+    if parts.scheme == "s3" and parts.netloc:
+        prefix = parts.path.strip("/")
+        endpoint = options.get("endpoint", "")
+        _check_endpoint(endpoint)
+        return Address(text, "s3", parts.netloc, prefix, endpoint, options.get("region", ""))
+    raise InvalidInput(
+        f"{parts.scheme or 'That'} is not an address of a replica that this version knows.",
+        hint="Give s3://bucket/prefix or file:///a/folder.",
+    )
+
+
+def _folder_address(text: str, path: str, host: str) -> Address:
+    if host or not os.path.isabs(path) or path == "/":
+        raise InvalidInput(
+            "A replica in a folder needs the folder's whole path.",
+            hint="Like this: file:///mnt/backup/rewind",
+        )
+    return Address(text, "file", "", os.path.normpath(path))
+
+
+def _check_endpoint(endpoint: str) -> None:
+    parts = urlsplit(endpoint)
+    if endpoint and (parts.scheme not in {"http", "https"} or not parts.netloc):
+        raise InvalidInput("The endpoint of a replica must begin with https:// or http://.")
+    if "@" in parts.netloc or parts.query:
+        raise InvalidInput("The endpoint of a replica must not hold credentials.")
+
+
+def open_objects(address: Address, files: Files | None = None) -> Objects:
+    """What lies at `address`. Nothing is asked of it yet. Raises InvalidInput."""
+    if address.scheme == "file":
+        return FolderObjects(Path(address.prefix), files)
+    library = load_obstore()
+    try:
+        store = library.store.S3Store(
+            address.bucket,
+            prefix=address.prefix or None,
+            config=_s3_config(address),
+            client_options={"timeout": "60s", "connect_timeout": "10s", **_plain(address)},
+            retry_config={
+                "max_retries": 4,
+                "retry_timeout": timedelta(seconds=60),
+                "backoff": {
+                    "init_backoff": timedelta(milliseconds=200),
+                    "max_backoff": timedelta(seconds=5),
+                    "base": 2,
+                },
+            },
+            credential_provider=_provider(),
+        )
+    except library.exceptions.BaseError as error:
+        raise InvalidInput(f"The replica {address.url} cannot be opened.") from error
+    return CloudObjects(store, address.url)
+
+
+def _s3_config(address: Address) -> dict[str, Any]:
+    config: dict[str, Any] = {}
+    if address.endpoint:
+        config["endpoint"] = address.endpoint
+    region = address.region or os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
+    config["region"] = region or _shared("config", "region") or "us-east-1"
+    if not (_has_environment() or _boto3()):
+        for key in ("aws_access_key_id", "aws_secret_access_key", "aws_session_token"):
+            if value := _shared("credentials", key):
+                config[key.removeprefix("aws_")] = value
+    return config
+
+
+def _plain(address: Address) -> dict[str, Any]:
+    return {"allow_http": True} if address.endpoint.startswith("http://") else {}
+
+
+def _has_environment() -> bool:
+    names = (
+        "AWS_ACCESS_KEY_ID",
+        "AWS_WEB_IDENTITY_TOKEN_FILE",
+        "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+        "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+    )
+    return any(os.environ.get(name) for name in names)
+
+
+def _boto3() -> bool:
+    from importlib.util import find_spec
+
+    return find_spec("boto3") is not None
+
+
+def _provider() -> Any:
+    """boto3's way to credentials, where it is installed and has found any: profiles, single
+    sign-on, roles. The environment needs nobody's help."""
+    if _has_environment() or not _boto3():
+        return None
+    import boto3
+    from obstore.auth.boto3 import Boto3CredentialProvider
+
+    session = boto3.Session()
+    return Boto3CredentialProvider(session) if session.get_credentials() is not None else None
+
+
+def _shared(name: str, key: str) -> str:
+    """A value of the user's profile in ~/.aws; empty where there is none."""
+    profile = os.environ.get("AWS_PROFILE", "default")
+    variable = "AWS_SHARED_CREDENTIALS_FILE" if name == "credentials" else "AWS_CONFIG_FILE"
+    path = Path(os.environ.get(variable, "~/.aws/" + name)).expanduser()
+    parser = configparser.ConfigParser(interpolation=None)
+    try:
+        parser.read(path)
+    except (configparser.Error, UnicodeDecodeError):
+        return ""
+    sections = [profile] if name == "credentials" or profile == "default" else []
+    return next(
+        (
+            parser.get(section, key)
+            for section in [*sections, f"profile {profile}"]
+            if parser.has_option(section, key)
+        ),
+        "",
+    )

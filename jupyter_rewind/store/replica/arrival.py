@@ -1,0 +1,88 @@
+"""Segments that come from elsewhere: made whole aside, then shown all at once.
+
+A commit may name what stands in another segment, so no file of a pull is shown before all are
+there, checked and on the disk. Then a list of them is made durable and they get their names,
+while nobody commits or collects. Killed in between, whoever opens the store next goes on with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from jupyter_rewind.errors import Unavailable
+from jupyter_rewind.model.encoding import parse_json, to_json
+from jupyter_rewind.model.entry import Json
+from jupyter_rewind.store.durable import Files, translate
+from jupyter_rewind.store.layout import Layout
+from jupyter_rewind.store.locks import Barrier, is_locked
+
+_READY = "ready"
+
+
+def arrival_folder(layout: Layout) -> Path:
+    """Where segments wait; no reader looks there."""
+    return layout.folder / "arriving"
+
+
+def show_arrived(layout: Layout, files: Files, names: Iterable[str]) -> None:
+    """The waiting segments `names`, which are whole and on the disk, are part of the store."""
+    folder = arrival_folder(layout)
+    files.sync_folder(folder)
+    listed: list[Json] = [*sorted(names)]
+    files.replace_file(folder / _READY, to_json(listed))
+    finish_arrival(layout, files)
+
+
+def is_arriving(layout: Layout) -> bool:
+    """True where a pull was killed while it showed what it had brought."""
+    return (arrival_folder(layout) / _READY).exists()
+
+
+def finish_arrival(layout: Layout, files: Files) -> None:
+    """What was about to be shown is; nothing, where nothing was. Raises Storage, Unavailable."""
+    if not is_arriving(layout):
+        return
+    ready = arrival_folder(layout) / _READY
+    barrier = Barrier(layout.barrier)
+    try:
+        with barrier.held(exclusive=True):
+            _show(layout, files, ready)
+    except Unavailable as error:
+        # Where there are no locks nothing is ever collected, which is what this would keep off.
+        if error.code != "no_locks":
+            raise
+        _show(layout, files, ready)
+    finally:
+        barrier.close()
+
+
+def _show(layout: Layout, files: Files, ready: Path) -> None:
+    try:
+        names = [str(name) for name in parse_json(ready.read_bytes())]
+    except FileNotFoundError:
+        return  # another process has done this work
+    except OSError as error:
+        raise translate(error, "read", ready) from error
+    for name in names:
+        waiting, target = ready.with_name(name), layout.segments / name
+        if not waiting.exists():
+            continue
+        if is_busy(layout, name):
+            # Its writer is alive here, and has at least as much.
+            files.remove(waiting)
+        else:
+            files.rename(waiting, target)
+    files.sync_folder(layout.segments)
+    files.remove(ready)
+    files.sync_folder(ready.parent)
+
+
+def is_busy(layout: Layout, segment: str) -> bool:
+    """True while a process of this machine writes the segment: then nobody has more of it."""
+    try:
+        return is_locked(layout.lock_of(segment))
+    except Unavailable as error:
+        if error.code != "no_locks":
+            raise
+        return False

@@ -1,0 +1,193 @@
+"""Brings segments from a replica, a few at a time, each made whole and checked aside.
+
+What arrived whole in a pull that was stopped is not fetched again.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+
+from jupyter_rewind.errors import Integrity, NotFound
+from jupyter_rewind.store.durable import Files, read_at
+from jupyter_rewind.store.layout import Layout
+from jupyter_rewind.store.replica.arrival import arrival_folder
+from jupyter_rewind.store.replica.ledger import Ledger, Place
+from jupyter_rewind.store.replica.objects import Objects
+from jupyter_rewind.store.replica.pace import Pace
+from jupyter_rewind.store.replica.refs import pack_name
+from jupyter_rewind.store.segments import Seal, SegmentReader
+
+Progress = Callable[[int, int], None]
+_AT_ONCE = 4
+_KEPT_OBJECTS = 6
+
+
+class Fetcher:
+    """One pull's way to the bytes of a replica."""
+
+    def __init__(
+        self,
+        layout: Layout,
+        files: Files,
+        objects: Objects,
+        ledger: Ledger,
+        pace: Pace,
+        progress: Progress | None,
+    ) -> None:
+        self._layout = layout
+        self._files = files
+        self._ledger = ledger
+        self._source = _Source(objects, pace)
+        self._progress = progress
+        self._done = 0
+        self._total = 0
+        self._lock = threading.Lock()
+        self._folder = arrival_folder(layout)
+
+    def fetch(self, wanted: Mapping[str, int]) -> None:
+        """Each segment of `wanted`, of which so much is here, waits whole in the arrival folder.
+
+        Raises Integrity for bytes that are not what a holder of the key wrote; Storage.
+        """
+        self._files.make_folder(self._folder)
+        self._total = sum(self._ledger.ends[name] - have for name, have in wanted.items())
+        # Those that share packs come one after the other.
+        order = sorted(wanted, key=lambda name: self._ledger.cover(name, wanted[name])[0].key)
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            waiting: list[Future[None]] = []
+            try:
+                for name in order:
+                    if len(waiting) >= 2 * _AT_ONCE:
+                        waiting.pop(0).result()
+                    waiting.append(pool.submit(self._fetch, name, wanted[name]))
+                for each in waiting:
+                    each.result()
+            except BaseException:
+                for each in waiting:
+                    each.cancel()
+                raise
+
+    def _fetch(self, name: str, have: int) -> None:
+        path = self._folder / name
+        end = self._ledger.ends[name]
+        if not (path.exists() and self._is_whole(path, name, end)):
+            self._files.remove(path)
+            part = self._folder / f".{name}"
+            self._files.remove(part)
+            self._build(part, name, have)
+            if have and not self._is_whole(part, name, end):
+                # What is here is damaged, perhaps; the replica has that, too.
+                self._files.remove(part)
+                self._build(part, name, 0)
+            if not self._is_whole(part, name, end):
+                self._files.remove(part)
+                raise Integrity(
+                    f"The replica {self._source.place} holds segment {name} with other bytes than"
+                    " were written.",
+                    hint="Nothing was changed here. `jupyter rewind replica verify --read-data`"
+                    " shows all that is damaged.",
+                )
+            self._files.rename(part, path)
+        with self._lock:
+            self._done += end - have
+            if self._progress is not None:
+                self._progress(self._done, self._total)
+
+    def _build(self, part: Path, name: str, have: int) -> None:
+        descriptor = self._files.create(part)
+        try:
+            if have:
+                self._copy_here(descriptor, part, name, have)
+            for place in self._ledger.cover(name, have):
+                self._files.write_at(descriptor, [self._source.read(place)], place.start, part)
+            self._files.sync_data(descriptor, part)
+        except BaseException:
+            self._files.close(descriptor)
+            with suppress(NotFound):
+                self._files.remove(part)
+            raise
+        self._files.close(descriptor)
+
+    def _copy_here(self, descriptor: int, part: Path, name: str, have: int) -> None:
+        source = self._files.open(self._layout.segments / name)
+        try:
+            for at in range(0, have, 8 << 20):
+                data = read_at(source, min(8 << 20, have - at), at)
+                self._files.write_at(descriptor, [data], at, part)
+        finally:
+            self._files.close(source)
+
+    def _is_whole(self, path: Path, name: str, end: int) -> bool:
+        """Whether every record up to `end` fits its tag, which only the key's holder can make."""
+        descriptor = self._files.open(path)
+        try:
+            if path.stat().st_size != end:
+                return False
+            seal = Seal(self._layout.key, self._layout.store_id, name)
+            return is_whole(SegmentReader(descriptor, seal, end), end)
+        finally:
+            self._files.close(descriptor)
+
+
+def is_whole(reader: SegmentReader, end: int) -> bool:
+    """Whether the segment's batches follow on one another up to `end`, and all fit their tags."""
+    scan = reader.scan(0)
+    return (
+        scan.end == end
+        and not scan.gaps
+        and all(reader.is_intact(record) for batch in scan.batches for record in batch.records)
+    )
+
+
+class _Source:
+    """Objects of a replica; the last ones stay in memory, for several segments share them."""
+
+    def __init__(self, objects: Objects, pace: Pace) -> None:
+        self._objects = objects
+        self._pace = pace
+        self._kept: OrderedDict[str, bytes] = OrderedDict()
+        self._lock = threading.Lock()
+        self.place = objects.place
+
+    def read(self, place: Place) -> bytes:
+        """The bytes of `place`. Raises Integrity where they are not there, or not these."""
+        data = self._object(place.key)
+        end = place.at + place.end - place.start
+        if end > len(data):
+            raise Integrity(f"{place.key} of the replica {self.place} is cut short.")
+        return data[place.at : end]
+
+    def _object(self, key: str) -> bytes:
+        with self._lock:
+            data = self._kept.get(key)
+            if data is not None:
+                self._kept.move_to_end(key)
+                return data
+        data = self._get(key)
+        self._pace.wait(len(data))
+        with self._lock:
+            self._kept[key] = data
+            while len(self._kept) > _KEPT_OBJECTS:
+                self._kept.popitem(last=False)
+        return data
+
+    def _get(self, key: str) -> bytes:
+        try:
+            data = self._objects.get(key)
+        except NotFound as error:
+            raise Integrity(
+                f"The replica {self.place} has lost {key}.",
+                hint="Nothing was changed here.",
+            ) from error
+        if key.startswith("packs/") and pack_name(data) != key:
+            raise Integrity(
+                f"{key} of the replica {self.place} is damaged.",
+                hint="Nothing was changed here. `jupyter rewind replica verify --read-data` shows"
+                " all that is damaged.",
+            )
+        return data

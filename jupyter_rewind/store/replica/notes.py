@@ -1,0 +1,71 @@
+"""What this store remembers of a replica between two pushes, lest it read all refs each time.
+
+A note, never the truth: lost or old, it costs a look at the replica. Of another replica than the
+one that lies there now, it is dropped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from blake3 import blake3
+
+from jupyter_rewind import clock
+from jupyter_rewind.model.encoding import parse_json, to_json
+from jupyter_rewind.store.durable import Files
+from jupyter_rewind.store.layout import Layout
+
+_FORMAT = 1
+
+
+@dataclass(slots=True)
+class Notes:
+    """What was seen of the replica `replica`; this store pushes to `branch`."""
+
+    replica: str = ""
+    branch: str = field(default_factory=clock.new_id)
+    numbers: dict[str, int] = field(default_factory=dict)
+    ends: dict[str, int] = field(default_factory=dict)
+    told: dict[str, int] = field(default_factory=dict)
+    """What the refs of our branch have said of other branches."""
+    pushed_ns: int = 0
+
+
+def notes_path(layout: Layout, url: str) -> Path:
+    return layout.folder / "replicas" / f"{blake3(url.encode()).hexdigest(16)}.json"
+
+
+def read_notes(layout: Layout, url: str) -> Notes:
+    """What was noted; fresh notes where there are none, or none that read."""
+    try:
+        facts = parse_json(notes_path(layout, url).read_bytes())
+        if facts["format"] != _FORMAT or facts["store"] != layout.store_id:
+            return Notes()
+        return Notes(
+            str(facts["replica"]), str(facts["branch"]), _numbers(facts["numbers"]),
+            _numbers(facts["ends"]), _numbers(facts["told"]), int(facts["pushed"]),
+        )  # fmt: skip
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        return Notes()
+
+
+def write_notes(layout: Layout, url: str, notes: Notes, files: Files) -> None:
+    """Raises Storage."""
+    path = notes_path(layout, url)
+    files.make_folder(path.parent)
+    files.replace_file(
+        path,
+        to_json(
+            {
+                "format": _FORMAT, "store": layout.store_id, "replica": notes.replica,
+                "branch": notes.branch, "numbers": {**notes.numbers}, "ends": {**notes.ends},
+                "told": {**notes.told}, "pushed": notes.pushed_ns,
+            }
+        ),
+    )  # fmt: skip
+
+
+def _numbers(facts: Mapping[str, int]) -> dict[str, int]:
+    return {str(name): int(value) for name, value in facts.items()}

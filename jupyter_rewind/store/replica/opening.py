@@ -1,0 +1,99 @@
+"""A replica as an open thing: which store it holds, and the notes of this store about it.
+
+`rewind-replica`, at its top, says which store it is of, and is made once, after the probe.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from jupyter_rewind import clock
+from jupyter_rewind.errors import Conflict, Format, Integrity, NotFound, Unavailable
+from jupyter_rewind.model.encoding import check_format, parse_json, to_json
+from jupyter_rewind.model.ids import StoreId
+from jupyter_rewind.store.layout import Layout, key_check
+from jupyter_rewind.store.replica.objects import Objects
+from jupyter_rewind.store.replica.probe import require_conditions
+
+REPLICA_FORMAT = 1
+CONFIG = "rewind-replica"
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What `rewind-replica` says: the replica's own id, the store's, and a check of its key."""
+
+    replica: str
+    store_id: StoreId
+    key_check: str
+
+
+def read_identity(objects: Objects) -> Identity:
+    """Which store's replica this is. Raises NotFound where there is none, Integrity where it has
+    lost this word of itself, Newer, Format, Storage."""
+    try:
+        data = objects.get(CONFIG)
+    except NotFound:
+        if objects.folders("refs/"):
+            raise Integrity(
+                f"The replica {objects.place} has lost {CONFIG}, which says whose it is.",
+                hint="Nothing was changed; what was pushed is still there.",
+            ) from None
+        raise NotFound(
+            f"There is no replica at {objects.place} yet.",
+            hint="`jupyter rewind replica push` makes it.",
+        ) from None
+    try:
+        facts = parse_json(data)
+        number = int(facts["format"])
+        found = Identity(
+            str(facts["replica"]), StoreId(str(facts["store"])), str(facts["key_check"])
+        )
+    except (ValueError, TypeError, KeyError) as error:
+        raise Format(f"{CONFIG} at {objects.place} is not that of a replica.") from error
+    check_format(number, REPLICA_FORMAT, f"The replica {objects.place}")
+    return found
+
+
+def require_store(objects: Objects, layout: Layout) -> Identity:
+    """The replica's identity, where it is one of this store. Raises Conflict and as
+    `read_identity` does."""
+    found = read_identity(objects)
+    if found.store_id != layout.store_id:
+        raise Conflict(
+            f"The replica {objects.place} holds another store ({found.store_id[:8]}…) than the one"
+            f" at {layout.folder} ({layout.store_id[:8]}…).",
+            hint="Nothing was changed. Give each store a prefix of its own, or pull that one into"
+            " a new folder (--store).",
+        )
+    if found.key_check != key_check(layout.key, layout.store_id):
+        raise Integrity(
+            f"The replica {objects.place} was written with another key than this store's.",
+            hint="Nothing was changed.",
+        )
+    return found
+
+
+def make_replica(objects: Objects, layout: Layout) -> Identity:
+    """There is a replica of this store. Raises Unavailable where the server is none that can hold
+    one, Conflict where another store's lies there."""
+    try:
+        return require_store(objects, layout)
+    except NotFound:
+        require_conditions(objects)
+    data = to_json(
+        {
+            "format": REPLICA_FORMAT,
+            "replica": clock.new_id(),
+            "store": layout.store_id,
+            "created": clock.now_ns(),
+            "key_check": key_check(layout.key, layout.store_id),
+        }
+    )
+    try:
+        objects.create(CONFIG, data)
+    except Unavailable:
+        # The reply was lost, perhaps; what stands there tells.
+        if objects.size(CONFIG) is None:
+            raise
+    return require_store(objects, layout)

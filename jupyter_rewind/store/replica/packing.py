@@ -1,0 +1,147 @@
+"""How the bytes of a push are laid into objects, and how they get there in bounded memory.
+
+Little goes into the ref itself: a small commit is one PUT. More goes into packs of at most 8 MB,
+named by their content. Long pieces are cut at fixed distances, so that a push that was stopped
+finds most of its packs there already.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from jupyter_rewind.errors import Integrity, NotFound
+from jupyter_rewind.store.durable import Files, read_at
+from jupyter_rewind.store.layout import Layout
+from jupyter_rewind.store.replica.cut import Tail
+from jupyter_rewind.store.replica.objects import Objects
+from jupyter_rewind.store.replica.pace import Pace
+from jupyter_rewind.store.replica.refs import Piece, pack_name
+from jupyter_rewind.store.replica.settling import create_surely
+
+Progress = Callable[[int, int], None]
+INLINE_BYTES = 512 << 10
+PACK_BYTES = 8 << 20
+_AT_ONCE = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Bytes of a segment that go into one pack."""
+
+    segment: str
+    start: int
+    end: int
+
+    @property
+    def size(self) -> int:
+        return self.end - self.start
+
+
+def lay_out(tails: Sequence[Tail]) -> tuple[list[Block], list[list[Block]]]:
+    """The blocks that go into the ref, and those of each pack."""
+    blocks = [block for tail in sorted(tails, key=lambda t: t.segment) for block in _cut(tail)]
+    if sum(block.size for block in blocks) <= INLINE_BYTES:
+        return blocks, []
+    packs = [[block] for block in blocks if block.size > PACK_BYTES // 8]
+    shared: list[Block] = []
+    for block in blocks:
+        if block.size > PACK_BYTES // 8:
+            continue
+        if sum(each.size for each in shared) + block.size > PACK_BYTES:
+            packs.append(shared)
+            shared = []
+        shared.append(block)
+    return [], [*packs, *([shared] if shared else [])]
+
+
+def _cut(tail: Tail) -> Iterator[Block]:
+    for start in range(tail.start, tail.end, PACK_BYTES):
+        yield Block(tail.segment, start, min(start + PACK_BYTES, tail.end))
+
+
+class Sender:
+    """Sends packs, a few at a time."""
+
+    def __init__(
+        self,
+        layout: Layout,
+        files: Files,
+        objects: Objects,
+        pace: Pace,
+        progress: Progress | None,
+        total: int,
+    ) -> None:
+        self._layout = layout
+        self._files = files
+        self._objects = objects
+        self._pace = pace
+        self._progress = progress
+        self._total = total
+        self._done = 0
+        self._lock = threading.Lock()
+        self.objects_made = 0
+
+    def read(self, blocks: Sequence[Block]) -> bytes:
+        """The blocks' bytes, one after the other. Raises NotFound for a segment that is gone."""
+        return b"".join(self._read(block) for block in blocks)
+
+    def send(self, packs: Sequence[Sequence[Block]]) -> list[Piece]:
+        """All packs are there, durably; where each of their blocks stands."""
+        pieces: list[Piece] = []
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            waiting: list[Future[list[Piece]]] = []
+            try:
+                for blocks in packs:
+                    if len(waiting) >= _AT_ONCE:
+                        pieces += waiting.pop(0).result()
+                    waiting.append(pool.submit(self._send, blocks))
+                for each in waiting:
+                    pieces += each.result()
+            except BaseException:
+                for each in waiting:
+                    each.cancel()
+                raise
+        return pieces
+
+    def count(self, size: int) -> None:
+        """So many bytes more are there."""
+        with self._lock:
+            self._done += size
+            if self._progress is not None:
+                self._progress(self._done, self._total)
+
+    def _send(self, blocks: Sequence[Block]) -> list[Piece]:
+        data = self.read(blocks)
+        key = pack_name(data)
+        if self._objects.size(key) != len(data):
+            self._pace.wait(len(data))
+            if not create_surely(self._objects, key, data):
+                raise Integrity(
+                    f"{key} of the replica {self._objects.place} holds other bytes than its name"
+                    " says.",
+                    hint="The store on this machine is whole. Delete that object and push again.",
+                )
+            with self._lock:
+                self.objects_made += 1
+        self.count(len(data))
+        at = 0
+        pieces = []
+        for block in blocks:
+            pieces.append(Piece(block.segment, block.start, block.end, key, at))
+            at += block.size
+        return pieces
+
+    def _read(self, block: Block) -> bytes:
+        path: Path = self._layout.segments / block.segment
+        descriptor = self._files.open(path)
+        try:
+            data = read_at(descriptor, block.size, block.start)
+        finally:
+            self._files.close(descriptor)
+        if len(data) != block.size:
+            raise NotFound(f"Segment {block.segment} has become shorter.")
+        return data

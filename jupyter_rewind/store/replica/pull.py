@@ -1,0 +1,157 @@
+"""Pull: what the replica has and the store has not, byte for byte, shown all at once.
+
+Segments come as they were written, so every tag and every name in them holds here as it did
+there. A segment that this store has collected comes back only where something else comes, for
+that may build on it: what a replica holds is never judged by one store alone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from jupyter_rewind.errors import Conflict, Denied, Integrity, Unavailable
+from jupyter_rewind.store.durable import Files
+from jupyter_rewind.store.layout import (
+    Layout,
+    key_check,
+    key_path,
+    mend_config,
+    read_retired,
+)
+from jupyter_rewind.store.locks import FileLock
+from jupyter_rewind.store.replica.arrival import finish_arrival, is_busy, show_arrived
+from jupyter_rewind.store.replica.fetching import Fetcher, Progress
+from jupyter_rewind.store.replica.ledger import Ledger
+from jupyter_rewind.store.replica.notes import Notes, read_notes, write_notes
+from jupyter_rewind.store.replica.objects import Objects
+from jupyter_rewind.store.replica.opening import read_identity, require_store
+from jupyter_rewind.store.replica.pace import Pace
+from jupyter_rewind.store.repository import Repository
+
+
+@dataclass(frozen=True, slots=True)
+class PullReport:
+    """What a pull brought."""
+
+    bytes: int = 0
+    segments: int = 0
+    entries: int = 0
+
+
+def found_store(folder: Path, key_folder: Path, objects: Objects, files: Files) -> bool:
+    """True when an empty store was made at `folder` for the replica to be pulled into; False
+    where there was a store already.
+
+    Raises Denied where the key of the replica's store is not in `key_folder`, Integrity where it
+    is another one's, NotFound where there is no replica.
+    """
+    if (folder / "config").exists():
+        return False
+    identity = read_identity(objects)
+    path = key_path(key_folder, identity.store_id)
+    try:
+        key = path.read_bytes()
+    except FileNotFoundError as error:
+        raise Denied(
+            f"The key of the store in the replica {objects.place} is not on this machine.",
+            code="no_key",
+            hint=f"Copy it from the other machine, or from a backup of it, to {path} (only you may"
+            " read it: chmod 600). Nothing was changed.",
+        ) from error
+    except OSError as error:
+        raise Denied(f"The key {path} cannot be read: {error.strerror}.", code="no_key") from error
+    if key_check(key, identity.store_id) != identity.key_check:
+        raise Integrity(
+            f"{path} is not the key of the store in the replica {objects.place}.",
+            hint="Nothing was changed. Put the right key there.",
+        )
+    files.make_folder(folder)
+    files.make_folder(folder / "segments")
+    mend_config(folder, identity.store_id, key, files)
+    files.sync_folder(folder)
+    return True
+
+
+def pull(
+    repository: Repository,
+    objects: Objects,
+    url: str,
+    *,
+    pace: Pace | None = None,
+    progress: Progress | None = None,
+) -> PullReport:
+    """Everything that the replica held when this began is in the store, durably.
+
+    Raises Conflict, NotFound (no replica), Integrity (damage there), Unavailable, Denied, Full:
+    then the store is as it was, and what was fetched whole is kept for the next try.
+    """
+    layout, files = repository.layout, repository.files
+    lock = FileLock(layout.locks / "pull")
+    try:
+        if not lock.try_acquire(exclusive=True):
+            raise Conflict(
+                f"Another pull into the store at {layout.folder} is at work.",
+                hint="Nothing was changed. Try again when it has ended.",
+                retryable=True,
+            )
+    except Unavailable as error:
+        if error.code != "no_locks":
+            raise
+    try:
+        return _pull(repository, objects, url, pace or Pace(0), progress, layout, files)
+    finally:
+        lock.release()
+
+
+def _pull(
+    repository: Repository,
+    objects: Objects,
+    url: str,
+    pace: Pace,
+    progress: Progress | None,
+    layout: Layout,
+    files: Files,
+) -> PullReport:
+    identity = require_store(objects, layout)
+    ledger = Ledger(layout, identity.replica)
+    ledger.read(objects)
+    finish_arrival(layout, files)
+    wanted = _wanted(repository, ledger)
+    before = _count_entries(repository)
+    if wanted:
+        Fetcher(layout, files, objects, ledger, pace, progress).fetch(wanted)
+        show_arrived(layout, files, wanted)
+        repository.refresh()
+    _note(repository, url, ledger)
+    size = sum(ledger.ends[name] - have for name, have in wanted.items())
+    return PullReport(size, len(wanted), max(_count_entries(repository) - before, 0))
+
+
+def _wanted(repository: Repository, ledger: Ledger) -> dict[str, int]:
+    """Segments that the replica has more of, and how much of each is here."""
+    repository.refresh()
+    with repository.index() as index:
+        here = {name: end for name, (_, end) in index.segments().items()}
+    present = {path.name for path in repository.layout.segments.iterdir()}
+    have = {name: here.get(name, 0) if name in present else 0 for name in ledger.ends}
+    more = {name: have[name] for name, end in ledger.ends.items() if end > have[name]}
+    more = {name: at for name, at in more.items() if not is_busy(repository.layout, name)}
+    retired = read_retired(repository.layout)
+    if all(name in retired and name not in present for name in more):
+        return {}
+    return more
+
+
+def _count_entries(repository: Repository) -> int:
+    with repository.index() as index:
+        return index.counts()[2]
+
+
+def _note(repository: Repository, url: str, ledger: Ledger) -> None:
+    """The next push knows what was seen."""
+    notes = read_notes(repository.layout, url)
+    if notes.replica != ledger.replica:
+        notes = Notes(replica=ledger.replica)
+    notes.numbers, notes.ends = dict(ledger.numbers), dict(ledger.ends)
+    write_notes(repository.layout, url, notes, repository.files)

@@ -1,0 +1,212 @@
+"""Push: what the store has and the replica has not, in one ref.
+
+The state of one moment (`cut`) is compared with what the replica holds. The bytes go first, in
+packs, then the ref that names them is made under the next number of this store's branch, only if
+nobody made that. Where somebody did (a copy of this store, or a push that was killed before it
+could note its success), what stands there is read and the rest is tried again. Small pushes are
+the ref alone. Nothing in the replica is ever changed, so a push that is killed leaves at most
+packs that nothing names, which the next one finds and uses.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from jupyter_rewind import clock
+from jupyter_rewind.errors import Conflict, Integrity, NotFound, RewindError, Unavailable
+from jupyter_rewind.model.entry import Entry
+from jupyter_rewind.store.layout import Layout
+from jupyter_rewind.store.locks import FileLock
+from jupyter_rewind.store.replica.cut import Tail, read_tail, take_cut
+from jupyter_rewind.store.replica.ledger import Ledger, news
+from jupyter_rewind.store.replica.notes import Notes, notes_path, read_notes, write_notes
+from jupyter_rewind.store.replica.objects import Objects
+from jupyter_rewind.store.replica.opening import make_replica
+from jupyter_rewind.store.replica.pace import Pace
+from jupyter_rewind.store.replica.packing import Progress, Sender, lay_out
+from jupyter_rewind.store.replica.refs import TAG_SIZE, Piece, Ref, encode_ref, ref_key
+from jupyter_rewind.store.replica.settling import create_surely
+from jupyter_rewind.store.repository import Repository
+
+log = logging.getLogger(__name__)
+_TRIES = 10
+
+
+@dataclass(frozen=True, slots=True)
+class PushReport:
+    """What a push added to the replica."""
+
+    bytes: int = 0
+    segments: int = 0
+    entries: int = 0
+    objects: int = 0
+    """PUTs that made an object; those that were tried again do not count twice."""
+
+
+def push(
+    repository: Repository,
+    objects: Objects,
+    url: str,
+    *,
+    pace: Pace | None = None,
+    progress: Progress | None = None,
+) -> PushReport:
+    """Everything that was committed to the store when this began is in the replica, durably.
+
+    Raises Conflict (another store's replica; another push is at work), Integrity (damage here or
+    there; nothing was pushed), Unavailable, Denied, Full: then the replica holds what it held.
+    """
+    with sole_pusher(repository.layout, url):
+        return _Pusher(repository, objects, url, pace or Pace(0), progress).run()
+
+
+@contextmanager
+def sole_pusher(layout: Layout, url: str) -> Iterator[None]:
+    """No other process of this machine pushes this store to `url` meanwhile. Raises Conflict."""
+    lock = FileLock(layout.locks / f"replica-{notes_path(layout, url).stem}")
+    try:
+        if not lock.try_acquire(exclusive=True):
+            raise Conflict(
+                f"Another push of the store at {layout.folder} to this replica is at work.",
+                hint="Nothing was changed. Try again when it has ended.",
+                retryable=True,
+            )
+    except Unavailable as error:
+        # Without locks two pushes may be at work: the condition on each ref keeps them apart.
+        if error.code != "no_locks":
+            raise
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def read_known(layout: Layout, objects: Objects, url: str, replica: str) -> tuple[Ledger, Notes]:
+    """What was noted of the replica; all of it is read where that is nothing, or not true."""
+    notes = read_notes(layout, url)
+    if notes.replica != replica:
+        notes = Notes(replica=replica)
+    ledger = Ledger(layout, replica, dict(notes.numbers), dict(notes.ends))
+    last = notes.numbers.get(notes.branch, 0)
+    is_true = not last or objects.size(ref_key(notes.branch, last)) is not None
+    if not notes.numbers or not is_true:
+        # Put back from a copy, or emptied: what it holds now counts, under another branch.
+        notes = Notes(replica=replica)
+        ledger = Ledger(layout, replica)
+        ledger.read(objects)
+    return ledger, notes
+
+
+class _Pusher:
+    """One push."""
+
+    def __init__(
+        self,
+        repository: Repository,
+        objects: Objects,
+        url: str,
+        pace: Pace,
+        progress: Progress | None,
+    ) -> None:
+        self._repository = repository
+        self._layout = repository.layout
+        self._objects = objects
+        self._url = url
+        self._pace = pace
+        self._progress = progress
+        self._made = 0
+
+    def run(self) -> PushReport:
+        identity = make_replica(self._objects, self._layout)
+        ledger, notes = read_known(self._layout, self._objects, self._url, identity.replica)
+        error: RewindError | None = None
+        for _ in range(_TRIES):
+            try:
+                tails = self._new_tails(ledger.ends)
+                if not tails or self._send(tails, ledger, notes):
+                    self._note(ledger, notes)
+                    return self._report(tails)
+            except NotFound as gone:
+                # Collected between the look and the reading: it stands elsewhere now.
+                error = gone
+                continue
+            # Somebody else made the ref of this number.
+            ledger.read(self._objects)
+        raise Unavailable(
+            f"Could not push the store at {self._layout.folder} to {self._objects.place}:"
+            f" others changed it {_TRIES} times meanwhile.",
+            hint="Nothing is lost, here or there. Push again.",
+            retryable=True,
+        ) from error
+
+    def _new_tails(self, have: Mapping[str, int]) -> list[Tail]:
+        cut = take_cut(self._repository)
+        wanted = {name: end for name, end in cut.items() if end > have.get(name, 0)}
+        for name, gap in self._repository.gaps():
+            if name in wanted and gap.offset >= have.get(name, 0):
+                raise Integrity(
+                    f"Nothing was pushed of the store at {self._layout.folder}: segment {name} is"
+                    f" damaged at byte {gap.offset} ({gap.what}).",
+                    hint="What the replica has already is whole. Run `jupyter rewind salvage`, then"
+                    " push again.",
+                )
+        return [
+            read_tail(self._repository, name, have.get(name, 0), end)
+            for name, end in sorted(wanted.items())
+        ]
+
+    def _send(self, tails: list[Tail], ledger: Ledger, notes: Notes) -> bool:
+        """True when the ref of these tails stands in the replica, and `ledger` knows it."""
+        total = sum(tail.size for tail in tails)
+        sender = Sender(
+            self._layout, self._repository.files, self._objects, self._pace, self._progress, total
+        )
+        inline, packs = lay_out(tails)
+        body = sender.read(inline)
+        pieces = sender.send(packs)
+        at = 0
+        for block in inline:
+            pieces.append(Piece(block.segment, block.start, block.end, "", at))
+            at += block.size
+        number = ledger.numbers.get(notes.branch, 0) + 1
+        needs = news(ledger.numbers, notes.told)
+        needs.pop(notes.branch, None)
+        ref = Ref(notes.branch, number, clock.token(16).hex(), tuple(pieces), needs, clock.now_ns())
+        data = encode_ref(ref, body, self._layout, ledger.replica)
+        self._pace.wait(len(data))
+        self._made += sender.objects_made
+        if not create_surely(self._objects, ref.key, data):
+            log.info("%s was made by somebody else", ref.key)
+            return False
+        self._made += 1
+        sender.count(len(body))
+        ledger.add(ref, len(data) - TAG_SIZE - len(body))
+        for tail in tails:
+            ledger.ends[tail.segment] = tail.end
+        notes.told.update(needs)
+        notes.pushed_ns = ref.time_ns
+        return True
+
+    def _note(self, ledger: Ledger, notes: Notes) -> None:
+        """Never fails: a push that stands is not undone for want of a note."""
+        notes.numbers, notes.ends = dict(ledger.numbers), dict(ledger.ends)
+        try:
+            write_notes(self._layout, self._url, notes, self._repository.files)
+        except RewindError as error:
+            log.info("the push was not noted: %s", error)
+
+    def _report(self, tails: list[Tail]) -> PushReport:
+        return PushReport(
+            sum(tail.size for tail in tails),
+            len(tails),
+            len({entry.id for entry in _entries(tails)}),
+            self._made,
+        )
+
+
+def _entries(tails: Iterable[Tail]) -> Iterator[Entry]:
+    for tail in tails:
+        yield from tail.entries

@@ -1,0 +1,104 @@
+"""Attributes of an object that are held apart from it, too."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from jupyter_rewind.kernels.comparison import report
+from jupyter_rewind.model.snapshot import Fidelity
+from tests.support.cells import Cells
+
+pytestmark = pytest.mark.matrix
+
+
+@pytest.fixture
+def cells(tmp_path: Path) -> Iterator[Cells]:
+    made = Cells(tmp_path)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def next_cells(tmp_path: Path, cells: Cells) -> Iterator[Cells]:
+    made = Cells(tmp_path, run="next")
+    yield made
+    made.close()
+
+
+MAKE = "class A: pass\na = A(); a.x = [1]; d = vars(a); e = a.__dict__"
+
+
+@pytest.mark.parametrize(
+    ("make", "holds"),
+    [
+        (MAKE, "d is vars(a) and e is d and d == {'x': [1]} and type(a) is A"),
+        ("class A: pass\nz = A(); z.x = 1; d = vars(z)\n", "d is vars(z) and d == {'x': 1}"),
+        (
+            "class A: __slots__ = ('q', '__dict__')\na = A(); a.q = 1; a.z = 2; d = a.__dict__",
+            "d is a.__dict__ and (d, a.q, a.z) == ({'z': 2}, 1, 2)",
+        ),
+        ("class A: pass\nl = [A()]; l[0].x = l; d = vars(l[0])", "d is vars(l[0]) and d['x'] is l"),
+        (
+            "class A:\n def __hash__(self): return self.n\n def __eq__(self, o): return self is o\n"
+            "a = A(); a.n = 3; a.s = {a}; d = vars(a)",
+            "d is vars(a) and a in d['s'] and d['n'] == 3",
+        ),
+        (
+            "class A: pass\nl = [A() for _ in range(3000)]\nfor n, one in enumerate(l): one.n = n\n"
+            "d = vars(l[2000])",
+            "d is vars(l[2000]) and l[2000].n == 2000 == d['n']",
+        ),
+    ],
+)
+def test_attributes_held_in_a_variable_are_those_of_their_object(
+    cells: Cells, next_cells: Cells, make: str, holds: str
+) -> None:
+    """`d = vars(a)` is `vars(a)` again: in the same kernel and in a new one."""
+    state = cells.run(make)
+    cells.check(holds)
+    assert {one.fidelity for one in report(cells.store, state)} == {Fidelity.EXACT}
+    cells.run("d.clear(); n = 1")
+    cells.go(state)
+    cells.check(holds)
+    next_cells.go(state)
+    next_cells.check(holds)
+
+
+def test_changes_of_either_are_changes_of_both_after_going_back(cells: Cells) -> None:
+    """The object and what holds its attributes stay one through moves to and fro."""
+    first = cells.run(MAKE)
+    second = cells.run("a.x.append(2); d['y'] = 3")
+    third = cells.run("d = e = dict(d)")
+    for state, holds in (
+        (first, "d is vars(a) and a.x == [1] and e is d"),
+        (third, "d is not vars(a) and d == vars(a) == {'x': [1, 2], 'y': 3}"),
+        (second, "d is vars(a) and a.y == 3 and a.x == [1, 2]"),
+        (first, "d is vars(a) and not hasattr(a, 'y')"),
+    ):
+        cells.go(state)
+        cells.check(holds)
+
+
+def test_attributes_held_elsewhere_are_told(cells: Cells, next_cells: Cells) -> None:
+    """A list that holds the attributes of an object comes back with a dict of its own, and the
+    report says where."""
+    state = cells.run("class A: pass\na = A(); a.x = 1; l = [0, vars(a)]; other = {'x': 1}")
+    found = {one.name: one for one in report(cells.store, state)}
+    assert found["l"].fidelity is Fidelity.REBUILT
+    assert found["l"].reason.startswith("l[1]: the attributes of an object of A, held")
+    assert found["a"].fidelity is found["other"].fidelity is Fidelity.EXACT
+    next_cells.go(state)
+    next_cells.check("l[1] is not vars(a) and l[1] == vars(a) == {'x': 1}")
+
+
+def test_dicts_with_several_names_are_no_attributes(cells: Cells) -> None:
+    """Objects beside dicts that have many holders are exact."""
+    make = "class A: pass\na = A(); a.x = d = {'k': 1}; b = d; l = [d, d, a]"
+    state = cells.run(make + "; byid = {1: a}; again = byid")
+    assert {one.fidelity for one in report(cells.store, state)} == {Fidelity.EXACT}
+    cells.run("d['k'] = 2")
+    cells.go(state)
+    cells.check("a.x is d is b is l[0] is l[1] and d == {'k': 1} and again is byid")

