@@ -8,14 +8,19 @@ import type {
   Checkpoint,
   Draft,
   DraftNotebook,
+  Execution,
   Found,
   History,
   IDifference,
+  IPage,
   IRecovered,
   IRestored,
   IRestoreOptions,
   IRewindClient,
   ISearched,
+  IVariables,
+  IWanted,
+  Labelled,
   Moved,
   Overview,
   Snapshot,
@@ -52,9 +57,55 @@ export class RewindClient implements IRewindClient {
     return (await this.ask('POST', 'checkpoint', {}, body)) as Checkpoint;
   }
 
-  async history(path: string, limit: number): Promise<History> {
-    const query = { path, limit, newest_first: true };
+  async history(
+    path: string,
+    limit: number,
+    before?: string
+  ): Promise<History> {
+    const query = { path, limit, before, newest_first: true };
     return (await this.ask('GET', 'history', query)) as History;
+  }
+
+  async executions(
+    path: string,
+    limit: number,
+    before?: string
+  ): Promise<IPage<Execution>> {
+    const found = await this.ask('GET', 'executions', { path, limit, before });
+    const { executions, more } = found as {
+      executions: Execution[];
+      more: boolean;
+    };
+    return { items: executions, more };
+  }
+
+  async snapshots(
+    path: string,
+    limit: number,
+    before?: string
+  ): Promise<IPage<Snapshot>> {
+    const found = await this.ask('GET', 'snapshots', { path, limit, before });
+    const { snapshots, more } = found as {
+      snapshots: Snapshot[];
+      more: boolean;
+    };
+    return { items: snapshots, more };
+  }
+
+  async variables(path: string, ref: string): Promise<IVariables> {
+    const route = `snapshots/${encodeURIComponent(ref)}`;
+    return (await this.ask('GET', route, { path })) as IVariables;
+  }
+
+  async bringBack(kernel: string, wanted: IWanted): Promise<string> {
+    const route = `kernels/${kernel}/variables`;
+    const done = await this.ask('POST', route, {}, wanted);
+    return (done as { name: string }).name;
+  }
+
+  async restoreState(kernel: string, ref: string): Promise<Moved> {
+    const route = `kernels/${kernel}/snapshots/${encodeURIComponent(ref)}`;
+    return (await this.ask('POST', `${route}/restore`, {}, {})) as Moved;
   }
 
   async restore(
@@ -93,20 +144,24 @@ export class RewindClient implements IRewindClient {
     )) as Moved;
   }
 
-  async addLabel(path: string, ref: string, label: string): Promise<void> {
-    await this.ask('POST', 'labels', {}, { path, ref, label });
+  async addLabel(path: string, ref: string, label: string): Promise<Labelled> {
+    const body = { path, ref, label };
+    return (await this.ask('POST', 'labels', {}, body)) as Labelled;
   }
 
-  async removeLabel(path: string, ref: string, label: string): Promise<void> {
-    await this.ask('DELETE', 'labels', { path, ref, label });
+  async removeLabel(
+    path: string,
+    ref: string,
+    label: string
+  ): Promise<Checkpoint> {
+    const query = { path, ref, label };
+    return (await this.ask('DELETE', 'labels', query)) as Checkpoint;
   }
 
-  async pin(path: string, ref: string, pinned: boolean): Promise<void> {
-    if (pinned) {
-      await this.ask('POST', 'pins', {}, { path, ref });
-    } else {
-      await this.ask('DELETE', 'pins', { path, ref });
-    }
+  async pin(path: string, ref: string, pinned: boolean): Promise<Checkpoint> {
+    return (await (pinned
+      ? this.ask('POST', 'pins', {}, { path, ref })
+      : this.ask('DELETE', 'pins', { path, ref }))) as Checkpoint;
   }
 
   async drafts(path: string): Promise<Draft[]> {

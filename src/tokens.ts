@@ -15,11 +15,47 @@ type Schemas = components['schemas'];
 /** One state of a notebook, as the server tells it. */
 export type Checkpoint = Schemas['Checkpoint'];
 
+/** A checkpoint with its new label, and which one had that before. */
+export type Labelled = Schemas['Labelled'];
+
 /** What the server knows of one file, and the condition the file is in. */
 export type History = Schemas['HistoryWithCheckpoints'];
 
 /** The state of a kernel's variables after one cell. */
 export type Snapshot = Schemas['Snapshot'];
+
+/** One run of one cell, without its outputs. */
+export type Execution = Schemas['Execution'];
+
+/** How faithfully one variable of a state is kept. */
+export type Variable = Schemas['Variable'];
+
+/** How one variable differs from the state before. */
+export type VariableChange = Schemas['VariableChange'];
+
+/** The variables of a state; `changes` is `null` where there is none to compare it with. */
+export interface IVariables {
+  snapshot: Snapshot;
+  before: Snapshot | null;
+  report: Variable[];
+  changes: VariableChange[] | null;
+}
+
+/** Some of a long list, the newest first, and whether older ones follow. */
+export interface IPage<T> {
+  items: T[];
+  more: boolean;
+}
+
+/** Which variable of which state is to be there again. */
+export interface IWanted {
+  name: string;
+  ref: string;
+  /** Another name for it. */
+  as?: string;
+  /** Take the place of what has that name; that is kept first. */
+  replace?: boolean;
+}
 
 /** What a kernel has after a move: the state that came back, and how, in words. */
 export type Moved = Schemas['Moved'];
@@ -95,8 +131,31 @@ export interface IRewindClient {
   /** Keep the file as it is on disk, with a label if one is given. */
   createCheckpoint(path: string, label?: string): Promise<Checkpoint>;
 
-  /** The newest `limit` checkpoints of a file, the newest first. */
-  history(path: string, limit: number): Promise<History>;
+  /** The newest `limit` checkpoints of a file, or those before one of them, the newest first. */
+  history(path: string, limit: number, before?: string): Promise<History>;
+
+  /** What ran in a notebook, the newest first. */
+  executions(
+    path: string,
+    limit: number,
+    before?: string
+  ): Promise<IPage<Execution>>;
+
+  /** The states of a notebook's kernels, the newest first. */
+  snapshots(
+    path: string,
+    limit: number,
+    before?: string
+  ): Promise<IPage<Snapshot>>;
+
+  /** The variables of a state. */
+  variables(path: string, ref: string): Promise<IVariables>;
+
+  /** One variable is in a running kernel again, under the name that is told. */
+  bringBack(kernel: string, wanted: IWanted): Promise<string>;
+
+  /** A running kernel's variables are as they were in a state. */
+  restoreState(kernel: string, ref: string): Promise<Moved>;
 
   /** Bring a file on disk back to a checkpoint; the server keeps what it held before. */
   restore(
@@ -118,13 +177,13 @@ export interface IRewindClient {
   resume(kernel: string): Promise<Moved>;
 
   /** Give a checkpoint a name, which keeps it from expiring. */
-  addLabel(path: string, ref: string, label: string): Promise<void>;
+  addLabel(path: string, ref: string, label: string): Promise<Labelled>;
 
   /** Take a name away. */
-  removeLabel(path: string, ref: string, label: string): Promise<void>;
+  removeLabel(path: string, ref: string, label: string): Promise<Checkpoint>;
 
   /** Keep a checkpoint from expiring, or no longer. */
-  pin(path: string, ref: string, pinned: boolean): Promise<void>;
+  pin(path: string, ref: string, pinned: boolean): Promise<Checkpoint>;
 
   /** What was edited in a notebook and not saved, the newest first. */
   drafts(path: string): Promise<Draft[]>;

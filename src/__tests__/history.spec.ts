@@ -1,8 +1,17 @@
-import { HistoryModel, type IOpenDocument, STEP } from '../models/history';
-import type { Checkpoint, History, IRewindClient } from '../tokens';
+import { HistoryModel, type IOpenDocument } from '../models/history';
+import { STEP } from '../models/pages';
+import type { Checkpoint, Execution, History, IRewindClient } from '../tokens';
 
+/** Ids are numbers here: the larger, the newer. */
 function checkpoint(id: string, labels: string[] = []): Checkpoint {
-  return { id, labels, note: '', reason: 'save' } as unknown as Checkpoint;
+  const time = new Date(1e12 + Number(id) * 1000).toISOString();
+  const told = { id, time, labels, note: '', reason: 'save' };
+  return told as unknown as Checkpoint;
+}
+
+function execution(id: string, seconds: number): Execution {
+  const started_ns = (1e12 + seconds * 1000) * 1e6;
+  return { id, started_ns, line: id } as unknown as Execution;
 }
 
 function historyOf(...checkpoints: Checkpoint[]): History {
@@ -16,6 +25,7 @@ class Document implements IOpenDocument {
     readonly done: string[] = []
   ) {}
 
+  readonly kernel = null;
   isDirty = false;
   savesWork = true;
 
@@ -32,16 +42,24 @@ class Document implements IOpenDocument {
 /** A server with one history a path; only what the model uses of it. */
 function serverWith(
   histories: Record<string, History>,
-  done: string[] = []
+  done: string[] = [],
+  executions: Execution[] = []
 ): IRewindClient {
   return {
-    history: async (path: string, limit: number) => {
+    history: async (path: string, limit: number, before?: string) => {
       if (!(path in histories)) {
         throw new Error(`${path} has no history.`);
       }
       const { checkpoints, count } = histories[path];
-      return { checkpoints: checkpoints.slice(0, limit), count } as History;
+      const from = 1 + checkpoints.findIndex(one => one.id === before);
+      const some = checkpoints.slice(from, from + limit);
+      return { checkpoints: some, count } as History;
     },
+    executions: async () => ({ items: executions, more: false }),
+    addLabel: async (_: string, ref: string, label: string) => ({
+      ...checkpoint(ref, [label]),
+      moved_from: '1'
+    }),
     restore: async (path: string, ref: string) => {
       done.push(`restore ${path} ${ref}`);
       return { path, source: checkpoint(ref), checkpoint: null, kept: null };
@@ -49,13 +67,24 @@ function serverWith(
   } as unknown as IRewindClient;
 }
 
+/** A model of a panel that is in view. */
+function lookedAt(client: IRewindClient): HistoryModel {
+  const model = new HistoryModel(client);
+  model.isLookedAt = true;
+  return model;
+}
+
 const ids = (model: HistoryModel) =>
-  model.shown(one => one.labels.join(' ')).map(one => one.id);
+  model
+    .shown(one =>
+      one.kind === 'checkpoint' ? one.checkpoint.labels.join(' ') : one.id
+    )
+    .map(one => one.id);
 
 describe('HistoryModel', () => {
   it('shows the history of the document that is looked at', async () => {
     const a = historyOf(checkpoint('2'), checkpoint('1'));
-    const model = new HistoryModel(serverWith({ a, b: historyOf() }));
+    const model = lookedAt(serverWith({ a, b: historyOf() }));
     model.document = new Document('a');
     await model.refresh();
     expect(ids(model)).toEqual(['2', '1']);
@@ -67,7 +96,7 @@ describe('HistoryModel', () => {
     const histories: Record<string, History> = {
       a: historyOf(checkpoint('1'))
     };
-    const model = new HistoryModel(serverWith(histories));
+    const model = lookedAt(serverWith(histories));
     model.document = new Document('a');
     await model.refresh();
     delete histories.a;
@@ -81,19 +110,20 @@ describe('HistoryModel', () => {
     const client = {
       history: () => new Promise<History>(answer => answers.push(answer))
     } as unknown as IRewindClient;
-    const model = new HistoryModel(client);
+    const model = lookedAt(client);
     model.document = new Document('a');
     const later = model.refresh();
-    answers[1](historyOf(checkpoint('new')));
-    answers[0](historyOf(checkpoint('old')));
+    answers[1](historyOf(checkpoint('2')));
+    answers[0](historyOf(checkpoint('1')));
     await later;
-    expect(ids(model)).toEqual(['new']);
+    expect(ids(model)).toEqual(['2']);
+    expect(model.history?.checkpoints[0].id).toBe('2');
   });
 
   it('saves unsaved edits before it restores, then shows the file', async () => {
     const done: string[] = [];
     const a = historyOf(checkpoint('1'));
-    const model = new HistoryModel(serverWith({ a }, done));
+    const model = lookedAt(serverWith({ a }, done));
     const document = new Document('a', done);
     document.isDirty = true;
     model.document = document;
@@ -103,7 +133,7 @@ describe('HistoryModel', () => {
 
   it('restores nothing where the unsaved edits cannot be saved', async () => {
     const done: string[] = [];
-    const model = new HistoryModel(serverWith({ a: historyOf() }, done));
+    const model = lookedAt(serverWith({ a: historyOf() }, done));
     const document = new Document('a', done);
     document.isDirty = true;
     document.savesWork = false;
@@ -112,9 +142,25 @@ describe('HistoryModel', () => {
     expect(done).toEqual(['save']);
   });
 
+  it('asks for nothing until somebody looks', async () => {
+    const a = historyOf(checkpoint('1'));
+    const model = new HistoryModel(serverWith({ a }));
+    model.document = new Document('a');
+    await model.refresh();
+    expect([ids(model), model.isAsking]).toEqual([[], false]);
+    const came = new Promise<void>(resolve =>
+      model.changed.connect(() => resolve())
+    );
+    model.isLookedAt = true;
+    await came;
+    expect(ids(model)).toEqual(['1']);
+  });
+
   it('fetches older checkpoints step by step', async () => {
-    const all = Array.from({ length: STEP + 5 }, (_, i) => checkpoint(`${i}`));
-    const model = new HistoryModel(serverWith({ a: historyOf(...all) }));
+    const all = Array.from({ length: STEP + 5 }, (_, i) =>
+      checkpoint(`${STEP + 5 - i}`)
+    );
+    const model = lookedAt(serverWith({ a: historyOf(...all) }));
     model.document = new Document('a');
     await model.refresh();
     expect([ids(model).length, model.hasMore]).toEqual([STEP, true]);
@@ -124,10 +170,61 @@ describe('HistoryModel', () => {
 
   it('filters by what the words contain, whatever their case', async () => {
     const a = historyOf(checkpoint('2', ['For Ada']), checkpoint('1'));
-    const model = new HistoryModel(serverWith({ a }));
+    const model = lookedAt(serverWith({ a }));
     model.document = new Document('a');
     await model.refresh();
     model.filter = 'ada';
     expect(ids(model)).toEqual(['2']);
+  });
+
+  it('keeps older ones at hand when a new one comes', async () => {
+    const all = Array.from({ length: STEP + 5 }, (_, i) =>
+      checkpoint(`${STEP + 5 - i}`)
+    );
+    const histories = { a: historyOf(...all) };
+    const model = lookedAt(serverWith(histories));
+    model.document = new Document('a');
+    await model.refresh();
+    await model.more();
+    histories.a = historyOf(checkpoint('1000'), ...all);
+    await model.refresh();
+    expect(ids(model)).toEqual(['1000', ...all.map(one => one.id)]);
+  });
+
+  it('lists runs among the checkpoints once they are asked for', async () => {
+    const a = historyOf(checkpoint('20'), checkpoint('10'));
+    const ran = [execution('late', 25), execution('between', 15)];
+    const model = lookedAt(serverWith({ a }, [], ran));
+    model.document = new Document('a');
+    await model.refresh();
+    expect(ids(model)).toEqual(['20', '10']);
+    model.toggle('execution');
+    await model.refreshRan();
+    expect(ids(model)).toEqual(['late', '20', 'between', '10']);
+    model.toggle('checkpoint');
+    expect(ids(model)).toEqual(['late', 'between']);
+  });
+
+  it('tells a failure until what failed has come', async () => {
+    const histories: Record<string, History> = {};
+    const model = lookedAt(serverWith(histories));
+    model.toggle('execution');
+    model.document = new Document('a');
+    await model.refresh();
+    await model.refreshRan();
+    expect(model.failure?.message).toBe('a has no history.');
+    histories.a = historyOf(checkpoint('1'));
+    await model.refresh();
+    expect(model.failure).toBeNull();
+  });
+
+  it('moves a name from one checkpoint to another', async () => {
+    const a = historyOf(checkpoint('2'), checkpoint('1', ['good', 'old']));
+    const model = lookedAt(serverWith({ a }));
+    model.document = new Document('a');
+    await model.refresh();
+    await model.addLabel('2', 'good');
+    const labels = model.checkpoints.map(one => one.labels);
+    expect(labels).toEqual([['good'], ['old']]);
   });
 });

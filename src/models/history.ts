@@ -4,26 +4,36 @@ import { ISignal, Signal } from '@lumino/signaling';
 import type {
   Checkpoint,
   History,
+  IPage,
   IRestored,
   IRestoreOptions,
   IRewindClient,
   ISearched
 } from '../tokens';
-
-/** How many checkpoints are fetched at first, and with each further step. */
-export const STEP = 200;
+import {
+  checkpointEntry,
+  executionEntry,
+  type HistoryEntry,
+  type Kind,
+  mergeParts,
+  oldestOf,
+  stateEntry
+} from './entries';
+import { Pages } from './pages';
 
 /** An open document, as far as its history needs it. */
 export interface IOpenDocument {
   readonly path: string;
   /** Whether it holds edits that are not on the disk. */
   readonly isDirty: boolean;
+  /** Jupyter's id of the kernel that runs for it, if one does. */
+  readonly kernel: string | null;
   save(): Promise<void>;
   /** Show what is on the disk now. */
   reload(): Promise<void>;
 }
 
-/** The history of the document that the user looks at. */
+/** The history of the document that the user looks at: its checkpoints, and what ran between. */
 export class HistoryModel implements IDisposable {
   constructor(private readonly client: IRewindClient) {}
 
@@ -39,18 +49,44 @@ export class HistoryModel implements IDisposable {
   set document(value: IOpenDocument | null) {
     if (value?.path !== this._document?.path) {
       this._history = null;
+      this._states = {};
       this._failure = null;
-      this._limit = STEP;
       this._searched = null;
+      Object.values(this._lists).forEach(list => list.clear());
     }
     this._document = value;
-    this._changed.emit();
+    this.tell();
     void this.refresh();
   }
 
-  /** What the server told last; `null` before its first answer. */
+  /** Whether anybody looks; until then the server is not asked. */
+  get isLookedAt(): boolean {
+    return this._isLookedAt;
+  }
+
+  set isLookedAt(value: boolean) {
+    const begins = value && !this._isLookedAt;
+    this._isLookedAt = value;
+    if (begins) {
+      void this.refresh(true);
+    }
+  }
+
+  /** What the server told last of the file as a whole; `null` before its first answer. */
   get history(): History | null {
     return this._history;
+  }
+
+  /** The checkpoints at hand, the newest first. */
+  get checkpoints(): Checkpoint[] {
+    return this._lists.checkpoint.items.flatMap(one =>
+      one.kind === 'checkpoint' ? [one.checkpoint] : []
+    );
+  }
+
+  /** The state of the kernel that belongs to a checkpoint, by its count. */
+  stateOf(checkpoint: string): number | undefined {
+    return this._states[checkpoint]?.count;
   }
 
   /** Why the last question to the server failed. */
@@ -60,7 +96,7 @@ export class HistoryModel implements IDisposable {
 
   /** Whether the server was asked and has not answered yet. */
   get isAsking(): boolean {
-    return this._isAsking;
+    return this._asked > 0;
   }
 
   get isDisposed(): boolean {
@@ -71,18 +107,45 @@ export class HistoryModel implements IDisposable {
     return this._filter;
   }
 
-  /** Only checkpoints with this text in a name or among the words of their reason. */
+  /** Only entries with this text among their words. */
   set filter(value: string) {
     this._filter = value;
     this._searched = null;
-    this._changed.emit();
+    this.tell();
   }
 
-  /** The checkpoints that the filter lets through, the newest first. */
-  shown(words: (checkpoint: Checkpoint) => string): Checkpoint[] {
+  /** Which kinds of entries are listed. */
+  get kinds(): ReadonlySet<Kind> {
+    return this._kinds;
+  }
+
+  /** Lists another kind, too, or no longer. */
+  toggle(kind: Kind): void {
+    const kinds = new Set(this._kinds);
+    if (!kinds.delete(kind)) {
+      kinds.add(kind);
+    }
+    this._kinds = kinds;
+    this.tell();
+    if (kinds.has(kind)) {
+      void this.refresh();
+    }
+  }
+
+  /** All entries at hand of the kinds that are listed, the newest first; the same until a change. */
+  get entries(): HistoryEntry[] {
+    this._entries ??= mergeParts(this.listed());
+    return this._entries;
+  }
+
+  /** The entries that the filter lets through; `words` are those that it looks into. */
+  shown(words: (entry: HistoryEntry) => string): HistoryEntry[] {
     const wanted = this._filter.trim().toLocaleLowerCase();
-    const all = this._history?.checkpoints ?? [];
-    return all.filter(one => words(one).toLocaleLowerCase().includes(wanted));
+    return wanted
+      ? this.entries.filter(one =>
+          words(one).toLocaleLowerCase().includes(wanted)
+        )
+      : this.entries;
   }
 
   /** What the last search in all versions found; `null` once something else is asked for. */
@@ -100,44 +163,44 @@ export class HistoryModel implements IDisposable {
     const searched = await this.client.search(document.path, text);
     if (text === this._filter && document === this._document) {
       this._searched = searched;
-      this._changed.emit();
+      this.tell();
     }
   }
 
-  /** Whether there are older checkpoints than those at hand. */
+  /** Whether there are older entries than those at hand. */
   get hasMore(): boolean {
-    const history = this._history;
-    return history !== null && history.checkpoints.length < history.count;
+    return this.listed().some(list => list.hasMore);
   }
 
-  /** Fetches older checkpoints, too. */
+  /** Fetches older entries, of the kind that ends first. */
   async more(): Promise<void> {
-    this._limit += STEP;
-    await this.refresh();
+    const [first] = this.listed()
+      .filter(list => list.hasMore)
+      .sort((one, other) => oldestOf(other) - oldestOf(one));
+    if (first && !this.isAsking) {
+      await this.ask(() => first.more());
+    }
   }
 
-  /** Asks the server again. An answer that a later question has overtaken is dropped. */
-  async refresh(): Promise<void> {
-    const document = this._document;
-    const question = ++this._question;
-    if (!document || this._isDisposed) {
-      return;
+  /** Fetches checkpoints until so many are at hand. */
+  async reach(count: number): Promise<void> {
+    if (!this.isAsking) {
+      await this.ask(() => this._lists.checkpoint.more(count));
     }
-    this._isAsking = true;
-    let history: History | null = null;
-    let failure: Error | null = null;
-    try {
-      history = await this.client.history(document.path, this._limit);
-    } catch (reason) {
-      failure = reason instanceof Error ? reason : new Error(String(reason));
-    }
-    if (question !== this._question || this._isDisposed) {
-      return;
-    }
-    this._isAsking = false;
-    this._history = history ?? this._history;
-    this._failure = failure;
-    this._changed.emit();
+  }
+
+  /** Asks the server for what is new, where anybody looks; with `whole` also for all that is at hand. */
+  async refresh(whole = false): Promise<void> {
+    await this.refreshLists(this.listed(), whole);
+  }
+
+  /** The same for runs and states alone, where they are listed. */
+  async refreshRan(whole = false): Promise<void> {
+    const lists = this.listed();
+    await this.refreshLists(
+      lists.filter(list => list !== this._lists.checkpoint),
+      whole
+    );
   }
 
   /**
@@ -165,7 +228,17 @@ export class HistoryModel implements IDisposable {
   }
 
   async addLabel(ref: string, label: string): Promise<void> {
-    await this.change(path => this.client.addLabel(path, ref, label));
+    await this.change(async path => {
+      const named = await this.client.addLabel(path, ref, label);
+      const { moved_from, ...checkpoint } = named;
+      if (moved_from) {
+        this.put(moved_from, one => ({
+          ...one,
+          labels: one.labels.filter(each => each !== label)
+        }));
+      }
+      return checkpoint;
+    });
   }
 
   async removeLabel(ref: string, label: string): Promise<void> {
@@ -181,21 +254,125 @@ export class HistoryModel implements IDisposable {
     Signal.clearData(this);
   }
 
-  private async change(act: (path: string) => Promise<void>): Promise<void> {
-    if (this._document) {
-      await act(this._document.path);
-      await this.refresh();
+  /** The lists of the kinds that are shown. */
+  private listed(): Pages<HistoryEntry>[] {
+    const kinds: Kind[] = ['checkpoint', 'execution', 'state'];
+    return kinds
+      .filter(kind => this._kinds.has(kind))
+      .map(kind => this._lists[kind]);
+  }
+
+  private async refreshLists(
+    lists: Pages<HistoryEntry>[],
+    whole: boolean
+  ): Promise<void> {
+    if (this._document && this._isLookedAt && lists.length) {
+      const covers = lists.includes(this._lists.checkpoint);
+      await this.ask(
+        () => Promise.all(lists.map(list => list.refresh(whole))),
+        covers
+      );
     }
   }
 
+  /**
+   * Asks the server, and tells whoever looks what came of it. An earlier failure stands until all
+   * that it may have been about is there: what `covers` it.
+   */
+  private async ask(
+    question: () => Promise<unknown>,
+    covers = false
+  ): Promise<void> {
+    const path = this._document?.path;
+    let failure: Error | null = null;
+    this._asked += 1;
+    try {
+      await question();
+    } catch (reason) {
+      failure = reason instanceof Error ? reason : new Error(String(reason));
+    }
+    this._asked -= 1;
+    if (path !== this._document?.path) {
+      return;
+    }
+    this._failure = failure ?? (covers ? null : this._failure);
+    this.tell();
+  }
+
+  private async askCheckpoints(
+    limit: number,
+    before?: string
+  ): Promise<IPage<HistoryEntry>> {
+    const path = this.path;
+    const number = ++this._questions;
+    const history = await this.client.history(path, limit, before);
+    if (path === this._document?.path && number === this._questions) {
+      this._history = history;
+      this._states = { ...this._states, ...history.states };
+    }
+    const items = history.checkpoints.map(checkpointEntry);
+    // The last page is short; without `before` the count tells of the rest.
+    const more = before ? items.length === limit : items.length < history.count;
+    return { items, more };
+  }
+
+  private async change(
+    act: (path: string) => Promise<Checkpoint>
+  ): Promise<void> {
+    if (this._document) {
+      const changed = await act(this._document.path);
+      this.put(changed.id, () => changed);
+      this.tell();
+    }
+  }
+
+  private put(id: string, change: (one: Checkpoint) => Checkpoint): void {
+    this._lists.checkpoint.change(id, one =>
+      one.kind === 'checkpoint' ? checkpointEntry(change(one.checkpoint)) : one
+    );
+  }
+
+  private get path(): string {
+    return this._document?.path ?? '';
+  }
+
+  private tell(): void {
+    if (!this._isDisposed) {
+      this._entries = null;
+      this._changed.emit();
+    }
+  }
+
+  private _asked = 0;
   private _changed = new Signal<this, void>(this);
   private _document: IOpenDocument | null = null;
+  private _entries: HistoryEntry[] | null = null;
   private _failure: Error | null = null;
   private _filter = '';
   private _history: History | null = null;
-  private _isAsking = false;
   private _isDisposed = false;
-  private _limit = STEP;
-  private _question = 0;
+  private _isLookedAt = false;
+  private _kinds: ReadonlySet<Kind> = new Set<Kind>(['checkpoint']);
+  private _lists: Record<Kind, Pages<HistoryEntry>> = {
+    checkpoint: new Pages(this.askCheckpoints.bind(this)),
+    execution: new Pages(async (limit, before) =>
+      mapped(
+        await this.client.executions(this.path, limit, before),
+        executionEntry
+      )
+    ),
+    state: new Pages(async (limit, before) =>
+      mapped(await this.client.snapshots(this.path, limit, before), stateEntry)
+    )
+  };
+  private _questions = 0;
   private _searched: ISearched | null = null;
+  private _states: History['states'] = {};
+}
+
+function mapped<T>(
+  { items, more }: IPage<T>,
+  entryOf: (one: T) => HistoryEntry
+): IPage<HistoryEntry> {
+  return { items: items.map(entryOf), more };
 }

@@ -8,6 +8,7 @@ import {
   Dialog,
   ICommandPalette,
   InputDialog,
+  type MainAreaWidget,
   Notification,
   showDialog
 } from '@jupyterlab/apputils';
@@ -20,16 +21,20 @@ import { historyIcon } from '@jupyterlab/ui-components';
 import { Debouncer } from '@lumino/polling';
 
 import { HistoryModel, type IOpenDocument } from '../models/history';
+import { RanFollower } from '../models/ranfollower';
 import {
   type Checkpoint,
   type IRestoreOptions,
   IRewindClient
 } from '../tokens';
 // eslint-disable-next-line jupyter/prefer-lazy-imports -- it stands in the sidebar from the start
-import { HistoryWidget, type IHistoryActions } from '../widgets/history';
+import { HistoryWidget } from '../widgets/history';
+import type { IHistoryActions } from '../widgets/historyentries';
+import { stateActions } from '../widgets/stateactions';
 
 const OPEN = 'jupyter-rewind:open-history';
 const EVENTS = 'https://schema.jupyter.org/jupyter_rewind/checkpoint/v1';
+const KERNEL_EVENTS = 'https://schema.jupyter.org/jupyter_rewind/kernel/v1';
 
 const plugin: JupyterFrontEndPlugin<void> = {
   id: 'jupyter-rewind:history',
@@ -139,8 +144,26 @@ const plugin: JupyterFrontEndPlugin<void> = {
       pin: checkpoint =>
         void told(trans.__('Nothing changed.'), () =>
           model.pin(checkpoint.id, !checkpoint.pinned)
-        )
+        ),
+      ...stateActions({ client, model, show, told, trans })
     };
+
+    /** A tab of its own; a page of Notebook 7 has room for one document only. */
+    async function show(widget: MainAreaWidget): Promise<void> {
+      if (labShell) {
+        if (!widget.isAttached) {
+          app.shell.add(widget, 'main');
+        }
+        app.shell.activateById(widget.id);
+        return;
+      }
+      widget.addClass('jp-Rewind-dialog');
+      await showDialog({
+        title: widget.title.label,
+        body: widget,
+        buttons: [Dialog.okButton({ label: trans.__('Close') })]
+      });
+    }
 
     async function compare(checkpoint: Checkpoint): Promise<void> {
       const open = model.document;
@@ -154,7 +177,7 @@ const plugin: JupyterFrontEndPlugin<void> = {
       const widget = await checkpointComparison({
         path,
         checkpoint,
-        others: (model.history?.checkpoints ?? []).filter(
+        others: model.checkpoints.filter(
           other => other.id !== checkpoint.id && other.readable
         ),
         isDirty: open.isDirty,
@@ -178,18 +201,7 @@ const plugin: JupyterFrontEndPlugin<void> = {
         translator
       });
       widget.id = `jupyter-rewind-comparison-${checkpoint.id}`;
-      if (labShell) {
-        app.shell.add(widget, 'main');
-        app.shell.activateById(widget.id);
-        return;
-      }
-      // A page of Notebook 7 has room for one document only.
-      widget.addClass('jp-Rewind-dialog');
-      await showDialog({
-        title: widget.title.label,
-        body: widget,
-        buttons: [Dialog.okButton({ label: trans.__('Close') })]
-      });
+      await show(widget);
     }
 
     const panel = new HistoryWidget(model, actions, trans);
@@ -199,9 +211,13 @@ const plugin: JupyterFrontEndPlugin<void> = {
     app.shell.add(panel, 'right', { rank: 900 });
     restorer?.add(panel, 'jupyter-rewind-history');
 
+    const ran = new RanFollower(whole => void model.refreshRan(whole));
     const follow = () => {
       const widget = app.shell.currentWidget;
       const context = widget ? documents.contextForWidget(widget) : undefined;
+      if (context || !widget) {
+        ran.follow(context?.sessionContext ?? null);
+      }
       if (context) {
         model.document = openDocument(context, documents);
       } else if (!widget) {
@@ -215,10 +231,18 @@ const plugin: JupyterFrontEndPlugin<void> = {
     }
     void app.restored.then(follow);
 
-    const refresh = new Debouncer(() => model.refresh(), 300);
+    const refresh = new Debouncer(
+      (whole: boolean) => model.refresh(whole),
+      300
+    );
     app.serviceManager.events.stream.connect((_, event) => {
-      if (event.schema_id === EVENTS && event.path === model.document?.path) {
-        void refresh.invoke();
+      if (event.path !== model.document?.path) {
+        return;
+      }
+      if (event.schema_id === EVENTS) {
+        void refresh.invoke(event.action === 'expired');
+      } else if (event.schema_id === KERNEL_EVENTS) {
+        ran.note(event.action === 'deleted');
       }
     });
 
@@ -249,6 +273,9 @@ function openDocument(
     },
     get isDirty() {
       return context.model.dirty;
+    },
+    get kernel() {
+      return context.sessionContext.session?.kernel?.id ?? null;
     },
     save: () => context.save(),
     // Under real-time collaboration the server changes the live document itself.

@@ -12,12 +12,14 @@ from tests.support.lab import (
     Lab,
     chromium_page,
     lab_over,
+    lab_settings,
     menu,
     open_notebook,
     shoot,
     wait_until,
     write_notebook,
 )
+from tests.support.longhistory import make_long_history
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 NAME = "analysis.ipynb"
@@ -247,3 +249,137 @@ def test_notebook_7_has_the_same_sidebar(tmp_path: Path) -> None:
         comparison.get_by_text("the good one").first.wait_for()
         assert page.evaluate("document.querySelector('.jp-Rewind-comparison').offsetHeight") > 200
         shoot(page, "history-notebook7-comparison")
+
+
+def run_cell(page: Any, number: int, code: str) -> None:
+    """Puts `code` into a cell and runs it."""
+    page.locator(".jp-Notebook .jp-Cell .cm-content").nth(number).click()
+    page.keyboard.press("Control+a")
+    page.keyboard.type(code)
+    page.keyboard.press("Control+Enter")
+
+
+def test_runs_and_states_stand_between_the_checkpoints(lab: Lab, page: Any) -> None:
+    """Each run of a cell with its first line and how it ended, each state of the kernel; what
+    happens from then on appears by itself, and each kind can be left out."""
+    write_notebook(lab.folder / NAME)
+    open_notebook(page, lab, NAME)
+    panel = open_history(page)
+    runs, states = panel.locator("[data-execution]"), panel.locator("[data-state]")
+    run_cell(page, 1, "import time; time.sleep(1.1); rows = [3, 1, 2]")
+    wait_until("the first state", lambda: 1 in cells_with_states(lab), 90)
+    save_with(page, lab, "print('first')")
+    run_cell(page, 2, "rows[7]")
+    page.locator(".jp-OutputArea-output", has_text="IndexError").first.wait_for(timeout=60_000)
+    assert runs.count() == 0 and states.count() == 0
+    panel.get_by_role("button", name="Runs", exact=True).click()
+    panel.get_by_role("button", name="States", exact=True).click()
+    wait_until("both runs", lambda: runs.count() == 2)
+    failed, first = runs.nth(0), runs.nth(1)
+    assert "[2]" in failed.inner_text() and "rows[7]" in failed.inner_text()
+    assert "failed: IndexError" in failed.inner_text()
+    assert "import time; time.sleep(1.1)" in first.inner_text()
+    assert " s" in first.inner_text() and "failed" not in first.inner_text()
+    states.get_by_text("State after [1]").wait_for()
+    order = panel.locator("[data-checkpoint], [data-execution], [data-state]")
+    kinds = order.evaluate_all("rows => rows.map(row => Object.keys(row.dataset)[0])")
+    later, earlier = (at for at, kind in enumerate(kinds) if kind == "execution")
+    assert {"checkpoint", "state"} <= set(kinds[later:earlier]), kinds
+    run_cell(page, 3, "total = sum(rows)")
+    wait_until("the third run, by itself", lambda: runs.count() == 3)
+    states.get_by_text("State after [3]").wait_for()
+    shoot(page, "history-runs")
+    in_the_dark(page)
+    shoot(page, "history-runs-dark")
+    panel.get_by_role("searchbox").fill("indexerror")
+    wait_until("only the run that failed", lambda: order.count() == 1)
+    panel.get_by_role("searchbox").fill("")
+    panel.get_by_role("button", name="Checkpoints", exact=True).click()
+    panel.get_by_role("button", name="States", exact=True).click()
+    wait_until("only runs", lambda: runs.count() == order.count() == 3)
+
+
+def in_the_dark(page: Any) -> None:
+    page.evaluate(
+        "window.jupyterapp.commands.execute('apputils:change-theme', {theme: 'JupyterLab Dark'})"
+    )
+    page.locator("body[data-jp-theme-light='false']").wait_for()
+
+
+def test_going_back_and_on_is_drawn_as_a_branch(lab: Lab, page: Any) -> None:
+    """The line that was left stands beside the one that goes on from the restored state."""
+    write_notebook(lab.folder / NAME)
+    open_notebook(page, lab, NAME)
+    panel = open_history(page)
+    save_with(page, lab, "print('one')")
+    good = lab.checkpoints(NAME)[-1]["id"]
+    save_with(page, lab, "print('two')")
+    save_with(page, lab, "print('three')")
+    beside = panel.locator(".jp-Rewind-graph b.jp-mod-column1")
+    assert beside.count() == 0
+    entry = panel.locator(f"[data-checkpoint='{good}']")
+    entry.get_by_text("Restore", exact=True).click()
+    wait_until("the line that was left", lambda: beside.count() == 2)
+    save_with(page, lab, "print('on from one')")
+    listed = panel.locator("[data-checkpoint]")
+    wait_until("the new line", lambda: listed.count() == len(lab.checkpoints(NAME)))
+    columns = panel.locator(".jp-Rewind-graph b").evaluate_all(
+        "dots => dots.map(dot => Number(/column(\\d)/.exec(dot.className)[1]))"
+    )
+    assert columns[:5] == [0, 0, 1, 1, 0], columns
+    shoot(page, "history-branches")
+    in_the_dark(page)
+    shoot(page, "history-branches-dark")
+
+
+def test_a_history_of_ten_thousand_checkpoints_keeps_the_page_small(lab: Lab, page: Any) -> None:
+    """Scrolling goes to the very first checkpoint; only what is in view is in the page."""
+    count = 10_000
+    write_notebook(lab.folder / NAME)
+    long = lab.folder / "long.ipynb"
+    make_long_history(lab_settings(lab), long, count)
+    assert len(lab.ask("rewind/api/v1/history?path=long.ipynb&limit=1")["checkpoints"]) == 1
+    open_notebook(page, lab, NAME)
+    page.evaluate("window.jupyterapp.commands.execute('docmanager:open', {path: 'long.ipynb'})")
+    panel = open_history(page)
+    rows = panel.locator("[data-row]")
+    wait_until("the first rows", lambda: rows.count() > 10, 60)
+    oldest = lab.checkpoints("long.ipynb")[0]["id"]
+    first = panel.locator(f"[data-checkpoint='{oldest}']")
+
+    def reached() -> bool:
+        panel.locator(".jp-Rewind-list").evaluate("list => (list.scrollTop = list.scrollHeight)")
+        assert rows.count() < 100
+        return bool(first.count())
+
+    wait_until("the very first checkpoint", reached, 240)
+    size = int(rows.last.get_attribute("aria-setsize"))
+    assert size > count
+    assert page.locator(".jp-Rewind-history *").count() < 2500
+    shoot(page, "history-long")
+    slider = panel.get_by_label("Go through time")
+    slider.focus()
+    page.keyboard.press("Home")
+    panel.locator(f"[data-checkpoint='{oldest}'].jp-mod-current").wait_for()
+    page.keyboard.press("End")
+    newest = lab.checkpoints("long.ipynb")[-1]["id"]
+    panel.locator(f"[data-checkpoint='{newest}'].jp-mod-current").wait_for()
+    assert rows.count() < 100
+
+
+def test_the_slider_fetches_what_it_goes_to(lab: Lab, page: Any) -> None:
+    """From the newest straight to the oldest of a long history, with one key."""
+    long = lab.folder / "long.ipynb"
+    write_notebook(lab.folder / NAME)
+    make_long_history(lab_settings(lab), long, 1000)
+    open_notebook(page, lab, NAME)
+    page.evaluate("window.jupyterapp.commands.execute('docmanager:open', {path: 'long.ipynb'})")
+    panel = open_history(page)
+    slider = panel.get_by_label("Go through time")
+    slider.wait_for(timeout=60_000)
+    slider.focus()
+    page.keyboard.press("Home")
+    oldest = lab.checkpoints("long.ipynb")[0]["id"]
+    current = panel.locator(f"[data-checkpoint='{oldest}'].jp-mod-current")
+    current.wait_for(timeout=60_000)
+    assert current.is_visible()

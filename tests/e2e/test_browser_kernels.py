@@ -75,3 +75,101 @@ def test_a_restarted_kernel_is_offered_what_it_had(lab: Lab, page: Any) -> None:
     page.get_by_text("The kernel of analysis.ipynb was restarted.").first.wait_for(timeout=90_000)
     run_last_cell(page, "print('treasure' in globals())")
     wait_until("nothing unasked", lambda: "False" in outputs(page), 60)
+
+
+def open_state(page: Any, count: int) -> Any:
+    """The entry of a state in the history panel."""
+    menu(page, "View", "Show History")
+    panel = page.locator(".jp-Rewind-history")
+    panel.get_by_role("button", name="States", exact=True).click()
+    entry = panel.locator("[data-state]", has_text=f"State after [{count}]")
+    entry.first.wait_for(timeout=60_000)
+    return entry.first
+
+
+def test_a_states_variables_are_shown_and_one_comes_back(lab: Lab, page: Any) -> None:
+    """Name, type, size, what changed, how it is kept; a name that is taken is asked about."""
+    write_notebook(lab.folder / NAME)
+    open_notebook(page, lab, NAME)
+    idle(page)
+    run_last_cell(page, "rows = [3, 1, 2]; gone = 'x' * 5000; log = open('run.log', 'w'); print(1)")
+    wait_until("the first cell", lambda: "1" in outputs(page), 90)
+    run_last_cell(page, "import json; rows.append(9); del gone; names = ['Ada']; print('two')")
+    wait_until("the second cell", lambda: "two" in outputs(page), 60)
+    run_last_cell(page, "rows = 'spoiled'; print('three')")
+    wait_until("the third cell", lambda: "three" in outputs(page), 60)
+    kernel = lab.kernels()[0]["id"]
+    wait_until("its states", lambda: {1, 2} <= {one["count"] for one in lab.states(kernel)}, 60)
+    open_state(page, 2).get_by_text("Variables", exact=True).click()
+    view = page.locator(".jp-Rewind-variables")
+    view.get_by_role("heading", name="analysis.ipynb: State after [2]").wait_for()
+    told = {
+        row.get_attribute("data-variable"): row.inner_text()
+        for row in view.locator("[data-variable]").all()
+    }
+    assert "list" in told["rows"] and "changed" in told["rows"] and "exact" in told["rows"]
+    assert "4 items" in told["rows"] and "was: 3 items" in told["rows"]
+    assert "gone" in told["gone"] and "Bring back" not in told["gone"]
+    assert "new" in told["json"] and "by reference" in told["json"]
+    assert "missing" in told["log"] and "run.log" in told["log"]
+    shoot(page, "state-variables")
+    page.evaluate(
+        "window.jupyterapp.commands.execute('apputils:change-theme', {theme: 'JupyterLab Dark'})"
+    )
+    page.locator("body[data-jp-theme-light='false']").wait_for()
+    shoot(page, "state-variables-dark")
+    view.get_by_label("Only what changed").check()
+    assert view.locator("[data-variable='log']").count() == 0
+
+    view.get_by_role("button", name="Bring rows back").click()
+    dialog = page.locator(".jp-Dialog")
+    dialog.get_by_text("There is a variable rows already").wait_for(timeout=60_000)
+    assert dialog.get_by_role("textbox").input_value() == "rows_2"
+    shoot(page, "state-name-taken")
+    dialog.get_by_role("button", name="Bring Back").click()
+    page.get_by_text("rows_2 is what rows was after cell [2].").first.wait_for(timeout=60_000)
+    page.locator(".lm-TabBar-tab", has_text=NAME).first.click()
+    run_last_cell(page, "print('now', rows, rows_2)")
+    wait_until("both", lambda: "now spoiled [3, 1, 2, 9]" in outputs(page), 60)
+
+
+def test_all_variables_go_back_to_a_state_and_forth(lab: Lab, page: Any) -> None:
+    """Restore variables on a state in the panel; the notification has an Undo."""
+    write_notebook(lab.folder / NAME)
+    open_notebook(page, lab, NAME)
+    idle(page)
+    run_last_cell(page, "rows = [3, 1, 2]; print('one')")
+    wait_until("the first cell", lambda: "one" in outputs(page), 90)
+    run_last_cell(page, "rows = 'spoiled'; print('two')")
+    wait_until("the second cell", lambda: "two" in outputs(page), 60)
+    kernel = lab.kernels()[0]["id"]
+    wait_until("its states", lambda: {1, 2} <= {one["count"] for one in lab.states(kernel)}, 60)
+    state = open_state(page, 1)
+    state.get_by_text("Restore variables", exact=True).click()
+    undo = page.locator(".Toastify").get_by_role("button", name="Undo")
+    undo.wait_for(timeout=60_000)
+    run_last_cell(page, "print('now', rows); rows = 'other'")
+    wait_until("the state", lambda: "now [3, 1, 2]" in outputs(page), 60)
+    wait_until("the first notification gone", lambda: undo.count() == 0, 60)
+    state.get_by_text("Restore variables", exact=True).click()
+    undo.click(timeout=60_000)
+    page.get_by_text("Undone").first.wait_for(timeout=60_000)
+    run_last_cell(page, "print('then', rows)")
+    wait_until("what was there before", lambda: "then other" in outputs(page), 60)
+
+
+def test_what_failed_is_told_where_no_kernel_runs(lab: Lab, page: Any) -> None:
+    """A state outlives its kernel; bringing a variable back without one says what is missing."""
+    write_notebook(lab.folder / NAME)
+    open_notebook(page, lab, NAME)
+    idle(page)
+    run_last_cell(page, "rows = [3, 1, 2]; print('one')")
+    wait_until("the first cell", lambda: "one" in outputs(page), 90)
+    kernel = lab.kernels()[0]["id"]
+    wait_until("its state", lambda: lab.states(kernel), 60)
+    menu(page, "Kernel", "Shut Down Kernel")
+    wait_until("no kernel", lambda: not lab.kernels(), 60)
+    open_state(page, 1).get_by_text("Variables", exact=True).click()
+    view = page.locator(".jp-Rewind-variables")
+    view.get_by_role("button", name="Bring rows back").click()
+    page.get_by_text("This notebook has no kernel now.").first.wait_for()

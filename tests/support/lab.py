@@ -21,6 +21,8 @@ from typing import Any
 import nbformat
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
+from jupyter_rewind.settings import Rewind
+
 TOKEN = "browser-test"
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 
@@ -65,6 +67,15 @@ class Lab:
     def checkpoints(self, name: str) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = self.ask(f"api/contents/{name}/checkpoints")
         return found
+
+
+def lab_settings(lab: Lab) -> Rewind:
+    """The settings of the running JupyterLab, to write into its store beside it."""
+    home = lab.folder.parent / "home"
+    return Rewind(
+        store_path=str(home / "data" / "rewind"),
+        store_key_folder=str(home / "config" / "rewind-keys"),
+    )
 
 
 @contextmanager

@@ -1,0 +1,132 @@
+import {
+  Dialog,
+  type MainAreaWidget,
+  Notification,
+  showDialog
+} from '@jupyterlab/apputils';
+import type { TranslationBundle } from '@jupyterlab/translation';
+
+import { bringBack, type IOtherName } from '../models/bringing';
+import type { HistoryModel, IOpenDocument } from '../models/history';
+import type { IRewindClient, Snapshot } from '../tokens';
+import type { IHistoryActions } from './historyentries';
+
+/** What the actions on states of kernels need. */
+export interface IStateContext {
+  client: IRewindClient;
+  model: HistoryModel;
+  /** Show a view in a tab of its own. */
+  show(widget: MainAreaWidget): Promise<void>;
+  /** Do something, and tell the user where it fails. */
+  told(failed: string, act: () => Promise<unknown>): Promise<void>;
+  trans: TranslationBundle;
+}
+
+/** What the user can do with a state of the kernel. */
+export function stateActions(
+  context: IStateContext
+): Pick<IHistoryActions, 'restoreState' | 'variables'> {
+  const { client, model, show, told, trans } = context;
+
+  const kernelOf = (document: IOpenDocument | null): string => {
+    const found = document?.kernel;
+    if (!found) {
+      throw new Error(trans.__('This notebook has no kernel now.'));
+    }
+    return found;
+  };
+
+  const offerUndo = (
+    words: string,
+    document: IOpenDocument | null,
+    kept: string,
+    more: Notification.IAction[]
+  ) =>
+    Notification.success(words, {
+      autoClose: 15000,
+      actions: [
+        {
+          label: trans.__('Undo'),
+          caption: trans.__('Bring back the variables that were there before'),
+          callback: () =>
+            void told(trans.__('Nothing was undone.'), async () => {
+              await client.restoreState(kernelOf(document), kept);
+              Notification.success(trans.__('Undone.'), { autoClose: 5000 });
+            })
+        },
+        ...more
+      ]
+    });
+
+  const restoreState = (state: Snapshot) =>
+    void told(trans.__('The variables were not brought back.'), async () => {
+      const { document } = model;
+      const { kept, words } = await client.restoreState(
+        kernelOf(document),
+        state.id
+      );
+      const [first, ...more] = words
+        .split('\n')
+        .filter(line => !line.includes('%rewind undo'));
+      const details: Notification.IAction = {
+        label: trans.__('Details'),
+        callback: () =>
+          void showDialog({
+            title: trans.__('What came back'),
+            body: words,
+            buttons: [Dialog.okButton({ label: trans.__('Close') })]
+          })
+      };
+      offerUndo(first, document, kept.id, more.length ? [details] : []);
+    });
+
+  // Of the notebook that the state is of, whichever the user looks at by then.
+  const bring = (
+    document: IOpenDocument | null,
+    state: Snapshot,
+    name: string
+  ) =>
+    void told(trans.__('%1 was not brought back.', name), async () => {
+      const { askName } = await import('./naming');
+      const ask = (taken: string): Promise<IOtherName | null> =>
+        askName(taken, proposedName(name, state), trans);
+      const wanted = { kernel: kernelOf(document), ref: state.id, name };
+      const done = await bringBack(client, wanted, ask);
+      if (done !== null) {
+        Notification.success(
+          trans.__(
+            '%1 is what %2 was after cell [%3].',
+            done,
+            name,
+            String(state.count)
+          ),
+          { autoClose: 8000 }
+        );
+      }
+    });
+
+  const variables = (state: Snapshot) =>
+    void told(trans.__('The variables cannot be shown.'), async () => {
+      const { document } = model;
+      if (!document) {
+        return;
+      }
+      const { path } = document;
+      const { variablesWidget } = await import('./variables');
+      const widget = variablesWidget({
+        path,
+        variables: await client.variables(path, state.id),
+        bringBack: name => bring(document, state, name),
+        trans
+      });
+      widget.id = `jupyter-rewind-variables-${state.id}`;
+      await show(widget);
+    });
+
+  return { restoreState, variables };
+}
+
+/** A name that tells where the variable is from. */
+function proposedName(name: string, state: Snapshot): string {
+  return state.count ? `${name}_${state.count}` : `${name}_before`;
+}
