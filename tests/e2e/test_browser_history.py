@@ -11,6 +11,7 @@ from tests.support.lab import (
     TOKEN,
     Lab,
     chromium_page,
+    idle,
     lab_over,
     menu,
     open_notebook,
@@ -169,10 +170,11 @@ def test_a_notebook_and_its_variables_come_back_together(lab: Lab, page: Any) ->
     write_notebook(path)
     open_notebook(page, lab, NAME)
     panel = open_history(page)
+    idle(page)
     page.locator(".jp-Notebook .jp-Cell .cm-content").nth(1).click()
     page.keyboard.press("Control+Enter")
-    page.locator(".jp-OutputArea-output", has_text="[1, 2, 3]").first.wait_for(timeout=60_000)
-    wait_until("the first state", lambda: 1 in cells_with_states(lab), 60)
+    page.locator(".jp-OutputArea-output", has_text="[1, 2, 3]").first.wait_for()
+    wait_until("the first state", lambda: 1 in cells_with_states(lab))
     save_with(page, lab, "print('first')")
     first = lab.checkpoints(NAME)[-1]["id"]
     assert kept_states(lab)[first] == 1
@@ -180,18 +182,18 @@ def test_a_notebook_and_its_variables_come_back_together(lab: Lab, page: Any) ->
     page.keyboard.press("Control+a")
     page.keyboard.type("rows = [9]\nrows")
     page.keyboard.press("Control+Enter")
-    page.locator(".jp-OutputArea-output", has_text="[9]").first.wait_for(timeout=60_000)
-    wait_until("the second state", lambda: 2 in cells_with_states(lab), 60)
+    page.locator(".jp-OutputArea-output", has_text="[9]").first.wait_for()
+    wait_until("the second state", lambda: 2 in cells_with_states(lab))
     save_with(page, lab, "print('second')")
     entry = panel.locator(f"[data-checkpoint='{first}']")
     entry.get_by_text("With variables", exact=True).click()
-    page.get_by_text("Restored the notebook and its variables").first.wait_for(timeout=60_000)
+    page.get_by_text("Restored the notebook and its variables").first.wait_for()
     assert "first" in path.read_text() and "second" not in path.read_text()
     page.locator(".jp-Notebook .jp-Cell .cm-content").nth(3).click()
     page.keyboard.press("Control+a")
     page.keyboard.type("sum(rows) * 1000")
     page.keyboard.press("Control+Enter")
-    page.locator(".jp-OutputArea-output", has_text="6000").first.wait_for(timeout=60_000)
+    page.locator(".jp-OutputArea-output", has_text="6000").first.wait_for()
 
 
 def cells_with_states(lab: Lab) -> set[int]:
@@ -231,7 +233,7 @@ def test_notebook_7_has_the_same_sidebar(tmp_path: Path) -> None:
         path = server.folder / NAME
         write_notebook(path)
         page.goto(f"{server.address}notebooks/{NAME}?token={TOKEN}")
-        page.wait_for_selector(".jp-Notebook .jp-CodeCell .cm-content", timeout=120_000)
+        page.wait_for_selector(".jp-Notebook .jp-CodeCell .cm-content")
         page.locator(".jp-Notebook .jp-Cell >> text=mean(rows)").wait_for()
         panel = open_history(page)
         save_with(page, server, "print('the good one')")

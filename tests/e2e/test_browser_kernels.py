@@ -8,14 +8,18 @@ from typing import Any
 
 import pytest
 
-from tests.support.lab import Lab, menu, open_notebook, shoot, wait_until, write_notebook
+from tests.support.lab import (
+    Lab,
+    idle,
+    menu,
+    open_notebook,
+    shoot,
+    wait_until,
+    write_notebook,
+)
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 NAME = "analysis.ipynb"
-
-
-def idle(page: Any) -> None:
-    page.locator(".jp-StatusBar-Widget >> text=| Idle").first.wait_for(timeout=90_000)
 
 
 def run_last_cell(page: Any, code: str) -> None:
@@ -42,22 +46,22 @@ def test_the_variables_of_a_killed_kernel_come_back_with_one_click(lab: Lab, pag
     open_notebook(page, lab, NAME)
     idle(page)
     run_last_cell(page, "import os; treasure = {'rows': [3, 1, 2]}; print('pid', os.getpid())")
-    wait_until("the process id", lambda: "pid " in outputs(page), 90)
+    wait_until("the process id", lambda: "pid " in outputs(page))
     kernel = lab.kernels()[0]["id"]
-    wait_until("its state", lambda: lab.states(kernel), 60)
+    wait_until("its state", lambda: lab.states(kernel))
     os.kill(int(outputs(page).split("pid ")[1].split()[0]), signal.SIGKILL)
     told = page.get_by_text("The kernel of analysis.ipynb died. Its state after cell [1]")
-    told.first.wait_for(timeout=90_000)
+    told.first.wait_for()
     shoot(page, "kernel-died")
     page.locator(".jp-Dialog").get_by_role("button", name="Ok").click()  # Lab's own word of it
     shoot(page, "kernel-offer")
-    with page.expect_response(is_answer, timeout=60_000) as back:
+    with page.expect_response(is_answer) as back:
         page.get_by_role("button", name="Restore", exact=True).last.click()
     assert back.value.ok, back.value.text()
     page.locator(".Toastify").get_by_text(back.value.json()["words"].splitlines()[0]).wait_for()
     shoot(page, "kernel-back")
     run_last_cell(page, "print('back', treasure)")
-    wait_until("the variable", lambda: "back {'rows': [3, 1, 2]}" in outputs(page), 60)
+    wait_until("the variable", lambda: "back {'rows': [3, 1, 2]}" in outputs(page))
     shoot(page, "kernel-restored")
 
 
@@ -67,11 +71,11 @@ def test_a_restarted_kernel_is_offered_what_it_had(lab: Lab, page: Any) -> None:
     open_notebook(page, lab, NAME)
     idle(page)
     run_last_cell(page, "treasure = 1; print('done')")
-    wait_until("the cell", lambda: "done" in outputs(page), 90)
+    wait_until("the cell", lambda: "done" in outputs(page))
     kernel = lab.kernels()[0]["id"]
-    wait_until("its state", lambda: lab.states(kernel), 60)
+    wait_until("its state", lambda: lab.states(kernel))
     menu(page, "Kernel", "Restart Kernel…")
     page.locator(".jp-Dialog").get_by_role("button", name="Confirm Kernel Restart").click()
-    page.get_by_text("The kernel of analysis.ipynb was restarted.").first.wait_for(timeout=90_000)
+    page.get_by_text("The kernel of analysis.ipynb was restarted.").first.wait_for()
     run_last_cell(page, "print('treasure' in globals())")
-    wait_until("nothing unasked", lambda: "False" in outputs(page), 60)
+    wait_until("nothing unasked", lambda: "False" in outputs(page))
