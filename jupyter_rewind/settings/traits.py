@@ -149,6 +149,18 @@ class Rewind(Configurable):
         180, min=0, help="Keep the history of a deleted notebook for this many days."
     ).tag(config=True)
 
+    replica_url = Unicode(
+        "",
+        help="Where copies of the store lie: s3://bucket/prefix or file:///a/folder; several with "
+        "spaces between. Credentials never stand here.",
+    ).tag(config=True)
+    replica_rate_kb = Integer(
+        0,
+        min=0,
+        help="Send to replicas, and fetch from them, at most this many kilobytes a second."
+        " 0: no limit.",
+    ).tag(config=True)
+
     upkeep_automatic = Bool(
         True, help="Let the server expire and collect by itself, by the retention settings."
     ).tag(config=True)

@@ -13,8 +13,10 @@ from tests.support.lab import (
     TOKEN,
     Lab,
     chromium_page,
+    idle,
     lab_over,
     open_notebook,
+    read_saved,
     shoot,
     wait_until,
     write_notebook,
@@ -27,10 +29,6 @@ SLOW = (
     "while not os.path.exists('go on'): time.sleep(0.05)\n"
     "print('finished while away')"
 )
-
-
-def idle(page: Any) -> None:
-    page.locator(".jp-StatusBar-Widget >> text=| Idle").first.wait_for(timeout=90_000)
 
 
 def last_cell(page: Any) -> Any:
@@ -53,9 +51,9 @@ def begin(page: Any, lab: Lab) -> None:
     """The slow cell runs, and the notebook is saved with it."""
     run(page, SLOW)
     area = last_cell(page).locator(".jp-OutputArea")
-    wait_until("the cell runs", lambda: "begun" in area.inner_text(), 90)
+    wait_until("the cell runs", lambda: "begun" in area.inner_text())
     page.keyboard.press("Control+s")
-    wait_until("it is saved", lambda: "finished while away" in (lab.folder / NAME).read_text(), 60)
+    wait_until("it is saved", lambda: "finished while away" in (lab.folder / NAME).read_text())
 
 
 def unseen(lab: Lab) -> list[dict[str, Any]]:
@@ -65,11 +63,11 @@ def unseen(lab: Lab) -> list[dict[str, Any]]:
 
 def finish(lab: Lab) -> None:
     (lab.folder / "go on").touch()
-    wait_until("its end", lambda: [e for e in unseen(lab) if e["finished"]], 90)
+    wait_until("its end", lambda: [e for e in unseen(lab) if e["finished"]])
 
 
 def saved_outputs(lab: Lab) -> str:
-    return json.dumps(json.loads((lab.folder / NAME).read_text())["cells"][3]["outputs"])
+    return json.dumps(read_saved(lab.folder / NAME)["cells"][3]["outputs"])
 
 
 @pytest.mark.parametrize("kind", ["python3", "plain"])
@@ -85,12 +83,12 @@ def test_outputs_of_a_cell_that_went_on_stand_in_it_once(
     page.goto("about:blank")
     finish(lab)
     open_at(page, lab)
-    page.get_by_text("went on while it was closed").first.wait_for(timeout=60_000)
+    page.get_by_text("went on while it was closed").first.wait_for()
     text = last_cell(page).inner_text()
     assert text.count("finished while away") == 2, text  # in the code and in the output
     assert "[1]:" in text
     shoot(page, f"away-{kind}")
-    wait_until("the save", lambda: "finished while away" in saved_outputs(lab), 60)
+    wait_until("the save", lambda: "finished while away" in saved_outputs(lab))
     before = (lab.folder / NAME).read_bytes()
     assert unseen(lab) == []
     page.goto("about:blank")
@@ -109,11 +107,11 @@ def test_a_cell_that_still_runs_is_followed_to_its_end(lab: Lab, page: Any) -> N
     page.goto("about:blank")
     open_at(page, lab)
     cell = last_cell(page)
-    wait_until("what came so far", lambda: "[*]" in cell.inner_text(), 60)
+    wait_until("what came so far", lambda: "[*]" in cell.inner_text())
     area = cell.locator(".jp-OutputArea")
     wait_until("its output", lambda: "begun" in area.inner_text())
     (lab.folder / "go on").touch()
-    wait_until("the end", lambda: "[1]:" in cell.inner_text(), 90)
+    wait_until("the end", lambda: "[1]:" in cell.inner_text())
     wait_until("all of it", lambda: "begun\nfinished while away" in area.inner_text())
 
 
@@ -125,13 +123,13 @@ def test_outputs_of_a_changed_cell_are_shown_aside_and_newer_ones_stay(lab: Lab,
     idle(page)
     begin(page, lab)
     page.goto("about:blank")
-    book = json.loads(path.read_text())
+    book = read_saved(path)
     book["cells"][3]["source"] = "mean(rows)  # changed elsewhere"
     path.write_text(json.dumps(book))
     finish(lab)
     open_at(page, lab)
     told = page.get_by_text("belong to no cell as it is now")
-    told.first.wait_for(timeout=60_000)
+    told.first.wait_for()
     assert "finished while away" not in last_cell(page).inner_text()
     page.get_by_role("button", name="Show", exact=True).last.click()
     dialog = page.locator(".jp-Dialog")
@@ -151,25 +149,25 @@ def test_notebook_7_brings_them_back_too(tmp_path: Path) -> None:
         write_notebook(server.folder / NAME)
         address = f"{server.address}notebooks/{NAME}?token={TOKEN}"
         page.goto(address)
-        page.wait_for_selector(".jp-Notebook .jp-CodeCell .cm-content", timeout=120_000)
-        wait_until("a kernel", lambda: server.kernels(), 60)
+        page.wait_for_selector(".jp-Notebook .jp-CodeCell .cm-content")
+        wait_until("a kernel", lambda: server.kernels())
         begin(page, server)
         page.goto("about:blank")
         finish(server)
         page.goto(address)
-        page.wait_for_selector(".jp-Notebook .jp-CodeCell .cm-content", timeout=120_000)
+        page.wait_for_selector(".jp-Notebook .jp-CodeCell .cm-content")
         area = last_cell(page).locator(".jp-OutputArea")
-        wait_until("the outputs", lambda: "finished while away" in area.inner_text(), 60)
+        wait_until("the outputs", lambda: "finished while away" in area.inner_text())
 
 
 def open_at(page: Any, lab: Lab) -> None:
     page.goto(f"{lab.address}lab/tree/{NAME}?token={TOKEN}")
-    page.wait_for_selector(".jp-Notebook .jp-CodeCell .cm-content", timeout=120_000)
+    page.wait_for_selector(".jp-Notebook .jp-CodeCell .cm-content")
 
 
 def use_kernel(lab: Lab, name: str) -> None:
     path = lab.folder / NAME
-    book = json.loads(path.read_text())
+    book = read_saved(path)
     book["metadata"]["kernelspec"]["name"] = name
     path.write_text(json.dumps(book))
 

@@ -67,7 +67,7 @@ def type_into(page: Any, cell: int, text: str) -> None:
 def type_on(page: Any, cell: int, text: str) -> None:
     """Types on, after JupyterLab has said that its server is gone."""
     said = page.locator(".jp-Dialog")
-    said.first.wait_for(timeout=60_000)
+    said.first.wait_for()
 
     def is_away() -> bool:
         if said.count():
@@ -75,7 +75,7 @@ def type_on(page: Any, cell: int, text: str) -> None:
             page.wait_for_timeout(300)
         return said.count() == 0
 
-    wait_until("no dialog", is_away, 60)
+    wait_until("no dialog", is_away)
     type_into(page, cell, text)
 
 
@@ -93,7 +93,7 @@ def is_kept(lab: Lab, text: str, name: str = NAME) -> bool:
 
 def offer(page: Any) -> Any:
     told = page.locator(".Toastify__toast", has_text="unsaved edits of")
-    told.first.wait_for(timeout=60_000)
+    told.first.wait_for()
     return told.first
 
 
@@ -118,11 +118,11 @@ def test_the_browser_is_killed_a_second_after_typing_into_25_mb(
     page = chromium.page()
     open_notebook(page, server.lab, NAME)
     offer(page).get_by_role("button", name="Restore").click()
-    page.get_by_text(TYPED).first.wait_for(timeout=60_000)
-    page.locator(".Toastify__toast", has_text="are back in").first.wait_for(timeout=60_000)
+    page.get_by_text(TYPED).first.wait_for()
+    page.locator(".Toastify__toast", has_text="are back in").first.wait_for()
     page.keyboard.press("Control+s")
-    wait_until("the save", lambda: TYPED in path.read_text(), 120)
-    wait_until("no draft left", lambda: the_drafts(server.lab) == [], 60)
+    wait_until("the save", lambda: TYPED in path.read_text())
+    wait_until("no draft left", lambda: the_drafts(server.lab) == [])
 
 
 def test_the_server_is_killed_while_somebody_types(
@@ -133,12 +133,12 @@ def test_the_server_is_killed_while_somebody_types(
     page = chromium.page()
     open_notebook(page, server.lab, NAME)
     type_into(page, 3, "\n# before")
-    wait_until("the draft", lambda: is_kept(server.lab, "# before"), 30)
+    wait_until("the draft", lambda: is_kept(server.lab, "# before"))
     server.kill()
     type_on(page, 3, " and after")
     page.wait_for_timeout(1000)
     server.start()
-    wait_until("the draft", lambda: is_kept(server.lab, "# before and after"), 90)
+    wait_until("the draft", lambda: is_kept(server.lab, "# before and after"))
 
 
 def test_server_and_browser_are_killed(server: LabServer, chromium: Chromium) -> None:
@@ -157,7 +157,7 @@ def test_server_and_browser_are_killed(server: LabServer, chromium: Chromium) ->
     page = chromium.page()
     open_notebook(page, server.lab, NAME)
     offer(page).get_by_role("button", name="Restore").click()
-    page.get_by_text(TYPED).first.wait_for(timeout=60_000)
+    page.get_by_text(TYPED).first.wait_for()
 
 
 def test_the_network_goes_and_comes_back(server: LabServer, chromium: Chromium) -> None:
@@ -166,14 +166,14 @@ def test_the_network_goes_and_comes_back(server: LabServer, chromium: Chromium) 
     page = chromium.page()
     open_notebook(page, server.lab, NAME)
     type_into(page, 3, "\n# one")
-    wait_until("the draft", lambda: is_kept(server.lab, "# one"), 30)
+    wait_until("the draft", lambda: is_kept(server.lab, "# one"))
     chromium.context.set_offline(True)
     page.keyboard.type(" two")
     page.wait_for_timeout(2000)
     assert not is_kept(server.lab, "# one two")
     chromium.context.set_offline(False)
     page.keyboard.type(" three")
-    wait_until("the draft", lambda: is_kept(server.lab, "# one two three"), 60)
+    wait_until("the draft", lambda: is_kept(server.lab, "# one two three"))
     assert len(the_drafts(server.lab)) == 1
 
 
@@ -184,11 +184,11 @@ def test_two_tabs_keep_a_draft_each(server: LabServer, chromium: Chromium) -> No
     for page in (one, two):
         open_notebook(page, server.lab, NAME)
     type_into(one, 2, "\n# of the first tab")
-    wait_until("its draft", lambda: is_kept(server.lab, "# of the first tab"), 30)
+    wait_until("its draft", lambda: is_kept(server.lab, "# of the first tab"))
     two.reload()
-    two.wait_for_selector(".jp-Notebook .jp-Cell >> text=mean(rows)", timeout=60_000)
+    two.wait_for_selector(".jp-Notebook .jp-Cell >> text=mean(rows)")
     type_into(two, 3, "\n# of the second tab")
-    wait_until("its draft", lambda: is_kept(server.lab, "# of the second tab"), 30)
+    wait_until("its draft", lambda: is_kept(server.lab, "# of the second tab"))
     assert two.locator(".Toastify__toast", has_text="unsaved edits of").count() == 0
     assert len(the_drafts(server.lab)) == 2
     chromium.kill()
@@ -196,8 +196,8 @@ def test_two_tabs_keep_a_draft_each(server: LabServer, chromium: Chromium) -> No
     page = chromium.page()
     open_notebook(page, server.lab, NAME)
     offer(page).get_by_role("button", name="Discard").click()
-    page.get_by_text("unsaved edits of").first.wait_for(timeout=60_000)
-    wait_until("one draft is gone", lambda: len(the_drafts(server.lab)) == 1, 30)
+    page.get_by_text("unsaved edits of").first.wait_for()
+    wait_until("one draft is gone", lambda: len(the_drafts(server.lab)) == 1)
 
 
 def test_what_was_saved_is_not_offered(server: LabServer, chromium: Chromium) -> None:
@@ -207,10 +207,10 @@ def test_what_was_saved_is_not_offered(server: LabServer, chromium: Chromium) ->
     page = chromium.page()
     open_notebook(page, server.lab, NAME)
     type_into(page, 3, f"\n{TYPED}")
-    wait_until("the draft", lambda: is_kept(server.lab, TYPED), 30)
+    wait_until("the draft", lambda: is_kept(server.lab, TYPED))
     page.keyboard.press("Control+s")
-    wait_until("the save", lambda: TYPED in path.read_text(), 60)
-    wait_until("no draft", lambda: the_drafts(server.lab) == [], 60)
+    wait_until("the save", lambda: TYPED in path.read_text())
+    wait_until("no draft", lambda: the_drafts(server.lab) == [])
 
 
 def test_compare_shows_what_restoring_would_change(server: LabServer, chromium: Chromium) -> None:
@@ -219,7 +219,7 @@ def test_compare_shows_what_restoring_would_change(server: LabServer, chromium: 
     page = chromium.page()
     open_notebook(page, server.lab, NAME)
     type_into(page, 2, f"\n{TYPED}")
-    wait_until("the draft", lambda: is_kept(server.lab, TYPED), 30)
+    wait_until("the draft", lambda: is_kept(server.lab, TYPED))
     chromium.kill()
     chromium.start()
     page = chromium.page()
@@ -228,7 +228,7 @@ def test_compare_shows_what_restoring_would_change(server: LabServer, chromium: 
     told.hover()
     shoot(page, "drafts-offer")
     told.get_by_role("button", name="Compare").click()
-    page.locator(".jp-Rewind-comparison").get_by_text(TYPED).first.wait_for(timeout=60_000)
+    page.locator(".jp-Rewind-comparison").get_by_text(TYPED).first.wait_for()
     offer(page).hover()
     shoot(page, "drafts-compare")
 
@@ -243,7 +243,7 @@ def test_an_expired_login_loses_nothing(server: LabServer, chromium: Chromium) -
         "**/rewind/api/v1/drafts**", lambda route: route.fulfill(status=403, body="Forbidden")
     )
     type_into(page, 3, f"\n{TYPED}")
-    page.locator(".jp-Rewind-standing").wait_for(timeout=60_000)
+    page.locator(".jp-Rewind-standing").wait_for()
     page.wait_for_timeout(3000)
     assert the_drafts(server.lab) == []
     chromium.kill()
@@ -251,7 +251,7 @@ def test_an_expired_login_loses_nothing(server: LabServer, chromium: Chromium) -
     page = chromium.page()
     open_notebook(page, server.lab, NAME)
     offer(page).get_by_role("button", name="Restore").click()
-    page.get_by_text(TYPED).first.wait_for(timeout=60_000)
+    page.get_by_text(TYPED).first.wait_for()
 
 
 def test_no_room_anywhere_is_said(server: LabServer, chromium: Chromium) -> None:
@@ -266,9 +266,9 @@ def test_no_room_anywhere_is_said(server: LabServer, chromium: Chromium) -> None
     devtools.send("Storage.overrideQuotaForOrigin", quota)
     chromium.context.route("**/rewind/api/v1/drafts**", lambda route: route.abort())
     type_into(page, 3, f"\n{TYPED}")
-    page.get_by_text("are in this tab only").first.wait_for(timeout=60_000)
+    page.get_by_text("are in this tab only").first.wait_for()
     chromium.context.unroute("**/rewind/api/v1/drafts**")
-    wait_until("the draft", lambda: is_kept(server.lab, TYPED), 60)
+    wait_until("the draft", lambda: is_kept(server.lab, TYPED))
 
 
 def test_what_a_reload_from_disk_throws_away_can_be_found(
@@ -279,14 +279,14 @@ def test_what_a_reload_from_disk_throws_away_can_be_found(
     page = chromium.page()
     open_notebook(page, server.lab, NAME)
     type_into(page, 3, f"\n{TYPED}")
-    wait_until("the draft", lambda: is_kept(server.lab, TYPED), 30)
+    wait_until("the draft", lambda: is_kept(server.lab, TYPED))
     menu(page, "File", "Reload Notebook from Disk")
     page.locator(".jp-Dialog").get_by_role("button").last.click()
-    wait_until("the reload", lambda: TYPED not in shown(page), 60)
-    wait_until("the end", lambda: the_drafts(server.lab)[0]["ended"] == "reverted", 30)
+    wait_until("the reload", lambda: TYPED not in shown(page))
+    wait_until("the end", lambda: the_drafts(server.lab)[0]["ended"] == "reverted")
     menu(page, "View", "Show Unsaved Edits That Were Kept")
     offer(page).get_by_role("button", name="Restore").click()
-    page.get_by_text(TYPED).first.wait_for(timeout=60_000)
+    page.get_by_text(TYPED).first.wait_for()
 
 
 def test_a_live_document_is_kept_while_its_server_is_away(
@@ -301,9 +301,9 @@ def test_a_live_document_is_kept_while_its_server_is_away(
         page = chromium.page()
         open_notebook(page, server.lab, NAME)
         type_into(page, 3, "\n# live")
-        wait_until("the server's save", lambda: "# live" in path.read_text(), 60)
+        wait_until("the server's save", lambda: "# live" in path.read_text())
         page.wait_for_timeout(4000)
-        wait_until("no draft beside it", lambda: the_drafts(server.lab) == [], 60)
+        wait_until("no draft beside it", lambda: the_drafts(server.lab) == [])
         chromium.context.set_offline(True)
         page.keyboard.type(" and alone")
         page.wait_for_timeout(6000)
@@ -313,5 +313,5 @@ def test_a_live_document_is_kept_while_its_server_is_away(
         page = chromium.page()
         open_notebook(page, server.lab, NAME)
         offer(page).get_by_role("button", name="Restore").click()
-        page.get_by_text("# live and alone").first.wait_for(timeout=60_000)
-        wait_until("the server's save", lambda: "# live and alone" in path.read_text(), 60)
+        page.get_by_text("# live and alone").first.wait_for()
+        wait_until("the server's save", lambda: "# live and alone" in path.read_text())

@@ -11,6 +11,7 @@ from tests.support.lab import (
     TOKEN,
     Lab,
     chromium_page,
+    idle,
     lab_over,
     lab_settings,
     menu,
@@ -171,10 +172,11 @@ def test_a_notebook_and_its_variables_come_back_together(lab: Lab, page: Any) ->
     write_notebook(path)
     open_notebook(page, lab, NAME)
     panel = open_history(page)
+    idle(page)
     page.locator(".jp-Notebook .jp-Cell .cm-content").nth(1).click()
     page.keyboard.press("Control+Enter")
-    page.locator(".jp-OutputArea-output", has_text="[1, 2, 3]").first.wait_for(timeout=60_000)
-    wait_until("the first state", lambda: 1 in cells_with_states(lab), 60)
+    page.locator(".jp-OutputArea-output", has_text="[1, 2, 3]").first.wait_for()
+    wait_until("the first state", lambda: 1 in cells_with_states(lab))
     save_with(page, lab, "print('first')")
     first = lab.checkpoints(NAME)[-1]["id"]
     assert kept_states(lab)[first] == 1
@@ -182,18 +184,18 @@ def test_a_notebook_and_its_variables_come_back_together(lab: Lab, page: Any) ->
     page.keyboard.press("Control+a")
     page.keyboard.type("rows = [9]\nrows")
     page.keyboard.press("Control+Enter")
-    page.locator(".jp-OutputArea-output", has_text="[9]").first.wait_for(timeout=60_000)
-    wait_until("the second state", lambda: 2 in cells_with_states(lab), 60)
+    page.locator(".jp-OutputArea-output", has_text="[9]").first.wait_for()
+    wait_until("the second state", lambda: 2 in cells_with_states(lab))
     save_with(page, lab, "print('second')")
     entry = panel.locator(f"[data-checkpoint='{first}']")
     entry.get_by_text("With variables", exact=True).click()
-    page.get_by_text("Restored the notebook and its variables").first.wait_for(timeout=60_000)
+    page.get_by_text("Restored the notebook and its variables").first.wait_for()
     assert "first" in path.read_text() and "second" not in path.read_text()
     page.locator(".jp-Notebook .jp-Cell .cm-content").nth(3).click()
     page.keyboard.press("Control+a")
     page.keyboard.type("sum(rows) * 1000")
     page.keyboard.press("Control+Enter")
-    page.locator(".jp-OutputArea-output", has_text="6000").first.wait_for(timeout=60_000)
+    page.locator(".jp-OutputArea-output", has_text="6000").first.wait_for()
 
 
 def cells_with_states(lab: Lab) -> set[int]:
@@ -233,7 +235,7 @@ def test_notebook_7_has_the_same_sidebar(tmp_path: Path) -> None:
         path = server.folder / NAME
         write_notebook(path)
         page.goto(f"{server.address}notebooks/{NAME}?token={TOKEN}")
-        page.wait_for_selector(".jp-Notebook .jp-CodeCell .cm-content", timeout=120_000)
+        page.wait_for_selector(".jp-Notebook .jp-CodeCell .cm-content")
         page.locator(".jp-Notebook .jp-Cell >> text=mean(rows)").wait_for()
         panel = open_history(page)
         save_with(page, server, "print('the good one')")
@@ -267,10 +269,10 @@ def test_runs_and_states_stand_between_the_checkpoints(lab: Lab, page: Any) -> N
     panel = open_history(page)
     runs, states = panel.locator("[data-execution]"), panel.locator("[data-state]")
     run_cell(page, 1, "import time; time.sleep(1.1); rows = [3, 1, 2]")
-    wait_until("the first state", lambda: 1 in cells_with_states(lab), 90)
+    wait_until("the first state", lambda: 1 in cells_with_states(lab))
     save_with(page, lab, "print('first')")
     run_cell(page, 2, "rows[7]")
-    page.locator(".jp-OutputArea-output", has_text="IndexError").first.wait_for(timeout=60_000)
+    page.locator(".jp-OutputArea-output", has_text="IndexError").first.wait_for()
     assert runs.count() == 0 and states.count() == 0
     panel.get_by_role("button", name="Runs", exact=True).click()
     panel.get_by_role("button", name="States", exact=True).click()
@@ -343,7 +345,7 @@ def test_a_history_of_ten_thousand_checkpoints_keeps_the_page_small(lab: Lab, pa
     page.evaluate("window.jupyterapp.commands.execute('docmanager:open', {path: 'long.ipynb'})")
     panel = open_history(page)
     rows = panel.locator("[data-row]")
-    wait_until("the first rows", lambda: rows.count() > 10, 60)
+    wait_until("the first rows", lambda: rows.count() > 10)
     oldest = lab.checkpoints("long.ipynb")[0]["id"]
     first = panel.locator(f"[data-checkpoint='{oldest}']")
 
@@ -352,7 +354,7 @@ def test_a_history_of_ten_thousand_checkpoints_keeps_the_page_small(lab: Lab, pa
         assert rows.count() < 100
         return bool(first.count())
 
-    wait_until("the very first checkpoint", reached, 240)
+    wait_until("the very first checkpoint", reached, 300)
     size = int(rows.last.get_attribute("aria-setsize"))
     assert size > count
     assert page.locator(".jp-Rewind-history *").count() < 2500
@@ -376,10 +378,10 @@ def test_the_slider_fetches_what_it_goes_to(lab: Lab, page: Any) -> None:
     page.evaluate("window.jupyterapp.commands.execute('docmanager:open', {path: 'long.ipynb'})")
     panel = open_history(page)
     slider = panel.get_by_label("Go through time")
-    slider.wait_for(timeout=60_000)
+    slider.wait_for()
     slider.focus()
     page.keyboard.press("Home")
     oldest = lab.checkpoints("long.ipynb")[0]["id"]
     current = panel.locator(f"[data-checkpoint='{oldest}'].jp-mod-current")
-    current.wait_for(timeout=60_000)
+    current.wait_for()
     assert current.is_visible()

@@ -8,14 +8,18 @@ from typing import Any
 
 import pytest
 
-from tests.support.lab import Lab, menu, open_notebook, shoot, wait_until, write_notebook
+from tests.support.lab import (
+    Lab,
+    idle,
+    menu,
+    open_notebook,
+    shoot,
+    wait_until,
+    write_notebook,
+)
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 NAME = "analysis.ipynb"
-
-
-def idle(page: Any) -> None:
-    page.locator(".jp-StatusBar-Widget >> text=| Idle").first.wait_for(timeout=90_000)
 
 
 def run_last_cell(page: Any, code: str) -> None:
@@ -42,22 +46,22 @@ def test_the_variables_of_a_killed_kernel_come_back_with_one_click(lab: Lab, pag
     open_notebook(page, lab, NAME)
     idle(page)
     run_last_cell(page, "import os; treasure = {'rows': [3, 1, 2]}; print('pid', os.getpid())")
-    wait_until("the process id", lambda: "pid " in outputs(page), 90)
+    wait_until("the process id", lambda: "pid " in outputs(page))
     kernel = lab.kernels()[0]["id"]
-    wait_until("its state", lambda: lab.states(kernel), 60)
+    wait_until("its state", lambda: lab.states(kernel))
     os.kill(int(outputs(page).split("pid ")[1].split()[0]), signal.SIGKILL)
     told = page.get_by_text("The kernel of analysis.ipynb died. Its state after cell [1]")
-    told.first.wait_for(timeout=90_000)
+    told.first.wait_for()
     shoot(page, "kernel-died")
     page.locator(".jp-Dialog").get_by_role("button", name="Ok").click()  # Lab's own word of it
     shoot(page, "kernel-offer")
-    with page.expect_response(is_answer, timeout=60_000) as back:
+    with page.expect_response(is_answer) as back:
         page.get_by_role("button", name="Restore", exact=True).last.click()
     assert back.value.ok, back.value.text()
     page.locator(".Toastify").get_by_text(back.value.json()["words"].splitlines()[0]).wait_for()
     shoot(page, "kernel-back")
     run_last_cell(page, "print('back', treasure)")
-    wait_until("the variable", lambda: "back {'rows': [3, 1, 2]}" in outputs(page), 60)
+    wait_until("the variable", lambda: "back {'rows': [3, 1, 2]}" in outputs(page))
     shoot(page, "kernel-restored")
 
 
@@ -67,14 +71,14 @@ def test_a_restarted_kernel_is_offered_what_it_had(lab: Lab, page: Any) -> None:
     open_notebook(page, lab, NAME)
     idle(page)
     run_last_cell(page, "treasure = 1; print('done')")
-    wait_until("the cell", lambda: "done" in outputs(page), 90)
+    wait_until("the cell", lambda: "done" in outputs(page))
     kernel = lab.kernels()[0]["id"]
-    wait_until("its state", lambda: lab.states(kernel), 60)
+    wait_until("its state", lambda: lab.states(kernel))
     menu(page, "Kernel", "Restart Kernel…")
     page.locator(".jp-Dialog").get_by_role("button", name="Confirm Kernel Restart").click()
-    page.get_by_text("The kernel of analysis.ipynb was restarted.").first.wait_for(timeout=90_000)
+    page.get_by_text("The kernel of analysis.ipynb was restarted.").first.wait_for()
     run_last_cell(page, "print('treasure' in globals())")
-    wait_until("nothing unasked", lambda: "False" in outputs(page), 60)
+    wait_until("nothing unasked", lambda: "False" in outputs(page))
 
 
 def open_state(page: Any, count: int) -> Any:
@@ -83,7 +87,7 @@ def open_state(page: Any, count: int) -> Any:
     panel = page.locator(".jp-Rewind-history")
     panel.get_by_role("button", name="States", exact=True).click()
     entry = panel.locator("[data-state]", has_text=f"State after [{count}]")
-    entry.first.wait_for(timeout=60_000)
+    entry.first.wait_for()
     return entry.first
 
 
@@ -93,13 +97,13 @@ def test_a_states_variables_are_shown_and_one_comes_back(lab: Lab, page: Any) ->
     open_notebook(page, lab, NAME)
     idle(page)
     run_last_cell(page, "rows = [3, 1, 2]; gone = 'x' * 5000; log = open('run.log', 'w'); print(1)")
-    wait_until("the first cell", lambda: "1" in outputs(page), 90)
+    wait_until("the first cell", lambda: "1" in outputs(page))
     run_last_cell(page, "import json; rows.append(9); del gone; names = ['Ada']; print('two')")
-    wait_until("the second cell", lambda: "two" in outputs(page), 60)
+    wait_until("the second cell", lambda: "two" in outputs(page))
     run_last_cell(page, "rows = 'spoiled'; print('three')")
-    wait_until("the third cell", lambda: "three" in outputs(page), 60)
+    wait_until("the third cell", lambda: "three" in outputs(page))
     kernel = lab.kernels()[0]["id"]
-    wait_until("its states", lambda: {1, 2} <= {one["count"] for one in lab.states(kernel)}, 60)
+    wait_until("its states", lambda: {1, 2} <= {one["count"] for one in lab.states(kernel)})
     open_state(page, 2).get_by_text("Variables", exact=True).click()
     view = page.locator(".jp-Rewind-variables")
     view.get_by_role("heading", name="analysis.ipynb: State after [2]").wait_for()
@@ -123,14 +127,14 @@ def test_a_states_variables_are_shown_and_one_comes_back(lab: Lab, page: Any) ->
 
     view.get_by_role("button", name="Bring rows back").click()
     dialog = page.locator(".jp-Dialog")
-    dialog.get_by_text("There is a variable rows already").wait_for(timeout=60_000)
+    dialog.get_by_text("There is a variable rows already").wait_for()
     assert dialog.get_by_role("textbox").input_value() == "rows_2"
     shoot(page, "state-name-taken")
     dialog.get_by_role("button", name="Bring Back").click()
-    page.get_by_text("rows_2 is what rows was after cell [2].").first.wait_for(timeout=60_000)
+    page.get_by_text("rows_2 is what rows was after cell [2].").first.wait_for()
     page.locator(".lm-TabBar-tab", has_text=NAME).first.click()
     run_last_cell(page, "print('now', rows, rows_2)")
-    wait_until("both", lambda: "now spoiled [3, 1, 2, 9]" in outputs(page), 60)
+    wait_until("both", lambda: "now spoiled [3, 1, 2, 9]" in outputs(page))
 
 
 def test_all_variables_go_back_to_a_state_and_forth(lab: Lab, page: Any) -> None:
@@ -139,23 +143,23 @@ def test_all_variables_go_back_to_a_state_and_forth(lab: Lab, page: Any) -> None
     open_notebook(page, lab, NAME)
     idle(page)
     run_last_cell(page, "rows = [3, 1, 2]; print('one')")
-    wait_until("the first cell", lambda: "one" in outputs(page), 90)
+    wait_until("the first cell", lambda: "one" in outputs(page))
     run_last_cell(page, "rows = 'spoiled'; print('two')")
-    wait_until("the second cell", lambda: "two" in outputs(page), 60)
+    wait_until("the second cell", lambda: "two" in outputs(page))
     kernel = lab.kernels()[0]["id"]
-    wait_until("its states", lambda: {1, 2} <= {one["count"] for one in lab.states(kernel)}, 60)
+    wait_until("its states", lambda: {1, 2} <= {one["count"] for one in lab.states(kernel)})
     state = open_state(page, 1)
     state.get_by_text("Restore variables", exact=True).click()
     undo = page.locator(".Toastify").get_by_role("button", name="Undo")
-    undo.wait_for(timeout=60_000)
+    undo.wait_for()
     run_last_cell(page, "print('now', rows); rows = 'other'")
-    wait_until("the state", lambda: "now [3, 1, 2]" in outputs(page), 60)
-    wait_until("the first notification gone", lambda: undo.count() == 0, 60)
+    wait_until("the state", lambda: "now [3, 1, 2]" in outputs(page))
+    wait_until("the first notification gone", lambda: undo.count() == 0)
     state.get_by_text("Restore variables", exact=True).click()
-    undo.click(timeout=60_000)
-    page.get_by_text("Undone").first.wait_for(timeout=60_000)
+    undo.click()
+    page.get_by_text("Undone").first.wait_for()
     run_last_cell(page, "print('then', rows)")
-    wait_until("what was there before", lambda: "then other" in outputs(page), 60)
+    wait_until("what was there before", lambda: "then other" in outputs(page))
 
 
 def test_what_failed_is_told_where_no_kernel_runs(lab: Lab, page: Any) -> None:
@@ -164,11 +168,11 @@ def test_what_failed_is_told_where_no_kernel_runs(lab: Lab, page: Any) -> None:
     open_notebook(page, lab, NAME)
     idle(page)
     run_last_cell(page, "rows = [3, 1, 2]; print('one')")
-    wait_until("the first cell", lambda: "one" in outputs(page), 90)
+    wait_until("the first cell", lambda: "one" in outputs(page))
     kernel = lab.kernels()[0]["id"]
-    wait_until("its state", lambda: lab.states(kernel), 60)
+    wait_until("its state", lambda: lab.states(kernel))
     menu(page, "Kernel", "Shut Down Kernel")
-    wait_until("no kernel", lambda: not lab.kernels(), 60)
+    wait_until("no kernel", lambda: not lab.kernels())
     open_state(page, 1).get_by_text("Variables", exact=True).click()
     view = page.locator(".jp-Rewind-variables")
     view.get_by_role("button", name="Bring rows back").click()

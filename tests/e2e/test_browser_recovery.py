@@ -54,10 +54,10 @@ def test_a_damaged_notebook_opens_with_an_offer(lab: Lab, page: Any, damage: str
     (lab.folder / NAME).write_text(damage)
     reopen(page, lab)
     dialog = page.locator(".jp-Dialog")
-    dialog.get_by_text(f"{NAME} is damaged").wait_for(timeout=60_000)
+    dialog.get_by_text(f"{NAME} is damaged").wait_for()
     shoot(page, f"damage-offer-{len(damage)}")
     dialog.get_by_role("button", name="Restore the last good state").click()
-    page.locator(".jp-Notebook").get_by_text("# kept").first.wait_for(timeout=60_000)
+    page.locator(".jp-Notebook").get_by_text("# kept").first.wait_for()
     assert (lab.folder / NAME).read_bytes() == raw
     assert page.locator(".jp-Dialog").count() == 0
 
@@ -70,18 +70,18 @@ def test_a_damaged_notebook_without_a_good_state_is_recovered(lab: Lab, page: An
     path.write_text(broken)
     page.goto(f"{lab.address}lab/tree/{NAME}?token={TOKEN}")
     dialog = page.locator(".jp-Dialog")
-    dialog.get_by_text(f"{NAME} is damaged").wait_for(timeout=120_000)
+    dialog.get_by_text(f"{NAME} is damaged").wait_for()
     shoot(page, "damage-offer-none")
     dialog.get_by_role("button", name="Recover…").click()
     view = page.locator(".jp-Rewind-recovery")
-    view.get_by_role("heading", name=f"What can be brought back of {NAME}").wait_for(timeout=60_000)
+    view.get_by_role("heading", name=f"What can be brought back of {NAME}").wait_for()
     view.frame_locator("iframe").get_by_text("sorted(rows)").first.wait_for()
     wait_until("no dialog any more", lambda: page.locator(".jp-Dialog").count() == 0)
     made = lab.folder / "analysis.recovered.ipynb"
     assert not made.exists()
     shoot(page, "recovery-preview")
     view.get_by_role("button", name="Write and open it").click()
-    page.locator(".jp-Notebook").get_by_text("sorted(rows)").first.wait_for(timeout=60_000)
+    page.locator(".jp-Notebook").get_by_text("sorted(rows)").first.wait_for()
     assert path.read_text() == broken
     assert any("sorted(rows)" in cell.source for cell in nbformat.read(made, 4).cells)
 
@@ -94,14 +94,14 @@ def test_a_folder_shows_what_was_deleted_and_brings_it_back(lab: Lab, page: Any)
     page.get_by_role("menuitem", name="Move to Trash").click()
     page.locator(".jp-Dialog").get_by_role("button").filter(has_text="Move to Trash").click()
     items = page.locator(".jp-DirListing-item", has_text=NAME)
-    wait_until("the file gone from the list", lambda: items.count() == 0, 60)
+    wait_until("the file gone from the list", lambda: items.count() == 0)
     page.locator(".jp-DirListing-content").click(button="right", position={"x": 60, "y": 300})
     page.get_by_role("menuitem", name="Recover…").click()
     view = page.locator(".jp-Rewind-recovery")
-    view.get_by_role("heading", name="Deleted files").wait_for(timeout=60_000)
+    view.get_by_role("heading", name="Deleted files").wait_for()
     shoot(page, "recovery-folder")
     view.locator(f"[data-path='{NAME}']").get_by_role("button", name="Undelete").click()
-    page.locator(".jp-Notebook").get_by_text("# kept").first.wait_for(timeout=60_000)
+    page.locator(".jp-Notebook").get_by_text("# kept").first.wait_for()
     assert (lab.folder / NAME).read_bytes() == raw
 
 
@@ -114,13 +114,13 @@ def test_the_launcher_looks_in_its_folder(lab: Lab, page: Any) -> None:
     nbformat.write(richer, lab.folder / ".ipynb_checkpoints" / "analysis-checkpoint.ipynb")
     (lab.folder / NAME).write_bytes(b"\0" * 4096)
     page.goto(f"{lab.address}lab?token={TOKEN}")
-    page.locator(".jp-LauncherCard", has_text="Recover Notebooks").click(timeout=120_000)
+    page.locator(".jp-LauncherCard", has_text="Recover Notebooks").click()
     view = page.locator(".jp-Rewind-recovery")
     row = view.locator(f"[data-path='{NAME}']")
-    row.first.wait_for(timeout=60_000)
+    row.first.wait_for()
     shoot(page, "recovery-launcher")
     row.first.get_by_role("button", name="Show what").click()
-    view.frame_locator("iframe").get_by_text("the_lost_one").first.wait_for(timeout=60_000)
+    view.frame_locator("iframe").get_by_text("the_lost_one").first.wait_for()
 
 
 def test_notebook_7_recovers_too(tmp_path: Path) -> None:
@@ -135,10 +135,10 @@ def test_notebook_7_recovers_too(tmp_path: Path) -> None:
         write_notebook(path)
         path.write_text(path.read_text()[:-200])
         page.goto(f"{server.address}tree?token={TOKEN}")
-        page.locator(".jp-DirListing-item", has_text=NAME).click(button="right", timeout=120_000)
+        page.locator(".jp-DirListing-item", has_text=NAME).click(button="right")
         page.get_by_role("menuitem", name="Recover…").click()
         view = page.locator(".jp-Rewind-recovery")
-        view.frame_locator("iframe").get_by_text("sorted(rows)").first.wait_for(timeout=60_000)
+        view.frame_locator("iframe").get_by_text("sorted(rows)").first.wait_for()
         shoot(page, "recovery-notebook7")
         view.get_by_role("button", name="Write and open it").click()
         made = server.folder / "analysis.recovered.ipynb"
@@ -156,4 +156,4 @@ def test_what_fails_is_said_and_can_be_tried_again(lab: Lab, page: Any) -> None:
     view.get_by_role("alert").wait_for()
     page.unroute("**/rewind/api/v1/recover*")
     view.get_by_role("button", name="Try again").click()
-    view.get_by_text("Where it was looked").wait_for(timeout=60_000)
+    view.get_by_text("Where it was looked").wait_for()

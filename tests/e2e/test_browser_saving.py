@@ -9,12 +9,15 @@ from typing import Any
 import pytest
 
 from tests.support.lab import (
+    PATIENCE,
     TOKEN,
     Lab,
     chromium_page,
+    idle,
     lab_over,
     menu,
     open_notebook,
+    read_saved,
     shoot,
     wait_until,
     write_notebook,
@@ -24,15 +27,11 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow]
 NAME = "analysis.ipynb"
 
 
-def idle(page: Any) -> None:
-    page.locator(".jp-StatusBar-Widget >> text=| Idle").first.wait_for(timeout=90_000)
-
-
 def standing(page: Any) -> str:
     return str(page.locator(".jp-Rewind-standing button").inner_text())
 
 
-def says(page: Any, words: str, seconds: float = 60) -> None:
+def says(page: Any, words: str, seconds: float = PATIENCE) -> None:
     wait_until(f"“{words}” in the status bar", lambda: standing(page).startswith(words), seconds)
 
 
@@ -53,7 +52,7 @@ def run(page: Any, code: str) -> Any:
 
 def run_and_see(page: Any, code: str, words: str) -> None:
     area = run(page, code)
-    wait_until(f"“{words}” below the cell", lambda: words in area.inner_text(), 90)
+    wait_until(f"“{words}” below the cell", lambda: words in area.inner_text())
 
 
 def test_a_notebook_that_was_only_opened_is_not_saved(lab: Lab, page: Any) -> None:
@@ -65,7 +64,7 @@ def test_a_notebook_that_was_only_opened_is_not_saved(lab: Lab, page: Any) -> No
     idle(page)
     model = "jupyterapp.shell.currentWidget.context.model"
     described = f"{model}.getMetadata('language_info')?.version !== undefined"
-    wait_until("the kernel's description", lambda: page.evaluate(described), 60)
+    wait_until("the kernel's description", lambda: page.evaluate(described))
     says(page, "Saved")
     assert page.evaluate(f"{model}.dirty") is False
     assert path.read_bytes() == before
@@ -88,7 +87,7 @@ def test_autosave_magic_sets_the_interval_of_one_notebook(lab: Lab, page: Any) -
     shoot(page, "autosave")
     run_and_see(page, "%autosave 1", "Autosaving every 1 seconds")
     type_at_end(page, "\n# typed")
-    wait_until("the autosave", lambda: "# typed" in (lab.folder / NAME).read_text(), 60)
+    wait_until("the autosave", lambda: "# typed" in (lab.folder / NAME).read_text())
 
 
 def test_it_is_saved_when_an_execution_ends(lab: Lab, page: Any) -> None:
@@ -101,9 +100,9 @@ def test_it_is_saved_when_an_execution_ends(lab: Lab, page: Any) -> None:
     run_and_see(page, "6 * 7", "42")
 
     def outputs() -> str:
-        return json.dumps(json.loads(path.read_text())["cells"][3]["outputs"])
+        return json.dumps(read_saved(path)["cells"][3]["outputs"])
 
-    wait_until("the save", lambda: "42" in outputs(), 60)
+    wait_until("the save", lambda: "42" in outputs())
     says(page, "Saved at")
 
 
@@ -122,10 +121,10 @@ def test_it_is_saved_when_the_page_is_left_and_when_it_is_closed(lab: Lab, page:
         "delete document.visibilityState"
     )
     page.evaluate(leave)
-    wait_until("the save", lambda: "# left" in path.read_text(), 60)
+    wait_until("the save", lambda: "# left" in path.read_text())
     type_at_end(page, "\n# closed")
     page.evaluate("jupyterapp.shell.currentWidget.close()")
-    wait_until("the save", lambda: "# closed" in path.read_text(), 60)
+    wait_until("the save", lambda: "# closed" in path.read_text())
     wait_until("it is closed", lambda: page.locator(".jp-Notebook").count() == 0)
     assert page.locator(".jp-Dialog").count() == 0
 
@@ -174,7 +173,7 @@ def test_the_status_bar_says_offline_and_saves_when_the_server_is_back(lab: Lab,
     says(page, "Offline")
     shoot(page, "offline")
     page.context.set_offline(False)
-    wait_until("the save", lambda: "# offline" in path.read_text(), 90)
+    wait_until("the save", lambda: "# offline" in path.read_text())
     says(page, "Saved at")
 
 
@@ -184,7 +183,7 @@ def test_a_conflict_is_never_saved_over_unasked(lab: Lab, page: Any) -> None:
     write_notebook(path)
     open_notebook(page, lab, NAME)
     idle(page)
-    book = json.loads(path.read_text())
+    book = read_saved(path)
     book["cells"][0]["source"] = "# Changed elsewhere"
     path.write_text(json.dumps(book))
     theirs = path.read_bytes()
@@ -223,7 +222,7 @@ def test_the_settings_stand_in_the_settings_editor(lab: Lab, page: Any) -> None:
     menu(page, "Settings", "Settings Editor")
     page.get_by_role("searchbox").last.fill("Jupyter Rewind")
     page.get_by_text("Jupyter Rewind: saving").first.click()
-    page.get_by_text("Save when an execution ends").first.wait_for(timeout=60_000)
+    page.get_by_text("Save when an execution ends").first.wait_for()
     page.get_by_text("Save when you leave the page").first.wait_for()
     shoot(page, "settings")
 
@@ -239,7 +238,7 @@ def test_the_parts_of_rewind_have_no_serious_flaw_of_accessibility(lab: Lab, pag
     page.keyboard.press("Control+s")
     says(page, "Saved at")
     menu(page, "View", "Show History")
-    page.locator(".jp-Rewind-history .jp-Rewind-entry").first.wait_for(timeout=60_000)
+    page.locator(".jp-Rewind-history .jp-Rewind-entry").first.wait_for()
     page.add_script_tag(path=str(axe))
     for theme in ("JupyterLab Light", "JupyterLab Dark"):
         page.evaluate(
@@ -276,12 +275,12 @@ def test_notebook_7_saves_and_says_so_too(tmp_path: Path) -> None:
         path = server.folder / NAME
         write_notebook(path)
         page.goto(f"{server.address}notebooks/{NAME}?token={TOKEN}")
-        page.wait_for_selector(".jp-Notebook .jp-CodeCell .cm-content", timeout=120_000)
-        wait_until("a kernel", lambda: connected(server), 90)
+        page.wait_for_selector(".jp-Notebook .jp-CodeCell .cm-content")
+        wait_until("a kernel", lambda: connected(server))
         run_and_see(page, "%autosave 3600", "every 3600 seconds")
         run_and_see(page, "%autosave", "every 3600 seconds")
         run_and_see(page, "6 * 7", "42")
-        wait_until("the save", lambda: "6 * 7" in path.read_text(), 60)
+        wait_until("the save", lambda: "6 * 7" in path.read_text())
         says(page, "Saved at")
         shoot(page, "saving-notebook7")
 

@@ -24,6 +24,8 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from jupyter_rewind.settings import Rewind
 
 TOKEN = "browser-test"
+#: Seconds. A loaded machine is slow, and a test that waits in vain fails anyway.
+PATIENCE = 120.0
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 
 
@@ -182,6 +184,7 @@ def chromium_page(tool: Any) -> Iterator[Any]:
     assert CHROMIUM, "Chromium is missing; ./test installs it"
     browser = tool.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_OPTIONS)
     window = browser.new_page(viewport={"width": 1280, "height": 800})
+    window.set_default_timeout(PATIENCE * 1000)
     yield window
     browser.close()
 
@@ -205,7 +208,9 @@ class Chromium:
         )
 
     def page(self) -> Any:
-        return self.context.new_page()
+        window = self.context.new_page()
+        window.set_default_timeout(PATIENCE * 1000)
+        return window
 
     def kill(self) -> None:
         """kill -9 of every process of this browser."""
@@ -245,8 +250,24 @@ def write_notebook(path: Path) -> None:
 
 def open_notebook(page: Any, lab: Lab, name: str) -> None:
     page.goto(f"{lab.address}lab/tree/{name}?token={TOKEN}")
-    page.wait_for_selector(".jp-Notebook .jp-CodeCell .cm-content", timeout=120_000)
-    page.wait_for_selector(".jp-Notebook .jp-Cell >> text=mean(rows)", timeout=30_000)
+    page.wait_for_selector(".jp-Notebook .jp-CodeCell .cm-content")
+    page.wait_for_selector(".jp-Notebook .jp-Cell >> text=mean(rows)")
+
+
+def idle(page: Any) -> None:
+    """Waits until the kernel listens and has nothing to do."""
+    page.locator(".jp-StatusBar-Widget >> text=| Idle").first.wait_for()
+
+
+def read_saved(path: Path) -> dict[str, Any]:
+    """The notebook on disk. Jupyter writes in place: while it does, it is asked again."""
+    for _ in range(100):
+        try:
+            found: dict[str, Any] = json.loads(path.read_text())
+            return found
+        except ValueError:
+            time.sleep(0.1)
+    raise AssertionError(f"{path} does not read")
 
 
 def menu(page: Any, *names: str) -> None:
@@ -255,7 +276,7 @@ def menu(page: Any, *names: str) -> None:
         page.get_by_role("menuitem", name=name).first.click()
 
 
-def wait_until(what: str, holds: Any, seconds: float = 20) -> None:
+def wait_until(what: str, holds: Any, seconds: float = PATIENCE) -> None:
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         if holds():

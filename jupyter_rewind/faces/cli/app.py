@@ -19,6 +19,7 @@ from jupyter_rewind.faces.cli import (
     kernels,
     ran,
     recovery,
+    replica,
     setup,
     statuses,
     storekeeping,
@@ -40,7 +41,7 @@ from jupyter_rewind.faces.cli.render import Screen, silence
 from jupyter_rewind.faces.cli.statuses import Status
 
 PROGRAM = "jupyter-rewind"
-_GROUPS = (history, changes, kernels, recovery, ran, watch, storekeeping, exchange, setup)
+_GROUPS = (history, changes, kernels, recovery, ran, watch, storekeeping, replica, exchange, setup)
 _EPILOG = f"Exit statuses:\n\n\b\n{statuses.as_text()}"
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
@@ -72,6 +72,23 @@ class Fetcher:
                     each.cancel()
                 raise
 
+    def try_all(self, names: Sequence[str]) -> Iterator[tuple[str, Integrity | None]]:
+        """The segments that do not come whole, with why, where that is known. Keeps none."""
+        self._files.make_folder(self._folder)
+        self._total = sum(self._ledger.ends[name] for name in names)
+        for name in names:
+            part = self._folder / f".{name}.check"
+            self._files.remove(part)
+            try:
+                self._build(part, name, 0)
+                if not self._is_whole(part, name, self._ledger.ends[name]):
+                    yield name, None
+            except Integrity as error:
+                yield name, error
+            finally:
+                self._files.remove(part)
+            self._count(self._ledger.ends[name])
+
     def _fetch(self, name: str, have: int) -> None:
         path = self._folder / name
         end = self._ledger.ends[name]
@@ -93,8 +110,11 @@ class Fetcher:
                     " shows all that is damaged.",
                 )
             self._files.rename(part, path)
+        self._count(end - have)
+
+    def _count(self, size: int) -> None:
         with self._lock:
-            self._done += end - have
+            self._done += size
             if self._progress is not None:
                 self._progress(self._done, self._total)
 

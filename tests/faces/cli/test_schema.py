@@ -42,6 +42,7 @@ LINES: dict[str, Sequence[str]] = {
     "expire": ["expire"],
     "collect": ["collect"],
     "stats": ["stats"],
+    "replica": ["replica"],
     "export": ["export", "BOOK", "EXPORTED"],
     "import": ["import", "again.ipynb", "EXPORTED"],
     "config": ["config"],

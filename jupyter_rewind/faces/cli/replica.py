@@ -1,0 +1,223 @@
+"""The command about replicas: copies of the store elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from jupyter_rewind.errors import InvalidInput, RewindError
+from jupyter_rewind.faces.cli import wording
+from jupyter_rewind.faces.cli.answers import Answer, Column, Part, Remark, Table, Words
+from jupyter_rewind.faces.cli.command import Commands, Face
+from jupyter_rewind.faces.cli.statuses import Status
+from jupyter_rewind.model.entry import Json
+
+if TYPE_CHECKING:
+    from jupyter_rewind.replication import CheckReport, Replication, Standing
+
+commands = Commands("Keep copies elsewhere")
+Row = dict[str, Json]
+
+
+class Action(StrEnum):
+    """What to do with replicas."""
+
+    LIST = "list"
+    ADD = "add"
+    REMOVE = "remove"
+    PUSH = "push"
+    PULL = "pull"
+    STATUS = "status"
+    VERIFY = "verify"
+
+
+@commands.add("replica")
+def replica(
+    face: Face,
+    action: Annotated[
+        Action,
+        typer.Argument(
+            metavar="ACTION", help="list (the default), add, remove, push, pull, status or verify."
+        ),
+    ] = Action.LIST,
+    url: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="URL",
+            help="s3://bucket/prefix or file:///a/folder; for all but add, a part of it will do.",
+        ),
+    ] = None,
+    read_data: Annotated[
+        bool, typer.Option("--read-data", help="For verify: read and compare everything.")
+    ] = False,
+) -> Answer:
+    """Keep copies of the store elsewhere: push to them, pull from them, look after them.
+
+    push, pull, status and verify without a URL mean all replicas. Where one of several fails, the
+    others are seen to all the same.
+    """
+    if url is None and action in {Action.ADD, Action.REMOVE}:
+        raise InvalidInput(
+            f"`replica {action}` takes an address.",
+            hint=f"Like this: jupyter rewind replica {action} s3://bucket/prefix",
+        )
+    if url is not None and action is Action.LIST:
+        raise InvalidInput("`replica list` takes no address: it shows all replicas.")
+    if read_data and action is not Action.VERIFY:
+        raise InvalidInput(f"--read-data goes with verify, not with {action}.")
+    from jupyter_rewind.replication import Replication
+
+    replicas = Replication(face.settings)
+    match action:
+        case Action.ADD:
+            return _add(face, replicas, url or "")
+        case Action.REMOVE:
+            gone, file = replicas.remove(url or "")
+            text = f"{gone} is no replica of this store any more, by {file}. What it holds stays."
+            return _answer(action, [{"url": gone}], [Words(text)])
+        case Action.PUSH:
+            return _each(action, replicas, url, lambda one: _push(face, replicas, one))
+        case Action.PULL:
+            return _each(action, replicas, url, lambda one: _pull(face, replicas, one))
+        case Action.STATUS:
+            return _each(action, replicas, url, lambda one: _standing(replicas.standing(one)))
+        case Action.VERIFY:
+            return _each(action, replicas, url, lambda one: _verify(face, replicas, one, read_data))
+    table = Table(
+        (Column("replica", "cyan", fold=True), Column("from", fold=True)),
+        [(each, replicas.origin) for each in replicas.urls],
+        empty="There is no replica. Add one: jupyter rewind replica add s3://bucket/prefix",
+    )
+    return _answer(action, [{"url": each} for each in replicas.urls], [table])
+
+
+def _answer(
+    action: Action, rows: list[Row], parts: list[Part], status: Status = Status.DONE
+) -> Answer:
+    listed: list[Json] = [*rows]
+    return Answer({"action": str(action), "replicas": listed}, parts, status)
+
+
+def _add(face: Face, replicas: Replication, url: str) -> Answer:
+    from jupyter_rewind.settings import Settings
+
+    added = replicas.add(url)
+    state = "There is one of this store already." if added.exists else "`push` makes it."
+    parts: list[Part] = [Words(f"{added.url} is a replica of this store now, by {added.file}.")]
+    parts.append(Remark(state))
+    if added.key is not None:
+        text = f"Keep a copy of {added.key} in another place: nobody can use a replica without it."
+        parts.append(Remark(text))
+    if added.url not in Settings.load(face.overrides()).replica_url.split():
+        parts.append(Remark(f"But {replicas.origin} says otherwise, and that counts."))
+    row: Row = {"url": added.url, "exists": added.exists}
+    return _answer(Action.ADD, [row], parts)
+
+
+def _each(
+    action: Action,
+    replicas: Replication,
+    url: str | None,
+    work: Callable[[str], tuple[Row, str, Status]],
+) -> Answer:
+    """One replica after the other; the first failure is told when all have had their turn."""
+    rows: list[Row] = []
+    parts: list[Part] = []
+    failed: list[tuple[str, RewindError]] = []
+    status = Status.DONE
+    for one in replicas.choose(url):
+        try:
+            row, text, ended = work(one)
+        except RewindError as error:
+            failed.append((one, error))
+            continue
+        rows.append({"url": one, **row})
+        parts.append(Words(f"{one}: {text}"))
+        status = max(status, ended)
+    if not failed:
+        return _answer(action, rows, parts, status)
+    if len(failed) == 1 and not rows:
+        raise failed[0][1]
+    first = failed[0][1]
+    done = "".join(f" {part.text}" for part in parts if isinstance(part, Words))
+    told = " ".join(f"{one}: {error.message}" for one, error in failed)
+    raise type(first)(told + done, code=first.code, hint=first.hint, retryable=first.retryable)
+
+
+def _push(face: Face, replicas: Replication, url: str) -> tuple[Row, str, Status]:
+    with face.screen.progress("Pushing") as progress:
+        report = replicas.push(url, progress)
+    row: Row = {
+        "bytes": report.bytes,
+        "segments": report.segments,
+        "entries": report.entries,
+        "objects": report.objects,
+    }
+    if not report.bytes:
+        return row, "has everything already.", Status.DONE
+    entries = wording.count(report.entries, "new record")
+    size = wording.size(report.bytes)
+    return row, f"has everything now; {entries}, {size}.", Status.DONE
+
+
+def _pull(face: Face, replicas: Replication, url: str) -> tuple[Row, str, Status]:
+    with face.screen.progress("Pulling") as progress:
+        report, made = replicas.pull(url, progress)
+    row: Row = {
+        "bytes": report.bytes,
+        "segments": report.segments,
+        "entries": report.entries,
+        "made_store": made,
+    }
+    if not report.segments:
+        return row, "holds nothing that is not here.", Status.DONE
+    entries = wording.count(report.entries, "new record")
+    return row, f"brought {entries}, {wording.size(report.bytes)}.", Status.DONE
+
+
+def _standing(found: Standing) -> tuple[Row, str, Status]:
+    row: Row = {
+        "exists": found.exists,
+        "behind_bytes": found.behind_bytes,
+        "behind_entries": found.behind_entries,
+        "oldest": wording.utc_time(found.oldest_ns) if found.oldest_ns is not None else None,
+        "pushed": wording.utc_time(found.pushed_ns) if found.pushed_ns is not None else None,
+    }
+    if not found.behind_bytes:
+        return row, "has everything.", Status.DONE
+    size = wording.size(found.behind_bytes)
+    text = f"lacks {wording.count(found.behind_entries, 'record')}, {size}"
+    if found.oldest_ns is not None:
+        text += f", the oldest of {wording.local_time(found.oldest_ns)}"
+    return row, f"{text}.", Status.DONE
+
+
+def _verify(
+    face: Face, replicas: Replication, url: str, read_data: bool
+) -> tuple[Row, str, Status]:
+    with face.screen.progress("Verifying") as progress:
+        report = replicas.check(url, read_data=read_data, progress=progress)
+    row: Row = {
+        "ok": report.ok,
+        "read_data": report.read_data,
+        "refs": report.refs,
+        "packs": report.packs,
+        "segments": report.segments,
+        "bytes": report.bytes,
+        "unused_bytes": report.unused_bytes,
+        "faults": [{"key": each.key, "what": each.what} for each in report.faults],
+    }
+    return row, _tell(report), Status.DONE if report.ok else Status.DAMAGE
+
+
+def _tell(report: CheckReport) -> str:
+    looked = f"{wording.count(report.segments, 'segment')}, {wording.size(report.bytes)}"
+    if not report.ok:
+        told = "; ".join(f"{each.key} {each.what}" for each in report.faults[:10])
+        more = len(report.faults) - 10
+        return f"damaged: {told}{f'; and {more} more' if more > 0 else ''}. Of {looked}."
+    text = f"is whole: {looked}."
+    return text if report.read_data else f"{text} The contents were not read: --read-data does."

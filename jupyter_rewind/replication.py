@@ -1,0 +1,186 @@
+"""The replicas that the settings name: what the faces see of them.
+
+`replica.url` holds the addresses. Where there is none, nothing here is ever imported, and nothing
+of what a save does changes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from jupyter_rewind.errors import Conflict, NotFound
+from jupyter_rewind.settings import SECTION, Rewind, read_json_file, user_file
+from jupyter_rewind.store.durable import Files
+from jupyter_rewind.store.preferences import set_value, unset_value
+from jupyter_rewind.store.replica.address import open_objects, parse_address
+from jupyter_rewind.store.replica.check import CheckReport, Fault, check
+from jupyter_rewind.store.replica.fetching import Progress
+from jupyter_rewind.store.replica.objects import Objects
+from jupyter_rewind.store.replica.opening import read_identity, require_store
+from jupyter_rewind.store.replica.pace import Pace
+from jupyter_rewind.store.replica.probe import require_conditions
+from jupyter_rewind.store.replica.pull import PullReport, found_store, pull
+from jupyter_rewind.store.replica.push import PushReport, push
+from jupyter_rewind.store.replica.standing import Standing, compare
+from jupyter_rewind.workspace import Workspace
+
+__all__ = ["Added", "CheckReport", "Fault", "PullReport", "PushReport", "Replication", "Standing"]
+
+KEY = "replica.url"
+
+
+@dataclass(frozen=True, slots=True)
+class Added:
+    """What became of an address that was added: the settings file, whether there is a replica
+    already, and where the key lies without which nobody can use it."""
+
+    url: str
+    file: Path
+    exists: bool
+    key: Path | None
+
+
+class Replication:
+    """The replicas of one store."""
+
+    def __init__(self, settings: Rewind) -> None:
+        self._settings = settings
+
+    @property
+    def urls(self) -> list[str]:
+        """The addresses in force. Raises InvalidInput for one that is none."""
+        return split_urls(self._settings.replica_url)
+
+    @property
+    def origin(self) -> str:
+        """Where they are set."""
+        return self._settings.origin_of(KEY)
+
+    def choose(self, text: str | None) -> list[str]:
+        """The address that `text` is or is a part of, or all. Raises NotFound, Conflict."""
+        urls = self.urls
+        if not urls:
+            raise NotFound(
+                "There is no replica yet.",
+                hint="Add one: jupyter rewind replica add s3://bucket/prefix, or file:///a/folder.",
+            )
+        found = [url for url in urls if text is None or text == url]
+        found = found or [url for url in urls if text is not None and text in url]
+        if not found:
+            raise NotFound(
+                "None of the replicas has this address.",
+                hint="`jupyter rewind replica list` shows them.",
+            )
+        if text is not None and len(found) > 1:
+            raise Conflict(
+                f"{len(found)} replicas have {text!r} in their address.",
+                hint="Nothing was changed. Give the whole address.",
+            )
+        return found
+
+    def add(self, text: str) -> Added:
+        """The user's settings name one replica more, which this store may use.
+
+        Raises InvalidInput, Conflict (another store's, or named already), Unavailable (cannot be
+        reached, or a server that cannot hold one), Denied.
+        """
+        url = parse_address(text).url
+        known = self._in_file()
+        if url in known:
+            raise Conflict(f"{url} is one of the replicas already.")
+        objects = self._open(url)
+        key: Path | None = None
+        exists = True
+        try:
+            with self._workspace() as workspace:
+                layout = workspace.repository.layout
+                key = Path(self._settings.store_key_folder) / f"{layout.store_id}.key"
+                require_store(objects, layout)
+        except NotFound:
+            # No store here yet, or no replica there.
+            exists = _is_replica(objects)
+            if not exists:
+                require_conditions(objects)
+        return Added(url, set_value(KEY, " ".join([*known, url])), exists, key)
+
+    def remove(self, text: str) -> tuple[str, Path]:
+        """The user's settings name this replica no more; what it holds stays. Raises NotFound,
+        Conflict where it is set elsewhere."""
+        [url] = self.choose(text)
+        known = self._in_file()
+        if url not in known:
+            raise Conflict(
+                f"{url} is not set in {user_file()} but elsewhere ({self.origin}).",
+                hint="Nothing was changed. Take it out there.",
+            )
+        known.remove(url)
+        if known:
+            return url, set_value(KEY, " ".join(known))
+        unset_value(KEY)
+        return url, user_file()
+
+    def push(self, url: str, progress: Progress | None = None) -> PushReport:
+        """See `store/replica/push.py`."""
+        with self._workspace() as workspace:
+            return push(
+                workspace.repository, self._open(url), url, pace=self._pace, progress=progress
+            )
+
+    def pull(self, url: str, progress: Progress | None = None) -> tuple[PullReport, bool]:
+        """See `store/replica/pull.py`; and whether the store was made for it."""
+        objects = self._open(url)
+        folder = Path(self._settings.store_path)
+        made = found_store(folder, Path(self._settings.store_key_folder), objects, Files())
+        with self._workspace() as workspace:
+            report = pull(workspace.repository, objects, url, pace=self._pace, progress=progress)
+        return report, made
+
+    def standing(self, url: str) -> Standing:
+        """See `store/replica/standing.py`."""
+        with self._workspace() as workspace:
+            return compare(workspace.repository, self._open(url), url)
+
+    def check(
+        self, url: str, *, read_data: bool = False, progress: Progress | None = None
+    ) -> CheckReport:
+        """See `store/replica/check.py`."""
+        with self._workspace() as workspace:
+            layout, files = workspace.repository.layout, workspace.repository.files
+            return check(
+                layout, files, self._open(url), read_data=read_data, pace=self._pace,
+                progress=progress,
+            )  # fmt: skip
+
+    @property
+    def _pace(self) -> Pace:
+        return Pace(self._settings.replica_rate_kb * 1000)
+
+    @contextmanager
+    def _workspace(self) -> Iterator[Workspace]:
+        with Workspace.open(self._settings, create=False) as workspace:
+            yield workspace
+
+    def _open(self, url: str) -> Objects:
+        return open_objects(parse_address(url))
+
+    def _in_file(self) -> list[str]:
+        section = read_json_file(user_file()).get(SECTION, {})
+        value = ""
+        if isinstance(section, dict):
+            value = str(section.get("replica_url", section.get(KEY, "")))
+        return split_urls(value)
+
+
+def split_urls(text: str) -> list[str]:
+    """The addresses in a setting, each once."""
+    return list(dict.fromkeys(parse_address(each).url for each in text.split()))
+
+
+def _is_replica(objects: Objects) -> bool:
+    with suppress(NotFound):
+        read_identity(objects)
+        return True
+    return False

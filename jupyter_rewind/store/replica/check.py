@@ -1,0 +1,147 @@
+"""Verify: whether a replica still holds what was pushed to it. Reads, and changes nothing.
+
+The refs are always read and their tags checked; that each pack is there, at its size, is asked in
+a list. Whether the bytes are those that were written only a reading of all of them tells.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from jupyter_rewind.errors import Format, Integrity, Newer, NotFound
+from jupyter_rewind.store.durable import Files
+from jupyter_rewind.store.layout import Layout
+from jupyter_rewind.store.replica.fetching import Fetcher, Progress
+from jupyter_rewind.store.replica.ledger import Ledger
+from jupyter_rewind.store.replica.objects import Objects
+from jupyter_rewind.store.replica.opening import require_store
+from jupyter_rewind.store.replica.pace import Pace
+from jupyter_rewind.store.replica.refs import Ref, decode_ref, parse_ref_key, ref_key
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Something in the replica that is not as it was written."""
+
+    key: str
+    what: str
+
+
+@dataclass(slots=True)
+class CheckReport:
+    """What a replica holds, and what is wrong with it."""
+
+    refs: int = 0
+    packs: int = 0
+    segments: int = 0
+    bytes: int = 0
+    unused_bytes: int = 0
+    """In packs that no ref names: left by a push that was stopped, or is at work."""
+    read_data: bool = False
+    faults: list[Fault] = field(default_factory=list)
+
+    @property
+    def ok(self) -> bool:
+        return not self.faults
+
+
+def check(
+    layout: Layout,
+    files: Files,
+    objects: Objects,
+    *,
+    read_data: bool = False,
+    pace: Pace | None = None,
+    progress: Progress | None = None,
+) -> CheckReport:
+    """Raises NotFound (no replica), Conflict (another store's), Storage, Newer."""
+    identity = require_store(objects, layout)
+    report = CheckReport(read_data=read_data)
+    ledger = Ledger(layout, identity.replica)
+    # The refs first, then the packs: a push at work adds the other way round.
+    needed: dict[str, int] = {}
+    for branch in objects.folders("refs/"):
+        _check_branch(objects, branch, ledger, report, needed)
+    for branch, number in needed.items():
+        if ledger.numbers.get(branch, 0) < number:
+            report.faults.append(Fault(ref_key(branch, number), "missing; others build on it"))
+    _check_packs(objects, ledger, report)
+    whole = _check_covers(ledger, report)
+    if read_data:
+        _check_bytes(Fetcher(layout, files, objects, ledger, pace or Pace(0), progress), whole,
+                     report)  # fmt: skip
+    return report
+
+
+def _check_branch(
+    objects: Objects, branch: str, ledger: Ledger, report: CheckReport, needed: dict[str, int]
+) -> None:
+    last = 0
+    for each in objects.find(f"refs/{branch}/"):
+        parsed = parse_ref_key(each.key)
+        if parsed is None:
+            continue
+        report.refs += 1
+        for number in range(last + 1, parsed[1]):
+            report.faults.append(Fault(ref_key(branch, number), "missing"))
+        last = parsed[1]
+        ref = _read_ref(objects, each.key, ledger, report)
+        for other, number in ref.needs.items() if ref else ():
+            needed[other] = max(number, needed.get(other, 0))
+
+
+def _read_ref(objects: Objects, key: str, ledger: Ledger, report: CheckReport) -> Ref | None:
+    try:
+        ref, inline_at = decode_ref(objects.get(key), key, ledger.layout, ledger.replica)
+    except Newer:
+        raise
+    except NotFound:
+        report.faults.append(Fault(key, "listed, and cannot be read"))
+    except (Integrity, Format):
+        report.faults.append(Fault(key, "damaged, or not written with this store's key"))
+    else:
+        ledger.add(ref, inline_at)
+        return ref
+    return None
+
+
+def _check_packs(objects: Objects, ledger: Ledger, report: CheckReport) -> None:
+    wanted: dict[str, int] = {}
+    for places in ledger.places.values():
+        for place in places:
+            if place.key.startswith("packs/"):
+                end = place.at + place.end - place.start
+                wanted[place.key] = max(end, wanted.get(place.key, 0))
+    found = {each.key: each.size for each in objects.find("packs/")}
+    report.packs = len(found)
+    report.unused_bytes = sum(size for key, size in found.items() if key not in wanted)
+    for key, size in sorted(wanted.items()):
+        if key not in found:
+            report.faults.append(Fault(key, "missing"))
+        elif found[key] < size:
+            report.faults.append(Fault(key, f"has {found[key]} bytes instead of {size}"))
+
+
+def _check_covers(ledger: Ledger, report: CheckReport) -> list[str]:
+    """The segments without a hole."""
+    whole = []
+    for segment, places in sorted(ledger.places.items()):
+        at = 0
+        for place in sorted(places, key=lambda each: (each.start, -each.end)):
+            if place.start > at:
+                what = f"bytes {at} to {place.start} are missing"
+                report.faults.append(Fault(f"segment {segment}", what))
+                break
+            at = max(at, place.end)
+        else:
+            whole.append(segment)
+            ledger.ends[segment] = at
+        report.segments += 1
+        report.bytes += at
+    return whole
+
+
+def _check_bytes(fetcher: Fetcher, segments: list[str], report: CheckReport) -> None:
+    for segment, error in fetcher.try_all(segments):
+        what = error.message.rstrip(".") if error else "does not hold what was written"
+        report.faults.append(Fault(f"segment {segment}", what))

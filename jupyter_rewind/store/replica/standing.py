@@ -1,0 +1,65 @@
+"""How far behind a replica is: what was committed here and is not there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from jupyter_rewind.errors import NotFound
+from jupyter_rewind.store.replica.cut import take_cut
+from jupyter_rewind.store.replica.objects import Objects
+from jupyter_rewind.store.replica.opening import require_store
+from jupyter_rewind.store.replica.push import read_known
+from jupyter_rewind.store.repository import Repository
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """`oldest_ns` is when the oldest entry that is not there was made; None where all are."""
+
+    exists: bool
+    behind_bytes: int
+    behind_entries: int
+    oldest_ns: int | None
+    pushed_ns: int | None
+    """When this store was last pushed there; None where it never was, as far as is known here."""
+
+
+def compare(repository: Repository, objects: Objects, url: str) -> Standing:
+    """Raises Conflict (another store's replica), Integrity, Storage."""
+    have: dict[str, int] = {}
+    pushed_ns = 0
+    try:
+        identity = require_store(objects, repository.layout)
+        exists = True
+    except NotFound:
+        exists = False
+    else:
+        ledger, notes = read_known(repository.layout, objects, url, identity.replica)
+        have, pushed_ns = ledger.ends, notes.pushed_ns
+    size = count = 0
+    oldest: list[int] = []
+    for name, end in take_cut(repository).items():
+        if end > have.get(name, 0):
+            size += end - have.get(name, 0)
+            orders = _orders(repository, name, have.get(name, 0), end)
+            count += len(orders)
+            oldest += [min(orders)] if orders else []
+    return Standing(exists, size, count, min(oldest, default=None), pushed_ns or None)
+
+
+def _orders(repository: Repository, segment: str, start: int, end: int) -> list[int]:
+    """When the entries of these commits were made."""
+    if start == 0:
+        with repository.index() as index:
+            rows = index.rows(
+                "SELECT e.ord FROM entry_places p JOIN segments s ON s.num=p.seg"
+                " JOIN entries e ON e.id=p.id WHERE s.name=?",
+                [segment],
+            )
+            return [int(order) for (order,) in rows]
+    try:
+        with repository.reader(segment) as reader:
+            batches = reader.scan(start, deep=False).batches
+    except NotFound:
+        return []
+    return [e.order for batch in batches if batch.end <= end for e in batch.commit.entries]

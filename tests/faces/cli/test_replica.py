@@ -1,0 +1,130 @@
+"""`jupyter rewind replica`: copies of the store elsewhere, from a user's chair."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.faces.cli.conftest import FIRST, SECOND, THIRD, Rewind
+from tests.faces.cli.test_schema import check
+
+
+@pytest.fixture
+def mount(home: Path) -> Path:
+    """Another disk."""
+    folder = home.parent / "mount"
+    folder.mkdir()
+    return folder
+
+
+def test_a_lost_home_comes_back(
+    home: Path, book: Path, rewind: Rewind, mount: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a new machine with the key, one command brings the whole history back."""
+    assert rewind("replica", "add", mount.as_uri()).status == 0
+    pushed = rewind("replica", "push", "--json")
+    assert pushed.data["replicas"][0]["entries"] >= 3
+    [key] = (home / "config" / "rewind-keys").iterdir()
+    kept = key.read_bytes()
+    shutil.rmtree(home / "data")
+    shutil.rmtree(home / "config")
+    assert rewind("replica", "pull").status == 3  # the settings are gone, too
+    line = f"replica.url={mount.as_uri()}"
+    told = rewind("replica", "pull", "--set", line)
+    assert told.status == 6 and str(key) in told.err
+    key.parent.mkdir(parents=True)
+    key.write_bytes(kept)
+    pulled = rewind("replica", "pull", "--set", line, "--json")
+    assert pulled.status == 0 and check(pulled.out)["data"]["replicas"][0]["made_store"]
+    assert rewind("verify", "--read-data").status == 0
+    for ref, state in (("head", THIRD), ("head~1", SECOND), ("head~2", FIRST)):
+        out = home / f"{ref}.ipynb"
+        assert rewind("restore", book, ref, "--output", out).status == 0
+        assert out.read_bytes() == state
+
+
+def test_every_answer_fits_the_schema(book: Path, rewind: Rewind, mount: Path) -> None:
+    """A program can rely on every name in every answer."""
+    url = mount.as_uri()
+    for words in (["add", url], ["list"], ["status"], ["push"], ["status", "mount"], ["pull"],
+                  ["verify"], ["verify", url, "--read-data"], ["remove", url]):  # fmt: skip
+        ended = rewind("replica", *words, "--json")
+        assert ended.status == 0, ended.err
+        data = check(ended.out)["data"]
+        assert data["action"] == words[0]
+        assert [each["url"] for each in data["replicas"]] == [url]
+
+
+def test_status_tells_how_far_behind(book: Path, rewind: Rewind, mount: Path) -> None:
+    """Before a push all is missing there; after it nothing; after another save that one."""
+    rewind("replica", "add", mount.as_uri())
+
+    def standing() -> dict[str, object]:
+        [found] = rewind("replica", "status", "--json").data["replicas"]
+        return found
+
+    assert standing()["exists"] is False and standing()["behind_entries"] >= 3
+    rewind("replica", "push")
+    assert (standing()["behind_bytes"], standing()["oldest"]) == (0, None)
+    rewind("label", book, "head", "done")
+    assert standing()["behind_entries"] == 1 and standing()["oldest"] is not None
+
+
+def test_damage_in_a_replica_ends_with_status_5(book: Path, rewind: Rewind, mount: Path) -> None:
+    """Verify names what is damaged, and a pull takes nothing of it."""
+    rewind("replica", "add", mount.as_uri())
+    rewind("replica", "push")
+    [ref] = (mount / "refs").rglob("0*")
+    data = bytearray(ref.read_bytes())
+    data[-100] ^= 1
+    ref.write_bytes(data)
+    found = rewind("replica", "verify", "--json")
+    assert found.status == 5
+    assert check(found.out)["data"]["replicas"][0]["faults"][0]["key"].startswith("refs/")
+
+
+def test_of_several_the_others_are_seen_to(book: Path, rewind: Rewind, mount: Path) -> None:
+    """A disk that is not there keeps none of the others from being pushed to."""
+    gone = mount.with_name("gone")
+    gone.mkdir()
+    rewind("replica", "add", gone.as_uri())
+    rewind("replica", "add", mount.as_uri())
+    shutil.rmtree(gone)
+    ended = rewind("replica", "push")
+    assert ended.status == 6 and str(gone) in ended.err
+    assert rewind("replica", "status", "mount", "--json").data["replicas"][0]["behind_bytes"] == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "status"),
+    [
+        (["push"], 3),
+        (["add"], 2),
+        (["list", "s3://b/p"], 2),
+        (["push", "--read-data"], 2),
+        (["add", "ftp://host/x"], 2),
+        (["add", "s3://name:hunter2@bucket/x"], 2),
+        (["add", "file://relative"], 2),
+        (["add", "file:///no/such/folder"], 6),
+        (["remove", "s3://b/p"], 3),
+    ],
+)
+def test_mistakes_are_told(words: list[str], status: int, book: Path, rewind: Rewind) -> None:
+    """Each with words, an exit status of its own kind, and no secret."""
+    ended = rewind("replica", *words)
+    assert ended.status == status
+    assert ended.err and "hunter2" not in ended.err
+
+
+def test_another_stores_replica_is_refused_when_it_is_added(
+    home: Path, book: Path, rewind: Rewind, mount: Path
+) -> None:
+    """Two stores never mix."""
+    rewind("replica", "add", mount.as_uri())
+    rewind("replica", "push")
+    rewind("checkpoint", book, "--store", home / "other")
+    rewind("replica", "remove", mount.as_uri())
+    ended = rewind("replica", "add", mount.as_uri(), "--store", home / "other")
+    assert ended.status == 4 and "another store" in ended.err
