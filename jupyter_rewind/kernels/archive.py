@@ -46,7 +46,12 @@ class Archive:
 
     def snapshots(self, run: RunId) -> list[Snapshot]:
         """All snapshots of the run, oldest first. Raises Newer, Format."""
-        return self._decoded(self.repository.entries(kind=SNAPSHOT, key=run_key(run)))
+        marks: dict[str, list[Entry]] = {}
+        for told in self.repository.entries(kind=SNAPSHOT_MARK, key=run_key(run)):
+            marks.setdefault(str(told.body.get("snapshot")), []).append(told)
+        layout = self.repository.layout
+        found = self.repository.entries(kind=SNAPSHOT, key=run_key(run))
+        return [decode_snapshot(each, layout, marks.get(each.id, ())) for each in found]
 
     def snapshots_of(self, runs: Iterable[Run]) -> list[Snapshot]:
         """All snapshots of these runs, oldest first."""

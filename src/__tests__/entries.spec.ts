@@ -35,6 +35,14 @@ describe('mergeParts', () => {
       ['d', 1]
     ]);
     expect(ids(mergeParts([one, other]))).toEqual(['a', 'c', 'b']);
+    const odd = part(
+      [
+        ['a', 5],
+        ['b', 9]
+      ],
+      true
+    );
+    expect(ids(mergeParts([odd]))).toEqual(['a', 'b']);
   });
 
   it('shows nothing that may have something unknown before it', () => {

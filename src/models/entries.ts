@@ -39,31 +39,33 @@ export const stateEntry = (state: Snapshot): HistoryEntry => ({
 
 /**
  * One list of all, the newest first. It ends where the first of the kinds is not at hand any more:
- * what comes then may have others between.
+ * what comes then may have others between. Within a kind the order stays, whatever the times say.
  */
 export function mergeParts(parts: IPart[]): HistoryEntry[] {
-  const end = Math.max(
-    -Infinity,
-    ...parts.filter(part => part.hasMore).map(oldestOf)
-  );
   const at = parts.map(() => 0);
   const merged: HistoryEntry[] = [];
   for (;;) {
     let chosen = -1;
     let best: HistoryEntry | undefined;
+    if (parts.some((part, number) => isUsedUp(part, at[number]))) {
+      return merged;
+    }
     parts.forEach(({ items }, number) => {
       const next = items[at[number]];
       if (next && (!best || next.time > best.time)) {
         [chosen, best] = [number, next];
       }
     });
-    if (!best || best.time < end) {
+    if (!best) {
       return merged;
     }
     merged.push(best);
     at[chosen] += 1;
   }
 }
+
+const isUsedUp = ({ items, hasMore }: IPart, at: number) =>
+  hasMore && at === items.length;
 
 /** The time of the oldest entry at hand. */
 export function oldestOf({ items }: IPart): number {

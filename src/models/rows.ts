@@ -12,7 +12,7 @@ export function withDays(entries: readonly HistoryEntry[]): Row[] {
     const next = new Date(entry.time).toDateString();
     if (next !== day) {
       day = next;
-      rows.push({ kind: 'day', id: `day ${day}`, time: entry.time });
+      rows.push({ kind: 'day', id: `day ${entry.id}`, time: entry.time });
     }
     rows.push(entry);
   }

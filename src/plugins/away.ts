@@ -97,7 +97,8 @@ const plugin: JupyterFrontEndPlugin<void> = {
               'What cells of %1 put out while it was closed could not be fetched: %2',
               name,
               why
-            )
+            ),
+            { autoClose: false }
           );
         }
         return;

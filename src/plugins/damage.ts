@@ -80,7 +80,9 @@ const plugin: JupyterFrontEndPlugin<void> = {
         }
         const local = contents.localPath(path);
         const choice = await offer(local).catch((why: unknown) => {
-          Notification.error(why instanceof Error ? why.message : String(why));
+          Notification.error(why instanceof Error ? why.message : String(why), {
+            autoClose: false
+          });
           return 'leave' as const;
         });
         if (choice === 'restore') {

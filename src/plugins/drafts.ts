@@ -126,7 +126,8 @@ const plugin: JupyterFrontEndPlugin<IDrafts> = {
           trans.__(
             'The edits were not brought back, and are still kept. %1',
             why(reason)
-          )
+          ),
+          { autoClose: false }
         );
       }
     }
@@ -165,7 +166,8 @@ const plugin: JupyterFrontEndPlugin<IDrafts> = {
         }
       } catch (reason) {
         Notification.error(
-          trans.__('Nothing could be compared. %1', why(reason))
+          trans.__('Nothing could be compared. %1', why(reason)),
+          { autoClose: false }
         );
       }
       // The choice is still open.
@@ -178,7 +180,8 @@ const plugin: JupyterFrontEndPlugin<IDrafts> = {
         await client.discardDraft(path, draft.draft);
       } catch (reason) {
         Notification.error(
-          trans.__('The edits are still kept. %1', why(reason))
+          trans.__('The edits are still kept. %1', why(reason)),
+          { autoClose: false }
         );
         return;
       }
@@ -300,7 +303,8 @@ const plugin: JupyterFrontEndPlugin<IDrafts> = {
           }
         } catch (reason) {
           Notification.error(
-            trans.__('The kept edits could not be listed. %1', why(reason))
+            trans.__('The kept edits could not be listed. %1', why(reason)),
+            { autoClose: false }
           );
         }
       }

@@ -67,7 +67,7 @@ const plugin: JupyterFrontEndPlugin<void> = {
         await act();
       } catch (reason) {
         const why = reason instanceof Error ? reason.message : String(reason);
-        Notification.error(`${failed} ${why}`);
+        Notification.error(`${failed} ${why}`, { autoClose: false });
       }
     };
 

@@ -27,7 +27,9 @@ const plugin: JupyterFrontEndPlugin<void> = {
     async function resume(panel: NotebookPanel): Promise<void> {
       const kernel = panel.sessionContext.session?.kernel;
       if (!kernel) {
-        Notification.error(trans.__('This notebook has no kernel now.'));
+        Notification.error(trans.__('This notebook has no kernel now.'), {
+          autoClose: false
+        });
         return;
       }
       try {
@@ -49,7 +51,8 @@ const plugin: JupyterFrontEndPlugin<void> = {
       } catch (reason) {
         const why = reason instanceof Error ? reason.message : String(reason);
         Notification.error(
-          trans.__('The variables were not brought back. %1', why)
+          trans.__('The variables were not brought back. %1', why),
+          { autoClose: false }
         );
       }
     }

@@ -59,7 +59,10 @@ const plugin: JupyterFrontEndPlugin<void> = {
           await client.createCheckpoint(saved.localPath, label);
         } catch (reason) {
           const why = reason instanceof Error ? reason.message : String(reason);
-          Notification.error(trans.__('The checkpoint was not named: %1', why));
+          Notification.error(
+            trans.__('The checkpoint was not named: %1', why),
+            { autoClose: false }
+          );
         }
       }
     });

@@ -214,7 +214,7 @@ function StateEntry(props: IStateProps): React.ReactElement {
   const what = [
     trans._n('%1 variable', '%1 variables', all),
     kept.missing ? trans.__('%1 not kept', String(kept.missing)) : '',
-    trans.__('%1 new', sizeWords(state.new_bytes))
+    state.new_bytes ? trans.__('%1 new', sizeWords(state.new_bytes)) : ''
   ];
   return (
     <div className="jp-Rewind-entry jp-mod-state" data-state={state.id}>

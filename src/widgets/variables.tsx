@@ -25,6 +25,7 @@ export function variablesWidget(
   const widget = new MainAreaWidget({ content });
   const name = path.split('/').pop() ?? path;
   widget.title.label = `${name}: ${stateWords(variables.snapshot, trans)}`;
+  widget.title.caption = widget.title.label;
   widget.title.closable = true;
   return widget;
 }
@@ -72,7 +73,7 @@ function Variables(props: IVariablesOptions): React.ReactElement {
               <th scope="col">{trans.__('Name')}</th>
               <th scope="col">{trans.__('Type')}</th>
               <th scope="col">{trans.__('Size')}</th>
-              <th scope="col">{trans.__('Since before')}</th>
+              <th scope="col">{trans.__('Change')}</th>
               <th scope="col">{trans.__('Kept')}</th>
               <th scope="col">{trans.__('Preview')}</th>
               <th scope="col">

@@ -11,6 +11,7 @@ import pytest
 from tests.support.lab import (
     Lab,
     idle,
+    in_the_dark,
     menu,
     open_notebook,
     shoot,
@@ -117,10 +118,7 @@ def test_a_states_variables_are_shown_and_one_comes_back(lab: Lab, page: Any) ->
     assert "new" in told["json"] and "by reference" in told["json"]
     assert "missing" in told["log"] and "run.log" in told["log"]
     shoot(page, "state-variables")
-    page.evaluate(
-        "window.jupyterapp.commands.execute('apputils:change-theme', {theme: 'JupyterLab Dark'})"
-    )
-    page.locator("body[data-jp-theme-light='false']").wait_for()
+    in_the_dark(page)
     shoot(page, "state-variables-dark")
     view.get_by_label("Only what changed").check()
     assert view.locator("[data-variable='log']").count() == 0

@@ -259,6 +259,16 @@ def idle(page: Any) -> None:
     page.locator(".jp-StatusBar-Widget >> text=| Idle").first.wait_for()
 
 
+def in_the_dark(page: Any) -> None:
+    """The page has JupyterLab's dark theme."""
+    page.evaluate(
+        "window.jupyterapp.commands.execute('apputils:change-theme', {theme: 'JupyterLab Dark'})"
+    )
+    page.locator("body[data-jp-theme-light='false']").wait_for(state="attached")
+    # JupyterLab covers the page while it changes.
+    page.locator("#jupyterlab-splash").wait_for(state="detached")
+
+
 def read_saved(path: Path) -> dict[str, Any]:
     """The notebook on disk. Jupyter writes in place: while it does, it is asked again."""
     for _ in range(100):

@@ -35,11 +35,12 @@ def make_long_history(settings: Rewind, notebook: Path, count: int) -> None:
     """The notebook, which is written, has `count` checkpoints, one each seven minutes up to now."""
     file = str(notebook.resolve())
     with Workspace.open(settings) as workspace:
-        kept = [_keep(workspace, notebook, file, number) for number in range(CONTENTS)]
-        _fill(workspace, kept, count - len(kept))
+        times = [clock.now_ns() - (count - number) * EVERY_NS for number in range(count)]
+        kept = [_keep(workspace, notebook, file, at, times[at]) for at in range(CONTENTS)]
+        _fill(workspace, kept, times[CONTENTS:])
 
 
-def _keep(workspace: Workspace, notebook: Path, file: str, number: int) -> Checkpoint:
+def _keep(workspace: Workspace, notebook: Path, file: str, number: int, time_ns: int) -> Checkpoint:
     book = new_notebook(
         cells=[new_code_cell(f"rows = {list(range(number + 1))}\nmean(rows)", id="call")],
         metadata={
@@ -48,18 +49,21 @@ def _keep(workspace: Workspace, notebook: Path, file: str, number: int) -> Check
     )
     raw = (nbformat.writes(book) + "\n").encode()
     notebook.write_bytes(raw)
-    return workspace.histories.record(file, raw, reason=Reason.SAVE).checkpoint
+    recorded = workspace.histories.record(
+        file, raw, reason=Reason.SAVE, author="me", time_ns=time_ns
+    )
+    return recorded.checkpoint
 
 
-def _fill(workspace: Workspace, kept: Sequence[Checkpoint], count: int) -> None:
-    now, made = clock.now_ns(), []
+def _fill(workspace: Workspace, kept: Sequence[Checkpoint], times: Sequence[int]) -> None:
+    made: list[str] = []
     with workspace.repository.transaction() as tx:
-        for number in range(count):
+        for number, time_ns in enumerate(times):
             source = kept[number % len(kept)]
             back = number % BRANCH_EVERY == BRANCH_EVERY - 1
             parent = CheckpointId(made[number - 6]) if back else None
             facts = Facts(
-                time_ns=now - (count - number) * EVERY_NS,
+                time_ns=time_ns,
                 reason=Reason.RESTORE if back else Reason.AUTOSAVE,
                 author="me",
                 host=source.host,
