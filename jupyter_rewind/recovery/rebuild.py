@@ -28,12 +28,15 @@ from jupyter_rewind.recovery.kernelruns import is_ipython, language_of
 from jupyter_rewind.recovery.outputs import (
     Loose,
     earlier_in_words,
+    has_failed,
     with_outputs,
     without_outputs,
 )
 from jupyter_rewind.recovery.placing import place_by_need
 from jupyter_rewind.recovery.since import Session, sessions_since
 from jupyter_rewind.recovery.slots import Slot
+
+_REPLACED = "the text that was saved; what ran later took its place"
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +161,9 @@ class _Followed:
             if each.cell.cell_id and each.cell.kind == "code"
         }
         self.follower = Follower(cells, [each.step for each in self.steps], ids)
-        self.follower.go_on(self._last_saved())
+        saved = frozenset(e.source.rstrip() for each in self.sessions for e in each.before)
+        failed = frozenset(at for at, each in enumerate(base.cells) if has_failed(each.cell))
+        self.follower.go_on(self._last_saved(), saved, failed)
         self.follower.follow()
         place_by_need(self.follower.slots)
         laid = {id(each.attributed) for each in self.sessions}
@@ -189,7 +194,7 @@ class _Followed:
         based = self.base.cells[slot.origin] if slot.origin is not None else None
         if based is not None and based.cell.source.rstrip() == slot.source:
             cell, origins = based.cell, [_document_origin(based)]
-            words = based.words or (judged.words if slot.gone else "")
+            words = based.words or (judged.words if slot.gone or slot.stays < 1 else "")
         else:
             cell, origins, words = self._changed(slot, based), [], judged.words
         ran = self._last_run(slot)
@@ -224,13 +229,8 @@ class _Followed:
     ) -> tuple[Alternative, ...]:
         """Every source that was run or stood in the base, and is not in `cells`."""
         here = {each.cell.source.rstrip() for each in cells}
-        found: dict[str, Alternative] = {}
-        for each in judged:
-            slot = each.slot
-            if slot.origin is not None and slot.source not in here:
-                based = self.base.cells[slot.origin]
-                origin = _document_origin(based)
-                found[slot.source] = Alternative(slot.source, origin, each.words, each.confidence)
+        saved = self._saved_texts(judged, here)
+        found = dict(saved)
         ran = [(each.run, f"more like {each.notebook}") for each in left_out]
         ran += [(each.run, "") for each in self.attributed]
         for run, why_not in ran:
@@ -239,14 +239,27 @@ class _Followed:
                 source = executed.source.rstrip()
                 if source and source not in here:
                     origin = Origin(run.trace, f"{words}, line {executed.line}")
-                    found[source] = Alternative(source, origin, why_not)
-        why = {each.slot.source: each for each in judged}
+                    why = saved[source].words if source in saved else why_not
+                    found[source] = Alternative(source, origin, why)
+        slots = {each.slot.source: each for each in judged}
         return tuple(
-            replace(each, words=why[source].words, confidence=why[source].confidence)
-            if source in why
+            replace(each, words=slots[source].words, confidence=slots[source].confidence)
+            if source in slots
             else each
             for source, each in found.items()
         )
+
+    def _saved_texts(self, judged: list[Judged], here: set[str]) -> dict[str, Alternative]:
+        """What the document has and the notebook has not, each with the reason."""
+        found = {}
+        for each in judged:
+            if each.slot.origin is not None:
+                based = self.base.cells[each.slot.origin]
+                source = based.cell.source.rstrip()
+                if source and source not in here:
+                    words = each.words if source == each.slot.source else _REPLACED
+                    found[source] = Alternative(source, _document_origin(based), words)
+        return found
 
 
 def _document_origin(based: Based) -> Origin:
