@@ -25,6 +25,7 @@ from jupyter_rewind.recovery.choosing import Base, Based, choose_base
 from jupyter_rewind.recovery.confidence import Judged, judge
 from jupyter_rewind.recovery.evidence import Evidence, EvidenceCell, Executed, Trace
 from jupyter_rewind.recovery.kernelruns import is_ipython, language_of
+from jupyter_rewind.recovery.likeness import is_look
 from jupyter_rewind.recovery.outputs import (
     Loose,
     earlier_in_words,
@@ -36,6 +37,7 @@ from jupyter_rewind.recovery.placing import place_by_need
 from jupyter_rewind.recovery.since import Session, sessions_since
 from jupyter_rewind.recovery.slots import Slot
 
+ENOUGH_CODE = 2
 _REPLACED = "the text that was saved; what ran later took its place"
 
 
@@ -106,6 +108,7 @@ def rebuild(target: Path, evidence: Evidence) -> Rebuilt:
         alternatives=followed.alternatives(judged, cells, left_out),
         likely_lost=_likely_lost(base, attributed) + earlier_in_words(one.words for one in cells),
         next_steps=_left_out_in_words(left_out, attributed)
+        + _now_elsewhere(base, cells, evidence)
         + _next_steps(base, attributed, evidence),
         metadata=base.document.metadata if base.document else {},
         nbformat=base.document.nbformat if base.document else (4, 5),
@@ -286,6 +289,26 @@ def _left_out_in_words(left_out: list[LeftOut], own: list[Attributed]) -> tuple[
         f" {' '.join(f'--session {one}' for one in sorted({*known, each.run.session}))}."
         for each in left_out
         if each.run.session
+    )
+
+
+def _now_elsewhere(
+    base: Base, cells: tuple[RebuiltCell, ...], evidence: Evidence
+) -> tuple[str, ...]:
+    """The notebooks beside a name of which no document is left that have most of its code."""
+    code = {each.cell.source.rstrip() for each in cells if each.cell.kind == "code"}
+    telling = {source for source in code if not is_look(source)}
+    if base.document is not None or len(telling) < ENOUGH_CODE:
+        return ()
+    shares = {
+        document.trace.place: len(telling & {each.source.rstrip() for each in document.cells})
+        for document in evidence.siblings
+    }
+    return tuple(
+        f"{Path(place).name} has {same} of these cells: was the notebook given this name? Then"
+        f" recover that one: jupyter rewind recover {Path(place).name!r}"
+        for place, same in shares.items()
+        if same >= max(ENOUGH_CODE, len(telling) / 2)
     )
 
 
