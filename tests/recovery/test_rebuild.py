@@ -233,4 +233,4 @@ def test_name_of_before_a_renaming_tells_the_name_of_now() -> None:
     for texts, is_told in ((code_of, True), (["other = 1", "last = 2"], False)):
         siblings = (document(*texts, trace=beside),)
         steps = rebuild(TARGET, Evidence(runs=(run,), siblings=siblings)).next_steps
-        assert any("report.ipynb has 3 of these cells" in step for step in steps) is is_told
+        assert any("report.ipynb has 3 of these 3 cells" in step for step in steps) is is_told
