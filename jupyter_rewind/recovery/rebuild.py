@@ -305,8 +305,8 @@ def _now_elsewhere(
         for document in evidence.siblings
     }
     return tuple(
-        f"{Path(place).name} has {same} of these {len(telling)} cells: was the notebook given this name? Then"
-        f" recover that one: jupyter rewind recover {Path(place).name!r}"
+        f"{Path(place).name} has {same} of these {len(telling)} cells: was the notebook given this"
+        f" name? Then recover that one: jupyter rewind recover {Path(place).name!r}"
         for place, same in shares.items()
         if same >= max(ENOUGH_CODE, len(telling) / 2)
     )
