@@ -1,5 +1,7 @@
 """`python -m benchmarks.calibration`: fits the weights of `jupyter_rewind/recovery/weights.py`.
 
+With `stays` behind it, only those are fitted that tell whether a saved cell stays.
+
 Simulated disasters (`disasters.py`), half of them between two real versions of a notebook, give
 the truth of two questions: which cell an execution changed (a choice among cells, fitted step by
 step with the truth known up to there), and whether a cell of the outcome was in the lost notebook
@@ -9,25 +11,30 @@ judge by. Needs numpy, and the corpus; takes about five minutes.
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from benchmarks.disasters import OURS, Disaster
+from benchmarks.disasters import OURS, Cell, Disaster
 from benchmarks.material import as_evidence, material, real_versions, simulate
+from benchmarks.recovery_autosave import TARGET as SAVED_TARGET
+from benchmarks.recovery_autosave import session
 from jupyter_rewind.recovery import confidence, rebuild
 from jupyter_rewind.recovery.alignment import Follower
+from jupyter_rewind.recovery.changes import Changes
 from jupyter_rewind.recovery.slots import Slot, Step
 
 WEIGHTS = Path(rebuild.__file__).with_name("weights.py")
 TARGET = Path("/home/u") / OURS
 EACH = 600
+SESSIONS = 1500
 FOR = frozenset({"swept", "confirmed", "in_last_sweep", "needed", "again"})
 AGAINST = frozenset({"skipped", "skipped_once", "broken", "look", "odd", "idle_skipped"})
-BY_HAND = {"orphans": -2.0}
+BY_HAND = {"orphans": -2.0, "failed": 2.0}
 """Signs of what code means: the played user never runs any, so nothing can be learned of them."""
 HEAD = '"""Fitted weights of signs; made by `python -m benchmarks.calibration`."""\n'
 Choice = tuple[list[dict[str, float]], int]
@@ -36,7 +43,12 @@ Judged = tuple[str, dict[str, float], bool, str]
 
 def main() -> None:
     """Fits, and writes `weights.py`."""
+    from jupyter_rewind.recovery import weights
+
     notebooks, pairs = material(), real_versions(slice(0, None, 2))
+    if sys.argv[1:] == ["stays"]:
+        write({"stays": fit_staying(notebooks, pairs)}, dict(weights.CHANGES) | BY_HAND)
+        return
     disasters = [
         (family, simulate(seed, notebooks, versions))
         for family, versions in (("versions", pairs), ("made", []))
@@ -47,6 +59,7 @@ def main() -> None:
     judged = [row for family, disaster in disasters for row in judged_of(family, disaster)]
     kinds = ("kept", "changed", "new", "prose")
     write({kind: fit_judgement(judged, kind) for kind in kinds}, changes)
+    write({"stays": fit_staying(notebooks, pairs)}, changes)
 
 
 def write(kinds: dict[str, dict[str, float]], changes: dict[str, float]) -> None:
@@ -158,6 +171,50 @@ def fit_choices(
         pace = 0.05 if step < 0.7 * rounds else 0.015
         fitted += pace * first / (1 - 0.9**step) / (np.sqrt(second / (1 - 0.99**step)) + 1e-8)
     return dict(zip(signs, fitted.tolist(), strict=True))
+
+
+# ---------------------------------------------------------------------- does a saved cell stay
+
+
+def fit_staying(
+    notebooks: Sequence[list[Cell]], pairs: Sequence[tuple[list[Cell], list[Cell]]]
+) -> dict[str, float]:
+    """Logistic weights for a saved cell that something like it was run after."""
+    rows = [
+        row
+        for family, versions in (("versions", pairs), ("made", ()))
+        for seed in range(100_000, 100_000 + SESSIONS)
+        for row in _staying_of(family, seed, notebooks, versions)
+    ]
+    return _fit_signs(rows, sorted({sign for row in rows for sign in row[1]}))
+
+
+def _staying_of(
+    family: str,
+    seed: int,
+    notebooks: Sequence[list[Cell]],
+    versions: Sequence[tuple[list[Cell], list[Cell]]],
+) -> list[Judged]:
+    """Each time that it was asked: the signs, and whether the saved cell was in the notebook."""
+    spanned = session(seed, notebooks, versions)
+    if spanned is None:
+        return []
+    truth = {source.rstrip() for kind, source in spanned.truth if kind == "code"}
+    rows: list[Judged] = []
+
+    def staying(changes: Changes, slot: Slot, step: Step, slots: Sequence[Slot]) -> float:
+        if changes.is_open(slot, step):
+            signs = changes.staying_signs(slot, step, slots)
+            rows.append(("stays", signs, slot.source in truth, family))
+        return 0.0
+
+    original = Changes.staying
+    Changes.staying = staying  # type: ignore[method-assign]
+    try:
+        rebuild.rebuild(SAVED_TARGET, spanned.evidence)
+    finally:
+        Changes.staying = original  # type: ignore[method-assign]
+    return rows
 
 
 # ---------------------------------------------------------------------- was the cell in it

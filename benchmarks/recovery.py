@@ -19,6 +19,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,7 @@ from benchmarks.material import (
     simulate,
 )
 from benchmarks.measure import Row, at_least, at_most
+from benchmarks.recovery_autosave import autosaved
 from jupyter_rewind.recovery.rebuild import Rebuilt, rebuild
 
 SIMULATED = 150
@@ -52,6 +54,7 @@ def measure() -> list[Row]:
         marked: Marked = []
         return [
             *simulated(marked),
+            *autosaved(range(FIRST_SEED, FIRST_SEED + SIMULATED), partial(_mark, marked=marked)),
             *real_disasters(folder / "real", marked),
             *calibration(marked),
             *large_home(folder / "home"),

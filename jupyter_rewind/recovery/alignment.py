@@ -13,9 +13,11 @@ from collections.abc import Mapping, Sequence
 from jupyter_rewind.recovery.changes import Changes
 from jupyter_rewind.recovery.likeness import is_look
 from jupyter_rewind.recovery.slots import Slot, Step
+from jupyter_rewind.recovery.staying import ENOUGH
 from jupyter_rewind.recovery.sweeps import Sweep, find_sweep
 
 TAIL = 2
+HALF = 0.5
 
 
 class Follower:
@@ -49,10 +51,19 @@ class Follower:
 
     # ------------------------------------------------------------------ following
 
-    def go_on(self, places: Mapping[int, int | None]) -> None:
-        """These runs began before the document was saved, and stood at those of its cells."""
+    def go_on(
+        self,
+        places: Mapping[int, int | None],
+        ran: frozenset[str] = frozenset(),
+        failed: frozenset[int] = frozenset(),
+    ) -> None:
+        """These runs began before the document was saved, and stood at those of its cells.
+
+        `ran` is what they had run until then; `failed` are its cells that show an error.
+        """
         self._going_on = set(places)
         self.changes.going_on = frozenset(places)
+        self.changes.saved_runs, self.changes.failed = ran, failed
         if 0 in places and places[0] is not None:
             self.cursor = self.latest = self.slots[places[0]]
 
@@ -212,13 +223,19 @@ class Follower:
             self.latest = exact
             return
         slot, score = self.choose(step)
+        where, stays = self.cursor, 1.0
         if slot is not None:
-            self._change(slot, step.source, step.at, score)
-            self._settle_before(slot)
-            self.cursor = self.latest = self.work = slot
-            return
-        slot = self._insert(step.source, step.at, self.cursor, None)
-        if self.cursor is None or self.cursor in self.floating:
+            stays = self.changes.staying(slot, step, self.slots)
+            if stays < ENOUGH:
+                self._change(slot, step.source, step.at, score)
+                self._settle_before(slot)
+                self.cursor = self.latest = self.work = slot
+                return
+            slot.stays = min(slot.stays, stays)
+            where = slot if stays < HALF else where
+        slot = self._insert(step.source, step.at, where, None)
+        slot.stays, slot.fit = stays, score if stays < 1 else slot.fit
+        if where is None or where in self.floating:
             self.floating.append(slot)
         if not is_look(step.source):
             self.cursor = self.work = slot

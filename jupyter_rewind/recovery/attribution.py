@@ -11,13 +11,16 @@ import math
 import os.path
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
-from jupyter_rewind.recovery.evidence import Evidence, FoundDocument, FoundKernel, FoundRun
+from jupyter_rewind.recovery.evidence import (
+    Evidence,
+    FoundDocument,
+    FoundKernel,
+    FoundRun,
+)
 from jupyter_rewind.recovery.kernelruns import (
-    AFTER,
-    BEFORE,
     SECOND,
     Restart,
     is_ipython,
@@ -27,10 +30,10 @@ from jupyter_rewind.recovery.kernelruns import (
 )
 from jupyter_rewind.recovery.likeness import is_look, names
 from jupyter_rewind.recovery.rivals import Rivals
+from jupyter_rewind.recovery.sameruns import merge_runs
 
 ENOUGH = 0.35
 SURE, SUREST = 0.95, 0.99
-RUNNING = "running"
 MATCHES = 2
 """So many cells that stand in a session at their own counts name its notebook."""
 AT_ONCE = 0.6
@@ -245,73 +248,6 @@ def known_places(target: Path, evidence: Evidence) -> frozenset[str]:
         if _normal(name.notebook) in places and name.name:
             places.add(_normal(name.name))
     return frozenset(places)
-
-
-def merge_runs(runs: Sequence[FoundRun]) -> list[FoundRun]:
-    """Each run once: two traces may hold the same (a database and its copy), in part each."""
-    merged: dict[object, FoundRun] = {}
-    for run in _numbered(runs):
-        key: object = (run.session, run.started_ns // SECOND) if run.started_ns else id(run)
-        known = merged.get(key)
-        if known is None:
-            merged[key] = run
-        elif _agree(known, run):
-            merged[key] = _union(known, run)
-        else:
-            merged[id(run)] = run
-    return list(merged.values())
-
-
-def _numbered(runs: Sequence[FoundRun]) -> list[FoundRun]:
-    """The runs, those of kernels that told no number as the session of a history that they are.
-
-    That session began just when the kernel did, and has the same code at the same counts. Where
-    no history says so, a kernel's lines may be shifted against its values: those are left out.
-    """
-    found = []
-    for run in runs:
-        if run.session or run.remark != RUNNING or run.started_ns is None:
-            found.append(run)
-            continue
-        same = next((each for each in runs if is_same_kernel(run, each)), None)
-        lines = {each.line for each in same.executions} if same is not None else set()
-        executions = tuple(
-            each if each.line in lines else replace(each, text_output=None)
-            for each in run.executions
-        )
-        run = replace(run, executions=executions)
-        if same is not None:
-            run = replace(run, session=same.session, started_ns=same.started_ns)
-        found.append(run)
-    return found
-
-
-def is_same_kernel(running: FoundRun, other: FoundRun) -> bool:
-    """Whether `other` is a history's session of the kernel that `running`, without number, is."""
-    if not other.session or other.started_ns is None or running.started_ns is None:
-        return False
-    if not -BEFORE <= other.started_ns - running.started_ns <= AFTER:
-        return False
-    there = {each.line: each.source for each in other.executions}
-    shared = [each for each in running.executions if each.line in there]
-    return bool(shared) and all(there[each.line] == each.source for each in shared)
-
-
-def _agree(a: FoundRun, b: FoundRun) -> bool:
-    there = {each.line: each.source for each in a.executions}
-    return all(there.get(each.line, each.source) == each.source for each in b.executions)
-
-
-def _union(a: FoundRun, b: FoundRun) -> FoundRun:
-    by_line = {each.line: each for each in b.executions}
-    for each in a.executions:
-        other = by_line.get(each.line)
-        if other is None or not other.outputs or each.outputs:
-            by_line[each.line] = each
-    executions = tuple(by_line[line] for line in sorted(by_line))
-    named = a if a.notebook or not b.notebook else b
-    ended = a.ended_ns if a.ended_ns is not None else b.ended_ns
-    return replace(named, executions=executions, ended_ns=ended)
 
 
 class _Words:

@@ -21,6 +21,7 @@ from jupyter_rewind.recovery.likeness import (
     values,
 )
 from jupyter_rewind.recovery.slots import Slot, Step
+from jupyter_rewind.recovery.staying import likely_to_stay, signs_of_staying
 from jupyter_rewind.recovery.weights import CHANGES
 
 SOON = 4
@@ -42,6 +43,11 @@ class Changes:
         self.definers = Counter(name for source in code for name in defined(source))
         self.going_on: frozenset[int] = frozenset()
         """The runs that began before the document was saved: it is nearly what they worked on."""
+        self.saved_runs: frozenset[str] = frozenset()
+        """What they had run until then."""
+        self.failed: frozenset[int] = frozenset()
+        """The places in the document of cells whose saved output is an error."""
+        self._weighed: list[tuple[float, Slot | None, dict[str, float]]] = []
         self._having: dict[str, set[Slot]] = defaultdict(set)
         for slot in slots:
             if slot.code:
@@ -71,12 +77,43 @@ class Changes:
         self, step: Step, slots: Sequence[Slot], cursor: Slot | None, latest: Slot | None
     ) -> tuple[Slot | None, float]:
         """The cell that was changed (None: it is a new one), and how alike old and new are."""
-        weighed = [
-            (sum(CHANGES.get(sign, 0.0) * value for sign, value in signs.items()), slot)
+        self._weighed = [
+            (sum(CHANGES.get(sign, 0.0) * value for sign, value in signs.items()), slot, signs)
             for slot, signs in self.options(step, slots, cursor, latest)
         ]
-        best = max(weighed, key=lambda pair: pair[0])[1]
+        best = max(self._weighed, key=lambda each: each[0])[1]
         return (None, 0.0) if best is None else (best, self.alike(best, step.source))
+
+    def staying(self, slot: Slot, step: Step, slots: Sequence[Slot]) -> float:
+        """How likely the saved cell that was just chosen stays; 0 where that is not in question."""
+        if not self.is_open(slot, step):
+            return 0.0
+        return likely_to_stay(self.staying_signs(slot, step, slots))
+
+    def is_open(self, slot: Slot, step: Step) -> bool:
+        """Whether the text that ran may be another cell, and not one of the saved cell that it
+        resembles.
+
+        It may where the kernel went on after the save: a document from before the kernel's start
+        may be old, and is weighed as such. A text that had run before and was not saved was an
+        earlier one of that cell, and is so again; a cell that had failed was mended.
+        """
+        is_saved = slot.origin not in {None, *self.failed} and not slot.touched
+        return step.run in self.going_on and is_saved and step.source not in self.saved_runs
+
+    def staying_signs(self, slot: Slot, step: Step, slots: Sequence[Slot]) -> dict[str, float]:
+        """What speaks for it that the saved cell that was just chosen stays."""
+        new = next(odds for odds, each, _ in self._weighed if each is None)
+        change, signs = next((odds, told) for odds, each, told in self._weighed if each is slot)
+        others = [odds for odds, each, _ in self._weighed if each is not None and each is not slot]
+        last = next(each for each in reversed(slots) if each.code and each.origin is not None)
+        return signs_of_staying(
+            (slot.source, step.source),
+            signs,
+            (change, new, others),
+            was_run=slot.source in self.saved_runs,
+            is_last=slot is last,
+        )
 
     def options(
         self, step: Step, slots: Sequence[Slot], cursor: Slot | None, latest: Slot | None
@@ -107,6 +144,7 @@ class Changes:
             if _is_another(signs) or self._binds_another(slot, step, code):
                 continue
             signs["orphans"] = float(_orphans(slot, new, code))
+            signs["failed"] = float(slot.origin in self.failed and not slot.touched)
             made.append((slot, signs))
         self._compare(made, new, alikes, latest)
         return made

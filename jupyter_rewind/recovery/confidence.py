@@ -10,7 +10,7 @@ from __future__ import annotations
 import builtins
 import math
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from jupyter_rewind.recovery.alignment import Follower
@@ -25,6 +25,7 @@ NEAR = 8
 TOLD = 0.9
 BUILT_IN = frozenset(dir(builtins)) | {"_"}
 MOST, LEAST = 0.995, 0.005
+_ALIKE = "something like it was run after the save: it may be the older text of that cell"
 _DOUBLE = "stands more than once in the document; left out when the cells were run again"
 
 
@@ -52,22 +53,34 @@ def judge(
     known = Known(follower, earlier)
     judged = []
     for slot in follower.slots:
-        kind = kind_of(slot)
-        odds = sum(
-            WEIGHTS[kind].get(sign, 0.0) * value for sign, value in signs(slot, known).items()
-        )
-        likely = min(MOST, max(LEAST, 1 / (1 + math.exp(-odds))))
+        likely = _likely(slot, known)
         if slot.told and not slot.skipped:
             likely = max(likely, TOLD)
         unmarked = slot.origin is not None and not slot.touched and not slot.gone
         if unmarked and slot.code:
             likely = max(likely, HALF)  # nothing but work elsewhere speaks of its deletion
+        if slot.origin is not None and not slot.touched:
+            likely = min(likely, slot.stays)
         if slot.origin in doubtful:
             likely = min(likely, DOUBTED)
         is_work = slot.origin is None and not is_look(slot.source)
         kept = likely >= (ENOUGH_NEW if is_work else HALF) or unmarked
         judged.append(Judged(slot, likely, kept, _words(slot, kept)))
     return _with_doubles(judged, shown)
+
+
+def _likely(slot: Slot, known: Known) -> float:
+    """How likely the cell was there, by the model for its kind; by both where that is open."""
+    told = signs(slot, known)
+    likely = _by_model(kind_of(slot), told)
+    if slot.origin is None and slot.stays < 1:
+        likely = slot.stays * likely + (1 - slot.stays) * _by_model("changed", told)
+    return min(MOST, max(LEAST, likely))
+
+
+def _by_model(kind: str, told: Mapping[str, float]) -> float:
+    odds = sum(WEIGHTS[kind].get(sign, 0.0) * value for sign, value in told.items())
+    return 1 / (1 + math.exp(-odds))
 
 
 def _with_doubles(judged: list[Judged], shown: frozenset[int]) -> list[Judged]:
@@ -266,6 +279,8 @@ def _needed(slot: Slot, known: Known) -> float:
 def _words(slot: Slot, kept: bool) -> str:
     if not slot.code:
         return ""
+    if kept and slot.stays < TOLD and not slot.touched:
+        return _ALIKE
     if kept:
         return "" if parses(slot.source) else "the last that was run of it was not whole"
     if slot.gone:

@@ -22,9 +22,12 @@ from jupyter_rewind.recovery.salvage import salvage_notebook
 KINDS = frozenset({"code", "markdown", "raw"})
 
 
-def read_notebook(trace: Trace) -> Evidence:
-    """As `read_document`, of the file where the trace lies; a large one is not held beside it."""
-    path = Path(trace.place)
+def read_notebook(trace: Trace, copy: Path | None = None) -> Evidence:
+    """As `read_document`, of the file where the trace lies, or of its copy.
+
+    A large one is read in place: it is not held in memory. Raises OSError.
+    """
+    path = copy or Path(trace.place)
     if not LARGE_BYTES < path.stat().st_size <= MOST_BYTES:
         return read_document(trace, read_file(path))
     return _salvaged(trace, path, trace.time_ns)

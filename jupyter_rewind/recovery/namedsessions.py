@@ -10,8 +10,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from jupyter_rewind.errors import InvalidInput, NotFound
-from jupyter_rewind.recovery.attribution import merge_runs
 from jupyter_rewind.recovery.evidence import Evidence, FoundRun, Scope
+from jupyter_rewind.recovery.sameruns import merge_runs
 
 _PROFILE = "profile_"
 

@@ -33,6 +33,11 @@ def without_outputs(cells: Iterable[EvidenceCell]) -> tuple[Loose, ...]:
     )
 
 
+def has_failed(cell: EvidenceCell) -> bool:
+    """Whether the cell shows an error."""
+    return any(output.get("output_type") == "error" for output in cell.outputs)
+
+
 def with_outputs(
     cell: EvidenceCell, ran: Executed | None, is_sure: bool = True
 ) -> tuple[EvidenceCell, str]:

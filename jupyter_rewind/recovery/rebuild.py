@@ -25,15 +25,20 @@ from jupyter_rewind.recovery.choosing import Base, Based, choose_base
 from jupyter_rewind.recovery.confidence import Judged, judge
 from jupyter_rewind.recovery.evidence import Evidence, EvidenceCell, Executed, Trace
 from jupyter_rewind.recovery.kernelruns import is_ipython, language_of
+from jupyter_rewind.recovery.likeness import is_look
 from jupyter_rewind.recovery.outputs import (
     Loose,
     earlier_in_words,
+    has_failed,
     with_outputs,
     without_outputs,
 )
 from jupyter_rewind.recovery.placing import place_by_need
 from jupyter_rewind.recovery.since import Session, sessions_since
 from jupyter_rewind.recovery.slots import Slot
+
+ENOUGH_CODE = 2
+_REPLACED = "the text that was saved; what ran later took its place"
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +108,7 @@ def rebuild(target: Path, evidence: Evidence) -> Rebuilt:
         alternatives=followed.alternatives(judged, cells, left_out),
         likely_lost=_likely_lost(base, attributed) + earlier_in_words(one.words for one in cells),
         next_steps=_left_out_in_words(left_out, attributed)
+        + _now_elsewhere(base, cells, evidence)
         + _next_steps(base, attributed, evidence),
         metadata=base.document.metadata if base.document else {},
         nbformat=base.document.nbformat if base.document else (4, 5),
@@ -158,7 +164,9 @@ class _Followed:
             if each.cell.cell_id and each.cell.kind == "code"
         }
         self.follower = Follower(cells, [each.step for each in self.steps], ids)
-        self.follower.go_on(self._last_saved())
+        saved = frozenset(e.source.rstrip() for each in self.sessions for e in each.before)
+        failed = frozenset(at for at, each in enumerate(base.cells) if has_failed(each.cell))
+        self.follower.go_on(self._last_saved(), saved, failed)
         self.follower.follow()
         place_by_need(self.follower.slots)
         laid = {id(each.attributed) for each in self.sessions}
@@ -189,7 +197,7 @@ class _Followed:
         based = self.base.cells[slot.origin] if slot.origin is not None else None
         if based is not None and based.cell.source.rstrip() == slot.source:
             cell, origins = based.cell, [_document_origin(based)]
-            words = based.words or (judged.words if slot.gone else "")
+            words = based.words or (judged.words if slot.gone or slot.stays < 1 else "")
         else:
             cell, origins, words = self._changed(slot, based), [], judged.words
         ran = self._last_run(slot)
@@ -224,13 +232,8 @@ class _Followed:
     ) -> tuple[Alternative, ...]:
         """Every source that was run or stood in the base, and is not in `cells`."""
         here = {each.cell.source.rstrip() for each in cells}
-        found: dict[str, Alternative] = {}
-        for each in judged:
-            slot = each.slot
-            if slot.origin is not None and slot.source not in here:
-                based = self.base.cells[slot.origin]
-                origin = _document_origin(based)
-                found[slot.source] = Alternative(slot.source, origin, each.words, each.confidence)
+        saved = self._saved_texts(judged, here)
+        found = dict(saved)
         ran = [(each.run, f"more like {each.notebook}") for each in left_out]
         ran += [(each.run, "") for each in self.attributed]
         for run, why_not in ran:
@@ -239,14 +242,27 @@ class _Followed:
                 source = executed.source.rstrip()
                 if source and source not in here:
                     origin = Origin(run.trace, f"{words}, line {executed.line}")
-                    found[source] = Alternative(source, origin, why_not)
-        why = {each.slot.source: each for each in judged}
+                    why = saved[source].words if source in saved else why_not
+                    found[source] = Alternative(source, origin, why)
+        slots = {each.slot.source: each for each in judged}
         return tuple(
-            replace(each, words=why[source].words, confidence=why[source].confidence)
-            if source in why
+            replace(each, words=slots[source].words, confidence=slots[source].confidence)
+            if source in slots
             else each
             for source, each in found.items()
         )
+
+    def _saved_texts(self, judged: list[Judged], here: set[str]) -> dict[str, Alternative]:
+        """What the document has and the notebook has not, each with the reason."""
+        found = {}
+        for each in judged:
+            if each.slot.origin is not None:
+                based = self.base.cells[each.slot.origin]
+                source = based.cell.source.rstrip()
+                if source and source not in here:
+                    words = each.words if source == each.slot.source else _REPLACED
+                    found[source] = Alternative(source, _document_origin(based), words)
+        return found
 
 
 def _document_origin(based: Based) -> Origin:
@@ -273,6 +289,26 @@ def _left_out_in_words(left_out: list[LeftOut], own: list[Attributed]) -> tuple[
         f" {' '.join(f'--session {one}' for one in sorted({*known, each.run.session}))}."
         for each in left_out
         if each.run.session
+    )
+
+
+def _now_elsewhere(
+    base: Base, cells: tuple[RebuiltCell, ...], evidence: Evidence
+) -> tuple[str, ...]:
+    """The notebooks beside a name of which no document is left that have most of its code."""
+    code = {each.cell.source.rstrip() for each in cells if each.cell.kind == "code"}
+    telling = {source for source in code if not is_look(source)}
+    if base.document is not None or len(telling) < ENOUGH_CODE:
+        return ()
+    shares = {
+        document.trace.place: len(telling & {each.source.rstrip() for each in document.cells})
+        for document in evidence.siblings
+    }
+    return tuple(
+        f"{Path(place).name} has {same} of these {len(telling)} cells: was the notebook given this"
+        f" name? Then recover that one: jupyter rewind recover {Path(place).name!r}"
+        for place, same in shares.items()
+        if same >= max(ENOUGH_CODE, len(telling) / 2)
     )
 
 

@@ -14,7 +14,7 @@ from typing import TypeAlias
 
 from jupyter_rewind.errors import RewindError
 from jupyter_rewind.recovery import search
-from jupyter_rewind.recovery.attribution import Attribution, is_same_kernel
+from jupyter_rewind.recovery.attribution import Attribution
 from jupyter_rewind.recovery.evidence import (
     Evidence,
     Executed,
@@ -27,6 +27,7 @@ from jupyter_rewind.recovery.histories import Session
 from jupyter_rewind.recovery.historyfiles import LARGE_BYTES
 from jupyter_rewind.recovery.largehistories import survey_large
 from jupyter_rewind.recovery.likeness import is_look
+from jupyter_rewind.recovery.sameruns import is_same_kernel
 from jupyter_rewind.recovery.selection import is_allowed
 from jupyter_rewind.recovery.traces.history import HistoryFinder
 

@@ -28,6 +28,10 @@ class Slot:
     told: bool = False
     """A trace names the cell of its last execution, by the cell's id."""
 
+    stays: float = 1.0
+    """How likely a saved cell was left as it is, where something like it ran after the save; of
+    what ran, how likely it is a cell of its own."""
+
     @property
     def gone(self) -> bool:
         return self.skipped > 0

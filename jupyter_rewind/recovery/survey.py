@@ -14,12 +14,14 @@ from pathlib import Path
 
 from jupyter_rewind.recovery import search
 from jupyter_rewind.recovery.attribution import Attributed, Attribution
+from jupyter_rewind.recovery.choosing import Base, Based
 from jupyter_rewind.recovery.evidence import Evidence, FoundDocument, Problem, Scope, Trace
 from jupyter_rewind.recovery.filestate import MISSING, WHOLE, state_of
 from jupyter_rewind.recovery.likeness import is_look
 from jupyter_rewind.recovery.olderversions import Older, OlderVersions
 from jupyter_rewind.recovery.search import Found
 from jupyter_rewind.recovery.sessions import SessionInfo, candidates, place_all
+from jupyter_rewind.recovery.since import sessions_since
 from jupyter_rewind.recovery.traces.present import PresentFinder
 from jupyter_rewind.recovery.unnamed import rebuild_named
 
@@ -38,9 +40,9 @@ _NAMES = frozenset({"connection", "running kernel"})
 class Standing:
     """How a notebook stands: whole, unsaved, outdated, missing, empty, damaged or unreadable.
 
-    Unsaved is one that is whole, but code was run that it does not hold. `traces` are those of it
-    beside its file, the newest first. `older` tells of an older version that has more than a file
-    that is whole.
+    Unsaved is one that is whole, but code was run that it does not hold. A whole one has `words`
+    where its cells ran again since. `traces` are those of it beside its file, the newest first.
+    `older` tells of an older version that has more than a file that is whole.
     """
 
     notebook: Path
@@ -118,6 +120,12 @@ def _stand(notebook: Path, traces: Iterable[Trace], ran: _Ran) -> Standing:
             cells = "1 cell was" if count == 1 else f"{count} cells were"
             words = f"{notebook.name}: {cells} run that the file does not hold."
             state, others = UNSAVED, [*told, *others]
+        elif again := ran.again(notebook):
+            cells = "1 cell" if again == 1 else f"{again} cells"
+            words = (
+                f"{notebook.name} is whole, but {cells} of it ran again after it was saved: what"
+                " they showed then is not in the file."
+            )
     return Standing(notebook, state, words, tuple(others))
 
 
@@ -159,6 +167,14 @@ class _Ran:
         found = [now.get((run.trace, run.session)) for run in own]
         return bool(found) and all(each not in (None, str(notebook)) for each in found)
 
+    def again(self, notebook: Path) -> int:
+        """How many cells of a whole file show something, and ran again after it was saved."""
+        name = str(notebook)
+        file = self.files.get(name)
+        if file is None or name not in self.sources:
+            return 0
+        return _ran_again(file, self.placed.of(notebook, self.sources[name]))
+
     def unsaved(self, notebook: Path) -> tuple[int, list[Trace]]:
         """How many cells were run that a whole file does not hold, and the traces that say so."""
         name = str(notebook)
@@ -177,6 +193,19 @@ class _Ran:
         lacks = Counter(each.cell.source.rstrip() for each in rebuilt.cells)
         count = (lacks - Counter(cell.source.rstrip() for cell in file.cells)).total()
         return count, list(dict.fromkeys(each.run.trace for each in attributed))
+
+
+def _ran_again(file: FoundDocument, attributed: list[Attributed]) -> int:
+    cells = tuple(Based(each, file) for each in file.cells)
+    shown = Counter(
+        each.source.rstrip() for each in file.cells if each.kind == "code" and each.outputs
+    )
+    ran = Counter(
+        taken.step.source
+        for one in sessions_since(Base(cells, file, file.time_ns), attributed)
+        for taken in one.steps
+    )
+    return (shown & ran).total()
 
 
 def _is_kept(attributed: Attributed, kept: set[str]) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from jupyter_rewind.recovery.attribution import attribute, merge_runs
+from jupyter_rewind.recovery.attribution import attribute
 from jupyter_rewind.recovery.evidence import (
     Evidence,
     EvidenceCell,
@@ -15,6 +15,7 @@ from jupyter_rewind.recovery.evidence import (
     FoundName,
     FoundRun,
 )
+from jupyter_rewind.recovery.sameruns import merge_runs
 from tests.support.evidence import CHECKPOINT, HISTORY, TARGET, kernel, session
 
 SALES = [

@@ -5,8 +5,8 @@ from __future__ import annotations
 import nbformat
 import pytest
 
-from jupyter_rewind.recovery.evidence import Executed
-from jupyter_rewind.recovery.rebuild import to_notebook
+from jupyter_rewind.recovery.evidence import Evidence, Executed, Trace
+from jupyter_rewind.recovery.rebuild import rebuild, to_notebook
 from tests.support.evidence import (
     TARGET,
     code,
@@ -219,3 +219,18 @@ def test_outputs_of_a_double_are_not_dropped() -> None:
     assert len(doubles) == 2
     assert min(each.confidence for each in doubles) < 0.5
     assert any("more than once" in each.words for each in doubles)
+
+
+def test_name_of_before_a_renaming_tells_the_name_of_now() -> None:
+    """Where no document of that name is left and another notebook has its code, it is named."""
+    code_of = [
+        "sales = read('sales.csv')",
+        "by_shop = sales.groupby('shop')",
+        "best = by_shop.max()",
+    ]
+    beside = Trace("file", "/home/ann/report.ipynb", "/home/ann/report.ipynb")
+    run = session(1, code_of, notebook=str(TARGET))
+    for texts, is_told in ((code_of, True), (["other = 1", "last = 2"], False)):
+        siblings = (document(*texts, trace=beside),)
+        steps = rebuild(TARGET, Evidence(runs=(run,), siblings=siblings)).next_steps
+        assert any("report.ipynb has 3 of these 3 cells" in step for step in steps) is is_told

@@ -11,11 +11,12 @@ import pytest
 
 from jupyter_rewind.recovery import historyfiles, search, selection, sessions
 from jupyter_rewind.recovery.attribution import Attribution, attribute
-from jupyter_rewind.recovery.evidence import Evidence, Scope, Trace
+from jupyter_rewind.recovery.evidence import Evidence, Executed, Scope, Trace
+from jupyter_rewind.recovery.sameruns import merge_runs
 from jupyter_rewind.recovery.sessions import SessionInfo, list_sessions, place_all
 from jupyter_rewind.recovery.survey import survey
 from jupyter_rewind.recovery.traces.history import HistoryFinder
-from tests.support.evidence import TARGET, document, kernel, session
+from tests.support.evidence import SAVED, TARGET, document, kernel, rebuilt_of, session
 from tests.support.histories import make_history
 from tests.support.traces import Home, notebook_text, traces_of
 
@@ -129,6 +130,32 @@ def test_session_that_rewind_journaled_is_listed_once() -> None:
         assert only.likelihood == 1
 
 
+def test_session_that_rewind_journaled_is_laid_over_once() -> None:
+    """History and journal tell of one session: it is one run, with what the journal knows more."""
+    heard = session(1, [*MODEL, "never = 'journaled'"])
+    known = [
+        Executed(line, source, cell_id=f"c{line}", time_ns=SAVED + line, status="ok")
+        for line, source in enumerate(MODEL, 1)
+    ]
+    began = session(0, known, at=11, notebook=str(TARGET))
+    loaded_late = session(0, known, at=90, notebook=str(TARGET))
+    for told in (began, loaded_late):
+        told = replace(told, trace=Trace("rewind", "/store (run 1)"), remark="started")
+        for runs in ((heard, told), (told, heard)):
+            [only] = merge_runs(runs)
+            assert (only.session, only.notebook) == (1, str(TARGET))
+            assert [each.cell_id for each in only.executions] == ["c1", "c2", "c3", None]
+            rebuilt = rebuilt_of([document(MODEL[0])], runs)
+            assert len(rebuilt.sessions) == 1
+
+
+def test_another_kernel_of_the_same_moment_is_another_session() -> None:
+    """Two kernels that began together and ran other code are two sessions."""
+    heard = session(1, MODEL)
+    told = replace(session(0, REPORT, at=11), trace=Trace("rewind", "/store (run 1)"))
+    assert len(merge_runs((heard, told))) == 2
+
+
 def test_list_and_recovery_agree() -> None:
     """Each session is listed with the notebook that recovering would lay it over."""
     runs = (
@@ -143,3 +170,21 @@ def test_list_and_recovery_agree() -> None:
     }
     recovered = {each.run.session for each in attribute(TARGET, evidence, [*MODEL, "kept = 1"])}
     assert listed == recovered == {1, 2}
+
+
+def test_folder_tells_of_cells_that_only_ran_again(home: Home) -> None:
+    """A file that has all the code, but not what it showed last, is not called up to date."""
+    notebook = home.work / "model.ipynb"
+    book = json.loads(notebook.read_text())
+    for number, each in enumerate(book["cells"], 1):
+        shown = {"output_type": "stream", "name": "stdout", "text": f"as run {number}\n"}
+        each |= {"execution_count": number, "outputs": [shown]}
+    notebook.write_text(json.dumps(book))
+    path = home.path / ".ipython" / "profile_default" / "history.sqlite"
+    path.unlink()
+    make_history(path, [[*MODEL, MODEL[1]]])
+    scope = home.scope(None)
+    found = {each.notebook: each for each in survey(scope, search.look(scope)).standings}
+    assert found[notebook].state == "whole"
+    assert "1 cell of it ran again after it was saved" in found[notebook].words
+    assert not found[home.work / "report.ipynb"].words

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from jupyter_rewind.recovery.evidence import EvidenceCell, Executed
+from jupyter_rewind.recovery.rebuild import Rebuilt
 from tests.support.evidence import (
     SAVED,
     SECOND,
@@ -158,3 +161,70 @@ def test_line_with_other_names_does_not_replace_a_saved_one() -> None:
     cells = [numbered(LOAD, 1), numbered(FIT, 2), numbered(saved, 3)]
     run = session(1, [LOAD, FIT, saved, ran], at=-600, lasting=None, notebook=str(TARGET))
     assert sources_of(rebuilt_of([document(*cells)], [run])) == [LOAD, FIT, saved, ran]
+
+
+PLOT = 'df.plot(x="a", y="b")'
+OTHER_PLOT = 'df.plot(x="a", y="c")'
+
+
+def went_on(saved: EvidenceCell, *ran: str) -> Rebuilt:
+    """One session: two cells are saved, and more is run then."""
+    cells = [numbered(LOAD, 1), saved]
+    run = session(1, [LOAD, saved.source, *ran], at=-600, lasting=None, notebook=str(TARGET))
+    return rebuilt_of([document(*cells)], [run])
+
+
+def test_plot_that_was_copied_and_changed_stays_beside_the_other() -> None:
+    """What looks almost like a saved cell and ran later is put below it: both are there."""
+    rebuilt = went_on(EvidenceCell("code", PLOT, (text_output("<Axes>"),), 2), OTHER_PLOT)
+    assert sources_of(rebuilt) == [LOAD, PLOT, OTHER_PLOT]
+    assert rebuilt.cells[1].cell.outputs == (text_output("<Axes>"),)
+
+
+FOREST = "model = Forest(trees=100, depth=4)\nmodel.fit(table, price)\nmodel.score(table)"
+OTHER_FOREST = "model = Forest(trees=100)\nmodel.fit(table, rent)\nmodel.score(table, rent)"
+
+
+def test_where_nothing_tells_a_change_from_a_copy_both_stay_and_it_is_said() -> None:
+    """A saved cell that may have been changed is kept, as doubtful, and its words say why."""
+    rebuilt = went_on(numbered(FOREST, 2), OTHER_FOREST)
+    assert sources_of(rebuilt) == [LOAD, FOREST, OTHER_FOREST]
+    assert rebuilt.cells[1].confidence < 0.9
+    assert "something like it was run after the save" in rebuilt.cells[1].words
+
+
+def test_saved_cell_that_was_half_written_gets_its_end() -> None:
+    """A text that was saved while you typed is replaced by what you ran then; it is listed."""
+    rebuilt = went_on(numbered('df.plot(x="a", y=', None), PLOT)
+    assert sources_of(rebuilt) == [LOAD, PLOT]
+
+
+def test_saved_cell_that_had_failed_was_mended() -> None:
+    """A cell that shows an error is replaced by what you ran instead; it is listed."""
+    error = {"output_type": "error", "ename": "KeyError", "evalue": "b", "traceback": []}
+    rebuilt = went_on(EvidenceCell("code", FOREST, (error,), 2), OTHER_FOREST)
+    assert sources_of(rebuilt) == [LOAD, OTHER_FOREST]
+    [old] = [each for each in rebuilt.alternatives if each.source == FOREST]
+    assert "the text that was saved" in old.words
+
+
+def test_changed_setting_replaces_the_saved_cell_and_lists_it() -> None:
+    """A long cell of which one number was changed is that cell; its saved text is listed."""
+    ran = FOREST.replace("depth=4", "depth=5")
+    rebuilt = went_on(numbered(FOREST, 2), ran)
+    assert sources_of(rebuilt) == [LOAD, ran]
+    assert FOREST in {each.source for each in rebuilt.alternatives}
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.data())
+def test_no_saved_code_is_nowhere(data: st.DataObject) -> None:
+    """Whatever ran after the save: what was saved is in the notebook, or is listed."""
+    line = st.sampled_from([PLOT, OTHER_PLOT, LOAD, TRY, CLEAN, FIT, NEXT, "df.plot(", "x = 1"])
+    texts = data.draw(st.lists(line, min_size=1, max_size=6, unique=True))
+    saved = [EvidenceCell("code", each, execution_count=n) for n, each in enumerate(texts, 1)]
+    ran = data.draw(st.lists(st.one_of(line, line.map(lambda text: text + ".T")), max_size=8))
+    run = session(1, [*texts, *ran], at=-600, lasting=None, notebook=str(TARGET))
+    rebuilt = rebuilt_of([document(*saved)], [run])
+    listed = {each.source for each in rebuilt.alternatives} | set(sources_of(rebuilt))
+    assert set(texts) | set(ran) <= listed

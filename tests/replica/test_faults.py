@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from jupyter_rewind.errors import Denied, RewindError, Storage, Unavailable
+from jupyter_rewind.errors import Denied, Full, RewindError, Storage, Unavailable
 from jupyter_rewind.store.replica.address import open_objects, parse_address
 from jupyter_rewind.store.replica.check import check
 from jupyter_rewind.store.replica.cloud import CloudObjects
@@ -138,6 +138,20 @@ def test_a_server_that_is_down_costs_nothing_here(tmp_path: Path, proxy: FaultPr
     second = next_machine(tmp_path / "b", first)
     second.pull()
     assert holds(second, first)
+
+
+def test_a_full_bucket_is_told_as_full(tmp_path: Path, proxy: FaultProxy) -> None:
+    """Nothing is lost, and when there is room again the push goes on."""
+    objects = behind(proxy, "full")
+    first = first_machine(tmp_path / "a", objects)
+    first.push()
+    proxy.rule = lambda method, path: "507" if method == "PUT" else PASS
+    first.save()
+    with pytest.raises(Full):
+        first.push()
+    proxy.rule = lambda method, path: PASS
+    assert first.push().entries == 1
+    assert is_whole(first)
 
 
 def test_no_secret_is_told(

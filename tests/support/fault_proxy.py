@@ -29,6 +29,8 @@ class FaultProxy:
         self.without: set[str] = set()
         """Headers that never reach the server."""
         self.seen: Counter[str] = Counter()
+        self.signed_by: set[str] = set()
+        """Whose keys the requests were signed with."""
         self._lock = threading.Lock()
         self.endpoint = ""
 
@@ -70,6 +72,8 @@ class _Handler(BaseHTTPRequestHandler):
     def _do(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         fate = self.proxy.decide(self.command, self.path)
+        _, found, rest = self.headers.get("Authorization", "").partition("Credential=")
+        self.proxy.signed_by.add(rest.partition("/")[0] if found else "")
         if fate.isdigit():
             self.send_response(int(fate))
             self.send_header("Content-Length", "0")

@@ -174,10 +174,13 @@ def overview(scope: Scope, found: Found, surveyed: Survey) -> Answer:
 def _others(standings: Sequence[Standing]) -> Iterator[Remark]:
     """What is said of the notebooks that are not listed."""
     older = [each for each in standings if each.older]
-    whole = sum(1 for each in standings if each.state == "whole" and not each.older)
+    fine = [each for each in standings if each.state == "whole" and not each.older]
+    again = [each for each in fine if each.words]
+    whole = len(fine) - len(again)
     if whole:
         are = "is" if whole == 1 else "are"
         yield Remark(f"{wording.count(whole, 'notebook')} here {are} whole and up to date.")
+    yield from (Remark(each.words) for each in again[:MOST_REMARKS])
     for each in older[:MOST_REMARKS]:
         yield Remark(f"{each.older} Recover it by its name to see which.")
     if len(older) > MOST_REMARKS:

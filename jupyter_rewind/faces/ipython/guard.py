@@ -8,6 +8,7 @@ every program relies on, ours does not run on it.
 from __future__ import annotations
 
 import builtins
+import math
 import os
 import signal
 import sys
@@ -19,6 +20,8 @@ from typing import Any
 from jupyter_rewind import clock
 
 _AGAIN_SECONDS = 0.005
+_ENDING_SECONDS = 2.0
+"""So long what was interrupted may take to end before the next interrupt goes through."""
 _OTHERS_REPLACE = {
     "print",
     "input",
@@ -71,10 +74,12 @@ class Untraced:
 
 class HeldInterrupt:
     """The first interrupt in the block waits for its end, where `came` tells of it; the second one
-    goes through, so that nobody is ever kept from stopping."""
+    goes through, so that nobody is ever kept from stopping. What follows that one at once, as from
+    a key that is held down, finds the work ending, and waits for it."""
 
     def __init__(self) -> None:
         self.came = False
+        self._passed = -math.inf
         self._before: Callable[[int, Any], Any] | None = None
 
     def __enter__(self) -> HeldInterrupt:
@@ -92,10 +97,11 @@ class HeldInterrupt:
             signal.signal(signal.SIGINT, before)
 
     def _take(self, number: int, frame: Any) -> None:
-        before = self._before
-        if not self.came or before is None:
+        before, now = self._before, clock.monotonic()
+        if not self.came or before is None or now < self._passed + _ENDING_SECONDS:
             self.came = True
             return
+        self._passed = now
         before(number, frame)
 
 

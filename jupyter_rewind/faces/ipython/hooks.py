@@ -41,6 +41,8 @@ class Hooks:
         self._watch = watch
         self._offer = offer
         self._idle = IdleWork(shell, session)
+        self._is_late_wish = False
+        """An interrupt came between the cell's code and its end."""
         # What the shell shows between two cells is the next one's count; within a cell, versions
         # of IPython differ.
         self._count: int = shell.execution_count
@@ -61,15 +63,12 @@ class Hooks:
             self._shell.events.unregister(name, callback)
         self._idle.drop()
 
-    def _begin(self, info: Any) -> None:
-        with HeldInterrupt() as held:
-            try:
-                self._tell_begin(info)
-            except KeyboardInterrupt:
-                held.came = True
-            finally:
-                if held.came:
-                    interrupt_soon()
+    def _begin(self, held: HeldInterrupt, info: Any) -> None:
+        try:
+            self._tell_begin(info)
+        finally:
+            if held.came:
+                interrupt_soon()
 
     def _tell_begin(self, info: Any) -> None:
         self._idle.drop()
@@ -84,10 +83,16 @@ class Hooks:
         if execution is not None and request:
             self._listener.note_request(request, execution)
 
-    def _end(self, result: Any) -> None:
-        with HeldInterrupt() as held:
+    def _end(self, held: HeldInterrupt, result: Any) -> None:
+        held.came, self._is_late_wish = held.came or self._is_late_wish, False
+        try:
             self._tell_end(result)
-        if held.came and result is not None and result.success:
+        finally:
+            if held.came:
+                self._pass_on(result)
+
+    def _pass_on(self, result: Any) -> None:
+        if result is not None and result.success:
             # The cell's code had ended; to whoever pressed stop, it and those that wait behind it
             # are interrupted all the same.
             result.error_in_exec = KeyboardInterrupt("The cell had ended, and its state is kept.")
@@ -110,10 +115,13 @@ class Hooks:
         self._idle.plan()
         self._session.rest()
 
-    def _note_silent(self) -> None:
+    def _note_silent(self, held: HeldInterrupt) -> None:
         if not self._session.is_busy():
             self._session.note_outside("a silent request")
             self._session.rest()
+        else:
+            # Of a cell that ends with the next event.
+            self._is_late_wish = held.came
 
     def _request(self) -> str:
         kernel = getattr(self._shell, "kernel", None)
@@ -127,19 +135,27 @@ class Hooks:
 
         @functools.wraps(act)
         def run(*args: Any) -> None:
-            with Untraced():
-                try:
-                    replaced = replaced_builtin()
-                    if replaced:
-                        self._stand_aside(replaced, act)
-                    else:
-                        act(*args)
-                except KeyboardInterrupt:
-                    self._tell_interrupt()
-                except Exception as fault:
-                    self._tell_fault(fault)
+            try:
+                # Outermost: no interrupt of ours is IPython's to tell of.
+                with HeldInterrupt() as held, Untraced():
+                    self._run(act, held, args)
+            except KeyboardInterrupt:
+                if act == self._begin:
+                    interrupt_soon()
 
         return run
+
+    def _run(self, act: Callable[..., None], held: HeldInterrupt, args: tuple[Any, ...]) -> None:
+        try:
+            replaced = replaced_builtin()
+            if replaced:
+                self._stand_aside(replaced, act)
+            else:
+                act(held, *args)
+        except KeyboardInterrupt:
+            self._tell_interrupt()
+        except Exception as fault:
+            self._tell_fault(fault)
 
     def _stand_aside(self, builtin: str, act: Callable[..., None]) -> None:
         why = f"the builtin `{builtin}` is not Python's own any more"

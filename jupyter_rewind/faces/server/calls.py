@@ -28,13 +28,14 @@ def mark_saves(
     manager: ContentsManager,
     around: Callable[[], contextlib.AbstractContextManager[None]],
     take: Callable[[request.Saving], Future[None] | None],
+    end_failed: Callable[[request.Saving], None],
 ) -> None:
     """Each call of `save` happens within `around`, and code that runs within it can tell that it
     does: see `request.saving`.
 
     After a save that went well, `take` is called and what it returns is waited for, not for long,
-    before the save is answered. One that we refused fails with our refusal, whatever the manager
-    made of it: some call every failure one of their own.
+    before the save is answered; after one that failed, `end_failed`. One that we refused fails with
+    our refusal, whatever the manager made of it: some call every failure one of their own.
     """
     original: Callable[..., Any] = manager.save
 
@@ -45,7 +46,8 @@ def mark_saves(
         try:
             with around():
                 yield under_way
-        except Exception as error:
+        except BaseException as error:
+            end_failed(under_way)
             if under_way.refusal is None or error is under_way.refusal:
                 raise
             raise under_way.refusal from error

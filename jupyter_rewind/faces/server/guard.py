@@ -21,7 +21,7 @@ from jupyter_rewind import clock
 from jupyter_rewind.faces.server import request
 from jupyter_rewind.faces.server.calls import look_before, mark_saves
 from jupyter_rewind.faces.server.paths import Paths, count_cells, is_notebook
-from jupyter_rewind.faces.server.reading import Stamp, read_stamp
+from jupyter_rewind.faces.server.reading import Stamp, is_json, read_stamp
 from jupyter_rewind.faces.server.recorder import Recorder
 from jupyter_rewind.faces.server.transcript import Transcript, remember_writing
 from jupyter_rewind.model.checkpoint import Reason
@@ -50,7 +50,7 @@ class Guard:
         """The guard is asked before each save, deletion and rename, and knows when a save is on."""
         register: Callable[[object], None] = manager.register_pre_save_hook
         register(self.before_save)
-        mark_saves(manager, self._recorder.making_way, self.take_saved)
+        mark_saves(manager, self._recorder.making_way, self.take_saved, self.end_failed)
         remember_writing(manager)
         self._manager = manager
         look_before(manager, "delete_file", self.before_delete)
@@ -90,6 +90,11 @@ class Guard:
             )
             return None
 
+    def end_failed(self, saving: request.Saving) -> None:
+        """The save failed: no event will tell of it."""
+        if saving.expected is not None:
+            self._recorder.readings.end_wait(saving.expected)
+
     def _still_stands(self, file: str, written: Transcript | None) -> Transcript | None:
         """What was written, unless a hook of the user's has changed it since: then the file holds
         what was saved. Where there is no such hook, another program has saved something else."""
@@ -111,6 +116,9 @@ class Guard:
                 self._refuse_empty(model, file, path)
             self._keep_external_change(file, path, stamp)
         self._recorder.readings.expect(file)
+        under_way = request.saving.get()
+        if under_way is not None:
+            under_way.expected = file
 
     def _claim(self, file: str, path: str) -> None:
         if not self._recorder.readings.claim(file):
@@ -153,7 +161,13 @@ class Guard:
     def _keep_external_change(self, file: str, path: str, stamp: Stamp) -> None:
         if self._recorder.is_known(file, stamp) or not self._is_kept(file):
             return
-        self._recorder.save(file, Reason.EXTERNAL_CHANGE)
+        reading = self._recorder.readings.open(file)
+        if self._recorder.readings.is_expected(file):
+            # Another save is under way, which may have written half of the file.
+            raw = reading.take()
+            if raw is not None and is_notebook(file) and not is_json(raw):
+                return
+        self._recorder.save(file, Reason.EXTERNAL_CHANGE, reading=reading)
         self._claim(file, path)
 
     def _is_kept(self, file: str) -> bool:

@@ -11,8 +11,9 @@ import threading
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from jupyter_rewind.model.checkpoint import FileIdentity
+from jupyter_rewind.model.checkpoint import FileIdentity, Reason
 
+SAVES = (Reason.SAVE, Reason.AUTOSAVE)
 _ATTEMPTS = 3
 
 
@@ -51,6 +52,25 @@ def read_stamp(file: str) -> Stamp | None:
     except (FileNotFoundError, NotADirectoryError):
         return None
     return Stamp.of(status) if stat.S_ISREG(status.st_mode) else None
+
+
+def is_json(raw: bytes) -> bool:
+    """Whether the bytes are a whole JSON document, as every notebook is."""
+    import json
+
+    try:
+        json.loads(raw)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+def is_cut(raw: bytes | None, reason: Reason) -> bool:
+    """True for what no save of a notebook leaves. What came from outside may be damaged, and is
+    kept as it is, unless it is nothing at all."""
+    if reason in SAVES:
+        return raw is not None and not raw[-64:].rstrip().endswith(b"}")
+    return reason is Reason.EXTERNAL_CHANGE and raw == b""
 
 
 class Written(Protocol):

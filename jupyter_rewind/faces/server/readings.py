@@ -38,7 +38,7 @@ class Readings:
         self._newest: dict[str, Reading] = {}
         self._stamps: dict[str, Stamp | None] = {}
         self._all: set[Reading] = set()
-        self._expected: dict[str, float] = {}
+        self._expected: dict[str, list[float]] = {}
         self._is_local: dict[tuple[str, int], bool] = {}
         self._lock = threading.Lock()
 
@@ -100,22 +100,27 @@ class Readings:
     def expect(self, file: str) -> None:
         """`file` is about to be written by a save of ours, which will be announced."""
         with self._lock:
-            self._expected[file] = clock.monotonic() + _SAVE_SECONDS
+            self._expected.setdefault(file, []).append(clock.monotonic() + _SAVE_SECONDS)
 
     def is_expected(self, file: str) -> bool:
         """Whether what `file` holds now may be a save's that is not announced yet: a change that
         is seen then is none from outside."""
         with self._lock:
-            until = self._expected.get(file)
-            if until is not None and until < clock.monotonic():
-                del self._expected[file]  # the save failed
-                return False
-            return until is not None
+            now = clock.monotonic()
+            waits = [until for until in self._expected.pop(file, []) if until > now]
+            if waits:
+                self._expected[file] = waits
+            return bool(waits)
 
     def end_wait(self, file: str) -> None:
-        """The save of `file` that was expected has been announced."""
+        """A save of `file` that was expected has been announced, or has failed; others of it may
+        be under way."""
         with self._lock:
-            self._expected.pop(file, None)
+            waits = self._expected.get(file)
+            if waits:
+                waits.pop(0)
+            if not waits:
+                self._expected.pop(file, None)
 
     def announce(self, reading: Reading) -> None:
         """`reading` is the newest of its file, and will be stored."""
@@ -127,7 +132,6 @@ class Readings:
             self._newest[file] = reading
             self._stamps[file] = stamp
             self._all.add(reading)
-        self.end_wait(file)
 
     def is_announced(self, file: str, stamp: Stamp) -> bool:
         """Whether the state with this stamp will be stored."""

@@ -11,6 +11,7 @@ import contextlib
 import logging
 import os
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
@@ -28,7 +29,7 @@ from jupyter_rewind.errors import (
 from jupyter_rewind.faces.server.knowledge import Knowledge
 from jupyter_rewind.faces.server.opening import Opening
 from jupyter_rewind.faces.server.paths import is_notebook
-from jupyter_rewind.faces.server.reading import Reading, Stamp
+from jupyter_rewind.faces.server.reading import SAVES, Reading, Stamp, is_cut, is_json
 from jupyter_rewind.faces.server.readings import Readings
 from jupyter_rewind.faces.server.searches import Searches
 from jupyter_rewind.faces.server.statuses import sayable
@@ -45,7 +46,9 @@ POLITE_LIMIT_BYTES = 256 << 20
 _POLITE_SECONDS = 0.25
 _GRACE_SECONDS = 10.0
 _STOP_SECONDS = 15.0
-_SAVES = (Reason.SAVE, Reason.AUTOSAVE)
+# How long the bytes of a save that is under way are waited for.
+_TORN_SECONDS = 2.0
+_TORN_PAUSE_SECONDS = 0.02
 _REFUSALS = (NotFound, Conflict, InvalidInput, RestoreRefused)
 
 Notice = Callable[[Checkpoint, str], None]
@@ -181,6 +184,8 @@ class Recorder:
             return done
         reading = reading or self.readings.open(file)
         self.readings.announce(reading)
+        if reason in SAVES:
+            self.readings.end_wait(file)
         delay = self._book(file, window_seconds) if window_seconds else 0.0
         if not delay:
             self.readings.take(reading)
@@ -348,10 +353,14 @@ class Recorder:
         """
         try:
             raw = reading.take()
-            if is_notebook(file) and _is_torn(raw, reason):
-                # Another server writes to the file as well, and was caught in the middle.
+            until = clock.monotonic() + _TORN_SECONDS
+            while is_notebook(file) and self._is_torn(file, raw, reason):
+                # A save, of this server or another one, was caught in the middle.
                 reading = self.readings.open(file)
                 raw = reading.take()
+                if clock.monotonic() > until or not self.readings.is_expected(file):
+                    break
+                time.sleep(_TORN_PAUSE_SECONDS)
         except OSError as error:
             raise Unavailable(f"Could not read {file}: {error.strerror or error}.") from error
         if reading.too_large:
@@ -369,13 +378,11 @@ class Recorder:
             since=since,
         )
 
-
-def _is_torn(raw: bytes | None, reason: Reason) -> bool:
-    """True for what no save of a notebook leaves. What came from outside may be damaged, and is
-    kept as it is, unless it is nothing at all."""
-    if reason in _SAVES:
-        return raw is not None and not raw[-64:].rstrip().endswith(b"}")
-    return reason is Reason.EXTERNAL_CHANGE and raw == b""
+    def _is_torn(self, file: str, raw: bytes | None, reason: Reason) -> bool:
+        """True for what a save of ours may be in the middle of, or another server's."""
+        if reason not in SAVES and self.readings.is_expected(file):
+            return raw is not None and not is_json(raw)
+        return is_cut(raw, reason)
 
 
 def too_large(file: str, stamp: Stamp | None, limit_mb: int) -> InvalidInput:

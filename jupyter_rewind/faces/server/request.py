@@ -28,13 +28,15 @@ _GENERATED_USER = re.compile(r"[0-9a-f]{32}")
 @dataclass(slots=True)
 class Saving:
     """A call of the contents manager's `save` that is under way: what it wrote to which file, the
-    bytes, once they are being taken, and our refusal of it, if there was one."""
+    bytes, once they are being taken, our refusal of it, if there was one, and the file that it
+    may be writing to."""
 
     path: str
     kind: str | None
     chunk: int | None
     reading: Reading | None = None
     refusal: HTTPError | None = None
+    expected: str | None = None
     written: dict[str, Transcript] = field(default_factory=dict)
 
     @property

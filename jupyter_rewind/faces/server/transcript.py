@@ -90,6 +90,6 @@ def remember_writing(manager: ContentsManager) -> None:
             yield transcript
             with contextlib.suppress(Exception):  # what is wrong shows when the file is closed
                 transcript.end(os_path)
-        under_way.written[os_path] = transcript
+        under_way.written[os.path.realpath(os_path)] = transcript
 
     manager.atomic_writing = writing  # type: ignore[attr-defined]  # on purpose

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from jupyter_rewind.recovery.documents import read_document
+from jupyter_rewind.recovery.documents import read_document, read_notebook
 from jupyter_rewind.recovery.evidence import EVERYTHING, Evidence, Holds, Problem, Scope, Trace
 from jupyter_rewind.recovery.regular import read_file
 from jupyter_rewind.recovery.walking import folders_of, settle
@@ -63,12 +63,11 @@ class BackupFinder:
         yield from _far(scope)
 
     def read(self, trace: Trace, scope: Scope) -> Evidence:
-        raw = read_file(trace.place)
         if trace.handle.get("form") != _SWAP_FORM:
-            return read_document(trace, raw)
+            return read_notebook(trace)
         from jupyter_rewind.recovery.vimswap import parse_swap
 
-        swap = parse_swap(raw)
+        swap = parse_swap(read_file(trace.place))
         if swap is None or not swap.text:
             words = "This swap file holds no text that reads: Vim may have changed nothing yet."
             return Evidence(problems=(Problem(trace.place, words, trace),))

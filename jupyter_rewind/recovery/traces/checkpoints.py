@@ -11,9 +11,8 @@ import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from jupyter_rewind.recovery.documents import read_document
+from jupyter_rewind.recovery.documents import read_notebook
 from jupyter_rewind.recovery.evidence import EVERYTHING, Evidence, Holds, Problem, Scope, Trace
-from jupyter_rewind.recovery.regular import read_file
 from jupyter_rewind.recovery.walking import folders_of, is_recovered
 
 _KEPT = ".ipynb_checkpoints"
@@ -51,7 +50,7 @@ class CheckpointFinder:
         yield from _far(scope)
 
     def read(self, trace: Trace, scope: Scope) -> Evidence:
-        return read_document(trace, read_file(trace.place))
+        return read_notebook(trace)
 
 
 def _beside(folder: Path, scope: Scope) -> Iterator[Trace | Problem]:

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 
-from jupyter_rewind.recovery.documents import read_document
+from jupyter_rewind.recovery.documents import read_notebook
 from jupyter_rewind.recovery.evidence import (
     EVERYTHING,
     Evidence,
@@ -95,9 +95,9 @@ class ExportFinder:
         if path.stat().st_size > _LARGEST:
             words = f"It is larger than {_LARGEST >> 20} MB; no export of a notebook is."
             return Evidence(problems=(Problem(trace.place, words, trace),))
-        raw = read_file(path)
         if path.suffix == ".ipynb":
-            return _without_injected(read_document(trace, raw))
+            return _without_injected(read_notebook(trace))
+        raw = read_file(path)
         read = read_export(path.name, raw, fetch=_fetcher(path.parent))
         if read is None:
             source = decode(raw)

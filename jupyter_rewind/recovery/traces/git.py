@@ -12,10 +12,9 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from jupyter_rewind.recovery.documents import read_document
+from jupyter_rewind.recovery.documents import read_document, read_notebook
 from jupyter_rewind.recovery.evidence import EVERYTHING, Evidence, Holds, Problem, Scope, Trace
 from jupyter_rewind.recovery.gitobjects import GitRepository, Loose, tree_entries
-from jupyter_rewind.recovery.regular import read_file
 
 _NOTEBOOK = re.compile(rb'\A\s*\{\s*"(?:cells|metadata|nbformat|nbformat_minor|worksheets)"\s*:')
 _LFS = re.compile(rb"\Aversion https://git-lfs\.github\.com/spec/v1\noid sha256:([0-9a-f]{64})\n")
@@ -55,7 +54,7 @@ class GitFinder:
         raw = repository.read(trace.handle["blob"])
         pointer = _LFS.match(raw)
         if pointer is not None:
-            raw = _read_lfs(repository, pointer[1].decode())
+            return read_notebook(trace, _lfs_place(repository, pointer[1].decode()))
         return read_document(trace, raw)
 
 
@@ -188,7 +187,6 @@ def _is_notebook(head: bytes) -> bool:
     return _NOTEBOOK.match(head) is not None
 
 
-def _read_lfs(repository: GitRepository, oid: str) -> bytes:
-    """The content that a pointer of Git LFS stands for. Raises OSError where it is not here."""
-    place = repository.objects.parent / "lfs" / "objects" / oid[:2] / oid[2:4] / oid
-    return read_file(place)
+def _lfs_place(repository: GitRepository, oid: str) -> Path:
+    """Where the content lies that a pointer of Git LFS stands for."""
+    return repository.objects.parent / "lfs" / "objects" / oid[:2] / oid[2:4] / oid

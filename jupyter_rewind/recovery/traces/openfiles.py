@@ -7,11 +7,10 @@ from pathlib import Path
 
 from jupyter_rewind import clock
 from jupyter_rewind.recovery.copying import copy_file
-from jupyter_rewind.recovery.documents import read_document
+from jupyter_rewind.recovery.documents import read_notebook
 from jupyter_rewind.recovery.evidence import EVERYTHING, Evidence, Holds, Problem, Scope, Trace
 from jupyter_rewind.recovery.historyfiles import load
 from jupyter_rewind.recovery.processes import OpenFile, deleted_files, own_processes
-from jupyter_rewind.recovery.regular import read_file
 from jupyter_rewind.recovery.traces.history import as_runs
 from jupyter_rewind.store.durable import Files
 
@@ -57,7 +56,7 @@ class OpenFileFinder:
         copy = folder / "copy"
         copy_file(Path(trace.place), copy)
         if trace.notebook is not None:
-            return read_document(trace, read_file(copy))
+            return read_notebook(trace, copy)
         for suffix in _COMPANIONS:
             if suffix in trace.handle:
                 copy_file(Path(trace.handle[suffix]), Path(f"{copy}{suffix}"))

@@ -8,9 +8,9 @@ import stat
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from jupyter_rewind.recovery.documents import read_document
+from jupyter_rewind.recovery.documents import read_notebook
 from jupyter_rewind.recovery.evidence import EVERYTHING, Evidence, Holds, Problem, Scope, Trace
-from jupyter_rewind.recovery.regular import open_file, read_file
+from jupyter_rewind.recovery.regular import open_file
 from jupyter_rewind.recovery.walking import folders_below, is_recovered
 
 MOST_FILES = 200_000
@@ -47,7 +47,7 @@ class ScanFinder:
                 yield from _trace(place, scope, named=True)
 
     def read(self, trace: Trace, scope: Scope) -> Evidence:
-        return read_document(trace, read_file(trace.place))
+        return read_notebook(trace)
 
 
 def _look_into(top: Path, scope: Scope) -> Iterator[Trace | Problem]:

@@ -11,9 +11,8 @@ import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from jupyter_rewind.recovery.documents import read_document
+from jupyter_rewind.recovery.documents import read_notebook
 from jupyter_rewind.recovery.evidence import EVERYTHING, Evidence, Holds, Problem, Scope, Trace
-from jupyter_rewind.recovery.regular import read_file
 
 MOST_SNAPSHOTS = 1000
 _INSIDE = (
@@ -69,7 +68,7 @@ class SnapshotFinder:
                 yield trace
 
     def read(self, trace: Trace, scope: Scope) -> Evidence:
-        return read_document(trace, read_file(trace.place))
+        return read_notebook(trace)
 
     def _states(self, scope: Scope) -> Iterator[tuple[Path, Path, str]]:
         """Each earlier state of a folder: where it lies, which folder it is of, in words."""

@@ -6,9 +6,8 @@ import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from jupyter_rewind.recovery.documents import read_document
+from jupyter_rewind.recovery.documents import read_notebook
 from jupyter_rewind.recovery.evidence import EVERYTHING, Evidence, Holds, Problem, Scope, Trace
-from jupyter_rewind.recovery.regular import read_file
 from jupyter_rewind.recovery.trashcans import Thrown, thrown_away
 from jupyter_rewind.recovery.walking import folders_below, is_recovered, settle
 
@@ -37,7 +36,7 @@ class TrashFinder:
                 yield from _look(thrown, scope)
 
     def read(self, trace: Trace, scope: Scope) -> Evidence:
-        return read_document(trace, read_file(trace.place))
+        return read_notebook(trace)
 
 
 def _look(thrown: Thrown, scope: Scope) -> Iterator[Trace]:

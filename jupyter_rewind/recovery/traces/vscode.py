@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from urllib.parse import quote, unquote, urlsplit
 
-from jupyter_rewind.recovery.documents import read_document
+from jupyter_rewind.recovery.documents import read_document, read_notebook
 from jupyter_rewind.recovery.evidence import EVERYTHING, Evidence, Holds, Problem, Scope, Trace
 from jupyter_rewind.recovery.regular import open_file, read_file
 from jupyter_rewind.recovery.walking import settle
@@ -58,10 +58,9 @@ class VSCodeFinder:
                 yield from _backup(backup, scope)
 
     def read(self, trace: Trace, scope: Scope) -> Evidence:
-        raw = read_file(trace.place)
-        if trace.handle.get("form") == "backup":
-            raw = raw.partition(b"\n")[2]
-        return read_document(trace, raw)
+        if trace.handle.get("form") != "backup":
+            return read_notebook(trace)
+        return read_document(trace, read_file(trace.place).partition(b"\n")[2])
 
 
 def data_folders(scope: Scope) -> list[Path]:

@@ -17,33 +17,33 @@ from jupyter_rewind.store.durable import Files, translate
 from jupyter_rewind.store.layout import Layout
 from jupyter_rewind.store.locks import Barrier, is_locked
 
-_READY = "ready"
+_READY = ".arriving"
 
 
-def arrival_folder(layout: Layout) -> Path:
-    """Where segments wait; no reader looks there."""
-    return layout.folder / "arriving"
+def waiting_path(layout: Layout, segment: str) -> Path:
+    """Where the segment waits, beside its place: no reader looks at a name with a dot, and only
+    a change of name within one folder is all or nothing on every disk."""
+    return layout.segments / f".arriving-{segment}"
 
 
 def show_arrived(layout: Layout, files: Files, names: Iterable[str]) -> None:
     """The waiting segments `names`, which are whole and on the disk, are part of the store."""
-    folder = arrival_folder(layout)
-    files.sync_folder(folder)
+    files.sync_folder(layout.segments)
     listed: list[Json] = [*sorted(names)]
-    files.replace_file(folder / _READY, to_json(listed))
+    files.replace_file(layout.segments / _READY, to_json(listed))
     finish_arrival(layout, files)
 
 
 def is_arriving(layout: Layout) -> bool:
     """True where a pull was killed while it showed what it had brought."""
-    return (arrival_folder(layout) / _READY).exists()
+    return (layout.segments / _READY).exists()
 
 
 def finish_arrival(layout: Layout, files: Files) -> None:
     """What was about to be shown is; nothing, where nothing was. Raises Storage, Unavailable."""
     if not is_arriving(layout):
         return
-    ready = arrival_folder(layout) / _READY
+    ready = layout.segments / _READY
     barrier = Barrier(layout.barrier)
     try:
         with barrier.held(exclusive=True):
@@ -65,7 +65,7 @@ def _show(layout: Layout, files: Files, ready: Path) -> None:
     except OSError as error:
         raise translate(error, "read", ready) from error
     for name in names:
-        waiting, target = ready.with_name(name), layout.segments / name
+        waiting, target = waiting_path(layout, name), layout.segments / name
         if not waiting.exists():
             continue
         if is_busy(layout, name):
@@ -75,7 +75,13 @@ def _show(layout: Layout, files: Files, ready: Path) -> None:
             files.rename(waiting, target)
     files.sync_folder(layout.segments)
     files.remove(ready)
-    files.sync_folder(ready.parent)
+    files.sync_folder(layout.segments)
+
+
+def forget_waiting(layout: Layout, files: Files) -> None:
+    """What waits and is not wanted, or was left by a pull that was killed, is gone."""
+    for path in sorted(layout.segments.glob(f"{_READY}-*")):
+        files.remove(path)
 
 
 def is_busy(layout: Layout, segment: str) -> bool:

@@ -15,7 +15,7 @@ from pathlib import Path
 from jupyter_rewind.errors import Integrity, NotFound
 from jupyter_rewind.store.durable import Files, read_at
 from jupyter_rewind.store.layout import Layout
-from jupyter_rewind.store.replica.arrival import arrival_folder
+from jupyter_rewind.store.replica.arrival import waiting_path
 from jupyter_rewind.store.replica.ledger import Ledger, Place
 from jupyter_rewind.store.replica.objects import Objects
 from jupyter_rewind.store.replica.pace import Pace
@@ -47,14 +47,12 @@ class Fetcher:
         self._done = 0
         self._total = 0
         self._lock = threading.Lock()
-        self._folder = arrival_folder(layout)
 
     def fetch(self, wanted: Mapping[str, int]) -> None:
-        """Each segment of `wanted`, of which so much is here, waits whole in the arrival folder.
+        """Each segment of `wanted`, of which so much is here, waits whole beside its place.
 
         Raises Integrity for bytes that are not what a holder of the key wrote; Storage.
         """
-        self._files.make_folder(self._folder)
         self._total = sum(self._ledger.ends[name] - have for name, have in wanted.items())
         # Those that share packs come one after the other.
         order = sorted(wanted, key=lambda name: self._ledger.cover(name, wanted[name])[0].key)
@@ -74,10 +72,9 @@ class Fetcher:
 
     def try_all(self, names: Sequence[str]) -> Iterator[tuple[str, Integrity | None]]:
         """The segments that do not come whole, with why, where that is known. Keeps none."""
-        self._files.make_folder(self._folder)
         self._total = sum(self._ledger.ends[name] for name in names)
         for name in names:
-            part = self._folder / f".{name}.check"
+            part = waiting_path(self._layout, f"{name}.check")
             self._files.remove(part)
             try:
                 self._build(part, name, 0)
@@ -90,11 +87,11 @@ class Fetcher:
             self._count(self._ledger.ends[name])
 
     def _fetch(self, name: str, have: int) -> None:
-        path = self._folder / name
+        path = waiting_path(self._layout, name)
         end = self._ledger.ends[name]
         if not (path.exists() and self._is_whole(path, name, end)):
             self._files.remove(path)
-            part = self._folder / f".{name}"
+            part = waiting_path(self._layout, f"{name}.part")
             self._files.remove(part)
             self._build(part, name, have)
             if have and not self._is_whole(part, name, end):

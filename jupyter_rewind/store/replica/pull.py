@@ -1,12 +1,14 @@
 """Pull: what the replica has and the store has not, byte for byte, shown all at once.
 
 Segments come as they were written, so every tag and every name in them holds here as it did
-there. A segment that this store has collected comes back only where something else comes, for
-that may build on it: what a replica holds is never judged by one store alone.
+there. A segment that this store has collected comes back only where something that comes is
+built on it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,14 +22,22 @@ from jupyter_rewind.store.layout import (
     read_retired,
 )
 from jupyter_rewind.store.locks import FileLock
-from jupyter_rewind.store.replica.arrival import finish_arrival, is_busy, show_arrived
+from jupyter_rewind.store.replica.arrival import (
+    finish_arrival,
+    forget_waiting,
+    is_busy,
+    show_arrived,
+)
 from jupyter_rewind.store.replica.fetching import Fetcher, Progress
 from jupyter_rewind.store.replica.ledger import Ledger
+from jupyter_rewind.store.replica.needs import Needs
 from jupyter_rewind.store.replica.notes import Notes, read_notes, write_notes
 from jupyter_rewind.store.replica.objects import Objects
 from jupyter_rewind.store.replica.opening import read_identity, require_store
 from jupyter_rewind.store.replica.pace import Pace
 from jupyter_rewind.store.repository import Repository
+
+_PATIENCE_SECONDS = 300.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,8 +130,12 @@ def _pull(
     wanted = _wanted(repository, ledger)
     before = _count_entries(repository)
     if wanted:
-        Fetcher(layout, files, objects, ledger, pace, progress).fetch(wanted)
-        show_arrived(layout, files, wanted)
+        fetcher = Fetcher(layout, files, objects, ledger, pace, progress)
+        fetcher.fetch(wanted)
+        with _nothing_removed(layout):
+            wanted |= dict.fromkeys(_bring_back(repository, fetcher, ledger, wanted), 0)
+            show_arrived(layout, files, wanted)
+        forget_waiting(layout, files)
         repository.refresh()
     _note(repository, url, ledger)
     size = sum(ledger.ends[name] - have for name, have in wanted.items())
@@ -135,12 +149,56 @@ def _wanted(repository: Repository, ledger: Ledger) -> dict[str, int]:
         here = {name: end for name, (_, end) in index.segments().items()}
     present = {path.name for path in repository.layout.segments.iterdir()}
     have = {name: here.get(name, 0) if name in present else 0 for name in ledger.ends}
-    more = {name: have[name] for name, end in ledger.ends.items() if end > have[name]}
-    more = {name: at for name, at in more.items() if not is_busy(repository.layout, name)}
     retired = read_retired(repository.layout)
-    if all(name in retired and name not in present for name in more):
-        return {}
-    return more
+    return {
+        name: have[name]
+        for name, end in ledger.ends.items()
+        if end > have[name]
+        and not (name in retired and name not in present)
+        and not is_busy(repository.layout, name)
+    }
+
+
+@contextmanager
+def _nothing_removed(layout: Layout) -> Iterator[None]:
+    """No collect takes away in the block what is about to be built on."""
+    lock = FileLock(layout.locks / "removal")
+    try:
+        lock.acquire(exclusive=True, timeout_seconds=_PATIENCE_SECONDS, doing="pull")
+    except Unavailable as error:
+        # Where there are no locks nothing is ever collected.
+        if error.code != "no_locks":
+            raise
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _bring_back(
+    repository: Repository, fetcher: Fetcher, ledger: Ledger, wanted: Iterable[str]
+) -> set[str]:
+    """Segments that this store has collected, and on which something that comes is built; they
+    wait, too."""
+    repository.refresh()
+    present = {path.name for path in repository.layout.segments.iterdir()}
+    collected = ledger.ends.keys() - present - set(wanted)
+    back: set[str] = set()
+    if not collected:
+        return back
+    with Needs(repository) as needs:
+        needs.add(wanted)
+        missing = needs.missing()
+        if missing:
+            fetcher.fetch(dict.fromkeys(collected, 0))
+        while missing:
+            more = needs.holding(missing, collected - back)
+            if not more:
+                break  # lost before it was pushed, and known to be
+            needs.add(more)
+            back |= more
+            missing = needs.missing()
+    return back
 
 
 def _count_entries(repository: Repository) -> int:

@@ -14,6 +14,7 @@ A ref is made once, under a condition, and never changed. All its pieces count o
 from __future__ import annotations
 
 import hmac
+import re
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -27,6 +28,7 @@ from jupyter_rewind.store.layout import Layout
 
 REF_FORMAT = 1
 _MAGIC = b"\xabJRR"
+_SEGMENT = re.compile(r"[0-9a-f]{16}")
 _HEAD = struct.Struct("<4sHI")
 TAG_SIZE = 32
 
@@ -120,6 +122,8 @@ def decode_ref(data: bytes, key: str, layout: Layout, replica: str) -> tuple[Ref
             Piece(str(segment), int(start), int(end), str(pack), int(at))
             for segment, start, end, pack, at in facts["pieces"]
         )
+        if not all(_SEGMENT.fullmatch(piece.segment) for piece in pieces):
+            raise ValueError("a segment has a name that none of ours has")
         needs = {str(branch): int(upto) for branch, upto in facts["needs"].items()}
         ref = Ref(facts["branch"], facts["number"], facts["nonce"], pieces, needs, facts["time"])
     except (ValueError, TypeError, KeyError, AttributeError) as error:

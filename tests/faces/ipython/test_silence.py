@@ -7,6 +7,8 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -150,6 +152,58 @@ def test_an_interrupt_while_a_state_is_kept_stops_the_queue_and_loses_no_state(h
         kernel.run("x.append(3)")
         assert "Back to" in kernel.run("%rewind to 3").text
         assert kernel.run("x").result == "[1, 2]"
+
+
+SLOW_TO_SAY = """
+import sys, time
+class Slow:
+    def __init__(self, real): self.real = real
+    def __getattr__(self, name): return getattr(self.real, name)
+    def write(self, text):
+        end = time.monotonic() + 0.2
+        while time.monotonic() < end: sum(range(1000))
+        return self.real.write(text)
+sys.stderr = Slow(sys.stderr)
+"""
+
+
+def interrupt_often(kernel: Kernel, source: str, times: int) -> str:
+    """All that the cell says, while somebody holds the keys down that interrupt."""
+    request = kernel.begin(source)
+    said: list[str] = []
+
+    def press() -> None:
+        for _ in range(times):
+            os.kill(kernel.pid, signal.SIGINT)
+            time.sleep(0.01)
+
+    fingers = threading.Thread(target=press)
+    fingers.start()
+    while True:
+        message = kernel.client.get_iopub_msg(timeout=90)
+        if message["parent_header"].get("msg_id") != request:
+            continue
+        content = message["content"]
+        said += [str(content.get("text", "")), *content.get("traceback", [])]
+        if content.get("execution_state") == "idle":
+            break
+    fingers.join()
+    return "".join(said)
+
+
+def test_interrupts_that_never_end_are_the_cells_alone(home: Home) -> None:
+    """A key that is held down stops the cell, and what is kept of it at the second time; nobody
+    reads of a callback, and the next cell runs as if nothing had been."""
+    with running(home) as kernel:
+        kernel.run("x = [1]")
+        kernel.run(SLOW_TO_SAY)
+        kernel.run(SLOW)
+        for source in ("x.append(2)", "for n in range(10**9): x[0] = n", "x.append(3)"):
+            said = interrupt_often(kernel, source, 60)
+            assert "callback" not in said, said
+            assert "Error" not in said, said
+        eventually(lambda: kernel.run("len(x)").result in ("2", "3"), "the kernel goes on")
+        assert kernel.run("%rewind status").status == "ok"
 
 
 # --- tracers and profilers --------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import stat
 import threading
@@ -125,6 +126,43 @@ async def test_a_read_only_folder_opens_and_keeps(client: Client, tmp_path: Path
         assert await client.checkpoint("ro/a.ipynb")
     finally:
         folder.chmod(0o700)
+
+
+@pytest.mark.parametrize("kept", [0, 40], ids=["emptied", "half written"])
+async def test_who_looks_while_a_save_is_being_written_waits_for_it(
+    client: Client, kept: int
+) -> None:
+    """A checkpoint asked for, and a second save, in the middle of a first one: what stands on the
+    disk just then is no state of the notebook."""
+    await client.put("a.ipynb", notebook("x = 1"))
+    await client.checkpoints("a.ipynb")
+    file, whole = client.file("a.ipynb"), written(notebook("x = 2"))
+    client.service.recorder.readings.expect(str(file))
+    file.write_bytes(whole[:kept])
+    asked = asyncio.ensure_future(client.checkpoint("a.ipynb"))
+    await asyncio.sleep(0.3)
+    file.write_bytes(whole)
+    await asked
+    file.write_bytes(whole[:kept])
+    await client.put("a.ipynb", notebook("x = 3"))
+    found = await client.checkpoints("a.ipynb")
+    states = [await client.content("a.ipynb", one["id"]) for one in found]
+    assert states == [written(notebook(f"x = {number}")) for number in (1, 2, 3)]
+
+
+async def test_a_save_that_failed_is_not_waited_for(client: Client, monkeypatch: Any) -> None:
+    """Afterwards a damaged file counts as damaged: as a change from outside, it is kept."""
+    await client.put("a.ipynb", notebook("x = 1"))
+    readings, file = client.service.recorder.readings, client.file("a.ipynb")
+    manager = client.server.contents_manager
+    with monkeypatch.context() as patch:
+        patch.setattr(manager, "check_and_sign", lambda *_: 1 / 0)
+        assert (await client.put("a.ipynb", notebook("x = 2")))[0] == 500
+    assert not readings.is_expected(str(file))
+    file.write_bytes(b"damaged")
+    await client.put("a.ipynb", notebook("x = 3"))
+    found = await client.checkpoints("a.ipynb")
+    assert await client.content("a.ipynb", found[1]["id"]) == b"damaged"
 
 
 @pytest.mark.parametrize("kept", [0, 40], ids=["emptied", "half written"])

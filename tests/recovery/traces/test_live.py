@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from jupyter_rewind.errors import Unavailable
-from jupyter_rewind.recovery.attribution import merge_runs
 from jupyter_rewind.recovery.evidence import Evidence, Trace
 from jupyter_rewind.recovery.kernelquestions import shows_value
+from jupyter_rewind.recovery.sameruns import merge_runs
 from jupyter_rewind.recovery.traces.history import HistoryFinder
 from jupyter_rewind.recovery.traces.live import LiveKernelFinder
 from jupyter_rewind.recovery.traces.running import RunningFinder

@@ -1,0 +1,118 @@
+"""Where replicas lie, whose credentials are used, and what is imported when."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from jupyter_rewind.errors import InvalidInput
+from jupyter_rewind.store.replica.address import open_objects, parse_address
+from tests.support.fault_proxy import FaultProxy, fault_proxy
+from tests.support.object_servers import Server
+
+
+@pytest.fixture
+def proxy(moto: Server) -> Iterator[FaultProxy]:
+    with fault_proxy(moto.endpoint) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+def profiles(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A user's ~/.aws, and nothing in the environment."""
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
+        monkeypatch.delenv(name, raising=False)
+    path = tmp_path / "credentials"
+    path.write_text(
+        "[default]\naws_access_key_id = of-default\naws_secret_access_key = secret-of-default\n"
+        "[work]\naws_access_key_id = of-work\naws_secret_access_key = secret-of-work\n"
+    )
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(path))
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    monkeypatch.setenv("AWS_PROFILE", "work")
+    return path
+
+
+def use(proxy: FaultProxy) -> set[str]:
+    """Whose key signs what is asked of a replica."""
+    address = parse_address(f"s3://rewind/keys?endpoint={proxy.endpoint}&region=us-east-1")
+    open_objects(address).folders("refs/")
+    return proxy.signed_by
+
+
+def test_the_environment_comes_first(
+    proxy: FaultProxy, profiles: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As everywhere on the provider's side."""
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "of-environment")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    assert use(proxy) == {"of-environment"}
+
+
+def test_profiles_are_found_with_boto3(proxy: FaultProxy, profiles: Path) -> None:
+    """AWS_PROFILE names one."""
+    assert use(proxy) == {"of-work"}
+
+
+def test_profiles_are_found_without_boto3(
+    proxy: FaultProxy, profiles: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same ones, where they hold keys."""
+    monkeypatch.setitem(sys.modules, "boto3", None)
+    assert use(proxy) == {"of-work"}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "/a/folder",
+        "s3:///no-bucket",
+        "gs://bucket/prefix",
+        "az://container/prefix",
+        "file://host/share",
+        "file:///",
+        "s3://bucket/p?secret_access_key=hunter2",
+        "s3://user:hunter2@bucket/p",
+        "s3://bucket/p?endpoint=ftp://host",
+        "s3://bucket/p?endpoint=https://user:hunter2@host",
+        "s3://bucket/p#hunter2",
+    ],
+)
+def test_what_is_no_address_is_refused(text: str) -> None:
+    """In words, and without a secret that may stand in it."""
+    with pytest.raises(InvalidInput) as caught:
+        parse_address(text)
+    assert "hunter2" not in str(caught.value)
+
+
+def test_a_folder_may_have_any_name() -> None:
+    """Spaces and letters of all languages."""
+    place = Path("/mnt/my disk/données")
+    assert parse_address(place.as_uri()).prefix == str(place)
+
+
+def test_nobody_imports_it_who_does_not_use_it() -> None:
+    """Saving, and a kernel, know nothing of object storage."""
+    program = (
+        "import sys, jupyter_rewind.kernel, jupyter_rewind.workspace, jupyter_rewind.faces.cli.app,"
+        " jupyter_rewind.faces.server.app\n"
+        "from jupyter_rewind.faces.ipython import extension\n"
+        "late = {'obstore', 'boto3', 'jupyter_rewind.replication',"
+        " 'jupyter_rewind.store.replica.push', 'jupyter_rewind.store.replica.cloud'}\n"
+        "sys.exit(str(late & sys.modules.keys()) if late & sys.modules.keys() else 0)"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=120)
+
+
+def test_without_obstore_the_way_to_install_it_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder needs nothing; a bucket says what it needs."""
+    monkeypatch.setitem(sys.modules, "obstore", None)
+    open_objects(parse_address("file:///tmp"))
+    with pytest.raises(InvalidInput, match="obstore") as caught:
+        open_objects(parse_address("s3://bucket/prefix"))
+    assert "jupyter-rewind[replica]" in caught.value.hint

@@ -1,0 +1,242 @@
+"""All that two machines with one replica may do, in any order, against plain dicts.
+
+Each saves, collects, pushes and pulls; some pushes and pulls are stopped in the middle. The oracle
+knows who made what, who has expired what, and what was pushed when: it never asks the code.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from obstore.store import MemoryStore
+
+from jupyter_rewind.errors import NotFound
+from jupyter_rewind.model.ids import EntryId
+from jupyter_rewind.store.collect import collect
+from jupyter_rewind.store.replica.check import check
+from jupyter_rewind.store.replica.cloud import CloudObjects
+from jupyter_rewind.store.replica.objects import Listed, Objects
+from jupyter_rewind.store.replica.pull import found_store, pull
+from jupyter_rewind.store.replica.push import push
+from jupyter_rewind.store.repository import Repository
+from jupyter_rewind.store.verify import verify
+from tests.support.stores import QuickFiles, noise
+
+URL = "test://replica"
+MACHINES = 2
+
+
+class Stopped(BaseException):
+    """The process ends here."""
+
+
+class Fragile:
+    """A place whose user is killed before, or after, the request with this number."""
+
+    def __init__(self, objects: Objects) -> None:
+        self._objects = objects
+        self.left: int | None = None
+        self.place = objects.place
+
+    def _step(self) -> None:
+        if self.left is not None:
+            self.left -= 1
+            if self.left < 0:
+                raise Stopped
+
+    def create(self, key: str, data: bytes) -> bool:
+        self._step()
+        made = self._objects.create(key, data)
+        self._step()
+        return made
+
+    def get(self, key: str) -> bytes:
+        self._step()
+        return self._objects.get(key)
+
+    def get_range(self, key: str, start: int, end: int) -> bytes:
+        return self._objects.get_range(key, start, end)
+
+    def size(self, key: str) -> int | None:
+        self._step()
+        return self._objects.size(key)
+
+    def find(self, prefix: str, *, after: str = "") -> Iterator[Listed]:
+        self._step()
+        return self._objects.find(prefix, after=after)
+
+    def folders(self, prefix: str) -> list[str]:
+        self._step()
+        return self._objects.folders(prefix)
+
+    def delete(self, key: str) -> None:
+        self._objects.delete(key)
+
+
+@dataclass
+class Oracle:
+    """What one machine must have. What was expired on any of them may come back from another one,
+    so nobody must have it."""
+
+    must: set[EntryId] = field(default_factory=set)
+
+
+class SharedReplica(RuleBasedStateMachine):
+    """Machines that share a store through one replica."""
+
+    @initialize()
+    def begin(self) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="rewind-replica-", dir=_memory()))
+        self.objects = Fragile(CloudObjects(MemoryStore(), "memory"))
+        self.contents: dict[EntryId, bytes] = {}
+        self.oracles = [Oracle() for _ in range(MACHINES)]
+        self.there: set[EntryId] = set()
+        """What is in the replica for sure."""
+        self.gone: set[EntryId] = set()
+        """Expired on some machine."""
+        self.count = 0
+        with self.open(0) as repository:
+            self.add(repository, 0, "begin")
+        self.push(0, None)
+        for number in range(1, MACHINES):
+            self.pull(number, None)
+
+    def teardown(self) -> None:
+        if hasattr(self, "folder"):
+            shutil.rmtree(self.folder)
+
+    def open(self, number: int) -> Repository:
+        return Repository.open(
+            self.folder / str(number), key_folder=self.folder / "keys", files=QuickFiles(),
+            create=number == 0,
+        )  # fmt: skip
+
+    def add(self, repository: Repository, number: int, seed: str) -> None:
+        self.count += 1
+        data = noise(seed, 300) + b"%d" % self.count
+        shared = noise(seed, 400)
+        with repository.transaction() as tx:
+            names = [*tx.put(data), *tx.put(shared)]
+            latest = repository.entries()[-1:]
+            base = latest[0].roots[0] if latest else None
+            node = tx.put_node(noise("body", 2000) + data, names, base=base)
+            entry = tx.add("checkpoint", keys=["k"], body={"n": self.count}, roots=[node])
+        self.contents[entry.id] = data + shared
+        self.oracles[number].must.add(entry.id)
+
+    @rule(number=st.integers(0, MACHINES - 1), seed=st.sampled_from("ab"), more=st.integers(1, 3))
+    def save(self, number: int, seed: str, more: int) -> None:
+        with self.open(number) as repository:
+            for _ in range(more):
+                self.add(repository, number, seed)
+
+    @rule(number=st.integers(0, MACHINES - 1), keep=st.integers(0, 3))
+    def expire_and_collect(self, number: int, keep: int) -> None:
+        """Of every four checkpoints so many stay."""
+        oracle = self.oracles[number]
+        picked = {name for at, name in enumerate(sorted(oracle.must)) if at % 4 >= keep}
+        with self.open(number) as repository:
+            with repository.transaction(exclusive=True) as tx:
+                tx.expire(picked)
+            collect(repository, threshold=0.0)
+        oracle.must -= picked
+        self.gone |= picked
+
+    @rule(
+        number=st.integers(0, MACHINES - 1),
+        seed=st.sampled_from("ab"),
+        stop=st.none() | st.integers(0, 6),
+    )
+    def trade(self, number: int, seed: str, stop: int | None) -> None:
+        """One saves and pushes, perhaps killed meanwhile; saves and pushes again; another pulls."""
+        self.save(number, seed, 1)
+        self.push(number, stop)
+        self.save(number, seed, 1)
+        self.push(number, None)
+        self.pull((number + 1) % MACHINES, None)
+
+    @rule(number=st.integers(0, MACHINES - 1), stop=st.none() | st.integers(0, 6))
+    def push(self, number: int, stop: int | None) -> None:
+        self.objects.left = stop
+        try:
+            with self.open(number) as repository:
+                push(repository, self.objects, URL)
+        except Stopped:
+            return
+        finally:
+            self.objects.left = None
+        self.there |= self.oracles[number].must
+
+    @rule(number=st.integers(0, MACHINES - 1), stop=st.none() | st.integers(0, 6))
+    def pull(self, number: int, stop: int | None) -> None:
+        self.objects.left = stop
+        try:
+            place = self.folder / str(number)
+            found_store(place, self.folder / "keys", self.objects, QuickFiles())
+            with self.open(number) as repository:
+                pull(repository, self.objects, URL)
+        except Stopped:
+            return
+        finally:
+            self.objects.left = None
+        # What somebody has expired may be gone here, too, and may not.
+        self.oracles[number].must |= self.there - self.gone
+        self.oracles[number].must -= self.gone
+
+    @precondition(lambda self: hasattr(self, "folder"))
+    @invariant()
+    def every_machine_has_what_it_must(self) -> None:
+        """Byte for byte, and nothing that nobody made."""
+        for number in range(MACHINES):
+            try:
+                with self.open(number) as repository:
+                    self.look(repository, self.oracles[number].must)
+            except NotFound:
+                assert number and not self.oracles[number].must
+
+    def look(self, repository: Repository, must: set[EntryId]) -> None:
+        repository.refresh()
+        entries = repository.entries()
+        names = [entry.id for entry in entries]
+        assert len(names) == len(set(names))
+        assert must <= set(names) <= self.contents.keys()
+        for entry in entries:
+            links = repository.get_node(entry.roots[0]).links
+            assert repository.get_blob(links) == self.contents[entry.id]
+
+    @rule()
+    def a_fresh_machine(self) -> None:
+        """It gets all that was pushed, and what it gets is whole."""
+        place = Path(tempfile.mkdtemp(dir=self.folder)) / "store"
+        found_store(place, self.folder / "keys", self.objects, QuickFiles())
+        keys = self.folder / "keys"
+        with Repository.open(place, key_folder=keys, files=QuickFiles()) as repository:
+            pull(repository, self.objects, URL)
+            self.look(repository, self.there - self.gone)
+            report = verify(repository, read_data=True)
+            assert report.ok, report.damages
+            found = check(repository.layout, QuickFiles(), self.objects, read_data=True)
+            assert found.ok, found.faults
+        shutil.rmtree(place.parent)
+
+
+def _memory() -> Path | None:
+    place = Path("/dev/shm")
+    return place if place.is_dir() else None
+
+
+SharedReplica.TestCase.settings = settings(
+    max_examples=30,
+    stateful_step_count=15,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+)
+TestSharedReplica = pytest.mark.slow(pytest.mark.timeout(900)(SharedReplica.TestCase))
