@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.access import is_flawless
 from tests.support.lab import (
     TOKEN,
     Lab,
@@ -136,6 +137,7 @@ def test_outputs_of_a_changed_cell_are_shown_aside_and_newer_ones_stay(lab: Lab,
     dialog.get_by_text("Its cell was changed since:").wait_for()
     assert "finished while away" in dialog.locator(".jp-OutputArea").inner_text()
     shoot(page, "away-lost")
+    is_flawless(page, "access-away", ".jp-Dialog")
 
 
 def test_notebook_7_brings_them_back_too(tmp_path: Path) -> None:
