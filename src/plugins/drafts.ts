@@ -16,12 +16,13 @@ import { IRenderMimeRegistry } from '@jupyterlab/rendermime';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 
 // eslint-disable-next-line jupyter/prefer-lazy-imports -- it follows each notebook from the start
-import { DraftKeeper } from '../models/draftkeeper';
+import { DraftKeeper, type ILeftBehind } from '../models/draftkeeper';
 import { putInto } from '../models/draftrestore';
 import type { DraftSession } from '../models/draftsession';
-import { DraftShelf } from '../models/draftshelf';
+import { DraftShelf, type IShelved } from '../models/draftshelf';
 import { Windows } from '../models/windows';
 import { type Draft, IDrafts, IRewindClient } from '../tokens';
+import { downloadText } from '../widgets/download';
 
 const SHOW = 'jupyter-rewind:show-drafts';
 
@@ -64,21 +65,69 @@ const plugin: JupyterFrontEndPlugin<IDrafts> = {
     /** What earlier pages left in this browser is on the server, or told of. */
     const carriedOver = keeper
       .carryOver()
-      .then(refused => {
-        for (const { shelved, reason } of refused) {
-          Notification.warning(
-            trans.__(
-              'Unsaved edits of %1 from %2 are kept in this browser only: %3',
-              nameOf(shelved.path),
-              new Date(shelved.changed).toLocaleString(),
-              reason.message
-            ),
-            { autoClose: false }
-          );
-        }
-      })
+      .then(refused => refused.forEach(tellRefused))
       // A browser that keeps nothing has nothing to hand over; sessions tell when it matters.
       .catch(() => undefined);
+
+    /** The server does not take edits: they stay here, and can be had as a file. */
+    function tellRefused({ shelved, reason }: ILeftBehind): void {
+      Notification.warning(
+        trans.__(
+          'Unsaved edits of %1 from %2 are kept in this browser only: %3',
+          nameOf(shelved.path),
+          new Date(shelved.changed).toLocaleString(),
+          reason.message
+        ),
+        {
+          autoClose: false,
+          actions: [
+            {
+              label: trans.__('Download'),
+              caption: shelved.content
+                ? trans.__('The notebook with these edits, as a file')
+                : trans.__('The edited cells as a notebook of their own'),
+              displayType: 'accent',
+              callback: event => {
+                // They stay, and so does the offer.
+                event.preventDefault();
+                void download(shelved);
+              }
+            },
+            {
+              label: trans.__('Discard'),
+              caption: trans.__('Drop them for good'),
+              displayType: 'warn',
+              callback: () =>
+                void keeper
+                  .drop(shelved)
+                  .catch((problem: unknown) =>
+                    Notification.error(
+                      trans.__('The edits are still kept. %1', why(problem))
+                    )
+                  )
+            }
+          ]
+        }
+      );
+    }
+
+    async function download(shelved: IShelved): Promise<void> {
+      try {
+        const { copyOf } = await import('../models/draftcopy');
+        const name = nameOf(shelved.path).replace(
+          /(\.ipynb)?$/,
+          '.unsaved.ipynb'
+        );
+        downloadText(JSON.stringify(copyOf(shelved), null, 1), name);
+      } catch (reason) {
+        Notification.error(
+          trans.__(
+            'The edits could not be read, and are still kept. %1',
+            why(reason)
+          )
+        );
+      }
+    }
 
     /** The panel holds the draft's edits; nothing is saved by that. */
     async function restore(panel: NotebookPanel, draft: Draft): Promise<void> {
@@ -185,9 +234,13 @@ const plugin: JupyterFrontEndPlugin<IDrafts> = {
       await offerNext(panel);
     }
 
+    /** The offer that stands for a notebook; a later one takes its place. */
+    const offers = new WeakMap<NotebookPanel, string>();
+
     /** Asks what to do with edits that were left behind. */
     function offer(panel: NotebookPanel, draft: Draft): void {
       const path = contents.localPath(panel.context.path);
+      Notification.dismiss(offers.get(panel) ?? '');
       if (draft.problem) {
         Notification.error(
           trans.__(
@@ -228,6 +281,7 @@ const plugin: JupyterFrontEndPlugin<IDrafts> = {
           ]
         }
       );
+      offers.set(panel, id);
       panel.disposed.connect(() => Notification.dismiss(id));
     }
 
