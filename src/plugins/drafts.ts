@@ -23,6 +23,7 @@ import { DraftShelf, type IShelved } from '../models/draftshelf';
 import { Windows } from '../models/windows';
 import { type Draft, IDrafts, IRewindClient } from '../tokens';
 import { downloadText } from '../widgets/download';
+import { tellFailure } from '../widgets/failure';
 
 const SHOW = 'jupyter-rewind:show-drafts';
 
@@ -101,8 +102,9 @@ const plugin: JupyterFrontEndPlugin<IDrafts> = {
                 void keeper
                   .drop(shelved)
                   .catch((problem: unknown) =>
-                    Notification.error(
-                      trans.__('The edits are still kept. %1', why(problem))
+                    tellFailure(
+                      trans.__('The edits are still kept. %1', why(problem)),
+                      trans
                     )
                   )
             }
@@ -120,11 +122,12 @@ const plugin: JupyterFrontEndPlugin<IDrafts> = {
         );
         downloadText(JSON.stringify(copyOf(shelved), null, 1), name);
       } catch (reason) {
-        Notification.error(
+        tellFailure(
           trans.__(
             'The edits could not be read, and are still kept. %1',
             why(reason)
-          )
+          ),
+          trans
         );
       }
     }
@@ -171,11 +174,12 @@ const plugin: JupyterFrontEndPlugin<IDrafts> = {
           ]
         });
       } catch (reason) {
-        Notification.error(
+        tellFailure(
           trans.__(
             'The edits were not brought back, and are still kept. %1',
             why(reason)
-          )
+          ),
+          trans
         );
       }
     }
@@ -213,8 +217,9 @@ const plugin: JupyterFrontEndPlugin<IDrafts> = {
           });
         }
       } catch (reason) {
-        Notification.error(
-          trans.__('Nothing could be compared. %1', why(reason))
+        tellFailure(
+          trans.__('Nothing could be compared. %1', why(reason)),
+          trans
         );
       }
       // The choice is still open.
@@ -226,8 +231,9 @@ const plugin: JupyterFrontEndPlugin<IDrafts> = {
       try {
         await client.discardDraft(path, draft.draft);
       } catch (reason) {
-        Notification.error(
-          trans.__('The edits are still kept. %1', why(reason))
+        tellFailure(
+          trans.__('The edits are still kept. %1', why(reason)),
+          trans
         );
         return;
       }
@@ -242,13 +248,13 @@ const plugin: JupyterFrontEndPlugin<IDrafts> = {
       const path = contents.localPath(panel.context.path);
       Notification.dismiss(offers.get(panel) ?? '');
       if (draft.problem) {
-        Notification.error(
+        tellFailure(
           trans.__(
             'Unsaved edits of %1 were kept, but cannot be read: %2',
             clock(draft),
             draft.problem
           ),
-          { autoClose: false }
+          trans
         );
         return;
       }
@@ -319,13 +325,13 @@ const plugin: JupyterFrontEndPlugin<IDrafts> = {
     });
 
     keeper.failed.connect((_, { path, reason }) => {
-      Notification.error(
+      tellFailure(
         trans.__(
           'Unsaved edits of %1 are in this tab only: the server does not take them, and this browser cannot keep them (%2). Keep the tab open, or download a copy.',
           nameOf(path),
           reason.message
         ),
-        { autoClose: false }
+        trans
       );
     });
 
@@ -349,12 +355,14 @@ const plugin: JupyterFrontEndPlugin<IDrafts> = {
             Notification.info(
               trans.__(
                 'All edits of this notebook are saved or in an open tab.'
-              )
+              ),
+              { autoClose: 5000 }
             );
           }
         } catch (reason) {
-          Notification.error(
-            trans.__('The kept edits could not be listed. %1', why(reason))
+          tellFailure(
+            trans.__('The kept edits could not be listed. %1', why(reason)),
+            trans
           );
         }
       }

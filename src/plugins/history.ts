@@ -25,6 +25,7 @@ import {
   type IRestoreOptions,
   IRewindClient
 } from '../tokens';
+import { tellFailure } from '../widgets/failure';
 // eslint-disable-next-line jupyter/prefer-lazy-imports -- it stands in the sidebar from the start
 import { HistoryWidget, type IHistoryActions } from '../widgets/history';
 
@@ -62,7 +63,7 @@ const plugin: JupyterFrontEndPlugin<void> = {
         await act();
       } catch (reason) {
         const why = reason instanceof Error ? reason.message : String(reason);
-        Notification.error(`${failed} ${why}`);
+        tellFailure(`${failed} ${why}`, trans);
       }
     };
 
