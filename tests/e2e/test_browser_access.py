@@ -103,6 +103,7 @@ def save(page: Any, lab: Lab, name: str, text: str) -> None:
     wait_until("its checkpoint", lambda: len(lab.checkpoints(name)) > before)
 
 
+@pytest.mark.matrix
 def test_the_history_and_a_comparison(lab: Lab, page: Any) -> None:
     """Ctrl+Alt+H leads into the sidebar, Tab to each button, Enter compares; Alt+W leads out."""
     name = "compared.ipynb"

@@ -99,6 +99,7 @@ def test_outputs_of_a_cell_that_went_on_stand_in_it_once(
     assert (lab.folder / NAME).read_bytes() == before
 
 
+@pytest.mark.matrix
 def test_a_cell_that_still_runs_is_followed_to_its_end(lab: Lab, page: Any) -> None:
     """Opened again before the end: what came so far is there, the rest follows by itself."""
     write_notebook(lab.folder / NAME)

@@ -42,6 +42,7 @@ def open_history(page: Any) -> Any:
     return panel
 
 
+@pytest.mark.matrix
 def test_each_save_appears_in_the_sidebar_and_comes_back_with_one_click(
     lab: Lab, page: Any
 ) -> None:

@@ -40,6 +40,7 @@ def is_answer(reply: Any) -> bool:
     return bool(reply.request.method == "POST" and "/kernels/resumable" in reply.url)
 
 
+@pytest.mark.matrix
 def test_the_variables_of_a_killed_kernel_come_back_with_one_click(lab: Lab, page: Any) -> None:
     """kill -9: a notification says what was kept; Restore; the next cell has it all."""
     write_notebook(lab.folder / NAME)

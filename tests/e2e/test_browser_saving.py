@@ -70,6 +70,7 @@ def test_a_notebook_that_was_only_opened_is_not_saved(lab: Lab, page: Any) -> No
     assert path.read_bytes() == before
 
 
+@pytest.mark.matrix
 def test_autosave_magic_sets_the_interval_of_one_notebook(lab: Lab, page: Any) -> None:
     """`%autosave 300`, `%autosave 0`, plain `%autosave`: they act and answer, without an error."""
     write_notebook(lab.folder / NAME)
@@ -227,6 +228,7 @@ def test_the_settings_stand_in_the_settings_editor(lab: Lab, page: Any) -> None:
     shoot(page, "settings")
 
 
+@pytest.mark.matrix
 def test_notebook_7_saves_and_says_so_too(tmp_path: Path) -> None:
     """`jupyter notebook`: the magic works, and the line beside the menus tells how things are."""
     playwright = pytest.importorskip("playwright.sync_api")
