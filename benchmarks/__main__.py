@@ -25,6 +25,7 @@ TITLES = {
     "kernels": "States of kernels beside Kishu, dill and cloudpickle",
     "kernel_limits": "States of kernels against the machine",
     "recovery": "Recovery against known truths",
+    "lab": "JupyterLab with Rewind beside JupyterLab without it",
     "salvage": "Salvage of broken notebooks, and json-repair beside it",
 }
 COLUMNS = ("what", "against", "ratio", "bar", "holds", "figures")
