@@ -93,7 +93,7 @@ def test_a_folder_shows_what_was_deleted_and_brings_it_back(lab: Lab, page: Any)
     raw = keep_once(page, lab)
     (lab.folder / "other.ipynb").write_bytes(raw)
     page.locator(".jp-DirListing-item", has_text=NAME).click(button="right")
-    delete = re.compile("^(Move to Trash|Delete)$")  # the latter up to JupyterLab 4.2
+    delete = re.compile("^(Move to Trash|Delete)")  # the latter in JupyterLab 4.2
     page.get_by_role("menuitem", name=delete).click()
     page.locator(".jp-Dialog").get_by_role("button").filter(has_text=delete).click()
     items = page.locator(".jp-DirListing-item", has_text=NAME)
