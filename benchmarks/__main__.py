@@ -26,6 +26,7 @@ TITLES = {
     "kernel_limits": "States of kernels against the machine",
     "recovery": "Recovery against known truths",
     "panel": "The history panel in a browser",
+    "lab": "JupyterLab with Rewind beside JupyterLab without it",
     "salvage": "Salvage of broken notebooks, and json-repair beside it",
 }
 COLUMNS = ("what", "against", "ratio", "bar", "holds", "figures")

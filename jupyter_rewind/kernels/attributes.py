@@ -1,87 +1,65 @@
 """Dicts that are the attributes of an object and are held apart from it, too: `d = vars(a)`.
 
 Pickle makes such an object with a dict of its own and fills it from the one that was told; what
-held that one would hold another dict. Where a variable names it, it is told as the attributes of
-its object. Elsewhere it comes back as a dict of its own, and that is said.
+held that one would hold another dict. So such an object is given the very dict. One whose author
+said how it is pickled is made his way, and what holds its attributes is said to be apart from them.
 """
 
 from __future__ import annotations
 
 import sys
 import types
-from collections.abc import Sequence
+from collections.abc import Callable
 from typing import Any
 
-from jupyter_rewind.kernels import rebuild
+from jupyter_rewind.kernels import quiet, rebuild
 from jupyter_rewind.kernels.placeholders import Placeholder
 
-Root = tuple[str, Any]
-
-FEW_BYTES = 1 << 14
-"""In a stream of so many, looking for such dicts takes nothing worth naming."""
+_MADE = (b"\x81\x94", b"R\x94")
+"""What pickle writes behind a class, or a function, and its arguments."""
 _NOT_ASKED = (type, types.ModuleType, types.FunctionType, Placeholder)
 
 
-class Attributes:
-    """Stands for the dict of an object's attributes."""
-
-    __slots__ = ("owner",)
-
-    def __init__(self, owner: Any) -> None:
-        self.owner = owner
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return own_attributes, (self.owner,)
+def may_hold_objects(stream: bytes) -> bool:
+    """False where nothing in the stream is made by a class or a function."""
+    return any(made in stream for made in _MADE)
 
 
-def own_attributes(owner: Any) -> Any:
-    """The very dict of the attributes of what was made; a placeholder is one for them, too.
-
-    Part of the format of stored snapshots."""
-    if isinstance(owner, Placeholder):
-        return owner
-    own = object.__getattribute__(owner, "__dict__")
-    loading = rebuild.current()
-    if loading is not None:
-        loading.note_attributes(owner, own)
-    return own
-
-
-def may_be_attributes(roots: Sequence[Root]) -> bool:
-    """True where one of the roots is a dict that something holds besides its own names: for each
-    of those there is the namespace, the roots of the look, and this list."""
-    ours = _references_in_roots()
-    named = [value for _, value in roots if type(value) is dict]
-    counts = list(map(sys.getrefcount, named))
-    names: dict[int, int] = {}
-    for value in named:
-        names[id(value)] = names.get(id(value), 0) + 1
-    # Besides, each stands once for each name in `named`.
-    return any(
-        count > ours + 4 * names[id(value)] for value, count in zip(named, counts, strict=True)
-    )
-
-
-def _references_in_roots() -> int:
-    """What the interpreter counts of something for the asking alone."""
-    alone: list[Any] = [[]]
-    (count,) = map(sys.getrefcount, alone)
-    return count - 1
-
-
-def find_owners(met: list[Any]) -> dict[int, Any]:
-    """Of the objects that a writer has met, those whose attributes something holds besides: by the
-    id of the dict. What was met is held by `met` and by the writer's memo."""
+def find_owners(met: list[Any], check: Callable[[], None]) -> list[Any]:
+    """Of the objects that a writer has met, those whose attributes something holds besides. What
+    was met is held by `met` and by the writer's memo; `check` is called now and then, and may
+    raise."""
     kinds = {kind for kind in set(map(type, met)) if _has_dict(kind)}
     if not kinds:
-        return {}
+        return []
     told = {id(value) for value in met if type(value) is dict}
     alone = _references_when_alone()
-    return {
-        id(attributes_of(value)): value
-        for value in met
-        if type(value) in kinds and _references(value, told) > alone
-    }
+    found = []
+    for number, value in enumerate(met):
+        if not number % _STEP:
+            check()
+        if type(value) in kinds and _references(value, told) > alone:
+            found.append(value)
+    return found
+
+
+_STEP = 4096
+
+
+def with_its_dict(reduction: Any, owner: Any) -> Any:
+    """How pickle makes the owner, but for its dict, which is to be the very one; None where its
+    author makes it otherwise."""
+    if type(reduction) is not tuple or len(reduction) < 3:
+        return None
+    make, arguments, state, items, pairs, setter = (*reduction, None, None, None)[:6]
+    own = state[0] if type(state) is tuple and len(state) == 2 else state
+    is_plain = setter is None and not hasattr(type(owner), "__setstate__")
+    if own is not attributes_of(owner) or not (is_plain or setter in _SETTERS):
+        return None
+    return make, arguments, state, items, pairs, quiet.set_dict
+
+
+_SETTERS = (rebuild.set_state, quiet.set_dict)
 
 
 def _references(owner: Any, told: set[int] | None = None) -> int:

@@ -225,8 +225,9 @@ class Capturer:
 
     def return_to(self, snapshot: Snapshot, pods: Mapping[tuple[str, ...], Pod]) -> None:
         """The namespace holds this state, of which these are the pods."""
+        same = (keys[0] for keys, pod in pods.items() if self._pods.get(keys) is pod)
+        self._gatherer.distrust_all_but(same)
         self._pods = dict(pods)
-        self._gatherer.forget()
         self._everything = True
         if self._tracker is not None:
             self._tracker.start_anew("a state was brought back")

@@ -12,8 +12,11 @@ Out of reach of any count, and so of this proof: `gc.get_objects`, addresses thr
 from __future__ import annotations
 
 import gc
+import itertools
+import operator
 import sys
 import weakref
+from collections import Counter
 from collections.abc import Callable, Collection, Hashable, Iterable, Mapping
 from typing import Any
 
@@ -44,12 +47,14 @@ def find_opening(
     held: int = 0,
     harmless: Iterable[Binding] = (),
     check: Callable[[], None] = lambda: None,
+    twice: set[type] | None = None,
 ) -> str:
     """Why the values are not closed, in words; empty if nobody outside can reach them.
 
     `held` is how many references the caller itself has to the value of each binding besides that;
     `harmless` are other bindings through which nobody writes (IPython's of the last results).
-    `check` is called every few thousand objects, and may raise.
+    `check` is called every few thousand objects, and may raise. Where nothing opens them, `twice`
+    gets the types of what more than one of their parts, or a part and a binding, refer to.
     """
     was_enabled = gc.isenabled()
     gc.disable()
@@ -59,7 +64,10 @@ def find_opening(
         for mapping, key in harmless:
             if id(mapping.get(key)) in walk.inside:
                 walk.inside[id(mapping.get(key))] += 1
-        return walk.finish()
+        opening = walk.finish()
+        if twice is not None:
+            twice.update(walk.kinds_met_twice())
+        return opening
     except RecursionError:
         return "it is nested too deeply to be counted"
     finally:
@@ -72,12 +80,13 @@ class _Walk:
 
     def __init__(self, check: Callable[[], None]) -> None:
         self._check = check
-        self.inside: dict[int, int] = {}
+        self.inside: Counter[int] = Counter()
         self.shared: dict[int, Any] = {}
         self.opening = ""
         self._level: list[Any] = []
         self._kinds = Kinds()
         self._sole = _references_of_one_in_a_list()
+        self._bound: dict[int, int] = {}
         self._weak: dict[int, int] = {}
         self._pointed: dict[int, int] = {}
 
@@ -87,6 +96,7 @@ class _Walk:
             name = id(value)
             if has_own_zone((value,)):
                 self.opening = _ZONED
+            self._bound[name] = self._bound.get(name, 0) + 1 + held
             if name in self.inside:
                 self.inside[name] += 1 + held
             elif self._kinds.tag(type(value)) != LEAF:
@@ -127,6 +137,14 @@ class _Walk:
             del level
         return self.opening or self._unexplained()
 
+    def kinds_met_twice(self) -> set[type]:
+        bound = self._bound
+        return {
+            type(value)
+            for name, value in self.shared.items()
+            if self.inside[name] > max(bound.get(name, 0), 1)
+        }
+
     def _expand(self, chunk: list[Any]) -> None:
         """Count what the objects of `chunk` refer to. No other list of ours may hold it then."""
         found = gc.get_referents(*chunk)
@@ -145,22 +163,41 @@ class _Walk:
         if not wanted:
             return
         if len(wanted) < len(kinds):
-            found = [value for value in found if type(value) in wanted]
+            # In one line: nothing else of ours holds what was found when it is counted.
+            found = list(itertools.compress(found, map(wanted.__contains__, map(type, found))))
         self._check()
         counts = list(map(sys.getrefcount, found))
         self._check()
         if set(counts) == {self._sole} and self._are_simple(found, wanted):
             self._level += found
             return
-        for value, count in zip(found, counts, strict=True):
-            name = id(value)
-            if name in self.inside:
-                self.inside[name] += 1
-            elif count == self._sole and self._are_simple((value,), (type(value),)):
-                self._level.append(value)
+        alone = list(map(operator.eq, counts, itertools.repeat(self._sole)))
+        self._take_single(list(itertools.compress(found, alone)))
+        self._take_shared(list(itertools.compress(found, map(operator.not_, alone))))
+
+    def _take_single(self, values: list[Any]) -> None:
+        """What one object refers to, and nothing else."""
+        for some in _by_kind(values):
+            is_new = self.inside.keys().isdisjoint(map(id, some))
+            if is_new and self._are_simple(some, (type(some[0]),)):
+                self._level += some
             else:
-                self.inside[name] = 1
-                self._add(value)
+                self._take_shared(some)
+
+    def _take_shared(self, values: list[Any]) -> None:
+        names = list(map(id, values))
+        fresh = dict(zip(names, values, strict=True))
+        for name in fresh.keys() & self.inside.keys():
+            del fresh[name]
+        self.inside.update(names)
+        for some in _by_kind(list(fresh.values())):
+            self._check()
+            if self._are_simple(some, (type(some[0]),)):
+                self.shared.update(zip(map(id, some), some, strict=True))
+                self._level += some
+            else:
+                for value in some:
+                    self._add(value)
 
     def _are_simple(self, values: Collection[Any], kinds: Collection[type]) -> bool:
         """Nothing is to be known of these values but how often they are referred to."""
@@ -204,6 +241,13 @@ class _Walk:
         if type(value) not in _IMMUTABLE:
             return False
         return all(self._kinds.tag(type(part)) == LEAF or self._is_constant(part) for part in value)
+
+
+def _by_kind(values: list[Any]) -> list[list[Any]]:
+    kinds = set(map(type, values))
+    if len(kinds) < 2:
+        return [values] if values else []
+    return [[value for value in values if type(value) is kind] for kind in kinds]
 
 
 def _add_dicts(values: list[Any], look: Any, found: list[Any]) -> None:

@@ -3,31 +3,32 @@
 Three departures from plain pickle. The memo is primed with objects that both sides know: the
 namespace itself and IPython's own containers. Functions and classes are told by `functions`,
 values of libraries by their reducers; what none can tell becomes a placeholder that says so.
-Frame headers are left out, since they would move with every insertion.
+Frame headers are left out (see `sink`), since they would move with every insertion.
 """
 
 from __future__ import annotations
 
 import copyreg
-import io
 import pickle
-import struct
 import sys
 import types
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
 from typing import Any
 
 from jupyter_rewind.kernels import functions, quiet, rebuild, subclasses
-from jupyter_rewind.kernels.attributes import Attributes
+from jupyter_rewind.kernels.attributes import attributes_of, with_its_dict
 from jupyter_rewind.kernels.budget import NEVER
+from jupyter_rewind.kernels.holdings import find_held
 from jupyter_rewind.kernels.hollow import Hollow, is_asked, is_built
 from jupyter_rewind.kernels.hubs import Hubs
 from jupyter_rewind.kernels.nans import Nan, Nans
+from jupyter_rewind.kernels.origins import is_own
 from jupyter_rewind.kernels.placeholders import FilePlaceholder, Placeholder
 from jupyter_rewind.kernels.reducers import lookup
 from jupyter_rewind.kernels.reducers.contract import name_of, stand_in
 from jupyter_rewind.kernels.reducers.modules import rebuild_module
+from jupyter_rewind.kernels.sink import Sink
 from jupyter_rewind.model.snapshot import Fidelity
 
 PROTOCOL = 5
@@ -37,46 +38,8 @@ _DIRECT = frozenset(
     f"jupyter_rewind.kernels.reducers.{name}" for name in ("numpy", "torch", "views")
 )
 _STANDING = (Placeholder, FilePlaceholder)
-_FRAME = 0x95
-_PAYLOADS = {ord("B"): 4, ord("X"): 4, 0x8D: 8, 0x8E: 8, 0x96: 8}
 _MISS = object()
 Handler = Callable[[Any, Any], Any]
-
-
-class Sink:
-    """Takes what a pickler writes, without the headers of its frames."""
-
-    def __init__(self, check: Callable[[], None]) -> None:
-        """`check` is called every 64 KB, and may raise."""
-        self.parts: list[bytes] = []
-        self._last = b""
-        self._check = check
-
-    def write(self, data: bytes) -> int:
-        self._check()
-        if type(data) is not bytes:
-            data = bytes(data)
-        rest = data
-        if len(data) > 9 and data[0] == _FRAME and not self._announces(len(data)):
-            (size,) = struct.unpack_from("<Q", data, 1)
-            if size == len(data) - 9:
-                rest = data[9:]
-        self.parts.append(rest)
-        self._last = data[-9:]
-        return len(data)
-
-    def _announces(self, size: int) -> bool:
-        """True when what was written last ends by saying that a payload of `size` follows: the
-        user's bytes may look like a frame."""
-        for code, width in _PAYLOADS.items():
-            tail = self._last[-1 - width :]
-            is_head = len(tail) == width + 1 and tail[0] == code
-            if is_head and int.from_bytes(tail[1:], "little") == size:
-                return True
-        return False
-
-    def getvalue(self) -> bytes:
-        return b"".join(self.parts)
 
 
 class Buffers:
@@ -126,8 +89,11 @@ class Session:
         self.nans = Nans(hubs.lives)
         self.deadline = NEVER
         """When what is being told must be told."""
+        self._held: dict[int, str] | None = None
         self._shells: dict[int, functions.Shell] = {}
         self._handlers: dict[type, Handler | None] = {}
+        self.plain: set[type] = set()
+        """Classes of which pickle tells the values, and nothing else is to be known."""
 
     @contextmanager
     def in_any_case(self, is_wanted: bool) -> Iterator[None]:
@@ -138,6 +104,12 @@ class Session:
             yield
         finally:
             self.deadline = before
+
+    def held(self) -> dict[int, str]:
+        """What variables of modules lead to, which are not kept."""
+        if self._held is None:
+            self._held = find_held()
+        return self._held
 
     def shell(self, cell: types.CellType) -> functions.Shell:
         found = self._shells.get(id(cell))
@@ -157,6 +129,8 @@ class Session:
                 self.asked.add(kind)
             if is_built(kind):
                 self.built.add(kind)
+            if found is None and kind not in self.asked and kind not in self.built:
+                self.plain.add(kind)
         return found  # type: ignore[return-value]
 
 
@@ -166,6 +140,9 @@ class _Telling:
     session: Session
     careful: bool
     own: frozenset[str]
+    plain: Set[type]
+    owners: frozenset[int] = frozenset()
+    """Ids of objects whose attributes something holds besides."""
 
     def _begin(self, session: Session, buffers: Buffers, own: Iterable[str], careful: bool) -> None:
         self.session = session
@@ -178,10 +155,14 @@ class _Telling:
         self.noted: list[tuple[int, Fidelity, str]] = []
         """What was noted of which value, by its id."""
         self._at = 0
+        # Looked at for each object: nothing else is to be known of most.
+        self.plain = frozenset[type]() if careful else session.plain
         self.meets_asked = self.meets_built = False
 
     def reducer_override(self, value: Any) -> Any:
         kind = type(value)
+        if kind in self.plain:
+            return NotImplemented
         self._at = id(value)
         handler = self.session.handler(kind)
         if kind in self.session.asked:
@@ -193,6 +174,8 @@ class _Telling:
         elif handler is not None:
             self.session.deadline.check()
             found = handler(value, self)
+        elif self.owners and id(value) in self.owners:
+            found = _native(value, self)
         else:
             return NotImplemented
         if found is NotImplemented or type(found) is str or found[0] is rebuild.find_global:
@@ -202,9 +185,25 @@ class _Telling:
             found = (rebuild.stand_for, (uid, found[0], *found[1]), *found[2:])
         elif found[0] is rebuild_module and found[1][-1] is None:
             found = (*found[:1], (*found[1], self.session.hubs.lives.name(value)), *found[2:])
+        elif self.owners and id(value) in self.owners:
+            found = self._with_its_dict(value, found)
         elif handler is not None:
             self.buffers.expect(found)
         return found
+
+    def know_owners(self, owners: Iterable[Any]) -> None:
+        """Something else holds the attributes of these: each is asked about."""
+        self.owners = frozenset(map(id, owners))
+        self.plain = frozenset()
+
+    def _with_its_dict(self, value: Any, reduction: Any) -> Any:
+        found = with_its_dict(reduction, value)
+        if found is not None:
+            return found
+        what = f"the attributes of an object of {name_of(type(value)).removeprefix('__main__.')}"
+        reason = f"{what}, held apart from it: they come back as a dict of their own"
+        self.noted.append((id(attributes_of(value)), Fidelity.REBUILT, reason))
+        return reduction
 
     def _careful(self, handler: Handler, value: Any) -> Any:
         """One value that fails costs itself alone."""
@@ -313,7 +312,6 @@ _SPECIAL: dict[type, Handler | None] = {
     types.CodeType: functions.reduce_code,
     functions.Shell: None,
     Hollow: None,
-    Attributes: None,
     Nan: None,
     Placeholder: None,
 }
@@ -321,7 +319,7 @@ _SPECIAL: dict[type, Handler | None] = {
 
 def _sentinels(kind: type) -> Handler | None:
     """Values that a module of a library holds under a name stay the very ones: code asks for them
-    with `is`."""
+    with `is`. So do those of a module of the user's own that hold nothing."""
     home = type.__getattribute__(kind, "__module__")
     module = sys.modules.get(home) if isinstance(home, str) else None
     if module is None or home in ("__main__", "builtins"):
@@ -333,8 +331,16 @@ def _sentinels(kind: type) -> Handler | None:
     def reduce_sentinel(value: Any, _: Any) -> Any:
         name = named.get(id(value))
         if name is None or getattr(module, name, None) is not value:
-            return NotImplemented
-        return rebuild.find_global, (home, name)
+            return _native(value, None)
+        found = rebuild.find_global, (home, name)
+        if not is_own(module):
+            return found
+        try:
+            made = _native(value, None)
+        except Exception:
+            return found
+        # Its class, and nothing of its own: no state, no items.
+        return made if type(made) is tuple and any(made[2:]) else found
 
     return reduce_sentinel
 
@@ -349,48 +355,3 @@ def _first_line(error: BaseException) -> str:
         return str(error).partition("\n")[0]
     except Exception:
         return "an error that does not print"
-
-
-# --- back -------------------------------------------------------------------------------
-
-
-class PodReader(pickle.Unpickler):
-    """Loads the roots of a pod one after the other; the primed objects come first."""
-
-    def __init__(self, stream: bytes, known: Sequence[Any], buffers: Iterable[Any]) -> None:
-        file = io.BufferedReader(_Chain([_prelude(len(known)), stream]), 1 << 18)
-        super().__init__(file, buffers=buffers)
-        self._known = known
-        self.load()
-
-    def persistent_load(self, number: Any) -> Any:
-        return self._known[number]
-
-
-def _prelude(count: int) -> bytes:
-    """A pickle that puts the primed objects into the reader's memo, in order."""
-    parts = [b"\x80\x05"]
-    for number in range(count):
-        parts.append(b"J" + struct.pack("<i", number) + b"Q\x940")
-    return b"".join([*parts, b"N."])
-
-
-class _Chain(io.RawIOBase):
-    """Several pieces of memory read as one file."""
-
-    def __init__(self, pieces: list[bytes]) -> None:
-        self._pieces = [memoryview(piece) for piece in reversed(pieces)]
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, target: Any) -> int:
-        while self._pieces and not len(self._pieces[-1]):
-            self._pieces.pop()
-        if not self._pieces:
-            return 0
-        piece = self._pieces[-1]
-        count = min(len(target), len(piece))
-        target[:count] = piece[:count]
-        self._pieces[-1] = piece[count:]
-        return count

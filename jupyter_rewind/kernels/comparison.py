@@ -10,11 +10,11 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from jupyter_rewind.errors import Format
-from jupyter_rewind.kernels.codec import PodReader
-from jupyter_rewind.kernels.losses import HubLosses, worse
+from jupyter_rewind.kernels.losses import WHOLE, HubLosses, worse
 from jupyter_rewind.kernels.placeholders import Placeholder
 from jupyter_rewind.kernels.pods import HUB, VARIABLE
 from jupyter_rewind.kernels.preview import preview, type_name
+from jupyter_rewind.kernels.reading import PodReader
 from jupyter_rewind.kernels.records import PodRecord, read_pod, read_state
 from jupyter_rewind.kernels.reducers.modules import words_for, words_of
 from jupyter_rewind.kernels.roots import is_result
@@ -27,6 +27,7 @@ from jupyter_rewind.model.snapshot import (
 )
 from jupyter_rewind.store.keep import ContentSource
 
+_PLAIN = {kind: kind.__name__ for kind in (int, float, bool, str, bytes, complex, type(None))}
 _MODULES = "jupyter_rewind.kernels.reducers.modules"
 
 
@@ -83,7 +84,12 @@ def small_reports(
         if not key.startswith(VARIABLE):
             continue
         name = key[len(VARIABLE) :]
-        if is_result(name):
+        if name.startswith("_") and is_result(name):
+            continue
+        plain = _PLAIN.get(type(value))
+        if plain is not None:
+            # Nearly all of them, and there may be a hundred thousand.
+            found.append(VariableReport(name, plain, 0, *WHOLE, preview=preview(value)))
             continue
         # Not `isinstance`, which would ask the value.
         if issubclass(type(value), Placeholder):

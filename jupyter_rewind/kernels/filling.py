@@ -12,8 +12,10 @@ import sys
 import types
 import weakref
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
+
+from jupyter_rewind.kernels.origins import is_own
 
 _HEAP = 1 << 9
 _PLAIN = (list, dict, set)
@@ -28,11 +30,11 @@ Undo = Callable[[], Any]
 
 
 def can_be_filled(kind: type) -> bool:
-    """True for lists, dicts, sets, and instances of the notebook's classes that are their
-    attributes and nothing else."""
+    """True for lists, dicts, sets, and instances of classes of the notebook, or of a module of the
+    user's own, that are their attributes and nothing else."""
     if kind in _PLAIN:
         return True
-    if not _flags_of(kind) & _HEAP or type.__getattribute__(kind, "__module__") != "__main__":
+    if not _flags_of(kind) & _HEAP or not _is_users(kind):
         return False
     return all(
         _flags_of(base) & _HEAP and "__slots__" not in _dict_of(base) and not names_dict(base)
@@ -40,9 +42,14 @@ def can_be_filled(kind: type) -> bool:
     )
 
 
+def _is_users(kind: type) -> bool:
+    home: Any = type.__getattribute__(kind, "__module__")
+    return home == "__main__" or (type(home) is str and is_own(sys.modules.get(home)))
+
+
 def names_dict(base: type) -> bool:
     """True where code of a class of the notebook may give its instances a dict that others have."""
-    if type.__getattribute__(base, "__module__") != "__main__":
+    if not _is_users(base):
         return False
     made = (one for one in _dict_of(base).values() if type(one) is types.FunctionType)
     return any("__dict__" in one.__code__.co_names for one in made)
@@ -72,9 +79,15 @@ def attributes_of(value: Any) -> dict[str, Any]:
     return found
 
 
-def fill_living(made: list[Any], living: Sequence[Any], classes: Iterable[type]) -> list[Undo]:
+def fill_living(
+    made: list[Any],
+    living: Sequence[Any],
+    classes: Iterable[type],
+    sharing: Collection[int] = (),
+) -> list[Undo]:
     """Each living one has the content of the one that was made for it, and stands wherever that one
-    stood. `classes` are those that may hold one; what comes back undoes it, last first.
+    stood. `classes` are those that may hold one; what comes back undoes it, last first. Those whose
+    ids are in `sharing` were made with attributes that others hold, too: the living take these.
 
     The caller holds what was made by this list and by what is to be rewritten, and by nothing else.
     """
@@ -88,9 +101,18 @@ def fill_living(made: list[Any], living: Sequence[Any], classes: Iterable[type])
             for put in found.values():
                 put(living[number])
     for number in chosen:
-        undo.append(_refill(living[number], copy_of(living[number])))
-        fill(living[number], made[number])
+        live = living[number]
+        if id(made[number]) in sharing and type(live) not in _PLAIN:
+            undo.append(_give_attributes(live, attributes_of(live)))
+            object.__setattr__(live, "__dict__", attributes_of(made[number]))
+        else:
+            undo.append(_refill(live, copy_of(live)))
+            fill(live, made[number])
     return undo
+
+
+def _give_attributes(live: Any, own: dict[str, Any]) -> Undo:
+    return lambda: object.__setattr__(live, "__dict__", own)
 
 
 def _refill(live: Any, content: Any) -> Undo:

@@ -23,16 +23,14 @@ from jupyter_rewind.kernels.groups import (
     Group,
     guess_seconds,
     partition,
+    predecessor,
     regroup,
 )
 from jupyter_rewind.kernels.memory import Memory
 from jupyter_rewind.kernels.pods import ENVIRONMENT, HUB, OUTPUT, SMALL, VARIABLE
-from jupyter_rewind.kernels.preview import preview, type_name
-from jupyter_rewind.kernels.records import RootRecord
 from jupyter_rewind.kernels.standins import LATE, words_for, write_stand_ins
 from jupyter_rewind.kernels.state import Change, Pod
 from jupyter_rewind.kernels.tokens import tokens_of
-from jupyter_rewind.model.snapshot import Fidelity
 
 Skip = Callable[[Pod], bool]
 _TURNS = 3
@@ -82,6 +80,7 @@ class Survey:
             self._add_hubs()
             self._deadline.leave(_FOR_THE_END)
             self._merge()
+            self._look_again()
             self._deadline.leave(0.0)
             return self._conclude()
         finally:
@@ -155,11 +154,16 @@ class Survey:
         if group.before is not None and group.before.names:
             self._put_in_order(group.keys[0], group.before.names)
         # First, while nothing else of ours refers to the values.
-        group.closed = self._is_closed(group)
-        roots: list[pods.Root] = [(key, self._roots[key]) for key in group.keys]
+        twice: set[type] = set()
+        group.closed = self._is_closed(group, twice)
+        group.may_share_dicts = dict in twice or not group.closed
+        self._write(group)
+
+    def _write(self, group: Group, owners: Sequence[Any] = ()) -> None:
+        roots = self._roots_of(group)
         for turn in range(_TURNS):
             try:
-                group.written = pods.write_pod(self._session, roots)
+                group.written = pods.write_pod(self._session, roots, owners)
                 break
             except RuntimeError as error:
                 # A thread of the user's changed it meanwhile; mostly it rests the next time.
@@ -182,8 +186,9 @@ class Survey:
         except Exception:
             return None
 
-    def _is_closed(self, group: Group) -> bool:
-        """True when the values are proved to be out of everybody else's reach."""
+    def _is_closed(self, group: Group, twice: set[type]) -> bool:
+        """True when the values are proved to be out of everybody else's reach; `twice` gets the
+        types of what several of their parts refer to then."""
         if group.keys[0].startswith((SMALL, ENVIRONMENT)):
             return True
         bindings = [self._binding(key) for key in group.keys if not key.startswith(HUB)]
@@ -192,7 +197,10 @@ class Survey:
         try:
             # One more reference to each value is ours: that of the roots.
             check = self._session.deadline.check
-            return not find_opening(bindings, held=1, harmless=self._harmless, check=check)
+            opening = find_opening(
+                bindings, held=1, harmless=self._harmless, check=check, twice=twice
+            )
+            return not opening
         except Exception:
             return False
 
@@ -249,16 +257,32 @@ class Survey:
                 for group in part:
                     group.let_go()
                 keys = tuple(sorted((key for group in part for key in group.keys), key=pods.place))
-                merged.append(Group(keys, self._largest(part, keys)))
+                merged.append(Group(keys, predecessor(self._before, part, keys)))
             self._groups = merged
             self._tell_all(one for one in merged if not (one.written or one.error or one.is_late))
 
-    def _largest(self, part: Sequence[Group], keys: tuple[str, ...]) -> Pod | None:
-        before = self._before.get(keys)
-        if before is not None:
-            return before
-        earlier = [group.before for group in part if group.before is not None]
-        return max(earlier, key=lambda pod: pod.content.stream_size, default=None)
+    def _roots_of(self, group: Group) -> list[pods.Root]:
+        return [(key, self._roots[key]) for key in group.keys]
+
+    def _look_again(self) -> None:
+        """Now that it is known what goes together: objects whose attributes something else holds,
+        too, are told so that both are one; and what modules hold besides is noted."""
+        for group in self._groups:
+            if group.written is None or not group.may_share_dicts:
+                continue
+            try:
+                with self._session.in_any_case(self._is_slight(group)):
+                    owners = pods.find_owners(group.written, self._session)
+                    if owners:
+                        group.let_go()
+                        self._write(group, owners)
+                    self._note_held(group)
+            except OutOfTime:
+                group.give_up(group.seconds, self._ids(group))
+
+    def _note_held(self, group: Group) -> None:
+        if group.written is not None and not group.closed:
+            pods.note_held(group.written, self._session, self._roots_of(group))
 
     def _conclude(self) -> Change:
         change = Change(dict(self._kept), verified=len(self._groups))
@@ -333,7 +357,7 @@ class Survey:
 
     def _stand_in(self, group: Group, reason: str) -> Pod:
         """A pod that says why the roots are not kept."""
-        roots = [(key, self._roots[key]) for key in group.keys]
+        roots = self._roots_of(group)
         with self._session.in_any_case(True):
             written = write_stand_ins(self._session, roots, reason)
         before = group.before
@@ -353,7 +377,10 @@ class Survey:
         self, group: Group, written: pods.Written, states: list[BufferState], before: Pod | None
     ) -> Pod:
         found = Pod(
-            tuple(self._record(key, written.notes.get(key, ())) for key in written.keys),
+            tuple(
+                pods.describe_root(key, self._roots[key], written.notes.get(key, ()))
+                for key in written.keys
+            ),
             self._ids(group),
             xxh3_128_digest(written.stream),
             len(written.stream),
@@ -371,9 +398,3 @@ class Survey:
 
     def _is_too_large(self, written: pods.Written) -> bool:
         return self._max_bytes is not None and written.size_bytes > self._max_bytes
-
-    def _record(self, key: str, notes: Sequence[pods.Note]) -> RootRecord:
-        value = self._roots[key]
-        worst = max((one for one, _ in notes), key=lambda one: one.loss, default=None)
-        reasons = "; ".join(dict.fromkeys(reason for _, reason in notes))
-        return RootRecord(key, type_name(value), worst or Fidelity.EXACT, reasons, preview(value))

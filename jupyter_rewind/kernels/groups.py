@@ -37,6 +37,8 @@ class Group:
     is_late: bool = False
     """There was no time to tell it."""
     closed: bool = False
+    may_share_dicts: bool = False
+    """Something in it may hold the attributes of an object, besides the object."""
     seconds: float = 0.0
 
     @property
@@ -143,6 +145,17 @@ def _identity(key: str, value: Any) -> int:
     return -id(key) if is_alone else id(value)
 
 
+def predecessor(
+    before: Mapping[tuple[str, ...], Pod], part: Sequence[Group], keys: tuple[str, ...]
+) -> Pod | None:
+    """The pod of just these keys, or else the largest that they were in."""
+    known = before.get(keys)
+    if known is not None:
+        return known
+    earlier = [group.before for group in part if group.before is not None]
+    return max(earlier, key=lambda pod: pod.content.stream_size, default=None)
+
+
 def partition(
     groups: Sequence[Group], session: Session, ids_of: Callable[[Group], tuple[int, ...]]
 ) -> list[list[Group]]:
@@ -171,10 +184,10 @@ def partition(
         except OutOfTime:
             group.give_up(group.seconds + session.deadline.spent() - began, ids_of(group))
             continue
-        for name in names:
-            first = owner.setdefault(name, number)
-            if first != number:
-                parent[find(number)] = find(first)
+        met = names & owner.keys()
+        for first in {owner[name] for name in met}:
+            parent[find(number)] = find(first)
+        owner.update(dict.fromkeys(names - met, number))
     parts: dict[int, list[Group]] = {}
     for number, group in enumerate(groups):
         parts.setdefault(find(number), []).append(group)

@@ -6,7 +6,6 @@ must change a living class or function is put off until the swap.
 
 from __future__ import annotations
 
-import importlib
 import struct
 import sys
 import types
@@ -16,22 +15,19 @@ from typing import Any
 
 from xxhash import xxh3_128_digest
 
-from jupyter_rewind.errors import RewindError
 from jupyter_rewind.kernels import rebuild
 from jupyter_rewind.kernels.buffers import PIECE, BufferState
-from jupyter_rewind.kernels.codec import PodReader
 from jupyter_rewind.kernels.handmade import HandMade
 from jupyter_rewind.kernels.hollow import fill
 from jupyter_rewind.kernels.hubs import Hubs
 from jupyter_rewind.kernels.placeholders import Placeholder
 from jupyter_rewind.kernels.pods import HUB
+from jupyter_rewind.kernels.reading import Reader, reason_of
 from jupyter_rewind.kernels.records import PodRecord
 from jupyter_rewind.model.ids import Digest
 from jupyter_rewind.store.keep import ContentSource
 
 Known = tuple[Any, ...]
-_MODULES = "jupyter_rewind.kernels.reducers.modules"
-_IMPORTS = ((_MODULES, "import_module"), (_MODULES, "import_own_module"))
 
 
 class Loader:
@@ -68,7 +64,7 @@ class Loader:
         self._unchanged = unchanged
         self._in_place = in_place
         self._live_cells: set[int] = set()
-        self._readers: dict[Digest, _Reader | None] = {}
+        self._readers: dict[Digest, Reader | None] = {}
         self._completed: set[Digest] = set()
         self._waiting: deque[PodRecord] = deque()
         self._depth = 0
@@ -76,8 +72,9 @@ class Loader:
         self._filling: list[tuple[PodRecord, Any, Sequence[Any]]] = []
         self._loaded: PodRecord | None = None
         self._nans: dict[str, float] = {}
-        self.attributes: dict[int, int] = {}
-        """Dicts that are the attributes of something, and whose: by their ids."""
+        self._uids: dict[int, str] = {}
+        self.sharing: set[int] = set()
+        """Ids of what was made with a dict of attributes that others hold, too."""
         self.spared: set[str] = set()
         """Roots that do not load, and stay what they are."""
         self.living: set[str] = set()
@@ -97,6 +94,12 @@ class Loader:
                 action, arguments = self._settling.pop()
                 action(*arguments)
             self.finish()
+
+    def keep(self, record: PodRecord, living: object) -> None:
+        """What the pod's root holds is alive, and is not loaded."""
+        self.values[record.keys[0]] = living
+        self._readers[record.node] = None
+        self._completed.add(record.node)
 
     def is_unchanged(self, key: str) -> bool:
         """True where what lives is what the state holds."""
@@ -130,7 +133,7 @@ class Loader:
 
     def _read_copy(self, record: PodRecord) -> dict[str, Any]:
         stream = b"".join(map(self._store.get, record.stream))
-        reader = _Reader(stream, self._known, self._buffers(record, []))
+        reader = Reader(stream, self._known, self._buffers(record, []))
         if record.hollow:
             reader.load()
         found = {root.key: reader.load() for root in record.roots}
@@ -143,7 +146,7 @@ class Loader:
 
     def let_go(self) -> None:
         """Nothing of what was loaded is held any more: it is the user's alone."""
-        for held in (self.values, self.made, self.cells, self._nans):
+        for held in (self.values, self.made, self.cells, self._nans, self._uids):
             held.clear()
         self.deferred.clear()
 
@@ -161,7 +164,7 @@ class Loader:
                 except Exception as error:
                     # What its hash depends on may be filled by the next turn.
                     again.append((record, container, content))
-                    reason = _reason(error)
+                    reason = reason_of(error)
             filling = again
         for record, *_ in filling:
             self.failures.update(dict.fromkeys(record.keys, reason))
@@ -175,7 +178,7 @@ class Loader:
         self._depth += 1
         try:
             stream = b"".join(map(self._store.get, record.stream))
-            reader = _Reader(stream, self._known, self._buffers(record, states))
+            reader = Reader(stream, self._known, self._buffers(record, states))
             self._readers[record.node] = reader
             if record.hollow:
                 reader.load()
@@ -224,7 +227,7 @@ class Loader:
             self._filling.append((self._loaded, container, content))
 
     def _fail(self, record: PodRecord, error: Exception) -> None:
-        reason = _reason(error)
+        reason = reason_of(error)
         self._readers[record.node] = None
         for root in record.roots:
             if root.key not in self.values or root.key.startswith(HUB):
@@ -285,8 +288,9 @@ class Loader:
 
     def uid_of(self, value: Any) -> str | None:
         """The uid of a class or function of the state; None of anything else."""
-        known = self._hubs.uid_of(value)
-        return known or next((uid for uid, one in self.made.items() if one is value), None)
+        if not self._uids:
+            self._uids = {id(one): uid for uid, one in self.made.items()}
+        return self._hubs.uid_of(value) or self._uids.get(id(value))
 
     def nan(self, uid: str, bits: bytes) -> float:
         """The NaN of this uid."""
@@ -303,6 +307,7 @@ class Loader:
 
     def adopt(self, uid: str, value: Any) -> None:
         self.made[uid] = value
+        self._uids.clear()
 
     def cell(self, uid: str) -> types.CellType:
         """The cell of this uid: the living one, where it may be used, else one for all."""
@@ -322,8 +327,8 @@ class Loader:
         if self.staging is not None:
             self.staging(action, arguments)
 
-    def note_attributes(self, owner: Any, own: Any) -> None:
-        self.attributes[id(own)] = id(owner)
+    def note_shared(self, owner: Any) -> None:
+        self.sharing.add(id(owner))
 
     def settle(self, action: Any, *arguments: Any) -> None:
         self._settling.append((action, arguments))
@@ -352,47 +357,3 @@ class Source:
 
 def _hubs_of(record: PodRecord) -> tuple[str, ...]:
     return tuple(key for key in record.keys if key.startswith(HUB))
-
-
-class _Reader(PodReader):
-    """What a library does not hold any more becomes a placeholder, not the end of the pod."""
-
-    def find_class(self, module: str, name: str) -> Any:
-        if (module, name) in _IMPORTS:
-            return _import_or_say
-        try:
-            return super().find_class(module, name)
-        except (ImportError, AttributeError) as error:
-            return lost_class(module, name, _reason(error))
-
-
-def _import_or_say(name: str) -> Any:
-    try:
-        return importlib.import_module(name)
-    except ImportError as error:
-        return Placeholder("module", f"the module {name}", _reason(error))
-
-
-def lost_class(module: str, name: str, reason: str) -> Any:
-    """Stands for a class or function that cannot be imported; what it makes says so."""
-
-    def make(kind: type[Placeholder], *_: object, **__: object) -> Placeholder:
-        made = Placeholder.__new__(kind)
-        Placeholder.__init__(made, f"{module}.{name}", f"a {module}.{name}", reason)
-        return made
-
-    def ignore(self: Placeholder, *_: object) -> None:
-        return None
-
-    names = ("__init__", "__setstate__", "append", "extend", "add", "update", "__setitem__")
-    body: dict[str, Any] = {"__slots__": (), "__new__": make, **dict.fromkeys(names, ignore)}
-    return type(name.rpartition(".")[2], (Placeholder,), body)
-
-
-def _reason(error: BaseException) -> str:
-    if isinstance(error, RewindError):
-        return error.message
-    try:
-        return f"{type(error).__name__}: {error}".partition("\n")[0]
-    except Exception:
-        return type(error).__name__

@@ -41,6 +41,8 @@ def _what_came(
         return Fidelity.MISSING, stays + failure
     if key in loader.lost_entries:
         return Fidelity.REBUILT, "some of its keys have become equal: an entry of those is lost"
+    if one.fidelity is Fidelity.REBUILT and is_same:
+        return Fidelity.EXACT, ""
     is_alive = is_same or (key in loader.living and key not in loader.dead)
     if one.fidelity is Fidelity.MISSING and is_alive:
         return Fidelity.REFERENCE, _ALIVE

@@ -8,23 +8,24 @@ from __future__ import annotations
 
 import enum
 import gc
+import itertools
 import operator
 import sys
 import threading
 import types
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import Any
 
 from jupyter_rewind.kernels import attributes
-from jupyter_rewind.kernels.attributes import Attributes
-from jupyter_rewind.kernels.codec import Buffers, DeepWriter, PodWriter, Session, Sink
+from jupyter_rewind.kernels.codec import Buffers, DeepWriter, PodWriter, Session
 from jupyter_rewind.kernels.functions import Shell, states_of
 from jupyter_rewind.kernels.hollow import Hollow, content_of, find_containers, has_changed_key
 from jupyter_rewind.kernels.nans import may_hold_nan
 from jupyter_rewind.kernels.placeholders import Placeholder
-from jupyter_rewind.kernels.reducers.contract import name_of
+from jupyter_rewind.kernels.preview import preview, type_name
+from jupyter_rewind.kernels.records import RootRecord
+from jupyter_rewind.kernels.sink import Sink
 from jupyter_rewind.kernels.whereabouts import place_notes
 from jupyter_rewind.model.snapshot import Fidelity
 
@@ -65,8 +66,9 @@ def place(key: str) -> tuple[bool, str]:
     return not key.startswith(HUB), key
 
 
-def write_pod(session: Session, roots: Sequence[Root]) -> Written:
-    """The pod of these roots. One value that cannot be told costs itself alone.
+def write_pod(session: Session, roots: Sequence[Root], owners: Sequence[Any] = ()) -> Written:
+    """The pod of these roots. One value that cannot be told costs itself alone. `owners` are
+    objects whose attributes something in it holds besides.
 
     Raises what the user's own code raises only where even a placeholder for it fails.
     """
@@ -74,15 +76,30 @@ def write_pod(session: Session, roots: Sequence[Root]) -> Written:
     # What is told makes many short-lived objects; looking for cycles among them takes longer.
     gc.disable()
     try:
-        return _write_somehow(session, roots)
+        written = _write_somehow(session, roots, owners)
+        _place_notes(written, session, roots)
+        return written
     finally:
         if was_enabled:
             gc.enable()
 
 
-def _write_somehow(session: Session, roots: Sequence[Root]) -> Written:
+def find_owners(written: Written, session: Session) -> list[Any]:
+    """Objects in the pod whose attributes something in it holds besides."""
+    if not attributes.may_hold_objects(written.stream):
+        return []
+    return attributes.find_owners(_met(written, session), session.deadline.check)
+
+
+def _met(written: Written, session: Session) -> list[Any]:
+    """All that was told, in order."""
+    told = sorted(written.writer.memo.copy().values(), key=operator.itemgetter(0))
+    return [value for _, value in told[len(session.known) :]]
+
+
+def _write_somehow(session: Session, roots: Sequence[Root], owners: Sequence[Any]) -> Written:
     try:
-        return _write(PodWriter, session, roots, careful=False)
+        return _write(PodWriter, session, roots, owners, careful=False)
     except RecursionError:
         pass
     except Exception as error:
@@ -90,11 +107,11 @@ def _write_somehow(session: Session, roots: Sequence[Root]) -> Written:
             raise
         # Once more, with a hand on each value: the one that failed becomes a placeholder.
         try:
-            return _write(PodWriter, session, roots, careful=True)
+            return _write(PodWriter, session, roots, owners, careful=True)
         except RecursionError:
             pass
     with _DeepStack():
-        return _write(DeepWriter, session, roots, careful=True)
+        return _write(DeepWriter, session, roots, owners, careful=True)
 
 
 def _is_at_work(error: Exception) -> bool:
@@ -102,46 +119,46 @@ def _is_at_work(error: Exception) -> bool:
     return type(error) is RuntimeError and "during iteration" in str(error)
 
 
-def _write(maker: Any, session: Session, roots: Sequence[Root], *, careful: bool) -> Written:
-    written = _write_once(maker, session, roots, careful)
+def _write(
+    maker: Any, session: Session, roots: Sequence[Root], owners: Sequence[Any], *, careful: bool
+) -> Written:
+    written = _write_once(maker, session, roots, careful, owners=owners)
     with_nan = may_hold_nan(written.stream)
-    is_asked = (written.writer.meets_asked or with_nan) and not written.writer.meets_built
-    is_user = not roots[0][0].startswith((SMALL, ENVIRONMENT))
-    is_apart = is_user and (
-        len(written.stream) <= attributes.FEW_BYTES or attributes.may_be_attributes(roots)
-    )
-    if is_asked or is_apart:
-        # In the order in which they were met.
-        told = sorted(written.writer.memo.copy().values(), key=operator.itemgetter(0))
-        met = [value for _, value in told[len(session.known) :]]
-        told.clear()
-        containers: list[Any] = []
-        if is_asked:
-            containers = find_containers(met, frozenset(session.asked), with_nan)
-        owners = attributes.find_owners(met) if is_apart else {}
-        containers = [one for one in containers if id(one) not in owners]
-        if containers or any(id(value) in owners for _, value in roots):
+    if (written.writer.meets_asked or with_nan) and not written.writer.meets_built:
+        met = _met(written, session)
+        containers = find_containers(met, frozenset(session.asked), with_nan)
+        if containers:
             written.release()
             written = _write_once(maker, session, roots, careful, containers, owners)
-        _note_apart(written, roots, owners)
-    noted = written.writer.noted
-    if noted and is_user:
-        written.notes = place_notes(roots, noted, written.notes, session.known, _words_for)
     return written
 
 
-def _note_apart(written: Written, roots: Sequence[Root], owners: Mapping[int, Any]) -> None:
-    """Attributes that are held apart from their object, but by no variable, are told as such."""
-    named = {id(value) for _, value in roots}
-    for where, owner in owners.items():
-        if where not in named:
-            what = f"the attributes of an object of {_name(owner)}"
-            reason = f"{what}, held apart from it: they come back as a dict of their own"
-            written.writer.noted.append((where, Fidelity.REBUILT, reason))
+def describe_root(key: str, value: Any, notes: Sequence[Note]) -> RootRecord:
+    """What is told of a root: the worst of what was noted, with all reasons."""
+    worst = max((one for one, _ in notes), key=lambda one: one.loss, default=None)
+    reasons = "; ".join(dict.fromkeys(reason for _, reason in notes))
+    return RootRecord(key, type_name(value), worst or Fidelity.EXACT, reasons, preview(value))
 
 
-def _name(value: Any) -> str:
-    return name_of(type(value)).removeprefix("__main__.")
+def note_held(written: Written, session: Session, roots: Sequence[Root]) -> None:
+    """What variables of modules lead to as well is told as apart from them."""
+    held = session.held()
+    if not held or roots[0][0].startswith((SMALL, ENVIRONMENT)):
+        return
+    memo = written.writer.memo.copy()
+    told = session.named.union(where for where, *_ in written.writer.noted)
+    found = [where for where in held if where in memo and where not in told]
+    for where in found:
+        reason = f"{held[where]} leads to it as well: in a new kernel the two are apart"
+        written.writer.noted.append((where, Fidelity.REBUILT, reason))
+    if found:
+        _place_notes(written, session, roots)
+
+
+def _place_notes(written: Written, session: Session, roots: Sequence[Root]) -> None:
+    noted = written.writer.noted
+    if noted and not roots[0][0].startswith((SMALL, ENVIRONMENT)):
+        written.notes = place_notes(roots, noted, written.notes, session.known, _words_for)
 
 
 def _words_for(key: str) -> str:
@@ -157,22 +174,20 @@ def _write_once(
     roots: Sequence[Root],
     careful: bool,
     containers: Sequence[Any] = (),
-    owners: Mapping[int, Any] = MappingProxyType({}),
+    owners: Sequence[Any] = (),
 ) -> Written:
     sink, buffers = Sink(session.deadline.check), Buffers()
     own = [key[len(HUB) :] for key, _ in roots if key.startswith(HUB)]
     writer = maker(sink, buffers, session, own, careful)
+    if owners:
+        writer.know_owners(owners)
     writer.memo = {id(value): (number, value) for number, value in enumerate(session.known)}
     notes: dict[str, tuple[Note, ...]] = {}
     try:
         if containers:
             _dump_hollow(writer, containers)
         for key, content in _dumps(roots, writer):
-            owner = owners.get(id(content))
-            if owner is None:
-                writer.dump(session.nans.boxed(content))
-            else:
-                _dump_in_place(writer, Attributes(owner), content)
+            writer.dump(session.nans.boxed(content))
             if writer.notes:
                 notes[key] = (*notes.get(key, ()), *writer.notes)
                 writer.notes.clear()
@@ -199,14 +214,6 @@ def _dump_hollow(writer: Any, containers: Sequence[Any]) -> None:
     for one in stand:
         # In its place, not beside it: the next number is how many there are.
         memo[id(one.container)] = (memo.pop(id(one))[0], one.container)
-    writer.memo = memo
-
-
-def _dump_in_place(writer: Any, stand: Attributes, meant: Any) -> None:
-    """Whoever names `meant` from now on means what comes of its stand-in."""
-    writer.dump(stand)
-    memo = writer.memo.copy()
-    memo[id(meant)] = (memo.pop(id(stand))[0], meant)
     writer.memo = memo
 
 
@@ -261,10 +268,6 @@ _VALUES = {
 """Packages whose values never change."""
 
 
-_STEP = 4096
-"""So many objects are gone through in about a millisecond."""
-
-
 def shared_ids(
     written: Written, session: Session, others: Collection[int] | None = None
 ) -> frozenset[int]:
@@ -283,33 +286,45 @@ def shared_ids(
             gc.enable()
 
 
-def _shareable(writer: Any, session: Session) -> Iterable[int]:
-    known = {id(value) for value in session.known}
-    numpy = sys.modules.get("numpy")
-    dtype = getattr(numpy, "dtype", ())
-    for number, (key, (_, value)) in enumerate(writer.memo.copy().items()):
-        if not number % _STEP:
-            session.deadline.check()
-        kind = type(value)
-        if kind in _ATOMS or key in known or issubclass(kind, type):
-            continue
-        if dtype and issubclass(kind, dtype):
-            continue
-        if kind is Shell:
-            yield id(value.cell)
-        elif not (
-            key in session.named or session.hubs.uid_of(value) is not None or _is_immutable(value)
-        ):
-            yield key
+def _shareable(writer: Any, session: Session) -> set[int]:
+    memo = writer.memo.copy()
+    values = [value for _, value in memo.values()]
+    session.deadline.check()
+    kinds = list(map(type, values))
+    fit = {kind for kind in set(kinds) if _can_be_shared(kind)}
+    found = set(itertools.compress(memo, map(fit.__contains__, kinds)))
+    session.deadline.check()
+    found -= {id(value) for value in session.known} | session.named
+    for value in _of_kind(types.FunctionType, values, kinds):
+        if session.hubs.uid_of(value) is not None:
+            found.discard(id(value))
+    for value in _of_kind(Shell, values, kinds):
+        found.discard(id(value))
+        found.add(id(value.cell))
+    return found
 
 
-def _is_immutable(value: Any) -> bool:
-    home = type.__getattribute__(type(value), "__module__")
+def _of_kind(kind: type, values: list[Any], kinds: list[type]) -> Iterator[Any]:
+    return itertools.compress(values, map(operator.is_, kinds, itertools.repeat(kind)))
+
+
+def _can_be_shared(kind: type) -> bool:
+    """False for what never changes, and for classes."""
+    if kind in _ATOMS or issubclass(kind, type):
+        return False
+    dtype = getattr(sys.modules.get("numpy"), "dtype", None)
+    if dtype is not None and issubclass(kind, dtype):
+        return False
+    return not _is_immutable(kind)
+
+
+def _is_immutable(kind: type) -> bool:
+    home = type.__getattribute__(kind, "__module__")
     if not isinstance(home, str):
         return False
     if home.partition(".")[0] in _VALUES or (home.startswith("pandas.") and "dtypes" in home):
         return True
-    return issubclass(type(value), enum.Enum)
+    return issubclass(kind, enum.Enum)
 
 
 class _DeepStack:

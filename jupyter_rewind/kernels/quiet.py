@@ -100,4 +100,7 @@ def set_dict(made: Any, state: Any) -> None:
         state, slots = state
     if state is not None:
         object.__setattr__(made, "__dict__", state)
+        loading = rebuild.current()
+        if loading is not None:
+            loading.note_shared(made)
     rebuild.set_state(made, (None, slots))

@@ -15,7 +15,7 @@ from typing import Any
 from jupyter_rewind.errors import NotFound, RestoreRefused
 from jupyter_rewind.kernels import roots as rooting
 from jupyter_rewind.kernels.capture import Capturer, make_known, make_session
-from jupyter_rewind.kernels.filling import MOST, attributes_of, fill_living
+from jupyter_rewind.kernels.filling import MOST, fill_living
 from jupyter_rewind.kernels.hubs import Hubs
 from jupyter_rewind.kernels.loading import Loader
 from jupyter_rewind.kernels.names import ORDER, put_in_order, set_odd_names
@@ -147,19 +147,8 @@ class Prepared:
             hubs = (*self._loader.made.values(), *(one for _, one in self._capturer.hubs.living()))
             classes = [one for one in hubs if issubclass(type(one), type)]
             made = [values[key] for key, _ in found]
-            pairs = self._attributes_among(values)
-            self._undo += fill_living(made, [live for _, live in found], classes)
-            values.update({key: attributes_of(values[owner]) for key, owner in pairs.items()})
-
-    def _attributes_among(self, values: dict[str, Any]) -> dict[str, str]:
-        """Variables that are the attributes of what another variable names."""
-        by_id = {id(value): key for key, value in values.items()}
-        found = {}
-        for key, value in values.items():
-            owner = by_id.get(self._loader.attributes.get(id(value), 0))
-            if owner is not None and attributes_of(values[owner]) is value:
-                found[key] = owner
-        return found
+            living = [live for _, live in found]
+            self._undo += fill_living(made, living, classes, self._loader.sharing)
 
     def _set_outputs(self, values: dict[str, Any]) -> None:
         outputs: dict[Any, Any] = rooting.outputs_of(self._namespace)
@@ -174,13 +163,15 @@ class Prepared:
         namespace = self._namespace
         excluded = self._capturer.excluded if self._capturer is not None else ()
         self._undo.append(refill(namespace, dict(namespace)))
-        wanted = {key[len(VARIABLE) :] for key in values if key.startswith(VARIABLE)}
+        wanted = {
+            key[len(VARIABLE) :]: value for key, value in values.items() if key.startswith(VARIABLE)
+        }
         for name, value in list(namespace.items()):
             if name not in wanted and rooting.is_variable(name, value, excluded):
                 del namespace[name]
-        for name in wanted:
-            if rooting.is_kept(name, excluded):
-                namespace[name] = values[VARIABLE + name]
+        for name, value in wanted.items():
+            if namespace.get(name, wanted) is not value and rooting.is_kept(name, excluded):
+                namespace[name] = value
         keys = (key for record in self._records for key in record.keys)
         set_odd_names(namespace, keys, self._loader.values)
         put_in_order(namespace, self._loader.values.get(ORDER))
@@ -257,10 +248,12 @@ def _prepare(
         elif (patch := _find_patch(store, record, namespace, capturer)) is not None:
             kept.update(_living(record, namespace))
             patches.append(patch)
+        elif record.node in unchanged and (living := _living_values(record, namespace)):
+            loader.keep(record, living)
         else:
             wanted.append(record)
     _load(loader, records, wanted, capturer)
-    for record in records if capturer is not None else ():
+    for record in records if capturer is not None and loader.failures else ():
         kept.update(_spare(record, loader, namespace))
     return Prepared(
         snapshot, present, report_on(records, loader, same), namespace, loader, records, kept,
@@ -287,9 +280,8 @@ def _spare(record: PodRecord, loader: Loader, namespace: dict[str, Any]) -> dict
     outputs: dict[Any, Any] = rooting.outputs_of(namespace)
     found = {}
     for key in (*record.keys, *record.names):
-        name = key[2:]
         home = namespace if key.startswith(VARIABLE) else outputs
-        place: Any = int(name) if home is outputs and name.isdecimal() else name
+        place = _place(key)
         failed = key in loader.failures or record.keys[0] in loader.failures
         if failed and key.startswith((VARIABLE, OUTPUT)) and place in home:
             found[key] = home[place]
@@ -369,13 +361,28 @@ def _find_patch(
     return find_patch(store, record, pod, session, [(key, living[key]) for key in record.keys])
 
 
+def _living_values(record: PodRecord, namespace: dict[str, Any]) -> dict[str, Any]:
+    """The plain values of a pod as they are now, by root; empty where it does not hold such, or one
+    is not there."""
+    if record.keys[0] == rooting.NAMED:
+        return {}  # a class or function among them may have to be made anew
+    places = (namespace, rooting.outputs_of(namespace))
+    try:
+        return {key: places[key.startswith(OUTPUT)][_place(key)] for key in record.names}
+    except KeyError:
+        return {}
+
+
+def _place(key: str) -> Any:
+    """The name of a variable, or the number of an output."""
+    name = key[len(VARIABLE) :]
+    return int(name) if key.startswith(OUTPUT) and name.isdecimal() else name
+
+
 def _living(record: PodRecord, namespace: dict[str, Any]) -> dict[str, Any]:
     outputs: dict[Any, Any] = rooting.outputs_of(namespace)
     found = {}
     for key in record.keys:
-        if key.startswith(VARIABLE):
-            found[key] = namespace[key[len(VARIABLE) :]]
-        elif key.startswith(OUTPUT):
-            number = key[len(OUTPUT) :]
-            found[key] = outputs[int(number) if number.isdecimal() else number]
+        if key.startswith((VARIABLE, OUTPUT)):
+            found[key] = (namespace if key.startswith(VARIABLE) else outputs)[_place(key)]
     return found

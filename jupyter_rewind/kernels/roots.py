@@ -13,7 +13,7 @@ import operator
 import re
 import sys
 import types
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -53,7 +53,11 @@ class Roots:
 
 def is_kept(name: str, excluded: Collection[str] = ()) -> bool:
     """True when a restore may set or remove this name."""
-    return name not in HIDDEN and name not in excluded and not _INPUT.match(name)
+    return (
+        name not in HIDDEN
+        and name not in excluded
+        and not (str.startswith(name, "_i") and _INPUT.match(name))
+    )
 
 
 def is_variable(name: Any, value: Any, excluded: Collection[str] = ()) -> bool:
@@ -148,9 +152,13 @@ class Gatherer:
         self._order.settle()
         self._told = self._naming
 
-    def forget(self) -> None:
-        """The namespace was replaced: everything is new."""
-        self.__init__(self._hubs)  # type: ignore[misc]
+    def distrust_all_but(self, same: Iterable[str]) -> None:
+        """The namespace was replaced, and its pods: only these are what was gathered last."""
+        known = set(same)
+        self._dirty |= {
+            number for number in range(len(self._groups)) if f"{SMALL}{number}" not in known
+        }
+        self._told = None
 
     def _look(
         self,

@@ -2,12 +2,13 @@
 
 A token names everything that the class or function holds, where all of it is immutable or has a
 uid of its own. Two equal tokens of one object prove that it is as it was. Holds no user object:
-code, plain values and uids only.
+plain values and uids only.
 """
 
 from __future__ import annotations
 
 import types
+import weakref
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -106,15 +107,19 @@ def _of_library(value: Any) -> Any:
 
 
 class _Same:
-    """Equal to itself alone: code is compared by identity, and kept so that its id stays its."""
+    """Code, compared by identity. Held weakly: who asks what else holds it must not find us."""
 
-    __slots__ = ("value",)
+    __slots__ = ("_code", "_id")
 
-    def __init__(self, value: types.CodeType) -> None:
-        self.value = value
+    def __init__(self, code: types.CodeType) -> None:
+        self._code = weakref.ref(code)
+        self._id = id(code)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Same) and other.value is self.value
+        if not isinstance(other, _Same):
+            return False
+        code = self._code()
+        return code is not None and other._code() is code
 
     def __hash__(self) -> int:
-        return id(self.value)
+        return self._id

@@ -39,9 +39,14 @@ def place_notes(
     missed = set(wanted)
     for key, value in roots:
         told = found[key] = {}
+        ways: dict[Note, list[str]] = {}
         for number, path in _paths(value, wanted.keys(), barred):
             missed.discard(number)
             for fidelity, reason in wanted[number]:
+                known = ways.setdefault((fidelity, reason), [])
+                if any(map(path.startswith, known)):
+                    continue  # a part of what that is said of already
+                known.append(path)
                 way = f"{name_of(key)}{path}: " if path else ""
                 told[fidelity, way + reason] = None
     of_values = {note for held in wanted.values() for note in held}

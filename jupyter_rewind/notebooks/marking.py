@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from jupyter_rewind.errors import NotFound
+from jupyter_rewind.errors import InvalidInput, NotFound
 from jupyter_rewind.model.checkpoint import Checkpoint, Reason
 from jupyter_rewind.model.entry import Json
 from jupyter_rewind.model.ids import CheckpointId
-from jupyter_rewind.model.reference import check_label
+from jupyter_rewind.model.reference import SHORTEST_PREFIX, check_label
 from jupyter_rewind.notebooks.entries import MARK, history_key, mark_key
 from jupyter_rewind.notebooks.reading import HistoryReader
 from jupyter_rewind.store.transaction import Transaction
@@ -38,6 +38,11 @@ class HistoryMarker(HistoryReader):
     def _give_label(self, tx: Transaction, checkpoint: Checkpoint, label: str) -> Labelled:
         moved = None
         for other in self.checkpoints_of(checkpoint.history):
+            if other.id.startswith(label.lower()) and len(label) >= SHORTEST_PREFIX:
+                raise InvalidInput(
+                    f'"{label}" means checkpoint {other.id} already.',
+                    hint="Choose other words for the label.",
+                )
             if label in other.labels and other.id != checkpoint.id:
                 rest = tuple(one for one in other.labels if one != label)
                 moved = self._mark(tx, other, {"unlabel": label}, other.pinned, rest)

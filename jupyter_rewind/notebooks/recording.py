@@ -126,7 +126,8 @@ class HistoryRecorder(HistoryMarker):
         says where a copy came from. `exists` tells whether a file is there (None: all are).
         `since` was taken before the state was read (or written, by a restore): what somebody else
         kept of it from then on is this state, and not another one. `written_ns` is when a save
-        wrote the file: what somebody else found there from then on, the save made.
+        wrote the file: what somebody else found there from then on, the save made; of a change
+        from outside, when the file was last written to: what somebody kept since is that change.
         """
         wish = _Wish(
             path,
@@ -217,10 +218,17 @@ class HistoryRecorder(HistoryMarker):
 
     def _kept_since(self, history: HistoryId, wish: _Wish, state: Cut | None) -> Checkpoint | None:
         """The checkpoint of a state that was found on the disk, made by somebody else who read it
-        at the same time, as a restore does, and went on."""
-        if wish.since is None or wish.reason is not Reason.EXTERNAL_CHANGE or state is None:
+        at the same time, as a restore does, and went on; or by the save that wrote it, of another
+        server."""
+        if wish.reason is not Reason.EXTERNAL_CHANGE or state is None:
             return None
-        if wish.since.history != history:
+        if wish.written_ns is not None:
+            for one in self.checkpoints_of(history)[::-1]:
+                if one.order < wish.written_ns:
+                    break
+                if one.raw == wish.digest and self._is_whole(one):
+                    return one
+        if wish.since is None or wish.since.history != history:
             return None
         for one in self.checkpoints_of(history)[::-1]:
             if wish.since.sees(one) and one.content == state.identity and self._is_whole(one):

@@ -17,6 +17,7 @@ from pathlib import Path
 from jupyter_rewind.recovery.broken import encodings
 from jupyter_rewind.recovery.broken.damage import Damage, block_of_turns, in_words
 from jupyter_rewind.recovery.broken.jsonbytes import Buffer, JsonBytes
+from jupyter_rewind.recovery.broken.repeats import block_of_repeats
 from jupyter_rewind.recovery.broken.scan import Scanned, scan
 from jupyter_rewind.recovery.broken.strays import is_one_stray
 from jupyter_rewind.recovery.broken.versions import (
@@ -146,9 +147,7 @@ def _salvage_json(raw: Buffer, start: int, tell: Progress) -> Salvaged:
         spans[id(found.cell)] = (found.start, found.end)
     for cells in lists:
         cells.reverse()
-    block = block_of_turns(damages)
-    if block and is_one_stray(raw, damages):
-        block = 0
+    block = _block_of_versions(raw, damages)
     across = {key for key, (at, end) in spans.items() if block and at // block != end // block}
     cells = _united(lists, damages, across, before_seam)
     if not cells and damages:
@@ -163,6 +162,17 @@ def _salvage_json(raw: Buffer, start: int, tell: Progress) -> Salvaged:
         whole=not damages,
         complete=not any(damage.is_loss for damage in damages),
     )
+
+
+def _block_of_versions(raw: Buffer, damages: list[Damage]) -> int:
+    """The size of the blocks in which two versions take turns; 0 where nothing tells of any."""
+    if not damages:
+        return 0
+    block = block_of_turns(damages)
+    if block and is_one_stray(raw, damages):
+        return block_of_repeats(raw, ())
+    sizes = {block, block_of_repeats(raw, damages)} - {0}
+    return min(sizes, default=0)
 
 
 def _united(

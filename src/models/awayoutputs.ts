@@ -50,10 +50,10 @@ export class AwayOutputs implements IDisposable {
       executions
     );
     for (const { execution, cell } of placed) {
-      put(cells[cell] as ICodeCellModel, execution);
+      this.put(cells[cell] as ICodeCellModel, execution);
     }
     for (const cell of running) {
-      tell(cells[cell] as ICodeCellModel, true);
+      this.tell(cells[cell] as ICodeCellModel, true);
     }
     this._placed = placed.length;
     this._lost = lost;
@@ -108,6 +108,26 @@ export class AwayOutputs implements IDisposable {
     }
   }
 
+  private put(cell: ICodeCellModel, execution: Unseen): void {
+    cell.outputs.fromJSON(execution.outputs);
+    cell.executionCount = execution.running ? null : execution.count;
+    // As when it is run here: it was the user's own kernel.
+    cell.trusted = true;
+    this.tell(cell, execution.running);
+  }
+
+  /** Its prompt says whether it runs. */
+  private tell(cell: ICodeCellModel, running: boolean): void {
+    if ('executionState' in cell) {
+      cell.executionState = running ? 'running' : 'idle';
+      return;
+    }
+    // Up to JupyterLab 4.2 the model does not know, and what shows it is told.
+    const code = cell as ICodeCellModel;
+    const shown = this.panel.content.widgets.find(each => each.model === code);
+    shown?.setPrompt(running ? '*' : String(code.executionCount ?? ''));
+  }
+
   /** Its end may be told before it stands in the journal, so it is looked for once more. */
   private look(): void {
     if (this._timer === null) {
@@ -135,18 +155,3 @@ export class AwayOutputs implements IDisposable {
 }
 
 type ICellModel = import('@jupyterlab/cells').ICellModel;
-
-function put(cell: ICodeCellModel, execution: Unseen): void {
-  cell.outputs.fromJSON(execution.outputs);
-  cell.executionCount = execution.running ? null : execution.count;
-  // As when it is run here: it was the user's own kernel.
-  cell.trusted = true;
-  tell(cell, execution.running);
-}
-
-/** Its prompt says whether it runs. */
-function tell(cell: ICodeCellModel, running: boolean): void {
-  if ('executionState' in cell) {
-    cell.executionState = running ? 'running' : 'idle';
-  }
-}

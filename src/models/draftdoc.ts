@@ -24,6 +24,16 @@ const ALL: readonly Field[] = [
   'attachments'
 ];
 
+/** What of a cell's change means which fields. */
+const FIELDS: Record<string, Field> = {
+  sourceChange: 'source',
+  outputsChange: 'outputs',
+  streamOutputChange: 'outputs',
+  executionCountChange: 'execution_count',
+  metadataChange: 'metadata',
+  attachmentsChange: 'attachments'
+};
+
 /** An output as it was written last: what stays, and the text that may grow. */
 interface IWritten {
   rest: string;
@@ -287,3 +297,23 @@ function writeText(map: Y.Map<unknown>, name: string, now: string): void {
 
 const isHigh = (unit: number) => unit >= 0xd800 && unit < 0xdc00;
 const isLow = (unit: number) => unit >= 0xdc00 && unit < 0xe000;
+
+/** What a change touched of its cell that is worth keeping. */
+export function touchedFields(change: object): Field[] {
+  const fields = Object.keys(change)
+    .map(name => FIELDS[name])
+    .filter(field => field !== undefined);
+  const isTrustAlone =
+    fields.length === 1 && fields[0] === 'metadata' && isTrust(change);
+  return isTrustAlone ? [] : fields;
+}
+
+/** Whether nothing of the metadata but the trust in a cell's outputs changed. */
+function isTrust(change: object): boolean {
+  const { metadataChange } = change as {
+    metadataChange?: Map<string, unknown>;
+  };
+  return metadataChange
+    ? [...metadataChange.keys()].every(key => key === 'trusted')
+    : false;
+}

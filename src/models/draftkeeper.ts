@@ -117,6 +117,11 @@ export class DraftKeeper implements IDrafts {
     return refused;
   }
 
+  /** This browser keeps a draft of an earlier page no more. */
+  async drop(shelved: IShelved): Promise<void> {
+    await this.shelf.remove(shelved.draft);
+  }
+
   private _changed = new Signal<this, string>(this);
   private _failed = new Signal<this, { path: string; reason: Error }>(this);
   private _sessions = new Map<string, DraftSession>();

@@ -2,7 +2,12 @@ import type { IDisposable } from '@lumino/disposable';
 import { ISignal, Signal } from '@lumino/signaling';
 
 import type { DraftPlace } from '../tokens';
-import type { DraftDoc, Field, SharedCell, SharedNotebook } from './draftdoc';
+import {
+  type DraftDoc,
+  type SharedCell,
+  type SharedNotebook,
+  touchedFields
+} from './draftdoc';
 import { DraftEpoch, type IDraftServer, type IShelf } from './draftepoch';
 
 /** So long after an edit it is handed over, with what came meanwhile. */
@@ -16,16 +21,6 @@ const PATIENCE = 600;
 
 const FIRST_RETRY = 1000;
 const LAST_RETRY = 15_000;
-
-/** What of a cell's change means which fields. */
-const FIELDS: Record<string, Field> = {
-  sourceChange: 'source',
-  outputsChange: 'outputs',
-  streamOutputChange: 'outputs',
-  executionCountChange: 'execution_count',
-  metadataChange: 'metadata',
-  attachmentsChange: 'attachments'
-};
 
 /** Metadata that a kernel sets when it starts. */
 const BY_KERNEL = new Set(['kernelspec', 'language_info']);
@@ -166,12 +161,7 @@ export class DraftSession implements IDisposable {
   }
 
   private onCell(cell: SharedCell, change: object): void {
-    const fields = Object.keys(change)
-      .map(name => FIELDS[name])
-      .filter(field => field !== undefined);
-    if (fields.length === 1 && fields[0] === 'metadata' && isTrust(change)) {
-      return;
-    }
+    const fields = touchedFields(change);
     if (fields.length) {
       this.note(doc => doc.note(cell, ...fields));
     }
@@ -390,14 +380,4 @@ export class DraftSession implements IDisposable {
   private _turn: Promise<void> = Promise.resolve();
   private _wait = FIRST_RETRY;
   private readonly _watched = new WeakSet<SharedCell>();
-}
-
-/** Whether nothing but the trust in a cell's outputs changed. */
-function isTrust(change: object): boolean {
-  const { metadataChange } = change as {
-    metadataChange?: Map<string, unknown>;
-  };
-  return metadataChange
-    ? [...metadataChange.keys()].every(key => key === 'trusted')
-    : false;
 }

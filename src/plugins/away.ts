@@ -16,6 +16,7 @@ import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 // eslint-disable-next-line jupyter/prefer-lazy-imports -- each notebook needs it from its opening on
 import { AwayOutputs } from '../models/awayoutputs';
 import { IRewindClient } from '../tokens';
+import { tellFailure } from '../widgets/failure';
 
 const ID = 'jupyter-rewind:away';
 const COMMAND = 'jupyter-rewind:bring-outputs';
@@ -92,13 +93,13 @@ const plugin: JupyterFrontEndPlugin<void> = {
         // Whoever may not see what kernels do is not told of it each time, nor while away.
         if (isAsked || status >= 500) {
           const why = reason instanceof Error ? reason.message : String(reason);
-          Notification.error(
+          tellFailure(
             trans.__(
               'What cells of %1 put out while it was closed could not be fetched: %2',
               name,
               why
             ),
-            { autoClose: false }
+            trans
           );
         }
         return;

@@ -2,12 +2,13 @@ import type {
   JupyterFrontEnd,
   JupyterFrontEndPlugin
 } from '@jupyterlab/application';
-import { Dialog, Notification, showDialog } from '@jupyterlab/apputils';
+import { Dialog, showDialog } from '@jupyterlab/apputils';
 import { type Contents, ServerConnection } from '@jupyterlab/services';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 
 import type { Ask, Choice, DamageOffer } from '../models/damage';
 import { IRewindClient } from '../tokens';
+import { tellFailure } from '../widgets/failure';
 
 const RECOVER = 'jupyter-rewind:recover';
 
@@ -80,9 +81,7 @@ const plugin: JupyterFrontEndPlugin<void> = {
         }
         const local = contents.localPath(path);
         const choice = await offer(local).catch((why: unknown) => {
-          Notification.error(why instanceof Error ? why.message : String(why), {
-            autoClose: false
-          });
+          tellFailure(why instanceof Error ? why.message : String(why), trans);
           return 'leave' as const;
         });
         if (choice === 'restore') {

@@ -16,12 +16,14 @@ import { IRenderMimeRegistry } from '@jupyterlab/rendermime';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 
 // eslint-disable-next-line jupyter/prefer-lazy-imports -- it follows each notebook from the start
-import { DraftKeeper } from '../models/draftkeeper';
+import { DraftKeeper, type ILeftBehind } from '../models/draftkeeper';
 import { putInto } from '../models/draftrestore';
 import type { DraftSession } from '../models/draftsession';
-import { DraftShelf } from '../models/draftshelf';
+import { DraftShelf, type IShelved } from '../models/draftshelf';
 import { Windows } from '../models/windows';
 import { type Draft, IDrafts, IRewindClient } from '../tokens';
+import { downloadText } from '../widgets/download';
+import { tellFailure } from '../widgets/failure';
 
 const SHOW = 'jupyter-rewind:show-drafts';
 
@@ -64,21 +66,71 @@ const plugin: JupyterFrontEndPlugin<IDrafts> = {
     /** What earlier pages left in this browser is on the server, or told of. */
     const carriedOver = keeper
       .carryOver()
-      .then(refused => {
-        for (const { shelved, reason } of refused) {
-          Notification.warning(
-            trans.__(
-              'Unsaved edits of %1 from %2 are kept in this browser only: %3',
-              nameOf(shelved.path),
-              new Date(shelved.changed).toLocaleString(),
-              reason.message
-            ),
-            { autoClose: false }
-          );
-        }
-      })
+      .then(refused => refused.forEach(tellRefused))
       // A browser that keeps nothing has nothing to hand over; sessions tell when it matters.
       .catch(() => undefined);
+
+    /** The server does not take edits: they stay here, and can be had as a file. */
+    function tellRefused({ shelved, reason }: ILeftBehind): void {
+      Notification.warning(
+        trans.__(
+          'Unsaved edits of %1 from %2 are kept in this browser only: %3',
+          nameOf(shelved.path),
+          new Date(shelved.changed).toLocaleString(),
+          reason.message
+        ),
+        {
+          autoClose: false,
+          actions: [
+            {
+              label: trans.__('Download'),
+              caption: shelved.content
+                ? trans.__('The notebook with these edits, as a file')
+                : trans.__('The edited cells as a notebook of their own'),
+              displayType: 'accent',
+              callback: event => {
+                // They stay, and so does the offer.
+                event.preventDefault();
+                void download(shelved);
+              }
+            },
+            {
+              label: trans.__('Discard'),
+              caption: trans.__('Drop them for good'),
+              displayType: 'warn',
+              callback: () =>
+                void keeper
+                  .drop(shelved)
+                  .catch((problem: unknown) =>
+                    tellFailure(
+                      trans.__('The edits are still kept. %1', why(problem)),
+                      trans
+                    )
+                  )
+            }
+          ]
+        }
+      );
+    }
+
+    async function download(shelved: IShelved): Promise<void> {
+      try {
+        const { copyOf } = await import('../models/draftcopy');
+        const name = nameOf(shelved.path).replace(
+          /(\.ipynb)?$/,
+          '.unsaved.ipynb'
+        );
+        downloadText(JSON.stringify(copyOf(shelved), null, 1), name);
+      } catch (reason) {
+        tellFailure(
+          trans.__(
+            'The edits could not be read, and are still kept. %1',
+            why(reason)
+          ),
+          trans
+        );
+      }
+    }
 
     /** The panel holds the draft's edits; nothing is saved by that. */
     async function restore(panel: NotebookPanel, draft: Draft): Promise<void> {
@@ -122,12 +174,12 @@ const plugin: JupyterFrontEndPlugin<IDrafts> = {
           ]
         });
       } catch (reason) {
-        Notification.error(
+        tellFailure(
           trans.__(
             'The edits were not brought back, and are still kept. %1',
             why(reason)
           ),
-          { autoClose: false }
+          trans
         );
       }
     }
@@ -165,9 +217,9 @@ const plugin: JupyterFrontEndPlugin<IDrafts> = {
           });
         }
       } catch (reason) {
-        Notification.error(
+        tellFailure(
           trans.__('Nothing could be compared. %1', why(reason)),
-          { autoClose: false }
+          trans
         );
       }
       // The choice is still open.
@@ -179,26 +231,30 @@ const plugin: JupyterFrontEndPlugin<IDrafts> = {
       try {
         await client.discardDraft(path, draft.draft);
       } catch (reason) {
-        Notification.error(
+        tellFailure(
           trans.__('The edits are still kept. %1', why(reason)),
-          { autoClose: false }
+          trans
         );
         return;
       }
       await offerNext(panel);
     }
 
+    /** The offer that stands for a notebook; a later one takes its place. */
+    const offers = new WeakMap<NotebookPanel, string>();
+
     /** Asks what to do with edits that were left behind. */
     function offer(panel: NotebookPanel, draft: Draft): void {
       const path = contents.localPath(panel.context.path);
+      Notification.dismiss(offers.get(panel) ?? '');
       if (draft.problem) {
-        Notification.error(
+        tellFailure(
           trans.__(
             'Unsaved edits of %1 were kept, but cannot be read: %2',
             clock(draft),
             draft.problem
           ),
-          { autoClose: false }
+          trans
         );
         return;
       }
@@ -231,6 +287,7 @@ const plugin: JupyterFrontEndPlugin<IDrafts> = {
           ]
         }
       );
+      offers.set(panel, id);
       panel.disposed.connect(() => Notification.dismiss(id));
     }
 
@@ -268,13 +325,13 @@ const plugin: JupyterFrontEndPlugin<IDrafts> = {
     });
 
     keeper.failed.connect((_, { path, reason }) => {
-      Notification.error(
+      tellFailure(
         trans.__(
           'Unsaved edits of %1 are in this tab only: the server does not take them, and this browser cannot keep them (%2). Keep the tab open, or download a copy.',
           nameOf(path),
           reason.message
         ),
-        { autoClose: false }
+        trans
       );
     });
 
@@ -298,13 +355,14 @@ const plugin: JupyterFrontEndPlugin<IDrafts> = {
             Notification.info(
               trans.__(
                 'All edits of this notebook are saved or in an open tab.'
-              )
+              ),
+              { autoClose: 5000 }
             );
           }
         } catch (reason) {
-          Notification.error(
+          tellFailure(
             trans.__('The kept edits could not be listed. %1', why(reason)),
-            { autoClose: false }
+            trans
           );
         }
       }

@@ -27,6 +27,7 @@ import {
   type IRestoreOptions,
   IRewindClient
 } from '../tokens';
+import { tellFailure } from '../widgets/failure';
 // eslint-disable-next-line jupyter/prefer-lazy-imports -- it stands in the sidebar from the start
 import { HistoryWidget } from '../widgets/history';
 import type { IHistoryActions } from '../widgets/historyentries';
@@ -67,7 +68,7 @@ const plugin: JupyterFrontEndPlugin<void> = {
         await act();
       } catch (reason) {
         const why = reason instanceof Error ? reason.message : String(reason);
-        Notification.error(`${failed} ${why}`, { autoClose: false });
+        tellFailure(`${failed} ${why}`, trans);
       }
     };
 

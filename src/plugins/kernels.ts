@@ -8,6 +8,7 @@ import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 
 import { KernelLives, type Loss } from '../models/lives';
 import { IRewindClient } from '../tokens';
+import { tellFailure } from '../widgets/failure';
 
 const plugin: JupyterFrontEndPlugin<void> = {
   id: 'jupyter-rewind:kernels',
@@ -27,9 +28,7 @@ const plugin: JupyterFrontEndPlugin<void> = {
     async function resume(panel: NotebookPanel): Promise<void> {
       const kernel = panel.sessionContext.session?.kernel;
       if (!kernel) {
-        Notification.error(trans.__('This notebook has no kernel now.'), {
-          autoClose: false
-        });
+        tellFailure(trans.__('This notebook has no kernel now.'), trans);
         return;
       }
       try {
@@ -50,9 +49,9 @@ const plugin: JupyterFrontEndPlugin<void> = {
         });
       } catch (reason) {
         const why = reason instanceof Error ? reason.message : String(reason);
-        Notification.error(
+        tellFailure(
           trans.__('The variables were not brought back. %1', why),
-          { autoClose: false }
+          trans
         );
       }
     }

@@ -2,15 +2,12 @@ import type {
   JupyterFrontEnd,
   JupyterFrontEndPlugin
 } from '@jupyterlab/application';
-import {
-  ICommandPalette,
-  InputDialog,
-  Notification
-} from '@jupyterlab/apputils';
+import { ICommandPalette, InputDialog } from '@jupyterlab/apputils';
 import { IDocumentManager } from '@jupyterlab/docmanager';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 
 import { IRewindClient } from '../tokens';
+import { tellFailure } from '../widgets/failure';
 
 const COMMAND = 'jupyter-rewind:name-checkpoint';
 
@@ -59,10 +56,7 @@ const plugin: JupyterFrontEndPlugin<void> = {
           await client.createCheckpoint(saved.localPath, label);
         } catch (reason) {
           const why = reason instanceof Error ? reason.message : String(reason);
-          Notification.error(
-            trans.__('The checkpoint was not named: %1', why),
-            { autoClose: false }
-          );
+          tellFailure(trans.__('The checkpoint was not named: %1', why), trans);
         }
       }
     });

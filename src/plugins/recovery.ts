@@ -17,6 +17,7 @@ import { undoIcon } from '@jupyterlab/ui-components';
 
 import { RecoveryModel } from '../models/recovery';
 import { IRewindClient } from '../tokens';
+import { tellFailure } from '../widgets/failure';
 
 const RECOVER = 'jupyter-rewind:recover';
 const ITEM = 'jp-DirListing-item';
@@ -78,7 +79,7 @@ const plugin: JupyterFrontEndPlugin<void> = {
         await act();
       } catch (reason) {
         const why = reason instanceof Error ? reason.message : String(reason);
-        Notification.error(`${failed} ${why}`, { autoClose: false });
+        tellFailure(`${failed} ${why}`, trans);
       }
     };
 

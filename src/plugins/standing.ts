@@ -5,7 +5,6 @@ import {
 } from '@jupyterlab/application';
 import { Dialog, showDialog } from '@jupyterlab/apputils';
 import { IDocumentManager } from '@jupyterlab/docmanager';
-import type { DocumentRegistry } from '@jupyterlab/docregistry';
 import { IStatusBar } from '@jupyterlab/statusbar';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 
@@ -13,6 +12,7 @@ import { Reach } from '../models/reach';
 // eslint-disable-next-line jupyter/prefer-lazy-imports -- the status bar needs it at once
 import { isUnreachable, type Saving } from '../models/saving';
 import { IDrafts, IRewindClient, ISaves } from '../tokens';
+import { downloadText } from '../widgets/download';
 import { StandingWidget, standingWords } from '../widgets/standing';
 
 const plugin: JupyterFrontEndPlugin<void> = {
@@ -92,7 +92,9 @@ const plugin: JupyterFrontEndPlugin<void> = {
         ]
       });
       if (button.actions.includes('download')) {
-        downloadCopy(context);
+        // What stands in the tab, which is more than what is in the file.
+        const name = context.path.split('/').pop() ?? 'copy';
+        downloadText(context.model.toString(), name);
       } else if (button.actions.includes('save')) {
         // Its failure is told by JupyterLab's dialog and by this item.
         await context.save().catch(() => undefined);
@@ -129,15 +131,5 @@ const plugin: JupyterFrontEndPlugin<void> = {
     void app.restored.then(follow);
   }
 };
-
-/** What stands in the tab, which is more than what is in the file. */
-function downloadCopy(context: DocumentRegistry.Context): void {
-  const content = new Blob([context.model.toString()]);
-  const link = document.createElement('a');
-  link.href = URL.createObjectURL(content);
-  link.download = context.path.split('/').pop() ?? 'copy';
-  link.click();
-  URL.revokeObjectURL(link.href);
-}
 
 export default plugin;

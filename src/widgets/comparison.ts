@@ -1,7 +1,7 @@
 import { MainAreaWidget } from '@jupyterlab/apputils';
 import type { IEditorServices } from '@jupyterlab/codeeditor';
 import type { IRenderMimeRegistry } from '@jupyterlab/rendermime';
-import type { ITranslator } from '@jupyterlab/translation';
+import type { ITranslator, TranslationBundle } from '@jupyterlab/translation';
 import { Panel, Widget } from '@lumino/widgets';
 import { NotebookDiffModel } from 'nbdime/lib/diff/model';
 import { CellDiffWidget, NotebookDiffWidget } from 'nbdime/lib/diff/widget';
@@ -140,6 +140,7 @@ function differenceWidget(
   root.addClass('nbdime-root');
   root.addWidget(diff);
   void diff.init().then(() => {
+    nameParts(diff.node, trans);
     if (!offer) {
       return;
     }
@@ -151,6 +152,32 @@ function differenceWidget(
     }
   });
   return root;
+}
+
+/** What a screen reader calls the editors and the buttons of a difference. */
+function nameParts(node: HTMLElement, trans: TranslationBundle): void {
+  const sides: [string, string][] = [
+    ['.cm-diff-left-editor', trans.__('On the left')],
+    ['.cm-diff-right-editor', trans.__('On the right')],
+    ['.cm-merge-pane', trans.__('On both sides')]
+  ];
+  for (const [side, words] of sides) {
+    node
+      .querySelectorAll(`${side} .cm-content:not([aria-label])`)
+      .forEach(editor => editor.setAttribute('aria-label', words));
+  }
+  for (const header of node.querySelectorAll('.jp-CollapsiblePanel-header')) {
+    const button = header.querySelector('button');
+    const panel = header.nextElementSibling;
+    const tell = () =>
+      button?.setAttribute(
+        'aria-expanded',
+        String(!panel?.querySelector(':scope > .jp-CollapsiblePanel-closed'))
+      );
+    button?.setAttribute('aria-label', header.textContent ?? '');
+    header.addEventListener('click', tell);
+    tell();
+  }
 }
 
 function* cellsIn(widget: Widget): Iterable<CellDiffWidget> {

@@ -22,6 +22,12 @@ export class HistoryWidget extends ReactWidget {
   ) {
     super();
     this.addClass('jp-Rewind-history');
+    this.node.tabIndex = -1;
+  }
+
+  /** Whoever opens it goes on with the keyboard there. */
+  protected onActivateRequest(): void {
+    (this.node.querySelector('input') ?? this.node).focus();
   }
 
   protected onAfterShow(): void {

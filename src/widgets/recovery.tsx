@@ -23,6 +23,13 @@ export class RecoveryWidget extends ReactWidget {
   constructor(private readonly props: IProps) {
     super();
     this.addClass('jp-Rewind-recovery');
+    this.node.tabIndex = -1;
+    props.model.changed.connect(() => {
+      // What has the keyboard goes with the stage before.
+      if (this.node.contains(document.activeElement)) {
+        this.node.focus();
+      }
+    });
   }
 
   dispose(): void {

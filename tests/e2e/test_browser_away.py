@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.access import is_flawless
 from tests.support.lab import (
     TOKEN,
     Lab,
@@ -98,6 +99,7 @@ def test_outputs_of_a_cell_that_went_on_stand_in_it_once(
     assert (lab.folder / NAME).read_bytes() == before
 
 
+@pytest.mark.matrix
 def test_a_cell_that_still_runs_is_followed_to_its_end(lab: Lab, page: Any) -> None:
     """Opened again before the end: what came so far is there, the rest follows by itself."""
     write_notebook(lab.folder / NAME)
@@ -136,6 +138,7 @@ def test_outputs_of_a_changed_cell_are_shown_aside_and_newer_ones_stay(lab: Lab,
     dialog.get_by_text("Its cell was changed since:").wait_for()
     assert "finished while away" in dialog.locator(".jp-OutputArea").inner_text()
     shoot(page, "away-lost")
+    is_flawless(page, "access-away", ".jp-Dialog")
 
 
 def test_notebook_7_brings_them_back_too(tmp_path: Path) -> None:

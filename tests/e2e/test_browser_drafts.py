@@ -6,6 +6,7 @@ Set SCREENSHOTS to a folder to get the pictures of the documentation.
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -125,6 +126,7 @@ def test_the_browser_is_killed_a_second_after_typing_into_25_mb(
     wait_until("no draft left", lambda: the_drafts(server.lab) == [])
 
 
+@pytest.mark.matrix
 def test_the_server_is_killed_while_somebody_types(
     server: LabServer, chromium: Chromium, tmp_path: Path
 ) -> None:
@@ -213,6 +215,7 @@ def test_what_was_saved_is_not_offered(server: LabServer, chromium: Chromium) ->
     wait_until("no draft", lambda: the_drafts(server.lab) == [])
 
 
+@pytest.mark.matrix
 def test_compare_shows_what_restoring_would_change(server: LabServer, chromium: Chromium) -> None:
     """Side by side: the file as it is, and the edits; the choice stays open."""
     write_notebook(server.lab.folder / NAME)
@@ -271,22 +274,88 @@ def test_no_room_anywhere_is_said(server: LabServer, chromium: Chromium) -> None
     wait_until("the draft", lambda: is_kept(server.lab, TYPED))
 
 
-def test_what_a_reload_from_disk_throws_away_can_be_found(
-    server: LabServer, chromium: Chromium
+def press_last(page: Any) -> None:
+    """The last button of JupyterLab's dialog."""
+    page.locator(".jp-Dialog").get_by_role("button").last.click()
+
+
+def reload_from_disk(page: Any, _: Path) -> None:
+    menu(page, "File", "Reload Notebook from Disk")
+    press_last(page)
+
+
+def revert_to_a_checkpoint(page: Any, _: Path) -> None:
+    menu(page, "File", "Revert Notebook to Checkpoint…")
+    press_last(page)
+
+
+def revert_in_a_conflict(page: Any, path: Path) -> None:
+    book = nbformat.read(path, 4)
+    book.cells[0].source = "# Changed elsewhere"
+    nbformat.write(book, path)
+    page.keyboard.press("Control+s")
+    page.locator(".jp-Dialog").get_by_role("button", name="Revert").click()
+
+
+@pytest.mark.parametrize(
+    "give_up", [reload_from_disk, revert_to_a_checkpoint, revert_in_a_conflict]
+)
+def test_edits_that_were_given_up_can_be_found(
+    server: LabServer, chromium: Chromium, give_up: Any
 ) -> None:
-    """Edits given up on purpose are kept; the command finds them and brings them back."""
-    write_notebook(server.lab.folder / NAME)
+    """What each of JupyterLab's ways back throws away is kept; the command brings it back."""
+    path = server.lab.folder / NAME
+    write_notebook(path)
     page = chromium.page()
     open_notebook(page, server.lab, NAME)
+    wait_until("its checkpoint", lambda: server.lab.checkpoints(NAME))
     type_into(page, 3, f"\n{TYPED}")
     wait_until("the draft", lambda: is_kept(server.lab, TYPED))
-    menu(page, "File", "Reload Notebook from Disk")
-    page.locator(".jp-Dialog").get_by_role("button").last.click()
-    wait_until("the reload", lambda: TYPED not in shown(page))
+    give_up(page, path)
+    wait_until("the file's state", lambda: TYPED not in shown(page))
     wait_until("the end", lambda: the_drafts(server.lab)[0]["ended"] == "reverted")
     menu(page, "View", "Show Unsaved Edits That Were Kept")
     offer(page).get_by_role("button", name="Restore").click()
     page.get_by_text(TYPED).first.wait_for()
+
+
+def test_edits_of_a_state_that_the_server_never_saw_can_be_downloaded(
+    server: LabServer, chromium: Chromium, tmp_path: Path
+) -> None:
+    """Server and browser are killed, and the store and the file are others when they are back: the
+    edited cells stay in the browser, and come as a file."""
+    path = server.lab.folder / NAME
+    write_notebook(path)
+    page = chromium.page()
+    open_notebook(page, server.lab, NAME)
+    type_into(page, 3, "")
+    server.kill()
+    type_on(page, 3, f"\n{TYPED}")
+    page.wait_for_timeout(3000)
+    chromium.kill()
+    shutil.rmtree(tmp_path / "home" / "data" / "rewind")
+    book = nbformat.read(path, 4)
+    book.cells.insert(0, new_code_cell("another = 1"))
+    nbformat.write(book, path)
+    server.start()
+    chromium.start()
+    page = chromium.page()
+    open_notebook(page, server.lab, NAME)
+    told = page.locator(".Toastify__toast", has_text="are kept in this browser only")
+    told.first.wait_for()
+    told.first.hover()
+    shoot(page, "drafts-refused")
+    with page.expect_download() as copy:
+        told.get_by_role("button", name="Download").click()
+    assert copy.value.suggested_filename == "analysis.unsaved.ipynb"
+    cells = nbformat.read(copy.value.path(), 4).cells
+    assert [cell.source for cell in cells] == [f"mean(rows)\n{TYPED}"]
+    told.get_by_role("button", name="Discard").click()
+    wait_until("it is gone", lambda: told.count() == 0)
+    page.reload()
+    page.get_by_text("another = 1").first.wait_for()
+    page.locator(".jp-Rewind-standing").wait_for()
+    assert told.count() == 0
 
 
 def test_a_live_document_is_kept_while_its_server_is_away(

@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
+from tests.support.access import is_flawless
 from tests.support.lab import (
     TOKEN,
     Lab,
     chromium_page,
     idle,
-    in_the_dark,
     lab_over,
     lab_settings,
     menu,
@@ -46,6 +46,7 @@ def open_history(page: Any) -> Any:
     return panel
 
 
+@pytest.mark.matrix
 def test_each_save_appears_in_the_sidebar_and_comes_back_with_one_click(
     lab: Lab, page: Any
 ) -> None:
@@ -292,9 +293,7 @@ def test_runs_and_states_stand_between_the_checkpoints(lab: Lab, page: Any) -> N
     run_cell(page, 3, "total = sum(rows)")
     wait_until("the third run, by itself", lambda: runs.count() == 3)
     states.get_by_text("State after [3]").wait_for()
-    shoot(page, "history-runs")
-    in_the_dark(page)
-    shoot(page, "history-runs-dark")
+    is_flawless(page, "history-runs", ".jp-Rewind-history")
     panel.get_by_role("searchbox").fill("indexerror")
     wait_until("only the run that failed", lambda: order.count() == 1)
     panel.get_by_role("searchbox").fill("")
@@ -323,9 +322,7 @@ def test_going_back_and_on_is_drawn_as_a_branch(lab: Lab, page: Any) -> None:
         "dots => dots.map(dot => /column(\\d)/.exec(dot.className)[1]).join('')"
     )
     assert re.fullmatch("00+110+", columns), columns
-    shoot(page, "history-branches")
-    in_the_dark(page)
-    shoot(page, "history-branches-dark")
+    is_flawless(page, "history-branches", ".jp-Rewind-history")
 
 
 def test_a_history_of_ten_thousand_checkpoints_keeps_the_page_small(lab: Lab, page: Any) -> None:

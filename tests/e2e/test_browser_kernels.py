@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
+from tests.support.access import is_flawless
 from tests.support.lab import (
     Lab,
     idle,
-    in_the_dark,
     menu,
     open_notebook,
     shoot,
@@ -41,6 +41,7 @@ def is_answer(reply: Any) -> bool:
     return bool(reply.request.method == "POST" and "/kernels/resumable" in reply.url)
 
 
+@pytest.mark.matrix
 def test_the_variables_of_a_killed_kernel_come_back_with_one_click(lab: Lab, page: Any) -> None:
     """kill -9: a notification says what was kept; Restore; the next cell has it all."""
     write_notebook(lab.folder / NAME)
@@ -117,9 +118,7 @@ def test_a_states_variables_are_shown_and_one_comes_back(lab: Lab, page: Any) ->
     assert "gone" in told["gone"] and "Bring back" not in told["gone"]
     assert "new" in told["json"] and "by reference" in told["json"]
     assert "missing" in told["log"] and "run.log" in told["log"]
-    shoot(page, "state-variables")
-    in_the_dark(page)
-    shoot(page, "state-variables-dark")
+    is_flawless(page, "state-variables", ".jp-Rewind-variables", ".jp-Rewind-history")
     view.get_by_label("Only what changed").check()
     assert view.locator("[data-variable='log']").count() == 0
 

@@ -70,6 +70,7 @@ def test_a_notebook_that_was_only_opened_is_not_saved(lab: Lab, page: Any) -> No
     assert path.read_bytes() == before
 
 
+@pytest.mark.matrix
 def test_autosave_magic_sets_the_interval_of_one_notebook(lab: Lab, page: Any) -> None:
     """`%autosave 300`, `%autosave 0`, plain `%autosave`: they act and answer, without an error."""
     write_notebook(lab.folder / NAME)
@@ -227,43 +228,7 @@ def test_the_settings_stand_in_the_settings_editor(lab: Lab, page: Any) -> None:
     shoot(page, "settings")
 
 
-def test_the_parts_of_rewind_have_no_serious_flaw_of_accessibility(lab: Lab, page: Any) -> None:
-    """Light and dark: axe finds nothing serious in the sidebar and the status bar; keys do all."""
-    axe = Path(__file__).parents[2] / "node_modules" / "axe-core" / "axe.min.js"
-    assert axe.exists(), "npm ci brings axe-core"
-    write_notebook(lab.folder / NAME)
-    open_notebook(page, lab, NAME)
-    idle(page)
-    type_at_end(page, "\n# edited")
-    page.keyboard.press("Control+s")
-    says(page, "Saved at")
-    menu(page, "View", "Show History")
-    page.locator(".jp-Rewind-history .jp-Rewind-entry").first.wait_for()
-    page.add_script_tag(path=str(axe))
-    for theme in ("JupyterLab Light", "JupyterLab Dark"):
-        page.evaluate(
-            "name => jupyterapp.commands.execute('apputils:change-theme', {theme: name})", theme
-        )
-        dark = "true" if theme.endswith("Dark") else "false"
-        wait_until(
-            theme,
-            lambda light=dark != "true": (
-                page.evaluate("document.body.dataset.jpThemeLight") == str(light).lower()
-            ),
-        )
-        page.locator(".jp-Rewind-standing button").wait_for()
-        found = page.evaluate(
-            "axe.run({include: [['.jp-Rewind-history'], ['.jp-Rewind-standing']]})"
-        )["violations"]
-        serious = [each for each in found if each["impact"] in ("serious", "critical")]
-        assert not serious, json.dumps(serious, indent=1)[:4000]
-        shoot(page, f"panel-{'dark' if dark == 'true' else 'light'}")
-    page.locator(".jp-Rewind-standing button").focus()
-    page.keyboard.press("Enter")
-    page.locator(".jp-Dialog").get_by_text("The file holds all that you see.").wait_for()
-    page.keyboard.press("Escape")
-
-
+@pytest.mark.matrix
 def test_notebook_7_saves_and_says_so_too(tmp_path: Path) -> None:
     """`jupyter notebook`: the magic works, and the line beside the menus tells how things are."""
     playwright = pytest.importorskip("playwright.sync_api")

@@ -85,3 +85,14 @@ def test_what_is_kept_by_name_is_unchanged_until_it_goes_by_another() -> None:
     gatherer.settle()
     namespace["c"] = json
     assert not gatherer.gather(namespace).unchanged
+
+
+def test_after_a_restore_only_what_is_said_to_be_the_same_is_unchanged() -> None:
+    """Groups of plain values that a restore brought are told anew; those it left alone are not."""
+    namespace: dict[str, Any] = {f"n{number}": 1 for number in range(300)}
+    gatherer = Gatherer(Hubs())
+    gatherer.gather(namespace)
+    gatherer.settle()
+    assert gatherer.gather(namespace).unchanged == {"a:0", "a:1", "a:2"}
+    gatherer.distrust_all_but(["a:1"])
+    assert gatherer.gather(namespace).unchanged == {"a:1"}

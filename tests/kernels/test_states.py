@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 import os
 import signal
 import subprocess
@@ -16,6 +17,7 @@ import pytest
 from jupyter_rewind.errors import NotFound
 from jupyter_rewind.kernels.environment import Environment
 from jupyter_rewind.kernels.restore import load_variable
+from jupyter_rewind.kernels.tracking import Touched, Tracker
 from tests.support.cells import Cells
 
 pytestmark = pytest.mark.matrix
@@ -81,6 +83,32 @@ def test_an_array_that_others_hold_is_changed_in_place(
     cells.go(after)
     assert (held == second).all()
     cells.check("n == 1")
+
+
+@pytest.mark.parametrize("monitor", [False, True])
+def test_a_function_that_is_not_called_costs_nothing(tmp_path: Path, monitor: bool) -> None:
+    """What a function of mine would read is looked at when the function is named, not after every
+    cell since it was defined."""
+    tracker = Tracker(monitor=monitor)
+    cells = Cells(tmp_path, tracker=tracker)
+    cells.run("rows = [[n] for n in range(100)]; other = [1]")
+    cells.run("def count(limit):\n    return [row for row in rows if row[0] > limit]")
+    cells.run("few = len(count(90))")
+    told: list[set[str]] = []
+    real = tracker.end
+
+    def end(seconds: float = math.inf) -> Touched:
+        touched = real(seconds)
+        assert not touched.everything, touched.why
+        told.append({"rows", "other"} & touched.names)
+        return touched
+
+    tracker.end = end  # type: ignore[method-assign]
+    for source in ("other.append(2)", "few = len(count(5))", "other[0] = 5", "x = 1"):
+        cells.run(source)
+    assert told == [{"other"}, {"rows"}, {"other"}, set()]
+    cells.close()
+    tracker.close()
 
 
 def test_an_index_is_made_anew_with_what_it_finds(cells: Cells) -> None:

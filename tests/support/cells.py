@@ -40,7 +40,9 @@ class Cells:
     def try_run(self, source: str, seconds: float = 0.0) -> Captured:
         self._count += 1
         self.capturer.begin(source)
-        exec(compile(source, f"<cell {self._count}>", "exec"), self.namespace)
+        code = compile(source, f"<cell {self._count}>", "exec", dont_inherit=True)
+        exec(code, self.namespace)
+        del code
         execution = ExecutionId(f"execution-{self._count}")
         return self.capturer.capture(execution, count=self._count, seconds=seconds)
 

@@ -42,6 +42,13 @@ class Lab:
         with urllib.request.urlopen(request, timeout=30) as reply:
             return json.load(reply)
 
+    def delete(self, name: str) -> None:
+        """As the file browser does."""
+        request = urllib.request.Request(f"{self.address}api/contents/{name}", method="DELETE")
+        request.add_header("Authorization", f"token {TOKEN}")
+        with urllib.request.urlopen(request, timeout=30):
+            pass
+
     def kernels(self) -> list[dict[str, Any]]:
         """The running kernels. Jupyter cannot list them while one is just starting, and says 500:
         then it is asked again."""
@@ -99,6 +106,7 @@ class LabServer:
         python: str = sys.executable,
         autosave: bool = True,
         live: bool = False,
+        config: str = "",
     ) -> None:
         self._tmp_path = tmp_path
         self._interface = interface
@@ -117,6 +125,7 @@ class LabServer:
         if not autosave:
             chosen["@jupyterlab/docmanager-extension:plugin"] = {"autosave": False}
         quiet.write_text(json.dumps(chosen))
+        (home / "config" / "jupyter_server_config.py").write_text(config)
         self.start()
 
     def start(self) -> None:
@@ -124,8 +133,9 @@ class LabServer:
         env = {key: value for key, value in os.environ.items() if not key.startswith("JUPYTER")}
         env |= {"HOME": str(home), "JUPYTER_RUNTIME_DIR": str(home / "runtime")}
         env |= {"JUPYTER_CONFIG_DIR": str(home / "config"), "JUPYTER_DATA_DIR": str(home / "data")}
+        module = {"lab": "jupyterlab"}.get(self._interface, self._interface)
         command = [
-            self._python, "-m", "jupyter", self._interface, "--no-browser", "--allow-root",
+            self._python, "-m", module, "--no-browser", "--allow-root",
             f"--ServerApp.port={self._port}", "--ServerApp.ip=127.0.0.1",
             "--ServerApp.port_retries=0", f"--IdentityProvider.token={TOKEN}",
             f"--ServerApp.root_dir={work}", "--LabApp.expose_app_in_browser=True",
@@ -257,16 +267,6 @@ def open_notebook(page: Any, lab: Lab, name: str) -> None:
 def idle(page: Any) -> None:
     """Waits until the kernel listens and has nothing to do."""
     page.locator(".jp-StatusBar-Widget >> text=| Idle").first.wait_for()
-
-
-def in_the_dark(page: Any) -> None:
-    """The page has JupyterLab's dark theme."""
-    page.evaluate(
-        "window.jupyterapp.commands.execute('apputils:change-theme', {theme: 'JupyterLab Dark'})"
-    )
-    page.locator("body[data-jp-theme-light='false']").wait_for(state="attached")
-    # JupyterLab covers the page while it changes.
-    page.locator("#jupyterlab-splash").wait_for(state="detached")
 
 
 def read_saved(path: Path) -> dict[str, Any]:

@@ -188,5 +188,7 @@ def _told(name: str, url: str, health: dict[str, Any], settings: Rewind) -> Find
         text = f"{url} keeps its checkpoints in another store, {place}"
         return Finding(name, State.PROBLEM, text, f"jupyter rewind config set store.path {place}")
     damaged = len(health.get("damaged", []))
-    more = f"; damaged notebooks it has seen: {damaged}" if damaged else ""
-    return Finding(name, State.ON, f"{url} makes checkpoints{more}")
+    if damaged:
+        text = f"{url} makes checkpoints, and has seen damaged notebooks: {damaged}"
+        return Finding(name, State.PROBLEM, text, "jupyter rewind recover")
+    return Finding(name, State.ON, f"{url} makes checkpoints")

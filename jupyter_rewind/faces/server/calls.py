@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import functools
 import inspect
+import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, wait
 from typing import Any
@@ -17,8 +18,9 @@ from typing import Any
 from jupyter_server.services.contents.manager import ContentsManager
 from tornado.web import HTTPError
 
+from jupyter_rewind.errors import RewindError
 from jupyter_rewind.faces.server import request
-from jupyter_rewind.faces.server.paths import is_notebook
+from jupyter_rewind.faces.server.paths import Paths, is_notebook
 
 _EXPLAIN_SECONDS = 3.0
 _TAKE_SECONDS = 1.0
@@ -52,6 +54,7 @@ def mark_saves(
                 raise
             raise under_way.refusal from error
         finally:
+            under_way.is_over = True
             request.saving.reset(token)
 
     if inspect.iscoroutinefunction(original):
@@ -78,6 +81,39 @@ def mark_saves(
                 return saved
 
         manager.save = save  # type: ignore[method-assign]  # on purpose
+
+
+def watch_hooks(manager: ContentsManager, paths: Paths) -> None:
+    """Each save knows whether the user's post-save hooks have changed the file: then it holds what
+    was saved. What changed before or after them was another program's save."""
+    original: Callable[..., Any] = manager.run_post_save_hooks
+
+    def look(saving: request.Saving | None) -> tuple[int, ...] | None:
+        if saving is None:
+            return None
+        try:
+            status = os.stat(paths.file(saving.path))
+        except (OSError, RewindError):
+            return None
+        return status.st_mtime_ns, status.st_ctime_ns, status.st_size, status.st_ino
+
+    @functools.wraps(original)
+    def watched(*args: Any, **kwargs: Any) -> Any:
+        saving = request.current_saving() if _has_post_save_hooks(manager) else None
+        before = look(saving)
+        try:
+            return original(*args, **kwargs)
+        finally:
+            if saving is not None:
+                saving.hooks_changed = look(saving) != before
+
+    manager.run_post_save_hooks = watched  # type: ignore[method-assign]  # on purpose
+
+
+def _has_post_save_hooks(manager: ContentsManager) -> bool:
+    """Whether something may change a file after the manager has saved it; True if in doubt."""
+    registered = getattr(manager, "_post_save_hooks", True)  # there is no public way to ask
+    return bool(registered) or getattr(manager, "post_save_hook", None) is not None
 
 
 def look_before(manager: ContentsManager, name: str, look: Callable[[str], None]) -> None:

@@ -137,7 +137,7 @@ class AsyncRewindCheckpoints(_RewindMixin, AsyncGenericCheckpointsMixin, AsyncCh
             return render_contents_checkpoint(made.checkpoint)
 
     async def list_checkpoints(self, path: str) -> list[Model]:
-        if request.saving.get() is not None:
+        if request.current_saving() is not None:
             return _COMING
         with self._answered():
             file, desk = self._file(path), self.service.desk
@@ -189,7 +189,7 @@ class RewindCheckpoints(_RewindMixin, GenericCheckpointsMixin, Checkpoints):
             return render_contents_checkpoint(self._create(path, live).result().checkpoint)
 
     def list_checkpoints(self, path: str) -> list[Model]:
-        if request.saving.get() is not None:
+        if request.current_saving() is not None:
             return _COMING
         with self._answered():
             file, desk = self._file(path), self.service.desk

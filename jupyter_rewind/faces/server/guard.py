@@ -19,11 +19,11 @@ from tornado.web import HTTPError
 
 from jupyter_rewind import clock
 from jupyter_rewind.faces.server import request
-from jupyter_rewind.faces.server.calls import look_before, mark_saves
+from jupyter_rewind.faces.server.calls import look_before, mark_saves, watch_hooks
 from jupyter_rewind.faces.server.paths import Paths, count_cells, is_notebook
 from jupyter_rewind.faces.server.reading import Stamp, is_json, read_stamp
 from jupyter_rewind.faces.server.recorder import Recorder
-from jupyter_rewind.faces.server.transcript import Transcript, remember_writing
+from jupyter_rewind.faces.server.transcript import remember_writing
 from jupyter_rewind.model.checkpoint import Reason
 
 _MARGIN_BYTES = 64 << 10
@@ -44,7 +44,6 @@ class Guard:
         self._recorder = recorder
         self._paths = paths
         self._window_seconds = window_seconds
-        self._manager: ContentsManager | None = None
 
     def install(self, manager: ContentsManager) -> None:
         """The guard is asked before each save, deletion and rename, and knows when a save is on."""
@@ -52,7 +51,7 @@ class Guard:
         register(self.before_save)
         mark_saves(manager, self._recorder.making_way, self.take_saved, self.end_failed)
         remember_writing(manager)
-        self._manager = manager
+        watch_hooks(manager, self._paths)
         look_before(manager, "delete_file", self.before_delete)
         look_before(manager, "rename_file", self.before_rename)
 
@@ -64,7 +63,7 @@ class Guard:
         try:
             self._check_save(model, path.strip("/"))
         except HTTPError as refusal:
-            under_way = request.saving.get()
+            under_way = request.current_saving()
             if under_way is not None:
                 under_way.refusal = refusal
             raise
@@ -75,14 +74,19 @@ class Guard:
 
     def take_saved(self, saving: request.Saving) -> Future[None] | None:
         """Done when the bytes that the save wrote are in memory, so that nobody who overwrites the
-        file as soon as it is answered takes them along; None where they are. Never raises."""
+        file as soon as it is answered takes them along; None where they are, or where a live
+        document saves, of which only one state in each interval is kept. Never raises."""
         try:
-            if saving.is_partial or saving.kind == "directory" or self._window_seconds():
+            if saving.is_partial or saving.kind == "directory":
                 return None
             if not self._is_kept(saving.path):
                 return None
             readings, file = self._recorder.readings, self._paths.file(saving.path)
-            saving.reading = readings.open(file, self._still_stands(file, saving.written.get(file)))
+            written = None if saving.hooks_changed else saving.written.get(file)
+            if self._window_seconds():
+                saving.reading = readings.open(file, written) if written is not None else None
+                return None
+            saving.reading = readings.open(file, written)
             return None if readings.take_at_once(saving.reading) else readings.take(saving.reading)
         except Exception as error:
             self._recorder.note_failure(
@@ -91,16 +95,19 @@ class Guard:
             return None
 
     def end_failed(self, saving: request.Saving) -> None:
-        """The save failed: no event will tell of it."""
-        if saving.expected is not None:
-            self._recorder.readings.end_wait(saving.expected)
-
-    def _still_stands(self, file: str, written: Transcript | None) -> Transcript | None:
-        """What was written, unless a hook of the user's has changed it since: then the file holds
-        what was saved. Where there is no such hook, another program has saved something else."""
-        if written is None or not _has_post_save_hooks(self._manager):
-            return written
-        return written if written.stamp == read_stamp(file) else None
+        """No event tells of a save that failed, though it may have written the file: one of the
+        user's hooks failed then, and what was saved is kept. Never raises."""
+        file = saving.expected
+        if file is None:
+            return
+        self._recorder.readings.end_wait(file)
+        written = saving.written.get(file)
+        if written is None or saving.is_partial or not self._is_kept(file):
+            return
+        reading = self._recorder.readings.open(file, written)
+        self._recorder.save(
+            file, request.infer_reason(), author=request.current_author(), reading=reading
+        )
 
     def _check_save(self, model: Mapping[str, Any], path: str) -> None:
         kind = model.get("type")
@@ -116,7 +123,7 @@ class Guard:
                 self._refuse_empty(model, file, path)
             self._keep_external_change(file, path, stamp)
         self._recorder.readings.expect(file)
-        under_way = request.saving.get()
+        under_way = request.current_saving()
         if under_way is not None:
             under_way.expected = file
 
@@ -234,12 +241,6 @@ class Guard:
         for folder, folders, names in os.walk(path):
             folders[:] = [name for name in folders if not name.startswith(".")]
             yield from (os.path.join(folder, name) for name in names if is_notebook(name))
-
-
-def _has_post_save_hooks(manager: ContentsManager | None) -> bool:
-    """Whether something may change a file after the manager has saved it; True if in doubt."""
-    registered = getattr(manager, "_post_save_hooks", True)  # there is no public way to ask
-    return bool(registered) or getattr(manager, "post_save_hook", None) is not None
 
 
 def _has_content(raw: bytes | None) -> bool:

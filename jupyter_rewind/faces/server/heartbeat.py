@@ -12,7 +12,7 @@ import shlex
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -31,6 +31,8 @@ _WATCHED = 5_000
 _PEEK_BYTES = 4_096
 _SETTLE_NS = 2_000_000_000
 _SETTLE_SECONDS = 2.0
+# Less than the answer to who asks is waited for.
+_PENDING_SECONDS = 1.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +89,10 @@ class Heartbeat:
 
         def act(workspace: Workspace) -> str:
             file = self._paths.file(path)
+            pending = self._recorder.pending(file)
+            if pending is not None:
+                # What was saved last may be the last good state.
+                wait([pending], timeout=_PENDING_SECONDS)
             raw = self._recorder.readings.open(file).take()
             damage = None if raw is None else find_damage(workspace, path, file, raw)
             if damage is None:

@@ -63,7 +63,7 @@ class Listener:
             follow_delete(self._recorder, self._paths, path)
 
     def _look(self, path: str) -> None:
-        if request.saving.get() is None and is_notebook(path):
+        if request.current_saving() is None and is_notebook(path):
             opened = request.requested_path()
             self._heartbeat.see(path, is_opened=opened is None or opened == path)
 

@@ -28,12 +28,19 @@ class Stamp:
     mode: int
     file: FileIdentity | None = field(default=None, compare=False)
     """What tells the file from others, where it was open when this was read."""
+    changed_ns: int = field(default=0, compare=False)
+    """When the file was last written to, which no program can set; 0 where that is not told."""
 
     @staticmethod
     def of(status: os.stat_result, file: FileIdentity | None = None) -> Stamp:
         return Stamp(
-            status.st_mtime_ns, status.st_size, status.st_dev, status.st_ino, status.st_mode, file
-        )
+            status.st_mtime_ns, status.st_size, status.st_dev, status.st_ino, status.st_mode, file,
+            status.st_ctime_ns if os.name != "nt" else 0,
+        )  # fmt: skip
+
+    def written_ns(self, reason: Reason) -> int | None:
+        """When the file got the content that it is kept for, as `Histories.record` wants it."""
+        return self.mtime_ns if reason in SAVES else self.changed_ns or None
 
     @property
     def identity(self) -> FileIdentity:
@@ -118,10 +125,11 @@ class Reading:
                 raise self._error
             return self._raw
 
-    def forget_written(self) -> None:
-        """The bytes are to be read from the disk, if they are not taken yet."""
+    def renew(self, written: Written | None) -> None:
+        """What was `written` counts, or the disk where that is not known, if nothing is taken."""
         with self._lock:
-            self.written = None
+            if not self.is_taken:
+                self.written = written
 
     def drop(self) -> None:
         """The bytes are not needed any more."""
@@ -130,7 +138,9 @@ class Reading:
 
     @property
     def held_bytes(self) -> int:
-        raw = self._raw
+        raw, written = self._raw, self.written
+        if raw is None and written is not None:
+            return written.size or 0
         return len(raw) if raw is not None else 0
 
     def _recall(self) -> bytes | None:

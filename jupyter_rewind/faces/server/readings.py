@@ -92,7 +92,7 @@ class Readings:
         if reading.is_taken:
             return
         if self.held_bytes > HELD_LIMIT_BYTES:
-            reading.forget_written()
+            reading.renew(None)
             return
         with contextlib.suppress(OSError):  # whoever stores them asks again and tells
             reading.take()
@@ -132,6 +132,16 @@ class Readings:
             self._newest[file] = reading
             self._stamps[file] = stamp
             self._all.add(reading)
+
+    def renew(self, file: str, reading: Reading | None) -> None:
+        """The newest reading of `file`, whose time has not come, is of its present state."""
+        with contextlib.suppress(OSError):
+            stamp = read_stamp(file)
+            with self._lock:
+                newest = self._newest.get(file)
+                if newest is not None:
+                    newest.renew(reading.written if reading is not None else None)
+                    self._stamps[file] = stamp
 
     def is_announced(self, file: str, stamp: Stamp) -> bool:
         """Whether the state with this stamp will be stored."""

@@ -178,6 +178,7 @@ class Recorder:
         `since` was taken before the file is read, where nobody announced a change.
         """
         if window_seconds and self.readings.is_unread(file):
+            self.readings.renew(file, reading)
             self.readings.end_wait(file)
             done: Future[Checkpoint | None] = Future()
             done.set_result(None)
@@ -249,7 +250,7 @@ class Recorder:
                 identity=stamp.identity if stamp is not None else None,
                 exists=os.path.lexists,
                 since=since,
-                written_ns=stamp.mtime_ns if stamp is not None else None,
+                written_ns=stamp.written_ns(reason) if stamp is not None else None,
             )
         # Equal content writes nothing, so it shows only that this very file is kept.
         if self._fault is not None and (recorded.created or self._fault[0] == file):

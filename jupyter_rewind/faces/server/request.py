@@ -37,6 +37,9 @@ class Saving:
     reading: Reading | None = None
     refusal: HTTPError | None = None
     expected: str | None = None
+    hooks_changed: bool | None = None
+    """Whether the user's hooks have changed the file after it was written; None while unknown."""
+    is_over: bool = False
     written: dict[str, Transcript] = field(default_factory=dict)
 
     @property
@@ -52,6 +55,12 @@ class Saving:
 
 #: The save that the code running now belongs to.
 saving: ContextVar[Saving | None] = ContextVar("jupyter_rewind_saving", default=None)
+
+
+def current_saving() -> Saving | None:
+    """The save that is under way here; None in a task that it began and that outlived it."""
+    found = saving.get()
+    return None if found is None or found.is_over else found
 
 
 def current_handler() -> Any:

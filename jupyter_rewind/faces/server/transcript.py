@@ -44,13 +44,24 @@ class Transcript:
             self._is_whole = False
         return getattr(self._stream, name)
 
+    def __enter__(self) -> Transcript:
+        self._stream.__enter__()
+        return self
+
+    def __exit__(self, *error: Any) -> Any:
+        return self._stream.__exit__(*error)
+
     def end(self, file: str) -> None:
-        """All is written. Raises OSError where it cannot be handed to the system."""
+        """All is written. Raises what handing it to the system raises: a file whose flush failed
+        once says nothing of it when it is closed."""
         from jupyter_rewind.workspace import identify_open
 
+        if self._stream.closed:
+            return
         self._stream.flush()
-        descriptor = self._stream.fileno()
-        self.stamp = Stamp.of(os.fstat(descriptor), identify_open(descriptor, file))
+        with contextlib.suppress(Exception):  # without a stamp, it is kept all the same
+            descriptor = self._stream.fileno()
+            self.stamp = Stamp.of(os.fstat(descriptor), identify_open(descriptor, file))
 
     @property
     def size(self) -> int | None:
@@ -81,15 +92,14 @@ def remember_writing(manager: ContentsManager) -> None:
 
     @contextlib.contextmanager
     def writing(os_path: str, *args: Any, **kwargs: Any) -> Iterator[Any]:
-        under_way = request.saving.get()
+        under_way = request.current_saving()
         with original(os_path, *args, **kwargs) as stream:
             if under_way is None:
                 yield stream
                 return
             transcript = Transcript(stream)
             yield transcript
-            with contextlib.suppress(Exception):  # what is wrong shows when the file is closed
-                transcript.end(os_path)
+            transcript.end(os_path)
         under_way.written[os.path.realpath(os_path)] = transcript
 
     manager.atomic_writing = writing  # type: ignore[attr-defined]  # on purpose

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.faces.server.support import Client, eventually, notebook
+from tests.faces.server.support import Client, eventually, notebook, written
 
 pytest.importorskip("jupyter_server_ydoc")
 
@@ -68,6 +68,26 @@ async def test_many_saves_in_a_moment_become_few_checkpoints(client: Client) -> 
     assert len(await client.checkpoints("a.ipynb")) < 6
     made = await client.checkpoint("a.ipynb")
     assert b"typed = 4" in await client.content("a.ipynb", made["id"])
+
+
+@pytest.mark.parametrize("rewind_settings", [{"notebooks_autosave_seconds": 10}])
+async def test_what_a_live_document_saved_is_kept_when_the_file_is_overwritten(
+    client: Client,
+) -> None:
+    """One state is kept for each interval; a program that overwrites the file before it is over
+    takes nothing of it, and is kept as what it is."""
+    await client.put("a.ipynb", notebook("x = 1"))
+    document = await _open(client, "a.ipynb")
+    for words in ("typed = 1", "typed = 2"):
+        _type(document, words)
+        await eventually(lambda w=words: w.encode() in client.file("a.ipynb").read_bytes())
+    await asyncio.sleep(0.5)
+    client.file("a.ipynb").write_bytes(written(notebook("by git")))
+    await eventually(lambda: _read(document) == "by git")
+    found = await client.checkpoints("a.ipynb")
+    states = {await client.content("a.ipynb", one["id"]): one["reason"] for one in found}
+    assert any(b"typed = 2" in state for state in states)
+    assert states[written(notebook("by git"))] == "external-change"
 
 
 async def test_a_checkpoint_holds_what_is_not_on_disk_yet(client: Client) -> None:

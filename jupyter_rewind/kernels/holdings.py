@@ -1,0 +1,82 @@
+"""What modules of the user's own hold, and some lists of Python's: their variables are not kept.
+
+A value that such a variable leads to and that the notebook holds as well is kept with the notebook;
+in a new kernel, where the module is imported again, it is one of its own. That is said of it.
+Libraries are not asked: what a notebook takes from them are their constants, or known by name.
+"""
+
+from __future__ import annotations
+
+import gc
+import sys
+import threading
+import types
+from collections.abc import Iterator
+from typing import Any
+
+from jupyter_rewind.kernels.kinds import LEAF, Kinds
+from jupyter_rewind.kernels.origins import is_own
+
+MOST = 5_000
+"""So many objects are looked at, in about two milliseconds: those nearest to the variables."""
+_OF_PYTHON = {
+    "sys": ("argv", "meta_path", "modules", "path", "path_hooks"),
+    "warnings": ("filters",),
+}
+_NOT_HELD = (
+    types.BuiltinFunctionType, types.MethodType, types.ModuleType, types.FrameType,
+    types.TracebackType, threading.Thread,
+)  # fmt: skip
+_IMMUTABLE = (tuple, frozenset)
+
+_last: tuple[object, tuple[str, ...]] = (None, ())
+
+
+def own_modules() -> Iterator[tuple[str, types.ModuleType]]:
+    """The modules that are no library's, but the notebook."""
+    global _last
+    # Looked for again when something was imported or let go.
+    mark = len(sys.modules), next(reversed(sys.modules), "")
+    if _last[0] != mark:
+        notebook = sys.modules.get("__main__")
+        modules = list(sys.modules.items())
+        _last = mark, tuple(name for name, one in modules if is_own(one) and one is not notebook)
+    for name in _last[1]:
+        module = sys.modules.get(name)
+        if type(module) is types.ModuleType:
+            yield name, module
+
+
+def find_held() -> dict[int, str]:
+    """By its id, each thing that can change and that variables of these modules lead to, with the
+    variable's name."""
+    kinds = Kinds()
+    found: dict[int, str] = {}
+    level: list[tuple[Any, str]] = []
+    for home, names in _OF_PYTHON.items():
+        held = vars(sys.modules[home]) if home in sys.modules else {}
+        found.update((id(held[name]), f"{home}.{name}") for name in names if name in held)
+    for home, module in own_modules():
+        level += (
+            (value, f"{home}.{name}")
+            for name, value in list(vars(module).items())
+            if not name.startswith("__")
+        )
+    seen = 0
+    while level and seen < MOST:
+        below: list[tuple[Any, str]] = []
+        for value, name in level[: MOST - seen]:
+            if id(value) in found or not _can_change(value, kinds):
+                continue
+            seen += 1
+            if type(value) not in _IMMUTABLE:
+                found[id(value)] = name
+            below += ((part, name) for part in gc.get_referents(value)[:MOST])
+        level = below
+    return found
+
+
+def _can_change(value: Any, kinds: Kinds) -> bool:
+    """False as well for what is found by its name."""
+    kind = type(value)
+    return not issubclass(kind, _NOT_HELD) and kinds.tag(kind) != LEAF
