@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.measure import Row, at_most, run_parts
-from tests.support.lab import TOKEN, LabServer, chromium_page, lab_settings, menu, wait_until
+from tests.support.lab import TOKEN, Lab, LabServer, chromium_page, lab_settings, menu, wait_until
 from tests.support.longhistory import make_long_history
 
 MANY, FEW = 10_000, 100
@@ -53,16 +53,17 @@ def scroll(folder: Path) -> list[Row]:
             make_long_history(lab_settings(lab), lab.folder / name, count)
         frames: dict[str, list[float]] = {name: [] for name in counts}
         tasks = dict.fromkeys(counts, 0)
-        rows = {}
-        with chromium_page(tool) as page:
-            page.goto(f"{lab.address}lab?token={TOKEN}")
-            page.locator(".jp-Launcher, .jp-DirListing").first.wait_for(timeout=120_000)
+        with chromium_page(tool) as first:
+            browser = first.context.browser
+            pages = {name: browser.new_page() for name in counts}
+            rows = {name: _show(page, lab, name, counts[name]) for name, page in pages.items()}
             for _ in range(ROUNDS):
-                for name in counts:
-                    rows[name] = _show(page, name, counts[name])
-                    page.context.browser.start_tracing(page=page)
+                for name, page in pages.items():
+                    # Chromium draws only the page in front.
+                    page.bring_to_front()
+                    browser.start_tracing(page=page)
                     frames[name] += page.evaluate(SCROLL, FRAMES)
-                    tasks[name] += _long_tasks(page.context.browser.stop_tracing())
+                    tasks[name] += _long_tasks(browser.stop_tracing())
     many, few = (statistics.median(frames[name]) for name in ("many.ipynb", "few.ipynb"))
     slow = [statistics.quantiles(frames[name], n=20)[-1] for name in ("many.ipynb", "few.ipynb")]
     return [
@@ -83,14 +84,14 @@ def scroll(folder: Path) -> list[Row]:
     ]  # fmt: skip
 
 
-def _show(page: Any, name: str, count: int) -> int:
-    """The panel shows the whole history of a notebook; how many rows are in the page."""
-    page.evaluate("path => window.jupyterapp.commands.execute('docmanager:open', {path})", name)
-    page.locator(".lm-TabBar-tab.lm-mod-current", has_text=name).first.wait_for(timeout=60_000)
-    if not page.locator(".jp-Rewind-history").is_visible():
-        menu(page, "View", "Show History")
+def _show(page: Any, lab: Lab, name: str, count: int) -> int:
+    """The page shows the whole history of a notebook; how many rows are in it."""
+    page.set_viewport_size({"width": 1280, "height": 800})
+    page.set_default_timeout(MINUTES * 1000)
+    page.goto(f"{lab.address}lab/workspaces/{name[:4]}/tree/{name}?token={TOKEN}")
+    page.locator(".jp-Notebook .jp-CodeCell .cm-content").first.wait_for()
+    menu(page, "View", "Show History")
     panel = page.locator(".jp-Rewind-history")
-    panel.locator("h2", has_text=name).wait_for(timeout=60_000)
     rows = panel.locator("[data-row]")
 
     def whole() -> bool:
@@ -102,7 +103,8 @@ def _show(page: Any, name: str, count: int) -> int:
 
 
 def _long_tasks(trace: bytes) -> int:
-    """How many tasks of the page's main thread took longer than 50 ms."""
+    """How many tasks of the page's main thread took more than 50 ms, of the processor where that
+    is told: a busy machine makes all of them last."""
     events = json.loads(trace)["traceEvents"]
     main = {
         (one["pid"], one["tid"])
@@ -112,7 +114,7 @@ def _long_tasks(trace: bytes) -> int:
     return sum(
         one["name"] == "RunTask"
         and (one["pid"], one["tid"]) in main
-        and one.get("dur", 0) > LONG_TASK_US
+        and one.get("tdur", one.get("dur", 0)) > LONG_TASK_US
         for one in events
     )
 
