@@ -38,7 +38,7 @@ AGAINST = frozenset({"skipped", "skipped_once", "broken", "look", "odd", "idle_s
 BY_HAND = {"orphans": -2.0, "failed": 2.0}
 """Signs of what code means: the played user never runs any, so nothing can be learned of them."""
 RIDGES = {"prose": 30.0}
-"""Few notebooks tell of Markdown: of these, it is the one that fits those best that are left out."""
+"""Few notebooks tell of Markdown: this holds best for those that are left out of the fitting."""
 HEAD = '"""Fitted weights of signs; made by `python -m benchmarks.calibration`."""\n'
 Choice = tuple[list[dict[str, float]], int]
 Judged = tuple[str, dict[str, float], bool, str]
