@@ -67,6 +67,11 @@ class Follower:
         if 0 in places and places[0] is not None:
             self.cursor = self.latest = self.slots[places[0]]
 
+    @property
+    def spans(self) -> bool:
+        """Whether all that ran is of kernels that went on after the document was saved."""
+        return bool(self.steps) and all(step.run in self._going_on for step in self.steps)
+
     def follow(self) -> None:
         """Takes every step in turn."""
         at, last_run = 0, None

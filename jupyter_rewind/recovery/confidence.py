@@ -72,7 +72,7 @@ def judge(
 def _likely(slot: Slot, known: Known) -> float:
     """How likely the cell was there, by the model for its kind; by both where that is open."""
     told = signs(slot, known)
-    likely = _by_model(kind_of(slot), told)
+    likely = _by_model(kind_of(slot, known.spans), told)
     if slot.origin is None and slot.stays < 1:
         likely = slot.stays * likely + (1 - slot.stays) * _by_model("changed", told)
     return min(MOST, max(LEAST, likely))
@@ -97,13 +97,16 @@ def _with_doubles(judged: list[Judged], shown: frozenset[int]) -> list[Judged]:
     ]
 
 
-def kind_of(slot: Slot) -> str:
-    """Which of the four models a cell is weighed by."""
+def kind_of(slot: Slot, spans: bool = False) -> str:
+    """Which model a cell is weighed by; `spans`: all that ran is of kernels that went on after
+    the document was saved, so that it is no older than a session."""
     if not slot.code:
-        return "prose"
+        return "saved prose" if spans else "prose"
     if slot.origin is None:
         return "new"
-    return "changed" if len(slot.versions) > 1 else "kept"
+    if len(slot.versions) > 1:
+        return "changed"
+    return "saved" if spans else "kept"
 
 
 class Known:
@@ -114,6 +117,7 @@ class Known:
         self.follower = follower
         self.earlier = earlier
         self.slots = follower.slots
+        self.spans = follower.spans
         code = [slot for slot in self.slots if slot.code]
         old = [slot for slot in code if slot.origin is not None]
         self.place = {slot: place for place, slot in enumerate(self.slots)}
@@ -178,7 +182,7 @@ def signs(slot: Slot, known: Known) -> dict[str, float]:
         "short": float(len(slot.source) < 40),
         "again": float(min(slot.ran, 3) - 1 if slot.ran else 0),
     }
-    if kind_of(slot) == "kept":
+    if kind_of(slot) == "kept":  # and saved, which has the same signs
         return every | _signs_of_kept(slot, known, unrun)
     newest = slot.versions[-1][0]
     if is_look(slot.source):
