@@ -146,10 +146,19 @@ const plugin: JupyterFrontEndPlugin<void> = {
         void told(trans.__('Nothing changed.'), () =>
           model.pin(checkpoint.id, !checkpoint.pinned)
         ),
-      ...stateActions({ client, model, show, told, trans })
+      ...stateActions({
+        client,
+        model,
+        show,
+        makeRoom: widget => dialogs.get(widget)?.reject(),
+        told,
+        trans
+      })
     };
 
-    /** A tab of its own; a page of Notebook 7 has room for one document only. */
+    /** The dialogs that stand for tabs: a page of Notebook 7 has room for one document only. */
+    const dialogs = new WeakMap<MainAreaWidget, Dialog<unknown>>();
+
     async function show(widget: MainAreaWidget): Promise<void> {
       if (labShell) {
         if (!widget.isAttached) {
@@ -159,11 +168,13 @@ const plugin: JupyterFrontEndPlugin<void> = {
         return;
       }
       widget.addClass('jp-Rewind-dialog');
-      await showDialog({
+      const dialog = new Dialog({
         title: widget.title.label,
         body: widget,
         buttons: [Dialog.okButton({ label: trans.__('Close') })]
       });
+      dialogs.set(widget, dialog);
+      await dialog.launch();
     }
 
     async function compare(checkpoint: Checkpoint): Promise<void> {

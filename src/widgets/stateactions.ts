@@ -17,6 +17,8 @@ export interface IStateContext {
   model: HistoryModel;
   /** Show a view in a tab of its own. */
   show(widget: MainAreaWidget): Promise<void>;
+  /** There is room for a question: one dialog waits for the other. */
+  makeRoom(widget: MainAreaWidget): void;
   /** Do something, and tell the user where it fails. */
   told(failed: string, act: () => Promise<unknown>): Promise<void>;
   trans: TranslationBundle;
@@ -26,7 +28,7 @@ export interface IStateContext {
 export function stateActions(
   context: IStateContext
 ): Pick<IHistoryActions, 'restoreState' | 'variables'> {
-  const { client, model, show, told, trans } = context;
+  const { client, makeRoom, model, show, told, trans } = context;
 
   const kernelOf = (document: IOpenDocument | null): string => {
     const found = document?.kernel;
@@ -84,12 +86,15 @@ export function stateActions(
   const bring = (
     document: IOpenDocument | null,
     state: Snapshot,
-    name: string
+    name: string,
+    view: MainAreaWidget
   ) =>
     void told(trans.__('%1 was not brought back.', name), async () => {
       const { askName } = await import('./naming');
-      const ask = (taken: string): Promise<IOtherName | null> =>
-        askName(taken, proposedName(name, state), trans);
+      const ask = (taken: string): Promise<IOtherName | null> => {
+        makeRoom(view);
+        return askName(taken, proposedName(name, state), trans);
+      };
       const wanted = { kernel: kernelOf(document), ref: state.id, name };
       const done = await bringBack(client, wanted, ask);
       if (done !== null) {
@@ -113,10 +118,10 @@ export function stateActions(
       }
       const { path } = document;
       const { variablesWidget } = await import('./variables');
-      const widget = variablesWidget({
+      const widget: MainAreaWidget = variablesWidget({
         path,
         variables: await client.variables(path, state.id),
-        bringBack: name => bring(document, state, name),
+        bringBack: name => bring(document, state, name, widget),
         trans
       });
       widget.id = `jupyter-rewind-variables-${state.id}`;

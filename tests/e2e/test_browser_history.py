@@ -254,6 +254,12 @@ def test_notebook_7_has_the_same_sidebar(tmp_path: Path) -> None:
         comparison.get_by_text("the good one").first.wait_for()
         assert page.evaluate("document.querySelector('.jp-Rewind-comparison').offsetHeight") > 200
         shoot(page, "history-notebook7-comparison")
+        page.locator(".jp-Dialog").get_by_role("button", name="Close").click()
+        run_cell(page, 1, "rows = [3, 1, 2]")
+        panel.get_by_role("button", name="States", exact=True).click()
+        panel.get_by_text("Variables", exact=True).first.click()
+        view = page.locator(".jp-Dialog .jp-Rewind-variables")
+        view.get_by_role("button", name="Bring rows back").wait_for()
 
 
 def run_cell(page: Any, number: int, code: str) -> None:
