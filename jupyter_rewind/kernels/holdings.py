@@ -14,6 +14,7 @@ import types
 from collections.abc import Iterator
 from typing import Any
 
+from jupyter_rewind.kernels.handmade import is_handmade
 from jupyter_rewind.kernels.kinds import LEAF, Kinds
 from jupyter_rewind.kernels.origins import is_own
 
@@ -40,7 +41,12 @@ def own_modules() -> Iterator[tuple[str, types.ModuleType]]:
     if _last[0] != mark:
         notebook = sys.modules.get("__main__")
         modules = list(sys.modules.items())
-        _last = mark, tuple(name for name, one in modules if is_own(one) and one is not notebook)
+        # One that was made by hand is kept with what it holds.
+        _last = mark, tuple(
+            name
+            for name, one in modules
+            if is_own(one) and one is not notebook and not is_handmade(one)
+        )
     for name in _last[1]:
         module = sys.modules.get(name)
         if type(module) is types.ModuleType:
