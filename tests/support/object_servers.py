@@ -50,16 +50,13 @@ def moto(folder: Path) -> Iterator[Server]:
 
 
 @contextlib.contextmanager
-def seaweed(folder: Path) -> Iterator[Server]:
-    """SeaweedFS with its own store on the disk."""
+def seaweed(folder: Path, ports: dict[str, int] | None = None) -> Iterator[Server]:
+    """SeaweedFS with its own store on the disk; begun again with the same ports, with the same
+    objects."""
     weed = _find_weed()
-    ports = {"master": free_port(), "volume": free_port(), "filer": free_port(), "s3": free_port()}
-    for name in ("master", "volume", "filer", "s3"):
-        # Each also listens 10000 above; a port that it may not have is drawn again.
-        while ports[name] > 55_000:
-            ports[name] = free_port() // 2 + 5_000
+    ports = ports or seaweed_ports()
     data = folder / "data"
-    data.mkdir()
+    data.mkdir(exist_ok=True)
     command = [
         weed, "server", f"-dir={data}", "-s3", f"-s3.port={ports['s3']}", "-ip=127.0.0.1",
         "-ip.bind=127.0.0.1", "-master.telemetry=false", "-s3.iam=false", "-volume.max=1000",
@@ -68,6 +65,16 @@ def seaweed(folder: Path) -> Iterator[Server]:
     ]  # fmt: skip
     with _running(command, folder, f"http://127.0.0.1:{ports['s3']}") as server:
         yield server
+
+
+def seaweed_ports() -> dict[str, int]:
+    """Free ports for its parts. Each also listens 10000 above."""
+    ports = {}
+    for name in ("master", "volume", "filer", "s3"):
+        ports[name] = free_port()
+        while ports[name] > 55_000:
+            ports[name] = free_port() // 2 + 5_000
+    return ports
 
 
 def _find_weed() -> str:
