@@ -149,6 +149,15 @@ def test_session_that_rewind_journaled_is_laid_over_once() -> None:
             assert len(rebuilt.sessions) == 1
 
 
+def test_run_is_merged_with_the_session_that_began_nearest() -> None:
+    """The same notebook was run in two kernels, one after the other: neither is taken for both."""
+    first, second = session(1, MODEL, at=10, lasting=None), session(2, MODEL, at=400, lasting=None)
+    told = replace(session(0, MODEL, at=401), trace=Trace("rewind", "/store (run 1)"))
+    for runs in ((first, second, told), (told, second, first)):
+        merged = merge_runs(runs)
+        assert sorted(each.session for each in merged) == [1, 2]
+
+
 def test_another_kernel_of_the_same_moment_is_another_session() -> None:
     """Two kernels that began together and ran other code are two sessions."""
     heard = session(1, MODEL)
