@@ -48,7 +48,7 @@ def _numbered(runs: Sequence[FoundRun]) -> list[FoundRun]:
 
 
 def _session_of(run: FoundRun, runs: Sequence[FoundRun]) -> FoundRun | None:
-    """The session of a history that a run without number is: of several the nearest by its start."""
+    """The session of a history that a run without number is: of several the nearest."""
     began = run.started_ns or 0
     return min(
         (each for each in runs if is_same_kernel(run, each)),
