@@ -132,11 +132,21 @@ def test_an_object_of_a_module_keeps_its_attributes(
         new.close()
 
 
+def test_a_module_that_holds_the_notebook_holds_no_variable(cells: Cells, module: str) -> None:
+    """A module of mine that keeps the shell, or the notebook's own names, is not said to hold
+    every variable."""
+    state = cells.run(
+        f"import {module} as mine, types\nrows = [1]; held = rows\n"
+        "mine.names = globals(); mine.shell = types.SimpleNamespace(user_ns=globals())"
+    )
+    assert told(cells, state) == {}
+
+
 def test_looking_at_modules_has_an_end(module: str) -> None:
     """A module that holds very much does not hold up each cell; what is near is still known."""
     made = __import__(module)
     made.MANY = [[n] for n in range(3 * MOST)]
-    found = find_held()
+    found = find_held(())
     assert found[id(made.MANY)] == f"{module}.MANY"
     assert found[id(made.CACHE)] == f"{module}.CACHE"
     assert len(found) < 2 * MOST
