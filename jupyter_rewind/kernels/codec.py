@@ -108,7 +108,7 @@ class Session:
     def held(self) -> dict[int, str]:
         """What variables of modules lead to, which are not kept."""
         if self._held is None:
-            self._held = find_held()
+            self._held = find_held(self.known)
         return self._held
 
     def shell(self, cell: types.CellType) -> functions.Shell:

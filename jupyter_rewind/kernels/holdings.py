@@ -11,9 +11,11 @@ import gc
 import sys
 import threading
 import types
-from collections.abc import Iterator
+from collections import Counter, OrderedDict, defaultdict, deque
+from collections.abc import Iterable, Iterator
 from typing import Any
 
+from jupyter_rewind.kernels.handmade import is_handmade
 from jupyter_rewind.kernels.kinds import LEAF, Kinds
 from jupyter_rewind.kernels.origins import is_own
 
@@ -28,6 +30,10 @@ _NOT_HELD = (
     types.TracebackType, threading.Thread,
 )  # fmt: skip
 _IMMUTABLE = (tuple, frozenset)
+_CONTAINERS = frozenset((
+    *(list, dict, set, deque, defaultdict, OrderedDict, Counter, types.SimpleNamespace),
+    *_IMMUTABLE,
+))  # fmt: skip
 
 _last: tuple[object, tuple[str, ...]] = (None, ())
 
@@ -40,17 +46,26 @@ def own_modules() -> Iterator[tuple[str, types.ModuleType]]:
     if _last[0] != mark:
         notebook = sys.modules.get("__main__")
         modules = list(sys.modules.items())
-        _last = mark, tuple(name for name, one in modules if is_own(one) and one is not notebook)
+        # One that was made by hand is kept with what it holds.
+        _last = (
+            mark,
+            tuple(
+                name
+                for name, one in modules
+                if is_own(one) and one is not notebook and not is_handmade(one)
+            ),
+        )
     for name in _last[1]:
         module = sys.modules.get(name)
         if type(module) is types.ModuleType:
             yield name, module
 
 
-def find_held() -> dict[int, str]:
+def find_held(known: Iterable[Any]) -> dict[int, str]:
     """By its id, each thing that can change and that variables of these modules lead to, with the
-    variable's name."""
+    variable's name; but for what is `known`: the namespace, and what IPython has beside it."""
     kinds = Kinds()
+    barred = set(map(id, known))
     found: dict[int, str] = {}
     level: list[tuple[Any, str]] = []
     for home, names in _OF_PYTHON.items():
@@ -66,14 +81,24 @@ def find_held() -> dict[int, str]:
     while level and seen < MOST:
         below: list[tuple[Any, str]] = []
         for value, name in level[: MOST - seen]:
-            if id(value) in found or not _can_change(value, kinds):
+            if id(value) in found or id(value) in barred or not _can_change(value, kinds):
                 continue
             seen += 1
             if type(value) not in _IMMUTABLE:
                 found[id(value)] = name
-            below += ((part, name) for part in gc.get_referents(value)[:MOST])
+            if _is_looked_into(type(value)):
+                below += ((part, name) for part in gc.get_referents(value)[:MOST])
         level = below
     return found
+
+
+def _is_looked_into(kind: type) -> bool:
+    """True for containers, and for objects of the user's own classes: those of libraries lead
+    everywhere, as a shell does to the notebook itself."""
+    if kind in _CONTAINERS:
+        return True
+    home: Any = type.__getattribute__(kind, "__module__")
+    return home == "__main__" or (type(home) is str and is_own(sys.modules.get(home)))
 
 
 def _can_change(value: Any, kinds: Kinds) -> bool:

@@ -59,10 +59,12 @@ def in_words(others: Iterable[OtherVersion]) -> tuple[str, ...]:
 
 def _line(other: OtherVersion) -> str:
     if other.is_base:
-        cells = "1 cell is" if other.cells == 1 else f"{other.cells} cells are"
+        one = other.cells == 1
+        cells = "1 cell was" if one else f"{other.cells} cells were"
         return (
-            f"{cells} no longer as in {other.trace.place}, for what was run later was taken for"
-            " newer text: compare with it, or see the page (--report PAGE.html), which has both."
+            f"{cells} given the text that was run later, or left out. The text that stands in"
+            f" {other.trace.place} is kept, too, in the notebook's metadata and at the end of the"
+            f" page: look whether {'it is' if one else 'they are'} right."
         )
     cells = "1 cell that is" if other.cells == 1 else f"{other.cells} cells that are"
     when = ""

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ from jupyter_rewind.recovery.attribution import (
 from jupyter_rewind.recovery.choosing import Base, Based, choose_base
 from jupyter_rewind.recovery.confidence import Judged, judge
 from jupyter_rewind.recovery.evidence import Evidence, EvidenceCell, Executed, Trace
-from jupyter_rewind.recovery.kernelruns import is_ipython, language_of
+from jupyter_rewind.recovery.kernelruns import SECOND, is_ipython, language_of
 from jupyter_rewind.recovery.likeness import is_look
 from jupyter_rewind.recovery.outputs import (
     Loose,
@@ -38,7 +39,7 @@ from jupyter_rewind.recovery.since import Session, sessions_since
 from jupyter_rewind.recovery.slots import Slot
 
 ENOUGH_CODE = 2
-_REPLACED = "the text that was saved; what ran later took its place"
+GAVE_WAY = "the text that was saved; what ran later took its place"
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,7 +208,8 @@ class _Followed:
         is_sure = slot.told or slot.swept > 0 or self.alike[slot.source] == 1
         cell, shown = with_outputs(cell, ran, is_sure)
         if based is not None and based.cell.source.rstrip() != slot.source:
-            origins.append(Origin(based.document.trace, "its place, and an earlier version"))
+            older = based.document.trace.words or based.document.trace.kind
+            origins.append(Origin(based.document.trace, f"newer than its text in: {older}"))
         words = "; ".join(each for each in (words, shown) if each)
         return RebuiltCell(cell, tuple(origins), judged.confidence, words)
 
@@ -260,7 +262,7 @@ class _Followed:
                 based = self.base.cells[each.slot.origin]
                 source = based.cell.source.rstrip()
                 if source and source not in here:
-                    words = each.words if source == each.slot.source else _REPLACED
+                    words = each.words if source == each.slot.source else GAVE_WAY
                     found[source] = Alternative(source, _document_origin(based), words)
         return found
 
@@ -276,8 +278,18 @@ def _likely_lost(base: Base, attributed: list[Attributed]) -> tuple[str, ...]:
         if attributed:
             lost.append("Outputs, unless they are shown below a cell.")
     elif attributed and attributed[-1].run.executions:
-        lost.append("Changes to Markdown, and code that was never run, since that document.")
+        lost.append(
+            "Changes to Markdown, and code that was never run, that were made after this was"
+            f" saved: {base.document.trace.words or base.document.trace.kind}"
+            f"{_at(base.time_ns)}."
+        )
     return tuple(lost)
+
+
+def _at(time_ns: int | None) -> str:
+    if time_ns is None:
+        return ""
+    return f", {datetime.fromtimestamp(time_ns / SECOND):%Y-%m-%d %H:%M}"
 
 
 def _left_out_in_words(left_out: list[LeftOut], own: list[Attributed]) -> tuple[str, ...]:

@@ -38,13 +38,23 @@ def _numbered(runs: Sequence[FoundRun]) -> list[FoundRun]:
         if run.session or run.started_ns is None:
             found.append(run)
             continue
-        same = next((each for each in runs if is_same_kernel(run, each)), None)
+        same = _session_of(run, runs)
         if run.remark == RUNNING:
             run = _without_shifted(run, same)
         if same is not None:
             run = replace(run, session=same.session, started_ns=same.started_ns)
         found.append(run)
     return found
+
+
+def _session_of(run: FoundRun, runs: Sequence[FoundRun]) -> FoundRun | None:
+    """The session of a history that a run without number is: of several the nearest."""
+    began = run.started_ns or 0
+    return min(
+        (each for each in runs if is_same_kernel(run, each)),
+        key=lambda each: abs((each.started_ns or 0) - began),
+        default=None,
+    )
 
 
 def _without_shifted(run: FoundRun, same: FoundRun | None) -> FoundRun:

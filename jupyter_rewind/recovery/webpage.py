@@ -17,9 +17,9 @@ from html import escape
 from typing import Any
 
 from jupyter_rewind.recovery.evidence import EvidenceCell, Trace
-from jupyter_rewind.recovery.rebuild import RebuiltCell
+from jupyter_rewind.recovery.rebuild import GAVE_WAY, RebuiltCell
 from jupyter_rewind.recovery.recover import Recovery
-from jupyter_rewind.recovery.report import Report, main_origin, report, sureness
+from jupyter_rewind.recovery.report import CERTAIN, Report, main_origin, report, sureness
 
 COLORS = 8
 _LONGEST_TEXT = 20_000
@@ -82,6 +82,7 @@ def as_page(recovery: Recovery) -> str:
         f"<title>{_text(told.notebook.name)}: what was brought back</title>\n{_STYLE}</head><body>",
         f"<h1>{_text(told.notebook.name)}</h1>",
         f'<p class="lead">{_lead(told)}</p>',
+        f"<p>{_calm(told)}</p>",
         f'<p class="dim">{_text(str(told.notebook))}</p>',
         *_legend(told, colors),
         *_list("What is likely lost", told.likely_lost),
@@ -102,6 +103,15 @@ def _lead(told: Report) -> str:
     parts += [f"<b>{told.doubtful}</b> doubtful"] if told.doubtful else []
     cells = "1 cell" if told.cells == 1 else f"{told.cells} cells"
     return f"{cells} brought back: {', '.join(parts)}."
+
+
+def _calm(told: Report) -> str:
+    """What a frightened person needs first: what was not touched, and what the words mean."""
+    words = ["Nothing that was there was changed; what was brought back is a file of its own."]
+    words += [f"Of the cells marked certain at least {CERTAIN:.0%} are right."]
+    if told.likely or told.doubtful:
+        words += ["Look through the others, most of all those that are marked doubtful."]
+    return " ".join(words)
 
 
 def _colors(cells: Iterable[RebuiltCell]) -> dict[tuple[str, str], str]:
@@ -212,12 +222,13 @@ def _alternatives(recovery: Recovery) -> Iterator[str]:
     found = recovery.rebuilt.alternatives
     if not found:
         return
+    pieces = "1 piece of code has" if len(found) == 1 else f"{len(found)} pieces of code have"
     yield (
-        f"<h2>Run, but not in the notebook</h2><p>{len(found)} pieces of code were run that did not"
-        " find a place: earlier versions of cells, tries and looks. Nothing of them is lost.</p>"
-        "<details><summary>Show them</summary>"
+        f"<h2>Kept, but not in the notebook</h2><p>{pieces} no place in it: older texts of cells,"
+        " tries and looks. Nothing of this is lost: it is here, and in the notebook's metadata.</p>"
+        "<details><summary>Show it</summary>"
     )
-    for each in found:
+    for each in sorted(found, key=lambda each: each.words != GAVE_WAY):
         words = "; ".join(word for word in (each.origin.words, each.words) if word)
         note = f'<div class="note">{_text(words)}</div>'
         code = f"<pre>{_text(_cut(each.source))}</pre>"

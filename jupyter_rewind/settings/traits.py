@@ -186,6 +186,13 @@ class Rewind(Configurable):
             raise TraitError("not an absolute path")
         return os.path.normpath(path)
 
+    @validate("replica_url")
+    def _without_credentials(self, proposal: dict[str, object]) -> str:
+        text = str(proposal["value"])
+        if any("@" in each.partition("://")[2].partition("/")[0] for each in text.split()):
+            raise TraitError("an address with a user name or a password")
+        return text
+
     @classmethod
     def load(
         cls, overrides: Mapping[str, str] | None = None, config: Config | None = None
@@ -318,11 +325,15 @@ def _converted(name: str, value: object, origin: str) -> Value:
         setattr(probe, name, value)
     except (TraitError, ValueError, KeyError) as error:
         raise InvalidInput(
-            f"The setting {dotted_key(name)} cannot be {given!r}{say_origin(origin)}.",
+            f"The setting {dotted_key(name)} cannot be {_shown(name, given)}{say_origin(origin)}.",
             hint=f"It must be {_expected(trait)}.",
         ) from error
     result: Value = getattr(probe, name)
     return result
+
+
+def _shown(name: str, given: object) -> str:
+    return "what it was set to" if name == "replica_url" else repr(given)
 
 
 def _expected(trait: TraitType[object, object]) -> str:
@@ -334,4 +345,6 @@ def _expected(trait: TraitType[object, object]) -> str:
         return "one of " + ", ".join(map(str, trait.values or ()))
     if trait.metadata.get("path"):
         return "an absolute path, or one that begins with ~"
+    if trait.name == "replica_url":
+        return "addresses without a user name or a password"
     return "text"

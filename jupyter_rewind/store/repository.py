@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from jupyter_rewind import clock
-from jupyter_rewind.errors import Internal, NotFound, RewindError
+from jupyter_rewind.errors import Internal, NotFound, RewindError, Storage
 from jupyter_rewind.model.encoding import decode_node
 from jupyter_rewind.model.entry import Entry
 from jupyter_rewind.model.ids import Digest, EntryId, StoreId
@@ -84,7 +84,11 @@ class Repository:
         files = files or Files()
         layout = open_layout(folder, key_folder, files, create=create)
         if is_arriving(layout):
-            finish_arrival(layout, files)
+            try:
+                finish_arrival(layout, files)
+            except Storage as error:
+                # A store that nobody may write to can be read all the same.
+                log.warning("what a pull had brought is not all shown yet: %s", error)
         place = index_path or default_index_path(layout)
         try:
             place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)

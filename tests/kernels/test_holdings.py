@@ -84,6 +84,23 @@ def test_what_only_one_of_them_holds_is_exact(cells: Cells, module: str) -> None
                                   " kernel the two are apart"}  # fmt: skip
 
 
+def test_a_module_made_by_hand_is_kept_with_what_it_holds(cells: Cells) -> None:
+    """What a module holds that a cell made is the same in a new kernel, so nothing is said."""
+    state = cells.run(
+        "import sys, types\nmade = types.ModuleType('made_of_tests'); made.rows = rows = [1]\n"
+        "sys.modules['made_of_tests'] = made"
+    )
+    sys.modules.pop("made_of_tests")
+    assert told(cells, state) == {}
+    new = Cells(cells.store.layout.folder.parent, run="next")
+    try:
+        new.go(state)
+        new.check("made.rows is rows and rows == [1]")
+    finally:
+        new.close()
+        sys.modules.pop("made_of_tests", None)
+
+
 def test_going_back_in_the_same_kernel_keeps_them_one(cells: Cells, module: str) -> None:
     """In the kernel that still runs, what my module holds as well is filled, not replaced, and
     what has not changed is not said to be rebuilt."""
@@ -115,11 +132,21 @@ def test_an_object_of_a_module_keeps_its_attributes(
         new.close()
 
 
+def test_a_module_that_holds_the_notebook_holds_no_variable(cells: Cells, module: str) -> None:
+    """A module of mine that keeps the shell, or the notebook's own names, is not said to hold
+    every variable."""
+    state = cells.run(
+        f"import {module} as mine, types\nrows = [1]; held = rows\n"
+        "mine.names = globals(); mine.shell = types.SimpleNamespace(user_ns=globals())"
+    )
+    assert told(cells, state) == {}
+
+
 def test_looking_at_modules_has_an_end(module: str) -> None:
     """A module that holds very much does not hold up each cell; what is near is still known."""
     made = __import__(module)
     made.MANY = [[n] for n in range(3 * MOST)]
-    found = find_held()
+    found = find_held(())
     assert found[id(made.MANY)] == f"{module}.MANY"
     assert found[id(made.CACHE)] == f"{module}.CACHE"
     assert len(found) < 2 * MOST

@@ -149,6 +149,16 @@ def test_session_that_rewind_journaled_is_laid_over_once() -> None:
             assert len(rebuilt.sessions) == 1
 
 
+def test_run_is_merged_with_the_session_that_began_nearest() -> None:
+    """The same notebook was run in two kernels, one after the other: neither is taken for both."""
+    first, second = session(1, MODEL, at=10, lasting=None), session(2, MODEL, at=400, lasting=None)
+    known = [Executed(line, source, cell_id="c") for line, source in enumerate(MODEL, 1)]
+    told = replace(session(0, known, at=401), trace=Trace("rewind", "/store (run 1)"))
+    for runs in ((first, second, told), (told, second, first)):
+        ids = {each.session: each.executions[0].cell_id for each in merge_runs(runs)}
+        assert ids == {1: None, 2: "c"}
+
+
 def test_another_kernel_of_the_same_moment_is_another_session() -> None:
     """Two kernels that began together and ran other code are two sessions."""
     heard = session(1, MODEL)

@@ -24,6 +24,7 @@ from jupyter_rewind.recovery.rebuild import rebuild
 from jupyter_rewind.recovery.recover import Recovery
 from jupyter_rewind.recovery.search import Found
 from jupyter_rewind.recovery.webpage import as_page
+from tests.support.evidence import TARGET, document, session
 from tests.support.traces import Home
 
 EVIL = (
@@ -133,6 +134,28 @@ def test_pictures_are_shown() -> None:
     reader = check_inert(as_page(recovery_of(broken)))
     assert "cannot be read" in reader.text
     assert "img" not in {tag for tag, _ in reader.elements}
+
+
+def test_page_says_first_that_nothing_was_changed() -> None:
+    """Before any detail you read what is safe, and what "certain" means."""
+    text = check_inert(as_page(recovery_of([EvidenceCell("code", "x = 1")]))).text
+    assert "Nothing that was there was changed" in text
+    assert text.index("Nothing that was there") < text.index("Where it came from")
+    assert "Of the cells marked certain at least 90% are right" in text
+
+
+def test_saved_text_that_gave_way_is_first_of_what_is_kept_besides() -> None:
+    """What stood in the file and was replaced by what ran later comes before tries and looks."""
+    saved = "model = Forest(trees=100, depth=4)\nmodel.fit(table, price)\nmodel.score(table)"
+    ran = ["a_try = 1", "a_try", saved, saved.replace("depth=4", "depth=5")]
+    run = session(1, ran, at=-600, lasting=None, notebook=str(TARGET))
+    evidence = Evidence((document(EvidenceCell("code", saved, execution_count=3)),), (run,))
+    rebuilt = rebuild(TARGET, evidence)
+    page = as_page(Recovery(TARGET, Found((), (), ()), evidence, rebuilt, (), None))
+    kept = check_inert(page).text.partition("Kept, but not in the notebook")[2]
+    assert kept.index("the text that was saved; what ran later took its place") < kept.index(
+        "a_try"
+    )
 
 
 @pytest.mark.browser

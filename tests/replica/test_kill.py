@@ -8,12 +8,14 @@ import random
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
 from jupyter_rewind.store.replica.address import open_objects, parse_address
 from jupyter_rewind.store.replica.check import check
+from tests.support import object_servers
 from tests.support.fault_proxy import PASS, RESET, FaultProxy, fault_proxy
 from tests.support.object_servers import Server
 from tests.support.replicas import Machine, holds, next_machine
@@ -84,3 +86,43 @@ def _check_all(tmp_path: Path, first: Machine) -> None:
     with first.open() as repository:
         report = check(repository.layout, QuickFiles(), first.objects, read_data=True)
     assert report.ok, report.faults
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_a_server_that_is_killed_keeps_what_it_acknowledged(
+    tmp_path: Path, keys: dict[str, str]
+) -> None:
+    """SeaweedFS is killed in the middle of a push and begun again: the push goes on by itself or
+    is repeated, and a new machine has everything, once."""
+    folder = tmp_path / "server"
+    folder.mkdir()
+    ports = object_servers.seaweed_ports()
+    url = f"s3://rewind/down?endpoint=http://127.0.0.1:{ports['s3']}&region=us-east-1"
+    first = Machine(fill(tmp_path / "a", segments=2), open_objects(parse_address(url)), url)
+    with object_servers.seaweed(folder, ports):
+        first.push()
+        acknowledged = first.objects.size("rewind-replica")
+        with first.open() as repository:
+            first.filled.add(repository, parts=[noise("large", 30 << 20)])
+        child = subprocess.Popen(command(first, "push"), cwd=ROOT, stderr=subprocess.PIPE)
+        _wait_for_a_pack(first, child)
+    with object_servers.seaweed(folder, ports):
+        _, said = child.communicate(timeout=300)
+        assert child.returncode in {0, 6}, said.decode()
+        assert first.objects.size("rewind-replica") == acknowledged
+        first.push()
+        second = next_machine(tmp_path / "b", first)
+        second.pull()
+        assert holds(second, first)
+        with first.open() as repository:
+            report = check(repository.layout, QuickFiles(), first.objects, read_data=True)
+        assert report.ok and report.refs == 2, report.faults
+
+
+def _wait_for_a_pack(machine: Machine, child: subprocess.Popen[bytes]) -> None:
+    end = time.monotonic() + 120
+    while child.poll() is None and time.monotonic() < end:
+        if machine.objects.folders("packs/"):
+            return
+        time.sleep(0.01)

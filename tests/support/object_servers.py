@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import random
 import shutil
 import signal
 import socket
@@ -50,24 +51,43 @@ def moto(folder: Path) -> Iterator[Server]:
 
 
 @contextlib.contextmanager
-def seaweed(folder: Path) -> Iterator[Server]:
-    """SeaweedFS with its own store on the disk."""
+def seaweed(folder: Path, ports: dict[str, int] | None = None) -> Iterator[Server]:
+    """SeaweedFS with its own store on the disk; begun again with the same ports, with the same
+    objects."""
     weed = _find_weed()
-    ports = {"master": free_port(), "volume": free_port(), "filer": free_port(), "s3": free_port()}
-    for name in ("master", "volume", "filer", "s3"):
-        # Each also listens 10000 above; a port that it may not have is drawn again.
-        while ports[name] > 55_000:
-            ports[name] = free_port() // 2 + 5_000
+    ports = ports or seaweed_ports()
     data = folder / "data"
-    data.mkdir()
+    data.mkdir(exist_ok=True)
     command = [
         weed, "server", f"-dir={data}", "-s3", f"-s3.port={ports['s3']}", "-ip=127.0.0.1",
         "-ip.bind=127.0.0.1", "-master.telemetry=false", "-s3.iam=false", "-volume.max=1000",
         f"-master.port={ports['master']}", f"-volume.port={ports['volume']}",
-        f"-filer.port={ports['filer']}", "-master.volumeSizeLimitMB=64",
+        f"-filer.port={ports['filer']}", "-master.volumeSizeLimitMB=64", "-s3.port.iceberg=0",
+        "-s3.port.lance=0",
     ]  # fmt: skip
     with _running(command, folder, f"http://127.0.0.1:{ports['s3']}") as server:
         yield server
+
+
+def seaweed_ports() -> dict[str, int]:
+    """Free ports for its parts, below those that the system gives away. Each also listens 10000
+    above."""
+    ports: dict[str, int] = {}
+    while len(ports) < 4:
+        drawn = random.SystemRandom().randrange(11_000, 21_000)
+        near = any(abs(drawn - other) in (0, 10_000) for other in ports.values())
+        if not near and _is_free(drawn) and _is_free(drawn + 10_000):
+            ports[("master", "volume", "filer", "s3")[len(ports)]] = drawn
+    return ports
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as one:
+        try:
+            one.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
 
 
 def _find_weed() -> str:

@@ -118,6 +118,19 @@ def test_mistakes_are_told(words: list[str], status: int, book: Path, rewind: Re
     assert ended.err and "hunter2" not in ended.err
 
 
+def test_no_setting_keeps_a_password(
+    book: Path, rewind: Rewind, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither the settings file nor the environment takes one, and nobody is shown it."""
+    url = "s3://name:hunter2@bucket/x"
+    said = rewind("config", "set", "replica.url", url)
+    assert said.status == 2 and "hunter2" not in said.out + said.err
+    monkeypatch.setenv("JUPYTER_REWIND_REPLICA_URL", url)
+    for words in (["replica", "list"], ["config"], ["doctor"], ["stats"]):
+        ended = rewind(*words)
+        assert "hunter2" not in ended.out + ended.err
+
+
 def test_another_stores_replica_is_refused_when_it_is_added(
     home: Path, book: Path, rewind: Rewind, mount: Path
 ) -> None:
