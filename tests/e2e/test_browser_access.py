@@ -258,3 +258,31 @@ def test_the_settings(lab: Lab, page: Any) -> None:
         if first.evaluate("box => box === document.activeElement"):
             return
     raise AssertionError("Tab does not lead to the switches")
+
+
+def test_notebook_7(tmp_path: Path, page: Any) -> None:
+    """Its sidebar, and the dialogs in which it shows a comparison and what can be recovered."""
+    name = "analysis.ipynb"
+    with LabServer(tmp_path, "notebook", autosave=False) as server:
+        write_notebook(server.lab.folder / name)
+        page.goto(f"{server.lab.address}notebooks/{name}?token={TOKEN}")
+        page.wait_for_selector(".jp-Notebook .jp-Cell >> text=mean(rows)")
+        save(page, server.lab, name, "# one")
+        save(page, server.lab, name, "# two")
+        page.keyboard.press("Control+Alt+h")
+        page.locator(".jp-Rewind-history .jp-Rewind-entry").first.wait_for()
+        wait_until("the keyboard in the sidebar", lambda: is_within(page, ".jp-Rewind-history"))
+        tab_to(page, "Compare")
+        page.keyboard.press("Tab")
+        tab_to(page, "Compare")
+        page.keyboard.press("Enter")
+        page.locator(".jp-Dialog .jp-Notebook-diff").wait_for()
+        is_flawless(page, "access-notebook7-comparison", ".jp-Dialog", ".jp-Rewind-history")
+        page.keyboard.press("Escape")
+        wait_until("it is closed", lambda: page.locator(".jp-Dialog").count() == 0)
+        choose_in_palette(page, "Recover…")
+        page.locator(".jp-Dialog").get_by_text("Where it was looked").wait_for()
+        is_flawless(page, "access-notebook7-recovery", ".jp-Dialog")
+        assert is_within(page, ".jp-Dialog")
+        page.keyboard.press("Escape")
+        wait_until("it is closed", lambda: page.locator(".jp-Dialog").count() == 0)
