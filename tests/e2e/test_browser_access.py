@@ -11,13 +11,14 @@ from typing import Any
 
 import pytest
 
-from tests.support.access import flaws, is_flawless
+from tests.support.access import flaws, is_flawless, use_theme
 from tests.support.lab import (
     TOKEN,
     Lab,
     LabServer,
     chromium_page,
     idle,
+    shoot,
     wait_until,
     write_notebook,
 )
@@ -206,13 +207,26 @@ def test_what_can_be_recovered(lab: Lab, page: Any) -> None:
     view.get_by_role("heading", name="What can be brought back of").wait_for()
     is_flawless(page, "access-recovery-notebook", ".jp-Rewind-recovery")
     report = str(view.locator("iframe").get_attribute("srcdoc"))
+    use_theme(page, "Dark")
+    tab_to(page, "Look in the whole folder")
+    page.keyboard.press("Enter")
+    view.get_by_text("Where it was looked").wait_for()
+    tab_to(page, "Undelete")
+    tab_to(page, "Look closer")
+    page.keyboard.press("Enter")
+    inside = view.frame_locator("iframe").locator("body")
+    ground = "body => getComputedStyle(body).backgroundColor"
+    wait_until("a dark page", lambda: inside.evaluate(ground) == "rgb(22, 24, 28)")
+    shoot(page, "access-recovery-notebook-dark")
+    dark = str(view.locator("iframe").get_attribute("srcdoc"))
     wait_until("the keyboard in it", lambda: is_within(page, ".jp-Rewind-recovery"))
     tab_to(page, "Write and open it")
     page.keyboard.press("Enter")
     wait_until("the new file", (lab.folder / "lost.recovered.ipynb").exists)
-    page.goto("about:blank")
-    page.set_content(report)
-    assert flaws(page) == []
+    for each in (report, dark):
+        page.goto("about:blank")
+        page.set_content(each)
+        assert flaws(page) == []
 
 
 def test_the_offer_for_a_damaged_notebook(lab: Lab, page: Any) -> None:
