@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import os
+import random
 import statistics
 import subprocess
 import sys
@@ -118,7 +119,8 @@ class Window:
         page.evaluate("latencies.length = 0")
         for _ in range(LETTERS):
             page.keyboard.press("a", delay=10)
-            page.wait_for_timeout(30)
+            # Uneven, or the letters would all fall onto one phase of the frames.
+            page.wait_for_timeout(random.uniform(15, 55))
         found: list[float] = page.evaluate("latencies")
         return found
 
@@ -135,7 +137,7 @@ def measure() -> list[Row]:
 def start(ours: Window, theirs: Window) -> Row:
     """Reloading JupyterLab's page until it is there."""
     in_turn(ours.start, theirs.start, 1)  # the browser's cache is warm
-    one, two = in_turn(ours.start, theirs.start, 5)
+    one, two = in_turn(ours.start, theirs.start, 4)
     return at_most(
         "start of JupyterLab with Rewind", "without it", one / two, 1.1,
         f"{one:.0f} ms against {two:.0f} ms",
@@ -145,7 +147,7 @@ def start(ours: Window, theirs: Window) -> Row:
 def notebook(ours: Window, theirs: Window, size: str) -> list[Row]:
     """Opening, saving and typing into a notebook of some size."""
     name = f"{size.replace(' ', '')}.ipynb"
-    rounds = 9 if size == "1 MB" else 5
+    rounds = 7 if size == "1 MB" else 5
 
     def opened(window: Window) -> Callable[[], float]:
         def act() -> float:
@@ -182,7 +184,7 @@ def typing(ours: Window, theirs: Window, size: str) -> list[Row]:
     ours.type(), theirs.type()
     ones: list[float] = []
     twos: list[float] = []
-    for _ in range(5):
+    for _ in range(4):
         ones += ours.type()
         twos += theirs.type()
     rows = []

@@ -129,11 +129,22 @@ function Notebook({
       <iframe
         className="jp-Rewind-page"
         sandbox=""
-        srcDoc={page}
+        srcDoc={inTheme(page)}
         title={trans.__('Each cell of %1 and where it is from', name)}
       />
     </>
   );
+}
+
+/** The page in JupyterLab's colours: it stands alone and knows the browser's only. */
+function inTheme(page: string): string {
+  const isDark = document.body.dataset.jpThemeLight === 'false';
+  return page
+    .replace('(prefers-color-scheme: dark)', isDark ? 'all' : 'not all')
+    .replace(
+      'color-scheme: light dark',
+      `color-scheme: ${isDark ? 'dark' : 'light'}`
+    );
 }
 
 function Folder({

@@ -11,13 +11,14 @@ from typing import Any
 
 import pytest
 
-from tests.support.access import flaws, is_flawless
+from tests.support.access import flaws, is_flawless, use_theme
 from tests.support.lab import (
     TOKEN,
     Lab,
     LabServer,
     chromium_page,
     idle,
+    shoot,
     wait_until,
     write_notebook,
 )
@@ -206,13 +207,26 @@ def test_what_can_be_recovered(lab: Lab, page: Any) -> None:
     view.get_by_role("heading", name="What can be brought back of").wait_for()
     is_flawless(page, "access-recovery-notebook", ".jp-Rewind-recovery")
     report = str(view.locator("iframe").get_attribute("srcdoc"))
+    use_theme(page, "Dark")
+    tab_to(page, "Look in the whole folder")
+    page.keyboard.press("Enter")
+    view.get_by_text("Where it was looked").wait_for()
+    tab_to(page, "Undelete")
+    tab_to(page, "Look closer")
+    page.keyboard.press("Enter")
+    inside = view.frame_locator("iframe").locator("body")
+    ground = "body => getComputedStyle(body).backgroundColor"
+    wait_until("a dark page", lambda: inside.evaluate(ground) == "rgb(22, 24, 28)")
+    shoot(page, "access-recovery-notebook-dark")
+    dark = str(view.locator("iframe").get_attribute("srcdoc"))
     wait_until("the keyboard in it", lambda: is_within(page, ".jp-Rewind-recovery"))
     tab_to(page, "Write and open it")
     page.keyboard.press("Enter")
     wait_until("the new file", (lab.folder / "lost.recovered.ipynb").exists)
-    page.goto("about:blank")
-    page.set_content(report)
-    assert flaws(page) == []
+    for each in (report, dark):
+        page.goto("about:blank")
+        page.set_content(each)
+        assert flaws(page) == []
 
 
 def test_the_offer_for_a_damaged_notebook(lab: Lab, page: Any) -> None:
@@ -258,3 +272,31 @@ def test_the_settings(lab: Lab, page: Any) -> None:
         if first.evaluate("box => box === document.activeElement"):
             return
     raise AssertionError("Tab does not lead to the switches")
+
+
+def test_notebook_7(tmp_path: Path, page: Any) -> None:
+    """Its sidebar, and the dialogs in which it shows a comparison and what can be recovered."""
+    name = "analysis.ipynb"
+    with LabServer(tmp_path, "notebook", autosave=False) as server:
+        write_notebook(server.lab.folder / name)
+        page.goto(f"{server.lab.address}notebooks/{name}?token={TOKEN}")
+        page.wait_for_selector(".jp-Notebook .jp-Cell >> text=mean(rows)")
+        save(page, server.lab, name, "# one")
+        save(page, server.lab, name, "# two")
+        page.keyboard.press("Control+Alt+h")
+        page.locator(".jp-Rewind-history .jp-Rewind-entry").first.wait_for()
+        wait_until("the keyboard in the sidebar", lambda: is_within(page, ".jp-Rewind-history"))
+        tab_to(page, "Compare")
+        page.keyboard.press("Tab")
+        tab_to(page, "Compare")
+        page.keyboard.press("Enter")
+        page.locator(".jp-Dialog .jp-Notebook-diff").wait_for()
+        is_flawless(page, "access-notebook7-comparison", ".jp-Dialog", ".jp-Rewind-history")
+        page.keyboard.press("Escape")
+        wait_until("it is closed", lambda: page.locator(".jp-Dialog").count() == 0)
+        choose_in_palette(page, "Recover…")
+        page.locator(".jp-Dialog").get_by_text("Where it was looked").wait_for()
+        is_flawless(page, "access-notebook7-recovery", ".jp-Dialog")
+        assert is_within(page, ".jp-Dialog")
+        page.keyboard.press("Escape")
+        wait_until("it is closed", lambda: page.locator(".jp-Dialog").count() == 0)

@@ -110,5 +110,7 @@ def test_whoever_may_not_see_histories_is_told_when_asking(tmp_path: Path) -> No
         assert panel.get_by_text("Nothing is kept yet").count() == 0
         menu(page, "View", "Show Unsaved Edits That Were Kept")
         page.locator(".Toastify").get_by_text("could not be listed").first.wait_for()
+        page.evaluate("void jupyterapp.commands.execute('jupyter-rewind:bring-outputs')")
+        page.locator(".Toastify").get_by_text("could not be fetched").first.wait_for()
         menu(page, "File", "Recover…")
         page.locator(".jp-Rewind-recovery").get_by_role("alert").wait_for()

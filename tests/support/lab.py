@@ -139,6 +139,7 @@ class LabServer:
             f"--ServerApp.port={self._port}", "--ServerApp.ip=127.0.0.1",
             "--ServerApp.port_retries=0", f"--IdentityProvider.token={TOKEN}",
             f"--ServerApp.root_dir={work}", "--LabApp.expose_app_in_browser=True",
+            "--JupyterNotebookApp.expose_app_in_browser=True",
             f"--YDocExtension.disable_rtc={not self._live}",
         ]  # fmt: skip
         log = self._tmp_path / "server.log"
