@@ -7,10 +7,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
+# How long an example takes says how loaded the machine is.
+settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("patient")
 # For a quick look on many machines: pytest --hypothesis-profile=short
-settings.register_profile("short", max_examples=10, deadline=None)
+settings.register_profile("short", max_examples=10)
 
 
 @pytest.fixture(scope="session", autouse=True)
