@@ -259,8 +259,7 @@ def test_notebook_7_has_the_same_sidebar(tmp_path: Path) -> None:
         panel.get_by_role("button", name="States", exact=True).click()
         panel.get_by_text("Variables", exact=True).first.click()
         view = page.locator(".jp-Dialog .jp-Rewind-variables")
-        # By keyboard: in this dialog the mouse does not press it yet.
-        view.get_by_role("button", name="Bring rows back").press("Enter")
+        view.get_by_role("button", name="Bring rows back").click()
         page.locator(".jp-Dialog").get_by_text("There is a variable rows already").wait_for()
         assert view.count() == 0
 
