@@ -52,7 +52,11 @@ def own_modules() -> Iterator[tuple[str, types.ModuleType]]:
             tuple(
                 name
                 for name, one in modules
-                if is_own(one) and one is not notebook and not is_handmade(one)
+                if is_own(one)
+                and one is not notebook
+                and not is_handmade(one)
+                # What keeps the states holds them all.
+                and name.partition(".")[0] != "jupyter_rewind"
             ),
         )
     for name in _last[1]:
@@ -80,7 +84,9 @@ def find_held(known: Iterable[Any]) -> dict[int, str]:
     seen = 0
     while level and seen < MOST:
         below: list[tuple[Any, str]] = []
-        for value, name in level[: MOST - seen]:
+        for value, name in level:
+            if seen >= MOST:
+                break
             if id(value) in found or id(value) in barred or not _can_change(value, kinds):
                 continue
             seen += 1
