@@ -8,7 +8,7 @@ another ended, is that other's kernel, restarted.
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -52,26 +52,51 @@ def kernels_of(runs: Sequence[FoundRun], kernels: Sequence[FoundKernel]) -> dict
     ends = sorted(run.ended_ns for run in runs if run.ended_ns)
     # One kernel may be told of twice, by its file and by its process: it served one run at most.
     languages = {each.kernel: each.language for each in kernels if each.language}
-    near = []
+    near: dict[int | str, dict[int, tuple[int, int]]] = {}
     for which, kernel in enumerate(kernels):
         language = languages.get(kernel.kernel, "") if kernel.kernel else kernel.language
         if kernel.started_ns is None or not is_ipython(language):
             continue
         first = bisect_left(starts, (kernel.started_ns - BEFORE, -1))
-        for started, number in starts[first:]:
+        for at in range(first, len(starts)):
+            started = starts[at][0]
             delay = started - kernel.started_ns
             if delay > AFTER:
                 break
             if delay >= 0 or not _has_just_ended(ends, started):
-                near.append((_oddity(delay), number, which))
-    found: dict[int, FoundKernel] = {}
-    used: set[int | str] = set()
-    for _, number, which in sorted(near):
-        own = kernels[which].kernel or which
-        if number not in found and own not in used:
-            found[number] = kernels[which]
-            used.add(own)
-    return found
+                pairs = near.setdefault(kernel.kernel or which, {})
+                pairs[at] = min(pairs.get(at, (_oddity(delay), which)), (_oddity(delay), which))
+    return {starts[at][1]: kernels[which] for at, which in _pair_in_order(near, kernels)}
+
+
+def _pair_in_order(
+    near: Mapping[int | str, Mapping[int, tuple[int, int]]], kernels: Sequence[FoundKernel]
+) -> Iterator[tuple[int, int]]:
+    """Place of a session and of its kernel, for as many as can be, the least odd together: whose
+    kernel was started first began first. `near` has each kernel's sessions, how odd each would be,
+    and the place of the kernel's record.
+
+    Pair by pair, the second of two kernels might be given away to the first one's session.
+    """
+    ordered = sorted(near.values(), key=lambda pairs: min(
+        kernels[which].started_ns or 0 for _, which in pairs.values()
+    ))  # fmt: skip
+    # Paths by the last session that they use: how many pairs (negative), their oddity, the pairs.
+    paths: dict[int, tuple[int, int, Any]] = {-1: (0, 0, None)}
+    for pairs in ordered:
+        longer: dict[int, tuple[int, int, Any]] = {}
+        for at, (oddity, which) in pairs.items():
+            count, sum_, path = min(
+                (each for last, each in paths.items() if last < at), key=lambda each: each[:2]
+            )
+            longer[at] = count - 1, sum_ + oddity, (at, which, path)
+        for at, one in longer.items():
+            if at not in paths or one[:2] < paths[at][:2]:
+                paths[at] = one
+    path = min(paths.values(), key=lambda each: each[:2])[2]
+    while path is not None:
+        at, which, path = path
+        yield at, which
 
 
 def _has_just_ended(ends: Sequence[int], moment: int) -> bool:
