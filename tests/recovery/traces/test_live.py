@@ -44,10 +44,10 @@ def ask(home: Home) -> tuple[Trace, Evidence]:
     def has_answered() -> bool:
         with contextlib.suppress(Unavailable):
             found.append(ask_once(home))
-        return bool(found)
+        return bool(found) and bool(found[-1][1].runs)
 
     wait_until(has_answered)
-    return found[0]
+    return found[-1]
 
 
 def ask_once(home: Home) -> tuple[Trace, Evidence]:
