@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from jupyter_rewind.faces.cli import app
+from tests.support.histories import make_history
 
 COMMAND = [sys.executable, "-m", "jupyter_rewind.faces.cli.app"]
 ROOT = Path(__file__).parents[3]
@@ -141,4 +142,23 @@ def book(work: Path, rewind: Rewind) -> Path:
     for state in (FIRST, SECOND, THIRD):
         path.write_bytes(state)
         assert rewind("checkpoint", path).status == 0
+    return path
+
+
+@pytest.fixture
+def stale(work: Path) -> Path:
+    """A notebook that is gone, of which Jupyter's own checkpoint is left."""
+    kept = work / ".ipynb_checkpoints" / "analysis-checkpoint.ipynb"
+    kept.parent.mkdir()
+    kept.write_bytes(SECOND)
+    os.utime(kept, (1_700_000_000, 1_700_000_000))
+    return work / "analysis.ipynb"
+
+
+@pytest.fixture
+def history(home: Path) -> Path:
+    """What IPython kept of two sessions."""
+    path = home / ".ipython" / "profile_default" / "history.sqlite"
+    area = "def area(r):\n    return 3 * r * r"
+    make_history(path, [["import os", area, "sizes = [area(r) for r in range(9)]"], ["other = 1"]])
     return path

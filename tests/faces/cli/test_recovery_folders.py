@@ -1,0 +1,182 @@
+"""`jupyter rewind recover` in a folder: what is told of each notebook, and all at once."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from tests.faces.cli.conftest import FIRST, SECOND, Rewind, cell, notebook_bytes
+from tests.support.histories import make_history
+
+
+def with_cells(*more: object) -> bytes:
+    book = json.loads(FIRST)
+    return json.dumps({**book, "cells": [*book["cells"], *more]}).encode()
+
+
+def without_metadata() -> bytes:
+    book = json.loads(FIRST)
+    del book["metadata"]
+    return json.dumps(book).encode()
+
+
+def sources(path: Path) -> list[str]:
+    return ["".join(each["source"]) for each in json.loads(path.read_text())["cells"]]
+
+
+def test_a_folder_shows_what_can_be_brought_back(stale: Path, work: Path, rewind: Rewind) -> None:
+    """Without a name you see each notebook, how it stands, and what to type next."""
+    (work / "fine.ipynb").write_bytes(FIRST)
+    (work / "empty.ipynb").write_bytes(b"")
+    ended = rewind("recover")
+    assert ended.status == 0
+    told = {row[0]: row[1] for row in ended.rows}
+    assert told == {"analysis.ipynb": "missing"}
+    assert "1 notebook here is whole and up to date." in ended.err
+    assert "empty.ipynb is there, but it is empty" in ended.err
+    assert "jupyter rewind recover 'analysis.ipynb'" in ended.err
+
+
+def test_folder_tells_what_an_older_version_has_more(stale: Path, rewind: Rewind) -> None:
+    """A file that is whole may be an old state: a checkpoint or an editor's copy has more."""
+    stale.write_bytes(FIRST)
+    os.utime(stale, (1_800_000_000, 1_800_000_000))
+    ended = rewind("recover")
+    assert (ended.status, ended.rows) == (0, [])
+    assert "analysis.ipynb is whole, but another version of it has a cell more" in ended.err
+    assert "up to date" not in ended.err
+    [told] = rewind("recover", "--json").data["notebooks"]
+    assert (told["state"], told["can_gain"], bool(told["older"])) == ("whole", False, True)
+    stale.write_bytes(SECOND)
+    assert "1 notebook here is whole and up to date." in rewind("recover").err
+
+
+def test_folder_tells_of_a_dropped_stash(work: Path, rewind: Rewind) -> None:
+    """What you stashed and dropped is told in the folder, as it is told by the notebook's name."""
+    path = work / "analysis.ipynb"
+    path.write_bytes(FIRST)
+    git(work, "init", "-q")
+    git(work, "add", ".")
+    git(work, "commit", "-q", "-m", "first")
+    path.write_bytes(SECOND)
+    git(work, "stash", "-q")
+    git(work, "stash", "drop", "-q")
+    assert path.read_bytes() == FIRST
+    ended = rewind("recover")
+    assert "analysis.ipynb is whole, but another version of it has a cell more" in ended.err
+    assert "Another version has" in rewind("recover", "analysis.ipynb").err
+    assert "another version of it has a cell more" in rewind("recover", "--all").err
+
+
+def test_folder_names_a_notebook_that_lost_most_of_itself(stale: Path, rewind: Rewind) -> None:
+    """The file is newer and whole, but most is gone: it is listed, and --all brings it back."""
+    texts = [f"step_{number} = run({number})" for number in range(6)]
+    cells = [cell(f"c{number}", each) for number, each in enumerate(texts)]
+    kept = stale.parent / ".ipynb_checkpoints" / "analysis-checkpoint.ipynb"
+    kept.write_bytes(notebook_bytes(*cells))
+    stale.write_bytes(notebook_bytes(*cells[:2]))
+    ended = rewind("recover")
+    assert {row[0]: row[1] for row in ended.rows} == {"analysis.ipynb": "outdated"}
+    assert "another version of it has 4 cells more" in ended.err
+    assert rewind("recover", "--all").status == 0
+    assert sources(stale.with_name("analysis.recovered.ipynb")) == texts
+
+
+def git(folder: Path, *words: str) -> None:
+    author = ["-c", "user.name=Ann", "-c", "user.email=ann@example.org"]
+    subprocess.run(["git", *author, *words], cwd=folder, check=True, timeout=60)
+
+
+def test_folder_tells_what_was_run_and_not_saved(work: Path, home: Path, rewind: Rewind) -> None:
+    """The file is whole, but two cells were run since: you are told, and --all has them."""
+    book = json.loads(FIRST)
+    saved = ["rows = load('rows.csv')", "rows = rows[rows.valid]", "rows.describe_all(deep=True)"]
+    book["cells"] = [cell(f"c{number}", each) for number, each in enumerate(saved)]
+    (work / "report.ipynb").write_text(json.dumps(book))
+    os.utime(work / "report.ipynb", (1_700_000_000, 1_700_000_000))
+    cells = [*saved, "total = sum(rows.values())", "share = total / len(rows)"]
+    make_history(home / ".ipython" / "profile_default" / "history.sqlite", [cells])
+    ended = rewind("recover")
+    assert {row[0]: row[1] for row in ended.rows} == {"report.ipynb": "unsaved"}, ended
+    assert "report.ipynb: 2 cells were run that the file does not hold." in ended.err
+    ended = rewind("recover", "--all")
+    assert ended.status == 0, ended.err
+    assert sources(work / "report.recovered.ipynb") == cells
+
+
+@pytest.mark.parametrize(
+    ("raw", "words"),
+    [
+        (FIRST.decode().encode("utf-16"), "not in UTF-8"),
+        (b"\xef\xbb\xbf" + FIRST, "byte order mark"),
+        (notebook_bytes(cell("a", "half = 'X'")).replace(b"X", rb"\ud800"), "half a character"),
+        (b"<<<<<<< HEAD\n" + FIRST + b"\n=======\n" + FIRST + b"\n>>>>>>> b\n", "conflict marks"),
+        (with_cells(5, None), "2 things in its list of cells are no cell"),
+        (with_cells({**cell("z", "z = 1"), "outputs": "no"}), "is not made as a cell is"),
+        (with_cells({"cell_type": "code", "source": "z = 1"}), "is not made as a cell is"),
+        (without_metadata(), "its metadata are missing"),
+    ],
+    ids=[
+        "utf-16",
+        "mark",
+        "surrogate",
+        "conflict",
+        "no-cells",
+        "outputs",
+        "cell-metadata",
+        "metadata",
+    ],
+)
+def test_file_that_jupyter_does_not_open_is_not_called_whole(
+    work: Path, rewind: Rewind, raw: bytes, words: str
+) -> None:
+    """Every cell reads, but Jupyter shows an error: a notebook that it opens is written."""
+    (work / "odd.ipynb").write_bytes(raw)
+    ended = rewind("recover", "odd.ipynb")
+    assert ended.status == 0, ended.err
+    assert words in ended.out
+    assert "Damaged: " in ended.err
+    assert "Likely lost: " not in ended.err
+    nbformat.validate(nbformat.read(work / "odd.recovered.ipynb", as_version=4))
+
+
+@pytest.mark.parametrize(
+    ("raw", "words"),
+    [
+        (b"", "analysis.ipynb is there, but it is empty: the file has 0 bytes."),
+        (bytes(5000), "analysis.ipynb is there, but it holds nothing but NUL bytes"),
+        (b"<!DOCTYPE html><p>Log in</p>", "analysis.ipynb is there, but it is a web page"),
+        (b"[" * 200_000, "analysis.ipynb is there, but it is nested too deeply"),
+    ],
+    ids=["empty", "nul", "page", "brackets"],
+)
+def test_file_that_holds_nothing_is_told_first(
+    work: Path, rewind: Rewind, raw: bytes, words: str
+) -> None:
+    """The file is there and worthless: that is said, and no trace claims that it holds anything."""
+    (work / "analysis.ipynb").write_bytes(raw)
+    ended = rewind("recover", "analysis.ipynb")
+    assert ended.status == 3
+    assert words in ended.err.splitlines()[0]
+    listed = rewind("traces", "analysis.ipynb", "--json")
+    [trace] = [each for each in listed.data["traces"] if each["kind"] == "file"]
+    assert trace["holds"] == []
+
+
+def test_all_notebooks_in_need_are_brought_back_at_once(
+    stale: Path, work: Path, rewind: Rewind
+) -> None:
+    """`--all` writes every notebook that is not whole and has traces, and leaves the others."""
+    (work / "fine.ipynb").write_bytes(FIRST)
+    deep = work / "deep" / ".ipynb_checkpoints" / "lost-checkpoint.ipynb"
+    deep.parent.mkdir(parents=True)
+    deep.write_bytes(FIRST)
+    ended = rewind("recover", "--all")
+    assert ended.status == 0, ended.err
+    made = {str(each.relative_to(work)) for each in work.rglob("*.recovered.ipynb")}
+    assert made == {"analysis.recovered.ipynb", "deep/lost.recovered.ipynb"}
