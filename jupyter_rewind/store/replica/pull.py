@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from jupyter_rewind.errors import Conflict, Denied, Integrity, Unavailable
+from jupyter_rewind.errors import Denied, Integrity, Unavailable
 from jupyter_rewind.store.durable import Files
 from jupyter_rewind.store.layout import (
     Layout,
@@ -35,6 +35,7 @@ from jupyter_rewind.store.replica.notes import Notes, read_notes, write_notes
 from jupyter_rewind.store.replica.objects import Objects
 from jupyter_rewind.store.replica.opening import read_identity, require_store
 from jupyter_rewind.store.replica.pace import Pace
+from jupyter_rewind.store.replica.turns import taking_turns
 from jupyter_rewind.store.repository import Repository
 
 _PATIENCE_SECONDS = 300.0
@@ -97,21 +98,8 @@ def pull(
     then the store is as it was, and what was fetched whole is kept for the next try.
     """
     layout, files = repository.layout, repository.files
-    lock = FileLock(layout.locks / "pull")
-    try:
-        if not lock.try_acquire(exclusive=True):
-            raise Conflict(
-                f"Another pull into the store at {layout.folder} is at work.",
-                hint="Nothing was changed. Try again when it has ended.",
-                retryable=True,
-            )
-    except Unavailable as error:
-        if error.code != "no_locks":
-            raise
-    try:
+    with taking_turns(layout, "pull", f"Another pull into the store at {layout.folder}"):
         return _pull(repository, objects, url, pace or Pace(0), progress, layout, files)
-    finally:
-        lock.release()
 
 
 def _pull(

@@ -16,10 +16,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from jupyter_rewind import clock
-from jupyter_rewind.errors import Conflict, Integrity, NotFound, RewindError, Unavailable
+from jupyter_rewind.errors import Integrity, NotFound, RewindError, Unavailable
 from jupyter_rewind.model.entry import Entry
 from jupyter_rewind.store.layout import Layout
-from jupyter_rewind.store.locks import FileLock
 from jupyter_rewind.store.replica.cut import Tail, read_tail, take_cut
 from jupyter_rewind.store.replica.ledger import Ledger, news
 from jupyter_rewind.store.replica.notes import Notes, notes_path, read_notes, write_notes
@@ -29,6 +28,7 @@ from jupyter_rewind.store.replica.pace import Pace
 from jupyter_rewind.store.replica.packing import Progress, Sender, lay_out
 from jupyter_rewind.store.replica.refs import TAG_SIZE, Piece, Ref, encode_ref, ref_key
 from jupyter_rewind.store.replica.settling import create_surely
+from jupyter_rewind.store.replica.turns import taking_turns
 from jupyter_rewind.store.repository import Repository
 
 log = logging.getLogger(__name__)
@@ -66,22 +66,12 @@ def push(
 @contextmanager
 def sole_pusher(layout: Layout, url: str) -> Iterator[None]:
     """No other process of this machine pushes this store to `url` meanwhile. Raises Conflict."""
-    lock = FileLock(layout.locks / f"replica-{notes_path(layout, url).stem}")
-    try:
-        if not lock.try_acquire(exclusive=True):
-            raise Conflict(
-                f"Another push of the store at {layout.folder} to this replica is at work.",
-                hint="Nothing was changed. Try again when it has ended.",
-                retryable=True,
-            )
-    except Unavailable as error:
-        # Without locks two pushes may be at work: the condition on each ref keeps them apart.
-        if error.code != "no_locks":
-            raise
-    try:
+    # Without locks two pushes may be at work: the condition on each ref keeps them apart.
+    name = f"replica-{notes_path(layout, url).stem}"
+    with taking_turns(
+        layout, name, f"Another push of the store at {layout.folder} to this replica"
+    ):
         yield
-    finally:
-        lock.release()
 
 
 def read_known(layout: Layout, objects: Objects, url: str, replica: str) -> tuple[Ledger, Notes]:

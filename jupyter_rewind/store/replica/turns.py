@@ -1,0 +1,31 @@
+"""One push to a replica, and one pull into a store, at a time on this machine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from jupyter_rewind.errors import Conflict, Unavailable
+from jupyter_rewind.store.layout import Layout
+from jupyter_rewind.store.locks import FileLock
+
+
+@contextmanager
+def taking_turns(layout: Layout, name: str, other: str) -> Iterator[None]:
+    """No other process of this machine does meanwhile what goes by `name`. Where the file system
+    has no locks, several may. Raises Conflict, which calls the other one `other`."""
+    lock = FileLock(layout.locks / name)
+    try:
+        if not lock.try_acquire(exclusive=True):
+            raise Conflict(
+                f"{other} is at work.",
+                hint="Nothing was changed. Try again when it has ended.",
+                retryable=True,
+            )
+    except Unavailable as error:
+        if error.code != "no_locks":
+            raise
+    try:
+        yield
+    finally:
+        lock.release()
