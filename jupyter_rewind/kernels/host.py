@@ -110,9 +110,19 @@ def start_with_state(path: str, snapshot: str, *, kernel_name: str | None = None
         manager.shutdown_kernel(now=True)
         raise
     pid = int(getattr(manager.provisioner, "pid", 0) or 0)
-    # The manager removes the file as soon as nobody refers to it any more.
-    manager.cleanup_connection_file = lambda: None  # type: ignore[method-assign]
+    _let_go(manager)
     return Started(manager.connection_file, pid, str(manager.kernel_name), answer)
+
+
+def _let_go(manager: KernelManager) -> None:
+    """Nothing of the manager is left open, and its kernel's files stay for other clients.
+
+    Without this the collector removes the files, and may wait for ever: it ends a context of
+    ZeroMQ before the sockets that are collected along with it.
+    """
+    manager.cleanup_connection_file = lambda: None  # type: ignore[method-assign]
+    manager.cleanup_ipc_files = lambda: None  # type: ignore[method-assign]
+    manager.cleanup_resources()
 
 
 def _create_manager(kernel_name: str) -> KernelManager:

@@ -8,6 +8,7 @@ import os
 import signal
 import sysconfig
 import venv
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -84,13 +85,17 @@ def test_a_killed_kernels_state_goes_on_in_a_new_one(
     user: Home, rewind: Rewind, resumed: list[int]
 ) -> None:
     """`resume` starts a kernel with the variables in it, which outlives the command and is found
-    where Jupyter's programs look for kernels."""
+    where Jupyter's programs look for kernels; nothing of how it was started is left open."""
     with running(user) as kernel:
         kernel.run("data = {'a': [1, 2]}; twin = data['a']")
         kernel.kill()
-    told = answer(rewind, "resume", user.notebook)
-    resumed.append(told["pid"])
     gc.collect()
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always", ResourceWarning)
+        told = answer(rewind, "resume", user.notebook)
+        resumed.append(told["pid"])
+        gc.collect()
+    assert not [each for each in warned if "Unclosed context" in str(each.message)]
     assert find_connection_file(Path(told["connection_file"]).name) == told["connection_file"]
     client = BlockingKernelClient()
     client.load_connection_file(told["connection_file"])
