@@ -168,10 +168,11 @@ def _block_of_versions(raw: Buffer, damages: list[Damage]) -> int:
     """The size of the blocks in which two versions take turns; 0 where nothing tells of any."""
     if not damages:
         return 0
-    block = block_of_turns(damages)
+    inside = [one for one in damages if not one.is_behind]
+    block = block_of_turns(inside)
     if block and is_one_stray(raw, damages):
         return block_of_repeats(raw, ())
-    sizes = {block, block_of_repeats(raw, damages)} - {0}
+    sizes = {block, block_of_repeats(raw, inside)} - {0}
     return min(sizes, default=0)
 
 

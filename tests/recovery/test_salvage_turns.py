@@ -101,3 +101,17 @@ def test_line_that_another_version_goes_on_in_is_not_mended() -> None:
     sources = [cell.source for cell in salvaged.cells if cell.whole]
     assert not any("more" in source for source in sources)
     assert any("first_19" in source for source in sources)
+
+
+@pytest.mark.parametrize("pad", range(0, 512, 32))
+def test_rest_of_a_longer_version_behind_the_end_costs_no_cell(pad: int) -> None:
+    """Wherever a shorter save ended, what an older, longer one left behind it spoils nothing."""
+    ours = version(random.Random(5), 60, 0.0)
+    ours[0]["source"] = "#" * pad
+    rest = (
+        b'"metadata": {},\n   "source": [\n    "' + b"a word " * 65 + b'"\n   ]\n  }\n ],\n'
+        b' "metadata": {"title": "' + b"a word " * 65 + b'"},\n "nbformat": 4\n}\n'
+    )
+    salvaged = salvage_notebook(to_bytes(book_of(ours), indent=1) + rest)
+    assert len(salvaged.damages) >= 3
+    assert set(expected(ours)) <= set(whole(salvaged))

@@ -28,6 +28,9 @@ class Damage:
     may_blend: bool = False
     """True where it may be that another version goes on, in the middle of a notebook."""
 
+    is_behind: bool = False
+    """True behind the end of a whole notebook, where the rest of a longer one may have stayed."""
+
 
 def describe_bytes(raw: Buffer, at: int, end: int) -> Damage:
     """The bytes from `at` to `end`, in which nothing reads."""

@@ -39,6 +39,8 @@ class Frame:
         self._open: list[str] = []
         self._has_list = False
         self._wants_comma = False
+        self.is_behind = False
+        """Whether a notebook has come to its proper end, and no other has begun since."""
         self.at = 0
         """How far the last walk came."""
         self.heads = [Head()]
@@ -76,7 +78,7 @@ class Frame:
         if not self._open or self._open[-1] != _CELLS:
             if is_sure:
                 words = f"the cell at byte {at} stands outside the list of cells"
-                self.damages.append(Damage(at, words, False, may_blend=True))
+                self._note_fault(at, words)
             self._open = ["{", _CELLS]
         self._has_list = True
 
@@ -112,7 +114,7 @@ class Frame:
             self._wants_comma = False
             if self._raw.peek(self._raw.skip(at + 1)) in ("]", "}", ","):
                 words = f"a comma too many at byte {at}"
-                self.damages.append(Damage(at, words, False, may_blend=True))
+                self._note_fault(at, words)
         elif letter == '"':
             return self._key(at)
         else:
@@ -122,7 +124,12 @@ class Frame:
     def _begin_item(self, at: int) -> None:
         if self._wants_comma:
             words = f"a comma is missing at byte {at}"
-            self.damages.append(Damage(at, words, False, may_blend=True))
+            self._note_fault(at, words)
+
+    def _note_fault(self, at: int, words: str) -> None:
+        """Something that costs nothing, and may tell that another version goes on."""
+        fault = Damage(at, words, False, may_blend=True, is_behind=self.is_behind)
+        self.damages.append(fault)
 
     def _begin(self, at: int) -> None:
         if self._has_list or not self.heads[-1].is_blank:
@@ -130,7 +137,7 @@ class Frame:
 
     def _next_notebook(self, at: int) -> None:
         self.heads.append(Head())
-        self._has_list = False
+        self._has_list = self.is_behind = False
         self._cells.indent = None
         self.damages.append(Damage(at, f"another notebook begins at byte {at}", False))
 
@@ -138,7 +145,9 @@ class Frame:
         opener = self._open.pop() if self._open else ""
         if opener != _PAIRS[letter] and not (letter == "]" and opener == _CELLS):
             words = f"a bracket at byte {at} closes nothing"
-            self.damages.append(Damage(at, words, False, may_blend=True))
+            self._note_fault(at, words)
+        elif not self._open and self._has_list and self.heads[-1].nbformat is not None:
+            self.is_behind = True
 
     def _stray(self, at: int, found: list[Read]) -> int:
         read = self._cells.read(at)

@@ -173,7 +173,8 @@ class _Walk:
     def _describe(self, at: int, end: int, broken: Read | None, goes_on: bool) -> Damage:
         damage = describe_bytes(self._raw.raw, at, max(at, end))
         is_seam = damage.is_seam or (end <= at < self._raw.size)
-        damage = replace(damage, may_blend=is_seam and goes_on)
+        is_behind = self._frame.is_behind
+        damage = replace(damage, may_blend=is_seam and goes_on, is_behind=is_behind)
         if broken is not None and broken.says_something:
             words = f"{damage.words}; the cell at byte {broken.start} is kept in part"
             return replace(damage, words=words)
