@@ -95,6 +95,15 @@ class Rewind(Configurable):
         help="When a kernel ended unexpectedly, the next one of the same notebook offers its last"
         " state ('ask'), takes it over before the first cell ('always'), or does not ('never').",
     ).tag(config=True)
+    kernels_host = Bool(
+        False,
+        help="Start kernels so that they do not need their server (Linux only): when it is killed,"
+        " they go on, and the next server takes them over.",
+    ).tag(config=True)
+    kernels_outlive = Bool(
+        False,
+        help="With kernels.host: leave kernels running when the server is stopped, too.",
+    ).tag(config=True)
     kernels_budget_percent = Integer(
         5,
         min=0,

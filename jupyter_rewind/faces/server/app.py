@@ -17,6 +17,7 @@ from jupyter_server.services.contents.fileio import FileManagerMixin
 from jupyter_server.services.contents.manager import AsyncContentsManager
 
 from jupyter_rewind.errors import RewindError
+from jupyter_rewind.faces.server.hosting import HostedKernels, offer_host
 from jupyter_rewind.faces.server.kernels import KernelGuide
 from jupyter_rewind.faces.server.service import Service, service_for
 from jupyter_rewind.settings import Rewind
@@ -47,6 +48,7 @@ class RewindExtension(ExtensionApp):
         if self.refusal is None:
             self.rewind = settings
             offer_checkpoints_class(serverapp)
+            offer_host(serverapp, settings)
         super()._link_jupyter_server_extension(serverapp)
 
     def initialize_settings(self) -> None:
@@ -62,6 +64,7 @@ class RewindExtension(ExtensionApp):
             guide = KernelGuide(server, self.rewind, service.paths)
             guide.install()
             service.listen_to_kernels(guide.path_of)
+        HostedKernels(server, self.rewind).install()
 
     def initialize_handlers(self) -> None:
         """The REST interface is served."""

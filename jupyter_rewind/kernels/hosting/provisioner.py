@@ -1,0 +1,187 @@
+"""The kernel provisioner `rewind-host`: any kernel, started so that it does not need its server.
+
+The kernel has a session of its own, no terminal and no pipe to whoever started it, and it is not
+told to end with its parent. A server that finds its record asks for a kernel with the same id, and
+gets that very process instead of a new one. On systems without /proc it does what Jupyter's own
+provisioner does.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from jupyter_client.provisioning.local_provisioner import LocalProvisioner
+from jupyter_client.provisioning.provisioner_base import KernelProvisionerBase
+
+from jupyter_rewind import clock
+from jupyter_rewind.errors import Conflict, RewindError
+from jupyter_rewind.kernels.hosting.forwarding import Forwarder
+from jupyter_rewind.kernels.hosting.process import AdoptedProcess, find_process
+from jupyter_rewind.kernels.hosting.record import Hosted, Place
+
+if TYPE_CHECKING:
+    from jupyter_client.connect import KernelConnectionInfo
+
+NAME = "rewind-host"
+IS_SUPPORTED = sys.platform == "linux"
+_PARENT = "JPY_PARENT_PID"
+_OURS = {
+    "env", "stdin", "stdout", "stderr", "start_new_session", "independent", "extra_arguments",
+    "kernel_id",
+}  # fmt: skip
+
+
+class HostProvisioner(LocalProvisioner):
+    """Starts a kernel that outlives its server, or takes one over that did."""
+
+    _place: Place | None = None
+    _found: Hosted | None = None
+    _forwarder: Forwarder | None = None
+
+    @property
+    def place(self) -> Place | None:
+        """Where the kernel's record lies; None where it is not hosted."""
+        return self._place
+
+    async def pre_launch(self, **kwargs: Any) -> dict[str, Any]:
+        """The kernel's own connection file is read where the kernel is still there."""
+        self._found = self._find()
+        if self._found is None:
+            return await super().pre_launch(**kwargs)
+        manager: Any = self.parent
+        manager.load_connection_file()
+        # Whoever ends the kernel shall remove its file, as if it had been written here.
+        manager._connection_file_written = True
+        self.connection_info = manager.get_connection_info()
+        for word in ("extra_arguments", "transport_encryption"):
+            kwargs.pop(word, None)
+        return await KernelProvisionerBase.pre_launch(self, cmd=[], **kwargs)
+
+    async def launch_kernel(self, cmd: list[str], **kwargs: Any) -> KernelConnectionInfo:
+        """The kernel runs, and is written down. Raises what starting a process raises."""
+        if not IS_SUPPORTED or self.parent is None:
+            return await super().launch_kernel(cmd, **kwargs)
+        if self._found is not None:
+            self._adopt(self._found)
+        else:
+            self._start(cmd, kwargs)
+        self.cwd = kwargs.get("cwd", Path.cwd())
+        return self.connection_info
+
+    async def cleanup(self, restart: bool = False) -> None:
+        """The record goes with the kernel; it stays where a new process will have it."""
+        await super().cleanup(restart=restart)
+        self._stop_forwarding()
+        if self._place is not None and not restart:
+            self._place.clear()
+            self._place = None
+
+    def let_go(self) -> None:
+        """The kernel goes on without this process, and another one may have it. Raises Storage."""
+        offset = self._stop_forwarding()
+        self.process = None
+        if self._place is not None:
+            self._place.change(log_offset=offset)
+            self._place.leave()
+            self._place = None
+
+    def remember(self, **changes: Any) -> None:
+        """What else is known of the kernel is written down. Raises Storage, Integrity, Newer."""
+        if self._place is not None:
+            self._place.change(**changes)
+
+    def _find(self) -> Hosted | None:
+        """The living kernel of this id that no other process has."""
+        place = self._open_place()
+        if place is None:
+            return None
+        try:
+            hosted = place.read()
+            if hosted is not None and hosted.is_alive and place.take():
+                self._place = place
+                return hosted
+        except RewindError as error:
+            self.log.warning("Kernel %s is started anew: %s", self.kernel_id, error)
+        return None
+
+    def _open_place(self) -> Place | None:
+        if not IS_SUPPORTED or self.parent is None:
+            return None
+        return self._place or Place(Path(self.parent.connection_file), self.kernel_id)
+
+    def _adopt(self, hosted: Hosted) -> None:
+        mark = hosted.keeper or hosted.process
+        self.process = AdoptedProcess(mark)  # type: ignore[assignment]  # asked in the same way
+        self.pid, self.pgid = hosted.process.pid, os.getpgid(hosted.process.pid)
+        self._forward(hosted.log_offset)
+
+    def _start(self, cmd: list[str], kwargs: dict[str, Any]) -> None:
+        place = self._open_place()
+        assert place is not None
+        place.make()
+        if not place.take():
+            raise Conflict(
+                f"Kernel {self.kernel_id} belongs to another server that is running.",
+                hint="Nothing was changed. Ask that server for it, or start a new kernel.",
+            )
+        self._place = place
+        log = os.open(place.log, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        written = os.fstat(log).st_size
+        try:
+            process = subprocess.Popen(
+                [os.path.expanduser(part) for part in cmd],
+                **{word: value for word, value in kwargs.items() if word not in _OURS},
+                env=_independent(kwargs.get("env")),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        finally:
+            os.close(log)
+        self.process = process
+        self.pid = self.pgid = process.pid
+        self._write_down(place, kwargs)
+        self._forward(written)
+
+    def _write_down(self, place: Place, kwargs: dict[str, Any]) -> None:
+        assert self.pid is not None and self.parent is not None
+        mark = find_process(self.pid)
+        if mark is None:
+            return  # it ended at once: Jupyter will see
+        before = place.read()
+        servers: Any = self.parent.parent
+        place.write(
+            Hosted(
+                kernel=self.kernel_id,
+                name=str(self.parent.kernel_name),
+                process=mark,
+                boot=clock.boot_id(),
+                root=str(getattr(servers, "root_dir", "") or ""),
+                cwd=str(kwargs.get("cwd") or Path.cwd()),
+                connection=os.path.realpath(self.parent.connection_file),
+                session=before.session if before is not None else None,
+            )
+        )
+
+    def _forward(self, offset: int | None) -> None:
+        if self._place is not None:
+            name = f"kernel {self.kernel_id[:8]}"
+            self._forwarder = Forwarder(self._place.log, name, self.log, offset)
+            self._forwarder.start()
+
+    def _stop_forwarding(self) -> int | None:
+        if self._forwarder is None:
+            return None
+        forwarder, self._forwarder = self._forwarder, None
+        return forwarder.stop()
+
+
+def _independent(given: dict[str, str] | None) -> dict[str, str]:
+    environment = dict(os.environ if given is None else given)
+    environment.pop(_PARENT, None)
+    return environment

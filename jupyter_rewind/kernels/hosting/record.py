@@ -1,0 +1,148 @@
+"""What is written down of a kernel so that a later server finds it: one small folder a kernel.
+
+It lies beside the connection file and holds the record, what the kernel wrote to its standard
+output and error, and a lock that the server which has the kernel holds for as long as it lives.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from jupyter_rewind import clock
+from jupyter_rewind.errors import Integrity, Newer, RewindError, Storage
+from jupyter_rewind.kernels.hosting.process import ProcessMark
+from jupyter_rewind.model.encoding import to_json
+from jupyter_rewind.store.durable import Files
+from jupyter_rewind.store.locks import FileLock, is_locked
+
+FORMAT = 1
+_FOLDER, _RECORD, _LOG, _LOCK = "rewind-host", "record.json", "output.log", "lock"
+
+
+@dataclass(frozen=True, slots=True)
+class HostedSession:
+    """Jupyter's pair of a document and the kernel."""
+
+    id: str
+    path: str
+    name: str
+    type: str
+
+
+@dataclass(frozen=True, slots=True)
+class Hosted:
+    """A kernel that can be found again. `process` is the kernel's own, seen from outside, and
+    `keeper` the one that ends with it, where it has one; `log_offset` is how much of its output
+    has been passed on."""
+
+    kernel: str
+    name: str
+    process: ProcessMark
+    boot: str
+    root: str
+    cwd: str
+    connection: str
+    keeper: ProcessMark | None = None
+    session: HostedSession | None = None
+    log_offset: int | None = None
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether its process runs on this machine, now."""
+        return self.boot == clock.boot_id() and self.process.is_alive
+
+
+class Place:
+    """The folder of one kernel."""
+
+    def __init__(self, connection_file: Path, kernel: str) -> None:
+        self.kernel = kernel
+        self.folder = connection_file.parent / _FOLDER / kernel
+        self.log = self.folder / _LOG
+        self._lock = FileLock(self.folder / _LOCK)
+
+    def make(self) -> None:
+        """The folder is there, for its owner only. Raises Storage."""
+        Files().make_folder(self.folder.parent)
+        Files().make_folder(self.folder)
+
+    def read(self) -> Hosted | None:
+        """What is written down; None where there is nothing. Raises Integrity, Newer, Storage."""
+        return _read(self.folder / _RECORD)
+
+    def write(self, hosted: Hosted) -> None:
+        """`hosted` is written down. Raises Storage."""
+        Files().replace_file(
+            self.folder / _RECORD, to_json({"format": FORMAT, **asdict(hosted)}), 0o600
+        )
+
+    def change(self, **changes: Any) -> None:
+        """Some of it is written anew, where anything is written. Raises what `read` does."""
+        hosted = self.read()
+        if hosted is not None:
+            self.write(replace(hosted, **changes))
+
+    def take(self) -> bool:
+        """True when this process has the kernel from now on. Raises Unavailable, Storage."""
+        return self._lock.try_acquire(exclusive=True)
+
+    def leave(self) -> None:
+        """Another process may have it."""
+        self._lock.release()
+
+    @property
+    def is_taken(self) -> bool:
+        """Whether a living process, this one or another, has the kernel."""
+        return is_locked(self.folder / _LOCK)
+
+    def clear(self) -> None:
+        """Nothing is left of it."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+        self._lock.release()
+
+
+def places(runtime: Path) -> Iterator[Place]:
+    """The folders of all kernels whose connection files lie in `runtime`."""
+    folder = runtime / _FOLDER
+    if folder.is_dir():
+        for each in sorted(folder.iterdir()):
+            if each.is_dir():
+                yield Place(runtime / "kernel.json", each.name)
+
+
+def drop_dead(runtime: Path) -> None:
+    """The folders of kernels that have ended, and that nobody has, are gone."""
+    for place in places(runtime):
+        try:
+            hosted = place.read()
+            if (hosted is None or not hosted.is_alive) and place.take():
+                place.clear()
+        except RewindError:
+            continue
+
+
+def _read(path: Path) -> Hosted | None:
+    try:
+        found = json.loads(path.read_bytes())
+        if found.pop("format") != FORMAT:
+            raise Newer(
+                f"{path} was written by another version of Jupyter Rewind.",
+                hint="The kernel it tells of is not touched.",
+            )
+        for key, kind in (("process", ProcessMark), ("keeper", ProcessMark)):
+            found[key] = kind(**found[key]) if found[key] else None
+        found["session"] = HostedSession(**found["session"]) if found["session"] else None
+        return Hosted(**found)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise Storage(f"{path} cannot be read: {error.strerror or error}.") from error
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise Integrity(
+            f"{path} does not read: {error}.", hint="The kernel it tells of is not touched."
+        ) from error
