@@ -27,7 +27,7 @@ from jupyter_rewind.model.ids import CheckpointId
 from jupyter_rewind.notebooks.history import Histories
 from jupyter_rewind.store.repository import Repository
 from jupyter_rewind.store.upkeep import verify
-from tests.support.servers import Server
+from tests.support.servers import PATIENCE, Server
 
 pytestmark = [
     pytest.mark.slow,
@@ -130,7 +130,7 @@ def _save_through_server(
                 taken = time.monotonic() - begun
             except (OSError, http.client.HTTPException, urllib.error.URLError) as error:
                 assert not isinstance(error, urllib.error.HTTPError), error.read()
-                server.process.wait(30)
+                server.process.wait(PATIENCE)
                 server = Server(folder / "root", environment)
                 server.wait(120)
     finally:

@@ -22,6 +22,7 @@ import nbformat
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from jupyter_rewind.settings import Rewind
+from tests.support.ports import free_port
 
 TOKEN = "browser-test"
 #: Seconds. A loaded machine is slow, and a test that waits in vain fails anyway.
@@ -111,7 +112,7 @@ class LabServer:
         self._tmp_path = tmp_path
         self._interface = interface
         self._python = python
-        self._port = 0
+        self._port = free_port()
         self._live = live
         self._process: subprocess.Popen[bytes] | None = None
         home = tmp_path / "home"
@@ -146,13 +147,12 @@ class LabServer:
         with open(log, "ab") as out:
             self._process = subprocess.Popen(command, env=env, cwd=work, stdout=out, stderr=out)
         self.lab = Lab(_address(home / "runtime", self._process, log), work)
-        self._port = int(self.lab.address.split(":")[2].split("/")[0])
 
     def kill(self) -> None:
         """kill -9; the address stays the same with the next start."""
         assert self._process is not None
         self._process.kill()
-        self._process.wait(30)
+        self._process.wait(PATIENCE)
         for file in (self._tmp_path / "home" / "runtime").glob("jpserver-*"):
             file.unlink()
 
@@ -167,7 +167,7 @@ class LabServer:
         except subprocess.TimeoutExpired:
             # With live documents open it may wait for them.
             self._process.kill()
-            self._process.wait(30)
+            self._process.wait(PATIENCE)
 
 
 def _address(runtime: Path, process: subprocess.Popen[bytes], log: Path) -> str:

@@ -7,7 +7,6 @@ import os
 import random
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -18,6 +17,8 @@ from pathlib import Path
 import obstore
 import pytest
 from obstore.store import S3Store
+
+from tests.support.ports import free_port, is_free
 
 DEADLINE_SECONDS = 120
 KEYS = {"AWS_ACCESS_KEY_ID": "testing-key-id", "AWS_SECRET_ACCESS_KEY": "testing-secret-0123456789"}
@@ -33,12 +34,6 @@ class Server:
 
     def url(self, prefix: str) -> str:
         return f"s3://{self.bucket}/{prefix}?endpoint={self.endpoint}&region=us-east-1"
-
-
-def free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
 
 
 @contextlib.contextmanager
@@ -76,18 +71,9 @@ def seaweed_ports() -> dict[str, int]:
     while len(ports) < 4:
         drawn = random.SystemRandom().randrange(11_000, 21_000)
         near = any(abs(drawn - other) in (0, 10_000) for other in ports.values())
-        if not near and _is_free(drawn) and _is_free(drawn + 10_000):
+        if not near and is_free(drawn) and is_free(drawn + 10_000):
             ports[("master", "volume", "filer", "s3")[len(ports)]] = drawn
     return ports
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as one:
-        try:
-            one.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-    return True
 
 
 def _find_weed() -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -16,22 +15,24 @@ from typing import Any
 
 import nbformat
 
+from tests.support.ports import free_port
+
 TOKEN = "secret"
+PATIENCE = 120.0
 
 
 class Server:
     """One `jupyter server` process and the requests that go to it."""
 
     def __init__(self, root: Path, environment: dict[str, str], *flags: str) -> None:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
+        self.port = free_port()
         self.root = root
         self.log = root.parent / f"server-{self.port}.log"
         with self.log.open("w") as log:
             self.process = subprocess.Popen(
                 [
-                    *(sys.executable, "-m", "jupyter_server", "--allow-root", "--no-browser"),
+                    *(sys.executable, "-X", "faulthandler", "-m", "jupyter_server"),
+                    *("--allow-root", "--no-browser"),
                     f"--ServerApp.root_dir={root}",
                     f"--port={self.port}",
                     f"--IdentityProvider.token={TOKEN}",
@@ -43,7 +44,7 @@ class Server:
                 stderr=subprocess.STDOUT,
             )
 
-    def wait(self, seconds: float = 120) -> None:
+    def wait(self, seconds: float = PATIENCE) -> None:
         until = time.monotonic() + seconds
         while time.monotonic() < until:
             try:
@@ -91,4 +92,10 @@ class Server:
     def stop(self, number: int = signal.SIGTERM) -> None:
         if self.process.poll() is None:
             self.process.send_signal(number)
-        self.process.wait(30)
+        try:
+            self.process.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            # Its log tells then where each of its threads was.
+            self.process.send_signal(signal.SIGABRT)
+            self.process.wait(PATIENCE)
+            raise AssertionError(self.log.read_text()) from None

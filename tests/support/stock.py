@@ -7,7 +7,6 @@ import os
 import queue
 import shutil
 import signal
-import socket
 import sqlite3
 import subprocess
 import sys
@@ -21,6 +20,8 @@ from pathlib import Path
 from typing import Any
 
 from jupyter_client.blocking import BlockingKernelClient
+
+from tests.support.ports import free_port
 
 TOKEN = "secret"
 PATIENCE = 120.0
@@ -115,9 +116,7 @@ class Stock:
         argv = [str(self.python), "-m", "ipykernel_launcher", "-f", "{connection_file}"]
         told = {"argv": argv, "display_name": "Stock", "language": "python"}
         spec.write_text(json.dumps(told))
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
+        self.port = free_port()
         log = self.home / "server.log"
         with log.open("ab") as out:
             self.process = subprocess.Popen(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -15,6 +14,7 @@ import pytest
 from jupyter_rewind.recovery.evidence import Problem
 from jupyter_rewind.recovery.traces.checkpoints import CheckpointFinder
 from tests.support.ipythons import wait_until
+from tests.support.ports import free_port
 from tests.support.processes import anybodys_folder, run_unprivileged
 from tests.support.servers import TOKEN, Server
 from tests.support.traces import Home, look_with, notebook_text, sources, traces_of
@@ -24,9 +24,7 @@ class StockServer(Server):
     """A server as it is without Rewind."""
 
     def __init__(self, root: Path, environment: dict[str, str]) -> None:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
+        self.port = free_port()
         self.root = root
         self.log = root.parent / "server.log"
         with self.log.open("w") as log:
