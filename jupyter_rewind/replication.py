@@ -6,28 +6,33 @@ of what a save does changes.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import shlex
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from jupyter_rewind.errors import Conflict, NotFound
+from jupyter_rewind.errors import Conflict, Denied, Integrity, InvalidInput, NotFound, RewindError
 from jupyter_rewind.settings import SECTION, Rewind, read_json_file, user_file
 from jupyter_rewind.store.durable import Files
 from jupyter_rewind.store.preferences import set_value, unset_value
 from jupyter_rewind.store.replica.address import open_objects, parse_address
 from jupyter_rewind.store.replica.check import CheckReport, Fault, check
 from jupyter_rewind.store.replica.fetching import Progress
+from jupyter_rewind.store.replica.forwarding import Account, Forwarder, State
 from jupyter_rewind.store.replica.objects import Objects
 from jupyter_rewind.store.replica.opening import read_identity, require_store
 from jupyter_rewind.store.replica.pace import Pace
-from jupyter_rewind.store.replica.probe import require_conditions
+from jupyter_rewind.store.replica.probe import UNCONDITIONAL, require_conditions
 from jupyter_rewind.store.replica.pull import PullReport, found_store, pull
 from jupyter_rewind.store.replica.push import PushReport, push
 from jupyter_rewind.store.replica.standing import Standing, compare
 from jupyter_rewind.workspace import Workspace
 
-__all__ = ["Added", "CheckReport", "Fault", "PullReport", "PushReport", "Replication", "Standing"]
+__all__ = [
+    "Account", "Added", "CheckReport", "Fault", "Forwarder", "PullReport", "PushReport",
+    "Replication", "Standing", "State", "mending_command",
+]  # fmt: skip
 
 KEY = "replica.url"
 
@@ -138,10 +143,29 @@ class Replication:
             report = pull(workspace.repository, objects, url, pace=self._pace, progress=progress)
         return report, made
 
-    def standing(self, url: str) -> Standing:
-        """See `store/replica/standing.py`."""
+    def standing(self, url: str, *, hasty: bool = False) -> Standing:
+        """See `store/replica/standing.py`; `hasty` gives it seconds to answer, not minutes."""
         with self._workspace() as workspace:
-            return compare(workspace.repository, self._open(url), url)
+            return compare(workspace.repository, self._open(url, hasty=hasty), url)
+
+    def forwarders(
+        self, calm_in: Callable[[], float], tell: Callable[[Account], None]
+    ) -> list[Forwarder]:
+        """One for each replica; see `store/replica/forwarding.py`. Raises InvalidInput."""
+        return [self._forwarder(url, calm_in, tell) for url in self.urls]
+
+    def _forwarder(
+        self, url: str, calm_in: Callable[[], float], tell: Callable[[Account], None]
+    ) -> Forwarder:
+        return Forwarder(
+            url,
+            lambda: Workspace.open(self._settings, create=False).repository,
+            lambda: self._open(url),
+            interval_seconds=self._settings.replica_interval_seconds,
+            bytes_per_second=self._settings.replica_rate_kb * 1000,
+            calm_in=calm_in,
+            tell=tell,
+        )
 
     def check(
         self, url: str, *, read_data: bool = False, progress: Progress | None = None
@@ -163,8 +187,8 @@ class Replication:
         with Workspace.open(self._settings, create=False) as workspace:
             yield workspace
 
-    def _open(self, url: str) -> Objects:
-        return open_objects(parse_address(url))
+    def _open(self, url: str, *, hasty: bool = False) -> Objects:
+        return open_objects(parse_address(url), hasty=hasty)
 
     def _in_file(self) -> list[str]:
         section = read_json_file(user_file()).get(SECTION, {})
@@ -172,6 +196,24 @@ class Replication:
         if isinstance(section, dict):
             value = str(section.get("replica_url", section.get(KEY, "")))
         return split_urls(value)
+
+
+def mending_command(error: RewindError, url: str) -> str:
+    """The one command that helps where `url` could not be pushed to."""
+    quoted = shlex.quote(url)
+    if isinstance(error, InvalidInput):
+        needs_library = "pip install" in error.hint
+        return "pip install 'jupyter-rewind[replica]'" if needs_library else (
+            "jupyter rewind config unset replica.url"
+        )  # fmt: skip
+    if error.code == UNCONDITIONAL or isinstance(error, Conflict):
+        return f"jupyter rewind replica remove {quoted}"
+    if isinstance(error, Integrity):
+        is_ours = "salvage" in error.hint
+        return "jupyter rewind salvage" if is_ours else f"jupyter rewind replica verify {quoted}"
+    if isinstance(error, Denied):
+        return f"jupyter rewind replica status {quoted}"
+    return f"jupyter rewind replica push {quoted}"
 
 
 def split_urls(text: str) -> list[str]:

@@ -163,6 +163,12 @@ class Rewind(Configurable):
         help="Where copies of the store lie: s3://bucket/prefix or file:///a/folder; several with "
         "spaces between. Credentials never stand here.",
     ).tag(config=True)
+    replica_interval_seconds = Integer(
+        5,
+        min=0,
+        help="While a server runs, what was committed goes to the replicas at most so many seconds"
+        " later. 0: nothing is pushed by itself.",
+    ).tag(config=True)
     replica_rate_kb = Integer(
         0,
         min=0,

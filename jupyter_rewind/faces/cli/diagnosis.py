@@ -16,6 +16,7 @@ from jupyter_rewind.faces.cli.findings import Finding, State, installed_version
 from jupyter_rewind.faces.cli.frontcheck import check_autosave, check_collaboration
 from jupyter_rewind.faces.cli.kernelcheck import check_kernels
 from jupyter_rewind.faces.cli.leftovercheck import check_leftovers
+from jupyter_rewind.faces.cli.replicacheck import check_replicas
 from jupyter_rewind.faces.cli.servercheck import (
     check_checkpoints_class,
     check_extension,
@@ -43,6 +44,7 @@ def examine(settings: Rewind) -> list[Finding]:
         ("checkpoints class", check_checkpoints_class),
         ("running servers", check_servers),
         ("store", check_store),
+        ("replicas", check_replicas),
         ("autosave", check_autosave),
         ("collaboration", check_collaboration),
         ("kernels", check_kernels),

@@ -182,7 +182,8 @@ def _told(name: str, url: str, health: dict[str, Any], settings: Rewind) -> Find
         error = store.get("error") or {}
         why = [error.get("message", ""), health.get("last_failure", ""), *health.get("notices", [])]
         words = "; ".join(dict.fromkeys(str(each) for each in why if each)) or "no reason told"
-        mend = str(error.get("hint", "")) or "restart that server"
+        mends = [str(each.get("mend", "")) for each in health.get("replicas", [])]
+        mend = str(error.get("hint", "")) or next(filter(None, mends), "restart that server")
         return Finding(name, State.PROBLEM, f"{url} says it is {state}: {words}", mend)
     if place and os.path.realpath(place) != os.path.realpath(settings.store_path):
         text = f"{url} keeps its checkpoints in another store, {place}"

@@ -15,6 +15,7 @@ from jupyter_events import EventLogger
 CHECKPOINT_EVENTS = "https://schema.jupyter.org/jupyter_rewind/checkpoint/v1"
 NOTEBOOK_EVENTS = "https://schema.jupyter.org/jupyter_rewind/notebook/v1"
 KERNEL_EVENTS = "https://schema.jupyter.org/jupyter_rewind/kernel/v1"
+REPLICA_EVENTS = "https://schema.jupyter.org/jupyter_rewind/replica/v1"
 
 _SCHEMAS = Path(__file__).parent / "events"
 
@@ -30,7 +31,7 @@ class Announcer:
     def register_schemas(self) -> None:
         """The event logger knows our schemas."""
         if self._event_logger is not None:
-            for name in ("checkpoint.yaml", "notebook.yaml", "kernel.yaml"):
+            for name in ("checkpoint.yaml", "notebook.yaml", "kernel.yaml", "replica.yaml"):
                 self._event_logger.register_event_schema(_SCHEMAS / name)
 
     def use_loop(self, loop: asyncio.AbstractEventLoop) -> None:

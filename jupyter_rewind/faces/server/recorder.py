@@ -225,6 +225,10 @@ class Recorder:
             self._pause_seconds = min(max(_POLITE_SECONDS, pause), _GRACE_SECONDS)
             self._worker.make_way(self._pause_seconds)
 
+    def calm_in(self) -> float:
+        """For how many seconds background work should rest."""
+        return self._worker.calm_in()
+
     def record(
         self,
         workspace: Workspace,

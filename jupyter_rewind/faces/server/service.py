@@ -20,6 +20,7 @@ from jupyter_rewind.faces.server.heartbeat import Heartbeat
 from jupyter_rewind.faces.server.listener import Listener
 from jupyter_rewind.faces.server.paths import Paths
 from jupyter_rewind.faces.server.recorder import Recorder
+from jupyter_rewind.faces.server.replicas import Replicas
 from jupyter_rewind.faces.server.upkeep import Upkeep
 from jupyter_rewind.model.checkpoint import STOCK_FOLDER, Checkpoint
 from jupyter_rewind.settings import Rewind
@@ -56,6 +57,7 @@ class Service:
         self.heartbeat = Heartbeat(self.recorder, self.paths, self.announcer)
         self.guard = Guard(self.recorder, self.paths, window_seconds=self._window_seconds)
         self.upkeep = Upkeep(self.recorder)
+        self.replicas = Replicas(settings, self.announcer, log, self.recorder.calm_in)
         self.hearing: Hearing | None = None
         self.recorder.prepare_history = self.take_stock_checkpoint
         self.recorder.on_checkpoint = self._announce
@@ -116,6 +118,7 @@ class Service:
             self._listen()
             self.recorder.start()
             self.upkeep.start()
+            self.replicas.start()
         self._tell_limits()
 
     def _tell_limits(self) -> None:
@@ -139,6 +142,7 @@ class Service:
             await asyncio.to_thread(self.hearing.stop)
         await asyncio.to_thread(self.heartbeat.stop)
         await asyncio.to_thread(self.recorder.stop)
+        await asyncio.to_thread(self.replicas.stop)
 
     def _listen(self) -> None:
         listener = Listener(

@@ -52,6 +52,7 @@ class Worker:
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
         self._stopping = False
+        self._calm_at = 0.0
 
     def submit(
         self,
@@ -87,10 +88,15 @@ class Worker:
         """Polite jobs wait for so long from now, unless their time of grace is over."""
         with self._changed:
             now = clock.monotonic()
+            self._calm_at = now + seconds
             for job in self._jobs:
                 if job.due and job.polite_until > now:
                     job.due = min(now + seconds, job.polite_until)
             self._changed.notify_all()
+
+    def calm_in(self) -> float:
+        """In how many seconds those who make way may go on."""
+        return max(0.0, self._calm_at - clock.monotonic())
 
     def pending(self, path: str | None, *, waiting: bool = True) -> Future[Any] | None:
         """The last unfinished job that touches `path`, or the last of all without a path; among

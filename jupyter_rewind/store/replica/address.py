@@ -81,8 +81,9 @@ def _check_endpoint(endpoint: str) -> None:
         raise InvalidInput("The endpoint of a replica must not hold credentials.")
 
 
-def open_objects(address: Address, files: Files | None = None) -> Objects:
-    """What lies at `address`. Nothing is asked of it yet. Raises InvalidInput."""
+def open_objects(address: Address, files: Files | None = None, *, hasty: bool = False) -> Objects:
+    """What lies at `address`. Nothing is asked of it yet; `hasty` gives it seconds to answer, not
+    minutes. Raises InvalidInput."""
     if address.scheme == "file":
         return FolderObjects(Path(address.prefix), files)
     library = load_obstore()
@@ -91,10 +92,14 @@ def open_objects(address: Address, files: Files | None = None) -> Objects:
             address.bucket,
             prefix=address.prefix or None,
             config=_s3_config(address),
-            client_options={"timeout": "60s", "connect_timeout": "10s", **_plain(address)},
+            client_options={
+                "timeout": "5s" if hasty else "60s",
+                "connect_timeout": "3s" if hasty else "10s",
+                **_plain(address),
+            },
             retry_config={
-                "max_retries": 4,
-                "retry_timeout": timedelta(seconds=60),
+                "max_retries": 1 if hasty else 4,
+                "retry_timeout": timedelta(seconds=5 if hasty else 60),
                 "backoff": {
                     "init_backoff": timedelta(milliseconds=200),
                     "max_backoff": timedelta(seconds=5),

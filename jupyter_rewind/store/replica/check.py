@@ -68,7 +68,7 @@ def check(
     _check_packs(objects, ledger, report)
     whole = _check_covers(ledger, report)
     if read_data:
-        _check_bytes(Fetcher(layout, files, objects, ledger, pace or Pace(0), progress), whole,
+        _check_bytes(Fetcher(layout, files, objects, ledger, pace or Pace(), progress), whole,
                      report)  # fmt: skip
     return report
 

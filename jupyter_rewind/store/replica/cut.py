@@ -11,8 +11,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from jupyter_rewind.errors import Integrity, NotFound, Unavailable
-from jupyter_rewind.model.entry import Entry
+from jupyter_rewind.model.ids import EntryId
 from jupyter_rewind.store.locks import Barrier
+from jupyter_rewind.store.replica.pace import Pace
 from jupyter_rewind.store.repository import Repository
 
 _LOOKS = 6
@@ -53,19 +54,19 @@ def _look(repository: Repository) -> dict[str, int]:
 
 @dataclass(frozen=True, slots=True)
 class Tail:
-    """Commits of a segment that a replica does not have."""
+    """Commits of a segment that a replica does not have, and the ids of their entries."""
 
     segment: str
     start: int
     end: int
-    entries: tuple[Entry, ...]
+    entries: frozenset[EntryId]
 
     @property
     def size(self) -> int:
         return self.end - self.start
 
 
-def read_tail(repository: Repository, segment: str, start: int, end: int) -> Tail:
+def read_tail(repository: Repository, segment: str, start: int, end: int, pace: Pace) -> Tail:
     """What stands between two ends of commits, on the disk and checked byte for byte.
 
     Raises NotFound where the segment was collected meanwhile, Integrity where it is damaged.
@@ -77,7 +78,7 @@ def read_tail(repository: Repository, segment: str, start: int, end: int) -> Tai
         repository.files.sync_data(descriptor, path)
     finally:
         repository.files.close(descriptor)
-    entries: list[Entry] = []
+    entries: set[EntryId] = set()
     at = start
     with repository.reader(segment) as reader:
         scan = reader.scan(start)
@@ -87,13 +88,14 @@ def read_tail(repository: Repository, segment: str, start: int, end: int) -> Tai
             whole = batch.whole and batch.start == at
             if not (whole and all(map(reader.is_intact, batch.records))):
                 raise _damaged(repository, segment, at)
-            entries += batch.commit.entries
+            entries.update(entry.id for entry in batch.commit.entries)
+            pace.check()
             at = batch.end
     if at != end:
         if not path.exists():
             raise NotFound(f"Segment {segment} was collected meanwhile.")
         raise _damaged(repository, segment, at)
-    return Tail(segment, start, end, tuple(entries))
+    return Tail(segment, start, end, frozenset(entries))
 
 
 def _damaged(repository: Repository, segment: str, at: int) -> Integrity:

@@ -7,16 +7,16 @@ state in which no commit lacks its bytes. A hole is an error, never a shorter se
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from jupyter_rewind.errors import Integrity
 from jupyter_rewind.store.layout import Layout
 from jupyter_rewind.store.replica.objects import Objects
+from jupyter_rewind.store.replica.pace import Pace
 from jupyter_rewind.store.replica.refs import Ref, decode_ref, parse_ref_key, ref_key
 
-_AT_ONCE = 8
 _BATCH = 256
 _ROUNDS = 20
 
@@ -47,12 +47,12 @@ class Ledger:
     """When the newest push was made, by its pusher's clock."""
     _needed: dict[str, int] = field(default_factory=dict)
 
-    def read(self, objects: Objects) -> None:
+    def read(self, objects: Objects, pace: Pace | None = None) -> None:
         """All that was pushed up to now is known. Raises Integrity, Newer, Storage."""
         wanted: Iterable[str] = objects.folders("refs/")
         for _ in range(_ROUNDS):
             for branch in wanted:
-                self._read_branch(objects, branch)
+                self._read_branch(objects, branch, pace or Pace())
             wanted = [
                 branch
                 for branch, number in self._needed.items()
@@ -93,22 +93,19 @@ class Ledger:
             raise Integrity(f"The replica has lost segment {segment} from byte {at} on.")
         return found
 
-    def _read_branch(self, objects: Objects, branch: str) -> None:
+    def _read_branch(self, objects: Objects, branch: str, pace: Pace) -> None:
         last = self.numbers.get(branch, 0)
         listed = [each.key for each in objects.find(f"refs/{branch}/", after=ref_key(branch, last))]
         keys = [key for key in listed if parse_ref_key(key) is not None]
-        with ThreadPoolExecutor(_AT_ONCE) as pool:
-            for first in range(0, len(keys), _BATCH):
-                some = keys[first : first + _BATCH]
-                for key, data in zip(some, pool.map(objects.get, some), strict=True):
-                    ref, inline_at = decode_ref(data, key, self.layout, self.replica)
-                    last += 1
-                    if ref.number != last:
-                        raise Integrity(
-                            f"The replica {objects.place} has lost {ref_key(branch, last)}.",
-                            hint="Nothing was changed. The store on this machine is whole.",
-                        )
-                    self.add(ref, inline_at)
+        for key, data in _get_all(objects, keys, pace):
+            ref, inline_at = decode_ref(data, key, self.layout, self.replica)
+            last += 1
+            if ref.number != last:
+                raise Integrity(
+                    f"The replica {objects.place} has lost {ref_key(branch, last)}.",
+                    hint="Nothing was changed. The store on this machine is whole.",
+                )
+            self.add(ref, inline_at)
 
     def _settle(self, place: str) -> None:
         for segment, places in self.places.items():
@@ -122,6 +119,19 @@ class Ledger:
                     )
                 at = max(at, each.end)
             self.ends[segment] = at
+
+
+def _get_all(objects: Objects, keys: Sequence[str], pace: Pace) -> Iterator[tuple[str, bytes]]:
+    """The objects in order, fetched a few at a time."""
+    if pace.hands == 1:
+        for key in keys:
+            pace.check()
+            yield key, objects.get(key)
+        return
+    with ThreadPoolExecutor(2 * pace.hands) as pool:
+        for first in range(0, len(keys), _BATCH):
+            some = keys[first : first + _BATCH]
+            yield from zip(some, pool.map(objects.get, some), strict=True)
 
 
 def news(numbers: Mapping[str, int], before: Mapping[str, int]) -> dict[str, int]:

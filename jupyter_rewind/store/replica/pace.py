@@ -1,4 +1,5 @@
-"""Not more than so many bytes a second, over all threads of a push or pull."""
+"""Not more than so many bytes a second, over all threads of a push or pull, and not more threads
+than so many."""
 
 from __future__ import annotations
 
@@ -8,17 +9,33 @@ from collections.abc import Callable
 
 from jupyter_rewind import clock
 
+AT_ONCE = 4
+
 
 class Pace:
-    """`wait` returns when it is the turn of so many bytes; at once where there is no limit."""
+    """`wait` returns when it is the turn of so many bytes; at once where there is no limit.
 
-    def __init__(self, bytes_per_second: int, pause: Callable[[float], None] = time.sleep) -> None:
+    `check` is asked before each step, and may wait, or raise where the work is to end. With one
+    hand there are no further threads, which would outlive a process that wants to end.
+    """
+
+    def __init__(
+        self,
+        bytes_per_second: int = 0,
+        pause: Callable[[float], object] = time.sleep,
+        *,
+        hands: int = AT_ONCE,
+        check: Callable[[], None] = lambda: None,
+    ) -> None:
+        self.hands = hands
+        self.check = check
         self._rate = bytes_per_second
         self._pause = pause
         self._free_at = 0.0
         self._lock = threading.Lock()
 
     def wait(self, size: int) -> None:
+        self.check()
         if self._rate <= 0:
             return
         with self._lock:
@@ -27,3 +44,4 @@ class Pace:
             self._free_at = begin + size / self._rate
         if begin > now:
             self._pause(begin - now)
+            self.check()

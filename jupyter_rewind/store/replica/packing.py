@@ -25,7 +25,6 @@ from jupyter_rewind.store.replica.settling import create_surely
 Progress = Callable[[int, int], None]
 INLINE_BYTES = 512 << 10
 PACK_BYTES = 8 << 20
-_AT_ONCE = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,12 +90,14 @@ class Sender:
 
     def send(self, packs: Sequence[Sequence[Block]]) -> list[Piece]:
         """All packs are there, durably; where each of their blocks stands."""
+        if self._pace.hands == 1:
+            return [piece for blocks in packs for piece in self._send(blocks)]
         pieces: list[Piece] = []
-        with ThreadPoolExecutor(_AT_ONCE) as pool:
+        with ThreadPoolExecutor(self._pace.hands) as pool:
             waiting: list[Future[list[Piece]]] = []
             try:
                 for blocks in packs:
-                    if len(waiting) >= _AT_ONCE:
+                    if len(waiting) >= self._pace.hands:
                         pieces += waiting.pop(0).result()
                     waiting.append(pool.submit(self._send, blocks))
                 for each in waiting:

@@ -99,7 +99,7 @@ def pull(
     """
     layout, files = repository.layout, repository.files
     with taking_turns(layout, "pull", f"Another pull into the store at {layout.folder}"):
-        return _pull(repository, objects, url, pace or Pace(0), progress, layout, files)
+        return _pull(repository, objects, url, pace or Pace(), progress, layout, files)
 
 
 def _pull(

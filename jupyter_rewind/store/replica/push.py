@@ -11,13 +11,12 @@ packs that nothing names, which the next one finds and uses.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 from jupyter_rewind import clock
 from jupyter_rewind.errors import Integrity, NotFound, RewindError, Unavailable
-from jupyter_rewind.model.entry import Entry
 from jupyter_rewind.store.layout import Layout
 from jupyter_rewind.store.replica.cut import Tail, read_tail, take_cut
 from jupyter_rewind.store.replica.ledger import Ledger, news
@@ -60,7 +59,7 @@ def push(
     there; nothing was pushed), Unavailable, Denied, Full: then the replica holds what it held.
     """
     with sole_pusher(repository.layout, url):
-        return _Pusher(repository, objects, url, pace or Pace(0), progress).run()
+        return _Pusher(repository, objects, url, pace or Pace(), progress).run()
 
 
 @contextmanager
@@ -74,7 +73,9 @@ def sole_pusher(layout: Layout, url: str) -> Iterator[None]:
         yield
 
 
-def read_known(layout: Layout, objects: Objects, url: str, replica: str) -> tuple[Ledger, Notes]:
+def read_known(
+    layout: Layout, objects: Objects, url: str, replica: str, pace: Pace | None = None
+) -> tuple[Ledger, Notes]:
     """What was noted of the replica; all of it is read where that is nothing, or not true."""
     notes = read_notes(layout, url)
     if notes.replica != replica:
@@ -86,7 +87,7 @@ def read_known(layout: Layout, objects: Objects, url: str, replica: str) -> tupl
         # Put back from a copy, or emptied: what it holds now counts, under another branch.
         notes = Notes(replica=replica)
         ledger = Ledger(layout, replica)
-        ledger.read(objects)
+        ledger.read(objects, pace)
     return ledger, notes
 
 
@@ -111,7 +112,9 @@ class _Pusher:
 
     def run(self) -> PushReport:
         identity = make_replica(self._objects, self._layout)
-        ledger, notes = read_known(self._layout, self._objects, self._url, identity.replica)
+        ledger, notes = read_known(
+            self._layout, self._objects, self._url, identity.replica, self._pace
+        )
         error: RewindError | None = None
         for _ in range(_TRIES):
             try:
@@ -124,7 +127,7 @@ class _Pusher:
                 error = gone
                 continue
             # Somebody else made the ref of this number.
-            ledger.read(self._objects)
+            ledger.read(self._objects, self._pace)
         raise Unavailable(
             f"Could not push the store at {self._layout.folder} to {self._objects.place}:"
             f" others changed it {_TRIES} times meanwhile.",
@@ -144,7 +147,7 @@ class _Pusher:
                     " push again.",
                 )
         return [
-            read_tail(self._repository, name, have.get(name, 0), end)
+            read_tail(self._repository, name, have.get(name, 0), end, self._pace)
             for name, end in sorted(wanted.items())
         ]
 
@@ -192,11 +195,6 @@ class _Pusher:
         return PushReport(
             sum(tail.size for tail in tails),
             len(tails),
-            len({entry.id for entry in _entries(tails)}),
+            len(frozenset().union(*(tail.entries for tail in tails))),
             self._made,
         )
-
-
-def _entries(tails: Iterable[Tail]) -> Iterator[Entry]:
-    for tail in tails:
-        yield from tail.entries

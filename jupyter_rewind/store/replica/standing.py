@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from jupyter_rewind.errors import NotFound
@@ -10,6 +11,16 @@ from jupyter_rewind.store.replica.objects import Objects
 from jupyter_rewind.store.replica.opening import require_store
 from jupyter_rewind.store.replica.push import read_known
 from jupyter_rewind.store.repository import Repository
+
+
+@dataclass(frozen=True, slots=True)
+class Lag:
+    """What was committed here and is not there."""
+
+    behind_bytes: int = 0
+    behind_entries: int = 0
+    oldest_ns: int | None = None
+    """When the oldest entry that is not there was made; None where all are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +47,12 @@ def compare(repository: Repository, objects: Objects, url: str) -> Standing:
     else:
         ledger, notes = read_known(repository.layout, objects, url, identity.replica)
         have, pushed_ns = ledger.ends, notes.pushed_ns
+    lag = measure(repository, have)
+    return Standing(exists, lag.behind_bytes, lag.behind_entries, lag.oldest_ns, pushed_ns or None)
+
+
+def measure(repository: Repository, have: Mapping[str, int]) -> Lag:
+    """What of the store a replica that has each segment so far lacks. Asks no replica."""
     size = count = 0
     oldest: list[int] = []
     for name, end in take_cut(repository).items():
@@ -44,7 +61,7 @@ def compare(repository: Repository, objects: Objects, url: str) -> Standing:
             orders = _orders(repository, name, have.get(name, 0), end)
             count += len(orders)
             oldest += [min(orders)] if orders else []
-    return Standing(exists, size, count, min(oldest, default=None), pushed_ns or None)
+    return Lag(size, count, min(oldest, default=None))
 
 
 def _orders(repository: Repository, segment: str, start: int, end: int) -> list[int]:

@@ -9,6 +9,9 @@ from jupyter_rewind.errors import Conflict, Unavailable
 from jupyter_rewind.store.layout import Layout
 from jupyter_rewind.store.locks import FileLock
 
+BUSY = "busy"
+"""The code of the error where another process is at it."""
+
 
 @contextmanager
 def taking_turns(layout: Layout, name: str, other: str) -> Iterator[None]:
@@ -19,6 +22,7 @@ def taking_turns(layout: Layout, name: str, other: str) -> Iterator[None]:
         if not lock.try_acquire(exclusive=True):
             raise Conflict(
                 f"{other} is at work.",
+                code=BUSY,
                 hint="Nothing was changed. Try again when it has ended.",
                 retryable=True,
             )

@@ -23,7 +23,8 @@ class StatsHandler(RewindHandler):
     @web.authenticated
     @authorized
     async def get(self) -> None:
-        self.answer(await self.view_soon(None, lambda workspace: render_stats(workspace.stats())))
+        stats = await self.view_soon(None, lambda workspace: render_stats(workspace.stats()))
+        self.answer({**stats, "replicas": self.service.replicas.rows()})
 
 
 class HealthHandler(RewindHandler):
@@ -66,6 +67,7 @@ class HealthHandler(RewindHandler):
                     }
                     for damage in service.heartbeat.damages
                 ],
+                "replicas": service.replicas.rows(),
                 "notices": notices,
             }
         )
@@ -93,6 +95,7 @@ def _list_notices(service: Any) -> list[str]:
             f"Jupyter's own checkpoints stay with {type(service.manager.checkpoints).__name__}, "
             "which was chosen in the configuration; each save is kept all the same."
         )
+    notices += map(service.paths.shorten, service.replicas.notices())
     if not service.settings.notebooks_scan_seconds:
         notices.append("Looks at the notebooks on disk are off: notebooks.scan_seconds is 0.")
     return notices
@@ -112,5 +115,6 @@ def _render_off(refusal: RewindError | None) -> dict[str, Any]:
         "last_failure": "",
         "watched": 0,
         "damaged": [],
+        "replicas": [],
         "notices": ["No save is kept."],
     }

@@ -1,0 +1,208 @@
+"""Forwarding: what is committed goes to one replica by itself, from a thread of its own.
+
+The thread looks at the store every few seconds, and asks the replica for nothing while there is
+nothing new. It sends one pack at a time, waits while the user saves, and after a failure waits
+longer and longer, with some chance in it, so that many servers do not come back at one moment.
+No commit waits for it: what it could not send is committed here, and is sent later.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+
+from jupyter_rewind import clock
+from jupyter_rewind.errors import Conflict, Internal, NotFound, RewindError, Unavailable
+from jupyter_rewind.store.replica.notes import Notes, read_notes
+from jupyter_rewind.store.replica.objects import Objects
+from jupyter_rewind.store.replica.pace import Pace
+from jupyter_rewind.store.replica.push import push
+from jupyter_rewind.store.replica.standing import Lag, measure
+from jupyter_rewind.store.replica.turns import BUSY
+from jupyter_rewind.store.repository import Repository
+
+log = logging.getLogger(__name__)
+LONGEST_PAUSE_SECONDS = 300.0
+_SURELY_SECONDS = 3600.0
+"""So often the replica is asked whether it is still there, also where nothing is new."""
+_CALM_SECONDS = 10.0
+
+
+class State(StrEnum):
+    """How forwarding to a replica stands."""
+
+    UNKNOWN = "unknown"
+    CURRENT = "current"
+    BEHIND = "behind"
+    FAILING = "failing"
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """What a forwarder says of its replica, as of its last look."""
+
+    url: str
+    state: State = State.UNKNOWN
+    lag: Lag = field(default_factory=Lag)
+    pushed_ns: int | None = None
+    """When this store was last pushed there."""
+    error: RewindError | None = None
+    """Why the last push failed."""
+    failures: int = 0
+    """How many pushes have failed, one after the other."""
+
+
+class Forwarder:
+    """Keeps one replica up with the store, as long as it runs."""
+
+    def __init__(
+        self,
+        url: str,
+        open_store: Callable[[], Repository],
+        open_objects: Callable[[], Objects],
+        *,
+        interval_seconds: float,
+        bytes_per_second: int = 0,
+        calm_in: Callable[[], float] = lambda: 0.0,
+        tell: Callable[[Account], None] = lambda account: None,
+    ) -> None:
+        """`calm_in` says for how many seconds the user's own work should be left alone; `tell`
+        hears of every change of the state."""
+        self.account = Account(url)
+        self._open_store = open_store
+        self._open_objects = open_objects
+        self._interval = interval_seconds
+        self._calm_in = calm_in
+        self._tell = tell
+        self._ending = threading.Event()
+        self._given_up = threading.Event()
+        self._pace = Pace(bytes_per_second, self._given_up.wait, hands=1, check=self._check)
+        self._store: Repository | None = None
+        self._objects: Objects | None = None
+        self._sure_until = 0.0
+        self._thread = threading.Thread(target=self._work, name="rewind-replica", daemon=True)
+
+    def start(self) -> None:
+        """The first look is taken at once."""
+        self._thread.start()
+
+    def end(self) -> None:
+        """A last try begins now, however long the next one was to wait."""
+        self._ending.set()
+
+    def join(self, timeout_seconds: float) -> bool:
+        """True when the last try has ended within this time; else it is given up."""
+        self._thread.join(max(timeout_seconds, 0.0))
+        if self._thread.is_alive():
+            self._given_up.set()
+            return False
+        return True
+
+    def _work(self) -> None:
+        pause = 0.0
+        try:
+            while True:
+                is_last = self._ending.wait(pause)
+                pause = self._look()
+                if is_last or self._given_up.is_set():
+                    return
+        finally:
+            self._close()
+
+    def _look(self) -> float:
+        """What is new here is there, or why not stands in the account; seconds to the next look."""
+        try:
+            self._forward()
+        except Conflict as error:
+            if error.code != BUSY:
+                return self._note_failure(error)
+            # Another server or a command is at it: the next look finds what that has done.
+        except RewindError as error:
+            return self._note_failure(error)
+        except Exception as error:
+            log.warning("Could not push to %s.", self.account.url, exc_info=True)
+            fault = Internal(f"Could not push to {self.account.url}: {error!r}.")
+            return self._note_failure(fault)
+        return self._interval
+
+    def _forward(self) -> None:
+        try:
+            store = self._store = self._store or self._open_store()
+        except NotFound:
+            return  # no store yet: the first save makes it
+        notes = read_notes(store.layout, self.account.url)
+        lag = measure(store, notes.ends)
+        if not lag.behind_bytes and clock.monotonic() < self._sure_until:
+            self._settle(State.CURRENT, lag, notes)
+            return
+        if self.account.state is not State.FAILING:
+            self._settle(State.BEHIND if lag.behind_bytes else self.account.state, lag, notes)
+        self._objects = self._objects or self._open_objects()
+        self._pace.check()
+        push(store, self._objects, self.account.url, pace=self._pace)
+        self._sure_until = clock.monotonic() + _SURELY_SECONDS
+        self._settle(State.CURRENT, Lag(), read_notes(store.layout, self.account.url))
+
+    def _settle(self, state: State, lag: Lag, notes: Notes) -> None:
+        account = Account(self.account.url, state, lag, notes.pushed_ns or None)
+        self._change(account)
+
+    def _note_failure(self, error: RewindError) -> float:
+        """The account says it; with each failure in a row the next try comes later."""
+        if self._given_up.is_set():
+            return 0.0
+        failures = self.account.failures + 1
+        level = logging.WARNING if failures == 1 else logging.DEBUG
+        log.log(level, "Could not push to %s: %s", self.account.url, error)
+        lag = self.account.lag
+        with suppress(RewindError, OSError):
+            if self._store is not None:
+                notes = read_notes(self._store.layout, self.account.url)
+                lag = measure(self._store, notes.ends)
+        account = replace(
+            self.account, state=State.FAILING, lag=lag, error=error, failures=failures
+        )
+        self._change(account)
+        self._close()
+        return longer_pause(self._interval, failures)
+
+    def _change(self, account: Account) -> None:
+        before, self.account = self.account, account
+        if before.state is not account.state:
+            self._tell(account)
+
+    def _close(self) -> None:
+        """The next look opens the store and the replica anew: credentials may have been mended."""
+        store, self._store, self._objects = self._store, None, None
+        self._sure_until = 0.0
+        if store is not None:
+            store.close()
+
+    def _check(self) -> None:
+        """Waits while the user saves. Raises Unavailable where the process is to end."""
+        until = clock.monotonic() + _CALM_SECONDS
+        while not self._ending.is_set():
+            rest = min(self._calm_in(), until - clock.monotonic())
+            if rest <= 0:
+                break
+            self._ending.wait(rest)
+        if self._given_up.is_set():
+            raise Unavailable("The server stopped before this was pushed.", retryable=True)
+
+
+def longer_pause(seconds: float, failures: int) -> float:
+    """How long to wait after so many failures in a row: twice as long each time, up to five
+    minutes, and of that something between half and all."""
+    whole = min(seconds * 2.0 ** min(failures, 30), LONGEST_PAUSE_SECONDS)
+    return whole * (0.5 + clock.token(1)[0] / 512)
+
+
+def known_lag(repository: Repository, url: str) -> tuple[Lag, int | None]:
+    """How far behind a replica is by what was noted of it here, and when it was last pushed to;
+    the replica itself is not asked."""
+    notes = read_notes(repository.layout, url)
+    return measure(repository, notes.ends), notes.pushed_ns or None
