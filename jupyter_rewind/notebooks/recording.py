@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import threading
 from collections import OrderedDict
 from dataclasses import dataclass, replace
@@ -32,12 +31,14 @@ from jupyter_rewind.notebooks.entries import (
     told_by_order,
 )
 from jupyter_rewind.notebooks.kinship import Kinship, find_kin
-from jupyter_rewind.notebooks.marking import HistoryMarker, Labelled
+from jupyter_rewind.notebooks.marking import Labelled
 from jupyter_rewind.notebooks.reading import Exists, Glance
+from jupyter_rewind.notebooks.sameness import HistoryComparer, Wish, was_taken_for_a_change
 from jupyter_rewind.store.repository import Repository
 from jupyter_rewind.store.transaction import Transaction
+from jupyter_rewind.store.turn import queue_for
 
-SAVES = (Reason.SAVE, Reason.AUTOSAVE)
+PATIENCE_SECONDS = 5.0
 _REMEMBERED = 512
 
 
@@ -51,50 +52,11 @@ class Recorded:
     moved_from: Checkpoint | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class _Wish:
-    """What `record` was asked to keep."""
-
-    path: str
-    raw: bytes
-    digest: Digest
-    reason: Reason
-    author: str
-    label: str | None
-    time_ns: int | None
-    identity: FileIdentity | None
-    exists: Exists
-    parent: CheckpointId | None
-    note: str
-    since: Glance | None
-    written_ns: int | None
-
-    @property
-    def import_ns(self) -> int | None:
-        """Where among the others an imported state belongs."""
-        return self.time_ns if self.reason is Reason.IMPORTED else None
-
-    def is_told_by(self, head: Checkpoint) -> bool:
-        """True when the head's reason and labels say all that was asked for."""
-        told = self.label is None or self.label in head.labels
-        return told and not self.reason.says_more_than(head.reason)
-
-
 class _Overtaken(Exception):
     """Another process has kept the same state since the transaction began."""
 
 
-def _was_taken_for_a_change(head: Checkpoint, wish: _Wish) -> bool:
-    """True when the file of a restore or a save was found by a scan, or by another server, before
-    it could say so."""
-    if head.reason is not Reason.EXTERNAL_CHANGE:
-        return False
-    if wish.reason is Reason.RESTORE:
-        return wish.since is not None and wish.since.is_before(head)
-    return wish.reason in SAVES and wish.written_ns is not None and head.order >= wish.written_ns
-
-
-class HistoryRecorder(HistoryMarker):
+class HistoryRecorder(HistoryComparer):
     """The part of `Histories` that makes checkpoints."""
 
     def __init__(self, repository: Repository) -> None:
@@ -129,7 +91,7 @@ class HistoryRecorder(HistoryMarker):
         wrote the file: what somebody else found there from then on, the save made; of a change
         from outside, when the file was last written to: what somebody kept since is that change.
         """
-        wish = _Wish(
+        wish = Wish(
             path,
             raw,
             Digest(blake3(raw).digest()),
@@ -151,20 +113,26 @@ class HistoryRecorder(HistoryMarker):
             and head
             and wish.is_told_by(head)
             and self._knows(head, identity)
-            and not _was_taken_for_a_change(head, wish)
+            and not was_taken_for_a_change(head, wish)
         ):
             return Recorded(head, False)
         state = None if is_same else cut(raw)
-        while True:
-            try:
-                with self.repository.transaction() as tx:
-                    recorded = self._decide(tx, wish, state)
-            except _Overtaken:
-                continue
-            self._remember(recorded.checkpoint.history, identity)
-            return recorded
+        recorded = self._keep(wish, state)
+        self._remember(recorded.checkpoint.history, identity)
+        return recorded
 
-    def _decide(self, tx: Transaction, wish: _Wish, state: Cut | None) -> Recorded:
+    def _keep(self, wish: Wish, state: Cut | None) -> Recorded:
+        # Two that look before either has stored would both find nothing, and keep one state twice.
+        layout = self.repository.layout
+        with queue_for(layout, wish.path, patience_seconds=PATIENCE_SECONDS):
+            while True:
+                try:
+                    with self.repository.transaction() as tx:
+                        return self._decide(tx, wish, state)
+                except _Overtaken:
+                    continue
+
+    def _decide(self, tx: Transaction, wish: Wish, state: Cut | None) -> Recorded:
         history = self.bindings.current(wish.path)
         head = self.head_of(history) if history else None
         if state is None and (head is None or head.raw != wish.digest):
@@ -174,7 +142,7 @@ class HistoryRecorder(HistoryMarker):
             head = self.head_of(history)
         self._note_identity(tx, history, wish.identity)
         same = self._find_same(history, head, wish, state)
-        if same is not None and _was_taken_for_a_change(same, wish):
+        if same is not None and was_taken_for_a_change(same, wish):
             return Recorded(self._tell_origin(tx, same, wish), False)
         if same is not None:
             told = self._strengthen(tx, same, wish.reason, wish.label)
@@ -195,88 +163,9 @@ class HistoryRecorder(HistoryMarker):
         named = Labelled(made) if wish.label is None else self._give_label(tx, made, wish.label)
         return Recorded(named.checkpoint, True, named.moved_from)
 
-    def _find_same(
-        self, history: HistoryId, head: Checkpoint | None, wish: _Wish, state: Cut | None
-    ) -> Checkpoint | None:
-        """The checkpoint that makes another one superfluous."""
-        if head is None:
-            return None
-        moment = wish.import_ns
-        if moment is None:
-            is_same = state is None or self._says_the_same(head, state, wish)
-            return head if is_same and self._is_whole(head) else None
-        content = head.content if state is None else state.identity
-        found = self.checkpoints_of(history)
-        after = next((at for at, one in enumerate(found) if one.time_ns > moment), len(found))
-        beside = found[max(0, after - 1) : after + 1]
-        beside += [one for one in found if one.time_ns == moment]
-        return next((one for one in beside if one.content == content), None)
-
-    def _tell_origin(self, tx: Transaction, head: Checkpoint, wish: _Wish) -> Checkpoint:
+    def _tell_origin(self, tx: Transaction, head: Checkpoint, wish: Wish) -> Checkpoint:
         """The checkpoint, of which who made its state says so: somebody else found it first."""
         return self._correct(tx, head, wish.reason, wish.author, wish.parent)
-
-    def _kept_since(self, history: HistoryId, wish: _Wish, state: Cut | None) -> Checkpoint | None:
-        """The checkpoint of a state that was found on the disk, made by somebody else who read it
-        at the same time, as a restore does, and went on; or by the save that wrote it, of another
-        server."""
-        if wish.reason is not Reason.EXTERNAL_CHANGE or state is None:
-            return None
-        if wish.written_ns is not None:
-            for one in self.checkpoints_of(history)[::-1]:
-                if one.order < wish.written_ns:
-                    break
-                if one.raw == wish.digest and self._is_whole(one):
-                    return one
-        if wish.since is None or wish.since.history != history:
-            return None
-        for one in self.checkpoints_of(history)[::-1]:
-            if wish.since.sees(one) and one.content == state.identity and self._is_whole(one):
-                return one
-        return None
-
-    def _found_since(
-        self, history: HistoryId, head: Checkpoint | None, wish: _Wish, state: Cut | None
-    ) -> Checkpoint | None:
-        """The checkpoint that another server made of what this save wrote, before it was
-        overwritten and the history went on."""
-        if head is None or state is None or wish.written_ns is None:
-            return None
-        if wish.reason not in SAVES or head.order < wish.written_ns:
-            return None
-        for one in self.checkpoints_of(history)[::-1]:
-            is_same = one.content == state.identity and one.raw == wish.digest
-            if is_same and _was_taken_for_a_change(one, wish) and self._is_whole(one):
-                return one
-        return None
-
-    def _says_the_same(self, head: Checkpoint, state: Cut, wish: _Wish) -> bool:
-        """True when `state` differs from the head in volatile metadata at most."""
-        if head.content != state.identity:
-            return False
-        if head.raw == wish.digest:
-            return True
-        try:
-            # Written anew in another formatting: other bytes, which must come back as they are.
-            return bool(json.loads(self.read(head)) != json.loads(wish.raw))
-        except (RewindError, ValueError, RecursionError):
-            return False
-
-    def _is_whole(self, head: Checkpoint) -> bool:
-        """False when content of the head is known to be lost: keeping it anew brings it back."""
-        with self.repository.index() as index:
-            lost = {digest for digest, *_ in index.evidence.chunks()}
-        if not lost:
-            return True
-        try:
-            manifest = self.manifest(head)
-        except RewindError:
-            return False
-        parts = {head.manifest, *manifest.first, *manifest.last}
-        for cell in manifest.cells:
-            parts.update(cell.template, *(names for _, names in cell.payloads))
-        missing = list(parts & lost)
-        return len(self.repository.known(missing)) == len(missing)
 
     def _check_overtaken(self, made: Checkpoint, last: Entry | None) -> None:
         """Raises when a process that keeps the same state was quicker, as a watcher may be."""
@@ -291,7 +180,7 @@ class HistoryRecorder(HistoryMarker):
     def _add(
         self,
         tx: Transaction,
-        wish: _Wish,
+        wish: Wish,
         history: HistoryId,
         before: Checkpoint | None,
         state: Cut,
@@ -331,7 +220,7 @@ class HistoryRecorder(HistoryMarker):
             # The new state is worth more than the count of what changed since a damaged one.
             return None
 
-    def _adopt(self, tx: Transaction, wish: _Wish, state: Cut) -> HistoryId:
+    def _adopt(self, tx: Transaction, wish: Wish, state: Cut) -> HistoryId:
         """The history that the path, which has none, gets."""
         path = wish.path
         kin = find_kin(self, path, state, wish.identity, wish.exists)

@@ -1,14 +1,21 @@
-"""Whose turn it is to keep the store up: one process's at a time, and not too often."""
+"""Whose turn it is: to keep the store up, now and then; to decide about one thing, at once."""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from blake3 import blake3
+
 from jupyter_rewind import clock
+from jupyter_rewind.errors import RewindError
 from jupyter_rewind.store.durable import Files, read_text_or_empty
 from jupyter_rewind.store.layout import Layout
 from jupyter_rewind.store.locks import FileLock
+
+log = logging.getLogger(__name__)
+_LANES = 64
 
 
 @contextmanager
@@ -28,5 +35,24 @@ def take_turn(layout: Layout, interval_ns: int) -> Iterator[bool]:
         yield is_due
         if is_due:
             Files().replace_file(stamp, str(clock.now_ns()).encode())
+    finally:
+        turn.release()
+
+
+@contextmanager
+def queue_for(layout: Layout, key: str, *, patience_seconds: float) -> Iterator[None]:
+    """Whoever asks for the same `key`, in any process or thread, comes one after the other.
+
+    It keeps work from being done twice and never prevents it: where there are no locks, or one
+    before has not ended after so long, the block runs all the same.
+    """
+    lane = blake3(key.encode("utf-8", "surrogatepass")).digest()[0] % _LANES
+    turn = FileLock(layout.locks / f"lane-{lane:02}", keeps_apart=False)
+    try:
+        turn.acquire(exclusive=True, timeout_seconds=patience_seconds, doing="wait for a turn")
+    except RewindError as error:
+        log.debug("not waited for: %s", error)
+    try:
+        yield
     finally:
         turn.release()

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
+import subprocess
+import sys
+import time
 import urllib.error
+from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -62,28 +67,78 @@ def test_two_servers_on_one_store_see_each_others_checkpoints(start: Any) -> Non
     assert list(two.sources("a.ipynb").values()) == expected
 
 
-def test_two_servers_that_save_one_notebook_at_the_same_time_lose_no_save(start: Any) -> None:
-    """Each overwrites what the other has just written: every save that was answered is kept."""
-    one, two = start(2)
-    one.put("a.ipynb", "x = 0")
-    answered: set[str] = set()
-
-    def save_on(server: Any, name: str) -> None:
-        for number in range(60):
-            source = f"{name} = {number}"
-            try:
-                server.put("a.ipynb", source)
-            except urllib.error.HTTPError:
-                continue  # Jupyter's own two writers were in each other's way, and it says so
+def save_at_full_speed(server: Server, name: str, count: int) -> set[str]:
+    """The sources of the saves that were answered."""
+    answered = set()
+    for number in range(count):
+        source = f"{name} = {number:03}"
+        # Jupyter's own two writers may be in each other's way, and it says so.
+        with contextlib.suppress(urllib.error.HTTPError):
+            server.put("a.ipynb", source)
             answered.add(source)
+    return answered
 
+
+def settled(server: Server, answered: set[str]) -> list[str]:
+    """What the history holds, once all that was answered is in it or the time is up."""
+    until = time.monotonic() + 90
+    known: dict[str, str] = {}
+    while True:
+        listed = [one["id"] for one in server.ask("GET", "api/contents/a.ipynb/checkpoints")]
+        for ref in listed:
+            known[ref] = known.get(ref) or server.source("a.ipynb", ref)
+        found = [known[ref] for ref in listed]
+        if answered <= set(found) or time.monotonic() > until:
+            return found
+        time.sleep(0.2)
+
+
+def test_two_servers_that_save_one_notebook_at_the_same_time_keep_each_save_once(
+    start: Any,
+) -> None:
+    """Each overwrites what the other has just written: every save that was answered is kept, and
+    none of them a second time as a change from outside."""
+    one, two = start(2)
     with ThreadPoolExecutor(2) as threads:
-        for saving in [threads.submit(save_on, one, "one"), threads.submit(save_on, two, "two")]:
-            saving.result()
+        saving = [
+            threads.submit(save_at_full_speed, one, "one", 60),
+            threads.submit(save_at_full_speed, two, "two", 60),
+        ]
+        answered = saving[0].result() | saving[1].result()
     assert len(answered) > 60
-    one.checkpoint("a.ipynb")
-    two.checkpoint("a.ipynb")
-    assert answered <= set(one.sources("a.ipynb").values())
+    settled(two, answered)
+    found = settled(one, answered)
+    assert answered <= set(found)
+    assert [source for source, times in Counter(found).items() if times > 1] == []
+
+
+def test_a_watcher_beside_a_server_tells_no_save_a_second_time(
+    start: Any, environment: dict[str, str]
+) -> None:
+    """`jupyter rewind watch` sees the file that the server has just written; it is one save."""
+    (server,) = start()
+    command = [
+        sys.executable,
+        "-u",
+        "-m",
+        "jupyter_rewind.faces.cli.app",
+        "watch",
+        str(server.root),
+    ]
+    watcher = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE)
+    try:
+        assert watcher.stdout is not None
+        assert b"Watching" in watcher.stdout.readline()
+        answered = set()
+        for number in range(6):
+            answered |= save_at_full_speed(server, f"r{number}", 12)
+            time.sleep(0.1 * number)  # the watcher reads a file that has come to rest
+        found = settled(server, answered)
+    finally:
+        watcher.terminate()
+        watcher.communicate(timeout=60)
+    assert answered <= set(found)
+    assert [source for source, times in Counter(found).items() if times > 1] == []
 
 
 @pytest.mark.crash

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import multiprocessing
 import subprocess
 import sys
@@ -153,10 +154,33 @@ def test_a_forked_child_records_too(tmp_path: Path) -> None:
         assert states == [make_notebook(one) for one in ("parent", "child", "parent again")]
 
 
+def test_processes_that_keep_the_same_states_at_once_keep_each_once(tmp_path: Path) -> None:
+    """Servers and watchers that see one save at the same moment wait for one another."""
+    store = tmp_path / "rewind"
+    open_store(store).close()
+    running = [start(store, "state", 40, A) for _ in range(3)]
+    for process in running:
+        assert process.stdin is not None
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    told = [process.communicate(timeout=120)[0].split() for process in running]
+    with open_store(store) as repository:
+        histories = Histories(repository)
+        found = histories.checkpoints(A)
+        for one, after in itertools.pairwise(found):
+            assert one.raw != after.raw
+        assert {one.id for one in found} == {line for out in told for line in out}
+        assert {histories.read(one) for one in found} == {
+            make_notebook(f"state {number}") for number in range(40)
+        }
+
+
 def test_two_that_keep_the_same_state_at_once_make_one_checkpoint(
     histories: Histories, others: Histories, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A server's listener and `jupyter rewind watch` see the same save."""
+    """A server's listener and `jupyter rewind watch` see the same save, and cannot wait for one
+    another: there are no locks, or one of them takes too long."""
+    monkeypatch.setattr(recording, "PATIENCE_SECONDS", 0.0)
     histories.record(A, make_notebook("1"), reason=Reason.SAVE)
     counted = recording.count_changes
     told = []

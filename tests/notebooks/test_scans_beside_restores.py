@@ -12,7 +12,7 @@ from jupyter_rewind import clock
 from jupyter_rewind.model.checkpoint import Checkpoint, Reason
 from jupyter_rewind.notebooks import documents
 from jupyter_rewind.notebooks.documents import restore_document, undelete_document
-from jupyter_rewind.notebooks.history import Histories
+from jupyter_rewind.notebooks.history import Histories, Recorded
 from jupyter_rewind.notebooks.watching import Watcher
 from jupyter_rewind.store.durable import Files
 from tests.notebooks.support import make_notebook
@@ -274,3 +274,29 @@ def test_a_save_found_first_and_saved_over_stands_once(
     )
     assert again.created
     assert told(others, path)[2:] == [(saved, "save"), (later, "save"), (saved, "save")]
+
+
+def test_what_stands_in_the_file_for_long_is_the_head_though_it_was_kept_before(
+    histories: Histories, others: Histories, path: Path, fake_clock: clock.FakeClock
+) -> None:
+    """A busy server stored an older save late, behind the one that the file still holds."""
+    last, older = make_notebook("last"), make_notebook("older")
+    path.write_bytes(last)
+    written = fake_clock.time_ns
+    fake_clock.advance(0.01)
+    others.record(str(path), last, reason=Reason.SAVE, written_ns=written)
+    histories.record(str(path), older, reason=Reason.SAVE, written_ns=written - 1_000_000)
+
+    def find() -> Recorded:
+        since = histories.glance(str(path))
+        reason = Reason.EXTERNAL_CHANGE
+        return histories.record(str(path), last, reason=reason, since=since, written_ns=written)
+
+    assert not find().created
+    fake_clock.advance(60.0)
+    assert find().created
+    assert told(others, path)[2:] == [
+        (last, "save"),
+        (older, "save"),
+        (last, "external-change"),
+    ]

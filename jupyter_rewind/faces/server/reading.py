@@ -84,6 +84,7 @@ class Written(Protocol):
     """What is remembered of what a save wrote to a file."""
 
     stamp: Stamp | None
+    began_ns: int
 
     @property
     def size(self) -> int | None: ...
@@ -98,6 +99,8 @@ class Reading:
         self.file = file
         self.written = written
         self.stamp: Stamp | None = None
+        self.began_ns: int | None = None
+        """When the writing of what was `written` began; None where that is not known."""
         self.too_large = False
         self._limit = limit_bytes
         self._lock = threading.Lock()
@@ -131,6 +134,15 @@ class Reading:
             if not self.is_taken:
                 self.written = written
 
+    def written_ns(self, reason: Reason) -> int | None:
+        """When the file got the content that it is kept for, as `Histories.record` wants it."""
+        told = self.stamp.written_ns(reason) if self.stamp is not None else None
+        began = self.began_ns
+        if began is None or reason not in SAVES:
+            return told
+        # Another server may have read the file, or written to it, before its stamp was.
+        return began if told is None else min(began, told)
+
     def drop(self) -> None:
         """The bytes are not needed any more."""
         with self._lock:
@@ -149,6 +161,7 @@ class Reading:
         if written is None or raw is None or len(raw) > self._limit:
             return None
         stamp = written.stamp
+        self.began_ns = written.began_ns
         # Of another size, the file was written to by somebody else at the same time.
         self.stamp = stamp if stamp is not None and stamp.size == len(raw) else None
         return raw

@@ -237,6 +237,7 @@ class Recorder:
         reason: Reason,
         *,
         stamp: Stamp | None = None,
+        written_ns: int | None = None,
         author: str | None = None,
         label: str | None = None,
         since: Glance | None = None,
@@ -254,7 +255,7 @@ class Recorder:
                 identity=stamp.identity if stamp is not None else None,
                 exists=os.path.lexists,
                 since=since,
-                written_ns=stamp.written_ns(reason) if stamp is not None else None,
+                written_ns=written_ns,
             )
         # Equal content writes nothing, so it shows only that this very file is kept.
         if self._fault is not None and (recorded.created or self._fault[0] == file):
@@ -373,15 +374,9 @@ class Recorder:
         if raw is None:
             raise NotFound(f"There is no file {file}.")
         return self.record(
-            workspace,
-            file,
-            raw,
-            reason,
-            stamp=reading.stamp,
-            author=author,
-            label=label,
-            since=since,
-        )
+            workspace, file, raw, reason, author=author, label=label, since=since,
+            stamp=reading.stamp, written_ns=reading.written_ns(reason),
+        )  # fmt: skip
 
     def _is_torn(self, file: str, raw: bytes | None, reason: Reason) -> bool:
         """True for what a save of ours may be in the middle of, or another server's."""

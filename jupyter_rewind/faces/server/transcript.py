@@ -12,6 +12,7 @@ from typing import Any
 
 from jupyter_server.services.contents.manager import ContentsManager
 
+from jupyter_rewind import clock
 from jupyter_rewind.faces.server import request
 from jupyter_rewind.faces.server.reading import Stamp
 
@@ -23,7 +24,8 @@ class Transcript:
     """A file that is being written, and what was written to it: whole strings are only kept, not
     copied."""
 
-    def __init__(self, stream: Any) -> None:
+    def __init__(self, stream: Any, began_ns: int) -> None:
+        self.began_ns = began_ns
         self._stream = stream
         self._parts: list[str | bytes] = []
         self._is_whole = True
@@ -92,12 +94,12 @@ def remember_writing(manager: ContentsManager) -> None:
 
     @contextlib.contextmanager
     def writing(os_path: str, *args: Any, **kwargs: Any) -> Iterator[Any]:
-        under_way = request.current_saving()
+        under_way, began_ns = request.current_saving(), clock.now_ns()
         with original(os_path, *args, **kwargs) as stream:
             if under_way is None:
                 yield stream
                 return
-            transcript = Transcript(stream)
+            transcript = Transcript(stream, began_ns)
             yield transcript
             transcript.end(os_path)
         under_way.written[os.path.realpath(os_path)] = transcript
