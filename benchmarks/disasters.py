@@ -278,15 +278,13 @@ def _pair(old: Sequence[Cell], new: Sequence[Cell]) -> list[tuple[int, int]]:
     start = 0
     for at, (kind, source) in enumerate(new):
         for here in range(start, len(old)):
-            if old[here][0] == kind and _alike(old[here][1], source) > 0.5:
+            other, text = old[here]
+            alike = SequenceMatcher(None, text[:2000], source[:2000], autojunk=False)
+            if other == kind and alike.quick_ratio() > 0.5:
                 pairs.append((at, here))
                 start = here + 1
                 break
     return pairs
-
-
-def _alike(a: str, b: str) -> float:
-    return SequenceMatcher(None, a[:2000], b[:2000], autojunk=False).quick_ratio()
 
 
 def _half_way(chance: random.Random, old: str, text: str) -> str:

@@ -24,6 +24,7 @@ import nbformat
 
 from benchmarks.material import CORPUS
 from benchmarks.measure import Row, at_least, at_most
+from benchmarks.salvage_mixed import sound_mixtures
 from jupyter_rewind.recovery.assembly import as_notebook
 from jupyter_rewind.recovery.normal import cell_of
 from jupyter_rewind.recovery.salvage import salvage_notebook
@@ -95,7 +96,9 @@ def measure() -> list[Row]:
     rows.append(
         at_most("salvaged notebooks that are not valid", "none", invalid, 0, f"of {validated}")
     )
-    return [*rows, *(row for size in (4096, 512) for row in in_turn(files, size)), *memory()]
+    for size in (4096, 512):
+        rows += [*in_turn(files, size), *sound_mixtures(files, size)]
+    return [*rows, *memory()]
 
 
 def in_turn(files: list[Path], size: int) -> Iterator[Row]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
 from itertools import takewhile
 
+from jupyter_rewind.recovery.blends import blend_in_words, other_text
 from jupyter_rewind.recovery.broken.versions import VERSION
 from jupyter_rewind.recovery.evidence import Evidence, EvidenceCell, FoundDocument
 
@@ -88,13 +89,16 @@ def _as_based(document: FoundDocument) -> list[Based]:
 
 
 def _doubted(cells: Iterable[Based]) -> list[Based]:
-    """Pieces of cells, and cells that only one of two versions has, are not certain."""
+    """Pieces of cells, blends, and cells that only one of two versions has, are not certain."""
     made = []
     for each in cells:
-        side = each.cell.metadata.get(VERSION)
+        side, blend = each.cell.metadata.get(VERSION), blend_in_words(each.cell)
         if isinstance(side, str):
             words = f"one of two versions: only in {side}"
             each = replace(each, certain=False, words=each.words or words)
+        elif blend:
+            certain = each.certain and not other_text(each.cell)[0]
+            each = replace(each, certain=certain, words=each.words or blend)
         elif not each.cell.whole:
             each = replace(each, certain=False)
         made.append(each)

@@ -22,6 +22,7 @@ from jupyter_rewind.recovery.attribution import (
     LeftOut,
     known_places,
 )
+from jupyter_rewind.recovery.blends import other_text
 from jupyter_rewind.recovery.choosing import Base, Based, choose_base
 from jupyter_rewind.recovery.confidence import Judged, judge
 from jupyter_rewind.recovery.evidence import Evidence, EvidenceCell, Executed, Trace
@@ -264,6 +265,10 @@ class _Followed:
                 if source and source not in here:
                     words = each.words if source == each.slot.source else GAVE_WAY
                     found[source] = Alternative(source, _document_origin(based), words)
+                other, words = other_text(based.cell)
+                if other.strip() and other.rstrip() not in here:
+                    origin = _document_origin(based)
+                    found[other.rstrip()] = Alternative(other.rstrip(), origin, words)
         return found
 
 

@@ -10,6 +10,7 @@ from typing import NoReturn
 
 from jupyter_rewind.errors import Conflict, InvalidInput, Storage
 from jupyter_rewind.recovery import search
+from jupyter_rewind.recovery.blends import without_blends
 from jupyter_rewind.recovery.evidence import Evidence, EvidenceCell, FoundDocument, Problem, Scope
 from jupyter_rewind.recovery.filestate import NO_FILE, FileState, state_of
 from jupyter_rewind.recovery.kernelruns import is_ipython, language_in
@@ -87,7 +88,7 @@ def recover(scope: Scope, found: Found | None = None, version: str = "") -> Reco
     # First, so that its bytes are not held beside what is made of them.
     file = state_of(notebook)
     heard = named_sessions(search.gather(scope, found.traces), scope)
-    evidence = with_siblings(heard, scope)
+    evidence = with_siblings(without_blends(heard), scope)
     scope.progress("Rebuilding the notebook", None)
     chosen = build_on(evidence, version) if version else evidence
     rebuilt = _doubtful_rather_than_none(rebuild_named(notebook, chosen))
