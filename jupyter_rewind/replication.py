@@ -15,17 +15,20 @@ from pathlib import Path
 from jupyter_rewind.errors import Conflict, Denied, Integrity, InvalidInput, NotFound, RewindError
 from jupyter_rewind.settings import SECTION, Rewind, read_json_file, user_file
 from jupyter_rewind.store.durable import Files
+from jupyter_rewind.store.keyfiles import export_key, import_key
+from jupyter_rewind.store.layout import key_path
 from jupyter_rewind.store.preferences import set_value, unset_value
-from jupyter_rewind.store.replica.address import open_objects, parse_address
+from jupyter_rewind.store.replica.address import open_objects, parse_address, with_encryption
 from jupyter_rewind.store.replica.check import CheckReport, Fault, check
 from jupyter_rewind.store.replica.fetching import Progress
 from jupyter_rewind.store.replica.forwarding import Account, Forwarder, State
 from jupyter_rewind.store.replica.objects import Objects
-from jupyter_rewind.store.replica.opening import read_identity, require_store
+from jupyter_rewind.store.replica.opening import read_identity, require_sealed, require_store
 from jupyter_rewind.store.replica.pace import Pace
 from jupyter_rewind.store.replica.probe import UNCONDITIONAL, require_conditions
 from jupyter_rewind.store.replica.pull import PullReport, found_store, pull
 from jupyter_rewind.store.replica.push import PushReport, push
+from jupyter_rewind.store.replica.sealing import require_library
 from jupyter_rewind.store.replica.standing import Standing, compare
 from jupyter_rewind.workspace import Workspace
 
@@ -46,6 +49,7 @@ class Added:
     file: Path
     exists: bool
     key: Path | None
+    encrypted: bool
 
 
 class Replication:
@@ -86,30 +90,38 @@ class Replication:
             )
         return found
 
-    def add(self, text: str) -> Added:
-        """The user's settings name one replica more, which this store may use.
+    def add(self, text: str, *, encrypt: bool = False) -> Added:
+        """The user's settings name one replica more, which this store may use; with `encrypt`, or
+        where it is encrypted already, nothing ever goes there in the clear.
 
         Raises InvalidInput, Conflict (another store's, or named already), Unavailable (cannot be
         reached, or a server that cannot hold one), Denied.
         """
-        url = parse_address(text).url
+        address = parse_address(with_encryption(text) if encrypt else text)
         known = self._in_file()
-        if url in known:
-            raise Conflict(f"{url} is one of the replicas already.")
-        objects = self._open(url)
+        if address.url in known:
+            raise Conflict(f"{address.url} is one of the replicas already.")
+        if address.encrypt:
+            require_library()
+        objects = self._open(address.url)
         key: Path | None = None
         exists = True
         try:
             with self._workspace() as workspace:
                 layout = workspace.repository.layout
-                key = Path(self._settings.store_key_folder) / f"{layout.store_id}.key"
-                require_store(objects, layout)
+                key = key_path(Path(self._settings.store_key_folder), layout.store_id)
+                identity = require_store(objects, layout)
+                if address.encrypt:
+                    require_sealed(identity, objects.place)
         except NotFound:
             # No store here yet, or no replica there.
             exists = _is_replica(objects)
             if not exists:
                 require_conditions(objects)
-        return Added(url, set_value(KEY, " ".join([*known, url])), exists, key)
+        if exists and read_identity(objects).sealed:
+            address = parse_address(with_encryption(address.url))
+        file = set_value(KEY, " ".join([*known, address.url]))
+        return Added(address.url, file, exists, key, address.encrypt)
 
     def remove(self, text: str) -> tuple[str, Path]:
         """The user's settings name this replica no more; what it holds stays. Raises NotFound,
@@ -131,8 +143,9 @@ class Replication:
         """See `store/replica/push.py`."""
         with self._workspace() as workspace:
             return push(
-                workspace.repository, self._open(url), url, pace=self._pace, progress=progress
-            )
+                workspace.repository, self._open(url), url, pace=self._pace, progress=progress,
+                sealed=parse_address(url).encrypt,
+            )  # fmt: skip
 
     def pull(self, url: str, progress: Progress | None = None) -> tuple[PullReport, bool]:
         """See `store/replica/pull.py`; and whether the store was made for it."""
@@ -161,6 +174,7 @@ class Replication:
             url,
             lambda: Workspace.open(self._settings, create=False).repository,
             lambda: self._open(url),
+            sealed=parse_address(url).encrypt,
             interval_seconds=self._settings.replica_interval_seconds,
             bytes_per_second=self._settings.replica_rate_kb * 1000,
             calm_in=calm_in,
@@ -177,6 +191,17 @@ class Replication:
                 layout, files, self._open(url), read_data=read_data, pace=self._pace,
                 progress=progress,
             )  # fmt: skip
+
+    def export_key(self, file: Path) -> Path:
+        """See `store/keyfiles.py`; where the key lies."""
+        with self._workspace() as workspace:
+            layout = workspace.repository.layout
+            export_key(layout, file, workspace.repository.files)
+            return key_path(Path(self._settings.store_key_folder), layout.store_id)
+
+    def import_key(self, file: Path) -> tuple[str, Path, bool]:
+        """See `store/keyfiles.py`."""
+        return import_key(file, Path(self._settings.store_key_folder), Files())
 
     @property
     def _pace(self) -> Pace:

@@ -9,14 +9,17 @@ from pathlib import Path
 import pytest
 from obstore.store import MemoryStore
 
+from jupyter_rewind.model.ids import StoreId
+from jupyter_rewind.store.layout import Layout
 from jupyter_rewind.store.replica.address import open_objects, parse_address
 from jupyter_rewind.store.replica.cloud import CloudObjects
 from jupyter_rewind.store.replica.objects import Objects
+from jupyter_rewind.store.replica.sealing import SealedObjects
 from tests.support import object_servers
 from tests.support.object_servers import KEYS, Server
 
 _COUNT = itertools.count()
-KINDS = ["memory", "folder", "moto", "seaweed"]
+KINDS = ["memory", "folder", "moto", "seaweed", "sealed"]
 
 
 @pytest.fixture(scope="session")
@@ -63,4 +66,7 @@ def objects(request: pytest.FixtureRequest, place: Callable[[str], str]) -> Obje
     """An empty place of each kind."""
     if request.param == "memory":
         return CloudObjects(MemoryStore(), "memory")
+    if request.param == "sealed":
+        layout = Layout(Path("nowhere"), StoreId("5" * 32), bytes(range(32)))
+        return SealedObjects(CloudObjects(MemoryStore(), "memory"), layout, "0" * 16)
     return open_objects(parse_address(place(request.param)))

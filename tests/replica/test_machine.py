@@ -92,8 +92,9 @@ class Oracle:
 class SharedReplica(RuleBasedStateMachine):
     """Machines that share a store through one replica."""
 
-    @initialize()
-    def begin(self) -> None:
+    @initialize(sealed=st.booleans())
+    def begin(self, sealed: bool) -> None:
+        self.sealed = sealed
         self.folder = Path(tempfile.mkdtemp(prefix="rewind-replica-", dir=_memory()))
         self.objects = Fragile(CloudObjects(MemoryStore(), "memory"))
         self.contents: dict[EntryId, bytes] = {}
@@ -168,7 +169,7 @@ class SharedReplica(RuleBasedStateMachine):
         self.objects.left = stop
         try:
             with self.open(number) as repository:
-                push(repository, self.objects, URL)
+                push(repository, self.objects, URL, sealed=self.sealed)
         except Stopped:
             return
         finally:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -53,6 +54,9 @@ def replica(
     read_data: Annotated[
         bool, typer.Option("--read-data", help="For verify: read and compare everything.")
     ] = False,
+    encrypt: Annotated[
+        bool, typer.Option("--encrypt", help="For add: nothing goes there in the clear.")
+    ] = False,
 ) -> Answer:
     """Keep copies of the store elsewhere: push to them, pull from them, look after them.
 
@@ -68,12 +72,14 @@ def replica(
         raise InvalidInput("`replica list` takes no address: it shows all replicas.")
     if read_data and action is not Action.VERIFY:
         raise InvalidInput(f"--read-data goes with verify, not with {action}.")
+    if encrypt and action is not Action.ADD:
+        raise InvalidInput(f"--encrypt goes with add, not with {action}.")
     from jupyter_rewind.replication import Replication
 
     replicas = Replication(face.settings)
     match action:
         case Action.ADD:
-            return _add(face, replicas, url or "")
+            return _add(face, replicas, url or "", encrypt)
         case Action.REMOVE:
             gone, file = replicas.remove(url or "")
             text = f"{gone} is no replica of this store any more, by {file}. What it holds stays."
@@ -101,19 +107,25 @@ def _answer(
     return Answer({"action": str(action), "replicas": listed}, parts, status)
 
 
-def _add(face: Face, replicas: Replication, url: str) -> Answer:
+def _add(face: Face, replicas: Replication, url: str, encrypt: bool) -> Answer:
     from jupyter_rewind.settings import Settings
 
-    added = replicas.add(url)
+    added = replicas.add(url, encrypt=encrypt)
     state = "There is one of this store already." if added.exists else "`push` makes it."
     parts: list[Part] = [Words(f"{added.url} is a replica of this store now, by {added.file}.")]
     parts.append(Remark(state))
+    if added.encrypted:
+        parts.append(Remark("It is encrypted: without the key nobody can ever read it again."))
     if added.key is not None:
-        text = f"Keep a copy of {added.key} in another place: nobody can use a replica without it."
-        parts.append(Remark(text))
+        parts.append(
+            Remark(
+                f"Keep a copy of {added.key} in another place: nobody can use a replica without it."
+                " `jupyter rewind key export FILE` makes one."
+            )
+        )
     if added.url not in Settings.load(face.overrides()).replica_url.split():
         parts.append(Remark(f"But {replicas.origin} says otherwise, and that counts."))
-    row: Row = {"url": added.url, "exists": added.exists}
+    row: Row = {"url": added.url, "exists": added.exists, "encrypted": added.encrypted}
     return _answer(Action.ADD, [row], parts)
 
 
@@ -221,3 +233,37 @@ def _tell(report: CheckReport) -> str:
         return f"damaged: {told}{f'; and {more} more' if more > 0 else ''}. Of {looked}."
     text = f"is whole: {looked}."
     return text if report.read_data else f"{text} The contents were not read: --read-data does."
+
+
+class KeyAction(StrEnum):
+    """What to do with the store's key."""
+
+    EXPORT = "export"
+    IMPORT = "import"
+
+
+@commands.add("key")
+def key(
+    face: Face,
+    action: Annotated[KeyAction, typer.Argument(metavar="ACTION", help="export or import.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The file that holds the key.")],
+) -> Answer:
+    """Keep the store's key in another place, and bring it to another machine.
+
+    Without it no replica can be pulled, and nothing of an encrypted one can ever be read again.
+    """
+    from jupyter_rewind.replication import Replication
+
+    replicas = Replication(face.settings)
+    place = file.expanduser().absolute()
+    if action is KeyAction.EXPORT:
+        lies = replicas.export_key(place)
+        parts: list[Part] = [Words(f"{place} is a copy of the store's key, {lies}.")]
+        parts.append(Remark("Keep it as you keep passwords, and apart from every replica."))
+        return Answer({"action": str(action), "file": str(place), "key": str(lies)}, parts)
+    store, lies, is_new = replicas.import_key(place)
+    text = "lies" if is_new else "lay already"
+    parts = [Words(f"The key of the store {store[:8]}… {text} at {lies}.")]
+    return Answer(
+        {"action": str(action), "file": str(place), "key": str(lies), "new": is_new}, parts
+    )

@@ -19,7 +19,7 @@ from jupyter_rewind.store.replica.cloud import CloudObjects, load_obstore
 from jupyter_rewind.store.replica.folder import FolderObjects
 from jupyter_rewind.store.replica.objects import Objects
 
-_OPTIONS = {"endpoint", "region"}
+_OPTIONS = {"endpoint", "region", "encrypt"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +32,8 @@ class Address:
     prefix: str
     endpoint: str = ""
     region: str = ""
+    encrypt: bool = False
+    """Nothing may go there in the clear."""
 
 
 def parse_address(text: str) -> Address:
@@ -49,28 +51,39 @@ def parse_address(text: str) -> Address:
     if unknown or parts.fragment:
         raise InvalidInput(
             f"A replica's address has no option {unknown[0] if unknown else 'behind #'}.",
-            hint="There are endpoint and region; credentials never stand in an address.",
+            hint="There are endpoint, region and encrypt; credentials never stand in an address.",
         )
+    if options.get("encrypt", "yes") != "yes":
+        raise InvalidInput("The option encrypt of a replica's address can only be yes.")
+    encrypt = "encrypt" in options
     if parts.scheme == "file":
-        return _folder_address(text, unquote(parts.path), parts.netloc)
+        return _folder_address(text, unquote(parts.path), parts.netloc, encrypt)
     if parts.scheme == "s3" and parts.netloc:
         prefix = parts.path.strip("/")
         endpoint = options.get("endpoint", "")
         _check_endpoint(endpoint)
-        return Address(text, "s3", parts.netloc, prefix, endpoint, options.get("region", ""))
+        region = options.get("region", "")
+        return Address(text, "s3", parts.netloc, prefix, endpoint, region, encrypt)
     raise InvalidInput(
         f"{parts.scheme or 'That'} is not an address of a replica that this version knows.",
         hint="Give s3://bucket/prefix or file:///a/folder.",
     )
 
 
-def _folder_address(text: str, path: str, host: str) -> Address:
+def with_encryption(text: str) -> str:
+    """The address that says, besides what `text` says, that all is to be encrypted."""
+    return (
+        text if parse_address(text).encrypt else f"{text}{'&' if '?' in text else '?'}encrypt=yes"
+    )
+
+
+def _folder_address(text: str, path: str, host: str, encrypt: bool) -> Address:
     if host or not os.path.isabs(path) or path == "/":
         raise InvalidInput(
             "A replica in a folder needs the folder's whole path.",
             hint="Like this: file:///mnt/backup/rewind",
         )
-    return Address(text, "file", "", os.path.normpath(path))
+    return Address(text, "file", "", os.path.normpath(path), encrypt=encrypt)
 
 
 def _check_endpoint(endpoint: str) -> None:

@@ -14,7 +14,7 @@ from jupyter_rewind.store.layout import Layout
 from jupyter_rewind.store.replica.fetching import Fetcher, Progress
 from jupyter_rewind.store.replica.ledger import Ledger
 from jupyter_rewind.store.replica.objects import Objects
-from jupyter_rewind.store.replica.opening import require_store
+from jupyter_rewind.store.replica.opening import require_store, unseal
 from jupyter_rewind.store.replica.pace import Pace
 from jupyter_rewind.store.replica.refs import Ref, decode_ref, parse_ref_key, ref_key
 
@@ -56,6 +56,7 @@ def check(
 ) -> CheckReport:
     """Raises NotFound (no replica), Conflict (another store's), Storage, Newer."""
     identity = require_store(objects, layout)
+    objects = unseal(objects, identity, layout)
     report = CheckReport(read_data=read_data)
     ledger = Ledger(layout, identity.replica)
     # The refs first, then the packs: a push at work adds the other way round.

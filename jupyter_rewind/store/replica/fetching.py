@@ -20,6 +20,7 @@ from jupyter_rewind.store.replica.ledger import Ledger, Place
 from jupyter_rewind.store.replica.objects import Objects
 from jupyter_rewind.store.replica.pace import Pace
 from jupyter_rewind.store.replica.refs import pack_name
+from jupyter_rewind.store.replica.sealing import naming_key
 from jupyter_rewind.store.segments import Seal, SegmentReader
 
 Progress = Callable[[int, int], None]
@@ -201,7 +202,7 @@ class _Source:
                 f"The replica {self.place} has lost {key}.",
                 hint="Nothing was changed here.",
             ) from error
-        if key.startswith("packs/") and pack_name(data) != key:
+        if key.startswith("packs/") and pack_name(data, naming_key(self._objects)) != key:
             raise Integrity(
                 f"{key} of the replica {self.place} is damaged.",
                 hint="Nothing was changed here. `jupyter rewind replica verify --read-data` shows"

@@ -65,6 +65,7 @@ class Forwarder:
         open_store: Callable[[], Repository],
         open_objects: Callable[[], Objects],
         *,
+        sealed: bool = False,
         interval_seconds: float,
         bytes_per_second: int = 0,
         calm_in: Callable[[], float] = lambda: 0.0,
@@ -75,6 +76,7 @@ class Forwarder:
         self.account = Account(url)
         self._open_store = open_store
         self._open_objects = open_objects
+        self._sealed = sealed
         self._interval = interval_seconds
         self._calm_in = calm_in
         self._tell = tell
@@ -143,7 +145,7 @@ class Forwarder:
             self._settle(State.BEHIND if lag.behind_bytes else self.account.state, lag, notes)
         self._objects = self._objects or self._open_objects()
         self._pace.check()
-        push(store, self._objects, self.account.url, pace=self._pace)
+        push(store, self._objects, self.account.url, sealed=self._sealed, pace=self._pace)
         self._sure_until = clock.monotonic() + _SURELY_SECONDS
         self._settle(State.CURRENT, Lag(), read_notes(store.layout, self.account.url))
 

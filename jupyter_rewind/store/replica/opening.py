@@ -8,14 +8,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from jupyter_rewind import clock
-from jupyter_rewind.errors import Conflict, Format, Integrity, NotFound, Unavailable
+from jupyter_rewind.errors import Conflict, Format, Integrity, Newer, NotFound, Unavailable
 from jupyter_rewind.model.encoding import check_format, parse_json, to_json
 from jupyter_rewind.model.ids import StoreId
 from jupyter_rewind.store.layout import Layout, key_check
 from jupyter_rewind.store.replica.objects import Objects
 from jupyter_rewind.store.replica.probe import require_conditions
+from jupyter_rewind.store.replica.sealing import METHOD, SealedObjects, require_library
 
-REPLICA_FORMAT = 1
+PLAIN_FORMAT, SEALED_FORMAT = 1, 2
 CONFIG = "rewind-replica"
 
 
@@ -26,6 +27,8 @@ class Identity:
     replica: str
     store_id: StoreId
     key_check: str
+    sealed: bool = False
+    """Whether what it holds is encrypted."""
 
 
 def read_identity(objects: Objects) -> Identity:
@@ -46,12 +49,15 @@ def read_identity(objects: Objects) -> Identity:
     try:
         facts = parse_json(data)
         number = int(facts["format"])
+        check_format(number, SEALED_FORMAT, f"The replica {objects.place}")
+        is_sealed = number == SEALED_FORMAT
+        if is_sealed and facts["encryption"] != METHOD:
+            raise Newer(f"{objects.place} is encrypted in a way that this version does not know.")
         found = Identity(
-            str(facts["replica"]), StoreId(str(facts["store"])), str(facts["key_check"])
+            str(facts["replica"]), StoreId(str(facts["store"])), str(facts["key_check"]), is_sealed
         )
     except (ValueError, TypeError, KeyError) as error:
         raise Format(f"{CONFIG} at {objects.place} is not that of a replica.") from error
-    check_format(number, REPLICA_FORMAT, f"The replica {objects.place}")
     return found
 
 
@@ -74,20 +80,45 @@ def require_store(objects: Objects, layout: Layout) -> Identity:
     return found
 
 
-def make_replica(objects: Objects, layout: Layout) -> Identity:
-    """There is a replica of this store. Raises Unavailable where the server is none that can hold
-    one, Conflict where another store's lies there."""
+def unseal(objects: Objects, identity: Identity, layout: Layout) -> Objects:
+    """The replica's objects in the clear, whatever they are there."""
+    return SealedObjects(objects, layout, identity.replica) if identity.sealed else objects
+
+
+def require_sealed(identity: Identity, place: str) -> None:
+    """Raises Conflict where what goes to the replica could be read there."""
+    if not identity.sealed:
+        raise Conflict(
+            f"The replica {place} is not encrypted, and its address says that it is to be.",
+            hint="Nothing was pushed. Encryption begins with the first push: take another prefix.",
+        )
+
+
+def make_replica(objects: Objects, layout: Layout, *, sealed: bool = False) -> Identity:
+    """There is a replica of this store, encrypted where `sealed` asks for it. Raises Unavailable
+    where the server is none that can hold one, Conflict where another store's lies there, or one
+    that is not encrypted."""
     try:
-        return require_store(objects, layout)
+        found = require_store(objects, layout)
     except NotFound:
-        require_conditions(objects)
+        found = _make_replica(objects, layout, sealed)
+    if sealed:
+        require_sealed(found, objects.place)
+    return found
+
+
+def _make_replica(objects: Objects, layout: Layout, sealed: bool) -> Identity:
+    if sealed:
+        require_library()
+    require_conditions(objects)
     data = to_json(
         {
-            "format": REPLICA_FORMAT,
+            "format": SEALED_FORMAT if sealed else PLAIN_FORMAT,
             "replica": clock.new_id(),
             "store": layout.store_id,
             "created": clock.now_ns(),
             "key_check": key_check(layout.key, layout.store_id),
+            **({"encryption": METHOD} if sealed else {}),
         }
     )
     try:

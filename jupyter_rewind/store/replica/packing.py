@@ -20,6 +20,7 @@ from jupyter_rewind.store.replica.cut import Tail
 from jupyter_rewind.store.replica.objects import Objects
 from jupyter_rewind.store.replica.pace import Pace
 from jupyter_rewind.store.replica.refs import Piece, pack_name
+from jupyter_rewind.store.replica.sealing import naming_key
 from jupyter_rewind.store.replica.settling import create_surely
 
 Progress = Callable[[int, int], None]
@@ -117,7 +118,7 @@ class Sender:
 
     def _send(self, blocks: Sequence[Block]) -> list[Piece]:
         data = self.read(blocks)
-        key = pack_name(data)
+        key = pack_name(data, naming_key(self._objects))
         if self._objects.size(key) != len(data):
             self._pace.wait(len(data))
             if not create_surely(self._objects, key, data):

@@ -33,7 +33,7 @@ from jupyter_rewind.store.replica.ledger import Ledger
 from jupyter_rewind.store.replica.needs import Needs
 from jupyter_rewind.store.replica.notes import Notes, read_notes, write_notes
 from jupyter_rewind.store.replica.objects import Objects
-from jupyter_rewind.store.replica.opening import read_identity, require_store
+from jupyter_rewind.store.replica.opening import read_identity, require_store, unseal
 from jupyter_rewind.store.replica.pace import Pace
 from jupyter_rewind.store.replica.turns import taking_turns
 from jupyter_rewind.store.repository import Repository
@@ -112,8 +112,9 @@ def _pull(
     files: Files,
 ) -> PullReport:
     identity = require_store(objects, layout)
+    objects = unseal(objects, identity, layout)
     ledger = Ledger(layout, identity.replica)
-    ledger.read(objects)
+    ledger.read(objects, pace)
     finish_arrival(layout, files)
     wanted = _wanted(repository, ledger)
     before = _count_entries(repository)

@@ -22,7 +22,7 @@ from jupyter_rewind.store.replica.cut import Tail, read_tail, take_cut
 from jupyter_rewind.store.replica.ledger import Ledger, news
 from jupyter_rewind.store.replica.notes import Notes, notes_path, read_notes, write_notes
 from jupyter_rewind.store.replica.objects import Objects
-from jupyter_rewind.store.replica.opening import make_replica
+from jupyter_rewind.store.replica.opening import make_replica, unseal
 from jupyter_rewind.store.replica.pace import Pace
 from jupyter_rewind.store.replica.packing import Progress, Sender, lay_out
 from jupyter_rewind.store.replica.refs import TAG_SIZE, Piece, Ref, encode_ref, ref_key
@@ -50,16 +50,18 @@ def push(
     objects: Objects,
     url: str,
     *,
+    sealed: bool = False,
     pace: Pace | None = None,
     progress: Progress | None = None,
 ) -> PushReport:
-    """Everything that was committed to the store when this began is in the replica, durably.
+    """Everything that was committed to the store when this began is in the replica, durably; with
+    `sealed` it is encrypted there, or not there.
 
     Raises Conflict (another store's replica; another push is at work), Integrity (damage here or
     there; nothing was pushed), Unavailable, Denied, Full: then the replica holds what it held.
     """
     with sole_pusher(repository.layout, url):
-        return _Pusher(repository, objects, url, pace or Pace(), progress).run()
+        return _Pusher(repository, objects, url, pace or Pace(), progress).run(sealed)
 
 
 @contextmanager
@@ -110,8 +112,9 @@ class _Pusher:
         self._progress = progress
         self._made = 0
 
-    def run(self) -> PushReport:
-        identity = make_replica(self._objects, self._layout)
+    def run(self, sealed: bool) -> PushReport:
+        identity = make_replica(self._objects, self._layout, sealed=sealed)
+        self._objects = unseal(self._objects, identity, self._layout)
         ledger, notes = read_known(
             self._layout, self._objects, self._url, identity.replica, self._pace
         )

@@ -77,9 +77,10 @@ def parse_ref_key(key: str) -> tuple[str, int] | None:
     return parts[1], int(parts[2])
 
 
-def pack_name(data: bytes) -> str:
-    """Where a pack lies: named by its content, so that it is there or it is not."""
-    name = blake3(data).hexdigest()
+def pack_name(data: bytes, key: bytes | None = None) -> str:
+    """Where a pack lies: named by its content, so that it is there or it is not. With `key` only
+    who has that can tell the name from the content."""
+    name = (blake3(data) if key is None else blake3(data, key=key)).hexdigest()
     return f"packs/{name[:2]}/{name}"
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from jupyter_rewind.errors import NotFound
 from jupyter_rewind.store.replica.cut import take_cut
 from jupyter_rewind.store.replica.objects import Objects
-from jupyter_rewind.store.replica.opening import require_store
+from jupyter_rewind.store.replica.opening import require_store, unseal
 from jupyter_rewind.store.replica.push import read_known
 from jupyter_rewind.store.repository import Repository
 
@@ -45,6 +45,7 @@ def compare(repository: Repository, objects: Objects, url: str) -> Standing:
     except NotFound:
         exists = False
     else:
+        objects = unseal(objects, identity, repository.layout)
         ledger, notes = read_known(repository.layout, objects, url, identity.replica)
         have, pushed_ns = ledger.ends, notes.pushed_ns
     lag = measure(repository, have)

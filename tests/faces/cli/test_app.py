@@ -17,7 +17,7 @@ from tests.faces.cli.conftest import COMMAND, Rewind
 COMMANDS = [
     *("history", "show", "diff", "search", "deleted", "checkpoint", "restore", "undelete"),
     *("label", "unlabel", "pin", "unpin", "watch", "verify", "salvage", "expire", "collect"),
-    *("stats", "replica", "export", "import", "config", "doctor"),
+    *("stats", "replica", "key", "export", "import", "config", "doctor"),
     *("kernels", "snapshots", "resume", "enable", "disable"),
     *("recover", "traces", "sessions", "grep"),
 ]

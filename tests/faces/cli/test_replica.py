@@ -141,3 +141,33 @@ def test_another_stores_replica_is_refused_when_it_is_added(
     rewind("replica", "remove", mount.as_uri())
     ended = rewind("replica", "add", mount.as_uri(), "--store", home / "other")
     assert ended.status == 4 and "another store" in ended.err
+
+
+def test_an_encrypted_copy_comes_back_with_the_key_alone(
+    home: Path, book: Path, rewind: Rewind, mount: Path
+) -> None:
+    """Add with --encrypt, export the key, lose the home, import the key, pull."""
+    added = rewind("replica", "add", mount.as_uri(), "--encrypt", "--json").data["replicas"][0]
+    assert added["encrypted"] and added["url"].endswith("?encrypt=yes")
+    assert rewind("replica", "push").status == 0
+    texts = [path.read_bytes() for path in mount.rglob("*") if path.is_file()]
+    assert len(texts) > 1 and not any(b"nbformat" in text for text in texts)
+    paper = home.parent / "paper"
+    assert rewind("key", "export", paper).status == 0
+    assert rewind("key", "export", paper).status == 4
+    shutil.rmtree(home / "data")
+    shutil.rmtree(home / "config")
+    assert check(rewind("key", "import", paper, "--json").out)["data"]["new"]
+    # Nobody says again that it is encrypted: the replica does.
+    again = rewind("replica", "add", mount.as_uri(), "--json").data["replicas"][0]
+    assert again["encrypted"] and again["url"].endswith("?encrypt=yes")
+    assert rewind("replica", "pull").status == 0
+    for ref, state in (("head", THIRD), ("head~1", SECOND), ("head~2", FIRST)):
+        out = home / f"{ref}.ipynb"
+        assert rewind("restore", book, ref, "--output", out).status == 0
+        assert out.read_bytes() == state
+
+
+def test_encryption_goes_with_add_alone(rewind: Rewind, mount: Path) -> None:
+    """A push cannot be made secret afterwards."""
+    assert rewind("replica", "push", "--encrypt").status == 2

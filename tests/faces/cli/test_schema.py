@@ -43,6 +43,7 @@ LINES: dict[str, Sequence[str]] = {
     "collect": ["collect"],
     "stats": ["stats"],
     "replica": ["replica"],
+    "key": ["key", "export", "KEYFILE"],
     "export": ["export", "BOOK", "EXPORTED"],
     "import": ["import", "again.ipynb", "EXPORTED"],
     "config": ["config"],
@@ -77,7 +78,13 @@ def test_answers_fit_the_schema(name: str, book: Path, work: Path, rewind: Rewin
     make_history(work.parent / ".ipython/profile_default/history.sqlite", [["x = 3\nprint(x)"]])
     if name == "import":
         assert rewind("export", book, work / "exported").status == 0
-    places = {"BOOK": book, "GONE": gone, "EXPORTED": work / "exported", "SALVAGED": work / "new"}
+    places = {
+        "BOOK": book,
+        "GONE": gone,
+        "EXPORTED": work / "exported",
+        "SALVAGED": work / "new",
+        "KEYFILE": work / "key.txt",
+    }
     ended = rewind(*[places.get(word, word) for word in LINES[name]], "--json")
     assert ended.status == 0, ended.err
     document = check(ended.out)
