@@ -104,6 +104,17 @@ class Rewind(Configurable):
         False,
         help="With kernels.host: leave kernels running when the server is stopped, too.",
     ).tag(config=True)
+    kernels_images = Bool(
+        False,
+        help="With kernels.host, as root, with CRIU 4.2 or later: start kernels so that images of"
+        " their whole processes can be made. Such kernels keep no states of variables.",
+    ).tag(config=True)
+    kernels_keep_images = Integer(
+        5, min=1, help="Keep this many of the newest process images of each kernel."
+    ).tag(config=True)
+    kernels_criu = Unicode(
+        "", help="The program criu, where it is not found by itself, or another one shall be used."
+    ).tag(config=True)
     kernels_budget_percent = Integer(
         5,
         min=0,

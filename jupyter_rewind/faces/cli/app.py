@@ -16,6 +16,7 @@ from jupyter_rewind.faces.cli import (
     changes,
     exchange,
     history,
+    images,
     kernels,
     ran,
     recovery,
@@ -41,7 +42,9 @@ from jupyter_rewind.faces.cli.render import Screen, silence
 from jupyter_rewind.faces.cli.statuses import Status
 
 PROGRAM = "jupyter-rewind"
-_GROUPS = (history, changes, kernels, recovery, ran, watch, storekeeping, replica, exchange, setup)
+_GROUPS = (
+    history, changes, kernels, images, recovery, ran, watch, storekeeping, replica, exchange, setup,
+)  # fmt: skip
 _EPILOG = f"Exit statuses:\n\n\b\n{statuses.as_text()}"
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from jupyter_rewind import __version__
 from jupyter_rewind.faces.cli.findings import Finding, State, installed_version
 from jupyter_rewind.faces.cli.frontcheck import check_autosave, check_collaboration
+from jupyter_rewind.faces.cli.hostcheck import check_hosting
 from jupyter_rewind.faces.cli.kernelcheck import check_kernels
 from jupyter_rewind.faces.cli.leftovercheck import check_leftovers
 from jupyter_rewind.faces.cli.replicacheck import check_replicas
@@ -48,6 +49,7 @@ def examine(settings: Rewind) -> list[Finding]:
         ("autosave", check_autosave),
         ("collaboration", check_collaboration),
         ("kernels", check_kernels),
+        ("kernel host", check_hosting),
         ("left-overs", check_leftovers),
     )
     for name, check in checks:

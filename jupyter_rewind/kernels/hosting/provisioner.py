@@ -8,7 +8,9 @@ provisioner does.
 
 from __future__ import annotations
 
+import asyncio
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -18,10 +20,12 @@ from jupyter_client.provisioning.local_provisioner import LocalProvisioner
 from jupyter_client.provisioning.provisioner_base import KernelProvisionerBase
 
 from jupyter_rewind import clock
-from jupyter_rewind.errors import Conflict, RewindError
+from jupyter_rewind.errors import Conflict, RewindError, Unavailable
 from jupyter_rewind.kernels.hosting.forwarding import Forwarder
-from jupyter_rewind.kernels.hosting.process import AdoptedProcess, find_process
+from jupyter_rewind.kernels.hosting.process import AdoptedProcess, child_of, find_process
 from jupyter_rewind.kernels.hosting.record import Hosted, Place
+from jupyter_rewind.kernels.hosting.rooms import ask_keeper, room_command, room_problem
+from jupyter_rewind.settings import Rewind, environment_name
 
 if TYPE_CHECKING:
     from jupyter_client.connect import KernelConnectionInfo
@@ -29,6 +33,7 @@ if TYPE_CHECKING:
 NAME = "rewind-host"
 IS_SUPPORTED = sys.platform == "linux"
 _PARENT = "JPY_PARENT_PID"
+_PAUSE_SECONDS, _SIGNAL_SECONDS = 0.01, 2
 _OURS = {
     "env", "stdin", "stdout", "stderr", "start_new_session", "independent", "extra_arguments",
     "kernel_id",
@@ -41,6 +46,7 @@ class HostProvisioner(LocalProvisioner):
     _place: Place | None = None
     _found: Hosted | None = None
     _forwarder: Forwarder | None = None
+    _has_room = False
 
     @property
     def place(self) -> Place | None:
@@ -68,9 +74,28 @@ class HostProvisioner(LocalProvisioner):
         if self._found is not None:
             self._adopt(self._found)
         else:
-            self._start(cmd, kwargs)
+            await self._start(cmd, kwargs)
         self.cwd = kwargs.get("cwd", Path.cwd())
         return self.connection_info
+
+    async def send_signal(self, signum: int) -> None:
+        """As always; in a room through its keeper, whose own end is the end of all in it."""
+        if not self._has_room or self._place is None or self.process is None:
+            await super().send_signal(signum)
+            return
+        if signum != signal.SIGKILL and signum != 0:
+            words = {"number": int(signum)}
+            try:
+                answer = await asyncio.to_thread(
+                    ask_keeper, self._place.folder, "signal", words, seconds=_SIGNAL_SECONDS
+                )
+                if "error" not in answer:
+                    return
+            except Unavailable as error:
+                self.log.warning("Kernel %s did not get its signal: %s", self.kernel_id, error)
+                return
+        if self.pid is not None and find_process(self.pid) is not None:
+            os.kill(self.pid, signum)
 
     async def cleanup(self, restart: bool = False) -> None:
         """The record goes with the kernel; it stays where a new process will have it."""
@@ -114,12 +139,13 @@ class HostProvisioner(LocalProvisioner):
         return self._place or Place(Path(self.parent.connection_file), self.kernel_id)
 
     def _adopt(self, hosted: Hosted) -> None:
-        mark = hosted.keeper or hosted.process
-        self.process = AdoptedProcess(mark)  # type: ignore[assignment]  # asked in the same way
-        self.pid, self.pgid = hosted.process.pid, os.getpgid(hosted.process.pid)
+        self._has_room = hosted.has_room
+        self.process = AdoptedProcess(hosted.process)  # type: ignore[assignment]  # asked in the same way
+        self.pid = hosted.process.pid
+        self.pgid = None if hosted.has_room else os.getpgid(hosted.process.pid)
         self._forward(hosted.log_offset)
 
-    def _start(self, cmd: list[str], kwargs: dict[str, Any]) -> None:
+    async def _start(self, cmd: list[str], kwargs: dict[str, Any]) -> None:
         place = self._open_place()
         assert place is not None
         place.make()
@@ -129,13 +155,16 @@ class HostProvisioner(LocalProvisioner):
                 hint="Nothing was changed. Ask that server for it, or start a new kernel.",
             )
         self._place = place
+        self._has_room = self._wants_room()
+        place.control.unlink(missing_ok=True)
+        command = [os.path.expanduser(part) for part in cmd]
         log = os.open(place.log, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
         written = os.fstat(log).st_size
         try:
             process = subprocess.Popen(
-                [os.path.expanduser(part) for part in cmd],
+                room_command(command, place.folder) if self._has_room else command,
                 **{word: value for word, value in kwargs.items() if word not in _OURS},
-                env=_independent(kwargs.get("env")),
+                env=_independent(kwargs.get("env"), self._has_room),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -145,8 +174,29 @@ class HostProvisioner(LocalProvisioner):
             os.close(log)
         self.process = process
         self.pid = self.pgid = process.pid
+        if self._has_room:
+            self.pid, self.pgid = await self._keeper_of(process), None
         self._write_down(place, kwargs)
         self._forward(written)
+
+    def _wants_room(self) -> bool:
+        """Whether the settings ask for rooms, and there can be one."""
+        if not Rewind.load_leniently(config=self.config).kernels_images:
+            return False
+        problem = room_problem()
+        if problem:
+            self.log.warning("No process images of kernel %s: %s.", self.kernel_id, problem)
+        return not problem
+
+    async def _keeper_of(self, process: subprocess.Popen[bytes]) -> int:
+        """The number of the keeper, seen from outside, when it has begun to listen."""
+        assert self._place is not None
+        while process.poll() is None:
+            keeper = child_of(process.pid)
+            if keeper is not None and self._place.control.exists():
+                return keeper
+            await asyncio.sleep(_PAUSE_SECONDS)
+        return process.pid
 
     def _write_down(self, place: Place, kwargs: dict[str, Any]) -> None:
         assert self.pid is not None and self.parent is not None
@@ -163,6 +213,7 @@ class HostProvisioner(LocalProvisioner):
                 boot=clock.boot_id(),
                 root=str(getattr(servers, "root_dir", "") or ""),
                 cwd=str(kwargs.get("cwd") or Path.cwd()),
+                has_room=self._has_room,
                 connection=os.path.realpath(self.parent.connection_file),
                 session=before.session if before is not None else None,
             )
@@ -181,7 +232,11 @@ class HostProvisioner(LocalProvisioner):
         return forwarder.stop()
 
 
-def _independent(given: dict[str, str] | None) -> dict[str, str]:
+def _independent(given: dict[str, str] | None, has_room: bool) -> dict[str, str]:
     environment = dict(os.environ if given is None else given)
     environment.pop(_PARENT, None)
+    if has_room:
+        # Its own segment of the store would be open in the image: a restored kernel would write
+        # over what came after. Its server hears and keeps what it puts out.
+        environment[environment_name("kernels.enabled")] = "false"
     return environment

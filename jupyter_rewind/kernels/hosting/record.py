@@ -15,13 +15,14 @@ from typing import Any
 
 from jupyter_rewind import clock
 from jupyter_rewind.errors import Integrity, Newer, RewindError, Storage
+from jupyter_rewind.kernels.hosting.keeper import CONTROL, LOG
 from jupyter_rewind.kernels.hosting.process import ProcessMark
 from jupyter_rewind.model.encoding import to_json
 from jupyter_rewind.store.durable import Files
 from jupyter_rewind.store.locks import FileLock, is_locked
 
 FORMAT = 1
-_FOLDER, _RECORD, _LOG, _LOCK = "rewind-host", "record.json", "output.log", "lock"
+_FOLDER, _RECORD, _LOCK = "rewind-host", "record.json", "lock"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +37,8 @@ class HostedSession:
 
 @dataclass(frozen=True, slots=True)
 class Hosted:
-    """A kernel that can be found again. `process` is the kernel's own, seen from outside, and
-    `keeper` the one that ends with it, where it has one; `log_offset` is how much of its output
-    has been passed on."""
+    """A kernel that can be found again. `process` is its own or, where it `has_room`, that of its
+    keeper, which ends with it; `log_offset` is how much of its output has been passed on."""
 
     kernel: str
     name: str
@@ -47,7 +47,7 @@ class Hosted:
     root: str
     cwd: str
     connection: str
-    keeper: ProcessMark | None = None
+    has_room: bool = False
     session: HostedSession | None = None
     log_offset: int | None = None
 
@@ -63,7 +63,8 @@ class Place:
     def __init__(self, connection_file: Path, kernel: str) -> None:
         self.kernel = kernel
         self.folder = connection_file.parent / _FOLDER / kernel
-        self.log = self.folder / _LOG
+        self.log = self.folder / LOG
+        self.control = self.folder / CONTROL
         self._lock = FileLock(self.folder / _LOCK)
 
     def make(self) -> None:
@@ -134,8 +135,7 @@ def _read(path: Path) -> Hosted | None:
                 f"{path} was written by another version of Jupyter Rewind.",
                 hint="The kernel it tells of is not touched.",
             )
-        for key, kind in (("process", ProcessMark), ("keeper", ProcessMark)):
-            found[key] = kind(**found[key]) if found[key] else None
+        found["process"] = ProcessMark(**found["process"])
         found["session"] = HostedSession(**found["session"]) if found["session"] else None
         return Hosted(**found)
     except FileNotFoundError:

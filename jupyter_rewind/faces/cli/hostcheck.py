@@ -1,0 +1,49 @@
+"""What `doctor` finds out about hosted kernels and images of their processes."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from jupyter_rewind.faces.cli.findings import Finding, State
+
+if TYPE_CHECKING:
+    from jupyter_rewind.settings import Rewind
+
+_HOST, _IMAGES = "kernel host", "process images"
+
+
+def check_hosting(settings: Rewind) -> Iterator[Finding]:
+    """Whether kernels need their server, and whether their processes can be kept whole."""
+    if sys.platform != "linux":
+        text = "kernels end with their server here; states of variables are kept all the same"
+        yield Finding(_HOST, State.NOTE, text)
+        return
+    if settings.kernels_host:
+        stopped = "go on" if settings.kernels_outlive else "stop"
+        text = f"kernels go on when their server is killed, and {stopped} when it is stopped"
+        yield Finding(_HOST, State.ON, text)
+    else:
+        mend = "jupyter rewind config set kernels.host true"
+        yield Finding(_HOST, State.OFF, "kernels end with their server", mend)
+    yield _images(settings)
+
+
+def _images(settings: Rewind) -> Finding:
+    from jupyter_rewind.kernels.images.criu import find_criu
+
+    found = find_criu(settings)
+    if settings.kernels_images and not settings.kernels_host:
+        mend = "jupyter rewind config set kernels.host true"
+        text = "kernels.images does nothing: images are made of hosted kernels"
+        return Finding(_IMAGES, State.PROBLEM, text, mend)
+    if settings.kernels_images:
+        if found.problem:
+            return Finding(_IMAGES, State.PROBLEM, f"none: {found.problem}", found.mend)
+        text = f"of kernels that start from now on, by CRIU {found.version} ({found.path})"
+        return Finding(_IMAGES, State.ON, text)
+    if found.problem:
+        return Finding(_IMAGES, State.NOTE, f"not on this machine: {found.problem}")
+    mend = "jupyter rewind config set kernels.images true"
+    return Finding(_IMAGES, State.OFF, f"CRIU {found.version} would make them", mend)

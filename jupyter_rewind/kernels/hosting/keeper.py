@@ -1,0 +1,215 @@
+"""The first process in a kernel's own room of processes: starts it, freezes it, brings it back.
+
+Run by its path with nothing of ours imported, as root, in new namespaces of processes and mounts.
+It ends when the kernel ends, and with it all that the kernel left behind. It does what it is asked
+through a socket in the kernel's folder, which only its owner can reach: one question a connection,
+one line of JSON each way. While the kernel sleeps in an image, the keeper waits for it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+from typing import Any
+
+CONTROL, LOG = "control", "output.log"
+_FIRST, _TOOLS = 1000, 300
+_LAST_PID = "/proc/sys/kernel/ns_last_pid"
+_WAIT_SECONDS = 120
+_TAIL_BYTES = 4000
+
+
+class Keeper:
+    """`kernel` is its number in this room; 0 while there is none."""
+
+    def __init__(self, folder: str) -> None:
+        self.kernel = 0
+        self.holds = False
+        self._folder = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        self._socket = socket.socket(socket.AF_UNIX)
+        name = f"/proc/self/fd/{self._folder}/{CONTROL}"
+        if os.path.lexists(name):
+            os.unlink(name)
+        self._socket.bind(name)
+        os.chmod(name, 0o600)
+        self._socket.listen(8)
+
+    def start(self, command: list[str]) -> None:
+        """The kernel runs, with numbers above those that tools get here."""
+        set_last_pid(_FIRST)
+        self.kernel = os.fork()
+        if not self.kernel:
+            try:
+                os.setsid()
+                self._open_streams()
+                os.execvpe(command[0], command, os.environ)
+            except OSError as error:
+                os.write(2, f"{command[0]} does not start: {error}\n".encode())
+            finally:
+                os._exit(127)
+
+    def _open_streams(self) -> None:
+        """Standard input, output and error, opened anew: those that were inherited belong to
+        mounts outside of this room, and no image could be made of them."""
+        nothing = os.open(os.devnull, os.O_RDONLY)
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT
+        log = os.open(LOG, flags, 0o600, dir_fd=self._folder)
+        for source, target in ((nothing, 0), (log, 1), (log, 2)):
+            os.dup2(source, target)
+        os.close(nothing)
+        os.close(log)
+
+    def serve(self) -> int:
+        """How the kernel ended."""
+        wake, woken = os.pipe()
+        os.set_blocking(woken, False)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.set_wakeup_fd(woken, warn_on_full_buffer=False)
+        while True:
+            status = self.reap()
+            if status is not None:
+                return status
+            asked = self._socket.fileno()
+            ready, _, _ = select.select([asked, wake], [], [], _WAIT_SECONDS)
+            if wake in ready:
+                os.read(wake, 4096)
+            if asked in ready:
+                self._answer()
+
+    def reap(self) -> int | None:
+        """All that ended here is gone; how the kernel ended, if it did and nobody holds on."""
+        status = None
+        while True:
+            try:
+                pid, code = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                break
+            if not pid:
+                break
+            if pid == self.kernel:
+                self.kernel, status = 0, code
+        if status is None or self.holds:
+            return None
+        return os.waitstatus_to_exitcode(status) & 0xFF
+
+    def _answer(self) -> None:
+        connection, _ = self._socket.accept()
+        with connection:
+            try:
+                connection.settimeout(10)
+                asked = json.loads(connection.makefile("rb").readline())
+                answer = getattr(self, f"do_{asked.pop('verb')}")(**asked)
+            except Exception as error:
+                answer = {"error": f"{type(error).__name__}: {error}"}
+            try:
+                connection.sendall(json.dumps(answer).encode() + b"\n")
+            except OSError:
+                return
+
+    def do_status(self) -> dict[str, Any]:
+        """Whether the kernel is there."""
+        return {"kernel": self.kernel, "holds": self.holds}
+
+    def do_signal(self, number: int) -> dict[str, Any]:
+        """The kernel and what it started get the signal."""
+        if self.kernel:
+            os.killpg(self.kernel, number)
+        return {}
+
+    def do_hold(self, on: bool) -> dict[str, Any]:
+        """From now on the keeper goes on without a kernel, or no more."""
+        self.holds = on
+        return {}
+
+    def do_dump(self, command: list[str], seconds: float) -> dict[str, Any]:
+        """CRIU writes the image. `command` lacks the kernel's number, which comes last."""
+        if not self.kernel:
+            return {"error": "there is no kernel"}
+        return _run([*command, "--tree", str(self.kernel)], seconds)
+
+    def do_go_on(self) -> dict[str, Any]:
+        """What was left standing still goes on."""
+        for pid in _others():
+            os.kill(pid, signal.SIGCONT)
+        return {}
+
+    def do_end(self) -> dict[str, Any]:
+        """There is no kernel any more, nor anything that it started; the keeper waits."""
+        self.holds = True
+        self._end_all()
+        return {}
+
+    def do_restore(self, command: list[str], pidfile: str, seconds: float) -> dict[str, Any]:
+        """The kernel of an image takes the place of the one that is there. If that fails, there is
+        none, and the keeper waits for another try."""
+        self.holds = True
+        self._end_all()
+        set_last_pid(_TOOLS)
+        answer = _run(command, seconds)
+        if "error" in answer:
+            self._end_all()
+            return answer
+        with open(pidfile) as file:
+            self.kernel = int(file.read())
+        self.holds = False
+        return {"kernel": self.kernel}
+
+    def _end_all(self) -> None:
+        while others := _others():
+            for pid in others:
+                try:
+                    os.kill(pid, signal.SIGKILL)
+                except ProcessLookupError:
+                    continue
+            try:
+                os.waitpid(-1, 0)
+            except ChildProcessError:
+                break
+        self.kernel = 0
+
+
+def set_last_pid(number: int) -> None:
+    """The next process of this room has the number after this one, if that is free."""
+    with open(_LAST_PID, "w") as file:
+        file.write(str(number))
+
+
+def _others() -> list[int]:
+    return [int(name) for name in os.listdir("/proc") if name.isdigit() and name != "1"]
+
+
+def _run(command: list[str], seconds: float) -> dict[str, Any]:
+    try:
+        done = subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            timeout=seconds,
+        )
+    except subprocess.TimeoutExpired:
+        return {"error": f"{command[0]} did not end within {seconds:.0f} seconds"}
+    except OSError as error:
+        return {"error": f"{command[0]} does not start: {error.strerror}"}
+    if done.returncode:
+        tail = done.stdout[-_TAIL_BYTES:].decode("utf-8", "replace")
+        return {"error": f"exit status {done.returncode}", "tail": tail}
+    return {}
+
+
+def main(arguments: list[str]) -> int:
+    """Keeps the kernel that `arguments[1:]` start, with `arguments[0]` as its folder."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    keeper = Keeper(arguments[0])
+    keeper.start(arguments[1:])
+    return keeper.serve()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,80 @@
+"""A kernel in a room of its own: namespaces of processes and mounts, with a keeper as the first.
+
+In there its process numbers are its own, so an image of it finds them free again. Needs root.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from jupyter_rewind.errors import Unavailable
+from jupyter_rewind.kernels.hosting.keeper import CONTROL
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from jupyter_rewind.model.entry import Json
+
+_TRY_SECONDS = 20
+_MARGIN_SECONDS = 15
+_UNSHARE = ("--pid", "--mount", "--mount-proc", "--propagation", "slave", "--fork", "--")
+
+
+@functools.cache
+def room_problem() -> str:
+    """Why kernels cannot have rooms of their own here; empty where they can."""
+    if sys.platform != "linux":
+        return "it needs Linux"
+    tool = shutil.which("unshare")
+    if tool is None:
+        return "the program unshare (of util-linux) is not installed"
+    if os.geteuid() != 0:
+        return "it needs root (or CAP_SYS_ADMIN for new namespaces)"
+    try:
+        done = subprocess.run(
+            [tool, *_UNSHARE, "sh", "-c", "echo 1000 > /proc/sys/kernel/ns_last_pid"],
+            stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=_TRY_SECONDS,
+        )  # fmt: skip
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return f"unshare does not run: {error}"
+    return "" if done.returncode == 0 else f"the system refuses it: {done.stderr.strip()}"
+
+
+def room_command(command: list[str], folder: Path) -> list[str]:
+    """`command` in a room of its own, whose keeper listens in `folder`."""
+    keeper = Path(__file__).with_name("keeper.py")
+    tool = shutil.which("unshare") or "unshare"
+    start = [sys.executable, "-I", "-S", str(keeper), str(folder)]
+    return [tool, *_UNSHARE, *start, *command]
+
+
+def ask_keeper(
+    folder: Path, verb: str, words: Mapping[str, Json], *, seconds: float = 10
+) -> dict[str, Json]:
+    """What the keeper that listens in `folder` answers, errors included. Raises Unavailable."""
+    try:
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            with socket.socket(socket.AF_UNIX) as connection:
+                connection.settimeout(seconds + _MARGIN_SECONDS)
+                # A socket's own path may be only a hundred letters long.
+                connection.connect(f"/proc/self/fd/{descriptor}/{CONTROL}")
+                connection.sendall(json.dumps({"verb": verb, **words}).encode() + b"\n")
+                answer = connection.makefile("rb").readline()
+        finally:
+            os.close(descriptor)
+        return dict(json.loads(answer))
+    except (OSError, ValueError) as error:
+        raise Unavailable(
+            f"The keeper of the kernel in {folder} does not answer: {error}.",
+            hint="Nothing was changed.",
+            retryable=True,
+        ) from error

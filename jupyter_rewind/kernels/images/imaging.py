@@ -1,0 +1,353 @@
+"""Process images of hosted kernels: made, listed, named, deleted, brought back.
+
+Before an image comes back it is read whole and compared with its tags, the files it needs are
+looked at, and the kernel that lives is kept in an image of its own. If the old one then does not
+come back or does not answer, that one does. Nothing here ends a kernel whose image is not in the
+store.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from jupyter_rewind import clock
+from jupyter_rewind.errors import Conflict, NotFound, RestoreRefused, RewindError
+from jupyter_rewind.kernels.hosting.record import Hosted, Place, places
+from jupyter_rewind.kernels.hosting.rooms import ask_keeper
+from jupyter_rewind.kernels.images import criu as programs
+from jupyter_rewind.kernels.images.openfiles import check_files, read_files, with_sizes
+from jupyter_rewind.kernels.images.pulse import beats, begin_history_session
+from jupyter_rewind.kernels.images.records import (
+    IMAGE,
+    IMAGE_MARK,
+    decode_image,
+    image_body,
+    image_keys,
+    mark_key,
+)
+from jupyter_rewind.kernels.images.storing import load_folder, store_folder
+from jupyter_rewind.model.execution import kernel_key
+from jupyter_rewind.model.ids import EntryId
+from jupyter_rewind.model.image import ASKED, BEFORE_RESTORE, ImageId, ProcessImage
+from jupyter_rewind.model.reference import check_label, resolve_ref
+from jupyter_rewind.store.durable import Files
+from jupyter_rewind.store.locks import FileLock
+
+if TYPE_CHECKING:
+    from jupyter_rewind.model.entry import Json
+    from jupyter_rewind.settings import Rewind
+    from jupyter_rewind.store.repository import Repository
+
+_SECONDS = 600.0
+_PULSE_SECONDS = 60.0
+_WAIT_SECONDS = 120.0
+_LIST = "files.img"
+
+
+@dataclass(frozen=True, slots=True)
+class Returned:
+    """`image` came back; `kept` is the kernel as it was before, None where it slept."""
+
+    image: ProcessImage
+    kept: ProcessImage | None
+
+
+class ProcessImages:
+    """The process images of one store, and the kernels of `runtime` that they are made of."""
+
+    def __init__(self, repository: Repository, settings: Rewind, runtime: Path) -> None:
+        self._repository = repository
+        self._settings = settings
+        self._runtime = runtime
+
+    # --- looking ------------------------------------------------------------------------
+
+    def all(self) -> list[ProcessImage]:
+        """Every image, oldest first. Raises Newer, Integrity."""
+        marks = self._repository.entries(kind=IMAGE_MARK)
+        return [decode_image(each, marks) for each in self._repository.entries(kind=IMAGE)]
+
+    def of_kernel(self, kernel: str) -> list[ProcessImage]:
+        """Those of the kernel with this id, oldest first."""
+        marks = self._repository.entries(kind=IMAGE_MARK, key=kernel_key(kernel))
+        found = self._repository.entries(kind=IMAGE, key=kernel_key(kernel))
+        return [decode_image(each, marks) for each in found]
+
+    def of(self, what: str) -> list[ProcessImage]:
+        """Those of a notebook (a path) or of a kernel (the beginning of an id), oldest first.
+
+        Raises NotFound.
+        """
+        file = str(Path(what).absolute())
+        found = [e for e in self.all() if e.path == file or (what and e.kernel.startswith(what))]
+        if not found:
+            raise NotFound(
+                f"There is no process image of {what}.",
+                hint="`jupyter rewind image list` shows all of them.",
+            )
+        return found
+
+    def resolve(self, ref: str, images: Sequence[ProcessImage]) -> ProcessImage:
+        """The one of them that `ref` names. Raises NotFound, Conflict, InvalidInput."""
+        return resolve_ref(ref, images, clock.now_ns(), noun="process image")
+
+    def kernels(self) -> list[Hosted]:
+        """The kernels that images can be made of, now."""
+        found = (each.read() for each in places(self._runtime))
+        return [each for each in found if each is not None and each.has_room and each.is_alive]
+
+    def find_kernel(self, what: str) -> Hosted:
+        """The hosted kernel of a notebook, or whose id begins so. Raises NotFound, Conflict."""
+        file = str(Path(what).absolute())
+        found = [
+            each
+            for each in self.kernels()
+            if each.kernel.startswith(what) or notebook(each) == file
+        ]
+        if not found:
+            raise NotFound(
+                f"There is no running kernel of {what} that images can be made of.",
+                hint="They are made of kernels that were started with kernels.host and"
+                " kernels.images on; `jupyter rewind doctor` says what this machine allows.",
+            )
+        if len(found) > 1:
+            names = ", ".join(each.kernel for each in found)
+            raise Conflict(f"{what} means several kernels: {names}.", hint="Name one by its id.")
+        return found[0]
+
+    # --- making -------------------------------------------------------------------------
+
+    def create(
+        self, hosted: Hosted, *, label: str | None = None, stop: bool = False
+    ) -> ProcessImage:
+        """An image of the kernel as it is now, durable. The kernel goes on, or, with `stop`, sleeps
+        and gives its memory back. Raises Unavailable, Denied, Storage; the kernel goes on then."""
+        name = check_label(label) if label is not None else None
+        criu = self._criu()
+        with self._turn(hosted) as place, self._scratch(place) as folder:
+            _require_awake(place)
+            self._dump(criu, place, folder)
+            with _going_on_after_failure(place):
+                if not stop:
+                    ask_keeper(place.folder, "go_on", {})
+                image = self._store(hosted, folder, criu, ASKED, name)
+            if stop:
+                ask_keeper(place.folder, "end", {}, seconds=_PULSE_SECONDS)
+        self._expire(hosted.kernel)
+        return image
+
+    def restore(self, hosted: Hosted, image: ProcessImage) -> Returned:
+        """The kernel is what it was when the image was made, under the same id and connection file.
+
+        Raises RestoreRefused, Integrity, NotFound, Unavailable, Denied, Storage; the kernel is as
+        it was then.
+        """
+        if image.kernel != hosted.kernel:
+            raise RestoreRefused(
+                f"The process image {image.id} is of another kernel.",
+                hint="An image comes back into the kernel it was made of. Nothing was changed.",
+            )
+        criu = self._criu()
+        with (
+            self._turn(hosted) as place,
+            self._scratch(place) as target,
+            self._scratch(place) as aside,
+        ):
+            self._prepare(image, target)
+            kept = None
+            if _is_awake(place):
+                self._dump(criu, place, aside)
+                with _going_on_after_failure(place):
+                    kept = self._store(hosted, aside, criu, BEFORE_RESTORE, None)
+            try:
+                self._bring_back(criu, place, hosted, target)
+            except RewindError as error:
+                if kept is None:
+                    raise
+                self._fit(aside)
+                self._bring_back(criu, place, hosted, aside)
+                raise RestoreRefused(error.message, hint="The kernel is as it was.") from error
+        begin_history_session(Path(hosted.connection))
+        self._expire(hosted.kernel)
+        return Returned(image, kept)
+
+    def label(self, image: ProcessImage, text: str) -> None:
+        """The image has this name, which no other one of its kernel has, and does not expire.
+
+        Raises InvalidInput, Storage.
+        """
+        name = check_label(text)
+        with self._repository.transaction() as tx:
+            for other in self.of_kernel(image.kernel):
+                if name in other.labels and other.id != image.id:
+                    tx.add(IMAGE_MARK, **_mark(other, {"unlabel": name}))
+            tx.add(IMAGE_MARK, **_mark(image, {"label": name}))
+
+    def delete(self, image: ProcessImage) -> None:
+        """The image is gone; `collect` gives its room back. Raises RestoreRefused for the one that
+        a sleeping kernel needs, Storage."""
+        for hosted in self.kernels():
+            asleep = hosted.kernel == image.kernel and not _is_awake(self._place(hosted))
+            if asleep and self.of_kernel(image.kernel)[-1].id == image.id:
+                raise RestoreRefused(
+                    f"The process image {image.id} is all there is of a sleeping kernel.",
+                    hint="Wake it first: `jupyter rewind image restore`.",
+                )
+        self._drop([image])
+
+    # --- inside -------------------------------------------------------------------------
+
+    def _criu(self) -> programs.Criu:
+        found = programs.find_criu(self._settings)
+        found.require()
+        return found
+
+    def _place(self, hosted: Hosted) -> Place:
+        return Place(self._runtime / "kernel.json", hosted.kernel)
+
+    @contextmanager
+    def _turn(self, hosted: Hosted) -> Iterator[Place]:
+        """One at a time for each kernel."""
+        place = self._place(hosted)
+        lock = FileLock(place.folder / "imaging")
+        lock.acquire(exclusive=True, timeout_seconds=_WAIT_SECONDS, doing="make a process image")
+        try:
+            yield place
+        finally:
+            lock.release()
+
+    @contextmanager
+    def _scratch(self, place: Place) -> Iterator[Path]:
+        """A folder for an image's files, which only its owner reads; gone in the end."""
+        folder = place.folder / f"image-{clock.new_id()}"
+        Files().make_folder(folder)
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def _dump(self, criu: programs.Criu, place: Place, folder: Path) -> None:
+        """The kernel's image is in `folder`, and the kernel stands still. Raises Unavailable; the
+        kernel goes on then."""
+        words: dict[str, Json] = {
+            "command": [*programs.dump_command(criu, folder)], "seconds": _SECONDS,
+        }  # fmt: skip
+        with _going_on_after_failure(place):
+            answer = ask_keeper(place.folder, "dump", words, seconds=_SECONDS)
+            if "error" in answer:
+                raise programs.dump_failure(answer, folder)
+
+    def _store(
+        self, hosted: Hosted, folder: Path, criu: programs.Criu, reason: str, label: str | None
+    ) -> ProcessImage:
+        repository = self._repository
+        repository.refresh()
+        before = repository.latest(kinds=[IMAGE], key=kernel_key(hosted.kernel))
+        with repository.transaction() as tx:
+            stored = store_folder(repository, tx, folder, before.roots if before else ())
+            told = ProcessImage(
+                id=ImageId(""), kernel=hosted.kernel, name=hosted.name, path=notebook(hosted),
+                time_ns=clock.now_ns(), order=0, pid=0, boot=clock.boot_id(), criu=criu.version,
+                reason=reason, size_bytes=stored.size_bytes, new_bytes=tx.written_bytes,
+            )  # fmt: skip
+            entry = tx.add(
+                IMAGE, keys=image_keys(told.kernel, told.path), body=image_body(told),
+                roots=stored.roots,
+            )  # fmt: skip
+            image = decode_image(entry, ())
+            marks = [tx.add(IMAGE_MARK, **_mark(image, {"label": label}))] if label else []
+        return decode_image(entry, marks)
+
+    def _prepare(self, image: ProcessImage, folder: Path) -> None:
+        """The image's files are in `folder`, whole, and nothing stands in their way."""
+        roots = self._repository.entry(EntryId(image.id)).roots
+        load_folder(self._repository, roots, folder)
+        problems = self._fit(folder)
+        if problems:
+            more = f", and {len(problems) - 3} more" if len(problems) > 3 else ""
+            raise RestoreRefused(
+                f"The process image {image.id} does not fit any more:"
+                f" {'; '.join(problems[:3])}{more}.",
+                hint="The running kernel was not touched.",
+            )
+
+    def _fit(self, folder: Path) -> tuple[str, ...]:
+        """The image expects databases and logs as large as they are now; what else of its files
+        is not as it was."""
+        path = folder / _LIST
+        listed = path.read_bytes()
+        found = check_files(read_files(listed))
+        if found.sizes:
+            Files().replace_file(path, with_sizes(listed, found.sizes))
+        return found.problems
+
+    def _bring_back(self, criu: programs.Criu, place: Place, hosted: Hosted, folder: Path) -> None:
+        """The process in `folder` is the kernel, and its heart beats."""
+        pidfile = folder / "pid"
+        pidfile.unlink(missing_ok=True)
+        words: dict[str, Json] = {
+            "command": [*programs.restore_command(criu, folder, pidfile)],
+            "pidfile": str(pidfile),
+            "seconds": _SECONDS,
+        }
+        answer = ask_keeper(place.folder, "restore", words, seconds=_SECONDS)
+        if "error" in answer:
+            raise programs.restore_failure(answer, folder, "The kernel sleeps in its image.")
+        if not beats(Path(hosted.connection), _PULSE_SECONDS):
+            raise RestoreRefused(
+                "The process image came back and gave no sign of life.",
+                hint="The kernel sleeps in its image.",
+            )
+
+    def _expire(self, kernel: str) -> None:
+        """The oldest images without a name are gone, beyond what the settings keep."""
+        plain = [each for each in self.of_kernel(kernel) if not (each.labels or each.pinned)]
+        self._drop(plain[: -self._settings.kernels_keep_images])
+
+    def _drop(self, images: Sequence[ProcessImage]) -> None:
+        if not images:
+            return
+        with self._repository.transaction(exclusive=True) as tx:
+            for image in images:
+                marks = self._repository.entries(kind=IMAGE_MARK, key=mark_key(image.id))
+                tx.expire([EntryId(image.id), *(mark.id for mark in marks)])
+
+
+def notebook(hosted: Hosted) -> str:
+    """The absolute path of the kernel's notebook; empty where none is known."""
+    session = hosted.session
+    return str(Path(hosted.root, session.path)) if session is not None and session.path else ""
+
+
+def _is_awake(place: Place) -> bool:
+    return bool(ask_keeper(place.folder, "status", {}).get("kernel"))
+
+
+def _require_awake(place: Place) -> None:
+    if not _is_awake(place):
+        raise Conflict(
+            "The kernel sleeps in an image already.",
+            hint="`jupyter rewind image restore` wakes it.",
+        )
+
+
+@contextmanager
+def _going_on_after_failure(place: Place) -> Iterator[None]:
+    """Where the block fails, the kernel goes on."""
+    try:
+        yield
+    except BaseException:
+        ask_keeper(place.folder, "go_on", {})
+        raise
+
+
+def _mark(image: ProcessImage, said: dict[str, Json]) -> dict[str, Any]:
+    return {
+        "keys": [mark_key(image.id), kernel_key(image.kernel)],
+        "body": {"image": image.id, **said},
+    }

@@ -1,0 +1,130 @@
+"""The files that a process image needs: whether they are as they were, and what to do if not.
+
+A restored process goes on at its old places in the files it had open. Where that would write over
+something, or read something else, the restore is refused before the living kernel is touched.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from jupyter_rewind.kernels.images.messages import (
+    BYTES,
+    MAGIC_BYTES,
+    Field,
+    damaged,
+    entries,
+    fields,
+    pack_entries,
+    pack_fields,
+)
+
+_REGULAR = 3
+_FLAGS, _POSITION, _NAME, _SIZE = 2, 3, 6, 8
+_DATABASE = b"SQLite format 3\0"
+_NOT_FILES = ("/proc/", "/dev/")
+
+
+@dataclass(frozen=True, slots=True)
+class OpenFile:
+    """One file that the process had open, or mapped, when the image was made."""
+
+    name: str
+    flags: int
+    position: int
+    size: int | None
+
+    @property
+    def is_written(self) -> bool:
+        """True where the process may write to it."""
+        return self.flags & os.O_ACCMODE != os.O_RDONLY
+
+    @property
+    def is_appended(self) -> bool:
+        """True where whatever it writes goes to the end."""
+        return bool(self.flags & os.O_APPEND)
+
+
+@dataclass(frozen=True, slots=True)
+class FileCheck:
+    """`problems` are reasons not to restore; `sizes` are the present sizes of databases, which
+    a process finds its way in by itself, and of files that are only appended to."""
+
+    problems: tuple[str, ...]
+    sizes: dict[str, int]
+
+
+def read_files(image: bytes) -> list[OpenFile]:
+    """The regular files of a list of files. Raises Integrity."""
+    return [
+        _read(value)
+        for entry in entries(image)
+        for number, kind, value in fields(entry)
+        if number == _REGULAR and kind == BYTES and isinstance(value, bytes)
+    ]
+
+
+def with_sizes(image: bytes, sizes: dict[str, int]) -> bytes:
+    """The same list, which expects the named files to have these sizes. Raises Integrity."""
+    return pack_entries(
+        image[:MAGIC_BYTES],
+        [pack_fields(_resized_entry(field, sizes) for field in fields(e)) for e in entries(image)],
+    )
+
+
+def check_files(files: Sequence[OpenFile]) -> FileCheck:
+    """What stands in the way of a process that had these files open. Changes nothing."""
+    problems: dict[str, None] = {}
+    sizes: dict[str, int] = {}
+    for file in files:
+        if file.size is None or file.name.startswith(_NOT_FILES):
+            continue
+        try:
+            size = os.stat(file.name).st_size
+        except OSError:
+            problems[f"{file.name} is gone"] = None
+            continue
+        if os.path.isdir(file.name) or size == file.size:
+            continue
+        if file.is_appended or _is_database(file.name):
+            sizes[file.name] = size
+        elif file.is_written:
+            problems[f"{file.name} has changed since: the process would write over it"] = None
+        else:
+            problems[f"{file.name} has been replaced by another version"] = None
+    return FileCheck(tuple(problems), sizes)
+
+
+def _is_database(name: str) -> bool:
+    try:
+        with open(name, "rb") as file:
+            return file.read(len(_DATABASE)) == _DATABASE
+    except OSError:
+        return False
+
+
+def _read(message: bytes) -> OpenFile:
+    known = {number: value for number, _, value in fields(message)}
+    name, flags, position = known.get(_NAME), known.get(_FLAGS, 0), known.get(_POSITION, 0)
+    size = known.get(_SIZE)
+    if not isinstance(name, bytes) or not isinstance(flags, int) or not isinstance(position, int):
+        raise damaged()
+    return OpenFile(
+        name="/" + os.fsdecode(name).lstrip("/"),
+        flags=flags,
+        position=position,
+        size=size if isinstance(size, int) else None,
+    )
+
+
+def _resized_entry(field: Field, sizes: dict[str, int]) -> Field:
+    number, kind, value = field
+    if number != _REGULAR or not isinstance(value, bytes):
+        return field
+    size = sizes.get(_read(value).name)
+    if size is None:
+        return field
+    inner = ((n, k, size if n == _SIZE else v) for n, k, v in fields(value))
+    return number, kind, pack_fields(inner)

@@ -1,0 +1,77 @@
+"""How a process image stands in the store: an entry, and entries that mark it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from jupyter_rewind.errors import Integrity, Newer
+from jupyter_rewind.model.entry import Entry, Json
+from jupyter_rewind.model.execution import kernel_key, path_key
+from jupyter_rewind.model.image import ImageId, ProcessImage
+
+IMAGE, IMAGE_MARK = "image", "image_mark"
+FORMAT = 1
+
+
+def mark_key(image: ImageId) -> str:
+    """What the marks of an image are looked up by."""
+    return f"image:{image}"
+
+
+def image_keys(kernel: str, path: str) -> list[str]:
+    """What an image is looked up by."""
+    return [kernel_key(kernel), *([path_key(path)] if path else [])]
+
+
+def image_body(image: ProcessImage) -> dict[str, Json]:
+    """What the entry says; its id and its place in the order are the entry's own."""
+    return {
+        "format": FORMAT,
+        "kernel": image.kernel,
+        "name": image.name,
+        "path": image.path,
+        "time": image.time_ns,
+        "boot": image.boot,
+        "criu": image.criu,
+        "reason": image.reason,
+        "size": image.size_bytes,
+        "new": image.new_bytes,
+        "pid": image.pid,
+    }
+
+
+def decode_image(entry: Entry, marks: Sequence[Entry]) -> ProcessImage:
+    """The image that the entry tells of. Raises Newer, Integrity."""
+    body = entry.body
+    if body.get("format") != FORMAT:
+        raise Newer(
+            f"The process image {entry.id} was written by another version of Jupyter Rewind.",
+            hint="Upgrade with `pip install -U jupyter-rewind`.",
+        )
+    name = ImageId(entry.id)
+    labels: dict[str, None] = {}
+    pinned = False
+    for mark in marks:
+        if mark.body.get("image") != name:
+            continue
+        if label := mark.body.get("label"):
+            labels[str(label)] = None
+        if label := mark.body.get("unlabel"):
+            labels.pop(str(label), None)
+        pinned = bool(mark.body.get("pin", pinned))
+    try:
+        return ProcessImage(
+            id=name, kernel=str(body["kernel"]), name=str(body["name"]), path=str(body["path"]),
+            time_ns=_number(body["time"]), order=entry.order, pid=_number(body["pid"]),
+            boot=str(body["boot"]), criu=str(body["criu"]), reason=str(body["reason"]),
+            size_bytes=_number(body["size"]), new_bytes=_number(body["new"]),
+            labels=tuple(labels), pinned=pinned,
+        )  # fmt: skip
+    except (KeyError, TypeError) as error:
+        raise Integrity(f"The entry of the process image {entry.id} does not read.") from error
+
+
+def _number(value: Json) -> int:
+    if not isinstance(value, int):
+        raise TypeError(value)
+    return value

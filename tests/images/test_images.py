@@ -1,0 +1,287 @@
+"""Images of whole kernel processes, with a real server, real kernels and the real CRIU."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from jupyter_client.blocking.client import BlockingKernelClient
+
+from jupyter_rewind.kernels.hosting.record import Place, places
+from jupyter_rewind.kernels.hosting.rooms import ask_keeper
+from tests.support.criu import require_criu
+from tests.support.kernels import PATIENCE, Home, eventually
+from tests.support.servers import Server
+
+pytestmark = pytest.mark.slow
+NOTEBOOK = "analysis.ipynb"
+
+
+class Imaged:
+    """A notebook's kernel in a server that makes images, and the command that makes them."""
+
+    def __init__(self, home: Home, server: Server, environment: dict[str, str]) -> None:
+        self.home = home
+        self.server = server
+        self._environment = environment
+        server.put(NOTEBOOK, "1")
+        body = {
+            "path": NOTEBOOK,
+            "name": NOTEBOOK,
+            "type": "notebook",
+            "kernel": {"name": "python3"},
+        }
+        self.session = server.ask("POST", "api/sessions", body)
+        self.kernel = str(self.session["kernel"]["id"])
+        self.connection = home.folder / "runtime" / f"kernel-{self.kernel}.json"
+        self.place = Place(self.connection, self.kernel)
+
+    @contextmanager
+    def client(self) -> Iterator[BlockingKernelClient]:
+        kernel = BlockingKernelClient()
+        kernel.load_connection_file(str(self.connection))
+        kernel.start_channels(hb=False)
+        try:
+            kernel.wait_for_ready(timeout=PATIENCE)
+            yield kernel
+        finally:
+            kernel.stop_channels()
+
+    def run(self, source: str) -> str:
+        """What the cell prints, or its error."""
+        said: list[str] = []
+
+        def hear(message: dict[str, Any]) -> None:
+            content = message["content"]
+            said.append(content.get("text", "") or content.get("evalue", ""))
+
+        with self.client() as kernel:
+            kernel.execute_interactive(source, output_hook=hear, timeout=PATIENCE)
+        return "".join(said)
+
+    def command(self, *words: str, status: int = 0, **more: str) -> dict[str, Any]:
+        """What `jupyter rewind image` answers; its error where it ends with another status."""
+        done = subprocess.run(
+            [sys.executable, "-m", "jupyter_rewind.faces.cli.app", "image", *words, "--json"],
+            env={**self._environment, **more},
+            cwd=self.home.notebook.parent,
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE * 2,
+        )
+        assert done.returncode == status, done.stdout + done.stderr
+        found: dict[str, Any] = json.loads(done.stdout or done.stderr)
+        return dict(found.get("data", found))
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Iterator[Home]:
+    found = Home(tmp_path)
+    yield found
+    for place in places(tmp_path / "runtime"):
+        hosted = place.read()
+        if hosted is not None and hosted.is_alive:
+            os.kill(hosted.process.pid, signal.SIGKILL)
+
+
+@pytest.fixture
+def start(home: Home) -> Iterator[Callable[[], Imaged]]:
+    criu = require_criu()
+    environment = {
+        **home.environment,
+        "JUPYTER_REWIND_KERNELS_HOST": "true",
+        "JUPYTER_REWIND_KERNELS_IMAGES": "true",
+        "JUPYTER_REWIND_KERNELS_CRIU": criu.path,
+    }
+    running: list[Server] = []
+
+    def started() -> Imaged:
+        server = Server(home.notebook.parent, environment)
+        running.append(server)
+        server.wait()
+        return Imaged(home, server, environment)
+
+    yield started
+    for server in running:
+        server.stop()
+
+
+@pytest.fixture
+def imaged(start: Callable[[], Imaged]) -> Imaged:
+    return start()
+
+
+LIVING = """
+import os, threading, time
+numbers = iter(range(1000)); next(numbers)
+ticks = []
+def tick():
+    while True:
+        time.sleep(0.01); ticks.append(1)
+threading.Thread(target=tick, daemon=True).start()
+pid = os.getpid()
+"""
+
+
+def test_a_kernel_is_brought_back_whole_into_itself(imaged: Imaged) -> None:
+    """Generators, threads and numbers of processes; same id, same connection; twice over."""
+    imaged.run(LIVING)
+    before = imaged.command("create", NOTEBOOK, "--label", "begin")["image"]
+    assert imaged.run("print(next(numbers)); lost = 1") == "1\n"
+    done = imaged.command("restore", NOTEBOOK, "begin")
+    assert done["image"]["id"] == before["id"]
+    assert imaged.run("print(next(numbers), os.getpid() == pid)") == "1 True\n"
+    assert "not defined" in imaged.run("lost")
+    imaged.run("seen = len(ticks)\nwhile len(ticks) == seen: time.sleep(0.01)")
+    kernels = imaged.server.ask("GET", "api/kernels")
+    assert [each["id"] for each in kernels] == [imaged.kernel]
+    imaged.command("restore", NOTEBOOK, done["kept"]["id"])
+    assert imaged.run("print(next(numbers), lost)") == "2 1\n"
+
+
+def test_a_second_image_costs_what_changed(imaged: Imaged) -> None:
+    """And the first is compressed."""
+    imaged.run("import os; block = os.urandom(64 << 20)")
+    first = imaged.command("create", NOTEBOOK)["image"]
+    assert first["new"] > 64 << 20
+    imaged.run("n = 1")
+    second = imaged.command("create", NOTEBOOK)["image"]
+    assert second["new"] < first["new"] * 0.05
+    listed = imaged.command("list", NOTEBOOK)["images"]
+    assert [each["id"] for each in listed] == [second["id"], first["id"]]
+
+
+def test_a_kernel_sleeps_and_wakes(imaged: Imaged) -> None:
+    """Asleep it has no process; its notebook still has it; awake all is there."""
+    imaged.run(LIVING)
+    imaged.command("create", NOTEBOOK, "--stop")
+    assert ask_keeper(imaged.place.folder, "status", {})["kernel"] == 0
+    kernels = imaged.server.ask("GET", "api/kernels")
+    assert [each["id"] for each in kernels] == [imaged.kernel]
+    told = imaged.command("create", NOTEBOOK, status=4)
+    assert "sleeps" in json.dumps(told)
+    assert imaged.command("restore", NOTEBOOK)["kept"] is None
+    assert imaged.run("print(next(numbers))") == "1\n"
+
+
+def test_an_image_in_the_middle_of_a_cell_goes_on_there(imaged: Imaged) -> None:
+    """The cell that ran then ends after the restore."""
+    sign = imaged.home.folder / "go on"
+    imaged.run("import os, time")
+    with imaged.client() as kernel:
+        kernel.execute(
+            "done = []\nprint('begun', flush=True)\n"
+            f"while not os.path.exists({str(sign)!r}): time.sleep(0.01)\n"
+            "done.append('cell')"
+        )
+        eventually(
+            lambda: kernel.get_iopub_msg(timeout=PATIENCE)["msg_type"] == "stream", "it has begun"
+        )
+    imaged.command("create", NOTEBOOK)
+    sign.touch()
+    assert imaged.run("done.append('after'); print(done)") == "['cell', 'after']\n"
+    sign.unlink()
+    imaged.command("restore", NOTEBOOK, "head")
+    sign.touch()
+    assert imaged.run("print(done)") == "['cell']\n"
+
+
+def test_interrupts_and_restarts_reach_a_kernel_that_came_back(imaged: Imaged) -> None:
+    """As they reach any other."""
+    imaged.run("import time")
+    imaged.command("create", NOTEBOOK)
+    imaged.command("restore", NOTEBOOK)
+    with imaged.client() as kernel:
+        request = kernel.execute("print('begun', flush=True)\nwhile True: time.sleep(0.01)")
+        eventually(
+            lambda: kernel.get_iopub_msg(timeout=PATIENCE)["msg_type"] == "stream", "it has begun"
+        )
+        imaged.server.ask("POST", f"api/kernels/{imaged.kernel}/interrupt")
+        reply = kernel.get_shell_msg(timeout=PATIENCE)
+        assert reply["parent_header"]["msg_id"] == request
+        assert reply["content"]["ename"] == "KeyboardInterrupt"
+    imaged.server.ask("POST", f"api/kernels/{imaged.kernel}/restart")
+    assert "not defined" in imaged.run("print(time)")
+    imaged.command("restore", NOTEBOOK, "head")
+
+
+def test_an_image_whose_files_have_changed_is_refused_before_the_kernel_is_touched(
+    imaged: Imaged,
+) -> None:
+    """It would write over what came after; the kernel goes on as it is."""
+    imaged.run("file = open('out.txt', 'w'); file.write('one'); file.flush(); x = 1")
+    imaged.command("create", NOTEBOOK)
+    imaged.run("file.write('two'); file.flush(); x = 2")
+    told = json.dumps(imaged.command("restore", NOTEBOOK, status=7))
+    assert "out.txt has changed since" in told and "not touched" in told
+    assert imaged.run("print(x)") == "2\n"
+    assert (imaged.home.notebook.parent / "out.txt").read_text() == "onetwo"
+
+
+def test_a_kernel_goes_on_where_criu_cannot_take_it(imaged: Imaged, tmp_path: Path) -> None:
+    """One clear sentence; nothing is stored."""
+    fake = tmp_path / "criu"
+    fake.write_text(
+        '#!/bin/sh\ncase "$1" in\n--version) echo "Version: 4.2.1";;\ncheck) exit 0;;\n'
+        'dump) while [ "$1" != --images-dir ]; do shift; done\n'
+        'echo "(00.1) Error (criu/x.c:1): Unknown anon inode: io_uring" > "$2/dump.log"; exit 1;;\n'
+        "esac\n"
+    )
+    fake.chmod(0o755)
+    imaged.run("x = 1")
+    more = {"JUPYTER_REWIND_KERNELS_CRIU": str(fake)}
+    told = json.dumps(imaged.command("create", NOTEBOOK, status=6, **more))
+    assert "it uses io_uring" in told and "goes on as before" in told
+    assert imaged.run("print(x)") == "1\n"
+    assert imaged.command("list")["images"] == []
+
+
+def test_a_restore_that_fails_leaves_the_kernel_as_it_was(imaged: Imaged, tmp_path: Path) -> None:
+    """Its own image, made just before, comes back instead."""
+    imaged.run("x = 1")
+    imaged.command("create", NOTEBOOK)
+    imaged.run("x = 2")
+    criu = require_criu().path
+    flag = tmp_path / "failed once"
+    fake = tmp_path / "criu"
+    fake.write_text(
+        f'#!/bin/sh\nif [ "$1" = restore ] && [ ! -e "{flag}" ]; then touch "{flag}"; exit 1; fi\n'
+        f'exec {criu} "$@"\n'
+    )
+    fake.chmod(0o755)
+    more = {"JUPYTER_REWIND_KERNELS_CRIU": str(fake)}
+    told = json.dumps(imaged.command("restore", NOTEBOOK, "head", status=7, **more))
+    assert flag.exists() and "as it was" in told
+    assert imaged.run("print(x)") == "2\n"
+
+
+def test_an_old_criu_gives_one_clear_sentence(imaged: Imaged, tmp_path: Path) -> None:
+    """It is not tried, and the kernel is not touched."""
+    fake = tmp_path / "criu"
+    fake.write_text('#!/bin/sh\n[ "$1" = --version ] && echo "Version: 3.17.1"\n')
+    fake.chmod(0o755)
+    more = {"JUPYTER_REWIND_KERNELS_CRIU": str(fake)}
+    told = json.dumps(imaged.command("create", NOTEBOOK, status=6, **more))
+    assert "CRIU 3.17.1" in told and "4.2 or later" in told
+    assert imaged.run("print(1)") == "1\n"
+
+
+def test_images_have_names_and_are_deleted(imaged: Imaged) -> None:
+    """Beyond the number that the settings keep, those without a name go by themselves."""
+    first = imaged.command("create", NOTEBOOK)["image"]["id"]
+    imaged.command("label", NOTEBOOK, first, "--label", "good")
+    more = {"JUPYTER_REWIND_KERNELS_KEEP_IMAGES": "1"}
+    for _ in range(2):
+        last = imaged.command("create", NOTEBOOK, **more)["image"]["id"]
+    listed = imaged.command("list")["images"]
+    assert [(each["id"], each["labels"]) for each in listed] == [(last, []), (first, ["good"])]
+    imaged.command("delete", NOTEBOOK, last)
+    assert [each["id"] for each in imaged.command("list")["images"]] == [first]
