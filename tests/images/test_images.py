@@ -69,8 +69,12 @@ class Imaged:
 
     def command(self, *words: str, status: int = 0, **more: str) -> dict[str, Any]:
         """What `jupyter rewind image` answers; its error where it ends with another status."""
+        return self.rewind("image", *words, status=status, **more)
+
+    def rewind(self, *words: str, status: int = 0, **more: str) -> dict[str, Any]:
+        """What another command answers."""
         done = subprocess.run(
-            [sys.executable, "-m", "jupyter_rewind.faces.cli.app", "image", *words, "--json"],
+            [sys.executable, "-m", "jupyter_rewind.faces.cli.app", *words, "--json"],
             env={**self._environment, **more},
             cwd=self.home.notebook.parent,
             capture_output=True,
@@ -285,3 +289,153 @@ def test_images_have_names_and_are_deleted(imaged: Imaged) -> None:
     assert [(each["id"], each["labels"]) for each in listed] == [(last, []), (first, ["good"])]
     imaged.command("delete", NOTEBOOK, last)
     assert [each["id"] for each in imaged.command("list")["images"]] == [first]
+
+
+def test_a_kernel_comes_back_after_it_was_killed_with_its_server(
+    start: Callable[[], Imaged],
+) -> None:
+    """Under its old id; the next server has it, with its session."""
+    imaged = start()
+    imaged.run(LIVING)
+    imaged.command("create", NOTEBOOK)
+    hosted = imaged.place.read()
+    assert hosted is not None
+    imaged.server.stop(signal.SIGKILL)
+    os.kill(hosted.process.pid, signal.SIGKILL)
+    eventually(lambda: not hosted.is_alive, "the kernel is gone")
+    assert imaged.command("restore", NOTEBOOK)["kept"] is None
+    assert imaged.run("print(next(numbers))") == "1\n"
+    server = start().server
+    assert imaged.session["id"] in [each["id"] for each in server.ask("GET", "api/sessions")]
+    assert imaged.kernel in [each["id"] for each in server.ask("GET", "api/kernels")]
+    assert imaged.run("print(next(numbers), os.getpid() == pid)") == "2 True\n"
+
+
+def test_a_kernel_that_was_shut_down_comes_back_into_the_server_that_runs(
+    imaged: Imaged,
+) -> None:
+    """It is the server's again within moments."""
+    imaged.run(LIVING)
+    imaged.command("create", NOTEBOOK)
+    imaged.server.ask("DELETE", f"api/sessions/{imaged.session['id']}")
+    assert not imaged.connection.exists()
+    imaged.command("restore", NOTEBOOK)
+    eventually(
+        lambda: (
+            imaged.session["id"]
+            in [each["id"] for each in imaged.server.ask("GET", "api/sessions")]
+        ),
+        "the server has the session",
+    )
+    assert imaged.run("print(next(numbers))") == "1\n"
+    imaged.server.ask("DELETE", f"api/sessions/{imaged.session['id']}")
+    assert not imaged.connection.exists()
+
+
+def test_a_killed_kernel_is_brought_back_into_the_one_that_jupyter_started_anew(
+    imaged: Imaged,
+) -> None:
+    """The restarter's fresh kernel gives way; and so three times in a row."""
+    imaged.run(LIVING)
+    imaged.command("create", NOTEBOOK)
+    for _ in range(3):
+        before = imaged.place.read()
+        assert before is not None
+        os.kill(before.process.pid, signal.SIGKILL)
+
+        def is_new(old: object = before.process) -> bool:
+            found = imaged.place.read()
+            return found is not None and found.is_alive and found.process != old
+
+        eventually(is_new, "Jupyter has started it anew")
+        first = imaged.command("list", NOTEBOOK)["images"][-1]["id"]
+        imaged.command("restore", NOTEBOOK, first)
+        assert imaged.run("print(next(numbers))") == "1\n"
+
+
+def test_a_garbled_image_is_found_before_criu_sees_it(imaged: Imaged) -> None:
+    """Its tags do not fit; the kernel is not touched."""
+    imaged.run("import os; block = os.urandom(8 << 20); x = 1")
+    imaged.command("create", NOTEBOOK)
+    imaged.run("x = 2")
+    segments = imaged.home.folder / "data" / "rewind" / "segments"
+    largest = max(segments.rglob("*"), key=lambda path: path.stat().st_size)
+    with largest.open("r+b") as file:
+        middle = largest.stat().st_size // 2
+        file.seek(middle)
+        found = file.read(64)
+        file.seek(middle)
+        file.write(bytes(each ^ 255 for each in found))
+    told = json.dumps(imaged.command("restore", NOTEBOOK, status=5))
+    assert "damaged" in told
+    assert imaged.run("print(x)") == "2\n"
+
+
+def test_criu_killed_in_the_middle_leaves_the_kernel_running(
+    imaged: Imaged, tmp_path: Path
+) -> None:
+    """Of the dump, five times over; the next image is whole."""
+    imaged.run("import os; block = os.urandom(64 << 20); x = 1")
+    criu = require_criu().path
+    fake = tmp_path / "criu"
+    fake.write_text(
+        f'#!/bin/sh\n[ "$1" = dump ] || exec {criu} "$@"\n'
+        f'{criu} "$@" & pid=$!; sleep 0.0$(( $(cat {tmp_path}/count) * 3 )); kill -9 $pid\n'
+        "wait $pid; exit 1\n"
+    )
+    fake.chmod(0o755)
+    for number in range(1, 6):
+        (tmp_path / "count").write_text(str(number))
+        more = {"JUPYTER_REWIND_KERNELS_CRIU": str(fake)}
+        imaged.command("create", NOTEBOOK, status=6, **more)
+        assert imaged.run("print(x)") == "1\n"
+    imaged.command("create", NOTEBOOK)
+    imaged.run("x = 2")
+    imaged.command("restore", NOTEBOOK, "head")
+    assert imaged.run("print(x)") == "1\n"
+
+
+def test_only_the_owner_reads_what_lies_about_of_an_image(imaged: Imaged) -> None:
+    """The folder of a kernel, the socket of its keeper and the store are for the owner alone."""
+    imaged.run("secret = 'x' * 100")
+    imaged.command("create", NOTEBOOK)
+    store = imaged.home.folder / "data" / "rewind"
+    for path in (imaged.place.folder, store):
+        assert path.stat().st_mode & 0o077 == 0, path
+    assert imaged.place.control.stat().st_mode & 0o777 == 0o600
+    assert [each.name for each in imaged.place.folder.glob("image-*")] == []
+
+
+def test_a_store_with_images_is_verified_and_gives_their_room_back(imaged: Imaged) -> None:
+    """`verify` finds nothing wrong; after a deletion `collect` frees what only it needed."""
+    imaged.run("import os; block = os.urandom(32 << 20)")
+    made = imaged.command("create", NOTEBOOK)["image"]["id"]
+    imaged.rewind("verify")
+    imaged.command("delete", NOTEBOOK, made)
+    freed = imaged.rewind("collect")
+    assert freed["freed_bytes"] > 32 << 20, freed
+    imaged.rewind("verify")
+
+
+def test_libraries_and_open_plots_come_back(imaged: Imaged) -> None:
+    """numpy, pandas, matplotlib, a pool of threads, a connection to a database; ten images."""
+    for name in ("numpy", "pandas", "matplotlib"):
+        pytest.importorskip(name)
+    imaged.run(
+        "import numpy as np, pandas as pd, matplotlib; matplotlib.use('agg')\n"
+        "import matplotlib.pyplot as plt, sqlite3, concurrent.futures\n"
+        "a = np.random.default_rng(0).random((500, 500)); s = (a @ a).sum()\n"
+        "frame = pd.DataFrame(a); figure = plt.figure(); plt.plot(a[0])\n"
+        "pool = concurrent.futures.ThreadPoolExecutor(4); list(pool.map(abs, range(8)))\n"
+        "base = sqlite3.connect(':memory:'); base.execute('create table t(x)')\n"
+        "base.execute('insert into t values (7)'); count = 0"
+    )
+    for _ in range(10):
+        imaged.command("create", NOTEBOOK)
+        imaged.run("count += 1")
+    imaged.command("restore", NOTEBOOK, "head")
+    said = imaged.run(
+        "print(count, bool(np.isclose((a @ a).sum(), s)), frame.shape, len(figure.axes),"
+        " list(pool.map(abs, [-3])), base.execute('select x from t').fetchall())"
+    )
+    assert said == "9 True (500, 500) 1 [3] [(7,)]\n"

@@ -145,11 +145,9 @@ def _list(face: Face, images: ProcessImages, what: str | None) -> Answer:
 
 
 def _restore(images: ProcessImages, what: str, ref: str | None) -> Answer:
-    hosted = images.find_kernel(what)
-    target = images.resolve(ref or "head", images.of_kernel(hosted.kernel))
-    done = images.restore(hosted, target)
+    target, done = images.restore_into(what, ref or "head")
     when = wording.local_time(target.time_ns)
-    parts = [Words(f"Kernel {hosted.kernel} is as it was at {when}.")]
+    parts = [Words(f"Kernel {target.kernel} is as it was at {when}.")]
     data: dict[str, Json] = {"image": image_json(done.image), "kept": None}
     if done.kept is not None:
         data["kept"] = image_json(done.kept)

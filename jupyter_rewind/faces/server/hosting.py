@@ -15,6 +15,8 @@ from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tornado.ioloop import PeriodicCallback
+
 from jupyter_rewind.errors import RewindError
 from jupyter_rewind.kernels.hosting.record import Hosted, HostedSession, drop_dead, places
 from jupyter_rewind.settings import Rewind
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from jupyter_server.serverapp import ServerApp
 
 _FACTORY, _CHOICE = "KernelProvisionerFactory", "default_provisioner_name"
+_LOOK_MS = 3000
 _ENVIRONMENT = "JUPYTER_DEFAULT_PROVISIONER_NAME"
 
 
@@ -57,6 +60,7 @@ class HostedKernels:
         self._server = server
         self._settings = settings
         self._log: logging.Logger = server.log
+        self._stops = False
 
     @property
     def _manager(self) -> Any:
@@ -72,13 +76,20 @@ class HostedKernels:
         sessions.update_session = self._remembering(sessions.update_session)
         if self._settings.kernels_outlive:
             self._manager.shutdown_all = self._leaving(self._manager.shutdown_all)
-        self._adopt_all()
+        self._adopt_all(first=True)
+        if self._settings.kernels_images:
+            self._server.io_loop.add_callback(PeriodicCallback(self._look, _LOOK_MS).start)
 
-    def _adopt_all(self) -> None:
-        runtime = Path(self._server.runtime_dir)
+    def _look(self) -> None:
+        """Kernels that came back from images while this server runs are its own, too."""
+        if not self._stops:
+            self._adopt_all()
+
+    def _adopt_all(self, *, first: bool = False) -> None:
         try:
-            drop_dead(runtime)
-            found = self._find(runtime)
+            if first:
+                drop_dead(Path(self._server.runtime_dir))
+            found = self._find(Path(self._server.runtime_dir))
         except (RewindError, OSError) as error:
             self._log.warning("Kernels of an earlier server were not looked for: %s", error)
             return
@@ -98,6 +109,8 @@ class HostedKernels:
             try:
                 hosted = place.read()
                 if hosted is None or not hosted.is_alive or place.is_taken:
+                    continue
+                if hosted.kernel in self._manager:
                     continue
                 if hosted.root == self._manager.root_dir and os.path.exists(hosted.connection):
                     found.append(hosted)
@@ -124,7 +137,7 @@ class HostedKernels:
             path=os.path.relpath(hosted.cwd, self._manager.root_dir),
             **words,
         )
-        if session is not None:
+        if session is not None and not await sessions.session_exists(session.path):
             await sessions.save_session(
                 session.id,
                 path=session.path,
@@ -162,6 +175,7 @@ class HostedKernels:
     def _leaving(self, act: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(act)
         async def acted(*args: Any, **kwargs: Any) -> None:
+            self._stops = True
             for kernel_id in list(self._manager.list_kernel_ids()):
                 self._leave(kernel_id)
             await act(*args, **kwargs)

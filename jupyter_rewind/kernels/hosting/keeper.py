@@ -203,11 +203,14 @@ def _run(command: list[str], seconds: float) -> dict[str, Any]:
 
 
 def main(arguments: list[str]) -> int:
-    """Keeps the kernel that `arguments[1:]` start, with `arguments[0]` as its folder."""
+    """Keeps the kernel that `arguments[1:]` start, with `arguments[0]` as its folder; without a
+    command, the one that comes from an image."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     keeper = Keeper(arguments[0])
-    keeper.start(arguments[1:])
+    keeper.holds = len(arguments) == 1
+    if not keeper.holds:
+        keeper.start(arguments[1:])
     return keeper.serve()
 
 

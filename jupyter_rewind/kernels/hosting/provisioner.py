@@ -22,9 +22,14 @@ from jupyter_client.provisioning.provisioner_base import KernelProvisionerBase
 from jupyter_rewind import clock
 from jupyter_rewind.errors import Conflict, RewindError, Unavailable
 from jupyter_rewind.kernels.hosting.forwarding import Forwarder
-from jupyter_rewind.kernels.hosting.process import AdoptedProcess, child_of, find_process
+from jupyter_rewind.kernels.hosting.process import AdoptedProcess, find_process
 from jupyter_rewind.kernels.hosting.record import Hosted, Place
-from jupyter_rewind.kernels.hosting.rooms import ask_keeper, room_command, room_problem
+from jupyter_rewind.kernels.hosting.rooms import (
+    ask_keeper,
+    find_keeper,
+    room_command,
+    room_problem,
+)
 from jupyter_rewind.settings import Rewind, environment_name
 
 if TYPE_CHECKING:
@@ -192,9 +197,9 @@ class HostProvisioner(LocalProvisioner):
         """The number of the keeper, seen from outside, when it has begun to listen."""
         assert self._place is not None
         while process.poll() is None:
-            keeper = child_of(process.pid)
-            if keeper is not None and self._place.control.exists():
-                return keeper
+            keeper = find_keeper(process.pid, self._place.folder)
+            if keeper is not None:
+                return keeper.pid
             await asyncio.sleep(_PAUSE_SECONDS)
         return process.pid
 

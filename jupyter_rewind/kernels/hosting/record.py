@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from jupyter_rewind.errors import Integrity, Newer, RewindError, Storage
 from jupyter_rewind.kernels.hosting.keeper import CONTROL, LOG
 from jupyter_rewind.kernels.hosting.process import ProcessMark
 from jupyter_rewind.model.encoding import to_json
+from jupyter_rewind.model.entry import Json
 from jupyter_rewind.store.durable import Files
 from jupyter_rewind.store.locks import FileLock, is_locked
 
@@ -78,9 +79,7 @@ class Place:
 
     def write(self, hosted: Hosted) -> None:
         """`hosted` is written down. Raises Storage."""
-        Files().replace_file(
-            self.folder / _RECORD, to_json({"format": FORMAT, **asdict(hosted)}), 0o600
-        )
+        Files().replace_file(self.folder / _RECORD, to_json(hosted_json(hosted)), 0o600)
 
     def change(self, **changes: Any) -> None:
         """Some of it is written anew, where anything is written. Raises what `read` does."""
@@ -127,17 +126,32 @@ def drop_dead(runtime: Path) -> None:
             continue
 
 
+def hosted_json(hosted: Hosted) -> dict[str, Json]:
+    """What is written down of it."""
+    return {"format": FORMAT, **asdict(hosted)}
+
+
+def hosted_from(told: Mapping[str, Any]) -> Hosted:
+    """The kernel that was written down so. Raises KeyError, TypeError."""
+    session = told["session"]
+    return Hosted(
+        **{
+            **{key: value for key, value in told.items() if key != "format"},
+            "process": ProcessMark(**told["process"]),
+            "session": HostedSession(**session) if session else None,
+        }
+    )
+
+
 def _read(path: Path) -> Hosted | None:
     try:
         found = json.loads(path.read_bytes())
-        if found.pop("format") != FORMAT:
+        if found["format"] != FORMAT:
             raise Newer(
                 f"{path} was written by another version of Jupyter Rewind.",
                 hint="The kernel it tells of is not touched.",
             )
-        found["process"] = ProcessMark(**found["process"])
-        found["session"] = HostedSession(**found["session"]) if found["session"] else None
-        return Hosted(**found)
+        return hosted_from(found)
     except FileNotFoundError:
         return None
     except OSError as error:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from jupyter_rewind.errors import Unavailable
 from jupyter_rewind.kernels.hosting.keeper import CONTROL
+from jupyter_rewind.kernels.hosting.process import ProcessMark, child_of, find_process
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -49,11 +50,20 @@ def room_problem() -> str:
 
 
 def room_command(command: list[str], folder: Path) -> list[str]:
-    """`command` in a room of its own, whose keeper listens in `folder`."""
+    """`command` in a room of its own, whose keeper listens in `folder`; an empty one makes a room
+    that waits for an image."""
     keeper = Path(__file__).with_name("keeper.py")
     tool = shutil.which("unshare") or "unshare"
     start = [sys.executable, "-I", "-S", str(keeper), str(folder)]
     return [tool, *_UNSHARE, *start, *command]
+
+
+def find_keeper(process: int, folder: Path) -> ProcessMark | None:
+    """The keeper of the room that `process` made, seen from outside, once it listens."""
+    keeper = child_of(process)
+    if keeper is None or not (folder / CONTROL).exists():
+        return None
+    return find_process(keeper)
 
 
 def ask_keeper(

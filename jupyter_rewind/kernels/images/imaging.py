@@ -30,6 +30,7 @@ from jupyter_rewind.kernels.images.records import (
     image_keys,
     mark_key,
 )
+from jupyter_rewind.kernels.images.reviving import new_room, room_body
 from jupyter_rewind.kernels.images.storing import load_folder, store_folder
 from jupyter_rewind.model.execution import kernel_key
 from jupyter_rewind.model.ids import EntryId
@@ -141,6 +142,17 @@ class ProcessImages:
         self._expire(hosted.kernel)
         return image
 
+    def restore_into(self, what: str, ref: str) -> tuple[ProcessImage, Returned]:
+        """The image `ref` of a notebook or kernel, and how it came back: into the running kernel,
+        or, where there is none any more, as that kernel. Raises what `restore` and `revive` do."""
+        try:
+            hosted = self.find_kernel(what)
+        except NotFound:
+            image = self.resolve(ref, self.of(what))
+            return image, self.revive(image)
+        image = self.resolve(ref, self.of_kernel(hosted.kernel))
+        return image, self.restore(hosted, image)
+
     def restore(self, hosted: Hosted, image: ProcessImage) -> Returned:
         """The kernel is what it was when the image was made, under the same id and connection file.
 
@@ -175,6 +187,22 @@ class ProcessImages:
         begin_history_session(Path(hosted.connection))
         self._expire(hosted.kernel)
         return Returned(image, kept)
+
+    def revive(self, image: ProcessImage) -> Returned:
+        """The kernel of the image is there again although its process is gone: under its old id and
+        connection file, for the next server, or one that runs, to take over.
+
+        Raises Conflict where it is not gone, RestoreRefused, Integrity, NotFound, Denied, Storage.
+        """
+        criu = self._criu()
+        entry = self._repository.entry(EntryId(image.id))
+        with new_room(entry) as hosted:
+            place = Place(Path(hosted.connection), hosted.kernel)
+            with self._scratch(place) as target:
+                self._prepare(image, target)
+                self._bring_back(criu, place, hosted, target)
+        begin_history_session(Path(hosted.connection))
+        return Returned(image, None)
 
     def label(self, image: ProcessImage, text: str) -> None:
         """The image has this name, which no other one of its kernel has, and does not expire.
@@ -256,8 +284,8 @@ class ProcessImages:
                 reason=reason, size_bytes=stored.size_bytes, new_bytes=tx.written_bytes,
             )  # fmt: skip
             entry = tx.add(
-                IMAGE, keys=image_keys(told.kernel, told.path), body=image_body(told),
-                roots=stored.roots,
+                IMAGE, keys=image_keys(told.kernel, told.path),
+                body={**image_body(told), **room_body(hosted)}, roots=stored.roots,
             )  # fmt: skip
             image = decode_image(entry, ())
             marks = [tx.add(IMAGE_MARK, **_mark(image, {"label": label}))] if label else []
@@ -305,9 +333,15 @@ class ProcessImages:
             )
 
     def _expire(self, kernel: str) -> None:
-        """The oldest images without a name are gone, beyond what the settings keep."""
-        plain = [each for each in self.of_kernel(kernel) if not (each.labels or each.pinned)]
-        self._drop(plain[: -self._settings.kernels_keep_images])
+        """The oldest images without a name are gone, beyond what the settings keep: of those that
+        were asked for, and of those that restores made, each by themselves."""
+        for reason in (ASKED, BEFORE_RESTORE):
+            plain = [
+                each
+                for each in self.of_kernel(kernel)
+                if each.reason == reason and not (each.labels or each.pinned)
+            ]
+            self._drop(plain[: -self._settings.kernels_keep_images])
 
     def _drop(self, images: Sequence[ProcessImage]) -> None:
         if not images:

@@ -1,0 +1,108 @@
+"""A new room for a kernel whose process is gone: its folder, its connection file, its keeper."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from jupyter_rewind import clock
+from jupyter_rewind.errors import Conflict, Integrity, RestoreRefused, Unavailable
+from jupyter_rewind.kernels.hosting.process import ProcessMark
+from jupyter_rewind.kernels.hosting.record import Hosted, Place, hosted_from, hosted_json
+from jupyter_rewind.kernels.hosting.rooms import find_keeper, room_command
+from jupyter_rewind.kernels.images.pulse import beats
+from jupyter_rewind.model.encoding import parse_json, to_json
+from jupyter_rewind.model.entry import Entry, Json
+from jupyter_rewind.store.durable import Files, translate
+
+_WAIT_SECONDS, _PAUSE_SECONDS, _PULSE_SECONDS = 60.0, 0.02, 1.0
+
+
+def room_body(hosted: Hosted) -> dict[str, Json]:
+    """What an image's entry says of the kernel's surroundings. Raises Unavailable."""
+    try:
+        connection = parse_json(Path(hosted.connection).read_bytes())
+    except (OSError, ValueError) as error:
+        raise Unavailable(
+            f"The connection file {hosted.connection} of the kernel does not read: {error}."
+        ) from error
+    return {"host": hosted_json(hosted), "connection": connection}
+
+
+@contextmanager
+def new_room(entry: Entry) -> Iterator[Hosted]:
+    """The kernel that the image's entry tells of, in a room where nobody is yet. When the block
+    ends well, the kernel is written down; else nothing is left of the room."""
+    try:
+        told = entry.body["host"]
+        if not isinstance(told, dict):
+            raise TypeError(told)
+        hosted = hosted_from(told)
+        connection = entry.body["connection"]
+    except (KeyError, TypeError) as error:
+        raise Integrity(f"The entry of the process image {entry.id} does not read.") from error
+    place = Place(Path(hosted.connection), hosted.kernel)
+    _require_gone(hosted, place)
+    place.make()
+    if not place.take():
+        raise _in_use(hosted)
+    keeper: ProcessMark | None = None
+    file = Path(hosted.connection)
+    try:
+        Files().replace_file(file, to_json(connection), 0o600)
+        keeper = _start(place)
+        yield hosted
+        place.write(
+            replace(hosted, process=keeper, boot=clock.boot_id(), has_room=True, log_offset=None)
+        )
+    except BaseException:
+        if keeper is not None and keeper.is_alive:
+            os.kill(keeper.pid, signal.SIGKILL)
+        file.unlink(missing_ok=True)
+        place.clear()
+        raise
+    place.leave()
+
+
+def _start(place: Place) -> ProcessMark:
+    place.control.unlink(missing_ok=True)
+    try:
+        log = os.open(place.log, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise translate(error, "write to", place.log) from error
+    try:
+        process = subprocess.Popen(
+            room_command([], place.folder), cwd="/", stdin=subprocess.DEVNULL, stdout=log,
+            stderr=log, start_new_session=True,
+        )  # fmt: skip
+    finally:
+        os.close(log)
+    deadline = clock.monotonic() + _WAIT_SECONDS
+    while process.poll() is None and clock.monotonic() < deadline:
+        keeper = find_keeper(process.pid, place.folder)
+        if keeper is not None:
+            return keeper
+        time.sleep(_PAUSE_SECONDS)
+    process.kill()
+    raise RestoreRefused("No room was made for the kernel.", hint="Nothing was changed.")
+
+
+def _require_gone(hosted: Hosted, place: Place) -> None:
+    known = place.read()
+    if known is not None and known.is_alive:
+        raise _in_use(hosted)
+    if Path(hosted.connection).exists() and beats(Path(hosted.connection), _PULSE_SECONDS):
+        raise _in_use(hosted)
+
+
+def _in_use(hosted: Hosted) -> Conflict:
+    return Conflict(
+        f"Kernel {hosted.kernel} is running, and no image can come back into it.",
+        hint="Shut it down first. Nothing was changed.",
+    )
