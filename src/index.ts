@@ -5,6 +5,7 @@ import away from './plugins/away';
 import client from './plugins/client';
 import damage from './plugins/damage';
 import drafts from './plugins/drafts';
+import drawing from './plugins/drawing';
 import history from './plugins/history';
 import kernels from './plugins/kernels';
 import naming from './plugins/naming';
@@ -18,6 +19,7 @@ const plugins: JupyterFrontEndPlugin<unknown>[] = [
   client,
   damage,
   drafts,
+  drawing,
   history,
   kernels,
   naming,

@@ -3,6 +3,8 @@ import type { Checkpoint, Execution, Snapshot } from '../tokens';
 /** What a history lists. */
 export type Kind = 'checkpoint' | 'execution' | 'state';
 
+export const KINDS: readonly Kind[] = ['checkpoint', 'execution', 'state'];
+
 /** One entry of a history, with its time in milliseconds since 1970. */
 export type HistoryEntry = { id: string; time: number } & (
   | { kind: 'checkpoint'; checkpoint: Checkpoint }

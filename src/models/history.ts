@@ -10,11 +10,13 @@ import type {
   IRewindClient,
   ISearched
 } from '../tokens';
+import { Choices } from './choices';
 import {
   checkpointEntry,
   executionEntry,
   type HistoryEntry,
   type Kind,
+  KINDS,
   mergeParts,
   oldestOf,
   stateEntry
@@ -35,7 +37,12 @@ export interface IOpenDocument {
 
 /** The history of the document that the user looks at: its checkpoints, and what ran between. */
 export class HistoryModel implements IDisposable {
-  constructor(private readonly client: IRewindClient) {}
+  constructor(
+    private readonly client: IRewindClient,
+    private readonly choices = new Choices()
+  ) {
+    choices.changed.connect(this.onChosen, this);
+  }
 
   get changed(): ISignal<this, void> {
     return this._changed;
@@ -116,20 +123,16 @@ export class HistoryModel implements IDisposable {
 
   /** Which kinds of entries are listed. */
   get kinds(): ReadonlySet<Kind> {
-    return this._kinds;
+    return this.choices.kinds;
   }
 
   /** Lists another kind, too, or no longer. */
   toggle(kind: Kind): void {
-    const kinds = new Set(this._kinds);
+    const kinds = new Set(this.kinds);
     if (!kinds.delete(kind)) {
       kinds.add(kind);
     }
-    this._kinds = kinds;
-    this.tell();
-    if (kinds.has(kind)) {
-      void this.refresh();
-    }
+    this.choices.kinds = kinds;
   }
 
   /** All entries at hand of the kinds that are listed, the newest first; the same until a change. */
@@ -251,15 +254,20 @@ export class HistoryModel implements IDisposable {
 
   dispose(): void {
     this._isDisposed = true;
+    this.choices.changed.disconnect(this.onChosen, this);
     Signal.clearData(this);
+  }
+
+  private onChosen(): void {
+    this.tell();
+    void this.refresh();
   }
 
   /** The lists of the kinds that are shown. */
   private listed(): Pages<HistoryEntry>[] {
-    const kinds: Kind[] = ['checkpoint', 'execution', 'state'];
-    return kinds
-      .filter(kind => this._kinds.has(kind))
-      .map(kind => this._lists[kind]);
+    return KINDS.filter(kind => this.kinds.has(kind)).map(
+      kind => this._lists[kind]
+    );
   }
 
   private async refreshLists(
@@ -352,7 +360,6 @@ export class HistoryModel implements IDisposable {
   private _history: History | null = null;
   private _isDisposed = false;
   private _isLookedAt = false;
-  private _kinds: ReadonlySet<Kind> = new Set<Kind>(['checkpoint']);
   private _lists: Record<Kind, Pages<HistoryEntry>> = {
     checkpoint: new Pages(this.askCheckpoints.bind(this)),
     execution: new Pages(async (limit, before) =>

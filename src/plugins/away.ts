@@ -2,12 +2,7 @@ import type {
   JupyterFrontEnd,
   JupyterFrontEndPlugin
 } from '@jupyterlab/application';
-import {
-  Dialog,
-  ICommandPalette,
-  Notification,
-  showDialog
-} from '@jupyterlab/apputils';
+import { Dialog, ICommandPalette, showDialog } from '@jupyterlab/apputils';
 import { INotebookTracker, type NotebookPanel } from '@jupyterlab/notebook';
 import { IRenderMimeRegistry } from '@jupyterlab/rendermime';
 import { ISettingRegistry } from '@jupyterlab/settingregistry';
@@ -16,7 +11,7 @@ import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 // eslint-disable-next-line jupyter/prefer-lazy-imports -- each notebook needs it from its opening on
 import { AwayOutputs } from '../models/awayoutputs';
 import { IRewindClient } from '../tokens';
-import { tellFailure } from '../widgets/failure';
+import { tell, tellFailure } from '../widgets/telling';
 
 const ID = 'jupyter-rewind:away';
 const COMMAND = 'jupyter-rewind:bring-outputs';
@@ -43,31 +38,35 @@ const plugin: JupyterFrontEndPlugin<void> = {
     // Without its settings it does what it does by default.
     const settings = registry?.load(ID).catch(() => undefined);
 
-    const tell = (name: string, away: AwayOutputs) => {
+    const report = (name: string, away: AwayOutputs) => {
       const { placed, lost } = away;
       if (placed) {
-        Notification.info(
+        tell(
+          'info',
           trans._n(
             'A cell of %2 went on while it was closed; its outputs are here now.',
             '%1 cells of %2 went on while it was closed; their outputs are here now.',
             placed,
             name
           ),
-          { autoClose: 10000 }
+          { autoClose: 10000 },
+          trans
         );
       }
       if (lost.length) {
-        Notification.warning(
+        tell(
+          'warning',
           trans._n(
-            'The outputs of a cell of %2 are kept, but belong to no cell as it is now.',
-            'The outputs of %1 cells of %2 are kept, but belong to no cell as it is now.',
+            'Outputs that belong to no cell as it is now are kept: of a cell of %2.',
+            'Outputs that belong to no cell as it is now are kept: of %1 cells of %2.',
             lost.length,
             name
           ),
           {
             autoClose: false,
             actions: [{ label: trans.__('Show'), callback: () => void show() }]
-          }
+          },
+          trans
         );
       }
       async function show(): Promise<void> {
@@ -95,7 +94,7 @@ const plugin: JupyterFrontEndPlugin<void> = {
           const why = reason instanceof Error ? reason.message : String(reason);
           tellFailure(
             trans.__(
-              'What cells of %1 put out while it was closed could not be fetched: %2',
+              'Outputs could not be fetched: what cells of %1 put out while it was closed. %2',
               name,
               why
             ),
@@ -104,11 +103,13 @@ const plugin: JupyterFrontEndPlugin<void> = {
         }
         return;
       }
-      tell(name, away);
+      report(name, away);
       if (isAsked && !away.placed && !away.lost.length) {
-        Notification.info(
-          trans.__('All that the cells of %1 put out is here.', name),
-          { autoClose: 5000 }
+        tell(
+          'info',
+          trans.__('All that the cells put out is here: %1', name),
+          { autoClose: 5000 },
+          trans
         );
       }
     };

@@ -8,7 +8,7 @@ import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 
 import type { Ask, Choice, DamageOffer } from '../models/damage';
 import { IRewindClient } from '../tokens';
-import { tellFailure } from '../widgets/failure';
+import { tellFailure } from '../widgets/telling';
 
 const RECOVER = 'jupyter-rewind:recover';
 

@@ -23,7 +23,7 @@ import { DraftShelf, type IShelved } from '../models/draftshelf';
 import { Windows } from '../models/windows';
 import { type Draft, IDrafts, IRewindClient } from '../tokens';
 import { downloadText } from '../widgets/download';
-import { tellFailure } from '../widgets/failure';
+import { tell, tellFailure } from '../widgets/telling';
 
 const SHOW = 'jupyter-rewind:show-drafts';
 
@@ -72,9 +72,10 @@ const plugin: JupyterFrontEndPlugin<IDrafts> = {
 
     /** The server does not take edits: they stay here, and can be had as a file. */
     function tellRefused({ shelved, reason }: ILeftBehind): void {
-      Notification.warning(
+      tell(
+        'warning',
         trans.__(
-          'Unsaved edits of %1 from %2 are kept in this browser only: %3',
+          'Kept in this browser only: unsaved edits of %1 from %2. %3',
           nameOf(shelved.path),
           new Date(shelved.changed).toLocaleString(),
           reason.message
@@ -109,7 +110,8 @@ const plugin: JupyterFrontEndPlugin<IDrafts> = {
                   )
             }
           ]
-        }
+        },
+        trans
       );
     }
 
@@ -159,20 +161,25 @@ const plugin: JupyterFrontEndPlugin<IDrafts> = {
               clock(draft),
               nameOf(path)
             );
-        Notification.success(words, {
-          autoClose: 15000,
-          actions: [
-            {
-              label: trans.__('Undo'),
-              caption: trans.__('Show again what was there before'),
-              callback: () => {
-                if (!panel.isDisposed) {
-                  putInto(sharedModel, before);
+        tell(
+          'success',
+          words,
+          {
+            autoClose: 15000,
+            actions: [
+              {
+                label: trans.__('Undo'),
+                caption: trans.__('Show again what was there before'),
+                callback: () => {
+                  if (!panel.isDisposed) {
+                    putInto(sharedModel, before);
+                  }
                 }
               }
-            }
-          ]
-        });
+            ]
+          },
+          trans
+        );
       } catch (reason) {
         tellFailure(
           trans.__(
@@ -258,7 +265,8 @@ const plugin: JupyterFrontEndPlugin<IDrafts> = {
         );
         return;
       }
-      const id = Notification.warning(
+      const id = tell(
+        'warning',
         trans.__(
           '%1: unsaved edits of %2 were kept.',
           nameOf(path),
@@ -285,7 +293,8 @@ const plugin: JupyterFrontEndPlugin<IDrafts> = {
               callback: () => void discard(panel, draft)
             }
           ]
-        }
+        },
+        trans
       );
       offers.set(panel, id);
       panel.disposed.connect(() => Notification.dismiss(id));
@@ -327,7 +336,7 @@ const plugin: JupyterFrontEndPlugin<IDrafts> = {
     keeper.failed.connect((_, { path, reason }) => {
       tellFailure(
         trans.__(
-          'Unsaved edits of %1 are in this tab only: the server does not take them, and this browser cannot keep them (%2). Keep the tab open, or download a copy.',
+          'Keep this tab open, or download a copy: the unsaved edits of %1 are in this tab only. The server does not take them, and this browser cannot keep them (%2).',
           nameOf(path),
           reason.message
         ),
@@ -352,11 +361,13 @@ const plugin: JupyterFrontEndPlugin<IDrafts> = {
         }
         try {
           if (!(await offerNext(panel, true))) {
-            Notification.info(
+            tell(
+              'info',
               trans.__(
                 'All edits of this notebook are saved or in an open tab.'
               ),
-              { autoClose: 5000 }
+              { autoClose: 5000 },
+              trans
             );
           }
         } catch (reason) {

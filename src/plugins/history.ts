@@ -9,17 +9,19 @@ import {
   ICommandPalette,
   InputDialog,
   type MainAreaWidget,
-  Notification,
+  type Notification,
   showDialog
 } from '@jupyterlab/apputils';
 import { IEditorServices } from '@jupyterlab/codeeditor';
 import { IDocumentManager } from '@jupyterlab/docmanager';
 import type { DocumentRegistry } from '@jupyterlab/docregistry';
 import { IRenderMimeRegistry } from '@jupyterlab/rendermime';
+import { ISettingRegistry } from '@jupyterlab/settingregistry';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 import { historyIcon } from '@jupyterlab/ui-components';
 import { Debouncer } from '@lumino/polling';
 
+import { Choices } from '../models/choices';
 import { HistoryModel, type IOpenDocument } from '../models/history';
 import { RanFollower } from '../models/ranfollower';
 import {
@@ -27,18 +29,19 @@ import {
   type IRestoreOptions,
   IRewindClient
 } from '../tokens';
-import { tellFailure } from '../widgets/failure';
+import { tell, tellFailure } from '../widgets/telling';
 // eslint-disable-next-line jupyter/prefer-lazy-imports -- it stands in the sidebar from the start
 import { HistoryWidget } from '../widgets/history';
 import type { IHistoryActions } from '../widgets/historyentries';
 import { stateActions } from '../widgets/stateactions';
 
+const ID = 'jupyter-rewind:history';
 const OPEN = 'jupyter-rewind:open-history';
 const EVENTS = 'https://schema.jupyter.org/jupyter_rewind/checkpoint/v1';
 const KERNEL_EVENTS = 'https://schema.jupyter.org/jupyter_rewind/kernel/v1';
 
 const plugin: JupyterFrontEndPlugin<void> = {
-  id: 'jupyter-rewind:history',
+  id: ID,
   description: 'Shows the history of the open document in the right sidebar.',
   autoStart: true,
   requires: [
@@ -47,7 +50,13 @@ const plugin: JupyterFrontEndPlugin<void> = {
     IRenderMimeRegistry,
     IEditorServices
   ],
-  optional: [ITranslator, ICommandPalette, ILabShell, ILayoutRestorer],
+  optional: [
+    ITranslator,
+    ICommandPalette,
+    ILabShell,
+    ILayoutRestorer,
+    ISettingRegistry
+  ],
   activate: (
     app: JupyterFrontEnd,
     client: IRewindClient,
@@ -57,11 +66,13 @@ const plugin: JupyterFrontEndPlugin<void> = {
     translation: ITranslator | null,
     palette: ICommandPalette | null,
     labShell: ILabShell | null,
-    restorer: ILayoutRestorer | null
+    restorer: ILayoutRestorer | null,
+    registry: ISettingRegistry | null
   ): void => {
     const translator = translation ?? nullTranslator;
     const trans = translator.load('jupyter_rewind');
-    const model = new HistoryModel(client);
+    const choices = new Choices(registry?.load(ID));
+    const model = new HistoryModel(client, choices);
 
     const told = async (failed: string, act: () => Promise<unknown>) => {
       try {
@@ -99,7 +110,7 @@ const plugin: JupyterFrontEndPlugin<void> = {
               })
           });
         }
-        Notification.success(words, { actions, autoClose: 15000 });
+        tell('success', words, { actions, autoClose: 15000 }, trans);
       });
 
     const actions: IHistoryActions = {
@@ -193,6 +204,7 @@ const plugin: JupyterFrontEndPlugin<void> = {
           other => other.id !== checkpoint.id && other.readable
         ),
         isDirty: open.isDirty,
+        choices,
         difference: remote => client.difference(path, checkpoint.id, remote),
         restoreCell: async cell => {
           if (model.document?.path !== path) {

@@ -8,7 +8,7 @@ import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 
 import { KernelLives, type Loss } from '../models/lives';
 import { IRewindClient } from '../tokens';
-import { tellFailure } from '../widgets/failure';
+import { tell, tellFailure } from '../widgets/telling';
 
 const plugin: JupyterFrontEndPlugin<void> = {
   id: 'jupyter-rewind:kernels',
@@ -43,10 +43,12 @@ const plugin: JupyterFrontEndPlugin<void> = {
               buttons: [Dialog.okButton({ label: trans.__('Close') })]
             })
         };
-        Notification.success(first, {
-          autoClose: 15000,
-          actions: more.length ? [details] : []
-        });
+        tell(
+          'success',
+          first,
+          { autoClose: 15000, actions: more.length ? [details] : [] },
+          trans
+        );
       } catch (reason) {
         const why = reason instanceof Error ? reason.message : String(reason);
         tellFailure(
@@ -84,9 +86,9 @@ const plugin: JupyterFrontEndPlugin<void> = {
       if (earlier) {
         Notification.dismiss(earlier);
       }
-      const id = Notification.emit(
-        words,
+      const id = tell(
         loss === 'died' ? 'warning' : 'info',
+        words,
         {
           autoClose: loss === 'died' ? false : 15000,
           actions: [
@@ -98,7 +100,8 @@ const plugin: JupyterFrontEndPlugin<void> = {
             },
             { label: trans.__('Not now'), callback: () => undefined }
           ]
-        }
+        },
+        trans
       );
       offers.set(panel, id);
     }

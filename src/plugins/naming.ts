@@ -7,7 +7,7 @@ import { IDocumentManager } from '@jupyterlab/docmanager';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 
 import { IRewindClient } from '../tokens';
-import { tellFailure } from '../widgets/failure';
+import { tellFailure } from '../widgets/telling';
 
 const COMMAND = 'jupyter-rewind:name-checkpoint';
 

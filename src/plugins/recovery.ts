@@ -7,7 +7,6 @@ import {
   Dialog,
   ICommandPalette,
   MainAreaWidget,
-  Notification,
   showDialog
 } from '@jupyterlab/apputils';
 import { IFileBrowserFactory } from '@jupyterlab/filebrowser';
@@ -17,7 +16,7 @@ import { undoIcon } from '@jupyterlab/ui-components';
 
 import { RecoveryModel } from '../models/recovery';
 import { IRewindClient } from '../tokens';
-import { tellFailure } from '../widgets/failure';
+import { tell, tellFailure } from '../widgets/telling';
 
 const RECOVER = 'jupyter-rewind:recover';
 const ITEM = 'jp-DirListing-item';
@@ -97,18 +96,22 @@ const plugin: JupyterFrontEndPlugin<void> = {
           write: file =>
             void told(trans.__('Nothing was written.'), async () => {
               const made = await client.recover(file);
-              Notification.success(
+              tell(
+                'success',
                 trans.__('Written as %1. Nothing else was changed.', made),
-                { autoClose: 15000 }
+                { autoClose: 15000 },
+                trans
               );
               await finished(made);
             }),
           undelete: file =>
             void told(trans.__('Nothing was brought back.'), async () => {
               await client.undelete(file);
-              Notification.success(
-                trans.__('%1 is there again, with its history.', file),
-                { autoClose: 15000 }
+              tell(
+                'success',
+                trans.__('There again, with its history: %1', file),
+                { autoClose: 15000 },
+                trans
               );
               await finished(file);
             })

@@ -6,6 +6,7 @@ import { Panel, Widget } from '@lumino/widgets';
 import { NotebookDiffModel } from 'nbdime/lib/diff/model';
 import { CellDiffWidget, NotebookDiffWidget } from 'nbdime/lib/diff/widget';
 
+import type { Choices } from '../models/choices';
 import type { Checkpoint, IDifference } from '../tokens';
 
 /** With whose help a difference is drawn. */
@@ -43,6 +44,7 @@ export interface ICheckpointComparison extends IDrawing {
   others: Checkpoint[];
   /** Whether the open document holds edits that are not on the disk yet. */
   isDirty: boolean;
+  choices: Pick<Choices, 'hidesOutputs'>;
   /** What changed from the checkpoint to another state; `present` is the file on disk. */
   difference(remote: string): Promise<IDifference>;
   /** Bring one cell of the checkpoint back into the open document. */
@@ -73,9 +75,12 @@ export async function checkpointComparison(
   }
   const hidden = document.createElement('input');
   hidden.type = 'checkbox';
-  hidden.addEventListener('change', () =>
-    panel.toggleClass('jp-mod-noOutputs', hidden.checked)
-  );
+  hidden.checked = options.choices.hidesOutputs;
+  panel.toggleClass('jp-mod-noOutputs', hidden.checked);
+  hidden.addEventListener('change', () => {
+    panel.toggleClass('jp-mod-noOutputs', hidden.checked);
+    options.choices.hidesOutputs = hidden.checked;
+  });
   const controls = document.createElement('div');
   controls.className = 'jp-Rewind-controls';
   controls.append(

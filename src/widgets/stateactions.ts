@@ -1,7 +1,7 @@
 import {
   Dialog,
   type MainAreaWidget,
-  Notification,
+  type Notification,
   showDialog
 } from '@jupyterlab/apputils';
 import type { TranslationBundle } from '@jupyterlab/translation';
@@ -10,6 +10,7 @@ import { bringBack, type IOtherName } from '../models/bringing';
 import type { HistoryModel, IOpenDocument } from '../models/history';
 import type { IRewindClient, Snapshot } from '../tokens';
 import type { IHistoryActions } from './historyentries';
+import { tell } from './telling';
 
 /** What the actions on states of kernels need. */
 export interface IStateContext {
@@ -44,21 +45,33 @@ export function stateActions(
     kept: string,
     more: Notification.IAction[]
   ) =>
-    Notification.success(words, {
-      autoClose: 15000,
-      actions: [
-        {
-          label: trans.__('Undo'),
-          caption: trans.__('Bring back the variables that were there before'),
-          callback: () =>
-            void told(trans.__('Nothing was undone.'), async () => {
-              await client.restoreState(kernelOf(document), kept);
-              Notification.success(trans.__('Undone.'), { autoClose: 5000 });
-            })
-        },
-        ...more
-      ]
-    });
+    tell(
+      'success',
+      words,
+      {
+        autoClose: 15000,
+        actions: [
+          {
+            label: trans.__('Undo'),
+            caption: trans.__(
+              'Bring back the variables that were there before'
+            ),
+            callback: () =>
+              void told(trans.__('Nothing was undone.'), async () => {
+                await client.restoreState(kernelOf(document), kept);
+                tell(
+                  'success',
+                  trans.__('Undone.'),
+                  { autoClose: 5000 },
+                  trans
+                );
+              })
+          },
+          ...more
+        ]
+      },
+      trans
+    );
 
   const restoreState = (state: Snapshot) =>
     void told(trans.__('The variables were not brought back.'), async () => {
@@ -98,14 +111,16 @@ export function stateActions(
       const wanted = { kernel: kernelOf(document), ref: state.id, name };
       const done = await bringBack(client, wanted, ask);
       if (done !== null) {
-        Notification.success(
+        tell(
+          'success',
           trans.__(
             '%1 is what %2 was after cell [%3].',
             done,
             name,
             String(state.count)
           ),
-          { autoClose: 8000 }
+          { autoClose: 8000 },
+          trans
         );
       }
     });

@@ -5,7 +5,6 @@ Set SCREENSHOTS to a folder to get the pictures of the documentation.
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,9 +14,18 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 
+from tests.support.drafting import (
+    NAME,
+    TYPED,
+    is_kept,
+    offer,
+    shown,
+    the_drafts,
+    type_into,
+    type_on,
+)
 from tests.support.lab import (
     Chromium,
-    Lab,
     LabServer,
     menu,
     open_notebook,
@@ -27,8 +35,6 @@ from tests.support.lab import (
 )
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
-NAME = "analysis.ipynb"
-TYPED = "# typed and never saved"
 
 
 @pytest.fixture
@@ -57,49 +63,6 @@ def write_large(path: Path) -> None:
     spec = {"name": "python3", "display_name": "Python 3", "language": "python"}
     nbformat.write(new_notebook(cells=cells, metadata={"kernelspec": spec}), path)
     assert path.stat().st_size > 25e6
-
-
-def type_into(page: Any, cell: int, text: str) -> None:
-    page.locator(".jp-Notebook .jp-Cell .cm-content").nth(cell).click()
-    page.keyboard.press("Control+End")
-    page.keyboard.type(text)
-
-
-def type_on(page: Any, cell: int, text: str) -> None:
-    """Types on, after JupyterLab has said that its server is gone."""
-    said = page.locator(".jp-Dialog")
-    said.first.wait_for()
-
-    def is_away() -> bool:
-        if said.count():
-            page.keyboard.press("Enter")
-            page.wait_for_timeout(300)
-        return said.count() == 0
-
-    wait_until("no dialog", is_away)
-    type_into(page, cell, text)
-
-
-def the_drafts(lab: Lab, name: str = NAME) -> list[dict[str, Any]]:
-    return list(lab.ask(f"rewind/api/v1/drafts?path={name}")["drafts"])
-
-
-def is_kept(lab: Lab, text: str, name: str = NAME) -> bool:
-    """Whether some draft of the notebook holds this text."""
-    return any(
-        text in json.dumps(lab.ask(f"rewind/api/v1/drafts/{each['draft']}?path={name}")["notebook"])
-        for each in the_drafts(lab, name)
-    )
-
-
-def offer(page: Any) -> Any:
-    told = page.locator(".Toastify__toast", has_text="unsaved edits of")
-    told.first.wait_for()
-    return told.first
-
-
-def shown(page: Any) -> str:
-    return str(page.locator(".jp-Notebook").inner_text())
 
 
 def test_the_browser_is_killed_a_second_after_typing_into_25_mb(
@@ -236,27 +199,6 @@ def test_compare_shows_what_restoring_would_change(server: LabServer, chromium: 
     shoot(page, "drafts-compare")
 
 
-def test_an_expired_login_loses_nothing(server: LabServer, chromium: Chromium) -> None:
-    """The server refuses whoever is not signed in: the browser keeps the edits until it does not,
-    also when that is another start of it."""
-    write_notebook(server.lab.folder / NAME)
-    page = chromium.page()
-    open_notebook(page, server.lab, NAME)
-    chromium.context.route(
-        "**/rewind/api/v1/drafts**", lambda route: route.fulfill(status=403, body="Forbidden")
-    )
-    type_into(page, 3, f"\n{TYPED}")
-    page.locator(".jp-Rewind-standing").wait_for()
-    page.wait_for_timeout(3000)
-    assert the_drafts(server.lab) == []
-    chromium.kill()
-    chromium.start()
-    page = chromium.page()
-    open_notebook(page, server.lab, NAME)
-    offer(page).get_by_role("button", name="Restore").click()
-    page.get_by_text(TYPED).first.wait_for()
-
-
 def test_no_room_anywhere_is_said(server: LabServer, chromium: Chromium) -> None:
     """The server does not answer and the browser's disk is full: one sentence says where the edits
     are; when the server is back, they are handed over."""
@@ -341,7 +283,7 @@ def test_edits_of_a_state_that_the_server_never_saw_can_be_downloaded(
     chromium.start()
     page = chromium.page()
     open_notebook(page, server.lab, NAME)
-    told = page.locator(".Toastify__toast", has_text="are kept in this browser only")
+    told = page.locator(".Toastify__toast", has_text="Kept in this browser only")
     told.first.wait_for()
     told.first.hover()
     shoot(page, "drafts-refused")

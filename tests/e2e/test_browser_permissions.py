@@ -90,7 +90,7 @@ def test_whoever_may_only_read_sees_the_history_and_loses_no_edit(tmp_path: Path
         assert path.read_bytes() == before
         page.goto("about:blank")
         open_notebook(page, server.lab, NAME)
-        told = page.get_by_text("are kept in this browser only")
+        told = page.get_by_text("Kept in this browser only")
         told.first.wait_for()
         with page.expect_download() as copy:
             page.get_by_role("button", name="Download").first.click()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import http.cookiejar
 import json
 import os
 import shutil
@@ -11,6 +12,7 @@ import subprocess
 import sys
 import time
 import urllib.error
+import urllib.parse
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
+from jupyter_server.auth import passwd
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from jupyter_rewind.settings import Rewind
@@ -36,12 +39,26 @@ class Lab:
 
     address: str
     folder: Path
+    #: Without one the token opens it.
+    password: str = ""
 
     def ask(self, path: str) -> Any:
         request = urllib.request.Request(self.address + path)
         request.add_header("Authorization", f"token {TOKEN}")
-        with urllib.request.urlopen(request, timeout=30) as reply:
+        opener = self._signed_in() if self.password else urllib.request.build_opener()
+        with opener.open(request, timeout=30) as reply:
             return json.load(reply)
+
+    def _signed_in(self) -> urllib.request.OpenerDirector:
+        """As a browser of its own does it: with the password, for a cookie."""
+        cookies = http.cookiejar.CookieJar()
+        opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(cookies))
+        opener.open(f"{self.address}login", timeout=30).close()
+        form = {"_xsrf": next(one.value for one in cookies if one.name == "_xsrf")}
+        form["password"] = self.password
+        data = urllib.parse.urlencode(form).encode()
+        opener.open(f"{self.address}login", data, timeout=30).close()
+        return opener
 
     def delete(self, name: str) -> None:
         """As the file browser does."""
@@ -108,12 +125,14 @@ class LabServer:
         autosave: bool = True,
         live: bool = False,
         config: str = "",
+        password: str = "",
     ) -> None:
         self._tmp_path = tmp_path
         self._interface = interface
         self._python = python
         self._port = free_port()
         self._live = live
+        self._password = password
         self._process: subprocess.Popen[bytes] | None = None
         home = tmp_path / "home"
         home.mkdir()
@@ -126,6 +145,8 @@ class LabServer:
         if not autosave:
             chosen["@jupyterlab/docmanager-extension:plugin"] = {"autosave": False}
         quiet.write_text(json.dumps(chosen))
+        if password:
+            config += f"\nc.PasswordIdentityProvider.hashed_password = {passwd(password)!r}\n"
         (home / "config" / "jupyter_server_config.py").write_text(config)
         self.start()
 
@@ -138,7 +159,8 @@ class LabServer:
         command = [
             self._python, "-m", module, "--no-browser", "--allow-root",
             f"--ServerApp.port={self._port}", "--ServerApp.ip=127.0.0.1",
-            "--ServerApp.port_retries=0", f"--IdentityProvider.token={TOKEN}",
+            "--ServerApp.port_retries=0",
+            f"--IdentityProvider.token={'' if self._password else TOKEN}",
             f"--ServerApp.root_dir={work}", "--LabApp.expose_app_in_browser=True",
             "--JupyterNotebookApp.expose_app_in_browser=True",
             f"--YDocExtension.disable_rtc={not self._live}",
@@ -146,7 +168,7 @@ class LabServer:
         log = self._tmp_path / "server.log"
         with open(log, "ab") as out:
             self._process = subprocess.Popen(command, env=env, cwd=work, stdout=out, stderr=out)
-        self.lab = Lab(_address(home / "runtime", self._process, log), work)
+        self.lab = Lab(_address(home / "runtime", self._process, log), work, self._password)
 
     def kill(self) -> None:
         """kill -9; the address stays the same with the next start."""

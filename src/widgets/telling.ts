@@ -1,0 +1,48 @@
+import { Dialog, Notification, showDialog } from '@jupyterlab/apputils';
+import type { TranslationBundle } from '@jupyterlab/translation';
+
+/** JupyterLab cuts a notification off after so many letters. */
+const LONGEST = 140;
+
+type Kind = 'info' | 'success' | 'warning' | 'error';
+
+/** Shows a notification; where JupyterLab cuts its words off, the whole of them is a click away. */
+export function tell(
+  kind: Kind,
+  words: string,
+  options: Pick<Notification.IOptions<never>, 'actions' | 'autoClose'>,
+  trans: TranslationBundle
+): string {
+  const { actions = [] } = options;
+  const whole: Notification.IAction = {
+    label: trans.__('Show all'),
+    caption: words,
+    callback: event => {
+      // It stays, and so does what else it offers.
+      event.preventDefault();
+      void showDialog({
+        title: titleOf(kind, trans),
+        body: words,
+        buttons: [Dialog.okButton({ label: trans.__('Close') })]
+      });
+    }
+  };
+  return Notification.emit(words, kind, {
+    ...options,
+    actions: words.length > LONGEST ? [...actions, whole] : actions
+  });
+}
+
+/** Says what failed, until the user closes it. */
+export function tellFailure(words: string, trans: TranslationBundle): void {
+  // With a time it would not be shown, but only counted in the status bar.
+  tell('error', words, { autoClose: false }, trans);
+}
+
+function titleOf(kind: Kind, trans: TranslationBundle): string {
+  return kind === 'error'
+    ? trans.__('What failed')
+    : kind === 'warning'
+      ? trans.__('Warning')
+      : trans.__('What happened');
+}
