@@ -97,6 +97,36 @@ describe('Saving', () => {
     expect(saving.standing).toBe('read-only');
   });
 
+  it('makes one save at a time, whoever asks', async () => {
+    const { document } = await opened();
+    let others: Promise<unknown> = Promise.resolve();
+    document.during = () => {
+      document.during = () => undefined;
+      document.edit('b');
+      others = Promise.all([document.save(), document.save()]);
+      // They wait: the first one is not done.
+      expect(document.saves).toEqual([]);
+    };
+    document.edit('a');
+    await document.save();
+    expect(document.saves).toEqual(['a']);
+    await others;
+    expect(document.saves).toEqual(['a', 'ab', 'ab']);
+  });
+
+  it('makes the next save also where the one before it failed', async () => {
+    const { document, saving } = await opened();
+    document.edit('a');
+    document.failure = new Error('The disk is full.');
+    const first = document.save();
+    const second = document.save();
+    await expect(first).rejects.toThrow('full');
+    document.failure = null;
+    await second;
+    expect(document.saves).toEqual(['a']);
+    expect(saving.standing).toBe('saved');
+  });
+
   it('does not take a notebook that was only opened for changed', async () => {
     const { document, saving } = await opened();
     document.describeKernel();

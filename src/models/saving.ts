@@ -40,9 +40,7 @@ export class Saving implements IDisposable {
     private readonly now: () => number = Date.now
   ) {
     const save = context.save;
-    context.save = async () => {
-      await this.follow(() => save.call(context));
-    };
+    context.save = () => this.inTurn(() => save.call(context));
     context.model.stateChanged.connect(this.onState, this);
     context.fileChanged.connect(this.onFile, this);
     this._touch = new Touch(context.model);
@@ -145,6 +143,24 @@ export class Saving implements IDisposable {
     Signal.clearData(this);
   }
 
+  /** The second of two saves at once would take the first one's file for somebody else's. */
+  private inTurn(save: () => Promise<void>): Promise<void> {
+    const act = async () => {
+      if (!this.context.isDisposed) {
+        await this.follow(save);
+      }
+    };
+    const turn = this._turn ? this._turn.then(act, act) : act();
+    this._turn = turn;
+    const end = () => {
+      if (this._turn === turn) {
+        this._turn = null;
+      }
+    };
+    turn.then(end, end);
+    return turn;
+  }
+
   private async follow(save: () => Promise<void>): Promise<void> {
     const began = this.now();
     let saved: number | undefined;
@@ -207,6 +223,7 @@ export class Saving implements IDisposable {
   private _savedAt: number | null = null;
   private readonly _touch: Touch;
   private _timer: ReturnType<typeof setTimeout> | null = null;
+  private _turn: Promise<void> | null = null;
 }
 
 /** Whether the user left JupyterLab's question what to do with a changed file open. */

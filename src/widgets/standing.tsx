@@ -33,7 +33,9 @@ export function standingWords(
     draft === 'server'
       ? trans.__('The edits are kept as a draft on the server.')
       : draft === 'browser'
-        ? trans.__('The edits are kept as a draft in this browser.')
+        ? trans.__(
+            'The edits are kept as a draft in this browser: the server does not take them now. Where you are signed out, sign in again in another tab.'
+          )
         : trans.__('The edits are in this tab only.');
   switch (standing) {
     case 'saved': {
@@ -53,7 +55,11 @@ export function standingWords(
       );
     case 'unsaved':
       return good(
-        draft === 'server' ? trans.__('Kept as draft') : trans.__('Unsaved'),
+        draft === 'server'
+          ? trans.__('Kept as draft')
+          : draft === 'browser'
+            ? trans.__('Kept in this browser')
+            : trans.__('Unsaved'),
         kept
       );
     case 'read-only':

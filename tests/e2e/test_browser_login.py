@@ -1,0 +1,108 @@
+"""A login that ends while somebody types, with a real password, in a real browser."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.drafting import NAME, TYPED, is_kept, offer, the_drafts, type_into
+from tests.support.lab import Chromium, Lab, LabServer, idle, shoot, wait_until, write_notebook
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+# What the updates hold that this browser keeps.
+SHELVED = """async () => {
+  const decoder = new TextDecoder();
+  const found = [];
+  for (const {name} of await indexedDB.databases()) {
+    if (!/rewind/.test(name)) continue;
+    const base = await new Promise((done, fail) => {
+      const asked = indexedDB.open(name);
+      asked.onsuccess = () => done(asked.result);
+      asked.onerror = () => fail(asked.error);
+    });
+    for (const store of base.objectStoreNames) {
+      const all = await new Promise(done => {
+        const asked = base.transaction(store).objectStore(store).getAll();
+        asked.onsuccess = () => done(asked.result);
+      });
+      found.push(...all.map(one => decoder.decode(one.update)));
+    }
+    base.close();
+  }
+  return found.join('\\n');
+}"""
+
+
+@pytest.fixture
+def locked(tmp_path: Path) -> Iterator[LabServer]:
+    """A server that wants a password."""
+    with LabServer(tmp_path, autosave=False, password="correct horse") as running:
+        yield running
+
+
+@pytest.fixture
+def chromium(tmp_path: Path) -> Iterator[Chromium]:
+    playwright = pytest.importorskip("playwright.sync_api")
+    with playwright.sync_playwright() as tool:
+        browser = Chromium(tool, tmp_path / "profile")
+        yield browser
+        browser.close()
+
+
+def sign_in(page: Any, lab: Lab) -> None:
+    """JupyterLab's own form, which stands before every page of whoever is not signed in."""
+    page.goto(f"{lab.address}lab/workspaces/a/tree/{NAME}")
+    page.locator("input[name=password]").fill(lab.password)
+    page.locator("#login_submit").click()
+    page.wait_for_selector(".jp-Notebook .jp-Cell >> text=mean(rows)")
+
+
+def shelved(page: Any) -> str:
+    """The texts in the updates that this browser keeps."""
+    return str(page.evaluate(SHELVED))
+
+
+def test_an_expired_login_loses_nothing(locked: LabServer, chromium: Chromium) -> None:
+    """Signed out in another tab: what is typed stays in the browser, and reaches the server by
+    itself once somebody signs in again."""
+    lab = locked.lab
+    write_notebook(lab.folder / NAME)
+    page, other = chromium.page(), chromium.page()
+    sign_in(page, lab)
+    idle(page)
+    type_into(page, 3, "\n# before")
+    wait_until("the draft", lambda: is_kept(lab, "# before"))
+    other.goto(f"{lab.address}logout")
+    page.keyboard.insert_text(f" {TYPED}")
+    wait_until("the draft in the browser", lambda: TYPED in shelved(page))
+    standing = page.locator(".jp-Rewind-standing", has_text="Kept in this browser")
+    standing.wait_for()
+    shoot(page, "signed-out")
+    assert not is_kept(lab, TYPED)
+    sign_in(other, lab)
+    wait_until("the draft on the server", lambda: is_kept(lab, f"# before {TYPED}"))
+
+
+def test_an_expired_login_and_a_killed_browser_lose_nothing(
+    locked: LabServer, chromium: Chromium
+) -> None:
+    """Whoever signs in with the next start of the browser is offered what was typed meanwhile."""
+    lab = locked.lab
+    write_notebook(lab.folder / NAME)
+    page = chromium.page()
+    sign_in(page, lab)
+    idle(page)
+    chromium.context.clear_cookies()
+    type_into(page, 3, "")
+    page.keyboard.insert_text(f"\n{TYPED}")
+    wait_until("the draft in the browser", lambda: TYPED in shelved(page))
+    chromium.kill()
+    assert the_drafts(lab) == []
+    chromium.start()
+    page = chromium.page()
+    sign_in(page, lab)
+    offer(page).get_by_role("button", name="Restore").click()
+    page.get_by_text(TYPED).first.wait_for()
