@@ -56,7 +56,7 @@ def test_the_variables_of_a_killed_kernel_come_back_with_one_click(lab: Lab, pag
     told.first.wait_for()
     shoot(page, "kernel-died")
     page.locator(".jp-Dialog").get_by_role("button", name="Ok").click()  # Lab's own word of it
-    shoot(page, "kernel-offer")
+    is_flawless(page, "kernel-offer", ".Toastify__toast")
     with page.expect_response(is_answer) as back:
         page.get_by_role("button", name="Restore", exact=True).last.click()
     assert back.value.ok, back.value.text()
