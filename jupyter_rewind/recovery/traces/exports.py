@@ -23,6 +23,7 @@ from jupyter_rewind.recovery.evidence import (
 from jupyter_rewind.recovery.exports.prose import Fetch
 from jupyter_rewind.recovery.exports.reading import SUFFIXES, decode, read_export
 from jupyter_rewind.recovery.regular import open_file, read_file
+from jupyter_rewind.recovery.traces.built import built_copies
 from jupyter_rewind.recovery.walking import folders_of, is_recovered
 
 _HEAD = 1 << 16
@@ -66,13 +67,17 @@ class ExportFinder:
     holds: frozenset[Holds] = _SHOWN
     where: Mapping[str, str] = {
         "linux": "`NAME.py`, `NAME.md`, `NAME.Rmd`, `NAME.qmd`, `NAME.html` beside the notebook, in"
-        " the folders beside and below it, or named by `--scan`; papermill's executed notebooks",
+        " the folders beside and below it, or named by `--scan`; papermill's executed notebooks;"
+        " copies of it in what Sphinx, Jupyter Book, nbsphinx, mkdocs or JupyterLite built of it"
+        " (`_build`, `build`, `site`, `_output`)",
         "macos": "as on Linux",
         "windows": "as on Linux",
     }
 
     def find(self, scope: Scope) -> Iterator[Trace | Problem]:
-        seen: set[Path] = set()
+        built = list(built_copies(scope, self.kind))
+        yield from built
+        seen = {Path(each.place) for each in built}
         for folder in _folders(scope):
             try:
                 entries = sorted(os.scandir(folder), key=lambda each: each.name)
