@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sys
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from jupyter_rewind.kernels import quiet, rebuild
@@ -29,7 +29,7 @@ def find_owners(met: list[Any], check: Callable[[], None]) -> list[Any]:
     """Of the objects that a writer has met, those whose attributes something holds besides. What
     was met is held by `met` and by the writer's memo; `check` is called now and then, and may
     raise."""
-    kinds = {kind for kind in set(map(type, met)) if _has_dict(kind)}
+    kinds = {kind for kind in set(map(type, met)) if has_attributes(kind)}
     if not kinds:
         return []
     told = {id(value) for value in met if type(value) is dict}
@@ -44,6 +44,20 @@ def find_owners(met: list[Any], check: Callable[[], None]) -> list[Any]:
 
 
 _STEP = 4096
+
+
+def untold_dicts(values: Iterable[Any]) -> set[int]:
+    """Ids of the attributes of those whose class says how they are pickled: these need not be told
+    with them, and belong to them all the same."""
+    own: dict[type, bool] = {}
+    found = set()
+    for value in values:
+        kind = type(value)
+        if kind not in own:
+            own[kind] = has_attributes(kind) and quiet.has_own_way(kind)
+        if own[kind]:
+            found.add(id(attributes_of(value)))
+    return found
 
 
 def with_its_dict(reduction: Any, owner: Any) -> Any:
@@ -82,7 +96,7 @@ class _Alone:
     """Has attributes that nothing else refers to."""
 
 
-def _has_dict(kind: type) -> bool:
+def has_attributes(kind: type) -> bool:
     offset = type.__getattribute__(kind, "__dictoffset__")
     return bool(offset) and not issubclass(kind, _NOT_ASKED)
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from jupyter_rewind.kernels.filling import can_be_filled
-from jupyter_rewind.kernels.pods import VARIABLE
+from jupyter_rewind.kernels.pods import MODULE, VARIABLE
 from jupyter_rewind.model.ids import ExecutionId
 
 _REMEMBERED = 1_000
@@ -31,7 +31,7 @@ class Bindings:
         bound = {
             key: id(value)
             for key, value in values.items()
-            if type(value) in fit and key.startswith(VARIABLE)
+            if type(value) in fit and key.startswith((VARIABLE, MODULE))
         }
         self._births = {one: self._births.get(one, self._turn) for one in bound.values()}
         self._then.pop(execution, None)

@@ -8,9 +8,9 @@ state between them is said to be not restorable. Holds no user object between tw
 from __future__ import annotations
 
 import builtins
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from jupyter_rewind import clock
 from jupyter_rewind.errors import Full
@@ -24,35 +24,20 @@ from jupyter_rewind.kernels.environment import Environment
 from jupyter_rewind.kernels.graph import Survey
 from jupyter_rewind.kernels.hubs import Hubs
 from jupyter_rewind.kernels.keeping import Job, Keeper
+from jupyter_rewind.kernels.limits import Limits
 from jupyter_rewind.kernels.memory import start_memory
 from jupyter_rewind.kernels.names import ORDER
-from jupyter_rewind.kernels.pods import ENVIRONMENT, SMALL, VARIABLE
+from jupyter_rewind.kernels.ownvariables import OwnVariables, words_for_key
+from jupyter_rewind.kernels.pods import ENVIRONMENT, MODULE, SMALL, VARIABLE
 from jupyter_rewind.kernels.records import Facts
 from jupyter_rewind.kernels.roots import Gatherer, Roots
 from jupyter_rewind.kernels.state import Change, Pod
 from jupyter_rewind.kernels.tally import count_fidelity, list_losses
 from jupyter_rewind.kernels.trouble import Trouble
+from jupyter_rewind.kernels.watching import Tracking
 from jupyter_rewind.model.ids import ExecutionId, RunId
 from jupyter_rewind.model.snapshot import ASKED, PRESENT, Snapshot
 from jupyter_rewind.store.keep import KernelStore
-
-
-class Touched(Protocol):
-    """Which variables a cell can have changed."""
-
-    @property
-    def everything(self) -> bool: ...
-    @property
-    def names(self) -> frozenset[str]: ...
-
-
-class Tracking(Protocol):
-    """Watches a cell, and says afterwards what it can have touched."""
-
-    def begin(self, source: str, namespace: dict[str, Any]) -> None: ...
-    def end(self, seconds: float = ...) -> Touched: ...
-    def catch_up(self) -> None: ...
-    def start_anew(self, why: str) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +48,8 @@ class CaptureOptions:
     budget_floor_seconds: float = 0.05
     cooldown_seconds: float = 0.0
     max_variable_bytes: int | None = None
+    max_module_bytes: int = 0
+    """For each variable of a module of the user's own; 0 keeps none of them."""
     page_tracking: bool = False
 
 
@@ -92,6 +79,10 @@ class Capturer:
         self.enabled = True
         self.excluded: set[str] = set()
         self._gatherer = Gatherer(self.hubs)
+        self._limits = Limits(
+            namespace, self.hubs, self.options.max_variable_bytes, self.options.max_module_bytes
+        )
+        self.modules = OwnVariables(namespace) if self.options.max_module_bytes else None
         self.keeper = Keeper(store.companion(), self._note_failure)
         self.environment = environment
         self._harmless = harmless
@@ -107,6 +98,7 @@ class Capturer:
         self._failed = False
         self._everything = True
         self._touched: set[str] = set()
+        self._mentioned: set[str] = set()
         self._merged: list[ExecutionId] = []
         self._budget = Budget(self.options.budget_share, self.options.budget_floor_seconds)
         self._least = 0.0
@@ -227,6 +219,8 @@ class Capturer:
         """The namespace holds this state, of which these are the pods."""
         same = (keys[0] for keys, pod in pods.items() if self._pods.get(keys) is pod)
         self._gatherer.distrust_all_but(same)
+        if self.modules is not None:
+            self.modules.distrust()
         self._pods = dict(pods)
         self._everything = True
         if self._tracker is not None:
@@ -248,6 +242,8 @@ class Capturer:
     ) -> Captured:
         self.look_after()
         found = self._gatherer.gather(self.namespace, self.excluded)
+        if self.modules is not None:
+            self.modules.gather(self.namespace, found, self.excluded)
         if self.environment is not None:
             found.values[ENVIRONMENT] = self.environment.read()
         before = self._pods
@@ -275,6 +271,9 @@ class Capturer:
         self.bindings.note(execution, found.values)
         self._pods = change.pods
         self._gatherer.settle()
+        if self.modules is not None:
+            self.modules.settle()
+        self._mentioned = set()
         self._everything, self._touched, self._merged, self._least = False, set(), [], 0.0
         self._unsure.append((job, tuple(pod for pod in job.pods if pod.node is None)))
         self.keeper.submit(job)
@@ -287,7 +286,8 @@ class Capturer:
     def _look(self, found: Roots, deadline: Deadline) -> Change:
         session = make_session(self.namespace, self.hubs)
         session.deadline = deadline
-        limit = self.options.max_variable_bytes
+        if self.modules is not None:
+            session.modules = self.modules.names
 
         def skip(pod: Pod) -> bool:
             first = pod.keys[0]
@@ -298,12 +298,19 @@ class Capturer:
             return not first.startswith(ENVIRONMENT) and self._is_untouched(pod)
 
         harmless = tuple(self._harmless())
-        return Survey(session, self._pods, found.values, skip, limit, harmless, self._memory).look()
+        return Survey(
+            session, self._pods, found.values, skip, self._limits.refuse, harmless, self._memory
+        ).look()
 
     def _is_untouched(self, pod: Pod) -> bool:
         if not pod.closed or self._everything:
             return False
-        return not any(key[len(VARIABLE) :] in self._touched for key in pod.keys)
+        return not any(map(self._may_be_touched, pod.keys))
+
+    def _may_be_touched(self, key: str) -> bool:
+        if key.startswith(MODULE):
+            return self.modules is None or self.modules.may_touch(self._mentioned, key)
+        return key[len(VARIABLE) :] in self._touched
 
     def _end_tracking(self, seconds: float) -> None:
         if self._tracker is None:
@@ -312,6 +319,7 @@ class Capturer:
         touched = self._tracker.end(seconds)
         self._everything = self._everything or touched.everything
         self._touched |= touched.names
+        self._mentioned |= touched.mentioned
 
     def _reason_to_skip(self, allowed: float | None) -> str:
         if not self.enabled:
@@ -379,8 +387,9 @@ def _too_long(seconds: float) -> str:
     return f"{about}the budget is used up"
 
 
-def _names(keys: Iterable[str]) -> tuple[str, ...]:
-    return tuple(sorted(key[len(VARIABLE) :] for key in keys if key.startswith(VARIABLE)))
+def _names(keys: Sequence[str]) -> tuple[str, ...]:
+    names = [key[len(VARIABLE) :] for key in keys if key.startswith(VARIABLE)]
+    return tuple(sorted([*names, *(words_for_key(key) for key in keys if key.startswith(MODULE))]))
 
 
 def _ordered(change: Change) -> list[Pod]:

@@ -12,13 +12,14 @@ import copyreg
 import pickle
 import sys
 import types
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
 from typing import Any
 
 from jupyter_rewind.kernels import functions, quiet, rebuild, subclasses
-from jupyter_rewind.kernels.attributes import attributes_of, with_its_dict
+from jupyter_rewind.kernels.attributes import attributes_of, has_attributes, with_its_dict
 from jupyter_rewind.kernels.budget import NEVER
+from jupyter_rewind.kernels.filling import can_be_filled
 from jupyter_rewind.kernels.holdings import find_held
 from jupyter_rewind.kernels.hollow import Hollow, is_asked, is_built
 from jupyter_rewind.kernels.hubs import Hubs
@@ -27,7 +28,7 @@ from jupyter_rewind.kernels.origins import is_own
 from jupyter_rewind.kernels.placeholders import FilePlaceholder, Placeholder
 from jupyter_rewind.kernels.reducers import lookup
 from jupyter_rewind.kernels.reducers.contract import name_of, stand_in
-from jupyter_rewind.kernels.reducers.modules import rebuild_module
+from jupyter_rewind.kernels.reducers.modules import clear_attributes, rebuild_module
 from jupyter_rewind.kernels.sink import Sink
 from jupyter_rewind.model.snapshot import Fidelity
 
@@ -89,6 +90,10 @@ class Session:
         self.nans = Nans(hubs.lives)
         self.deadline = NEVER
         """When what is being told must be told."""
+        self.modules: frozenset[str] = frozenset()
+        """Modules of the user's own whose variables are kept."""
+        self.kept_of_modules: set[str] = set()
+        """Their variables that come back as they are, as `module:name`."""
         self._held: dict[int, str] | None = None
         self._shells: dict[int, functions.Shell] = {}
         self._handlers: dict[type, Handler | None] = {}
@@ -108,7 +113,7 @@ class Session:
     def held(self) -> dict[int, str]:
         """What variables of modules lead to, which are not kept."""
         if self._held is None:
-            self._held = find_held(self.known)
+            self._held = find_held(self.known, self.kept_of_modules)
         return self._held
 
     def shell(self, cell: types.CellType) -> functions.Shell:
@@ -124,7 +129,7 @@ class Session:
     def handler(self, kind: type) -> Handler | None:
         found = self._handlers.get(kind, _MISS)
         if found is _MISS:
-            found = self._handlers[kind] = _decide(kind)
+            found = self._handlers[kind] = _decide(kind, self.modules)
             if is_asked(kind):
                 self.asked.add(kind)
             if is_built(kind):
@@ -228,6 +233,9 @@ class _Telling:
         if (fidelity, reason) not in self.notes:
             self.notes.append((fidelity, reason))
 
+    def keeps_variables_of(self, module: str) -> bool:
+        return module in self.session.modules
+
     def placeholder(self, value: object, what: str, how: str) -> Placeholder:
         self.note(Fidelity.MISSING, f"{what}; {how}")
         return Placeholder(name_of(type(value)), what, how)
@@ -281,7 +289,7 @@ _PLAIN = frozenset((
 ))  # fmt: skip
 
 
-def _decide(kind: type) -> Handler | None:
+def _decide(kind: type, whole: Collection[str]) -> Handler | None:
     special = _SPECIAL.get(kind, _MISS)
     if special is not _MISS:
         return special  # type: ignore[return-value]
@@ -293,7 +301,7 @@ def _decide(kind: type) -> Handler | None:
     base = subclasses.find_base(kind)
     if base is not None:
         return subclasses.make_reducer(base)
-    return _sentinels(kind) or quiet.find_reducer(kind)
+    return _sentinels(kind, whole) or quiet.find_reducer(kind)
 
 
 def _reduce_iterator(value: Any, _: Any) -> Any:
@@ -317,12 +325,15 @@ _SPECIAL: dict[type, Handler | None] = {
 }
 
 
-def _sentinels(kind: type) -> Handler | None:
+def _sentinels(kind: type, whole: Collection[str]) -> Handler | None:
     """Values that a module of a library holds under a name stay the very ones: code asks for them
-    with `is`. So do those of a module of the user's own that hold nothing."""
+    with `is`. So do those of a module of the user's own that hold nothing; where its variables are
+    kept (it is `whole`), the ones that can be filled are told as they are."""
     home = type.__getattribute__(kind, "__module__")
     module = sys.modules.get(home) if isinstance(home, str) else None
     if module is None or home in ("__main__", "builtins"):
+        return None
+    if home in whole and can_be_filled(kind):
         return None
     named = {id(held): name for name, held in list(vars(module).items()) if type(held) is kind}
     if not named:
@@ -340,7 +351,9 @@ def _sentinels(kind: type) -> Handler | None:
         except Exception:
             return found
         # Its class, and nothing of its own: no state, no items.
-        return made if type(made) is tuple and any(made[2:]) else found
+        if type(made) is tuple and any(made[2:]):
+            return made
+        return (*found, {}, None, None, clear_attributes) if has_attributes(kind) else found
 
     return reduce_sentinel
 

@@ -11,8 +11,13 @@ from typing import Any
 
 from jupyter_rewind.errors import Format
 from jupyter_rewind.kernels.losses import WHOLE, HubLosses, worse
+from jupyter_rewind.kernels.ownvariables import (
+    is_of_module_itself,
+    split_key,
+    words_for_key,
+)
 from jupyter_rewind.kernels.placeholders import Placeholder
-from jupyter_rewind.kernels.pods import HUB, VARIABLE
+from jupyter_rewind.kernels.pods import HUB, MODULE, VARIABLE, is_whole
 from jupyter_rewind.kernels.preview import preview, type_name
 from jupyter_rewind.kernels.reading import PodReader
 from jupyter_rewind.kernels.records import PodRecord, read_pod, read_state
@@ -27,6 +32,7 @@ from jupyter_rewind.model.snapshot import (
 )
 from jupyter_rewind.store.keep import ContentSource
 
+Described = dict[str, tuple[object, VariableReport]]
 _PLAIN = {kind: kind.__name__ for kind in (int, float, bool, str, bytes, complex, type(None))}
 _MODULES = "jupyter_rewind.kernels.reducers.modules"
 
@@ -47,6 +53,11 @@ def compare(store: ContentSource, before: Snapshot, after: Snapshot) -> tuple[Va
     if before.state == after.state:
         return ()
     earlier, later = _described(store, before), _described(store, after)
+    loaded = _modules(store, before), _modules(store, after)
+    for name in loaded[0].keys() & loaded[1].keys():
+        # What is told of a module that only one of them has is that it is there.
+        earlier |= loaded[0][name]
+        later |= loaded[1][name]
     changes = []
     for name in sorted(earlier.keys() | later.keys()):
         old, new = earlier.get(name), later.get(name)
@@ -60,17 +71,28 @@ def compare(store: ContentSource, before: Snapshot, after: Snapshot) -> tuple[Va
     return tuple(changes)
 
 
-def reports_of(records: Iterable[PodRecord], losses: HubLosses) -> list[VariableReport]:
-    """What the pods say of their variables; small values are told by `small_reports`."""
-    return [
-        VariableReport(
-            root.key[len(VARIABLE) :], root.type_name, record.size_bytes,
-            *losses.of_root(root, record), False, root.preview,
-        )
-        for record in records
-        for root in record.roots
-        if root.key.startswith(VARIABLE) and not is_result(root.key[len(VARIABLE) :])
-    ]  # fmt: skip
+def reports_of(
+    records: Iterable[PodRecord], losses: HubLosses, *, of_modules: bool = True
+) -> list[VariableReport]:
+    """What the pods say of their variables; small values are told by `small_reports`. Of those of
+    modules, the ones that a restore leaves as they are."""
+    found = []
+    for record in records:
+        for root in record.roots:
+            fidelity, reason = losses.of_root(root, record)
+            if root.key.startswith(VARIABLE) and not is_result(root.key[len(VARIABLE) :]):
+                name = root.key[len(VARIABLE) :]
+            elif of_modules and root.key.startswith(MODULE) and not is_whole(root):
+                name = words_for_key(root.key)
+                reason = f"it stays what the module makes it: {reason}"
+            else:
+                continue
+            found.append(
+                VariableReport(
+                    name, root.type_name, record.size_bytes, fidelity, reason, False, root.preview
+                )
+            )
+    return found
 
 
 def small_reports(
@@ -80,6 +102,7 @@ def small_reports(
 ) -> list[VariableReport]:
     """What is told of the small values; `uid_of` knows living classes and functions."""
     found = []
+    whole = whole_modules(small)
     for key, value in small.items():
         if not key.startswith(VARIABLE):
             continue
@@ -101,7 +124,7 @@ def small_reports(
         else:
             text = preview(value)
             if type(value) is types.ModuleType:
-                fidelity, reason = Fidelity.REFERENCE, words_of(value)
+                fidelity, reason = Fidelity.REFERENCE, words_of(value, whole)
             else:
                 uid = uid_of(value)
                 fidelity, reason = losses.of([uid] if uid is not None else ())
@@ -109,16 +132,24 @@ def small_reports(
     return found
 
 
+def whole_modules(small: Iterable[str]) -> frozenset[str]:
+    """The modules of which the state has the variables, by the keys of its small values."""
+    return frozenset(split_key(key)[0] for key in small if is_of_module_itself(key))
+
+
 class Named:
     """Something that stands in the store by its name: a module, a function, a class."""
 
-    __slots__ = ("is_own", "kind", "name", "uid")
+    __slots__ = ("is_own", "is_whole", "kind", "name", "uid")
 
-    def __init__(self, kind: str, name: str, uid: str = "", *, is_own: bool = False) -> None:
+    def __init__(
+        self, kind: str, name: str, uid: str = "", *, is_own: bool = False, is_whole: bool = False
+    ) -> None:
         self.kind = kind
         self.name = name
         self.uid = uid
         self.is_own = is_own
+        self.is_whole = is_whole
 
     def _told(self) -> tuple[str, str, str]:
         return self.kind, self.name, self.uid
@@ -132,7 +163,9 @@ class Named:
     @property
     def fidelity(self) -> tuple[Fidelity, str]:
         if self.kind == "module":
-            return Fidelity.REFERENCE, words_for(self.name, is_own=self.is_own)
+            return Fidelity.REFERENCE, words_for(
+                self.name, is_own=self.is_own, is_whole=self.is_whole
+            )
         return Fidelity.EXACT, ""
 
 
@@ -144,9 +177,9 @@ class _PlainReader(PodReader):
             return lambda uid, kind, *words: kind(*words)
         if name == "resolve_hub":
             return lambda uid: Named("function or class", uid.partition(":")[0], uid)
-        if name in ("import_module", "find_module", "import_own_module"):
-            is_own = name == "import_own_module"
-            return lambda name: Named("module", name, is_own=is_own)
+        if name in ("import_module", "find_module", "import_own_module", "import_whole_module"):
+            is_own, is_whole = name == "import_own_module", name == "import_whole_module"
+            return lambda name: Named("module", name, is_own=is_own, is_whole=is_whole)
         if (module, name) == ("builtins", "complex") or module == Placeholder.__module__:
             return super().find_class(module, name)
         return _NamedMaker(module, name)
@@ -187,22 +220,41 @@ def _records(store: ContentSource, snapshot: Snapshot) -> list[PodRecord]:
     return [read_pod(store, node) for node in read_state(store, snapshot.state).pods]
 
 
-def _described(
-    store: ContentSource, snapshot: Snapshot
-) -> dict[str, tuple[object, VariableReport]]:
+def _described(store: ContentSource, snapshot: Snapshot) -> Described:
     """For each variable: what is equal exactly when it has not changed, and its report."""
     records = _records(store, snapshot)
     small, losses = _small(store, records), HubLosses(records)
-    found: dict[str, tuple[object, VariableReport]] = {}
+    found: Described = {}
     for record in records:
-        for one in reports_of([record], losses):
+        for one in reports_of([record], losses, of_modules=False):
             found[one.name] = (record.node, one)
     hubs = {key[len(HUB) :]: record.node for record in records for key in record.keys}
     for one in small_reports(small, losses):
         value = small[VARIABLE + one.name]
-        told = repr(value) if value != value else value
+        said = repr(value) if value != value else value
         node = hubs.get(value.uid) if isinstance(value, Named) else None
-        found[one.name] = ((type(value), told, node), one)
+        found[one.name] = ((type(value), said, node), one)
+    return found
+
+
+def _modules(store: ContentSource, snapshot: Snapshot) -> dict[str, Described]:
+    """For each module of which the state has the variables: the same of these."""
+    records = _records(store, snapshot)
+    small, losses = _small(store, records), HubLosses(records)
+    found: dict[str, Described] = {name: {} for name in whole_modules(small)}
+    for record in records:
+        for root in record.roots:
+            if root.key.startswith(MODULE):
+                name, told = words_for_key(root.key), losses.of_root(root, record)
+                one = VariableReport(
+                    name, root.type_name, record.size_bytes, *told, False, root.preview
+                )
+                found.setdefault(split_key(root.key)[0], {})[name] = record.node, one
+    for key, value in small.items():
+        if key.startswith(MODULE) and not is_of_module_itself(key):
+            name, kind = words_for_key(key), type(value)
+            one = VariableReport(name, kind.__name__, 0, *WHOLE, False, preview(value))
+            found[split_key(key)[0]][name] = (kind, value), one
     return found
 
 

@@ -21,13 +21,16 @@ from jupyter_rewind.kernels.codec import Session
 from jupyter_rewind.kernels.groups import (
     SLIGHT_SECONDS,
     Group,
+    Refuse,
+    binding_of,
     guess_seconds,
     partition,
     predecessor,
     regroup,
+    whole_of_modules,
 )
 from jupyter_rewind.kernels.memory import Memory
-from jupyter_rewind.kernels.pods import ENVIRONMENT, HUB, OUTPUT, SMALL, VARIABLE
+from jupyter_rewind.kernels.pods import ENVIRONMENT, HUB, SMALL
 from jupyter_rewind.kernels.standins import LATE, words_for, write_stand_ins
 from jupyter_rewind.kernels.state import Change, Pod
 from jupyter_rewind.kernels.tokens import tokens_of
@@ -50,7 +53,7 @@ class Survey:
         before: Mapping[tuple[str, ...], Pod],
         roots: dict[str, Any],
         skip: Skip,
-        max_bytes: int | None = None,
+        refuse: Refuse = lambda *_: "",
         harmless: Sequence[Binding] = (),
         memory: Memory | None = None,
     ) -> None:
@@ -58,7 +61,7 @@ class Survey:
         self._before = before
         self._roots = roots
         self._skip = skip
-        self._max_bytes = max_bytes
+        self._refuse = refuse
         self._harmless = harmless
         self._memory = memory
         self._kept: dict[tuple[str, ...], Pod] = {}
@@ -115,9 +118,11 @@ class Survey:
     def _tell_all(self, groups: Iterable[Group]) -> None:
         """What is known to be quick first: what takes long leaves no time for the rest."""
         late = 0
-        for group in sorted(groups, key=lambda one: (not self._known(one), self._expect(one))):
+        told = sorted(groups, key=lambda one: (not self._known(one), self._expect(one)))
+        # What only modules hold comes after what the notebook holds, and is no state's loss.
+        for group in sorted(told, key=lambda one: one.is_of_modules):
             self._tell(group)
-            late += group.is_late
+            late += group.is_late and not group.is_of_modules
             if late > _MOST_LATE:
                 raise OutOfTime
 
@@ -191,7 +196,10 @@ class Survey:
         types of what several of their parts refer to then."""
         if group.keys[0].startswith((SMALL, ENVIRONMENT)):
             return True
-        bindings = [self._binding(key) for key in group.keys if not key.startswith(HUB)]
+        known = self._session.known
+        bindings = [
+            binding_of(key, known, self._roots) for key in group.keys if not key.startswith(HUB)
+        ]
         if len(bindings) < len(group.keys):
             return False
         try:
@@ -203,15 +211,6 @@ class Survey:
             return not opening
         except Exception:
             return False
-
-    def _binding(self, key: str) -> tuple[Mapping[Any, Any], Any]:
-        namespace, outputs = self._session.known[:2]
-        if key.startswith(VARIABLE):
-            return namespace, key[len(VARIABLE) :]
-        number = key[len(OUTPUT) :]
-        if key.startswith(OUTPUT) and number.isdecimal():
-            return outputs, int(number)
-        return self._roots, key
 
     def _split(self) -> None:
         """A pod that cannot be told is told root by root."""
@@ -267,6 +266,8 @@ class Survey:
     def _look_again(self) -> None:
         """Now that it is known what goes together: objects whose attributes something else holds,
         too, are told so that both are one; and what modules hold besides is noted."""
+        whole = whole_of_modules(self._kept.values(), self._groups, self._refuse)
+        self._session.kept_of_modules.update(whole)
         for group in self._groups:
             if group.written is None or not group.may_share_dicts:
                 continue
@@ -281,7 +282,7 @@ class Survey:
                 group.give_up(group.seconds, self._ids(group))
 
     def _note_held(self, group: Group) -> None:
-        if group.written is not None and not group.closed:
+        if group.written is not None and not group.closed and not group.is_of_modules:
             pods.note_held(group.written, self._session, self._roots_of(group))
 
     def _conclude(self) -> Change:
@@ -296,7 +297,7 @@ class Survey:
             if not any(pod is one for one in group.earlier):
                 change.changed.append(pod)
             change.pods[group.keys] = pod
-            late += group.is_late
+            late += group.is_late and not group.is_of_modules
         if late > _MOST_LATE:
             raise OutOfTime
         change.late = tuple(key for one in self._groups if one.is_late for key in one.keys)
@@ -339,10 +340,9 @@ class Survey:
             raise OutOfTime
 
     def _pod(self, group: Group) -> Pod:
-        if group.written is not None and self._is_too_large(group.written):
+        if group.written is not None and (why := self._refuse(group.keys, group.written)):
             group.let_go()
-            limit = (self._max_bytes or 0) >> 20
-            group.error = ValueError(f"it is larger than the limit of {limit} MB a variable")
+            group.error = ValueError(why)
         if group.written is None:
             return self._stand_in(group, words_for(group.error))
         before = group.before.content if group.before is not None else None
@@ -395,6 +395,3 @@ class Survey:
         )
         written.release()
         return found
-
-    def _is_too_large(self, written: pods.Written) -> bool:
-        return self._max_bytes is not None and written.size_bytes > self._max_bytes

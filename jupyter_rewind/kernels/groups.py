@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from jupyter_rewind.kernels import pods
 from jupyter_rewind.kernels.budget import Deadline, OutOfTime
+from jupyter_rewind.kernels.closure import Binding
 from jupyter_rewind.kernels.codec import Session
-from jupyter_rewind.kernels.pods import ENVIRONMENT, HUB, SMALL, Written
+from jupyter_rewind.kernels.ownvariables import home_of, split_key
+from jupyter_rewind.kernels.pods import ENVIRONMENT, HUB, MODULE, OUTPUT, SMALL, VARIABLE, Written
 from jupyter_rewind.kernels.state import Pod
 
 _LEAST_SECONDS: dict[type, float] = {
@@ -45,6 +47,11 @@ class Group:
     def is_small(self) -> bool:
         """Told in any case, whatever time it takes."""
         return self.keys[0].startswith((SMALL, ENVIRONMENT))
+
+    @property
+    def is_of_modules(self) -> bool:
+        """Only modules of the user's own lead to it, and not the notebook."""
+        return all(key.startswith(MODULE) for key in self.keys)
 
     def is_slight(self, values: Iterable[Any], deadline: Deadline) -> bool:
         """True for what may be small, and for what is told already and is small."""
@@ -116,6 +123,14 @@ def regroup(
             kept[keys] = pod
             del left[keys[0]]
             continue
+        if len(keys) == 1 and pod.ids and keys[0] in left:
+            # Nearly all of them, and there may be a hundred thousand.
+            key, value = keys[0], pod.ids[0]
+            if value == id(roots[key]) and value not in groups:
+                groups[value] = [key]
+                earlier[key] = whole[keys] = pod
+                del left[key]
+                continue
         bound = dict(zip(keys, pod.ids, strict=False))
         present = [key for key in keys if key in left]
         stay = [key for key in present if bound.get(key) == id(roots[key])]
@@ -192,3 +207,29 @@ def partition(
     for number, group in enumerate(groups):
         parts.setdefault(find(number), []).append(group)
     return list(parts.values())
+
+
+Refuse = Callable[[Sequence[str], Written], str]
+"""Why these roots are not to be kept, though they could be told; or empty."""
+
+
+def binding_of(key: str, known: Sequence[Any], roots: Mapping[str, Any]) -> Binding:
+    """What holds the root; `known` begins with the namespace and IPython's outputs."""
+    namespace, outputs = known[:2]
+    if key.startswith(VARIABLE):
+        return namespace, key[len(VARIABLE) :]
+    if key.startswith(MODULE):
+        return home_of(key), split_key(key)[1]
+    number = key[len(OUTPUT) :]
+    if key.startswith(OUTPUT) and number.isdecimal():
+        return outputs, int(number)
+    return roots, key
+
+
+def whole_of_modules(kept: Iterable[Pod], groups: Iterable[Group], refuse: Refuse) -> Iterator[str]:
+    """Variables of modules that a restore sets, as `module:name`."""
+    for pod in kept:
+        yield from (root.key[len(MODULE) :] for root in pod.roots if pods.is_whole(root))
+    for group in groups:
+        if group.written is not None and not refuse(group.keys, group.written):
+            yield from pods.whole_of_modules(group.written)

@@ -1,4 +1,4 @@
-"""What modules of the user's own hold, and some lists of Python's: their variables are not kept.
+"""What modules of the user's own hold that is not kept, and some lists of Python's.
 
 A value that such a variable leads to and that the notebook holds as well is kept with the notebook;
 in a new kernel, where the module is imported again, it is one of its own. That is said of it.
@@ -12,7 +12,7 @@ import sys
 import threading
 import types
 from collections import Counter, OrderedDict, defaultdict, deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import Any
 
 from jupyter_rewind.kernels.handmade import is_handmade
@@ -65,9 +65,10 @@ def own_modules() -> Iterator[tuple[str, types.ModuleType]]:
             yield name, module
 
 
-def find_held(known: Iterable[Any]) -> dict[int, str]:
+def find_held(known: Iterable[Any], kept: Collection[str] = ()) -> dict[int, str]:
     """By its id, each thing that can change and that variables of these modules lead to, with the
-    variable's name; but for what is `known`: the namespace, and what IPython has beside it."""
+    variable's name; but for what is `known`: the namespace, and what IPython has beside it; and for
+    variables that are `kept` (`module:name`), which come back as they are."""
     kinds = Kinds()
     barred = set(map(id, known))
     found: dict[int, str] = {}
@@ -79,7 +80,7 @@ def find_held(known: Iterable[Any]) -> dict[int, str]:
         level += (
             (value, f"{home}.{name}")
             for name, value in list(vars(module).items())
-            if not name.startswith("__")
+            if not name.startswith("__") and f"{home}:{name}" not in kept
         )
     seen = 0
     while level and seen < MOST:

@@ -50,7 +50,9 @@ class HubLosses:
 
     def of_root(self, root: RootRecord, pod: Told) -> Loss:
         """How a root is kept, with the classes and functions that its pod refers to."""
-        return worse((root.fidelity, root.reason), self.of(pod.refs))
+        own = root.fidelity, root.reason
+        # Asked for each of what may be a hundred thousand.
+        return worse(own, self.of(pod.refs)) if self._own and pod.refs else own
 
 
 def worse(one: Loss, other: Loss) -> Loss:

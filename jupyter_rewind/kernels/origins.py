@@ -15,7 +15,14 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from jupyter_rewind.kernels.reaches import RUNNERS, SHOWS, intrusion_of, names_in
+from jupyter_rewind.kernels.reaches import (
+    RUNNERS,
+    SHOWS,
+    deferred,
+    intrusion_of,
+    names_in,
+    reach_of,
+)
 
 
 @lru_cache(maxsize=1)
@@ -55,6 +62,12 @@ class OwnModules:
         self._others = set(others)
         self._count = 0
         self._own: dict[str, tuple[object, str]] = {}
+        self._names: dict[str, frozenset[str]] = {}
+
+    @property
+    def mentioned(self) -> frozenset[str]:
+        """Every name in their code, as far as it was looked at."""
+        return frozenset().union(*self._names.values())
 
     def note(self, names: frozenset[str]) -> None:
         """These names stood in code that may have imported them."""
@@ -70,7 +83,9 @@ class OwnModules:
         return next((why for _, why in self._own.values() if why), "")
 
     def _is_one_anew(self) -> bool:
-        return any(_mark(sys.modules.get(name)) is not one for name, (one, _) in self._own.items())
+        return any(
+            mark_of(sys.modules.get(name)) is not one for name, (one, _) in self._own.items()
+        )
 
     def _look(self) -> None:
         self._count = len(sys.modules)
@@ -81,14 +96,18 @@ class OwnModules:
             if module is notebook or name in self._others or not is_own(module):
                 continue
             mark, why = found.get(name, (None, ""))
-            if mark is None or mark is not _mark(module):
-                mark, why = _mark(module), self._read(name, module)
+            if mark is None or mark is not mark_of(module):
+                mark, why = mark_of(module), self._read(name, module)
             self._own[name] = (mark, why)
 
     def _read(self, name: str, module: types.ModuleType) -> str:
         why = ""
-        for code in _codes_of(module):
+        self._names[name] = frozenset()
+        for code in codes_of(module):
             self.note(names_in(code))
+            # What stands in no function ran when the module was loaded.
+            later = deferred(code) if code.co_name == "<module>" else (code,)
+            self._names[name] |= frozenset().union(*(reach_of(one).mentioned for one in later))
             why = why or intrusion_of(code)
         return f"the module {name} uses {why}" if why else ""
 
@@ -104,14 +123,14 @@ def is_own(module: Any) -> bool:
     return held.get("__spec__") is None and held.get("__loader__") is None
 
 
-def _mark(module: Any) -> object:
+def mark_of(module: Any) -> object:
     """Another one after a reload."""
     if not isinstance(module, types.ModuleType):
         return None
     return vars(module).get("__spec__") or module
 
 
-def _codes_of(module: types.ModuleType) -> Iterable[types.CodeType]:
+def codes_of(module: types.ModuleType) -> Iterable[types.CodeType]:
     held = vars(module)
     loader = held.get("__loader__")
     try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from typing import Any
 
 from jupyter_rewind.kernels.comparison import reports_of, small_reports
 from jupyter_rewind.kernels.loading import Loader
@@ -17,7 +18,11 @@ def report_on(
     records: tuple[PodRecord, ...], loader: Loader, same: set[str]
 ) -> tuple[VariableReport, ...]:
     found, losses = [], HubLosses(records)
-    for one in reports_of(records, losses):
+    every = reports_of(records, losses)
+    of_notebook = reports_of(records, losses, of_modules=False)
+    # Those of modules stay as they are.
+    found += [one for one in every if one not in of_notebook]
+    for one in of_notebook:
         key = VARIABLE + one.name
         fidelity, reason = _what_came(key, one, loader, key in same)
         found.append(
@@ -26,9 +31,11 @@ def report_on(
                 one.preview,
             )
         )  # fmt: skip
-    for key, small in loader.values.items():
+    small: dict[str, Any] = {}
+    for key, held in loader.values.items():
         if key.startswith(SMALL):
-            found += small_reports(small, losses, loader.uid_of)
+            small |= held
+    found += small_reports(small, losses, loader.uid_of)
     return tuple(sorted(found, key=lambda one: one.name))
 
 

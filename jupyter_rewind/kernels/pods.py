@@ -1,7 +1,8 @@
 """A pod: a piece of the object graph kept under its own name, as one stream and its buffers.
 
 A root is what a pod is reached by: a variable (`v:name`), an entry of Out (`o:3`), a class or a
-function (`h:uid`), a part of the environment (`e:random`), or all the small values (`a:`).
+function (`h:uid`), a part of the environment (`e:random`), all the small values (`a:`), or what a
+module of the user's own holds (`m:module:name`).
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import operator
 import sys
 import threading
 import types
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -29,7 +30,7 @@ from jupyter_rewind.kernels.sink import Sink
 from jupyter_rewind.kernels.whereabouts import place_notes
 from jupyter_rewind.model.snapshot import Fidelity
 
-VARIABLE, OUTPUT, HUB, ENVIRONMENT, SMALL = "v:", "o:", "h:", "e:", "a:"
+VARIABLE, OUTPUT, HUB, ENVIRONMENT, SMALL, MODULE = "v:", "o:", "h:", "e:", "a:", "m:"
 Root = tuple[str, Any]
 Note = tuple[Fidelity, str]
 
@@ -140,6 +141,23 @@ def describe_root(key: str, value: Any, notes: Sequence[Note]) -> RootRecord:
     return RootRecord(key, type_name(value), worst or Fidelity.EXACT, reasons, preview(value))
 
 
+def whole_of_modules(written: Written) -> list[str]:
+    """Variables of modules in it of which nothing is lost, as `module:name`."""
+    return [
+        key[len(MODULE) :]
+        for key in written.keys
+        if key.startswith(MODULE) and all(one in _WHOLE for one, _ in written.notes.get(key, ()))
+    ]
+
+
+def is_whole(root: RootRecord) -> bool:
+    """True for a variable of a module that a restore sets: nothing of it is lost."""
+    return root.key.startswith(MODULE) and root.fidelity in _WHOLE
+
+
+_WHOLE = (Fidelity.EXACT, Fidelity.REFERENCE)
+
+
 def note_held(written: Written, session: Session, roots: Sequence[Root]) -> None:
     """What variables of modules lead to as well is told as apart from them."""
     held = session.held()
@@ -165,6 +183,8 @@ def _words_for(key: str) -> str:
     """The root as the user calls it."""
     if key.startswith(HUB):
         return key[len(HUB) :].partition(":")[0]
+    if key.startswith(MODULE):
+        return key[len(MODULE) :].replace(":", ".")
     return f"Out[{key[len(OUTPUT) :]}]" if key.startswith(OUTPUT) else key[len(VARIABLE) :]
 
 
@@ -269,7 +289,7 @@ _VALUES = {
 
 
 def shared_ids(
-    written: Written, session: Session, others: Collection[int] | None = None
+    written: Written, session: Session, others: Set[int] | None = None
 ) -> frozenset[int]:
     """Ids of what the pod tells and another pod may tell as well; valid until `release`. Where
     `others` has what all other pods may share, only what is among them."""
@@ -280,6 +300,7 @@ def shared_ids(
             return frozenset(_shareable(written.writer, session))
         memo = written.writer.memo.copy()
         found = {name for name in others if name in memo}
+        found |= attributes.untold_dicts(value for _, value in memo.values()) & others
         return frozenset(found | session.cells_told(memo))
     finally:
         if was_enabled:
@@ -294,6 +315,7 @@ def _shareable(writer: Any, session: Session) -> set[int]:
     fit = {kind for kind in set(kinds) if _can_be_shared(kind)}
     found = set(itertools.compress(memo, map(fit.__contains__, kinds)))
     session.deadline.check()
+    found |= attributes.untold_dicts(values)
     found -= {id(value) for value in session.known} | session.named
     for value in _of_kind(types.FunctionType, values, kinds):
         if session.hubs.uid_of(value) is not None:

@@ -44,6 +44,12 @@ def find_reducer(kind: type) -> Callable[[Any, Any], Any] | None:
     return _reduce_quietly
 
 
+def has_own_way(kind: type) -> bool:
+    """True where a class statement says how the values are pickled."""
+    bases = (base for base in _mro_of(kind) if _flags_of(base) & _HEAP)
+    return any(name in _dict_of(base) for base in bases for name in _OWN_WAY)
+
+
 def _reduce_with_dict(value: Any, _: Any) -> Any:
     reduction = object.__reduce_ex__(value, _PROTOCOL)
     if type(reduction) is not tuple or len(reduction) < 3 or reduction[2] is None:

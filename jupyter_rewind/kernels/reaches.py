@@ -14,8 +14,9 @@ import opcode
 import re
 import sys
 import types
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 _DYNAMIC = frozenset(
     (
@@ -81,9 +82,14 @@ class Reach:
 
     names: frozenset[str] = frozenset()
     dynamic: str = ""
+    mentioned: frozenset[str] = frozenset()
+    """Every name and word in it, those of attributes and modules too."""
 
     def __or__(self, other: Reach) -> Reach:
-        return Reach(self.names | other.names, self.dynamic or other.dynamic)
+        return Reach(
+            self.names | other.names, self.dynamic or other.dynamic,
+            self.mentioned | other.mentioned,
+        )  # fmt: skip
 
 
 def reach_of(code: types.CodeType) -> Reach:
@@ -134,7 +140,9 @@ def _reach_of_one(code: types.CodeType) -> Reach:
     dynamic += sorted({name.partition(".")[0] for name in imported - SHOWS} & RUNNERS)
     if imports_all:
         dynamic.append("import *")
-    return Reach(frozenset(names | words), f"it uses {dynamic[0]}" if dynamic else "")
+    spoken = words.union(part for name in code.co_names for part in name.split("."))
+    why = f"it uses {dynamic[0]}" if dynamic else ""
+    return Reach(frozenset(names | words), why, frozenset(spoken))
 
 
 def intrusion_of(code: types.CodeType) -> str:
@@ -147,6 +155,35 @@ def names_in(code: types.CodeType) -> frozenset[str]:
     """Every name in `code`, and in what stands in it: of variables, attributes and modules."""
     dotted = {part for name in code.co_names for part in name.split(".")}
     return frozenset(dotted).union(*map(names_in, nested(code)))
+
+
+def taken_from(
+    code: types.CodeType, is_wanted: Callable[[str, int], bool]
+) -> tuple[frozenset[str], frozenset[str]]:
+    """The names that the code of a module gives to what it imports from modules that `is_wanted`
+    says yes to, and those of them of which it imports everything. It is asked with the name that
+    stands there, and how many dots stand before it."""
+    found: set[str] = set()
+    stars: set[str] = set()
+    consts: list[Any] = []
+    module, is_next = "", False
+    for one in dis.get_instructions(code):
+        if one.opname in ("LOAD_CONST", "LOAD_SMALL_INT"):
+            consts = [*consts[-1:], one.argval]
+        elif one.opname == "IMPORT_NAME":
+            level = consts[0] if consts and type(consts[0]) is int else 0
+            module, is_next = str(one.argval) if is_wanted(str(one.argval), level) else "", False
+        elif one.opname == "IMPORT_FROM":
+            is_next = bool(module)
+        elif one.opcode == _IMPORT_STAR or (
+            one.opcode == _INTRINSIC and one.arg == _INTRINSIC_STAR
+        ):
+            stars.add(module)
+        elif one.opname.startswith("STORE_"):
+            if is_next:
+                found.add(str(one.argval))
+            is_next = False
+    return frozenset(found), frozenset(stars - {""})
 
 
 def words_of(text: str) -> set[str]:

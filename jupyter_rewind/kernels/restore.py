@@ -8,6 +8,7 @@ namespace may hold are filled instead, and living classes and functions are chan
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,13 +16,15 @@ from typing import Any
 from jupyter_rewind.errors import NotFound, RestoreRefused
 from jupyter_rewind.kernels import roots as rooting
 from jupyter_rewind.kernels.capture import Capturer, make_known, make_session
-from jupyter_rewind.kernels.filling import MOST, fill_living
+from jupyter_rewind.kernels.filling import MOST, can_be_filled, fill_living
 from jupyter_rewind.kernels.hubs import Hubs
 from jupyter_rewind.kernels.loading import Loader
 from jupyter_rewind.kernels.names import ORDER, put_in_order, set_odd_names
 from jupyter_rewind.kernels.outcome import report_on
+from jupyter_rewind.kernels.ownvariables import import_modules, living_in_modules
 from jupyter_rewind.kernels.patching import Patch, find_patch
-from jupyter_rewind.kernels.pods import ENVIRONMENT, OUTPUT, SMALL, VARIABLE
+from jupyter_rewind.kernels.places import living_plain, living_roots, place_of
+from jupyter_rewind.kernels.pods import ENVIRONMENT, MODULE, OUTPUT, SMALL, VARIABLE, is_whole
 from jupyter_rewind.kernels.records import PodRecord, read_pod, read_state
 from jupyter_rewind.kernels.staging import Stage
 from jupyter_rewind.kernels.state import Pod
@@ -55,6 +58,7 @@ class Prepared:
     _undo: list[Callable[[], Any]] = field(default_factory=list)
     _around: dict[str, Any] = field(default_factory=dict)
     _before: list[Pod] = field(default_factory=list)
+    _problems: tuple[str, ...] = ()
 
     def swap(self) -> tuple[str, ...]:
         """The state is the present now; says what of the surroundings could not be set. On any
@@ -70,16 +74,17 @@ class Prepared:
             self._fill_living(values)
             self._set_outputs(values)
             self._set_names(values)
+            self._set_modules(values)
         except BaseException:
             while self._undo:
                 self._undo.pop()()
             raise
-        problems: tuple[str, ...] = ()
+        problems = self._problems
         if environment is not None:
             # Where nothing around differs, IPython's results do all the same.
             around = self._loader.values.get(ENVIRONMENT)
             around = around if type(around) is dict else {}
-            problems = environment.apply({"display": display, **around})
+            problems += environment.apply({"display": display, **around})
         if self._capturer is not None:
             made = self._loader
             nodes = {record.node for record in self._records}
@@ -112,10 +117,11 @@ class Prepared:
     def _values(self) -> dict[str, Any]:
         """Every root of the state that is a variable or an output."""
         values = dict(self._kept)
+        whole = {root.key for one in self._records for root in one.roots if is_whole(root)}
         for key, value in self._loader.values.items():
             if key.startswith(SMALL):
                 values.update(value)
-            elif key.startswith((VARIABLE, OUTPUT)):
+            elif key.startswith((VARIABLE, OUTPUT)) or key in whole - self._loader.failures.keys():
                 values[key] = value
         # What does not load stays as it is.
         return values | {key: self._kept[key] for key in self._loader.spared}
@@ -134,12 +140,18 @@ class Prepared:
         if self._capturer is None:
             return
         closed = self._capturer.closed_keys()
-        then = self._capturer.bindings.find(self.snapshot.execution, self._namespace.values())
+        modules = living_in_modules(values) if self._capturer.modules is not None else {}
+        now = itertools.chain(self._namespace.values(), modules.values())
+        then = modules | self._capturer.bindings.find(self.snapshot.execution, now)
         chosen: dict[int, tuple[str, Any]] = {}
         for key, live in then.items():
             if key in closed or id(live) in used or key not in values:
                 continue
-            if type(live) is type(values[key]) and live is not values[key]:
+            if (
+                type(live) is type(values[key])
+                and live is not values[key]
+                and can_be_filled(type(live))
+            ):
                 used.add(id(live))
                 chosen.setdefault(id(values[key]), (key, live))
         found = list(chosen.values())[:MOST]
@@ -176,6 +188,12 @@ class Prepared:
         set_odd_names(namespace, keys, self._loader.values)
         put_in_order(namespace, self._loader.values.get(ORDER))
 
+    def _set_modules(self, values: dict[str, Any]) -> None:
+        modules = self._capturer.modules if self._capturer is not None else None
+        if modules is not None:
+            known = {key for one in self._records for key in (*one.keys, *one.names)}
+            self._problems += modules.put(values, known, self._undo)
+
     def _pods(self) -> dict[tuple[str, ...], Pod]:
         """What the next capture compares with."""
         found = {patch.record.keys: patch.patched_pod() for patch in self._patches}
@@ -194,7 +212,7 @@ class Prepared:
         """What its roots are bound to now: the next look tells them together, as they were told.
         Empty where that is not known."""
         try:
-            living = _living(record, self._namespace)
+            living = living_roots(record, self._namespace)
         except KeyError:
             return ()
         if living.keys() != set(record.keys):
@@ -244,20 +262,20 @@ def _prepare(
     for record in records:
         patch = None
         if record.node in unchanged and not record.names:
-            kept.update(_living(record, namespace))
+            kept.update(living_roots(record, namespace))
         elif (patch := _find_patch(store, record, namespace, capturer)) is not None:
-            kept.update(_living(record, namespace))
+            kept.update(living_roots(record, namespace))
             patches.append(patch)
-        elif record.node in unchanged and (living := _living_values(record, namespace)):
+        elif record.node in unchanged and (living := living_plain(record, namespace)):
             loader.keep(record, living)
         else:
             wanted.append(record)
-    _load(loader, records, wanted, capturer)
+    problems = _load(loader, records, wanted, capturer)
     for record in records if capturer is not None and loader.failures else ():
         kept.update(_spare(record, loader, namespace))
     return Prepared(
         snapshot, present, report_on(records, loader, same), namespace, loader, records, kept,
-        capturer, patches,
+        capturer, patches, _problems=problems,
     )  # fmt: skip
 
 
@@ -266,13 +284,19 @@ def _load(
     records: Sequence[PodRecord],
     wanted: Sequence[PodRecord],
     capturer: Capturer | None,
-) -> None:
-    """The pods are built, among the surroundings of their own state."""
+) -> tuple[str, ...]:
+    """The pods are built, among the surroundings of their own state; says which modules are not
+    there."""
     environment = capturer.environment if capturer is not None else None
     with Stage(loader, records, as_it_was, environment) as stage:
+        stage.set_around()
+        problems: tuple[str, ...] = ()
+        if capturer is not None and capturer.modules is not None:
+            problems = import_modules(name for record in records for name in record.names)
         stage.set_up(wanted)
         for record in wanted:
             loader.load(record)
+    return problems
 
 
 def _spare(record: PodRecord, loader: Loader, namespace: dict[str, Any]) -> dict[str, Any]:
@@ -281,7 +305,7 @@ def _spare(record: PodRecord, loader: Loader, namespace: dict[str, Any]) -> dict
     found = {}
     for key in (*record.keys, *record.names):
         home = namespace if key.startswith(VARIABLE) else outputs
-        place = _place(key)
+        place = place_of(key)
         failed = key in loader.failures or record.keys[0] in loader.failures
         if failed and key.startswith((VARIABLE, OUTPUT)) and place in home:
             found[key] = home[place]
@@ -351,38 +375,13 @@ def read_records(store: ContentSource, snapshot: Snapshot) -> tuple[PodRecord, .
 def _find_patch(
     store: ContentSource, record: PodRecord, namespace: dict[str, Any], capturer: Capturer | None
 ) -> Patch | None:
-    if capturer is None or not all(key.startswith((VARIABLE, OUTPUT)) for key in record.keys):
+    if capturer is None or not all(
+        key.startswith((VARIABLE, OUTPUT, MODULE)) for key in record.keys
+    ):
         return None
     pod = capturer.pod(record.keys)
     if pod is None:
         return None
-    living = _living(record, namespace)
+    living = living_roots(record, namespace)
     session = make_session(namespace, capturer.hubs)
     return find_patch(store, record, pod, session, [(key, living[key]) for key in record.keys])
-
-
-def _living_values(record: PodRecord, namespace: dict[str, Any]) -> dict[str, Any]:
-    """The plain values of a pod as they are now, by root; empty where it does not hold such, or one
-    is not there."""
-    if record.keys[0] == rooting.NAMED:
-        return {}  # a class or function among them may have to be made anew
-    places = (namespace, rooting.outputs_of(namespace))
-    try:
-        return {key: places[key.startswith(OUTPUT)][_place(key)] for key in record.names}
-    except KeyError:
-        return {}
-
-
-def _place(key: str) -> Any:
-    """The name of a variable, or the number of an output."""
-    name = key[len(VARIABLE) :]
-    return int(name) if key.startswith(OUTPUT) and name.isdecimal() else name
-
-
-def _living(record: PodRecord, namespace: dict[str, Any]) -> dict[str, Any]:
-    outputs: dict[Any, Any] = rooting.outputs_of(namespace)
-    found = {}
-    for key in record.keys:
-        if key.startswith((VARIABLE, OUTPUT)):
-            found[key] = (namespace if key.startswith(VARIABLE) else outputs)[_place(key)]
-    return found

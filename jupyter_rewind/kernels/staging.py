@@ -74,11 +74,14 @@ class Stage:
             except Exception:
                 continue  # the rest is put back all the same
 
-    def set_up(self, wanted: Sequence[PodRecord]) -> None:
-        """Everything stands that the pods in `wanted` can ask for."""
+    def set_around(self) -> None:
+        """The folder and the module path are those of the state."""
         for record in self._records:
             if record.keys[0] == ENVIRONMENT and not self._loader.is_unchanged(ENVIRONMENT):
                 self._set_around(self._loader.load_copy(record).get(ENVIRONMENT))
+
+    def set_up(self, wanted: Sequence[PodRecord]) -> None:
+        """Everything stands that the pods in `wanted` can ask for."""
         if not any(record.refs for record in wanted):
             return
         small = [record for record in self._records if record.names]

@@ -221,5 +221,6 @@ def capture_options(settings: Rewind) -> CaptureOptions:
         budget_floor_seconds=settings.kernels_budget_floor_ms / 1000,
         cooldown_seconds=float(settings.kernels_cooldown_seconds),
         max_variable_bytes=settings.kernels_max_variable_mb << 20 or None,
+        max_module_bytes=settings.kernels_max_module_mb << 20,
         page_tracking=settings.kernels_page_tracking,
     )

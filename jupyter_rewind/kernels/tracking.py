@@ -18,10 +18,11 @@ import types
 import weakref
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from jupyter_rewind.kernels.monitoring import Origin, Watch
-from jupyter_rewind.kernels.origins import OwnModules, runs_text
+from jupyter_rewind.kernels.origins import OwnModules, is_of_library, runs_text
 from jupyter_rewind.kernels.reaches import (
     Reach,
     compile_cell,
@@ -49,6 +50,8 @@ class Touched:
     everything: bool
     names: frozenset[str] = frozenset()
     why: str = ""
+    mentioned: frozenset[str] = frozenset()
+    """Every name in code that ran, or can have run, in the notebook and in the user's modules."""
 
 
 class Tracker:
@@ -113,7 +116,7 @@ class Tracker:
                 self._look_around(namespace)
         if self._is_leaked and not why:
             why = "something holds the namespace itself"
-        return Touched(bool(why), reach.names, why)
+        return Touched(bool(why), reach.names, why, reach.mentioned)
 
     def start_anew(self, why: str) -> None:
         """Code came into the namespace that no cell brought: by a restore, or from outside. The
@@ -136,13 +139,16 @@ class Tracker:
             return self._reach_of_units(namespace)
         # A thread that runs now goes on after this, and reports nothing when it does.
         before, self._of_threads = self._of_threads, Reach()
-        for code in _code_of_threads(namespace):
-            self._of_threads |= reach_of(code)
+        for code, is_of_notebook in _code_of_threads(namespace):
+            reach = reach_of(code)
+            self._of_threads |= reach if is_of_notebook else Reach(mentioned=reach.mentioned)
         found = before | self._of_threads
         for code, origin in self._watch.take():
             if origin is Origin.NOTEBOOK:
                 found |= Reach() if is_of_cell(code) else reach_of(code)
-            elif why := intrusion_of(code):
+                continue
+            found |= Reach(mentioned=_mentioned_in(code))
+            if why := intrusion_of(code):
                 found |= Reach(dynamic=f"{code.co_filename} uses {why}")
         return found
 
@@ -151,8 +157,7 @@ class Tracker:
     def _reach_of_units(self, namespace: dict[str, Any]) -> Reach:
         """A function that only its variable leads to runs if the variable is named; any other code
         that was ever defined may run at any time."""
-        self._drop_finished()
-        found = Reach(dynamic=self._modules.intrusion())
+        found = Reach(dynamic=self._modules.intrusion(), mentioned=self._modules.mentioned)
         now = dict(_tame_functions(namespace, self._units))
         # Who held it a moment ago may have called it.
         tame = {name: code for name, code in now.items() if name in self._tame}
@@ -168,6 +173,8 @@ class Tracker:
                 reach = self._units[tame.pop(name)]
                 found |= reach
                 left += reach.names
+        # Only now: one that has just ended ran in this cell.
+        self._drop_finished()
         return found
 
     def _drop_finished(self) -> None:
@@ -204,6 +211,11 @@ class Tracker:
         return False
 
 
+@lru_cache(maxsize=4096)
+def _mentioned_in(code: types.CodeType) -> frozenset[str]:
+    return reach_of(code).mentioned
+
+
 def _reach_of_values(names: Iterable[str], namespace: dict[str, Any]) -> Reach:
     """What the values of these names can reach: a text may be run, by what runs text."""
     words: set[str] = set()
@@ -213,7 +225,7 @@ def _reach_of_values(names: Iterable[str], namespace: dict[str, Any]) -> Reach:
             words |= words_of(value)
         elif value is not None and runs_text(value):
             return Reach(dynamic=f"{name} runs code")
-    return Reach(frozenset(words))
+    return Reach(frozenset(words), mentioned=frozenset(words))
 
 
 def _tame_functions(
@@ -254,14 +266,16 @@ def _is_weakly_held(function: types.FunctionType) -> bool:
     return sys.getrefcount(found[0]) - 2 != _HELD_BY_HUBS
 
 
-def _code_of_threads(namespace: dict[str, Any]) -> Iterator[types.CodeType]:
-    """What runs right now in other threads: it began earlier, and nobody reported it since."""
+def _code_of_threads(namespace: dict[str, Any]) -> Iterator[tuple[types.CodeType, bool]]:
+    """What runs right now in other threads, without that of libraries: it began earlier, and nobody
+    reported it since. True for that of the notebook."""
     here = threading.get_ident()
     for ident, frame in sys._current_frames().items():
         at: types.FrameType | None = frame if ident != here else None
         while at is not None:
-            if at.f_globals is namespace:
-                yield at.f_code
+            is_of_notebook = at.f_globals is namespace
+            if is_of_notebook or not is_of_library(at.f_code.co_filename):
+                yield at.f_code, is_of_notebook
             at = at.f_back
 
 

@@ -133,6 +133,12 @@ class Rewind(Configurable):
         help="A variable larger than this many megabytes is not kept, and a notice says so."
         " 0: no limit.",
     ).tag(config=True)
+    kernels_max_module_mb = Integer(
+        256,
+        min=0,
+        help="What the variables of your own modules hold is kept, too, unless one holds more than"
+        " this many megabytes. 0: none is kept.",
+    ).tag(config=True)
     kernels_max_output_mb = Integer(
         64, min=0, help="Keep at most this many megabytes of the outputs of each execution."
     ).tag(config=True)

@@ -235,6 +235,21 @@ def test_cells_of_ipython_are_read_with_their_magics(monitor: bool) -> None:
     )
 
 
+@pytest.mark.parametrize("monitor", WAYS)
+def test_a_generator_that_ends_in_a_cell_ran_in_it(monitor: bool) -> None:
+    """What a generator expression did in the very cell that let it go counts."""
+    notebook = Notebook(monitor)
+    try:
+        notebook.run("c = []")
+        notebook.run("b = (c.append(n) for n in range(3))")
+        notebook.run("x = 1")
+        touched = notebook.run("next(b)\nb = []")
+        assert notebook.namespace["c"] == [0]
+        assert touched.everything or "c" in touched.names
+    finally:
+        notebook.tracker.close()
+
+
 STATEMENTS = st.sampled_from(
     [
         "{v}.append(1)",

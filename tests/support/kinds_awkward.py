@@ -60,5 +60,40 @@ AWKWARD = of_group(
     ("variables of a module of the user's own",
      "pathlib.Path('own_module.py').write_text('n = [0]'); sys.path.insert(0, os.getcwd())\n"
      "import own_module as value; value.n.append(5)",
-     "value.n == [0, 5]", "value.n.append(6)", True),
+     "value.n == [0, 5]", "value.n.append(6)"),
+    ("plain variables of a module of the user's own",
+     "pathlib.Path('own_module.py').write_text('n, word = 0, None'); sys.path.insert(0, os.getcwd())\n"
+     "import own_module as value; value.n += 5; value.word = 'set'; value.more = (1, 2)",
+     "(value.n, value.word, value.more) == (5, 'set', (1, 2))", "value.n = 0; del value.more"),
+    ("dict that a module of the user's own holds, too",
+     "pathlib.Path('own_module.py').write_text('CACHE, rows = {}, [[1]]')\n"
+     "sys.path.insert(0, os.getcwd())\nimport own_module; from own_module import CACHE as value\n"
+     "own_module.rows[0].append(2); value['a'] = own_module.rows[0]",
+     "value is own_module.CACHE and value['a'] is own_module.rows[0] and value == {'a': [1, 2]}",
+     "own_module.CACHE = {}; own_module.rows.clear(); value = 0"),
+    ("array that a module of the user's own holds, and a view of it",
+     "pathlib.Path('own_module.py').write_text('import numpy as np\\ndata = np.zeros(9000)')\n"
+     "sys.path.insert(0, os.getcwd())\nimport own_module; own_module.data[5] = 7\n"
+     "value = own_module.data[3:]",
+     "value[2] == 7 and np.shares_memory(value, own_module.data) and own_module.data.sum() == 7",
+     "own_module.data[5] = 8"),
+    ("function of the notebook that a module of the user's own holds",
+     "pathlib.Path('own_module.py').write_text('hooks = []'); sys.path.insert(0, os.getcwd())\n"
+     "import own_module; rate = 3\ndef value(x): return x * rate\nown_module.hooks.append(value)",
+     "own_module.hooks == [value] and own_module.hooks[0](2) == 6", "own_module.hooks.clear()"),
+    ("attributes of an object, held apart from it",
+     "class A: pass\na = A(); a.x = [1]; value = vars(a)",
+     "value is vars(a) is a.__dict__ and value == {'x': [1]} and type(a) is A",
+     "value['x'].append(2); value = dict(value)"),
+    ("attributes held apart, of a class with a __getstate__ of its own",
+     "class A:\n def __getstate__(s): return dict(vars(s))\na = A(); a.x = 1; value = vars(a)",
+     "value is vars(a) and a.x == 1", "value['x'] = 2", True),
+    ("decoder of JSON with hooks",
+     "import json\ndef hook(d): return sorted(d)\n"
+     "value = json.JSONDecoder(object_hook=hook, parse_float=decimal.Decimal)",
+     "value.decode('{\"b\": 1, \"a\": 2}') == ['a', 'b'] and value.object_hook is hook"
+     " and value.decode('1.5') == decimal.Decimal('1.5')"),
+    ("object that holds a decoder and an encoder of JSON",
+     "import json\nclass C: pass\nvalue = C(); value.codec = json.JSONDecoder(), json.JSONEncoder(indent=1)",
+     "value.codec[0].decode('[1]') == [1] and value.codec[1].encode([1]) == '[\\n 1\\n]'"),
 )  # fmt: skip

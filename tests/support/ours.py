@@ -37,7 +37,7 @@ class Rewind:
             namespace,
             self.store,
             run=RunId("run"),
-            options=CaptureOptions(budget_share=None),
+            options=CaptureOptions(budget_share=None, max_module_bytes=256 << 20),
             tracker=Tracker(),
             environment=Environment(),
         )

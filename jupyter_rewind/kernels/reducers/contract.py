@@ -30,6 +30,9 @@ class Context(Protocol):
     def note(self, fidelity: Fidelity, reason: str) -> None:
         """Say that the value is not kept exactly, and why."""
 
+    def keeps_variables_of(self, module: str) -> bool:
+        """Whether what the module's variables hold is kept with the state."""
+
     def placeholder(self, value: object, what: str, how: str) -> Placeholder:
         """What will stand where `value` was; noted as missing."""
 
@@ -46,6 +49,9 @@ class Notes:
 
     def note(self, fidelity: Fidelity, reason: str) -> None:
         self.notes.append((fidelity, reason))
+
+    def keeps_variables_of(self, module: str) -> bool:
+        return False
 
     def placeholder(self, value: object, what: str, how: str) -> Placeholder:
         self.note(Fidelity.MISSING, f"{what}; {how}")

@@ -5,10 +5,11 @@ from __future__ import annotations
 import importlib
 import sys
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 from jupyter_rewind.kernels import origins, rebuild
+from jupyter_rewind.kernels.filling import attributes_of
 from jupyter_rewind.kernels.handmade import NOT_CONTENT, HandMade, Place, is_handmade
 from jupyter_rewind.kernels.reducers.contract import Context, Reduction
 from jupyter_rewind.kernels.reducers.registry import Registry
@@ -25,23 +26,29 @@ def reduce_module(value: types.ModuleType, context: Context) -> Reduction:
     if name == "__main__":
         return main_module, ()
     if name is not None and not is_handmade(value):
-        is_own = origins.is_own(value)
-        context.note(Fidelity.REFERENCE, words_for(name, is_own=is_own))
+        is_own, is_whole = origins.is_own(value), context.keeps_variables_of(name)
+        context.note(Fidelity.REFERENCE, words_for(name, is_own=is_own, is_whole=is_whole))
+        if is_whole:
+            return import_whole_module, (name,)
         return import_own_module if is_own else import_module, (name,)
     content = {key: held for key, held in vars(value).items() if key not in NOT_CONTENT}
     made = (value.__name__, value.__doc__, name)
     return rebuild_module, made, content, None, None, set_content
 
 
-def words_for(name: str, *, is_own: bool) -> str:
-    """What is told of a module that comes back by its name."""
+def words_for(name: str, *, is_own: bool, is_whole: bool = False) -> str:
+    """What is told of a module that comes back by its name; `is_whole` where its variables are
+    kept."""
     words = f"the module {name}, imported again"
+    if is_whole:
+        return f"{words}; its variables are what they were"
     return f"{words}; what its own variables hold is not kept" if is_own else words
 
 
-def words_of(module: types.ModuleType) -> str:
-    """The same of one that is here."""
-    return words_for(module.__name__, is_own=origins.is_own(module))
+def words_of(module: types.ModuleType, whole: Collection[str] = ()) -> str:
+    """The same of one that is here; `whole` are those whose variables are kept."""
+    name = module.__name__
+    return words_for(name, is_own=origins.is_own(module), is_whole=name in whole)
 
 
 def _imported_as(module: types.ModuleType) -> str | None:
@@ -64,6 +71,11 @@ def import_own_module(name: str) -> types.ModuleType:
     return importlib.import_module(name)
 
 
+def import_whole_module(name: str) -> types.ModuleType:
+    """A module of the user's own, of which the state has the variables, too."""
+    return importlib.import_module(name)
+
+
 def _handmade() -> HandMade:
     loading = rebuild.current()
     if loading is not None:
@@ -80,6 +92,32 @@ def rebuild_module(
 
 def set_content(module: types.ModuleType, content: dict[str, Any]) -> None:
     _handmade().fill(module, content)
+
+
+class _Attributes(Place):
+    """What an object that a module holds has of its own."""
+
+    __slots__ = ("owner",)
+
+    def __init__(self, owner: Any) -> None:
+        super().__init__("")
+        self.owner = owner
+
+    def as_it_was(self) -> Callable[[], Any]:
+        before = dict(attributes_of(self.owner))
+        return lambda: attributes_of(self.owner).update(before)
+
+
+def clear_attributes(owner: Any, _: dict[str, Any]) -> None:
+    """The living object, which had nothing of its own then, has nothing after the swap."""
+    loading = rebuild.current()
+    # In a new kernel something else may stand under that name.
+    if loading is not None and type(owner).__dictoffset__:
+        loading.defer(_clear, _Attributes(owner))
+
+
+def _clear(of: _Attributes) -> None:
+    attributes_of(of.owner).clear()
 
 
 def reduce_logger(value: Any, context: Context) -> Reduction:
