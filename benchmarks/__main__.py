@@ -26,6 +26,7 @@ TITLES = {
     "kernel_limits": "States of kernels against the machine",
     "recovery": "Recovery against known truths",
     "panel": "The history panel in a browser",
+    "replica": "Replicas beside bare obstore, restic and rclone",
     "lab": "JupyterLab with Rewind beside JupyterLab without it",
     "salvage": "Salvage of broken notebooks, and json-repair beside it",
 }

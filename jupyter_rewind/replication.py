@@ -182,13 +182,13 @@ class Replication:
         )
 
     def check(
-        self, url: str, *, read_data: bool = False, progress: Progress | None = None
+        self, url: str, *, read_share: float = 0.0, progress: Progress | None = None
     ) -> CheckReport:
         """See `store/replica/check.py`."""
         with self._workspace() as workspace:
             layout, files = workspace.repository.layout, workspace.repository.files
             return check(
-                layout, files, self._open(url), read_data=read_data, pace=self._pace,
+                layout, files, self._open(url), read_share=read_share, pace=self._pace,
                 progress=progress,
             )  # fmt: skip
 

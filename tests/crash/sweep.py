@@ -45,8 +45,10 @@ def sweep(
     samples: int = 24,
     seed: int = 1,
     looking_for: Container[str] = (),
+    every: int = 1,
 ) -> Tally:
-    """All prefixes of the run's steps, each with the states it may have left on the disk.
+    """All prefixes of the run's steps, or one in `every`, each with the states it may have left on
+    the disk.
 
     Raises AssertionError with the step and the state that lost something. Who is `looking_for`
     certain broken promises gets the first of them instead, and no other failure counts.
@@ -63,6 +65,8 @@ def sweep(
             disk.apply(step)
             if step.kind == "mark":
                 told.append(step.mark)
+        if number % every:
+            continue
         for choice in choices(disk, rng, exhaustive_up_to, samples):
             image = disk.image(choice)
             key = (_digest(image), len(told))

@@ -40,7 +40,7 @@ def first(tmp_path: Path, place: Path) -> Machine:
 
 def look(machine: Machine, *, read_data: bool = True) -> CheckReport:
     with machine.open() as repository:
-        return check(repository.layout, QuickFiles(), machine.objects, read_data=read_data)
+        return check(repository.layout, QuickFiles(), machine.objects, read_share=float(read_data))
 
 
 def refs(place: Path) -> list[Path]:
@@ -193,3 +193,29 @@ def test_the_pace_is_kept() -> None:
         assert clock.monotonic() - begun == pytest.approx(4.5)
         Pace(0, pause).wait(10**9)
         assert len(waited) == 9
+
+
+def test_a_share_that_is_read_finds_damage_in_the_end(tmp_path: Path, place: Path) -> None:
+    """A tenth of all packs, drawn anew each time: what is damaged is met sooner or later, and at
+    least one pack is read each time."""
+    machine = first_machine(tmp_path / "a", FolderObjects(place, QuickFiles()))
+    with machine.open() as repository:
+        for number in range(6):
+            machine.filled.add(repository, parts=[noise(f"large {number}", 2 << 20)])
+            machine.push()
+    found = sorted(path for path in (place / "packs").rglob("*") if path.is_file())
+    packs = [path for path in found if path.stat().st_size > 1 << 20]
+    assert len(packs) == 6
+    read: list[int] = []
+
+    def some() -> CheckReport:
+        with machine.open() as repository:
+            return check(
+                repository.layout, QuickFiles(), machine.objects, read_share=0.1,
+                progress=lambda done, total: read.append(total),
+            )  # fmt: skip
+
+    assert some().ok and 0 < read[-1] < sum(path.stat().st_size for path in packs) / 3
+    spoil(packs[3], 1_000_000)
+    damaged = next(report for report in (some() for _ in range(500)) if not report.ok)
+    assert [each.key for each in damaged.faults] == [str(packs[3].relative_to(place))]

@@ -124,7 +124,7 @@ def _check_replica(folder: Path, ledger: Ledger, pushed: set[EntryId], saved: se
                 true_to(repository, ledger, saved if number else pushed, set())
                 report = verify(repository, read_data=True)
                 hold("unclean", report.ok, str(report.damages))
-                found = check(repository.layout, repository.files, objects, read_data=True)
+                found = check(repository.layout, repository.files, objects, read_share=1.0)
                 hold("unclean", found.ok, str(found.faults))
                 names = [entry.id for entry in repository.entries()]
                 hold("doubled", len(names) == len(set(names)), str(names))
@@ -134,15 +134,27 @@ def _check_replica(folder: Path, ledger: Ledger, pushed: set[EntryId], saved: se
             push(repository, objects, URL)
 
 
-@pytest.mark.slow
-@pytest.mark.timeout(900)
-def test_a_power_cut_at_any_step_of_push_and_pull(tmp_path: Path) -> None:
-    """What was acknowledged as pushed is in the replica; what was pulled is in the other store;
-    the next push and pull go on from whatever stands there."""
+def recorded(tmp_path: Path) -> Run:
     root = tmp_path / "work"
     root.mkdir()
     run = Run(root, Recorder(root))
     push_and_pull(run)
+    return run
+
+
+def test_a_power_cut_at_some_steps_of_push_and_pull(tmp_path: Path) -> None:
+    """What was acknowledged as pushed is in the replica; what was pulled is in the other store;
+    the next push and pull go on from whatever stands there. One step in seventeen."""
+    run = recorded(tmp_path)
+    tally = sweep(run, check=examine(run.ledger), exhaustive_up_to=1, samples=1, every=17)
+    assert tally.images > tally.steps / 17
+
+
+@pytest.mark.long
+@pytest.mark.timeout(900)
+def test_a_power_cut_at_any_step_of_push_and_pull(tmp_path: Path) -> None:
+    """As above, at all steps."""
+    run = recorded(tmp_path)
     tally = sweep(run, check=examine(run.ledger), exhaustive_up_to=4, samples=1)
     assert tally.images > tally.steps
 
@@ -151,10 +163,7 @@ def test_a_power_cut_at_any_step_of_push_and_pull(tmp_path: Path) -> None:
 @pytest.mark.timeout(3600)
 def test_many_more_states_of_each_step(tmp_path: Path) -> None:
     """As above, with many more states at a step."""
-    root = tmp_path / "work"
-    root.mkdir()
-    run = Run(root, Recorder(root))
-    push_and_pull(run)
+    run = recorded(tmp_path)
     sweep(run, check=examine(run.ledger), exhaustive_up_to=64, samples=8, seed=3)
 
 
@@ -180,7 +189,7 @@ def test_notes_that_are_lost_cost_a_look(tmp_path: Path) -> None:
         assert push(repository, objects, URL).entries == 1
         path.write_bytes(b"{}")
         assert push(repository, objects, URL).bytes == 0
-        report = check(repository.layout, repository.files, objects, read_data=True)
+        report = check(repository.layout, repository.files, objects, read_share=1.0)
         assert report.ok and report.refs == 4
 
 
@@ -195,4 +204,4 @@ def test_a_replica_that_was_emptied_is_filled_again(tmp_path: Path) -> None:
         shutil.rmtree(run.root / "replica")
         (run.root / "replica").mkdir()
         assert push(repository, objects, URL).entries == 1
-        assert check(repository.layout, repository.files, objects, read_data=True).ok
+        assert check(repository.layout, repository.files, objects, read_share=1.0).ok

@@ -40,7 +40,7 @@ def refs_of(objects: Objects) -> list[str]:
 def is_whole(machine: Machine) -> bool:
     """What the replica holds is whole to its last byte."""
     with machine.open() as repository:
-        report = check(repository.layout, QuickFiles(), machine.objects, read_data=True)
+        report = check(repository.layout, QuickFiles(), machine.objects, read_share=1.0)
     assert report.ok, report.faults
     return True
 
@@ -88,7 +88,15 @@ def test_a_lost_reply_is_read_back(tmp_path: Path, proxy: FaultProxy) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("fates", [(DROP,), (RESET,), ("500", "503"), (DROP, RESET, "500", "503")])
+@pytest.mark.parametrize(
+    "fates",
+    [
+        (DROP, RESET, "500", "503"),
+        pytest.param((DROP,), marks=pytest.mark.long),
+        pytest.param((RESET,), marks=pytest.mark.long),
+        pytest.param(("500", "503"), marks=pytest.mark.long),
+    ],
+)
 def test_a_quarter_of_all_requests_fails(
     fates: tuple[str, ...], tmp_path: Path, proxy: FaultProxy
 ) -> None:

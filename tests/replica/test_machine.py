@@ -224,7 +224,7 @@ class SharedReplica(RuleBasedStateMachine):
             self.look(repository, self.there - self.gone)
             report = verify(repository, read_data=True)
             assert report.ok, report.damages
-            found = check(repository.layout, QuickFiles(), self.objects, read_data=True)
+            found = check(repository.layout, QuickFiles(), self.objects, read_share=1.0)
             assert found.ok, found.faults
         shutil.rmtree(place.parent)
 
@@ -234,10 +234,20 @@ def _memory() -> Path | None:
     return place if place.is_dir() else None
 
 
-SharedReplica.TestCase.settings = settings(
-    max_examples=30,
-    stateful_step_count=15,
-    deadline=None,
-    suppress_health_check=list(HealthCheck),
-)
+def machine_settings(examples: int) -> settings:
+    return settings(
+        max_examples=examples,
+        stateful_step_count=12,
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
+    )
+
+
+class MoreOfSharedReplica(SharedReplica):
+    """The same for longer."""
+
+
+SharedReplica.TestCase.settings = machine_settings(15)
+MoreOfSharedReplica.TestCase.settings = machine_settings(60)
 TestSharedReplica = pytest.mark.slow(pytest.mark.timeout(900)(SharedReplica.TestCase))
+TestMoreOfSharedReplica = pytest.mark.long(pytest.mark.timeout(3600)(MoreOfSharedReplica.TestCase))

@@ -59,7 +59,8 @@ def everything(place: Path) -> dict[str, bytes]:
 
 
 def look(machine: Machine, *, read_data: bool = True) -> list[str]:
-    report = check(layout_of(machine), QuickFiles(), machine.objects, read_data=read_data)
+    share = float(read_data)
+    report = check(layout_of(machine), QuickFiles(), machine.objects, read_share=share)
     return [each.key for each in report.faults]
 
 

@@ -3,6 +3,8 @@
 Later versions of typer hand each value of the command line through pydantic, whose import alone
 costs that. Text, lists of text, and what was not given need no conversion; all else goes the usual
 way, as does everything in versions of typer that are made otherwise.
+
+An option whose value may be left out, which typer does not know, gets its value here.
 """
 
 from __future__ import annotations
@@ -11,9 +13,15 @@ from typing import Any
 
 from typer.core import TyperCommand, TyperGroup
 
+_LEFT_OUT = {"--read-data": "100%"}
+"""What these options say without a value, where they take one."""
+
 
 class QuickCommand(TyperCommand):
     """A command of ours."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> Any:
+        return super().parse_args(ctx, _with_values(self.get_params(ctx), args))
 
     def get_params(self, ctx: Any) -> Any:
         return _quick(super().get_params(ctx))
@@ -24,6 +32,21 @@ class QuickGroup(TyperGroup):
 
     def get_params(self, ctx: Any) -> Any:
         return _quick(super().get_params(ctx))
+
+
+def _with_values(parameters: Any, args: list[str]) -> list[str]:
+    """`args` in which every option that takes a value has one."""
+    taking = {
+        name
+        for each in parameters
+        for name in each.opts
+        if name in _LEFT_OUT and not getattr(each, "is_flag", False)
+    }
+    end = args.index("--") if "--" in args else len(args)
+    return [
+        f"{each}={_LEFT_OUT[each]}" if at < end and each in taking else each
+        for at, each in enumerate(args)
+    ]
 
 
 class _Words:

@@ -52,8 +52,13 @@ def replica(
         ),
     ] = None,
     read_data: Annotated[
-        bool, typer.Option("--read-data", help="For verify: read and compare everything.")
-    ] = False,
+        str | None,
+        typer.Option(
+            "--read-data",
+            metavar="[=SHARE]",
+            help="For verify: read and compare everything; with =5% so much, drawn by chance.",
+        ),
+    ] = None,
     encrypt: Annotated[
         bool, typer.Option("--encrypt", help="For add: nothing goes there in the clear.")
     ] = False,
@@ -70,12 +75,13 @@ def replica(
         )
     if url is not None and action is Action.LIST:
         raise InvalidInput("`replica list` takes no address: it shows all replicas.")
-    if read_data and action is not Action.VERIFY:
+    if read_data is not None and action is not Action.VERIFY:
         raise InvalidInput(f"--read-data goes with verify, not with {action}.")
     if encrypt and action is not Action.ADD:
         raise InvalidInput(f"--encrypt goes with add, not with {action}.")
     from jupyter_rewind.replication import Replication
 
+    share = _share(read_data) if read_data is not None else 0.0
     replicas = Replication(face.settings)
     match action:
         case Action.ADD:
@@ -91,7 +97,7 @@ def replica(
         case Action.STATUS:
             return _each(action, replicas, url, lambda one: _standing(replicas.standing(one)))
         case Action.VERIFY:
-            return _each(action, replicas, url, lambda one: _verify(face, replicas, one, read_data))
+            return _each(action, replicas, url, lambda one: _verify(face, replicas, one, share))
     table = Table(
         (Column("replica", "cyan", fold=True), Column("from", fold=True)),
         [(each, replicas.origin) for each in replicas.urls],
@@ -207,14 +213,13 @@ def _standing(found: Standing) -> tuple[Row, str, Status]:
     return row, f"{text}.", Status.DONE
 
 
-def _verify(
-    face: Face, replicas: Replication, url: str, read_data: bool
-) -> tuple[Row, str, Status]:
+def _verify(face: Face, replicas: Replication, url: str, share: float) -> tuple[Row, str, Status]:
     with face.screen.progress("Verifying") as progress:
-        report = replicas.check(url, read_data=read_data, progress=progress)
+        report = replicas.check(url, read_share=share, progress=progress)
     row: Row = {
         "ok": report.ok,
-        "read_data": report.read_data,
+        "read_data": report.read_share >= 1,
+        "read_share": report.read_share,
         "refs": report.refs,
         "packs": report.packs,
         "segments": report.segments,
@@ -232,7 +237,24 @@ def _tell(report: CheckReport) -> str:
         more = len(report.faults) - 10
         return f"damaged: {told}{f'; and {more} more' if more > 0 else ''}. Of {looked}."
     text = f"is whole: {looked}."
-    return text if report.read_data else f"{text} The contents were not read: --read-data does."
+    if report.read_share >= 1:
+        return text
+    if report.read_share:
+        return f"{text} Of the contents {report.read_share:.3%} were read, drawn by chance."
+    return f"{text} The contents were not read: --read-data does."
+
+
+def _share(text: str) -> float:
+    """What part of 1 a share such as 5% is. Raises InvalidInput."""
+    try:
+        share = float(text.removesuffix("%")) / 100
+    except ValueError:
+        share = 0.0
+    if not (text.endswith("%") and 0 < share <= 1):
+        raise InvalidInput(
+            f"--read-data cannot read {text!r}.", hint="Give a share such as --read-data=5%."
+        )
+    return share
 
 
 class KeyAction(StrEnum):

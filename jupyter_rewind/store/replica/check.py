@@ -1,13 +1,15 @@
 """Verify: whether a replica still holds what was pushed to it. Reads, and changes nothing.
 
 The refs are always read and their tags checked; that each pack is there, at its size, is asked in
-a list. Whether the bytes are those that were written only a reading of all of them tells.
+a list. Whether the bytes are those that were written only a reading of all of them tells; a reading
+of some, drawn by chance each time, tells it in the end.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from jupyter_rewind import clock
 from jupyter_rewind.errors import Format, Integrity, Newer, NotFound
 from jupyter_rewind.store.durable import Files
 from jupyter_rewind.store.layout import Layout
@@ -37,7 +39,8 @@ class CheckReport:
     bytes: int = 0
     unused_bytes: int = 0
     """In packs that no ref names: left by a push that was stopped, or is at work."""
-    read_data: bool = False
+    read_share: float = 0.0
+    """How much of the contents was read, of 1."""
     faults: list[Fault] = field(default_factory=list)
 
     @property
@@ -50,14 +53,14 @@ def check(
     files: Files,
     objects: Objects,
     *,
-    read_data: bool = False,
+    read_share: float = 0.0,
     pace: Pace | None = None,
     progress: Progress | None = None,
 ) -> CheckReport:
     """Raises NotFound (no replica), Conflict (another store's), Storage, Newer."""
     identity = require_store(objects, layout)
     objects = unseal(objects, identity, layout)
-    report = CheckReport(read_data=read_data)
+    report = CheckReport(read_share=read_share)
     ledger = Ledger(layout, identity.replica)
     # The refs first, then the packs: a push at work adds the other way round.
     needed: dict[str, int] = {}
@@ -68,9 +71,12 @@ def check(
             report.faults.append(Fault(ref_key(branch, number), "missing; others build on it"))
     _check_packs(objects, ledger, report)
     whole = _check_covers(ledger, report)
-    if read_data:
-        _check_bytes(Fetcher(layout, files, objects, ledger, pace or Pace(), progress), whole,
-                     report)  # fmt: skip
+    fetcher = Fetcher(layout, files, objects, ledger, pace or Pace(), progress)
+    if read_share >= 1:
+        _check_bytes(fetcher, whole, report)
+    elif read_share > 0:
+        for key, error in fetcher.try_some(_draw(objects, ledger, read_share)):
+            report.faults.append(Fault(key, error.message.rstrip(".")))
     return report
 
 
@@ -146,3 +152,16 @@ def _check_bytes(fetcher: Fetcher, segments: list[str], report: CheckReport) -> 
     for segment, error in fetcher.try_all(segments):
         what = error.message.rstrip(".") if error else "does not hold what was written"
         report.faults.append(Fault(f"segment {segment}", what))
+
+
+def _draw(objects: Objects, ledger: Ledger, share: float) -> dict[str, int]:
+    """Packs, by chance, that hold at least this share of what all of them hold, with their sizes;
+    what lies in refs is read and checked in any case."""
+    named = {place.key for places in ledger.places.values() for place in places}
+    sizes = {each.key: each.size for each in objects.find("packs/") if each.key in named}
+    wanted, drawn = share * sum(sizes.values()), dict[str, int]()
+    for key in sorted(sizes, key=lambda _: clock.token(8)):
+        if sum(drawn.values()) >= wanted:
+            break
+        drawn[key] = sizes[key]
+    return drawn

@@ -6,7 +6,7 @@ What arrived whole in a pull that was stopped is not fetched again.
 from __future__ import annotations
 
 import threading
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
@@ -24,8 +24,11 @@ from jupyter_rewind.store.replica.sealing import naming_key
 from jupyter_rewind.store.segments import Seal, SegmentReader
 
 Progress = Callable[[int, int], None]
-_AT_ONCE = 4
-_KEPT_OBJECTS = 6
+_SEGMENTS_AT_ONCE = 2
+_AHEAD = 3
+"""So many objects of a segment are on their way at once."""
+_KEPT_OBJECTS = 4
+_FLUSHED_BYTES = 4 << 20
 
 
 class Fetcher:
@@ -57,11 +60,11 @@ class Fetcher:
         self._total = sum(self._ledger.ends[name] - have for name, have in wanted.items())
         # Those that share packs come one after the other.
         order = sorted(wanted, key=lambda name: self._ledger.cover(name, wanted[name])[0].key)
-        with ThreadPoolExecutor(_AT_ONCE) as pool:
+        with ThreadPoolExecutor(_SEGMENTS_AT_ONCE) as pool:
             waiting: list[Future[None]] = []
             try:
                 for name in order:
-                    if len(waiting) >= 2 * _AT_ONCE:
+                    if len(waiting) >= 2 * _SEGMENTS_AT_ONCE:
                         waiting.pop(0).result()
                     waiting.append(pool.submit(self._fetch, name, wanted[name]))
                 for each in waiting:
@@ -86,6 +89,16 @@ class Fetcher:
             finally:
                 self._files.remove(part)
             self._count(self._ledger.ends[name])
+
+    def try_some(self, packs: Mapping[str, int]) -> Iterator[tuple[str, Integrity]]:
+        """Those of the packs, given with their sizes, that do not hold what they are named by."""
+        self._total = sum(packs.values())
+        for key, size in packs.items():
+            try:
+                self._source.read(Place(0, size, key, 0))
+            except Integrity as error:
+                yield key, error
+            self._count(size)
 
     def _fetch(self, name: str, have: int) -> None:
         path = waiting_path(self._layout, name)
@@ -121,8 +134,11 @@ class Fetcher:
         try:
             if have:
                 self._copy_here(descriptor, part, name, have)
-            for place in self._ledger.cover(name, have):
-                self._files.write_at(descriptor, [self._source.read(place)], place.start, part)
+            for place, data in self._source.read_all(self._ledger.cover(name, have)):
+                self._files.write_at(descriptor, [data], place.start, part)
+                if len(data) >= _FLUSHED_BYTES:
+                    # While the next ones are on their way, not all at the end.
+                    self._files.sync_data(descriptor, part)
             self._files.sync_data(descriptor, part)
         except BaseException:
             self._files.close(descriptor)
@@ -171,6 +187,26 @@ class _Source:
         self._kept: OrderedDict[str, bytes] = OrderedDict()
         self._lock = threading.Lock()
         self.place = objects.place
+
+    def read_all(self, places: Sequence[Place]) -> Iterator[tuple[Place, bytes]]:
+        """The bytes of all places, in order, a few fetched ahead. Raises as `read` does."""
+        if len(places) < 2:
+            yield from ((place, self.read(place)) for place in places)
+            return
+        with ThreadPoolExecutor(_AHEAD) as pool:
+            waiting: deque[tuple[Place, Future[bytes]]] = deque()
+            try:
+                for place in places:
+                    waiting.append((place, pool.submit(self.read, place)))
+                    if len(waiting) > _AHEAD:
+                        first, ready = waiting.popleft()
+                        yield first, ready.result()
+                while waiting:
+                    first, ready = waiting.popleft()
+                    yield first, ready.result()
+            finally:
+                for _, each in waiting:
+                    each.cancel()
 
     def read(self, place: Place) -> bytes:
         """The bytes of `place`. Raises Integrity where they are not there, or not these."""

@@ -171,3 +171,15 @@ def test_an_encrypted_copy_comes_back_with_the_key_alone(
 def test_encryption_goes_with_add_alone(rewind: Rewind, mount: Path) -> None:
     """A push cannot be made secret afterwards."""
     assert rewind("replica", "push", "--encrypt").status == 2
+
+
+def test_a_share_of_the_contents_may_be_read(book: Path, rewind: Rewind, mount: Path) -> None:
+    """--read-data reads all, --read-data=5% some; anything else is refused."""
+    rewind("replica", "add", mount.as_uri())
+    rewind("replica", "push")
+    for words, share in (([], 0), (["--read-data"], 1), (["--read-data=5%"], 0.05)):
+        told = check(rewind("replica", "verify", *words, "--json").out)["data"]["replicas"][0]
+        assert (told["ok"], told["read_share"], told["read_data"]) == (True, share, share == 1)
+    for wrong in ("5", "0%", "101%", "-3%", "some%", "nan%"):
+        assert rewind("replica", "verify", f"--read-data={wrong}").status == 2
+    assert rewind("replica", "list", "--read-data").status == 2

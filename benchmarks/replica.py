@@ -1,0 +1,289 @@
+"""Replicas on a SeaweedFS of their own: beside bare obstore, restic and rclone, over 127.0.0.1.
+
+restic and rclone are looked for on the PATH and in the folder REPLICA_TOOLS; a row without its peer
+is left out, and said so.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from itertools import count
+from pathlib import Path
+
+import obstore
+from obstore.store import S3Store
+
+from benchmarks.measure import Row, at_least, at_most, run_parts, side_by_side, wall
+from jupyter_rewind.store.durable import Files
+from jupyter_rewind.store.replica.address import open_objects, parse_address
+from jupyter_rewind.store.replica.objects import Objects
+from jupyter_rewind.store.replica.pull import found_store, pull
+from jupyter_rewind.store.replica.push import push
+from jupyter_rewind.store.repository import Repository
+from tests.support.object_servers import KEYS, Server, seaweed
+
+BIG = int(os.environ.get("REPLICA_BIG_MB", "128")) << 20
+MANY = int(os.environ.get("REPLICA_MANY", "10000"))
+PUSHES = int(os.environ.get("REPLICA_PUSHES", "500"))
+PART = 8 << 20
+_NUMBERS = count()
+FIRST = """
+import sys
+from pathlib import Path
+from jupyter_rewind.store.durable import Files
+from jupyter_rewind.store.replica.address import open_objects, parse_address
+from jupyter_rewind.store.replica.pull import found_store, pull
+from jupyter_rewind.store.repository import Repository
+folder, keys, url = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3]
+objects = open_objects(parse_address(url))
+found_store(folder, keys, objects, Files())
+with Repository.open(folder, key_folder=keys) as store:
+    pull(store, objects, url)
+    store.refresh()
+    last = store.entries(newest_first=True, limit=1)[0]
+    assert store.get(last.roots[0])
+"""
+
+
+def measure() -> list[Row]:
+    """All rows of this benchmark."""
+    return run_parts(PARTS)
+
+
+@contextmanager
+def served(folder: Path) -> Iterator[Server]:
+    folder.mkdir(parents=True)
+    os.environ.update(KEYS)
+    with seaweed(folder) as server:
+        yield server
+
+
+def place(server: Server) -> tuple[str, Objects]:
+    """The address of an empty place."""
+    url = server.url(f"bench-{next(_NUMBERS)}")
+    return url, open_objects(parse_address(url))
+
+
+def bare(server: Server) -> S3Store:
+    """obstore itself, at an empty place, with its own settings."""
+    return S3Store(
+        server.bucket, endpoint=server.endpoint, region="us-east-1",
+        prefix=f"bare-{next(_NUMBERS)}", client_options={"allow_http": True},
+    )  # fmt: skip
+
+
+def open_store(folder: Path) -> Repository:
+    return Repository.open(folder / "store", key_folder=folder / "keys")
+
+
+def fill(folder: Path, size: int) -> list[bytes]:
+    """A store with so much that does not compress; its bytes, in parts."""
+    with open_store(folder) as store:
+        for _ in range(0, size, PART):
+            with store.transaction() as change:
+                change.add("mark", keys=["k"], body={}, roots=change.put(os.urandom(PART)))
+    data = b"".join(path.read_bytes() for path in sorted((folder / "store/segments").iterdir()))
+    return [data[at : at + PART] for at in range(0, len(data), PART)]
+
+
+def put_all(store: S3Store, parts: list[bytes]) -> None:
+    with ThreadPoolExecutor(4) as pool:
+        names = [f"{number:05d}" for number in range(len(parts))]
+        list(
+            pool.map(
+                lambda name, part: obstore.put(store, name, part, use_multipart=False), names, parts
+            )
+        )
+
+
+def get_all(store: S3Store, number: int, folder: Path) -> None:
+    """All parts, as files that are on the disk."""
+
+    def fetch(name: str) -> None:
+        with open(folder / name, "wb") as file:
+            file.write(obstore.get(store, name).bytes())
+            file.flush()
+            os.fsync(file.fileno())
+
+    folder.mkdir(parents=True)
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(fetch, [f"{each:05d}" for each in range(number)]))
+
+
+def transfer(folder: Path) -> list[Row]:
+    """The same bytes to the same server and back, in the same sizes, four at once."""
+    rows = []
+    with served(folder / "server") as server:
+        parts = fill(folder, BIG)
+        size = sum(map(len, parts))
+
+        def ours(*, sealed: bool) -> float:
+            url, objects = place(server)
+            with open_store(folder) as store:
+                return wall(lambda: push(store, objects, url, sealed=sealed))
+
+        def theirs() -> float:
+            store = bare(server)
+            return wall(lambda: put_all(store, parts))
+
+        for words, sealed in (("push", False), ("encrypted push", True)):
+            mine, peer = side_by_side(lambda sealed=sealed: ours(sealed=sealed), theirs, 3)
+            rows.append(_speed(f"{words}, bytes per second", "bare obstore", size, mine, peer))
+        url, objects = place(server)
+        with open_store(folder) as store:
+            push(store, objects, url)
+        source = bare(server)
+        put_all(source, parts)
+
+        def pulled() -> float:
+            return wall(lambda: _pull_fresh(_fresh(folder), folder / "keys", url))
+
+        def got() -> float:
+            return wall(lambda: get_all(source, len(parts), _fresh(folder)))
+
+        mine, peer = side_by_side(pulled, got, 3)
+        rows.append(_speed("pull, bytes per second", "bare obstore, flushed", size, mine, peer))
+    return rows
+
+
+def _speed(what: str, against: str, size: int, mine: float, peer: float) -> Row:
+    figures = f"{size / mine / 1e6:.0f} MB/s against {size / peer / 1e6:.0f} MB/s"
+    return at_least(what, against, peer / mine, 0.8, figures)
+
+
+def _fresh(folder: Path) -> Path:
+    return folder / f"fresh-{next(_NUMBERS)}"
+
+
+def _pull_fresh(folder: Path, keys: Path, url: str) -> None:
+    objects = open_objects(parse_address(url))
+    found_store(folder, keys, objects, Files())
+    with Repository.open(folder, key_folder=keys) as store:
+        pull(store, objects, url)
+
+
+def checkpoints(folder: Path) -> list[Row]:
+    """Small commits: what each costs, all of them at once, and what a fresh machine waits for."""
+    with served(folder / "server") as server, open_store(folder) as store:
+        url, objects = place(server)
+
+        def commit(number: int) -> None:
+            with store.transaction() as change:
+                node = change.put_node(b"%d " % number + os.urandom(400), ())
+                change.add("checkpoint", keys=["k"], body={"n": number}, roots=[node])
+
+        for number in range(MANY):
+            commit(number)
+        size = sum(path.stat().st_size for path in (folder / "store/segments").iterdir())
+        seconds = wall(lambda: push(store, objects, url))
+        parts = [os.urandom(min(PART, size - at)) for at in range(0, size, PART)]
+        peer = wall(lambda: put_all(bare(server), parts))
+        rows = [
+            at_most(
+                f"push of {MANY} checkpoints at once", "bare obstore, the same bytes; no bar",
+                seconds / peer, float("inf"), f"{seconds:.2f} s, {size / 1e6:.0f} MB",
+            ),
+            _first_readable(f"pull of {MANY} checkpoints to a readable history", folder, url),
+        ]  # fmt: skip
+        made = times = 0.0
+        early: list[float] = []
+        for number in range(PUSHES):
+            commit(number)
+            begun = wall(lambda: early.append(push(store, objects, url).objects))
+            made += early[-1]
+            times += begun
+        rows += [
+            at_most(
+                "PUTs of a small commit", "one; the bar is two", made / PUSHES, 2,
+                f"{made:.0f} for {PUSHES} pushes, {times / PUSHES * 1e3:.0f} ms each",
+            ),
+            _first_readable(f"the same, and {PUSHES} pushes of one each", folder, url),
+        ]  # fmt: skip
+    return rows
+
+
+def _first_readable(what: str, folder: Path, url: str) -> Row:
+    """In a process of its own, from its start to the bytes of the newest checkpoint."""
+    command = [sys.executable, "-c", FIRST, str(_fresh(folder)), str(folder / "keys"), url]
+    seconds = wall(lambda: subprocess.run(command, check=True))
+    return at_most(what, "2 s", seconds / 2, 1, f"{seconds:.2f} s")
+
+
+def new_machine(folder: Path) -> list[Row]:
+    """The same store on an empty disk again: with restic, with rclone, with a pull."""
+    with served(folder / "server") as server:
+        parts = fill(folder, BIG)
+        url, objects = place(server)
+        with open_store(folder) as store:
+            push(store, objects, url)
+        peers = {"restic restore": _restic, "rclone copy": _rclone}
+        rows = []
+        for name, prepare in peers.items():
+            tool = _find(name.split()[0])
+            if tool is None:
+                print(f"{name} is not there: its row is left out", file=sys.stderr)
+                continue
+            fetch = prepare(tool, server, folder)
+            ours, theirs = side_by_side(
+                lambda: wall(lambda: _pull_fresh(_fresh(folder), folder / "keys", url)),
+                lambda fetch=fetch: wall(fetch),
+                3,
+            )
+            figures = f"{ours:.2f} s against {theirs:.2f} s, {len(parts) * PART >> 20} MB"
+            rows.append(at_most("pull on an empty machine", name, ours / theirs, 1, figures))
+    return rows
+
+
+def _find(name: str) -> str | None:
+    path = os.pathsep.join([os.environ.get("REPLICA_TOOLS", ""), os.environ["PATH"]])
+    return shutil.which(name, path=path)
+
+
+def _restic(tool: str, server: Server, folder: Path) -> Callable[[], object]:
+    place = f"s3:{server.endpoint}/{server.bucket}/restic-{next(_NUMBERS)}"
+    environment = {**os.environ, "RESTIC_PASSWORD": "words", "RESTIC_REPOSITORY": place}
+
+    def run(*words: str) -> object:
+        return subprocess.run(
+            [tool, "--no-cache", "--quiet", *words], env=environment, check=True,
+            stdout=subprocess.DEVNULL,
+        )  # fmt: skip
+
+    run("init")
+    run("backup", str(folder / "store" / "segments"))
+    return lambda: run("restore", "latest", "--target", str(_fresh(folder)))
+
+
+def _rclone(tool: str, server: Server, folder: Path) -> Callable[[], object]:
+    # It cannot take a bundle of certificates from there, and needs none.
+    environment = {
+        **{name: value for name, value in os.environ.items() if name != "AWS_CA_BUNDLE"},
+        "RCLONE_CONFIG_S_TYPE": "s3",
+        "RCLONE_CONFIG_S_PROVIDER": "Other",
+        "RCLONE_CONFIG_S_ENV_AUTH": "true",
+        "RCLONE_CONFIG_S_ENDPOINT": server.endpoint,
+        "RCLONE_CONFIG_S_REGION": "us-east-1",
+        "RCLONE_CONFIG_S_FORCE_PATH_STYLE": "true",
+        "RCLONE_CONFIG": str(folder / "no-rclone.conf"),
+        "RCLONE_S3_NO_CHECK_BUCKET": "true",
+    }
+    place = f"s:{server.bucket}/rclone-{next(_NUMBERS)}"
+
+    def run(source: str, target: str) -> object:
+        return subprocess.run([tool, "-q", "copy", source, target], env=environment, check=True)
+
+    run(str(folder / "store" / "segments"), place)
+    return lambda: run(place, str(_fresh(folder)))
+
+
+PARTS: dict[str, Callable[[Path], list[Row]]] = {
+    "transfer": transfer,
+    "checkpoints": checkpoints,
+    "new-machine": new_machine,
+}
