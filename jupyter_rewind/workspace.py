@@ -36,7 +36,7 @@ from jupyter_rewind.store.layout import is_network
 from jupyter_rewind.store.preferences import set_value, unset_value
 from jupyter_rewind.store.repository import Repository
 from jupyter_rewind.store.spare import hold_spare
-from jupyter_rewind.store.turn import take_turn
+from jupyter_rewind.store.turn import lane_lock, take_turn
 
 if TYPE_CHECKING:
     from jupyter_rewind.notebooks.diff import Comparison
@@ -56,8 +56,8 @@ __all__ = [
     "Glance", "HistoryInfo", "HistoryPlan", "Imported", "Labelled", "Listing", "NotebookSize",
     "ReadDraft", "Recorded", "Restored", "SalvageReport", "Seen", "StoreHealth", "StoreStats",
     "UpkeepRound", "VerifyReport", "Watcher", "Workspace", "claim_of", "document_path",
-    "find_leftovers", "find_notebooks", "free_bytes", "identify_open", "is_network", "salvage",
-    "set_value", "store_health", "unset_value",
+    "find_leftovers", "find_notebooks", "free_bytes", "identify_open", "is_network", "lane_lock",
+    "salvage", "set_value", "store_health", "unset_value",
 ]  # fmt: skip
 
 

@@ -46,8 +46,7 @@ def queue_for(layout: Layout, key: str, *, patience_seconds: float) -> Iterator[
     It keeps work from being done twice and never prevents it: where there are no locks, or one
     before has not ended after so long, the block runs all the same.
     """
-    lane = blake3(key.encode("utf-8", "surrogatepass")).digest()[0] % _LANES
-    turn = FileLock(layout.locks / f"lane-{lane:02}", keeps_apart=False)
+    turn = lane_lock(layout, "record", key)
     try:
         turn.acquire(exclusive=True, timeout_seconds=patience_seconds, doing="wait for a turn")
     except RewindError as error:
@@ -56,3 +55,9 @@ def queue_for(layout: Layout, key: str, *, patience_seconds: float) -> Iterator[
         yield
     finally:
         turn.release()
+
+
+def lane_lock(layout: Layout, purpose: str, key: str) -> FileLock:
+    """The lock for which all compete who do this with `key`, and a few others."""
+    lane = blake3(key.encode("utf-8", "surrogatepass")).digest()[0] % _LANES
+    return FileLock(layout.locks / f"{purpose}-{lane:02}", keeps_apart=False)

@@ -112,6 +112,48 @@ def test_two_servers_that_save_one_notebook_at_the_same_time_keep_each_save_once
     assert [source for source, times in Counter(found).items() if times > 1] == []
 
 
+HOOK = """
+import time
+
+def tidy(os_path, model, **_):
+    if model["type"] == "notebook":
+        with open(os_path, encoding="utf-8") as file:
+            text = file.read()
+        time.sleep(0.003)
+        with open(os_path, "w", encoding="utf-8") as file:
+            file.write(text.replace("secret", "******"))
+
+c = get_config()
+c.FileContentsManager.post_save_hook = tidy
+c.AsyncFileContentsManager.post_save_hook = tidy
+"""
+
+
+def test_two_servers_with_a_hook_that_writes_the_file_anew_keep_each_save(
+    start: Any, tmp_path: Path
+) -> None:
+    """Many format or strip a notebook after each save: what that leaves is kept, and not what the
+    other server has written since. The lengths differ, so a mixture of two would not read."""
+    (tmp_path / "config").mkdir()
+    (tmp_path / "config" / "jupyter_server_config.py").write_text(HOOK)
+    one, two = start(2)
+    one.put("a.ipynb", "first = secret")
+    two.put("a.ipynb", "second = secret")
+    with ThreadPoolExecutor(2) as threads:
+        saving = [
+            threads.submit(save_at_full_speed, one, "secret of one", 40),
+            threads.submit(save_at_full_speed, two, "secret of the other", 40),
+        ]
+        answered = saving[0].result() | saving[1].result()
+    assert len(answered) == 80
+    expected = {source.replace("secret", "******") for source in answered}
+    settled(two, expected)
+    found = settled(one, expected)
+    assert expected <= set(found)
+    assert [source for source, times in Counter(found).items() if times > 1] == []
+    assert not any("secret" in source for source in found)
+
+
 def test_a_watcher_beside_a_server_tells_no_save_a_second_time(
     start: Any, environment: dict[str, str]
 ) -> None:

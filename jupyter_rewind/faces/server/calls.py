@@ -21,6 +21,7 @@ from tornado.web import HTTPError
 from jupyter_rewind.errors import RewindError
 from jupyter_rewind.faces.server import request
 from jupyter_rewind.faces.server.paths import Paths, is_notebook
+from jupyter_rewind.faces.server.turns import SaveTurns
 
 _EXPLAIN_SECONDS = 3.0
 _TAKE_SECONDS = 1.0
@@ -31,9 +32,10 @@ def mark_saves(
     around: Callable[[], contextlib.AbstractContextManager[None]],
     take: Callable[[request.Saving], Future[None] | None],
     end_failed: Callable[[request.Saving], None],
+    turns: SaveTurns,
 ) -> None:
-    """Each call of `save` happens within `around`, and code that runs within it can tell that it
-    does: see `request.saving`.
+    """Each call of `save` happens in its turn and within `around`, and code that runs within it
+    can tell that it does: see `request.saving`.
 
     After a save that went well, `take` is called and what it returns is waited for, not for long,
     before the save is answered; after one that failed, `end_failed`. One that we refused fails with
@@ -61,19 +63,20 @@ def mark_saves(
 
         @functools.wraps(original)
         async def save_async(model: Any, path: str = "", **kwargs: Any) -> Any:
-            with marked(model, path) as under_way:
-                saved = await original(model, path, **kwargs)
-                taking = take(under_way)
-                if taking is not None:
-                    await asyncio.wait({asyncio.wrap_future(taking)}, timeout=_TAKE_SECONDS)
-                return saved
+            async with turns.taken_async(path):
+                with marked(model, path) as under_way:
+                    saved = await original(model, path, **kwargs)
+                    taking = take(under_way)
+                    if taking is not None:
+                        await asyncio.wait({asyncio.wrap_future(taking)}, timeout=_TAKE_SECONDS)
+                    return saved
 
         manager.save = save_async  # type: ignore[method-assign]  # on purpose
     else:
 
         @functools.wraps(original)
         def save(model: Any, path: str = "", **kwargs: Any) -> Any:
-            with marked(model, path) as under_way:
+            with turns.taken(path), marked(model, path) as under_way:
                 saved = original(model, path, **kwargs)
                 taking = take(under_way)
                 if taking is not None:

@@ -24,6 +24,7 @@ from jupyter_rewind.faces.server.paths import Paths, count_cells, is_notebook
 from jupyter_rewind.faces.server.reading import Stamp, is_json, read_stamp
 from jupyter_rewind.faces.server.recorder import Recorder
 from jupyter_rewind.faces.server.transcript import remember_writing
+from jupyter_rewind.faces.server.turns import SaveTurns
 from jupyter_rewind.model.checkpoint import Reason
 
 _MARGIN_BYTES = 64 << 10
@@ -49,7 +50,8 @@ class Guard:
         """The guard is asked before each save, deletion and rename, and knows when a save is on."""
         register: Callable[[object], None] = manager.register_pre_save_hook
         register(self.before_save)
-        mark_saves(manager, self._recorder.making_way, self.take_saved, self.end_failed)
+        turns = SaveTurns(lambda: self._recorder.opened, self._paths)
+        mark_saves(manager, self._recorder.making_way, self.take_saved, self.end_failed, turns)
         remember_writing(manager)
         watch_hooks(manager, self._paths)
         look_before(manager, "delete_file", self.before_delete)

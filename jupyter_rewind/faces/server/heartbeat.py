@@ -22,6 +22,7 @@ from jupyter_rewind.faces.server.announcer import NOTEBOOK_EVENTS, Announcer
 from jupyter_rewind.faces.server.paths import Paths, is_notebook
 from jupyter_rewind.faces.server.reading import Stamp, read_stamp
 from jupyter_rewind.faces.server.recorder import Recorder
+from jupyter_rewind.faces.server.turns import SaveTurns
 from jupyter_rewind.model.checkpoint import Checkpoint, Reason
 
 if TYPE_CHECKING:
@@ -58,6 +59,7 @@ class Heartbeat:
         self._recorder = recorder
         self._paths = paths
         self._announcer = announcer
+        self._turns = SaveTurns(lambda: recorder.opened, paths)
         self._watched: OrderedDict[str, _Watched] = OrderedDict()
         self._fresh: set[str] = set()
         self._unsettled: set[str] = set()
@@ -195,8 +197,12 @@ class Heartbeat:
         self._settle(path, damage)
         if damage is None and not is_kept:
             since = self._recorder.workspace().histories.glance(file)
-            after = self._tell_change(path)
-            self._recorder.save(file, Reason.EXTERNAL_CHANGE, after=after, since=since)
+            after, reading = self._tell_change(path), self._recorder.readings.open(file)
+            with self._turns.taken(path):
+                reading.take()  # not in the middle of another server's save
+            self._recorder.save(
+                file, Reason.EXTERNAL_CHANGE, after=after, since=since, reading=reading
+            )
 
     def _find_damage(self, path: str, file: str, stamp: Stamp, *, whole: bool) -> Damage | None:
         try:

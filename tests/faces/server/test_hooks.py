@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from jupyter_core.utils import ensure_async
 
+from jupyter_rewind.workspace import lane_lock
 from tests.faces.server.support import Client, notebook, written
 
 
@@ -159,3 +160,16 @@ async def test_a_label_is_no_checkpoints_id(client: Client) -> None:
     status, answer = await client.rewind("POST", "labels", body=body)
     assert status == 400
     assert first["id"] in answer["message"]
+
+
+async def test_a_save_does_not_wait_for_one_that_never_ends(client: Client) -> None:
+    """Another server hangs in the middle of a save of the same notebook: ours is saved and kept."""
+    await client.put("a.ipynb", notebook("x = 1"))
+    workspace = client.service.recorder.workspace()
+    lock = lane_lock(workspace.repository.layout, "save", str(client.file("a.ipynb")))
+    assert lock.try_acquire(exclusive=True)
+    try:
+        await client.put("a.ipynb", notebook("x = 2"))
+    finally:
+        lock.release()
+    assert (await contents(client, "a.ipynb"))[-1] == written(notebook("x = 2"))
