@@ -167,6 +167,7 @@ def test_every_state_comes_back_as_its_cells_made_it(steps: list[Any], tracked: 
 
 
 @pytest.mark.long
+@pytest.mark.timeout(0)
 @settings(max_examples=10_000, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.lists(_step, min_size=4, max_size=60), st.booleans())
 def test_every_state_of_long_programs_comes_back(steps: list[Any], tracked: bool) -> None:
