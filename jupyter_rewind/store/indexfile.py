@@ -33,6 +33,9 @@ _OF_THE_PLACE = {
 def open_base(path: Path | None, store_id: str) -> tuple[sqlite3.Connection, Path | None]:
     """The index at `path`, empty where it was none; and that path, or None where it had to be made
     in memory."""
+    if path is not None and not _is_writable(path):
+        log.warning("the index %s cannot be written; using memory", path)
+        path = None
     if path is not None:
         try:
             return _prepare(path, store_id), path
@@ -41,6 +44,13 @@ def open_base(path: Path | None, store_id: str) -> tuple[sqlite3.Connection, Pat
             if again is not None:
                 return again, path
     return _prepare(None, store_id), None
+
+
+def _is_writable(path: Path) -> bool:
+    """False for an index that was made read-only. SQLite would say so at the first change alone,
+    where the files beside it were left behind."""
+    files = (path.with_name(path.name + suffix) for suffix in ("", "-wal", "-shm"))
+    return all(os.access(each, os.W_OK) for each in files if each.exists())
 
 
 def _start_anew(

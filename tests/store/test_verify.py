@@ -15,6 +15,7 @@ from jupyter_rewind.errors import Integrity, Newer
 from jupyter_rewind.store.segments import HEAD, HEAD_SIZE, TAG_SIZE, Kind, Seal
 from jupyter_rewind.store.stream import read_lenient
 from jupyter_rewind.store.upkeep import verify
+from tests.support.processes import anybodys_folder, run_unprivileged
 from tests.support.stores import entry_segments, fill, is_commit, records, segment_files
 
 _WRITER = """
@@ -238,3 +239,25 @@ def test_a_bad_sector_costs_what_lies_on_it(
     finally:
         os.close(descriptor)
     assert got == data[500:8_192] + bytes(4_096) + data[12_288:39_500]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+@pytest.mark.parametrize("read_data", [False, True])
+def test_a_read_only_store_is_verified(read_data: bool) -> None:
+    """A copy that nobody may write is verified, also one that was made while it was in use."""
+    with anybodys_folder() as folder:
+        filled = fill(folder)
+        with filled.open() as store:
+            whole = verify(store, read_data=read_data)
+            for path in [folder, *folder.rglob("*")]:
+                os.chmod(path, 0o555 if path.is_dir() else 0o444)
+
+            def child() -> None:
+                with filled.open() as copy:
+                    assert verify(copy, read_data=read_data) == whole
+
+            try:
+                run_unprivileged(child)
+            finally:
+                for path in [folder, *folder.rglob("*")]:
+                    os.chmod(path, 0o700)
