@@ -28,7 +28,9 @@ NOTEBOOK = "analysis.ipynb"
 class Imaged:
     """A notebook's kernel in a server that makes images, and the command that makes them."""
 
-    def __init__(self, home: Home, server: Server, environment: dict[str, str]) -> None:
+    def __init__(
+        self, home: Home, server: Server, environment: dict[str, str], kernel: str
+    ) -> None:
         self.home = home
         self.server = server
         self._environment = environment
@@ -37,7 +39,7 @@ class Imaged:
             "path": NOTEBOOK,
             "name": NOTEBOOK,
             "type": "notebook",
-            "kernel": {"name": "python3"},
+            "kernel": {"name": kernel},
         }
         self.session = server.ask("POST", "api/sessions", body)
         self.kernel = str(self.session["kernel"]["id"])
@@ -97,7 +99,7 @@ def home(tmp_path: Path) -> Iterator[Home]:
 
 
 @pytest.fixture
-def start(home: Home) -> Iterator[Callable[[], Imaged]]:
+def start(home: Home) -> Iterator[Callable[..., Imaged]]:
     criu = require_criu()
     environment = {
         **home.environment,
@@ -107,11 +109,11 @@ def start(home: Home) -> Iterator[Callable[[], Imaged]]:
     }
     running: list[Server] = []
 
-    def started() -> Imaged:
+    def started(kernel: str = "python3") -> Imaged:
         server = Server(home.notebook.parent, environment)
         running.append(server)
         server.wait()
-        return Imaged(home, server, environment)
+        return Imaged(home, server, environment, kernel)
 
     yield started
     for server in running:
@@ -119,7 +121,7 @@ def start(home: Home) -> Iterator[Callable[[], Imaged]]:
 
 
 @pytest.fixture
-def imaged(start: Callable[[], Imaged]) -> Imaged:
+def imaged(start: Callable[..., Imaged]) -> Imaged:
     return start()
 
 
@@ -292,7 +294,7 @@ def test_images_have_names_and_are_deleted(imaged: Imaged) -> None:
 
 
 def test_a_kernel_comes_back_after_it_was_killed_with_its_server(
-    start: Callable[[], Imaged],
+    start: Callable[..., Imaged],
 ) -> None:
     """Under its old id; the next server has it, with its session."""
     imaged = start()
@@ -439,3 +441,49 @@ def test_libraries_and_open_plots_come_back(imaged: Imaged) -> None:
         " list(pool.map(abs, [-3])), base.execute('select x from t').fetchall())"
     )
     assert said == "9 True (500, 500) 1 [3] [(7,)]\n"
+
+
+def test_a_kernel_of_another_language_comes_back(start: Callable[..., Imaged], home: Home) -> None:
+    """A shell with its variables, which the kernel talks to through a terminal of its own."""
+    pytest.importorskip("bash_kernel")
+    folder = home.folder / "data" / "kernels" / "shell"
+    folder.mkdir(parents=True)
+    spec = {
+        "argv": [sys.executable, "-m", "bash_kernel", "-f", "{connection_file}"],
+        "display_name": "Shell",
+        "language": "bash",
+    }
+    (folder / "kernel.json").write_text(json.dumps(spec))
+    imaged = start("shell")
+    imaged.run("x=before")
+    imaged.command("create", NOTEBOOK)
+    imaged.run("x=after")
+    assert imaged.run("echo $x") == "after\n"
+    imaged.command("restore", NOTEBOOK, "head")
+    assert imaged.run("echo $x") == "before\n"
+
+
+def test_what_a_kernel_started_comes_back_with_it(imaged: Imaged) -> None:
+    """A subprocess with pipes, a pool of processes, a running coroutine."""
+    imaged.run(
+        "import asyncio, multiprocessing, subprocess\n"
+        "pool = multiprocessing.get_context('fork').Pool(2); pool.map(abs, [-1])\n"
+        "child = subprocess.Popen(['cat'], stdin=subprocess.PIPE, stdout=subprocess.PIPE)\n"
+        "said = []\n"
+        "async def speak():\n"
+        "    while True:\n"
+        "        await asyncio.sleep(0.01); said.append(1)\n"
+        "task = asyncio.get_running_loop().create_task(speak())"
+    )
+    imaged.command("create", NOTEBOOK)
+    imaged.run("child.kill(); child.wait(); pool.terminate(); task.cancel()")
+    imaged.command("restore", NOTEBOOK, "head")
+    assert (
+        imaged.run(
+            "child.stdin.write(b'still here'); child.stdin.close()\n"
+            "print(child.stdout.read(), pool.map(abs, [-2, -3]), task.done())"
+        )
+        == "b'still here' [2, 3] False\n"
+    )
+    imaged.run("pool.terminate(); seen = len(said)")
+    imaged.run("await asyncio.sleep(0.5)\nwhile len(said) == seen: await asyncio.sleep(0.01)")
