@@ -66,11 +66,20 @@ def choose_base(evidence: Evidence, places: frozenset[str]) -> Base:
 def _ours(documents: Iterable[FoundDocument], places: frozenset[str]) -> list[FoundDocument]:
     known = [each for each in documents if each.trace.notebook in places]
     others = [each for each in documents if each.trace.notebook is None]
-    return sorted(
-        known or others,
-        key=lambda each: (each.time_ns or 0, each.complete, len(each.cells)),
-        reverse=True,
-    )
+    file = next((each for each in known if each.trace.kind == "file" and each.complete), None)
+
+    def rank(document: FoundDocument) -> tuple[int, bool, int]:
+        time_ns = document.time_ns or 0
+        if file is not None and _is_made_copy(document):
+            time_ns = min(time_ns, (file.time_ns or 0) - 1)  # made of the file as it is
+        return time_ns, document.complete, len(document.cells)
+
+    return sorted(known or others, key=rank, reverse=True)
+
+
+def _is_made_copy(document: FoundDocument) -> bool:
+    """Whether a tool made this notebook of the file: run anew, or built into a book."""
+    return document.trace.kind == "export" and document.trace.place.endswith(".ipynb")
 
 
 def _texts(document: FoundDocument) -> Counter[str]:

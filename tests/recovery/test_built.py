@@ -81,3 +81,19 @@ def test_older_copy_in_a_book_changes_nothing_of_the_file(home: Home) -> None:
     found = recover(home.scope("analysis.ipynb"))
     assert found is not None
     assert found.adds_nothing
+
+
+def test_copy_that_a_tool_ran_later_is_not_taken_for_the_file(home: Home) -> None:
+    """A whole notebook keeps its own outputs, whatever a tool's later run of it showed."""
+    shown = {"output_type": "stream", "name": "stdout", "text": ["45"]}
+    book = book_of([PROSE, code_cell(1, source="prices = load(2024)", outputs=[shown])])
+    (home.work / "analysis.ipynb").write_bytes(to_bytes(book))
+    os.utime(home.work / "analysis.ipynb", (1_700_000_000, 1_700_000_000))
+    put_copy(home, "_build/jupyter_execute/analysis.ipynb")
+    found = recover(home.scope("analysis.ipynb"))
+    assert found is not None
+    assert found.adds_nothing
+    (home.work / "analysis.ipynb").write_bytes(b"")
+    found = recover(home.scope("analysis.ipynb"))
+    assert found is not None
+    assert [each.cell.source for each in found.rebuilt.cells][1:] == ["prices = load(2024)"]
