@@ -23,6 +23,7 @@ from jupyter_rewind.faces.server.calls import look_before, mark_saves, watch_hoo
 from jupyter_rewind.faces.server.paths import Paths, count_cells, is_notebook
 from jupyter_rewind.faces.server.reading import Stamp, is_json, read_stamp
 from jupyter_rewind.faces.server.recorder import Recorder
+from jupyter_rewind.faces.server.textbooks import count_text_cells
 from jupyter_rewind.faces.server.transcript import remember_writing
 from jupyter_rewind.faces.server.turns import SaveTurns
 from jupyter_rewind.model.checkpoint import Reason
@@ -121,7 +122,7 @@ class Guard:
         stamp = read_stamp(file)
         self._refuse_without_room(file, path, stamp)
         if stamp is not None and stamp.size:
-            if kind == "notebook" and self._recorder.settings.notebooks_refuse_empty:
+            if self._recorder.settings.notebooks_refuse_empty:
                 self._refuse_empty(model, file, path)
             self._keep_external_change(file, path, stamp)
         self._recorder.readings.expect(file)
@@ -155,10 +156,16 @@ class Guard:
             )
 
     def _refuse_empty(self, model: Mapping[str, Any], file: str, path: str) -> None:
-        if count_cells(model.get("content")) != 0:
+        under_way = request.current_saving()
+        if model.get("type") == "notebook":
+            cells = count_cells(model.get("content"))
+        else:  # what is saved as a notebook may be written as text
+            cells = under_way.cells if under_way is not None else None
+        if cells != 0:
             return
         reading = self._recorder.readings.open(file)
-        if not _has_content(reading.take()):
+        raw = reading.take()
+        if not (_has_content(raw) if is_notebook(file) else count_text_cells(raw or b"", file)):
             return
         raise HTTPError(
             409,

@@ -7,7 +7,6 @@ ours, the contents manager tells the class itself.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -101,7 +100,17 @@ def follow(recorder: Recorder, act: Any, *files: str) -> None:
 
 
 def follow_rename(recorder: Recorder, paths: Paths, old_path: str, new_path: str) -> None:
-    """The histories of a file, or of all files in a folder, go by their new paths. Never raises."""
+    """The histories of a file, of what is paired with it, or of all files in a folder, go by their
+    new paths. Never raises."""
+    couples = [(old_path, new_path), *paths.moved_along(old_path, new_path)]
+    for before, after in couples:
+        _follow_one_rename(recorder, paths, before, after)
+
+
+def _follow_one_rename(recorder: Recorder, paths: Paths, old_path: str, new_path: str) -> None:
+    if paths.is_link(new_path):
+        # What a link leads to stays where it is, and so does its history.
+        return
     try:
         old, new = paths.file(old_path), paths.file(new_path)
     except RewindError as error:
@@ -110,10 +119,9 @@ def follow_rename(recorder: Recorder, paths: Paths, old_path: str, new_path: str
     recorder.forget(old)
 
     def act(workspace: Any) -> None:
-        if os.path.isdir(new):
-            workspace.histories.rename_folder(old, new)
-        else:
-            workspace.histories.rename(old, new)
+        # Which of the two it was cannot be seen any more: it may have another name again by now.
+        workspace.histories.rename(old, new)
+        workspace.histories.rename_folder(old, new)
 
     follow(recorder, act, old, new)
 

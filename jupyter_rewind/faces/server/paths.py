@@ -18,6 +18,7 @@ from tornado.web import HTTPError
 
 from jupyter_rewind.errors import InvalidInput, NotFound, RewindError
 from jupyter_rewind.faces.server.statuses import Failure, describe
+from jupyter_rewind.faces.server.textbooks import find_moved_along
 
 NOTEBOOK_SUFFIX = ".ipynb"
 
@@ -50,11 +51,9 @@ class Paths:
         """
         if not self.is_local:
             raise NotFound(f"{api_path} does not lie on a local file system.")
-        # Every file manager of Jupyter's has it, and there is no public way to the file.
-        locate: Callable[[str], str] = self._manager._get_os_path  # type: ignore[attr-defined]
         try:
             os.fsencode(api_path)
-            file = os.path.realpath(locate(api_path.strip("/")))
+            file = os.path.realpath(self._locate(api_path))
             os.lstat(file)
         except HTTPError as error:
             raise NotFound(f"{api_path} is not in the served folder.") from error
@@ -65,12 +64,35 @@ class Paths:
                 raise InvalidInput("The path is longer than any file's can be.") from error
         return file
 
+    def is_link(self, api_path: str) -> bool:
+        """Whether what has this name is a symbolic link, and no file or folder itself."""
+        try:
+            return self.is_local and os.path.islink(self._locate(api_path))
+        except (HTTPError, ValueError):
+            return False
+
+    def _locate(self, api_path: str) -> str:
+        # Every file manager of Jupyter's has it, and there is no public way to the file.
+        locate: Callable[[str], str] = self._manager._get_os_path  # type: ignore[attr-defined]
+        return locate(api_path.strip("/"))
+
     def api_path(self, file: str) -> str | None:
         """The API path of a real path; None outside the served folder."""
         root = self.root.rstrip(os.sep)
         if not file.startswith(root + os.sep):
             return None
         return file[len(root) + 1 :].replace(os.sep, "/")
+
+    def moved_along(self, old: str, new: str) -> list[tuple[str, str]]:
+        """The API paths of what was renamed together with `old`, which is `new` now."""
+        found = find_moved_along(self._manager, old.strip("/"), new.strip("/"))
+        return [(one, other) for one, other in found if self._is_there(other)]
+
+    def _is_there(self, api_path: str) -> bool:
+        try:
+            return os.path.lexists(self.file(api_path))
+        except RewindError:
+            return False
 
     def shorten(self, text: str) -> str:
         """`text` for whoever knows only API paths: served files go by those."""

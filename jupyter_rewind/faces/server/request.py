@@ -16,6 +16,7 @@ from jupyter_server import CallContext
 from jupyter_server.services.contents.handlers import ContentsHandler
 from tornado.web import HTTPError
 
+from jupyter_rewind.faces.server.paths import count_cells
 from jupyter_rewind.faces.server.reading import Reading
 from jupyter_rewind.model.checkpoint import Reason
 
@@ -40,6 +41,8 @@ class Saving:
     hooks_changed: bool | None = None
     """Whether the user's hooks have changed the file after it was written; None while unknown."""
     is_over: bool = False
+    cells: int | None = None
+    """How many cells the notebook that is being saved has; None for what is no notebook."""
     written: dict[str, Transcript] = field(default_factory=dict)
 
     @property
@@ -117,4 +120,5 @@ def describe_saving(model: object, path: object) -> Saving:
         str(path).strip("/"),
         kind if isinstance(kind, str) else None,
         chunk if isinstance(chunk, int) else None,
+        cells=count_cells(told.get("content")) if kind == "notebook" else None,
     )

@@ -80,3 +80,42 @@ async def test_a_damaged_notebook_is_explained(client: Client) -> None:
     status, answer = await client.ask("GET", "api/contents", "a.ipynb")
     assert status == 400
     assert "cut short" in answer["message"]
+
+
+async def test_a_script_that_is_renamed_with_its_notebook_is_not_deleted(client: Client) -> None:
+    """Where the two are paired, both histories go on under the new name at once."""
+    name = {"language": "python", "display_name": "Python 3", "name": "python3"}
+    nb = notebook("x = 1")
+    nb["metadata"] = {"kernelspec": name, "jupytext": {"formats": "ipynb,py:percent"}}
+    assert (await client.put("a.ipynb", nb))[0] == 201
+    script = client.file("a.py").read_bytes()
+    await client.ask("PUT", "api/contents", "a.py", body=as_notebook("x = 2"))
+    before = [one["id"] for one in await client.checkpoints("a.py")]
+    assert before
+    status, _ = await client.ask("PATCH", "api/contents", "a.ipynb", body={"path": "b.ipynb"})
+    assert status == 200
+    assert client.file("b.py").exists()
+    assert not client.file("a.py").exists()
+    assert [one["id"] for one in await client.checkpoints("b.py")] == before
+    assert await client.content("b.py", before[0]) == script
+    status, answer = await client.rewind("GET", "deleted")
+    assert (status, answer["deleted"]) == (200, [])
+
+
+async def test_a_script_opened_as_a_notebook_is_not_emptied(client: Client) -> None:
+    """A front end that lost its cells must not save nothing over a script; a script without any
+    code may be saved as often as you like."""
+    script = b"# ---\n# jupyter:\n#   jupytext:\n#     formats: py:percent\n# ---\n\n# %%\nx = 1\n"
+    client.file("s.py").write_bytes(script)
+    status, answer = await client.ask("PUT", "api/contents", "s.py", body=as_notebook())
+    assert status == 409
+    assert answer["message"].startswith("s.py was not saved: it would be empty, and")
+    assert client.file("s.py").read_bytes() == script
+    client.file("new.py").write_bytes(script[: script.index(b"# %%")])
+    for _ in range(2):
+        status, _ = await client.ask("PUT", "api/contents", "new.py", body=as_notebook())
+        assert status == 200
+
+
+def as_notebook(*sources: str) -> dict[str, Any]:
+    return {"type": "notebook", "format": "json", "content": notebook(*sources)}
