@@ -1,0 +1,71 @@
+"""What `doctor` says of hosted kernels and process images."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from jupyter_rewind.faces.cli.findings import Finding, State
+from jupyter_rewind.faces.cli.hostcheck import check_hosting
+from jupyter_rewind.kernels.hosting.rooms import room_problem
+from jupyter_rewind.settings import Rewind
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="hosted kernels need Linux")
+
+
+def findings(**values: object) -> dict[str, Finding]:
+    settings = Rewind()
+    for name, value in values.items():
+        setattr(settings, name, value)
+    return {each.name: each for each in check_hosting(settings)}
+
+
+def test_it_says_what_kernels_do_without_their_server() -> None:
+    """Killed or stopped, by the settings."""
+    assert findings()["kernel host"].state is State.OFF
+    assert "stop when it is stopped" in findings(kernels_host=True)["kernel host"].text
+    both = findings(kernels_host=True, kernels_outlive=True)["kernel host"]
+    assert "go on when it is stopped" in both.text
+
+
+def test_images_without_hosted_kernels_are_a_mistake() -> None:
+    """The one command that mends it is named."""
+    found = findings(kernels_images=True)["process images"]
+    assert found.state is State.PROBLEM
+    assert found.mend == "jupyter rewind config set kernels.host true"
+
+
+@pytest.mark.skipif(bool(room_problem()), reason=f"no rooms here: {room_problem()}")
+@pytest.mark.parametrize(
+    ("script", "words"),
+    [
+        ('[ "$1" = --version ] && echo "Version: 3.17.1"', "4.2 or later is needed"),
+        (
+            '[ "$1" = --version ] && echo "Version: 4.2.1" && exit\n'
+            "echo 'Error (x.c:1): no ptrace here' >&2; exit 1",
+            "no ptrace here",
+        ),
+        ("exit 3", "does not say its version"),
+    ],
+)
+def test_a_criu_that_does_not_serve_is_a_problem_with_words(
+    tmp_path: Path, script: str, words: str
+) -> None:
+    """Where the settings ask for images; else it is only told."""
+    fake = tmp_path / "criu"
+    fake.write_text(f"#!/bin/sh\n{script}\n")
+    fake.chmod(0o755)
+    chosen = {"kernels_criu": str(fake)}
+    asked = findings(kernels_host=True, kernels_images=True, **chosen)["process images"]
+    assert (asked.state, words in asked.text) == (State.PROBLEM, True)
+    assert findings(**chosen)["process images"].state is State.NOTE
+
+
+@pytest.mark.skipif(bool(room_problem()), reason=f"no rooms here: {room_problem()}")
+def test_a_criu_that_is_not_there_is_a_problem_with_words(tmp_path: Path) -> None:
+    """With the name that was looked for."""
+    missing = str(tmp_path / "criu")
+    found = findings(kernels_host=True, kernels_images=True, kernels_criu=missing)
+    assert missing in found["process images"].text
