@@ -15,7 +15,7 @@ import pytest
 from jupyter_rewind.errors import NotFound
 from jupyter_rewind.model.ids import EntryId
 from jupyter_rewind.store.durable import Files
-from jupyter_rewind.store.replica import notes
+from jupyter_rewind.store.replica import gathering, notes
 from jupyter_rewind.store.replica.check import check
 from jupyter_rewind.store.replica.folder import FolderObjects
 from jupyter_rewind.store.replica.pull import found_store, pull
@@ -132,6 +132,12 @@ def _check_replica(folder: Path, ledger: Ledger, pushed: set[EntryId], saved: se
             return
         with Repository.open(folder / "store", key_folder=folder / "keys") as repository:
             push(repository, objects, URL)
+
+
+@pytest.fixture(autouse=True)
+def gathers_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every second push says again what the one before it has said."""
+    monkeypatch.setattr(gathering, "EVERY", 2)
 
 
 def recorded(tmp_path: Path) -> Run:

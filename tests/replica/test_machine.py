@@ -21,6 +21,7 @@ from obstore.store import MemoryStore
 from jupyter_rewind.errors import NotFound
 from jupyter_rewind.model.ids import EntryId
 from jupyter_rewind.store.collect import collect
+from jupyter_rewind.store.replica import gathering
 from jupyter_rewind.store.replica.check import check
 from jupyter_rewind.store.replica.cloud import CloudObjects
 from jupyter_rewind.store.replica.objects import Listed, Objects
@@ -95,6 +96,7 @@ class SharedReplica(RuleBasedStateMachine):
     @initialize(sealed=st.booleans())
     def begin(self, sealed: bool) -> None:
         self.sealed = sealed
+        self.every, gathering.EVERY = gathering.EVERY, 4
         self.folder = Path(tempfile.mkdtemp(prefix="rewind-replica-", dir=_memory()))
         self.objects = Fragile(CloudObjects(MemoryStore(), "memory"))
         self.contents: dict[EntryId, bytes] = {}
@@ -112,6 +114,7 @@ class SharedReplica(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         if hasattr(self, "folder"):
+            gathering.EVERY = self.every
             shutil.rmtree(self.folder)
 
     def open(self, number: int) -> Repository:

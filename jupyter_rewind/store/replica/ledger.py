@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 from jupyter_rewind.errors import Integrity
 from jupyter_rewind.store.layout import Layout
+from jupyter_rewind.store.replica.gathering import gathers, uncovered
 from jupyter_rewind.store.replica.objects import Objects
 from jupyter_rewind.store.replica.pace import Pace
 from jupyter_rewind.store.replica.refs import Ref, decode_ref, parse_ref_key, ref_key
@@ -96,16 +97,28 @@ class Ledger:
     def _read_branch(self, objects: Objects, branch: str, pace: Pace) -> None:
         last = self.numbers.get(branch, 0)
         listed = [each.key for each in objects.find(f"refs/{branch}/", after=ref_key(branch, last))]
-        keys = [key for key in listed if parse_ref_key(key) is not None]
-        for key, data in _get_all(objects, keys, pace):
-            ref, inline_at = decode_ref(data, key, self.layout, self.replica)
-            last += 1
-            if ref.number != last:
+        numbers = [parsed[1] for key in listed if (parsed := parse_ref_key(key)) is not None]
+        for number, expected in zip(numbers, range(last + 1, last + 1 + len(numbers)), strict=True):
+            if number != expected:
                 raise Integrity(
-                    f"The replica {objects.place} has lost {ref_key(branch, last)}.",
+                    f"The replica {objects.place} has lost {ref_key(branch, expected)}.",
                     hint="Nothing was changed. The store on this machine is whole.",
                 )
+        covers: dict[int, int] = {}
+        for ref in self._read_refs(objects, branch, list(filter(gathers, numbers)), pace):
+            covers[ref.number] = ref.covers
+        for _ in self._read_refs(objects, branch, uncovered(numbers, covers), pace):
+            pass
+
+    def _read_refs(
+        self, objects: Objects, branch: str, numbers: Sequence[int], pace: Pace
+    ) -> Iterator[Ref]:
+        """What these refs say is known, one after the other."""
+        keys = [ref_key(branch, number) for number in numbers]
+        for key, data in _get_all(objects, keys, pace):
+            ref, inline_at = decode_ref(data, key, self.layout, self.replica)
             self.add(ref, inline_at)
+            yield ref
 
     def _settle(self, place: str) -> None:
         for segment, places in self.places.items():

@@ -118,6 +118,17 @@ class Sender:
 
     def _send(self, blocks: Sequence[Block]) -> list[Piece]:
         data = self.read(blocks)
+        key = self.put_pack(data)
+        self.count(len(data))
+        at = 0
+        pieces = []
+        for block in blocks:
+            pieces.append(Piece(block.segment, block.start, block.end, key, at))
+            at += block.size
+        return pieces
+
+    def put_pack(self, data: bytes) -> str:
+        """Where the pack that holds `data` lies; it is there, durably."""
         key = pack_name(data, naming_key(self._objects))
         if self._objects.size(key) != len(data):
             self._pace.wait(len(data))
@@ -129,13 +140,7 @@ class Sender:
                 )
             with self._lock:
                 self.objects_made += 1
-        self.count(len(data))
-        at = 0
-        pieces = []
-        for block in blocks:
-            pieces.append(Piece(block.segment, block.start, block.end, key, at))
-            at += block.size
-        return pieces
+        return key
 
     def _read(self, block: Block) -> bytes:
         path: Path = self._layout.segments / block.segment

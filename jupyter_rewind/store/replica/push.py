@@ -19,6 +19,7 @@ from jupyter_rewind import clock
 from jupyter_rewind.errors import Integrity, NotFound, RewindError, Unavailable
 from jupyter_rewind.store.layout import Layout
 from jupyter_rewind.store.replica.cut import Tail, read_tail, take_cut
+from jupyter_rewind.store.replica.gathering import Again, gather, gathers
 from jupyter_rewind.store.replica.ledger import Ledger, news
 from jupyter_rewind.store.replica.notes import Notes, notes_path, read_notes, write_notes
 from jupyter_rewind.store.replica.objects import Objects
@@ -168,9 +169,14 @@ class _Pusher:
             pieces.append(Piece(block.segment, block.start, block.end, "", at))
             at += block.size
         number = ledger.numbers.get(notes.branch, 0) + 1
+        again = self._gather(sender, ledger, notes.branch, number)
+        pieces += again.pieces
         needs = news(ledger.numbers, notes.told)
         needs.pop(notes.branch, None)
-        ref = Ref(notes.branch, number, clock.token(16).hex(), tuple(pieces), needs, clock.now_ns())
+        nonce, now = clock.token(16).hex(), clock.now_ns()
+        ref = Ref(
+            notes.branch, number, nonce, tuple(pieces), {**again.needs, **needs}, now, again.first
+        )
         data = encode_ref(ref, body, self._layout, ledger.replica)
         self._pace.wait(len(data))
         self._made += sender.objects_made
@@ -185,6 +191,11 @@ class _Pusher:
         notes.told.update(needs)
         notes.pushed_ns = ref.time_ns
         return True
+
+    def _gather(self, sender: Sender, ledger: Ledger, branch: str, number: int) -> Again:
+        if not gathers(number):
+            return Again()
+        return gather(self._objects, self._layout, ledger.replica, branch, number, sender.put_pack)
 
     def _note(self, ledger: Ledger, notes: Notes) -> None:
         """Never fails: a push that stands is not undone for want of a note."""

@@ -3,7 +3,7 @@
 refs/<branch>/<20-digit number>, little-endian (format 1):
 
     head    10 bytes  magic, format, size of the facts
-    facts   JSON: store, replica, branch, number, nonce, needs, pieces, time
+    facts   JSON: store, replica, branch, number, nonce, needs, pieces, time, covers
     inline  the bytes of pieces that lie in no pack
     tag     32 bytes  keyed blake3 over all before it, for this replica
 
@@ -59,6 +59,8 @@ class Ref:
     pieces: tuple[Piece, ...]
     needs: Mapping[str, int] = field(default_factory=dict)
     time_ns: int = 0
+    covers: int = 0
+    """The first of the refs before it that it says again, up to itself; 0 for none."""
 
     @property
     def key(self) -> str:
@@ -95,6 +97,7 @@ def encode_ref(ref: Ref, inline: bytes, layout: Layout, replica: str) -> bytes:
         "needs": dict(ref.needs),
         "pieces": [[p.segment, p.start, p.end, p.pack, p.at] for p in ref.pieces],
         "time": ref.time_ns,
+        **({"covers": ref.covers} if ref.covers else {}),
     }
     text = to_json(facts)
     body = _HEAD.pack(_MAGIC, REF_FORMAT, len(text)) + text + inline
@@ -126,7 +129,10 @@ def decode_ref(data: bytes, key: str, layout: Layout, replica: str) -> tuple[Ref
         if not all(_SEGMENT.fullmatch(piece.segment) for piece in pieces):
             raise ValueError("a segment has a name that none of ours has")
         needs = {str(branch): int(upto) for branch, upto in facts["needs"].items()}
-        ref = Ref(facts["branch"], facts["number"], facts["nonce"], pieces, needs, facts["time"])
+        ref = Ref(
+            facts["branch"], facts["number"], facts["nonce"], pieces, needs, facts["time"],
+            int(facts.get("covers", 0)),
+        )  # fmt: skip
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise Format(f"{key} of the replica cannot be read: {error}.") from error
     if ref.key != key:
