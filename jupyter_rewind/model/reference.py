@@ -129,7 +129,8 @@ def resolve_ref(
     if not states:
         raise NotFound(f"There is no {noun} yet.")
     if any(isinstance(meaning, AtTime) for meaning in parse_ref(text, now_ns, tz)):
-        oldest = datetime.fromtimestamp(states[0].time_ns / _SECOND_NS, tz)
+        first_ns = min(one.time_ns for one in states)
+        oldest = datetime.fromtimestamp(first_ns / _SECOND_NS, tz)
         raise NotFound(
             f'No {noun} is as old as "{text.strip()}": the oldest is of'
             f" {oldest:%Y-%m-%d %H:%M:%S}.",
@@ -153,7 +154,9 @@ def _find(meaning: Meaning, states: Sequence[S], noun: str) -> S | None:
     if isinstance(meaning, ByLabel):
         return next((one for one in newest_first if meaning.label in one.labels), None)
     if isinstance(meaning, AtTime):
-        return next((one for one in newest_first if one.time_ns <= meaning.time_ns), None)
+        # Clocks differ, and what is imported may be of any time: order does not tell the newest.
+        before = [one for one in newest_first if one.time_ns <= meaning.time_ns]
+        return max(before, key=lambda one: one.time_ns, default=None)
     fitting = [one for one in states if one.id.startswith(meaning.prefix)]
     if len(fitting) > 1:
         raise Conflict(

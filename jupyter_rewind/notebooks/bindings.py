@@ -93,6 +93,20 @@ class Bindings:
                 found.append((path, history))
         return found
 
+    def deleted_inside(self, folder: str) -> list[tuple[str, HistoryId]]:
+        """The histories that had a path below `folder` last and have none now, and those paths;
+        of several with one path, the one that had it last comes last."""
+        found = []
+        for key in self._repository.keys(path_key(folder.rstrip("/") + "/")):
+            path = path_of_key(key)
+            entries = self._repository.entries(kinds=BINDINGS, key=key, newest_first=True)
+            had = dict.fromkeys(history_of(entry) for entry in entries)
+            for history in reversed(had):
+                place = self.place(history)
+                if place is not None and not place.bound and place.path == path:
+                    found.append((path, history))
+        return found
+
     def histories(self) -> list[HistoryId]:
         """All histories, bound or not, in the order of their first binding."""
         seen: dict[HistoryId, None] = {}
@@ -130,6 +144,11 @@ class Bindings:
         """From this commit on, `new` has the history that `old` had."""
         self.unbind(tx, old, history, "moved")
         self.bind(tx, new, history, "moved")
+
+    def move_deleted(self, tx: Transaction, old: str, new: str, history: HistoryId) -> None:
+        """From this commit on, `new` is where the deleted notebook was that has `history`."""
+        self.unbind(tx, old, history, "moved")
+        self.unbind(tx, new, history, "deleted")
 
     def stays(self, history: HistoryId) -> list[Stay]:
         """Where the history was before it came to where it is now, oldest first. What was there

@@ -35,14 +35,21 @@ class Histories(HistoryRecorder):
                 self.bindings.move(tx, old, new, history)
 
     def rename_folder(self, old: str, new: str) -> int:
-        """The histories below folder `old` are those below `new`; returns how many."""
-        count = 0
+        """The histories below folder `old` are those below `new`; returns how many.
+
+        Those of deleted notebooks go with it (uncounted), except to where another notebook is."""
+
+        def target(path: str) -> str:
+            return new.rstrip("/") + path[len(old.rstrip("/")) :]
+
         with self.repository.transaction() as tx:
-            for path, history in self.bindings.inside(old):
-                target = new.rstrip("/") + path[len(old.rstrip("/")) :]
-                self.bindings.move(tx, path, target, history)
-                count += 1
-        return count
+            for path, history in self.bindings.deleted_inside(old):
+                if self.bindings.current(target(path)) is None:
+                    self.bindings.move_deleted(tx, path, target(path), history)
+            inside = self.bindings.inside(old)
+            for path, history in inside:
+                self.bindings.move(tx, path, target(path), history)
+            return len(inside)
 
     def copy(self, source: str, target: str) -> None:
         """`target`, a new copy, has a history that says it came from `source`."""

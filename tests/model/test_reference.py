@@ -262,3 +262,20 @@ def test_head_counts_only_what_can_be_read() -> None:
     assert resolve_ref("head~1", [first, lost, last], NOW) == first
     assert resolve_ref("head", [first, lost], NOW) == first
     assert resolve_ref("head", [lost], NOW) == lost
+
+
+def test_a_time_finds_the_newest_that_is_not_later_in_whatever_order_they_stand() -> None:
+    """What was imported stands behind the head it is newer than, or clocks differed."""
+    states = [
+        checkpoint("aaaa000000000001", ns(2026, 11, 20, 9, 0)),
+        checkpoint("aaaa000000000002", ns(2026, 11, 20, 12, 0)),
+        checkpoint("aaaa000000000003", ns(2026, 11, 20, 10, 0)),
+        checkpoint("aaaa000000000004", ns(2026, 11, 20, 11, 0)),
+    ]
+
+    def at(time: str) -> str:
+        return resolve_ref(f"2026-11-20 {time}", states, NOW, UTC).id[-1]
+
+    assert [at(time) for time in ("09:30", "10:30", "11:30", "12:30")] == ["1", "3", "4", "2"]
+    with pytest.raises(NotFound, match="the oldest is of 2026-11-20 09:00:00"):
+        resolve_ref("2026-11-20 08:00", states[::-1], NOW, UTC)

@@ -89,6 +89,43 @@ def test_histories_follow_the_rename_of_a_whole_folder(histories: Histories) -> 
     assert histories.find("/p/old/a.ipynb") is None
 
 
+def test_deleted_notebooks_follow_the_rename_of_their_folder(histories: Histories) -> None:
+    """Undelete finds them by the folder's new name, the one deleted last before an earlier one."""
+    first = keep(histories, "/p/old/a.ipynb", "1")
+    histories.delete("/p/old/a.ipynb")
+    second = keep(histories, "/p/old/a.ipynb", "2")
+    histories.delete("/p/old/a.ipynb")
+    beside = keep(histories, "/p/old/b.ipynb", "3")
+    assert histories.rename_folder("/p/old", "/p/new") == 1
+    assert histories.history("/p/new/a.ipynb") == second.history
+    assert {one.id: one.path for one in histories.deleted()} == {
+        first.history: "/p/new/a.ipynb",
+        second.history: "/p/new/a.ipynb",
+    }
+    assert histories.find("/p/new/b.ipynb") == beside.history
+    with pytest.raises(NotFound, match=r"moved to /p/new/a\.ipynb"):
+        histories.history("/p/old/a.ipynb")
+    histories.undelete(first.history, "/p/new/a.ipynb")
+    assert [one.id for one in histories.checkpoints("/p/new/a.ipynb")] == [first.id]
+
+
+def test_a_deleted_notebook_follows_its_folder_and_takes_no_place(histories: Histories) -> None:
+    """What has a history under the new name, or had the old one since, keeps it."""
+    gone = keep(histories, "/p/old/a.ipynb", "1")
+    histories.delete("/p/old/a.ipynb")
+    there = keep(histories, "/p/new/a.ipynb", "2")
+    replaced = keep(histories, "/p/old/b.ipynb", "3")
+    histories.delete("/p/old/b.ipynb")
+    living = keep(histories, "/p/old/b.ipynb", "4")
+    assert histories.rename_folder("/p/old", "/p/new") == 1
+    assert histories.find("/p/new/a.ipynb") == there.history
+    assert histories.find("/p/new/b.ipynb") == living.history
+    assert {one.id: one.path for one in histories.deleted()} == {
+        gone.history: "/p/old/a.ipynb",
+        replaced.history: "/p/new/b.ipynb",
+    }
+
+
 @pytest.mark.parametrize("name", ["100%_done", "ünï", "a'b\"c", "*?[x]"])
 def test_folders_with_odd_names_are_followed(histories: Histories, name: str) -> None:
     kept = keep(histories, f"/p/{name}/a.ipynb", "1")
