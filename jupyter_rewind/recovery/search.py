@@ -16,6 +16,7 @@ from typing import TypeVar
 from jupyter_rewind.recovery.evidence import (
     Evidence,
     Finder,
+    FoundRun,
     Hints,
     Holds,
     Problem,
@@ -164,12 +165,38 @@ def hints_of(heard: Evidence, scope: Scope) -> Hints:
 
 
 def until(heard: Evidence, scope: Scope) -> Evidence:
-    """`heard` without documents of a later time than the one asked for."""
-    if scope.until_ns is None:
+    """`heard` without documents of a later time than the one asked for, and without runs that
+    began after it, or ended before the earliest that was asked for."""
+    if scope.until_ns is None and scope.since_ns is None:
         return heard
     last = scope.until_ns
-    kept = tuple(each for each in heard.documents if each.time_ns is None or each.time_ns <= last)
-    return replace(heard, documents=kept)
+    documents = tuple(
+        each
+        for each in heard.documents
+        if last is None or each.time_ns is None or each.time_ns <= last
+    )
+    runs = tuple(_cut(each, last) for each in heard.runs if _is_within(each, scope))
+    return replace(heard, documents=documents, runs=runs)
+
+
+def _is_within(run: FoundRun, scope: Scope) -> bool:
+    """Whether the run may have run something in the time asked for; one that was named has."""
+    if scope.sessions and run.session in scope.sessions:
+        return True
+    times = [each.time_ns for each in run.executions if each.time_ns is not None]
+    ended = run.ended_ns if run.ended_ns is not None else max(times, default=None)
+    if scope.since_ns is not None and ended is not None and ended < scope.since_ns:
+        return False
+    began = run.started_ns if run.started_ns is not None else min(times, default=None)
+    return scope.until_ns is None or began is None or began <= scope.until_ns
+
+
+def _cut(run: FoundRun, last: int | None) -> FoundRun:
+    """The run without what is known to have run later."""
+    if last is None:
+        return run
+    kept = tuple(each for each in run.executions if each.time_ns is None or each.time_ns <= last)
+    return replace(run, executions=kept)
 
 
 def _guarded(place: str, trace: Trace | None, act: Callable[[], None]) -> list[Problem]:
