@@ -167,6 +167,18 @@ def test_a_replica_is_left_alone_while_nothing_is_new(
     assert running.objects.asked == asked
 
 
+def test_a_small_commit_costs_three_requests(machine: Machine, run: Callable[..., Running]) -> None:
+    """One PUT, and two small reads: whose replica it is, and whether our last push is there."""
+    running = run()
+    running.until(lambda: is_current(running))
+    for _ in range(3):
+        asked, pushed = running.objects.asked, running.account.pushed_ns
+        machine.save()
+        running.until(lambda pushed=pushed: running.account.pushed_ns != pushed)
+        running.until(lambda: is_current(running))
+        assert running.objects.asked == asked + 3
+
+
 def test_an_empty_bucket_is_noticed_without_news(
     tmp_path: Path, machine: Machine, run: Callable[..., Running]
 ) -> None:
