@@ -12,7 +12,7 @@ import functools
 import inspect
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -158,7 +158,12 @@ def _with_shared_options(name: str, function: Callable[..., Answer | None]) -> C
 
     def run(ctx: typer.Context, **given: Any) -> None:
         options = _merged(ctx.obj or {}, {key: given.pop(key) for key in SHARED_OPTIONS})
-        status = perform(Face(name, options), lambda face: function(face, **given))
+
+        def work(face: Face) -> Answer | None:
+            _refuse_empty_words(own, given)
+            return function(face, **given)
+
+        status = perform(Face(name, options), work)
         if status:
             raise typer.Exit(status)
 
@@ -168,6 +173,21 @@ def _with_shared_options(name: str, function: Callable[..., Answer | None]) -> C
     run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     run.__annotations__ = {each.name: each.annotation for each in parameters}
     return run
+
+
+def _refuse_empty_words(parameters: Iterable[inspect.Parameter], given: dict[str, Any]) -> None:
+    """An empty path would mean the folder that the shell stands in, and nobody writes it on
+    purpose; only a setting may be empty. Raises InvalidInput."""
+    for each in parameters:
+        value = given.get(each.name)
+        words = value if isinstance(value, list) else [value]
+        if each.name != "value" and any(isinstance(word, str) and not word for word in words):
+            told = next(iter(getattr(each.annotation, "__metadata__", ())), None)
+            what = getattr(told, "metavar", None) or f"--{each.name.replace('_', '-')}"
+            raise InvalidInput(
+                f"{what.strip('[].')} is empty.",
+                hint="Nothing was changed. Is a variable of your shell not set?",
+            )
 
 
 def _merged(before: dict[str, Any], after: dict[str, Any]) -> dict[str, Any]:

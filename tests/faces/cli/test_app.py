@@ -43,6 +43,43 @@ def test_each_command_has_help(name: str, rewind: Rewind) -> None:
         assert option in ended.out
 
 
+@pytest.mark.parametrize(
+    ("words", "what"),
+    [
+        (["history", ""], "NOTEBOOK"),
+        (["checkpoint", ""], "NOTEBOOK"),
+        (["checkpoint", "a.ipynb", "--label", ""], "TEXT"),
+        (["show", ""], "NOTEBOOK"),
+        (["show", "a.ipynb", ""], "REF"),
+        (["diff", ""], "NOTEBOOK"),
+        (["search", "", "x"], "NOTEBOOK"),
+        (["search", "a.ipynb", ""], "TEXT"),
+        (["restore", "", "head"], "NOTEBOOK"),
+        (["restore", "a.ipynb", "head", "--output", ""], "PATH"),
+        (["undelete", ""], "NOTEBOOK"),
+        (["label", "", "head", "x"], "NOTEBOOK"),
+        (["unlabel", "", "head", "x"], "NOTEBOOK"),
+        (["pin", ""], "NOTEBOOK"),
+        (["unpin", ""], "NOTEBOOK"),
+        (["watch", "a.ipynb", ""], "PATH"),
+        (["export", "", "out"], "NOTEBOOK"),
+        (["export", "a.ipynb", ""], "DIR"),
+        (["export", "a.ipynb", "--git", ""], "REPO"),
+        (["import", "", "out"], "NOTEBOOK"),
+        (["import", "a.ipynb", ""], "SOURCE"),
+        (["snapshots", ""], "NOTEBOOK|KERNEL"),
+        (["resume", ""], "NOTEBOOK"),
+        (["recover", ""], "NOTEBOOK"),
+        (["traces", ""], "NOTEBOOK"),
+    ],
+)
+def test_an_empty_word_is_wrong_usage(words: list[str], what: str, rewind: Rewind) -> None:
+    """A variable of the shell that is not set does not mean the folder that you stand in."""
+    ended = rewind(*words)
+    assert (ended.status, ended.out) == (2, "")
+    assert ended.err.startswith(f"Error: {what} is empty. Nothing was changed.")
+
+
 def test_version(rewind: Rewind) -> None:
     """`--version` names the program and its version."""
     assert rewind("--version").out.startswith("jupyter-rewind 0.")
