@@ -226,9 +226,20 @@ class Revival:
         """What the running kernel answers. Raises Unavailable, and what the kernel raised."""
         return host.ask_kernel(state.run.connection, verb, words, timeout=timeout)
 
-    def resume(self, path: str, snapshot: Snapshot, *, kernel_name: str | None = None) -> Started:
-        """A new kernel with the state in it; it goes on when this process has ended.
+    def resume(
+        self,
+        path: str,
+        snapshot: Snapshot,
+        *,
+        kernel_name: str | None = None,
+        trust: bool = False,
+    ) -> Started:
+        """A new kernel with the state in it; it goes on when this process has ended. With `trust`,
+        also a state that another key made.
 
         Raises NotFound (no such kernel), Unavailable, and what the kernel raised.
         """
-        return host.start_with_state(str(document_path(path)), snapshot.id, kernel_name=kernel_name)
+        return host.start_with_state(
+            str(document_path(path)), snapshot.id, store=str(self._repository.folder),
+            kernel_name=kernel_name, trust=trust,
+        )  # fmt: skip

@@ -75,8 +75,16 @@ def ask_kernel(
         client.stop_channels()
 
 
-def start_with_state(path: str, snapshot: str, *, kernel_name: str | None = None) -> Started:
-    """A kernel for the notebook at `path` with the state in it; it outlives this process.
+def start_with_state(
+    path: str,
+    snapshot: str,
+    *,
+    store: str,
+    kernel_name: str | None = None,
+    trust: bool = False,
+) -> Started:
+    """A kernel for the notebook at `path` with the state of this store in it; it outlives this
+    process.
 
     Raises NotFound (no such kernel), Unavailable, and what the kernel raised; no kernel is left
     behind then.
@@ -84,7 +92,7 @@ def start_with_state(path: str, snapshot: str, *, kernel_name: str | None = None
     from jupyter_client.kernelspec import NoSuchKernel
 
     manager = _create_manager(kernel_name or _kernel_name(path))
-    environment = {**os.environ, "JPY_SESSION_NAME": path}
+    environment = {**os.environ, "JPY_SESSION_NAME": path, "JUPYTER_REWIND_STORE_PATH": store}
     folder = os.path.dirname(path)
     try:
         manager.start_kernel(
@@ -103,7 +111,7 @@ def start_with_state(path: str, snapshot: str, *, kernel_name: str | None = None
         client = manager.client()
         client.start_channels(iopub=False, stdin=False, hb=False)
         try:
-            answer = _ask(client, "resume", {"ref": snapshot}, _START_SECONDS)
+            answer = _ask(client, "resume", {"ref": snapshot, "trust": trust}, _START_SECONDS)
         finally:
             client.stop_channels()
     except BaseException:

@@ -140,6 +140,10 @@ def resume(
         str | None,
         typer.Option("--kernel", metavar="NAME", help="Another kernel than the notebook's own."),
     ] = None,
+    trust: Annotated[
+        bool,
+        typer.Option("--trust", help="Load a state that another key made: it can run any code."),
+    ] = False,
 ) -> Answer:
     """Start a kernel with the last state of a notebook in it, and print its connection file.
 
@@ -148,7 +152,7 @@ def resume(
     with face.workspace() as workspace:
         revival = open_revival(workspace)
         snapshot = revival.resolve(notebook, at) if at else revival.last_state(notebook).snapshot
-        started = revival.resume(notebook, snapshot, kernel_name=kernel)
+        started = revival.resume(notebook, snapshot, kernel_name=kernel, trust=trust)
     data: dict[str, Json] = {
         "connection_file": started.connection, "pid": started.pid, "kernel": started.name,
         **started.answer,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import json
 import os
+import shutil
 import signal
 import sysconfig
 import venv
@@ -112,6 +113,24 @@ def test_a_killed_kernels_state_goes_on_in_a_new_one(
     value = reply["content"]["user_expressions"]["v"]["data"]["text/plain"]
     assert value == "(None, {'a': [1, 2, 3]})"
     assert {"data", "twin"} <= {each["name"] for each in told["report"]}
+
+
+def test_a_state_that_another_key_made_is_loaded_only_on_request(
+    user: Home, rewind: Rewind, resumed: list[int], tmp_path: Path
+) -> None:
+    """A store whose key is gone, taken into a new one: `resume` refuses its states, and loads them
+    with `--trust`."""
+    with running(user) as kernel:
+        kernel.run("data = [1, 2]")
+    shutil.rmtree(user.folder / "config" / "rewind-keys")
+    new = tmp_path / "new"
+    assert rewind("salvage", "--trust-foreign", "--into", new).status == 0
+    refused = rewind("resume", user.notebook, "--store", new)
+    assert refused.status == 7
+    assert "not made with the key of this store" in refused.err
+    told = answer(rewind, "resume", user.notebook, "--store", new, "--trust")
+    resumed.append(told["pid"])
+    assert {"data"} == {each["name"] for each in told["report"]}
 
 
 def test_notebook_and_variables_come_back_together(user: Home, rewind: Rewind) -> None:
