@@ -8,13 +8,15 @@ the history of one path at the same moment begin the same one, for they name it 
 
 from __future__ import annotations
 
+import os
 import re
+import threading
 from dataclasses import dataclass
 
 from blake3 import blake3
 
 from jupyter_rewind.model.entry import Entry
-from jupyter_rewind.model.ids import HistoryId
+from jupyter_rewind.model.ids import EntryId, HistoryId
 from jupyter_rewind.notebooks.entries import (
     BIND,
     BINDINGS,
@@ -28,6 +30,8 @@ from jupyter_rewind.store.repository import Repository
 from jupyter_rewind.store.transaction import Transaction
 
 _ID = re.compile("[0-9a-f]{16}")
+# So many bindings are looked through for new ones before all paths are read again.
+_FEW = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +58,9 @@ class Bindings:
 
     def __init__(self, repository: Repository) -> None:
         self._repository = repository
+        self._names: dict[str, dict[str, None]] = {}
+        self._newest: EntryId | None = None
+        self._lock = threading.Lock()
 
     def current(self, path: str) -> HistoryId | None:
         """The history of `path` now."""
@@ -92,6 +99,23 @@ class Bindings:
             if history is not None:
                 found.append((path, history))
         return found
+
+    def named(self, name: str) -> list[str]:
+        """The paths that had a history at some time and whose last part is `name`. One that another
+        process took just now may be missing."""
+        latest = self._repository.entries(kind=BIND, newest_first=True, limit=_FEW)
+        with self._lock:
+            ids = [entry.id for entry in latest]
+            if self._newest in ids:
+                fresh = latest[: ids.index(self._newest)]
+                paths = [str(entry.body.get("path", "")) for entry in fresh]
+            else:
+                self._names.clear()
+                paths = [path_of_key(key) for key in self._repository.keys(path_key(""))]
+            for path in paths:
+                self._names.setdefault(os.path.basename(path), {})[path] = None
+            self._newest = ids[0] if ids else None
+            return list(self._names.get(name, ()))
 
     def deleted_inside(self, folder: str) -> list[tuple[str, HistoryId]]:
         """The histories that had a path below `folder` last and have none now, and those paths;

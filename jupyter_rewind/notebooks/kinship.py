@@ -1,15 +1,18 @@
 """Where a notebook that appears under a new path comes from.
 
-Outside Jupyter nobody tells us that a file was moved or copied. Two things speak for it: the file
-identity (device, inode and time of birth), which a rename keeps, and the content, which a copy
-keeps. File systems give freed inodes to new files at once, so where the birth is not known, most
-of what the cells say must agree too: a shared template makes ids alike, and not the work. Notebooks
-with nothing in them are never kin: all new ones are alike.
+Outside Jupyter nobody tells us that a file was moved or copied. Three things speak for it: the
+file identity (device, inode and time of birth), which a rename keeps; the content, which a copy
+keeps; and a link that stands where the notebook was and leads here. File systems give freed inodes
+to new files at once, so where the birth is not known, most of what the cells say must agree too: a
+shared template makes ids alike, and not the work. Content alone must be more than anybody begins
+with, and more still where the file is another one of the same disk. Notebooks with nothing in them
+are never kin: all new ones are alike.
 """
 
 from __future__ import annotations
 
 import json
+import os
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,6 +28,7 @@ from jupyter_rewind.notebooks.entries import (
     CHECKPOINT,
     FILE,
     content_key,
+    history_key,
     history_of,
     read_identity,
 )
@@ -40,6 +44,12 @@ class Kinship(Enum):
     MOVED = "moved"
     COPIED = "copied"
     BACK = "back"
+
+
+# Letters of source that no two notebooks say alike by chance: one cell of usual imports has fewer.
+_TELLING = 100
+# The same where the file is known to be another one, as after a checkout of another branch.
+_TELLING_OF_ANOTHER_FILE = 400
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +69,9 @@ def find_kin(
     exists: Exists,
 ) -> Kin:
     """The kin of `state`, which appeared at `path`; `exists` tells whether a file is there."""
+    linked = _find_linked(histories, path, state, identity)
+    if linked is not None:
+        return linked
     if not state.is_distinct:
         return Kin(Kinship.NONE)
     if identity is not None:
@@ -66,7 +79,7 @@ def find_kin(
         known = read_identity(by_file) if by_file is not None else None
         if by_file is not None and known is not None and known.can_be(identity):
             same = _SameFile.SURE if known.surely_is(identity) else _SameFile.MAYBE
-            kin = _judge(histories, path, history_of(by_file), state, exists, same)
+            kin = _judge(histories, path, history_of(by_file), state, exists, same, identity)
             if kin.how is not Kinship.NONE:
                 return kin
     found = Kin(Kinship.NONE)
@@ -77,7 +90,7 @@ def find_kin(
         if history in seen:
             continue
         seen.add(history)
-        kin = _judge(histories, path, history, state, exists, _SameFile.NO)
+        kin = _judge(histories, path, history, state, exists, _SameFile.NO, identity)
         if kin.how in {Kinship.MOVED, Kinship.BACK}:
             return kin
         if found.how is Kinship.NONE:
@@ -100,6 +113,7 @@ def _judge(
     state: Cut,
     exists: Exists,
     same: _SameFile,
+    identity: FileIdentity | None,
 ) -> Kin:
     place = histories.bindings.place(history)
     head = histories.head_of(history)
@@ -113,11 +127,62 @@ def _judge(
         # Deleted, and now the same content is there again: taken out of the trash, checked out.
         back = equal and (same_file or place.path == path)
         return Kin(Kinship.BACK, place.path, history) if back else copied
-    if exists(place.path):
+    if exists(place.path) and not _leads_to(place.path, path):
         return copied
-    if equal or (same_file and _alike(histories, head, state, same)):
-        return Kin(Kinship.MOVED, place.path, history)
-    return copied
+    if same_file:
+        is_moved = equal or _alike(histories, head, state, same)
+    else:
+        is_moved = equal and _tells_enough(state, _is_another(histories, history, identity))
+    return Kin(Kinship.MOVED, place.path, history) if is_moved else copied
+
+
+def _find_linked(
+    histories: HistoryReader, path: str, state: Cut, identity: FileIdentity | None
+) -> Kin | None:
+    """The history of the notebook that had this name before a link took its place and led here,
+    as when a project is moved to another disk. On the same disk a link may as well lead to
+    another notebook, which must then say what the first one did."""
+    for before in histories.bindings.named(os.path.basename(path)):
+        if not _leads_to(before, path):
+            continue
+        history = histories.bindings.current(before)
+        head = histories.head_of(history) if history is not None else None
+        if history is None or head is None:
+            continue
+        if not _is_another(histories, history, identity) or head.content == state.identity:
+            return Kin(Kinship.MOVED, before, history)
+        if _alike(histories, head, state, _SameFile.MAYBE):
+            return Kin(Kinship.MOVED, before, history)
+    return None
+
+
+def _leads_to(before: str, path: str) -> bool:
+    """True when what has the name `before` now is the very file `path`, through a link."""
+    return before != path and os.path.isabs(before) and os.path.realpath(before) == path
+
+
+def _is_another(
+    histories: HistoryReader, history: HistoryId, identity: FileIdentity | None
+) -> bool:
+    """True when the history's file and this one are of one disk and not the same."""
+    last = histories.repository.latest(kinds=[FILE], key=history_key(history))
+    known = read_identity(last) if last is not None else None
+    if known is None or identity is None or known.device != identity.device:
+        return False
+    if known.disk and identity.disk and known.disk != identity.disk:
+        return False
+    return not known.can_be(identity)
+
+
+def _tells_enough(state: Cut, is_another_file: bool) -> bool:
+    """True when nobody but a copy would say the same."""
+    wanted = _TELLING_OF_ANOTHER_FILE if is_another_file else _TELLING
+    if state.kind != "notebook":
+        return len(state.raw.strip()) >= wanted
+    try:
+        return sum(map(len, _sources(json.loads(state.raw)))) >= wanted
+    except (ValueError, RecursionError):
+        return False
 
 
 def _alike(histories: HistoryReader, head: Checkpoint, state: Cut, same: _SameFile) -> bool:

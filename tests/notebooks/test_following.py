@@ -153,9 +153,12 @@ def test_a_copy_made_outside_jupyter_is_recognised_by_its_content(histories: His
 
 
 def test_a_move_outside_jupyter_is_recognised_by_its_content(histories: Histories) -> None:
-    """`git mv`, or a move to another disk: another inode, the same notebook, the old one gone."""
-    original = keep(histories, A, "x = 1", inode=1)
-    moved = keep(histories, B, "x = 1", inode=2, present={B})
+    """Another branch checked out: another inode, the same page of work, the old file gone."""
+    work = [
+        f"step_{number} = prepare(step_{number - 1}, rate={number / 7})" for number in range(12)
+    ]
+    original = keep(histories, A, *work, inode=1)
+    moved = keep(histories, B, *work, inode=2, present={B})
     assert moved.id == original.id
     assert histories.find(A) is None
     assert histories.find(B) == original.history

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -178,3 +180,106 @@ def test_a_notebook_moved_and_run_is_followed_by_its_sources(histories: Historie
         make_cell(f"t{at}", one, outputs=output) for at, one in enumerate(("one = 1", "two = 2"))
     ]
     assert keep(histories, B, make_notebook(*cells), FILE).history == first.history
+
+
+IMPORTS = "import numpy as np\nimport pandas as pd\nimport matplotlib.pyplot as plt"
+SHORT_WORK = [f"load('of the {day}.csv', sep=';')" for day in ("first", "second", "third", "last")]
+
+
+@pytest.mark.parametrize("cells", [["x = 1"], [IMPORTS], ["x = 1", "x"]])
+@pytest.mark.parametrize("file", [None, FileIdentity(1, 2, 2), FileIdentity(2, 1)])
+def test_a_small_notebook_like_a_removed_one_is_a_notebook_of_its_own(
+    histories: Histories, cells: list[str], file: FileIdentity | None
+) -> None:
+    """Many begin with the same few words; the removed one can still be brought back."""
+    first = keep(histories, A, make_notebook(*cells), FileIdentity(1, 1, 1))
+    made = keep(histories, B, make_notebook(*cells), file)
+    assert made.history != first.history
+    assert histories.find(A) == first.history
+    assert [info.path for info in histories.deleted(lambda path: path == B)] == [A]
+
+
+def test_the_same_work_on_another_disk_was_moved_there(histories: Histories) -> None:
+    first = keep(histories, A, make_notebook(*SHORT_WORK), FileIdentity(1, 1, 1, disk="one"))
+    other = FileIdentity(1, 2, 2, disk="other")
+    assert keep(histories, B, make_notebook(*SHORT_WORK), other).history == first.history
+
+
+def test_another_file_of_the_same_disk_must_say_more(histories: Histories) -> None:
+    """Its birth says that it is no moved file: then a page tells, as after a checkout by git."""
+    file, other = FileIdentity(1, 1, 1), FileIdentity(1, 2, 2)
+    first = keep(histories, A, make_notebook(*SHORT_WORK), file)
+    assert keep(histories, B, make_notebook(*SHORT_WORK), other).history != first.history
+    assert came_from(histories, B) == A
+    page = [text * 4 for text in SHORT_WORK]
+    first = keep(histories, "/home/a/page.ipynb", make_notebook(*page), FileIdentity(1, 3, 3))
+    assert keep(histories, C, make_notebook(*page), FileIdentity(1, 4, 4)).history == first.history
+
+
+@pytest.fixture
+def linked(folder: Path) -> tuple[str, str]:
+    """The names of a notebook: as it was, and as it is since a link took the folder's place."""
+    (folder / "disk" / "proj").mkdir(parents=True)
+    try:
+        (folder / "proj").symlink_to(folder / "disk" / "proj")
+    except OSError:
+        pytest.skip("links need a privilege here")
+    root = os.path.realpath(folder)
+    return f"{root}/proj/n.ipynb", f"{root}/disk/proj/n.ipynb"
+
+
+DISK, OTHER_DISK = FileIdentity(1, 1, 1, disk="one"), FileIdentity(2, 9, 9, disk="other")
+
+
+@pytest.mark.parametrize("now", ["x = 1", "all else"])
+def test_a_link_in_the_old_place_leads_the_history_to_another_disk(
+    histories: Histories, linked: tuple[str, str], now: str
+) -> None:
+    """Its name is the same as before, whatever was written into it since."""
+    before, after = linked
+    first = keep(histories, before, make_notebook("x = 1"), DISK)
+    Path(after).write_bytes(make_notebook(now))
+    made = keep(histories, after, make_notebook(now), OTHER_DISK, os.path.lexists)
+    assert made.history == first.history
+    assert histories.find(before) is None
+    assert histories.deleted(os.path.lexists) == []
+
+
+def test_a_single_notebook_with_a_link_in_its_place_goes_on(
+    histories: Histories, folder: Path
+) -> None:
+    root = Path(os.path.realpath(folder))
+    first = keep(histories, str(root / "n.ipynb"), make_notebook(*SHORT_WORK), DISK)
+    (root / "moved.ipynb").write_bytes(make_notebook(*SHORT_WORK))
+    (root / "n.ipynb").symlink_to("moved.ipynb")
+    raw = make_notebook(*SHORT_WORK)
+    made = keep(histories, str(root / "moved.ipynb"), raw, DISK, os.path.lexists)
+    assert made.history == first.history
+
+
+def test_a_link_to_another_notebook_of_the_disk_brings_it_no_history(
+    histories: Histories, linked: tuple[str, str]
+) -> None:
+    """The project was put aside, and a link to another one has its name now."""
+    before, after = linked
+    first = keep(histories, before, make_notebook("mine = 1"), DISK)
+    other = FileIdentity(1, 2, 2, disk="one")
+    Path(after).write_bytes(make_notebook("theirs = 1"))
+    made = keep(histories, after, make_notebook("theirs = 1"), other, os.path.lexists)
+    assert made.history != first.history
+    assert histories.find(before) == first.history
+
+
+def test_paths_of_one_name_are_known_whoever_took_them(
+    histories: Histories, others: Histories
+) -> None:
+    """Few or many paths are taken between two looks, here or by another process."""
+    wanted = []
+    for number, count in enumerate([1, 2, 40, 1]):
+        for each in range(count):
+            path = f"/home/{number}/{each}/a.ipynb"
+            keep(others, path, make_notebook(f"x = {path!r}"))
+            wanted.append(path)
+        histories.repository.refresh()
+        assert sorted(histories.bindings.named("a.ipynb")) == sorted(wanted)
+    assert histories.bindings.named("b.ipynb") == []
