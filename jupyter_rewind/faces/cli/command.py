@@ -181,7 +181,8 @@ def _refuse_empty_words(parameters: Iterable[inspect.Parameter], given: dict[str
     for each in parameters:
         value = given.get(each.name)
         words = value if isinstance(value, list) else [value]
-        if each.name != "value" and any(isinstance(word, str) and not word for word in words):
+        is_given = each.name != "value" and value != each.default
+        if is_given and any(isinstance(word, str) and not word for word in words):
             told = next(iter(getattr(each.annotation, "__metadata__", ())), None)
             what = getattr(told, "metavar", None) or f"--{each.name.replace('_', '-')}"
             raise InvalidInput(
