@@ -21,7 +21,7 @@ from jupyter_rewind.recovery.evidence import (
 )
 from jupyter_rewind.recovery.filestate import LARGE_BYTES
 from jupyter_rewind.recovery.regular import read_file
-from jupyter_rewind.recovery.walking import is_recovered, settle
+from jupyter_rewind.recovery.walking import is_left_over, is_recovered, settle
 
 MOST_SIBLINGS = 100
 MOST_BYTES = 1 << 26
@@ -46,7 +46,9 @@ def _siblings(scope: Scope) -> list[Trace]:
         # Who looks for the notebook itself tells of it.
         return []
     for path in paths:
-        if path == scope.notebook or is_recovered(path) or settle(path, scope) == scope.notebook:
+        if path == scope.notebook or is_recovered(path) or is_left_over(path):
+            continue
+        if settle(path, scope) == scope.notebook:
             continue
         try:
             status = path.stat()

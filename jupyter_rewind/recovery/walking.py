@@ -56,3 +56,8 @@ def settle(path: Path, scope: Scope) -> Path:
 def is_recovered(path: Path) -> bool:
     """Whether the notebook is one that was brought back, and so no trace of another."""
     return RECOVERED in path.name
+
+
+def is_left_over(path: Path) -> bool:
+    """Whether Jupyter left it of a save that did not end: a trace of the notebook, and none."""
+    return path.name.startswith(".~")

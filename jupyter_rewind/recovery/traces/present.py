@@ -12,7 +12,7 @@ from jupyter_rewind.recovery.documents import read_notebook
 from jupyter_rewind.recovery.evidence import EVERYTHING, Evidence, Holds, Problem, Scope, Trace
 from jupyter_rewind.recovery.filestate import LARGE_BYTES, MISSING, state_of
 from jupyter_rewind.recovery.salvage import salvage_notebook
-from jupyter_rewind.recovery.walking import folders_of, is_recovered
+from jupyter_rewind.recovery.walking import folders_of, is_left_over, is_recovered
 
 
 class PresentFinder:
@@ -50,7 +50,9 @@ def _files(scope: Scope) -> Iterator[Path]:
         yield scope.notebook
         return
     for folder in folders_of(scope):
-        yield from (path for path in sorted(folder.glob("*.ipynb")) if not is_recovered(path))
+        for path in sorted(folder.glob("*.ipynb")):
+            if not is_recovered(path) and not is_left_over(path):
+                yield path
 
 
 def _judged(trace: Trace) -> Trace:
