@@ -168,9 +168,13 @@ def checkpoint_body(facts: Facts) -> dict[str, Json]:
 
 
 def read_checkpoints(
-    entries: Sequence[Entry], bindings: Sequence[Entry], marks: Iterable[Entry]
+    entries: Sequence[Entry],
+    bindings: Sequence[Entry],
+    marks: Iterable[Entry],
+    before: CheckpointId | None = None,
 ) -> list[Checkpoint]:
-    """The checkpoints of one history, as they stand in it, with labels and pins.
+    """The checkpoints of one history, as they stand in it, with labels and pins. `before` is the
+    one that the first of them follows.
 
     A record that does not read costs itself alone, in the log; Integrity is raised when none does.
     """
@@ -183,7 +187,7 @@ def read_checkpoints(
             at += 1
         path = places[at][1] if places else ""
         try:
-            found.append(read_checkpoint(entry, path, found[-1].id if found else None))
+            found.append(read_checkpoint(entry, path, found[-1].id if found else before))
         except Integrity as error:
             log.warning("%s", error)
             problem = error

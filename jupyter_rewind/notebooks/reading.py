@@ -35,6 +35,7 @@ from jupyter_rewind.notebooks.entries import (
     read_checkpoints,
     read_identity,
 )
+from jupyter_rewind.notebooks.listmemory import ListMemory
 from jupyter_rewind.notebooks.losses import Listing, mark_losses, tell_losses
 from jupyter_rewind.store.repository import Repository
 
@@ -64,6 +65,7 @@ class HistoryReader:
     def __init__(self, repository: Repository) -> None:
         self.repository = repository
         self.bindings = Bindings(repository)
+        self._lists = ListMemory(repository)
 
     def find(self, path: str) -> HistoryId | None:
         """The history that `path` has now, if any."""
@@ -209,11 +211,7 @@ class HistoryReader:
 
     def checkpoints_of(self, history: HistoryId) -> list[Checkpoint]:
         """All checkpoints of a history, as far as was seen at the last refresh."""
-        key = history_key(history)
-        entries = self.repository.entries(kind=CHECKPOINT, key=key)
-        marks = self.repository.entries(kind=MARK, key=key)
-        bindings = self.repository.entries(key=key, kinds=BINDINGS)
-        return mark_losses(self.repository, read_checkpoints(entries, bindings, marks))
+        return mark_losses(self.repository, self._lists.read(history))
 
     def head_of(self, history: HistoryId) -> Checkpoint | None:
         """The newest checkpoint of a history, as far as was seen at the last refresh."""
