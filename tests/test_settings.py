@@ -58,7 +58,7 @@ def test_defaults_lie_in_jupyters_own_folders(places: Path) -> None:
 def test_every_setting_has_help_and_a_default_that_can_be_set_again() -> None:
     """Each row of `jupyter rewind config` explains itself, and its default is a legal value."""
     rows = describe(Settings.load())
-    assert len(rows) == 36
+    assert len(rows) == 37
     for each in rows:
         assert each.help.endswith(".")
         assert each.value == each.default

@@ -12,9 +12,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 from jupyter_client.blocking.client import BlockingKernelClient
 
+from jupyter_rewind.faces.cli import app
 from jupyter_rewind.kernels.hosting.record import Place, places
 from jupyter_rewind.kernels.hosting.rooms import ask_keeper
 from tests.support.criu import require_criu
@@ -23,6 +25,7 @@ from tests.support.servers import Server
 
 pytestmark = pytest.mark.slow
 NOTEBOOK = "analysis.ipynb"
+SCHEMA = Path(app.__file__).with_name("output.schema.json")
 
 
 class Imaged:
@@ -85,6 +88,7 @@ class Imaged:
         )
         assert done.returncode == status, done.stdout + done.stderr
         found: dict[str, Any] = json.loads(done.stdout or done.stderr)
+        jsonschema.validate(found, json.loads(SCHEMA.read_text()))
         return dict(found.get("data", found))
 
 
@@ -157,10 +161,10 @@ def test_a_second_image_costs_what_changed(imaged: Imaged) -> None:
     """And the first is compressed."""
     imaged.run("import os; block = os.urandom(64 << 20)")
     first = imaged.command("create", NOTEBOOK)["image"]
-    assert first["new"] > 64 << 20
+    assert first["new_bytes"] > 64 << 20
     imaged.run("n = 1")
     second = imaged.command("create", NOTEBOOK)["image"]
-    assert second["new"] < first["new"] * 0.05
+    assert second["new_bytes"] < first["new_bytes"] * 0.05
     listed = imaged.command("list", NOTEBOOK)["images"]
     assert [each["id"] for each in listed] == [second["id"], first["id"]]
 

@@ -107,8 +107,9 @@ def image_json(image: ProcessImage) -> dict[str, Json]:
     """What programs are told of an image."""
     return {
         "id": image.id, "kernel": image.kernel, "kernel_name": image.name, "path": image.path,
-        "time": image.time_ns, "reason": image.reason, "criu": image.criu,
-        "size": image.size_bytes, "new": image.new_bytes, "labels": [*image.labels],
+        "time_ns": image.time_ns, "reason": image.reason, "criu": image.criu,
+        "size_bytes": image.size_bytes, "new_bytes": image.new_bytes,
+        "labels": [*image.labels],
     }  # fmt: skip
 
 

@@ -18,7 +18,7 @@ COMMANDS = [
     *("history", "show", "diff", "search", "deleted", "checkpoint", "restore", "undelete"),
     *("label", "unlabel", "pin", "unpin", "watch", "verify", "salvage", "expire", "collect"),
     *("stats", "replica", "key", "export", "import", "config", "doctor"),
-    *("kernels", "snapshots", "resume", "enable", "disable"),
+    *("kernels", "snapshots", "resume", "enable", "disable", "image"),
     *("recover", "traces", "sessions", "grep"),
 ]
 

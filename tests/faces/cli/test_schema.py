@@ -29,6 +29,7 @@ LINES: dict[str, Sequence[str]] = {
     "grep": ["grep", "x ="],
     "kernels": ["kernels"],
     "enable": ["enable"],
+    "image": ["image", "list"],
     "disable": ["disable"],
     "checkpoint": ["checkpoint", "BOOK", "--label", "good one"],
     "restore": ["restore", "BOOK", "head~1"],
