@@ -1,7 +1,9 @@
 """Which checkpoint holds a state already, so that it is told once, whoever else found it.
 
 A save, and whoever looks at the disk meanwhile, see the same state. What counts as the same is
-never less than the cells; the bytes of a save are never given up for others.
+never less than the cells; the bytes of a save are never given up for others. Whether a state was
+kept before or after a file was written is told by clocks, never by the order of entries, which runs
+ahead of them once a clock did; where clocks cannot tell, the state is kept anew.
 """
 
 from __future__ import annotations
@@ -14,12 +16,16 @@ from jupyter_rewind.errors import RewindError
 from jupyter_rewind.model.checkpoint import Checkpoint, FileIdentity, Reason
 from jupyter_rewind.model.ids import CheckpointId, Digest, HistoryId
 from jupyter_rewind.notebooks.cutting import Cut
+from jupyter_rewind.notebooks.entries import told_by_order
 from jupyter_rewind.notebooks.marking import HistoryMarker
 from jupyter_rewind.notebooks.reading import Exists, Glance
 
 SAVES = (Reason.SAVE, Reason.AUTOSAVE)
 # Longer than a busy server leaves what was saved unstored.
 _REST_NS = 15_000_000_000
+_SECOND_NS = 1_000_000_000
+# FAT tells the times of files in steps of this.
+_COARSEST_NS = 2 * _SECOND_NS
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +56,27 @@ class Wish:
         server that is stored late, but what the history must end with."""
         return self.since is not None and clock.now_ns() - written_ns > _REST_NS
 
+    def is_before(self, checkpoint: Checkpoint) -> bool:
+        """True when the file was written to first, and the checkpoint was made then."""
+        if self.written_ns is None:
+            return False
+        is_coarse = self.written_ns % _SECOND_NS == 0
+        written_ns = self.written_ns + (_COARSEST_NS if is_coarse else 0)
+        # A checkpoint of the future was made by a clock that tells nothing about this file's times.
+        if checkpoint.time_ns > clock.now_ns():
+            return False
+        return _kept_ns(checkpoint) >= written_ns
+
     def is_told_by(self, head: Checkpoint) -> bool:
         """True when the head's reason and labels say all that was asked for."""
         told = self.label is None or self.label in head.labels
         return told and not self.reason.says_more_than(head.reason)
+
+
+def _kept_ns(checkpoint: Checkpoint) -> int:
+    """When the checkpoint was made, by the clock of who made it."""
+    order, told = checkpoint.order, checkpoint.time_ns
+    return order if told_by_order(order) == told else told
 
 
 def was_taken_for_a_change(head: Checkpoint, wish: Wish) -> bool:
@@ -63,7 +86,7 @@ def was_taken_for_a_change(head: Checkpoint, wish: Wish) -> bool:
         return False
     if wish.reason is Reason.RESTORE:
         return wish.since is not None and wish.since.is_before(head)
-    return wish.reason in SAVES and wish.written_ns is not None and head.order >= wish.written_ns
+    return wish.reason in SAVES and wish.is_before(head)
 
 
 class HistoryComparer(HistoryMarker):
@@ -94,9 +117,7 @@ class HistoryComparer(HistoryMarker):
             return None
         if wish.written_ns is not None and not wish.is_at_rest(wish.written_ns):
             for one in self.checkpoints_of(history)[::-1]:
-                if one.order < wish.written_ns:
-                    break
-                if one.raw == wish.digest and self._is_whole(one):
+                if one.raw == wish.digest and wish.is_before(one) and self._is_whole(one):
                     return one
         if wish.since is None or wish.since.history != history:
             return None
@@ -110,9 +131,7 @@ class HistoryComparer(HistoryMarker):
     ) -> Checkpoint | None:
         """The checkpoint that another server made of what this save wrote, before it was
         overwritten and the history went on."""
-        if head is None or state is None or wish.written_ns is None:
-            return None
-        if wish.reason not in SAVES or head.order < wish.written_ns:
+        if head is None or state is None or wish.reason not in SAVES or not wish.is_before(head):
             return None
         for one in self.checkpoints_of(history)[::-1]:
             is_same = one.content == state.identity and one.raw == wish.digest

@@ -46,6 +46,12 @@ class Pausing(Files):
             act()
 
 
+@pytest.fixture(autouse=True)
+def finely(fake_clock: clock.FakeClock) -> None:
+    """Files have their times to the nanosecond here: a full second might be a rounded one."""
+    fake_clock.time_ns += 123_456_789
+
+
 @pytest.fixture
 def path(histories: Histories, folder: Path) -> Path:
     """A notebook with two states."""

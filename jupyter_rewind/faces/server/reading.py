@@ -136,12 +136,11 @@ class Reading:
 
     def written_ns(self, reason: Reason) -> int | None:
         """When the file got the content that it is kept for, as `Histories.record` wants it."""
-        told = self.stamp.written_ns(reason) if self.stamp is not None else None
-        began = self.began_ns
-        if began is None or reason not in SAVES:
-            return told
-        # Another server may have read the file, or written to it, before its stamp was.
-        return began if told is None else min(began, told)
+        if self.began_ns is not None and reason in SAVES:
+            # By the clock that checkpoints go by; and another server may have read the file, or
+            # written to it, before its stamp was.
+            return self.began_ns
+        return self.stamp.written_ns(reason) if self.stamp is not None else None
 
     def drop(self) -> None:
         """The bytes are not needed any more."""
