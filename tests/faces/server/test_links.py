@@ -1,0 +1,90 @@
+"""Links in the served folder: a link is another name, and moves nothing of what it leads to."""
+
+from __future__ import annotations
+
+import json
+import os
+
+import pytest
+
+from tests.faces.server.support import Client, eventually, notebook
+
+pytestmark = pytest.mark.skipif(os.name == "nt", reason="links need a privilege there")
+
+
+async def sources(client: Client, path: str) -> list[str]:
+    """What the only cell of `path` said in each checkpoint, oldest first."""
+    found = []
+    for each in await client.checkpoints(path):
+        book = json.loads(await client.content(path, each["id"]))
+        found.append("".join(book["cells"][0]["source"]))
+    return found
+
+
+async def keep(client: Client, path: str, *texts: str) -> None:
+    for text in texts:
+        assert (await client.put(path, notebook(text)))[0] in (200, 201)
+    assert len(await client.checkpoints(path)) == len(texts)
+
+
+async def test_a_link_that_is_renamed_takes_no_history_along(client: Client) -> None:
+    """The notebook behind the link keeps its own history, and so does the one that was moved."""
+    await keep(client, "Z1.ipynb", "z-one", "z-two")
+    await keep(client, "A1.ipynb", "a-one", "a-two")
+    client.file("A1.ipynb").rename(client.file("moved.ipynb"))
+    client.file("A1.ipynb").symlink_to("Z1.ipynb")
+    assert (await client.rename("A1.ipynb", "A2.ipynb"))[0] == 200
+    assert client.file("A2.ipynb").is_symlink()
+    assert await sources(client, "Z1.ipynb") == ["z-one", "z-two"]
+    assert await sources(client, "A2.ipynb") == ["z-one", "z-two"]
+    await client.put("moved.ipynb", notebook("a-two", "more"))
+    assert await sources(client, "moved.ipynb") == ["a-one", "a-two", "a-two"]
+
+
+async def test_a_link_to_a_folder_that_is_renamed_takes_no_histories_along(client: Client) -> None:
+    for folder in ("fa", "fz"):
+        client.file(folder).mkdir()
+        await keep(client, f"{folder}/n.ipynb", f"{folder}-one", f"{folder}-two")
+    client.file("fa").rename(client.file("elsewhere"))
+    client.file("fa").symlink_to("fz")
+    assert (await client.rename("fa", "fb"))[0] == 200
+    assert await sources(client, "fz/n.ipynb") == ["fz-one", "fz-two"]
+    assert await sources(client, "fb/n.ipynb") == ["fz-one", "fz-two"]
+    await client.put("elsewhere/n.ipynb", notebook("fa-two", "more"))
+    assert await sources(client, "elsewhere/n.ipynb") == ["fa-one", "fa-two", "fa-two"]
+
+
+async def test_a_folder_renamed_twice_in_a_row_takes_its_histories_along(client: Client) -> None:
+    """The second renaming may be over before the first one is followed."""
+    client.file("fx").mkdir()
+    await keep(client, "fx/n.ipynb", "one", "two")
+    assert (await client.rename("fx", "fy"))[0] == 200
+    assert (await client.rename("fy", "fz"))[0] == 200
+    assert await sources(client, "fz/n.ipynb") == ["one", "two"]
+
+
+async def test_a_deleted_notebook_is_found_under_its_folder_s_new_name(client: Client) -> None:
+    """Deleted first, and then the folder got another name: undelete knows it by that."""
+    client.file("fx").mkdir()
+    await keep(client, "fx/d.ipynb", "one", "two")
+    assert (await client.delete("fx/d.ipynb"))[0] == 204
+    assert (await client.rename("fx", "fy"))[0] == 200
+    body = {"path": "fy/d.ipynb"}
+    status, answer = await client.rewind("POST", "undelete", body=body)
+    assert status in (200, 201), answer
+    assert b'"two"' in client.file("fy/d.ipynb").read_bytes()
+    texts = await sources(client, "fy/d.ipynb")
+    assert texts[:2] == ["one", "two"]
+
+
+async def test_a_project_on_another_disk_with_a_link_in_its_place_goes_on(client: Client) -> None:
+    """`mv proj /elsewhere; ln -s /elsewhere/proj proj`: the name in Jupyter is the same."""
+    client.file("proj").mkdir()
+    client.file("disk").mkdir()
+    await keep(client, "proj/n.ipynb", "one", "two", "three")
+    client.file("proj").rename(client.file("disk/proj"))
+    client.file("proj").symlink_to(client.file("disk/proj"))
+    await client.put("proj/n.ipynb", notebook("four"))
+    await eventually(lambda: client.checkpoints("proj/n.ipynb"))
+    assert await sources(client, "proj/n.ipynb") == ["one", "two", "three", "four"]
+    assert await sources(client, "disk/proj/n.ipynb") == ["one", "two", "three", "four"]
