@@ -14,8 +14,9 @@ from datetime import datetime
 from pathlib import Path
 
 from jupyter_rewind.recovery import search
+from jupyter_rewind.recovery.blends import without_blends
 from jupyter_rewind.recovery.choosing import is_richer
-from jupyter_rewind.recovery.evidence import FoundDocument, Problem, Scope, Trace
+from jupyter_rewind.recovery.evidence import Evidence, FoundDocument, Problem, Scope, Trace
 from jupyter_rewind.recovery.filestate import LARGE_BYTES
 from jupyter_rewind.recovery.traces.git import DROPPED
 
@@ -26,8 +27,8 @@ MOST_BYTES = 1 << 26
 
 @dataclass(frozen=True, slots=True)
 class Older:
-    """A version that has more than the file; `is_lost` where most of it is gone from the file:
-    then recovering builds on it."""
+    """A version that has more than the file; `is_lost` where most of it is gone from the file, or
+    cells of the file are blended: then recovering brings it back."""
 
     trace: Trace
     words: str
@@ -56,6 +57,9 @@ class OlderVersions:
             heard = search.gather(self._scope, [trace])
             self.problems += heard.problems
             for document in heard.documents:
+                blends = without_blends(Evidence((file, document))).documents[0].damages
+                if blends and not file.damages:
+                    return Older(trace, f"{Path(file.trace.place).name}: {blends[0]}.", True)
                 count = _lacking(file, document)
                 if count:
                     words = _in_words(Path(file.trace.place).name, trace, count)

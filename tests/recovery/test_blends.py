@@ -12,11 +12,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from jupyter_rewind.recovery import search
 from jupyter_rewind.recovery.blends import BLEND, without_blends
 from jupyter_rewind.recovery.documents import read_document
 from jupyter_rewind.recovery.evidence import Evidence, Trace
 from jupyter_rewind.recovery.rebuild import to_notebook
 from jupyter_rewind.recovery.recover import Recovery, recover
+from jupyter_rewind.recovery.survey import survey
 from tests.support.evidence import CHECKPOINT
 from tests.support.notebooks import book_of, code_cell, to_bytes
 from tests.support.traces import Home
@@ -80,6 +82,10 @@ def test_blended_cell_gets_the_text_that_another_trace_knows(home: Home) -> None
     assert beside.source != LONG
     assert (beside.source[:20], beside.source[-20:]) == (LONG[:20], LONG[-20:])
     assert not found.adds_nothing
+    scope = home.scope(None)
+    [standing] = survey(scope, search.look(scope)).standings
+    assert standing.can_gain
+    assert "put together of two versions" in standing.words
     assert "1 cell seems to be put together" in found.rebuilt.damages[0]
     assert BLEND not in to_notebook(found.rebuilt)["cells"][1]["metadata"]
 
