@@ -18,11 +18,13 @@ from typing import TYPE_CHECKING, Any
 from tornado.ioloop import PeriodicCallback
 
 from jupyter_rewind.errors import RewindError
-from jupyter_rewind.kernels.hosting.record import Hosted, HostedSession, drop_dead, places
+from jupyter_rewind.kernels.hosting.process import FOLDER
 from jupyter_rewind.settings import Rewind
 
 if TYPE_CHECKING:
     from jupyter_server.serverapp import ServerApp
+
+    from jupyter_rewind.kernels.hosting.record import Hosted
 
 _FACTORY, _CHOICE = "KernelProvisionerFactory", "default_provisioner_name"
 _LOOK_MS = 3000
@@ -86,10 +88,15 @@ class HostedKernels:
             self._adopt_all()
 
     def _adopt_all(self, *, first: bool = False) -> None:
+        runtime = Path(self._server.runtime_dir)
+        if not (runtime / FOLDER).is_dir():
+            return  # starting a server costs next to nothing
+        from jupyter_rewind.kernels.hosting.record import drop_dead
+
         try:
             if first:
-                drop_dead(Path(self._server.runtime_dir))
-            found = self._find(Path(self._server.runtime_dir))
+                drop_dead(runtime)
+            found = self._find(runtime)
         except (RewindError, OSError) as error:
             self._log.warning("Kernels of an earlier server were not looked for: %s", error)
             return
@@ -104,6 +111,8 @@ class HostedKernels:
             loop.add_callback(self._adopt, found)
 
     def _find(self, runtime: Path) -> list[Hosted]:
+        from jupyter_rewind.kernels.hosting.record import places
+
         found = []
         for place in places(runtime):
             try:
@@ -163,6 +172,8 @@ class HostedKernels:
             kernel = self._manager.get_kernel(found["kernel"]["id"])
             remember = getattr(kernel.provisioner, "remember", None)
             if remember is not None:
+                from jupyter_rewind.kernels.hosting.record import HostedSession
+
                 session = HostedSession(
                     session_id, found["path"] or "", found["name"] or "", found["type"] or ""
                 )

@@ -13,6 +13,8 @@ from pathlib import Path
 
 from jupyter_rewind import clock
 
+FOLDER = "rewind-host"
+"""Where the folders of hosted kernels lie, beside the connection files."""
 _PAUSE_SECONDS = 0.05
 
 

@@ -16,14 +16,14 @@ from typing import Any
 from jupyter_rewind import clock
 from jupyter_rewind.errors import Integrity, Newer, RewindError, Storage
 from jupyter_rewind.kernels.hosting.keeper import CONTROL, LOG
-from jupyter_rewind.kernels.hosting.process import ProcessMark
+from jupyter_rewind.kernels.hosting.process import FOLDER, ProcessMark
 from jupyter_rewind.model.encoding import to_json
 from jupyter_rewind.model.entry import Json
 from jupyter_rewind.store.durable import Files
 from jupyter_rewind.store.locks import FileLock, is_locked
 
 FORMAT = 1
-_FOLDER, _RECORD, _LOCK = "rewind-host", "record.json", "lock"
+_RECORD, _LOCK = "record.json", "lock"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ class Place:
 
     def __init__(self, connection_file: Path, kernel: str) -> None:
         self.kernel = kernel
-        self.folder = connection_file.parent / _FOLDER / kernel
+        self.folder = connection_file.parent / FOLDER / kernel
         self.log = self.folder / LOG
         self.control = self.folder / CONTROL
         self._lock = FileLock(self.folder / _LOCK)
@@ -108,7 +108,7 @@ class Place:
 
 def places(runtime: Path) -> Iterator[Place]:
     """The folders of all kernels whose connection files lie in `runtime`."""
-    folder = runtime / _FOLDER
+    folder = runtime / FOLDER
     if folder.is_dir():
         for each in sorted(folder.iterdir()):
             if each.is_dir():
