@@ -29,6 +29,7 @@ from jupyter_rewind.notebooks.reading import Glance
 from jupyter_rewind.notebooks.search import Found
 from jupyter_rewind.notebooks.stock import take_stock_checkpoint
 from jupyter_rewind.notebooks.watching import Seen, Watcher, find_notebooks
+from jupyter_rewind.store.calendar import count_time
 from jupyter_rewind.store.durable import free_bytes
 from jupyter_rewind.store.health import StoreHealth
 from jupyter_rewind.store.health import examine as store_health
@@ -320,21 +321,23 @@ class Workspace:
 
         return expiry.plan_expiry(self.histories, policy or self.policy, estimate)
 
-    def expire(self, plan: ExpiryPlan | None = None) -> list[Checkpoint]:
+    def expire(
+        self, plan: ExpiryPlan | None = None, *, now_ns: int | None = None
+    ) -> list[Checkpoint]:
         """What the plan's policy (or that of the settings) expires now is gone."""
         from jupyter_rewind.notebooks import expiry
 
-        return expiry.expire(self.histories, plan.policy if plan else self.policy)
+        return expiry.expire(self.histories, plan.policy if plan else self.policy, now_ns)
 
-    def expire_snapshots(self) -> list[SnapshotId]:
+    def expire_snapshots(self, now_ns: int | None = None) -> list[SnapshotId]:
         """The states and journals of kernels that the settings no longer keep are gone."""
         from jupyter_rewind.kernels import ageing
 
-        return ageing.expire_kernels(self.repository, self.settings)
+        return ageing.expire_kernels(self.repository, self.settings, now_ns)
 
-    def expire_drafts(self) -> list[DraftId]:
+    def expire_drafts(self, now_ns: int | None = None) -> list[DraftId]:
         """The drafts that the settings no longer keep are gone."""
-        return self.drafts.expire(self.settings.drafts_keep_days)
+        return self.drafts.expire(self.settings.drafts_keep_days, now_ns)
 
     def collect(self, *, dry_run: bool = False, progress: Progress | None = None) -> CollectReport:
         """The room of what nothing reaches is given back."""
@@ -368,16 +371,18 @@ class Workspace:
     def keep_up(self) -> UpkeepRound | None:
         """Expires and collects when that is due; None when it is not.
 
-        One process of a store at a time, at most once in `upkeep.interval_hours`.
+        One process of a store at a time, at most once in `upkeep.interval_hours`. Ages go by the
+        store's calendar, which a clock that is far ahead for once does not turn.
         """
         interval_ns = self.settings.upkeep_interval_hours * 3_600_000_000_000
         with take_turn(self.repository.layout, interval_ns) as is_due:
             if not is_due:
                 return None
-            expired = self.expire()
-            self.expire_snapshots()
-            self.expire_drafts()
-            return UpkeepRound(tuple(expired), self.collect().freed_bytes)
+            with count_time(self.repository, interval_ns) as now_ns:
+                expired = self.expire(now_ns=now_ns)
+                self.expire_snapshots(now_ns)
+                self.expire_drafts(now_ns)
+                return UpkeepRound(tuple(expired), self.collect().freed_bytes)
 
 
 def salvage(settings: Rewind, **options: Any) -> SalvageReport:

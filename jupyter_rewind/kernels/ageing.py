@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 _DAY_NS = 86_400_000_000_000
 
 
-def expire_kernels(repository: Repository, settings: Rewind) -> list[SnapshotId]:
+def expire_kernels(
+    repository: Repository, settings: Rewind, now_ns: int | None = None
+) -> list[SnapshotId]:
     """The states and journals that the settings no longer keep have expired; which states.
 
     Raises Storage, Newer.
@@ -31,29 +33,29 @@ def expire_kernels(repository: Repository, settings: Rewind) -> list[SnapshotId]
         keep_runs=settings.kernels_keep_runs,
         keep_snapshots=settings.kernels_keep_snapshots,
     )
-    expire_journals(repository, days=settings.kernels_journal_days)
+    expire_journals(repository, days=settings.kernels_journal_days, now_ns=now_ns)
     return gone
 
 
-def expire_journals(repository: Repository, *, days: int) -> list[RunId]:
-    """The runs whose journals have expired now: they began more than `days` ago.
+def expire_journals(repository: Repository, *, days: int, now_ns: int | None = None) -> list[RunId]:
+    """The runs whose journals have expired now (or at `now_ns`): they began more than `days` ago.
 
     Raises Storage, Newer.
     """
     repository.refresh()
-    if not _choose(repository, days):
+    oldest = (clock.now_ns() if now_ns is None else now_ns) - days * _DAY_NS
+    if not _choose(repository, oldest):
         return []
     with repository.transaction(exclusive=True) as tx:
-        gone = _choose(repository, days)
+        gone = _choose(repository, oldest)
         for run in gone:
             found = repository.entries(kinds=(RUN, EXECUTION), key=run_key(run.id))
             tx.expire(entry.id for entry in found)
     return [run.id for run in gone]
 
 
-def _choose(repository: Repository, days: int) -> list[Run]:
+def _choose(repository: Repository, oldest: int) -> list[Run]:
     runs = Runs(repository)
-    oldest = clock.now_ns() - days * _DAY_NS
     old = [run for run in runs.all() if run.started_ns < oldest]
     return [run for run in old if not _is_needed(repository, runs, run)]
 

@@ -185,9 +185,11 @@ class Drafts:
                 raise _unknown(draft)
             tx.expire(entry.id for entry in entries)
 
-    def expire(self, days: int) -> list[DraftId]:
-        """The drafts that nobody wrote to for so many days are gone; which. Raises Storage."""
-        oldest = clock.now_ns() - days * _DAY_NS
+    def expire(self, days: int, now_ns: int | None = None) -> list[DraftId]:
+        """The drafts that nobody wrote to for so many days (up to `now_ns`) are gone; which.
+
+        Raises Storage."""
+        oldest = (clock.now_ns() if now_ns is None else now_ns) - days * _DAY_NS
         gone = [one for one in self.all() if one.changed_ns < oldest]
         for draft in gone:
             try:

@@ -44,37 +44,39 @@ class ExpiryPlan:
 def plan_expiry(histories: Histories, policy: Policy, estimate: Estimate) -> ExpiryPlan:
     """What `policy` would expire now; changes nothing, and notes no file that is gone."""
     histories.repository.refresh()
-    plans = tuple(plan for plan in _plans(histories, policy) if plan.expire or plan.keep)
+    found = _plans(histories, policy, clock.now_ns())
+    plans = tuple(plan for plan in found if plan.expire or plan.keep)
     going = [EntryId(name) for plan in plans for name in plan.expire]
     return ExpiryPlan(policy, plans, estimate(going) if going else 0)
 
 
-def expire(histories: Histories, policy: Policy) -> list[Checkpoint]:
-    """What `policy` expires now has expired; returns those checkpoints.
+def expire(histories: Histories, policy: Policy, now_ns: int | None = None) -> list[Checkpoint]:
+    """What `policy` expires now (or at `now_ns`) has expired; returns those checkpoints.
 
     Other processes are kept out for one history at a time, and the choice is made anew then, so
     that a label given a moment ago counts. Files that are gone are noted: from then on their
     histories count as deleted.
     """
     store = histories.repository
-    return in_spare_room(store.layout, store.files, lambda: _expire_all(histories, policy))
+    moment = clock.now_ns() if now_ns is None else now_ns
+    return in_spare_room(store.layout, store.files, lambda: _expire_all(histories, policy, moment))
 
 
-def _expire_all(histories: Histories, policy: Policy) -> list[Checkpoint]:
+def _expire_all(histories: Histories, policy: Policy, now_ns: int) -> list[Checkpoint]:
     gone: list[Checkpoint] = []
     histories.repository.refresh()
     note_absences(histories)
-    for plan in _plans(histories, policy):
+    for plan in _plans(histories, policy, now_ns):
         if plan.expire or not plan.keep:
             with histories.repository.transaction(exclusive=True) as tx:
-                gone += _expire_in(tx, histories, plan.history, policy)
+                gone += _expire_in(tx, histories, plan.history, policy, now_ns)
     return gone
 
 
 def _expire_in(
-    tx: Transaction, histories: Histories, history: HistoryId, policy: Policy
+    tx: Transaction, histories: Histories, history: HistoryId, policy: Policy, now_ns: int
 ) -> list[Checkpoint]:
-    plan = _plan(histories, history, policy)
+    plan = _plan(histories, history, policy, now_ns)
     if plan is None:
         return []
     names = set(plan.expire)
@@ -89,12 +91,14 @@ def _expire_in(
     return [one for one in histories.checkpoints_of(history) if one.id in names]
 
 
-def _plans(histories: Histories, policy: Policy) -> list[HistoryPlan]:
-    plans = (_plan(histories, one, policy) for one in histories.bindings.histories())
+def _plans(histories: Histories, policy: Policy, now_ns: int) -> list[HistoryPlan]:
+    plans = (_plan(histories, one, policy, now_ns) for one in histories.bindings.histories())
     return [plan for plan in plans if plan is not None]
 
 
-def _plan(histories: Histories, history: HistoryId, policy: Policy) -> HistoryPlan | None:
+def _plan(
+    histories: Histories, history: HistoryId, policy: Policy, now_ns: int
+) -> HistoryPlan | None:
     """What happens to one history; None when it is none, or begun and without a checkpoint yet."""
     place = histories.bindings.place(history)
     if place is None:
@@ -104,5 +108,5 @@ def _plan(histories: Histories, history: HistoryId, policy: Policy) -> HistoryPl
         return None
     since = gone_since(histories, history, place)
     deleted = {} if since is None else {history: since}
-    decision = choose_expired(found, policy, clock.now_ns(), deleted=deleted)
+    decision = choose_expired(found, policy, now_ns, deleted=deleted)
     return HistoryPlan(history, place.path, decision.expire, decision.keep)

@@ -5,6 +5,7 @@
 <store>/locks/            a sign of life for each writer, and the barrier of collect
 <store>/retired           JSON: names of segments that upkeep took away, lest they be missed
 <store>/witness           JSON: the segments there are, and how far each was on the disk
+<store>/upkeep            when the last round of upkeep was; upkeep-calendar: what it went by
 <store>/spare/           room held ready, for expire and collect on a full disk
 <store>/damaged/          segments that salvage set aside
 <store>/faults/           what went wrong in kernels, in words, for people
