@@ -10,13 +10,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from jupyter_rewind.kernels.capture import CaptureOptions
 from jupyter_rewind.kernels.tracking import Tracker
 from jupyter_rewind.model.snapshot import Snapshot
-from tests.support.cells import Cells
+from tests.support.cells import Cells, set_aside_the_tests
 from tests.support.likeness import assert_alike
 
 OPTIONS = CaptureOptions(budget_share=None, max_module_bytes=64 << 20)
@@ -151,6 +152,7 @@ class Machine:
         self.kernel.close()
 
 
+@pytest.mark.timeout(1800)
 @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.lists(_step, min_size=3, max_size=20), st.booleans())
 def test_modules_come_back_as_running_the_cells_again_makes_them(
@@ -158,6 +160,7 @@ def test_modules_come_back_as_running_the_cells_again_makes_them(
 ) -> None:
     """Whatever cells did to my modules and my notebook, together or apart, each state comes back:
     values, and what is shared with what, in the same kernel and in a new one."""
+    set_aside_the_tests()
     with tempfile.TemporaryDirectory() as name:
         for module, text in TEXT.items():
             (Path(name) / f"{module}.py").write_text(text)

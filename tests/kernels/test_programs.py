@@ -17,6 +17,7 @@ from jupyter_rewind.kernels.tracking import Tracker
 from jupyter_rewind.model.ids import ExecutionId, RunId
 from jupyter_rewind.model.snapshot import Snapshot
 from jupyter_rewind.store.keep import KernelStore
+from tests.support.cells import set_aside_the_tests
 from tests.support.likeness import assert_alike
 from tests.support.stores import QuickFiles
 
@@ -145,11 +146,13 @@ class Machine:
         assert_alike(self.namespace, replay(cells))
 
 
+@pytest.mark.timeout(1800)
 @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.lists(_step, min_size=4, max_size=25), st.booleans())
 def test_every_state_comes_back_as_its_cells_made_it(steps: list[Any], tracked: bool) -> None:
     """Whatever the cells did, going back gives what running them again would give: values, and
     what is shared with what. Also where only what a cell can have touched is looked at."""
+    set_aside_the_tests()
     with tempfile.TemporaryDirectory() as folder:
         machine = Machine(Path(folder), tracked=tracked)
         try:

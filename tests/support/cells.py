@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import itertools
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,17 @@ from jupyter_rewind.model.ids import ExecutionId, RunId
 from jupyter_rewind.model.snapshot import Snapshot
 from jupyter_rewind.store.keep import KernelStore
 from tests.support.stores import QuickFiles
+
+_programs = itertools.count()
+
+
+def set_aside_the_tests() -> None:
+    """What tests have loaded is no kernel's: looking for who refers to a value need not pass by it,
+    which takes long where many tests ran before. To be called before each program."""
+    if next(_programs) % 25 == 0:
+        gc.collect()
+        gc.freeze()
+
 
 FREELY = CaptureOptions(budget_share=None)
 
