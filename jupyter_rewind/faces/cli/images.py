@@ -65,9 +65,9 @@ def image(
     """Images of whole kernel processes: create, list, restore, label or delete.
 
     create NOTEBOOK [--label NAME] [--stop]; restore NOTEBOOK [REF], the newest without REF, into
-    the same kernel; list [NOTEBOOK]; label NOTEBOOK REF --label NAME; delete NOTEBOOK REF. Needs
-    Linux, root, CRIU 4.2 or later, and kernels started with the settings kernels.host and
-    kernels.images on.
+    the same kernel, or anew where that has ended; list [NOTEBOOK]; label NOTEBOOK REF --label NAME;
+    delete NOTEBOOK REF. Needs Linux, root, CRIU 4.2 or later, and kernels started with the settings
+    kernels.host and kernels.images on.
     """
     _check(action, what, ref, label, stop)
     with face.workspace(create=action is Action.CREATE) as workspace:
