@@ -85,7 +85,7 @@ function Panel({ model, actions, trans }: IPanelProps): React.ReactElement {
         <input
           type="search"
           className="jp-mod-styled"
-          placeholder={trans.__('Filter by name, reason or date')}
+          placeholder={trans.__('Filter or search')}
           aria-label={trans.__('Filter checkpoints by name, reason or date')}
           value={filter}
           onChange={event => (model.filter = event.target.value)}
