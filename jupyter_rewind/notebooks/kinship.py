@@ -15,7 +15,7 @@ import json
 import os
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
@@ -158,7 +158,15 @@ def _find_linked(
 
 def _leads_to(before: str, path: str) -> bool:
     """True when what has the name `before` now is the very file `path`, through a link."""
-    return before != path and os.path.isabs(before) and os.path.realpath(before) == path
+    if before == path or not os.path.isabs(before):
+        return False
+    try:
+        # One look for each, where following links takes one for each folder on the way.
+        if not os.path.samefile(before, path):
+            return False
+    except (OSError, ValueError):
+        return False
+    return os.path.realpath(before) == path
 
 
 def _is_another(
@@ -167,11 +175,15 @@ def _is_another(
     """True when the history's file and this one are of one disk and not the same."""
     last = histories.repository.latest(kinds=[FILE], key=history_key(history))
     known = read_identity(last) if last is not None else None
-    if known is None or identity is None or known.device != identity.device:
+    if known is None or identity is None:
         return False
-    if known.disk and identity.disk and known.disk != identity.disk:
-        return False
-    return not known.can_be(identity)
+    if known.disk and identity.disk:
+        # Numbers of devices are given anew at each start.
+        is_one_disk = known.disk == identity.disk
+        known = replace(known, device=identity.device)
+    else:
+        is_one_disk = known.device == identity.device
+    return is_one_disk and not known.can_be(identity)
 
 
 def _tells_enough(state: Cut, is_another_file: bool) -> bool:

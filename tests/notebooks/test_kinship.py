@@ -283,3 +283,10 @@ def test_paths_of_one_name_are_known_whoever_took_them(
         histories.repository.refresh()
         assert sorted(histories.bindings.named("a.ipynb")) == sorted(wanted)
     assert histories.bindings.named("b.ipynb") == []
+
+
+def test_a_disk_with_a_new_number_is_the_same_disk(histories: Histories) -> None:
+    """Started anew, the machine counts its disks in another order; the files are told by theirs."""
+    first = keep(histories, A, make_notebook(*SHORT_WORK), FileIdentity(1, 1, 1, disk="one"))
+    other = FileIdentity(7, 2, 2, disk="one")
+    assert keep(histories, B, make_notebook(*SHORT_WORK), other).history != first.history
