@@ -77,17 +77,24 @@ def _is_whole(
 def find_missing(repository: Repository, checkpoints: Sequence[Checkpoint]) -> set[CheckpointId]:
     """Those whose content stands in segments that have no file, though the index or the witness
     still tells of them. Costs a look at the segments' folder where none is. Raises Storage."""
+    gone = _find_gone(repository)
+    return {one.id for one in checkpoints if gone and not _stands(repository, one.manifest, gone)}
+
+
+def is_unharmed(repository: Repository) -> bool:
+    """True where no checkpoint at all can be one that `Listing` calls lost. Raises Storage."""
+    has_given_up = bool(repository.entries(kind=_SALVAGE, key=_SALVAGE, limit=1))
+    return not has_given_up and not _find_gone(repository)
+
+
+def _find_gone(repository: Repository) -> set[str]:
     with repository.index() as index:
         ends = {name: scanned for name, (_, scanned) in index.segments().items()}
         ends |= index.synced_ends()
     with suppress(Integrity, Newer):
         ends |= read_witness(repository.layout)
     gone = missing_segments(repository.layout, ends)
-    if gone:
-        gone &= set(without_retired(repository.layout, ends))
-    if not gone:
-        return set()
-    return {one.id for one in checkpoints if not _stands(repository, one.manifest, gone)}
+    return gone & set(without_retired(repository.layout, ends)) if gone else set()
 
 
 def _stands(repository: Repository, manifest: Digest, gone: set[str]) -> bool:

@@ -7,7 +7,7 @@ the list of the others stands. Where records are known to be lost, "not found" s
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,8 +35,8 @@ from jupyter_rewind.notebooks.entries import (
     read_checkpoints,
     read_identity,
 )
-from jupyter_rewind.notebooks.listmemory import ListMemory
-from jupyter_rewind.notebooks.losses import Listing, mark_losses, tell_losses
+from jupyter_rewind.notebooks.listmemory import WORTH, ListMemory
+from jupyter_rewind.notebooks.losses import Listing, is_unharmed, mark_losses, tell_losses
 from jupyter_rewind.store.repository import Repository
 
 Exists = Callable[[str], bool]
@@ -125,6 +125,23 @@ class HistoryReader:
         """All checkpoints of a path as they are told: those too count as lost that went with a
         file of the store. Raises NotFound, Integrity, Storage."""
         return tell_losses(self.repository, self.checkpoints(path, newest_first=newest_first))
+
+    def newest(self, path: str, limit: int) -> Listing:
+        """The newest checkpoints of a path, the newest first, as `listing` tells them; more where
+        these do not tell which are lost. Raises NotFound, Integrity, Storage."""
+        key = history_key(history := self.history(path))
+        imported = self.repository.entries(kind=CHECKPOINT, key=import_key(history), limit=1)
+        if limit < WORTH and not imported and is_unharmed(self.repository):
+            some = limit + 1  # the last of them follows one more
+            last = self.repository.entries(kind=CHECKPOINT, key=key, newest_first=True, limit=some)
+            keys = [mark_key(one.id) for one in last]
+            marks = [mark for one in keys for mark in self.repository.entries(kind=MARK, key=one)]
+            bindings = self.repository.entries(key=key, kinds=BINDINGS)
+            with suppress(Integrity):
+                found = read_checkpoints(last[::-1], bindings, marks)[::-1]
+                if found and len(found) == len(last):
+                    return Listing(tuple(found[:limit]), frozenset())
+        return self.listing(path, newest_first=True)
 
     def told(self, checkpoint: Checkpoint) -> Checkpoint:
         """One checkpoint as `listing` tells it. Raises Storage."""

@@ -62,6 +62,8 @@ def test_a_remembered_history_is_the_one_in_the_store(steps: list[tuple[str, boo
                 fresh = Histories(mine).checkpoints(A)
                 assert ours.checkpoints(A) == fresh
                 assert others.checkpoints(A) == fresh
+                page = list(ours.newest(A, 3).checkpoints)
+                assert page[:3] == fresh[::-1][:3]
 
 
 def test_a_page_reads_what_is_new_alone(

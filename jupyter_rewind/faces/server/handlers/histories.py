@@ -33,7 +33,10 @@ class HistoryHandler(RewindHandler):
         def act(workspace: Workspace) -> dict[str, Any]:
             service.take_stock_checkpoint(workspace, file)
             info = workspace.histories.overview(file)
-            listing = workspace.histories.listing(file, newest_first=True)
+            if limit is not None and not before:
+                listing = workspace.histories.newest(file, limit)
+            else:
+                listing = workspace.histories.listing(file, newest_first=True)
             checkpoints = older(listing.checkpoints, before)[:limit]
             if not newest_first:
                 checkpoints = checkpoints[::-1]
