@@ -138,6 +138,7 @@ def test_saves_travel_by_themselves(
     assert len(told["checkpoints"]) >= 4
 
 
+@pytest.mark.long
 def test_a_server_that_refuses_costs_no_save_and_no_commit(
     tmp_path: Path, home: Callable[[str], Home], seaweed: object_servers.Server,
     keys: dict[str, str],

@@ -183,3 +183,21 @@ def test_a_share_of_the_contents_may_be_read(book: Path, rewind: Rewind, mount: 
     for wrong in ("5", "0%", "101%", "-3%", "some%", "nan%"):
         assert rewind("replica", "verify", f"--read-data={wrong}").status == 2
     assert rewind("replica", "list", "--read-data").status == 2
+
+
+def test_doctor_tells_how_a_replica_stands(book: Path, rewind: Rewind, mount: Path) -> None:
+    """What it lacks, that it has all, and that its disk is gone; each with what helps."""
+
+    def told() -> dict[str, str]:
+        found = rewind("doctor", "--json").data["findings"]
+        [one] = [each for each in found if each["name"] == "replicas"]
+        return dict(one)
+
+    rewind("replica", "add", mount.as_uri())
+    behind = told()
+    assert "lacks" in behind["text"] and behind["mend"].startswith("jupyter rewind replica push")
+    rewind("replica", "push")
+    assert told()["state"] == "on"
+    shutil.rmtree(mount)
+    gone = told()
+    assert gone["state"] == "problem" and "cannot be used" in gone["text"] and gone["mend"]
