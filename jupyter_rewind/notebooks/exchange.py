@@ -6,26 +6,36 @@ that exists is overwritten.
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
-import subprocess
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from jupyter_rewind.errors import Format, Full, InvalidInput, NotFound, RestoreRefused, RewindError
+from blake3 import blake3
+
+from jupyter_rewind.errors import (
+    Conflict,
+    Format,
+    Integrity,
+    InvalidInput,
+    NotFound,
+    RestoreRefused,
+    RewindError,
+)
 from jupyter_rewind.model.checkpoint import Checkpoint, Reason
 from jupyter_rewind.model.encoding import check_format
+from jupyter_rewind.model.ids import CheckpointId
+from jupyter_rewind.notebooks import commits
 from jupyter_rewind.notebooks.documents import read_document
+from jupyter_rewind.notebooks.entries import sound_time
 from jupyter_rewind.notebooks.history import Histories, Recorded
 from jupyter_rewind.store.durable import Files, translate
 
 EXPORT_FORMAT = 1
 INDEX_NAME = "index.json"
-_GIT_PLACES = {"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_COMMON_DIR"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +51,32 @@ class Exported:
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """What an import took: `count` states read, of which `created` were new checkpoints."""
+    """What an import took: `count` states read, of which `created` were new checkpoints. `notes`
+    tell what was taken in otherwise than it was called."""
 
     path: str
     count: int
     created: int
     problems: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+class _Moments:
+    """Times by which states follow one another as they are told: no two have the same."""
+
+    def __init__(self) -> None:
+        self._taken: set[int] = set()
+        self._free: dict[int, int] = {}
+
+    def take(self, time_ns: int) -> int:
+        """`time_ns`, or the next moment that nobody has."""
+        time_ns = sound_time(time_ns)
+        moment = self._free.get(time_ns, time_ns)
+        while moment in self._taken:
+            moment += 1
+        self._taken.add(moment)
+        self._free[time_ns] = moment + 1
+        return moment
 
 
 def export_folder(histories: Histories, path: str, folder: Path) -> Exported:
@@ -84,17 +114,18 @@ def export_git(histories: Histories, path: str, repository: Path) -> Exported:
 
     The branch is `rewind/<name>` of the git repository; the work tree and the other branches stay
     as they are. Where there is no repository one is made, with that branch as its HEAD and the
-    newest state in its work tree. Raises
-    NotFound (no git), RestoreRefused.
+    newest state in its work tree. Raises NotFound (no git), RestoreRefused, InvalidInput (a place
+    where no repository can be made).
     """
-    is_new = not (repository / ".git").exists() and not (repository / "HEAD").exists()
-    if is_new:
-        Files().make_folder(repository, 0o777)
-        _git(repository, "init", "--quiet")
     found = histories.checkpoints(path)
     name = os.path.basename(found[-1].path) if found else Path(path).name
-    branch = _branch_of(name)
-    if _git(repository, "for-each-ref", branch).strip():
+    branch = commits.branch_of(name)
+    is_new = not commits.is_repository(repository)
+    if is_new:
+        commits.check_new(repository)
+        Files().make_folder(repository, 0o777)
+        commits.git(repository, "init", "--quiet")
+    if commits.git(repository, "for-each-ref", branch).strip():
         raise RestoreRefused(
             f"The branch {branch[11:]} exists in {repository} already.",
             hint="Nothing was changed. Rename or delete it, or name another repository.",
@@ -110,31 +141,18 @@ def export_git(histories: Histories, path: str, repository: Path) -> Exported:
             except RewindError as error:
                 problems.append(str(error))
                 continue
-            yield _git_commit(branch, checkpoint, name, raw)
+            yield commits.commit_words(branch, checkpoint, name, raw)
             count += 1
         yield b"done\n"
 
-    _git(repository, "fast-import", "--quiet", "--done", stdin=stream())
+    commits.git(repository, "fast-import", "--quiet", "--done", stdin=stream())
     if is_new and count:
-        _git(repository, "symbolic-ref", "HEAD", branch)
-        _git(repository, "read-tree", "HEAD")
+        commits.git(repository, "symbolic-ref", "HEAD", branch)
+        commits.git(repository, "read-tree", "HEAD")
         if not os.path.lexists(repository / name):
             # Else the next commit of all that changed would take the notebook away again.
-            _git(repository, "checkout-index", "--quiet", "--", name)
+            commits.git(repository, "checkout-index", "--quiet", "--", name)
     return Exported(repository, count, tuple(problems), branch.removeprefix("refs/heads/"))
-
-
-def _branch_of(name: str) -> str:
-    """The branch that the history of a file with this name becomes."""
-    return f"refs/heads/rewind/{_branch_name(name)}"
-
-
-def _branch_name(name: str) -> str:
-    """What git takes as the last part of a branch's name."""
-    kept = "".join(c if c.isalnum() or c in "-_." else "-" for c in name)
-    while ".." in kept:
-        kept = kept.replace("..", ".")
-    return kept.strip(".").removesuffix(".lock") or "notebook"
 
 
 def import_folder(histories: Histories, folder: Path, target: str) -> Imported:
@@ -148,56 +166,94 @@ def import_folder(histories: Histories, folder: Path, target: str) -> Imported:
         raise Format(f"{folder / INDEX_NAME} is not the index of an export.")
     check_format(index["format"], EXPORT_FORMAT, f"The export {folder}")
     rows = index.get("checkpoints")
-    created, problems, count = 0, [], 0
-    for row in rows if isinstance(rows, list) else []:
+    if not isinstance(rows, list):
+        raise Format(f"{folder / INDEX_NAME} does not list the checkpoints of an export.")
+    try:
+        mine = {one.id: one for one in histories.checkpoints(target)}
+    except NotFound:
+        mine = {}
+    created, count, moments = 0, 0, _Moments()
+    problems: list[str] = []
+    notes: list[str] = []
+    for row in rows:
         try:
-            made = _import_row(histories, folder, target, row)
-        except (KeyError, TypeError, ValueError) as error:
-            problems.append(f"A row of {folder / INDEX_NAME} does not read: {error!r}.")
-            continue
+            made = _import_row(histories, folder, target, row, mine, moments)
+            count += 1
+            created += made.created
+            for label in map(str, row.get("labels") or []):
+                notes += _import_label(histories, made.checkpoint, label, str(row["file"]))
+            if row.get("pinned"):
+                histories.pin(made.checkpoint)
         except RewindError as error:
             problems.append(str(error))
-            continue
-        count += 1
-        created += made.created
-        problems += _import_marks(histories, made.checkpoint, row)
-    return Imported(target, count, created, tuple(problems))
+        except (KeyError, TypeError, ValueError) as error:
+            problems.append(f"A row of {folder / INDEX_NAME} does not read: {error!r}.")
+    return Imported(target, count, created, tuple(problems), tuple(notes))
 
 
-def _import_row(histories: Histories, folder: Path, target: str, row: dict[str, Any]) -> Recorded:
-    raw = read_document(folder / os.path.basename(str(row["file"]))).raw
+def _import_row(
+    histories: Histories,
+    folder: Path,
+    target: str,
+    row: dict[str, Any],
+    mine: dict[CheckpointId, Checkpoint],
+    moments: _Moments,
+) -> Recorded:
+    place = folder / os.path.basename(str(row["file"]))
+    raw = read_document(place).raw
+    told = row.get("blake3")
+    if told is not None and blake3(raw).hexdigest() != told:
+        raise Integrity(
+            f"{place} is not what was exported: its bytes were changed since.",
+            hint="It was not taken in. To take it as it is, name the file itself.",
+        )
+    moment = moments.take(int(row["time_ns"]))
+    same = mine.get(CheckpointId(str(row.get("id"))))
+    if same is not None and same.raw.hex() == told:
+        return Recorded(same, False)
     return histories.record(
         target,
         raw,
         reason=Reason.IMPORTED,
-        time_ns=int(row["time_ns"]),
+        time_ns=moment,
         author=str(row["author"]),
         note=f"imported; was {row['reason']}",
     )
 
 
-def _import_marks(
-    histories: Histories, checkpoint: Checkpoint, row: dict[str, Any]
+def _import_label(
+    histories: Histories, checkpoint: Checkpoint, label: str, file: str
 ) -> Iterator[str]:
-    for label in row.get("labels") or []:
-        try:
-            histories.label(checkpoint, str(label))
-        except InvalidInput as error:
-            yield str(error)
-    if row.get("pinned"):
-        histories.pin(checkpoint)
+    """The checkpoint has the label. What the history has given it to already keeps it, and it gets
+    another one; says so then."""
+    other = f"{label} (imported)"
+    if other in checkpoint.labels:
+        return
+    try:
+        histories.label(checkpoint, label, move=False)
+        return
+    except InvalidInput as error:
+        yield f'The label "{label}" of {file} was left out: {error.message}'
+        return
+    except Conflict as error:
+        taken = error.message
+    try:
+        histories.label(checkpoint, other, move=False)
+        yield f'{taken} It keeps it: {file} is "{other}" here.'
+    except (Conflict, InvalidInput) as error:
+        yield f'The label "{label}" of {file} was left out: {taken} {error.message}'
 
 
 def import_files(histories: Histories, files: Sequence[Path], target: str) -> Imported:
     """The given files, oldest first by their times, are states in the history of `target`."""
     documents = [(read_document(path), path) for path in files]
-    created = 0
+    created, moments = 0, _Moments()
     for document, path in sorted(documents, key=lambda one: one[0].mtime_ns):
         made = histories.record(
             target,
             document.raw,
             reason=Reason.IMPORTED,
-            time_ns=document.mtime_ns,
+            time_ns=moments.take(document.mtime_ns),
             note=f"from {path.name}",
         )
         created += made.created
@@ -211,42 +267,22 @@ def import_git(histories: Histories, repository: Path, file: str, target: str) -
     if not repository.exists():
         raise NotFound(f"There is no folder {repository}.", hint="Nothing was changed.")
     name = os.path.basename(file)
-    states = _list_states(repository, "HEAD", file)
-    states = states or _list_states(repository, _branch_of(name), name)
+    states = commits.list_states(repository, "HEAD", file)
+    states = states or commits.list_states(repository, commits.branch_of(name), name)
     if not states:
         raise NotFound(f"The git repository {repository} has no commit with {file}.")
-    created = 0
-    for commit, seconds, author, subject, place in reversed(states):
-        raw = _git(repository, "show", f"{commit}:{place}")
+    created, moments = 0, _Moments()
+    for state in states:
         made = histories.record(
             target,
-            raw,
+            commits.git(repository, "cat-file", "blob", state.blob),
             reason=Reason.IMPORTED,
-            time_ns=seconds * 1_000_000_000,
-            author=_as_text(author),
-            note=_as_text(f"git {commit[:10]}: {subject}"[:200]),
+            time_ns=moments.take(state.seconds * 1_000_000_000),
+            author=commits.as_text(state.author),
+            note=commits.as_text(f"git {state.commit[:10]}: {state.subject}"[:200]),
         )
         created += made.created
     return Imported(target, len(states), created)
-
-
-def _list_states(repository: Path, branch: str, file: str) -> list[tuple[str, int, str, str, str]]:
-    """Commit, time, author, subject and the file's place then, newest first; none where there is
-    no such branch."""
-    _git(repository, "rev-parse", "--git-dir")
-    if not _git(repository, "rev-parse", "--verify", "--quiet", branch, may_fail=True).strip():
-        return []
-    log = _git(
-        repository, "--literal-pathspecs", "log", "--follow", "--name-only", "--diff-filter=d",
-        "-z", "--format=%x01%H%x02%at%x02%an%x02%s", branch, "--", file,
-    )  # fmt: skip
-    states = []
-    for block in log.decode(errors="surrogateescape").split("\x01")[1:]:
-        head, _, names = block.partition("\x00")
-        commit, moment, author, subject = head.split("\x02", 3)
-        name = next((one.strip("\n") for one in names.split("\x00") if one.strip("\n")), file)
-        states.append((commit, int(moment), author, subject.strip(), name))
-    return states
 
 
 def _told(checkpoint: Checkpoint) -> dict[str, object]:
@@ -262,79 +298,6 @@ def _told(checkpoint: Checkpoint) -> dict[str, object]:
         "blake3": checkpoint.raw.hex(),
         "size_bytes": checkpoint.size_bytes,
     }
-
-
-def _git_commit(branch: str, checkpoint: Checkpoint, name: str, raw: bytes) -> bytes:
-    who = f"{_as_person(checkpoint.author)} <{_as_person(checkpoint.author, checkpoint.host)}>"
-    when = f"{max(0, checkpoint.time_ns // 1_000_000_000)} +0000"
-    labels = f" ({', '.join(checkpoint.labels)})" if checkpoint.labels else ""
-    message = f"{checkpoint.reason}: {name}{labels}\n\nRewind-Checkpoint: {checkpoint.id}\n"
-    text = _as_text(message).encode()
-    return b"".join(
-        [
-            f"commit {branch}\nauthor {who} {when}\ncommitter {who} {when}\n".encode(),
-            f"data {len(text)}\n".encode() + text + b"\n",
-            b"M 100644 inline " + _quote(name) + b"\n",
-            f"data {len(raw)}\n".encode() + raw + b"\n",
-        ]
-    )
-
-
-def _as_person(author: str, host: str | None = None) -> str:
-    """A name, or with a host an address, as git's stream takes it."""
-    plain = "".join(c for c in _as_text(author) if c.isprintable() and c not in "<>").strip()
-    return (plain or "unknown") + (f"@{host or 'localhost'}" if host is not None else "")
-
-
-def _as_text(text: str) -> str:
-    """`text` where bytes that are no text are told by a question mark."""
-    return text.encode(errors="replace").decode()
-
-
-def _quote(name: str) -> bytes:
-    """A path as git's stream takes it, whatever bytes it has."""
-    quoted = bytearray(b'"')
-    for byte in os.fsencode(name):
-        is_plain = 32 <= byte < 127 and byte not in b'"\\'
-        quoted += bytes([byte]) if is_plain else b"\\%03o" % byte
-    return bytes(quoted + b'"')
-
-
-def _git(
-    repository: Path, *words: str, stdin: Iterable[bytes] = (), may_fail: bool = False
-) -> bytes:
-    """What git says. Raises NotFound (no git), InvalidInput (git refuses, unless it may)."""
-    # Inside a hook these would lead git to the repository it runs for.
-    where = {name: value for name, value in os.environ.items() if name not in _GIT_PLACES}
-    try:
-        git = subprocess.Popen(
-            ["git", "-C", str(repository), *words],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env=where,
-        )
-    except FileNotFoundError as error:
-        raise NotFound(
-            "There is no git program on this machine.", hint="Install git and try again."
-        ) from error
-    with git:
-        assert git.stdin is not None
-        with contextlib.suppress(BrokenPipeError):
-            for part in stdin:
-                git.stdin.write(part)
-        out, err = git.communicate()
-    if git.returncode and not may_fail:
-        words_of_git = err.decode(errors="replace").strip().splitlines()
-        told = words_of_git[-1] if words_of_git else f"status {git.returncode}"
-        if "No space left" in told or "quota exceeded" in told.lower():
-            raise Full(
-                f"git could not write in {repository}: the disk or the quota is full.",
-                hint="The history is whole. Remove what git has begun there, free some space, and"
-                " try again.",
-            )
-        raise InvalidInput(f"git could not do this in {repository}: {told}.")
-    return out
 
 
 def _moment(checkpoint: Checkpoint) -> datetime:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from jupyter_rewind.errors import InvalidInput, NotFound
+from jupyter_rewind.errors import Conflict, InvalidInput, NotFound
 from jupyter_rewind.model.checkpoint import Checkpoint, Reason
 from jupyter_rewind.model.entry import Json
 from jupyter_rewind.model.ids import CheckpointId
@@ -25,17 +25,19 @@ class Labelled:
 class HistoryMarker(HistoryReader):
     """The marking part of `Histories`."""
 
-    def label(self, checkpoint: Checkpoint, text: str) -> Labelled:
+    def label(self, checkpoint: Checkpoint, text: str, *, move: bool = True) -> Labelled:
         """The checkpoint has this name as well, and never expires while it has one.
 
-        A label names one checkpoint of a history: another that had it loses it.
-        Raises InvalidInput, NotFound (expired meanwhile).
+        A label names one checkpoint of a history: another that had it loses it, or keeps it where
+        it shall not `move`. Raises InvalidInput, NotFound (expired meanwhile), Conflict (kept).
         """
         label = check_label(text)
         with self.repository.transaction() as tx:
-            return self._give_label(tx, self._present(checkpoint), label)
+            return self._give_label(tx, self._present(checkpoint), label, move)
 
-    def _give_label(self, tx: Transaction, checkpoint: Checkpoint, label: str) -> Labelled:
+    def _give_label(
+        self, tx: Transaction, checkpoint: Checkpoint, label: str, move: bool = True
+    ) -> Labelled:
         moved = None
         for other in self.checkpoints_of(checkpoint.history):
             if other.id.startswith(label.lower()) and len(label) >= SHORTEST_PREFIX:
@@ -44,6 +46,11 @@ class HistoryMarker(HistoryReader):
                     hint="Choose other words for the label.",
                 )
             if label in other.labels and other.id != checkpoint.id:
+                if not move:
+                    raise Conflict(
+                        f'Checkpoint {other.id} of {other.path} has the label "{label}".',
+                        hint="It keeps it. Choose another label.",
+                    )
                 rest = tuple(one for one in other.labels if one != label)
                 moved = self._mark(tx, other, {"unlabel": label}, other.pinned, rest)
         if label in checkpoint.labels:

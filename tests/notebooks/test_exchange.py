@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from jupyter_rewind import clock
-from jupyter_rewind.errors import NotFound, RestoreRefused, RewindError
+from jupyter_rewind.errors import Format, NotFound, RestoreRefused, RewindError
 from jupyter_rewind.model.checkpoint import Checkpoint, Reason
 from jupyter_rewind.model.retention import Policy
 from jupyter_rewind.notebooks import exchange
@@ -95,6 +95,49 @@ def test_importing_twice_makes_nothing_twice(
     exchange.import_folder(histories, folder / "out", OTHER)
     assert exchange.import_folder(histories, folder / "out", OTHER).created == 0
     assert len(histories.checkpoints(OTHER)) == 3
+
+
+def test_a_damaged_file_of_an_export_is_not_taken_for_a_state(
+    histories: Histories, made: list[Checkpoint], folder: Path
+) -> None:
+    """A file that is not what was exported is named; the others are taken."""
+    exchange.export_folder(histories, PATH, folder / "out")
+    hurt = sorted((folder / "out").glob("*.ipynb"))[1]
+    hurt.write_bytes(hurt.read_bytes().replace(b"x = 1", b"x = 7"))
+    done = exchange.import_folder(histories, folder / "out", OTHER)
+    [problem] = done.problems
+    assert hurt.name in problem
+    assert (done.count, done.created) == (2, 2)
+    found = histories.checkpoints(OTHER)
+    assert [histories.read(one) for one in found] == [histories.read(made[at]) for at in (0, 2)]
+
+
+def test_an_index_without_its_list_is_no_empty_export(
+    histories: Histories, made: list[Checkpoint], folder: Path
+) -> None:
+    """An index that does not list its checkpoints is refused."""
+    exchange.export_folder(histories, PATH, folder / "out")
+    (folder / "out" / "index.json").write_text('{"format": 1, "checkpoints": {}}')
+    with pytest.raises(Format):
+        exchange.import_folder(histories, folder / "out", OTHER)
+
+
+def test_an_import_takes_no_label_away(
+    histories: Histories, made: list[Checkpoint], folder: Path
+) -> None:
+    """A label that the history has keeps its checkpoint; the imported one gets another, and the
+    answer says so once."""
+    exchange.export_folder(histories, PATH, folder / "out")
+    mine = histories.record(OTHER, make_notebook("mine"), reason=Reason.SAVE).checkpoint
+    histories.label(mine, "first")
+    done = exchange.import_folder(histories, folder / "out", OTHER)
+    [note] = done.notes
+    assert '"first"' in note and '"first (imported)"' in note and mine.id in note
+    assert histories.resolve(OTHER, "first").id == mine.id
+    imported = histories.resolve(OTHER, "first (imported)")
+    assert histories.read(imported) == histories.read(made[0])
+    again = exchange.import_folder(histories, folder / "out", OTHER)
+    assert (again.created, again.notes) == (0, ())
 
 
 def test_what_is_imported_stands_where_its_time_puts_it(

@@ -85,12 +85,14 @@ def import_(
         "count": done.count,
         "created": done.created,
         "problems": list(done.problems),
+        "notes": list(done.notes),
     }
     took, new = wording.count(done.count, "state"), wording.count(done.created, "new checkpoint")
     text = f"Took {took} into the history of {notebook}: {new}."
-    answer = _answer(data, text, done.problems)
+    answer = _answer(data, text, done.problems, done.notes)
     if not os.path.lexists(done.path):
-        text = f"There is no file yet: `jupyter rewind restore {notebook} head` writes it."
+        named = wording.argument(notebook)
+        text = f"There is no file yet: `jupyter rewind restore {named} head` writes it."
         return Answer(answer.data, [*answer.parts, Remark(text)], answer.status)
     return answer
 
@@ -117,7 +119,9 @@ def _inside(notebook: str, repository: str) -> str:
     return str(path.relative_to(root)) if path.is_relative_to(root) else path.name
 
 
-def _answer(data: Document, text: str, problems: tuple[str, ...]) -> Answer:
+def _answer(
+    data: Document, text: str, problems: tuple[str, ...], notes: tuple[str, ...] = ()
+) -> Answer:
     """The answer, with status 5 where something could not be carried along."""
-    parts: list[Part] = [Words(text), *map(Remark, problems)]
+    parts: list[Part] = [Words(text), *map(Remark, (*problems, *notes))]
     return Answer(data, parts, Status.DAMAGE if problems else Status.DONE)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import shlex
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
@@ -37,6 +38,12 @@ def size(size_bytes: int) -> str:
 def count(number: int, noun: str, plural: str = "") -> str:
     """`1 checkpoint`, `2 checkpoints`."""
     return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
+
+
+def argument(path: str) -> str:
+    """A path as it can be typed after a command: quoted where the shell needs that, and never
+    taken for an option."""
+    return shlex.quote(f"./{path}" if path.startswith("-") else path)
 
 
 def short_length(ids: Iterable[str]) -> int:
