@@ -1,0 +1,53 @@
+"""Kernels whose images are made by the real CRIU."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from jupyter_rewind.kernels.hosting.record import places
+from tests.support.criu import require_criu
+from tests.support.imaged import Imaged
+from tests.support.kernels import Home
+from tests.support.servers import Server
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Iterator[Home]:
+    found = Home(tmp_path)
+    yield found
+    for place in places(tmp_path / "runtime"):
+        hosted = place.read()
+        if hosted is not None and hosted.is_alive:
+            os.kill(hosted.process.pid, signal.SIGKILL)
+
+
+@pytest.fixture
+def start(home: Home) -> Iterator[Callable[..., Imaged]]:
+    criu = require_criu()
+    environment = {
+        **home.environment,
+        "JUPYTER_REWIND_KERNELS_HOST": "true",
+        "JUPYTER_REWIND_KERNELS_IMAGES": "true",
+        "JUPYTER_REWIND_KERNELS_CRIU": criu.path,
+    }
+    running: list[Server] = []
+
+    def started(kernel: str = "python3") -> Imaged:
+        server = Server(home.notebook.parent, environment)
+        running.append(server)
+        server.wait()
+        return Imaged(home, server, environment, kernel)
+
+    yield started
+    for server in running:
+        server.stop()
+
+
+@pytest.fixture
+def imaged(start: Callable[..., Imaged]) -> Imaged:
+    return start()

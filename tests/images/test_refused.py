@@ -1,0 +1,127 @@
+"""Images that cannot be made or restored: the kernel goes on as it was."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.support.criu import require_criu
+from tests.support.imaged import NOTEBOOK, Imaged
+
+pytestmark = pytest.mark.images
+
+
+def test_an_image_whose_files_have_changed_is_refused_before_the_kernel_is_touched(
+    imaged: Imaged,
+) -> None:
+    """It would write over what came after; the kernel goes on as it is."""
+    imaged.run("file = open('out.txt', 'w'); file.write('one'); file.flush(); x = 1")
+    imaged.command("create", NOTEBOOK)
+    imaged.run("file.write('two'); file.flush(); x = 2")
+    told = json.dumps(imaged.command("restore", NOTEBOOK, status=7))
+    assert "out.txt has changed since" in told and "not touched" in told
+    assert imaged.run("print(x)") == "2\n"
+    assert (imaged.home.notebook.parent / "out.txt").read_text() == "onetwo"
+
+
+def test_a_kernel_goes_on_where_criu_cannot_take_it(imaged: Imaged, tmp_path: Path) -> None:
+    """One clear sentence; nothing is stored."""
+    fake = tmp_path / "criu"
+    fake.write_text(
+        '#!/bin/sh\ncase "$1" in\n--version) echo "Version: 4.2.1";;\ncheck) exit 0;;\n'
+        'dump) while [ "$1" != --images-dir ]; do shift; done\n'
+        'echo "(00.1) Error (criu/x.c:1): Unknown anon inode: io_uring" > "$2/dump.log"; exit 1;;\n'
+        "esac\n"
+    )
+    fake.chmod(0o755)
+    imaged.run("x = 1")
+    more = {"JUPYTER_REWIND_KERNELS_CRIU": str(fake)}
+    told = json.dumps(imaged.command("create", NOTEBOOK, status=6, **more))
+    assert "it uses io_uring" in told and "goes on as before" in told
+    assert imaged.run("print(x)") == "1\n"
+    assert imaged.command("list")["images"] == []
+
+
+def test_a_restore_that_fails_leaves_the_kernel_as_it_was(imaged: Imaged, tmp_path: Path) -> None:
+    """Its own image, made just before, comes back instead."""
+    imaged.run("x = 1")
+    imaged.command("create", NOTEBOOK)
+    imaged.run("x = 2")
+    criu = require_criu().path
+    flag = tmp_path / "failed once"
+    fake = tmp_path / "criu"
+    fake.write_text(
+        f'#!/bin/sh\nif [ "$1" = restore ] && [ ! -e "{flag}" ]; then touch "{flag}"; exit 1; fi\n'
+        f'exec {criu} "$@"\n'
+    )
+    fake.chmod(0o755)
+    more = {"JUPYTER_REWIND_KERNELS_CRIU": str(fake)}
+    told = json.dumps(imaged.command("restore", NOTEBOOK, "head", status=7, **more))
+    assert flag.exists() and "as it was" in told
+    assert imaged.run("print(x)") == "2\n"
+
+
+def test_an_old_criu_gives_one_clear_sentence(imaged: Imaged, tmp_path: Path) -> None:
+    """It is not tried, and the kernel is not touched."""
+    fake = tmp_path / "criu"
+    fake.write_text('#!/bin/sh\n[ "$1" = --version ] && echo "Version: 3.17.1"\n')
+    fake.chmod(0o755)
+    more = {"JUPYTER_REWIND_KERNELS_CRIU": str(fake)}
+    told = json.dumps(imaged.command("create", NOTEBOOK, status=6, **more))
+    assert "CRIU 3.17.1" in told and "4.2 or later" in told
+    assert imaged.run("print(1)") == "1\n"
+
+
+def test_a_garbled_image_is_found_before_criu_sees_it(imaged: Imaged) -> None:
+    """Its tags do not fit; the kernel is not touched."""
+    imaged.run("import os; block = os.urandom(8 << 20); x = 1")
+    imaged.command("create", NOTEBOOK)
+    imaged.run("x = 2")
+    segments = imaged.home.folder / "data" / "rewind" / "segments"
+    largest = max(segments.rglob("*"), key=lambda path: path.stat().st_size)
+    with largest.open("r+b") as file:
+        middle = largest.stat().st_size // 2
+        file.seek(middle)
+        found = file.read(64)
+        file.seek(middle)
+        file.write(bytes(each ^ 255 for each in found))
+    told = json.dumps(imaged.command("restore", NOTEBOOK, status=5))
+    assert "damaged" in told
+    assert imaged.run("print(x)") == "2\n"
+
+
+def test_criu_killed_in_the_middle_leaves_the_kernel_running(
+    imaged: Imaged, tmp_path: Path
+) -> None:
+    """Of the dump, five times over; the next image is whole."""
+    imaged.run("import os; block = os.urandom(64 << 20); x = 1")
+    criu = require_criu().path
+    fake = tmp_path / "criu"
+    fake.write_text(
+        f'#!/bin/sh\n[ "$1" = dump ] || exec {criu} "$@"\n'
+        f'{criu} "$@" & pid=$!; sleep 0.0$(( $(cat {tmp_path}/count) * 3 )); kill -9 $pid\n'
+        "wait $pid; exit 1\n"
+    )
+    fake.chmod(0o755)
+    for number in range(1, 6):
+        (tmp_path / "count").write_text(str(number))
+        more = {"JUPYTER_REWIND_KERNELS_CRIU": str(fake)}
+        imaged.command("create", NOTEBOOK, status=6, **more)
+        assert imaged.run("print(x)") == "1\n"
+    imaged.command("create", NOTEBOOK)
+    imaged.run("x = 2")
+    imaged.command("restore", NOTEBOOK, "head")
+    assert imaged.run("print(x)") == "1\n"
+
+
+def test_only_the_owner_reads_what_lies_about_of_an_image(imaged: Imaged) -> None:
+    """The folder of a kernel, the socket of its keeper and the store are for the owner alone."""
+    imaged.run("secret = 'x' * 100")
+    imaged.command("create", NOTEBOOK)
+    store = imaged.home.folder / "data" / "rewind"
+    for path in (imaged.place.folder, store):
+        assert path.stat().st_mode & 0o077 == 0, path
+    assert imaged.place.control.stat().st_mode & 0o777 == 0o600
+    assert [each.name for each in imaged.place.folder.glob("image-*")] == []
