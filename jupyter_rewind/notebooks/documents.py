@@ -21,6 +21,7 @@ from jupyter_rewind.errors import (
     NotFound,
     RestoreRefused,
     RewindError,
+    Storage,
 )
 from jupyter_rewind.model.checkpoint import Checkpoint, FileIdentity, Reason
 from jupyter_rewind.model.ids import HistoryId
@@ -215,7 +216,10 @@ def undelete_document(
     is_alive = not info.deleted and os.path.lexists(info.path)
     if is_alive or os.path.lexists(target):
         there = info.path if is_alive else target
-        what = "There is no need" if is_alive else "Another file is in its place"
+        if os.path.isdir(there):
+            what = "It is a folder"
+        else:
+            what = "There is no need" if is_alive else "Another file is in its place"
         raise RestoreRefused(
             f"{info.path} was not brought back: {there} exists. {what}.",
             hint="Nothing was changed. Name another place with --output, or go back in the"
@@ -352,4 +356,9 @@ def _write_new(files: Files, path: Path, data: bytes, mode: int | None) -> None:
     except BaseException:
         files.remove(temporary)
         raise
-    files.sync_folder(path.parent)
+    try:
+        files.sync_folder(path.parent)
+    except Storage as error:
+        error.message = f"{path} was written, but may not outlive a power cut: {error.message}"
+        error.hint = "Check the disk, and that the file is there."
+        raise

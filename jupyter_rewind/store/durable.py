@@ -189,6 +189,10 @@ class Files:
             return
         try:
             descriptor = os.open(path, os.O_RDONLY | _CLOEXEC)
+        except PermissionError:
+            # A folder that takes names but may not be listed: only all disks can be flushed.
+            os.sync()
+            return
         except OSError as error:
             raise translate(error, "open the folder", path) from error
         try:

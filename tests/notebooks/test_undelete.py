@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,8 @@ from jupyter_rewind.notebooks.documents import (
     undelete_document,
 )
 from jupyter_rewind.notebooks.history import Histories
-from tests.notebooks.support import make_cell, make_notebook, save
+from tests.notebooks.support import make_cell, make_notebook, open_store, save
+from tests.support.processes import anybodys_folder, run_unprivileged
 
 
 @pytest.fixture
@@ -181,3 +183,38 @@ def test_undelete_passes_over_a_newest_checkpoint_that_is_lost(
     assert [one.id for one in done.lost] == [second.id]
     assert done.checkpoint is not None
     assert done.checkpoint.parent == first.id
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+def test_a_folder_that_may_not_be_listed_gets_its_notebook_back() -> None:
+    """A folder that takes files but shows none is no obstacle, and the history goes on."""
+    with anybodys_folder() as folder:
+        os.chmod(folder, 0o777)
+
+        def child() -> None:
+            place = folder / "closed"
+            place.mkdir()
+            path = place / "a.ipynb"
+            with open_store(folder / "rewind") as repository:
+                histories = Histories(repository)
+                save(histories, path, make_notebook("1"))
+                path.unlink()
+                histories.delete(str(path))
+                os.chmod(place, 0o300)
+                try:
+                    undelete_document(histories, str(path))
+                    assert path.read_bytes() == make_notebook("1")
+                    assert histories.deleted() == []
+                finally:
+                    os.chmod(place, 0o700)
+
+        run_unprivileged(child)
+
+
+def test_a_folder_in_the_place_is_called_one(histories: Histories, path: Path) -> None:
+    """Where a folder has the notebook's name, the refusal says so."""
+    save(histories, path, make_notebook("1"))
+    path.unlink()
+    path.mkdir()
+    with pytest.raises(RestoreRefused, match="It is a folder"):
+        undelete_document(histories, str(path))

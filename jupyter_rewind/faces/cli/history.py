@@ -75,7 +75,8 @@ def history(
 
 def _about(info: HistoryInfo, shown: int, found: int) -> Iterator[str]:
     if info.deleted:
-        yield f"{info.path} was deleted; `jupyter rewind undelete` brings it back."
+        way = f"`jupyter rewind undelete {wording.argument(info.path)}`"
+        yield f"{info.path} was deleted; {way} brings it back."
     if info.came_from:
         yield f"It began as a copy of {info.came_from}."
     if shown < found:

@@ -203,16 +203,28 @@ class Watch:
         elif self._broken.get(path) != condition.state:
             self._broken[path] = condition.state
             good = self._workspace.last_good(str(path))
-            way = f" `jupyter rewind restore {path} {good.id}` brings it back." if good else ""
+            named = wording.argument(str(path))
+            way = f" `jupyter rewind restore {named} {good.id}` brings it back." if good else ""
             self._tell("broken", str(path), condition.words + way)
 
     def _report(self, seen: Seen) -> None:
         for recorded in seen.recorded:
             self._tell_kept(recorded)
         for path in seen.gone:
-            self._tell("gone", path, f"{path} is gone; `jupyter rewind undelete` brings it back.")
+            self._tell("gone", path, self._gone_words(path))
         for path, error in seen.problems.items():
             self._tell_problem(path, error)
+
+    def _gone_words(self, path: str) -> str:
+        """What became of a notebook that is not where it was; a moved one is no loss."""
+        try:
+            place = self._workspace.overview(path).path
+        except RewindError:
+            place = path
+        if place != path:
+            return f"{path} is {place} now, with its history."
+        way = f"`jupyter rewind undelete {wording.argument(path)}` brings it back"
+        return f"{path} is gone; {way}, if it was not moved."
 
     def _tell_kept(self, recorded: Recorded) -> None:
         kept = recorded.checkpoint

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -182,8 +183,22 @@ def test_moves_and_deletions(work: Path, rewind: Rewind) -> None:
         write(moved, SECOND)
         watch.next("kept", moved)
         moved.unlink()
-        watch.next("gone", moved)
+        told = watch.next("gone", moved)["text"]
+    assert f"jupyter rewind undelete {moved}`" in told
     assert len(rewind("history", moved).rows) == 2
+
+
+def test_a_hint_can_be_typed_as_it_stands(work: Path, rewind: Rewind) -> None:
+    """The command that brings a deleted notebook back names it, quoted for the shell."""
+    path = work / "my book.ipynb"
+    path.write_bytes(FIRST)
+    with watching(work) as watch:
+        path.unlink()
+        told = watch.next("gone", path)["text"]
+    _, words, _ = told.split("`")
+    assert shlex.split(words)[:2] == ["jupyter", "rewind"]
+    assert rewind(*shlex.split(words)[2:]).status == 0
+    assert path.read_bytes() == FIRST
 
 
 @pytest.mark.skipif(os.name == "nt", reason="signals are others there")
