@@ -103,6 +103,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         silence()
         return PIPE_CLOSED
     except KeyboardInterrupt:
+        Screen(as_json="--json" in given).remark("Interrupted.")
         return INTERRUPTED
 
 

@@ -257,3 +257,21 @@ def test_a_folder_that_is_gone_is_said_so(home: Path, rewind: Rewind) -> None:
     done = subprocess.run(["sh", "-c", words], capture_output=True, text=True, check=False)
     assert done.returncode == 3
     assert "does not exist any more" in done.stderr
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals are others there")
+def test_ctrl_c_while_it_starts_is_told_in_words(home: Path, tmp_path: Path) -> None:
+    """Whoever interrupts the program before it has begun sees no traceback."""
+    # The interrupt comes while the first of the libraries is imported.
+    early = tmp_path / "early"
+    early.mkdir()
+    (early / "typer.py").write_text("import signal\nsignal.raise_signal(signal.SIGINT)\n")
+    done = subprocess.run(
+        [sys.executable, "-m", "jupyter_rewind.faces.cli.start", "deleted"],
+        env=os.environ | {"PYTHONPATH": os.pathsep.join([str(early), os.environ["PYTHONPATH"]])},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "Interrupted.\n")
