@@ -270,9 +270,10 @@ class Files:
     ) -> None:
         """`path` holds exactly `data`, durably; at any crash it holds the old or the new bytes.
 
-        Symbolic links are followed; the mode and, where allowed, the owner of an existing file
-        are kept. `mode` serves for a new file (0o600 when None). `check` gets the name under
-        which the bytes wait and raises when they shall not take the file's place.
+        Symbolic links are followed; the mode and, where allowed, the owner, the access list and
+        the users' attributes of an existing file are kept. `mode` serves for a new file (0o600
+        when None). `check` gets the name under which the bytes wait and raises when they shall
+        not take the file's place.
         """
         target = Path(os.path.realpath(path))
         before = _status(target)
@@ -280,6 +281,7 @@ class Files:
         temporary = self.write_new(target, data, mode=kept)
         try:
             _adopt(temporary, before, kept)
+            _copy_attributes(target, temporary)
             if check is not None:
                 check(temporary)
             self.rename(temporary, target)
@@ -361,3 +363,16 @@ def _adopt(path: Path, before: os.stat_result | None, mode: int) -> None:
     except OSError:
         # A file of another owner in a folder we may write: the bytes matter more than the owner.
         return
+
+
+def _copy_attributes(source: Path, target: Path) -> None:
+    """`target` has the attributes that users gave `source`, and its access list, where the system
+    has such and lets us."""
+    if not hasattr(os, "listxattr"):
+        return
+    with contextlib.suppress(OSError):
+        for name in os.listxattr(source):
+            if name.startswith("user.") or name == "system.posix_acl_access":
+                # One that is refused costs itself alone: the bytes matter more.
+                with contextlib.suppress(OSError):
+                    os.setxattr(target, name, os.getxattr(source, name))

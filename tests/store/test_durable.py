@@ -187,3 +187,17 @@ def test_a_disk_that_takes_nothing_is_a_failure_and_no_endless_wait(
         with pytest.raises(Unavailable, match="nothing is taken"):
             Files().write_at(descriptor, [b"abc"], 0, path)
     os.close(descriptor)
+
+
+@pytest.mark.skipif(not hasattr(os, "setxattr"), reason="no extended attributes here")
+def test_a_replaced_file_keeps_what_users_attached_to_it(tmp_path: Path) -> None:
+    """Extended attributes of a file are those of its new bytes as well."""
+    path = tmp_path / "a"
+    path.write_bytes(b"old")
+    try:
+        os.setxattr(path, "user.rewind.test", b"mine")
+    except OSError:
+        pytest.skip("this file system has no extended attributes")
+    Files().replace_file(path, b"new")
+    assert path.read_bytes() == b"new"
+    assert os.getxattr(path, "user.rewind.test") == b"mine"
