@@ -39,7 +39,7 @@ def checkpoint(
     kept = made.checkpoint
     named = f" as “{label}”" if label else ""
     if made.created:
-        text = f"Stored {notebook}{named}: checkpoint {views.when(kept)}."
+        text = f"Stored {wording.one_line(notebook)}{named}: checkpoint {views.when(kept)}."
     else:
         text = f"Nothing changed since checkpoint {views.when(kept)}; it stands for this state"
         text += f"{named}."

@@ -55,7 +55,8 @@ def export(
         "problems": list(done.problems),
     }
     where = f"the branch {done.branch} of {done.place}" if done.branch else str(done.place)
-    text = f"Wrote {wording.count(done.count, 'checkpoint')} of {notebook} to {where}."
+    name = wording.one_line(notebook)
+    text = f"Wrote {wording.count(done.count, 'checkpoint')} of {name} to {where}."
     return _answer(data, text, done.problems)
 
 
@@ -88,7 +89,7 @@ def import_(
         "notes": list(done.notes),
     }
     took, new = wording.count(done.count, "state"), wording.count(done.created, "new checkpoint")
-    text = f"Took {took} into the history of {notebook}: {new}."
+    text = f"Took {took} into the history of {wording.one_line(notebook)}: {new}."
     answer = _answer(data, text, done.problems, done.notes)
     if not os.path.lexists(done.path):
         named = wording.argument(notebook)

@@ -46,6 +46,11 @@ def argument(path: str) -> str:
     return shlex.quote(f"./{path}" if path.startswith("-") else path)
 
 
+def one_line(name: str) -> str:
+    """A file name in a sentence: one that holds line ends does not break the line."""
+    return name.replace("\n", "\\n")
+
+
 def short_length(ids: Iterable[str]) -> int:
     """How many characters of each id are shown, so that no two look alike."""
     names = sorted(ids)

@@ -198,3 +198,14 @@ def test_a_moved_notebook_without_a_history_is_recognised(book: Path, rewind: Re
     new = book.with_name("new.ipynb")
     new.write_bytes(notebook_bytes(cell("z", "nothing alike")))
     assert "looks like" not in rewind("history", new).err
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no such names there")
+def test_a_name_with_a_line_end_stays_on_one_line(work: Path, rewind: Rewind) -> None:
+    """A file cannot add lines to an answer by its name."""
+    path = work / "a\nb.ipynb"
+    path.write_bytes(FIRST)
+    ended = rewind("checkpoint", path.name)
+    assert ended.status == 0
+    assert ended.out.startswith("Stored a\\nb.ipynb: ")
+    assert ended.out.count("\n") == 1
