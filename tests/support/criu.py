@@ -28,7 +28,5 @@ def require_criu() -> Criu:
     """Skips the test, saying why, where no images can be made."""
     found = usable_criu()
     if found.problem:
-        pytest.skip(
-            f"no process images here: {found.problem}. scripts/fetch-criu fetches CRIU"
-        )
+        pytest.skip(f"no process images here: {found.problem}. scripts/fetch-criu fetches CRIU")
     return found
