@@ -46,7 +46,8 @@ def make_finder(text: str, *, is_expression: bool, seconds: float) -> Find:
         raise _too_much(text) from error
     except regex.error as error:
         raise InvalidInput(
-            f"{text!r} is not a regular expression: {error}.", hint="Leave --regex out?"
+            f"{text!r} is not a regular expression: {error}.",
+            hint="It can be searched for as plain text.",
         ) from error
     end = clock.monotonic() + seconds
 

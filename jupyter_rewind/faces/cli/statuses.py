@@ -36,13 +36,13 @@ TABLE: tuple[Row, ...] = (
     Row(Status.USAGE, "wrong usage", (errors.InvalidInput,)),
     Row(Status.NOT_FOUND, "not found", (errors.NotFound,)),
     Row(Status.CONFLICT, "conflict", (errors.Conflict,)),
-    Row(Status.DAMAGE, "damage found", (errors.Integrity, errors.Format, errors.Newer)),
+    Row(Status.DAMAGE, "damage found", (errors.Integrity, errors.Format)),
     Row(
         Status.STORAGE,
         "storage full, denied or unavailable",
         (errors.Storage, errors.Unavailable, errors.Full, errors.Denied),
     ),
-    Row(Status.REFUSED, "refused, nothing was changed", (errors.RestoreRefused,)),
+    Row(Status.REFUSED, "refused, nothing was changed", (errors.RestoreRefused, errors.Newer)),
 )
 
 _BY_ERROR = {error: row.status for row in TABLE for error in row.errors}

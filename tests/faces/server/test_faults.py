@@ -37,7 +37,7 @@ async def test_health_is_failing_while_no_checkpoint_can_be_made(
     await client.put("a.ipynb", notebook("x = 1"))
     assert len(await client.checkpoints("a.ipynb")) == 1
     _, health = await client.rewind("GET", "health")
-    assert health["state"] == "failing"
+    assert (health["state"], health["keeps"]) == ("failing", False)
     assert health["store"]["error"]["message"] == "The disk is full."
     assert str(client.root) not in health["last_failure"]
     monkeypatch.setattr(Histories, "record", store)
@@ -45,7 +45,16 @@ async def test_health_is_failing_while_no_checkpoint_can_be_made(
     # The state that failed lay on disk all the time, and is kept before it is overwritten.
     assert len(await client.checkpoints("a.ipynb")) == 3
     _, health = await client.rewind("GET", "health")
-    assert (health["state"], health["store"]["error"]) == ("ok", None)
+    assert (health["state"], health["keeps"], health["store"]["error"]) == ("ok", True, None)
+
+
+@pytest.mark.parametrize("noun", ["", "nothing", "checkpoint/x", "../v1/nothing?a=b"])
+async def test_an_unknown_address_is_answered_in_our_words(client: Client, noun: str) -> None:
+    """A program that mistypes an address gets the body that every failure has."""
+    for method in ("GET", "POST"):
+        status, body = await client.rewind(method, noun, body={} if method == "POST" else None)
+        assert (status, body["code"]) == (404, "not_found")
+        assert "openapi.yaml" in body["hint"]
 
 
 async def test_what_makes_no_sense_is_no_fault_of_the_store(client: Client) -> None:

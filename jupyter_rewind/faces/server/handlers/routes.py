@@ -61,7 +61,8 @@ HANDLERS: dict[str, type[RewindHandler]] = {
 
 def routes(extension: RewindExtension) -> list[tuple[str, type[RewindHandler]]]:
     """The routes that the extension serves, below the server's base address."""
-    return [(PREFIX + _pattern(path), kind) for path, kind in HANDLERS.items()]
+    served = [(PREFIX + _pattern(path), kind) for path, kind in HANDLERS.items()]
+    return [*served, (PREFIX + "(?:/.*)?", status.UnknownHandler)]
 
 
 def _pattern(path: str) -> str:

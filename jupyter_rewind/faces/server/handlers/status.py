@@ -9,7 +9,7 @@ from jupyter_server.auth.decorator import authorized
 from tornado import web
 
 from jupyter_rewind import __version__
-from jupyter_rewind.errors import RewindError
+from jupyter_rewind.errors import NotFound, RewindError
 from jupyter_rewind.faces.server.handlers.base import RewindHandler
 from jupyter_rewind.faces.server.rendering import render_stats
 from jupyter_rewind.faces.server.statuses import describe
@@ -45,7 +45,7 @@ class HealthHandler(RewindHandler):
             {
                 "state": "failing" if fault else ("limited" if notices else "ok"),
                 "version": __version__,
-                "keeps": service.keeps,
+                "keeps": service.keeps and fault is None,
                 "checkpoints_class": service.has_checkpoints_class,
                 "contents_manager": type(service.manager).__name__,
                 "store": {
@@ -71,6 +71,18 @@ class HealthHandler(RewindHandler):
                 "notices": notices,
             }
         )
+
+
+class UnknownHandler(RewindHandler):
+    """Any address below ours at which there is nothing."""
+
+    @web.authenticated
+    async def get(self) -> None:
+        raise NotFound(
+            f"There is nothing at {self.request.path}.", hint="openapi.yaml beside it has the list."
+        )
+
+    post = put = patch = delete = get
 
 
 class OpenapiHandler(RewindHandler):
