@@ -115,12 +115,19 @@ def _judge(path: Path, max_bytes: int) -> Condition:
 
 
 def find_notebooks(roots: Iterable[Path]) -> Iterator[Path]:
-    """The notebooks among `roots` and below its folders; hidden ones are left out."""
+    """The notebooks among `roots` and below its folders, linked ones too; hidden ones are left
+    out. A folder is looked into once, however many links lead to it."""
+    seen: set[str] = set()
     for root in roots:
         if not root.is_dir():
             yield root
             continue
-        for folder, folders, names in os.walk(root):
+        for folder, folders, names in os.walk(root, followlinks=True):
+            real = os.path.realpath(folder)
+            if real in seen:
+                folders.clear()
+                continue
+            seen.add(real)
             folders[:] = sorted(
                 name for name in folders if not name.startswith(".") and name not in _SKIPPED
             )

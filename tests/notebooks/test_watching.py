@@ -78,6 +78,20 @@ def test_folders_are_searched_to_the_bottom_but_not_in_hidden_places(
     assert [Path(one.checkpoint.path).name for one in found] == ["deep.ipynb"]
 
 
+def test_linked_folders_are_searched_too_and_no_link_leads_in_circles(
+    watcher: Watcher, folder: Path, tmp_path: Path
+) -> None:
+    """A notebook behind a link is kept under its own name, once."""
+    beyond = tmp_path / "beyond"
+    write(beyond / "far.ipynb", "1")
+    (folder / "link").symlink_to(beyond)
+    (folder / "again").symlink_to(beyond)
+    (beyond / "round").symlink_to(folder)
+    found = [each.checkpoint.path for each in watcher.scan([folder]).recorded]
+    assert found == [str(beyond / "far.ipynb")]
+    assert watcher.scan([folder]).recorded == []
+
+
 def test_a_move_between_two_looks_is_followed(
     histories: Histories, watcher: Watcher, folder: Path
 ) -> None:
