@@ -106,6 +106,8 @@ async def test_both_tell_what_a_salvage_gave_up(both: Both) -> None:
     await client.put("a.ipynb", notebook("first = 1"))
     assert len(await client.checkpoints("a.ipynb")) == 1
     segment = await both.keep_elsewhere("a.ipynb", "second = 2")
+    # With what is lost still in the file, the server's next look would heal it.
+    await client.put("a.ipynb", notebook("third = 3"))
     middle = (await client.history("a.ipynb"))[1]["id"]
     segment.unlink()
     await both.command("salvage")
