@@ -181,8 +181,9 @@ class Barrier:
         self._pid = clock.pid()
 
     @contextmanager
-    def held(self, *, exclusive: bool, patience_seconds: float = _SECONDS) -> Iterator[None]:
-        """The barrier is held in the block. Raises Unavailable when others hold it for so long.
+    def held(self, *, exclusive: bool, patience_seconds: float | None = None) -> Iterator[None]:
+        """The barrier is held in the block. Raises Unavailable when others hold it for so long,
+        a minute where it is not said how long.
 
         Where the file system knows no locks, writers pass all the same, for they own their
         files; removal (`exclusive`) is refused.
@@ -191,10 +192,11 @@ class Barrier:
             self._pid = clock.pid()
             self._gate = FileLock(self._path.with_name("gate"), keeps_apart=False)
             self._lock = FileLock(self._path)
+        patience = self._SECONDS if patience_seconds is None else patience_seconds
         try:
             try:
-                self._pass(self._gate, exclusive, patience_seconds)
-                self._pass(self._lock, exclusive, patience_seconds)
+                self._pass(self._gate, exclusive, patience)
+                self._pass(self._lock, exclusive, patience)
             finally:
                 self._gate.unlock()
         except Unavailable as error:
