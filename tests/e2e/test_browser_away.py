@@ -14,6 +14,7 @@ from tests.support.lab import (
     TOKEN,
     Lab,
     chromium_page,
+    connected,
     idle,
     lab_over,
     open_notebook,
@@ -153,7 +154,9 @@ def test_notebook_7_brings_them_back_too(tmp_path: Path) -> None:
         address = f"{server.address}notebooks/{NAME}?token={TOKEN}"
         page.goto(address)
         page.wait_for_selector(".jp-Notebook .jp-CodeCell .cm-content")
-        wait_until("a kernel", lambda: server.kernels())
+        wait_until("a kernel", lambda: connected(server))
+        # Code that is run before the page is connected is dropped, there and in JupyterLab.
+        page.wait_for_selector('.jp-Notebook-ExecutionIndicator[data-status="idle"]')
         begin(page, server)
         page.goto("about:blank")
         finish(server)

@@ -13,6 +13,7 @@ from tests.support.lab import (
     TOKEN,
     Lab,
     chromium_page,
+    connected,
     idle,
     lab_over,
     menu,
@@ -248,11 +249,3 @@ def test_notebook_7_saves_and_says_so_too(tmp_path: Path) -> None:
         wait_until("the save", lambda: "6 * 7" in path.read_text())
         says(page, "Saved at")
         shoot(page, "saving-notebook7")
-
-
-def connected(server: Lab) -> bool:
-    """Whether the page listens to a kernel that has nothing to do."""
-    kernels = server.kernels()
-    return (
-        bool(kernels) and kernels[0]["execution_state"] == "idle" and kernels[0]["connections"] > 0
-    )

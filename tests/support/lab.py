@@ -292,6 +292,14 @@ def idle(page: Any) -> None:
     page.locator(".jp-StatusBar-Widget >> text=| Idle").first.wait_for()
 
 
+def connected(server: Lab) -> bool:
+    """Whether the page listens to a kernel that has nothing to do."""
+    kernels = server.kernels()
+    return (
+        bool(kernels) and kernels[0]["execution_state"] == "idle" and kernels[0]["connections"] > 0
+    )
+
+
 def read_saved(path: Path) -> dict[str, Any]:
     """The notebook on disk. Jupyter writes in place: while it does, it is asked again."""
     for _ in range(100):
