@@ -151,6 +151,8 @@ def test_vs_code_on_a_servers_kernel_is_the_same_notebook_each_time(
     execute(home, third, "%rewind resume")
     execute(home, third, "x.append(3); assert x == [1, 2, 3]")
     assert journal(home, server)[-1].status == "ok"
+    # A server that is stopped while it starts a killed kernel anew may never end.
+    eventually(lambda: [run for run in runs(home) if run.run.kernel == first][1:], "the restart")
 
 
 @pytest.mark.parametrize("program", ["nbclient", "papermill"])
