@@ -27,7 +27,7 @@ Progress = Callable[[int, int], None]
 _SEGMENTS_AT_ONCE = 2
 _AHEAD = 3
 """So many objects of a segment are on their way at once."""
-_KEPT_OBJECTS = 4
+_KEPT_BYTES = 32 << 20
 _FLUSHED_BYTES = 4 << 20
 
 
@@ -179,12 +179,15 @@ def is_whole(reader: SegmentReader, end: int) -> bool:
 
 
 class _Source:
-    """Objects of a replica; the last ones stay in memory, for several segments share them."""
+    """Objects of a replica; the last ones stay in memory, for several segments share them, and
+    what is on its way is asked for once."""
 
     def __init__(self, objects: Objects, pace: Pace) -> None:
         self._objects = objects
         self._pace = pace
         self._kept: OrderedDict[str, bytes] = OrderedDict()
+        self._kept_bytes = 0
+        self._coming: dict[str, Future[bytes]] = {}
         self._lock = threading.Lock()
         self.place = objects.place
 
@@ -222,13 +225,30 @@ class _Source:
             if data is not None:
                 self._kept.move_to_end(key)
                 return data
-        data = self._get(key)
-        self._pace.wait(len(data))
+            coming = self._coming.get(key)
+            ours = self._coming[key] = Future() if coming is None else coming
+        if coming is not None:
+            return coming.result()
+        try:
+            data = self._get(key)
+            self._pace.wait(len(data))
+        except BaseException as error:
+            with self._lock:
+                del self._coming[key]
+            ours.set_exception(error)
+            raise
         with self._lock:
-            self._kept[key] = data
-            while len(self._kept) > _KEPT_OBJECTS:
-                self._kept.popitem(last=False)
+            del self._coming[key]
+            self._keep(key, data)
+        ours.set_result(data)
         return data
+
+    def _keep(self, key: str, data: bytes) -> None:
+        self._kept[key] = data
+        self._kept_bytes += len(data)
+        while self._kept_bytes > _KEPT_BYTES and len(self._kept) > 1:
+            _, dropped = self._kept.popitem(last=False)
+            self._kept_bytes -= len(dropped)
 
     def _get(self, key: str) -> bytes:
         try:
