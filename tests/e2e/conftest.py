@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.lab import Lab, chromium_page, lab_over
+from tests.support.lab import Chromium, Lab, chromium_page, lab_over
 
 
 @pytest.fixture
@@ -22,6 +22,16 @@ def page() -> Iterator[Any]:
     playwright = pytest.importorskip("playwright.sync_api")
     with playwright.sync_playwright() as tool, chromium_page(tool) as window:
         yield window
+
+
+@pytest.fixture
+def chromium(tmp_path: Path) -> Iterator[Chromium]:
+    """A browser whose profile outlives it, so that it can be killed."""
+    playwright = pytest.importorskip("playwright.sync_api")
+    with playwright.sync_playwright() as tool:
+        browser = Chromium(tool, tmp_path / "profile")
+        yield browser
+        browser.close()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -44,15 +44,6 @@ def server(tmp_path: Path) -> Iterator[LabServer]:
         yield running
 
 
-@pytest.fixture
-def chromium(tmp_path: Path) -> Iterator[Chromium]:
-    playwright = pytest.importorskip("playwright.sync_api")
-    with playwright.sync_playwright() as tool:
-        browser = Chromium(tool, tmp_path / "profile")
-        yield browser
-        browser.close()
-
-
 def write_large(path: Path) -> None:
     """25 MB, most of it outputs, as pictures and tables are."""
     cells = [new_code_cell("mean(rows)", id="call")]

@@ -43,15 +43,6 @@ def locked(tmp_path: Path) -> Iterator[LabServer]:
         yield running
 
 
-@pytest.fixture
-def chromium(tmp_path: Path) -> Iterator[Chromium]:
-    playwright = pytest.importorskip("playwright.sync_api")
-    with playwright.sync_playwright() as tool:
-        browser = Chromium(tool, tmp_path / "profile")
-        yield browser
-        browser.close()
-
-
 def sign_in(page: Any, lab: Lab) -> None:
     """JupyterLab's own form, which stands before every page of whoever is not signed in."""
     page.goto(f"{lab.address}lab/workspaces/a/tree/{NAME}")

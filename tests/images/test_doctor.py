@@ -13,6 +13,10 @@ from jupyter_rewind.kernels.hosting.rooms import room_problem
 from jupyter_rewind.settings import Rewind
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="hosted kernels need Linux")
+# Without the rights to make namespaces, doctor names those first and does not come to CRIU.
+needs_rooms = pytest.mark.skipif(
+    bool(room_problem()), reason=f"namespaces cannot be made here: {room_problem()}"
+)
 
 
 def findings(**values: object) -> dict[str, Finding]:
@@ -37,7 +41,7 @@ def test_images_without_hosted_kernels_are_a_mistake() -> None:
     assert found.mend == "jupyter rewind config set kernels.host true"
 
 
-@pytest.mark.skipif(bool(room_problem()), reason=f"no rooms here: {room_problem()}")
+@needs_rooms
 @pytest.mark.parametrize(
     ("script", "words"),
     [
@@ -63,7 +67,7 @@ def test_a_criu_that_does_not_serve_is_a_problem_with_words(
     assert findings(**chosen)["process images"].state is State.NOTE
 
 
-@pytest.mark.skipif(bool(room_problem()), reason=f"no rooms here: {room_problem()}")
+@needs_rooms
 def test_a_criu_that_is_not_there_is_a_problem_with_words(tmp_path: Path) -> None:
     """With the name that was looked for."""
     missing = str(tmp_path / "criu")

@@ -185,7 +185,7 @@ def test_undelete_passes_over_a_newest_checkpoint_that_is_lost(
     assert done.checkpoint.parent == first.id
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork to act as another user")
 def test_a_folder_that_may_not_be_listed_gets_its_notebook_back() -> None:
     """A folder that takes files but shows none is no obstacle, and the history goes on."""
     with anybodys_folder() as folder:

@@ -189,7 +189,9 @@ def test_a_disk_that_takes_nothing_is_a_failure_and_no_endless_wait(
     os.close(descriptor)
 
 
-@pytest.mark.skipif(not hasattr(os, "setxattr"), reason="no extended attributes here")
+@pytest.mark.skipif(
+    not hasattr(os, "setxattr"), reason="Python reads extended attributes on Linux only"
+)
 def test_a_replaced_file_keeps_what_users_attached_to_it(tmp_path: Path) -> None:
     """Extended attributes of a file are those of its new bytes as well."""
     path = tmp_path / "a"

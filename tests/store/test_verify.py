@@ -241,7 +241,7 @@ def test_a_bad_sector_costs_what_lies_on_it(
     assert got == data[500:8_192] + bytes(4_096) + data[12_288:39_500]
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork to act as another user")
 @pytest.mark.parametrize("read_data", [False, True])
 def test_a_read_only_store_is_verified(read_data: bool) -> None:
     """A copy that nobody may write is verified, also one that was made while it was in use."""

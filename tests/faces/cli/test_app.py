@@ -259,7 +259,7 @@ def test_a_folder_that_is_gone_is_said_so(home: Path, rewind: Rewind) -> None:
     assert "does not exist any more" in done.stderr
 
 
-@pytest.mark.skipif(os.name == "nt", reason="signals are others there")
+@pytest.mark.skipif(os.name == "nt", reason="Windows ends a program by other means than SIGINT")
 def test_ctrl_c_while_it_starts_is_told_in_words(home: Path, tmp_path: Path) -> None:
     """Whoever interrupts the program before it has begun sees no traceback."""
     # The interrupt comes while the first of the libraries is imported.

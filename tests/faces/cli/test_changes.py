@@ -200,7 +200,7 @@ def test_a_moved_notebook_without_a_history_is_recognised(book: Path, rewind: Re
     assert "looks like" not in rewind("history", new).err
 
 
-@pytest.mark.skipif(os.name == "nt", reason="no such names there")
+@pytest.mark.skipif(os.name == "nt", reason="Windows allows no line end in a name")
 def test_a_name_with_a_line_end_stays_on_one_line(work: Path, rewind: Rewind) -> None:
     """A file cannot add lines to an answer by its name."""
     path = work / "a\nb.ipynb"

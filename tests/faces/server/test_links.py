@@ -9,7 +9,9 @@ import pytest
 
 from tests.faces.server.support import Client, eventually, notebook
 
-pytestmark = pytest.mark.skipif(os.name == "nt", reason="links need a privilege there")
+pytestmark = pytest.mark.skipif(
+    os.name == "nt", reason="Windows makes links for the privileged only"
+)
 
 
 async def sources(client: Client, path: str) -> list[str]:
