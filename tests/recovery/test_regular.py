@@ -151,7 +151,8 @@ def test_a_pipe_in_the_place_of_a_trace_is_told(home: Home, place: str) -> None:
 @pytest.mark.parametrize("suffix", ["-journal", "-wal"])
 def test_a_pipe_beside_a_history_hides_nothing(home: Home, suffix: str) -> None:
     """What SQLite would recover from is a pipe: the database itself is read all the same."""
-    history = make_history(home.path / PROFILE / "history.sqlite", [["kept = 1"]])
+    history = home.path / PROFILE / "history.sqlite"
+    make_history(history, [["kept = 1"]])
     pipe(Path(f"{history}{suffix}"))
 
     def check() -> None:
