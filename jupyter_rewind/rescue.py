@@ -20,7 +20,7 @@ from jupyter_rewind.errors import Conflict, InvalidInput, Storage
 from jupyter_rewind.recovery import search, walking
 from jupyter_rewind.recovery.evidence import Holds, Problem, Scope, Trace
 from jupyter_rewind.recovery.scratch import scratch_folder
-from jupyter_rewind.recovery.search import Found, Place
+from jupyter_rewind.recovery.search import Found, Nothing, Place
 from jupyter_rewind.store.durable import free_bytes
 
 if TYPE_CHECKING:
@@ -33,10 +33,10 @@ if TYPE_CHECKING:
     from jupyter_rewind.settings import Rewind
 
 __all__ = [
-    "FORMS", "Found", "Hit", "Holds", "Place", "Problem", "Recovery", "Report", "Request", "Scope",
-    "SessionInfo", "Sessions", "Standing", "Survey", "Trace", "Written", "content", "file_words",
-    "find_traces", "grep", "open_scope", "outside", "page", "places", "recover",
-    "report", "sessions", "survey", "target_of", "tell", "write",
+    "FORMS", "Found", "Hit", "Holds", "Nothing", "Place", "Problem", "Recovery", "Report",
+    "Request", "Scope", "SessionInfo", "Sessions", "Standing", "Survey", "Trace", "Written",
+    "content", "file_words", "find_traces", "grep", "open_scope", "outside", "page", "recover",
+    "report", "searched_for_code", "sessions", "survey", "target_of", "tell", "write",
 ]  # fmt: skip
 
 FORMS = ("ipynb", "py", "md")
@@ -141,18 +141,18 @@ def outside(scope: Scope) -> str:
     free = replace(scope, since_ns=None, until_ns=None)
     found = search.look(free)
     recovery = recover(free, found) if scope.notebook is not None else None
-    if recovery is None and not found.traces:
+    if not found.traces:
         return ""
     one = len(found.traces) == 1
     there = "is a trace" if one else f"are {len(found.traces)} traces"
-    if recovery is not None:
+    if recovery is not None and not isinstance(recovery, Nothing):
         cells = len(recovery.rebuilt.cells)
         there += f", with {cells} cells" if cells > 1 else ", with a cell"
     return f"{told} left out all that was found: without, there {there}."
 
 
-def recover(scope: Scope, found: Found | None = None, version: str = "") -> Recovery | None:
-    """The best notebook that the traces give; None where they give not one cell.
+def recover(scope: Scope, found: Found | None = None, version: str = "") -> Recovery | Nothing:
+    """The best notebook that the traces give, or why they give not one cell.
 
     `version` names the document to build on, where it is not to be the newest. Raises InvalidInput.
     """
@@ -262,9 +262,15 @@ def write(
     return Written(path, beside)
 
 
-def places(scope: Scope) -> tuple[Place, ...]:
-    """Every kind of trace, and where it is looked for."""
-    return search.places(scope)
+def searched_for_code(scope: Scope) -> tuple[tuple[Place, tuple[str, ...]], ...]:
+    """Where code that was run is told of, and what of that there is here."""
+    from jupyter_rewind.recovery.grep import SEARCHED
+
+    told = zip(search.places(scope, SEARCHED), SEARCHED, strict=True)
+    return tuple(
+        (place, tuple(trace.place for trace in search.look(scope, [finder]).traces))
+        for place, finder in told
+    )
 
 
 def _session(asked: int | str) -> tuple[str, int]:

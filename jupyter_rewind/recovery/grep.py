@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from jupyter_rewind.errors import InvalidInput, RewindError
 from jupyter_rewind.recovery.definitions import find_definitions, parse_query
-from jupyter_rewind.recovery.evidence import Evidence, FoundRun, Holds, Problem, Scope, Trace
+from jupyter_rewind.recovery.evidence import Evidence, Finder, FoundRun, Problem, Scope, Trace
 from jupyter_rewind.recovery.histories import Session
 from jupyter_rewind.recovery.historyfiles import Stream
 from jupyter_rewind.recovery.selection import is_allowed
-from jupyter_rewind.recovery.traces import ALL
 from jupyter_rewind.recovery.traces.history import HistoryFinder
+from jupyter_rewind.recovery.traces.live import LiveKernelFinder
+from jupyter_rewind.recovery.traces.rewind import RewindFinder, journaled
 
+SEARCHED: tuple[Finder, ...] = (HistoryFinder(), LiveKernelFinder(), RewindFinder())
+"""Where code that was run is told of, in the order in which it is searched."""
 Lines = tuple[int, ...]
 Match = Callable[[str], Lines]
 
@@ -78,22 +81,42 @@ def grep(scope: Scope, match: Match) -> Iterator[Hit | Problem]:
     """Every execution that fits, history after history; what could not be searched is a problem.
 
     Each text is given once per session: a cell that was run again unchanged says nothing new.
+    Running kernels and Rewind's journal, of all notebooks, give what no history has.
     """
-    for finder in ALL:
-        if Holds.CODE not in finder.holds or Holds.MARKDOWN in finder.holds or finder.asked_only:
+    history, live, _ = SEARCHED
+    seen: set[int] = set()
+    for hit in _in_traces(history, scope, match):
+        if isinstance(hit, Hit):
+            seen.add(hash(hit.source.rstrip()))
+        yield hit
+    everywhere = replace(scope, folder=Path(scope.folder.anchor), notebook=None)
+    for hit in (*_in_traces(live, everywhere, match), *_in_journal(everywhere, match)):
+        if isinstance(hit, Problem) or hash(hit.source.rstrip()) not in seen:
+            yield hit
+
+
+def _in_traces(finder: Finder, scope: Scope, match: Match) -> Iterator[Hit | Problem]:
+    for trace in finder.find(scope):
+        if isinstance(trace, Problem):
+            yield trace
             continue
-        for trace in finder.find(scope):
-            if isinstance(trace, Problem):
-                yield trace
-                continue
-            scope.progress(f"searching {trace.place}", None)
-            try:
-                if trace.kind == HistoryFinder.kind:
-                    yield from _in_history(trace, scope, match)
-                else:
-                    yield from _in_evidence(finder.read(trace, scope), scope, match)
-            except (RewindError, OSError) as error:
-                yield Problem(trace.place, f"It could not be searched: {error}", trace)
+        scope.progress(f"searching {trace.place}", None)
+        try:
+            if trace.kind == HistoryFinder.kind:
+                yield from _in_history(trace, scope, match)
+            else:
+                yield from _in_evidence(finder.read(trace, scope), scope, match)
+        except (RewindError, OSError) as error:
+            yield Problem(trace.place, f"It could not be searched: {error}", trace)
+
+
+def _in_journal(scope: Scope, match: Match) -> Iterator[Hit | Problem]:
+    scope.progress("searching what Rewind recorded", None)
+    for found in journaled(scope):
+        if isinstance(found, Problem):
+            yield found
+        elif is_allowed(found.session, _session_of(found), scope):
+            yield from _in_run(found, match)
 
 
 def _in_history(trace: Trace, scope: Scope, match: Match) -> Iterator[Hit | Problem]:

@@ -85,10 +85,10 @@ def sides_in_words(cells: Iterable[EvidenceCell]) -> tuple[str, ...]:
     return (f"Cells of two versions are in it, each marked: {names}. Delete those of one.",)
 
 
-def build_on(evidence: Evidence, text: str) -> Evidence:
+def build_on(target: Path, evidence: Evidence, text: str) -> Evidence:
     """The evidence in which the newest document whose place or kind has `text` is the only one.
 
-    Raises InvalidInput where none has.
+    It is the notebook then, for a person said so. Raises InvalidInput where none has `text`.
     """
     fitting = [
         each
@@ -101,7 +101,8 @@ def build_on(evidence: Evidence, text: str) -> Evidence:
             f"--from: no version was found in {text!r}.",
             hint=f"There are: {', '.join(places)}." if places else "No version was found at all.",
         )
-    return replace(evidence, documents=(fitting[0],))
+    chosen = replace(fitting[0], trace=replace(fitting[0].trace, notebook=str(target)))
+    return replace(evidence, documents=(chosen,))
 
 
 def _newest_first(documents: Iterable[FoundDocument]) -> list[FoundDocument]:

@@ -23,7 +23,7 @@ from jupyter_rewind.recovery.otherversions import (
     sides_in_words,
 )
 from jupyter_rewind.recovery.rebuild import Rebuilt, RebuiltCell, to_notebook
-from jupyter_rewind.recovery.search import Found
+from jupyter_rewind.recovery.search import Found, Nothing
 from jupyter_rewind.recovery.siblings import with_siblings
 from jupyter_rewind.recovery.traces.present import PresentFinder
 from jupyter_rewind.recovery.unnamed import rebuild_named
@@ -74,8 +74,8 @@ def _shows_more(new: EvidenceCell, old: EvidenceCell) -> bool:
     return bool(new.outputs) and new.outputs != old.outputs and new.execution_count is not None
 
 
-def recover(scope: Scope, found: Found | None = None, version: str = "") -> Recovery | None:
-    """The best notebook that the traces give; None where they give not one cell.
+def recover(scope: Scope, found: Found | None = None, version: str = "") -> Recovery | Nothing:
+    """The best notebook that the traces give.
 
     `version` is the place (or a part of it) of the document to build on, "" for the newest.
     Raises InvalidInput where there is none, and where a session that was named is of two
@@ -90,7 +90,7 @@ def recover(scope: Scope, found: Found | None = None, version: str = "") -> Reco
     heard = named_sessions(search.gather(scope, found.traces), scope)
     evidence = with_siblings(without_blends(heard), scope)
     scope.progress("Rebuilding the notebook", None)
-    chosen = build_on(evidence, version) if version else evidence
+    chosen = build_on(notebook, evidence, version) if version else evidence
     rebuilt = _doubtful_rather_than_none(rebuild_named(notebook, chosen))
     cells = [each.cell for each in rebuilt.cells]
     others = other_versions(notebook, evidence, cells, rebuilt.base)
@@ -100,7 +100,7 @@ def recover(scope: Scope, found: Found | None = None, version: str = "") -> Reco
         (each for each in evidence.documents if each.trace.kind == PresentFinder.kind), None
     )
     if not rebuilt.cells:
-        return None
+        return Nothing(problems, steps)
     rebuilt = replace(rebuilt, next_steps=steps)
     return Recovery(notebook, found, evidence, rebuilt, problems, present, others, file)
 

@@ -49,6 +49,14 @@ class Found:
     places: tuple[Place, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Nothing:
+    """That traces gave not one cell: what of them could not be read, and what is left to try."""
+
+    problems: tuple[Problem, ...]
+    next_steps: tuple[str, ...]
+
+
 def look(scope: Scope, finders: Sequence[Finder] = ALL) -> Found:
     """Every trace in `scope`; none of them is read."""
     traces: list[Trace] = []

@@ -2,7 +2,8 @@
 
 A blob of git, a file of a scanned folder or an editor that was never saved may be any notebook. One
 that shares its code with what is known of the notebook is taken for a state of it. All others are
-left out, unless nothing else is left at all: then they are offered, and marked as doubtful.
+left out, unless nothing else is left at all: then they are offered, and marked as doubtful. What
+stands in the memory of a program only, where notebooks of all names do, is told, and left there.
 """
 
 from __future__ import annotations
@@ -22,6 +23,9 @@ _GUESSED = (
     "No trace names this notebook: the session that it was made from is a guess. Is the name right?"
     " Choose among `jupyter rewind sessions` with --session."
 )
+_APART = "memory"
+"""The kind of trace whose documents are told, and taken for the notebook only by who names one."""
+_MOST_TOLD = 5
 _WORDS = "found without a name: it may be of another notebook"
 
 
@@ -29,13 +33,29 @@ def rebuild_named(target: Path, evidence: Evidence) -> Rebuilt:
     """As `rebuild`, from documents that are the notebook's, and from others only in need."""
     named, strange = sort_out(target, evidence)
     rebuilt = _no_surer_than_its_sessions(rebuild(target, named))
-    if not strange:
-        return rebuilt
-    if rebuilt.cells:
+    apart = tuple(each for each in strange if each.trace.kind == _APART)
+    strange = tuple(each for each in strange if each.trace.kind != _APART)
+    if strange and not rebuilt.cells:
+        rebuilt = _doubt(rebuild(target, replace(named, documents=named.documents + strange)))
+    elif strange:
         count = "A notebook" if len(strange) == 1 else f"{len(strange)} notebooks"
         step = f"{count} without a name, unlike this one, left out: see `jupyter rewind traces`."
-        return replace(rebuilt, next_steps=(*rebuilt.next_steps, step))
-    return _doubt(rebuild(target, replace(named, documents=named.documents + strange)))
+        rebuilt = replace(rebuilt, next_steps=(*rebuilt.next_steps, step))
+    return replace(rebuilt, next_steps=(*rebuilt.next_steps, *_apart_in_words(apart)))
+
+
+def _apart_in_words(documents: Iterable[FoundDocument]) -> tuple[str, ...]:
+    """What is told of documents that nothing says to be the notebook, each one once."""
+    found = {each.trace.handle.get("mark", ""): each.trace for each in documents}
+    lines = [
+        f"Not taken, since nothing says that it is this notebook. {trace.words}. If it is the one:"
+        f" --memory --from {mark}"
+        for mark, trace in found.items()
+    ]
+    if len(lines) > _MOST_TOLD:
+        more = len(lines) - _MOST_TOLD
+        lines[_MOST_TOLD:] = [f"{more} more notebooks in memory are unlike this one, too."]
+    return tuple(lines)
 
 
 def _no_surer_than_its_sessions(rebuilt: Rebuilt) -> Rebuilt:

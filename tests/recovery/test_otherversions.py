@@ -65,14 +65,14 @@ def test_many_versions_are_counted() -> None:
 def test_any_version_can_be_built_on() -> None:
     """You choose a version by its place, a part of it, or its kind."""
     for text in ("vscode", "History", "/h/History/x.ipynb"):
-        cells = rebuild(TARGET, build_on(EVIDENCE, text)).cells
+        cells = rebuild(TARGET, build_on(TARGET, EVIDENCE, text)).cells
         assert [each.cell.source for each in cells] == ["# Work", "a = 1", "b = 3", "c = 4"]
 
 
 def test_version_that_is_not_there_is_refused_with_those_that_are() -> None:
     """A word that fits no version is answered with the places that there are."""
     with pytest.raises(InvalidInput) as refused:
-        build_on(EVIDENCE, "dropbox")
+        build_on(TARGET, EVIDENCE, "dropbox")
     assert "/h/History/x.ipynb" in (refused.value.hint or "")
 
 

@@ -19,6 +19,7 @@ from jupyter_rewind.recovery.memorycells import find_rows, join_rows
 from jupyter_rewind.recovery.normal import cell_of
 from jupyter_rewind.recovery.traces.memory import MemoryFinder
 from jupyter_rewind.recovery.traces.openfiles import OpenFileFinder
+from jupyter_rewind.recovery.unnamed import rebuild_named
 from tests.support.notebooks import book_of, code_cell, image_output, to_bytes
 from tests.support.stock import Stock
 
@@ -86,6 +87,23 @@ def test_a_servers_memory_gives_back_what_rm_took(stock: Stock) -> None:
     known = {pair for book in books.values() for pair in wanted(book)}
     for document in evidence.documents:
         assert set(told(document)) <= known
+
+
+@pytest.mark.slow
+def test_a_notebook_of_the_same_name_that_another_folder_has_is_not_taken(stock: Stock) -> None:
+    """The server serves another folder: its `analysis.ipynb` is not the one that you lost."""
+    stock.save("analysis.ipynb", *cells(5, 1, "word"))
+    stock.ask("GET", "api/contents/analysis.ipynb")
+    assert stock.process is not None
+    elsewhere = stock.home / "analysis.ipynb"
+    scope = Scope(elsewhere, stock.home, stock.home, stock.home.parent / "scratch", memory=True)
+    (trace,) = of_process(stock.process.pid, MemoryFinder(), scope)
+    evidence = MemoryFinder().read(trace, scope)
+    assert evidence.documents
+    assert [one.trace.notebook for one in evidence.documents if one.trace.notebook] == []
+    made = rebuild_named(elsewhere, evidence)
+    assert made.cells == ()
+    assert any("5 cells" in step and "word" in step for step in made.next_steps), made.next_steps
 
 
 def test_memory_is_looked_at_only_when_asked(stock: Stock) -> None:

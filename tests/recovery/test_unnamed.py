@@ -14,6 +14,7 @@ from jupyter_rewind.recovery.evidence import (
     FoundRun,
     Trace,
 )
+from jupyter_rewind.recovery.otherversions import build_on
 from jupyter_rewind.recovery.unnamed import rebuild_named
 
 NOTEBOOK = Path("/work/analysis.ipynb")
@@ -65,6 +66,39 @@ def test_a_strange_notebook_is_better_than_nothing_and_is_told_to_be_one() -> No
     assert [each.cell.source for each in made.cells] == ["unrelated = 1"]
     assert all(each.confidence < 0.5 for each in made.cells)
     assert "nothing says that it is the one" in made.next_steps[0]
+
+
+def in_memory(*sources: str) -> FoundDocument:
+    trace = Trace(
+        "memory", "process 7 (jupyter-lab), 3fa2c1d0", None, EVERYTHING,
+        words="The memory of Jupyter's server: 2 cells, the first begins 'import'",
+        handle={"pid": "7", "mark": "3fa2c1d0"},
+    )  # fmt: skip
+    return FoundDocument(trace, tuple(EvidenceCell("code", source) for source in sources))
+
+
+def test_what_is_in_memory_under_no_name_is_told_and_never_taken() -> None:
+    """Other notebooks are open, too: a wrong name brings back none of them, and says how to."""
+    made = rebuild_named(NOTEBOOK, Evidence(documents=(in_memory("import os", "other = 1"),)))
+    assert (made.cells, made.alternatives) == ((), ())
+    step = made.next_steps[-1]
+    assert "nothing says that it is this notebook" in step
+    assert step.endswith("--memory --from 3fa2c1d0")
+
+
+def test_what_is_in_memory_under_no_name_is_taken_where_its_cells_are_the_notebooks() -> None:
+    """The browser doesn't say which notebook it holds; its cells do."""
+    older = document(1, *STATES[:5], named=True)
+    made = rebuild_named(NOTEBOOK, Evidence(documents=(older, in_memory(*STATES))))
+    assert made.next_steps == ()
+
+
+def test_what_a_person_names_is_the_notebook() -> None:
+    """`--from` says which one it is: it comes back, though nothing else says so."""
+    evidence = Evidence(documents=(in_memory("import os", "other = 1"),))
+    made = rebuild_named(NOTEBOOK, build_on(NOTEBOOK, evidence, "3fa2c1d0"))
+    assert [each.cell.source for each in made.cells] == ["import os", "other = 1"]
+    assert all(each.confidence >= 0.5 for each in made.cells)
 
 
 def test_a_guessed_session_makes_no_cell_certain() -> None:

@@ -157,7 +157,8 @@ def _hit_table(hits: list[Hit]) -> Table:
         lines = hit.source.splitlines()
         for number in hit.lines:
             text = lines[number - 1] if number <= len(lines) else ""
-            rows.append((str(hit.session), str(hit.line), _local(hit.started_ns), text))
+            which = str(hit.session or "")
+            rows.append((which, str(hit.line), _local(hit.started_ns), text))
     return Table(HITS, rows)
 
 
@@ -167,7 +168,8 @@ def _cells(hits: list[Hit], *, lines_only: bool) -> list[Part]:
     for hit in hits:
         when = f", {_local(hit.started_ns)}" if hit.started_ns is not None else ""
         of = f", {hit.notebook}" if hit.notebook else ""
-        parts.append(Words(f"# session {hit.session}, line {hit.line}{when}{of}", style="cyan"))
+        which = f"session {hit.session}" if hit.session else "a run"
+        parts.append(Words(f"# {which}, line {hit.line}{when}{of}", style="cyan"))
         lines = hit.source.splitlines(keepends=True)
         kept = [lines[each - 1] for each in hit.lines if each <= len(lines)]
         parts.append(Source("".join(kept) if lines_only else hit.source, "cell.py"))
@@ -187,17 +189,20 @@ def _hit_json(hit: Hit) -> dict[str, Any]:
 
 
 def _no_history(scope: Scope, words: str, problems: Sequence[Problem] = ()) -> NotFound:
+    """The failure that lists every place that was looked at, and what is there."""
     from jupyter_rewind import rescue
 
-    places = [each.where for each in rescue.places(scope) if each.kind == "history"]
-    where = "".join(f"\n  - {each.replace('`', '')}" for each in places)
+    if scope.since_ns is not None or scope.until_ns is not None:
+        words = f"{words.removesuffix('.')} in the time that --since and --until leave."
+    lines = [f"{words} These places were looked at:"]
+    for place, found in rescue.searched_for_code(scope):
+        lines.append(f"  - {place.title}: {place.where.replace('`', '')}")
+        lines += [f"      searched: {each}" for each in found] or ["      there is none"]
     if problems:
-        where += "\nNot all of it could be read:"
-        where += "".join(f"\n  - {each.place}: {each.words}" for each in problems)
-    return NotFound(
-        f"{words} These places were looked at:{where}\nNothing was changed.",
-        hint="Name another history with --history FILE.",
-    )
+        lines.append("Not all of it could be read:")
+        lines += [f"  - {each.place}: {each.words}" for each in problems]
+    lines.append("Nothing was changed.")
+    return NotFound("\n".join(lines), hint="Name another history with --history FILE.")
 
 
 def _local(time_ns: int | None) -> str:

@@ -188,8 +188,8 @@ def _bring_back(
 
     found = rescue.find_traces(scope)
     recovery = rescue.recover(scope, found, version)
-    if recovery is None:
-        raise views.nothing_found(scope, found)
+    if isinstance(recovery, rescue.Nothing):
+        raise views.nothing_found(scope, found, recovery)
     told = rescue.report(recovery)
     written = None
     if output is not None or page is not None or not told.adds_nothing:
@@ -223,8 +223,10 @@ def _outcome(scope: Scope, standing: Standing, form: str) -> recovered.Outcome:
 
     try:
         recovery = rescue.recover(scope)
-        if recovery is None:
-            return recovered.Outcome(standing, None, None, "Its traces gave not one cell.")
+        if isinstance(recovery, rescue.Nothing):
+            why = " ".join(each.words for each in recovery.problems[:1])
+            words = f"Its traces gave not one cell. {why}".strip()
+            return recovered.Outcome(standing, None, None, words)
         told = rescue.report(recovery)
         if told.adds_nothing:
             return recovered.Outcome(standing, told, None, "")

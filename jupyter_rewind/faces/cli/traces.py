@@ -11,7 +11,7 @@ from jupyter_rewind.faces.cli.answers import Column, Remark, Table
 
 if TYPE_CHECKING:
     from jupyter_rewind.model.entry import Json
-    from jupyter_rewind.rescue import Found, Place, Problem, Scope, Trace
+    from jupyter_rewind.rescue import Found, Nothing, Place, Problem, Scope, Trace
 
 COLUMNS = (
     Column("kind", "yellow"),
@@ -71,10 +71,10 @@ def problem_remarks(problems: Iterable[Problem]) -> list[Remark]:
     return [Remark(f"{each.place}: {each.words}") for each in problems]
 
 
-def nothing_found(scope: Scope, found: Found) -> NotFound:
-    """The failure that lists every place that was looked at, and what could not be seen.
+def nothing_found(scope: Scope, found: Found, nothing: Nothing | None = None) -> NotFound:
+    """The failure that lists every place that was looked at, and what could not be seen or read.
 
-    The scope must still be open.
+    The scope must still be open. `nothing` is what came of the traces, where they were read.
     """
     what = str(scope.notebook) if scope.notebook else f"any notebook in {scope.folder}"
     from jupyter_rewind import rescue
@@ -89,11 +89,15 @@ def nothing_found(scope: Scope, found: Found) -> NotFound:
     if words:
         lines = [words, *(each.replace("No trace", "No other trace") for each in lines)]
     lines += [f"  - {place.title}: {_plain(place.where)}" for place in found.places]
-    if found.problems:
-        lines.append("These could not be looked at:")
-        lines += [f"  - {each.place}: {each.words}" for each in found.problems]
+    problems = found.problems if nothing is None else nothing.problems
+    if problems:
+        lines.append("These could not be read:")
+        lines += [f"  - {each.place}: {each.words}" for each in problems]
     lines.append("Nothing was changed.")
-    hint = "Try next:\n" + "\n".join(f"  - {each}" for each in _next(scope))
+    steps = list(nothing.next_steps) if nothing else []
+    told = " ".join(steps)
+    steps += [each for each in _next(scope) if not ("--scan" in each and "--scan" in told)]
+    hint = "Try next:\n" + "\n".join(f"  - {each}" for each in steps)
     return NotFound("\n".join(lines), hint=hint)
 
 

@@ -6,10 +6,13 @@ nobody; what is found there goes nowhere but into the recovered notebook.
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from jupyter_rewind.errors import Denied, NotFound
 from jupyter_rewind.recovery.evidence import (
@@ -29,11 +32,15 @@ from jupyter_rewind.recovery.processes import (
     read_memory,
     regions,
 )
+from jupyter_rewind.recovery.regular import read_file
+from jupyter_rewind.recovery.runtime import runtime_folders
 
 MOST_DOCUMENTS = 48
 _WINDOW = 1 << 25
 _LONGEST_WINDOW = 1 << 27
 _OVERLAP = 1 << 16
+_LARGEST_INFO = 1 << 16
+_FIRST = 60
 _BROWSERS = (
     "chrome", "chromium", "firefox", "msedge", "brave", "opera", "vivaldi", "electron",
     "code", "codium", "cursor", "jupyterlab-desktop", "webkitwebprocess", "epiphany",
@@ -139,22 +146,71 @@ def _rows_in(descriptor: int, start: int, end: int) -> list[Row]:
 
 
 def _evidence(trace: Trace, scope: Scope, found: list[Row]) -> Evidence:
-    documents = tuple(_document(trace, scope, row) for row in join_rows(found)[:MOST_DOCUMENTS])
+    root = _served_folder(trace.handle["pid"], scope)
+    rows = join_rows(found)[:MOST_DOCUMENTS]
+    documents = tuple(_document(trace, scope, row, root) for row in rows)
     if not documents:
         words = "No cell of a notebook stands in its memory (any more)."
         return Evidence(problems=(Problem(trace.place, words, trace),))
     return Evidence(documents=documents)
 
 
-def _document(trace: Trace, scope: Scope, row: Row) -> FoundDocument:
-    wanted = scope.notebook
-    is_wanted = wanted is not None and row.path and str(wanted).endswith("/" + row.path.lstrip("/"))
-    own = replace(trace, notebook=str(wanted) if is_wanted else None)
+def _document(trace: Trace, scope: Scope, row: Row, root: str) -> FoundDocument:
     damages: tuple[str, ...] = ()
     if row.pieces > 1:
         damages = (f"joined from {row.pieces} places that overlap",)
     if not row.is_complete:
         damages += ("a row of cells out of a notebook, not all of it",)
+    own = _as_another(trace, row)
+    if scope.notebook is not None and _is_of(row, scope.notebook, root):
+        own = replace(trace, notebook=str(scope.notebook))
     return FoundDocument(
         own, tuple(row.cells), row.metadata, (4, 5), None, row.is_complete, damages
     )
+
+
+def _is_of(row: Row, wanted: Path, root: str) -> bool:
+    """Whether what stands before the row says that it is this notebook.
+
+    A path is known from the folder that its server serves; a browser doesn't tell which that is.
+    """
+    if not row.path:
+        return False
+    if root:
+        return os.path.realpath(os.path.join(root, row.path.lstrip("/"))) == os.path.realpath(
+            wanted
+        )
+    return str(wanted).endswith("/" + row.path.lstrip("/"))
+
+
+def _as_another(trace: Trace, row: Row) -> Trace:
+    """The trace of a row of no name, or of another: its first line tells, a mark chooses it."""
+    told = "\0".join(f"{cell.kind} {cell.source}" for cell in row.cells)
+    mark = hashlib.sha256(told.encode("utf-8", "surrogatepass")).hexdigest()[:8]
+    lines = (line.strip() for cell in row.cells for line in cell.source.splitlines())
+    first = next((line for line in lines if line), "")[:_FIRST]
+    name = f"{row.path}, " if row.path else ""
+    count = "1 cell" if len(row.cells) == 1 else f"{len(row.cells)} cells"
+    return replace(
+        trace,
+        place=f"{trace.place}, {mark}",
+        words=f"{trace.words}: {name}{count}, the first begins {first!r}",
+        handle={**trace.handle, "mark": mark},
+    )
+
+
+def _served_folder(pid: str, scope: Scope) -> str:
+    """The folder that this process serves, as Jupyter wrote it down; "" where it did not."""
+    for folder in runtime_folders(scope):
+        for name, key in (
+            (f"jpserver-{pid}.json", "root_dir"),
+            (f"nbserver-{pid}.json", "notebook_dir"),
+        ):
+            try:
+                told = json.loads(read_file(folder / name, _LARGEST_INFO))
+            except (OSError, ValueError, RecursionError):
+                continue
+            root = told.get(key) if isinstance(told, dict) else None
+            if isinstance(root, str) and told.get("pid") == int(pid):
+                return os.path.expanduser(root)
+    return ""

@@ -284,6 +284,37 @@ def _read_run(repository: Repository, trace: Trace) -> Evidence:
     return Evidence(runs=runs, problems=tuple(problems))
 
 
+def journaled(scope: Scope) -> Iterator[FoundRun | Problem]:
+    """All that the journal says was run, in whatever notebook, without its outputs."""
+    try:
+        with _store(scope) as repository:
+            if repository is not None:
+                yield from _journaled(repository, scope)
+    except RewindError as error:
+        yield Problem(str(scope.store), f"Rewind's own store cannot be read: {error}")
+
+
+def _journaled(repository: Repository, scope: Scope) -> Iterator[FoundRun | Problem]:
+    begun = repository.entries(kind=RUN)
+    for name in dict.fromkeys(str(entry.body.get("run", "")) for entry in begun):
+        run = read_run(repository.entries(kind=RUN, key=run_key(name)))
+        if run is None or not scope.covers(run.ended_ns):
+            continue
+        trace = _run(run, run.path, scope)
+        executed = []
+        for entry in repository.entries(kind=EXECUTION, key=run_key(name)):
+            if entry.body.get("phase") != BEGIN:
+                continue
+            try:
+                found = read_execution([entry], repository.get_blob)
+            except (Integrity, NotFound) as error:
+                yield Problem(trace.place, f"One execution cannot be read: {error}", trace)
+                continue
+            if found is not None and found.kept and found.source:
+                executed.append(_executed(found))
+        yield _found_run(trace, run, tuple(executed))
+
+
 def _read_execution(repository: Repository, entries: list[Entry]) -> Execution | None:
     """The execution; where its outputs are damaged, what it was without them."""
     try:

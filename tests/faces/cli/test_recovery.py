@@ -207,6 +207,27 @@ def test_definitions_are_found_in_all_code_that_was_run(history: Path, rewind: R
     assert [row[-1] for row in rewind("grep", "-F", "f area(r)").rows] == ["def area(r):"]
 
 
+@pytest.mark.parametrize("command", [("sessions",), ("grep", "area")])
+def test_no_history_at_all_lists_the_places_that_were_looked_at(
+    command: tuple[str, ...], work: Path, rewind: Rewind
+) -> None:
+    """Status 3, every place where code that was run is kept, and that there is none."""
+    ended = rewind(*command)
+    assert ended.status == 3
+    for place in ("history.sqlite", "kernels that still run", "own store", "there is none"):
+        assert place in ended.err
+    assert "--history" in ended.err
+
+
+def test_a_search_without_a_hit_names_what_was_searched(history: Path, rewind: Rewind) -> None:
+    """You see which histories were searched, and that a date left some out."""
+    ended = rewind("grep", "volume")
+    assert ended.status == 3
+    assert "No code that was run holds 'volume'." in ended.err
+    assert f"searched: {history}" in ended.err
+    assert "--since and --until" in rewind("grep", "area", "--since", "2030-01-01").err
+
+
 def test_sessions_are_listed_with_their_notebooks(
     work: Path, history: Path, rewind: Rewind
 ) -> None:

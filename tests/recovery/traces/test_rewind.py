@@ -20,6 +20,7 @@ from jupyter_rewind.notebooks.documents import checkpoint_document
 from jupyter_rewind.notebooks.drafts import Drafts
 from jupyter_rewind.notebooks.history import Histories
 from jupyter_rewind.recovery.evidence import Evidence, Problem, Scope, Trace
+from jupyter_rewind.recovery.grep import Hit, by_definition, grep
 from jupyter_rewind.recovery.traces.rewind import RewindFinder
 from jupyter_rewind.store.durable import Files
 from jupyter_rewind.store.layout import open_layout
@@ -205,3 +206,17 @@ def test_killed_kernels_journal_tells_cells_outputs_and_ends(home: kernels.Home)
     kinds = [output["output_type"] for output in run.executions[0].outputs]
     assert kinds == ["stream", "execute_result"]
     assert run.executions[1].outputs[0]["ename"] == "ZeroDivisionError"
+
+
+@pytest.mark.slow
+def test_code_that_only_the_journal_has_is_searched_from_any_folder(home: kernels.Home) -> None:
+    """IPython's history is gone or was off: what ran in any notebook is searched all the same."""
+    with kernels.running(home) as kernel:
+        kernel.run("def area(r):\n    return 3 * r * r")
+        kernel.kill()
+    elsewhere = home.folder / "elsewhere"
+    elsewhere.mkdir()
+    scope = replace(scope_of(home, None), folder=elsewhere, home=elsewhere)
+    [hit] = grep(scope, by_definition("def area"))
+    assert isinstance(hit, Hit)
+    assert (hit.source, hit.notebook) == ("def area(r):\n    return 3 * r * r", str(home.notebook))

@@ -69,10 +69,11 @@ class _RecoveryHandler(RewindHandler):
 
         def run(scope: rescue.Scope) -> T:
             recovery = rescue.recover(scope)
-            if recovery is None:
+            if isinstance(recovery, rescue.Nothing):
+                unread = " ".join(f"{each.place}: {each.words}" for each in recovery.problems)
+                words = f"{rescue.outside(scope)} Nothing of {path} was found. {unread}"
                 raise NotFound(
-                    f"{rescue.outside(scope)} No trace of {path} was found.".strip(),
-                    hint="`GET recover` lists the places that were looked at.",
+                    words.strip(), hint="`GET recover` lists the places that were looked at."
                 )
             return act(recovery)
 
