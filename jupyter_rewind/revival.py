@@ -125,7 +125,8 @@ class Revival:
 
     def unseen(self, path: str, since_ns: int, heard: Collection[ExecutionId] = ()) -> list[Unseen]:
         """What cells of the notebook at `path` (real) put out since then. See `kernels/away`."""
-        runs = self.runs_of_notebook(path)
+        # What a program ran, it has written where it was told to.
+        runs = [run for run in self.runs_of_notebook(path) if not run.program]
         return unseen_executions(self._repository, runs, since_ns, heard)
 
     def ran(
@@ -182,8 +183,9 @@ class Revival:
         return found
 
     def live_run(self, what: str) -> RunState | None:
-        """The newest run of it whose process is there, if one is."""
-        return self._newest_live(self.runs_of(what))
+        """The newest run of it whose process is there, if one is; none that a program runs from
+        beginning to end."""
+        return self._newest_live([run for run in self.runs_of(what) if not run.program])
 
     def _newest_live(self, runs: Sequence[Run]) -> RunState | None:
         states = (self._archive.runs.state(run) for run in reversed(runs))

@@ -57,7 +57,11 @@ class Predecessor:
             archive = self._session.open_archive()
             try:
                 archive.repository.refresh()
-                runs = self._session.predecessors(archive)
+                runs = [
+                    run
+                    for run in self._session.predecessors(archive)
+                    if not run.program or archive.runs.state(run).was_cut_short
+                ]
                 self._found = archive.last_state(runs, but=self._session.run.id)
             finally:
                 archive.repository.close()

@@ -42,12 +42,13 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a kernel process is at home: Jupyter's id of it, its connection file, its notebook.
-    What is not known is empty."""
+    """Where a kernel process is at home: Jupyter's id of it, its connection file, its notebook, the
+    program that runs that from beginning to end. What is not known, or is none, is empty."""
 
     kernel: str = ""
     connection: str = ""
     path: str = ""
+    program: str = ""
 
 
 class KernelSession:
@@ -370,4 +371,5 @@ def _new_run(place: Place) -> Run:
         executable=sys.executable,
         path=place.path,
         started_ns=clock.now_ns(),
+        program=place.program,
     )

@@ -49,6 +49,7 @@ def run_json(state: RunState) -> dict[str, Json]:
         "kernel": run.kernel,
         "connection": run.connection,
         "path": run.path,
+        "program": run.program,
         "python": run.python,
         "host": run.host,
         "pid": run.pid,

@@ -36,7 +36,8 @@ Read: TypeAlias = Callable[[Sequence[Digest]], bytes]
 @dataclass(frozen=True, slots=True)
 class Run:
     """One kernel process from its start to its end; `ended_ns` is None while nobody has said how
-    it ended: it lives, or it was killed."""
+    it ended: it lives, or it was killed. `program` is what ran the notebook from beginning to end,
+    as papermill does; empty where a person did."""
 
     id: RunId
     kernel: str
@@ -50,6 +51,7 @@ class Run:
     started_ns: int
     ended_ns: int | None = None
     how: str = ""
+    program: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +107,7 @@ def run_body(run: Run) -> dict[str, Json]:
         "executable": run.executable,
         "path": run.path,
         "started_ns": run.started_ns,
+        **({"program": run.program} if run.program else {}),
     }
 
 
@@ -137,6 +140,7 @@ def _begun_run(body: Mapping[str, Json]) -> Run:
         executable=str(body.get("executable", "")),
         path=str(body.get("path", "")),
         started_ns=_int(body, "started_ns"),
+        program=str(body.get("program", "")),
     )
 
 

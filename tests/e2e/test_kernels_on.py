@@ -18,7 +18,7 @@ from jupyter_client.blocking.client import BlockingKernelClient
 from jupyter_rewind.kernels.archive import Archive
 from jupyter_rewind.kernels.runs import Runs, RunState
 from jupyter_rewind.store.repository import Repository
-from tests.support.kernels import PATIENCE, Home, eventually
+from tests.support.kernels import PATIENCE, Home, eventually, running
 from tests.support.servers import Server
 
 pytestmark = pytest.mark.slow
@@ -155,26 +155,89 @@ def test_vs_code_on_a_servers_kernel_is_the_same_notebook_each_time(
     eventually(lambda: [run for run in runs(home) if run.run.kernel == first][1:], "the restart")
 
 
-@pytest.mark.parametrize("program", ["nbclient", "papermill"])
-def test_programs_that_run_notebooks_leave_a_journal_and_states(home: Home, program: str) -> None:
-    """`jupyter execute` and papermill start kernels of their own: they are on as well."""
-    write_notebook(home.notebook, "x = 20", "x + 1")
-    commands = {
-        "nbclient": ["-m", "jupyter", "execute", str(home.notebook)],
-        "papermill": ["-m", "papermill", str(home.notebook), str(home.folder / "out.ipynb")],
-    }
+def run_program(home: Home, *arguments: str, **environment: str) -> None:
+    """Another program runs a notebook, in the notebook's folder."""
     done = subprocess.run(
-        [sys.executable, *commands[program]],
-        env={**home.environment, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"},
+        [sys.executable, "-m", *arguments],
+        env={
+            **home.environment,
+            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+            **environment,
+        },
         cwd=home.notebook.parent,
         capture_output=True,
         text=True,
         timeout=PATIENCE * 2,
     )
     assert done.returncode == 0, done.stderr
-    assert [each.source for each in home.executions()] == ["x = 20", "x + 1"]
-    assert home.executions()[-1].outputs[0]["data"] == {"text/plain": "21"}
-    with home.repository() as repository:
-        archive = Archive(repository)
-        (run,) = archive.runs.all()
-        assert [each.count for each in archive.snapshots(run.id)] == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "program", "path"),
+    [
+        (("jupyter", "execute", "analysis"), "jupyter execute", "analysis.ipynb"),
+        (
+            ("nbconvert", "--execute", "--to", "notebook", "--stdout", "analysis.ipynb"),
+            "nbconvert",
+            "analysis.ipynb",
+        ),
+        (("papermill", "analysis.ipynb", "out.ipynb", "--cwd", ".."), "papermill", "out.ipynb"),
+        (("papermill", "analysis.ipynb", "-"), "papermill", ""),
+        (("jupyter", "execute", "analysis.ipynb", "other.ipynb"), "jupyter execute", ""),
+    ],
+    ids=["nbclient", "nbconvert", "papermill", "papermill to a pipe", "two notebooks"],
+)
+def test_programs_that_run_notebooks_leave_a_journal_and_states(
+    home: Home, arguments: tuple[str, ...], program: str, path: str
+) -> None:
+    """`jupyter execute`, nbconvert and papermill start kernels of their own: they are on as well,
+    under the notebook's path where that is known for sure."""
+    write_notebook(home.notebook, "x = 20", "x + 1")
+    if "other.ipynb" in arguments:
+        write_notebook(home.notebook.with_name("other.ipynb"), "x = 20", "x + 1")
+    run_program(home, *arguments, PWD=str(home.notebook.parent))
+    runs = home.runs()
+    assert len(runs) == 1 + ("other.ipynb" in arguments)
+    for number, state in enumerate(runs):
+        assert state.run.program == program
+        found = home.executions(number)
+        assert [each.source for each in found] == ["x = 20", "x + 1"]
+        assert found[-1].outputs[0]["data"] == {"text/plain": "21"}
+        wanted = str(home.notebook.with_name(path)) if path else ""
+        assert {state.run.path, *(each.path for each in found)} == {wanted}
+        with home.repository() as repository:
+            kept = Archive(repository).snapshots(state.run.id)
+            assert [(each.count, each.path) for each in kept] == [(1, wanted), (2, wanted)]
+
+
+def test_what_a_cell_runs_is_another_notebook(home: Home) -> None:
+    """A notebook that runs others does not take their cells for its own: a command's notebook is
+    known, that of a library's call is not."""
+    other = home.notebook.with_name("other.ipynb")
+    write_notebook(other, "x = 20")
+    with running(home, load=False, PATH=f"{Path(sys.executable).parent}:{os.environ['PATH']}") as (
+        outer
+    ):
+        assert outer.run("!jupyter execute other.ipynb").status == "ok"
+        called = outer.run(
+            "import nbclient, nbformat\n"
+            "nbclient.NotebookClient(nbformat.read('other.ipynb', 4)).execute();"
+        )
+        assert called.status == "ok", called.error
+    found = {state.run.path: state.run.program for state in home.runs()}
+    assert found == {str(home.notebook): "", str(other): "jupyter execute", "": ""}
+
+
+def test_a_program_never_goes_on_from_another_kernels_state(home: Home) -> None:
+    """A notebook that a program runs begins with nothing, even where its user's kernels always go
+    on from what the one before left; these do not go on from what a program ran to its end."""
+    write_notebook(home.notebook, "assert 'x' not in globals(); x = 'of the program'")
+    with running(home, load=False) as killed:
+        killed.run("x = 'of the user'")
+        killed.kill()
+    always = {"JUPYTER_REWIND_KERNELS_RESUME": "always"}
+    run_program(home, "jupyter", "execute", "analysis.ipynb", **always)
+    assert [state.run.path for state in home.runs()] == [str(home.notebook)] * 2
+    with running(home, load=False, **always) as next_one:
+        said = next_one.run("print(x)")
+    assert "of the user" in said.text

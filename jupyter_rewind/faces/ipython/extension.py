@@ -56,7 +56,8 @@ class Extension:
             self.listener.install(kernel)
             self.outside.install(kernel)
         make_ready()
-        if self.session.settings.kernels_resume != "never":
+        # What a program runs from beginning to end goes on from nothing.
+        if self.session.settings.kernels_resume != "never" and not self.session.run.program:
             self.predecessor.look()
         self._offer_magic()
         self._undo_autosave = offer_autosave(self.shell)

@@ -8,6 +8,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+from jupyter_rewind.faces.ipython.launcher import find_launcher, is_session_inherited
 from jupyter_rewind.kernels.host import notice_path
 from jupyter_rewind.kernels.session import Place
 
@@ -22,10 +23,12 @@ def find_place(shell: Any) -> Place:
     if connection is None:
         return Place()
     named = _KERNEL_ID.fullmatch(connection.name)
+    launcher = find_launcher()
     return Place(
         kernel=named[1] if named else connection.stem,
         connection=str(connection),
-        path=_notebook(shell, connection),
+        path=_notebook(shell, connection) if launcher is None else _real(launcher.notebook),
+        program="" if launcher is None else launcher.program,
     )
 
 
@@ -74,12 +77,10 @@ class PathWatch:
 
 
 def _notebook(shell: Any, connection: Path) -> str:
-    candidates = [
-        _noticed(notice_path(connection)),
-        os.environ.get("JPY_SESSION_NAME"),
-        _session_of(connection),
-        shell.user_ns.get("__vsc_ipynb_file__"),
-    ]
+    candidates: list[object] = [_noticed(notice_path(connection))]
+    if not is_session_inherited():
+        candidates += [os.environ.get("JPY_SESSION_NAME"), _session_of(connection)]
+    candidates.append(shell.user_ns.get("__vsc_ipynb_file__"))
     return next((found for each in candidates if (found := _real(each))), "")
 
 
