@@ -1,6 +1,7 @@
 """The private folder for copies, gone at the end; those of processes that were killed go later.
 
-A running process holds a lock on its folder, which the system lets go of however it ends.
+A running process holds a lock on its folder, which the system lets go of however it ends. A file
+in it says that it was made here: a folder of a person's that is called alike is never touched.
 """
 
 from __future__ import annotations
@@ -15,8 +16,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from jupyter_rewind import clock
+from jupyter_rewind.recovery.regular import read_file
 
 PREFIX = "jupyter-rewind-"
+MARK = ".made-by-jupyter-rewind"
 OLD_NS = 3600 * 1_000_000_000
 """A younger folder may be of a process that has yet to lock it."""
 
@@ -27,6 +30,7 @@ def scratch_folder(top: Path | None = None) -> Iterator[Path]:
     clear_left_overs(top or Path(tempfile.gettempdir()))
     with tempfile.TemporaryDirectory(prefix=PREFIX, dir=top, ignore_cleanup_errors=True) as folder:
         lock = _lock(Path(folder))
+        _mark(Path(folder))
         try:
             yield Path(folder)
         finally:
@@ -42,12 +46,28 @@ def clear_left_overs(top: Path) -> None:
         with contextlib.suppress(OSError):
             status = os.lstat(folder)
             ours = stat.S_ISDIR(status.st_mode) and status.st_uid == os.getuid()
+            ours = ours and _is_marked(folder)
             if not ours or clock.now_ns() - status.st_mtime_ns < OLD_NS:
                 continue
             lock = _lock(folder)
             if lock is not None:
                 shutil.rmtree(folder, ignore_errors=True)
                 os.close(lock)
+
+
+def _mark(folder: Path) -> None:
+    """The folder tells that it was made here, and under which name, unless the disk is full."""
+    with contextlib.suppress(OSError):
+        (folder / MARK).write_bytes(_words(folder))
+
+
+def _is_marked(folder: Path) -> bool:
+    """Whether the folder was made here. Raises OSError where nothing tells it."""
+    return read_file(folder / MARK, 1 << 10) == _words(folder)
+
+
+def _words(folder: Path) -> bytes:
+    return f"{folder.name}: copies that recovering reads, made by it; gone at its end.\n".encode()
 
 
 def _lock(folder: Path) -> int | None:

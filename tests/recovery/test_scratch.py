@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -50,3 +51,20 @@ def test_young_and_strange_things_are_left_alone(tmp_path: Path) -> None:
     with scratch_folder(tmp_path):
         assert {f"{PREFIX}young", f"{PREFIX}link"} <= {each.name for each in tmp_path.iterdir()}
     assert (tmp_path / "kept").is_dir()
+
+
+def test_folder_of_yours_that_is_called_alike_stays(tmp_path: Path) -> None:
+    """A download that unpacked to /tmp/jupyter-rewind-main is yours, however old it is."""
+    for name in ("main", "tutorial", "a_copy00"):
+        mine = tmp_path / f"{PREFIX}{name}"
+        mine.mkdir(mode=0o700)
+        (mine / "precious.ipynb").write_text("work")
+        age(mine)
+    with scratch_folder(tmp_path) as made:
+        copy = tmp_path / f"{PREFIX}copied00"
+        shutil.copytree(made, copy)
+        age(copy)
+    with scratch_folder(tmp_path):
+        for name in ("main", "tutorial", "a_copy00"):
+            assert (tmp_path / f"{PREFIX}{name}" / "precious.ipynb").read_text() == "work"
+        assert copy.is_dir(), "what tells that it was made here names another folder"
