@@ -21,6 +21,7 @@ from jupyter_rewind.notebooks.documents import Restored, document_path, identify
 from jupyter_rewind.notebooks.drafts import Claim, Drafts, ReadDraft, claim_of
 from jupyter_rewind.notebooks.exchange import Exported, Imported
 from jupyter_rewind.notebooks.expiry import ExpiryPlan, HistoryPlan
+from jupyter_rewind.notebooks.files import check_writable
 from jupyter_rewind.notebooks.history import Histories, Recorded, name_entries
 from jupyter_rewind.notebooks.leftovers import find_leftovers
 from jupyter_rewind.notebooks.losses import Listing
@@ -56,9 +57,9 @@ __all__ = [
     "Claim", "CollectReport", "Condition", "Damage", "Drafts", "ExpiryPlan", "Exported", "Found",
     "Glance", "HistoryInfo", "HistoryPlan", "Imported", "Labelled", "Listing", "NotebookSize",
     "ReadDraft", "Recorded", "Restored", "SalvageReport", "Seen", "StoreHealth", "StoreStats",
-    "UpkeepRound", "VerifyReport", "Watcher", "Workspace", "claim_of", "document_path",
-    "find_leftovers", "find_notebooks", "free_bytes", "identify_open", "is_network", "lane_lock",
-    "salvage", "set_value", "store_health", "unset_value",
+    "UpkeepRound", "VerifyReport", "Watcher", "Workspace", "check_writable", "claim_of",
+    "document_path", "find_leftovers", "find_notebooks", "free_bytes", "identify_open",
+    "is_network", "lane_lock", "salvage", "set_value", "store_health", "unset_value",
 ]  # fmt: skip
 
 

@@ -28,9 +28,11 @@ from jupyter_rewind.model.ids import HistoryId
 from jupyter_rewind.notebooks.contents import cut
 from jupyter_rewind.notebooks.files import (
     Document,
+    check_writable,
     document_path,
     identify,
     identify_open,
+    own_name,
     read_document,
     read_or_none,
 )
@@ -51,13 +53,15 @@ __all__ = [
 class Restored:
     """What a restore did: `source` is the state that came back, `kept` what was there before,
     `checkpoint` the new head (None when it went to another place with `output`). `lost` are newer
-    checkpoints, newest first, that cannot be read and were passed over."""
+    checkpoints, newest first, that cannot be read and were passed over. `not_kept` is what the
+    file had besides its bytes and has no more: its owner, an attribute."""
 
     path: Path
     source: Checkpoint
     checkpoint: Checkpoint | None
     kept: Checkpoint | None
     lost: tuple[Checkpoint, ...] = ()
+    not_kept: tuple[str, ...] = ()
 
 
 def checkpoint_document(
@@ -130,6 +134,11 @@ def telling_moves(histories: Histories, path: str, max_bytes: int) -> Iterator[N
                     f"It looks like {before}, moved: `jupyter rewind checkpoint"
                     f" {shlex.quote(path)}` joins it to that history."
                 )
+            elif (own := histories.bindings.current(own_name(path))) is not None:
+                error.hint = (
+                    f"{path} is a link now. What it was before is kept: `jupyter rewind history"
+                    f" {own}`."
+                )
         raise
 
 
@@ -148,7 +157,8 @@ def restore_document(
 
     What the file held, and `present` (a live document's bytes), is kept first. With `output` the
     state is written there, to a new file, and `path` stays as it is.
-    Raises NotFound, Integrity, RestoreRefused, Storage; nothing was changed then.
+    Raises NotFound, Integrity, RestoreRefused, Storage (Denied for a read-only file); nothing was
+    changed then.
     """
     files = files or Files()
     source = histories.resolve(str(path), ref)
@@ -160,16 +170,17 @@ def restore_document(
         mode = now.identity.mode if now is not None else histories.file_mode(source.history)
         _write_new(files, output, target, mode)
         return Restored(output, source, None, None)
+    check_writable(path)
     if now is not None:
         # Deleted and written anew since: what is there belongs to the history that is asked for.
         histories.undelete(source.history, str(path))
     kept = _keep_present(histories, path, now, present, author)
     before = histories.glance_at(source.history)
-    _swap(files, path, target, now, histories.file_mode(source.history))
+    not_kept = _swap(files, path, target, now, histories.file_mode(source.history))
     remove_leftovers(files, path.parent)
     histories.undelete(source.history, str(path))
     after = _note_restored(histories, path, target, author, None if cells else source, before)
-    return Restored(path, source, after, kept)
+    return Restored(path, source, after, kept, not_kept=not_kept)
 
 
 def _note_restored(
@@ -293,8 +304,11 @@ def _keep_present(
     return kept
 
 
-def _swap(files: Files, path: Path, target: bytes, now: Document | None, mode: int | None) -> None:
-    """`path` holds `target`; refused when somebody wrote the file since it was kept."""
+def _swap(
+    files: Files, path: Path, target: bytes, now: Document | None, mode: int | None
+) -> tuple[str, ...]:
+    """`path` holds `target`; refused when somebody wrote the file since it was kept. Returns what
+    else the file had and has no more."""
 
     def check(temporary: Path) -> None:
         if read_document(temporary).raw != target:
@@ -307,9 +321,9 @@ def _swap(files: Files, path: Path, target: bytes, now: Document | None, mode: i
     _check_unchanged(path, now)
     if now is None:
         _write_new(files, path, target, mode)
-        return
+        return ()
     try:
-        files.replace_file(path, target, check=check)
+        return files.replace_file(path, target, check=check)
     except Denied:
         if not os.access(path, os.W_OK):
             raise
@@ -321,6 +335,7 @@ def _swap(files: Files, path: Path, target: bytes, now: Document | None, mode: i
                 f"{path} does not hold what was written to it.",
                 hint="Its checkpoints are whole; check the disk before you try again.",
             ) from None
+        return ()
 
 
 def _check_unchanged(path: Path, now: Document | None) -> None:

@@ -7,11 +7,12 @@ a device has no end. Changes nothing.
 from __future__ import annotations
 
 import os
+import shlex
 import stat
 from dataclasses import dataclass
 from pathlib import Path
 
-from jupyter_rewind.errors import InvalidInput, NotFound, RewindError, Unavailable
+from jupyter_rewind.errors import Denied, InvalidInput, NotFound, RewindError, Unavailable
 from jupyter_rewind.model.checkpoint import FileIdentity
 from jupyter_rewind.store.birth import read_birth
 from jupyter_rewind.store.disks import name_disk
@@ -36,6 +37,12 @@ class Document:
 def document_path(path: str | Path) -> Path:
     """The one spelling of a file's path: absolute, with symbolic links followed."""
     return Path(os.path.realpath(os.path.expanduser(path)))
+
+
+def own_name(path: str | Path) -> str:
+    """The spelling of a path itself, where `document_path` tells that of what a link leads to."""
+    folder, name = os.path.split(os.path.abspath(os.path.expanduser(path)))
+    return os.path.join(os.path.realpath(folder), name)
 
 
 def read_document(path: Path, max_bytes: int | None = None) -> Document:
@@ -126,6 +133,26 @@ def read_or_none(path: Path) -> Document | None:
         return read_document(path)
     except NotFound:
         return None
+
+
+def check_writable(path: Path) -> None:
+    """Raises Denied for a read-only file. Who may write in its folder could replace it all the
+    same, but whoever made it read-only wishes that it stays as it is."""
+    try:
+        mode = path.stat().st_mode
+    except OSError:
+        return
+    if not mode & 0o222:
+        raise Denied(
+            f"{path} was not changed: it is read-only.",
+            hint=f"Make it writable (`chmod u+w {shlex.quote(str(path))}`), or write to another"
+            " file with --output.",
+        )
+    if not os.access(path, os.W_OK):
+        raise Denied(
+            f"{path} was not changed: you may not write to it.",
+            hint="Write to another file with --output, or ask its owner.",
+        )
 
 
 def _check_size(path: Path, size: int, max_bytes: int | None) -> None:

@@ -14,7 +14,7 @@ from __future__ import annotations
 import json
 import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 from typing import TYPE_CHECKING, Any
@@ -50,6 +50,7 @@ class Kinship(Enum):
 _TELLING = 100
 # The same where the file is known to be another one, as after a checkout of another branch.
 _TELLING_OF_ANOTHER_FILE = 400
+_MOST_ALIKE = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,18 +84,27 @@ def find_kin(
             if kin.how is not Kinship.NONE:
                 return kin
     found = Kin(Kinship.NONE)
-    seen: set[HistoryId] = set()
-    key = content_key(state.identity)
-    for entry in histories.repository.entries(kind=CHECKPOINT, key=key, newest_first=True):
-        history = history_of(entry)
-        if history in seen:
-            continue
-        seen.add(history)
+    for history in _say_the_same(histories, path, state):
         kin = _judge(histories, path, history, state, exists, _SameFile.NO, identity)
         if kin.how in {Kinship.MOVED, Kinship.BACK}:
             return kin
         if found.how is Kinship.NONE:
             found = kin
+    return found
+
+
+def _say_the_same(histories: HistoryReader, path: str, state: Cut) -> Iterable[HistoryId]:
+    """The histories that held this content last, the newest first, and the one that the path had.
+    Of a page that thousands have a copy of, no more are looked at: which of them came from which
+    nobody could tell."""
+    entries = histories.repository.entries(
+        kind=CHECKPOINT, key=content_key(state.identity), newest_first=True, limit=4 * _MOST_ALIKE
+    )
+    found = [*dict.fromkeys(history_of(entry) for entry in entries)][:_MOST_ALIKE]
+    own = histories.bindings.last_of_path(path)
+    head = histories.head_of(own[0]) if own is not None and own[0] not in found else None
+    if head is not None and head.content == state.identity:
+        found.append(head.history)
     return found
 
 
@@ -116,23 +126,30 @@ def _judge(
     identity: FileIdentity | None,
 ) -> Kin:
     place = histories.bindings.place(history)
+    if place is None:
+        return Kin(Kinship.NONE)
+    is_linked = place.bound and _leads_to(place.path, path)
+    is_there = place.bound and not is_linked and exists(place.path)
+    if is_there and same is _SameFile.NO:
+        # Found by its content, it is a copy at the least, if only of an older state.
+        return Kin(Kinship.COPIED, place.path, history)
     head = histories.head_of(history)
-    if place is None or head is None:
+    if head is None:
         return Kin(Kinship.NONE)
     equal = head.content == state.identity
-    # Found by its content, it is a copy at the least, if only of an older state.
     same_file = same is not _SameFile.NO
     copied = Kin(Kinship.NONE if same_file and not equal else Kinship.COPIED, place.path, history)
     if not place.bound:
         # Deleted, and now the same content is there again: taken out of the trash, checked out.
         back = equal and (same_file or place.path == path)
         return Kin(Kinship.BACK, place.path, history) if back else copied
-    if exists(place.path) and not _leads_to(place.path, path):
+    if is_there:
         return copied
     if same_file:
         is_moved = equal or _alike(histories, head, state, same)
     else:
-        is_moved = equal and _tells_enough(state, _is_another(histories, history, identity))
+        is_another = _is_another(histories, history, identity)
+        is_moved = equal and (is_linked or _tells_enough(state, is_another))
     return Kin(Kinship.MOVED, place.path, history) if is_moved else copied
 
 
@@ -142,9 +159,7 @@ def _find_linked(
     """The history of the notebook that had this name before a link took its place and led here,
     as when a project is moved to another disk. On the same disk a link may as well lead to
     another notebook, which must then say what the first one did."""
-    for before in histories.bindings.named(os.path.basename(path)):
-        if not _leads_to(before, path):
-            continue
+    for before in histories.links.leading_to(path):
         history = histories.bindings.current(before)
         head = histories.head_of(history) if history is not None else None
         if history is None or head is None:

@@ -35,6 +35,7 @@ from jupyter_rewind.notebooks.entries import (
     read_checkpoints,
     read_identity,
 )
+from jupyter_rewind.notebooks.links import Links
 from jupyter_rewind.notebooks.listmemory import WORTH, ListMemory
 from jupyter_rewind.notebooks.losses import Listing, is_unharmed, mark_losses, tell_losses
 from jupyter_rewind.store.repository import Repository
@@ -65,6 +66,7 @@ class HistoryReader:
     def __init__(self, repository: Repository) -> None:
         self.repository = repository
         self.bindings = Bindings(repository)
+        self.links = Links(self.bindings)
         self._lists = ListMemory(repository)
 
     def find(self, path: str) -> HistoryId | None:

@@ -267,21 +267,20 @@ class Files:
         mode: int | None = None,
         *,
         check: Callable[[Path], None] | None = None,
-    ) -> None:
+    ) -> tuple[str, ...]:
         """`path` holds exactly `data`, durably; at any crash it holds the old or the new bytes.
 
         Symbolic links are followed; the mode and, where allowed, the owner, the access list and
-        the users' attributes of an existing file are kept. `mode` serves for a new file (0o600
-        when None). `check` gets the name under which the bytes wait and raises when they shall
-        not take the file's place.
+        the users' attributes of an existing file are kept: the answer is what of these was not.
+        `mode` serves for a new file (0o600 when None). `check` gets the name under which the bytes
+        wait and raises when they shall not take the file's place.
         """
         target = Path(os.path.realpath(path))
         before = _status(target)
         kept = stat.S_IMODE(before.st_mode) if before else (0o600 if mode is None else mode)
         temporary = self.write_new(target, data, mode=kept)
         try:
-            _adopt(temporary, before, kept)
-            _copy_attributes(target, temporary)
+            lost = (*_adopt(temporary, before, kept), *_copy_attributes(target, temporary))
             if check is not None:
                 check(temporary)
             self.rename(temporary, target)
@@ -289,6 +288,7 @@ class Files:
             self.remove(temporary)
             raise
         self.sync_folder(target.parent)
+        return lost
 
     def overwrite(self, path: Path, data: bytes) -> None:
         """`path` holds `data`, written in place: for a file in a folder that takes no new names.
@@ -353,26 +353,41 @@ def _status(path: Path) -> os.stat_result | None:
         return None
 
 
-def _adopt(path: Path, before: os.stat_result | None, mode: int) -> None:
-    try:
-        os.chmod(path, mode)
-        if before is not None and hasattr(os, "chown"):
-            here = path.stat()
-            if (here.st_uid, here.st_gid) != (before.st_uid, before.st_gid):
-                os.chown(path, before.st_uid, before.st_gid)
-    except OSError:
-        # A file of another owner in a folder we may write: the bytes matter more than the owner.
-        return
-
-
-def _copy_attributes(source: Path, target: Path) -> None:
-    """`target` has the attributes that users gave `source`, and its access list, where the system
-    has such and lets us."""
-    if not hasattr(os, "listxattr"):
-        return
+def _adopt(path: Path, before: os.stat_result | None, mode: int) -> list[str]:
+    """`path` has this mode and the owner that was there before; returns what it has not."""
+    # Where a file system knows no modes, the mount's own hold for the file before as well.
     with contextlib.suppress(OSError):
-        for name in os.listxattr(source):
-            if name.startswith("user.") or name == "system.posix_acl_access":
+        os.chmod(path, mode)
+    here = _status(path)
+    lost: list[str] = []
+    if before is None or here is None or not hasattr(os, "chown"):
+        return lost
+    for what, user, group in (("group", -1, before.st_gid), ("owner", before.st_uid, -1)):
+        if user not in (-1, here.st_uid) or group not in (-1, here.st_gid):
+            try:
+                os.chown(path, user, group)
+            except OSError:
+                # The folder is ours to write and the file is not: the bytes matter more.
+                lost.append(what)
+    return lost
+
+
+def _copy_attributes(source: Path, target: Path) -> list[str]:
+    """`target` has the attributes that users gave `source`, and its access list, where the system
+    has such; returns those that it would not take."""
+    lost: list[str] = []
+    if not hasattr(os, "listxattr"):
+        return lost
+    try:
+        names = os.listxattr(source)
+    except OSError:
+        return lost
+    for name in names:
+        is_list = name == "system.posix_acl_access"
+        if name.startswith("user.") or is_list:
+            try:
+                os.setxattr(target, name, os.getxattr(source, name))
+            except OSError:
                 # One that is refused costs itself alone: the bytes matter more.
-                with contextlib.suppress(OSError):
-                    os.setxattr(target, name, os.getxattr(source, name))
+                lost.append("access list" if is_list else f"attribute {name}")
+    return lost

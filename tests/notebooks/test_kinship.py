@@ -257,6 +257,35 @@ def test_a_single_notebook_with_a_link_in_its_place_goes_on(
     assert made.history == first.history
 
 
+@pytest.mark.parametrize("now", ["x = 1", "all else"])
+def test_under_another_name_on_another_disk_it_goes_on_while_it_says_the_same(
+    histories: Histories, folder: Path, now: str
+) -> None:
+    """However little that is, the link that was left in its place tells. Changed as well, it has
+    nothing in common with what it was: it begins anew, and the earlier history stays."""
+    root = Path(os.path.realpath(folder))
+    first = keep(histories, str(root / "n.ipynb"), make_notebook("x = 1"), DISK)
+    (root / "moved.ipynb").write_bytes(make_notebook(now))
+    (root / "n.ipynb").symlink_to("moved.ipynb")
+    raw = make_notebook(now)
+    made = keep(histories, str(root / "moved.ipynb"), raw, OTHER_DISK, os.path.lexists)
+    assert (made.history == first.history) == (now == "x = 1")
+    assert histories.read(histories.checkpoints(first.history)[0]) == make_notebook("x = 1")
+
+
+def test_a_notebook_that_thousands_have_a_copy_of_comes_back_to_its_own_history(
+    histories: Histories,
+) -> None:
+    """Only the newest copies are looked at, and whatever had this very path."""
+    raw = make_notebook(*SHORT_WORK)
+    first = keep(histories, A, raw, FileIdentity(1, 1, 1))
+    histories.delete(A)
+    for number in range(80):
+        file = FileIdentity(1, 100 + number, 1)
+        keep(histories, f"/home/{number}/a.ipynb", raw, file, lambda path: path != A)
+    assert keep(histories, A, raw, FileIdentity(1, 9, 9)).history == first.history
+
+
 def test_a_link_to_another_notebook_of_the_disk_brings_it_no_history(
     histories: Histories, linked: tuple[str, str]
 ) -> None:

@@ -200,6 +200,23 @@ def test_a_replaced_file_keeps_what_users_attached_to_it(tmp_path: Path) -> None
         os.setxattr(path, "user.rewind.test", b"mine")
     except OSError:
         pytest.skip("this file system has no extended attributes")
-    Files().replace_file(path, b"new")
+    assert Files().replace_file(path, b"new") == ()
     assert path.read_bytes() == b"new"
     assert os.getxattr(path, "user.rewind.test") == b"mine"
+
+
+@pytest.mark.skipif(os.name == "nt" or os.geteuid() != 0, reason="makes a file of another's")
+def test_who_replaces_anothers_file_is_told_that_it_is_his_now() -> None:
+    """In a folder that many may write, the bytes are new and the owner is."""
+    with anybodys_folder() as folder:
+        folder.chmod(0o777)
+        path = folder / "a"
+        path.write_bytes(b"old")
+        path.chmod(0o666)
+
+        def replace() -> None:
+            assert Files().replace_file(path, b"new") == ("group", "owner")
+
+        run_unprivileged(replace)
+        assert path.read_bytes() == b"new"
+        assert stat.S_IMODE(path.stat().st_mode) == 0o666

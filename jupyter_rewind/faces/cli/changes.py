@@ -94,6 +94,9 @@ def restore(
     parts: list[Words | Remark] = [Words(f"Restored {what}{where} from {views.when(done.source)}.")]
     if done.kept is not None:
         parts.append(Remark(f"What was there before is checkpoint {views.when(done.kept)}."))
+    if done.not_kept:
+        what = ", ".join(done.not_kept)
+        parts.append(Remark(f"The file could not take over all that it had besides: {what}."))
     return Answer(
         {
             "path": str(done.path),
@@ -101,6 +104,7 @@ def restore(
             "checkpoint": views.checkpoint_json(done.checkpoint) if done.checkpoint else None,
             "kept": views.checkpoint_json(done.kept) if done.kept else None,
             "cells": list(cell or ()),
+            "not_kept": list(done.not_kept),
         },
         parts,
     )

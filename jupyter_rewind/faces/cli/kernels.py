@@ -196,7 +196,7 @@ def restore_both(face: Face, notebook: str, ref: str) -> Answer:
     """The notebook and the variables of its running kernel are as they were at a checkpoint; what
     is there now is kept first, in both."""
     from jupyter_rewind.faces.cli import views
-    from jupyter_rewind.workspace import document_path
+    from jupyter_rewind.workspace import check_writable, document_path
 
     with face.workspace() as workspace:
         revival = open_revival(workspace)
@@ -210,6 +210,7 @@ def restore_both(face: Face, notebook: str, ref: str) -> Answer:
                 hint="Nothing was changed. Without --state the notebook alone comes back;"
                 " `jupyter rewind resume` starts a kernel with a state.",
             )
+        check_writable(document_path(notebook))
         answer = revival.ask(live, "to", {"ref": snapshot.id})
         done = workspace.restore(notebook, checkpoint.id)
     data: dict[str, Json] = {
@@ -218,6 +219,7 @@ def restore_both(face: Face, notebook: str, ref: str) -> Answer:
         "checkpoint": views.checkpoint_json(done.checkpoint) if done.checkpoint else None,
         "kept": views.checkpoint_json(done.kept) if done.kept else None,
         "cells": [],
+        "not_kept": list(done.not_kept),
         "state": answer,
     }
     text = f"Restored {notebook} from {views.when(done.source)}, and its kernel {_when(snapshot)}."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 
@@ -145,6 +146,43 @@ def test_a_read_only_folder_still_reads(book: Path, work: Path, process: Rewind)
         work.chmod(0o700)
 
 
+def test_a_read_only_notebook_is_not_restored_over(book: Path, work: Path, rewind: Rewind) -> None:
+    """Whoever made it read-only wishes that it stays; to another file it goes."""
+    book.chmod(0o444)
+    ended = rewind("restore", book, "head~1")
+    assert ended.status == 6
+    assert "read-only" in ended.err
+    assert book.read_bytes() == THIRD
+    assert len(rewind("history", book).rows) == 3
+    assert rewind("restore", book, "head~1", "--output", work / "then.ipynb").status == 0
+    book.chmod(0o644)
+    assert rewind("restore", book, "head~1").status == 0
+    assert book.read_bytes() == SECOND
+
+
+@pytest.mark.skipif(not hasattr(os, "setxattr"), reason="Python sets attributes on Linux only")
+def test_what_a_restored_file_has_no_more_is_said(
+    book: Path, rewind: Rewind, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Bytes come first; an attribute that the system will not take anew is named."""
+    try:
+        os.setxattr(book, "user.origin", b"mine")
+    except OSError:
+        pytest.skip("this file system has no extended attributes")
+    ended = rewind("restore", book, "head~1")
+    assert "attribute" not in ended.err
+    assert os.getxattr(book, "user.origin") == b"mine"
+
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "no room")
+
+    monkeypatch.setattr(os, "setxattr", refuse)
+    ended = rewind("restore", book, "head~1")
+    assert ended.status == 0
+    assert "attribute user.origin" in ended.err
+    assert rewind("restore", book, "head~1", "--json").data["not_kept"] == []
+
+
 def test_odd_names(work: Path, rewind: Rewind) -> None:
     """Spaces, quotes, other scripts, newlines and bytes that are no text: any name works."""
     names = [
@@ -201,6 +239,22 @@ def test_a_moved_notebook_without_a_history_is_recognised(book: Path, rewind: Re
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows allows no line end in a name")
+def test_a_notebook_whose_name_is_a_link_now_has_its_earlier_history_named(
+    book: Path, work: Path, rewind: Rewind
+) -> None:
+    """Moved under another name and rewritten, it begins anew; the way to the old states is said."""
+    (work / "other.ipynb").write_bytes(notebook_bytes(cell("all", "all = 'else'")))
+    book.unlink()
+    try:
+        book.symlink_to("other.ipynb")
+    except OSError:
+        pytest.skip("links need a privilege here")
+    ended = rewind("history", "analysis.ipynb")
+    assert ended.status == 3
+    way = ended.err.partition("`jupyter rewind history ")[2].partition("`")[0]
+    assert len(rewind("history", way).rows) == 3
+
+
 def test_a_name_with_a_line_end_stays_on_one_line(work: Path, rewind: Rewind) -> None:
     """A file cannot add lines to an answer by its name."""
     path = work / "a\nb.ipynb"
