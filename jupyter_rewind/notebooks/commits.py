@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import shlex
 import subprocess
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -15,8 +16,9 @@ from pathlib import Path
 
 from blake3 import blake3
 
-from jupyter_rewind.errors import Full, InvalidInput, NotFound
+from jupyter_rewind.errors import Full, InvalidInput, NotFound, RestoreRefused
 from jupyter_rewind.model.checkpoint import Checkpoint
+from jupyter_rewind.store.durable import translate
 
 _GIT_PLACES = {"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_COMMON_DIR"}
 _FORMAT = "--format=%x01%H%x02%at%x02%an%x02%s"
@@ -45,7 +47,7 @@ def is_repository(folder: Path) -> bool:
 
 def check_new(folder: Path) -> None:
     """Raises InvalidInput where no repository shall be made: in place of a file, and within the
-    work tree of another one. NotFound: no git."""
+    work tree of another one; RestoreRefused in a folder that holds files. NotFound: no git."""
     if os.path.lexists(folder) and not folder.is_dir():
         raise InvalidInput(
             f"{folder} is a file, not a git repository.",
@@ -60,6 +62,16 @@ def check_new(folder: Path) -> None:
             f"{folder} lies within the git repository {os.fsdecode(root)}.",
             hint="Nothing was changed. Name that repository itself, which gets a branch of its own"
             " for the history, or a folder outside of it.",
+        )
+    try:
+        is_taken = folder.is_dir() and any(folder.iterdir())
+    except OSError as error:
+        raise translate(error, "look into", folder) from error
+    if is_taken:
+        raise RestoreRefused(
+            f"{folder} is no git repository, and it is not empty.",
+            hint="Nothing was changed. Name a repository or a new folder; where this one shall"
+            f" become a repository, `git init {shlex.quote(str(folder))}` makes it one.",
         )
 
 

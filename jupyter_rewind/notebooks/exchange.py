@@ -114,8 +114,8 @@ def export_git(histories: Histories, path: str, repository: Path) -> Exported:
 
     The branch is `rewind/<name>` of the git repository; the work tree and the other branches stay
     as they are. Where there is no repository one is made, with that branch as its HEAD and the
-    newest state in its work tree. Raises NotFound (no git), RestoreRefused, InvalidInput (a place
-    where no repository can be made).
+    newest state in its work tree. Raises NotFound (no git), RestoreRefused (also for a folder that
+    holds files and is no repository), InvalidInput (a place where no repository can be made).
     """
     found = histories.checkpoints(path)
     name = os.path.basename(found[-1].path) if found else Path(path).name
@@ -149,9 +149,8 @@ def export_git(histories: Histories, path: str, repository: Path) -> Exported:
     if is_new and count:
         commits.git(repository, "symbolic-ref", "HEAD", branch)
         commits.git(repository, "read-tree", "HEAD")
-        if not os.path.lexists(repository / name):
-            # Else the next commit of all that changed would take the notebook away again.
-            commits.git(repository, "checkout-index", "--quiet", "--", name)
+        # Else the next commit of all that changed would take the notebook away again.
+        commits.git(repository, "checkout-index", "--quiet", "--", name)
     return Exported(repository, count, tuple(problems), branch.removeprefix("refs/heads/"))
 
 

@@ -76,10 +76,16 @@ def test_export_to_git(book: Path, work: Path, rewind: Rewind) -> None:
 
 @needs_git
 def test_an_export_to_git_writes_over_no_file(book: Path, work: Path, rewind: Rewind) -> None:
-    """A folder that becomes a repository keeps what it has."""
+    """A folder that is no repository is not made one over the files that it holds; where its owner
+    makes it one, it keeps what it has."""
     mine = work / "repo" / "analysis.ipynb"
     mine.parent.mkdir()
     mine.write_bytes(b"mine")
+    ended = rewind("export", book, "--git", "repo")
+    assert ended.status == 7
+    assert "git init" in ended.err
+    assert os.listdir(work / "repo") == ["analysis.ipynb"]
+    git(work / "repo", "init", "--quiet")
     ended = rewind("export", book, "--git", "repo")
     assert ended.status == 0, ended.err
     assert mine.read_bytes() == b"mine"
