@@ -55,6 +55,33 @@ def test_defaults_lie_in_jupyters_own_folders(places: Path) -> None:
     assert {row.origin for row in describe(loaded)} == {"default"}
 
 
+@pytest.mark.skipif(os.name == "nt", reason="these variables count on POSIX systems only")
+@pytest.mark.parametrize(
+    ("variable", "value", "key"),
+    [
+        ("HOME", "work", "store.path"),
+        ("HOME", "", "store.path"),
+        ("XDG_DATA_HOME", "share", "store.path"),
+        ("JUPYTER_DATA_DIR", "data", "store.path"),
+        ("JUPYTER_CONFIG_DIR", "config", "store.key_folder"),
+    ],
+)
+def test_no_store_is_made_wherever_a_program_was_started(
+    monkeypatch: pytest.MonkeyPatch, variable: str, value: str, key: str
+) -> None:
+    """A home that is no absolute path would be another one in each folder."""
+    if variable != "JUPYTER_CONFIG_DIR":
+        monkeypatch.delenv("JUPYTER_DATA_DIR")
+    if variable == "HOME":
+        monkeypatch.delenv("XDG_DATA_HOME", raising=False)
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(InvalidInput, match=variable) as caught:
+        Settings.load()
+    assert key in str(caught.value)
+    assert any(problem.stops for problem in Settings.load_leniently().problems)
+    assert Settings.load({key: "/a/folder"}).origin_of(key) == "flag"
+
+
 def test_every_setting_has_help_and_a_default_that_can_be_set_again() -> None:
     """Each row of `jupyter rewind config` explains itself, and its default is a legal value."""
     rows = describe(Settings.load())

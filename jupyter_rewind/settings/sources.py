@@ -7,7 +7,7 @@ from __future__ import annotations
 import json
 import os
 import traceback
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -62,6 +62,32 @@ def read_json_file(path: Path) -> dict[str, object]:
     if not isinstance(content, dict) or not isinstance(content.get(SECTION, {}), dict):
         raise _mistake(path, None, f'it must look like {{"{SECTION}": {{"store_path": "..."}}}}')
     return content
+
+
+_JUPYTERS_FOLDERS: Final = {
+    "store_path": ("JUPYTER_DATA_DIR", "XDG_DATA_HOME", "HOME"),
+    "store_key_folder": ("JUPYTER_CONFIG_DIR", "HOME"),
+}
+
+
+def find_wandering(names: Iterable[str]) -> Iterator[SettingProblem]:
+    """A problem for each of these settings whose default hangs on where a program was started: the
+    store would lie in somebody's project, and another one in each folder."""
+    for name in names if os.name != "nt" else ():
+        for variable in _JUPYTERS_FOLDERS.get(name, ()):
+            value = os.environ.get(variable)
+            if value is None or (not value and variable != "HOME"):
+                continue
+            if not os.path.isabs(os.path.expanduser(value)):
+                key = name.replace("_", ".", 1)
+                is_not = f"{variable} is {value!r}" if value else f"{variable} is empty"
+                error = InvalidInput(
+                    f"There is no place for {key}: {is_not}, not an absolute path.",
+                    hint=f"Set {variable}, or {key} itself, as with"
+                    f" {ENVIRONMENT_PREFIX}{name.upper()}=/a/folder.",
+                )
+                yield SettingProblem(error, key, variable, stops=True)
+            break
 
 
 FLAG = "flag"

@@ -28,6 +28,7 @@ from jupyter_rewind.settings.sources import (
     SettingProblem,
     Tell,
     find_values,
+    find_wandering,
     refuse,
     say_origin,
 )
@@ -259,6 +260,8 @@ class Rewind(Configurable):
                 if origin == FLAG:
                     raise
                 tell(SettingProblem(error, key, origin, name in _VITAL))
+        for problem in find_wandering(sorted(_VITAL - settings._origins.keys())):
+            tell(problem)
         return settings
 
     def origin_of(self, key: str) -> str:
