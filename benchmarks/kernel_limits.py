@@ -8,7 +8,7 @@ import sys
 from itertools import pairwise
 
 from benchmarks.cells.driver import Cell, Kernel, running
-from benchmarks.measure import Row, at_most
+from benchmarks.measure import Row, at_most, run_parts
 
 ARRAY = ("import numpy as np", "big = np.random.default_rng(0).random(62_500_000)")
 DICTS = ("rows = [{'id': i, 'name': f'n{i}', 'value': i * 0.5} for i in range(1_000_000)]",)
@@ -19,15 +19,7 @@ KB, MB = 1 << 10, 1 << 20
 
 def measure() -> list[Row]:
     """All rows of this benchmark; about two minutes."""
-    return [
-        *tiny_cells(),
-        *one_element(),
-        *one_element_by_pages(),
-        *one_dict(),
-        *plain_loop(),
-        *start(),
-        *peaks(),
-    ]
+    return run_parts(PARTS)
 
 
 def costs(kernel: Kernel, sources: list[str]) -> list[Cell]:
@@ -184,3 +176,14 @@ def peaks() -> list[Row]:
                 )
             )  # fmt: skip
     return rows
+
+
+PARTS = {
+    "tiny": lambda _: tiny_cells(),
+    "array": lambda _: one_element(),
+    "pages": lambda _: one_element_by_pages(),
+    "dict": lambda _: one_dict(),
+    "loop": lambda _: plain_loop(),
+    "start": lambda _: start(),
+    "peaks": lambda _: peaks(),
+}

@@ -1,14 +1,14 @@
 """States of kernels: Rewind beside Kishu, dill and cloudpickle, on the same notebooks.
 
 `python -m benchmarks kernels` plays each notebook in real kernels, once with each tool, and goes
-back to a state in its middle and to its last one. $BENCHMARK_WORKLOADS names some of them (parts
-of names, with commas between) where not all are wanted.
+back to a state in its middle and to its last one. `kernels/WORD` measures those alone whose name
+has that word.
 """
 
 from __future__ import annotations
 
-import os
 import sys
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from benchmarks.cells.driver import DUMPING, Played, play, play_plain
@@ -22,9 +22,13 @@ PATIENCE = 240.0
 
 def measure() -> list[Row]:
     """All rows of this benchmark; about half an hour, most of it Kishu's."""
+    return measure_some("")
+
+
+def measure_some(word: str) -> list[Row]:
+    """The rows of the notebooks whose name has `word`."""
     kishu = kishu_python()
-    wanted = os.environ.get("BENCHMARK_WORKLOADS", "").split(",")
-    chosen = [one for one in workloads() if any(part in one.name for part in wanted)]
+    chosen = [one for one in workloads() if word in one.name]
     return [row for workload in chosen for row in measure_workload(workload, kishu)]
 
 
@@ -169,3 +173,21 @@ def size(count: float) -> str:
     while number >= 1000 and len(units) > 1:
         number, units = number / 1000, units[1:]
     return f"{number:.3g} {units[0]}"
+
+
+class _Words(Mapping[str, Callable[[Path], list[Row]]]):
+    """A part for each word of a notebook's name."""
+
+    def __getitem__(self, word: str) -> Callable[[Path], list[Row]]:
+        if not any(word in name for name in self):
+            raise KeyError(word)
+        return lambda _: measure_some(word)
+
+    def __iter__(self) -> Iterator[str]:
+        return (one.name for one in workloads())
+
+    def __len__(self) -> int:
+        return len(workloads())
+
+
+PARTS = _Words()
