@@ -57,13 +57,14 @@ def plan_for(base: Snapshot, executions: Sequence[Execution], names: Iterable[st
     cell up to there that gave it a value."""
     past = [each for each in executions if each.count <= base.count and not _is_own(each.source)]
     found = dict[str, Execution]()
-    wanted = set(names)
-    for name in wanted:
+    made = []
+    for name in sorted(set(names)):
         maker = next((each for each in reversed(past) if name in assigned_names(each.source)), None)
         if maker is not None:
             found[maker.id] = maker
+            made.append(name)
     steps = sorted(found.values(), key=lambda each: each.started_ns)
-    return Plan(base, tuple(map(_step, steps)), tuple(sorted(wanted)))
+    return Plan(base, tuple(map(_step, steps)), tuple(made))
 
 
 def assigned_names(source: str) -> set[str]:

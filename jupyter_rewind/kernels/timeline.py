@@ -115,6 +115,10 @@ class Timeline:
         self._redo.clear()
         return moved
 
+    def settle(self, target: Snapshot) -> Moved:
+        """As `go_to`, as the end of a move that began with one: one undo takes back both."""
+        return self._move(target, self.store, False)
+
     def undo(self) -> Moved:
         """The namespace is as it was before the last move. Raises RestoreRefused."""
         if not self._undo:

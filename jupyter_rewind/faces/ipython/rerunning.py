@@ -23,7 +23,8 @@ class Rerun:
         self._ask = ask
 
     def to(self, ref: str, *, trust: bool = False) -> Answer:
-        """The state `ref`, with what was not kept of it made again by the cells that made it.
+        """The state `ref`, with what was not kept of it made again by the cells that made it; what
+        else these cells set is as it was at `ref`.
 
         Raises RestoreRefused where the user says no; nothing was changed then.
         """
@@ -35,13 +36,33 @@ class Rerun:
         back = self._verbs.to(plan.base.id, trust=trust)
         for done, step in enumerate(plan.steps):
             result = self._shell.run_cell(step.execution.source, store_history=False)
-            if not result.success:
+            if not result.success and step.execution.status != "error":
                 raise RestoreRefused(
                     f"In[{step.execution.count}] failed when it was run again; {done} of"
                     f" {len(plan.steps)} cells had run.",
                     hint="`%rewind undo` brings back what was before.",
                 )
-        return Words(f"{back}\nCells run again: {len(plan.steps)}.")
+        if not plan.wanted:
+            return Words(f"{back}\nCells run again: {len(plan.steps)}.")
+        made = self._put_beside(plan)
+        return Words(
+            f"{back}\nCells run again: {len(plan.steps)}. They made {', '.join(made) or 'nothing'};"
+            " all else is as it was."
+        )
+
+    def _put_beside(self, plan: Plan) -> list[str]:
+        """What was wanted of the cells stands beside what the state has of all else."""
+        from jupyter_rewind.kernels.placeholders import Placeholder
+
+        session = self._verbs.session
+        made = {
+            name: session.namespace[name]
+            for name in plan.wanted
+            if name in session.namespace and not isinstance(session.namespace[name], Placeholder)
+        }
+        session.timeline.settle(plan.base)
+        session.namespace.update(made)
+        return sorted(made)
 
     def plan(self, ref: str) -> Plan:
         """What would be run. Raises NotFound."""
