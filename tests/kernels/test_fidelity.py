@@ -18,8 +18,8 @@ OURS = "tests.support.ours:Rewind"
 UNTOUCHED = "place,tests.support.examiner:Untouched,untouched"
 BARE = "place,tests.support.examiner:Bare,bare"
 PROJECT = Path(__file__).parents[2]
-# One worker, so that what is found is found once.
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500), pytest.mark.xdist_group("fidelity")]
+# On one worker (see conftest), so that what is found is found once.
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]
 
 
 def examine(folder: Path, *jobs: str) -> list[dict[str, Any]]:
