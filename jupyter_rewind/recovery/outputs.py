@@ -39,19 +39,21 @@ def has_failed(cell: EvidenceCell) -> bool:
 
 
 def with_outputs(
-    cell: EvidenceCell, ran: Executed | None, is_sure: bool = True
+    cell: EvidenceCell, ran: Executed | None, is_sure: bool = True, is_later: bool = False
 ) -> tuple[EvidenceCell, str]:
     """`cell` with what its last run showed, where that is known; and what is to be said of it.
 
     `ran` is the newest execution of exactly the cell's source. It is not sure that it was of this
-    cell where others have the same source.
+    cell where others have the same source. With `is_later` it is of a kernel that was started after
+    the cell was saved: an equal number is then another run's.
     """
     if not cell.whole:
         return replace(cell, outputs=(), execution_count=None), PIECE
-    if ran is None or (cell.outputs and cell.execution_count == ran.line and not ran.outputs):
+    is_same = ran is not None and cell.execution_count == ran.line and not is_later
+    if ran is None or (cell.outputs and is_same and not ran.outputs):
         return cell, ""
     shown = _shown(ran)
-    if cell.execution_count == ran.line and len(cell.outputs) > len(shown):
+    if is_same and len(cell.outputs) > len(shown):
         return cell, ""
     if shown and is_sure:
         return replace(cell, outputs=shown, execution_count=ran.line or None), ""

@@ -207,7 +207,7 @@ class _Followed:
             which = self.steps[slot.last_ran]
             origins.append(Origin(which.trace, which.words))
         is_sure = slot.told or slot.swept > 0 or self.alike[slot.source] == 1
-        cell, shown = with_outputs(cell, ran, is_sure)
+        cell, shown = with_outputs(cell, ran, is_sure, self._is_later(slot, based))
         if based is not None and based.cell.source.rstrip() != slot.source:
             older = based.document.trace.words or based.document.trace.kind
             origins.append(Origin(based.document.trace, f"newer than its text in: {older}"))
@@ -229,6 +229,14 @@ class _Followed:
             return None
         ran = self.steps[slot.last_ran].executed
         return ran if ran.source.rstrip() == slot.source else None
+
+    def _is_later(self, slot: Slot, based: Based | None) -> bool:
+        """Whether the slot ran last in a kernel that was started after its cell was saved."""
+        if slot.last_ran < 0 or based is None or based.document.time_ns is None:
+            return False
+        which = self.steps[slot.last_ran].step.run
+        started = self.sessions[which].attributed.run.started_ns
+        return started is not None and started > based.document.time_ns
 
     def alternatives(
         self, judged: list[Judged], cells: tuple[RebuiltCell, ...], left_out: list[LeftOut]

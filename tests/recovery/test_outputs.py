@@ -56,6 +56,26 @@ def test_richer_output_of_the_same_run_is_kept() -> None:
     assert cell.cell.execution_count == 7
 
 
+def test_equal_number_after_a_restart_is_another_run() -> None:
+    """After a restart the counts begin anew: the value of the old [7] is not the new [7]'s."""
+    value = {
+        "output_type": "execute_result",
+        "execution_count": 7,
+        "data": {"text/plain": "0.5"},
+        "metadata": {},
+    }
+    old = EvidenceCell("code", SHOW, (value,), execution_count=7)
+    first = session(1, [*STEPS, SHOW], at=-900, lasting=60)
+    rebuilt = rebuilt_of([document(*STEPS, old)], [first, session(2, [*STEPS, SHOW])])
+    (cell,) = shown(rebuilt)
+    assert cell.cell.outputs == ({**value, "execution_count": None},)
+    assert cell.cell.execution_count is None
+    assert "earlier run" in cell.words
+    ran = Executed(7, SHOW, text_output="0.7")
+    (cell,) = shown(rebuilt_of([document(*STEPS, old)], [first, session(2, [*STEPS, ran])]))
+    assert [each["data"] for each in cell.cell.outputs] == [{"text/plain": "0.7"}]
+
+
 def test_output_goes_to_neither_of_two_cells_alike() -> None:
     """Where two cells have the same source, a later output is put below neither by guess."""
     again = Executed(9, SHOW, outputs=(text_output("new"),))
