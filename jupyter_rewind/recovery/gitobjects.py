@@ -93,6 +93,13 @@ class GitRepository:
         """What the blob holds. Raises NotFound, Unavailable."""
         return self._ask(["cat-file", "blob", blob])
 
+    def written_ns(self, blob: str) -> int | None:
+        """When the blob was written; None where it lies in a pack, which does not tell."""
+        try:
+            return os.stat(self.objects / blob[:2] / blob[2:]).st_mtime_ns
+        except OSError:
+            return None
+
     def loose(self) -> Iterator[Loose]:
         """Every object that lies in a file of its own."""
         for folder in sorted(self.objects.glob("[0-9a-f][0-9a-f]")):

@@ -91,6 +91,35 @@ def test_a_dropped_stash_and_an_amended_commit_are_found_by_name(home: Home) -> 
     assert {told[("stashed",)], told[("amended away",)], told[("final",)]} == {str(path)}
 
 
+def test_a_dropped_state_of_another_folders_namesake_is_not_taken(home: Home) -> None:
+    """Two notebooks of one name: what git threw away of the other one is not said to be yours."""
+    put(home, "mine", name="analysis.ipynb")
+    put(home, "yours", name="other/analysis.ipynb")
+    git(home, "add", "."), git(home, "commit", "-qm", "one")
+    put(home, "yours, amended away", name="other/analysis.ipynb")
+    git(home, "commit", "-qam", "two")
+    put(home, "yours, final", name="other/analysis.ipynb")
+    git(home, "add", "."), git(home, "commit", "-q", "--amend", "-m", "three")
+    git(home, "reflog", "expire", "--expire=now", "--all")
+    told = found(home)
+    assert told[("mine",)] == str(home.work / "analysis.ipynb")
+    assert told[("yours, amended away",)] is None
+
+
+def test_what_is_staged_is_newer_than_what_was_committed(home: Home) -> None:
+    """The state that you added last is known to be younger than the commit before it."""
+    path = put(home, "committed")
+    git(home, "add", "."), git(home, "commit", "-qm", "one", "--date", "2020-01-01T00:00:00")
+    put(home, "staged")
+    git(home, "add", ".")
+    path.unlink()
+    scope = home.scope()
+    times = {tuple(sources(FINDER, t, scope)): t.time_ns for t in traces_of(FINDER, scope)}
+    committed, staged = times[("committed",)], times[("staged",)]
+    assert committed is not None and staged is not None
+    assert committed <= staged + 1_000_000_000, "git tells the time of a commit in seconds"
+
+
 def test_untracked_notebooks_in_a_stash_are_found(home: Home) -> None:
     """`git stash -u` takes notebooks away that were never added; they come back by name."""
     put(home, "other", name="other.ipynb")

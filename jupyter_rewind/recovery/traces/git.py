@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from jupyter_rewind.recovery.documents import read_document, read_notebook
 from jupyter_rewind.recovery.evidence import EVERYTHING, Evidence, Holds, Problem, Scope, Trace
 from jupyter_rewind.recovery.gitobjects import GitRepository, Loose, tree_entries
+from jupyter_rewind.recovery.walking import settle
 
 _NOTEBOOK = re.compile(rb'\A\s*\{\s*"(?:cells|metadata|nbformat|nbformat_minor|worksheets)"\s*:')
 _LFS = re.compile(rb"\Aversion https://git-lfs\.github\.com/spec/v1\noid sha256:([0-9a-f]{64})\n")
@@ -76,11 +77,14 @@ def _named(repository: GitRepository, scope: Scope) -> Iterator[Trace]:
     """What commits and the index name; each blob of each path once, at its newest."""
     specs = _pathspecs(repository, scope)
     seen: set[tuple[str, str]] = set()
+    versions = repository.versions(specs)
+    committed = {(each.blob, each.path): each.time_ns for each in reversed(versions)}
     for blob, path, stage in repository.staged(specs):
         seen.add((blob, path))
         side = f" (side {stage} of a conflict)" if stage else ""
-        yield _trace(repository, blob, path, f"Staged in git's index{side}", None)
-    for version in repository.versions(specs):
+        time_ns = committed.get((blob, path)) or repository.written_ns(blob)
+        yield _trace(repository, blob, path, f"Staged in git's index{side}", time_ns)
+    for version in versions:
         if (version.blob, version.path) not in seen:
             seen.add((version.blob, version.path))
             words = f"Commit {version.commit[:10]} of git"
@@ -92,7 +96,6 @@ def _unnamed(
 ) -> Iterator[Trace | Problem]:
     """Notebooks among the objects that no commit and no index names."""
     known = {each.handle["blob"] for each in named}
-    places = _Places(scope, named)
     names: dict[str, str] = {}
     blobs: list[Loose] = []
     for each in repository.loose():
@@ -103,7 +106,13 @@ def _unnamed(
     cruft = [each for each in repository.cruft() if each not in known]
     if not blobs and not cruft:
         return
-    others = {each.blob for each in repository.versions([":(top,glob)**/*.ipynb"])} - known
+    everywhere = [":(top,glob)**/*.ipynb"]
+    versions = repository.versions(everywhere)
+    others = {each.blob for each in versions} - known
+    paths = {each.path for each in versions} | {
+        path for _, path, _ in repository.staged(everywhere)
+    }
+    places = _Places(scope, named, {repository.top / each for each in paths})
     for each in blobs:
         if each.name not in others:
             name = names.get(each.name)
@@ -113,10 +122,14 @@ def _unnamed(
 
 
 class _Places:
-    """Which notebook a file name is that stands in a tree which nothing refers to any more."""
+    """Which notebook a file name is that stands in a tree which nothing refers to any more.
 
-    def __init__(self, scope: Scope, named: Sequence[Trace]) -> None:
+    `paths` are all notebooks that git knows: where two have one name, the name tells nothing.
+    """
+
+    def __init__(self, scope: Scope, named: Sequence[Trace], paths: Iterable[Path]) -> None:
         self.wanted = scope.notebook
+        self._alike = {path.name for path in paths if settle(path, scope) != scope.notebook}
         self._known = {each.notebook for each in named if each.notebook is not None}
 
     def refuses(self, name: str | None) -> bool:
@@ -128,7 +141,7 @@ class _Places:
         if name is None:
             return None
         if self.wanted is not None:
-            return str(self.wanted)
+            return None if name in self._alike else str(self.wanted)
         found = [each for each in self._known if os.path.basename(each) == name]
         return found[0] if len(found) == 1 else None
 
