@@ -70,4 +70,6 @@ def _ends_early(error: json.JSONDecodeError) -> bool:
     rest = error.doc[error.pos :].strip()
     if error.msg.startswith("Invalid \\uXXXX"):
         return len(rest) < len("\\uXXXX\\uXXXX")
+    if rest in ("}", "]"):
+        return False  # a comma too many before the end, which is there
     return len(rest) <= 1 or any(word.startswith(rest) for word in _WORDS)

@@ -20,6 +20,7 @@ LARGE_BYTES = 1 << 24
 WHOLE = "whole"
 MISSING = "missing"
 _LONE = "it has half a character (a lone surrogate) in it"
+_NEWEST_FORM = 4
 _MARK = b"\xef\xbb\xbf"
 _MAY_BE_LONE = re.compile(rb"\\u[dD][89a-fA-F]")
 
@@ -122,9 +123,11 @@ def fault_of(raw: bytes) -> str:
 
 
 def fault_in(book: dict[str, Any]) -> str:
-    """Why Jupyter does not open this notebook of format 4: what it is made of; "" where it does."""
-    cells = book.get("cells")
-    if book.get("nbformat") != 4 or not isinstance(cells, list):
+    """Why Jupyter does not open it: its format, or what it is made of; "" where it does."""
+    cells, form = book.get("cells"), book.get("nbformat")
+    if isinstance(form, int) and form > _NEWEST_FORM:
+        return f"it says that its format is {form}, and the newest is {_NEWEST_FORM}"
+    if form != 4 or not isinstance(cells, list):
         return ""
     strange = sum(not isinstance(each, dict) for each in cells)
     if strange:

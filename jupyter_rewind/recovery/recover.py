@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -179,7 +180,7 @@ def write_new(target: Path, data: bytes | bytearray, files: Callable[[], Files] 
         disk.make_folder(target.parent, mode=0o755)
         waiting = disk.write_new(target, memoryview(data), mode=_PRIVATE)
     except Storage as error:
-        raise _elsewhere(error) from error
+        raise _elsewhere(error, target) from error
     try:
         written = disk.publish(waiting, target)
     finally:
@@ -188,7 +189,12 @@ def write_new(target: Path, data: bytes | bytearray, files: Callable[[], Files] 
     return written
 
 
-def _elsewhere(error: Storage) -> Storage:
-    """`error` with what a person can do who has just lost work."""
-    hint = "The traces are as they were. Name a folder of another disk: --output PATH."
-    return type(error)(error.message, hint=hint, code=error.code, retryable=error.retryable)
+def _elsewhere(error: Storage, target: Path) -> Storage:
+    """`error` with the name that a person knows, and with what they can do who just lost work."""
+    hint = (
+        "The traces are as they were. Name a file in another folder, or on another disk:"
+        f" --output PATH/{target.name}"
+    )
+    waiting = re.compile(re.escape(os.path.join(target.parent, ".")) + r"[^/\\]*\.rewind-tmp")
+    message = waiting.sub(lambda _: str(target), error.message)
+    return type(error)(message, hint=hint, code=error.code, retryable=error.retryable)

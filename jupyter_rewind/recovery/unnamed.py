@@ -46,7 +46,8 @@ def rebuild_named(target: Path, evidence: Evidence) -> Rebuilt:
 
 def _apart_in_words(documents: Iterable[FoundDocument]) -> tuple[str, ...]:
     """What is told of documents that nothing says to be the notebook, each one once."""
-    found = {each.trace.handle.get("mark", ""): each.trace for each in documents}
+    largest = sorted(documents, key=lambda each: len(each.cells), reverse=True)
+    found = {each.trace.handle.get("mark", ""): each.trace for each in largest}
     lines = [
         f"Not taken, since nothing says that it is this notebook. {trace.words}. If it is the one:"
         f" --memory --from {mark}"

@@ -44,6 +44,7 @@ def test_a_notebook_cut_short_anywhere_is_said_to_be_cut_short(text: bytes) -> N
         (WHOLE.replace(b'"cells"', b'"cells'), "invalid"),
         (WHOLE + b"x", "truncated"),
         (WHOLE + WHOLE, "invalid"),
+        (WHOLE.rstrip()[:-1] + b",}", "invalid"),
         (b"\xff\xfe\xfd" * 10, "invalid"),
         (b"[" * 100_000, "invalid"),
     ],

@@ -85,6 +85,27 @@ def test_state_of_a_large_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     assert "line" in state_of(path).words
 
 
+@pytest.mark.parametrize("large", [1 << 24, 1000])
+def test_comma_too_many_is_not_called_cut_short(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, large: int
+) -> None:
+    """The file ends as it should: that a comma is wrong is told, not that something is missing."""
+    monkeypatch.setattr(filestate, "LARGE_BYTES", large)
+    path = tmp_path / "a.ipynb"
+    for raw in (json.dumps(book("x" * 2000))[:-1] + ",}", json.dumps(book("x" * 2000))[:-1] + ",]"):
+        path.write_text(raw)
+        words = state_of(path).words
+        assert ("is not JSON" in words, "cut short" in words) == (True, False)
+
+
+def test_format_that_no_jupyter_knows_is_not_called_whole(tmp_path: Path) -> None:
+    """A file that says its format is 99 is opened by no Jupyter: it is told, and comes back."""
+    path = tmp_path / "a.ipynb"
+    path.write_text(json.dumps(book() | {"nbformat": 99}))
+    assert "its format is 99" in state_of(path).words
+    assert len(salvage_notebook(path.read_bytes()).cells) == 1
+
+
 @pytest.mark.parametrize("indent", [None, 1])
 def test_many_lines_are_read_many_at_a_time(indent: int | None) -> None:
     """A text of forty thousand lines comes back letter for letter, whole file or cut."""

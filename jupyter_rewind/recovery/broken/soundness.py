@@ -54,7 +54,12 @@ def _broken(raw: JsonBytes, at: int, name: str) -> Condition:
         at -= 1
     rest = raw.raw[at : at + _MOST_LEFT].strip()
     begun = any(word.startswith(rest) for word in _WORDS) or _ESCAPE.match(rest)
-    if raw.size - at < _MOST_LEFT and (len(rest) <= 1 or begun or _is_half_a_letter(rest)):
+    closes = rest in (b"}", b"]")  # a comma too many before the end, which is there
+    if (
+        not closes
+        and raw.size - at < _MOST_LEFT
+        and (len(rest) <= 1 or begun or _is_half_a_letter(rest))
+    ):
         return Condition("truncated", f"{name} is cut short: it ends after {raw.size} bytes.")
     pieces = range(0, at, _PIECE)
     line = 1 + sum(raw.raw[one : min(at, one + _PIECE)].count(b"\n") for one in pieces)

@@ -113,7 +113,7 @@ def _role(process: Process) -> str:
     if not process.command or "ipykernel" in " ".join(process.command):
         return ""
     name = os.path.basename(process.command[0]).lower()
-    if name.startswith(_BROWSERS):
+    if name.startswith(_BROWSERS) and "crashpad" not in name:
         return f"{name}, a browser or editor"
     words = [os.path.basename(word) for word in process.command[:4]]
     if any(word.startswith(("jupyter-rewind", "jupyter_rewind")) for word in words):
@@ -148,11 +148,7 @@ def _rows_in(descriptor: int, start: int, end: int) -> list[Row]:
 def _evidence(trace: Trace, scope: Scope, found: list[Row]) -> Evidence:
     root = _served_folder(trace.handle["pid"], scope)
     rows = join_rows(found)[:MOST_DOCUMENTS]
-    documents = tuple(_document(trace, scope, row, root) for row in rows)
-    if not documents:
-        words = "No cell of a notebook stands in its memory (any more)."
-        return Evidence(problems=(Problem(trace.place, words, trace),))
-    return Evidence(documents=documents)
+    return Evidence(documents=tuple(_document(trace, scope, row, root) for row in rows))
 
 
 def _document(trace: Trace, scope: Scope, row: Row, root: str) -> FoundDocument:

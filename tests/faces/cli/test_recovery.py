@@ -262,6 +262,31 @@ def test_history_that_may_not_be_read_is_not_called_missing(command: tuple[str, 
         run_unprivileged(look)
 
 
+def test_folder_that_may_not_be_written_to_is_told_by_the_names_that_you_know() -> None:
+    """The folder is read-only: the file that could not be written is named, and where to put it."""
+    with anybodys_folder() as folder:
+        home = folder / "home"
+        kept = home / ".ipynb_checkpoints" / "analysis-checkpoint.ipynb"
+        kept.parent.mkdir(parents=True)
+        kept.write_bytes(SECOND)
+        kept.chmod(0o644)
+        home.chmod(0o555)
+
+        def look() -> None:
+            out, err = io.StringIO(), io.StringIO()
+            with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+                os.environ.update(HOME=str(home), XDG_DATA_HOME=str(home / ".local/share"))
+                os.chdir(home)
+                status = app.main(["recover", "analysis.ipynb"])
+            told = err.getvalue()
+            assert status == 6, told
+            assert str(home / "analysis.recovered.ipynb") in told
+            assert "rewind-tmp" not in told
+            assert "--output PATH/analysis.recovered.ipynb" in told
+
+        run_unprivileged(look)
+
+
 def test_every_option_of_other_kinds_is_refused_in_words(stale: Path, rewind: Rewind) -> None:
     """What makes no sense is refused before anything is looked at."""
     for words in (
