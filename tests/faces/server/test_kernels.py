@@ -179,7 +179,7 @@ async def test_a_killed_kernels_state_is_offered_and_taken_over(
         await eventually(back, seconds=PATIENCE)
         await kernel.connect()
         _, offer = await api("GET", "/kernels/resumable", path="a.ipynb")
-        assert offer["run"]["cut_short"] is True
+        assert (offer["run"]["cut_short"], offer["run"]["path"]) == (True, "a.ipynb")
         status, moved = await api(
             "POST", "/kernels/resumable", body={"kernel": kernel.session["kernel"]["id"]}
         )

@@ -72,6 +72,29 @@ async def test_the_description_is_served(client: Client) -> None:
     assert yaml.safe_load(raw) == SPEC
 
 
+@pytest.mark.parametrize(
+    ("noun", "params"),
+    [
+        ("openapi.yaml", {}),
+        ("content", {"path": "a.ipynb", "ref": "head", "format": "raw"}),
+        ("content", {"path": "a.ipynb", "ref": "head"}),
+        ("health", {}),
+    ],
+)
+async def test_an_answer_says_what_kind_of_bytes_it_is(
+    client: Client, noun: str, params: dict[str, str]
+) -> None:
+    """Bytes are called bytes and YAML is called YAML, as the description has it."""
+    await client.put("a.ipynb", notebook("x = 1"))
+    answer = await client.fetch("rewind/api/v1", noun, params=params)
+    described = SPEC["paths"][f"/{noun}"]["get"]["responses"]["200"]["content"]
+    kind = answer.headers["Content-Type"].split(";")[0]
+    assert kind in described
+    assert (kind == "application/json") is (
+        params.get("format") != "raw" and noun != "openapi.yaml"
+    )
+
+
 async def test_a_history_with_one_checkpoint_and_its_content(client: Client) -> None:
     """History, one checkpoint by any ref, its notebook and its bytes."""
     for number in range(3):

@@ -99,6 +99,10 @@ class KernelStatesHandler(RewindHandler):
             self._announce("created" if verb == "create" else "restored", kernel, snapshot)
         return answer
 
+    def shown(self, run: dict[str, Any]) -> dict[str, Any]:
+        """A run of a kernel as an answer tells it: with the API path of its notebook."""
+        return {**run, "path": self.service.paths.api_path(run["path"]) or ""}
+
     def _announce(self, action: str, kernel: str, snapshot: dict[str, Any]) -> None:
         service = self.service
         service.announcer.announce(
@@ -120,10 +124,7 @@ class KernelsHandler(KernelStatesHandler):
     @authorized
     async def get(self) -> None:
         runs = await self.look(lambda revival: [run_json(each) for each in revival.runs()])
-        self.answer({"runs": [self._shown(each) for each in runs]})
-
-    def _shown(self, run: dict[str, Any]) -> dict[str, Any]:
-        return {**run, "path": self.service.paths.api_path(run["path"]) or ""}
+        self.answer({"runs": [self.shown(each) for each in runs]})
 
 
 class SnapshotsHandler(KernelStatesHandler):
@@ -231,7 +232,8 @@ class ResumableHandler(KernelStatesHandler):
                 legacy = revival.last_state(file)
             except NotFound:
                 return {"run": None, "snapshot": None}
-            return {"run": run_json(legacy.state), "snapshot": snapshot_json(legacy.snapshot)}
+            run = self.shown(run_json(legacy.state))
+            return {"run": run, "snapshot": snapshot_json(legacy.snapshot)}
 
         self.answer(await self.look(act))
 

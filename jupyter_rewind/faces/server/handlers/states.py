@@ -86,10 +86,9 @@ class ContentHandler(RewindHandler):
         # What is kept is data: a browser must not run it as a page of this server.
         self.set_header("Content-Disposition", "attachment")
         if form == "raw":
-            self.set_header("Content-Type", "application/octet-stream")
             self.set_header("Cache-Control", "no-store")
             self.set_header("X-Content-Type-Options", "nosniff")
-            self.finish(raw)
+            self.finish(raw, set_content_type="application/octet-stream")
             return
         if notebook is not None:
             content, file_format = notebook, "json"

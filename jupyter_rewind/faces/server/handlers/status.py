@@ -18,7 +18,7 @@ OPENAPI = Path(__file__).parent.parent / "openapi.yaml"
 
 
 class StatsHandler(RewindHandler):
-    """GET how many bytes lie in the store, and for which notebooks."""
+    """GET how many bytes lie in the store, and how much of it is shared."""
 
     @web.authenticated
     @authorized
@@ -91,8 +91,7 @@ class OpenapiHandler(RewindHandler):
     @web.authenticated
     @authorized
     async def get(self) -> None:
-        self.set_header("Content-Type", "application/yaml; charset=utf-8")
-        self.finish(OPENAPI.read_bytes())
+        self.finish(OPENAPI.read_bytes(), set_content_type="application/yaml; charset=utf-8")
 
 
 def _list_notices(service: Any) -> list[str]:
