@@ -11,6 +11,7 @@ from itertools import takewhile
 from jupyter_rewind.recovery.blends import blend_in_words, other_text
 from jupyter_rewind.recovery.broken.versions import VERSION
 from jupyter_rewind.recovery.evidence import Evidence, EvidenceCell, FoundDocument
+from jupyter_rewind.recovery.namesakes import KIND, as_pair, is_edited_pair, without_namesakes
 
 MUCH_MORE = 1.5
 NEARLY_ALL = 0.8
@@ -50,6 +51,10 @@ def choose_base(evidence: Evidence, places: frozenset[str]) -> Base:
     if not filled:
         return Base((), None, None, words)
     newest = filled[0]
+    file = next((each for each in filled if each.trace.kind == "file" and each.complete), None)
+    if file is not None and is_edited_pair(newest, file):
+        both = _doubted(Based(*each) for each in as_pair(newest, file))
+        return Base(tuple(both), replace(file, time_ns=newest.time_ns), newest.time_ns, words)
     chosen = next((each for each in filled[1:] if is_richer(each, newest)), None)
     if chosen is not None:
         words += (f"{newest.trace.place} is newer, but most of the notebook is missing from it",)
@@ -64,22 +69,17 @@ def choose_base(evidence: Evidence, places: frozenset[str]) -> Base:
 
 
 def _ours(documents: Iterable[FoundDocument], places: frozenset[str]) -> list[FoundDocument]:
-    known = [each for each in documents if each.trace.notebook in places]
+    known = without_namesakes([each for each in documents if each.trace.notebook in places])
     others = [each for each in documents if each.trace.notebook is None]
     file = next((each for each in known if each.trace.kind == "file" and each.complete), None)
 
     def rank(document: FoundDocument) -> tuple[int, bool, int]:
         time_ns = document.time_ns or 0
-        if file is not None and _is_made_copy(document):
+        if file is not None and document.trace.kind == KIND and not is_edited_pair(document, file):
             time_ns = min(time_ns, (file.time_ns or 0) - 1)  # made of the file as it is
         return time_ns, document.complete, len(document.cells)
 
     return sorted(known or others, key=rank, reverse=True)
-
-
-def _is_made_copy(document: FoundDocument) -> bool:
-    """Whether a tool made this notebook of the file: run anew, or built into a book."""
-    return document.trace.kind == "export" and document.trace.place.endswith(".ipynb")
 
 
 def _texts(document: FoundDocument) -> Counter[str]:

@@ -18,6 +18,7 @@ from jupyter_rewind.recovery.choosing import Base, Based
 from jupyter_rewind.recovery.evidence import Evidence, FoundDocument, Problem, Scope, Trace
 from jupyter_rewind.recovery.filestate import MISSING, WHOLE, state_of
 from jupyter_rewind.recovery.likeness import is_look
+from jupyter_rewind.recovery.namesakes import are_by_name
 from jupyter_rewind.recovery.olderversions import Older, OlderVersions
 from jupyter_rewind.recovery.search import Found
 from jupyter_rewind.recovery.sessions import SessionInfo, candidates, place_all
@@ -80,6 +81,8 @@ def survey(scope: Scope, found: Found) -> Survey:
         file = ran.files.get(str(notebook))
         if standing.state == WHOLE and file is not None:
             standing = _compared(standing, versions.find(file, traces))
+        if standing.state == MISSING and are_by_name(traces):
+            continue  # a README or a script: nothing says that there was such a notebook
         only_named = all(each.kind in _NAMES for each in traces)
         if not (standing.state == MISSING and only_named and ran.is_renamed(notebook)):
             standings.append(standing)

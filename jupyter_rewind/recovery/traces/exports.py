@@ -22,7 +22,8 @@ from jupyter_rewind.recovery.evidence import (
 )
 from jupyter_rewind.recovery.exports.prose import Fetch
 from jupyter_rewind.recovery.exports.reading import SUFFIXES, decode, read_export
-from jupyter_rewind.recovery.regular import open_file, read_file
+from jupyter_rewind.recovery.namesakes import BY_NAME, MADE, PAIR, TOOL
+from jupyter_rewind.recovery.regular import is_regular, open_file, read_file
 from jupyter_rewind.recovery.traces.built import built_copies
 from jupyter_rewind.recovery.walking import folders_of, is_recovered
 
@@ -48,6 +49,10 @@ _KINDS = {
 }
 _FIRST, _LAST = 1 << 13, 1 << 16
 _EXECUTED = re.compile(rb'"papermill"\s*:\s*\{')
+_HEAD_OF_PAIR = re.compile(rb"^#? *jupytext:", re.MULTILINE)
+_OF_TOOL = re.compile(
+    rb"^# In\s?\[[\s\d*]*\]:|^#? *kernelspec:|^jupyter: *\w|^!\[\w*\]\([^)\s]*_files/", re.MULTILINE
+)
 _PAIRED = frozenset(
     {
         "scripts", "script", "py", "python", "src", "md", "markdown", "rmd", "qmd", "html", "doc",
@@ -88,7 +93,7 @@ class ExportFinder:
                 continue
             for entry in entries:
                 path = Path(entry.path)
-                if entry.is_file() and path not in seen:
+                if is_regular(path) and path not in seen:
                     seen.add(path)
                     yield from _look(path, scope)
         for path in scope.scan:
@@ -153,11 +158,30 @@ def _look(path: Path, scope: Scope, *, named: bool = False) -> Iterator[Trace | 
     except OSError as error:
         yield Problem(str(path), f"It cannot be looked at: {error.strerror}.")
         return
-    if fits or (suffix == ".py" and (named or (path.stem == own.stem and wanted is not None))):
+    if fits:
+        made = _made(path)
+        if made == BY_NAME and not named:
+            words = words.replace("made from the notebook", "of the notebook's name")
         yield Trace(
-            ExportFinder.kind, str(path), str(own), holds if fits else frozenset({Holds.CODE}),
-            status.st_mtime_ns, status.st_size, words if fits else "A script of the same name",
+            ExportFinder.kind, str(path), str(own), holds, status.st_mtime_ns, status.st_size,
+            words, handle={MADE: made},
         )  # fmt: skip
+    elif suffix == ".py" and (named or (path.stem == own.stem and wanted is not None)):
+        yield Trace(
+            ExportFinder.kind, str(path), str(own), frozenset({Holds.CODE}),
+            status.st_mtime_ns, status.st_size, "A script of the same name", handle={MADE: BY_NAME},
+        )  # fmt: skip
+
+
+def _made(path: Path) -> str:
+    """How the file was made, as far as its beginning tells."""
+    if path.suffix.lower() in (".html", ".htm"):
+        return TOOL
+    with open_file(path) as file:
+        head = file.read(_HEAD)
+    if _HEAD_OF_PAIR.search(head, 0, _FIRST):
+        return PAIR
+    return TOOL if _OF_TOOL.search(head) else BY_NAME
 
 
 def _fits(path: Path, pattern: re.Pattern[bytes]) -> bool:

@@ -1,0 +1,76 @@
+"""Exports beside a notebook: which are states of it, and which are only called as it is.
+
+A README, a program's script or a report may have the notebook's name and nothing to do with it; it
+is a state of it only where they share their code. One that a tool made of the file is no newer than
+the file. A jupytext pair is written together with it, and may be edited later in an editor.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from difflib import SequenceMatcher
+
+from jupyter_rewind.recovery.evidence import EvidenceCell, FoundDocument, Trace
+from jupyter_rewind.recovery.likeness import is_look
+
+KIND = "export"
+MADE, PAIR, TOOL, BY_NAME = "made", "pair", "tool", "by name"
+"""In the handle of an export's trace: that jupytext keeps it in step, that a tool made it once, or
+that nothing but its name and its form speaks of a notebook."""
+TOGETHER_NS = 10_000_000_000
+ALIKE = 0.3
+_IMPORTS = re.compile(r"(?:\s*(?:(?:import|from)\s.*|[%#].*)?(?:\n|\Z))*")
+
+
+def without_namesakes(documents: Sequence[FoundDocument]) -> list[FoundDocument]:
+    """`documents` without exports that have nothing of what the others have."""
+    known = {text for each in documents if each.trace.kind != KIND for text in _telling(each)}
+    if not known:
+        return list(documents)
+    return [each for each in documents if each.trace.kind != KIND or _is_alike(each, known)]
+
+
+def _is_alike(document: FoundDocument, known: set[str]) -> bool:
+    own = _telling(document)
+    return len(own & known) >= ALIKE * min(len(own), len(known))
+
+
+def _telling(document: FoundDocument) -> set[str]:
+    """The texts that say what the document is about: no imports and looks, where it has more."""
+    code = {each.source.strip() for each in document.cells if each.kind == "code"} - {""}
+    telling = {each for each in code if not is_look(each) and not _IMPORTS.fullmatch(each)}
+    return telling or code or {each.source.strip() for each in document.cells} - {""}
+
+
+def is_edited_pair(document: FoundDocument, file: FoundDocument) -> bool:
+    """Whether a jupytext pair of the file was edited after both were saved."""
+    later = (document.time_ns or 0) - (file.time_ns or 0)
+    is_pair = document.trace.handle.get(MADE) == PAIR
+    return is_pair and later > TOGETHER_NS and _texts(document) != _texts(file)
+
+
+def as_pair(pair: FoundDocument, file: FoundDocument) -> list[tuple[EvidenceCell, FoundDocument]]:
+    """The cells of the pair; what the file has as well is the file's, with its outputs."""
+    made: list[tuple[EvidenceCell, FoundDocument]] = []
+    a, b = ([_text(cell) for cell in each.cells] for each in (file, pair))
+    matcher = SequenceMatcher(None, a, b, autojunk=False)
+    for kind, a0, a1, b0, b1 in matcher.get_opcodes():
+        if kind == "equal":
+            made += [(cell, file) for cell in file.cells[a0:a1]]
+        else:
+            made += [(cell, pair) for cell in pair.cells[b0:b1]]
+    return made
+
+
+def _texts(document: FoundDocument) -> list[tuple[str, str]]:
+    return [_text(each) for each in document.cells if each.source.strip()]
+
+
+def _text(cell: EvidenceCell) -> tuple[str, str]:
+    return cell.kind, cell.source.strip()
+
+
+def are_by_name(traces: Iterable[Trace]) -> bool:
+    """Whether nothing but files of the right name and form tells of a notebook."""
+    return all(each.kind == KIND and each.handle.get(MADE) == BY_NAME for each in traces)

@@ -1,0 +1,109 @@
+"""Files that are called as the notebook: states of it, or something else."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from jupyter_rewind.recovery import search
+from jupyter_rewind.recovery.recover import Recovery, recover
+from jupyter_rewind.recovery.survey import survey
+from jupyter_rewind.recovery.traces.exports import ExportFinder
+from tests.support.notebooks import book_of, code_cell, to_bytes
+from tests.support.traces import Home, notebook_text, traces_of
+
+EARLIER = 1_700_000_000
+WORK = ("import numpy as np", "prices = np.loadtxt('prices.csv')", "model = fit(prices)")
+README = "# How to run\n\n```python\nimport numpy as np\n```\n\n```python\nrun(Server())\n```\n"
+PROGRAM = "# %%\nimport numpy as np\n\n# %%\nrun(Server())\n"
+PAIR = (
+    "# ---\n# jupyter:\n#   jupytext:\n#     text_representation:\n#       extension: .py\n"
+    "#       format_name: percent\n# ---\n\n"
+    "# %%\nprices = load(2025)\nprices\n\n# %%\nfit(prices)\n"
+)
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    return Home(tmp_path / "ann")
+
+
+def put(path: Path, data: str | bytes, at: int = EARLIER) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(data.encode() if isinstance(data, str) else data)
+    os.utime(path, (at, at))
+    return path
+
+
+def brought_back(home: Home) -> Recovery:
+    found = recover(home.scope("analysis.ipynb"))
+    assert isinstance(found, Recovery)
+    return found
+
+
+def texts(found: Recovery) -> list[str]:
+    return [each.cell.source for each in found.rebuilt.cells]
+
+
+@pytest.mark.parametrize(("name", "text"), [("md", README), ("py", PROGRAM)])
+def test_readme_or_program_of_that_name_is_not_the_notebook(
+    home: Home, name: str, text: str
+) -> None:
+    """A newer README.md or program beside the lost notebook does not take its place; it is told."""
+    put(home.work / ".ipynb_checkpoints/analysis-checkpoint.ipynb", notebook_text(*WORK))
+    put(home.work / f"analysis.{name}", text, EARLIER + 3600)
+    found = brought_back(home)
+    assert texts(found) == list(WORK)
+    assert [each.trace.place for each in found.others] == [str(home.work / f"analysis.{name}")]
+
+
+def test_later_export_with_its_code_is_the_newer_state(home: Home) -> None:
+    """A script that was made of the lost notebook after its last checkpoint has more of it."""
+    put(home.work / ".ipynb_checkpoints/analysis-checkpoint.ipynb", notebook_text(*WORK))
+    script = "\n\n".join(f"# %%\n{each}" for each in (*WORK, "model.score(prices)"))
+    put(home.work / "analysis.py", script + "\n", EARLIER + 3600)
+    assert texts(brought_back(home)) == [*WORK, "model.score(prices)"]
+
+
+@pytest.mark.parametrize("name", ["README.md", "program.py"])
+def test_folder_tells_of_no_notebook_that_never_was(home: Home, name: str) -> None:
+    """A README or a program alone says of no notebook that it is missing."""
+    put(home.work / name, README if name.endswith("md") else PROGRAM)
+    scope = home.scope(None)
+    assert survey(scope, search.look(scope)).standings == ()
+
+
+def test_markdown_made_of_a_whole_notebook_gives_nothing_new(home: Home) -> None:
+    """What a tool made of the file later is no newer state of it: the file stands as it is."""
+    put(home.work / "analysis.ipynb", notebook_text(*WORK))
+    shown = "\n\n".join(f"```python\n{each}\n```" for each in WORK)
+    put(home.work / "analysis.md", f"{shown}\n\n    array([1., 2.])\n", EARLIER + 3600)
+    assert brought_back(home).adds_nothing
+
+
+def test_pair_written_with_the_file_costs_no_output(home: Home) -> None:
+    """jupytext writes the script a moment after the notebook; the outputs are the notebook's."""
+    shown = {"output_type": "stream", "name": "stdout", "text": ["45"]}
+    cells = [
+        code_cell(1, source="prices = load(2025)\nprices", outputs=[shown]),
+        code_cell(2, source="fit(prices)"),
+    ]
+    put(home.work / "analysis.ipynb", to_bytes(book_of(cells)))
+    put(home.work / "analysis.py", PAIR, EARLIER + 1)
+    found = brought_back(home)
+    assert found.adds_nothing
+    assert [bool(each.cell.outputs) for each in found.rebuilt.cells] == [True, False]
+    put(home.work / "analysis.py", PAIR.replace("fit(prices)", "fit(prices, 3)"), EARLIER + 600)
+    found = brought_back(home)
+    assert texts(found) == ["prices = load(2025)\nprices", "fit(prices, 3)"]
+    assert [bool(each.cell.outputs) for each in found.rebuilt.cells] == [True, False]
+
+
+def test_link_in_a_circle_costs_itself_alone(home: Home) -> None:
+    """A link that leads to itself does not hide the exports beside it."""
+    (home.work / "around.py").symlink_to("around.py")
+    put(home.work / "analysis.py", PAIR)
+    [trace] = traces_of(ExportFinder(), home.scope("analysis.ipynb"))
+    assert trace.place == str(home.work / "analysis.py")
