@@ -204,7 +204,8 @@ def _in_place(found: Sequence[Checkpoint], entries: Sequence[Entry]) -> list[Che
     ordered: list[Checkpoint] = []
     for one in sorted(found, key=lambda one: where[EntryId(one.id)]):
         before = ordered[-1].id if ordered else None
-        ordered.append(one if one.id in told else replace(one, parent=before))
+        is_told = one.id in told or one.parent == before
+        ordered.append(one if is_told else replace(one, parent=before))
     return ordered
 
 

@@ -304,4 +304,6 @@ def _moment(checkpoint: Checkpoint) -> datetime:
 
 
 def _stamp(checkpoint: Checkpoint) -> str:
-    return _moment(checkpoint).strftime("%Y%m%dT%H%M%S")
+    """The moment, so that names in the alphabet's order stand in that of the states: a restore
+    falls into the second of what it kept first."""
+    return _moment(checkpoint).strftime("%Y%m%dT%H%M%S.%f")

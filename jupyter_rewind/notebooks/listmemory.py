@@ -2,8 +2,8 @@
 
 What is remembered is compared with the store each time: how many checkpoints, marks and bindings
 there are and which is the last of each. Where more has come, only that is read; where anything
-else has changed, all is read anew. Histories with imported states, which stand where their time
-puts them, are not remembered, nor are short ones.
+else has changed, all is read anew. So it is for any change of a history with imported states, which
+stand where their time puts them. Other short ones are not remembered.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from jupyter_rewind.model.checkpoint import Checkpoint
 from jupyter_rewind.model.entry import Entry
@@ -70,13 +70,17 @@ class ListMemory:
         key = history_key(history)
         rows = self._rows(key, [CHECKPOINT])
         imported = self._repository.entries(kind=CHECKPOINT, key=import_key(history), limit=1)
-        if rows.count < WORTH or imported:
+        if rows.count < WORTH and not imported:
             return self._read_all(key)
         with self._lock:
             known = self._known.get(history)
         marks, bindings = self._rows(key, [MARK]), self._rows(key, BINDINGS)
         now = _Known(rows, marks, bindings, ())
-        found = self._continue(key, known, now) if known is not None else None
+        found = None
+        if known is not None and now == replace(known, found=()):
+            found = list(known.found)
+        elif known is not None and not imported:
+            found = self._continue(key, known, now)
         if found is None:
             found = self._read_all(key)
         self._remember(history, now, found)
@@ -123,7 +127,7 @@ class ListMemory:
         # Another process may have gone on between the questions, and a row that does not read
         # would be missing each time: neither is remembered.
         rows = now.checkpoints
-        is_sure = len(found) == rows.count and str(found[-1].id) == rows.name
+        is_sure = len(found) == rows.count and any(str(one.id) == rows.name for one in found[::-1])
         with self._lock:
             self._known.pop(history, None)
             if is_sure:

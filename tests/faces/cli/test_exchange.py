@@ -43,6 +43,18 @@ def test_export_and_import_a_folder(book: Path, work: Path, rewind: Rewind) -> N
     assert [row[1] for row in rewind("history", "again.ipynb").rows] == before
 
 
+def test_exported_files_stand_in_the_order_of_the_history(
+    book: Path, work: Path, rewind: Rewind
+) -> None:
+    """What a restore kept and what it brought are of one second, and yet one came first."""
+    for _ in range(3):
+        assert rewind("restore", book, "head~1").status == 0
+    assert rewind("export", book, "states").status == 0
+    told = [row[0] for row in rewind("history", book, "--oldest-first").rows]
+    files = sorted(path.stem for path in (work / "states").glob("*.ipynb"))
+    assert [name.rpartition("-")[2] for name in files] == told
+
+
 def test_export_overwrites_nothing(book: Path, work: Path, rewind: Rewind) -> None:
     """A folder that is not empty is refused."""
     (work / "out").mkdir()
