@@ -195,6 +195,7 @@ def test_what_can_be_recovered(lab: Lab, page: Any) -> None:
     open_fresh(page, lab, name)
     save(page, lab, name, "# kept")
     page.keyboard.press("Alt+w")
+    wait_until("it is closed", lambda: page.locator(".jp-Notebook").count() == 0)
     lab.delete(name)
     choose_in_palette(page, "Recover…")
     view = page.locator(".jp-Rewind-recovery")

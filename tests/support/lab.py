@@ -8,6 +8,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -182,24 +183,39 @@ class LabServer:
         return self
 
     def __exit__(self, *_: object) -> None:
+        """kill -9 of all that it started. Nobody looks at it any more, and asked to end it would
+        wait for its kernels, and half a minute for live documents."""
         assert self._process is not None
-        self._process.terminate()
-        try:
-            self._process.wait(30)
-        except subprocess.TimeoutExpired:
-            # With live documents open it may wait for them.
-            self._process.kill()
-            self._process.wait(PATIENCE)
+        started = _descendants(self._process.pid)
+        self._process.kill()
+        self._process.wait(PATIENCE)
+        for pid in started:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
+
+def _descendants(pid: int) -> list[int]:
+    """The processes that this one started, and those that they started."""
+    parents: dict[int, int] = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            # The name of the program, in brackets, may hold anything.
+            parents[int(stat.parent.name)] = int(stat.read_text().rpartition(")")[2].split()[1])
+    found = [pid]
+    for each in found:
+        found += [child for child, parent in parents.items() if parent == each]
+    return found[1:]
 
 
 def _address(runtime: Path, process: subprocess.Popen[bytes], log: Path) -> str:
-    end = time.monotonic() + 90
+    end = time.monotonic() + PATIENCE
     while time.monotonic() < end and process.poll() is None:
         for file in runtime.glob("jpserver-*.json"):
-            try:
-                return str(json.loads(file.read_text())["url"])
-            except (ValueError, KeyError):
-                continue
+            # Jupyter tells its address a moment before it listens.
+            with contextlib.suppress(ValueError, KeyError, OSError):
+                told = json.loads(file.read_text())
+                socket.create_connection((told["hostname"], told["port"]), 10).close()
+                return str(told["url"])
         time.sleep(0.1)
     raise RuntimeError(f"JupyterLab did not start:\n{log.read_text()}")
 
