@@ -42,7 +42,8 @@ class Standing:
     """How a notebook stands: whole, unsaved, outdated, missing, empty, damaged or unreadable.
 
     Unsaved is one that is whole, but code was run that it does not hold. A whole one has `words`
-    where its cells ran again since. `traces` are those of it beside its file, the newest first.
+    where its cells ran again since. `traces` are those of it beside its file, the newest first, and
+    the file itself where it is damaged and nothing but its own cells that still read is left.
     `older` tells of an older version that has more than a file that is whole.
     """
 
@@ -114,6 +115,8 @@ def _stand(notebook: Path, traces: Iterable[Trace], ran: _Ran) -> Standing:
     others.sort(key=lambda each: each.time_ns or 0, reverse=True)
     judged = state_of(notebook)
     state, words = judged.state, judged.words
+    if state not in (WHOLE, MISSING) and not others:
+        others = ran.readable(notebook)
     newest = max((each.time_ns or 0 for each in others if each.kind in _BY_ITS_TIME), default=0)
     if state == WHOLE and _is_older(notebook, newest):
         state, words = OUTDATED, f"Something newer than {notebook.name} was found."
@@ -154,6 +157,12 @@ class _Ran:
             for each in heard.documents
             if each.trace.kind == PresentFinder.kind
         }
+
+    def readable(self, notebook: Path) -> list[Trace]:
+        """The file as a trace of itself, where it has cells with anything in them."""
+        file = self.files.get(str(notebook))
+        has_text = file is not None and any(cell.source.strip() for cell in file.cells)
+        return [file.trace] if file is not None and has_text else []
 
     def _has_run(self, file: FoundDocument) -> bool:
         ran = self.placed.words.in_source
