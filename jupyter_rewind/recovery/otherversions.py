@@ -6,6 +6,7 @@ written an old state last. What other versions hold more is told, and any can be
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -72,7 +73,7 @@ def _line(other: OtherVersion) -> str:
         when = f", {datetime.fromtimestamp(other.time_ns / 1e9):%Y-%m-%d %H:%M}"
     return (
         f"Another version has {cells} not in it ({other.trace.words or other.trace.kind}{when}):"
-        f" build on it with --from {other.trace.place!r}."
+        f" build on it with --from {shlex.quote(other.trace.place)}"
     )
 
 

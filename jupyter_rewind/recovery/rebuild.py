@@ -7,6 +7,7 @@ under exactly the source that made them.
 
 from __future__ import annotations
 
+import shlex
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -331,7 +332,7 @@ def _now_elsewhere(
     }
     return tuple(
         f"{Path(place).name} has {same} of these {len(telling)} cells: was the notebook given this"
-        f" name? Then recover that one: jupyter rewind recover {Path(place).name!r}"
+        f" name? Then recover that one: jupyter rewind recover {shlex.quote(place)}"
         for place, same in shares.items()
         if same >= max(ENOUGH_CODE, len(telling) / 2)
     )

@@ -33,7 +33,7 @@ def test_versions_with_more_cells_are_told() -> None:
     cells = [each.cell for each in rebuild(TARGET, EVIDENCE).cells]
     (other,) = other_versions(TARGET, EVIDENCE, cells)
     assert (other.trace, other.cells) == (EDITOR.trace, 3)
-    assert "--from '/h/History/x.ipynb'" in in_words([other])[0]
+    assert "--from /h/History/x.ipynb" in in_words([other])[0]
 
 
 def test_what_is_built_on_is_not_offered_to_build_on() -> None:

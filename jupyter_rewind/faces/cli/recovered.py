@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jupyter_rewind.faces.cli import traces as views
@@ -151,9 +152,10 @@ def overview(scope: Scope, found: Found, surveyed: Survey) -> Answer:
     parts += [Remark(each.words) for each in needy if each.words][:MOST_REMARKS]
     parts += _others(standings)
     if needy:
-        name = needy[0].notebook.relative_to(scope.folder)
-        parts.append(Remark(f"Bring one back: jupyter rewind recover {str(name)!r}"))
-        parts.append(Remark("Bring back all of them: jupyter rewind recover --all"))
+        one, folder = _typed(needy[0].notebook), _typed(scope.folder)
+        all_ = "--all" if folder == "." else f"--all {folder}"
+        parts.append(Remark(f"Bring one back: jupyter rewind recover {one}"))
+        parts.append(Remark(f"Bring back all of them: jupyter rewind recover {all_}"))
     loose = sum(1 for each in found.traces if each.notebook is None)
     if loose:
         parts.append(
@@ -169,6 +171,12 @@ def overview(scope: Scope, found: Found, surveyed: Survey) -> Answer:
         "problems": [views.problem_json(each) for each in problems],
     }
     return Answer(data, parts)
+
+
+def _typed(path: Path) -> str:
+    """The path as it can be typed here, after a command."""
+    here = Path.cwd()
+    return wording.argument(str(path.relative_to(here) if path.is_relative_to(here) else path))
 
 
 def _others(standings: Sequence[Standing]) -> Iterator[Remark]:

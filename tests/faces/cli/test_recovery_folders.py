@@ -39,7 +39,29 @@ def test_a_folder_shows_what_can_be_brought_back(stale: Path, work: Path, rewind
     assert told == {"analysis.ipynb": "missing"}
     assert "1 notebook here is whole and up to date." in ended.err
     assert "empty.ipynb is there, but it is empty" in ended.err
-    assert "jupyter rewind recover 'analysis.ipynb'" in ended.err
+    assert "jupyter rewind recover analysis.ipynb\n" in ended.err
+
+
+def test_what_to_type_next_works_where_you_stand(
+    stale: Path, work: Path, rewind: Rewind, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Asked for another folder, the commands name it; a shell runs nothing of a strange name."""
+    inner = work / "inner"
+    (inner / ".ipynb_checkpoints").mkdir(parents=True)
+    kept = work / ".ipynb_checkpoints/analysis-checkpoint.ipynb"
+    kept.rename(inner / ".ipynb_checkpoints/it's $(touch x)-checkpoint.ipynb")
+    told = rewind("recover", "inner").err
+    assert """recover 'inner/it'"'"'s $(touch x).ipynb'\n""" in told
+    assert "recover --all inner\n" in told
+    monkeypatch.chdir(inner)
+    kept.parent.rmdir()
+    (inner / ".ipynb_checkpoints/it's $(touch x)-checkpoint.ipynb").rename(
+        inner / ".ipynb_checkpoints/-all-checkpoint.ipynb"
+    )
+    assert "recover ./-all.ipynb\n" in rewind("recover").err
+    (work / "elsewhere").mkdir()
+    monkeypatch.chdir(work / "elsewhere")
+    assert f"recover {inner}/-all.ipynb\n" in rewind("recover", str(inner)).err
 
 
 def test_folder_tells_what_an_older_version_has_more(stale: Path, rewind: Rewind) -> None:
