@@ -22,7 +22,7 @@ from jupyter_rewind.store.index import Index
 from jupyter_rewind.store.layout import Layout, read_retired
 from jupyter_rewind.store.locks import ProcessLock
 from jupyter_rewind.store.moving import require_same_store
-from jupyter_rewind.store.segments import Batch, Gap, Seal, SegmentReader
+from jupyter_rewind.store.segments import SHORTENED, Batch, Gap, Seal, SegmentReader
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -268,7 +268,7 @@ class Catalog:
                 return
             self._index.evidence.bury_segment(known[0], name)
             number = self._index.add_segment(name)
-            cut = Gap(size, known[1] - size, "the file has become shorter")
+            cut = Gap(size, known[1] - size, SHORTENED)
             self._index.add_gaps(number, [cut])
         self._scan(name, 0)
 

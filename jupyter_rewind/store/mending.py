@@ -23,6 +23,7 @@ from jupyter_rewind.store.plan import is_busy
 from jupyter_rewind.store.reach import affected_entries, mark
 from jupyter_rewind.store.repository import Repository
 from jupyter_rewind.store.segments import Kind, Record, Scan, SegmentReader
+from jupyter_rewind.store.untold import Untold, find_untold
 from jupyter_rewind.store.verify import (
     SALVAGE_KIND,
     find_bad_records,
@@ -72,6 +73,8 @@ class SalvageReport:
     gone: tuple[str, ...] = ()
     """Segments whose file was gone, and which are not missed from now on."""
     witness_mended: bool = False
+    untold: tuple[Untold, ...] = ()
+    """Places that no longer read and of which nobody can tell what they held."""
 
     @property
     def changed(self) -> bool:
@@ -89,6 +92,7 @@ class _Tally:
     gone: list[str] = field(default_factory=list)
     witness_mended: bool = False
     skipped: dict[str, str] = field(default_factory=dict)
+    untold: tuple[Untold, ...] = ()
 
 
 class Mender:
@@ -117,6 +121,8 @@ class Mender:
                 self._tally.skipped[name] = f"{why}; it is being written, salvage it later"
             elif why:
                 damaged.append(name)
+        gone = missing_ends(self._repository, self._ends)
+        self._tally.untold = find_untold(self._repository, damaged, gone, self._ends)
         for name in damaged:
             self._rewrite(name)
         self._rewrite_entries_from_index()
@@ -137,6 +143,7 @@ class Mender:
             tuple(sorted(tally.skipped.items())),
             tuple(tally.gone),
             tally.witness_mended,
+            tally.untold,
         )
 
     def _mend_witness(self) -> None:

@@ -30,9 +30,8 @@ from jupyter_rewind.store.mending import (
 )
 from jupyter_rewind.store.repository import Repository
 from jupyter_rewind.store.segments import Kind, Seal, SegmentReader
-from jupyter_rewind.store.verify import (
-    segment_sizes,
-)
+from jupyter_rewind.store.untold import Untold, find_untold
+from jupyter_rewind.store.verify import known_ends, missing_ends, segment_sizes
 
 log = logging.getLogger(__name__)
 __all__ = ["Lost", "Progress", "SalvageReport", "salvage"]
@@ -158,8 +157,12 @@ class _OwnSegment:
 def _take_own(source: Repository, target: Repository, progress: Progress | None) -> SalvageReport:
     """All that reads of `source` stands in `target` too; `source` is left as it is."""
     source.refresh()
-    own = [_OwnSegment(source, name, size) for name, size in segment_sizes(source).items()]
-    return _report(target, intake.take(own, target, progress))
+    ends = known_ends(source)
+    sizes = segment_sizes(source)
+    own = [_OwnSegment(source, name, size) for name, size in sizes.items()]
+    taken = intake.take(own, target, progress)
+    untold = find_untold(source, sizes, missing_ends(source, ends), ends)
+    return _report(target, taken, untold)
 
 
 def _take_foreign(folder: Path, target: Repository, progress: Progress | None) -> SalvageReport:
@@ -175,9 +178,11 @@ def _take_foreign(folder: Path, target: Repository, progress: Progress | None) -
     return _report(target, intake.take(found, target, progress))
 
 
-def _report(target: Repository, taken: intake.Taken) -> SalvageReport:
+def _report(
+    target: Repository, taken: intake.Taken, untold: tuple[Untold, ...] = ()
+) -> SalvageReport:
     lost = name_losses(target, {})
     return SalvageReport(
         target.folder, target.store_id, False, (), taken.records, taken.bytes, taken.entries, 0,
-        lost, entries_of(lost), (),
+        lost, entries_of(lost), (), untold=untold,
     )  # fmt: skip

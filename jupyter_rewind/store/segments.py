@@ -42,6 +42,8 @@ OVERHEAD = HEAD_SIZE + TAG_SIZE
 _CODEC_AT = 5
 _WINDOW = 1 << 16
 _LEAP = 1 << 9
+#: What is said of the end that a segment had once and has no more.
+SHORTENED = "the file has become shorter"
 
 
 class Kind(IntEnum):

@@ -118,6 +118,9 @@ def test_damage_costs_only_what_it_touched(
                 assert {entry.id for entry in store.entries(kind="checkpoint")} == set(
                     filled.bodies
                 )
+                assert not report.untold
+            elif gone - set(report.affected):
+                assert [each.segment for each in report.untold] == [path.name]
             assert not set(report.affected) & left
             again = verify(store, read_data=True)
             assert all(each.salvaged for each in again.damages), again.damages

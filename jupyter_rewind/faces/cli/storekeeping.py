@@ -216,7 +216,7 @@ def salvage(
     """Make a damaged store whole again with all that still reads.
 
     Nothing is deleted: damaged segments are set aside in the store's folder. Ends with status 5
-    where something was lost, and names it.
+    where something was lost, and names it, or the segment if nothing tells any more what it held.
     """
     from jupyter_rewind.workspace import salvage as run
 
@@ -234,6 +234,14 @@ def _salvaged(report: SalvageReport, names: dict[str, str], *, is_other: bool) -
     rows = [(names.get(name, f"record {name}"),) for name in report.affected]
     text = _tell_salvage(report, len(rows), is_other=is_other)
     remarks = [Remark(f"Segment {name} was left alone: {why}.") for name, why in report.skipped]
+    remarks += [
+        Remark(
+            f"Of segment {each.segment}, {wording.size(each.size_bytes)} do not read, and nothing"
+            " tells what they held: checkpoints may be missing without a name. Put the segment back"
+            " from a copy of the store if you have one."
+        )
+        for each in report.untold
+    ]
     if report.set_aside:
         remarks.append(Remark(f"Set aside, not deleted: {', '.join(report.set_aside)}."))
     data: Document = {
@@ -247,16 +255,18 @@ def _salvaged(report: SalvageReport, names: dict[str, str], *, is_other: bool) -
         "affected": [{"id": name, "name": names.get(name, "")} for name in report.affected],
         "set_aside": list(report.set_aside),
         "skipped": [{"segment": name, "why": why} for name, why in report.skipped],
+        "untold": [{"segment": each.segment, "bytes": each.size_bytes} for each in report.untold],
     }
     lost = Table((Column("lost content", fold=True),), rows)
     parts: list[Part] = [Words(text), *([lost] if rows else []), *remarks]
-    return Answer(data, parts, Status.DAMAGE if rows or report.skipped else Status.DONE)
+    is_less = bool(rows or report.skipped or report.untold)
+    return Answer(data, parts, Status.DAMAGE if is_less else Status.DONE)
 
 
 def _tell_salvage(report: SalvageReport, lost: int, *, is_other: bool) -> str:
     """What became of the store, in one or two sentences."""
     store = f"The store at {report.folder}"
-    if not (lost or report.changed or report.kept_records or report.skipped):
+    if not (lost or report.changed or report.kept_records or report.skipped or report.untold):
         return f"{store} had no damage to mend."
     if report.skipped:
         one = len(report.skipped) == 1
@@ -271,6 +281,8 @@ def _tell_salvage(report: SalvageReport, lost: int, *, is_other: bool) -> str:
             text += f" Of the rest, {wording.count(lost, 'record')} lost content."
     elif lost:
         text = f"{store} is in order again, but {wording.count(lost, 'record')} lost content."
+    elif report.untold:
+        text = f"{store} is in order again, but not all that it held reads."
     else:
         text = f"{store} is whole."
     if report.kept_records:

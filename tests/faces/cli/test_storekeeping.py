@@ -147,6 +147,23 @@ def test_a_salvage_that_saved_nothing_does_not_call_the_store_whole(
     assert "is whole" not in ended.out
 
 
+def test_a_loss_that_nobody_can_name_is_no_whole_store(
+    store: Path, book: Path, rewind: Rewind
+) -> None:
+    """After a reboot nothing but the segments tells what they held. One is zeroed: its checkpoints
+    cannot be named, and the salvage says so, with status 5."""
+    for path in store.glob("index*"):
+        path.unlink()
+    last = max((store / "segments").iterdir(), key=lambda path: path.stat().st_mtime_ns)
+    last.write_bytes(bytes(last.stat().st_size))
+    assert rewind("verify").status == 5
+    ended = rewind("salvage")
+    assert ended.status == 5
+    assert "is whole" not in ended.out
+    assert last.name in ended.err and "without a name" in ended.err
+    assert rewind("salvage").status == 0
+
+
 def test_nothing_else_is_whole_where_nothing_else_is(
     store: Path, book: Path, rewind: Rewind
 ) -> None:
