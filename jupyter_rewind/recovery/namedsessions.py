@@ -5,6 +5,8 @@ A session's number is unique within one history only. Where two have it, nobody 
 
 from __future__ import annotations
 
+import shlex
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -31,10 +33,9 @@ def named_sessions(evidence: Evidence, scope: Scope) -> Evidence:
         return evidence
     runs = merge_runs([each for each in evidence.runs if each.executions])
     chosen: list[FoundRun] = []
-    profiles = {number: profile for profile, number in scope.profiles}
-    for number in scope.sessions:
-        named = [each for each in runs if each.session == number and _fits(each, profiles)]
-        _refuse(number, profiles.get(number, ""), named)
+    for profile, number in _asked(scope):
+        named = [each for each in runs if each.session == number and _fits(each, profile)]
+        _refuse(number, profile, named)
         chosen += [replace(each, notebook=str(scope.notebook), certain=True) for each in named]
     taken = {(each.session, each.started_ns) for each in chosen}
     others = (each for each in runs if each.certain)
@@ -42,9 +43,14 @@ def named_sessions(evidence: Evidence, scope: Scope) -> Evidence:
     return replace(evidence, runs=tuple(chosen + kept))
 
 
-def _fits(run: FoundRun, profiles: dict[int, str]) -> bool:
-    wanted = profiles.get(run.session)
-    return wanted is None or wanted in (profile_of(run), run.trace.place)
+def _asked(scope: Scope) -> list[tuple[str, int]]:
+    """Profile ("" for none) and number of each session that was named, each once."""
+    plain = Counter(scope.sessions) - Counter(number for _, number in scope.profiles)
+    return list(dict.fromkeys([*(("", number) for number in plain), *scope.profiles]))
+
+
+def _fits(run: FoundRun, wanted: str) -> bool:
+    return not wanted or wanted in (profile_of(run), run.trace.place)
 
 
 def profile_of(run: FoundRun) -> str:
@@ -62,10 +68,16 @@ def _refuse(number: int, profile: str, named: Sequence[FoundRun]) -> None:
             hint="`jupyter rewind sessions` lists all, with their first lines.",
         )
     if len(named) > 1:
-        told = "; ".join(f"{profile_of(each)}, which begins {_first(each)!r}" for each in named)
+        alike = len({profile_of(each) for each in named}) < len(named)
+        names = [each.trace.place if alike else profile_of(each) for each in named]
+        told = "; ".join(
+            f"{name}, which begins {_first(each)!r}"
+            for name, each in zip(names, named, strict=True)
+        )
         raise InvalidInput(
             f"Session {number} is of more than one history: {told}. Nothing was changed.",
-            hint=f"Name the profile too: --session {profile_of(named[0])}:{number}",
+            hint=f"Name {'the history' if alike else 'the profile'} too: --session"
+            f" {shlex.quote(f'{names[0]}:{number}')}",
         )
 
 

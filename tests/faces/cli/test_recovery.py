@@ -135,6 +135,26 @@ def test_session_of_two_profiles_must_be_named_with_its_profile(
     assert b"default_only" not in (work / "lost.recovered.ipynb").read_bytes()
 
 
+def test_sessions_of_one_number_in_two_profiles_are_both_taken(
+    home: Path, work: Path, rewind: Rewind
+) -> None:
+    """Both sessions 1 that you name are in the notebook; one of a second IPYTHONDIR by its path."""
+    for place in (".ipython/profile_default", ".ipython/profile_work", "old/profile_work"):
+        make_history(home / place / "history.sqlite", [[f"{place.replace('/', '_')[1:]} = 1"]])
+    ended = rewind("recover", "lost.ipynb", "--session", "default:1", "--session", "work:1")
+    assert ended.status == 0, ended.err
+    assert sorted(sources(work / "lost.recovered.ipynb")) == [
+        "ipython_profile_default = 1",
+        "ipython_profile_work = 1",
+    ]
+    old = ["--history", home / "old/profile_work/history.sqlite"]
+    ended = rewind("recover", "lost.ipynb", *old, "--session", "work:1")
+    assert ended.status == 2
+    [way] = [each for each in ended.err.split() if each.endswith("history.sqlite:1")]
+    ended = rewind("recover", "lost.ipynb", *old, "--session", way)
+    assert ended.status == 0, ended.err
+
+
 def test_session_that_is_not_there_is_told(work: Path, history: Path, rewind: Rewind) -> None:
     """A number that no session has: you are told so, and nothing is guessed."""
     ended = rewind("recover", "lost.ipynb", "--session", "99")
