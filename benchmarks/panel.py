@@ -88,7 +88,7 @@ def _show(page: Any, lab: Lab, name: str, count: int) -> int:
     """The page shows the whole history of a notebook; how many rows are in it."""
     page.set_viewport_size({"width": 1280, "height": 800})
     page.set_default_timeout(MINUTES * 1000)
-    page.goto(f"{lab.address}lab/workspaces/{name[:4]}/tree/{name}?token={TOKEN}")
+    page.goto(f"{lab.address}lab/workspaces/{Path(name).stem}/tree/{name}?token={TOKEN}")
     page.locator(".jp-Notebook .jp-CodeCell .cm-content").first.wait_for()
     menu(page, "View", "Show History")
     panel = page.locator(".jp-Rewind-history")
