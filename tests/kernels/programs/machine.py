@@ -6,11 +6,13 @@ that led there. After every step both are written down, and must read the same.
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import itertools
 import os
+import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -184,8 +186,13 @@ class Program:
 def follow(steps: Sequence[Do]) -> None:
     """Runs the program. Raises Different where the kernel is not as it must be."""
     before = os.getcwd()
-    with tempfile.TemporaryDirectory(dir=_quick_folder()) as folder, surroundings.kept():
+    with (
+        tempfile.TemporaryDirectory(dir=_quick_folder()) as folder,
+        surroundings.kept(),
+        _without_the_tests(),
+    ):
         os.chdir(folder)
+        surroundings.thin_out()
         program = Program(Path(folder))
         try:
             for step in steps:
@@ -205,6 +212,18 @@ def _set_aside() -> None:
     if next(_programs) % 25 == 0:
         gc.collect()
         gc.freeze()
+
+
+@contextlib.contextmanager
+def _without_the_tests() -> Iterator[None]:
+    """No test is a module of the user's own, which would be looked through after each cell."""
+    hidden = {
+        name: sys.modules.pop(name) for name in list(sys.modules) if name.split(".")[0] == "tests"
+    }
+    try:
+        yield
+    finally:
+        sys.modules.update(hidden)
 
 
 def _quick_folder() -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import io
 import sys
 import types
@@ -38,6 +39,8 @@ class Shell:
         before = sys.modules["__main__"]
         self.shell = _Shell(config=config)
         sys.modules["__main__"] = before
+        # The same for both shells, and asked for again and again.
+        self.shell.transform_cell = functools.lru_cache(500)(self.shell.transform_cell)
         hook = self.shell.displayhook
         hook.compute_format_data = lambda _: ({}, {})
         self.begin()
