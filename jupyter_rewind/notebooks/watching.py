@@ -28,11 +28,13 @@ Look = tuple[int, ...]
 
 @dataclass(slots=True)
 class Seen:
-    """What one look found: checkpoints made, files that are gone, files that could not be kept, and
-    damaged notebooks with a good checkpoint, which stays the head."""
+    """What one look found: checkpoints made, files that are gone, where those of them are now that
+    were moved, files that could not be kept, and damaged notebooks with a good checkpoint, which
+    stays the head."""
 
     recorded: list[Recorded] = field(default_factory=list)
     gone: list[str] = field(default_factory=list)
+    moved: dict[str, str] = field(default_factory=dict)
     problems: dict[str, RewindError] = field(default_factory=dict)
     damaged: dict[str, Condition] = field(default_factory=dict)
 
@@ -56,7 +58,7 @@ class Watcher:
         for name in list(self._looks):
             if name not in present and any(_is_below(name, root) for root in roots):
                 del self._looks[name]
-                seen.gone.append(name)
+                self._note_gone(name, seen)
         return seen
 
     def look(self, path: Path, *, reason: Reason = Reason.EXTERNAL_CHANGE) -> Seen:
@@ -75,7 +77,7 @@ class Watcher:
             status = path.stat()
         except OSError:
             if self._looks.pop(name, None) is not None:
-                seen.gone.append(name)
+                self._note_gone(name, seen)
             return
         look = _look_of(status)
         if self._looks.get(name) == look or not stat.S_ISREG(status.st_mode):
@@ -89,6 +91,14 @@ class Watcher:
             seen.problems[name] = error
         fresh = clock.now_ns() - max(status.st_mtime_ns, status.st_ctime_ns) < _TICK_NS
         self._looks[name] = () if fresh and name not in seen.problems else look
+
+    def _note_gone(self, name: str, seen: Seen) -> None:
+        seen.gone.append(name)
+        bindings = self._histories.bindings
+        last = bindings.last_of_path(name)
+        place = bindings.place(last[0]) if last is not None else None
+        if place is not None and place.bound and place.path != name:
+            seen.moved[name] = place.path
 
     def _keep(self, path: Path, reason: Reason, seen: Seen) -> None:
         take_stock_checkpoint(self._histories, path)

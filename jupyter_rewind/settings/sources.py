@@ -86,7 +86,7 @@ def find_wandering(names: Iterable[str]) -> Iterator[SettingProblem]:
                     hint=f"Set {variable}, or {key} itself, as with"
                     f" {ENVIRONMENT_PREFIX}{name.upper()}=/a/folder.",
                 )
-                yield SettingProblem(error, key, variable, stops=True)
+                yield SettingProblem(error, key, f"environment variable {variable}", True)
             break
 
 

@@ -169,7 +169,9 @@ class Watch:
             self._looks[path] = look
 
     def _look_at_due(self, now: float) -> None:
-        for path in [path for path, due in self._due.items() if due <= now]:
+        ready = [path for path, due in self._due.items() if due <= now]
+        # What is gone comes last: by then it is known under the name that it has now.
+        for path in sorted(ready, key=lambda path: not path.exists()):
             del self._due[path]
             if not self._is_empty(path, now):
                 self._report(self._watcher.look(path))
@@ -211,20 +213,9 @@ class Watch:
         for recorded in seen.recorded:
             self._tell_kept(recorded)
         for path in seen.gone:
-            self._tell("gone", path, self._gone_words(path))
+            self._tell("gone", path, _gone_words(path, seen.moved.get(path)))
         for path, error in seen.problems.items():
             self._tell_problem(path, error)
-
-    def _gone_words(self, path: str) -> str:
-        """What became of a notebook that is not where it was; a moved one is no loss."""
-        try:
-            place = self._workspace.overview(path).path
-        except RewindError:
-            place = path
-        if place != path:
-            return f"{path} is {place} now, with its history."
-        way = f"`jupyter rewind undelete {wording.argument(path)}` brings it back"
-        return f"{path} is gone; {way}, if it was not moved."
 
     def _tell_kept(self, recorded: Recorded) -> None:
         kept = recorded.checkpoint
@@ -240,6 +231,14 @@ class Watch:
     def _tell_problem(self, path: str, error: RewindError) -> None:
         text = f"{wording.local_time(clock.now_ns())} {path} was not kept: {error}"
         self._tell("problem", path, text)
+
+
+def _gone_words(path: str, place: str | None) -> str:
+    """What became of a notebook that is not where it was; a moved one is no loss."""
+    if place is not None:
+        return f"{path} is {place} now, with its history."
+    way = f"`jupyter rewind undelete {wording.argument(path)}` brings it back"
+    return f"{path} is gone; {way}, if it was not moved."
 
 
 @contextmanager

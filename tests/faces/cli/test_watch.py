@@ -180,6 +180,7 @@ def test_moves_and_deletions(work: Path, rewind: Rewind) -> None:
     path.write_bytes(FIRST)
     with watching(work) as watch:
         path.rename(moved)
+        assert f"is {moved} now" in watch.next("gone", path)["text"]
         write(moved, SECOND)
         watch.next("kept", moved)
         moved.unlink()
