@@ -12,6 +12,7 @@ from jupyter_rewind.recovery.blends import blend_in_words, other_text
 from jupyter_rewind.recovery.broken.versions import VERSION
 from jupyter_rewind.recovery.evidence import Evidence, EvidenceCell, FoundDocument
 from jupyter_rewind.recovery.namesakes import KIND, as_pair, is_edited_pair, without_namesakes
+from jupyter_rewind.recovery.traces.git import FETCHED
 
 MUCH_MORE = 1.5
 NEARLY_ALL = 0.8
@@ -55,13 +56,14 @@ def choose_base(evidence: Evidence, places: frozenset[str]) -> Base:
     if file is not None and is_edited_pair(newest, file):
         both = _doubted(Based(*each) for each in as_pair(newest, file))
         return Base(tuple(both), replace(file, time_ns=newest.time_ns), newest.time_ns, words)
-    chosen = next((each for each in filled[1:] if is_richer(each, newest)), None)
+    own = [each for each in filled[1:] if not _is_others(each)]
+    chosen = next((each for each in own if is_richer(each, newest)), None)
     if chosen is not None:
         words += (f"{newest.trace.place} is newer, but most of the notebook is missing from it",)
         newest, lost = chosen, newest
         cells = _merge(newest, lost, fill=False)
     elif not newest.complete:
-        whole = next((each for each in filled[1:] if each.complete), None)
+        whole = next((each for each in own if each.complete), None)
         cells = _merge(whole, newest, fill=True) if whole else _as_based(newest)
     else:
         cells = _as_based(newest)
@@ -73,13 +75,18 @@ def _ours(documents: Iterable[FoundDocument], places: frozenset[str]) -> list[Fo
     others = [each for each in documents if each.trace.notebook is None]
     file = next((each for each in known if each.trace.kind == "file" and each.complete), None)
 
-    def rank(document: FoundDocument) -> tuple[int, bool, int]:
+    def rank(document: FoundDocument) -> tuple[bool, int, bool, int]:
         time_ns = document.time_ns or 0
         if file is not None and document.trace.kind == KIND and not is_edited_pair(document, file):
             time_ns = min(time_ns, (file.time_ns or 0) - 1)  # made of the file as it is
-        return time_ns, document.complete, len(document.cells)
+        return not _is_others(document), time_ns, document.complete, len(document.cells)
 
     return sorted(known or others, key=rank, reverse=True)
+
+
+def _is_others(document: FoundDocument) -> bool:
+    """Whether it was fetched of others: newer than the own work, and yet no later state of it."""
+    return FETCHED in document.trace.handle
 
 
 def _texts(document: FoundDocument) -> Counter[str]:

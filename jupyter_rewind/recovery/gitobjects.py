@@ -79,6 +79,14 @@ class GitRepository:
         ]  # fmt: skip
         return list(parse_log(self._ask([*asked, "--", *paths])))
 
+    def fetched(self, paths: Sequence[str]) -> frozenset[str]:
+        """The commits on these paths that are on no branch of this repository's own."""
+        asked = [
+            "log", "--ignore-missing", "--no-show-signature", "--format=%H",
+            "--remotes", "--not", "--branches", "HEAD", "--", *paths,
+        ]  # fmt: skip
+        return frozenset(self._ask(asked).decode().split())
+
     def staged(self, paths: Sequence[str]) -> list[tuple[str, str, int]]:
         """Blob, path and stage (0; 1 to 3 in a conflict) of what the index has of these paths."""
         found = []

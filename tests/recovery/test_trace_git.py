@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from jupyter_rewind.errors import Unavailable
 from jupyter_rewind.recovery.gitobjects import parse_log, tree_entries
+from jupyter_rewind.recovery.recover import Recovery, recover
 from jupyter_rewind.recovery.traces.git import GitFinder
 from tests.support.traces import Home, notebook_text, sources, traces_of
 
@@ -118,6 +119,27 @@ def test_what_is_staged_is_newer_than_what_was_committed(home: Home) -> None:
     committed, staged = times[("committed",)], times[("staged",)]
     assert committed is not None and staged is not None
     assert committed <= staged + 1_000_000_000, "git tells the time of a commit in seconds"
+
+
+def test_what_was_only_fetched_does_not_replace_your_own_work(home: Home, tmp_path: Path) -> None:
+    """A colleague's newer commit, fetched and not merged, is another version; yours comes back."""
+    path = put(home, "shared", "mine = 1")
+    git(home, "add", "."), git(home, "commit", "-qm", "one")
+    git(home, "clone", "-q", ".", "../hers")
+    hers = tmp_path / "hers"
+    (hers / "analysis.ipynb").write_text(notebook_text("shared", "hers = 'more'", "hers_too = 2"))
+    who = ("-c", "user.name=She", "-c", "user.email=she@example.org")
+    git(home, "-C", str(hers), *who, "commit", "-qam", "two")
+    git(home, "fetch", "-q", str(hers), "+HEAD:refs/remotes/hers/main")
+    told = {tuple(sources(FINDER, t, home.scope())): t for t in traces_of(FINDER, home.scope())}
+    theirs = told[("shared", "hers = 'more'", "hers_too = 2")]
+    assert "fetched" in theirs.words
+    for damaged in (b"", path.read_bytes()[:-120], None):
+        path.unlink() if damaged is None else path.write_bytes(damaged)
+        found = recover(home.scope())
+        assert isinstance(found, Recovery)
+        assert [each.cell.source for each in found.rebuilt.cells] == ["shared", "mine = 1"]
+        assert theirs.place in {each.trace.place for each in found.others}
 
 
 def test_untracked_notebooks_in_a_stash_are_found(home: Home) -> None:

@@ -24,6 +24,8 @@ _MOST_CRUFT = 2000
 
 DROPPED = "dropped"
 """In the handle of a trace: nothing of git's own refers to it any more."""
+FETCHED = "fetched"
+"""In the handle of a trace: only what was fetched of others has it."""
 
 
 class GitFinder:
@@ -77,7 +79,9 @@ def _named(repository: GitRepository, scope: Scope) -> Iterator[Trace]:
     """What commits and the index name; each blob of each path once, at its newest."""
     specs = _pathspecs(repository, scope)
     seen: set[tuple[str, str]] = set()
-    versions = repository.versions(specs)
+    fetched = repository.fetched(specs)
+    # What others made comes last, and what is theirs and ours is ours.
+    versions = sorted(repository.versions(specs), key=lambda each: each.commit in fetched)
     committed = {(each.blob, each.path): each.time_ns for each in reversed(versions)}
     for blob, path, stage in repository.staged(specs):
         seen.add((blob, path))
@@ -87,8 +91,12 @@ def _named(repository: GitRepository, scope: Scope) -> Iterator[Trace]:
     for version in versions:
         if (version.blob, version.path) not in seen:
             seen.add((version.blob, version.path))
-            words = f"Commit {version.commit[:10]} of git"
-            yield _trace(repository, version.blob, version.path, words, version.time_ns)
+            words, handle = f"Commit {version.commit[:10]} of git", {}
+            if version.commit in fetched:
+                words, handle = f"{words}, fetched: on no branch of yours", {FETCHED: "yes"}
+            yield _trace(
+                repository, version.blob, version.path, words, version.time_ns, handle=handle
+            )
 
 
 def _unnamed(
