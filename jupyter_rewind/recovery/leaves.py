@@ -43,26 +43,32 @@ class Row:
 
 
 def open_damaged(path: Path) -> Pages:
-    """The pages of a database whose header may be lost; then their size is found out."""
+    """The pages of a database whose header may be lost, or lie; then their size is found out."""
     pages = Pages(path)
-    if pages.has_header:
-        return pages
     size = _likely_page_size(pages)
+    if pages.has_header and pages.page_size == size:
+        return pages
     pages.close()
     return Pages(path, page_size=size)
 
 
 def _likely_page_size(pages: Pages) -> int:
+    """The size at which most leaves read; the header's, where it is as good as any."""
     probe = b"".join(data for _, data in _head_pages(pages))
-    best, most = 4096, 0
+    best = pages.page_size if pages.has_header else 4096
+    most = _leaves_of_size(probe, best)
     for size in SIZES:
-        count = sum(
-            bool(_listed_cells(probe[at : at + size], 2, size))
-            for at in range(0, len(probe) - size + 1, size)
-        )
+        count = _leaves_of_size(probe, size)
         if count > most:
             best, most = size, count
     return best
+
+
+def _leaves_of_size(probe: bytes, size: int) -> int:
+    return sum(
+        bool(_listed_cells(probe[at : at + size], 2, size))
+        for at in range(0, len(probe) - size + 1, size)
+    )
 
 
 def _head_pages(pages: Pages) -> Iterator[tuple[int, bytes]]:

@@ -178,6 +178,17 @@ def test_database_without_its_first_page_still_gives_its_rows(
     assert salvage_history(path).lines == wanted
 
 
+@pytest.mark.parametrize("told", [512, 1024, 8192, 32768])
+def test_header_that_tells_a_wrong_page_size_costs_nothing(tmp_path: Path, told: int) -> None:
+    """Two damaged bytes of the header do not hide what you ran."""
+    raw, wanted = whole_history(11, 4096)
+    path = tmp_path / "history.sqlite"
+    path.write_bytes(raw[:16] + told.to_bytes(2, "big") + raw[18:])
+    rows = salvage_history(path)
+    check(rows, wanted)
+    assert rows.lines == wanted
+
+
 def test_row_whose_two_texts_disagree_is_doubtful_and_not_a_row(tmp_path: Path) -> None:
     """A letter that damage changed is noticed, for IPython keeps each cell twice."""
     path = tmp_path / "history.sqlite"
