@@ -37,6 +37,7 @@ from jupyter_rewind.notebooks.files import (
     read_or_none,
 )
 from jupyter_rewind.notebooks.history import Histories, Recorded
+from jupyter_rewind.notebooks.inplace import overwrite_document
 from jupyter_rewind.notebooks.kinship import Kinship, find_kin
 from jupyter_rewind.notebooks.leftovers import remove_leftovers
 from jupyter_rewind.notebooks.reading import Glance
@@ -329,12 +330,7 @@ def _swap(
             raise
         # The folder takes no new names but the file may be written: in place, then. What it
         # held is kept in the history by now.
-        files.overwrite(path, target)
-        if read_document(path).raw != target:
-            raise Integrity(
-                f"{path} does not hold what was written to it.",
-                hint="Its checkpoints are whole; check the disk before you try again.",
-            ) from None
+        overwrite_document(files, path, target, now.raw)
         return ()
 
 

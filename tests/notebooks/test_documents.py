@@ -11,6 +11,7 @@ import pytest
 
 from jupyter_rewind import clock
 from jupyter_rewind.errors import (
+    Denied,
     Full,
     Integrity,
     NotFound,
@@ -143,6 +144,61 @@ class FullDisk(Files):
 
     def write_new(self, path: Path, data: bytes | memoryview, mode: int = 0o600) -> Path:
         raise Full(f"Could not write {path}: the disk is full.")
+
+
+class ClosedFolder(Files):
+    """Takes no new names, and lies on a disk that takes no more than `limit` bytes of the file."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+
+    def write_new(self, path: Path, data: bytes | memoryview, **_: Any) -> Path:
+        raise Denied(f"Could not create {path}: permission denied.")
+
+    def write_at(
+        self, descriptor: int, parts: list[bytes | memoryview], offset: int, path: Path
+    ) -> int:
+        data = b"".join(parts)
+        super().write_at(descriptor, [data[: self._limit - offset]], offset, path)
+        if len(data) > self._limit - offset:
+            raise Full(f"Could not write to {path}: the disk is full.")
+        return len(data)
+
+
+def test_a_restore_in_place_on_a_full_disk_changes_nothing(
+    histories: Histories, path: Path
+) -> None:
+    """The folder takes no new names, so the file is written in place; the disk is full, and the
+    file holds what it held."""
+    first = save(histories, path, make_notebook("1" * 5_000))
+    path.write_bytes(b"now" * 100)
+    with pytest.raises(Full) as refused:
+        restore_document(histories, path, first.id, files=ClosedFolder(300))
+    assert path.read_bytes() == b"now" * 100
+    assert "holds what it held before" in refused.value.hint
+    restore_document(histories, path, first.id, files=ClosedFolder(1 << 20))
+    assert path.read_bytes() == make_notebook("1" * 5_000)
+
+
+def test_a_restore_in_place_that_tears_the_file_says_so(histories: Histories, path: Path) -> None:
+    """Not even the old bytes can be put back: the words do not call the file whole."""
+    first = save(histories, path, make_notebook("1" * 5_000))
+    path.write_bytes(b"now" * 100)
+
+    class FailingDisk(ClosedFolder):
+        def write_at(self, *args: Any) -> int:
+            try:
+                return super().write_at(*args)
+            finally:
+                self._limit = 0
+
+    with pytest.raises(Full, match="is damaged") as refused:
+        restore_document(histories, path, first.id, files=FailingDisk(64))
+    assert "restore it again" in refused.value.hint
+    restore_document(histories, path, first.id)
+    assert path.read_bytes() == make_notebook("1" * 5_000)
+    kept = [histories.read(one) for one in histories.checkpoints(str(path))]
+    assert b"now" * 100 in kept
 
 
 def test_a_failed_restore_changes_no_file(histories: Histories, path: Path) -> None:
