@@ -22,6 +22,8 @@ _KEY = b'"cell_type"'
 _WIDE_KEY = '"cell_type"'.encode("utf-16-le")
 _BETWEEN = re.compile(rb"\s*+,\s*+\{")
 _PATH = re.compile(rb'"path"\s*:\s*("(?:[^"\\\x00-\x1f]|\\.){1,1000}+")')
+_TOKEN = re.compile(rb'"(?:[^"\\\x00-\x1f]|\\.)*+"|[{}\[\]]|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\xff]')
+_CONTENT = re.compile(rb'"content"\s*+:\s*+\Z')
 _METADATA = re.compile(rb'\s*+\]\s*+,\s*+"metadata"\s*+:\s*+(?=\{)')
 _HEAD = re.compile(rb'"cells"\s*+:\s*+\[\s*+\Z')
 _TAIL = re.compile(rb"\s*+\]")
@@ -141,11 +143,7 @@ def _frame(raw: bytes, row: Row, reader: JsonBytes) -> None:
     row.is_begun = _HEAD.search(before) is not None
     row.is_ended = _TAIL.match(raw, row.end) is not None
     if row.is_begun:
-        for found in _PATH.finditer(before):
-            try:
-                row.path = str(json.loads(found[1]))
-            except ValueError:
-                continue
+        row.path = _path_in(before)
     behind = _METADATA.match(raw, row.end)
     if behind is not None:
         try:
@@ -155,13 +153,47 @@ def _frame(raw: bytes, row: Row, reader: JsonBytes) -> None:
         row.metadata = value if isinstance(value, dict) else {}
 
 
+def _path_in(before: bytes) -> str:
+    """The path in the same object as the content whose list of cells begins where `before` ends.
+
+    What else stands before it in memory may be of any notebook.
+    """
+    for found in reversed(list(_PATH.finditer(before))):
+        if _is_outside_content(before[found.end() :]):
+            try:
+                return str(json.loads(found[1]))
+            except ValueError:
+                continue
+    return ""
+
+
+def _is_outside_content(text: bytes) -> bool:
+    """Whether `text` goes on in one object, then into its `content` and a list there."""
+    opened: list[bytes] = []
+    for token in _TOKEN.finditer(text):
+        word = token[0]
+        if word[:1] == b'"':
+            continue
+        if word in b"{[":
+            if not opened and not _CONTENT.search(text, 0, token.start()):
+                opened.append(b"?")
+            opened.append(word)
+        elif word in b"}]" and opened and opened[-1] in b"{[":
+            opened.pop()
+            if opened == [b"?"]:
+                opened.clear()
+        else:
+            return False
+    return opened == [b"{", b"["]
+
+
 def largest(rows: list[Row], most: int) -> list[Row]:
     """The rows that say the most, without those that another one says too."""
     plain = {_without_plus(row) for row in rows if _has_plus(row)}
     rows = [row for row in rows if _has_plus(row) or _without_plus(row) not in plain]
     kept: list[tuple[Row, frozenset[int]]] = []
     seen: set[tuple[int, ...]] = set()
-    for row in sorted(rows, key=lambda one: (len(one.cells), bool(one.path)), reverse=True):
+    for row in sorted(rows, key=_says, reverse=True):
         told = tuple(hash(_told(cell)) for cell in row.cells)
         own = frozenset(told)
         if told in seen or any(own <= known for _, known in kept):
@@ -171,6 +203,11 @@ def largest(rows: list[Row], most: int) -> list[Row]:
         if len(kept) == most:
             break
     return [row for row, _ in kept]
+
+
+def _says(row: Row) -> tuple[int, int, bool]:
+    """How much the row says: of two states of a notebook, the one with more text is the newer."""
+    return len(row.cells), sum(len(cell.source) for cell in row.cells), bool(row.path)
 
 
 def _has_plus(row: Row) -> bool:

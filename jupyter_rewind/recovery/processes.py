@@ -65,8 +65,16 @@ def own_processes() -> Iterator[Process]:
         except OSError:
             continue  # it has ended meanwhile
         if raw:
-            words = raw.rstrip(b"\0").decode("utf-8", "replace").split("\0")
-            yield Process(int(name), tuple(words))
+            yield Process(int(name), _command(raw))
+
+
+def _command(raw: bytes) -> tuple[str, ...]:
+    """The words of a command line; the processes of a browser's tabs write theirs as one text."""
+    words = raw.rstrip(b"\0 ").decode("utf-8", "replace").split("\0")
+    if len(words) == 1 and " --" in words[0]:
+        program, *options = words[0].split(" --")
+        return program, *(f"--{each}" for each in options)
+    return tuple(words)
 
 
 def deleted_files(process: Process) -> Iterator[OpenFile]:

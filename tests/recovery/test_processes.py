@@ -20,6 +20,7 @@ from jupyter_rewind.recovery.normal import cell_of
 from jupyter_rewind.recovery.traces.memory import MemoryFinder
 from jupyter_rewind.recovery.traces.openfiles import OpenFileFinder
 from jupyter_rewind.recovery.unnamed import rebuild_named
+from tests.support.ipythons import wait_until
 from tests.support.notebooks import book_of, code_cell, image_output, to_bytes
 from tests.support.stock import Stock
 
@@ -179,6 +180,48 @@ def test_a_notebook_in_noise_is_found(encoding: str) -> None:
     assert [cell.source for cell in row.cells] == ["".join(cell["source"]) for cell in made]
     assert row.is_complete and row.path == "sub/a.ipynb"
     assert row.metadata["kernelspec"]["name"] == "python3"
+
+
+def test_a_path_is_only_that_of_the_content_it_stands_before() -> None:
+    """Memory holds paths of many notebooks: one that is by chance near is not taken for a name."""
+    made = json.dumps(book_of(cells(3, 4, "word")))
+    around = [
+        (f'{{"path": "a.ipynb", "created": "x", "content": {made}}}', "a.ipynb"),
+        (f'{{"path": "a.ipynb", "more": {{"x": [1]}}, "content": {made}}}', "a.ipynb"),
+        (f'{{"path": "a.ipynb", "content": {{}}}}, {{"type": "notebook", "content": {made}}}', ""),
+        (f'"path": "a.ipynb"\0\0{{"content": {made}}}', ""),
+        (f'{{"path": "a.ipynb", "old": {made}}}', ""),
+        (made, ""),
+    ]
+    for text, path in around:
+        [row] = join_rows(find_rows(text.encode())[0])
+        assert (row.path, len(row.cells)) == (path, 3), text[:80]
+
+
+def test_tab_of_a_browser_is_looked_into(tmp_path: Path) -> None:
+    """A browser's tab writes its command as one text; what it holds is looked at nevertheless."""
+    tab = "/usr/lib/chromium/chromium --type=renderer --user-data-dir=/tmp/a-profile --lang=en"
+    made = cells(3, 1, "word")
+    code = f"held = {json.dumps(book_of(made))!r}; print(flush=True); input()"
+    holder = subprocess.Popen(
+        [tab], executable=sys.executable, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    try:
+        assert holder.stdin is not None
+        assert holder.stdout is not None
+        holder.stdin.write(code.encode() + b"\n")
+        holder.stdin.flush()
+        wait_until(lambda: _is_named(holder.pid, tab))
+        scope = Scope(tmp_path / "a.ipynb", tmp_path, tmp_path, tmp_path, memory=True)
+        (trace,) = of_process(holder.pid, MemoryFinder(), scope)
+        assert trace.words == "The memory of chromium, a browser or editor"
+    finally:
+        holder.kill()
+        holder.communicate()
+
+
+def _is_named(pid: int, command: str) -> bool:
+    return Path(f"/proc/{pid}/cmdline").read_bytes().startswith(command.encode())
 
 
 def test_pieces_that_overlap_are_joined() -> None:
