@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
+from jupyter_rewind import clock
 from jupyter_rewind.recovery.evidence import (
     Evidence,
     Finder,
@@ -24,9 +25,11 @@ from jupyter_rewind.recovery.evidence import (
     Trace,
 )
 from jupyter_rewind.recovery.traces import ALL
+from jupyter_rewind.recovery.traces.present import PresentFinder
 
 MOST_DOCUMENTS = 24
 """So many of the newest documents of one kind and one notebook are read; all are listed."""
+DAY_NS = 86_400_000_000_000
 _START_NS = 120_000_000_000
 T = TypeVar("T")
 
@@ -115,6 +118,9 @@ def _as_it_lies(trace: Trace) -> Trace | Problem:
         return Problem(trace.place, "It is no file (a pipe, a socket or a device): left alone.")
     if status.st_size == 0 and not trace.place.startswith("/proc/"):
         return replace(trace, holds=frozenset(), problem=trace.problem or "0 bytes")
+    if trace.kind != PresentFinder.kind and (trace.time_ns or 0) > clock.now_ns() + DAY_NS:
+        # Nothing is newer than the file itself because a clock went wrong.
+        return replace(trace, time_ns=None, problem=trace.problem or "its time is still to come")
     return trace
 
 

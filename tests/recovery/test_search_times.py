@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from jupyter_rewind.recovery.evidence import Evidence, Executed
-from jupyter_rewind.recovery.search import until
+from jupyter_rewind.recovery.recover import Recovery, recover
+from jupyter_rewind.recovery.search import look, until
+from jupyter_rewind.recovery.survey import survey
 from tests.support.evidence import SAVED, SECOND, document, session
-from tests.support.traces import Home
+from tests.support.traces import Home, notebook_text
 
 
 def ran(*seconds: int) -> Evidence:
@@ -53,3 +56,25 @@ def test_session_that_is_named_is_kept(tmp_path: Path) -> None:
     scope = replace(Home(tmp_path).scope(sessions=(4,)), since_ns=SAVED + 9_000 * SECOND)
     assert until(evidence, scope) == evidence
     assert until(evidence, replace(scope, sessions=())).runs == ()
+
+
+def test_time_that_is_still_to_come_makes_nothing_the_newest(tmp_path: Path) -> None:
+    """A checkpoint that a wrong clock dated years ahead does not stand above the notebook."""
+    home = Home(tmp_path)
+    (home.work / "analysis.ipynb").write_text(notebook_text("a = 1", "b = 2"))
+    kept = home.work / ".ipynb_checkpoints/analysis-checkpoint.ipynb"
+    kept.parent.mkdir()
+    kept.write_text(notebook_text("a = 1", "old = 2"))
+    os.utime(kept, (8_000_000_000, 8_000_000_000))
+    found = recover(home.scope())
+    assert isinstance(found, Recovery)
+    assert found.adds_nothing
+    [trace] = [each for each in found.found.traces if each.place == str(kept)]
+    assert (trace.time_ns, trace.problem) == (None, "its time is still to come")
+    scope = home.scope(None)
+    [standing] = survey(scope, look(scope)).standings
+    assert standing.state == "whole"
+    (home.work / "analysis.ipynb").unlink()
+    alone = recover(home.scope())
+    assert isinstance(alone, Recovery)
+    assert [each.cell.source for each in alone.rebuilt.cells] == ["a = 1", "old = 2"]

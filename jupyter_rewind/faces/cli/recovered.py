@@ -61,7 +61,8 @@ def _parts(told: Report, written: Written | None) -> Iterator[Part]:
     name = told.notebook.name
     if written is None:
         cells = wording.count(told.cells, "cell")
-        rest = "no newer state was found" if told.others else "no trace has a cell that it lacks"
+        more = told.others or told.alternatives
+        rest = "no newer state was found" if more else "no trace has a cell that it lacks"
         yield Words(f"{name} is whole on the disk ({cells}), and {rest}. Nothing was written.")
         if told.alternatives:
             pieces = wording.count(told.alternatives, "piece")
