@@ -15,6 +15,8 @@ from jupyter_rewind.model.checkpoint import FileIdentity, Reason
 
 SAVES = (Reason.SAVE, Reason.AUTOSAVE)
 _ATTEMPTS = 3
+_LONGEST = 4
+"""Bytes that one character takes at most in UTF-8."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +91,9 @@ class Written(Protocol):
     @property
     def size(self) -> int | None: ...
 
+    @property
+    def is_certain(self) -> bool: ...
+
     def read(self) -> bytes | None: ...
 
 
@@ -105,8 +110,22 @@ class Reading:
         self._limit = limit_bytes
         self._lock = threading.Lock()
         self._raw: bytes | None = None
+        self._strings: Written | None = None
         self._error: OSError | None = None
         self.is_taken = False
+
+    def secure(self) -> bool:
+        """Whether the bytes are in memory by now, if only as the strings that were written: to put
+        those of a large notebook together takes as long as a fiftieth of its save."""
+        with self._lock:
+            written = self.written
+            if not self.is_taken and written is not None and written.is_certain:
+                size = written.size
+                if size is not None and size * _LONGEST <= self._limit:
+                    self._strings, self.written = written, None
+                    self.began_ns, self.stamp = written.began_ns, written.stamp
+                    self.is_taken = True
+            return self.is_taken
 
     def take(self) -> bytes | None:
         """The bytes as they were when they were first taken; None when the file was gone or larger
@@ -115,15 +134,15 @@ class Reading:
         Raises OSError when the file could not be read.
         """
         with self._lock:
-            if not self.is_taken:
+            if self._strings is not None or not self.is_taken:
                 try:
-                    self._raw = self._recall() if self.written is not None else None
+                    self._raw = self._recall()
                     if self._raw is None:
                         self._raw = self._read()
                 except OSError as error:
                     self._error = error
                 self.is_taken = True
-                self.written = None
+                self.written = self._strings = None
             if self._error is not None:
                 raise self._error
             return self._raw
@@ -145,17 +164,17 @@ class Reading:
     def drop(self) -> None:
         """The bytes are not needed any more."""
         with self._lock:
-            self._raw = None
+            self._raw = self._strings = None
 
     @property
     def held_bytes(self) -> int:
-        raw, written = self._raw, self.written
+        raw, written = self._raw, self._strings or self.written
         if raw is None and written is not None:
             return written.size or 0
         return len(raw) if raw is not None else 0
 
     def _recall(self) -> bytes | None:
-        written = self.written
+        written = self._strings or self.written
         raw = written.read() if written is not None else None
         if written is None or raw is None or len(raw) > self._limit:
             return None

@@ -63,6 +63,8 @@ class Readings:
             size = reading.written.size
             if size is not None and size <= SMALL_BYTES:
                 self.take_now(reading)
+            elif self.held_bytes <= HELD_LIMIT_BYTES:
+                reading.secure()
             return reading.is_taken
         try:
             status = os.stat(reading.file)

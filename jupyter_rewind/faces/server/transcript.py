@@ -70,11 +70,25 @@ class Transcript:
         """How many bytes or characters were written; None when that cannot be told."""
         return sum(map(len, self._parts)) if self._is_whole else None
 
+    @property
+    def is_certain(self) -> bool:
+        """True when `read` is sure to give the bytes, whenever it is asked."""
+        if not self._is_whole:
+            return False
+        if self._is_binary:
+            return True
+        encoding = str(getattr(self._stream, "encoding", "")).lower()
+        return os.linesep == "\n" and encoding in ("utf-8", "utf8")
+
+    @property
+    def _is_binary(self) -> bool:
+        return all(isinstance(part, bytes) for part in self._parts)
+
     def read(self) -> bytes | None:
         """The bytes that were written; None when they cannot be told."""
         if not self._is_whole:
             return None
-        if all(isinstance(part, bytes) for part in self._parts):
+        if self._is_binary:
             return b"".join(self._parts)  # type: ignore[arg-type]  # seen in the line before
         if os.linesep != "\n":
             return None
