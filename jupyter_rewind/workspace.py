@@ -244,7 +244,7 @@ class Workspace:
         self.repository.refresh()
         return documents.undelete_document(
             self.histories,
-            self.key(path),
+            self.histories.name_deleted(self.key(path)),
             output=document_path(output) if output is not None else None,
             author=author,
         )

@@ -123,13 +123,20 @@ class Bindings:
         found = []
         for key in self._repository.keys(path_key(folder.rstrip("/") + "/")):
             path = path_of_key(key)
-            entries = self._repository.entries(kinds=BINDINGS, key=key, newest_first=True)
-            had = dict.fromkeys(history_of(entry) for entry in entries)
-            for history in reversed(had):
-                place = self.place(history)
-                if place is not None and not place.bound and place.path == path:
-                    found.append((path, history))
+            found += [(path, history) for history in self.deleted_at(path)]
         return found
+
+    def deleted_at(self, path: str) -> list[HistoryId]:
+        """The histories that had `path` last and have none now; the one that had it last comes
+        last."""
+        entries = self._repository.entries(kinds=BINDINGS, key=path_key(path), newest_first=True)
+        had = dict.fromkeys(history_of(entry) for entry in entries)
+        places = ((history, self.place(history)) for history in reversed(had))
+        return [
+            history
+            for history, place in places
+            if place is not None and not place.bound and place.path == path
+        ]
 
     def histories(self) -> list[HistoryId]:
         """All histories, bound or not, in the order of their first binding."""

@@ -61,6 +61,7 @@ class HistoryMarker(HistoryReader):
 
     def unlabel(self, checkpoint: Checkpoint, text: str) -> Checkpoint:
         """The checkpoint has this name no more. Raises NotFound."""
+        text = text.strip()  # as `label` took it
         with self.repository.transaction() as tx:
             now = self._present(checkpoint)
             if text not in now.labels:

@@ -115,6 +115,14 @@ class HistoryReader:
         history = self.history(path)
         return self._info(history)
 
+    def name_deleted(self, path: str) -> str:
+        """What to ask for where `path` has no history: that of the notebook that was deleted there,
+        by its id, though another one had the name since and moved on."""
+        self.repository.refresh()
+        if self.bindings.current(path) is not None or self.bindings.exists(path):
+            return path
+        return next(iter(self.bindings.deleted_at(path)[::-1]), path)
+
     def checkpoints(self, path: str, *, newest_first: bool = False) -> list[Checkpoint]:
         """All checkpoints of a path (or of a history by its id). Raises NotFound, Integrity."""
         found = self.checkpoints_of(self.history(path))

@@ -56,6 +56,24 @@ def test_undelete_writes_the_newest_state_with_its_history(
     assert histories.deleted() == []
 
 
+def test_a_deleted_notebook_comes_back_though_another_had_its_name_and_moved_on(
+    histories: Histories, path: Path
+) -> None:
+    """`deleted` lists the first of them under that name, so that name means it."""
+    first = save(histories, path, make_notebook("1"))
+    path.unlink()
+    histories.delete(str(path))
+    second = save(histories, path, make_notebook("other"))
+    other = path.rename(path.with_name("other.ipynb"))
+    histories.rename(str(path), str(other))
+    assert [info.path for info in histories.deleted()] == [str(path)]
+    undelete_document(histories, histories.name_deleted(str(path)))
+    assert path.read_bytes() == make_notebook("1")
+    assert histories.find(str(path)) == first.history
+    assert histories.find(str(other)) == second.history
+    assert histories.name_deleted(str(other)) == str(other)
+
+
 def test_undelete_makes_the_folder_again(histories: Histories, folder: Path) -> None:
     path = folder / "deep" / "er" / "a.ipynb"
     path.parent.mkdir(parents=True)

@@ -128,6 +128,12 @@ def test_a_label_that_means_something_else_is_refused(
     assert rewind("label", book, "head", text).status == 2
 
 
+def test_space_around_a_label_is_no_part_of_it(book: Path, rewind: Rewind) -> None:
+    assert rewind("label", book, "head", " good ").status == 0
+    assert rewind("unlabel", book, "good", " good ").status == 0
+    assert [row[7] for row in rewind("history", book).rows] == ["", "", ""]
+
+
 def test_pins(book: Path, rewind: Rewind) -> None:
     """A pin shows in the history and can be taken away."""
     assert rewind("pin", book, "head~1").status == 0
