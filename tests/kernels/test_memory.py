@@ -35,8 +35,11 @@ _CELLS = st.sampled_from(
 _PLACES = st.tuples(st.integers(0, 299), st.integers(300, 599))
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
-@given(st.lists(st.tuples(_CELLS, _PLACES), min_size=3, max_size=14))
+_PROGRAMS = st.lists(st.tuples(_CELLS, _PLACES), min_size=3, max_size=14)
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
+@given(_PROGRAMS)
 def test_states_are_those_that_were_even_where_pages_are_watched(
     tmp_path_factory: pytest.TempPathFactory, program: list[tuple[str, tuple[int, int]]]
 ) -> None:
@@ -54,6 +57,19 @@ def test_states_are_those_that_were_even_where_pages_are_watched(
         cells.go(state)
         assert contents(cells.namespace) == expected
     cells.close()
+
+
+@pytest.mark.programs
+@pytest.mark.timeout(0)
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@given(_PROGRAMS)
+def test_states_of_many_programs_are_those_that_were(
+    tmp_path_factory: pytest.TempPathFactory, program: list[tuple[str, tuple[int, int]]]
+) -> None:
+    """The same for more programs."""
+    test_states_are_those_that_were_even_where_pages_are_watched.hypothesis.inner_test(  # type: ignore[attr-defined]
+        tmp_path_factory, program
+    )
 
 
 def contents(namespace: dict[str, Any]) -> dict[str, bytes]:

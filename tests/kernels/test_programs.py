@@ -147,7 +147,7 @@ class Machine:
 
 
 @pytest.mark.timeout(1800)
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.lists(_step, min_size=4, max_size=25), st.booleans())
 def test_every_state_comes_back_as_its_cells_made_it(steps: list[Any], tracked: bool) -> None:
     """Whatever the cells did, going back gives what running them again would give: values, and
@@ -167,6 +167,15 @@ def test_every_state_comes_back_as_its_cells_made_it(steps: list[Any], tracked: 
             machine.go(len(machine.states) - 1, fresh=True)
         finally:
             machine.close()
+
+
+@pytest.mark.programs
+@pytest.mark.timeout(0)
+@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.lists(_step, min_size=4, max_size=25), st.booleans())
+def test_every_state_of_many_programs_comes_back(steps: list[Any], tracked: bool) -> None:
+    """The same for three hundred programs."""
+    test_every_state_comes_back_as_its_cells_made_it.hypothesis.inner_test(steps, tracked)  # type: ignore[attr-defined]
 
 
 @pytest.mark.long
