@@ -227,16 +227,7 @@ def undelete_document(
     target = output or Path(info.path)
     is_alive = not info.deleted and os.path.lexists(info.path)
     if is_alive or os.path.lexists(target):
-        there = info.path if is_alive else target
-        if os.path.isdir(there):
-            what = "It is a folder"
-        else:
-            what = "There is no need" if is_alive else "Another file is in its place"
-        raise RestoreRefused(
-            f"{info.path} was not brought back: {there} exists. {what}.",
-            hint="Nothing was changed. Name another place with --output, or go back in the"
-            " notebook's own history with `jupyter rewind restore`.",
-        )
+        raise _in_the_way(info.path, target, is_alive=is_alive)
     if not os.path.isabs(target):
         raise InvalidInput(
             f"{info.path} is not on this machine's disk.", hint="Name a place with --output."
@@ -252,6 +243,20 @@ def undelete_document(
     histories.undelete(history, str(target))
     after = _note_restored(histories, target, raw, author, source if lost else None, before)
     return Restored(target, source, after, None, lost)
+
+
+def _in_the_way(path: str, target: Path, *, is_alive: bool) -> RestoreRefused:
+    """Why a notebook is not brought back where a file is, and what serves instead."""
+    there = path if is_alive else target
+    what = "There is no need" if is_alive else "Another file is in its place"
+    named = shlex.quote(path)
+    way = f"`jupyter rewind restore {named} head~1` goes back in its history; with --output PATH it"
+    way += " writes a copy instead."
+    return RestoreRefused(
+        f"{path} was not brought back: {there} exists."
+        f" {'It is a folder' if os.path.isdir(there) else what}.",
+        hint="Nothing was changed. " + (way if is_alive else "Name another place with --output."),
+    )
 
 
 def _read_newest(

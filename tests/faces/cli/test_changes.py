@@ -106,8 +106,9 @@ def test_undelete(book: Path, rewind: Rewind) -> None:
 
 def test_undelete_never_overwrites(book: Path, rewind: Rewind) -> None:
     """Where a file lies, nothing is undeleted over it."""
-    ended = rewind("undelete", book)
-    assert ended.status in (4, 7)
+    ended = rewind("undelete", book, "--output", "elsewhere.ipynb")
+    assert ended.status == 7
+    assert "jupyter rewind restore" in ended.err
     assert book.read_bytes() == THIRD
 
 
