@@ -13,7 +13,7 @@ class Document {
   readonly saves: string[] = [];
   text = '';
   failure: Error | null = null;
-  during: () => void = () => undefined;
+  during: () => void | Promise<void> = () => undefined;
 
   constructor() {
     const owner = {};
@@ -54,13 +54,21 @@ class Document {
   async save(): Promise<void> {
     const { text } = this;
     await Promise.resolve();
-    this.during();
+    await this.during();
     if (this.failure) {
       throw this.failure;
     }
     this.saves.push(text);
     this.model.dirty = false;
     this.fileChanged.emit({});
+  }
+
+  /** As JupyterLab does it where the file is the one that it knows: it tells of no file. */
+  async revert(): Promise<void> {
+    await Promise.resolve();
+    this.text = this.saves[this.saves.length - 1] ?? '';
+    this.model.dirty = true;
+    this.contentChanged.emit();
   }
 
   readonly metadataChanged: Signal<unknown, { key: string }>;
@@ -205,6 +213,45 @@ describe('Saving', () => {
     document.failure = null;
     await saving.saveUnasked();
     expect(document.saves).toEqual([]);
+  });
+
+  it('tells of a conflict also where nothing was edited', async () => {
+    const { document, saving } = await opened();
+    document.failure = new Error('Cancel');
+    document.failure.name = 'ModalCancelError';
+    await expect(document.save()).rejects.toThrow('Cancel');
+    await settle();
+    expect(saving.standing).toBe('conflict');
+  });
+
+  it('takes what was read from the file again for saved', async () => {
+    const { document, saving } = await opened();
+    document.edit('a');
+    await document.save();
+    document.edit('b');
+    document.failure = new Error('Cancel');
+    document.failure.name = 'ModalCancelError';
+    await expect(document.save()).rejects.toThrow('Cancel');
+    await document.revert();
+    await settle();
+    expect(document.text).toBe('a');
+    expect(saving.standing).toBe('saved');
+    expect(document.model.dirty).toBe(false);
+    document.edit('c');
+    await settle();
+    expect(saving.standing).toBe('unsaved');
+  });
+
+  it('knows that a save ended in reading the file again', async () => {
+    const { document, saving } = await opened();
+    document.edit('a');
+    await document.save();
+    document.edit('b');
+    // The button Revert in the question what to do with a file that was changed elsewhere.
+    document.during = () => document.revert();
+    await document.save();
+    await settle();
+    expect(saving.standing).toBe('saved');
   });
 
   it('knows an absent server from one that refuses', async () => {

@@ -31,6 +31,7 @@ export interface ISavable {
   readonly ready: Promise<void>;
   readonly fileChanged: ISignal<unknown, unknown>;
   save(): Promise<void>;
+  revert(): Promise<void>;
 }
 
 /** Follows the saves of one document, whoever asks for them, and makes those nobody asks for. */
@@ -39,8 +40,9 @@ export class Saving implements IDisposable {
     private readonly context: ISavable,
     private readonly now: () => number = Date.now
   ) {
-    const save = context.save;
+    const { save, revert } = context;
     context.save = () => this.inTurn(() => save.call(context));
+    context.revert = () => this.reread(() => revert.call(context));
     context.model.stateChanged.connect(this.onState, this);
     context.fileChanged.connect(this.onFile, this);
     this._touch = new Touch(context.model);
@@ -64,12 +66,11 @@ export class Saving implements IDisposable {
     if (contentsModel && contentsModel.writable === false) {
       return 'read-only';
     }
+    if (this._failure && isCancelled(this._failure)) {
+      return 'conflict'; // without an edit, too: the file holds something else
+    }
     if (model.dirty && this._failure) {
-      return isCancelled(this._failure)
-        ? 'conflict'
-        : isUnreachable(this._failure)
-          ? 'offline'
-          : 'failed';
+      return isUnreachable(this._failure) ? 'offline' : 'failed';
     }
     return model.dirty ? 'unsaved' : 'saved';
   }
@@ -188,6 +189,20 @@ export class Saving implements IDisposable {
         this.saveSoon();
       }
       this._endedAt = this.now();
+      this.tell();
+    }
+  }
+
+  /** What was just read from the file is in it, also where JupyterLab knew that file already. */
+  private async reread(revert: () => Promise<void>): Promise<void> {
+    let saved: number | undefined;
+    this._touch.hold();
+    try {
+      await revert();
+      saved = this._touch.count;
+      this._failure = null;
+    } finally {
+      this._touch.release(saved);
       this.tell();
     }
   }

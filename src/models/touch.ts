@@ -44,7 +44,8 @@ export class Touch implements IDisposable {
   /** The file holds the first `saved` edits; no more than before where that is not told. */
   release(saved = this._saved): void {
     this._holds -= 1;
-    this._saved = saved;
+    // A save may end in the file being read again, which then knew of more.
+    this._saved = Math.max(this._saved, saved);
     this.settle();
   }
 
