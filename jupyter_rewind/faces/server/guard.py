@@ -46,11 +46,13 @@ class Guard:
         self._recorder = recorder
         self._paths = paths
         self._window_seconds = window_seconds
+        self._manager: ContentsManager | None = None
 
     def install(self, manager: ContentsManager) -> None:
         """The guard is asked before each save, deletion and rename, and knows when a save is on."""
         register: Callable[[object], None] = manager.register_pre_save_hook
         register(self.before_save)
+        self._manager = manager
         turns = SaveTurns(lambda: self._recorder.opened, self._paths)
         mark_saves(manager, self._recorder.making_way, self.take_saved, self.end_failed, turns)
         remember_writing(manager)
@@ -136,7 +138,9 @@ class Guard:
 
     def _refuse_without_room(self, file: str, path: str, stamp: Stamp | None) -> None:
         # Jupyter copies the file beside itself, truncates it and writes: all of both must fit.
-        wanted = max(stamp.size if stamp else 0, request.body_bytes() or 0)
+        # Without that copy, only what the file grows by: its lines are indented, unlike the body's.
+        had, body = stamp.size if stamp else 0, request.body_bytes() or 0
+        wanted = max(had, body) if self._copies_first() else max(0, 2 * body - had)
         folder = os.path.dirname(file)
         if wanted == 0 or not os.path.isdir(folder):
             return
@@ -154,6 +158,9 @@ class Guard:
                 f"{(wanted + _MARGIN_BYTES) >> 10} KB are needed). The file on disk is whole. "
                 "Free some space on the disk and save again.",
             )
+
+    def _copies_first(self) -> bool:
+        return bool(getattr(self._manager, "use_atomic_writing", True))
 
     def _refuse_empty(self, model: Mapping[str, Any], file: str, path: str) -> None:
         under_way = request.current_saving()

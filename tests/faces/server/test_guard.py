@@ -54,6 +54,21 @@ async def test_a_full_disk_leaves_the_notebook_whole(client: Client, monkeypatch
     assert client.file("a.ipynb").read_bytes() == before
 
 
+async def test_a_save_that_makes_the_file_smaller_needs_no_room(
+    client: Client, monkeypatch: Any
+) -> None:
+    """Where Jupyter writes without a copy beside the file, clearing a notebook's outputs on a full
+    disk goes through; one that would grow is refused, and whole."""
+    await client.put("a.ipynb", notebook("x" * 50_000))
+    client.server.contents_manager.use_atomic_writing = False
+    usage = shutil.disk_usage("/")
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=1000))
+    assert (await client.put("a.ipynb", notebook("x = 1")))[0] == 200
+    before = client.file("a.ipynb").read_bytes()
+    assert (await client.put("a.ipynb", notebook("x" * 50_000)))[0] == 507
+    assert client.file("a.ipynb").read_bytes() == before
+
+
 @pytest.mark.parametrize(("total", "free"), [(0, 0), (-1, 10), (100, -1), (10, 100)])
 async def test_a_disk_that_tells_no_size_is_not_full(
     client: Client, monkeypatch: Any, total: int, free: int
