@@ -207,14 +207,14 @@ export class HistoryModel implements IDisposable {
   }
 
   /**
-   * Brings the document back to a checkpoint. Unsaved edits are saved first, so that they stand in
-   * the history; where that fails, nothing is restored.
+   * Brings a document, usually the one that is looked at, back to a checkpoint. Unsaved edits are
+   * saved first, so that they stand in the history; where that fails, nothing is restored.
    */
   async restore(
     ref: string,
-    options: IRestoreOptions = {}
+    options: IRestoreOptions = {},
+    document = this._document
   ): Promise<IRestored> {
-    const document = this._document;
     if (!document) {
       throw new Error('No document is open.');
     }

@@ -23,6 +23,7 @@ import { DraftShelf, type IShelved } from '../models/draftshelf';
 import { Windows } from '../models/windows';
 import { type Draft, IDrafts, IRewindClient } from '../tokens';
 import { downloadText } from '../widgets/download';
+import { addAnew } from '../widgets/tabs';
 import { tell, tellFailure } from '../widgets/telling';
 
 const SHOW = 'jupyter-rewind:show-drafts';
@@ -211,8 +212,7 @@ const plugin: JupyterFrontEndPlugin<IDrafts> = {
         });
         widget.id = `jupyter-rewind-draft-${draft.draft}`;
         if (labShell) {
-          app.shell.add(widget, 'main');
-          app.shell.activateById(widget.id);
+          addAnew(app.shell, widget);
         } else {
           // A page of Notebook 7 has room for one document only.
           widget.addClass('jp-Rewind-dialog');

@@ -22,13 +22,16 @@ import { historyIcon } from '@jupyterlab/ui-components';
 import { Debouncer } from '@lumino/polling';
 
 import { Choices } from '../models/choices';
+// eslint-disable-next-line jupyter/prefer-lazy-imports -- the sidebar shows it from the start
 import { HistoryModel, type IOpenDocument } from '../models/history';
 import { RanFollower } from '../models/ranfollower';
 import {
   type Checkpoint,
+  type IRestored,
   type IRestoreOptions,
   IRewindClient
 } from '../tokens';
+import { addAnew } from '../widgets/tabs';
 import { tell, tellFailure } from '../widgets/telling';
 // eslint-disable-next-line jupyter/prefer-lazy-imports -- it stands in the sidebar from the start
 import { HistoryWidget } from '../widgets/history';
@@ -74,6 +77,14 @@ const plugin: JupyterFrontEndPlugin<void> = {
     const choices = new Choices(registry?.load(ID));
     const model = new HistoryModel(client, choices);
 
+    const kernelOf = (document: IOpenDocument | null): string => {
+      const found = document?.kernel;
+      if (!found) {
+        throw new Error(trans.__('This notebook has no kernel now.'));
+      }
+      return found;
+    };
+
     const told = async (failed: string, act: () => Promise<unknown>) => {
       try {
         await act();
@@ -89,29 +100,59 @@ const plugin: JupyterFrontEndPlugin<void> = {
       options: IRestoreOptions = {}
     ) =>
       told(trans.__('Nothing was restored.'), async () => {
-        const { kept, state } = await model.restore(ref, options);
-        const actions: Notification.IAction[] = [];
-        if (kept) {
-          actions.push({
-            label: trans.__('Undo'),
-            caption: trans.__('Bring back what the file held before'),
-            callback: () =>
-              void restore(kept.id, trans.__('The restore is undone.'))
-          });
-        }
-        if (state) {
-          actions.push({
-            label: trans.__('Details'),
-            callback: () =>
-              void showDialog({
-                title: trans.__('What came back of the variables'),
-                body: state.words,
-                buttons: [Dialog.okButton({ label: trans.__('Close') })]
-              })
-          });
-        }
-        tell('success', words, { actions, autoClose: 15000 }, trans);
+        const { document } = model;
+        const done = await model.restore(ref, options);
+        tellRestored(document, words, done);
       });
+
+    /** Undo is about this document, whichever the user looks at by then. */
+    function tellRestored(
+      document: IOpenDocument | null,
+      words: string,
+      { kept, state }: Pick<IRestored, 'kept' | 'state'>
+    ): void {
+      const actions: Notification.IAction[] = [];
+      if (kept || state) {
+        actions.push({
+          label: trans.__('Undo'),
+          caption: trans.__('Bring back what was there before'),
+          callback: () => void undo()
+        });
+      }
+      if (state) {
+        actions.push({
+          label: trans.__('Details'),
+          callback: () =>
+            void showDialog({
+              title: trans.__('What came back of the variables'),
+              body: state.words,
+              buttons: [Dialog.okButton({ label: trans.__('Close') })]
+            })
+        });
+      }
+      tell('success', words, { actions, autoClose: 15000 }, trans);
+
+      async function undo(): Promise<void> {
+        const nothing = trans.__('Nothing was undone.');
+        await told(nothing, async () => {
+          const moved = state
+            ? await client.restoreState(kernelOf(document), state.kept.id)
+            : null;
+          const half = trans.__(
+            'The variables are as they were before, the file is not.'
+          );
+          await told(moved ? half : nothing, async () => {
+            const file = kept
+              ? await model.restore(kept.id, {}, document)
+              : null;
+            tellRestored(document, trans.__('The restore is undone.'), {
+              kept: file?.kept ?? null,
+              state: moved
+            });
+          });
+        });
+      }
+    }
 
     const actions: IHistoryActions = {
       restore: checkpoint =>
@@ -160,6 +201,7 @@ const plugin: JupyterFrontEndPlugin<void> = {
       ...stateActions({
         client,
         model,
+        kernelOf,
         show,
         makeRoom: widget => dialogs.get(widget)?.reject(),
         told,
@@ -172,10 +214,7 @@ const plugin: JupyterFrontEndPlugin<void> = {
 
     async function show(widget: MainAreaWidget): Promise<void> {
       if (labShell) {
-        if (!widget.isAttached) {
-          app.shell.add(widget, 'main');
-        }
-        app.shell.activateById(widget.id);
+        addAnew(app.shell, widget);
         return;
       }
       widget.addClass('jp-Rewind-dialog');
@@ -296,15 +335,19 @@ function openDocument(
       return documents.services.contents.localPath(context.path);
     },
     get isDirty() {
-      return context.model.dirty;
+      return !context.isDisposed && context.model.dirty;
     },
     get kernel() {
-      return context.sessionContext.session?.kernel?.id ?? null;
+      return context.isDisposed
+        ? null
+        : (context.sessionContext.session?.kernel?.id ?? null);
     },
     save: () => context.save(),
     // Under real-time collaboration the server changes the live document itself.
     reload: () =>
-      context.model.collaborative ? Promise.resolve() : context.revert()
+      context.isDisposed || context.model.collaborative
+        ? Promise.resolve()
+        : context.revert()
   };
 }
 

@@ -114,6 +114,9 @@ function CheckpointEntry(
             {trans.__('lost')}
           </span>
         )}
+        <Link pressed={checkpoint.pinned} act={() => actions.pin(checkpoint)}>
+          {checkpoint.pinned ? trans.__('Unpin') : trans.__('Pin')}
+        </Link>
       </div>
       {checkpoint.labels.map(label => (
         <span key={label} className="jp-Rewind-label">
@@ -155,9 +158,6 @@ function CheckpointEntry(
           {trans.__('Compare')}
         </Link>
         <Link act={() => actions.name(checkpoint)}>{trans.__('Name…')}</Link>
-        <Link pressed={checkpoint.pinned} act={() => actions.pin(checkpoint)}>
-          {checkpoint.pinned ? trans.__('Unpin') : trans.__('Pin')}
-        </Link>
       </div>
     </div>
   );

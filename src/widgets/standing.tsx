@@ -49,10 +49,7 @@ export function standingWords(
     case 'saving':
       return good(trans.__('Saving…'), trans.__('The file is being written.'));
     case 'live':
-      return good(
-        trans.__('Live'),
-        trans.__('The server saves each edit of a shared document by itself.')
-      );
+      return liveWords({ saving, isAway, draft }, kept, trans);
     case 'unsaved':
       return good(
         draft === 'server'
@@ -85,6 +82,32 @@ export function standingWords(
         `${saving.failure?.message ?? ''} ${kept}`
       );
   }
+}
+
+/** Of a document that its server saves: whether it does. */
+function liveWords(
+  { saving, isAway, draft }: ICondition,
+  kept: string,
+  trans: TranslationBundle
+): IWords {
+  if (isAway) {
+    const away = trans.__(
+      'The server does not answer; it takes your edits when it does.'
+    );
+    return bad(
+      draft ? trans.__('Offline, kept as draft') : trans.__('Offline'),
+      draft || saving.isChanged ? `${away} ${kept}` : away
+    );
+  }
+  const live = trans.__(
+    'The server saves each edit of a shared document by itself.'
+  );
+  return draft && saving.isChanged
+    ? good(
+        trans.__('Kept as draft'),
+        `${live} ${trans.__('The latest are not in the file yet.')} ${kept}`
+      )
+    : good(trans.__('Live'), live);
 }
 
 const good = (short: string, long: string): IWords => ({

@@ -16,6 +16,8 @@ import { tell } from './telling';
 export interface IStateContext {
   client: IRewindClient;
   model: HistoryModel;
+  /** Jupyter's id of the kernel that runs for a document; throws where none does. */
+  kernelOf(document: IOpenDocument | null): string;
   /** Show a view in a tab of its own. */
   show(widget: MainAreaWidget): Promise<void>;
   /** There is room for a question: one dialog waits for the other. */
@@ -29,15 +31,7 @@ export interface IStateContext {
 export function stateActions(
   context: IStateContext
 ): Pick<IHistoryActions, 'restoreState' | 'variables'> {
-  const { client, makeRoom, model, show, told, trans } = context;
-
-  const kernelOf = (document: IOpenDocument | null): string => {
-    const found = document?.kernel;
-    if (!found) {
-      throw new Error(trans.__('This notebook has no kernel now.'));
-    }
-    return found;
-  };
+  const { client, kernelOf, makeRoom, model, show, told, trans } = context;
 
   const offerUndo = (
     words: string,

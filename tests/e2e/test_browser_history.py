@@ -30,9 +30,11 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow]
 def test_each_save_appears_in_the_sidebar_and_comes_back_with_one_click(
     lab: Lab, page: Any
 ) -> None:
-    """Restore shows the old state at once; what was typed and not saved is kept; Undo works."""
+    """Restore shows the old state at once; what was typed and not saved is kept; Undo works, also
+    from another notebook's tab."""
     path = lab.folder / NAME
     write_notebook(path)
+    write_notebook(lab.folder / "other.ipynb")
     open_notebook(page, lab, NAME)
     panel = open_history(page)
     save_with(page, lab, "print('the good one')")
@@ -55,8 +57,12 @@ def test_each_save_appears_in_the_sidebar_and_comes_back_with_one_click(
     wait_until("the bad line gone", lambda: notebook.get_by_text("the bad one").count() == 0)
     shoot(page, "history-restored")
 
+    page.locator(".Toastify__toast").hover()  # it stays
+    page.evaluate("void jupyterapp.commands.execute('docmanager:open', {path: 'other.ipynb'})")
+    panel.get_by_role("heading", name="other.ipynb").wait_for()
     page.get_by_role("button", name="Undo").click()
     wait_until("the edit that was never saved", lambda: "never saved" in path.read_text())
+    page.locator(".lm-TabBar-tab", has_text=NAME).first.click()
     notebook.get_by_text("the bad one").first.wait_for()
 
 
@@ -115,6 +121,10 @@ def test_a_checkpoint_is_compared_named_pinned_and_found_again(lab: Lab, page: A
     comparison.get_by_label("On the right:").locator("option").first.wait_for(state="attached")
     comparison.locator(".jp-Notebook-diff").get_by_text("second").first.wait_for()
     shoot(page, "history-comparison")
+    comparison.evaluate("view => (view.dataset.earlier = 'yes')")
+    entry.get_by_text("Compare", exact=True).click()
+    page.locator(".jp-Rewind-comparison:not([data-earlier])").wait_for()
+    assert page.locator(".lm-TabBar-tab", has_text="compared").count() == 1
 
 
 def test_one_cell_alone_comes_back_from_a_comparison(lab: Lab, page: Any) -> None:
@@ -179,7 +189,8 @@ def test_a_text_is_found_in_versions_that_are_gone(lab: Lab, page: Any) -> None:
 
 
 def test_a_notebook_and_its_variables_come_back_together(lab: Lab, page: Any) -> None:
-    """With variables: the file and the running kernel are as they were at that moment."""
+    """With variables: the file and the running kernel are as they were at that moment; Undo takes
+    both back."""
     path = lab.folder / NAME
     write_notebook(path)
     open_notebook(page, lab, NAME)
@@ -203,11 +214,15 @@ def test_a_notebook_and_its_variables_come_back_together(lab: Lab, page: Any) ->
     entry.get_by_text("With variables", exact=True).click()
     page.get_by_text("Restored the notebook and its variables").first.wait_for()
     assert "first" in path.read_text() and "second" not in path.read_text()
-    page.locator(".jp-Notebook .jp-Cell .cm-content").nth(3).click()
-    page.keyboard.press("Control+a")
-    page.keyboard.type("sum(rows) * 1000")
-    page.keyboard.press("Control+Enter")
+    undo = page.locator(".Toastify").get_by_role("button", name="Undo")
+    undo.hover()  # it stays
+    run_cell(page, 3, "sum(rows) * 1000")
     page.locator(".jp-OutputArea-output", has_text="6000").first.wait_for()
+    undo.click()
+    page.get_by_text("The restore is undone.").first.wait_for()
+    assert "second" in path.read_text()
+    run_cell(page, 3, "sum(rows) * 1000")
+    page.locator(".jp-OutputArea-output", has_text="9000").first.wait_for()
 
 
 def cells_with_states(lab: Lab) -> set[int]:

@@ -1,0 +1,41 @@
+import { nullTranslator } from '@jupyterlab/translation';
+
+import type { Saving } from '../models/saving';
+import type { DraftPlace } from '../tokens';
+import { standingWords } from '../widgets/standing';
+
+/** A document that its server saves. */
+function live(
+  isAway: boolean,
+  draft: DraftPlace | null,
+  isChanged: boolean
+): string {
+  const saving = { standing: 'live', isChanged } as Saving;
+  const trans = nullTranslator.load('');
+  const { short, long } = standingWords({ saving, isAway, draft }, trans);
+  return `${short}: ${long}`;
+}
+
+describe('standingWords of a shared document', () => {
+  it('says that the server saves it, while it does', () => {
+    expect(live(false, null, false)).toMatch(/^Live: The server saves/);
+    expect(live(false, null, true)).toMatch(/^Live: /);
+  });
+
+  it('says where the edits are while the server is away', () => {
+    expect(live(true, 'browser', true)).toMatch(
+      /^Offline, kept as draft: .* a draft in this browser/
+    );
+    expect(live(true, null, true)).toMatch(/^Offline: .* in this tab only/);
+  });
+
+  it('says nothing of edits where there are none', () => {
+    expect(live(true, null, false)).not.toContain('in this tab only');
+  });
+
+  it('says that the server lags behind', () => {
+    expect(live(false, 'server', true)).toMatch(
+      /^Kept as draft: .* not in the file yet. .* on the server/
+    );
+  });
+});
