@@ -1,4 +1,4 @@
-"""Exports beside a notebook: which are states of it, and which are only called as it is.
+"""Files that are called as a notebook: which are states of it, and which only have its name.
 
 A README, a program's script or a report may have the notebook's name and nothing to do with it; it
 is a state of it only where they share their code. One that a tool made of the file is no newer than
@@ -20,15 +20,24 @@ MADE, PAIR, TOOL, BY_NAME = "made", "pair", "tool", "by name"
 that nothing but its name and its form speaks of a notebook."""
 TOGETHER_NS = 10_000_000_000
 ALIKE = 0.3
+_OF_COPIES = re.compile(
+    r"ipynb|json|txt|copy\d*|copie|kopie|checkpoint|backup|bak|old|orig|original|save|saved"
+    r"|autosave|tmp|invalid|sync|crdownload|download|part|v?\d+|\d+t\d+z?"
+)
+_BEFORE = re.compile(r"[.~#]*(?:(?:copy of|copie de|kopie von) )?", re.IGNORECASE)
 _IMPORTS = re.compile(r"(?:\s*(?:(?:import|from)\s.*|[%#].*)?(?:\n|\Z))*")
 
 
 def without_namesakes(documents: Sequence[FoundDocument]) -> list[FoundDocument]:
-    """`documents` without exports that have nothing of what the others have."""
-    known = {text for each in documents if each.trace.kind != KIND for text in _telling(each)}
+    """`documents` without those known by name alone that have nothing of what the others have."""
+    known = {text for each in documents if not _is_judged(each) for text in _telling(each)}
     if not known:
         return list(documents)
-    return [each for each in documents if each.trace.kind != KIND or _is_alike(each, known)]
+    return [each for each in documents if not _is_judged(each) or _is_alike(each, known)]
+
+
+def _is_judged(document: FoundDocument) -> bool:
+    return document.trace.kind == KIND or document.trace.handle.get(MADE) == BY_NAME
 
 
 def _is_alike(document: FoundDocument, known: set[str]) -> bool:
@@ -41,6 +50,17 @@ def _telling(document: FoundDocument) -> set[str]:
     code = {each.source.strip() for each in document.cells if each.kind == "code"} - {""}
     telling = {each for each in code if not is_look(each) and not _IMPORTS.fullmatch(each)}
     return telling or code or {each.source.strip() for each in document.cells} - {""}
+
+
+def is_called(name: str, stem: str) -> bool:
+    """Whether a file of that name may be a copy of the notebook: `x (1).ipynb`, `Copy of x.ipynb`,
+    `x-2026-03-01.ipynb.bak`; not `x2.ipynb`, nor `x_new_data.ipynb`."""
+    before, found, rest = name.partition(stem)
+    if not found or rest[:1].isalnum() or not _BEFORE.fullmatch(before):
+        return False
+    words = re.findall(r"[^\W_]+", rest.lower())
+    is_conflict = any(each.startswith(("conflict", "konflikt", "conflit")) for each in words)
+    return is_conflict or all(_OF_COPIES.fullmatch(each) for each in words)
 
 
 def is_edited_pair(document: FoundDocument, file: FoundDocument) -> bool:

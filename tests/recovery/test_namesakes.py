@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from jupyter_rewind.recovery import search
+from jupyter_rewind.recovery.namesakes import is_called
 from jupyter_rewind.recovery.recover import Recovery, recover
 from jupyter_rewind.recovery.survey import survey
 from jupyter_rewind.recovery.traces.exports import ExportFinder
@@ -99,6 +100,55 @@ def test_pair_written_with_the_file_costs_no_output(home: Home) -> None:
     found = brought_back(home)
     assert texts(found) == ["prices = load(2025)\nprices", "fit(prices, 3)"]
     assert [bool(each.cell.outputs) for each in found.rebuilt.cells] == [True, False]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "analysis.ipynb", "analysis (1).ipynb", "analysis-Copy1.ipynb", "Copy of analysis.ipynb",
+        "analysis-checkpoint.ipynb", "analysis.ipynb.bak", "analysis.ipynb~", ".~analysis.ipynb",
+        "#analysis.ipynb#", "analysis_2026-03-01.ipynb", "analysis~20260301-101500.ipynb",
+        "analysis (Ann's conflicted copy 2026-03-01).ipynb", "analysis_v2.ipynb", "analysis.json",
+        "analysis (1).ipynb.crdownload", "analysis.sync-conflict-20260301-101500-ABC.ipynb",
+    ],
+)  # fmt: skip
+def test_copies_are_known_by_their_names(name: str) -> None:
+    """What browsers, clouds and editors call a copy of your notebook."""
+    assert is_called(name, "analysis")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "analysis2.ipynb", "analysis_of_prices.ipynb", "my analysis.ipynb", "reanalysis.ipynb",
+        "analysis-new-data.ipynb", "other.ipynb", "Analysis.ipynb",
+    ],
+)  # fmt: skip
+def test_notebooks_of_longer_names_are_others(name: str) -> None:
+    """Another notebook may have the name of yours in its own."""
+    assert not is_called(name, "analysis")
+
+
+def test_scanned_notebook_of_a_longer_name_does_not_take_its_place(home: Home) -> None:
+    """Of a scanned folder your copy comes back, not a newer notebook of a longer name."""
+    backup = home.path / "backup"
+    put(backup / "analysis (1).ipynb", notebook_text(*WORK))
+    put(backup / "analysis_of_taxes.ipynb", notebook_text("taxes = 1"), EARLIER + 3600)
+    found = recover(home.scope("analysis.ipynb", scan=(backup,)))
+    assert isinstance(found, Recovery)
+    assert texts(found) == list(WORK)
+
+
+def test_scanned_notebook_of_the_same_name_must_have_its_code(home: Home) -> None:
+    """Two projects have an analysis.ipynb each: a backup of both gives you yours."""
+    backup = home.path / "backup"
+    put(home.work / ".ipynb_checkpoints/analysis-checkpoint.ipynb", notebook_text(*WORK))
+    put(backup / "mine/analysis.ipynb", notebook_text(*WORK, "model.score()"), EARLIER + 60)
+    put(backup / "other/analysis.ipynb", notebook_text("taxes = 1", "pay(taxes)"), EARLIER + 3600)
+    found = recover(home.scope("analysis.ipynb", scan=(backup,)))
+    assert isinstance(found, Recovery)
+    assert texts(found) == [*WORK, "model.score()"]
+    assert str(backup / "other/analysis.ipynb") in {each.trace.place for each in found.others}
 
 
 def test_link_in_a_circle_costs_itself_alone(home: Home) -> None:

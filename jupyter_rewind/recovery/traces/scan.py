@@ -10,6 +10,7 @@ from pathlib import Path
 
 from jupyter_rewind.recovery.documents import read_notebook
 from jupyter_rewind.recovery.evidence import EVERYTHING, Evidence, Holds, Problem, Scope, Trace
+from jupyter_rewind.recovery.namesakes import BY_NAME, MADE, is_called
 from jupyter_rewind.recovery.regular import open_file
 from jupyter_rewind.recovery.walking import folders_below, is_recovered
 
@@ -93,13 +94,14 @@ def _trace(place: Path, scope: Scope, *, named: bool = False) -> Iterator[Trace 
     if not stat.S_ISREG(status.st_mode) or place == scope.notebook:
         return
     wanted = scope.notebook
-    own = wanted if wanted is not None and (named or wanted.stem in place.name) else None
+    is_own = wanted is not None and (named or is_called(place.name, wanted.stem))
     yield Trace(
         kind=ScanFinder.kind,
         place=str(place),
-        notebook=str(own) if own is not None else None,
+        notebook=str(wanted) if is_own else None,
         holds=EVERYTHING,
         time_ns=status.st_mtime_ns,
         size_bytes=status.st_size,
         words="A file that you named" if named else "A file in a folder that you named",
+        handle={} if named else {MADE: BY_NAME},
     )
