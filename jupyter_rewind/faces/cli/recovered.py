@@ -157,7 +157,7 @@ def overview(scope: Scope, found: Found, surveyed: Survey) -> Answer:
         all_ = "--all" if folder == "." else f"--all {folder}"
         parts.append(Remark(f"Bring one back: jupyter rewind recover {one}"))
         parts.append(Remark(f"Bring back all of them: jupyter rewind recover {all_}"))
-    loose = sum(1 for each in found.traces if each.notebook is None)
+    loose = sum(each.notebook is None and each.kind != "memory" for each in found.traces)
     if loose:
         parts.append(
             Remark(
