@@ -75,7 +75,7 @@ class Revival:
     def runs_of(self, what: str) -> list[Run]:
         """The runs of a notebook (a path), of a kernel or of a run (the beginning of an id), oldest
         first. Raises NotFound."""
-        if os.path.lexists(what) or what.endswith(".ipynb") or os.sep in what:
+        if _is_path(what):
             found = self.runs_of_notebook(str(document_path(what)))
         else:
             every = self._archive.runs.all()
@@ -230,18 +230,25 @@ class Revival:
 
     def resume(
         self,
-        path: str,
+        what: str,
         snapshot: Snapshot,
         *,
         kernel_name: str | None = None,
         trust: bool = False,
     ) -> Started:
-        """A new kernel with the state in it; it goes on when this process has ended. With `trust`,
-        also a state that another key made.
+        """A new kernel with the state in it, for the notebook that `what` is or that its run was
+        for; it goes on when this process has ended. With `trust`, also a state that another key
+        made.
 
         Raises NotFound (no such kernel), Unavailable, and what the kernel raised.
         """
+        path = str(document_path(what)) if _is_path(what) else snapshot.path
         return host.start_with_state(
-            str(document_path(path)), snapshot.id, store=str(self._repository.folder),
+            path, snapshot.id, store=str(self._repository.folder),
             kernel_name=kernel_name, trust=trust,
         )  # fmt: skip
+
+
+def _is_path(what: str) -> bool:
+    """Whether it names a notebook, and not a kernel or a run."""
+    return os.path.lexists(what) or what.endswith(".ipynb") or os.sep in what

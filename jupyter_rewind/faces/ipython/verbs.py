@@ -162,7 +162,7 @@ class Verbs:
             return _changes(first, head, timeline.compare(first, head), "the present")
         first, source = self._find(str(before))
         if after is None:
-            second, words = timeline.present(), "the present"
+            second, words = timeline.present(asked=True), "the present"
         else:
             second, other = self._find(str(after))
             source, words = source or other, describe_state(second)
@@ -174,7 +174,7 @@ class Verbs:
         """How faithfully each variable is kept, in the newest state or in `ref`."""
         timeline = self.session.timeline
         if ref is None:
-            snapshot, source = timeline.head or timeline.present(), None
+            snapshot, source = timeline.head or timeline.present(asked=True), None
         else:
             snapshot, source = self._find(str(ref))
         title = describe_state(snapshot)
@@ -190,7 +190,7 @@ class Verbs:
         """The lines of states, or, with `name`, this line is called so from here on."""
         timeline = self.session.timeline
         if name is not None:
-            head = timeline.head or timeline.present()
+            head = timeline.head or timeline.present(asked=True)
             timeline.label(head, name)
             return Words(f'This line is "{name}" from {describe_state(head)} on.')
         lines = timeline.lines()
@@ -204,7 +204,7 @@ class Verbs:
         """The newest state, or `ref`, has a name, and stays for as long as it has one."""
         timeline = self.session.timeline
         if ref is None:
-            snapshot = timeline.head or timeline.present()
+            snapshot = timeline.head or timeline.present(asked=True)
         else:
             snapshot = self.find_here(str(ref))
         timeline.label(snapshot, text)

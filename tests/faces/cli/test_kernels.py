@@ -115,6 +115,21 @@ def test_a_killed_kernels_state_goes_on_in_a_new_one(
     assert {"data", "twin"} <= {each["name"] for each in told["report"]}
 
 
+def test_the_state_of_a_run_goes_on_as_its_notebooks(
+    user: Home, rewind: Rewind, resumed: list[int]
+) -> None:
+    """`resume` of a run's id starts a kernel for the notebook that the run was for."""
+    with running(user) as kernel:
+        kernel.run("x = 1")
+        kernel.kill()
+    (before,) = answer(rewind, "kernels")["runs"]
+    resumed.append(answer(rewind, "resume", before["run"][:8])["pid"])
+    found = answer(rewind, "kernels")["runs"]
+    assert [(each["alive"], each["path"]) for each in found] == [
+        (True, str(user.notebook)), (False, str(user.notebook)),
+    ]  # fmt: skip
+
+
 def test_a_state_that_another_key_made_is_loaded_only_on_request(
     user: Home, rewind: Rewind, resumed: list[int], tmp_path: Path
 ) -> None:
