@@ -70,7 +70,7 @@ class Rewind(Configurable):
         "outside Jupyter. 0 turns the looks off.",
     ).tag(config=True)
     notebooks_text_files = Bool(
-        True, help="Keep checkpoints of text files edited in Jupyter, too."
+        True, help="Keep checkpoints of other files saved or uploaded in Jupyter, too: text or not."
     ).tag(config=True)
     notebooks_max_file_mb = Integer(
         512, min=1, help="Files larger than this many megabytes are not kept; a notice says so."
