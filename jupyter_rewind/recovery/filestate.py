@@ -19,6 +19,7 @@ LARGE_BYTES = 1 << 24
 """Above this a file is looked at in pieces, which takes less room than parsing it whole."""
 WHOLE = "whole"
 MISSING = "missing"
+DAMAGED = "damaged"
 _LONE = "it has half a character (a lone surrogate) in it"
 _NEWEST_FORM = 4
 _MARK = b"\xef\xbb\xbf"
@@ -61,19 +62,19 @@ def state_of(notebook: Path) -> FileState:
     wide = wide_encoding(raw) if raw.strip(b"\0") else None
     if wide is not None:
         words = f"it is in {wide[0].upper()}, not in UTF-8"
-        return FileState("damaged", _closed(name, words))
+        return FileState(DAMAGED, _closed(name, words))
     condition = judge_notebook(raw, name)
     if not condition.is_ok:
         return _not_ok(condition, name)
     fault = fault_of(raw)
     if fault:
-        return FileState("damaged", _closed(name, fault))
+        return FileState(DAMAGED, _closed(name, fault))
     book = json.loads(raw)
     if _has_no_text(book):
         return FileState("empty", f"{name} is there, but no cell of it has anything in it.")
     fault = fault_in(book)
     if fault:
-        return FileState("damaged", _closed(name, fault))
+        return FileState(DAMAGED, _closed(name, fault))
     return FileState(WHOLE)
 
 
@@ -90,12 +91,12 @@ def _state_of_large(notebook: Path) -> FileState | None:
             if not condition.is_ok:
                 return _not_ok(condition, notebook.name)
             if has_lone_half(mapped):
-                return FileState("damaged", _closed(notebook.name, _LONE))
+                return FileState(DAMAGED, _closed(notebook.name, _LONE))
     return FileState(WHOLE)
 
 
 def _not_ok(condition: Condition, name: str) -> FileState:
-    state = "empty" if condition.state == "empty" else "damaged"
+    state = "empty" if condition.state == "empty" else DAMAGED
     return FileState(state, _there(condition.words, name))
 
 

@@ -13,7 +13,7 @@ from jupyter_rewind.errors import Conflict, InvalidInput, Storage
 from jupyter_rewind.recovery import search
 from jupyter_rewind.recovery.blends import without_blends
 from jupyter_rewind.recovery.evidence import Evidence, EvidenceCell, FoundDocument, Problem, Scope
-from jupyter_rewind.recovery.filestate import NO_FILE, FileState, state_of
+from jupyter_rewind.recovery.filestate import DAMAGED, NO_FILE, FileState, state_of
 from jupyter_rewind.recovery.kernelruns import is_ipython, language_in
 from jupyter_rewind.recovery.namedsessions import named_sessions
 from jupyter_rewind.recovery.otherversions import (
@@ -60,6 +60,8 @@ class Recovery:
         Outputs that are only known to be of an earlier run are told, and are no gain.
         """
         if self.present is None or self.present.damages or not self.present.complete:
+            return False
+        if self.file.state == DAMAGED:
             return False
         made = [each.cell for each in self.rebuilt.cells]
         if len(made) != len(self.present.cells):

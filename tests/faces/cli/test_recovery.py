@@ -118,6 +118,15 @@ def test_an_emptied_or_broken_notebook_is_brought_back(
     assert stale.read_bytes() == damage
 
 
+def test_notebook_of_an_unknown_format_is_not_called_whole(work: Path, rewind: Rewind) -> None:
+    """What Jupyter does not open is written anew, though each cell of it reads."""
+    (work / "strange.ipynb").write_text(json.dumps(json.loads(SECOND) | {"nbformat": 99}))
+    ended = rewind("recover", "strange.ipynb")
+    assert ended.status == 0, ended.err
+    assert "whole" not in ended.out + ended.err
+    nbformat.validate(nbformat.read(work / "strange.recovered.ipynb", as_version=4))
+
+
 def test_session_of_two_profiles_must_be_named_with_its_profile(
     work: Path, home: Path, rewind: Rewind
 ) -> None:
