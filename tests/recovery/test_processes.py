@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -198,11 +199,13 @@ def test_a_path_is_only_that_of_the_content_it_stands_before() -> None:
         assert (row.path, len(row.cells)) == (path, 3), text[:80]
 
 
-def test_tab_of_a_browser_is_looked_into(tmp_path: Path) -> None:
-    """A browser's tab writes its command as one text; what it holds is looked at nevertheless."""
+@pytest.mark.slow
+def test_tab_of_a_browser_is_looked_into(stock: Stock) -> None:
+    """A browser's tab writes its command as one text; the notebook in it is one of the server's."""
     tab = "/usr/lib/chromium/chromium --type=renderer --user-data-dir=/tmp/a-profile --lang=en"
     made = cells(3, 1, "word")
-    code = f"held = {json.dumps(book_of(made))!r}; print(flush=True); input()"
+    text = f'{{"path": "analysis.ipynb", "content": {json.dumps(book_of(made))}}}'
+    code = f"held = {text!r}; print(flush=True); input()"
     holder = subprocess.Popen(
         [tab], executable=sys.executable, stdin=subprocess.PIPE, stdout=subprocess.PIPE
     )
@@ -212,9 +215,15 @@ def test_tab_of_a_browser_is_looked_into(tmp_path: Path) -> None:
         holder.stdin.write(code.encode() + b"\n")
         holder.stdin.flush()
         wait_until(lambda: _is_named(holder.pid, tab))
-        scope = Scope(tmp_path / "a.ipynb", tmp_path, tmp_path, tmp_path, memory=True)
+        scope = scope_of(stock, memory=True)
         (trace,) = of_process(holder.pid, MemoryFinder(), scope)
         assert trace.words == "The memory of chromium, a browser or editor"
+        wait_until(lambda: bool(MemoryFinder().read(trace, scope).documents))
+        found = MemoryFinder().read(trace, scope).documents
+        assert str(stock.work / "analysis.ipynb") in {one.trace.notebook for one in found}
+        elsewhere = replace(scope, notebook=stock.home / "analysis.ipynb", folder=stock.home)
+        found = MemoryFinder().read(trace, elsewhere).documents
+        assert {one.trace.notebook for one in found} == {None}
     finally:
         holder.kill()
         holder.communicate()

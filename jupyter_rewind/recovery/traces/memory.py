@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -146,37 +146,37 @@ def _rows_in(descriptor: int, start: int, end: int) -> list[Row]:
 
 
 def _evidence(trace: Trace, scope: Scope, found: list[Row]) -> Evidence:
-    root = _served_folder(trace.handle["pid"], scope)
+    roots = _served_folders(trace.handle["pid"], scope)
     rows = join_rows(found)[:MOST_DOCUMENTS]
-    return Evidence(documents=tuple(_document(trace, scope, row, root) for row in rows))
+    return Evidence(documents=tuple(_document(trace, scope, row, roots) for row in rows))
 
 
-def _document(trace: Trace, scope: Scope, row: Row, root: str) -> FoundDocument:
+def _document(trace: Trace, scope: Scope, row: Row, roots: Iterable[str]) -> FoundDocument:
     damages: tuple[str, ...] = ()
     if row.pieces > 1:
         damages = (f"joined from {row.pieces} places that overlap",)
     if not row.is_complete:
         damages += ("a row of cells out of a notebook, not all of it",)
     own = _as_another(trace, row)
-    if scope.notebook is not None and _is_of(row, scope.notebook, root):
+    if scope.notebook is not None and _is_of(row, scope.notebook, roots):
         own = replace(trace, notebook=str(scope.notebook))
     return FoundDocument(
         own, tuple(row.cells), row.metadata, (4, 5), None, row.is_complete, damages
     )
 
 
-def _is_of(row: Row, wanted: Path, root: str) -> bool:
+def _is_of(row: Row, wanted: Path, roots: Iterable[str]) -> bool:
     """Whether what stands before the row says that it is this notebook.
 
-    A path is known from the folder that its server serves; a browser doesn't tell which that is.
+    The path is relative to the folder of a server; where none is known, its end is all there is.
     """
     if not row.path:
         return False
-    if root:
-        return os.path.realpath(os.path.join(root, row.path.lstrip("/"))) == os.path.realpath(
-            wanted
-        )
-    return str(wanted).endswith("/" + row.path.lstrip("/"))
+    path = row.path.lstrip("/")
+    if not roots:
+        return str(wanted).endswith("/" + path)
+    real = os.path.realpath(wanted)
+    return any(os.path.realpath(os.path.join(root, path)) == real for root in roots)
 
 
 def _as_another(trace: Trace, row: Row) -> Trace:
@@ -195,18 +195,19 @@ def _as_another(trace: Trace, row: Row) -> Trace:
     )
 
 
-def _served_folder(pid: str, scope: Scope) -> str:
-    """The folder that this process serves, as Jupyter wrote it down; "" where it did not."""
+def _served_folders(pid: str, scope: Scope) -> frozenset[str]:
+    """The folder that this process serves, as Jupyter wrote it down; for a browser, which may show
+    any of them, those of all servers."""
+    found: dict[str, str] = {}
     for folder in runtime_folders(scope):
-        for name, key in (
-            (f"jpserver-{pid}.json", "root_dir"),
-            (f"nbserver-{pid}.json", "notebook_dir"),
-        ):
+        for place in sorted(folder.glob("??server-*.json")):  # jpserver, and nbserver of old
             try:
-                told = json.loads(read_file(folder / name, _LARGEST_INFO))
+                told = json.loads(read_file(place, _LARGEST_INFO))
             except (OSError, ValueError, RecursionError):
                 continue
-            root = told.get(key) if isinstance(told, dict) else None
-            if isinstance(root, str) and told.get("pid") == int(pid):
-                return os.path.expanduser(root)
-    return ""
+            root = (
+                told.get("root_dir", told.get("notebook_dir")) if isinstance(told, dict) else None
+            )
+            if isinstance(root, str):
+                found[str(told.get("pid"))] = os.path.expanduser(root)
+    return frozenset([found[pid]] if pid in found else found.values())
