@@ -151,6 +151,20 @@ def test_scanned_notebook_of_the_same_name_must_have_its_code(home: Home) -> Non
     assert str(backup / "other/analysis.ipynb") in {each.trace.place for each in found.others}
 
 
+def test_namesake_in_a_trash_that_notes_no_origin_must_have_its_code(home: Home) -> None:
+    """macOS does not say from where a file was thrown away: another Untitled.ipynb is not yours."""
+    put(home.work / ".ipynb_checkpoints/analysis-checkpoint.ipynb", notebook_text(*WORK))
+    trash = home.path / ".Trash"
+    put(trash / "analysis.ipynb", notebook_text("taxes = 1", "pay(taxes)"), EARLIER + 3600)
+    found = recover(home.scope("analysis.ipynb", platform="darwin"))
+    assert isinstance(found, Recovery)
+    assert texts(found) == list(WORK)
+    put(trash / "analysis 2.ipynb", notebook_text(*WORK, "model.score()"), EARLIER + 60)
+    found = recover(home.scope("analysis.ipynb", platform="darwin"))
+    assert isinstance(found, Recovery)
+    assert texts(found) == [*WORK, "model.score()"]
+
+
 def test_link_in_a_circle_costs_itself_alone(home: Home) -> None:
     """A link that leads to itself does not hide the exports beside it."""
     (home.work / "around.py").symlink_to("around.py")

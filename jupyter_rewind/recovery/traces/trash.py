@@ -8,6 +8,7 @@ from pathlib import Path
 
 from jupyter_rewind.recovery.documents import read_notebook
 from jupyter_rewind.recovery.evidence import EVERYTHING, Evidence, Holds, Problem, Scope, Trace
+from jupyter_rewind.recovery.namesakes import BY_NAME, MADE
 from jupyter_rewind.recovery.trashcans import Thrown, thrown_away
 from jupyter_rewind.recovery.walking import folders_below, is_recovered, settle
 
@@ -93,4 +94,5 @@ def _trace(place: Path, notebook: Path, thrown: Thrown, words: str) -> Iterator[
         time_ns=status.st_mtime_ns,
         size_bytes=status.st_size,
         words=words,
+        handle={} if thrown.origin is not None else {MADE: BY_NAME},
     )
