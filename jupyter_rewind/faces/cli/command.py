@@ -18,7 +18,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from jupyter_rewind.errors import Denied, Full, InvalidInput, NotFound, RewindError, Storage
+from jupyter_rewind.errors import (
+    Denied,
+    Full,
+    InvalidInput,
+    NotFound,
+    RewindError,
+    Storage,
+    Unavailable,
+)
 from jupyter_rewind.faces.cli import completion
 from jupyter_rewind.faces.cli.answers import Answer
 from jupyter_rewind.faces.cli.quick import QuickCommand
@@ -255,12 +263,25 @@ def _is_nowhere() -> bool:
     return False
 
 
+def _is_homeless() -> bool:
+    try:
+        Path.home()
+    except RuntimeError:
+        return True
+    return False
+
+
 def _storage_error(error: Exception) -> RewindError | None:
     """The system's own word about a disk, where it reached us bare; it is no bug of ours."""
     if isinstance(error, FileNotFoundError) and _is_nowhere():
         return NotFound(
             "The folder that this shell stands in does not exist any more.",
             hint="Nothing was changed. Go to another folder (`cd`) and try again.",
+        )
+    if isinstance(error, RuntimeError) and _is_homeless():
+        return Unavailable(
+            "This user has no home folder, so nothing tells where the settings and the store lie.",
+            hint="Nothing was changed. Set the variable HOME to a folder that you may write to.",
         )
     if not isinstance(error, OSError) or error.errno not in _FULL | _DENIED | _GONE:
         return None

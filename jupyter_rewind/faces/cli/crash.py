@@ -44,7 +44,8 @@ def _write(trace: str) -> Path | None:
             trace,
         )
     )
-    with contextlib.suppress(OSError):
+    # A user without a home folder has no data folder either, and hears of that as a RuntimeError.
+    with contextlib.suppress(OSError, RuntimeError):
         folder = Path(jupyter_data_dir()) / "rewind-faults"
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         path = folder / f"{moment}-{clock.pid()}.txt"

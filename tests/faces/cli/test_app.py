@@ -259,6 +259,25 @@ def test_a_folder_that_is_gone_is_said_so(home: Path, rewind: Rewind) -> None:
     assert "does not exist any more" in done.stderr
 
 
+@pytest.mark.skipif(os.name == "nt", reason="Windows knows no users without a home")
+def test_a_user_without_a_home_is_told_what_to_set(
+    rewind: Rewind, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in a container that runs as a number: no traceback, and what to do."""
+    import pwd
+
+    def unknown(_: int) -> None:
+        raise KeyError("no such user")
+
+    for name in [name for name in os.environ if name == "HOME" or name.startswith("JUPYTER_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setattr(pwd, "getpwuid", unknown)
+    ended = rewind("checkpoint", "a.ipynb")
+    assert ended.status == 6
+    assert "Traceback" not in ended.err
+    assert "HOME" in ended.err
+
+
 @pytest.mark.skipif(os.name == "nt", reason="Windows ends a program by other means than SIGINT")
 def test_ctrl_c_while_it_starts_is_told_in_words(home: Path, tmp_path: Path) -> None:
     """Whoever interrupts the program before it has begun sees no traceback."""
