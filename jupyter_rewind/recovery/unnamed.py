@@ -25,7 +25,8 @@ _GUESSED = (
 )
 _APART = "memory"
 """The kind of trace whose documents are told, and taken for the notebook only by who names one."""
-_MOST_TOLD = 5
+_MOST_TOLD, _MOST_BESIDE = 5, 2
+"""So many are told where nothing came back, and where something did."""
 _WORDS = "found without a name: it may be of another notebook"
 
 
@@ -41,10 +42,11 @@ def rebuild_named(target: Path, evidence: Evidence) -> Rebuilt:
         count = "A notebook" if len(strange) == 1 else f"{len(strange)} notebooks"
         step = f"{count} without a name, unlike this one, left out: see `jupyter rewind traces`."
         rebuilt = replace(rebuilt, next_steps=(*rebuilt.next_steps, step))
-    return replace(rebuilt, next_steps=(*rebuilt.next_steps, *_apart_in_words(apart)))
+    told = _apart_in_words(apart, _MOST_BESIDE if rebuilt.cells else _MOST_TOLD)
+    return replace(rebuilt, next_steps=(*rebuilt.next_steps, *told))
 
 
-def _apart_in_words(documents: Iterable[FoundDocument]) -> tuple[str, ...]:
+def _apart_in_words(documents: Iterable[FoundDocument], most: int) -> tuple[str, ...]:
     """What is told of documents that nothing says to be the notebook, each one once."""
     largest = sorted(documents, key=lambda each: len(each.cells), reverse=True)
     found = {each.trace.handle.get("mark", ""): each.trace for each in largest}
@@ -53,9 +55,10 @@ def _apart_in_words(documents: Iterable[FoundDocument]) -> tuple[str, ...]:
         f" --memory --from {mark}"
         for mark, trace in found.items()
     ]
-    if len(lines) > _MOST_TOLD:
-        more = len(lines) - _MOST_TOLD
-        lines[_MOST_TOLD:] = [f"{more} more notebooks in memory are unlike this one, too."]
+    if len(lines) > most:
+        more = len(lines) - most
+        notebooks = "1 more notebook" if more == 1 else f"{more} more notebooks"
+        lines[most:] = [f"{notebooks} in memory unlike this one: not taken either."]
     return tuple(lines)
 
 
