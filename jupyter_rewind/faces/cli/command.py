@@ -246,7 +246,10 @@ def _failed(face: Face, error: Exception) -> int:
     else:
         trace = crash.trace_of(error) if face.debug else ""
     status = status_of(known)
-    face.screen.error(face.command, known, status, traceback=trace)
+    try:
+        face.screen.error(face.command, known, status, traceback=trace)
+    except BrokenPipeError:
+        silence()  # nobody reads the words; the status says what failed all the same
     return int(status)
 
 

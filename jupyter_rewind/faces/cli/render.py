@@ -297,6 +297,10 @@ def _error_document(command: str, error: RewindError, status: Status) -> dict[st
 
 
 def silence() -> None:
-    """Nobody reads our stdout any more: the rest of it goes nowhere, without complaint."""
-    with suppress(OSError, ValueError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    """Nobody reads us any more: the rest of it goes nowhere, without complaint."""
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError):
+            stream.flush()
+            continue
+        with suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

@@ -170,6 +170,17 @@ def test_a_closed_pipe_is_quiet(book: Path) -> None:
     assert (done.returncode, done.stderr) == (141, b"")
 
 
+@pytest.mark.skipif(os.name == "nt", reason="pipes end otherwise there")
+def test_a_failure_whose_words_nobody_reads_leaves_its_status(book: Path) -> None:
+    """`2>&1 | head` of a command that fails: a script still learns what failed."""
+    read, write = os.pipe()
+    os.close(read)
+    words = [*COMMAND, "history", str(book.with_name("none.ipynb"))]
+    done = subprocess.run(words, stdout=write, stderr=write, check=False)
+    os.close(write)
+    assert done.returncode == 3
+
+
 def test_the_program_is_a_jupyter_command(book: Path) -> None:
     """`jupyter rewind` and `jupyter-rewind` are the same."""
     folder = Path(sys.executable).parent
