@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -47,12 +47,21 @@ class Watcher:
         self._max_bytes = max_bytes
         self._looks: dict[str, Look] = {}
 
-    def scan(self, paths: Iterable[Path], *, reason: Reason = Reason.EXTERNAL_CHANGE) -> Seen:
-        """Every notebook in `paths` (files and folders, with all below) that changed is kept."""
+    def scan(
+        self,
+        paths: Iterable[Path],
+        *,
+        reason: Reason = Reason.EXTERNAL_CHANGE,
+        stop: Callable[[], bool] = lambda: False,
+    ) -> Seen:
+        """Every notebook in `paths` (files and folders, with all below) that changed is kept; those
+        before `stop` said so, where it does."""
         seen = Seen()
         present: set[str] = set()
         roots = [Path(os.path.realpath(path)) for path in paths]
         for path in find_notebooks(roots):
+            if stop():
+                return seen
             present.add(str(path))
             self._look_at(path, reason, seen)
         for name in list(self._looks):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
@@ -36,6 +37,28 @@ def test_an_external_change_makes_a_checkpoint(
     [made] = watcher.scan([folder]).recorded
     assert (made.checkpoint.path, made.checkpoint.reason) == (str(path), Reason.EXTERNAL_CHANGE)
     assert histories.read(made.checkpoint) == path.read_bytes()
+
+
+def test_a_notebook_written_anew_in_another_formatting_is_kept_as_it_is(
+    histories: Histories, watcher: Watcher, folder: Path
+) -> None:
+    """A formatter of JSON says nothing new, but its bytes are what must come back."""
+    path = write(folder / "a.ipynb", "1")
+    watcher.scan([folder])
+    path.write_bytes(json.dumps(json.loads(path.read_bytes())).encode())
+    [made] = watcher.scan([folder]).recorded
+    assert histories.read(made.checkpoint) == path.read_bytes()
+
+
+def test_a_look_that_is_stopped_keeps_what_it_came_to(watcher: Watcher, folder: Path) -> None:
+    """Ctrl-C in the first look at thousands of notebooks does not wait for the last of them."""
+    for name in "abc":
+        write(folder / f"{name}.ipynb", name)
+    answers = iter([False, True])
+    seen = watcher.scan([folder], stop=lambda: next(answers))
+    assert [Path(one.checkpoint.path).name for one in seen.recorded] == ["a.ipynb"]
+    assert seen.gone == []
+    assert len(watcher.scan([folder]).recorded) == 2
 
 
 def test_what_did_not_change_is_not_read_again(

@@ -93,8 +93,9 @@ class Watch:
             self._look_at_due(now)
             if next_scan is None or now >= next_scan:
                 # The first one comes when notices do already: no change falls in between.
-                self._report_scan(self._watcher.scan([*self._folders, *self._files]), now)
-                if next_scan is None:
+                roots = [*self._folders, *self._files]
+                self._report_scan(self._watcher.scan(roots, stop=self._stop.is_set), now)
+                if next_scan is None and not self._stop.is_set():
                     self._tell_start()
                 next_scan = clock.monotonic() + every
 
