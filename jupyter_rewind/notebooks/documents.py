@@ -164,6 +164,7 @@ def restore_document(
     files = files or Files()
     source = histories.resolve(str(path), ref)
     target = histories.read(source)
+    seen = histories.glance_at(source.history)
     now = read_or_none(path)
     if cells:
         target = splice_cells(_base(path, present, now), target, cells, str(path), source.id)
@@ -175,7 +176,7 @@ def restore_document(
     if now is not None:
         # Deleted and written anew since: what is there belongs to the history that is asked for.
         histories.undelete(source.history, str(path))
-    kept = _keep_present(histories, path, now, present, author)
+    kept = _keep_present(histories, path, now, present, author, seen)
     before = histories.glance_at(source.history)
     not_kept = _swap(files, path, target, now, histories.file_mode(source.history))
     remove_leftovers(files, path.parent)
@@ -292,6 +293,7 @@ def _keep_present(
     now: Document | None,
     present: bytes | None,
     author: str | None,
+    seen: Glance,
 ) -> Checkpoint | None:
     kept = None
     states: list[tuple[bytes, FileIdentity | None]]
@@ -306,6 +308,8 @@ def _keep_present(
             author=author,
             identity=identity,
             exists=os.path.lexists,
+            # What another restore has kept and replaced meanwhile must not be the head again.
+            since=seen if now is not None and raw == now.raw else None,
         ).checkpoint
     return kept
 

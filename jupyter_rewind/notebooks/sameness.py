@@ -21,6 +21,7 @@ from jupyter_rewind.notebooks.marking import HistoryMarker
 from jupyter_rewind.notebooks.reading import Exists, Glance
 
 SAVES = (Reason.SAVE, Reason.AUTOSAVE)
+_FOUND = (Reason.EXTERNAL_CHANGE, Reason.BEFORE_RESTORE)
 # Longer than a busy server leaves what was saved unstored.
 _REST_NS = 15_000_000_000
 _SECOND_NS = 1_000_000_000
@@ -113,7 +114,7 @@ class HistoryComparer(HistoryMarker):
         """The checkpoint of a state that was found on the disk, made by somebody else who read it
         at the same time, as a restore does, and went on; or by the save that wrote it, of another
         server."""
-        if wish.reason is not Reason.EXTERNAL_CHANGE or state is None:
+        if wish.reason not in _FOUND or state is None:
             return None
         if wish.written_ns is not None and not wish.is_at_rest(wish.written_ns):
             for one in self.checkpoints_of(history)[::-1]:
@@ -122,7 +123,8 @@ class HistoryComparer(HistoryMarker):
         if wish.since is None or wish.since.history != history:
             return None
         for one in self.checkpoints_of(history)[::-1]:
-            if wish.since.sees(one) and one.content == state.identity and self._is_whole(one):
+            is_same = wish.since.sees(one) and self._says_the_same(one, state, wish)
+            if is_same and self._is_whole(one):
                 return one
         return None
 

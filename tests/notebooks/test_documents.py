@@ -146,6 +146,28 @@ class FullDisk(Files):
         raise Full(f"Could not write {path}: the disk is full.")
 
 
+def test_a_restore_that_another_one_overtook_does_not_turn_the_history_back(
+    histories: Histories, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two at once: the second one is refused, and the head is what the first one brought."""
+    first = save(histories, path, make_notebook("1"))
+    save(histories, path, make_notebook("2"))
+    read = documents.read_or_none
+
+    def read_before_another(place: Path) -> Any:
+        found = read(place)
+        monkeypatch.setattr(documents, "read_or_none", read)
+        restore_document(histories, path, first.id)
+        return found
+
+    monkeypatch.setattr(documents, "read_or_none", read_before_another)
+    with pytest.raises(RestoreRefused, match="written to while"):
+        restore_document(histories, path, "head~1")
+    head = histories.head(str(path))
+    assert head is not None
+    assert histories.read(head) == path.read_bytes() == make_notebook("1")
+
+
 class ClosedFolder(Files):
     """Takes no new names, and lies on a disk that takes no more than `limit` bytes of the file."""
 
