@@ -115,6 +115,16 @@ class Timeline:
         self._redo.clear()
         return moved
 
+    def keep_first(self) -> Snapshot:
+        """The present is kept, and what is about to change can be undone as a move can.
+
+        Raises RestoreRefused where it cannot be, Storage.
+        """
+        kept = self.present()
+        self._undo.append(kept)
+        self._redo.clear()
+        return kept
+
     def settle(self, target: Snapshot) -> Moved:
         """As `go_to`, as the end of a move that began with one: one undo takes back both."""
         return self._move(target, self.store, False)

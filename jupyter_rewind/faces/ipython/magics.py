@@ -134,9 +134,10 @@ class RewindMagic:
         at = given.options.get("at")
         if at is None:
             raise InvalidInput("Say out of which state: `%rewind get NAME --at REF`.")
-        new = given.options.get("as")
-        self._verbs.get(name, at=at, new=new, trust="trust" in given.flags)
-        return f"{new or name} is {name} as it was at {at}."
+        new, trust = given.options.get("as"), "trust" in given.flags
+        kept = self._verbs.take(name, at=at, new=new, replace=True, trust=trust)
+        again = "" if kept is None else " `%rewind undo` takes this back."
+        return f"{new or name} is {name} as it was at {at}.{again}"
 
     def _do_label(self, given: Given) -> object:
         return self._verbs.label(given.needed("which name"), given.options.get("at"))

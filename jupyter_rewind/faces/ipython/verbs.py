@@ -74,32 +74,38 @@ class Verbs:
     def get(
         self, name: str, *, at: str | int, new: str | None = None, trust: bool = False
     ) -> object:
-        """One variable as it was at `at`; it becomes `new` where that is given, or else itself."""
-        target = new or name
-        if not target.isidentifier() or keyword.iskeyword(target):
-            raise InvalidInput(f"{target!r} is no name for a variable.")
-        snapshot, source = self._find(str(at))
-        value = self.session.timeline.load(snapshot, name, source=source, trust=trust)
-        self.session.namespace[target] = value
+        """One variable as it was at `at`; it becomes `new` where that is given, or else itself.
+        What has that name now is kept first."""
+        value, _ = self._put(name, at, new, trust)
         return value
 
     def take(
         self, name: str, *, at: str, new: str | None, replace: bool, trust: bool = False
     ) -> Snapshot | None:
-        """`get`, which with `replace` keeps the present first, if something else has that name, and
-        else refuses. The state that is kept. Raises Conflict (code `name_taken`)."""
+        """`get`, which without `replace` refuses if something else has that name. The state that is
+        kept then. Raises Conflict (code `name_taken`)."""
         target = new or name
-        kept = None
-        if target in self.session.namespace:
-            if not replace:
-                raise Conflict(
-                    f"There is a variable {target} already.",
-                    code="name_taken",
-                    hint="Nothing was changed. Choose another name.",
-                )
-            kept = self.session.timeline.present()
-        self.get(name, at=at, new=new, trust=trust)
+        if target in self.session.namespace and not replace:
+            raise Conflict(
+                f"There is a variable {target} already.",
+                code="name_taken",
+                hint="Nothing was changed. Choose another name.",
+            )
+        _, kept = self._put(name, at, new, trust)
         return kept
+
+    def _put(
+        self, name: str, at: str | int, new: str | None, trust: bool
+    ) -> tuple[object, Snapshot | None]:
+        target = new or name
+        if not target.isidentifier() or keyword.iskeyword(target):
+            raise InvalidInput(f"{target!r} is no name for a variable.")
+        timeline = self.session.timeline
+        snapshot, source = self._find(str(at))
+        value = timeline.load(snapshot, name, source=source, trust=trust)
+        kept = timeline.keep_first() if target in self.session.namespace else None
+        self.session.namespace[target] = value
+        return value, kept
 
     # --- looking ------------------------------------------------------------------------
 

@@ -92,6 +92,23 @@ def test_one_variable_out_of_the_past(home: Home) -> None:
         assert "no variable nothing" in missing.error
 
 
+def test_what_a_variable_out_of_the_past_replaces_is_kept(home: Home) -> None:
+    """Even where states are switched off, what had its name comes back by undo."""
+    with running(home) as kernel:
+        kernel.run("x = [1]; other = 0")
+        kernel.run("%rewind off")
+        kernel.run("x = ['an hour of work']; other = 2")
+        said = kernel.run("%rewind get x --at 1")
+        assert "`%rewind undo` takes this back." in said.text
+        assert kernel.run("x, other").result == "([1], 2)"
+        assert kernel.run("%rewind undo").status == "ok"
+        assert kernel.run("x, other").result == "(['an hour of work'], 2)"
+        assert kernel.run("%rewind redo").status == "ok"
+        assert kernel.run("x, other").result == "([1], 2)"
+        said = kernel.run("%rewind get x --at 1 --as fresh")
+        assert "undo" not in said.text
+
+
 def test_the_report_says_what_cannot_be_kept(home: Home) -> None:
     """A generator is told of, with the reason; the rest is exact."""
     with running(home) as kernel:
