@@ -39,8 +39,9 @@ const plugin: JupyterFrontEndPlugin<void> = {
     const show = () => {
       const widget = app.shell.currentWidget;
       const context = widget ? documents.contextForWidget(widget) : undefined;
+      // Before it is loaded there is nothing to say of it, though JupyterLab calls it changed.
       item.condition =
-        context && current
+        context?.isReady && current
           ? {
               saving: current,
               isAway: reach.isAway,
@@ -61,6 +62,10 @@ const plugin: JupyterFrontEndPlugin<void> = {
       current = widget ? saves.savingOf(widget) : null;
       current?.changed.connect(onChanged);
       show();
+      const context = widget ? documents.contextForWidget(widget) : undefined;
+      if (context && !context.isReady) {
+        void context.ready.then(show, () => undefined);
+      }
     };
 
     async function explain(): Promise<void> {

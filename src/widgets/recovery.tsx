@@ -175,7 +175,7 @@ function Folder({
       <div className="jp-Rewind-list">
         {!gains.length && !deleted.length && (
           <p className="jp-Rewind-hint">
-            {trans.__('No notebook here has lost anything that is known of.')}
+            {trans.__('Nothing was found that is not in the notebooks here.')}
           </p>
         )}
         {gains.length > 0 && (
