@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
 from itertools import takewhile
@@ -38,12 +38,15 @@ class Base:
     passed_over: tuple[str, ...] = ()
 
 
-def choose_base(evidence: Evidence, places: frozenset[str]) -> Base:
+def choose_base(
+    evidence: Evidence, places: frozenset[str], ran: Collection[str] = frozenset()
+) -> Base:
     """The newest document with anything in it; a far richer older one where the newest lost much.
 
     What is missing from a document that isn't complete is filled in from the next one that is.
+    `ran` is code that the notebook's kernels surely ran.
     """
-    documents = _ours(evidence.documents, places)
+    documents = _ours(evidence.documents, places, ran)
     filled = [each for each in documents if _texts(each)]
     words = tuple(
         f"{each.trace.place} has no cell with anything in it"
@@ -70,8 +73,10 @@ def choose_base(evidence: Evidence, places: frozenset[str]) -> Base:
     return Base(tuple(cells), newest, newest.time_ns, words)
 
 
-def _ours(documents: Iterable[FoundDocument], places: frozenset[str]) -> list[FoundDocument]:
-    known = without_namesakes([each for each in documents if each.trace.notebook in places])
+def _ours(
+    documents: Iterable[FoundDocument], places: frozenset[str], ran: Collection[str]
+) -> list[FoundDocument]:
+    known = without_namesakes([each for each in documents if each.trace.notebook in places], ran)
     others = [each for each in documents if each.trace.notebook is None]
     file = next((each for each in known if each.trace.kind == "file" and each.complete), None)
 

@@ -8,7 +8,7 @@ the file. A jupytext pair is written together with it, and may be edited later i
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from difflib import SequenceMatcher
 
 from jupyter_rewind.recovery.evidence import EvidenceCell, FoundDocument, Trace
@@ -28,16 +28,28 @@ _BEFORE = re.compile(r"[.~#]*(?:(?:copy of|copie de|kopie von) )?", re.IGNORECAS
 _IMPORTS = re.compile(r"(?:\s*(?:(?:import|from)\s.*|[%#].*)?(?:\n|\Z))*")
 
 
-def without_namesakes(documents: Sequence[FoundDocument]) -> list[FoundDocument]:
-    """`documents` without those known by name alone that have nothing of what the others have."""
+def without_namesakes(
+    documents: Sequence[FoundDocument], ran: Collection[str] = frozenset()
+) -> list[FoundDocument]:
+    """`documents` without those known by name alone that have nothing of what the others have.
+
+    Where there are no others, those that no tool made must have some of what surely `ran`.
+    """
     known = {text for each in documents if not _is_judged(each) for text in _telling(each)}
+    if known:
+        return [each for each in documents if not _is_judged(each) or _is_alike(each, known)]
+    known = _only_telling({each.strip() for each in ran})
     if not known:
         return list(documents)
-    return [each for each in documents if not _is_judged(each) or _is_alike(each, known)]
+    return [each for each in documents if not _is_by_name(each) or _is_alike(each, known)]
 
 
 def _is_judged(document: FoundDocument) -> bool:
-    return document.trace.kind == KIND or document.trace.handle.get(MADE) == BY_NAME
+    return document.trace.kind == KIND or _is_by_name(document)
+
+
+def _is_by_name(document: FoundDocument) -> bool:
+    return document.trace.handle.get(MADE) == BY_NAME
 
 
 def _is_alike(document: FoundDocument, known: set[str]) -> bool:
@@ -48,8 +60,11 @@ def _is_alike(document: FoundDocument, known: set[str]) -> bool:
 def _telling(document: FoundDocument) -> set[str]:
     """The texts that say what the document is about: no imports and looks, where it has more."""
     code = {each.source.strip() for each in document.cells if each.kind == "code"} - {""}
-    telling = {each for each in code if not is_look(each) and not _IMPORTS.fullmatch(each)}
-    return telling or code or {each.source.strip() for each in document.cells} - {""}
+    return _only_telling(code) or code or {each.source.strip() for each in document.cells} - {""}
+
+
+def _only_telling(code: Iterable[str]) -> set[str]:
+    return {each for each in code if not is_look(each) and not _IMPORTS.fullmatch(each)}
 
 
 def is_called(name: str, stem: str) -> bool:

@@ -93,7 +93,6 @@ class Rebuilt:
 def rebuild(target: Path, evidence: Evidence) -> Rebuilt:
     """The best notebook for `target` that `evidence` gives; with no evidence, one of no cells."""
     places = known_places(target, evidence)
-    base = choose_base(evidence, places)
     code = [
         cell.source
         for document in evidence.documents
@@ -102,6 +101,8 @@ def rebuild(target: Path, evidence: Evidence) -> Rebuilt:
         if cell.kind == "code"
     ]
     attributed, left_out = Attribution(evidence).split(target, code)
+    ran = {e.source for each in attributed if each.certain for e in each.run.executions}
+    base = choose_base(evidence, places, ran)
     followed = _Followed(base, attributed)
     judged = judge(followed.follower, followed.earlier, followed.doubtful, followed.shown)
     made = (followed.cell(each) for each in judged if each.kept)

@@ -12,6 +12,7 @@ from jupyter_rewind.recovery.namesakes import is_called
 from jupyter_rewind.recovery.recover import Recovery, recover
 from jupyter_rewind.recovery.survey import survey
 from jupyter_rewind.recovery.traces.exports import ExportFinder
+from tests.support.histories import make_history
 from tests.support.notebooks import book_of, code_cell, to_bytes
 from tests.support.traces import Home, notebook_text, traces_of
 
@@ -58,6 +59,22 @@ def test_readme_or_program_of_that_name_is_not_the_notebook(
     found = brought_back(home)
     assert texts(found) == list(WORK)
     assert [each.trace.place for each in found.others] == [str(home.work / f"analysis.{name}")]
+
+
+@pytest.mark.parametrize(("name", "text"), [("md", README), ("py", PROGRAM)])
+def test_readme_or_program_is_not_what_the_kernel_ran(home: Home, name: str, text: str) -> None:
+    """With no document left, what your kernel ran is the notebook, not a README of its name."""
+    history = home.path / ".ipython/profile_default/history.sqlite"
+    make_history(history, [WORK])
+    put(home.work / f"analysis.{name}", text)
+    found = recover(home.scope("analysis.ipynb", sessions=(1,)))
+    assert isinstance(found, Recovery)
+    assert texts(found) == list(WORK)
+    script = "\n\n".join(f"# %%\n{each}" for each in (*WORK, "never_run()"))
+    put(home.work / "analysis.py", script + "\n", EARLIER + 60)
+    found = recover(home.scope("analysis.ipynb", sessions=(1,)))
+    assert isinstance(found, Recovery)
+    assert texts(found) == [*WORK, "never_run()"]
 
 
 def test_later_export_with_its_code_is_the_newer_state(home: Home) -> None:
