@@ -149,7 +149,12 @@ class Bindings:
         """What a history that begins at `path` now is called, by whoever begins it."""
         last = self._repository.latest(kinds=BINDINGS, key=path_key(path))
         words = [self._repository.store_id, path_key(path), last.id if last else ""]
-        return HistoryId(blake3("\n".join(words).encode()).digest(8).hex())
+        name = HistoryId(blake3("\n".join(words).encode()).digest(8).hex())
+        while (place := self.place(name)) is not None and place.bound and place.path != path:
+            # Its place was lost with a damaged segment, and it was brought back at another one.
+            words.append(name)
+            name = HistoryId(blake3("\n".join(words).encode()).digest(8).hex())
+        return name
 
     def bind(
         self, tx: Transaction, path: str, history: HistoryId, why: str, came_from: str = ""

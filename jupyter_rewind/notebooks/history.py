@@ -13,10 +13,13 @@ from jupyter_rewind.errors import Conflict
 from jupyter_rewind.model.checkpoint import Checkpoint
 from jupyter_rewind.model.ids import EntryId, HistoryId
 from jupyter_rewind.notebooks.bindings import Stay
-from jupyter_rewind.notebooks.entries import MARK, mark_key
+from jupyter_rewind.notebooks.entries import CHECKPOINT, MARK, mark_key
 from jupyter_rewind.notebooks.recording import HistoryRecorder, Recorded
 
 __all__ = ["Histories", "Recorded", "name_entries"]
+
+# No file's place: paths of files are absolute.
+_NOWHERE = "unknown place"
 
 
 class Histories(HistoryRecorder):
@@ -87,6 +90,24 @@ class Histories(HistoryRecorder):
                     hint="Nothing was changed. Name another place with --output.",
                 )
             self.bindings.bind(tx, path, history, "undeleted")
+
+    def find_homeless(self) -> list[HistoryId]:
+        """Histories with checkpoints of which no record tells the place: damage took it."""
+        self.repository.refresh()
+        placed = set(self.bindings.histories())
+        entries = self.repository.entries(kind=CHECKPOINT)
+        found = (HistoryId(key[2:]) for one in entries for key in one.keys if key[:2] == "h:")
+        return [history for history in dict.fromkeys(found) if history not in placed]
+
+    def shelter_homeless(self) -> list[HistoryId]:
+        """Those that `find_homeless` found stand among the deleted ones, each under its own id."""
+        with self.repository.transaction() as tx:
+            found = self.find_homeless()
+            for history in found:
+                path = f"{_NOWHERE}/{history}.ipynb"
+                self.bindings.bind(tx, path, history, "created")
+                self.bindings.unbind(tx, path, history, "deleted")
+        return found
 
     def delete_checkpoint(self, checkpoint: Checkpoint, *, force: bool = False) -> None:
         """The checkpoint is gone. Raises Conflict for a labelled or pinned one without `force`."""

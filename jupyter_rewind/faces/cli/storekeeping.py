@@ -223,11 +223,17 @@ def salvage(
     target = Path(os.path.abspath(os.path.expanduser(into))) if into is not None else None
     with face.screen.progress("Salvaging") as progress:
         report = run(face.settings, trust_foreign=trust_foreign, into=target, progress=progress)
-    names: dict[str, str] = {}
-    if report.affected:
-        with face.workspace_at(target) as workspace:
-            names = workspace.name_entries(report.affected)
-    return _salvaged(report, names, is_other=target is not None)
+    with face.workspace_at(target) as workspace:
+        homeless = workspace.histories.shelter_homeless()
+        names = workspace.name_entries(report.affected) if report.affected else {}
+    answer = _salvaged(report, names, is_other=target is not None)
+    if not homeless:
+        return answer
+    text = (
+        f"Of {wording.count(len(homeless), 'history', 'histories')} nothing tells the place any"
+        " more: `jupyter rewind deleted` lists them, and `undelete` brings one back by its id."
+    )
+    return Answer(answer.data, [*answer.parts, Remark(text)], Status.DAMAGE)
 
 
 def _salvaged(report: SalvageReport, names: dict[str, str], *, is_other: bool) -> Answer:

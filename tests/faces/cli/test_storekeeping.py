@@ -164,6 +164,36 @@ def test_a_loss_that_nobody_can_name_is_no_whole_store(
     assert rewind("salvage").status == 0
 
 
+def test_what_lost_its_place_stands_among_the_deleted(
+    store: Path, home: Path, rewind: Rewind
+) -> None:
+    """The segment that told where a notebook lies is damaged, and nothing else knows it. What
+    others hold of its history comes back by its id, and stays where it was brought."""
+    path = home / "work" / "moved.ipynb"
+    path.write_text("first words, which are no notebook")
+    before = set((store / "segments").iterdir())
+    assert rewind("checkpoint", path).status == 0
+    [told] = set((store / "segments").iterdir()) - before
+    path.write_text("other words")
+    assert rewind("checkpoint", path).status == 0
+    for index in store.glob("index*"):
+        index.unlink()
+    told.write_bytes(bytes(told.stat().st_size))
+    assert rewind("history", path).status == 3
+    ended = rewind("salvage")
+    assert ended.status == 5
+    assert "nothing tells the place" in ended.err
+    [row] = rewind("deleted", "--json").data["deleted"]
+    assert rewind("undelete", row["id"]).status == 2
+    there = home / "work" / "there.ipynb"
+    assert rewind("undelete", row["id"], "--output", there).status == 0
+    assert there.read_text() == "other words"
+    path.write_text("words that are new")
+    assert rewind("checkpoint", path).status == 0
+    assert len(rewind("history", there).rows) == len(rewind("history", path).rows) == 1
+    assert rewind("salvage").status == 0
+
+
 def test_nothing_else_is_whole_where_nothing_else_is(
     store: Path, book: Path, rewind: Rewind
 ) -> None:
