@@ -104,7 +104,7 @@ class Histories(HistoryRecorder):
         with self.repository.transaction() as tx:
             found = self.find_homeless()
             for history in found:
-                path = f"{_NOWHERE}/{history}.ipynb"
+                path = f"{_NOWHERE}/{history}"
                 self.bindings.bind(tx, path, history, "created")
                 self.bindings.unbind(tx, path, history, "deleted")
         return found
