@@ -31,6 +31,9 @@ def keep_once(page: Any, lab: Lab) -> bytes:
     path = lab.folder / NAME
     write_notebook(path)
     open_notebook(page, lab, NAME)
+    # Once the kernel has told of itself: what it tells is saved, too.
+    described = "jupyterapp.shell.currentWidget.context.model.getMetadata('language_info')?.version"
+    wait_until("the kernel's description", lambda: page.evaluate(described))
     page.locator(".jp-Notebook .jp-Cell .cm-content").nth(2).click()
     page.keyboard.press("Control+End")
     page.keyboard.type("\n# kept")
