@@ -205,12 +205,38 @@ class _Search:
             if number not in self.chosen and self.away.share(number) <= self.home.share(number)
         ]
         for _ in range(ROUNDS):
-            moved = self._follow_restarts() + self._settle()
+            moved = self._follow_restarts() + self._settle() or self._guess_of_part()
             if not moved:
                 return
             for number in moved:
                 self.home.add(number)
             self.waiting = [number for number in self.waiting if number not in self.chosen]
+
+    def _guess_of_part(self) -> list[int]:
+        """Where too little is left of the notebook to be like anything: the newest run that ran all
+        of it, if nothing is known of any other."""
+        cells = [
+            cell
+            for document in self.own
+            for cell in document.cells
+            if cell.kind == "code" and cell.source.strip()
+        ]
+        left = {cell.source.rstrip() for cell in cells if cell.whole}
+        pieces = {cell.source.rstrip() for cell in cells if not cell.whole}
+        if self.chosen or not cells or any(document.complete for document in self.own):
+            return []
+        fitting = [
+            number
+            for number in self.waiting
+            for ran in [self.all.words.of[number][0]]
+            if left <= ran and all(any(s.startswith(piece) for s in ran) for piece in pieces)
+        ]
+        if not fitting:
+            return []
+        newest = max(fitting, key=lambda number: _moment(self.all.runs[number]))
+        words = "the newest session that ran all that is left of the notebook: a guess"
+        self.chosen[newest] = Attributed(self.all.runs[newest], ENOUGH, False, words)
+        return [newest]
 
     def _choose(self, number: int, share: float, words: str) -> None:
         run = self.all.runs[number]

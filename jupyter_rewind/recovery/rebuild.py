@@ -25,6 +25,7 @@ from jupyter_rewind.recovery.attribution import (
 )
 from jupyter_rewind.recovery.blends import other_text
 from jupyter_rewind.recovery.choosing import Base, Based, choose_base
+from jupyter_rewind.recovery.completing import completed
 from jupyter_rewind.recovery.confidence import Judged, judge
 from jupyter_rewind.recovery.evidence import Evidence, EvidenceCell, Executed, Trace
 from jupyter_rewind.recovery.kernelruns import SECOND, is_ipython, language_of
@@ -102,7 +103,7 @@ def rebuild(target: Path, evidence: Evidence) -> Rebuilt:
     ]
     attributed, left_out = Attribution(evidence).split(target, code)
     ran = {e.source for each in attributed if each.certain for e in each.run.executions}
-    base = choose_base(evidence, places, ran)
+    base = completed(choose_base(evidence, places, ran), attributed)
     followed = _Followed(base, attributed)
     judged = judge(followed.follower, followed.earlier, followed.doubtful, followed.shown)
     made = (followed.cell(each) for each in judged if each.kept)

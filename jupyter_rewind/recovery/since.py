@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from jupyter_rewind.recovery.attribution import Attributed
 from jupyter_rewind.recovery.choosing import Base
+from jupyter_rewind.recovery.completing import part_of, read_of
 from jupyter_rewind.recovery.evidence import Executed, FoundRun, Trace
 from jupyter_rewind.recovery.likeness import is_look, parses
 from jupyter_rewind.recovery.slots import Step
@@ -41,10 +42,12 @@ def sessions_since(base: Base, attributed: Sequence[Attributed]) -> list[Session
     """The runs whose code is to be laid over the document, oldest first, their steps numbered."""
     texts = {each.cell.source.rstrip() for each in base.cells if each.cell.kind == "code"}
     kept: list[Attributed] = []
+    part = part_of(base, attributed)
     for place in range(len(attributed) - 1, -1, -1):
         run = attributed[place].run
         following = attributed[place + 1].run if place + 1 < len(attributed) else None
         before = base.time_ns is not None and _is_before(run, following, base, texts)
+        before = before and run is not part
         if before and _is_in(run, texts):
             break
         kept.append(attributed[place])
@@ -53,6 +56,8 @@ def sessions_since(base: Base, attributed: Sequence[Attributed]) -> list[Session
     for each in reversed(kept):
         taken = []
         saved = _saved_at(base, each.run)
+        if part is not None and each.run is part and not _is_later(part, base):
+            saved = read_of(base, part)
         for executed in each.run.executions[saved:]:
             source = executed.source.rstrip()
             if source:
@@ -71,7 +76,7 @@ def _saved_at(base: Base, run: FoundRun) -> int:
     A saved cell that has the number and the source of an execution shows that one. A run that
     began after the document was saved had none, whatever the numbers are.
     """
-    if base.time_ns is None or (run.started_ns is not None and run.started_ns > base.time_ns):
+    if base.time_ns is None or _is_later(run, base):
         return 0
     shown = {
         (each.cell.execution_count, each.cell.source.rstrip())
@@ -84,6 +89,11 @@ def _saved_at(base: Base, run: FoundRun) -> int:
         if is_over or (each.line, each.source.rstrip()) in shown:
             saved = at
     return saved
+
+
+def _is_later(run: FoundRun, base: Base) -> bool:
+    """Whether the run began after the document was saved."""
+    return base.time_ns is None or (run.started_ns is not None and run.started_ns > base.time_ns)
 
 
 def _is_before(run: FoundRun, following: FoundRun | None, base: Base, texts: set[str]) -> bool:

@@ -1,0 +1,55 @@
+"""The cell at which a document breaks off gets its end from what was run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import takewhile
+
+from jupyter_rewind.recovery.attribution import Attributed
+from jupyter_rewind.recovery.choosing import Base
+from jupyter_rewind.recovery.evidence import FoundRun
+
+
+def part_of(base: Base, attributed: Sequence[Attributed]) -> FoundRun | None:
+    """The last run, where the document has lost a part: what stood there was run in it, perhaps,
+    before the document was saved."""
+    is_part = base.document is not None and not base.document.complete
+    return attributed[-1].run if is_part and attributed else None
+
+
+def read_of(base: Base, run: FoundRun) -> int:
+    """How many executions the run had behind it when it first ran the last cell that is read of a
+    document in front of what is lost: the cells of the lost part were run after that."""
+    cells = base.document.cells if base.document is not None else ()
+    read = list(takewhile(lambda cell: cell.whole, cells))
+    for cell in reversed(read):
+        source = cell.source.rstrip()
+        for at, executed in enumerate(run.executions, 1):
+            if cell.kind == "code" and source and executed.source.rstrip() == source:
+                return at
+    return 0
+
+
+def completed(base: Base, attributed: Sequence[Attributed]) -> Base:
+    """The base, where the first piece of a code cell has the text that was run next and begins so;
+    it stays as doubtful as a piece is."""
+    run = part_of(base, attributed)
+    if run is None or base.document is None:
+        return base
+    piece = next((cell for cell in base.document.cells if not cell.whole), None)
+    if piece is None or piece.kind != "code" or not piece.source.strip():
+        return base
+    begin = piece.source.rstrip()
+    ran = (each.source.rstrip() for each in run.executions[read_of(base, run) :])
+    whole = next((source for source in ran if source.startswith(begin)), None)
+    if whole is None:
+        return base
+    words = "" if whole == begin else "its end is what was run"
+    cells = tuple(
+        replace(each, cell=replace(each.cell, source=whole, whole=True), certain=False, words=words)
+        if each.cell is piece
+        else each
+        for each in base.cells
+    )
+    return replace(base, cells=cells)

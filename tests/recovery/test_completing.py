@@ -1,0 +1,87 @@
+"""What stood behind the place where a document breaks off, and was run before it was saved."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from jupyter_rewind.recovery.evidence import EvidenceCell
+from tests.support.evidence import code, document, prose, rebuilt_of, session, sources_of
+
+OPEN = "survey = read_table('survey.tsv')"
+DROP = "survey = survey.dropna(subset=['age'])"
+MEAN = "by_town = survey.groupby('town').income.mean()"
+PLOT = "by_town.plot.bar(title='Income by town')"
+SAVE = "by_town.to_csv('towns.csv')"
+ALL = [OPEN, DROP, MEAN, PLOT, SAVE]
+TRY = "survey = survey.dropna(subset=['ages'])"
+
+
+def piece(source: str) -> EvidenceCell:
+    return replace(code(source), whole=False)
+
+
+@pytest.mark.parametrize("left", [1, 2, 3, 4, 5])
+def test_what_ran_from_behind_the_cut_comes_back(left: int) -> None:
+    """The file was saved and cut short after everything had run and the kernel had ended."""
+    cut = document(prose("# Survey"), *ALL[:left], complete=False)
+    rebuilt = rebuilt_of([cut], [session(1, ALL, at=-600, lasting=300)])
+    assert sources_of(rebuilt) == ["# Survey", *ALL]
+
+
+@pytest.mark.parametrize("letters", [1, 4, 20, len(MEAN)])
+def test_the_cell_at_the_cut_gets_its_end(letters: int) -> None:
+    """Of the last cell only the beginning was left; its text was run."""
+    cut = document(prose("# Survey"), OPEN, DROP, piece(MEAN[:letters]), complete=False)
+    rebuilt = rebuilt_of([cut], [session(1, ALL, at=-600, lasting=300)])
+    assert sources_of(rebuilt) == ["# Survey", *ALL]
+    assert rebuilt.cells[3].confidence < 0.9
+
+
+def test_too_little_for_any_likeness_is_more_than_nothing() -> None:
+    """One piece of one cell is left: the newest session that ran it is a guess, as it is for an
+    empty file."""
+    long = [*ALL, *(f"step_{n} = simulate(seed={n}, town='{n}')" for n in range(20))]
+    other = session(2, ["import os", "os.getcwd()"], at=-100, lasting=50)
+    cut = document(prose("# Survey"), piece(OPEN[:9]), complete=False)
+    rebuilt = rebuilt_of([cut], [session(1, long, at=-600, lasting=300), other])
+    assert sources_of(rebuilt) == ["# Survey", *long]
+    [only] = rebuilt.sessions
+    assert (only.run.session, only.certain) == (1, False) and "guess" in only.words
+
+
+def test_a_session_that_lacks_what_is_left_is_no_guess() -> None:
+    """It is another notebook's."""
+    cut = document(OPEN, piece(DROP[:9]), complete=False)
+    rebuilt = rebuilt_of([cut], [session(1, ["import os", "os.getcwd()"], at=-600, lasting=300)])
+    assert not rebuilt.sessions
+
+
+def test_a_whole_document_takes_back_nothing_that_was_left_out_of_it() -> None:
+    """What ran before the save and does not stand in a whole file was deleted on purpose."""
+    whole = document(prose("# Survey"), OPEN, DROP, MEAN)
+    rebuilt = rebuilt_of([whole], [session(1, ALL, at=-600, lasting=300)])
+    assert sources_of(rebuilt) == ["# Survey", OPEN, DROP, MEAN]
+
+
+def test_failed_tries_in_front_of_the_cut_stay_out() -> None:
+    """Only what ran after the last cell that is read can be behind it."""
+    cut = document(prose("# Survey"), OPEN, DROP, complete=False)
+    ran = session(1, [OPEN, TRY, DROP, MEAN, PLOT, SAVE], at=-600, lasting=300)
+    assert sources_of(rebuilt_of([cut], [ran])) == ["# Survey", *ALL]
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.integers(0, 4), st.integers(0, 40), st.booleans())
+def test_no_code_that_ran_is_nowhere(whole: int, letters: int, ended: bool) -> None:
+    """Wherever the file is cut, each text that ran is in the notebook or in its appendix."""
+    begin = ALL[whole][:letters]
+    left = [*map(code, ALL[:whole]), *([piece(begin)] if begin else [])]
+    if not left:
+        return
+    ran = session(1, ALL, at=-600, lasting=300 if ended else None)
+    rebuilt = rebuilt_of([document(*left, complete=False)], [ran])
+    assert set(ALL) <= {*sources_of(rebuilt), *(each.source for each in rebuilt.alternatives)}
