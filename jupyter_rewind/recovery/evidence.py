@@ -114,7 +114,8 @@ class FoundRun:
     """What one kernel ran, in order.
 
     `session` is IPython's number, unique only within the trace (0: it has none). `notebook` is
-    the one it belongs to, `certain` where the trace itself says so rather than a guess.
+    the one it belongs to, `certain` where the trace itself says so rather than a guess, `asked`
+    where the user named it: then the file may be older than the run, whatever its time is.
     """
 
     trace: Trace
@@ -125,6 +126,7 @@ class FoundRun:
     notebook: str | None = None
     certain: bool = False
     remark: str = ""
+    asked: bool = False
 
 
 @dataclass(frozen=True, slots=True)

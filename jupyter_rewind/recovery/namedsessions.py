@@ -36,7 +36,8 @@ def named_sessions(evidence: Evidence, scope: Scope) -> Evidence:
     for profile, number in _asked(scope):
         named = [each for each in runs if each.session == number and _fits(each, profile)]
         _refuse(number, profile, named)
-        chosen += [replace(each, notebook=str(scope.notebook), certain=True) for each in named]
+        notebook = str(scope.notebook)
+        chosen += [replace(each, notebook=notebook, certain=True, asked=True) for each in named]
     taken = {(each.session, each.started_ns) for each in chosen}
     others = (each for each in runs if each.certain)
     kept = [each for each in others if (each.session, each.started_ns) not in taken]

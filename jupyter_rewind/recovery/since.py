@@ -47,7 +47,7 @@ def sessions_since(base: Base, attributed: Sequence[Attributed]) -> list[Session
         run = attributed[place].run
         following = attributed[place + 1].run if place + 1 < len(attributed) else None
         before = base.time_ns is not None and _is_before(run, following, base, texts)
-        before = before and run is not part
+        before = before and run is not part and not run.asked
         if before and _is_in(run, texts):
             break
         kept.append(attributed[place])
@@ -85,7 +85,7 @@ def _saved_at(base: Base, run: FoundRun) -> int:
     }
     saved = 0
     for at, each in enumerate(run.executions, 1):
-        is_over = each.time_ns is not None and each.time_ns <= base.time_ns
+        is_over = each.time_ns is not None and each.time_ns <= base.time_ns and not run.asked
         if is_over or (each.line, each.source.rstrip()) in shown:
             saved = at
     return saved

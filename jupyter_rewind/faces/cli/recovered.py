@@ -54,10 +54,11 @@ def answer(recovery: Recovery, told: Report, written: Written | None) -> Answer:
             for each in recovery.rebuilt.alternatives
         ],
     }
-    return Answer(data, list(_parts(told, written)))
+    numbers = [each.run.session for each in recovery.rebuilt.sessions if each.run.session]
+    return Answer(data, list(_parts(told, written, numbers[-1] if numbers else 0)))
 
 
-def _parts(told: Report, written: Written | None) -> Iterator[Part]:
+def _parts(told: Report, written: Written | None, session: int) -> Iterator[Part]:
     name = told.notebook.name
     if written is None:
         cells = wording.count(told.cells, "cell")
@@ -66,7 +67,11 @@ def _parts(told: Report, written: Written | None) -> Iterator[Part]:
         yield Words(f"{name} is whole on the disk ({cells}), and {rest}. Nothing was written.")
         if told.alternatives:
             pieces = wording.count(told.alternatives, "piece")
-            yield Remark(f"{pieces} of code that ran are not in it: --report PAGE.html shows them.")
+            are = "is" if told.alternatives == 1 else "are"
+            lays = f"; --session {session} lays what that session ran over it" if session else ""
+            yield Remark(
+                f"{pieces} of code that ran {are} not in it: --report PAGE.html shows all{lays}."
+            )
     else:
         yield Words(f"{brought_back(told)}\n  {written.path}", style="bold")
         if written.page:

@@ -7,6 +7,7 @@ import io
 import json
 import os
 import shutil
+import sqlite3
 from pathlib import Path
 from typing import Any
 
@@ -203,6 +204,36 @@ def test_code_comes_back_from_sessions_that_you_name(
     assert ended.status == 0, ended.err
     assert "def area(r):\n    return 3 * r * r" in sources(work / "lost.recovered.ipynb")
     assert "Likely lost" in ended.err
+
+
+def test_a_session_that_you_name_is_laid_over_an_older_state_of_a_later_time(
+    work: Path, home: Path, rewind: Rewind
+) -> None:
+    """An old state was checked out over newer work after the kernel had ended: the file is newer
+    than all that was run. You are told of the session, and name it."""
+    ran = [
+        "values = [5, 3, 8]",
+        "ordered = sorted(values)",
+        "top = ordered[-1]",
+        "gap = top - ordered[0]",
+    ]
+    place = home / ".ipython" / "profile_default" / "history.sqlite"
+    place.unlink(missing_ok=True)
+    make_history(place, [ran])
+    with contextlib.closing(sqlite3.connect(place)) as database, database:
+        database.execute("UPDATE sessions SET end = '2026-03-02 11:00:00.000000'")
+    cells = [
+        cell(f"c{at}", source) | {"execution_count": at} for at, source in enumerate(ran[:2], 1)
+    ]
+    file = work / "old.ipynb"
+    file.write_bytes(notebook_bytes(*cells))
+    ended = rewind("recover", file)
+    assert ended.status == 0 and "Nothing was written" in ended.out
+    assert "2 pieces of code that ran are not in it" in ended.err
+    assert "--session 1 lays what that session ran over it" in ended.err
+    ended = rewind("recover", file, "--session", "1")
+    assert ended.status == 0, ended.err
+    assert sources(work / "old.recovered.ipynb") == ran
 
 
 def test_a_history_of_another_place_is_read(work: Path, history: Path, rewind: Rewind) -> None:
