@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from jupyter_rewind.recovery.documents import read_notebook
@@ -47,6 +48,7 @@ class CheckpointFinder:
         for folder in folders_of(scope):
             yield from _beside(folder, scope)
             yield from _copies(folder / _KEPT, folder, scope, "Jupyter's checkpoint")
+        yield from _of_target(scope)
         yield from _far(scope)
 
     def read(self, trace: Trace, scope: Scope) -> Evidence:
@@ -76,6 +78,22 @@ def _copies(kept: Path, folder: Path, scope: Scope, words: str) -> Iterator[Trac
         notebook = folder / f"{match['stem']}{match['suffix']}"
         if _is_wanted(notebook, scope) and not is_recovered(notebook):
             yield from _trace(path, notebook, words)
+
+
+def _of_target(scope: Scope) -> Iterator[Trace | Problem]:
+    """What lies beside the file to which the notebook's name is a link, there or gone."""
+    link = scope.notebook
+    if link is None or not link.is_symlink():
+        return
+    target = Path(os.path.realpath(link))
+    there, folder = replace(scope, notebook=target), target.parent
+    yield from (_as_of(each, link) for each in _beside(folder, there))
+    kept = _copies(folder / _KEPT, folder, there, "Jupyter's checkpoint")
+    yield from (_as_of(each, link) for each in kept)
+
+
+def _as_of(found: Trace | Problem, notebook: Path) -> Trace | Problem:
+    return replace(found, notebook=str(notebook)) if isinstance(found, Trace) else found
 
 
 def _far(scope: Scope) -> Iterator[Trace | Problem]:

@@ -178,3 +178,21 @@ def test_folder_that_may_not_be_read_is_a_problem() -> None:
             assert str(kept) in problems[0].place
 
         run_unprivileged(look)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a link takes rights there that not everybody has")
+@pytest.mark.parametrize("is_there", [True, False], ids=["emptied", "gone"])
+def test_a_link_has_the_checkpoint_of_the_notebook_it_leads_to(home: Home, is_there: bool) -> None:
+    """You name the link; what Jupyter kept beside the notebook itself is the notebook's."""
+    real = home.path / "elsewhere" / "study.ipynb"
+    kept = real.parent / ".ipynb_checkpoints" / "study-checkpoint.ipynb"
+    other = kept.with_name("other-checkpoint.ipynb")
+    kept.parent.mkdir(parents=True)
+    kept.write_text(notebook_text("old = 1"))
+    other.write_text(notebook_text("of another = 1"))
+    if is_there:
+        real.touch()
+    link = home.work / "link.ipynb"
+    link.symlink_to(real)
+    [found] = traces_of(CheckpointFinder(), home.scope(link))
+    assert (found.place, found.notebook) == (str(kept), str(link))
