@@ -115,6 +115,11 @@ def stream(text: str) -> dict[str, Any]:
     return {"output_type": "stream", "name": "stdout", "text": text}
 
 
+def sources(path: Path) -> list[str]:
+    """The texts of the cells of a notebook file."""
+    return ["".join(each["source"]) for each in json.loads(path.read_text())["cells"]]
+
+
 def notebook_bytes(*cells: dict[str, Any], indent: int = 1) -> bytes:
     """A notebook as Jupyter writes it."""
     book = {

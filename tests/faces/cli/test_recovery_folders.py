@@ -10,7 +10,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from tests.faces.cli.conftest import FIRST, SECOND, Rewind, cell, notebook_bytes
+from tests.faces.cli.conftest import FIRST, SECOND, Rewind, cell, notebook_bytes, sources
 from tests.support.histories import make_history
 
 
@@ -23,10 +23,6 @@ def without_metadata() -> bytes:
     book = json.loads(FIRST)
     del book["metadata"]
     return json.dumps(book).encode()
-
-
-def sources(path: Path) -> list[str]:
-    return ["".join(each["source"]) for each in json.loads(path.read_text())["cells"]]
 
 
 def test_a_folder_shows_what_can_be_brought_back(stale: Path, work: Path, rewind: Rewind) -> None:
