@@ -139,14 +139,27 @@ def _merge(older: FoundDocument, newer: FoundDocument, fill: bool) -> list[Based
         if kind == "equal" or kind == "insert":
             merged += [Based(cell, newer) for cell in newer.cells[b0:b1]]
         else:
-            replaced = _same_cells(older.cells[a0:a1], newer.cells[b0:b1])
+            left = [c for c in newer.cells[b0:b1] if not _is_begun(c, older.cells[a0:a1])]
+            replaced = _same_cells(older.cells[a0:a1], left)
             merged += [
                 Based(cell, older, not fill, words)
                 for at, cell in enumerate(older.cells[a0:a1])
                 if at not in replaced
             ]
-            merged += [Based(cell, newer) for cell in newer.cells[b0:b1]]
+            merged += [Based(cell, newer) for cell in left]
     return _doubted(merged)
+
+
+def _is_begun(piece: EvidenceCell, older: Iterable[EvidenceCell]) -> bool:
+    """Whether it is only the beginning of a cell that is whole in the older document."""
+    begin = piece.source.rstrip()
+    return not piece.whole and any(
+        each.whole
+        and each.kind == piece.kind
+        and each.source.startswith(begin)
+        and (bool(begin) or each.cell_id == piece.cell_id is not None)
+        for each in older
+    )
 
 
 def _same_cells(older: Sequence[EvidenceCell], newer: Sequence[EvidenceCell]) -> set[int]:

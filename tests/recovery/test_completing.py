@@ -41,6 +41,21 @@ def test_the_cell_at_the_cut_gets_its_end(letters: int) -> None:
     assert rebuilt.cells[3].confidence < 0.9
 
 
+@pytest.mark.parametrize("letters", [1, 20, len(MEAN) - 1])
+@pytest.mark.parametrize("identity", ["mean", None])
+def test_the_cell_at_the_cut_is_whole_where_an_older_state_has_it(
+    letters: int, identity: str | None
+) -> None:
+    """Nothing was run: the checkpoint has the cell that the file has the beginning of."""
+    whole = replace(code(MEAN), cell_id=identity)
+    begun = replace(whole, source=MEAN[:letters], whole=False)
+    kept = document(prose("# Survey"), OPEN, DROP, whole, PLOT, SAVE)
+    cut = document(prose("# Survey"), OPEN, DROP, begun, at=100, complete=False)
+    rebuilt = rebuilt_of([kept, cut], [])
+    assert sources_of(rebuilt) == ["# Survey", *ALL]
+    assert all(each.confidence < 0.9 for each in rebuilt.cells[3:])
+
+
 def test_too_little_for_any_likeness_is_more_than_nothing() -> None:
     """One piece of one cell is left: the newest session that ran it is a guess, as it is for an
     empty file."""
