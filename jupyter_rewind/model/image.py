@@ -7,7 +7,8 @@ from typing import NewType
 
 ImageId = NewType("ImageId", str)
 
-ASKED, BEFORE_RESTORE = "asked", "before restore"
+ASKED, AFTER_CELL, BEFORE_RESTORE = "asked", "after a cell", "before restore"
+IDLE, IMPORTED = "idle", "imported"
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,16 +29,22 @@ def home(tmp_path: Path) -> Iterator[Home]:
 @pytest.fixture
 def start(home: Home) -> Iterator[Callable[..., Imaged]]:
     criu = require_criu()
-    environment = {
-        **home.environment,
-        "JUPYTER_REWIND_KERNELS_HOST": "true",
-        "JUPYTER_REWIND_KERNELS_IMAGES": "true",
-        "JUPYTER_REWIND_KERNELS_CRIU": criu.path,
-    }
     running: list[Server] = []
 
-    def started(kernel: str = "python3") -> Imaged:
-        server = Server(home.notebook.parent, environment)
+    def started(kernel: str = "python3", *flags: str, criu: str = criu.path) -> Imaged:
+        """`criu` is the program's path, or a version that it says it has and that is too old."""
+        if "/" not in criu:
+            fake = home.folder / "criu"
+            fake.write_text(f'#!/bin/sh\n[ "$1" = --version ] && echo "Version: {criu}"\n')
+            fake.chmod(0o755)
+            criu = str(fake)
+        environment = {
+            **home.environment,
+            "JUPYTER_REWIND_KERNELS_HOST": "true",
+            "JUPYTER_REWIND_KERNELS_IMAGES": "true",
+            "JUPYTER_REWIND_KERNELS_CRIU": criu,
+        }
+        server = Server(home.notebook.parent, environment, *flags)
         running.append(server)
         server.wait()
         return Imaged(home, server, environment, kernel)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -41,6 +43,16 @@ def test_images_without_hosted_kernels_are_a_mistake() -> None:
     assert found.mend == "jupyter rewind config set kernels.host true"
 
 
+def test_images_after_cells_without_images_are_a_mistake() -> None:
+    """The one command that mends it is named; without the setting nothing is said."""
+    assert "images after cells" not in findings()
+    found = findings(kernels_auto_images=True)["images after cells"]
+    assert found.state is State.PROBLEM
+    assert found.mend == "jupyter rewind config set kernels.images true"
+    both = findings(kernels_host=True, kernels_images=True, kernels_auto_images=True)
+    assert both["images after cells"].state is State.ON
+
+
 @needs_rooms
 @pytest.mark.parametrize(
     ("script", "words"),
@@ -73,3 +85,24 @@ def test_a_criu_that_is_not_there_is_a_problem_with_words(tmp_path: Path) -> Non
     missing = str(tmp_path / "criu")
     found = findings(kernels_host=True, kernels_images=True, kernels_criu=missing)
     assert missing in found["process images"].text
+
+
+@needs_rooms
+@pytest.mark.skipif(
+    shutil.which("setpriv") is None, reason="setpriv, which takes rights away, is missing"
+)
+def test_without_the_right_to_set_clocks_no_image_is_made(tmp_path: Path) -> None:
+    """It could not come back, and the kernel that lives would have been ended for it."""
+    fake = tmp_path / "criu"
+    fake.write_text('#!/bin/sh\n[ "$1" = --version ] && echo "Version: 4.2.1"\nexit 0\n')
+    fake.chmod(0o755)
+    source = (
+        "from jupyter_rewind.settings import Rewind\n"
+        "from jupyter_rewind.kernels.images.criu import find_criu\n"
+        f"settings = Rewind(); settings.kernels_criu = {str(fake)!r}\n"
+        "print(find_criu(settings).problem)"
+    )
+    for rights, expected in (("-sys_time", "CAP_SYS_TIME"), ("-net_raw", "")):
+        command = ["setpriv", f"--bounding-set={rights}", "--inh-caps=-all", sys.executable]
+        said = subprocess.check_output([*command, "-c", source], text=True).strip()
+        assert expected in said and bool(said) == bool(expected), said

@@ -125,3 +125,18 @@ def test_only_the_owner_reads_what_lies_about_of_an_image(imaged: Imaged) -> Non
         assert path.stat().st_mode & 0o077 == 0, path
     assert imaged.place.control.stat().st_mode & 0o777 == 0o600
     assert [each.name for each in imaged.place.folder.glob("image-*")] == []
+
+
+def test_a_large_deleted_file_is_named_and_goes_in_where_the_limit_allows(imaged: Imaged) -> None:
+    """Beyond it the kernel goes on, and the words name the setting; within it, it is whole."""
+    imaged.run(
+        "import os; file = open('large.bin', 'w+b'); file.write(os.urandom(3 << 20));"
+        " file.flush(); os.unlink('large.bin')"
+    )
+    small = {"JUPYTER_REWIND_KERNELS_GHOST_LIMIT_MB": "2"}
+    told = json.dumps(imaged.command("create", NOTEBOOK, status=6, **small))
+    assert "kernels.ghost_limit_mb" in told and "goes on as before" in told
+    imaged.command("create", NOTEBOOK)
+    imaged.run("file.seek(0); file.truncate()")
+    imaged.command("restore", NOTEBOOK, "head")
+    assert imaged.run("file.seek(0); print(len(file.read()))") == f"{3 << 20}\n"

@@ -22,6 +22,32 @@ NOTEBOOK = "analysis.ipynb"
 SCHEMA = Path(app.__file__).with_name("output.schema.json")
 
 
+@contextmanager
+def client_of(connection: Path) -> Iterator[BlockingKernelClient]:
+    """A client of the kernel with this connection file."""
+    kernel = BlockingKernelClient()
+    kernel.load_connection_file(str(connection))
+    kernel.start_channels(hb=False)
+    try:
+        kernel.wait_for_ready(timeout=PATIENCE)
+        yield kernel
+    finally:
+        kernel.stop_channels()
+
+
+def run_in(connection: Path, source: str) -> str:
+    """What the cell prints in the kernel with this connection file, or its error."""
+    said: list[str] = []
+
+    def hear(message: dict[str, Any]) -> None:
+        content = message["content"]
+        said.append(content.get("text", "") or content.get("evalue", ""))
+
+    with client_of(connection) as kernel:
+        kernel.execute_interactive(source, output_hook=hear, timeout=PATIENCE)
+    return "".join(said)
+
+
 class Imaged:
     """A notebook's kernel in a server that makes images, and the command that makes them."""
 
@@ -45,30 +71,26 @@ class Imaged:
 
     @contextmanager
     def client(self) -> Iterator[BlockingKernelClient]:
-        kernel = BlockingKernelClient()
-        kernel.load_connection_file(str(self.connection))
-        kernel.start_channels(hb=False)
-        try:
-            kernel.wait_for_ready(timeout=PATIENCE)
+        with client_of(self.connection) as kernel:
             yield kernel
-        finally:
-            kernel.stop_channels()
 
     def run(self, source: str) -> str:
         """What the cell prints, or its error."""
-        said: list[str] = []
-
-        def hear(message: dict[str, Any]) -> None:
-            content = message["content"]
-            said.append(content.get("text", "") or content.get("evalue", ""))
-
-        with self.client() as kernel:
-            kernel.execute_interactive(source, output_hook=hear, timeout=PATIENCE)
-        return "".join(said)
+        return run_in(self.connection, source)
 
     def command(self, *words: str, status: int = 0, **more: str) -> dict[str, Any]:
         """What `jupyter rewind image` answers; its error where it ends with another status."""
         return self.rewind("image", *words, status=status, **more)
+
+    def begin(self, *words: str, **more: str) -> subprocess.Popen[bytes]:
+        """A command that runs."""
+        return subprocess.Popen(
+            [sys.executable, "-m", "jupyter_rewind.faces.cli.app", *words],
+            env={**self._environment, **more},
+            cwd=self.home.notebook.parent,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
 
     def rewind(self, *words: str, status: int = 0, **more: str) -> dict[str, Any]:
         """What another command answers."""

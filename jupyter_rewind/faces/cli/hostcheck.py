@@ -11,7 +11,7 @@ from jupyter_rewind.faces.cli.findings import Finding, State
 if TYPE_CHECKING:
     from jupyter_rewind.settings import Rewind
 
-_HOST, _IMAGES = "kernel host", "process images"
+_HOST, _IMAGES, _CELLS = "kernel host", "process images", "images after cells"
 
 
 def check_hosting(settings: Rewind) -> Iterator[Finding]:
@@ -28,6 +28,8 @@ def check_hosting(settings: Rewind) -> Iterator[Finding]:
         mend = "jupyter rewind config set kernels.host true"
         yield Finding(_HOST, State.OFF, "kernels end with their server", mend)
     yield _images(settings)
+    if settings.kernels_auto_images:
+        yield _after_cells(settings)
 
 
 def _images(settings: Rewind) -> Finding:
@@ -47,3 +49,12 @@ def _images(settings: Rewind) -> Finding:
         return Finding(_IMAGES, State.NOTE, f"not on this machine: {found.problem}")
     mend = "jupyter rewind config set kernels.images true"
     return Finding(_IMAGES, State.OFF, f"CRIU {found.version} would make them", mend)
+
+
+def _after_cells(settings: Rewind) -> Finding:
+    if not settings.kernels_images:
+        mend = "jupyter rewind config set kernels.images true"
+        text = "kernels.auto_images does nothing: kernels.images is off"
+        return Finding(_CELLS, State.PROBLEM, text, mend)
+    seconds = settings.kernels_image_cooldown_seconds
+    return Finding(_CELLS, State.ON, f"one after each cell, at most one in {seconds} s")

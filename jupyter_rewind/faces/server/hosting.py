@@ -63,6 +63,7 @@ class HostedKernels:
         self._settings = settings
         self._log: logging.Logger = server.log
         self._stops = False
+        self._taking = asyncio.Lock()
 
     @property
     def _manager(self) -> Any:
@@ -78,24 +79,29 @@ class HostedKernels:
         sessions.update_session = self._remembering(sessions.update_session)
         if self._settings.kernels_outlive:
             self._manager.shutdown_all = self._leaving(self._manager.shutdown_all)
-        self._adopt_all(first=True)
+        self._adopt_all()
         if self._settings.kernels_images:
-            self._server.io_loop.add_callback(PeriodicCallback(self._look, _LOOK_MS).start)
+            self._server.io_loop.add_callback(PeriodicCallback(self.take_over, _LOOK_MS).start)
 
-    def _look(self) -> None:
-        """Kernels that came back from images while this server runs are its own, too."""
-        if not self._stops:
-            self._adopt_all()
+    async def take_over(self) -> None:
+        """Kernels that came back from images while this server runs are its own, too. Never
+        raises."""
+        if self._stops or not hasattr(self._manager, "start_watching_activity"):
+            return
+        async with self._taking:
+            try:
+                await self._adopt(self._find(Path(self._server.runtime_dir)))
+            except (RewindError, OSError) as error:
+                self._log.warning("Kernels out of images were not looked for: %s", error)
 
-    def _adopt_all(self, *, first: bool = False) -> None:
+    def _adopt_all(self) -> None:
         runtime = Path(self._server.runtime_dir)
         if not (runtime / FOLDER).is_dir():
             return  # starting a server costs next to nothing
         from jupyter_rewind.kernels.hosting.record import drop_dead
 
         try:
-            if first:
-                drop_dead(runtime)
+            drop_dead(runtime)
             found = self._find(runtime)
         except (RewindError, OSError) as error:
             self._log.warning("Kernels of an earlier server were not looked for: %s", error)

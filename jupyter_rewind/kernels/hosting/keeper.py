@@ -8,9 +8,11 @@ one line of JSON each way. While the kernel sleeps in an image, the keeper waits
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import select
+import shutil
 import signal
 import socket
 import subprocess
@@ -18,18 +20,28 @@ import sys
 from typing import Any
 
 CONTROL, LOG = "control", "output.log"
+TURN, SCRATCH = "imaging", "image-"
+"""The lock that whoever asks for an image holds meanwhile, and how folders of images begin."""
 _FIRST, _TOOLS = 1000, 300
 _LAST_PID = "/proc/sys/kernel/ns_last_pid"
-_WAIT_SECONDS = 120
+_WAIT_SECONDS, _WATCH_SECONDS = 30, 1
 _TAIL_BYTES = 4000
+_PRIVATE = 0o077
+ENDED = "the kernel has ended"
 
 
 class Keeper:
-    """`kernel` is its number in this room; 0 while there is none."""
+    """`kernel` is its number in this room; 0 while there is none.
+
+    While somebody makes an image, the kernel may stand still, or be one that came back and has not
+    shown yet that it lives. Whoever asked for that holds a lock; when it is free, they were killed,
+    and the keeper brings to an end what they began: no kernel stands still for ever.
+    """
 
     def __init__(self, folder: str) -> None:
         self.kernel = 0
         self.holds = False
+        self.stands = self.on_trial = False
         self._folder = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
         self._socket = socket.socket(socket.AF_UNIX)
         name = f"/proc/self/fd/{self._folder}/{CONTROL}"
@@ -75,11 +87,14 @@ class Keeper:
             if status is not None:
                 return status
             asked = self._socket.fileno()
-            ready, _, _ = select.select([asked, wake], [], [], _WAIT_SECONDS)
+            pause = _WATCH_SECONDS if self.stands or self.on_trial else _WAIT_SECONDS
+            ready, _, _ = select.select([asked, wake], [], [], pause)
             if wake in ready:
                 os.read(wake, 4096)
             if asked in ready:
                 self._answer()
+            elif not ready:
+                self._look_after()
 
     def reap(self) -> int | None:
         """All that ended here is gone; how the kernel ended, if it did and nobody holds on."""
@@ -130,12 +145,20 @@ class Keeper:
         """CRIU writes the image. `command` lacks the kernel's number, which comes last."""
         if not self.kernel:
             return {"error": "there is no kernel"}
-        return _run([*command, "--tree", str(self.kernel)], seconds)
+        self.stands = True
+        answer = _run([*command, "--tree", str(self.kernel)], seconds)
+        if "error" in answer:
+            self.do_go_on()
+        return answer
 
     def do_go_on(self) -> dict[str, Any]:
         """What was left standing still goes on."""
         for pid in _others():
-            os.kill(pid, signal.SIGCONT)
+            try:
+                os.kill(pid, signal.SIGCONT)
+            except ProcessLookupError:
+                continue
+        self.stands = False
         return {}
 
     def do_end(self) -> dict[str, Any]:
@@ -145,8 +168,8 @@ class Keeper:
         return {}
 
     def do_restore(self, command: list[str], pidfile: str, seconds: float) -> dict[str, Any]:
-        """The kernel of an image takes the place of the one that is there. If that fails, there is
-        none, and the keeper waits for another try."""
+        """The kernel of an image takes the place of the one that is there. If that fails, or if it
+        ends before `do_trust`, there is none, and the keeper waits for another try."""
         self.holds = True
         self._end_all()
         set_last_pid(_TOOLS)
@@ -156,10 +179,36 @@ class Keeper:
             return answer
         with open(pidfile) as file:
             self.kernel = int(file.read())
+        self.on_trial = True
+        return {"kernel": self.kernel}
+
+    def do_trust(self) -> dict[str, Any]:
+        """The kernel that came back lives; from now on the keeper ends with it."""
+        self.on_trial = False
+        if not self.kernel:
+            return {"error": ENDED}
         self.holds = False
         return {"kernel": self.kernel}
 
+    def _look_after(self) -> None:
+        """What somebody began who was killed is ended; nothing of an image lies about."""
+        turn = os.open(TURN, os.O_RDWR | os.O_CREAT, 0o600, dir_fd=self._folder)
+        try:
+            fcntl.flock(turn, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if self.stands:
+                self.do_go_on()
+            if self.on_trial:
+                self.do_trust()
+            for name in os.listdir(self._folder):
+                if name.startswith(SCRATCH):
+                    shutil.rmtree(name, ignore_errors=True, dir_fd=self._folder)
+        except BlockingIOError:
+            return
+        finally:
+            os.close(turn)
+
     def _end_all(self) -> None:
+        self.stands = self.on_trial = False
         while others := _others():
             for pid in others:
                 try:
@@ -191,6 +240,7 @@ def _run(command: list[str], seconds: float) -> dict[str, Any]:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             timeout=seconds,
+            umask=_PRIVATE,
         )
     except subprocess.TimeoutExpired:
         return {"error": f"{command[0]} did not end within {seconds:.0f} seconds"}

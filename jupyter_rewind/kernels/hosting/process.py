@@ -30,6 +30,13 @@ class ProcessMark:
         """Whether it is there and no zombie."""
         return find_process(self.pid) == self
 
+    @property
+    def started_ns(self) -> int:
+        """The time at which it began. Needs /proc."""
+        uptime = float(Path("/proc/uptime").read_text().split()[0])
+        age = uptime - self.started / os.sysconf("SC_CLK_TCK")
+        return clock.now_ns() - int(age * 1e9)
+
 
 class AdoptedProcess:
     """A process that somebody else started, asked as one of `subprocess` is."""

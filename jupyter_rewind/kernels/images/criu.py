@@ -9,12 +9,13 @@ import os
 import re
 import shutil
 import subprocess
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from jupyter_rewind.errors import Denied, RestoreRefused, RewindError, Unavailable
+from jupyter_rewind.errors import Denied, Full, RestoreRefused, RewindError, Unavailable
 from jupyter_rewind.kernels.hosting.rooms import room_problem
+from jupyter_rewind.store.durable import free_bytes, read_text_or_empty
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,9 +26,15 @@ if TYPE_CHECKING:
 LEAST = (4, 2)
 _TRY_SECONDS = 30
 _PLACES = "/usr/local/sbin:/usr/sbin:/sbin"
-_OPTIONS = ("--tcp-close", "--link-remap", "--file-locks", "--ghost-limit", "64M")
+_OPTIONS = ("--tcp-close", "--link-remap", "--file-locks")
+_FULL = "the disk is full"
 _WORDS = (
+    ("No space left on device", _FULL),
     ("io_uring", "it uses io_uring"),
+    (
+        "increase limit",
+        "a deleted file that it still has open is larger than kernels.ghost_limit_mb allows",
+    ),
     ("userfaultfd", "it tracks pages through userfaultfd"),
     ("nvidia", "it uses a graphics card"),
     ("tty", "it has a terminal open"),
@@ -44,6 +51,7 @@ class Criu:
     version: str = ""
     problem: str = ""
     mend: str = ""
+    ghost_limit_mb: int = 64
 
     def require(self) -> None:
         """Raises Denied where no image can be made here."""
@@ -57,14 +65,14 @@ class Criu:
 
 def find_criu(settings: Rewind) -> Criu:
     """What this machine allows. Asks the program once for each place it may lie in."""
-    return _find(settings.kernels_criu)
+    return replace(_find(settings.kernels_criu), ghost_limit_mb=settings.kernels_ghost_limit_mb)
 
 
 def dump_command(criu: Criu, folder: Path) -> list[str]:
     """Writes an image into `folder` and leaves the process standing still."""
     return [
         *(criu.path, "dump", "--images-dir", str(folder), "--log-file", "dump.log", "-v2"),
-        *("--leave-stopped", *_OPTIONS),
+        *("--leave-stopped", "--ghost-limit", f"{criu.ghost_limit_mb}M", *_OPTIONS),
     ]
 
 
@@ -72,14 +80,19 @@ def restore_command(criu: Criu, folder: Path, pidfile: Path) -> list[str]:
     """Brings the image in `folder` back and ends."""
     return [
         *(criu.path, "restore", "--images-dir", str(folder), "--log-file", "restore.log", "-v2"),
-        *("--restore-detached", "--pidfile", str(pidfile), *_OPTIONS),
+        *("--restore-detached", "--pidfile", str(pidfile), "--skip-file-rwx-check", *_OPTIONS),
     ]
 
 
 def dump_failure(answer: Mapping[str, Json], folder: Path) -> RewindError:
     """What a dump that failed raises; the kernel goes on."""
-    return Unavailable(
-        f"No image of the kernel was made: {_cause(answer, folder / 'dump.log')}.",
+    cause = _cause(answer, folder / "dump.log")
+    kind: type[RewindError] = Unavailable
+    if cause == _FULL:
+        free = free_bytes(folder)
+        cause, kind = f"{_FULL} ({free} bytes free on {folder.parent})", Full
+    return kind(
+        f"No image of the kernel was made: {cause}.",
         hint="The kernel goes on as before, and nothing was stored.",
     )
 
@@ -124,7 +137,7 @@ def _find(chosen: str) -> Criu:
     if (int(found[1]), int(found[2])) < LEAST:
         least = ".".join(map(str, LEAST))
         problem = f"CRIU {version} fails on present kernels of Linux; {least} or later is needed"
-        return Criu(path, version, problem, "")
+        return Criu(path, version, problem, _install_command())
     return _check(path, version)
 
 
@@ -134,9 +147,25 @@ def _check(path: str, version: str) -> Criu:
     except (OSError, subprocess.TimeoutExpired) as error:
         return Criu(path, version, f"`{path} check` does not end: {error}")
     if done.returncode == 0:
-        return Criu(path, version)
+        return Criu(path, version, _clock_problem())
     lines = [line for line in done.stderr.splitlines() if "Error" in line] or ["it says no why"]
     return Criu(path, version, f"`{path} check` fails: {lines[0].strip()}")
+
+
+def _clock_problem() -> str:
+    """A process that comes back gets a clock of its own; without the right to set that, it would
+    not come back, and the one that lives would have been ended for it."""
+    tool = shutil.which("unshare") or "unshare"
+    try:
+        done = subprocess.run(
+            [tool, "--time", "--monotonic", "1", "--fork", "true"],
+            stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=_TRY_SECONDS,
+        )  # fmt: skip
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return f"unshare does not run: {error}"
+    if done.returncode == 0:
+        return ""
+    return f"clocks of kernels cannot be set (it needs CAP_SYS_TIME): {done.stderr.strip()}"
 
 
 def _which() -> str | None:
@@ -144,11 +173,15 @@ def _which() -> str | None:
 
 
 def _install_command() -> str:
-    for tool, command in (
-        ("apt-get", "apt-get install criu"),
-        ("dnf", "dnf install criu"),
-        ("pacman", "pacman -S criu"),
-    ):
-        if shutil.which(tool):
-            return command
-    return ""
+    """What installs a CRIU that serves on this distribution of Linux; empty where none is known."""
+    known = read_text_or_empty(Path("/etc/os-release"))
+    names = " ".join(re.findall(r"^ID(?:_LIKE)?=(.*)$", known, re.MULTILINE)).replace('"', " ")
+    commands = {
+        "ubuntu": "add-apt-repository ppa:criu/ppa && apt-get install criu",
+        "debian": "apt-get install -t unstable criu",
+        "fedora": "dnf install criu",
+        "rhel": "dnf install criu",
+        "centos": "dnf install criu",
+        "arch": "pacman -S criu",
+    }
+    return next((commands[name] for name in names.split() if name in commands), "")

@@ -8,20 +8,19 @@ store.
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jupyter_rewind import clock
 from jupyter_rewind.errors import Conflict, NotFound, RestoreRefused, RewindError
 from jupyter_rewind.kernels.hosting.record import Hosted, Place, places
-from jupyter_rewind.kernels.hosting.rooms import ask_keeper
 from jupyter_rewind.kernels.images import criu as programs
-from jupyter_rewind.kernels.images.openfiles import check_files, read_files, with_sizes
-from jupyter_rewind.kernels.images.pulse import beats, begin_history_session
+from jupyter_rewind.kernels.images import freezer, needs, relocation
+from jupyter_rewind.kernels.images.historybook import merge_book, write_book
+from jupyter_rewind.kernels.images.pulse import begin_history_session
 from jupyter_rewind.kernels.images.records import (
     IMAGE,
     IMAGE_MARK,
@@ -30,24 +29,33 @@ from jupyter_rewind.kernels.images.records import (
     image_keys,
     mark_key,
 )
-from jupyter_rewind.kernels.images.reviving import new_room, room_body
+from jupyter_rewind.kernels.images.reviving import (
+    Surroundings,
+    began,
+    new_room,
+    room_body,
+    second_of,
+    surroundings,
+)
 from jupyter_rewind.kernels.images.storing import load_folder, store_folder
 from jupyter_rewind.model.execution import kernel_key
 from jupyter_rewind.model.ids import EntryId
-from jupyter_rewind.model.image import ASKED, BEFORE_RESTORE, ImageId, ProcessImage
+from jupyter_rewind.model.image import (
+    AFTER_CELL,
+    ASKED,
+    BEFORE_RESTORE,
+    IDLE,
+    ImageId,
+    ProcessImage,
+)
 from jupyter_rewind.model.reference import check_label, resolve_ref
-from jupyter_rewind.store.durable import Files
-from jupyter_rewind.store.locks import FileLock
 
 if TYPE_CHECKING:
     from jupyter_rewind.model.entry import Json
     from jupyter_rewind.settings import Rewind
     from jupyter_rewind.store.repository import Repository
 
-_SECONDS = 600.0
-_PULSE_SECONDS = 60.0
-_WAIT_SECONDS = 120.0
-_LIST = "files.img"
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,21 +132,27 @@ class ProcessImages:
     # --- making -------------------------------------------------------------------------
 
     def create(
-        self, hosted: Hosted, *, label: str | None = None, stop: bool = False
+        self,
+        hosted: Hosted,
+        *,
+        label: str | None = None,
+        stop: bool = False,
+        reason: str = ASKED,
     ) -> ProcessImage:
         """An image of the kernel as it is now, durable. The kernel goes on, or, with `stop`, sleeps
         and gives its memory back. Raises Unavailable, Denied, Storage; the kernel goes on then."""
         name = check_label(label) if label is not None else None
         criu = self._criu()
-        with self._turn(hosted) as place, self._scratch(place) as folder:
-            _require_awake(place)
-            self._dump(criu, place, folder)
-            with _going_on_after_failure(place):
+        place = self._place(hosted)
+        with freezer.turn(place), freezer.scratch(place) as folder:
+            freezer.require_awake(place)
+            freezer.dump(criu, place, folder)
+            with freezer.going_on_after_failure(place):
                 if not stop:
-                    ask_keeper(place.folder, "go_on", {})
-                image = self._store(hosted, folder, criu, ASKED, name)
+                    freezer.go_on(place)
+                image = self._store(hosted, folder, criu, reason, name)
             if stop:
-                ask_keeper(place.folder, "end", {}, seconds=_PULSE_SECONDS)
+                freezer.end(place)
         self._expire(hosted.kernel)
         return image
 
@@ -165,25 +179,25 @@ class ProcessImages:
                 hint="An image comes back into the kernel it was made of. Nothing was changed.",
             )
         criu = self._criu()
+        place = self._place(hosted)
         with (
-            self._turn(hosted) as place,
-            self._scratch(place) as target,
-            self._scratch(place) as aside,
+            freezer.turn(place),
+            freezer.scratch(place) as target,
+            freezer.scratch(place) as aside,
         ):
             self._prepare(image, target)
             kept = None
-            if _is_awake(place):
-                self._dump(criu, place, aside)
-                with _going_on_after_failure(place):
+            if freezer.is_awake(place):
+                freezer.dump(criu, place, aside)
+                with freezer.going_on_after_failure(place):
                     kept = self._store(hosted, aside, criu, BEFORE_RESTORE, None)
             try:
-                self._bring_back(criu, place, hosted, target)
+                freezer.bring_back(criu, place, hosted, target)
             except RewindError as error:
                 if kept is None:
                     raise
-                self._fit(aside)
-                self._bring_back(criu, place, hosted, aside)
-                raise RestoreRefused(error.message, hint="The kernel is as it was.") from error
+                hint = self._take_back(criu, place, hosted, aside, kept)
+                raise RestoreRefused(error.message, hint=hint) from error
         begin_history_session(Path(hosted.connection))
         self._expire(hosted.kernel)
         return Returned(image, kept)
@@ -194,15 +208,50 @@ class ProcessImages:
 
         Raises Conflict where it is not gone, RestoreRefused, Integrity, NotFound, Denied, Storage.
         """
-        criu = self._criu()
-        entry = self._repository.entry(EntryId(image.id))
-        with new_room(entry) as hosted:
-            place = Place(Path(hosted.connection), hosted.kernel)
-            with self._scratch(place) as target:
-                self._prepare(image, target)
-                self._bring_back(criu, place, hosted, target)
-        begin_history_session(Path(hosted.connection))
+        found = surroundings(self._repository.entry(EntryId(image.id)))
+        here = str(self._runtime / Path(found.hosted.connection).name)
+        self._bring_anew(image, found, replace(found.hosted, connection=here), found.connection)
         return Returned(image, None)
+
+    def restore_beside(self, image: ProcessImage) -> Hosted:
+        """A second kernel, under an id and a connection file of its own, that is what the first one
+        was when the image was made; that one, if it lives, is not touched.
+
+        Raises RestoreRefused, Integrity, NotFound, Denied, Storage; there is no second kernel then.
+        """
+        found = surroundings(self._repository.entry(EntryId(image.id)))
+        second = second_of(found.hosted, self._runtime)
+        connection = relocation.second_connection(found.connection)
+        return self._bring_anew(image, found, second, connection, is_second=True)
+
+    def _bring_anew(
+        self,
+        image: ProcessImage,
+        found: Surroundings,
+        hosted: Hosted,
+        connection: dict[str, Json],
+        *,
+        is_second: bool = False,
+    ) -> Hosted:
+        criu = self._criu()
+        place = Place(Path(hosted.connection), hosted.kernel)
+        before = Place(Path(found.hosted.connection), found.hosted.kernel)
+        moves = relocation.Moves(
+            ports={
+                int(str(found.connection[name])): int(str(connection[name]))
+                for name in relocation.PORTS
+                if found.connection.get(name) != connection.get(name)
+            },
+            names={str(before.log): str(place.log)} if before.log != place.log else {},
+        )
+        with (
+            new_room(replace(found, hosted=hosted, connection=connection)),
+            freezer.scratch(place) as target,
+        ):
+            moves = self._prepare(image, target, moves, is_second=is_second)
+            freezer.bring_back(criu, place, hosted, target)
+        begin_history_session(Path(hosted.connection), moves.ports)
+        return hosted
 
     def label(self, image: ProcessImage, text: str) -> None:
         """The image has this name, which no other one of its kernel has, and does not expire.
@@ -220,7 +269,7 @@ class ProcessImages:
         """The image is gone; `collect` gives its room back. Raises RestoreRefused for the one that
         a sleeping kernel needs, Storage."""
         for hosted in self.kernels():
-            asleep = hosted.kernel == image.kernel and not _is_awake(self._place(hosted))
+            asleep = hosted.kernel == image.kernel and not freezer.is_awake(self._place(hosted))
             if asleep and self.of_kernel(image.kernel)[-1].id == image.id:
                 raise RestoreRefused(
                     f"The process image {image.id} is all there is of a sleeping kernel.",
@@ -238,44 +287,16 @@ class ProcessImages:
     def _place(self, hosted: Hosted) -> Place:
         return Place(self._runtime / "kernel.json", hosted.kernel)
 
-    @contextmanager
-    def _turn(self, hosted: Hosted) -> Iterator[Place]:
-        """One at a time for each kernel."""
-        place = self._place(hosted)
-        lock = FileLock(place.folder / "imaging")
-        lock.acquire(exclusive=True, timeout_seconds=_WAIT_SECONDS, doing="make a process image")
-        try:
-            yield place
-        finally:
-            lock.release()
-
-    @contextmanager
-    def _scratch(self, place: Place) -> Iterator[Path]:
-        """A folder for an image's files, which only its owner reads; gone in the end."""
-        folder = place.folder / f"image-{clock.new_id()}"
-        Files().make_folder(folder)
-        try:
-            yield folder
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
-
-    def _dump(self, criu: programs.Criu, place: Place, folder: Path) -> None:
-        """The kernel's image is in `folder`, and the kernel stands still. Raises Unavailable; the
-        kernel goes on then."""
-        words: dict[str, Json] = {
-            "command": [*programs.dump_command(criu, folder)], "seconds": _SECONDS,
-        }  # fmt: skip
-        with _going_on_after_failure(place):
-            answer = ask_keeper(place.folder, "dump", words, seconds=_SECONDS)
-            if "error" in answer:
-                raise programs.dump_failure(answer, folder)
-
     def _store(
         self, hosted: Hosted, folder: Path, criu: programs.Criu, reason: str, label: str | None
     ) -> ProcessImage:
         repository = self._repository
+        surrounded = room_body(hosted)
         repository.refresh()
         before = repository.latest(kinds=[IMAGE], key=kernel_key(hosted.kernel))
+        since = began(hosted, before)
+        if self._settings.kernels_image_history:
+            write_book(folder, (folder / freezer.LIST).read_bytes(), since)
         with repository.transaction() as tx:
             stored = store_folder(repository, tx, folder, before.roots if before else ())
             told = ProcessImage(
@@ -285,17 +306,34 @@ class ProcessImages:
             )  # fmt: skip
             entry = tx.add(
                 IMAGE, keys=image_keys(told.kernel, told.path),
-                body={**image_body(told), **room_body(hosted)}, roots=stored.roots,
+                body={**image_body(told), **surrounded, "since": since}, roots=stored.roots,
             )  # fmt: skip
             image = decode_image(entry, ())
             marks = [tx.add(IMAGE_MARK, **_mark(image, {"label": label}))] if label else []
         return decode_image(entry, marks)
 
-    def _prepare(self, image: ProcessImage, folder: Path) -> None:
-        """The image's files are in `folder`, whole, and nothing stands in their way."""
-        roots = self._repository.entry(EntryId(image.id)).roots
-        load_folder(self._repository, roots, folder)
-        problems = self._fit(folder)
+    def _prepare(
+        self,
+        image: ProcessImage,
+        folder: Path,
+        moves: relocation.Moves | None = None,
+        *,
+        is_second: bool = False,
+    ) -> relocation.Moves:
+        """The image's files are in `folder`, whole, and nothing stands in their way; what was moved
+        in them."""
+        entry = self._repository.entry(EntryId(image.id))
+        load_folder(self._repository, entry.roots, folder)
+        for fault in merge_book(folder):
+            log.warning("IPython's history was not merged back into %s", fault)
+        moves = moves or relocation.Moves()
+        if is_second:
+            relocation.require_alone(folder)
+            moves = replace(moves, ports=relocation.other_ports(folder, moves.ports))
+        relocation.move(folder, moves)
+        needed = entry.body.get("needs")
+        elsewhere = needs.differences(needed) if isinstance(needed, dict) else ()
+        problems = (*elsewhere, *freezer.fit(folder))
         if problems:
             more = f", and {len(problems) - 3} more" if len(problems) > 3 else ""
             raise RestoreRefused(
@@ -303,39 +341,28 @@ class ProcessImages:
                 f" {'; '.join(problems[:3])}{more}.",
                 hint="The running kernel was not touched.",
             )
+        return moves
 
-    def _fit(self, folder: Path) -> tuple[str, ...]:
-        """The image expects databases and logs as large as they are now; what else of its files
-        is not as it was."""
-        path = folder / _LIST
-        listed = path.read_bytes()
-        found = check_files(read_files(listed))
-        if found.sizes:
-            Files().replace_file(path, with_sizes(listed, found.sizes))
-        return found.problems
-
-    def _bring_back(self, criu: programs.Criu, place: Place, hosted: Hosted, folder: Path) -> None:
-        """The process in `folder` is the kernel, and its heart beats."""
-        pidfile = folder / "pid"
-        pidfile.unlink(missing_ok=True)
-        words: dict[str, Json] = {
-            "command": [*programs.restore_command(criu, folder, pidfile)],
-            "pidfile": str(pidfile),
-            "seconds": _SECONDS,
-        }
-        answer = ask_keeper(place.folder, "restore", words, seconds=_SECONDS)
-        if "error" in answer:
-            raise programs.restore_failure(answer, folder, "The kernel sleeps in its image.")
-        if not beats(Path(hosted.connection), _PULSE_SECONDS):
-            raise RestoreRefused(
-                "The process image came back and gave no sign of life.",
-                hint="The kernel sleeps in its image.",
+    def _take_back(
+        self, criu: programs.Criu, place: Place, hosted: Hosted, folder: Path, kept: ProcessImage
+    ) -> str:
+        """The kernel is what it was before a restore that failed; the answer says what is so."""
+        try:
+            freezer.fit(folder)
+            freezer.bring_back(criu, place, hosted, folder)
+        except RewindError:
+            what = kept.path or kept.kernel
+            return (
+                "The kernel has ended, and what it was is in the store:"
+                f" `jupyter rewind image restore {what} {kept.id}`."
             )
+        return "The kernel is as it was."
 
     def _expire(self, kernel: str) -> None:
         """The oldest images without a name are gone, beyond what the settings keep: of those that
-        were asked for, and of those that restores made, each by themselves."""
-        for reason in (ASKED, BEFORE_RESTORE):
+        were asked for, that follow cells, that restores made, and of idle kernels, each by
+        themselves."""
+        for reason in (ASKED, AFTER_CELL, BEFORE_RESTORE, IDLE):
             plain = [
                 each
                 for each in self.of_kernel(kernel)
@@ -356,28 +383,6 @@ def notebook(hosted: Hosted) -> str:
     """The absolute path of the kernel's notebook; empty where none is known."""
     session = hosted.session
     return str(Path(hosted.root, session.path)) if session is not None and session.path else ""
-
-
-def _is_awake(place: Place) -> bool:
-    return bool(ask_keeper(place.folder, "status", {}).get("kernel"))
-
-
-def _require_awake(place: Place) -> None:
-    if not _is_awake(place):
-        raise Conflict(
-            "The kernel sleeps in an image already.",
-            hint="`jupyter rewind image restore` wakes it.",
-        )
-
-
-@contextmanager
-def _going_on_after_failure(place: Place) -> Iterator[None]:
-    """Where the block fails, the kernel goes on."""
-    try:
-        yield
-    except BaseException:
-        ask_keeper(place.folder, "go_on", {})
-        raise
 
 
 def _mark(image: ProcessImage, said: dict[str, Json]) -> dict[str, Any]:

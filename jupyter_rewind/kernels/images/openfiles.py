@@ -17,12 +17,14 @@ from jupyter_rewind.kernels.images.messages import (
     damaged,
     entries,
     fields,
+    numbers,
     pack_entries,
     pack_fields,
 )
 
 _REGULAR = 3
-_FLAGS, _POSITION, _NAME, _SIZE = 2, 3, 6, 8
+_ID, _FLAGS, _POSITION, _NAME, _SIZE = 1, 2, 3, 6, 8
+_ORIGINAL, _KIND, _DELETED = 1, 3, 1
 _DATABASE = b"SQLite format 3\0"
 _NOT_FILES = ("/proc/", "/dev/")
 
@@ -31,6 +33,7 @@ _NOT_FILES = ("/proc/", "/dev/")
 class OpenFile:
     """One file that the process had open, or mapped, when the image was made."""
 
+    number: int
     name: str
     flags: int
     position: int
@@ -66,6 +69,15 @@ def read_files(image: bytes) -> list[OpenFile]:
     ]
 
 
+def read_deleted(image: bytes) -> frozenset[int]:
+    """The numbers of files that nobody could open any more: they are in the image themselves.
+
+    Raises Integrity.
+    """
+    told = [numbers(entry) for entry in entries(image)]
+    return frozenset(each.get(_ORIGINAL, 0) for each in told if each.get(_KIND) == _DELETED)
+
+
 def with_sizes(image: bytes, sizes: dict[str, int]) -> bytes:
     """The same list, which expects the named files to have these sizes. Raises Integrity."""
     return pack_entries(
@@ -74,12 +86,13 @@ def with_sizes(image: bytes, sizes: dict[str, int]) -> bytes:
     )
 
 
-def check_files(files: Sequence[OpenFile]) -> FileCheck:
-    """What stands in the way of a process that had these files open. Changes nothing."""
+def check_files(files: Sequence[OpenFile], deleted: frozenset[int] = frozenset()) -> FileCheck:
+    """What stands in the way of a process that had these files open, besides those that lie in
+    its image. Changes nothing."""
     problems: dict[str, None] = {}
     sizes: dict[str, int] = {}
     for file in files:
-        if file.size is None or file.name.startswith(_NOT_FILES):
+        if file.size is None or file.number in deleted or file.name.startswith(_NOT_FILES):
             continue
         try:
             size = os.stat(file.name).st_size
@@ -88,7 +101,7 @@ def check_files(files: Sequence[OpenFile]) -> FileCheck:
             continue
         if os.path.isdir(file.name) or size == file.size:
             continue
-        if file.is_appended or _is_database(file.name):
+        if file.is_appended or is_database(file.name):
             sizes[file.name] = size
         elif file.is_written:
             problems[f"{file.name} has changed since: the process would write over it"] = None
@@ -97,7 +110,8 @@ def check_files(files: Sequence[OpenFile]) -> FileCheck:
     return FileCheck(tuple(problems), sizes)
 
 
-def _is_database(name: str) -> bool:
+def is_database(name: str) -> bool:
+    """Whether this is a file of SQLite, whose users find their way in it however it grew."""
     try:
         with open(name, "rb") as file:
             return file.read(len(_DATABASE)) == _DATABASE
@@ -108,10 +122,11 @@ def _is_database(name: str) -> bool:
 def _read(message: bytes) -> OpenFile:
     known = {number: value for number, _, value in fields(message)}
     name, flags, position = known.get(_NAME), known.get(_FLAGS, 0), known.get(_POSITION, 0)
-    size = known.get(_SIZE)
+    size, id_ = known.get(_SIZE), known.get(_ID, 0)
     if not isinstance(name, bytes) or not isinstance(flags, int) or not isinstance(position, int):
         raise damaged()
     return OpenFile(
+        number=id_ if isinstance(id_, int) else 0,
         name="/" + os.fsdecode(name).lstrip("/"),
         flags=flags,
         position=position,

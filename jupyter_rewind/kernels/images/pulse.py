@@ -5,6 +5,7 @@ new page in IPython's history for one that came back.
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +13,35 @@ from jupyter_rewind import clock
 
 _PAUSE_MS = 500
 _ANSWER_SECONDS = 10.0
-_NEW_SESSION = "get_ipython().history_manager.new_session()"
+_NEW_SESSION = """
+import sqlite3
+manager = shell.history_manager
+try:
+    manager.new_session()
+except sqlite3.OperationalError:  # SQLite writes to no file that has taken the old one's place
+    thread = manager.save_thread
+    if thread is not None:
+        thread.stop()
+    manager.init_db()
+    manager.new_session()
+    if thread is not None:
+        manager.save_thread = type(thread)(manager)
+        manager.save_thread.start()
+"""
+_MOVED_PIPE = (
+    "[setattr(each, '_pipe_port', {ports}[each._pipe_port])"
+    " for each in [getattr(__import__('sys').stdout, 'pub_thread', None)]"
+    " if getattr(each, '_pipe_port', None) in {ports}]"
+)
+"""What forks of the kernel print goes through a port of its own, which a second kernel has not."""
 _QUESTION = b"rewind"
 
 
-def beats(connection_file: Path, seconds: float) -> bool:
-    """True as soon as the kernel behind the connection file answers; False when the time is up."""
+def beats(
+    connection_file: Path, seconds: float, is_there: Callable[[], bool] = lambda: True
+) -> bool:
+    """True as soon as the kernel behind the connection file answers; False when the time is up, or
+    when it is not there any more."""
     import zmq
 
     told = json.loads(connection_file.read_text())
@@ -31,10 +55,14 @@ def beats(connection_file: Path, seconds: float) -> bool:
                 heart.send(_QUESTION)
                 if heart.poll(_PAUSE_MS) and heart.recv() == _QUESTION:
                     return True
+            if not is_there():
+                return False
     return False
 
 
-def begin_history_session(connection_file: Path) -> None:
+def begin_history_session(
+    connection_file: Path, moved_ports: Mapping[int, int] | None = None
+) -> None:
     """Where the kernel is IPython, the cells it runs from now on stand in a new session of its
     history: it would call them as those that were run after the image was made. Best effort: else
     IPython does so itself, with a word about it in the next cell's output."""
@@ -50,7 +78,12 @@ def begin_history_session(connection_file: Path) -> None:
         client.control_channel.send(request)
         told = client.get_control_msg(timeout=_ANSWER_SECONDS)
         if told["content"].get("implementation") == "ipython":
-            client.execute(_NEW_SESSION, silent=True, store_history=False)
+            if moved_ports:
+                source = _MOVED_PIPE.format(ports=dict(moved_ports))
+                client.execute(source, silent=True, store_history=False)
+            # In a namespace of its own: the user's gets no name of it.
+            source = f"exec({_NEW_SESSION!r}, {{'shell': get_ipython()}})"
+            client.execute(source, silent=True, store_history=False)
             # A cell that runs comes first; the request is with the kernel by then.
             client.get_shell_msg(timeout=1)
     except Empty:

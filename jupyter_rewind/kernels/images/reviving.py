@@ -6,15 +6,22 @@ import os
 import signal
 import subprocess
 import time
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from jupyter_rewind import clock
 from jupyter_rewind.errors import Conflict, Integrity, RestoreRefused, Unavailable
 from jupyter_rewind.kernels.hosting.process import ProcessMark
-from jupyter_rewind.kernels.hosting.record import Hosted, Place, hosted_from, hosted_json
+from jupyter_rewind.kernels.hosting.record import (
+    Hosted,
+    HostedSession,
+    Place,
+    hosted_from,
+    hosted_json,
+)
 from jupyter_rewind.kernels.hosting.rooms import find_keeper, room_command
 from jupyter_rewind.kernels.images.pulse import beats
 from jupyter_rewind.model.encoding import parse_json, to_json
@@ -22,6 +29,14 @@ from jupyter_rewind.model.entry import Entry, Json
 from jupyter_rewind.store.durable import Files, translate
 
 _WAIT_SECONDS, _PAUSE_SECONDS, _PULSE_SECONDS = 60.0, 0.02, 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """Of a kernel in an image: how it was hosted, and its connection file's content."""
+
+    hosted: Hosted
+    connection: dict[str, Json]
 
 
 def room_body(hosted: Hosted) -> dict[str, Json]:
@@ -35,18 +50,41 @@ def room_body(hosted: Hosted) -> dict[str, Json]:
     return {"host": hosted_json(hosted), "connection": connection}
 
 
-@contextmanager
-def new_room(entry: Entry) -> Iterator[Hosted]:
-    """The kernel that the image's entry tells of, in a room where nobody is yet. When the block
-    ends well, the kernel is written down; else nothing is left of the room."""
+def began(hosted: Hosted, before: Entry | None) -> int:
+    """When the kernel began, as far as it and its image `before` know."""
+    told = before.body.get("since") if before is not None else None
+    return min(hosted.process.started_ns, told if isinstance(told, int) else clock.now_ns())
+
+
+def surroundings(entry: Entry) -> Surroundings:
+    """What the entry says of them. Raises Integrity."""
     try:
-        told = entry.body["host"]
-        if not isinstance(told, dict):
+        told, connection = entry.body["host"], entry.body["connection"]
+        if not isinstance(told, dict) or not isinstance(connection, dict):
             raise TypeError(told)
-        hosted = hosted_from(told)
-        connection = entry.body["connection"]
+        return Surroundings(hosted_from(told), connection)
     except (KeyError, TypeError) as error:
         raise Integrity(f"The entry of the process image {entry.id} does not read.") from error
+
+
+def second_of(first: Hosted, runtime: Path) -> Hosted:
+    """Another kernel beside `first`, with an id, a connection file and a session of its own."""
+    kernel, name = (str(uuid.UUID(hex=clock.new_id() + clock.new_id())) for _ in range(2))
+    session = first.session
+    if session is not None:
+        suffix = f" beside {kernel[:4]}"
+        session = HostedSession(
+            id=name, path=session.path + suffix, name=session.name + suffix, type="console"
+        )
+    connection = str(runtime / f"kernel-{kernel}.json")
+    return replace(first, kernel=kernel, session=session, connection=connection)
+
+
+@contextmanager
+def new_room(wanted: Surroundings) -> Iterator[Hosted]:
+    """The kernel in a room where nobody is yet. When the block ends well, the kernel is written
+    down; else nothing is left of the room. Raises Conflict where that kernel runs."""
+    hosted = wanted.hosted
     place = Place(Path(hosted.connection), hosted.kernel)
     _require_gone(hosted, place)
     place.make()
@@ -55,7 +93,7 @@ def new_room(entry: Entry) -> Iterator[Hosted]:
     keeper: ProcessMark | None = None
     file = Path(hosted.connection)
     try:
-        Files().replace_file(file, to_json(connection), 0o600)
+        Files().replace_file(file, to_json(wanted.connection), 0o600)
         keeper = _start(place)
         yield hosted
         place.write(

@@ -1,0 +1,233 @@
+"""Idle kernels give their memory back, and are there again when somebody asks for them.
+
+A kernel that has done nothing for `kernels.hibernate_after` seconds is kept in a process image and
+ended; its page stays as it is. When a page connects, or asks the kernel for anything, the image
+comes back first, and what was asked waits for it: nothing that is asked or answered is lost.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from tornado.ioloop import PeriodicCallback
+
+from jupyter_rewind import clock
+from jupyter_rewind.errors import RewindError
+from jupyter_rewind.faces.server.ear import CONNECTION
+from jupyter_rewind.model.image import IDLE
+from jupyter_rewind.settings import Rewind
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from jupyter_server.serverapp import ServerApp
+
+    from jupyter_rewind.faces.server.imaging import ImageDesk
+    from jupyter_rewind.kernels.hosting.record import Place
+
+_LOOK_MS = 2000
+_NUDGE_SECONDS, _HEARING_SECONDS = 0.1, 30.0
+_HEARD = "_rewind_heard"
+
+
+class Hibernation:
+    """The idle kernels of one server. Nothing here keeps a page from its kernel: where an image
+    does not come back, the log says so, and the page is told as for any kernel that is silent."""
+
+    def __init__(self, server: ServerApp, images: ImageDesk) -> None:
+        self._server = server
+        self._images = images
+        self._log: logging.Logger = server.log
+        self._waking: dict[str, asyncio.Task[bool]] = {}
+        self._asleep: set[str] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._refused: set[str] = set()
+        self._turns: dict[str, asyncio.Lock] = {}
+        self._asked: dict[str, float] = {}
+
+    def install(self) -> None:
+        """Idle kernels are looked for from now on, and pages are let through."""
+        settings = self._server.web_app.settings
+        connection: Any = settings.get(CONNECTION)
+        if not hasattr(self._manager, "start_watching_activity") or not all(
+            hasattr(connection, name) for name in ("handle_incoming_message", "prepare", "channels")
+        ):
+            return  # a gateway's kernels, or connections of another make
+        settings[CONNECTION] = _held_back(connection, self)
+        self._server.io_loop.add_callback(PeriodicCallback(self._look, _LOOK_MS).start)
+
+    def is_asleep(self, kernel_id: str) -> bool:
+        """Whether the kernel is known to be in an image, or on its way back."""
+        return kernel_id in self._asleep or kernel_id in self._waking
+
+    def note(self, kernel_id: str) -> None:
+        """A page has just asked the kernel for something."""
+        self._asked[kernel_id] = clock.monotonic()
+
+    async def wake(self, kernel_id: str) -> bool:
+        """The kernel is awake; False where it sleeps and does not come back. Never raises."""
+        task = self._waking.get(kernel_id)
+        if task is None:
+            task = asyncio.get_running_loop().create_task(self._wake(kernel_id))
+            self._waking[kernel_id] = task
+            task.add_done_callback(lambda _: self._waking.pop(kernel_id, None))
+        return await asyncio.shield(task)
+
+    def deliver_later(self, connection: Any, send: Callable[[], Any]) -> None:
+        """What a page asked of a sleeping kernel reaches it when it is awake and is heard."""
+        waiting: list[Callable[[], Any]] | None = getattr(connection, "_rewind_waiting", None)
+        if waiting is not None:
+            waiting.append(send)
+            return
+        connection._rewind_waiting = [send]
+        self._begin(self._deliver(connection))
+
+    # --- inside -------------------------------------------------------------------------
+
+    @property
+    def _manager(self) -> Any:
+        return self._server.kernel_manager
+
+    def _turn(self, kernel_id: str) -> asyncio.Lock:
+        """Whoever wakes a kernel waits until it has fallen asleep."""
+        return self._turns.setdefault(kernel_id, asyncio.Lock())
+
+    def _begin(self, work: Any) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _wake(self, kernel_id: str) -> bool:
+        place = self._place(kernel_id)
+        try:
+            async with self._turn(kernel_id):
+                if place is None or await asyncio.to_thread(_is_awake, place):
+                    self._asleep.discard(kernel_id)
+                    return True
+                done = await self._images.restore(kernel_id, "head")
+                self._asleep.discard(kernel_id)
+            self._log.info("Kernel %s woke from its image %s.", kernel_id, done.image.id)
+            return True
+        except RewindError as error:
+            self._log.error("Kernel %s did not wake: %s", kernel_id, error)
+        except Exception:
+            self._log.exception("Kernel %s did not wake.", kernel_id)
+        return False
+
+    async def _deliver(self, connection: Any) -> None:
+        """Only when this connection hears the kernel again: outputs would be lost else."""
+        try:
+            await self.wake(connection.kernel_id)
+            kernel = self._manager.get_kernel(connection.kernel_id)
+            client = kernel.client()
+            client.start_channels(shell=False, iopub=False, stdin=False, hb=False, control=True)
+            try:
+                setattr(connection, _HEARD, False)
+                deadline = clock.monotonic() + _HEARING_SECONDS
+                while not getattr(connection, _HEARD) and clock.monotonic() < deadline:
+                    client.control_channel.send(client.session.msg("kernel_info_request"))
+                    await asyncio.sleep(_NUDGE_SECONDS)
+            finally:
+                client.stop_channels()
+        except Exception:
+            self._log.debug("a woken kernel was not heard", exc_info=True)
+        finally:
+            waiting, connection._rewind_waiting = connection._rewind_waiting, None
+            for send in waiting:
+                send()
+
+    async def _look(self) -> None:
+        settings = Rewind.load_leniently(config=self._server.config)
+        for kernel_id in list(self._manager.list_kernel_ids()):
+            place = self._place(kernel_id)
+            if place is None or kernel_id in self._waking:
+                continue
+            try:
+                if await asyncio.to_thread(_is_awake, place):
+                    self._asleep.discard(kernel_id)
+                    await self._put_to_sleep(kernel_id, place, settings.kernels_hibernate_after)
+                else:
+                    self._asleep.add(kernel_id)
+            except RewindError as error:
+                if kernel_id not in self._refused:
+                    self._refused.add(kernel_id)
+                    self._log.warning("Kernel %s stays in memory: %s", kernel_id, error)
+            except Exception:
+                self._log.debug("kernel %s was not looked at", kernel_id, exc_info=True)
+
+    async def _put_to_sleep(self, kernel_id: str, place: Place, after: int) -> None:
+        kernel: Any = self._manager.get_kernel(kernel_id)
+        if after <= 0 or kernel_id in self._refused or not _is_idle(kernel, place, after):
+            return
+        seen = clock.monotonic()
+        if seen - self._asked.get(kernel_id, float("-inf")) < after:
+            return
+        self._asleep.add(kernel_id)  # whoever asks from now on waits until it is back
+        try:
+            async with self._turn(kernel_id):
+                made = await self._images.create(kernel_id, stop=True, reason=IDLE)
+        except BaseException:
+            self._asleep.discard(kernel_id)
+            raise
+        self._log.info("Kernel %s sleeps in its image %s.", kernel_id, made.id)
+        if self._asked.get(kernel_id, seen) > seen or kernel.execution_state != "idle":
+            await self.wake(kernel_id)  # somebody asked in the very last moment
+
+    def _place(self, kernel_id: str) -> Place | None:
+        """Where the record of a kernel lies that has a room; None for all others."""
+        try:
+            place: Place | None = getattr(
+                self._manager.get_kernel(kernel_id).provisioner, "place", None
+            )
+            hosted = place.read() if place is not None else None
+        except (KeyError, RewindError):
+            return None
+        return place if hosted is not None and hosted.has_room else None
+
+
+def _is_awake(place: Place) -> bool:
+    from jupyter_rewind.kernels.images.freezer import is_awake
+
+    return is_awake(place)
+
+
+def _is_idle(kernel: Any, place: Place, after: int) -> bool:
+    """Whether it has done nothing for so many seconds, nor begun in the meantime."""
+    hosted = place.read()
+    if kernel.execution_state != "idle" or hosted is None:
+        return False
+    last: datetime = kernel.last_activity
+    active_ns = max(last.timestamp() * 1e9, hosted.process.started_ns)
+    return clock.now_ns() - active_ns >= after * 1e9
+
+
+def _held_back(connection: type[Any], hibernation: Hibernation) -> type[Any]:
+    """The class of connections, with a kernel woken before anything reaches it."""
+
+    async def prepare(self: Any) -> None:
+        await hibernation.wake(self.kernel_id)
+        await connection.prepare(self)
+
+    def handle_incoming_message(self: Any, message: Any) -> Any:
+        if hibernation.is_asleep(self.kernel_id) or getattr(self, "_rewind_waiting", None):
+            hibernation.deliver_later(
+                self, lambda: connection.handle_incoming_message(self, message)
+            )
+            return None
+        hibernation.note(self.kernel_id)
+        return connection.handle_incoming_message(self, message)
+
+    def handle_outgoing_message(self: Any, stream: Any, outgoing_msg: list[Any]) -> Any:
+        if stream is self.channels.get("iopub"):
+            setattr(self, _HEARD, True)
+        return connection.handle_outgoing_message(self, stream, outgoing_msg)
+
+    body = {
+        "prepare": prepare,
+        "handle_incoming_message": handle_incoming_message,
+        "handle_outgoing_message": handle_outgoing_message,
+    }
+    return type(connection.__name__, (connection,), body)

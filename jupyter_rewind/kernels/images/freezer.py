@@ -1,0 +1,149 @@
+"""Freezing the kernel of one room, and bringing an image's process back into it.
+
+Whatever fails here, and whoever is killed meanwhile: a kernel that lived goes on, or what it was is
+in a folder or in the store. The keeper ends what somebody began who was killed.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from jupyter_rewind import clock
+from jupyter_rewind.errors import Conflict, RestoreRefused
+from jupyter_rewind.kernels.hosting.keeper import ENDED, SCRATCH, TURN
+from jupyter_rewind.kernels.hosting.rooms import ask_keeper
+from jupyter_rewind.kernels.images import criu as programs
+from jupyter_rewind.kernels.images.openfiles import (
+    check_files,
+    read_deleted,
+    read_files,
+    with_sizes,
+)
+from jupyter_rewind.kernels.images.pulse import beats
+from jupyter_rewind.store.durable import Files, read_text_or_empty
+from jupyter_rewind.store.locks import FileLock
+
+if TYPE_CHECKING:
+    from jupyter_rewind.kernels.hosting.record import Hosted, Place
+    from jupyter_rewind.model.entry import Json
+
+LIST, REMAPPED = "files.img", "remap-fpath.img"
+_SECONDS = 600.0
+_PULSE_SECONDS = 60.0
+_WAIT_SECONDS = 120.0
+
+
+@contextmanager
+def turn(place: Place) -> Iterator[None]:
+    """One at a time for each kernel. Raises Unavailable."""
+    lock = FileLock(place.folder / TURN)
+    lock.acquire(exclusive=True, timeout_seconds=_WAIT_SECONDS, doing="make a process image")
+    try:
+        for left in place.folder.glob(f"{SCRATCH}*"):  # by somebody who was killed
+            shutil.rmtree(left, ignore_errors=True)
+        yield
+    finally:
+        lock.release()
+
+
+@contextmanager
+def scratch(place: Place) -> Iterator[Path]:
+    """A folder for an image's files, which only its owner reads; gone in the end."""
+    folder = place.folder / f"{SCRATCH}{clock.new_id()}"
+    Files().make_folder(folder)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def is_awake(place: Place) -> bool:
+    """Whether there is a process in the room. Raises Unavailable."""
+    return bool(ask_keeper(place.folder, "status", {}).get("kernel"))
+
+
+def require_awake(place: Place) -> None:
+    """Raises Conflict where the kernel sleeps."""
+    if not is_awake(place):
+        raise Conflict(
+            "The kernel sleeps in an image already.",
+            hint="`jupyter rewind image restore` wakes it.",
+        )
+
+
+@contextmanager
+def going_on_after_failure(place: Place) -> Iterator[None]:
+    """Where the block fails, the kernel goes on."""
+    try:
+        yield
+    except BaseException:
+        go_on(place)
+        raise
+
+
+def go_on(place: Place) -> None:
+    """The kernel that stands still goes on."""
+    ask_keeper(place.folder, "go_on", {})
+
+
+def end(place: Place) -> None:
+    """The kernel is gone, and its keeper waits for its image."""
+    ask_keeper(place.folder, "end", {}, seconds=_PULSE_SECONDS)
+
+
+def dump(criu: programs.Criu, place: Place, folder: Path) -> None:
+    """The kernel's image is in `folder`, and the kernel stands still. Raises Unavailable, Full; the
+    kernel goes on then."""
+    words: dict[str, Json] = {
+        "command": [*programs.dump_command(criu, folder)], "seconds": _SECONDS,
+    }  # fmt: skip
+    with going_on_after_failure(place):
+        answer = ask_keeper(place.folder, "dump", words, seconds=_SECONDS)
+        if "error" in answer:
+            raise programs.dump_failure(answer, folder)
+
+
+def fit(folder: Path) -> tuple[str, ...]:
+    """The image expects databases and logs as large as they are now; what else of its files is not
+    as it was."""
+    path = folder / LIST
+    listed = path.read_bytes()
+    remapped = folder / REMAPPED
+    deleted = read_deleted(remapped.read_bytes()) if remapped.exists() else frozenset()
+    found = check_files(read_files(listed), deleted)
+    if found.sizes:
+        Files().replace_file(path, with_sizes(listed, found.sizes))
+    return found.problems
+
+
+def bring_back(criu: programs.Criu, place: Place, hosted: Hosted, folder: Path) -> None:
+    """The process in `folder` is the kernel, and its heart beats. Raises RestoreRefused,
+    Unavailable; there is no kernel in the room then."""
+    pidfile = folder / "pid"
+    pidfile.unlink(missing_ok=True)
+    words: dict[str, Json] = {
+        "command": [*programs.restore_command(criu, folder, pidfile)],
+        "pidfile": str(pidfile),
+        "seconds": _SECONDS,
+    }
+    try:
+        answer = ask_keeper(place.folder, "restore", words, seconds=_SECONDS)
+        if "error" in answer and "has bad size" in read_text_or_empty(folder / "restore.log"):
+            fit(folder)  # a database that others write, too, has grown just now
+            answer = ask_keeper(place.folder, "restore", words, seconds=_SECONDS)
+    except KeyboardInterrupt:
+        # CRIU reads the folder until the keeper answers again.
+        ask_keeper(place.folder, "status", {}, seconds=_SECONDS)
+        raise
+    if "error" in answer:
+        raise programs.restore_failure(answer, folder, "The kernel sleeps in its image.")
+    alive = beats(Path(hosted.connection), _PULSE_SECONDS, lambda: is_awake(place))
+    if not alive or ask_keeper(place.folder, "trust", {}).get("error") == ENDED:
+        raise RestoreRefused(
+            "The process image came back, and ended or gave no sign of life.",
+            hint="The kernel sleeps in its image.",
+        )

@@ -1,0 +1,44 @@
+import { nameImages, sizeWords } from '../models/images';
+import type { ProcessImage } from '../tokens';
+
+function image(more: Partial<ProcessImage>): ProcessImage {
+  return {
+    id: 'a1',
+    kernel: 'k',
+    kernel_name: 'python3',
+    path: 'a.ipynb',
+    time_ns: 1_700_000_000_000_000_000,
+    reason: 'asked',
+    criu: '4.2.1',
+    size_bytes: 61_000_000,
+    new_bytes: 1,
+    labels: [],
+    ...more
+  };
+}
+
+describe('nameImages', () => {
+  it('puts the newest first and tells each apart', () => {
+    const named = nameImages([
+      image({ id: 'a1' }),
+      image({ id: 'a2' }),
+      image({ id: 'a3', labels: ['good'], reason: 'after a cell' })
+    ]);
+    expect(named.map(each => each.image.id)).toEqual(['a3', 'a2', 'a1']);
+    expect(new Set(named.map(each => each.name)).size).toBe(3);
+    expect(named[0].name).toMatch(/ · good · after a cell · 61 MB$/);
+    expect(named[2].name).toMatch(/ · 61 MB · a1$/);
+  });
+});
+
+describe('sizeWords', () => {
+  it('uses the unit that people would', () => {
+    expect([0, 999, 1500, 61e6, 4.25e9].map(sizeWords)).toEqual([
+      '0 B',
+      '999 B',
+      '1.5 kB',
+      '61 MB',
+      '4.3 GB'
+    ]);
+  });
+});

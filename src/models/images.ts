@@ -1,0 +1,42 @@
+import type { ProcessImage } from '../tokens';
+
+/** How images are told apart in a list; the newest comes first. */
+export interface INamedImage {
+  name: string;
+  image: ProcessImage;
+}
+
+const UNITS = ['B', 'kB', 'MB', 'GB', 'TB'];
+
+/** A size as people write it. */
+export function sizeWords(bytes: number): string {
+  let rest = bytes;
+  let unit = 0;
+  while (rest >= 1000 && unit < UNITS.length - 1) {
+    rest /= 1000;
+    unit += 1;
+  }
+  return `${rest >= 10 || unit === 0 ? Math.round(rest) : rest.toFixed(1)} ${UNITS[unit]}`;
+}
+
+/**
+ * The images with a name each that no other one has: time, labels, why it was made if nobody asked
+ * for it, size.
+ */
+export function nameImages(
+  images: readonly ProcessImage[],
+  locale?: string
+): INamedImage[] {
+  const seen = new Set<string>();
+  return [...images].reverse().map(image => {
+    const when = new Date(image.time_ns / 1e6).toLocaleString(locale);
+    const why = image.reason === 'asked' ? [] : [image.reason];
+    const parts = [when, ...image.labels, ...why, sizeWords(image.size_bytes)];
+    let name = parts.join(' · ');
+    if (seen.has(name)) {
+      name += ` · ${image.id}`;
+    }
+    seen.add(name);
+    return { name, image };
+  });
+}

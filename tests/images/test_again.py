@@ -1,0 +1,130 @@
+"""Images that come back elsewhere: beside the kernel that lives, after the machine started anew."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sqlite3
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from jupyter_rewind.kernels.hosting.record import Hosted, Place
+from tests.support.imaged import NOTEBOOK, Imaged, run_in
+from tests.support.kernels import eventually
+
+pytestmark = pytest.mark.images
+
+TICKING = """
+import os, threading, time
+ticks = []
+pause = threading.Event()
+def tick():
+    while True:
+        pause.wait(0.05); ticks.append(time.monotonic())
+threading.Thread(target=tick, daemon=True).start()
+numbers = iter(range(9)); next(numbers)
+"""
+
+
+def test_an_image_comes_back_as_a_second_kernel_beside_the_first(imaged: Imaged) -> None:
+    """With ports and an id of its own; the server has it; neither disturbs the other."""
+    imaged.run(TICKING)
+    imaged.command("create", NOTEBOOK)
+    imaged.run("next(numbers); first = True")
+    done = imaged.command("restore", NOTEBOOK, "--beside")
+    second = Path(done["connection"])
+    eventually(
+        lambda: done["second"] in [e["id"] for e in imaged.server.ask("GET", "api/kernels")],
+        "the server has it",
+    )
+    sessions = imaged.server.ask("GET", "api/sessions")
+    assert {e["kernel"]["id"] for e in sessions} == {imaged.kernel, done["second"]}
+    assert run_in(second, "print(next(numbers), 'first' in globals())") == "1 False\n"
+    assert imaged.run("print(next(numbers), first)") == "2 True\n"
+    assert run_in(second, "if not os.fork(): print('from a fork', flush=True); os._exit(0)") in (
+        "from a fork\n",
+        "",  # a fork's words may come after the cell's end
+    )
+    imaged.server.ask("POST", f"api/kernels/{done['second']}/interrupt")
+    imaged.command("create", done["second"])
+    imaged.server.ask("DELETE", f"api/kernels/{done['second']}")
+    assert not second.exists()
+    assert imaged.run("print(next(numbers))") == "3\n"
+
+
+def test_no_second_kernel_writes_into_a_file_of_the_first(imaged: Imaged) -> None:
+    """It is refused with the file's name; the first goes on."""
+    imaged.run("file = open('out.txt', 'w'); x = 1")
+    imaged.command("create", NOTEBOOK)
+    told = imaged.command("restore", NOTEBOOK, "--beside", status=7)["error"]
+    assert "Two kernels would write into" in told["message"] and "out.txt" in told["message"]
+    assert imaged.run("print(x)") == "1\n"
+    assert len(imaged.server.ask("GET", "api/kernels")) == 1
+
+
+def test_a_kernel_comes_back_after_the_machine_started_anew(imaged: Imaged) -> None:
+    """Nothing of the last start is there any more. The kernel has a clock of its own, which goes on
+    where it was: what waits would wait for days where the machine's begins at nothing."""
+    imaged.run(TICKING)
+    imaged.command("create", NOTEBOOK)
+    hosted = imaged.place.read()
+    assert hosted is not None
+    imaged.server.stop()
+    _forget(hosted)
+    imaged.command("restore", NOTEBOOK)
+    run_in(imaged.connection, "seen = len(ticks)\nwhile len(ticks) < seen + 3: time.sleep(0.01)")
+    said = run_in(imaged.connection, "print(next(numbers), ticks == sorted(ticks))")
+    assert said == "1 True\n"
+    clock = run_in(imaged.connection, "print(os.readlink('/proc/self/ns/time'))").strip()
+    assert clock != os.readlink("/proc/self/ns/time")
+
+
+def test_an_image_comes_back_on_another_machine_with_the_same_environment(imaged: Imaged) -> None:
+    """As one file, in another store, with IPython's history of its run."""
+    imaged.run(TICKING)
+    imaged.run("remarkable = 7")
+    imaged.command("create", NOTEBOOK)
+    file = imaged.home.folder / "kernel.image"
+    imaged.command("export", NOTEBOOK, "--to", str(file))
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert "is there already" in json.dumps(
+        imaged.command("export", NOTEBOOK, "--to", str(file), status=4)
+    )
+    hosted = imaged.place.read()
+    assert hosted is not None
+    book = Path(run_in(imaged.connection, "print(get_ipython().history_manager.hist_file)").strip())
+    imaged.server.stop()
+    _forget(hosted)
+    book.unlink()
+
+    other = imaged.home.folder / "other"
+    machine = {f"JUPYTER_{name}_DIR": str(other / name) for name in ("CONFIG", "DATA", "RUNTIME")}
+    damaged = imaged.home.folder / "damaged"
+    whole = file.read_bytes()
+    damaged.write_bytes(whole[: len(whole) // 2])
+    imaged.command("import", str(damaged), status=5, **machine)
+    done = imaged.command("import", str(file), **machine)
+    assert done["differences"] == []
+    imaged.command("restore", imaged.kernel, done["image"]["id"], **machine)
+    connection = other / "RUNTIME" / imaged.connection.name
+    assert run_in(connection, "print(next(numbers), remarkable)") == "1 7\n"
+    with closing(sqlite3.connect(book)) as base:
+        assert ("remarkable = 7",) in base.execute("SELECT source_raw FROM history").fetchall()
+    second = Place(connection, imaged.kernel).read()
+    assert second is not None
+    os.kill(second.process.pid, signal.SIGKILL)
+
+
+def _forget(hosted: Hosted) -> None:
+    """As a machine's start does: no process, and nothing of the runtime folder."""
+    if hosted.process.is_alive:
+        os.kill(hosted.process.pid, signal.SIGKILL)
+    eventually(lambda: not hosted.process.is_alive, "it is gone")
+    Path(hosted.connection).unlink(missing_ok=True)
+    place = Place(Path(hosted.connection), hosted.kernel)
+    place.make()
+    place.write(replace(hosted, boot="another start of the machine"))

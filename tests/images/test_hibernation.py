@@ -1,0 +1,103 @@
+"""Idle kernels sleep, and wake when a page asks for them: real servers, real websockets."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from tornado.httpclient import HTTPRequest
+from tornado.websocket import WebSocketClientConnection, websocket_connect
+
+from jupyter_rewind.kernels.images.freezer import is_awake
+from tests.support.imaged import NOTEBOOK, Imaged
+from tests.support.kernels import eventually
+from tests.support.servers import TOKEN
+
+pytestmark = pytest.mark.images
+_IDLE_SECONDS = 3
+_PATIENCE = 40
+
+
+@pytest.fixture
+def imaged(start: Callable[..., Imaged]) -> Imaged:
+    return start("python3", f"--Rewind.kernels_hibernate_after={_IDLE_SECONDS}")
+
+
+async def connect(imaged: Imaged) -> WebSocketClientConnection:
+    """What a notebook's page holds."""
+    url = (
+        f"ws://127.0.0.1:{imaged.server.port}/api/kernels/{imaged.kernel}/channels"
+        f"?session_id={uuid.uuid4().hex}"
+    )
+    request = HTTPRequest(url, headers={"Authorization": f"token {TOKEN}"})
+    return await asyncio.wait_for(websocket_connect(request), _PATIENCE)
+
+
+async def run(page: WebSocketClientConnection, source: str) -> str:
+    """What the cell prints, as the page hears it."""
+    message = {
+        "header": {
+            "msg_id": uuid.uuid4().hex, "msg_type": "execute_request", "username": "",
+            "session": uuid.uuid4().hex, "version": "5.3", "date": "2026-01-01T00:00:00Z",
+        },
+        "parent_header": {}, "metadata": {}, "channel": "shell", "buffers": [],
+        "content": {"code": source, "silent": False, "store_history": True,
+                    "user_expressions": {}, "allow_stdin": False},
+    }  # fmt: skip
+    await page.write_message(json.dumps(message))
+    said, replied, idle = "", False, False
+    while not (replied and idle):
+        raw = await asyncio.wait_for(page.read_message(), _PATIENCE)
+        assert raw is not None, "the connection ended"
+        heard: dict[str, Any] = json.loads(raw)
+        if heard["parent_header"].get("msg_id") != message["header"]["msg_id"]:  # type: ignore[index]
+            continue
+        kind, content = heard["header"]["msg_type"], heard["content"]
+        said += content.get("text", "") if kind == "stream" else ""
+        said += content["evalue"] if kind == "error" else ""
+        replied = replied or kind == "execute_reply"
+        idle = idle or (kind == "status" and content["execution_state"] == "idle")
+    return said
+
+
+def fall_asleep(imaged: Imaged) -> None:
+    eventually(lambda: not is_awake(imaged.place), "it sleeps")
+    listed = imaged.command("list", NOTEBOOK)["images"]
+    assert listed[0]["reason"] == "idle"
+
+
+def test_an_idle_kernel_sleeps_and_wakes_when_its_page_asks(imaged: Imaged) -> None:
+    """The same page, the same connection, nothing lost; once more, and for a page that connects."""
+
+    async def work() -> None:
+        page = await connect(imaged)
+        assert await run(page, "numbers = iter(range(9)); print(next(numbers))") == "0\n"
+        for number in (1, 2):
+            await asyncio.to_thread(fall_asleep, imaged)
+            assert await run(page, "print(next(numbers))") == f"{number}\n"
+        await asyncio.to_thread(fall_asleep, imaged)
+        page.close()
+        page = await connect(imaged)
+        assert await run(page, "print(next(numbers))") == "3\n"
+
+    asyncio.run(work())
+    assert "woke from its image" in imaged.server.log.read_text()
+
+
+def test_a_kernel_that_works_is_left_alone(imaged: Imaged) -> None:
+    """However long its cell takes; and one that sleeps is restarted as any other."""
+
+    async def work() -> None:
+        page = await connect(imaged)
+        source = f"import time; time.sleep({3 * _IDLE_SECONDS}); print('done')"
+        assert await run(page, source) == "done\n"
+        assert imaged.command("list")["images"] == []
+        await asyncio.to_thread(fall_asleep, imaged)
+        imaged.server.ask("POST", f"api/kernels/{imaged.kernel}/restart")
+        assert await run(page, "print('time' in globals())") == "False\n"
+
+    asyncio.run(work())
