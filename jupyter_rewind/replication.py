@@ -20,6 +20,7 @@ from jupyter_rewind.store.layout import key_path
 from jupyter_rewind.store.preferences import set_value, unset_value
 from jupyter_rewind.store.replica.address import open_objects, parse_address, with_encryption
 from jupyter_rewind.store.replica.check import CheckReport, Fault, check
+from jupyter_rewind.store.replica.collecting import CollectedReport, collect_replica
 from jupyter_rewind.store.replica.fetching import Progress
 from jupyter_rewind.store.replica.forwarding import Account, Forwarder, State
 from jupyter_rewind.store.replica.objects import Objects
@@ -30,11 +31,12 @@ from jupyter_rewind.store.replica.pull import PullReport, found_store, pull
 from jupyter_rewind.store.replica.push import PushReport, push
 from jupyter_rewind.store.replica.sealing import require_library
 from jupyter_rewind.store.replica.standing import Standing, compare
+from jupyter_rewind.store.rotation import Rotated, rotate
 from jupyter_rewind.workspace import Workspace
 
 __all__ = [
-    "Account", "Added", "CheckReport", "Fault", "Forwarder", "PullReport", "PushReport",
-    "Replication", "Standing", "State", "mending_command",
+    "Account", "Added", "CheckReport", "CollectedReport", "Fault", "Forwarder", "PullReport",
+    "PushReport", "Replication", "Rotated", "Standing", "State", "mending_command",
 ]  # fmt: skip
 
 KEY = "replica.url"
@@ -156,6 +158,37 @@ class Replication:
             report = pull(workspace.repository, objects, url, pace=self._pace, progress=progress)
         return report, made
 
+    @property
+    def is_first_use(self) -> bool:
+        """Whether there are replicas, and here is no store yet, or one that nothing was ever in."""
+        if not self._settings.replica_url.strip():
+            return False
+        folder = Path(self._settings.store_path).expanduser()
+        if not (folder / "config").exists():
+            return True
+        kept = any(path.name[0] != "." for path in (folder / "segments").glob("*"))
+        return not kept and not any((folder / "replicas").glob("*.json"))
+
+    def found(self) -> str | None:
+        """The first replica that is there, whose store is this machine's from now on, still empty;
+        None where none is there yet. In seconds, not minutes.
+
+        Raises Denied (no key), Unavailable: then it is not known whether there is one.
+        """
+        folder, keys = Path(self._settings.store_path), Path(self._settings.store_key_folder)
+        for url in self.urls:
+            with suppress(NotFound):
+                objects = self._open(url, hasty=True)
+                found_store(folder.expanduser(), keys.expanduser(), objects, Files())
+                return url
+        return None
+
+    def adopt(self, progress: Progress | None = None) -> PullReport | None:
+        """On the first use here: what a replica holds is here. None where none is there yet.
+        Raises as `found` and `pull` do."""
+        url = self.found()
+        return self.pull(url, progress)[0] if url is not None else None
+
     def standing(self, url: str, *, hasty: bool = False) -> Standing:
         """See `store/replica/standing.py`; `hasty` gives it seconds to answer, not minutes."""
         with self._workspace() as workspace:
@@ -177,6 +210,7 @@ class Replication:
             sealed=parse_address(url).encrypt,
             interval_seconds=self._settings.replica_interval_seconds,
             bytes_per_second=self._settings.replica_rate_kb * 1000,
+            collect_hours=self._settings.upkeep_interval_hours * self._settings.upkeep_automatic,
             calm_in=calm_in,
             tell=tell,
         )
@@ -192,6 +226,16 @@ class Replication:
                 progress=progress,
             )  # fmt: skip
 
+    def collect(
+        self, url: str, *, dry_run: bool, progress: Progress | None = None
+    ) -> CollectedReport:
+        """See `store/replica/collecting.py`."""
+        with self._workspace() as workspace:
+            return collect_replica(
+                workspace.repository, self._open(url), url, dry_run=dry_run, pace=self._pace,
+                progress=progress, sealed=parse_address(url).encrypt,
+            )  # fmt: skip
+
     def export_key(self, file: Path) -> Path:
         """See `store/keyfiles.py`; where the key lies."""
         with self._workspace() as workspace:
@@ -202,6 +246,16 @@ class Replication:
     def import_key(self, file: Path) -> tuple[str, Path, bool]:
         """See `store/keyfiles.py`."""
         return import_key(file, Path(self._settings.store_key_folder), Files())
+
+    def rotate_key(self, progress: Progress | None = None) -> Rotated:
+        """See `store/rotation.py`. The replicas stay with the old key."""
+        from jupyter_rewind.kernels.records import retell_snapshot
+
+        # Closed before the store is another one.
+        with self._workspace() as workspace:
+            layout, files = workspace.repository.layout, workspace.repository.files
+        folder = Path(self._settings.store_key_folder).expanduser()
+        return rotate(layout, folder, files, retell_snapshot, progress)
 
     @property
     def _pace(self) -> Pace:

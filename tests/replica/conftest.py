@@ -19,7 +19,7 @@ from tests.support import object_servers
 from tests.support.object_servers import KEYS, Server
 
 _COUNT = itertools.count()
-KINDS = ["memory", "folder", "moto", "seaweed", "sealed"]
+KINDS = ["memory", "folder", "moto", "seaweed", "azurite", "sealed"]
 
 
 @pytest.fixture(scope="session")
@@ -34,12 +34,18 @@ def seaweed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         yield server
 
 
+@pytest.fixture(scope="session")
+def azurite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with object_servers.azurite(tmp_path_factory.mktemp("azurite")) as server:
+        yield server
+
+
 @pytest.fixture
 def keys(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     """The servers' credentials stand in the environment, and no others do."""
     for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL", "AWS_REGION"):
         monkeypatch.delenv(name, raising=False)
-    for name, value in KEYS.items():
+    for name, value in (*KEYS.items(), *object_servers.AZURE_KEYS.items()):
         monkeypatch.setenv(name, value)
     return KEYS
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from jupyter_rewind.errors import InvalidInput
+from jupyter_rewind.errors import InvalidInput, RewindError
 from jupyter_rewind.store.replica.address import open_objects, parse_address
 from tests.support.fault_proxy import FaultProxy, fault_proxy
 from tests.support.object_servers import Server
@@ -72,8 +72,13 @@ def test_profiles_are_found_without_boto3(
         "",
         "/a/folder",
         "s3:///no-bucket",
-        "gs://bucket/prefix",
-        "az://container/prefix",
+        "gs:///no-bucket",
+        "gs://bucket/prefix?region=x",
+        "gs://bucket/prefix?service_account_key=hunter2",
+        "az://container/prefix?sas_token=hunter2",
+        "az://account:hunter2@container/prefix",
+        "s3://bucket/prefix?account=x",
+        "ftp://host/prefix",
         "file://host/share",
         "file:///",
         "s3://bucket/p?secret_access_key=hunter2",
@@ -88,6 +93,26 @@ def test_what_is_no_address_is_refused(text: str) -> None:
     with pytest.raises(InvalidInput) as caught:
         parse_address(text)
     assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize("scheme", ["s3", "gs", "az"])
+def test_each_providers_address_is_understood(scheme: str) -> None:
+    """Bucket and prefix; opening asks nothing of the provider yet."""
+    options = "?account=mine" if scheme == "az" else ""
+    address = parse_address(f"{scheme}://bucket/some/prefix{options}")
+    assert (address.scheme, address.bucket, address.prefix) == (scheme, "bucket", "some/prefix")
+    assert open_objects(address).place == address.url
+
+
+def test_credentials_of_other_providers_are_found_and_not_told(
+    moto: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where their own tools find them; a server that refuses them is told without them."""
+    monkeypatch.setenv("AZURE_STORAGE_ACCOUNT_KEY", "aHVudGVyMmh1bnRlcjI=")
+    address = parse_address(f"az://rewind/p?account=mine&endpoint={moto.endpoint}/mine")
+    with pytest.raises(RewindError) as caught:
+        open_objects(address, hasty=True).get("rewind-replica")
+    assert "aHVudGVyMm" not in str(caught.value) and "hunter2" not in str(caught.value)
 
 
 def test_a_folder_may_have_any_name() -> None:

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import logging
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from obstore.store import MemoryStore
 
+from jupyter_rewind import clock
 from jupyter_rewind.errors import Denied, Full, RewindError, Storage, Unavailable
+from jupyter_rewind.store.collect import collect
 from jupyter_rewind.store.replica.address import open_objects, parse_address
 from jupyter_rewind.store.replica.check import check
-from jupyter_rewind.store.replica.cloud import CloudObjects
+from jupyter_rewind.store.replica.cloud import CloudObjects, tell
+from jupyter_rewind.store.replica.collecting import collect_replica
 from jupyter_rewind.store.replica.objects import Objects
 from jupyter_rewind.store.replica.probe import UNCONDITIONAL, require_conditions
 from tests.support.fault_proxy import DROP, PASS, RESET, FaultProxy, fault_proxy, some
@@ -118,6 +123,126 @@ def test_a_quarter_of_all_requests_fails(
     proxy.rule = lambda method, path: PASS
     assert len(refs_of(objects)) == 5
     assert is_whole(first)
+
+
+@pytest.mark.long
+def test_collecting_goes_on_where_requests_fail(tmp_path: Path, proxy: FaultProxy) -> None:
+    """A quarter of all requests is lost, reset or answered with an error: it is repeated until it
+    is done, and takes nothing that is in use."""
+    objects = behind(proxy, "quarter-collected")
+    first = first_machine(tmp_path / "a", objects)
+    first.push()
+    names = list(first.filled.bodies)
+    first.save(2)
+    first.push()
+    with first.open() as repository:
+        with repository.transaction(exclusive=True) as tx:
+            tx.expire(names)
+        collect(repository, threshold=0.0)
+    for name in names:
+        first.filled.forget(name)
+    proxy.rule = some(11, DROP, RESET, "500", "503")
+
+    def shrink() -> None:
+        with first.open() as repository:
+            collect_replica(repository, objects, first.url)
+
+    _until_done(shrink)
+    assert proxy.seen[DROP] + proxy.seen[RESET] + proxy.seen["500"] + proxy.seen["503"] > 5
+    proxy.rule = lambda method, path: PASS
+    shrink()
+    assert is_whole(first) and len(refs_of(objects)) == 1
+    second = next_machine(tmp_path / "b", first)
+    second.pull()
+    assert holds(second, first)
+
+
+@pytest.mark.slow
+def test_a_slow_line_delays_and_does_no_more(tmp_path: Path, proxy: FaultProxy) -> None:
+    """Every request takes 200 ms longer."""
+
+    def slowly(method: str, path: str) -> str:
+        time.sleep(0.2)
+        return PASS
+
+    objects = behind(proxy, "latency")
+    proxy.rule = slowly
+    first = first_machine(tmp_path / "a", objects)
+    first.push()
+    first.save()
+    assert first.push().objects == 1
+    second = next_machine(tmp_path / "b", first)
+    second.pull()
+    assert holds(second, first)
+
+
+def test_a_server_that_asks_to_slow_down_is_asked_later(tmp_path: Path, proxy: FaultProxy) -> None:
+    """It refuses the first requests of a push: the push waits, and is made once."""
+    objects = behind(proxy, "slow-down")
+    first = first_machine(tmp_path / "a", objects)
+    first.push()
+    first.save()
+    refused: list[str] = []
+
+    def rule(method: str, path: str) -> str:
+        if len(refused) < 3:
+            refused.append(path)
+            return "503"
+        return PASS
+
+    proxy.rule = rule
+    assert first.push().entries == 1
+    assert len(refused) == 3 and len(refs_of(objects)) == 2
+
+
+def test_clocks_that_differ_change_nothing(tmp_path: Path) -> None:
+    """One machine's clock is ten years behind: what each pushes, pulls and collects is whole, and
+    nobody's push is taken for an older one."""
+    objects = CloudObjects(MemoryStore(), "memory")
+    first = first_machine(tmp_path / "a", objects)
+    first.push()
+    second = next_machine(tmp_path / "b", first)
+    years = 10 * 365 * 24 * 3600 * 10**9
+    late = clock.FakeClock(clock.now_ns() - years, seed=77)
+    with clock.use(late):
+        second.pull()
+        second.save(2)
+        second.push()
+        with second.open() as repository:
+            collect_replica(repository, objects, second.url)
+    first.save()
+    first.push()
+    first.pull()
+    assert holds(first, first, second)
+    assert is_whole(first)
+
+
+def test_a_clock_that_the_server_refuses_is_named() -> None:
+    """The words tell to set the clock, not to look for other credentials."""
+    error = PermissionError("403 Forbidden: <Code>RequestTimeTooSkewed</Code>")
+    told = tell(error, "write", "refs/a/1", "s3://bucket/prefix")
+    assert isinstance(told, Denied) and "clock" in told.hint and "credentials" not in told.hint
+
+
+def test_credentials_that_are_mended_are_used(
+    tmp_path: Path, seaweed: Server, keys: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With wrong ones the push is refused in words that hold neither; with the right ones it goes
+    on."""
+    url = f"s3://rewind/wrong-keys-{os.getpid()}?endpoint={seaweed.endpoint}&region=us-east-1"
+    first = first_machine(tmp_path / "a", open_objects(parse_address(url)))
+    first.push()
+    first.save()
+    with fault_proxy(seaweed.endpoint) as proxy:
+        proxy.rule = lambda method, path: "403"
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "not-the-right-one")
+        first.objects = behind(proxy, "wrong-keys")
+        with pytest.raises(Denied) as caught:
+            first.push()
+    assert "not-the-right-one" not in str(caught.value)
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", keys["AWS_SECRET_ACCESS_KEY"])
+    first.objects = open_objects(parse_address(url))
+    assert first.push().entries == 1
 
 
 def _until_done(work: object) -> None:

@@ -167,8 +167,9 @@ def test_a_replica_is_left_alone_while_nothing_is_new(
     assert running.objects.asked == asked
 
 
-def test_a_small_commit_costs_three_requests(machine: Machine, run: Callable[..., Running]) -> None:
-    """One PUT, and two small reads: whose replica it is, and whether our last push is there."""
+def test_a_small_commit_costs_four_requests(machine: Machine, run: Callable[..., Running]) -> None:
+    """One PUT, and three small reads: whose replica it is, whether our last push is there, and that
+    collecting has not overtaken this one."""
     running = run()
     running.until(lambda: is_current(running))
     with machine.open() as repository:  # closing it would be one more commit
@@ -177,7 +178,7 @@ def test_a_small_commit_costs_three_requests(machine: Machine, run: Callable[...
             machine.filled.add(repository)
             running.until(lambda pushed=pushed: running.account.pushed_ns != pushed)
             running.until(lambda: is_current(running))
-            assert running.objects.asked == asked + 3
+            assert running.objects.asked == asked + 4
 
 
 def test_an_empty_bucket_is_noticed_without_news(

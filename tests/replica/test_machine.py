@@ -1,6 +1,7 @@
 """All that two machines with one replica may do, in any order, against plain dicts.
 
-Each saves, collects, pushes and pulls; some pushes and pulls are stopped in the middle. The oracle
+Each saves, collects, pushes and pulls, and collects the replica; some of that is stopped in the
+middle, and some collecting has another machine at work between two of its requests. The oracle
 knows who made what, who has expired what, and what was pushed when: it never asks the code.
 """
 
@@ -8,7 +9,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,15 +19,17 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from obstore.store import MemoryStore
 
-from jupyter_rewind.errors import NotFound
+from jupyter_rewind.errors import Conflict, NotFound
 from jupyter_rewind.model.ids import EntryId
 from jupyter_rewind.store.collect import collect
 from jupyter_rewind.store.replica import gathering
 from jupyter_rewind.store.replica.check import check
 from jupyter_rewind.store.replica.cloud import CloudObjects
+from jupyter_rewind.store.replica.collecting import collect_replica
 from jupyter_rewind.store.replica.objects import Listed, Objects
 from jupyter_rewind.store.replica.pull import found_store, pull
 from jupyter_rewind.store.replica.push import push
+from jupyter_rewind.store.replica.turns import BUSY
 from jupyter_rewind.store.repository import Repository
 from jupyter_rewind.store.verify import verify
 from tests.support.stores import QuickFiles, noise
@@ -45,9 +48,18 @@ class Fragile:
     def __init__(self, objects: Objects) -> None:
         self._objects = objects
         self.left: int | None = None
+        self.others: dict[int, Callable[[], None]] = {}
+        """What happens elsewhere before the request with this number."""
         self.place = objects.place
 
     def _step(self) -> None:
+        if self.others:
+            now, self.others = self.others, {}
+            if (act := now.pop(0, None)) is not None:
+                left, self.left = self.left, None
+                act()
+                self.left = left
+            self.others = {at - 1: each for at, each in now.items()}
         if self.left is not None:
             self.left -= 1
             if self.left < 0:
@@ -79,7 +91,9 @@ class Fragile:
         return self._objects.folders(prefix)
 
     def delete(self, key: str) -> None:
+        self._step()
         self._objects.delete(key)
+        self._step()
 
 
 @dataclass
@@ -146,7 +160,8 @@ class SharedReplica(RuleBasedStateMachine):
     def expire_and_collect(self, number: int, keep: int) -> None:
         """Of every four checkpoints so many stay."""
         oracle = self.oracles[number]
-        picked = {name for at, name in enumerate(sorted(oracle.must)) if at % 4 >= keep}
+        mine = [name for name in self.contents if name in oracle.must]
+        picked = {name for at, name in enumerate(mine) if at % 4 >= keep}
         with self.open(number) as repository:
             with repository.transaction(exclusive=True) as tx:
                 tx.expire(picked)
@@ -195,6 +210,64 @@ class SharedReplica(RuleBasedStateMachine):
         self.oracles[number].must |= self.there - self.gone
         self.oracles[number].must -= self.gone
 
+    @rule(
+        number=st.integers(0, MACHINES - 1),
+        keep=st.integers(0, 3),
+        stop=st.none() | st.integers(0, 80),
+    )
+    def collect_there(self, number: int, keep: int, stop: int | None) -> None:
+        """One machine makes garbage of what it has and takes it from the replica; perhaps it is
+        killed meanwhile."""
+        self.expire_and_collect(number, keep)
+        self.shrink(number, stop, {})
+
+    @rule(
+        number=st.integers(0, MACHINES - 1),
+        keep=st.integers(0, 3),
+        stop=st.none() | st.integers(0, 80),
+        acts=st.dictionaries(
+            st.integers(0, 60),
+            st.sampled_from(["save", "push", "pull", "trade", "collect", "fresh"]),
+            min_size=1,
+            max_size=4,
+        ),
+    )
+    def collect_there_while_others_work(
+        self, number: int, keep: int, stop: int | None, acts: dict[int, str]
+    ) -> None:
+        """The next machine saves, pushes, pulls, and collects, too, between two requests."""
+        self.expire_and_collect(number, keep)
+        other = (number + 1) % MACHINES
+        what: dict[str, Callable[[], None]] = {
+            "save": lambda: self.save(other, "a", 1),
+            "push": lambda: self.push(other, None),
+            "pull": lambda: self.pull(other, None),
+            "trade": lambda: (self.save(other, "b", 1), self.push(other, None))[1],
+            "collect": lambda: (self.expire_and_collect(other, 2), self.shrink(other, None, {}))[1],
+            "fresh": self.a_fresh_machine,
+        }
+        self.shrink(number, stop, {at: what[name] for at, name in acts.items()})
+
+    def shrink(self, number: int, stop: int | None, others: dict[int, Callable[[], None]]) -> None:
+        before = set(self.there)
+        mine = self.objects
+        mine.left, mine.others = stop, others
+        try:
+            with self.open(number) as repository:
+                collect_replica(repository, mine, URL, sealed=self.sealed)
+        except Stopped:
+            return
+        except (Conflict, NotFound) as error:
+            # Another machine began later; or there is no store, or no replica, here yet.
+            assert isinstance(error, NotFound) or error.code == BUSY
+            return
+        finally:
+            mine.left, mine.others = None, {}
+            # It may have pulled before it was killed.
+            self.oracles[number].must -= self.gone
+        self.there |= self.oracles[number].must
+        self.oracles[number].must |= before - self.gone
+
     @precondition(lambda self: hasattr(self, "folder"))
     @invariant()
     def every_machine_has_what_it_must(self) -> None:
@@ -211,7 +284,7 @@ class SharedReplica(RuleBasedStateMachine):
         entries = repository.entries()
         names = [entry.id for entry in entries]
         assert len(names) == len(set(names))
-        assert must <= set(names) <= self.contents.keys()
+        assert not must - set(names) and set(names) <= self.contents.keys()
         for entry in entries:
             links = repository.get_node(entry.roots[0]).links
             assert repository.get_blob(links) == self.contents[entry.id]

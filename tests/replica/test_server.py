@@ -138,6 +138,33 @@ def test_saves_travel_by_themselves(
     assert len(told["checkpoints"]) >= 4
 
 
+def test_a_server_on_a_new_machine_brings_it_by_itself(
+    tmp_path: Path, home: Callable[[str], Home], keys: dict[str, str]
+) -> None:
+    """With the setting and the key in their places nobody pulls: what was saved elsewhere is
+    there, and what is saved here goes on in the same history's store."""
+    (tmp_path / "mount").mkdir()
+    first = home((tmp_path / "mount").as_uri())
+    server = first.serve()
+    server.put("a.ipynb", "x = 1")
+    server.checkpoint("a.ipynb")
+    server.stop()
+    second = first.next_home(tmp_path / "second")
+    try:
+        server = second.serve()
+        server.put("b.ipynb", "y = 1")
+        server.checkpoint("b.ipynb")
+        row = until_state(server, "current")
+        assert row["error"] is None
+    finally:
+        for each in second.servers:
+            each.stop()
+    for place in (first, second):
+        place.run("replica", "pull")
+        for base, name in ((first, "a.ipynb"), (second, "b.ipynb")):
+            assert place.run("history", str(base.root / name))["checkpoints"]
+
+
 @pytest.mark.long
 def test_a_server_that_refuses_costs_no_save_and_no_commit(
     tmp_path: Path, home: Callable[[str], Home], seaweed: object_servers.Server,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
+import hmac
 import os
 import random
 import shutil
@@ -10,8 +12,10 @@ import signal
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
+from email.utils import formatdate
 from pathlib import Path
 
 import obstore
@@ -43,6 +47,78 @@ def moto(folder: Path) -> Iterator[Server]:
     command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
     with _running(command, folder, f"http://127.0.0.1:{port}") as server:
         yield server
+
+
+@dataclass(frozen=True)
+class Azurite(Server):
+    """Azure's own emulator. Its account and key are the same everywhere, and known to all."""
+
+    def url(self, prefix: str) -> str:
+        return f"az://{self.bucket}/{prefix}?endpoint={self.endpoint}&account={AZURE_ACCOUNT}"
+
+
+AZURE_ACCOUNT = "devstoreaccount1"
+AZURE_KEYS = {
+    "AZURE_STORAGE_ACCOUNT_KEY": "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsu"
+    "Fq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
+}
+
+
+@contextlib.contextmanager
+def azurite(folder: Path) -> Iterator[Azurite]:
+    """Azurite, where npm has installed it: with its own store on the disk; checks credentials."""
+    program = shutil.which("azurite-blob")
+    if program is None:
+        pytest.skip("Azurite is not installed (npm install --global azurite)")
+    port = free_port()
+    command = [
+        program, "--blobHost", "127.0.0.1", "--blobPort", str(port), "--location", str(folder),
+        "--silent", "--skipApiVersionCheck", "--disableTelemetry",
+    ]  # fmt: skip
+    with open(folder / "server.log", "wb") as log:
+        process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
+    try:
+        server = Azurite(f"http://127.0.0.1:{port}/{AZURE_ACCOUNT}", process)
+        _wait_azurite(server, folder / "server.log")
+        yield server
+    finally:
+        process.send_signal(signal.SIGKILL)
+        process.wait(DEADLINE_SECONDS)
+
+
+def _wait_azurite(server: Azurite, log: Path) -> None:
+    """Until its container is made."""
+    end = time.monotonic() + DEADLINE_SECONDS
+    while True:
+        try:
+            _make_container(server)
+            return
+        except OSError as error:
+            if server.process.poll() is not None or time.monotonic() > end:
+                raise RuntimeError(f"{error}\n{log.read_text(errors='replace')[-2000:]}") from error
+            time.sleep(0.1)
+
+
+def _make_container(server: Azurite) -> None:
+    """PUT of a container, signed as Azure wants it; obstore has no word for that."""
+    version, date = "2021-08-06", formatdate(usegmt=True)
+    headers = f"x-ms-date:{date}\nx-ms-version:{version}\n"
+    # Azurite's paths begin with the account, which therefore stands there twice.
+    resource = f"/{AZURE_ACCOUNT}/{AZURE_ACCOUNT}/{server.bucket}\nrestype:container"
+    text = "PUT" + "\n" * 12 + headers + resource
+    key = base64.b64decode(AZURE_KEYS["AZURE_STORAGE_ACCOUNT_KEY"])
+    signature = base64.b64encode(hmac.digest(key, text.encode(), "sha256")).decode()
+    request = urllib.request.Request(
+        f"{server.endpoint}/{server.bucket}?restype=container",
+        method="PUT",
+        headers={
+            "x-ms-date": date,
+            "x-ms-version": version,
+            "Authorization": f"SharedKey {AZURE_ACCOUNT}:{signature}",
+            "Content-Length": "0",
+        },
+    )
+    urllib.request.urlopen(request, timeout=10).close()
 
 
 @contextlib.contextmanager

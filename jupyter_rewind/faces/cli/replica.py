@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from enum import StrEnum
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -33,6 +32,7 @@ class Action(StrEnum):
     PULL = "pull"
     STATUS = "status"
     VERIFY = "verify"
+    COLLECT = "collect"
 
 
 @commands.add("replica")
@@ -41,7 +41,8 @@ def replica(
     action: Annotated[
         Action,
         typer.Argument(
-            metavar="ACTION", help="list (the default), add, remove, push, pull, status or verify."
+            metavar="ACTION",
+            help="list (the default), add, remove, push, pull, status, verify or collect.",
         ),
     ] = Action.LIST,
     url: Annotated[
@@ -62,11 +63,15 @@ def replica(
     encrypt: Annotated[
         bool, typer.Option("--encrypt", help="For add: nothing goes there in the clear.")
     ] = False,
+    yes: Annotated[
+        bool, typer.Option("--yes", "-y", help="For collect: do it. Without, only tell.")
+    ] = False,
 ) -> Answer:
     """Keep copies of the store elsewhere: push to them, pull from them, look after them.
 
-    push, pull, status and verify without a URL mean all replicas. Where one of several fails, the
-    others are seen to all the same.
+    push, pull, status, verify and collect without a URL mean all replicas. Where one of several
+    fails, the others are seen to all the same. collect frees the room of what expired and was
+    collected here; with --yes it pushes and pulls first.
     """
     if url is None and action in {Action.ADD, Action.REMOVE}:
         raise InvalidInput(
@@ -79,6 +84,8 @@ def replica(
         raise InvalidInput(f"--read-data goes with verify, not with {action}.")
     if encrypt and action is not Action.ADD:
         raise InvalidInput(f"--encrypt goes with add, not with {action}.")
+    if yes and action is not Action.COLLECT:
+        raise InvalidInput(f"--yes goes with collect, not with {action}.")
     from jupyter_rewind.replication import Replication
 
     share = _share(read_data) if read_data is not None else 0.0
@@ -98,6 +105,8 @@ def replica(
             return _each(action, replicas, url, lambda one: _standing(replicas.standing(one)))
         case Action.VERIFY:
             return _each(action, replicas, url, lambda one: _verify(face, replicas, one, share))
+        case Action.COLLECT:
+            return _each(action, replicas, url, lambda one: _collect(face, replicas, one, yes))
     table = Table(
         (Column("replica", "cyan", fold=True), Column("from", fold=True)),
         [(each, replicas.origin) for each in replicas.urls],
@@ -230,6 +239,25 @@ def _verify(face: Face, replicas: Replication, url: str, share: float) -> tuple[
     return row, _tell(report), Status.DONE if report.ok else Status.DAMAGE
 
 
+def _collect(face: Face, replicas: Replication, url: str, yes: bool) -> tuple[Row, str, Status]:
+    with face.screen.progress("Collecting") as progress:
+        report = replicas.collect(url, dry_run=not yes, progress=progress)
+    row: Row = {
+        "freed_bytes": report.freed_bytes,
+        "kept_bytes": report.kept_bytes,
+        "copied_bytes": report.copied_bytes,
+        "segments": report.segments,
+        "objects": report.objects,
+        "dry_run": report.dry_run,
+    }
+    size, kept = wording.size(report.freed_bytes), wording.size(report.kept_bytes)
+    if report.dry_run:
+        text = f"would free {size} and keep {kept}. Nothing was changed; --yes does it."
+    else:
+        text = f"freed {size} and keeps {kept}."
+    return row, text, Status.DONE
+
+
 def _tell(report: CheckReport) -> str:
     looked = f"{wording.count(report.segments, 'segment')}, {wording.size(report.bytes)}"
     if not report.ok:
@@ -255,37 +283,3 @@ def _share(text: str) -> float:
             f"--read-data cannot read {text!r}.", hint="Give a share such as --read-data=5%."
         )
     return share
-
-
-class KeyAction(StrEnum):
-    """What to do with the store's key."""
-
-    EXPORT = "export"
-    IMPORT = "import"
-
-
-@commands.add("key")
-def key(
-    face: Face,
-    action: Annotated[KeyAction, typer.Argument(metavar="ACTION", help="export or import.")],
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="The file that holds the key.")],
-) -> Answer:
-    """Keep the store's key in another place, and bring it to another machine.
-
-    Without it no replica can be pulled, and nothing of an encrypted one can ever be read again.
-    """
-    from jupyter_rewind.replication import Replication
-
-    replicas = Replication(face.settings)
-    place = file.expanduser().absolute()
-    if action is KeyAction.EXPORT:
-        lies = replicas.export_key(place)
-        parts: list[Part] = [Words(f"{place} is a copy of the store's key, {lies}.")]
-        parts.append(Remark("Keep it as you keep passwords, and apart from every replica."))
-        return Answer({"action": str(action), "file": str(place), "key": str(lies)}, parts)
-    store, lies, is_new = replicas.import_key(place)
-    text = "lies" if is_new else "lay already"
-    parts = [Words(f"The key of the store {store[:8]}… {text} at {lies}.")]
-    return Answer(
-        {"action": str(action), "file": str(place), "key": str(lies), "new": is_new}, parts
-    )

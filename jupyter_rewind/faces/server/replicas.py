@@ -38,7 +38,7 @@ class Replicas:
         self._log = log
         self._calm_in = calm_in
         self._forwarders: list[Forwarder] = []
-        self._stopping = threading.Event()
+        self._given_up = threading.Event()
         self._starter: threading.Thread | None = None
         self.refusal: RewindError | None = None
         """Why nothing is pushed to any replica."""
@@ -56,12 +56,15 @@ class Replicas:
         """What was committed is in the replicas, or the time for that is up, or it failed; whether
         all is there. It goes there with the next server otherwise."""
         until = clock.monotonic() + STOP_SECONDS
-        self._stopping.set()
+        ended = [True]
         if self._starter is not None:
+            # What was saved in the first seconds of a server is pushed at its end, too.
             self._starter.join(STOP_SECONDS)
+            ended = [not self._starter.is_alive()]
+        self._given_up.set()
         for one in self._forwarders:
             one.end()
-        ended = [one.join(until - clock.monotonic()) for one in self._forwarders]
+        ended += [one.join(until - clock.monotonic()) for one in self._forwarders]
         if not all(ended):
             self._log.info("Not all was pushed to the replicas: the server had to stop.")
         return all(ended)
@@ -91,7 +94,7 @@ class Replicas:
         except Exception as error:
             self.refusal = Internal(f"The replicas could not be seen to: {error!r}.")
         else:
-            if not self._stopping.is_set():
+            if not self._given_up.is_set():
                 self._forwarders = forwarders
                 for one in forwarders:
                     one.start()

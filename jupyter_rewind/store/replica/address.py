@@ -1,4 +1,5 @@
-"""Where a replica lies: `file:///folder` or `s3://bucket/prefix?endpoint=…&region=…`.
+"""Where a replica lies: `file:///folder`, `s3://bucket/prefix?endpoint=…&region=…`,
+`gs://bucket/prefix` or `az://container/prefix?account=…`.
 
 An address never holds a secret: credentials are found where the provider's own tools find them.
 """
@@ -15,11 +16,16 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from jupyter_rewind.errors import InvalidInput
 from jupyter_rewind.store.durable import Files
-from jupyter_rewind.store.replica.cloud import CloudObjects, load_obstore
+from jupyter_rewind.store.replica.cloud import CloudObjects, load_obstore, without_secrets
 from jupyter_rewind.store.replica.folder import FolderObjects
 from jupyter_rewind.store.replica.objects import Objects
 
-_OPTIONS = {"endpoint", "region", "encrypt"}
+_OPTIONS = {
+    "file": {"encrypt"},
+    "s3": {"endpoint", "region", "encrypt"},
+    "gs": {"endpoint", "encrypt"},
+    "az": {"endpoint", "account", "encrypt"},
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +38,7 @@ class Address:
     prefix: str
     endpoint: str = ""
     region: str = ""
+    account: str = ""
     encrypt: bool = False
     """Nothing may go there in the clear."""
 
@@ -47,26 +54,28 @@ def parse_address(text: str) -> Address:
             " and AWS_SECRET_ACCESS_KEY or in ~/.aws.",
         )
     options = dict(parse_qsl(parts.query, keep_blank_values=True))
-    unknown = sorted(options.keys() - _OPTIONS)
+    known = _OPTIONS.get(parts.scheme, {*()}.union(*_OPTIONS.values()))
+    unknown = sorted(options.keys() - known)
     if unknown or parts.fragment:
         raise InvalidInput(
-            f"A replica's address has no option {unknown[0] if unknown else 'behind #'}.",
-            hint="There are endpoint, region and encrypt; credentials never stand in an address.",
+            f"Such an address of a replica has no option {unknown[0] if unknown else 'behind #'}.",
+            hint=f"There are {', '.join(sorted(known))}; credentials never stand in an address.",
         )
     if options.get("encrypt", "yes") != "yes":
         raise InvalidInput("The option encrypt of a replica's address can only be yes.")
     encrypt = "encrypt" in options
     if parts.scheme == "file":
         return _folder_address(text, unquote(parts.path), parts.netloc, encrypt)
-    if parts.scheme == "s3" and parts.netloc:
-        prefix = parts.path.strip("/")
+    if parts.scheme in _OPTIONS and parts.netloc:
         endpoint = options.get("endpoint", "")
         _check_endpoint(endpoint)
-        region = options.get("region", "")
-        return Address(text, "s3", parts.netloc, prefix, endpoint, region, encrypt)
+        return Address(
+            text, parts.scheme, parts.netloc, parts.path.strip("/"), endpoint,
+            options.get("region", ""), options.get("account", ""), encrypt,
+        )  # fmt: skip
     raise InvalidInput(
         f"{parts.scheme or 'That'} is not an address of a replica that this version knows.",
-        hint="Give s3://bucket/prefix or file:///a/folder.",
+        hint="Give s3://, gs:// or az://bucket/prefix, or file:///a/folder.",
     )
 
 
@@ -100,30 +109,46 @@ def open_objects(address: Address, files: Files | None = None, *, hasty: bool = 
     if address.scheme == "file":
         return FolderObjects(Path(address.prefix), files)
     library = load_obstore()
+    settings: dict[str, Any] = {
+        "prefix": address.prefix or None,
+        "client_options": {
+            "timeout": "5s" if hasty else "60s",
+            "connect_timeout": "3s" if hasty else "10s",
+            **_plain(address),
+        },
+        "retry_config": {
+            "max_retries": 1 if hasty else 4,
+            "retry_timeout": timedelta(seconds=5 if hasty else 60),
+            "backoff": {
+                "init_backoff": timedelta(milliseconds=200),
+                "max_backoff": timedelta(seconds=5),
+                "base": 2,
+            },
+        },
+    }
     try:
-        store = library.store.S3Store(
-            address.bucket,
-            prefix=address.prefix or None,
-            config=_s3_config(address),
-            client_options={
-                "timeout": "5s" if hasty else "60s",
-                "connect_timeout": "3s" if hasty else "10s",
-                **_plain(address),
-            },
-            retry_config={
-                "max_retries": 1 if hasty else 4,
-                "retry_timeout": timedelta(seconds=5 if hasty else 60),
-                "backoff": {
-                    "init_backoff": timedelta(milliseconds=200),
-                    "max_backoff": timedelta(seconds=5),
-                    "base": 2,
-                },
-            },
-            credential_provider=_provider(),
-        )
+        store = _open_store(library, address, settings)
     except library.exceptions.BaseError as error:
-        raise InvalidInput(f"The replica {address.url} cannot be opened.") from error
+        raise InvalidInput(
+            f"The replica {address.url} cannot be opened: {without_secrets(str(error))}."
+        ) from error
     return CloudObjects(store, address.url)
+
+
+def _open_store(library: Any, address: Address, settings: dict[str, Any]) -> Any:
+    if address.scheme == "gs":
+        config = {"base_url": address.endpoint} if address.endpoint else {}
+        return library.store.GCSStore(address.bucket, config=config, **settings)
+    if address.scheme == "az":
+        given = {"account_name": address.account, "endpoint": address.endpoint}
+        config = {name: value for name, value in given.items() if value}
+        return library.store.AzureStore(address.bucket, config=config, **settings)
+    return library.store.S3Store(
+        address.bucket,
+        config=_s3_config(address),
+        credential_provider=_provider(),
+        **settings,
+    )
 
 
 def _s3_config(address: Address) -> dict[str, Any]:

@@ -14,11 +14,17 @@ from jupyter_rewind.errors import Format, Integrity, Newer, NotFound
 from jupyter_rewind.store.durable import Files
 from jupyter_rewind.store.layout import Layout
 from jupyter_rewind.store.replica.fetching import Fetcher, Progress
-from jupyter_rewind.store.replica.ledger import Ledger
+from jupyter_rewind.store.replica.ledger import Ledger, read_bases
 from jupyter_rewind.store.replica.objects import Objects
 from jupyter_rewind.store.replica.opening import require_store, unseal
 from jupyter_rewind.store.replica.pace import Pace
-from jupyter_rewind.store.replica.refs import Ref, decode_ref, parse_ref_key, ref_key
+from jupyter_rewind.store.replica.refs import (
+    LOG,
+    branch_prefix,
+    decode_ref,
+    parse_ref_key,
+    ref_key,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +44,8 @@ class CheckReport:
     segments: int = 0
     bytes: int = 0
     unused_bytes: int = 0
-    """In packs that no ref names: left by a push that was stopped, or is at work."""
+    """In packs that no ref names, and refs that a base stands for: left by a push or a collecting
+    that was stopped, or is at work."""
     read_share: float = 0.0
     """How much of the contents was read, of 1."""
     faults: list[Fault] = field(default_factory=list)
@@ -60,18 +67,34 @@ def check(
     """Raises NotFound (no replica), Conflict (another store's), Storage, Newer."""
     identity = require_store(objects, layout)
     objects = unseal(objects, identity, layout)
+    while True:
+        ledger = Ledger(layout, identity.replica, bases=read_bases(objects))
+        report = _check(layout, files, objects, ledger, read_share, pace or Pace(), progress)
+        if report.ok or not ledger.is_overtaken(objects):
+            return report
+        # What was missed was collected meanwhile.
+
+
+def _check(
+    layout: Layout,
+    files: Files,
+    objects: Objects,
+    ledger: Ledger,
+    read_share: float,
+    pace: Pace,
+    progress: Progress | None,
+) -> CheckReport:
     report = CheckReport(read_share=read_share)
-    ledger = Ledger(layout, identity.replica)
     # The refs first, then the packs: a push at work adds the other way round.
-    needed: dict[str, int] = {}
-    for branch in objects.folders("refs/"):
-        _check_branch(objects, branch, ledger, report, needed)
-    for branch, number in needed.items():
+    for branch in ledger.branches(objects):
+        _check_branch(objects, branch, ledger, report)
+    needed = {each for needs in ledger.needs.values() for each in needs.items()}
+    for branch, number in sorted(needed):
         if ledger.numbers.get(branch, 0) < number:
             report.faults.append(Fault(ref_key(branch, number), "missing; others build on it"))
     _check_packs(objects, ledger, report)
     whole = _check_covers(ledger, report)
-    fetcher = Fetcher(layout, files, objects, ledger, pace or Pace(), progress)
+    fetcher = Fetcher(layout, files, objects, ledger, pace, progress)
     if read_share >= 1:
         _check_bytes(fetcher, whole, report)
     elif read_share > 0:
@@ -80,24 +103,26 @@ def check(
     return report
 
 
-def _check_branch(
-    objects: Objects, branch: str, ledger: Ledger, report: CheckReport, needed: dict[str, int]
-) -> None:
-    last = 0
-    for each in objects.find(f"refs/{branch}/"):
+def _check_branch(objects: Objects, branch: str, ledger: Ledger, report: CheckReport) -> None:
+    base = ledger.bases.get(branch, 0)
+    last = max(base - 1, 0)
+    for each in objects.find(branch_prefix(branch)):
         parsed = parse_ref_key(each.key)
         if parsed is None:
             continue
-        report.refs += 1
+        if parsed[1] < base:
+            report.unused_bytes += each.size
+            continue
+        report.refs += branch != LOG
         for number in range(last + 1, parsed[1]):
             report.faults.append(Fault(ref_key(branch, number), "missing"))
         last = parsed[1]
-        ref = _read_ref(objects, each.key, ledger, report)
-        for other, number in ref.needs.items() if ref else ():
-            needed[other] = max(number, needed.get(other, 0))
+        _read_ref(objects, each.key, ledger, report)
+    if last < base:
+        report.faults.append(Fault(ref_key(branch, base), "missing"))
 
 
-def _read_ref(objects: Objects, key: str, ledger: Ledger, report: CheckReport) -> Ref | None:
+def _read_ref(objects: Objects, key: str, ledger: Ledger, report: CheckReport) -> None:
     try:
         ref, inline_at = decode_ref(objects.get(key), key, ledger.layout, ledger.replica)
     except Newer:
@@ -108,8 +133,6 @@ def _read_ref(objects: Objects, key: str, ledger: Ledger, report: CheckReport) -
         report.faults.append(Fault(key, "damaged, or not written with this store's key"))
     else:
         ledger.add(ref, inline_at)
-        return ref
-    return None
 
 
 def _check_packs(objects: Objects, ledger: Ledger, report: CheckReport) -> None:
@@ -121,7 +144,7 @@ def _check_packs(objects: Objects, ledger: Ledger, report: CheckReport) -> None:
                 wanted[place.key] = max(end, wanted.get(place.key, 0))
     found = {each.key: each.size for each in objects.find("packs/")}
     report.packs = len(found)
-    report.unused_bytes = sum(size for key, size in found.items() if key not in wanted)
+    report.unused_bytes += sum(size for key, size in found.items() if key not in wanted)
     for key, size in sorted(wanted.items()):
         if key not in found:
             report.faults.append(Fault(key, "missing"))
@@ -131,21 +154,11 @@ def _check_packs(objects: Objects, ledger: Ledger, report: CheckReport) -> None:
 
 def _check_covers(ledger: Ledger, report: CheckReport) -> list[str]:
     """The segments without a hole."""
-    whole = []
-    for segment, places in sorted(ledger.places.items()):
-        at = 0
-        for place in sorted(places, key=lambda each: (each.start, -each.end)):
-            if place.start > at:
-                what = f"bytes {at} to {place.start} are missing"
-                report.faults.append(Fault(f"segment {segment}", what))
-                break
-            at = max(at, place.end)
-        else:
-            whole.append(segment)
-            ledger.ends[segment] = at
-        report.segments += 1
-        report.bytes += at
-    return whole
+    for segment, start, end in sorted(ledger.sum_up()):
+        report.faults.append(Fault(f"segment {segment}", f"bytes {start} to {end} are missing"))
+    report.segments = len(ledger.places)
+    report.bytes = sum(ledger.ends.values())
+    return sorted(ledger.ends)
 
 
 def _check_bytes(fetcher: Fetcher, segments: list[str], report: CheckReport) -> None:

@@ -1,4 +1,4 @@
-"""Objects behind obstore: S3 and what speaks it, and a memory for tests.
+"""Objects behind obstore: S3 and what speaks it, Google, Azure, and a memory for tests.
 
 obstore is imported here alone, when a replica is opened, and never in a kernel: a child forked
 after its parent used it hangs. What it says in an error reaches nobody unread: addresses lose
@@ -7,7 +7,6 @@ their queries, and values that the environment keeps secret are taken out.
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
@@ -20,13 +19,12 @@ from jupyter_rewind.errors import (
     RewindError,
     Unavailable,
 )
+from jupyter_rewind.settings import hide_secrets
 from jupyter_rewind.store.replica.objects import Listed
 
 if TYPE_CHECKING:
     from obstore.store import ObjectStore
 
-_QUERY = re.compile(r"(https?://[^\s?\"']+)\?[^\s\"')]*")
-_SECRET = re.compile(r"SECRET|TOKEN|PASSWORD|CREDENTIAL|ACCESS_KEY", re.IGNORECASE)
 _FULL = re.compile(r"InsufficientStorage|QuotaExceeded|StorageFull|\b507\b|EntityTooLarge")
 _DENIED = re.compile(
     r"AccessDenied|InvalidAccessKeyId|SignatureDoesNotMatch|InvalidToken|ExpiredToken"
@@ -83,7 +81,12 @@ class CloudObjects:
         found: list[Listed] = []
         try:
             for page in self._obstore.list(self._store, prefix, offset=after or None):
-                found += [Listed(str(each["path"]), int(each["size"])) for each in page]
+                found += [
+                    Listed(str(each["path"]), int(each["size"]))
+                    for each in page
+                    # A server may not know where to begin, and give all of them.
+                    if str(each["path"]) > after
+                ]
         except Exception as error:
             raise self._told(error, "list", prefix) from error
         # A folder's or another server's order is its own affair.
@@ -116,12 +119,15 @@ def tell(error: Exception, doing: str, key: str, place: str) -> RewindError:
     reason = without_secrets(str(error))
     what = f"Could not {doing} {key} in the replica {place}"
     kind = type(error).__name__
-    if kind in {"NotFoundError", "FileNotFoundError"} and "NoSuchBucket" not in str(error):
+    is_bucket = "NoSuchBucket" in str(error) or "ContainerNotFound" in str(error)
+    if kind in {"NotFoundError", "FileNotFoundError"} and not is_bucket:
         return NotFound(f"{what}: there is no such object.")
     if kind in {"PermissionDeniedError", "UnauthenticatedError"} or _DENIED.search(reason):
         return Denied(
             f"{what}: the server refuses ({reason}).",
-            hint="Nothing was changed. Check the credentials and what they may do.",
+            hint="Nothing was changed. Set this machine's clock: the server's differs too much."
+            if "TimeTooSkewed" in reason
+            else "Nothing was changed. Check the credentials and what they may do.",
         )
     if _FULL.search(reason):
         return Full(
@@ -140,10 +146,7 @@ def without_secrets(text: str) -> str:
     """The first words of `text`, without the queries of addresses and without any value that the
     environment names as a secret."""
     # What obstore says for programmers follows its first line.
-    text = _QUERY.sub(r"\1", text.strip().split("\n", 1)[0]).rstrip(" .")
-    for name, value in os.environ.items():
-        if len(value) > 5 and _SECRET.search(name):
-            text = text.replace(value, "***")
+    text = hide_secrets(text.strip().split("\n", 1)[0]).rstrip(" .")
     return text if len(text) <= _SHOWN else text[:_SHOWN] + "…"
 
 

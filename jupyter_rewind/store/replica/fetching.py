@@ -19,7 +19,7 @@ from jupyter_rewind.store.replica.arrival import waiting_path
 from jupyter_rewind.store.replica.ledger import Ledger, Place
 from jupyter_rewind.store.replica.objects import Objects
 from jupyter_rewind.store.replica.pace import Pace
-from jupyter_rewind.store.replica.refs import pack_name
+from jupyter_rewind.store.replica.refs import pack_epoch, pack_name
 from jupyter_rewind.store.replica.sealing import naming_key
 from jupyter_rewind.store.segments import Seal, SegmentReader
 
@@ -46,7 +46,7 @@ class Fetcher:
         self._layout = layout
         self._files = files
         self._ledger = ledger
-        self._source = _Source(objects, pace)
+        self._source = Source(objects, pace)
         self._progress = progress
         self._done = 0
         self._total = 0
@@ -178,7 +178,7 @@ def is_whole(reader: SegmentReader, end: int) -> bool:
     )
 
 
-class _Source:
+class Source:
     """Objects of a replica; the last ones stay in memory, for several segments share them, and
     what is on its way is asked for once."""
 
@@ -258,7 +258,8 @@ class _Source:
                 f"The replica {self.place} has lost {key}.",
                 hint="Nothing was changed here.",
             ) from error
-        if key.startswith("packs/") and pack_name(data, naming_key(self._objects)) != key:
+        name = pack_name(data, naming_key(self._objects), pack_epoch(key))
+        if key.startswith("packs/") and name != key:
             raise Integrity(
                 f"{key} of the replica {self.place} is damaged.",
                 hint="Nothing was changed here. `jupyter rewind replica verify --read-data` shows"

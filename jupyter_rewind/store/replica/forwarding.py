@@ -3,6 +3,7 @@
 The thread looks at the store every few seconds, and asks the replica for nothing while there is
 nothing new. It sends one pack at a time, waits while the user saves, and after a failure waits
 longer and longer, with some chance in it, so that many servers do not come back at one moment.
+Once in a while it collects the replica, where much of that is gone here.
 No commit waits for it: what it could not send is committed here, and is sent later.
 """
 
@@ -17,10 +18,12 @@ from enum import StrEnum
 
 from jupyter_rewind import clock
 from jupyter_rewind.errors import Conflict, Internal, NotFound, RewindError, Unavailable
+from jupyter_rewind.store.replica.collecting import collect_replica, is_worth_collecting
 from jupyter_rewind.store.replica.notes import Notes, read_notes
 from jupyter_rewind.store.replica.objects import Objects
 from jupyter_rewind.store.replica.pace import Pace
-from jupyter_rewind.store.replica.push import push
+from jupyter_rewind.store.replica.pull import pull
+from jupyter_rewind.store.replica.push import push_in_turn, sole_pusher
 from jupyter_rewind.store.replica.standing import Lag, measure
 from jupyter_rewind.store.replica.turns import BUSY
 from jupyter_rewind.store.repository import Repository
@@ -68,16 +71,19 @@ class Forwarder:
         sealed: bool = False,
         interval_seconds: float,
         bytes_per_second: int = 0,
+        collect_hours: int = 0,
         calm_in: Callable[[], float] = lambda: 0.0,
         tell: Callable[[Account], None] = lambda account: None,
     ) -> None:
         """`calm_in` says for how many seconds the user's own work should be left alone; `tell`
-        hears of every change of the state."""
+        hears of every change of the state. The replica is collected no more often than every
+        `collect_hours`; 0 is never."""
         self.account = Account(url)
         self._open_store = open_store
         self._open_objects = open_objects
         self._sealed = sealed
         self._interval = interval_seconds
+        self._collect_hours = collect_hours
         self._calm_in = calm_in
         self._tell = tell
         self._ending = threading.Event()
@@ -145,9 +151,29 @@ class Forwarder:
             self._settle(State.BEHIND if lag.behind_bytes else self.account.state, lag, notes)
         self._objects = self._objects or self._open_objects()
         self._pace.check()
-        push(store, self._objects, self.account.url, sealed=self._sealed, pace=self._pace)
+        with sole_pusher(store.layout, self.account.url):
+            if not notes.replica:
+                # The first time here: what other machines have pushed comes.
+                with suppress(NotFound):
+                    pull(store, self._objects, self.account.url, pace=self._pace)
+            push_in_turn(
+                store, self._objects, self.account.url, sealed=self._sealed, pace=self._pace
+            )
         self._sure_until = clock.monotonic() + _SURELY_SECONDS
         self._settle(State.CURRENT, Lag(), read_notes(store.layout, self.account.url))
+        self._tend(store, self._objects)
+
+    def _tend(self, store: Repository, objects: Objects) -> None:
+        """The replica gives back what is gone here, where that is worth it."""
+        notes = read_notes(store.layout, self.account.url)
+        due = notes.collected_ns + self._collect_hours * 3600 * 10**9
+        if not self._collect_hours or clock.now_ns() < due or self._ending.is_set():
+            return
+        if is_worth_collecting(store, self.account.url):
+            report = collect_replica(
+                store, objects, self.account.url, sealed=self._sealed, pace=self._pace
+            )
+            log.info("freed %s bytes of %s", report.freed_bytes, self.account.url)
 
     def _settle(self, state: State, lag: Lag, notes: Notes) -> None:
         account = Account(self.account.url, state, lag, notes.pushed_ns or None)

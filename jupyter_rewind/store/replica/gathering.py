@@ -4,7 +4,7 @@ A server pushes every few seconds, and a fresh machine would have to read each o
 every ref whose number is a multiple of `EVERY` says again what those before it have said, and what
 lay in them lies in packs besides. Who reads a branch reads these first, and then only the refs
 that none of them covers. Nothing is taken away by that: a reader that knows nothing of it finds
-the same.
+the same. What was said before a barrier or a base is left to whoever collects.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from jupyter_rewind.errors import Format, Integrity, NotFound
 from jupyter_rewind.store.layout import Layout
 from jupyter_rewind.store.replica.objects import Objects
 from jupyter_rewind.store.replica.packing import PACK_BYTES
-from jupyter_rewind.store.replica.refs import Piece, decode_ref, ref_key
+from jupyter_rewind.store.replica.refs import Piece, decode_ref, parse_base_key, ref_key
 
 log = logging.getLogger(__name__)
 EVERY = 256
@@ -36,6 +36,7 @@ class Again:
     first: int = 0
     pieces: tuple[Piece, ...] = ()
     needs: Mapping[str, int] = field(default_factory=dict)
+    claims: frozenset[str] = frozenset()
 
 
 def gather(
@@ -49,13 +50,22 @@ def gather(
     """What the ref `number` is to say again; nothing where one of those before it cannot be read,
     which is told where it matters. Raises Storage."""
     first = number - EVERY + 1
+    for each in objects.find(f"bases/{branch}/"):
+        parsed = parse_base_key(each.key)
+        first = max(first, parsed[1] + 1 if parsed else 0)
     gathered = _Gathered(put_pack)
     needs: dict[str, int] = {}
+    claims: set[str] = set()
     try:
-        for each in range(first, number):
-            key = ref_key(branch, each)
+        for at_number in range(first, number):
+            key = ref_key(branch, at_number)
             data = objects.get(key)
             ref, inline_at = decode_ref(data, key, layout, replica)
+            if ref.barrier or ref.base:
+                gathered, needs, first = _Gathered(put_pack), {}, at_number + 1
+                claims = set()
+                continue
+            claims.update(ref.claims)
             for other, upto in ref.needs.items():
                 needs[other] = max(upto, needs.get(other, 0))
             for piece in ref.pieces:
@@ -64,7 +74,9 @@ def gather(
     except (NotFound, Integrity, Format) as error:
         log.warning("the pushes before %s were not gathered: %s", ref_key(branch, number), error)
         return Again()
-    return Again(first, tuple(gathered.finish()), needs)
+    if first >= number:
+        return Again()
+    return Again(first, tuple(gathered.finish()), needs, frozenset(claims))
 
 
 def uncovered(numbers: Iterable[int], covers: dict[int, int]) -> list[int]:

@@ -1,8 +1,9 @@
 """What a replica holds, read from its refs: how far each segment, and where its bytes lie.
 
-Branches are listed one after the other while others push. A ref says what its pusher had seen of
-other branches, and what a ref needs is read before it is believed: so what is told here is a
-state in which no commit lacks its bytes. A hole is an error, never a shorter segment.
+Branches are listed one after the other while others push and collect. A ref says what its pusher
+had seen of other branches, and what a ref needs is read before it is believed: so what is told
+here is a state in which no commit lacks its bytes. A hole is an error, never a shorter segment,
+but in what collecting has dropped. Who was overtaken by collecting reads everything again.
 """
 
 from __future__ import annotations
@@ -11,12 +12,20 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
-from jupyter_rewind.errors import Integrity
+from jupyter_rewind.errors import Integrity, NotFound
 from jupyter_rewind.store.layout import Layout
 from jupyter_rewind.store.replica.gathering import gathers, uncovered
 from jupyter_rewind.store.replica.objects import Objects
 from jupyter_rewind.store.replica.pace import Pace
-from jupyter_rewind.store.replica.refs import Ref, decode_ref, parse_ref_key, ref_key
+from jupyter_rewind.store.replica.refs import (
+    LOG,
+    Ref,
+    branch_prefix,
+    decode_ref,
+    parse_base_key,
+    parse_ref_key,
+    ref_key,
+)
 
 _BATCH = 256
 _ROUNDS = 20
@@ -24,12 +33,19 @@ _ROUNDS = 20
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Bytes `start` to `end` of a segment: `key` holds them from byte `at` on."""
+    """Bytes `start` to `end` of a segment: `key` holds them from byte `at` on; said on `branch` by
+    somebody who knew of collecting of `epoch`."""
 
     start: int
     end: int
     key: str
     at: int
+    branch: str = ""
+    epoch: int = 0
+
+
+class _Overtaken(Exception):
+    """Collecting has taken away what was being read."""
 
 
 @dataclass(slots=True)
@@ -40,47 +56,78 @@ class Ledger:
     replica: str
     numbers: dict[str, int] = field(default_factory=dict)
     """Branch -> the number of its newest ref."""
+    sure: dict[str, int] = field(default_factory=dict)
+    """Segment -> how far the replica has it, and collecting lets others build on it."""
     ends: dict[str, int] = field(default_factory=dict)
     """Segment -> how far the replica has it."""
     places: dict[str, list[Place]] = field(default_factory=dict)
-    """Where the bytes of segments lie, as far as their refs were read here."""
+    """Where the bytes of segments lie."""
     newest_ns: int = 0
     """When the newest push was made, by its pusher's clock."""
-    _needed: dict[str, int] = field(default_factory=dict)
+    bases: dict[str, int] = field(default_factory=dict)
+    """Branch -> the number of the base that stands for all before it."""
+    epochs: dict[str, int] = field(default_factory=dict)
+    """Branch -> the last barrier on it."""
+    generations: dict[str, int] = field(default_factory=dict)
+    """Branch -> how many bases it has had."""
+    closed: dict[str, int] = field(default_factory=dict)
+    """Branch -> how many bases it had with the one that reading begins with."""
+    needs: dict[str, dict[str, int]] = field(default_factory=dict)
+    """Branch -> how far its pusher has read others."""
+    condemned: dict[str, int] = field(default_factory=dict)
+    """Segment -> the last barrier that condemned it."""
+    barred: dict[str, int] = field(default_factory=dict)
+    """Branch -> the epoch of the last barrier that stands on it, where no base came since."""
+    dropped: set[str] = field(default_factory=set)
+    """Segments of which collecting has left nothing of before it, or is about to."""
+    claims: dict[str, set[str]] = field(default_factory=dict)
+    """Branch -> segments that are in use there though they were condemned."""
+    opened: set[str] = field(default_factory=set)
+    """Branches that were said to be there on the branch LOG."""
 
     def read(self, objects: Objects, pace: Pace | None = None) -> None:
         """All that was pushed up to now is known. Raises Integrity, Newer, Storage."""
-        wanted: Iterable[str] = objects.folders("refs/")
         for _ in range(_ROUNDS):
-            for branch in wanted:
-                self._read_branch(objects, branch, pace or Pace())
-            wanted = [
-                branch
-                for branch, number in self._needed.items()
-                if self.numbers.get(branch, 0) < number
-            ]
-            if not wanted:
-                self._settle(objects.place)
+            self._forget()
+            self.bases = read_bases(objects)
+            try:
+                self._read(objects, pace or Pace())
                 return
-        missing = ref_key(*next(iter((b, self._needed[b]) for b in wanted)))
-        raise Integrity(
-            f"The replica {objects.place} has lost {missing}, which others build on.",
-            hint="Nothing was changed. `jupyter rewind replica verify` shows what is missing.",
-        )
+            except _Overtaken:
+                continue
+        raise Integrity(f"The replica {objects.place} is being collected again and again.")
+
+    def is_overtaken(self, objects: Objects) -> bool:
+        """True when collecting may have deleted what is known here."""
+        return read_bases(objects) != self.bases
 
     def add(self, ref: Ref, inline_at: int) -> None:
         """`ref` stands in the replica."""
         self.numbers[ref.branch] = max(ref.number, self.numbers.get(ref.branch, 0))
         self.newest_ns = max(self.newest_ns, ref.time_ns)
+        epoch = max(ref.epoch, ref.barrier, ref.base)
+        self.epochs[ref.branch] = max(epoch, self.epochs.get(ref.branch, 0))
+        if ref.generation:
+            before = self.generations.get(ref.branch, 0)
+            self.generations[ref.branch] = max(ref.generation, before)
+        if ref.barrier:
+            self.barred[ref.branch] = max(ref.barrier, self.barred.get(ref.branch, 0))
+        for segment in ref.condemned:
+            self.condemned[segment] = max(ref.barrier, self.condemned.get(segment, 0))
+        self.dropped.update(ref.dropped)
+        self.opened.update(ref.opens)
+        self.claims.setdefault(ref.branch, set()).update(ref.claims)
+        needs = self.needs.setdefault(ref.branch, {})
         for branch, number in ref.needs.items():
-            self._needed[branch] = max(number, self._needed.get(branch, 0))
+            needs[branch] = max(number, needs.get(branch, 0))
         for piece in ref.pieces:
-            place = (
-                Place(piece.start, piece.end, piece.pack, piece.at)
-                if piece.pack
-                else Place(piece.start, piece.end, ref.key, inline_at + piece.at)
-            )
+            key, at = (piece.pack, piece.at) if piece.pack else (ref.key, inline_at + piece.at)
+            place = Place(piece.start, piece.end, key, at, ref.branch, max(ref.epoch, ref.base))
             self.places.setdefault(piece.segment, []).append(place)
+
+    def branches(self, objects: Objects) -> list[str]:
+        """Those that are there, or have a base; the log first."""
+        return [LOG, *sorted({*objects.folders("refs/"), *self.bases} - {LOG})]
 
     def cover(self, segment: str, start: int = 0) -> list[Place]:
         """Places that hold the segment from `start` to its end, in order, cut to fit."""
@@ -94,44 +141,133 @@ class Ledger:
             raise Integrity(f"The replica has lost segment {segment} from byte {at} on.")
         return found
 
+    def sum_up(self) -> list[tuple[str, int, int]]:
+        """`ends` and `sure` are what the places say; the holes that are none of collecting's:
+        segment, start and end."""
+        holes = []
+        for segment, places in self.places.items():
+            end, hole = _reach(places)
+            if hole and segment not in self.dropped:
+                holes.append((segment, end, hole))
+            elif not hole:
+                self.ends[segment] = end
+            least = self.condemned.get(segment, 0)
+            end, _ = _reach([place for place in places if place.epoch >= least])
+            if end:
+                self.sure[segment] = end
+        return holes
+
+    def _forget(self) -> None:
+        for known in (
+            self.numbers, self.sure, self.ends, self.places, self.epochs, self.needs,
+            self.condemned, self.barred, self.dropped, self.generations,
+            self.closed, self.claims, self.opened,
+        ):  # fmt: skip
+            known.clear()
+
+    def _read(self, objects: Objects, pace: Pace) -> None:
+        # The log first: who condemns says so there before it is said on any other branch.
+        wanted: Iterable[str] = self.branches(objects)
+        for _ in range(_ROUNDS):
+            for branch in wanted:
+                self._read_branch(objects, branch, pace)
+            lacking = self._lacking()
+            wanted = lacking
+            if not lacking:
+                self._settle(objects)
+                return
+        missing = ref_key(*next(iter(lacking.items())))
+        raise Integrity(
+            f"The replica {objects.place} has lost {missing}, which others build on.",
+            hint="Nothing was changed. `jupyter rewind replica verify` shows what is missing.",
+        )
+
+    def _lacking(self) -> dict[str, int]:
+        return {
+            branch: number
+            for needs in self.needs.values()
+            for branch, number in needs.items()
+            if self.numbers.get(branch, 0) < number
+        }
+
     def _read_branch(self, objects: Objects, branch: str, pace: Pace) -> None:
-        last = self.numbers.get(branch, 0)
-        listed = [each.key for each in objects.find(f"refs/{branch}/", after=ref_key(branch, last))]
+        base = self.bases.get(branch, 0)
+        last = max(self.numbers.get(branch, 0), base - 1)
+        after = ref_key(branch, last)
+        listed = [each.key for each in objects.find(branch_prefix(branch), after=after)]
         numbers = [parsed[1] for key in listed if (parsed := parse_ref_key(key)) is not None]
-        for number, expected in zip(numbers, range(last + 1, last + 1 + len(numbers)), strict=True):
-            if number != expected:
-                raise Integrity(
-                    f"The replica {objects.place} has lost {ref_key(branch, expected)}.",
-                    hint="Nothing was changed. The store on this machine is whole.",
-                )
+        expected = list(range(last + 1, last + 1 + len(numbers)))
+        if numbers != expected or (base > last and not numbers):
+            missing = next(
+                (n for n, found in zip(expected, numbers, strict=True) if n != found), base
+            )
+            raise self._lost(objects, branch, missing)
+        if base > last:
+            [ref] = self._read_refs(objects, branch, [base], pace)
+            if not ref.base:
+                raise Integrity(f"{ref.key} of the replica {objects.place} is no base.")
+            self.closed[branch] = ref.generation
+            numbers = numbers[1:]
         covers: dict[int, int] = {}
         for ref in self._read_refs(objects, branch, list(filter(gathers, numbers)), pace):
             covers[ref.number] = ref.covers
         for _ in self._read_refs(objects, branch, uncovered(numbers, covers), pace):
             pass
 
+    def _lost(self, objects: Objects, branch: str, number: int) -> Exception:
+        if self.is_overtaken(objects):
+            return _Overtaken()
+        return Integrity(
+            f"The replica {objects.place} has lost {ref_key(branch, number)}.",
+            hint="Nothing was changed. The store on this machine is whole.",
+        )
+
     def _read_refs(
         self, objects: Objects, branch: str, numbers: Sequence[int], pace: Pace
     ) -> Iterator[Ref]:
         """What these refs say is known, one after the other."""
         keys = [ref_key(branch, number) for number in numbers]
-        for key, data in _get_all(objects, keys, pace):
-            ref, inline_at = decode_ref(data, key, self.layout, self.replica)
-            self.add(ref, inline_at)
-            yield ref
+        try:
+            for key, data in _get_all(objects, keys, pace):
+                ref, inline_at = decode_ref(data, key, self.layout, self.replica)
+                self.add(ref, inline_at)
+                yield ref
+        except NotFound:
+            if self.is_overtaken(objects):
+                raise _Overtaken from None
+            raise
 
-    def _settle(self, place: str) -> None:
-        for segment, places in self.places.items():
-            at = self.ends.get(segment, 0)
-            for each in sorted(places, key=lambda one: (one.start, -one.end)):
-                if each.start > at:
-                    raise Integrity(
-                        f"The replica {place} has lost bytes {at} to {each.start} of segment"
-                        f" {segment}.",
-                        hint="Nothing was changed. `jupyter rewind replica verify` shows more.",
-                    )
-                at = max(at, each.end)
-            self.ends[segment] = at
+    def _settle(self, objects: Objects) -> None:
+        holes = self.sum_up()
+        if not holes:
+            return
+        if self.is_overtaken(objects):
+            raise _Overtaken
+        segment, start, end = holes[0]
+        raise Integrity(
+            f"The replica {objects.place} has lost bytes {start} to {end} of segment {segment}.",
+            hint="Nothing was changed. `jupyter rewind replica verify` shows more.",
+        )
+
+
+def read_bases(objects: Objects) -> dict[str, int]:
+    """Branch -> the number of its newest base."""
+    found: dict[str, int] = {}
+    for each in objects.find("bases/"):
+        parsed = parse_base_key(each.key)
+        if parsed is not None:
+            found[parsed[0]] = max(parsed[1], found.get(parsed[0], 0))
+    return found
+
+
+def _reach(places: Iterable[Place]) -> tuple[int, int]:
+    """How far the places go without a hole, and where they go on behind one, or 0."""
+    at = 0
+    for each in sorted(places, key=lambda one: (one.start, -one.end)):
+        if each.start > at:
+            return at, each.start
+        at = max(at, each.end)
+    return at, 0
 
 
 def _get_all(objects: Objects, keys: Sequence[str], pace: Pace) -> Iterator[tuple[str, bytes]]:

@@ -31,6 +31,16 @@ class Notes:
     told: dict[str, int] = field(default_factory=dict)
     """What the refs of our branch have said of other branches."""
     pushed_ns: int = 0
+    epoch: int = 0
+    """The last barrier that was seen on our branch."""
+    generations: dict[str, int] = field(default_factory=dict)
+    """Branch -> how many bases it was seen to have."""
+    base: int = 0
+    """The number of our branch's newest base."""
+    opened: bool = False
+    """Whether whoever collects is sure to know of our branch."""
+    collected_ns: int = 0
+    """When the replica was last collected from here."""
 
 
 def notes_path(layout: Layout, url: str) -> Path:
@@ -46,6 +56,9 @@ def read_notes(layout: Layout, url: str) -> Notes:
         return Notes(
             str(facts["replica"]), str(facts["branch"]), _numbers(facts["numbers"]),
             _numbers(facts["ends"]), _numbers(facts["told"]), int(facts["pushed"]),
+            int(facts.get("epoch", 0)), _numbers(facts.get("generations", {})),
+            int(facts.get("base", 0)), bool(facts.get("opened", False)),
+            int(facts.get("collected", 0)),
         )  # fmt: skip
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return Notes()
@@ -62,6 +75,8 @@ def write_notes(layout: Layout, url: str, notes: Notes, files: Files) -> None:
                 "format": _FORMAT, "store": layout.store_id, "replica": notes.replica,
                 "branch": notes.branch, "numbers": {**notes.numbers}, "ends": {**notes.ends},
                 "told": {**notes.told}, "pushed": notes.pushed_ns,
+                "epoch": notes.epoch, "generations": {**notes.generations}, "base": notes.base,
+                "opened": notes.opened, "collected": notes.collected_ns,
             }
         ),
     )  # fmt: skip

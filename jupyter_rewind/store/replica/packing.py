@@ -74,6 +74,7 @@ class Sender:
         pace: Pace,
         progress: Progress | None,
         total: int,
+        epoch: int = 0,
     ) -> None:
         self._layout = layout
         self._files = files
@@ -81,6 +82,7 @@ class Sender:
         self._pace = pace
         self._progress = progress
         self._total = total
+        self._epoch = epoch
         self._done = 0
         self._lock = threading.Lock()
         self.objects_made = 0
@@ -129,7 +131,7 @@ class Sender:
 
     def put_pack(self, data: bytes) -> str:
         """Where the pack that holds `data` lies; it is there, durably."""
-        key = pack_name(data, naming_key(self._objects))
+        key = pack_name(data, naming_key(self._objects), self._epoch)
         if self._objects.size(key) != len(data):
             self._pace.wait(len(data))
             if not create_surely(self._objects, key, data):

@@ -12,14 +12,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from jupyter_rewind.errors import Denied, Integrity, Unavailable
+from jupyter_rewind.errors import Denied, Integrity, NotFound, Unavailable
 from jupyter_rewind.store.durable import Files
 from jupyter_rewind.store.layout import (
     Layout,
     key_check,
     key_path,
+    making,
     mend_config,
-    read_retired,
+    read_retired_ends,
 )
 from jupyter_rewind.store.locks import FileLock
 from jupyter_rewind.store.replica.arrival import (
@@ -35,10 +36,12 @@ from jupyter_rewind.store.replica.notes import Notes, read_notes, write_notes
 from jupyter_rewind.store.replica.objects import Objects
 from jupyter_rewind.store.replica.opening import read_identity, require_store, unseal
 from jupyter_rewind.store.replica.pace import Pace
+from jupyter_rewind.store.replica.push import know_branch
 from jupyter_rewind.store.replica.turns import taking_turns
 from jupyter_rewind.store.repository import Repository
 
 _PATIENCE_SECONDS = 300.0
+_TRIES = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +82,13 @@ def found_store(folder: Path, key_folder: Path, objects: Objects, files: Files) 
         )
     files.make_folder(folder)
     files.make_folder(folder / "segments")
-    mend_config(folder, identity.store_id, key, files)
-    files.sync_folder(folder)
+    files.make_folder(folder / "locks")
+    with making(folder):
+        # Somebody's first save may have made another one meanwhile.
+        if (folder / "config").exists():
+            return False
+        mend_config(folder, identity.store_id, key, files)
+        files.sync_folder(folder)
     return True
 
 
@@ -113,13 +121,27 @@ def _pull(
 ) -> PullReport:
     identity = require_store(objects, layout)
     objects = unseal(objects, identity, layout)
-    ledger = Ledger(layout, identity.replica)
-    ledger.read(objects, pace)
-    finish_arrival(layout, files)
+    left = _TRIES
+    while True:
+        left -= 1
+        ledger = Ledger(layout, identity.replica)
+        ledger.read(objects, pace)
+        finish_arrival(layout, files)
+        try:
+            return _bring(repository, url, ledger, Fetcher(
+                layout, files, objects, ledger, pace, progress
+            ))  # fmt: skip
+        except (Integrity, NotFound):
+            # Collected there while it was fetched: what arrived whole is not fetched again.
+            if not (left and ledger.is_overtaken(objects)):
+                raise
+
+
+def _bring(repository: Repository, url: str, ledger: Ledger, fetcher: Fetcher) -> PullReport:
+    layout, files = repository.layout, repository.files
     wanted = _wanted(repository, ledger)
     before = _count_entries(repository)
     if wanted:
-        fetcher = Fetcher(layout, files, objects, ledger, pace, progress)
         fetcher.fetch(wanted)
         with _nothing_removed(layout):
             wanted |= dict.fromkeys(_bring_back(repository, fetcher, ledger, wanted), 0)
@@ -138,12 +160,13 @@ def _wanted(repository: Repository, ledger: Ledger) -> dict[str, int]:
         here = {name: end for name, (_, end) in index.segments().items()}
     present = {path.name for path in repository.layout.segments.iterdir()}
     have = {name: here.get(name, 0) if name in present else 0 for name in ledger.ends}
-    retired = read_retired(repository.layout)
+    # What has grown since it was taken away here holds commits that never were here.
+    retired = read_retired_ends(repository.layout)
     return {
         name: have[name]
         for name, end in ledger.ends.items()
         if end > have[name]
-        and not (name in retired and name not in present)
+        and not (name not in present and end <= retired.get(name, 0))
         and not is_busy(repository.layout, name)
     }
 
@@ -200,5 +223,6 @@ def _note(repository: Repository, url: str, ledger: Ledger) -> None:
     notes = read_notes(repository.layout, url)
     if notes.replica != ledger.replica:
         notes = Notes(replica=ledger.replica)
-    notes.numbers, notes.ends = dict(ledger.numbers), dict(ledger.ends)
+    notes.numbers, notes.ends = dict(ledger.numbers), dict(ledger.sure)
+    know_branch(ledger, notes)
     write_notes(repository.layout, url, notes, repository.files)

@@ -6,6 +6,9 @@ nobody made that. Where somebody did (a copy of this store, or a push that was k
 could note its success), what stands there is read and the rest is tried again. Small pushes are
 the ref alone. Nothing in the replica is ever changed, so a push that is killed leaves at most
 packs that nothing names, which the next one finds and uses.
+
+Collecting (`collecting`) makes a ref on each branch, too. A push that finds one in its way reads
+what is condemned, and pushes that again where it stands in this store.
 """
 
 from __future__ import annotations
@@ -26,8 +29,8 @@ from jupyter_rewind.store.replica.objects import Objects
 from jupyter_rewind.store.replica.opening import make_replica, unseal
 from jupyter_rewind.store.replica.pace import Pace
 from jupyter_rewind.store.replica.packing import Progress, Sender, lay_out
-from jupyter_rewind.store.replica.refs import TAG_SIZE, Piece, Ref, encode_ref, ref_key
-from jupyter_rewind.store.replica.settling import create_surely
+from jupyter_rewind.store.replica.refs import LOG, TAG_SIZE, Piece, Ref, encode_ref, ref_key
+from jupyter_rewind.store.replica.settling import make_ref
 from jupyter_rewind.store.replica.turns import taking_turns
 from jupyter_rewind.store.repository import Repository
 
@@ -62,7 +65,20 @@ def push(
     there; nothing was pushed), Unavailable, Denied, Full: then the replica holds what it held.
     """
     with sole_pusher(repository.layout, url):
-        return _Pusher(repository, objects, url, pace or Pace(), progress).run(sealed)
+        return push_in_turn(repository, objects, url, sealed=sealed, pace=pace, progress=progress)
+
+
+def push_in_turn(
+    repository: Repository,
+    objects: Objects,
+    url: str,
+    *,
+    sealed: bool = False,
+    pace: Pace | None = None,
+    progress: Progress | None = None,
+) -> PushReport:
+    """As `push`, for who is the sole pusher already."""
+    return _Pusher(repository, objects, url, pace or Pace(), progress).run(sealed)
 
 
 @contextmanager
@@ -83,15 +99,35 @@ def read_known(
     notes = read_notes(layout, url)
     if notes.replica != replica:
         notes = Notes(replica=replica)
-    ledger = Ledger(layout, replica, dict(notes.numbers), dict(notes.ends))
     last = notes.numbers.get(notes.branch, 0)
     is_true = not last or objects.size(ref_key(notes.branch, last)) is not None
-    if not notes.numbers or not is_true:
+    if notes.numbers and is_true:
+        ledger = Ledger(layout, replica, dict(notes.numbers), dict(notes.ends))
+        return ledger, notes
+    ledger = read_afresh(layout, objects, replica, notes, pace)
+    if ledger.numbers.get(notes.branch, 0) < last:
         # Put back from a copy, or emptied: what it holds now counts, under another branch.
         notes = Notes(replica=replica)
-        ledger = Ledger(layout, replica)
-        ledger.read(objects, pace)
     return ledger, notes
+
+
+def read_afresh(
+    layout: Layout, objects: Objects, replica: str, notes: Notes, pace: Pace | None = None
+) -> Ledger:
+    """All that the replica holds; the notes know what it says of our branch."""
+    ledger = Ledger(layout, replica)
+    ledger.read(objects, pace)
+    know_branch(ledger, notes)
+    return ledger
+
+
+def know_branch(ledger: Ledger, notes: Notes) -> None:
+    """The notes say what the ledger, which was read afresh, says of our branch."""
+    # Its log was read before all else, so what was condemned by these barriers is known.
+    notes.epoch = max(ledger.epochs.get(name, 0) for name in (notes.branch, LOG))
+    notes.opened = notes.branch in ledger.opened
+    notes.generations = dict(ledger.generations)
+    notes.base = ledger.bases.get(notes.branch, 0)
 
 
 class _Pusher:
@@ -122,7 +158,7 @@ class _Pusher:
         error: RewindError | None = None
         for _ in range(_TRIES):
             try:
-                tails = self._new_tails(ledger.ends)
+                tails = self._new_tails(ledger.sure)
                 if not tails or self._send(tails, ledger, notes):
                     self._note(ledger, notes)
                     return self._report(tails)
@@ -131,7 +167,7 @@ class _Pusher:
                 error = gone
                 continue
             # Somebody else made the ref of this number.
-            ledger.read(self._objects, self._pace)
+            ledger = read_afresh(self._layout, self._objects, ledger.replica, notes, self._pace)
         raise Unavailable(
             f"Could not push the store at {self._layout.folder} to {self._objects.place}:"
             f" others changed it {_TRIES} times meanwhile.",
@@ -157,39 +193,61 @@ class _Pusher:
 
     def _send(self, tails: list[Tail], ledger: Ledger, notes: Notes) -> bool:
         """True when the ref of these tails stands in the replica, and `ledger` knows it."""
-        total = sum(tail.size for tail in tails)
-        sender = Sender(
-            self._layout, self._repository.files, self._objects, self._pace, self._progress, total
-        )
+        number = ledger.numbers.get(notes.branch, 0) + 1
         inline, packs = lay_out(tails)
+        if not self._is_known(ledger, notes, bool(packs) or gathers(number)):
+            return False
+        sender = Sender(
+            self._layout, self._repository.files, self._objects, self._pace, self._progress,
+            sum(tail.size for tail in tails), notes.epoch,
+        )  # fmt: skip
         body = sender.read(inline)
         pieces = sender.send(packs)
         at = 0
         for block in inline:
             pieces.append(Piece(block.segment, block.start, block.end, "", at))
             at += block.size
-        number = ledger.numbers.get(notes.branch, 0) + 1
         again = self._gather(sender, ledger, notes.branch, number)
-        pieces += again.pieces
         needs = news(ledger.numbers, notes.told)
         needs.pop(notes.branch, None)
-        nonce, now = clock.token(16).hex(), clock.now_ns()
+        claims = {tail.segment for tail in tails} & ledger.condemned.keys()
         ref = Ref(
-            notes.branch, number, nonce, tuple(pieces), {**again.needs, **needs}, now, again.first
-        )
+            notes.branch, number, clock.token(16).hex(), (*pieces, *again.pieces),
+            {**again.needs, **needs}, clock.now_ns(), again.first, notes.epoch,
+            claims=tuple(sorted(again.claims | claims)),
+        )  # fmt: skip
         data = encode_ref(ref, body, self._layout, ledger.replica)
         self._pace.wait(len(data))
         self._made += sender.objects_made
-        if not create_surely(self._objects, ref.key, data):
-            log.info("%s was made by somebody else", ref.key)
+        generation = notes.generations.get(notes.branch, 0)
+        if not make_ref(self._objects, notes.branch, ref.key, data, generation):
+            log.info("%s was made by somebody else, or collected", ref.key)
             return False
         self._made += 1
         sender.count(len(body))
         ledger.add(ref, len(data) - TAG_SIZE - len(body))
         for tail in tails:
-            ledger.ends[tail.segment] = tail.end
+            ledger.sure[tail.segment] = tail.end
         notes.told.update(needs)
         notes.pushed_ns = ref.time_ns
+        return True
+
+    def _is_known(self, ledger: Ledger, notes: Notes, has_packs: bool) -> bool:
+        """True when whoever collects from now on knows of our branch; or there is nothing yet on
+        it, or in what it relies on, that could be collected."""
+        relies = has_packs or bool(ledger.numbers.keys() - {notes.branch})
+        if notes.opened or not relies:
+            return True
+        number = ledger.numbers.get(LOG, 0) + 1
+        ref = Ref(LOG, number, clock.token(16).hex(), (), opens=(notes.branch,))
+        data = encode_ref(ref, b"", self._layout, ledger.replica)
+        if not make_ref(self._objects, LOG, ref.key, data, notes.generations.get(LOG, 0)):
+            return False
+        self._made += 1
+        ledger.add(ref, 0)
+        # What was condemned up to there is known: the log was read first.
+        notes.epoch = max(notes.epoch, ledger.epochs.get(LOG, 0))
+        notes.opened = True
         return True
 
     def _gather(self, sender: Sender, ledger: Ledger, branch: str, number: int) -> Again:
@@ -199,7 +257,7 @@ class _Pusher:
 
     def _note(self, ledger: Ledger, notes: Notes) -> None:
         """Never fails: a push that stands is not undone for want of a note."""
-        notes.numbers, notes.ends = dict(ledger.numbers), dict(ledger.ends)
+        notes.numbers, notes.ends = dict(ledger.numbers), dict(ledger.sure)
         try:
             write_notes(self._layout, self._url, notes, self._repository.files)
         except RewindError as error:

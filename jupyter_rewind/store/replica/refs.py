@@ -1,9 +1,10 @@
 """One push as one object: which bytes of which segments it adds, and the small ones themselves.
 
-refs/<branch>/<20-digit number>, little-endian (format 1):
+refs/<branch>/<20-digit number>, little-endian (format 1 or 2):
 
     head    10 bytes  magic, format, size of the facts
-    facts   JSON: store, replica, branch, number, nonce, needs, pieces, time, covers
+    facts   JSON: store, replica, branch, number, nonce, needs, pieces, time, covers, and in format
+            2 what collecting says
     inline  the bytes of pieces that lie in no pack
     tag     32 bytes  keyed blake3 over all before it, for this replica
 
@@ -26,7 +27,9 @@ from jupyter_rewind.model.encoding import check_format, parse_json, to_json
 from jupyter_rewind.model.entry import Json
 from jupyter_rewind.store.layout import Layout
 
-REF_FORMAT = 1
+REF_FORMAT = 2
+LOG = "log"
+"""The branch on which machines say that they begin one, and collecting that it begins."""
 _MAGIC = b"\xabJRR"
 _SEGMENT = re.compile(r"[0-9a-f]{16}")
 _HEAD = struct.Struct("<4sHI")
@@ -61,29 +64,77 @@ class Ref:
     time_ns: int = 0
     covers: int = 0
     """The first of the refs before it that it says again, up to itself; 0 for none."""
+    epoch: int = 0
+    """The last barrier that its pusher knew on this branch."""
+    barrier: int = 0
+    """Not 0: collecting of this epoch begins here."""
+    base: int = 0
+    """Not 0: it stands for all before it on its branch, as collecting of this epoch left that."""
+    generation: int = 0
+    """With `base`: how many bases its branch has had with it."""
+    condemned: tuple[str, ...] = ()
+    """With `barrier`: segments that nobody may build on because of what was said before it."""
+    dropped: tuple[str, ...] = ()
+    """With `base`: segments of which collecting left nothing that was said before its barrier."""
+    claims: tuple[str, ...] = ()
+    """Segments that were condemned and are pushed again, for they are in use here."""
+    opens: tuple[str, ...] = ()
+    """On the branch LOG: branches that are there, or will be."""
 
     @property
     def key(self) -> str:
         return ref_key(self.branch, self.number)
 
 
+def branch_prefix(branch: str) -> str:
+    """What the keys of the branch's refs begin with."""
+    return f"{LOG}/" if branch == LOG else f"refs/{branch}/"
+
+
 def ref_key(branch: str, number: int) -> str:
-    return f"refs/{branch}/{number:020d}"
+    return f"{branch_prefix(branch)}{number:020d}"
 
 
 def parse_ref_key(key: str) -> tuple[str, int] | None:
     """Branch and number; None for a name that is none of ours."""
-    parts = key.split("/")
-    if len(parts) != 3 or parts[0] != "refs" or len(parts[2]) != 20 or not parts[2].isdigit():
+    prefix, _, number = key.rpartition("/")
+    branch = prefix.removeprefix("refs/")
+    if prefix not in {LOG, f"refs/{branch}"} or len(number) != 20 or not number.isdigit():
         return None
-    return parts[1], int(parts[2])
+    return branch, int(number)
 
 
-def pack_name(data: bytes, key: bytes | None = None) -> str:
+def pack_name(data: bytes, key: bytes | None = None, epoch: int = 0) -> str:
     """Where a pack lies: named by its content, so that it is there or it is not. With `key` only
-    who has that can tell the name from the content."""
+    who has that can tell the name from the content.
+
+    Who knows of collecting of `epoch` never names a pack of an earlier one, which may be about to
+    be deleted.
+    """
     name = (blake3(data) if key is None else blake3(data, key=key)).hexdigest()
-    return f"packs/{name[:2]}/{name}"
+    return f"packs/{name[:2]}/{name}{f'-{epoch}' if epoch else ''}"
+
+
+def pack_epoch(key: str) -> int:
+    """The epoch in a pack's name."""
+    number = key.rpartition("/")[2].partition("-")[2]
+    return int(number) if number.isdigit() else 0
+
+
+def base_key(branch: str, number: int) -> str:
+    """What stands here says that the ref of this number is a base."""
+    return f"bases/{branch}/{number:020d}"
+
+
+def closed_key(branch: str, generation: int) -> str:
+    """What stands here for ever says that the branch has so many bases, so that refs before the
+    last one may be gone, and numbers free that were taken."""
+    return f"closed/{branch}/{generation:020d}"
+
+
+def parse_base_key(key: str) -> tuple[str, int] | None:
+    """Branch and number; None for a name that is none of ours."""
+    return parse_ref_key(key.replace("bases/", "refs/", 1)) if key[:6] == "bases/" else None
 
 
 def encode_ref(ref: Ref, inline: bytes, layout: Layout, replica: str) -> bytes:
@@ -99,9 +150,22 @@ def encode_ref(ref: Ref, inline: bytes, layout: Layout, replica: str) -> bytes:
         "time": ref.time_ns,
         **({"covers": ref.covers} if ref.covers else {}),
     }
-    text = to_json(facts)
-    body = _HEAD.pack(_MAGIC, REF_FORMAT, len(text)) + text + inline
+    collecting = _collecting(ref)
+    text = to_json({**facts, **collecting})
+    # What says nothing of collecting can be read by versions that know nothing of it.
+    body = _HEAD.pack(_MAGIC, REF_FORMAT if collecting else 1, len(text)) + text + inline
     return body + _tag(body, layout, replica)
+
+
+def _collecting(ref: Ref) -> dict[str, Json]:
+    numbers: dict[str, Json] = {
+        "epoch": ref.epoch, "barrier": ref.barrier, "base": ref.base, "generation": ref.generation,
+    }  # fmt: skip
+    names: dict[str, Json] = {
+        "condemned": [*ref.condemned], "dropped": [*ref.dropped], "claims": [*ref.claims],
+        "opens": [*ref.opens],
+    }  # fmt: skip
+    return {name: value for name, value in {**numbers, **names}.items() if value}
 
 
 def decode_ref(data: bytes, key: str, layout: Layout, replica: str) -> tuple[Ref, int]:
@@ -129,9 +193,16 @@ def decode_ref(data: bytes, key: str, layout: Layout, replica: str) -> tuple[Ref
         if not all(_SEGMENT.fullmatch(piece.segment) for piece in pieces):
             raise ValueError("a segment has a name that none of ours has")
         needs = {str(branch): int(upto) for branch, upto in facts["needs"].items()}
+        numbers = [
+            int(facts.get(name, 0)) for name in ("covers", "epoch", "barrier", "base", "generation")
+        ]
+        names = [
+            tuple(map(str, facts.get(name, ())))
+            for name in ("condemned", "dropped", "claims", "opens")
+        ]
         ref = Ref(
             facts["branch"], facts["number"], facts["nonce"], pieces, needs, facts["time"],
-            int(facts.get("covers", 0)),
+            *numbers, *names,  # type: ignore[arg-type] # as they stand in Ref
         )  # fmt: skip
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise Format(f"{key} of the replica cannot be read: {error}.") from error

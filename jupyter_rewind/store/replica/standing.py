@@ -47,7 +47,7 @@ def compare(repository: Repository, objects: Objects, url: str) -> Standing:
     else:
         objects = unseal(objects, identity, repository.layout)
         ledger, notes = read_known(repository.layout, objects, url, identity.replica)
-        have, pushed_ns = ledger.ends, notes.pushed_ns
+        have, pushed_ns = ledger.sure, notes.pushed_ns
     lag = measure(repository, have)
     return Standing(exists, lag.behind_bytes, lag.behind_entries, lag.oldest_ns, pushed_ns or None)
 

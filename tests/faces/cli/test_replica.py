@@ -45,16 +45,73 @@ def test_a_lost_home_comes_back(
         assert out.read_bytes() == state
 
 
+def test_on_a_new_machine_the_first_command_brings_it_all(
+    home: Path, book: Path, rewind: Rewind, mount: Path
+) -> None:
+    """With the setting and the key in their places nobody has to say pull; without the key it
+    says where that goes, and no other store is begun."""
+    line = f"replica.url={mount.as_uri()}"
+    assert rewind("replica", "push", "--set", line).status == 0
+    [key] = (home / "config" / "rewind-keys").iterdir()
+    kept = key.read_bytes()
+    key.unlink()
+    shutil.rmtree(home / "data")
+    told = rewind("history", book, "--set", line)
+    assert told.status == 6 and str(key) in told.err
+    told = rewind("checkpoint", book, "--set", line)
+    assert told.status == 6 and not (home / "data").exists()
+    key.write_bytes(kept)
+    found = rewind("history", book, "--set", line, "--json")
+    assert found.status == 0 and len(found.data["checkpoints"]) == 3
+    assert rewind("verify", "--read-data").status == 0
+
+
+def test_without_a_replica_there_the_first_command_begins_one(
+    book: Path, rewind: Rewind, mount: Path, home: Path
+) -> None:
+    """An empty place is no replica: the store that the first checkpoint makes is the one."""
+    shutil.rmtree(home / "data")
+    line = f"replica.url={mount.as_uri()}"
+    assert rewind("history", book, "--set", line).status == 3
+    assert rewind("checkpoint", book, "--set", line).status == 0
+    assert rewind("replica", "push", "--set", line).status == 0
+
+
 def test_every_answer_fits_the_schema(book: Path, rewind: Rewind, mount: Path) -> None:
     """A program can rely on every name in every answer."""
     url = mount.as_uri()
     for words in (["add", url], ["list"], ["status"], ["push"], ["status", "mount"], ["pull"],
-                  ["verify"], ["verify", url, "--read-data"], ["remove", url]):  # fmt: skip
+                  ["verify"], ["verify", url, "--read-data"], ["collect"],
+                  ["collect", url, "--yes"], ["remove", url]):  # fmt: skip
         ended = rewind("replica", *words, "--json")
         assert ended.status == 0, ended.err
         data = check(ended.out)["data"]
         assert data["action"] == words[0]
         assert [each["url"] for each in data["replicas"]] == [url]
+
+
+def test_a_replica_shrinks_when_it_is_told_to(book: Path, rewind: Rewind, mount: Path) -> None:
+    """Without --yes it only tells; afterwards it is whole and smaller, and other commands have no
+    --yes."""
+
+    def total() -> int:
+        return sum(each.stat().st_size for each in mount.rglob("*") if each.is_file())
+
+    rewind("replica", "add", mount.as_uri())
+    rewind("replica", "push")
+    told = rewind("replica", "collect")
+    assert told.status == 0 and "--yes does it" in told.out
+    few = [f"retention.{each}=0" for each in ("hourly", "daily", "weekly")]
+    words = [part for each in ("retention.keep_last=1", *few) for part in ("--set", each)]
+    assert rewind("expire", "--yes", *words).status == 0
+    assert rewind("collect").status == 0
+    rewind("replica", "push")
+    before = total()
+    done = rewind("replica", "collect", "--yes")
+    assert done.status == 0 and "freed" in done.out
+    assert total() < before
+    assert rewind("replica", "verify", "--read-data").status == 0
+    assert rewind("replica", "push", "--yes").status == 2
 
 
 def test_status_tells_how_far_behind(book: Path, rewind: Rewind, mount: Path) -> None:
@@ -201,3 +258,31 @@ def test_doctor_tells_how_a_replica_stands(book: Path, rewind: Rewind, mount: Pa
     shutil.rmtree(mount)
     gone = told()
     assert gone["state"] == "problem" and "cannot be used" in gone["text"] and gone["mend"]
+
+
+def test_a_key_that_became_known_is_changed(
+    home: Path, book: Path, rewind: Rewind, mount: Path, tmp_path: Path
+) -> None:
+    """First it is only told; then the history is the same under another key, the old replica
+    gets nothing more and is told why, and a new one begins."""
+    url = mount.as_uri()
+    assert rewind("replica", "add", url).status == rewind("replica", "push").status == 0
+    before = rewind("history", book, "--json").data["checkpoints"]
+    keys = home / "config" / "rewind-keys"
+    [old] = keys.iterdir()
+    told = rewind("key", "rotate")
+    assert told.status == 0 and "--yes does it" in told.out and list(keys.iterdir()) == [old]
+    done = check(rewind("key", "rotate", "--yes", "--json").out)["data"]
+    assert done["replicas"] == [url] and done["old_key"] == str(old)
+    assert {old, Path(done["key"])} == set(keys.iterdir())
+    assert rewind("history", book, "--json").data["checkpoints"] == before
+    assert rewind("verify", "--read-data").status == 0
+    refused = rewind("replica", "push")
+    assert refused.status == 4 and "another store" in refused.err
+    old.unlink()
+    assert rewind("show", book, "head", "--raw").status == 0
+    other = tmp_path / "another"
+    other.mkdir()
+    assert rewind("replica", "remove", url).status == 0
+    assert rewind("replica", "add", other.as_uri()).status == rewind("replica", "push").status == 0
+    assert rewind("key", "export").status == 2

@@ -1,0 +1,150 @@
+"""A replica is collected by a server itself; and by a process that is killed."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from jupyter_rewind.store.replica import collecting
+from jupyter_rewind.store.replica.collecting import (
+    is_worth_collecting,
+)
+from jupyter_rewind.store.replica.folder import FolderObjects
+from jupyter_rewind.store.replica.forwarding import Forwarder, State
+from tests.support.collecting import Meddled, expire, is_whole, shrink
+from tests.support.replicas import first_machine, holds, next_machine
+
+
+@pytest.fixture
+def objects() -> Meddled:
+    return Meddled()
+
+
+def test_what_was_pushed_and_is_gone_here_is_known_without_asking(
+    tmp_path: Path, objects: Meddled, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So a server knows whether collecting is worth its requests."""
+    monkeypatch.setattr(collecting, "_LEAST_BYTES", 1000)
+    first = first_machine(tmp_path / "a", objects)
+
+    def is_worth() -> bool:
+        with first.open() as repository:
+            return is_worth_collecting(repository, first.url)
+
+    first.push()
+    assert not is_worth()
+    expire(first, list(first.filled.bodies))
+    first.push()
+    assert is_worth()
+    shrink(first)
+    assert not is_worth()
+    monkeypatch.setattr(collecting, "_MANY_REFS", 3)
+    for _ in range(3):
+        assert not is_worth()
+        first.save()
+        first.push()
+    assert is_worth()
+    shrink(first)
+    assert not is_worth()
+
+
+@pytest.mark.parametrize("hours", [0, 1])
+def test_a_forwarder_collects_once_in_a_while(
+    hours: int, tmp_path: Path, objects: Meddled, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody asks for it: what is gone here goes there with a later push; and never where that is
+    turned off."""
+    monkeypatch.setattr(collecting, "_LEAST_BYTES", 1000)
+    first = first_machine(tmp_path / "a", objects)
+    names = first.save(9)
+    first.push()
+    expire(first, names)
+    forwarder = Forwarder(
+        first.url, first.open, lambda: objects, interval_seconds=0.05, collect_hours=hours
+    )
+    forwarder.start()
+
+    def is_pushed() -> bool:
+        return forwarder.account.state is State.CURRENT
+
+    def is_collected() -> bool:
+        return any(True for _ in objects.find("bases/"))
+
+    for _ in range(6000):
+        if is_pushed() and (is_collected() or not hours):
+            break
+        threading.Event().wait(0.01)
+    forwarder.end()
+    assert forwarder.join(60)
+    assert is_pushed() and is_collected() == bool(hours)
+    assert is_whole(first)
+    if hours:
+        second = next_machine(tmp_path / "b", first)
+        second.pull()
+        assert holds(second, first)
+
+
+KILLED = """
+import sys
+from pathlib import Path
+from jupyter_rewind.store.replica.collecting import collect_replica
+from jupyter_rewind.store.replica.folder import FolderObjects
+from jupyter_rewind.store.repository import Repository
+folder, keys, place = map(Path, sys.argv[1:4])
+left = int(sys.argv[4])
+class Slow(FolderObjects):
+    def _step(self):
+        global left
+        left -= 1
+        if left < 0:
+            print("now", flush=True)
+            sys.stdin.read()
+    def create(self, key, data):
+        self._step()
+        return super().create(key, data)
+    def delete(self, key):
+        self._step()
+        super().delete(key)
+with Repository.open(folder, key_folder=keys) as store:
+    collect_replica(store, Slow(place), "test://replica")
+print("done", flush=True)
+"""
+
+
+@pytest.mark.parametrize("left", [0, 2, 5, 9, 13])
+def test_kill_9_at_any_step_loses_nothing(left: int, tmp_path: Path) -> None:
+    """The process that collects is killed: all is there, and the next one does the rest."""
+    (tmp_path / "replica").mkdir()
+    objects = FolderObjects(tmp_path / "replica")
+    first = first_machine(tmp_path / "a", objects, segments=2)
+    first.push()
+    second = next_machine(tmp_path / "b", first)
+    second.pull()
+    second.save()
+    second.push()
+    expire(first, list(first.filled.bodies)[:4])
+    child = subprocess.Popen(
+        [sys.executable, "-c", KILLED, first.store, first.filled.folder / "keys",
+         tmp_path / "replica", str(left)],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+    )  # fmt: skip
+    assert child.stdout is not None and child.stdout.readline() == b"now\n"
+    os.kill(child.pid, signal.SIGKILL)
+    child.communicate()
+    third = next_machine(tmp_path / "c", first)
+    third.pull()
+    with third.open() as repository:
+        for machine in (first, second):
+            for name in machine.filled.bodies:
+                assert machine.filled.reads(repository, name)
+    shrink(first)
+    assert is_whole(first)
+    fourth = next_machine(tmp_path / "d", first)
+    fourth.pull()
+    assert holds(fourth, first, second)
