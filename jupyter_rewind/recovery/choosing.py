@@ -12,7 +12,7 @@ from jupyter_rewind.recovery.blends import blend_in_words, other_text
 from jupyter_rewind.recovery.broken.versions import VERSION
 from jupyter_rewind.recovery.evidence import Evidence, EvidenceCell, FoundDocument
 from jupyter_rewind.recovery.namesakes import KIND, as_pair, is_edited_pair, without_namesakes
-from jupyter_rewind.recovery.traces.git import FETCHED
+from jupyter_rewind.recovery.traces.git import BRANCH, FETCHED
 
 MUCH_MORE = 1.5
 NEARLY_ALL = 0.8
@@ -36,6 +36,8 @@ class Base:
     document: FoundDocument | None
     time_ns: int | None
     passed_over: tuple[str, ...] = ()
+    branches: tuple[FoundDocument, ...] = ()
+    """Its states on other branches of git: what was saved there is missing from it by intent."""
 
 
 def choose_base(
@@ -49,7 +51,7 @@ def choose_base(
     documents = _ours(evidence.documents, places, ran)
     filled = [each for each in documents if _texts(each)]
     words = tuple(
-        f"{each.trace.place} has no cell with anything in it"
+        f"{each.trace.place}: no cell of it has anything in it."
         for each in takewhile(lambda one: not _texts(one), documents)
     )
     if not filled:
@@ -62,7 +64,7 @@ def choose_base(
     own = [each for each in filled[1:] if not _is_others(each)]
     chosen = next((each for each in own if is_richer(each, newest)), None)
     if chosen is not None:
-        words += (f"{newest.trace.place} is newer, but most of the notebook is missing from it",)
+        words += (_less(newest, chosen),)
         newest, lost = chosen, newest
         cells = _merge(newest, lost, fill=False)
     elif not newest.complete:
@@ -70,7 +72,8 @@ def choose_base(
         cells = _merge(whole, newest, fill=True) if whole else _as_based(newest)
     else:
         cells = _as_based(newest)
-    return Base(tuple(cells), newest, newest.time_ns, words)
+    branches = [each for each in filled if BRANCH in each.trace.handle and not _is_others(newest)]
+    return Base(tuple(cells), newest, newest.time_ns, words, tuple(branches))
 
 
 def _ours(
@@ -80,18 +83,24 @@ def _ours(
     others = [each for each in documents if each.trace.notebook is None]
     file = next((each for each in known if each.trace.kind == "file" and each.complete), None)
 
-    def rank(document: FoundDocument) -> tuple[bool, int, bool, int]:
+    newest = max((each.time_ns or 0 for each in known), default=0)
+
+    def rank(document: FoundDocument) -> tuple[bool, bool, int, bool, int]:
         time_ns = document.time_ns or 0
+        if document.trace.kind == "file" and document.time_ns is None:
+            time_ns = newest + 1  # its clock was wrong: it is taken for what it most likely is
         if file is not None and document.trace.kind == KIND and not is_edited_pair(document, file):
             time_ns = min(time_ns, (file.time_ns or 0) - 1)  # made of the file as it is
-        return not _is_others(document), time_ns, document.complete, len(document.cells)
+        is_fetched, is_others = FETCHED in document.trace.handle, _is_others(document)
+        return not is_fetched, not is_others, time_ns, document.complete, len(document.cells)
 
     return sorted(known or others, key=rank, reverse=True)
 
 
 def _is_others(document: FoundDocument) -> bool:
-    """Whether it was fetched of others: newer than the own work, and yet no later state of it."""
-    return FETCHED in document.trace.handle
+    """Whether it was fetched of others, or is of another branch: newer than the work that was
+    lost, and yet no later state of it."""
+    return FETCHED in document.trace.handle or BRANCH in document.trace.handle
 
 
 def _texts(document: FoundDocument) -> Counter[str]:
@@ -103,6 +112,16 @@ def is_richer(older: FoundDocument, newer: FoundDocument) -> bool:
     old, new = _texts(older), _texts(newer)
     kept = (old & new).total()
     return old.total() >= MUCH_MORE * new.total() and kept >= NEARLY_ALL * new.total()
+
+
+def _less(newer: FoundDocument, older: FoundDocument) -> str:
+    """What a person is told of a newer document that is not built on."""
+    lacks = (_texts(older) - _texts(newer)).total()
+    cells = "1 cell" if lacks == 1 else f"{lacks} cells"
+    hurt = "it is damaged, and" if newer.damages or not newer.complete else "it"
+    words = "." if newer.damages or not newer.complete else "; deleted since, perhaps."
+    name = older.trace.words or older.trace.kind
+    return f"{newer.trace.place}, newer: {hurt} lacks {cells} of another version ({name}){words}"
 
 
 def _as_based(document: FoundDocument) -> list[Based]:
@@ -134,7 +153,8 @@ def _merge(older: FoundDocument, newer: FoundDocument, fill: bool) -> list[Based
     """
     a, b = [_key(cell) for cell in older.cells], [_key(cell) for cell in newer.cells]
     merged: list[Based] = []
-    words = f"not in what is left of {newer.trace.place}"
+    of = "" if newer.complete else "what is left of "
+    words = f"not in {of}{newer.trace.place}, which is newer"
     for kind, a0, a1, b0, b1 in SequenceMatcher(None, a, b, autojunk=False).get_opcodes():
         if kind == "equal" or kind == "insert":
             merged += [Based(cell, newer) for cell in newer.cells[b0:b1]]

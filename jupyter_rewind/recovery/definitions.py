@@ -24,7 +24,7 @@ _QUERY = re.compile(
     )\s*\Z""",
     re.VERBOSE,
 )
-_MAGIC = re.compile(r"^(?P<indent>\s*)(?:[%!?].*|[^#'\"]*\?\s*|(?:[\w, .]+=\s*[%!].*))$")
+_MAGIC = re.compile(r"^(?P<indent>\s*+)(?:[%!?].*|[^#'\"]*\?\s*|(?:[\w, .]+=\s*[%!].*))$")
 _PROMPT = re.compile(r"^\s*(?:>>> ?|\.\.\. ?|In \[\d+\]: ?)")
 _LONGEST = 1 << 20
 

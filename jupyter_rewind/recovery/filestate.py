@@ -22,6 +22,8 @@ MISSING = "missing"
 DAMAGED = "damaged"
 _LONE = "it has half a character (a lone surrogate) in it"
 _NEWEST_FORM = 4
+_TEXTS = ("source", "code", "text")
+"""Where the text of a cell stands; the last two in format 1."""
 _MARK = b"\xef\xbb\xbf"
 _MAY_BE_LONE = re.compile(rb"\\u[dD][89a-fA-F]")
 
@@ -171,6 +173,7 @@ def _has_no_text(book: dict[str, Any]) -> bool:
 
 
 def _is_blank(cell: dict[str, Any]) -> bool:
-    source = cell.get("source")
+    texts = (cell.get(name) for name in _TEXTS)
+    source = next((each for each in texts if each is not None), None)
     lines = source if isinstance(source, list) else [source]
     return not "".join(each for each in lines if isinstance(each, str)).strip()

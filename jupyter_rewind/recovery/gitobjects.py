@@ -87,6 +87,17 @@ class GitRepository:
         ]  # fmt: skip
         return frozenset(self._ask(asked).decode().split())
 
+    def on_other_branches(self, paths: Sequence[str]) -> frozenset[str]:
+        """The commits on these paths that are on branches of this repository, and not on that which
+        is checked out; none where no branch is."""
+        if b"*" not in self._ask(["for-each-ref", "--format=%(HEAD)", "refs/heads"]):
+            return frozenset()
+        asked = [
+            "log", "--ignore-missing", "--no-show-signature", "--format=%H",
+            "--branches", "--not", "HEAD", "--", *paths,
+        ]  # fmt: skip
+        return frozenset(self._ask(asked).decode().split())
+
     def staged(self, paths: Sequence[str]) -> list[tuple[str, str, int]]:
         """Blob, path and stage (0; 1 to 3 in a conflict) of what the index has of these paths."""
         found = []

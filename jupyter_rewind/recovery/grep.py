@@ -1,4 +1,8 @@
-"""Searches all code that was ever run here: by text, by regular expression, by what it defines."""
+"""Searches all code that was ever run here: by text, by regular expression, by what it defines.
+
+An expression may take for ever on a single text, such as `(a+)+$`. So each text has its time; one
+that takes longer is a problem that is told, and after a few of them the search is given up.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from jupyter_rewind.errors import InvalidInput, RewindError
+from jupyter_rewind.notebooks.expressions import require_bounded
 from jupyter_rewind.recovery.definitions import find_definitions, parse_query
 from jupyter_rewind.recovery.evidence import Evidence, Finder, FoundRun, Problem, Scope, Trace
 from jupyter_rewind.recovery.histories import Session
@@ -19,8 +24,11 @@ from jupyter_rewind.recovery.traces.rewind import RewindFinder, journaled
 
 SEARCHED: tuple[Finder, ...] = (HistoryFinder(), LiveKernelFinder(), RewindFinder())
 """Where code that was run is told of, in the order in which it is searched."""
+TEXT_SECONDS = 2.0
+MOST_SLOW = 3
 Lines = tuple[int, ...]
-Match = Callable[[str], Lines]
+Match = Callable[[str], Lines | None]
+"""Gives the lines of a text that fit; None where that took too long to find out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,29 +47,77 @@ class Hit:
 def by_pattern(pattern: str, *, regex: bool = True, ignore_case: bool = False) -> Match:
     """Fits sources in which the pattern is found, within a line or over several.
 
-    Raises InvalidInput where it is no regular expression.
+    Raises InvalidInput where it is no regular expression, and from the match where it is too slow.
     """
+    if not regex:
+        plain = re.compile(re.escape(pattern), re.IGNORECASE if ignore_case else 0)
+        return lambda source: _rows(source, (each.start() for each in plain.finditer(source)))
+    if _is_quick(pattern):
+        return _quick(pattern, ignore_case)
+    return _Expression(pattern, ignore_case)
+
+
+def _is_quick(pattern: str) -> bool:
+    """Whether nothing in it can take long: Python's engine, several times faster, will do."""
+    return "|" not in pattern and sum(map(pattern.count, "*+?{")) <= 1
+
+
+def _quick(pattern: str, ignore_case: bool) -> Match:
     flags = re.MULTILINE | (re.IGNORECASE if ignore_case else 0)
     try:
-        compiled = re.compile(pattern if regex else re.escape(pattern), flags)
+        compiled = re.compile(pattern, flags)
     except (re.error, OverflowError) as error:
-        raise InvalidInput(
-            f"{pattern!r} is no regular expression: {error}.",
-            hint="Put a backslash before ( ) [ ] . * + ? to mean them literally.",
-        ) from error
-
-    def match(source: str) -> Lines:
-        return tuple(dict.fromkeys(_lines_of(source, compiled)))
-
-    return match
+        raise _no_expression(pattern, error) from error
+    return lambda source: _rows(source, (each.start() for each in compiled.finditer(source)))
 
 
-def _lines_of(source: str, compiled: re.Pattern[str]) -> Iterator[int]:
+def _no_expression(pattern: str, error: Exception) -> InvalidInput:
+    return InvalidInput(
+        f"{pattern!r} is no regular expression: {error}.",
+        hint="Put a backslash before ( ) [ ] . * + ? to mean them literally.",
+    )
+
+
+class _Expression:
+    """A regular expression that is given so much time for each text, and so many tries."""
+
+    def __init__(self, pattern: str, ignore_case: bool) -> None:
+        # Python's own engine cannot be stopped.
+        import regex
+
+        require_bounded(pattern)
+        flags = regex.MULTILINE | (regex.IGNORECASE if ignore_case else 0)
+        try:
+            self._compiled = regex.compile(pattern, flags)
+        except (regex.error, OverflowError, RecursionError) as error:
+            raise _no_expression(pattern, error) from error
+        self._pattern, self._slow = pattern, 0
+
+    def __call__(self, source: str) -> Lines | None:
+        try:
+            found = self._compiled.finditer(source, timeout=TEXT_SECONDS)
+            return _rows(source, (each.start() for each in found))
+        except TimeoutError as error:
+            self._slow += 1
+            if self._slow < MOST_SLOW:
+                return None
+            raise InvalidInput(
+                f"The search was given up: {self._pattern!r} took more than {TEXT_SECONDS:.0f}"
+                f" seconds for a single cell, {MOST_SLOW} times.",
+                hint="Nested repetitions such as (a+)+ are slow: write a simpler expression, or"
+                " search for plain text with --fixed. Nothing was changed.",
+            ) from error
+
+
+def _rows(source: str, places: Iterator[int]) -> Lines:
+    """The lines in which these places lie, each once."""
+    rows: dict[int, None] = {}
     at, row = 0, 1
-    for found in compiled.finditer(source):
-        row += source.count("\n", at, found.start())
-        at = found.start()
-        yield row
+    for place in places:
+        row += source.count("\n", at, place)
+        at = place
+        rows[row] = None
+    return tuple(rows)
 
 
 def by_definition(query: str) -> Match:
@@ -106,6 +162,8 @@ def _in_traces(finder: Finder, scope: Scope, match: Match) -> Iterator[Hit | Pro
                 yield from _in_history(trace, scope, match)
             else:
                 yield from _in_evidence(finder.read(trace, scope), scope, match)
+        except InvalidInput:
+            raise  # it is the expression, not the trace
         except (RewindError, OSError) as error:
             yield Problem(trace.place, f"It could not be searched: {error}", trace)
 
@@ -119,6 +177,15 @@ def _in_journal(scope: Scope, match: Match) -> Iterator[Hit | Problem]:
             yield from _in_run(found, match)
 
 
+def _too_slow(trace: Trace, session: int, line: int) -> Problem:
+    words = f"session {session}, line {line}" if session else f"line {line}"
+    return Problem(
+        trace.place,
+        f"The search took more than {TEXT_SECONDS:.0f} seconds in {words}: it was left out there.",
+        trace,
+    )
+
+
 def _in_history(trace: Trace, scope: Scope, match: Match) -> Iterator[Hit | Problem]:
     stream = Stream(Path(trace.place), scope)
     seen: set[tuple[int, int]] = set()
@@ -126,10 +193,15 @@ def _in_history(trace: Trace, scope: Scope, match: Match) -> Iterator[Hit | Prob
         session = stream.sessions.get(ran.session)
         if not is_allowed(ran.session, session, scope, trace.time_ns):
             continue
-        lines = match(ran.source)
         key = (ran.session, hash(ran.source))
-        if lines and key not in seen:
+        if key in seen:
+            continue
+        lines = match(ran.source)
+        if lines is None:
+            yield _too_slow(trace, ran.session, ran.line)
+        if lines or lines is None:
             seen.add(key)
+        if lines:
             started = session.started_ns if session else None
             yield Hit(trace, ran.session, ran.line, started, ran.source, lines)
     yield from stream.problems
@@ -146,12 +218,17 @@ def _session_of(run: FoundRun) -> Session:
     return Session(run.session, run.started_ns, run.ended_ns)
 
 
-def _in_run(run: FoundRun, match: Match) -> Iterator[Hit]:
+def _in_run(run: FoundRun, match: Match) -> Iterator[Hit | Problem]:
     seen: set[str] = set()
     for executed in run.executions:
+        if executed.source in seen:
+            continue
         lines = match(executed.source)
-        if lines and executed.source not in seen:
+        if lines is None:
+            yield _too_slow(run.trace, run.session, executed.line)
+        if lines or lines is None:
             seen.add(executed.source)
+        if lines:
             started = executed.time_ns or run.started_ns
             source = executed.source
             yield Hit(run.trace, run.session, executed.line, started, source, lines, run.notebook)

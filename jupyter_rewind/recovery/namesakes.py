@@ -18,8 +18,14 @@ KIND = "export"
 MADE, PAIR, TOOL, BY_NAME = "made", "pair", "tool", "by name"
 """In the handle of an export's trace: that jupytext keeps it in step, that a tool made it once, or
 that nothing but its name and its form speaks of a notebook."""
+ALONE = "alone"
+"""In the handle of an export's trace: jupytext made it, and it names no notebook that it is paired
+with. It may be the notebook itself, kept as text."""
 TOGETHER_NS = 10_000_000_000
+AT_ONCE_NS = 1_000_000_000
+"""So much later than the file its pair may be written with it; later, only with the same cells."""
 ALIKE = 0.3
+_BLANK = re.compile(r"[\s#]+")
 _OF_COPIES = re.compile(
     r"ipynb|json|txt|copy\d*|copie|kopie|checkpoint|backup|bak|old|orig|original|save|saved"
     r"|autosave|tmp|invalid|sync|crdownload|download|part|v?\d+|\d+t\d+z?"
@@ -80,9 +86,15 @@ def is_called(name: str, stem: str) -> bool:
 
 def is_edited_pair(document: FoundDocument, file: FoundDocument) -> bool:
     """Whether a jupytext pair of the file was edited after both were saved."""
-    later = (document.time_ns or 0) - (file.time_ns or 0)
-    is_pair = document.trace.handle.get(MADE) == PAIR
-    return is_pair and later > TOGETHER_NS and _texts(document) != _texts(file)
+    if document.trace.handle.get(MADE) != PAIR or file.time_ns is None:
+        return False
+    later = (document.time_ns or 0) - file.time_ns
+    if later <= AT_ONCE_NS:
+        return False
+    if later > TOGETHER_NS:
+        return _texts(document) != _texts(file)
+    known = {_BLANK.sub("", each.source) for each in file.cells}
+    return any(_BLANK.sub("", each.source) not in known for each in document.cells)
 
 
 def as_pair(pair: FoundDocument, file: FoundDocument) -> list[tuple[EvidenceCell, FoundDocument]]:
@@ -109,3 +121,8 @@ def _text(cell: EvidenceCell) -> tuple[str, str]:
 def are_by_name(traces: Iterable[Trace]) -> bool:
     """Whether nothing but files of the right name and form tells of a notebook."""
     return all(each.kind == KIND and each.handle.get(MADE) == BY_NAME for each in traces)
+
+
+def are_texts(traces: Iterable[Trace]) -> bool:
+    """Whether nothing but notebooks that are kept as text tells of an `.ipynb`."""
+    return all(each.kind == KIND and ALONE in each.handle for each in traces)

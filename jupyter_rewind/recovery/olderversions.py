@@ -8,17 +8,25 @@ asked, but what git dropped is.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
+
+from blake3 import blake3
 
 from jupyter_rewind.recovery import search
 from jupyter_rewind.recovery.blends import without_blends
 from jupyter_rewind.recovery.choosing import is_richer
 from jupyter_rewind.recovery.evidence import Evidence, FoundDocument, Problem, Scope, Trace
 from jupyter_rewind.recovery.filestate import LARGE_BYTES
-from jupyter_rewind.recovery.traces.git import DROPPED
+from jupyter_rewind.recovery.namesakes import MADE, PAIR, is_edited_pair
+from jupyter_rewind.recovery.regular import read_file
+from jupyter_rewind.recovery.traces.git import DROPPED, GitFinder
+from jupyter_rewind.recovery.traces.rewind import RAW, RewindFinder
+from jupyter_rewind.recovery.unnamed import ENOUGH, share_of
 
 KINDS = frozenset({"checkpoint", "vscode", "backup", "trash", "snapshot", "collaboration"})
 MOST_BYTES = 1 << 26
@@ -38,33 +46,138 @@ class Older:
 class OlderVersions:
     """Reads older versions of a folder's notebooks, within a bound."""
 
-    def __init__(self, scope: Scope) -> None:
+    def __init__(self, scope: Scope, traces: Iterable[Trace] = ()) -> None:
         self._scope = scope
+        self._loose = [each for each in traces if each.notebook is None and DROPPED in each.handle]
         self._room = MOST_BYTES
         self.problems: list[Problem] = []
         self.left_out = 0
         """How many notebooks have versions that were not read."""
 
-    def find(self, file: FoundDocument, traces: Iterable[Trace]) -> Older | None:
+    def find(self, file: FoundDocument, traces: Sequence[Trace]) -> Older | None:
         """The newest version that has more than the file has; None where none has."""
         wanted = search.choose(self._scope, [each for each in traces if _may_have_more(each)])
         wanted.sort(key=lambda each: each.time_ns or 0, reverse=True)
         for trace in wanted:
-            if trace.size_bytes > min(self._room, LARGE_BYTES):
-                self.left_out += 1
+            heard = self._read(trace)
+            if heard is None:
                 return None
-            self._room -= trace.size_bytes
-            heard = search.gather(self._scope, [trace])
-            self.problems += heard.problems
             for document in heard.documents:
                 blends = without_blends(Evidence((file, document))).documents[0].damages
                 if blends and not file.damages:
                     return Older(trace, f"{Path(file.trace.place).name}: {blends[0]}.", True)
-                count = _lacking(file, document)
-                if count:
-                    words = _in_words(Path(file.trace.place).name, trace, count)
-                    return Older(trace, words, is_richer(document, file))
+                found = _compared(file, document)
+                if found is not None:
+                    return found
+        return self._find_pair(file, traces) or self._find_nameless(file)
+
+    def _find_pair(self, file: FoundDocument, traces: Iterable[Trace]) -> Older | None:
+        """A jupytext pair of the file that was edited since."""
+        name = Path(file.trace.place).name
+        for trace in traces:
+            if trace.handle.get(MADE) != PAIR or (trace.time_ns or 0) <= (file.time_ns or 0):
+                continue
+            heard = self._read(trace)
+            for pair in heard.documents if heard is not None else ():
+                count = _lacking(file, pair)
+                if count and is_edited_pair(pair, file):
+                    cells = "a cell" if count == 1 else f"{count} cells"
+                    words = f"{Path(trace.place).name} is newer, and has {cells} more than {name}."
+                    return Older(trace, words, True)
         return None
+
+    def _find_nameless(self, file: FoundDocument) -> Older | None:
+        """As `find`, of what git dropped without a name and is like the file."""
+        code = {each.source.strip() for each in file.cells if each.kind == "code"} - {""}
+        found = (_compared(file, each) for each in self._nameless if share_of(each, code) >= ENOUGH)
+        return next((each for each in found if each is not None), None)
+
+    @cached_property
+    def _nameless(self) -> list[FoundDocument]:
+        """The notebooks without a name that git dropped, the newest first."""
+        wanted = search.choose(self._scope, self._loose)
+        wanted.sort(key=lambda each: each.time_ns or 0, reverse=True)
+        heard = (self._read(trace) for trace in wanted)
+        return [document for each in heard if each is not None for document in each.documents]
+
+    def _read(self, trace: Trace) -> Evidence | None:
+        """What the trace holds; None where there is no room for it."""
+        if trace.size_bytes > min(self._room, LARGE_BYTES):
+            self.left_out += 1
+            return None
+        self._room -= trace.size_bytes
+        heard = search.gather(self._scope, [trace])
+        self.problems += heard.problems
+        return heard
+
+    def telling_age(
+        self, file: FoundDocument, traces: Iterable[Trace]
+    ) -> tuple[FoundDocument, ...]:
+        """The older versions that are the file byte for byte, and what was saved after the first of
+        them; none where the file is as old as it says."""
+        age = file.time_ns or 0
+        every = [*traces, *self._checkpoints(file.trace, traces)]
+        older = [each for each in every if _can_be_compared(each) and 0 < (each.time_ns or 0) < age]
+        same = _the_same(file.trace, older)
+        if not same:
+            return ()
+        documents = [replace(file, trace=each, time_ns=each.time_ns) for each in same]
+        first = min(each.time_ns or 0 for each in same)
+        later = [each for each in older if each not in same and (each.time_ns or 0) >= first]
+        for trace in search.choose(self._scope, later):
+            heard = self._read(trace)
+            documents += heard.documents if heard is not None else ()
+        return tuple(documents)
+
+    def _checkpoints(self, file: Trace, traces: Iterable[Trace]) -> tuple[Trace, ...]:
+        """All that Rewind kept of the notebook, where it kept anything: a folder's list has the
+        newest alone."""
+        if all(each.kind != RewindFinder.kind for each in traces):
+            return ()
+        place = Path(file.place)
+        scope = replace(self._scope, notebook=place, folder=place.parent)
+        found = search.look(scope, [RewindFinder()])
+        self.problems += found.problems
+        return tuple(each for each in found.traces if each not in traces)
+
+
+def _compared(file: FoundDocument, older: FoundDocument) -> Older | None:
+    count = _lacking(file, older)
+    if not count:
+        return None
+    words = _in_words(Path(file.trace.place).name, older.trace, count)
+    return Older(older.trace, words, is_richer(older, file))
+
+
+def _can_be_compared(trace: Trace) -> bool:
+    """Whether it is a version of the notebook with a time that says when it was the newest."""
+    return trace.kind in KINDS or trace.kind == GitFinder.kind or RAW in trace.handle
+
+
+def _the_same(file: Trace, traces: Iterable[Trace]) -> list[Trace]:
+    """The traces whose bytes are the file's."""
+    size = file.size_bytes
+    wanted = [each for each in traces if "blob" in each.handle or each.size_bytes == size]
+    raw = _bytes_of(file.place) if wanted else None
+    return [each for each in wanted if raw is not None and _holds(each, raw)]
+
+
+def _holds(trace: Trace, raw: bytes) -> bool:
+    blob, digest = trace.handle.get("blob"), trace.handle.get(RAW)
+    if digest is not None:
+        return blake3(raw).hexdigest() == digest
+    if blob is None:
+        return _bytes_of(trace.place) == raw
+    form = "sha1" if len(blob) == 40 else "sha256"
+    name = hashlib.new(form, b"blob %d\0" % len(raw) + raw, usedforsecurity=False)
+    return name.hexdigest() == blob
+
+
+def _bytes_of(place: str) -> bytes | None:
+    try:
+        return read_file(place, LARGE_BYTES)
+    except OSError:
+        return None  # who reads it itself tells of it
 
 
 def _may_have_more(trace: Trace) -> bool:

@@ -13,6 +13,7 @@ from jupyter_rewind.recovery.evidence import EvidenceCell, Executed, Output
 
 EARLIER = "it was run again later: what it shows is of an earlier run"
 PIECE = "only a piece of it could be read"
+TURNED_BACK = "turned back from what was made of it: marks, or where it begins and ends, may differ"
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,14 +7,13 @@ under exactly the source that made them.
 
 from __future__ import annotations
 
-import shlex
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from jupyter_rewind.recovery.advice import likely_lost, next_steps
 from jupyter_rewind.recovery.alignment import Follower
 from jupyter_rewind.recovery.assembly import as_notebook
 from jupyter_rewind.recovery.attribution import (
@@ -25,12 +24,15 @@ from jupyter_rewind.recovery.attribution import (
 )
 from jupyter_rewind.recovery.blends import other_text
 from jupyter_rewind.recovery.choosing import Base, Based, choose_base
+from jupyter_rewind.recovery.codeonly import outputs_in_words, with_saved_outputs
 from jupyter_rewind.recovery.completing import completed
 from jupyter_rewind.recovery.confidence import Judged, judge
+from jupyter_rewind.recovery.dating import dated
 from jupyter_rewind.recovery.evidence import Evidence, EvidenceCell, Executed, Trace
-from jupyter_rewind.recovery.kernelruns import SECOND, is_ipython, language_of
-from jupyter_rewind.recovery.likeness import is_look
+from jupyter_rewind.recovery.namesakes import KIND
 from jupyter_rewind.recovery.outputs import (
+    PIECE,
+    TURNED_BACK,
     Loose,
     earlier_in_words,
     has_failed,
@@ -41,7 +43,6 @@ from jupyter_rewind.recovery.placing import place_by_need
 from jupyter_rewind.recovery.since import Session, sessions_since
 from jupyter_rewind.recovery.slots import Slot
 
-ENOUGH_CODE = 2
 GAVE_WAY = "the text that was saved; what ran later took its place"
 
 
@@ -86,7 +87,9 @@ class Rebuilt:
     sessions: tuple[Attributed, ...] = ()
     loose: tuple[Loose, ...] = ()
     damages: tuple[str, ...] = ()
-    """What is wrong with the documents that it rests on, or that were passed over."""
+    """What is wrong with the document that it was built on."""
+    passed_over: tuple[str, ...] = ()
+    """Which newer documents it was not built on, each with the reason."""
     base: Trace | None = None
     """The document that it was built on."""
 
@@ -103,7 +106,9 @@ def rebuild(target: Path, evidence: Evidence) -> Rebuilt:
     ]
     attributed, left_out = Attribution(evidence).split(target, code)
     ran = {e.source for each in attributed if each.certain for e in each.run.executions}
-    base = completed(choose_base(evidence, places, ran), attributed)
+    own = [each for each in evidence.documents if each.trace.notebook in places]
+    base = with_saved_outputs(choose_base(evidence, places, ran), own)
+    base = dated(completed(base, attributed), own, attributed)
     followed = _Followed(base, attributed)
     judged = judge(followed.follower, followed.earlier, followed.doubtful, followed.shown)
     made = (followed.cell(each) for each in judged if each.kept)
@@ -111,15 +116,18 @@ def rebuild(target: Path, evidence: Evidence) -> Rebuilt:
     return Rebuilt(
         cells=cells,
         alternatives=followed.alternatives(judged, cells, left_out),
-        likely_lost=_likely_lost(base, attributed) + earlier_in_words(one.words for one in cells),
-        next_steps=_left_out_in_words(left_out, attributed)
-        + _now_elsewhere(base, cells, evidence)
-        + _next_steps(base, attributed, evidence),
+        likely_lost=likely_lost(base, attributed)
+        + outputs_in_words(base)
+        + earlier_in_words(one.words for one in cells),
+        next_steps=next_steps(
+            target, base, attributed, left_out, evidence, [each.cell for each in cells]
+        ),
         metadata=base.document.metadata if base.document else {},
         nbformat=base.document.nbformat if base.document else (4, 5),
         sessions=tuple(attributed),
         loose=without_outputs(each.cell for each in base.cells),
-        damages=_damages(base),
+        damages=base.document.damages if base.document is not None else (),
+        passed_over=base.passed_over,
         base=base.document.trace if base.document else None,
     )
 
@@ -136,6 +144,7 @@ def to_notebook(rebuilt: Rebuilt) -> dict[str, Any]:
             ],
             "likely_lost": list(rebuilt.likely_lost),
             "damages": list(rebuilt.damages),
+            "passed_over": list(rebuilt.passed_over),
             "loose_outputs": [
                 {"outputs": list(each.outputs), "source": each.source} for each in rebuilt.loose
             ],
@@ -214,6 +223,8 @@ class _Followed:
         if based is not None and based.cell.source.rstrip() != slot.source:
             older = based.document.trace.words or based.document.trace.kind
             origins.append(Origin(based.document.trace, f"newer than its text in: {older}"))
+        if shown == PIECE and based is not None and based.document.trace.kind == KIND:
+            shown = TURNED_BACK
         words = "; ".join(each for each in (words, shown) if each)
         return RebuiltCell(cell, tuple(origins), judged.confidence, words)
 
@@ -285,81 +296,3 @@ class _Followed:
 
 def _document_origin(based: Based) -> Origin:
     return Origin(based.document.trace, based.document.trace.words or based.document.trace.kind)
-
-
-def _likely_lost(base: Base, attributed: list[Attributed]) -> tuple[str, ...]:
-    lost = []
-    if base.document is None:
-        lost.append("Markdown: no document is left, and only code is recorded when it runs.")
-        if attributed:
-            lost.append("Outputs, unless they are shown below a cell.")
-    elif attributed and attributed[-1].run.executions:
-        lost.append(
-            "Changes to Markdown, and code that was never run, that were made after this was"
-            f" saved: {base.document.trace.words or base.document.trace.kind}"
-            f"{_at(base.time_ns)}."
-        )
-    return tuple(lost)
-
-
-def _at(time_ns: int | None) -> str:
-    if time_ns is None:
-        return ""
-    return f", {datetime.fromtimestamp(time_ns / SECOND):%Y-%m-%d %H:%M}"
-
-
-def _left_out_in_words(left_out: list[LeftOut], own: list[Attributed]) -> tuple[str, ...]:
-    """Who names a session names all that are not told by a trace."""
-    known = [each.run.session for each in own if each.run.session and not each.run.certain]
-    return tuple(
-        f"Session {each.run.session} is more like {each.notebook}, and was left out; where it is"
-        " this notebook's, name all of its sessions:"
-        f" {' '.join(f'--session {one}' for one in sorted({*known, each.run.session}))}."
-        for each in left_out
-        if each.run.session
-    )
-
-
-def _now_elsewhere(
-    base: Base, cells: tuple[RebuiltCell, ...], evidence: Evidence
-) -> tuple[str, ...]:
-    """The notebooks beside a name of which no document is left that have most of its code."""
-    code = {each.cell.source.rstrip() for each in cells if each.cell.kind == "code"}
-    telling = {source for source in code if not is_look(source)}
-    if base.document is not None or len(telling) < ENOUGH_CODE:
-        return ()
-    shares = {
-        document.trace.place: len(telling & {each.source.rstrip() for each in document.cells})
-        for document in evidence.siblings
-    }
-    return tuple(
-        f"{Path(place).name} has {same} of these {len(telling)} cells: was the notebook given this"
-        f" name? Then recover that one: jupyter rewind recover {shlex.quote(place)}"
-        for place, same in shares.items()
-        if same >= max(ENOUGH_CODE, len(telling) / 2)
-    )
-
-
-def _damages(base: Base) -> tuple[str, ...]:
-    passed_over = tuple(f"{words}." for words in base.passed_over)
-    return passed_over + (base.document.damages if base.document is not None else ())
-
-
-def _next_steps(base: Base, attributed: list[Attributed], evidence: Evidence) -> tuple[str, ...]:
-    steps = []
-    if any(not each.certain for each in attributed):
-        steps.append(
-            "Some sessions are assigned by likeness: see `jupyter rewind sessions`, and choose"
-            " with --session."
-        )
-    language = language_of(base.document) if base.document is not None else ""
-    if not is_ipython(language):
-        steps.append(f"What was run in {language} is in no history of IPython: documents are all.")
-    elif not attributed and any(run.executions for run in evidence.runs):
-        steps.append(
-            "No recorded session seems to belong to this notebook: see `jupyter rewind sessions`,"
-            " and choose with --session."
-        )
-    if base.document is None:
-        steps.append("Look in other places with --scan FOLDER (backups, mail, downloads, exports).")
-    return tuple(steps)

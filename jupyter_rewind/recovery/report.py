@@ -12,6 +12,7 @@ from pathlib import Path
 
 from jupyter_rewind.model.entry import Json
 from jupyter_rewind.recovery.evidence import Problem, Trace
+from jupyter_rewind.recovery.filestate import MISSING, WHOLE
 from jupyter_rewind.recovery.rebuild import RebuiltCell
 from jupyter_rewind.recovery.recover import Recovery
 
@@ -64,8 +65,17 @@ class Report:
     file: str = ""
     damages: tuple[str, ...] = ()
     """What was wrong with the documents that it rests on."""
+    passed_over: tuple[str, ...] = ()
+    """Which newer documents it was not built on, and why."""
     others: int = 0
     """How many other versions have cells that are not in it."""
+    state: str = WHOLE
+    """How the file lies on the disk: whole, missing, empty, damaged or unreadable."""
+
+    @property
+    def trouble(self) -> str:
+        """What is wrong with a file that is there; "" where nothing is, or there is none."""
+        return "" if self.state in (WHOLE, MISSING) else self.file
 
 
 def report(recovery: Recovery) -> Report:
@@ -88,9 +98,11 @@ def report(recovery: Recovery) -> Report:
         next_steps=tuple(recovery.rebuilt.next_steps),
         problems=recovery.problems,
         adds_nothing=recovery.adds_nothing,
-        file=recovery.file.trouble,
+        file=recovery.file.words,
         damages=recovery.rebuilt.damages,
+        passed_over=recovery.rebuilt.passed_over,
         others=len(recovery.others),
+        state=recovery.file.state,
     )
 
 
@@ -99,6 +111,24 @@ def sureness(confidence: float) -> str:
     if confidence >= CERTAIN:
         return "certain"
     return "likely" if confidence >= LIKELY else "doubtful"
+
+
+def provenance(recovery: Recovery) -> list[dict[str, Json]]:
+    """Each cell of the notebook for programs: how sure it is, and where it is from."""
+    return [
+        {
+            "cell_type": each.cell.kind,
+            "source": each.cell.source,
+            "confidence": round(each.confidence, 3),
+            "sureness": sureness(each.confidence),
+            "origins": [
+                {"kind": one.trace.kind, "place": one.trace.place, "words": one.words}
+                for one in each.provenance
+            ],
+            "words": each.words,
+        }
+        for each in recovery.rebuilt.cells
+    ]
 
 
 def main_origin(cell: RebuiltCell) -> Trace | None:
@@ -149,6 +179,8 @@ def as_json(told: Report) -> dict[str, Json]:
         "next_steps": list(told.next_steps),
         "problems": problems,
         "adds_nothing": told.adds_nothing,
+        "state": told.state,
         "file": told.file,
         "damages": list(told.damages),
+        "passed_over": list(told.passed_over),
     }

@@ -30,6 +30,10 @@ from jupyter_rewind.recovery.traces.present import PresentFinder
 MOST_DOCUMENTS = 24
 """So many of the newest documents of one kind and one notebook are read; all are listed."""
 DAY_NS = 86_400_000_000_000
+_TO_COME = (
+    "Its time is still to come: a clock was wrong. What ran since it was saved is told by the"
+    " numbers of its cells."
+)
 _START_NS = 120_000_000_000
 T = TypeVar("T")
 
@@ -99,7 +103,12 @@ def _collect(finder: Finder, scope: Scope, traces: list[Trace], problems: list[P
     def hear() -> None:
         for each in finder.find(scope):
             found = each if isinstance(each, Problem) else _as_it_lies(each)
-            (problems if isinstance(found, Problem) else traces).append(found)  # type: ignore[arg-type]
+            if isinstance(found, Problem):
+                problems.append(found)
+                continue
+            traces.append(found)
+            if found.kind == PresentFinder.kind and found.time_ns is None:
+                problems.append(Problem(found.place, _TO_COME, found))
 
     problems += _guarded(finder.title, None, hear)
 
@@ -118,8 +127,8 @@ def _as_it_lies(trace: Trace) -> Trace | Problem:
         return Problem(trace.place, "It is no file (a pipe, a socket or a device): left alone.")
     if status.st_size == 0 and not trace.place.startswith("/proc/"):
         return replace(trace, holds=frozenset(), problem=trace.problem or "0 bytes")
-    if trace.kind != PresentFinder.kind and (trace.time_ns or 0) > clock.now_ns() + DAY_NS:
-        # Nothing is newer than the file itself because a clock went wrong.
+    if (trace.time_ns or 0) > clock.now_ns() + DAY_NS:
+        # Nothing is the newest of all because a clock went wrong.
         return replace(trace, time_ns=None, problem=trace.problem or "its time is still to come")
     return trace
 

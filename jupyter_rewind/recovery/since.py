@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from jupyter_rewind.recovery.attribution import Attributed
-from jupyter_rewind.recovery.choosing import Base
+from jupyter_rewind.recovery.choosing import Base, Based
 from jupyter_rewind.recovery.completing import part_of, read_of
-from jupyter_rewind.recovery.evidence import Executed, FoundRun, Trace
+from jupyter_rewind.recovery.evidence import Executed, FoundDocument, FoundRun, Trace
 from jupyter_rewind.recovery.likeness import is_look, parses
 from jupyter_rewind.recovery.slots import Step
 
@@ -40,20 +40,10 @@ class Session:
 
 def sessions_since(base: Base, attributed: Sequence[Attributed]) -> list[Session]:
     """The runs whose code is to be laid over the document, oldest first, their steps numbered."""
-    texts = {each.cell.source.rstrip() for each in base.cells if each.cell.kind == "code"}
-    kept: list[Attributed] = []
     part = part_of(base, attributed)
-    for place in range(len(attributed) - 1, -1, -1):
-        run = attributed[place].run
-        following = attributed[place + 1].run if place + 1 < len(attributed) else None
-        before = base.time_ns is not None and _is_before(run, following, base, texts)
-        before = before and run is not part and not run.asked
-        if before and _is_in(run, texts):
-            break
-        kept.append(attributed[place])
     number = 0
     sessions: list[Session] = []
-    for each in reversed(kept):
+    for each in attributed[_first_since(base, attributed) :]:
         taken = []
         saved = _saved_at(base, each.run)
         if part is not None and each.run is part and not _is_later(part, base):
@@ -70,30 +60,122 @@ def sessions_since(base: Base, attributed: Sequence[Attributed]) -> list[Session
     return sessions
 
 
+def went_on(
+    base: Base, attributed: Sequence[Attributed]
+) -> tuple[FoundRun, tuple[str, ...]] | None:
+    """The last run that is taken to be in the document, and the code that it ran after all that the
+    document shows of it: deleted before the save, or the document is an older state. None where
+    there is no such code, or where the document shows nothing of that run."""
+    first = _first_since(base, attributed)
+    if not first:
+        return None
+    run = attributed[first - 1].run
+    texts = _texts(base)
+    shown = _shown_of(base, run)
+    if not shown or any(map(_is_uncounted, base.cells)):
+        places = (at for at, each in enumerate(run.executions, 1) if each.source.rstrip() in texts)
+        shown = max(places, default=0)
+    if not shown:
+        return None
+    after = (each.source.rstrip() for each in run.executions[shown:] if each.status in (None, "ok"))
+    lacks = (each for each in after if each and parses(each) and not is_look(each))
+    told = tuple(dict.fromkeys(each for each in lacks if each not in texts))
+    return (run, told) if told else None
+
+
+def _first_since(base: Base, attributed: Sequence[Attributed]) -> int:
+    """The place of the first run that may have changed the notebook since the document."""
+    if base.time_ns is None:
+        return _first_by_count(base, attributed)
+    texts = _texts(base)
+    part = part_of(base, attributed)
+    for place in range(len(attributed) - 1, -1, -1):
+        run = attributed[place].run
+        following = attributed[place + 1].run if place + 1 < len(attributed) else None
+        is_before = run is not part and not run.asked and _is_before(run, following, base, texts)
+        if is_before and is_in(run.executions, texts):
+            return place + 1
+        if not run.asked and any(_is_saved_on(each, run, texts) for each in base.branches):
+            return place + 1
+    return 0
+
+
+def _is_saved_on(branch: FoundDocument, run: FoundRun, texts: set[str]) -> bool:
+    """Whether what the run ended with was saved on another branch, and is nowhere else."""
+    if run.started_ns is None or run.started_ns > (branch.time_ns or 0):
+        return False
+    there = {each.source.rstrip() for each in branch.cells if each.kind == "code"}
+    return is_in(run.executions, there) and not is_in(run.executions, texts)
+
+
+def _first_by_count(base: Base, attributed: Sequence[Attributed]) -> int:
+    """As `_first_since`, of a document of which nobody knows when it was saved: the last run that
+    the document shows most of its cells of tells it."""
+    counted = sum(
+        each.cell.kind == "code" and bool(each.cell.execution_count) for each in base.cells
+    )
+    for place in range(len(attributed) - 1, -1, -1):
+        run = attributed[place].run
+        ran = {(each.line, each.source.rstrip()) for each in run.executions}
+        if run.asked or not counted or 2 * len(_shown_in(base) & ran) <= counted:
+            continue
+        return place + (_shown_of(base, run) == len(run.executions))
+    return 0
+
+
+def _is_uncounted(each: Based) -> bool:
+    """Whether it is code that does not say when it ran."""
+    cell = each.cell
+    return cell.kind == "code" and cell.execution_count is None and bool(cell.source.strip())
+
+
+def _texts(base: Base) -> set[str]:
+    return {each.cell.source.rstrip() for each in base.cells if each.cell.kind == "code"}
+
+
 def _saved_at(base: Base, run: FoundRun) -> int:
     """How many of its executions the run had behind it when the document was saved.
 
-    A saved cell that has the number and the source of an execution shows that one. A run that
-    began after the document was saved had none, whatever the numbers are.
+    A saved cell that has the number and the source of an execution shows that one. The time tells
+    it too, unless what ran until then isn't in the document: then an old copy was saved over it. A
+    run that began after the document was saved had none, whatever the numbers are.
     """
-    if base.time_ns is None or _is_later(run, base):
+    if _is_later(run, base):
         return 0
-    shown = {
+    shown = _shown_of(base, run)
+    over = 0
+    for at, each in enumerate(run.executions, 1):
+        if each.time_ns is not None and each.time_ns <= (base.time_ns or 0) and not run.asked:
+            over = at
+    if over > shown and not is_in(run.executions[:over], _texts(base)):
+        return shown
+    return max(shown, over)
+
+
+def _shown_of(base: Base, run: FoundRun) -> int:
+    """How many executions the run had behind it with the last one that the document shows."""
+    shown = _shown_in(base)
+    places = (
+        at
+        for at, each in enumerate(run.executions, 1)
+        if (each.line, each.source.rstrip()) in shown
+    )
+    return max(places, default=0)
+
+
+def _shown_in(base: Base) -> set[tuple[int | None, str]]:
+    return {
         (each.cell.execution_count, each.cell.source.rstrip())
         for each in base.cells
         if each.cell.kind == "code" and each.cell.execution_count is not None
     }
-    saved = 0
-    for at, each in enumerate(run.executions, 1):
-        is_over = each.time_ns is not None and each.time_ns <= base.time_ns and not run.asked
-        if is_over or (each.line, each.source.rstrip()) in shown:
-            saved = at
-    return saved
 
 
 def _is_later(run: FoundRun, base: Base) -> bool:
     """Whether the run began after the document was saved."""
-    return base.time_ns is None or (run.started_ns is not None and run.started_ns > base.time_ns)
+    if base.time_ns is None:
+        return False
+    return run.started_ns is not None and run.started_ns > base.time_ns
 
 
 def _is_before(run: FoundRun, following: FoundRun | None, base: Base, texts: set[str]) -> bool:
@@ -114,10 +196,10 @@ def _is_before(run: FoundRun, following: FoundRun | None, base: Base, texts: set
     return not shows and all(each.source.rstrip() in texts for each in run.executions)
 
 
-def _is_in(run: FoundRun, texts: set[str]) -> bool:
-    """Whether what the run ended with is in the document; where not, an old copy lies over it."""
+def is_in(ran: Sequence[Executed], texts: set[str]) -> bool:
+    """Whether what ended it is in the document; where not, an old copy lies over it."""
     last: list[str] = []
-    for executed in reversed(run.executions):
+    for executed in reversed(ran):
         source = executed.source.rstrip()
         if source and source not in last and parses(source) and not is_look(source):
             last.append(source)

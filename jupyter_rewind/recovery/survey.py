@@ -7,7 +7,7 @@ and the notebook is rebuilt in memory, as `recover` would.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -15,14 +15,15 @@ from pathlib import Path
 from jupyter_rewind.recovery import search
 from jupyter_rewind.recovery.attribution import Attributed, Attribution
 from jupyter_rewind.recovery.choosing import Base, Based
+from jupyter_rewind.recovery.dating import NO_CHANCE
 from jupyter_rewind.recovery.evidence import Evidence, FoundDocument, Problem, Scope, Trace
 from jupyter_rewind.recovery.filestate import MISSING, WHOLE, state_of
 from jupyter_rewind.recovery.likeness import is_look
-from jupyter_rewind.recovery.namesakes import are_by_name
+from jupyter_rewind.recovery.namesakes import are_by_name, are_texts
 from jupyter_rewind.recovery.olderversions import Older, OlderVersions
 from jupyter_rewind.recovery.search import Found
 from jupyter_rewind.recovery.sessions import SessionInfo, candidates, place_all
-from jupyter_rewind.recovery.since import sessions_since
+from jupyter_rewind.recovery.since import sessions_since, went_on
 from jupyter_rewind.recovery.traces.present import PresentFinder
 from jupyter_rewind.recovery.unnamed import rebuild_named
 
@@ -61,29 +62,36 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """The notebooks of a folder, those in need first, and what could not be read for it."""
+    """The notebooks of a folder, those in need first, and what could not be read for it.
+
+    `texts` are notebooks that are kept as text, and have no `.ipynb`: nothing says they had one.
+    """
 
     standings: tuple[Standing, ...]
     problems: tuple[Problem, ...] = ()
+    texts: tuple[Trace, ...] = ()
 
 
 def survey(scope: Scope, found: Found) -> Survey:
     """How each notebook of the scope's folder stands that has a file or a trace."""
     heard = search.gather(scope, [each for each in found.traces if each.kind in _OF_RUNS])
-    ran, versions = _Ran(heard), OlderVersions(scope)
+    ran, versions = _Ran(heard), OlderVersions(scope, found.traces)
     own: dict[Path, list[Trace]] = {}
     for trace in found.traces:
         if trace.notebook is not None and Path(trace.notebook).is_relative_to(scope.folder):
             own.setdefault(Path(trace.notebook), []).append(trace)
-    standings = []
+    standings, texts = [], list[Trace]()
     for number, (notebook, traces) in enumerate(sorted(own.items())):
         scope.progress(f"Looking at {notebook.name}", number / len(own))
-        standing = _stand(notebook, traces, ran)
+        standing = _stand(notebook, traces, ran, versions)
         file = ran.files.get(str(notebook))
         if standing.state == WHOLE and file is not None:
             standing = _compared(standing, versions.find(file, traces))
         if standing.state == MISSING and are_by_name(traces):
             continue  # a README or a script: nothing says that there was such a notebook
+        if standing.state == MISSING and are_texts(traces):
+            texts += traces
+            continue
         only_named = all(each.kind in _NAMES for each in traces)
         if not (standing.state == MISSING and only_named and ran.is_renamed(notebook)):
             standings.append(standing)
@@ -107,10 +115,10 @@ def survey(scope: Scope, found: Found) -> Survey:
             " with it: there are too many. Recover them by name."
         )
         told = (*told, Problem(str(scope.folder), words))
-    return Survey(ordered, told)
+    return Survey(ordered, told, tuple(texts))
 
 
-def _stand(notebook: Path, traces: Iterable[Trace], ran: _Ran) -> Standing:
+def _stand(notebook: Path, traces: Sequence[Trace], ran: _Ran, versions: OlderVersions) -> Standing:
     others = [each for each in traces if each.kind != PresentFinder.kind]
     others.sort(key=lambda each: each.time_ns or 0, reverse=True)
     judged = state_of(notebook)
@@ -121,11 +129,16 @@ def _stand(notebook: Path, traces: Iterable[Trace], ran: _Ran) -> Standing:
     if state == WHOLE and _is_older(notebook, newest):
         state, words = OUTDATED, f"Something newer than {notebook.name} was found."
     elif state == WHOLE:
-        count, told = ran.unsaved(notebook)
+        count, told = ran.unsaved(notebook, traces, versions)
         if count:
             cells = "1 cell was" if count == 1 else f"{count} cells were"
             words = f"{notebook.name}: {cells} run that the file does not hold."
             state, others = UNSAVED, [*told, *others]
+        elif after := ran.after(notebook):
+            words = (
+                f"{notebook.name} is whole, but {after} ran after all that it shows: deleted since,"
+                " or the file is an older state. Recover it by its name to see how."
+            )
         elif again := ran.again(notebook):
             cells = "1 cell" if again == 1 else f"{again} cells"
             words = (
@@ -187,7 +200,19 @@ class _Ran:
             return 0
         return _ran_again(file, self.placed.of(notebook, self.sources[name]))
 
-    def unsaved(self, notebook: Path) -> tuple[int, list[Trace]]:
+    def after(self, notebook: Path) -> str:
+        """How much code ran after all that a whole file shows and is not in it; "" where none."""
+        name = str(notebook)
+        file = self.files.get(name)
+        if file is None or name not in self.sources:
+            return ""
+        count = _ran_after(file, self.placed.of(notebook, self.sources[name]))
+        pieces = "1 piece" if count == 1 else f"{count} pieces"
+        return f"{pieces} of code" if count else ""
+
+    def unsaved(
+        self, notebook: Path, traces: Sequence[Trace], versions: OlderVersions
+    ) -> tuple[int, list[Trace]]:
         """How many cells were run that a whole file does not hold, and the traces that say so."""
         name = str(notebook)
         file = self.files.get(name)
@@ -201,10 +226,19 @@ class _Ran:
         if all(_is_kept(each, kept) for each in attributed):
             return 0, []
         runs = tuple(replace(each.run, notebook=name, certain=True) for each in attributed)
-        rebuilt = rebuild_named(notebook, Evidence((file,), runs, names=self.heard.names))
+        documents = [file]
+        if _ran_after(file, attributed) >= NO_CHANCE:
+            documents += versions.telling_age(file, traces)
+        rebuilt = rebuild_named(notebook, Evidence(tuple(documents), runs, names=self.heard.names))
         lacks = Counter(each.cell.source.rstrip() for each in rebuilt.cells)
         count = (lacks - Counter(cell.source.rstrip() for cell in file.cells)).total()
         return count, list(dict.fromkeys(each.run.trace for each in attributed))
+
+
+def _ran_after(file: FoundDocument, attributed: list[Attributed]) -> int:
+    base = Base(tuple(Based(each, file) for each in file.cells), file, file.time_ns)
+    found = went_on(base, attributed)
+    return 0 if found is None else len(found[1])
 
 
 def _ran_again(file: FoundDocument, attributed: list[Attributed]) -> int:

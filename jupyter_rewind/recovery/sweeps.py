@@ -12,6 +12,7 @@ COST_OF_ORDER = 0.8
 COST_OF_UNKNOWN = 0.6
 COST_OF_GUESS = 0.1
 COST_OF_GAP = 0.35
+COST_OF_TRY = 0.1
 WORTH_OF_GUESS = 0.5
 
 
@@ -52,7 +53,10 @@ def find_sweep(
         score -= COST_OF_GUESS * excused + COST_OF_UNKNOWN * unknown
         if score > best_score:
             best_score, best_length, best_node = score, at + 1, best.node
-    pairs = _trim(chain.back_from(best_node), cells)
+    back = chain.back_from(best_node)
+    pairs = _trim(back, cells)
+    if len(pairs) < SHORTEST and not unknown:
+        pairs = _trim(back, cells, guessed)  # all is known, so what it left out were tries
     if len(pairs) < SHORTEST:
         return None
     return Sweep(min(best_length, pairs[-1][0] + 1), tuple(pairs))
@@ -113,13 +117,21 @@ class _Chain:
         return chain[::-1]
 
 
-def _trim(pairs: list[tuple[int, int]], cells: Sequence[str | None]) -> list[tuple[int, int]]:
-    """Without what comes after a jump ahead that little follows: there work began elsewhere."""
+def _trim(
+    pairs: list[tuple[int, int]],
+    cells: Sequence[str | None],
+    tries: frozenset[str] = frozenset(),
+) -> list[tuple[int, int]]:
+    """Without what comes after a jump ahead that little follows: there work began elsewhere.
+
+    To leave `tries` out is hardly a jump.
+    """
     worth, best, length = 0.0, 0.0, 0
     for number, (_, place) in enumerate(pairs):
         if number:
-            left_out = sum(cell is not None for cell in cells[pairs[number - 1][1] + 1 : place])
-            worth -= COST_OF_GAP * left_out
+            for cell in cells[pairs[number - 1][1] + 1 : place]:
+                if cell is not None:
+                    worth -= COST_OF_TRY if cell in tries else COST_OF_GAP
         worth += 1
         if worth >= best:
             best, length = worth, number + 1

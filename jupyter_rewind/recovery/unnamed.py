@@ -2,8 +2,9 @@
 
 A blob of git, a file of a scanned folder or an editor that was never saved may be any notebook. One
 that shares its code with what is known of the notebook is taken for a state of it. All others are
-left out, unless nothing else is left at all: then they are offered, and marked as doubtful. What
-stands in the memory of a program only, where notebooks of all names do, is told, and left there.
+left out, unless nothing else is left at all: then they are offered, and marked as doubtful. Where
+only a guessed session is left, one that agrees with it is taken with it. What stands in the memory
+of a program only, where notebooks of all names do, is told, and left there.
 """
 
 from __future__ import annotations
@@ -19,9 +20,17 @@ from jupyter_rewind.recovery.rebuild import Rebuilt, rebuild
 
 ENOUGH = 0.3
 DOUBTFUL = 0.3
+AGREE, NO_CHANCE = 0.8, 2
+"""So much of what a guessed session gives, and so many cells, is a nameless notebook's own."""
+LIKELY = 0.6
 _GUESSED = (
     "No trace names this notebook: the session that it was made from is a guess. Is the name right?"
     " Choose among `jupyter rewind sessions` with --session."
+)
+_AGREED = (
+    "No trace names this notebook: the session that was guessed and {documents} without a name"
+    " ({where}) agree, so both were taken. Is the name right? See `jupyter rewind traces`, and"
+    " choose with --from."
 )
 _APART = "memory"
 """The kind of trace whose documents are told, and taken for the notebook only by who names one."""
@@ -38,6 +47,10 @@ def rebuild_named(target: Path, evidence: Evidence) -> Rebuilt:
     strange = tuple(each for each in strange if each.trace.kind != _APART)
     if strange and not rebuilt.cells:
         rebuilt = _doubt(rebuild(target, replace(named, documents=named.documents + strange)))
+    elif agreeing := _agreeing(rebuilt, strange):
+        own = tuple(_as_own(each, target) for each in agreeing)
+        both = rebuild(target, replace(named, documents=named.documents + own))
+        rebuilt = _no_surer_than_likely(both, agreeing)
     elif strange:
         count = "A notebook" if len(strange) == 1 else f"{len(strange)} notebooks"
         step = f"{count} without a name, unlike this one, left out: see `jupyter rewind traces`."
@@ -85,12 +98,40 @@ def sort_out(target: Path, evidence: Evidence) -> tuple[Evidence, tuple[FoundDoc
     for document in evidence.documents:
         if document.trace.notebook is not None:
             named.append(document)
-        elif _share(document, known) >= ENOUGH:
-            trace = replace(document.trace, notebook=str(target))
-            named.append(replace(document, trace=trace))
+        elif share_of(document, known) >= ENOUGH:
+            named.append(_as_own(document, target))
         else:
             strange.append(document)
     return replace(evidence, documents=tuple(named)), tuple(strange)
+
+
+def _as_own(document: FoundDocument, target: Path) -> FoundDocument:
+    return replace(document, trace=replace(document.trace, notebook=str(target)))
+
+
+def _agreeing(rebuilt: Rebuilt, strange: Iterable[FoundDocument]) -> list[FoundDocument]:
+    """Of documents without a name: those with nearly all that only a guessed session gave."""
+    if rebuilt.base is not None or any(each.certain for each in rebuilt.sessions):
+        return []
+    given = {each.cell.source.strip() for each in rebuilt.cells if each.cell.kind == "code"}
+    telling = {source for source in given if source and not is_look(source)}
+    if len(telling) < NO_CHANCE:
+        return []
+    return [
+        each
+        for each in strange
+        if len(telling & set(_code(each))) >= AGREE * len(telling)
+        and share_of(each, telling) >= ENOUGH
+    ]
+
+
+def _no_surer_than_likely(rebuilt: Rebuilt, agreeing: list[FoundDocument]) -> Rebuilt:
+    """Two traces agree on the notebook, and none on its name."""
+    count = "a notebook" if len(agreeing) == 1 else f"{len(agreeing)} notebooks"
+    where = agreeing[0].trace.words or agreeing[0].trace.kind
+    cells = (replace(each, confidence=min(each.confidence, LIKELY)) for each in rebuilt.cells)
+    step = _AGREED.format(documents=count, where=where)
+    return replace(rebuilt, cells=tuple(cells), next_steps=(step, *rebuilt.next_steps))
 
 
 def _known_code(target: Path, evidence: Evidence) -> frozenset[str]:
@@ -108,7 +149,7 @@ def _known_code(target: Path, evidence: Evidence) -> frozenset[str]:
     return frozenset(code | {source.strip() for source in ran})
 
 
-def _share(document: FoundDocument, known: Iterable[str]) -> float:
+def share_of(document: FoundDocument, known: Iterable[str]) -> float:
     """How much of the document's telling code is known to be the notebook's."""
     code = set(_code(document))
     telling = {source for source in code if not is_look(source)} or code

@@ -87,6 +87,7 @@ def as_page(recovery: Recovery) -> str:
         *_legend(told, colors),
         *_list("What is likely lost", told.likely_lost),
         *_list("What was damaged", told.damages),
+        *_list("What it was not built on", told.passed_over),
         *_list("What to try next", told.next_steps),
         *_list("What could not be read", (f"{p.place}: {p.words}" for p in told.problems)),
         "<h2>The notebook</h2>",

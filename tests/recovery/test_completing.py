@@ -9,7 +9,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jupyter_rewind.recovery.evidence import EvidenceCell
-from tests.support.evidence import code, document, prose, rebuilt_of, session, sources_of
+from tests.support.evidence import (
+    CHECKPOINT,
+    code,
+    document,
+    prose,
+    rebuilt_of,
+    session,
+    sources_of,
+)
 
 OPEN = "survey = read_table('survey.tsv')"
 DROP = "survey = survey.dropna(subset=['age'])"
@@ -100,3 +108,12 @@ def test_no_code_that_ran_is_nowhere(whole: int, letters: int, ended: bool) -> N
     ran = session(1, ALL, at=-600, lasting=300 if ended else None)
     rebuilt = rebuilt_of([document(*left, complete=False)], [ran])
     assert set(ALL) <= {*sources_of(rebuilt), *(each.source for each in rebuilt.alternatives)}
+
+
+def test_what_nothing_tells_of_the_part_that_is_lost_is_said() -> None:
+    """Markdown behind the cut, and code there that never ran, are in no trace: you are told."""
+    cut = document(prose("# Survey"), OPEN, complete=False)
+    whole = document(prose("# Survey"), OPEN)
+    words = f"What stood where {CHECKPOINT.place} does not read"
+    told = [any(words in one for one in rebuilt_of([each]).likely_lost) for each in (cut, whole)]
+    assert told == [True, False]

@@ -117,6 +117,42 @@ def test_broken_pattern_is_refused_with_words() -> None:
         by_pattern("def (")
 
 
+ENDLESS = "(a|aa)+$"
+
+
+def test_cell_that_takes_an_expression_for_ever_is_left_out_and_told(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where one cell takes too long, that cell is named, and all others are searched."""
+    monkeypatch.setattr("jupyter_rewind.recovery.grep.TEXT_SECONDS", 0.1)
+    path = home.path / ".ipython" / "profile_slow" / "history.sqlite"
+    make_history(path, [["x = 1", f"'{'a' * 60}'", "a", f"'{'a' * 60}'"]])
+    found = list(grep(home.scope(None), by_pattern(f"{ENDLESS}|^x")))
+    [problem] = [each for each in found if isinstance(each, Problem)]
+    assert problem.place == str(path)
+    assert "session 1, line 2" in problem.words
+    told = [(each.session, each.line) for each in found if isinstance(each, Hit)]
+    assert told == [(1, 1), (2, 3), (1, 1), (1, 3)]
+
+
+def test_expression_that_takes_for_ever_everywhere_is_given_up_in_words(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After a few cells the search stops, and says what is wrong with the expression."""
+    monkeypatch.setattr("jupyter_rewind.recovery.grep.TEXT_SECONDS", 0.1)
+    slow = [f"{number}, '{'a' * 60}'" for number in range(100)]
+    make_history(home.path / ".ipython" / "profile_slow" / "history.sqlite", [slow])
+    with pytest.raises(InvalidInput, match="given up") as refused:
+        list(grep(home.scope(None), by_pattern(ENDLESS)))
+    assert "--fixed" in (refused.value.hint or "")
+
+
+def test_quick_and_bounded_search_find_the_same(home: Home) -> None:
+    """Whichever engine an expression is given to, the lines are the same."""
+    for one, other in (("fit", "fit|fit"), (r"^def \w+", r"^def \w+|^def \w+"), ("1$", "1$|1$")):
+        assert hits(home, by_pattern(one)) == hits(home, by_pattern(other)) != []
+
+
 @settings(max_examples=200, deadline=None)
 @given(
     st.text(max_size=300)

@@ -119,6 +119,21 @@ def test_pair_written_with_the_file_costs_no_output(home: Home) -> None:
     assert [bool(each.cell.outputs) for each in found.rebuilt.cells] == [True, False]
 
 
+def test_pair_with_other_cells_is_the_newer_state_and_the_folder_says_so(home: Home) -> None:
+    """You wrote on in the script, seconds after the notebook was saved: that is the newest."""
+    notebook = home.work / "analysis.ipynb"
+    put(notebook, notebook_text("prices = load(2025)\nprices", "fit(prices)"))
+    put(home.work / "analysis.py", PAIR + "\n# %%\nscore(prices, folds=5)\n", EARLIER + 2)
+    assert texts(brought_back(home))[-1] == "score(prices, folds=5)"
+    scope = home.scope(None)
+    [standing] = survey(scope, search.look(scope)).standings
+    assert (standing.state, standing.can_gain) == ("outdated", True)
+    assert standing.words == "analysis.py is newer, and has a cell more than analysis.ipynb."
+    put(home.work / "analysis.py", PAIR, EARLIER + 2)
+    [standing] = survey(scope, search.look(scope)).standings
+    assert standing.state == "whole"
+
+
 @pytest.mark.parametrize(
     "name",
     [

@@ -5,10 +5,19 @@ from __future__ import annotations
 import nbformat
 import pytest
 
-from jupyter_rewind.recovery.evidence import EvidenceCell, Executed
+from jupyter_rewind.recovery.evidence import EvidenceCell, Executed, Trace
 from jupyter_rewind.recovery.normal import cell_of
+from jupyter_rewind.recovery.outputs import PIECE, TURNED_BACK
 from jupyter_rewind.recovery.rebuild import Rebuilt, RebuiltCell, to_notebook
-from tests.support.evidence import TARGET, code, document, rebuilt_of, session, text_output
+from tests.support.evidence import (
+    CHECKPOINT,
+    TARGET,
+    code,
+    document,
+    rebuilt_of,
+    session,
+    text_output,
+)
 
 STEPS = [f"step_{n} = transform_{n}(table, level={n})" for n in range(6)]
 SHOW = "report(table, columns=['price', 'sold'])"
@@ -130,3 +139,12 @@ def test_source_with_lines_that_are_no_text_is_not_whole() -> None:
     """A list of lines with a null in it lost something there."""
     assert not cell_of({"cell_type": "code", "source": ["x", None, "3"]}).whole
     assert cell_of({"cell_type": "code", "source": ["x\n", "3"]}).whole
+
+
+def test_text_that_was_turned_back_is_not_called_a_piece() -> None:
+    """Markdown of a web page is all there; what may differ is its form, and that is said."""
+    page = Trace("export", "/home/ann/analysis.html", str(TARGET))
+    read = EvidenceCell("markdown", "# Prices", whole=False)
+    for trace, words in ((page, TURNED_BACK), (CHECKPOINT, PIECE)):
+        rebuilt = rebuilt_of([document(read, *STEPS, trace=trace)])
+        assert [each.words for each in rebuilt.cells if each.cell.kind == "markdown"] == [words]

@@ -115,7 +115,7 @@ def test_empty_document_is_passed_over_for_the_one_before_it() -> None:
     emptied = document("", at=500)
     rebuilt = rebuilt_of([document(*BOOK), emptied], [session(2, list(BOOK))])
     assert sources_of(rebuilt) == list(BOOK)
-    assert any("no cell" in words for words in rebuilt.damages)
+    assert any("no cell" in words for words in rebuilt.passed_over)
 
 
 def test_newer_document_that_lost_most_cells_does_not_win() -> None:

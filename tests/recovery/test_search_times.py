@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +14,7 @@ from jupyter_rewind.recovery.recover import Recovery, recover
 from jupyter_rewind.recovery.search import look, until
 from jupyter_rewind.recovery.survey import survey
 from tests.support.evidence import SAVED, SECOND, document, session
+from tests.support.histories import make_history
 from tests.support.traces import Home, notebook_text
 
 
@@ -78,3 +80,53 @@ def test_time_that_is_still_to_come_makes_nothing_the_newest(tmp_path: Path) -> 
     alone = recover(home.scope())
     assert isinstance(alone, Recovery)
     assert [each.cell.source for each in alone.rebuilt.cells] == ["a = 1", "old = 2"]
+
+
+STEPS = [f"stage_{n} = measure_{n}(table, depth={n * 7})" for n in range(6)]
+
+
+def dated_ahead(tmp_path: Path, *, share: float = 1.0) -> Home:
+    """A notebook with four of the six cells that ran, which a wrong clock dated years ahead."""
+    home = Home(tmp_path)
+    make_history(home.path / ".ipython/profile_default/history.sqlite", [STEPS])
+    book = json.loads(notebook_text(*STEPS[:4]))
+    for count, each in enumerate(book["cells"], 1):
+        each["execution_count"] = count
+    raw = json.dumps(book, indent=1).encode()
+    notebook = home.work / "analysis.ipynb"
+    notebook.write_bytes(raw[: int(len(raw) * share)])
+    os.utime(notebook, (8_000_000_000, 8_000_000_000))
+    return home
+
+
+@pytest.mark.parametrize("share", [1.0, 0.6], ids=["whole", "cut"])
+def test_notebook_of_a_time_to_come_gets_what_ran_since_by_its_numbers(
+    tmp_path: Path, share: float
+) -> None:
+    """A wrong clock dated your notebook ahead: what it lacks comes back, and the date is told."""
+    found = recover(dated_ahead(tmp_path, share=share).scope())
+    assert isinstance(found, Recovery)
+    assert [each.cell.source for each in found.rebuilt.cells] == STEPS
+    assert any("still to come" in each.words for each in found.problems)
+
+
+def test_folder_tells_what_a_notebook_of_a_time_to_come_lacks(tmp_path: Path) -> None:
+    """The folder does not call up to date what a wrong clock dated ahead."""
+    home = dated_ahead(tmp_path)
+    scope = home.scope(None)
+    found = look(scope)
+    [standing] = survey(scope, found).standings
+    assert (standing.state, standing.can_gain) == ("unsaved", True)
+    assert "2 cells were run" in standing.words
+    assert any("still to come" in each.words for each in found.problems)
+
+
+def test_notebook_of_a_time_to_come_stands_above_its_checkpoint(tmp_path: Path) -> None:
+    """Of a file whose time nobody knows and an older checkpoint, the file is built on."""
+    home = dated_ahead(tmp_path)
+    kept = home.work / ".ipynb_checkpoints/analysis-checkpoint.ipynb"
+    kept.parent.mkdir()
+    kept.write_text(notebook_text(STEPS[0], "old = 2"))
+    found = recover(home.scope())
+    assert isinstance(found, Recovery)
+    assert [each.cell.source for each in found.rebuilt.cells] == STEPS

@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from jupyter_rewind.recovery.sweeps import find_sweep
+from tests.support.evidence import (
+    TARGET,
+    code,
+    document,
+    prose,
+    rebuilt_of,
+    session,
+    sources_of,
+)
 
 CELLS = [f"cell {number}" for number in range(20)]
 
@@ -59,3 +70,22 @@ def test_cells_of_a_guessed_place_give_way_to_those_of_a_known_one() -> None:
     assert sweep is not None
     assert sweep.length == 6
     assert sweep.pairs[-1] == (5, 3)
+
+
+def test_restart_settles_what_a_small_notebook_has() -> None:
+    """After a restart you ran all of it: the text before your edit and a failed try are out."""
+    base, scale, label = "base = 10", "scale = base * 3\nscale", 'label = "x" * scale\nlen(label)'
+    edited, final = scale.replace("3", "4"), "final = label.upper()\nfinal[:4]"
+    tried = "wrong = undefined_thing + 1"
+    cells = [
+        replace(code(each), execution_count=count)
+        for count, each in enumerate((base, scale, label), 1)
+    ]
+    first = session(
+        1, [base, scale, label, edited, tried, "scale", final],
+        at=-5, lasting=8, notebook=str(TARGET),
+    )  # fmt: skip
+    again = session(2, [base, edited, label, final], at=4, notebook=str(TARGET))
+    rebuilt = rebuilt_of([document(prose("# R"), *cells)], [first, again])
+    assert sources_of(rebuilt) == ["# R", base, edited, label, final]
+    assert {scale, tried, "scale"} == {each.source for each in rebuilt.alternatives}

@@ -14,6 +14,8 @@ from hypothesis import strategies as st
 from jupyter_rewind.errors import Unavailable
 from jupyter_rewind.recovery.gitobjects import parse_log, tree_entries
 from jupyter_rewind.recovery.recover import Recovery, recover
+from jupyter_rewind.recovery.search import look
+from jupyter_rewind.recovery.survey import survey
 from jupyter_rewind.recovery.traces.git import GitFinder
 from tests.support.traces import Home, notebook_text, sources, traces_of
 
@@ -247,3 +249,76 @@ def test_a_repository_that_git_will_not_open_is_told(tmp_path: Path) -> None:
     (home.work / ".git").write_text("gitdir: nowhere\n")
     with pytest.raises(Unavailable):
         list(FINDER.find(home.scope()))
+
+
+def test_folder_lists_what_was_staged_and_then_reset(home: Home) -> None:
+    """`git add` and `git reset --hard`: the folder finds the blob that recovering by name takes."""
+    path = put(home, "a = load()", "b = clean(a)")
+    put(home, "other = 1", "thing = 2", name="other.ipynb")
+    git(home, "add", "."), git(home, "commit", "-qm", "one")
+    lost = ["a = load()", "b = clean(a)", "c = fit(b)", "d = plot(c)"]
+    put(home, *lost)
+    git(home, "add", "."), git(home, "reset", "-q", "--hard")
+    scope = home.scope(None)
+    listed = {each.notebook: each for each in survey(scope, look(scope)).standings}
+    assert (listed[path].state, listed[path].can_gain) == ("outdated", True)
+    assert "2 cells more" in listed[path].words
+    assert listed[home.work / "other.ipynb"].state == "whole"
+    assert not listed[home.work / "other.ipynb"].older
+    made = recover(home.scope())
+    assert isinstance(made, Recovery)
+    assert [each.cell.source for each in made.rebuilt.cells] == lost
+
+
+def on_two_branches(home: Home) -> Path:
+    """Another branch has a newer commit; the one that is checked out has its own state."""
+    path = put(home, "a = load()", "b = clean(a)")
+    git(home, "add", "."), git(home, "commit", "-qm", "one")
+    git(home, "checkout", "-qb", "side")
+    put(home, "a = load()", "b = clean(a, hard=True)", "side = try_out(b)", "more = side + 1")
+    git(home, "commit", "-qam", "two")
+    git(home, "checkout", "-q", "-")
+    return path
+
+
+def brought_back(home: Home) -> list[str]:
+    made = recover(home.scope())
+    assert isinstance(made, Recovery)
+    return [each.cell.source for each in made.rebuilt.cells]
+
+
+def test_branch_that_is_checked_out_comes_back(home: Home) -> None:
+    """Another branch has newer commits: what was lost is the state of yours; theirs is told."""
+    path = on_two_branches(home)
+    path.unlink()
+    assert brought_back(home) == ["a = load()", "b = clean(a)"]
+    made = recover(home.scope())
+    assert isinstance(made, Recovery)
+    [other] = made.others
+    assert "on a branch that is not checked out" in other.trace.words
+    assert other.cells == 3
+    git(home, "checkout", "-q", "side"), path.unlink()
+    assert brought_back(home)[1] == "b = clean(a, hard=True)"
+
+
+def test_notebook_of_another_branch_alone_comes_back(home: Home) -> None:
+    """The branch that is checked out never had it: the newest commit of any other is taken."""
+    put(home, "unlike = 1", name="other.ipynb")
+    git(home, "add", "."), git(home, "commit", "-qm", "zero")
+    git(home, "checkout", "-qb", "side")
+    put(home, "a = load()")
+    git(home, "add", "."), git(home, "commit", "-qm", "one")
+    put(home, "a = load()", "b = clean(a)")
+    git(home, "commit", "-qam", "two")
+    git(home, "checkout", "-q", "-")
+    assert brought_back(home) == ["a = load()", "b = clean(a)"]
+
+
+@pytest.mark.parametrize("state", ["detached", "unborn"])
+def test_newest_commit_counts_where_no_branch_is_checked_out(home: Home, state: str) -> None:
+    """In the middle of a rebase, or on a branch without a commit, no branch is yours."""
+    path = on_two_branches(home)
+    words = ("--detach", "HEAD") if state == "detached" else ("--orphan", "fresh")
+    git(home, "checkout", "-q", *words)
+    git(home, "rm", "-q", "-f", "--ignore-unmatch", path.name)
+    assert brought_back(home)[-1] == "more = side + 1"

@@ -108,3 +108,29 @@ def test_a_guessed_session_makes_no_cell_certain() -> None:
     assert [each.cell.source for each in made.cells] == STATES
     assert all(each.confidence < 0.5 for each in made.cells)
     assert "is a guess" in made.next_steps[0]
+
+
+def guessed(*sources: str) -> FoundRun:
+    return replace(run(*sources), notebook=None, certain=False)
+
+
+def test_guessed_session_and_nameless_notebook_that_agree_are_taken_together() -> None:
+    """Staged once, then deleted: what ran says which of git's nameless blobs was your notebook."""
+    prose = EvidenceCell("markdown", "# What it is about")
+    blob = document(3, *STATES)
+    whole = replace(blob, cells=(prose, *blob.cells))
+    other = document(5, "unrelated = 1", "nothing = 2")
+    evidence = Evidence(documents=(whole, other), runs=(guessed(*STATES, "step_0"),))
+    made = rebuild_named(NOTEBOOK, evidence)
+    assert [each.cell.source for each in made.cells] == [prose.source, *STATES]
+    assert all(0.5 <= each.confidence < 0.9 for each in made.cells)
+    assert "agree" in made.next_steps[0]
+
+
+def test_nameless_notebook_that_only_shares_a_cell_with_a_guess_is_left_out() -> None:
+    """One cell in common says nothing: the guess stands alone, and the blob is told."""
+    blob = document(3, STATES[0], "unrelated = 1", "nothing = 2")
+    made = rebuild_named(NOTEBOOK, Evidence(documents=(blob,), runs=(guessed(*STATES),)))
+    assert [each.cell.source for each in made.cells] == STATES
+    assert all(each.confidence < 0.5 for each in made.cells)
+    assert any("without a name" in step for step in made.next_steps)

@@ -13,7 +13,16 @@ from jupyter_rewind.faces.cli.answers import Answer, Column, Part, Remark, Table
 from jupyter_rewind.faces.cli.statuses import Status
 
 if TYPE_CHECKING:
-    from jupyter_rewind.rescue import Found, Recovery, Report, Scope, Standing, Survey, Written
+    from jupyter_rewind.rescue import (
+        Found,
+        Recovery,
+        Report,
+        Scope,
+        Standing,
+        Survey,
+        Trace,
+        Written,
+    )
 
 USED = (
     Column("cells", right=True),
@@ -26,7 +35,7 @@ MOST_DAMAGES = 5
 OVERVIEW = (
     Column("notebook", fold=True),
     Column("state", "yellow"),
-    Column("traces", right=True),
+    Column("traces", right=True, gives_way=1),
     Column("newest", "cyan"),
     Column("kinds", fold=True),
 )
@@ -42,29 +51,39 @@ class Outcome:
     problem: str
 
 
-def answer(recovery: Recovery, told: Report, written: Written | None) -> Answer:
-    """What was brought back of one notebook, and where it lies."""
+def answer(
+    recovery: Recovery, told: Report, written: Written | None, page: Path | None = None
+) -> Answer:
+    """What was brought back of one notebook, and where it lies; or where only its page does."""
     from jupyter_rewind import rescue
 
     data: dict[str, Any] = {
         **rescue.tell(told),
         **_written_json(written),
-        "run_elsewhere": [
+        "provenance": rescue.provenance(recovery),
+        "left_out": [
             {"source": each.source, "from": each.origin.words, "words": each.words}
             for each in recovery.rebuilt.alternatives
         ],
     }
     numbers = [each.run.session for each in recovery.rebuilt.sessions if each.run.session]
-    return Answer(data, list(_parts(told, written, numbers[-1] if numbers else 0)))
+    if page is not None:
+        data["page"] = str(page)
+    return Answer(data, list(_parts(told, written, numbers[-1] if numbers else 0, page)))
 
 
-def _parts(told: Report, written: Written | None, session: int) -> Iterator[Part]:
+def _parts(
+    told: Report, written: Written | None, session: int, page: Path | None
+) -> Iterator[Part]:
     name = told.notebook.name
     if written is None:
         cells = wording.count(told.cells, "cell")
         more = told.others or told.alternatives
         rest = "no newer state was found" if more else "no trace has a cell that it lacks"
-        yield Words(f"{name} is whole on the disk ({cells}), and {rest}. Nothing was written.")
+        done = "Nothing" if page is None else "No notebook"
+        yield Words(f"{name} is whole on the disk ({cells}), and {rest}. {done} was written.")
+        if page is not None:
+            yield Words(f"What was found, and all that ran:\n  {page}")
         if told.alternatives:
             pieces = wording.count(told.alternatives, "piece")
             are = "is" if told.alternatives == 1 else "are"
@@ -76,19 +95,30 @@ def _parts(told: Report, written: Written | None, session: int) -> Iterator[Part
         yield Words(f"{brought_back(told)}\n  {written.path}", style="bold")
         if written.page:
             yield Words(f"Where each cell came from:\n  {written.page}")
-        if told.file:
-            yield Words(told.file)
+        if written.made_folder:
+            yield Words(f"There was no such folder; it was made: {written.made_folder}")
+        if told.trouble:
+            yield Words(told.trouble)
     yield _used_table(told)
     yield from _remarks("Likely lost", told.likely_lost)
     yield from _damages(told.damages)
+    yield from _remarks("Not built on", told.passed_over)
     if told.alternatives and written is not None:
-        are = "is" if told.alternatives == 1 else "are"
-        yield Remark(
-            f"{wording.count(told.alternatives, 'piece')} of code that ran and found no place in"
-            f" the notebook {are} kept in its metadata and shown on the page."
-        )
-    yield from views.problem_remarks(told.problems)
+        yield Remark(_left_out(told, written))
+    own = str(told.notebook) if told.trouble else None  # said above
+    yield from views.problem_remarks(each for each in told.problems if each.place != own)
     yield from _remarks("Try next", told.next_steps)
+
+
+def _left_out(told: Report, written: Written) -> str:
+    """Where that is which found no place: scripts have no metadata, and a page is not always."""
+    are = "is" if told.alternatives == 1 else "are"
+    kept = "kept in its metadata" if written.path.suffix == ".ipynb" else ""
+    shown = "shown on the page" if written.page else ""
+    where = " and ".join(each for each in (kept, shown) if each)
+    where = where or "not in what was written: --report PAGE.html shows all"
+    pieces = wording.count(told.alternatives, "piece")
+    return f"{pieces} of code that ran and found no place in the notebook {are} {where}."
 
 
 def brought_back(told: Report) -> str:
@@ -154,7 +184,8 @@ def overview(scope: Scope, found: Found, surveyed: Survey) -> Answer:
         )
         for each in needy
     ]
-    parts: list[Part] = [Table(OVERVIEW, rows, empty="No notebook here can be brought back.")]
+    loose = [each for each in found.traces if each.notebook is None and each.kind != "memory"]
+    parts: list[Part] = [Table(OVERVIEW, rows, empty=_nothing_lost(standings, bool(loose)))]
     parts += [Remark(each.words) for each in needy if each.words][:MOST_REMARKS]
     parts += _others(standings)
     if needy:
@@ -162,21 +193,57 @@ def overview(scope: Scope, found: Found, surveyed: Survey) -> Answer:
         all_ = "--all" if folder == "." else f"--all {folder}"
         parts.append(Remark(f"Bring one back: jupyter rewind recover {one}"))
         parts.append(Remark(f"Bring back all of them: jupyter rewind recover {all_}"))
-    loose = sum(each.notebook is None and each.kind != "memory" for each in found.traces)
-    if loose:
-        parts.append(
-            Remark(
-                f"{wording.count(loose, 'more trace')} may hold code of these and other notebooks:"
-                " jupyter rewind sessions"
-            )
-        )
+    parts += _as_text(surveyed.texts)
+    parts += _of_no_name(loose)
     parts += views.problem_remarks(problems)
     data: dict[str, Any] = {
         "folder": str(scope.folder),
         "notebooks": [_standing_json(each) for each in standings],
+        "texts": [views.trace_json(each) for each in surveyed.texts],
         "problems": [views.problem_json(each) for each in problems],
     }
     return Answer(data, parts)
+
+
+def _nothing_lost(standings: Sequence[Standing], loose: bool = False) -> str:
+    """What is said where no notebook is listed; what follows names those that are hurt."""
+    whole = all(each.state == "whole" for each in standings)
+    if whole and standings:
+        return "No notebook here is missing, damaged, outdated or unsaved."
+    if loose:
+        return "No trace names a notebook here that can be brought back."
+    return "No notebook here can be brought back."
+
+
+def _as_text(texts: Sequence[Trace]) -> Iterator[Remark]:
+    """What is said of notebooks that are kept as text: jupytext opens them as they are."""
+    if texts:
+        count = wording.count(len(texts), "notebook")
+        have = "has" if len(texts) == 1 else "have"
+        first = texts[0]
+        yield Remark(
+            f"{count} kept as text {have} no .ipynb ({Path(first.place).name}"
+            f"{', …' if len(texts) > 1 else ''}). Where there was one:"
+            f" jupyter rewind recover {_typed(Path(first.notebook or first.place))}"
+        )
+
+
+def _of_no_name(loose: Sequence[Trace]) -> Iterator[Remark]:
+    """What is said of traces that may be of any notebook: whole ones, and code alone."""
+    from jupyter_rewind import rescue
+
+    books = [each for each in loose if rescue.Holds.MARKDOWN in each.holds]
+    if books:
+        kinds = ", ".join(dict.fromkeys(each.kind for each in books))
+        yield Remark(
+            f"{wording.count(len(books), 'notebook')} without a name ({kinds}): where yours is"
+            " gone, recover it by the name that it had: jupyter rewind recover NAME.ipynb"
+        )
+    if len(books) < len(loose):
+        yield Remark(
+            f"{wording.count(len(loose) - len(books), 'more trace')} may hold code of these and"
+            " other notebooks: jupyter rewind sessions"
+        )
 
 
 def _typed(path: Path) -> str:
@@ -227,7 +294,7 @@ def outcomes(done: Sequence[Outcome], standings: Sequence[Standing]) -> Answer:
         else:
             parts.append(Remark(f"{each.standing.notebook}: {each.problem}"))
     if not done:
-        parts.append(Words("No notebook here can be brought back as a whole. Nothing was written."))
+        parts.append(Words(f"{_nothing_lost(standings)} Nothing was written."))
     parts += _others(standings)
     data: dict[str, Any] = {"recovered": [_outcome_json(each) for each in done]}
     failed = any(each.problem for each in done)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from jupyter_rewind.rescue import Request, Scope, Standing
 
 commands = Commands("After a disaster")
+MOST_NAMED = 10
 
 Target = Annotated[
     str | None,
@@ -191,9 +192,10 @@ def _bring_back(
     if isinstance(recovery, rescue.Nothing):
         raise views.nothing_found(scope, found, recovery)
     told = rescue.report(recovery)
-    written = None
-    if output is not None or page is not None or not told.adds_nothing:
-        written = rescue.write(recovery, output=output, report_path=page, form=form)
+    if told.adds_nothing and output is None:
+        shown = rescue.write_page(recovery, page) if page is not None else None
+        return recovered.answer(recovery, told, None, shown)
+    written = rescue.write(recovery, output=output, report_path=page, form=form)
     return recovered.answer(recovery, told, written)
 
 
@@ -206,9 +208,8 @@ def _bring_all_back(
     from jupyter_rewind import rescue
 
     wanted = [each for each in standings if each.can_gain]
-    asks = face.screen.terminal and not yes and bool(wanted)
-    if asks and not typer.confirm(f"Bring back {wording.count(len(wanted), 'notebook')}?"):
-        raise typer.Abort
+    if face.screen.terminal and not yes and wanted:
+        _ask_first(face, wanted)
     done: list[recovered.Outcome] = []
     with face.screen.steps() as step:
         for each in wanted:
@@ -216,6 +217,17 @@ def _bring_all_back(
             with rescue.open_scope(face.lenient_settings, own) as scope:
                 done.append(_outcome(scope, each, form))
     return recovered.outcomes(done, standings)
+
+
+def _ask_first(face: Face, wanted: Sequence[Standing]) -> None:
+    """Raises Abort where the person who sees which notebooks it would be says no."""
+    for each in wanted[:MOST_NAMED]:
+        face.screen.remark(f"{each.notebook} ({each.state})")
+    if len(wanted) > MOST_NAMED:
+        face.screen.remark(f"and {len(wanted) - MOST_NAMED} more")
+    if not typer.confirm(f"Bring back {wording.count(len(wanted), 'notebook')}?"):
+        face.screen.remark("Nothing was written.")
+        raise typer.Abort
 
 
 def _outcome(scope: Scope, standing: Standing, form: str) -> recovered.Outcome:

@@ -13,11 +13,12 @@ if TYPE_CHECKING:
     from jupyter_rewind.model.entry import Json
     from jupyter_rewind.rescue import Found, Nothing, Place, Problem, Scope, Trace
 
+MOST_ALIKE = 3
 COLUMNS = (
     Column("kind", "yellow"),
     Column("last changed", "cyan"),
-    Column("size", right=True),
-    Column("holds"),
+    Column("size", right=True, gives_way=2),
+    Column("holds", gives_way=1),
     Column("what", fold=True),
     Column("where", fold=True),
 )
@@ -67,8 +68,17 @@ def table(traces: Sequence[Trace], *, terminal: bool) -> Table:
 
 
 def problem_remarks(problems: Iterable[Problem]) -> list[Remark]:
-    """One sentence for each thing that could not be seen."""
-    return [Remark(f"{each.place}: {each.words}") for each in problems]
+    """One sentence for each thing that could not be seen; of many alike the first few."""
+    alike: dict[str, list[Problem]] = {}
+    for each in problems:
+        alike.setdefault(each.words, []).append(each)
+    remarks = []
+    for words, same in alike.items():
+        remarks += [Remark(f"{each.place}: {words}") for each in same[:MOST_ALIKE]]
+        if len(same) > MOST_ALIKE:
+            more = len(same) - MOST_ALIKE
+            remarks.append(Remark(f"So it is with {more} more: --json names all."))
+    return remarks
 
 
 def nothing_found(scope: Scope, found: Found, nothing: Nothing | None = None) -> NotFound:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from jupyter_rewind.recovery.broken.jsonbytes import Buffer
 
+NO_CELL = "is no cell"
 _MOST = 40
 _PAGE, _SECTOR = 4096, 512
 _BEFORE, _JUST_BEHIND, _BEHIND = 8, 24, 160
@@ -41,13 +42,14 @@ def describe_bytes(raw: Buffer, at: int, end: int) -> Damage:
     if size <= 0:
         return Damage(at, f"at byte {at} the text breaks off")
     count = len(piece) - len(piece.lstrip(b"\0"))
+    lost = "1 byte" if size == 1 else f"{size} bytes"
     if count == len(piece):
-        return Damage(at, f"bytes {at} to {end} are all NUL ({size} bytes)")
+        return Damage(at, f"bytes {at} to {end} are all NUL ({lost})")
     if count:
-        words = f"from byte {at} on there are NULs instead of text ({size} bytes lost)"
+        words = f"from byte {at} on there are NULs instead of text ({lost} lost)"
         return Damage(at, words)
     is_seam = not _GARBAGE.search(raw[max(0, at - 8) : at + 32])
-    words = f"bytes {at} to {end} do not read ({size} bytes)"
+    words = f"bytes {at} to {end} do not read ({lost})"
     return Damage(at, words, is_seam=is_seam)
 
 

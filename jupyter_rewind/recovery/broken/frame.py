@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from jupyter_rewind.recovery.broken.cellbytes import CellBytes, Read
-from jupyter_rewind.recovery.broken.damage import Damage
+from jupyter_rewind.recovery.broken.damage import NO_CELL, Damage
 from jupyter_rewind.recovery.broken.jsonbytes import Broken, JsonBytes
 
 _CELLS = "cells"
@@ -157,7 +157,7 @@ class Frame:
             found.append(read)
             self.enter_cells(at, is_sure=True)
         else:
-            self.damages.append(Damage(at, f"what stands at byte {at} is no cell"))
+            self.damages.append(Damage(at, f"what stands at byte {at} {NO_CELL}"))
         return read.end
 
     def _no_cell(self, at: int, letter: str) -> int:
@@ -168,7 +168,7 @@ class Frame:
             return self._key(at)
         self._begin_item(at)
         self._wants_comma = True
-        self.damages.append(Damage(at, f"what stands at byte {at} is no cell", value is not None))
+        self.damages.append(Damage(at, f"what stands at byte {at} {NO_CELL}", value is not None))
         return end
 
     def _key(self, at: int) -> int:

@@ -22,7 +22,7 @@ from jupyter_rewind.recovery.evidence import (
 )
 from jupyter_rewind.recovery.exports.prose import Fetch
 from jupyter_rewind.recovery.exports.reading import SUFFIXES, decode, read_export
-from jupyter_rewind.recovery.namesakes import BY_NAME, MADE, PAIR, TOOL
+from jupyter_rewind.recovery.namesakes import ALONE, BY_NAME, MADE, PAIR, TOOL
 from jupyter_rewind.recovery.regular import is_regular, open_file, read_file
 from jupyter_rewind.recovery.traces.built import built_copies
 from jupyter_rewind.recovery.walking import folders_of, is_recovered
@@ -50,6 +50,7 @@ _KINDS = {
 _FIRST, _LAST = 1 << 13, 1 << 16
 _EXECUTED = re.compile(rb'"papermill"\s*:\s*\{')
 _HEAD_OF_PAIR = re.compile(rb"^#? *jupytext:", re.MULTILINE)
+_FORMATS = re.compile(rb"^#? *formats: *\S", re.MULTILINE)
 _OF_TOOL = re.compile(
     rb"^# In\s?\[[\s\d*]*\]:|^#? *kernelspec:|^jupyter: *\w|^!\[\w*\]\([^)\s]*_files/", re.MULTILINE
 )
@@ -159,12 +160,12 @@ def _look(path: Path, scope: Scope, *, named: bool = False) -> Iterator[Trace | 
         yield Problem(str(path), f"It cannot be looked at: {error.strerror}.")
         return
     if fits:
-        made = _made(path)
-        if made == BY_NAME and not named:
+        handle = _made(path)
+        if handle[MADE] == BY_NAME and not named:
             words = words.replace("made from the notebook", "of the notebook's name")
         yield Trace(
             ExportFinder.kind, str(path), str(own), holds, status.st_mtime_ns, status.st_size,
-            words, handle={MADE: made},
+            words, handle=handle,
         )  # fmt: skip
     elif suffix == ".py" and (named or (path.stem == own.stem and wanted is not None)):
         yield Trace(
@@ -173,15 +174,15 @@ def _look(path: Path, scope: Scope, *, named: bool = False) -> Iterator[Trace | 
         )  # fmt: skip
 
 
-def _made(path: Path) -> str:
+def _made(path: Path) -> dict[str, str]:
     """How the file was made, as far as its beginning tells."""
     if path.suffix.lower() in (".html", ".htm"):
-        return TOOL
+        return {MADE: TOOL}
     with open_file(path) as file:
         head = file.read(_HEAD)
     if _HEAD_OF_PAIR.search(head, 0, _FIRST):
-        return PAIR
-    return TOOL if _OF_TOOL.search(head) else BY_NAME
+        return {MADE: PAIR} if _FORMATS.search(head, 0, _FIRST) else {MADE: PAIR, ALONE: "yes"}
+    return {MADE: TOOL if _OF_TOOL.search(head) else BY_NAME}
 
 
 def _fits(path: Path, pattern: re.Pattern[bytes]) -> bool:

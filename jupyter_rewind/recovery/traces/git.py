@@ -28,6 +28,10 @@ FETCHED = "fetched"
 """In the handle of a trace: only what was fetched of others has it."""
 
 
+BRANCH = "branch"
+"""In the handle of a trace: it is of a branch that is not checked out."""
+
+
 class GitFinder:
     """Every state of the notebook that git still has."""
 
@@ -37,7 +41,7 @@ class GitFinder:
     holds: frozenset[Holds] = EVERYTHING
     where: Mapping[str, str] = {
         "linux": "the repository around the notebook: commits of all branches, stashes and reflogs,"
-        " the index, and loose objects that nothing refers to any more",
+        " the index, and what nothing refers to any more (loose objects, cruft packs)",
         "macos": "as on Linux",
         "windows": "as on Linux",
     }
@@ -80,8 +84,10 @@ def _named(repository: GitRepository, scope: Scope) -> Iterator[Trace]:
     specs = _pathspecs(repository, scope)
     seen: set[tuple[str, str]] = set()
     fetched = repository.fetched(specs)
+    versions = repository.versions(specs)
+    branches = repository.on_other_branches(specs) if versions else frozenset()
     # What others made comes last, and what is theirs and ours is ours.
-    versions = sorted(repository.versions(specs), key=lambda each: each.commit in fetched)
+    versions.sort(key=lambda each: (each.commit in fetched, each.commit in branches))
     committed = {(each.blob, each.path): each.time_ns for each in reversed(versions)}
     for blob, path, stage in repository.staged(specs):
         seen.add((blob, path))
@@ -94,6 +100,8 @@ def _named(repository: GitRepository, scope: Scope) -> Iterator[Trace]:
             words, handle = f"Commit {version.commit[:10]} of git", {}
             if version.commit in fetched:
                 words, handle = f"{words}, fetched: on no branch of yours", {FETCHED: "yes"}
+            elif version.commit in branches:
+                words, handle = f"{words}, on a branch that is not checked out", {BRANCH: "yes"}
             yield _trace(
                 repository, version.blob, version.path, words, version.time_ns, handle=handle
             )

@@ -88,7 +88,7 @@ class MemoryFinder:
                 hint="Run the command as its owner; kernel.yama.ptrace_scope must be 0.",
             ) from error
         except OSError as error:
-            raise NotFound(f"{trace.place} has ended; its memory is gone.") from error
+            raise NotFound("The process has ended, and its memory is gone.") from error
         found: list[Row] = []
         total = sum(place.end - place.start for place in places) or 1
         done = 0

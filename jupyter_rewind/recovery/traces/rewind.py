@@ -49,6 +49,8 @@ if TYPE_CHECKING:
     from jupyter_rewind.notebooks.history import Histories
     from jupyter_rewind.store.repository import Repository
 
+RAW = "raw"
+"""In the handle of a checkpoint's trace: blake3 of the file that it is of."""
 MOST_CHECKPOINTS = 24
 """So many of the newest checkpoints of one notebook are traces; `history` lists all of them."""
 
@@ -209,7 +211,7 @@ def _checkpoint(checkpoint: Checkpoint, path: str, scope: Scope) -> Trace:
         checkpoint.size_bytes,
         f"a checkpoint of Rewind ({checkpoint.reason})",
         None if checkpoint.readable else "part of its content is lost",
-        {"checkpoint": str(checkpoint.id)},
+        {"checkpoint": str(checkpoint.id), RAW: checkpoint.raw.hex()},
     )
 
 

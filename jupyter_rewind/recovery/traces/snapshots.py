@@ -43,8 +43,8 @@ class SnapshotFinder:
     asked_only = False
     holds: frozenset[Holds] = EVERYTHING
     where: Mapping[str, str] = {
-        "linux": "`.zfs/snapshot`, `.snapshots` (snapper, btrbk), `.snapshot`, `~snapshot` at any"
-        " folder above the notebook; `/timeshift`",
+        "linux": "`.zfs/snapshot`, `.snapshots` (Btrfs: snapper, btrbk), `.snapshot`, `~snapshot`"
+        " at any folder above the notebook; `/timeshift`",
         "macos": "`/Volumes/*/Backups.backupdb`, mounted backups of Time Machine; for local"
         " snapshots: open the folder in Time Machine (`tmutil listlocalsnapshots /`)",
         "windows": "not read: open the folder's Properties, Previous Versions, in the Explorer",

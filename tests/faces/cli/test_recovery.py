@@ -312,7 +312,7 @@ def test_code_that_only_ran_is_named_beside_a_whole_notebook(
     path.write_bytes(notebook_bytes(cell("a", "import os"), cell("b", area)))
     ended = rewind("recover", path, "--session", "1", "--session", "2", "--json")
     assert ended.status == 0, ended.err
-    shown = {each["source"] for each in ended.data["run_elsewhere"]}
+    shown = {each["source"] for each in ended.data["left_out"]}
     made = sources(Path(ended.data["path"] or path))
     assert shown | set(made) == {
         "import os",

@@ -1,4 +1,4 @@
-"""`jupyter rewind recover` in a folder: notebooks of which only a damaged file is left."""
+"""`jupyter rewind recover` where a damaged file, or one of an old format, is all that is left."""
 
 from __future__ import annotations
 
@@ -26,3 +26,18 @@ def test_damaged_notebook_of_which_nothing_else_is_left_is_brought_back_with_all
     assert sources_of((work / "cut.recovered.ipynb").read_bytes()) == sources_of(SECOND)
     assert (work / "cut.ipynb").read_bytes() == SECOND[:-30]
     assert not (work / "zeros.recovered.ipynb").exists()
+
+
+def test_notebook_of_the_oldest_format_is_not_called_empty(work: Path, rewind: Rewind) -> None:
+    """A notebook of 2011 has its code elsewhere in the file; it is whole, and is said to be."""
+    cells = [
+        {"cell_type": "code", "code": "a = 1", "prompt_number": 1},
+        {"cell_type": "text", "text": "hello"},
+    ]
+    book = work / "old.ipynb"
+    book.write_text(json.dumps({"nbformat": 1, "cells": cells}))
+    ended = rewind("recover", book, "--json")
+    assert (ended.data["state"], ended.data["cells"]) == ("whole", 2)
+    book.write_text(json.dumps({"nbformat": 1, "cells": [{"cell_type": "code", "code": " "}]}))
+    [standing] = rewind("recover", "--json").data["notebooks"]
+    assert standing["state"] == "empty"

@@ -198,3 +198,42 @@ def test_all_notebooks_in_need_are_brought_back_at_once(
     assert ended.status == 0, ended.err
     made = {str(each.relative_to(work)) for each in work.rglob("*.recovered.ipynb")}
     assert made == {"analysis.recovered.ipynb", "deep/lost.recovered.ipynb"}
+
+
+def test_folder_tells_of_notebooks_without_a_name(work: Path, rewind: Rewind) -> None:
+    """A notebook was staged once and deleted: the list says that there is one, and what to type."""
+    path = work / "analysis.ipynb"
+    path.write_bytes(SECOND)
+    git(work, "init", "-q")
+    git(work, "add", ".")
+    git(work, "rm", "-q", "--cached", path.name)
+    path.unlink()
+    ended = rewind("recover")
+    assert "No trace names a notebook here that can be brought back." in ended.err
+    assert (
+        "1 notebook without a name (git): where yours is gone, recover it by the name" in ended.err
+    )
+    assert rewind("recover", "analysis.ipynb").status == 0
+
+
+def test_what_is_wrong_with_the_file_is_said_once(stale: Path, rewind: Rewind) -> None:
+    """The file is empty: one sentence says so."""
+    stale.write_bytes(b"")
+    ended = rewind("recover", stale)
+    assert (ended.out + ended.err).count("0 bytes") == 1
+
+
+def test_notebook_that_is_kept_as_text_is_not_called_missing(work: Path, rewind: Rewind) -> None:
+    """A text notebook that never had an .ipynb is no loss; one that says its pair's name is."""
+    for name, formats in (("alone", ""), ("paired", "#     formats: ipynb,py:percent\n")):
+        head = f"# ---\n# jupyter:\n#   jupytext:\n{formats}#     text_representation:\n"
+        text = f"{head}#       extension: .py\n# ---\n\n# %%\nx = 1\n"
+        (work / f"{name}.py").write_text(text)
+    ended = rewind("recover", "--json")
+    assert [each["notebook"] for each in ended.data["notebooks"]] == [str(work / "paired.ipynb")]
+    assert [each["place"] for each in ended.data["texts"]] == [str(work / "alone.py")]
+    told = "1 notebook kept as text has no .ipynb (alone.py). Where there was one:"
+    assert f"{told} jupyter rewind recover alone.ipynb" in rewind("recover").err
+    assert rewind("recover", "--all", "--yes").status == 0
+    assert [each.name for each in work.glob("*.ipynb")] == ["paired.recovered.ipynb"]
+    assert rewind("recover", "alone.ipynb").status == 0

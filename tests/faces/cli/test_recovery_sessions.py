@@ -101,6 +101,11 @@ def test_a_session_that_you_name_is_laid_over_an_older_state_of_a_later_time(
     assert ended.status == 0 and "Nothing was written" in ended.out
     assert "2 pieces of code that ran are not in it" in ended.err
     assert "--session 1 lays what that session ran over it" in ended.err
+    ended = rewind("recover", file, "--report", "page.html")
+    assert ended.status == 0 and "No notebook was written" in ended.out
+    assert "gap = top" in (work / "page.html").read_text()
+    assert not list(work.glob("old.recovered*"))
+    assert rewind("recover", file, "--report", "page.html").status == 4
     ended = rewind("recover", file, "--session", "1")
     assert ended.status == 0, ended.err
     assert sources(work / "old.recovered.ipynb") == ran

@@ -1,0 +1,142 @@
+"""What is said beside a notebook that was brought back: what is lost, and what to try next."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from pathlib import Path
+
+from jupyter_rewind.recovery.attribution import Attributed, LeftOut
+from jupyter_rewind.recovery.broken.damage import NO_CELL
+from jupyter_rewind.recovery.choosing import Base
+from jupyter_rewind.recovery.evidence import Evidence, EvidenceCell, FoundDocument
+from jupyter_rewind.recovery.kernelruns import SECOND, is_ipython, language_of
+from jupyter_rewind.recovery.likeness import is_look
+from jupyter_rewind.recovery.since import went_on
+
+ENOUGH_CODE = 2
+
+
+def likely_lost(base: Base, attributed: Sequence[Attributed]) -> tuple[str, ...]:
+    """What no trace can tell of a notebook that was built on this."""
+    lost = []
+    if base.document is None:
+        lost.append("Markdown: no document is left, and only code is recorded when it runs.")
+        if attributed:
+            lost.append("Outputs, unless they are shown below a cell.")
+    elif attributed and attributed[-1].run.executions:
+        lost.append(
+            "Changes to Markdown, and code that was never run, that were made after this was"
+            f" saved: {base.document.trace.words or base.document.trace.kind}"
+            f"{_at(base.time_ns)}."
+        )
+    if base.document is not None and _is_part(base.document):
+        lost.append(
+            f"What stood where {base.document.trace.place} does not read: its Markdown, and code"
+            " that was never run."
+        )
+    return tuple(lost)
+
+
+def _is_part(document: FoundDocument) -> bool:
+    """Whether a stretch of it is lost; not where things in its list are no cells."""
+    known = document.damages and all(each.endswith(NO_CELL) for each in document.damages)
+    return not document.complete and not known
+
+
+def next_steps(
+    target: Path,
+    base: Base,
+    attributed: Sequence[Attributed],
+    left_out: Sequence[LeftOut],
+    evidence: Evidence,
+    cells: Sequence[EvidenceCell],
+) -> tuple[str, ...]:
+    """What a person may try whose notebook came back as these `cells`, most telling first."""
+    return (
+        *_went_on_in_words(target, base, attributed),
+        *_left_out_in_words(left_out, attributed),
+        *_now_elsewhere(base, cells, evidence),
+        *_next_steps(base, attributed, evidence),
+    )
+
+
+def _at(time_ns: int | None) -> str:
+    if time_ns is None:
+        return ""
+    return f", {datetime.fromtimestamp(time_ns / SECOND):%Y-%m-%d %H:%M}"
+
+
+def _left_out_in_words(left_out: Sequence[LeftOut], own: Sequence[Attributed]) -> tuple[str, ...]:
+    """Who names a session names all that are not told by a trace."""
+    known = [each.run.session for each in own if each.run.session and not each.run.certain]
+    return tuple(
+        f"Session {each.run.session} is more like {each.notebook}, and was left out; where it is"
+        " this notebook's, name all of its sessions:"
+        f" {' '.join(f'--session {one}' for one in sorted({*known, each.run.session}))}."
+        for each in left_out
+        if each.run.session
+    )
+
+
+def _went_on_in_words(
+    target: Path, base: Base, attributed: Sequence[Attributed]
+) -> tuple[str, ...]:
+    """What to do where the document may be an older state than its file's time says."""
+    found = went_on(base, attributed)
+    if found is None or base.document is None:
+        return ()
+    run, sources = found
+    trace = base.document.trace
+    shows = target.name if trace.kind == "file" else trace.words or trace.kind
+    one = len(sources) == 1
+    told = (
+        f"{'1 piece' if one else f'{len(sources)} pieces'} of code ran after all that {shows}"
+        f" shows, and {'is' if one else 'are'} not in it: deleted since, or it is an older state."
+    )
+    name = shlex.quote(target.name)
+    command = f" To bring that back: jupyter rewind recover {name} --session {run.session}"
+    return (told + command if run.session else told,)
+
+
+def _now_elsewhere(
+    base: Base, cells: Iterable[EvidenceCell], evidence: Evidence
+) -> tuple[str, ...]:
+    """The notebooks beside a name of which no document is left that have most of its code."""
+    code = {each.source.rstrip() for each in cells if each.kind == "code"}
+    telling = {source for source in code if not is_look(source)}
+    if base.document is not None or len(telling) < ENOUGH_CODE:
+        return ()
+    shares = {
+        document.trace.place: len(telling & {each.source.rstrip() for each in document.cells})
+        for document in evidence.siblings
+    }
+    return tuple(
+        f"{Path(place).name} has {same} of these {len(telling)} cells: was the notebook given this"
+        f" name? Then recover that one: jupyter rewind recover {shlex.quote(place)}"
+        for place, same in shares.items()
+        if same >= max(ENOUGH_CODE, len(telling) / 2)
+    )
+
+
+def _next_steps(
+    base: Base, attributed: Sequence[Attributed], evidence: Evidence
+) -> tuple[str, ...]:
+    steps = []
+    if any(not each.certain for each in attributed):
+        steps.append(
+            "Some sessions are assigned by likeness: see `jupyter rewind sessions`, and choose"
+            " with --session."
+        )
+    language = language_of(base.document) if base.document is not None else ""
+    if not is_ipython(language):
+        steps.append(f"What was run in {language} is in no history of IPython: documents are all.")
+    elif not attributed and any(run.executions for run in evidence.runs):
+        steps.append(
+            "No recorded session seems to belong to this notebook: see `jupyter rewind sessions`,"
+            " and choose with --session."
+        )
+    if base.document is None:
+        steps.append("Look in other places with --scan FOLDER (backups, mail, downloads, exports).")
+    return tuple(steps)

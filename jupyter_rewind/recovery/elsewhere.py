@@ -1,0 +1,106 @@
+"""Other notebooks, missing or in folders below, that have the code of one with no document left.
+
+Whoever stands one folder too high, writes the name in another case, or has moved the notebook, is
+told where its documents lie. Nothing of them is taken: they are another name's.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+from jupyter_rewind.recovery.documents import read_document
+from jupyter_rewind.recovery.evidence import Scope, Trace
+from jupyter_rewind.recovery.filestate import LARGE_BYTES
+from jupyter_rewind.recovery.likeness import is_look
+from jupyter_rewind.recovery.regular import read_file
+from jupyter_rewind.recovery.walking import (
+    folders_below,
+    is_left_over,
+    is_recovered,
+    settle,
+)
+
+MOST_FOLDERS = 400
+MOST_BYTES = 1 << 26
+MOST_TOLD = 3
+ENOUGH = 2
+_COPY = re.compile(r"(?P<stem>.+)-checkpoint(?P<suffix>\.ipynb)\Z")
+
+
+@dataclass(frozen=True, slots=True)
+class _Document:
+    """A file with a notebook's content, and the notebook that it is of."""
+
+    notebook: Path
+    place: Path
+
+    @property
+    def is_copy(self) -> bool:
+        return self.place != self.notebook
+
+
+def elsewhere_in_words(scope: Scope, ran: Collection[str]) -> tuple[str, ...]:
+    """The notebooks that have most of `ran`, or the very name; the most like it first."""
+    if scope.notebook is None:
+        return ()
+    telling = {source.strip() for source in ran if source.strip() and not is_look(source)}
+    room = MOST_BYTES
+    found: dict[Path, tuple[int, bool]] = {}
+    for each in _documents(scope, scope.notebook):
+        raw = _bytes_of(each.place, min(room, LARGE_BYTES))
+        room -= len(raw)
+        same = len(telling & _code(each.place, raw)) if telling else 0
+        is_like = same >= max(ENOUGH, len(telling) / 2)
+        is_named = each.notebook.name.lower() == scope.notebook.name.lower() and bool(raw)
+        if is_like or is_named:
+            shown = (same if is_like else 0, each.is_copy)
+            found[each.notebook] = max(found.get(each.notebook, shown), shown)
+    best = sorted(found.items(), key=lambda each: (-each[1][0], each[0]))[:MOST_TOLD]
+    return tuple(_line(notebook, *shown, len(telling)) for notebook, shown in best)
+
+
+def _line(notebook: Path, same: int, is_copy: bool, of: int) -> str:
+    which = f"a checkpoint of {notebook}, which is missing," if is_copy else f"{notebook}"
+    what = f"has {same} of these {of} cells" if same else "has this name"
+    command = f"jupyter rewind recover {shlex.quote(str(notebook))}"
+    return f"Is it that one? {which[0].upper()}{which[1:]} {what}: {command}"
+
+
+def _documents(scope: Scope, wanted: Path) -> Iterator[_Document]:
+    """Notebooks below the folder, and checkpoints of notebooks that are not there."""
+    for folder in islice(folders_below(scope.folder), MOST_FOLDERS):
+        for path in _notebooks(folder):
+            # Those of the folder itself are compared in any case.
+            if folder != scope.folder and not is_recovered(path) and not is_left_over(path):
+                yield _Document(path, path)
+        for path in _notebooks(folder / ".ipynb_checkpoints"):
+            match = _COPY.match(path.name)
+            notebook = folder / f"{match['stem']}{match['suffix']}" if match else path
+            if match and not notebook.exists() and settle(notebook, scope) != wanted:
+                yield _Document(notebook, path)
+
+
+def _notebooks(folder: Path) -> list[Path]:
+    try:
+        with os.scandir(folder) as entries:
+            return sorted(Path(each.path) for each in entries if each.name.endswith(".ipynb"))
+    except OSError:
+        return []  # told where the folder itself is looked into
+
+
+def _bytes_of(place: Path, most: int) -> bytes:
+    try:
+        return read_file(place, most)
+    except OSError:
+        return b""  # it is another notebook: what is wrong with it is told by its own name
+
+
+def _code(place: Path, raw: bytes) -> set[str]:
+    documents = read_document(Trace("checkpoint", str(place)), raw).documents
+    return {cell.source.strip() for each in documents for cell in each.cells if cell.kind == "code"}
