@@ -10,8 +10,10 @@ import type {
   DraftNotebook,
   Execution,
   Found,
+  Health,
   History,
   IDifference,
+  IImages,
   IPage,
   IRecovered,
   IRestored,
@@ -23,6 +25,7 @@ import type {
   Labelled,
   Moved,
   Overview,
+  ProcessImage,
   Snapshot,
   Unseen
 } from './tokens';
@@ -144,6 +147,27 @@ export class RewindClient implements IRewindClient {
     )) as Moved;
   }
 
+  async images(path: string): Promise<IImages> {
+    return (await this.ask('GET', 'images', { path })) as IImages;
+  }
+
+  async createImage(kernel: string, stop: boolean): Promise<ProcessImage> {
+    const route = `kernels/${kernel}/images`;
+    const made = await this.ask('POST', route, {}, { stop });
+    return (made as { image: ProcessImage }).image;
+  }
+
+  async restoreImage(kernel: string, image: string): Promise<void> {
+    await this.ask('POST', `kernels/${kernel}/images/${image}/restore`, {}, {});
+  }
+
+  async clearImages(
+    kernel: string
+  ): Promise<{ deleted: ProcessImage[]; kept: ProcessImage[] }> {
+    const done = await this.ask('DELETE', `kernels/${kernel}/images`);
+    return done as { deleted: ProcessImage[]; kept: ProcessImage[] };
+  }
+
   async addLabel(path: string, ref: string, label: string): Promise<Labelled> {
     const body = { path, ref, label };
     return (await this.ask('POST', 'labels', {}, body)) as Labelled;
@@ -243,6 +267,10 @@ export class RewindClient implements IRewindClient {
   async outputs(path: string, since?: number): Promise<Unseen[]> {
     const answer = await this.ask('GET', 'outputs', { path, since });
     return (answer as { executions: Unseen[] }).executions;
+  }
+
+  async health(): Promise<Health> {
+    return (await this.ask('GET', 'health')) as Health;
   }
 
   async reach(): Promise<void> {

@@ -1,4 +1,5 @@
 import type { INotebookContent, IOutput } from '@jupyterlab/nbformat';
+import type { NotebookPanel } from '@jupyterlab/notebook';
 import { Token } from '@lumino/coreutils';
 import type { ISignal } from '@lumino/signaling';
 import type { Widget } from '@lumino/widgets';
@@ -11,6 +12,9 @@ import type { IBase } from './models/draftbase';
 import type { Saving } from './models/saving';
 
 type Schemas = components['schemas'];
+
+/** How the server, its store and the copies of it stand. */
+export type Health = Schemas['Health'];
 
 /** One state of a notebook, as the server tells it. */
 export type Checkpoint = Schemas['Checkpoint'];
@@ -60,6 +64,15 @@ export interface IWanted {
 /** What a kernel has after a move: the state that came back, and how, in words. */
 export type Moved = Schemas['Moved'];
 
+/** The whole process of a kernel at one moment. */
+export type ProcessImage = Schemas['Image'];
+
+/** The images of a notebook, oldest first, and why none can be made where that is so. */
+export interface IImages {
+  images: ProcessImage[];
+  problem: string | null;
+}
+
 /** Edits of a notebook that were handed over and are not saved. */
 export type Draft = Schemas['Draft'];
 
@@ -108,6 +121,8 @@ export interface IRestored {
   source: Checkpoint;
   checkpoint: Checkpoint | null;
   kept: Checkpoint | null;
+  /** What the file had besides its bytes and could not take over, as its owner. */
+  not_kept: string[];
   /** How the variables of its kernel came back, where that was asked for. */
   state: Moved | null;
 }
@@ -176,6 +191,20 @@ export interface IRewindClient {
   /** A running kernel takes over the last state of the notebook's kernel before it. */
   resume(kernel: string): Promise<Moved>;
 
+  /** The process images of a notebook's kernels. */
+  images(path: string): Promise<IImages>;
+
+  /** Keep the whole process of a running kernel; with `stop` it sleeps then. */
+  createImage(kernel: string, stop: boolean): Promise<ProcessImage>;
+
+  /** A kernel is what it was in an image; it runs again where it has ended. */
+  restoreImage(kernel: string, image: string): Promise<void>;
+
+  /** Delete a kernel's images that have no name. */
+  clearImages(
+    kernel: string
+  ): Promise<{ deleted: ProcessImage[]; kept: ProcessImage[] }>;
+
   /** Give a checkpoint a name, which keeps it from expiring. */
   addLabel(path: string, ref: string, label: string): Promise<Labelled>;
 
@@ -220,6 +249,9 @@ export interface IRewindClient {
   /** What cells put out after a moment in milliseconds since 1970, or after the last save. */
   outputs(path: string, since?: number): Promise<Unseen[]>;
 
+  /** What works and what does not: the store, its quota and the copies of it elsewhere. */
+  health(): Promise<Health>;
+
   /** Resolves as soon as the server answers anything. */
   reach(): Promise<void>;
 
@@ -259,6 +291,17 @@ export interface ISaves {
 export const ISaves = new Token<ISaves>(
   'jupyter-rewind:ISaves',
   'How the open documents are saved, and how each stands to its file.'
+);
+
+/** What cells put out while nobody had their notebook open. */
+export interface IAway {
+  /** Into how many cells outputs were put when the notebook was opened, once that is done. */
+  brought(panel: NotebookPanel): Promise<number>;
+}
+
+export const IAway = new Token<IAway>(
+  'jupyter-rewind:IAway',
+  'What cells put out while nobody had their notebook open.'
 );
 
 /** Where edits that are in no file yet are kept, besides the open page. */

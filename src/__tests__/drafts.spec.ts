@@ -4,32 +4,10 @@ import { Signal } from '@lumino/signaling';
 import * as Y from 'yjs';
 
 import { crc32, type IBase } from '../models/draftbase';
-import { putInto } from '../models/draftrestore';
-import { DraftSession, type IDraftContext } from '../models/draftsession';
+import type { IDraftContext } from '../models/draftcontext';
+import { DraftSession } from '../models/draftsession';
 import type { IShelved } from '../models/draftshelf';
-
-type Json = Record<string, unknown>;
-
-function code(source: string, outputs: Json[] = []): Json {
-  const id = `c${Math.random().toString(36).slice(2)}`;
-  return {
-    cell_type: 'code',
-    id,
-    metadata: {},
-    source,
-    outputs,
-    execution_count: null
-  };
-}
-
-function book(...cells: Json[]): INotebookContent {
-  return {
-    cells,
-    metadata: {},
-    nbformat: 4,
-    nbformat_minor: 5
-  } as unknown as INotebookContent;
-}
+import { book, code, type Json } from './books';
 
 /** What a server that understands drafts keeps. */
 class Server {
@@ -122,8 +100,11 @@ class Shelf {
 }
 
 /** A notebook that is open, with a session that keeps its drafts. */
-function opened(content: INotebookContent) {
+function opened(content: INotebookContent, collaborative = false) {
   const model = new NotebookModel();
+  if (collaborative) {
+    Object.defineProperty(model, 'collaborative', { value: true });
+  }
   model.fromJSON(content);
   model.dirty = false;
   const owner = {};
@@ -297,42 +278,75 @@ describe('DraftSession', () => {
   });
 });
 
-describe('putInto', () => {
-  it('touches only the cells that differ', () => {
-    const before = book(code('a'), code('b'), code('c'));
-    const { model, session } = opened(before);
-    const cells = model.sharedModel.cells.slice();
-    const after = JSON.parse(JSON.stringify(before)) as INotebookContent;
-    after.cells[1].source = 'B';
-    putInto(model.sharedModel, after);
-    expect(model.sharedModel.cells.map(cell => cell.getSource())).toEqual([
-      'a',
-      'B',
-      'c'
-    ]);
-    expect(model.sharedModel.cells).toEqual(cells);
+/** What a server that read the file anew does to the page: the first cell says this. */
+function overrule(model: NotebookModel, text: string): void {
+  const { ydoc } = model.sharedModel as unknown as { ydoc: Y.Doc };
+  const there = new Y.Doc();
+  Y.applyUpdate(there, Y.encodeStateAsUpdate(ydoc));
+  const cells = there.getArray<Y.Map<unknown>>('cells');
+  const source = cells.get(0).get('source') as Y.Text;
+  source.delete(0, source.length);
+  source.insert(0, text);
+  Y.applyUpdate(ydoc, Y.encodeStateAsUpdate(there), 'the server');
+}
+
+describe('DraftSession of a shared notebook', () => {
+  it('keeps what a server that comes back undoes', async () => {
+    const { model, server, shelf, session } = opened(book(code('one')), true);
+    const left: string[] = [];
+    session.partings?.left.connect((_, draft) => left.push(draft));
+    server.failure = new TypeError('away');
+    model.sharedModel.getCell(0).setSource('typed while away');
+    await session.flush();
+    expect(session.place).toBe('browser');
+    server.failure = null;
+    overrule(model, 'one');
+    model.dirty = true;
+    model.dirty = false;
+    await session.flush();
+    expect(model.sharedModel.getCell(0).getSource()).toBe('one');
+    await session.partings?.look();
+    expect(left).toEqual(['draft-1']);
+    const doc = server.drafts.get('draft-1')?.doc;
+    expect(doc?.getMap('cells').toJSON()).toEqual({
+      '0': { source: 'typed while away' }
+    });
+    expect(only(shelf.kept)).toEqual([]);
     session.dispose();
   });
 
-  it('brings any notebook to say what another says', () => {
-    const words = ['a', 'b', 'c', 'd'];
-    const books = [
-      [],
-      ['a'],
-      ['x', 'a', 'b'],
-      ['d', 'c'],
-      words,
-      ['a', 'c', 'd', 'e', 'f']
-    ];
-    for (const one of books.slice(1)) {
-      for (const other of books.slice(1)) {
-        const { model, session } = opened(book(...one.map(text => code(text))));
-        putInto(model.sharedModel, book(...other.map(text => code(text))));
-        expect(model.sharedModel.cells.map(cell => cell.getSource())).toEqual(
-          other
-        );
-        session.dispose();
-      }
-    }
+  it('forgets what stands in the notebook once it is saved', async () => {
+    const { model, server, shelf, session } = opened(
+      book(code('one'), code('two')),
+      true
+    );
+    const left: string[] = [];
+    session.partings?.left.connect((_, draft) => left.push(draft));
+    server.failure = new TypeError('away');
+    model.sharedModel.getCell(1).setSource('typed while away');
+    await session.flush();
+    server.failure = null;
+    overrule(model, 'by somebody else');
+    model.dirty = true;
+    await session.partings?.look();
+    expect(only(shelf.kept)).toEqual(['draft-1']);
+    model.dirty = false;
+    await session.partings?.look();
+    await session.flush();
+    expect(only(shelf.kept)).toEqual([]);
+    expect(only(server.drafts)).toEqual([]);
+    expect(left).toEqual([]);
+    session.dispose();
+  });
+
+  it('takes no part while the server is there', async () => {
+    const { model, server, session } = opened(book(code('one')), true);
+    model.sharedModel.getCell(0).setSource('typed');
+    await session.flush();
+    overrule(model, 'typed by another');
+    await session.flush();
+    expect(only(server.drafts)).toEqual(['draft-1']);
+    expect(server.told.cells).toEqual({ '0': 'typed by another' });
+    session.dispose();
   });
 });

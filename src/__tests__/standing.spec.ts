@@ -12,9 +12,26 @@ function live(
 ): string {
   const saving = { standing: 'live', isChanged } as Saving;
   const trans = nullTranslator.load('');
-  const { short, long } = standingWords({ saving, isAway, draft }, trans);
+  const { short, long } = standingWords(
+    { saving, isAway, isAsked: false, draft },
+    trans
+  );
   return `${short}: ${long}`;
 }
+
+describe('standingWords of a save', () => {
+  it('does not call a file written while JupyterLab asks about it', () => {
+    const saving = { standing: 'saving' } as Saving;
+    const trans = nullTranslator.load('');
+    const words = (isAsked: boolean) =>
+      standingWords({ saving, isAway: false, isAsked, draft: 'server' }, trans);
+    expect(words(false).short).toBe('Saving…');
+    expect(words(true).short).toBe('Not saved yet');
+    expect(words(true).long).toMatch(
+      /waits for your answer .* as a draft on the server/
+    );
+  });
+});
 
 describe('standingWords of a shared document', () => {
   it('says that the server saves it, while it does', () => {

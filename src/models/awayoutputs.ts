@@ -46,7 +46,8 @@ export class AwayOutputs implements IDisposable {
     }
     const cells = Array.from(model.cells);
     const { placed, lost, running } = placeOutputs(
-      cells.map(cell => this.stateOf(cell)),
+      // A large notebook is not read through where there is nothing to put into it.
+      executions.length ? cells.map(cell => this.stateOf(cell)) : [],
       executions
     );
     for (const { execution, cell } of placed) {

@@ -58,9 +58,15 @@ export class DraftDoc {
     return this._isChanged;
   }
 
+  /** The cells of which something was changed; some may be gone. */
+  get cells(): ReadonlySet<SharedCell> {
+    return this._cells;
+  }
+
   /** `fields` of a cell were changed. */
   note(cell: SharedCell, ...fields: Field[]): void {
     this._isChanged = true;
+    this._cells.add(cell);
     const noted = this._touched.get(cell) ?? new Set<Field>();
     fields.forEach(field => noted.add(field));
     this._touched.set(cell, noted);
@@ -119,6 +125,7 @@ export class DraftDoc {
   }
 
   dispose(): void {
+    this._cells.clear();
     this._doc.destroy();
   }
 
@@ -207,6 +214,7 @@ export class DraftDoc {
     this._outputs.set(cell, now);
   }
 
+  private readonly _cells = new Set<SharedCell>();
   private readonly _doc = new Y.Doc();
   private readonly _keys = new WeakMap<SharedCell, string>();
   private readonly _outputs = new WeakMap<SharedCell, IWritten[]>();

@@ -1,7 +1,8 @@
 import { ISignal, Signal } from '@lumino/signaling';
 
 import type { Draft, DraftPlace, IDrafts, IRewindClient } from '../tokens';
-import { DraftSession, type IDraftContext } from './draftsession';
+import type { IDraftContext } from './draftcontext';
+import { DraftSession } from './draftsession';
 import type { DraftShelf, IShelved } from './draftshelf';
 import type { Windows } from './windows';
 
@@ -24,9 +25,14 @@ export class DraftKeeper implements IDrafts {
     return this._changed;
   }
 
-  /** The page alone holds edits of a document, and why. */
-  get failed(): ISignal<this, { path: string; reason: Error }> {
+  /** The page alone holds edits of a document, and why; without a reason, no longer. */
+  get failed(): ISignal<this, { path: string; reason: Error | null }> {
     return this._failed;
+  }
+
+  /** A draft on the server with edits that a shared notebook lost when its server came back. */
+  get left(): ISignal<this, { path: string; draft: string }> {
+    return this._left;
   }
 
   placeOf(path: string): DraftPlace | null {
@@ -50,11 +56,14 @@ export class DraftKeeper implements IDrafts {
       }
       this._changed.emit(path);
       const { failure } = session;
-      if (failure && !hadFailed) {
+      if (Boolean(failure) !== hadFailed) {
         this._failed.emit({ path, reason: failure });
       }
       hadFailed = failure !== null;
     });
+    session.partings?.left.connect((_, draft) =>
+      this._left.emit({ path: context.path, draft })
+    );
     return session;
   }
 
@@ -123,6 +132,9 @@ export class DraftKeeper implements IDrafts {
   }
 
   private _changed = new Signal<this, string>(this);
-  private _failed = new Signal<this, { path: string; reason: Error }>(this);
+  private _failed = new Signal<this, { path: string; reason: Error | null }>(
+    this
+  );
+  private _left = new Signal<this, { path: string; draft: string }>(this);
   private _sessions = new Map<string, DraftSession>();
 }

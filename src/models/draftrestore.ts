@@ -51,6 +51,46 @@ export function putInto(
   });
 }
 
+/**
+ * Whether a notebook says all that a draft of it does: the same cells, with outputs that may go on
+ * where those of the draft end.
+ */
+export function saysAll(
+  present: INotebookContent,
+  draft: INotebookContent
+): boolean {
+  const still = (cell: ICell) =>
+    canonical({ ...cell, outputs: [], execution_count: null });
+  return (
+    present.cells.length === draft.cells.length &&
+    draft.cells.every(
+      (cell, at) =>
+        still(present.cells[at]) === still(cell) &&
+        goesOn(outputsOf(present.cells[at]), outputsOf(cell))
+    )
+  );
+}
+
+type Output = Record<string, unknown>;
+
+const outputsOf = (cell: ICell) => (cell.outputs ?? []) as Output[];
+
+function goesOn(present: Output[], outputs: Output[]): boolean {
+  const text = (one: Output) => joined((one.text ?? '') as string | string[]);
+  return outputs.every((one, at) => {
+    const other = present[at];
+    return (
+      other !== undefined &&
+      (JSON.stringify(sorted(other)) === JSON.stringify(sorted(one)) ||
+        (one.output_type === 'stream' &&
+          other.output_type === 'stream' &&
+          one.name === other.name &&
+          at === outputs.length - 1 &&
+          text(other).startsWith(text(one))))
+    );
+  });
+}
+
 function replace(notebook: SharedNotebook, at: number, cell: ICell): void {
   const present = notebook.getCell(at);
   if (saysTheSame(present, cell)) {
@@ -68,7 +108,7 @@ function saysTheSame(present: SharedCell, cell: ICell): boolean {
 }
 
 /** What a cell says; neither who trusts it nor, where ids are drawn by each browser, its id. */
-function canonical(cell: Partial<ICell>): string {
+export function canonical(cell: Partial<ICell>): string {
   const { metadata, ...rest } = cell as Record<string, unknown>;
   const told = { ...(metadata as Record<string, unknown> | undefined) };
   delete told.trusted;

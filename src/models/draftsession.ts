@@ -2,6 +2,7 @@ import type { IDisposable } from '@lumino/disposable';
 import { ISignal, Signal } from '@lumino/signaling';
 
 import type { DraftPlace } from '../tokens';
+import type { IDraftContext } from './draftcontext';
 import {
   type DraftDoc,
   type SharedCell,
@@ -9,6 +10,7 @@ import {
   touchedFields
 } from './draftdoc';
 import { DraftEpoch, type IDraftServer, type IShelf } from './draftepoch';
+import { Partings } from './draftparting';
 
 /** So long after an edit it is handed over, with what came meanwhile. */
 export const PAUSE = 300;
@@ -24,24 +26,6 @@ const LAST_RETRY = 15_000;
 
 /** Metadata that a kernel sets when it starts. */
 const BY_KERNEL = new Set(['kernelspec', 'language_info']);
-
-/** What is needed of a notebook's context; JupyterLab's fits. */
-export interface IDraftContext {
-  readonly localPath: string;
-  readonly contentsModel: {
-    hash?: string | null;
-    hash_algorithm?: string | null;
-  } | null;
-  readonly saveState: ISignal<unknown, string>;
-  readonly model: {
-    dirty: boolean;
-    readonly collaborative?: boolean;
-    readonly sharedModel: SharedNotebook;
-    readonly stateChanged: ISignal<unknown, { name: string }>;
-    toJSON(): unknown;
-  };
-  revert(): Promise<void>;
-}
 
 /** Hands over what is edited in one open notebook, as long as it is open. */
 export class DraftSession implements IDisposable {
@@ -63,7 +47,14 @@ export class DraftSession implements IDisposable {
     context.model.stateChanged.connect(this.onState, this);
     const revert = context.revert;
     context.revert = () => this.aside(() => revert.call(context));
+    if (context.model.collaborative) {
+      this.partings = new Partings(context, server, shelf, options.server);
+      this.partings.coming.connect(this.onComing, this);
+    }
   }
+
+  /** Edits of a shared notebook from while its server was away. */
+  readonly partings: Partings | null = null;
 
   /** Other edits are kept elsewhere than before, or a failure to keep them came or went. */
   get changed(): ISignal<this, void> {
@@ -109,6 +100,7 @@ export class DraftSession implements IDisposable {
     this.notebook.changed.disconnect(this.onChanged, this);
     this.context.saveState.disconnect(this.onSave, this);
     this.context.model.stateChanged.disconnect(this.onState, this);
+    this.partings?.dispose();
     Signal.clearData(this);
     if (last.isKept) {
       // Closed without saving: what was edited can still be found.
@@ -226,6 +218,21 @@ export class DraftSession implements IDisposable {
     }
   }
 
+  /** The server is there again, and what comes from it may undo what was typed meanwhile. */
+  private onComing(partings: Partings): void {
+    const last = this._epoch;
+    if (this._place !== 'browser' || !last.doc.isChanged || this._isAside) {
+      return;
+    }
+    last.doc.write(this.notebook);
+    this._epoch = this.begin();
+    this._isOwing = false;
+    this.stopTimer();
+    const kept = partings.keep(last);
+    this._turn = this._turn.then(() => kept);
+    this.setPlace(null);
+  }
+
   /** What was edited up to `next` stands in the file. */
   private settle(next: DraftEpoch): void {
     const saved = this._epoch;
@@ -234,8 +241,9 @@ export class DraftSession implements IDisposable {
     this._epoch = next;
     this._next = null;
     this._isOwing = next.doc.isChanged;
+    const hadFailed = this._failure !== null;
     this._failure = null;
-    this.setPlace(null);
+    this.setPlace(null, hadFailed);
     if (this._isOwing) {
       this.startTimer(PAUSE);
     } else {

@@ -10,17 +10,18 @@ import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 
 // eslint-disable-next-line jupyter/prefer-lazy-imports -- each notebook needs it from its opening on
 import { AwayOutputs } from '../models/awayoutputs';
-import { IRewindClient } from '../tokens';
+import { IAway, IRewindClient } from '../tokens';
 import { tell, tellFailure } from '../widgets/telling';
 
 const ID = 'jupyter-rewind:away';
 const COMMAND = 'jupyter-rewind:bring-outputs';
 
-const plugin: JupyterFrontEndPlugin<void> = {
+const plugin: JupyterFrontEndPlugin<IAway> = {
   id: ID,
   description:
     'Puts into a notebook what its cells put out while nobody had it open.',
   autoStart: true,
+  provides: IAway,
   requires: [IRewindClient, INotebookTracker, IRenderMimeRegistry],
   optional: [ITranslator, ICommandPalette, ISettingRegistry],
   activate: (
@@ -31,7 +32,7 @@ const plugin: JupyterFrontEndPlugin<void> = {
     translator: ITranslator | null,
     palette: ICommandPalette | null,
     registry: ISettingRegistry | null
-  ): void => {
+  ): IAway => {
     const trans = (translator ?? nullTranslator).load('jupyter_rewind');
     const { contents } = app.serviceManager;
     const known = new WeakMap<NotebookPanel, AwayOutputs>();
@@ -114,10 +115,12 @@ const plugin: JupyterFrontEndPlugin<void> = {
       }
     };
 
+    const brought = new WeakMap<NotebookPanel, Promise<number>>();
     notebooks.widgetAdded.connect((_, panel) => {
-      void Promise.all([panel.context.ready, settings]).then(([, chosen]) => {
+      const opened = Promise.all([panel.context.ready, settings]);
+      const done = opened.then(async ([, chosen]) => {
         if (panel.isDisposed || !panel.content.model) {
-          return;
+          return 0;
         }
         const away = new AwayOutputs(panel, since =>
           client.outputs(contents.localPath(panel.context.path), since)
@@ -125,9 +128,14 @@ const plugin: JupyterFrontEndPlugin<void> = {
         known.set(panel, away);
         panel.disposed.connect(() => away.dispose());
         if ((chosen?.get('bringBack').composite ?? true) !== false) {
-          void bring(panel, false);
+          await bring(panel, false);
         }
+        return away.placed;
       });
+      brought.set(
+        panel,
+        done.catch(() => 0)
+      );
     });
 
     app.commands.addCommand(COMMAND, {
@@ -145,6 +153,7 @@ const plugin: JupyterFrontEndPlugin<void> = {
       command: COMMAND,
       category: trans.__('Notebook Operations')
     });
+    return { brought: panel => brought.get(panel) ?? Promise.resolve(0) };
   }
 };
 

@@ -16,13 +16,13 @@ import { IRenderMimeRegistry } from '@jupyterlab/rendermime';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 
 // eslint-disable-next-line jupyter/prefer-lazy-imports -- it follows each notebook from the start
-import { DraftKeeper, type ILeftBehind } from '../models/draftkeeper';
-import { putInto } from '../models/draftrestore';
+import { DraftKeeper } from '../models/draftkeeper';
+import { putInto, saysAll } from '../models/draftrestore';
 import type { DraftSession } from '../models/draftsession';
-import { DraftShelf, type IShelved } from '../models/draftshelf';
+import { DraftShelf } from '../models/draftshelf';
 import { Windows } from '../models/windows';
-import { type Draft, IDrafts, IRewindClient } from '../tokens';
-import { downloadText } from '../widgets/download';
+import { type Draft, IAway, IDrafts, IRewindClient } from '../tokens';
+import { tellNowhere, tellRefused } from '../widgets/draftnotices';
 import { addAnew } from '../widgets/tabs';
 import { tell, tellFailure } from '../widgets/telling';
 
@@ -39,7 +39,7 @@ const plugin: JupyterFrontEndPlugin<IDrafts> = {
     IRenderMimeRegistry,
     IEditorServices
   ],
-  optional: [ITranslator, ICommandPalette, ILabShell],
+  optional: [ITranslator, ICommandPalette, ILabShell, IAway],
   activate: (
     app: JupyterFrontEnd,
     client: IRewindClient,
@@ -48,7 +48,8 @@ const plugin: JupyterFrontEndPlugin<IDrafts> = {
     editors: IEditorServices,
     translation: ITranslator | null,
     palette: ICommandPalette | null,
-    labShell: ILabShell | null
+    labShell: ILabShell | null,
+    away: IAway | null
   ): IDrafts => {
     const translator = translation ?? nullTranslator;
     const trans = translator.load('jupyter_rewind');
@@ -67,73 +68,11 @@ const plugin: JupyterFrontEndPlugin<IDrafts> = {
     /** What earlier pages left in this browser is on the server, or told of. */
     const carriedOver = keeper
       .carryOver()
-      .then(refused => refused.forEach(tellRefused))
+      .then(refused =>
+        refused.forEach(each => tellRefused(each, keeper, trans))
+      )
       // A browser that keeps nothing has nothing to hand over; sessions tell when it matters.
       .catch(() => undefined);
-
-    /** The server does not take edits: they stay here, and can be had as a file. */
-    function tellRefused({ shelved, reason }: ILeftBehind): void {
-      tell(
-        'warning',
-        trans.__(
-          'Kept in this browser only: unsaved edits of %1 from %2. %3',
-          nameOf(shelved.path),
-          new Date(shelved.changed).toLocaleString(),
-          reason.message
-        ),
-        {
-          autoClose: false,
-          actions: [
-            {
-              label: trans.__('Download'),
-              caption: shelved.content
-                ? trans.__('The notebook with these edits, as a file')
-                : trans.__('The edited cells as a notebook of their own'),
-              displayType: 'accent',
-              callback: event => {
-                // They stay, and so does the offer.
-                event.preventDefault();
-                void download(shelved);
-              }
-            },
-            {
-              label: trans.__('Discard'),
-              caption: trans.__('Drop them for good'),
-              displayType: 'warn',
-              callback: () =>
-                void keeper
-                  .drop(shelved)
-                  .catch((problem: unknown) =>
-                    tellFailure(
-                      trans.__('The edits are still kept. %1', why(problem)),
-                      trans
-                    )
-                  )
-            }
-          ]
-        },
-        trans
-      );
-    }
-
-    async function download(shelved: IShelved): Promise<void> {
-      try {
-        const { copyOf } = await import('../models/draftcopy');
-        const name = nameOf(shelved.path).replace(
-          /(\.ipynb)?$/,
-          '.unsaved.ipynb'
-        );
-        downloadText(JSON.stringify(copyOf(shelved), null, 1), name);
-      } catch (reason) {
-        tellFailure(
-          trans.__(
-            'The edits could not be read, and are still kept. %1',
-            why(reason)
-          ),
-          trans
-        );
-      }
-    }
 
     /** The panel holds the draft's edits; nothing is saved by that. */
     async function restore(panel: NotebookPanel, draft: Draft): Promise<void> {
@@ -309,10 +248,42 @@ const plugin: JupyterFrontEndPlugin<IDrafts> = {
       const left = await keeper.leftBehind(path);
       // Whoever closed a notebook without saving need not be asked again.
       const draft = left.find(each => all || !each.ended);
-      if (draft && !panel.isDisposed) {
-        offer(panel, draft);
+      if (!draft || panel.isDisposed) {
+        return draft !== undefined;
       }
-      return draft !== undefined;
+      if (!all && (await isHere(panel, draft))) {
+        return offerNext(panel);
+      }
+      offer(panel, draft);
+      return true;
+    }
+
+    /** Whether a draft held nothing but outputs that came to the notebook another way; it goes. */
+    async function isHere(
+      panel: NotebookPanel,
+      draft: Draft
+    ): Promise<boolean> {
+      const { context } = panel;
+      if (draft.problem || !(await away?.brought(panel))) {
+        return false;
+      }
+      const path = contents.localPath(context.path);
+      const { notebook, lost } = await client.draft(path, draft.draft);
+      // Only once this page has handed them over itself, as with a restore.
+      await sessions.get(context)?.flush();
+      if (
+        lost ||
+        !panel.model ||
+        keeper.placeOf(context.path) !== 'server' ||
+        !saysAll(
+          panel.model.toJSON() as INotebookContent,
+          notebook as unknown as INotebookContent
+        )
+      ) {
+        return false;
+      }
+      await client.discardDraft(path, draft.draft);
+      return true;
     }
 
     notebooks.widgetAdded.connect((_, panel) => {
@@ -333,15 +304,27 @@ const plugin: JupyterFrontEndPlugin<IDrafts> = {
       });
     });
 
+    /** What says that edits are in a page only, by path, until they are not any more. */
+    const nowhere = new Map<string, string>();
     keeper.failed.connect((_, { path, reason }) => {
-      tellFailure(
-        trans.__(
-          'Keep this tab open, or download a copy: the unsaved edits of %1 are in this tab only. The server does not take them, and this browser cannot keep them (%2).',
-          nameOf(path),
-          reason.message
-        ),
-        trans
-      );
+      Notification.dismiss(nowhere.get(path) ?? '');
+      nowhere.delete(path);
+      const panel = notebooks.find(each => each.context.path === path);
+      if (reason && panel) {
+        nowhere.set(path, tellNowhere(panel.context, reason, trans));
+      }
+    });
+
+    keeper.left.connect((_, { path, draft }) => {
+      const panel = notebooks.find(each => each.context.path === path);
+      if (panel) {
+        void client
+          .drafts(contents.localPath(path))
+          .then(all => all.find(each => each.draft === draft))
+          .then(found => found && offer(panel, found))
+          // It is offered when the notebook is opened again.
+          .catch(() => undefined);
+      }
     });
 
     const flush = () => keeper.flush();

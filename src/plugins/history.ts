@@ -102,7 +102,9 @@ const plugin: JupyterFrontEndPlugin<void> = {
       told(trans.__('Nothing was restored.'), async () => {
         const { document } = model;
         const done = await model.restore(ref, options);
-        tellRestored(document, words, done);
+        const less = done.not_kept.join(', ');
+        const loss = trans.__('The file could not keep all it had: %1.', less);
+        tellRestored(document, less ? `${words} ${loss}` : words, done);
       });
 
     /** Undo is about this document, whichever the user looks at by then. */
@@ -294,16 +296,20 @@ const plugin: JupyterFrontEndPlugin<void> = {
     }
     void app.restored.then(follow);
 
-    const refresh = new Debouncer(
-      (whole: boolean) => model.refresh(whole),
-      300
-    );
+    let whole = false;
+    const refresh = new Debouncer(() => {
+      const all = whole;
+      whole = false;
+      return model.refresh(all);
+    }, 300);
     app.serviceManager.events.stream.connect((_, event) => {
       if (event.path !== model.document?.path) {
         return;
       }
       if (event.schema_id === EVENTS) {
-        void refresh.invoke(event.action === 'expired');
+        // These two may be about checkpoints far back.
+        whole ||= event.action === 'expired' || event.action === 'marked';
+        void refresh.invoke();
       } else if (event.schema_id === KERNEL_EVENTS) {
         ran.note(event.action === 'deleted');
       }

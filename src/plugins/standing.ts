@@ -34,6 +34,8 @@ const plugin: JupyterFrontEndPlugin<void> = {
     const trans = (translator ?? nullTranslator).load('jupyter_rewind');
     const reach = new Reach(() => client.reach());
     let current: Saving | null = null;
+    /** What JupyterLab has asked since a save began, which waits for the answer. */
+    const questions = new Set<unknown>();
 
     const item = new StandingWidget(trans, () => void explain());
     const show = () => {
@@ -45,11 +47,15 @@ const plugin: JupyterFrontEndPlugin<void> = {
           ? {
               saving: current,
               isAway: reach.isAway,
+              isAsked: questions.size > 0,
               draft: drafts?.placeOf(context.path) ?? null
             }
           : null;
     };
     const onChanged = () => {
+      if (current?.standing !== 'saving') {
+        questions.clear();
+      }
       const failure = current?.failure;
       if (failure && isUnreachable(failure)) {
         reach.noteAbsence();
@@ -131,6 +137,17 @@ const plugin: JupyterFrontEndPlugin<void> = {
       }
     });
     window.addEventListener('offline', () => reach.noteAbsence());
+    Dialog.tracker.widgetAdded.connect((_, dialog) => {
+      if (current?.standing !== 'saving') {
+        return;
+      }
+      questions.add(dialog);
+      show();
+      dialog.disposed.connect(() => {
+        questions.delete(dialog);
+        show();
+      });
+    });
     drafts?.changed.connect(show);
     (labShell ?? app.shell).currentChanged?.connect(follow);
     void app.restored.then(follow);

@@ -106,17 +106,16 @@ function CheckpointEntry(
         {isHead && (
           <span className="jp-Rewind-badge">{trans.__('newest')}</span>
         )}
-        {checkpoint.pinned && (
-          <span className="jp-Rewind-badge">{trans.__('pinned')}</span>
-        )}
         {!checkpoint.readable && (
           <span className="jp-Rewind-badge jp-mod-lost">
             {trans.__('lost')}
           </span>
         )}
-        <Link pressed={checkpoint.pinned} act={() => actions.pin(checkpoint)}>
-          {checkpoint.pinned ? trans.__('Unpin') : trans.__('Pin')}
-        </Link>
+        <Pin
+          isPinned={checkpoint.pinned}
+          act={() => actions.pin(checkpoint)}
+          trans={trans}
+        />
       </div>
       {checkpoint.labels.map(label => (
         <span key={label} className="jp-Rewind-label">
@@ -160,6 +159,33 @@ function CheckpointEntry(
         <Link act={() => actions.name(checkpoint)}>{trans.__('Name…')}</Link>
       </div>
     </div>
+  );
+}
+
+interface IPinProps {
+  isPinned: boolean;
+  act: () => void;
+  trans: TranslationBundle;
+}
+
+/** Says in one word whether it is pinned, and changes that: the sidebar has no room for two. */
+function Pin({ isPinned, act, trans }: IPinProps): React.ReactElement {
+  return (
+    <span className={`jp-Rewind-pin${isPinned ? ' jp-Rewind-badge' : ''}`}>
+      {isPinned && <span>{trans.__('pinned')}</span>}
+      <button
+        className="jp-Rewind-link"
+        aria-label={isPinned ? trans.__('Unpin') : undefined}
+        title={
+          isPinned
+            ? trans.__('Unpin: it may expire again')
+            : trans.__('Keep it from expiring')
+        }
+        onClick={act}
+      >
+        {isPinned ? '×' : trans.__('Pin')}
+      </button>
+    </span>
   );
 }
 
@@ -253,7 +279,6 @@ function StateEntry(props: IStateProps): React.ReactElement {
 interface ILinkProps {
   act: () => void;
   disabled?: boolean;
-  pressed?: boolean;
   title?: string;
   children: React.ReactNode;
 }
@@ -264,7 +289,6 @@ export function Link(props: ILinkProps): React.ReactElement {
     <button
       className="jp-Rewind-link"
       disabled={props.disabled}
-      aria-pressed={props.pressed}
       title={props.title}
       onClick={props.act}
     >

@@ -3,6 +3,7 @@ import React from 'react';
 
 import type { ISearched } from '../tokens';
 import { type IHistoryActions, Link } from './historyentries';
+import { momentWords } from './historywords';
 
 interface IHitsProps {
   searched: ISearched;
@@ -34,11 +35,13 @@ export function Hits({
           <li key={number} className="jp-Rewind-entry jp-mod-hit">
             <code>{hit.text.trim()}</code>
             <div className="jp-Rewind-what">
-              {trans.__(
-                'From %1 to %2',
-                new Date(hit.first.time).toLocaleString(),
-                new Date(hit.last.time).toLocaleString()
-              )}
+              {hit.first.id === hit.last.id
+                ? momentWords(new Date(hit.last.time).getTime())
+                : trans.__(
+                    'From %1 to %2',
+                    momentWords(new Date(hit.first.time).getTime()),
+                    momentWords(new Date(hit.last.time).getTime())
+                  )}
             </div>
             <div className="jp-Rewind-actions">
               <Link act={() => actions.compare(hit.last)}>

@@ -10,6 +10,8 @@ import type { DraftPlace } from '../tokens';
 export interface ICondition {
   saving: Saving;
   isAway: boolean;
+  /** Whether JupyterLab asks something: a save may be what waits for the answer. */
+  isAsked: boolean;
   /** Where the edits that are not in the file are kept. */
   draft: DraftPlace | null;
 }
@@ -24,9 +26,10 @@ export interface IWords {
 
 /** What the status bar says of a document. */
 export function standingWords(
-  { saving, isAway, draft }: ICondition,
+  condition: ICondition,
   trans: TranslationBundle
 ): IWords {
+  const { saving, isAway, isAsked, draft } = condition;
   const standing: SaveState =
     isAway && saving.standing === 'unsaved' ? 'offline' : saving.standing;
   const kept =
@@ -47,9 +50,14 @@ export function standingWords(
       );
     }
     case 'saving':
-      return good(trans.__('Saving…'), trans.__('The file is being written.'));
+      return isAsked
+        ? good(
+            trans.__('Not saved yet'),
+            `${trans.__('Saving waits for your answer to the question on the screen.')} ${kept}`
+          )
+        : good(trans.__('Saving…'), trans.__('The file is being written.'));
     case 'live':
-      return liveWords({ saving, isAway, draft }, kept, trans);
+      return liveWords(condition, kept, trans);
     case 'unsaved':
       return good(
         draft === 'server'

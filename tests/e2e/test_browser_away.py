@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from tests.support.access import is_flawless
+from tests.support.drafting import the_drafts
 from tests.support.lab import (
     TOKEN,
     Lab,
@@ -116,6 +117,35 @@ def test_a_cell_that_still_runs_is_followed_to_its_end(lab: Lab, page: Any) -> N
     (lab.folder / "go on").touch()
     wait_until("the end", lambda: "[1]:" in cell.inner_text())
     wait_until("all of it", lambda: "begun\nfinished while away" in area.inner_text())
+
+
+def test_outputs_that_are_here_are_not_offered_as_edits(lab: Lab, page: Any) -> None:
+    """The page was left before it could save that a cell had run: its outputs are in the notebook
+    again, nothing is asked, and the draft, which holds no more, goes."""
+    write_notebook(lab.folder / NAME)
+    open_notebook(page, lab, NAME)
+    idle(page)
+    put(page, "40 + 2")
+    page.keyboard.press("Control+s")
+    page.locator(".jp-Rewind-standing", has_text="Saved at").wait_for()
+    page.route("**/api/contents/**", refuse_saves)
+    page.keyboard.press("Control+Enter")
+    page.locator(".jp-Rewind-standing", has_text="Kept as draft").wait_for()
+    (draft,) = the_drafts(lab)
+    page.goto("about:blank")
+    page.unroute("**/api/contents/**")
+    open_at(page, lab)
+    page.get_by_text("went on while it was closed").first.wait_for()
+    wait_until("its end", lambda: draft["draft"] not in {d["draft"] for d in the_drafts(lab)})
+    assert page.get_by_text("unsaved edits of").count() == 0
+    assert "42" in last_cell(page).locator(".jp-OutputArea").inner_text()
+
+
+def refuse_saves(route: Any) -> None:
+    if route.request.method == "PUT":
+        route.abort()
+    else:
+        route.continue_()
 
 
 def test_outputs_of_a_changed_cell_are_shown_aside_and_newer_ones_stay(lab: Lab, page: Any) -> None:

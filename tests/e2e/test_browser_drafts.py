@@ -192,7 +192,7 @@ def test_compare_shows_what_restoring_would_change(server: LabServer, chromium: 
 
 def test_no_room_anywhere_is_said(server: LabServer, chromium: Chromium) -> None:
     """The server does not answer and the browser's disk is full: one sentence says where the edits
-    are; when the server is back, they are handed over."""
+    are, and gives a copy; when the server is back, they are handed over and it goes."""
     write_notebook(server.lab.folder / NAME)
     page = chromium.page()
     open_notebook(page, server.lab, NAME)
@@ -202,9 +202,14 @@ def test_no_room_anywhere_is_said(server: LabServer, chromium: Chromium) -> None
     devtools.send("Storage.overrideQuotaForOrigin", quota)
     chromium.context.route("**/rewind/api/v1/drafts**", lambda route: route.abort())
     type_into(page, 3, f"\n{TYPED}")
-    page.get_by_text("are in this tab only").first.wait_for()
+    told = page.locator(".Toastify__toast", has_text="are in this tab only")
+    with page.expect_download() as copy:
+        told.get_by_role("button", name="Download").click()
+    assert TYPED in Path(copy.value.path()).read_text()
+    assert told.count() == 1
     chromium.context.unroute("**/rewind/api/v1/drafts**")
     wait_until("the draft", lambda: is_kept(server.lab, TYPED))
+    wait_until("the notice gone", lambda: told.count() == 0)
 
 
 def press_last(page: Any) -> None:
@@ -317,3 +322,30 @@ def test_a_live_document_is_kept_while_its_server_is_away(
         offer(page).get_by_role("button", name="Restore").click()
         page.get_by_text("# live and alone").first.wait_for()
         wait_until("the server's save", lambda: "# live and alone" in path.read_text())
+
+
+def test_a_live_document_outlives_its_server(tmp_path: Path, chromium: Chromium) -> None:
+    """kill -9 of the server in the middle of a word: whatever real-time collaboration makes of it
+    when the server is back, what was typed is there or offered."""
+    pytest.importorskip("jupyter_server_ydoc")
+    with LabServer(tmp_path, live=True) as server:
+        path = server.lab.folder / NAME
+        write_notebook(path)
+        page = chromium.page()
+        open_notebook(page, server.lab, NAME)
+        type_into(page, 3, "\n# live")
+        wait_until("the server's save", lambda: "# live" in path.read_text())
+        page.keyboard.type(" and in the")
+        server.kill()
+        page.keyboard.type(" middle")
+        page.locator(".jp-Rewind-standing", has_text="Offline, kept as draft").wait_for()
+        server.start()
+        offered = page.locator(".Toastify__toast", has_text="unsaved edits of")
+
+        def is_back() -> bool:
+            return offered.count() > 0 or "# live and in the middle" in path.read_text()
+
+        wait_until("what was typed", is_back)
+        if offered.count():
+            offered.get_by_role("button", name="Restore").click()
+        wait_until("the server's save", lambda: "# live and in the middle" in path.read_text())

@@ -57,7 +57,7 @@ def test_each_save_appears_in_the_sidebar_and_comes_back_with_one_click(
     wait_until("the bad line gone", lambda: notebook.get_by_text("the bad one").count() == 0)
     shoot(page, "history-restored")
 
-    page.locator(".Toastify__toast").hover()  # it stays
+    page.locator(".Toastify__toast", has_text="Restored").hover()  # it stays
     page.evaluate("void jupyterapp.commands.execute('docmanager:open', {path: 'other.ipynb'})")
     panel.get_by_role("heading", name="other.ipynb").wait_for()
     page.get_by_role("button", name="Undo").click()
@@ -295,6 +295,7 @@ def test_runs_and_states_stand_between_the_checkpoints(lab: Lab, page: Any) -> N
     open_notebook(page, lab, NAME)
     panel = open_history(page)
     runs, states = panel.locator("[data-execution]"), panel.locator("[data-state]")
+    idle(page)
     run_cell(page, 1, "import time; time.sleep(1.1); rows = [3, 1, 2]")
     wait_until("the first state", lambda: 1 in cells_with_states(lab))
     save_with(page, lab, "print('first')")
@@ -343,7 +344,13 @@ def test_what_is_listed_and_left_out_holds_over_a_reload(lab: Lab, page: Any) ->
     settings = lab.folder.parent / "home" / "config" / "lab" / "user-settings"
     kept = settings / "jupyter-rewind" / "history.jupyterlab-settings"
     wanted = {"kinds": ["execution", "state"], "hideOutputs": True}
-    wait_until("the choice", lambda: kept.exists() and json5.loads(kept.read_text()) == wanted)
+
+    def is_kept() -> bool:
+        # The server empties the file before it writes to it.
+        text = kept.read_text() if kept.exists() else ""
+        return bool(text) and json5.loads(text) == wanted
+
+    wait_until("the choice", is_kept)
     page.goto(f"{lab.address}lab/workspaces/other/tree/{NAME}?token={TOKEN}&reset")
     page.wait_for_selector(".jp-Notebook .jp-Cell >> text=mean(rows)")
     open_history(page)

@@ -18,18 +18,10 @@ from tests.support.lab import (
     wait_until,
     write_notebook,
 )
+from tests.support.panel import run_cell
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 NAME = "analysis.ipynb"
-
-
-def run_last_cell(page: Any, code: str) -> None:
-    """Puts `code` into the last cell and runs it."""
-    cell = page.locator(".jp-Notebook .jp-Cell .cm-content").nth(3)
-    cell.click()
-    page.keyboard.press("Control+a")
-    page.keyboard.type(code)
-    page.keyboard.press("Control+Enter")
 
 
 def outputs(page: Any) -> str:
@@ -47,7 +39,7 @@ def test_the_variables_of_a_killed_kernel_come_back_with_one_click(lab: Lab, pag
     write_notebook(lab.folder / NAME)
     open_notebook(page, lab, NAME)
     idle(page)
-    run_last_cell(page, "import os; treasure = {'rows': [3, 1, 2]}; print('pid', os.getpid())")
+    run_cell(page, 3, "import os; treasure = {'rows': [3, 1, 2]}; print('pid', os.getpid())")
     wait_until("the process id", lambda: "pid " in outputs(page))
     kernel = lab.kernels()[0]["id"]
     wait_until("its state", lambda: lab.states(kernel))
@@ -62,7 +54,7 @@ def test_the_variables_of_a_killed_kernel_come_back_with_one_click(lab: Lab, pag
     assert back.value.ok, back.value.text()
     page.locator(".Toastify").get_by_text(back.value.json()["words"].splitlines()[0]).wait_for()
     shoot(page, "kernel-back")
-    run_last_cell(page, "print('back', treasure)")
+    run_cell(page, 3, "print('back', treasure)")
     wait_until("the variable", lambda: "back {'rows': [3, 1, 2]}" in outputs(page))
     shoot(page, "kernel-restored")
 
@@ -72,14 +64,14 @@ def test_a_restarted_kernel_is_offered_what_it_had(lab: Lab, page: Any) -> None:
     write_notebook(lab.folder / NAME)
     open_notebook(page, lab, NAME)
     idle(page)
-    run_last_cell(page, "treasure = 1; print('done')")
+    run_cell(page, 3, "treasure = 1; print('done')")
     wait_until("the cell", lambda: "done" in outputs(page))
     kernel = lab.kernels()[0]["id"]
     wait_until("its state", lambda: lab.states(kernel))
     menu(page, "Kernel", "Restart Kernel…")
     page.locator(".jp-Dialog").get_by_role("button", name="Confirm Kernel Restart").click()
     page.get_by_text("The kernel of analysis.ipynb was restarted.").first.wait_for()
-    run_last_cell(page, "print('treasure' in globals())")
+    run_cell(page, 3, "print('treasure' in globals())")
     wait_until("nothing unasked", lambda: "False" in outputs(page))
 
 
@@ -98,11 +90,11 @@ def test_a_states_variables_are_shown_and_one_comes_back(lab: Lab, page: Any) ->
     write_notebook(lab.folder / NAME)
     open_notebook(page, lab, NAME)
     idle(page)
-    run_last_cell(page, "rows = [3, 1, 2]; gone = 'x' * 5000; log = open('run.log', 'w'); print(1)")
+    run_cell(page, 3, "rows = [3, 1, 2]; gone = 'x' * 5000; log = open('run.log', 'w'); print(1)")
     wait_until("the first cell", lambda: "1" in outputs(page))
-    run_last_cell(page, "import json; rows.append(9); del gone; names = ['Ada']; print('two')")
+    run_cell(page, 3, "import json; rows.append(9); del gone; names = ['Ada']; print('two')")
     wait_until("the second cell", lambda: "two" in outputs(page))
-    run_last_cell(page, "rows = 'spoiled'; print('three')")
+    run_cell(page, 3, "rows = 'spoiled'; print('three')")
     wait_until("the third cell", lambda: "three" in outputs(page))
     kernel = lab.kernels()[0]["id"]
     wait_until("its states", lambda: {1, 2} <= {one["count"] for one in lab.states(kernel)})
@@ -130,7 +122,7 @@ def test_a_states_variables_are_shown_and_one_comes_back(lab: Lab, page: Any) ->
     dialog.get_by_role("button", name="Bring Back").click()
     page.get_by_text("rows_2 is what rows was after cell [2].").first.wait_for()
     page.locator(".lm-TabBar-tab", has_text=NAME).first.click()
-    run_last_cell(page, "print('now', rows, rows_2)")
+    run_cell(page, 3, "print('now', rows, rows_2)")
     wait_until("both", lambda: "now spoiled [3, 1, 2, 9]" in outputs(page))
 
 
@@ -139,9 +131,9 @@ def test_all_variables_go_back_to_a_state_and_forth(lab: Lab, page: Any) -> None
     write_notebook(lab.folder / NAME)
     open_notebook(page, lab, NAME)
     idle(page)
-    run_last_cell(page, "rows = [3, 1, 2]; print('one')")
+    run_cell(page, 3, "rows = [3, 1, 2]; print('one')")
     wait_until("the first cell", lambda: "one" in outputs(page))
-    run_last_cell(page, "rows = 'spoiled'; print('two')")
+    run_cell(page, 3, "rows = 'spoiled'; print('two')")
     wait_until("the second cell", lambda: "two" in outputs(page))
     kernel = lab.kernels()[0]["id"]
     wait_until("its states", lambda: {1, 2} <= {one["count"] for one in lab.states(kernel)})
@@ -149,13 +141,13 @@ def test_all_variables_go_back_to_a_state_and_forth(lab: Lab, page: Any) -> None
     state.get_by_text("Restore variables", exact=True).click()
     undo = page.locator(".Toastify").get_by_role("button", name="Undo")
     undo.wait_for()
-    run_last_cell(page, "print('now', rows); rows = 'other'")
+    run_cell(page, 3, "print('now', rows); rows = 'other'")
     wait_until("the state", lambda: "now [3, 1, 2]" in outputs(page))
     wait_until("the first notification gone", lambda: undo.count() == 0)
     state.get_by_text("Restore variables", exact=True).click()
     undo.click()
     page.get_by_text("Undone").first.wait_for()
-    run_last_cell(page, "print('then', rows)")
+    run_cell(page, 3, "print('then', rows)")
     wait_until("what was there before", lambda: "then other" in outputs(page))
 
 
@@ -164,7 +156,7 @@ def test_what_failed_is_told_where_no_kernel_runs(lab: Lab, page: Any) -> None:
     write_notebook(lab.folder / NAME)
     open_notebook(page, lab, NAME)
     idle(page)
-    run_last_cell(page, "rows = [3, 1, 2]; print('one')")
+    run_cell(page, 3, "rows = [3, 1, 2]; print('one')")
     wait_until("the first cell", lambda: "one" in outputs(page))
     kernel = lab.kernels()[0]["id"]
     wait_until("its state", lambda: lab.states(kernel))

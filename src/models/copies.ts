@@ -1,0 +1,64 @@
+import type { IDisposable } from '@lumino/disposable';
+import { ISignal, Signal } from '@lumino/signaling';
+
+import type { Health } from '../tokens';
+
+/** So often the server is asked, at most; what it announces is asked for at once. */
+const PAUSE = 30000;
+
+/** How the copies of the store elsewhere stand, and its quota, as the server tells. */
+export class Copies implements IDisposable {
+  /** `isSeen` says whether anybody can look: nothing is asked for nobody. */
+  constructor(
+    private readonly ask: () => Promise<Health>,
+    private readonly isSeen: () => boolean
+  ) {}
+
+  /** There is another answer; no answer changes nothing. */
+  get changed(): ISignal<this, void> {
+    return this._changed;
+  }
+
+  get health(): Health | null {
+    return this._health;
+  }
+
+  get isDisposed(): boolean {
+    return this._isDisposed;
+  }
+
+  /** Ask now, and from time to time from now on. */
+  async look(): Promise<void> {
+    if (this._timer !== null) {
+      clearTimeout(this._timer);
+      this._timer = null;
+    }
+    if (this._isDisposed) {
+      return;
+    }
+    try {
+      if (this.isSeen()) {
+        this._health = await this.ask();
+        this._changed.emit();
+      }
+    } catch {
+      // That the server is away is told elsewhere.
+    }
+    if (!this._isDisposed && this._timer === null) {
+      this._timer = setTimeout(() => void this.look(), PAUSE);
+    }
+  }
+
+  dispose(): void {
+    this._isDisposed = true;
+    if (this._timer !== null) {
+      clearTimeout(this._timer);
+    }
+    Signal.clearData(this);
+  }
+
+  private _changed = new Signal<this, void>(this);
+  private _health: Health | null = null;
+  private _timer: ReturnType<typeof setTimeout> | null = null;
+  private _isDisposed = false;
+}

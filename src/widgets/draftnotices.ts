@@ -1,0 +1,118 @@
+import type { TranslationBundle } from '@jupyterlab/translation';
+
+import type { DraftKeeper, ILeftBehind } from '../models/draftkeeper';
+import type { IShelved } from '../models/draftshelf';
+import { downloadText } from './download';
+import { tell, tellFailure } from './telling';
+
+const nameOf = (path: string) => path.split('/').pop() ?? path;
+
+const why = (reason: unknown) =>
+  reason instanceof Error ? reason.message : String(reason);
+
+/** What the name of a copy ends in that holds unsaved edits. */
+const copyName = (path: string) =>
+  nameOf(path).replace(/(\.ipynb)?$/, '.unsaved.ipynb');
+
+/** The server does not take edits of an earlier page: they stay here, and can be had as a file. */
+export function tellRefused(
+  { shelved, reason }: ILeftBehind,
+  keeper: DraftKeeper,
+  trans: TranslationBundle
+): void {
+  const drop = () =>
+    keeper
+      .drop(shelved)
+      .catch((problem: unknown) =>
+        tellFailure(
+          trans.__('The edits are still kept. %1', why(problem)),
+          trans
+        )
+      );
+  tell(
+    'warning',
+    trans.__(
+      'Kept in this browser only: unsaved edits of %1 from %2. %3',
+      nameOf(shelved.path),
+      new Date(shelved.changed).toLocaleString(),
+      reason.message
+    ),
+    {
+      autoClose: false,
+      actions: [
+        {
+          label: trans.__('Download'),
+          caption: shelved.content
+            ? trans.__('The notebook with these edits, as a file')
+            : trans.__('The edited cells as a notebook of their own'),
+          displayType: 'accent',
+          callback: event => {
+            // They stay, and so does the offer.
+            event.preventDefault();
+            void download(shelved, trans);
+          }
+        },
+        {
+          label: trans.__('Discard'),
+          caption: trans.__('Drop them for good'),
+          displayType: 'warn',
+          callback: () => void drop()
+        }
+      ]
+    },
+    trans
+  );
+}
+
+async function download(
+  shelved: IShelved,
+  trans: TranslationBundle
+): Promise<void> {
+  try {
+    const { copyOf } = await import('../models/draftcopy');
+    downloadText(
+      JSON.stringify(copyOf(shelved), null, 1),
+      copyName(shelved.path)
+    );
+  } catch (reason) {
+    tellFailure(
+      trans.__(
+        'The edits could not be read, and are still kept. %1',
+        why(reason)
+      ),
+      trans
+    );
+  }
+}
+
+/** Neither server nor browser keeps the edits of an open document: what the notice is called. */
+export function tellNowhere(
+  context: { readonly path: string; readonly model: { toString(): string } },
+  reason: Error,
+  trans: TranslationBundle
+): string {
+  return tell(
+    'error',
+    trans.__(
+      'Keep this tab open, or download a copy: the unsaved edits of %1 are in this tab only. The server does not take them, and this browser cannot keep them (%2).',
+      nameOf(context.path),
+      reason.message
+    ),
+    {
+      autoClose: false,
+      actions: [
+        {
+          label: trans.__('Download'),
+          caption: trans.__('The notebook with these edits, as a file'),
+          displayType: 'accent',
+          callback: event => {
+            // The edits are in no safer place by that.
+            event.preventDefault();
+            downloadText(context.model.toString(), copyName(context.path));
+          }
+        }
+      ]
+    },
+    trans
+  );
+}
