@@ -21,7 +21,7 @@ from jupyter_rewind.errors import Conflict, Integrity, Internal, NotFound, Rewin
 from jupyter_rewind.model.ids import Digest, EntryId
 from jupyter_rewind.store import chunks
 from jupyter_rewind.store.copying import Copier, Progress
-from jupyter_rewind.store.layout import Layout, retire_segments
+from jupyter_rewind.store.layout import Layout, note_retired_ends, retire_segments
 from jupyter_rewind.store.locks import FileLock
 from jupyter_rewind.store.plan import (
     THRESHOLD,
@@ -235,7 +235,7 @@ class _Collector:
                 self._require_unwritten(ends)
                 late = self._look_again(plan, reach, needed)
                 if not late:
-                    self._remove(plan)
+                    self._remove(plan, ends)
                     return
                 for name, records in late.items():
                     at = 0
@@ -281,7 +281,7 @@ class _Collector:
                 late.setdefault(best.segment, []).append(best.record)
         return late
 
-    def _remove(self, plan: Plan) -> None:
+    def _remove(self, plan: Plan, ends: dict[str, int]) -> None:
         layout, files = self._repository.layout, self._repository.files
         sizes = segment_sizes(self._repository)
         # Before anything goes: without the note another index would report a loss that is none.
@@ -297,6 +297,7 @@ class _Collector:
         with suppress(RewindError):
             # Now there is room for what the list could not take.
             retire_segments(layout, files, [])
+            note_retired_ends(layout, files, ends)
             note_segments(layout, files, {})
         for name in plan.picked:
             layout.lock_of(name).unlink(missing_ok=True)

@@ -1,32 +1,36 @@
 """Whether the place of a store is fit for use: what `doctor` and the health answer look at.
 
-Looks and never mends: it makes no store, no key and no index. The one thing it writes is a lock
-file in an existing store, which it takes away again. It reads no record: that is `verify`'s work.
+Looks and never mends: it makes no store, no key and no index. All it writes is a lock file in an
+existing store, or an empty file where one would be made, and takes that away again. It reads no
+record: that is `verify`'s work.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
+import shlex
 import stat
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from jupyter_rewind import clock
-from jupyter_rewind.errors import RewindError
-from jupyter_rewind.store.durable import free_bytes
+from jupyter_rewind.errors import RewindError, Storage
+from jupyter_rewind.store.durable import Files, free_bytes
 from jupyter_rewind.store.layout import is_network, key_path, read_store_id
 from jupyter_rewind.store.locks import FileLock
 
 
 @dataclass(frozen=True, slots=True)
 class StoreHealth:
-    """What was found. `problem` is why an existing store's config cannot be read, or empty."""
+    """What was found. `problem` is why an existing store's config cannot be read, `obstacle` why
+    nothing can be written where the store is or would be; both may be empty."""
 
     folder: Path
     exists: bool
     problem: str
-    writable: bool
+    obstacle: str
     private: bool
     free_bytes: int | None
     network: bool
@@ -39,7 +43,7 @@ class StoreHealth:
 
 def examine(folder: Path, key_folder: Path) -> StoreHealth:
     """The state of the store at `folder` and its key; never raises for what it finds."""
-    exists = os.path.exists(folder / "config")
+    exists = not _is_missing(folder / "config")
     problem, key = "", None
     if exists:
         try:
@@ -47,25 +51,83 @@ def examine(folder: Path, key_folder: Path) -> StoreHealth:
         except RewindError as error:
             problem = str(error)
     nearest = _nearest(folder)
-    writable = os.access(nearest, os.W_OK | os.X_OK)
+    obstacle = _find_obstacle(nearest, is_trial=not exists)
     return StoreHealth(
         folder=folder,
         exists=exists,
         problem=problem,
-        writable=writable and nearest.is_dir(),
-        private=not exists or _is_private(folder),
+        obstacle=obstacle,
+        private=not os.path.lexists(folder / "config") or _is_private(folder),
         free_bytes=free_bytes(nearest),
         network=is_network(nearest),
         key=key,
         key_readable=key is not None and os.access(key, os.R_OK),
         key_private=key is None or not key.exists() or _is_private(key),
-        locks=_try_lock(folder / "locks") if exists and writable else None,
+        locks=_try_lock(folder / "locks") if exists and not obstacle else None,
     )
+
+
+@contextlib.contextmanager
+def telling_place(folder: Path) -> Iterator[None]:
+    """Where no store can be made at `folder`, or one that is there cannot be looked into, the error
+    of the block says so, and what to do."""
+    try:
+        yield
+    except Storage as error:
+        if not _is_missing(folder / "config"):
+            if not os.path.lexists(folder / "config"):
+                _tell_closed(folder, error)
+        else:
+            error.message = f"No store can be made at {folder}. {error.message}"
+            error.hint = (
+                "Your notebooks were not touched. Set another place with `jupyter rewind config set"
+                " store.path /another/folder`."
+            )
+        raise
+
+
+def _tell_closed(folder: Path, error: Storage) -> None:
+    reason = getattr(error.__cause__, "strerror", None) or error.message
+    if os.path.lexists(folder):
+        error.message = f"The store at {folder} is there and cannot be read: {reason.lower()}."
+        way = f"`chmod u+rwx {shlex.quote(str(folder))}` opens it, if it is yours"
+    else:
+        error.message = f"Whether there is a store at {folder} cannot be seen: {reason.lower()}."
+        way = "Open the folders above it for you"
+    error.hint = f"Nothing was changed. {way}; else name another store with --store."
+
+
+def _is_missing(path: Path) -> bool:
+    """True only where there is no such file; what nobody lets us look at is not missing."""
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except OSError:
+        return False
+    return False
+
+
+def _find_obstacle(nearest: Path, *, is_trial: bool) -> str:
+    if not nearest.is_dir():
+        return f"{nearest} is a file, not a folder"
+    if not os.access(nearest, os.W_OK | os.X_OK):
+        return f"{nearest} cannot be written"
+    if is_trial:
+        # A file system such as /proc lets nobody make anything, whatever its modes say.
+        files, trial = Files(), nearest / f".rewind-try-{clock.new_id()}"
+        try:
+            files.close(files.create(trial))
+            files.remove(trial)
+        except RewindError as error:
+            reason = getattr(error.__cause__, "strerror", None) or error.message
+            return f"nothing can be made in {nearest}: {reason.lower()}"
+    return ""
 
 
 def _nearest(path: Path) -> Path:
     """`path`, or the nearest folder above it that exists."""
-    while not path.exists() and path != path.parent:
+    while not os.path.exists(path) and path != path.parent:
         path = path.parent
     return path
 

@@ -12,6 +12,7 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -155,7 +156,7 @@ class Index:
             for record in batch.records
         ]
         # In the order of the table: random digests would touch a page each.
-        rows.sort()
+        rows.sort(key=itemgetter(0))
         self._base.executemany("INSERT OR IGNORE INTO chunks VALUES(?,?,?,?,?,?,?)", rows)
         for batch in batches:
             synced = max(synced, batch.commit.synced)

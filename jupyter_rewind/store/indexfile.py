@@ -10,6 +10,7 @@ import contextlib
 import logging
 import os
 import sqlite3
+import stat
 from pathlib import Path
 
 from jupyter_rewind import clock
@@ -44,6 +45,20 @@ def open_base(path: Path | None, store_id: str) -> tuple[sqlite3.Connection, Pat
             if again is not None:
                 return again, path
     return _prepare(None, store_id), None
+
+
+def make_own_folder(folder: Path) -> bool:
+    """True when `folder` is there, and nobody but this user can put anything into it."""
+    with contextlib.suppress(OSError):
+        folder.mkdir(mode=0o700)
+    try:
+        facts = folder.lstat()
+    except OSError:
+        return False
+    if not hasattr(os, "getuid"):
+        return stat.S_ISDIR(facts.st_mode)
+    is_ours = stat.S_ISDIR(facts.st_mode) and facts.st_uid == os.getuid()
+    return is_ours and not facts.st_mode & 0o022
 
 
 def _is_writable(path: Path) -> bool:

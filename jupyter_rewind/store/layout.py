@@ -4,7 +4,9 @@
 <store>/segments/<writer> the records; .retired-<writer> says what `retired` has no room for
 <store>/locks/            a sign of life for each writer, and the barrier of collect
 <store>/retired           JSON: names of segments that upkeep took away, lest they be missed
+<store>/retired-ends      JSON: how far those went that collect took away; a replica may have more
 <store>/witness           JSON: the segments there are, and how far each was on the disk
+<store>/rotating          JSON: a change of the key that is decided and not finished
 <store>/upkeep            when the last round of upkeep was; upkeep-calendar: what it went by
 <store>/spare/           room held ready, for expire and collect on a full disk
 <store>/damaged/          segments that salvage set aside
@@ -17,6 +19,8 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,7 +37,9 @@ from jupyter_rewind.store.locks import FileLock
 STORE_FORMAT = 1
 KEY_SIZE = 32
 RETIRED_NAMES = 10_000
+ROTATING = "rotating"
 _MARK = ".retired-"
+_RETIRED_ENDS = "retired-ends"
 _NETWORK = {
     "nfs", "nfs4", "cifs", "smb3", "smbfs", "ncpfs", "lustre", "gpfs", "afs", "coda", "9p", "ceph",
     "glusterfs", "beegfs", "orangefs", "pvfs2", "panfs", "wekafs", "gfs2", "ocfs2", "davfs",
@@ -98,7 +104,12 @@ def open_layout(folder: Path, key_folder: Path, files: Files, *, create: bool) -
     Newer, Format.
     """
     config = folder / "config"
+    if _is_there(folder / ROTATING):
+        from jupyter_rewind.store.rotation import finish_rotation
+
+        finish_rotation(folder, key_folder, files)
     if not _is_there(config):
+        _refuse_file(folder)
         _refuse_orphans(folder)
         if not create:
             raise NotFound(
@@ -115,7 +126,21 @@ def open_layout(folder: Path, key_folder: Path, files: Files, *, create: bool) -
             hint="Nothing was changed. Put the right key back, or take what can be read into a"
             " new store with `jupyter rewind salvage --trust-foreign --into FOLDER`.",
         )
+    if (folder / "segments").is_file():
+        raise Integrity(
+            f"The store at {folder} is damaged: its folder `segments` is a file.",
+            hint="Nothing was changed. Put the folder back from a copy of the store; your"
+            " notebooks themselves are not touched by this.",
+        )
     return Layout(folder, store_id, key)
+
+
+def _refuse_file(folder: Path) -> None:
+    if folder.is_file():
+        raise Unavailable(
+            f"{folder} is a file, not the folder of a store.",
+            hint="Nothing was changed. Name the store's folder, or move the file away.",
+        )
 
 
 def _refuse_orphans(folder: Path) -> None:
@@ -183,6 +208,23 @@ def retire_segments(layout: Layout, files: Files, names: list[str]) -> None:
             files.remove(path)
 
 
+def read_retired_ends(layout: Layout) -> dict[str, int]:
+    """How far the segments went that collect took away; empty where that is lost."""
+    try:
+        ends = parse_json((layout.folder / _RETIRED_ENDS).read_bytes())
+        return {str(name): int(end) for name, end in ends.items()}
+    except (OSError, ValueError, TypeError, AttributeError):
+        return {}
+
+
+def note_retired_ends(layout: Layout, files: Files, ends: Mapping[str, int]) -> None:
+    """These segments went so far when they were taken away, and all that is needed of them stands
+    elsewhere. Raises Storage: then a pull may bring them back."""
+    kept = {**read_retired_ends(layout), **ends}
+    facts: dict[str, Json] = dict(list(kept.items())[-RETIRED_NAMES:])
+    files.replace_file(layout.folder / _RETIRED_ENDS, to_json(facts))
+
+
 def _marked(layout: Layout) -> dict[str, Path]:
     """The names that empty files tell of, and these files."""
     try:
@@ -213,7 +255,7 @@ def mend_config(folder: Path, store_id: StoreId, key: bytes, files: Files) -> No
         files.make_folder(folder / "damaged")
         files.replace_file(folder / "damaged" / f"config.{clock.new_id()}", before)
     files.make_folder(folder / "locks")
-    files.replace_file(config, _config(store_id, key))
+    files.replace_file(config, make_config(store_id, key))
 
 
 def is_network(path: Path, mounts: str | None = None) -> bool:
@@ -244,6 +286,14 @@ def _create(folder: Path, key_folder: Path, files: Files) -> None:
     files.make_folder(folder)
     files.make_folder(folder / "segments")
     files.make_folder(folder / "locks")
+    with making(folder):
+        if not _is_there(folder / "config"):
+            _fill(folder, key_folder, files)
+
+
+@contextmanager
+def making(folder: Path) -> Iterator[None]:
+    """Nobody else makes a store at `folder` meanwhile. Raises Unavailable."""
     # Where a name cannot be published at once (no hard links), only this keeps two makers apart.
     lock = FileLock(folder / "locks" / "create")
     try:
@@ -252,8 +302,7 @@ def _create(folder: Path, key_folder: Path, files: Files) -> None:
         if error.code != "no_locks":
             raise
     try:
-        if not _is_there(folder / "config"):
-            _fill(folder, key_folder, files)
+        yield
     finally:
         lock.release()
 
@@ -265,7 +314,7 @@ def _fill(folder: Path, key_folder: Path, files: Files) -> None:
     path = key_path(key_folder, store_id)
     files.rename(files.write_new(path, key), path)
     files.sync_folder(key_folder)
-    config = _config(store_id, key)
+    config = make_config(store_id, key)
     target = folder / "config"
     temporary = files.write_new(target, config)
     if not files.publish(temporary, target):
@@ -275,7 +324,8 @@ def _fill(folder: Path, key_folder: Path, files: Files) -> None:
     files.sync_folder(folder)
 
 
-def _config(store_id: StoreId, key: bytes) -> bytes:
+def make_config(store_id: StoreId, key: bytes) -> bytes:
+    """What stands in the config of a store."""
     return to_json(
         {
             "format": STORE_FORMAT,

@@ -274,6 +274,12 @@ def free_segments(repository: Repository) -> set[str]:
     return {name for name in names if name[0] != "." and not is_busy(repository, name)}
 
 
+def used_bytes(repository: Repository) -> int:
+    """What the segments take on the disk, without the room that writers hold ready."""
+    repository.refresh()
+    return sum(each.size for each in _survey(repository, ()).values())
+
+
 def _survey(repository: Repository, free: Collection[str]) -> dict[str, SegmentFacts]:
     found = {}
     with repository.index() as index:

@@ -21,6 +21,7 @@ from jupyter_rewind.store.catalog import Catalog
 from jupyter_rewind.store.content import ContentReader
 from jupyter_rewind.store.durable import Files
 from jupyter_rewind.store.index import Index
+from jupyter_rewind.store.indexfile import make_own_folder
 from jupyter_rewind.store.layout import Layout, is_network, open_layout
 from jupyter_rewind.store.locks import Barrier, ProcessLock
 from jupyter_rewind.store.moving import note_taken
@@ -90,10 +91,11 @@ class Repository:
                 # A store that nobody may write to can be read all the same.
                 log.warning("what a pull had brought is not all shown yet: %s", error)
         place = index_path or default_index_path(layout)
-        try:
-            place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        except OSError as error:
-            log.warning("no folder for the index at %s (%s)", place.parent, error)
+        if place is not None:
+            try:
+                place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            except OSError as error:
+                log.warning("no folder for the index at %s (%s)", place.parent, error)
         return cls(layout, index_path=place, files=files, durability=durability)
 
     @property
@@ -347,11 +349,17 @@ class Repository:
         self.close()
 
 
-def default_index_path(layout: Layout) -> Path:
-    """Beside the segments; in the user's cache where those lie on a network file system."""
+def default_index_path(layout: Layout) -> Path | None:
+    """Beside the segments; in the user's cache where those lie on a network file system. None
+    where there is no place that nobody else can write to."""
     name = f"index-{INDEX_FORMAT}.sqlite"
     if not is_network(layout.folder):
         return layout.folder / name
     cache = Path.home() / ".cache"
-    base = Path("/var/tmp") / f"rewind-{clock.user()}" if is_network(cache) else cache
-    return base / "jupyter-rewind" / layout.store_id / name
+    if is_network(cache):
+        cache = Path("/var/tmp") / f"rewind-{clock.user()}"
+        # What all may write to holds what anybody made: an index tells what may be collected.
+        if not make_own_folder(cache):
+            log.warning("%s belongs to somebody else: the index stays in memory", cache)
+            return None
+    return cache / "jupyter-rewind" / layout.store_id / name

@@ -24,6 +24,7 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import IntEnum
+from typing import NamedTuple
 
 from blake3 import blake3
 
@@ -35,11 +36,11 @@ from jupyter_rewind.store.stream import PAGE, ByteStream, read_lenient
 
 MAGIC = b"\xabJRW"
 RECORD_FORMAT = 1
-HEAD = struct.Struct("<4sBBHII")
-HEAD_SIZE = HEAD.size + 32
+_HEAD = struct.Struct("<4sBBHII32s")
+HEAD_SIZE = _HEAD.size
 TAG_SIZE = 16
 OVERHEAD = HEAD_SIZE + TAG_SIZE
-_CODEC_AT = 5
+_CODEC_AT, _ID_AT = 5, 16
 _WINDOW = 1 << 16
 _LEAP = 1 << 9
 #: What is said of the end that a segment had once and has no more.
@@ -54,9 +55,11 @@ class Kind(IntEnum):
     COMMIT = 3
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
-    """Where one record stands, as its head says."""
+_KINDS = frozenset(map(int, Kind))
+
+
+class Record(NamedTuple):
+    """Where one record stands, as its head says. (A tuple: a scan makes very many of them.)"""
 
     offset: int
     kind: int
@@ -129,7 +132,7 @@ class Seal:
         head, payload = bytes(data[:HEAD_SIZE]), data[HEAD_SIZE:-TAG_SIZE]
         if self.tag(offset, head, payload) != data[-TAG_SIZE:]:
             return False
-        return head[_CODEC_AT] != Codec.RAW or digest(payload) == head[HEAD.size :]
+        return head[_CODEC_AT] != Codec.RAW or digest(payload) == head[_ID_AT:]
 
     def batch(self, proofs: list[bytes]) -> bytes:
         """16 bytes over the heads, ids and tags of a batch's records."""
@@ -149,7 +152,7 @@ def frame(
     payload: bytes | memoryview,
 ) -> tuple[bytes, bytes]:
     """The head (with the id) and the tag of a record that will stand at `offset`."""
-    head = HEAD.pack(MAGIC, kind, codec, RECORD_FORMAT, len(payload), raw_size) + name
+    head = _HEAD.pack(MAGIC, kind, codec, RECORD_FORMAT, len(payload), raw_size, name)
     return head, seal.tag(offset, head, payload)
 
 
@@ -221,21 +224,25 @@ class SegmentReader:
 
     def head(self, offset: int) -> Record | None:
         """The record whose head stands at `offset`, or None. Raises Newer for a later format."""
-        data = self._peek(offset, HEAD_SIZE)
-        if len(data) < HEAD_SIZE or data[:4] != MAGIC:
+        return self._parse(offset, self._peek(offset, HEAD_SIZE))
+
+    def _parse(self, offset: int, head: bytes) -> Record | None:
+        if len(head) < HEAD_SIZE:
             return None
-        _, kind, codec, number, stored, raw = HEAD.unpack_from(data)
-        if offset + OVERHEAD + stored > self._size or kind not in Kind._value2member_map_:
+        magic, kind, codec, number, stored, raw, name = _HEAD.unpack(head)
+        if magic != MAGIC or kind not in _KINDS or offset + OVERHEAD + stored > self._size:
             return None
-        check_format(number, RECORD_FORMAT, f"A record of segment {self._seal.segment}")
-        return Record(offset, kind, codec, stored, raw, Digest(data[HEAD.size : HEAD_SIZE]))
+        if number != RECORD_FORMAT:
+            check_format(number, RECORD_FORMAT, f"A record of segment {self._seal.segment}")
+        return Record(offset, kind, codec, stored, raw, name)
 
     def _batch(self, start: int) -> Batch | None:
         """The whole batch that starts at `start`, checked by its commit; payloads unread."""
         records: list[Record] = []
         proofs: list[bytes] = []
         at = start
-        while (record := self._next(at)) is not None:
+        head = self._peek(at, HEAD_SIZE)
+        while (record := self._next(at, head)) is not None:
             if record.kind == Kind.COMMIT:
                 commit = self.commit(record)
                 if commit is None or commit.records != len(records):
@@ -243,22 +250,22 @@ class SegmentReader:
                 if commit.batch != self._seal.batch(proofs):
                     return None
                 return Batch(start, record.end, tuple(records), commit)
+            at += OVERHEAD + record.stored
+            # The tag, and the head that stands right behind it.
+            edge = self._peek(at - TAG_SIZE, TAG_SIZE + HEAD_SIZE)
             records.append(record)
-            proofs.append(self._peek(at, HEAD_SIZE))
-            proofs.append(self._peek(record.end - TAG_SIZE, TAG_SIZE))
-            at = record.end
+            proofs += (head, edge[:TAG_SIZE])
+            head = edge[TAG_SIZE:]
         return None
 
-    def _next(self, offset: int) -> Record | None:
+    def _next(self, offset: int, head: bytes | None = None) -> Record | None:
         try:
-            return self.head(offset)
+            return self.head(offset) if head is None else self._parse(offset, head)
         except Newer:
             # A later format is refused only where the record is truly ours, not where garbage
             # happens to look like one.
-            raw = self._peek(offset, HEAD_SIZE)
-            _, kind, codec, _, stored, size = HEAD.unpack_from(raw)
-            record = Record(offset, kind, codec, stored, size, Digest(raw[HEAD.size :]))
-            if self.is_intact(record):
+            _, kind, codec, _, *rest = _HEAD.unpack(self._peek(offset, HEAD_SIZE))
+            if self.is_intact(Record(offset, kind, codec, *rest)):
                 raise
             return None
 

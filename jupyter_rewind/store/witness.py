@@ -17,7 +17,7 @@ from jupyter_rewind.errors import Integrity, Unavailable
 from jupyter_rewind.model.encoding import check_format, parse_json, to_json
 from jupyter_rewind.model.entry import Json
 from jupyter_rewind.store.durable import Files, translate
-from jupyter_rewind.store.layout import Layout, read_retired
+from jupyter_rewind.store.layout import Layout, read_retired, read_store_id
 from jupyter_rewind.store.locks import FileLock
 
 WITNESS_FORMAT = 1
@@ -59,6 +59,8 @@ def note_segments(layout: Layout, files: Files, known: Mapping[str, int]) -> Non
         if error.code != "no_locks":
             raise
     try:
+        if read_store_id(layout.folder) != layout.store_id:
+            raise Unavailable(f"Another store is at {layout.folder} now.", code="replaced")
         before = read_witness(layout)
         ends = {name: max(end, known.get(name, 0)) for name, end in before.items()}
         ends = without_retired(layout, {**known, **ends})

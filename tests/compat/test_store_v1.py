@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import struct
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from jupyter_rewind.store import chunks
 from jupyter_rewind.store.durable import Files
 from jupyter_rewind.store.layout import open_layout
 from jupyter_rewind.store.repository import Repository
-from jupyter_rewind.store.segments import HEAD, HEAD_SIZE, TAG_SIZE, Kind, Seal, frame
+from jupyter_rewind.store.segments import HEAD_SIZE, TAG_SIZE, Kind, Seal, frame
 from jupyter_rewind.store.upkeep import collect, salvage, verify
 from tests.compat import make_store
 
@@ -147,8 +148,8 @@ def test_a_later_record_is_refused(folder: Path) -> None:
     layout = open_layout(folder / "store", folder / "keys", Files(), create=False)
     path = max(layout.segments.iterdir(), key=lambda each: each.stat().st_mtime_ns)
     data = path.read_bytes()
-    magic, kind, codec, _, stored, raw = HEAD.unpack_from(data)
-    head = HEAD.pack(magic, kind, codec, 2, stored, raw) + data[HEAD.size : HEAD_SIZE]
+    magic, kind, codec, _, stored, raw = struct.unpack_from("<4sBBHII", data)
+    head = struct.pack("<4sBBHII", magic, kind, codec, 2, stored, raw) + data[16:HEAD_SIZE]
     payload = data[HEAD_SIZE : HEAD_SIZE + stored]
     tag = Seal(layout.key, layout.store_id, path.name).tag(0, head, payload)
     path.write_bytes(head + payload + tag + data[HEAD_SIZE + stored + TAG_SIZE :])

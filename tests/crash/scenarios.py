@@ -16,6 +16,7 @@ from jupyter_rewind.notebooks.documents import restore_document
 from jupyter_rewind.notebooks.drafts import Drafts
 from jupyter_rewind.notebooks.history import Histories
 from jupyter_rewind.store.repository import Repository
+from jupyter_rewind.store.rotation import rotate
 from jupyter_rewind.store.upkeep import collect, salvage, verify
 from tests.support.drafts import Editor
 from tests.support.recording import RecordingFiles
@@ -131,6 +132,20 @@ def salvage_a_damaged_store(run: Run) -> None:
         run.save(repository, noise(81, 600), noise(82, 600))
 
 
+def change_the_key(run: Run) -> None:
+    """A store of two segments, with something expired, gets another key; then work goes on."""
+    with run.open() as repository:
+        first = run.save(repository, noise(60, 500))
+        run.save(repository, noise(61, 900), b"second")
+        repository.end_segment()
+        run.save(repository, noise(60, 500))
+        run.expire(repository, first)
+        layout = repository.layout
+    rotate(layout, run.root / "keys", run.files, lambda entry, old, new: entry)
+    with run.open() as repository:
+        run.save(repository, noise(62, 300), b"second")
+
+
 SCENARIOS = {
     scenario.__name__: scenario
     for scenario in (
@@ -141,6 +156,7 @@ SCENARIOS = {
         in_groups,
         collect_what_expired,
         salvage_a_damaged_store,
+        change_the_key,
     )
 }
 

@@ -15,6 +15,7 @@ import portalocker
 import pytest
 
 from jupyter_rewind.errors import Unavailable
+from jupyter_rewind.store import locks
 from jupyter_rewind.store.locks import Barrier, FileLock, is_locked
 from jupyter_rewind.store.repository import Repository
 
@@ -103,15 +104,28 @@ def test_a_store_that_stays_locked_says_so(tmp_path: Path, monkeypatch: pytest.M
         assert repository.entries() == []
 
 
-def test_without_locks_writers_go_on_and_removers_do_not(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """On file systems that know no locks checkpoints are safe, and nothing is collected."""
+@pytest.fixture(params=["by the system's call", "by portalocker"])
+def without_locks(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file system that knows no locks, asked in either way."""
 
     def unsupported(*_: object) -> None:
-        raise portalocker.exceptions.LockException(OSError(errno.ENOLCK, "no locks"))
+        error = OSError(errno.ENOLCK, "no locks")
+        if request.param == "by portalocker":
+            raise portalocker.exceptions.LockException(error)
+        raise error
 
-    monkeypatch.setattr(portalocker, "lock", unsupported)
+    if request.param == "by portalocker":
+        monkeypatch.setattr(portalocker, "lock", unsupported)
+        flags = portalocker.LockFlags.SHARED, portalocker.LockFlags.EXCLUSIVE
+        calls = locks._portalocker_calls(flags)
+    else:
+        calls = locks._system_calls(unsupported, (1, 2), 8)
+    monkeypatch.setattr(locks, "_calls", lambda: calls)
+
+
+@pytest.mark.usefixtures("without_locks")
+def test_without_locks_writers_go_on_and_removers_do_not(tmp_path: Path) -> None:
+    """On file systems that know no locks checkpoints are safe, and nothing is collected."""
     with Repository.open(tmp_path / "store", key_folder=tmp_path / "keys") as repository:
         with repository.transaction() as tx:
             tx.add("note", keys=[], body={})
@@ -119,6 +133,26 @@ def test_without_locks_writers_go_on_and_removers_do_not(
             pass
         assert caught.value.code == "no_locks"
         assert len(repository.entries()) == 1
+
+
+def test_a_lock_taken_through_portalocker_keeps_others_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where portalocker names no system call its own functions keep the same locks."""
+    mode = portalocker.LockFlags.NON_BLOCKING
+    flags = mode | portalocker.LockFlags.SHARED, mode | portalocker.LockFlags.EXCLUSIVE
+    first, second = FileLock(tmp_path / "lock"), FileLock(tmp_path / "lock")
+    assert first.try_acquire(exclusive=True)
+    with monkeypatch.context() as patch:
+        patch.setattr(locks, "_calls", lambda: locks._portalocker_calls(flags))
+        assert not second.try_acquire(exclusive=True)
+        assert not second.try_acquire(exclusive=False)
+        first.unlock()
+        assert second.try_acquire(exclusive=False)
+    assert first.try_acquire(exclusive=False)
+    assert not first.try_acquire(exclusive=True)
+    first.release()
+    second.release()
 
 
 def test_nothing_is_locked_where_there_is_no_lock(tmp_path: Path) -> None:

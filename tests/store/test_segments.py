@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -237,7 +238,8 @@ def test_garbage_that_looks_like_a_later_format_is_garbage(tmp_path: Path) -> No
     run = Run(tmp_path, Files())
     with run.open() as repository:
         run.save(repository, b"ours")
-        fake = segments.HEAD.pack(segments.MAGIC, 3, 0, 9, 5, 5) + b"x" * 32 + b"hello" + b"y" * 16
+        head = struct.pack("<4sBBHII", segments.MAGIC, 3, 0, 9, 5, 5)
+        fake = head + b"x" * 32 + b"hello" + b"y" * 16
         (repository.layout.segments / ("e" * 16)).write_bytes(fake * 20)
         repository.refresh()
         assert len(repository.entries()) == 1

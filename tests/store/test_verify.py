@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import struct
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 from blake3 import blake3
 
 from jupyter_rewind.errors import Integrity, Newer
-from jupyter_rewind.store.segments import HEAD, HEAD_SIZE, TAG_SIZE, Kind, Seal
+from jupyter_rewind.store.segments import HEAD_SIZE, TAG_SIZE, Kind, Seal
 from jupyter_rewind.store.stream import read_lenient
 from jupyter_rewind.store.upkeep import verify
 from tests.support.processes import anybodys_folder, run_unprivileged
@@ -208,7 +209,10 @@ def test_a_later_format_is_refused_with_words(tmp_path: Path) -> None:
         layout = store.layout
     data = bytearray(path.read_bytes())
     payload = bytes(data[commit.offset + HEAD_SIZE : commit.end - TAG_SIZE])
-    head = HEAD.pack(b"\xabJRW", Kind.COMMIT, commit.codec, 2, len(payload), commit.raw) + commit.id
+    head = (
+        struct.pack("<4sBBHII", b"\xabJRW", Kind.COMMIT, commit.codec, 2, len(payload), commit.raw)
+        + commit.id
+    )
     tag = Seal(layout.key, layout.store_id, path.name).tag(commit.offset, head, payload)
     data[commit.offset : commit.end] = head + payload + tag
     path.write_bytes(data)
