@@ -35,8 +35,9 @@ if TYPE_CHECKING:
 __all__ = [
     "FORMS", "Found", "Hit", "Holds", "Nothing", "Place", "Problem", "Recovery", "Report",
     "Request", "Scope", "SessionInfo", "Sessions", "Standing", "Survey", "Trace", "Written",
-    "content", "file_words", "find_traces", "grep", "open_scope", "outside", "page", "recover",
-    "report", "searched_for_code", "sessions", "survey", "target_of", "tell", "write",
+    "content", "file_words", "find_traces", "grep", "open_scope", "outside", "page",
+    "provenance", "recover", "report", "searched_for_code", "sessions", "survey", "target_of",
+    "tell", "write",
 ]  # fmt: skip
 
 FORMS = ("ipynb", "py", "md")
@@ -198,6 +199,13 @@ def tell(told: Report) -> dict[str, Json]:
     return as_json(told)
 
 
+def provenance(recovery: Recovery) -> list[dict[str, Json]]:
+    """Each cell for programs: how sure it is, and where it is from."""
+    from jupyter_rewind.recovery.report import provenance as run
+
+    return run(recovery)
+
+
 def content(recovery: Recovery) -> dict[str, Any]:
     """The notebook that was brought back, as the JSON that its file would hold."""
     import json
@@ -221,6 +229,8 @@ class Written:
 
     path: Path
     page: Path | None
+    made_folder: Path | None = None
+    """The folder of `path`, where it was not there before."""
 
 
 def write(
@@ -248,18 +258,33 @@ def write(
         )
     if target is not None and os.path.lexists(target):
         room.refuse(target, "--report")
+    folder = (place or recovery.notebook).parent
+    made = None if folder.is_dir() else folder
     path = room.write(recovery, place, form)
     if target is not None:
         if not room.write_new(target, page(recovery).encode()):
             room.refuse(target, "--report")
-        return Written(path, target)
+        return Written(path, target, made)
     if output is not None or not with_page:
-        return Written(path, None)
+        return Written(path, None, made)
     try:
-        beside = room.write_beside(recovery.notebook, ".html", page(recovery).encode())
+        told = page(recovery).encode()
+        beside = path.with_suffix(".html")
+        if not room.write_new(beside, told):
+            beside = room.write_beside(recovery.notebook, ".html", told)
     except (Storage, Conflict):
-        return Written(path, None)
-    return Written(path, beside)
+        return Written(path, None, made)
+    return Written(path, beside, made)
+
+
+def write_page(recovery: Recovery, report_path: str) -> Path:
+    """The page alone, of a notebook that gains nothing. Raises Conflict, Storage."""
+    from jupyter_rewind.recovery import recover as room
+
+    target = Path(os.path.abspath(report_path))
+    if not room.write_new(target, page(recovery).encode()):
+        room.refuse(target, "--report")
+    return target
 
 
 def searched_for_code(scope: Scope) -> tuple[tuple[Place, tuple[str, ...]], ...]:

@@ -1,7 +1,6 @@
 """The composition root: opens the store, wires the rooms, and is all that the faces see of them.
 
-One method a verb. Paths are given as users write them; here they become absolute, with symbolic
-links followed, which is what histories go by.
+One method a verb. Paths come as users write them; histories go by absolute ones, links followed.
 """
 
 from __future__ import annotations
@@ -28,11 +27,11 @@ from jupyter_rewind.notebooks.losses import Listing
 from jupyter_rewind.notebooks.marking import Labelled
 from jupyter_rewind.notebooks.reading import Glance
 from jupyter_rewind.notebooks.search import Found
-from jupyter_rewind.notebooks.stock import take_stock_checkpoint
+from jupyter_rewind.notebooks.stock import has_stock, take_stock_checkpoint, with_stock
 from jupyter_rewind.notebooks.watching import Seen, Watcher, find_notebooks
 from jupyter_rewind.store.calendar import count_time
 from jupyter_rewind.store.durable import free_bytes
-from jupyter_rewind.store.health import StoreHealth
+from jupyter_rewind.store.health import StoreHealth, telling_place
 from jupyter_rewind.store.health import examine as store_health
 from jupyter_rewind.store.layout import is_network
 from jupyter_rewind.store.preferences import set_value, unset_value
@@ -58,8 +57,8 @@ __all__ = [
     "Glance", "HistoryInfo", "HistoryPlan", "Imported", "Labelled", "Listing", "NotebookSize",
     "ReadDraft", "Recorded", "Restored", "SalvageReport", "Seen", "StoreHealth", "StoreStats",
     "UpkeepRound", "VerifyReport", "Watcher", "Workspace", "check_writable", "claim_of",
-    "document_path", "find_leftovers", "find_notebooks", "free_bytes", "identify_open",
-    "is_network", "lane_lock", "salvage", "set_value", "store_health", "unset_value",
+    "document_path", "find_leftovers", "find_notebooks", "free_bytes", "has_stock", "identify_open",
+    "is_network", "lane_lock", "salvage", "set_value", "store_health", "unset_value", "with_stock",
 ]  # fmt: skip
 
 
@@ -86,14 +85,15 @@ class Workspace:
 
         Raises NotFound (no store yet), Denied, Integrity, Newer, Format, Storage.
         """
-        index = settings.store_index_path
-        repository = Repository.open(
-            Path(settings.store_path).expanduser(),
-            key_folder=Path(settings.store_key_folder).expanduser(),
-            index_path=Path(index).expanduser() if index else None,
-            create=create,
-            durability=settings.store_durability,
-        )
+        index, folder = settings.store_index_path, Path(settings.store_path).expanduser()
+        with telling_place(folder):
+            repository = Repository.open(
+                folder,
+                key_folder=Path(settings.store_key_folder).expanduser(),
+                index_path=Path(index).expanduser() if index else None,
+                create=create,
+                durability=settings.store_durability,
+            )
         if create:
             hold_spare(repository.layout, repository.files)
         return cls(settings, repository)
@@ -229,7 +229,7 @@ class Workspace:
         self.repository.refresh()
         return documents.restore_document(
             self.histories,
-            document_path(path),
+            documents.place_to_restore(self.histories, self.key(path), elsewhere=bool(output)),
             ref,
             cells=cells,
             output=document_path(output) if output is not None else None,
@@ -269,30 +269,32 @@ class Workspace:
         """Looks for files that changed outside Jupyter and keeps them."""
         return Watcher(self.histories, max_bytes=self._cap)
 
-    def export(self, path: str, folder: str | Path) -> Exported:
-        """Every checkpoint as a file of a new folder."""
+    def export(
+        self,
+        path: str,
+        place: str | Path,
+        *,
+        git: bool = False,
+        progress: Progress = exchange.tell_nobody,
+    ) -> Exported:
+        """Every checkpoint as a file of a new folder, or as a commit of a git repository."""
         self.repository.refresh()
-        return exchange.export_folder(self.histories, self.key(path), Path(folder))
+        carry = exchange.export_git if git else exchange.export_folder
+        return carry(self.histories, self.key(path), Path(place), progress)
 
-    def export_git(self, path: str, repository: str | Path) -> Exported:
-        """Every checkpoint as a commit of a git repository."""
-        self.repository.refresh()
-        return exchange.export_git(self.histories, self.key(path), Path(repository))
+    def import_states(
+        self, sources: Sequence[Path], target: str, progress: Progress = exchange.tell_nobody
+    ) -> Imported:
+        """An exported folder, or files, oldest first, into the history of `target`."""
+        place = str(document_path(target))
+        return exchange.import_states(self.histories, sources, place, progress)
 
-    def import_folder(self, folder: str | Path, target: str) -> Imported:
-        """An exported folder into the history of `target`."""
-        return exchange.import_folder(self.histories, Path(folder), str(document_path(target)))
-
-    def import_files(self, files: Sequence[str | Path], target: str) -> Imported:
-        """Files, oldest first, into the history of `target`."""
-        return exchange.import_files(
-            self.histories, [*map(Path, files)], str(document_path(target))
-        )
-
-    def import_git(self, repository: str | Path, file: str, target: str) -> Imported:
+    def import_git(
+        self, folder: str, file: str, target: str, progress: Progress = exchange.tell_nobody
+    ) -> Imported:
         """The commits of a file into the history of `target`."""
         place = str(document_path(target))
-        return exchange.import_git(self.histories, Path(repository), file, place)
+        return exchange.import_git(self.histories, Path(folder), file, place, progress)
 
     # --- upkeep -------------------------------------------------------------------------
 

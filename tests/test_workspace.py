@@ -73,7 +73,7 @@ def test_the_way_of_a_notebook_through_all_verbs(
     assert workspace.unlabel(notebook, "first", "first").labels == ()
     exported = workspace.export(notebook, tmp_path / "out")
     assert exported.count == len(workspace.checkpoints(notebook)) == 3
-    imported = workspace.import_folder(tmp_path / "out", "copy.ipynb")
+    imported = workspace.import_states([tmp_path / "out"], "copy.ipynb")
     assert imported.created == 3
     assert workspace.verify(read_data=True).ok
     assert workspace.stats()

@@ -23,7 +23,7 @@ from jupyter_rewind.errors import (
     RewindError,
     Storage,
 )
-from jupyter_rewind.model.checkpoint import Checkpoint, FileIdentity, Reason
+from jupyter_rewind.model.checkpoint import Checkpoint, Reason
 from jupyter_rewind.model.ids import HistoryId
 from jupyter_rewind.notebooks.contents import cut
 from jupyter_rewind.notebooks.files import (
@@ -38,6 +38,7 @@ from jupyter_rewind.notebooks.files import (
 )
 from jupyter_rewind.notebooks.history import Histories, Recorded
 from jupyter_rewind.notebooks.inplace import overwrite_document
+from jupyter_rewind.notebooks.keeping import keep_present
 from jupyter_rewind.notebooks.kinship import Kinship, find_kin
 from jupyter_rewind.notebooks.leftovers import remove_leftovers
 from jupyter_rewind.notebooks.reading import Glance
@@ -55,7 +56,8 @@ class Restored:
     """What a restore did: `source` is the state that came back, `kept` what was there before,
     `checkpoint` the new head (None when it went to another place with `output`). `lost` are newer
     checkpoints, newest first, that cannot be read and were passed over. `not_kept` is what the
-    file had besides its bytes and has no more: its owner, an attribute."""
+    file had besides its bytes and has no more: its owner, an attribute. `kept_nearly`: what was
+    there differed from `kept` in what no checkpoint is made for, and that is gone."""
 
     path: Path
     source: Checkpoint
@@ -63,6 +65,7 @@ class Restored:
     kept: Checkpoint | None
     lost: tuple[Checkpoint, ...] = ()
     not_kept: tuple[str, ...] = ()
+    kept_nearly: bool = False
 
 
 def checkpoint_document(
@@ -176,13 +179,28 @@ def restore_document(
     if now is not None:
         # Deleted and written anew since: what is there belongs to the history that is asked for.
         histories.undelete(source.history, str(path))
-    kept = _keep_present(histories, path, now, present, author, seen)
+    kept, kept_nearly = keep_present(histories, path, now, present, author, seen)
     before = histories.glance_at(source.history)
     not_kept = _swap(files, path, target, now, histories.file_mode(source.history))
     remove_leftovers(files, path.parent)
     histories.undelete(source.history, str(path))
     after = _note_restored(histories, path, target, author, None if cells else source, before)
-    return Restored(path, source, after, kept, not_kept=not_kept)
+    return Restored(path, source, after, kept, not_kept=not_kept, kept_nearly=kept_nearly)
+
+
+def place_to_restore(histories: Histories, name: str, *, elsewhere: bool) -> Path:
+    """The file that a path, or a history's own id, stands for. Raises RestoreRefused for the
+    history of a deleted notebook, unless the state goes `elsewhere`."""
+    if os.path.isabs(name) or elsewhere:
+        return Path(name)
+    info = histories.overview(name)
+    if info.deleted:
+        raise RestoreRefused(
+            f"The history {name} has no notebook any more; its last place was {info.path}.",
+            hint=f"Nothing was changed. `jupyter rewind undelete {name} --output PATH` brings the"
+            " notebook back with its history; `restore` with --output PATH writes this state.",
+        )
+    return Path(info.path)
 
 
 def _note_restored(
@@ -285,33 +303,6 @@ def _base(path: Path, present: bytes | None, now: Document | None) -> bytes:
             hint="Nothing was changed. Restore it whole, or use `jupyter rewind undelete`.",
         )
     return now.raw
-
-
-def _keep_present(
-    histories: Histories,
-    path: Path,
-    now: Document | None,
-    present: bytes | None,
-    author: str | None,
-    seen: Glance,
-) -> Checkpoint | None:
-    kept = None
-    states: list[tuple[bytes, FileIdentity | None]]
-    states = [] if now is None else [(now.raw, now.identity)]
-    if present is not None and (now is None or present != now.raw):
-        states.append((present, now.identity if now is not None else None))
-    for raw, identity in states:
-        kept = histories.record(
-            str(path),
-            raw,
-            reason=Reason.BEFORE_RESTORE,
-            author=author,
-            identity=identity,
-            exists=os.path.lexists,
-            # What another restore has kept and replaced meanwhile must not be the head again.
-            since=seen if now is not None and raw == now.raw else None,
-        ).checkpoint
-    return kept
 
 
 def _swap(

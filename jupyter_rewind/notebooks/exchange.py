@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -61,6 +61,14 @@ class Imported:
     notes: tuple[str, ...] = ()
 
 
+Progress = Callable[[int, int], None]
+"""Takes how many states are done, and how many there are."""
+
+
+def tell_nobody(_done: int, _total: int) -> None:
+    """Nobody looks on."""
+
+
 class _Moments:
     """Times by which states follow one another as they are told: no two have the same."""
 
@@ -79,7 +87,9 @@ class _Moments:
         return moment
 
 
-def export_folder(histories: Histories, path: str, folder: Path) -> Exported:
+def export_folder(
+    histories: Histories, path: str, folder: Path, progress: Progress = tell_nobody
+) -> Exported:
     """Every checkpoint of `path` as a file of `folder`, with an index. Raises RestoreRefused."""
     found = histories.checkpoints(path)
     try:
@@ -94,7 +104,8 @@ def export_folder(histories: Histories, path: str, folder: Path) -> Exported:
     files.make_folder(folder, 0o777)
     rows: list[dict[str, object]] = []
     problems: list[str] = []
-    for checkpoint in found:
+    for done, checkpoint in enumerate(found):
+        progress(done, len(found))
         name = f"{_stamp(checkpoint)}-{checkpoint.id}{Path(checkpoint.path).suffix}"
         try:
             raw = histories.read(checkpoint)
@@ -109,7 +120,9 @@ def export_folder(histories: Histories, path: str, folder: Path) -> Exported:
     return Exported(folder, len(rows), tuple(problems))
 
 
-def export_git(histories: Histories, path: str, repository: Path) -> Exported:
+def export_git(
+    histories: Histories, path: str, repository: Path, progress: Progress = tell_nobody
+) -> Exported:
     """Every checkpoint of `path` as a commit, with its time and author, on a branch of its own.
 
     The branch is `rewind/<name>` of the git repository; the work tree and the other branches stay
@@ -135,7 +148,8 @@ def export_git(histories: Histories, path: str, repository: Path) -> Exported:
 
     def stream() -> Iterator[bytes]:
         nonlocal count
-        for checkpoint in found:
+        for done, checkpoint in enumerate(found):
+            progress(done, len(found))
             try:
                 raw = histories.read(checkpoint)
             except RewindError as error:
@@ -154,7 +168,18 @@ def export_git(histories: Histories, path: str, repository: Path) -> Exported:
     return Exported(repository, count, tuple(problems), branch.removeprefix("refs/heads/"))
 
 
-def import_folder(histories: Histories, folder: Path, target: str) -> Imported:
+def import_states(
+    histories: Histories, sources: Sequence[Path], target: str, progress: Progress = tell_nobody
+) -> Imported:
+    """An exported folder, or files, into the history of `target`."""
+    if len(sources) == 1 and sources[0].is_dir():
+        return import_folder(histories, sources[0], target, progress)
+    return import_files(histories, sources, target, progress)
+
+
+def import_folder(
+    histories: Histories, folder: Path, target: str, progress: Progress = tell_nobody
+) -> Imported:
     """The checkpoints that `export_folder` wrote, with their times, authors and labels, are in
     the history of `target`. Raises NotFound, Format."""
     try:
@@ -174,7 +199,8 @@ def import_folder(histories: Histories, folder: Path, target: str) -> Imported:
     created, count, moments = 0, 0, _Moments()
     problems: list[str] = []
     notes: list[str] = []
-    for row in rows:
+    for done, row in enumerate(rows):
+        progress(done, len(rows))
         try:
             made = _import_row(histories, folder, target, row, mine, moments)
             count += 1
@@ -243,11 +269,16 @@ def _import_label(
         yield f'The label "{label}" of {file} was left out: {taken} {error.message}'
 
 
-def import_files(histories: Histories, files: Sequence[Path], target: str) -> Imported:
-    """The given files, oldest first by their times, are states in the history of `target`."""
-    documents = [(read_document(path), path) for path in files]
+def import_files(
+    histories: Histories, files: Sequence[Path], target: str, progress: Progress = tell_nobody
+) -> Imported:
+    """The given files, oldest first by their times, are states in the history of `target`. Where
+    one of them cannot be read, nothing is taken. Raises NotFound, Denied, Storage."""
+    times = [(read_document(path).mtime_ns, path) for path in files]
     created, moments = 0, _Moments()
-    for document, path in sorted(documents, key=lambda one: one[0].mtime_ns):
+    for done, (_, path) in enumerate(sorted(times, key=lambda one: one[0])):
+        progress(done, len(times))
+        document = read_document(path)
         made = histories.record(
             target,
             document.raw,
@@ -256,10 +287,16 @@ def import_files(histories: Histories, files: Sequence[Path], target: str) -> Im
             note=f"from {path.name}",
         )
         created += made.created
-    return Imported(target, len(documents), created)
+    return Imported(target, len(times), created)
 
 
-def import_git(histories: Histories, repository: Path, file: str, target: str) -> Imported:
+def import_git(
+    histories: Histories,
+    repository: Path,
+    file: str,
+    target: str,
+    progress: Progress = tell_nobody,
+) -> Imported:
     """Every committed state of `file` (followed through renames) is in the history of `target`,
     with the commits' times and authors; where HEAD has none, those of the branch that an export
     made. Raises NotFound (no git, no such folder or file), InvalidInput."""
@@ -271,7 +308,8 @@ def import_git(histories: Histories, repository: Path, file: str, target: str) -
     if not states:
         raise NotFound(f"The git repository {repository} has no commit with {file}.")
     created, moments = 0, _Moments()
-    for state in states:
+    for done, state in enumerate(states):
+        progress(done, len(states))
         made = histories.record(
             target,
             commits.git(repository, "cat-file", "blob", state.blob),

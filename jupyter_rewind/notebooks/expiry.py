@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from jupyter_rewind import clock
@@ -15,6 +15,7 @@ from jupyter_rewind.notebooks.history import Histories
 from jupyter_rewind.store.spare import in_spare_room
 from jupyter_rewind.store.transaction import Transaction
 
+_LEAST = Policy(keep_last=1, hourly=0, daily=0, weekly=0, deleted_days=1_000_000)
 Estimate = Callable[[Sequence[EntryId]], int]
 
 
@@ -62,6 +63,32 @@ def expire(histories: Histories, policy: Policy, now_ns: int | None = None) -> l
     return in_spare_room(store.layout, store.files, lambda: _expire_all(histories, policy, moment))
 
 
+def list_expendable(histories: Histories, now_ns: int) -> list[Checkpoint]:
+    """The checkpoints that may go where room is short: all but each history's newest, the newest
+    of today that a person meant, and those with a label or a pin. Changes nothing."""
+    found: list[Checkpoint] = []
+    for plan in _plans(histories, _LEAST, now_ns):
+        names = set(plan.expire)
+        found += [one for one in histories.checkpoints_of(plan.history) if one.id in names]
+    return found
+
+
+def expire_expendable(
+    histories: Histories, wanted: Collection[CheckpointId], now_ns: int
+) -> list[Checkpoint]:
+    """Those of `wanted` that may still go have expired; the choice is made anew, as in `expire`."""
+    gone: list[Checkpoint] = []
+    histories.repository.refresh()
+    for plan in _plans(histories, _LEAST, now_ns):
+        if not any(name in wanted for name in plan.expire):
+            continue
+        with histories.repository.transaction(exclusive=True) as tx:
+            now = _plan(histories, plan.history, _LEAST, now_ns)
+            names = {name for name in now.expire if name in wanted} if now is not None else set()
+            gone += _expire_named(tx, histories, plan.history, names)
+    return gone
+
+
 def _expire_all(histories: Histories, policy: Policy, now_ns: int) -> list[Checkpoint]:
     gone: list[Checkpoint] = []
     histories.repository.refresh()
@@ -79,15 +106,20 @@ def _expire_in(
     plan = _plan(histories, history, policy, now_ns)
     if plan is None:
         return []
-    names = set(plan.expire)
-    key = history_key(history)
-    marks = histories.repository.entries(kind=MARK, key=key)
-    tx.expire(EntryId(name) for name in plan.expire)
-    tx.expire(mark.id for mark in marks if mark.body.get("c") in names)
+    gone = _expire_named(tx, histories, history, set(plan.expire))
     if not plan.keep:
         # Nothing is left to be found here: the history has no place any more either.
-        rest = histories.repository.entries(key=key)
+        rest = histories.repository.entries(key=history_key(history))
         tx.expire(one.id for one in rest if one.kind not in {MARK, CHECKPOINT})
+    return gone
+
+
+def _expire_named(
+    tx: Transaction, histories: Histories, history: HistoryId, names: Collection[CheckpointId]
+) -> list[Checkpoint]:
+    marks = histories.repository.entries(kind=MARK, key=history_key(history))
+    tx.expire(EntryId(name) for name in names)
+    tx.expire(mark.id for mark in marks if mark.body.get("c") in names)
     return [one for one in histories.checkpoints_of(history) if one.id in names]
 
 

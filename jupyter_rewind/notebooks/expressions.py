@@ -39,7 +39,7 @@ def make_finder(text: str, *, is_expression: bool, seconds: float) -> Find:
     # Python's own engine cannot be stopped, and stops the whole process meanwhile.
     import regex
 
-    _require_bounded(text)
+    require_bounded(text)
     try:
         pattern = regex.compile(text, regex.MULTILINE)
     except (RecursionError, OverflowError, MemoryError) as error:
@@ -65,7 +65,11 @@ def make_finder(text: str, *, is_expression: bool, seconds: float) -> Find:
     return find
 
 
-def _require_bounded(text: str) -> None:
+def require_bounded(text: str) -> None:
+    """Nothing, where making the expression ready takes no time worth telling.
+
+    Raises InvalidInput for one that is too large, and one that cannot be judged.
+    """
     if len(text) > MAX_LENGTH or count_parts(text) > MAX_PARTS:
         raise _too_much(text)
 

@@ -1,21 +1,23 @@
 """Long histories remembered, so that a page of one costs what is new in it and not all of it.
 
 What is remembered is compared with the store each time: how many checkpoints, marks and bindings
-there are and which is the last of each. Where more has come, only that is read; where anything
-else has changed, all is read anew. So it is for any change of a history with imported states, which
-stand where their time puts them. Other short ones are not remembered.
+there are and which is the last of each. Where more has come, only that is read and put in its
+place; where anything else has changed, all is read anew. Short ones are not remembered, but those
+with imported states, which stand where their time puts them, are.
 """
 
 from __future__ import annotations
 
 import threading
+from bisect import bisect
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
+from jupyter_rewind.errors import Integrity
 from jupyter_rewind.model.checkpoint import Checkpoint
 from jupyter_rewind.model.entry import Entry
-from jupyter_rewind.model.ids import HistoryId
+from jupyter_rewind.model.ids import CheckpointId, EntryId, HistoryId
 from jupyter_rewind.notebooks.entries import (
     BINDINGS,
     CHECKPOINT,
@@ -23,6 +25,7 @@ from jupyter_rewind.notebooks.entries import (
     apply_marks,
     history_key,
     import_key,
+    place_of,
     read_checkpoints,
 )
 from jupyter_rewind.store.repository import Repository
@@ -47,11 +50,20 @@ class _Rows:
 
 
 @dataclass(frozen=True, slots=True)
-class _Known:
+class _Counted:
     checkpoints: _Rows
     marks: _Rows
     bindings: _Rows
+
+
+@dataclass(frozen=True, slots=True)
+class _List:
+    """The checkpoints in their order. Of a history with imported states also the place of each, and
+    which of them say themselves whom they follow."""
+
     found: tuple[Checkpoint, ...]
+    places: tuple[tuple[int, int, str], ...] = ()
+    told: frozenset[CheckpointId] = frozenset()
 
 
 class ListMemory:
@@ -59,7 +71,7 @@ class ListMemory:
 
     def __init__(self, repository: Repository) -> None:
         self._repository = repository
-        self._known: OrderedDict[HistoryId, _Known] = OrderedDict()
+        self._known: OrderedDict[HistoryId, tuple[_Counted, _List]] = OrderedDict()
         self._lock = threading.Lock()
 
     def read(self, history: HistoryId) -> list[Checkpoint]:
@@ -74,25 +86,41 @@ class ListMemory:
             return self._read_all(key)
         with self._lock:
             known = self._known.get(history)
-        marks, bindings = self._rows(key, [MARK]), self._rows(key, BINDINGS)
-        now = _Known(rows, marks, bindings, ())
-        found = None
-        if known is not None and now == replace(known, found=()):
-            found = list(known.found)
-        elif known is not None and not imported:
-            found = self._continue(key, known, now)
-        if found is None:
-            found = self._read_all(key)
-        self._remember(history, now, found)
-        return found
+        now = _Counted(rows, self._rows(key, [MARK]), self._rows(key, BINDINGS))
+        listed = None
+        if known is not None and known[0] == now:
+            listed = known[1]
+        elif known is not None and bool(known[1].places) == bool(imported):
+            listed = self._continue(key, *known, now)
+        if listed is None:
+            listed = self._read_whole(key) if imported else _List(tuple(self._read_all(key)))
+        self._remember(history, now, listed)
+        return list(listed.found)
 
     def _read_all(self, key: str) -> list[Checkpoint]:
         entries = self._repository.entries(kind=CHECKPOINT, key=key)
-        marks = self._repository.entries(kind=MARK, key=key)
-        bindings = self._repository.entries(key=key, kinds=BINDINGS)
-        return read_checkpoints(entries, bindings, marks)
+        return self._read(key, entries, self._repository.entries(kind=MARK, key=key))
 
-    def _continue(self, key: str, known: _Known, now: _Known) -> list[Checkpoint] | None:
+    def _read(
+        self,
+        key: str,
+        entries: Sequence[Entry],
+        marks: Iterable[Entry],
+        before: CheckpointId | None = None,
+    ) -> list[Checkpoint]:
+        bindings = self._repository.entries(key=key, kinds=BINDINGS)
+        return read_checkpoints(entries, bindings, marks, before)
+
+    def _read_whole(self, key: str) -> _List:
+        """A history with imported states."""
+        entries = self._repository.entries(kind=CHECKPOINT, key=key)
+        marks = self._repository.entries(kind=MARK, key=key)
+        found = self._read(key, entries, marks)
+        by_id = {entry.id: entry for entry in entries}
+        places = tuple(place_of(by_id[EntryId(one.id)]) for one in found)
+        return _List(tuple(found), places, frozenset(_tell_followers(entries, marks)))
+
+    def _continue(self, key: str, known: _Counted, listed: _List, now: _Counted) -> _List | None:
         """What is known, with what has come since; None where that does not tell all."""
         if known.bindings != now.bindings:
             return None
@@ -100,11 +128,35 @@ class ListMemory:
         marks = self._since(key, MARK, known.marks, now.marks)
         if entries is None or marks is None:
             return None
-        found = list(known.found)
-        if entries:
-            bindings = self._repository.entries(key=key, kinds=BINDINGS)
-            found += read_checkpoints(entries, bindings, (), found[-1].id)
-        return apply_marks(found, marks) if marks else found
+        try:
+            if listed.places:
+                listed = self._insert(key, listed, entries, marks)
+            elif entries:
+                fresh = self._read(key, entries, (), listed.found[-1].id)
+                listed = _List((*listed.found, *fresh))
+        except Integrity:
+            return None  # what does not read costs itself alone where others do
+        if not marks:
+            return listed
+        return replace(listed, found=tuple(apply_marks(listed.found, marks)))
+
+    def _insert(
+        self, key: str, listed: _List, entries: Sequence[Entry], marks: Sequence[Entry]
+    ) -> _List:
+        """New ones stand where they belong, and those behind them follow them."""
+        found, places = [*listed.found], [*listed.places]
+        told = listed.told | _tell_followers(entries, marks)
+        for entry in entries:
+            [one] = self._read(key, [entry], ())
+            place = place_of(entry)
+            at = bisect(places, place)
+            if one.id not in told:
+                one = replace(one, parent=found[at - 1].id if at else None)
+            if at < len(found) and found[at].id not in told:
+                found[at] = replace(found[at], parent=one.id)
+            found.insert(at, one)
+            places.insert(at, place)
+        return _List(tuple(found), tuple(places), told)
 
     def _since(self, key: str, kind: str, known: _Rows, now: _Rows) -> Sequence[Entry] | None:
         """The rows behind the known ones; None unless these are all that is new."""
@@ -123,14 +175,20 @@ class ListMemory:
         last = self._repository.latest(kinds=kinds, key=key)
         return _Rows(count, last.order, str(last.id)) if last is not None else _Rows(count, 0, "")
 
-    def _remember(self, history: HistoryId, now: _Known, found: Sequence[Checkpoint]) -> None:
+    def _remember(self, history: HistoryId, now: _Counted, listed: _List) -> None:
         # Another process may have gone on between the questions, and a row that does not read
         # would be missing each time: neither is remembered.
-        rows = now.checkpoints
+        rows, found = now.checkpoints, listed.found
         is_sure = len(found) == rows.count and any(str(one.id) == rows.name for one in found[::-1])
         with self._lock:
             self._known.pop(history, None)
             if is_sure:
-                self._known[history] = _Known(rows, now.marks, now.bindings, tuple(found))
+                self._known[history] = now, listed
             while len(self._known) > _HISTORIES:
                 self._known.popitem(last=False)
+
+
+def _tell_followers(entries: Iterable[Entry], marks: Iterable[Entry]) -> set[CheckpointId]:
+    """The checkpoints of which a record says whom they follow."""
+    told = {CheckpointId(entry.id) for entry in entries if "b" in entry.body}
+    return told | {CheckpointId(str(mark.body.get("c"))) for mark in marks if "b" in mark.body}

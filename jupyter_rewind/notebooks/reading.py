@@ -16,6 +16,7 @@ from blake3 import blake3
 from jupyter_rewind import clock
 from jupyter_rewind.errors import Conflict, Integrity, NotFound
 from jupyter_rewind.model.checkpoint import Checkpoint, HistoryInfo
+from jupyter_rewind.model.entry import Entry
 from jupyter_rewind.model.ids import EntryId, HistoryId
 from jupyter_rewind.model.reference import resolve_ref
 from jupyter_rewind.notebooks.bindings import Bindings, Place
@@ -41,6 +42,8 @@ from jupyter_rewind.notebooks.losses import Listing, is_unharmed, mark_losses, t
 from jupyter_rewind.store.repository import Repository
 
 Exists = Callable[[str], bool]
+# So many imported states are looked at one by one, before the list is asked for.
+_FEW = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,12 +249,18 @@ class HistoryReader:
         last = self.repository.entries(kind=CHECKPOINT, key=key, newest_first=True, limit=2)
         if not last:
             return None
-        imports = self.repository.entries(kind=CHECKPOINT, key=import_key(history))
-        if any(map(is_imported, last)) or any(place_of(one) > place_of(last[0]) for one in imports):
+        if any(map(is_imported, last)) or self._is_behind(last[0], import_key(history)):
             return next(iter(self.checkpoints_of(history)[::-1]), None)
         marks = self.repository.entries(kind=MARK, key=mark_key(last[0].id))
         bindings = self.repository.entries(key=key, kinds=BINDINGS)
         return read_checkpoints(last[::-1], bindings, marks)[-1]
+
+    def _is_behind(self, last: Entry, imports: str) -> bool:
+        """Whether an imported state may stand behind the one that was made last."""
+        if self.repository.count(kind=CHECKPOINT, key=imports) > _FEW:
+            return True
+        entries = self.repository.entries(kind=CHECKPOINT, key=imports)
+        return any(place_of(one) > place_of(last) for one in entries)
 
     def _present(self, checkpoint: Checkpoint) -> Checkpoint:
         for one in self.checkpoints_of(checkpoint.history):

@@ -45,11 +45,18 @@ _REMEMBERED = 512
 @dataclass(frozen=True, slots=True)
 class Recorded:
     """The checkpoint that holds a state, and whether it was made for it. `moved_from` had the
-    label before that it was given."""
+    label before that it was given. `marked` is true where more is said of an older one now."""
 
     checkpoint: Checkpoint
     created: bool
     moved_from: Checkpoint | None = None
+    marked: bool = False
+
+    def news(self) -> list[tuple[Checkpoint, str]]:
+        """What there is to tell of it: checkpoints, each with what became of it."""
+        told = "created" if self.created else "marked" if self.marked else ""
+        found = [(self.checkpoint, told)] if told else []
+        return found + ([(self.moved_from, "marked")] if self.moved_from is not None else [])
 
 
 class _Overtaken(Exception):
@@ -143,13 +150,14 @@ class HistoryRecorder(HistoryComparer):
         self._note_identity(tx, history, wish.identity)
         same = self._find_same(history, head, wish, state)
         if same is not None and was_taken_for_a_change(same, wish):
-            return Recorded(self._tell_origin(tx, same, wish), False)
+            return Recorded(self._tell_origin(tx, same, wish), False, marked=True)
         if same is not None:
             told = self._strengthen(tx, same, wish.reason, wish.label)
-            return Recorded(told.checkpoint, False, told.moved_from)
+            now = told.checkpoint
+            return Recorded(now, False, told.moved_from, marked=now != same)
         found = self._found_since(history, head, wish, state)
         if found is not None:
-            return Recorded(self._tell_origin(tx, found, wish), False)
+            return Recorded(self._tell_origin(tx, found, wish), False, marked=True)
         kept = self._kept_since(history, wish, state)
         if kept is not None:
             return Recorded(kept, False)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from jupyter_rewind.errors import RewindError
+from jupyter_rewind.errors import NotFound, RewindError, Storage
 from jupyter_rewind.model.checkpoint import STOCK_FOLDER, Reason
-from jupyter_rewind.notebooks.documents import identify, read_document
+from jupyter_rewind.notebooks.documents import document_path, identify, read_document
 from jupyter_rewind.notebooks.history import Histories
 
 
@@ -20,7 +23,7 @@ def take_stock_checkpoint(
     """
     if histories.find(str(path)) or histories.bindings.last_of_path(str(path)):
         return False
-    stock = path.parent / folder / f"{path.stem}-checkpoint{path.suffix}"
+    stock = _stock_place(path, folder)
     try:
         own = identify(path)
         if own is None or (max_bytes is not None and stock.stat().st_size > max_bytes):
@@ -40,3 +43,37 @@ def take_stock_checkpoint(
         note=f"from {folder}",
     )
     return True
+
+
+def has_stock(path: str) -> bool:
+    """Whether the file `path` is there, and beside it a checkpoint that stock Jupyter left."""
+    place = document_path(path)
+    return place.is_file() and _stock_place(place, STOCK_FOLDER).is_file()
+
+
+@contextmanager
+def with_stock(histories: Histories, path: str, max_bytes: int) -> Iterator[None]:
+    """In the block, what stock Jupyter left of `path` is in its history; where `path` itself is
+    gone, NotFound says that the copy is there. Raises Storage (the store takes nothing)."""
+    place = document_path(path)
+    stock = _stock_place(place, STOCK_FOLDER)
+    try:
+        take_stock_checkpoint(histories, place, max_bytes=max_bytes)
+    except Storage as error:
+        error.message = f"{stock} cannot be taken into the history of {path}: {error.message}"
+        error.hint = "That copy and your notebook were not touched. Make the store writable."
+        raise
+    try:
+        yield
+    except NotFound as error:
+        is_known = histories.bindings.last_of_path(str(place)) is not None
+        if not is_known and not os.path.lexists(place) and stock.is_file():
+            error.hint = (
+                f"Jupyter left a copy of it: `cp {shlex.quote(str(stock))}"
+                f" {shlex.quote(str(place))}` brings that back."
+            )
+        raise
+
+
+def _stock_place(path: Path, folder: str) -> Path:
+    return path.parent / folder / f"{path.stem}-checkpoint{path.suffix}"

@@ -10,14 +10,26 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from jupyter_rewind.model.checkpoint import Reason
-from jupyter_rewind.notebooks import listmemory
+from jupyter_rewind.notebooks import listmemory, reading
 from jupyter_rewind.notebooks.history import Histories
 from tests.notebooks.support import make_notebook, open_store
 
 A = "/home/a/analysis.ipynb"
+SECOND = 1_000_000_000
 STEPS = st.tuples(
     st.sampled_from(
-        ["save", "save", "manual", "label", "unlabel", "pin", "delete", "import", "rename"]
+        [
+            "save",
+            "save",
+            "manual",
+            "restore",
+            "label",
+            "unlabel",
+            "pin",
+            "delete",
+            "import",
+            "rename",
+        ]
     ),
     st.booleans(),
     st.integers(0, 40),
@@ -32,6 +44,8 @@ def take_step(histories: Histories, what: str, number: int) -> None:
         histories.record(A, raw, reason=Reason.SAVE)
     elif what == "manual":
         histories.record(A, histories.read(found[-1]), reason=Reason.MANUAL)
+    elif what == "restore":
+        histories.record(A, histories.read(one), reason=Reason.RESTORE, parent=one.id)
     elif what == "import":
         histories.record(A, raw, reason=Reason.IMPORTED, time_ns=found[0].time_ns - number)
     elif what == "label":
@@ -53,6 +67,7 @@ def test_a_remembered_history_is_the_one_in_the_store(steps: list[tuple[str, boo
     """Whoever writes, this process or another one, the next list tells it."""
     with TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
         patch.setattr(listmemory, "WORTH", 2)
+        patch.setattr(reading, "_FEW", 1)
         store = Path(folder) / "rewind"
         with open_store(store) as mine, open_store(store) as theirs:
             ours, others = Histories(mine), Histories(theirs)
@@ -62,17 +77,20 @@ def test_a_remembered_history_is_the_one_in_the_store(steps: list[tuple[str, boo
                 fresh = Histories(mine).checkpoints(A)
                 assert ours.checkpoints(A) == fresh
                 assert others.checkpoints(A) == fresh
+                assert ours.head(A) == others.head(A) == fresh[-1]
                 page = list(ours.newest(A, 3).checkpoints)
                 assert page[:3] == fresh[::-1][:3]
 
 
+@pytest.mark.parametrize("reason", [Reason.SAVE, Reason.IMPORTED])
 def test_a_page_reads_what_is_new_alone(
-    histories: Histories, monkeypatch: pytest.MonkeyPatch
+    histories: Histories, monkeypatch: pytest.MonkeyPatch, reason: Reason
 ) -> None:
-    """However long the history is: one save more is one record more to read."""
+    """However long the history is: one state more is one more record to read."""
     monkeypatch.setattr(listmemory, "WORTH", 10)
     for number in range(30):
-        histories.record(A, make_notebook(f"x = {number}"), reason=Reason.SAVE)
+        raw = make_notebook(f"x = {number}")
+        histories.record(A, raw, reason=reason, time_ns=SECOND * (1 + number % 7))
     histories.checkpoints(A)
     read: list[int] = []
     original = listmemory.read_checkpoints
@@ -82,7 +100,7 @@ def test_a_page_reads_what_is_new_alone(
         return original(entries, *rest)
 
     monkeypatch.setattr(listmemory, "read_checkpoints", counted)
-    histories.record(A, make_notebook("one more"), reason=Reason.SAVE)
-    histories.checkpoints(A)
+    raw = make_notebook("one more")
+    histories.record(A, raw, reason=reason, time_ns=SECOND * 3)
     assert len(histories.checkpoints(A)) == 31
     assert sum(read) == 1
