@@ -201,7 +201,18 @@ def encode_snapshot(facts: Facts, state: Digest, layout: Layout) -> dict[str, Js
     }
 
 
-def _tag(layout: Layout, run: str, execution: str, time_ns: int, state: Digest) -> str:
+def retell_snapshot(entry: Entry, old: Layout, new: Layout) -> Entry:
+    """The entry for a store with another key. A state that was ours is; a foreign one stays so."""
+    if entry.kind != SNAPSHOT or not entry.roots:
+        return entry
+    body = entry.body
+    said = str(body.get("run")), str(body.get("execution")), body.get("time_ns"), entry.roots[0]
+    if body.get("tag") != _tag(old, *said):
+        return entry
+    return replace(entry, body={**body, "tag": _tag(new, *said)})
+
+
+def _tag(layout: Layout, run: str, execution: str, time_ns: Json, state: Digest) -> str:
     said = "\0".join(("snapshot", run, execution, str(time_ns), state.hex()))
     return make_tag(layout, said.encode())
 

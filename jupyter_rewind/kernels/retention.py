@@ -6,7 +6,7 @@ or a pin. What was expired frees its room with the next collect.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from jupyter_rewind.kernels.archive import Archive
 from jupyter_rewind.kernels.records import SNAPSHOT, SNAPSHOT_MARK, mark_key
@@ -14,6 +14,7 @@ from jupyter_rewind.model.execution import Run
 from jupyter_rewind.model.ids import EntryId, RunId, SnapshotId
 from jupyter_rewind.model.snapshot import Snapshot
 from jupyter_rewind.store.repository import Repository
+from jupyter_rewind.store.transaction import Transaction
 
 
 def choose_expired_snapshots(
@@ -49,17 +50,34 @@ def expire_snapshots(
     counts, and so does a state that a kernel is about to build on.
     """
     repository.refresh()
-    if not _choose(repository, keep_runs, keep_snapshots):
+    if not choose_now(repository, keep_runs, keep_snapshots):
         return []
     with repository.transaction(exclusive=True) as tx:
-        gone = _choose(repository, keep_runs, keep_snapshots)
-        for name in gone:
-            marks = repository.entries(kind=SNAPSHOT_MARK, key=mark_key(name))
-            tx.expire([EntryId(name), *(mark.id for mark in marks)])
+        gone = choose_now(repository, keep_runs, keep_snapshots)
+        _expire(tx, repository, gone)
     return gone
 
 
-def _choose(repository: Repository, keep_runs: int, keep_snapshots: int) -> list[SnapshotId]:
+def expire_expendable_snapshots(
+    repository: Repository, wanted: Collection[SnapshotId]
+) -> list[SnapshotId]:
+    """Those of `wanted` that may still go have expired: no newest state of a notebook's last run,
+    or of a kernel that lives, and none with a label or a pin."""
+    repository.refresh()
+    with repository.transaction(exclusive=True) as tx:
+        gone = [name for name in choose_now(repository, 1, 1) if name in wanted]
+        _expire(tx, repository, gone)
+    return gone
+
+
+def _expire(tx: Transaction, repository: Repository, names: Iterable[SnapshotId]) -> None:
+    for name in names:
+        marks = repository.entries(kind=SNAPSHOT_MARK, key=mark_key(name))
+        tx.expire([EntryId(name), *(mark.id for mark in marks)])
+
+
+def choose_now(repository: Repository, keep_runs: int, keep_snapshots: int) -> list[SnapshotId]:
+    """What would go now. Changes nothing."""
     archive = Archive(repository)
     named = {str(entry.body.get("run")) for entry in repository.entries(kind=SNAPSHOT)}
     runs = [run for run in archive.runs.all() if run.id in named]

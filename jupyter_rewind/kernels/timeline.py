@@ -37,6 +37,8 @@ class Moved:
     report: tuple[VariableReport, ...]
     problems: tuple[str, ...] = ()
     """What of the surroundings (working folder, options of libraries…) could not be set."""
+    removed: tuple[str, ...] = ()
+    """The user's names that were there before and are not in the state, sorted."""
 
 
 class Timeline:
@@ -205,8 +207,10 @@ class Timeline:
             ) from error
         if prepared.present is None:
             raise RestoreRefused("The present could not be kept.", hint="Nothing was changed.")
+        before = self._names()
         problems = prepared.swap()
-        return Moved(target, prepared.present, prepared.report, problems)
+        removed = tuple(sorted(before - self._names()))
+        return Moved(target, prepared.present, prepared.report, problems, removed)
 
     def _take_back(self) -> Moved | None:
         """The last move, where nothing has changed since: with the very objects of before."""
@@ -216,11 +220,18 @@ class Timeline:
         last = self.capturer.moved
         if not isinstance(last, Prepared) or last.present != self._undo[-1]:
             return None
+        before = self._names()
         undone = last.take_back()
         if undone is None:
             return None
         report = told_alive(self.report(undone.to))
-        return Moved(undone.to, undone.kept, report, undone.problems)
+        removed = tuple(sorted(before - self._names()))
+        return Moved(undone.to, undone.kept, report, undone.problems, removed)
+
+    def _names(self) -> set[str]:
+        """The user's names: those that begin with `_` are mostly IPython's own."""
+        names: list[Any] = list(self.namespace)
+        return {each for each in names if isinstance(each, str) and not each.startswith("_")}
 
     def close(self) -> None:
         """All that was captured is in the store, and nothing is held."""

@@ -82,6 +82,13 @@ class Snapshot:
     pinned: bool = False
     trusted: bool = True
 
+    @property
+    def place(self) -> str:
+        """`In[7]`; for what was kept after no cell, why it was."""
+        if self.count:
+            return f"In[{self.count}]"
+        return "on request" if self.execution.startswith(ASKED) else "before a move"
+
 
 class How(StrEnum):
     """What became of a variable between two states."""

@@ -18,10 +18,12 @@ from pathlib import Path
 
 from jupyter_core.paths import jupyter_config_dir, jupyter_data_dir
 from traitlets import Bool, Enum, Integer, TraitError, TraitType, Unicode, default, validate
-from traitlets.config import Config, Configurable
+from traitlets.config import Config
 from traitlets.config.loader import DeferredConfigList
 
 from jupyter_rewind.errors import InvalidInput
+from jupyter_rewind.settings.serving import Serving
+from jupyter_rewind.settings.sizes import Size
 from jupyter_rewind.settings.sources import (
     ENVIRONMENT_PREFIX,
     FLAG,
@@ -35,8 +37,14 @@ from jupyter_rewind.settings.sources import (
 
 Value = str | int | bool
 
+_NEEDED = ("store_path", "store_key_folder")
+_PATHS = (
+    *_NEEDED, "store_index_path", "serve_certfile", "serve_keyfile", "serve_history_file",
+    "serve_runtime_path", "serve_log_file",
+)  # fmt: skip
 
-class Rewind(Configurable):
+
+class Rewind(Serving):
     """Every setting of Jupyter Rewind, with its default and its help."""
 
     store_path = Unicode(
@@ -55,6 +63,12 @@ class Rewind(Configurable):
         default_value="power",
         help="What a stored checkpoint survives: 'power' (a power cut, one disk flush each) or "
         "'process' (only the end of the program; the system writes to disk when it likes).",
+    ).tag(config=True)
+
+    store_quota = Size(
+        "",
+        help="The most that the store may take, such as 20 GB. Beyond it the oldest checkpoints and"
+        " states expire, never the newest, and none with a label or a pin. Empty: no limit.",
     ).tag(config=True)
 
     notebooks_autosave_seconds = Integer(
@@ -178,8 +192,8 @@ class Rewind(Configurable):
 
     replica_url = Unicode(
         "",
-        help="Where copies of the store lie: s3://bucket/prefix or file:///a/folder; several with "
-        "spaces between. Credentials never stand here.",
+        help="Where copies of the store lie: s3://, gs:// or az://bucket/prefix, or"
+        " file:///a/folder; several with spaces between. Credentials never stand here.",
     ).tag(config=True)
     replica_interval_seconds = Integer(
         5,
@@ -209,11 +223,11 @@ class Rewind(Configurable):
     def _default_store_key_folder(self) -> str:
         return str(Path(jupyter_config_dir()) / "rewind-keys")
 
-    @validate("store_path", "store_key_folder", "store_index_path")
+    @validate(*_PATHS)
     def _absolute(self, proposal: dict[str, object]) -> str:
         path = os.path.expanduser(str(proposal["value"]))
         trait = proposal["trait"]
-        if path == "" and isinstance(trait, TraitType) and trait.name == "store_index_path":
+        if path == "" and isinstance(trait, TraitType) and trait.name not in _NEEDED:
             return ""
         if not os.path.isabs(path):
             raise TraitError("not an absolute path")
@@ -309,8 +323,8 @@ def describe(settings: Rewind) -> list[SettingRow]:
 
 def setting_traits() -> dict[str, TraitType[object, object]]:
     """Trait by trait name, in the order they are written above."""
-    traits = Rewind.class_own_traits(config=True)
-    order = [name for name in vars(Rewind) if name in traits]
+    traits = Rewind.class_traits(config=True)
+    order = [name for kind in Rewind.__mro__ for name in vars(kind) if name in traits]
     return {name: traits[name] for name in order}
 
 
@@ -380,6 +394,6 @@ def _expected(trait: TraitType[object, object]) -> str:
         return "one of " + ", ".join(map(str, trait.values or ()))
     if trait.metadata.get("path"):
         return "an absolute path, or one that begins with ~"
-    if trait.name == "replica_url":
-        return "addresses without a user name or a password"
-    return "text"
+    if isinstance(trait, Size):
+        return trait.info_text
+    return "addresses without a login" if trait.name == "replica_url" else "text"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import urllib.error
 from typing import Any
 
 from tests.support.lab import Lab, wait_until
@@ -38,10 +39,17 @@ def the_drafts(lab: Lab, name: str = NAME) -> list[dict[str, Any]]:
 
 def is_kept(lab: Lab, text: str, name: str = NAME) -> bool:
     """Whether some draft of the notebook holds this text."""
-    return any(
-        text in json.dumps(lab.ask(f"rewind/api/v1/drafts/{each['draft']}?path={name}")["notebook"])
-        for each in the_drafts(lab, name)
-    )
+    return any(text in _words(lab, each["draft"], name) for each in the_drafts(lab, name))
+
+
+def _words(lab: Lab, draft: str, name: str) -> str:
+    """The notebook with a draft's edits; nothing where it was saved since, and went."""
+    try:
+        return json.dumps(lab.ask(f"rewind/api/v1/drafts/{draft}?path={name}")["notebook"])
+    except urllib.error.HTTPError as error:
+        if error.code == 404:
+            return ""
+        raise
 
 
 def offer(page: Any) -> Any:

@@ -141,7 +141,10 @@ class LabServer:
         quiet = home / "config" / "labconfig" / "default_setting_overrides.json"
         quiet.parent.mkdir(parents=True)
         chosen: dict[str, Any] = {
-            "@jupyterlab/apputils-extension:notification": {"fetchNews": "false"}
+            "@jupyterlab/apputils-extension:notification": {
+                "fetchNews": "false",
+                "checkForUpdates": False,  # an old JupyterLab would tell of a newer one
+            }
         }
         if not autosave:
             chosen["@jupyterlab/docmanager-extension:plugin"] = {"autosave": False}
@@ -149,7 +152,14 @@ class LabServer:
         if password:
             config += f"\nc.PasswordIdentityProvider.hashed_password = {passwd(password)!r}\n"
         (home / "config" / "jupyter_server_config.py").write_text(config)
-        self.start()
+        try:
+            self.start()
+        except RuntimeError as error:
+            if "is already in use" not in str(error):
+                raise
+            # Somebody else took the port between its choice and the server's start.
+            self._port = free_port()
+            self.start()
 
     def start(self) -> None:
         home, work = self._tmp_path / "home", self._tmp_path / "work"

@@ -18,9 +18,11 @@ from jupyter_rewind.faces.cli import (
     history,
     images,
     kernels,
+    keys,
     ran,
     recovery,
     replica,
+    serve,
     setup,
     statuses,
     storekeeping,
@@ -43,7 +45,9 @@ from jupyter_rewind.faces.cli.statuses import Status
 
 PROGRAM = "jupyter-rewind"
 _GROUPS = (
-    history, changes, kernels, images, recovery, ran, watch, storekeeping, replica, exchange, setup,
+    history, changes, kernels, images, serve, recovery, ran, watch, storekeeping, replica, keys,
+    exchange,
+    setup,
 )  # fmt: skip
 _EPILOG = f"Exit statuses:\n\n\b\n{statuses.as_text()}"
 
@@ -114,7 +118,17 @@ def _open_closed_streams() -> None:
             setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115
 
 
+_SHELLS = ("bash", "zsh", "fish")
+
+
 def _run(given: list[str]) -> int:
+    if given[:1] == ["--show-completion"] and given[1:] in ([shell] for shell in _SHELLS):
+        # Typer hears no name here: it shows what the shell takes that it was begun from.
+        from typer._completion_shared import get_completion_script
+
+        variable = f"_{PROGRAM.replace('-', '_').upper()}_COMPLETE"
+        typer.echo(get_completion_script(prog_name=PROGRAM, complete_var=variable, shell=given[1]))
+        return 0
     command: Any = typer.main.get_command(build(rich_help=sys.stdout.isatty()))
     try:
         status = command.main(args=given, prog_name=_name(given), standalone_mode=False)

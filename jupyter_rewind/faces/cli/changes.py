@@ -10,7 +10,14 @@ import typer
 from jupyter_rewind.errors import InvalidInput
 from jupyter_rewind.faces.cli import kernels, views, wording
 from jupyter_rewind.faces.cli.answers import Answer, Document, Remark, Words
-from jupyter_rewind.faces.cli.command import Commands, Face, NotebookPath, OptionalRef, RequiredRef
+from jupyter_rewind.faces.cli.command import (
+    Commands,
+    Face,
+    NotebookOrHistory,
+    NotebookPath,
+    OptionalRef,
+    RequiredRef,
+)
 
 if TYPE_CHECKING:
     from jupyter_rewind.model.checkpoint import Checkpoint
@@ -51,12 +58,15 @@ def checkpoint(
     return Answer(data, [Words(text), *_tell_moved(made.moved_from, label or ""), *damage])
 
 
-def _tell_damage(workspace: Workspace, notebook: str, kept: Checkpoint) -> list[Remark]:
-    """What was stored is no notebook, though its name says so."""
+def _tell_damage(
+    workspace: Workspace, notebook: str, kept: Checkpoint, *, is_back: bool = False
+) -> list[Remark]:
+    """What was stored, or is back, is no notebook, though its name says so."""
     if kept.kind == "notebook" or not kept.path.endswith(".ipynb"):
         return []
     condition = workspace.condition(workspace.read(kept), kept.path)
-    words = f"{condition.words} It is kept as a file.".lstrip()
+    told = "So it was at that checkpoint." if is_back else "It is kept as a file."
+    words = f"{condition.words} {told}".lstrip()
     good = workspace.last_good(kept.path)
     if good is not None:
         way = f"jupyter rewind restore {shlex.quote(notebook)} {good.id}"
@@ -67,7 +77,7 @@ def _tell_damage(workspace: Workspace, notebook: str, kept: Checkpoint) -> list[
 @commands.add("restore")
 def restore(
     face: Face,
-    notebook: NotebookPath,
+    notebook: NotebookOrHistory,
     ref: RequiredRef,
     cell: Annotated[
         list[str] | None,
@@ -87,16 +97,21 @@ def restore(
         if cell or output:
             raise InvalidInput("--state goes with the whole notebook: no --cell and no --output.")
         return kernels.restore_both(face, notebook, ref)
-    with face.workspace() as workspace:
+    with face.notebook(notebook) as workspace:
         done = workspace.restore(notebook, ref, cells=cell or (), output=output)
+        damage = [] if cell else _tell_damage(workspace, notebook, done.source, is_back=True)
     what = f"{len(cell)} cell(s) of {notebook}" if cell else notebook
     where = f" into {done.path}" if output else ""
     parts: list[Words | Remark] = [Words(f"Restored {what}{where} from {views.when(done.source)}.")]
     if done.kept is not None:
-        parts.append(Remark(f"What was there before is checkpoint {views.when(done.kept)}."))
+        before = f"checkpoint {views.when(done.kept)}"
+        only = "only in timings and trust, which are not kept"
+        differs = f"differs from {before} {only}" if done.kept_nearly else f"is {before}"
+        parts.append(Remark(f"What was there before {differs}."))
     if done.not_kept:
         what = ", ".join(done.not_kept)
         parts.append(Remark(f"The file could not take over all that it had besides: {what}."))
+    parts.extend(damage)
     return Answer(
         {
             "path": str(done.path),
@@ -113,16 +128,14 @@ def restore(
 @commands.add("undelete")
 def undelete(
     face: Face,
-    notebook: Annotated[
-        str, typer.Argument(metavar="NOTEBOOK", help="Its path, or its history's id.")
-    ],
+    notebook: NotebookOrHistory,
     output: Annotated[
         str | None,
         typer.Option("--output", "-o", metavar="PATH", help="Bring it back under this name."),
     ] = None,
 ) -> Answer:
     """Bring a deleted notebook back, with its history."""
-    with face.workspace() as workspace:
+    with face.notebook(notebook) as workspace:
         done = workspace.undelete(notebook, output=output)
     data: Document = {
         "path": str(done.path),
@@ -146,7 +159,7 @@ def _marked(checkpoint: Checkpoint, text: str) -> Answer:
 @commands.add("label")
 def label(face: Face, notebook: NotebookPath, ref: RequiredRef, text: LabelText) -> Answer:
     """Give a checkpoint a name; a named checkpoint never expires."""
-    with face.workspace() as workspace:
+    with face.notebook(notebook) as workspace:
         named = workspace.label(notebook, ref, text)
     done, moved = named.checkpoint, named.moved_from
     data: Document = {"checkpoint": views.checkpoint_json(done), "moved_from": _id(moved)}
@@ -172,7 +185,7 @@ def _tell_moved(before: Checkpoint | None, label: str) -> list[Remark]:
 @commands.add("unlabel")
 def unlabel(face: Face, notebook: NotebookPath, ref: RequiredRef, text: LabelText) -> Answer:
     """Take a name from a checkpoint."""
-    with face.workspace() as workspace:
+    with face.notebook(notebook) as workspace:
         done = workspace.unlabel(notebook, ref, text)
     return _marked(done, f"Checkpoint {views.when(done)} is no longer called “{text}”.")
 
@@ -180,7 +193,7 @@ def unlabel(face: Face, notebook: NotebookPath, ref: RequiredRef, text: LabelTex
 @commands.add("pin")
 def pin(face: Face, notebook: NotebookPath, ref: OptionalRef = None) -> Answer:
     """Keep a checkpoint for ever (the newest, without REF)."""
-    with face.workspace() as workspace:
+    with face.notebook(notebook) as workspace:
         done = workspace.pin(notebook, ref or "head")
     return _marked(done, f"Checkpoint {views.when(done)} is pinned: it never expires.")
 
@@ -188,6 +201,6 @@ def pin(face: Face, notebook: NotebookPath, ref: OptionalRef = None) -> Answer:
 @commands.add("unpin")
 def unpin(face: Face, notebook: NotebookPath, ref: OptionalRef = None) -> Answer:
     """Let a pinned checkpoint expire again (the newest, without REF)."""
-    with face.workspace() as workspace:
+    with face.notebook(notebook) as workspace:
         done = workspace.unpin(notebook, ref or "head")
     return _marked(done, f"Checkpoint {views.when(done)} is not pinned any more.")

@@ -12,7 +12,8 @@ import functools
 import inspect
 import os
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -38,6 +39,9 @@ if TYPE_CHECKING:
     from jupyter_rewind.workspace import Workspace
 
 NotebookPath = Annotated[str, typer.Argument(metavar="NOTEBOOK", help="The notebook's path.")]
+NotebookOrHistory = Annotated[
+    str, typer.Argument(metavar="NOTEBOOK", help="Its path, or its history's id.")
+]
 _REF = typer.Argument(
     metavar="REF",
     help="A checkpoint: id, label, head~2, or a time.",
@@ -107,6 +111,11 @@ class Face:
                 )
             found[key.strip()] = value
         if self._store is not None:
+            if not self._store.strip():
+                raise InvalidInput(
+                    "--store is empty: it takes the store's folder.",
+                    hint="Nothing was changed. Is a variable of your shell not set?",
+                )
             found["store.path"] = os.path.abspath(os.path.expanduser(self._store))
         return found
 
@@ -116,10 +125,33 @@ class Face:
         sys.stdout.flush()
 
     def workspace(self, *, create: bool = False) -> Workspace:
-        """The store and its rooms. Commands that only look leave `create` off."""
+        """The store and its rooms. Commands that only look leave `create` off. On a new machine
+        what a replica holds is brought first."""
         from jupyter_rewind.workspace import Workspace
 
+        # Who names a store wants that one, and no other in its place.
+        if self.settings.replica_url.strip() and self._store is None:
+            self._adopt()
         return Workspace.open(self.settings, create=create)
+
+    @contextmanager
+    def notebook(self, path: str) -> Iterator[Workspace]:
+        """As `workspace`, to look at one notebook or to change it. What stock Jupyter left of it
+        begins its history, also the first one of a new store."""
+        from jupyter_rewind.workspace import has_stock, with_stock
+
+        with self.workspace(create=has_stock(path)) as workspace:
+            max_bytes = self.settings.notebooks_max_file_mb << 20
+            with with_stock(workspace.histories, path, max_bytes):
+                yield workspace
+
+    def _adopt(self) -> None:
+        from jupyter_rewind.replication import Replication
+
+        replicas = Replication(self.settings)
+        if replicas.is_first_use:
+            with self.screen.progress("Pulling") as progress:
+                replicas.adopt(progress)
 
     def workspace_at(self, folder: Path | None) -> Workspace:
         """As `workspace`, of the store at `folder` where one is named."""

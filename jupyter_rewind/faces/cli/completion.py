@@ -43,5 +43,11 @@ def keys(ctx: typer.Context, incomplete: str) -> list[tuple[str, str]]:
     """The names of the settings, each with its help."""
     from jupyter_rewind.settings import dotted_key, setting_traits
 
-    rows = [(dotted_key(name), trait.help) for name, trait in setting_traits().items()]
+    rows = [(dotted_key(name), _brief(trait.help)) for name, trait in setting_traits().items()]
     return [row for row in rows if row[0].startswith(incomplete)]
+
+
+def _brief(words: str) -> str:
+    """The first sentence on one line, without what zsh takes for an end of the words."""
+    first = " ".join(words.split()).partition(". ")[0].removesuffix(".")
+    return first.translate(str.maketrans("'\"", "’’", "`"))

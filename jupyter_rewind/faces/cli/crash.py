@@ -15,8 +15,10 @@ from jupyter_rewind.faces.cli import wording
 
 
 def trace_of(error: BaseException) -> str:
-    """Where `error` came from, as Python tells it."""
-    return "".join(traceback.format_exception(error))
+    """Where `error` came from, as Python tells it, without what is nobody's business."""
+    from jupyter_rewind.settings import hide_secrets
+
+    return hide_secrets("".join(traceback.format_exception(error)))
 
 
 def report(error: Exception, *, shown: bool) -> tuple[Internal, str]:
@@ -36,11 +38,13 @@ def _write(trace: str) -> Path | None:
     """The file that now holds the details; None where nothing can be written."""
     from jupyter_core.paths import jupyter_data_dir
 
+    from jupyter_rewind.settings import hide_secrets
+
     moment = wording.utc_time(clock.now_ns()).replace(":", "").replace(".", "-")
     text = "\n".join(
         (
             f"jupyter-rewind {__version__}, Python {platform.python_version()}, {sys.platform}",
-            f"arguments: {sys.argv[1:]!r}",
+            hide_secrets(f"arguments: {sys.argv[1:]!r}"),
             trace,
         )
     )

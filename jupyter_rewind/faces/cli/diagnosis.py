@@ -17,6 +17,7 @@ from jupyter_rewind.faces.cli.frontcheck import check_autosave, check_collaborat
 from jupyter_rewind.faces.cli.hostcheck import check_hosting
 from jupyter_rewind.faces.cli.kernelcheck import check_kernels
 from jupyter_rewind.faces.cli.leftovercheck import check_leftovers
+from jupyter_rewind.faces.cli.quotas import check_quota
 from jupyter_rewind.faces.cli.replicacheck import check_replicas
 from jupyter_rewind.faces.cli.servercheck import (
     check_checkpoints_class,
@@ -45,6 +46,7 @@ def examine(settings: Rewind) -> list[Finding]:
         ("checkpoints class", check_checkpoints_class),
         ("running servers", check_servers),
         ("store", check_store),
+        ("quota", check_quota),
         ("replicas", check_replicas),
         ("autosave", check_autosave),
         ("collaboration", check_collaboration),

@@ -15,6 +15,7 @@ from jupyter_rewind.faces.cli.command import Commands, Face, NotebookPath
 from jupyter_rewind.faces.cli.statuses import Status
 
 if TYPE_CHECKING:
+    from jupyter_rewind.faces.cli.render import Progress
     from jupyter_rewind.workspace import Imported, Workspace
 
 commands = Commands("Carry out and in")
@@ -42,11 +43,9 @@ def export(
             "Say where to: either DIR or --git REPO.",
             hint="Like this: jupyter rewind export analysis.ipynb all-states",
         )
-    with face.workspace() as workspace:
-        if git is not None:
-            done = workspace.export_git(notebook, os.path.abspath(os.path.expanduser(git)))
-        else:
-            done = workspace.export(notebook, os.path.abspath(os.path.expanduser(str(folder))))
+    place = os.path.abspath(os.path.expanduser(str(folder if git is None else git)))
+    with face.workspace() as workspace, face.screen.progress("Exporting") as progress:
+        done = workspace.export(notebook, place, git=git is not None, progress=progress)
     data: Document = {
         "place": str(done.place),
         "git": git is not None,
@@ -79,8 +78,8 @@ def import_(
     there. Nothing of the sources is changed.
     """
     given = sources or []
-    with face.workspace(create=True) as workspace:
-        done = _take(workspace, notebook, given, git)
+    with face.workspace(create=True) as workspace, face.screen.progress("Importing") as progress:
+        done = _take(workspace, notebook, given, git, progress)
     data: Document = {
         "path": done.path,
         "count": done.count,
@@ -98,20 +97,20 @@ def import_(
     return answer
 
 
-def _take(workspace: Workspace, notebook: str, given: list[str], git: str | None) -> Imported:
+def _take(
+    workspace: Workspace, notebook: str, given: list[str], git: str | None, progress: Progress
+) -> Imported:
     if git is not None:
         if len(given) > 1:
             raise InvalidInput("--git takes one file's commits at a time.")
-        return workspace.import_git(git, given[0] if given else _inside(notebook, git), notebook)
+        file = given[0] if given else _inside(notebook, git)
+        return workspace.import_git(git, file, notebook, progress)
     if not given:
         raise InvalidInput(
             "Say where from: an exported folder, files, or --git REPO.",
             hint="Like this: jupyter rewind import analysis.ipynb all-states",
         )
-    paths = [Path(each).expanduser() for each in given]
-    if len(paths) == 1 and paths[0].is_dir():
-        return workspace.import_folder(paths[0], notebook)
-    return workspace.import_files(paths, notebook)
+    return workspace.import_states([Path(each).expanduser() for each in given], notebook, progress)
 
 
 def _inside(notebook: str, repository: str) -> str:

@@ -21,7 +21,13 @@ from jupyter_rewind.faces.cli.answers import (
     Table,
     Words,
 )
-from jupyter_rewind.faces.cli.command import Commands, Face, NotebookPath, OptionalRef
+from jupyter_rewind.faces.cli.command import (
+    Commands,
+    Face,
+    NotebookOrHistory,
+    NotebookPath,
+    OptionalRef,
+)
 from jupyter_rewind.faces.cli.kernels import open_revival
 from jupyter_rewind.faces.cli.statuses import Status
 
@@ -36,7 +42,7 @@ commands = Commands("Look")
 @commands.add("history")
 def history(
     face: Face,
-    notebook: NotebookPath,
+    notebook: NotebookOrHistory,
     limit: Annotated[
         int | None, typer.Option("--limit", "-n", min=1, help="Show only so many.")
     ] = None,
@@ -45,7 +51,7 @@ def history(
     ] = False,
 ) -> Answer:
     """List the checkpoints of a notebook, the newest first."""
-    with face.workspace() as workspace:
+    with face.notebook(notebook) as workspace:
         info = workspace.overview(notebook)
         listing = workspace.listing(notebook, newest_first=not oldest)
         found, missing = listing.checkpoints, listing.missing
@@ -86,7 +92,7 @@ def _about(info: HistoryInfo, shown: int, found: int) -> Iterator[str]:
 @commands.add("show")
 def show(
     face: Face,
-    notebook: NotebookPath,
+    notebook: NotebookOrHistory,
     ref: OptionalRef = None,
     raw: Annotated[
         bool, typer.Option("--raw", help="The very bytes that were saved, and nothing else.")
@@ -95,7 +101,7 @@ def show(
     """Show a notebook as it was at a checkpoint (the newest, without REF)."""
     if raw and face.screen.as_json:
         raise InvalidInput("--raw and --json cannot go together.", hint="Leave one of them out.")
-    with face.workspace() as workspace:
+    with face.notebook(notebook) as workspace:
         checkpoint = workspace.resolve(notebook, ref or "head")
         if raw or checkpoint.kind != "notebook":
             content = workspace.read(checkpoint)
@@ -139,7 +145,7 @@ def diff(
 
     Without REF: from the newest checkpoint to the present file.
     """
-    with face.workspace() as workspace:
+    with face.notebook(notebook) as workspace:
         result = workspace.diff(notebook, ref or "head", other)
         patch = result.as_text(color=face.screen.colors_diffs, width=face.screen.width)
     same = [] if result.differs else [Remark("No difference.")]
@@ -163,7 +169,7 @@ def search(
     ] = False,
 ) -> Answer:
     """Find which checkpoints of a notebook held a text, in its cells and outputs."""
-    with face.workspace() as workspace:
+    with face.notebook(notebook) as workspace:
         found = workspace.search(notebook, text, regex=regex)
     hits = found.hits
     columns = (

@@ -233,7 +233,7 @@ def _state(state: RunState) -> str:
 
 
 def _when(snapshot: Snapshot) -> str:
-    after = f"after In[{snapshot.count}]" if snapshot.count else "kept before a move"
+    after = f"after {snapshot.place}" if snapshot.count else f"kept {snapshot.place}"
     return f"{after} ({wording.local_time(snapshot.time_ns)})"
 
 
@@ -244,7 +244,7 @@ def _row(snapshot: Snapshot, terminal: bool) -> tuple[str, ...]:
     inexact = counts.rebuilt + counts.missing
     return (
         snapshot.id[:length],
-        f"In[{snapshot.count}]" if snapshot.count else "a move",
+        snapshot.place,
         wording.local_time(snapshot.time_ns),
         str(counts.variables),
         str(inexact) if inexact else "",

@@ -22,12 +22,12 @@ commands = Commands("After a disaster")
 SESSIONS = (
     Column("session", "yellow", right=True),
     Column("started", "cyan"),
-    Column("ended", "cyan"),
+    Column("ended", "cyan", gives_way=2),
     Column("cells", right=True),
-    Column("likely", right=True),
+    Column("likely", right=True, gives_way=1),
     Column("notebook", fold=True),
-    Column("first line", "dim"),
-    Column("history", "dim", fold=True),
+    Column("first line", "dim", fold=True),
+    Column("history", "dim", fold=True, gives_way=3),
 )
 HITS = (
     Column("session", "yellow", right=True),

@@ -23,14 +23,18 @@ def check_store(settings: Rewind) -> Iterator[Finding]:
     health = store_health(Path(settings.store_path), Path(settings.store_key_folder))
     folder, move = health.folder, "jupyter rewind config set store.path /another/folder"
     fault = _open_store(settings)
+    if not health.exists and health.obstacle:
+        text = f"{folder} cannot be made: {health.obstacle}"
+        yield Finding("store", State.PROBLEM, text, move)
+        return
     if fault is not None:
         yield Finding("store", State.PROBLEM, fault.message, fault.hint or "jupyter rewind verify")
-    elif not health.exists and health.writable:
+    elif not health.exists:
         yield Finding("store", State.NOTE, f"{folder} will be made with the first checkpoint")
-    elif health.exists:
+    else:
         yield Finding("store", State.ON, str(folder))
-    if not health.writable:
-        yield Finding("store writable", State.PROBLEM, f"{folder} cannot be written", move)
+    if health.obstacle:
+        yield Finding("store writable", State.PROBLEM, health.obstacle, move)
     elif health.exists:
         yield Finding("store writable", State.ON, "yes")
     if not health.private:
@@ -41,7 +45,8 @@ def check_store(settings: Rewind) -> Iterator[Finding]:
     if health.free_bytes is not None:
         room = wording.size(health.free_bytes)
         if health.free_bytes < LITTLE_ROOM:
-            mend = "jupyter rewind expire --yes && jupyter rewind collect"
+            shrink = "jupyter rewind expire --yes && jupyter rewind collect"
+            mend = shrink if health.exists else move
             yield Finding("free space", State.PROBLEM, f"only {room}", mend)
         else:
             yield Finding("free space", State.ON, room)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from jupyter_rewind.faces.cli import wording
+from jupyter_rewind.faces.cli import quotas, wording
 from jupyter_rewind.faces.cli.answers import (
     Answer,
     Column,
@@ -132,6 +132,7 @@ def expire(
         plan = workspace.plan_expiry()
         if doing:
             workspace.expire(plan)
+        quota, told = quotas.expire_for_quota(workspace, plan, doing=doing)
     rows = [
         (
             each.path,
@@ -157,8 +158,10 @@ def expire(
     else:
         text = f"Would expire {said} and free {frees}. Nothing was changed; --yes does it."
         remarks = [Remark(text)]
+    remarks += [Remark(told)] if told else []
     data: Document = {
         "dry_run": not doing,
+        "quota": quota,
         "expired": expired,
         "kept": kept,
         "freed_bytes": plan.freed_bytes,
@@ -227,13 +230,14 @@ def salvage(
         homeless = workspace.histories.shelter_homeless()
         names = workspace.name_entries(report.affected) if report.affected else {}
     answer = _salvaged(report, names, is_other=target is not None)
+    data: Document = {**answer.data, "homeless": list(homeless)}
     if not homeless:
-        return answer
+        return Answer(data, answer.parts, answer.status)
     text = (
         f"Of {wording.count(len(homeless), 'history', 'histories')} nothing tells the place any"
         " more: `jupyter rewind deleted` lists them, and `undelete` brings one back by its id."
     )
-    return Answer(answer.data, [*answer.parts, Remark(text)], Status.DAMAGE)
+    return Answer(data, [*answer.parts, Remark(text)], Status.DAMAGE)
 
 
 def _salvaged(report: SalvageReport, names: dict[str, str], *, is_other: bool) -> Answer:
@@ -305,8 +309,11 @@ def _tell_salvage(report: SalvageReport, lost: int, *, is_other: bool) -> str:
 @commands.add("stats")
 def stats(face: Face) -> Answer:
     """Show how much the store holds, for which notebooks, and how much of it is shared."""
+    from jupyter_rewind.quota import read_allowance
+
     with face.workspace() as workspace:
         total = workspace.stats()
+        allowance = read_allowance(workspace)
         sizes = workspace.sizes()
         folder = str(workspace.repository.folder)
     saved = sum(each.saved_bytes for each in sizes)
@@ -335,8 +342,12 @@ def stats(face: Face) -> Answer:
         f"{wording.size(saved)} as separate files, take {wording.size(total.bytes)} in {folder}"
     )
     text += f": {ratio:.1f} times less." if ratio > 1.05 else "."
+    remarks = [Remark(text)]
+    if allowance is not None:
+        remarks.append(Remark(quotas.quota_words(allowance)))
     data: Document = {
         "folder": folder,
+        "quota": quotas.quota_data(allowance),
         "bytes": total.bytes,
         "saved_bytes": saved,
         "ratio": round(ratio, 4),
@@ -357,4 +368,4 @@ def stats(face: Face) -> Answer:
             for each in sizes
         ],
     }
-    return Answer(data, [Table(columns, rows), Remark(text)])
+    return Answer(data, [Table(columns, rows), *remarks])

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from jupyter_rewind.model.snapshot import (
-    ASKED,
     Fidelity,
     How,
     Snapshot,
@@ -15,6 +14,7 @@ from jupyter_rewind.model.snapshot import (
     VariableReport,
 )
 
+_NAMED = 5
 _SIGNS = {How.ADDED: "+", How.CHANGED: "~", How.REMOVED: "-"}
 
 
@@ -84,6 +84,7 @@ class Back(Answer):
     kept: Snapshot
     variables: tuple[VariableReport, ...]
     problems: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
     again: str = "`%rewind undo` takes this back."
 
     def __str__(self) -> str:
@@ -93,7 +94,9 @@ class Back(Answer):
         parts = [f"{amount(changed, 'variable')} brought back"]
         parts += [f"{same} as they were"] if same else []
         parts += [f"{len(lost)} missing"] if lost else []
+        parts += [f"{len(self.removed)} removed"] if self.removed else []
         words = [f"{self.what}: {', '.join(parts)}."]
+        words += [f"  {self._gone()}"] if self.removed else []
         for fidelity, verb in ((Fidelity.MISSING, "is missing"), (Fidelity.REBUILT, "was rebuilt")):
             words += [
                 f"  {each.name} ({each.type_name}) {verb}: {each.reason}"
@@ -103,6 +106,12 @@ class Back(Answer):
         words += [f"  {each}" for each in self.problems]
         words.append(self.again)
         return "\n".join(words)
+
+    def _gone(self) -> str:
+        """Which names the state did not have."""
+        shown, rest = self.removed[:_NAMED], len(self.removed) - _NAMED
+        names = ", ".join(shown) + (f" and {rest} more" if rest > 0 else "")
+        return f"{names} {'was' if len(self.removed) == 1 else 'were'} not there then."
 
 
 @dataclass(frozen=True)
@@ -137,13 +146,6 @@ def describe_state(snapshot: Snapshot) -> str:
     if snapshot.count == 0:
         return f"the state kept at {clock_time(snapshot.time_ns)}"
     return f"the state after In[{snapshot.count}] ({clock_time(snapshot.time_ns)})"
-
-
-def name_place(snapshot: Snapshot) -> str:
-    """`In[7]`; for what was kept after no cell, why it was."""
-    if snapshot.count:
-        return f"In[{snapshot.count}]"
-    return "on request" if snapshot.execution.startswith(ASKED) else "before a move"
 
 
 def amount(number: int, noun: str) -> str:
@@ -190,7 +192,7 @@ def _row(row: Row) -> tuple[str, ...]:
     if snapshot.merged:
         marks.append(f"with {amount(len(snapshot.merged), 'cell')} before it")
     return (
-        "*" if row.is_head else "", name_place(snapshot), clock_time(snapshot.time_ns), counts,
+        "*" if row.is_head else "", snapshot.place, clock_time(snapshot.time_ns), counts,
         size(snapshot.new_bytes), " ".join(marks), row.source.strip().partition("\n")[0],
     )  # fmt: skip
 

@@ -23,7 +23,6 @@ from jupyter_rewind.faces.ipython.answers import (
     clock_time,
     day_and_time,
     describe_state,
-    name_place,
     size,
 )
 from jupyter_rewind.kernels.unkept import name_cells
@@ -287,7 +286,7 @@ _ID = re.compile("[0-9a-f]{16}")
 
 def _back(what: str, moved: Moved, again: str = "`%rewind undo` takes this back.") -> Back:
     title = f"{what} {describe_state(moved.to)}"
-    return Back(title, moved.to, moved.kept, moved.report, moved.problems, again)
+    return Back(title, moved.to, moved.kept, moved.report, moved.problems, moved.removed, again)
 
 
 def _keeping(session: KernelSession, is_on: bool) -> str:
@@ -300,7 +299,7 @@ def _keeping(session: KernelSession, is_on: bool) -> str:
 
 
 def _origin(snapshot: Snapshot) -> str:
-    place = name_place(snapshot)
+    place = snapshot.place
     return place if snapshot.count else f"the state kept {place}"
 
 
@@ -322,7 +321,7 @@ def _line(line: tuple[Snapshot, ...], is_present: bool) -> str:
     name = f' "{labels[-1]}"' if labels else ""
     sign = "*" if is_present else " "
     counts = [each.count for each in line if each.count]
-    span = name_cells([counts[0]]) if counts else name_place(first)
+    span = name_cells([counts[0]]) if counts else first.place
     if len(set(counts)) > 1:
         span = f"{span} to In[{counts[-1]}]"
     states = amount(len(line), "state")

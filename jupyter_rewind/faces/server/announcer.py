@@ -15,7 +15,9 @@ from jupyter_events import EventLogger
 CHECKPOINT_EVENTS = "https://schema.jupyter.org/jupyter_rewind/checkpoint/v1"
 NOTEBOOK_EVENTS = "https://schema.jupyter.org/jupyter_rewind/notebook/v1"
 KERNEL_EVENTS = "https://schema.jupyter.org/jupyter_rewind/kernel/v1"
+IMAGE_EVENTS = "https://schema.jupyter.org/jupyter_rewind/image/v1"
 REPLICA_EVENTS = "https://schema.jupyter.org/jupyter_rewind/replica/v1"
+STORE_EVENTS = "https://schema.jupyter.org/jupyter_rewind/store/v1"
 
 _SCHEMAS = Path(__file__).parent / "events"
 
@@ -31,8 +33,8 @@ class Announcer:
     def register_schemas(self) -> None:
         """The event logger knows our schemas."""
         if self._event_logger is not None:
-            for name in ("checkpoint.yaml", "notebook.yaml", "kernel.yaml", "replica.yaml"):
-                self._event_logger.register_event_schema(_SCHEMAS / name)
+            for name in ("checkpoint", "notebook", "kernel", "image", "replica", "store"):
+                self._event_logger.register_event_schema(_SCHEMAS / f"{name}.yaml")
 
     def use_loop(self, loop: asyncio.AbstractEventLoop) -> None:
         """Events go out on `loop`; those announced before are dropped, for nobody listens yet."""

@@ -17,8 +17,13 @@ from jupyter_server.services.contents.fileio import FileManagerMixin
 from jupyter_server.services.contents.manager import AsyncContentsManager
 
 from jupyter_rewind.errors import RewindError
+from jupyter_rewind.faces.server.autoimages import AutoImages
+from jupyter_rewind.faces.server.ear import CONNECTION
+from jupyter_rewind.faces.server.hibernation import Hibernation
 from jupyter_rewind.faces.server.hosting import HostedKernels, offer_host
+from jupyter_rewind.faces.server.imaging import ImageDesk
 from jupyter_rewind.faces.server.kernels import KernelGuide
+from jupyter_rewind.faces.server.listening import listen_as_set
 from jupyter_rewind.faces.server.service import Service, service_for
 from jupyter_rewind.settings import Rewind
 
@@ -36,6 +41,7 @@ class RewindExtension(ExtensionApp):
     rewind: Rewind | None = None
     refusal: RewindError | None = None
     service: Service | None = None
+    images: ImageDesk | None = None
 
     def _link_jupyter_server_extension(self, serverapp: ServerApp) -> None:
         settings = Rewind.load_leniently(config=serverapp.config)
@@ -59,12 +65,23 @@ class RewindExtension(ExtensionApp):
         service = service_for(server.contents_manager, self.rewind, server)
         service.announcer.register_schemas()
         server.io_loop.add_callback(service.start)
+        if self.rewind.jusnap_http_port or self.rewind.jusnap_read_timeout_seconds:
+            server.io_loop.add_callback(listen_as_set, server, self.rewind)
         self.service = service
         if self.rewind.kernels_enabled:
             guide = KernelGuide(server, self.rewind, service.paths)
             guide.install()
             service.listen_to_kernels(guide.path_of)
-        HostedKernels(server, self.rewind).install()
+        hosted = HostedKernels(server, self.rewind)
+        self.images = ImageDesk(
+            server, self.rewind, service.paths, service.announcer, hosted.take_over
+        )
+        if self.rewind.kernels_images:
+            AutoImages(server, self.images).install()
+            Hibernation(server, self.images).install()
+        hosted.install()
+        # Jupyter writes our copy of its settings back over its own when this returns.
+        self.settings[CONNECTION] = server.web_app.settings.get(CONNECTION)
 
     def initialize_handlers(self) -> None:
         """The REST interface is served."""
@@ -74,6 +91,8 @@ class RewindExtension(ExtensionApp):
 
     async def stop_extension(self) -> None:
         """What was saved is kept before the server goes, within a bounded time."""
+        if self.images is not None:
+            await self.images.stop()
         if self.service is not None:
             await self.service.stop()
 

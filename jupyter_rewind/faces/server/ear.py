@@ -31,7 +31,7 @@ _HEARD = {
     "stream",
 }
 _REQUEST = "execute_request"
-_CONNECTION = "kernel_websocket_connection_class"
+CONNECTION = "kernel_websocket_connection_class"
 _REMEMBERED = 4096
 
 
@@ -54,12 +54,12 @@ class Ear:
         manager = self._server.kernel_manager
         if not hasattr(manager, "start_watching_activity"):
             return  # a gateway's kernels: another server's to hear
-        _after(manager, "start_watching_activity", self._listen)
-        _after(manager, "stop_watching_activity", self._ignore)
+        follow(manager, "start_watching_activity", self._listen)
+        follow(manager, "stop_watching_activity", self._ignore)
         settings = self._server.web_app.settings
-        connection: Any = settings.get(_CONNECTION)
+        connection: Any = settings.get(CONNECTION)
         if hasattr(connection, "handle_incoming_message"):
-            settings[_CONNECTION] = _looked_at(connection, self._note_request)
+            settings[CONNECTION] = _looked_at(connection, self._note_request)
 
     def _listen(self, kernel_id: str) -> None:
         self._ignore(kernel_id)
@@ -154,7 +154,7 @@ def _size(content: Mapping[str, Any]) -> int:
     return sum(len(each) for each in texts if isinstance(each, str))
 
 
-def _after(owner: Any, name: str, act: Callable[[str], None]) -> None:
+def follow(owner: Any, name: str, act: Callable[[str], None]) -> None:
     """`act` follows the method `name` of this one object."""
     method = getattr(owner, name)
 

@@ -6,6 +6,7 @@ user; any fault of ours is logged and lets what was asked for go on.
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import shutil
@@ -168,6 +169,8 @@ class Guard:
             cells = count_cells(model.get("content"))
         else:  # what is saved as a notebook may be written as text
             cells = under_way.cells if under_way is not None else None
+            if cells is None and is_notebook(file) and model.get("chunk") is None:
+                cells = _count_in_text(model)
         if cells != 0:
             return
         reading = self._recorder.readings.open(file)
@@ -257,6 +260,21 @@ class Guard:
         for folder, folders, names in os.walk(path):
             folders[:] = [name for name in folders if not name.startswith(".")]
             yield from (os.path.join(folder, name) for name in names if is_notebook(name))
+
+
+def _count_in_text(model: Mapping[str, Any]) -> int | None:
+    """How many cells a notebook would have that is saved as text or bytes: none where nothing but
+    blanks or NULs stand, or JSON without cells; None for what is no JSON, as hands may leave it."""
+    text = model.get("content")
+    if not isinstance(text, str):
+        return None
+    try:
+        raw = base64.b64decode(text) if model.get("format") == "base64" else text.encode("utf-8")
+        if not raw.removeprefix(b"\xef\xbb\xbf").strip(b"\0 \t\r\n\f\v"):
+            return 0
+        return count_cells(json.loads(raw)) or 0
+    except (ValueError, RecursionError):
+        return None
 
 
 def _has_content(raw: bytes | None) -> bool:

@@ -13,7 +13,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import Future, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from jupyter_rewind import clock
@@ -65,6 +65,7 @@ class Heartbeat:
         self._unsettled: set[str] = set()
         self._damages: dict[str, Damage] = {}
         self._changed = threading.Condition()
+        self._taking_over = threading.Lock()
         self._thread: threading.Thread | None = None
         self._stopping = False
 
@@ -96,7 +97,7 @@ class Heartbeat:
                 # What was saved last may be the last good state.
                 wait([pending], timeout=_PENDING_SECONDS)
             raw = self._recorder.readings.open(file).take()
-            damage = None if raw is None else find_damage(workspace, path, file, raw)
+            damage = None if raw is None else self._judge(workspace, path, file, raw)
             if damage is None:
                 return ""
             if damage.last_good is None:
@@ -213,8 +214,22 @@ class Heartbeat:
         raw = self._recorder.readings.open(file).take()
         if raw is None:
             return None
-        workspace = self._recorder.workspace()
-        return find_damage(workspace, path, file, raw)
+        return self._judge(self._recorder.workspace(), path, file, raw)
+
+    def _judge(self, workspace: Workspace, path: str, file: str, raw: bytes) -> Damage | None:
+        """As `find_damage`; what Jupyter kept of a damaged notebook before us counts, too."""
+        damage = find_damage(workspace, path, file, raw)
+        prepare = self._recorder.prepare_history
+        if damage is None or damage.last_good is not None or prepare is None:
+            return damage
+        try:
+            with self._taking_over:  # the opening and the look at it come at the same moment
+                prepare(workspace, file)
+        except RewindError as error:
+            self._recorder.note_failure(
+                "What Jupyter itself kept of %s could not be taken over: %s", path, error
+            )
+        return replace(damage, last_good=find_last_good(workspace, file))
 
     def _settle(self, path: str, damage: Damage | None) -> None:
         with self._changed:

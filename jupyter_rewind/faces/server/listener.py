@@ -30,12 +30,14 @@ class Listener:
         paths: Paths,
         heartbeat: Heartbeat,
         *,
+        follow: Callable[[str], None],
         follows_moves: Callable[[], bool],
         window_seconds: Callable[[], float],
     ) -> None:
         self._recorder = recorder
         self._paths = paths
         self._heartbeat = heartbeat
+        self._follow = follow
         self._follows_moves = follows_moves
         self._window_seconds = window_seconds
 
@@ -64,7 +66,10 @@ class Listener:
     def _look(self, path: str) -> None:
         if request.current_saving() is None and is_notebook(path):
             opened = request.requested_path()
-            self._heartbeat.see(path, is_opened=opened is None or opened == path)
+            is_opened = opened is None or opened == path
+            self._heartbeat.see(path, is_opened=is_opened)
+            if is_opened:
+                self._follow(self._paths.file(path))
 
     def _save(self, path: str) -> None:
         under_way = request.saving.get()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from jupyter_rewind.settings import Rewind
     from jupyter_rewind.workspace import Workspace
 
+log = logging.getLogger(__name__)
 _RETRY_SECONDS = 5.0
 
 
@@ -35,6 +37,7 @@ class Opening:
             try:
                 from jupyter_rewind.workspace import Workspace
 
+                self._found()
                 self.opened = Workspace.open(self._settings)
             except RewindError as error:
                 self.refusal, self._refused_at = error, clock.monotonic()
@@ -45,6 +48,20 @@ class Opening:
                 raise fault from error
             self.refusal = None
             return self.opened
+
+    def _found(self) -> None:
+        """Where nothing is here yet, and there is a replica, its store is the one; what it holds
+        comes by itself. Else saving does not wait for it, and the replica says why not."""
+        if not self._settings.replica_url.strip():
+            return
+        from jupyter_rewind.replication import Replication
+
+        try:
+            replicas = Replication(self._settings)
+            if replicas.is_first_use:
+                replicas.found()
+        except RewindError as error:
+            log.warning("A store of its own is begun here: %s", error)
 
     def renew(self, replaced: Workspace) -> None:
         """Another store took the place of the open one: it is opened when it is next needed."""

@@ -143,6 +143,11 @@ class Recorder:
         return self._worker.pending(file, waiting=hasten)
 
     @property
+    def is_working(self) -> bool:
+        """Whether a change to the store is under way, or done and not told of yet."""
+        return self._worker.is_running
+
+    @property
     def queued(self) -> int:
         """How many jobs are not finished."""
         return self._worker.count()
@@ -262,9 +267,9 @@ class Recorder:
             self._fault = None
         if stamp is not None:
             self._knowledge.know(file, stamp)
-        if recorded.created:
-            self.recorded += 1
-            self.tell(recorded.checkpoint, "created")
+        self.recorded += recorded.created
+        for checkpoint, action in recorded.news():
+            self.tell(checkpoint, action)
         return recorded
 
     def tell(self, checkpoint: Checkpoint, action: str) -> None:

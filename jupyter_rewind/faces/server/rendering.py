@@ -9,6 +9,7 @@ from jupyter_rewind.model.checkpoint import Checkpoint, Counts, HistoryInfo
 
 if TYPE_CHECKING:
     from jupyter_rewind.faces.server.paths import Paths
+    from jupyter_rewind.workspace import NotebookSize
 
 
 class Figures(Protocol):
@@ -114,4 +115,17 @@ def render_stats(stats: Figures) -> dict[str, Any]:
         "kept_bytes": stats.kept_bytes,
         "sharing_ratio": round(stats.sharing_ratio, 4),
         "packing_ratio": round(stats.packing_ratio, 4),
+    }
+
+
+def render_size(size: NotebookSize, paths: Paths) -> dict[str, Any]:
+    """What one history takes; its path is empty where it lies outside the served folder."""
+    return {
+        "history": size.history,
+        "path": paths.api_path(size.path) or "",
+        "deleted": size.deleted,
+        "checkpoints": size.checkpoints,
+        "saved_bytes": size.saved_bytes,
+        "own_bytes": size.own_bytes,
+        "shared_bytes": size.shared_bytes,
     }

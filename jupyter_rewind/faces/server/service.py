@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
 import logging
 from typing import TYPE_CHECKING
 
@@ -15,10 +16,12 @@ from jupyter_rewind.faces.server.autosave import offer_autosave_interval
 from jupyter_rewind.faces.server.calls import explain_failed_reads
 from jupyter_rewind.faces.server.collaboration import is_collaborative
 from jupyter_rewind.faces.server.desk import Desk
+from jupyter_rewind.faces.server.follower import Follower
 from jupyter_rewind.faces.server.guard import Guard
 from jupyter_rewind.faces.server.heartbeat import Heartbeat
 from jupyter_rewind.faces.server.listener import Listener
 from jupyter_rewind.faces.server.paths import Paths
+from jupyter_rewind.faces.server.quota import QuotaWatch
 from jupyter_rewind.faces.server.recorder import Recorder
 from jupyter_rewind.faces.server.replicas import Replicas
 from jupyter_rewind.faces.server.upkeep import Upkeep
@@ -56,11 +59,14 @@ class Service:
         self.desk = Desk(self.recorder, self.take_stock_checkpoint)
         self.heartbeat = Heartbeat(self.recorder, self.paths, self.announcer)
         self.guard = Guard(self.recorder, self.paths, window_seconds=self._window_seconds)
-        self.upkeep = Upkeep(self.recorder)
+        self.quota = QuotaWatch(self.recorder, self.announcer)
+        self.upkeep = Upkeep(self.recorder, self.quota.look)
+        self.follower = Follower(self.recorder, self._is_changing, log)
         self.replicas = Replicas(settings, self.announcer, log, self.recorder.calm_in)
         self.hearing: Hearing | None = None
         self.recorder.prepare_history = self.take_stock_checkpoint
-        self.recorder.on_checkpoint = self._announce
+        self.recorder.on_checkpoint = self._announce_own
+        self.follower.on_news = self._announce
 
     def take_stock_checkpoint(self, workspace: Workspace, file: str) -> bool:
         """Whether what Jupyter kept of `file` before us began its history."""
@@ -118,7 +124,9 @@ class Service:
             self._listen()
             self.recorder.start()
             self.upkeep.start()
+            self.follower.start()
             self.replicas.start()
+            atexit.register(self._stop_late)
         self._tell_limits()
 
     def _tell_limits(self) -> None:
@@ -136,19 +144,27 @@ class Service:
 
     async def stop(self) -> None:
         """What was saved is kept, or the time for it is up."""
+        atexit.unregister(self._stop_late)
         await asyncio.sleep(0)  # events emitted just now reach the listener
         self.upkeep.stop()
+        self.follower.stop()
         if self.hearing is not None:
             await asyncio.to_thread(self.hearing.stop)
         await asyncio.to_thread(self.heartbeat.stop)
         await asyncio.to_thread(self.recorder.stop)
         await asyncio.to_thread(self.replicas.stop)
 
+    def _stop_late(self) -> None:
+        """An interrupt without a terminal, as hubs send it, ends a server without stopping it."""
+        self.recorder.stop()
+        self.replicas.stop()
+
     def _listen(self) -> None:
         listener = Listener(
             self.recorder,
             self.paths,
             self.heartbeat,
+            follow=self.follower.follow,
             follows_moves=lambda: not self.has_checkpoints_class,
             window_seconds=self._window_seconds,
         )
@@ -162,6 +178,13 @@ class Service:
         if request.requested_path() is not None or not is_collaborative(self.server):
             return 0.0
         return float(self.settings.notebooks_autosave_seconds or 10)
+
+    def _is_changing(self) -> bool:
+        return self.recorder.is_working or self.upkeep.is_running
+
+    def _announce_own(self, checkpoint: Checkpoint, action: str) -> None:
+        self.follower.note(checkpoint, action)
+        self._announce(checkpoint, action)
 
     def _announce(self, checkpoint: Checkpoint, action: str) -> None:
         self.announcer.announce(

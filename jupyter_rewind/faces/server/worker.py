@@ -111,6 +111,11 @@ class Worker:
                 return running.future
         return None
 
+    @property
+    def is_running(self) -> bool:
+        """Whether a job is being done this moment."""
+        return self._running is not None
+
     def count(self) -> int:
         """How many jobs are not finished."""
         with self._changed:

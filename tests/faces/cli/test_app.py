@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
 import subprocess
 import sys
@@ -16,8 +17,8 @@ from tests.faces.cli.conftest import COMMAND, Rewind
 
 COMMANDS = [
     *("history", "show", "diff", "search", "deleted", "checkpoint", "restore", "undelete"),
-    *("label", "unlabel", "pin", "unpin", "watch", "verify", "salvage", "expire", "collect"),
-    *("stats", "replica", "key", "export", "import", "config", "doctor"),
+    *("label", "unlabel", "pin", "unpin", "serve", "watch", "verify", "salvage", "expire"),
+    *("collect", "stats", "replica", "key", "export", "import", "config", "doctor"),
     *("kernels", "snapshots", "resume", "enable", "disable", "image"),
     *("recover", "traces", "sessions", "grep"),
 ]
@@ -196,11 +197,15 @@ def test_the_program_is_a_jupyter_command(book: Path) -> None:
         assert len(done.stdout.splitlines()) == 4
 
 
-@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
-def test_completion_goes_by_the_name_of_the_program(shell: str, process: Rewind) -> None:
-    """What the shell is taught calls a program that exists."""
+@pytest.mark.parametrize(
+    ("shell", "word"),
+    [("bash", "complete -o"), ("zsh", "#compdef"), ("fish", "complete --command")],
+)
+def test_completion_goes_by_the_name_of_the_program(shell: str, word: str, process: Rewind) -> None:
+    """The shell that is named, whichever this was begun from, is taught a program that exists."""
     ended = process("--show-completion", shell)
     assert ended.status == 0
+    assert word in ended.out
     assert "_JUPYTER_REWIND_COMPLETE" in ended.out
     assert "jupyter rewind" not in ended.out
 
@@ -223,6 +228,21 @@ def test_completion_offers_commands_refs_and_keys(book: Path, process: Rewind) -
     assert "good one" in refs
     assert len(refs) == 5
     assert "".join(offered("show", "nothing.ipynb", "")) == ""
+
+
+def test_completion_speaks_so_that_each_shell_understands(home: Path, process: Rewind) -> None:
+    """What is told of the settings stands on one line each, without quotes: zsh, for one, offers
+    nothing at all where it meets them."""
+    env = os.environ | {
+        "_JUPYTER_REWIND_COMPLETE": "complete_zsh",
+        "_TYPER_COMPLETE_ARGS": "jupyter-rewind config get ",
+        "COLUMNS": "400",
+    }
+    said = process(env=env).out
+    offered = said.removeprefix("_arguments '*: :((").strip().removesuffix("))'").splitlines()
+    assert len(offered) > 20
+    for row in offered:
+        assert re.fullmatch(r'"[a-z_.]+":"[^"\'`]+"', row), row
 
 
 def test_starting_imports_nothing_heavy(home: Path) -> None:
@@ -295,7 +315,12 @@ def test_ctrl_c_while_it_starts_is_told_in_words(home: Path, tmp_path: Path) -> 
     # The interrupt comes while the first of the libraries is imported.
     early = tmp_path / "early"
     early.mkdir()
-    (early / "typer.py").write_text("import signal\nsignal.raise_signal(signal.SIGINT)\n")
+    # A program begun in the background ignores interrupts: this one is begun from a terminal.
+    (early / "typer.py").write_text(
+        "import signal\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "signal.raise_signal(signal.SIGINT)\n"
+    )
     done = subprocess.run(
         [sys.executable, "-m", "jupyter_rewind.faces.cli.start", "deleted"],
         env=os.environ | {"PYTHONPATH": os.pathsep.join([str(early), os.environ["PYTHONPATH"]])},

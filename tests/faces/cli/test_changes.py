@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 from pathlib import Path
 
 import pytest
 
+from jupyter_rewind.settings import Settings
+from jupyter_rewind.workspace import Workspace
 from tests.faces.cli.conftest import FIRST, SECOND, THIRD, Rewind, cell, notebook_bytes
 
 
@@ -190,6 +193,28 @@ def test_what_a_restored_file_has_no_more_is_said(
     assert rewind("restore", book, "head~1", "--json").data["not_kept"] == []
 
 
+def test_a_restore_by_the_id_of_the_history(book: Path, work: Path, rewind: Rewind) -> None:
+    """The id that `history` tells stands for the notebook, wherever it is by now; that of a deleted
+    one says what brings it back, also where another notebook has its name."""
+    name = rewind("history", book, "--json").data["history"]["id"]
+    moved = work / "moved.ipynb"
+    book.rename(moved)
+    assert rewind("checkpoint", moved).status == 0
+    assert rewind("restore", name, "head~1").status == 0
+    assert moved.read_bytes() == SECOND
+    moved.unlink()
+    assert rewind("restore", name, "head~1").status == 0
+    with Workspace.open(Settings.load()) as workspace:
+        workspace.histories.delete(str(moved))
+    moved.write_bytes(FIRST)
+    assert rewind("checkpoint", moved).status == 0
+    refused = rewind("restore", name, "head~1")
+    assert refused.status == 7
+    assert f"undelete {name} --output" in refused.err
+    assert moved.read_bytes() == FIRST
+    assert rewind("restore", name, "head", "--output", work / "back.ipynb").status == 0
+
+
 def test_odd_names(work: Path, rewind: Rewind) -> None:
     """Spaces, quotes, other scripts, newlines and bytes that are no text: any name works."""
     names = [
@@ -270,3 +295,51 @@ def test_a_name_with_a_line_end_stays_on_one_line(work: Path, rewind: Rewind) ->
     assert ended.status == 0
     assert ended.out.startswith("Stored a\\nb.ipynb: ")
     assert ended.out.count("\n") == 1
+
+
+def test_a_restore_of_a_damaged_state_says_so(work: Path, rewind: Rewind) -> None:
+    """You get what you asked for, and are told that it is empty and which state is whole."""
+    path = work / "a.ipynb"
+    path.write_bytes(b"")
+    assert rewind("checkpoint", path).status == 0
+    ended = rewind("restore", path, "head")
+    assert ended.status == 0
+    assert "a.ipynb is empty: the file has 0 bytes. So it was at that checkpoint." in ended.err
+    path.write_bytes(FIRST)
+    assert rewind("checkpoint", path).status == 0
+    ended = rewind("restore", path, "head~1")
+    assert path.read_bytes() == b""
+    assert "brings the last good state back" in ended.err
+    way = ended.err[ended.err.index("restore ") :].split("`")[0].split()
+    ended = rewind(*way)
+    assert path.read_bytes() == FIRST
+    assert "So it was" not in ended.err
+
+
+@pytest.mark.parametrize("volatile", ["execution", "trusted"])
+def test_a_restore_claims_no_checkpoint_of_timings(
+    volatile: str, book: Path, rewind: Rewind
+) -> None:
+    """Where only timings or trust differ, what was there is not called a checkpoint."""
+    data = json.loads(THIRD)
+    data["cells"][0]["metadata"][volatile] = {"iopub.status.busy": "2026-01-01T00:00:00Z"}
+    book.write_text(json.dumps(data, indent=1))
+    ended = rewind("restore", book, "head")
+    assert ended.status == 0
+    assert book.read_bytes() == THIRD
+    assert "What was there before differs from checkpoint" in ended.err
+    assert "only in timings and trust, which are not kept." in ended.err
+    ended = rewind("restore", book, "head~1")
+    assert "What was there before is checkpoint" in ended.err
+
+
+@pytest.mark.parametrize("word", ["", " "])
+def test_an_empty_store_is_wrong_usage(word: str, work: Path, rewind: Rewind) -> None:
+    """An empty `--store` makes no store in the folder that you stand in; `.` does: you ask it."""
+    (work / "a.ipynb").write_bytes(FIRST)
+    ended = rewind("checkpoint", "a.ipynb", "--store", word)
+    assert ended.status == 2
+    assert ended.err.startswith("Error: --store is empty")
+    assert [each.name for each in work.iterdir()] == ["a.ipynb"]
+    assert rewind("checkpoint", "a.ipynb", "--store", ".").status == 0
+    assert (work / "config").is_file()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import subprocess
 import threading
 import time
 from collections.abc import Iterator
@@ -14,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from tests.faces.cli.conftest import Rewind
+from tests.faces.cli.conftest import COMMAND, FIRST, Rewind
 
 FAILING = {
     "state": "failing",
@@ -111,6 +112,29 @@ def test_a_store_that_no_command_can_open_is_a_problem(
     assert problem["text"] in told.err
 
 
+@pytest.mark.parametrize("where", ["file", "below a file", "/proc/nonesuch"])
+def test_a_store_that_cannot_be_made_is_a_problem(work: Path, rewind: Rewind, where: str) -> None:
+    """A file in the way, or a file system that takes nothing: why, and how to set another place."""
+    if where.startswith("/proc") and not Path("/proc/self").exists():
+        pytest.skip("this system has no /proc")
+    (work / "file").write_text("in the way")
+    (work / "a.ipynb").write_bytes(FIRST)
+    place = {"file": work / "file", "below a file": work / "file" / "store"}.get(where, where)
+    found = rewind("doctor", "--store", place, "--json").data["findings"]
+    [told] = [each for each in found if each["name"] in ("store", "store writable", "free space")]
+    assert (told["name"], told["state"]) == ("store", "problem")
+    assert "cannot be made" in told["text"]
+    assert told["mend"] == "jupyter rewind config set store.path /another/folder"
+    ended = rewind("checkpoint", "a.ipynb", "--store", place)
+    assert ended.status == 6
+    assert f"No store can be made at {place}" in ended.err
+    assert "notebooks were not touched" in ended.err
+    assert sorted(each.name for each in work.iterdir()) == ["a.ipynb", "file"]
+    there = work / "elsewhere"
+    assert rewind("config", "set", "store.path", there).status == 0
+    assert rewind("checkpoint", "a.ipynb").status == 0
+
+
 def test_doctor_names_what_a_killed_restore_left(work: Path, rewind: Rewind) -> None:
     """With the command that removes what is stopped for sure; what may be in use is left alone."""
     assert "left-overs" not in rewind("doctor").out
@@ -126,3 +150,58 @@ def test_doctor_names_what_a_killed_restore_left(work: Path, rewind: Rewind) -> 
     assert stopped["mend"] == f"rm -- '{name}'"
     assert fresh in running["text"] and "may be running now" in running["text"]
     assert not running["mend"]
+
+
+@pytest.mark.skipif(not shutil.which("setpriv"), reason="needs setpriv, which takes rights away")
+@pytest.mark.parametrize("closed", ["store", "above"])
+def test_a_store_that_nobody_lets_us_read_is_not_called_missing(
+    book: Path, home: Path, closed: str
+) -> None:
+    """It is there: the words say so and what opens it, and propose no new one elsewhere."""
+    store = home / "data" / "rewind"
+    folder = store if closed == "store" else store.parent
+    lesser = ["setpriv", "--bounding-set=-all", "--inh-caps=-all"] if os.geteuid() == 0 else []
+    folder.chmod(0)
+    try:
+        ended = {
+            word: subprocess.run(
+                [*lesser, *COMMAND, *word.split()], capture_output=True, timeout=60, check=False
+            )
+            for word in (f"history {book.name}", f"checkpoint {book.name}", "verify", "doctor")
+        }
+    finally:
+        folder.chmod(0o700)
+    told = "is there and cannot be read" if closed == "store" else "cannot be seen"
+    looked = ended.pop("doctor")
+    assert looked.returncode == 0, looked.stderr
+    assert told in looked.stdout.decode()
+    assert "cannot be made" not in looked.stdout.decode()
+    for each in ended.values():
+        assert each.returncode == 6, each.stderr
+        assert told in each.stderr.decode()
+        assert "No store can be made" not in each.stderr.decode()
+
+
+def test_a_file_in_the_place_of_a_store_is_no_missing_store(work: Path, rewind: Rewind) -> None:
+    """Commands that look say that a file is there, and not that a store will be made."""
+    (work / "a.ipynb").write_bytes(FIRST)
+    (work / "file").write_text("mine")
+    for words in (["history", "a.ipynb"], ["verify"], ["stats"]):
+        ended = rewind(*words, "--store", work / "file")
+        assert ended.status == 6
+        assert "is a file, not the folder of a store" in ended.err
+    assert (work / "file").read_text() == "mine"
+
+
+def test_a_file_in_the_place_of_segments_is_damage(book: Path, home: Path, rewind: Rewind) -> None:
+    """Verify ends as it does for other damage, and says what is wrong."""
+    segments = home / "data" / "rewind" / "segments"
+    aside = segments.rename(home / "aside")
+    segments.write_text("")
+    for words in (["verify"], ["history", book]):
+        ended = rewind(*words)
+        assert ended.status == 5
+        assert "its folder `segments` is a file" in ended.err
+    segments.unlink()
+    aside.rename(segments)
+    assert rewind("verify").status == 0

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.faces.cli.conftest import FIRST, SECOND, THIRD, Rewind
+from tests.faces.cli.test_history import on_a_terminal
 
 needs_git = pytest.mark.skipif(shutil.which("git") is None, reason="needs git")
 
@@ -174,3 +175,14 @@ def test_export_to_git_of_a_name_that_is_no_text(work: Path, process: Rewind) ->
     ended = process("export", name, "--git", "repo")
     assert ended.status == 0, ended.err
     assert '"\\377.ipynb"' in git(work / "repo", "ls-tree", "--name-only", "rewind/-.ipynb")
+
+
+def test_a_person_sees_how_far_it_is(book: Path) -> None:
+    """On a terminal a bar tells how far an export or an import is."""
+    _, seen = on_a_terminal("export", str(book), "out")
+    assert "Exporting" in seen
+    assert "%" in seen
+    status, seen = on_a_terminal("import", "again.ipynb", "out")
+    assert status == 0
+    assert "Importing" in seen
+    assert "3 new checkpoints" in seen

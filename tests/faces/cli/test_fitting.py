@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 from rich.console import Console
 
-from jupyter_rewind.faces.cli import fitting, render, views
+from jupyter_rewind.faces.cli import fitting, ran, recovered, render, traces, views
 from jupyter_rewind.faces.cli.answers import Column, Table
 
 ROW = (
@@ -49,6 +49,44 @@ def test_short_words_leave_room_for_all() -> None:
     """A usual history, without labels, is shown whole on 80 columns."""
     row = ("7ad53f", "2026-11-21 11:23:36", "save", "12", "+1", "14.2 kB", "ada", "")
     assert not any("wider" in line for line in shown(views.CHECKPOINT_COLUMNS, [row], 80))
+
+
+PLACE = "/home/ann/work/projects/prices/.ipynb_checkpoints/analysis-checkpoint.ipynb"
+WHEN = "2026-11-21 11:23:36"
+TRACE = (
+    "running kernel", WHEN, "14.2 kB", "code, markdown, order, outputs, times",
+    "Jupyter's checkpoint", PLACE,
+)  # fmt: skip
+SESSION = ("12345", WHEN, WHEN, "1200", "100%", PLACE, "import numpy as np", PLACE)
+STANDING = ("work/projects/prices/analysis.ipynb", "outdated", "12", WHEN, "checkpoint, history")
+USED = ("12", "IPython's history (profile_default), session 12", WHEN, PLACE)
+
+
+@pytest.mark.parametrize("width", [80, 100, 120])
+@pytest.mark.parametrize(
+    ("columns", "row", "needed"),
+    [
+        (traces.COLUMNS, TRACE, (0, 1, 4, 5)),
+        (ran.SESSIONS, SESSION, (0, 1, 3, 5, 6)),
+        (recovered.OVERVIEW, STANDING, (0, 1, 3, 4)),
+        (recovered.USED, USED, (0, 1, 2, 3)),
+    ],
+)
+def test_what_was_lost_can_be_read_on_a_usual_terminal(
+    columns: Sequence[Column], row: Sequence[str], needed: Sequence[int], width: int
+) -> None:
+    """What was found and where it lies is never left out, on 80 columns either."""
+    [head, *lines] = shown(columns, [row], width)
+    for number in needed:
+        name = columns[number].name
+        assert name in head, head
+        start = head.index(name)
+        following = [head.index(c.name) for c in columns if c.name in head]
+        end = min((at for at in following if at > start), default=width)
+        if columns[number].right:
+            continue
+        told = "".join("".join(line[start:end].split()) for line in lines)
+        assert told.startswith("".join(row[number].split())), lines
 
 
 _COLUMNS = st.lists(

@@ -67,8 +67,20 @@ def test_runs_and_their_states_are_listed(user: Home, rewind: Rewind) -> None:
     kept = {each["name"]: each["fidelity"] for each in report}
     assert (kept["x"], kept["y"]) == ("exact", "exact")
     assert "In[2]" in rewind("snapshots", user.notebook).out
+    assert "on request" not in rewind("snapshots", user.notebook).out
     assert rewind("snapshots", user.notebook, "--at", "9").status == 3
     assert rewind("snapshots", "nothing.ipynb").status == 3
+
+
+def test_the_list_says_why_a_state_after_no_cell_was_kept(user: Home, rewind: Rewind) -> None:
+    """What a comparison with the present kept, and what a move kept first."""
+    with running(user) as kernel:
+        kernel.run("x = 1")
+        kernel.run("x = 2; get_ipython().run_line_magic('rewind', 'diff 1')")
+        kernel.run("x = 3; get_ipython().run_line_magic('rewind', 'to 1')")
+    listed = rewind("snapshots", user.notebook).out
+    assert "before a move" in listed
+    assert "on request" in listed
 
 
 def test_states_follow_a_notebook_that_was_renamed(user: Home, rewind: Rewind) -> None:

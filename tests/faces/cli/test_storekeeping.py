@@ -180,10 +180,16 @@ def test_what_lost_its_place_stands_among_the_deleted(
         index.unlink()
     told.write_bytes(bytes(told.stat().st_size))
     assert rewind("history", path).status == 3
-    ended = rewind("salvage")
+    ended = rewind("salvage", "--json")
     assert ended.status == 5
-    assert "nothing tells the place" in ended.err
     [row] = rewind("deleted", "--json").data["deleted"]
+    assert ended.data["homeless"] == [row["id"]]
+    refused = rewind("restore", row["id"], "head")
+    assert refused.status == 7
+    assert f"undelete {row['id']} --output" in refused.err
+    aside = home / "work" / "aside.ipynb"
+    assert rewind("restore", row["id"], "head", "--output", aside).status == 0
+    assert aside.read_text() == "other words"
     assert rewind("undelete", row["id"]).status == 2
     there = home / "work" / "there.ipynb"
     assert rewind("undelete", row["id"], "--output", there).status == 0
@@ -251,3 +257,25 @@ def test_a_salvage_beside_a_writer_says_what_is_left_to_do(
     ended = rewind("salvage")
     assert "in order again" in ended.out or "is whole" in ended.out, ended.out
     assert "left alone" not in ended.err
+
+
+def test_a_quota_is_told_and_kept_by_hand(book: Path, rewind: Rewind) -> None:
+    """stats, doctor and a dry run say how the store stands and what would go; --yes does it, the
+    oldest first, and the newest stays."""
+    flag = ["--set", "store.quota=1 kB"]
+    told = rewind(*flag, "stats")
+    assert "of the quota of 1.0 kB are used" in told.err
+    assert rewind(*flag, "stats", "--json").data["quota"]["state"] == "over"
+    findings = rewind(*flag, "doctor", "--json").data["findings"]
+    [found] = [each for each in findings if each["name"] == "quota"]
+    assert found["state"] == "problem" and "expire --yes" in found["mend"]
+    before = rewind("history", book, "--json").data["checkpoints"]
+    dry = rewind(*flag, "expire", "--json").data["quota"]
+    assert dry["expired"] == len(before) - 1 and not dry["enough"]
+    assert rewind("history", book, "--json").data["checkpoints"] == before
+    done = rewind(*flag, "expire", "--yes")
+    assert done.status == 0 and "oldest first" in done.err
+    left = rewind("history", book, "--json").data["checkpoints"]
+    assert [each["id"] for each in left] == [before[0]["id"]]
+    assert rewind("stats", "--json").data["quota"] is None
+    assert rewind("--set", "store.quota=plenty", "stats").status == 2

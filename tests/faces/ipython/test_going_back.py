@@ -43,6 +43,18 @@ def test_a_move_can_be_undone_and_made_again(home: Home) -> None:
         assert "no move to make again" in refused.error
 
 
+def test_names_that_the_state_did_not_have_are_told(home: Home) -> None:
+    """A move names what it takes away; taking it back names nothing, for nothing goes."""
+    with running(home) as kernel:
+        kernel.run("x = 1")
+        kernel.run("y = z = 2")
+        said = kernel.run("%rewind to 1").text
+        assert "2 removed" in said
+        assert "  y, z were not there then." in said
+        assert "removed" not in kernel.run("%rewind undo").text
+        assert kernel.run("y, z").result == "(2, 2)"
+
+
 def test_what_the_user_holds_stays_the_same_object(home: Home) -> None:
     """A function that holds a list sees the restored content: identity is kept."""
     with running(home) as kernel:

@@ -28,6 +28,50 @@ async def test_an_empty_notebook_does_not_replace_a_full_one(client: Client) -> 
     assert client.file("a.ipynb").read_bytes() == before
 
 
+_AS_TEXT = [
+    ("text", ""),
+    ("text", " \n"),
+    ("text", "\0" * 64),
+    ("text", '{"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}'),
+    ("text", "{}"),
+    ("base64", ""),
+    ("base64", "IAo="),
+]
+
+
+async def test_a_notebook_is_not_emptied_as_a_file_either(client: Client) -> None:
+    """Nothing, blanks or JSON without cells, saved as text or bytes, do not replace a notebook."""
+    await client.put("a.ipynb", notebook("x = 1"))
+    before = client.file("a.ipynb").read_bytes()
+    for form, content in _AS_TEXT:
+        body = {"type": "file", "format": form, "content": content}
+        status, answer = await client.ask("PUT", "api/contents", "a.ipynb", body=body)
+        assert status == 409, (form, content)
+        assert "empty" in answer["message"]
+        assert client.file("a.ipynb").read_bytes() == before
+
+
+async def test_a_notebook_may_be_edited_as_text(client: Client) -> None:
+    """JSON that is broken half way through an edit is saved and kept, and so are cells."""
+    await client.put("a.ipynb", notebook("x = 1"))
+    whole = written(notebook("x = 2")).decode()
+    for text in (whole[:-9], whole, "<<<<<<< HEAD\n" + whole):
+        assert (await client.put_text("a.ipynb", text))[0] == 200
+        assert client.file("a.ipynb").read_text() == text
+        newest = (await client.checkpoints("a.ipynb"))[-1]["id"]
+        assert await client.content("a.ipynb", newest) == text.encode()
+
+
+async def test_a_file_that_is_no_notebook_may_be_emptied(client: Client) -> None:
+    """Only what is named like a notebook is refused; a notebook without cells may be emptied."""
+    for path, text in (("a.txt", "much"), ("a.json", '{"cells": [1]}')):
+        assert (await client.put_text(path, text))[0] == 201
+        assert (await client.put_text(path, ""))[0] == 200
+        assert client.file(path).read_bytes() == b""
+    await client.put("a.ipynb", notebook())
+    assert (await client.put_text("a.ipynb", ""))[0] == 200
+
+
 async def test_an_empty_notebook_replaces_an_empty_one(client: Client) -> None:
     """A new notebook without cells can be saved, again and again."""
     for _ in range(2):

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from jupyter_rewind import clock
+from jupyter_rewind.errors import Storage
 from tests.faces.server.support import BROWSER, Client, eventually, notebook, written
 
 OLD = 1_700_000_000
@@ -64,6 +65,52 @@ async def test_a_notebook_that_does_not_open_says_what_brings_it_back(client: Cl
     status, answer = await client.ask("GET", "api/contents", "a.ipynb")
     assert status == 400
     assert f"jupyter rewind restore {client.file('a.ipynb')} {good['id']}" in answer["message"]
+
+
+@pytest.mark.parametrize("how", ["opened", "listed"])
+async def test_what_jupyter_kept_of_a_damaged_notebook_is_offered(client: Client, how: str) -> None:
+    """A notebook that Rewind sees damaged at first comes back from Jupyter's own checkpoint."""
+    raw = written(notebook("old friend"))
+    client.file("dm/.ipynb_checkpoints").mkdir(parents=True)
+    client.file("dm/.ipynb_checkpoints/r-checkpoint.ipynb").write_bytes(raw)
+    client.file("dm/r.ipynb").write_bytes(b"")
+    _age(client, "dm/r.ipynb")
+    if how == "opened":
+        for _ in range(2):
+            status, answer = await client.ask("GET", "api/contents", "dm", "r.ipynb")
+            assert status == 400
+            assert "Its last good state is kept" in answer["message"], answer
+            assert "No good state" not in answer["message"]
+    else:
+        await client.ask("GET", "api/contents", "dm")
+
+    async def noticed() -> Any:
+        return (await _damaged(client)).get("dm/r.ipynb")
+
+    good = (await eventually(noticed))["last_good"]
+    assert good is not None
+    assert await client.content("dm/r.ipynb", good) == raw
+    assert [each["id"] for each in await client.checkpoints("dm/r.ipynb")] == [good]
+    await client.restore("dm/r.ipynb", good)
+    assert client.file("dm/r.ipynb").read_bytes() == raw
+
+
+async def test_damage_is_told_where_nothing_can_be_taken_over(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A store that takes nothing hides no damage: it is told, and so is the failure."""
+
+    def refuse(*told: object) -> bool:
+        raise Storage("The store takes nothing.")
+
+    monkeypatch.setattr(client.service.recorder, "prepare_history", refuse)
+    client.file("r.ipynb").write_bytes(b"")
+    _age(client, "r.ipynb")
+    status, answer = await client.ask("GET", "api/contents", "r.ipynb")
+    assert status == 400
+    assert "r.ipynb is damaged" in answer["message"]
+    await eventually(lambda: client.service.heartbeat.damages)
+    assert "takes nothing" in client.service.recorder.last_failure
 
 
 async def test_a_mended_notebook_is_damaged_no_more(client: Client) -> None:

@@ -82,6 +82,7 @@ async def test_a_notebook_is_brought_back_as_a_new_file(client: Client, lost: st
     assert (await ask(client, "POST", "recover", body=body))[1]["path"] == "chosen.ipynb"
     status, refused = await ask(client, "POST", "recover", body=body)
     assert (status, refused["code"]) == (409, "conflict")
+    assert "Name another file with `output`" in refused["hint"]
 
 
 async def test_what_cannot_be_is_refused_in_words(client: Client, lost: str) -> None:

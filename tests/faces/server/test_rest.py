@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import re
 from typing import Any
 
@@ -16,6 +18,7 @@ from openapi_spec_validator import validate
 
 from jupyter_rewind.faces.server.handlers.routes import HANDLERS
 from jupyter_rewind.faces.server.handlers.status import OPENAPI
+from jupyter_rewind.model.checkpoint import Reason
 from tests.faces.server.support import Client, notebook, written
 
 SPEC: dict[str, Any] = yaml.safe_load(OPENAPI.read_text("utf-8"))
@@ -191,6 +194,18 @@ async def test_restore_of_the_whole_and_of_single_cells(client: Client) -> None:
     assert client.file("a.ipynb").read_bytes() == raw
 
 
+async def test_restore_of_no_cells_changes_nothing(client: Client) -> None:
+    """An empty list of cells is refused in words: it does not mean the whole file."""
+    await client.put("a.ipynb", notebook("a = 1"))
+    await client.put("a.ipynb", notebook("a = 2"))
+    raw, first = client.file("a.ipynb").read_bytes(), (await client.history("a.ipynb"))[0]["id"]
+    body = {"path": "a.ipynb", "ref": first, "cells": []}
+    status, answer = await client.rewind("POST", "restore", body=body)
+    assert (status, answer["code"]) == (400, "invalid_input")
+    assert "cells" in answer["message"]
+    assert client.file("a.ipynb").read_bytes() == raw
+
+
 async def test_undelete_by_history(client: Client) -> None:
     """The list of deleted files names the history that brings one back."""
     await client.put("a.ipynb", notebook("x = 1"))
@@ -216,11 +231,47 @@ async def test_search_finds_which_checkpoint_had_it(client: Client) -> None:
     assert (await client.rewind("GET", "search", path="a.ipynb", text="(", regex="true"))[0] == 400
 
 
+@pytest.mark.skipif(not hasattr(os, "setxattr"), reason="Python sets attributes on Linux only")
+async def test_what_a_restored_file_has_no_more_is_told(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Bytes come first; an attribute that the system will not take anew is named."""
+    for source in ("x = 1", "x = 2"):
+        await client.put("a.ipynb", notebook(source))
+    try:
+        os.setxattr(client.file("a.ipynb"), "user.origin", b"mine")
+    except OSError:
+        pytest.skip("this file system has no extended attributes")
+    body = {"path": "a.ipynb", "ref": "head~1"}
+    _, answer = await client.rewind("POST", "restore", body=body)
+    assert answer["not_kept"] == []
+
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "no room")
+
+    monkeypatch.setattr(os, "setxattr", refuse)
+    status, answer = await client.rewind("POST", "restore", body=body)
+    assert (status, answer["not_kept"]) == (200, ["attribute user.origin"])
+
+
 async def test_stats_and_health(client: Client) -> None:
     """Both answer, and health is well."""
     await client.put("a.ipynb", notebook("x = 1"))
     await client.checkpoints("a.ipynb")
-    assert (await client.rewind("GET", "stats"))[0] == 200
+    status, stats = await client.rewind("GET", "stats")
+    assert (status, stats["notebooks"], stats["elsewhere"]) == (200, None, None)
+    outside = notebook("elsewhere")
+    client.service.recorder.submit(
+        lambda workspace: workspace.histories.record(
+            "/elsewhere/b.ipynb", written(outside), reason=Reason.SAVE
+        )
+    ).result()
+    _, stats = await client.rewind("GET", "stats", notebooks="true")
+    [size] = stats["notebooks"]
+    saved = client.file("a.ipynb").stat().st_size
+    assert (size["path"], size["checkpoints"], size["saved_bytes"]) == ("a.ipynb", 1, saved)
+    assert 0 < size["own_bytes"] + size["shared_bytes"] <= stats["bytes"]
+    assert stats["elsewhere"] == 1
     _, health = await client.rewind("GET", "health")
     assert (health["state"], health["recorded"], health["failed"]) == ("ok", 1, 0)
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import random
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.faces.server.support import Client, eventually, notebook
+from tests.faces.server.test_rest import check
 
 FEW = {
     "retention_keep_last": 3,
@@ -59,3 +62,40 @@ async def test_listeners_hear_what_expired(client: Client) -> None:
     await eventually(lambda: len(heard) >= 2, seconds=60)
     told = [(each["action"], each["checkpoint"]) for each in heard]
     assert told == [("expired", each["id"]) for each in before[:2]]
+
+
+@pytest.mark.parametrize("rewind_settings", [{"store_quota": "200 kB"}])
+async def test_a_quota_is_told_before_anything_expires_for_it(client: Client) -> None:
+    """Health and stats, a notice and an event tell of it; an hour after that the oldest
+    checkpoints go, the head stays, and listeners hear of both."""
+    heard: list[dict[str, Any]] = []
+
+    async def listen(logger: Any, schema_id: str, data: dict[str, Any]) -> None:
+        heard.append(data)
+
+    client.server.event_logger.add_listener(
+        schema_id="https://schema.jupyter.org/jupyter_rewind/store/v1", listener=listen
+    )
+    for number in range(12):
+        await client.put("a.ipynb", notebook(random.Random(number).randbytes(20_000).hex()))
+    before = await client.checkpoints("a.ipynb")
+    watch = client.service.quota
+    await asyncio.to_thread(client.service.upkeep.look)
+    status, health = await client.rewind("GET", "health")
+    check("GET", "health", status, health)
+    assert health["quota"]["state"] == "over" and health["state"] == "limited"
+    assert any("quota" in each and "expire" in each for each in health["notices"])
+    _, stats = await client.rewind("GET", "stats")
+    assert stats["quota"] == health["quota"]
+    assert await client.checkpoints("a.ipynb") == before
+    note = Path(client.service.settings.store_path) / "quota-warned"
+    note.write_text(str(int(note.read_text()) - 3_600_000_000_000))
+    await asyncio.to_thread(watch.look)
+    left = await client.checkpoints("a.ipynb")
+    assert 1 <= len(left) < len(before) and left == before[-len(left) :]
+    row = watch.row()
+    assert row is not None and row["state"] == "within" and row["used_bytes"] <= 200_000
+    await eventually(lambda: len(heard) >= 2, seconds=60)
+    assert [each["state"] for each in heard] == ["over", "within"]
+    assert heard[1]["expired"] == len(before) - len(left)
+    assert client.service.recorder.failed == 0

@@ -49,6 +49,7 @@ class HistoryHandler(RewindHandler):
                 "condition": describe_condition(workspace, service.recorder, path, file),
             }
 
+        service.follower.follow(file)
         self.answer(await self.view_soon(file, act))
 
 

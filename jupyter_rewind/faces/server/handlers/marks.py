@@ -21,7 +21,9 @@ class _MarkHandler(RewindHandler):
         """The answer is what `act` gives, as it is told."""
 
         def marked(workspace: Workspace) -> dict[str, Any]:
-            return render_checkpoint(workspace.histories.told(act(workspace)))
+            done = act(workspace)
+            self.service.recorder.tell(done, "marked")
+            return render_checkpoint(workspace.histories.told(done))
 
         self.answer(await self.change(marked, file))
 
@@ -38,6 +40,9 @@ class LabelsHandler(_MarkHandler):
 
         def act(workspace: Workspace) -> dict[str, Any]:
             named = workspace.label(file, ref, label)
+            for one in (named.checkpoint, named.moved_from):
+                if one is not None:
+                    self.service.recorder.tell(one, "marked")
             return render_labelled(workspace.histories.told(named.checkpoint), named.moved_from)
 
         self.answer(await self.change(act, file))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -17,7 +18,7 @@ from jupyter_server.auth.decorator import authorized
 from tornado import web
 
 from jupyter_rewind import rescue
-from jupyter_rewind.errors import Denied, InvalidInput, NotFound
+from jupyter_rewind.errors import Denied, InvalidInput, NotFound, RewindError
 from jupyter_rewind.faces.server.handlers.base import AUTH_RESOURCE, RewindHandler, text_of
 from jupyter_rewind.faces.server.rendering import moment_text
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 KERNELS = "kernels"
+_OPTION = re.compile(r"--(output|since|until|session)\b")
 
 
 class _RecoveryHandler(RewindHandler):
@@ -45,7 +47,10 @@ class _RecoveryHandler(RewindHandler):
             with rescue.open_scope(settings, request) as scope:
                 return act(scope)
 
-        return await asyncio.to_thread(run)
+        try:
+            return await asyncio.to_thread(run)
+        except RewindError as error:
+            raise _in_words_of_the_body(error) from error
 
     def asked(self, file: str, body: Mapping[str, Any]) -> rescue.Request:
         """What a body asks for. Raises InvalidInput."""
@@ -150,6 +155,16 @@ class RecoverPreviewHandler(_RecoveryHandler):
             }
 
         self.answer(await self.recovery(path, body, act))
+
+
+def _in_words_of_the_body(error: RewindError) -> RewindError:
+    """The error with the names that a request has for what are options of the command."""
+    message, hint = (_OPTION.sub(_name, text) for text in (error.message, error.hint or ""))
+    return type(error)(message, hint=hint, code=error.code, retryable=error.retryable)
+
+
+def _name(option: re.Match[str]) -> str:
+    return "`sessions`" if option[1] == "session" else f"`{option[1]}`"
 
 
 def _report(recovery: rescue.Recovery, paths: Paths) -> dict[str, Any]:

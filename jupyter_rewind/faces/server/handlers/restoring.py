@@ -29,6 +29,11 @@ class RestoreHandler(RewindHandler):
     async def post(self) -> None:
         body = self.body()
         path, file = await self.body_file(body)
+        if body.get("cells") == []:
+            raise InvalidInput(
+                "cells is empty: name the cells to bring back, or leave cells out for the whole "
+                "file. Nothing was changed."
+            )
         output = text_of(body, "output", "").strip("/")
         if output:
             await self.service.paths.visible(output)
@@ -81,13 +86,14 @@ class UndeleteHandler(RewindHandler):
 
 
 def describe_restored(restored: Restored, path: str) -> dict[str, Any]:
-    """The state that came back, the new head, and what was there before."""
+    """The state that came back, the new head, what was there before, and what the file lost."""
     return {
         "path": path,
         "source": render_checkpoint(restored.source),
         "checkpoint": _or_null(restored.checkpoint),
         "kept": _or_null(restored.kept),
         "lost": [each.id for each in restored.lost],
+        "not_kept": list(restored.not_kept),
     }
 
 

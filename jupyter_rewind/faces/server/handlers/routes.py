@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from jupyter_rewind.faces.server.handlers import (
     drafts,
     histories,
+    images,
+    jusnap,
     kernels,
     marks,
     outputs,
@@ -48,6 +50,11 @@ HANDLERS: dict[str, type[RewindHandler]] = {
     "/kernels/{kernel}/variables": ran.VariablesHandler,
     "/kernels/{kernel}/undo": kernels.SnapshotUndoHandler,
     "/kernels/{kernel}/diff": kernels.SnapshotDiffHandler,
+    "/kernels/{kernel}/images": images.ImagesHandler,
+    "/kernels/{kernel}/images/{image}": images.ImageHandler,
+    "/kernels/{kernel}/images/{image}/labels": images.ImageLabelsHandler,
+    "/kernels/{kernel}/images/{image}/restore": images.ImageRestoreHandler,
+    "/images": images.AllImagesHandler,
     "/executions": ran.ExecutionsHandler,
     "/snapshots": ran.NotebookSnapshotsHandler,
     "/snapshots/{snapshot}": ran.NotebookSnapshotHandler,
@@ -62,6 +69,8 @@ HANDLERS: dict[str, type[RewindHandler]] = {
 def routes(extension: RewindExtension) -> list[tuple[str, type[RewindHandler]]]:
     """The routes that the extension serves, below the server's base address."""
     served = [(PREFIX + _pattern(path), kind) for path, kind in HANDLERS.items()]
+    if extension.rewind is not None and extension.rewind.jusnap_api:
+        served += jusnap.ROUTES
     return [*served, (PREFIX + "(?:/.*)?", status.UnknownHandler)]
 
 

@@ -11,20 +11,33 @@ from tornado import web
 from jupyter_rewind import __version__
 from jupyter_rewind.errors import NotFound, RewindError
 from jupyter_rewind.faces.server.handlers.base import RewindHandler
-from jupyter_rewind.faces.server.rendering import render_stats
+from jupyter_rewind.faces.server.rendering import render_size, render_stats
 from jupyter_rewind.faces.server.statuses import describe
 
 OPENAPI = Path(__file__).parent.parent / "openapi.yaml"
 
 
 class StatsHandler(RewindHandler):
-    """GET how many bytes lie in the store, and how much of it is shared."""
+    """GET how many bytes lie in the store, how much of it is shared, and for which notebooks."""
 
     @web.authenticated
     @authorized
     async def get(self) -> None:
-        stats = await self.view_soon(None, lambda workspace: render_stats(workspace.stats()))
-        self.answer({**stats, "replicas": self.service.replicas.rows()})
+        paths = self.service.paths
+        has_notebooks = self.query_flag("notebooks")
+        total = await self.view_soon(None, lambda workspace: render_stats(workspace.stats()))
+        rows, elsewhere = None, None
+        if has_notebooks:
+            desk = self.service.desk
+            sizes = await self.wait(desk.search(lambda workspace: workspace.sizes()))
+            found = [render_size(each, paths) for each in sizes]
+            rows = [each for each in found if each["path"]]
+            elsewhere = len(found) - len(rows)
+        state = {
+            "quota": self.service.quota.row(),
+            "replicas": self.service.replicas.rows(),
+        }
+        self.answer({**total, "notebooks": rows, "elsewhere": elsewhere, **state})
 
 
 class HealthHandler(RewindHandler):
@@ -67,6 +80,7 @@ class HealthHandler(RewindHandler):
                     }
                     for damage in service.heartbeat.damages
                 ],
+                "quota": service.quota.row(),
                 "replicas": service.replicas.rows(),
                 "notices": notices,
             }
@@ -106,6 +120,7 @@ def _list_notices(service: Any) -> list[str]:
             f"Jupyter's own checkpoints stay with {type(service.manager.checkpoints).__name__}, "
             "which was chosen in the configuration; each save is kept all the same."
         )
+    notices += service.quota.notices()
     notices += map(service.paths.shorten, service.replicas.notices())
     if not service.settings.notebooks_scan_seconds:
         notices.append("Looks at the notebooks on disk are off: notebooks.scan_seconds is 0.")
@@ -126,6 +141,7 @@ def _render_off(refusal: RewindError | None) -> dict[str, Any]:
         "last_failure": "",
         "watched": 0,
         "damaged": [],
+        "quota": None,
         "replicas": [],
         "notices": ["No save is kept."],
     }
