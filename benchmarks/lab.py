@@ -136,6 +136,7 @@ def part(measured: Callable[[Window, Window], list[Row]]) -> Callable[[Path], li
 
     def act(_: Path) -> list[Row]:
         with two_windows() as (ours, theirs):
+            ours.start(), theirs.start()
             return measured(ours, theirs)
 
     return act
