@@ -279,7 +279,11 @@ describe('DraftSession', () => {
 });
 
 /** What a server that read the file anew does to the page: the first cell says this. */
-function overrule(model: NotebookModel, text: string): void {
+function overrule(
+  model: NotebookModel,
+  text: string,
+  origin: unknown = 'the server'
+): void {
   const { ydoc } = model.sharedModel as unknown as { ydoc: Y.Doc };
   const there = new Y.Doc();
   Y.applyUpdate(there, Y.encodeStateAsUpdate(ydoc));
@@ -287,7 +291,7 @@ function overrule(model: NotebookModel, text: string): void {
   const source = cells.get(0).get('source') as Y.Text;
   source.delete(0, source.length);
   source.insert(0, text);
-  Y.applyUpdate(ydoc, Y.encodeStateAsUpdate(there), 'the server');
+  Y.applyUpdate(ydoc, Y.encodeStateAsUpdate(there), origin);
 }
 
 describe('DraftSession of a shared notebook', () => {
@@ -312,6 +316,42 @@ describe('DraftSession of a shared notebook', () => {
       '0': { source: 'typed while away' }
     });
     expect(only(shelf.kept)).toEqual([]);
+    session.dispose();
+  });
+
+  it('keeps what is undone after the draft was handed over', async () => {
+    const { model, server, session } = opened(book(code('one')), true);
+    const left: string[] = [];
+    session.partings?.left.connect((_, draft) => left.push(draft));
+    server.failure = new TypeError('away');
+    model.sharedModel.getCell(0).setSource('typed while away');
+    await session.flush();
+    server.failure = null;
+    await session.flush();
+    expect(session.place).toBe('server');
+    overrule(model, 'one');
+    model.dirty = true;
+    model.dirty = false;
+    await session.flush();
+    await session.partings?.look();
+    expect(left).toEqual(['draft-1']);
+    expect(only(server.drafts)).toEqual(['draft-1']);
+    expect(server.told.cells).toEqual({ '0': 'typed while away' });
+    session.dispose();
+  });
+
+  it('keeps what a server undoes that nobody saw go', async () => {
+    const { model, server, session } = opened(book(code('one')), true);
+    const left: string[] = [];
+    session.partings?.left.connect((_, draft) => left.push(draft));
+    model.sharedModel.getCell(0).setSource('typed just then');
+    overrule(model, 'one', { synced: false });
+    model.dirty = true;
+    model.dirty = false;
+    await session.flush();
+    await session.partings?.look();
+    expect(left).toEqual(['draft-1']);
+    expect(server.told.cells).toEqual({ '0': 'typed just then' });
     session.dispose();
   });
 

@@ -42,15 +42,18 @@ export class Partings implements IDisposable {
     const { ydoc } = context.model.sharedModel as { ydoc?: Y.Doc };
     const hear = (transaction: Y.Transaction) => {
       if (!transaction.local) {
-        this._coming.emit();
+        this._coming.emit(isJoining(transaction.origin));
       }
     };
     ydoc?.on('beforeTransaction', hear);
     this._stop = () => ydoc?.off('beforeTransaction', hear);
   }
 
-  /** What others did is about to be put into the notebook, which is as it was until then. */
-  get coming(): ISignal<this, void> {
+  /**
+   * What others did is about to be put into the notebook, which is as it was until then; whether
+   * it is what a server says first to those who come, or come again.
+   */
+  get coming(): ISignal<this, boolean> {
     return this._coming;
   }
 
@@ -137,10 +140,15 @@ export class Partings implements IDisposable {
     }
   }
 
-  private _coming = new Signal<this, void>(this);
+  private _coming = new Signal<this, boolean>(this);
   private _isDisposed = false;
   private _left = new Signal<this, string>(this);
   private readonly _parted = new Set<IParted>();
   private readonly _stop: () => void;
   private _timer: ReturnType<typeof setTimeout> | null = null;
+}
+
+/** Whether a transaction's origin, a provider of y-websocket's kind, is not yet as its server is. */
+function isJoining(origin: unknown): boolean {
+  return (origin as { synced?: unknown } | null)?.synced === false;
 }

@@ -219,9 +219,13 @@ export class DraftSession implements IDisposable {
   }
 
   /** The server is there again, and what comes from it may undo what was typed meanwhile. */
-  private onComing(partings: Partings): void {
+  private onComing(partings: Partings, isAnew: boolean): void {
     const last = this._epoch;
-    if (this._place !== 'browser' || !last.doc.isChanged || this._isAside) {
+    if (!isAnew && !this._wasAway) {
+      return;
+    }
+    this._wasAway = false;
+    if (!last.doc.isChanged || this._isAside) {
       return;
     }
     last.doc.write(this.notebook);
@@ -243,6 +247,7 @@ export class DraftSession implements IDisposable {
     this._isOwing = next.doc.isChanged;
     const hadFailed = this._failure !== null;
     this._failure = null;
+    this._wasAway = false;
     this.setPlace(null, hadFailed);
     if (this._isOwing) {
       this.startTimer(PAUSE);
@@ -327,6 +332,7 @@ export class DraftSession implements IDisposable {
     if (epoch !== this._epoch) {
       return;
     }
+    this._wasAway = true;
     epoch.doc.write(this.notebook);
     let failure: Error | null = null;
     try {
@@ -387,5 +393,7 @@ export class DraftSession implements IDisposable {
   private _timer: ReturnType<typeof setTimeout> | null = null;
   private _turn: Promise<void> = Promise.resolve();
   private _wait = FIRST_RETRY;
+  /** The server did not answer since the last save, though it may have taken the draft later. */
+  private _wasAway = false;
   private readonly _watched = new WeakSet<SharedCell>();
 }
