@@ -145,10 +145,12 @@ class Loader:
         return found
 
     def let_go(self) -> None:
-        """Nothing of what was loaded is held any more: it is the user's alone."""
+        """Nothing of what was loaded is held any more, nor the namespace: they are the user's
+        alone, and whoever else holds a namespace may change what is in it unseen."""
         for held in (self.values, self.made, self.cells, self._nans, self._uids):
             held.clear()
         self.deferred.clear()
+        self.namespace, self._known = {}, ()
 
     def finish(self) -> None:
         """Containers whose keys tell their own hash are filled: everything has its state now."""

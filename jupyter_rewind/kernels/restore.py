@@ -8,12 +8,13 @@ namespace may hold are filled instead, and living classes and functions are chan
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from jupyter_rewind.errors import NotFound, RestoreRefused
+from jupyter_rewind.errors import RestoreRefused
 from jupyter_rewind.kernels import roots as rooting
 from jupyter_rewind.kernels.capture import Capturer, make_known, make_session
 from jupyter_rewind.kernels.filling import MOST, can_be_filled, fill_living
@@ -28,7 +29,7 @@ from jupyter_rewind.kernels.pods import ENVIRONMENT, MODULE, OUTPUT, SMALL, VARI
 from jupyter_rewind.kernels.records import PodRecord, read_pod, read_state
 from jupyter_rewind.kernels.staging import Stage
 from jupyter_rewind.kernels.state import Pod
-from jupyter_rewind.kernels.undoing import as_it_was, refill
+from jupyter_rewind.kernels.undoing import Entries, as_it_was
 from jupyter_rewind.model.snapshot import Snapshot, VariableReport
 from jupyter_rewind.store.keep import ContentSource
 
@@ -78,6 +79,7 @@ class Prepared:
         except BaseException:
             while self._undo:
                 self._undo.pop()()
+            self._let_go()
             raise
         problems = self._problems
         if environment is not None:
@@ -93,9 +95,16 @@ class Prepared:
             self._capturer.adopt(self.snapshot, same, self._pods(), made.made, made.cells)
             self._capturer.moved = self
             self._capturer.bindings.note(self.snapshot.execution, values)
+        self._let_go()
+        return problems
+
+    def _let_go(self) -> None:
+        for undo in self._undo:
+            if isinstance(undo, Entries):
+                undo.thin_out()
         self._loader.let_go()
         self._kept.clear()
-        return problems
+        self._namespace = {}
 
     def take_back(self) -> Undone | None:
         """The very objects of before are there again; None where anything has changed since, and
@@ -164,7 +173,7 @@ class Prepared:
 
     def _set_outputs(self, values: dict[str, Any]) -> None:
         outputs: dict[Any, Any] = rooting.outputs_of(self._namespace)
-        self._undo.append(refill(outputs, dict(outputs)))
+        self._undo.append(Entries(lambda: outputs))
         wanted = {key[len(OUTPUT) :]: one for key, one in values.items() if key.startswith(OUTPUT)}
         outputs.clear()
         numbered = {int(key): one for key, one in wanted.items() if key.isdecimal()}
@@ -174,7 +183,7 @@ class Prepared:
     def _set_names(self, values: dict[str, Any]) -> None:
         namespace = self._namespace
         excluded = self._capturer.excluded if self._capturer is not None else ()
-        self._undo.append(refill(namespace, dict(namespace)))
+        self._undo.append(self._names_as_they_are())
         wanted = {
             key[len(VARIABLE) :]: value for key, value in values.items() if key.startswith(VARIABLE)
         }
@@ -187,6 +196,18 @@ class Prepared:
         keys = (key for record in self._records for key in record.keys)
         set_odd_names(namespace, keys, self._loader.values)
         put_in_order(namespace, self._loader.values.get(ORDER))
+
+    def _names_as_they_are(self) -> Entries:
+        capturer, namespace = self._capturer, self._namespace
+        if capturer is None:
+            return Entries(lambda: namespace)
+        # The namespace itself is not held: the capturer has it anyway.
+        return Entries(
+            lambda: capturer.namespace,
+            lambda name, value: (
+                isinstance(name, str) and not rooting.is_variable(name, value, capturer.excluded)
+            ),
+        )
 
     def _set_modules(self, values: dict[str, Any]) -> None:
         modules = self._capturer.modules if self._capturer is not None else None
@@ -257,29 +278,33 @@ def _prepare(
         store, records, make_known(namespace), hubs=hubs,
         unchanged=dict.fromkeys(same), in_place=capturer is not None,
     )  # fmt: skip
-    kept: dict[str, Any] = {}
-    patches, wanted = [], []
-    for record in records:
-        patch = None
-        if record.node in unchanged and not record.names:
-            kept.update(living_roots(record, namespace))
-        elif (patch := _find_patch(store, record, namespace, capturer)) is not None:
-            kept.update(living_roots(record, namespace))
-            patches.append(patch)
-        elif record.node in unchanged and (living := living_plain(record, namespace)):
-            loader.keep(record, living)
-        else:
-            wanted.append(record)
-    problems = _load(loader, records, wanted, capturer)
-    for record in records if capturer is not None and loader.failures else ():
-        kept.update(_spare(record, loader, namespace))
+    with contextlib.ExitStack() as stack:
+        stack.callback(loader.let_go)
+        kept: dict[str, Any] = {}
+        patches, wanted = [], []
+        for record in records:
+            patch = None
+            if record.node in unchanged and not record.names:
+                kept.update(living_roots(record, namespace))
+            elif (patch := _find_patch(store, record, namespace, capturer)) is not None:
+                kept.update(living_roots(record, namespace))
+                patches.append(patch)
+            elif record.node in unchanged and (living := living_plain(record, namespace)):
+                loader.keep(record, living)
+            else:
+                wanted.append(record)
+        problems = load_records(loader, records, wanted, capturer)
+        for record in records if capturer is not None and loader.failures else ():
+            kept.update(_spare(record, loader, namespace))
+        report = report_on(records, loader, same)
+        stack.pop_all()
     return Prepared(
-        snapshot, present, report_on(records, loader, same), namespace, loader, records, kept,
-        capturer, patches, _problems=problems,
+        snapshot, present, report, namespace, loader, records, kept, capturer, patches,
+        _problems=problems,
     )  # fmt: skip
 
 
-def _load(
+def load_records(
     loader: Loader,
     records: Sequence[PodRecord],
     wanted: Sequence[PodRecord],
@@ -312,48 +337,6 @@ def _spare(record: PodRecord, loader: Loader, namespace: dict[str, Any]) -> dict
             loader.values.pop(key, None)
             loader.spared.add(key)
     return found
-
-
-def load_variable(
-    store: ContentSource,
-    snapshot: Snapshot,
-    name: str,
-    namespace: dict[str, Any],
-    capturer: Capturer | None = None,
-    *,
-    trust: bool = False,
-) -> Any:
-    """One variable as it was then; shares nothing with the present but unchanged classes.
-
-    Raises NotFound where the state has no such variable, RestoreRefused where it was not kept or
-    does not load, or the snapshot is not this store's.
-    """
-    check_trust(snapshot, trust)
-    records = read_records(store, snapshot)
-    nodes = set()
-    if capturer is not None:
-        capturer.flush()
-        nodes = {pod.node for pod in capturer.pods()}
-    same = {key: None for one in records if one.node in nodes for key in one.keys}
-    hubs = capturer.hubs if capturer is not None else Hubs()
-    loader = Loader(
-        store, records, make_known(namespace), hubs=hubs, unchanged=same, in_place=False
-    )
-    key = VARIABLE + name
-    record = next((one for one in records if key in one.keys), None)
-    if record is not None:
-        _load(loader, records, [record], capturer)
-        if key in loader.failures:
-            raise RestoreRefused(f"{name} could not be loaded: {loader.failures[key]}.")
-        return loader.values[key]
-    small = next((one for one in records if key in one.names), None)
-    if small is not None:
-        _load(loader, records, [small], capturer)
-        held = small.keys[0]
-        if held in loader.failures:
-            raise RestoreRefused(f"{name} could not be loaded: {loader.failures[held]}.")
-        return loader.values[held][key]
-    raise NotFound(f"There is no variable {name} in the state after In[{snapshot.count}].")
 
 
 def check_trust(snapshot: Snapshot, trust: bool) -> None:

@@ -174,7 +174,7 @@ class Timeline:
         trust: bool = False,
     ) -> object:
         """One variable out of a state, as an object of its own. Raises NotFound, Integrity."""
-        from jupyter_rewind.kernels.restore import load_variable
+        from jupyter_rewind.kernels.onevariable import load_variable
 
         return load_variable(
             source or self.store, snapshot, name, self.namespace, self.capturer, trust=trust

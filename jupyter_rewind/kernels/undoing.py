@@ -24,9 +24,43 @@ def fill(target: Any, content: Any) -> None:
         target.update(content)
 
 
-def refill(target: Any, content: Any) -> Undo:
-    """What gives the living container this content."""
-    return lambda: fill(target, content)
+class Entries:
+    """When called, gives a living dict the entries that it had when this was made.
+
+    Of those that are still there when `thin_out` is called, only the keys are held from then on: a
+    value that somebody else holds as well is looked at after each cell. `spares` says of an entry
+    that came later whether it stays.
+    """
+
+    def __init__(
+        self,
+        living: Callable[[], dict[Any, Any]],
+        spares: Callable[[Any, Any], bool] = lambda key, value: False,
+    ) -> None:
+        self._living = living
+        self._spares = spares
+        self._entries = dict(living())
+
+    def thin_out(self) -> None:
+        now = self._living()
+        for key, value in self._entries.items():
+            if now.get(key, _STILL) is value:
+                self._entries[key] = _STILL
+
+    def __call__(self) -> None:
+        now = self._living()
+        before = {
+            key: now[key] if value is _STILL else value
+            for key, value in self._entries.items()
+            if value is not _STILL or key in now
+        }
+        for key, value in list(now.items()):
+            if key not in self._entries and self._spares(key, value):
+                before[key] = value
+        fill(now, before)
+
+
+_STILL = object()
 
 
 def as_it_was(value: Any) -> Undo:

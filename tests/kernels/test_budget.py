@@ -12,7 +12,7 @@ from jupyter_rewind.errors import RestoreRefused
 from jupyter_rewind.kernels.budget import Awaited, Budget
 from jupyter_rewind.kernels.capture import CaptureOptions
 from jupyter_rewind.kernels.comparison import report
-from jupyter_rewind.kernels.restore import load_variable
+from jupyter_rewind.kernels.onevariable import load_variable
 from jupyter_rewind.kernels.tracking import Tracker
 from jupyter_rewind.model.ids import ExecutionId
 from jupyter_rewind.model.snapshot import Fidelity, Snapshot

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from jupyter_rewind.kernels.restore import load_variable
+from jupyter_rewind.kernels.onevariable import load_variable
 from tests.support.cells import Cells
 
 NAME = "rewind_made_by_hand"

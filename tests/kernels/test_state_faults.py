@@ -12,9 +12,10 @@ import pytest
 from jupyter_rewind.errors import Full, RestoreRefused
 from jupyter_rewind.kernels.capture import CaptureOptions
 from jupyter_rewind.kernels.comparison import compare, report
+from jupyter_rewind.kernels.onevariable import load_variable
 from jupyter_rewind.kernels.placeholders import Placeholder
 from jupyter_rewind.kernels.records import SNAPSHOT, decode_snapshot, read_pod, read_state
-from jupyter_rewind.kernels.restore import Prepared, load_variable
+from jupyter_rewind.kernels.restore import Prepared
 from jupyter_rewind.model.ids import EntryId
 from jupyter_rewind.model.snapshot import Fidelity, How, Snapshot
 from jupyter_rewind.store.keep import KernelStore

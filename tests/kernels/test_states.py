@@ -16,7 +16,7 @@ import pytest
 
 from jupyter_rewind.errors import NotFound
 from jupyter_rewind.kernels.environment import Environment
-from jupyter_rewind.kernels.restore import load_variable
+from jupyter_rewind.kernels.onevariable import load_variable
 from jupyter_rewind.kernels.tracking import Touched, Tracker
 from tests.support.cells import Cells
 
