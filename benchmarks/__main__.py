@@ -30,6 +30,7 @@ TITLES = {
     "panel": "The history panel in a browser",
     "replica": "Replicas beside bare obstore, restic and rclone",
     "lab": "JupyterLab with Rewind beside JupyterLab without it",
+    "images": "Process images beside CRIU alone",
     "salvage": "Salvage of broken notebooks, and json-repair beside it",
 }
 COLUMNS = ("what", "against", "ratio", "bar", "holds", "figures")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from jupyter_rewind.errors import Integrity, NotFound
 from jupyter_rewind.model.entry import Entry
@@ -19,6 +19,15 @@ class Known(Grounds, Protocol):
 
     def known(self, digests: Sequence[Digest]) -> dict[Digest, str]: ...
     def refresh(self) -> None: ...
+
+
+class Packed(NamedTuple):
+    """Content as it will be stored: what `chunks.pack` made of the content named `name`."""
+
+    name: Digest
+    raw_size: int
+    codec: int
+    payload: bytes | memoryview
 
 
 class Transaction(Gathering):
@@ -52,6 +61,14 @@ class Transaction(Gathering):
                 codec, payload = chunks.pack(piece)
                 self._stage(Kind.CHUNK, codec, len(piece), name, payload)
         return tuple(names)
+
+    def put_packed(self, pieces: Sequence[Packed]) -> None:
+        """As `put`, for content that was named and packed elsewhere, by several threads perhaps:
+        each piece is a chunk. What is stored already is not stored again."""
+        have = self._have([piece.name for piece in pieces])
+        for name, raw_size, codec, payload in pieces:
+            if name not in have and name not in self._new:
+                self._stage(Kind.CHUNK, codec, raw_size, name, payload)
 
     def expire(self, ids: Iterable[EntryId]) -> None:
         """These entries vanish with the commit; collect frees what only they kept. Decide under

@@ -10,17 +10,20 @@ from __future__ import annotations
 
 import os
 import struct
+from collections import deque
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import TYPE_CHECKING
 
 from jupyter_rewind.errors import Integrity
 from jupyter_rewind.kernels.images.messages import entries, numbers
 from jupyter_rewind.model.encoding import parse_json, to_json
 from jupyter_rewind.model.ids import Digest
-from jupyter_rewind.store.chunks import digest
+from jupyter_rewind.store.chunks import digest, pack
 from jupyter_rewind.store.durable import Files, translate
+from jupyter_rewind.store.transaction import Packed
 
 if TYPE_CHECKING:
     from jupyter_rewind.model.entry import Json
@@ -31,6 +34,9 @@ FORMAT = 1
 _PAGE = 4096
 _WINDOW_PAGES = 16
 _GROUP_WINDOWS = 512
+_BATCH_BYTES = 2 << 20
+_THREADS = min(4, os.cpu_count() or 1)
+_AHEAD = 2 * _THREADS
 _PRESENT = 1 << 2
 _ADDRESS, _OLD_COUNT, _FLAGS, _COUNT = 1, 2, 4, 5
 _ROW = struct.Struct("<QQ32sB")
@@ -173,51 +179,123 @@ def _store_pages(
             groups.append(tx.put_node(body, [w.link for w in waiting], base=base))
             waiting.clear()
 
-    try:
-        with path.open("rb") as file:
-            for address, data in _cut(file, runs):
-                waiting.append(_store_window(tx, path.name, address, data, memory))
-                if len(waiting) == _GROUP_WINDOWS:
-                    flush()
-    except OSError as error:
-        raise translate(error, "read", path) from error
+    for found in _looked_at(path, runs, memory):
+        for window in _put(tx, found):
+            waiting.append(window)
+            if len(waiting) == _GROUP_WINDOWS:
+                flush()
     flush()
     return groups
 
 
-def _store_window(tx: Transaction, name: str, address: int, data: bytes, memory: Memory) -> Window:
-    raw = digest(data)
-    before = memory.windows.get((name, address))
-    if before is not None and before.raw == raw:
-        return before
-    if before is not None:
-        link = tx.put_node(data, (), base=before.link)
-        return Window(address, len(data), raw, link, True)
-    return Window(address, len(data), raw, tx.put(data)[0], False)
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """A window as it is now; `before` is what it was, where it was there. `packed` is how new
+    content is stored; None where it is as it was, or is to be told as a difference."""
+
+    address: int
+    raw: Digest
+    data: memoryview
+    before: Window | None
+    packed: Packed | None
 
 
-def _cut(file: IO[bytes], runs: list[tuple[int, int]]) -> Iterator[tuple[int, bytes]]:
-    """(address, bytes) of each window, in the order of the file; then what no map tells of."""
-    waiting, start = b"", 0
+def _put(tx: Transaction, found: Sequence[_Found]) -> Iterator[Window]:
+    """These windows, which are in the transaction."""
+    tx.put_packed([each.packed for each in found if each.packed is not None])
+    for each in found:
+        before, size = each.before, len(each.data)
+        if before is None:
+            yield Window(each.address, size, each.raw, each.raw, False)
+        elif before.raw == each.raw:
+            yield before
+        else:
+            link = tx.put_node(bytes(each.data), (), base=before.link)
+            yield Window(each.address, size, each.raw, link, True)
+
+
+def _looked_at(path: Path, runs: list[tuple[int, int]], memory: Memory) -> Iterator[list[_Found]]:
+    """The file's windows, some megabytes at a time and in its order: read, named and packed by
+    several threads, a little ahead of whoever stores them."""
+    ahead: deque[Future[list[_Found]]] = deque()
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError as error:
+        raise translate(error, "read", path) from error
+    pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="rewind-image")
+    try:
+        for start, spans in _batches(_spans(runs, os.fstat(descriptor).st_size)):
+            ahead.append(pool.submit(_look, descriptor, path, start, spans, memory))
+            if len(ahead) > _AHEAD:
+                yield ahead.popleft().result()
+        while ahead:
+            yield ahead.popleft().result()
+    finally:
+        pool.shutdown(cancel_futures=True)
+        os.close(descriptor)
+
+
+def _look(
+    descriptor: int, path: Path, start: int, spans: Sequence[tuple[int, int]], memory: Memory
+) -> list[_Found]:
+    size = sum(length for _, length in spans)
+    try:
+        view = memoryview(os.pread(descriptor, size, start))
+    except OSError as error:
+        raise translate(error, "read", path) from error
+    if len(view) < size:
+        raise Integrity("The process image became smaller while it was read.")
+    found: list[_Found] = []
+    at = 0
+    for address, length in spans:
+        data, at = view[at : at + length], at + length
+        raw = digest(data)
+        before = memory.windows.get((path.name, address))
+        packed = None if before is not None else Packed(raw, length, *pack(data))
+        found.append(_Found(address, raw, data, before, packed))
+    return found
+
+
+def _batches(
+    spans: Iterator[tuple[int, int]],
+) -> Iterator[tuple[int, list[tuple[int, int]]]]:
+    """(where it begins in the file, windows) of each part that is looked at in one go."""
+    at = start = 0
+    batch: list[tuple[int, int]] = []
+    for address, length in spans:
+        batch.append((address, length))
+        at += length
+        if at - start >= _BATCH_BYTES:
+            yield start, batch
+            start, batch = at, []
+    if batch:
+        yield start, batch
+
+
+def _spans(runs: list[tuple[int, int]], size: int) -> Iterator[tuple[int, int]]:
+    """(address, bytes) of each window, one behind the other as in the file of that `size`; then
+    what no map tells of. Raises Integrity."""
+    start = length = 0
     for address, pages in runs:
         while pages:
             window = address // _PAGE // _WINDOW_PAGES
-            if waiting and window != start // _PAGE // _WINDOW_PAGES:
-                yield start, waiting
-                waiting = b""
+            if length and window != start // _PAGE // _WINDOW_PAGES:
+                yield start, length
+                size, length = size - length, 0
             count = min(pages, _WINDOW_PAGES - address // _PAGE % _WINDOW_PAGES)
-            part = file.read(count * _PAGE)
-            if len(part) < count * _PAGE:
+            start = start if length else address
+            length += count * _PAGE
+            if length > size:
                 raise Integrity("The process image has less memory than it tells of.")
-            start = start if waiting else address
-            waiting += part
             address, pages = address + count * _PAGE, pages - count
-    if waiting:
-        yield start, waiting
+    if length:
+        yield start, length
+    size -= length
     at = 1  # no page begins there
-    while rest := file.read(_WINDOW_PAGES * _PAGE):
-        yield at, rest
-        at += _WINDOW_PAGES * _PAGE
+    while size:
+        length = min(size, _WINDOW_PAGES * _PAGE)
+        yield at, length
+        at, size = at + _WINDOW_PAGES * _PAGE, size - length
 
 
 def _page_maps(folder: Path) -> dict[str, list[tuple[int, int]]]:
