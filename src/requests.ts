@@ -133,6 +133,15 @@ export class RewindClient implements IRewindClient {
     return (await this.ask('GET', 'diff', query)) as IDifference;
   }
 
+  async differenceToOpen(
+    path: string,
+    base: string,
+    content: unknown
+  ): Promise<IDifference> {
+    const body = { path, base, content };
+    return (await this.ask('POST', 'diff', {}, body)) as IDifference;
+  }
+
   async resumable(path: string): Promise<Snapshot | null> {
     const found = await this.ask('GET', 'kernels/resumable', { path });
     return (found as { snapshot: Snapshot | null }).snapshot;

@@ -185,6 +185,13 @@ export interface IRewindClient {
   /** What changed from one state to another; `present` is the file on disk. */
   difference(path: string, base: string, remote: string): Promise<IDifference>;
 
+  /** What changed from a state to what is open here: a notebook, or the text of another file. */
+  differenceToOpen(
+    path: string,
+    base: string,
+    content: unknown
+  ): Promise<IDifference>;
+
   /** The last state that any kernel of a notebook kept; `null` where there is none. */
   resumable(path: string): Promise<Snapshot | null>;
 

@@ -25,6 +25,7 @@ class Document implements IOpenDocument {
     readonly done: string[] = []
   ) {}
 
+  readonly content = null;
   readonly kernel = null;
   isDirty = false;
   savesWork = true;

@@ -36,6 +36,19 @@ describe('RewindClient', () => {
     });
   });
 
+  it('sends what is open, to be compared', async () => {
+    const { asked, settings } = answering(200, '{"differs": false}');
+    const client = new RewindClient(settings);
+    const content = { cells: [] };
+    await client.differenceToOpen('a.ipynb', 'c1', content);
+    expect(asked[0].method).toBe('POST');
+    expect(await asked[0].json()).toEqual({
+      path: 'a.ipynb',
+      base: 'c1',
+      content
+    });
+  });
+
   it('fails in the words of the server', async () => {
     const told = {
       code: 'Full',

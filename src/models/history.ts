@@ -28,6 +28,8 @@ export interface IOpenDocument {
   readonly path: string;
   /** Whether it holds edits that are not on the disk. */
   readonly isDirty: boolean;
+  /** What stands in its tab: a notebook, or a text; `null` where it is closed or neither. */
+  readonly content: unknown;
   /** Jupyter's id of the kernel that runs for it, if one does. */
   readonly kernel: string | null;
   save(): Promise<void>;

@@ -244,9 +244,11 @@ const plugin: JupyterFrontEndPlugin<void> = {
         others: model.checkpoints.filter(
           other => other.id !== checkpoint.id && other.readable
         ),
-        isDirty: open.isDirty,
+        open,
         choices,
         difference: remote => client.difference(path, checkpoint.id, remote),
+        differenceToOpen: content =>
+          client.differenceToOpen(path, checkpoint.id, content),
         restoreCell: async cell => {
           if (model.document?.path !== path) {
             throw new Error(trans.__('Go to the tab of %1 first.', path));
@@ -342,6 +344,14 @@ function openDocument(
     },
     get isDirty() {
       return !context.isDisposed && context.model.dirty;
+    },
+    get content() {
+      if (context.isDisposed || context.contentsModel?.format === 'base64') {
+        return null;
+      }
+      return context.contentsModel?.type === 'notebook'
+        ? context.model.toJSON()
+        : context.model.toString();
     },
     get kernel() {
       return context.isDisposed

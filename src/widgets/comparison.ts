@@ -7,6 +7,7 @@ import { NotebookDiffModel } from 'nbdime/lib/diff/model';
 import { CellDiffWidget, NotebookDiffWidget } from 'nbdime/lib/diff/widget';
 
 import type { Choices } from '../models/choices';
+import type { IOpenDocument } from '../models/history';
 import type { Checkpoint, IDifference } from '../tokens';
 
 /** With whose help a difference is drawn. */
@@ -40,20 +41,22 @@ export interface ICheckpointComparison extends IDrawing {
   path: string;
   /** What stands on the left. */
   checkpoint: Checkpoint;
-  /** What else than the file on disk can stand on the right. */
+  /** What else than the present can stand on the right. */
   others: Checkpoint[];
-  /** Whether the open document holds edits that are not on the disk yet. */
-  isDirty: boolean;
+  /** The document as it is open. */
+  open: Pick<IOpenDocument, 'content' | 'isDirty'>;
   choices: Pick<Choices, 'hidesOutputs'>;
   /** What changed from the checkpoint to another state; `present` is the file on disk. */
   difference(remote: string): Promise<IDifference>;
+  /** What changed from the checkpoint to what stands in the document's tab. */
+  differenceToOpen(content: unknown): Promise<IDifference>;
   /** Bring one cell of the checkpoint back into the open document. */
   restoreCell(cell: string): Promise<void>;
   /** Say what failed. */
   fail(reason: unknown): void;
 }
 
-/** A checkpoint beside the file or another checkpoint; each of its cells can be brought back. */
+/** A checkpoint beside the present or another checkpoint; each of its cells can be brought back. */
 export async function checkpointComparison(
   options: ICheckpointComparison
 ): Promise<MainAreaWidget<Panel>> {
@@ -61,7 +64,6 @@ export async function checkpointComparison(
   const name = options.path.split('/').pop() ?? options.path;
   const panel = new Panel();
   panel.addClass('jp-Rewind-comparison');
-  const present = trans.__('the file now');
   const heading = trans.__(
     '%1: %2 on the left',
     name,
@@ -69,7 +71,10 @@ export async function checkpointComparison(
   );
   panel.addWidget(line('h2', heading));
   const right = document.createElement('select');
-  right.append(new Option(present, 'present'));
+  right.append(
+    new Option(trans.__('what is open now, with unsaved edits'), 'open'),
+    new Option(trans.__('the file on disk now'), 'present')
+  );
   for (const other of options.others) {
     right.append(new Option(nameOf(other), other.id));
   }
@@ -88,15 +93,30 @@ export async function checkpointComparison(
     labelled(trans.__('Hide outputs'), hidden, true)
   );
   panel.addWidget(new Widget({ node: controls }));
-  if (options.isDirty) {
-    panel.addWidget(
-      line('p', trans.__('Edits that are not saved yet are not shown here.'))
-    );
-  }
+  const lacking = line(
+    'p',
+    trans.__('Edits that are not saved yet are not shown here.')
+  );
+  panel.addWidget(lacking);
+
+  /** Of what is open as long as it is, and of the file from then on. */
+  const differenceTo = (chosen: string) => {
+    if (chosen !== 'open') {
+      return options.difference(chosen);
+    }
+    const { content } = options.open;
+    if (content !== null) {
+      return options.differenceToOpen(content);
+    }
+    right.querySelector('[value=open]')?.remove();
+    right.value = 'present';
+    return options.difference('present');
+  };
 
   let shown: Widget | null = null;
   const show = async () => {
-    const difference = await options.difference(right.value);
+    const difference = await differenceTo(right.value);
+    lacking.setHidden(right.value !== 'present' || !options.open.isDirty);
     const offer = (cell: string) => {
       const button = document.createElement('button');
       button.className = 'jp-Rewind-link jp-Rewind-cell';

@@ -127,43 +127,6 @@ def test_a_checkpoint_is_compared_named_pinned_and_found_again(lab: Lab, page: A
     assert page.locator(".lm-TabBar-tab", has_text="compared").count() == 1
 
 
-def test_one_cell_alone_comes_back_from_a_comparison(lab: Lab, page: Any) -> None:
-    """Compare, Restore this cell: the other cells stay as they are; Undo takes it back."""
-    path = lab.folder / NAME
-    write_notebook(path)
-    open_notebook(page, lab, NAME)
-    panel = open_history(page)
-    save_with(page, lab, "print('old call')")
-    page.locator(".jp-Notebook .jp-Cell .cm-content").nth(2).click()
-    page.keyboard.type("# newer mean\n")
-    page.locator(".jp-Notebook .jp-Cell .cm-content").nth(3).click()
-    page.keyboard.press("Control+a")
-    page.keyboard.press("Delete")
-    save_with(page, lab, "print('new call')")
-    older = lab.checkpoints(NAME)[-2]["id"]
-    entry = panel.locator(f"[data-checkpoint='{older}']")
-    entry.get_by_text("Compare", exact=True).click()
-    comparison = page.locator(".jp-Rewind-comparison")
-    buttons = comparison.get_by_role("button", name="Restore this cell")
-    wait_until("a button at each changed cell", lambda: buttons.count() == 2)
-    shoot(page, "comparison-cells")
-    choice = comparison.get_by_label("On the right:")
-    choice.select_option(value=lab.checkpoints(NAME)[0]["id"])
-    wait_until("the comparison with another state", lambda: buttons.count() == 1)
-    choice.select_option(value="present")
-    wait_until("the comparison with the file", lambda: buttons.count() == 2)
-    page.locator(".lm-TabBar-tab", has_text=NAME).first.click()
-    page.locator(".lm-TabBar-tab", has_text="compared").first.click()
-    cell = comparison.locator(".jp-Cell-diff", has_text="old call")
-    cell.get_by_role("button", name="Restore this cell").click()
-    wait_until("the old cell on disk", lambda: "old call" in path.read_text())
-    assert "newer mean" in path.read_text()
-    assert "new call" not in path.read_text()
-    wait_until("nothing left to restore there", lambda: buttons.count() == 1)
-    page.get_by_role("button", name="Undo").click()
-    wait_until("the new cell again", lambda: "new call" in path.read_text())
-
-
 def test_a_text_is_found_in_versions_that_are_gone(lab: Lab, page: Any) -> None:
     """Typing and Enter searches all versions; the slider goes through time."""
     write_notebook(lab.folder / NAME)

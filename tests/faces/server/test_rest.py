@@ -148,6 +148,35 @@ async def test_a_diff_is_nbdimes(client: Client) -> None:
     assert found["cells"][0]["source"] == "x = 2"
 
 
+async def test_a_diff_goes_up_to_what_is_open(client: Client) -> None:
+    """What stands in a browser is compared, not the file; a trust that no file tells is no change."""
+    await client.put("a.ipynb", notebook("x = 1", "y"))
+    book = notebook("x = 1", "y, and more")
+    book["cells"][0]["metadata"] = {"trusted": True}
+    body = {"path": "a.ipynb", "base": "head", "content": book}
+    status, found = await client.rewind("POST", "diff", body=body)
+    assert (status, found["differs"], found["remote"]) == (200, True, None)
+    assert [each["key"] for each in found["diff"][0]["diff"]] == [1]
+    assert found["notebook"]["cells"][1]["source"] == "y"
+    assert len(await client.history("a.ipynb")) == 1
+
+
+async def test_a_diff_goes_up_to_an_open_text(client: Client) -> None:
+    """Of what is no notebook the lines are compared."""
+    await client.put_text("a.py", "one\ntwo\n")
+    body = {"path": "a.py", "base": "head", "content": "one\nthree\n"}
+    found = (await client.rewind("POST", "diff", body=body))[1]
+    assert "-two\n+three\n" in found["text"]
+
+
+@pytest.mark.parametrize("content", [None, 7, []])
+async def test_a_diff_needs_something_open(client: Client, content: object) -> None:
+    """What is neither a notebook nor a text is refused in words."""
+    await client.put("a.ipynb", notebook("x = 1"))
+    body = {"path": "a.ipynb", "base": "head", "content": content}
+    assert (await client.rewind("POST", "diff", body=body))[0] == 400
+
+
 async def test_labels_and_pins(client: Client) -> None:
     """A label is a ref from then on; both can be taken away again."""
     await client.put("a.ipynb", notebook("x = 1"))

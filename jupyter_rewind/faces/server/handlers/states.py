@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 from jupyter_server.auth.decorator import authorized
@@ -16,7 +17,7 @@ from jupyter_rewind.faces.server.rendering import render_checkpoint, render_labe
 from jupyter_rewind.faces.server.restoring import read_live
 
 if TYPE_CHECKING:
-    from jupyter_rewind.workspace import Workspace
+    from jupyter_rewind.workspace import Comparison, Workspace
 
 PRESENT = "present"
 
@@ -105,7 +106,8 @@ class ContentHandler(RewindHandler):
 
 
 class DiffHandler(RewindHandler):
-    """GET what changed between two checkpoints, or since one, in nbdime's format."""
+    """What changed between two checkpoints, or since one, in nbdime's format: GET up to the file on
+    disk, POST up to what somebody has open."""
 
     @web.authenticated
     @authorized
@@ -120,16 +122,44 @@ class DiffHandler(RewindHandler):
                 load_side(workspace, recorder, path, file, ref) for ref in (base, remote)
             )
             found = workspace.compare(before[1], after[1], (base, remote))
-            answer = {
-                "base": before[0],
-                "remote": after[0],
-                "differs": found.differs,
-                "diff": found.operations,
-                "text": found.text,
-            }
+            answer = {"base": before[0], "remote": after[0], **_told(found)}
             return answer | ({"notebook": found.as_read()} if with_notebook else {})
 
         self.answer(await self.view(file, act))
+
+    @web.authenticated
+    @authorized("read")  # nothing changes by it
+    async def post(self) -> None:
+        body = self.body()
+        path, file = await self.body_file(body)
+        base, content = text_of(body, "base"), body.get("content")
+        recorder = self.service.recorder
+
+        def act(workspace: Workspace) -> dict[str, Any]:
+            after = _open_bytes(content)
+            checkpoint, before = load_side(workspace, recorder, path, file, base)
+            found = workspace.compare(before, after, (base, "open"))
+            answer = {"base": checkpoint, "remote": None, **_told(found)}
+            return answer | {"notebook": found.as_read()}
+
+        self.answer(await self.view(file, act))
+
+
+def _told(found: Comparison) -> dict[str, Any]:
+    return {"differs": found.differs, "diff": found.operations, "text": found.text}
+
+
+def _open_bytes(content: object) -> bytes:
+    """What a save would write of an open document. Raises InvalidInput."""
+    if isinstance(content, str):
+        return content.encode(errors="surrogatepass")
+    if not isinstance(content, dict):
+        raise InvalidInput("content must be a notebook or a text.")
+    for cell in content.get("cells", ()):
+        # Whether its outputs may run is for each browser to say, and stands in no file.
+        if isinstance(cell, dict) and isinstance(cell.get("metadata"), dict):
+            cell["metadata"].pop("trusted", None)
+    return json.dumps(content).encode()
 
 
 def load_side(

@@ -1,0 +1,81 @@
+"""A state of a notebook beside what is open, the file, or another state, in a real browser."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.lab import Lab, LabServer, open_notebook, shoot, wait_until, write_notebook
+from tests.support.panel import NAME, open_history, save_with
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+
+def test_a_checkpoint_is_compared_with_what_is_open(tmp_path: Path, page: Any) -> None:
+    """The present is what stands in the tab, unsaved edits included; once the tab is closed it is
+    the file, which could be chosen before."""
+    with LabServer(tmp_path, autosave=False) as server:
+        write_notebook(server.lab.folder / NAME)
+        open_notebook(page, server.lab, NAME)
+        panel = open_history(page)
+        save_with(page, server.lab, "print('kept')")
+        page.locator(".jp-Notebook .jp-Cell .cm-content").nth(2).click()
+        page.keyboard.type("# never saved\n")
+        panel.locator(".jp-Rewind-entry").first.get_by_text("Compare", exact=True).click()
+        comparison = page.locator(".jp-Rewind-comparison")
+        comparison.locator(".jp-Notebook-diff").get_by_text("# never saved").first.wait_for()
+        choice = comparison.get_by_label("On the right:")
+        shown = choice.locator("option:checked")
+        assert shown.inner_text() == "what is open now, with unsaved edits"
+        choice.select_option(label="the file on disk now")
+        comparison.get_by_text("Nothing differs.").wait_for()
+        comparison.get_by_text("Edits that are not saved yet are not shown here.").wait_for()
+        choice.select_option(label="what is open now, with unsaved edits")
+        comparison.locator(".jp-Notebook-diff").get_by_text("# never saved").first.wait_for()
+        other = server.lab.checkpoints(NAME)[0]["id"]
+        choice.select_option(value=other)
+        page.locator(".lm-TabBar-tab", has_text=NAME).first.get_by_title("Close").click()
+        page.locator(".jp-Dialog").get_by_role("button", name="Discard").click()
+        wait_until("the tab gone", lambda: page.locator(".jp-NotebookPanel").count() == 0)
+        choice.select_option(value="open")
+        comparison.get_by_text("Nothing differs.").wait_for()
+        assert shown.inner_text() == "the file on disk now"
+
+
+def test_one_cell_alone_comes_back_from_a_comparison(lab: Lab, page: Any) -> None:
+    """Compare, Restore this cell: the other cells stay as they are; Undo takes it back."""
+    path = lab.folder / NAME
+    write_notebook(path)
+    open_notebook(page, lab, NAME)
+    panel = open_history(page)
+    save_with(page, lab, "print('old call')")
+    page.locator(".jp-Notebook .jp-Cell .cm-content").nth(2).click()
+    page.keyboard.type("# newer mean\n")
+    page.locator(".jp-Notebook .jp-Cell .cm-content").nth(3).click()
+    page.keyboard.press("Control+a")
+    page.keyboard.press("Delete")
+    save_with(page, lab, "print('new call')")
+    older = lab.checkpoints(NAME)[-2]["id"]
+    entry = panel.locator(f"[data-checkpoint='{older}']")
+    entry.get_by_text("Compare", exact=True).click()
+    comparison = page.locator(".jp-Rewind-comparison")
+    buttons = comparison.get_by_role("button", name="Restore this cell")
+    wait_until("a button at each changed cell", lambda: buttons.count() == 2)
+    shoot(page, "comparison-cells")
+    choice = comparison.get_by_label("On the right:")
+    choice.select_option(value=lab.checkpoints(NAME)[0]["id"])
+    wait_until("the comparison with another state", lambda: buttons.count() == 1)
+    choice.select_option(value="present")
+    wait_until("the comparison with the file", lambda: buttons.count() == 2)
+    page.locator(".lm-TabBar-tab", has_text=NAME).first.click()
+    page.locator(".lm-TabBar-tab", has_text="compared").first.click()
+    cell = comparison.locator(".jp-Cell-diff", has_text="old call")
+    cell.get_by_role("button", name="Restore this cell").click()
+    wait_until("the old cell on disk", lambda: "old call" in path.read_text())
+    assert "newer mean" in path.read_text()
+    assert "new call" not in path.read_text()
+    wait_until("nothing left to restore there", lambda: buttons.count() == 1)
+    page.get_by_role("button", name="Undo").click()
+    wait_until("the new cell again", lambda: "new call" in path.read_text())
