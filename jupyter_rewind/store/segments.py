@@ -32,7 +32,7 @@ from jupyter_rewind.errors import Format, Integrity, Newer
 from jupyter_rewind.model.encoding import Commit, check_format, decode_commit
 from jupyter_rewind.model.ids import Digest
 from jupyter_rewind.store.chunks import Codec, digest, unpack
-from jupyter_rewind.store.stream import PAGE, ByteStream, read_lenient
+from jupyter_rewind.store.stream import PAGE, ByteStream, read_lenient, written_length
 
 MAGIC = b"\xabJRW"
 RECORD_FORMAT = 1
@@ -352,10 +352,11 @@ class SegmentReader:
             block = read_lenient(self._descriptor, 1 << 20, at)
             if len(block) < len(MAGIC):
                 return
-            found = block.find(MAGIC)
+            written = written_length(block)
+            found = block.find(MAGIC, 0, written)
             while found >= 0:
                 yield at + found
-                found = block.find(MAGIC, found + 1)
+                found = block.find(MAGIC, found + 1, written)
             at += max(len(block) - len(MAGIC) + 1, 1)
 
     def _doubt(self, scan: Scan, start: int) -> None:
@@ -373,14 +374,12 @@ class SegmentReader:
         torn = 0
         while at < self._size:
             block = read_lenient(self._descriptor, 1 << 20, at)
-            if not block:
-                break
-            rest = block.rstrip(b"\0")
-            if not rest and not torn:
+            written = written_length(block)
+            if not block or not (written or torn):
                 # Room held ready is zero to its end; a look at each byte of it would cost a
                 # megabyte for every segment of a writer that was killed.
                 break
-            torn = torn + len(rest) if rest else torn
+            torn += written
             at += len(block)
         return torn
 

@@ -48,6 +48,22 @@ def read_lenient(descriptor: int, size: int, offset: int) -> bytes:
     return b"".join(parts)
 
 
+def written_length(block: bytes) -> int:
+    """How long `block` is without the zeros at its end, as room held ready leaves them.
+
+    By halves: to compare is a hundred times faster than to look at each byte, and a megabyte of
+    room is looked at whenever a store is read.
+    """
+    end, below = len(block), 0
+    while end - below > PAGE:
+        middle = (below + end) // 2
+        if block[middle:end] == bytes(end - middle):
+            end = middle
+        else:
+            below = middle
+    return len(block[:end].rstrip(b"\0"))
+
+
 def _read_into(descriptor: int, buffer: memoryview, offset: int) -> int:
     try:
         return read_into(descriptor, buffer, offset)
