@@ -156,12 +156,13 @@ def recovers(
     store, keys = folder / "store", folder / "keys"
     index = folder / "no such folder" / "index"
     try:
-        Repository.open(store, key_folder=keys, index_path=index, create=False).close()
+        there = Repository.open(store, key_folder=keys, index_path=index, create=False)
     except NotFound:
         hold("lost", not acked, "the whole store is gone")
+        there = Repository.open(store, key_folder=keys, index_path=index)
     except (Integrity, Format) as error:
         raise Broken("lost" if acked else "stuck", f"the store does not open: {error}") from error
-    with Repository.open(store, key_folder=keys, index_path=index) as repository:
+    with there as repository:
         true_to(repository, ledger, acked, expired)
         if thorough:
             report = verify(repository, read_data=True)
