@@ -149,7 +149,7 @@ async def test_a_diff_is_nbdimes(client: Client) -> None:
 
 
 async def test_a_diff_goes_up_to_what_is_open(client: Client) -> None:
-    """What stands in a browser is compared, not the file; a trust that no file tells is no change."""
+    """What stands in a browser is compared, not the file; trust, which no file tells, is not."""
     await client.put("a.ipynb", notebook("x = 1", "y"))
     book = notebook("x = 1", "y, and more")
     book["cells"][0]["metadata"] = {"trusted": True}

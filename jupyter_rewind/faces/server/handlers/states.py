@@ -17,7 +17,7 @@ from jupyter_rewind.faces.server.rendering import render_checkpoint, render_labe
 from jupyter_rewind.faces.server.restoring import read_live
 
 if TYPE_CHECKING:
-    from jupyter_rewind.workspace import Comparison, Workspace
+    from jupyter_rewind.workspace import Workspace
 
 PRESENT = "present"
 
@@ -122,13 +122,20 @@ class DiffHandler(RewindHandler):
                 load_side(workspace, recorder, path, file, ref) for ref in (base, remote)
             )
             found = workspace.compare(before[1], after[1], (base, remote))
-            answer = {"base": before[0], "remote": after[0], **_told(found)}
+            answer = {
+                "base": before[0],
+                "remote": after[0],
+                "differs": found.differs,
+                "diff": found.operations,
+                "text": found.text,
+            }
             return answer | ({"notebook": found.as_read()} if with_notebook else {})
 
         self.answer(await self.view(file, act))
 
     @web.authenticated
-    @authorized("read")  # nothing changes by it
+    # Nothing changes by it. With arguments, Jupyter does not say what it decorates.
+    @authorized("read")  # type: ignore[untyped-decorator]
     async def post(self) -> None:
         body = self.body()
         path, file = await self.body_file(body)
@@ -139,14 +146,16 @@ class DiffHandler(RewindHandler):
             after = _open_bytes(content)
             checkpoint, before = load_side(workspace, recorder, path, file, base)
             found = workspace.compare(before, after, (base, "open"))
-            answer = {"base": checkpoint, "remote": None, **_told(found)}
-            return answer | {"notebook": found.as_read()}
+            return {
+                "base": checkpoint,
+                "remote": None,
+                "differs": found.differs,
+                "diff": found.operations,
+                "text": found.text,
+                "notebook": found.as_read(),
+            }
 
         self.answer(await self.view(file, act))
-
-
-def _told(found: Comparison) -> dict[str, Any]:
-    return {"differs": found.differs, "diff": found.operations, "text": found.text}
 
 
 def _open_bytes(content: object) -> bytes:
