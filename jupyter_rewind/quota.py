@@ -3,8 +3,8 @@
 What counts are the segments' bytes on the disk, without the room that writers hold ready. From
 nine tenths of `store.quota` on it is told; beyond the quota, once that has been told for an hour,
 the oldest of what may go expires: as much as brings the store to eight tenths. Never the newest of
-a notebook, of its last run or of a kernel, and nothing with a label or a pin. Where all of that
-does not fit, it stays, and that is told.
+a notebook, of its last run or of a kernel that is there, and nothing with a label or a pin. Where
+all of that does not fit, it stays, and that is told.
 
 What the next collect frees is reckoned as if all writers had ended: what is held open by a kernel
 that lives takes nothing else with it.
@@ -15,8 +15,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
+
+from jupyter_core.paths import jupyter_runtime_dir
 
 from jupyter_rewind import clock
+from jupyter_rewind.kernels.hosting.record import places
 from jupyter_rewind.kernels.images.ageing import expire_images, list_expendable_images
 from jupyter_rewind.kernels.records import SNAPSHOT
 from jupyter_rewind.kernels.retention import choose_now, expire_expendable_snapshots
@@ -134,7 +138,7 @@ def shorten(workspace: Workspace, plan: Shortening) -> Kept:
             workspace.histories, {CheckpointId(name) for name in wanted}, clock.now_ns()
         )
         states = expire_expendable_snapshots(store, {SnapshotId(name) for name in wanted})
-        images = expire_images(store, {ImageId(name) for name in wanted})
+        images = expire_images(store, {ImageId(name) for name in wanted}, _hosted())
         return gone, len(states) + len(images)
 
     expired, states = in_spare_room(store.layout, store.files, act) if wanted else ([], 0)
@@ -196,5 +200,10 @@ def _expendable(workspace: Workspace) -> list[tuple[int, EntryId]]:
         for entry in (store.entries(kind=SNAPSHOT) if states else ())
         if entry.id in states
     ]
-    found += [(one.time_ns, EntryId(one.id)) for one in list_expendable_images(store)]
+    found += [(one.time_ns, EntryId(one.id)) for one in list_expendable_images(store, _hosted())]
     return found
+
+
+def _hosted() -> set[str]:
+    """The kernels that a server here has or may come back to, those that sleep in an image too."""
+    return {place.kernel for place in places(Path(jupyter_runtime_dir()))}
