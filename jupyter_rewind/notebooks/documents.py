@@ -25,6 +25,7 @@ from jupyter_rewind.errors import (
 )
 from jupyter_rewind.model.checkpoint import Checkpoint, Reason
 from jupyter_rewind.model.ids import HistoryId
+from jupyter_rewind.notebooks.condition import SOUND, Condition, judge_notebook
 from jupyter_rewind.notebooks.contents import cut
 from jupyter_rewind.notebooks.files import (
     Document,
@@ -57,7 +58,8 @@ class Restored:
     `checkpoint` the new head (None when it went to another place with `output`). `lost` are newer
     checkpoints, newest first, that cannot be read and were passed over. `not_kept` is what the
     file had besides its bytes and has no more: its owner, an attribute. `kept_nearly`: what was
-    there differed from `kept` in what no checkpoint is made for, and that is gone."""
+    there differed from `kept` in what no checkpoint is made for, and that is gone. `condition` is
+    that of the state that came back, and `last_good` the newest whole one where it is damaged."""
 
     path: Path
     source: Checkpoint
@@ -66,6 +68,8 @@ class Restored:
     lost: tuple[Checkpoint, ...] = ()
     not_kept: tuple[str, ...] = ()
     kept_nearly: bool = False
+    condition: Condition = SOUND
+    last_good: Checkpoint | None = None
 
 
 def checkpoint_document(
@@ -173,19 +177,32 @@ def restore_document(
         target = splice_cells(_base(path, present, now), target, cells, str(path), source.id)
     if output is not None:
         mode = now.identity.mode if now is not None else histories.file_mode(source.history)
+        found = _judge(histories, output, source, target, cells)
         _write_new(files, output, target, mode)
-        return Restored(output, source, None, None)
+        return Restored(output, source, None, None, condition=found[0], last_good=found[1])
     check_writable(path)
     if now is not None:
         # Deleted and written anew since: what is there belongs to the history that is asked for.
         histories.undelete(source.history, str(path))
     kept, kept_nearly = keep_present(histories, path, now, present, author, seen)
+    condition, good = _judge(histories, path, source, target, cells)
     before = histories.glance_at(source.history)
     not_kept = _swap(files, path, target, now, histories.file_mode(source.history))
     remove_leftovers(files, path.parent)
     histories.undelete(source.history, str(path))
     after = _note_restored(histories, path, target, author, None if cells else source, before)
-    return Restored(path, source, after, kept, not_kept=not_kept, kept_nearly=kept_nearly)
+    return Restored(path, source, after, kept, (), not_kept, kept_nearly, condition, good)
+
+
+def _judge(
+    histories: Histories, path: Path, source: Checkpoint, raw: bytes, cells: Sequence[str] = ()
+) -> tuple[Condition, Checkpoint | None]:
+    """What to say of the state that comes back, and the last good one where it is damaged. Asked
+    before the file is touched: it may fail as any reading does."""
+    if cells or source.kind == "notebook" or path.suffix != ".ipynb":
+        return SOUND, None
+    condition = judge_notebook(raw, path.name)
+    return condition, None if condition.is_ok else find_last_good(histories, source.history)
 
 
 def place_to_restore(histories: Histories, name: str, *, elsewhere: bool) -> Path:
@@ -252,6 +269,7 @@ def undelete_document(
             f"{info.path} is not on this machine's disk.", hint="Name a place with --output."
         )
     source, raw, lost = _read_newest(histories, history, info.path)
+    condition, good = _judge(histories, target, source, raw)
     before = histories.glance_at(history)
     files = files or Files()
     _write_new(files, target, raw, histories.file_mode(history))
@@ -261,7 +279,7 @@ def undelete_document(
         histories.delete(str(target))
     histories.undelete(history, str(target))
     after = _note_restored(histories, target, raw, author, source if lost else None, before)
-    return Restored(target, source, after, None, lost)
+    return Restored(target, source, after, None, lost, condition=condition, last_good=good)
 
 
 def _in_the_way(path: str, target: Path, *, is_alive: bool) -> RestoreRefused:

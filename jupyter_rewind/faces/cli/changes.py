@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -17,6 +16,13 @@ from jupyter_rewind.faces.cli.command import (
     NotebookPath,
     OptionalRef,
     RequiredRef,
+)
+from jupyter_rewind.faces.cli.restored import (
+    condition_json,
+    restored_json,
+    tell_condition,
+    tell_damaged,
+    tell_restored,
 )
 
 if TYPE_CHECKING:
@@ -58,20 +64,13 @@ def checkpoint(
     return Answer(data, [Words(text), *_tell_moved(made.moved_from, label or ""), *damage])
 
 
-def _tell_damage(
-    workspace: Workspace, notebook: str, kept: Checkpoint, *, is_back: bool = False
-) -> list[Remark]:
-    """What was stored, or is back, is no notebook, though its name says so."""
+def _tell_damage(workspace: Workspace, notebook: str, kept: Checkpoint) -> list[Remark]:
+    """What was stored is no notebook, though its name says so."""
     if kept.kind == "notebook" or not kept.path.endswith(".ipynb"):
         return []
     condition = workspace.condition(workspace.read(kept), kept.path)
-    told = "So it was at that checkpoint." if is_back else "It is kept as a file."
-    words = f"{condition.words} {told}".lstrip()
     good = workspace.last_good(kept.path)
-    if good is not None:
-        way = f"jupyter rewind restore {shlex.quote(notebook)} {good.id}"
-        words += f" `{way}` brings the last good state back."
-    return [Remark(words)]
+    return tell_condition(condition, "It is kept as a file.", good, notebook)
 
 
 @commands.add("restore")
@@ -99,30 +98,10 @@ def restore(
         return kernels.restore_both(face, notebook, ref)
     with face.notebook(notebook) as workspace:
         done = workspace.restore(notebook, ref, cells=cell or (), output=output)
-        damage = [] if cell else _tell_damage(workspace, notebook, done.source, is_back=True)
     what = f"{len(cell)} cell(s) of {notebook}" if cell else notebook
     where = f" into {done.path}" if output else ""
-    parts: list[Words | Remark] = [Words(f"Restored {what}{where} from {views.when(done.source)}.")]
-    if done.kept is not None:
-        before = f"checkpoint {views.when(done.kept)}"
-        only = "only in timings and trust, which are not kept"
-        differs = f"differs from {before} {only}" if done.kept_nearly else f"is {before}"
-        parts.append(Remark(f"What was there before {differs}."))
-    if done.not_kept:
-        what = ", ".join(done.not_kept)
-        parts.append(Remark(f"The file could not take over all that it had besides: {what}."))
-    parts.extend(damage)
-    return Answer(
-        {
-            "path": str(done.path),
-            "from": views.checkpoint_json(done.source),
-            "checkpoint": views.checkpoint_json(done.checkpoint) if done.checkpoint else None,
-            "kept": views.checkpoint_json(done.kept) if done.kept else None,
-            "cells": list(cell or ()),
-            "not_kept": list(done.not_kept),
-        },
-        parts,
-    )
+    words = Words(f"Restored {what}{where} from {views.when(done.source)}.")
+    return Answer(restored_json(done, cell or ()), [words, *tell_restored(done, notebook)])
 
 
 @commands.add("undelete")
@@ -142,6 +121,7 @@ def undelete(
         "from": views.checkpoint_json(done.source),
         "checkpoint": views.checkpoint_json(done.checkpoint) if done.checkpoint else None,
         "lost": [str(each.id) for each in done.lost],
+        "condition": condition_json(done),
     }
     parts: list[Words | Remark] = [
         Words(f"{done.path} is back, as it was at {views.when(done.source)}.")
@@ -149,7 +129,7 @@ def undelete(
     if done.lost:
         newer = wording.count(len(done.lost), "newer checkpoint")
         parts.append(Remark(f"{newer} cannot be read; this is the newest that can."))
-    return Answer(data, parts)
+    return Answer(data, [*parts, *tell_damaged(done, str(done.path))])
 
 
 def _marked(checkpoint: Checkpoint, text: str) -> Answer:

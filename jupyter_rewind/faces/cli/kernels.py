@@ -12,6 +12,8 @@ from jupyter_rewind.faces.cli.answers import Answer, Column, Remark, Table, Word
 from jupyter_rewind.faces.cli.command import Commands, Face, NotebookPath
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from jupyter_rewind.model.entry import Json
     from jupyter_rewind.model.snapshot import Snapshot
     from jupyter_rewind.revival import Revival, RunState
@@ -157,9 +159,7 @@ def resume(
         "connection_file": started.connection, "pid": started.pid, "kernel": started.name,
         **started.answer,
     }  # fmt: skip
-    words = str(started.answer.get("words", "")).splitlines()
-    remarks = [Remark(line) for line in words if not line.startswith("`%rewind undo`")]
-    return Answer(data, [Words(started.connection), *remarks])
+    return Answer(data, [Words(started.connection), *_tell_moved(started.answer)])
 
 
 @commands.add("enable")
@@ -196,6 +196,7 @@ def restore_both(face: Face, notebook: str, ref: str) -> Answer:
     """The notebook and the variables of its running kernel are as they were at a checkpoint; what
     is there now is kept first, in both."""
     from jupyter_rewind.faces.cli import views
+    from jupyter_rewind.faces.cli.restored import restored_json, tell_restored
     from jupyter_rewind.workspace import check_writable, document_path
 
     with face.workspace() as workspace:
@@ -213,17 +214,15 @@ def restore_both(face: Face, notebook: str, ref: str) -> Answer:
         check_writable(document_path(notebook))
         answer = revival.ask(live, "to", {"ref": snapshot.id})
         done = workspace.restore(notebook, checkpoint.id)
-    data: dict[str, Json] = {
-        "path": str(done.path),
-        "from": views.checkpoint_json(done.source),
-        "checkpoint": views.checkpoint_json(done.checkpoint) if done.checkpoint else None,
-        "kept": views.checkpoint_json(done.kept) if done.kept else None,
-        "cells": [],
-        "not_kept": list(done.not_kept),
-        "state": answer,
-    }
+    data = {**restored_json(done), "state": answer}
     text = f"Restored {notebook} from {views.when(done.source)}, and its kernel {_when(snapshot)}."
-    return Answer(data, [Words(text)])
+    return Answer(data, [Words(text), *_tell_moved(answer), *tell_restored(done, notebook)])
+
+
+def _tell_moved(answer: Mapping[str, Json]) -> list[Remark]:
+    """What a kernel says of the variables that came back; its own magics are not for a shell."""
+    words = str(answer.get("words", "")).splitlines()
+    return [Remark(line) for line in words if not line.startswith("`%rewind undo`")]
 
 
 def _state(state: RunState) -> str:

@@ -316,6 +316,39 @@ def test_a_restore_of_a_damaged_state_says_so(work: Path, rewind: Rewind) -> Non
     assert "So it was" not in ended.err
 
 
+def test_the_last_good_state_is_that_of_the_notebook_by_its_name_of_today(
+    book: Path, work: Path, rewind: Rewind
+) -> None:
+    """A state that was damaged under another name: the way back names what the notebook has now."""
+    book.write_bytes(b"")
+    assert rewind("checkpoint", book).status == 0
+    book.write_bytes(SECOND)
+    assert rewind("checkpoint", book).status == 0
+    renamed = book.rename(work / "renamed.ipynb")
+    assert rewind("checkpoint", renamed).status == 0
+    condition = rewind("restore", renamed, "head~1", "--json").data["condition"]
+    assert renamed.read_bytes() == b""
+    assert condition["state"] == "empty"
+    assert condition["words"] == "renamed.ipynb is empty: the file has 0 bytes."
+    assert rewind("show", renamed, condition["last_good"], "--raw").out.encode() == SECOND
+
+
+def test_an_undelete_of_a_damaged_state_says_so(work: Path, rewind: Rewind) -> None:
+    """A notebook that was empty when it went is empty again, and the whole one is named."""
+    path = work / "a.ipynb"
+    for state in (FIRST, b""):
+        path.write_bytes(state)
+        assert rewind("checkpoint", path).status == 0
+    path.unlink()
+    ended = rewind("undelete", path)
+    assert ended.status == 0
+    assert path.read_bytes() == b""
+    assert "a.ipynb is empty: the file has 0 bytes. So it was at that checkpoint." in ended.err
+    way = ended.err[ended.err.index("restore ") :].split("`")[0].split()
+    assert rewind(*way).status == 0
+    assert path.read_bytes() == FIRST
+
+
 @pytest.mark.parametrize("volatile", ["execution", "trusted"])
 def test_a_restore_claims_no_checkpoint_of_timings(
     volatile: str, book: Path, rewind: Rewind
@@ -329,8 +362,11 @@ def test_a_restore_claims_no_checkpoint_of_timings(
     assert book.read_bytes() == THIRD
     assert "What was there before differs from checkpoint" in ended.err
     assert "only in timings and trust, which are not kept." in ended.err
+    book.write_text(json.dumps(data, indent=1))
+    assert rewind("restore", book, "head", "--json").data["kept_nearly"] is True
     ended = rewind("restore", book, "head~1")
     assert "What was there before is checkpoint" in ended.err
+    assert rewind("restore", book, "head~1", "--json").data["kept_nearly"] is False
 
 
 @pytest.mark.parametrize("word", ["", " "])

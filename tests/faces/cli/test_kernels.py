@@ -176,9 +176,29 @@ def test_notebook_and_variables_come_back_together(user: Home, rewind: Rewind) -
         assert done["state"]["snapshot"]["count"] == 1
         assert user.notebook.read_bytes() == before
         assert kernel.run("x").result == "1"
+        user.notebook.write_bytes(with_times(before))
+        told = rewind("restore", user.notebook, first, "--state")
+        assert told.status == 0, told.err
+        assert "What was there before differs from checkpoint" in told.err
+        assert "Back to the state after In[1]" in told.err
+        assert "%rewind undo" not in told.err
+        user.notebook.write_bytes(b"")
+        emptied = answer(rewind, "checkpoint", user.notebook)["checkpoint"]["id"]
+        user.notebook.write_bytes(before)
+        told = rewind("restore", user.notebook, emptied, "--state")
+        assert "is empty: the file has 0 bytes. So it was at that checkpoint." in told.err
+        assert user.notebook.read_bytes() == b""
     refused = rewind("restore", user.notebook, "head", "--state")
     assert refused.status == 7
     assert "no kernel of it is running" in refused.err
+
+
+def with_times(raw: bytes) -> bytes:
+    """The notebook with the times of a run in it, for which no checkpoint is made."""
+    book = json.loads(raw)
+    times = {"iopub.status.busy": "2026-01-01T00:00:00Z"}
+    book["cells"][0]["metadata"]["execution"] = times
+    return json.dumps(book, indent=1).encode()
 
 
 def test_a_busy_kernel_says_so(user: Home, rewind: Rewind) -> None:

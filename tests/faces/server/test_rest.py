@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import errno
 import json
-import os
 import re
 from typing import Any
 
@@ -205,36 +203,6 @@ async def test_a_checkpoint_with_a_label(client: Client) -> None:
     assert (await client.rewind("DELETE", "checkpoint", path="a.ipynb", ref=made["id"]))[0] == 409
 
 
-async def test_restore_of_the_whole_and_of_single_cells(client: Client) -> None:
-    """One cell goes back, the others stay; the whole file goes back; a file aside is written."""
-    await client.put("a.ipynb", notebook("a = 1", "b = 1"))
-    raw = client.file("a.ipynb").read_bytes()
-    await client.put("a.ipynb", notebook("a = 2", "b = 2"))
-    first = (await client.history("a.ipynb"))[0]["id"]
-    body = {"path": "a.ipynb", "ref": first, "cells": ["c0"]}
-    status, answer = await client.rewind("POST", "restore", body=body)
-    assert status == 200, answer
-    cells = json.loads(client.file("a.ipynb").read_bytes())["cells"]
-    assert ["".join(cell["source"]) for cell in cells] == ["a = 1", "b = 2"]
-    body = {"path": "a.ipynb", "ref": first, "output": "aside.ipynb"}
-    assert (await client.rewind("POST", "restore", body=body))[1]["path"] == "aside.ipynb"
-    assert client.file("aside.ipynb").read_bytes() == raw
-    await client.rewind("POST", "restore", body={"path": "a.ipynb", "ref": first})
-    assert client.file("a.ipynb").read_bytes() == raw
-
-
-async def test_restore_of_no_cells_changes_nothing(client: Client) -> None:
-    """An empty list of cells is refused in words: it does not mean the whole file."""
-    await client.put("a.ipynb", notebook("a = 1"))
-    await client.put("a.ipynb", notebook("a = 2"))
-    raw, first = client.file("a.ipynb").read_bytes(), (await client.history("a.ipynb"))[0]["id"]
-    body = {"path": "a.ipynb", "ref": first, "cells": []}
-    status, answer = await client.rewind("POST", "restore", body=body)
-    assert (status, answer["code"]) == (400, "invalid_input")
-    assert "cells" in answer["message"]
-    assert client.file("a.ipynb").read_bytes() == raw
-
-
 async def test_undelete_by_history(client: Client) -> None:
     """The list of deleted files names the history that brings one back."""
     await client.put("a.ipynb", notebook("x = 1"))
@@ -258,29 +226,6 @@ async def test_search_finds_which_checkpoint_had_it(client: Client) -> None:
     _, found = await client.rewind("GET", "search", path="a.ipynb", text=r"def \w+\(", regex="true")
     assert len(found["hits"]) == 1
     assert (await client.rewind("GET", "search", path="a.ipynb", text="(", regex="true"))[0] == 400
-
-
-@pytest.mark.skipif(not hasattr(os, "setxattr"), reason="Python sets attributes on Linux only")
-async def test_what_a_restored_file_has_no_more_is_told(
-    client: Client, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Bytes come first; an attribute that the system will not take anew is named."""
-    for source in ("x = 1", "x = 2"):
-        await client.put("a.ipynb", notebook(source))
-    try:
-        os.setxattr(client.file("a.ipynb"), "user.origin", b"mine")
-    except OSError:
-        pytest.skip("this file system has no extended attributes")
-    body = {"path": "a.ipynb", "ref": "head~1"}
-    _, answer = await client.rewind("POST", "restore", body=body)
-    assert answer["not_kept"] == []
-
-    def refuse(*_: object) -> None:
-        raise OSError(errno.ENOSPC, "no room")
-
-    monkeypatch.setattr(os, "setxattr", refuse)
-    status, answer = await client.rewind("POST", "restore", body=body)
-    assert (status, answer["not_kept"]) == (200, ["attribute user.origin"])
 
 
 async def test_stats_and_health(client: Client) -> None:

@@ -86,14 +86,21 @@ class UndeleteHandler(RewindHandler):
 
 
 def describe_restored(restored: Restored, path: str) -> dict[str, Any]:
-    """The state that came back, the new head, what was there before, and what the file lost."""
+    """The state that came back and its condition, the new head, what was there before, and what the
+    file lost."""
     return {
         "path": path,
         "source": render_checkpoint(restored.source),
         "checkpoint": _or_null(restored.checkpoint),
         "kept": _or_null(restored.kept),
         "lost": [each.id for each in restored.lost],
+        "kept_nearly": restored.kept_nearly,
         "not_kept": list(restored.not_kept),
+        "condition": {
+            "state": restored.condition.state,
+            "words": restored.condition.words,
+            "last_good": restored.last_good.id if restored.last_good else None,
+        },
     }
 
 
