@@ -311,8 +311,11 @@ export const IAway = new Token<IAway>(
   'What cells put out while nobody had their notebook open.'
 );
 
-/** Where edits that are in no file yet are kept, besides the open page. */
-export type DraftPlace = 'server' | 'browser';
+/**
+ * Where edits that are in no file yet are kept, besides the open page. With `sending` the server
+ * has them, but for the latest, which are on their way.
+ */
+export type DraftPlace = 'server' | 'sending' | 'browser';
 
 /** What the status bar needs to know of drafts. */
 export interface IDrafts {

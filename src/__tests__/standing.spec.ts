@@ -33,6 +33,20 @@ describe('standingWords of a save', () => {
   });
 });
 
+describe('standingWords of what is not saved', () => {
+  const unsaved = (draft: DraftPlace | null) => {
+    const saving = { standing: 'unsaved' } as Saving;
+    const condition = { saving, isAway: false, isAsked: false, draft };
+    return standingWords(condition, nullTranslator.load(''));
+  };
+
+  it('does not call in this tab only what the server has but for the latest', () => {
+    expect(unsaved('sending').short).toBe('Kept as draft');
+    expect(unsaved('sending').long).toMatch(/server; the latest are on their/);
+    expect(unsaved(null).long).toMatch(/in this tab only/);
+  });
+});
+
 describe('standingWords of a shared document', () => {
   it('says that the server saves it, while it does', () => {
     expect(live(false, null, false)).toMatch(/^Live: The server saves/);

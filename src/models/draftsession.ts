@@ -186,7 +186,7 @@ export class DraftSession implements IDisposable {
       return;
     }
     this._isOwing = true;
-    this.setPlace(null);
+    this.setPlace(this._place === 'browser' ? null : this._place && 'sending');
     this.startTimer(this.context.model.collaborative ? LIVE_PAUSE : PAUSE);
   }
 
@@ -295,8 +295,8 @@ export class DraftSession implements IDisposable {
     }
     this._wait = FIRST_RETRY;
     this._failure = null;
+    this.setPlace(this._isOwing ? 'sending' : 'server');
     if (!this._isOwing) {
-      this.setPlace('server');
       await epoch.takeBack(this.shelf).catch(() => undefined);
     }
   }

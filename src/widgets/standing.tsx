@@ -35,11 +35,15 @@ export function standingWords(
   const kept =
     draft === 'server'
       ? trans.__('The edits are kept as a draft on the server.')
-      : draft === 'browser'
+      : draft === 'sending'
         ? trans.__(
-            'The edits are kept as a draft in this browser: the server does not take them now. Where you are signed out, sign in again in another tab.'
+            'The edits are kept as a draft on the server; the latest are on their way there.'
           )
-        : trans.__('The edits are in this tab only.');
+        : draft === 'browser'
+          ? trans.__(
+              'The edits are kept as a draft in this browser: the server does not take them now. Where you are signed out, sign in again in another tab.'
+            )
+          : trans.__('The edits are in this tab only.');
   switch (standing) {
     case 'saved': {
       const at = saving.savedAt;
@@ -60,11 +64,11 @@ export function standingWords(
       return liveWords(condition, kept, trans);
     case 'unsaved':
       return good(
-        draft === 'server'
-          ? trans.__('Kept as draft')
+        draft === null
+          ? trans.__('Unsaved')
           : draft === 'browser'
             ? trans.__('Kept in this browser')
-            : trans.__('Unsaved'),
+            : trans.__('Kept as draft'),
         kept
       );
     case 'read-only':
