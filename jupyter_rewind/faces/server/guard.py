@@ -169,7 +169,8 @@ class Guard:
             cells = count_cells(model.get("content"))
         else:  # what is saved as a notebook may be written as text
             cells = under_way.cells if under_way is not None else None
-            if cells is None and is_notebook(file) and model.get("chunk") is None:
+            if cells is None and is_notebook(file):
+                # Of a file in pieces, Jupyter asks the hooks about the first alone: it replaces.
                 cells = _count_in_text(model)
         if cells != 0:
             return

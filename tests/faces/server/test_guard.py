@@ -51,6 +51,26 @@ async def test_a_notebook_is_not_emptied_as_a_file_either(client: Client) -> Non
         assert client.file("a.ipynb").read_bytes() == before
 
 
+async def test_a_notebook_is_not_emptied_piece_by_piece(client: Client) -> None:
+    """Large files come in pieces: a first piece of nothing does not replace a notebook, one that
+    goes on does."""
+    await client.put("a.ipynb", notebook("x = 1"))
+    before = client.file("a.ipynb").read_bytes()
+    whole = written(notebook("x = 2")).decode()
+
+    async def send(chunk: int, form: str, content: str) -> int:
+        body = {"type": "file", "format": form, "content": content, "chunk": chunk}
+        return (await client.ask("PUT", "api/contents", "a.ipynb", body=body))[0]
+
+    for form, content in _AS_TEXT:
+        assert await send(1, form, content) == 409, (form, content)
+        assert client.file("a.ipynb").read_bytes() == before
+    assert await send(1, "text", whole[:50]) == 200
+    assert await send(2, "text", whole[50:90]) == 200
+    assert await send(-1, "text", whole[90:]) == 200
+    assert client.file("a.ipynb").read_text() == whole
+
+
 async def test_a_notebook_may_be_edited_as_text(client: Client) -> None:
     """JSON that is broken half way through an edit is saved and kept, and so are cells."""
     await client.put("a.ipynb", notebook("x = 1"))
