@@ -14,7 +14,7 @@ import sys
 import types
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar, cast
 
 from jupyter_rewind.kernels import functions, quiet, rebuild, subclasses
 from jupyter_rewind.kernels.attributes import attributes_of, has_attributes, with_its_dict
@@ -41,6 +41,7 @@ _DIRECT = frozenset(
 _STANDING = (Placeholder, FilePlaceholder)
 _MISS = object()
 Handler = Callable[[Any, Any], Any]
+T = TypeVar("T")
 
 
 class Buffers:
@@ -97,8 +98,15 @@ class Session:
         self._held: dict[int, str] | None = None
         self._shells: dict[int, functions.Shell] = {}
         self._handlers: dict[type, Handler | None] = {}
+        self._found: dict[Callable[[], Any], Any] = {}
         self.plain: set[type] = set()
         """Classes of which pickle tells the values, and nothing else is to be known."""
+
+    def once(self, find: Callable[[], T]) -> T:
+        """What this finds, looked for once."""
+        if find not in self._found:
+            self._found[find] = find()
+        return cast(T, self._found[find])
 
     @contextmanager
     def in_any_case(self, is_wanted: bool) -> Iterator[None]:
@@ -235,6 +243,9 @@ class _Telling:
 
     def keeps_variables_of(self, module: str) -> bool:
         return module in self.session.modules
+
+    def once(self, find: Callable[[], T]) -> T:
+        return self.session.once(find)
 
     def placeholder(self, value: object, what: str, how: str) -> Placeholder:
         self.note(Fidelity.MISSING, f"{what}; {how}")

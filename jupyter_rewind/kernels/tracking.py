@@ -40,6 +40,7 @@ _HELD_BY_HUBS = 2
 
 _SECONDS_A_BLOCK = 4e-8
 """What it takes to look around, by the memory that is in use."""
+_MOST_CELLS = 63
 _MODULE = "<module>"
 
 
@@ -63,6 +64,8 @@ class Tracker:
         self._cell = Reach()
         self._units: dict[types.CodeType, Reach] = {}
         self._passing: set[types.CodeType] = set()
+        self._waits = self._waited = 0
+        """Cells until what is passing is looked for again, and how long that was the last time."""
         self._tame: set[str] = set()
         self._of_threads = Reach()
         self._modules = OwnModules()
@@ -90,7 +93,10 @@ class Tracker:
         if self._watch is None:
             self._tame &= dict(_tame_functions(namespace, self._units)).keys()
             self._units.update((part, reach_of(part)) for part in deferred(code))
+            known = len(self._passing)
             self._passing.update(passing(code))
+            if len(self._passing) > known:
+                self._waits = self._waited = 0
 
     def end(self, seconds: float = math.inf) -> Touched:
         """What the cell, and all that ran since the last time, can have changed. Where looking
@@ -181,6 +187,10 @@ class Tracker:
         """A generator expression of a cell is over with it, unless its generator is still there."""
         if not self._passing or self._is_short:
             return
+        if self._waits:
+            # All objects there are: for generators that stay, not after each cell.
+            self._waits -= 1
+            return
         # Compared by the names in it: positions and flags may differ from those compiled here.
         everything = gc.get_objects()
         wanted = map(operator.is_, map(type, everything), itertools.repeat(types.GeneratorType))
@@ -189,6 +199,7 @@ class Tracker:
         for code in [code for code in self._passing if code.co_names not in alive]:
             self._passing.discard(code)
             self._units.pop(code, None)
+        self._waits = self._waited = min(2 * self._waited + 1, _MOST_CELLS)
 
     def _look_around(self, namespace: dict[str, Any]) -> None:
         """After code that could do anything: is there code nobody saw, who holds the namespace?"""

@@ -59,6 +59,7 @@ def place_notes(
 def _paths(root: Any, wanted: Iterable[int], barred: set[int]) -> Iterator[tuple[int, str]]:
     """Each of the wanted values that `root` leads to, with the shortest way."""
     left: deque[tuple[Any, str]] = deque([(root, "")])
+    slots: dict[type, tuple[str, ...]] = {}
     waiting, seen = set(wanted), barred | {id(root)}
     while left and waiting and len(seen) < _MOST:
         value, path = left.popleft()
@@ -67,14 +68,14 @@ def _paths(root: Any, wanted: Iterable[int], barred: set[int]) -> Iterator[tuple
             yield id(value), path or ("" if value is root else ", in it")
         if value is not root and issubclass(type(value), _STOPS):
             continue
-        for part, step in _parts(value):
+        for part, step in _parts(value, slots):
             if type(part) not in _PLAIN and id(part) not in seen:
                 seen.add(id(part))
                 left.append((part, path + step))
 
 
-def _parts(value: Any) -> Iterator[tuple[Any, str]]:
-    """What `value` holds, and how one gets there."""
+def _parts(value: Any, slots: dict[type, tuple[str, ...]]) -> Iterator[tuple[Any, str]]:
+    """What `value` holds, and how one gets there; `slots` are those of the classes met so far."""
     kind = type(value)
     if issubclass(kind, dict):
         for key, part in dict.items(value):
@@ -97,7 +98,9 @@ def _parts(value: Any) -> Iterator[tuple[Any, str]]:
     if type(held) in (dict, types.MappingProxyType):
         for name, part in held.items():
             yield part, f".{name}"
-    for name in _slots(kind):
+    if kind not in slots:
+        slots[kind] = tuple(_slots(kind))
+    for name in slots[kind]:
         try:
             yield object.__getattribute__(value, name), f".{name}"
         except AttributeError:

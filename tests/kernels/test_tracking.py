@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import subprocess
 import sys
 import threading
@@ -248,6 +249,27 @@ def test_a_generator_that_ends_in_a_cell_ran_in_it(monitor: bool) -> None:
         assert touched.everything or "c" in touched.names
     finally:
         notebook.tracker.close()
+
+
+def test_a_generator_that_stays_is_not_looked_for_after_each_cell(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """All objects are gone through for that: ever more seldom, and at last it is known to be
+    gone."""
+    notebook, looks = Notebook(False), [0]
+    every = gc.get_objects
+
+    def counted() -> list[Any]:
+        looks[0] += 1
+        return every()
+
+    notebook.run("c = []\nb = (c.append(n) for n in range(3))")
+    monkeypatch.setattr(gc, "get_objects", counted)
+    touched = [notebook.run("pass") for _ in range(60)]
+    assert all("c" in one.names for one in touched)
+    assert looks[0] <= 7
+    notebook.run("b = []")
+    assert any("c" not in notebook.run("pass").names for _ in range(70))
 
 
 STATEMENTS = st.sampled_from(

@@ -12,11 +12,12 @@ Reducers only look: none calls anything that changes the value or the world outs
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from jupyter_rewind.kernels.placeholders import Placeholder
 from jupyter_rewind.model.snapshot import Fidelity
 
+T = TypeVar("T")
 Reduction = tuple[Any, ...] | str
 """What a reducer returns."""
 
@@ -32,6 +33,9 @@ class Context(Protocol):
 
     def keeps_variables_of(self, module: str) -> bool:
         """Whether what the module's variables hold is kept with the state."""
+
+    def once(self, find: Callable[[], T]) -> T:
+        """What this finds, looked for once in a capture."""
 
     def placeholder(self, value: object, what: str, how: str) -> Placeholder:
         """What will stand where `value` was; noted as missing."""
@@ -52,6 +56,9 @@ class Notes:
 
     def keeps_variables_of(self, module: str) -> bool:
         return False
+
+    def once(self, find: Callable[[], T]) -> T:
+        return find()
 
     def placeholder(self, value: object, what: str, how: str) -> Placeholder:
         self.note(Fidelity.MISSING, f"{what}; {how}")

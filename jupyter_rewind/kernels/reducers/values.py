@@ -7,6 +7,7 @@ import re
 import struct
 import sys
 import types
+from collections.abc import Mapping
 from typing import Any
 
 from jupyter_rewind.kernels.reducers.contract import Context, Reduction, stand_in
@@ -56,16 +57,23 @@ def sentinel(module: str, name: str) -> Any:
 
 
 _places: dict[int, tuple[str, str]] = {}
+_own: set[tuple[int, int]] = set()
+"""Marks of the notebook that were told lately, by number, and how many modules there were: none of
+these held them."""
 
 
-def reduce_object(value: object, _: Context) -> Reduction:
+def reduce_object(value: object, context: Context) -> Reduction:
     """A bare object is a mark: the one of a library, or one of the notebook."""
-    place = _places.get(id(value))
+    number = id(value)
+    place = _places.get(number)
+    if place is None and (number, len(sys.modules)) in _own:
+        return object, ()
     if place is None or not _holds(place, value):
-        _find_marks()
-        place = _places.get(id(value))
+        # Looking into every module takes up to 20 ms.
+        place = context.once(_find_marks).get(number)
     if place is not None and _holds(place, value):
         return sentinel, place
+    _own.add((number, len(sys.modules)))
     return object, ()
 
 
@@ -74,15 +82,18 @@ def _holds(place: tuple[str, str], value: object) -> bool:
     return isinstance(module, types.ModuleType) and vars(module).get(place[1]) is value
 
 
-def _find_marks() -> None:
+def _find_marks() -> Mapping[int, tuple[str, str]]:
     """Where the modules keep bare objects; by number, so that none is kept alive."""
     _places.clear()
+    # Their numbers may have become those of others.
+    _own.clear()
     for name, module in list(sys.modules.items()):
         if name == "__main__" or not isinstance(module, types.ModuleType):
             continue
         for key, held in list(vars(module).items()):
             if type(held) is object:
                 _places.setdefault(id(held), (name, key))
+    return _places
 
 
 def reduce_struct(value: struct.Struct, _: Context) -> Reduction:
