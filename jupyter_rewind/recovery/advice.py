@@ -7,9 +7,10 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
 
-from jupyter_rewind.recovery.attribution import Attributed, LeftOut
+from jupyter_rewind.recovery.attribution import Attributed, LeftOut, Split
 from jupyter_rewind.recovery.broken.damage import NO_CELL
 from jupyter_rewind.recovery.choosing import Base
+from jupyter_rewind.recovery.counts import Seeming
 from jupyter_rewind.recovery.evidence import Evidence, EvidenceCell, FoundDocument
 from jupyter_rewind.recovery.kernelruns import SECOND, is_ipython, language_of
 from jupyter_rewind.recovery.likeness import is_look
@@ -48,17 +49,17 @@ def _is_part(document: FoundDocument) -> bool:
 def next_steps(
     target: Path,
     base: Base,
-    attributed: Sequence[Attributed],
-    left_out: Sequence[LeftOut],
+    split: Split,
     evidence: Evidence,
     cells: Sequence[EvidenceCell],
 ) -> tuple[str, ...]:
     """What a person may try whose notebook came back as these `cells`, most telling first."""
     return (
-        *_went_on_in_words(target, base, attributed),
-        *_left_out_in_words(left_out, attributed),
+        *_went_on_in_words(target, base, split.own),
+        *_seeming_in_words(target, split),
+        *_left_out_in_words(split.left_out, split.own),
         *_now_elsewhere(base, cells, evidence),
-        *_next_steps(base, attributed, evidence),
+        *_next_steps(base, split, evidence),
     )
 
 
@@ -77,6 +78,29 @@ def _left_out_in_words(left_out: Sequence[LeftOut], own: Sequence[Attributed]) -
         f" {' '.join(f'--session {one}' for one in sorted({*known, each.run.session}))}."
         for each in left_out
         if each.run.session
+    )
+
+
+def seeming_in_words(name: str, seeming: Seeming) -> str:
+    """What is said of a session that may hold newer work of a notebook of that name."""
+    cells = f"a cell of {name}" if seeming.cells == 1 else f"{seeming.cells} cells of {name}"
+    pieces = "1 piece" if len(seeming.lacks) == 1 else f"{len(seeming.lacks)} pieces"
+    return (
+        f"Session {seeming.run.session} ran {cells}, then {pieces} of code that it has not:"
+        " its newer work, perhaps; nothing else says whose it is."
+    )
+
+
+def _seeming_in_words(target: Path, split: Split) -> tuple[str, ...]:
+    """Who names a session names all that are not told by a trace."""
+    seeming = split.seeming
+    if seeming is None or not seeming.run.session:
+        return ()
+    known = [e.run.session for e in split.own if e.run.session and not e.run.certain]
+    options = " ".join(f"--session {one}" for one in sorted({*known, seeming.run.session}))
+    return (
+        f"{seeming_in_words(target.name, seeming)} Where it is this notebook's:"
+        f" jupyter rewind recover {shlex.quote(target.name)} {options}",
     )
 
 
@@ -120,10 +144,8 @@ def _now_elsewhere(
     )
 
 
-def _next_steps(
-    base: Base, attributed: Sequence[Attributed], evidence: Evidence
-) -> tuple[str, ...]:
-    steps = []
+def _next_steps(base: Base, split: Split, evidence: Evidence) -> tuple[str, ...]:
+    steps, attributed = [], split.own
     if any(not each.certain for each in attributed):
         steps.append(
             "Some sessions are assigned by likeness: see `jupyter rewind sessions`, and choose"
@@ -132,7 +154,7 @@ def _next_steps(
     language = language_of(base.document) if base.document is not None else ""
     if not is_ipython(language):
         steps.append(f"What was run in {language} is in no history of IPython: documents are all.")
-    elif not attributed and any(run.executions for run in evidence.runs):
+    elif not attributed and not split.seeming and any(run.executions for run in evidence.runs):
         steps.append(
             "No recorded session seems to belong to this notebook: see `jupyter rewind sessions`,"
             " and choose with --session."

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from jupyter_rewind.recovery.counts import MATCHES, Counts, Seeming
 from jupyter_rewind.recovery.evidence import (
     Evidence,
     FoundDocument,
@@ -34,8 +35,6 @@ from jupyter_rewind.recovery.sameruns import merge_runs
 
 ENOUGH = 0.35
 SURE, SUREST = 0.95, 0.99
-MATCHES = 2
-"""So many cells that stand in a session at their own counts name its notebook."""
 AT_ONCE = 0.6
 RESTART = 180 * SECOND
 ROUNDS = 4
@@ -59,6 +58,16 @@ class LeftOut:
 
     run: FoundRun
     notebook: str
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """The runs of a notebook, oldest first; those that would be but for a better fit; and the
+    newest that may be, though nothing says so."""
+
+    own: list[Attributed]
+    left_out: list[LeftOut]
+    seeming: Seeming | None
 
 
 def attribute(target: Path, evidence: Evidence, sources: Iterable[str]) -> list[Attributed]:
@@ -97,10 +106,10 @@ class Attribution:
 
     def of(self, target: Path, sources: Iterable[str]) -> list[Attributed]:
         """The runs of `target`, oldest first. `sources` is the code of its documents."""
-        return self.split(target, sources)[0]
+        return self.split(target, sources).own
 
-    def split(self, target: Path, sources: Iterable[str]) -> tuple[list[Attributed], list[LeftOut]]:
-        """As `of`, and the runs that would be its own but for a notebook that they fit better."""
+    def split(self, target: Path, sources: Iterable[str]) -> Split:
+        """As `of`, and what else may be said of runs that are not taken to be its own."""
         places = known_places(target, self.evidence)
         own = [each for each in self.evidence.documents if each.trace.notebook in places]
         home, away = _Home(self.words, set(sources)), _Home(self.words, set())
@@ -108,9 +117,10 @@ class Attribution:
         search.hear_traces()
         if not any(each for each in map(language_of, own) if not is_ipython(each)):
             search.give_way()
+            search.count()
             search.compare()
         chosen = sorted(search.chosen.values(), key=lambda each: _moment(each.run))
-        return chosen, search.left_out
+        return Split(chosen, search.left_out, search.seeming())
 
 
 class _Search:
@@ -126,6 +136,7 @@ class _Search:
     ) -> None:
         self.all, self.places, self.own = all_, places, own
         self.home, self.away = home, away
+        self.counts = Counts(own)
         self.chosen: dict[int, Attributed] = {}
         self.waiting: list[int] = []
         self.left_out: list[LeftOut] = []
@@ -157,7 +168,7 @@ class _Search:
             words = "the kernel of the session before it, whose notebook is known, was restarted"
         if _normal(kernel.notebook) in self.places:
             return True, words, certain
-        if kernel.gone and self._is_renamed(run):
+        if kernel.gone and self.counts.are_of(run, min(MATCHES, len(run.executions))):
             words = (
                 f"its cells have the code and the counts of this session; its kernel was started"
                 f" for {kernel.notebook}, which is not there any more"
@@ -166,20 +177,6 @@ class _Search:
         if kernel.gone and self.home.share(number) >= AT_ONCE:
             return None, "", True
         return False, words, certain
-
-    def _is_renamed(self, run: FoundRun) -> bool:
-        """Whether most cells of a document stand in the session, each at the count it has."""
-        ran = {each.line: each.source.rstrip() for each in run.executions}
-        for document in self.own:
-            counted = [
-                (cell.execution_count, cell.source.rstrip())
-                for cell in document.cells
-                if cell.kind == "code" and cell.execution_count and cell.source.strip()
-            ]
-            same = sum(ran.get(count) == source for count, source in counted)
-            if same >= min(MATCHES, len(ran)) and same > len(counted) / 2:
-                return True
-        return False
 
     def give_way(self) -> None:
         """Leaves out what waits and fits another notebook clearly better."""
@@ -190,6 +187,34 @@ class _Search:
                     self.left_out.append(LeftOut(self.all.runs[number], other))
                 self.waiting.remove(number)
                 self.away.add(number)
+
+    def count(self) -> None:
+        """Chooses the one run of all in which the notebook's cells stand at their counts.
+
+        Where they stand in two, one may be a copy's; where another notebook shows as much of it and
+        has more of its code, it is that one's.
+        """
+        named = [at for at, run in enumerate(self.all.runs) if self.counts.name(run)]
+        for number in named if len(named) == 1 else ():
+            if number in self.waiting and not self.all.rivals.has_more(number, self.places):
+                words = "its cells have the code and the counts of this session"
+                self.chosen[number] = Attributed(self.all.runs[number], SURE, True, words)
+                self.home.add(number)
+                self.waiting.remove(number)
+
+    def seeming(self) -> Seeming | None:
+        """The newest run that no trace gives to any notebook, and that may be of this one."""
+        runs = self.all.runs
+        known = max((_moment(each.run) for each in self.chosen.values()), default=(0, 0))
+        for number in sorted(self.waiting, key=lambda each: _moment(runs[each]), reverse=True):
+            if _moment(runs[number]) <= known:
+                return None
+            if self.all.rivals.has_as_much(number, self.places):
+                continue
+            found = self.counts.seeming(runs[number])
+            if found is not None:
+                return found
+        return None
 
     def compare(self) -> None:
         """Chooses among what waits by likeness, and the newest of all where nothing is known."""

@@ -31,7 +31,7 @@ _OF_COPIES = re.compile(
     r"|autosave|tmp|invalid|sync|crdownload|download|part|v?\d+|\d+t\d+z?"
 )
 _BEFORE = re.compile(r"[.~#]*(?:(?:copy of|copie de|kopie von) )?", re.IGNORECASE)
-_IMPORTS = re.compile(r"(?:\s*(?:(?:import|from)\s.*|[%#].*)?(?:\n|\Z))*")
+_IMPORT = re.compile(r"\s*(?:(?:import|from)\s.*|[%#].*)?")
 
 
 def without_namesakes(
@@ -44,7 +44,7 @@ def without_namesakes(
     known = {text for each in documents if not _is_judged(each) for text in _telling(each)}
     if known:
         return [each for each in documents if not _is_judged(each) or _is_alike(each, known)]
-    known = _only_telling({each.strip() for each in ran})
+    known = only_telling({each.strip() for each in ran})
     if not known:
         return list(documents)
     return [each for each in documents if not _is_by_name(each) or _is_alike(each, known)]
@@ -66,11 +66,17 @@ def _is_alike(document: FoundDocument, known: set[str]) -> bool:
 def _telling(document: FoundDocument) -> set[str]:
     """The texts that say what the document is about: no imports and looks, where it has more."""
     code = {each.source.strip() for each in document.cells if each.kind == "code"} - {""}
-    return _only_telling(code) or code or {each.source.strip() for each in document.cells} - {""}
+    return only_telling(code) or code or {each.source.strip() for each in document.cells} - {""}
 
 
-def _only_telling(code: Iterable[str]) -> set[str]:
-    return {each for each in code if not is_look(each) and not _IMPORTS.fullmatch(each)}
+def only_telling(code: Iterable[str]) -> set[str]:
+    """What says what a notebook is about: no imports, and no passing looks."""
+    return {each for each in code if not is_look(each) and not _only_imports(each)}
+
+
+def _only_imports(source: str) -> bool:
+    """Line by line: one pattern for all of them takes for ever where many lines are blank."""
+    return all(_IMPORT.fullmatch(line) for line in source.splitlines())
 
 
 def is_called(name: str, stem: str) -> bool:

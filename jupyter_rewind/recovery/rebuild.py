@@ -19,7 +19,7 @@ from jupyter_rewind.recovery.assembly import as_notebook
 from jupyter_rewind.recovery.attribution import (
     Attributed,
     Attribution,
-    LeftOut,
+    Split,
     known_places,
 )
 from jupyter_rewind.recovery.blends import other_text
@@ -104,7 +104,8 @@ def rebuild(target: Path, evidence: Evidence) -> Rebuilt:
         for cell in document.cells
         if cell.kind == "code"
     ]
-    attributed, left_out = Attribution(evidence).split(target, code)
+    split = Attribution(evidence).split(target, code)
+    attributed = split.own
     ran = {e.source for each in attributed if each.certain for e in each.run.executions}
     own = [each for each in evidence.documents if each.trace.notebook in places]
     base = with_saved_outputs(choose_base(evidence, places, ran), own)
@@ -115,13 +116,11 @@ def rebuild(target: Path, evidence: Evidence) -> Rebuilt:
     cells = tuple(each for each in made if each.cell.whole or each.cell.source.strip())
     return Rebuilt(
         cells=cells,
-        alternatives=followed.alternatives(judged, cells, left_out),
+        alternatives=followed.alternatives(judged, cells, split),
         likely_lost=likely_lost(base, attributed)
         + outputs_in_words(base)
         + earlier_in_words(one.words for one in cells),
-        next_steps=next_steps(
-            target, base, attributed, left_out, evidence, [each.cell for each in cells]
-        ),
+        next_steps=next_steps(target, base, split, evidence, [each.cell for each in cells]),
         metadata=base.document.metadata if base.document else {},
         nbformat=base.document.nbformat if base.document else (4, 5),
         sessions=tuple(attributed),
@@ -253,13 +252,14 @@ class _Followed:
         return started is not None and started > based.document.time_ns
 
     def alternatives(
-        self, judged: list[Judged], cells: tuple[RebuiltCell, ...], left_out: list[LeftOut]
+        self, judged: list[Judged], cells: tuple[RebuiltCell, ...], split: Split
     ) -> tuple[Alternative, ...]:
         """Every source that was run or stood in the base, and is not in `cells`."""
         here = {each.cell.source.rstrip() for each in cells}
         saved = self._saved_texts(judged, here)
         found = dict(saved)
-        ran = [(each.run, f"more like {each.notebook}") for each in left_out]
+        ran = [(each.run, f"more like {each.notebook}") for each in split.left_out]
+        ran += [(split.seeming.run, "nothing says whose it is")] if split.seeming else []
         ran += [(each.run, "") for each in self.attributed]
         for run, why_not in ran:
             words = f"session {run.session}" if run.session else "a run"

@@ -75,6 +75,26 @@ class Rivals:
                 best, found = there, place
         return found
 
+    def has_more(self, number: int, places: Collection[str]) -> bool:
+        """Whether another notebook shows as much of the run, and has more of its code."""
+        here = self._own(places).get(number, _NONE)
+        return any(
+            there.matches >= here.matches and there.code > here.code
+            for there in self._of_others(number, places)
+        )
+
+    def has_as_much(self, number: int, places: Collection[str]) -> bool:
+        """Whether another notebook shows as much of the run, and has as much of its code."""
+        here = self._own(places).get(number, _NONE)
+        return any(
+            there.matches >= here.matches and there.code >= here.code
+            for there in self._of_others(number, places)
+        )
+
+    def _of_others(self, number: int, places: Collection[str]) -> Iterator[Fit]:
+        others = (place for place in self._present if place not in places)
+        return (self._fits(place).get(number, _NONE) for place in others)
+
     @cached_property
     def _present(self) -> list[str]:
         """The notebooks that are there as files."""

@@ -13,7 +13,8 @@ from functools import cached_property
 from pathlib import Path
 
 from jupyter_rewind.recovery import search
-from jupyter_rewind.recovery.attribution import Attributed, Attribution
+from jupyter_rewind.recovery.advice import seeming_in_words
+from jupyter_rewind.recovery.attribution import Attributed, Attribution, Split
 from jupyter_rewind.recovery.choosing import Base, Based
 from jupyter_rewind.recovery.dating import NO_CHANCE
 from jupyter_rewind.recovery.evidence import Evidence, FoundDocument, Problem, Scope, Trace
@@ -25,6 +26,7 @@ from jupyter_rewind.recovery.search import Found
 from jupyter_rewind.recovery.sessions import SessionInfo, candidates, place_all
 from jupyter_rewind.recovery.since import sessions_since, went_on
 from jupyter_rewind.recovery.traces.present import PresentFinder
+from jupyter_rewind.recovery.traces.rewind import JOURNALED
 from jupyter_rewind.recovery.unnamed import rebuild_named
 
 UNSAVED = "unsaved"
@@ -34,6 +36,8 @@ _BY_ITS_TIME = frozenset({"checkpoint", "vscode", "backup"})
 """Traces whose time says when their content was the notebook's: a commit or an export is later."""
 _OF_RUNS = frozenset({PresentFinder.kind, "connection", "running kernel", "file id", "history"})
 """Traces that tell what was run and of which notebook, and what its file holds of it."""
+MOST_RUNS = 24
+"""So many of the newest runs that Rewind's journal has of one notebook are read."""
 _NAMES = frozenset({"connection", "running kernel"})
 """Traces that hold nothing of a notebook but its name, and when its kernel was started."""
 
@@ -74,7 +78,7 @@ class Survey:
 
 def survey(scope: Scope, found: Found) -> Survey:
     """How each notebook of the scope's folder stands that has a file or a trace."""
-    heard = search.gather(scope, [each for each in found.traces if each.kind in _OF_RUNS])
+    heard = search.gather(scope, _telling_of_runs(found.traces))
     ran, versions = _Ran(heard), OlderVersions(scope, found.traces)
     own: dict[Path, list[Trace]] = {}
     for trace in found.traces:
@@ -118,6 +122,24 @@ def survey(scope: Scope, found: Found) -> Survey:
     return Survey(ordered, told, tuple(texts))
 
 
+def _telling_of_runs(traces: Sequence[Trace]) -> list[Trace]:
+    """The traces that say what was run; the newest alone of a notebook's runs in the journal."""
+    journaled = sorted(
+        (each for each in traces if JOURNALED in each.handle), key=_moment, reverse=True
+    )
+    left = Counter(dict.fromkeys((each.notebook for each in journaled), MOST_RUNS))
+    wanted = set()
+    for each in journaled:
+        left[each.notebook] -= 1
+        if left[each.notebook] >= 0:
+            wanted.add(each.place)
+    return [each for each in traces if each.kind in _OF_RUNS or each.place in wanted]
+
+
+def _moment(trace: Trace) -> int:
+    return trace.time_ns or 0
+
+
 def _stand(notebook: Path, traces: Sequence[Trace], ran: _Ran, versions: OlderVersions) -> Standing:
     others = [each for each in traces if each.kind != PresentFinder.kind]
     others.sort(key=lambda each: each.time_ns or 0, reverse=True)
@@ -139,6 +161,8 @@ def _stand(notebook: Path, traces: Sequence[Trace], ran: _Ran, versions: OlderVe
                 f"{notebook.name} is whole, but {after} ran after all that it shows: deleted since,"
                 " or the file is an older state. Recover it by its name to see how."
             )
+        elif seeming := ran.seeming(notebook):
+            words = f"{notebook.name} is whole, but {seeming}"
         elif again := ran.again(notebook):
             cells = "1 cell" if again == 1 else f"{again} cells"
             words = (
@@ -165,6 +189,7 @@ class _Ran:
         self.placed = Attribution(heard)
         self.sources = candidates(self.placed)
         self.left_out = 0
+        self._last: tuple[str, Split] = "", Split([], [], None)
         self.files: Mapping[str, FoundDocument] = {
             each.trace.place: each
             for each in heard.documents
@@ -192,13 +217,30 @@ class _Ran:
         found = [now.get((run.trace, run.session)) for run in own]
         return bool(found) and all(each not in (None, str(notebook)) for each in found)
 
+    def _split(self, name: str) -> Split:
+        """Which runs are the notebook's; asked for more than once, and made once."""
+        if self._last[0] != name:
+            self._last = name, self.placed.split(Path(name), self.sources[name])
+        return self._last[1]
+
+    def seeming(self, notebook: Path) -> str:
+        """What is said of a session that may hold newer work of a whole file; "" where none may."""
+        name = str(notebook)
+        if name not in self.files or name not in self.sources:
+            return ""
+        found = self._split(name).seeming
+        if found is None or not found.run.session:
+            return ""
+        words = seeming_in_words("it", found)
+        return f"{words[0].lower()}{words[1:]} Recover it by its name to see how."
+
     def again(self, notebook: Path) -> int:
         """How many cells of a whole file show something, and ran again after it was saved."""
         name = str(notebook)
         file = self.files.get(name)
         if file is None or name not in self.sources:
             return 0
-        return _ran_again(file, self.placed.of(notebook, self.sources[name]))
+        return _ran_again(file, self._split(name).own)
 
     def after(self, notebook: Path) -> str:
         """How much code ran after all that a whole file shows and is not in it; "" where none."""
@@ -206,7 +248,7 @@ class _Ran:
         file = self.files.get(name)
         if file is None or name not in self.sources:
             return ""
-        count = _ran_after(file, self.placed.of(notebook, self.sources[name]))
+        count = _ran_after(file, self._split(name).own)
         pieces = "1 piece" if count == 1 else f"{count} pieces"
         return f"{pieces} of code" if count else ""
 
@@ -222,7 +264,7 @@ class _Ran:
             self.left_out += self._has_run(file)
             return 0, []
         kept = {cell.source.rstrip() for cell in file.cells}
-        attributed = self.placed.of(notebook, self.sources[name])
+        attributed = self._split(name).own
         if all(_is_kept(each, kept) for each in attributed):
             return 0, []
         runs = tuple(replace(each.run, notebook=name, certain=True) for each in attributed)

@@ -51,6 +51,8 @@ if TYPE_CHECKING:
 
 RAW = "raw"
 """In the handle of a checkpoint's trace: blake3 of the file that it is of."""
+JOURNALED = "run"
+"""In the handle of the trace of a run."""
 MOST_CHECKPOINTS = 24
 """So many of the newest checkpoints of one notebook are traces; `history` lists all of them."""
 
@@ -83,7 +85,7 @@ class RewindFinder:
         with _store(scope) as repository:
             if repository is None:
                 raise NotFound("Rewind's own store is gone.")
-            if "run" in trace.handle:
+            if JOURNALED in trace.handle:
                 return _read_run(repository, trace)
             histories = _histories(repository)
             if "draft" in trace.handle:
@@ -261,12 +263,12 @@ def _run(run: Run, path: str, scope: Scope) -> Trace:
         frozenset({Holds.CODE, Holds.OUTPUTS, Holds.ORDER, Holds.TIMES}),
         run.ended_ns or run.started_ns,
         words="what its kernel ran, with outputs",
-        handle={"run": str(run.id)},
+        handle={JOURNALED: str(run.id)},
     )
 
 
 def _read_run(repository: Repository, trace: Trace) -> Evidence:
-    key = run_key(trace.handle["run"])
+    key = run_key(trace.handle[JOURNALED])
     run = read_run(repository.entries(kind=RUN, key=key))
     if run is None:
         raise NotFound(f"The store knows of no run {trace.handle['run']}.")
