@@ -16,7 +16,7 @@ import numpy as np
 from jupyter_rewind.kernels.placeholders import Placeholder
 from jupyter_rewind.kernels.reducers.contract import Context, Reduction, name_of, stand_in
 from jupyter_rewind.kernels.reducers.registry import Registry
-from jupyter_rewind.kernels.reducers.views import into
+from jupyter_rewind.kernels.reducers.views import into, is_mapped
 from jupyter_rewind.model.snapshot import Fidelity
 
 _SMALL = 1 << 10
@@ -28,6 +28,8 @@ _WASTE = 4
 _COPIES = ("sklearn.",)
 """Packages whose values write themselves out as arrays in their memory, and copy them back in."""
 
+_MOST_MAPPED = 1 << 30
+"""A map of more bytes is a file's rather than the notebook's."""
 _LENDERS = ("builtins.bytes", "builtins.bytearray", "builtins.memoryview", "array.array")
 
 
@@ -58,15 +60,25 @@ def reduce_array(value: Any, context: Context) -> Reduction:
     if value.dtype.kind == "T" or (value.dtype.hasobject and value.dtype.kind != "O"):
         return _reduce_in_stream(value, context)
     if isinstance(base, np.ndarray) and not _wastes(value, sys.getrefcount(base)):
-        reduction = _reduce_view(value, base)
+        reduction = _reduce_view(value, base, context)
         if reduction is not None:
             return reduction
+    elif type(base) is memoryview and is_mapped(base):
+        return _reduce_mapped(value, context)
     elif _lends(base) and value.size:
         return _reduce_lent(value, base)
     elif base is not None and not isinstance(base, np.ndarray) and sys.getrefcount(base) > 3:
         owner = name_of(type(base))
         if not owner.startswith(_COPIES):
             context.note(Fidelity.REBUILT, f"an array in the memory of a {owner}; it got its own")
+    return _reduce_owner(value, context)
+
+
+def _reduce_mapped(value: Any, context: Context) -> Reduction:
+    if value.nbytes > _MOST_MAPPED:
+        what = f"an array in {value.nbytes} bytes of mapped memory"
+        return stand_in(value, context, what, "map it again")
+    context.note(Fidelity.REBUILT, "an array in mapped or shared memory; it got its own")
     return _reduce_owner(value, context)
 
 
@@ -79,7 +91,8 @@ def _reduce_in_stream(value: Any, context: Context) -> Reduction:
 
 def _wastes(value: Any, holders: int) -> bool:
     """Nobody but this view holds the memory (two references are the caller's), and most is idle."""
-    return holders <= 3 and value.base.nbytes > max(_SMALL, _WASTE * value.nbytes)
+    is_idle = holders <= 3 and value.base.nbytes > max(_SMALL, _WASTE * value.nbytes)
+    return is_idle and _map_of(value) is None
 
 
 def _lends(base: Any) -> bool:
@@ -101,7 +114,7 @@ def _state_of(value: Any) -> Any:
 # -- views ---------------------------------------------------------------------------------------
 
 
-def _reduce_view(value: Any, base: Any) -> Reduction | None:
+def _reduce_view(value: Any, base: Any, context: Context) -> Reduction | None:
     if base.dtype.kind == "T" or (base.dtype.hasobject and base.dtype.kind != "O"):
         return None
     flat = _as_stored(base)
@@ -113,6 +126,7 @@ def _reduce_view(value: Any, base: Any) -> Reduction | None:
         return None
     if not value.size:
         offset = 0
+    note_file(base, context)
     made = (type(value), base, value.dtype, value.shape, offset, value.strides)
     state = None if isinstance(value, np.memmap) else _state_of(value)
     return rebuild_view, (*made, value.flags.writeable), state, None, None, set_state
@@ -292,21 +306,36 @@ def set_state(array: Any, state: dict[str, Any]) -> None:
 
 def reduce_memmap(value: Any, context: Context) -> Reduction:
     if isinstance(value.base, np.ndarray):
-        reduction = _reduce_view(value, value.base)
+        reduction = _reduce_view(value, value.base, context)
         if reduction is not None:
             return reduction
     if not isinstance(value.base, mmap.mmap):
         return reduce_array(value, context)
     if value.filename is None:
         return stand_in(value, context, "an array in a mapped file without a name", "map it again")
+    note_file(value, context)
     path = os.path.abspath(value.filename)
     mode = {"w+": "r+"}.get(value.mode, value.mode)
-    reason = f"an array in the file {path}; the file is not kept"
-    if mode == "c":
-        reason += ", nor what was changed in memory only"
-    context.note(Fidelity.REFERENCE, reason)
     order = "C" if value.flags.c_contiguous else "F"
     return rebuild_memmap, (type(value), path, value.dtype, mode, value.offset, value.shape, order)
+
+
+def _map_of(value: Any) -> Any:
+    """The array of a named file that `value` is, or that it is a view of."""
+    while type(value) is np.ndarray and isinstance(value.base, np.ndarray):
+        value = value.base
+    return value if isinstance(value, np.memmap) and value.filename is not None else None
+
+
+def note_file(value: Any, context: Context) -> None:
+    """Says so where the array, or what it is a view of, lies in a file."""
+    found = _map_of(value)
+    if found is None:
+        return
+    reason = f"an array in the file {os.path.abspath(found.filename)}; the file is not kept"
+    if found.mode == "c":
+        reason += ", nor what was changed in memory only"
+    context.note(Fidelity.REFERENCE, reason)
 
 
 def rebuild_memmap(

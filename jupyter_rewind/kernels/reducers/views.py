@@ -6,6 +6,7 @@ import array
 import collections
 import ctypes
 import gc
+import mmap
 import pickle
 import types
 from typing import Any
@@ -84,11 +85,18 @@ def address_of(exporter: Any) -> int:
     return int(address)
 
 
+def is_mapped(view: memoryview) -> bool:
+    """Whether it shows the memory of a map, which cannot be kept."""
+    return isinstance(view.obj, mmap.mmap)
+
+
 def reduce_memoryview(value: memoryview, context: Context) -> Reduction:
     try:
         owner = value.obj
     except ValueError:
         return stand_in(value, context, "a released memoryview", "make it again")
+    if is_mapped(value):
+        return stand_in(value, context, "a memoryview of mapped or shared memory", "map it again")
     shape = (value.format, value.shape, value.strides, value.itemsize, value.readonly)
     whole = memoryview(owner)
     if not whole.contiguous or (not value.c_contiguous and value.ndim != 1):

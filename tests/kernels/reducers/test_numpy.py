@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 from pathlib import Path
 from typing import Any
 
@@ -191,6 +192,31 @@ def test_a_memory_map_is_mapped_again_and_not_emptied(tmp_path: Path) -> None:
     assert type(back) is np.memmap and back.mode == "r+"
     back[2] = 5
     assert value[2] == 5 and part[0] == 5
+
+
+def test_a_view_of_a_memory_map_is_one_again_though_nothing_else_holds_the_map(
+    tmp_path: Path,
+) -> None:
+    """However little of it is shown: what is written into it goes to the file."""
+    path = tmp_path / "array.bin"
+    np.memmap(path, dtype="f8", mode="w+", shape=(100_000,))[:] = 0
+    kept = keep(np.asarray(np.memmap(path, dtype="f8", mode="r+"))[2:5])
+    kept.load()[:] = 7
+    assert np.memmap(path, dtype="f8")[:6].tolist() == [0, 0, 7, 7, 7, 0]
+
+
+def test_an_array_in_shared_memory_is_kept_with_memory_of_its_own() -> None:
+    """And says so; what shows such memory as bytes is gone, and says so, too."""
+    memory = mmap.mmap(-1, 4096)
+    value = np.ndarray((4, 3), "f8", buffer=memory)
+    value[:] = np.arange(12).reshape(4, 3)
+    kept = keep(value)
+    assert kept.fidelities == {Fidelity.REBUILT}
+    back = kept.load()
+    assert back.tolist() == value.tolist() and back.shape == (4, 3)
+    kept = keep(memoryview(memory)[3:])
+    assert kept.fidelities == {Fidelity.MISSING}
+    assert isinstance(kept.load(), Placeholder)
 
 
 def test_a_memory_map_without_its_file_says_so(tmp_path: Path) -> None:
