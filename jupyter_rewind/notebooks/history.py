@@ -8,13 +8,16 @@ touch a user's file: that is for `documents.py`.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
 
 from jupyter_rewind.errors import Conflict
 from jupyter_rewind.model.checkpoint import Checkpoint
 from jupyter_rewind.model.ids import EntryId, HistoryId
 from jupyter_rewind.notebooks.bindings import Stay
 from jupyter_rewind.notebooks.entries import CHECKPOINT, MARK, mark_key
+from jupyter_rewind.notebooks.files import identify
 from jupyter_rewind.notebooks.recording import HistoryRecorder, Recorded
+from jupyter_rewind.notebooks.takeover import find_new_name
 
 __all__ = ["Histories", "Recorded", "name_entries"]
 
@@ -69,6 +72,19 @@ class Histories(HistoryRecorder):
             if history is not None:
                 self.bindings.unbind(tx, path, history, "deleted")
             return history
+
+    def vacate(self, path: str) -> None:
+        """`path` has no history: a new file was made there, where no file was. A history that is
+        bound there is of one that was moved in its folder, and goes with it, or has gone."""
+        with self.repository.transaction() as tx:
+            history = self.bindings.current(path)
+            if history is None:
+                return
+            moved_to = find_new_name(self, history, path, identify(Path(path)))
+            if moved_to is not None:
+                self.bindings.move(tx, path, moved_to, history)
+            else:
+                self.bindings.unbind(tx, path, history, "deleted")
 
     def delete_folder(self, folder: str) -> int:
         """All notebooks below `folder` are gone; returns how many had a history."""

@@ -8,6 +8,7 @@ its inode to a new file would make the answers depend on the machine.
 from __future__ import annotations
 
 import json
+import os
 import shutil
 
 import pytest
@@ -144,6 +145,26 @@ class Histories2Writers(Project):
         self.keep(writer, old, Reason.SAVE)
         self.carry(old, new)
         self.keep(1 - writer, new, Reason.EXTERNAL_CHANGE)
+
+    @precondition(lambda self: self.oracle.files)
+    @rule(writer=writers, number=numbers, new=paths, is_new_first=st.booleans())
+    def move_outside_and_use_the_name(
+        self, writer: int, number: int, new: str, is_new_first: bool
+    ) -> None:
+        """`mv`, and another notebook under the old name before anybody looks at either."""
+        old = self.pick_file(number)
+        if old not in self.oracle.at or new in self.oracle.files or new in self.oracle.at:
+            return
+        if is_new_first and os.path.dirname(old) != os.path.dirname(new):
+            return  # where the old one is then, nobody knows
+        self.write(old, self.edited(self.oracle.files[old]))
+        self.keep(writer, old, Reason.SAVE)
+        line = self.oracle.at[old]
+        self.carry(old, new)
+        self.write(old, self.fresh())
+        self.oracle.bind(new, line, self.hands.time_ns)
+        for path in (old, new) if is_new_first else (new, old):
+            self.keep(1 - writer, path, Reason.EXTERNAL_CHANGE)
 
     @precondition(lambda self: self.oracle.files)
     @rule(writer=writers, number=numbers, new=paths, told=st.booleans())

@@ -79,6 +79,8 @@ class Listener:
             return
         self._heartbeat.watch(path)
         file = self._paths.file(path)
+        if request.is_creation():
+            follow(self._recorder, lambda workspace: workspace.histories.vacate(file), file)
         self._recorder.save(
             file,
             request.infer_reason(),

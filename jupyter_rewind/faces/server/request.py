@@ -77,6 +77,12 @@ def is_put() -> bool:
     return isinstance(handler, ContentsHandler) and handler.request.method == "PUT"
 
 
+def is_creation() -> bool:
+    """Whether a new file is being made, as by "New" and "Duplicate", where there was none."""
+    handler = current_handler()
+    return isinstance(handler, ContentsHandler) and handler.request.method == "POST"
+
+
 def infer_reason() -> Reason:
     """Why the save that is happening happens."""
     handler = current_handler()

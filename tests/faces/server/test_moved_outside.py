@@ -1,0 +1,84 @@
+"""Notebooks that are moved outside Jupyter while a server runs, and their names used again."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.faces.server.support import BROWSER, Client, eventually, notebook, written
+
+
+async def _ids(client: Client, path: str) -> list[str]:
+    return [one["id"] for one in await client.checkpoints(path)]
+
+
+async def _new(client: Client, folder: str = "") -> str:
+    status, made = await client.ask("POST", "api/contents", folder, body={"type": "notebook"})
+    assert status == 201, made
+    return str(made["path"])
+
+
+async def test_a_listing_finds_what_was_moved_though_its_name_is_used_again(
+    client: Client,
+) -> None:
+    await client.put("a.ipynb", notebook("import this", "x = 1"))
+    before = await _ids(client, "a.ipynb")
+    client.file("a.ipynb").rename(client.file("b.ipynb"))
+    other = notebook("something = 'else'")
+    other["cells"][0]["id"] = "of-another"
+    client.file("a.ipynb").write_bytes(written(other))
+    await client.ask("GET", "api/contents", "")
+
+    async def followed() -> bool:
+        status, found = await client.rewind("GET", "history", path="b.ipynb")
+        return status == 200 and [one["id"] for one in found["checkpoints"]] == before
+
+    assert await eventually(followed)
+    await client.ask("GET", "api/contents", "a.ipynb")
+
+    async def begun() -> Any:
+        return await _ids(client, "a.ipynb")
+
+    [own] = await eventually(begun)
+    assert own not in before
+    assert await _ids(client, "b.ipynb") == before
+
+
+@pytest.mark.parametrize("target", ["analysis.ipynb", "deep/analysis.ipynb"])
+async def test_a_new_notebook_takes_no_older_ones_history(client: Client, target: str) -> None:
+    """ "New" finds the name free, for its notebook was moved in a terminal."""
+    name = await _new(client)
+    await client.put(name, notebook("import this", "x = 1"), agent=BROWSER)
+    before = await _ids(client, name)
+    client.file(target).parent.mkdir(exist_ok=True)
+    client.file(name).rename(client.file(target))
+    assert await _new(client) == name
+    await client.put(name, notebook("another = 'one'"), agent=BROWSER)
+    own = await _ids(client, name)
+    assert own and not {*own} & {*before}
+    await client.ask("GET", "api/contents", target)
+
+    async def followed() -> bool:
+        return await _ids(client, target) == before
+
+    assert await eventually(followed)
+
+
+async def test_what_is_opened_is_looked_at_before_what_is_listed(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heartbeat = client.service.heartbeat
+    for name in "abcdef":
+        client.file(f"{name}.ipynb").write_bytes(written(notebook(name)))
+        heartbeat._watch(f"{name}.ipynb", name in "ce")
+    looked: list[str] = []
+    monkeypatch.setattr(heartbeat, "_look_quietly", looked.append)
+    heartbeat._go_through({f"{name}.ipynb" for name in "abcdef"})
+    assert {*looked[:2]} == {"c.ipynb", "e.ipynb"}
+    assert len(looked) == 6
+    looked.clear()
+    heartbeat._fresh.add("e.ipynb")
+    heartbeat._go_through({"a.ipynb", "b.ipynb", "d.ipynb"})
+    assert len(looked) == 1  # the rest waits until what was opened has been looked at
+    assert heartbeat._fresh >= {"e.ipynb", *{"a.ipynb", "b.ipynb", "d.ipynb"} - {*looked}}
