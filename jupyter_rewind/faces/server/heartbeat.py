@@ -1,17 +1,17 @@
 """Looks at the notebooks that are opened or listed: damage is noticed, changes from outside kept.
 
-An opened notebook is read whole once for each state of it; a listed one only at its two ends, and
-whole when those look wrong. Nothing is looked at that nobody asked for, and one thread does it all.
+Each is judged once for each state of it: opened ones at once, listed ones in their turn, with rests
+between. A listed one that is the very file that a history is of, moved here outside Jupyter, counts
+as opened. Nothing is looked at that nobody asked for, and one thread does it all.
 A damaged state is reported, not recorded: the last good checkpoint stays the head.
 """
 
 from __future__ import annotations
 
-import os
 import shlex
 import threading
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future, wait
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -20,18 +20,20 @@ from jupyter_rewind import clock
 from jupyter_rewind.errors import NotFound, RewindError
 from jupyter_rewind.faces.server.announcer import NOTEBOOK_EVENTS, Announcer
 from jupyter_rewind.faces.server.paths import Paths, is_notebook
+from jupyter_rewind.faces.server.peeking import looks_whole
 from jupyter_rewind.faces.server.reading import Stamp, read_stamp
 from jupyter_rewind.faces.server.recorder import Recorder
 from jupyter_rewind.faces.server.turns import SaveTurns
 from jupyter_rewind.model.checkpoint import Checkpoint, Reason
+from jupyter_rewind.notebooks.takeover import has_moved_to
 
 if TYPE_CHECKING:
     from jupyter_rewind.workspace import Workspace
 
 _WATCHED = 5_000
-_PEEK_BYTES = 4_096
 _SETTLE_NS = 2_000_000_000
 _SETTLE_SECONDS = 2.0
+_LONGEST_REST_SECONDS = 1.0
 # Less than the answer to who asks is waited for.
 _PENDING_SECONDS = 1.5
 
@@ -159,8 +161,29 @@ class Heartbeat:
                 if seconds and clock.monotonic() >= next_scan:
                     due = set(self._watched)
                     next_scan = clock.monotonic() + seconds
-            for path in due:
-                self._look_quietly(path)
+            self._go_through(due)
+
+    def _go_through(self, due: Iterable[str]) -> None:
+        """A look at each, at those first that somebody has open; what is opened meanwhile, or a
+        save that is under way, comes before those that are only listed."""
+        left = sorted(due, key=self._is_listed_only, reverse=True)
+        while left:
+            path = left.pop()
+            began = clock.monotonic()
+            self._look_quietly(path)
+            if not left or not self._is_listed_only(left[-1]):
+                continue
+            seconds = max(clock.monotonic() - began, self._recorder.calm_in())
+            with self._changed:
+                if not self._fresh and not self._stopping:
+                    self._changed.wait(min(seconds, _LONGEST_REST_SECONDS))
+                if self._fresh or self._stopping:
+                    self._fresh.update(left)
+                    return
+
+    def _is_listed_only(self, path: str) -> bool:
+        watched = self._watched.get(path)
+        return watched is not None and not watched.is_opened
 
     def _look_quietly(self, path: str) -> None:
         watched = self._watched.get(path)
@@ -184,6 +207,9 @@ class Heartbeat:
             watched.stamp = None
             self._settle(path, None)
             return
+        if watched.stamp == stamp and not watched.is_opened:
+            return
+        watched.is_opened = watched.is_opened or self._has_come(file, stamp)
         is_kept = not watched.is_opened or self._recorder.is_known(file, stamp)
         if watched.stamp == stamp and is_kept:
             return
@@ -205,9 +231,14 @@ class Heartbeat:
                 file, Reason.EXTERNAL_CHANGE, after=after, since=since, reading=reading
             )
 
+    def _has_come(self, file: str, stamp: Stamp) -> bool:
+        """Whether `file` is the one that a history is of, under another name than it had."""
+        histories = self._recorder.workspace().histories
+        return has_moved_to(histories, file, stamp.identity)
+
     def _find_damage(self, path: str, file: str, stamp: Stamp, *, whole: bool) -> Damage | None:
         try:
-            if not whole and stamp.size and _looks_whole(file, stamp.size):
+            if not whole and looks_whole(file, stamp.size):
                 return None
         except (FileNotFoundError, NotADirectoryError):
             return None  # renamed or deleted since its stamp was read: whoever did so tells of it
@@ -282,16 +313,3 @@ def find_last_good(workspace: Workspace, file: str) -> str | None:
     except NotFound:
         return None
     return None if checkpoint is None else checkpoint.id
-
-
-def _looks_whole(file: str, size: int) -> bool:
-    with open(file, "rb") as stream:
-        head = stream.read(_PEEK_BYTES)
-        stream.seek(max(0, size - _PEEK_BYTES), os.SEEK_SET)
-        tail = stream.read(_PEEK_BYTES)
-    return (
-        head.lstrip().startswith(b"{")
-        and tail.rstrip().endswith(b"}")
-        and b"\0" not in head
-        and b"\0" not in tail
-    )

@@ -1,0 +1,61 @@
+"""Whether a large notebook that was listed is whole, told without holding up the server.
+
+A small one is read and parsed like an opened one. To parse a large one takes as long as a hundred
+answers, so another process does that; one larger still is looked at only at its two ends.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+SMALL_BYTES = 4 << 20
+_LARGE_BYTES = 256 << 20
+_PEEK_BYTES = 4_096
+_PATIENCE_SECONDS = 120.0
+# What `condition.judge_notebook` asks for, in as few words.
+_PROGRAM = """
+import json, sys
+with open(sys.argv[1], "rb") as stream:
+    raw = stream.read()
+book = json.loads(raw)
+cells = book.get("cells", book.get("worksheets")) if isinstance(book, dict) else None
+sys.exit(0 if isinstance(cells, list) and b"\\0" not in raw else 3)
+"""
+
+
+def looks_whole(file: str, size: int) -> bool:
+    """False where the notebook must be judged; True where nothing speaks against it, as far as
+    that is looked at. Raises OSError where it cannot be read."""
+    if size <= SMALL_BYTES or not _has_ends(file, size):
+        return False
+    return size > _LARGE_BYTES or _parses(file)
+
+
+def _has_ends(file: str, size: int) -> bool:
+    with open(file, "rb") as stream:
+        head = stream.read(_PEEK_BYTES)
+        stream.seek(max(0, size - _PEEK_BYTES), os.SEEK_SET)
+        tail = stream.read(_PEEK_BYTES)
+    return (
+        head.lstrip().startswith(b"{")
+        and tail.rstrip().endswith(b"}")
+        and b"\0" not in head
+        and b"\0" not in tail
+    )
+
+
+def _parses(file: str) -> bool:
+    if not sys.executable:
+        return True
+    command = [sys.executable, "-I", "-S", "-c", _PROGRAM, file]
+    nothing = subprocess.DEVNULL
+    try:
+        done = subprocess.run(
+            command, stdin=nothing, stdout=nothing, stderr=nothing, check=False,
+            timeout=_PATIENCE_SECONDS,
+        )  # fmt: skip
+    except (OSError, subprocess.SubprocessError):
+        return True  # it is judged when it is opened
+    return done.returncode == 0
