@@ -27,6 +27,30 @@ describe('putInto', () => {
     model.dispose();
   });
 
+  it('keeps cells that moved apart, by their ids', () => {
+    const cells = ['a', 'b', 'c', 'd'].map(text => code(text));
+    const model = notebook(book(...cells));
+    const [a, b, c, d] = model.sharedModel.cells;
+    const changed = cells.map(cell => ({ ...cell, source: `${cell.source}!` }));
+    const after = book(
+      code('x'),
+      changed[0],
+      changed[2],
+      code('y'),
+      changed[3]
+    );
+    putInto(model.sharedModel, after);
+    const now = model.sharedModel.cells;
+    expect(now.map(cell => cell.getSource())).toEqual(
+      after.cells.map(cell => cell.source)
+    );
+    expect([now[1], now[2], now[4]]).toEqual([a, c, d]);
+    expect(now).not.toContain(b);
+    putInto(model.sharedModel, book(changed[3], changed[0], changed[2]));
+    expect(model.sharedModel.cells.slice(1)).toEqual([a, c]);
+    model.dispose();
+  });
+
   it('brings any notebook to say what another says', () => {
     const words = ['a', 'b', 'c', 'd'];
     const books = [

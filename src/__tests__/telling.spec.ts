@@ -1,7 +1,7 @@
 import { Notification } from '@jupyterlab/apputils';
 import { nullTranslator } from '@jupyterlab/translation';
 
-import { tell, tellFailure } from '../widgets/telling';
+import { tell, tellBegun, tellFailure } from '../widgets/telling';
 
 const trans = nullTranslator.load('jupyter_rewind');
 const LONG = `${'very '.repeat(40)}long`;
@@ -28,6 +28,18 @@ describe('a notification', () => {
     const dialog = document.querySelector('.jp-Dialog');
     expect(dialog?.textContent).toContain(LONG);
     (dialog?.querySelector('.jp-mod-accept') as HTMLElement).click();
+  });
+
+  it('takes the place of what said that it was under way', async () => {
+    const id = await tellBegun('Under way…');
+    expect(told().type).toBe('in-progress');
+    expect(tell('success', 'Done.', { autoClose: 1 }, trans, id)).toBe(id);
+    expect(told().message).toBe('Done.');
+    expect(told().type).toBe('success');
+    expect(Notification.manager.count).toBe(1);
+    Notification.dismiss(id);
+    tell('success', 'Done.', { autoClose: 1 }, trans, id);
+    expect(Notification.manager.count).toBe(1);
   });
 
   it('of a few words has no such action', () => {

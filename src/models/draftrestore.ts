@@ -12,36 +12,25 @@ export function putInto(
   notebook: SharedNotebook,
   content: INotebookContent
 ): void {
-  const wanted = content.cells.map(canonical);
+  const sides: ISides = {
+    notebook,
+    cells: content.cells,
+    present: notebook.cells.map(cell => canonical(cell.toJSON())),
+    wanted: content.cells.map(canonical)
+  };
+  const last = lastKept(
+    notebook.cells.map(cell => cell.getId()),
+    content.cells.map(cell => cell.id as string | undefined)
+  );
   notebook.transact(() => {
-    const present = notebook.cells.map(cell => canonical(cell.toJSON()));
-    const shorter = Math.min(present.length, wanted.length);
-    let front = 0;
-    while (front < shorter && present[front] === wanted[front]) {
-      front += 1;
+    let end: IPair = { at: sides.present.length, to: sides.wanted.length };
+    // From the back: what stands before keeps its place.
+    for (let kept = last; kept; kept = kept.before) {
+      fill(sides, { at: kept.at + 1, to: kept.to + 1 }, end);
+      put(sides, kept);
+      end = kept;
     }
-    let back = 0;
-    while (
-      back < shorter - front &&
-      present[present.length - 1 - back] === wanted[wanted.length - 1 - back]
-    ) {
-      back += 1;
-    }
-    const until = present.length - back;
-    if (present.length === wanted.length) {
-      for (let at = front; at < until; at++) {
-        if (present[at] !== wanted[at]) {
-          replace(notebook, at, content.cells[at]);
-        }
-      }
-    } else {
-      const fresh = content.cells.slice(front, wanted.length - back);
-      // First the new ones: a notebook is never without a cell.
-      notebook.insertCells(until, fresh as SharedInput[]);
-      if (until > front) {
-        notebook.deleteCellRange(front, until);
-      }
-    }
+    fill(sides, { at: 0, to: 0 }, end);
     if (
       JSON.stringify(notebook.getMetadata()) !==
       JSON.stringify(content.metadata)
@@ -49,6 +38,84 @@ export function putInto(
       notebook.setMetadata(content.metadata);
     }
   });
+}
+
+/** A notebook and what it is to say. */
+interface ISides {
+  notebook: SharedNotebook;
+  cells: ICell[];
+  /** What its cells say, as it was. */
+  present: string[];
+  wanted: string[];
+}
+
+/** A place in the notebook as it was, and one in what it is to be. */
+interface IPair {
+  at: number;
+  to: number;
+}
+
+/** A cell that is on both sides, and the one before it that is, too. */
+interface IKept extends IPair {
+  before: IKept | null;
+}
+
+/** The last of the most cells that are on both sides, by their ids, in the same order. */
+function lastKept(
+  present: string[],
+  wanted: (string | undefined)[]
+): IKept | null {
+  const places = new Map(wanted.map((id, to) => [id, to]));
+  // The one at n ends n + 1 cells, and as early as any that does.
+  const ends: IKept[] = [];
+  present.forEach((id, at) => {
+    const to = places.get(id);
+    if (to !== undefined) {
+      let length = 0;
+      for (let high = ends.length; length < high;) {
+        const middle = (length + high) >> 1;
+        if (ends[middle].to < to) {
+          length = middle + 1;
+        } else {
+          high = middle;
+        }
+      }
+      ends[length] = { at, to, before: ends[length - 1] ?? null };
+    }
+  });
+  return ends[ends.length - 1] ?? null;
+}
+
+/** The cells between two pairs say what they are to say. */
+function fill(sides: ISides, from: IPair, end: IPair): void {
+  const { notebook, cells, present, wanted } = sides;
+  let { at, to } = from;
+  let { at: until, to: last } = end;
+  while (at < until && to < last && present[at] === wanted[to]) {
+    at += 1;
+    to += 1;
+  }
+  while (at < until && to < last && present[until - 1] === wanted[last - 1]) {
+    until -= 1;
+    last -= 1;
+  }
+  if (until - at === last - to) {
+    for (let number = 0; number < until - at; number++) {
+      put(sides, { at: at + number, to: to + number });
+    }
+    return;
+  }
+  // First the new ones: a notebook is never without a cell.
+  notebook.insertCells(until, cells.slice(to, last) as SharedInput[]);
+  if (until > at) {
+    notebook.deleteCellRange(at, until);
+  }
+}
+
+function put({ notebook, cells, present, wanted }: ISides, pair: IPair): void {
+  if (present[pair.at] !== wanted[pair.to]) {
+    replace(notebook, pair.at, cells[pair.to]);
+  }
 }
 
 /**

@@ -24,7 +24,7 @@ import { Windows } from '../models/windows';
 import { type Draft, IAway, IDrafts, IRewindClient } from '../tokens';
 import { tellNowhere, tellRefused } from '../widgets/draftnotices';
 import { addAnew } from '../widgets/tabs';
-import { tell, tellFailure } from '../widgets/telling';
+import { tell, tellBegun, tellFailure } from '../widgets/telling';
 
 const SHOW = 'jupyter-rewind:show-drafts';
 
@@ -77,9 +77,13 @@ const plugin: JupyterFrontEndPlugin<IDrafts> = {
     /** The panel holds the draft's edits; nothing is saved by that. */
     async function restore(panel: NotebookPanel, draft: Draft): Promise<void> {
       const path = contents.localPath(panel.context.path);
+      const begun = await tellBegun(
+        trans.__('The edits are being brought back into %1…', nameOf(path))
+      );
       try {
         const { notebook, lost } = await client.draft(path, draft.draft);
         if (panel.isDisposed || !panel.model) {
+          Notification.dismiss(begun);
           return;
         }
         const { sharedModel } = panel.model;
@@ -118,9 +122,11 @@ const plugin: JupyterFrontEndPlugin<IDrafts> = {
               }
             ]
           },
-          trans
+          trans,
+          begun
         );
       } catch (reason) {
+        Notification.dismiss(begun);
         tellFailure(
           trans.__(
             'The edits were not brought back, and are still kept. %1',

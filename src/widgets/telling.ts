@@ -4,14 +4,21 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 /** JupyterLab cuts a notification off after so many letters. */
 const LONGEST = 140;
 
+/** Milliseconds until a notification stands on the screen. */
+const DRAWN = 50;
+
 type Kind = 'info' | 'success' | 'warning' | 'error';
 
-/** Shows a notification; where JupyterLab cuts its words off, the whole of them is a click away. */
+/**
+ * Shows a notification; where JupyterLab cuts its words off, the whole of them is a click away. It
+ * takes the place of the one with the id `instead`, where that still stands.
+ */
 export function tell(
   kind: Kind,
   words: string,
   options: Pick<Notification.IOptions<never>, 'actions' | 'autoClose'>,
-  trans: TranslationBundle
+  trans: TranslationBundle,
+  instead?: string
 ): string {
   const { actions = [] } = options;
   const whole: Notification.IAction = {
@@ -27,10 +34,23 @@ export function tell(
       });
     }
   };
-  return Notification.emit(words, kind, {
+  const shown = {
     ...options,
     actions: words.length > LONGEST ? [...actions, whole] : actions
-  });
+  };
+  if (instead && Notification.manager.has(instead)) {
+    Notification.update({ id: instead, message: words, type: kind, ...shown });
+    return instead;
+  }
+  return Notification.emit(words, kind, shown);
+}
+
+/** Says what is under way, and is on the screen when this resolves; it gives the id. */
+export async function tellBegun(words: string): Promise<string> {
+  const id = Notification.emit(words, 'in-progress', { autoClose: false });
+  // What follows may leave the browser no time to draw it.
+  await new Promise(done => setTimeout(done, DRAWN));
+  return id;
 }
 
 /** Says what failed, until the user closes it. */
