@@ -15,6 +15,7 @@ from pathlib import Path
 from jupyter_rewind.errors import InvalidInput
 from jupyter_rewind.recovery.broken.versions import VERSION
 from jupyter_rewind.recovery.evidence import Evidence, EvidenceCell, FoundDocument, Trace
+from jupyter_rewind.recovery.exactness import is_page, said
 from jupyter_rewind.recovery.unnamed import sort_out
 
 MOST = 5
@@ -37,11 +38,15 @@ def other_versions(
     target: Path, evidence: Evidence, cells: Iterable[EvidenceCell], base: Trace | None = None
 ) -> tuple[OtherVersion, ...]:
     """The versions of the notebook that have more, newest first; of those alike the newest."""
+    cells = tuple(cells)
     here = {_key(cell) for cell in cells}
+    told_here = "".join(said(cell.source) for cell in cells if cell.kind == "markdown")
     found: list[OtherVersion] = []
     told: set[frozenset[tuple[str, str]]] = set()
     for document in _newest_first(sort_out(target, evidence)[0].documents):
         more = frozenset(_key(cell) for cell in document.cells if cell.source.strip()) - here
+        if is_page(document):  # its marks may differ, and where its cells end
+            more = frozenset(e for e in more if e[0] != "markdown" or said(e[1]) not in told_here)
         if more and more not in told:
             told.add(more)
             is_base = base is not None and _place(document.trace) == _place(base)
@@ -64,8 +69,8 @@ def _line(other: OtherVersion) -> str:
         cells = "1 cell was" if one else f"{other.cells} cells were"
         return (
             f"{cells} given the text that was run later, or left out. The text that stands in"
-            f" {other.trace.place} is kept, too, in the notebook's metadata and at the end of the"
-            f" page: look whether {'it is' if one else 'they are'} right."
+            f" {other.trace.place} is kept, too, with what found no place: look whether"
+            f" {'it is' if one else 'they are'} right."
         )
     cells = "1 cell that is" if other.cells == 1 else f"{other.cells} cells that are"
     when = ""

@@ -29,6 +29,7 @@ from jupyter_rewind.recovery.completing import completed
 from jupyter_rewind.recovery.confidence import Judged, judge
 from jupyter_rewind.recovery.dating import dated
 from jupyter_rewind.recovery.evidence import Evidence, EvidenceCell, Executed, Trace
+from jupyter_rewind.recovery.exactness import with_exact_markdown
 from jupyter_rewind.recovery.namesakes import KIND
 from jupyter_rewind.recovery.outputs import (
     PIECE,
@@ -108,7 +109,8 @@ def rebuild(target: Path, evidence: Evidence) -> Rebuilt:
     attributed = split.own
     ran = {e.source for each in attributed if each.certain for e in each.run.executions}
     own = [each for each in evidence.documents if each.trace.notebook in places]
-    base = with_saved_outputs(choose_base(evidence, places, ran), own)
+    base = with_exact_markdown(choose_base(evidence, places, ran), own)
+    base = with_saved_outputs(base, own)
     base = dated(completed(base, attributed), own, attributed)
     followed = _Followed(base, attributed)
     judged = judge(followed.follower, followed.earlier, followed.doubtful, followed.shown)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from jupyter_rewind.recovery.evidence import EVERYTHING, FoundDocument, Holds, Trace
+from jupyter_rewind.recovery.evidence import EVERYTHING, Evidence, FoundDocument, Holds, Trace
+from jupyter_rewind.recovery.otherversions import other_versions
 from tests.support.evidence import (
     CHECKPOINT,
     TARGET,
@@ -75,3 +76,33 @@ def test_richer_older_document_keeps_its_outputs_below_a_poorer_script() -> None
     rebuilt = rebuilt_of([whole, replace(part, cells=part.cells[1:])])
     assert len(rebuilt.cells) == 8
     assert all(each.cell.outputs for each in rebuilt.cells)
+
+
+PAGE = Trace("export", "/home/ann/analysis.html", str(TARGET), EVERYTHING, words="A web page")
+EXACT = "# Prices of *2025*\n\n1. [load](https://a.b/c)\n2. `fit`\n\n```python\nx = 1\n```"
+TURNED = '# Prices of *2025*\n\n<ol><li><a href="https://a.b/c">load</a></li><li>fit</li></ol>\n'
+
+
+def page(told: str) -> FoundDocument:
+    """A page that was made after the script; Markdown is turned back, in one piece."""
+    made = replace(prose(told), whole=False)
+    return document(made, code(LOAD, "loaded"), code(SHOW, "table"), at=900, trace=PAGE)
+
+
+def test_page_gives_the_outputs_and_a_script_the_exact_markdown() -> None:
+    """Two exports are left: marks are those of the script, what was shown is that of the page."""
+    exact = document(prose(EXACT), prose("Done."), LOAD, SHOW, at=600, trace=SCRIPT)
+    rebuilt = rebuilt_of([page(TURNED + "x = 1\n\nDone."), exact])
+    assert sources_of(rebuilt) == [EXACT, "Done.", LOAD, SHOW]
+    assert [bool(each.cell.outputs) for each in rebuilt.cells] == [False, False, True, True]
+    assert all(each.confidence >= 0.9 for each in rebuilt.cells[:2])
+    evidence = Evidence((page(TURNED + "x = 1\n\nDone."), exact))
+    cells = [each.cell for each in rebuilt.cells]
+    assert other_versions(TARGET, evidence, cells, PAGE) == ()
+
+
+def test_markdown_that_was_edited_before_the_page_was_made_is_the_pages() -> None:
+    """The script is older, and what it says is not what the page says: the newer words stay."""
+    exact = document(prose(EXACT), LOAD, SHOW, at=600, trace=SCRIPT)
+    told = TURNED.replace("2025", "2026")
+    assert sources_of(rebuilt_of([page(told), exact])) == [told, LOAD, SHOW]

@@ -7,13 +7,14 @@ import pytest
 from jupyter_rewind.errors import InvalidInput
 from jupyter_rewind.recovery.evidence import Evidence, EvidenceCell, Trace
 from jupyter_rewind.recovery.otherversions import (
+    OtherVersion,
     build_on,
     in_words,
     other_versions,
     sides_in_words,
 )
 from jupyter_rewind.recovery.rebuild import rebuild
-from tests.support.evidence import TARGET, code, document, prose, session
+from tests.support.evidence import CHECKPOINT, TARGET, code, document, prose, session
 
 OLD_TAB = document("a = 1", "b = 2", at=100)
 EDITOR = document(
@@ -81,3 +82,12 @@ def test_sides_of_a_conflict_are_named() -> None:
     sides = [EvidenceCell("code", "x", metadata={"rewind_version": each}) for each in "ab"]
     assert "a and b" in sides_in_words([code("y"), *sides])[0]
     assert sides_in_words([code("y")]) == ()
+
+
+def test_saved_text_that_gave_way_is_said_to_be_kept_and_no_page_is_promised() -> None:
+    """Which files are written is not known here: what is kept is told where that is known."""
+    [line] = in_words([OtherVersion(CHECKPOINT, None, 2, is_base=True)])
+    assert line.startswith("2 cells were given the text that was run later, or left out.")
+    assert "is kept, too, with what found no place" in line
+    assert "page" not in line
+    assert "metadata" not in line

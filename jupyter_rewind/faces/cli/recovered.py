@@ -101,7 +101,8 @@ def _parts(
             yield Words(told.trouble)
     yield _used_table(told)
     yield from _remarks("Likely lost", told.likely_lost)
-    yield from _damages(told.damages)
+    has_page = page is not None or (written is not None and written.page is not None)
+    yield from _damages(told.damages, "the page" if has_page else "--report PAGE.html")
     yield from _remarks("Not built on", told.passed_over)
     if told.alternatives and written is not None:
         yield Remark(_left_out(told, written))
@@ -149,11 +150,11 @@ def _used_table(told: Report) -> Table:
     return Table(USED, rows)
 
 
-def _damages(damages: Sequence[str]) -> Iterator[Remark]:
+def _damages(damages: Sequence[str], page: str) -> Iterator[Remark]:
     """The first of them: a person wants the notebook; the page has all."""
     yield from _remarks("Damaged", damages[:MOST_DAMAGES])
     if len(damages) > MOST_DAMAGES:
-        yield Remark(f"{len(damages) - MOST_DAMAGES} more places are damaged: the page has all.")
+        yield Remark(f"{len(damages) - MOST_DAMAGES} more places are damaged: {page} has all.")
 
 
 def _remarks(heading: str, lines: Iterable[str]) -> Iterator[Remark]:
