@@ -47,7 +47,7 @@ class CloudObjects:
     def place(self) -> str:
         return self._place
 
-    def create(self, key: str, data: bytes) -> bool:
+    def create(self, key: str, data: bytes | bytearray) -> bool:
         try:
             self._obstore.put(self._store, key, data, mode="create", use_multipart=False)
         except (self._errors.AlreadyExistsError, self._errors.PreconditionError):

@@ -5,14 +5,15 @@ What arrived whole in a pull that was stopped is not fetched again.
 
 from __future__ import annotations
 
+import os
 import threading
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from jupyter_rewind.errors import Integrity, NotFound
+from jupyter_rewind.errors import Integrity, Newer, NotFound
 from jupyter_rewind.store.durable import Files, read_at
 from jupyter_rewind.store.layout import Layout
 from jupyter_rewind.store.replica.arrival import waiting_path
@@ -25,7 +26,7 @@ from jupyter_rewind.store.segments import Seal, SegmentReader
 
 Progress = Callable[[int, int], None]
 _SEGMENTS_AT_ONCE = 2
-_AHEAD = 3
+_AHEAD = 4
 """So many objects of a segment are on their way at once."""
 _KEPT_BYTES = 32 << 20
 _FLUSHED_BYTES = 4 << 20
@@ -81,8 +82,7 @@ class Fetcher:
             part = waiting_path(self._layout, f"{name}.check")
             self._files.remove(part)
             try:
-                self._build(part, name, 0)
-                if not self._is_whole(part, name, self._ledger.ends[name]):
+                if not self._build(part, name, 0):
                     yield name, None
             except Integrity as error:
                 yield name, error
@@ -107,12 +107,12 @@ class Fetcher:
             self._files.remove(path)
             part = waiting_path(self._layout, f"{name}.part")
             self._files.remove(part)
-            self._build(part, name, have)
-            if have and not self._is_whole(part, name, end):
+            is_whole = self._build(part, name, have)
+            if have and not is_whole:
                 # What is here is damaged, perhaps; the replica has that, too.
                 self._files.remove(part)
-                self._build(part, name, 0)
-            if not self._is_whole(part, name, end):
+                is_whole = self._build(part, name, 0)
+            if not is_whole:
                 self._files.remove(part)
                 raise Integrity(
                     f"The replica {self._source.place} holds segment {name} with other bytes than"
@@ -129,23 +129,36 @@ class Fetcher:
             if self._progress is not None:
                 self._progress(self._done, self._total)
 
-    def _build(self, part: Path, name: str, have: int) -> None:
+    def _build(self, part: Path, name: str, have: int) -> bool:
+        """Whether the segment that is in the file now, durably, is whole."""
         descriptor = self._files.create(part)
         try:
             if have:
                 self._copy_here(descriptor, part, name, have)
-            for place, data in self._source.read_all(self._ledger.cover(name, have)):
-                self._files.write_at(descriptor, [data], place.start, part)
-                if len(data) >= _FLUSHED_BYTES:
-                    # While the next ones are on their way, not all at the end.
-                    self._files.sync_data(descriptor, part)
-            self._files.sync_data(descriptor, part)
+            is_whole = self._fill(descriptor, part, name, have)
         except BaseException:
             self._files.close(descriptor)
             with suppress(NotFound):
                 self._files.remove(part)
             raise
         self._files.close(descriptor)
+        return is_whole
+
+    def _fill(self, descriptor: int, part: Path, name: str, have: int) -> bool:
+        """What comes is written, flushed and checked while the next objects are on their way."""
+        flush: Future[None] | None = None
+        with self._walking(part, name) as walk, ThreadPoolExecutor(1) as flusher:
+            for place, data in self._source.read_all(self._ledger.cover(name, have)):
+                self._files.write_at(descriptor, [data], place.start, part)
+                if len(data) >= _FLUSHED_BYTES and (flush is None or flush.done()):
+                    if flush is not None:
+                        flush.result()
+                    flush = flusher.submit(self._files.sync_data, descriptor, part)
+                walk.go_on(place.end)
+            if flush is not None:
+                flush.result()
+            self._files.sync_data(descriptor, part)
+            return walk.is_whole()
 
     def _copy_here(self, descriptor: int, part: Path, name: str, have: int) -> None:
         source = self._files.open(self._layout.segments / name)
@@ -158,24 +171,49 @@ class Fetcher:
 
     def _is_whole(self, path: Path, name: str, end: int) -> bool:
         """Whether every record up to `end` fits its tag, which only the key's holder can make."""
+        with self._walking(path, name) as walk:
+            walk.go_on(end)
+            return walk.is_whole()
+
+    @contextmanager
+    def _walking(self, path: Path, name: str) -> Iterator[Walk]:
         descriptor = self._files.open(path)
         try:
-            if path.stat().st_size != end:
-                return False
             seal = Seal(self._layout.key, self._layout.store_id, name)
-            return is_whole(SegmentReader(descriptor, seal, end), end)
+            yield Walk(descriptor, seal, self._ledger.ends[name])
         finally:
             self._files.close(descriptor)
 
 
-def is_whole(reader: SegmentReader, end: int) -> bool:
-    """Whether the segment's batches follow on one another up to `end`, and all fit their tags."""
-    scan = reader.scan(0)
-    return (
-        scan.end == end
-        and not scan.gaps
-        and all(reader.is_intact(record) for batch in scan.batches for record in batch.records)
-    )
+class Walk:
+    """Checks a segment that is to end at `end`, while it is written from its beginning on."""
+
+    def __init__(self, descriptor: int, seal: Seal, end: int) -> None:
+        self._descriptor = descriptor
+        self._reader = SegmentReader(descriptor, seal, end)
+        self._end = end
+        self._at = 0
+        self._fits = True
+
+    def go_on(self, there: int) -> None:
+        """Checks what stands before `there`, where the file ends now."""
+        while self._fits and self._at < there:
+            try:
+                record = self._reader.head(self._at)
+            except Newer:
+                return  # of a later format, or garbage: `is_whole` finds out
+            if record is None or record.end > there:
+                return
+            self._fits = self._reader.is_intact(record)
+            self._at = record.end
+
+    def is_whole(self) -> bool:
+        """Whether the records follow on one another in whole batches up to the end, and all fit
+        their tags. Raises Newer."""
+        if os.fstat(self._descriptor).st_size != self._end:
+            return False
+        scan = self._reader.scan(0)
+        return self._fits and self._at == self._end == scan.end and not scan.gaps
 
 
 class Source:

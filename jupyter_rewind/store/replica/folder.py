@@ -27,13 +27,13 @@ class FolderObjects:
     def place(self) -> str:
         return str(self._folder)
 
-    def create(self, key: str, data: bytes) -> bool:
+    def create(self, key: str, data: bytes | bytearray) -> bool:
         path = self._path(key)
         self._require_folder()
         if path.exists():
             return False
         self._files.make_folder(path.parent)
-        temporary = self._files.write_new(path, data)
+        temporary = self._files.write_new(path, memoryview(data))
         try:
             made = self._files.publish(temporary, path)
         except BaseException:

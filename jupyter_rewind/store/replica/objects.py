@@ -26,7 +26,7 @@ class Objects(Protocol):
     def place(self) -> str:
         """Where this is, in words that hold no secret."""
 
-    def create(self, key: str, data: bytes) -> bool:
+    def create(self, key: str, data: bytes | bytearray) -> bool:
         """True when the object was made, durably; False when there was one of this name.
 
         After an Unavailable nobody knows: read it back.

@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 from blake3 import blake3
 
@@ -25,15 +24,14 @@ from jupyter_rewind.errors import Integrity, InvalidInput
 from jupyter_rewind.store.layout import Layout
 from jupyter_rewind.store.replica.objects import Listed, Objects
 
-if TYPE_CHECKING:
-    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-
 METHOD = "aes-256-gcm"
 _FORMAT = 1
 _MAGIC = b"\xabJRE"
 _HEAD = struct.Struct("<4sH")
-_NONCE_SIZE = 12
-OVERHEAD = _HEAD.size + _NONCE_SIZE + 16
+_THIS_FORMAT = _HEAD.pack(_MAGIC, _FORMAT)
+_NONCE_SIZE, _TAG_SIZE = 12, 16
+_START = _HEAD.size + _NONCE_SIZE
+OVERHEAD = _START + _TAG_SIZE
 _CONTENTS = "jupyter-rewind replica contents, version 1"
 _NAMES = "jupyter-rewind replica names, version 1"
 
@@ -44,7 +42,8 @@ class SealedObjects:
     def __init__(self, objects: Objects, layout: Layout, replica: str) -> None:
         secret = layout.key + f"{layout.store_id}\0{replica}".encode()
         self.naming_key = blake3(secret, derive_key_context=_NAMES).digest(32)
-        self._cipher = _make_cipher(blake3(secret, derive_key_context=_CONTENTS).digest(32))
+        require_library()
+        self._key = blake3(secret, derive_key_context=_CONTENTS).digest(32)
         self._objects = objects
         self._replica = replica
 
@@ -52,22 +51,32 @@ class SealedObjects:
     def place(self) -> str:
         return self._objects.place
 
-    def create(self, key: str, data: bytes) -> bool:
-        head, nonce = _HEAD.pack(_MAGIC, _FORMAT), clock.token(_NONCE_SIZE)
-        sealed = self._cipher.encrypt(nonce, data, self._bound(head, key))
-        return self._objects.create(key, head + nonce + sealed)
+    def create(self, key: str, data: bytes | bytearray) -> bool:
+        from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+
+        nonce = clock.token(_NONCE_SIZE)
+        work = Cipher(algorithms.AES(self._key), modes.GCM(nonce)).encryptor()
+        work.authenticate_additional_data(self._bound(key))
+        # In its place at once: joined from parts, a pack takes more time than to encrypt it.
+        sealed = bytearray(len(data) + OVERHEAD)
+        sealed[:_START] = _THIS_FORMAT + nonce
+        with memoryview(sealed) as room:
+            work.update_into(data, room[_START:])
+            work.finalize()
+        sealed[-_TAG_SIZE:] = work.tag
+        return self._objects.create(key, sealed)
 
     def get(self, key: str) -> bytes:
-        data = self._objects.get(key)
-        head, rest = data[: _HEAD.size], data[_HEAD.size :]
+        data = memoryview(self._objects.get(key))
         # Another format than this would stand in `rewind-replica`, too.
-        if len(data) < OVERHEAD or head != _HEAD.pack(_MAGIC, _FORMAT):
+        if len(data) < OVERHEAD or data[: _HEAD.size] != _THIS_FORMAT:
             raise self._refused(key)
         from cryptography.exceptions import InvalidTag
+        from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
         try:
-            nonce, sealed = rest[:_NONCE_SIZE], memoryview(rest)[_NONCE_SIZE:]
-            return self._cipher.decrypt(nonce, sealed, self._bound(head, key))
+            nonce, sealed = bytes(data[_HEAD.size : _START]), data[_START:]
+            return AESGCM(self._key).decrypt(nonce, sealed, self._bound(key))
         except InvalidTag as error:
             raise self._refused(key) from error
 
@@ -88,8 +97,8 @@ class SealedObjects:
     def delete(self, key: str) -> None:
         self._objects.delete(key)
 
-    def _bound(self, head: bytes, key: str) -> bytes:
-        return head + f"{self._replica}\0{key}".encode()
+    def _bound(self, key: str) -> bytes:
+        return _THIS_FORMAT + f"{self._replica}\0{key}".encode()
 
     def _refused(self, key: str) -> Integrity:
         return Integrity(
@@ -114,10 +123,3 @@ def require_library() -> None:
             hint="Install it with `pip install 'jupyter-rewind[replica]'`.",
         ) from error
     del cryptography
-
-
-def _make_cipher(key: bytes) -> AESGCM:
-    require_library()
-    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-
-    return AESGCM(key)
