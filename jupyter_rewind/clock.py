@@ -13,12 +13,12 @@ import secrets
 import socket
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 # Taken once, and in a tuple: libraries that stop the clock for a test go through the names of all
 # modules, and put theirs in the place of these functions.
-_SYSTEM = (time.time_ns, time.monotonic, os.getpid, time.thread_time)
+_SYSTEM = (time.time_ns, time.monotonic, os.getpid, time.thread_time, os.fstat)
 
 
 class SystemClock:
@@ -64,6 +64,7 @@ class FakeClock(SystemClock):
 
 
 _clock: SystemClock = SystemClock()
+_life = -1
 
 
 @contextmanager
@@ -112,6 +113,29 @@ def host() -> str:
 def pid() -> int:
     """This process's id; asked each time, for a fork changes it."""
     return _SYSTEM[2]()
+
+
+def process() -> object:
+    """What tells this process from its children, and from what it was before it came back from a
+    process image: what was opened in another one is another one's."""
+    return _SYSTEM[2]() if _life < 0 else (_SYSTEM[2](), _identity(_life))
+
+
+def watch_life(file: Path) -> None:
+    """From now on, `process` is another one once this process has come back from an image: it has
+    `file` open then as another file. Where it cannot be opened, no image is made of it."""
+    global _life
+    if _life < 0:
+        with suppress(OSError):
+            _life = os.open(file, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
+
+
+def _identity(descriptor: int) -> tuple[int, int, int]:
+    try:
+        status = _SYSTEM[4](descriptor)
+    except OSError:
+        return (0, 0, 0)
+    return (status.st_dev, status.st_ino, status.st_mtime_ns)
 
 
 @functools.cache

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import os
 import time
+from pathlib import Path
 
 import pytest
 from freezegun import freeze_time
@@ -51,3 +52,24 @@ def test_what_is_put_in_the_place_of_a_function_of_the_system_is_not_asked(
         patch.setattr(os, "getpid", fail)
         now = clock.pid()
     assert now == before
+
+
+def test_a_process_that_came_back_from_an_image_is_another_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It has another file open in the place of the one that it opened; nothing else tells it."""
+    monkeypatch.setattr(clock, "_life", -1)
+    first, second = tmp_path / "life", tmp_path / "second"
+    first.touch()
+    assert clock.process() == clock.pid()
+    clock.watch_life(tmp_path / "there is none")
+    assert clock.process() == clock.pid()
+    clock.watch_life(first)
+    before = clock.process()
+    assert clock.process() == before != clock.pid()
+    second.touch()
+    other = os.open(second, os.O_RDONLY)
+    os.dup2(other, clock._life)
+    assert clock.process() != before
+    os.close(other)
+    os.close(clock._life)

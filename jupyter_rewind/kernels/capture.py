@@ -105,7 +105,7 @@ class Capturer:
         """A state that takes less than so many seconds need not be tried."""
         self._last_end = 0.0
         self._path = ""
-        self._pid = clock.pid()
+        self._pid = clock.process()
 
     def begin(self, source: str) -> None:
         """A cell is about to run."""
@@ -144,7 +144,7 @@ class Capturer:
         deadline = Deadline(allowed, None, self.keeper.seconds_for)
         self._end_tracking(deadline.left())
         reason = "" if force else self._reason_to_skip(allowed)
-        if self._pid != clock.pid():
+        if self._pid != clock.process():
             return Captured(execution, "this process was forked from the kernel")
         if reason:
             self._merged.append(execution)
@@ -170,7 +170,7 @@ class Capturer:
         """The state after a cell that was passed over is kept after all, while no cell runs; its
         time is nobody's. Raises Storage, and Awaited where the next cell comes before it is done:
         `is_awaited` tells."""
-        if not self.enabled or self._pid != clock.pid():
+        if not self.enabled or self._pid != clock.process():
             return Captured(execution, "keeping states is switched off")
         if self._tracker is not None:
             self._tracker.catch_up()

@@ -72,7 +72,7 @@ class Journal:
         self._log = log
         self._run = run
         self._max_output_bytes = max_output_bytes
-        self._pid = clock.pid()
+        self._pid = clock.process()
         self._open: dict[ExecutionId, _Open] = {}
         self._writing = threading.RLock()
         self._depth = 0
@@ -102,7 +102,7 @@ class Journal:
 
     def end_run(self, how: str) -> None:
         """The run has ended as somebody wanted it to. Raises Storage."""
-        if self._pid != clock.pid():
+        if self._pid != clock.process():
             return
         body: dict[str, Json] = {
             "format": FORMAT, "phase": END, "run": self._run.id, "finished_ns": clock.now_ns(),
@@ -114,7 +114,7 @@ class Journal:
 
     def begin(self, execution: Execution) -> None:
         """The execution is process-safe, with its whole source. Raises Storage."""
-        if self._pid != clock.pid():
+        if self._pid != clock.process():
             return
         body = execution_body(execution)
         content = encode_text(execution.source)
@@ -131,7 +131,7 @@ class Journal:
     def add_output(self, execution: ExecutionId, output: Output, size: int = 0) -> None:
         """The output stands in the journal within a tenth of a second. Never fails: what could
         not be written is tried again with the next, and `fault` says why."""
-        if self._pid != clock.pid():
+        if self._pid != clock.process():
             return
         opened = self._of(execution)
         is_first, opened.spoke = not opened.spoke, True
@@ -145,7 +145,7 @@ class Journal:
         self, execution: ExecutionId, status: str, finished_ns: int, *, error: str = ""
     ) -> None:
         """How the execution ended, and all its outputs, are process-safe. Raises Storage."""
-        if self._pid != clock.pid():
+        if self._pid != clock.process():
             return
         with self._alone():
             self._take_pending(but=execution)
@@ -166,7 +166,7 @@ class Journal:
         """What came so far is written, and nothing more is taken."""
         self._closed.set()
         self._wake.set()
-        if self._pid == clock.pid():
+        if self._pid == clock.process():
             self._flush_if_free()
 
     # --- outputs ------------------------------------------------------------------------

@@ -12,6 +12,8 @@ from jupyter_rewind.model.ids import RunId
 from jupyter_rewind.store.layout import Layout
 from jupyter_rewind.store.locks import FileLock, is_locked
 
+LIFE_VARIABLE = "REWIND_KERNEL_LIFE"
+"""Names the file that a kernel has open where images are made of it."""
 _PREFIX = "run-"
 
 
@@ -20,7 +22,7 @@ class SignOfLife:
 
     def __init__(self, layout: Layout, run: RunId) -> None:
         self._lock = FileLock(life_path(layout, run))
-        self._pid = clock.pid()
+        self._pid = clock.process()
         self._held = False
 
     def show(self) -> bool:
@@ -30,16 +32,17 @@ class SignOfLife:
         except RewindError:
             self._held = False
         if self._held and hasattr(os, "register_at_fork"):
-            os.register_at_fork(after_in_child=self._let_go_in_child)
+            os.register_at_fork(after_in_child=self.leave)
         return self._held
 
     def end(self) -> None:
         """The run is seen to have ended."""
-        if self._held and self._pid == clock.pid():
+        if self._held and self._pid == clock.process():
             self._held = False
             self._lock.release(remove=True)
 
-    def _let_go_in_child(self) -> None:
+    def leave(self) -> None:
+        """As in a child: the run is another process's."""
         # A worker that outlives the kernel would make it look alive.
         if self._held:
             self._held = False

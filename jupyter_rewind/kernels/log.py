@@ -36,7 +36,7 @@ class EntryLog:
     def __init__(self, layout: Layout, files: Files | None = None) -> None:
         self._writer = SegmentWriter(layout, files or Files(), power_safe=False)
         self._lock = threading.Lock()
-        self._pid = clock.pid()
+        self._pid = clock.process()
         self._last_order = 0
 
     def write(self, facts: Sequence[Fact], expired: Iterable[EntryId] = ()) -> list[Entry]:
@@ -59,10 +59,14 @@ class EntryLog:
         """The segment last written to; empty before the first time."""
         return self._writer.segment
 
+    def leave(self) -> None:
+        """The segment, which another process writes, is let go of."""
+        self._writer.close()
+
     def close(self) -> None:
         """All is on the disk, and the segment is sealed."""
         with self._lock:
-            if self._pid == clock.pid():
+            if self._pid == clock.process():
                 self._writer.close()
 
     def _entry(self, fact: Fact) -> Entry:

@@ -26,6 +26,10 @@ class Others:
         self._gone: set[SnapshotId] = set()
         self._known: dict[SnapshotId, Snapshot] = {}
 
+    def doubt(self) -> None:
+        """The run began before this process had it: others are asked with the next look."""
+        self._seen = {"": (-2, -2)}
+
     def apply(
         self,
         mine: list[Snapshot],

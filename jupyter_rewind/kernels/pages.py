@@ -69,7 +69,7 @@ class PageTracker:
     def __init__(self, handle: int, pagemap: int) -> None:
         self._handle = handle
         self._pagemap = pagemap
-        self._pid = clock.pid()
+        self._pid = clock.process()
         self._regions = (_Region * _REGIONS)()
         self._libc = ctypes.CDLL(None, use_errno=True)
 
@@ -143,7 +143,7 @@ class PageTracker:
         self._handle = self._pagemap = -1
 
     def _is_ours(self) -> bool:
-        return self._handle >= 0 and self._pid == clock.pid()
+        return self._handle >= 0 and self._pid == clock.process()
 
     def _ask(self, request: int, argument: Any) -> bool:
         answer = self._libc.ioctl(self._handle, ctypes.c_ulong(request), ctypes.byref(argument))

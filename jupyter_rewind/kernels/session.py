@@ -8,15 +8,15 @@ begins, what it puts out, and how it ends.
 from __future__ import annotations
 
 import logging
-import sys
 import threading
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jupyter_rewind import clock
 from jupyter_rewind.errors import NotFound, RewindError, Storage
+from jupyter_rewind.kernels.beginning import Place, new_run, run_after
 from jupyter_rewind.kernels.budget import Awaited
 from jupyter_rewind.kernels.faultlog import FaultLog
 from jupyter_rewind.kernels.journal import Journal
@@ -26,7 +26,7 @@ from jupyter_rewind.kernels.others import Others
 from jupyter_rewind.kernels.trouble import advice_on, cause_of, kind_of
 from jupyter_rewind.kernels.unkept import Unkept
 from jupyter_rewind.model.execution import Execution, Output, Run
-from jupyter_rewind.model.ids import ExecutionId, RunId
+from jupyter_rewind.model.ids import ExecutionId
 from jupyter_rewind.model.snapshot import Snapshot
 from jupyter_rewind.store.durable import Files
 from jupyter_rewind.store.layout import open_layout
@@ -38,25 +38,22 @@ if TYPE_CHECKING:
     from jupyter_rewind.settings import Rewind
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where a kernel process is at home: Jupyter's id of it, its connection file, its notebook, the
-    program that runs that from beginning to end. What is not known, or is none, is empty."""
-
-    kernel: str = ""
-    connection: str = ""
-    path: str = ""
-    program: str = ""
+_OF_OTHERS: list[Archive] = []
 
 
 class KernelSession:
     """One run, from the moment Rewind was loaded into it."""
 
     def __init__(
-        self, namespace: dict[str, Any], settings: Rewind, place: Place, tell: Callable[[str], None]
+        self,
+        namespace: dict[str, Any],
+        settings: Rewind,
+        place: Place,
+        tell: Callable[[str], None],
+        before: KernelSession | None = None,
     ) -> None:
+        """`before` is what this process had in another life: its run goes on, where this is the
+        same kernel."""
         self.namespace = namespace
         self.harmless: Callable[[], Iterable[tuple[Any, Any]]] = tuple
         """References to variables through which nobody writes; the face knows them."""
@@ -66,7 +63,7 @@ class KernelSession:
         self.layout = open_layout(
             Path(settings.store_path), Path(settings.store_key_folder), self.files, create=True
         )
-        self.run = _new_run(place)
+        self.run: Run = new_run(place) if before is None else run_after(before.run, place)
         self.faults = FaultLog(self.layout, self.files, self.run.id)
         self.unkept = Unkept()
         self.others = Others(self.layout.segments)
@@ -80,9 +77,10 @@ class KernelSession:
         """Variables that the state after the last cell is without, for want of time."""
         self._passed_over: Execution | None = None
         self._unsure: list[tuple[int, Job]] = []
-        self.counts: dict[ExecutionId, int] = {}
+        self.counts: dict[ExecutionId, int] = {} if before is None else before.counts
         """What `In[…]` each execution of this run is."""
-        self._pid = clock.pid()
+        self._before = before
+        self._pid = clock.process()
         self._active = threading.local()
         self._last: ExecutionId | None = None
         self._timeline: Timeline | None = None
@@ -99,7 +97,7 @@ class KernelSession:
     @property
     def is_here(self) -> bool:
         """False in a forked child: the run is its parent's."""
-        return self._pid == clock.pid()
+        return self._pid == clock.process()
 
     def move(self, path: str) -> None:
         """The notebook lies at `path` now. Raises Storage."""
@@ -176,7 +174,17 @@ class KernelSession:
             store = KernelStore(self.layout, self.files)
             options = capture_options(self.settings)
             self._timeline = Timeline(self.namespace, store, self.run.id, options, self.harmless)
+            self._follow(self._timeline)
         return self._timeline
+
+    def _follow(self, timeline: Timeline) -> None:
+        before, self._before = self._before, None
+        if before is not None and before._timeline is not None:
+            self.others.doubt()
+            try:
+                timeline.follow(before._timeline)
+            except RewindError as error:
+                log.warning("the states of before are not known: %s", error)
 
     def snapshots(self) -> list[Snapshot]:
         """Those of this run, oldest first, without what somebody has deleted since and with the
@@ -224,8 +232,13 @@ class KernelSession:
         file, and when its disk fails, the system ends whoever touches that."""
         with self._state_lock:
             archive, self._archive = self._archive, None
-        if archive is not None:
+        if archive is None:
+            return
+        if self.is_here:
             archive.repository.close()
+        else:
+            # To close it would run SQLite's clean-up against files of another process.
+            _OF_OTHERS.append(archive)
 
     def predecessors(self, archive: Archive) -> list[Run]:
         """The runs of this notebook, or else of this kernel, before this one."""
@@ -330,6 +343,16 @@ class KernelSession:
         """Whether this thread is in a cell."""
         return bool(self._stack())
 
+    def leave(self) -> None:
+        """This process came back from an image: what it holds of the run in its first life is let
+        go of, and nothing is written of it."""
+        self.rest()
+        if self._timeline is not None:
+            self._timeline.close()
+        self.journal.close()
+        self.log.leave()
+        self.life.leave()
+
     def close(self, how: str) -> None:
         """The run has ended as somebody wanted it to, and all that it wrote is on the disk."""
         if not self.is_here:
@@ -357,19 +380,3 @@ class KernelSession:
         if stack is None:
             stack = self._active.stack = []
         return stack
-
-
-def _new_run(place: Place) -> Run:
-    return Run(
-        id=RunId(clock.new_id()),
-        kernel=place.kernel,
-        connection=place.connection,
-        pid=clock.pid(),
-        host=clock.host(),
-        boot=clock.boot_id(),
-        python=".".join(map(str, sys.version_info[:3])),
-        executable=sys.executable,
-        path=place.path,
-        started_ns=clock.now_ns(),
-        program=place.program,
-    )

@@ -67,6 +67,15 @@ class Timeline:
         self._undo: list[Snapshot] = []
         self._redo: list[Snapshot] = []
 
+    def follow(self, before: Timeline) -> None:
+        """This is the same run in another process: it goes on from where `before` stood, and has
+        its states. Raises Storage."""
+        self.capturer.enabled = before.capturer.enabled
+        self.capturer.excluded |= before.capturer.excluded
+        if self.run == before.run:
+            self.capturer.keeper.last = before.capturer.keeper.last
+            self.store.refresh()
+
     @property
     def store(self) -> KernelStore:
         """Where this run's own snapshots can be read."""

@@ -122,7 +122,7 @@ class Rewind(Serving):
     kernels_images = Bool(
         False,
         help="With kernels.host, as root, with CRIU 4.2 or later: start kernels so that images of"
-        " their whole processes can be made. Such kernels keep no states of variables.",
+        " their whole processes can be made. Page tracking is off in such kernels.",
     ).tag(config=True)
     kernels_keep_images = Integer(
         5, min=1, help="Keep this many of the newest process images of each kernel."

@@ -38,7 +38,7 @@ class Catalog:
         self._files = files
         self._index = Index(index_path, layout.store_id)
         self._lock = ProcessLock()
-        self._pid = clock.pid()
+        self._pid = clock.process()
         self._quiet: dict[str, tuple[int, int, int]] = {}
         self._pending: list[Batch] = []
         self._pending_digests: set[Digest] = set()
@@ -280,9 +280,9 @@ class Catalog:
 
     def _adopt_process(self) -> None:
         """In a forked child, the segments tell anew what its parent knew: they share no index."""
-        if self._pid == clock.pid():
+        if self._pid == clock.process():
             return
-        self._pid = clock.pid()
+        self._pid = clock.process()
         self._index.after_fork()
         self._quiet.clear()
         self._pending, self._pending_digests = [], set()

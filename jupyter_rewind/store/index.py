@@ -44,7 +44,7 @@ class Index:
     def __init__(self, path: Path | None, store_id: str) -> None:
         self._path = path
         self._store_id = store_id
-        self._pid = clock.pid()
+        self._pid = clock.process()
         self._inherited: list[sqlite3.Connection] = []
         self._base = self._connect()
 
@@ -72,8 +72,8 @@ class Index:
 
     def after_fork(self) -> None:
         """A child process must not touch its parent's connection: it gets one of its own."""
-        if clock.pid() != self._pid:
-            self._pid = clock.pid()
+        if clock.process() != self._pid:
+            self._pid = clock.process()
             # To close it here would run SQLite's clean-up against the parent's file.
             self._inherited.append(self._base)
             self._base = self._connect()

@@ -180,7 +180,7 @@ class Barrier:
         self._path = path
         self._gate = FileLock(path.with_name("gate"), keeps_apart=False)
         self._lock = FileLock(path)
-        self._pid = clock.pid()
+        self._pid = clock.process()
 
     @contextmanager
     def held(self, *, exclusive: bool, patience_seconds: float | None = None) -> Iterator[None]:
@@ -190,8 +190,8 @@ class Barrier:
         Where the file system knows no locks, writers pass all the same, for they own their
         files; removal (`exclusive`) is refused.
         """
-        if self._pid != clock.pid():
-            self._pid = clock.pid()
+        if self._pid != clock.process():
+            self._pid = clock.process()
             self._gate = FileLock(self._path.with_name("gate"), keeps_apart=False)
             self._lock = FileLock(self._path)
         patience = self._SECONDS if patience_seconds is None else patience_seconds

@@ -27,7 +27,7 @@ class OpenSegments:
         self._most = most
         self._lock = ProcessLock()
         self._descriptors: OrderedDict[str, int] = OrderedDict()
-        self._pid = clock.pid()
+        self._pid = clock.process()
 
     def read(self, segment: str, size: int, offset: int) -> bytes:
         """Up to `size` bytes of the segment; fewer only at its end. Raises NotFound, Storage;
@@ -88,8 +88,8 @@ class OpenSegments:
         return descriptor
 
     def _adopt_process(self) -> None:
-        if self._pid != clock.pid():
-            self._pid = clock.pid()
+        if self._pid != clock.process():
+            self._pid = clock.process()
             self._descriptors.clear()
 
 

@@ -60,7 +60,7 @@ class Repository:
         self._content = ContentReader(layout, files, self._catalog)
         self._writer = SegmentWriter(layout, files, power_safe=durability == "power")
         self._write_lock = ProcessLock()
-        self._pid = clock.pid()
+        self._pid = clock.process()
         self._barrier = Barrier(layout.barrier)
         self._writing = False
         self._noted = ("", 0)
@@ -118,9 +118,9 @@ class Repository:
         Raises Storage; Unavailable when others hold the store for a minute.
         """
         with self._write_lock:
-            if self._pid != clock.pid():
+            if self._pid != clock.process():
                 # Another thread of the parent may have been writing when this child was forked.
-                self._pid, self._writing = clock.pid(), False
+                self._pid, self._writing = clock.process(), False
             if self._writing:
                 raise Internal("A transaction was begun inside another one.")
             self._writing = True

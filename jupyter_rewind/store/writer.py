@@ -52,7 +52,7 @@ class SegmentWriter:
         self._name = WriterId("")
         self._path = layout.segments
         self._tags = Seal(layout.key, layout.store_id, "")
-        self._pid = clock.pid()
+        self._pid = clock.process()
         self._parts: list[bytes | memoryview] = []
         self._records: list[Record] = []
         self._proofs: list[bytes] = []
@@ -77,7 +77,7 @@ class SegmentWriter:
     @property
     def open_segment(self) -> WriterId:
         """The segment that the next commit goes to, where it is already known; else empty."""
-        is_open = self._descriptor >= 0 and self._pid == clock.pid() and not self._spoiled
+        is_open = self._descriptor >= 0 and self._pid == clock.process() and not self._spoiled
         return self._name if is_open else WriterId("")
 
     @property
@@ -202,7 +202,7 @@ class SegmentWriter:
         with self._guard:
             self._timer = None
             name, end = self._name, self._end
-            if self._descriptor < 0 or self._synced >= end or self._pid != clock.pid():
+            if self._descriptor < 0 or self._synced >= end or self._pid != clock.process():
                 return
         # A descriptor of its own: the writer may close its one meanwhile.
         path = self._layout.segments / name
@@ -289,13 +289,13 @@ class SegmentWriter:
 
     def _adopt_process(self) -> None:
         """A forked child shares the file with its parent, who goes on writing: it lets go."""
-        if self._pid == clock.pid():
+        if self._pid == clock.process():
             return
         self._guard, self._timer = threading.Lock(), None
         while self._taken:
             self._files.close(self._taken.pop().descriptor)
         self._let_go()
-        self._pid = clock.pid()
+        self._pid = clock.process()
 
     def _open(self) -> None:
         require_same_store(self._layout)
@@ -385,7 +385,7 @@ class SegmentWriter:
         if descriptor >= 0:
             self._files.close(descriptor)
         if self._lock is not None:
-            self._lock.release(remove=self._pid == clock.pid())
+            self._lock.release(remove=self._pid == clock.process())
         self._lock = None
         self._forget()
 

@@ -9,11 +9,14 @@ from __future__ import annotations
 import atexit
 import functools
 import logging
+import os
 import re
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
+from jupyter_rewind import clock
 from jupyter_rewind.errors import RewindError
 from jupyter_rewind.faces.ipython.autosave import offer_autosave
 from jupyter_rewind.faces.ipython.hooks import Hooks
@@ -22,6 +25,8 @@ from jupyter_rewind.faces.ipython.outputs import OutputListener
 from jupyter_rewind.faces.ipython.outside import OutsideWatch
 from jupyter_rewind.faces.ipython.place import PathWatch, find_place
 from jupyter_rewind.faces.ipython.verbs import Verbs
+from jupyter_rewind.kernels.beginning import Place
+from jupyter_rewind.kernels.life import LIFE_VARIABLE
 from jupyter_rewind.kernels.predecessor import Predecessor
 from jupyter_rewind.kernels.readiness import make_ready
 from jupyter_rewind.kernels.session import KernelSession
@@ -45,8 +50,9 @@ class Extension:
         watch = PathWatch(shell, session.run.path)
         self.hooks = Hooks(shell, session, self.listener, watch, Offer(self.verbs))
 
-    def install(self) -> None:
-        """Cells are journaled from now on."""
+    def install(self, *, is_back: bool = False) -> None:
+        """Cells are journaled from now on. What `is_back` from a process image is offered nothing
+        of before: it has it."""
         self.session.harmless = functools.partial(last_results, self.shell)
         self.session.faults.install()
         self.session.start()
@@ -57,7 +63,8 @@ class Extension:
             self.outside.install(kernel)
         make_ready()
         # What a program runs from beginning to end goes on from nothing.
-        if self.session.settings.kernels_resume != "never" and not self.session.run.program:
+        resumes = self.session.settings.kernels_resume != "never" and not is_back
+        if resumes and not self.session.run.program:
             self.predecessor.look()
         self._offer_magic()
         self._undo_autosave = offer_autosave(self.shell)
@@ -95,11 +102,16 @@ class Extension:
             log.warning("the end of the run was not written", exc_info=True)
 
 
-def load(shell: Any) -> Extension | None:
-    """Rewind is on in `shell`; None where it cannot be, which costs nothing but a word."""
+def load(
+    shell: Any, *, place: Place | None = None, before: KernelSession | None = None
+) -> Extension | None:
+    """Rewind is on in `shell`; None where it cannot be, which costs nothing but a word. `before`
+    is what it was before this process came back from an image."""
     present = find_extension(shell)
     if present is not None:
         return present
+    if life := os.environ.get(LIFE_VARIABLE):
+        clock.watch_life(Path(life))
     settings = Rewind.load_leniently()
     stopped = next((each.error for each in settings.problems if each.stops), None)
     if stopped is not None:
@@ -109,10 +121,9 @@ def load(shell: Any) -> Extension | None:
         return None
     extension = None
     try:
-        extension = Extension(
-            shell, KernelSession(shell.user_ns, settings, find_place(shell), tell)
-        )
-        extension.install()
+        session = KernelSession(shell.user_ns, settings, place or find_place(shell), tell, before)
+        extension = Extension(shell, session)
+        extension.install(is_back=before is not None)
     except RewindError as error:
         if extension is not None:
             extension.session.faults.remove()
@@ -128,6 +139,21 @@ def unload(shell: Any) -> None:
     if extension is not None:
         extension.remove()
         delattr(shell, _ATTRIBUTE)
+
+
+def come_back(shell: Any, connection: str) -> None:
+    """Rewind begins anew in a kernel that came back from a process image, with the states of
+    before; `connection` is its connection file now. In any other, nothing happens."""
+    present = find_extension(shell)
+    if present is None or present.session.is_here:
+        return
+    try:
+        unload(shell)
+        present.session.leave()
+    except Exception:
+        log.warning("what was open before the process image is not let go of", exc_info=True)
+        vars(shell).pop(_ATTRIBUTE, None)
+    load(shell, place=find_place(shell, Path(connection)), before=present.session)
 
 
 def find_extension(shell: Any) -> Extension | None:

@@ -9,17 +9,18 @@ from pathlib import Path
 from typing import Any
 
 from jupyter_rewind.faces.ipython.launcher import find_launcher, is_session_inherited
+from jupyter_rewind.kernels.beginning import Place
 from jupyter_rewind.kernels.host import notice_path
-from jupyter_rewind.kernels.session import Place
 
 _KERNEL_ID = re.compile(r"kernel-(.+)\.json")
 # What VS Code calls a notebook whose kernel a server runs: another name in each session.
 _VSCODE_NAME = re.compile(r"(.*?)(?:\.ipynb)?-jvsc-[0-9a-f-]+\.ipynb")
 
 
-def find_place(shell: Any) -> Place:
-    """The place of the kernel that `shell` runs in; an IPython in a terminal has none."""
-    connection = connection_file(shell)
+def find_place(shell: Any, connection: Path | None = None) -> Place:
+    """The place of the kernel that `shell` runs in, whose connection file is `connection` where it
+    is not the one it was started with; an IPython in a terminal has none."""
+    connection = connection or connection_file(shell)
     if connection is None:
         return Place()
     named = _KERNEL_ID.fullmatch(connection.name)

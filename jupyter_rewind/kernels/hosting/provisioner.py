@@ -30,6 +30,7 @@ from jupyter_rewind.kernels.hosting.rooms import (
     room_command,
     room_problem,
 )
+from jupyter_rewind.kernels.life import LIFE_VARIABLE
 from jupyter_rewind.settings import Rewind, environment_name
 
 if TYPE_CHECKING:
@@ -162,6 +163,7 @@ class HostProvisioner(LocalProvisioner):
         self._place = place
         self._has_room = self._wants_room()
         place.control.unlink(missing_ok=True)
+        place.life.touch(0o600)
         command = [os.path.expanduser(part) for part in cmd]
         log = os.open(place.log, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
         written = os.fstat(log).st_size
@@ -169,7 +171,7 @@ class HostProvisioner(LocalProvisioner):
             process = subprocess.Popen(
                 room_command(command, place.folder) if self._has_room else command,
                 **{word: value for word, value in kwargs.items() if word not in _OURS},
-                env=_independent(kwargs.get("env"), self._has_room),
+                env=_independent(kwargs.get("env"), place.life if self._has_room else None),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -237,11 +239,12 @@ class HostProvisioner(LocalProvisioner):
         return forwarder.stop()
 
 
-def _independent(given: dict[str, str] | None, has_room: bool) -> dict[str, str]:
+def _independent(given: dict[str, str] | None, life: Path | None) -> dict[str, str]:
     environment = dict(os.environ if given is None else given)
     environment.pop(_PARENT, None)
-    if has_room:
-        # Its own segment of the store would be open in the image: a restored kernel would write
-        # over what came after. Its server hears and keeps what it puts out.
-        environment[environment_name("kernels.enabled")] = "false"
+    environment.pop(LIFE_VARIABLE, None)
+    if life is not None:
+        environment[LIFE_VARIABLE] = str(life)
+        # No image can be made of a process that tracks its pages.
+        environment[environment_name("kernels.page_tracking")] = "false"
     return environment

@@ -24,6 +24,8 @@ from jupyter_rewind.store.locks import FileLock, is_locked
 
 FORMAT = 1
 _RECORD, _LOCK = "record.json", "lock"
+LIFE = "life"
+"""A file that the kernel has open. One that comes back from an image has another one open."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +68,7 @@ class Place:
         self.folder = connection_file.parent / FOLDER / kernel
         self.log = self.folder / LOG
         self.control = self.folder / CONTROL
+        self.life = self.folder / LIFE
         self._lock = FileLock(self.folder / _LOCK)
 
     def make(self) -> None:

@@ -18,7 +18,7 @@ from jupyter_rewind import clock
 from jupyter_rewind.errors import Conflict, NotFound, RestoreRefused, RewindError
 from jupyter_rewind.kernels.hosting.record import Hosted, Place, places
 from jupyter_rewind.kernels.images import criu as programs
-from jupyter_rewind.kernels.images import freezer, needs, relocation
+from jupyter_rewind.kernels.images import firstlife, freezer, needs, relocation
 from jupyter_rewind.kernels.images.historybook import merge_book, write_book
 from jupyter_rewind.kernels.images.pulse import begin_history_session
 from jupyter_rewind.kernels.images.records import (
@@ -185,7 +185,7 @@ class ProcessImages:
             freezer.scratch(place) as target,
             freezer.scratch(place) as aside,
         ):
-            self._prepare(image, target)
+            self._prepare(image, target, place)
             kept = None
             if freezer.is_awake(place):
                 freezer.dump(criu, place, aside)
@@ -198,6 +198,7 @@ class ProcessImages:
                     raise
                 hint = self._take_back(criu, place, hosted, aside, kept)
                 raise RestoreRefused(error.message, hint=hint) from error
+            firstlife.drop_earlier(place)
         begin_history_session(Path(hosted.connection))
         self._expire(hosted.kernel)
         return Returned(image, kept)
@@ -248,7 +249,7 @@ class ProcessImages:
             new_room(replace(found, hosted=hosted, connection=connection)),
             freezer.scratch(place) as target,
         ):
-            moves = self._prepare(image, target, moves, is_second=is_second)
+            moves = self._prepare(image, target, place, moves, is_second=is_second)
             freezer.bring_back(criu, place, hosted, target)
         begin_history_session(Path(hosted.connection), moves.ports)
         return hosted
@@ -306,7 +307,9 @@ class ProcessImages:
             )  # fmt: skip
             entry = tx.add(
                 IMAGE, keys=image_keys(told.kernel, told.path),
-                body={**image_body(told), **surrounded, "since": since}, roots=stored.roots,
+                body={**image_body(told), **surrounded, "since": since,
+                      "store": str(repository.folder)},
+                roots=stored.roots,
             )  # fmt: skip
             image = decode_image(entry, ())
             marks = [tx.add(IMAGE_MARK, **_mark(image, {"label": label}))] if label else []
@@ -316,6 +319,7 @@ class ProcessImages:
         self,
         image: ProcessImage,
         folder: Path,
+        place: Place,
         moves: relocation.Moves | None = None,
         *,
         is_second: bool = False,
@@ -327,8 +331,10 @@ class ProcessImages:
         for fault in merge_book(folder):
             log.warning("IPython's history was not merged back into %s", fault)
         moves = moves or relocation.Moves()
+        store = Path(str(entry.body.get("store") or self._repository.folder))
+        firstlife.leave_behind(folder, store, place)
         if is_second:
-            relocation.require_alone(folder)
+            relocation.require_alone(folder, place.folder)
             moves = replace(moves, ports=relocation.other_ports(folder, moves.ports))
         relocation.move(folder, moves)
         needed = entry.body.get("needs")

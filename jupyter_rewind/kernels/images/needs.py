@@ -10,6 +10,7 @@ import platform
 from collections.abc import Mapping
 from pathlib import Path
 
+from jupyter_rewind.kernels.images.firstlife import is_of_first_life
 from jupyter_rewind.kernels.images.openfiles import OpenFile, read_files
 from jupyter_rewind.model.entry import Json
 
@@ -18,8 +19,9 @@ _PART_BYTES = 1 << 20
 _SHOWN = 4
 
 
-def describe(files: bytes) -> dict[str, Json]:
-    """What this machine has of what the image with these `files` needs."""
+def describe(files: bytes, store: Path) -> dict[str, Json]:
+    """What this machine has of what the image with these `files` needs; what Rewind had open in
+    `store` is left behind in any case."""
     return {
         "machine": platform.machine(),
         "system": platform.release(),
@@ -27,7 +29,9 @@ def describe(files: bytes) -> dict[str, Json]:
         "files": {
             file.name: _digest(file.name)
             for file in read_files(files)
-            if _is_needed(file) and os.path.getsize(file.name) == file.size
+            if _is_needed(file)
+            and not is_of_first_life(file, store)
+            and os.path.getsize(file.name) == file.size
         },
     }
 

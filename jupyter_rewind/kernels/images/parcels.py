@@ -58,12 +58,13 @@ def export_image(repository: Repository, image: ProcessImage, target: Path) -> i
     if target.exists():
         raise Conflict(f"{target} is there already.", hint="Name a new file. Nothing was changed.")
     entry = repository.entry(EntryId(image.id))
+    store = Path(str(entry.body.get("store") or repository.folder))
     with _scratch(target.parent) as folder:
         load_folder(repository, entry.roots, folder)
         files = sorted(folder.iterdir())
         head: dict[str, Json] = {
             "format": FORMAT,
-            "image": {**entry.body, "needs": needs.describe((folder / LIST).read_bytes())},
+            "image": {**entry.body, "needs": needs.describe((folder / LIST).read_bytes(), store)},
             "parts": {path.name: _digest(path) for path in files},
         }
         temporary = folder / ".rewind-parcel"

@@ -28,6 +28,12 @@ except sqlite3.OperationalError:  # SQLite writes to no file that has taken the 
         manager.save_thread = type(thread)(manager)
         manager.save_thread.start()
 """
+_REWIND = """
+import sys
+rewind = sys.modules.get('jupyter_rewind.faces.ipython.extension')
+if rewind is not None:
+    rewind.come_back(shell, {connection!r})
+"""
 _MOVED_PIPE = (
     "[setattr(each, '_pipe_port', {ports}[each._pipe_port])"
     " for each in [getattr(__import__('sys').stdout, 'pub_thread', None)]"
@@ -64,8 +70,9 @@ def begin_history_session(
     connection_file: Path, moved_ports: Mapping[int, int] | None = None
 ) -> None:
     """Where the kernel is IPython, the cells it runs from now on stand in a new session of its
-    history: it would call them as those that were run after the image was made. Best effort: else
-    IPython does so itself, with a word about it in the next cell's output."""
+    history: it would call them as those that were run after the image was made. Rewind in it begins
+    anew, too. Best effort: else IPython does so itself, with a word about it in the next cell's
+    output, and Rewind keeps nothing."""
     from queue import Empty
 
     from jupyter_client.blocking.client import BlockingKernelClient
@@ -81,11 +88,13 @@ def begin_history_session(
             if moved_ports:
                 source = _MOVED_PIPE.format(ports=dict(moved_ports))
                 client.execute(source, silent=True, store_history=False)
-            # In a namespace of its own: the user's gets no name of it.
-            source = f"exec({_NEW_SESSION!r}, {{'shell': get_ipython()}})"
-            client.execute(source, silent=True, store_history=False)
+            for code in (_NEW_SESSION, _REWIND.format(connection=str(connection_file))):
+                # In a namespace of its own: the user's gets no name of it.
+                source = f"exec({code!r}, {{'shell': get_ipython()}})"
+                client.execute(source, silent=True, store_history=False)
             # A cell that runs comes first; the request is with the kernel by then.
-            client.get_shell_msg(timeout=1)
+            for _ in (_NEW_SESSION, _REWIND):
+                client.get_shell_msg(timeout=1)
     except Empty:
         return
     finally:

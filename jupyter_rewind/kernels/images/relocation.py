@@ -97,10 +97,13 @@ def _free_ports(count: int) -> list[int]:
         return [int(each.getsockname()[1]) for each in found]
 
 
-def require_alone(folder: Path) -> None:
+def require_alone(folder: Path, own: Path) -> None:
     """Raises RestoreRefused where the process would write into a file that another one of it, which
-    lives, writes as well."""
-    shared = sorted({f.name for f in read_files((folder / LIST).read_bytes()) if _is_shared(f)})
+    lives, writes as well. What lies in the folder `own` is its own."""
+    files = read_files((folder / LIST).read_bytes())
+    shared = sorted(
+        {each.name for each in files if _is_shared(each) and own not in Path(each.name).parents}
+    )
     if shared:
         raise RestoreRefused(
             f"Two kernels would write into {', '.join(shared[:3])}.",
