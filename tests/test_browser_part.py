@@ -22,3 +22,13 @@ def test_the_lock_file_names_no_place_to_fetch_from() -> None:
         str(part.get("resolved", ""))[:4]
         for part in json.loads((ROOT / "package-lock.json").read_text())["packages"].values()
     }
+
+
+def test_a_language_pack_translates_settings_and_menus_too() -> None:
+    """One domain, `jupyter_rewind`, holds the words of the panels, the settings and the menus."""
+    schemas = list((ROOT / "schema").glob("*.json"))
+    domains = {
+        schema.stem: json.loads(schema.read_text()).get("jupyter.lab.internationalization")
+        for schema in schemas
+    }
+    assert domains == {schema.stem: {"domain": "jupyter_rewind"} for schema in schemas}
