@@ -11,6 +11,8 @@ from typing import Any
 
 from jupyter_rewind.errors import Format
 from jupyter_rewind.kernels.losses import WHOLE, HubLosses, worse
+from jupyter_rewind.kernels.lost import Lost
+from jupyter_rewind.kernels.lost import words_for as words_for_lost
 from jupyter_rewind.kernels.ownvariables import (
     is_of_module_itself,
     split_key,
@@ -35,6 +37,7 @@ from jupyter_rewind.store.keep import ContentSource
 Described = dict[str, tuple[object, VariableReport]]
 _PLAIN = {kind: kind.__name__ for kind in (int, float, bool, str, bytes, complex, type(None))}
 _MODULES = "jupyter_rewind.kernels.reducers.modules"
+_CODE = "function or class"
 
 
 def report(store: ContentSource, snapshot: Snapshot) -> tuple[VariableReport, ...]:
@@ -117,6 +120,9 @@ def small_reports(
         # Not `isinstance`, which would ask the value.
         if issubclass(type(value), Placeholder):
             found.append(VariableReport(name, value.type_name, 0, Fidelity.MISSING, value.how))
+        elif type(value) is Lost:
+            why = words_for_lost(value)
+            found.append(VariableReport(name, _CODE, 0, Fidelity.MISSING, why))
         elif issubclass(type(value), Named):
             # A class or function is told by its uid, and is what its own pod says.
             fidelity, reason = worse(value.fidelity, losses.of([value.uid]))
@@ -176,10 +182,13 @@ class _PlainReader(PodReader):
         if name == "stand_for":
             return lambda uid, kind, *words: kind(*words)
         if name == "resolve_hub":
-            return lambda uid: Named("function or class", uid.partition(":")[0], uid)
+            return lambda uid: Named(_CODE, uid.partition(":")[0], uid)
         if name in ("import_module", "find_module", "import_own_module", "import_whole_module"):
             is_own, is_whole = name == "import_own_module", name == "import_whole_module"
             return lambda name: Named("module", name, is_own=is_own, is_whole=is_whole)
+        if name == "find_lost":
+            why = "it could not be imported when it was kept, either"
+            return lambda module, name: Placeholder(_CODE, f"{module}.{name}", why)
         if (module, name) == ("builtins", "complex") or module == Placeholder.__module__:
             return super().find_class(module, name)
         return _NamedMaker(module, name)
@@ -195,7 +204,7 @@ class _NamedMaker(Named):
             super().__init__("module", "")
         else:
             full = name if module == "builtins" else f"{module}.{name}"
-            super().__init__("function or class", full)
+            super().__init__(_CODE, full)
 
     def __call__(self, *given: object, **__: object) -> Named:
         if self.kind == "module":

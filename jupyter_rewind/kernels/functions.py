@@ -14,6 +14,7 @@ from typing import Any, Protocol
 
 from jupyter_rewind.kernels import living, rebuild
 from jupyter_rewind.kernels.handmade import is_handmade
+from jupyter_rewind.kernels.lost import Lost, find_lost
 from jupyter_rewind.kernels.placeholders import Placeholder
 
 VERSION = (sys.version_info[0], sys.version_info[1])
@@ -159,6 +160,8 @@ def reduce_code(code: types.CodeType, _: Telling) -> Any:
 
 def reduce_class(made: type, writer: Telling) -> Any:
     """By reference where a module holds it; else by uid, and in the pod of its own by value."""
+    if type(made) is Lost:
+        return find_lost, made.of[:2]
     module = type.__getattribute__(made, "__module__")
     name = type.__getattribute__(made, "__qualname__")
     if module != writer.namespace.get("__name__") and is_importable(made, module, name):

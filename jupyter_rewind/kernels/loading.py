@@ -20,9 +20,10 @@ from jupyter_rewind.kernels.buffers import PIECE, BufferState
 from jupyter_rewind.kernels.handmade import HandMade
 from jupyter_rewind.kernels.hollow import fill
 from jupyter_rewind.kernels.hubs import Hubs
+from jupyter_rewind.kernels.lost import reason_of
 from jupyter_rewind.kernels.placeholders import Placeholder
 from jupyter_rewind.kernels.pods import HUB
-from jupyter_rewind.kernels.reading import Reader, reason_of
+from jupyter_rewind.kernels.reading import Reader
 from jupyter_rewind.kernels.records import PodRecord
 from jupyter_rewind.model.ids import Digest
 from jupyter_rewind.store.keep import ContentSource
@@ -81,6 +82,8 @@ class Loader:
         """Roots that hold things which cannot be kept, and are still alive."""
         self.dead: set[str] = set()
         """Roots that hold a placeholder for such a thing."""
+        self.lost: dict[Digest, list[Any]] = {}
+        """Of pods, what stands for what could not be imported."""
         self.lost_entries: set[str] = set()
         """Roots of pods in which a container has fewer entries than it had."""
 
@@ -147,7 +150,7 @@ class Loader:
     def let_go(self) -> None:
         """Nothing of what was loaded is held any more, nor the namespace: they are the user's
         alone, and whoever else holds a namespace may change what is in it unseen."""
-        for held in (self.values, self.made, self.cells, self._nans, self._uids):
+        for held in (self.values, self.made, self.cells, self.lost, self._nans, self._uids):
             held.clear()
         self.deferred.clear()
         self.namespace, self._known = {}, ()
@@ -221,6 +224,8 @@ class Loader:
             self._fail(record, error)
         finally:
             self._loaded = before
+        if reader.lost:
+            self.lost[record.node] = reader.lost
         self._readers[record.node] = None
 
     def fill(self, container: Any, content: Sequence[Any]) -> None:

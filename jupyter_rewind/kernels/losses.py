@@ -36,6 +36,10 @@ class HubLosses:
                     if root.fidelity in (Fidelity.REBUILT, Fidelity.MISSING):
                         self._own[uid] = root.fidelity, root.reason
 
+    def add(self, uid: str, loss: Loss) -> None:
+        """One that did not come back as it was kept."""
+        self._own[uid] = worse(self._own.get(uid, WHOLE), loss)
+
     def of(self, uids: Iterable[str]) -> Loss:
         """The worst of these, and of what they refer to. What comes back by its name is whole."""
         worst, seen, left = WHOLE, set[str](), list(uids) if self._own else []

@@ -6,18 +6,27 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
+from jupyter_rewind.kernels import lost as lost_things
 from jupyter_rewind.kernels.comparison import reports_of, small_reports
 from jupyter_rewind.kernels.loading import Loader
-from jupyter_rewind.kernels.losses import HubLosses
-from jupyter_rewind.kernels.pods import SMALL, VARIABLE
+from jupyter_rewind.kernels.losses import WHOLE, HubLosses, Loss, worse
+from jupyter_rewind.kernels.pods import HUB, SMALL, VARIABLE, words_for_root
 from jupyter_rewind.kernels.records import PodRecord
+from jupyter_rewind.kernels.whereabouts import place_notes
 from jupyter_rewind.model.snapshot import Fidelity, VariableReport
+
+_MOST = 50
+"""So many things that are gone are looked for in the variables of a pod."""
 
 
 def report_on(
     records: tuple[PodRecord, ...], loader: Loader, same: set[str]
 ) -> tuple[VariableReport, ...]:
     found, losses = [], HubLosses(records)
+    lost = _find_lost(records, loader)
+    for key, loss in lost.items():
+        if key.startswith(HUB):
+            losses.add(key[len(HUB) :], loss)
     every = reports_of(records, losses)
     of_notebook = reports_of(records, losses, of_modules=False)
     # Those of modules stay as they are.
@@ -25,6 +34,7 @@ def report_on(
     for one in of_notebook:
         key = VARIABLE + one.name
         fidelity, reason = _what_came(key, one, loader, key in same)
+        fidelity, reason = worse((fidelity, reason), lost.get(key, WHOLE))
         found.append(
             VariableReport(
                 one.name, one.type_name, one.size_bytes, fidelity, reason, key not in same,
@@ -35,8 +45,28 @@ def report_on(
     for key, held in loader.values.items():
         if key.startswith(SMALL):
             small |= held
-    found += small_reports(small, losses, loader.uid_of)
+    for one in small_reports(small, losses, loader.uid_of):
+        fidelity, reason = worse((one.fidelity, one.reason), lost.get(VARIABLE + one.name, WHOLE))
+        found.append(replace(one, fidelity=fidelity, reason=reason))
     return tuple(sorted(found, key=lambda one: one.name))
+
+
+def _find_lost(records: tuple[PodRecord, ...], loader: Loader) -> dict[str, Loss]:
+    """What could not be imported, by the roots that lead to it."""
+    found: dict[str, Loss] = {}
+    for record in records:
+        lost = [one for one in loader.lost.get(record.node, ()) if not lost_things.has_made(one)]
+        noted = [(id(one), Fidelity.MISSING, lost_things.words_for(one)) for one in lost[:_MOST]]
+        if not noted:
+            continue
+        values = {key: loader.values[key] for key in record.keys if key in loader.values}
+        for key in record.keys:
+            if key.startswith(SMALL):
+                values |= values.pop(key, {})
+        known = (loader.namespace,)
+        for key, notes in place_notes([*values.items()], noted, {}, known, words_for_root).items():
+            found[key] = Fidelity.MISSING, "; ".join(reason for _, reason in notes[:3])
+    return found
 
 
 def _what_came(

@@ -136,9 +136,12 @@ def _write(
 
 def describe_root(key: str, value: Any, notes: Sequence[Note]) -> RootRecord:
     """What is told of a root: the worst of what was noted, with all reasons."""
+    kind = type_name(value)
+    if issubclass(type(value), Placeholder):
+        kind, notes = value.type_name, [*notes, (Fidelity.MISSING, f"{value.what}; {value.how}")]
     worst = max((one for one, _ in notes), key=lambda one: one.loss, default=None)
     reasons = "; ".join(dict.fromkeys(reason for _, reason in notes))
-    return RootRecord(key, type_name(value), worst or Fidelity.EXACT, reasons, preview(value))
+    return RootRecord(key, kind, worst or Fidelity.EXACT, reasons, preview(value))
 
 
 def whole_of_modules(written: Written) -> list[str]:
@@ -176,10 +179,10 @@ def note_held(written: Written, session: Session, roots: Sequence[Root]) -> None
 def _place_notes(written: Written, session: Session, roots: Sequence[Root]) -> None:
     noted = written.writer.noted
     if noted and not roots[0][0].startswith((SMALL, ENVIRONMENT)):
-        written.notes = place_notes(roots, noted, written.notes, session.known, _words_for)
+        written.notes = place_notes(roots, noted, written.notes, session.known, words_for_root)
 
 
-def _words_for(key: str) -> str:
+def words_for_root(key: str) -> str:
     """The root as the user calls it."""
     if key.startswith(HUB):
         return key[len(HUB) :].partition(":")[0]

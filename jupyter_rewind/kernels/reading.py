@@ -9,11 +9,14 @@ import struct
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from jupyter_rewind.errors import RewindError
+from jupyter_rewind.kernels.lost import find_again, find_lost, lost_class, reason_of
 from jupyter_rewind.kernels.placeholders import Placeholder
 
 _MODULES = "jupyter_rewind.kernels.reducers.modules"
-_IMPORTS = ((_MODULES, "import_module"), (_MODULES, "import_own_module"))
+_IMPORTS = tuple(
+    (_MODULES, name) for name in ("import_module", "import_own_module", "import_whole_module")
+)
+_LOST = (find_lost.__module__, find_lost.__name__)
 
 
 class PodReader(pickle.Unpickler):
@@ -61,43 +64,24 @@ class _Chain(io.RawIOBase):
 class Reader(PodReader):
     """What a library does not hold any more becomes a placeholder, not the end of the pod."""
 
+    def __init__(self, stream: bytes, known: Sequence[Any], buffers: Iterable[Any]) -> None:
+        self.lost: list[Any] = []
+        """What stands for what could not be imported."""
+        super().__init__(stream, known, buffers)
+
     def find_class(self, module: str, name: str) -> Any:
         if (module, name) in _IMPORTS:
-            return _import_or_say
+            return self._import_or_say
+        if (module, name) == _LOST:
+            return lambda module, name: find_again(module, name, self.lost)
         try:
             return super().find_class(module, name)
         except (ImportError, AttributeError) as error:
-            return lost_class(module, name, reason_of(error))
+            return lost_class(module, name, reason_of(error), self.lost)
 
-
-def _import_or_say(name: str) -> Any:
-    try:
-        return importlib.import_module(name)
-    except ImportError as error:
-        return Placeholder("module", f"the module {name}", reason_of(error))
-
-
-def lost_class(module: str, name: str, reason: str) -> Any:
-    """Stands for a class or function that cannot be imported; what it makes says so."""
-
-    def make(kind: type[Placeholder], *_: object, **__: object) -> Placeholder:
-        made = Placeholder.__new__(kind)
-        Placeholder.__init__(made, f"{module}.{name}", f"a {module}.{name}", reason)
-        return made
-
-    def ignore(self: Placeholder, *_: object) -> None:
-        return None
-
-    names = ("__init__", "__setstate__", "append", "extend", "add", "update", "__setitem__")
-    body: dict[str, Any] = {"__slots__": (), "__new__": make, **dict.fromkeys(names, ignore)}
-    return type(name.rpartition(".")[2], (Placeholder,), body)
-
-
-def reason_of(error: BaseException) -> str:
-    """Why something does not load, in a line."""
-    if isinstance(error, RewindError):
-        return error.message
-    try:
-        return f"{type(error).__name__}: {error}".partition("\n")[0]
-    except Exception:
-        return type(error).__name__
+    def _import_or_say(self, name: str) -> Any:
+        try:
+            return importlib.import_module(name)
+        except ImportError as error:
+            self.lost.append(Placeholder("module", f"the module {name}", reason_of(error)))
+            return self.lost[-1]
