@@ -8,6 +8,9 @@ from __future__ import annotations
 from traitlets import Bool, Enum, Integer, Unicode
 from traitlets.config import Configurable
 
+STARTER_VARIABLE = "REWIND_STARTER"
+"""Tells a server the pipe that it shares with the command which started it."""
+
 
 class Serving(Configurable):
     """A part of `Rewind`, which stands in a file of its own for its length."""

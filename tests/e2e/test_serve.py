@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import socket
 import ssl
@@ -18,7 +19,7 @@ import pytest
 from jupyter_client.blocking.client import BlockingKernelClient
 
 from tests.support.certificates import write_certificate
-from tests.support.kernels import PATIENCE, Home
+from tests.support.kernels import PATIENCE, Home, eventually
 from tests.support.ports import free_port
 
 pytestmark = [
@@ -167,6 +168,32 @@ def test_jupyter_that_does_not_end_in_time_is_ended(home: Home) -> None:
     error = json.loads(err.splitlines()[-1])["error"]
     assert (status, error["code"]) == (6, "unavailable")
     assert "within 3 seconds" in error["message"] and "take" in error["hint"]
+
+
+def test_jupyter_ends_with_the_command_that_is_killed(home: Home) -> None:
+    """No server is left behind that nobody knows of; its kernel does not inherit what tells it."""
+    running = Serve(
+        home, "--port", str(free_port()), "--set", "serve.app=server",
+        *("--set", "kernels.images=false", "--set", "kernels.host=false"),
+    )  # fmt: skip
+    kernel = running.ask("api/kernels", None, {})["id"]
+    connection = home.folder / "runtime" / f"kernel-{kernel}.json"
+    assert said(connection, "import os; print('REWIND_STARTER' in os.environ)") == "False\n"
+    running.process.kill()
+    running.process.communicate(timeout=PATIENCE)
+    server = running.told["pid"]
+    eventually(lambda: _has_ended(server), "it has ended")
+
+
+def _has_ended(process: int) -> bool:
+    """Also where nobody is there to take leave of it."""
+    try:
+        os.kill(process, 0)
+        return " Z " in Path(f"/proc/{process}/stat").read_text()
+    except ProcessLookupError:
+        return True
+    except FileNotFoundError:
+        return False
 
 
 @pytest.mark.parametrize(

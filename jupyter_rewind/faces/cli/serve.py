@@ -190,6 +190,23 @@ def _kernelspec(plan: Plan) -> Iterator[dict[str, str]]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+@contextlib.contextmanager
+def _leash() -> Iterator[tuple[dict[str, str], tuple[int, ...]]]:
+    """What Jupyter is given so that it ends with this process, even where that is killed: variables
+    and descriptors."""
+    from jupyter_rewind.settings.serving import STARTER_VARIABLE
+
+    if os.name != "posix":
+        yield {}, ()
+        return
+    theirs, ours = os.pipe()
+    try:
+        yield {STARTER_VARIABLE: str(theirs)}, (theirs,)
+    finally:
+        os.close(theirs)
+        os.close(ours)
+
+
 class _Run:
     """Jupyter from its start to its end."""
 
@@ -204,10 +221,10 @@ class _Run:
         """Waits for the end. Raises Unavailable where Jupyter failed, or had to be killed."""
         before = {number: signal.signal(number, self._ask_to_end) for number in _ENDS}
         try:
-            with self._log() as log:
+            with self._log() as log, _leash() as (environment, passed):
                 process = subprocess.Popen(
-                    self._plan.jupyter, env=self._environment, stdin=subprocess.DEVNULL,
-                    stdout=log, stderr=log, start_new_session=True,
+                    self._plan.jupyter, env=self._environment | environment, pass_fds=passed,
+                    stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
                 )  # fmt: skip
                 try:
                     self._wait(process)

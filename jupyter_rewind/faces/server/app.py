@@ -25,6 +25,7 @@ from jupyter_rewind.faces.server.imaging import ImageDesk
 from jupyter_rewind.faces.server.kernels import KernelGuide
 from jupyter_rewind.faces.server.listening import listen_as_set
 from jupyter_rewind.faces.server.service import Service, service_for
+from jupyter_rewind.faces.server.starter import end_with_starter
 from jupyter_rewind.settings import Rewind
 
 _CHOICES = ("checkpoints_class", "checkpoints")
@@ -51,6 +52,7 @@ class RewindExtension(ExtensionApp):
                 serverapp.log.error("Jupyter Rewind is off, no save is kept: %s", problem.error)
             else:
                 serverapp.log.warning("Jupyter Rewind goes on without: %s", problem.error)
+        end_with_starter(serverapp.log, settings.serve_shutdown_seconds)
         if self.refusal is None:
             self.rewind = settings
             offer_checkpoints_class(serverapp)
