@@ -19,6 +19,7 @@ from jupyter_rewind.errors import Conflict, NotFound, RestoreRefused, RewindErro
 from jupyter_rewind.kernels.hosting.record import Hosted, Place, places
 from jupyter_rewind.kernels.images import criu as programs
 from jupyter_rewind.kernels.images import firstlife, freezer, needs, relocation
+from jupyter_rewind.kernels.images.asleep import end_runs
 from jupyter_rewind.kernels.images.historybook import merge_book, write_book
 from jupyter_rewind.kernels.images.pulse import begin_history_session
 from jupyter_rewind.kernels.images.records import (
@@ -153,6 +154,7 @@ class ProcessImages:
                 image = self._store(hosted, folder, criu, reason, name)
             if stop:
                 freezer.end(place)
+                end_runs(self._repository, hosted.kernel)
         self._expire(hosted.kernel)
         return image
 
