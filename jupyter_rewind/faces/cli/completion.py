@@ -5,6 +5,8 @@ Completion never says anything and never fails: where it knows nothing it offers
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Iterator
 
 import typer
@@ -17,9 +19,19 @@ _MOST = 30
 def refs(ctx: typer.Context, incomplete: str) -> list[tuple[str, str]]:
     """Labels and ids of the notebook's newest checkpoints, each with its time and reason."""
     try:
-        return [each for each in _refs(ctx) if each[0].startswith(incomplete)]
+        found = [each for each in _refs(ctx) if each[0].startswith(incomplete)]
     except Exception:  # the prompt is no place for words
         return []
+    shell = os.environ.get("_JUPYTER_REWIND_COMPLETE", "").removeprefix("complete_")
+    return [(typed, words) for ref, words in found if (typed := _as_typed(ref, shell))]
+
+
+def _as_typed(ref: str, shell: str) -> str:
+    """What the shell is to put there for a ref; "" where it would put another one: bash takes the
+    text as it is, zsh loses quotes."""
+    if shell == "bash":
+        return re.sub(r"([^\w@%+=:,./-])", r"\\\1", ref)
+    return "" if shell == "zsh" and re.search(r"[\"'`$\\]", ref) else ref
 
 
 def _refs(ctx: typer.Context) -> Iterator[tuple[str, str]]:

@@ -225,7 +225,7 @@ def test_completion_offers_commands_refs_and_keys(book: Path, process: Rewind) -
     assert offered("un") == ["undelete", "unlabel", "unpin"]
     assert "store.path" in offered("config", "get", "store.")
     refs = offered("show", str(book), "")
-    assert "good one" in refs
+    assert "good\\ one" in refs
     assert len(refs) == 5
     assert "".join(offered("show", "nothing.ipynb", "")) == ""
 
@@ -243,6 +243,19 @@ def test_completion_speaks_so_that_each_shell_understands(home: Path, process: R
     assert len(offered) > 20
     for row in offered:
         assert re.fullmatch(r'"[a-z_.]+":"[^"\'`]+"', row), row
+
+
+def test_completion_offers_no_name_that_the_shell_would_change(book: Path, process: Rewind) -> None:
+    """zsh would put `its` there for `it's`, which names nothing: the id is offered alone."""
+    assert process("label", book, "head", "it's").status == 0
+    env = os.environ | {
+        "_JUPYTER_REWIND_COMPLETE": "complete_zsh",
+        "_TYPER_COMPLETE_ARGS": f"jupyter-rewind show {book} ",
+    }
+    said = process(env=env).out
+    assert '"head":' in said
+    assert '"its' not in said
+    assert "\"it'" not in said
 
 
 def test_starting_imports_nothing_heavy(home: Path) -> None:
