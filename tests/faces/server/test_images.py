@@ -51,6 +51,18 @@ async def test_an_unknown_kernel_is_no_kernel_without_images(client: Client) -> 
     assert (status, cleared) == (200, {"deleted": [], "kept": []})
 
 
+@pytest.mark.parametrize("rewind_settings", [{"kernels_images": True}])
+async def test_what_pages_ask_of_kernels_passes_by_us(jp_serverapp: Any) -> None:
+    """Jupyter writes an extension's settings over its own: the class of connections stays ours."""
+    connection = jp_serverapp.web_app.settings["kernel_websocket_connection_class"]
+    found = {
+        vars(each)["handle_incoming_message"].__module__.rpartition(".")[2]
+        for each in connection.__mro__
+        if "handle_incoming_message" in vars(each)
+    }
+    assert found >= {"ear", "hibernation"}
+
+
 ROUTES = (
     ("GET", ["k", "images"]), ("POST", ["k", "images"]), ("DELETE", ["k", "images"]),
     ("DELETE", ["k", "images", "head"]), ("POST", ["k", "images", "head", "restore"]),
