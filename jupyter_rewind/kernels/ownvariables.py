@@ -22,6 +22,7 @@ from typing import Any
 
 from xxhash import xxh3_64_hexdigest
 
+from jupyter_rewind.kernels.handmade import is_handmade
 from jupyter_rewind.kernels.holdings import own_modules
 from jupyter_rewind.kernels.origins import codes_of, is_own, mark_of
 from jupyter_rewind.kernels.pods import MODULE, SMALL
@@ -135,7 +136,7 @@ class OwnVariables:
         state = {split_key(key)[0]: values[key] for key in filter(is_of_module_itself, values)}
         for name, file in state.items():
             module = sys.modules.get(name)
-            if type(module) is not types.ModuleType:
+            if type(module) is not types.ModuleType or is_handmade(module):
                 continue  # that it could not be imported is said
             now = self._know(name, module)
             if now.file != file:

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from jupyter_rewind.kernels.capture import CaptureOptions
 from jupyter_rewind.kernels.comparison import report
 from jupyter_rewind.kernels.restore import Prepared
 from jupyter_rewind.model.snapshot import Fidelity, VariableReport
-from tests.support.cells import FREELY, Cells
+from tests.support.cells import Cells
 
 pytestmark = pytest.mark.matrix
 MODULE = "rewind_lost_module"
@@ -19,6 +20,7 @@ SOURCE = """
 class Point:
     def __init__(self, x): self.x = x
 def helper(): return 'helped'
+DATA = [1]
 """
 CELL = f"""
 import json, {MODULE}
@@ -34,19 +36,24 @@ WHOLE = ("whole", "same", "json")
 @pytest.fixture(params=[0, 1 << 20], ids=["modules by name", "modules with their variables"])
 def after(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Cells]:
     """A new kernel; in the one before, the first cell ran, and then its module was removed."""
-    folder = tmp_path / "modules"
-    folder.mkdir()
-    (folder / f"{MODULE}.py").write_text(SOURCE)
-    options = type(FREELY)(budget_share=None, max_module_bytes=request.param)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(str(folder))
-        before = Cells(tmp_path, options=options)
-        before.run(CELL)
-        before.close()
-        del sys.modules[MODULE]
-    made = Cells(tmp_path, options=options, run="next")
+    made = run_and_lose(tmp_path, CELL, request.param)
     yield made
     made.close()
+
+
+def run_and_lose(folder: Path, source: str, max_module_bytes: int) -> Cells:
+    """A kernel after the one that ran this cell; its module is gone."""
+    home = folder / "modules"
+    home.mkdir()
+    (home / f"{MODULE}.py").write_text(SOURCE)
+    options = CaptureOptions(budget_share=None, max_module_bytes=max_module_bytes)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(home))
+        before = Cells(folder, options=options)
+        before.run(source)
+        before.close()
+        del sys.modules[MODULE]
+    return Cells(folder, options=options, run="next")
 
 
 def bring_back(cells: Cells) -> Prepared:
@@ -99,3 +106,17 @@ def test_the_next_state_says_so_too(after: Cells, tmp_path: Path) -> None:
         last.check("helper() == 'helped' and code[0] is helper and Point(1).x == 1")
         last.close()
     sys.modules.pop(MODULE, None)
+
+
+def test_a_file_that_is_gone_is_not_said_to_have_changed(tmp_path: Path) -> None:
+    """Also where a function of the notebook needs the module's variables, and gets some of its
+    own."""
+    code = f"types.FunctionType((lambda: DATA).__code__, vars({MODULE}), 'made')"
+    cells = run_and_lose(tmp_path, f"import types, {MODULE}\nmade = {code}", 1 << 20)
+    try:
+        problems = bring_back(cells).swap()
+        assert any("could not be imported" in one for one in problems)
+        assert not any("has changed since" in one for one in problems)
+    finally:
+        cells.close()
+        sys.modules.pop(MODULE, None)
