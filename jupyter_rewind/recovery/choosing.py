@@ -26,6 +26,8 @@ class Based:
     document: FoundDocument
     certain: bool = True
     words: str = ""
+    shown_by: FoundDocument | None = None
+    """Which other document its outputs are from."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,7 +33,8 @@ def with_saved_outputs(base: Base, documents: Iterable[FoundDocument]) -> Base:
                 continue
             told = words if saved.outputs else ""
             cell = replace(saved, source=here.cell.source)
-            cells[at] = replace(here, cell=cell, words=here.words or told)
+            by = shown if saved.outputs else None
+            cells[at] = replace(here, cell=cell, words=here.words or told, shown_by=by)
     document = base.document
     if _holds_none(document):
         document = replace(document, metadata={**shown.metadata, **document.metadata})

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from jupyter_rewind.recovery.alignment import Follower
+from jupyter_rewind.recovery.failures import Failures
 from jupyter_rewind.recovery.likeness import defined, is_command, is_look, names, parses, values
 from jupyter_rewind.recovery.slots import Slot
 from jupyter_rewind.recovery.weights import WEIGHTS
@@ -23,6 +24,8 @@ ENOUGH_NEW = 0.3
 """Of new work below one half: a cell left out costs more than one to delete again."""
 NEAR = 8
 TOLD = 0.9
+FAILED = 0.1
+_FAILED = "a try that failed: what ran later took its place"
 BUILT_IN = frozenset(dir(builtins)) | {"_"}
 MOST, LEAST = 0.995, 0.005
 _ALIKE = "something like it was run after the save: it may be the older text of that cell"
@@ -44,11 +47,13 @@ def judge(
     earlier: frozenset[str],
     doubtful: frozenset[int],
     shown: frozenset[int] = frozenset(),
+    failures: Failures | None = None,
 ) -> list[Judged]:
     """All cells that there ever were, in the notebook's order.
 
     `earlier` is what was run before the document; `doubtful` are the places in the document of
-    cells that may not have been in it any more, `shown` of those that have outputs.
+    cells that may not have been in it any more, `shown` of those that have outputs. `failures`
+    knows which new cells are tries that failed.
     """
     known = Known(follower, earlier)
     judged = []
@@ -65,7 +70,10 @@ def judge(
             likely = min(likely, DOUBTED)
         is_work = slot.origin is None and not is_look(slot.source)
         kept = likely >= (ENOUGH_NEW if is_work else HALF) or unmarked
-        judged.append(Judged(slot, likely, kept, _words(slot, kept)))
+        words = _words(slot, kept)
+        if kept and failures is not None and failures.is_try(slot, known.slots, likely):
+            likely, kept, words = min(likely, FAILED), False, _FAILED
+        judged.append(Judged(slot, likely, kept, words))
     return _with_doubles(judged, shown)
 
 

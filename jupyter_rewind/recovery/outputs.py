@@ -1,7 +1,8 @@
 """Which outputs may stand under a cell: those that its source made, the last time that it ran.
 
-What was shown before a later run stands without a number and is marked. What cannot be told whose
-it is stands under no cell; it is kept in the notebook's metadata.
+What was shown before a later run stands without a number and is marked; a cell that shows nothing
+has the number of its last run. What cannot be told whose it is stands under no cell; it is kept in
+the notebook's metadata.
 """
 
 from __future__ import annotations
@@ -61,6 +62,8 @@ def with_outputs(
     if cell.outputs:
         earlier = tuple(_without_number(output) for output in cell.outputs)
         return replace(cell, outputs=earlier, execution_count=None), EARLIER
+    if is_sure and ran.line:
+        return replace(cell, execution_count=ran.line), ""
     return cell, ""
 
 

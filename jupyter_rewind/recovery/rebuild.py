@@ -30,6 +30,7 @@ from jupyter_rewind.recovery.confidence import Judged, judge
 from jupyter_rewind.recovery.dating import dated
 from jupyter_rewind.recovery.evidence import Evidence, EvidenceCell, Executed, Trace
 from jupyter_rewind.recovery.exactness import with_exact_markdown
+from jupyter_rewind.recovery.failures import Failures
 from jupyter_rewind.recovery.namesakes import KIND
 from jupyter_rewind.recovery.outputs import (
     PIECE,
@@ -113,7 +114,9 @@ def rebuild(target: Path, evidence: Evidence) -> Rebuilt:
     base = with_saved_outputs(base, own)
     base = dated(completed(base, attributed), own, attributed)
     followed = _Followed(base, attributed)
-    judged = judge(followed.follower, followed.earlier, followed.doubtful, followed.shown)
+    judged = judge(
+        followed.follower, followed.earlier, followed.doubtful, followed.shown, followed.failures()
+    )
     made = (followed.cell(each) for each in judged if each.kept)
     cells = tuple(each for each in made if each.cell.whole or each.cell.source.strip())
     return Rebuilt(
@@ -192,6 +195,12 @@ class _Followed:
         self.alike = Counter(slot.source for slot in self.follower.slots if slot.code)
         self.shown = frozenset(at for at, each in enumerate(base.cells) if each.cell.outputs)
 
+    def failures(self) -> Failures:
+        """Which of what was laid over the base are tries that failed."""
+        ran = [(each.step.source, each.executed.status) for each in self.steps]
+        saved = (each.cell.source for each in self.base.cells if each.cell.kind == "code")
+        return Failures(ran, (*self.earlier, *saved), self.follower.changes.like)
+
     def _last_saved(self) -> dict[int, int | None]:
         """Of the runs that went on after the document was saved: the cell that they ran last."""
         places: dict[tuple[int | None, str], int] = {}
@@ -221,8 +230,11 @@ class _Followed:
             origins.append(Origin(which.trace, which.words))
         is_sure = slot.told or slot.swept > 0 or self.alike[slot.source] == 1
         cell, shown = with_outputs(cell, ran, is_sure, self._is_later(slot, based))
+        saved = based.shown_by if based is not None and cell.source == based.cell.source else None
+        if saved is not None and (ran is None or cell.outputs != ran.outputs):
+            origins.append(Origin(saved.trace, f"what it shows: {_called(saved.trace)}"))
         if based is not None and based.cell.source.rstrip() != slot.source:
-            older = based.document.trace.words or based.document.trace.kind
+            older = _called(based.document.trace)
             origins.append(Origin(based.document.trace, f"newer than its text in: {older}"))
         if shown == PIECE and based is not None and based.document.trace.kind == KIND:
             shown = TURNED_BACK
@@ -297,4 +309,8 @@ class _Followed:
 
 
 def _document_origin(based: Based) -> Origin:
-    return Origin(based.document.trace, based.document.trace.words or based.document.trace.kind)
+    return Origin(based.document.trace, _called(based.document.trace))
+
+
+def _called(trace: Trace) -> str:
+    return trace.words or trace.kind

@@ -42,6 +42,13 @@ def test_unchanged_cells_show_what_the_checkpoint_has() -> None:
     shown = [each.cell.outputs for each in rebuilt.cells]
     assert shown == [(), (text_output("loaded"),), (text_output("table"),), ()]
     assert rebuilt.cells[1].words == "what it shows was saved earlier: Jupyter's checkpoint"
+    origins = [[(one.trace, one.words) for one in each.provenance] for each in rebuilt.cells]
+    shown_by = (KEPT, "what it shows: Jupyter's checkpoint")
+    assert origins[1:] == [
+        [(SCRIPT, "A script"), shown_by],
+        [(SCRIPT, "A script"), shown_by],
+        [(SCRIPT, "A script")],
+    ]
     assert rebuilt.cells[3].words == ""
     [lost] = [each for each in rebuilt.likely_lost if each.startswith("Outputs")]
     assert lost == "Outputs of 1 code cell, where there were any: there are none in: A script."

@@ -148,3 +148,10 @@ def test_text_that_was_turned_back_is_not_called_a_piece() -> None:
     for trace, words in ((page, TURNED_BACK), (CHECKPOINT, PIECE)):
         rebuilt = rebuilt_of([document(read, *STEPS, trace=trace)])
         assert [each.words for each in rebuilt.cells if each.cell.kind == "markdown"] == [words]
+
+
+def test_cell_that_showed_nothing_has_the_number_of_its_last_run() -> None:
+    """A cell that prints nothing ran, too: it is not shown as one that never did."""
+    ran = session(1, [*STEPS[:3], STEPS[0]], notebook=str(TARGET))
+    rebuilt = rebuilt_of([document(STEPS[0])], [ran])
+    assert [each.cell.execution_count for each in rebuilt.cells] == [4, 2, 3]
