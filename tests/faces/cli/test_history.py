@@ -213,40 +213,42 @@ def test_a_missing_file_whose_name_is_no_text_is_not_found(
 
 
 @pytest.mark.parametrize("words", [["show"], ["diff"], ["search", "hello"]])
-@pytest.mark.parametrize("more", [[], ["--json"]])
 def test_half_a_character_in_a_cell_is_shown_escaped(
-    words: list[str], more: list[str], work: Path, process: Rewind
+    words: list[str], work: Path, rewind: Rewind, process: Rewind
 ) -> None:
-    """JSON can hold half an emoji, which no text file can."""
+    """JSON can hold half an emoji, which no text file can; nor can a pipe."""
     path = work / "half.ipynb"
     path.write_bytes(notebook_bytes(cell("one", "hello XX")).replace(b"XX", b"\\ud83d"))
-    assert process("checkpoint", path).status == 0
+    assert rewind("checkpoint", path).status == 0
     path.write_bytes(notebook_bytes(cell("one", "hello XX!")).replace(b"XX", b"\\ud83d?\\ud83d"))
-    ended = process(words[0], path, *words[1:], *more)
-    assert ended.status == 0, ended.err
-    assert "\\ud83d" in ended.out
+    for ended in (
+        process(words[0], path, *words[1:]),
+        rewind(words[0], path, *words[1:], "--json"),
+    ):
+        assert ended.status == 0, ended.err
+        assert "\\ud83d" in ended.out
 
 
-def test_half_a_character_on_a_terminal(work: Path, process: Rewind) -> None:
+def test_half_a_character_on_a_terminal(work: Path, rewind: Rewind) -> None:
     path = work / "half.ipynb"
     path.write_bytes(notebook_bytes(cell("one", "hello XX")).replace(b"XX", b"\\ud83d"))
-    assert process("checkpoint", path).status == 0
+    assert rewind("checkpoint", path).status == 0
     for words in (["show"], ["search", "hello"]):
         status, seen = on_a_terminal(words[0], str(path), *words[1:])
         assert status == 0
         assert "ud83d" in seen
 
 
-def test_a_number_of_thousands_of_digits_is_shown_as_text(work: Path, process: Rewind) -> None:
+def test_a_number_of_thousands_of_digits_is_shown_as_text(work: Path, rewind: Rewind) -> None:
     """Python does not read such a notebook: it is kept, shown and compared as a file."""
     path = work / "long.ipynb"
     raw = notebook_bytes(cell("one", "hello")).replace(b": 1,", b": " + b"1" * 5_000 + b",")
     path.write_bytes(raw)
-    assert process("checkpoint", path).status == 0
-    assert process("show", path).status == 0
-    assert process("diff", path, "head", "head").status == 0
-    assert process("search", path, "hello").status == 0
-    assert process("show", path, "--raw").out.encode() == raw
+    assert rewind("checkpoint", path).status == 0
+    assert rewind("show", path).status == 0
+    assert rewind("diff", path, "head", "head").status == 0
+    assert rewind("search", path, "hello").status == 0
+    assert rewind("show", path, "--raw").out.encode() == raw
 
 
 def test_what_is_lost_is_said_beside_the_labels() -> None:
