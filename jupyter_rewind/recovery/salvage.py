@@ -209,6 +209,12 @@ def _is_cut(raw: Buffer) -> bool:
     return not raw[-_END:].rstrip(b" \t\r\n").endswith(b"}")
 
 
+def _is_only_cut(scanned: Scanned) -> bool:
+    """Whether all that is wrong lies behind the last cell that reads whole."""
+    end = max((found.end for found in scanned.found if found.cell.whole), default=None)
+    return end is not None and all(one.at >= end for one in scanned.damages if one.is_loss)
+
+
 def _is_old(raw: Buffer) -> bool:
     """Whether the file says at one of its ends that its format is one before 4."""
     ends = (raw[:_END], raw[-_END:])
@@ -216,7 +222,8 @@ def _is_old(raw: Buffer) -> bool:
 
 
 def _best_scan(raw: Buffer, start: int, tell: Progress) -> Scanned:
-    """As it is; or mended, or in another encoding, where that explains all that is wrong."""
+    """As it is; or mended, or in another encoding, where that explains all that is wrong, or all
+    that is wrong in front of where the file is cut short."""
 
     def share(value: float) -> None:
         tell("Reading the broken notebook", value)
@@ -238,7 +245,7 @@ def _best_scan(raw: Buffer, start: int, tell: Progress) -> Scanned:
     encoding = encodings.one_byte_encoding(raw)
     if encoding is not None:
         recoded = scan(JsonBytes(raw, encoding), start, is_old=is_old, progress=share)
-        if recoded.is_lossless:
+        if recoded.is_lossless or _is_only_cut(recoded):
             words = f"the file is not in UTF-8; read as {encoding.replace('cp', 'Windows-')}"
             recoded.damages.append(Damage(0, words, False))
             return recoded

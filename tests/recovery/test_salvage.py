@@ -290,6 +290,24 @@ def test_a_file_of_one_byte_a_letter_is_understood(encoding: str, text: str) -> 
     assert "not in UTF-8" in salvaged.damages[0]
 
 
+@pytest.mark.parametrize("cut", [30, 200, 420])
+def test_a_file_of_one_byte_a_letter_that_is_cut_short_is_understood(cut: int) -> None:
+    """A disk that was full cut a file that an old editor wrote: what stands before it is read."""
+    texts = ["Längsschnitt: où l’été coûte", "Schluß – und «c'est ça»", "Größe"]
+    cells = [
+        markdown(f"{text} {number}", id=f"id{number}") for number in range(4) for text in texts
+    ]
+    for number, cell in enumerate(cells):
+        cell["id"] = f"id{number}"
+    raw = to_bytes(book_of(cells)).decode().encode("cp1252")[:-cut]
+    salvaged = salvage_notebook(raw)
+    before = sum(raw.find(f'"id": "id{n + 1}"'.encode()) > 0 for n in range(len(cells) - 1))
+    assert whole(salvaged)[:before] == expected(cells)[:before]
+    assert set(whole(salvaged)) <= set(expected(cells))
+    assert "not in UTF-8" in salvaged.damages[0]
+    assert not salvaged.complete
+
+
 def test_a_forgotten_escape_costs_nothing() -> None:
     """A quotation mark typed into the raw file: the line is read as it was meant."""
     raw, cells = sample()
