@@ -20,7 +20,7 @@ from jupyter_rewind.kernels import functions, quiet, rebuild, subclasses
 from jupyter_rewind.kernels.attributes import attributes_of, has_attributes, with_its_dict
 from jupyter_rewind.kernels.budget import NEVER
 from jupyter_rewind.kernels.filling import can_be_filled
-from jupyter_rewind.kernels.holdings import find_held
+from jupyter_rewind.kernels.holdings import find_held, find_held_by_code
 from jupyter_rewind.kernels.hollow import Hollow, is_asked, is_built
 from jupyter_rewind.kernels.hubs import Hubs
 from jupyter_rewind.kernels.nans import Nan, Nans
@@ -96,6 +96,7 @@ class Session:
         self.kept_of_modules: set[str] = set()
         """Their variables that come back as they are, as `module:name`."""
         self._held: dict[int, str] | None = None
+        self._held_by_code: dict[int, str] | None = None
         self._shells: dict[int, functions.Shell] = {}
         self._handlers: dict[type, Handler | None] = {}
         self._found: dict[Callable[[], Any], Any] = {}
@@ -123,6 +124,12 @@ class Session:
         if self._held is None:
             self._held = find_held(self.known, self.kept_of_modules)
         return self._held
+
+    def held_by_code(self) -> dict[int, str]:
+        """What classes and functions of modules of the user's own lead to."""
+        if self._held_by_code is None:
+            self._held_by_code = find_held_by_code(self.known)
+        return self._held_by_code
 
     def shell(self, cell: types.CellType) -> functions.Shell:
         found = self._shells.get(id(cell))

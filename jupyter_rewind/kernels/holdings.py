@@ -69,8 +69,6 @@ def find_held(known: Iterable[Any], kept: Collection[str] = ()) -> dict[int, str
     """By its id, each thing that can change and that variables of these modules lead to, with the
     variable's name; but for what is `known`: the namespace, and what IPython has beside it; and for
     variables that are `kept` (`module:name`), which come back as they are."""
-    kinds = Kinds()
-    barred = set(map(id, known))
     found: dict[int, str] = {}
     level: list[tuple[Any, str]] = []
     for home, names in _OF_PYTHON.items():
@@ -82,6 +80,45 @@ def find_held(known: Iterable[Any], kept: Collection[str] = ()) -> dict[int, str
             for name, value in list(vars(module).items())
             if not name.startswith("__") and f"{home}:{name}" not in kept
         )
+    _follow(level, found, set(map(id, known)))
+    return found
+
+
+def find_held_by_code(known: Iterable[Any]) -> dict[int, str]:
+    """The same of what classes and functions of these modules hold: in attributes, in defaults, in
+    cells. What a variable of a module is itself, that variable speaks for."""
+    level: list[tuple[Any, str]] = []
+    barred = set(map(id, known))
+    for home, module in own_modules():
+        for name, value in list(vars(module).items()):
+            barred.add(id(value))
+            if _is_code_of(home, value):
+                level += ((part, f"{home}.{name}") for part in _parts_of_code(value))
+    found: dict[int, str] = {}
+    _follow(level, found, barred)
+    return found
+
+
+def _is_code_of(module: str, value: Any) -> bool:
+    if issubclass(type(value), type):
+        return bool(type.__getattribute__(value, "__module__") == module)
+    return type(value) is types.FunctionType and value.__module__ == module
+
+
+def _parts_of_code(code: Any) -> Iterator[Any]:
+    if issubclass(type(code), type):
+        yield from list(type.__getattribute__(code, "__dict__").values())
+        return
+    yield from list(code.__dict__.values())
+    yield from code.__defaults__ or ()
+    yield from (code.__kwdefaults__ or {}).values()
+    for cell in code.__closure__ or ():
+        yield from gc.get_referents(cell)
+
+
+def _follow(level: list[tuple[Any, str]], found: dict[int, str], barred: set[int]) -> None:
+    """All that these lead to is in `found`, unless it is barred."""
+    kinds = Kinds()
     seen = 0
     while level and seen < MOST:
         below: list[tuple[Any, str]] = []
@@ -96,7 +133,6 @@ def find_held(known: Iterable[Any], kept: Collection[str] = ()) -> dict[int, str
             if _is_looked_into(type(value)):
                 below += ((part, name) for part in gc.get_referents(value)[:MOST])
         level = below
-    return found
 
 
 def _is_looked_into(kind: type) -> bool:

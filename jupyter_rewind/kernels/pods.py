@@ -164,6 +164,8 @@ _WHOLE = (Fidelity.EXACT, Fidelity.REFERENCE)
 def note_held(written: Written, session: Session, roots: Sequence[Root]) -> None:
     """What variables of modules lead to as well is told as apart from them."""
     held = session.held()
+    if not any(key.startswith(MODULE) for key, _ in roots):
+        held = session.held_by_code() | held
     if not held or roots[0][0].startswith((SMALL, ENVIRONMENT)):
         return
     memo = written.writer.memo.copy()

@@ -20,7 +20,19 @@ CACHE = {}
 STATE = {'list': [1], 'n': 1}
 WORDS = ('a', 'b')
 LOG = logging.getLogger('mine')
-class Shop: pass
+class Shop:
+    doors = []
+    @classmethod
+    def get(cls):
+        cls.one = vars(cls).get('one') or cls()
+        return cls.one
+def add(one, to=[], *, more=[]): add.calls.append(one); return to
+add.calls = []
+def counting(start=()):
+    held = list(start)
+    def count(): held.append(1); return held
+    return count
+count = counting()
 SHOP = Shop()
 SHOP.goods = []
 NOTHING = Shop()
@@ -61,6 +73,12 @@ def told(cells: Cells, state: Snapshot) -> dict[str, str]:
         ("import mine\nclass A: goods = mine.SHOP.goods", "A", "A.goods: mine.SHOP"),
         ("import mine; row = [1]; mine.put('row', row)", "row", "mine.CACHE"),
         ("import sys; x = sys.path", "x", "sys.path"),
+        ("import mine; x = mine.Shop.get()", "x", "mine.Shop"),
+        ("import mine; x = {'doors': mine.Shop.doors}", "x", "x['doors']: mine.Shop"),
+        ("import mine; x = mine.add(1)", "x", "mine.add"),
+        ("import mine; x = mine.add.__kwdefaults__['more']", "x", "mine.add"),
+        ("import mine; x = mine.add.calls", "x", "mine.add"),
+        ("import mine; x = mine.count()", "x", "mine.count"),
     ],
 )
 def test_what_a_module_holds_too_is_told_as_apart_from_it(
