@@ -1,0 +1,54 @@
+"""The work of one machine goes on at another, which has the key and the replica's address alone."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+from pathlib import Path
+
+import nbformat
+import pytest
+from jupyter_client.blocking.client import BlockingKernelClient
+
+from tests.faces.cli.conftest import Rewind
+from tests.support.kernels import PATIENCE, Home, running
+
+pytestmark = pytest.mark.slow
+
+
+def test_notebook_and_kernel_go_on_at_another_machine(
+    home: Path, rewind: Rewind, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The home is empty but for the key: `resume` brings the store and starts a kernel with the
+    last state, and `undelete` brings the notebook."""
+    user = Home(home)
+    book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("x = 1", id="c0")])
+    nbformat.write(book, user.notebook)
+    replica = home.parent / "replica"
+    replica.mkdir()
+    monkeypatch.setenv("JUPYTER_REWIND_REPLICA_URL", replica.as_uri())
+    with running(user) as kernel:
+        kernel.run("data = {'a': [1, 2]}; twin = data['a']")
+        kernel.kill()
+    assert rewind("checkpoint", user.notebook).status == 0
+    before = user.notebook.read_bytes()
+    assert rewind("replica", "push").status == 0
+    shutil.rmtree(home / "data")
+    user.notebook.unlink()
+    told = rewind("resume", user.notebook, "--json").data
+    try:
+        client = BlockingKernelClient()
+        client.load_connection_file(told["connection_file"])
+        client.start_channels(hb=False)
+        try:
+            client.wait_for_ready(timeout=PATIENCE)
+            cell = "assert data == {'a': [1, 2]} and twin is data['a']"
+            reply = client.execute_interactive(cell, timeout=PATIENCE)
+            assert reply["content"]["status"] == "ok", reply
+        finally:
+            client.stop_channels()
+        assert rewind("undelete", user.notebook).status == 0
+        assert user.notebook.read_bytes() == before
+    finally:
+        os.kill(told["pid"], signal.SIGKILL)
