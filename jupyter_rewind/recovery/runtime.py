@@ -6,7 +6,7 @@ import json
 import os
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +19,10 @@ PROC = Path("/proc")
 _SHARED = ("/usr/local/share/jupyter", "/usr/share/jupyter")
 _USUAL = {"ir": "R", "julia": "julia", "irkernel": "R"}
 """Languages of kernels whose specification is gone, by the name that it usually has."""
-_SESSION = b"JPY_SESSION_NAME="
+_SESSION = b"JPY_SESSION_NAME"
+_STARTED_BY = b"JPY_PARENT_PID"
+_RUN_ONE = (b"jupyter-execute", b"jupyter-nbconvert", b"jupyter-run")
+"""Programs that run one notebook, and name no session."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,11 +173,37 @@ def kernel_of_process(folder: Path) -> str | None:
 
 
 def session_of_process(folder: Path) -> str:
-    """What Jupyter named the process's session by; "" where it did not. Raises OSError."""
-    for part in (folder / "environ").read_bytes().split(b"\0"):
-        if part.startswith(_SESSION):
-            return os.fsdecode(part[len(_SESSION) :])
-    return ""
+    """What Jupyter named the process's session by; "" where it did not. Raises OSError.
+
+    A program that a cell started passes the name on to each kernel that it starts in turn: such a
+    kernel has none.
+    """
+    variables = _variables_of(folder)
+    session = variables.get(_SESSION, b"")
+    if session and _is_inherited(folder, variables):
+        return ""
+    return os.fsdecode(session)
+
+
+def _is_inherited(folder: Path, variables: Mapping[bytes, bytes]) -> bool:
+    # Only who started the kernel, with nothing in between, counts: a keeper of kernels has its own.
+    parent = folder.parent / os.fsdecode(variables.get(_STARTED_BY) or b"-")
+    try:
+        started_by = (folder / "stat").read_bytes().rpartition(b")")[2].split()[1]
+        if os.fsencode(parent.name) != started_by:
+            return False
+        same = _variables_of(parent).get(_SESSION) == variables[_SESSION]
+        words = [os.path.basename(word) for word in (parent / "cmdline").read_bytes().split(b"\0")]
+    except (OSError, IndexError):
+        return False
+    # A server gives each kernel a name, which may be the one that it has by chance.
+    is_server = any(one.startswith(b"jupyter") and one not in _RUN_ONE for one in words[:4])
+    return same and not is_server
+
+
+def _variables_of(folder: Path) -> dict[bytes, bytes]:
+    parts = (folder / "environ").read_bytes().split(b"\0")
+    return {name: value for name, _, value in (part.partition(b"=") for part in parts)}
 
 
 def sessions_by_kernel(scope: Scope) -> dict[str, str]:
