@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import statistics
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -15,6 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import obstore
 from obstore.store import S3Store
@@ -27,10 +29,14 @@ from jupyter_rewind.store.replica.pull import found_store, pull
 from jupyter_rewind.store.replica.push import push
 from jupyter_rewind.store.repository import Repository
 from tests.support.object_servers import KEYS, Server, seaweed
+from tests.support.stores import QuickFiles
 
 BIG = int(os.environ.get("REPLICA_BIG_MB", "128")) << 20
 MANY = int(os.environ.get("REPLICA_MANY", "10000"))
 PUSHES = int(os.environ.get("REPLICA_PUSHES", "500"))
+LONG = int(os.environ.get("REPLICA_LONG", "100000"))
+USERS = int(os.environ.get("REPLICA_USERS", "1000"))
+EACH, PER_PUSH = 100, 10
 PART = 8 << 20
 _NUMBERS = count()
 FIRST = """
@@ -215,6 +221,97 @@ def _first_readable(what: str, folder: Path, url: str) -> Row:
     return at_most(what, "2 s", seconds / 2, 1, f"{seconds:.2f} s")
 
 
+def growth(folder: Path) -> list[Row]:
+    """What a push of one small commit costs behind a long history, beside a short one."""
+    with served(folder / "server") as server:
+        places = []
+        for number, entries in enumerate((LONG // 100, LONG)):
+            store = Repository.open(
+                folder / f"store-{number}", key_folder=folder / "keys", files=QuickFiles()
+            )
+            url, objects = place(server)
+            for _ in range(entries):
+                _commit(store)
+            push(store, objects, url)
+            places.append((store, objects, url))
+
+        def one(number: int) -> float:
+            store, objects, url = places[number]
+            _commit(store)
+            return wall(lambda: push(store, objects, url))
+
+        long, short = side_by_side(lambda: one(1), lambda: one(0), 101)
+        for store, _, _ in places:
+            store.close()
+    figures = f"{long * 1e3:.1f} ms against {short * 1e3:.1f} ms"
+    what = f"push of a checkpoint behind {LONG} others"
+    return [at_most(what, f"behind {LONG // 100}", long / short, 1.5, figures)]
+
+
+def _commit(store: Repository) -> None:
+    with store.transaction() as change:
+        node = change.put_node(os.urandom(400), ())
+        change.add("checkpoint", keys=["k"], body={}, roots=[node])
+
+
+def users(folder: Path) -> list[Row]:
+    """Many users, each with a store and a prefix, in one bucket: does the last one pay more than
+    the first one; and has a fresh machine of some of them everything."""
+    with served(folder / "server") as server:
+        seconds: list[float] = []
+        requests = 0
+        for number in range(USERS):
+            home = folder / f"user-{number}"
+            url = server.url(f"hub/user-{number}")
+            times, made = _work(home, url)
+            seconds += times
+            requests += made
+            if number % (USERS // 10) == 0:
+                _require_all(home, url)
+    tenth = len(seconds) // 10
+    first, last = (statistics.median(part) for part in (seconds[:tenth], seconds[-tenth:]))
+    figures = (
+        f"{last * 1e3:.1f} ms against {first * 1e3:.1f} ms;"
+        f" {requests / len(seconds):.1f} requests a push, the first of each user included"
+    )
+    what = f"a push of the last of {USERS} users x {EACH} checkpoints in a bucket"
+    return [at_most(what, "of the first", last / first, 1.5, figures)]
+
+
+def _work(home: Path, url: str) -> tuple[list[float], int]:
+    """What each push of one user took, and how many requests all of them were."""
+    objects = Counted(open_objects(parse_address(url)))
+    with Repository.open(home / "store", key_folder=home / "keys", files=QuickFiles()) as store:
+
+        def one() -> float:
+            for _ in range(PER_PUSH):
+                _commit(store)
+            return wall(lambda: push(store, objects, url))
+
+        return [one() for _ in range(EACH // PER_PUSH)], objects.count
+
+
+def _require_all(home: Path, url: str) -> None:
+    """A fresh machine of this user has everything."""
+    _pull_fresh(home / "again", home / "keys", url)
+    with Repository.open(home / "again", key_folder=home / "keys") as store:
+        found = store.entries(kind="checkpoint")
+        assert len(found) == EACH, len(found)
+        assert all(store.get(entry.roots[0]) for entry in found)
+
+
+class Counted:
+    """Objects, and how many requests were made of them."""
+
+    def __init__(self, objects: Objects) -> None:
+        self._objects = objects
+        self.count = 0
+
+    def __getattr__(self, name: str) -> Any:
+        self.count += name != "place"
+        return getattr(self._objects, name)
+
+
 def new_machine(folder: Path) -> list[Row]:
     """The same store on an empty disk again: with restic, with rclone, with a pull."""
     with served(folder / "server") as server:
@@ -286,4 +383,6 @@ PARTS: dict[str, Callable[[Path], list[Row]]] = {
     "transfer": transfer,
     "checkpoints": checkpoints,
     "new-machine": new_machine,
+    "growth": growth,
+    "users": users,
 }
