@@ -207,7 +207,8 @@ def _variables_of(folder: Path) -> dict[bytes, bytes]:
 
 
 def sessions_by_kernel(scope: Scope) -> dict[str, str]:
-    """What Jupyter named the sessions of running kernels by (Linux; elsewhere nothing)."""
+    """What Jupyter named the sessions of running kernels by, "" where it did not (Linux; elsewhere
+    nothing)."""
     found = {}
     for folder in kernel_processes(scope):
         kernel = kernel_of_process(folder)
@@ -216,6 +217,6 @@ def sessions_by_kernel(scope: Scope) -> dict[str, str]:
         except OSError:
             # It has ended meanwhile, or is another person's.
             continue
-        if kernel and session:
+        if kernel:
             found[kernel] = session
     return found

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import socket
 from pathlib import Path
 
 import pytest
 
+from jupyter_rewind.recovery import runtime
 from jupyter_rewind.recovery.runtime import session_of_process
+from jupyter_rewind.recovery.traces.live import LiveKernelFinder
+from tests.support.traces import Home, traces_of
 
 NOTEBOOK = "/home/ada/work/analysis.ipynb"
 
@@ -55,3 +60,24 @@ def test_a_name_counts_where_nothing_is_known_of_who_gave_it(tmp_path: Path) -> 
     make_process(tmp_path, 200, 100, "python keeper.py", JPY_SESSION_NAME=NOTEBOOK)
     (tmp_path / "300" / "stat").write_text("300 (python) S 250 1 1 0")
     assert session_of_process(tmp_path / "300") == NOTEBOOK
+
+
+@pytest.mark.parametrize(("command", "named"), [("python batch.py", False), ("jupyter lab", True)])
+def test_the_connection_file_of_such_a_kernel_is_not_believed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str, named: bool
+) -> None:
+    """Its starter wrote the name that it has itself into it."""
+    proc = tmp_path / "proc"
+    proc.mkdir()
+    make_process(proc, 200, 100, command, JPY_SESSION_NAME=NOTEBOOK)
+    make_kernel(proc, 200, 200)
+    monkeypatch.setattr(runtime, "PROC", proc)
+    home = Home(tmp_path / "home")
+    folder = home.path / ".local" / "share" / "jupyter" / "runtime"
+    folder.mkdir(parents=True, exist_ok=True)
+    with socket.create_server(("127.0.0.1", 0)) as heart:
+        told = {"ip": "127.0.0.1", "hb_port": heart.getsockname()[1], "jupyter_session": NOTEBOOK}
+        (folder / "kernel-1.json").write_text(json.dumps(told))
+        scope = home.scope(notebook=Path(NOTEBOOK))
+        (trace,) = traces_of(LiveKernelFinder(), scope)
+    assert trace.notebook == (NOTEBOOK if named else None)

@@ -52,8 +52,9 @@ class LiveKernelFinder:
                 if not isinstance(found, Connection):
                     # What does not read is told by the finder of connection files.
                     continue
-                # Older kernels write the file anew, without the notebook.
-                session = found.notebook or named.get(found.kernel, "")
+                # Older kernels write the file anew, without the notebook; and a program that a
+                # cell started writes the notebook of that cell into it.
+                session = named.get(found.kernel, found.notebook)
                 name = settle_notebook(session, scope)
                 if _is_wanted(name, scope) and listens(found.path):
                     yield _trace(found, name)
