@@ -1,6 +1,6 @@
-"""Other notebooks, missing or in folders below, that have the code of one with no document left.
+"""Other notebooks, missing or in folders near by, that have the code of the one that is looked for.
 
-Whoever stands one folder too high, writes the name in another case, or has moved the notebook, is
+Whoever stands in another folder, writes the name in another case, or has moved the notebook, is
 told where its documents lie. Nothing of them is taken: they are another name's.
 """
 
@@ -27,6 +27,7 @@ from jupyter_rewind.recovery.walking import (
 )
 
 MOST_FOLDERS = 400
+MOST_ABOVE, MOST_BESIDE = 2, 100
 MOST_BYTES = 1 << 26
 MOST_TOLD = 3
 ENOUGH = 2
@@ -43,6 +44,23 @@ class _Document:
     @property
     def is_copy(self) -> bool:
         return self.place != self.notebook
+
+
+def renamed_in_words(scope: Scope, cells: Collection[str]) -> tuple[str, ...]:
+    """The missing notebooks of the folder whose checkpoints have most of `cells`, and more: the
+    notebook may have been one of them before it was given its name."""
+    telling = {each.strip() for each in cells if each.strip() and not is_look(each)}
+    if scope.notebook is None or len(telling) < ENOUGH:
+        return ()
+    lines, room = [], MOST_BYTES
+    for each in _checkpoints(scope.folder, scope, scope.notebook):
+        raw = _bytes_of(each.place, min(room, LARGE_BYTES))
+        room -= len(raw)
+        code = _code(each.place, raw)
+        same, more = len(telling & code), len({s for s in code if s and not is_look(s)} - telling)
+        if more and same >= max(ENOUGH, len(telling) / 2):
+            lines.append(_line(each.notebook, same, True, len(telling), more))
+    return tuple(lines[:MOST_TOLD])
 
 
 def elsewhere_in_words(scope: Scope, ran: Collection[str]) -> tuple[str, ...]:
@@ -65,25 +83,51 @@ def elsewhere_in_words(scope: Scope, ran: Collection[str]) -> tuple[str, ...]:
     return tuple(_line(notebook, *shown, len(telling)) for notebook, shown in best)
 
 
-def _line(notebook: Path, same: int, is_copy: bool, of: int) -> str:
+def _line(notebook: Path, same: int, is_copy: bool, of: int, more: int = 0) -> str:
     which = f"a checkpoint of {notebook}, which is missing," if is_copy else f"{notebook}"
     what = f"has {same} of these {of} cells" if same else "has this name"
+    what += f" and {more} more" if more else ""
     command = f"jupyter rewind recover {shlex.quote(str(notebook))}"
     return f"Is it that one? {which[0].upper()}{which[1:]} {what}: {command}"
 
 
 def _documents(scope: Scope, wanted: Path) -> Iterator[_Document]:
-    """Notebooks below the folder, and checkpoints of notebooks that are not there."""
-    for folder in islice(folders_below(scope.folder), MOST_FOLDERS):
+    """Notebooks in folders near by, and checkpoints of notebooks that are not there."""
+    for folder in _folders(scope):
         for path in _notebooks(folder):
             # Those of the folder itself are compared in any case.
             if folder != scope.folder and not is_recovered(path) and not is_left_over(path):
                 yield _Document(path, path)
-        for path in _notebooks(folder / ".ipynb_checkpoints"):
-            match = _COPY.match(path.name)
-            notebook = folder / f"{match['stem']}{match['suffix']}" if match else path
-            if match and not notebook.exists() and settle(notebook, scope) != wanted:
-                yield _Document(notebook, path)
+        yield from _checkpoints(folder, scope, wanted)
+
+
+def _checkpoints(folder: Path, scope: Scope, wanted: Path) -> Iterator[_Document]:
+    """The checkpoints in a folder of notebooks that are not there."""
+    for path in _notebooks(folder / ".ipynb_checkpoints"):
+        match = _COPY.match(path.name)
+        notebook = folder / f"{match['stem']}{match['suffix']}" if match else path
+        if match and not notebook.exists() and settle(notebook, scope) != wanted:
+            yield _Document(notebook, path)
+
+
+def _folders(scope: Scope) -> Iterator[Path]:
+    """The folder and those below it; then those above it, and those beside these, as far as a
+    person's own go."""
+    below = list(islice(folders_below(scope.folder), MOST_FOLDERS))
+    yield from below
+    seen = set(below)
+    for above in scope.folder.parents[:MOST_ABOVE]:
+        if above == above.parent or above in scope.home.parents:
+            return
+        for folder in (above, *islice(_inner(above), MOST_BESIDE)):
+            if folder not in seen:
+                seen.add(folder)
+                yield folder
+
+
+def _inner(folder: Path) -> Iterator[Path]:
+    """The folders in this one that a person may have notebooks in, by name."""
+    return (each for each in islice(folders_below(folder, deep=False), 1, None))
 
 
 def _notebooks(folder: Path) -> list[Path]:

@@ -26,16 +26,18 @@ def folders_of(scope: Scope) -> Iterator[Path]:
         yield from folders_below(scope.folder)
 
 
-def folders_below(top: Path, *, hidden: bool = False) -> Iterator[Path]:
+def folders_below(top: Path, *, hidden: bool = False, deep: bool = True) -> Iterator[Path]:
     """`top` and the folders below it, without those of programs.
 
-    Hidden folders are entered only where `hidden` says so. Those that cannot be opened are given
-    too, for the caller to tell.
+    Hidden folders are entered only where `hidden` says so, and those of inner ones where `deep`.
+    Those that cannot be opened are given too, for the caller to tell.
     """
     waiting = [str(top)]
     while waiting:
         at = waiting.pop()
         yield Path(at)
+        if not deep and at != str(top):
+            continue
         try:
             with os.scandir(at) as entries:
                 names = sorted(each.name for each in entries if each.is_dir(follow_symlinks=False))

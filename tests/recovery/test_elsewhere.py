@@ -29,7 +29,7 @@ def put(path: Path, *cells: str) -> Path:
 
 
 def steps(home: Home, name: str) -> tuple[str, ...]:
-    found = recover(home.scope(name))
+    found = recover(home.scope(name, folder=(home.work / name).parent))
     told = found.next_steps if isinstance(found, Nothing) else found.rebuilt.next_steps
     return tuple(each for each in told if each.startswith("Is it that one?"))
 
@@ -38,10 +38,13 @@ def steps(home: Home, name: str) -> tuple[str, ...]:
     ("asked", "lost"),
     [
         ("nb.ipynb", "proj/deep/nb.ipynb"),
+        ("other/nb.ipynb", "proj/nb.ipynb"),
+        ("proj/sub/nb.ipynb", "proj/nb.ipynb"),
+        ("nosuch/nb.ipynb", "nb.ipynb"),
         ("NB.ipynb", "nb.ipynb"),
         ("final-study.ipynb", "nb.ipynb"),
     ],
-    ids=["a folder too high", "another case", "renamed"],
+    ids=["a folder too high", "beside", "too deep", "no such folder", "another case", "renamed"],
 )
 def test_checkpoint_of_a_missing_notebook_is_told(home: Home, asked: str, lost: str) -> None:
     """You stand in another folder, or write another name: the command that has it is told."""
@@ -53,6 +56,17 @@ def test_checkpoint_of_a_missing_notebook_is_told(home: Home, asked: str, lost: 
     found = recover(home.scope(lost))
     assert isinstance(found, Recovery)
     assert [each.cell.source for each in found.rebuilt.cells] == STEPS
+
+
+def test_checkpoint_of_the_name_before_is_told_where_it_has_more(tmp_path: Path) -> None:
+    """`mv` gave the file another name and left a checkpoint that has cells which are gone."""
+    home = Home(tmp_path)
+    put(home.work / "final.ipynb", *STEPS[:2])
+    put(home.work / ".ipynb_checkpoints" / "nb-checkpoint.ipynb", *STEPS)
+    [step] = steps(home, "final.ipynb")
+    assert f"A checkpoint of {home.work / 'nb.ipynb'}, which is missing, has 2 of" in step
+    put(home.work / "final.ipynb", *STEPS)
+    assert steps(home, "final.ipynb") == ()
 
 
 def test_whole_notebook_in_a_folder_below_is_told(home: Home) -> None:

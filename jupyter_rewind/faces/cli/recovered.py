@@ -185,7 +185,7 @@ def overview(scope: Scope, found: Found, surveyed: Survey) -> Answer:
         )
         for each in needy
     ]
-    loose = [each for each in found.traces if each.notebook is None and each.kind != "memory"]
+    loose = of_no_name(found)
     parts: list[Part] = [Table(OVERVIEW, rows, empty=_nothing_lost(standings, bool(loose)))]
     parts += [Remark(each.words) for each in needy if each.words][:MOST_REMARKS]
     parts += _others(standings)
@@ -204,6 +204,11 @@ def overview(scope: Scope, found: Found, surveyed: Survey) -> Answer:
         "problems": [views.problem_json(each) for each in problems],
     }
     return Answer(data, parts)
+
+
+def of_no_name(found: Found) -> list[Trace]:
+    """The traces that may be of any notebook."""
+    return [each for each in found.traces if each.notebook is None and each.kind != "memory"]
 
 
 def _nothing_lost(standings: Sequence[Standing], loose: bool = False) -> str:
@@ -284,8 +289,11 @@ def _standing_json(standing: Standing) -> dict[str, Any]:
     }
 
 
-def outcomes(done: Sequence[Outcome], standings: Sequence[Standing]) -> Answer:
-    """What became of every notebook of a folder that was in need; `standings` are all of it."""
+def outcomes(
+    done: Sequence[Outcome], standings: Sequence[Standing], loose: Sequence[Trace]
+) -> Answer:
+    """What became of every notebook of a folder that was in need; `standings` are all of it, and
+    `loose` the traces that may be of any."""
     parts: list[Part] = []
     for each in done:
         if each.told is not None and each.written is not None:
@@ -297,6 +305,7 @@ def outcomes(done: Sequence[Outcome], standings: Sequence[Standing]) -> Answer:
     if not done:
         parts.append(Words(f"{_nothing_lost(standings)} Nothing was written."))
     parts += _others(standings)
+    parts += _of_no_name(loose)
     data: dict[str, Any] = {"recovered": [_outcome_json(each) for each in done]}
     failed = any(each.problem for each in done)
     return Answer(data, parts, Status.DAMAGE if failed else Status.DONE)

@@ -14,7 +14,7 @@ from jupyter_rewind.faces.cli.answers import Answer
 from jupyter_rewind.faces.cli.command import Commands, Face
 
 if TYPE_CHECKING:
-    from jupyter_rewind.rescue import Request, Scope, Standing
+    from jupyter_rewind.rescue import Request, Scope, Standing, Trace
 
 commands = Commands("After a disaster")
 MOST_NAMED = 10
@@ -154,7 +154,8 @@ def recover(
             surveyed = rescue.survey(scope, found)
     if not all_:
         return recovered.overview(scope, found, surveyed)
-    return _bring_all_back(face, request, surveyed.standings, to, yes=yes)
+    loose = recovered.of_no_name(found)
+    return _bring_all_back(face, request, surveyed.standings, loose, to, yes=yes)
 
 
 def _check(form: str, *, single: bool, names_files: bool, everything: bool) -> None:
@@ -200,7 +201,13 @@ def _bring_back(
 
 
 def _bring_all_back(
-    face: Face, request: Request, standings: Sequence[Standing], form: str, *, yes: bool
+    face: Face,
+    request: Request,
+    standings: Sequence[Standing],
+    loose: Sequence[Trace],
+    form: str,
+    *,
+    yes: bool,
 ) -> Answer:
     """The answer once every notebook in need is written; what fails costs itself alone."""
     from dataclasses import replace
@@ -216,7 +223,7 @@ def _bring_all_back(
             own = replace(request, target=str(each.notebook), progress=step)
             with rescue.open_scope(face.lenient_settings, own) as scope:
                 done.append(_outcome(scope, each, form))
-    return recovered.outcomes(done, standings)
+    return recovered.outcomes(done, standings, loose)
 
 
 def _ask_first(face: Face, wanted: Sequence[Standing]) -> None:
