@@ -12,8 +12,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jupyter_rewind.errors import Integrity
+from jupyter_rewind.kernels.images.historybook import write_book
 from jupyter_rewind.kernels.images.messages import pack_entries, pack_fields
-from jupyter_rewind.kernels.images.openfiles import check_files, read_files, with_sizes
+from jupyter_rewind.kernels.images.openfiles import (
+    check_files,
+    is_database,
+    read_files,
+    with_sizes,
+)
 from jupyter_rewind.kernels.images.storing import load_folder, read_file, store_folder
 from jupyter_rewind.model.ids import Digest
 from jupyter_rewind.store.repository import Repository
@@ -156,6 +162,16 @@ def test_files_are_looked_at_before_a_restore(tmp_path: Path) -> None:
     after = {each.name: each.size for each in read_files(with_sizes(listed, found.sizes))}
     assert after[str(log)] == 8 and after[str(data)] == 3
     assert with_sizes(listed, {}) == listed
+
+
+@pytest.mark.timeout(10)
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    """Nor a terminal: a kernel may have one open, and nobody writes to it now."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    assert not is_database(str(pipe))
+    write_book(tmp_path, list_of((str(pipe), os.O_RDWR, 0)), 0)
+    assert list(tmp_path.iterdir()) == [pipe]
 
 
 @settings(max_examples=200, deadline=None)

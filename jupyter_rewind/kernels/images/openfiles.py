@@ -7,6 +7,7 @@ something, or read something else, the restore is refused before the living kern
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -113,6 +114,8 @@ def check_files(files: Sequence[OpenFile], deleted: frozenset[int] = frozenset()
 def is_database(name: str) -> bool:
     """Whether this is a file of SQLite, whose users find their way in it however it grew."""
     try:
+        if not stat.S_ISREG(os.stat(name).st_mode):
+            return False  # to read a terminal or a pipe would be to wait for it
         with open(name, "rb") as file:
             return file.read(len(_DATABASE)) == _DATABASE
     except OSError:
