@@ -123,7 +123,8 @@ def _less(newer: FoundDocument, older: FoundDocument) -> str:
     hurt = "it is damaged, and" if newer.damages or not newer.complete else "it"
     words = "." if newer.damages or not newer.complete else "; deleted since, perhaps."
     name = older.trace.words or older.trace.kind
-    return f"{newer.trace.place}, newer: {hurt} lacks {cells} of another version ({name}){words}"
+    when = "" if newer.time_ns is None else ", newer"
+    return f"{newer.trace.place}{when}: {hurt} lacks {cells} of another version ({name}){words}"
 
 
 def _as_based(document: FoundDocument) -> list[Based]:

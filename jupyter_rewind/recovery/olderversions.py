@@ -69,26 +69,33 @@ class OlderVersions:
                 found = _compared(file, document)
                 if found is not None:
                     return found
-        return self._find_pair(file, traces) or self._find_nameless(file)
+        return self._find_made(file, traces) or self._find_nameless(file)
 
-    def _find_pair(self, file: FoundDocument, traces: Iterable[Trace]) -> Older | None:
-        """A jupytext pair of the file that was edited since."""
-        name = Path(file.trace.place).name
+    def _find_made(self, file: FoundDocument, traces: Iterable[Trace]) -> Older | None:
+        """A jupytext pair of the file that was edited since; or a script or page that has code
+        which the file has not: of that, nothing says that it is a later state."""
+        name, code = Path(file.trace.place).name, _code(file)
+        here = {_pressed(each) for each in code}
         for trace in traces:
-            if trace.handle.get(MADE) != PAIR or (trace.time_ns or 0) <= (file.time_ns or 0):
+            if MADE not in trace.handle or (trace.time_ns or 0) <= (file.time_ns or 0):
                 continue
             heard = self._read(trace)
-            for pair in heard.documents if heard is not None else ():
-                count = _lacking(file, pair)
-                if count and is_edited_pair(pair, file):
-                    cells = "a cell" if count == 1 else f"{count} cells"
-                    words = f"{Path(trace.place).name} is newer, and has {cells} more than {name}."
-                    return Older(trace, words, True)
+            for made in heard.documents if heard is not None else ():
+                count = _lacking(file, made)
+                cells = "a cell" if count == 1 else f"{count} cells"
+                begin = f"{Path(trace.place).name} is newer, and"
+                if is_edited_pair(made, file):
+                    differs = f"has {cells} more than" if count else "differs from"
+                    return Older(trace, f"{begin} {differs} {name}.", True)
+                more = sum(_pressed(each) not in here for each in _code(made))
+                if trace.handle[MADE] != PAIR and more and share_of(made, code) >= ENOUGH:
+                    pieces = "code of a cell" if more == 1 else f"code of {more} cells"
+                    return Older(trace, f"{begin} has {pieces} that {name} has not.", False)
         return None
 
     def _find_nameless(self, file: FoundDocument) -> Older | None:
         """As `find`, of what git dropped without a name and is like the file."""
-        code = {each.source.strip() for each in file.cells if each.kind == "code"} - {""}
+        code = _code(file)
         found = (_compared(file, each) for each in self._nameless if share_of(each, code) >= ENOUGH)
         return next((each for each in found if each is not None), None)
 
@@ -139,6 +146,15 @@ class OlderVersions:
         found = search.look(scope, [RewindFinder()])
         self.problems += found.problems
         return tuple(each for each in found.traces if each not in traces)
+
+
+def _code(document: FoundDocument) -> set[str]:
+    return {each.source.strip() for each in document.cells if each.kind == "code"} - {""}
+
+
+def _pressed(source: str) -> str:
+    """The text without blanks: tools that make a script of a notebook change them."""
+    return "".join(source.split())
 
 
 def _compared(file: FoundDocument, older: FoundDocument) -> Older | None:

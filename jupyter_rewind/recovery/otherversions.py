@@ -68,7 +68,7 @@ def _line(other: OtherVersion) -> str:
         one = other.cells == 1
         cells = "1 cell was" if one else f"{other.cells} cells were"
         return (
-            f"{cells} given the text that was run later, or left out. The text that stands in"
+            f"{cells} given a later text, or left out. The text that stands in"
             f" {other.trace.place} is kept, too, with what found no place: look whether"
             f" {'it is' if one else 'they are'} right."
         )

@@ -69,6 +69,8 @@ class Report:
     """Which newer documents it was not built on, and why."""
     others: int = 0
     """How many other versions have cells that are not in it."""
+    newer: int = 0
+    """How many of these are newer than the file on the disk."""
     state: str = WHOLE
     """How the file lies on the disk: whole, missing, empty, damaged or unreadable."""
 
@@ -102,8 +104,17 @@ def report(recovery: Recovery) -> Report:
         damages=recovery.rebuilt.damages,
         passed_over=recovery.rebuilt.passed_over,
         others=len(recovery.others),
+        newer=_newer(recovery),
         state=recovery.file.state,
     )
+
+
+def _newer(recovery: Recovery) -> int:
+    """How many other versions are newer than the file; none where its time is not known."""
+    if recovery.present is None or recovery.present.time_ns is None:
+        return 0
+    here = recovery.present.time_ns
+    return sum((each.time_ns or 0) > here for each in recovery.others)
 
 
 def sureness(confidence: float) -> str:

@@ -30,6 +30,9 @@ from jupyter_rewind.recovery.traces.present import PresentFinder
 MOST_DOCUMENTS = 24
 """So many of the newest documents of one kind and one notebook are read; all are listed."""
 DAY_NS = 86_400_000_000_000
+SKEW_NS = 600_000_000_000
+"""No clocks of two machines that share a disk differ by more. A notebook's own file of a later time
+would seem newer than all that ran; of other traces, the time of day may be another zone's."""
 _TO_COME = (
     "Its time is still to come: a clock was wrong. What ran since it was saved is told by the"
     " numbers of its cells."
@@ -127,7 +130,8 @@ def _as_it_lies(trace: Trace) -> Trace | Problem:
         return Problem(trace.place, "It is no file (a pipe, a socket or a device): left alone.")
     if status.st_size == 0 and not trace.place.startswith("/proc/"):
         return replace(trace, holds=frozenset(), problem=trace.problem or "0 bytes")
-    if (trace.time_ns or 0) > clock.now_ns() + DAY_NS:
+    ahead = SKEW_NS if trace.kind == PresentFinder.kind else DAY_NS
+    if (trace.time_ns or 0) > clock.now_ns() + ahead:
         # Nothing is the newest of all because a clock went wrong.
         return replace(trace, time_ns=None, problem=trace.problem or "its time is still to come")
     return trace

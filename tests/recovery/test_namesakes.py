@@ -10,6 +10,7 @@ import pytest
 from jupyter_rewind.recovery import search
 from jupyter_rewind.recovery.namesakes import is_called
 from jupyter_rewind.recovery.recover import Recovery, recover
+from jupyter_rewind.recovery.report import report
 from jupyter_rewind.recovery.survey import survey
 from jupyter_rewind.recovery.traces.exports import ExportFinder
 from tests.support.histories import make_history
@@ -132,6 +133,26 @@ def test_pair_with_other_cells_is_the_newer_state_and_the_folder_says_so(home: H
     put(home.work / "analysis.py", PAIR, EARLIER + 2)
     [standing] = survey(scope, search.look(scope)).standings
     assert standing.state == "whole"
+    put(home.work / "analysis.py", PAIR[: PAIR.index("# %%\nfit")], EARLIER + 600)
+    [standing] = survey(scope, search.look(scope)).standings
+    assert standing.words == "analysis.py is newer, and differs from analysis.ipynb."
+
+
+def test_script_that_is_newer_is_told_in_the_folder_and_by_name_alike(home: Home) -> None:
+    """You wrote on in a script that nothing pairs with the notebook: no answer calls it up to date,
+    and nothing of it is taken for the notebook's state."""
+    put(home.work / "analysis.ipynb", notebook_text(*WORK))
+    script = "".join(f"# %%\n{each}\n\n" for each in WORK)
+    for more, count in (("", 0), ("# %%\nscore(prices, folds=5)\n", 1)):
+        put(home.work / "analysis.py", script + more, EARLIER + 600)
+        scope = home.scope(None)
+        [standing] = survey(scope, search.look(scope)).standings
+        assert standing.state == "whole"
+        told = "analysis.py is newer, and has code of a cell that analysis.ipynb has not."
+        assert standing.older == (told if count else "")
+        found = brought_back(home)
+        assert found.adds_nothing
+        assert report(found).newer == count
 
 
 @pytest.mark.parametrize(

@@ -87,7 +87,7 @@ def test_sides_of_a_conflict_are_named() -> None:
 def test_saved_text_that_gave_way_is_said_to_be_kept_and_no_page_is_promised() -> None:
     """Which files are written is not known here: what is kept is told where that is known."""
     [line] = in_words([OtherVersion(CHECKPOINT, None, 2, is_base=True)])
-    assert line.startswith("2 cells were given the text that was run later, or left out.")
+    assert line.startswith("2 cells were given a later text, or left out.")
     assert "is kept, too, with what found no place" in line
     assert "page" not in line
     assert "metadata" not in line

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from jupyter_rewind import clock
 from jupyter_rewind.recovery.evidence import Evidence, Executed
 from jupyter_rewind.recovery.recover import Recovery, recover
 from jupyter_rewind.recovery.search import look, until
@@ -85,8 +86,11 @@ def test_time_that_is_still_to_come_makes_nothing_the_newest(tmp_path: Path) -> 
 STEPS = [f"stage_{n} = measure_{n}(table, depth={n * 7})" for n in range(6)]
 
 
-def dated_ahead(tmp_path: Path, *, share: float = 1.0) -> Home:
-    """A notebook with four of the six cells that ran, which a wrong clock dated years ahead."""
+YEARS = 8_000_000_000
+
+
+def dated_ahead(tmp_path: Path, *, share: float = 1.0, moment: float = YEARS) -> Home:
+    """A notebook with four of the six cells that ran, which a wrong clock dated ahead."""
     home = Home(tmp_path)
     make_history(home.path / ".ipython/profile_default/history.sqlite", [STEPS])
     book = json.loads(notebook_text(*STEPS[:4]))
@@ -95,16 +99,21 @@ def dated_ahead(tmp_path: Path, *, share: float = 1.0) -> Home:
     raw = json.dumps(book, indent=1).encode()
     notebook = home.work / "analysis.ipynb"
     notebook.write_bytes(raw[: int(len(raw) * share)])
-    os.utime(notebook, (8_000_000_000, 8_000_000_000))
+    os.utime(notebook, (moment, moment))
     return home
 
 
-@pytest.mark.parametrize("share", [1.0, 0.6], ids=["whole", "cut"])
+@pytest.mark.parametrize(
+    ("share", "ahead"),
+    [(1.0, YEARS), (0.6, YEARS), (1.0, 5 * 3600)],
+    ids=["whole", "cut", "by hours"],
+)
 def test_notebook_of_a_time_to_come_gets_what_ran_since_by_its_numbers(
-    tmp_path: Path, share: float
+    tmp_path: Path, share: float, ahead: int
 ) -> None:
     """A wrong clock dated your notebook ahead: what it lacks comes back, and the date is told."""
-    found = recover(dated_ahead(tmp_path, share=share).scope())
+    moment = clock.now_ns() / SECOND + ahead
+    found = recover(dated_ahead(tmp_path, share=share, moment=moment).scope())
     assert isinstance(found, Recovery)
     assert [each.cell.source for each in found.rebuilt.cells] == STEPS
     assert any("still to come" in each.words for each in found.problems)

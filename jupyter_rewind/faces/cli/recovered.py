@@ -80,6 +80,8 @@ def _parts(
         cells = wording.count(told.cells, "cell")
         more = told.others or told.alternatives
         rest = "no newer state was found" if more else "no trace has a cell that it lacks"
+        if told.newer:
+            rest = "what is newer was not taken for it (see below)"
         done = "Nothing" if page is None else "No notebook"
         yield Words(f"{name} is whole on the disk ({cells}), and {rest}. {done} was written.")
         if page is not None:
