@@ -121,8 +121,8 @@ class Rewind(Serving):
     ).tag(config=True)
     kernels_images = Bool(
         False,
-        help="With kernels.host, as root, with CRIU 4.2 or later: start kernels so that images of"
-        " their whole processes can be made. Page tracking is off in such kernels.",
+        help="With kernels.host, and CRIU 4.2 or later: start kernels so that images of their"
+        " whole processes can be made. Page tracking is off in such kernels.",
     ).tag(config=True)
     kernels_keep_images = Integer(
         5, min=1, help="Keep this many of the newest process images of each kernel."

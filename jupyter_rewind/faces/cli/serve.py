@@ -136,7 +136,10 @@ def _defaults(settings: Rewind, remarks: list[str]) -> dict[str, str]:
         chosen["kernels.host"] = "true"
     if settings.origin_of("kernels.images") == "default":
         problem = find_criu(settings).problem
-        if problem:
+        if not problem and os.geteuid() != 0:
+            # A kernel would be told that it is root: for those who ask for it.
+            remarks.append("Process images are made with kernels.images; states are kept anyway.")
+        elif problem:
             remarks.append(f"No process images: {problem}. States of variables are kept.")
         else:
             chosen["kernels.images"] = "true"

@@ -1,6 +1,7 @@
 """The first process in a kernel's own room of processes: starts it, freezes it, brings it back.
 
-Run by its path with nothing of ours imported, as root, in new namespaces of processes and mounts.
+Run by its path with nothing of ours imported, as root, or what root is in a namespace of users, in
+new namespaces of processes and mounts.
 It ends when the kernel ends, and with it all that the kernel left behind. It does what it is asked
 through a socket in the kernel's folder, which only its owner can reach: one question a connection,
 one line of JSON each way. While the kernel sleeps in an image, the keeper waits for it.

@@ -1,6 +1,8 @@
 """A kernel in a room of its own: namespaces of processes and mounts, with a keeper as the first.
 
-In there its process numbers are its own, so an image of it finds them free again. Needs root.
+In there its process numbers are its own, so an image of it finds them free again. Where the server
+is not root's, the room has a namespace of users as well: in there the kernel has the number of root
+and, outside, the rights of the user that it had.
 """
 
 from __future__ import annotations
@@ -24,8 +26,19 @@ if TYPE_CHECKING:
 
     from jupyter_rewind.model.entry import Json
 
+_SWITCHES = (
+    ("user/max_user_namespaces", "0", "user.max_user_namespaces=10000"),
+    ("kernel/unprivileged_userns_clone", "0", "kernel.unprivileged_userns_clone=1"),
+    (
+        "kernel/apparmor_restrict_unprivileged_userns",
+        "1",
+        "kernel.apparmor_restrict_unprivileged_userns=0",
+    ),
+)
+"""What keeps users from namespaces: in general, on Debian, on Ubuntu."""
 _TRY_SECONDS = 20
 _MARGIN_SECONDS = 15
+_AS_USER = ("--user", "--map-root-user")
 _UNSHARE = ("--pid", "--mount", "--mount-proc", "--propagation", "slave", "--fork", "--")
 
 
@@ -37,16 +50,37 @@ def room_problem() -> str:
     tool = shutil.which("unshare")
     if tool is None:
         return "the program unshare (of util-linux) is not installed"
-    if os.geteuid() != 0:
-        return "it needs root (or CAP_SYS_ADMIN for new namespaces)"
     try:
         done = subprocess.run(
-            [tool, *_UNSHARE, "sh", "-c", "echo 1000 > /proc/sys/kernel/ns_last_pid"],
+            [tool, *_flags(), "sh", "-c", "echo 1000 > /proc/sys/kernel/ns_last_pid"],
             stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=_TRY_SECONDS,
         )  # fmt: skip
     except (OSError, subprocess.TimeoutExpired) as error:
         return f"unshare does not run: {error}"
-    return "" if done.returncode == 0 else f"the system refuses it: {done.stderr.strip()}"
+    if done.returncode == 0:
+        return ""
+    who = "it" if is_root() else "namespaces to users without root's rights"
+    return f"the system refuses {who}: {done.stderr.strip()}"
+
+
+def room_mend() -> str:
+    """The command, for an administrator, that lets users have rooms; empty where none is known."""
+    for name, refuses, command in _SWITCHES:
+        try:
+            if Path("/proc/sys", name).read_text().strip() == refuses:
+                return f"sysctl -w {command}"
+        except OSError:
+            continue
+    return ""
+
+
+def is_root() -> bool:
+    """Whether this process has the rights of root, or may have them."""
+    return os.geteuid() == 0
+
+
+def _flags() -> tuple[str, ...]:
+    return _UNSHARE if is_root() else (*_AS_USER, *_UNSHARE)
 
 
 def room_command(command: list[str], folder: Path) -> list[str]:
@@ -55,7 +89,7 @@ def room_command(command: list[str], folder: Path) -> list[str]:
     keeper = Path(__file__).with_name("keeper.py")
     tool = shutil.which("unshare") or "unshare"
     start = [sys.executable, "-I", "-S", str(keeper), str(folder)]
-    return [tool, *_UNSHARE, *start, *command]
+    return [tool, *_flags(), *start, *command]
 
 
 def find_keeper(process: int, folder: Path) -> ProcessMark | None:

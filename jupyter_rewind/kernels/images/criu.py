@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jupyter_rewind.errors import Denied, Full, RestoreRefused, RewindError, Unavailable
-from jupyter_rewind.kernels.hosting.rooms import room_problem
+from jupyter_rewind.kernels.hosting.rooms import is_root, room_mend, room_problem
 from jupyter_rewind.store.durable import free_bytes, read_text_or_empty
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ LEAST = (4, 2)
 _TRY_SECONDS = 30
 _PLACES = "/usr/local/sbin:/usr/sbin:/sbin"
 _OPTIONS = ("--tcp-close", "--link-remap", "--file-locks")
+_AS_USER = "--unprivileged"
 _FULL = "the disk is full"
 _WORDS = (
     ("No space left on device", _FULL),
@@ -72,7 +73,7 @@ def dump_command(criu: Criu, folder: Path) -> list[str]:
     """Writes an image into `folder` and leaves the process standing still."""
     return [
         *(criu.path, "dump", "--images-dir", str(folder), "--log-file", "dump.log", "-v2"),
-        *("--leave-stopped", "--ghost-limit", f"{criu.ghost_limit_mb}M", *_OPTIONS),
+        *("--leave-stopped", "--ghost-limit", f"{criu.ghost_limit_mb}M", *_options()),
     ]
 
 
@@ -80,13 +81,17 @@ def restore_command(criu: Criu, folder: Path, pidfile: Path) -> list[str]:
     """Brings the image in `folder` back and ends."""
     return [
         *(criu.path, "restore", "--images-dir", str(folder), "--log-file", "restore.log", "-v2"),
-        *("--restore-detached", "--pidfile", str(pidfile), "--skip-file-rwx-check", *_OPTIONS),
+        *("--restore-detached", "--pidfile", str(pidfile), "--skip-file-rwx-check", *_options()),
     ]
+
+
+def _options() -> tuple[str, ...]:
+    return _OPTIONS if is_root() else (*_OPTIONS, _AS_USER)
 
 
 def dump_failure(answer: Mapping[str, Json], folder: Path) -> RewindError:
     """What a dump that failed raises; the kernel goes on."""
-    cause = _cause(answer, folder / "dump.log")
+    cause = cause_of(answer, folder / "dump.log")
     kind: type[RewindError] = Unavailable
     if cause == _FULL:
         free = free_bytes(folder)
@@ -99,11 +104,12 @@ def dump_failure(answer: Mapping[str, Json], folder: Path) -> RewindError:
 
 def restore_failure(answer: Mapping[str, Json], folder: Path, then: str) -> RewindError:
     """What a restore that failed raises; `then` says what became of the kernel."""
-    cause = _cause(answer, folder / "restore.log")
+    cause = cause_of(answer, folder / "restore.log")
     return RestoreRefused(f"The process image did not come back: {cause}.", hint=then)
 
 
-def _cause(answer: Mapping[str, Json], log: Path) -> str:
+def cause_of(answer: Mapping[str, Json], log: Path) -> str:
+    """Why CRIU failed, in words."""
     try:
         text = log.read_text(errors="replace")
     except OSError:
@@ -119,7 +125,7 @@ def _cause(answer: Mapping[str, Json], log: Path) -> str:
 def _find(chosen: str) -> Criu:
     room = room_problem()
     if room:
-        return Criu(problem=room)
+        return Criu(problem=room, mend="" if is_root() else room_mend())
     path = shutil.which(os.path.expanduser(chosen)) if chosen else _which()
     if path is None:
         words = f"there is no program {chosen}" if chosen else "CRIU is not installed"
@@ -138,7 +144,14 @@ def _find(chosen: str) -> Criu:
         least = ".".join(map(str, LEAST))
         problem = f"CRIU {version} fails on present kernels of Linux; {least} or later is needed"
         return Criu(path, version, problem, _install_command())
-    return _check(path, version)
+    return _check(path, version) if is_root() else _try(path, version)
+
+
+def _try(path: str, version: str) -> Criu:
+    from jupyter_rewind.kernels.images.trial import trial_problem
+
+    problem = trial_problem(Criu(path, version))
+    return Criu(path, version, f"without root's rights, {problem}" if problem else "")
 
 
 def _check(path: str, version: str) -> Criu:
