@@ -76,7 +76,7 @@ def room_mend() -> str:
 
 def is_root() -> bool:
     """Whether this process has the rights of root, or may have them."""
-    return os.geteuid() == 0
+    return hasattr(os, "geteuid") and os.geteuid() == 0
 
 
 def _flags() -> tuple[str, ...]:
