@@ -332,6 +332,8 @@ class Capturer:
             self.keeper.store.layout.folder, self.namespace
         ):
             return f"{self.trouble.words}; it is tried again by itself"
+        if allowed is not None and allowed > self._least:
+            self._least = max(self._least, self._gatherer.time_for_new(self.namespace, allowed))
         if allowed is not None and (allowed <= 0 or allowed < self._least):
             return _too_long(self._least)
         return ""

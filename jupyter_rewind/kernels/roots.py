@@ -35,6 +35,8 @@ _SMALL_TEXT = 256
 _SMALL_BITS = 2048
 _GROUP = 128
 _MISS = object()
+_SECONDS_A_ROOT = 5e-6
+"""What each value that has parts costs before any of it is told."""
 NAMED = SMALL + "named"
 """The pod of everything that is kept by its name: modules, functions, classes."""
 
@@ -111,6 +113,7 @@ class Gatherer:
         self._groups: list[dict[str, Any]] = []
         self._dirty: set[int] = set()
         self._order = NameOrder()
+        self._settled = 0
         self._told: tuple[Any, ...] | None = None
         self._naming: tuple[Any, ...] | None = None
 
@@ -146,8 +149,18 @@ class Gatherer:
                     roots.unchanged.add(key)
         return roots
 
+    def time_for_new(self, namespace: dict[str, Any], enough: float) -> float:
+        """About how many seconds it takes to look at what was bound since the last state; 0 where
+        that is clearly less than `enough`."""
+        new = len(namespace) - self._settled
+        if new * _SECONDS_A_ROOT <= enough:
+            return 0.0
+        values = itertools.islice(reversed(list(namespace.values())), new)
+        return sum(map(operator.not_, map(is_plain, values))) * _SECONDS_A_ROOT
+
     def settle(self) -> None:
         """What was gathered last is kept: only what is bound from now on is new."""
+        self._settled = len(self._seen[VARIABLE].names)
         self._dirty.clear()
         self._order.settle()
         self._told = self._naming

@@ -41,6 +41,7 @@ _HELD_BY_HUBS = 2
 _SECONDS_A_BLOCK = 4e-8
 """What it takes to look around, by the memory that is in use."""
 _MOST_CELLS = 63
+_MANY_NAMES = 20_000
 _MODULE = "<module>"
 
 
@@ -243,13 +244,19 @@ def _tame_functions(
     namespace: dict[str, Any], units: dict[types.CodeType, Reach]
 ) -> Iterator[tuple[str, types.CodeType]]:
     """Functions that nothing but their variable leads to, and the code of each."""
+    if not units:
+        return
     alone = _count_of_one()
-    items = list(namespace.items())
-    kinds = map(type, map(operator.itemgetter(1), items))
-    wanted = map(operator.is_, kinds, itertools.repeat(types.FunctionType))
-    names = list(map(operator.itemgetter(0), itertools.compress(items, wanted)))
-    # They hold the functions too.
-    del items, kinds, wanted
+    if len(namespace) > _MANY_NAMES:
+        # To go through all takes longer than a cell may; the others count as called.
+        names = list({code.co_name for code in units})
+    else:
+        items = list(namespace.items())
+        kinds = map(type, map(operator.itemgetter(1), items))
+        wanted = map(operator.is_, kinds, itertools.repeat(types.FunctionType))
+        names = list(map(operator.itemgetter(0), itertools.compress(items, wanted)))
+        # They hold the functions too.
+        del items, kinds, wanted
     for name in names:
         if type(namespace.get(name)) is not types.FunctionType:
             continue

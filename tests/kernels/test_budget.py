@@ -13,6 +13,7 @@ from jupyter_rewind.kernels.budget import Awaited, Budget
 from jupyter_rewind.kernels.capture import CaptureOptions
 from jupyter_rewind.kernels.comparison import report
 from jupyter_rewind.kernels.onevariable import load_variable
+from jupyter_rewind.kernels.roots import Gatherer
 from jupyter_rewind.kernels.tracking import Tracker
 from jupyter_rewind.model.ids import ExecutionId
 from jupyter_rewind.model.snapshot import Fidelity, Snapshot
@@ -269,3 +270,19 @@ def _go(cells: Cells, snapshot: Snapshot) -> tuple[object, ...]:
     prepared = cells.prepare(snapshot)
     prepared.swap()
     return prepared.report
+
+
+def test_very_many_new_variables_are_not_even_looked_at(
+    cells: Cells, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To find that there is no time for them would take long itself. Plain values are no trouble,
+    and in the next pause all are kept."""
+    cells.run("globals().update({f'w{n}': n for n in range(30_000)})")
+    with monkeypatch.context() as patch:
+        patch.setattr(Gatherer, "gather", lambda *_: pytest.fail("they were looked at"))
+        told = cells.try_run("globals().update({f'v{n}': [n] for n in range(60_000)})")
+        assert "it would take" in told.skipped_because
+        assert "it would take" in cells.try_run("y = 2").skipped_because
+    late = cells.capturer.capture_late(ExecutionId("execution-4"), count=4, path="")
+    assert late.snapshot is not None and not late.late
+    assert {"v7", "w7"} <= {one.name for one in report(cells.store, late.snapshot)}

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from jupyter_rewind.kernels import tracking
 from jupyter_rewind.kernels.closure import find_opening
 from jupyter_rewind.kernels.tracking import Touched, Tracker
 
@@ -270,6 +271,19 @@ def test_a_generator_that_stays_is_not_looked_for_after_each_cell(
     assert looks[0] <= 7
     notebook.run("b = []")
     assert any("c" not in notebook.run("pass").names for _ in range(70))
+
+
+def test_functions_are_found_by_their_own_names_among_very_many(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Not all variables are gone through; one that bears another name counts as called."""
+    monkeypatch.setattr(tracking, "_MANY_NAMES", 0)
+    notebook = Notebook(False)
+    notebook.run("big = []\ndef put(): big.append(1)")
+    assert touches(notebook.run("put()"), "big")
+    assert not touches(notebook.run("x = 1"), "big")
+    notebook.run("other = lambda: big.append(2)")
+    assert touches(notebook.run("x = 1"), "big")
 
 
 STATEMENTS = st.sampled_from(
