@@ -206,6 +206,7 @@ def test_a_restore_by_the_id_of_the_history(book: Path, work: Path, rewind: Rewi
     assert rewind("restore", name, "head~1").status == 0
     with Workspace.open(Settings.load()) as workspace:
         workspace.histories.delete(str(moved))
+    moved.unlink()
     moved.write_bytes(FIRST)
     assert rewind("checkpoint", moved).status == 0
     refused = rewind("restore", name, "head~1")
