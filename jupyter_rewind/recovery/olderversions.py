@@ -22,6 +22,7 @@ from jupyter_rewind.recovery.blends import without_blends
 from jupyter_rewind.recovery.choosing import is_richer
 from jupyter_rewind.recovery.evidence import Evidence, FoundDocument, Problem, Scope, Trace
 from jupyter_rewind.recovery.filestate import LARGE_BYTES
+from jupyter_rewind.recovery.kernelruns import SECOND
 from jupyter_rewind.recovery.namesakes import MADE, PAIR, is_edited_pair
 from jupyter_rewind.recovery.regular import read_file
 from jupyter_rewind.recovery.traces.git import DROPPED, GitFinder
@@ -69,7 +70,7 @@ class OlderVersions:
                 found = _compared(file, document)
                 if found is not None:
                     return found
-        return self._find_made(file, traces) or self._find_nameless(file)
+        return self._find_made(file, traces) or self._find_nameless(file, traces)
 
     def _find_made(self, file: FoundDocument, traces: Iterable[Trace]) -> Older | None:
         """A jupytext pair of the file that was edited since; or a script or page that has code
@@ -93,11 +94,27 @@ class OlderVersions:
                     return Older(trace, f"{begin} has {pieces} that {name} has not.", False)
         return None
 
-    def _find_nameless(self, file: FoundDocument) -> Older | None:
-        """As `find`, of what git dropped without a name and is like the file."""
+    def _find_nameless(self, file: FoundDocument, traces: Sequence[Trace]) -> Older | None:
+        """As `find`, of what git dropped without a name and is like the file.
+
+        A file that equals a commit of before was written anew by git: what differs from it in a
+        state of between was not edited since, but taken away.
+        """
         code = _code(file)
-        found = (_compared(file, each) for each in self._nameless if share_of(each, code) >= ENOUGH)
+        alike = [each for each in self._nameless if share_of(each, code) >= ENOUGH]
+        age = min((each.time_ns or 0 for each in self._equals(file, traces)), default=None)
+        # A commit's time is in whole seconds.
+        later = [e for e in alike if age is not None and (e.time_ns or 0) > age + SECOND]
+        found = (_compared(file, each, is_later=each in later) for each in alike)
         return next((each for each in found if each is not None), None)
+
+    def _equals(self, file: FoundDocument, traces: Iterable[Trace]) -> list[Trace]:
+        """The older states of the file that are the same, byte for byte."""
+        age = file.time_ns or 0
+        older = [
+            each for each in traces if _can_be_compared(each) and 0 < (each.time_ns or 0) < age
+        ]
+        return _the_same(file.trace, older)
 
     @cached_property
     def _nameless(self) -> list[FoundDocument]:
@@ -157,8 +174,8 @@ def _pressed(source: str) -> str:
     return "".join(source.split())
 
 
-def _compared(file: FoundDocument, older: FoundDocument) -> Older | None:
-    count = _lacking(file, older)
+def _compared(file: FoundDocument, older: FoundDocument, is_later: bool = False) -> Older | None:
+    count = _lacking(file, older, is_later)
     if not count:
         return None
     words = _in_words(Path(file.trace.place).name, older.trace, count)
@@ -200,10 +217,12 @@ def _may_have_more(trace: Trace) -> bool:
     return trace.kind in KINDS or DROPPED in trace.handle
 
 
-def _lacking(file: FoundDocument, older: FoundDocument) -> int:
-    """How many cells of `older` the file has neither as they are nor edited."""
+def _lacking(file: FoundDocument, older: FoundDocument, is_later: bool = False) -> int:
+    """How many cells of `older` the file has neither as they are nor edited; nothing was edited
+    since a state that `is_later`."""
     here = {each.source.strip() for each in file.cells}
     ids = {each.cell_id for each in file.cells if each.cell_id and each.source.strip()}
+    ids = set() if is_later else ids
     texts = {
         each.source.strip()
         for each in older.cells

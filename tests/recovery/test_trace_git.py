@@ -17,6 +17,7 @@ from jupyter_rewind.recovery.recover import Recovery, recover
 from jupyter_rewind.recovery.search import look
 from jupyter_rewind.recovery.survey import survey
 from jupyter_rewind.recovery.traces.git import GitFinder
+from tests.support.evidence import SECOND
 from tests.support.traces import Home, notebook_text, sources, traces_of
 
 pytestmark = pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")
@@ -268,6 +269,28 @@ def test_folder_lists_what_was_staged_and_then_reset(home: Home) -> None:
     made = recover(home.scope())
     assert isinstance(made, Recovery)
     assert [each.cell.source for each in made.rebuilt.cells] == lost
+
+
+def test_folder_tells_of_edits_that_were_staged_and_then_reset(home: Home) -> None:
+    """The cells are the same ones with other texts: git took the edits away, nobody made newer."""
+    steps = [f"stage_{n} = measure_{n}(table, depth={n * 7})" for n in range(5)]
+    path = put(home, *steps)
+    git(home, "add", "."), git(home, "commit", "-qm", "one")
+    put(home, *steps[:3], f"{steps[3]}.round()", f"{steps[4]}.round()")
+    git(home, "add", "."), git(home, "reset", "-q", "--hard")
+    now = path.stat().st_mtime_ns
+    for each in (home.work / ".git" / "objects").rglob("*"):
+        os.utime(each, ns=(now + 3 * SECOND,) * 2)
+    os.utime(path, ns=(now + 5 * SECOND,) * 2)
+    scope = home.scope(None)
+    [standing] = survey(scope, look(scope)).standings
+    assert "another version of it has 2 cells more" in standing.older
+    made = recover(home.scope())
+    assert isinstance(made, Recovery)
+    assert [each.cells for each in made.others] == [2]
+    put(home, *steps[:3], f"{steps[3]}.round(2)", f"{steps[4]}.round(2)")
+    [standing] = survey(scope, look(scope)).standings
+    assert not standing.older
 
 
 def on_two_branches(home: Home) -> Path:

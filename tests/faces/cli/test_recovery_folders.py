@@ -210,9 +210,9 @@ def test_folder_tells_of_notebooks_without_a_name(work: Path, rewind: Rewind) ->
     path.unlink()
     ended = rewind("recover")
     assert "No trace names a notebook here that can be brought back." in ended.err
-    assert (
-        "1 notebook without a name (git): where yours is gone, recover it by the name" in ended.err
-    )
+    told = "1 notebook without a name (git): where yours is gone, recover it by the name"
+    assert told in ended.err
+    assert told in rewind("recover", "--all").err
     assert rewind("recover", "analysis.ipynb").status == 0
 
 
