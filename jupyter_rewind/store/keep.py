@@ -337,6 +337,7 @@ class KernelStore:
                 }
                 for name in gone:
                     del self._scanned[name]
+                    self._segments.close_one(name)
         # A folder changed this very moment may change again within the same tick of its clock.
         settled = changed < clock.now_ns() - 2_000_000_000
         self._folder_time = changed if settled else -1

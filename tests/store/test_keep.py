@@ -140,6 +140,26 @@ def test_content_that_a_collect_moved_is_found_again(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="needs Linux's /proc")
+def test_a_segment_that_was_collected_is_not_held_open(tmp_path: Path) -> None:
+    """Its room on the disk comes back, and an image of the kernel does not need its bytes."""
+    store, other = open_store(tmp_path), open_store(tmp_path)
+    _, first = fill(other, 1)
+    name = other.segment
+    other.close()
+    store.refresh()
+    store.get(first)
+
+    def is_held() -> bool:
+        links = (os.path.join("/proc/self/fd", each) for each in os.listdir("/proc/self/fd"))
+        return any(name in os.readlink(link) for link in links if os.path.lexists(link))
+
+    assert is_held()
+    (store.layout.segments / name).unlink()
+    fill(store, 2)
+    assert not is_held()
+
+
 def test_what_was_kept_survives_a_kill(tmp_path: Path) -> None:
     """A state that was kept is there after kill -9, though nothing was closed."""
     open_store(tmp_path).close()
