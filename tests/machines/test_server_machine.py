@@ -218,6 +218,11 @@ class UserOfAServer(RuleBasedStateMachine):
         self.ask("PATCH", self.contents(old), {"path": f"{self.life}/{new}"})
         for path in [path for path in self.oracle.files if path.startswith(old + "/")]:
             self.oracle.files[new + path[len(old) :]] = self.oracle.files.pop(path)
+        for line in self.oracle.lines:
+            # What was deleted in the folder goes along with it.
+            target = new + line.path[len(old) :]
+            if line.path.startswith(old + "/") and not line.bound and target not in self.oracle.at:
+                line.path = target
         for path in [path for path in self.oracle.at if path.startswith(old + "/")]:
             line = self.oracle.at[path]
             self.oracle.bind(new + path[len(old) :], line, 0)
