@@ -9,6 +9,7 @@ from jupyter_rewind.kernels.hosting.record import Place
 from jupyter_rewind.kernels.images.firstlife import drop_earlier, leave_behind
 from jupyter_rewind.kernels.images.freezer import LIST
 from jupyter_rewind.kernels.images.openfiles import check_files, read_files
+from jupyter_rewind.store.repository import Repository
 from tests.images.test_storing import list_of
 
 
@@ -45,6 +46,22 @@ def test_files_of_the_store_are_others_in_a_second_life(tmp_path: Path) -> None:
     assert not set(third) & set(second)
     drop_earlier(place)
     assert [each.exists() for each in (*mine, *third)] == [False, False, True, True]
+
+
+def test_a_kernel_may_have_another_store_than_its_images(tmp_path: Path) -> None:
+    """Its files are left behind, too; a folder that only looks like a store is the user's."""
+    place = Place(tmp_path / "kernel.json", "k1")
+    place.make()
+    likeness = tmp_path / "likeness"
+    (likeness / "segments").mkdir(parents=True)
+    (likeness / "config").write_text("[core]")
+    with Repository.open(tmp_path / "other", key_folder=tmp_path / "keys") as other:
+        segment, mine = other.layout.segments / "s1", likeness / "segments" / "mine"
+        for file in (segment, mine):
+            file.write_bytes(b"1")
+        found = prepare(tmp_path, place, tmp_path / "store", segment, mine)
+    assert found[0].parent.parent == place.folder
+    assert found[1] == mine
 
 
 def test_an_image_without_such_files_is_left_as_it_is(tmp_path: Path) -> None:

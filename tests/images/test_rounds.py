@@ -43,6 +43,8 @@ def connection(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path
     """The connection file of a kernel that images are made of, without a server."""
     require_criu()
     monkeypatch.setenv("JUPYTER_REWIND_KERNELS_IMAGES", "true")
+    monkeypatch.setenv("JUPYTER_REWIND_STORE_PATH", str(tmp_path / "store"))
+    monkeypatch.setenv("JUPYTER_REWIND_STORE_KEY_FOLDER", str(tmp_path / "keys"))
     monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
     file = tmp_path / "kernel-rounds.json"
     manager = KernelManager(connection_file=str(file))

@@ -10,15 +10,18 @@ from __future__ import annotations
 
 import os
 import shutil
+from contextlib import suppress
 from pathlib import Path
 
 from jupyter_rewind import clock
+from jupyter_rewind.errors import RewindError
 from jupyter_rewind.kernels.hosting.process import FOLDER
 from jupyter_rewind.kernels.hosting.record import LIFE, Place
 from jupyter_rewind.kernels.images.freezer import LIST, REMAPPED
 from jupyter_rewind.kernels.images.openfiles import OpenFile, read_deleted, read_files
 from jupyter_rewind.kernels.images.relocation import Moves, move
 from jupyter_rewind.store.durable import Files
+from jupyter_rewind.store.layout import read_store_id
 
 _PAST = "past-"
 
@@ -47,12 +50,22 @@ def leave_behind(folder: Path, store: Path, place: Place) -> None:
 
 
 def is_of_first_life(file: OpenFile, store: Path) -> bool:
-    """Whether Rewind had it open: in its store, or for a life that has ended before."""
+    """Whether Rewind had it open: in its store, which may be another one than the images', or for a
+    life that has ended before."""
     path = Path(file.name)
-    if path.is_relative_to(os.path.realpath(store)) and not os.path.isdir(path):
+    is_stored = path.is_relative_to(os.path.realpath(store)) or _is_in_a_store(path)
+    if is_stored and not os.path.isdir(path):
         return True
     is_hosted = FOLDER in path.parts
     return is_hosted and (path.name == LIFE or path.parent.name.startswith(_PAST))
+
+
+def _is_in_a_store(path: Path) -> bool:
+    for folder in list(path.parents)[:2]:
+        if (folder / "segments").is_dir():
+            with suppress(RewindError):
+                return bool(read_store_id(folder))
+    return False
 
 
 def drop_earlier(place: Place) -> None:
