@@ -7,6 +7,7 @@ said how it is pickled is made his way, and what holds its attributes is said to
 
 from __future__ import annotations
 
+import functools
 import sys
 import types
 from collections.abc import Callable, Iterable
@@ -29,7 +30,9 @@ def find_owners(met: list[Any], check: Callable[[], None]) -> list[Any]:
     """Of the objects that a writer has met, those whose attributes something holds besides. What
     was met is held by `met` and by the writer's memo; `check` is called now and then, and may
     raise."""
-    kinds = {kind for kind in set(map(type, met)) if has_attributes(kind)}
+    # It tells its dict itself, and takes the very one that comes back.
+    asked = set(map(type, met)) - {functools.partial}
+    kinds = {kind for kind in asked if has_attributes(kind)}
     if not kinds:
         return []
     told = {id(value) for value in met if type(value) is dict}

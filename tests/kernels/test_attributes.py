@@ -42,6 +42,14 @@ MAKE = "class A: pass\na = A(); a.x = [1]; d = vars(a); e = a.__dict__"
             "class A: __slots__ = ('q', '__dict__')\na = A(); a.q = 1; a.z = 2; d = a.__dict__",
             "d is a.__dict__ and (d, a.q, a.z) == ({'z': 2}, 1, 2)",
         ),
+        (
+            "from functools import *\np = partial(print, 1); p.x = [1]; d = vars(p); q = [p, d]",
+            "d is vars(p) and p.x is d['x'] == [1] and q[0] is p and q[1] is d",
+        ),
+        (
+            "from functools import *\np = partial(len, 'a'); p.x = d = [1]",
+            "p() == 1 and p.x == [1] and d is p.x",
+        ),
         ("class A: pass\nl = [A()]; l[0].x = l; d = vars(l[0])", "d is vars(l[0]) and d['x'] is l"),
         (
             "class A: pass\na = A(); a.me = vars(a); d = [0, {'k': vars(a)}]",
