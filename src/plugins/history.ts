@@ -36,7 +36,8 @@ import { tell, tellFailure } from '../widgets/telling';
 // eslint-disable-next-line jupyter/prefer-lazy-imports -- it stands in the sidebar from the start
 import { HistoryWidget } from '../widgets/history';
 import type { IHistoryActions } from '../widgets/historyentries';
-import { stateActions } from '../widgets/stateactions';
+// eslint-disable-next-line jupyter/prefer-lazy-imports -- what the sidebar can do from the start
+import { movedWidget, stateActions } from '../widgets/stateactions';
 
 const ID = 'jupyter-rewind:history';
 const OPEN = 'jupyter-rewind:open-history';
@@ -127,7 +128,7 @@ const plugin: JupyterFrontEndPlugin<void> = {
           callback: () =>
             void showDialog({
               title: trans.__('What came back of the variables'),
-              body: state.words,
+              body: movedWidget(state.words),
               buttons: [Dialog.okButton({ label: trans.__('Close') })]
             })
         });

@@ -5,6 +5,7 @@ import {
   showDialog
 } from '@jupyterlab/apputils';
 import type { TranslationBundle } from '@jupyterlab/translation';
+import { Widget } from '@lumino/widgets';
 
 import { bringBack, type IOtherName } from '../models/bringing';
 import type { HistoryModel, IOpenDocument } from '../models/history';
@@ -74,15 +75,13 @@ export function stateActions(
         kernelOf(document),
         state.id
       );
-      const [first, ...more] = words
-        .split('\n')
-        .filter(line => !line.includes('%rewind undo'));
+      const [first, ...more] = movedLines(words);
       const details: Notification.IAction = {
         label: trans.__('Details'),
         callback: () =>
           void showDialog({
             title: trans.__('What came back'),
-            body: words,
+            body: movedWidget(words),
             buttons: [Dialog.okButton({ label: trans.__('Close') })]
           })
       };
@@ -138,6 +137,19 @@ export function stateActions(
     });
 
   return { restoreState, variables };
+}
+
+/** What a move of the variables did; here a button takes it back, and no magic. */
+export function movedLines(words: string): string[] {
+  return words.split('\n').filter(line => !line.includes('%rewind undo'));
+}
+
+/** All of that, a line each. */
+export function movedWidget(words: string): Widget {
+  const node = document.createElement('div');
+  node.className = 'jp-Rewind-lines';
+  node.textContent = movedLines(words).join('\n');
+  return new Widget({ node });
 }
 
 /** A name that tells where the variable is from. */
