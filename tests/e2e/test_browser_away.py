@@ -15,11 +15,12 @@ from tests.support.lab import (
     TOKEN,
     Lab,
     chromium_page,
-    connected,
     idle,
     lab_over,
+    listening,
     open_notebook,
     read_saved,
+    saved_bytes,
     shoot,
     wait_until,
     write_notebook,
@@ -92,13 +93,14 @@ def test_outputs_of_a_cell_that_went_on_stand_in_it_once(
     assert "[1]:" in text
     shoot(page, f"away-{kind}")
     wait_until("the save", lambda: "finished while away" in saved_outputs(lab))
-    before = (lab.folder / NAME).read_bytes()
+    page.locator(".jp-Rewind-standing", has_text="Saved at").wait_for()
+    before = saved_bytes(lab.folder / NAME)
     assert unseen(lab) == []
     page.goto("about:blank")
     open_at(page, lab)
     idle(page)
     assert last_cell(page).inner_text().count("finished while away") == 2
-    assert (lab.folder / NAME).read_bytes() == before
+    assert saved_bytes(lab.folder / NAME) == before
 
 
 @pytest.mark.matrix
@@ -184,9 +186,7 @@ def test_notebook_7_brings_them_back_too(tmp_path: Path) -> None:
         address = f"{server.address}notebooks/{NAME}?token={TOKEN}"
         page.goto(address)
         page.wait_for_selector(".jp-Notebook .jp-CodeCell .cm-content")
-        wait_until("a kernel", lambda: connected(server))
-        # Code that is run before the page is connected is dropped, there and in JupyterLab.
-        page.wait_for_selector('.jp-Notebook-ExecutionIndicator[data-status="idle"]')
+        listening(page, server)
         begin(page, server)
         page.goto("about:blank")
         finish(server)

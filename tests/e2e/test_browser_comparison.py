@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,35 +14,41 @@ from tests.support.panel import NAME, open_history, save_with
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 
-def test_a_checkpoint_is_compared_with_what_is_open(tmp_path: Path, page: Any) -> None:
+@pytest.fixture
+def lab(tmp_path: Path) -> Iterator[Lab]:
+    # What is typed stays unsaved until somebody saves.
+    with LabServer(tmp_path, autosave=False) as server:
+        yield server.lab
+
+
+def test_a_checkpoint_is_compared_with_what_is_open(lab: Lab, page: Any) -> None:
     """The present is what stands in the tab, unsaved edits included; once the tab is closed it is
     the file, which could be chosen before."""
-    with LabServer(tmp_path, autosave=False) as server:
-        write_notebook(server.lab.folder / NAME)
-        open_notebook(page, server.lab, NAME)
-        panel = open_history(page)
-        save_with(page, server.lab, "print('kept')")
-        page.locator(".jp-Notebook .jp-Cell .cm-content").nth(2).click()
-        page.keyboard.type("# never saved\n")
-        panel.locator(".jp-Rewind-entry").first.get_by_text("Compare", exact=True).click()
-        comparison = page.locator(".jp-Rewind-comparison")
-        comparison.locator(".jp-Notebook-diff").get_by_text("# never saved").first.wait_for()
-        choice = comparison.get_by_label("On the right:")
-        shown = choice.locator("option:checked")
-        assert shown.inner_text() == "what is open now, with unsaved edits"
-        choice.select_option(label="the file on disk now")
-        comparison.get_by_text("Nothing differs.").wait_for()
-        comparison.get_by_text("Edits that are not saved yet are not shown here.").wait_for()
-        choice.select_option(label="what is open now, with unsaved edits")
-        comparison.locator(".jp-Notebook-diff").get_by_text("# never saved").first.wait_for()
-        other = server.lab.checkpoints(NAME)[0]["id"]
-        choice.select_option(value=other)
-        page.locator(".lm-TabBar-tab", has_text=NAME).first.get_by_title("Close").click()
-        page.locator(".jp-Dialog").get_by_role("button", name="Discard").click()
-        wait_until("the tab gone", lambda: page.locator(".jp-NotebookPanel").count() == 0)
-        choice.select_option(value="open")
-        comparison.get_by_text("Nothing differs.").wait_for()
-        assert shown.inner_text() == "the file on disk now"
+    write_notebook(lab.folder / NAME)
+    open_notebook(page, lab, NAME)
+    panel = open_history(page)
+    save_with(page, lab, "print('kept')")
+    page.locator(".jp-Notebook .jp-Cell .cm-content").nth(2).click()
+    page.keyboard.type("# never saved\n")
+    panel.locator(".jp-Rewind-entry").first.get_by_text("Compare", exact=True).click()
+    comparison = page.locator(".jp-Rewind-comparison")
+    comparison.locator(".jp-Notebook-diff").get_by_text("# never saved").first.wait_for()
+    choice = comparison.get_by_label("On the right:")
+    shown = choice.locator("option:checked")
+    assert shown.inner_text() == "what is open now, with unsaved edits"
+    choice.select_option(label="the file on disk now")
+    comparison.get_by_text("Nothing differs.").wait_for()
+    comparison.get_by_text("Edits that are not saved yet are not shown here.").wait_for()
+    choice.select_option(label="what is open now, with unsaved edits")
+    comparison.locator(".jp-Notebook-diff").get_by_text("# never saved").first.wait_for()
+    other = lab.checkpoints(NAME)[0]["id"]
+    choice.select_option(value=other)
+    page.locator(".lm-TabBar-tab", has_text=NAME).first.get_by_title("Close").click()
+    page.locator(".jp-Dialog").get_by_role("button", name="Discard").click()
+    wait_until("the tab gone", lambda: page.locator(".jp-NotebookPanel").count() == 0)
+    choice.select_option(value="open")
+    comparison.get_by_text("Nothing differs.").wait_for()
+    assert shown.inner_text() == "the file on disk now"
 
 
 def test_one_cell_alone_comes_back_from_a_comparison(lab: Lab, page: Any) -> None:

@@ -9,7 +9,15 @@ import pytest
 
 from tests.support.access import is_flawless
 from tests.support.criu import require_criu
-from tests.support.lab import TOKEN, LabServer, shoot, wait_until, write_notebook
+from tests.support.lab import (
+    TOKEN,
+    LabServer,
+    idle,
+    listening,
+    shoot,
+    wait_until,
+    write_notebook,
+)
 from tests.support.panel import run_cell
 
 pytestmark = pytest.mark.images
@@ -43,7 +51,7 @@ def test_the_menu_makes_restores_and_deletes_images(
         place = "lab/tree" if interface == "lab" else "notebooks"
         page.goto(f"{lab.address}{place}/{NAME}?token={TOKEN}")
         page.wait_for_selector(".jp-Notebook .jp-Cell >> text=mean(rows)")
-        wait_until("a kernel", lambda: any(k["connections"] > 0 for k in lab.kernels()))
+        idle(page) if interface == "lab" else listening(page, lab)
         page.evaluate("window.sameposition = 'no reload'")
         run_cell(page, 3, "g = (n for n in range(9)); print('first', next(g))")
         wait_until("the cell", lambda: "first 0" in outputs(page))

@@ -71,6 +71,7 @@ def test_a_restarted_kernel_is_offered_what_it_had(lab: Lab, page: Any) -> None:
     menu(page, "Kernel", "Restart Kernel…")
     page.locator(".jp-Dialog").get_by_role("button", name="Confirm Kernel Restart").click()
     page.get_by_text("The kernel of analysis.ipynb was restarted.").first.wait_for()
+    idle(page)
     run_cell(page, 3, "print('treasure' in globals())")
     wait_until("nothing unasked", lambda: "False" in outputs(page))
 
@@ -112,7 +113,7 @@ def test_a_states_variables_are_shown_and_one_comes_back(lab: Lab, page: Any) ->
     assert "missing" in told["log"] and "run.log" in told["log"]
     is_flawless(page, "state-variables", ".jp-Rewind-variables", ".jp-Rewind-history")
     view.get_by_label("Only what changed").check()
-    assert view.locator("[data-variable='log']").count() == 0
+    wait_until("only those", lambda: view.locator("[data-variable='log']").count() == 0)
 
     view.get_by_role("button", name="Bring rows back").click()
     dialog = page.locator(".jp-Dialog")

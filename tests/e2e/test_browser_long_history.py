@@ -30,6 +30,7 @@ def test_a_history_of_ten_thousand_checkpoints_keeps_the_page_small(lab: Lab, pa
     open_notebook(page, lab, NAME)
     page.evaluate("window.jupyterapp.commands.execute('docmanager:open', {path: 'long.ipynb'})")
     panel = open_history(page)
+    panel.get_by_role("heading", name="long.ipynb").wait_for()
     rows = panel.locator("[data-row]")
     wait_until("the first rows", lambda: rows.count() > 10)
     oldest = lab.checkpoints("long.ipynb")[0]["id"]
@@ -63,6 +64,7 @@ def test_the_slider_fetches_what_it_goes_to(lab: Lab, page: Any) -> None:
     open_notebook(page, lab, NAME)
     page.evaluate("window.jupyterapp.commands.execute('docmanager:open', {path: 'long.ipynb'})")
     panel = open_history(page)
+    panel.get_by_role("heading", name="long.ipynb").wait_for()
     slider = panel.get_by_label("Go through time")
     slider.wait_for()
     slider.focus()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from pathlib import Path
 from typing import Any
@@ -17,10 +16,13 @@ from tests.support.lab import (
     lab_over,
     menu,
     open_notebook,
+    read_saved,
+    saved_bytes,
     shoot,
     wait_until,
     write_notebook,
 )
+from tests.support.panel import is_newest
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 NAME = "analysis.ipynb"
@@ -39,9 +41,10 @@ def keep_once(page: Any, lab: Lab) -> bytes:
     page.keyboard.type("\n# kept")
     page.keyboard.press("Control+s")
     wait_until("the save", lambda: "# kept" in path.read_text())
-    raw = path.read_bytes()
-    wait_until("its checkpoint", lambda: len(lab.checkpoints(NAME)) >= 2)
-    return raw
+    wait_until(
+        "its checkpoint", lambda: len(lab.checkpoints(NAME)) >= 2 and is_newest(lab, "# kept")
+    )
+    return saved_bytes(path)
 
 
 def reopen(page: Any, lab: Lab) -> None:
@@ -150,7 +153,7 @@ def test_notebook_7_recovers_too(tmp_path: Path) -> None:
         view.get_by_role("button", name="Write and open it").click()
         made = server.folder / "analysis.recovered.ipynb"
         wait_until("the new file", made.exists)
-        assert json.loads(made.read_text())["cells"]
+        assert read_saved(made)["cells"]
 
 
 def test_what_fails_is_said_and_can_be_tried_again(lab: Lab, page: Any) -> None:

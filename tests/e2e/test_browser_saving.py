@@ -13,9 +13,9 @@ from tests.support.lab import (
     TOKEN,
     Lab,
     chromium_page,
-    connected,
     idle,
     lab_over,
+    listening,
     menu,
     open_notebook,
     read_saved,
@@ -194,6 +194,7 @@ def test_a_conflict_is_never_saved_over_unasked(lab: Lab, page: Any) -> None:
     page.locator(".jp-Dialog").get_by_role("button", name="Cancel").click()
     says(page, "Not saved: changed on disk")
     page.evaluate("window.dispatchEvent(new Event('blur'))")
+    page.wait_for_timeout(1500)  # longer than a save that nobody asked for waits
     assert path.read_bytes() == theirs
 
 
@@ -242,7 +243,7 @@ def test_notebook_7_saves_and_says_so_too(tmp_path: Path) -> None:
         write_notebook(path)
         page.goto(f"{server.address}notebooks/{NAME}?token={TOKEN}")
         page.wait_for_selector(".jp-Notebook .jp-CodeCell .cm-content")
-        wait_until("a kernel", lambda: connected(server))
+        listening(page, server)
         run_and_see(page, "%autosave 3600", "every 3600 seconds")
         run_and_see(page, "%autosave", "every 3600 seconds")
         run_and_see(page, "6 * 7", "42")

@@ -308,7 +308,11 @@ def write_notebook(path: Path) -> None:
 
 
 def open_notebook(page: Any, lab: Lab, name: str) -> None:
-    page.goto(f"{lab.address}lab/tree/{name}?token={TOKEN}")
+    """Opens it once JupyterLab has drawn all that was open before: what an address names is opened
+    at some moment of that, over whatever a quick hand has opened meanwhile."""
+    page.goto(f"{lab.address}lab?token={TOKEN}")
+    page.wait_for_function("window.jupyterapp && jupyterapp.restored.then(() => true)")
+    page.evaluate("path => { void jupyterapp.commands.execute('docmanager:open', {path}) }", name)
     page.wait_for_selector(".jp-Notebook .jp-CodeCell .cm-content")
     page.wait_for_selector(".jp-Notebook .jp-Cell >> text=mean(rows)")
 
@@ -326,15 +330,28 @@ def connected(server: Lab) -> bool:
     )
 
 
-def read_saved(path: Path) -> dict[str, Any]:
-    """The notebook on disk. Jupyter writes in place: while it does, it is asked again."""
+def listening(page: Any, server: Lab) -> None:
+    """Waits, in Notebook 7, until the kernel listens: code that is run before is dropped."""
+    wait_until("a kernel", lambda: connected(server))
+    page.wait_for_selector('.jp-Notebook-ExecutionIndicator[data-status="idle"]')
+
+
+def saved_bytes(path: Path) -> bytes:
+    """The bytes of the notebook on disk, none of them while Jupyter is writing."""
     for _ in range(100):
+        raw = path.read_bytes()
         try:
-            found: dict[str, Any] = json.loads(path.read_text())
-            return found
+            json.loads(raw)
+            return raw
         except ValueError:
             time.sleep(0.1)
     raise AssertionError(f"{path} does not read")
+
+
+def read_saved(path: Path) -> dict[str, Any]:
+    """The notebook on disk, once it reads."""
+    found: dict[str, Any] = json.loads(saved_bytes(path))
+    return found
 
 
 def menu(page: Any, *names: str) -> None:

@@ -17,7 +17,15 @@ def save_with(page: Any, lab: Lab, text: str) -> None:
     page.keyboard.type(f"\n{text}")
     page.keyboard.press("Control+s")
     wait_until("the save", lambda: text in (lab.folder / NAME).read_text())
-    wait_until("its checkpoint", lambda: len(lab.checkpoints(NAME)) > before)
+    wait_until(
+        "its checkpoint", lambda: len(lab.checkpoints(NAME)) > before and is_newest(lab, text)
+    )
+
+
+def is_newest(lab: Lab, text: str) -> bool:
+    """Whether the newest checkpoint holds this text."""
+    found = lab.ask(f"rewind/api/v1/content?path={NAME}&ref=head")["content"]
+    return any(text in "".join(cell["source"]) for cell in found["cells"])
 
 
 def open_history(page: Any) -> Any:
