@@ -5,6 +5,7 @@ Set SCREENSHOTS to a folder to get the pictures of the documentation.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -67,7 +68,16 @@ def revert(lab: Lab, page: Any) -> None:
     chooser.select_option(index=1)
     shoot(page, "lab-revert-chosen")
     dialog.get_by_role("button").last.click()
-    wait_until("the good bytes on disk", lambda: path.read_bytes() == good)
+    sure = page.locator(".jp-Dialog .jp-mod-warn, .jp-Dialog .jp-mod-accept")
+
+    def is_back() -> bool:
+        # JupyterLab asks once more, in a second dialog that comes by itself.
+        if sure.count():
+            with suppress(Exception):  # the one that was just closed
+                sure.last.click(timeout=2000)
+        return path.read_bytes() == good
+
+    wait_until("the good bytes on disk", is_back)
     page.get_by_text("the good one").first.wait_for(timeout=20_000)
     shoot(page, "lab-restored")
     reasons = [one.get("reason") for one in lab.checkpoints("analysis.ipynb")]
