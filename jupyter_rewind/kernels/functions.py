@@ -160,10 +160,13 @@ def reduce_code(code: types.CodeType, _: Telling) -> Any:
 
 def reduce_class(made: type, writer: Telling) -> Any:
     """By reference where a module holds it; else by uid, and in the pod of its own by value."""
-    if type(made) is Lost:
-        return find_lost, made.of[:2]
     module = type.__getattribute__(made, "__module__")
     name = type.__getattribute__(made, "__qualname__")
+    if type(made) is Lost:
+        if "of" in vars(made):
+            return find_lost, made.of[:2]
+        what = f"the class {name}, which derives from {'.'.join(made.of[:2])}"
+        return writer.placeholder(made, what, "run the cell that defines it again").__reduce__()
     if module != writer.namespace.get("__name__") and is_importable(made, module, name):
         return NotImplemented
     if not made.__flags__ & (1 << 9):  # not made by a class statement: nothing can make it again

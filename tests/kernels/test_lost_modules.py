@@ -10,6 +10,7 @@ import pytest
 
 from jupyter_rewind.kernels.capture import CaptureOptions
 from jupyter_rewind.kernels.comparison import report
+from jupyter_rewind.kernels.placeholders import Placeholder
 from jupyter_rewind.kernels.restore import Prepared
 from jupyter_rewind.model.snapshot import Fidelity, VariableReport
 from tests.support.cells import Cells
@@ -97,13 +98,14 @@ def test_the_next_state_says_so_too(after: Cells, tmp_path: Path) -> None:
     bring_back(after).swap()
     state = after.run("x = 1")
     told = by_name(report(after.store, state))
-    lost = ("Point", "helper", "p")
+    lost = ("Point", "helper", "p", "Mine")
     assert all(told[name].fidelity is Fidelity.MISSING for name in lost)
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(str(tmp_path / "modules"))
         last = Cells(tmp_path, run="last")
         last.go(state)
         last.check("helper() == 'helped' and code[0] is helper and Point(1).x == 1")
+        assert isinstance(last.namespace["Mine"], Placeholder)
         last.close()
     sys.modules.pop(MODULE, None)
 
