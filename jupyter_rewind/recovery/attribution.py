@@ -14,7 +14,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from jupyter_rewind.recovery.counts import MATCHES, Counts, Seeming
+from jupyter_rewind.recovery.counts import MATCHES, Counts, Seeming, lines_of
 from jupyter_rewind.recovery.evidence import (
     Evidence,
     FoundDocument,
@@ -101,6 +101,7 @@ class Attribution:
             if root in kernels:
                 self.kernels[place] = (kernels[root], certain)
         self.words = _Words(self.runs)
+        self.lines = [lines_of(run) for run in self.runs]
         documents = (*evidence.documents, *evidence.siblings)
         self.rivals = Rivals(self.runs, self.words.weighed, documents)
 
@@ -168,7 +169,9 @@ class _Search:
             words = "the kernel of the session before it, whose notebook is known, was restarted"
         if _normal(kernel.notebook) in self.places:
             return True, words, certain
-        if kernel.gone and self.counts.are_of(run, min(MATCHES, len(run.executions))):
+        if kernel.gone and self.counts.are_of(
+            self.all.lines[number], min(MATCHES, len(run.executions))
+        ):
             words = (
                 f"its cells have the code and the counts of this session; its kernel was started"
                 f" for {kernel.notebook}, which is not there any more"
@@ -194,7 +197,7 @@ class _Search:
         Where they stand in two, one may be a copy's; where another notebook shows as much of it and
         has more of its code, it is that one's.
         """
-        named = [at for at, run in enumerate(self.all.runs) if self.counts.name(run)]
+        named = [at for at, lines in enumerate(self.all.lines) if self.counts.name(lines)]
         for number in named if len(named) == 1 else ():
             if number in self.waiting and not self.all.rivals.has_more(number, self.places):
                 words = "its cells have the code and the counts of this session"
@@ -209,10 +212,9 @@ class _Search:
         for number in sorted(self.waiting, key=lambda each: _moment(runs[each]), reverse=True):
             if _moment(runs[number]) <= known:
                 return None
-            if self.all.rivals.has_as_much(number, self.places):
-                continue
-            found = self.counts.seeming(runs[number])
-            if found is not None:
+            ran = self.all.words.of[number][0]
+            found = self.counts.seeming(runs[number], self.all.lines[number], ran)
+            if found is not None and not self.all.rivals.has_as_much(number, self.places):
                 return found
         return None
 

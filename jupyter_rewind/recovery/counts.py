@@ -7,8 +7,9 @@ taken.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from jupyter_rewind.recovery.evidence import FoundDocument, FoundRun
 from jupyter_rewind.recovery.likeness import is_look, parses
@@ -18,6 +19,10 @@ MATCHES = 2
 """So many cells that stand in a session at their own counts name its notebook."""
 LONG = 20
 """A cell without a count of so many letters is no chance."""
+
+
+Lines: TypeAlias = Mapping[int, str]
+"""What a run ran, by its counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,40 +36,41 @@ class Seeming:
 
 
 class Counts:
-    """The cells of a notebook's documents, to be found in runs."""
+    """The cells of a notebook's documents, to be found in runs; made once for all of these."""
 
     def __init__(self, documents: Iterable[FoundDocument]) -> None:
         made = [
             [
-                (cell.execution_count, cell.source.rstrip())
+                (cell.execution_count or 0, cell.source.rstrip())
                 for cell in document.cells
                 if cell.kind == "code" and cell.source.strip()
             ]
             for document in documents
         ]
-        self._documents = [each for each in made if each]
         self._texts = {source for cells in made for _, source in cells}
+        telling = only_telling(self._texts)
+        self._counted = [[each for each in cells if each[0]] for cells in made]
+        self._telling = [[each for each in cells if each[1] in telling] for cells in made]
 
-    def are_of(self, run: FoundRun, least: int) -> bool:
+    def are_of(self, ran: Lines, least: int) -> bool:
         """Whether most cells of a document stand in the run at their counts, and `least` do."""
-        ran = _by_line(run)
-        for cells in self._documents:
-            counted = [each for each in cells if each[0]]
-            same = sum(ran.get(count or 0) == source for count, source in counted)
+        for counted in self._counted:
+            same = sum(ran.get(count) == source for count, source in counted)
             if same >= least and same > len(counted) / 2:
                 return True
         return False
 
-    def name(self, run: FoundRun) -> bool:
+    def name(self, ran: Lines) -> bool:
         """Whether enough cells that say something stand in the run just so."""
-        return self.are_of(run, MATCHES) and self._telling(run) >= MATCHES
+        return self.are_of(ran, MATCHES) and self._found(ran, frozenset()) >= MATCHES
 
-    def seeming(self, run: FoundRun) -> Seeming | None:
+    def seeming(self, run: FoundRun, lines: Lines, texts: Set[str]) -> Seeming | None:
         """The run, where it may have gone on with the notebook; None where nothing speaks for it.
 
-        That is a run that has most of what a document tells and says, and more after it.
+        That is a run that has most of what a document tells and says, and more after it; `lines`
+        and `texts` are all that it ran.
         """
-        cells = self._telling(run)
+        cells = self._found(lines, texts)
         if not cells:
             return None
         ran = [each for each in run.executions if each.status in (None, "ok")]
@@ -76,23 +82,19 @@ class Counts:
         told = tuple(dict.fromkeys(each for each in lacks if each not in self._texts))
         return Seeming(run, cells, told) if told else None
 
-    def _telling(self, run: FoundRun) -> int:
+    def _found(self, ran: Lines, texts: Set[str]) -> int:
         """How many telling cells of a document are the run's: at their counts, or long without
         one. 0 where most of the document's are not."""
-        ran = _by_line(run)
-        texts = set(ran.values())
-        return max((_found(cells, ran, texts) for cells in self._documents), default=0)
+        most = 0
+        for known in self._telling:
+            same = sum(
+                ran.get(count) == source if count else len(source) >= LONG and source in texts
+                for count, source in known
+            )
+            most = max(most, same if same > len(known) / 2 else 0)
+        return most
 
 
-def _found(cells: Sequence[tuple[int | None, str]], ran: dict[int, str], texts: set[str]) -> int:
-    telling = only_telling(source for _, source in cells)
-    known = [(count, source) for count, source in cells if source in telling]
-    same = sum(
-        ran.get(count) == source if count else len(source) >= LONG and source in texts
-        for count, source in known
-    )
-    return same if same > len(known) / 2 else 0
-
-
-def _by_line(run: FoundRun) -> dict[int, str]:
+def lines_of(run: FoundRun) -> Lines:
+    """What the run ran at each of its counts."""
     return {each.line: each.source.rstrip() for each in run.executions}
