@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import urllib.error
+from contextlib import suppress
 from typing import Any
 
 from tests.support.lab import Lab, wait_until
@@ -29,8 +30,17 @@ def type_on(page: Any, cell: int, text: str) -> None:
             page.wait_for_timeout(300)
         return said.count() == 0
 
-    wait_until("no dialog", is_away)
-    type_into(page, cell, text)
+    def is_typed() -> bool:
+        # It says so again at any moment, and takes the keyboard with it.
+        with suppress(Exception):
+            content = page.locator(".jp-Notebook .jp-Cell .cm-content").nth(cell)
+            content.click(timeout=3000)
+            page.keyboard.press("Control+End")
+            page.keyboard.insert_text(text)
+            return text in content.inner_text()
+        return False
+
+    wait_until("what is typed in the cell", lambda: is_away() and is_typed())
 
 
 def the_drafts(lab: Lab, name: str = NAME) -> list[dict[str, Any]]:
