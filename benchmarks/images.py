@@ -77,6 +77,7 @@ class Measured:
         )
         variables = {
             "KERNELS_IMAGES": "true",
+            "KERNELS_ENABLED": "false",  # what states of variables cost is another benchmark's
             "STORE_PATH": str(folder / "states"),
             "STORE_KEY_FOLDER": str(folder / "keys"),
         }
