@@ -2,8 +2,9 @@
 
 A file counts as gone where its folder is there, on the very disk that it lay on, and it is not: a
 disk that is not plugged in, or another one in its place, costs no history; nor does one that cannot
-be told from others. The note is void as soon as the history goes on, and taken back when the file
-is found again. It refuses to end a history: that is for `expiry`.
+be told from others, nor a name whose very file goes on under another one. The note is void as soon
+as the history goes on, and taken back when the file is found again. It refuses to end a history:
+that is for `expiry`.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from jupyter_rewind.notebooks.entries import (
     read_identity,
 )
 from jupyter_rewind.notebooks.history import Histories
+from jupyter_rewind.notebooks.takeover import lives_elsewhere
 from jupyter_rewind.store.disks import name_disk
 
 
@@ -75,7 +77,7 @@ def is_missing(histories: Histories, history: HistoryId, place: Place) -> bool:
     known = read_identity(last) if last is not None else None
     if known is None or not known.disk or known.device != device:
         return False
-    return known.disk == name_disk(folder)
+    return known.disk == name_disk(folder) and not lives_elsewhere(histories, known)
 
 
 def _note(histories: Histories, history: HistoryId) -> Entry | None:

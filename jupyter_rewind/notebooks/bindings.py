@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import re
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from blake3 import blake3
@@ -180,6 +181,26 @@ class Bindings:
         """From this commit on, `new` has the history that `old` had."""
         self.unbind(tx, old, history, "moved")
         self.bind(tx, new, history, "moved")
+
+    def rearrange(
+        self, tx: Transaction, places: Mapping[str, HistoryId], came_from: Mapping[str, str]
+    ) -> None:
+        """From this commit on each path has that history, wherever it was before. Others that had
+        one of the paths count as replaced; what begins came from where `came_from` says."""
+        for path, history in places.items():
+            other, place = self.current(path), self.place(history)
+            if other is not None and other != history:
+                why = "moved" if other in places.values() else "deleted"
+                self.unbind(tx, path, other, why)
+            if place is not None and place.bound and place.path not in places:
+                self.unbind(tx, place.path, history, "moved")
+        for path, history in places.items():
+            source = came_from.get(path, "")
+            begins = "copied" if source else "created"
+            body = {"path": path, "why": begins if self._last(history) is None else "moved"}
+            if source:
+                body["from"] = source
+            tx.add(BIND, keys=[path_key(path), history_key(history)], body=body)
 
     def move_deleted(self, tx: Transaction, old: str, new: str, history: HistoryId) -> None:
         """From this commit on, `new` is where the deleted notebook was that has `history`."""

@@ -31,11 +31,10 @@ from jupyter_rewind.notebooks.entries import (
     told_by_order,
 )
 from jupyter_rewind.notebooks.kinship import Kinship, find_kin
-from jupyter_rewind.notebooks.likeness import is_unlike
 from jupyter_rewind.notebooks.marking import Labelled
 from jupyter_rewind.notebooks.reading import Exists, Glance
 from jupyter_rewind.notebooks.sameness import HistoryComparer, Wish, was_taken_for_a_change
-from jupyter_rewind.notebooks.takeover import find_new_name
+from jupyter_rewind.notebooks.takeover import Takeover, find_takeover
 from jupyter_rewind.store.repository import Repository
 from jupyter_rewind.store.transaction import Transaction
 from jupyter_rewind.store.turn import queue_for
@@ -43,7 +42,13 @@ from jupyter_rewind.store.turn import queue_for
 PATIENCE_SECONDS = 5.0
 _REMEMBERED = 512
 # What may keep another notebook than the history is of; what a restore writes is of it.
-_OF_OTHERS = (Reason.SAVE, Reason.AUTOSAVE, Reason.MANUAL, Reason.EXTERNAL_CHANGE)
+_OF_OTHERS = (
+    Reason.SAVE,
+    Reason.AUTOSAVE,
+    Reason.MANUAL,
+    Reason.EXTERNAL_CHANGE,
+    Reason.BEFORE_DELETE,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,13 +153,15 @@ class HistoryRecorder(HistoryComparer):
         head = self.head_of(history) if history else None
         if state is None and (head is None or head.raw != wish.digest):
             state = cut(wish.raw)
-        moved_to = None
+        taken = None
         if history is not None and head is not None and state is not None:
-            moved_to = self._find_moved(history, head, wish, state)
-        if history is None or moved_to is not None:
-            moved, history = history, self._adopt(tx, wish, state or cut(wish.raw), moved_to)
-            if moved is not None and moved_to is not None:
-                self.bindings.bind(tx, moved_to, moved, "moved")
+            taken = self._find_takeover(history, head, wish, state)
+        if history is None or taken is not None:
+            appeared = state or cut(wish.raw)
+            if history is None or taken is None:
+                history = self._adopt(tx, wish, appeared)
+            else:
+                history = self._hand_over(tx, wish, appeared, history, taken)
             head = self.head_of(history)
         self._note_identity(tx, history, wish.identity)
         same = self._find_same(history, head, wish, state)
@@ -237,10 +244,8 @@ class HistoryRecorder(HistoryComparer):
             # The new state is worth more than the count of what changed since a damaged one.
             return None
 
-    def _adopt(
-        self, tx: Transaction, wish: Wish, state: Cut, moved_to: str | None = None
-    ) -> HistoryId:
-        """The history that the path gets: it has none, or one that belongs to `moved_to`."""
+    def _adopt(self, tx: Transaction, wish: Wish, state: Cut) -> HistoryId:
+        """The history that the path, which has none, gets."""
         path = wish.path
         kin = find_kin(self, path, state, wish.identity, wish.exists)
         if kin.how in {Kinship.MOVED, Kinship.BACK} and kin.history is not None:
@@ -251,21 +256,36 @@ class HistoryRecorder(HistoryComparer):
             return kin.history
         history = self.bindings.name_new(path)
         why = "copied" if kin.how is Kinship.COPIED else "created"
-        source = moved_to if moved_to and kin.path == path else kin.path
-        self.bindings.bind(tx, path, history, why, came_from=source)
+        self.bindings.bind(tx, path, history, why, came_from=kin.path)
         return history
 
-    def _find_moved(
+    def _find_takeover(
         self, history: HistoryId, head: Checkpoint, wish: Wish, state: Cut
-    ) -> str | None:
-        """Where the notebook of the history was moved outside Jupyter, when another notebook has
-        its name now, which is what is to be kept."""
+    ) -> Takeover | None:
+        """Whose notebook it is that is to be kept, where another one has the history's name."""
         if wish.reason not in _OF_OTHERS or wish.identity is None:
             return None
         known = self._identity(history)
-        if known is None or known.can_be(wish.identity) or not is_unlike(self, head, state):
+        if known is None or known.can_be(wish.identity):
             return None
-        return find_new_name(self, history, wish.path, wish.identity)
+        return find_takeover(self, history, head, wish.path, state, wish.identity)
+
+    def _hand_over(
+        self, tx: Transaction, wish: Wish, state: Cut, history: HistoryId, taken: Takeover
+    ) -> HistoryId:
+        """The history that the path gets in place of `history`, which goes with its own file."""
+        path, comes, source = wish.path, taken.comes, ""
+        if comes is None:
+            kin = find_kin(self, path, state, wish.identity, wish.exists)
+            if kin.how in {Kinship.MOVED, Kinship.BACK}:
+                comes = kin.history
+            elif kin.how is Kinship.COPIED:
+                source = kin.path if kin.path != path else taken.moved_to or ""
+        places = {path: comes or self.bindings.name_new(path)}
+        if taken.moved_to is not None:
+            places[taken.moved_to] = history
+        self.bindings.rearrange(tx, places, {path: source})
+        return places[path]
 
     # --- file identities ----------------------------------------------------------------
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from jupyter_rewind.model.checkpoint import Checkpoint, FileIdentity, Reason
+from jupyter_rewind.notebooks.absence import is_missing
 from jupyter_rewind.notebooks.files import identify
 from jupyter_rewind.notebooks.history import Histories
 from jupyter_rewind.notebooks.takeover import has_moved_to
@@ -151,18 +152,122 @@ def test_another_notebook_over_the_old_one_continues_its_history(
     assert look(histories, name).history == begun.history
 
 
-def test_a_notebook_known_under_its_new_name_stays_what_it_is(
+def names_of(histories: Histories) -> dict[str, list[bytes]]:
+    """What each history that has a name holds, by the name of its file."""
+    return {
+        Path(info.path).name: [histories.read(one) for one in histories.checkpoints(info.id)]
+        for info in histories.all()
+        if not info.deleted
+    }
+
+
+@pytest.mark.parametrize("order", ["ab", "ba"])
+def test_two_notebooks_that_swap_names_keep_their_histories(
+    histories: Histories, folder: Path, order: str
+) -> None:
+    a, b = folder / "a.ipynb", folder / "b.ipynb"
+    a.write_bytes(WORK)
+    b.write_bytes(OTHER)
+    for path in (a, b):
+        look(histories, path)
+    a.rename(folder / "t.ipynb")
+    b.rename(a)
+    (folder / "t.ipynb").rename(b)
+    for letter in order:
+        look(histories, folder / f"{letter}.ipynb")
+    assert names_of(histories) == {"a.ipynb": [OTHER], "b.ipynb": [WORK]}
+    assert histories.deleted() == []
+
+
+@pytest.mark.parametrize("order", ["cur old", "old cur"])
+def test_names_that_go_on_by_one_take_their_histories_along(
+    histories: Histories, folder: Path, order: str
+) -> None:
+    """`mv cur old; mv new cur`: what `old` was is overwritten, and can be brought back."""
+    third = make_notebook(make_cell("z", "third = 3"), make_cell("y", "print(third)"))
+    for name, raw in (("cur", WORK), ("old", OTHER), ("new", third)):
+        (folder / f"{name}.ipynb").write_bytes(raw)
+        look(histories, folder / f"{name}.ipynb")
+    os.replace(folder / "cur.ipynb", folder / "old.ipynb")
+    os.replace(folder / "new.ipynb", folder / "cur.ipynb")
+    for name in order.split():
+        look(histories, folder / f"{name}.ipynb")
+    assert names_of(histories) == {"cur.ipynb": [third], "old.ipynb": [WORK]}
+    [lost] = histories.deleted()
+    assert Path(lost.path).name == "old.ipynb"
+    assert histories.read(histories.checkpoints(lost.id)[0]) == OTHER
+
+
+@pytest.mark.parametrize("order", ["ana ana-old", "ana-old ana"])
+def test_a_draft_that_becomes_the_notebook_brings_its_history(
+    histories: Histories, folder: Path, order: str
+) -> None:
+    """`cp ana new`, edits of `new`, `mv ana ana-old; mv new ana`: both go on, however alike."""
+    ana, new = folder / "ana.ipynb", folder / "new.ipynb"
+    ana.write_bytes(WORK)
+    look(histories, ana)
+    shutil.copy(ana, new)
+    look(histories, new)
+    new.write_bytes(LATER)
+    look(histories, new)
+    ana.rename(folder / "ana-old.ipynb")
+    new.rename(ana)
+    for name in order.split():
+        look(histories, folder / f"{name}.ipynb")
+    assert names_of(histories) == {"ana.ipynb": [WORK, LATER], "ana-old.ipynb": [WORK]}
+    assert histories.deleted() == []
+
+
+def test_a_notebook_over_an_unlike_one_brings_its_history(
     histories: Histories, name: Path, moved: Path
 ) -> None:
-    """Moved over another notebook, whose history goes on there: nothing is taken from it."""
+    """As a rename in Jupyter does; the overwritten one stands among the deleted."""
     name.write_bytes(WORK)
     begun = look(histories, name)
     moved.write_bytes(OTHER)
     theirs = look(histories, moved)
     os.replace(name, moved)
+    assert has_moved_to(histories, str(moved), _identity(moved))
     name.write_bytes(BLANK)
+    assert look(histories, moved).history == begun.history
+    assert look(histories, name).history not in (begun.history, theirs.history)
+    assert [one.id for one in histories.deleted()] == [theirs.history]
+
+
+def test_a_program_that_writes_a_known_copy_and_renames_it_changes_no_history(
+    histories: Histories, name: Path, folder: Path
+) -> None:
+    """Where the copy was seen before it had the name: what it holds is an edit of the notebook.
+    And its own history, whose file lives, is not counted as gone."""
+    name.write_bytes(WORK)
+    begun = look(histories, name)
+    temporary = folder / "tmp-of-a-tool.ipynb"
+    temporary.write_bytes(LATER)
+    other = look(histories, temporary)
+    os.replace(temporary, name)
     assert look(histories, name).history == begun.history
-    assert look(histories, moved).history == theirs.history
+    assert len(histories.checkpoints(str(name))) == 2
+    assert not has_moved_to(histories, str(name), _identity(name))
+    place = histories.bindings.place(other.history)
+    assert place is not None
+    assert place.bound
+    assert not is_missing(histories, other.history, place)
+    name.unlink()
+    assert is_missing(histories, other.history, place)
+
+
+def test_what_is_deleted_is_not_kept_for_another_notebook(
+    histories: Histories, name: Path, moved: Path
+) -> None:
+    name.write_bytes(WORK)
+    begun = look(histories, name)
+    name.rename(moved)
+    name.write_bytes(OTHER)
+    last = look(histories, name, Reason.BEFORE_DELETE)
+    histories.delete(str(name))
+    assert last.history != begun.history
+    assert names_of(histories) == {"analysis.ipynb": [WORK]}
+    assert look(histories, moved).history == begun.history
 
 
 @pytest.mark.parametrize("where", ["beside", "elsewhere"])
