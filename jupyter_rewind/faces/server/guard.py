@@ -258,9 +258,23 @@ class Guard:
             if self._is_kept(path):
                 yield path
             return
+        found = set()
         for folder, folders, names in os.walk(path):
             folders[:] = [name for name in folders if not name.startswith(".")]
-            yield from (os.path.join(folder, name) for name in names if is_notebook(name))
+            for file in (os.path.join(folder, name) for name in names if is_notebook(name)):
+                found.add(file)
+                yield file
+        yield from (file for file in self._known_in(path) if file not in found)
+
+    def _known_in(self, folder: str) -> list[str]:
+        """The files below a folder that have a history, text files and hidden ones among them."""
+        workspace = self._recorder.opened
+        if workspace is None:
+            return []
+        histories = workspace.histories
+        histories.repository.refresh()
+        inside = histories.bindings.inside(folder)
+        return [file for file, _ in inside if os.path.isfile(file)]
 
 
 def _count_in_text(model: Mapping[str, Any]) -> int | None:

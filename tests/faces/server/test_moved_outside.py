@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from jupyter_rewind.model.checkpoint import Reason
+from jupyter_rewind.notebooks.documents import checkpoint_document
 from tests.faces.server.support import BROWSER, Client, eventually, notebook, written
 
 
@@ -61,6 +63,53 @@ async def test_a_new_notebook_takes_no_older_ones_history(client: Client, target
 
     async def followed() -> bool:
         return await _ids(client, target) == before
+
+    assert await eventually(followed)
+
+
+async def test_a_deleted_folder_keeps_what_its_files_with_a_history_held(client: Client) -> None:
+    """Text files and hidden notebooks that another program changed since, too."""
+    client.file("D/.h").mkdir(parents=True)
+    hidden = str(client.file("D/.h/x.ipynb"))
+    await client.put_text("D/t.py", "one = 1")
+    await client.checkpoints("D/t.py")
+    client.file("D/.h/x.ipynb").write_bytes(written(notebook("seen")))
+    client.file("D/never.py").write_text("nobody = 'knows'")
+    workspace = client.service.recorder.workspace()
+    checkpoint_document(workspace.histories, client.file("D/.h/x.ipynb"), reason=Reason.MANUAL)
+    client.file("D/t.py").write_text("two = 2  # precious")
+    client.file("D/.h/x.ipynb").write_bytes(written(notebook("precious")))
+    assert (await client.delete("D"))[0] == 204
+
+    def last_states() -> bool:
+        found = {
+            info.path: workspace.histories.checkpoints(info.id)[-1]
+            for info in workspace.histories.deleted()
+        }
+        if set(found) != {str(client.file("D/t.py")), hidden}:
+            return False
+        return all(
+            b"precious" in workspace.histories.read(one) and one.reason == "before-delete"
+            for one in found.values()
+        )
+
+    assert await eventually(last_states)
+
+
+async def test_a_deleted_notebook_takes_nothing_of_the_one_that_had_its_name(
+    client: Client,
+) -> None:
+    await client.put("a.ipynb", notebook("import this", "x = 1"))
+    before = await _ids(client, "a.ipynb")
+    client.file("a.ipynb").rename(client.file("b.ipynb"))
+    other = notebook("something = 'else'")
+    other["cells"][0]["id"] = "of-another"
+    client.file("a.ipynb").write_bytes(written(other))
+    assert (await client.delete("a.ipynb"))[0] == 204
+    await client.ask("GET", "api/contents", "b.ipynb")
+
+    async def followed() -> bool:
+        return await _ids(client, "b.ipynb") == before
 
     assert await eventually(followed)
 
