@@ -123,6 +123,10 @@ export interface IRestored {
   kept: Checkpoint | null;
   /** What the file had besides its bytes and could not take over, as its owner. */
   not_kept: string[];
+  /** Whether what was there differed from `kept` in timings and trust. */
+  kept_nearly: boolean;
+  /** That of the state that came back, which may have been damaged then. */
+  condition: { state: string; words: string; last_good: string | null };
   /** How the variables of its kernel came back, where that was asked for. */
   state: Moved | null;
 }

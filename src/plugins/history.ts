@@ -103,10 +103,30 @@ const plugin: JupyterFrontEndPlugin<void> = {
       told(trans.__('Nothing was restored.'), async () => {
         const { document } = model;
         const done = await model.restore(ref, options);
-        const less = done.not_kept.join(', ');
-        const loss = trans.__('The file could not keep all it had: %1.', less);
-        tellRestored(document, less ? `${words} ${loss}` : words, done);
+        tellRestored(document, [words, ...remarks(done)].join(' '), done);
       });
+
+    /** What the user should know of a restore besides that it was done. */
+    function remarks(done: IRestored): string[] {
+      const found: string[] = [];
+      const less = done.not_kept.join(', ');
+      if (less) {
+        found.push(trans.__('The file could not keep all it had: %1.', less));
+      }
+      if (done.kept && done.kept_nearly) {
+        found.push(
+          trans.__(
+            'What was there differs from checkpoint %1 only in timings and trust, which are not kept.',
+            done.kept.id
+          )
+        );
+      }
+      if (done.condition.state !== 'ok') {
+        const told = trans.__('So it was at that checkpoint.');
+        found.push(`${done.condition.words} ${told}`);
+      }
+      return found;
+    }
 
     /** Undo is about this document, whichever the user looks at by then. */
     function tellRestored(
