@@ -1,13 +1,13 @@
 """Which checkpoints the store knows to have lost content: told in lists, so that nobody counts on
 them. Costs one question to the index where a salvage has never given anything up; it looks for no
-new damage, which is `verify`'s work, but for segments whose file is gone.
+new damage, which is `verify`'s work, but for segments whose file is gone or cut short.
 
 What is gone with a file may come back with it, so it is only told (`Listing`) and not counted as
 lost by refs and by retention."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
@@ -15,7 +15,7 @@ from jupyter_rewind.errors import Format, Integrity, Newer, NotFound
 from jupyter_rewind.model.checkpoint import Checkpoint
 from jupyter_rewind.model.ids import CheckpointId, Digest
 from jupyter_rewind.store.repository import Repository
-from jupyter_rewind.store.witness import missing_segments, read_witness, without_retired
+from jupyter_rewind.store.witness import read_witness, segment_sizes, without_retired
 
 _SALVAGE = "salvage"
 
@@ -75,42 +75,55 @@ def _is_whole(
 
 
 def find_missing(repository: Repository, checkpoints: Sequence[Checkpoint]) -> set[CheckpointId]:
-    """Those whose content stands in segments that have no file, though the index or the witness
-    still tells of them. Costs a look at the segments' folder where none is. Raises Storage."""
-    gone = _find_gone(repository)
-    return {one.id for one in checkpoints if gone and not _stands(repository, one.manifest, gone)}
+    """Those whose content stands where the segments' files end no more, or have no file, though
+    the index or the witness still tells of it. Costs a look at the segments' folder where none is.
+    Raises Storage."""
+    left = _find_left(repository)
+    return {one.id for one in checkpoints if left and not _stands(repository, one.manifest, left)}
 
 
 def is_unharmed(repository: Repository) -> bool:
     """True where no checkpoint at all can be one that `Listing` calls lost. Raises Storage."""
     has_given_up = bool(repository.entries(kind=_SALVAGE, key=_SALVAGE, limit=1))
-    return not has_given_up and not _find_gone(repository)
+    return not has_given_up and not _find_left(repository)
 
 
-def _find_gone(repository: Repository) -> set[str]:
+def _find_left(repository: Repository) -> dict[str, int]:
+    """The bytes that are left of each segment that has fewer than are known of; 0: no file."""
+    layout = repository.layout
     with repository.index() as index:
         ends = {name: scanned for name, (_, scanned) in index.segments().items()}
-        ends |= index.synced_ends()
+        synced = index.synced_ends()
     with suppress(Integrity, Newer):
-        ends |= read_witness(repository.layout)
-    gone = missing_segments(repository.layout, ends)
-    return gone & set(without_retired(repository.layout, ends)) if gone else set()
+        synced |= read_witness(layout)
+    for name, end in synced.items():
+        ends[name] = max(end, ends.get(name, 0))
+    sizes = segment_sizes(layout)
+    short = {name: sizes.get(name, 0) for name, end in ends.items() if sizes.get(name, 0) < end}
+    if not short:
+        return {}
+    kept = without_retired(layout, ends)
+    return {name: size for name, size in short.items() if name in kept}
 
 
-def _stands(repository: Repository, manifest: Digest, gone: set[str]) -> bool:
-    """True when the manifest and all that it links to has a copy outside of `gone`."""
-    if not _has_copy(repository, [manifest], gone):
+def _stands(repository: Repository, manifest: Digest, left: Mapping[str, int]) -> bool:
+    """True when the manifest and all that it links to has a copy that is there."""
+    if not _has_copy(repository, [manifest], left):
         return False
     try:
-        return _has_copy(repository, repository.get_node(manifest).links, gone)
+        return _has_copy(repository, repository.get_node(manifest).links, left)
     except Newer:
         return True
     except (Format, Integrity, NotFound):
         return False
 
 
-def _has_copy(repository: Repository, names: Sequence[Digest], gone: set[str]) -> bool:
+def _has_copy(repository: Repository, names: Sequence[Digest], left: Mapping[str, int]) -> bool:
     with repository.index() as index:
         return all(
-            any(place.segment not in gone for place in index.places(name)) for name in set(names)
+            any(
+                place.segment not in left or place.record.end <= left[place.segment]
+                for place in index.places(name)
+            )
+            for name in set(names)
         )

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 
 from blake3 import blake3
 
@@ -85,6 +86,19 @@ def missing_segments(layout: Layout, ends: Mapping[str, int]) -> set[str]:
         return set(ends).difference(os.listdir(layout.segments))
     except OSError as error:
         raise translate(error, "read the segments in", layout.segments) from error
+
+
+def segment_sizes(layout: Layout) -> dict[str, int]:
+    """How many bytes each file among the segments has. Raises Storage."""
+    found = {}
+    try:
+        with os.scandir(layout.segments) as files:
+            for one in files:
+                with suppress(FileNotFoundError):  # collected while it is looked at
+                    found[one.name] = one.stat().st_size
+    except OSError as error:
+        raise translate(error, "read the segments in", layout.segments) from error
+    return found
 
 
 def _check(layout: Layout, ends: Mapping[str, Json] | Mapping[str, int]) -> str:

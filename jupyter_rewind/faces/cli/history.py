@@ -65,8 +65,8 @@ def history(
         gone = f"{wording.count(len(missing), 'checkpoint')} cannot be read"
         remarks.append(
             Remark(
-                f"{gone}: files of the store are gone, which `jupyter rewind verify` names. Put"
-                " them back from a copy of the store if you have one."
+                f"{gone}: files of the store are gone or cut short, which `jupyter rewind verify`"
+                " names. Put them back from a copy of the store if you have one."
             )
         )
     data: Document = {

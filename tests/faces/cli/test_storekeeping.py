@@ -214,7 +214,7 @@ def test_nothing_else_is_whole_where_nothing_else_is(
     ended = rewind("history", book)
     assert (ended.status, len(ended.rows)) == (5, 3)
     assert all("(lost)" in row[-1] for row in ended.rows)
-    assert "files of the store are gone" in ended.err
+    assert "files of the store are gone or cut short" in ended.err
     for segment in away.iterdir():
         segment.rename(store / "segments" / segment.name)
     ended = rewind("history", book)
@@ -234,6 +234,30 @@ def test_a_segment_that_is_gone_marks_only_what_stood_there(
     ended = rewind("history", book, "--json")
     assert ended.status == 5
     assert [each["readable"] for each in ended.data["checkpoints"]] == [False, True, True, True]
+
+
+def test_a_segment_that_is_cut_short_marks_what_stood_behind_the_cut(
+    store: Path, book: Path, rewind: Rewind
+) -> None:
+    """Though nobody has asked `verify` yet."""
+    before = set((store / "segments").iterdir())
+    with Workspace.open(Settings.load({"store.path": str(store)})) as workspace:
+        for text in ("kept", "lost"):
+            book.write_bytes(notebook_bytes(cell("new", f"{text} = {list(range(400))}")))
+            workspace.checkpoint(str(book))
+            [segment] = set((store / "segments").iterdir()) - before
+    raw = segment.read_bytes()
+    segment.write_bytes(raw[: len(raw.rstrip(b"\0")) - 300])
+    ended = rewind("history", book, "--json")
+    assert ended.status == 5
+    told = [each["readable"] for each in ended.data["checkpoints"]]
+    assert told[2:] == [True] * len(told[2:])
+    assert not told[0]
+    for each in ended.data["checkpoints"]:
+        assert (rewind("show", book, each["id"]).status == 0) == each["readable"]
+    assert len(ended.data["lost"]) == told.count(False)
+    segment.write_bytes(raw)
+    assert rewind("history", book).status == 0
 
 
 def test_a_salvage_beside_a_writer_says_what_is_left_to_do(
