@@ -21,6 +21,7 @@ SOURCES = ("source", "input", "code", "text")
 OUTPUT_TYPES = frozenset(
     {"stream", "display_data", "execute_result", "error", "pyout", "pyerr", "update_display_data"}
 )
+_OF_CELLS = frozenset({"cell_type", "source", "input", "code"})
 _KEYS = (
     b"attachments|cell_type|collapsed|data|ename|evalue|execution_count|html|id|input|jpeg|json|"
     b"language|latex|level|metadata|name|output_type|outputs|png|prompt_number|source|stream|svg|"
@@ -163,7 +164,11 @@ class CellBytes:
         return _BORDER.search(raw[max(0, at - 64) : at]) is not None
 
     def _is_nested(self, read: Read) -> bool:
-        return "output_type" in read.members or "cells" in read.members
+        """Whether it is no cell but part of one, or holds some."""
+        if "output_type" in read.members or "cells" in read.members:
+            return True
+        # What was printed has the name that text had in the oldest cells, behind their type.
+        return "text" in read.members and read.members.keys().isdisjoint(_OF_CELLS)
 
     def _object(self, read: Read, at: int) -> int:
         """An output and what follows it in its cell; or a cell's beginning."""
