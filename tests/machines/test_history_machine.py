@@ -22,7 +22,7 @@ from jupyter_rewind.notebooks import expiry
 from jupyter_rewind.notebooks.documents import restore_document, undelete_document
 from jupyter_rewind.store.upkeep import collect
 from tests.machines.oracle import Line, State
-from tests.machines.project import FOLDERS, LABELS, PATHS, Project, dump
+from tests.machines.project import FOLDERS, LABELS, NAMES, PATHS, Project, dump
 
 writers = st.integers(0, 1)
 paths = st.sampled_from(PATHS)
@@ -164,6 +164,28 @@ class Histories2Writers(Project):
         self.write(old, self.fresh())
         self.oracle.bind(new, line, self.hands.time_ns)
         for path in (old, new) if is_new_first else (new, old):
+            self.keep(1 - writer, path, Reason.EXTERNAL_CHANGE)
+
+    @rule(writer=writers, folder=st.sampled_from(FOLDERS), is_first=st.booleans())
+    def swap_outside(self, writer: int, folder: str, is_first: bool) -> None:
+        """Two notebooks of a folder swap names: each history goes with its file."""
+        a, b = (os.path.join(folder, name) for name in NAMES)
+        if a not in self.oracle.at or b not in self.oracle.at:
+            return
+        if a not in self.oracle.files or b not in self.oracle.files:
+            return
+        for path in (a, b):
+            self.write(path, self.edited(self.oracle.files[path]))
+            self.keep(writer, path, Reason.SAVE)
+        between = self.home / "between"
+        self.file(a).rename(between)
+        self.file(b).rename(self.file(a))
+        between.rename(self.file(b))
+        files, at = self.oracle.files, self.oracle.at
+        files[a], files[b] = files[b], files[a]
+        at[a], at[b] = at[b], at[a]
+        at[a].path, at[b].path = a, b
+        for path in (a, b) if is_first else (b, a):
             self.keep(1 - writer, path, Reason.EXTERNAL_CHANGE)
 
     @precondition(lambda self: self.oracle.files)
