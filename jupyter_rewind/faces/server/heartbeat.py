@@ -25,7 +25,6 @@ from jupyter_rewind.faces.server.reading import Stamp, read_stamp
 from jupyter_rewind.faces.server.recorder import Recorder
 from jupyter_rewind.faces.server.turns import SaveTurns
 from jupyter_rewind.model.checkpoint import Checkpoint, Reason
-from jupyter_rewind.notebooks.takeover import has_moved_to
 
 if TYPE_CHECKING:
     from jupyter_rewind.workspace import Workspace
@@ -233,6 +232,8 @@ class Heartbeat:
 
     def _has_come(self, file: str, stamp: Stamp) -> bool:
         """Whether `file` is the one that a history is of, under another name than it had."""
+        from jupyter_rewind.notebooks.takeover import has_moved_to  # the server starts without
+
         histories = self._recorder.workspace().histories
         return has_moved_to(histories, file, stamp.identity)
 
