@@ -128,6 +128,11 @@ class Histories2Writers(Project):
         self.file(old).rename(self.file(new))
         for path in [path for path in self.oracle.files if path.startswith(old + "/")]:
             self.oracle.files[new + path[len(old) :]] = self.oracle.files.pop(path)
+        for line in self.oracle.lines:
+            # What was deleted in the folder goes along with it.
+            target = new + line.path[len(old) :]
+            if line.path.startswith(old + "/") and not line.bound and target not in self.oracle.at:
+                line.path = target
         count = self.open[writer].rename_folder(self.name(old), self.name(new))
         moving = [path for path in self.oracle.at if path.startswith(old + "/")]
         assert count == len(moving)
@@ -141,6 +146,8 @@ class Histories2Writers(Project):
         old = self.pick_file(number)
         if old not in self.oracle.at or new in self.oracle.files:
             return
+        if new in self.oracle.at:
+            return  # whether a history that was there goes on depends on how alike the two are
         self.write(old, self.edited(self.oracle.files[old]))
         self.keep(writer, old, Reason.SAVE)
         self.carry(old, new)
