@@ -51,7 +51,9 @@ class Client:
         params: dict[str, str] | None = None,
         raw: bool = False,
     ) -> tuple[int, Any]:
-        options: dict[str, Any] = {"method": method, "headers": {"User-Agent": agent}}
+        # Longer than tornado's 20 seconds: a busy machine is no fault of the server's.
+        options: dict[str, Any] = {"method": method, "request_timeout": 90.0}
+        options["headers"] = {"User-Agent": agent}
         if body is not None:
             options["body"] = json.dumps(body)
         elif method in ("POST", "PUT", "PATCH"):
