@@ -109,7 +109,9 @@ def test_a_cut_file_never_tells_a_cell_that_was_not_there(raw: bytes, data: st.D
 def test_what_was_printed_behind_a_stray_output_is_no_cell(stray: Any) -> None:
     """Wherever the file is cut: its text has the name that cells' texts had once."""
     printed = {"text": "printed", "output_type": "stream", "name": "stdout"}
-    raw = json.dumps(book_of([{**code_cell(1, source="x = 1"), "outputs": [stray, printed]}])).encode()
+    raw = json.dumps(
+        book_of([{**code_cell(1, source="x = 1"), "outputs": [stray, printed]}])
+    ).encode()
     for end in range(len(raw) + 1):
         assert not any("printed" in cell.source for cell in salvage_notebook(raw[:end]).cells)
 
