@@ -21,15 +21,21 @@ async def _new(client: Client, folder: str = "") -> str:
     return str(made["path"])
 
 
-async def test_a_listing_finds_what_was_moved_though_its_name_is_used_again(
-    client: Client,
-) -> None:
+async def _move_and_use_the_name(client: Client) -> list[str]:
+    """`a.ipynb` is `b.ipynb` now and another notebook has its name; the checkpoints it had."""
     await client.put("a.ipynb", notebook("import this", "x = 1"))
     before = await _ids(client, "a.ipynb")
     client.file("a.ipynb").rename(client.file("b.ipynb"))
     other = notebook("something = 'else'")
     other["cells"][0]["id"] = "of-another"
     client.file("a.ipynb").write_bytes(written(other))
+    return before
+
+
+async def test_a_listing_finds_what_was_moved_though_its_name_is_used_again(
+    client: Client,
+) -> None:
+    before = await _move_and_use_the_name(client)
     await client.ask("GET", "api/contents", "")
 
     async def followed() -> bool:
@@ -99,12 +105,7 @@ async def test_a_deleted_folder_keeps_what_its_files_with_a_history_held(client:
 async def test_a_deleted_notebook_takes_nothing_of_the_one_that_had_its_name(
     client: Client,
 ) -> None:
-    await client.put("a.ipynb", notebook("import this", "x = 1"))
-    before = await _ids(client, "a.ipynb")
-    client.file("a.ipynb").rename(client.file("b.ipynb"))
-    other = notebook("something = 'else'")
-    other["cells"][0]["id"] = "of-another"
-    client.file("a.ipynb").write_bytes(written(other))
+    before = await _move_and_use_the_name(client)
     assert (await client.delete("a.ipynb"))[0] == 204
     await client.ask("GET", "api/contents", "b.ipynb")
 
