@@ -21,6 +21,7 @@ from jupyter_rewind.errors import RewindError
 from jupyter_rewind.kernels.hosting.process import find_process
 from jupyter_rewind.kernels.hosting.record import Hosted, Place, places
 from tests.support.kernels import PATIENCE, Home, eventually
+from tests.support.ports import set_ports
 from tests.support.servers import Server
 
 pytestmark = [
@@ -224,6 +225,7 @@ def test_a_hosted_kernel_has_no_terminal_no_pipe_and_no_parent_to_end_with(
 ) -> None:
     """A kernelspec that names the provisioner is enough; no server is needed."""
     manager = KernelManager(connection_file=str(tmp_path / "kernel-1.json"))
+    set_ports(manager)
     argv = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
     manager._kernel_spec = KernelSpec(
         argv=argv,

@@ -23,6 +23,7 @@ from jupyter_rewind.store.verify import verify
 from tests.support.criu import require_criu
 from tests.support.imaged import run_in
 from tests.support.kernels import eventually
+from tests.support.ports import set_ports
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(3600)]
 _ROUNDS = 50
@@ -48,6 +49,7 @@ def connection(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path
     monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
     file = tmp_path / "kernel-rounds.json"
     manager = KernelManager(connection_file=str(file))
+    set_ports(manager)
     manager._kernel_spec = KernelSpec(
         argv=[sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"],
         display_name="rounds",

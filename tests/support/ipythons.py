@@ -14,6 +14,8 @@ from jupyter_client.blocking import BlockingKernelClient
 from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.manager import KernelManager
 
+from tests.support.ports import set_ports
+
 PATIENCE = 120.0
 
 
@@ -91,6 +93,7 @@ def running_kernel(
     runtime.mkdir(parents=True, exist_ok=True)
     name = f"kernel-{os.urandom(8).hex()}.json"
     manager = KernelManager(connection_file=str(runtime / name))
+    set_ports(manager)
     argv = [str(python), "-m", "ipykernel_launcher", "-f", "{connection_file}", *arguments]
     manager._kernel_spec = KernelSpec(argv=argv, language="python", display_name="Test")
     environ = {

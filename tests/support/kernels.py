@@ -19,6 +19,7 @@ from jupyter_client.manager import KernelManager
 from jupyter_rewind.kernels.runs import Runs, RunState
 from jupyter_rewind.model.execution import Execution
 from jupyter_rewind.store.repository import Repository
+from tests.support.ports import set_ports
 
 T = TypeVar("T")
 PATIENCE = 90.0
@@ -116,6 +117,7 @@ class Kernel:
     ) -> None:
         self.home = home
         self.manager = KernelManager(connection_file=str(home.folder / f"kernel-{_number()}.json"))
+        set_ports(self.manager)
         # Started by its own interpreter, whatever kernels this machine's user has.
         arguments = [python, "-Xfrozen_modules=off", "-m", "ipykernel_launcher", "-f"]
         self.manager._kernel_spec = KernelSpec(
