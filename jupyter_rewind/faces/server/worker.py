@@ -87,12 +87,15 @@ class Worker:
     def make_way(self, seconds: float) -> None:
         """Polite jobs wait for so long from now, unless their time of grace is over."""
         with self._changed:
-            now = clock.monotonic()
+            now, is_sooner = clock.monotonic(), False
             self._calm_at = now + seconds
             for job in self._jobs:
                 if job.due and job.polite_until > now:
-                    job.due = min(now + seconds, job.polite_until)
-            self._changed.notify_all()
+                    due = min(now + seconds, job.polite_until)
+                    is_sooner = is_sooner or due < job.due
+                    job.due = due
+            if is_sooner:  # to be woken for less costs the save that it makes way for
+                self._changed.notify_all()
 
     def calm_in(self) -> float:
         """In how many seconds those who make way may go on."""

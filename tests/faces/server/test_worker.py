@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 
 import pytest
 
@@ -98,3 +99,12 @@ def test_a_polite_job_makes_way_for_a_bounded_time(worker: Worker) -> None:
     worker.hasten(("/b",), only_polite=True)
     assert worker.stop(5) == 0
     assert done == ["a", "b"]
+
+
+def test_a_polite_job_goes_on_once_the_way_is_free(worker: Worker) -> None:
+    """The end of a save is heard of, though its beginning woke nobody."""
+    done = worker.submit(lambda: "done", ("/a",), delay_seconds=0.2, polite_seconds=60)
+    worker.make_way(60)
+    time.sleep(0.3)  # the worker has seen by now that it is to wait
+    worker.make_way(0.05)
+    assert done.result(5) == "done"
