@@ -7,7 +7,7 @@ import base64
 import json
 import os
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from jupyter_rewind.model.entry import Json
 
 _START_SECONDS = 60.0
+_LOOK_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +90,15 @@ def start_with_state(
     Raises NotFound (no such kernel), Unavailable, and what the kernel raised; no kernel is left
     behind then.
     """
+    words: dict[str, Json] = {"ref": snapshot, "trust": trust}
+    try:
+        return _start(path, words, store, kernel_name)
+    except _Ended:
+        # Between Jupyter's choice of a port and the kernel's use of it, somebody may have taken it.
+        return _start(path, words, store, kernel_name)
+
+
+def _start(path: str, words: Mapping[str, Json], store: str, kernel_name: str | None) -> Started:
     from jupyter_client.kernelspec import NoSuchKernel
 
     manager = _create_manager(kernel_name or _kernel_name(path))
@@ -111,7 +121,7 @@ def start_with_state(
         client = manager.client()
         client.start_channels(iopub=False, stdin=False, hb=False)
         try:
-            answer = _ask(client, "resume", {"ref": snapshot, "trust": trust}, _START_SECONDS)
+            answer = _ask(client, "resume", words, _START_SECONDS, manager.is_alive)
         finally:
             client.stop_channels()
     except BaseException:
@@ -156,7 +166,11 @@ def _kernel_name(path: str) -> str:
 
 
 def _ask(
-    client: BlockingKernelClient, verb: str, words: Mapping[str, Json], timeout: float
+    client: BlockingKernelClient,
+    verb: str,
+    words: Mapping[str, Json],
+    timeout: float,
+    is_alive: Callable[[], bool] = lambda: True,
 ) -> dict[str, Json]:
     request = base64.b64encode(to_json({"verb": verb, "words": words})).decode()
     module = "jupyter_rewind.faces.ipython.remote"
@@ -164,7 +178,7 @@ def _ask(
     message = client.execute(
         "", silent=True, store_history=False, user_expressions={"rewind": expression}
     )
-    reply = _wait_for(client, message, timeout)
+    reply = _wait_for(client, message, timeout, is_alive)
     said = reply.get("user_expressions", {}).get("rewind", {})
     if said.get("status") != "ok":
         raise Unavailable(
@@ -178,14 +192,25 @@ def _ask(
     return dict(answer["answer"])
 
 
-def _wait_for(client: BlockingKernelClient, message: str, timeout: float) -> dict[str, Any]:
+def _wait_for(
+    client: BlockingKernelClient, message: str, timeout: float, is_alive: Callable[[], bool]
+) -> dict[str, Any]:
     from queue import Empty
 
     deadline = clock.monotonic() + timeout
     while True:
+        rest, lives = deadline - clock.monotonic(), is_alive()
         try:
-            reply = client.get_shell_msg(timeout=max(deadline - clock.monotonic(), 0.01))
+            reply = client.get_shell_msg(timeout=max(min(rest, _LOOK_SECONDS), 0.01))
         except Empty as error:
+            if not lives:
+                raise _Ended(
+                    "The kernel ended before it had the state.",
+                    hint="Nothing is lost. `jupyter console` with the same kernel shows why it "
+                    "does not stay.",
+                ) from error
+            if rest > 0:
+                continue
             raise Unavailable(
                 f"The kernel did not answer within {timeout:.0f} seconds: a cell may be running.",
                 hint="Nothing is lost. Try again when it has ended.",
@@ -193,6 +218,10 @@ def _wait_for(client: BlockingKernelClient, message: str, timeout: float) -> dic
             ) from error
         if reply["parent_header"].get("msg_id") == message:
             return dict(reply["content"])
+
+
+class _Ended(Unavailable):
+    """The kernel's process is gone."""
 
 
 def _rebuilt(told: Mapping[str, Any]) -> RewindError:

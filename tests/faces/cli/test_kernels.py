@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import signal
+import sys
 import sysconfig
 import venv
 import warnings
@@ -125,6 +126,41 @@ def test_a_killed_kernels_state_goes_on_in_a_new_one(
     value = reply["content"]["user_expressions"]["v"]["data"]["text/plain"]
     assert value == "(None, {'a': [1, 2, 3]})"
     assert {"data", "twin"} <= {each["name"] for each in told["report"]}
+
+
+def add_kernel(user: Home, name: str, script: str) -> None:
+    """A kernelspec whose kernels are started by this shell script."""
+    folder = user.folder / "data" / "kernels" / name
+    folder.mkdir(parents=True)
+    argv = ["sh", "-c", script, sys.executable, "{connection_file}"]
+    words = {"argv": argv, "display_name": name, "language": "python"}
+    (folder / "kernel.json").write_text(json.dumps(words))
+
+
+def test_a_kernel_that_ends_as_it_starts_is_started_once_more(
+    user: Home, rewind: Rewind, resumed: list[int]
+) -> None:
+    """As where somebody took its port meanwhile."""
+    with running(user) as kernel:
+        kernel.run("data = [1, 2]")
+    start = 'exec "$0" -m ipykernel_launcher -f "$1"'
+    add_kernel(
+        user, "shy", f"[ -e {user.folder}/seen ] || {{ : > {user.folder}/seen; exit 1; }}; {start}"
+    )
+    told = answer(rewind, "resume", user.notebook, "--kernel", "shy")
+    resumed.append(told["pid"])
+    assert {"data"} == {each["name"] for each in told["report"]}
+
+
+def test_a_kernel_that_does_not_stay_is_told_at_once(user: Home, rewind: Rewind) -> None:
+    """Nobody waits a minute for an answer that cannot come."""
+    with running(user) as kernel:
+        kernel.run("data = [1, 2]")
+    add_kernel(user, "dead", f"echo x >> {user.folder}/starts; exit 1")
+    ended = rewind("resume", user.notebook, "--kernel", "dead")
+    assert ended.status == 6
+    assert "ended before it had the state" in ended.err
+    assert (user.folder / "starts").read_text() == "x\nx\n"
 
 
 def test_the_state_of_a_run_goes_on_as_its_notebooks(
