@@ -22,6 +22,7 @@ from traitlets.config import Config
 from traitlets.config.loader import DeferredConfigList
 
 from jupyter_rewind.errors import InvalidInput
+from jupyter_rewind.settings.elsewhere import Elsewhere
 from jupyter_rewind.settings.serving import Serving
 from jupyter_rewind.settings.sizes import Size
 from jupyter_rewind.settings.sources import (
@@ -44,7 +45,7 @@ _PATHS = (
 )  # fmt: skip
 
 
-class Rewind(Serving):
+class Rewind(Elsewhere, Serving):
     """Every setting of Jupyter Rewind, with its default and its help."""
 
     store_path = Unicode(
@@ -190,24 +191,6 @@ class Rewind(Serving):
         180, min=0, help="Keep the history of a deleted notebook for this many days."
     ).tag(config=True)
 
-    replica_url = Unicode(
-        "",
-        help="Where copies of the store lie: s3://, gs:// or az://bucket/prefix, or"
-        " file:///a/folder; several with spaces between. Credentials never stand here.",
-    ).tag(config=True)
-    replica_interval_seconds = Integer(
-        5,
-        min=0,
-        help="While a server runs, what was committed goes to the replicas at most so many seconds"
-        " later. 0: nothing is pushed by itself.",
-    ).tag(config=True)
-    replica_rate_kb = Integer(
-        0,
-        min=0,
-        help="Send to replicas, and fetch from them, at most this many kilobytes a second."
-        " 0: no limit.",
-    ).tag(config=True)
-
     upkeep_automatic = Bool(
         True, help="Let the server expire and collect by itself, by the retention settings."
     ).tag(config=True)
@@ -232,13 +215,6 @@ class Rewind(Serving):
         if not os.path.isabs(path):
             raise TraitError("not an absolute path")
         return os.path.normpath(path)
-
-    @validate("replica_url")
-    def _without_credentials(self, proposal: dict[str, object]) -> str:
-        text = str(proposal["value"])
-        if any("@" in each.partition("://")[2].partition("/")[0] for each in text.split()):
-            raise TraitError("an address with a user name or a password")
-        return text
 
     @classmethod
     def load(
@@ -382,7 +358,8 @@ def _converted(name: str, value: object, origin: str) -> Value:
 
 
 def _shown(name: str, given: object) -> str:
-    return "what it was set to" if name == "replica_url" else repr(given)
+    is_private = setting_traits()[name].metadata.get("private")
+    return "what it was set to" if is_private else repr(given)
 
 
 def _expected(trait: TraitType[object, object]) -> str:
@@ -396,4 +373,4 @@ def _expected(trait: TraitType[object, object]) -> str:
         return "an absolute path, or one that begins with ~"
     if isinstance(trait, Size):
         return trait.info_text
-    return "addresses without a login" if trait.name == "replica_url" else "text"
+    return str(trait.metadata.get("private", "text"))

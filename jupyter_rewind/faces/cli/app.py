@@ -13,6 +13,7 @@ from typing import Annotated, Any
 import typer
 
 from jupyter_rewind.faces.cli import (
+    catalogue,
     changes,
     exchange,
     history,
@@ -46,7 +47,7 @@ from jupyter_rewind.faces.cli.statuses import Status
 PROGRAM = "jupyter-rewind"
 _GROUPS = (
     history, changes, kernels, images, serve, recovery, ran, watch, storekeeping, replica, keys,
-    exchange,
+    catalogue, exchange,
     setup,
 )  # fmt: skip
 _EPILOG = f"Exit statuses:\n\n\b\n{statuses.as_text()}"

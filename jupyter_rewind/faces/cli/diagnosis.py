@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from jupyter_rewind import __version__
+from jupyter_rewind.faces.cli.catalogue import check_catalogue
 from jupyter_rewind.faces.cli.findings import Finding, State, installed_version
 from jupyter_rewind.faces.cli.frontcheck import check_autosave, check_collaboration
 from jupyter_rewind.faces.cli.hostcheck import check_hosting
@@ -48,6 +49,7 @@ def examine(settings: Rewind) -> list[Finding]:
         ("store", check_store),
         ("quota", check_quota),
         ("replicas", check_replicas),
+        ("catalogue", check_catalogue),
         ("autosave", check_autosave),
         ("collaboration", check_collaboration),
         ("kernels", check_kernels),

@@ -14,6 +14,7 @@ from jupyter_rewind.faces.server import request
 from jupyter_rewind.faces.server.announcer import CHECKPOINT_EVENTS, Announcer
 from jupyter_rewind.faces.server.autosave import offer_autosave_interval
 from jupyter_rewind.faces.server.calls import explain_failed_reads
+from jupyter_rewind.faces.server.catalogue import CatalogueWriter
 from jupyter_rewind.faces.server.collaboration import is_collaborative
 from jupyter_rewind.faces.server.desk import Desk
 from jupyter_rewind.faces.server.follower import Follower
@@ -63,6 +64,7 @@ class Service:
         self.upkeep = Upkeep(self.recorder, self.quota.look)
         self.follower = Follower(self.recorder, self._is_changing, log)
         self.replicas = Replicas(settings, self.announcer, log, self.recorder.calm_in)
+        self.catalogue = CatalogueWriter(self.recorder, self.replicas, log)
         self.hearing: Hearing | None = None
         self.recorder.prepare_history = self.take_stock_checkpoint
         self.recorder.on_checkpoint = self._announce_own
@@ -126,6 +128,7 @@ class Service:
             self.upkeep.start()
             self.follower.start()
             self.replicas.start()
+            self.catalogue.start()
             atexit.register(self._stop_late)
         self._tell_limits()
 
@@ -153,11 +156,13 @@ class Service:
         await asyncio.to_thread(self.heartbeat.stop)
         await asyncio.to_thread(self.recorder.stop)
         await asyncio.to_thread(self.replicas.stop)
+        await asyncio.to_thread(self.catalogue.stop)
 
     def _stop_late(self) -> None:
         """An interrupt without a terminal, as hubs send it, ends a server without stopping it."""
         self.recorder.stop()
         self.replicas.stop()
+        self.catalogue.stop()
 
     def _listen(self) -> None:
         listener = Listener(

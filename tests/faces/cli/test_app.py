@@ -18,8 +18,8 @@ from tests.faces.cli.conftest import COMMAND, Rewind
 COMMANDS = [
     *("history", "show", "diff", "search", "deleted", "checkpoint", "restore", "undelete"),
     *("label", "unlabel", "pin", "unpin", "serve", "watch", "verify", "salvage", "expire"),
-    *("collect", "stats", "replica", "key", "export", "import", "config", "doctor"),
-    *("kernels", "snapshots", "resume", "enable", "disable", "image"),
+    *("collect", "stats", "replica", "key", "catalogue", "export", "import", "config"),
+    *("doctor", "kernels", "snapshots", "resume", "enable", "disable", "image"),
     *("recover", "traces", "sessions", "grep"),
 ]
 

@@ -122,6 +122,7 @@ def _list_notices(service: Any) -> list[str]:
         )
     notices += service.quota.notices()
     notices += map(service.paths.shorten, service.replicas.notices())
+    notices += service.catalogue.notices()
     if not service.settings.notebooks_scan_seconds:
         notices.append("Looks at the notebooks on disk are off: notebooks.scan_seconds is 0.")
     return notices
