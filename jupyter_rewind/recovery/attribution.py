@@ -7,9 +7,7 @@ was found. What belongs brings others: a session of only new cells resembles the
 
 from __future__ import annotations
 
-import math
 import os.path
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +19,7 @@ from jupyter_rewind.recovery.evidence import (
     FoundKernel,
     FoundRun,
 )
+from jupyter_rewind.recovery.homes import Away, Home, Words
 from jupyter_rewind.recovery.kernelruns import (
     SECOND,
     Restart,
@@ -29,7 +28,6 @@ from jupyter_rewind.recovery.kernelruns import (
     language_of,
     restarts_of,
 )
-from jupyter_rewind.recovery.likeness import is_look, names
 from jupyter_rewind.recovery.rivals import Rivals
 from jupyter_rewind.recovery.sameruns import merge_runs
 
@@ -38,8 +36,6 @@ SURE, SUREST = 0.95, 0.99
 AT_ONCE = 0.6
 RESTART = 180 * SECOND
 ROUNDS = 4
-LONG, SEVERAL, SOME = 20, 3, 0.25
-"""So many cells of that length, letter for letter, are no chance where the rest fits a little."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +96,7 @@ class Attribution:
                     self.restarts[place] = Restart(kept.index(root), certain)
             if root in kernels:
                 self.kernels[place] = (kernels[root], certain)
-        self.words = _Words(self.runs)
+        self.words = Words(self.runs)
         self.lines = [lines_of(run) for run in self.runs]
         documents = (*evidence.documents, *evidence.siblings)
         self.rivals = Rivals(self.runs, self.words.weighed, documents)
@@ -113,8 +109,7 @@ class Attribution:
         """As `of`, and what else may be said of runs that are not taken to be its own."""
         places = known_places(target, self.evidence)
         own = [each for each in self.evidence.documents if each.trace.notebook in places]
-        home, away = _Home(self.words, set(sources)), _Home(self.words, set())
-        search = _Search(self, places, own, home, away)
+        search = _Search(self, places, own, Home(self.words, set(sources)))
         search.hear_traces()
         if not any(each for each in map(language_of, own) if not is_ipython(each)):
             search.give_way()
@@ -132,11 +127,10 @@ class _Search:
         all_: Attribution,
         places: frozenset[str],
         own: Sequence[FoundDocument],
-        home: _Home,
-        away: _Home,
+        home: Home,
     ) -> None:
         self.all, self.places, self.own = all_, places, own
-        self.home, self.away = home, away
+        self.home, self.away = home, set[int]()
         self.counts = Counts(own)
         self.chosen: dict[int, Attributed] = {}
         self.waiting: list[int] = []
@@ -226,10 +220,11 @@ class _Search:
             words = "the newest session of all: a guess, for no document is left"
             self.chosen[newest] = Attributed(runs[newest], ENOUGH, False, words)
             self.home.add(newest)
+        away = Away(self.all.words, self.away)
         self.waiting = [
             number
             for number in self.waiting
-            if number not in self.chosen and self.away.share(number) <= self.home.share(number)
+            if number not in self.chosen and away.share(number) <= self.home.share(number)
         ]
         for _ in range(ROUNDS):
             moved = self._follow_restarts() + self._settle() or self._guess_of_part()
@@ -301,57 +296,6 @@ def known_places(target: Path, evidence: Evidence) -> frozenset[str]:
         if _normal(name.notebook) in places and name.name:
             places.add(_normal(name.name))
     return frozenset(places)
-
-
-class _Words:
-    """The code and the names of each run, weighed by how few runs have them."""
-
-    def __init__(self, runs: Sequence[FoundRun]) -> None:
-        self.in_source: Counter[str] = Counter()
-        in_name: Counter[str] = Counter()
-        self.of: list[tuple[frozenset[str], frozenset[str]]] = []
-        for run in runs:
-            code = frozenset(each.source.rstrip() for each in run.executions)
-            words = frozenset(name for source in code for name in names(source))
-            self.of.append((code, words))
-            self.in_source.update(code)
-            in_name.update(words)
-        most = max(len(runs), 1)
-        self.source = {each: math.log(1 + most / count) for each, count in self.in_source.items()}
-        self.name = {each: math.log(1 + most / count) for each, count in in_name.items()}
-        self.telling = [
-            frozenset(source for source in code if not is_look(source)) or code
-            for code, _ in self.of
-        ]
-        self.weighed = [{each: self.source[each] for each in code} for code in self.telling]
-        self.source_total = [sum(each.values()) for each in self.weighed]
-        self.name_total = [sum(map(self.name.__getitem__, words)) for _, words in self.of]
-
-
-class _Home:
-    """The code that is known to be the notebook's, and how well a run fits it."""
-
-    def __init__(self, words: _Words, sources: set[str]) -> None:
-        self.sources = {source.rstrip() for source in sources if source.strip()}
-        self.names = {name for source in self.sources for name in names(source)}
-        self._words = words
-
-    def add(self, number: int) -> None:
-        code, words = self._words.of[number]
-        self.sources |= {source for source in code if not is_look(source)}
-        self.names |= words
-
-    def share(self, number: int) -> float:
-        """How much of the run is at home here, from 0 to 1."""
-        code, words = self._words.of[number]
-        telling = self._words.telling[number] & self.sources
-        total = self._words.source_total[number]
-        by_code = sum(map(self._words.source.__getitem__, telling)) / total if total else 0.0
-        known, total = words & self.names, self._words.name_total[number]
-        by_name = sum(map(self._words.name.__getitem__, known)) / total if total else 0.0
-        shared = sum(len(source) >= LONG for source in code & self.sources) - 1
-        rather = shared / (shared + SEVERAL) if shared > 0 and by_code > SOME else 0.0
-        return max((by_name**3 + max(by_code, by_name**3)) / 2, rather)
 
 
 def _needed(run: FoundRun, chosen: Iterable[FoundRun]) -> float:

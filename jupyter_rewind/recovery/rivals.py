@@ -7,9 +7,10 @@ Only notebooks that are there are asked: one that is gone may have been this one
 
 from __future__ import annotations
 
+import math
 import os.path
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -42,8 +43,20 @@ class Fit:
 _NONE = Fit()
 
 
+@dataclass(frozen=True, slots=True)
+class _Own:
+    """How all runs fit one notebook, the best of these, and whether one is good."""
+
+    fits: Mapping[int, Fit]
+    best: Fit = _NONE
+    is_known: bool = False
+
+
 class Rivals:
-    """How well each run fits each of many notebooks; what it costs grows with their cells."""
+    """How well each run fits each of many notebooks; what it costs grows with their cells.
+
+    A run is compared with the notebooks that have any of its cells, never with all.
+    """
 
     def __init__(
         self,
@@ -52,48 +65,55 @@ class Rivals:
         documents: Iterable[FoundDocument],
     ) -> None:
         """`weights` are what the telling code of each run weighs."""
+        self._last: tuple[frozenset[str], _Own] = frozenset(), _Own({})
         self._runs, self._weights = runs, weights
+        self._totals = [math.fsum(each.values()) for each in weights]
         self._documents: dict[str, list[FoundDocument]] = {}
         for each in documents:
             if each.trace.notebook is not None:
                 place = os.path.normpath(each.trace.notebook)
                 self._documents.setdefault(place, []).append(each)
 
-    def better(self, number: int, places: Collection[str]) -> str | None:
+    def better(self, number: int, places: frozenset[str]) -> str | None:
         """The notebook that the run fits clearly better than the one of `places`; None for none."""
-        own = self._own(places)
-        here = own.get(number, _NONE)
-        if here.code and here == max(own.values(), key=_rank) and (here.is_good or not here.shown):
+        if number not in self._clear:
             return None
-        best, found = here, None
-        has_its_own = any(fit.is_good for fit in own.values())
-        for place in self._present:
-            if place in places or (not has_its_own and _are_versions(place, places)):
+        own = self._own(places)
+        here = own.fits.get(number, _NONE)
+        if here.code and here == own.best and (here.is_good or not here.shown):
+            return None
+        for place in self._clear[number]:
+            there = self._fits(place)[number]
+            if _shows_clearly_more(there, here) and there.code < here.code:
                 continue
-            there = self._fits(place).get(number, _NONE)
-            if _is_clearly_better(there, here) and _rank(there) > _rank(best):
-                best, found = there, place
-        return found
+            if not _is_clearly_better(there, here):
+                return None  # nor is any that fits less well
+            if place not in places and (own.is_known or not _are_versions(place, places)):
+                return place
+        return None
 
-    def has_more(self, number: int, places: Collection[str]) -> bool:
+    def has_more(self, number: int, places: frozenset[str]) -> bool:
         """Whether another notebook shows as much of the run, and has more of its code."""
-        here = self._own(places).get(number, _NONE)
+        here = self._own(places).fits.get(number, _NONE)
         return any(
             there.matches >= here.matches and there.code > here.code
             for there in self._of_others(number, places)
         )
 
-    def has_as_much(self, number: int, places: Collection[str]) -> bool:
+    def has_as_much(self, number: int, places: frozenset[str]) -> bool:
         """Whether another notebook shows as much of the run, and has as much of its code."""
-        here = self._own(places).get(number, _NONE)
+        here = self._own(places).fits.get(number, _NONE)
+        if here == _NONE:
+            return any(place not in places for place in self._present)
         return any(
             there.matches >= here.matches and there.code >= here.code
             for there in self._of_others(number, places)
         )
 
-    def _of_others(self, number: int, places: Collection[str]) -> Iterator[Fit]:
-        others = (place for place in self._present if place not in places)
-        return (self._fits(place).get(number, _NONE) for place in others)
+    def _of_others(self, number: int, places: frozenset[str]) -> Iterator[Fit]:
+        """How the run fits the other notebooks that have anything of it."""
+        others = (place for place in self._of_run.get(number, ()) if place not in places)
+        return (self._fits(place)[number] for place in others)
 
     @cached_property
     def _present(self) -> list[str]:
@@ -104,12 +124,38 @@ class Rivals:
             if any(each.trace.kind == _ON_DISK for each in documents)
         ]
 
-    def _own(self, places: Collection[str]) -> dict[int, Fit]:
-        fits: dict[int, Fit] = {}
-        for place in places:
+    @cached_property
+    def _of_run(self) -> Mapping[int, list[str]]:
+        """Of each run the notebooks that are there and have anything of it."""
+        found = defaultdict(list)
+        for place in self._present:
+            for number in self._fits(place):
+                found[number].append(place)
+        return found
+
+    @cached_property
+    def _clear(self) -> Mapping[int, list[str]]:
+        """As `_of_run`, but for those that are not clearly better than nothing; best fit first."""
+        found: dict[int, list[tuple[Fit, str]]] = defaultdict(list)
+        for place in self._present:
             for number, fit in self._fits(place).items():
-                fits[number] = max(fits.get(number, _NONE), fit, key=_rank)
-        return fits
+                if _is_clearly_better(fit, _NONE):
+                    found[number].append((fit, place))
+        return {
+            number: [place for _, place in sorted(pairs, key=_rank_of_pair, reverse=True)]
+            for number, pairs in found.items()
+        }
+
+    def _own(self, places: frozenset[str]) -> _Own:
+        """How all runs fit the one of `places`; kept until another one is asked about."""
+        if self._last[0] != places:
+            fits: dict[int, Fit] = {}
+            for place in places:
+                for number, fit in self._fits(place).items():
+                    fits[number] = max(fits.get(number, _NONE), fit, key=_rank)
+            best = max(fits.values(), key=_rank, default=_NONE)
+            self._last = places, _Own(fits, best, any(fit.is_good for fit in fits.values()))
+        return self._last[1]
 
     def _fits(self, place: str) -> Mapping[int, Fit]:
         if place not in self._known:
@@ -137,7 +183,7 @@ class Rivals:
         return found
 
     def _compare(self, documents: Iterable[FoundDocument]) -> Mapping[int, Fit]:
-        weighed: dict[int, float] = defaultdict(float)
+        weighed: dict[int, list[float]] = defaultdict(list)
         shown: dict[int, tuple[float, int]] = {}
         code: set[str] = set()
         for document in documents:
@@ -151,9 +197,9 @@ class Rivals:
                 shown[number] = max(shown.get(number, (0.0, 0)), (same / len(counted), same))
         for source in code:
             for number in self._with_code.get(source, ()):
-                weighed[number] += self._weights[number][source]
+                weighed[number].append(self._weights[number][source])
         return {
-            number: Fit(matches, share, weighed[number] / sum(self._weights[number].values()))
+            number: Fit(matches, share, math.fsum(weighed[number]) / self._totals[number])
             for number in weighed.keys() | shown.keys()
             for share, matches in [shown.get(number, (0.0, 0))]
             if self._weights[number]
@@ -170,14 +216,22 @@ def _rank(fit: Fit) -> tuple[bool, float, float]:
     return fit.is_good, fit.shown if fit.is_good else 0.0, fit.code
 
 
+def _rank_of_pair(pair: tuple[Fit, str]) -> tuple[bool, float, float]:
+    return _rank(pair[0])
+
+
 def _is_clearly_better(there: Fit, here: Fit) -> bool:
     """By the counts where they speak, else by the code."""
     if there.is_good:
-        return there.shown >= here.shown + CLEARLY and there.code >= here.code
+        return _shows_clearly_more(there, here) and there.code >= here.code
     return not here.matches and there.code >= max(HALF, here.code + CLEARLY)
 
 
-def _are_versions(place: str, places: Collection[str]) -> bool:
+def _shows_clearly_more(there: Fit, here: Fit) -> bool:
+    return there.is_good and there.shown >= here.shown + CLEARLY
+
+
+def _are_versions(place: str, places: frozenset[str]) -> bool:
     """Whether the names say that one is a copy of the other, as Jupyter's `NAME-Copy1` does."""
     stem = _stem(place)
     return any(stem in _stem(each) or _stem(each) in stem for each in places)
