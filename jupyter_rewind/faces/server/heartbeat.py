@@ -1,7 +1,7 @@
 """Looks at the notebooks that are opened or listed: damage is noticed, changes from outside kept.
 
-Each is judged once for each state of it: opened ones at once, listed ones in their turn, with rests
-between. A listed one that is the very file that a history is of, moved here outside Jupyter, counts
+Each is judged once for each state of it: opened ones at once, large ones when they have been sent,
+listed ones in their turn, with rests between. A listed one that is the very file that a history is of, moved here outside Jupyter, counts
 as opened. Nothing is looked at that nobody asked for, and one thread does it all.
 A damaged state is reported, not recorded: the last good checkpoint stays the head.
 """
@@ -33,6 +33,8 @@ _WATCHED = 5_000
 _SETTLE_NS = 2_000_000_000
 _SETTLE_SECONDS = 2.0
 _LONGEST_REST_SECONDS = 1.0
+# To read and judge more than this takes time that the answer to who opens it needs.
+_LARGE_BYTES = 4 << 20
 # Less than the answer to who asks is waited for.
 _PENDING_SECONDS = 1.5
 
@@ -64,6 +66,7 @@ class Heartbeat:
         self._watched: OrderedDict[str, _Watched] = OrderedDict()
         self._fresh: set[str] = set()
         self._unsettled: set[str] = set()
+        self._opening: set[str] = set()
         self._damages: dict[str, Damage] = {}
         self._changed = threading.Condition()
         self._taking_over = threading.Lock()
@@ -76,6 +79,8 @@ class Heartbeat:
         with self._changed:
             self._watch(path, is_opened)
             self._fresh.add(path)
+            if is_opened:
+                self._opening.add(path)
             self._start()
             self._changed.notify_all()
 
@@ -186,9 +191,14 @@ class Heartbeat:
 
     def _look_quietly(self, path: str) -> None:
         watched = self._watched.get(path)
+        is_opening = path in self._opening
+        self._opening.discard(path)
         if watched is None or self._stopping:
             return
         try:
+            if is_opening and self._is_large(path):
+                self._unsettled.add(path)
+                return
             self.look(path, watched)
         except NotFound:
             self._settle(path, None)
@@ -196,6 +206,11 @@ class Heartbeat:
             self._recorder.note_failure("Could not look at %s: %s", path, error)
         except Exception as error:
             self._recorder.note_failure("Could not look at %s: %r", path, error, error=error)
+
+    def _is_large(self, path: str) -> bool:
+        """Whether a look would compete with the answer that whoever opens it waits for."""
+        stamp = read_stamp(self._paths.file(path))
+        return stamp is not None and stamp.size > _LARGE_BYTES
 
     # ------------------------------------------------------------------ one look
     def look(self, path: str, watched: _Watched) -> None:

@@ -135,6 +135,26 @@ async def test_an_opened_notebook_is_kept_before_anyone_saves(client: Client) ->
     assert await client.content("a.ipynb", found[0]["id"]) == raw
 
 
+async def test_a_large_notebook_is_sent_before_it_is_looked_at(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who opens it does not wait for the look; it is kept before anyone saves all the same."""
+    raw = written(notebook("x" * (5 << 20)))
+    client.file("a.ipynb").write_bytes(raw)
+    heartbeat = client.service.heartbeat
+    with monkeypatch.context() as patch:
+        patch.setattr(heartbeat, "_start", lambda: None)
+        await client.ask("GET", "api/contents", "a.ipynb")
+        heartbeat._look_quietly("a.ipynb")
+        assert await client.checkpoints("a.ipynb") == []
+        heartbeat._look_quietly("a.ipynb")
+        assert await client.reasons("a.ipynb") == ["external-change"]
+    client.file("b.ipynb").write_bytes(raw)
+    await client.ask("GET", "api/contents", "b.ipynb")
+    found = await eventually(lambda: client.checkpoints("b.ipynb"))
+    assert await client.content("b.ipynb", found[0]["id"]) == raw
+
+
 @pytest.mark.parametrize("rewind_settings", [{"notebooks_scan_seconds": 1}])
 async def test_a_change_from_outside_makes_a_checkpoint(client: Client) -> None:
     """A notebook that git changes under an open tab is kept without anyone asking."""
