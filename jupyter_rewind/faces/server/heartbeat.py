@@ -1,8 +1,9 @@
 """Looks at the notebooks that are opened or listed: damage is noticed, changes from outside kept.
 
 Each is judged once for each state of it: opened ones at once, large ones when they have been sent,
-listed ones in their turn, with rests between. A listed one that is the very file that a history is of, moved here outside Jupyter, counts
-as opened. Nothing is looked at that nobody asked for, and one thread does it all.
+listed ones in their turn, with rests between. A listed one that is the very file that a history is
+of, moved here outside Jupyter, counts as opened. Nothing is looked at that nobody asked for, and
+one thread does it all.
 A damaged state is reported, not recorded: the last good checkpoint stays the head.
 """
 
