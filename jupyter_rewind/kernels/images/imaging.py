@@ -121,12 +121,13 @@ class ProcessImages(Listing):
             )
         criu = self._criu()
         place = self._place(hosted)
+        found = surroundings(self._repository.entry(EntryId(image.id)))
         with (
             freezer.turn(place),
             freezer.scratch(place) as target,
             freezer.scratch(place) as aside,
         ):
-            self._prepare(image, target, place)
+            self._prepare(image, target, place, relocation.Moves(names=_moved_log(found, place)))
             kept = None
             if freezer.is_awake(place):
                 freezer.dump(criu, place, aside)
@@ -177,14 +178,13 @@ class ProcessImages(Listing):
     ) -> Hosted:
         criu = self._criu()
         place = Place(Path(hosted.connection), hosted.kernel)
-        before = Place(Path(found.hosted.connection), found.hosted.kernel)
         moves = relocation.Moves(
             ports={
                 int(str(found.connection[name])): int(str(connection[name]))
                 for name in relocation.PORTS
                 if found.connection.get(name) != connection.get(name)
             },
-            names={str(before.log): str(place.log)} if before.log != place.log else {},
+            names=_moved_log(found, place),
         )
         with (
             new_room(replace(found, hosted=hosted, connection=connection)),
@@ -321,6 +321,12 @@ class ProcessImages(Listing):
             for image in images:
                 marks = self._repository.entries(kind=IMAGE_MARK, key=mark_key(image.id))
                 tx.expire([EntryId(image.id), *(mark.id for mark in marks)])
+
+
+def _moved_log(found: Surroundings, place: Place) -> dict[str, str]:
+    """The log of an image that was made at another place, on another machine as it may be."""
+    before = Place(Path(found.hosted.connection), found.hosted.kernel)
+    return {str(before.log): str(place.log)} if before.log != place.log else {}
 
 
 def _mark(image: ProcessImage, said: dict[str, Json]) -> dict[str, Any]:
