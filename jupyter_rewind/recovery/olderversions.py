@@ -9,6 +9,8 @@ asked, but what git dropped is.
 from __future__ import annotations
 
 import hashlib
+import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -19,7 +21,7 @@ from blake3 import blake3
 
 from jupyter_rewind.recovery import search
 from jupyter_rewind.recovery.blends import without_blends
-from jupyter_rewind.recovery.choosing import is_richer
+from jupyter_rewind.recovery.choosing import MUCH_MORE, NEARLY_ALL, is_richer
 from jupyter_rewind.recovery.evidence import Evidence, FoundDocument, Problem, Scope, Trace
 from jupyter_rewind.recovery.filestate import LARGE_BYTES
 from jupyter_rewind.recovery.kernelruns import SECOND
@@ -27,11 +29,13 @@ from jupyter_rewind.recovery.namesakes import MADE, PAIR, is_edited_pair
 from jupyter_rewind.recovery.regular import read_file
 from jupyter_rewind.recovery.traces.git import DROPPED, GitFinder
 from jupyter_rewind.recovery.traces.rewind import RAW, RewindFinder
-from jupyter_rewind.recovery.unnamed import ENOUGH, share_of
+from jupyter_rewind.recovery.unnamed import ENOUGH, ids_of, share_of, share_of_ids
 
 KINDS = frozenset({"checkpoint", "vscode", "backup", "trash", "snapshot", "collaboration"})
 MOST_BYTES = 1 << 26
 """So much is read for one folder."""
+_MANY_WORDS = 8
+_WORD = re.compile(r"\w+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +60,14 @@ class OlderVersions:
         """How many notebooks have versions that were not read."""
 
     def find(self, file: FoundDocument, traces: Sequence[Trace]) -> Older | None:
-        """The newest version that has more than the file has; None where none has."""
+        """The newest version that has more than the file has; None where none has.
+
+        A file that equals a state of before was written anew, by git or an old tab: what differs
+        from it in a state of between was not edited since, but taken away.
+        """
         wanted = search.choose(self._scope, [each for each in traces if _may_have_more(each)])
         wanted.sort(key=lambda each: each.time_ns or 0, reverse=True)
+        age = self._age_of(file, traces) if wanted else None
         for trace in wanted:
             heard = self._read(trace)
             if heard is None:
@@ -67,7 +76,7 @@ class OlderVersions:
                 blends = without_blends(Evidence((file, document))).documents[0].damages
                 if blends and not file.damages:
                     return Older(trace, f"{Path(file.trace.place).name}: {blends[0]}.", True)
-                found = _compared(file, document)
+                found = _compared(file, document, _is_later(trace, age))
                 if found is not None:
                     return found
         return self._find_made(file, traces) or self._find_nameless(file, traces)
@@ -83,10 +92,9 @@ class OlderVersions:
             heard = self._read(trace)
             for made in heard.documents if heard is not None else ():
                 count = _lacking(file, made)
-                cells = "a cell" if count == 1 else f"{count} cells"
                 begin = f"{Path(trace.place).name} is newer, and"
                 if is_edited_pair(made, file):
-                    differs = f"has {cells} more than" if count else "differs from"
+                    differs = f"has {_cells(count)} more than" if count else "differs from"
                     return Older(trace, f"{begin} {differs} {name}.", True)
                 more = sum(_pressed(each) not in here for each in _code(made))
                 if trace.handle[MADE] != PAIR and more and share_of(made, code) >= ENOUGH:
@@ -95,26 +103,24 @@ class OlderVersions:
         return None
 
     def _find_nameless(self, file: FoundDocument, traces: Sequence[Trace]) -> Older | None:
-        """As `find`, of what git dropped without a name and is like the file.
-
-        A file that equals a commit of before was written anew by git: what differs from it in a
-        state of between was not edited since, but taken away.
-        """
-        code = _code(file)
-        alike = [each for each in self._nameless if share_of(each, code) >= ENOUGH]
-        age = min((each.time_ns or 0 for each in self._equals(file, traces)), default=None)
-        # A commit's time is in whole seconds.
-        later = [e for e in alike if age is not None and (e.time_ns or 0) > age + SECOND]
-        found = (_compared(file, each, is_later=each in later) for each in alike)
+        """As `find`, of what git dropped without a name and is like the file."""
+        code, ids = _code(file), ids_of(file)
+        alike = [
+            each
+            for each in self._nameless
+            if max(share_of(each, code), share_of_ids(each, ids)) >= ENOUGH
+        ]
+        age = self._age_of(file, traces) if alike else None
+        found = (_compared(file, each, _is_later(each.trace, age)) for each in alike)
         return next((each for each in found if each is not None), None)
 
-    def _equals(self, file: FoundDocument, traces: Iterable[Trace]) -> list[Trace]:
-        """The older states of the file that are the same, byte for byte."""
+    def _age_of(self, file: FoundDocument, traces: Iterable[Trace]) -> int | None:
+        """When the oldest state was saved that is the file, byte for byte; None for none."""
         age = file.time_ns or 0
         older = [
             each for each in traces if _can_be_compared(each) and 0 < (each.time_ns or 0) < age
         ]
-        return _the_same(file.trace, older)
+        return min((each.time_ns or 0 for each in _the_same(file.trace, older)), default=None)
 
     @cached_property
     def _nameless(self) -> list[FoundDocument]:
@@ -176,10 +182,36 @@ def _pressed(source: str) -> str:
 
 def _compared(file: FoundDocument, older: FoundDocument, is_later: bool = False) -> Older | None:
     count = _lacking(file, older, is_later)
-    if not count:
+    shorter = 0 if count else _shorter(file, older)
+    if not count and not shorter:
         return None
-    words = _in_words(Path(file.trace.place).name, older.trace, count)
+    more = f"{_cells(count)} more" if count else f"much more text in {_cells(shorter)}"
+    words = _in_words(Path(file.trace.place).name, older.trace, more)
     return Older(older.trace, words, is_richer(older, file))
+
+
+def _is_later(trace: Trace, age: int | None) -> bool:
+    """Whether it was saved after the state that the file is now; a commit's time is in seconds."""
+    return age is not None and (trace.time_ns or 0) > age + SECOND
+
+
+def _shorter(file: FoundDocument, older: FoundDocument) -> int:
+    """How many text cells of the file have a part of what they said, and little else: who edits
+    says something else, or more."""
+    here = {
+        each.cell_id: Counter(_WORD.findall(each.source))
+        for each in file.cells
+        if each.kind == "markdown" and each.cell_id and each.source.strip()
+    }
+    count = 0
+    for cell in older.cells:
+        now = here.get(cell.cell_id or "")
+        if now is None or cell.kind != "markdown":
+            continue
+        then = Counter(_WORD.findall(cell.source))
+        much = then.total() >= max(MUCH_MORE * now.total(), now.total() + _MANY_WORDS)
+        count += much and (then & now).total() >= NEARLY_ALL * now.total()
+    return count
 
 
 def _can_be_compared(trace: Trace) -> bool:
@@ -231,12 +263,15 @@ def _lacking(file: FoundDocument, older: FoundDocument, is_later: bool = False) 
     return len(texts - here)
 
 
-def _in_words(name: str, trace: Trace, count: int) -> str:
-    cells = "a cell" if count == 1 else f"{count} cells"
+def _cells(count: int) -> str:
+    return "a cell" if count == 1 else f"{count} cells"
+
+
+def _in_words(name: str, trace: Trace, more: str) -> str:
     when = ""
     if trace.time_ns is not None:
         when = f", {datetime.fromtimestamp(trace.time_ns / 1e9):%Y-%m-%d %H:%M}"
     return (
-        f"{name} is whole, but another version of it has {cells} more"
+        f"{name} is whole, but another version of it has {more}"
         f" ({trace.words or trace.kind}{when})."
     )

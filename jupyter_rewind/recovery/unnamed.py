@@ -9,7 +9,9 @@ of a program only, where notebooks of all names do, is told, and left there.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+import shlex
+from collections.abc import Iterable, Sequence, Set
 from dataclasses import replace
 from pathlib import Path
 
@@ -36,6 +38,8 @@ _APART = "memory"
 """The kind of trace whose documents are told, and taken for the notebook only by who names one."""
 _MOST_TOLD, _MOST_BESIDE = 5, 2
 """So many are told where nothing came back, and where something did."""
+_DRAWN = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9a-f]{8,32}")
+"""Ids as Jupyter, nbformat and VS Code draw them."""
 _WORDS = "found without a name: it may be of another notebook"
 
 
@@ -52,11 +56,35 @@ def rebuild_named(target: Path, evidence: Evidence) -> Rebuilt:
         both = rebuild(target, replace(named, documents=named.documents + own))
         rebuilt = _no_surer_than_likely(both, agreeing)
     elif strange:
-        count = "A notebook" if len(strange) == 1 else f"{len(strange)} notebooks"
-        step = f"{count} without a name, unlike this one, left out: see `jupyter rewind traces`."
-        rebuilt = replace(rebuilt, next_steps=(*rebuilt.next_steps, step))
+        steps = _left_out_in_words(strange, *_known(target, named))
+        rebuilt = replace(rebuilt, next_steps=(*rebuilt.next_steps, *steps))
     told = _apart_in_words(apart, _MOST_BESIDE if rebuilt.cells else _MOST_TOLD)
     return replace(rebuilt, next_steps=(*rebuilt.next_steps, *told))
+
+
+def _left_out_in_words(
+    strange: Sequence[FoundDocument], code: Set[str], ids: Set[str]
+) -> list[str]:
+    """What is told of documents with less of the notebook than says that they are it."""
+    kin = [(each, share_of(each, code), share_of_ids(each, ids)) for each in strange]
+    alike = sorted((each for each in kin if max(each[1:]) > 0), key=lambda each: -max(each[1:]))
+    lines = [
+        f"Not taken: a notebook without a name ({each.trace.words or each.trace.kind}) that"
+        f" {_kinship(by_code, by_id)}. If it is the one: --from {shlex.quote(each.trace.place)}"
+        for each, by_code, by_id in alike[:_MOST_BESIDE]
+    ]
+    left = len(strange) - len(lines)
+    if left:
+        count = "A notebook" if left == 1 else f"{left} notebooks"
+        like = "unlike this one, " if len(alike) <= _MOST_BESIDE else ""
+        lines.append(f"{count} without a name, {like}left out: see `jupyter rewind traces`.")
+    return lines
+
+
+def _kinship(by_code: float, by_id: float) -> str:
+    if by_id:
+        return f"has {by_id:.0%} of its cells in common with this one, by their ids"
+    return f"shares {by_code:.0%} of its code with this one"
 
 
 def _apart_in_words(documents: Iterable[FoundDocument], most: int) -> tuple[str, ...]:
@@ -93,7 +121,7 @@ def sort_out(target: Path, evidence: Evidence) -> tuple[Evidence, tuple[FoundDoc
     loose = [each for each in evidence.documents if each.trace.notebook is None]
     if not loose:
         return evidence, ()
-    known = _known_code(target, evidence)
+    known, _ = _known(target, evidence)
     named, strange = [], []
     for document in evidence.documents:
         if document.trace.notebook is not None:
@@ -134,19 +162,16 @@ def _no_surer_than_likely(rebuilt: Rebuilt, agreeing: list[FoundDocument]) -> Re
     return replace(rebuilt, cells=tuple(cells), next_steps=(step, *rebuilt.next_steps))
 
 
-def _known_code(target: Path, evidence: Evidence) -> frozenset[str]:
-    """The code of the notebook's own documents and of the runs that are surely its."""
+def _known(target: Path, evidence: Evidence) -> tuple[frozenset[str], frozenset[str]]:
+    """The code of the notebook's own documents and of the runs that are surely its; and the ids of
+    its cells."""
     places = known_places(target, evidence)
-    code = {
-        source
-        for document in evidence.documents
-        if document.trace.notebook in places
-        for source in _code(document)
-    }
+    documents = [each for each in evidence.documents if each.trace.notebook in places]
+    code = {source for document in documents for source in _code(document)}
     named = (each for each in evidence.documents if each.trace.notebook is not None)
     own = attribute(target, replace(evidence, documents=tuple(named)), code)
     ran = (executed.source for each in own if each.certain for executed in each.run.executions)
-    return frozenset(code | {source.strip() for source in ran})
+    return frozenset(code | {source.strip() for source in ran}), ids_of(*documents)
 
 
 def share_of(document: FoundDocument, known: Iterable[str]) -> float:
@@ -154,6 +179,21 @@ def share_of(document: FoundDocument, known: Iterable[str]) -> float:
     code = set(_code(document))
     telling = {source for source in code if not is_look(source)} or code
     return len(telling & set(known)) / len(telling) if telling else 0.0
+
+
+def share_of_ids(document: FoundDocument, known: Set[str]) -> float:
+    """How many of the document's cells have an id that is known to be of the notebook's cells.
+
+    A duplicate of a notebook keeps its ids: they say less than a name.
+    """
+    ids = ids_of(document)
+    return len(ids & known) / len(ids) if ids else 0.0
+
+
+def ids_of(*documents: FoundDocument) -> frozenset[str]:
+    """The ids of their cells that a program drew: others, as `cell-1`, are in many notebooks."""
+    cells = (cell for document in documents for cell in document.cells)
+    return frozenset(e.cell_id for e in cells if e.cell_id and _DRAWN.fullmatch(e.cell_id))
 
 
 def _code(document: FoundDocument) -> list[str]:

@@ -134,3 +134,27 @@ def test_nameless_notebook_that_only_shares_a_cell_with_a_guess_is_left_out() ->
     assert [each.cell.source for each in made.cells] == STATES
     assert all(each.confidence < 0.5 for each in made.cells)
     assert any("without a name" in step for step in made.next_steps)
+
+
+def test_nameless_notebook_with_little_of_this_one_is_offered_and_not_taken() -> None:
+    """Less than says that it is the one: you are told how much, and how to take it."""
+    own = document(1, *STATES, named=True)
+    kin = document(9, STATES[0], *(f"other_{at} = {at}" for at in range(4)))
+    strange = document(9, "unrelated = 1", "nothing = 2")
+    made = rebuild_named(NOTEBOOK, Evidence(documents=(own, strange, kin)))
+    assert [each.cell.source for each in made.cells] == STATES
+    offered, left = made.next_steps
+    assert "shares 20% of its code with this one. If it is the one: --from " in offered
+    assert left.startswith("A notebook without a name, unlike this one, left out")
+
+
+def test_of_many_nameless_notebooks_the_nearest_are_offered() -> None:
+    """Two are named with what they share, the rest is counted."""
+    own = document(1, *STATES, named=True)
+    kin = [
+        document(9, STATES[0], *(f"o{number}_{at} = {at}" for at in range(number)))
+        for number in (9, 3, 5, 4)
+    ]
+    first, second, rest = rebuild_named(NOTEBOOK, Evidence(documents=(own, *kin))).next_steps
+    assert ("25%" in first, "20%" in second) == (True, True)
+    assert rest.startswith("2 notebooks without a name, left out")
