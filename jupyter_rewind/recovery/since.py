@@ -93,7 +93,7 @@ def _first_since(base: Base, attributed: Sequence[Attributed]) -> int:
         run = attributed[place].run
         following = attributed[place + 1].run if place + 1 < len(attributed) else None
         is_before = run is not part and not run.asked and _is_before(run, following, base, texts)
-        if is_before and is_in(run.executions, texts):
+        if is_before and is_in(run.executions, texts) and not _is_outrun(base, run):
             return place + 1
         if not run.asked and any(_is_saved_on(each, run, texts) for each in base.branches):
             return place + 1
@@ -149,7 +149,7 @@ def _saved_at(base: Base, run: FoundRun) -> int:
             over = at
     if over > shown and not is_in(run.executions[:over], _texts(base)):
         return shown
-    return max(shown, over)
+    return shown if _is_outrun(base, run) else max(shown, over)
 
 
 def _shown_of(base: Base, run: FoundRun) -> int:
@@ -161,6 +161,26 @@ def _shown_of(base: Base, run: FoundRun) -> int:
         if (each.line, each.source.rstrip()) in shown
     )
     return max(places, default=0)
+
+
+def _is_outrun(base: Base, run: FoundRun) -> bool:
+    """Whether a cell of the document ran again after the run of it that the document shows.
+
+    Who edits a text back does not take the number back: the file is an older state, however new it
+    is. Only a journal says which cell ran.
+    """
+    cells = (each.cell for each in base.cells)
+    shows = {each.cell_id: each for each in cells if each.cell_id and each.execution_count}
+    known: set[str] = set()
+    for each in run.executions:
+        cell = shows.get(each.cell_id) if each.cell_id else None
+        if cell is None or cell.cell_id is None:
+            continue
+        if cell.cell_id in known and each.source.rstrip() != cell.source.rstrip():
+            return True
+        if (each.line, each.source.rstrip()) == (cell.execution_count, cell.source.rstrip()):
+            known.add(cell.cell_id)
+    return False
 
 
 def _shown_in(base: Base) -> set[tuple[int | None, str]]:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jupyter_rewind.recovery.evidence import EvidenceCell, Executed
+from jupyter_rewind.recovery.evidence import EvidenceCell, Executed, FoundDocument, FoundRun
 from jupyter_rewind.recovery.rebuild import Rebuilt
 from tests.support.evidence import (
     SAVED,
@@ -228,3 +228,55 @@ def test_no_saved_code_is_nowhere(data: st.DataObject) -> None:
     rebuilt = rebuilt_of([document(*saved)], [run])
     listed = {each.source for each in rebuilt.alternatives} | set(sources_of(rebuilt))
     assert set(texts) | set(ran) <= listed
+
+
+DEEPER = "model = fit(table, 'price', depth=3)"
+
+
+def told_by_journal(*ran: tuple[str, str], at: int = 0, number: int = 1) -> FoundRun:
+    """A run whose journal says which cell each execution was of."""
+    steps = [Executed(n, source, cell_id=of) for n, (of, source) in enumerate(ran, 1)]
+    return session(number, steps, at=at, lasting=60, notebook=str(TARGET))
+
+
+def counted_book(last: str = FIT, count: int = 3) -> FoundDocument:
+    """The three cells under their ids and counts, in a file that is newer than all that ran."""
+    cells = [(LOAD, 1, "load"), (CLEAN, 2, "clean"), (last, count, "fit")]
+    made = (
+        EvidenceCell("code", text, execution_count=at, cell_id=name) for text, at, name in cells
+    )
+    return document(*made, at=9000)
+
+
+RUN = (("load", LOAD), ("clean", CLEAN), ("fit", FIT))
+
+
+def test_one_cell_that_ran_again_with_another_text_comes_back() -> None:
+    """The file shows the number of the run before: it is an older state, whatever its time is."""
+    rebuilt = rebuilt_of([counted_book()], [told_by_journal(*RUN, ("fit", DEEPER))])
+    assert sources_of(rebuilt) == [LOAD, CLEAN, DEEPER]
+    assert FIT in {each.source for each in rebuilt.alternatives}
+
+
+@pytest.mark.parametrize(
+    ("file", "ran"),
+    [
+        (counted_book(FIT, 4), [("fit", DEEPER)]),
+        (counted_book(), [("tried", DEEPER)]),
+        (counted_book(), [("", DEEPER)]),
+        (counted_book(), [("fit", FIT)]),
+    ],
+    ids=["edited back", "another cell", "no journal", "same text"],
+)
+def test_a_cell_that_may_have_been_changed_back_is_left(
+    file: FoundDocument, ran: list[tuple[str, str]]
+) -> None:
+    """Nothing proves that the file is an older state: it is left as it is."""
+    rebuilt = rebuilt_of([file], [told_by_journal(*RUN, *ran)])
+    assert sources_of(rebuilt) == [LOAD, CLEAN, FIT]
+
+
+def test_a_later_run_from_the_top_shows_that_the_cell_was_changed_back() -> None:
+    """Its numbers are those of the run before the change, and it is newer."""
+    runs = [told_by_journal(*RUN, ("fit", DEEPER)), told_by_journal(*RUN, at=600, number=2)]
+    assert sources_of(rebuilt_of([counted_book()], runs)) == [LOAD, CLEAN, FIT]
