@@ -11,12 +11,8 @@ import random
 import shutil
 import sqlite3
 import statistics
-import subprocess
-import sys
-import tempfile
-import time
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
@@ -32,8 +28,9 @@ from benchmarks.material import (
     real_versions,
     simulate,
 )
-from benchmarks.measure import Row, at_least, at_most
+from benchmarks.measure import Row, at_least, at_most, run_parts
 from benchmarks.recovery_autosave import autosaved
+from benchmarks.recovery_command import Process, lay_out, recover_in
 from jupyter_rewind.recovery.rebuild import Rebuilt, rebuild
 
 SIMULATED = 150
@@ -47,20 +44,29 @@ Marked = list[tuple[float, bool, str]]
 
 def measure() -> list[Row]:
     """All rows; about six minutes, most of them for the history of 2 GB."""
-    if not CORPUS.exists():
-        raise SystemExit("The corpus of real notebooks is not here: nothing to make disasters of.")
-    with tempfile.TemporaryDirectory(dir=os.environ.get("BENCHMARK_FOLDER")) as name:
-        folder = Path(name)
-        marked: Marked = []
-        # First, while this process is small: what it holds counts as held by those it starts.
-        large = [*large_home(folder / "home"), *large_history(folder / "history")]
-        return [
-            *simulated(marked),
-            *autosaved(range(FIRST_SEED, FIRST_SEED + SIMULATED), partial(_mark, marked=marked)),
-            *real_disasters(folder / "real", marked),
-            *calibration(marked),
-            *large,
-        ]
+    # Times first, while this process is small: what it holds counts as held by those it starts.
+    times = run_parts({"times": PARTS["times"]})
+    return [*run_parts({"quality": PARTS["quality"]}), *times]
+
+
+def quality(folder: Path) -> list[Row]:
+    """What comes back, and how sure that is: the same on a slow machine or a busy one."""
+    marked: Marked = []
+    return [
+        *simulated(marked),
+        *autosaved(range(FIRST_SEED, FIRST_SEED + SIMULATED), partial(_mark, marked=marked)),
+        *real_disasters(folder / "real", marked),
+        *calibration(marked),
+    ]
+
+
+def times(folder: Path) -> list[Row]:
+    """How long it takes, and how much memory."""
+    return [
+        *large_home(folder / "home"),
+        *large_history(folder / "history"),
+        *middle(folder / "real"),
+    ]
 
 
 # ---------------------------------------------------------------------- how much is brought back
@@ -164,7 +170,7 @@ def simulated(marked: Marked) -> list[Row]:
         )
         rows.append(
             at_most(
-                "executed code of those that is nowhere in the result",
+                f"simulated, {name}: executed code that is nowhere in the result",
                 "what was run",
                 missing / max(1, ran),
                 0,
@@ -183,13 +189,10 @@ def _told(means: dict[str, float]) -> str:
 
 def real_disasters(folder: Path, marked: Marked) -> list[Row]:
     """Given disasters, laid out as a crash leaves them; the command is run."""
-    scores, processes = [], []
+    scores = []
     for case in sorted((CORPUS / "disasters").glob("*/")):
         home = folder / case.name
-        notebook = lay_out(case, home)
-        process = _recover(notebook, home)
-        processes.append(process)
-        output = process.output
+        output = recover_in(lay_out(case, home), home).output
         book = json.loads(output.read_text(encoding="utf-8"))
         got = read_cells(output)
         truth = read_cells(case / "truth.ipynb")
@@ -212,83 +215,22 @@ def real_disasters(folder: Path, marked: Marked) -> list[Row]:
         "order": "order of cells (Kendall)",
         "exact": "notebooks, those with exactly their code cells",
     }
-    rows = [
+    return [
         at_least("given disasters", against[name], means[name], bar, figures)
         for name, bar in bars.items()
     ]
-    middle = sorted(processes, key=lambda each: each.seconds)[len(processes) // 2]
-    return [
-        *rows,
-        at_most("`recover NOTEBOOK`, median", "1 s", middle.seconds, 1, middle.words),
-    ]
 
 
-def lay_out(case: Path, home: Path) -> Path:
-    """Where the lost notebook was; round it lies what was left."""
-    info = json.loads((case / "case.json").read_text())
-    work, runtime = home / "work", home / ".local/share/jupyter/runtime"
-    checkpoints, profile = work / ".ipynb_checkpoints", home / ".ipython/profile_default"
-    for each in (checkpoints, profile, runtime):
-        each.mkdir(parents=True)
-    notebook = work / info["name"]
-    stale = checkpoints / f"{notebook.stem}-checkpoint.ipynb"
-    shutil.copy(case / "stale.ipynb", stale)
-    os.utime(stale, (info["stale_mtime"],) * 2)
-    shutil.copy(case / "history.sqlite", profile)
-    for kernel in info["runtime"]:
-        path, content = runtime / kernel["name"], dict(kernel["content"])
-        if "jupyter_session" in content:
-            content["jupyter_session"] = str(work / Path(content["jupyter_session"]).name)
-        path.write_text(json.dumps(content))
-        os.utime(path, (kernel["mtime"],) * 2)
-    return notebook
-
-
-@dataclass(frozen=True, slots=True)
-class Process:
-    """What `jupyter rewind recover` took, and where its notebook is."""
-
-    seconds: float
-    cpu_seconds: float
-    memory_bytes: int
-    output: Path
-
-    @property
-    def words(self) -> str:
-        return f"{self.seconds:.2f} s, {self.cpu_seconds:.2f} s of them on a processor"
-
-
-def _recover(notebook: Path, home: Path) -> Process:
-    """The whole command, in a process of its own."""
-    output = home / "out.ipynb"
-    environment = {
-        key: value
-        for key, value in os.environ.items()
-        if not key.startswith(("JUPYTER", "IPYTHON", "XDG_"))
-    }
-    environment |= {
-        "HOME": str(home),
-        "IPYTHONDIR": str(home / ".ipython"),
-        "JUPYTER_RUNTIME_DIR": str(home / ".local/share/jupyter/runtime"),
-    }
-    command = [sys.executable, "-m", "jupyter_rewind.faces.cli.app", "recover", str(notebook)]
-    began = time.perf_counter()
-    process = subprocess.Popen(
-        [*command, "--output", str(output)],
-        env=environment,
-        cwd=notebook.parent,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-    )
-    assert process.stdout is not None
-    told = process.stdout.read()
-    _, status, usage = os.wait4(process.pid, 0)
-    seconds = time.perf_counter() - began
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise RuntimeError(f"recover failed: {told.decode(errors='replace')[-500:]}")
-    cpu = usage.ru_utime + usage.ru_stime
-    return Process(seconds, cpu, usage.ru_maxrss * 1024, output)
+def middle(folder: Path) -> list[Row]:
+    """How long the command takes for a given disaster."""
+    processes = []
+    for case in sorted((CORPUS / "disasters").glob("*/")):
+        home = folder / case.name
+        processes.append(recover_in(lay_out(case, home), home))
+        shutil.rmtree(home)
+    processes.sort(key=lambda each: each.seconds)
+    median = processes[len(processes) // 2]
+    return [at_most("`recover NOTEBOOK`, median", "1 s", median.seconds, 1, median.words)]
 
 
 # ---------------------------------------------------------------------- confidence
@@ -330,7 +272,7 @@ def large_home(home: Path) -> list[Row]:
         suffix = chance.choice((".py", ".csv", ".txt", ".png", ".ipynb"))
         content = book[:20_000] if suffix == ".ipynb" else chance.randbytes(300)
         (folder / f"file{number}{suffix}").write_bytes(content)
-    return _large("home of 10 000 files", _recover(notebook, home))
+    return _large("home of 10 000 files", recover_in(notebook, home))
 
 
 def large_history(home: Path) -> list[Row]:
@@ -339,7 +281,7 @@ def large_history(home: Path) -> list[Row]:
     notebook = lay_out(case, home)
     grow_history(home / ".ipython/profile_default/history.sqlite")
     os.sync()  # else its writing is waited for by what is measured
-    process = _recover(notebook, home)
+    process = recover_in(notebook, home)
     here = score(
         read_cells(process.output),
         read_cells(case / "truth.ipynb"),
@@ -394,3 +336,6 @@ def _large(name: str, process: Process) -> list[Row]:
         at_most(f"`recover NOTEBOOK`, {name}", "10 s", seconds, 1, process.words),
         at_most(f"memory of it, {name}", "500 MB", memory, 1, most),
     ]
+
+
+PARTS: dict[str, Callable[[Path], list[Row]]] = {"quality": quality, "times": times}
