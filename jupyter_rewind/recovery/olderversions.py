@@ -224,18 +224,38 @@ def _the_same(file: Trace, traces: Iterable[Trace]) -> list[Trace]:
     size = file.size_bytes
     wanted = [each for each in traces if "blob" in each.handle or each.size_bytes == size]
     raw = _bytes_of(file.place) if wanted else None
-    return [each for each in wanted if raw is not None and _holds(each, raw)]
+    return [] if raw is None else list(filter(_Bytes(raw).are_in, wanted))
 
 
-def _holds(trace: Trace, raw: bytes) -> bool:
-    blob, digest = trace.handle.get("blob"), trace.handle.get(RAW)
-    if digest is not None:
-        return blake3(raw).hexdigest() == digest
-    if blob is None:
-        return _bytes_of(trace.place) == raw
-    form = "sha1" if len(blob) == 40 else "sha256"
-    name = hashlib.new(form, b"blob %d\0" % len(raw) + raw, usedforsecurity=False)
-    return name.hexdigest() == blob
+class _Bytes:
+    """The content of a file, and its digests: made once, however many traces are asked about."""
+
+    def __init__(self, raw: bytes) -> None:
+        self._raw = raw
+        self._digests: dict[str, str] = {}
+
+    def are_in(self, trace: Trace) -> bool:
+        """Whether the trace holds just these bytes."""
+        blob, digest = trace.handle.get("blob"), trace.handle.get(RAW)
+        if digest is not None:
+            return self._digest("blake3") == digest
+        if blob is not None:
+            return self._digest("sha1" if len(blob) == 40 else "sha256") == blob
+        return _bytes_of(trace.place) == self._raw
+
+    def _digest(self, form: str) -> str:
+        if form not in self._digests:
+            self._digests[form] = _digest_of(self._raw, form)
+        return self._digests[form]
+
+
+def _digest_of(raw: bytes, form: str) -> str:
+    """As Rewind names the bytes (blake3), or as git does."""
+    if form == "blake3":
+        return blake3(raw).hexdigest()
+    made = hashlib.new(form, b"blob %d\0" % len(raw), usedforsecurity=False)
+    made.update(raw)
+    return made.hexdigest()
 
 
 def _bytes_of(place: str) -> bytes | None:

@@ -6,11 +6,13 @@ import json
 import os
 import shutil
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
 
+from jupyter_rewind.recovery import olderversions
+from jupyter_rewind.recovery.olderversions import _digest_of
 from jupyter_rewind.recovery.recover import Recovery, recover
 from jupyter_rewind.recovery.search import look
 from jupyter_rewind.recovery.survey import Standing, survey
@@ -120,6 +122,27 @@ def test_folder_tells_of_text_that_a_checkout_took(tmp_path: Path) -> None:
     put(checkpoint, book([LONG[0], "Something else"]), 300)
     put(path, book([LONG[0], "Something else again"]), 900)
     assert not standing(home).older, "it was edited since"
+
+
+@pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")
+def test_a_file_is_digested_once_however_many_commits_it_has(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A large notebook of many commits costs the list one reading."""
+    home = made_home(tmp_path, BRIEF, LONG)
+    path, repository = home.work / "analysis.ipynb", Repository(home)
+    for at in range(5):
+        put(path, book([*BRIEF, f"state {at}"]), 900 + at)
+        repository.git("add", "analysis.ipynb"), repository.git("commit", "-qm", "one", at=at)
+    digested: list[str] = []
+
+    def digest(raw: bytes, form: str, made: Callable[[bytes, str], str] = _digest_of) -> str:
+        digested.append(form)
+        return made(raw, form)
+
+    monkeypatch.setattr(olderversions, "_digest_of", digest)
+    assert standing(home).state == "whole"
+    assert digested == ["sha1"]
 
 
 @pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")
