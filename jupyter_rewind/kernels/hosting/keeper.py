@@ -131,6 +131,11 @@ class Keeper:
         """Whether the kernel is there."""
         return {"kernel": self.kernel, "holds": self.holds}
 
+    def do_mapped(self) -> dict[str, Any]:
+        """The names of the files, without their folders, whose code or data is in the memory of the
+        kernel or of what it started."""
+        return {"names": sorted({name for pid in _others() for name in _mapped(pid)})}
+
     def do_signal(self, number: int) -> dict[str, Any]:
         """The kernel and what it started get the signal."""
         if self.kernel:
@@ -233,24 +238,51 @@ def _others() -> list[int]:
     return [int(name) for name in os.listdir("/proc") if name.isdigit() and name != "1"]
 
 
-def _run(command: list[str], seconds: float) -> dict[str, Any]:
+def _mapped(pid: int) -> set[str]:
     try:
-        done = subprocess.run(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            timeout=seconds,
-            umask=_PRIVATE,
-        )
-    except subprocess.TimeoutExpired:
-        return {"error": f"{command[0]} did not end within {seconds:.0f} seconds"}
-    except OSError as error:
-        return {"error": f"{command[0]} does not start: {error.strerror}"}
-    if done.returncode:
-        tail = done.stdout[-_TAIL_BYTES:].decode("utf-8", "replace")
-        return {"error": f"exit status {done.returncode}", "tail": tail}
-    return {}
+        with open(f"/proc/{pid}/maps", errors="replace") as file:
+            return {os.path.basename(line.rstrip("\n")) for line in file if "/" in line}
+    except OSError:  # it has ended since
+        return set()
+
+
+def _run(command: list[str], seconds: float) -> dict[str, Any]:
+    """How it ended. What it started ends with it where it failed: killed, CRIU leaves helpers that
+    stand still for ever."""
+    said = os.memfd_create("said")
+    try:
+        try:
+            tool = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=said,
+                stderr=subprocess.STDOUT,
+                umask=_PRIVATE,
+                start_new_session=True,
+            )
+        except OSError as error:
+            return {"error": f"{command[0]} does not start: {error.strerror}"}
+        try:
+            status = tool.wait(seconds)
+        except subprocess.TimeoutExpired:
+            _end_group(tool.pid)
+            tool.wait()
+            return {"error": f"{command[0]} did not end within {seconds:.0f} seconds"}
+        if status:
+            _end_group(tool.pid)
+            size = os.fstat(said).st_size
+            tail = os.pread(said, _TAIL_BYTES, max(0, size - _TAIL_BYTES))
+            return {"error": f"exit status {status}", "tail": tail.decode("utf-8", "replace")}
+        return {}
+    finally:
+        os.close(said)
+
+
+def _end_group(leader: int) -> None:
+    try:
+        os.killpg(leader, signal.SIGKILL)
+    except ProcessLookupError:
+        return
 
 
 def main(arguments: list[str]) -> int:

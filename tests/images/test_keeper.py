@@ -1,0 +1,39 @@
+"""What the keeper of a kernel's room runs there."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from jupyter_rewind.kernels.hosting import keeper
+from tests.support.kernels import eventually
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="rooms are Linux's")
+
+
+def is_gone(process: int) -> bool:
+    try:
+        return Path(f"/proc/{process}/stat").read_text().split()[2] in "ZX"
+    except OSError:
+        return True
+
+
+def test_a_tool_that_is_killed_takes_along_what_it_started(tmp_path: Path) -> None:
+    """A helper that stands still, with the tool's output open, holds nobody up and is gone."""
+    left = tmp_path / "left"
+    helper = f"sh -c 'echo $$ > {left}; kill -STOP $$' & while [ ! -s {left} ]; do :; done"
+    found = keeper._run(["sh", "-c", f"{helper}; echo said; kill -9 $$"], 10)
+    assert found == {"error": "exit status -9", "tail": "said\n"}
+    eventually(lambda: is_gone(int(left.read_text())), "the helper is gone")
+
+
+def test_a_tool_that_takes_too_long_is_ended(tmp_path: Path) -> None:
+    assert "within 0 seconds" in str(keeper._run(["sleep", "9"], 0.2)["error"])
+
+
+def test_what_a_process_has_in_memory_is_told_by_name() -> None:
+    assert any(name.startswith("libc") for name in keeper._mapped(os.getpid()))
+    assert keeper._mapped(2**22 + 1) == set()
