@@ -44,6 +44,20 @@ def test_a_kernel_goes_on_where_criu_cannot_take_it(imaged: Imaged, tmp_path: Pa
     assert imaged.command("list")["images"] == []
 
 
+def test_a_kernel_that_would_not_survive_its_image_is_left_alone(imaged: Imaged) -> None:
+    """What is built on xeus is known by what it has in memory, and refused before it is touched."""
+    imaged.command("create", NOTEBOOK)
+    imaged.run(
+        "import mmap; file = open('libxeus.so.9', 'w+b'); file.write(b'x'); file.flush()\n"
+        "code = mmap.mmap(file.fileno(), 1, mmap.MAP_PRIVATE); x = 1"
+    )
+    for words in (["create", NOTEBOOK], ["create", NOTEBOOK, "--stop"], ["restore", NOTEBOOK]):
+        told = json.dumps(imaged.command(*words, status=4))
+        assert "built on xeus" in told and "goes on untouched" in told
+    assert imaged.run("print(x)") == "1\n"
+    assert len(imaged.command("list")["images"]) == 1
+
+
 def test_a_restore_that_fails_leaves_the_kernel_as_it_was(imaged: Imaged, tmp_path: Path) -> None:
     """Its own image, made just before, comes back instead."""
     imaged.run("x = 1")

@@ -6,6 +6,7 @@ in a folder or in the store. The keeper ends what somebody began who was killed.
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -35,6 +36,7 @@ LIST, REMAPPED = "files.img", "remap-fpath.img"
 _SECONDS = 600.0
 _PULSE_SECONDS = 60.0
 _WAIT_SECONDS = 120.0
+_IS_XEUS = re.compile("(lib)?xeus|xpython_extension")
 
 
 @contextmanager
@@ -95,9 +97,24 @@ def end(place: Place) -> None:
     ask_keeper(place.folder, "end", {}, seconds=_PULSE_SECONDS)
 
 
+def require_survivor(place: Place) -> None:
+    """Raises Conflict where the kernel would end as soon as CRIU makes it stand still: what it
+    waits for is interrupted then, as by any signal, and xeus takes that for the end."""
+    names = ask_keeper(place.folder, "mapped", {}).get("names")
+    if isinstance(names, list) and any(_IS_XEUS.match(str(each)) for each in names):
+        raise Conflict(
+            "No image of the kernel was made: it is built on xeus, and such a kernel ends when it"
+            " is made to stand still for an image.",
+            code="not_imageable",
+            hint="The kernel goes on untouched, and nothing was stored. Kernels that are built on"
+            " ipykernel can be imaged.",
+        )
+
+
 def dump(criu: programs.Criu, place: Place, folder: Path) -> None:
-    """The kernel's image is in `folder`, and the kernel stands still. Raises Unavailable, Full; the
-    kernel goes on then."""
+    """The kernel's image is in `folder`, and the kernel stands still. Raises Unavailable, Full,
+    Conflict; the kernel goes on then."""
+    require_survivor(place)
     words: dict[str, Json] = {
         "command": [*programs.dump_command(criu, folder)], "seconds": _SECONDS,
     }  # fmt: skip
