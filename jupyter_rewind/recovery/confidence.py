@@ -70,6 +70,8 @@ def judge(
             likely = min(likely, DOUBTED)
         is_work = slot.origin is None and not is_look(slot.source)
         kept = likely >= (ENOUGH_NEW if is_work else HALF) or unmarked
+        # Its saved text gave way to it: without the doubtful cell neither would be there.
+        kept = kept or (slot.origin in doubtful and slot.touched and not slot.gone)
         words = _words(slot, kept)
         if kept and failures is not None and failures.is_try(slot, known.slots, likely):
             likely, kept, words = min(likely, FAILED), False, _FAILED

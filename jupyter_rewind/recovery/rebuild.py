@@ -299,7 +299,8 @@ class _Followed:
                 based = self.base.cells[each.slot.origin]
                 source = based.cell.source.rstrip()
                 if source and source not in here:
-                    words = each.words if source == each.slot.source else GAVE_WAY
+                    gave_way = each.kept and source != each.slot.source
+                    words = GAVE_WAY if gave_way else each.words
                     found[source] = Alternative(source, _document_origin(based), words)
                 other, words = other_text(based.cell)
                 if other.strip() and other.rstrip() not in here:

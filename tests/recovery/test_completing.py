@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from jupyter_rewind.recovery.broken.versions import VERSION
 from jupyter_rewind.recovery.evidence import EvidenceCell
 from tests.support.evidence import (
     CHECKPOINT,
@@ -47,6 +48,31 @@ def test_the_cell_at_the_cut_gets_its_end(letters: int) -> None:
     rebuilt = rebuilt_of([cut], [session(1, ALL, at=-600, lasting=300)])
     assert sources_of(rebuilt) == ["# Survey", *ALL]
     assert rebuilt.cells[3].confidence < 0.9
+
+
+@pytest.mark.parametrize("changed", [1, 2, 3])
+def test_a_cell_that_was_changed_behind_the_cut_comes_back_as_it_ran_last(changed: int) -> None:
+    """The checkpoint has it as it was before; the file breaks off in front of it."""
+    steps = [
+        f"def step_{n}(table):\n    table['column_{n}'] = table.price * {n}\n    return table"
+        for n in range(12)
+    ]
+    kept, cut = document(*steps), document(*steps[:9], at=100, complete=False)
+    now = [*steps[:-changed], *(f"{each}\nchecked = True" for each in steps[-changed:])]
+    ran = session(1, [*steps, *now[-changed:]], at=-600, lasting=None)
+    rebuilt = rebuilt_of([kept, cut], [ran])
+    assert sources_of(rebuilt) == now
+    assert all(each.confidence < 0.5 for each in rebuilt.cells[-changed:])
+
+
+def test_one_side_of_a_conflict_that_ran_later_stays_beside_the_other() -> None:
+    """Your own side of the cell was edited and run after git had marked both."""
+    mine = replace(code(MEAN), metadata={VERSION: "mine"})
+    theirs = replace(code(f"{MEAN}.round(2)"), metadata={VERSION: "theirs"})
+    both = document(prose("# Survey"), OPEN, DROP, mine, theirs, PLOT, SAVE, complete=False)
+    later = f"{MEAN}\nby_town.plot()"
+    rebuilt = rebuilt_of([both], [session(1, [*ALL, later], at=-600)])
+    assert {later, theirs.source} <= set(sources_of(rebuilt))
 
 
 @pytest.mark.parametrize("letters", [1, 20, len(MEAN) - 1])
