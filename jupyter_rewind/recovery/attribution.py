@@ -186,14 +186,17 @@ class _Search:
                 self.away.add(number)
 
     def count(self) -> None:
-        """Chooses the one run of all in which the notebook's cells stand at their counts.
+        """Chooses the runs in which alone the notebook's cells stand at their counts.
 
         Where they stand in two, one may be a copy's; where another notebook shows as much of it and
-        has more of its code, it is that one's.
+        has more of its code, it is that one's. Few cells may have been pasted from there: then
+        code that is clearly more is enough.
         """
-        named = [at for at, lines in enumerate(self.all.lines) if self.counts.name(lines)]
-        for number in named if len(named) == 1 else ():
-            if number in self.waiting and not self.all.rivals.has_more(number, self.places):
+        named = self.counts.named(self.all.lines, self.all.rivals.at_count)
+        for number, most in named.items():
+            if number not in self.waiting:
+                continue
+            if not self.all.rivals.has_more(number, self.places, by_code=not most):
                 words = "its cells have the code and the counts of this session"
                 self.chosen[number] = Attributed(self.all.runs[number], SURE, True, words)
                 self.home.add(number)

@@ -7,9 +7,9 @@ taken.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from jupyter_rewind.recovery.evidence import FoundDocument, FoundRun
 from jupyter_rewind.recovery.likeness import is_look, parses
@@ -23,6 +23,8 @@ LONG = 20
 
 Lines: TypeAlias = Mapping[int, str]
 """What a run ran, by its counts."""
+AtCount: TypeAlias = Mapping[tuple[int, str], Iterable[int]]
+"""The places of the runs that ran a piece of code at a count."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,13 @@ class Seeming:
     run: FoundRun
     cells: int
     lacks: tuple[str, ...]
+
+
+class _Found(NamedTuple):
+    """How many cells of a document were found in a run, and whether these are most of them."""
+
+    most: bool
+    cells: int
 
 
 class Counts:
@@ -60,18 +69,48 @@ class Counts:
                 return True
         return False
 
-    def name(self, ran: Lines) -> bool:
+    def named(self, runs: Sequence[Lines], at_count: AtCount) -> dict[int, bool]:
+        """The places of those of all `runs` that the notebook's counts name, and whether most of
+        its cells do.
+
+        That can be of one run alone. Others are named by cells that stand so in no other run: who
+        restarts runs a part of a notebook again, and saves the rest with its old counts.
+        """
+        told: dict[int, int] = {}
+        alone: dict[int, list[int]] = {}
+        for each in {cell for cells in self._telling for cell in cells if cell[0]}:
+            having = set(at_count.get(each, ()))
+            for number in having:
+                told[number] = told.get(number, 0) + 1
+                if len(having) == 1:
+                    alone.setdefault(number, []).append(each[0])
+        named = {
+            at: False
+            for at, counts in sorted(alone.items())
+            if len(counts) >= MATCHES and self._has_most(runs[at], max(counts))
+        }
+        most = [at for at in sorted(told) if told[at] >= MATCHES and self._name(runs[at])]
+        return named | dict.fromkeys(most if len(most) == 1 else (), True)
+
+    def _name(self, ran: Lines) -> bool:
         """Whether enough cells that say something stand in the run just so."""
-        return self.are_of(ran, MATCHES) and self._found(ran, frozenset()) >= MATCHES
+        found = self._found(ran, frozenset())
+        return found.most and found.cells >= MATCHES and self.are_of(ran, MATCHES)
+
+    def _has_most(self, ran: Lines, until: int) -> bool:
+        """Whether most of what ran until that count is in the notebook: cells keep their counts
+        when they are pasted, too."""
+        texts = only_telling(text for count, text in ran.items() if count <= until)
+        return 2 * len(texts & self._texts) >= len(texts)
 
     def seeming(self, run: FoundRun, lines: Lines, texts: Set[str]) -> Seeming | None:
         """The run, where it may have gone on with the notebook; None where nothing speaks for it.
 
-        That is a run that has most of what a document tells and says, and more after it; `lines`
-        and `texts` are all that it ran.
+        That is a run that has enough of what a document tells and says, or most of it, and more
+        after it; `lines` and `texts` are all that it ran.
         """
-        cells = self._found(lines, texts)
-        if not cells:
+        found = self._found(lines, texts)
+        if not found.most and found.cells < MATCHES:
             return None
         ran = [each for each in run.executions if each.status in (None, "ok")]
         last = max(
@@ -80,19 +119,19 @@ class Counts:
         sources = (each.source.rstrip() for each in ran[last:])
         lacks = (each for each in sources if each and parses(each) and not is_look(each))
         told = tuple(dict.fromkeys(each for each in lacks if each not in self._texts))
-        return Seeming(run, cells, told) if told else None
+        return Seeming(run, found.cells, told) if told else None
 
-    def _found(self, ran: Lines, texts: Set[str]) -> int:
-        """How many telling cells of a document are the run's: at their counts, or long without
-        one. 0 where most of the document's are not."""
-        most = 0
+    def _found(self, ran: Lines, texts: Set[str]) -> _Found:
+        """The telling cells of a document that are the run's: at their counts, or long without
+        one. Of several documents, the one that speaks most for the run."""
+        best = _Found(False, 0)
         for known in self._telling:
             same = sum(
                 ran.get(count) == source if count else len(source) >= LONG and source in texts
                 for count, source in known
             )
-            most = max(most, same if same > len(known) / 2 else 0)
-        return most
+            best = max(best, _Found(same > len(known) / 2, same))
+        return best
 
 
 def lines_of(run: FoundRun) -> Lines:

@@ -92,11 +92,13 @@ class Rivals:
                 return place
         return None
 
-    def has_more(self, number: int, places: frozenset[str]) -> bool:
-        """Whether another notebook shows as much of the run, and has more of its code."""
+    def has_more(self, number: int, places: frozenset[str], by_code: bool) -> bool:
+        """Whether another notebook shows as much of the run, and has more of its code; `by_code`:
+        or clearly more of its code, whatever it shows."""
         here = self._own(places).fits.get(number, _NONE)
         return any(
-            there.matches >= here.matches and there.code > here.code
+            (there.matches >= here.matches and there.code > here.code)
+            or (by_code and there.code >= max(HALF, here.code + CLEARLY))
             for there in self._of_others(number, places)
         )
 
@@ -167,7 +169,8 @@ class Rivals:
         return {}
 
     @cached_property
-    def _at_count(self) -> Mapping[tuple[int, str], list[int]]:
+    def at_count(self) -> Mapping[tuple[int, str], list[int]]:
+        """The runs that ran a piece of code at a count."""
         found = defaultdict(list)
         for number, run in enumerate(self._runs):
             for each in run.executions:
@@ -191,7 +194,7 @@ class Rivals:
             counted = [(count, source) for count, source in _cells(document) if count]
             matches: dict[int, int] = defaultdict(int)
             for cell in counted:
-                for number in self._at_count.get(cell, ()):
+                for number in self.at_count.get(cell, ()):
                     matches[number] += 1
             for number, same in matches.items():
                 shown[number] = max(shown.get(number, (0.0, 0)), (same / len(counted), same))

@@ -97,6 +97,58 @@ def test_one_cell_is_told_with_the_command(count: int | None) -> None:
     assert {each.source for each in rebuilt.alternatives} == set(LATER)
 
 
+OLD = [f"part_{n} = prepare(rows, step={n * 11})" for n in range(15)]
+DAY = 80_000
+
+
+@pytest.mark.parametrize("again", [[0, 2, 4, 5, 7], [1, 3, 6], [9, 8]])
+@pytest.mark.parametrize("before", [True, False], ids=["run yesterday", "never run"])
+def test_part_that_ran_again_names_todays_session(again: list[int], before: bool) -> None:
+    """Most of the file was run yesterday, or never; cells at today's counts say whose today is."""
+    runs = [session(1, OLD, at=0)] if before else []
+    runs.append(session(2, [*(OLD[at] for at in again), *LATER], at=DAY))
+    counts = {at: at + 1 if before else None for at in range(len(OLD))}
+    counts |= {at: count for count, at in enumerate(again, 1)}
+    cells = (replace(code(each), execution_count=counts[at]) for at, each in enumerate(OLD))
+    rebuilt = rebuilt_of([document(*cells, at=2 * DAY, trace=FILE)], runs)
+    assert {each.run.session for each in rebuilt.sessions} >= {2}
+    assert set(sources_of(rebuilt)) == {*OLD, *LATER}
+
+
+def test_cells_pasted_from_a_notebook_that_is_gone_take_nothing_from_it() -> None:
+    """Two cells came with their counts from the middle of another notebook: its session is its."""
+    pasted = {5: OLD[4], 6: OLD[5]}
+    cells = [replace(code(each), execution_count=None) for each in LATER]
+    cells += [replace(code(each), execution_count=count) for count, each in pasted.items()]
+    rebuilt = rebuilt_of([document(*cells, at=2 * DAY, trace=FILE)], [session(1, OLD)])
+    assert not rebuilt.sessions
+
+
+def test_cells_pasted_from_another_notebook_take_nothing_from_it() -> None:
+    """The other one has far more of the session's code, and was run again since."""
+    cells = [replace(code(each), execution_count=at) for at, each in enumerate(OLD[:2], 1)]
+    cells += [replace(code(each), execution_count=None) for each in LATER]
+    theirs = (replace(code(each), execution_count=90 + at) for at, each in enumerate(OLD))
+    evidence = Evidence(
+        (document(*cells, at=2 * DAY, trace=FILE),),
+        (session(1, OLD),),
+        siblings=(document(*theirs, at=2 * DAY, trace=COPY),),
+    )
+    assert not rebuild(TARGET, evidence).sessions
+
+
+def test_session_that_began_as_the_one_before_is_told() -> None:
+    """Today's first cells have yesterday's counts: nothing decides, so it is told, with how to
+    take it, and all that it ran is kept beside the notebook."""
+    runs = [session(1, OLD, at=0), session(2, [*OLD[:4], *LATER], at=DAY)]
+    cells = (replace(code(each), execution_count=at) for at, each in enumerate(OLD, 1))
+    rebuilt = rebuilt_of([document(*cells, at=2 * DAY, trace=FILE)], runs)
+    [told] = [each for each in rebuilt.next_steps if "its newer work" in each]
+    assert told.startswith("Session 2 ran 4 cells of analysis.ipynb, then 10 pieces of code")
+    assert told.endswith("--session 2")
+    assert {each.source for each in rebuilt.alternatives} >= set(LATER)
+
+
 def make_home(tmp_path: Path) -> tuple[Home, Path]:
     """One session; the file was written later, by git, and has its first cell alone."""
     home = Home(tmp_path / "home")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +31,7 @@ USED = (
     Column("time", "cyan"),
     Column("where", fold=True),
 )
+_SESSION = re.compile(r"--session (\S+)")
 MOST_REMARKS = 10
 MOST_DAMAGES = 5
 OVERVIEW = (
@@ -89,7 +91,10 @@ def _parts(
         if told.alternatives:
             pieces = wording.count(told.alternatives, "piece")
             are = "is" if told.alternatives == 1 else "are"
-            lays = f"; --session {session} lays what that session ran over it" if session else ""
+            named = {one for each in told.next_steps for one in _SESSION.findall(each)}
+            lays = f"; --session {session} lays what that session ran over it"
+            # Where another one is named below, it is that one's code.
+            lays = lays if session and named <= {str(session)} else ""
             yield Remark(
                 f"{pieces} of code that ran {are} not in it: --report PAGE.html shows all{lays}."
             )
