@@ -68,6 +68,7 @@ class Rivals:
         self._last: tuple[frozenset[str], _Own] = frozenset(), _Own({})
         self._runs, self._weights = runs, weights
         self._totals = [math.fsum(each.values()) for each in weights]
+        self._made: dict[Fit, Fit] = {}
         self._documents: dict[str, list[FoundDocument]] = {}
         for each in documents:
             if each.trace.notebook is not None:
@@ -201,12 +202,14 @@ class Rivals:
         for source in code:
             for number in self._with_code.get(source, ()):
                 weighed[number].append(self._weights[number][source])
-        return {
-            number: Fit(matches, share, math.fsum(weighed[number]) / self._totals[number])
-            for number in weighed.keys() | shown.keys()
-            for share, matches in [shown.get(number, (0.0, 0))]
-            if self._weights[number]
-        }
+        fits = {}
+        for number in weighed.keys() | shown.keys():
+            if self._weights[number]:
+                share, same = shown.get(number, (0.0, 0))
+                fit = Fit(same, share, math.fsum(weighed[number]) / self._totals[number])
+                # Where many notebooks begin alike, a run fits them in the same few ways.
+                fits[number] = self._made.setdefault(fit, fit)
+        return fits
 
 
 def _cells(document: FoundDocument) -> Iterator[tuple[int, str]]:

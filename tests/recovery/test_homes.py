@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import itertools
 import sys
 from collections.abc import Callable
@@ -10,6 +11,7 @@ from pathlib import Path
 from jupyter_rewind.recovery.attribution import Attribution
 from jupyter_rewind.recovery.evidence import Evidence, EvidenceCell, FoundDocument, Trace
 from jupyter_rewind.recovery.homes import Away, Home, Words
+from jupyter_rewind.recovery.rivals import Fit
 from tests.support.evidence import session
 
 CODE = ["import csv", "table", "rows = list(csv.reader(open('a.csv')))", "print(len(rows))"]
@@ -68,8 +70,8 @@ def calls_in(work: Callable[[], None]) -> int:
     return calls
 
 
-def work_for_each_session(many: int, common: int) -> float:
-    """What telling the sessions of as many notebooks takes, for each notebook and session."""
+def alike(many: int, common: int) -> tuple[list[FoundDocument], Attribution]:
+    """As many notebooks, each with a session, that begin with the same cells."""
     begin = ["import numpy as np", "import pandas as pd", "plt.rc('figure', dpi=72)"][:common]
     books = [
         [*begin, *(f"part_{book}_{at} = load({book}, {at})" for at in range(8))]
@@ -82,7 +84,12 @@ def work_for_each_session(many: int, common: int) -> float:
         cells = tuple(EvidenceCell("code", source, execution_count=n) for n, source in kept)
         documents.append(FoundDocument(Trace("file", place, place), cells))
     runs = [session(at, code, at=at * 1000) for at, code in enumerate(books, 1)]
-    everything = Attribution(Evidence(tuple(documents), tuple(runs)))
+    return documents, Attribution(Evidence(tuple(documents), tuple(runs)))
+
+
+def work_for_each_session(many: int, common: int) -> float:
+    """What telling the sessions of as many notebooks takes, for each notebook and session."""
+    documents, everything = alike(many, common)
 
     def tell() -> None:
         for each in documents[:4]:
@@ -101,3 +108,17 @@ def test_a_session_is_not_compared_with_every_notebook_for_each_notebook() -> No
 def test_notebooks_that_begin_alike_cost_no_more() -> None:
     """Cells that all have in common make no session one to be compared with all."""
     assert work_for_each_session(96, common=3) < 1.5 * work_for_each_session(12, common=3)
+
+
+def test_notebooks_that_begin_alike_are_held_once() -> None:
+    """What is kept of how sessions fit notebooks does not grow with the one times the other."""
+    many = 30
+    documents, everything = alike(many, common=3)
+    before = {id(each) for each in fits_held()}
+    everything.of(Path(documents[0].trace.place), ())
+    assert 0 < sum(id(each) not in before for each in fits_held()) < 8 * many
+
+
+def fits_held() -> list[Fit]:
+    gc.collect()
+    return [each for each in gc.get_objects() if isinstance(each, Fit)]
