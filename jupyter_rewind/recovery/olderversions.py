@@ -104,7 +104,7 @@ class OlderVersions:
 
     def _find_nameless(self, file: FoundDocument, traces: Sequence[Trace]) -> Older | None:
         """As `find`, of what git dropped without a name and is like the file."""
-        code, ids = _code(file), ids_of(file)
+        code, ids = _code(file), ids_of(file.cells)
         alike = [
             each
             for each in self._nameless

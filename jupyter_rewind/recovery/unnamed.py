@@ -16,7 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from jupyter_rewind.recovery.attribution import attribute, known_places
-from jupyter_rewind.recovery.evidence import Evidence, FoundDocument, Holds
+from jupyter_rewind.recovery.evidence import Evidence, EvidenceCell, FoundDocument, Holds
 from jupyter_rewind.recovery.likeness import is_look
 from jupyter_rewind.recovery.rebuild import Rebuilt, rebuild
 
@@ -56,16 +56,17 @@ def rebuild_named(target: Path, evidence: Evidence) -> Rebuilt:
         both = rebuild(target, replace(named, documents=named.documents + own))
         rebuilt = _no_surer_than_likely(both, agreeing)
     elif strange:
-        steps = _left_out_in_words(strange, *_known(target, named))
+        steps = _left_out_in_words(strange, [each.cell for each in rebuilt.cells])
         rebuilt = replace(rebuilt, next_steps=(*rebuilt.next_steps, *steps))
     told = _apart_in_words(apart, _MOST_BESIDE if rebuilt.cells else _MOST_TOLD)
     return replace(rebuilt, next_steps=(*rebuilt.next_steps, *told))
 
 
 def _left_out_in_words(
-    strange: Sequence[FoundDocument], code: Set[str], ids: Set[str]
+    strange: Sequence[FoundDocument], cells: Sequence[EvidenceCell]
 ) -> list[str]:
-    """What is told of documents with less of the notebook than says that they are it."""
+    """What is told of documents with less of the notebook's `cells` than says that they are it."""
+    code, ids = set(_code(cells)), ids_of(cells)
     kin = [(each, share_of(each, code), share_of_ids(each, ids)) for each in strange]
     alike = sorted((each for each in kin if max(each[1:]) > 0), key=lambda each: -max(each[1:]))
     lines = [
@@ -121,7 +122,7 @@ def sort_out(target: Path, evidence: Evidence) -> tuple[Evidence, tuple[FoundDoc
     loose = [each for each in evidence.documents if each.trace.notebook is None]
     if not loose:
         return evidence, ()
-    known, _ = _known(target, evidence)
+    known = _known_code(target, evidence)
     named, strange = [], []
     for document in evidence.documents:
         if document.trace.notebook is not None:
@@ -148,7 +149,7 @@ def _agreeing(rebuilt: Rebuilt, strange: Iterable[FoundDocument]) -> list[FoundD
     return [
         each
         for each in strange
-        if len(telling & set(_code(each))) >= AGREE * len(telling)
+        if len(telling & set(_code(each.cells))) >= AGREE * len(telling)
         and share_of(each, telling) >= ENOUGH
     ]
 
@@ -162,21 +163,24 @@ def _no_surer_than_likely(rebuilt: Rebuilt, agreeing: list[FoundDocument]) -> Re
     return replace(rebuilt, cells=tuple(cells), next_steps=(step, *rebuilt.next_steps))
 
 
-def _known(target: Path, evidence: Evidence) -> tuple[frozenset[str], frozenset[str]]:
-    """The code of the notebook's own documents and of the runs that are surely its; and the ids of
-    its cells."""
+def _known_code(target: Path, evidence: Evidence) -> frozenset[str]:
+    """The code of the notebook's own documents and of the runs that are surely its."""
     places = known_places(target, evidence)
-    documents = [each for each in evidence.documents if each.trace.notebook in places]
-    code = {source for document in documents for source in _code(document)}
+    code = {
+        source
+        for document in evidence.documents
+        if document.trace.notebook in places
+        for source in _code(document.cells)
+    }
     named = (each for each in evidence.documents if each.trace.notebook is not None)
     own = attribute(target, replace(evidence, documents=tuple(named)), code)
     ran = (executed.source for each in own if each.certain for executed in each.run.executions)
-    return frozenset(code | {source.strip() for source in ran}), ids_of(*documents)
+    return frozenset(code | {source.strip() for source in ran})
 
 
 def share_of(document: FoundDocument, known: Iterable[str]) -> float:
     """How much of the document's telling code is known to be the notebook's."""
-    code = set(_code(document))
+    code = set(_code(document.cells))
     telling = {source for source in code if not is_look(source)} or code
     return len(telling & set(known)) / len(telling) if telling else 0.0
 
@@ -186,22 +190,17 @@ def share_of_ids(document: FoundDocument, known: Set[str]) -> float:
 
     A duplicate of a notebook keeps its ids: they say less than a name.
     """
-    ids = ids_of(document)
+    ids = ids_of(document.cells)
     return len(ids & known) / len(ids) if ids else 0.0
 
 
-def ids_of(*documents: FoundDocument) -> frozenset[str]:
-    """The ids of their cells that a program drew: others, as `cell-1`, are in many notebooks."""
-    cells = (cell for document in documents for cell in document.cells)
+def ids_of(cells: Iterable[EvidenceCell]) -> frozenset[str]:
+    """The ids of cells that a program drew: others, as `cell-1`, are in many notebooks."""
     return frozenset(e.cell_id for e in cells if e.cell_id and _DRAWN.fullmatch(e.cell_id))
 
 
-def _code(document: FoundDocument) -> list[str]:
-    return [
-        cell.source.strip()
-        for cell in document.cells
-        if cell.kind == "code" and cell.source.strip()
-    ]
+def _code(cells: Iterable[EvidenceCell]) -> list[str]:
+    return [cell.source.strip() for cell in cells if cell.kind == "code" and cell.source.strip()]
 
 
 def _doubt(rebuilt: Rebuilt) -> Rebuilt:
