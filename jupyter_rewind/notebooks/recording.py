@@ -172,8 +172,10 @@ class HistoryRecorder(HistoryComparer):
             now = told.checkpoint
             return Recorded(now, False, told.moved_from, marked=now != same)
         found = self._found_since(history, head, wish, state)
-        if found is not None:
+        if found is not None and was_taken_for_a_change(found, wish):
             return Recorded(self._tell_origin(tx, found, wish), False, marked=True)
+        if found is not None:
+            return Recorded(found, False)
         kept = self._kept_since(history, wish, state)
         if kept is not None:
             return Recorded(kept, False)

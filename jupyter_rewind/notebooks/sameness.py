@@ -22,6 +22,7 @@ from jupyter_rewind.notebooks.reading import Exists, Glance
 
 SAVES = (Reason.SAVE, Reason.AUTOSAVE)
 _FOUND = (Reason.EXTERNAL_CHANGE, Reason.BEFORE_RESTORE)
+_KEPT_FIRST = (Reason.BEFORE_RESTORE, Reason.BEFORE_DELETE)
 # Longer than a busy server leaves what was saved unstored.
 _REST_NS = 15_000_000_000
 _SECOND_NS = 1_000_000_000
@@ -131,13 +132,16 @@ class HistoryComparer(HistoryMarker):
     def _found_since(
         self, history: HistoryId, head: Checkpoint | None, wish: Wish, state: Cut | None
     ) -> Checkpoint | None:
-        """The checkpoint that another server made of what this save wrote, before it was
-        overwritten and the history went on."""
+        """The checkpoint that another server made of what this save wrote, or a restore or deletion
+        that came before the save was stored, and the history went on."""
         if head is None or state is None or wish.reason not in SAVES or not wish.is_before(head):
             return None
         for one in self.checkpoints_of(history)[::-1]:
             is_same = one.content == state.identity and one.raw == wish.digest
-            if is_same and was_taken_for_a_change(one, wish) and self._is_whole(one):
+            was_found = was_taken_for_a_change(one, wish) or (
+                one.reason in _KEPT_FIRST and wish.is_before(one)
+            )
+            if is_same and was_found and self._is_whole(one):
                 return one
         return None
 

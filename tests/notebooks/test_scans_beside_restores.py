@@ -306,3 +306,31 @@ def test_what_stands_in_the_file_for_long_is_the_head_though_it_was_kept_before(
         (older, "save"),
         (last, "external-change"),
     ]
+
+
+@pytest.mark.parametrize("reason", [Reason.SAVE, Reason.AUTOSAVE])
+@pytest.mark.parametrize("again", [False, True], ids=["once", "again"])
+def test_a_save_that_is_stored_after_a_restore_stays_before_it(
+    histories: Histories,
+    others: Histories,
+    path: Path,
+    fake_clock: clock.FakeClock,
+    reason: Reason,
+    again: bool,
+) -> None:
+    """A busy server stores it late: the restore kept its state first, and the history ends with
+    what the file holds. A save of the same state after the restore is another one."""
+    source = histories.checkpoints(str(path))[0]
+    written_ns = clock.now_ns()
+    path.write_bytes(OUTSIDE)
+    fake_clock.advance(0.5)
+    restore_document(others, path, source.id)
+    expected = [(OLD, "save"), (NEW, "save"), (OUTSIDE, "before-restore"), (OLD, "restore")]
+    if again:
+        fake_clock.advance(0.5)
+        path.write_bytes(OUTSIDE)
+        written_ns = clock.now_ns()
+        expected.append((OUTSIDE, str(reason)))
+    fake_clock.advance(0.5)
+    histories.record(str(path), OUTSIDE, reason=reason, written_ns=written_ns)
+    assert told(others, path) == expected

@@ -113,6 +113,8 @@ class Reading:
         self._strings: Written | None = None
         self._error: OSError | None = None
         self.is_taken = False
+        self.is_told = False
+        """Whether the bytes are those that a save wrote, as it told them: nobody's half a file."""
 
     def secure(self) -> bool:
         """Whether the bytes are in memory by now, if only as the strings that were written: to put
@@ -179,6 +181,7 @@ class Reading:
         if written is None or raw is None or len(raw) > self._limit:
             return None
         stamp = written.stamp
+        self.is_told = True
         self.began_ns = written.began_ns
         # Of another size, the file was written to by somebody else at the same time.
         self.stamp = stamp if stamp is not None and stamp.size == len(raw) else None

@@ -365,10 +365,13 @@ class Recorder:
         try:
             raw = reading.take()
             until = clock.monotonic() + _TORN_SECONDS
-            while is_notebook(file) and self._is_torn(file, raw, reason):
+            while is_notebook(file) and not reading.is_told and self._is_torn(file, raw, reason):
                 # A save, of this server or another one, was caught in the middle.
-                reading = self.readings.open(file)
-                raw = reading.take()
+                anew = self.readings.open(file)
+                now = anew.take()
+                if now is None and not anew.too_large and reason in SAVES:
+                    break  # gone since: there is no more of it than this
+                reading, raw = anew, now
                 if clock.monotonic() > until or not self.readings.is_expected(file):
                     break
                 time.sleep(_TORN_PAUSE_SECONDS)

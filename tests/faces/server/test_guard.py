@@ -219,6 +219,30 @@ async def test_what_was_saved_is_taken_before_the_answer(
         assert set(saved) <= {workspace.read(each) for each in found}
 
 
+@pytest.mark.parametrize("end", ["deleted", "overwritten"])
+async def test_what_is_saved_in_the_place_of_a_notebook_is_kept_whatever_it_is(
+    client: Client, end: str
+) -> None:
+    """A merge by hand, say, that is deleted or written over before it is stored."""
+    text = '<<<<<<< HEAD\n{"cells": ["two hours of merging by hand"]\n>>>>>>> branch\n'
+    model = {"type": "file", "format": "text", "content": text}
+    asleep = threading.Event()
+    client.service.recorder.submit(lambda _: asleep.wait(20))
+    try:
+        status, _ = await client.ask("PUT", "api/contents", "a.ipynb", body=model)
+        assert status < 300
+        if end == "deleted":
+            client.file("a.ipynb").unlink()
+        else:
+            client.file("a.ipynb").write_bytes(written(notebook("by git")))
+    finally:
+        asleep.set()
+    await eventually(lambda: not client.service.recorder.queued)
+    with Workspace.open(client.service.settings) as workspace:
+        file = str(client.file("a.ipynb"))
+        assert text.encode() in {workspace.read(each) for each in workspace.checkpoints(file)}
+
+
 async def test_a_save_whose_bytes_cannot_be_taken_is_answered(
     client: Client, monkeypatch: Any
 ) -> None:
