@@ -58,9 +58,9 @@ class Histories(HistoryRecorder):
             return len(inside)
 
     def copy(self, source: str, target: str) -> None:
-        """`target`, a new copy, has a history that says it came from `source`."""
+        """`target`, a new copy, has a history that says it came from `source`, kept or not."""
         with self.repository.transaction() as tx:
-            if self.bindings.current(source) is None or self.bindings.current(target) is not None:
+            if self.bindings.current(target) is not None:
                 return
             history = self.bindings.name_new(target)
             self.bindings.bind(tx, target, history, "copied", came_from=source)

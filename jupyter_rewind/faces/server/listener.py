@@ -8,6 +8,7 @@ ours, the contents manager tells the class itself.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from posixpath import splitext
 from typing import TYPE_CHECKING, Any
 
 from jupyter_rewind.errors import RewindError
@@ -81,6 +82,9 @@ class Listener:
         file = self._paths.file(path)
         if request.is_creation():
             follow(self._recorder, lambda workspace: workspace.histories.vacate(file), file)
+            source = request.copied_from()
+            if source is not None and splitext(source)[1] == splitext(path)[1]:
+                self._copy(source, path)  # its own event comes when the history has begun
         self._recorder.save(
             file,
             request.infer_reason(),

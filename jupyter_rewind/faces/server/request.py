@@ -83,6 +83,18 @@ def is_creation() -> bool:
     return isinstance(handler, ContentsHandler) and handler.request.method == "POST"
 
 
+def copied_from() -> str | None:
+    """The API path of the file that a new one is made a copy of, as by "Duplicate"; else None."""
+    if not is_creation():
+        return None
+    try:
+        told = current_handler().get_json_body()
+    except HTTPError:
+        return None
+    source = told.get("copy_from") if isinstance(told, dict) else None
+    return source.strip("/") if isinstance(source, str) and source.strip("/") else None
+
+
 def infer_reason() -> Reason:
     """Why the save that is happening happens."""
     handler = current_handler()

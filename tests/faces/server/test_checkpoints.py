@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from datetime import datetime
 from typing import Any
@@ -122,6 +123,24 @@ async def test_a_history_follows_renames_of_files_and_folders(client: Client) ->
     assert (await client.rename("d", "e"))[0] == 200
     assert [each["id"] for each in await client.checkpoints("e/b.ipynb")] == before
     assert await client.checkpoints("d/b.ipynb") == []
+
+
+@pytest.mark.parametrize("kind", ["unseen", "edited", "empty", "spelled otherwise", "text"])
+async def test_a_duplicate_knows_its_source_whatever_that_is(client: Client, kind: str) -> None:
+    """And not another copy that holds the same, nor one in another folder."""
+    name = "a.txt" if kind == "text" else "a.ipynb"
+    raw = written(notebook("" if kind == "empty" else "the same in all"))
+    if kind == "spelled otherwise":
+        raw = json.dumps(json.loads(raw)).encode()
+    if kind in ("edited", "spelled otherwise"):
+        await client.put(name, notebook("before"))
+    client.file(name).write_bytes(raw)
+    client.file("d").mkdir()
+    for folder in ("", "", "d"):
+        status, made = await client.ask("POST", "api/contents", folder, body={"copy_from": name})
+        assert status == 201
+        _, copy = await client.rewind("GET", "history", path=made["path"])
+        assert copy["came_from"] == name
 
 
 async def test_a_copy_knows_where_it_came_from(client: Client) -> None:
