@@ -40,12 +40,12 @@ class Session:
 
 def sessions_since(base: Base, attributed: Sequence[Attributed]) -> list[Session]:
     """The runs whose code is to be laid over the document, oldest first, their steps numbered."""
-    part = part_of(base, attributed)
+    part, outrun = part_of(base, attributed), _outrun(base, attributed)
     number = 0
     sessions: list[Session] = []
     for each in attributed[_first_since(base, attributed) :]:
         taken = []
-        saved = _saved_at(base, each.run)
+        saved = _saved_at(base, each.run, outrun)
         if part is not None and each.run is part and not _is_later(part, base):
             saved = read_of(base, part)
         for executed in each.run.executions[saved:]:
@@ -88,12 +88,13 @@ def _first_since(base: Base, attributed: Sequence[Attributed]) -> int:
     if base.time_ns is None:
         return _first_by_count(base, attributed)
     texts = _texts(base)
-    part = part_of(base, attributed)
+    part, outrun = part_of(base, attributed), _outrun(base, attributed)
     for place in range(len(attributed) - 1, -1, -1):
         run = attributed[place].run
         following = attributed[place + 1].run if place + 1 < len(attributed) else None
-        is_before = run is not part and not run.asked and _is_before(run, following, base, texts)
-        if is_before and is_in(run.executions, texts) and not _is_outrun(base, run):
+        may_be_before = run is not part and run is not outrun and not run.asked
+        is_before = may_be_before and _is_before(run, following, base, texts)
+        if is_before and is_in(run.executions, texts):
             return place + 1
         if not run.asked and any(_is_saved_on(each, run, texts) for each in base.branches):
             return place + 1
@@ -133,7 +134,7 @@ def _texts(base: Base) -> set[str]:
     return {each.cell.source.rstrip() for each in base.cells if each.cell.kind == "code"}
 
 
-def _saved_at(base: Base, run: FoundRun) -> int:
+def _saved_at(base: Base, run: FoundRun, outrun: FoundRun | None = None) -> int:
     """How many of its executions the run had behind it when the document was saved.
 
     A saved cell that has the number and the source of an execution shows that one. The time tells
@@ -149,7 +150,7 @@ def _saved_at(base: Base, run: FoundRun) -> int:
             over = at
     if over > shown and not is_in(run.executions[:over], _texts(base)):
         return shown
-    return shown if _is_outrun(base, run) else max(shown, over)
+    return shown if run is outrun else max(shown, over)
 
 
 def _shown_of(base: Base, run: FoundRun) -> int:
@@ -161,6 +162,14 @@ def _shown_of(base: Base, run: FoundRun) -> int:
         if (each.line, each.source.rstrip()) in shown
     )
     return max(places, default=0)
+
+
+def _outrun(base: Base, attributed: Sequence[Attributed]) -> FoundRun | None:
+    """The last run that the document shows anything of, where cells went on in it since."""
+    for each in reversed(attributed):
+        if _shown_of(base, each.run):
+            return each.run if _is_outrun(base, each.run) else None
+    return None
 
 
 def _is_outrun(base: Base, run: FoundRun) -> bool:

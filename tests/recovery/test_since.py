@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -276,7 +278,13 @@ def test_a_cell_that_may_have_been_changed_back_is_left(
     assert sources_of(rebuilt) == [LOAD, CLEAN, FIT]
 
 
-def test_a_later_run_from_the_top_shows_that_the_cell_was_changed_back() -> None:
+@pytest.mark.parametrize("lasting", [60, None], ids=["ended", "goes on"])
+def test_a_later_run_from_the_top_shows_that_the_cell_was_changed_back(
+    lasting: int | None,
+) -> None:
     """Its numbers are those of the run before the change, and it is newer."""
     runs = [told_by_journal(*RUN, ("fit", DEEPER)), told_by_journal(*RUN, at=600, number=2)]
     assert sources_of(rebuilt_of([counted_book()], runs)) == [LOAD, CLEAN, FIT]
+    later = told_by_journal(*RUN, ("next", NEXT), at=600, number=2)
+    runs[1] = replace(later, ended_ns=None if lasting is None else later.ended_ns)
+    assert DEEPER not in sources_of(rebuilt_of([counted_book()], runs))
