@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from jupyter_rewind.recovery.blends import BLEND
+from jupyter_rewind.recovery.broken.welds import WELD
 from jupyter_rewind.recovery.evidence import EvidenceCell
 
 _ID = re.compile(r"[a-zA-Z0-9_-]{1,64}")
@@ -88,7 +89,7 @@ def _sound_metadata(metadata: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _sound_cell_metadata(metadata: Mapping[str, Any]) -> dict[str, Any]:
-    sound = {str(key): value for key, value in metadata.items() if key not in (NOTES, BLEND)}
+    sound = {str(key): value for key, value in metadata.items() if key not in (NOTES, BLEND, WELD)}
     tags = sound.get("tags", [])
     if not (isinstance(tags, list) and _are_tags(tags)):
         del sound["tags"]

@@ -10,6 +10,7 @@ from itertools import takewhile
 
 from jupyter_rewind.recovery.blends import blend_in_words, other_text
 from jupyter_rewind.recovery.broken.versions import VERSION
+from jupyter_rewind.recovery.broken.welds import weld_in_words
 from jupyter_rewind.recovery.evidence import Evidence, EvidenceCell, FoundDocument
 from jupyter_rewind.recovery.namesakes import KIND, as_pair, is_edited_pair, without_namesakes
 from jupyter_rewind.recovery.traces.git import BRANCH, FETCHED
@@ -136,12 +137,15 @@ def _doubted(cells: Iterable[Based]) -> list[Based]:
     made = []
     for each in cells:
         side, blend = each.cell.metadata.get(VERSION), blend_in_words(each.cell)
+        weld = weld_in_words(each.cell)
         if isinstance(side, str):
             words = f"one of two versions: only in {side}"
             each = replace(each, certain=False, words=each.words or words)
         elif blend:
             certain = each.certain and not other_text(each.cell)[0]
             each = replace(each, certain=certain, words=each.words or blend)
+        elif weld:
+            each = replace(each, certain=False, words=each.words or weld)
         elif not each.cell.whole:
             each = replace(each, certain=False)
         made.append(each)

@@ -15,9 +15,9 @@ from typing import Any
 
 from jupyter_rewind.recovery.broken.damage import is_border
 from jupyter_rewind.recovery.broken.jsonbytes import Broken, JsonBytes, Long, search
+from jupyter_rewind.recovery.broken.welds import SOURCES, has_swallowed, runs_over
 from jupyter_rewind.recovery.normal import join_lines
 
-SOURCES = ("source", "input", "code", "text")
 OUTPUT_TYPES = frozenset(
     {"stream", "display_data", "execute_result", "error", "pyout", "pyerr", "update_display_data"}
 )
@@ -35,7 +35,18 @@ _LINE = re.compile(rb'(?P<indent>[ \t]*+)"(?P<body>[^\r\n]*)"[ \t]*+(?P<comma>,?
 _KEYED = re.compile(rb'[ \t]*+"\w+"[ \t]*+:[ \t]*+')
 _NEXT_LINE = re.compile(rb'[ \t]*+["\]}]')
 _BARE_QUOTE = re.compile(rb'(?<!\\)((?:\\\\)*)"')
+_END_OF_LINE = re.compile(rb'(?<!\\)(?:\\\\)*\\n"')
 _LONGEST_INDENT = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Mended:
+    """Where something was wrong that cost nothing; `may_join` where what was read on both sides
+    of it may be of two places of the file."""
+
+    at: int
+    words: str
+    may_join: bool = True
 
 
 @dataclass(slots=True)
@@ -48,8 +59,8 @@ class Read:
     broken: int | None = None
     indent: bytes | None = None
     """Where it broke inside its source: what stands before each line of that source."""
-    mended: list[tuple[int, str]] = field(default_factory=list)
-    """What was wrong and cost nothing: where, and in words."""
+    mended: list[Mended] = field(default_factory=list)
+    """What was wrong and cost nothing."""
 
     @property
     def source(self) -> str | None:
@@ -93,6 +104,9 @@ class CellBytes:
             self._walk(read, self._raw.skip(at + 1))
             return read
         if isinstance(value, dict):
+            if has_swallowed(value):
+                self._walk(read, self._raw.skip(at + 1))
+                return read
             read.members = value
             _join_sources(value, self._is_old)
         read.end = end
@@ -266,7 +280,8 @@ class CellBytes:
         wanted = 0 if is_first or raw.peek(at) in ("]", "}", "") else 1
         if count != wanted and not (is_first and count == 1):
             words = "is missing" if count < wanted else "too many"
-            read.mended.append((start, f"a comma {words} at byte {start}"))
+            may_join = raw.peek(at) not in ("]", "}")  # one behind the last item is a slip
+            read.mended.append(Mended(start, f"a comma {words} at byte {start}", may_join))
         return at
 
     def _output(self, read: Read, at: int, items: list[Any]) -> int:
@@ -279,7 +294,8 @@ class CellBytes:
         except Broken as broken:
             read.broken = broken.at
             return broken.at
-        if not isinstance(value, dict) or value.get("output_type") not in OUTPUT_TYPES:
+        is_output = isinstance(value, dict) and value.get("output_type") in OUTPUT_TYPES
+        if not is_output or runs_over(value):
             read.broken = at
             return at
         items.append(value)
@@ -350,13 +366,16 @@ class CellBytes:
         quotes = (quote.end() for quote in _BARE_QUOTE.finditer(found["body"]))
         if any(is_border(found.start("body") + quote) for quote in quotes):
             return None  # here another version may go on
+        if _END_OF_LINE.search(found["body"]):
+            return None  # the line ends there, and another one goes on
         body = _BARE_QUOTE.sub(rb'\1\\"', found["body"]).replace(b"\t", b"\\t")
         try:
             text, _ = JsonBytes(b'"' + body + b'"').string(0)
         except Broken:
             return None
         items.append(text)
-        read.mended.append((at, f"a line at byte {at} with a quotation mark not escaped, mended"))
+        words = f"a line at byte {at} with a quotation mark not escaped, mended"
+        read.mended.append(Mended(at, words))
         return found.end("body") + 1
 
 

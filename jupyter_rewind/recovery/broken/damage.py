@@ -29,6 +29,9 @@ class Damage:
     may_blend: bool = False
     """True where it may be that another version goes on, in the middle of a notebook."""
 
+    is_bracket: bool = False
+    """True where brackets don't close what is open: what stands before it may be of two places."""
+
     is_behind: bool = False
     """True behind the end of a whole notebook, where the rest of a longer one may have stayed."""
 

@@ -78,7 +78,7 @@ class Frame:
         if not self._open or self._open[-1] != _CELLS:
             if is_sure:
                 words = f"the cell at byte {at} stands outside the list of cells"
-                self._note_fault(at, words)
+                self._note_fault(at, words, is_bracket=True)
             self._open = ["{", _CELLS]
         self._has_list = True
 
@@ -126,9 +126,10 @@ class Frame:
             words = f"a comma is missing at byte {at}"
             self._note_fault(at, words)
 
-    def _note_fault(self, at: int, words: str) -> None:
+    def _note_fault(self, at: int, words: str, *, is_bracket: bool = False) -> None:
         """Something that costs nothing, and may tell that another version goes on."""
-        fault = Damage(at, words, False, may_blend=True, is_behind=self.is_behind)
+        behind = self.is_behind
+        fault = Damage(at, words, False, may_blend=True, is_bracket=is_bracket, is_behind=behind)
         self.damages.append(fault)
 
     def _begin(self, at: int) -> None:
@@ -145,7 +146,7 @@ class Frame:
         opener = self._open.pop() if self._open else ""
         if opener != _PAIRS[letter] and not (letter == "]" and opener == _CELLS):
             words = f"a bracket at byte {at} closes nothing"
-            self._note_fault(at, words)
+            self._note_fault(at, words, is_bracket=True)
         elif not self._open and self._has_list and self.heads[-1].nbformat is not None:
             self.is_behind = True
 

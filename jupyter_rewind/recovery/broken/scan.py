@@ -7,6 +7,7 @@ it doesn't. Damage costs the cell it is in: what reads before and behind it is t
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -15,6 +16,7 @@ from jupyter_rewind.recovery.broken.cellbytes import CellBytes, Read
 from jupyter_rewind.recovery.broken.damage import Damage, describe_bytes
 from jupyter_rewind.recovery.broken.frame import Frame, Head
 from jupyter_rewind.recovery.broken.jsonbytes import Broken, JsonBytes, search
+from jupyter_rewind.recovery.broken.welds import MENDED, marked
 from jupyter_rewind.recovery.evidence import EvidenceCell
 from jupyter_rewind.recovery.normal import cell_of
 
@@ -103,7 +105,17 @@ class _Walk:
             from_ = max(at, anchor_end) if broken is None else anchor_end
         self._frame.close(self._is_cut)
         self._find_metadata()
+        self._doubt_before_brackets()
         return Scanned(self._found, self._frame.heads, self._damages + self._frame.damages)
+
+    def _doubt_before_brackets(self) -> None:
+        """What stands just before brackets that close too much is no more than a piece."""
+        ends = [found.end for found in self._found]
+        for fault in self._frame.damages:
+            last = bisect_right(ends, fault.at) - 1
+            if fault.is_bracket and not fault.is_behind and last >= 0:
+                found = self._found[last]
+                self._found[last] = replace(found, cell=replace(found.cell, whole=False))
 
     def _next(self, at: int, from_: int) -> tuple[str, int, int]:
         """The next cell: its kind, its beginning, the end of its key; "" behind the last."""
@@ -199,11 +211,16 @@ class _Walk:
 
     def _take(self, read: Read, is_whole: bool, kind: str = "") -> None:
         """Converts at once: lines joined take a quarter of the room."""
+        is_whole = is_whole and not (read.mended and read.source is None)
         cell = cell_of(read.members, kind=kind, is_whole=is_whole, is_old=self._is_old)
+        if any(each.may_join for each in read.mended):
+            cell = marked(cell, MENDED)
         self._found.append(Found(cell, read.start, read.end, self._frame.version))
 
     def _note_mended(self, read: Read) -> None:
-        self._damages += [Damage(at, words, False, may_blend=True) for at, words in read.mended]
+        self._damages += [
+            Damage(each.at, each.words, False, may_blend=True) for each in read.mended
+        ]
 
     def _find_metadata(self) -> None:
         """The kernel's name where the notebook's metadata is lost."""
