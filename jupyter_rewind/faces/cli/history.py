@@ -30,6 +30,8 @@ from jupyter_rewind.faces.cli.command import (
 )
 from jupyter_rewind.faces.cli.kernels import open_revival
 from jupyter_rewind.faces.cli.statuses import Status
+from jupyter_rewind.kernels.images.records import images_of_notebook
+from jupyter_rewind.kernels.images.telling import image_json
 
 if TYPE_CHECKING:
     from jupyter_rewind.model.checkpoint import Checkpoint
@@ -50,17 +52,26 @@ def history(
         bool, typer.Option("--oldest-first", help="Begin with the oldest, not with the newest.")
     ] = False,
 ) -> Answer:
-    """List the checkpoints of a notebook, the newest first."""
+    """List a notebook's checkpoints, the newest first, with process images between them."""
     with face.notebook(notebook) as workspace:
         info = workspace.overview(notebook)
         listing = workspace.listing(notebook, newest_first=not oldest)
         found, missing = listing.checkpoints, listing.missing
         shown = found[:limit]
         states = open_revival(workspace).pair(info.path, shown)
+        images = [
+            each
+            for each in images_of_notebook(workspace.repository, info.path)
+            if len(shown) == len(found) or (each.time_ns > shown[-1].time_ns) != oldest
+        ]
     table = views.checkpoint_table(
-        shown, terminal=face.screen.terminal, empty=f"{notebook} has no checkpoints.", states=states
-    )
+        shown, terminal=face.screen.terminal, empty=f"{notebook} has no checkpoints.",
+        states=states, images=images, newest_first=not oldest,
+    )  # fmt: skip
     remarks = [Remark(text) for text in _about(info, len(shown), len(found))]
+    if images:
+        way = f"`jupyter rewind image restore {wording.argument(info.path)} ID`"
+        remarks.append(Remark(f"{way} brings the kernel of a process image back."))
     if missing:
         gone = f"{wording.count(len(missing), 'checkpoint')} cannot be read"
         remarks.append(
@@ -74,6 +85,7 @@ def history(
         "checkpoints": [
             views.checkpoint_json(each) | views.state_json(states.get(each.id)) for each in shown
         ],
+        "images": [image_json(each) for each in (images if oldest else images[::-1])],
         "lost": list(listing.lost),
     }
     return Answer(data, [table, *remarks], Status.DAMAGE if missing else Status.DONE)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from jupyter_rewind.faces.cli import wording
 from jupyter_rewind.faces.cli.answers import Column, Table
+from jupyter_rewind.model.image import ProcessImage
 
 if TYPE_CHECKING:
     from jupyter_rewind.model.checkpoint import Checkpoint, Counts
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
     from jupyter_rewind.model.snapshot import Snapshot
     from jupyter_rewind.workspace import HistoryInfo
 
+IMAGE_ROW = "process image"
 CHECKPOINT_COLUMNS = (
     Column("id", "yellow"),
     Column("time", "cyan"),
@@ -84,13 +87,25 @@ def checkpoint_table(
     terminal: bool,
     empty: str,
     states: Mapping[str, Snapshot] | None = None,
+    images: Sequence[ProcessImage] = (),
+    newest_first: bool = True,
 ) -> Table:
-    """One row a checkpoint, with the cell after which the kernel's `states` belongs to it. Ids are
-    cut short on a terminal, where they still differ."""
-    length = wording.short_length(each.id for each in checkpoints) if terminal else None
+    """One row a checkpoint, with the cell after which the kernel's `states` belongs to it, and one
+    a process image, by its time. Ids are cut short on a terminal, where they still differ."""
+    shown = [*_between(checkpoints, images, newest_first)]
+    length = wording.short_length(each.id for each in shown) if terminal else None
     size = wording.size if terminal else str
     rows = [
         (
+            each.id[:length],
+            wording.local_time(each.time_ns),
+            IMAGE_ROW,
+            *("", "", size(each.size_bytes), ""),
+            ", ".join(each.labels),
+            *([""] if states else []),
+        )
+        if isinstance(each, ProcessImage)
+        else (
             each.id[:length],
             wording.local_time(each.time_ns),
             str(each.reason),
@@ -101,12 +116,24 @@ def checkpoint_table(
             marks(each),
             *([_state(states.get(each.id))] if states else []),
         )
-        for each in checkpoints
+        for each in shown
     ]
     columns = (
         (*CHECKPOINT_COLUMNS, Column("variables", gives_way=2)) if states else CHECKPOINT_COLUMNS
     )
     return Table(columns, rows, empty=empty)
+
+
+def _between(
+    checkpoints: Sequence[Checkpoint], images: Sequence[ProcessImage], newest_first: bool
+) -> Iterator[Checkpoint | ProcessImage]:
+    left = deque(sorted(images, key=lambda each: each.time_ns, reverse=newest_first))
+    for each in checkpoints:
+        # Checkpoints keep their order, whatever the clock did.
+        while left and (left[0].time_ns > each.time_ns) == newest_first:
+            yield left.popleft()
+        yield each
+    yield from left
 
 
 def _state(snapshot: Snapshot | None) -> str:

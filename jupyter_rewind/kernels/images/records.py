@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from jupyter_rewind.errors import Integrity, Newer
 from jupyter_rewind.model.entry import Entry, Json
 from jupyter_rewind.model.execution import kernel_key, path_key
 from jupyter_rewind.model.image import ImageId, ProcessImage
+
+if TYPE_CHECKING:
+    from jupyter_rewind.store.repository import Repository
 
 IMAGE, IMAGE_MARK = "image", "image_mark"
 FORMAT = 1
@@ -69,6 +73,16 @@ def decode_image(entry: Entry, marks: Sequence[Entry]) -> ProcessImage:
         )  # fmt: skip
     except (KeyError, TypeError) as error:
         raise Integrity(f"The entry of the process image {entry.id} does not read.") from error
+
+
+def images_of_notebook(repository: Repository, file: str) -> list[ProcessImage]:
+    """Those of all kernels of the notebook at this absolute path, oldest first. Raises Newer,
+    Integrity."""
+    found = repository.entries(kind=IMAGE, key=path_key(file))
+    return [
+        decode_image(each, repository.entries(kind=IMAGE_MARK, key=mark_key(ImageId(each.id))))
+        for each in found
+    ]
 
 
 def _number(value: Json) -> int:

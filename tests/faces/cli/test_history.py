@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pty
 import subprocess
 from pathlib import Path
 
+import jsonschema
 import pytest
 
 from jupyter_rewind.faces.cli import views
+from jupyter_rewind.settings import Rewind as Settings
 from tests.faces.cli.conftest import (
     COMMAND,
     FIRST,
@@ -21,6 +24,9 @@ from tests.faces.cli.conftest import (
     stream,
 )
 from tests.model.test_retention import checkpoint
+from tests.support.images import tell_of_image
+
+SCHEMA = Path(views.__file__).with_name("output.schema.json")
 
 
 def on_a_terminal(*words: str) -> tuple[int, str]:
@@ -53,6 +59,32 @@ def test_history_lists_the_newest_first(book: Path, rewind: Rewind) -> None:
         ("manual", "2", "+2", str(len(FIRST))),
     ]
     assert all(len(row[0]) == 16 for row in ended.rows)
+
+
+def keep_image(book: Path, time_ns: int) -> str:
+    settings = Settings()
+    return tell_of_image(Path(settings.store_path), Path(settings.store_key_folder), book, time_ns)
+
+
+def test_history_has_process_images_between_the_checkpoints(book: Path, rewind: Rewind) -> None:
+    """Each in its place in time, also turned; with a limit, as far as the checkpoints reach."""
+    assert rewind("history", book, "--json").data["images"] == []
+    newest, middle, oldest = rewind("history", book, "--json").data["checkpoints"]
+    early = keep_image(book, oldest["time_ns"] + 1)
+    late = keep_image(book, newest["time_ns"] + 1)
+    expected = [late, newest["id"], middle["id"], early, oldest["id"]]
+    ended = rewind("history", book)
+    assert [row[0] for row in ended.rows] == expected
+    assert [row[2] for row in ended.rows if row[0] in (early, late)] == ["process image"] * 2
+    assert "image restore" in ended.err
+    turned = rewind("history", book, "--oldest-first")
+    assert [row[0] for row in turned.rows] == expected[::-1]
+    assert [row[0] for row in rewind("history", book, "-n", "2").rows] == expected[:3]
+    cut = rewind("history", book, "-n", "2", "--oldest-first")
+    assert [row[0] for row in cut.rows] == [oldest["id"], early, middle["id"]]
+    told = rewind("history", book, "--json")
+    assert [each["id"] for each in told.data["images"]] == [late, early]
+    jsonschema.validate(json.loads(told.out), json.loads(SCHEMA.read_text()))
 
 
 def test_history_can_be_cut_and_turned(book: Path, rewind: Rewind) -> None:

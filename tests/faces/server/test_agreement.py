@@ -13,6 +13,7 @@ import pytest
 
 from tests.faces.server.support import Client, notebook, written
 from tests.faces.server.test_rest import check
+from tests.support.images import tell_of_image
 
 COMMAND = [sys.executable, "-m", "jupyter_rewind.faces.cli.app"]
 
@@ -80,6 +81,22 @@ async def told_lost(both: Both, path: str, *, newest_first: bool) -> list[str]:
         one = await both.rest("GET", "checkpoint", path=path, ref=name)
         assert one["readable"] is readable
     return list(rest["lost"])
+
+
+async def test_both_tell_of_process_images_in_a_history(both: Both, tmp_path: Path) -> None:
+    """Of the notebook's own kernels, in the order that was asked for."""
+    await both.client.put("a.ipynb", notebook("first = 1"))
+    await both.client.checkpoints("a.ipynb")
+    file = both.client.file("a.ipynb")
+    assert (await both.rest("GET", "history", path="a.ipynb"))["images"] == []
+    for name, time_ns in (("a.ipynb", 1), ("b.ipynb", 2), ("a.ipynb", 3)):
+        tell_of_image(tmp_path / "store", tmp_path / "keys", file.with_name(name), time_ns)
+    for order, times in (("true", [3, 1]), ("false", [1, 3])):
+        rest = await both.rest("GET", "history", path="a.ipynb", newest_first=order, limit=1)
+        words = ["history", "a.ipynb", *([] if order == "true" else ["--oldest-first"])]
+        told = await both.command(*words)
+        assert [each["time_ns"] for each in rest["images"]] == times
+        assert [each | {"path": "a.ipynb"} for each in told["images"]] == rest["images"]
 
 
 async def test_both_tell_which_checkpoints_are_lost(both: Both) -> None:

@@ -14,6 +14,8 @@ from jupyter_rewind.faces.server.heartbeat import find_damage
 from jupyter_rewind.faces.server.paths import is_notebook
 from jupyter_rewind.faces.server.recorder import Recorder
 from jupyter_rewind.faces.server.rendering import render_checkpoint, render_history
+from jupyter_rewind.kernels.images.records import images_of_notebook
+from jupyter_rewind.kernels.images.telling import image_json
 
 if TYPE_CHECKING:
     from jupyter_rewind.workspace import Workspace
@@ -31,7 +33,7 @@ class HistoryHandler(RewindHandler):
         service = self.service
 
         def act(workspace: Workspace) -> dict[str, Any]:
-            service.take_stock_checkpoint(workspace, file)
+            service.begin_history(workspace, file)
             info = workspace.histories.overview(file)
             if limit is not None and not before:
                 listing = workspace.histories.newest(file, limit)
@@ -40,9 +42,14 @@ class HistoryHandler(RewindHandler):
             checkpoints = older(listing.checkpoints, before)[:limit]
             if not newest_first:
                 checkpoints = checkpoints[::-1]
+            images = images_of_notebook(workspace.repository, file)
             return {
                 **render_history(info, service.paths),
                 "path": path,
+                "images": [
+                    {**image_json(each), "path": path}
+                    for each in (images[::-1] if newest_first else images)
+                ],
                 "checkpoints": [render_checkpoint(each) for each in checkpoints],
                 "lost": list(listing.lost if newest_first else listing.lost[::-1]),
                 "states": find_pairs(workspace, file, checkpoints),
