@@ -31,6 +31,7 @@ from benchmarks.material import (
 from benchmarks.measure import Row, at_least, at_most, run_parts
 from benchmarks.recovery_autosave import autosaved
 from benchmarks.recovery_command import Process, lay_out, recover_in
+from benchmarks.recovery_oldtab import old_states
 from jupyter_rewind.recovery.rebuild import Rebuilt, rebuild
 
 SIMULATED = 150
@@ -55,6 +56,7 @@ def quality(folder: Path) -> list[Row]:
     return [
         *simulated(marked),
         *autosaved(range(FIRST_SEED, FIRST_SEED + SIMULATED), partial(_mark, marked=marked)),
+        *old_states(range(FIRST_SEED, FIRST_SEED + SIMULATED)),
         *real_disasters(folder / "real", marked),
         *calibration(marked),
     ]

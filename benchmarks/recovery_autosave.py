@@ -108,6 +108,7 @@ def session(
     seed: int,
     notebooks: Sequence[Sequence[Cell]],
     versions: Sequence[tuple[Sequence[Cell], Sequence[Cell]]] = (),
+    kind: type[Writer] = Writer,
 ) -> Spanned | None:
     """A session of about an hour; None where nothing was saved in it."""
     chance = random.Random(seed)
@@ -120,7 +121,7 @@ def session(
     habits = replace(
         Habits(), run_all=1.0, again=chance.choice((0.05, 0.2)), jump=chance.choice((0.0, 0.15))
     )
-    writer = Writer(chance, first if versions else (), habits)
+    writer = kind(chance, first if versions else (), habits)
     writer.start()
     if not versions:
         writer.go_on(first, 1000)
