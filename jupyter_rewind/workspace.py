@@ -25,6 +25,7 @@ from jupyter_rewind.notebooks.history import Histories, Recorded, name_entries
 from jupyter_rewind.notebooks.leftovers import find_leftovers
 from jupyter_rewind.notebooks.losses import Listing
 from jupyter_rewind.notebooks.marking import Labelled
+from jupyter_rewind.notebooks.moves import follow_file, key_of, telling_links
 from jupyter_rewind.notebooks.reading import Glance
 from jupyter_rewind.notebooks.search import Found
 from jupyter_rewind.notebooks.stock import has_stock, take_stock_checkpoint, with_stock
@@ -57,8 +58,9 @@ __all__ = [
     "Glance", "HistoryInfo", "HistoryPlan", "Imported", "Labelled", "Listing", "NotebookSize",
     "ReadDraft", "Recorded", "Restored", "SalvageReport", "Seen", "StoreHealth", "StoreStats",
     "UpkeepRound", "VerifyReport", "Watcher", "Workspace", "check_writable", "claim_of",
-    "document_path", "find_leftovers", "find_notebooks", "free_bytes", "has_stock", "identify_open",
-    "is_network", "lane_lock", "salvage", "set_value", "store_health", "unset_value", "with_stock",
+    "document_path", "find_leftovers", "find_notebooks", "follow_file", "free_bytes", "has_stock",
+    "identify_open", "is_network", "lane_lock", "salvage", "set_value", "store_health",
+    "unset_value", "with_stock",
 ]  # fmt: skip
 
 
@@ -110,33 +112,28 @@ class Workspace:
 
     # --- looking ------------------------------------------------------------------------
 
-    def key(self, path: str) -> str:
-        """What a history is asked for by: the file's absolute path, or a history's own id."""
-        if not os.path.lexists(path) and self.histories.bindings.exists(path):
-            return path
-        return str(document_path(path))
+    def key(self, path: str, *, to_write: bool = False) -> str:
+        """What the history of `path`, or the one with this id, is asked for by, as far as others
+        stored it until now. A file that was moved here outside Jupyter has its history by then."""
+        return key_of(self.histories, path, self._cap, to_write=to_write)
 
     def overview(self, path: str) -> HistoryInfo:
         """What there is of a notebook's history. Raises NotFound."""
-        self.repository.refresh()
-        with documents.telling_moves(self.histories, path, self._cap):
+        with telling_links(self.histories, path):
             return self.histories.overview(self.key(path))
 
     def checkpoints(self, path: str, *, newest_first: bool = False) -> list[Checkpoint]:
         """All checkpoints of a notebook. Raises NotFound, Integrity."""
-        self.repository.refresh()
         return self.histories.checkpoints(self.key(path), newest_first=newest_first)
 
     def listing(self, path: str, *, newest_first: bool = False) -> Listing:
         """All checkpoints of a notebook, and which of them cannot be read. Raises NotFound,
         Integrity, Storage."""
-        self.repository.refresh()
         return self.histories.listing(self.key(path), newest_first=newest_first)
 
     def resolve(self, path: str, ref: str) -> Checkpoint:
         """The checkpoint that `ref` names. Raises NotFound, Conflict, InvalidInput."""
-        self.repository.refresh()
-        with documents.telling_moves(self.histories, path, self._cap):
+        with telling_links(self.histories, path):
             return self.histories.resolve(self.key(path), ref)
 
     def read(self, checkpoint: Checkpoint) -> bytes:
@@ -167,7 +164,6 @@ class Workspace:
         """The lines of all checkpoints that hold `text`. Raises InvalidInput, NotFound."""
         from jupyter_rewind.notebooks.search import search
 
-        self.repository.refresh()
         return search(self.histories, self.key(path), text, regex=regex)
 
     def all(self) -> list[HistoryInfo]:
@@ -226,10 +222,10 @@ class Workspace:
         author: str | None = None,
     ) -> Restored:
         """The file holds the state `ref`; what it held is kept first. See `documents`."""
-        self.repository.refresh()
+        name = self.key(path, to_write=output is None)
         return documents.restore_document(
             self.histories,
-            documents.place_to_restore(self.histories, self.key(path), elsewhere=bool(output)),
+            documents.place_to_restore(self.histories, name, elsewhere=output is not None),
             ref,
             cells=cells,
             output=document_path(output) if output is not None else None,
@@ -241,7 +237,6 @@ class Workspace:
         self, path: str, *, output: str | Path | None = None, author: str | None = None
     ) -> Restored:
         """A deleted notebook is a file again, with its history. See `documents`."""
-        self.repository.refresh()
         return documents.undelete_document(
             self.histories,
             self.histories.name_deleted(self.key(path)),
@@ -278,7 +273,6 @@ class Workspace:
         progress: Progress = exchange.tell_nobody,
     ) -> Exported:
         """Every checkpoint as a file of a new folder, or as a commit of a git repository."""
-        self.repository.refresh()
         carry = exchange.export_git if git else exchange.export_folder
         return carry(self.histories, self.key(path), Path(place), progress)
 

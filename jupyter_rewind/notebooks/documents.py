@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,29 +25,26 @@ from jupyter_rewind.errors import (
 from jupyter_rewind.model.checkpoint import Checkpoint, Reason
 from jupyter_rewind.model.ids import HistoryId
 from jupyter_rewind.notebooks.condition import SOUND, Condition, judge_notebook
-from jupyter_rewind.notebooks.contents import cut
 from jupyter_rewind.notebooks.files import (
     Document,
     check_writable,
     document_path,
     identify,
     identify_open,
-    own_name,
     read_document,
     read_or_none,
 )
 from jupyter_rewind.notebooks.history import Histories, Recorded
 from jupyter_rewind.notebooks.inplace import overwrite_document
 from jupyter_rewind.notebooks.keeping import keep_present
-from jupyter_rewind.notebooks.kinship import Kinship, find_kin
 from jupyter_rewind.notebooks.leftovers import remove_leftovers
 from jupyter_rewind.notebooks.reading import Glance
 from jupyter_rewind.notebooks.splicing import splice_cells
 from jupyter_rewind.store.durable import Files
 
 __all__ = [
-    "Document", "Restored", "checkpoint_document", "document_path", "find_moved", "identify",
-    "identify_open", "read_document", "restore_document", "telling_moves", "undelete_document",
+    "Document", "Restored", "checkpoint_document", "document_path", "identify", "identify_open",
+    "read_document", "restore_document", "undelete_document",
 ]  # fmt: skip
 
 
@@ -114,40 +110,6 @@ def find_last_good(histories: Histories, path: str) -> Checkpoint | None:
                 continue
             return checkpoint
     return None
-
-
-def find_moved(histories: Histories, path: Path, max_bytes: int) -> str:
-    """Where the notebook at `path`, which has no history, was before it was moved; "" where that
-    is not known. What `checkpoint_document` would find."""
-    try:
-        document = read_document(path, max_bytes)
-    except RewindError:
-        return ""
-    state = cut(document.raw)
-    kin = find_kin(histories, str(path), state, document.identity, os.path.lexists)
-    return kin.path if kin.how in {Kinship.MOVED, Kinship.BACK} else ""
-
-
-@contextmanager
-def telling_moves(histories: Histories, path: str, max_bytes: int) -> Iterator[None]:
-    """NotFound of a file without a history says so where it looks like a moved one."""
-    try:
-        yield
-    except NotFound as error:
-        place = document_path(path)
-        if histories.bindings.last_of_path(str(place)) is None:
-            before = find_moved(histories, place, max_bytes)
-            if before:
-                error.hint = (
-                    f"It looks like {before}, moved: `jupyter rewind checkpoint"
-                    f" {shlex.quote(path)}` joins it to that history."
-                )
-            elif (own := histories.bindings.current(own_name(path))) is not None:
-                error.hint = (
-                    f"{path} is a link now. What it was before is kept: `jupyter rewind history"
-                    f" {own}`."
-                )
-        raise
 
 
 def restore_document(

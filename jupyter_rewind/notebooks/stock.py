@@ -12,6 +12,7 @@ from jupyter_rewind.errors import NotFound, RewindError, Storage
 from jupyter_rewind.model.checkpoint import STOCK_FOLDER, Reason
 from jupyter_rewind.notebooks.documents import document_path, identify, read_document
 from jupyter_rewind.notebooks.history import Histories
+from jupyter_rewind.notebooks.moves import bring_history
 
 
 def take_stock_checkpoint(
@@ -19,7 +20,8 @@ def take_stock_checkpoint(
 ) -> bool:
     """True when the one checkpoint that stock Jupyter left beside `path` began its history.
 
-    Only at the first sight of a file that is there; a history that ended is none to begin with.
+    Only at the first sight of a file that is there; a history that ended is none to begin with, nor
+    is one that the file brings along from where it was before.
     """
     if histories.find(str(path)) or histories.bindings.last_of_path(str(path)):
         return False
@@ -31,7 +33,7 @@ def take_stock_checkpoint(
         document = read_document(stock)
     except (OSError, RewindError):
         return False
-    if not document.raw:
+    if not document.raw or bring_history(histories, path, max_bytes):
         return False
     histories.record(
         str(path),

@@ -148,7 +148,7 @@ class Desk:
         """A checkpoint and its very bytes."""
 
         def act(workspace: Workspace) -> tuple[Checkpoint, bytes]:
-            checkpoint = workspace.histories.resolve(file, ref)
+            checkpoint = workspace.resolve(file, ref)
             return checkpoint, workspace.histories.read(checkpoint)
 
         return self.view(act)

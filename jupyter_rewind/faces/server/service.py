@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import atexit
 import logging
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jupyter_server.serverapp import ServerApp
@@ -57,7 +58,7 @@ class Service:
         self.paths = Paths(manager)
         self.announcer = Announcer(manager.event_logger, log)
         self.recorder = Recorder(settings, log)
-        self.desk = Desk(self.recorder, self.take_stock_checkpoint)
+        self.desk = Desk(self.recorder, self.begin_history)
         self.heartbeat = Heartbeat(self.recorder, self.paths, self.announcer)
         self.guard = Guard(self.recorder, self.paths, window_seconds=self._window_seconds)
         self.quota = QuotaWatch(self.recorder, self.announcer)
@@ -73,6 +74,15 @@ class Service:
     def take_stock_checkpoint(self, workspace: Workspace, file: str) -> bool:
         """Whether what Jupyter kept of `file` before us began its history."""
         return workspace.take_stock_checkpoint(file, _stock_folder(self.manager))
+
+    def begin_history(self, workspace: Workspace, file: str) -> bool:
+        """Whether `file`, which somebody asks for, has a history only now: that of where it was
+        before it was moved outside Jupyter, or what Jupyter kept of it before us."""
+        from jupyter_rewind.workspace import follow_file
+
+        if follow_file(workspace.histories, Path(file), self.settings.notebooks_max_file_mb << 20):
+            return True
+        return self.take_stock_checkpoint(workspace, file)
 
     @property
     def keeps(self) -> bool:

@@ -132,3 +132,21 @@ async def test_what_is_opened_is_looked_at_before_what_is_listed(
     heartbeat._go_through({"a.ipynb", "b.ipynb", "d.ipynb"})
     assert len(looked) == 1  # the rest waits until what was opened has been looked at
     assert heartbeat._fresh >= {"e.ipynb", *{"a.ipynb", "b.ipynb", "d.ipynb"} - {*looked}}
+
+
+@pytest.mark.parametrize("asked", ["checkpoints", "history", "checkpoint"])
+async def test_a_moved_notebook_has_its_history_when_that_is_the_first_that_is_asked(
+    client: Client, asked: str
+) -> None:
+    """Nobody has listed or opened it under its new name yet."""
+    await client.put("a.ipynb", notebook("import this", "x = 1"))
+    before = await _ids(client, "a.ipynb")
+    client.file("a.ipynb").rename(client.file("b.ipynb"))
+    if asked == "checkpoints":
+        assert await _ids(client, "b.ipynb") == before
+        return
+    more = {"ref": "head"} if asked == "checkpoint" else {}
+    status, found = await client.rewind("GET", asked, path="b.ipynb", **more)
+    assert status == 200
+    told = found["checkpoints"] if asked == "history" else [found]
+    assert [one["id"] for one in told] == before

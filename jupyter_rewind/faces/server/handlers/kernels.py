@@ -55,7 +55,7 @@ def find_state(workspace: Workspace, file: str, ref: str) -> tuple[RunState, str
     Raises RestoreRefused where there is none of either, NotFound.
     """
     workspace.repository.refresh()
-    checkpoint = workspace.histories.resolve(file, ref)
+    checkpoint = workspace.resolve(file, ref)
     pair = find_pairs(workspace, file, [checkpoint]).get(checkpoint.id)
     live = None
     if pair is not None:

@@ -34,7 +34,7 @@ class CheckpointHandler(RewindHandler):
             await self.view(
                 file,
                 lambda workspace: render_checkpoint(
-                    workspace.histories.told(workspace.histories.resolve(file, ref))
+                    workspace.histories.told(workspace.resolve(file, ref))
                 ),
             )
         )
@@ -57,9 +57,7 @@ class CheckpointHandler(RewindHandler):
     async def delete(self) -> None:
         _, file = await self.query_file()
         checkpoint_id = self.query("ref")
-        found = await self.view(
-            file, lambda workspace: workspace.histories.resolve(file, checkpoint_id).id
-        )
+        found = await self.view(file, lambda workspace: workspace.resolve(file, checkpoint_id).id)
         await self.wait(self.service.desk.delete_checkpoint(file, found))
         self.set_status(204)
         self.finish()
@@ -78,7 +76,7 @@ class ContentHandler(RewindHandler):
         as_notebook = form == "json"
 
         def act(workspace: Workspace) -> tuple[Any, bytes, Any]:
-            checkpoint = workspace.histories.resolve(file, ref)
+            checkpoint = workspace.resolve(file, ref)
             if as_notebook and checkpoint.kind == "notebook":
                 return checkpoint, b"", workspace.histories.notebook(checkpoint)
             return checkpoint, workspace.histories.read(checkpoint), None
@@ -176,7 +174,7 @@ def load_side(
 ) -> tuple[dict[str, Any] | None, bytes]:
     """One side of a diff: the checkpoint (None for the file on disk) and the bytes."""
     if ref != PRESENT:
-        checkpoint = workspace.histories.resolve(file, ref)
+        checkpoint = workspace.resolve(file, ref)
         return render_checkpoint(checkpoint), workspace.read(checkpoint)
     raw = recorder.readings.open(file).take()
     if raw is None:
