@@ -13,7 +13,7 @@ from typing import Any
 from jupyter_rewind.recovery.attribution import Attributed
 from jupyter_rewind.recovery.choosing import Base
 from jupyter_rewind.recovery.evidence import EvidenceCell, FoundDocument
-from jupyter_rewind.recovery.since import HALF, went_on
+from jupyter_rewind.recovery.since import HALF, ran_beside, went_on
 
 NO_CHANCE = 2
 """So much code that ran after all that the document shows is more than a cell that was tried."""
@@ -38,8 +38,9 @@ def dated(base: Base, documents: Iterable[FoundDocument], attributed: Sequence[A
     since = min(times, default=base.time_ns)
     if since >= base.time_ns:
         return base
-    after = went_on(base, attributed)
-    if after is None or len(after[1]) < NO_CHANCE:
+    told = went_on(base, attributed)
+    after = {*(told[1] if told else ()), *ran_beside(base, attributed)}
+    if len(after) < NO_CHANCE:
         return base  # one cell that was tried, deleted and saved: it is told, no more
     saved = {
         cell.source.rstrip()
@@ -48,7 +49,7 @@ def dated(base: Base, documents: Iterable[FoundDocument], attributed: Sequence[A
         for cell in each.cells
         if cell.kind == "code"
     }
-    if sum(source in saved for source in after[1]) >= HALF * len(after[1]):
+    if sum(source in saved for source in after) >= HALF * len(after):
         return base
     return replace(base, time_ns=since)
 

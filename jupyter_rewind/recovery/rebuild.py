@@ -258,12 +258,15 @@ class _Followed:
         return ran if ran.source.rstrip() == slot.source else None
 
     def _is_later(self, slot: Slot, based: Based | None) -> bool:
-        """Whether the slot ran last in a kernel that was started after its cell was saved."""
-        if slot.last_ran < 0 or based is None or based.document.time_ns is None:
+        """Whether the slot ran last in a kernel of which its cell, as it was saved, shows nothing:
+        it was started after that."""
+        if slot.last_ran < 0 or based is None:
             return False
-        which = self.steps[slot.last_ran].step.run
-        started = self.sessions[which].attributed.run.started_ns
-        return started is not None and started > based.document.time_ns
+        session = self.sessions[self.steps[slot.last_ran].step.run]
+        if based.document is self.base.document:
+            return not session.is_shown
+        started, saved = session.attributed.run.started_ns, based.document.time_ns
+        return started is not None and saved is not None and started > saved
 
     def alternatives(
         self, judged: list[Judged], cells: tuple[RebuiltCell, ...], split: Split

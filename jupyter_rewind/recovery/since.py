@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from jupyter_rewind.recovery.attribution import Attributed
@@ -30,12 +30,14 @@ class Taken:
 class Session:
     """One run that may have changed the notebook since the document.
 
-    `before` is what it ran until the document was saved: that is in the document already.
+    `before` is what it ran until the document was saved: that is in the document already. With
+    `is_shown` the document shows something of this run; where not, equal numbers are another's.
     """
 
     attributed: Attributed
     steps: tuple[Taken, ...]
     before: tuple[Executed, ...] = ()
+    is_shown: bool = False
 
 
 def sessions_since(base: Base, attributed: Sequence[Attributed]) -> list[Session]:
@@ -56,7 +58,8 @@ def sessions_since(base: Base, attributed: Sequence[Attributed]) -> list[Session
                 step = Step(number, len(sessions), source, executed.cell_id)
                 taken.append(Taken(step, executed, run.trace, words))
                 number += 1
-        sessions.append(Session(each, tuple(taken), each.run.executions[:saved]))
+        is_shown = not _is_later(each.run, base) and _shown_of(base, each.run) > 0
+        sessions.append(Session(each, tuple(taken), each.run.executions[:saved], is_shown))
     return sessions
 
 
@@ -77,10 +80,24 @@ def went_on(
         shown = max(places, default=0)
     if not shown:
         return None
-    after = (each.source.rstrip() for each in run.executions[shown:] if each.status in (None, "ok"))
-    lacks = (each for each in after if each and parses(each) and not is_look(each))
-    told = tuple(dict.fromkeys(each for each in lacks if each not in texts))
+    told = _lacking(run.executions[shown:], texts)
     return (run, told) if told else None
+
+
+def ran_beside(base: Base, attributed: Sequence[Attributed]) -> tuple[str, ...]:
+    """The code of runs that began before the document was saved, and that it lacks: it was deleted
+    before the save, or the document is an older state."""
+    texts = _texts(base)
+    sessions = sessions_since(base, attributed)
+    beside = (each for each in sessions if not _is_later(each.attributed.run, base))
+    return _lacking((step.executed for each in beside for step in each.steps), texts)
+
+
+def _lacking(ran: Iterable[Executed], texts: set[str]) -> tuple[str, ...]:
+    """What ran well and is in no cell, each once; looks and tries aside."""
+    after = (each.source.rstrip() for each in ran if each.status in (None, "ok"))
+    lacks = (each for each in after if each and parses(each) and not is_look(each))
+    return tuple(dict.fromkeys(each for each in lacks if each not in texts))
 
 
 def _first_since(base: Base, attributed: Sequence[Attributed]) -> int:
@@ -154,14 +171,15 @@ def _saved_at(base: Base, run: FoundRun, outrun: FoundRun | None = None) -> int:
 
 
 def _shown_of(base: Base, run: FoundRun) -> int:
-    """How many executions the run had behind it with the last one that the document shows."""
+    """How many executions the run had behind it with the last one that the document shows; 0 where
+    most cells that it had run by then have other numbers: those that are equal are so by chance."""
     shown = _shown_in(base)
-    places = (
-        at
-        for at, each in enumerate(run.executions, 1)
-        if (each.line, each.source.rstrip()) in shown
-    )
-    return max(places, default=0)
+    ran = [(each.line, each.source.rstrip()) for each in run.executions]
+    last = max((at for at, each in enumerate(ran, 1) if each in shown), default=0)
+    until = set(ran[:last])
+    same = {source for _, source in until & shown}
+    numbered = {source for _, source in until} & {source for _, source in shown}
+    return last if 2 * len(same) > len(numbered) else 0
 
 
 def _outrun(base: Base, attributed: Sequence[Attributed]) -> FoundRun | None:

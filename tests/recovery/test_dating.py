@@ -17,10 +17,12 @@ from jupyter_rewind.notebooks.documents import checkpoint_document
 from jupyter_rewind.notebooks.history import Histories
 from jupyter_rewind.recovery import search
 from jupyter_rewind.recovery.evidence import EvidenceCell, Executed, FoundDocument, Trace
+from jupyter_rewind.recovery.outputs import EARLIER
 from jupyter_rewind.recovery.recover import Recovery, recover
 from jupyter_rewind.recovery.survey import Standing, survey
 from jupyter_rewind.store.repository import Repository
 from tests.support.evidence import (
+    CHECKPOINT,
     SAVED,
     SECOND,
     TARGET,
@@ -72,6 +74,47 @@ def test_one_cell_that_was_tried_and_deleted_is_told_and_not_laid_over() -> None
     rebuilt = rebuilt_of([saved(steps=17, at=900), old], [ran])
     assert sources_of(rebuilt) == STEPS[:17]
     assert any(each.startswith("1 piece of code ran after all") for each in rebuilt.next_steps)
+
+
+@pytest.mark.parametrize("trace", [CHECKPOINT, COMMIT], ids=["old tab", "checkout"])
+@pytest.mark.parametrize("lasting", [600, None], ids=["ended", "goes-on"])
+def test_old_outputs_are_marked_though_a_restart_gave_their_numbers_anew(
+    trace: Trace, lasting: int | None
+) -> None:
+    """You restarted, ran everything and went on; then the state of before the restart came back.
+
+    Its numbers are those of the new run too, and what it shows is not what that run showed.
+    """
+    old = saved(steps=15, at=0, trace=trace)
+    runs = [
+        session(1, STEPS[:15], at=-600, lasting=300),
+        session(2, STEPS, at=100, lasting=lasting),
+    ]
+    rebuilt = rebuilt_of([saved(steps=15, at=900), old], runs)
+    assert sources_of(rebuilt) == STEPS
+    assert all(EARLIER in each.words for each in rebuilt.cells[:15])
+    assert all(each.cell.execution_count is None for each in rebuilt.cells[:15])
+    assert any(each.startswith("New outputs of 15 cells") for each in rebuilt.likely_lost)
+
+
+def test_a_notebook_that_came_out_the_same_again_shows_its_last_run() -> None:
+    """You restarted, ran everything and saved what is the same: nothing was lost."""
+    old = saved(steps=15, at=0, trace=CHECKPOINT)
+    runs = [session(n, STEPS[:15], at=n * 300 - 900, lasting=200) for n in (1, 4)]
+    rebuilt = rebuilt_of([saved(steps=15, at=900), old], runs)
+    assert not any(each.words for each in rebuilt.cells)
+    assert [each.cell.execution_count for each in rebuilt.cells] == list(range(1, 16))
+
+
+@pytest.mark.parametrize("at", [100, 1000], ids=["before the file", "after it"])
+def test_a_number_that_is_equal_by_chance_makes_no_output_new(at: int) -> None:
+    """Four cells ran in another kernel, one of them with the number that its cell has."""
+    again = [STEPS[3], STEPS[1], STEPS[7], STEPS[9], *STEPS[15:]]
+    runs = [session(1, STEPS[:15], at=-600, lasting=300), session(2, again, at=at, lasting=None)]
+    rebuilt = rebuilt_of([saved(steps=15, at=900)], runs)
+    assert set(sources_of(rebuilt)) == set(STEPS)
+    marked = {each.cell.source for each in rebuilt.cells if EARLIER in each.words}
+    assert marked == set(again[:4])
 
 
 BRANCH = replace(COMMIT, place="/home/ann: git object 2", handle={"branch": "yes"})

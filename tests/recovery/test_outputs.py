@@ -59,7 +59,8 @@ def test_richer_output_of_the_same_run_is_kept() -> None:
         "code", SHOW, (text_output("printed"), text_output("drawn")), execution_count=7
     )
     ran = Executed(7, SHOW, text_output="'value'")
-    rebuilt = rebuilt_of([document(*STEPS, rich)], [session(2, [*STEPS, ran], at=-100)])
+    before = [EvidenceCell("code", each, (), count) for count, each in enumerate(STEPS, 1)]
+    rebuilt = rebuilt_of([document(*before, rich)], [session(2, [*STEPS, ran], at=-100)])
     (cell,) = shown(rebuilt)
     assert cell.cell.outputs == rich.outputs
     assert cell.cell.execution_count == 7
