@@ -23,7 +23,8 @@ MOST = 5
 
 @dataclass(frozen=True, slots=True)
 class OtherVersion:
-    """A document that has `cells` (one or more) that the result has nowhere.
+    """A document that has `cells` that the result has nowhere, or shows the `outputs` of cells that
+    show nothing there: most of what it shows.
 
     `is_base` says that it is what the result was built on: those cells were changed since.
     """
@@ -32,6 +33,7 @@ class OtherVersion:
     time_ns: int | None
     cells: int
     is_base: bool = False
+    outputs: int = 0
 
 
 def other_versions(
@@ -41,16 +43,23 @@ def other_versions(
     cells = tuple(cells)
     here = {_key(cell) for cell in cells}
     told_here = "".join(said(cell.source) for cell in cells if cell.kind == "markdown")
+    bare = {_key(cell) for cell in cells if cell.kind == "code" and cell.source.strip()}
+    bare -= {_key(cell) for cell in cells if cell.outputs}
     found: list[OtherVersion] = []
     told: set[frozenset[tuple[str, str]]] = set()
     for document in _newest_first(sort_out(target, evidence)[0].documents):
         more = frozenset(_key(cell) for cell in document.cells if cell.source.strip()) - here
         if is_page(document):  # its marks may differ, and where its cells end
             more = frozenset(e for e in more if e[0] != "markdown" or said(e[1]) not in told_here)
-        if more and more not in told:
+        is_base = base is not None and _place(document.trace) == _place(base)
+        shows = frozenset() if is_base else _shown_of(document) & bare
+        if 2 * len(shows) <= len(_shown_of(document)):
+            shows = frozenset()  # who runs a cell again may have it show less
+        if (more and more not in told) or shows:
             told.add(more)
-            is_base = base is not None and _place(document.trace) == _place(base)
-            found.append(OtherVersion(document.trace, document.time_ns, len(more), is_base))
+            bare -= shows
+            counts = len(more), is_base, len(shows)
+            found.append(OtherVersion(document.trace, document.time_ns, *counts))
     return tuple(found)
 
 
@@ -73,11 +82,16 @@ def _line(other: OtherVersion) -> str:
             f" {'it is' if one else 'they are'} right."
         )
     cells = "1 cell that is" if other.cells == 1 else f"{other.cells} cells that are"
+    has = [f"has {cells} not in it"] if other.cells else []
+    if other.outputs:
+        one = other.outputs == 1
+        shown = "a cell that shows" if one else f"{other.outputs} cells that show"
+        has.append(f"has the outputs of {shown} nothing in it")
     when = ""
     if other.time_ns is not None:
         when = f", {datetime.fromtimestamp(other.time_ns / 1e9):%Y-%m-%d %H:%M}"
     return (
-        f"Another version has {cells} not in it ({other.trace.words or other.trace.kind}{when}):"
+        f"Another version {' and '.join(has)} ({other.trace.words or other.trace.kind}{when}):"
         f" build on it with --from {shlex.quote(other.trace.place)}"
     )
 
@@ -109,6 +123,15 @@ def build_on(target: Path, evidence: Evidence, text: str) -> Evidence:
         )
     chosen = replace(fitting[0], trace=replace(fitting[0].trace, notebook=str(target)))
     return replace(evidence, documents=(chosen,))
+
+
+def _shown_of(document: FoundDocument) -> frozenset[tuple[str, str]]:
+    """The cells that show something other than that they failed."""
+    return frozenset(
+        _key(cell)
+        for cell in document.cells
+        if cell.whole and any(each.get("output_type") != "error" for each in cell.outputs)
+    )
 
 
 def _newest_first(documents: Iterable[FoundDocument]) -> list[FoundDocument]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from jupyter_rewind.errors import InvalidInput
@@ -53,6 +55,27 @@ def test_what_is_built_on_is_not_offered_to_build_on() -> None:
 def test_nothing_is_told_where_nothing_lacks() -> None:
     """Where the result has every cell of every version, there is nothing to choose."""
     assert other_versions(TARGET, Evidence((OLD_TAB, SAME)), OLD_TAB.cells) == ()
+
+
+def test_outputs_that_were_cleared_are_told_with_the_command() -> None:
+    """You cleared all outputs by mistake and saved: the checkpoint has them."""
+    shown = [code(f"plot({n})", f"a plot of {n}") for n in range(4)]
+    cleared = [replace(each, outputs=(), execution_count=None) for each in shown]
+    file = document(*cleared, at=100, trace=Trace("file", str(TARGET), str(TARGET)))
+    evidence = Evidence((file, document(*shown), document(*shown, at=-50)))
+    [line] = in_words(other_versions(TARGET, evidence, cleared, file.trace))
+    assert line.startswith("Another version has the outputs of 4 cells that show nothing in it")
+    assert f"--from {CHECKPOINT.place}" in line
+    built = rebuild(TARGET, build_on(TARGET, evidence, CHECKPOINT.place))
+    assert all(each.cell.outputs for each in built.cells)
+
+
+def test_a_cell_that_shows_nothing_any_more_is_no_cleared_notebook() -> None:
+    """It failed when the checkpoint was made, or says less now: its outputs are not missed."""
+    shown = [code(f"plot({n})", f"a plot of {n}") for n in range(4)]
+    failed = replace(code("fit()"), outputs=({"output_type": "error", "ename": "E"},))
+    now = [replace(shown[0], outputs=()), *shown[1:], code("fit()")]
+    assert other_versions(TARGET, Evidence((document(*shown, failed),)), now) == ()
 
 
 def test_many_versions_are_counted() -> None:
