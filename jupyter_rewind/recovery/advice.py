@@ -57,6 +57,7 @@ def next_steps(
     return (
         *_went_on_in_words(target, base, split.own),
         *_seeming_in_words(target, split),
+        *_doubts_in_words(target, split),
         *_left_out_in_words(split.left_out, split.own),
         *_now_elsewhere(base, cells, evidence),
         *_next_steps(base, split, evidence),
@@ -102,6 +103,30 @@ def _seeming_in_words(target: Path, split: Split) -> tuple[str, ...]:
         f"{seeming_in_words(target.name, seeming)} Where it is this notebook's:"
         f" jupyter rewind recover {shlex.quote(target.name)} {options}",
     )
+
+
+def _doubts_in_words(target: Path, split: Split) -> tuple[str, ...]:
+    """What is open of sessions of which a trace speaks, those of one kind in one sentence."""
+    taken = {id(each.run) for each in split.own}
+    told: dict[tuple[str, bool], list[int]] = {}
+    for each in split.doubts:
+        if each.run.session:
+            told.setdefault((each.words, id(each.run) in taken), []).append(each.run.session)
+    name = shlex.quote(target.name)
+    lines = []
+    for (words, is_taken), numbers in sorted(told.items(), key=lambda each: not each[0][1]):
+        one = len(numbers) == 1
+        sessions = f"Session{'' if one else 's'} {' and '.join(map(str, numbers))}"
+        if is_taken:
+            lines.append(f"{sessions} {'was' if one else 'were'} taken as a guess: {words}.")
+            continue
+        options = " ".join(f"--session {each}" for each in numbers)
+        lines.append(
+            f"{sessions} {'was' if one else 'were'} left out: {words}. Where"
+            f" {'it is' if one else 'they are'} this notebook's:"
+            f" jupyter rewind recover {name} {options}"
+        )
+    return tuple(lines)
 
 
 def _went_on_in_words(

@@ -7,45 +7,44 @@ was found. What belongs brings others: a session of only new cells resembles the
 
 from __future__ import annotations
 
-import os.path
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from jupyter_rewind.recovery.counts import MATCHES, Counts, Seeming, lines_of
-from jupyter_rewind.recovery.evidence import (
-    Evidence,
-    FoundDocument,
-    FoundKernel,
-    FoundRun,
-)
+from jupyter_rewind.recovery.counts import Counts, Seeming, lines_of
+from jupyter_rewind.recovery.evidence import Evidence, FoundDocument, FoundRun
+from jupyter_rewind.recovery.hearing import AT_ONCE, Hearing, Known, Names, names_of
 from jupyter_rewind.recovery.homes import Away, Home, Words
 from jupyter_rewind.recovery.kernelruns import (
     SECOND,
+    Moments,
     Restart,
     is_ipython,
-    kernels_of,
     language_of,
     restarts_of,
 )
 from jupyter_rewind.recovery.rivals import Rivals
 from jupyter_rewind.recovery.sameruns import merge_runs
+from jupyter_rewind.recovery.together import Begun, Fits, all_together, settle
 
 ENOUGH = 0.35
 SURE, SUREST = 0.95, 0.99
-AT_ONCE = 0.6
 RESTART = 180 * SECOND
 ROUNDS = 4
 
 
 @dataclass(frozen=True, slots=True)
 class Attributed:
-    """A run of the notebook: how sure that is, and why."""
+    """A run of the notebook: how sure that is, and why.
+
+    No cell that it alone has is surer than `odds`: it may be another one's run.
+    """
 
     run: FoundRun
     share: float
     certain: bool
     words: str
+    odds: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,13 +56,22 @@ class LeftOut:
 
 
 @dataclass(frozen=True, slots=True)
+class Doubt:
+    """A run of which a trace speaks, and does not say whose it is; `words` tell why."""
+
+    run: FoundRun
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
 class Split:
-    """The runs of a notebook, oldest first; those that would be but for a better fit; and the
-    newest that may be, though nothing says so."""
+    """The runs of a notebook, oldest first; those that would be but for a better fit; the newest
+    that may be, though nothing says so; and those of which it is open."""
 
     own: list[Attributed]
     left_out: list[LeftOut]
     seeming: Seeming | None
+    doubts: tuple[Doubt, ...] = ()
 
 
 def attribute(target: Path, evidence: Evidence, sources: Iterable[str]) -> list[Attributed]:
@@ -81,12 +89,22 @@ class Attribution:
         self.evidence = evidence
         # Sessions that ran nothing take the kernels that are theirs, and no further part.
         everything = merge_runs(evidence.runs)
-        kernels = kernels_of(everything, evidence.kernels)
-        restarts = restarts_of(everything, kernels)
         kept = [number for number, run in enumerate(everything) if run.executions]
         self.runs = [everything[number] for number in kept]
+        self.words = Words(self.runs)
+        self.lines = [lines_of(run) for run in self.runs]
+        documents = (*evidence.documents, *evidence.siblings)
+        self.rivals = Rivals(self.runs, self.words.weighed, documents)
+        moments = Moments(everything, evidence.kernels)
+        began = {at: Begun(kernel) for at, kernel in moments.kernels_of().items()}
+        places = {number: place for place, number in enumerate(kept)}
+        fits = Fits(self.words, self.lines, documents)
+        for each in all_together(moments):
+            began |= settle(each, lambda number, its: fits.of(places.get(number), its))
+        kernels = {at: each.kernel for at, each in began.items() if each.kernel is not None}
+        restarts = restarts_of(everything, kernels)
         self.restarts: dict[int, Restart] = {}
-        self.kernels: dict[int, tuple[FoundKernel, bool]] = {}
+        self.began: dict[int, Begun] = {}
         for place, number in enumerate(kept):
             root, certain = number, True
             while root in restarts and root not in kernels:
@@ -94,12 +112,12 @@ class Attribution:
                 root = restarts[root].of
                 if everything[root].executions and place not in self.restarts:
                     self.restarts[place] = Restart(kept.index(root), certain)
-            if root in kernels:
-                self.kernels[place] = (kernels[root], certain)
-        self.words = Words(self.runs)
-        self.lines = [lines_of(run) for run in self.runs]
-        documents = (*evidence.documents, *evidence.siblings)
-        self.rivals = Rivals(self.runs, self.words.weighed, documents)
+            if root in began:
+                one = began[root]
+                self.began[place] = replace(one, certain=certain and one.certain)
+        self.known = Known(
+            self.runs, self.lines, self.words, self.rivals, self.restarts, self.began
+        )
 
     def of(self, target: Path, sources: Iterable[str]) -> list[Attributed]:
         """The runs of `target`, oldest first. `sources` is the code of its documents."""
@@ -107,16 +125,23 @@ class Attribution:
 
     def split(self, target: Path, sources: Iterable[str]) -> Split:
         """As `of`, and what else may be said of runs that are not taken to be its own."""
-        places = known_places(target, self.evidence)
+        names = names_of(target, self.evidence)
+        places = names.places
         own = [each for each in self.evidence.documents if each.trace.notebook in places]
         search = _Search(self, places, own, Home(self.words, set(sources)))
-        search.hear_traces()
+        search.hear_traces(names)
         if not any(each for each in map(language_of, own) if not is_ipython(each)):
             search.give_way()
             search.count()
             search.compare()
         chosen = sorted(search.chosen.values(), key=lambda each: _moment(each.run))
-        return Split(chosen, search.left_out, search.seeming())
+        # What was chosen after all, by its cells, is no doubt; what a guess took still is.
+        doubts = (
+            each
+            for at, each in search.doubts.items()
+            if at not in search.chosen or search.chosen[at].odds < 1
+        )
+        return Split(chosen, search.left_out, search.seeming(), tuple(doubts))
 
 
 class _Search:
@@ -135,45 +160,28 @@ class _Search:
         self.chosen: dict[int, Attributed] = {}
         self.waiting: list[int] = []
         self.left_out: list[LeftOut] = []
+        self.doubts: dict[int, Doubt] = {}
 
-    def hear_traces(self) -> None:
+    def hear_traces(self, names: Names) -> None:
         """Chooses what traces say is the notebook's; `waiting` is of what they say nothing."""
         other_language = any(not is_ipython(language_of(each)) for each in self.own)
+        hearing = Hearing(self.all.known, names, self.own, self.counts)
         for number, run in enumerate(self.all.runs):
-            ours, words, certain = self._told(number, run)
-            if ours and other_language and not run.certain:
+            heard = hearing.of(number, self.home)
+            if heard.ours and other_language and not run.certain:
                 continue
-            if ours:
-                self.chosen[number] = Attributed(run, 1.0 if certain else SURE, certain, words)
+            if heard.doubt:
+                self.doubts[number] = Doubt(run, heard.doubt)
+            if heard.rival:
+                self.left_out.append(LeftOut(run, heard.rival))
+            if heard.ours:
+                share = 1.0 if heard.certain else min(SURE, heard.odds)
+                self.chosen[number] = Attributed(run, share, heard.certain, heard.words, heard.odds)
                 self.home.add(number)
-            elif ours is None:
+            elif heard.ours is None:
                 self.waiting.append(number)
             else:
                 self.away.add(number)
-
-    def _told(self, number: int, run: FoundRun) -> tuple[bool | None, str, bool]:
-        """Whether a trace says that the run is of the notebook (None: nothing says)."""
-        if run.notebook is not None and run.certain:
-            return _normal(run.notebook) in self.places, "the trace names this notebook", True
-        kernel, certain = self.all.kernels.get(number, (None, True))
-        if kernel is None:
-            return None, "", True
-        words = "a kernel's connection file names this notebook"
-        if number in self.all.restarts:
-            words = "the kernel of the session before it, whose notebook is known, was restarted"
-        if _normal(kernel.notebook) in self.places:
-            return True, words, certain
-        if kernel.gone and self.counts.are_of(
-            self.all.lines[number], min(MATCHES, len(run.executions))
-        ):
-            words = (
-                f"its cells have the code and the counts of this session; its kernel was started"
-                f" for {kernel.notebook}, which is not there any more"
-            )
-            return True, words, True
-        if kernel.gone and self.home.share(number) >= AT_ONCE:
-            return None, "", True
-        return False, words, certain
 
     def give_way(self) -> None:
         """Leaves out what waits and fits another notebook clearly better."""
@@ -293,12 +301,8 @@ class _Search:
 
 
 def known_places(target: Path, evidence: Evidence) -> frozenset[str]:
-    """Every path that the notebook is known to have had."""
-    places = {_normal(str(target))}
-    for name in evidence.names:
-        if _normal(name.notebook) in places and name.name:
-            places.add(_normal(name.name))
-    return frozenset(places)
+    """Every path that the notebook is known to have had, and that no other has now."""
+    return names_of(target, evidence).places
 
 
 def _needed(run: FoundRun, chosen: Iterable[FoundRun]) -> float:
@@ -326,7 +330,3 @@ def _restarted(first: FoundRun, second: FoundRun) -> bool:
 
 def _moment(run: FoundRun) -> tuple[int, int]:
     return (run.started_ns or 0, run.session)
-
-
-def _normal(place: str) -> str:
-    return os.path.normpath(place)

@@ -69,6 +69,15 @@ class Counts:
                 return True
         return False
 
+    def share(self, ran: Lines) -> float:
+        """How much of a document that has enough counts stands in the run just so, from 0 to 1."""
+        shares = [0.0]
+        for counted in self._counted:
+            same = sum(ran.get(count) == source for count, source in counted)
+            if same >= MATCHES:
+                shares.append(same / len(counted))
+        return max(shares)
+
     def named(self, runs: Sequence[Lines], at_count: AtCount) -> dict[int, bool]:
         """The places of those of all `runs` that the notebook's counts name, and whether most of
         its cells do.
@@ -89,10 +98,10 @@ class Counts:
             for at, counts in sorted(alone.items())
             if len(counts) >= MATCHES and self._has_most(runs[at], max(counts))
         }
-        most = [at for at in sorted(told) if told[at] >= MATCHES and self._name(runs[at])]
+        most = [at for at in sorted(told) if told[at] >= MATCHES and self.name(runs[at])]
         return named | dict.fromkeys(most if len(most) == 1 else (), True)
 
-    def _name(self, ran: Lines) -> bool:
+    def name(self, ran: Lines) -> bool:
         """Whether enough cells that say something stand in the run just so."""
         found = self._found(ran, frozenset())
         return found.most and found.cells >= MATCHES and self.are_of(ran, MATCHES)

@@ -160,7 +160,10 @@ class FoundKernel:
 
 @dataclass(frozen=True, slots=True)
 class FoundName:
-    """The notebook was also known by this path (`name`), or by this id of a service (`file_id`)."""
+    """The notebook was also known by this path (`name`), or by this id of a service (`file_id`).
+
+    `time_ns` is until when, where that is known: another notebook may have had the name later.
+    """
 
     trace: Trace
     notebook: str

@@ -46,27 +46,49 @@ def language_in(metadata: Mapping[str, Any]) -> str:
     return ""
 
 
-def kernels_of(runs: Sequence[FoundRun], kernels: Sequence[FoundKernel]) -> dict[int, FoundKernel]:
-    """The kernel of each run whose start its connection file tells; each serves for one run."""
-    starts = sorted((run.started_ns, at) for at, run in enumerate(runs) if run.started_ns)
-    ends = sorted(run.ended_ns for run in runs if run.ended_ns)
-    # One kernel may be told of twice, by its file and by its process: it served one run at most.
-    languages = {each.kernel: each.language for each in kernels if each.language}
-    near: dict[int | str, dict[int, tuple[int, int]]] = {}
-    for which, kernel in enumerate(kernels):
-        language = languages.get(kernel.kernel, "") if kernel.kernel else kernel.language
-        if kernel.started_ns is None or not is_ipython(language):
-            continue
-        first = bisect_left(starts, (kernel.started_ns - BEFORE, -1))
-        for at in range(first, len(starts)):
-            started = starts[at][0]
-            delay = started - kernel.started_ns
+class Moments:
+    """When runs and kernels began: which may belong together, and which do by their order.
+
+    `starts` are the runs (by their place among all) in the order in which they began. `near` has
+    the places in `starts` of each kernel's runs, how odd each would be, and the kernel's place.
+    """
+
+    def __init__(self, runs: Sequence[FoundRun], kernels: Sequence[FoundKernel]) -> None:
+        self.kernels = kernels
+        self.starts = sorted((run.started_ns, at) for at, run in enumerate(runs) if run.started_ns)
+        self._ends = sorted(run.ended_ns for run in runs if run.ended_ns)
+        # One kernel may be told of twice, by its file and its process: it served one run at most.
+        languages = {each.kernel: each.language for each in kernels if each.language}
+        self.near: dict[int | str, dict[int, tuple[int, int]]] = {}
+        for which, kernel in enumerate(kernels):
+            language = languages.get(kernel.kernel, "") if kernel.kernel else kernel.language
+            if kernel.started_ns is not None and is_ipython(language):
+                self._add(which, kernel.kernel or which, kernel.started_ns)
+        self.paired = dict(_pair_in_order(self.near, kernels))
+
+    def _add(self, which: int, key: int | str, began: int) -> None:
+        for at in range(bisect_left(self.starts, (began - BEFORE, -1)), len(self.starts)):
+            delay = self.starts[at][0] - began
             if delay > AFTER:
                 break
-            if delay >= 0 or not _has_just_ended(ends, started):
-                pairs = near.setdefault(kernel.kernel or which, {})
+            if delay >= 0 or not self.has_just_ended(at):
+                pairs = self.near.setdefault(key, {})
                 pairs[at] = min(pairs.get(at, (_oddity(delay), which)), (_oddity(delay), which))
-    return {starts[at][1]: kernels[which] for at, which in _pair_in_order(near, kernels)}
+
+    def has_just_ended(self, at: int) -> bool:
+        """Whether any run ended just before that one: it was a restart, not a kernel of later."""
+        moment = self.starts[at][0]
+        last = bisect_right(self._ends, moment)
+        return last > 0 and moment - self._ends[last - 1] <= RESTARTED
+
+    def kernels_of(self) -> dict[int, FoundKernel]:
+        """The kernel of each run whose start its connection file tells; each serves for one run."""
+        return {self.starts[at][1]: self.kernels[which] for at, which in self.paired.items()}
+
+
+def kernels_of(runs: Sequence[FoundRun], kernels: Sequence[FoundKernel]) -> dict[int, FoundKernel]:
+    """The kernel of each run whose start its connection file tells; each serves for one run."""
+    return Moments(runs, kernels).kernels_of()
 
 
 def _pair_in_order(
@@ -97,12 +119,6 @@ def _pair_in_order(
     while path is not None:
         at, which, path = path
         yield at, which
-
-
-def _has_just_ended(ends: Sequence[int], moment: int) -> bool:
-    """Whether any session ended just then: what began was its restart, not a kernel of later."""
-    at = bisect_right(ends, moment)
-    return at > 0 and moment - ends[at - 1] <= RESTARTED
 
 
 @dataclass(frozen=True, slots=True)

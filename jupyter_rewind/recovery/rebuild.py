@@ -239,7 +239,11 @@ class _Followed:
         if shown == PIECE and based is not None and based.document.trace.kind == KIND:
             shown = TURNED_BACK
         words = "; ".join(each for each in (words, shown) if each)
-        return RebuiltCell(cell, tuple(origins), judged.confidence, words)
+        confidence = judged.confidence
+        if slot.last_ran >= 0 and (based is None or based.cell.source.rstrip() != slot.source):
+            session = self.sessions[self.steps[slot.last_ran].step.run]
+            confidence = min(confidence, session.attributed.odds)
+        return RebuiltCell(cell, tuple(origins), confidence, words)
 
     def _changed(self, slot: Slot, based: Based | None) -> EvidenceCell:
         """The cell with the text that was run, and no output of the text before it."""
@@ -277,6 +281,7 @@ class _Followed:
         found = dict(saved)
         ran = [(each.run, f"more like {each.notebook}") for each in split.left_out]
         ran += [(split.seeming.run, "nothing says whose it is")] if split.seeming else []
+        ran += [(each.run, each.words) for each in split.doubts]
         ran += [(each.run, "") for each in self.attributed]
         for run, why_not in ran:
             words = f"session {run.session}" if run.session else "a run"

@@ -103,6 +103,35 @@ class Rivals:
             for there in self._of_others(number, places)
         )
 
+    def moved(self, number: int, places: frozenset[str]) -> str | None:
+        """The notebook that is the run's, where the one of `places` has code, but not the run's."""
+        if not any(map(self._has_code, places)):
+            return None
+        here = self._own(places).fits.get(number, _NONE)
+        for place in self._clear.get(number, ()):
+            is_other = place not in places and not _are_versions(place, places)
+            if is_other and _has_moved(self._fits(place)[number], here):
+                return place
+        return None
+
+    def has_moved(self, number: int, former: str, places: frozenset[str]) -> bool:
+        """Whether the run is of the notebook of `places`, and what is at `former` has code, but not
+        the run's."""
+        there = self._own(places).fits.get(number, _NONE)
+        here = self._fits(former).get(number, _NONE)
+        is_other = self._has_code(former) and not _are_versions(former, places)
+        return is_other and _has_moved(there, here)
+
+    def shows_more(self, number: int, places: frozenset[str], former: str) -> bool:
+        """Whether the one of `places` shows and has more of the run than what is at `former`."""
+        there = self._own(places).fits.get(number, _NONE)
+        here = self._fits(former).get(number, _NONE)
+        more = there.matches > here.matches and there.code > here.code
+        return there.matches >= MATCHES and more and self._has_code(former)
+
+    def _has_code(self, place: str) -> bool:
+        return any(True for each in self._documents.get(place, ()) for _ in _cells(each))
+
     def has_as_much(self, number: int, places: frozenset[str]) -> bool:
         """Whether another notebook shows as much of the run, and has as much of its code."""
         here = self._own(places).fits.get(number, _NONE)
@@ -235,6 +264,11 @@ def _is_clearly_better(there: Fit, here: Fit) -> bool:
 
 def _shows_clearly_more(there: Fit, here: Fit) -> bool:
     return there.is_good and there.shown >= here.shown + CLEARLY
+
+
+def _has_moved(there: Fit, here: Fit) -> bool:
+    """By counts and code alike: a copy shows as much as what it was made of, which has the code."""
+    return _shows_clearly_more(there, here) and there.code >= here.code + CLEARLY
 
 
 def _are_versions(place: str, places: frozenset[str]) -> bool:

@@ -81,8 +81,8 @@ def place_all(placed: Attribution) -> list[SessionInfo]:
     numbers = {id(run): number for number, run in enumerate(placed.runs)}
     for notebook, sources in candidates(placed).items():
         for each in placed.of(Path(notebook), sources):
-            if not sources and not each.certain:
-                continue
+            if not sources and not each.certain and each.odds == 1:
+                continue  # the newest session, of which nothing speaks
             claim = (each.share, bool(sources), notebook, each.words)
             claims.setdefault(numbers[id(each.run)], []).append(claim)
     twice = _told_twice(placed.runs)
@@ -148,7 +148,7 @@ def candidates(placed: Attribution) -> dict[str, set[str]]:
     ran = {source for source in placed.words.in_source if source and not is_look(source)}
     shared = {notebook: len(ran & own) for notebook, own in sources.items()}
     named = {run.notebook for run in placed.runs if run.notebook and run.certain}
-    named |= {kernel.notebook for kernel, _ in placed.kernels.values()}
+    named |= {each.kernel.notebook for each in placed.began.values() if each.kernel is not None}
     alike = sorted((each for each in shared if shared[each]), key=lambda each: -shared[each])
     wanted = [*sorted(named), *(each for each in alike if each not in named)][:MOST_NOTEBOOKS]
     return {each: sources.get(each, set()) for each in wanted}

@@ -1,0 +1,198 @@
+"""What traces say of a run: for which notebook its kernel was started, and where that misleads.
+
+A connection file has the name that a notebook had when its kernel began. The name may be another
+notebook's by now, and kernels that began together may have been taken for each other: so cells
+that stand in a run at their counts say more than a path.
+"""
+
+from __future__ import annotations
+
+import os.path
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from jupyter_rewind.recovery.counts import MATCHES, Counts, Lines
+from jupyter_rewind.recovery.evidence import Evidence, FoundDocument, FoundKernel, FoundRun
+from jupyter_rewind.recovery.homes import Home, Words
+from jupyter_rewind.recovery.kernelruns import Restart
+from jupyter_rewind.recovery.rivals import Rivals
+from jupyter_rewind.recovery.together import NONE_LEFT, Begun
+
+AT_ONCE = 0.6
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """The paths that a notebook is known to have had: those that are its own still (`places`), and
+    the moments (ns) until which it had the former ones."""
+
+    places: frozenset[str]
+    until: Mapping[str, int]
+
+    def had(self, path: str, at: int | None) -> bool:
+        """Whether the notebook had that path at that moment."""
+        place = normal(path)
+        if place not in self.until:
+            return place in self.places
+        return at is None or at < self.until[place]
+
+
+def names_of(target: Path, evidence: Evidence) -> Names:
+    """Every path of the notebook; a former one under which a file lies now is that file's."""
+    places = {normal(str(target))}
+    until: dict[str, int] = {}
+    for name in evidence.names:
+        if normal(name.notebook) in places and name.name:
+            places.add(normal(name.name))
+            if name.time_ns is not None:
+                until[normal(name.name)] = name.time_ns
+    until.pop(normal(str(target)), None)
+    if not until:
+        return Names(frozenset(places), until)
+    documents = (*evidence.documents, *evidence.siblings)
+    files = {normal(each.trace.place) for each in documents if each.trace.kind == "file"}
+    return Names(frozenset(places - (files & until.keys())), until)
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """Whether traces say that a run is the notebook's (None: nothing says), and in which words.
+
+    `odds` is how likely that is where it is open. `doubt` tells what speaks for a run that is not
+    taken, or against one that is; `rival` is the notebook that has its cells.
+    """
+
+    ours: bool | None = None
+    words: str = ""
+    certain: bool = True
+    odds: float = 1.0
+    doubt: str = ""
+    rival: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is known of all runs, whichever notebook is asked about."""
+
+    runs: Sequence[FoundRun]
+    lines: Sequence[Lines]
+    words: Words
+    rivals: Rivals
+    restarts: Mapping[int, Restart]
+    began: Mapping[int, Begun]
+
+
+class Hearing:
+    """What traces say of each run, as one notebook sees it."""
+
+    def __init__(
+        self, known: Known, names: Names, own: Sequence[FoundDocument], counts: Counts
+    ) -> None:
+        self._known, self._names, self._own, self._counts = known, names, own, counts
+
+    def of(self, number: int, home: Home) -> Heard:
+        """What is said of one run; `home` is the code that is known to be the notebook's."""
+        run = self._known.runs[number]
+        if run.notebook is not None and run.certain:
+            return Heard(
+                normal(run.notebook) in self._names.places, "the trace names this notebook"
+            )
+        began = self._known.began.get(number)
+        if began is None or (began.kernel is None and not began.others):
+            return Heard()
+        if began.others:
+            return self._of_open(began, run)
+        assert began.kernel is not None
+        if self._names.had(began.kernel.notebook, began.kernel.started_ns):
+            return self._of_own(number, began)
+        return self._of_others(number, began.kernel, began.certain, home)
+
+    def _of_open(self, began: Begun, run: FoundRun) -> Heard:
+        """Of a run whose kernel began together with those of other notebooks."""
+        at = run.started_ns if began.kernel is None else began.kernel.started_ns
+        called = (Path(each).name if each else "another notebook" for each in began.notebooks)
+        words = (
+            f"the kernels of {' and '.join(sorted(called))} began at the same moment, and nothing"
+            " tells whose session it was"
+        )
+        if not any(each != NONE_LEFT and self._names.had(each, at) for each in began.notebooks):
+            return Heard(None if began.kernel is None else False)
+        if began.kernel is None:
+            return Heard(None, doubt=words)
+        ours = self._names.had(began.kernel.notebook, at)
+        return Heard(ours, words, False, began.odds, words)
+
+    def _of_own(self, number: int, began: Begun) -> Heard:
+        """Of a run whose kernel was started under a name of the notebook."""
+        words = "a kernel's connection file names this notebook"
+        if number in self._known.restarts:
+            words = "the kernel of the session before it, whose notebook is known, was restarted"
+        now = self._known.rivals.moved(number, self._names.places)
+        if now is not None:
+            return Heard(False, rival=now)
+        if self._is_of_earlier(number):
+            doubt = (
+                "its kernel was started for a notebook of this name, but nothing of it is in the"
+                " notebook, whose kernel of now began later: another one had the name, perhaps"
+            )
+            return Heard(None, doubt=doubt)
+        return Heard(True, words, began.certain)
+
+    def _is_of_earlier(self, number: int) -> bool:
+        """Whether nothing of the run is in the notebook, which was saved in a later one."""
+        run = self._known.runs[number]
+        if run.started_ns is None or self._saved_in is None or run.started_ns >= self._saved_in:
+            return False
+        return not self._known.words.said[number] & self._texts
+
+    @cached_property
+    def _texts(self) -> frozenset[str]:
+        return frozenset(
+            cell.source.rstrip() for each in self._own for cell in each.cells if cell.kind == "code"
+        )
+
+    @cached_property
+    def _saved_in(self) -> int | None:
+        """When the last run began, of those with a kernel of this name, in which a document of the
+        notebook was saved: it has that run's counts."""
+        found = []
+        counts = [(each.time_ns, Counts([each])) for each in self._own if each.time_ns is not None]
+        for number, began in self._known.began.items():
+            started = self._known.runs[number].started_ns
+            if began.kernel is None or started is None:
+                continue
+            if self._names.had(began.kernel.notebook, began.kernel.started_ns) and any(
+                time_ns > started and each.are_of(self._known.lines[number], MATCHES)
+                for time_ns, each in counts
+            ):
+                found.append(started)
+        return max(found, default=None)
+
+    def _of_others(self, number: int, kernel: FoundKernel, certain: bool, home: Home) -> Heard:
+        """Of a run whose kernel was started under another name."""
+        lines = self._known.lines[number]
+        words = "its cells have the code and the counts of this session; its kernel was started for"
+        least = min(MATCHES, len(self._known.runs[number].executions))
+        if kernel.gone and self._counts.are_of(lines, least):
+            return Heard(True, f"{words} {kernel.notebook}, which is not there any more")
+        if kernel.gone and home.share(number) >= AT_ONCE:
+            return Heard()
+        former = normal(kernel.notebook)
+        if self._counts.name(lines) and self._known.rivals.has_moved(
+            number, former, self._names.places
+        ):
+            return Heard(True, f"{words} {kernel.notebook}, which is another notebook")
+        if self._known.rivals.shows_more(number, self._names.places, former):
+            doubt = (
+                f"its kernel was started for {kernel.notebook}, but cells of this notebook have its"
+                " code and its counts"
+            )
+            return Heard(False, doubt=doubt)
+        return Heard(False)
+
+
+def normal(place: str) -> str:
+    """The path as it is compared with others."""
+    return os.path.normpath(place)

@@ -1,0 +1,102 @@
+"""Kernels that began at one moment: code and counts tell whose session was whose."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from jupyter_rewind.recovery.attribution import Attribution
+from jupyter_rewind.recovery.evidence import Evidence, FoundDocument, FoundRun, Trace
+from jupyter_rewind.recovery.rebuild import Rebuilt, rebuild
+from jupyter_rewind.recovery.sessions import place_all
+from tests.support.evidence import TARGET, code, document, kernel, session, sources_of
+
+OURS = [f"part_{n} = prepare(rows, step={n * 11})" for n in range(4)]
+THEIRS = [f"wind_{n} = measure(stations, height={n * 7})" for n in range(4)]
+SOUTH = "/home/ann/south.ipynb"
+NEW, OTHER = "rest = part_3 - part_1", "gust = wind_3 - wind_1"
+
+
+def counted(sources: list[str], place: str = str(TARGET)) -> FoundDocument:
+    """A notebook that was run from its top and saved the day before."""
+    cells = (replace(code(each), execution_count=at) for at, each in enumerate(sources, 1))
+    return document(*cells, at=-9000, trace=Trace("file", place, place))
+
+
+def crossed(first: list[str], second: list[str]) -> tuple[FoundRun, ...]:
+    """Two sessions that began at one moment, in that order."""
+    later = session(2, second, at=10)
+    return session(1, first, at=10), replace(later, started_ns=(later.started_ns or 0) + 10**8)
+
+
+def evidence(runs: tuple[FoundRun, ...], *documents: FoundDocument) -> Evidence:
+    """Ours was started first, by its file; the sessions began a second later."""
+    kernels = [kernel(TARGET, at=9), kernel(SOUTH, at=9)]
+    kernels[1] = replace(kernels[1], started_ns=(kernels[1].started_ns or 0) + 10**8)
+    own = [each for each in documents if each.trace.notebook == str(TARGET)]
+    beside = [each for each in documents if each.trace.notebook != str(TARGET)]
+    return Evidence(tuple(own), runs, kernels=tuple(kernels), siblings=tuple(beside))
+
+
+def taken(rebuilt: Rebuilt) -> list[int]:
+    return [each.run.session for each in rebuilt.sessions]
+
+
+@pytest.mark.parametrize("swapped", [False, True])
+def test_code_tells_kernels_apart_that_began_at_once(swapped: bool) -> None:
+    """Whichever session came first: each notebook gets what was run in it, and nothing else."""
+    runs = [[*OURS, NEW], [*THEIRS, OTHER]]
+    found = evidence(
+        crossed(*(runs[::-1] if swapped else runs)), counted(OURS), counted(THEIRS, SOUTH)
+    )
+    rebuilt = rebuild(TARGET, found)
+    assert taken(rebuilt) == [2 if swapped else 1]
+    assert [each.certain for each in rebuilt.sessions] == [True]
+    assert sources_of(rebuilt) == [*OURS, NEW]
+    assert not any("same moment" in each for each in rebuilt.next_steps)
+
+
+def test_the_one_that_is_known_tells_the_other() -> None:
+    """Ours was never saved; the other notebook's session is plain, so ours is the one left."""
+    found = evidence(crossed([*THEIRS, OTHER], [NEW]), counted(THEIRS, SOUTH))
+    rebuilt = rebuild(TARGET, found)
+    assert (taken(rebuilt), sources_of(rebuilt)) == ([2], [NEW])
+    assert [each.certain for each in rebuilt.sessions] == [True]
+
+
+def test_what_nothing_tells_is_a_guess_and_says_so() -> None:
+    """Two new notebooks: the order is taken, no cell is called likely, the other one is named."""
+    rebuilt = rebuild(TARGET, evidence(crossed([NEW], [OTHER])))
+    assert taken(rebuilt) == [1]
+    assert not rebuilt.sessions[0].certain
+    assert all(each.confidence <= 0.5 for each in rebuilt.cells)
+    guess, left = (each for each in rebuilt.next_steps if "same moment" in each)
+    assert guess.startswith("Session 1 was taken as a guess: the kernels of analysis.ipynb and")
+    assert left.startswith("Session 2 was left out: ")
+    assert left.endswith("jupyter rewind recover analysis.ipynb --session 2")
+    assert OTHER in {each.source for each in rebuilt.alternatives}
+
+
+def test_a_session_whose_kernel_left_no_file_may_be_the_others() -> None:
+    """The other kernel was shut down, and its file went: either session may be ours."""
+    found = evidence(crossed([NEW], [OTHER]))
+    rebuilt = rebuild(TARGET, replace(found, kernels=found.kernels[:1]))
+    assert not any(each.certain for each in rebuilt.sessions)
+    assert any("analysis.ipynb and another notebook began" in e for e in rebuilt.next_steps)
+
+
+def test_a_restart_at_once_is_no_other_kernel() -> None:
+    """A kernel that was restarted two seconds after its start is still the notebook's own."""
+    runs = (session(1, [NEW], at=10, lasting=1), session(2, [OTHER], at=11))
+    rebuilt = rebuild(TARGET, Evidence(runs=runs, kernels=(kernel(TARGET, at=9),)))
+    assert taken(rebuilt) == [1, 2]
+    assert all(each.certain for each in rebuilt.sessions)
+
+
+def test_sessions_list_is_no_surer_than_that() -> None:
+    """`jupyter rewind sessions` gives no 100 % where two kernels began at once."""
+    files = [counted([], str(TARGET)), counted([], SOUTH)]
+    infos = place_all(Attribution(evidence(crossed([NEW], [OTHER]), *files)))
+    assert [each.likelihood for each in infos] == [0.5, 0.5]
+    assert all("same moment" in each.why for each in infos)
