@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
 
@@ -29,15 +30,17 @@ _KIND = "file"
 
 
 def with_siblings(evidence: Evidence, scope: Scope) -> Evidence:
-    """`evidence` with the other notebooks of the folder, where a session may be one's of them."""
+    """`evidence` with the other notebooks of the folder, and those that kernels were started for,
+    where a session may be one's of them."""
     if not any(run.executions and not run.certain for run in evidence.runs):
         return evidence
-    heard = [_read(trace) for trace in _siblings(scope)]
+    named = {each.notebook for each in evidence.kernels if os.path.isabs(each.notebook)}
+    heard = [_read(trace) for trace in _siblings(scope, named)]
     return sum(heard, evidence)
 
 
-def _siblings(scope: Scope) -> list[Trace]:
-    """The files of the folder that are read, the newest first."""
+def _siblings(scope: Scope, named: Collection[str]) -> list[Trace]:
+    """The files of the folder, and those `named` elsewhere, that are read, the newest first."""
     found = []
     try:
         with os.scandir(scope.folder) as entries:
@@ -45,6 +48,7 @@ def _siblings(scope: Scope) -> list[Trace]:
     except OSError:
         # Who looks for the notebook itself tells of it.
         return []
+    paths += [each for each in map(Path, named) if each.parent != scope.folder]
     for path in paths:
         if path == scope.notebook or is_recovered(path) or is_left_over(path):
             continue

@@ -92,7 +92,7 @@ class RewindFinder:
                 return _read_draft(histories, trace)
             checkpoint = histories.get(None, trace.handle["checkpoint"])
             names = tuple(
-                FoundName(trace, trace.notebook or "", stay.path)
+                FoundName(trace, trace.notebook or "", stay.path, time_ns=stay.until)
                 for stay in histories.earlier_places(trace.notebook or "")
             )
             return read_document(trace, histories.read(checkpoint)) + Evidence(names=names)
