@@ -12,7 +12,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from jupyter_rewind import clock
@@ -46,6 +46,9 @@ WAITING_BYTES = 2 << 30
 PATIENCE_SECONDS = 0.004
 """So long a cell waits for others in the store."""
 CLOSING_SECONDS = 1.0
+_MOST_BREAKS = 2
+"""So often a state is given up for a pause: it must come to an end, pause after pause."""
+_BREAK_SECONDS = 2.0
 _INLINE_RATE, _ASIDE_RATE = 5e7, 5e8
 """Bytes a second, before anything was measured."""
 
@@ -69,6 +72,12 @@ class Job:
     entry: Entry | None = None
     staged: tuple[Staged, ...] = ()
     """What was put aside, and is still to be compressed."""
+    breaks: int = 0
+    """How often that was begun and given up for a pause."""
+
+
+class _Paused(Exception):
+    """What was begun is given up for now."""
 
 
 class Keeper:
@@ -85,7 +94,8 @@ class Keeper:
         self._aside_bytes = 0
         self._aside_stays = False
         self._state: tuple[tuple[Digest, ...], Digest] | None = None
-        self._closed = False
+        self._closed = self._is_at_work = False
+        self._pause_until = 0.0
         self._rates = {False: Rate(_INLINE_RATE), True: Rate(_ASIDE_RATE)}
         self.last: Snapshot | None = None
 
@@ -123,9 +133,21 @@ class Keeper:
             while not all(job.done.is_set() for job in self._jobs):
                 self._change.wait()
 
+    def pause(self, seconds: float) -> None:
+        """For so long nothing is compressed, and nothing is held in memory for it: what was begun
+        is begun anew. Best effort, and soon done."""
+        with self._change:
+            self._pause_until = clock.monotonic() + seconds
+            self._change.wait_for(lambda: not self._is_at_work, _BREAK_SECONDS)
+            for store in (self.store, self._aside):
+                if store is not None:
+                    store.forget_recent()
+
     def settle(self) -> None:
         """As `flush`, and nothing is left to be compressed, or stands aside."""
         with self._change:
+            self._pause_until = 0.0
+            self._change.notify_all()
             while self._jobs:
                 self._change.wait()
         self._tidy(CLOSING_SECONDS)
@@ -170,25 +192,47 @@ class Keeper:
             self._change.notify_all()
 
     def _work(self) -> None:
-        while True:
-            with self._change:
-                while not self._jobs:
-                    if self._closed:
-                        return
-                    self._change.wait()
-                job = self._jobs[0]
+        while (job := self._next()) is not None:
+            is_given_up = False
             try:
                 self._finish(job)
+            except _Paused:
+                is_given_up = True
             except Exception:
                 # The job has failed, and whoever handed it in is told; the thread goes on.
                 log.warning("a state of a kernel was not stored", exc_info=True)
             finally:
                 with self._change:
-                    self._jobs.popleft()
+                    if not is_given_up:
+                        self._jobs.popleft()
                     is_idle = not self._jobs
+                    self._is_at_work = False
                     self._change.notify_all()
             if is_idle:
                 self._tidy(PATIENCE_SECONDS)
+
+    def _next(self) -> Job | None:
+        """The job whose turn it is, once there is one; None at the end."""
+        with self._change:
+            while not self._jobs or self._rests():
+                if self._closed and not self._jobs:
+                    return None
+                self._change.wait(self._pause_left() if self._jobs else None)
+            self._is_at_work = True
+            return self._jobs[0]
+
+    def _rests(self) -> bool:
+        return self._pause_left() > 0 and all(job.done.is_set() for job in self._jobs)
+
+    def _pause_left(self) -> float:
+        return self._pause_until - clock.monotonic()
+
+    def _until_pause(self, job: Job) -> Iterator[Staged]:
+        for one in job.staged:
+            if job.breaks < _MOST_BREAKS and self._pause_left() > 0:
+                job.breaks += 1
+                raise _Paused
+            yield one
 
     def _finish(self, job: Job) -> None:
         if not job.done.is_set():
@@ -200,7 +244,9 @@ class Keeper:
                         self._fail(job, error)
         elif self._aside is not None and job.entry is not None:
             try:
-                self._aside.move_home(job.staged, [job.entry])
+                self._aside.move_home(self._until_pause(job), [job.entry])
+            except _Paused:
+                raise
             except Exception as error:
                 # It stands where it was put aside, and may stay there.
                 log.warning("a state of a kernel stays uncompressed: %s", error)

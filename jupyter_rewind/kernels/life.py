@@ -14,6 +14,11 @@ from jupyter_rewind.store.locks import FileLock, is_locked
 
 LIFE_VARIABLE = "REWIND_KERNEL_LIFE"
 """Names the file that a kernel has open where images are made of it."""
+LIGHTEN = "rewind_lighten"
+"""The request, on a kernel's control channel, to hold little memory for the moment of an image."""
+LIGHTEN_SECONDS = 10.0
+"""So long a state that is on its way into the store is waited for: more than half a gigabyte a
+second, while an image with all of it in would take longer to store."""
 _PREFIX = "run-"
 
 

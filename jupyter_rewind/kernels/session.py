@@ -20,7 +20,7 @@ from jupyter_rewind.kernels.beginning import Place, new_run, run_after
 from jupyter_rewind.kernels.budget import Awaited
 from jupyter_rewind.kernels.faultlog import FaultLog
 from jupyter_rewind.kernels.journal import Journal
-from jupyter_rewind.kernels.life import SignOfLife
+from jupyter_rewind.kernels.life import LIGHTEN_SECONDS, SignOfLife
 from jupyter_rewind.kernels.log import EntryLog
 from jupyter_rewind.kernels.others import Others
 from jupyter_rewind.kernels.trouble import advice_on, cause_of, kind_of
@@ -86,6 +86,7 @@ class KernelSession:
         self._timeline: Timeline | None = None
         self._archive: Archive | None = None
         self._running = 0
+        self._light_until = 0.0
         self._state_lock = threading.RLock()
         self._told: set[str] = set()
 
@@ -333,6 +334,21 @@ class KernelSession:
             self.last_skip, self.last_late = "", ()
             if captured.job is not None:
                 self._unsure.append((execution.count, captured.job))
+
+    def lighten(self, seconds: float) -> None:
+        """For so long, what is done between cells waits, and takes no memory; a state that is on
+        its way into the store comes first. From any thread; best effort."""
+        self._light_until = clock.monotonic() + LIGHTEN_SECONDS + seconds
+        if self._state_lock.acquire(timeout=LIGHTEN_SECONDS):
+            self._state_lock.release()  # at once: no cell waits for what follows
+        self._light_until = clock.monotonic() + seconds
+        if self._timeline is not None:
+            self._timeline.capturer.keeper.pause(seconds)
+
+    @property
+    def is_light(self) -> bool:
+        """Whether that is so now."""
+        return clock.monotonic() < self._light_until
 
     def note_outside(self, why: str) -> None:
         """User code may have run outside a cell, for the reason `why`."""

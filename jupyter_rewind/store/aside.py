@@ -9,7 +9,7 @@ after a kill the first one is simply what there is.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 
 from jupyter_rewind.errors import NotFound, Unavailable
@@ -45,7 +45,7 @@ class Aside(KernelStore):
     def next_order(self) -> int:
         return self._home.next_order()
 
-    def move_home(self, staged: Sequence[Staged], entries: Sequence[Entry]) -> None:
+    def move_home(self, staged: Iterable[Staged], entries: Sequence[Entry]) -> None:
         """What was put here stands at home too, compressed, and with it the entries that name it.
         Raises Storage, Integrity."""
         misses = 0

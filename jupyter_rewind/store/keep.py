@@ -163,6 +163,10 @@ class KernelStore:
         """All that was acknowledged is on the disk now."""
         self._writer.sync_now()
 
+    def forget_recent(self) -> None:
+        """No content is remembered to spare a look into the segments."""
+        self._recent.clear()
+
     def close(self) -> None:
         with self._lock:
             self._writer.close()

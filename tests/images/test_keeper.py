@@ -34,6 +34,9 @@ def test_a_tool_that_takes_too_long_is_ended(tmp_path: Path) -> None:
     assert "within 0 seconds" in str(keeper._run(["sleep", "9"], 0.2)["error"])
 
 
-def test_what_a_process_has_in_memory_is_told_by_name() -> None:
+def test_what_a_process_has_in_memory_or_open_is_told_by_name(tmp_path: Path) -> None:
+    """Nothing of one that has ended."""
     assert any(name.startswith("libc") for name in keeper._mapped(os.getpid()))
-    assert keeper._mapped(2**22 + 1) == set()
+    with open(tmp_path / "a file", "w"):
+        assert "a file" in keeper._open(os.getpid())
+    assert keeper._mapped(2**22 + 1) == keeper._open(2**22 + 1) == set()

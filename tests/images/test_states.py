@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -71,3 +72,19 @@ def test_a_second_kernel_keeps_states_of_its_own(imaged: Imaged) -> None:
     imaged.run("%rewind to 1")
     assert imaged.run("print(x)") == "one\n"
     imaged.rewind("verify")
+
+
+def test_a_second_image_costs_what_changed(imaged: Imaged) -> None:
+    """What keeping states takes of memory on the way into the store is not in it."""
+    cells(
+        imaged,
+        "import random; parts = [bytearray(random.randbytes(1 << 20)) for _ in range(150)]",
+    )
+    first = imaged.command("create", NOTEBOOK)["image"]
+    time.sleep(1.5)  # the state of so much is kept while the kernel is idle
+    cells(imaged, "parts[7][:] = random.randbytes(1 << 20)")
+    second = imaged.command("create", NOTEBOOK)["image"]
+    assert second["new_bytes"] < 0.03 * first["new_bytes"]
+    cells(imaged, "parts = None")
+    imaged.run("%rewind to 2")
+    assert imaged.run("print(len(parts))") == "150\n"

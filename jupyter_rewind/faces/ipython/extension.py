@@ -20,6 +20,7 @@ from jupyter_rewind import clock
 from jupyter_rewind.errors import RewindError
 from jupyter_rewind.faces.ipython.autosave import offer_autosave
 from jupyter_rewind.faces.ipython.hooks import Hooks
+from jupyter_rewind.faces.ipython.lightening import offer_lightening
 from jupyter_rewind.faces.ipython.offer import Offer
 from jupyter_rewind.faces.ipython.outputs import OutputListener
 from jupyter_rewind.faces.ipython.outside import OutsideWatch
@@ -112,6 +113,7 @@ def load(
         return present
     if life := os.environ.get(LIFE_VARIABLE):
         clock.watch_life(Path(life))
+        offer_lightening(shell, functools.partial(_session_of, shell))
     settings = Rewind.load_leniently()
     stopped = next((each.error for each in settings.problems if each.stops), None)
     if stopped is not None:
@@ -160,6 +162,11 @@ def find_extension(shell: Any) -> Extension | None:
     """What was loaded into `shell`, if it was."""
     found = getattr(shell, _ATTRIBUTE, None)
     return found if isinstance(found, Extension) else None
+
+
+def _session_of(shell: Any) -> KernelSession | None:
+    extension = find_extension(shell)
+    return None if extension is None else extension.session
 
 
 def last_results(shell: Any) -> Iterator[tuple[dict[str, Any], str]]:

@@ -35,7 +35,10 @@ class IdleWork:
             self._kernel.io_loop.remove_timeout(waiting)
 
     def _is_awaited(self) -> bool:
-        """Whether a message of the user's has come: it waits for this thread."""
+        """Whether a message of the user's has come, which waits for this thread, or an image of
+        the process is about to be made."""
+        if self._session.is_light:
+            return True
         try:
             socket = _inlet(self._kernel)
             return socket is not None and _has_news(socket)

@@ -131,10 +131,14 @@ class Keeper:
         """Whether the kernel is there."""
         return {"kernel": self.kernel, "holds": self.holds}
 
-    def do_mapped(self) -> dict[str, Any]:
-        """The names of the files, without their folders, whose code or data is in the memory of the
-        kernel or of what it started."""
-        return {"names": sorted({name for pid in _others() for name in _mapped(pid)})}
+    def do_files(self) -> dict[str, Any]:
+        """The names, without folders, of the files that the kernel, or what it started, has open,
+        and of those whose code or data is in its memory."""
+        pids = _others()
+        return {
+            "open": sorted({name for pid in pids for name in _open(pid)}),
+            "mapped": sorted({name for pid in pids for name in _mapped(pid)}),
+        }
 
     def do_signal(self, number: int) -> dict[str, Any]:
         """The kernel and what it started get the signal."""
@@ -236,6 +240,17 @@ def set_last_pid(number: int) -> None:
 
 def _others() -> list[int]:
     return [int(name) for name in os.listdir("/proc") if name.isdigit() and name != "1"]
+
+
+def _open(pid: int) -> set[str]:
+    folder = f"/proc/{pid}/fd"
+    found = set()
+    for name in os.listdir(folder) if os.path.isdir(folder) else ():
+        try:
+            found.add(os.path.basename(os.readlink(f"{folder}/{name}")))
+        except OSError:  # it was closed since
+            continue
+    return found
 
 
 def _mapped(pid: int) -> set[str]:

@@ -100,7 +100,7 @@ def end(place: Place) -> None:
 def require_survivor(place: Place) -> None:
     """Raises Conflict where the kernel would end as soon as CRIU makes it stand still: what it
     waits for is interrupted then, as by any signal, and xeus takes that for the end."""
-    names = ask_keeper(place.folder, "mapped", {}).get("names")
+    names = ask_keeper(place.folder, "files", {}).get("mapped")
     if isinstance(names, list) and any(_IS_XEUS.match(str(each)) for each in names):
         raise Conflict(
             "No image of the kernel was made: it is built on xeus, and such a kernel ends when it"

@@ -21,6 +21,7 @@ from jupyter_rewind.kernels.images import criu as programs
 from jupyter_rewind.kernels.images import firstlife, freezer, needs, relocation
 from jupyter_rewind.kernels.images.asleep import end_runs
 from jupyter_rewind.kernels.images.historybook import merge_book, write_book
+from jupyter_rewind.kernels.images.lightening import lighten
 from jupyter_rewind.kernels.images.listing import Listing, notebook
 from jupyter_rewind.kernels.images.pulse import begin_history_session
 from jupyter_rewind.kernels.images.records import (
@@ -86,6 +87,7 @@ class ProcessImages(Listing):
         place = self._place(hosted)
         with freezer.turn(place), freezer.scratch(place) as folder:
             freezer.require_awake(place)
+            lighten(place, Path(hosted.connection))
             freezer.dump(criu, place, folder)
             with freezer.going_on_after_failure(place):
                 if not stop:
@@ -130,6 +132,7 @@ class ProcessImages(Listing):
             self._prepare(image, target, place, relocation.Moves(names=_moved_log(found, place)))
             kept = None
             if freezer.is_awake(place):
+                lighten(place, Path(hosted.connection))
                 freezer.dump(criu, place, aside)
                 with freezer.going_on_after_failure(place):
                     kept = self._store(hosted, aside, criu, BEFORE_RESTORE, None)
