@@ -28,7 +28,14 @@ from jupyter_rewind.notebooks.marking import Labelled
 from jupyter_rewind.notebooks.moves import follow_file, key_of, telling_links
 from jupyter_rewind.notebooks.reading import Glance
 from jupyter_rewind.notebooks.search import Found
-from jupyter_rewind.notebooks.stock import has_stock, take_stock_checkpoint, with_stock
+from jupyter_rewind.notebooks.stock import (
+    find_stocked,
+    has_stock,
+    keep_stock,
+    read_stock,
+    take_stock_checkpoint,
+    with_stock,
+)
 from jupyter_rewind.notebooks.watching import Seen, Watcher, find_notebooks
 from jupyter_rewind.store.calendar import count_time
 from jupyter_rewind.store.durable import free_bytes
@@ -58,9 +65,9 @@ __all__ = [
     "Glance", "HistoryInfo", "HistoryPlan", "Imported", "Labelled", "Listing", "NotebookSize",
     "ReadDraft", "Recorded", "Restored", "SalvageReport", "Seen", "StoreHealth", "StoreStats",
     "UpkeepRound", "VerifyReport", "Watcher", "Workspace", "check_writable", "claim_of",
-    "document_path", "find_leftovers", "find_notebooks", "follow_file", "free_bytes", "has_stock",
-    "identify_open", "is_network", "lane_lock", "salvage", "set_value", "store_health",
-    "unset_value", "with_stock",
+    "document_path", "find_leftovers", "find_notebooks", "find_stocked", "follow_file",
+    "free_bytes", "has_stock", "identify_open", "is_network", "keep_stock", "lane_lock",
+    "read_stock", "salvage", "set_value", "store_health", "unset_value", "with_stock",
 ]  # fmt: skip
 
 
@@ -222,10 +229,9 @@ class Workspace:
         author: str | None = None,
     ) -> Restored:
         """The file holds the state `ref`; what it held is kept first. See `documents`."""
-        name = self.key(path, to_write=output is None)
         return documents.restore_document(
             self.histories,
-            documents.place_to_restore(self.histories, name, elsewhere=output is not None),
+            documents.place_to_restore(self.histories, self.key(path, to_write=not output), output),
             ref,
             cells=cells,
             output=document_path(output) if output is not None else None,

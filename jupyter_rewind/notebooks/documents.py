@@ -167,10 +167,10 @@ def _judge(
     return condition, None if condition.is_ok else find_last_good(histories, source.history)
 
 
-def place_to_restore(histories: Histories, name: str, *, elsewhere: bool) -> Path:
+def place_to_restore(histories: Histories, name: str, output: str | Path | None) -> Path:
     """The file that a path, or a history's own id, stands for. Raises RestoreRefused for the
-    history of a deleted notebook, unless the state goes `elsewhere`."""
-    if os.path.isabs(name) or elsewhere:
+    history of a deleted notebook, unless the state goes elsewhere, to `output`."""
+    if os.path.isabs(name) or output:
         return Path(name)
     info = histories.overview(name)
     if info.deleted:

@@ -26,6 +26,7 @@ from jupyter_rewind.faces.server.paths import Paths
 from jupyter_rewind.faces.server.quota import QuotaWatch
 from jupyter_rewind.faces.server.recorder import Recorder
 from jupyter_rewind.faces.server.replicas import Replicas
+from jupyter_rewind.faces.server.stocktaking import StockTaking
 from jupyter_rewind.faces.server.upkeep import Upkeep
 from jupyter_rewind.model.checkpoint import STOCK_FOLDER, Checkpoint
 from jupyter_rewind.settings import Rewind
@@ -106,6 +107,7 @@ class Service:
         if self.is_started and self.keeps and not getattr(manager, _GUARDED, False):
             setattr(manager, _GUARDED, True)
             self.guard.install(manager)
+            StockTaking(self.recorder, self.paths, _stock_folder(manager)).install(manager)
             explain_failed_reads(manager, self.heartbeat.explain)
 
     def listen_to_kernels(self, path_of: Callable[[str], str]) -> None:
