@@ -20,7 +20,7 @@ from jupyter_rewind.notebooks.documents import Restored, document_path, identify
 from jupyter_rewind.notebooks.drafts import Claim, Drafts, ReadDraft, claim_of
 from jupyter_rewind.notebooks.exchange import Exported, Imported
 from jupyter_rewind.notebooks.expiry import ExpiryPlan, HistoryPlan
-from jupyter_rewind.notebooks.files import check_writable
+from jupyter_rewind.notebooks.files import check_writable, is_file_there
 from jupyter_rewind.notebooks.history import Histories, Recorded, name_entries
 from jupyter_rewind.notebooks.leftovers import find_leftovers
 from jupyter_rewind.notebooks.losses import Listing
@@ -397,4 +397,4 @@ def salvage(settings: Rewind, **options: Any) -> SalvageReport:
 
 
 def _is_there(path: str) -> bool:
-    return not path.startswith("/") or os.path.lexists(path)
+    return not path.startswith("/") or is_file_there(path)

@@ -31,6 +31,7 @@ from jupyter_rewind.notebooks.files import (
     document_path,
     identify,
     identify_open,
+    is_file_there,
     read_document,
     read_or_none,
 )
@@ -134,7 +135,8 @@ def restore_document(
     source = histories.resolve(str(path), ref)
     target = histories.read(source)
     seen = histories.glance_at(source.history)
-    now = read_or_none(path)
+    # A folder in its place is in nobody's way who writes elsewhere.
+    now = None if output is not None and path.is_dir() else read_or_none(path)
     if cells:
         target = splice_cells(_base(path, present, now), target, cells, str(path), source.id)
     if output is not None:
@@ -223,9 +225,10 @@ def undelete_document(
     history = histories.history(path_or_history)
     info = histories.overview(history)
     target = output or Path(info.path)
-    is_alive = not info.deleted and os.path.lexists(info.path)
+    is_alive = not info.deleted and is_file_there(info.path)
     if is_alive or os.path.lexists(target):
-        raise _in_the_way(info.path, target, is_alive=is_alive)
+        others = histories.bindings.deleted_at(info.path) if is_alive else []
+        raise _in_the_way(info.path, target, is_alive=is_alive, others=others)
     if not os.path.isabs(target):
         raise InvalidInput(
             f"{info.path} is not on this machine's disk.", hint="Name a place with --output."
@@ -244,13 +247,21 @@ def undelete_document(
     return Restored(target, source, after, None, lost, condition=condition, last_good=good)
 
 
-def _in_the_way(path: str, target: Path, *, is_alive: bool) -> RestoreRefused:
-    """Why a notebook is not brought back where a file is, and what serves instead."""
+def _in_the_way(
+    path: str, target: Path, *, is_alive: bool, others: Sequence[HistoryId] = ()
+) -> RestoreRefused:
+    """Why a notebook is not brought back where a file is, and what serves instead. `others` are
+    deleted ones that had the path before it."""
     there = path if is_alive else target
     what = "There is no need" if is_alive else "Another file is in its place"
     named = shlex.quote(path)
     way = f"`jupyter rewind restore {named} head~1` goes back in its history; with --output PATH it"
     way += " writes a copy instead."
+    if others:
+        way += (
+            " Another notebook had that name and was deleted:"
+            f" `jupyter rewind undelete {others[-1]} --output PATH` brings it back."
+        )
     return RestoreRefused(
         f"{path} was not brought back: {there} exists."
         f" {'It is a folder' if os.path.isdir(there) else what}.",

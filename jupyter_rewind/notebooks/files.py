@@ -135,6 +135,11 @@ def read_or_none(path: Path) -> Document | None:
         return None
 
 
+def is_file_there(path: str) -> bool:
+    """Whether a file, or a link to wherever, has this path: a folder is no notebook's file."""
+    return os.path.lexists(path) and not os.path.isdir(path)
+
+
 def check_writable(path: Path) -> None:
     """Raises Denied for a read-only file. Who may write in its folder could replace it all the
     same, but whoever made it read-only wishes that it stays as it is."""

@@ -18,6 +18,7 @@ from jupyter_rewind.notebooks.documents import (
     restore_document,
     undelete_document,
 )
+from jupyter_rewind.notebooks.files import is_file_there
 from jupyter_rewind.notebooks.history import Histories
 from tests.notebooks.support import make_cell, make_notebook, open_store, save
 from tests.support.processes import anybodys_folder, run_unprivileged
@@ -236,3 +237,39 @@ def test_a_folder_in_the_place_is_called_one(histories: Histories, path: Path) -
     path.mkdir()
     with pytest.raises(RestoreRefused, match="It is a folder"):
         undelete_document(histories, str(path))
+
+
+def test_a_notebook_whose_place_is_a_folder_now_comes_back_elsewhere(
+    histories: Histories, folder: Path
+) -> None:
+    """It stands among the deleted ones; one state of it, or all of it, goes where it is told to."""
+    path = folder / "a.ipynb"
+    save(histories, path, make_notebook("1"))
+    save(histories, path, make_notebook("2"))
+    path.unlink()
+    path.mkdir()
+    assert [info.path for info in histories.deleted(is_file_there)] == [str(path)]
+    restore_document(histories, path, "head~1", output=folder / "b.ipynb")
+    assert (folder / "b.ipynb").read_bytes() == make_notebook("1")
+    with pytest.raises(RestoreRefused, match=r"It is a folder\..*Name another place"):
+        undelete_document(histories, str(path))
+    done = undelete_document(histories, str(path), output=folder / "c.ipynb")
+    assert done.path.read_bytes() == make_notebook("2")
+    assert len(histories.checkpoints(str(done.path))) == 2
+    assert path.is_dir() and histories.find(str(path)) is None
+
+
+def test_where_a_name_was_used_again_the_deleted_one_is_named(
+    histories: Histories, folder: Path
+) -> None:
+    """Its id is the one name that is left of it."""
+    path = folder / "a.ipynb"
+    gone = save(histories, path, make_notebook("the old one"))
+    path.unlink()
+    histories.delete(str(path))
+    save(histories, path, make_notebook("another"))
+    with pytest.raises(RestoreRefused, match=f"undelete {gone.history} --output PATH") as told:
+        undelete_document(histories, str(path))
+    assert "no need" in str(told.value)
+    done = undelete_document(histories, gone.history, output=folder / "b.ipynb")
+    assert done.path.read_bytes() == make_notebook("the old one")

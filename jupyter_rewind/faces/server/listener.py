@@ -7,6 +7,7 @@ ours, the contents manager tells the class itself.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from posixpath import splitext
 from typing import TYPE_CHECKING, Any
@@ -128,10 +129,12 @@ def _follow_one_rename(recorder: Recorder, paths: Paths, old_path: str, new_path
         recorder.note_failure("Could not follow %s to %s: %s", old_path, new_path, error)
         return
     recorder.forget(old)
+    # Later it cannot be seen any more: it may have another name again by then.
+    is_folder = os.path.isdir(new)
 
     def act(workspace: Any) -> None:
-        # Which of the two it was cannot be seen any more: it may have another name again by now.
-        workspace.histories.rename(old, new)
+        if not is_folder:  # a notebook that had the folder's name before it is no part of it
+            workspace.histories.rename(old, new)
         workspace.histories.rename_folder(old, new)
 
     follow(recorder, act, old, new)

@@ -150,3 +150,18 @@ async def test_a_moved_notebook_has_its_history_when_that_is_the_first_that_is_a
     assert status == 200
     told = found["checkpoints"] if asked == "history" else [found]
     assert [one["id"] for one in told] == before
+
+
+async def test_a_folder_that_took_a_notebooks_place_does_not_take_its_history_along(
+    client: Client,
+) -> None:
+    """When the folder is renamed, the notebook still stands among the deleted ones, by its name."""
+    await client.put("a.ipynb", notebook("import this", "x = 1"))
+    before = await _ids(client, "a.ipynb")
+    client.file("a.ipynb").unlink()
+    client.file("a.ipynb").mkdir()
+    await client.rename("a.ipynb", "folder")
+    _, found = await client.rewind("GET", "deleted")
+    assert [each["path"] for each in found["deleted"]] == ["a.ipynb"]
+    assert await _ids(client, "a.ipynb") == before
+    assert (await client.rewind("GET", "history", path="folder"))[0] == 404
