@@ -12,7 +12,14 @@ from jupyter_rewind.recovery.blends import blend_in_words, other_text
 from jupyter_rewind.recovery.broken.versions import VERSION
 from jupyter_rewind.recovery.broken.welds import weld_in_words
 from jupyter_rewind.recovery.evidence import Evidence, EvidenceCell, FoundDocument
-from jupyter_rewind.recovery.namesakes import KIND, as_pair, is_edited_pair, without_namesakes
+from jupyter_rewind.recovery.namesakes import (
+    KIND,
+    TOGETHER_NS,
+    as_pair,
+    is_edited_pair,
+    is_poorer,
+    without_namesakes,
+)
 from jupyter_rewind.recovery.traces.git import BRANCH, FETCHED
 
 MUCH_MORE = 1.5
@@ -94,6 +101,8 @@ def _ours(
             time_ns = newest + 1  # its clock was wrong: it is taken for what it most likely is
         if file is not None and document.trace.kind == KIND and not is_edited_pair(document, file):
             time_ns = min(time_ns, (file.time_ns or 0) - 1)  # made of the file as it is
+        if is_poorer(document, known):
+            time_ns -= TOGETHER_NS + 1  # the page that was made with it has what was shown
         is_fetched, is_others = FETCHED in document.trace.handle, _is_others(document)
         return not is_fetched, not is_others, time_ns, document.complete, len(document.cells)
 

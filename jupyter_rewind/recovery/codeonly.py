@@ -51,7 +51,10 @@ def outputs_in_words(base: Base) -> tuple[str, ...]:
         return ()
     cells = "1 code cell" if without == 1 else f"{without} code cells"
     held = base.document.trace.words or base.document.trace.kind
-    return (f"Outputs of {cells}, where there were any: there are none in: {held}.",)
+    told = f"Outputs of {cells}, where there were any: there are none in: {held}."
+    if any(each.cell.outputs and not each.cell.whole for each in base.cells):
+        told += " What looks like their text is kept in the notebook's metadata."
+    return (told,)
 
 
 def _of(cells: Sequence[Based], old: FoundDocument, new: FoundDocument) -> tuple[Based, ...]:

@@ -11,7 +11,7 @@ import re
 from collections.abc import Collection, Iterable, Sequence
 from difflib import SequenceMatcher
 
-from jupyter_rewind.recovery.evidence import EvidenceCell, FoundDocument, Trace
+from jupyter_rewind.recovery.evidence import EvidenceCell, FoundDocument, Holds, Trace
 from jupyter_rewind.recovery.likeness import is_look
 
 KIND = "export"
@@ -114,6 +114,20 @@ def as_pair(pair: FoundDocument, file: FoundDocument) -> list[tuple[EvidenceCell
         else:
             made += [(cell, pair) for cell in pair.cells[b0:b1]]
     return made
+
+
+def is_poorer(document: FoundDocument, others: Iterable[FoundDocument]) -> bool:
+    """Whether it is a Markdown file that a tool made together with another that shows outputs."""
+    if document.trace.kind != KIND or document.trace.handle.get(MADE) == PAIR:
+        return False
+    if not document.trace.place.endswith(".md"):
+        return False
+    return any(
+        each.trace.kind == KIND
+        and Holds.OUTPUTS in each.trace.holds
+        and abs((each.time_ns or 0) - (document.time_ns or 0)) <= TOGETHER_NS
+        for each in others
+    )
 
 
 def _texts(document: FoundDocument) -> list[tuple[str, str]]:

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from jupyter_rewind.recovery.evidence import EVERYTHING, Evidence, FoundDocument, Holds, Trace
+from jupyter_rewind.recovery.exports.prose import read_prose
 from jupyter_rewind.recovery.otherversions import other_versions
 from tests.support.evidence import (
     CHECKPOINT,
+    SAVED,
+    SECOND,
     TARGET,
     code,
     document,
@@ -106,6 +111,38 @@ def test_page_gives_the_outputs_and_a_script_the_exact_markdown() -> None:
     evidence = Evidence((page(TURNED + "x = 1\n\nDone."), exact))
     cells = [each.cell for each in rebuilt.cells]
     assert other_versions(TARGET, evidence, cells, PAGE) == ()
+
+
+MARKDOWN = replace(SCRIPT, place="/home/ann/analysis.md", words="A Markdown file")
+
+
+@pytest.mark.parametrize("later", [0, 3])
+def test_page_wins_over_the_markdown_file_that_was_made_with_it(later: int) -> None:
+    """nbconvert made both: outputs are those of the page, and the text is exact."""
+    made = document(prose(EXACT), LOAD, SHOW, at=900 + later, trace=MARKDOWN)
+    rebuilt = rebuilt_of([page(TURNED + "x = 1"), made])
+    assert sources_of(rebuilt) == [EXACT, LOAD, SHOW]
+    assert [bool(each.cell.outputs) for each in rebuilt.cells] == [False, True, True]
+    newer = replace(made, time_ns=SAVED + 2000 * SECOND, cells=(*made.cells, prose("Later.")))
+    assert sources_of(rebuilt_of([page(TURNED + "x = 1"), newer]))[-1] == "Later."
+
+
+def test_what_nbconvert_set_in_behind_a_cell_is_no_text_of_yours() -> None:
+    """Indented lines behind code are what it printed; they are kept, and are in no cell."""
+    text = (
+        "# Prices\n\n\n```python\nshow()\n```\n\n    a table\n\n    of two parts\n\n\n"
+        "Then it goes on:\n\n    an example\n\n\n```python\nfit()\n```\n"
+    )
+    read = read_prose(text)
+    assert read is not None
+    rebuilt = rebuilt_of([read.as_document(MARKDOWN, SAVED)])
+    example = "Then it goes on:\n\n    an example"
+    assert sources_of(rebuilt) == ["# Prices", "show()", example, "fit()"]
+    assert not any(each.cell.outputs for each in rebuilt.cells)
+    assert [one["text"] for each in rebuilt.loose for one in each.outputs] == [
+        "a table\n\nof two parts\n"
+    ]
+    assert any("kept in the notebook's metadata" in each for each in rebuilt.likely_lost)
 
 
 def test_markdown_that_was_edited_before_the_page_was_made_is_the_pages() -> None:

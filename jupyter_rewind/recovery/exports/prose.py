@@ -1,7 +1,8 @@
 """Notebooks exported as Markdown: jupytext's .md and .Rmd, Quarto's .qmd, nbconvert's .md.
 
 Code in fences, text between them. Of nbconvert's outputs the pictures come back, whose files are
-numbered by cell; its texts look just like Markdown set in by four places, and are told as that.
+numbered by cell; its texts, set in by four places behind a fence, are told as outputs of no cell: a
+text cell may begin so.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ _FENCE = re.compile(r"(?P<fence>`{3,}|~{3,})\s*(?P<info>[^`]*)\Z")
 _OPEN_REGION = re.compile(r"<!-- #(region|raw|md|markdown)\b.*-->\s*\Z")
 _CLOSE_REGION = re.compile(r"<!-- #end(?:region|raw|md|markdown)\s*-->\s*\Z")
 _PICTURE = re.compile(r"\s*!\[\w*\]\((?P<path>[^)\s]*_files/[^)\s]*_\d+_\d+\.[a-z]+)\)\s*\Z")
+_INDENT = "    "
 _MAGIC_LANGUAGES = frozenset(
     {"bash", "sh", "javascript", "js", "perl", "ruby", "sql", "html", "latex", "svg", "r"}
 )
@@ -77,9 +79,12 @@ def _cells(
             yield from _texts(text)
             text, at = [], end + 1
             outputs: tuple[Output, ...] = ()
+            printed: tuple[Output, ...] = ()
             if has_outputs:
-                outputs, at = _outputs(lines, at, fetch)
+                outputs, printed, at = _outputs(lines, at, fetch)
             yield EvidenceCell(code.kind, code.source, outputs, metadata=code.metadata)
+            if printed:
+                yield EvidenceCell("raw", "", printed, whole=False)  # no code that could have run
         else:
             text.append(lines[at])
             at += 1
@@ -124,13 +129,21 @@ def _texts(lines: list[str]) -> Iterator[EvidenceCell]:
             yield EvidenceCell("markdown", block.strip("\n"), whole=False)
 
 
-def _outputs(lines: list[str], at: int, fetch: Fetch | None) -> tuple[tuple[Output, ...], int]:
-    """nbconvert's outputs behind a fence, and where they end."""
+def _outputs(
+    lines: list[str], at: int, fetch: Fetch | None
+) -> tuple[tuple[Output, ...], tuple[Output, ...], int]:
+    """nbconvert's pictures behind a fence, texts that look like its, and where they end."""
     found: list[Output] = []
+    printed: list[Output] = []
     end = at
     while at < len(lines):
         if not lines[at].strip():
             at += 1
+            continue
+        if lines[at].startswith(_INDENT):
+            text, at = _printed(lines, at)
+            printed.append({"output_type": "stream", "name": "stdout", "text": text})
+            end = at
             continue
         picture = _PICTURE.match(lines[at])
         made = _picture(picture["path"], fetch) if picture else None
@@ -139,7 +152,18 @@ def _outputs(lines: list[str], at: int, fetch: Fetch | None) -> tuple[tuple[Outp
         found.append(made)
         at += 1
         end = at
-    return tuple(found), end
+    return tuple(found), tuple(printed), end
+
+
+def _printed(lines: list[str], at: int) -> tuple[str, int]:
+    """The text set in from this line on, up to where two blank lines or others end it."""
+    text: list[str] = []
+    while at < len(lines) and (lines[at].startswith(_INDENT) or not lines[at].strip()):
+        if not lines[at].strip() and (at + 1 == len(lines) or not lines[at + 1].strip()):
+            break
+        text.append(lines[at].removeprefix(_INDENT))
+        at += 1
+    return "\n".join(text).rstrip("\n") + "\n", at
 
 
 def _picture(path: str, fetch: Fetch | None) -> Output | None:
