@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -60,7 +60,7 @@ def next_steps(
         *_doubts_in_words(target, split),
         *_left_out_in_words(split.left_out, split.own),
         *_now_elsewhere(base, cells, evidence),
-        *_next_steps(base, split, evidence),
+        *_next_steps(target, base, split, evidence),
     )
 
 
@@ -129,6 +129,30 @@ def _doubts_in_words(target: Path, split: Split) -> tuple[str, ...]:
     return tuple(lines)
 
 
+def _by_likeness_in_words(target: Path, own: Sequence[Attributed]) -> Iterator[str]:
+    """What is said of sessions that are as much like other notebooks, and of those that fit little:
+    a trace names them for none."""
+    name = shlex.quote(target.name)
+    told: dict[tuple[str, ...], list[int]] = {}
+    for each in own:
+        if each.rivals and each.run.session:
+            told.setdefault(each.rivals, []).append(each.run.session)
+    for rivals, numbers in told.items():
+        one = len(numbers) == 1
+        names = " and ".join(sorted(Path(each).name for each in rivals))
+        yield (
+            f"Session{'' if one else 's'} {' and '.join(map(str, numbers))}"
+            f" {'was' if one else 'were'} taken by likeness, and fit{'s' if one else ''} {names} as"
+            " well. See `jupyter rewind sessions`, and name those that are this notebook's:"
+            f" jupyter rewind recover {name} --session N"
+        )
+    if any(each.by_likeness and not each.certain and not each.rivals for each in own):
+        yield (
+            "Some sessions are assigned by likeness: see `jupyter rewind sessions`, and choose"
+            " with --session."
+        )
+
+
 def _went_on_in_words(
     target: Path, base: Base, attributed: Sequence[Attributed]
 ) -> tuple[str, ...]:
@@ -169,13 +193,8 @@ def _now_elsewhere(
     )
 
 
-def _next_steps(base: Base, split: Split, evidence: Evidence) -> tuple[str, ...]:
-    steps, attributed = [], split.own
-    if any(not each.certain for each in attributed):
-        steps.append(
-            "Some sessions are assigned by likeness: see `jupyter rewind sessions`, and choose"
-            " with --session."
-        )
+def _next_steps(target: Path, base: Base, split: Split, evidence: Evidence) -> tuple[str, ...]:
+    steps, attributed = list(_by_likeness_in_words(target, split.own)), split.own
     language = language_of(base.document) if base.document is not None else ""
     if not is_ipython(language):
         steps.append(f"What was run in {language} is in no history of IPython: documents are all.")

@@ -29,6 +29,8 @@ from jupyter_rewind.recovery.together import Begun, Fits, all_together, settle
 
 ENOUGH = 0.35
 SURE, SUREST = 0.95, 0.99
+OPEN = 0.45
+"""No cell is likely to be the notebook's that may as well be another one's."""
 RESTART = 180 * SECOND
 ROUNDS = 4
 
@@ -37,7 +39,8 @@ ROUNDS = 4
 class Attributed:
     """A run of the notebook: how sure that is, and why.
 
-    No cell that it alone has is surer than `odds`: it may be another one's run.
+    `odds` are below 1 where it may as well be another one's run: `rivals` are those that it is as
+    much like. `by_likeness` is whether nothing but likeness speaks for it.
     """
 
     run: FoundRun
@@ -45,6 +48,13 @@ class Attributed:
     certain: bool
     words: str
     odds: float = 1.0
+    by_likeness: bool = False
+    rivals: tuple[str, ...] = ()
+
+    @property
+    def surest(self) -> float:
+        """No cell that it alone has is surer."""
+        return 1.0 if self.odds == 1 else min(self.odds, OPEN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,7 +239,7 @@ class _Search:
         if not self.chosen and not self.home.sources and self.waiting:
             newest = max(self.waiting, key=lambda number: _moment(runs[number]))
             words = "the newest session of all: a guess, for no document is left"
-            self.chosen[newest] = Attributed(runs[newest], ENOUGH, False, words)
+            self.chosen[newest] = Attributed(runs[newest], ENOUGH, False, words, by_likeness=True)
             self.home.add(newest)
         away = Away(self.all.words, self.away)
         self.waiting = [
@@ -268,12 +278,23 @@ class _Search:
             return []
         newest = max(fitting, key=lambda number: _moment(self.all.runs[number]))
         words = "the newest session that ran all that is left of the notebook: a guess"
-        self.chosen[newest] = Attributed(self.all.runs[newest], ENOUGH, False, words)
+        self.chosen[newest] = Attributed(
+            self.all.runs[newest], ENOUGH, False, words, by_likeness=True
+        )
         return [newest]
 
-    def _choose(self, number: int, share: float, words: str) -> None:
+    def _choose(self, number: int, share: float, words: str, by_likeness: bool = True) -> None:
         run = self.all.runs[number]
-        self.chosen[number] = Attributed(run, min(share, SUREST), share >= AT_ONCE, words)
+        rivals = self.all.rivals.alike(number, self.places) if by_likeness else ()
+        self.chosen[number] = Attributed(
+            run,
+            min(share, SUREST),
+            share >= AT_ONCE and not rivals,
+            words,
+            1 / (1 + len(rivals)),
+            by_likeness,
+            rivals,
+        )
 
     def _follow_restarts(self) -> list[int]:
         """What is the same kernel as a run of the notebook, before or after a restart."""
@@ -282,7 +303,8 @@ class _Search:
             for one, other in ((number, restart.of), (restart.of, number)):
                 if one in self.waiting and one not in self.chosen and other in self.chosen:
                     words = f"its kernel was restarted: see session {self.all.runs[other].session}"
-                    self._choose(one, self.chosen[other].share * SURE, words)
+                    of = self.chosen[other]
+                    self._choose(one, of.share * SURE, words, of.by_likeness)
                     moved.append(one)
         return moved
 

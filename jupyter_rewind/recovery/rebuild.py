@@ -242,7 +242,7 @@ class _Followed:
         confidence = judged.confidence
         if slot.last_ran >= 0 and (based is None or based.cell.source.rstrip() != slot.source):
             session = self.sessions[self.steps[slot.last_ran].step.run]
-            confidence = min(confidence, session.attributed.odds)
+            confidence = min(confidence, session.attributed.surest)
         return RebuiltCell(cell, tuple(origins), confidence, words)
 
     def _changed(self, slot: Slot, based: Based | None) -> EvidenceCell:

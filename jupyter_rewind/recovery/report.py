@@ -6,7 +6,7 @@ Made once, shown in three forms: text (the command line), JSON, and a page (`web
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,8 +24,9 @@ LIKELY = 0.5
 class Used:
     """A trace that was read and how many cells of the notebook rest on it.
 
-    `sessions` are those of the notebook in it, with `executions` in all; `time_ns` is when its
-    part of the notebook was written or run.
+    `sessions` are those of the notebook in it, with `executions` in all, and `alike` those of them
+    that nothing but likeness speaks for; `time_ns` is when its part of the notebook was written or
+    run.
     """
 
     trace: Trace
@@ -33,17 +34,24 @@ class Used:
     executions: int
     sessions: tuple[int, ...]
     time_ns: int | None
+    alike: tuple[int, ...] = ()
 
     @property
     def words(self) -> str:
-        """What it is: `IPython's history (profile_default), sessions 3 and 4`."""
-        numbers = [str(each) for each in self.sessions if each]
+        """What it is: `IPython's history (profile_default), sessions 3 and 4 (4 by likeness)`."""
+        numbers = [each for each in self.sessions if each]
         words = self.trace.words or self.trace.kind
         if not numbers:
             return words
-        last = f" and {numbers[-1]}" if len(numbers) > 1 else ""
-        first = ", ".join(numbers[:-1] or numbers)
-        return f"{words}, session{'s' if last else ''} {first}{last}"
+        words = f"{words}, session{'s' if len(numbers) > 1 else ''} {_listed(numbers)}"
+        alike = [each for each in self.alike if each]
+        which = "" if alike == numbers else f"{_listed(alike)} "
+        return f"{words} ({which}by likeness)" if alike else words
+
+
+def _listed(numbers: Sequence[int]) -> str:
+    last = f" and {numbers[-1]}" if len(numbers) > 1 else ""
+    return ", ".join(map(str, numbers[:-1] or numbers)) + last
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +161,8 @@ def _used(recovery: Recovery) -> Iterator[Used]:
     for cell in recovery.rebuilt.cells:
         counts.update({origin.trace for origin in cell.provenance})
     for trace, number in counts.most_common():
-        runs = [each.run for each in recovery.rebuilt.sessions if each.run.trace == trace]
+        own = [each for each in recovery.rebuilt.sessions if each.run.trace == trace]
+        runs = [each.run for each in own]
         times = [run.ended_ns or run.started_ns or 0 for run in runs]
         yield Used(
             trace=trace,
@@ -161,6 +170,7 @@ def _used(recovery: Recovery) -> Iterator[Used]:
             executions=sum(len(run.executions) for run in runs),
             sessions=tuple(sorted({run.session for run in runs})),
             time_ns=max(times, default=0) or trace.time_ns,
+            alike=tuple(sorted({each.run.session for each in own if each.by_likeness})),
         )
 
 

@@ -103,6 +103,22 @@ class Rivals:
             for there in self._of_others(number, places)
         )
 
+    def alike(self, number: int, places: frozenset[str]) -> tuple[str, ...]:
+        """The other notebooks that the run fits as well as the one of `places`."""
+        here = self._own(places).fits.get(number, _NONE)
+        least = max(here.code, CLEARLY)
+        return tuple(
+            place
+            for place in self.having(number)
+            if place not in places
+            for there in [self._fits(place)[number]]
+            if there.matches >= here.matches and there.code >= least
+        )
+
+    def having(self, number: int) -> Sequence[str]:
+        """The notebooks that are there and have anything of the run."""
+        return self._of_run.get(number, ())
+
     def moved(self, number: int, places: frozenset[str]) -> str | None:
         """The notebook that is the run's, where the one of `places` has code, but not the run's."""
         if not any(map(self._has_code, places)):
@@ -144,7 +160,7 @@ class Rivals:
 
     def _of_others(self, number: int, places: frozenset[str]) -> Iterator[Fit]:
         """How the run fits the other notebooks that have anything of it."""
-        others = (place for place in self._of_run.get(number, ()) if place not in places)
+        others = (place for place in self.having(number) if place not in places)
         return (self._fits(place)[number] for place in others)
 
     @cached_property
