@@ -17,6 +17,7 @@ from jupyter_server.services.contents.manager import ContentsManager
 from tornado.web import HTTPError
 
 from jupyter_rewind.errors import InvalidInput, NotFound, RewindError
+from jupyter_rewind.faces.server.aliases import Aliases
 from jupyter_rewind.faces.server.statuses import Failure, describe
 from jupyter_rewind.faces.server.textbooks import find_moved_along
 
@@ -28,6 +29,7 @@ class Paths:
 
     def __init__(self, manager: ContentsManager) -> None:
         self._manager = manager
+        self._aliases = Aliases()
 
     def use(self, manager: ContentsManager) -> None:
         """API paths are those of `manager` from now on."""
@@ -62,6 +64,8 @@ class Paths:
         except OSError as error:
             if error.errno == errno.ENAMETOOLONG:
                 raise InvalidInput("The path is longer than any file's can be.") from error
+        if self._own_api_path(file) != api_path.strip("/"):
+            self._aliases.learn(self.root, api_path)
         return file
 
     def is_link(self, api_path: str) -> bool:
@@ -77,7 +81,21 @@ class Paths:
         return locate(api_path.strip("/"))
 
     def api_path(self, file: str) -> str | None:
-        """The API path of a real path; None outside the served folder."""
+        """The API path of a real path; outside the served folder that of a link which is known to
+        lead there, or None."""
+        return next(iter(self.api_paths(file)), None)
+
+    def api_paths(self, file: str) -> list[str]:
+        """All API paths of a real path: its own in the served folder comes first, and those of
+        links that are known to lead to it follow."""
+        own = self._own_api_path(file)
+        return ([] if own is None else [own]) + self._aliases.names(self.root, file)
+
+    def look_for_links(self) -> None:
+        """The links that stand in the served folder itself are known."""
+        self._aliases.look(self.root)
+
+    def _own_api_path(self, file: str) -> str | None:
         root = self.root.rstrip(os.sep)
         if not file.startswith(root + os.sep):
             return None

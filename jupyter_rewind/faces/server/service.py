@@ -204,16 +204,18 @@ class Service:
         self._announce(checkpoint, action)
 
     def _announce(self, checkpoint: Checkpoint, action: str) -> None:
-        self.announcer.announce(
-            CHECKPOINT_EVENTS,
-            {
-                "action": action,
-                "path": self.paths.api_path(checkpoint.path) or "",
-                "checkpoint": checkpoint.id,
-                "reason": str(checkpoint.reason),
-                "author": checkpoint.author,
-            },
-        )
+        # One for each name that the file goes by: who shows it compares with the one it opened.
+        for path in self.paths.api_paths(checkpoint.path) or [""]:
+            self.announcer.announce(
+                CHECKPOINT_EVENTS,
+                {
+                    "action": action,
+                    "path": path,
+                    "checkpoint": checkpoint.id,
+                    "reason": str(checkpoint.reason),
+                    "author": checkpoint.author,
+                },
+            )
 
 
 def service_for(

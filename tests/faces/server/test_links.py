@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+from typing import Any
 
 import pytest
 
+from jupyter_rewind.faces.server.announcer import CHECKPOINT_EVENTS
 from tests.faces.server.support import Client, eventually, notebook
 
 pytestmark = pytest.mark.skipif(
@@ -90,3 +92,54 @@ async def test_a_project_on_another_disk_with_a_link_in_its_place_goes_on(client
     await eventually(lambda: client.checkpoints("proj/n.ipynb"))
     assert await sources(client, "proj/n.ipynb") == ["one", "two", "three", "four"]
     assert await sources(client, "disk/proj/n.ipynb") == ["one", "two", "three", "four"]
+
+
+async def _heard(client: Client) -> list[str]:
+    """The paths that events of checkpoints name from now on."""
+    paths: list[str] = []
+
+    async def listen(logger: Any, schema_id: str, data: dict[str, Any]) -> None:
+        paths.append(data["path"])
+
+    client.server.event_logger.add_listener(schema_id=CHECKPOINT_EVENTS, listener=listen)
+    return paths
+
+
+@pytest.mark.parametrize("link", ["linked.ipynb", "folder/real.ipynb"])
+async def test_events_name_a_linked_file_by_each_name_that_it_was_opened_by(
+    client: Client, link: str
+) -> None:
+    """So whoever shows its history under one of them hears of what is saved under another."""
+    client.file("real").mkdir()
+    client.file("linked.ipynb").symlink_to("real/real.ipynb")
+    client.file("folder").symlink_to("real")
+    paths = await _heard(client)
+    await keep(client, link, "one")
+    assert await eventually(lambda: set(paths) == {"real/real.ipynb", link})
+
+
+async def test_what_lies_behind_a_link_out_of_the_served_folder_has_its_name_there(
+    client: Client,
+) -> None:
+    """Events, and the list of what was deleted, also where nobody asked for it before."""
+    outside = client.root.parent / "outside"
+    outside.mkdir()
+    client.file("out").symlink_to(outside)
+    paths = await _heard(client)
+    await keep(client, "out/n.ipynb", "one")
+    assert await eventually(lambda: paths == ["out/n.ipynb"])
+    assert (await client.delete("out/n.ipynb"))[0] == 204
+    _, found = await client.rewind("GET", "deleted")
+    assert [each["path"] for each in found["deleted"]] == ["out/n.ipynb"]
+    client.file("out").rename(client.file("renamed"))
+    _, found = await client.rewind("GET", "deleted")
+    [gone] = found["deleted"]
+    assert gone["path"] == "renamed/n.ipynb"
+    body = {"history": gone["history"]}
+    status, answer = await client.rewind("POST", "undelete", body=body)
+    assert (status, answer["path"]) == (200, "renamed/n.ipynb")
+    assert (outside / "n.ipynb").exists()
+    client.file("renamed").unlink()
+    (outside / "n.ipynb").unlink()
+    _, found = await client.rewind("GET", "deleted")
+    assert found["deleted"] == []

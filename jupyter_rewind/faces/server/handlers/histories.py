@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, Any
 
 from jupyter_server.auth.decorator import authorized
@@ -67,14 +66,11 @@ class DeletedHandler(RewindHandler):
     @authorized
     async def get(self) -> None:
         paths = self.service.paths
-        root = paths.root.rstrip(os.sep) + os.sep
 
         def act(workspace: Workspace) -> list[dict[str, Any]]:
-            return [
-                render_history(info, paths)
-                for info in workspace.deleted()
-                if info.path.startswith(root)
-            ]
+            paths.look_for_links()
+            found = (render_history(info, paths) for info in workspace.deleted())
+            return [each for each in found if each["path"]]
 
         self.answer({"deleted": await self.view_soon(None, act)})
 

@@ -105,16 +105,17 @@ class KernelStatesHandler(RewindHandler):
 
     def _announce(self, action: str, kernel: str, snapshot: dict[str, Any]) -> None:
         service = self.service
-        service.announcer.announce(
-            KERNEL_EVENTS,
-            {
-                "action": action,
-                "kernel": kernel,
-                "path": service.paths.api_path(str(snapshot["path"])) or "",
-                "snapshot": snapshot["id"],
-                "count": snapshot["count"],
-            },
-        )
+        for path in service.paths.api_paths(str(snapshot["path"])) or [""]:
+            service.announcer.announce(
+                KERNEL_EVENTS,
+                {
+                    "action": action,
+                    "kernel": kernel,
+                    "path": path,
+                    "snapshot": snapshot["id"],
+                    "count": snapshot["count"],
+                },
+            )
 
 
 class KernelsHandler(KernelStatesHandler):
