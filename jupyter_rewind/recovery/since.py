@@ -179,7 +179,7 @@ def _shown_of(base: Base, run: FoundRun) -> int:
     until = set(ran[:last])
     same = {source for _, source in until & shown}
     numbered = {source for _, source in until} & {source for _, source in shown}
-    return last if 2 * len(same) > len(numbered) else 0
+    return last if 2 * len(same) >= len(numbered) else 0
 
 
 def _outrun(base: Base, attributed: Sequence[Attributed]) -> FoundRun | None:
