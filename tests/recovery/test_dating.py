@@ -109,7 +109,7 @@ def test_a_notebook_that_came_out_the_same_again_shows_its_last_run() -> None:
 @pytest.mark.parametrize("at", [100, 1000], ids=["before the file", "after it"])
 def test_a_number_that_is_equal_by_chance_makes_no_output_new(at: int) -> None:
     """Four cells ran in another kernel, one of them with the number that its cell has."""
-    again = [STEPS[7], STEPS[9], STEPS[11], STEPS[3], *STEPS[15:]]
+    again = [STEPS[11], STEPS[9], STEPS[7], STEPS[3], *STEPS[15:]]
     runs = [session(1, STEPS[:15], at=-600, lasting=300), session(2, again, at=at, lasting=None)]
     rebuilt = rebuilt_of([saved(steps=15, at=900)], runs)
     assert set(sources_of(rebuilt)) == set(STEPS)
