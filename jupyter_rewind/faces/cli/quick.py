@@ -4,11 +4,13 @@ Later versions of typer hand each value of the command line through pydantic, wh
 costs that. Text, lists of text, and what was not given need no conversion; all else goes the usual
 way, as does everything in versions of typer that are made otherwise.
 
-An option whose value may be left out, which typer does not know, gets its value here.
+An option whose value may be left out, which typer does not know, gets its value here. A number
+below zero is no option.
 """
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from typer.core import TyperCommand, TyperGroup
@@ -16,12 +18,15 @@ from typer.core import TyperCommand, TyperGroup
 _LEFT_OUT = {"--read-data": "100%"}
 """What these options say without a value, where they take one."""
 
+_NUMBER = re.compile(r"-\d+(\.\d+)?")
+
 
 class QuickCommand(TyperCommand):
     """A command of ours."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> Any:
-        return super().parse_args(ctx, _with_values(self.get_params(ctx), args))
+        parameters = self.get_params(ctx)
+        return super().parse_args(ctx, _with_numbers(parameters, _with_values(parameters, args)))
 
     def get_params(self, ctx: Any) -> Any:
         return _quick(super().get_params(ctx))
@@ -47,6 +52,24 @@ def _with_values(parameters: Any, args: list[str]) -> list[str]:
         f"{each}={_LEFT_OUT[each]}" if at < end and each in taking else each
         for at, each in enumerate(args)
     ]
+
+
+def _with_numbers(parameters: Any, args: list[str]) -> list[str]:
+    """`args` in which a number below zero that comes last, options aside, is told from these."""
+    end = args.index("--") if "--" in args else len(args)
+    taking = {
+        name
+        for each in parameters
+        if each.param_type_name == "option" and not getattr(each, "is_flag", False)
+        for name in each.opts
+    }
+    for at, each in enumerate(args[:end]):
+        is_value = at > 0 and args[at - 1] in taking
+        if _NUMBER.fullmatch(each) and not is_value:
+            more = args[at + 1 : end]
+            are_options = all(word.startswith("-") for word in more)
+            return [*args[:at], *more, "--", each, *args[end + 1 :]] if are_options else args
+    return args
 
 
 class _Words:
