@@ -141,7 +141,7 @@ def _read_python_file(path: Path) -> Mapping[str, object]:
         if error.filename is not None and Path(os.fsdecode(error.filename)) != path:
             raise _mistake(path, _line_in(path, error), str(error)) from error
         raise _unreadable(path, error) from error
-    except Exception as error:  # the user's own code
+    except (Exception, SystemExit) as error:  # the user's own code
         words = f"{type(error).__name__}: {error}"
         raise _mistake(path, _line_in(path, error), words) from error
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
@@ -64,8 +65,22 @@ def config(
         case Action.UNSET, [name]:
             return _unset(face, name)
         case Action.GET, [name]:
-            return _settings(face, name)
+            return _get(face, name)
     return _settings(face, None)
+
+
+def _get(face: Face, key: str) -> Answer:
+    """The one value. A mistake that may be in it ends the command, as it ends those that go by it;
+    others are told."""
+    from jupyter_rewind.settings import trait_name
+
+    name, remarks = trait_name(key), []
+    for each in face.lenient_settings.problems:
+        if not each.key or each.key.strip().lower().replace(".", "_") == name:
+            raise each.error
+        remarks.append(Remark(f"Left out: {each.error}"))
+    answer = _settings(face, key)
+    return replace(answer, parts=[*answer.parts, *remarks])
 
 
 def _settings(face: Face, key: str | None) -> Answer:

@@ -53,6 +53,36 @@ def test_config_refuses_nonsense(words: list[str], home: Path, rewind: Rewind) -
     assert not (home / "config").exists()
 
 
+@pytest.mark.parametrize("place", ["environment", "file", "python file"])
+def test_config_get_refuses_where_other_commands_do(
+    home: Path, rewind: Rewind, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    """A script must not go by the value that a mistake covers; other settings are told."""
+    if place == "environment":
+        monkeypatch.setenv("JUPYTER_REWIND_RETENTION_DAILY", "many")
+    else:
+        (home / "config").mkdir()
+        ending, text = (".json", "{") if place == "file" else (".py", "raise SystemExit(3)")
+        (home / "config" / f"jupyter_rewind_config{ending}").write_text(text)
+    ended = rewind("config", "get", "retention.daily")
+    assert (ended.status, ended.out) == (2, "")
+    assert ended.err
+    assert rewind("stats").status == 2
+    if place == "environment":
+        other = rewind("config", "get", "retention.weekly")
+        assert other.status == 0
+        assert "Left out" in other.err
+
+
+@pytest.mark.parametrize("more", [[], ["--json"]])
+def test_a_number_below_zero_is_a_value_and_no_option(rewind: Rewind, more: list[str]) -> None:
+    """What is wrong with it is its value."""
+    ended = rewind("config", "set", "retention.daily", "-3", *more)
+    assert ended.status == 2
+    assert "No such option" not in ended.out + ended.err
+    assert "retention.daily" in ended.out + ended.err
+
+
 def findings(rewind: Rewind) -> dict[str, dict[str, Any]]:
     """What doctor says, by name."""
     ended = rewind("doctor", "--json")
