@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
 from itertools import takewhile
+from pathlib import PurePath
 
 from jupyter_rewind.recovery.blends import blend_in_words, other_text
 from jupyter_rewind.recovery.broken.versions import VERSION
@@ -16,6 +17,7 @@ from jupyter_rewind.recovery.namesakes import (
     KIND,
     TOGETHER_NS,
     as_pair,
+    copied_over,
     is_edited_pair,
     is_poorer,
     without_namesakes,
@@ -59,11 +61,20 @@ def choose_base(
     `ran` is code that the notebook's kernels surely ran.
     """
     documents = _ours(evidence.documents, places, ran)
-    filled = [each for each in documents if _texts(each)]
     words = tuple(
         f"{each.trace.place}: no cell of it has anything in it."
         for each in takewhile(lambda one: not _texts(one), documents)
     )
+    over = copied_over(documents, evidence.siblings, ran)
+    if over is not None:
+        laid, twin = over
+        documents = [each for each in documents if each is not laid]
+        name = PurePath(twin.trace.place).name
+        words += (
+            f"{laid.trace.place}: it is {name}, copied over it; what this notebook's kernel ran is"
+            " not in it.",
+        )
+    filled = [each for each in documents if _texts(each)]
     if not filled:
         return Base((), None, None, words)
     newest = filled[0]

@@ -25,6 +25,8 @@ TOGETHER_NS = 10_000_000_000
 AT_ONCE_NS = 1_000_000_000
 """So much later than the file its pair may be written with it; later, only with the same cells."""
 ALIKE = 0.3
+FEW = 3
+"""Fewer cells of code may be the same in two notebooks by chance."""
 _BLANK = re.compile(r"[\s#]+")
 _OF_COPIES = re.compile(
     r"ipynb|json|txt|copy\d*|copie|kopie|checkpoint|backup|bak|old|orig|original|save|saved"
@@ -114,6 +116,35 @@ def as_pair(pair: FoundDocument, file: FoundDocument) -> list[tuple[EvidenceCell
         else:
             made += [(cell, pair) for cell in pair.cells[b0:b1]]
     return made
+
+
+def copied_over(
+    documents: Iterable[FoundDocument], siblings: Iterable[FoundDocument], ran: Collection[str]
+) -> tuple[FoundDocument, FoundDocument] | None:
+    """The file and the notebook beside it that it is a copy of, where that was laid over it: what
+    surely `ran` stands in another version, and not in the file. None where nothing says so."""
+    every = tuple(documents)
+    code = only_telling({each.strip() for each in ran})
+    file = next((each for each in every if each.trace.kind == "file" and each.complete), None)
+    if file is None or not code:
+        return None
+    own = _telling(file)
+    if len(own) < FEW or _share(own, code) >= ALIKE:
+        return None
+    older = (_telling(each) for each in every if each is not file)
+    if not any(_share(each, code) >= ALIKE > _share(each, own) for each in older):
+        return None
+    ran_as = _counted(file)
+    twin = next((each for each in siblings if _counted(each) == ran_as), None)
+    return None if twin is None else (file, twin)
+
+
+def _share(some: set[str], others: set[str]) -> float:
+    return len(some & others) / max(1, min(len(some), len(others)))
+
+
+def _counted(document: FoundDocument) -> list[tuple[str, int | None]]:
+    return [(each.source, each.execution_count) for each in document.cells if each.kind == "code"]
 
 
 def is_poorer(document: FoundDocument, others: Iterable[FoundDocument]) -> bool:

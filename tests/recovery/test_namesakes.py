@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from jupyter_rewind.recovery import search
+from jupyter_rewind.recovery.evidence import Evidence, EvidenceCell, FoundDocument, Trace
 from jupyter_rewind.recovery.namesakes import is_called
+from jupyter_rewind.recovery.rebuild import Rebuilt, rebuild
 from jupyter_rewind.recovery.recover import Recovery, recover
 from jupyter_rewind.recovery.report import report
 from jupyter_rewind.recovery.survey import survey
 from jupyter_rewind.recovery.traces.exports import ExportFinder
+from tests.support.evidence import CHECKPOINT, TARGET, document, session, sources_of
 from tests.support.histories import make_history
 from tests.support.notebooks import book_of, code_cell, to_bytes
 from tests.support.traces import Home, notebook_text, traces_of
@@ -224,3 +228,42 @@ def test_link_in_a_circle_costs_itself_alone(home: Home) -> None:
     put(home.work / "analysis.py", PAIR)
     [trace] = traces_of(ExportFinder(), home.scope("analysis.ipynb"))
     assert trace.place == str(home.work / "analysis.py")
+
+
+FILE = Trace("file", str(TARGET), str(TARGET), words="The file on disk")
+BESIDE = Trace("file", str(TARGET.with_name("other.ipynb")), str(TARGET.with_name("other.ipynb")))
+OWN = [f"price_{n} = model_{n}.predict(table, depth={n})" for n in range(8)]
+OTHER = [f"draw_tree(branch={n}, leaves={n * 3}, colour='green')" for n in range(8)]
+
+
+def numbered(sources: Sequence[str], trace: Trace, at: int) -> FoundDocument:
+    cells = (EvidenceCell("code", each, (), n) for n, each in enumerate(sources, 1))
+    return document(*cells, at=at, trace=trace)
+
+
+def laid_over(file: Sequence[str], ran: Sequence[str], beside: Sequence[str]) -> Rebuilt:
+    """The notebook, of which a checkpoint has the first six cells."""
+    documents = (numbered(file, FILE, 900), numbered(OWN[:6], CHECKPOINT, 0))
+    run = session(1, ran, at=-300, lasting=None, notebook=str(TARGET))
+    return rebuild(TARGET, Evidence(documents, (run,), siblings=(numbered(beside, BESIDE, 300),)))
+
+
+def test_another_notebook_that_was_copied_over_the_file_is_none_of_its_states() -> None:
+    """`cp other.ipynb analysis.ipynb`: your work comes back, and nothing of the other one."""
+    rebuilt = laid_over(OTHER, OWN, OTHER)
+    assert sources_of(rebuilt) == OWN
+    [words] = rebuilt.passed_over
+    assert "other.ipynb" in words and "copied over" in words
+
+
+@pytest.mark.parametrize(
+    ("ran", "beside"),
+    [(OTHER, OTHER), ([*OWN, *OTHER], OTHER), (OWN, OTHER[:5])],
+    ids=["all written anew", "rewritten and copied", "another one"],
+)
+def test_a_file_that_was_written_anew_is_the_notebook(
+    ran: Sequence[str], beside: Sequence[str]
+) -> None:
+    """What your kernel ran, or no notebook beside it has, was copied from nowhere."""
+    rebuilt = laid_over(OTHER, ran, beside)
+    assert set(OTHER) <= set(sources_of(rebuilt)) and not rebuilt.passed_over
