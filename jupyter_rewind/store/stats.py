@@ -19,7 +19,8 @@ _ASK = 500
 
 @dataclass(frozen=True, slots=True)
 class SegmentStats:
-    """One segment: bytes on disk, its records, and whether somebody writes it now."""
+    """One segment: bytes on disk without room that a writer holds ready, its records, and whether
+    somebody writes it now."""
 
     name: str
     bytes: int
@@ -77,7 +78,8 @@ def stats(repository: Repository) -> StoreStats:
     sizes = segment_sizes(repository)
     with repository.index() as index:
         _, _, entries = index.counts()
-        numbers = {num: name for name, (num, _) in index.segments().items()}
+        known = index.segments()
+        numbers = {num: name for name, (num, _) in known.items()}
         counts = {
             numbers[num]: count
             for num, count in index.rows("SELECT seg, count(*) FROM chunks GROUP BY seg")
@@ -90,9 +92,12 @@ def stats(repository: Repository) -> StoreStats:
                 " GROUP BY kind ORDER BY kind"
             )
         )
+    busy = {name for name in sizes if is_busy(repository, name)}
+    for name in busy & known.keys():
+        # Behind the last commit there is room held ready, which goes when the writer ends.
+        sizes[name] = min(sizes[name], known[name][1])
     segments = tuple(
-        SegmentStats(name, size, counts.get(name, 0), is_busy(repository, name))
-        for name, size in sizes.items()
+        SegmentStats(name, size, counts.get(name, 0), name in busy) for name, size in sizes.items()
     )
     return StoreStats(
         sum(sizes.values()),

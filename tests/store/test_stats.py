@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from jupyter_rewind.store.plan import used_bytes
 from jupyter_rewind.store.segments import OVERHEAD
 from jupyter_rewind.store.upkeep import group_sizes, stats
 from tests.support.stores import Filled, fill, noise, segment_files
@@ -18,13 +19,28 @@ def test_bytes_on_disk_add_up(tmp_path: Path) -> None:
         filled.add(store)
         told = stats(store)
         sizes = {path.name: path.stat().st_size for path in segment_files(filled)}
-        assert {each.name: each.bytes for each in told.segments} == sizes
-        assert told.bytes == sum(sizes.values())
+        assert {each.name for each in told.segments} == sizes.keys()
+        assert all(each.bytes == sizes[each.name] for each in told.segments if not each.busy)
+        assert told.bytes == sum(each.bytes for each in told.segments)
         assert [each.name for each in told.segments if each.busy] == [store.writer.segment]
         assert told.entries == 9
-        assert told.stored_bytes < sum(each.chunks for each in told.segments) * OVERHEAD + sum(
-            sizes.values()
-        )
+        overhead = sum(each.chunks for each in told.segments) * OVERHEAD
+        assert told.stored_bytes < overhead + told.bytes
+
+
+def test_room_that_a_writer_holds_ready_does_not_count(tmp_path: Path) -> None:
+    """What is told grows with each commit, and is what stays when the writer has ended."""
+    filled = Filled(tmp_path)
+    with filled.open() as store:
+        filled.add(store)
+        first = stats(store)
+        filled.add(store)
+        told = stats(store)
+        assert first.bytes < told.bytes == used_bytes(store)
+        assert told.bytes < sum(path.stat().st_size for path in segment_files(filled))
+    # What closes a segment is a record, too.
+    left = sum(path.stat().st_size for path in segment_files(filled))
+    assert told.bytes <= left < told.bytes + 500
 
 
 def test_sharing_is_told(tmp_path: Path) -> None:
