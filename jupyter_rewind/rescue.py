@@ -80,6 +80,12 @@ def open_scope(settings: Rewind, request: Request) -> Iterator[Scope]:
     scan = tuple(_existing(each, "--scan") for each in request.scan)
     histories = tuple(_existing(each, "--history") for each in request.histories)
     named = [_session(each) for each in request.sessions]
+    since = _moment(request.since, "--since", begins=True)
+    until = _moment(request.until, "--until")
+    if since is not None and until is not None and since > until:
+        raise InvalidInput(
+            "--since is later than --until: nothing lies between them.", hint="Exchange the two."
+        )
     with scratch_folder(_roomy_folder()) as scratch:
         yield Scope(
             notebook=notebook,
@@ -88,8 +94,8 @@ def open_scope(settings: Rewind, request: Request) -> Iterator[Scope]:
             scratch=scratch,
             environ=request.environ,
             platform=sys.platform,
-            since_ns=_moment(request.since, "--since", begins=True),
-            until_ns=_moment(request.until, "--until"),
+            since_ns=since,
+            until_ns=until,
             scan=scan,
             histories=tuple(dict.fromkeys([*histories, *_histories_in(scan)])),
             sessions=tuple(number for _, number in named),

@@ -63,6 +63,16 @@ def renamed_in_words(scope: Scope, cells: Collection[str]) -> tuple[str, ...]:
     return tuple(lines[:MOST_TOLD])
 
 
+def of_checkpoint_in_words(notebook: Path) -> tuple[str, ...]:
+    """What to do where a checkpoint was named instead of its notebook: all else goes by that."""
+    match = _COPY.match(notebook.name)
+    if match is None or notebook.parent.name != ".ipynb_checkpoints":
+        return ()
+    own = notebook.parent.parent / f"{match['stem']}{match['suffix']}"
+    command = f"jupyter rewind recover {shlex.quote(str(own))}"
+    return (f"This is Jupyter's checkpoint of {own.name}. What was run since, too: {command}",)
+
+
 def elsewhere_in_words(scope: Scope, ran: Collection[str]) -> tuple[str, ...]:
     """The notebooks that have most of `ran`, or the very name; the most like it first."""
     if scope.notebook is None:

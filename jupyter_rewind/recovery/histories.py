@@ -17,6 +17,7 @@ from jupyter_rewind.recovery.leaves import Row, open_damaged, salvage_index, sal
 from jupyter_rewind.recovery.pages import Pages, Value
 
 Line = tuple[int, int]
+_MARK = b"SQLite format 3\0"
 _WORD = re.compile(r"\w+")
 _ESCAPE = re.compile(r"\\+[ntr]")
 _PROMPT = re.compile(r"^[ \t]*(>>>|\.\.\.+:?|In \[\d+\]:)", re.MULTILINE)
@@ -229,8 +230,16 @@ def salvage_history(path: Path, only: Collection[int] | None = None) -> Rows:
     words = f"{len(rows.lines)} executions were read from the pages that are whole"
     if rows.doubtful:
         words += f", {len(rows.doubtful)} more may be changed by the damage"
-    rows.damages.append(f"The database is damaged: {words}.")
+    if not rows.lines and not rows.doubtful and not rows.sessions and not _is_database(path):
+        rows.damages.append("This is no SQLite database, and no history of IPython.")
+    else:
+        rows.damages.append(f"The database is damaged: {words}.")
     return rows
+
+
+def _is_database(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(len(_MARK)) == _MARK
 
 
 def _take(rows: Rows, row: Row, index: dict[int, set[Line]]) -> None:

@@ -12,7 +12,11 @@ from typing import NoReturn
 from jupyter_rewind.errors import Conflict, InvalidInput, Storage
 from jupyter_rewind.recovery import search
 from jupyter_rewind.recovery.blends import without_blends
-from jupyter_rewind.recovery.elsewhere import elsewhere_in_words, renamed_in_words
+from jupyter_rewind.recovery.elsewhere import (
+    elsewhere_in_words,
+    of_checkpoint_in_words,
+    renamed_in_words,
+)
 from jupyter_rewind.recovery.evidence import Evidence, EvidenceCell, FoundDocument, Problem, Scope
 from jupyter_rewind.recovery.filestate import DAMAGED, NO_FILE, FileState, state_of
 from jupyter_rewind.recovery.kernelruns import is_ipython, language_in
@@ -101,7 +105,7 @@ def recover(scope: Scope, found: Found | None = None, version: str = "") -> Reco
     steps = rebuilt.next_steps + sides_in_words(cells) + in_words(others)
     code = [each.source for each in cells if each.kind == "code"]
     elsewhere = elsewhere_in_words if rebuilt.base is None else renamed_in_words
-    steps = elsewhere(scope, code) + steps
+    steps = of_checkpoint_in_words(notebook) + elsewhere(scope, code) + steps
     problems = found.problems + evidence.problems
     present = next(
         (each for each in evidence.documents if each.trace.kind == PresentFinder.kind), None

@@ -90,3 +90,13 @@ def test_other_notebooks_are_not_told(home: Home) -> None:
     put(home.work / ".ipynb_checkpoints" / "third-checkpoint.ipynb", STEPS[0], "alone = 1")
     (home.work / "proj" / "broken.ipynb").write_bytes(b"{\0\0")
     assert steps(home, "nb.ipynb") == ()
+
+
+def test_checkpoint_that_was_named_instead_of_its_notebook_tells_that_one(home: Home) -> None:
+    """All other traces go by the notebook's name: the command for that is told."""
+    kept = put(home.work / ".ipynb_checkpoints" / "nb-checkpoint.ipynb", *STEPS[:3])
+    found = recover(home.scope(str(kept.relative_to(home.work)), folder=kept.parent))
+    assert isinstance(found, Recovery)
+    step = found.rebuilt.next_steps[0]
+    assert step.startswith("This is Jupyter's checkpoint of nb.ipynb.")
+    assert step.endswith(f"jupyter rewind recover {home.work / 'nb.ipynb'}")

@@ -228,3 +228,12 @@ def test_ipythons_own_rewriting_is_no_damage(run: str, typed: str) -> None:
 def test_other_differences_are_damage(run: str, typed: str) -> None:
     """What IPython would not have made is not trusted."""
     assert not is_same_code(run, typed)
+
+
+def test_a_text_is_no_damaged_history(tmp_path: Path) -> None:
+    """You named a text file as a history: it is said that it is none."""
+    path = tmp_path / "notes.txt"
+    path.write_text("print('hello')\n" * 500)
+    assert salvage_history(path).damages == [
+        "This is no SQLite database, and no history of IPython."
+    ]

@@ -238,6 +238,7 @@ def test_every_option_of_other_kinds_is_refused_in_words(stale: Path, rewind: Re
     """What makes no sense is refused before anything is looked at."""
     for words in (
         ["--to", "docx"], ["--since", "whenever"], ["--scan", "nowhere"],
+        ["--since", "2026-02-02", "--until", "2026-02-01"],
         ["--history", "nowhere.sqlite"], ["--all"],
     ):  # fmt: skip
         ended = rewind("recover", stale, *words)
