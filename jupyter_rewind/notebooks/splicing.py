@@ -5,6 +5,7 @@ Works on the bytes: the cells that stay keep theirs, and so does everything arou
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -18,7 +19,8 @@ def splice_cells(
     """The present notebook with `cells` (ids) as they are in `source`.
 
     A cell that the present has is replaced where it stands; one that it has lost is put behind
-    the cell it followed. Raises NotFound (no such cell in the source), RestoreRefused.
+    the cell it followed. Raises NotFound (no such cell in the source), RestoreRefused (also where
+    several cells have one of the ids: which of them is meant, nobody could tell).
     """
     now, then = cut(present), cut(source)
     for state, what in ((now, f"{path}, as it is now,"), (then, f"Checkpoint {checkpoint}")):
@@ -32,6 +34,8 @@ def splice_cells(
             f"{path} has no cells now, so a single cell has nowhere to go.",
             hint="Nothing was changed. Restore it whole instead.",
         )
+    for state, what in ((now, f"{path}, as it is now,"), (then, f"Checkpoint {checkpoint}")):
+        _refuse_doubles(state, cells, what)
     wanted = {name: _index_of(then, name, path, checkpoint) for name in cells}
     parts = [_Part(cell.id, cell.join(), gap) for cell, gap in _with_gaps(now)]
     for name, index in sorted(wanted.items(), key=lambda item: item[1]):
@@ -42,6 +46,18 @@ def splice_cells(
         else:
             _insert(parts, _place_for(then, index, parts), name, raw, _separator(now, then))
     return now.gaps[0] + b"".join(part.raw + part.gap for part in parts)
+
+
+def _refuse_doubles(state: Cut, cells: Sequence[str], what: str) -> None:
+    count = Counter(cell.id for cell in state.cells)
+    for name in cells:
+        if count[name] > 1:
+            raise RestoreRefused(
+                f"{what} has {count[name]} cells with the id {name!r}, so that no one of them can"
+                " be restored.",
+                hint="Nothing was changed. Restore it whole, or look at that state"
+                " (`jupyter rewind show`) and copy the cell.",
+            )
 
 
 @dataclass(slots=True)

@@ -84,3 +84,14 @@ def test_a_cell_that_the_checkpoint_lacks_is_not_found_and_the_others_are_named(
 def test_where_single_cells_have_no_place_it_is_refused(present: bytes, source: bytes) -> None:
     with pytest.raises(RestoreRefused):
         splice(present, source, "a")
+
+
+@pytest.mark.parametrize("where", ["the present", "the source"])
+def test_an_id_that_several_cells_have_names_none_of_them(where: str) -> None:
+    """The first is as good a guess as any other, so nothing is guessed."""
+    double = make_notebook(cell("a", "one"), cell("a", "two"), cell("b", "three"))
+    single = make_notebook(cell("a", "old"), cell("b", "old"))
+    present, source = (double, single) if where == "the present" else (single, double)
+    with pytest.raises(RestoreRefused, match="2 cells with the id 'a'"):
+        splice(present, source, "a")
+    assert ("b", "old" if present is double else "three") in named(splice(present, source, "b"))
