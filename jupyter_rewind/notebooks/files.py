@@ -150,13 +150,14 @@ def check_writable(path: Path) -> None:
     if not mode & 0o222:
         raise Denied(
             f"{path} was not changed: it is read-only.",
-            hint=f"Make it writable (`chmod u+w {shlex.quote(str(path))}`), or write to another"
-            " file with --output.",
+            hint=f"Make it writable (`chmod u+w {shlex.quote(str(path))}`), or have the state"
+            " written to another file (--output on the command line).",
         )
     if not os.access(path, os.W_OK):
         raise Denied(
             f"{path} was not changed: you may not write to it.",
-            hint="Write to another file with --output, or ask its owner.",
+            hint="Have the state written to another file (--output on the command line), or ask"
+            " its owner.",
         )
 
 

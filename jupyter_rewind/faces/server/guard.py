@@ -180,7 +180,7 @@ class Guard:
             return
         raise HTTPError(
             409,
-            f"{path} was not saved: it would be empty, and the notebook on disk has cells. The "
+            f"{path} was not saved: it would have no cells, and the notebook on disk has some. The "
             "notebook on disk is whole. Reload it from disk; to empty it on purpose, leave one "
             "empty cell in it, or set notebooks.refuse_empty to false.",
         )

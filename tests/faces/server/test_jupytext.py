@@ -30,7 +30,7 @@ async def test_a_refusal_is_told_as_such(client: Client) -> None:
     raw = client.file("a.ipynb").read_bytes()
     status, answer = await client.put("a.ipynb", notebook())
     assert status == 409
-    assert answer["message"].startswith("a.ipynb was not saved: it would be empty, and")
+    assert answer["message"].startswith("a.ipynb was not saved: it would have no cells, and")
     assert client.file("a.ipynb").read_bytes() == raw
     assert (await client.put("a.ipynb", notebook("x = 2")))[0] == 200
 
@@ -52,7 +52,7 @@ async def test_faults_of_others_stay_theirs(client: Client) -> None:
     """What is refused by somebody else is told as it was."""
     status, answer = await client.put("no/such/folder/a.ipynb", notebook("x = 1"))
     assert status >= 400
-    assert "was not saved: it would be empty" not in str(answer)
+    assert "was not saved: it would have no cells" not in str(answer)
 
 
 async def test_saves_are_kept_and_come_back(client: Client) -> None:
@@ -109,7 +109,7 @@ async def test_a_script_opened_as_a_notebook_is_not_emptied(client: Client) -> N
     client.file("s.py").write_bytes(script)
     status, answer = await client.ask("PUT", "api/contents", "s.py", body=as_notebook())
     assert status == 409
-    assert answer["message"].startswith("s.py was not saved: it would be empty, and")
+    assert answer["message"].startswith("s.py was not saved: it would have no cells, and")
     assert client.file("s.py").read_bytes() == script
     client.file("new.py").write_bytes(script[: script.index(b"# %%")])
     for _ in range(2):
