@@ -106,25 +106,30 @@ def _seeming_in_words(target: Path, split: Split) -> tuple[str, ...]:
 
 
 def _doubts_in_words(target: Path, split: Split) -> tuple[str, ...]:
-    """What is open of sessions of which a trace speaks, those of one kind in one sentence."""
+    """What is open of sessions of which something speaks, those of one kind in one sentence.
+
+    Who names a session names all that are not told by a trace.
+    """
     taken = {id(each.run) for each in split.own}
-    told: dict[tuple[str, bool], list[int]] = {}
+    known = {e.run.session for e in split.own if e.run.session and not e.run.certain}
+    told: dict[tuple[bool, str, bool], list[int]] = {}
     for each in split.doubts:
         if each.run.session:
-            told.setdefault((each.words, id(each.run) in taken), []).append(each.run.session)
-    name = shlex.quote(target.name)
+            key = id(each.run) not in taken, each.words, each.instead
+            told.setdefault(key, []).append(each.run.session)
     lines = []
-    for (words, is_taken), numbers in sorted(told.items(), key=lambda each: not each[0][1]):
+    for (left_out, words, instead), numbers in sorted(told.items()):
         one = len(numbers) == 1
-        sessions = f"Session{'' if one else 's'} {' and '.join(map(str, numbers))}"
-        if is_taken:
+        sessions = f"Session{'' if one else 's'} {' and '.join(map(str, sorted(numbers)))}"
+        if not left_out:
             lines.append(f"{sessions} {'was' if one else 'were'} taken as a guess: {words}.")
             continue
-        options = " ".join(f"--session {each}" for each in numbers)
+        named = sorted({*numbers, *(() if instead else known)})
+        options = " ".join(f"--session {each}" for each in named)
         lines.append(
             f"{sessions} {'was' if one else 'were'} left out: {words}. Where"
             f" {'it is' if one else 'they are'} this notebook's:"
-            f" jupyter rewind recover {name} {options}"
+            f" jupyter rewind recover {shlex.quote(target.name)} {options}"
         )
     return tuple(lines)
 
@@ -202,6 +207,11 @@ def _next_steps(target: Path, base: Base, split: Split, evidence: Evidence) -> t
         steps.append(
             "No recorded session seems to belong to this notebook: see `jupyter rewind sessions`,"
             " and choose with --session."
+        )
+    elif base.document is None and attributed and split.unclaimed and not steps:
+        steps.append(
+            "No document of this notebook is left, and other sessions may be its own, too: see"
+            " `jupyter rewind sessions`, and choose with --session."
         )
     if base.document is None:
         steps.append("Look in other places with --scan FOLDER (backups, mail, downloads, exports).")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 from jupyter_rewind.recovery.counts import Counts, Seeming, lines_of
@@ -16,23 +17,23 @@ from jupyter_rewind.recovery.evidence import Evidence, FoundDocument, FoundRun
 from jupyter_rewind.recovery.hearing import AT_ONCE, Hearing, Known, Names, names_of
 from jupyter_rewind.recovery.homes import Away, Home, Words
 from jupyter_rewind.recovery.kernelruns import (
-    SECOND,
     Moments,
     Restart,
     is_ipython,
     language_of,
     restarts_of,
 )
+from jupyter_rewind.recovery.nearness import ENOUGH, last_moment, moment, needed
 from jupyter_rewind.recovery.rivals import Rivals
 from jupyter_rewind.recovery.sameruns import merge_runs
 from jupyter_rewind.recovery.together import Begun, Fits, all_together, settle
 
-ENOUGH = 0.35
 SURE, SUREST = 0.95, 0.99
 OPEN = 0.45
 """No cell is likely to be the notebook's that may as well be another one's."""
-RESTART = 180 * SECOND
 ROUNDS = 4
+MOST_NOTEBOOKS = 100
+"""So many others are asked which runs are theirs, where nothing is left of a notebook."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,21 +68,26 @@ class LeftOut:
 
 @dataclass(frozen=True, slots=True)
 class Doubt:
-    """A run of which a trace speaks, and does not say whose it is; `words` tell why."""
+    """A run of which something speaks, and does not say whose it is; `words` tell why.
+
+    `instead`: where it is the notebook's, another one that was taken is not.
+    """
 
     run: FoundRun
     words: str
+    instead: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Split:
     """The runs of a notebook, oldest first; those that would be but for a better fit; the newest
-    that may be, though nothing says so; and those of which it is open."""
+    that may be, though nothing says so; those of which it is open; and how many are nobody's."""
 
     own: list[Attributed]
     left_out: list[LeftOut]
     seeming: Seeming | None
     doubts: tuple[Doubt, ...] = ()
+    unclaimed: int = 0
 
 
 def attribute(target: Path, evidence: Evidence, sources: Iterable[str]) -> list[Attributed]:
@@ -129,6 +135,21 @@ class Attribution:
             self.runs, self.lines, self.words, self.rivals, self.restarts, self.began
         )
 
+    @cached_property
+    def claimed(self) -> frozenset[int]:
+        """The runs that are taken for those of notebooks that are there with code, and those that
+        are at home in what these ran."""
+        numbers = {id(run): number for number, run in enumerate(self.runs)}
+        found: set[int] = set()
+        for place, sources in self.rivals.with_code(MOST_NOTEBOOKS):
+            own = [numbers[id(each.run)] for each in self.of(Path(place), sources)]
+            home = Home(self.words, sources)
+            for number in own:
+                home.add(number)
+            kin = (at for at in range(len(self.runs)) if own and home.share(at) >= ENOUGH)
+            found.update(own, kin)
+        return frozenset(found)
+
     def of(self, target: Path, sources: Iterable[str]) -> list[Attributed]:
         """The runs of `target`, oldest first. `sources` is the code of its documents."""
         return self.split(target, sources).own
@@ -137,21 +158,27 @@ class Attribution:
         """As `of`, and what else may be said of runs that are not taken to be its own."""
         names = names_of(target, self.evidence)
         places = names.places
-        own = [each for each in self.evidence.documents if each.trace.notebook in places]
-        search = _Search(self, places, own, Home(self.words, set(sources)))
+        documents = (*self.evidence.documents, *self.evidence.siblings)
+        own = [each for each in documents if each.trace.notebook in places]
+        code = set(sources)
+        search = _Search(self, places, own, Home(self.words, code))
         search.hear_traces(names)
+        unclaimed = list[int]()
         if not any(each for each in map(language_of, own) if not is_ipython(each)):
             search.give_way()
             search.count()
-            search.compare()
-        chosen = sorted(search.chosen.values(), key=lambda each: _moment(each.run))
+            unclaimed = [] if code else search.unclaimed()
+            search.compare(unclaimed)
+            search.doubt_kin(unclaimed)
+        chosen = sorted(search.chosen.values(), key=lambda each: moment(each.run))
         # What was chosen after all, by its cells, is no doubt; what a guess took still is.
         doubts = (
             each
             for at, each in search.doubts.items()
             if at not in search.chosen or search.chosen[at].odds < 1
         )
-        return Split(chosen, search.left_out, search.seeming(), tuple(doubts))
+        left = sum(number not in search.chosen for number in unclaimed)
+        return Split(chosen, search.left_out, search.seeming(), tuple(doubts), left)
 
 
 class _Search:
@@ -181,7 +208,7 @@ class _Search:
             if heard.ours and other_language and not run.certain:
                 continue
             if heard.doubt:
-                self.doubts[number] = Doubt(run, heard.doubt)
+                self.doubts[number] = Doubt(run, heard.doubt, heard.instead)
             if heard.rival:
                 self.left_out.append(LeftOut(run, heard.rival))
             if heard.ours:
@@ -223,9 +250,9 @@ class _Search:
     def seeming(self) -> Seeming | None:
         """The newest run that no trace gives to any notebook, and that may be of this one."""
         runs = self.all.runs
-        known = max((_moment(each.run) for each in self.chosen.values()), default=(0, 0))
-        for number in sorted(self.waiting, key=lambda each: _moment(runs[each]), reverse=True):
-            if _moment(runs[number]) <= known:
+        known = max((moment(each.run) for each in self.chosen.values()), default=(0, 0))
+        for number in sorted(self.waiting, key=lambda each: moment(runs[each]), reverse=True):
+            if moment(runs[number]) <= known:
                 return None
             ran = self.all.words.of[number][0]
             found = self.counts.seeming(runs[number], self.all.lines[number], ran)
@@ -233,12 +260,31 @@ class _Search:
                 return found
         return None
 
-    def compare(self) -> None:
-        """Chooses among what waits by likeness, and the newest of all where nothing is known."""
+    def unclaimed(self) -> list[int]:
+        """What waits and is no other notebook's that is there."""
+        return [number for number in self.waiting if number not in self.all.claimed]
+
+    def doubt_kin(self, unclaimed: Iterable[int]) -> None:
+        """Tells of those that hold much of what the runs of the notebook hold, which is all that
+        is known of it: its runs of before, most often."""
+        words = self.all.words
+        for number in unclaimed:
+            there = words.said[number], words.of[number][1]
+            kin = [each for each in self.chosen if words.share(each, *there) >= ENOUGH]
+            if kin and number not in self.chosen:
+                runs = " and ".join(str(self.all.runs[each].session) for each in sorted(kin))
+                why = f"much of what session {runs} ran is in it, and no trace says whose it is"
+                self.doubts.setdefault(number, Doubt(self.all.runs[number], why))
+
+    def compare(self, unclaimed: Sequence[int]) -> None:
+        """Chooses among what waits by likeness, and the newest where nothing is known: of those
+        that are nobody's, if there are any."""
         runs = self.all.runs
         if not self.chosen and not self.home.sources and self.waiting:
-            newest = max(self.waiting, key=lambda number: _moment(runs[number]))
-            words = "the newest session of all: a guess, for no document is left"
+            newest = max(unclaimed or self.waiting, key=lambda number: last_moment(runs[number]))
+            is_last = newest == max(self.waiting, key=lambda number: last_moment(runs[number]))
+            which = "of all" if is_last else "that is like no other notebook"
+            words = f"the newest session {which}: a guess, for no document is left"
             self.chosen[newest] = Attributed(runs[newest], ENOUGH, False, words, by_likeness=True)
             self.home.add(newest)
         away = Away(self.all.words, self.away)
@@ -276,7 +322,7 @@ class _Search:
         ]
         if not fitting:
             return []
-        newest = max(fitting, key=lambda number: _moment(self.all.runs[number]))
+        newest = max(fitting, key=lambda number: moment(self.all.runs[number]))
         words = "the newest session that ran all that is left of the notebook: a guess"
         self.chosen[newest] = Attributed(
             self.all.runs[newest], ENOUGH, False, words, by_likeness=True
@@ -316,7 +362,7 @@ class _Search:
                 continue
             share = self.home.share(number)
             known = [each.run for each in self.chosen.values()]
-            if share >= _needed(self.all.runs[number], known):
+            if share >= needed(self.all.runs[number], known):
                 self._choose(number, share, f"{share:.0%} of its code is this notebook's")
                 moved.append(number)
         return moved
@@ -325,30 +371,3 @@ class _Search:
 def known_places(target: Path, evidence: Evidence) -> frozenset[str]:
     """Every path that the notebook is known to have had, and that no other has now."""
     return names_of(target, evidence).places
-
-
-def _needed(run: FoundRun, chosen: Iterable[FoundRun]) -> float:
-    """Less where a restart lies between it and a run of the notebook, more while one went on."""
-    needed = ENOUGH
-    for other in chosen:
-        if _within(run, other):
-            return AT_ONCE
-        if _restarted(other, run) or _restarted(run, other):
-            needed = ENOUGH - 0.2
-    return needed
-
-
-def _within(run: FoundRun, other: FoundRun) -> bool:
-    if run.started_ns is None or other.started_ns is None or other.ended_ns is None:
-        return False
-    return other.started_ns < run.started_ns < other.ended_ns
-
-
-def _restarted(first: FoundRun, second: FoundRun) -> bool:
-    if first.ended_ns is None or second.started_ns is None:
-        return False
-    return 0 <= second.started_ns - first.ended_ns <= RESTART
-
-
-def _moment(run: FoundRun) -> tuple[int, int]:
-    return (run.started_ns or 0, run.session)

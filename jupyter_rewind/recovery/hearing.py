@@ -61,7 +61,8 @@ class Heard:
     """Whether traces say that a run is the notebook's (None: nothing says), and in which words.
 
     `odds` is how likely that is where it is open. `doubt` tells what speaks for a run that is not
-    taken, or against one that is; `rival` is the notebook that has its cells.
+    taken, or against one that is (`instead` of another that is taken); `rival` is the notebook that
+    has its cells.
     """
 
     ours: bool | None = None
@@ -69,6 +70,7 @@ class Heard:
     certain: bool = True
     odds: float = 1.0
     doubt: str = ""
+    instead: bool = False
     rival: str = ""
 
 
@@ -120,9 +122,9 @@ class Hearing:
         if not any(each != NONE_LEFT and self._names.had(each, at) for each in began.notebooks):
             return Heard(None if began.kernel is None else False)
         if began.kernel is None:
-            return Heard(None, doubt=words)
+            return Heard(None, doubt=words, instead=True)
         ours = self._names.had(began.kernel.notebook, at)
-        return Heard(ours, words, False, began.odds, words)
+        return Heard(ours, words, False, began.odds, words, instead=True)
 
     def _of_own(self, number: int, began: Begun) -> Heard:
         """Of a run whose kernel was started under a name of the notebook."""

@@ -145,6 +145,16 @@ class Rivals:
         more = there.matches > here.matches and there.code > here.code
         return there.matches >= MATCHES and more and self._has_code(former)
 
+    def with_code(self, most: int) -> list[tuple[str, set[str]]]:
+        """The notebooks that are there and have any code that was run, each with its code; `most`
+        of those that have most of it."""
+        fits = {place: self._fits(place) for place in self._present}
+        found = sorted((place for place in fits if fits[place]), key=lambda each: -len(fits[each]))
+        return [
+            (place, {source for each in self._documents[place] for _, source in _cells(each)})
+            for place in found[:most]
+        ]
+
     def _has_code(self, place: str) -> bool:
         return any(True for each in self._documents.get(place, ()) for _ in _cells(each))
 
