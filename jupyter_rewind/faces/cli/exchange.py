@@ -67,7 +67,7 @@ def import_(
     ],
     sources: Annotated[
         list[str] | None,
-        typer.Argument(metavar="SOURCE...", help="An exported folder, or files, in any order."),
+        typer.Argument(metavar="SOURCE", help="An exported folder, or files, in any order."),
     ] = None,
     git: GitOption = None,
 ) -> Answer:

@@ -18,6 +18,7 @@ from typer.core import TyperCommand, TyperGroup
 _LEFT_OUT = {"--read-data": "100%"}
 """What these options say without a value, where they take one."""
 
+_SENTENCE = 300
 _NUMBER = re.compile(r"-\d+(\.\d+)?")
 
 
@@ -30,6 +31,10 @@ class QuickCommand(TyperCommand):
 
     def get_params(self, ctx: Any) -> Any:
         return _quick(super().get_params(ctx))
+
+    def get_short_help_str(self, limit: int = 45) -> str:
+        """The whole first sentence, on several lines if need be: half of it tells nothing."""
+        return str(super().get_short_help_str(max(limit, _SENTENCE)))
 
 
 class QuickGroup(TyperGroup):

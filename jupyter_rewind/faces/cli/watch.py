@@ -41,7 +41,7 @@ _SKIPPED = {".ipynb_checkpoints", "__pycache__", "node_modules"}
 def watch(
     face: Face,
     paths: Annotated[
-        list[str], typer.Argument(metavar="PATH...", help="Notebooks, and folders with all below.")
+        list[str], typer.Argument(metavar="PATH", help="Notebooks, and folders with all below.")
     ],
     poll: Annotated[
         bool, typer.Option("--poll", help="Look again and again; for folders that give no notice.")

@@ -34,6 +34,15 @@ def test_help_lists_commands_and_statuses(rewind: Rewind) -> None:
         assert f"{row.status.value}  {row.meaning}" in ended.out
 
 
+def test_help_cuts_no_sentence_short(rewind: Rewind) -> None:
+    """What a command does is said to the end, and a word that may be repeated has one `...`."""
+    assert "..." not in rewind("--help").out.partition("Commands:")[2]
+    for name, word in (("watch", "PATH"), ("import", "SOURCE")):
+        usage = rewind(name, "--help").out.splitlines()[0]
+        assert usage.count("...") == 1
+        assert word in usage.split()[-1]
+
+
 @pytest.mark.parametrize("name", COMMANDS)
 def test_each_command_has_help(name: str, rewind: Rewind) -> None:
     """Every command explains itself and takes the shared options."""
