@@ -10,7 +10,7 @@ from __future__ import annotations
 import os.path
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 from jupyter_rewind.recovery.counts import MATCHES, Counts, Lines
@@ -74,6 +74,9 @@ class Heard:
     rival: str = ""
 
 
+_NOTHING, _OTHERS = Heard(), Heard(False)
+
+
 @dataclass(frozen=True, slots=True)
 class Known:
     """What is known of all runs, whichever notebook is asked about."""
@@ -102,14 +105,13 @@ class Hearing:
                 normal(run.notebook) in self._names.places, "the trace names this notebook"
             )
         began = self._known.began.get(number)
-        if began is None or (began.kernel is None and not began.others):
-            return Heard()
-        if began.others:
+        if began is not None and began.others:
             return self._of_open(began, run)
-        assert began.kernel is not None
+        if began is None or began.kernel is None:
+            return _NOTHING
         if self._names.had(began.kernel.notebook, began.kernel.started_ns):
             return self._of_own(number, began)
-        return self._of_others(number, began.kernel, began.certain, home)
+        return self._of_others(number, began.kernel, home)
 
     def _of_open(self, began: Begun, run: FoundRun) -> Heard:
         """Of a run whose kernel began together with those of other notebooks."""
@@ -172,15 +174,18 @@ class Hearing:
                 found.append(started)
         return max(found, default=None)
 
-    def _of_others(self, number: int, kernel: FoundKernel, certain: bool, home: Home) -> Heard:
+    def _of_others(self, number: int, kernel: FoundKernel, home: Home) -> Heard:
         """Of a run whose kernel was started under another name."""
         lines = self._known.lines[number]
         words = "its cells have the code and the counts of this session; its kernel was started for"
-        least = min(MATCHES, len(self._known.runs[number].executions))
-        if kernel.gone and self._counts.are_of(lines, least):
-            return Heard(True, f"{words} {kernel.notebook}, which is not there any more")
-        if kernel.gone and home.share(number) >= AT_ONCE:
-            return Heard()
+        if kernel.gone:
+            least = min(MATCHES, len(self._known.runs[number].executions))
+            if self._counts.are_of(lines, least):
+                return Heard(True, f"{words} {kernel.notebook}, which is not there any more")
+            if home.share(number) >= AT_ONCE:
+                return _NOTHING
+        if not self._known.rivals.knows(number, self._names.places):
+            return _OTHERS
         former = normal(kernel.notebook)
         if self._counts.name(lines) and self._known.rivals.has_moved(
             number, former, self._names.places
@@ -192,9 +197,10 @@ class Hearing:
                 " code and its counts"
             )
             return Heard(False, doubt=doubt)
-        return Heard(False)
+        return _OTHERS
 
 
+@lru_cache(maxsize=1 << 14)
 def normal(place: str) -> str:
     """The path as it is compared with others."""
     return os.path.normpath(place)

@@ -130,6 +130,10 @@ class Rivals:
                 return place
         return None
 
+    def knows(self, number: int, places: frozenset[str]) -> bool:
+        """Whether the notebook of `places` has or shows anything of the run."""
+        return number in self._own(places).fits
+
     def has_moved(self, number: int, former: str, places: frozenset[str]) -> bool:
         """Whether the run is of the notebook of `places`, and what is at `former` has code, but not
         the run's."""
