@@ -1,4 +1,4 @@
-"""Commands that look: history, show, diff, search, deleted. None of them changes anything."""
+"""Commands that look: history, show, diff, search, deleted. None of them changes a notebook."""
 
 from __future__ import annotations
 
@@ -95,7 +95,9 @@ def _about(info: HistoryInfo, shown: int, found: int) -> Iterator[str]:
     if info.deleted:
         way = f"`jupyter rewind undelete {wording.argument(info.path)}`"
         yield f"{info.path} was deleted; {way} brings it back."
-    if info.came_from:
+    if info.came_from == info.path:
+        yield "It began as a copy of another notebook, which had this name then."
+    elif info.came_from:
         yield f"It began as a copy of {info.came_from}."
     if shown < found:
         yield f"{found - shown} more are not shown."

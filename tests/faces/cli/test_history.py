@@ -299,3 +299,20 @@ def test_files_that_differ_are_told_to_programs_too(home: Path, rewind: Rewind) 
     found = rewind("diff", "t.txt", "--json").data
     assert found["differs"] and found["diff"] == []
     assert "-one" in found["text"] and "+two" in found["text"]
+
+
+def test_a_copy_that_has_its_originals_name_now_is_no_copy_of_itself(
+    book: Path, rewind: Rewind
+) -> None:
+    """The two have changed their names; the history says what the other one was then."""
+    copy, aside = book.with_name("copy.ipynb"), book.with_name("aside.ipynb")
+    copy.write_bytes(book.read_bytes())
+    assert rewind("checkpoint", copy).status == 0
+    assert f"began as a copy of {book}" in rewind("history", copy).err
+    book.rename(aside)
+    copy.rename(book)
+    aside.rename(copy)
+    ended = rewind("history", book)
+    assert len(ended.rows) == 1
+    assert "began as a copy of another notebook, which had this name then" in ended.err
+    assert len(rewind("history", copy).rows) == 3
