@@ -28,6 +28,7 @@ from jupyter_rewind.store.replica.ledger import Ledger
 from jupyter_rewind.store.replica.notes import Notes, read_notes, write_notes
 from jupyter_rewind.store.replica.objects import Objects
 from jupyter_rewind.store.replica.opening import require_store, unseal
+from jupyter_rewind.store.replica.outline import pack_key
 from jupyter_rewind.store.replica.pace import Pace
 from jupyter_rewind.store.replica.packing import Sender
 from jupyter_rewind.store.replica.pull import pull
@@ -52,6 +53,7 @@ Progress = Callable[[int, int], None]
 _TRIES = 50
 _MANY_REFS = 5_000
 _LEAST_BYTES = 1 << 20
+_ROOM = ("packs/", "outlines/", "refs/")
 _PACK = re.compile(r"packs/[0-9a-f]{2}/[0-9a-f]{64}(-\d+)?")
 
 
@@ -132,9 +134,12 @@ class _Collecting:
         drop = self._unwanted(ledger)
         packs, rest = self._sizes("packs/"), self._sizes("refs/")
         found = plan(ledger, drop, max(ledger.epochs.values(), default=0) + 1, packs)
-        whole = sum(packs.values()) + sum(rest.values())
-        kept = sum(packs[key] for key in found.kept_packs) + found.copied_bytes
+        outlines = {pack_key(key): size for key, size in self._sizes("outlines/").items()}
+        whole = sum(packs.values()) + sum(rest.values()) + sum(outlines.values())
+        kept = sum(packs[key] + outlines.get(key, 0) for key in found.kept_packs)
+        kept += found.copied_bytes
         goes = len(packs) - len(found.kept_packs) + len(rest)
+        goes += len(outlines.keys() - found.kept_packs)
         return CollectedReport(
             max(whole - kept, 0), kept, found.copied_bytes, len(drop), goes, dry_run=True
         )
@@ -178,10 +183,11 @@ class _Collecting:
             and len(self._sizes("bases/")) == len(ledger.bases)
             and not self._unwanted(ledger)
             and self._sizes("packs/").keys() <= live
+            and {*map(pack_key, self._sizes("outlines/"))} <= live
         )
 
     def _kept_bytes(self) -> int:
-        return sum(sum(self._sizes(prefix).values()) for prefix in ("packs/", "refs/"))
+        return sum(sum(self._sizes(prefix).values()) for prefix in _ROOM)
 
     def _meet(self) -> None:
         """The replica has what stands here, and what it holds is known here."""
@@ -289,6 +295,10 @@ class _Collecting:
                     goes[key] = size
         for key, size in self._sizes("packs/").items():
             if _PACK.fullmatch(key) and pack_epoch(key) < self._epoch and key not in live:
+                goes[key] = size
+        for key, size in self._sizes("outlines/").items():
+            pack = pack_key(key)
+            if _PACK.fullmatch(pack) and pack_epoch(pack) < self._epoch and pack not in live:
                 goes[key] = size
         # The hints last: while refs go, they say from where on to read.
         for key, size in self._sizes("bases/").items():

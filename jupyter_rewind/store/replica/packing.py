@@ -18,6 +18,7 @@ from jupyter_rewind.store.durable import Files, read_at
 from jupyter_rewind.store.layout import Layout
 from jupyter_rewind.store.replica.cut import Tail
 from jupyter_rewind.store.replica.objects import Objects
+from jupyter_rewind.store.replica.outline import encode_outline, make_outline, outline_key
 from jupyter_rewind.store.replica.pace import Pace
 from jupyter_rewind.store.replica.refs import Piece, pack_name
 from jupyter_rewind.store.replica.sealing import naming_key
@@ -133,6 +134,7 @@ class Sender:
         """Where the pack that holds `data` lies; it is there, durably."""
         key = pack_name(data, naming_key(self._objects), self._epoch)
         if self._objects.size(key) != len(data):
+            self._put_outline(data, key)
             self._pace.wait(len(data))
             if not create_surely(self._objects, key, data):
                 raise Integrity(
@@ -143,6 +145,17 @@ class Sender:
             with self._lock:
                 self.objects_made += 1
         return key
+
+    def _put_outline(self, data: bytes, pack: str) -> None:
+        """Where a pack is that was made by this version there is its outline, if it has one."""
+        outline = make_outline(data)
+        if outline is None:
+            return
+        told = encode_outline(outline, pack, self._layout)
+        self._pace.wait(len(told))
+        if create_surely(self._objects, outline_key(pack), told):
+            with self._lock:
+                self.objects_made += 1
 
     def _read(self, block: Block) -> bytes:
         path: Path = self._layout.segments / block.segment
