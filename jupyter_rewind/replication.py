@@ -9,7 +9,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from jupyter_rewind.errors import Conflict, Denied, Integrity, InvalidInput, NotFound, RewindError
@@ -17,11 +17,13 @@ from jupyter_rewind.settings import SECTION, Rewind, read_json_file, user_file
 from jupyter_rewind.store.durable import Files
 from jupyter_rewind.store.keyfiles import export_key, import_key
 from jupyter_rewind.store.layout import key_path
+from jupyter_rewind.store.partial import read_partial
 from jupyter_rewind.store.preferences import set_value, unset_value
 from jupyter_rewind.store.replica.address import open_objects, parse_address, with_encryption
 from jupyter_rewind.store.replica.check import CheckReport, Fault, check
 from jupyter_rewind.store.replica.collecting import CollectedReport, collect_replica
 from jupyter_rewind.store.replica.fetching import Progress
+from jupyter_rewind.store.replica.filling import fill
 from jupyter_rewind.store.replica.forwarding import Account, Forwarder, State
 from jupyter_rewind.store.replica.objects import Objects
 from jupyter_rewind.store.replica.opening import read_identity, require_sealed, require_store
@@ -31,7 +33,10 @@ from jupyter_rewind.store.replica.pull import PullReport, found_store, pull
 from jupyter_rewind.store.replica.push import PushReport, push
 from jupyter_rewind.store.replica.sealing import require_library
 from jupyter_rewind.store.replica.standing import Standing, compare
+from jupyter_rewind.store.replica.wholeness import make_whole
+from jupyter_rewind.store.repository import Repository
 from jupyter_rewind.store.rotation import Rotated, rotate
+from jupyter_rewind.store.verify import count_absent
 from jupyter_rewind.workspace import Workspace
 
 __all__ = [
@@ -149,14 +154,33 @@ class Replication:
                 sealed=parse_address(url).encrypt,
             )  # fmt: skip
 
-    def pull(self, url: str, progress: Progress | None = None) -> tuple[PullReport, bool]:
-        """See `store/replica/pull.py`; and whether the store was made for it."""
+    def pull(
+        self, url: str, progress: Progress | None = None, *, lazy: bool = False
+    ) -> tuple[PullReport, bool]:
+        """See `store/replica/pull.py`; and whether the store was made for it. Unless it is `lazy`,
+        what lay in a replica alone before is here, too."""
         objects = self._open(url)
         folder = Path(self._settings.store_path)
         made = found_store(folder, Path(self._settings.store_key_folder), objects, Files())
         with self._workspace() as workspace:
-            report = pull(workspace.repository, objects, url, pace=self._pace, progress=progress)
+            store = workspace.repository
+            report = pull(store, objects, url, lazy=lazy, pace=self._pace, progress=progress)
+            if not lazy:
+                before = count_absent(store)
+                self._fill(store, objects, url, progress)
+                report = replace(report, filled_bytes=max(before - count_absent(store), 0))
         return report, made
+
+    def _fill(
+        self, store: Repository, objects: Objects, url: str, progress: Progress | None
+    ) -> None:
+        partial = read_partial(store.layout)
+        if not partial:
+            return
+        ours = [name for name, lender in partial.items() if lender == url]
+        make_whole(store, ours, objects, url, self._pace, progress=progress)
+        # What came from another replica may lie in this one, too.
+        fill(store.layout, store.files, objects, pace=self._pace, progress=progress)
 
     @property
     def is_first_use(self) -> bool:
@@ -184,10 +208,10 @@ class Replication:
         return None
 
     def adopt(self, progress: Progress | None = None) -> PullReport | None:
-        """On the first use here: what a replica holds is here. None where none is there yet.
-        Raises as `found` and `pull` do."""
+        """On the first use here: the histories of a replica are here, and their contents come as
+        they are read. None where none is there yet. Raises as `found` and `pull` do."""
         url = self.found()
-        return self.pull(url, progress)[0] if url is not None else None
+        return self.pull(url, progress, lazy=True)[0] if url is not None else None
 
     def standing(self, url: str, *, hasty: bool = False) -> Standing:
         """See `store/replica/standing.py`; `hasty` gives it seconds to answer, not minutes."""

@@ -14,7 +14,7 @@ from typing import Any
 from blake3 import blake3
 
 from jupyter_rewind import clock
-from jupyter_rewind.errors import Conflict, Integrity, NotFound
+from jupyter_rewind.errors import Conflict, Integrity, NotFound, Unavailable
 from jupyter_rewind.model.checkpoint import Checkpoint, HistoryInfo
 from jupyter_rewind.model.entry import Entry
 from jupyter_rewind.model.ids import EntryId, HistoryId
@@ -328,4 +328,11 @@ def naming(checkpoint: Checkpoint) -> Iterator[None]:
             f"Checkpoint {checkpoint.id} of {checkpoint.path} cannot be read: {error.message}",
             hint="Other checkpoints are affected only as far as they share what is damaged;"
             " `jupyter rewind verify` names them.",
+        ) from error
+    except Unavailable as error:
+        raise Unavailable(
+            f"Checkpoint {checkpoint.id} of {checkpoint.path} cannot be read now: {error.message}",
+            code=error.code,
+            hint=error.hint,
+            retryable=error.retryable,
         ) from error

@@ -19,6 +19,7 @@ class Kept(Grounds, Protocol):
 
     def knows(self, digest: Digest) -> bool: ...
     def require(self, digest: Digest) -> None: ...
+    def is_here(self, digest: Digest) -> bool: ...
 
 
 def _pack_if_worth(data: bytes | memoryview) -> tuple[chunks.Codec, bytes | memoryview]:
@@ -109,7 +110,8 @@ class Block(Gathering):
     def _pack(
         self, data: bytes | memoryview, base: Digest | None
     ) -> tuple[chunks.Codec, bytes | memoryview]:
-        told = self._delta(data, base)
+        # Nothing is fetched from a replica to be a ground to stand on.
+        told = self._delta(data, base if base is None or self._store.is_here(base) else None)
         return _pack_if_worth(data) if told is None else told[:2]
 
     def _stage(

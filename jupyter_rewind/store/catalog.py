@@ -22,7 +22,8 @@ from jupyter_rewind.store.index import Index
 from jupyter_rewind.store.layout import Layout, read_retired
 from jupyter_rewind.store.locks import ProcessLock
 from jupyter_rewind.store.moving import require_same_store
-from jupyter_rewind.store.segments import SHORTENED, Batch, Gap, Seal, SegmentReader
+from jupyter_rewind.store.partial import read_segment
+from jupyter_rewind.store.segments import SHORTENED, Batch, Gap
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -299,9 +300,7 @@ class Catalog:
         except NotFound:
             return start
         try:
-            seal = Seal(self._layout.key, self._layout.store_id, name)
-            reader = SegmentReader(descriptor, seal, os.fstat(descriptor).st_size)
-            scan = reader.scan(start, deep=start == 0)
+            scan = read_segment(self._layout, name, descriptor).scan(start, deep=start == 0)
         finally:
             self._files.close(descriptor)
         if not (scan.batches or scan.gaps or start == 0):

@@ -13,7 +13,7 @@ that is alive cannot be read: what an unreadable node names must not be taken fo
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 
@@ -62,9 +62,12 @@ def collect(
     dry_run: bool = False,
     progress: Progress | None = None,
     threshold: float = THRESHOLD,
+    must: Collection[str] = (),
+    without: Collection[EntryId] = (),
 ) -> CollectReport:
     """What no entry reaches any more is gone from the disk, as far as it fills more than
-    `threshold` of a segment that nobody writes.
+    `threshold` of a segment that nobody writes; and the segments `must`, where nobody writes them,
+    with the entries `without` in them, which count as gone.
 
     Raises Conflict (another upkeep is at work), Unavailable (no locks here), Integrity (damage:
     salvage first; nothing was removed), Storage (also when the disk is full; nothing was lost).
@@ -76,7 +79,7 @@ def collect(
     def run() -> CollectReport:
         repository.end_segment()
         with repository.companion() as own:
-            return _Collector(own, threshold, progress).run()
+            return _Collector(own, threshold, progress, must, without).run()
 
     with upkeep_lock(repository.layout, "collect"):
         report = in_spare_room(repository.layout, repository.files, run)
@@ -129,8 +132,17 @@ def _dry_run(repository: Repository, threshold: float) -> CollectReport:
 class _Collector:
     """One collect. Owns the repository it works through."""
 
-    def __init__(self, repository: Repository, threshold: float, progress: Progress | None) -> None:
+    def __init__(
+        self,
+        repository: Repository,
+        threshold: float,
+        progress: Progress | None,
+        must: Collection[str] = (),
+        without: Collection[EntryId] = (),
+    ) -> None:
         self._repository = repository
+        self._must = must
+        self._without = without
         self._threshold = threshold
         self._progress = progress
         self._copier = Copier(repository)
@@ -145,7 +157,7 @@ class _Collector:
         for dead_only in (True, False):
             free = free_segments(self._repository)
             self._repository.refresh()
-            reach.follow_entries()
+            reach.follow_entries(self._without)
             self._require_whole(reach)
             plan, scans = self._plan(reach, free, dead_only)
             if plan.picked:
@@ -169,6 +181,8 @@ class _Collector:
         )
 
     def _require_whole(self, reach: Reach) -> None:
+        for away in reach.away.values():
+            raise away
         self._copier.given_up = known_losses(self._repository)
         lost = reach.lost - self._copier.given_up
         if lost:
@@ -183,8 +197,9 @@ class _Collector:
         """The plan, and a scan of each picked segment that shows it to be whole."""
         while True:
             planner = Planner(
-                self._repository, reach, free=free, threshold=self._threshold, unfit=self._unfit
-            )
+                self._repository, reach, free=free, threshold=self._threshold, unfit=self._unfit,
+                must=self._must,
+            )  # fmt: skip
             plan = planner.plan(dead_only=dead_only)
             scans: dict[str, Scan] = {}
             before = len(self._unfit)
@@ -259,7 +274,7 @@ class _Collector:
 
     def _look_again(self, plan: Plan, reach: Reach, needed: set[Digest]) -> dict[str, list[Record]]:
         """What was added since was built on content that is to go: those records, by segment."""
-        wait = list(reach.follow_entries())
+        wait = list(reach.follow_entries(self._without))
         self._require_whole(reach)
         late: dict[str, list[Record]] = {}
         seen: set[Digest] = set()
@@ -297,6 +312,9 @@ class _Collector:
         with suppress(RewindError):
             # Now there is room for what the list could not take.
             retire_segments(layout, files, [])
+            if self._without:
+                # What they needed stands nowhere else: a pull may bring it back.
+                ends = {name: end for name, end in ends.items() if name not in self._must}
             note_retired_ends(layout, files, ends)
             note_segments(layout, files, {})
         for name in plan.picked:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
-from jupyter_rewind.errors import Integrity, NotFound, Storage
+from jupyter_rewind.errors import Integrity, NotFound, Storage, Unavailable
 from jupyter_rewind.model.ids import Digest
 from jupyter_rewind.store import chunks
 from jupyter_rewind.store.cache import RawCache
@@ -13,6 +13,7 @@ from jupyter_rewind.store.durable import Files
 from jupyter_rewind.store.index import Index, Place
 from jupyter_rewind.store.layout import Layout
 from jupyter_rewind.store.opened import OpenSegments
+from jupyter_rewind.store.partial import Payloads
 from jupyter_rewind.store.segments import HEAD_SIZE, Kind
 
 _OPEN_SEGMENTS = 64
@@ -23,10 +24,12 @@ _SHARED = (
 
 
 class ContentReader:
-    """Reads chunks through the catalog. Thread-safe; keeps the segments it reads open."""
+    """Reads chunks through the catalog. Thread-safe; keeps the segments it reads open. What lies in
+    a replica alone is fetched, where that is told to be so."""
 
     def __init__(self, layout: Layout, files: Files, catalog: Catalog) -> None:
         self._catalog = catalog
+        self._partial = Payloads(layout, files)
         self._segments = OpenSegments(layout, files, most=_OPEN_SEGMENTS)
         self._nodes = RawCache()
 
@@ -67,6 +70,13 @@ class ContentReader:
             bases.append(chunks.delta_base(self._payload(place)))
         return min(bases)[1]
 
+    def without_absent(self, known: dict[Digest, str]) -> dict[Digest, str]:
+        """Those of `known` whose content is here, and not in a replica alone."""
+        partial = self._partial.places()
+        if not partial:
+            return known
+        return {name: value for name, value in known.items() if self._is_here(name, partial)}
+
     def forget(self) -> None:
         """What is read next is read from the segments, whatever was read before."""
         self._nodes.clear()
@@ -87,6 +97,7 @@ class ContentReader:
             return known
         problems: list[str] = []
         tried: list[Place] = []
+        away: Unavailable | None = None
         for _ in range(2):
             places = self._places(digest)
             if places == tried:
@@ -96,9 +107,13 @@ class ContentReader:
                     return self._read(place, digest, depth)
                 except (NotFound, Integrity) as error:
                     problems.append(str(error).rstrip("."))
+                except Unavailable as error:
+                    away = error
             # It, or what it is a delta of, may have been collected since the index was asked.
             tried = places
             self._catalog.refresh()
+        if away is not None:
+            raise away
         raise Integrity(
             f"Content {digest.hex()[:12]} is damaged: {'; '.join(problems)}.",
             hint=_SHARED,
@@ -131,7 +146,11 @@ class ContentReader:
     def _read(self, place: Place, digest: Digest, depth: int) -> bytes:
         record = place.record
         where = f"segment {place.segment} at byte {record.offset}"
-        payload = self._payload(place)
+        replica = self._partial.places().get(place.segment)
+        if replica is not None and record.kind == Kind.CHUNK:
+            payload = self._partial.get(place.segment, replica, record)
+        else:
+            payload = self._payload(place)
         if len(payload) != record.stored:
             raise Integrity(f"{where} is cut short")
         deeper: Callable[[Digest], bytes] = lambda base: self._get(base, depth + 1)  # noqa: E731
@@ -148,6 +167,16 @@ class ContentReader:
         if record.kind == Kind.NODE:
             self._nodes.keep(digest, raw)
         return raw
+
+    def _is_here(self, digest: Digest, partial: Mapping[str, str]) -> bool:
+        places = self._catalog.ask(lambda index: index.places(digest))
+        for place in places:
+            if place.segment not in partial or place.record.kind != Kind.CHUNK:
+                return True
+            if self._partial.is_here(place.segment, place.record):
+                return True
+        # What waits to be put into the index was written by this process.
+        return not places
 
     def _read_raw(self, place: Place, digest: Digest) -> bytes | None:
         """The content where it is stored as it is and reads well; else the careful way knows what

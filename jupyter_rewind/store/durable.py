@@ -138,6 +138,13 @@ class Files:
         except OSError as error:
             raise translate(error, "read", path) from error
 
+    def open_again(self, path: Path) -> int:
+        """A descriptor of `path`, which is there, to write to. Raises as `open` does."""
+        try:
+            return os.open(path, os.O_RDWR | _CLOEXEC | _BINARY)
+        except OSError as error:
+            raise translate(error, "write to", path) from error
+
     def close(self, descriptor: int) -> None:
         os.close(descriptor)
 
@@ -295,10 +302,7 @@ class Files:
 
         Not atomic. Keep what it held elsewhere first.
         """
-        try:
-            descriptor = os.open(path, os.O_RDWR | _CLOEXEC | _BINARY)
-        except OSError as error:
-            raise translate(error, "write to", path) from error
+        descriptor = self.open_again(path)
         try:
             self.write_at(descriptor, [data], 0, path)
             self.truncate(descriptor, len(data), path)

@@ -28,7 +28,8 @@ from jupyter_rewind.store.layout import Layout, open_layout
 from jupyter_rewind.store.locks import Barrier, ProcessLock
 from jupyter_rewind.store.moving import note_taken
 from jupyter_rewind.store.opened import OpenSegments
-from jupyter_rewind.store.segments import HEAD_SIZE, Record, Seal, SegmentReader
+from jupyter_rewind.store.partial import Payloads, read_segment
+from jupyter_rewind.store.segments import HEAD_SIZE, Kind, Record
 from jupyter_rewind.store.writer import SegmentWriter
 
 _OPEN_SEGMENTS = 32
@@ -45,6 +46,10 @@ class Place:
     codec: int
     stored: int
     raw: int
+
+    def record(self, digest: Digest) -> Record:
+        """What the head says of the content `digest`."""
+        return Record(self.offset, self.kind, self.codec, self.stored, self.raw, digest)
 
 
 class KernelStore:
@@ -65,6 +70,7 @@ class KernelStore:
         self._folder_time = -1
         self._segments = OpenSegments(layout, files, most=_OPEN_SEGMENTS)
         self._recent = RawCache(_RECENT_BYTES)
+        self._partial = Payloads(layout, files, apart=True)
         self._last_order = 0
 
     @classmethod
@@ -178,12 +184,22 @@ class KernelStore:
 
     def knows(self, digest: Digest) -> bool:
         """True when this process has stored or seen the content, and it was not taken away."""
-        return digest in self._places
+        return digest in self._places and self.is_here(digest)
+
+    def is_here(self, digest: Digest) -> bool:
+        """False for content that this process knows to lie in a replica alone."""
+        place = self._places.get(digest)
+        if place is None or place.segment not in self._partial.places():
+            return True
+        is_chunk = place.kind == Kind.CHUNK
+        return not is_chunk or self._partial.is_here(place.segment, place.record(digest))
 
     def require(self, digest: Digest) -> None:
-        """Nothing, when the content is stored. Raises NotFound."""
-        if not self.knows(digest):
-            self.place(digest)
+        """Nothing, when the content is stored. Raises NotFound; Unavailable for what lies in a
+        replica alone that cannot be read now."""
+        place = self.place(digest)
+        if not self.is_here(digest):
+            self._payload(place)
 
     def place(self, digest: Digest) -> Place:
         """Where the content stands. Raises NotFound."""
@@ -246,7 +262,7 @@ class KernelStore:
     def ground(self, digest: Digest) -> Digest:
         """The full content at the end of the row of deltas. Raises NotFound, Integrity."""
         while (place := self.place(digest)).codec == chunks.Codec.DELTA:
-            digest = chunks.delta_base(self._payload(place))[1]
+            digest = chunks.delta_base(self._stored(place))[1]
         return digest
 
     def _get(self, digest: Digest, depth: int) -> bytes:
@@ -276,6 +292,12 @@ class KernelStore:
         return raw
 
     def _payload(self, place: Place) -> bytes:
+        replica = self._partial.places().get(place.segment)
+        if replica is not None and place.kind == Kind.CHUNK:
+            return self._partial.get(place.segment, replica, place.record(Digest(b"")))
+        return self._stored(place)
+
+    def _stored(self, place: Place) -> bytes:
         data = self._segments.read(place.segment, place.stored, place.offset + HEAD_SIZE)
         if len(data) != place.stored:
             raise Integrity(f"Segment {place.segment} is cut short at byte {place.offset}.")
@@ -289,8 +311,7 @@ class KernelStore:
         except NotFound:
             return
         try:
-            seal = Seal(self.layout.key, self.layout.store_id, name)
-            scan = SegmentReader(descriptor, seal, os.fstat(descriptor).st_size).scan(0)
+            scan = read_segment(self.layout, name, descriptor).scan(0)
         finally:
             self.files.close(descriptor)
         with self._learning:
@@ -320,7 +341,7 @@ class KernelStore:
     def _depth(self, place: Place) -> int:
         if place.codec != chunks.Codec.DELTA:
             return 0
-        return chunks.delta_base(self._payload(place))[0]
+        return chunks.delta_base(self._stored(place))[0]
 
     def _notice_removed(self) -> None:
         """Content of segments that a collect took away is not known any more."""

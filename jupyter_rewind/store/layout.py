@@ -6,6 +6,7 @@
 <store>/retired           JSON: names of segments that upkeep took away, lest they be missed
 <store>/retired-ends      JSON: how far those went that collect took away; a replica may have more
 <store>/witness           JSON: the segments there are, and how far each was on the disk
+<store>/partial           JSON: segments of which some payloads may be in a replica alone
 <store>/rotating          JSON: a change of the key that is decided and not finished
 <store>/upkeep            when the last round of upkeep was; upkeep-calendar: what it went by
 <store>/spare/           room held ready, for expire and collect on a full disk
@@ -84,6 +85,10 @@ class Layout:
     @property
     def retired(self) -> Path:
         return self.folder / "retired"
+
+    @property
+    def partial(self) -> Path:
+        return self.folder / "partial"
 
     @property
     def witness(self) -> Path:

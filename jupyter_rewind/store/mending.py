@@ -19,6 +19,7 @@ from jupyter_rewind.model.entry import Entry, Json
 from jupyter_rewind.model.ids import Digest, EntryId, StoreId
 from jupyter_rewind.store import chunks
 from jupyter_rewind.store.layout import retire_segments
+from jupyter_rewind.store.partial import read_partial
 from jupyter_rewind.store.plan import is_busy
 from jupyter_rewind.store.reach import affected_entries, mark
 from jupyter_rewind.store.repository import Repository
@@ -33,6 +34,7 @@ from jupyter_rewind.store.verify import (
     missing_ends,
     segment_sizes,
     verify,
+    without_absent,
 )
 from jupyter_rewind.store.witness import note_segments
 
@@ -40,6 +42,9 @@ log = logging.getLogger(__name__)
 Progress = Callable[[int, int], None]
 _BATCH_RECORDS = 2_000
 _BATCH_BYTES = 16 << 20
+_PULL_FIRST = (
+    "some of its contents are in a replica alone: `jupyter rewind replica pull`, then salvage again"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,11 +109,13 @@ class Mender:
         self._progress = progress
         self._tally = _Tally()
         self._ends: dict[str, int] = {}
+        self._partial: dict[str, str] = {}
 
     def run(self) -> SalvageReport:
         # Verify lays down the evidence: what the index knew and what no longer reads.
         self._mend_witness()
         self._ends = known_ends(self._repository)
+        self._partial = read_partial(self._repository.layout)
         verify(self._repository, read_data=True, progress=self._progress)
         with self._repository.index() as index:
             evidence = {digest: (name, at) for digest, name, at, _ in index.evidence.chunks()}
@@ -119,6 +126,8 @@ class Mender:
             why = self._find_damage(name, dangling)
             if why and is_busy(self._repository, name):
                 self._tally.skipped[name] = f"{why}; it is being written, salvage it later"
+            elif why and name in self._partial:
+                self._tally.skipped[name] = f"{why}; {_PULL_FIRST}"
             elif why:
                 damaged.append(name)
         gone = missing_ends(self._repository, self._ends)
@@ -170,6 +179,8 @@ class Mender:
             with self._repository.reader(name) as reader:
                 scan = reader.scan(0)
                 bad = find_bad_records(reader.stream(), self._repository.seal(name), scan)
+                if name in self._partial:
+                    bad, _ = without_absent(bad)
                 # A segment that lost its end lost a commit with it. The records before the cut
                 # are whole, and others may name them.
                 cut_off = dangling and bool(scan.torn) and _has_content(reader, scan.end)

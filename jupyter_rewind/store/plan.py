@@ -72,13 +72,16 @@ class Planner:
         free: Collection[str],
         threshold: float = THRESHOLD,
         unfit: Mapping[str, str] | None = None,
+        must: Collection[str] = (),
     ) -> None:
         """`free` may be taken away: segments that nobody wrote any more before `reach` began, or
-        an entry could have been added to them since that it does not know."""
+        an entry could have been added to them since that it does not know. Of these, `must` are
+        taken away however little of them is garbage."""
         self._repository = repository
         self._reach = reach
         self._threshold = threshold
         self._unfit = unfit or {}
+        self._must = must
         self._segments = _survey(repository, free)
         self._deltas = self._find_deltas()
         self._weigh_entries()
@@ -120,6 +123,8 @@ class Planner:
     def _is_worth(self, facts: SegmentFacts, merged: Collection[str], dead_only: bool) -> bool:
         if facts.kept == 0 and facts.told == 0:
             return True
+        if facts.name in self._must:
+            return not dead_only
         least = max(_MIN_GARBAGE, int(self._threshold * facts.size))
         if dead_only:
             return facts.kept == 0 and facts.told < _MIN_GARBAGE and facts.garbage >= least

@@ -25,6 +25,7 @@ from jupyter_rewind.store.indexfile import make_own_folder
 from jupyter_rewind.store.layout import Layout, is_network, open_layout
 from jupyter_rewind.store.locks import Barrier, ProcessLock
 from jupyter_rewind.store.moving import note_taken
+from jupyter_rewind.store.partial import read_segment
 from jupyter_rewind.store.replica.arrival import finish_arrival, is_arriving
 from jupyter_rewind.store.schema import INDEX_FORMAT
 from jupyter_rewind.store.segments import Batch, Gap, Seal, SegmentReader
@@ -239,12 +240,19 @@ class Repository:
         return Node(*decode_node(self.get(digest)))
 
     def has(self, digest: Digest) -> bool:
-        """True when the content is stored, as far as was seen at the last refresh."""
-        return digest in self.known([digest])
+        """True when the content is stored, if only in a replica, as far as was seen at the last
+        refresh."""
+        return digest in self._catalog.known([digest])
 
     def known(self, digests: Sequence[Digest]) -> dict[Digest, str]:
-        """Those that are stored; the value names a segment that may not be on the disk yet."""
-        return self._catalog.known(digests)
+        """Those that are stored here; the value names a segment that may not be on the disk yet."""
+        return self._content.without_absent(self._catalog.known(digests))
+
+    def bring(self, digests: Sequence[Digest]) -> None:
+        """What of these is stored in a replica alone is here. Raises Unavailable, Integrity."""
+        for digest in digests:
+            if self.has(digest):
+                self._content.get(digest)
 
     def depth(self, digest: Digest) -> int:
         """How many deltas a read of this content goes through. Raises NotFound, Integrity."""
@@ -327,7 +335,7 @@ class Repository:
         path = self.layout.segments / segment
         descriptor = self.files.open(path)
         try:
-            yield SegmentReader(descriptor, self.seal(segment), path.stat().st_size)
+            yield read_segment(self.layout, segment, descriptor, path.stat().st_size)
         finally:
             self.files.close(descriptor)
 

@@ -36,6 +36,7 @@ from jupyter_rewind.store.layout import (
     make_config,
 )
 from jupyter_rewind.store.locks import Barrier, is_locked
+from jupyter_rewind.store.partial import require_whole
 from jupyter_rewind.store.replica.arrival import forget_waiting
 from jupyter_rewind.store.replica.turns import taking_turns
 from jupyter_rewind.store.segments import Batch, Kind, Scan, Seal, SegmentReader, frame
@@ -118,6 +119,7 @@ class _Rotation:
                 hint="Nothing was changed. Stop them, and try again.",
                 retryable=True,
             )
+        require_whole(layout, "The store at {} cannot get another key yet")
         forget_waiting(layout, files)
         _forget(layout, files)
         new_key = key_path(self._key_folder, self._new.store_id)

@@ -28,6 +28,7 @@ from jupyter_rewind.store.mending import (
     entries_of,
     name_losses,
 )
+from jupyter_rewind.store.partial import require_whole
 from jupyter_rewind.store.repository import Repository
 from jupyter_rewind.store.segments import Kind, Seal, SegmentReader
 from jupyter_rewind.store.untold import Untold, find_untold
@@ -156,6 +157,7 @@ class _OwnSegment:
 
 def _take_own(source: Repository, target: Repository, progress: Progress | None) -> SalvageReport:
     """All that reads of `source` stands in `target` too; `source` is left as it is."""
+    require_whole(source.layout, "Not all of the store at {} can be taken into another one")
     source.refresh()
     ends = known_ends(source)
     sizes = segment_sizes(source)

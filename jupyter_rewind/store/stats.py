@@ -11,7 +11,7 @@ from jupyter_rewind.store.plan import is_busy
 from jupyter_rewind.store.reach import Reach, entry_roots
 from jupyter_rewind.store.repository import Repository
 from jupyter_rewind.store.segments import OVERHEAD, Kind
-from jupyter_rewind.store.verify import segment_sizes
+from jupyter_rewind.store.verify import count_absent, segment_sizes
 
 G = TypeVar("G")
 _ASK = 500
@@ -50,6 +50,8 @@ class StoreStats:
     kept_bytes: int
     kinds: tuple[KindStats, ...]
     segments: tuple[SegmentStats, ...]
+    absent_bytes: int = 0
+    """Stored bytes that lie in a replica alone."""
 
     @property
     def sharing_ratio(self) -> float:
@@ -107,6 +109,7 @@ def stats(repository: Repository) -> StoreStats:
         _kept_bytes(repository),
         kinds,
         segments,
+        count_absent(repository),
     )
 
 

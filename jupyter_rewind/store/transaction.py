@@ -18,6 +18,7 @@ class Known(Grounds, Protocol):
     """What a transaction asks of the store it belongs to."""
 
     def known(self, digests: Sequence[Digest]) -> dict[Digest, str]: ...
+    def bring(self, digests: Sequence[Digest]) -> None: ...
     def refresh(self) -> None: ...
 
 
@@ -117,6 +118,10 @@ class Transaction(Gathering):
         if len(found) < len(set(wanted)):
             # Named to us by a process that has just stored it.
             self._store.refresh()
+            found = self._have(wanted)
+        if len(found) < len(set(wanted)):
+            # In a replica alone, perhaps, where others may collect it until we have pushed.
+            self._store.bring([name for name in wanted if name not in found])
             found = self._have(wanted)
         missing = next((name for name in wanted if name not in found), None)
         if missing is not None:

@@ -15,12 +15,14 @@ from jupyter_rewind.errors import Integrity, NotFound, RewindError
 from jupyter_rewind.model.ids import Digest, EntryId
 from jupyter_rewind.store import chunks, room
 from jupyter_rewind.store.locks import is_locked
+from jupyter_rewind.store.partial import absent_bytes, read_partial
 from jupyter_rewind.store.reach import Reach, affected_entries, mark
 from jupyter_rewind.store.repository import Repository
 from jupyter_rewind.store.segments import (
     HEAD_SIZE,
     OVERHEAD,
     TAG_SIZE,
+    Kind,
     Record,
     Scan,
     Seal,
@@ -78,6 +80,8 @@ class VerifyReport:
     unfinished: tuple[Unfinished, ...]
     known_losses: tuple[EntryId, ...]
     """Entries that lead to content which a salvage has already given up for lost."""
+    absent_bytes: int = 0
+    """Of the contents, what lies in a replica alone and comes as it is read: no damage."""
 
     @property
     def ok(self) -> bool:
@@ -93,6 +97,7 @@ class Findings:
     entries: int = 0
     chunks: int = 0
     bytes: int = 0
+    absent_bytes: int = 0
     damages: list[Damage] = field(default_factory=list)
     unfinished: list[Unfinished] = field(default_factory=list)
 
@@ -141,7 +146,14 @@ def verify(
         damages,
         tuple(findings.unfinished),
         known,
+        findings.absent_bytes if read_data else count_absent(repository),
     )
+
+
+def count_absent(repository: Repository) -> int:
+    """Bytes of payloads that lie in a replica alone, about. Raises Integrity, Newer, Storage."""
+    with repository.index() as index:
+        return absent_bytes(repository.layout, repository.files, index)
 
 
 def known_ends(repository: Repository) -> dict[str, int]:
@@ -203,6 +215,14 @@ def find_bad_records(stream: ByteStream, seal: Seal, scan: Scan) -> list[tuple[R
     return bad
 
 
+def without_absent(
+    bad: list[tuple[Record, str]],
+) -> tuple[list[tuple[Record, str]], list[Record]]:
+    """What is damaged of a segment that may lack payloads, and what is only not here."""
+    absent = [record for record, _ in bad if record.kind == Kind.CHUNK]
+    return [each for each in bad if each[0].kind != Kind.CHUNK], absent
+
+
 def _what_is_wrong(stream: ByteStream, seal: Seal, record: Record) -> str:
     data = stream.read(record.offset, record.end - record.offset)
     if len(data) != OVERHEAD + record.stored:
@@ -228,9 +248,14 @@ def _look_at(
         known = {at for (at,) in index.rows("SELECT at FROM chunks WHERE seg=?", [number])}
         listed = set(index.entry_places(number))
         doubted = {at for _, segment, at, _ in index.evidence.chunks() if segment == name}
+    # Asked first: whoever fills the segment takes its name away when all of it is here.
+    is_partial = name in read_partial(repository.layout)
     with repository.reader(name) as reader:
         scan, size = reader.scan(0), reader.size
         bad = find_bad_records(reader.stream(), repository.seal(name), scan) if read_data else []
+    if is_partial:
+        bad, absent = without_absent(bad)
+        findings.absent_bytes += sum(record.stored for record in absent)
     for record, why in bad:
         findings.damages.append(Damage(name, record.offset, record.end - record.offset, why))
     for gap in scan.gaps:

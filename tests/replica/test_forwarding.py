@@ -11,7 +11,7 @@ import pytest
 from obstore.store import MemoryStore
 
 from jupyter_rewind import clock
-from jupyter_rewind.errors import NotFound, Unavailable
+from jupyter_rewind.errors import Integrity, NotFound, Unavailable
 from jupyter_rewind.store.replica import forwarding
 from jupyter_rewind.store.replica.cloud import CloudObjects
 from jupyter_rewind.store.replica.folder import FolderObjects
@@ -23,8 +23,17 @@ from jupyter_rewind.store.replica.forwarding import (
     longer_pause,
 )
 from jupyter_rewind.store.replica.objects import Listed, Objects
+from jupyter_rewind.store.replica.pull import found_store
 from jupyter_rewind.store.replica.push import sole_pusher
-from tests.support.replicas import URL, Machine, first_machine, holds, next_machine
+from tests.support.replicas import (
+    URL,
+    Line,
+    Machine,
+    first_machine,
+    holds,
+    next_machine,
+    with_contents,
+)
 from tests.support.stores import QuickFiles, noise
 
 DEADLINE_SECONDS = 120
@@ -334,3 +343,54 @@ def test_a_folder_that_is_not_mounted_is_a_failure(tmp_path: Path) -> None:
     running.until(lambda: is_current(running))
     running.forwarder.end()
     assert running.forwarder.join(DEADLINE_SECONDS)
+
+
+def test_what_came_lazily_is_brought_beside_the_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server on a fresh machine has histories at once; contents come by themselves, and what is
+    saved meanwhile is pushed between them."""
+    monkeypatch.setattr(forwarding, "_FILL_SECONDS", 0.0)
+    first = with_contents(tmp_path / "a", CloudObjects(MemoryStore(), "memory"), count=5)
+    second = next_machine(tmp_path / "b", first)
+    found_store(second.store, second.filled.folder / "keys", second.objects, QuickFiles())
+    running = Running(second)
+    running.forwarder.start()
+    try:
+        running.until(lambda: (second.store / "partial").exists())
+        second.save()
+        running.until(lambda: not (second.store / "partial").exists())
+        running.until(lambda: is_current(running) and not running.account.lag.behind_bytes)
+    finally:
+        running.forwarder.end()
+        assert running.forwarder.join(DEADLINE_SECONDS)
+    assert holds(second, first, second)
+    third = next_machine(tmp_path / "c", first)
+    third.pull()
+    assert holds(third, first, second)
+
+
+def test_a_replica_that_cannot_send_contents_gets_what_is_new(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where what is missing cannot be brought, that is told, and pushing goes on."""
+    monkeypatch.setattr(forwarding, "LONGEST_PAUSE_SECONDS", 0.05)
+    line = Line(CloudObjects(MemoryStore(), "memory"))
+    first = with_contents(tmp_path / "a", line)
+    second = next_machine(tmp_path / "b", first)
+    second.pull(lazy=True)
+    line.garbled = ("packs/",)
+    running = Running(second)
+    running.forwarder.start()
+    try:
+        running.until(lambda: running.account.state is State.FAILING)
+        assert isinstance(running.account.error, Integrity)
+        second.save()
+        running.until(lambda: any(told.state is State.CURRENT for told in running.told[1:]))
+        line.mend()
+        running.until(lambda: not (second.store / "partial").exists())
+        running.until(lambda: is_current(running))
+    finally:
+        running.forwarder.end()
+        assert running.forwarder.join(DEADLINE_SECONDS)
+    assert holds(second, first, second)

@@ -29,8 +29,8 @@ class File:
     sectors: Sectors = field(default_factory=dict)
     sizes: list[int] = field(default_factory=list)
     versions: dict[int, list[bytes]] = field(default_factory=dict)
-    touched: dict[int, tuple[int, int]] = field(default_factory=dict)
-    """The bytes of a sector that were written to since the last sync: from, to."""
+    touched: dict[int, list[tuple[int, int]]] = field(default_factory=dict)
+    """The bytes of a sector that were written to since the last sync: from, to; in order."""
 
     def now(self, sector: int) -> bytes:
         later = self.versions.get(sector)
@@ -72,16 +72,22 @@ class File:
 
     def garbage(self, sector: int) -> bytes:
         """The sector with nonsense wherever it was written to since the last sync."""
-        low, high = self.touched[sector]
-        before = self.sectors.get(sector, _ZERO)
-        noise = random.Random(sector).randbytes(high - low)
-        return before[:low] + noise + before[high:]
+        data = self.sectors.get(sector, _ZERO)
+        rng = random.Random(sector)
+        for low, high in self.touched[sector]:
+            data = data[:low] + rng.randbytes(high - low) + data[high:]
+        return data
 
     def _put(self, sector: int, data: bytes, low: int, high: int) -> None:
         if data != self.now(sector):
             self.versions.setdefault(sector, []).append(data)
-            before = self.touched.get(sector, (low, high))
-            self.touched[sector] = (min(low, before[0]), max(high, before[1]))
+            ranges: list[tuple[int, int]] = []
+            for start, end in sorted([*self.touched.get(sector, ()), (low, high)]):
+                if ranges and start <= ranges[-1][1]:
+                    ranges[-1] = (ranges[-1][0], max(end, ranges[-1][1]))
+                else:
+                    ranges.append((start, end))
+            self.touched[sector] = ranges
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from jupyter_rewind.errors import Unavailable
 from jupyter_rewind.model.ids import EntryId
-from jupyter_rewind.store.replica.objects import Objects
+from jupyter_rewind.store.replica.objects import Listed, Objects
 from jupyter_rewind.store.replica.pull import PullReport, found_store, pull
 from jupyter_rewind.store.replica.push import PushReport, push
 from jupyter_rewind.store.repository import Repository
 from jupyter_rewind.store.verify import verify
-from tests.support.stores import Filled, QuickFiles, fill
+from tests.support.stores import Filled, QuickFiles, fill, noise
 
 URL = "test://replica"
 
@@ -81,3 +83,83 @@ def committed_bytes(machine: Machine) -> dict[str, bytes]:
         ends = {name: end for name, (_, end) in index.segments().items()}
     folder = machine.store / "segments"
     return {name: (folder / name).read_bytes()[:end] for name, end in ends.items()}
+
+
+@dataclass
+class Line:
+    """The way to a replica: counts what is read through it, and may be cut or garbled."""
+
+    objects: Objects
+    read_bytes: int = 0
+    requests: int = 0
+    left: int | None = None
+    """So many requests are answered yet; None is no end."""
+    garbled: tuple[str, ...] = ()
+    """What lies under keys that begin so comes with bits turned over."""
+
+    @property
+    def place(self) -> str:
+        return self.objects.place
+
+    def cut(self) -> None:
+        """Nothing is answered any more."""
+        self.left = 0
+
+    def mend(self) -> None:
+        self.left, self.garbled = None, ()
+
+    def _ask(self) -> None:
+        self.requests += 1
+        if self.left is not None:
+            self.left -= 1
+            if self.left < 0:
+                raise Unavailable("No route to the replica.", retryable=True)
+
+    def _got(self, key: str, data: bytes) -> bytes:
+        self.read_bytes += len(data)
+        if not key.startswith(self.garbled or ("\0",)):
+            return data
+        other = bytearray(data)
+        for at in range(min(len(data) - 1, 200), len(data), 5000):
+            other[at] ^= 1
+        return bytes(other)
+
+    def create(self, key: str, data: bytes | bytearray) -> bool:
+        self._ask()
+        return self.objects.create(key, data)
+
+    def get(self, key: str) -> bytes:
+        self._ask()
+        return self._got(key, self.objects.get(key))
+
+    def get_range(self, key: str, start: int, end: int) -> bytes:
+        self._ask()
+        return self._got(key, self.objects.get_range(key, start, end))
+
+    def size(self, key: str) -> int | None:
+        self._ask()
+        return self.objects.size(key)
+
+    def find(self, prefix: str, *, after: str = "") -> Iterator[Listed]:
+        self._ask()
+        return self.objects.find(prefix, after=after)
+
+    def folders(self, prefix: str) -> list[str]:
+        self._ask()
+        return self.objects.folders(prefix)
+
+    def delete(self, key: str) -> None:
+        self._ask()
+        self.objects.delete(key)
+
+
+def with_contents(folder: Path, objects: Objects, *, count: int = 4) -> Machine:
+    """A machine whose checkpoints have contents that are worth leaving in a replica; pushed."""
+    machine = first_machine(folder, objects, segments=0)
+    for number in range(count):
+        with machine.open() as repository:
+            own = noise(f"contents {number}", 300_000)
+            text = b"%d " % number + b"a row of text; " * 30_000
+            machine.filled.add(repository, parts=[own, text, noise("shared by all", 200_000)])
+    machine.push()
+    return machine

@@ -103,16 +103,22 @@ def _check_endpoint(endpoint: str) -> None:
         raise InvalidInput("The endpoint of a replica must not hold credentials.")
 
 
-def open_objects(address: Address, files: Files | None = None, *, hasty: bool = False) -> Objects:
+def open_objects(
+    address: Address,
+    files: Files | None = None,
+    *,
+    hasty: bool = False,
+    answer_seconds: int = 0,
+) -> Objects:
     """What lies at `address`. Nothing is asked of it yet; `hasty` gives it seconds to answer, not
-    minutes. Raises InvalidInput."""
+    minutes; so many where `answer_seconds` says it. Raises InvalidInput."""
     if address.scheme == "file":
         return FolderObjects(Path(address.prefix), files)
     library = load_obstore()
     settings: dict[str, Any] = {
         "prefix": address.prefix or None,
         "client_options": {
-            "timeout": "5s" if hasty else "60s",
+            "timeout": f"{answer_seconds or (5 if hasty else 60)}s",
             "connect_timeout": "3s" if hasty else "10s",
             **_plain(address),
         },

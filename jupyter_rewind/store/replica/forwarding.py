@@ -18,6 +18,7 @@ from enum import StrEnum
 
 from jupyter_rewind import clock
 from jupyter_rewind.errors import Conflict, Internal, NotFound, RewindError, Unavailable
+from jupyter_rewind.store.partial import read_partial
 from jupyter_rewind.store.replica.collecting import collect_replica, is_worth_collecting
 from jupyter_rewind.store.replica.notes import Notes, read_notes
 from jupyter_rewind.store.replica.objects import Objects
@@ -26,6 +27,7 @@ from jupyter_rewind.store.replica.pull import pull
 from jupyter_rewind.store.replica.push import push_in_turn, sole_pusher
 from jupyter_rewind.store.replica.standing import Lag, measure
 from jupyter_rewind.store.replica.turns import BUSY
+from jupyter_rewind.store.replica.wholeness import make_whole
 from jupyter_rewind.store.repository import Repository
 
 log = logging.getLogger(__name__)
@@ -33,6 +35,7 @@ LONGEST_PAUSE_SECONDS = 300.0
 _SURELY_SECONDS = 3600.0
 """So often the replica is asked whether it is still there, also where nothing is new."""
 _CALM_SECONDS = 10.0
+_FILL_SECONDS = 10.0
 
 
 class State(StrEnum):
@@ -92,6 +95,7 @@ class Forwarder:
         self._store: Repository | None = None
         self._objects: Objects | None = None
         self._sure_until = 0.0
+        self._is_filling = False
         self._thread = threading.Thread(target=self._work, name="rewind-replica", daemon=True)
 
     def start(self) -> None:
@@ -123,6 +127,7 @@ class Forwarder:
 
     def _look(self) -> float:
         """What is new here is there, or why not stands in the account; seconds to the next look."""
+        self._is_filling = False
         try:
             self._forward()
         except Conflict as error:
@@ -135,7 +140,7 @@ class Forwarder:
             log.warning("Could not push to %s.", self.account.url, exc_info=True)
             fault = Internal(f"Could not push to {self.account.url}: {error!r}.")
             return self._note_failure(fault)
-        return self._interval
+        return 0.0 if self._is_filling else self._interval
 
     def _forward(self) -> None:
         try:
@@ -146,6 +151,7 @@ class Forwarder:
         lag = measure(store, notes.ends)
         if not lag.behind_bytes and clock.monotonic() < self._sure_until:
             self._settle(State.CURRENT, lag, notes)
+            self._fill(store)
             return
         if self.account.state is not State.FAILING:
             self._settle(State.BEHIND if lag.behind_bytes else self.account.state, lag, notes)
@@ -153,15 +159,34 @@ class Forwarder:
         self._pace.check()
         with sole_pusher(store.layout, self.account.url):
             if not notes.replica:
-                # The first time here: what other machines have pushed comes.
+                # The first time here: what other machines have pushed comes, histories at once.
                 with suppress(NotFound):
-                    pull(store, self._objects, self.account.url, pace=self._pace)
+                    pull(store, self._objects, self.account.url, lazy=True, pace=self._pace)
             push_in_turn(
                 store, self._objects, self.account.url, sealed=self._sealed, pace=self._pace
             )
         self._sure_until = clock.monotonic() + _SURELY_SECONDS
         self._settle(State.CURRENT, Lag(), read_notes(store.layout, self.account.url))
         self._tend(store, self._objects)
+        self._is_filling = bool(self._lacks(store))
+
+    def _fill(self, store: Repository) -> None:
+        """Contents that are in the replica alone have come, as many as do in a few seconds; then
+        it is looked again whether there is something to be pushed."""
+        if self._ending.is_set() or not self._lacks(store):
+            return
+        self._objects = self._objects or self._open_objects()
+        until = clock.monotonic() + _FILL_SECONDS
+        make_whole(
+            store, self._lacks(store), self._objects, self.account.url, self._pace,
+            lambda: self._ending.is_set() or clock.monotonic() > until,
+        )  # fmt: skip
+        self._is_filling = bool(self._lacks(store))
+
+    def _lacks(self, store: Repository) -> list[str]:
+        """Segments of which this replica has more than the store."""
+        partial = read_partial(store.layout)
+        return [name for name, url in partial.items() if url == self.account.url]
 
     def _tend(self, store: Repository, objects: Objects) -> None:
         """The replica gives back what is gone here, where that is worth it."""

@@ -15,6 +15,7 @@ from jupyter_rewind.model.encoding import decode_node
 from jupyter_rewind.model.entry import Entry
 from jupyter_rewind.model.ids import Digest, EntryId
 from jupyter_rewind.store import chunks
+from jupyter_rewind.store.partial import read_segment
 from jupyter_rewind.store.replica.arrival import waiting_path
 from jupyter_rewind.store.repository import Repository
 from jupyter_rewind.store.segments import Kind, Record, SegmentReader
@@ -108,4 +109,4 @@ class Needs:
         path = waiting_path(layout, segment)
         descriptor = files.open(path)
         self._open.callback(files.close, descriptor)
-        return SegmentReader(descriptor, self._repository.seal(segment), path.stat().st_size)
+        return read_segment(layout, segment, descriptor)

@@ -23,6 +23,7 @@ from jupyter_rewind.store.layout import (
     read_retired_ends,
 )
 from jupyter_rewind.store.locks import FileLock
+from jupyter_rewind.store.partial import note_partial
 from jupyter_rewind.store.replica.arrival import (
     finish_arrival,
     forget_waiting,
@@ -37,7 +38,8 @@ from jupyter_rewind.store.replica.objects import Objects
 from jupyter_rewind.store.replica.opening import read_identity, require_store, unseal
 from jupyter_rewind.store.replica.pace import Pace
 from jupyter_rewind.store.replica.push import know_branch
-from jupyter_rewind.store.replica.turns import taking_turns
+from jupyter_rewind.store.replica.sparse import SparseFetcher
+from jupyter_rewind.store.replica.turns import has_turns, taking_turns
 from jupyter_rewind.store.repository import Repository
 
 _PATIENCE_SECONDS = 300.0
@@ -51,6 +53,10 @@ class PullReport:
     bytes: int = 0
     segments: int = 0
     entries: int = 0
+    absent_bytes: int = 0
+    """Of these, payloads that are in the replica alone: they come as they are read."""
+    filled_bytes: int = 0
+    """Payloads that lay in a replica alone before, and came."""
 
 
 def found_store(folder: Path, key_folder: Path, objects: Objects, files: Files) -> bool:
@@ -97,28 +103,33 @@ def pull(
     objects: Objects,
     url: str,
     *,
+    lazy: bool = False,
     pace: Pace | None = None,
     progress: Progress | None = None,
 ) -> PullReport:
-    """Everything that the replica held when this began is in the store, durably.
+    """Everything that the replica held when this began is in the store, durably; with `lazy` all
+    but the payloads of larger chunks, which come as they are read.
 
     Raises Conflict, NotFound (no replica), Integrity (damage there), Unavailable, Denied, Full:
     then the store is as it was, and what was fetched whole is kept for the next try.
     """
-    layout, files = repository.layout, repository.files
+    layout = repository.layout
     with taking_turns(layout, "pull", f"Another pull into the store at {layout.folder}"):
-        return _pull(repository, objects, url, pace or Pace(), progress, layout, files)
+        # Without turns, what two processes note of missing payloads could be lost.
+        lazy = lazy and has_turns(layout)
+        return _pull(repository, objects, url, lazy, pace or Pace(), progress)
 
 
 def _pull(
     repository: Repository,
     objects: Objects,
     url: str,
+    lazy: bool,
     pace: Pace,
     progress: Progress | None,
-    layout: Layout,
-    files: Files,
 ) -> PullReport:
+    layout, files = repository.layout, repository.files
+    kind = SparseFetcher if lazy else Fetcher
     identity = require_store(objects, layout)
     objects = unseal(objects, identity, layout)
     left = _TRIES
@@ -128,7 +139,7 @@ def _pull(
         ledger.read(objects, pace)
         finish_arrival(layout, files)
         try:
-            return _bring(repository, url, ledger, Fetcher(
+            return _bring(repository, url, ledger, kind(
                 layout, files, objects, ledger, pace, progress
             ))  # fmt: skip
         except (Integrity, NotFound):
@@ -141,16 +152,30 @@ def _bring(repository: Repository, url: str, ledger: Ledger, fetcher: Fetcher) -
     layout, files = repository.layout, repository.files
     wanted = _wanted(repository, ledger)
     before = _count_entries(repository)
+    absent = 0
     if wanted:
         fetcher.fetch(wanted)
         with _nothing_removed(layout):
             wanted |= dict.fromkeys(_bring_back(repository, fetcher, ledger, wanted), 0)
+            absent = _note_absent(layout, files, fetcher, wanted, url)
             show_arrived(layout, files, wanted)
         forget_waiting(layout, files)
         repository.refresh()
     _note(repository, url, ledger)
     size = sum(ledger.ends[name] - have for name, have in wanted.items())
-    return PullReport(size, len(wanted), max(_count_entries(repository) - before, 0))
+    return PullReport(size, len(wanted), max(_count_entries(repository) - before, 0), absent)
+
+
+def _note_absent(
+    layout: Layout, files: Files, fetcher: Fetcher, names: Iterable[str], url: str
+) -> int:
+    """Before they are shown, the store knows which segments lack payloads. How many bytes."""
+    if not isinstance(fetcher, SparseFetcher):
+        return 0
+    lacking = {name: size for name in names if (size := fetcher.left_out.get(name, 0))}
+    if lacking:
+        note_partial(layout, files, lacking, url)
+    return sum(lacking.values())
 
 
 def _wanted(repository: Repository, ledger: Ledger) -> dict[str, int]:

@@ -143,15 +143,15 @@ class _Pusher:
     ) -> None:
         self._repository = repository
         self._layout = repository.layout
-        self._objects = objects
+        self._outer = self._objects = objects
         self._url = url
         self._pace = pace
         self._progress = progress
         self._made = 0
 
     def run(self, sealed: bool) -> PushReport:
-        identity = make_replica(self._objects, self._layout, sealed=sealed)
-        self._objects = unseal(self._objects, identity, self._layout)
+        identity = make_replica(self._outer, self._layout, sealed=sealed)
+        self._objects = unseal(self._outer, identity, self._layout)
         ledger, notes = read_known(
             self._layout, self._objects, self._url, identity.replica, self._pace
         )
@@ -176,8 +176,13 @@ class _Pusher:
         ) from error
 
     def _new_tails(self, have: Mapping[str, int]) -> list[Tail]:
-        cut = take_cut(self._repository)
-        wanted = {name: end for name, end in cut.items() if end > have.get(name, 0)}
+        from jupyter_rewind.store.replica.wholeness import make_whole
+
+        while True:
+            cut = take_cut(self._repository)
+            wanted = {name: end for name, end in cut.items() if end > have.get(name, 0)}
+            if make_whole(self._repository, wanted, self._outer, self._url, self._pace):
+                break
         for name, gap in self._repository.gaps():
             if name in wanted and gap.offset >= have.get(name, 0):
                 raise Integrity(

@@ -11,6 +11,7 @@ from jupyter_rewind.store.replica.objects import Objects
 from jupyter_rewind.store.replica.opening import require_store, unseal
 from jupyter_rewind.store.replica.push import read_known
 from jupyter_rewind.store.repository import Repository
+from jupyter_rewind.store.verify import count_absent
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,8 @@ class Standing:
     oldest_ns: int | None
     pushed_ns: int | None
     """When this store was last pushed there; None where it never was, as far as is known here."""
+    absent_bytes: int = 0
+    """Of the store's contents, what lies in replicas alone."""
 
 
 def compare(repository: Repository, objects: Objects, url: str) -> Standing:
@@ -49,7 +52,10 @@ def compare(repository: Repository, objects: Objects, url: str) -> Standing:
         ledger, notes = read_known(repository.layout, objects, url, identity.replica)
         have, pushed_ns = ledger.sure, notes.pushed_ns
     lag = measure(repository, have)
-    return Standing(exists, lag.behind_bytes, lag.behind_entries, lag.oldest_ns, pushed_ns or None)
+    return Standing(
+        exists, lag.behind_bytes, lag.behind_entries, lag.oldest_ns, pushed_ns or None,
+        count_absent(repository),
+    )  # fmt: skip
 
 
 def measure(repository: Repository, have: Mapping[str, int]) -> Lag:

@@ -13,6 +13,20 @@ BUSY = "busy"
 """The code of the error where another process is at it."""
 
 
+def has_turns(layout: Layout) -> bool:
+    """Whether processes of this machine can take turns here: some file systems have no locks."""
+    lock = FileLock(layout.locks / "turns")
+    try:
+        lock.try_acquire(exclusive=False)
+    except Unavailable as error:
+        if error.code != "no_locks":
+            raise
+        return False
+    finally:
+        lock.release()
+    return True
+
+
 @contextmanager
 def taking_turns(layout: Layout, name: str, other: str) -> Iterator[None]:
     """No other process of this machine does meanwhile what goes by `name`. Where the file system

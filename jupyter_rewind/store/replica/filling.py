@@ -1,0 +1,255 @@
+"""Payloads that lie in a replica alone come here: all that a store lacks, one segment at a time.
+
+A payload is written only if it fits the tag that its record has, into the place that was left for
+it. So nothing here has to be undone: stopped at any step, what has come is here and the rest is
+not, as before. A segment counts as whole after all of it was compared and flushed.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from types import TracebackType
+
+from jupyter_rewind.errors import Integrity, NotFound
+from jupyter_rewind.store.durable import Files, read_at
+from jupyter_rewind.store.layout import Layout
+from jupyter_rewind.store.partial import PartialReader, drop_partial, read_partial
+from jupyter_rewind.store.replica.fetching import Progress, Source
+from jupyter_rewind.store.replica.ledger import Ledger, Place
+from jupyter_rewind.store.replica.objects import Objects
+from jupyter_rewind.store.replica.opening import require_store, unseal
+from jupyter_rewind.store.replica.pace import Pace
+from jupyter_rewind.store.replica.turns import taking_turns
+from jupyter_rewind.store.segments import HEAD_SIZE, TAG_SIZE, Kind, Record, Seal
+from jupyter_rewind.store.standing import identify, is_named
+
+
+@dataclass(frozen=True, slots=True)
+class Filled:
+    """What came, and the segments that lack payloads still, for this replica has them no more."""
+
+    bytes: int = 0
+    left: tuple[str, ...] = ()
+
+
+class Hollow:
+    """A segment that may lack payloads, open. Raises NotFound where it was collected."""
+
+    def __init__(self, layout: Layout, files: Files, segment: str) -> None:
+        self.segment = segment
+        self._files = files
+        self._path = layout.segments / segment
+        self._seal = Seal(layout.key, layout.store_id, segment)
+        self._reading = files.open(self._path)
+        self._writing = -1
+        size = os.fstat(self._reading).st_size
+        self.reader = PartialReader(self._reading, self._seal, size)
+
+    def __enter__(self) -> Hollow:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
+    ) -> None:
+        self._files.close(self._reading)
+        if self._writing >= 0:
+            self._files.close(self._writing)
+
+    @property
+    def is_named(self) -> bool:
+        """Whether this is still the file that others find."""
+        return is_named(identify(self._reading), self._path)
+
+    def payload(self, record: Record) -> bytes | None:
+        """The record's payload, where it is here."""
+        return self.reader.payload(record) if self.reader.is_intact(record) else None
+
+    def lacking(self) -> Iterator[Record]:
+        """The records whose payloads are not here, in order."""
+        for batch in self.reader.scan(0).batches:
+            for record in batch.records:
+                if record.kind == Kind.CHUNK and not self.reader.is_intact(record):
+                    yield record
+
+    def fits(self, record: Record, payload: bytes) -> bool:
+        """Whether `payload` is what a holder of the key put there."""
+        head = read_at(self._reading, HEAD_SIZE, record.offset)
+        tag = read_at(self._reading, TAG_SIZE, record.end - TAG_SIZE)
+        return self._seal.fits(record.offset, memoryview(head + payload + tag))
+
+    def write(self, record: Record, payload: bytes) -> None:
+        """The payload, which fits, stands in its place. Raises Storage."""
+        if self._writing < 0:
+            self._writing = self._files.open_again(self._path)
+        at = record.offset + HEAD_SIZE
+        self._files.write_at(self._writing, [payload], at, self._path)
+
+    def flush(self) -> None:
+        """What anybody has written here is on the disk. Raises Storage."""
+        if self._writing < 0:
+            self._writing = self._files.open_again(self._path)
+        self._files.sync_data(self._writing, self._path)
+
+
+def fill(
+    layout: Layout,
+    files: Files,
+    objects: Objects,
+    *,
+    segments: Sequence[str] | None = None,
+    pace: Pace | None = None,
+    progress: Progress | None = None,
+    enough: Callable[[], bool] = lambda: False,
+) -> Filled:
+    """The segments, or all, lack nothing any more that the replica has, durably; or as much of it
+    has come as is `enough`.
+
+    Raises Conflict (another one is at it, or a pull is at work), NotFound (no replica), Integrity
+    (other bytes there), Storage: what has come until then is here.
+    """
+    wanted = [s for s in sorted(read_partial(layout)) if segments is None or s in segments]
+    if not wanted:
+        return Filled()
+    with taking_turns(layout, "fill", f"Another process that fills the store at {layout.folder}"):
+        work = _Filling(layout, files, objects, pace or Pace(), progress, enough)
+        return work.run(wanted)
+
+
+class _Filling:
+    """One filling of a store."""
+
+    def __init__(
+        self,
+        layout: Layout,
+        files: Files,
+        objects: Objects,
+        pace: Pace,
+        progress: Progress | None,
+        enough: Callable[[], bool],
+    ) -> None:
+        self._layout = layout
+        self._files = files
+        identity = require_store(objects, layout)
+        self._objects = unseal(objects, identity, layout)
+        self._pace = pace
+        self._progress = progress
+        self._enough = enough
+        self._source = Source(self._objects, pace)
+        self._ledger = Ledger(layout, identity.replica)
+        self._ledger.read(self._objects, pace)
+        self._bytes = self._done = 0
+
+    def run(self, segments: Sequence[str]) -> Filled:
+        sizes = {name: self._ledger.ends.get(name, 0) for name in segments}
+        left = []
+        for name in segments:
+            try:
+                if not self._fill(name):
+                    left.append(name)
+            except _Enough:
+                break
+            self._done += sizes[name]
+            if self._progress is not None:
+                self._progress(self._done, sum(sizes.values()))
+        return Filled(self._bytes, tuple(left))
+
+    def _fill(self, segment: str) -> bool:
+        try:
+            hollow = Hollow(self._layout, self._files, segment)
+        except NotFound:
+            # Collected here, or never shown.
+            self._drop(segment)
+            return True
+        with hollow:
+            lacking = list(self._checked(hollow.lacking()))
+            if lacking and not self._bring(hollow, lacking):
+                return False
+            hollow.flush()
+            self._drop(segment, hollow)
+        return True
+
+    def _checked(self, records: Iterator[Record]) -> Iterator[Record]:
+        for record in records:
+            self._pace.check()
+            yield record
+
+    def _drop(self, segment: str, hollow: Hollow | None = None) -> None:
+        """A pull may just have put another file in its place: then that one is compared."""
+        with taking_turns(self._layout, "pull", f"A pull into the store at {self._layout.folder}"):
+            if hollow is None or hollow.is_named:
+                drop_partial(self._layout, self._files, [segment])
+
+    def _bring(self, hollow: Hollow, lacking: list[Record]) -> bool:
+        """False where the replica does not hold all of it any more."""
+        try:
+            self._bring_all(hollow, lacking, self._cover(hollow.segment, lacking))
+        except (Integrity, NotFound):
+            if not self._ledger.is_overtaken(self._objects):
+                raise
+            self._ledger.read(self._objects, self._pace)
+            lacking = [each for each in lacking if hollow.payload(each) is None]
+            self._bring_all(hollow, lacking, self._cover(hollow.segment, lacking))
+        except _Gone:
+            return False
+        return True
+
+    def _cover(self, segment: str, lacking: list[Record]) -> list[Place]:
+        """The places that hold some of it."""
+        if self._ledger.ends.get(segment, 0) < lacking[-1].end:
+            raise _Gone
+        found, at = [], 0
+        for place in self._ledger.cover(segment):
+            while at < len(lacking) and lacking[at].end <= place.start:
+                at += 1
+            if at < len(lacking) and lacking[at].offset < place.end:
+                found.append(place)
+        return found
+
+    def _bring_all(self, hollow: Hollow, lacking: list[Record], cover: list[Place]) -> None:
+        wait = iter(lacking)
+        record = next(wait, None)
+        data, start = bytearray(), 0
+        for place, more in self._read(cover):
+            if start + len(data) != place.start:
+                data, start = bytearray(), place.start
+            data += more
+            while record is not None and record.end <= start + len(data):
+                at = record.offset + HEAD_SIZE - start
+                self._take(hollow, record, bytes(data[at : at + record.stored]))
+                record = next(wait, None)
+            rest = start + len(data) if record is None else min(record.offset, start + len(data))
+            del data[: rest - start]
+            start = rest
+            # Behind the first, so that a look that has little time gets on, too.
+            if record is not None and self._enough():
+                raise _Enough
+
+    def _read(self, cover: list[Place]) -> Iterator[tuple[Place, bytes]]:
+        # A process that wants to end waits for the threads of a pool.
+        if self._pace.hands > 1:
+            return self._source.read_all(cover)
+        return ((place, self._source.read(place)) for place in cover)
+
+    def _take(self, hollow: Hollow, record: Record, payload: bytes) -> None:
+        if not hollow.fits(record, payload):
+            raise Integrity(
+                f"The replica {self._objects.place} holds segment {hollow.segment} with other bytes"
+                " than were written.",
+                hint="What has come is whole, and nothing else was changed here. `jupyter rewind"
+                " replica verify --read-data` shows all that is damaged.",
+            )
+        hollow.write(record, payload)
+        self._bytes += record.stored
+
+
+class _Enough(Exception):
+    """What has come is enough for now."""
+
+
+class _Gone(Exception):
+    """The replica has the segment no more: it was collected there."""
