@@ -63,6 +63,10 @@ def replica(
     encrypt: Annotated[
         bool, typer.Option("--encrypt", help="For add: nothing goes there in the clear.")
     ] = False,
+    lazy: Annotated[
+        bool,
+        typer.Option("--lazy", help="For pull: histories now, large contents as they are read."),
+    ] = False,
     yes: Annotated[
         bool, typer.Option("--yes", "-y", help="For collect: do it. Without, only tell.")
     ] = False,
@@ -84,6 +88,8 @@ def replica(
         raise InvalidInput(f"--read-data goes with verify, not with {action}.")
     if encrypt and action is not Action.ADD:
         raise InvalidInput(f"--encrypt goes with add, not with {action}.")
+    if lazy and action is not Action.PULL:
+        raise InvalidInput(f"--lazy goes with pull, not with {action}.")
     if yes and action is not Action.COLLECT:
         raise InvalidInput(f"--yes goes with collect, not with {action}.")
     from jupyter_rewind.replication import Replication
@@ -100,7 +106,7 @@ def replica(
         case Action.PUSH:
             return _each(action, replicas, url, lambda one: _push(face, replicas, one))
         case Action.PULL:
-            return _each(action, replicas, url, lambda one: _pull(face, replicas, one))
+            return _each(action, replicas, url, lambda one: _pull(face, replicas, one, lazy))
         case Action.STATUS:
             return _each(action, replicas, url, lambda one: _standing(replicas.standing(one)))
         case Action.VERIFY:
@@ -190,19 +196,25 @@ def _push(face: Face, replicas: Replication, url: str) -> tuple[Row, str, Status
     return row, f"has everything now; {entries}, {size}.", Status.DONE
 
 
-def _pull(face: Face, replicas: Replication, url: str) -> tuple[Row, str, Status]:
+def _pull(face: Face, replicas: Replication, url: str, lazy: bool) -> tuple[Row, str, Status]:
     with face.screen.progress("Pulling") as progress:
-        report, made = replicas.pull(url, progress)
+        report, made = replicas.pull(url, progress, lazy=lazy)
     row: Row = {
         "bytes": report.bytes,
         "segments": report.segments,
         "entries": report.entries,
+        "absent_bytes": report.absent_bytes,
+        "filled_bytes": report.filled_bytes,
         "made_store": made,
     }
-    if not report.segments:
+    if not (report.segments or report.filled_bytes):
         return row, "holds nothing that is not here.", Status.DONE
     entries = wording.count(report.entries, "new record")
-    return row, f"brought {entries}, {wording.size(report.bytes)}.", Status.DONE
+    size = report.bytes - report.absent_bytes + report.filled_bytes
+    text = f"brought {entries}, {wording.size(size)}."
+    if report.absent_bytes:
+        text += f" {wording.absent(report.absent_bytes)}"
+    return row, text, Status.DONE
 
 
 def _standing(found: Standing) -> tuple[Row, str, Status]:
@@ -212,14 +224,16 @@ def _standing(found: Standing) -> tuple[Row, str, Status]:
         "behind_entries": found.behind_entries,
         "oldest": wording.utc_time(found.oldest_ns) if found.oldest_ns is not None else None,
         "pushed": wording.utc_time(found.pushed_ns) if found.pushed_ns is not None else None,
+        "absent_bytes": found.absent_bytes,
     }
+    absent = f" {wording.absent(found.absent_bytes)}" if found.absent_bytes else ""
     if not found.behind_bytes:
-        return row, "has everything.", Status.DONE
+        return row, f"has everything.{absent}", Status.DONE
     size = wording.size(found.behind_bytes)
     text = f"lacks {wording.count(found.behind_entries, 'record')}, {size}"
     if found.oldest_ns is not None:
         text += f", the oldest of {wording.local_time(found.oldest_ns)}"
-    return row, f"{text}.", Status.DONE
+    return row, f"{text}.{absent}", Status.DONE
 
 
 def _verify(face: Face, replicas: Replication, url: str, share: float) -> tuple[Row, str, Status]:

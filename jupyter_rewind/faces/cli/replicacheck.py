@@ -50,6 +50,10 @@ def _standing(replicas: Replication, url: str) -> Finding:
     from jupyter_rewind import clock
 
     found = replicas.standing(url, hasty=True)
+    pull = f"jupyter rewind replica pull {shlex.quote(url)}"
+    if not found.behind_bytes and found.absent_bytes:
+        text = f"{url} has everything; {wording.absent(found.absent_bytes)}"
+        return Finding(NAME, State.NOTE, text.rstrip("."), pull)
     if not found.behind_bytes:
         return Finding(NAME, State.ON, f"{url} has everything")
     records = wording.count(found.behind_entries, "record")

@@ -67,6 +67,7 @@ def verify(
         ],
         "unfinished": len(report.unfinished),
         "known_losses": [str(name) for name in report.known_losses],
+        "absent_bytes": report.absent_bytes,
     }
     looked = ", ".join(
         (
@@ -81,6 +82,8 @@ def verify(
         text = f"The store is whole: {looked}."
         if not read_data:
             text += " The contents were not read: --read-data does."
+        if report.absent_bytes:
+            text += f" {wording.size(report.absent_bytes)} of them are in a replica alone."
         return Answer(data, [Words(text, "green")])
     rows = [
         (
@@ -345,10 +348,13 @@ def stats(face: Face) -> Answer:
     remarks = [Remark(text)]
     if allowance is not None:
         remarks.append(Remark(quotas.quota_words(allowance)))
+    if total.absent_bytes:
+        remarks.append(Remark(wording.absent(total.absent_bytes)))
     data: Document = {
         "folder": folder,
         "quota": quotas.quota_data(allowance),
         "bytes": total.bytes,
+        "absent_bytes": total.absent_bytes,
         "saved_bytes": saved,
         "ratio": round(ratio, 4),
         "sharing_ratio": round(total.sharing_ratio, 4),

@@ -40,6 +40,11 @@ def count(number: int, noun: str, plural: str = "") -> str:
     return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
 
 
+def absent(size_bytes: int) -> str:
+    """What is said of contents that are in a replica alone."""
+    return f"{size(size_bytes)} of the contents are in a replica alone, and come as they are read."
+
+
 def argument(path: str) -> str:
     """A path as it can be typed after a command: quoted where the shell needs that, and never
     taken for an option."""

@@ -18,6 +18,8 @@ class Figures(Protocol):
     @property
     def bytes(self) -> int: ...
     @property
+    def absent_bytes(self) -> int: ...
+    @property
     def entries(self) -> int: ...
     @property
     def raw_bytes(self) -> int: ...
@@ -109,6 +111,7 @@ def render_stats(stats: Figures) -> dict[str, Any]:
     """The figures of the store as a whole."""
     return {
         "bytes": stats.bytes,
+        "absent_bytes": stats.absent_bytes,
         "entries": stats.entries,
         "raw_bytes": stats.raw_bytes,
         "stored_bytes": stats.stored_bytes,

@@ -21,7 +21,7 @@ def test_notebook_and_kernel_go_on_at_another_machine(
     home: Path, rewind: Rewind, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The home is empty but for the key: `resume` brings the store and starts a kernel with the
-    last state, and `undelete` brings the notebook."""
+    last state, whose large contents come as it reads them, and `undelete` brings the notebook."""
     user = Home(home)
     book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("x = 1", id="c0")])
     nbformat.write(book, user.notebook)
@@ -30,6 +30,7 @@ def test_notebook_and_kernel_go_on_at_another_machine(
     monkeypatch.setenv("JUPYTER_REWIND_REPLICA_URL", replica.as_uri())
     with running(user) as kernel:
         kernel.run("data = {'a': [1, 2]}; twin = data['a']")
+        kernel.run("import random; large = random.Random(1).randbytes(3_000_000)")
         kernel.kill()
     assert rewind("checkpoint", user.notebook).status == 0
     before = user.notebook.read_bytes()
@@ -44,6 +45,9 @@ def test_notebook_and_kernel_go_on_at_another_machine(
         try:
             client.wait_for_ready(timeout=PATIENCE)
             cell = "assert data == {'a': [1, 2]} and twin is data['a']"
+            reply = client.execute_interactive(cell, timeout=PATIENCE)
+            assert reply["content"]["status"] == "ok", reply
+            cell = "import random; assert large == random.Random(1).randbytes(3_000_000)"
             reply = client.execute_interactive(cell, timeout=PATIENCE)
             assert reply["content"]["status"] == "ok", reply
         finally:

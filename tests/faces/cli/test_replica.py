@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import random
 import shutil
 from pathlib import Path
 
 import pytest
 
-from tests.faces.cli.conftest import FIRST, SECOND, THIRD, Rewind
+from tests.faces.cli.conftest import FIRST, SECOND, THIRD, Rewind, cell, notebook_bytes, stream
 from tests.faces.cli.test_schema import check
 
 
@@ -64,6 +65,43 @@ def test_on_a_new_machine_the_first_command_brings_it_all(
     found = rewind("history", book, "--set", line, "--json")
     assert found.status == 0 and len(found.data["checkpoints"]) == 3
     assert rewind("verify", "--read-data").status == 0
+
+
+def test_histories_come_at_once_and_contents_as_they_are_read(
+    home: Path, book: Path, rewind: Rewind, mount: Path
+) -> None:
+    """After `pull --lazy` the history is there; large contents come as they are read, and while
+    the replica is away it is said what is missing; a plain pull brings the rest."""
+    text = random.Random(1).randbytes(800_000).hex()
+    large = notebook_bytes(cell("load", "print(text)", stream(text)))
+    book.write_bytes(large)
+    line = ("--set", f"replica.url={mount.as_uri()}")
+    assert rewind("checkpoint", book, *line).status == 0
+    assert rewind("replica", "push", *line).status == 0
+    shutil.rmtree(home / "data")
+    told = rewind("replica", "pull", "--lazy", *line)
+    assert told.status == 0 and "come as they are read" in told.out
+    assert rewind("replica", "pull", "--lazy", *line, "--json").data["replicas"][0]["segments"] == 0
+    found = rewind("history", book, *line, "--json")
+    assert len(found.data["checkpoints"]) == 4
+    absent = check(rewind("stats", *line, "--json").out)["data"]["absent_bytes"]
+    assert absent > 500_000
+    for words in (["stats"], ["replica", "status"], ["verify"], ["verify", "--read-data"]):
+        told = rewind(*words, *line)
+        assert told.status == 0 and "in a replica alone" in told.out + told.err, told
+    assert "in a replica alone" in rewind("doctor", *line).out
+    away = mount.rename(mount.with_name("away"))
+    told = rewind("restore", book, "head", "--output", home / "out.ipynb", *line)
+    assert told.status == 6 and "analysis.ipynb" in told.err, told.err
+    assert "still only in the replica" in told.err and "Nothing is lost" in told.err
+    assert not (home / "out.ipynb").exists()
+    away.rename(mount)
+    told = rewind("replica", "pull", *line, "--json")
+    assert told.data["replicas"][0]["filled_bytes"] == absent
+    mount.rename(mount.with_name("away"))
+    assert check(rewind("stats", *line, "--json").out)["data"]["absent_bytes"] == 0
+    assert rewind("restore", book, "head", "--output", home / "out.ipynb", *line).status == 0
+    assert (home / "out.ipynb").read_bytes() == large
 
 
 def test_without_a_replica_there_the_first_command_begins_one(
@@ -133,7 +171,7 @@ def test_damage_in_a_replica_ends_with_status_5(book: Path, rewind: Rewind, moun
     """Verify names what is damaged, and a pull takes nothing of it."""
     rewind("replica", "add", mount.as_uri())
     rewind("replica", "push")
-    [ref] = (mount / "refs").rglob("0*")
+    [ref] = (mount / "refs").rglob("0" * 19 + "1")
     data = bytearray(ref.read_bytes())
     data[-100] ^= 1
     ref.write_bytes(data)
