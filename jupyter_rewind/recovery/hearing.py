@@ -14,7 +14,7 @@ from functools import cached_property, lru_cache
 from pathlib import Path
 
 from jupyter_rewind.recovery.counts import MATCHES, Counts, Lines
-from jupyter_rewind.recovery.evidence import Evidence, FoundDocument, FoundKernel, FoundRun
+from jupyter_rewind.recovery.evidence import Evidence, FoundDocument, FoundRun
 from jupyter_rewind.recovery.homes import Home, Words
 from jupyter_rewind.recovery.kernelruns import Restart
 from jupyter_rewind.recovery.rivals import Rivals
@@ -75,6 +75,8 @@ class Heard:
 
 
 _NOTHING, _OTHERS = Heard(), Heard(False)
+_NAMED = "the trace names this notebook"
+_CELLS = "its cells have the code and the counts of this session; its kernel was started for"
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,17 +103,32 @@ class Hearing:
         """What is said of one run; `home` is the code that is known to be the notebook's."""
         run = self._known.runs[number]
         if run.notebook is not None and run.certain:
-            return Heard(
-                normal(run.notebook) in self._names.places, "the trace names this notebook"
-            )
+            ours = normal(run.notebook) in self._names.places
+            if run.asked:
+                return Heard(ours, _NAMED)
+            if ours:
+                return self._of_own(number, _NAMED, certain=True)
+            return self._of_others(number, run.notebook)
         began = self._known.began.get(number)
         if began is not None and began.others:
             return self._of_open(began, run)
         if began is None or began.kernel is None:
             return _NOTHING
         if self._names.had(began.kernel.notebook, began.kernel.started_ns):
-            return self._of_own(number, began)
-        return self._of_others(number, began.kernel, home)
+            words = "a kernel's connection file names this notebook"
+            if number in self._known.restarts:
+                words = (
+                    "the kernel of the session before it, whose notebook is known, was restarted"
+                )
+            return self._of_own(number, words, began.certain)
+        if began.kernel.gone:
+            least = min(MATCHES, len(run.executions))
+            if self._counts.are_of(self._known.lines[number], least):
+                words = f"{began.kernel.notebook}, which is not there any more"
+                return Heard(True, f"{_CELLS} {words}")
+            if home.share(number) >= AT_ONCE:
+                return _NOTHING
+        return self._of_others(number, began.kernel.notebook)
 
     def _of_open(self, began: Begun, run: FoundRun) -> Heard:
         """Of a run whose kernel began together with those of other notebooks."""
@@ -128,11 +145,8 @@ class Hearing:
         ours = self._names.had(began.kernel.notebook, at)
         return Heard(ours, words, False, began.odds, words, instead=True)
 
-    def _of_own(self, number: int, began: Begun) -> Heard:
+    def _of_own(self, number: int, words: str, certain: bool) -> Heard:
         """Of a run whose kernel was started under a name of the notebook."""
-        words = "a kernel's connection file names this notebook"
-        if number in self._known.restarts:
-            words = "the kernel of the session before it, whose notebook is known, was restarted"
         now = self._known.rivals.moved(number, self._names.places)
         if now is not None:
             return Heard(False, rival=now)
@@ -142,7 +156,7 @@ class Hearing:
                 " notebook, whose kernel of now began later: another one had the name, perhaps"
             )
             return Heard(None, doubt=doubt)
-        return Heard(True, words, began.certain)
+        return Heard(True, words, certain)
 
     def _is_of_earlier(self, number: int) -> bool:
         """Whether nothing of the run is in the notebook, which was saved in a later one."""
@@ -150,6 +164,15 @@ class Hearing:
         if run.started_ns is None or self._saved_in is None or run.started_ns >= self._saved_in:
             return False
         return not self._known.words.said[number] & self._texts
+
+    def _is_named(self, number: int) -> bool:
+        """Whether a trace says that the run's kernel was started under a name of the notebook."""
+        run, began = self._known.runs[number], self._known.began.get(number)
+        if run.notebook is not None and run.certain:
+            return normal(run.notebook) in self._names.places
+        if began is None or began.kernel is None:
+            return False
+        return self._names.had(began.kernel.notebook, began.kernel.started_ns)
 
     @cached_property
     def _texts(self) -> frozenset[str]:
@@ -163,37 +186,31 @@ class Hearing:
         notebook was saved: it has that run's counts."""
         found = []
         counts = [(each.time_ns, Counts([each])) for each in self._own if each.time_ns is not None]
-        for number, began in self._known.began.items():
-            started = self._known.runs[number].started_ns
-            if began.kernel is None or started is None:
-                continue
-            if self._names.had(began.kernel.notebook, began.kernel.started_ns) and any(
-                time_ns > started and each.are_of(self._known.lines[number], MATCHES)
-                for time_ns, each in counts
+        for number, run in enumerate(self._known.runs):
+            started = run.started_ns
+            if (
+                started is not None
+                and self._is_named(number)
+                and any(
+                    time_ns > started and each.are_of(self._known.lines[number], MATCHES)
+                    for time_ns, each in counts
+                )
             ):
                 found.append(started)
         return max(found, default=None)
 
-    def _of_others(self, number: int, kernel: FoundKernel, home: Home) -> Heard:
-        """Of a run whose kernel was started under another name."""
-        lines = self._known.lines[number]
-        words = "its cells have the code and the counts of this session; its kernel was started for"
-        if kernel.gone:
-            least = min(MATCHES, len(self._known.runs[number].executions))
-            if self._counts.are_of(lines, least):
-                return Heard(True, f"{words} {kernel.notebook}, which is not there any more")
-            if home.share(number) >= AT_ONCE:
-                return _NOTHING
+    def _of_others(self, number: int, named: str) -> Heard:
+        """Of a run whose kernel was started for the notebook of another name."""
         if not self._known.rivals.knows(number, self._names.places):
             return _OTHERS
-        former = normal(kernel.notebook)
+        former, lines = normal(named), self._known.lines[number]
         if self._counts.name(lines) and self._known.rivals.has_moved(
             number, former, self._names.places
         ):
-            return Heard(True, f"{words} {kernel.notebook}, which is another notebook")
+            return Heard(True, f"{_CELLS} {named}, which is another notebook")
         if self._known.rivals.shows_more(number, self._names.places, former):
             doubt = (
-                f"its kernel was started for {kernel.notebook}, but cells of this notebook have its"
+                f"its kernel was started for {named}, but cells of this notebook have its"
                 " code and its counts"
             )
             return Heard(False, doubt=doubt)

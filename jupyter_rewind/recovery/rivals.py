@@ -298,7 +298,8 @@ def _shows_clearly_more(there: Fit, here: Fit) -> bool:
 
 def _has_moved(there: Fit, here: Fit) -> bool:
     """By counts and code alike: a copy shows as much as what it was made of, which has the code."""
-    return _shows_clearly_more(there, here) and there.code >= here.code + CLEARLY
+    hardly = here.matches < MATCHES or here.code < CLEARLY
+    return hardly and _shows_clearly_more(there, here) and there.code >= here.code + CLEARLY
 
 
 def _are_versions(place: str, places: frozenset[str]) -> bool:

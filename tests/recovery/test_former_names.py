@@ -68,6 +68,17 @@ def test_new_notebook_gets_nothing_of_the_one_that_had_its_name() -> None:
     assert any("Session 1 is more like /home/ann/prices.ipynb" in e for e in rebuilt.next_steps)
 
 
+def test_journal_of_a_kernel_knows_no_rename() -> None:
+    """Rewind's journal in a kernel has the name of when that began, too."""
+    first = replace(FIRST, notebook=str(UNTITLED), certain=True)
+    heard = Evidence((FILES[0],), (first, SECOND_ONE), kernels=KERNELS, siblings=FILES[1:])
+    assert sources_of(rebuild(PRICES, heard)) == [*OLD, *MORE]
+    heard = Evidence(FILES[1:], (first, SECOND_ONE), kernels=KERNELS, siblings=FILES[:1])
+    assert sources_of(rebuild(UNTITLED, heard)) == [*NEW, UNSAVED]
+    asked = replace(heard, runs=(replace(first, asked=True),))
+    assert set(OLD) <= set(sources_of(rebuild(UNTITLED, asked))), "what you name is taken"
+
+
 def test_sessions_are_listed_with_the_notebooks_that_have_their_cells() -> None:
     """`jupyter rewind sessions` follows the cells, as recovering does."""
     heard = Evidence(FILES, (FIRST, SECOND_ONE), kernels=KERNELS)
