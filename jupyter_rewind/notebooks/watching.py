@@ -46,6 +46,8 @@ class Watcher:
         self._histories = histories
         self._max_bytes = max_bytes
         self._looks: dict[str, Look] = {}
+        self._folders: set[str] = set()
+        self._counted = 0
 
     def scan(
         self,
@@ -75,6 +77,17 @@ class Watcher:
         seen = Seen()
         self._look_at(Path(os.path.realpath(path)), reason, seen)
         return seen
+
+    def known_below(self, folder: Path) -> list[Path]:
+        """The files below `folder` that were there when they were looked at last."""
+        if (number := len(self._looks)) != self._counted:
+            # Of each file that is deleted somebody may ask, and few folders have notebooks.
+            places = {os.path.dirname(name) for name in self._looks}
+            self._folders = {str(one) for place in places for one in (place, *Path(place).parents)}
+            self._counted = number
+        if str(folder) not in self._folders:
+            return []
+        return [Path(name) for name in self._looks if _is_below(name, folder)]
 
     def forget(self, path: Path) -> None:
         """The next look reads the file again."""

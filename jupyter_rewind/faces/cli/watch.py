@@ -26,6 +26,8 @@ from jupyter_rewind.faces.cli.answers import Answer, Words
 from jupyter_rewind.faces.cli.command import Commands, Face
 
 if TYPE_CHECKING:
+    import watchfiles
+
     from jupyter_rewind.workspace import Recorded, Seen, Watcher, Workspace
 
 commands = Commands("Keep and bring back")
@@ -134,7 +136,7 @@ class Watch:
 
         for changes in watchfiles.watch(
             *self._folders,
-            watch_filter=lambda _, path: self._is_ours(Path(path)),
+            watch_filter=lambda change, path: bool(self._touched(change, Path(path))),
             stop_event=self._stop,
             debounce=TICK_MS,
             step=50,
@@ -145,11 +147,24 @@ class Watch:
             poll_delay_ms=POLL_MS,
             ignore_permission_denied=True,
         ):
-            yield [Path(path) for _, path in changes]
+            yield [each for change, path in changes for each in self._touched(change, Path(path))]
+
+    def _touched(self, change: watchfiles.Change, path: Path) -> list[Path]:
+        """The notebooks that a notice of `path` is about: those in a folder that was moved give
+        none of their own."""
+        if not self._is_ours(path):
+            return []
+        if path.suffix == ".ipynb":
+            return [path]
+        if change.name == "deleted":
+            return self._watcher.known_below(path)
+        if change.name != "added" or not path.is_dir():
+            return []
+        from jupyter_rewind.workspace import find_notebooks
+
+        return list(find_notebooks([path]))
 
     def _is_ours(self, path: Path) -> bool:
-        if path.suffix != ".ipynb":
-            return False
         for folder in self._folders:
             if path.is_relative_to(folder):
                 parts = path.relative_to(folder).parts

@@ -189,6 +189,22 @@ def test_moves_and_deletions(work: Path, rewind: Rewind) -> None:
     assert len(rewind("history", moved).rows) == 2
 
 
+def test_a_folder_that_is_renamed_is_told_at_once(
+    work: Path, rewind: Rewind, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The notebooks in it give no notice; no look at everything is waited for."""
+    monkeypatch.setenv("JUPYTER_REWIND_NOTEBOOKS_SCAN_SECONDS", "3600")
+    path, moved = work / "old" / "deep" / "a.ipynb", work / "new" / "deep" / "a.ipynb"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(FIRST)
+    with watching(work) as watch:
+        (work / "old").rename(work / "new")
+        assert f"is {moved} now" in watch.next("gone", path)["text"]
+        write(moved, SECOND)
+        watch.next("kept", moved)
+    assert len(rewind("history", moved).rows) == 2
+
+
 def test_a_hint_can_be_typed_as_it_stands(work: Path, rewind: Rewind) -> None:
     """The command that brings a deleted notebook back names it, quoted for the shell."""
     path = work / "my book.ipynb"
