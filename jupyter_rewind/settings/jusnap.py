@@ -27,34 +27,29 @@ OPTIONS = {
     "jusnap.jupyter.args": "serve.jupyter_arguments",
     "jusnap.jupyter.port": "serve.port",
     "jusnap.log_level": "serve.log_level",
-    "jusnap.os.gid": "",
-    "jusnap.os.uid": "",
+    "jusnap.os.gid": "serve.gid",
+    "jusnap.os.uid": "serve.uid",
 }
-"""Each of JuSnap's options, and our setting; empty where there is nothing to set."""
+"""Each of JuSnap's options, and our setting."""
 
 _LEVELS = {"warn": "warning", "trace": "debug", "fatal": "critical", "panic": "critical"}
 _PART = re.compile(r"(\d+(?:\.\d+)?)(ns|us|µs|ms|s|m|h)")
 _SECONDS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 
-def read_serve_file(path: Path) -> tuple[dict[str, str], dict[str, dict[str, Any]], list[str]]:
-    """The settings, Jupyter's own traits by class, and remarks on what has no effect, out of one
-    YAML file with the sections `rewind`, `jupyter`, and JuSnap's `jusnap` and `graceful`.
+def read_serve_file(path: Path) -> tuple[dict[str, str], dict[str, dict[str, Any]]]:
+    """The settings, and Jupyter's own traits by class, out of one YAML file with the sections
+    `rewind`, `jupyter`, and JuSnap's `jusnap` and `graceful`.
 
     Raises InvalidInput, which names the line or the word.
     """
     content = _read(path)
     settings: dict[str, str] = {}
-    remarks: list[str] = []
     for section in ("graceful", "jusnap"):
         for key, value in _flat(section, content.pop(section, None), path):
             if key not in OPTIONS:
                 raise _mistake(path, f"{key} is no option of JuSnap's")
-            setting = OPTIONS[key]
-            if setting:
-                settings[setting] = _value(setting, value, path)
-            else:
-                remarks.append(f"{key} has no effect here; the guide about JuSnap says why.")
+            settings[OPTIONS[key]] = _value(OPTIONS[key], value, path)
     if any(name.startswith(("jusnap", "serve", "kernels")) for name in settings):
         settings.setdefault("jusnap.api", "true")
     for key, value in _flat("", content.pop("rewind", None), path):
@@ -64,7 +59,7 @@ def read_serve_file(path: Path) -> tuple[dict[str, str], dict[str, dict[str, Any
         raise _mistake(path, "jupyter must hold classes with their traits")
     if content:
         raise _mistake(path, f"there is no section {', '.join(map(str, content))}")
-    return settings, jupyter, remarks
+    return settings, jupyter
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -12,6 +12,14 @@ STARTER_VARIABLE = "REWIND_STARTER"
 """Tells a server the pipe that it shares with the command which started it."""
 
 
+class Name(Unicode[str, str]):
+    """A name, or a number instead of one."""
+
+    def validate(self, obj: object, value: object) -> str:
+        is_number = isinstance(value, int) and not isinstance(value, bool)
+        return str(super().validate(obj, str(value) if is_number else value)).strip()
+
+
 class Serving(Configurable):
     """A part of `Rewind`, which stands in a file of its own for its length."""
 
@@ -104,6 +112,16 @@ class Serving(Configurable):
         ("debug", "info", "warning", "error", "critical"),
         default_value="info",
         help="How much Jupyter logs under `serve`.",
+    ).tag(config=True)
+    serve_uid = Name(
+        "",
+        help="The user, by name or number, as whom `serve` runs Jupyter where root starts it."
+        " Empty, or -1: who starts it.",
+    ).tag(config=True)
+    serve_gid = Name(
+        "",
+        help="The group, by name or number, as which `serve` runs Jupyter where root starts it."
+        " Empty, or -1: that of the user.",
     ).tag(config=True)
     serve_shutdown_seconds = Integer(
         10,

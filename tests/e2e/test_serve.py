@@ -31,9 +31,9 @@ pytestmark = [
 class Serve:
     """The command at work."""
 
-    def __init__(self, home: Home, *words: str) -> None:
+    def __init__(self, home: Home, *words: str, python: str = sys.executable) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "jupyter_rewind.faces.cli.app", "serve", "--json", *words],
+            [python, "-m", "jupyter_rewind.faces.cli.app", "serve", "--json", *words],
             env=home.environment, cwd=home.notebook.parent, stdout=subprocess.PIPE,
             stderr=subprocess.PIPE, text=True,
         )  # fmt: skip
@@ -45,12 +45,19 @@ class Serve:
         self.address = f"{address.scheme}://127.0.0.1:{address.port}{address.path.rstrip('/')}"
         self.token = urllib.parse.parse_qs(address.query)["token"][0]
 
-    def ask(self, path: str, certificate: Path | None = None, body: object = None) -> Any:
+    def ask(
+        self,
+        path: str,
+        certificate: Path | None = None,
+        body: object = None,
+        method: str | None = None,
+    ) -> Any:
         context = ssl.create_default_context(cafile=certificate) if certificate else None
         request = urllib.request.Request(
             f"{self.address}/{path}",
             data=None if body is None else json.dumps(body).encode(),
             headers={"Authorization": f"token {self.token}"},
+            method=method,
         )
         with urllib.request.urlopen(request, timeout=PATIENCE, context=context) as answer:
             return json.loads(answer.read())
@@ -116,7 +123,7 @@ jusnap:
     cooldown: 2500ms
   jupyter: {{port: {free_port()}, args: ["--ServerApp.base_url=/x/"]}}
   http: {{read_timeout: 1500ms, write_timeout: 5s}}
-  os: {{uid: 1000, gid: 1000}}
+  os: {{uid: {os.getuid()}, gid: {os.getgid()}}}
 rewind: {{kernels.images: false, serve.app: server, serve.log_file: {log}}}
 jupyter:
   ServerApp: {{certfile: {certificate}, keyfile: {key}, allow_origin: "https://example.org"}}

@@ -145,11 +145,11 @@ def test_jupyter_is_whole_behind_a_proxy_with_a_certificate_of_ones_own(
 
 
 def test_every_option_of_jusnap_has_a_row_and_a_setting_that_exists() -> None:
-    """The page names each with what it is called here, and why where there is nothing to set."""
+    """The page names each with what it is called here."""
     page = (GUIDE / "jusnap.md").read_text()
-    rows = dict(re.findall(r"^\| `([a-z_.]+)` \| (?:`([a-z_.]+)`|none) \|", page, re.M))
+    rows = dict(re.findall(r"^\| `([a-z_.]+)` \| `([a-z_.]+)` \|", page, re.M))
     assert rows == OPTIONS
-    for setting in filter(None, OPTIONS.values()):
+    for setting in OPTIONS.values():
         assert trait_name(setting) in setting_traits()
         assert environment_name(setting).startswith("JUPYTER_REWIND_")
 
@@ -171,11 +171,11 @@ jusnap:
     history_enabled: false
     history_file: ~/.ipython/profile_default/history.sqlite
     runtime_path: ~/.local/share/jupyter/runtime/
-  os: {uid: 1000, gid: 1000}
+  os: {uid: 1000, gid: -1}
   jupyter: {port: 8888, args: ["--config=jupyter.py"]}
 """
     )
-    settings, jupyter, remarks = read_serve_file(file)
+    settings, jupyter = read_serve_file(file)
     assert settings == {
         "serve.shutdown_seconds": "90",
         "serve.log_level": "warning",
@@ -190,8 +190,9 @@ jusnap:
         "serve.history_file": "~/.ipython/profile_default/history.sqlite",
         "serve.runtime_path": "~/.local/share/jupyter/runtime/",
         "serve.port": "8888",
+        "serve.uid": "1000",
+        "serve.gid": "-1",
         "serve.jupyter_arguments": "--config=jupyter.py",
         "jusnap.api": "true",
     }
     assert jupyter == {}
-    assert [each.split()[0] for each in remarks] == ["jusnap.os.uid", "jusnap.os.gid"]

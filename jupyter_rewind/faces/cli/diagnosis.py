@@ -15,7 +15,7 @@ from jupyter_rewind import __version__
 from jupyter_rewind.faces.cli.catalogue import check_catalogue
 from jupyter_rewind.faces.cli.findings import Finding, State, installed_version
 from jupyter_rewind.faces.cli.frontcheck import check_autosave, check_collaboration
-from jupyter_rewind.faces.cli.hostcheck import check_hosting
+from jupyter_rewind.faces.cli.hostcheck import check_hosting, check_serve
 from jupyter_rewind.faces.cli.kernelcheck import check_kernels
 from jupyter_rewind.faces.cli.leftovercheck import check_leftovers
 from jupyter_rewind.faces.cli.quotas import check_quota
@@ -54,6 +54,7 @@ def examine(settings: Rewind) -> list[Finding]:
         ("collaboration", check_collaboration),
         ("kernels", check_kernels),
         ("kernel host", check_hosting),
+        ("serve", check_serve),
         ("left-overs", check_leftovers),
     )
     for name, check in checks:

@@ -1,4 +1,4 @@
-"""What `doctor` finds out about hosted kernels and images of their processes."""
+"""What `doctor` finds out about hosted kernels, images of their processes, and `serve`."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from jupyter_rewind.errors import InvalidInput
+from jupyter_rewind.faces.cli.account import find_account
 from jupyter_rewind.faces.cli.findings import Finding, State
 
 if TYPE_CHECKING:
@@ -30,6 +32,23 @@ def check_hosting(settings: Rewind) -> Iterator[Finding]:
     yield _images(settings)
     if settings.kernels_auto_images:
         yield _after_cells(settings)
+
+
+def check_serve(settings: Rewind) -> Iterator[Finding]:
+    """As whom `serve` would run Jupyter, where that is somebody else."""
+    try:
+        account = find_account(settings.serve_uid, settings.serve_gid)
+    except InvalidInput as error:
+        yield Finding(
+            "serve", State.PROBLEM, f"`jupyter rewind serve` would not start: {error.args[0]}"
+        )
+        return
+    if account is None:
+        return
+    text = f"Jupyter runs as {account.name}, in the group {account.gid}"
+    if account.uid != 0:
+        text += "; root's rights are given up, so process images are those of a user without them"
+    yield Finding("serve", State.NOTE, text)
 
 
 def _images(settings: Rewind) -> Finding:

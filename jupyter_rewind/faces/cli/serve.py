@@ -1,7 +1,8 @@
 """The command that starts Jupyter with all of Rewind, from one file of settings.
 
 Jupyter runs as a process of its own in a session of its own: Ctrl-C here asks it to end once, and
-after a limit ends it. Its kernels are hosted, so they never end that way.
+after a limit ends it. Its kernels are hosted, so they never end that way. Where root asks for
+another user, the command becomes that user first.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ import typer
 
 from jupyter_rewind import clock
 from jupyter_rewind.errors import InvalidInput, NotFound, Unavailable
+from jupyter_rewind.faces.cli.account import Account, find_account
 from jupyter_rewind.faces.cli.answers import Answer, Document, Part, Remark, Words
 from jupyter_rewind.faces.cli.command import Commands, Face
 
@@ -87,10 +89,15 @@ def _plan(face: Face, config: str | None, port: str | None, more: tuple[str, ...
 
     from jupyter_rewind.settings import Settings
 
-    told, jupyter, remarks = _read_config(config)
+    told, jupyter = _read_config(config)
     overrides = {**told, **face.overrides(), **({"serve.port": port} if port else {})}
+    account = find_account(*_wanted_user(overrides))
+    # Before anything else: what is read and written from here on is that user's.
+    remarks = account.become() if account else []
     settings: Rewind = Settings.load(overrides)
-    for key, value in _defaults(settings, remarks).items():
+    if account:
+        _require_rights(account, settings, config)
+    for key, value in _defaults(settings, account, remarks).items():
         overrides.setdefault(key, value)
     settings = Settings.load(overrides)
     module = _MODULES[settings.serve_app]
@@ -107,34 +114,61 @@ def _plan(face: Face, config: str | None, port: str | None, more: tuple[str, ...
     return Plan(settings, overrides, tuple(command), runtime, tuple(remarks))
 
 
-def _read_config(config: str | None) -> tuple[dict[str, str], list[str], list[str]]:
-    """Settings, arguments for Jupyter, remarks."""
+def _wanted_user(overrides: Mapping[str, str]) -> tuple[str, str]:
+    """What serve.uid and serve.gid are. The files of settings, which may be programs in the home of
+    that very user, are read only where neither the command nor the environment names one."""
+    from jupyter_rewind.settings import Settings, environment_name, trait_name
+
+    said = {trait_name(key): value for key, value in overrides.items()}
+    for name in ("serve_uid", "serve_gid"):
+        if (value := os.environ.get(environment_name(name))) is not None:
+            said.setdefault(name, value)
+    if "serve_uid" in said:
+        return said["serve_uid"], said.get("serve_gid", "")
+    settings: Rewind = Settings.load(overrides)
+    return settings.serve_uid, settings.serve_gid
+
+
+def _require_rights(account: Account, settings: Rewind, config: str | None) -> None:
+    """Jupyter would leave out what it cannot read, or take another port, without a clear word."""
+    of_jupyters = config if config and config.endswith((".py", ".json")) else ""
+    files = (of_jupyters, settings.serve_certfile, settings.serve_keyfile)
+    account.require_readable(filter(None, files))
+    if settings.serve_log_file:
+        account.require_writable(settings.serve_log_file)
+    account.require_ports((settings.serve_port, settings.jusnap_http_port))
+
+
+def _read_config(config: str | None) -> tuple[dict[str, str], list[str]]:
+    """Settings, and arguments for Jupyter."""
     from jupyter_rewind.settings.jusnap import read_serve_file
 
     if config is None:
-        return {}, [], []
+        return {}, []
     path = Path(config).absolute()
     if not path.is_file():
         raise NotFound(f"There is no file {config}.", hint="Nothing was started.")
     if path.suffix in (".py", ".json"):
-        return {}, [f"--config={path}"], []
-    settings, jupyter, remarks = read_serve_file(path)
+        return {}, [f"--config={path}"]
+    settings, jupyter = read_serve_file(path)
     flags = [
         f"--{name}.{trait}={value if isinstance(value, str) else repr(value)}"
         for name, traits in jupyter.items()
         for trait, value in traits.items()
     ]
-    return settings, flags, remarks
+    return settings, flags
 
 
-def _defaults(settings: Rewind, remarks: list[str]) -> dict[str, str]:
+def _defaults(settings: Rewind, account: Account | None, remarks: list[str]) -> dict[str, str]:
     """What `serve` turns on, where the user has not said otherwise."""
     from jupyter_rewind.kernels.images.criu import find_criu
 
     chosen: dict[str, str] = {}
     if sys.platform == "linux" and settings.origin_of("kernels.host") == "default":
         chosen["kernels.host"] = "true"
-    if settings.origin_of("kernels.images") == "default":
+    if account and account.uid != 0:
+        remarks.append(_without_root(account, settings))
+    elif settings.origin_of("kernels.images") == "default":
         problem = find_criu(settings).problem
         if not problem and os.geteuid() != 0:
             # A kernel would be told that it is root: for those who ask for it.
@@ -144,6 +178,21 @@ def _defaults(settings: Rewind, remarks: list[str]) -> dict[str, str]:
         else:
             chosen["kernels.images"] = "true"
     return chosen
+
+
+def _without_root(account: Account, settings: Rewind) -> str:
+    """What it means for process images that root's rights are given up."""
+    from jupyter_rewind.kernels.images.criu import find_criu
+
+    if settings.origin_of("kernels.images") != "default" and not settings.kernels_images:
+        return f"Jupyter runs as {account.name}, without root's rights."
+    begin = f"Jupyter runs as {account.name}, without the rights of root that images take"
+    problem = find_criu(settings).problem
+    if problem:
+        return f"{begin}; no process images: {problem}. States of variables are kept."
+    if settings.kernels_images:
+        return f"{begin}; process images are made in namespaces of users."
+    return f"{begin}; with kernels.images they are made without. States are kept anyway."
 
 
 def _flags(settings: Rewind) -> list[str]:
