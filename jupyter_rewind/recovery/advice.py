@@ -126,9 +126,12 @@ def _doubts_in_words(target: Path, split: Split) -> tuple[str, ...]:
             continue
         named = sorted({*numbers, *(() if instead else known)})
         options = " ".join(f"--session {each}" for each in named)
+        where = "it is" if one else "they are"
+        if instead and not one:
+            where, options = "one of them is", "--session N"
         lines.append(
-            f"{sessions} {'was' if one else 'were'} left out: {words}. Where"
-            f" {'it is' if one else 'they are'} this notebook's:"
+            f"{sessions} {'was' if one else 'were'} left out: {words}."
+            f" Where {where} this notebook's:"
             f" jupyter rewind recover {shlex.quote(target.name)} {options}"
         )
     return tuple(lines)

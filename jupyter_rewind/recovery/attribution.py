@@ -14,7 +14,7 @@ from pathlib import Path
 
 from jupyter_rewind.recovery.counts import Counts, Seeming, lines_of
 from jupyter_rewind.recovery.evidence import Evidence, FoundDocument, FoundRun
-from jupyter_rewind.recovery.hearing import AT_ONCE, Hearing, Known, Names, names_of
+from jupyter_rewind.recovery.hearing import AT_ONCE, Hearing, Known, Names, names_of, normal
 from jupyter_rewind.recovery.homes import Away, Home, Words
 from jupyter_rewind.recovery.kernelruns import (
     Moments,
@@ -26,7 +26,7 @@ from jupyter_rewind.recovery.kernelruns import (
 from jupyter_rewind.recovery.nearness import ENOUGH, last_moment, moment, needed
 from jupyter_rewind.recovery.rivals import Rivals
 from jupyter_rewind.recovery.sameruns import merge_runs
-from jupyter_rewind.recovery.together import Begun, Fits, all_together, settle
+from jupyter_rewind.recovery.together import MOST, Begun, Fits, all_together, settle
 
 SURE, SUREST = 0.95, 0.99
 OPEN = 0.45
@@ -115,8 +115,15 @@ class Attribution:
         began = {at: Begun(kernel) for at, kernel in moments.kernels_of().items()}
         places = {number: place for place, number in enumerate(kept)}
         fits = Fits(self.words, self.lines, documents)
+
+        def fit(number: int, notebook: str) -> float:
+            run = everything[number]
+            if run.notebook is not None and run.certain:
+                return MOST * (normal(run.notebook) == normal(notebook))
+            return fits.of(places.get(number), notebook)
+
         for each in all_together(moments):
-            began |= settle(each, lambda number, its: fits.of(places.get(number), its))
+            began |= settle(each, fit)
         kernels = {at: each.kernel for at, each in began.items() if each.kernel is not None}
         restarts = restarts_of(everything, kernels)
         self.restarts: dict[int, Restart] = {}

@@ -133,10 +133,12 @@ class Hearing:
     def _of_open(self, began: Begun, run: FoundRun) -> Heard:
         """Of a run whose kernel began together with those of other notebooks."""
         at = run.started_ns if began.kernel is None else began.kernel.started_ns
-        called = (Path(each).name if each else "another notebook" for each in began.notebooks)
+        *first, last = sorted(
+            Path(each).name if each else "another one" for each in began.notebooks
+        )
         words = (
-            f"the kernels of {' and '.join(sorted(called))} began at the same moment, and nothing"
-            " tells whose session it was"
+            f"the kernels of {', '.join(first)} and {last} began at the same moment, and nothing"
+            " tells whose session was whose"
         )
         if not any(each != NONE_LEFT and self._names.had(each, at) for each in began.notebooks):
             return Heard(None if began.kernel is None else False)

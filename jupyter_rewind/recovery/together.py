@@ -21,6 +21,8 @@ SPEAKS, DECIDES = 0.1, 0.25
 """By so much better must another pairing fit to be taken, and the best one to be called certain."""
 
 
+MOST = 2.0
+"""How well a run fits a notebook at most: what a trace names."""
 NONE_LEFT = ""
 Key = int | str
 Node = tuple[bool, Key]

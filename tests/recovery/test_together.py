@@ -83,7 +83,16 @@ def test_a_session_whose_kernel_left_no_file_may_be_the_others() -> None:
     found = evidence(crossed([NEW], [OTHER]))
     rebuilt = rebuild(TARGET, replace(found, kernels=found.kernels[:1]))
     assert not any(each.certain for each in rebuilt.sessions)
-    assert any("analysis.ipynb and another notebook began" in e for e in rebuilt.next_steps)
+    assert any("analysis.ipynb and another one began" in e for e in rebuilt.next_steps)
+
+
+def test_what_a_journal_names_is_open_no_more() -> None:
+    """Rewind recorded the run in ours: the other session is not ours, whatever its moment."""
+    first, second = crossed([NEW], [OTHER])
+    runs = (replace(first, notebook=str(TARGET), certain=True), second)
+    rebuilt = rebuild(TARGET, evidence(runs))
+    assert [each.certain for each in rebuilt.sessions] == [True]
+    assert not any("same moment" in each for each in rebuilt.next_steps)
 
 
 def test_a_restart_at_once_is_no_other_kernel() -> None:
