@@ -66,16 +66,23 @@ class Archive:
         return self._decoded([entry])[0]
 
     def last_state(self, runs: Sequence[Run], *, but: RunId | None = None) -> Legacy | None:
-        """The newest state that these runs left behind, `but` left out, if they left any."""
+        """The newest state that these runs left behind, `but` left out, if they left any: not what
+        one had before it took another's state over, and died of that."""
         for run in sorted(runs, key=lambda each: (each.started_ns, each.id), reverse=True):
             if run.id == but:
                 continue
-            found = self.repository.entries(
-                kind=SNAPSHOT, key=run_key(run.id), newest_first=True, limit=1
-            )
-            if found:
-                return Legacy(self.runs.state(run), self._decoded(found)[0])
+            found = self._last_of(run.id)
+            if found is not None:
+                return Legacy(self.runs.state(run), found)
         return None
+
+    def _last_of(self, run: RunId) -> Snapshot | None:
+        key = run_key(run)
+        newest = self.repository.entries(kind=SNAPSHOT, key=key, newest_first=True, limit=1)
+        found = self._decoded(newest)
+        if found and found[0].is_untouched:
+            found = self.snapshots(run)[::-1]
+        return next((each for each in found if not each.is_untouched), None)
 
     def label(self, snapshot: Snapshot, text: str) -> None:
         """The snapshot has this name, and no other of its run has it any more; it does not expire.

@@ -39,6 +39,11 @@ class Bindings:
         if len(self._then) > _REMEMBERED:
             del self._then[next(iter(self._then))]
 
+    def note_again(self, execution: ExecutionId, same: ExecutionId) -> None:
+        """After this execution, the values are what they were after the `same`."""
+        if same in self._then:
+            self._then[execution] = self._then[same]
+
     def find(self, execution: ExecutionId, living: Iterable[Any]) -> dict[str, Any]:
         """For each variable the container that it named then, where it is among the living."""
         turn, bound = self._then.get(execution, (0, {}))

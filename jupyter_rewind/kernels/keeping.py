@@ -127,6 +127,14 @@ class Keeper:
         except Unavailable as error:
             self._put_off(job, error.message)
 
+    def refer(self, facts: Facts, state: Digest) -> Snapshot:
+        """A snapshot of a state that is in the store already; the next one stands on it. Raises
+        Storage, NotFound."""
+        with self._tidying, self.store.block(patience_seconds=PATIENCE_SECONDS) as block:
+            self._add(facts, state, block)
+        self.last = decode_snapshot(block.entries[0], self.store.layout)
+        return self.last
+
     def flush(self) -> None:
         """Everything submitted is stored, or has failed."""
         with self._change:
@@ -312,6 +320,9 @@ class Keeper:
         facts = replace(job.facts, new_bytes=block.written_bytes)
         if self.last is not None:
             facts = replace(facts, parent=self.last.id)
+        self._add(facts, state, block)
+
+    def _add(self, facts: Facts, state: Digest, block: Block) -> None:
         block.add(
             SNAPSHOT,
             keys=snapshot_keys(facts),

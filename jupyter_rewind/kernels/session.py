@@ -174,7 +174,9 @@ class KernelSession:
 
             store = KernelStore(self.layout, self.files)
             options = capture_options(self.settings)
-            self._timeline = Timeline(self.namespace, store, self.run.id, options, self.harmless)
+            self._timeline = Timeline(
+                self.namespace, store, self.run.id, options, self.harmless, lambda: self.run.path
+            )
             self._follow(self._timeline)
         return self._timeline
 

@@ -6,25 +6,29 @@ aside and verified first, and a failure changes nothing. Cells are never run aga
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from jupyter_rewind.errors import Full, RestoreRefused
+from jupyter_rewind import clock
+from jupyter_rewind.errors import Full, RestoreRefused, RewindError
 from jupyter_rewind.kernels.capture import CaptureOptions, Capturer
 from jupyter_rewind.kernels.closure import Binding
 from jupyter_rewind.kernels.environment import Environment
 from jupyter_rewind.kernels.naming import check_name, find_snapshot, mark, split_lines
-from jupyter_rewind.kernels.records import SNAPSHOT, SNAPSHOT_MARK, decode_snapshot
+from jupyter_rewind.kernels.records import SNAPSHOT, SNAPSHOT_MARK, Facts, decode_snapshot
 from jupyter_rewind.kernels.tracking import Tracker
 from jupyter_rewind.kernels.trouble import cause_of
 from jupyter_rewind.model.execution import run_key
-from jupyter_rewind.model.ids import RunId
-from jupyter_rewind.model.snapshot import Snapshot, VariableChange, VariableReport
+from jupyter_rewind.model.ids import ExecutionId, RunId
+from jupyter_rewind.model.snapshot import MOVED, Snapshot, VariableChange, VariableReport
 from jupyter_rewind.store.keep import ContentSource, KernelStore
 
 if TYPE_CHECKING:
     from jupyter_rewind.settings import Rewind
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +55,12 @@ class Timeline:
         run: RunId,
         options: CaptureOptions,
         harmless: Callable[[], Iterable[Binding]] = tuple,
+        path: Callable[[], str] = str,
     ) -> None:
+        """`path` says where the notebook lies."""
         self.namespace = namespace
         self.run = run
+        self._path = path
         self._tracker = Tracker()
         self.capturer = Capturer(
             namespace,
@@ -124,6 +131,9 @@ class Timeline:
         moved = self._move(target, source or self.store, trust)
         self._undo.append(moved.kept)
         self._redo.clear()
+        if target.run != self.run:
+            # Until the first cell ends, nothing else would say that this run has it.
+            self._write_down(target)
         return moved
 
     def keep_first(self) -> Snapshot:
@@ -156,6 +166,7 @@ class Timeline:
         moved = self._move(self._redo[-1], self.store, False)
         self._redo.pop()
         self._undo.append(moved.kept)
+        self._write_down(moved.to)
         return moved
 
     def compare(
@@ -220,6 +231,20 @@ class Timeline:
         problems = prepared.swap()
         removed = tuple(sorted(before - self._names()))
         return Moved(target, prepared.present, prepared.report, problems, removed)
+
+    def _write_down(self, target: Snapshot) -> None:
+        """What was moved to is the newest state of this run, by reference. Best effort: the move
+        has been made, and the next cell's state tells of it, too."""
+        execution = ExecutionId(f"{MOVED}{clock.new_id()}")
+        facts = Facts(
+            self.run, execution, 0, self._path(), clock.now_ns(), target.id, target.counts
+        )  # fmt: skip
+        try:
+            self.capturer.keeper.refer(facts, target.state)
+        except RewindError as error:
+            log.warning("the move to %s is not written down: %s", target.id, error)
+            return
+        self.capturer.bindings.note_again(execution, target.execution)
 
     def _take_back(self) -> Moved | None:
         """The last move, where nothing has changed since: with the very objects of before."""

@@ -7,8 +7,9 @@ from enum import StrEnum
 
 from jupyter_rewind.model.ids import Digest, ExecutionId, RunId, SnapshotId
 
-PRESENT, ASKED = "present-", "asked-"
-"""How the names of executions begin that are none: what is kept before a move, and on request."""
+PRESENT, ASKED, MOVED = "present-", "asked-", "moved-"
+"""How the names of executions begin that are none: what is kept before a move, on request, and
+after a move that no cell follows."""
 
 
 class Fidelity(StrEnum):
@@ -87,7 +88,16 @@ class Snapshot:
         """`In[7]`; for what was kept after no cell, why it was."""
         if self.count:
             return f"In[{self.count}]"
-        return "on request" if self.execution.startswith(ASKED) else "before a move"
+        if self.execution.startswith(ASKED):
+            return "on request"
+        return "after a move" if self.execution.startswith(MOVED) else "before a move"
+
+    @property
+    def is_untouched(self) -> bool:
+        """True for what was there before a move and is nobody's work: no variable, or what a run
+        had before its first cell."""
+        is_first = self.parent is None and not self.merged
+        return self.execution.startswith(PRESENT) and (is_first or not self.counts.variables)
 
 
 class How(StrEnum):

@@ -69,19 +69,18 @@ const plugin: JupyterFrontEndPlugin<void> = {
         return;
       }
       const name = path.split('/').pop() ?? path;
-      const count = String(snapshot.count);
-      const words =
+      const what =
         loss === 'died'
-          ? trans.__(
-              'The kernel of %1 died. Its state after cell [%2] was kept.',
-              name,
-              count
-            )
-          : trans.__(
-              'The kernel of %1 was restarted. Its state after cell [%2] was kept.',
-              name,
-              count
-            );
+          ? trans.__('The kernel of %1 died.', name)
+          : trans.__('The kernel of %1 was restarted.', name);
+      // What a kernel took over, or had before a move, it had after none of its cells.
+      const kept = snapshot.count
+        ? trans.__(
+            'Its state after cell [%1] was kept.',
+            String(snapshot.count)
+          )
+        : trans.__('Its last state was kept.');
+      const words = `${what} ${kept}`;
       const earlier = offers.get(panel);
       if (earlier) {
         Notification.dismiss(earlier);

@@ -41,8 +41,9 @@ class Offer:
             return
         snapshot = legacy.snapshot
         kept = amount(snapshot.counts.variables, "variable")
-        when = f"In[{snapshot.count}] ({day_and_time(snapshot.time_ns)})"
+        when = f"({day_and_time(snapshot.time_ns)})"
+        had = f"after In[{snapshot.count}] {when}" if snapshot.count else f"at the end {when}"
         self._verbs.session.tell(
-            f"The kernel of this notebook ended unexpectedly. What it had after {when}, {kept}, is"
+            f"The kernel of this notebook ended unexpectedly. What it had {had}, {kept}, is"
             " kept: `%rewind resume` brings it back."
         )

@@ -1,0 +1,156 @@
+"""A kernel that goes on where another one ended, and ends in turn before it has done anything."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from jupyter_rewind.errors import NotFound
+from jupyter_rewind.faces.ipython.verbs import Verbs
+from jupyter_rewind.kernels.beginning import Place
+from jupyter_rewind.kernels.predecessor import Predecessor
+from jupyter_rewind.kernels.session import KernelSession
+from jupyter_rewind.settings import Rewind
+
+
+class Kernel:
+    """One run of the notebook, without IPython."""
+
+    def __init__(self, folder: Path, variables: dict[str, Any]) -> None:
+        settings = Rewind(
+            store_path=str(folder / "store"),
+            store_key_folder=str(folder / "keys"),
+            kernels_budget_percent=0,
+        )
+        self.namespace: dict[str, Any] = {"__name__": "__main__", "_oh": {}, **variables}
+        place = Place("kernel", "", str(folder / "analysis.ipynb"))
+        self.session = KernelSession(self.namespace, settings, place, lambda words: None)
+        self.session.start()
+        self.verbs = Verbs(self.session, Predecessor(self.session))
+        self._count = 0
+
+    def run(self, source: str) -> None:
+        """A cell, from its beginning to its end."""
+        self._count += 1
+        self.session.begin(source, self._count, None, True)
+        exec(source, self.namespace)
+        self.session.end("ok")
+        self.session.timeline.capturer.flush()
+
+
+Start = Callable[..., Kernel]
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Start]:
+    """Starts a kernel of the notebook; what it has before its first cell can be told."""
+    started: list[Kernel] = []
+
+    def start(**variables: Any) -> Kernel:
+        started.append(Kernel(tmp_path, variables))
+        return started[-1]
+
+    yield start
+    for each in started:
+        each.session.close("exit")
+
+
+def test_a_chain_of_kernels_that_end_at_once_hands_the_state_on(start: Start) -> None:
+    """Three kernels take the state over, and none lives to run a cell: the fourth has it, and
+    its lists are shared as they were."""
+    first = start()
+    first.run("x = [1]")
+    first.run("y = {'a': x}")
+    for _ in range(3):
+        start().verbs.resume()
+    last = start()
+    back = last.verbs.resume()
+    assert last.namespace["x"] == [1]
+    assert last.namespace["y"]["a"] is last.namespace["x"]
+    assert "2 variables" in str(back)
+
+
+def test_a_kernel_that_has_variables_from_its_start_hands_the_state_on(start: Start) -> None:
+    """What a start-up file made is not what a resume brings, where the kernel went on from another
+    one's state."""
+    start().run("x = [1]")
+    start(tool=5).verbs.resume()
+    last = start(tool=5)
+    last.verbs.resume()
+    assert last.namespace["x"] == [1]
+
+
+def test_a_state_that_was_taken_over_takes_no_room_and_stands_in_the_history(start: Start) -> None:
+    """It is told by reference, as a state of the new run, which the next one stands on."""
+    start().run("x = list(range(10_000))")
+    second = start()
+    taken = second.verbs.resume().snapshot
+    kept, moved = second.session.snapshots()
+    assert (moved.state, moved.new_bytes, moved.place) == (taken.state, 0, "after a move")
+    assert (moved.path, moved.trusted) == (second.session.run.path, True)
+    assert moved.parent == taken.id
+    assert kept.place == "before a move"
+    second.run("x.append(1)")
+    assert second.session.snapshots()[-1].parent == moved.id
+    second.verbs.to(moved.id)
+    assert len(second.namespace["x"]) == 10_000
+
+
+def test_a_takeover_can_be_undone_and_made_again(start: Start) -> None:
+    """Neither leaves a state without variables to the next kernel."""
+    start().run("x = [1]")
+    second = start(tool=5)
+    second.verbs.resume()
+    taken = second.namespace["x"]
+    second.verbs.undo()
+    assert "x" not in second.namespace
+    second.verbs.redo()
+    assert second.namespace["x"] == [1] == taken
+    last = start()
+    last.verbs.resume()
+    assert last.namespace["x"] == [1]
+
+
+def test_a_crash_while_a_state_is_taken_over_leaves_it_to_the_next_kernel(start: Start) -> None:
+    """A state that ends the kernel as it is loaded is not lost behind what that kernel had."""
+    start().run("x = [1]")
+    start(tool=5).session.timeline.present()
+    last = start()
+    last.verbs.resume()
+    assert last.namespace["x"] == [1]
+
+
+def test_what_cells_left_before_a_move_is_the_last_state(start: Start) -> None:
+    """Cells whose states were not kept by themselves: what was kept before a move holds their
+    work, and counts."""
+    start().run("x = [1]")
+    second = start()
+    capturer = second.session.timeline.capturer
+    capturer.enabled = False
+    second.run("z = [2]")
+    capturer.enabled = True
+    second.session.timeline.present()
+    last = start()
+    last.verbs.resume()
+    assert last.namespace["z"] == [2]
+
+
+def test_what_a_cell_deleted_does_not_come_back_by_itself(start: Start) -> None:
+    """A namespace that a cell of the user's left empty is his last state, and is resumed."""
+    first = start()
+    first.run("x = [1]")
+    first.run("del x")
+    first.session.timeline.present()
+    last = start()
+    last.verbs.resume()
+    assert "x" not in last.namespace
+
+
+def test_where_no_kernel_left_anything_there_is_nothing_to_resume(start: Start) -> None:
+    """A namespace that nobody has touched is no state to go on from."""
+    start().session.timeline.present()
+    with pytest.raises(NotFound):
+        start().verbs.resume()
