@@ -15,6 +15,7 @@ import numpy as np
 
 from jupyter_rewind.kernels.placeholders import Placeholder
 from jupyter_rewind.kernels.reducers.contract import Context, Reduction, name_of, stand_in
+from jupyter_rewind.kernels.reducers.lending import address, as_stored, is_tensor, is_waste, lends
 from jupyter_rewind.kernels.reducers.registry import Registry
 from jupyter_rewind.kernels.reducers.views import into, is_mapped
 from jupyter_rewind.model.snapshot import Fidelity
@@ -22,15 +23,11 @@ from jupyter_rewind.model.snapshot import Fidelity
 _SMALL = 1 << 10
 """Arrays below this many bytes go with the stream: a buffer of its own costs more."""
 
-_WASTE = 4
-"""A view that alone holds memory this many times its own is kept without the rest."""
-
 _COPIES = ("sklearn.",)
 """Packages whose values write themselves out as arrays in their memory, and copy them back in."""
 
 _MOST_MAPPED = 1 << 30
 """A map of more bytes is a file's rather than the notebook's."""
-_LENDERS = ("builtins.bytes", "builtins.bytearray", "builtins.memoryview", "array.array")
 
 
 def register(registry: Registry) -> None:
@@ -56,16 +53,17 @@ def _reduce_subclass(value: Any, context: Context) -> Reduction:
 
 
 def reduce_array(value: Any, context: Context) -> Reduction:
-    base = value.base
     if value.dtype.kind == "T" or (value.dtype.hasobject and value.dtype.kind != "O"):
         return _reduce_in_stream(value, context)
-    if isinstance(base, np.ndarray) and not _wastes(value, sys.getrefcount(base)):
+    is_idle = is_waste(value)  # it counts who holds what: nothing is taken hold of before
+    base = value.base
+    if isinstance(base, np.ndarray) and not (is_idle and _map_of(value) is None):
         reduction = _reduce_view(value, base, context)
         if reduction is not None:
             return reduction
     elif type(base) is memoryview and is_mapped(base):
         return _reduce_mapped(value, context)
-    elif _lends(base) and value.size:
+    elif lends(base) and value.size:
         return _reduce_lent(value, base)
     elif base is not None and not isinstance(base, np.ndarray) and sys.getrefcount(base) > 3:
         owner = name_of(type(base))
@@ -89,24 +87,6 @@ def _reduce_in_stream(value: Any, context: Context) -> Reduction:
     return reduction
 
 
-def _wastes(value: Any, holders: int) -> bool:
-    """Nobody but this view holds the memory (two references are the caller's), and most is idle."""
-    is_idle = holders <= 3 and value.base.nbytes > max(_SMALL, _WASTE * value.nbytes)
-    return is_idle and _map_of(value) is None
-
-
-def _lends(base: Any) -> bool:
-    kind = type(base)
-    if f"{kind.__module__}.{kind.__qualname__}" in _LENDERS:
-        return True
-    return _is_tensor(base)
-
-
-def _is_tensor(base: Any) -> bool:
-    torch = sys.modules.get("torch")
-    return torch is not None and isinstance(base, torch.Tensor)
-
-
 def _state_of(value: Any) -> Any:
     return vars(value) if type(value) is not np.ndarray else None
 
@@ -117,12 +97,12 @@ def _state_of(value: Any) -> Any:
 def _reduce_view(value: Any, base: Any, context: Context) -> Reduction | None:
     if base.dtype.kind == "T" or (base.dtype.hasobject and base.dtype.kind != "O"):
         return None
-    flat = _as_stored(base)
+    flat = as_stored(base)
     if flat is None:
         return None
-    offset = _address(value) - _address(flat)
+    offset = address(value) - address(flat)
     low, high = np.lib.array_utils.byte_bounds(value) if value.size else (0, 0)
-    if value.size and not (_address(flat) <= low and high <= _address(flat) + base.nbytes):
+    if value.size and not (address(flat) <= low and high <= address(flat) + base.nbytes):
         return None
     if not value.size:
         offset = 0
@@ -132,22 +112,9 @@ def _reduce_view(value: Any, base: Any, context: Context) -> Reduction | None:
     return rebuild_view, (*made, value.flags.writeable), state, None, None, set_state
 
 
-def _address(value: Any) -> int:
-    return int(value.__array_interface__["data"][0])
-
-
-def _as_stored(value: Any) -> Any:
-    """The array with its axes in the order of memory; None where there are gaps between items."""
-    if value.flags.c_contiguous:
-        return value.view(np.ndarray) if type(value) is not np.ndarray else value
-    axes = sorted(range(value.ndim), key=lambda axis: -value.strides[axis])
-    turned = value.view(np.ndarray).transpose(axes)
-    return turned if turned.flags.c_contiguous else None
-
-
 def flat_bytes(value: Any) -> Any:
     """The memory of an array that owns it, as one row of bytes."""
-    return _as_stored(value).reshape(-1).view(np.uint8)
+    return as_stored(value).reshape(-1).view(np.uint8)
 
 
 def rebuild_view(
@@ -164,7 +131,7 @@ def rebuild_view(
     locked = writeable and not base.flags.writeable
     if locked:
         base.setflags(write=True)
-    stored = _as_stored(base)
+    stored = as_stored(base)
     view = _lay_over(stored, kind, dtype, shape, offset, strides, writeable)
     if locked:
         base.setflags(write=False)
@@ -190,15 +157,21 @@ def _lay_over(
 
 
 def _reduce_lent(value: Any, base: Any) -> Reduction:
-    if _is_tensor(base):
-        whole = base.detach().numpy()
-        offset = _address(value) - _address(whole)
-        made = (type(value), base, value.dtype, value.shape, offset, value.strides)
+    if is_tensor(base):
+        whole = _whole_memory(base)
+        offset = address(value) - whole.data_ptr()
+        made = (type(value), whole, value.dtype, value.shape, offset, value.strides)
         return rebuild_on_tensor, (*made, value.flags.writeable)
     whole = np.frombuffer(base, np.uint8)
-    offset = _address(value) - _address(whole)
+    offset = address(value) - address(whole)
     made = (type(value), base, value.dtype, value.shape, offset, value.strides)
     return rebuild_lent, (*made, value.flags.writeable), _state_of(value), None, None, set_state
+
+
+def _whole_memory(tensor: Any) -> Any:
+    """All that the tensor's storage holds, as one row of bytes: the tensor itself may have gaps."""
+    torch: Any = sys.modules["torch"]
+    return torch.empty(0, dtype=torch.uint8).set_(tensor.untyped_storage())
 
 
 def rebuild_lent(
@@ -225,7 +198,7 @@ def rebuild_on_tensor(
 ) -> Any:
     """An array in the memory of a tensor of torch."""
     whole = tensor.detach().numpy()
-    stored = _as_stored(whole)
+    stored = as_stored(whole)
     if stored is None:
         stored = np.lib.stride_tricks.as_strided(whole, (1,), whole.strides[:1] or None)
     return _lay_over(stored, kind, dtype, shape, offset, strides, writeable)
@@ -236,7 +209,7 @@ def rebuild_on_tensor(
 
 def _reduce_owner(value: Any, context: Context) -> Reduction:
     kind, state = type(value), _state_of(value)
-    stored = _as_stored(value)
+    stored = as_stored(value)
     order: Any = _order_of(value)
     if stored is None:
         stored, order = np.ascontiguousarray(value.view(np.ndarray)), "C"
@@ -269,7 +242,7 @@ def rebuild_array(
 ) -> Any:
     made = _empty(kind, dtype, shape, order)
     if made.nbytes:
-        stored = _as_stored(made)
+        stored = as_stored(made)
         into(memoryview(stored.reshape(-1).view(np.uint8)), source)
     if not writeable:
         made.setflags(write=False)
@@ -289,7 +262,7 @@ def set_objects(array: Any, state: tuple[list[Any], Any]) -> None:
     items, more = state
     writeable = array.flags.writeable
     array.setflags(write=True)
-    flat = _as_stored(array).reshape(-1)
+    flat = as_stored(array).reshape(-1)
     for index, item in enumerate(items):
         flat[index] = item
     array.setflags(write=writeable)

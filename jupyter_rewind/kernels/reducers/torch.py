@@ -108,24 +108,46 @@ def _memory_of(storage: Any) -> Any:
 
 
 def _reduce_lent(storage: Any, context: Context) -> Reduction | None:
-    """What numpy's memory was made a tensor of is a tensor of the same array again."""
-    begin = storage.data_ptr()
-    end = begin + storage.nbytes()
-    numpy = sys.modules.get("numpy")
-    for value in list(context.namespace.values()) if numpy else ():
-        if type(value) is not numpy.ndarray:  # type: ignore[union-attr]
+    """What numpy's memory was made a tensor of is a tensor of the same array again. An array that
+    was made of a tensor is no owner: it would lead back here, without end."""
+    is_own = False
+    for value in _arrays_in(context.namespace):
+        from jupyter_rewind.kernels.reducers.lending import lenders
+
+        held = (value, *lenders(value))
+        tensors = [one for one in held if isinstance(one, torch.Tensor)]
+        if tensors:
+            is_own = is_own or tensors[0].untyped_storage()._cdata == storage._cdata
             continue
-        low, high = numpy.lib.array_utils.byte_bounds(value)  # type: ignore[union-attr]
-        if low <= begin and end <= high and value.nbytes:
-            owner = value if value.base is None else value.base
-            if isinstance(owner, torch.Tensor):
-                return None
-            if type(owner) is numpy.ndarray:  # type: ignore[union-attr]
-                start = owner.__array_interface__["data"][0]
-                return lent_storage, (owner, begin - start, end - begin)
-    reason = "a tensor that shared memory with an array of numpy; if it still did, it got its own"
-    context.note(Fidelity.REBUILT, reason)
+        for owner in reversed(held):
+            offset = _place_in(owner, storage)
+            if offset is not None:
+                return lent_storage, (owner, offset, storage.nbytes())
+    if not is_own:
+        reason = (
+            "a tensor that shared memory with an array of numpy; if it still did, it got its own"
+        )
+        context.note(Fidelity.REBUILT, reason)
     return None
+
+
+def _arrays_in(namespace: dict[str, Any]) -> list[Any]:
+    numpy: Any = sys.modules.get("numpy")
+    if numpy is None:
+        return []
+    return [value for value in list(namespace.values()) if type(value) is numpy.ndarray]
+
+
+def _place_in(array: Any, storage: Any) -> int | None:
+    """Where in the array's memory that of the storage begins; None where it is not all there."""
+    from jupyter_rewind.kernels.reducers.lending import address, as_stored
+
+    kind = type(array)
+    if kind.__module__ != "numpy" or kind.__name__ != "ndarray" or array.dtype.hasobject:
+        return None
+    offset = int(storage.data_ptr()) - address(array)
+    is_inside = 0 <= offset <= array.nbytes - storage.nbytes()
+    return offset if is_inside and as_stored(array) is not None else None
 
 
 def lent_storage(array: Any, offset: int, size: int) -> Any:

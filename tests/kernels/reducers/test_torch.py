@@ -113,6 +113,26 @@ def test_arrays_and_tensors_share_memory_both_ways() -> None:
     assert kept.notes == []
 
 
+def test_an_array_on_a_tensor_is_kept_as_often_as_one_likes() -> None:
+    """What came back is kept again: storage and array do not tell each other without end."""
+    tensor = torch.arange(6.0)
+    back: dict[str, Any] = {"t": tensor, "a": tensor.numpy()}
+    for _ in range(2):
+        kept = keep(back, back)
+        back = kept.load()
+        assert kept.notes == []
+    back["t"][2] = 7
+    assert back["a"][2] == 7
+
+
+def test_an_array_on_a_tensor_with_gaps_stays_in_its_memory() -> None:
+    """What the tensor leaves out is no obstacle."""
+    tensor = torch.arange(6.0)
+    back, array = round_trip((tensor, tensor[::2].numpy()))
+    back[2] = 7
+    assert array.tolist() == [0, 7, 4]
+
+
 def test_memory_that_numpy_lent_is_noted() -> None:
     """Where the array has no name, the report says that the tensor got its own."""
     kept = keep(torch.from_numpy(np.arange(4.0)))
