@@ -88,9 +88,10 @@ def test_outputs_of_a_cell_that_went_on_stand_in_it_once(
     finish(lab)
     open_at(page, lab)
     page.get_by_text("went on while it was closed").first.wait_for()
-    text = last_cell(page).inner_text()
-    assert text.count("finished while away") == 2, text  # in the code and in the output
-    assert "[1]:" in text
+    cell = last_cell(page)
+    # In the code and in the output; the cell may not be drawn yet when that is told.
+    wait_until("it is shown", lambda: cell.inner_text().count("finished while away") == 2)
+    assert "[1]:" in cell.inner_text()
     shoot(page, f"away-{kind}")
     wait_until("the save", lambda: "finished while away" in saved_outputs(lab))
     page.locator(".jp-Rewind-standing", has_text="Saved at").wait_for()
@@ -99,7 +100,8 @@ def test_outputs_of_a_cell_that_went_on_stand_in_it_once(
     page.goto("about:blank")
     open_at(page, lab)
     idle(page)
-    assert last_cell(page).inner_text().count("finished while away") == 2
+    wait_until("it is shown", lambda: cell.inner_text().count("finished while away") > 0)
+    assert cell.inner_text().count("finished while away") == 2
     assert saved_bytes(lab.folder / NAME) == before
 
 
@@ -140,7 +142,8 @@ def test_outputs_that_are_here_are_not_offered_as_edits(lab: Lab, page: Any) -> 
     page.get_by_text("went on while it was closed").first.wait_for()
     wait_until("its end", lambda: draft["draft"] not in {d["draft"] for d in the_drafts(lab)})
     assert page.get_by_text("unsaved edits of").count() == 0
-    assert "42" in last_cell(page).locator(".jp-OutputArea").inner_text()
+    area = last_cell(page).locator(".jp-OutputArea")
+    wait_until("it is shown", lambda: "42" in area.inner_text())
 
 
 def refuse_saves(route: Any) -> None:
@@ -165,11 +168,14 @@ def test_outputs_of_a_changed_cell_are_shown_aside_and_newer_ones_stay(lab: Lab,
     open_at(page, lab)
     told = page.get_by_text("belong to no cell as it is now")
     told.first.wait_for()
-    assert "finished while away" not in last_cell(page).inner_text()
+    cell = last_cell(page)
+    wait_until("it is shown", lambda: "changed elsewhere" in cell.inner_text())
+    assert "finished while away" not in cell.inner_text()
     page.get_by_role("button", name="Show", exact=True).last.click()
     dialog = page.locator(".jp-Dialog")
     dialog.get_by_text("Its cell was changed since:").wait_for()
-    assert "finished while away" in dialog.locator(".jp-OutputArea").inner_text()
+    area = dialog.locator(".jp-OutputArea")
+    wait_until("it is shown", lambda: "finished while away" in area.inner_text())
     shoot(page, "away-lost")
     is_flawless(page, "access-away", ".jp-Dialog")
 
