@@ -43,10 +43,49 @@ def find_owners(met: list[Any], check: Callable[[], None]) -> list[Any]:
             check()
         if type(value) in kinds and _references(value, told) > alone:
             found.append(value)
-    return found
+    if not found:
+        return []
+    handed = _references_of_nobody(met, check)
+    return [
+        value
+        for value in found
+        if _references(value, told) - handed.get(id(attributes_of(value)), 0) > alone
+    ]
 
 
 _STEP = 4096
+_PARTS = (tuple, list, dict)
+
+
+def _references_of_nobody(met: list[Any], check: Callable[[], None]) -> dict[int, int]:
+    """How often, by id, something is referred to by a container that was made for the writer, and
+    that nobody else holds: pandas and Cython tell `(…, vars(a))`, of which the dict is the own one.
+    """
+    known = {id(value): value for value in met if type(value) in _PARTS}
+    alone = _holders({0: []}) + _HELD_BY_WRITER
+    handed: dict[int, int] = {}
+    waiting = []
+    for number, name in enumerate(known):
+        if not number % _STEP:
+            check()
+        if _holders(known, name) == alone:
+            waiting.append(name)
+    while waiting:
+        container = known[waiting.pop()]
+        parts = container.values() if type(container) is dict else container
+        for name in map(id, parts):
+            handed[name] = handed.get(name, 0) + 1
+            if name in known and _holders(known, name) - handed[name] == alone:
+                waiting.append(name)
+    return handed
+
+
+_HELD_BY_WRITER = 2
+"""A container that it met is in the list of these, and in its memo."""
+
+
+def _holders(known: dict[int, Any], name: int = 0) -> int:
+    return sys.getrefcount(known[name])
 
 
 def untold_dicts(values: Iterable[Any]) -> set[int]:

@@ -140,3 +140,35 @@ def test_dicts_with_several_names_are_no_attributes(cells: Cells) -> None:
     cells.run("d['k'] = 2")
     cells.go(state)
     cells.check("a.x is d is b is l[0] is l[1] and d == {'k': 1} and again is byid")
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        "import pandas as pd\nx = pd.DataFrame({'d': pd.date_range('2020', periods=5)})\n"
+        "y = x[x.d > '2020-01-02']",
+        "import sympy\nx = sympy.Function('f'); y = x.default_assumptions",
+    ],
+)
+def test_a_class_that_tells_its_attributes_among_others_holds_no_others(
+    cells: Cells, next_cells: Cells, make: str
+) -> None:
+    """Dates of pandas, functions of sympy: the tuple that pickle is told is nobody's, and all is
+    exact."""
+    state = cells.run(make)
+    names = {one.name: one.fidelity for one in report(cells.store, state)}
+    assert names["x"] is names["y"] is Fidelity.EXACT
+    next_cells.go(state)
+    next_cells.check("x is not None and y is not None")
+
+
+def test_attributes_told_among_others_are_held_where_they_are(
+    cells: Cells, next_cells: Cells
+) -> None:
+    """The same, where a variable does hold the attributes: the report says so."""
+    state = cells.run(
+        "import pandas as pd\nx = pd.DataFrame({'d': pd.date_range('2020', periods=5)})\n"
+        "y = x.d.array; d = (vars(y),)"
+    )
+    found = {one.name: one for one in report(cells.store, state)}
+    assert found["d"].reason.startswith("d[0]: the attributes of an object of pandas")
