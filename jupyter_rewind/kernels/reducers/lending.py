@@ -75,6 +75,19 @@ def as_stored(value: Any) -> Any:
     return turned if turned.flags.c_contiguous else None
 
 
+def window(value: Any) -> Any:
+    """The memory that the array shows, from its first byte to its last, as one row of bytes."""
+    return np.asarray(_Window(value))
+
+
+class _Window:
+    def __init__(self, value: Any) -> None:
+        low, high = extent(value)
+        place = {"shape": (high - low,), "typestr": "|u1", "version": 3}
+        self.__array_interface__ = {**place, "data": (low, not value.flags.writeable)}
+        self._held = value
+
+
 def lender_of(value: Any) -> tuple[Any, int] | None:
     """The nearest array that is kept with all of this one's memory, and where in it this one
     begins."""
@@ -82,7 +95,8 @@ def lender_of(value: Any) -> tuple[Any, int] | None:
     for lender in lenders(value):
         if not isinstance(lender, np.ndarray):
             break
-        stored = as_stored(lender) if lender.dtype.kind != "T" else None
+        is_plain = lender.dtype.kind == "O" or not lender.dtype.hasobject
+        stored = as_stored(lender) if is_plain else None
         if stored is None:
             continue
         start = address(stored)

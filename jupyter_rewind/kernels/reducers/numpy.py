@@ -15,7 +15,18 @@ import numpy as np
 
 from jupyter_rewind.kernels.placeholders import Placeholder
 from jupyter_rewind.kernels.reducers.contract import Context, Reduction, name_of, stand_in
-from jupyter_rewind.kernels.reducers.lending import address, as_stored, is_tensor, is_waste, lends
+from jupyter_rewind.kernels.reducers.lending import (
+    address,
+    as_stored,
+    below,
+    extent,
+    is_tensor,
+    is_waste,
+    lender_of,
+    lenders,
+    lends,
+    window,
+)
 from jupyter_rewind.kernels.reducers.registry import Registry
 from jupyter_rewind.kernels.reducers.views import into, is_mapped
 from jupyter_rewind.model.snapshot import Fidelity
@@ -56,16 +67,16 @@ def reduce_array(value: Any, context: Context) -> Reduction:
     if value.dtype.kind == "T" or (value.dtype.hasobject and value.dtype.kind != "O"):
         return _reduce_in_stream(value, context)
     is_idle = is_waste(value)  # it counts who holds what: nothing is taken hold of before
-    base = value.base
-    if isinstance(base, np.ndarray) and not (is_idle and _map_of(value) is None):
-        reduction = _reduce_view(value, base, context)
-        if reduction is not None:
-            return reduction
-    elif type(base) is memoryview and is_mapped(base):
+    base = below(value)
+    if isinstance(base, np.ndarray):
+        if is_idle and _map_of(value) is None:
+            return _reduce_owner(value, context)
+        return _reduce_view(value, context) or _reduce_owner(value, context)
+    if type(base) is memoryview and is_mapped(base):
         return _reduce_mapped(value, context)
-    elif lends(base) and value.size:
+    if lends(base) and value.size:
         return _reduce_lent(value, base)
-    elif base is not None and not isinstance(base, np.ndarray) and sys.getrefcount(base) > 3:
+    if base is not None and sys.getrefcount(base) > 3:
         owner = name_of(type(base))
         if not owner.startswith(_COPIES):
             context.note(Fidelity.REBUILT, f"an array in the memory of a {owner}; it got its own")
@@ -94,22 +105,27 @@ def _state_of(value: Any) -> Any:
 # -- views ---------------------------------------------------------------------------------------
 
 
-def _reduce_view(value: Any, base: Any, context: Context) -> Reduction | None:
-    if base.dtype.kind == "T" or (base.dtype.hasobject and base.dtype.kind != "O"):
-        return None
-    flat = as_stored(base)
-    if flat is None:
-        return None
-    offset = address(value) - address(flat)
-    low, high = np.lib.array_utils.byte_bounds(value) if value.size else (0, 0)
-    if value.size and not (address(flat) <= low and high <= address(flat) + base.nbytes):
-        return None
-    if not value.size:
-        offset = 0
+def _reduce_view(value: Any, context: Context) -> Reduction | None:
+    """A view of the nearest array that is kept with all of its memory; noted where there is
+    none."""
+    found = lender_of(value)
+    if found is None:
+        return _reduce_far(value, context) if value.size else None
+    base, offset = found
     note_file(base, context)
     made = (type(value), base, value.dtype, value.shape, offset, value.strides)
     state = None if isinstance(value, np.memmap) else _state_of(value)
     return rebuild_view, (*made, value.flags.writeable), state, None, None, set_state
+
+
+def _reduce_far(value: Any, context: Context) -> Reduction | None:
+    """In what lends its memory to all the arrays below, if that is kept."""
+    *_, last = lenders(value)
+    if lends(last):
+        return _reduce_lent(value, last)
+    reason = "a view of an array, in memory that is not kept as it lies; it got its own"
+    context.note(Fidelity.REBUILT, reason)
+    return None
 
 
 def flat_bytes(value: Any) -> Any:
@@ -135,7 +151,7 @@ def rebuild_view(
     view = _lay_over(stored, kind, dtype, shape, offset, strides, writeable)
     if locked:
         base.setflags(write=False)
-    if isinstance(view, np.memmap):
+    if isinstance(view, np.memmap) and isinstance(base, np.memmap):
         vars(view).update(vars(base))
     return view
 
@@ -211,6 +227,12 @@ def _reduce_owner(value: Any, context: Context) -> Reduction:
     kind, state = type(value), _state_of(value)
     stored = as_stored(value)
     order: Any = _order_of(value)
+    low, high = extent(value)
+    if stored is None and high - low < value.nbytes and not value.dtype.hasobject:
+        # Items that overlap are no more than the memory they show.
+        held = window(value)
+        place = (value.shape, address(value) - low, value.strides, value.flags.writeable)
+        return rebuild_view, (kind, held, value.dtype, *place), state, None, None, set_state
     if stored is None:
         stored, order = np.ascontiguousarray(value.view(np.ndarray)), "C"
     made: tuple[Any, ...] = (kind, value.dtype, value.shape, order, value.flags.writeable)
@@ -278,10 +300,8 @@ def set_state(array: Any, state: dict[str, Any]) -> None:
 
 
 def reduce_memmap(value: Any, context: Context) -> Reduction:
-    if isinstance(value.base, np.ndarray):
-        reduction = _reduce_view(value, value.base, context)
-        if reduction is not None:
-            return reduction
+    if lender_of(value) is not None:
+        return _reduce_view(value, context) or _reduce_owner(value, context)
     if not isinstance(value.base, mmap.mmap):
         return reduce_array(value, context)
     if value.filename is None:
@@ -295,9 +315,9 @@ def reduce_memmap(value: Any, context: Context) -> Reduction:
 
 def _map_of(value: Any) -> Any:
     """The array of a named file that `value` is, or that it is a view of."""
-    while type(value) is np.ndarray and isinstance(value.base, np.ndarray):
-        value = value.base
-    return value if isinstance(value, np.memmap) and value.filename is not None else None
+    found = (one for one in (value, *lenders(value)) if isinstance(one, np.memmap))
+    held = next(found, None)
+    return held if held is not None and held.filename is not None else None
 
 
 def note_file(value: Any, context: Context) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from numpy.lib.stride_tricks import as_strided
+from numpy.lib.stride_tricks import as_strided, sliding_window_view
 
 from jupyter_rewind.kernels.placeholders import Placeholder
 from jupyter_rewind.model.snapshot import Fidelity
@@ -254,6 +254,69 @@ def test_memory_of_a_foreign_owner_is_told_of() -> None:
     assert lender is not None
     assert kept.load().tolist() == [0, 2, 4]
     assert kept.fidelities <= {Fidelity.REBUILT}
+
+
+def test_windows_over_an_array_stay_views_of_it() -> None:
+    """What is written into the array shows in all of its windows, and nothing is kept twice."""
+    whole = np.arange(20_000.0)
+    windows = sliding_window_view(whole, 500)
+    stepped = as_strided(whole, (4,), (16,))
+    kept = keep((whole, windows, windows[7], stepped))
+    back, back_windows, row, back_stepped = kept.load()
+    assert [len(one) for one in kept.buffers] == [whole.nbytes] and kept.notes == []
+    back[7] = -1
+    assert back_windows[7, 0] == back_windows[3, 4] == row[0] == -1
+    back_stepped[1] = -2
+    assert back[2] == -2
+    assert (back_windows.shape, back_windows.strides) == (windows.shape, windows.strides)
+    assert not back_windows.flags.writeable and back_stepped.flags.writeable
+    assert keep((back, back_windows)).notes == []
+
+
+def test_windows_over_an_array_without_a_name_cost_no_more_than_it() -> None:
+    """The windows alone are left of it, at first and after a restore."""
+    back = sliding_window_view(np.arange(20_000.0), 500)
+    for _ in range(2):
+        kept = keep(back)
+        back = kept.load()
+        assert sum(map(len, kept.buffers)) == 160_000
+    assert back[100, 3] == 103
+
+
+class _Lender:
+    """Memory that is an array's by its interface alone."""
+
+    def __init__(self, held: Any) -> None:
+        self.__array_interface__ = held.__array_interface__
+        self.held = held
+
+
+def test_overlapping_items_in_foreign_memory_cost_no_more_than_it() -> None:
+    """However many items show a byte, and in what direction: it is kept once."""
+    lender = _Lender(np.arange(20_000.0))
+    windows = sliding_window_view(np.asarray(lender), 500)
+    foreign = _Lender(windows)
+    kept = keep(np.asarray(foreign)[::-1])
+    back = kept.load()
+    assert sum(map(len, kept.buffers)) == 160_000
+    assert back.strides == (-8, 8) and back[0, 499] == 19_999 and back[-1, 0] == 0
+
+
+def test_a_view_of_a_view_with_gaps_shares_with_their_owner() -> None:
+    """A part of another type stands between them, and has gaps."""
+    owner = np.arange(100.0)
+    part = np.asarray(owner.view(Measured)[::2])[3:]
+    back, back_part = round_trip((owner, part))
+    back[8] = -1
+    assert back_part[1] == -1
+
+
+def test_a_view_of_scattered_foreign_memory_says_so() -> None:
+    """It comes back with memory of its own, and with a reason."""
+    scattered = np.asarray(_Lender(np.arange(10.0)[::2]))
+    kept = keep((scattered, scattered[1:]))
+    assert kept.load()[1].tolist() == [2, 4, 6, 8]
+    assert [reason for _, reason in kept.notes if reason.startswith("a view of an array")]
 
 
 def test_functions_of_numpy_are_themselves() -> None:
