@@ -208,10 +208,10 @@ class Replication:
         return None
 
     def adopt(self, progress: Progress | None = None) -> PullReport | None:
-        """On the first use here: the histories of a replica are here, and their contents come as
-        they are read. None where none is there yet. Raises as `found` and `pull` do."""
+        """On the first use here: all that a replica holds is here. None where none is there yet.
+        Raises as `found` and `pull` do."""
         url = self.found()
-        return self.pull(url, progress, lazy=True)[0] if url is not None else None
+        return self.pull(url, progress)[0] if url is not None else None
 
     def standing(self, url: str, *, hasty: bool = False) -> Standing:
         """See `store/replica/standing.py`; `hasty` gives it seconds to answer, not minutes."""

@@ -345,19 +345,34 @@ def test_a_folder_that_is_not_mounted_is_a_failure(tmp_path: Path) -> None:
     assert running.forwarder.join(DEADLINE_SECONDS)
 
 
-def test_what_came_lazily_is_brought_beside_the_work(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A server on a fresh machine has histories at once; contents come by themselves, and what is
-    saved meanwhile is pushed between them."""
-    monkeypatch.setattr(forwarding, "_FILL_SECONDS", 0.0)
-    first = with_contents(tmp_path / "a", CloudObjects(MemoryStore(), "memory"), count=5)
+def test_the_first_use_brings_all_contents(tmp_path: Path) -> None:
+    """A server on a fresh machine leaves nothing in the replica alone, unless it was told to."""
+    line = Line(CloudObjects(MemoryStore(), "memory"))
+    first = with_contents(tmp_path / "a", line, count=2)
     second = next_machine(tmp_path / "b", first)
     found_store(second.store, second.filled.folder / "keys", second.objects, QuickFiles())
     running = Running(second)
     running.forwarder.start()
+    running.until(lambda: is_current(running))
+    running.forwarder.end()
+    assert running.forwarder.join(DEADLINE_SECONDS)
+    assert not any(key.startswith("outlines/") for key in line.asked)
+    line.cut()
+    assert holds(second, first)
+
+
+def test_what_came_lazily_is_brought_beside_the_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After a lazy pull a server brings contents by itself, and what is saved meanwhile is pushed
+    between them."""
+    monkeypatch.setattr(forwarding, "_FILL_SECONDS", 0.0)
+    first = with_contents(tmp_path / "a", CloudObjects(MemoryStore(), "memory"), count=5)
+    second = next_machine(tmp_path / "b", first)
+    second.pull(lazy=True)
+    running = Running(second)
+    running.forwarder.start()
     try:
-        running.until(lambda: (second.store / "partial").exists())
         second.save()
         running.until(lambda: not (second.store / "partial").exists())
         running.until(lambda: is_current(running) and not running.account.lag.behind_bytes)

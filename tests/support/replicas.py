@@ -96,6 +96,8 @@ class Line:
     """So many requests are answered yet; None is no end."""
     garbled: tuple[str, ...] = ()
     """What lies under keys that begin so comes with bits turned over."""
+    asked: list[str] = field(default_factory=list)
+    """The keys that were read."""
 
     @property
     def place(self) -> str:
@@ -117,6 +119,7 @@ class Line:
 
     def _got(self, key: str, data: bytes) -> bytes:
         self.read_bytes += len(data)
+        self.asked.append(key)
         if not key.startswith(self.garbled or ("\0",)):
             return data
         other = bytearray(data)

@@ -159,9 +159,9 @@ class Forwarder:
         self._pace.check()
         with sole_pusher(store.layout, self.account.url):
             if not notes.replica:
-                # The first time here: what other machines have pushed comes, histories at once.
+                # The first time here: what other machines have pushed comes.
                 with suppress(NotFound):
-                    pull(store, self._objects, self.account.url, lazy=True, pace=self._pace)
+                    pull(store, self._objects, self.account.url, pace=self._pace)
             push_in_turn(
                 store, self._objects, self.account.url, sealed=self._sealed, pace=self._pace
             )

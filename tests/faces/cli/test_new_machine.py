@@ -21,7 +21,7 @@ def test_notebook_and_kernel_go_on_at_another_machine(
     home: Path, rewind: Rewind, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The home is empty but for the key: `resume` brings the store and starts a kernel with the
-    last state, whose large contents come as it reads them, and `undelete` brings the notebook."""
+    last state, large contents with it, and `undelete` brings the notebook."""
     user = Home(home)
     book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("x = 1", id="c0")])
     nbformat.write(book, user.notebook)

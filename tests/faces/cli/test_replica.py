@@ -52,6 +52,9 @@ def test_on_a_new_machine_the_first_command_brings_it_all(
     """With the setting and the key in their places nobody has to say pull; without the key it
     says where that goes, and no other store is begun."""
     line = f"replica.url={mount.as_uri()}"
+    text = random.Random(1).randbytes(800_000).hex()
+    book.write_bytes(notebook_bytes(cell("load", "print(text)", stream(text))))
+    assert rewind("checkpoint", book, "--set", line).status == 0
     assert rewind("replica", "push", "--set", line).status == 0
     [key] = (home / "config" / "rewind-keys").iterdir()
     kept = key.read_bytes()
@@ -63,8 +66,9 @@ def test_on_a_new_machine_the_first_command_brings_it_all(
     assert told.status == 6 and not (home / "data").exists()
     key.write_bytes(kept)
     found = rewind("history", book, "--set", line, "--json")
-    assert found.status == 0 and len(found.data["checkpoints"]) == 3
+    assert found.status == 0 and len(found.data["checkpoints"]) == 4
     assert rewind("verify", "--read-data").status == 0
+    assert rewind("stats", "--json").data["absent_bytes"] == 0
 
 
 def test_histories_come_at_once_and_contents_as_they_are_read(
