@@ -20,6 +20,7 @@ from jupyter_rewind.kernels.budget import Budget, Deadline, OutOfTime
 from jupyter_rewind.kernels.captured import Captured
 from jupyter_rewind.kernels.closure import Binding
 from jupyter_rewind.kernels.codec import Session
+from jupyter_rewind.kernels.depth import within_the_stack
 from jupyter_rewind.kernels.environment import Environment
 from jupyter_rewind.kernels.graph import Survey
 from jupyter_rewind.kernels.hubs import Hubs
@@ -297,10 +298,9 @@ class Capturer:
                 return True  # it is the very list
             return not first.startswith(ENVIRONMENT) and self._is_untouched(pod)
 
-        harmless = tuple(self._harmless())
-        return Survey(
-            session, self._pods, found.values, skip, self._limits.refuse, harmless, self._memory
-        ).look()
+        harmless, refuse, memory = tuple(self._harmless()), self._limits.refuse, self._memory
+        with within_the_stack():
+            return Survey(session, self._pods, found.values, skip, refuse, harmless, memory).look()
 
     def _is_untouched(self, pod: Pod) -> bool:
         if not pod.closed or self._everything:

@@ -154,7 +154,7 @@ class Session:
         return found  # type: ignore[return-value]
 
 
-class _Telling:
+class Telling:
     """How a writer meets objects that plain pickle does not keep, or keeps wrongly."""
 
     session: Session
@@ -190,12 +190,12 @@ class _Telling:
         if kind in self.session.built:
             self.meets_built = True
         if self.careful:
-            found = self._careful(handler or _native, value)
+            found = self._careful(handler or native, value)
         elif handler is not None:
             self.session.deadline.check()
             found = handler(value, self)
         elif self.owners and id(value) in self.owners:
-            found = _native(value, self)
+            found = native(value, self)
         else:
             return NotImplemented
         if found is NotImplemented or type(found) is str or found[0] is rebuild.find_global:
@@ -234,7 +234,7 @@ class _Telling:
                     if not functions.is_importable(value, value.__module__, value.__qualname__):
                         raise pickle.PicklingError("it is not found under its name")
                     return found
-                found = _native(value, self)
+                found = native(value, self)
             if isinstance(found, str) and pickle.whichmodule(value, found) == "__main__":  # type: ignore[attr-defined]
                 raise pickle.PicklingError(f"it is not found as {found}")
             return found
@@ -275,7 +275,7 @@ class _Telling:
         return rebuild.resolve_hub, (uid,)
 
 
-class PodWriter(_Telling, pickle.Pickler):
+class PodWriter(Telling, pickle.Pickler):
     """The fast writer; fails with RecursionError on deeply nested values."""
 
     def __init__(
@@ -283,28 +283,6 @@ class PodWriter(_Telling, pickle.Pickler):
     ) -> None:
         pickle.Pickler.__init__(self, sink, PROTOCOL, buffer_callback=buffers.take)
         self._begin(session, buffers, own, careful)
-
-
-class DeepWriter(_Telling, pickle._Pickler):
-    """The patient writer, for values nested deeper than the C stack reaches."""
-
-    def __init__(
-        self, sink: Sink, buffers: Buffers, session: Session, own: Iterable[str], careful: bool
-    ) -> None:
-        pickle._Pickler.__init__(self, sink, PROTOCOL, buffer_callback=buffers.take)
-        self._begin(session, buffers, own, careful)
-
-    def reducer_override(self, value: Any) -> Any:
-        # Unlike the fast one, this one asks for plain values too.
-        if type(value) in _PLAIN:
-            return NotImplemented
-        return super().reducer_override(value)
-
-
-_PLAIN = frozenset((
-    int, float, str, bytes, bool, type(None), list, dict, tuple, set, frozenset, bytearray,
-    pickle.PickleBuffer,
-))  # fmt: skip
 
 
 def _decide(kind: type, whole: Collection[str]) -> Handler | None:
@@ -360,12 +338,12 @@ def _sentinels(kind: type, whole: Collection[str]) -> Handler | None:
     def reduce_sentinel(value: Any, _: Any) -> Any:
         name = named.get(id(value))
         if name is None or getattr(module, name, None) is not value:
-            return _native(value, None)
+            return native(value, None)
         found = rebuild.find_global, (home, name)
         if not is_own(module):
             return found
         try:
-            made = _native(value, None)
+            made = native(value, None)
         except Exception:
             return found
         # Its class, and nothing of its own: no state, no items.
@@ -376,7 +354,7 @@ def _sentinels(kind: type, whole: Collection[str]) -> Handler | None:
     return reduce_sentinel
 
 
-def _native(value: Any, _: Any) -> Any:
+def native(value: Any, _: Any) -> Any:
     reduce = copyreg.dispatch_table.get(type(value))
     return reduce(value) if reduce is not None else value.__reduce_ex__(PROTOCOL)
 

@@ -12,14 +12,14 @@ import gc
 import itertools
 import operator
 import sys
-import threading
 import types
 from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Any
 
 from jupyter_rewind.kernels import attributes
-from jupyter_rewind.kernels.codec import Buffers, DeepWriter, PodWriter, Session
+from jupyter_rewind.kernels.codec import Buffers, PodWriter, Session
+from jupyter_rewind.kernels.deepwriter import DeepWriter
 from jupyter_rewind.kernels.functions import Shell, states_of
 from jupyter_rewind.kernels.hollow import Hollow, content_of, find_containers, has_changed_key
 from jupyter_rewind.kernels.nans import may_hold_nan
@@ -99,20 +99,22 @@ def _met(written: Written, session: Session) -> list[Any]:
 
 
 def _write_somehow(session: Session, roots: Sequence[Root], owners: Sequence[Any]) -> Written:
-    try:
-        return _write(PodWriter, session, roots, owners, careful=False)
-    except RecursionError:
-        pass
-    except Exception as error:
-        if _is_at_work(error):
-            raise
-        # Once more, with a hand on each value: the one that failed becomes a placeholder.
+    """Quickly, and where that fails once more, with a hand on each value: the one that failed
+    becomes a placeholder."""
+    careful, deep = False, False
+    while True:
         try:
-            return _write(PodWriter, session, roots, owners, careful=True)
+            maker = DeepWriter if deep else PodWriter
+            return _write(maker, session, roots, owners, careful=careful)
         except RecursionError:
-            pass
-    with _DeepStack():
-        return _write(DeepWriter, session, roots, owners, careful=True)
+            if deep and careful:
+                raise
+            # Deep first: nothing may be wrong with any of the values.
+            deep, careful = True, deep or careful
+        except Exception as error:
+            if careful or _is_at_work(error):
+                raise
+            careful = True
 
 
 def _is_at_work(error: Exception) -> bool:
@@ -352,18 +354,3 @@ def _is_immutable(kind: type) -> bool:
     if home.partition(".")[0] in _VALUES or (home.startswith("pandas.") and "dtypes" in home):
         return True
     return issubclass(kind, enum.Enum)
-
-
-class _DeepStack:
-    """Room for a million calls of Python's own; the C stack does not grow with them."""
-
-    _lock = threading.Lock()
-
-    def __enter__(self) -> None:
-        self._lock.acquire()
-        self._before = sys.getrecursionlimit()
-        sys.setrecursionlimit(1_000_000)
-
-    def __exit__(self, *_: object) -> None:
-        sys.setrecursionlimit(self._before)
-        self._lock.release()
