@@ -42,13 +42,19 @@ class Hollow:
 def is_asked(kind: type) -> bool:
     """True where code that is not Python's own tells the hash of such values, or whether two of
     them are equal. What has no hash is no key: most dataclasses, say."""
-    return type.__getattribute__(kind, "__hash__") is not None and _answers(kind, _ASKED)
+    return _held_as(kind, "__hash__") is not None and _answers(kind, _ASKED)
 
 
 def is_built(kind: type) -> bool:
     """True where code that is not Python's own makes such values again: it may look into what it
     is given, which must not be empty then."""
     return _answers(kind, _BUILT)
+
+
+def _held_as(kind: type, name: str) -> Any:
+    """What the class or one it is made from holds under the name. Asked for it, a descriptor runs:
+    that of a MagicMock makes a new mock and a new class each time."""
+    return next(own[name] for own in map(vars, kind.__mro__) if name in own)
 
 
 def _answers(kind: type, names: Sequence[str]) -> bool:

@@ -120,3 +120,17 @@ cells.go(captured.snapshot)
 cells.check("good == [1]")
 """
     assert run(tmp_path, source) == "deep it is nested too deeply to be kept"
+
+
+def test_a_mock_stays_as_it_is(tmp_path: Path) -> None:
+    """Its class makes mocks of what it is asked for: nobody asks it."""
+    source = """
+cells.run("from unittest.mock import MagicMock\\nclass Api:\\n    def get(self, x): ...")
+state = cells.run("api = MagicMock(spec=Api); api.get.return_value = 5; mock = MagicMock()")
+cells.run("pass")
+cells.check("list(api._mock_children) == ['get'] and not mock._mock_children")
+cells.run("api.get(1)")
+cells.go(state)
+cells.check("api.get(1) == 5")
+"""
+    assert run(tmp_path, source) == ""
