@@ -12,6 +12,7 @@ import dis
 import inspect
 import opcode
 import re
+import string
 import sys
 import types
 from collections.abc import Callable, Iterator
@@ -277,33 +278,74 @@ _TIMING = frozenset({"time", "timeit", "prun", "capture"})
 _HARMLESS = frozenset(
     {"matplotlib", "pip", "conda", "mamba", "cd", "pwd", "ls", "env", "precision", "html"}
 )
+_THROUGH_SYSTEM = frozenset({"pip", "conda", "mamba", "ls"})
+"""Their text is expanded a second time, with what the first time made of it."""
+_OPTIONS = re.compile(r"(?:\s*-[a-z](?:\s*\d+)?)*\s*\Z")
+_DOLLAR = re.compile(r"\$(\$?[\w.]+)")
 
 
 class _Bodies(ast.NodeTransformer):
-    """Calls of magics that only run their body are replaced by that body."""
+    """Calls of magics that only run their body are replaced by that body, and by what IPython
+    evaluates in their text."""
 
     def __init__(self, shell: object) -> None:
         self._shell = shell
 
     def visit_Expr(self, node: ast.Expr) -> ast.AST | list[ast.stmt]:
-        call = node.value
-        words = _words_of(call)
-        if words is None:
-            return node
-        method, first, last = words
-        if method in ("system", "getoutput") or first in _HARMLESS:
-            return ast.Pass()
+        words = _words_of(node.value)
+        found = self._statements(*words) if words is not None else None
+        return node if found is None else (found or [ast.Pass()])
+
+    def _statements(self, method: str, first: str, *more: str) -> list[ast.stmt] | None:
+        """What the call may run; None where that is not known."""
+        if method in ("system", "getoutput"):
+            return _expansions(first)
+        if method not in ("run_line_magic", "run_cell_magic"):
+            return None
+        line = more[0] if more else ""
+        if first in _HARMLESS:
+            is_again = first in _THROUGH_SYSTEM and ("{" in line or "$" in line)
+            return None if is_again else _expansions(line)
         if first not in _TIMING:
-            return node
-        if not method.startswith("run_cell"):
-            last = last.lstrip()
-        if last.startswith("-"):
-            return node
-        inner = _transformed(last)
-        return node if inner is None else (ast.parse(inner).body or [ast.Pass()])
+            return None
+        before: list[ast.stmt] | None = []
+        if method.startswith("run_cell"):
+            # The line of a cell that is timed is code too, and runs first.
+            is_bare = _OPTIONS.match(line) is not None
+            before = _expansions(line) if first == "capture" else [] if is_bare else None
+        last = more[-1] if more else first
+        body = last if method.startswith("run_cell") else last.lstrip()
+        if before is None or body.startswith("-"):
+            return None
+        inner = _transformed(body)
+        return None if inner is None else [*before, *ast.parse(inner).body]
 
 
-def _words_of(call: ast.AST) -> tuple[str, str, str] | None:
+def _expansions(text: str) -> list[ast.stmt] | None:
+    """The `{expressions}` and `$names` that IPython evaluates in the text of a magic or a command;
+    None where one cannot be read. What is no Python, as in `awk '{print $1}'`, fails there before
+    it runs, and the text stays as it is."""
+    found: list[str] = []
+    try:
+        for literal, name, rest, _ in string.Formatter().parse(text):
+            names = _DOLLAR.findall(literal)
+            found += [one for one in names if not one.startswith("$")]
+            if name is not None:
+                found.append(f"{name}:{rest}" if rest else name)
+    except ValueError:
+        pass  # IPython stops here as well, when what stands before has run
+    statements: list[ast.stmt] = []
+    for one in found:
+        try:
+            statements.append(ast.Expr(ast.parse(one.lstrip(" \t"), mode="eval").body))
+        except (SyntaxError, ValueError):
+            continue
+        except (RecursionError, MemoryError):
+            return None
+    return statements
+
+
+def _words_of(call: ast.AST) -> tuple[str, ...] | None:
     """`get_ipython().METHOD(FIRST, ..., LAST)` with plain texts, as the transformer writes it."""
     if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Attribute):
         return None
@@ -313,4 +355,4 @@ def _words_of(call: ast.AST) -> tuple[str, str, str] | None:
     texts = [one.value for one in call.args if isinstance(one, ast.Constant)]
     if shell.func.id != "get_ipython" or not texts or not all(isinstance(t, str) for t in texts):
         return None
-    return call.func.attr, str(texts[0]), str(texts[-1])
+    return call.func.attr, *map(str, texts)
