@@ -43,6 +43,7 @@ _LIBRARIES = {
     "numpy": "numpy",
     "pandas": "pandas",
     "polars": "polars",
+    "pyarrow": "pyarrow",
     "sympy": "sympy",
     "torch": "torch",
     "_ctypes": "cdata",

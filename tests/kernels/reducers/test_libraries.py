@@ -24,8 +24,10 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from jupyter_rewind.kernels.comparison import report
 from jupyter_rewind.kernels.placeholders import Placeholder
 from jupyter_rewind.model.snapshot import Fidelity
+from tests.support.cells import Cells
 from tests.support.pickling import in_fresh_process, keep, round_trip
 from tests.support.values import type_and_repr
 
@@ -166,6 +168,50 @@ def test_arrow_comes_back_out_of_band() -> None:
     back, schema, part = kept.load()
     assert back.equals(table) and schema.equals(table.schema) and part[0].as_py() == 5
     assert len(kept.stream) < 3000
+
+
+@pytest.mark.parametrize("rows", [slice(None), slice(3, None)])
+def test_what_shows_the_memory_of_an_array_says_so(rows: slice) -> None:
+    """Arrow and polars take an array without a copy: a write to it shows in both, and would not
+    any more after a move."""
+    array = np.arange(10.0)
+    column, series = pa.array(array[rows]), pl.Series("x", array[rows])
+    array[3] = 50
+    assert 50 in column.to_pylist() and 50 in series.to_list()
+    space = {"array": array[rows], "other": np.arange(10.0), "column": column}
+    for value in (column, pa.table({"c": column}), series, series.to_frame()):
+        assert {one for one, _ in keep(value, space).notes} == {Fidelity.REBUILT}
+        assert "the memory of array;" in keep(value, space).notes[0][1]
+
+
+def test_what_lies_beside_borrowed_memory_is_exact(tmp_path: Path) -> None:
+    """Columns that are kept together: of the one with memory of its own nothing is said."""
+    cells = Cells(tmp_path)
+    state = cells.run(
+        "import numpy as np, pyarrow as pa\na = np.arange(6.); lent = pa.array(a)\n"
+        "own = pa.array([1, 2]); table = pa.table({'a': lent})"
+    )
+    said = {one.name: one.fidelity for one in report(cells.store, state)}
+    cells.close()
+    assert said["own"] is said["a"] is Fidelity.EXACT
+    assert said["lent"] is said["table"] is Fidelity.REBUILT
+
+
+def test_what_shows_the_memory_of_a_frame_says_so() -> None:
+    """A table made from a frame takes its columns as they are."""
+    frame = pd.DataFrame({"a": [1.0, 2.0], "b": [3.0, 4.0]})
+    table = pa.Table.from_pandas(frame)
+    assert "the memory of frame;" in keep(table, {"frame": frame}).notes[0][1]
+
+
+def test_columns_with_memory_of_their_own_are_exact() -> None:
+    """Also where an array shows theirs, and where they have none."""
+    column, series = pa.array([1, 2, 3]), pl.Series("x", [1, 2, 3])
+    shown = column.to_numpy(), series.to_numpy()
+    space = {"shown": shown[0], "too": shown[1], "text": "t", "of": np.arange(3)}
+    empty = pl.Series("e", [], dtype=pl.Float64), pa.array([], pa.int64())
+    values = (column, series, empty, pl.Series("n", [1, None]), pl.Series("s", ["a"]))
+    assert keep(values, space).notes == []
 
 
 def test_sparse_matrices_share_their_arrays() -> None:
