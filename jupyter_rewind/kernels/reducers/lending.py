@@ -95,8 +95,7 @@ def lender_of(value: Any) -> tuple[Any, int] | None:
     for lender in lenders(value):
         if not isinstance(lender, np.ndarray):
             break
-        is_plain = lender.dtype.kind == "O" or not lender.dtype.hasobject
-        stored = as_stored(lender) if is_plain else None
+        stored = as_stored(lender) if lender.dtype.kind != "T" else None
         if stored is None:
             continue
         start = address(stored)

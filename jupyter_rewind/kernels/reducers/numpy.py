@@ -64,7 +64,7 @@ def _reduce_subclass(value: Any, context: Context) -> Reduction:
 
 
 def reduce_array(value: Any, context: Context) -> Reduction:
-    if value.dtype.kind == "T" or (value.dtype.hasobject and value.dtype.kind != "O"):
+    if value.dtype.kind == "T":
         return _reduce_in_stream(value, context)
     is_idle = is_waste(value)  # it counts who holds what: nothing is taken hold of before
     base = below(value)
@@ -93,7 +93,7 @@ def _reduce_mapped(value: Any, context: Context) -> Reduction:
 
 def _reduce_in_stream(value: Any, context: Context) -> Reduction:
     if value.base is not None:
-        context.note(Fidelity.REBUILT, "a view of an array of texts or records; it got its own")
+        context.note(Fidelity.REBUILT, "a view of an array of texts; it got its own")
     reduction: Reduction = np.ndarray.__reduce__(value)
     return reduction
 
@@ -239,6 +239,9 @@ def _reduce_owner(value: Any, context: Context) -> Reduction:
     if value.dtype.kind == "O":
         items = list(stored.reshape(-1))
         return rebuild_objects, made, (items, state), None, None, set_objects
+    if value.dtype.hasobject:
+        records = np.ndarray.__reduce__(stored)[2]
+        return rebuild_objects, made, (records, state), None, None, set_records
     if value.nbytes < _SMALL:
         return rebuild_array, (*made, stored.tobytes()), state, None, None, set_state
     source = pickle.PickleBuffer(stored.reshape(-1).view(np.uint8))
@@ -287,6 +290,20 @@ def set_objects(array: Any, state: tuple[list[Any], Any]) -> None:
     flat = as_stored(array).reshape(-1)
     for index, item in enumerate(items):
         flat[index] = item
+    array.setflags(write=writeable)
+    if more is not None:
+        vars(array).update(more)
+
+
+def set_records(array: Any, state: tuple[Any, Any]) -> None:
+    """Records that hold objects, as numpy tells them, get into their array's own memory: it has
+    its views already."""
+    told, more = state
+    records = np.ndarray.__new__(np.ndarray, 0)
+    records.__setstate__(told)
+    writeable = array.flags.writeable
+    array.setflags(write=True)
+    as_stored(array)[...] = records
     array.setflags(write=writeable)
     if more is not None:
         vars(array).update(more)

@@ -319,6 +319,48 @@ def test_a_view_of_scattered_foreign_memory_says_so() -> None:
     assert [reason for _, reason in kept.notes if reason.startswith("a view of an array")]
 
 
+_RECORD = np.dtype([("a", "i4"), ("b", "f8"), ("o", "O"), ("n", [("x", "O"), ("y", "f4", 2)])])
+
+
+def test_fields_of_records_with_objects_stay_views_of_them() -> None:
+    """Plain fields and those that hold objects, fields of fields, and some of the records."""
+    whole = np.zeros(4, _RECORD)
+    parts = (whole["b"], whole["o"], whole["n"]["y"], whole[::2], whole[["a", "o"]])
+    kept = keep((*parts, whole))
+    numbers, objects, nested, some, pair, back = kept.load()
+    assert kept.notes == []
+    numbers[2], objects[2], nested[2] = 77, [1], 5
+    assert back.tolist()[2][:3] == (0, 77, [1]) and back["n"]["y"][2].tolist() == [5, 5]
+    assert some["b"][1] == 77 and pair["o"][2] is back["o"][2]
+    assert in_fresh_process((whole["a"], whole[1:]["a"]), write_through_first) == "[7, 7, 7]"
+
+
+def test_records_may_hold_themselves_and_their_fields() -> None:
+    """Cycles through them are cycles again."""
+    whole = np.zeros(2, _RECORD)
+    whole["o"][0], whole["o"][1] = whole, whole["b"]
+    back = round_trip(whole)
+    assert back["o"][0] is back
+    back["o"][1][1] = 3
+    assert back["b"].tolist() == [0, 3]
+
+
+@pytest.mark.parametrize("turn", [(0, 1, 2), (2, 1, 0), (1, 2, 0)])
+def test_records_with_objects_lie_as_they_lay(turn: tuple[int, ...]) -> None:
+    """In any order of their axes, so that the views of them fit."""
+    whole = np.zeros((2, 3, 4), _RECORD).transpose(turn).copy("K")
+    whole["a"].flat[:] = range(24)
+    back, field = round_trip((whole, whole["a"]))
+    assert (back.strides, back.flags.owndata) == (whole.strides, True)
+    assert field.tolist() == back["a"].tolist() == whole["a"].tolist()
+
+
+def test_masked_records_with_objects_keep_their_mask() -> None:
+    """numpy's own way for such records leaves it out."""
+    masked = np.ma.array(np.zeros(2, _RECORD[["a", "o"]]), mask=[(True, False), (False, True)])
+    assert round_trip(masked).mask.tolist() == masked.mask.tolist()
+
+
 def test_functions_of_numpy_are_themselves() -> None:
     """A ufunc is found by its name, one made of a function is made again."""
     add, length = round_trip((np.add, np.frompyfunc(len, 1, 1)))
