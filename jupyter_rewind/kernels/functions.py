@@ -226,7 +226,9 @@ def _class_state(made: Any, writer: Telling) -> dict[str, Any]:
         if name not in own and not _is_made_with_it(made, value)
     }
     attributes["__qualname__"] = made.__qualname__
+    told = {"annotates_new": True} if _annotates_new(made) else {}
     return {
+        **told,
         "uid": writer.uid_of(made),
         "name": made.__name__,
         "bases": made.__bases__,
@@ -235,6 +237,14 @@ def _class_state(made: Any, writer: Telling) -> dict[str, Any]:
         "values": values,
         "registered": living.registered_with(made),
     }
+
+
+def _annotates_new(made: Any) -> bool:
+    """What `typing.NamedTuple` makes: one dict annotates the class and what makes its tuples."""
+    own = vars(made).get("__annotations__")
+    if own is None or not _is_namedtuple(made):
+        return False
+    return getattr(made.__new__, "__annotations__", None) is own
 
 
 def _enum_own(made: Any, writer: Telling) -> set[str]:

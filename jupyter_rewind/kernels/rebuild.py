@@ -338,6 +338,8 @@ def set_class(made: Any, state: Mapping[str, Any]) -> None:
 def _set_class(made: Any, state: Mapping[str, Any]) -> None:
     for name, value in state["attributes"].items():
         type.__setattr__(made, name, value)
+        if name == "__annotations__" and state.get("annotates_new"):
+            made.__new__.__annotations__ = value
     for name, attributes in state.get("members", {}).items():
         vars(made.__members__[name]).update(attributes)
     if isinstance(made, abc.ABCMeta):

@@ -162,3 +162,23 @@ def test_in_place_too(cells: Cells, kind: str) -> None:
     for state in (then, later, then):
         cells.go(state)
         cells.check(f"({check}) and alias is v and box[0] is v and type(v) is C")
+
+
+_NAMED = "typing.get_type_hints(N.__new__) == N.__new__.__annotations__ == {'x': int, 'y': str}"
+
+
+def test_a_typed_named_tuple_says_what_its_fields_are(tmp_path: Path) -> None:
+    """In a new kernel, too, and where the class was changed and comes back: what makes one of a
+    `typing.NamedTuple` has the annotations of the class."""
+    old = Cells(tmp_path)
+    state = old.run(
+        "import typing\nclass N(typing.NamedTuple):\n    x: int\n    y: str = 'a'\nn = N(1)"
+    )
+    old.run("N.__new__.__annotations__ = N.__annotations__ = {'x': float}; n = 2")
+    old.go(state)
+    old.check(f"{_NAMED} and n == N(1) == (1, 'a')")
+    old.close()
+    new = Cells(tmp_path, run="next")
+    new.go(state)
+    new.check(f"{_NAMED} and N.__annotations__ is N.__new__.__annotations__ and n == N(1)")
+    new.close()
