@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from jupyter_rewind.faces.ipython.verbs import Verbs
 
 __all__ = [
-    "branch", "diff", "exclude", "get", "history", "label", "off", "on", "redo", "report",
-    "resume", "status", "to", "undo",
+    "branch", "diff", "exclude", "get", "history", "include", "label", "off", "on", "redo",
+    "report", "resume", "status", "to", "undo",
 ]  # fmt: skip
 
 
@@ -82,6 +82,11 @@ def label(text: str, ref: str | int | None = None) -> Words:
 def exclude(*names: str) -> Words:
     """These variables are not kept, and no move touches them, from now on."""
     return _verbs().exclude(*names)
+
+
+def include(*names: str) -> Words:
+    """These variables, which were left out, are kept again."""
+    return _verbs().include(*names)
 
 
 def off() -> Words:

@@ -101,6 +101,11 @@ class _Seen:
         self.values += [_MISS] * (len(names) - count)
         return [*places, *range(count, min(len(names), len(values)))]
 
+    def doubt(self, name: str) -> None:
+        """What stands there was left out, and differs in any case."""
+        if name in self.names:
+            self.values[self.names.index(name)] = _MISS
+
 
 class Gatherer:
     """Finds the roots of one namespace, again and again. Holds plain values and nothing else."""
@@ -212,6 +217,8 @@ class Gatherer:
             for name in [one for one in plain if one not in items or one in excluded]:
                 del plain[name]
                 self._drop(f"{prefix}{name}")
+                if name in excluded:
+                    seen.doubt(name)
 
     def _put(self, key: str, value: Any) -> None:
         number = self._places.get(key)

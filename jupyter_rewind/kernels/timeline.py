@@ -230,7 +230,8 @@ class Timeline:
         before = self._names()
         problems = prepared.swap()
         removed = tuple(sorted(before - self._names()))
-        return Moved(target, prepared.present, prepared.report, problems, removed)
+        report = self._touched(prepared.report)
+        return Moved(target, prepared.present, report, problems, removed)
 
     def _write_down(self, target: Snapshot) -> None:
         """What was moved to is the newest state of this run, by reference. Best effort: the move
@@ -258,9 +259,13 @@ class Timeline:
         undone = last.take_back()
         if undone is None:
             return None
-        report = told_alive(self.report(undone.to))
+        report = self._touched(told_alive(self.report(undone.to)))
         removed = tuple(sorted(before - self._names()))
         return Moved(undone.to, undone.kept, report, undone.problems, removed)
+
+    def _touched(self, report: Iterable[VariableReport]) -> tuple[VariableReport, ...]:
+        """Without what is left out: whatever the state has of it, it stays as it is."""
+        return tuple(one for one in report if one.name not in self.capturer.excluded)
 
     def _names(self) -> set[str]:
         """The user's names: those that begin with `_` are mostly IPython's own."""

@@ -29,7 +29,7 @@ HELP = """\
 %rewind label TEXT [--at REF]
                             a name for a state, which stays for as long as it has one
 %rewind branch [NAME]       the lines of states; this one is called NAME
-%rewind exclude NAME...     leaves variables out
+%rewind exclude NAME...     leaves variables out; `%rewind include NAME...` takes that back
 %rewind off, on             keeps no states, keeps them again
 %rewind resume [REF]        the variables of the notebook's kernel before this one"""
 
@@ -147,6 +147,9 @@ class RewindMagic:
 
     def _do_exclude(self, given: Given) -> object:
         return self._verbs.exclude(*given.words)
+
+    def _do_include(self, given: Given) -> object:
+        return self._verbs.include(*given.words)
 
     def _do_off(self, given: Given) -> object:
         given.at_most(0, "off")

@@ -240,6 +240,19 @@ class Verbs:
             words += f" There is no {' and no '.join(absent)} yet."
         return Words(words)
 
+    def include(self, *names: str) -> Words:
+        """What was left out is kept again, from this cell on, and moves bring it back."""
+        excluded = self.session.timeline.capturer.excluded
+        if not names:
+            raise InvalidInput("Say which variables: `%rewind include NAME`.")
+        for name in names:
+            if name not in excluded:
+                left_out = ", ".join(sorted(excluded)) or "nothing"
+                raise InvalidInput(f"{name} is not left out; left out: {left_out}.")
+        excluded.difference_update(names)
+        self.session.note_outside("a variable is kept again")
+        return Words(f"Kept again, from this cell on: {', '.join(names)}.")
+
     def find_here(self, ref: str) -> Snapshot:
         """The state of this run that `ref` names. Raises NotFound, with the reason where it could
         not be kept, Conflict, InvalidInput."""

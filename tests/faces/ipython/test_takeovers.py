@@ -9,48 +9,18 @@ from typing import Any
 import pytest
 
 from jupyter_rewind.errors import NotFound
-from jupyter_rewind.faces.ipython.verbs import Verbs
-from jupyter_rewind.kernels.beginning import Place
-from jupyter_rewind.kernels.predecessor import Predecessor
-from jupyter_rewind.kernels.session import KernelSession
-from jupyter_rewind.settings import Rewind
+from tests.support.runs import QuickKernel
 
-
-class Kernel:
-    """One run of the notebook, without IPython."""
-
-    def __init__(self, folder: Path, variables: dict[str, Any]) -> None:
-        settings = Rewind(
-            store_path=str(folder / "store"),
-            store_key_folder=str(folder / "keys"),
-            kernels_budget_percent=0,
-        )
-        self.namespace: dict[str, Any] = {"__name__": "__main__", "_oh": {}, **variables}
-        place = Place("kernel", "", str(folder / "analysis.ipynb"))
-        self.session = KernelSession(self.namespace, settings, place, lambda words: None)
-        self.session.start()
-        self.verbs = Verbs(self.session, Predecessor(self.session))
-        self._count = 0
-
-    def run(self, source: str) -> None:
-        """A cell, from its beginning to its end."""
-        self._count += 1
-        self.session.begin(source, self._count, None, True)
-        exec(source, self.namespace)
-        self.session.end("ok")
-        self.session.timeline.capturer.flush()
-
-
-Start = Callable[..., Kernel]
+Start = Callable[..., QuickKernel]
 
 
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Start]:
     """Starts a kernel of the notebook; what it has before its first cell can be told."""
-    started: list[Kernel] = []
+    started: list[QuickKernel] = []
 
-    def start(**variables: Any) -> Kernel:
-        started.append(Kernel(tmp_path, variables))
+    def start(**variables: Any) -> QuickKernel:
+        started.append(QuickKernel(tmp_path, variables))
         return started[-1]
 
     yield start

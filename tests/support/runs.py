@@ -1,0 +1,37 @@
+"""One run of a notebook without IPython, with the verbs that a user has."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from jupyter_rewind.faces.ipython.verbs import Verbs
+from jupyter_rewind.kernels.beginning import Place
+from jupyter_rewind.kernels.predecessor import Predecessor
+from jupyter_rewind.kernels.session import KernelSession
+from jupyter_rewind.settings import Rewind
+
+
+class QuickKernel:
+    """One run of the notebook, without IPython."""
+
+    def __init__(self, folder: Path, variables: dict[str, Any]) -> None:
+        settings = Rewind(
+            store_path=str(folder / "store"),
+            store_key_folder=str(folder / "keys"),
+            kernels_budget_percent=0,
+        )
+        self.namespace: dict[str, Any] = {"__name__": "__main__", "_oh": {}, **variables}
+        place = Place("kernel", "", str(folder / "analysis.ipynb"))
+        self.session = KernelSession(self.namespace, settings, place, lambda words: None)
+        self.session.start()
+        self.verbs = Verbs(self.session, Predecessor(self.session))
+        self._count = 0
+
+    def run(self, source: str) -> None:
+        """A cell, from its beginning to its end."""
+        self._count += 1
+        self.session.begin(source, self._count, None, True)
+        exec(source, self.namespace)
+        self.session.end("ok")
+        self.session.timeline.capturer.flush()
