@@ -29,6 +29,7 @@ from jupyter_rewind.kernels.placeholders import FilePlaceholder, Placeholder
 from jupyter_rewind.kernels.reducers import lookup
 from jupyter_rewind.kernels.reducers.contract import name_of, stand_in
 from jupyter_rewind.kernels.reducers.modules import clear_attributes, rebuild_module
+from jupyter_rewind.kernels.refusals import is_refusal
 from jupyter_rewind.kernels.sink import Sink
 from jupyter_rewind.model.snapshot import Fidelity
 
@@ -238,7 +239,9 @@ class Telling:
             if isinstance(found, str) and pickle.whichmodule(value, found) == "__main__":  # type: ignore[attr-defined]
                 raise pickle.PicklingError(f"it is not found as {found}")
             return found
-        except Exception as error:
+        except BaseException as error:
+            if not is_refusal(error):
+                raise
             what = f"a {name_of(type(value)).removeprefix('__main__.')}"
             how = f"it refuses ({type(error).__name__}: {_first_line(error)}); make it again"
             return stand_in(value, self, what, how)

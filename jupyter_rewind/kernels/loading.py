@@ -25,6 +25,7 @@ from jupyter_rewind.kernels.placeholders import Placeholder
 from jupyter_rewind.kernels.pods import HUB
 from jupyter_rewind.kernels.reading import Reader
 from jupyter_rewind.kernels.records import PodRecord
+from jupyter_rewind.kernels.refusals import is_refusal
 from jupyter_rewind.model.ids import Digest
 from jupyter_rewind.store.keep import ContentSource
 
@@ -129,7 +130,9 @@ class Loader:
         try:
             with rebuild.active(self):
                 return self._read_copy(record)
-        except Exception:
+        except BaseException as error:
+            if not is_refusal(error):
+                raise
             return {}
         finally:
             self._filling, self._loaded, self._settling = filling, before, settling
@@ -166,7 +169,9 @@ class Loader:
                     if not fill(container, content):
                         self.lost_entries.update(record.keys)
                     is_moving = True
-                except Exception as error:
+                except BaseException as error:
+                    if not is_refusal(error):
+                        raise
                     # What its hash depends on may be filled by the next turn.
                     again.append((record, container, content))
                     reason = reason_of(error)
@@ -190,7 +195,9 @@ class Loader:
             for key in _hubs_of(record):
                 self.values[key] = reader.load()
             self.hashes[record.node] = (xxh3_128_digest(stream), states)
-        except Exception as error:
+        except BaseException as error:
+            if not is_refusal(error):
+                raise
             self._fail(record, error)
         finally:
             self._depth -= 1
@@ -220,7 +227,9 @@ class Loader:
                 self.failures.update((root.key, root.reason) for root in record.roots)
             if record.hollow:
                 self._filling += [(record, *each) for each in reader.load()]
-        except Exception as error:
+        except BaseException as error:
+            if not is_refusal(error):
+                raise
             self._fail(record, error)
         finally:
             self._loaded = before
@@ -233,7 +242,7 @@ class Loader:
         if self._loaded is not None:
             self._filling.append((self._loaded, container, content))
 
-    def _fail(self, record: PodRecord, error: Exception) -> None:
+    def _fail(self, record: PodRecord, error: BaseException) -> None:
         reason = reason_of(error)
         self._readers[record.node] = None
         for root in record.roots:

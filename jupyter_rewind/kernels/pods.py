@@ -11,6 +11,7 @@ import enum
 import gc
 import itertools
 import operator
+import pickle
 import sys
 import types
 from collections.abc import Iterator, Sequence, Set
@@ -26,6 +27,7 @@ from jupyter_rewind.kernels.nans import may_hold_nan
 from jupyter_rewind.kernels.placeholders import Placeholder
 from jupyter_rewind.kernels.preview import preview, type_name
 from jupyter_rewind.kernels.records import RootRecord
+from jupyter_rewind.kernels.refusals import is_refusal
 from jupyter_rewind.kernels.sink import Sink
 from jupyter_rewind.kernels.whereabouts import place_notes
 from jupyter_rewind.model.snapshot import Fidelity
@@ -111,13 +113,17 @@ def _write_somehow(session: Session, roots: Sequence[Root], owners: Sequence[Any
                 raise
             # Deep first: nothing may be wrong with any of the values.
             deep, careful = True, deep or careful
-        except Exception as error:
-            if careful or _is_at_work(error):
+        except BaseException as error:
+            if not is_refusal(error) or _is_at_work(error):
                 raise
+            if careful and isinstance(error, Exception):
+                raise
+            if careful:
+                raise pickle.PicklingError(f"it refuses ({type(error).__name__})") from None
             careful = True
 
 
-def _is_at_work(error: Exception) -> bool:
+def _is_at_work(error: BaseException) -> bool:
     """True where a thread changed a container while it was told."""
     return type(error) is RuntimeError and "during iteration" in str(error)
 
@@ -251,7 +257,9 @@ def _note_late(
     writer.notes.clear()
     try:
         changed = any(map(has_changed_key, containers))
-    except Exception:
+    except BaseException as error:
+        if not is_refusal(error):
+            raise
         changed = True
     if changed:
         found.append((Fidelity.REBUILT, _CHANGED_KEY))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -59,6 +60,73 @@ good = [3]
     assert isinstance(cells.namespace["mixed"][1], Placeholder)
     kept = {one.name: one.fidelity for one in report(cells.store, state)}
     assert kept == {"Bad": Fidelity.EXACT, "mixed": Fidelity.MISSING, "good": Fidelity.EXACT}
+
+
+@pytest.mark.parametrize("leave", ["sys.exit(3)", "raise KeyboardInterrupt", "raise Gone"])
+def test_a_value_whose_code_leaves_costs_itself_alone(cells: Cells, leave: str) -> None:
+    """Nobody has asked the kernel to end, nor interrupted it: the state is kept all the same."""
+    cells.run("import sys\nclass Gone(BaseException): pass")
+    captured = cells.try_run(
+        f"""
+class Bad:
+    def __reduce__(self): {leave}
+mixed = [1, Bad(), {{'k': [2]}}]
+good = [3]
+"""
+    )
+    (loss,) = captured.losses
+    assert (loss.name, loss.fidelity) == ("mixed", Fidelity.MISSING)
+    assert loss.reason.startswith("mixed[1]: a Bad; it refuses (")
+    assert captured.snapshot is not None
+    cells.run("mixed = good = None")
+    cells.go(captured.snapshot)
+    cells.check("mixed[0] == 1 and mixed[2] == {'k': [2]} and good == [3]")
+
+
+@pytest.mark.parametrize("leave", ["sys.exit(3)", "raise KeyboardInterrupt"])
+def test_a_value_whose_code_leaves_as_it_is_loaded_costs_itself_alone(
+    cells: Cells, leave: str
+) -> None:
+    """Everything else of the state comes back."""
+    state = cells.run(
+        f"""
+import sys
+class Bad:
+    def __setstate__(self, state): {leave}
+bad = Bad(); bad.x = 1
+good = [3]
+"""
+    )
+    cells.run("bad = good = None")
+    cells.go(state)
+    cells.check("good == [3]")
+
+
+@pytest.mark.parametrize("handler", ["", "def stop(*_): raise KeyboardInterrupt"])
+def test_a_true_interrupt_while_a_value_is_asked_ends_the_keeping(
+    cells: Cells, handler: str
+) -> None:
+    """Whoever interrupts is heard; the next state is whole."""
+    before = signal.getsignal(signal.SIGINT)
+    cells.run(f"import signal\nbusy = True\n{handler}")
+    signal.signal(signal.SIGINT, cells.namespace.get("stop", signal.default_int_handler))
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            cells.run(
+                """
+class Slow:
+    def __reduce__(self):
+        if busy: signal.raise_signal(signal.SIGINT)
+        return Slow, ()
+slow = Slow()
+"""
+            )
+    finally:
+        signal.signal(signal.SIGINT, before)
+    state = cells.run("busy = False")
+    cells.run("slow = None")
+    cells.go(state)
+    cells.check("type(slow) is Slow")
 
 
 def test_a_file_open_for_writing_is_left_alone(cells: Cells, tmp_path: Path) -> None:
