@@ -75,6 +75,12 @@ def as_stored(value: Any) -> Any:
     return turned if turned.flags.c_contiguous else None
 
 
+def overlaps(value: Any) -> bool:
+    """Whether it has more items than there is memory for."""
+    low, high = extent(value)
+    return bool(high - low < value.nbytes)
+
+
 def window(value: Any) -> Any:
     """The memory that the array shows, from its first byte to its last, as one row of bytes."""
     return np.asarray(_Window(value))

@@ -19,12 +19,12 @@ from jupyter_rewind.kernels.reducers.lending import (
     address,
     as_stored,
     below,
-    extent,
     is_tensor,
     is_waste,
     lender_of,
     lenders,
     lends,
+    overlaps,
     window,
 )
 from jupyter_rewind.kernels.reducers.registry import Registry
@@ -227,11 +227,10 @@ def _reduce_owner(value: Any, context: Context) -> Reduction:
     kind, state = type(value), _state_of(value)
     stored = as_stored(value)
     order: Any = _order_of(value)
-    low, high = extent(value)
-    if stored is None and high - low < value.nbytes and not value.dtype.hasobject:
-        # Items that overlap are no more than the memory they show.
+    if stored is None and overlaps(value) and not value.dtype.hasobject:
+        # Its items are no more than the memory they show.
         held = window(value)
-        place = (value.shape, address(value) - low, value.strides, value.flags.writeable)
+        place = (value.shape, address(value) - address(held), value.strides, value.flags.writeable)
         return rebuild_view, (kind, held, value.dtype, *place), state, None, None, set_state
     if stored is None:
         stored, order = np.ascontiguousarray(value.view(np.ndarray)), "C"
