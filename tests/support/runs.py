@@ -15,15 +15,17 @@ from jupyter_rewind.settings import Rewind
 class QuickKernel:
     """One run of the notebook, without IPython."""
 
-    def __init__(self, folder: Path, variables: dict[str, Any]) -> None:
+    def __init__(self, folder: Path, variables: dict[str, Any], resume: str = "ask") -> None:
         settings = Rewind(
             store_path=str(folder / "store"),
             store_key_folder=str(folder / "keys"),
             kernels_budget_percent=0,
+            kernels_resume=resume,
         )
+        self.told: list[str] = []
         self.namespace: dict[str, Any] = {"__name__": "__main__", "_oh": {}, **variables}
         place = Place("kernel", "", str(folder / "analysis.ipynb"))
-        self.session = KernelSession(self.namespace, settings, place, lambda words: None)
+        self.session = KernelSession(self.namespace, settings, place, self.told.append)
         self.session.start()
         self.verbs = Verbs(self.session, Predecessor(self.session))
         self._count = 0
@@ -35,3 +37,7 @@ class QuickKernel:
         exec(source, self.namespace)
         self.session.end("ok")
         self.session.timeline.capturer.flush()
+
+    def die(self) -> None:
+        """To others, the process of this run is gone, and nobody wanted that."""
+        self.session.life.end()

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from jupyter_rewind.errors import NotFound
+from jupyter_rewind.faces.ipython.offer import Offer
 from tests.support.runs import QuickKernel
 
 Start = Callable[..., QuickKernel]
@@ -124,3 +125,24 @@ def test_where_no_kernel_left_anything_there_is_nothing_to_resume(start: Start) 
     start().session.timeline.present()
     with pytest.raises(NotFound):
         start().verbs.resume()
+
+
+@pytest.mark.parametrize("resume", ["ask", "always"])
+def test_a_state_that_was_taken_over_is_offered_to_the_next_kernel(
+    tmp_path: Path, start: Start, resume: str
+) -> None:
+    """The kernel that died had run no cell, and none is named; where the user wants the state
+    always, the first cell finds it."""
+    start().run("x = [1]")
+    second = start(tool=5)
+    second.verbs.resume()
+    second.die()
+    last = QuickKernel(tmp_path, {}, resume)
+    last.verbs.predecessor.look()
+    offer = Offer(last.verbs)
+    offer.before_cell("1")
+    offer.after_cell("1")
+    last.session.close("exit")
+    assert ("x" in last.namespace) is (resume == "always")
+    words = "goes on here" if resume == "always" else "What it had at the end ("
+    assert [words in each for each in last.told] == [True]
