@@ -19,6 +19,7 @@ from jupyter_rewind.notebooks.cutting import Cut
 from jupyter_rewind.notebooks.entries import told_by_order
 from jupyter_rewind.notebooks.marking import HistoryMarker
 from jupyter_rewind.notebooks.reading import Exists, Glance
+from jupyter_rewind.store.partial import read_partial
 
 SAVES = (Reason.SAVE, Reason.AUTOSAVE)
 _FOUND = (Reason.EXTERNAL_CHANGE, Reason.BEFORE_RESTORE)
@@ -158,10 +159,12 @@ class HistoryComparer(HistoryMarker):
             return False
 
     def _is_whole(self, head: Checkpoint) -> bool:
-        """False when content of the head is known to be lost: keeping it anew brings it back."""
+        """False when content of the head is known to be lost, or lies in a replica alone: keeping
+        it anew brings it back, whatever becomes of the replica."""
         with self.repository.index() as index:
             lost = {digest for digest, *_ in index.evidence.chunks()}
-        if not lost:
+        is_partial = bool(read_partial(self.repository.layout))
+        if not lost and not is_partial:
             return True
         try:
             manifest = self.manifest(head)
@@ -170,5 +173,5 @@ class HistoryComparer(HistoryMarker):
         parts = {head.manifest, *manifest.first, *manifest.last}
         for cell in manifest.cells:
             parts.update(cell.template, *(names for _, names in cell.payloads))
-        missing = list(parts & lost)
+        missing = list(parts if is_partial else parts & lost)
         return len(self.repository.known(missing)) == len(missing)

@@ -63,11 +63,9 @@ def collect(
     progress: Progress | None = None,
     threshold: float = THRESHOLD,
     must: Collection[str] = (),
-    without: Collection[EntryId] = (),
 ) -> CollectReport:
     """What no entry reaches any more is gone from the disk, as far as it fills more than
-    `threshold` of a segment that nobody writes; and the segments `must`, where nobody writes them,
-    with the entries `without` in them, which count as gone.
+    `threshold` of a segment that nobody writes; and the segments `must`, where nobody writes them.
 
     Raises Conflict (another upkeep is at work), Unavailable (no locks here), Integrity (damage:
     salvage first; nothing was removed), Storage (also when the disk is full; nothing was lost).
@@ -79,7 +77,7 @@ def collect(
     def run() -> CollectReport:
         repository.end_segment()
         with repository.companion() as own:
-            return _Collector(own, threshold, progress, must, without).run()
+            return _Collector(own, threshold, progress, must).run()
 
     with upkeep_lock(repository.layout, "collect"):
         report = in_spare_room(repository.layout, repository.files, run)
@@ -138,11 +136,9 @@ class _Collector:
         threshold: float,
         progress: Progress | None,
         must: Collection[str] = (),
-        without: Collection[EntryId] = (),
     ) -> None:
         self._repository = repository
         self._must = must
-        self._without = without
         self._threshold = threshold
         self._progress = progress
         self._copier = Copier(repository)
@@ -157,7 +153,7 @@ class _Collector:
         for dead_only in (True, False):
             free = free_segments(self._repository)
             self._repository.refresh()
-            reach.follow_entries(self._without)
+            reach.follow_entries()
             self._require_whole(reach)
             plan, scans = self._plan(reach, free, dead_only)
             if plan.picked:
@@ -274,7 +270,7 @@ class _Collector:
 
     def _look_again(self, plan: Plan, reach: Reach, needed: set[Digest]) -> dict[str, list[Record]]:
         """What was added since was built on content that is to go: those records, by segment."""
-        wait = list(reach.follow_entries(self._without))
+        wait = list(reach.follow_entries())
         self._require_whole(reach)
         late: dict[str, list[Record]] = {}
         seen: set[Digest] = set()
@@ -312,9 +308,6 @@ class _Collector:
         with suppress(RewindError):
             # Now there is room for what the list could not take.
             retire_segments(layout, files, [])
-            if self._without:
-                # What they needed stands nowhere else: a pull may bring it back.
-                ends = {name: end for name, end in ends.items() if name not in self._must}
             note_retired_ends(layout, files, ends)
             note_segments(layout, files, {})
         for name in plan.picked:

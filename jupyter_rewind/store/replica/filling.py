@@ -16,6 +16,7 @@ from jupyter_rewind.errors import Integrity, NotFound
 from jupyter_rewind.store.durable import Files, read_at
 from jupyter_rewind.store.layout import Layout
 from jupyter_rewind.store.partial import PartialReader, drop_partial, read_partial
+from jupyter_rewind.store.replica.arrival import finish_arrival
 from jupyter_rewind.store.replica.fetching import Progress, Source
 from jupyter_rewind.store.replica.ledger import Ledger, Place
 from jupyter_rewind.store.replica.objects import Objects
@@ -170,6 +171,8 @@ class _Filling:
             if lacking and not self._bring(hollow, lacking):
                 return False
             hollow.flush()
+            if any(hollow.payload(record) is None for record in lacking):
+                return False
             self._drop(segment, hollow)
         return True
 
@@ -179,9 +182,12 @@ class _Filling:
             yield record
 
     def _drop(self, segment: str, hollow: Hollow | None = None) -> None:
-        """A pull may just have put another file in its place: then that one is compared."""
+        """A pull may just have put another file in its place, or have been killed before it could:
+        then that one is compared, the next time."""
         with taking_turns(self._layout, "pull", f"A pull into the store at {self._layout.folder}"):
-            if hollow is None or hollow.is_named:
+            finish_arrival(self._layout, self._files)
+            is_there = (self._layout.segments / segment).exists()
+            if hollow.is_named if hollow is not None else not is_there:
                 drop_partial(self._layout, self._files, [segment])
 
     def _bring(self, hollow: Hollow, lacking: list[Record]) -> bool:

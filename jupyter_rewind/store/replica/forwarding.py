@@ -20,6 +20,7 @@ from jupyter_rewind import clock
 from jupyter_rewind.errors import Conflict, Internal, NotFound, RewindError, Unavailable
 from jupyter_rewind.store.partial import read_partial
 from jupyter_rewind.store.replica.collecting import collect_replica, is_worth_collecting
+from jupyter_rewind.store.replica.holding import HELD
 from jupyter_rewind.store.replica.notes import Notes, read_notes
 from jupyter_rewind.store.replica.objects import Objects
 from jupyter_rewind.store.replica.pace import Pace
@@ -157,18 +158,26 @@ class Forwarder:
             self._settle(State.BEHIND if lag.behind_bytes else self.account.state, lag, notes)
         self._objects = self._objects or self._open_objects()
         self._pace.check()
-        with sole_pusher(store.layout, self.account.url):
-            if not notes.replica:
-                # The first time here: what other machines have pushed comes.
-                with suppress(NotFound):
-                    pull(store, self._objects, self.account.url, pace=self._pace)
-            push_in_turn(
-                store, self._objects, self.account.url, sealed=self._sealed, pace=self._pace
-            )
+        try:
+            self._push(store, self._objects, notes)
+        except RewindError as error:
+            if error.code == HELD:
+                # What can be had still is not to wait for what is gone.
+                with suppress(RewindError):
+                    self._fill(store)
+            raise
         self._sure_until = clock.monotonic() + _SURELY_SECONDS
         self._settle(State.CURRENT, Lag(), read_notes(store.layout, self.account.url))
         self._tend(store, self._objects)
         self._is_filling = bool(self._lacks(store))
+
+    def _push(self, store: Repository, objects: Objects, notes: Notes) -> None:
+        with sole_pusher(store.layout, self.account.url):
+            if not notes.replica:
+                # The first time here: what other machines have pushed comes.
+                with suppress(NotFound):
+                    pull(store, objects, self.account.url, pace=self._pace)
+            push_in_turn(store, objects, self.account.url, sealed=self._sealed, pace=self._pace)
 
     def _fill(self, store: Repository) -> None:
         """Contents that are in the replica alone have come, as many as do in a few seconds; then

@@ -1,7 +1,7 @@
-"""Entries whose contents were collected in a replica before they were here.
+"""Entries whose contents went from a replica before they were here.
 
-Another machine let them expire, and what says so may have been collected, too. They are no damage,
-and nothing here can bring their contents back.
+Another machine may have let them expire; or the replica was emptied or put back, and will have them
+again. Which of these it was cannot be told, so nothing is done to them.
 """
 
 from __future__ import annotations
@@ -24,6 +24,8 @@ def find_parted(repository: Repository, segments: Collection[str]) -> set[EntryI
     here. To be asked after a pull, which brings what is in use of them."""
     repository.refresh()
     reach = mark(repository)
+    for error in reach.away.values():
+        raise error
     gone = {d for d in _within(repository, segments) if d in reach.live}
     gone = {d for d in gone if not _is_to_be_had(repository, d, segments)}
     _add_what_stands_on(repository, gone, reach.live)
@@ -31,19 +33,6 @@ def find_parted(repository: Repository, segments: Collection[str]) -> set[EntryI
         return set()
     reach.missing |= gone
     return {name for name, hit in affected_entries(repository, reach).items() if hit & gone}
-
-
-def segments_of(repository: Repository, names: Collection[EntryId]) -> set[str]:
-    """The segments that tell of these entries."""
-    found: set[str] = set()
-    for name in names:
-        with repository.index() as index:
-            rows = index.rows(
-                "SELECT s.name FROM entry_places p JOIN segments s ON s.num=p.seg WHERE p.id=?",
-                [name],
-            )
-            found.update(segment for (segment,) in rows)
-    return found
 
 
 def _within(repository: Repository, segments: Collection[str]) -> Iterator[Digest]:

@@ -21,8 +21,10 @@ from dataclasses import dataclass
 from jupyter_rewind import clock
 from jupyter_rewind.errors import Integrity, NotFound, RewindError, Unavailable
 from jupyter_rewind.store.layout import Layout
+from jupyter_rewind.store.partial import read_partial
 from jupyter_rewind.store.replica.cut import Tail, read_tail, take_cut
 from jupyter_rewind.store.replica.gathering import Again, gather, gathers
+from jupyter_rewind.store.replica.holding import held_back, held_with
 from jupyter_rewind.store.replica.ledger import Ledger, news
 from jupyter_rewind.store.replica.notes import Notes, notes_path, read_notes, write_notes
 from jupyter_rewind.store.replica.objects import Objects
@@ -63,6 +65,8 @@ def push(
 
     Raises Conflict (another store's replica; another push is at work), Integrity (damage here or
     there; nothing was pushed), Unavailable, Denied, Full: then the replica holds what it held.
+    Where contents cannot be had that were in a replica alone, the error says what was held back
+    for want of them; all else is there then.
     """
     with sole_pusher(repository.layout, url):
         return push_in_turn(repository, objects, url, sealed=sealed, pace=pace, progress=progress)
@@ -148,6 +152,8 @@ class _Pusher:
         self._pace = pace
         self._progress = progress
         self._made = 0
+        self._lacking: dict[str, RewindError] = {}
+        """Segments that are held back, and why."""
 
     def run(self, sealed: bool) -> PushReport:
         identity = make_replica(self._outer, self._layout, sealed=sealed)
@@ -156,33 +162,31 @@ class _Pusher:
             self._layout, self._objects, self._url, identity.replica, self._pace
         )
         error: RewindError | None = None
+        tails: list[Tail] = []
         for _ in range(_TRIES):
             try:
                 tails = self._new_tails(ledger.sure)
                 if not tails or self._send(tails, ledger, notes):
-                    self._note(ledger, notes)
-                    return self._report(tails)
+                    break
             except NotFound as gone:
                 # Collected between the look and the reading: it stands elsewhere now.
                 error = gone
                 continue
             # Somebody else made the ref of this number.
             ledger = read_afresh(self._layout, self._objects, ledger.replica, notes, self._pace)
-        raise Unavailable(
-            f"Could not push the store at {self._layout.folder} to {self._objects.place}:"
-            f" others changed it {_TRIES} times meanwhile.",
-            hint="Nothing is lost, here or there. Push again.",
-            retryable=True,
-        ) from error
+        else:
+            raise Unavailable(
+                f"Could not push the store at {self._layout.folder} to {self._objects.place}:"
+                f" others changed it {_TRIES} times meanwhile.",
+                hint="Nothing is lost, here or there. Push again.",
+                retryable=True,
+            ) from error
+        self._note(ledger, notes)
+        self._require_all()
+        return self._report(tails)
 
     def _new_tails(self, have: Mapping[str, int]) -> list[Tail]:
-        from jupyter_rewind.store.replica.wholeness import make_whole
-
-        while True:
-            cut = take_cut(self._repository)
-            wanted = {name: end for name, end in cut.items() if end > have.get(name, 0)}
-            if make_whole(self._repository, wanted, self._outer, self._url, self._pace):
-                break
+        wanted = self._wanted(have)
         for name, gap in self._repository.gaps():
             if name in wanted and gap.offset >= have.get(name, 0):
                 raise Integrity(
@@ -195,6 +199,43 @@ class _Pusher:
             read_tail(self._repository, name, have.get(name, 0), end, self._pace)
             for name, end in sorted(wanted.items())
         ]
+
+    def _wanted(self, have: Mapping[str, int]) -> dict[str, int]:
+        """How far the segments go that the replica is to get."""
+        while True:
+            cut = take_cut(self._repository)
+            wanted = {name: end for name, end in cut.items() if end > have.get(name, 0)}
+            self._lacking = {}
+            if not wanted.keys() & read_partial(self._layout).keys():
+                return wanted
+            from jupyter_rewind.store.replica.wholeness import seek_whole
+
+            found = seek_whole(self._repository, wanted, self._outer, self._url, self._pace)
+            if found.changed:
+                continue
+            if not found.lacking:
+                return wanted
+            return self._hold_back(found.lacking, cut, have)
+
+    def _hold_back(
+        self, lacking: Mapping[str, RewindError], cut: dict[str, int], have: Mapping[str, int]
+    ) -> dict[str, int]:
+        """As `_wanted`, without those that lack contents and what stands on them."""
+        why = next(iter(lacking.values()))
+        for _ in range(_TRIES):
+            wanted = {name: end for name, end in cut.items() if end > have.get(name, 0)}
+            self._lacking = dict.fromkeys(held_with(self._repository, lacking, wanted), why)
+            before, cut = cut, take_cut(self._repository)
+            # What was committed meanwhile may be what something seems to stand on.
+            if cut == before:
+                return {name: end for name, end in wanted.items() if name not in self._lacking}
+        self._lacking = dict.fromkeys(wanted, why)
+        return {}
+
+    def _require_all(self) -> None:
+        """Raises what kept segments back, where some were."""
+        for why in self._lacking.values():
+            raise held_back(self._repository, self._objects.place, self._lacking, why)
 
     def _send(self, tails: list[Tail], ledger: Ledger, notes: Notes) -> bool:
         """True when the ref of these tails stands in the replica, and `ledger` knows it."""
