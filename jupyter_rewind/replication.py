@@ -12,7 +12,15 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from jupyter_rewind.errors import Conflict, Denied, Integrity, InvalidInput, NotFound, RewindError
+from jupyter_rewind.errors import (
+    Conflict,
+    Denied,
+    Integrity,
+    InvalidInput,
+    NotFound,
+    RestoreRefused,
+    RewindError,
+)
 from jupyter_rewind.settings import SECTION, Rewind, read_json_file, user_file
 from jupyter_rewind.store.durable import Files
 from jupyter_rewind.store.keyfiles import export_key, import_key
@@ -132,8 +140,9 @@ class Replication:
 
     def remove(self, text: str) -> tuple[str, Path]:
         """The user's settings name this replica no more; what it holds stays. Raises NotFound,
-        Conflict where it is set elsewhere."""
+        Conflict where it is set elsewhere, RestoreRefused while it alone has contents."""
         [url] = self.choose(text)
+        self._require_apart(url)
         known = self._in_file()
         if url not in known:
             raise Conflict(
@@ -145,6 +154,19 @@ class Replication:
             return url, set_value(KEY, " ".join(known))
         unset_value(KEY)
         return url, user_file()
+
+    def _require_apart(self, url: str) -> None:
+        with suppress(NotFound), self._workspace() as workspace:
+            layout = workspace.repository.layout
+            count = list(read_partial(layout).values()).count(url)
+            if count:
+                raise RestoreRefused(
+                    f"Contents of {count} segments of the store at {layout.folder} are still only"
+                    f" in {url}.",
+                    hint=f"Nothing was changed. `jupyter rewind replica pull {shlex.quote(url)}`"
+                    " brings them; then remove it. If it is gone for good, take it out of"
+                    f" {user_file()} by hand: what was only there is lost.",
+                )
 
     def push(self, url: str, progress: Progress | None = None) -> PushReport:
         """See `store/replica/push.py`."""

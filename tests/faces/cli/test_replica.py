@@ -94,6 +94,10 @@ def test_histories_come_at_once_and_contents_as_they_are_read(
         told = rewind(*words, *line)
         assert told.status == 0 and "in a replica alone" in told.out + told.err, told
     assert "in a replica alone" in rewind("doctor", *line).out
+    rewind("replica", "add", mount.as_uri())
+    told = rewind("replica", "remove", mount.as_uri())
+    assert told.status == 7 and "still only in" in told.err and "replica pull" in told.err
+    assert len(rewind("replica", "list", "--json").data["replicas"]) == 1
     away = mount.rename(mount.with_name("away"))
     told = rewind("restore", book, "head", "--output", home / "out.ipynb", *line)
     assert told.status == 6 and "analysis.ipynb" in told.err, told.err
@@ -106,6 +110,7 @@ def test_histories_come_at_once_and_contents_as_they_are_read(
     assert check(rewind("stats", *line, "--json").out)["data"]["absent_bytes"] == 0
     assert rewind("restore", book, "head", "--output", home / "out.ipynb", *line).status == 0
     assert (home / "out.ipynb").read_bytes() == large
+    assert rewind("replica", "remove", mount.as_uri()).status == 0
 
 
 def test_without_a_replica_there_the_first_command_begins_one(
