@@ -21,6 +21,7 @@ where lists are printed or compared, 400 to 800 where code in Python and in C ca
 _USUAL = 1_000
 _ASSUMED_BYTES = 8 << 20 if sys.platform != "win32" else 2 << 20
 _STEP = 400
+_HIGHEST = 2**31 - 1
 MOST = 600_000
 """Calls of Python's own, of 250 bytes each. A list in a list takes three of them, an object that
 is an attribute of another five."""
@@ -40,7 +41,7 @@ class Room:
         self._lock.acquire()
         self._before = sys.getrecursionlimit()
         self.mark = 0
-        sys.setrecursionlimit(self._before + _STEP)
+        sys.setrecursionlimit(min(self._before + _STEP, _HIGHEST))
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -56,7 +57,7 @@ class Room:
         if depth > MOST:
             raise RecursionError(TOO_DEEP)
         self.mark = depth
-        sys.setrecursionlimit(self._before + depth + _STEP)
+        sys.setrecursionlimit(min(self._before + depth + _STEP, _HIGHEST))
 
 
 @contextmanager

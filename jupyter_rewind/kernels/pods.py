@@ -21,6 +21,7 @@ from typing import Any
 from jupyter_rewind.kernels import attributes
 from jupyter_rewind.kernels.codec import Buffers, PodWriter, Session
 from jupyter_rewind.kernels.deepwriter import DeepWriter
+from jupyter_rewind.kernels.depth import within_the_stack
 from jupyter_rewind.kernels.functions import Shell, states_of
 from jupyter_rewind.kernels.hollow import Hollow, content_of, find_containers, has_changed_key
 from jupyter_rewind.kernels.nans import may_hold_nan
@@ -79,7 +80,8 @@ def write_pod(session: Session, roots: Sequence[Root], owners: Sequence[Any] = (
     # What is told makes many short-lived objects; looking for cycles among them takes longer.
     gc.disable()
     try:
-        written = _write_somehow(session, roots, owners)
+        with within_the_stack():
+            written = _write_somehow(session, roots, owners)
         _place_notes(written, session, roots)
         return written
     finally:

@@ -93,7 +93,7 @@ cells.check("chain.n.n.n.k == []")
     assert said.startswith("chain a Bad; it refuses (RecursionError"), said
 
 
-@pytest.mark.parametrize("limit", [100_000, 1_000_000_000])
+@pytest.mark.parametrize("limit", [100_000, 2**31 - 1])
 def test_a_limit_that_the_user_has_raised_ends_no_stack(tmp_path: Path, limit: int) -> None:
     """Whoever writes recursive code often lets Python go on for as long as it likes."""
     source = f"""
