@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 
-from jupyter_rewind.errors import Integrity, NotFound
+from jupyter_rewind.errors import Integrity, NotFound, RewindError
 from jupyter_rewind.store.durable import Files, read_at
 from jupyter_rewind.store.layout import Layout
 from jupyter_rewind.store.partial import PartialReader, drop_partial, read_partial
@@ -148,15 +148,21 @@ class _Filling:
     def run(self, segments: Sequence[str]) -> Filled:
         sizes = {name: self._ledger.ends.get(name, 0) for name in segments}
         left = []
+        failed: RewindError | None = None
         for name in segments:
             try:
                 if not self._fill(name):
                     left.append(name)
             except _Enough:
                 break
+            except (Integrity, NotFound) as error:
+                # What is bad there is no reason to leave the rest there alone.
+                failed = failed or error
             self._done += sizes[name]
             if self._progress is not None:
                 self._progress(self._done, sum(sizes.values()))
+        if failed is not None:
+            raise failed
         return Filled(self._bytes, tuple(left))
 
     def _fill(self, segment: str) -> bool:
