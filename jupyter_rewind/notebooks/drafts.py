@@ -20,7 +20,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from jupyter_rewind import clock
-from jupyter_rewind.errors import Conflict, Format, Integrity, InvalidInput, Newer, NotFound
+from jupyter_rewind.errors import (
+    Conflict,
+    Format,
+    Integrity,
+    InvalidInput,
+    Newer,
+    NotFound,
+    Unavailable,
+)
 from jupyter_rewind.model.checkpoint import Checkpoint
 from jupyter_rewind.model.draft import (
     DRAFT,
@@ -51,6 +59,7 @@ from jupyter_rewind.notebooks.contents import (
 from jupyter_rewind.notebooks.draftdoc import replay
 from jupyter_rewind.notebooks.entries import content_key, history_key
 from jupyter_rewind.notebooks.history import Histories
+from jupyter_rewind.store.partial import ABSENT
 from jupyter_rewind.store.transaction import Transaction
 
 log = logging.getLogger(__name__)
@@ -96,13 +105,22 @@ class Drafts:
         if found and raw is not None and self._may_fit(found[0], claim) and _fits(raw, claim):
             return found[0]
         for checkpoint in found[:_MOST_CANDIDATES]:
-            if self._may_fit(checkpoint, claim) and _fits(self._histories.read(checkpoint), claim):
+            if self._may_fit(checkpoint, claim) and self._is(checkpoint, claim):
                 return checkpoint
         raise Conflict(
             "What this browser has read of the notebook is neither on disk nor in its history.",
             code="unknown_base",
             hint="Send the whole notebook as the base of the draft.",
         )
+
+    def _is(self, checkpoint: Checkpoint, claim: Claim) -> bool:
+        try:
+            return _fits(self._histories.read(checkpoint), claim)
+        except Unavailable as error:
+            # In a replica alone: no draft is to be built on that.
+            if error.code != ABSENT:
+                raise
+            return False
 
     def _may_fit(self, checkpoint: Checkpoint, claim: Claim) -> bool:
         if checkpoint.kind != "notebook" or (checkpoint.nbformat or (0, 0))[0] != 4:

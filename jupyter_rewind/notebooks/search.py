@@ -9,12 +9,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from jupyter_rewind.errors import Integrity
+from jupyter_rewind.errors import Integrity, RewindError, Unavailable
 from jupyter_rewind.model.checkpoint import Checkpoint
 from jupyter_rewind.notebooks.contents import read_cell
 from jupyter_rewind.notebooks.expressions import Find, make_finder
 from jupyter_rewind.notebooks.history import Histories
 from jupyter_rewind.notebooks.reading import naming
+from jupyter_rewind.store.partial import ABSENT
 
 _LONGEST = 400
 _SECONDS = 5.0
@@ -70,8 +71,8 @@ def search(histories: Histories, path: str, text: str, *, regex: bool = False) -
             try:
                 with naming(checkpoint):
                     texts = read()
-            except Integrity as error:
-                problems[str(error)] = None
+            except (Integrity, Unavailable) as error:
+                _note(error, problems)
                 texts = []
             states[identity] = _State(checkpoint, checkpoint, cell_id, list(_hits(texts, find)))
     hits = tuple(
@@ -80,6 +81,13 @@ def search(histories: Histories, path: str, text: str, *, regex: bool = False) -
         for number, line in state.lines
     )
     return Found(hits, tuple(problems))
+
+
+def _note(error: RewindError, problems: dict[str, None]) -> None:
+    """What is damaged, or lies in a replica alone, is named; all else ends the search."""
+    if isinstance(error, Unavailable) and error.code != ABSENT:
+        raise error
+    problems[str(error)] = None
 
 
 def _hits(texts: list[str], find: Find) -> Iterator[tuple[int, str]]:
@@ -110,8 +118,8 @@ def _cells(
         return
     try:
         manifest = histories.manifest(checkpoint)
-    except Integrity as error:
-        problems[str(error)] = None
+    except (Integrity, Unavailable) as error:
+        _note(error, problems)
         return
     for index, cell in enumerate(manifest.cells):
 

@@ -9,11 +9,13 @@ from pathlib import Path
 import pytest
 from obstore.store import MemoryStore
 
-from jupyter_rewind.errors import Unavailable
+from jupyter_rewind.errors import Conflict, Integrity, Unavailable
 from jupyter_rewind.model.checkpoint import Reason
 from jupyter_rewind.model.ids import EntryId
 from jupyter_rewind.notebooks.contents import read_bytes
+from jupyter_rewind.notebooks.drafts import Drafts, claim_of
 from jupyter_rewind.notebooks.history import Histories
+from jupyter_rewind.notebooks.search import search
 from jupyter_rewind.store.collect import collect
 from jupyter_rewind.store.partial import read_partial
 from jupyter_rewind.store.replica import arrival, bringing, filling, forwarding, wholeness
@@ -21,7 +23,9 @@ from jupyter_rewind.store.replica.cloud import CloudObjects
 from jupyter_rewind.store.replica.collecting import collect_replica
 from jupyter_rewind.store.replica.forwarding import State
 from jupyter_rewind.store.replica.holding import HELD
+from jupyter_rewind.store.replica.ledger import Ledger
 from jupyter_rewind.store.replica.objects import Objects
+from jupyter_rewind.store.replica.opening import require_store
 from jupyter_rewind.store.repository import Repository
 from jupyter_rewind.store.salvage import salvage
 from jupyter_rewind.store.verify import verify
@@ -253,15 +257,67 @@ def test_filling_beside_a_pull_that_was_killed_forgets_nothing(
     assert holds(second, first)
 
 
+def test_one_bad_pack_keeps_nothing_else_from_coming(tmp_path: Path, line: Line) -> None:
+    """A filling goes on behind what the replica cannot give, and names it in the end."""
+    first = with_contents(tmp_path / "first", line, count=1)
+    for number in range(2):
+        with first.open() as repository:
+            first.filled.add(repository, parts=[noise(f"more {number}", 900_000)])
+        first.push()
+    second = next_machine(tmp_path / "second", first)
+    second.pull(lazy=True)
+    with second.open() as repository:
+        layout = repository.layout
+        bad, *_ = sorted(read_partial(layout))
+        ledger = Ledger(layout, require_store(line, layout).replica)
+        ledger.read(line)
+        line.garbled = (ledger.cover(bad)[0].key,)
+        with pytest.raises(Integrity):
+            filling.fill(layout, repository.files, line)
+        assert list(read_partial(layout)) == [bad]
+
+
+def test_what_is_not_here_does_not_keep_a_search_or_a_draft_from_the_rest(
+    tmp_path: Path, line: Line
+) -> None:
+    """A search names what it could not read beside its hits, and a draft is begun with the whole
+    notebook."""
+    first = with_contents(tmp_path / "first", line, count=1)
+    old, new = (
+        raw_notebook(f"{each} word", noise("big", 600_000).hex()) for each in ("old", "new")
+    )
+    with first.open() as repository:
+        Histories(repository).record("a.ipynb", old, reason=Reason.SAVE)
+    first.push()
+    second = next_machine(tmp_path / "second", first)
+    second.pull(lazy=True)
+    line.cut()
+    with second.open() as repository:
+        histories = Histories(repository)
+        with pytest.raises(Conflict) as told:
+            Drafts(histories).find_base("a.ipynb", claim_of(old), new)
+        assert told.value.code == "unknown_base"
+        histories.record("a.ipynb", raw_notebook("my word"), reason=Reason.SAVE)
+        found = search(histories, "a.ipynb", "my word")
+        assert len(found.hits) == 1 and "still only in the replica" in found.problems[0]
+
+
+def raw_notebook(*sources: str) -> bytes:
+    cells = [
+        {
+            "id": f"c{at}", "cell_type": "code", "source": [source], "metadata": {}, "outputs": [],
+            "execution_count": None,
+        }
+        for at, source in enumerate(sources)
+    ]  # fmt: skip
+    return json.dumps({"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": cells}).encode()
+
+
 def test_the_state_in_hand_is_kept_though_the_replica_has_it(tmp_path: Path, line: Line) -> None:
     """A save of the very state whose contents are not here keeps it here, with its label; whatever
     becomes of the older one."""
     first = with_contents(tmp_path / "first", line, count=1)
-    cell = {
-        "id": "c", "cell_type": "code", "source": [noise("big", 600_000).hex()], "metadata": {},
-        "outputs": [], "execution_count": None,
-    }  # fmt: skip
-    raw = json.dumps({"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": [cell]}).encode()
+    raw = raw_notebook(noise("big", 600_000).hex())
     with first.open() as repository:
         old = Histories(repository).record("a.ipynb", raw, reason=Reason.SAVE).checkpoint
     first.push()
