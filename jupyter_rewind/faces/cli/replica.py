@@ -65,7 +65,9 @@ def replica(
     ] = False,
     lazy: Annotated[
         bool,
-        typer.Option("--lazy", help="For pull: histories now, large contents as they are read."),
+        typer.Option(
+            "--lazy", help="For pull: large contents stay only there until they are read."
+        ),
     ] = False,
     yes: Annotated[
         bool, typer.Option("--yes", "-y", help="For collect: do it. Without, only tell.")
