@@ -82,11 +82,12 @@ def held_back(
     repository: Repository, place: str, held: Collection[str], why: RewindError
 ) -> RewindError:
     """What was not pushed to `place`, while all else was."""
-    count = f"{len(held)} segment{'' if len(held) == 1 else 's'}"
+    count = "1 segment" if len(held) == 1 else f"{len(held)} segments"
+    was = "was" if len(held) == 1 else "were"
     what = _in_words(repository, entries_in(repository, held))
     is_gone = isinstance(why, NotFound)
     return (Unavailable if is_gone else type(why))(
-        f"{count} of the store at {repository.folder} were held back from {place}: {what}."
+        f"{count} of the store at {repository.folder} {was} held back from {place}: {what}."
         f" {why.message}",
         code=HELD,
         hint="Nothing was removed: what is here stays, and all else is in the replica."
