@@ -396,7 +396,5 @@ class Recorder:
 def too_large(file: str, stamp: Stamp | None, limit_mb: int) -> InvalidInput:
     """The refusal of a file beyond the limit of the settings."""
     size = stamp.size >> 20 if stamp is not None else 0
-    return InvalidInput(
-        f"{os.path.basename(file)} is {size} MB large and is not kept.",
-        hint=f"Files up to {limit_mb} MB are; raise the setting notebooks.max_file_mb.",
-    )
+    hint = f"Files up to {limit_mb} MB are; raise the setting notebooks.max_file_mb."
+    return InvalidInput(f"{os.path.basename(file)} is {size} MB large and is not kept.", hint=hint)
