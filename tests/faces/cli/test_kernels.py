@@ -244,7 +244,9 @@ def test_a_busy_kernel_says_so(user: Home, rewind: Rewind) -> None:
 
     with running(user) as kernel:
         kernel.run("x = 1")
-        kernel.begin("while True: pass")
+        begun = user.folder / "begun"
+        kernel.begin(f"open({str(begun)!r}, 'w').close()\nwhile True: pass")
+        eventually(begun.exists, "the cell runs")
         connection = kernel.manager.connection_file
         with pytest.raises(Unavailable, match="did not answer"):
             ask_kernel(connection, "to", {"ref": "1"}, timeout=0.5)
