@@ -31,6 +31,7 @@ class Ended:
     @property
     def data(self) -> dict[str, Any]:
         """The data of a `--json` answer."""
+        assert self.out, self.err
         document = json.loads(self.out)
         assert document["status"] == self.status
         return document["data"]
