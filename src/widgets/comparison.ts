@@ -114,8 +114,13 @@ export async function checkpointComparison(
   };
 
   let shown: Widget | null = null;
+  let asked = 0;
   const show = async () => {
+    const turn = ++asked;
     const difference = await differenceTo(right.value);
+    if (turn !== asked) {
+      return; // a later choice is shown, however long this answer took
+    }
     lacking.setHidden(right.value !== 'present' || !options.open.isDirty);
     const offer = (cell: string) => {
       const button = document.createElement('button');
