@@ -30,7 +30,9 @@ def test_a_checkpoint_is_compared_with_what_is_open(lab: Lab, page: Any) -> None
     save_with(page, lab, "print('kept')")
     page.locator(".jp-Notebook .jp-Cell .cm-content").nth(2).click()
     page.keyboard.type("# never saved\n")
-    panel.locator(".jp-Rewind-entry").first.get_by_text("Compare", exact=True).click()
+    saved = lab.checkpoints(NAME)[-1]["id"]
+    entry = panel.locator(f"[data-checkpoint='{saved}']")
+    entry.get_by_text("Compare", exact=True).click()
     comparison = page.locator(".jp-Rewind-comparison")
     comparison.locator(".jp-Notebook-diff").get_by_text("# never saved").first.wait_for()
     choice = comparison.get_by_label("On the right:")
