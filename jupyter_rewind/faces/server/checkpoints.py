@@ -11,6 +11,7 @@ import logging
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
 from concurrent.futures import Future, wait
 from contextlib import contextmanager
+from http import HTTPStatus
 from typing import Any, TypeVar
 
 import nbformat
@@ -82,6 +83,19 @@ class _RewindMixin:
             fault = Internal(words, hint="The file was not changed.")
             raise as_http_error(describe(fault), fault) from error
 
+    @contextmanager
+    def _forgiven(self) -> Iterator[None]:
+        """As `_answered`, with 403 for whatever is not 404. JupyterLab lists the checkpoints of a
+        document before it shows it and makes one after each save: for any other status it closes
+        the document, or says that the save failed."""
+        try:
+            with self._answered():
+                yield
+        except HTTPError as told:
+            if told.status_code != HTTPStatus.NOT_FOUND:
+                told.status_code = HTTPStatus.FORBIDDEN
+            raise
+
     def _file(self, path: str) -> str:
         return self.service.paths.file(path)
 
@@ -131,7 +145,7 @@ class AsyncRewindCheckpoints(_RewindMixin, AsyncGenericCheckpointsMixin, AsyncCh
     """Many checkpoints for each file, for asynchronous contents managers."""
 
     async def create_checkpoint(self, contents_mgr: ContentsManager, path: str) -> Model:
-        with self._answered():
+        with self._forgiven():
             live = await read_live(self.service, path)
             made = await _done(self._create(path, live))
             return render_contents_checkpoint(made.checkpoint)
@@ -139,7 +153,7 @@ class AsyncRewindCheckpoints(_RewindMixin, AsyncGenericCheckpointsMixin, AsyncCh
     async def list_checkpoints(self, path: str) -> list[Model]:
         if request.current_saving() is not None:
             return _COMING
-        with self._answered():
+        with self._forgiven():
             file, desk = self._file(path), self.service.desk
             await wait_for(desk.settle(file), PATIENCE_SECONDS)
             return [render_contents_checkpoint(each) for each in await _done(desk.list(file))]
@@ -184,14 +198,14 @@ class RewindCheckpoints(_RewindMixin, GenericCheckpointsMixin, Checkpoints):
     """Many checkpoints for each file, for synchronous contents managers."""
 
     def create_checkpoint(self, contents_mgr: ContentsManager, path: str) -> Model:
-        with self._answered():
+        with self._forgiven():
             live = _at_once(lambda: read_live(self.service, path))
             return render_contents_checkpoint(self._create(path, live).result().checkpoint)
 
     def list_checkpoints(self, path: str) -> list[Model]:
         if request.current_saving() is not None:
             return _COMING
-        with self._answered():
+        with self._forgiven():
             file, desk = self._file(path), self.service.desk
             if (last := desk.settle(file)) is not None:
                 wait([last], PATIENCE_SECONDS)

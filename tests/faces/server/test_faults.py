@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from jupyter_rewind.errors import Full
+from jupyter_rewind.errors import Full, Integrity, Newer
 from jupyter_rewind.model.checkpoint import Reason
 from jupyter_rewind.notebooks.history import Histories
 from jupyter_rewind.store.locks import FileLock
@@ -46,6 +46,39 @@ async def test_health_is_failing_while_no_checkpoint_can_be_made(
     assert len(await client.checkpoints("a.ipynb")) == 3
     _, health = await client.rewind("GET", "health")
     assert (health["state"], health["keeps"], health["store"]["error"]) == ("ok", True, None)
+
+
+@pytest.mark.parametrize("kind", ["AsyncFileContentsManager", "FileContentsManager"])
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Integrity("No checkpoint can be read.", hint="Ask 'jupyter rewind verify'."),
+        Full("The disk is full.", hint="Free some space."),
+        Newer("A newer Rewind wrote this store.", hint="Install it."),
+        ValueError("never seen"),
+    ],
+    ids=lambda fault: type(fault).__name__,
+)
+async def test_a_notebook_opens_and_saves_though_its_checkpoints_cannot_be_had(
+    jp_configurable_serverapp: Any, jp_fetch: Any, monkeypatch: Any, kind: str, fault: Exception
+) -> None:
+    """JupyterLab closes a document whose checkpoints it cannot list, and calls a save without one
+    failed, unless the answer is 403."""
+    server = jp_configurable_serverapp(contents_manager_class=f"{SERVICES}.filemanager.{kind}")
+    client = Client(jp_fetch, server, Path(server.root_dir))
+    await client.put("a.ipynb", notebook("x = 0"))
+
+    def fail(*args: Any, **kwargs: Any) -> Any:
+        raise fault
+
+    monkeypatch.setattr(Histories, "listing", fail)
+    monkeypatch.setattr(Histories, "record", fail)
+    for method in ("GET", "POST"):
+        status, body = await client.ask(method, "api/contents", "a.ipynb", "checkpoints")
+        assert status == 403
+        assert str(fault.args[0]) in body["message"]
+    assert (await client.put("a.ipynb", notebook("x = 1")))[0] == 200
+    assert (await client.ask("POST", "api/contents", "none.ipynb", "checkpoints"))[0] == 404
 
 
 @pytest.mark.parametrize("noun", ["", "nothing", "checkpoint/x", "../v1/nothing?a=b"])
