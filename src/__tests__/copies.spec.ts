@@ -7,6 +7,7 @@ import { copiesWords } from '../widgets/copies';
 type Replica = Health['replicas'][number];
 
 const trans = nullTranslator.load('');
+const store = { path: '/store', open: true, error: null };
 
 function replica(more: Partial<Replica>): Replica {
   return {
@@ -25,16 +26,34 @@ function replica(more: Partial<Replica>): Replica {
 
 describe('copiesWords', () => {
   it('says nothing where there is no replica and no quota', () => {
-    expect(copiesWords({ replicas: [], quota: null }, trans)).toBeNull();
+    expect(copiesWords({ store, replicas: [], quota: null }, trans)).toBeNull();
+  });
+
+  it('says before all else that nothing is kept, why, and what to do', () => {
+    const error = {
+      code: 'full',
+      message: 'The disk is full.',
+      hint: 'Free some space.',
+      retryable: true
+    } as const;
+    const words = copiesWords(
+      { store: { ...store, error }, replicas: [replica({})], quota: null },
+      trans
+    );
+    expect(words).toMatchObject({ short: 'History not kept', isBad: true });
+    expect(words?.long).toContain('The disk is full. Free some space.');
   });
 
   it('says nothing of a quota that is kept', () => {
     const quota = { state: 'within', limit_bytes: 10, used_bytes: 1 } as const;
-    expect(copiesWords({ replicas: [], quota }, trans)).toBeNull();
+    expect(copiesWords({ store, replicas: [], quota }, trans)).toBeNull();
   });
 
   it('says that everything is there', () => {
-    const words = copiesWords({ replicas: [replica({})], quota: null }, trans);
+    const words = copiesWords(
+      { store, replicas: [replica({})], quota: null },
+      trans
+    );
     expect(words).toMatchObject({ short: 'Copied', isBad: false });
     expect(words?.long).toContain('s3://bucket/me has everything');
   });
@@ -48,7 +67,7 @@ describe('copiesWords', () => {
       behind_seconds: 61.4
     });
     const words = copiesWords(
-      { replicas: [replica({}), late], quota: null },
+      { store, replicas: [replica({}), late], quota: null },
       trans
     );
     expect(words).toMatchObject({ short: 'Copying: 12 to go', isBad: false });
@@ -70,7 +89,10 @@ describe('copiesWords', () => {
       error,
       mend: 'do this'
     });
-    const words = copiesWords({ replicas: [failing], quota: null }, trans);
+    const words = copiesWords(
+      { store, replicas: [failing], quota: null },
+      trans
+    );
     expect(words).toMatchObject({ short: 'Not copied', isBad: true });
     expect(words?.long).toMatch(/lacks .* Refused\. This helps: do this/);
   });
@@ -81,7 +103,7 @@ describe('copiesWords', () => {
       limit_bytes: 20e9,
       used_bytes: 19e9
     } as const;
-    const words = copiesWords({ replicas: [replica({})], quota }, trans);
+    const words = copiesWords({ store, replicas: [replica({})], quota }, trans);
     expect(words).toMatchObject({ short: 'Store nearly full', isBad: true });
     expect(words?.long).toContain('19.0 GB of the store’s quota of 20.0 GB');
   });

@@ -6,7 +6,10 @@ import type { Health } from '../tokens';
 /** So often the server is asked, at most; what it announces is asked for at once. */
 const PAUSE = 30000;
 
-/** How the copies of the store elsewhere stand, and its quota, as the server tells. */
+/** So long after a save it is known whether it was kept. */
+const AFTER_A_SAVE = 1500;
+
+/** How the store, its copies elsewhere and its quota stand, as the server tells. */
 export class Copies implements IDisposable {
   /** `isSeen` says whether anybody can look: nothing is asked for nobody. */
   constructor(
@@ -47,6 +50,14 @@ export class Copies implements IDisposable {
     if (!this._isDisposed && this._timer === null) {
       this._timer = setTimeout(() => void this.look(), PAUSE);
     }
+  }
+
+  /** Ask once it is known what became of the save that has just ended. */
+  lookSoon(): void {
+    if (this._timer !== null) {
+      clearTimeout(this._timer);
+    }
+    this._timer = setTimeout(() => void this.look(), AFTER_A_SAVE);
   }
 
   dispose(): void {

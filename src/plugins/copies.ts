@@ -16,7 +16,7 @@ const EVENTS =
 const plugin: JupyterFrontEndPlugin<void> = {
   id: 'jupyter-rewind:copies',
   description:
-    'Says in the status bar how far behind the copies elsewhere are.',
+    'Says in the status bar that nothing is kept, or how far behind the copies elsewhere are.',
   autoStart: true,
   requires: [IRewindClient, IStatusBar],
   optional: [ITranslator],
@@ -48,6 +48,11 @@ const plugin: JupyterFrontEndPlugin<void> = {
     app.serviceManager.events.stream.connect((_, event) => {
       if (EVENTS.test(event.schema_id)) {
         void copies.look();
+      }
+    });
+    app.serviceManager.contents.fileChanged.connect((_, change) => {
+      if (change.type === 'save') {
+        copies.lookSoon();
       }
     });
     document.addEventListener('visibilitychange', () => void copies.look());

@@ -8,11 +8,26 @@ import type { IWords } from './standing';
 
 type Replica = Health['replicas'][number];
 
-/** What the status bar says of the copies elsewhere and of the quota; null for nothing. */
+/** What the status bar says of the store, its copies elsewhere and its quota; null for nothing. */
 export function copiesWords(
-  { replicas, quota }: Pick<Health, 'replicas' | 'quota'>,
+  health: Pick<Health, 'replicas' | 'quota' | 'store'>,
   trans: TranslationBundle
 ): IWords | null {
+  const { replicas, quota } = health;
+  const { error } = health.store;
+  if (error) {
+    return {
+      short: trans.__('History not kept'),
+      long: [
+        trans.__(
+          'Files are saved as ever, but no checkpoints are made of them.'
+        ),
+        error.message,
+        error.hint
+      ].join(' '),
+      isBad: true
+    };
+  }
   const sentences = replicas.map(each => replicaWords(each, trans));
   const isTight = quota !== null && quota.state !== 'within';
   if (isTight) {
@@ -82,7 +97,7 @@ function size(bytes: number): string {
   return `${step ? bytes.toFixed(1) : bytes} ${units[step]}`;
 }
 
-/** Says in the status bar how far behind the copies elsewhere are. */
+/** Says in the status bar that nothing is kept, or how far behind the copies elsewhere are. */
 export class CopiesWidget extends ReactWidget {
   constructor(
     private readonly copies: Copies,
