@@ -17,6 +17,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 from jupyter_rewind import clock
 from jupyter_rewind.errors import RewindError
@@ -50,13 +51,16 @@ FOLD_BYTES = 1 << 20
 _REMEMBERED = 64
 log = logging.getLogger(__name__)
 
+Pending: TypeAlias = tuple[Output, int] | tuple[str, str]
+"""An output and its size, or the name of a stream and more of its text."""
+
 
 @dataclass(slots=True)
 class _Open:
     """An execution whose outputs are still taken."""
 
     id: ExecutionId
-    pending: deque[tuple[Output, int]] = field(default_factory=deque)
+    pending: deque[Pending] = field(default_factory=deque)
     parts: list[EntryId] = field(default_factory=list)
     told: list[Output] | None = field(default_factory=list)
     """All outputs written so far, to be folded at the end; None where they have become too many."""
@@ -76,10 +80,12 @@ class Journal:
         self._open: dict[ExecutionId, _Open] = {}
         self._writing = threading.RLock()
         self._depth = 0
-        self._last_write = -INTERVAL_SECONDS
+        self.last_write = -INTERVAL_SECONDS
         self._wake = threading.Event()
         self._closed = threading.Event()
         self._thread: threading.Thread | None = None
+        self.is_awake = False
+        """Whether what is pending will be written soon without another word."""
         self.fault: RewindError | None = None
         """Why outputs could not be written last, if so."""
 
@@ -90,7 +96,8 @@ class Journal:
     def begin_run(self) -> None:
         """The run can be found by its kernel and its notebook. Raises Storage."""
         keys = [run_key(self._run.id), kernel_key(self._run.kernel)]
-        self._log.write([Fact(RUN, self._with_path(keys), run_body(self._run))])
+        with self._alone():
+            self._log.write([Fact(RUN, self._with_path(keys), run_body(self._run))])
 
     def move_run(self, run: Run) -> None:
         """The run's notebook lies elsewhere from now on. Raises Storage."""
@@ -98,7 +105,8 @@ class Journal:
         body: dict[str, Json] = {
             "format": FORMAT, "phase": PATH, "run": run.id, "path": run.path,
         }  # fmt: skip
-        self._log.write([Fact(RUN, self._with_path([run_key(run.id)]), body)])
+        with self._alone():
+            self._log.write([Fact(RUN, self._with_path([run_key(run.id)]), body)])
 
     def end_run(self, how: str) -> None:
         """The run has ended as somebody wanted it to. Raises Storage."""
@@ -126,7 +134,7 @@ class Journal:
             if len(self._open) >= _REMEMBERED:
                 self._take_pending()
                 self._open.pop(next(iter(self._open)))
-            self._open[execution.id] = _Open(execution.id)
+            self._of(execution.id)
 
     def add_output(self, execution: ExecutionId, output: Output, size: int = 0) -> None:
         """The output stands in the journal within a tenth of a second. Never fails: what could
@@ -136,10 +144,16 @@ class Journal:
         opened = self._of(execution)
         is_first, opened.spoke = not opened.spoke, True
         opened.pending.append((output, size))
-        if is_first or clock.monotonic() - self._last_write >= INTERVAL_SECONDS:
+        if is_first or clock.monotonic() - self.last_write >= INTERVAL_SECONDS:
             self._flush_if_free()
         else:
-            self._wake_thread()
+            self.wake()
+
+    def pending_of(self, execution: ExecutionId) -> deque[Pending]:
+        """Where the outputs of this execution, which has not ended, wait to be written. Who adds
+        one within a tenth of a second of another, and sees that the journal `is_awake` then, need
+        not call `add_output`."""
+        return self._of(execution).pending
 
     def end(
         self, execution: ExecutionId, status: str, finished_ns: int, *, error: str = ""
@@ -167,7 +181,8 @@ class Journal:
         self._closed.set()
         self._wake.set()
         if self._pid == clock.process():
-            self._flush_if_free()
+            with self._writing:  # the thread, which may be writing, takes nothing more
+                self._flush_if_free()
 
     # --- outputs ------------------------------------------------------------------------
 
@@ -184,11 +199,11 @@ class Journal:
     def _flush_if_free(self) -> None:
         """What is pending is written, unless a write is going on: then the thread sees to it."""
         if not self._writing.acquire(blocking=False):
-            self._wake_thread()
+            self.wake()
             return
         try:
             if self._depth:
-                self._wake_thread()
+                self.wake()
             else:
                 with self._alone():
                     self._flush()
@@ -202,7 +217,7 @@ class Journal:
         except RewindError as error:
             self.fault = error
         finally:
-            self._last_write = clock.monotonic()
+            self.last_write = clock.monotonic()
 
     def _take_pending(self, but: ExecutionId | None = None) -> None:
         """Pending outputs are written as parts; those of `but` are left."""
@@ -239,13 +254,29 @@ class Journal:
         """The pending outputs, which are pending no more: streams joined, and none of what is
         beyond the limit."""
         mine: list[Output] = []
+        texts: list[str] = []
+        stream = ""
+
+        def end_stream() -> None:
+            if texts:
+                mine.append({"output_type": "stream", "name": stream, "text": "".join(texts)})
+                texts.clear()
+
+        # A million short texts may wait here, while the user's code goes on beside.
         while opened.pending:
             output, size = opened.pending.popleft()
-            opened.size += size
+            opened.size += len(size) if isinstance(size, str) else size
             if opened.size > self._max_output_bytes:
                 opened.truncated = True
+            elif isinstance(output, str):
+                if output != stream:
+                    end_stream()
+                    stream = output
+                texts.append(str(size))
             else:
+                end_stream()
                 mine.append(output)
+        end_stream()
         return _joined(mine)
 
     def _fact(self, body: dict[str, Json], outputs: list[Output]) -> Fact:
@@ -255,19 +286,22 @@ class Journal:
             return Fact(EXECUTION, keys, body | {"outputs": parse_json(raw)})
         return Fact(EXECUTION, keys, body, raw)
 
-    def _wake_thread(self) -> None:
+    def wake(self) -> None:
+        """What is pending is written within a tenth of a second."""
         if self._thread is None and not self._closed.is_set():
             thread = threading.Thread(target=self._keep_writing, name="rewind-journal", daemon=True)
             self._thread = thread
             thread.start()
+        self.is_awake = True
         self._wake.set()
 
     def _keep_writing(self) -> None:
         while not self._closed.is_set():
             self._wake.wait()
-            wait = self._last_write + INTERVAL_SECONDS - clock.monotonic()
+            wait = self.last_write + INTERVAL_SECONDS - clock.monotonic()
             self._closed.wait(min(max(wait, 0.0), INTERVAL_SECONDS))
             self._wake.clear()
+            self.is_awake = False  # before anything is taken: what comes now wakes it again
             try:
                 with self._alone():
                     self._flush()

@@ -82,7 +82,7 @@ class KernelSession:
         self._before = before
         self._pid = clock.process()
         self._active = threading.local()
-        self._last: ExecutionId | None = None
+        self.last: ExecutionId | None = None
         self._timeline: Timeline | None = None
         self._archive: Archive | None = None
         self._running = 0
@@ -119,7 +119,7 @@ class KernelSession:
         if len(stack) > 1 or not self.is_here:
             # What a cell runs in turn, as `%%capture` does, is part of that cell.
             return None
-        self._last = execution.id
+        self.last = execution.id
         self.counts[execution.id] = count
         try:
             self.journal.begin(execution)
@@ -130,7 +130,7 @@ class KernelSession:
 
     def put_out(self, output: Output, size: int, execution: ExecutionId | None = None) -> None:
         """The output belongs to `execution`, or to the cell that began last."""
-        name = execution or self._last
+        name = execution or self.last
         if name is not None:
             self.journal.add_output(name, output, size)
 

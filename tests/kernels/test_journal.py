@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -236,6 +236,39 @@ def test_outputs_that_could_not_be_written_are_written_later(place: Place) -> No
         journal.end(execution(1).id, "ok", clock.now_ns())
     (found,) = place.executions()
     assert found.outputs[0]["text"] == "one two"
+
+
+def test_what_is_put_out_in_the_midst_of_any_write_waits_for_its_end(place: Place) -> None:
+    """An object whose end prints may end anywhere: also while the run itself is written down."""
+    spoken: list[str] = []
+
+    class Speaking(QuickFiles):
+        def write_at(self, *args: Any) -> int:
+            if journal is not None and is_running:
+                spoken.append("said")
+                journal.add_output(execution(1).id, stream("said "))
+            return super().write_at(*args)
+
+    journal: Journal | None = None
+    is_running = True
+    place.files = Speaking()
+    journal = place.journal()
+
+    def work() -> None:
+        journal.begin(execution(1))
+        journal.move_run(replace(journal.run, path="/moved.ipynb"))
+        journal.begin_run()
+        journal.end(execution(1).id, "ok", clock.now_ns())
+
+    worker = threading.Thread(target=work, daemon=True)
+    worker.start()
+    worker.join(60)
+    assert not worker.is_alive()
+    is_running = False
+    assert len(spoken) >= 3
+    journal.close()
+    (found,) = place.executions()
+    assert found.outputs[0]["text"] == "said " * len(spoken)
 
 
 def test_a_forked_child_writes_nothing(place: Place) -> None:

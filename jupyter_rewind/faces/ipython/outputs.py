@@ -11,7 +11,9 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from jupyter_rewind import clock
 from jupyter_rewind.faces.ipython.guard import Untraced, replaced_builtin
+from jupyter_rewind.kernels.journal import INTERVAL_SECONDS
 from jupyter_rewind.kernels.session import KernelSession
 from jupyter_rewind.model.execution import Output
 from jupyter_rewind.model.ids import ExecutionId
@@ -49,13 +51,33 @@ class OutputListener:
             self._by_request.pop(next(iter(self._by_request)), None)
 
     def _wrap_stream(self, stream: Any, name: str) -> None:
-        write = stream.write
+        write, session, journal = stream.write, self._session, self._session.journal
+        monotonic = clock.ticking()
+        # Of one piece, for several threads may print.
+        way: tuple[Any, ExecutionId | None, Any] = None, None, None
 
+        # Programs print a million times: what follows its like is only laid beside it, in steps
+        # that need no builtin, which could have been replaced, and that no tracer sees.
         def heard_write(string: str) -> Any:
+            nonlocal way
             written = write(string)
-            if string:
+            if not string:
+                return written
+            parent, latest, add = way
+            if (
+                add is None
+                or stream.parent_header is not parent
+                or session.last is not latest
+                or monotonic() - journal.last_write >= INTERVAL_SECONDS
+            ):
                 with Untraced():
                     self._hear_text(stream, name, string)
+                    way = self._quick_way(stream.parent_header)
+            else:
+                add((name, string))
+                if not journal.is_awake:
+                    with Untraced():
+                        journal.wake()
             return written
 
         stream.write = heard_write
@@ -83,6 +105,16 @@ class OutputListener:
             self._session.put_out(output, len(text), self._execution_of(stream.parent_header))
         except Exception:
             log.debug("a text was not heard", exc_info=True)
+
+    def _quick_way(self, parent: Any) -> tuple[Any, ExecutionId | None, Any]:
+        """Whose text, in which cell, what takes it; the last is None for what comes from
+        elsewhere than the cell that began last."""
+        latest = self._session.last
+        if latest is None or not self._session.is_here or replaced_builtin():
+            return parent, latest, None
+        if (self._execution_of(parent) or latest) != latest:
+            return parent, latest, None
+        return parent, latest, self._session.journal.pending_of(latest).append
 
     def _hear_message(
         self, given: Any, content: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]
