@@ -25,6 +25,7 @@ from jupyter_rewind.kernels.hollow import Hollow, is_asked, is_built
 from jupyter_rewind.kernels.hubs import Hubs
 from jupyter_rewind.kernels.nans import Nan, Nans
 from jupyter_rewind.kernels.origins import is_own
+from jupyter_rewind.kernels.ourselves import is_our_machinery, reduce_our_machinery
 from jupyter_rewind.kernels.placeholders import FilePlaceholder, Placeholder
 from jupyter_rewind.kernels.reducers import lookup
 from jupyter_rewind.kernels.reducers.contract import name_of, stand_in
@@ -300,6 +301,8 @@ def _decide(kind: type, whole: Collection[str]) -> Handler | None:
     base = subclasses.find_base(kind)
     if base is not None:
         return subclasses.make_reducer(base)
+    if is_our_machinery(kind):
+        return reduce_our_machinery
     return _sentinels(kind, whole) or quiet.find_reducer(kind)
 
 

@@ -15,6 +15,7 @@ from typing import Any, Protocol
 from jupyter_rewind.kernels import living, rebuild
 from jupyter_rewind.kernels.handmade import is_handmade
 from jupyter_rewind.kernels.lost import Lost, find_lost
+from jupyter_rewind.kernels.ourselves import is_our_code, reduce_our_code
 from jupyter_rewind.kernels.placeholders import Placeholder
 
 VERSION = (sys.version_info[0], sys.version_info[1])
@@ -80,6 +81,8 @@ def reduce_function(function: types.FunctionType, writer: Telling) -> Any:
         function, function.__module__, function.__qualname__
     ):
         return NotImplemented
+    if is_our_code(function):
+        return reduce_our_code(function, writer)
     uid = writer.name_hub(function)
     if not writer.is_root(uid):
         return writer.refer(uid)

@@ -31,13 +31,17 @@ class Predecessor:
             )
             self._thread.start()
 
+    def is_over(self, *, wait_seconds: float) -> bool:
+        """Whether the search, if there was one, has ended within that time."""
+        if self._thread is None:
+            return True
+        self._thread.join(wait_seconds)
+        return not self._thread.is_alive()
+
     def cut_short(self, *, wait_seconds: float) -> Legacy | None:
         """What is offered: the state of a kernel that nobody wanted to end, if the search has
         ended within that time and found one."""
-        if self._thread is None:
-            return None
-        self._thread.join(wait_seconds)
-        if self._thread.is_alive() or self._found is None:
+        if not self.is_over(wait_seconds=wait_seconds) or self._found is None:
             return None
         return self._found if self._found.state.was_cut_short else None
 
