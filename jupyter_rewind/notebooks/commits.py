@@ -40,21 +40,21 @@ class State:
 
 def is_repository(folder: Path) -> bool:
     """Whether the folder itself is a git repository: one with a work tree, or a bare one."""
-    return (folder / ".git").exists() or (
-        (folder / "HEAD").exists() and (folder / "objects").is_dir()
+    return os.path.exists(folder / ".git") or (
+        os.path.exists(folder / "HEAD") and os.path.isdir(folder / "objects")
     )
 
 
 def check_new(folder: Path) -> None:
     """Raises InvalidInput where no repository shall be made: in place of a file, and within the
     work tree of another one; RestoreRefused in a folder that holds files. NotFound: no git."""
-    if os.path.lexists(folder) and not folder.is_dir():
+    if os.path.lexists(folder) and not os.path.isdir(folder):
         raise InvalidInput(
             f"{folder} is a file, not a git repository.",
             hint="Nothing was changed. Name a repository's folder, or a new one.",
         )
     above = folder
-    while not above.is_dir():
+    while not os.path.isdir(above):
         above = above.parent
     root = git(above, "rev-parse", "--show-toplevel", may_fail=True).rstrip(b"\n")
     if root:
@@ -64,7 +64,7 @@ def check_new(folder: Path) -> None:
             " for the history, or a folder outside of it.",
         )
     try:
-        is_taken = folder.is_dir() and any(folder.iterdir())
+        is_taken = os.path.isdir(folder) and any(folder.iterdir())
     except OSError as error:
         raise translate(error, "look into", folder) from error
     if is_taken:

@@ -136,7 +136,7 @@ def restore_document(
     target = histories.read(source)
     seen = histories.glance_at(source.history)
     # A folder in its place is in nobody's way who writes elsewhere.
-    now = None if output is not None and path.is_dir() else read_or_none(path)
+    now = None if output is not None and os.path.isdir(path) else read_or_none(path)
     if cells:
         target = splice_cells(_base(path, present, now), target, cells, str(path), source.id)
     if output is not None:

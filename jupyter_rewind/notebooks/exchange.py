@@ -104,6 +104,8 @@ def export_folder(
     files.make_folder(folder, 0o777)
     rows: list[dict[str, object]] = []
     problems: list[str] = []
+    # Whoever may not read the notebook may not read what it was.
+    mode = histories.file_mode(found[-1].history) if found else None
     for done, checkpoint in enumerate(found):
         progress(done, len(found))
         name = f"{_stamp(checkpoint)}-{checkpoint.id}{Path(checkpoint.path).suffix}"
@@ -112,11 +114,11 @@ def export_folder(
         except RewindError as error:
             problems.append(str(error))
             continue
-        files.replace_file(folder / name, raw, mode=0o644)
+        files.replace_file(folder / name, raw, mode=mode)
         rows.append({"file": name, **_told(checkpoint)})
     index = {"format": EXPORT_FORMAT, "path": path, "checkpoints": rows}
     text = json.dumps(index, indent=1).encode()
-    files.replace_file(folder / INDEX_NAME, text, mode=0o644)
+    files.replace_file(folder / INDEX_NAME, text, mode=mode)
     return Exported(folder, len(rows), tuple(problems))
 
 
@@ -172,7 +174,7 @@ def import_states(
     histories: Histories, sources: Sequence[Path], target: str, progress: Progress = tell_nobody
 ) -> Imported:
     """An exported folder, or files, into the history of `target`."""
-    if len(sources) == 1 and sources[0].is_dir():
+    if len(sources) == 1 and os.path.isdir(sources[0]):
         return import_folder(histories, sources[0], target, progress)
     return import_files(histories, sources, target, progress)
 
@@ -300,7 +302,7 @@ def import_git(
     """Every committed state of `file` (followed through renames) is in the history of `target`,
     with the commits' times and authors; where HEAD has none, those of the branch that an export
     made. Raises NotFound (no git, no such folder or file), InvalidInput."""
-    if not repository.exists():
+    if not os.path.exists(repository):
         raise NotFound(f"There is no folder {repository}.", hint="Nothing was changed.")
     name = os.path.basename(file)
     states = commits.list_states(repository, "HEAD", file)

@@ -100,7 +100,7 @@ def find_stocked(folder: str, stock_folder: str) -> Iterator[str]:
 def has_stock(path: str) -> bool:
     """Whether the file `path` is there, and beside it a checkpoint that stock Jupyter left."""
     place = document_path(path)
-    return place.is_file() and _stock_place(place, STOCK_FOLDER).is_file()
+    return os.path.isfile(place) and os.path.isfile(_stock_place(place, STOCK_FOLDER))
 
 
 @contextmanager
@@ -119,7 +119,7 @@ def with_stock(histories: Histories, path: str, max_bytes: int) -> Iterator[None
         yield
     except NotFound as error:
         is_known = histories.bindings.last_of_path(str(place)) is not None
-        if not is_known and not os.path.lexists(place) and stock.is_file():
+        if not is_known and not os.path.lexists(place) and os.path.isfile(stock):
             error.hint = (
                 f"Jupyter left a copy of it: `cp {shlex.quote(str(stock))}"
                 f" {shlex.quote(str(place))}` brings that back."

@@ -151,7 +151,7 @@ def find_notebooks(roots: Iterable[Path]) -> Iterator[Path]:
     out. A folder is looked into once, however many links lead to it."""
     seen: set[str] = set()
     for root in roots:
-        if not root.is_dir():
+        if not os.path.isdir(root):
             yield root
             continue
         for folder, folders, names in os.walk(root, followlinks=True):

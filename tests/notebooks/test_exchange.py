@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import stat
 import subprocess
 from datetime import UTC, datetime
 from pathlib import Path
@@ -59,6 +60,22 @@ def test_an_export_is_one_file_a_checkpoint_and_an_index(
     for row, one in zip(index["checkpoints"], made, strict=True):
         assert one.id in row["file"]
         assert (folder / "out" / row["file"]).read_bytes() == histories.read(one)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="files have no such modes there")
+def test_an_export_can_be_read_by_those_who_may_read_the_notebook(
+    histories: Histories, folder: Path
+) -> None:
+    """What was private does not become everybody's by being exported."""
+    for name, mode in {"private.ipynb": 0o600, "shared.ipynb": 0o644}.items():
+        path = folder / name
+        path.write_bytes(make_notebook("x = 1"))
+        path.chmod(mode)
+        checkpoint_document(histories, path, reason=Reason.MANUAL)
+        path.unlink()
+        exchange.export_folder(histories, str(path), folder / f"of {name}")
+        for file in (folder / f"of {name}").iterdir():
+            assert stat.S_IMODE(file.stat().st_mode) == mode, file
 
 
 def test_an_export_overwrites_nothing(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
@@ -90,7 +91,7 @@ def nothing_found(scope: Scope, found: Found, nothing: Nothing | None = None) ->
     from jupyter_rewind import rescue
 
     lines = [f"No trace of {what} was found. These places were looked at:"]
-    if scope.notebook is not None and not scope.folder.is_dir():
+    if scope.notebook is not None and not os.path.isdir(scope.folder):
         lines = [f"There is no folder {scope.folder}. {lines[0]}"]
     left_out = rescue.outside(scope)
     if left_out:

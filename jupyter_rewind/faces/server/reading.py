@@ -7,6 +7,7 @@ save of the same file, should it come before that, takes them itself in front of
 from __future__ import annotations
 
 import os
+import stat
 import threading
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -193,9 +194,12 @@ class Reading:
         raw: bytes | None = None
         for _ in range(_ATTEMPTS):
             try:
-                with open(self.file, "rb") as stream:
+                with open(self.file, "rb", opener=_open_at_once) as stream:
                     file = identify_open(stream.fileno(), self.file)
-                    before = Stamp.of(os.fstat(stream.fileno()), file)
+                    status = os.fstat(stream.fileno())
+                    if not stat.S_ISREG(status.st_mode):
+                        return None  # a pipe or a device has no end
+                    before = Stamp.of(status, file)
                     self.stamp = before
                     self.too_large = before.size > self._limit
                     if self.too_large:
@@ -207,3 +211,8 @@ class Reading:
             if before == after and len(raw) == before.size:
                 break
         return raw
+
+
+def _open_at_once(path: str, flags: int) -> int:
+    # A pipe that nobody writes to would be waited for, for ever.
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))

@@ -81,3 +81,21 @@ def test_a_store_that_takes_nothing_says_so_of_the_copy(
     assert done.returncode == 6, done.stderr
     assert "cannot be taken into the history" in done.stderr.decode()
     assert "Make the store writable" in done.stderr.decode()
+
+
+@pytest.mark.parametrize("letters", [245, 249, 300])
+def test_a_long_name_beside_stock_checkpoints_is_a_name_like_others(
+    letters: int, stock: Path, rewind: Rewind
+) -> None:
+    """Stock Jupyter's copy of it would have a name that no disk takes: it is not asked for."""
+    long = stock.with_name("x" * (letters - 6) + ".ipynb")
+    if letters < 256:
+        long.write_bytes(FIRST)
+        assert rewind("checkpoint", long).status == 0
+        assert rewind("history", long).status == 0
+        assert (
+            rewind("restore", long, "head", "--output", stock.with_name("copy.ipynb")).status == 0
+        )
+    else:
+        assert rewind("history", long).status == 3
+        assert rewind("restore", stock, "head", "--output", long).status not in (0, 1)
