@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 from jupyter_rewind.model.checkpoint import STOCK_FOLDER, Checkpoint, HistoryInfo, Reason
 from jupyter_rewind.model.ids import DraftId, EntryId, SnapshotId
 from jupyter_rewind.model.retention import Policy
-from jupyter_rewind.notebooks import documents, exchange
-from jupyter_rewind.notebooks.condition import Condition, judge_notebook
+from jupyter_rewind.notebooks import documents, exchange, faults
+from jupyter_rewind.notebooks.condition import Condition
 from jupyter_rewind.notebooks.documents import Restored, document_path, identify_open
 from jupyter_rewind.notebooks.drafts import Claim, Drafts, ReadDraft, claim_of
 from jupyter_rewind.notebooks.exchange import Exported, Imported
@@ -182,11 +182,11 @@ class Workspace:
         return self.histories.deleted(_is_there)
 
     def condition(self, raw: bytes, path: str) -> Condition:
-        """In what condition the notebook `path` is, whose file holds `raw`."""
-        return judge_notebook(raw, os.path.basename(path))
+        """The condition of the notebook `path`, whose file holds `raw`."""
+        return faults.judge_opening(raw, os.path.basename(path))
 
     def last_good(self, path: str) -> Checkpoint | None:
-        """The newest checkpoint of `path` that can be read as a notebook and has cells."""
+        """The newest checkpoint of `path` that Jupyter opens and that has cells."""
         return documents.find_last_good(self.histories, self.key(path))
 
     # --- changing -----------------------------------------------------------------------

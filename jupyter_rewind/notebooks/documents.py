@@ -24,7 +24,8 @@ from jupyter_rewind.errors import (
 )
 from jupyter_rewind.model.checkpoint import Checkpoint, Reason
 from jupyter_rewind.model.ids import HistoryId
-from jupyter_rewind.notebooks.condition import SOUND, Condition, judge_notebook
+from jupyter_rewind.notebooks.condition import SOUND, Condition
+from jupyter_rewind.notebooks.faults import judge_opening
 from jupyter_rewind.notebooks.files import (
     Document,
     check_writable,
@@ -97,7 +98,7 @@ def checkpoint_document(
 
 
 def find_last_good(histories: Histories, path: str) -> Checkpoint | None:
-    """The newest checkpoint of `path` that can be read as a notebook and has cells. None also where
+    """The newest checkpoint of `path` that Jupyter opens and that has cells. None also where
     there is no history."""
     try:
         found = histories.checkpoints(path, newest_first=True)
@@ -106,10 +107,11 @@ def find_last_good(histories: Histories, path: str) -> Checkpoint | None:
     for checkpoint in found:
         if checkpoint.kind == "notebook" and checkpoint.counts.cells:
             try:
-                histories.read(checkpoint)
+                raw = histories.read(checkpoint)
             except Integrity:
                 continue
-            return checkpoint
+            if judge_opening(raw, checkpoint.path).is_ok:
+                return checkpoint
     return None
 
 
@@ -163,9 +165,9 @@ def _judge(
 ) -> tuple[Condition, Checkpoint | None]:
     """What to say of the state that comes back, and the last good one where it is damaged. Asked
     before the file is touched: it may fail as any reading does."""
-    if cells or source.kind == "notebook" or path.suffix != ".ipynb":
+    if cells or path.suffix != ".ipynb":
         return SOUND, None
-    condition = judge_notebook(raw, path.name)
+    condition = judge_opening(raw, path.name)
     return condition, None if condition.is_ok else find_last_good(histories, source.history)
 
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from jupyter_rewind.errors import Conflict, InvalidInput, NotFound
+from jupyter_rewind.errors import Conflict, Integrity, InvalidInput, NotFound
 from jupyter_rewind.model.checkpoint import Checkpoint, Reason
 from jupyter_rewind.model.entry import Json
-from jupyter_rewind.model.ids import CheckpointId
+from jupyter_rewind.model.ids import CheckpointId, Digest
 from jupyter_rewind.model.reference import SHORTEST_PREFIX, check_label
+from jupyter_rewind.notebooks.contents import Manifest
 from jupyter_rewind.notebooks.entries import MARK, history_key, mark_key
-from jupyter_rewind.notebooks.reading import HistoryReader
+from jupyter_rewind.notebooks.reading import HistoryReader, naming
+from jupyter_rewind.store.partial import may_lack
 from jupyter_rewind.store.transaction import Transaction
 
 
@@ -22,6 +24,14 @@ class Labelled:
     moved_from: Checkpoint | None = None
 
 
+def parts_of(checkpoint: Checkpoint, manifest: Manifest) -> set[Digest]:
+    """All content that the checkpoint is read from."""
+    parts = {checkpoint.manifest, *manifest.first, *manifest.last}
+    for cell in manifest.cells:
+        parts.update(cell.template, *(names for _, names in cell.payloads))
+    return parts
+
+
 class HistoryMarker(HistoryReader):
     """The marking part of `Histories`."""
 
@@ -29,10 +39,13 @@ class HistoryMarker(HistoryReader):
         """The checkpoint has this name as well, and never expires while it has one.
 
         A label names one checkpoint of a history: another that had it loses it, or keeps it where
-        it shall not `move`. Raises InvalidInput, NotFound (expired meanwhile), Conflict (kept).
+        it shall not `move`. Raises InvalidInput, NotFound (expired meanwhile), Conflict (kept),
+        Unavailable (its contents are in a replica alone, which does not answer).
         """
         label = check_label(text)
+        parts = self._bring(checkpoint)
         with self.repository.transaction() as tx:
+            tx.require(parts)
             return self._give_label(tx, self._present(checkpoint), label, move)
 
     def _give_label(
@@ -70,7 +83,7 @@ class HistoryMarker(HistoryReader):
             return self._mark(tx, now, {"unlabel": text}, now.pinned, rest)
 
     def pin(self, checkpoint: Checkpoint) -> Checkpoint:
-        """The checkpoint never expires."""
+        """The checkpoint never expires. Raises NotFound; Unavailable as `label` does."""
         return self._set_pin(checkpoint, True)
 
     def unpin(self, checkpoint: Checkpoint) -> Checkpoint:
@@ -78,11 +91,28 @@ class HistoryMarker(HistoryReader):
         return self._set_pin(checkpoint, False)
 
     def _set_pin(self, checkpoint: Checkpoint, pinned: bool) -> Checkpoint:
+        parts = self._bring(checkpoint) if pinned else []
         with self.repository.transaction() as tx:
+            tx.require(parts)
             now = self._present(checkpoint)
             if now.pinned == pinned:
                 return now
             return self._mark(tx, now, {"pin": pinned}, pinned, now.labels)
+
+    def _bring(self, checkpoint: Checkpoint) -> list[Digest]:
+        """What a mark that keeps the checkpoint is to find here, where a store may lack contents:
+        of what is in a replica alone, nobody here can say that it never goes. Before others wait.
+        """
+        if not may_lack(self.repository.layout):
+            return []
+        try:
+            parts = list(parts_of(checkpoint, self.manifest(checkpoint)))
+            with naming(checkpoint):
+                self.repository.bring(parts)
+        except Integrity:
+            # What is damaged cannot be brought. Whoever reads it hears of that.
+            return []
+        return parts
 
     def _strengthen(
         self, tx: Transaction, checkpoint: Checkpoint, reason: Reason, label: str | None

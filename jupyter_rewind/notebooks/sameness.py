@@ -17,9 +17,9 @@ from jupyter_rewind.model.checkpoint import Checkpoint, FileIdentity, Reason
 from jupyter_rewind.model.ids import CheckpointId, Digest, HistoryId
 from jupyter_rewind.notebooks.cutting import Cut
 from jupyter_rewind.notebooks.entries import told_by_order
-from jupyter_rewind.notebooks.marking import HistoryMarker
+from jupyter_rewind.notebooks.marking import HistoryMarker, parts_of
 from jupyter_rewind.notebooks.reading import Exists, Glance
-from jupyter_rewind.store.partial import read_partial
+from jupyter_rewind.store.partial import may_lack
 
 SAVES = (Reason.SAVE, Reason.AUTOSAVE)
 _FOUND = (Reason.EXTERNAL_CHANGE, Reason.BEFORE_RESTORE)
@@ -163,15 +163,12 @@ class HistoryComparer(HistoryMarker):
         it anew brings it back, whatever becomes of the replica."""
         with self.repository.index() as index:
             lost = {digest for digest, *_ in index.evidence.chunks()}
-        is_partial = bool(read_partial(self.repository.layout))
+        is_partial = may_lack(self.repository.layout)
         if not lost and not is_partial:
             return True
         try:
             manifest = self.manifest(head)
         except RewindError:
             return False
-        parts = {head.manifest, *manifest.first, *manifest.last}
-        for cell in manifest.cells:
-            parts.update(cell.template, *(names for _, names in cell.payloads))
-        missing = list(parts if is_partial else parts & lost)
-        return len(self.repository.known(missing)) == len(missing)
+        parts = parts_of(head, manifest)
+        return self.repository.holds(list(parts if is_partial else parts & lost))

@@ -16,8 +16,9 @@ from pathlib import Path
 from jupyter_rewind import clock
 from jupyter_rewind.errors import NotFound, RewindError
 from jupyter_rewind.model.checkpoint import Reason
-from jupyter_rewind.notebooks.condition import Condition, judge_notebook
+from jupyter_rewind.notebooks.condition import Condition
 from jupyter_rewind.notebooks.documents import checkpoint_document, find_last_good, read_document
+from jupyter_rewind.notebooks.faults import judge_opening
 from jupyter_rewind.notebooks.history import Histories, Recorded
 from jupyter_rewind.notebooks.stock import take_stock_checkpoint
 
@@ -143,7 +144,7 @@ def _judge(path: Path, max_bytes: int) -> Condition:
     """The condition of a file that is a notebook by its name; others are what they are."""
     if path.suffix != ".ipynb":
         return Condition("ok")
-    return judge_notebook(read_document(path, max_bytes).raw, path.name)
+    return judge_opening(read_document(path, max_bytes).raw, path.name)
 
 
 def find_notebooks(roots: Iterable[Path]) -> Iterator[Path]:

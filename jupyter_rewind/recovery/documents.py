@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from jupyter_rewind.notebooks.faults import fault_in, fault_of
 from jupyter_rewind.recovery.evidence import (
     Evidence,
     EvidenceCell,
@@ -14,7 +15,7 @@ from jupyter_rewind.recovery.evidence import (
     Problem,
     Trace,
 )
-from jupyter_rewind.recovery.filestate import LARGE_BYTES, fault_in, fault_of
+from jupyter_rewind.recovery.filestate import LARGE_BYTES
 from jupyter_rewind.recovery.normal import cell_of, text_of
 from jupyter_rewind.recovery.regular import MOST_BYTES, read_file
 from jupyter_rewind.recovery.salvage import salvage_notebook

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import mmap
 import os
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from jupyter_rewind.notebooks.condition import Condition, judge_notebook
+from jupyter_rewind.notebooks.faults import LONE, MARK, fault_in, fault_of
 from jupyter_rewind.recovery.broken.encodings import wide_encoding
 from jupyter_rewind.recovery.broken.soundness import has_lone_half, judge_large
 from jupyter_rewind.recovery.regular import MOST_BYTES, open_file, read_file
@@ -20,12 +20,8 @@ LARGE_BYTES = 1 << 24
 WHOLE = "whole"
 MISSING = "missing"
 DAMAGED = "damaged"
-_LONE = "it has half a character (a lone surrogate) in it"
-_NEWEST_FORM = 4
 _TEXTS = ("source", "code", "text")
 """Where the text of a cell stands; the last two in format 1."""
-_MARK = b"\xef\xbb\xbf"
-_MAY_BE_LONE = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,13 +83,13 @@ def _state_of_large(notebook: Path) -> FileState | None:
             return None
         with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
             wide = wide_encoding(mapped)
-            if wide is not None or mapped[:3] == _MARK:
+            if wide is not None or mapped[:3] == MARK:
                 return None
             condition = judge_large(mapped, notebook.name)
             if not condition.is_ok:
                 return _not_ok(condition, notebook.name)
             if has_lone_half(mapped):
-                return FileState(DAMAGED, _closed(notebook.name, _LONE))
+                return FileState(DAMAGED, _closed(notebook.name, LONE))
     return FileState(WHOLE)
 
 
@@ -110,59 +106,6 @@ def _there(words: str, name: str) -> str:
     """The words, so that nobody takes a damaged file for one that is gone."""
     told = words.removeprefix(name).strip()
     return f"{name} is there, but it {told}"
-
-
-def fault_of(raw: bytes) -> str:
-    """Why Jupyter does not open this text, though it is JSON: its encoding; "" where it does."""
-    if raw.startswith(_MARK):
-        return "it begins with a byte order mark"
-    try:
-        raw.decode("utf-8")
-    except UnicodeDecodeError:
-        return "it is not in UTF-8"
-    if _MAY_BE_LONE.search(raw) and _is_lone(raw):
-        return _LONE
-    return ""
-
-
-def fault_in(book: dict[str, Any]) -> str:
-    """Why Jupyter does not open it: its format, or what it is made of; "" where it does."""
-    cells, form = book.get("cells"), book.get("nbformat")
-    if isinstance(form, int) and form > _NEWEST_FORM:
-        return f"it says that its format is {form}, and the newest is {_NEWEST_FORM}"
-    if form != 4 or not isinstance(cells, list):
-        return ""
-    strange = sum(not isinstance(each, dict) for each in cells)
-    if strange:
-        things = "a thing" if strange == 1 else f"{strange} things"
-        return f"{things} in its list of cells {'is' if strange == 1 else 'are'} no cell"
-    if not isinstance(book.get("metadata"), dict):
-        return "its metadata are missing"
-    odd = [number for number, each in enumerate(cells, 1) if not _is_sound(each)]
-    if not odd:
-        return ""
-    more = f" and {len(odd) - 1} more" if len(odd) > 1 else ""
-    are = "are" if more else "is"
-    return f"cell {odd[0]}{more} {are} not made as a cell is (its text, outputs or metadata)"
-
-
-def _is_sound(cell: dict[str, Any]) -> bool:
-    source, outputs = cell.get("source"), cell.get("outputs", [])
-    if isinstance(source, list) and not all(isinstance(line, str) for line in source):
-        return False
-    if not isinstance(outputs, list) or not all(isinstance(each, dict) for each in outputs):
-        return False
-    return isinstance(cell.get("metadata"), dict)
-
-
-def _is_lone(raw: bytes) -> bool:
-    try:
-        json.dumps(json.loads(raw), ensure_ascii=False).encode()
-    except UnicodeEncodeError:
-        return True
-    except (ValueError, RecursionError):
-        return False
-    return False
 
 
 def _has_no_text(book: dict[str, Any]) -> bool:

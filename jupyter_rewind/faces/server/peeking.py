@@ -14,14 +14,18 @@ SMALL_BYTES = 4 << 20
 _LARGE_BYTES = 256 << 20
 _PEEK_BYTES = 4_096
 _PATIENCE_SECONDS = 120.0
-# What `condition.judge_notebook` asks for, in as few words.
+# What `faults.judge_opening` asks for, in as few words: a doubt is enough to have it judged.
 _PROGRAM = """
 import json, sys
 with open(sys.argv[1], "rb") as stream:
     raw = stream.read()
 book = json.loads(raw)
 cells = book.get("cells", book.get("worksheets")) if isinstance(book, dict) else None
-sys.exit(0 if isinstance(cells, list) and b"\\0" not in raw else 3)
+parts = [book, *cells] if isinstance(cells, list) and book.get("nbformat") == 4 else []
+sound = isinstance(cells, list) and type(book.get("nbformat")) is int
+sound = sound and book["nbformat"] in (1, 2, 3, 4) and not raw.startswith(b"\\xef\\xbb\\xbf")
+sound = sound and all(isinstance(p, dict) and isinstance(p.get("metadata"), dict) for p in parts)
+sys.exit(0 if sound and b"\\0" not in raw else 3)
 """
 
 
