@@ -25,7 +25,7 @@ from jupyter_rewind.settings import SECTION, Rewind, read_json_file, user_file
 from jupyter_rewind.store.durable import Files
 from jupyter_rewind.store.keyfiles import export_key, import_key
 from jupyter_rewind.store.layout import key_path
-from jupyter_rewind.store.partial import read_partial
+from jupyter_rewind.store.partial import UNKNOWN, read_partial
 from jupyter_rewind.store.preferences import set_value, unset_value
 from jupyter_rewind.store.replica.address import open_objects, parse_address, with_encryption
 from jupyter_rewind.store.replica.check import CheckReport, Fault, check
@@ -33,6 +33,7 @@ from jupyter_rewind.store.replica.collecting import CollectedReport, collect_rep
 from jupyter_rewind.store.replica.fetching import Progress
 from jupyter_rewind.store.replica.filling import fill
 from jupyter_rewind.store.replica.forwarding import Account, Forwarder, State
+from jupyter_rewind.store.replica.holding import HELD
 from jupyter_rewind.store.replica.objects import Objects
 from jupyter_rewind.store.replica.opening import read_identity, require_sealed, require_store
 from jupyter_rewind.store.replica.pace import Pace
@@ -164,8 +165,8 @@ class Replication:
                     f"Contents of {count} segments of the store at {layout.folder} are still only"
                     f" in {url}.",
                     hint=f"Nothing was changed. `jupyter rewind replica pull {shlex.quote(url)}`"
-                    " brings them; then remove it. If it is gone for good, take it out of"
-                    f" {user_file()} by hand: what was only there is lost.",
+                    " brings them; then remove it. If it is gone for good, `jupyter rewind salvage"
+                    " --without-replicas` gives up what was only there.",
                 )
 
     def push(self, url: str, progress: Progress | None = None) -> PushReport:
@@ -331,6 +332,9 @@ def mending_command(error: RewindError, url: str) -> str:
         return "pip install 'jupyter-rewind[replica]'" if needs_library else (
             "jupyter rewind config unset replica.url"
         )  # fmt: skip
+    if error.code in {HELD, UNKNOWN}:
+        # Which replica has what is missing, the store knows.
+        return "jupyter rewind replica pull"
     if error.code == UNCONDITIONAL or isinstance(error, Conflict):
         return f"jupyter rewind replica remove {quoted}"
     if isinstance(error, Integrity):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from jupyter_rewind.errors import Integrity, NotFound, Storage, Unavailable
 from jupyter_rewind.model.ids import Digest
@@ -14,9 +14,11 @@ from jupyter_rewind.store.index import Index, Place
 from jupyter_rewind.store.layout import Layout
 from jupyter_rewind.store.opened import OpenSegments
 from jupyter_rewind.store.partial import Payloads
-from jupyter_rewind.store.segments import HEAD_SIZE, Kind
+from jupyter_rewind.store.presence import Presence
+from jupyter_rewind.store.segments import HEAD_SIZE, Kind, Record
 
 _OPEN_SEGMENTS = 64
+_DELTA_START = 64
 _SHARED = (
     "Only what shares this content is affected; `jupyter rewind verify` names it. Storing the same"
     " content again heals it."
@@ -32,6 +34,7 @@ class ContentReader:
         self._partial = Payloads(layout, files)
         self._segments = OpenSegments(layout, files, most=_OPEN_SEGMENTS)
         self._nodes = RawCache()
+        self._presence = Presence(layout, files, self._partial, self._known_places, self._told_from)
 
     def get(self, digest: Digest) -> bytes:
         """The content named `digest`. Raises NotFound; Integrity when all copies are damaged."""
@@ -72,10 +75,13 @@ class ContentReader:
 
     def without_absent(self, known: dict[Digest, str]) -> dict[Digest, str]:
         """Those of `known` whose content is here, and not in a replica alone."""
-        partial = self._partial.places()
-        if not partial:
+        if not self._partial.places():
             return known
-        return {name: value for name, value in known.items() if self._is_here(name, partial)}
+        return {name: value for name, value in known.items() if self._presence.has(name)}
+
+    def flush(self) -> None:
+        """What `without_absent` has said to be here is on the disk. Raises Storage."""
+        self._presence.flush()
 
     def forget(self) -> None:
         """What is read next is read from the segments, whatever was read before."""
@@ -168,15 +174,13 @@ class ContentReader:
             self._nodes.keep(digest, raw)
         return raw
 
-    def _is_here(self, digest: Digest, partial: Mapping[str, str]) -> bool:
-        places = self._catalog.ask(lambda index: index.places(digest))
-        for place in places:
-            if place.segment not in partial or place.record.kind != Kind.CHUNK:
-                return True
-            if self._partial.is_here(place.segment, place.record):
-                return True
-        # What waits to be put into the index was written by this process.
-        return not places
+    def _known_places(self, digest: Digest) -> Iterator[tuple[str, Record]]:
+        found = self._catalog.ask(lambda index: index.places(digest))
+        return ((place.segment, place.record) for place in found)
+
+    def _told_from(self, segment: str, record: Record) -> Digest:
+        start = min(record.stored, _DELTA_START)
+        return chunks.delta_base(self._segments.read(segment, start, record.offset + HEAD_SIZE))[1]
 
     def _read_raw(self, place: Place, digest: Digest) -> bytes | None:
         """The content where it is stored as it is and reads well; else the careful way knows what

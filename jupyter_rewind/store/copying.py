@@ -11,6 +11,7 @@ from collections.abc import Callable
 from jupyter_rewind.model.entry import Entry
 from jupyter_rewind.model.ids import Digest, EntryId
 from jupyter_rewind.store import chunks
+from jupyter_rewind.store.partial import Partial
 from jupyter_rewind.store.plan import ENTRIES_A_COMMIT, Plan, tell_anew
 from jupyter_rewind.store.reach import Reach
 from jupyter_rewind.store.repository import Repository
@@ -26,6 +27,7 @@ class Copier:
 
     def __init__(self, repository: Repository) -> None:
         self._repository = repository
+        self._partial = Partial(repository.layout)
         self._moved: set[Digest] = set()
         self._progress: Progress | None = None
         self._total = 0
@@ -83,7 +85,9 @@ class Copier:
 
     def _stands_elsewhere(self, record: Record, plan: Plan) -> bool:
         """True when another copy, whole and sure to be on the disk, stays; or a better one of a
-        picked segment will be moved in place of this."""
+        picked segment will be moved in place of this. What came from a replica is not sure to be,
+        before all of its segment is."""
+        partial = self._partial.places()
         delta = record.codec == chunks.Codec.DELTA
         with self._repository.index() as index:
             places = index.places(record.id)
@@ -92,7 +96,7 @@ class Copier:
             if place.segment in plan.picked:
                 if delta and whole:
                     return True
-            elif whole and place.synced:
+            elif whole and place.synced and place.segment not in partial:
                 with self._repository.reader(place.segment) as reader:
                     if reader.is_intact(place.record):
                         return True

@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -29,27 +28,13 @@ from jupyter_rewind.store.locks import Barrier, ProcessLock
 from jupyter_rewind.store.moving import note_taken
 from jupyter_rewind.store.opened import OpenSegments
 from jupyter_rewind.store.partial import Payloads, read_segment
+from jupyter_rewind.store.place import Place
+from jupyter_rewind.store.presence import Presence
 from jupyter_rewind.store.segments import HEAD_SIZE, Kind, Record
 from jupyter_rewind.store.writer import SegmentWriter
 
 _OPEN_SEGMENTS = 32
 _RECENT_BYTES = 4 << 20
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where content stands: a segment, and what the record's head says."""
-
-    segment: str
-    offset: int
-    kind: int
-    codec: int
-    stored: int
-    raw: int
-
-    def record(self, digest: Digest) -> Record:
-        """What the head says of the content `digest`."""
-        return Record(self.offset, self.kind, self.codec, self.stored, self.raw, digest)
 
 
 class KernelStore:
@@ -71,6 +56,7 @@ class KernelStore:
         self._segments = OpenSegments(layout, files, most=_OPEN_SEGMENTS)
         self._recent = RawCache(_RECENT_BYTES)
         self._partial = Payloads(layout, files, apart=True)
+        self._presence = Presence(layout, files, self._partial, self._known_place, self._told_from)
         self._last_order = 0
 
     @classmethod
@@ -113,6 +99,7 @@ class KernelStore:
                 if not block.entries:
                     self._writer.abort()
                     return
+                self._presence.flush()
                 batch = self._writer.commit(block.entries, ())
             except BaseException:
                 self._writer.abort()
@@ -145,7 +132,7 @@ class KernelStore:
         with self._learning:
             for one in records:
                 # The newest: what it replaces was laid aside, and will go.
-                self._places[one.id] = _place(name, one)
+                self._places[one.id] = Place.of(name, one)
             self._entries.update((entry.id, entry) for entry in entries)
             self._scanned[name] = (end, end)
 
@@ -188,18 +175,15 @@ class KernelStore:
 
     def is_here(self, digest: Digest) -> bool:
         """False for content that this process knows to lie in a replica alone."""
-        place = self._places.get(digest)
-        if place is None or place.segment not in self._partial.places():
-            return True
-        is_chunk = place.kind == Kind.CHUNK
-        return not is_chunk or self._partial.is_here(place.segment, place.record(digest))
+        return self._presence.has(digest)
 
     def require(self, digest: Digest) -> None:
         """Nothing, when the content is stored. Raises NotFound; Unavailable for what lies in a
-        replica alone that cannot be read now."""
-        place = self.place(digest)
+        replica alone that cannot be read now, or has no room here."""
+        self.place(digest)
         if not self.is_here(digest):
-            self._payload(place)
+            self.get(digest)
+            self.is_here(digest)  # from now on it is relied on
 
     def place(self, digest: Digest) -> Place:
         """Where the content stands. Raises NotFound."""
@@ -297,6 +281,13 @@ class KernelStore:
             return self._partial.get(place.segment, replica, place.record(Digest(b"")))
         return self._stored(place)
 
+    def _known_place(self, digest: Digest) -> list[tuple[str, Record]]:
+        place = self._places.get(digest)
+        return [] if place is None else [(place.segment, place.record(digest))]
+
+    def _told_from(self, segment: str, record: Record) -> Digest:
+        return chunks.delta_base(self._stored(Place.of(segment, record)))[1]
+
     def _stored(self, place: Place) -> bytes:
         data = self._segments.read(place.segment, place.stored, place.offset + HEAD_SIZE)
         if len(data) != place.stored:
@@ -325,7 +316,7 @@ class KernelStore:
 
     def _add(self, segment: str, records: Sequence[Record]) -> None:
         for one in records:
-            found = _place(segment, one)
+            found = Place.of(segment, one)
             before = self._places.get(one.id)
             if before is None or self._is_better(found, before):
                 self._places[one.id] = found
@@ -381,10 +372,6 @@ class KernelStore:
         except OSError as error:
             raise translate(error, "read the segments in", self.layout.segments) from error
         return found
-
-
-def _place(segment: str, one: Record) -> Place:
-    return Place(segment, one.offset, one.kind, one.codec, one.stored, one.raw)
 
 
 class ContentSource(Protocol):

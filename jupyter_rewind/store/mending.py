@@ -22,6 +22,9 @@ from jupyter_rewind.store.layout import retire_segments
 from jupyter_rewind.store.partial import read_partial
 from jupyter_rewind.store.plan import is_busy
 from jupyter_rewind.store.reach import affected_entries, mark
+from jupyter_rewind.store.replica.hollows import is_hollow
+from jupyter_rewind.store.replica.notes import noted_segments
+from jupyter_rewind.store.replica.turns import taking_turns
 from jupyter_rewind.store.repository import Repository
 from jupyter_rewind.store.segments import Kind, Record, Scan, SegmentReader
 from jupyter_rewind.store.untold import Untold, find_untold
@@ -43,7 +46,8 @@ Progress = Callable[[int, int], None]
 _BATCH_RECORDS = 2_000
 _BATCH_BYTES = 16 << 20
 _PULL_FIRST = (
-    "some of its contents are in a replica alone: `jupyter rewind replica pull`, then salvage again"
+    "some of its contents are in a replica alone: `jupyter rewind replica pull`, then salvage"
+    " again; or, where no replica has them any more, `jupyter rewind salvage --without-replicas`"
 )
 
 
@@ -103,9 +107,18 @@ class _Tally:
 class Mender:
     """One salvage of a store in place."""
 
-    def __init__(self, repository: Repository, mended: bool, progress: Progress | None) -> None:
+    def __init__(
+        self,
+        repository: Repository,
+        mended: bool,
+        progress: Progress | None,
+        *,
+        without_replicas: bool = False,
+    ) -> None:
+        """`without_replicas`, contents that only a replica has count as lost."""
         self._repository = repository
         self._mended = mended
+        self._without_replicas = without_replicas
         self._progress = progress
         self._tally = _Tally()
         self._ends: dict[str, int] = {}
@@ -114,6 +127,8 @@ class Mender:
     def run(self) -> SalvageReport:
         # Verify lays down the evidence: what the index knew and what no longer reads.
         self._mend_witness()
+        if self._without_replicas:
+            self._give_up_partial()
         self._ends = known_ends(self._repository)
         self._partial = read_partial(self._repository.layout)
         verify(self._repository, read_data=True, progress=self._progress)
@@ -126,7 +141,7 @@ class Mender:
             why = self._find_damage(name, dangling)
             if why and is_busy(self._repository, name):
                 self._tally.skipped[name] = f"{why}; it is being written, salvage it later"
-            elif why and name in self._partial:
+            elif why and self._waits_for_replica(name):
                 self._tally.skipped[name] = f"{why}; {_PULL_FIRST}"
             elif why:
                 damaged.append(name)
@@ -168,6 +183,24 @@ class Mender:
                 ends = index.synced_ends()
             note_segments(layout, files, ends)
             self._tally.witness_mended = True
+
+    def _give_up_partial(self) -> None:
+        """What is not here is damage: the file that says otherwise lies under `damaged/`."""
+        layout, files = self._repository.layout, self._repository.files
+        with taking_turns(layout, "pull", f"A pull into the store at {layout.folder}"):
+            if layout.partial.exists():
+                files.make_folder(layout.damaged)
+                files.rename(layout.partial, layout.damaged / f"partial.{clock.new_id()}")
+                files.sync_folder(layout.damaged)
+                files.sync_folder(layout.folder)
+
+    def _waits_for_replica(self, name: str) -> bool:
+        """Whether a pull may bring what is missing, also where that is not known any more."""
+        if self._without_replicas:
+            return False
+        layout = self._repository.layout
+        was_there = name in noted_segments(layout)
+        return name in self._partial or (was_there and is_hollow(self._repository, name))
 
     def _find_damage(self, name: str, dangling: bool) -> str:
         with self._repository.index() as index:
@@ -235,7 +268,7 @@ class Mender:
         with self._repository.index() as index:
             places = index.places(record.id)
         for place in places:
-            if place.segment == name or place.record.codec == chunks.Codec.DELTA:
+            if place.segment in {name, *self._partial} or place.record.codec == chunks.Codec.DELTA:
                 continue
             try:
                 with self._repository.reader(place.segment) as reader:

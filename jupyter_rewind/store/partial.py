@@ -6,15 +6,18 @@ Such a segment has its full length, with every head, tag, node and commit; where
 chunks go, there may be holes. The file never says which: bytes that fit their tag are here. So a
 hole may be filled by anybody at any time, and what a power cut tore is a hole again. A segment is
 named here before it is shown, and no more after all of it was compared and flushed.
+
+Where the file does not read, every segment may lack some: what fits its tag is read, and nothing is
+taken for damage or for whole. A pull finds out which they are, and names them anew.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from jupyter_rewind.errors import Conflict, Integrity, NotFound
+from jupyter_rewind.errors import Conflict, Integrity, NotFound, Unavailable
 from jupyter_rewind.model.encoding import check_format, parse_json, to_json
 from jupyter_rewind.model.entry import Json
 from jupyter_rewind.store.durable import Files, read_at, translate
@@ -27,11 +30,33 @@ if TYPE_CHECKING:
 
 ABSENT = "absent"
 """The code of the error that tells of contents which cannot be fetched from a replica now."""
+UNKNOWN = "partial_unknown"
+"""The code of the error that tells that nobody knows which contents are here."""
+_FIND_OUT = (
+    "`jupyter rewind replica pull` finds out what is missing, and brings it. Where no replica is"
+    " left, `jupyter rewind salvage --without-replicas` gives it up."
+)
 _FORMAT = 1
 _LOOK = 64
 _CHUNKS = (
     "SELECT c.at, c.stored FROM chunks c JOIN segments s ON s.num=c.seg WHERE c.kind=? AND s.name=?"
 )
+
+
+class _Every(Mapping[str, str]):
+    """Every segment may lack payloads, and nobody knows where those are."""
+
+    def __getitem__(self, segment: str) -> str:
+        return ""
+
+    def __contains__(self, segment: object) -> bool:
+        return True
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(())
+
+    def __len__(self) -> int:
+        return 1
 
 
 class Partial:
@@ -43,10 +68,11 @@ class Partial:
         self._seen: tuple[tuple[int, int, int], Mapping[str, str]] | None = None
 
     def places(self) -> Mapping[str, str]:
-        """Segment -> the address of the replica that has its payloads; empty in most stores.
+        """Segment -> the address of the replica that has its payloads; empty in most stores. Every
+        segment, and no address, where the file does not read.
 
         To be asked before a payload is read: one that is whole by then may be named no more.
-        Raises Integrity, Newer, Storage.
+        Raises Newer, Storage.
         """
         try:
             status = os.stat(self._path)
@@ -57,7 +83,11 @@ class Partial:
         mark = (status.st_mtime_ns, status.st_ino, status.st_size)
         seen = self._seen
         if seen is None or seen[0] != mark:
-            seen = self._seen = (mark, read_partial(self._layout))
+            try:
+                found: Mapping[str, str] = read_partial(self._layout)
+            except Integrity:
+                found = _Every()
+            seen = self._seen = (mark, found)
         return seen[1]
 
 
@@ -91,8 +121,13 @@ class Payloads(Partial):
         return self._made
 
 
+def may_lack(layout: Layout) -> bool:
+    """Whether some payloads may not be here. Raises Newer, Storage."""
+    return bool(Partial(layout).places())
+
+
 def read_partial(layout: Layout) -> dict[str, str]:
-    """Segment -> the address of its replica. Raises Integrity, Newer, Storage."""
+    """Segment -> the address of its replica. Raises Integrity (`UNKNOWN`), Newer, Storage."""
     try:
         facts = parse_json(layout.partial.read_bytes())
         check_format(int(facts["format"]), _FORMAT, f"{layout.partial}")
@@ -105,8 +140,24 @@ def read_partial(layout: Layout) -> dict[str, str]:
         raise Integrity(
             f"{layout.partial} does not read: which contents of the store are still only in a"
             " replica is not known.",
-            hint="Nothing was changed. Set store.path to a new folder, and pull into it.",
+            code=UNKNOWN,
+            hint=f"Nothing was changed. {_FIND_OUT}",
         ) from error
+
+
+def is_known(layout: Layout) -> bool:
+    """Whether it is known which segments may lack payloads. Raises Newer, Storage."""
+    return not isinstance(Partial(layout).places(), _Every)
+
+
+def out_of_sight(layout: Layout) -> Unavailable:
+    """The error for what is not here while nobody knows whether a replica has it."""
+    return Unavailable(
+        f"What is asked for is not here. It may be in a replica: {layout.partial}, which says that,"
+        " does not read.",
+        code=ABSENT,
+        hint=f"What is here is read as ever. {_FIND_OUT}",
+    )
 
 
 def absent_bytes(layout: Layout, files: Files, index: Index) -> int:
@@ -134,8 +185,8 @@ def require_whole(layout: Layout, what: str) -> None:
         raise Conflict(
             f"{what.format(layout.folder)}: some of its contents are in a replica alone.",
             hint="Nothing was changed. `jupyter rewind replica pull` brings them; then try again."
-            f" If that replica is gone for good, delete {layout.partial}: what is missing is"
-            " damage from then on.",
+            " If that replica is gone for good, `jupyter rewind salvage --without-replicas` gives"
+            " up what is missing.",
         )
 
 
@@ -143,6 +194,12 @@ def note_partial(layout: Layout, files: Files, names: Iterable[str], url: str) -
     """These segments may lack payloads from now on, durably. Only who pulls may say so."""
     fresh = {**read_partial(layout), **dict.fromkeys(names, url)}
     _write(layout, files, fresh)
+
+
+def replace_partial(layout: Layout, files: Files, names: Iterable[str], url: str) -> None:
+    """These segments may lack payloads and no others, durably, whatever was said before. Only who
+    pulls, and has looked at all of them, may say so."""
+    _write(layout, files, dict.fromkeys(names, url))
 
 
 def drop_partial(layout: Layout, files: Files, names: Iterable[str]) -> None:

@@ -141,6 +141,8 @@ class Repository:
         transaction = Transaction(self, self._writer)
         try:
             yield transaction
+            # Also where nothing is to be added: what was found here counts as kept from now on.
+            self._content.flush()
             if transaction.is_empty:
                 self._writer.abort()
                 return
@@ -248,10 +250,20 @@ class Repository:
         """Those that are stored here; the value names a segment that may not be on the disk yet."""
         return self._content.without_absent(self._catalog.known(digests))
 
+    def holds(self, digests: Sequence[Digest]) -> bool:
+        """True when all of these are stored here, and those that came from a replica are on the
+        disk. Raises Storage."""
+        is_here = len(self.known(digests)) == len(set(digests))
+        if is_here:
+            self._content.flush()
+        return is_here
+
     def bring(self, digests: Sequence[Digest]) -> None:
-        """What of these is stored in a replica alone is here. Raises Unavailable, Integrity."""
+        """What of these is stored in a replica alone is here, unless there is no room for it.
+        Raises Unavailable, Integrity."""
+        here = self.known(digests)
         for digest in digests:
-            if self.has(digest):
+            if digest not in here and self.has(digest):
                 self._content.get(digest)
 
     def depth(self, digest: Digest) -> int:

@@ -44,6 +44,7 @@ def salvage(
     *,
     trust_foreign: bool = False,
     into: Path | None = None,
+    without_replicas: bool = False,
     index_path: Path | None = None,
     files: Files | None = None,
     progress: Progress | None = None,
@@ -52,12 +53,18 @@ def salvage(
 
     With `into`, the store stays as it is, and what reads goes into a store there, made where there
     is none. `trust_foreign` takes records without a key, by their content's own names: only that
-    way, and only with `into`, can a store be read whose key is gone.
+    way, and only with `into`, can a store be read whose key is gone. `without_replicas` gives up
+    contents that are in a replica alone; else segments that lack some are left for a pull.
 
     Writers may go on meanwhile; a damaged segment that is being written is left for later.
     Raises Denied (no key), InvalidInput, Newer, Storage, Conflict (another upkeep is at work).
     """
     files = files or Files()
+    if without_replicas and into is not None:
+        raise InvalidInput(
+            "What is only in a replica is given up in the store itself, not in another one.",
+            hint="Leave --into or --without-replicas away.",
+        )
     if trust_foreign:
         if into is None:
             raise InvalidInput(
@@ -75,7 +82,7 @@ def salvage(
             with Repository.open(into, key_folder=key_folder, files=files) as target:
                 return _take_own(source, target, progress)
         with upkeep_lock(source.layout, "salvage"):
-            return Mender(source, mended, progress).run()
+            return Mender(source, mended, progress, without_replicas=without_replicas).run()
 
 
 def _open_anyhow(folder: Path, key_folder: Path, files: Files) -> bool:

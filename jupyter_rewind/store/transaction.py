@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple, Protocol
 
-from jupyter_rewind.errors import Integrity, NotFound
+from jupyter_rewind.errors import Integrity, NotFound, Unavailable
 from jupyter_rewind.model.entry import Entry
 from jupyter_rewind.model.ids import Digest, EntryId
 from jupyter_rewind.store import chunks
 from jupyter_rewind.store.gathering import Gathering, Grounds
+from jupyter_rewind.store.partial import ABSENT
 from jupyter_rewind.store.segments import OVERHEAD, Kind
 from jupyter_rewind.store.writer import SegmentWriter
 
@@ -17,6 +18,7 @@ from jupyter_rewind.store.writer import SegmentWriter
 class Known(Grounds, Protocol):
     """What a transaction asks of the store it belongs to."""
 
+    def has(self, digest: Digest) -> bool: ...
     def known(self, digests: Sequence[Digest]) -> dict[Digest, str]: ...
     def bring(self, digests: Sequence[Digest]) -> None: ...
     def refresh(self) -> None: ...
@@ -87,6 +89,11 @@ class Transaction(Gathering):
         """The same entry, written again into this writer's segment: for upkeep."""
         self.entries.append(entry)
 
+    def require(self, names: Sequence[Digest]) -> None:
+        """These contents are here, as surely as the commit is. Raises NotFound; Unavailable for
+        what lies in a replica alone and cannot be fetched, or has no room here."""
+        self._require(names)
+
     def _put(self, kind: Kind, name: Digest, raw: bytes | memoryview, base: Digest | None) -> None:
         told = self._delta(raw, base)
         if told is not None:
@@ -124,6 +131,14 @@ class Transaction(Gathering):
             self._store.bring([name for name in wanted if name not in found])
             found = self._have(wanted)
         missing = next((name for name in wanted if name not in found), None)
+        if missing is not None and self._store.has(missing):
+            raise Unavailable(
+                "Contents that are still only in a replica are needed here, and there is no room"
+                " for them.",
+                code=ABSENT,
+                hint="Nothing was changed. Free some space, and try again.",
+                retryable=True,
+            )
         if missing is not None:
             raise NotFound(f"Content {missing.hex()[:12]} is to be named but is not stored.")
 

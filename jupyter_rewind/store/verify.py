@@ -15,7 +15,7 @@ from jupyter_rewind.errors import Integrity, NotFound, RewindError
 from jupyter_rewind.model.ids import Digest, EntryId
 from jupyter_rewind.store import chunks, room
 from jupyter_rewind.store.locks import is_locked
-from jupyter_rewind.store.partial import absent_bytes, read_partial
+from jupyter_rewind.store.partial import Partial, absent_bytes, read_partial
 from jupyter_rewind.store.reach import Reach, affected_entries, mark
 from jupyter_rewind.store.repository import Repository
 from jupyter_rewind.store.segments import (
@@ -120,6 +120,12 @@ def verify(
         findings.damages.append(Damage("", 0, 0, str(error)))
         with repository.index() as index:
             ends = index.synced_ends()
+    is_partial_known = True
+    try:
+        read_partial(repository.layout)
+    except Integrity as error:
+        is_partial_known = False
+        findings.damages.append(Damage("", 0, 0, str(error)))
     files = segment_sizes(repository)
     total = sum(files.values())
     for name, size in files.items():
@@ -146,7 +152,7 @@ def verify(
         damages,
         tuple(findings.unfinished),
         known,
-        findings.absent_bytes if read_data else count_absent(repository),
+        count_absent(repository) if is_partial_known and not read_data else findings.absent_bytes,
     )
 
 
@@ -249,7 +255,7 @@ def _look_at(
         listed = set(index.entry_places(number))
         doubted = {at for _, segment, at, _ in index.evidence.chunks() if segment == name}
     # Asked first: whoever fills the segment takes its name away when all of it is here.
-    is_partial = name in read_partial(repository.layout)
+    is_partial = name in Partial(repository.layout).places()
     with repository.reader(name) as reader:
         scan, size = reader.scan(0), reader.size
         bad = find_bad_records(reader.stream(), repository.seal(name), scan) if read_data else []

@@ -16,6 +16,7 @@ from jupyter_rewind.notebooks.contents import read_bytes
 from jupyter_rewind.notebooks.drafts import Drafts, claim_of
 from jupyter_rewind.notebooks.history import Histories
 from jupyter_rewind.notebooks.search import search
+from jupyter_rewind.replication import mending_command
 from jupyter_rewind.store.collect import collect
 from jupyter_rewind.store.partial import read_partial
 from jupyter_rewind.store.replica import arrival, bringing, filling, forwarding, wholeness
@@ -160,12 +161,14 @@ def test_the_way_out_that_is_told_helps(tmp_path: Path, line: Line) -> None:
     expire_there(first, old)
     with pytest.raises(Unavailable) as told:
         second.push()
-    assert f"delete {second.store / 'partial'}" in told.value.hint
+    assert mending_command(told.value, second.url) == "jupyter rewind replica pull"
+    assert "`jupyter rewind salvage --without-replicas`" in told.value.hint
     with second.open() as repository:
         filling.fill(repository.layout, repository.files, line)
-    (second.store / "partial").unlink()
-    report = salvage(second.store, key_folder=second.filled.folder / "keys", files=QuickFiles())
-    assert report.lost
+    keys = second.filled.folder / "keys"
+    assert not salvage(second.store, key_folder=keys, files=QuickFiles()).lost
+    report = salvage(second.store, key_folder=keys, files=QuickFiles(), without_replicas=True)
+    assert report.lost and not (second.store / "partial").exists()
     second.push()
     with second.open() as repository:
         assert alone in {entry.id for entry in repository.entries()}

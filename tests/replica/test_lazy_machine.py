@@ -93,6 +93,14 @@ class LazyReplica(SharedReplica):
             with self.held():
                 super().expire_and_collect(number, keep)
 
+    @rule(number=st.integers(0, MACHINES - 1), is_gone=st.booleans())
+    def forget(self, number: int, is_gone: bool) -> None:
+        """What is known of missing contents is lost, or does not read, until the next pull."""
+        path = self.folder / str(number) / "partial"
+        if path.exists():
+            path.unlink() if is_gone else path.write_bytes(b"{")
+            self.pull(number, None)
+
     @rule(number=st.integers(0, MACHINES - 1), stop=st.none() | st.integers(0, 9))
     def bring(self, number: int, stop: int | None) -> None:
         """All that is missing comes, or as much as comes until it is killed."""

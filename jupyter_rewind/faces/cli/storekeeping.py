@@ -218,6 +218,13 @@ def salvage(
     trust_foreign: Annotated[
         bool, typer.Option("--trust-foreign", help="Take a store whose key is gone; needs --into.")
     ] = False,
+    without_replicas: Annotated[
+        bool,
+        typer.Option(
+            "--without-replicas",
+            help="Give up contents that were left in a replica, and are not there any more.",
+        ),
+    ] = False,
 ) -> Answer:
     """Make a damaged store whole again with all that still reads.
 
@@ -228,11 +235,17 @@ def salvage(
 
     target = Path(os.path.abspath(os.path.expanduser(into))) if into is not None else None
     with face.screen.progress("Salvaging") as progress:
-        report = run(face.settings, trust_foreign=trust_foreign, into=target, progress=progress)
+        report = run(
+            face.settings, trust_foreign=trust_foreign, into=target,
+            without_replicas=without_replicas, progress=progress,
+        )  # fmt: skip
     with face.workspace_at(target) as workspace:
         homeless = workspace.histories.shelter_homeless()
         names = workspace.name_entries(report.affected) if report.affected else {}
     answer = _salvaged(report, names, is_other=target is not None)
+    if report.lost and target is None and face.settings.replica_url.strip():
+        text = "What a replica has of it comes back: `jupyter rewind replica pull`."
+        answer = Answer(answer.data, [*answer.parts, Remark(text)], answer.status)
     data: Document = {**answer.data, "homeless": list(homeless)}
     if not homeless:
         return Answer(data, answer.parts, answer.status)

@@ -16,6 +16,8 @@ from jupyter_rewind.model.entry import Json
 from jupyter_rewind.store.durable import Files, translate
 from jupyter_rewind.store.layout import Layout
 from jupyter_rewind.store.locks import Barrier, is_locked
+from jupyter_rewind.store.partial import Partial
+from jupyter_rewind.store.replica.hollow import Hollow
 
 _READY = ".arriving"
 
@@ -64,6 +66,7 @@ def _show(layout: Layout, files: Files, ready: Path) -> None:
         return  # another process has done this work
     except OSError as error:
         raise translate(error, "read", ready) from error
+    partial = Partial(layout).places()
     for name in names:
         waiting, target = waiting_path(layout, name), layout.segments / name
         if not waiting.exists():
@@ -72,10 +75,24 @@ def _show(layout: Layout, files: Files, ready: Path) -> None:
             # Its writer is alive here, and has at least as much.
             files.remove(waiting)
         else:
+            if name in partial and target.exists():
+                _carry_over(layout, files, name, waiting)
             files.rename(waiting, target)
     files.sync_folder(layout.segments)
     files.remove(ready)
     files.sync_folder(layout.segments)
+
+
+def _carry_over(layout: Layout, files: Files, name: str, waiting: Path) -> None:
+    """Payloads that were fetched since the waiting file was begun, and that commits may be built
+    on, stand in it, too, durably."""
+    with Hollow(layout, files, name) as here, Hollow(layout, files, name, waiting) as fresh:
+        for record in fresh.lacking():
+            payload = here.payload(record)
+            if payload is not None:
+                fresh.write(record, payload)
+        if fresh.is_changed:
+            fresh.flush()
 
 
 def forget_waiting(layout: Layout, files: Files) -> None:

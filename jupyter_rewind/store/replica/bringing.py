@@ -17,12 +17,13 @@ from jupyter_rewind import clock
 from jupyter_rewind.errors import Integrity, NotFound, RewindError, Storage, Unavailable
 from jupyter_rewind.model.ids import Digest, StoreId
 from jupyter_rewind.store.durable import Files
+from jupyter_rewind.store.floor import require_room
 from jupyter_rewind.store.layout import Layout
 from jupyter_rewind.store.locks import ProcessLock
-from jupyter_rewind.store.partial import ABSENT
+from jupyter_rewind.store.partial import ABSENT, out_of_sight
 from jupyter_rewind.store.replica.address import open_objects, parse_address
 from jupyter_rewind.store.replica.fetching import Source
-from jupyter_rewind.store.replica.filling import Hollow
+from jupyter_rewind.store.replica.hollow import Hollow
 from jupyter_rewind.store.replica.ledger import Ledger, Place
 from jupyter_rewind.store.replica.objects import Objects
 from jupyter_rewind.store.replica.opening import require_store, unseal
@@ -45,12 +46,20 @@ class Bringer:
     """Fetches what is read of segments that may lack payloads. Thread-safe."""
 
     def __init__(
-        self, layout: Layout, files: Files, *, apart: bool = False, ahead: int = AHEAD_BYTES
+        self,
+        layout: Layout,
+        files: Files,
+        *,
+        apart: bool = False,
+        ahead: int = AHEAD_BYTES,
+        must_keep: bool = False,
     ) -> None:
+        """With `must_keep`, what is asked for is written also into the disk's last room."""
         self._layout = layout
         self._files = files
         self._apart = apart
         self._ahead = ahead
+        self._must_keep = must_keep
         self._lock = ProcessLock()
         self._pid = clock.process()
         self._lenders: dict[str, _Lender] = {}
@@ -62,15 +71,17 @@ class Bringer:
             return hollow.payload(record) is not None
 
     def payload(self, segment: str, url: str, record: Record) -> bytes:
-        """The record's payload, checked; from here, or else from the replica at `url`.
+        """The record's payload, checked; from here, or else from the replica at `url`, if any.
 
-        Raises Unavailable (it cannot be fetched now), Integrity (the replica has other bytes),
-        NotFound (the segment was collected meanwhile).
+        Raises Unavailable (it cannot be fetched now, or nobody knows where from), Integrity (the
+        replica has other bytes), NotFound (the segment was collected meanwhile).
         """
         with Hollow(self._layout, self._files, segment) as hollow:
             found = hollow.payload(record)
             if found is not None:
                 return found
+            if not url:
+                raise out_of_sight(self._layout)
             with self._lock:
                 # Whoever was here before may have brought it along.
                 found = hollow.payload(record)
@@ -110,8 +121,21 @@ class Bringer:
         data = lender.read(hollow, record, self._ahead)
         with suppress(Storage):
             # A disk that is full, or not to be written, is no reason not to read.
-            _write_all(hollow, record, data)
+            self._keep_all(hollow, record, data)
         return data[HEAD_SIZE : HEAD_SIZE + record.stored]
+
+    def _keep_all(self, hollow: Hollow, first: Record, data: bytes) -> None:
+        """Every payload in `data`, which begins with that record, stands in its place, as long as
+        there is room. Raises Storage."""
+        record: Record | None = first
+        while record is not None and record.end - first.offset <= len(data):
+            at = record.offset - first.offset + HEAD_SIZE
+            payload = data[at : at + record.stored]
+            if record.kind == Kind.CHUNK and hollow.fits(record, payload):
+                if record is not first or not self._must_keep:
+                    require_room(self._layout.folder, record.stored)
+                hollow.write(record, payload)
+            record = hollow.reader.head(record.end)
 
 
 class _Lender:
@@ -174,17 +198,6 @@ def open_replica(url: str) -> Objects:
     return open_objects(parse_address(url), hasty=True, answer_seconds=_ANSWER_SECONDS)
 
 
-def _write_all(hollow: Hollow, first: Record, data: bytes) -> None:
-    """Every payload in `data`, which begins with that record, stands in its place."""
-    record: Record | None = first
-    while record is not None and record.end - first.offset <= len(data):
-        at = record.offset - first.offset + HEAD_SIZE
-        payload = data[at : at + record.stored]
-        if record.kind == Kind.CHUNK and hollow.fits(record, payload):
-            hollow.write(record, payload)
-        record = hollow.reader.head(record.end)
-
-
 def _absent(url: str, why: str) -> Unavailable:
     return Unavailable(
         f"What is asked for is still only in the replica {url}, which cannot be"
@@ -228,7 +241,7 @@ def main() -> int:
     offset, kind, codec, stored, raw = map(int, facts["record"])
     record = Record(offset, kind, codec, stored, raw, Digest(b""))
     try:
-        bringer = Bringer(layout, Files(), ahead=_APART_BYTES)
+        bringer = Bringer(layout, Files(), ahead=_APART_BYTES, must_keep=True)
         bringer.payload(facts["segment"], facts["url"], record)
     except RewindError as error:
         sys.stdout.write(

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from jupyter_rewind.errors import Integrity, Newer, NotFound
 from jupyter_rewind.store.durable import Files, read_at
+from jupyter_rewind.store.floor import require_room
 from jupyter_rewind.store.layout import Layout
 from jupyter_rewind.store.replica.arrival import waiting_path
 from jupyter_rewind.store.replica.ledger import Ledger, Place
@@ -149,7 +150,7 @@ class Fetcher:
         flush: Future[None] | None = None
         with self._walking(part, name) as walk, ThreadPoolExecutor(1) as flusher:
             for place, data in self._source.read_all(self._ledger.cover(name, have)):
-                self._files.write_at(descriptor, [data], place.start, part)
+                self._write(descriptor, data, place.start, part)
                 if len(data) >= _FLUSHED_BYTES and (flush is None or flush.done()):
                     if flush is not None:
                         flush.result()
@@ -165,9 +166,14 @@ class Fetcher:
         try:
             for at in range(0, have, 8 << 20):
                 data = read_at(source, min(8 << 20, have - at), at)
-                self._files.write_at(descriptor, [data], at, part)
+                self._write(descriptor, data, at, part)
         finally:
             self._files.close(source)
+
+    def _write(self, descriptor: int, data: bytes, at: int, part: Path) -> None:
+        """Raises Full before the disk is, so that what is saved here has room."""
+        require_room(self._layout.folder, len(data))
+        self._files.write_at(descriptor, [data], at, part)
 
     def _is_whole(self, path: Path, name: str, end: int) -> bool:
         """Whether every record up to `end` fits its tag, which only the key's holder can make."""

@@ -7,24 +7,23 @@ not, as before. A segment counts as whole after all of it was compared and flush
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from types import TracebackType
 
 from jupyter_rewind.errors import Integrity, NotFound, RewindError
-from jupyter_rewind.store.durable import Files, read_at
+from jupyter_rewind.store.durable import Files
+from jupyter_rewind.store.floor import require_room
 from jupyter_rewind.store.layout import Layout
-from jupyter_rewind.store.partial import PartialReader, drop_partial, read_partial
+from jupyter_rewind.store.partial import drop_partial, read_partial
 from jupyter_rewind.store.replica.arrival import finish_arrival
 from jupyter_rewind.store.replica.fetching import Progress, Source
+from jupyter_rewind.store.replica.hollow import Hollow
 from jupyter_rewind.store.replica.ledger import Ledger, Place
 from jupyter_rewind.store.replica.objects import Objects
 from jupyter_rewind.store.replica.opening import require_store, unseal
 from jupyter_rewind.store.replica.pace import Pace
 from jupyter_rewind.store.replica.turns import taking_turns
-from jupyter_rewind.store.segments import HEAD_SIZE, TAG_SIZE, Kind, Record, Seal
-from jupyter_rewind.store.standing import identify, is_named
+from jupyter_rewind.store.segments import HEAD_SIZE, Record
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,68 +32,6 @@ class Filled:
 
     bytes: int = 0
     left: tuple[str, ...] = ()
-
-
-class Hollow:
-    """A segment that may lack payloads, open. Raises NotFound where it was collected."""
-
-    def __init__(self, layout: Layout, files: Files, segment: str) -> None:
-        self.segment = segment
-        self._files = files
-        self._path = layout.segments / segment
-        self._seal = Seal(layout.key, layout.store_id, segment)
-        self._reading = files.open(self._path)
-        self._writing = -1
-        size = os.fstat(self._reading).st_size
-        self.reader = PartialReader(self._reading, self._seal, size)
-
-    def __enter__(self) -> Hollow:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        at: TracebackType | None,
-    ) -> None:
-        self._files.close(self._reading)
-        if self._writing >= 0:
-            self._files.close(self._writing)
-
-    @property
-    def is_named(self) -> bool:
-        """Whether this is still the file that others find."""
-        return is_named(identify(self._reading), self._path)
-
-    def payload(self, record: Record) -> bytes | None:
-        """The record's payload, where it is here."""
-        return self.reader.payload(record) if self.reader.is_intact(record) else None
-
-    def lacking(self) -> Iterator[Record]:
-        """The records whose payloads are not here, in order."""
-        for batch in self.reader.scan(0).batches:
-            for record in batch.records:
-                if record.kind == Kind.CHUNK and not self.reader.is_intact(record):
-                    yield record
-
-    def fits(self, record: Record, payload: bytes) -> bool:
-        """Whether `payload` is what a holder of the key put there."""
-        head = read_at(self._reading, HEAD_SIZE, record.offset)
-        tag = read_at(self._reading, TAG_SIZE, record.end - TAG_SIZE)
-        return self._seal.fits(record.offset, memoryview(head + payload + tag))
-
-    def write(self, record: Record, payload: bytes) -> None:
-        """The payload, which fits, stands in its place. Raises Storage."""
-        if self._writing < 0:
-            self._writing = self._files.open_again(self._path)
-        at = record.offset + HEAD_SIZE
-        self._files.write_at(self._writing, [payload], at, self._path)
-
-    def flush(self) -> None:
-        """What anybody has written here is on the disk. Raises Storage."""
-        if self._writing < 0:
-            self._writing = self._files.open_again(self._path)
-        self._files.sync_data(self._writing, self._path)
 
 
 def fill(
@@ -111,7 +48,8 @@ def fill(
     has come as is `enough`.
 
     Raises Conflict (another one is at it, or a pull is at work), NotFound (no replica), Integrity
-    (other bytes there), Storage: what has come until then is here.
+    (other bytes there), Full (but for the disk's last room), Storage: what has come until then is
+    here.
     """
     wanted = [s for s in sorted(read_partial(layout)) if segments is None or s in segments]
     if not wanted:
@@ -174,6 +112,9 @@ class _Filling:
             return True
         with hollow:
             lacking = list(self._checked(hollow.lacking()))
+            if lacking:
+                # Before it is fetched in vain.
+                require_room(self._layout.folder, lacking[0].stored)
             if lacking and not self._bring(hollow, lacking):
                 return False
             hollow.flush()
@@ -255,6 +196,7 @@ class _Filling:
                 hint="What has come is whole, and nothing else was changed here. `jupyter rewind"
                 " replica verify --read-data` shows all that is damaged.",
             )
+        require_room(self._layout.folder, record.stored)
         hollow.write(record, payload)
         self._bytes += record.stored
 

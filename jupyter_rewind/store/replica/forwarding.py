@@ -17,8 +17,8 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from jupyter_rewind import clock
-from jupyter_rewind.errors import Conflict, Internal, NotFound, RewindError, Unavailable
-from jupyter_rewind.store.partial import read_partial
+from jupyter_rewind.errors import Conflict, Full, Internal, NotFound, RewindError, Unavailable
+from jupyter_rewind.store.partial import is_known, read_partial
 from jupyter_rewind.store.replica.collecting import collect_replica, is_worth_collecting
 from jupyter_rewind.store.replica.holding import HELD
 from jupyter_rewind.store.replica.notes import Notes, read_notes
@@ -97,6 +97,7 @@ class Forwarder:
         self._objects: Objects | None = None
         self._sure_until = 0.0
         self._is_filling = False
+        self._full_until = 0.0
         self._thread = threading.Thread(target=self._work, name="rewind-replica", daemon=True)
 
     def start(self) -> None:
@@ -150,7 +151,8 @@ class Forwarder:
             return  # no store yet: the first save makes it
         notes = read_notes(store.layout, self.account.url)
         lag = measure(store, notes.ends)
-        if not lag.behind_bytes and clock.monotonic() < self._sure_until:
+        is_sure = clock.monotonic() < self._sure_until and is_known(store.layout)
+        if not lag.behind_bytes and is_sure:
             self._settle(State.CURRENT, lag, notes)
             self._fill(store)
             return
@@ -173,8 +175,9 @@ class Forwarder:
 
     def _push(self, store: Repository, objects: Objects, notes: Notes) -> None:
         with sole_pusher(store.layout, self.account.url):
-            if not notes.replica:
-                # The first time here: what other machines have pushed comes.
+            if not notes.replica or not is_known(store.layout):
+                # The first time here what other machines have pushed comes; and where it is not
+                # known which contents are here, a pull finds out.
                 with suppress(NotFound):
                     pull(store, objects, self.account.url, pace=self._pace)
             push_in_turn(store, objects, self.account.url, sealed=self._sealed, pace=self._pace)
@@ -182,14 +185,21 @@ class Forwarder:
     def _fill(self, store: Repository) -> None:
         """Contents that are in the replica alone have come, as many as do in a few seconds; then
         it is looked again whether there is something to be pushed."""
-        if self._ending.is_set() or not self._lacks(store):
+        if self._ending.is_set() or clock.monotonic() < self._full_until or not self._lacks(store):
             return
         self._objects = self._objects or self._open_objects()
         until = clock.monotonic() + _FILL_SECONDS
-        make_whole(
-            store, self._lacks(store), self._objects, self.account.url, self._pace,
-            lambda: self._ending.is_set() or clock.monotonic() > until,
-        )  # fmt: skip
+        try:
+            make_whole(
+                store, self._lacks(store), self._objects, self.account.url, self._pace,
+                lambda: self._ending.is_set() or clock.monotonic() > until,
+            )  # fmt: skip
+        except Full as error:
+            # What is saved here is pushed all the same.
+            level = logging.DEBUG if self._full_until else logging.WARNING
+            log.log(level, "Not all contents come from %s: %s", self.account.url, error)
+            self._full_until = clock.monotonic() + LONGEST_PAUSE_SECONDS
+            return
         self._is_filling = bool(self._lacks(store))
 
     def _lacks(self, store: Repository) -> list[str]:

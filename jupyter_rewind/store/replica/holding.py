@@ -12,7 +12,6 @@ from collections.abc import Collection, Iterable, Mapping
 from jupyter_rewind.errors import NotFound, RewindError, Unavailable
 from jupyter_rewind.model.ids import Digest, EntryId
 from jupyter_rewind.store.chunks import Codec
-from jupyter_rewind.store.layout import Layout
 from jupyter_rewind.store.plan import base_of
 from jupyter_rewind.store.reach import entry_roots
 from jupyter_rewind.store.repository import Repository
@@ -21,6 +20,11 @@ from jupyter_rewind.store.segments import Kind
 HELD = "held_back"
 """The code of the error that tells of segments that were not pushed for want of contents."""
 _FEW = 3
+_WAY_OUT = (
+    "Push from a machine that has them, or put the replica back, and push again. Where they are"
+    " lost for good, `jupyter rewind salvage --without-replicas` keeps what reads and names what is"
+    " lost."
+)
 
 
 def held_with(
@@ -68,13 +72,12 @@ def entries_in(repository: Repository, segments: Collection[str]) -> set[EntryId
 
 def gone(repository: Repository, place: str, entries: Collection[EntryId]) -> Unavailable:
     """Contents that these entries need are in the replica at `place` no more."""
-    layout = repository.layout
     return Unavailable(
         f"Contents of {_in_words(repository, entries)} are not here, and the replica {place} has"
         " them no more: another machine has collected it, or it was emptied, put back, or is not"
         " the one they came from.",
         code=HELD,
-        hint=_way_out(layout),
+        hint=_WAY_OUT,
     )
 
 
@@ -91,16 +94,8 @@ def held_back(
         f" {why.message}",
         code=HELD,
         hint="Nothing was removed: what is here stays, and all else is in the replica."
-        f" {_way_out(repository.layout) if is_gone else why.hint}",
+        f" {_WAY_OUT if is_gone else why.hint}",
         retryable=why.retryable,
-    )
-
-
-def _way_out(layout: Layout) -> str:
-    return (
-        "Push from a machine that has them, or put the replica back, and push again. Where they"
-        f" are lost for good: delete {layout.partial} and run `jupyter rewind salvage`, which keeps"
-        " what reads and names what is lost."
     )
 
 

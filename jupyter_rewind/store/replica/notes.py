@@ -64,6 +64,19 @@ def read_notes(layout: Layout, url: str) -> Notes:
         return Notes()
 
 
+def noted_segments(layout: Layout) -> set[str]:
+    """The segments that any replica of this store was seen to have, as far as notes read."""
+    found: set[str] = set()
+    for path in (layout.folder / "replicas").glob("*.json"):
+        try:
+            facts = parse_json(path.read_bytes())
+            if facts["format"] == _FORMAT and facts["store"] == layout.store_id:
+                found |= _numbers(facts["ends"]).keys()
+        except (OSError, ValueError, TypeError, KeyError, AttributeError):
+            continue
+    return found
+
+
 def write_notes(layout: Layout, url: str, notes: Notes, files: Files) -> None:
     """Raises Storage."""
     path = notes_path(layout, url)

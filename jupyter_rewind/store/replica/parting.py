@@ -14,7 +14,7 @@ from jupyter_rewind.store.chunks import Codec
 from jupyter_rewind.store.index import Place
 from jupyter_rewind.store.plan import base_of
 from jupyter_rewind.store.reach import affected_entries, mark
-from jupyter_rewind.store.replica.filling import Hollow
+from jupyter_rewind.store.replica.hollow import Hollow
 from jupyter_rewind.store.repository import Repository
 from jupyter_rewind.store.segments import Kind
 

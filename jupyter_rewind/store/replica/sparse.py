@@ -63,12 +63,12 @@ class SparseFetcher(Fetcher):
         for place, outline in self._read_outlines(self._ledger.cover(name, have)):
             if outline is None:
                 data = self._source.read(place)
-                self._files.write_at(descriptor, [data], place.start, part)
+                self._write(descriptor, data, place.start, part)
                 continue
             end = place.at + place.end - place.start
             shift = place.start - place.at
             for at, data in outline.pieces(place.at, end):
-                self._files.write_at(descriptor, [data], at + shift, part)
+                self._write(descriptor, data, at + shift, part)
             left_out += [
                 (max(start, place.at) + shift, min(stop, end) + shift)
                 for start, stop in outline.left_out
@@ -90,7 +90,7 @@ class SparseFetcher(Fetcher):
             for at in range(0, have, _BLOCK):
                 data = read_at(source, min(_BLOCK, have - at), at)
                 if data.strip(b"\0"):
-                    self._files.write_at(descriptor, [data], at, part)
+                    self._write(descriptor, data, at, part)
         finally:
             self._files.close(source)
 
