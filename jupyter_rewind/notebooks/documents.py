@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -153,9 +154,11 @@ def restore_document(
     kept, kept_nearly = keep_present(histories, path, now, present, author, seen)
     condition, good = _judge(histories, path, source, target, cells)
     before = histories.glance_at(source.history)
+    histories.check_takes()
     not_kept = _swap(files, path, target, now, histories.file_mode(source.history))
     remove_leftovers(files, path.parent)
-    histories.undelete(source.history, str(path))
+    with _told_as_back(path):
+        histories.undelete(source.history, str(path))
     after = _note_restored(histories, path, target, author, None if cells else source, before)
     return Restored(path, source, after, kept, (), not_kept, kept_nearly, condition, good)
 
@@ -195,7 +198,7 @@ def _note_restored(
     before: Glance,
 ) -> Checkpoint:
     """The new head of `path`, which holds `raw` by now, unlike `before`."""
-    try:
+    with _told_as_back(path):
         return histories.record(
             str(path),
             raw,
@@ -206,8 +209,16 @@ def _note_restored(
             parent=source.id if source is not None else None,
             since=before,
         ).checkpoint
+
+
+@contextmanager
+def _told_as_back(path: Path) -> Iterator[None]:
+    """What fails in the block, fails after the file at `path` was written, and says so."""
+    try:
+        yield
     except RewindError as error:
         error.message = f"{path} was brought back, but its history does not say so: {error.message}"
+        error.hint = "The file is whole. The next checkpoint of it says so."
         raise
 
 
@@ -239,12 +250,14 @@ def undelete_document(
     condition, good = _judge(histories, target, source, raw)
     before = histories.glance_at(history)
     files = files or Files()
+    histories.check_takes()
     _write_new(files, target, raw, histories.file_mode(history))
     remove_leftovers(files, target.parent)
-    if histories.find(str(target)) != history:
-        # What had the name meanwhile is gone as well: no file was there.
-        histories.delete(str(target))
-    histories.undelete(history, str(target))
+    with _told_as_back(target):
+        if histories.find(str(target)) != history:
+            # What had the name meanwhile is gone as well: no file was there.
+            histories.delete(str(target))
+        histories.undelete(history, str(target))
     after = _note_restored(histories, target, raw, author, source if lost else None, before)
     return Restored(target, source, after, None, lost, condition=condition, last_good=good)
 

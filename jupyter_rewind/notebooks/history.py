@@ -107,6 +107,12 @@ class Histories(HistoryRecorder):
                 )
             self.bindings.bind(tx, path, history, "undeleted")
 
+    def check_takes(self) -> None:
+        """Raises Storage where the store takes nothing now: to be asked before a file is written
+        whose history must tell of it."""
+        with self.repository.transaction():
+            pass
+
     def find_homeless(self) -> list[HistoryId]:
         """Histories with checkpoints of which no record tells the place: damage took it."""
         self.repository.refresh()

@@ -107,7 +107,9 @@ class HistoryReader:
             )
         history, binding = last
         place = self.bindings.place(history)
-        if binding.body.get("why") == "moved" and place is not None and place.path != path:
+        is_gone = binding.body.get("why") == "moved" or (place is not None and place.bound)
+        if is_gone and place is not None and place.path != path:
+            # Whoever asks for what was here must not take it away from where it lives.
             raise NotFound(f"{path} has no history any more: it moved to {place.path}.")
         if not deleted:
             raise NotFound(f"{path} was deleted.", hint="`jupyter rewind undelete` brings it back.")

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from jupyter_rewind import clock
-from jupyter_rewind.errors import (
-    RestoreRefused,
-    RewindError,
-)
+from jupyter_rewind.errors import Denied, Full, NotFound, RestoreRefused, RewindError
 from jupyter_rewind.model.checkpoint import Reason
 from jupyter_rewind.notebooks.documents import (
     checkpoint_document,
@@ -273,3 +273,66 @@ def test_where_a_name_was_used_again_the_deleted_one_is_named(
     assert "no need" in str(told.value)
     done = undelete_document(histories, gone.history, output=folder / "b.ipynb")
     assert done.path.read_bytes() == make_notebook("the old one")
+
+
+def test_what_was_brought_back_elsewhere_is_not_taken_away_by_its_old_name(
+    histories: Histories, path: Path, folder: Path
+) -> None:
+    """Another notebook under the old name has no part in the history that lives elsewhere."""
+    save(histories, path, make_notebook("1"))
+    path.unlink()
+    histories.delete(str(path))
+    there = folder / "there.ipynb"
+    undelete_document(histories, str(path), output=there)
+    kept = [one.id for one in histories.checkpoints(str(there))]
+    for is_written in (False, True):
+        if is_written:
+            path.write_bytes(make_notebook("another"))
+        with pytest.raises(NotFound, match="there.ipynb"):
+            restore_document(histories, path, "head")
+        with pytest.raises(NotFound, match="there.ipynb"):
+            histories.checkpoints(str(path))
+        with pytest.raises(NotFound, match="there.ipynb"):
+            undelete_document(histories, str(path))
+    assert path.read_bytes() == make_notebook("another")
+    assert [one.id for one in histories.checkpoints(str(there))] == kept
+    save(histories, path, make_notebook("another", "more"))
+    assert len(histories.checkpoints(str(path))) == 1
+
+
+@pytest.mark.parametrize("act", [undelete_document, restore_document])
+def test_a_store_that_takes_nothing_leaves_no_file_behind(
+    histories: Histories, path: Path, act: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What says that nothing was changed has changed nothing."""
+    save(histories, path, make_notebook("1"))
+    path.unlink()
+    histories.delete(str(path))
+
+    @contextmanager
+    def refuse(**_: Any) -> Iterator[None]:
+        raise Denied("The store is read-only.", hint="Nothing was changed.")
+        yield
+
+    monkeypatch.setattr(histories.repository, "transaction", refuse)
+    with pytest.raises(Denied):
+        act(histories, *((str(path),) if act is undelete_document else (path, "head")))
+    assert not path.exists()
+
+
+@pytest.mark.parametrize("act", [undelete_document, restore_document])
+def test_a_store_that_fails_behind_the_file_says_that_it_is_back(
+    histories: Histories, path: Path, act: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save(histories, path, make_notebook("1"))
+    path.unlink()
+    histories.delete(str(path))
+
+    def fail(*_: Any) -> None:
+        raise Full("The disk is full.", hint="Nothing was changed.")
+
+    monkeypatch.setattr(histories, "undelete", fail)
+    with pytest.raises(Full, match="was brought back") as failed:
+        act(histories, *((str(path),) if act is undelete_document else (path, "head")))
+    assert "Nothing was changed" not in str(failed.value)
+    assert path.read_bytes() == make_notebook("1")
