@@ -223,7 +223,8 @@ def is_locked(path: Path) -> bool:
     if not path.exists():
         return False
     lock = FileLock(path)
-    if not lock.try_acquire(exclusive=True):
+    # Shared: another one that asks at this very moment is no holder.
+    if not lock.try_acquire(exclusive=False):
         return True
     lock.release()
     return False
