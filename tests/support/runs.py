@@ -19,7 +19,8 @@ class QuickKernel:
         settings = Rewind(
             store_path=str(folder / "store"),
             store_key_folder=str(folder / "keys"),
-            kernels_budget_percent=0,
+            # On a machine that is busy, a state would be passed over for want of time.
+            kernels_budget_floor_ms=60_000,
             kernels_resume=resume,
         )
         self.told: list[str] = []

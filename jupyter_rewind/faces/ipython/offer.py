@@ -7,14 +7,17 @@ from jupyter_rewind.faces.ipython.answers import amount, day_and_time
 from jupyter_rewind.faces.ipython.verbs import Verbs
 
 _WAIT_SECONDS = 20.0
+_MOMENT_SECONDS = 1.0
 
 
 class Offer:
-    """Made once: before the first cell where the user wants it always, else after it."""
+    """Made once: before the first cell where the user wants it always, else after it, or after the
+    first one by whose end it is known whether there is anything to offer."""
 
     def __init__(self, verbs: Verbs) -> None:
         self._verbs = verbs
         self._is_made = False
+        self._patience_seconds = _MOMENT_SECONDS
 
     def before_cell(self, source: str) -> None:
         """The state is there before the first cell runs, if it is to be taken over always."""
@@ -35,8 +38,11 @@ class Offer:
         """The user knows that there is a state to go on from, if there is one."""
         if self._is_made or self._verbs.session.settings.kernels_resume != "ask":
             return
-        self._is_made = True
-        legacy = self._verbs.predecessor.cut_short(wait_seconds=1.0)
+        # One cell waits for a moment; a store on a slow disk takes longer to be looked through.
+        is_known = self._verbs.predecessor.is_over(wait_seconds=self._patience_seconds)
+        self._patience_seconds = 0.0
+        self._is_made = is_known or "%rewind" in source
+        legacy = self._verbs.predecessor.cut_short(wait_seconds=0.0) if is_known else None
         if legacy is None or "%rewind" in source or not legacy.snapshot.counts.variables:
             return
         snapshot = legacy.snapshot

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,8 @@ import pytest
 
 from jupyter_rewind.errors import NotFound
 from jupyter_rewind.faces.ipython.offer import Offer
+from jupyter_rewind.kernels.archive import Archive
+from tests.support.kernels import PATIENCE
 from tests.support.runs import QuickKernel
 
 Start = Callable[..., QuickKernel]
@@ -139,6 +142,7 @@ def test_a_state_that_was_taken_over_is_offered_to_the_next_kernel(
     second.die()
     last = QuickKernel(tmp_path, {}, resume)
     last.verbs.predecessor.look()
+    assert last.verbs.predecessor.is_over(wait_seconds=PATIENCE)
     offer = Offer(last.verbs)
     offer.before_cell("1")
     offer.after_cell("1")
@@ -146,3 +150,32 @@ def test_a_state_that_was_taken_over_is_offered_to_the_next_kernel(
     assert ("x" in last.namespace) is (resume == "always")
     words = "goes on here" if resume == "always" else "What it had at the end ("
     assert [words in each for each in last.told] == [True]
+
+
+def test_what_is_found_late_is_offered_after_a_later_cell(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While a slow disk is looked through, no more than one cell waits, and only for a moment."""
+    monkeypatch.setattr("jupyter_rewind.faces.ipython.offer._MOMENT_SECONDS", 0.01)
+    first = start()
+    first.run("x = [1]")
+    first.die()
+    second, go_on = start(), threading.Event()
+    open_archive = second.session.open_archive
+
+    def open_late() -> Archive:
+        assert go_on.wait(PATIENCE)
+        return open_archive()
+
+    monkeypatch.setattr(second.session, "open_archive", open_late)
+    predecessor, offer = second.verbs.predecessor, Offer(second.verbs)
+    predecessor.look()
+    offer.after_cell("1")
+    offer.after_cell("2")
+    assert second.told == []
+    go_on.set()
+    assert predecessor.is_over(wait_seconds=PATIENCE)
+    offer.after_cell("3")
+    offer.after_cell("4")
+    [told] = second.told
+    assert "What it had after In[1] (" in told
