@@ -63,20 +63,20 @@ class Kernel:
 def _start(manager: KernelManager, environ: dict[str, str], home: Path) -> BlockingKernelClient:
     """Its client, once it answers. Another program may have taken a port that was free a moment
     ago: then it is tried again with others."""
-    for patience in (20.0, PATIENCE):
+    for is_last in (False, True):
+        set_ports(manager)
         manager.start_kernel(env=environ, cwd=str(home))
         client: BlockingKernelClient = manager.client()
         client.start_channels()
         try:
-            client.wait_for_ready(timeout=patience)
+            client.wait_for_ready(timeout=PATIENCE)
             return client
         except RuntimeError:
             client.stop_channels()
-            if patience == PATIENCE or manager.is_alive():
+            if is_last or manager.is_alive():
                 manager.shutdown_kernel(now=True)
                 raise
             manager.cleanup_connection_file()
-            manager.cleanup_random_ports()
     raise AssertionError
 
 
@@ -93,7 +93,6 @@ def running_kernel(
     runtime.mkdir(parents=True, exist_ok=True)
     name = f"kernel-{os.urandom(8).hex()}.json"
     manager = KernelManager(connection_file=str(runtime / name))
-    set_ports(manager)
     argv = [str(python), "-m", "ipykernel_launcher", "-f", "{connection_file}", *arguments]
     manager._kernel_spec = KernelSpec(argv=argv, language="python", display_name="Test")
     environ = {

@@ -6,7 +6,6 @@ import base64
 import contextlib
 import hmac
 import os
-import random
 import shutil
 import signal
 import subprocess
@@ -22,7 +21,7 @@ import obstore
 import pytest
 from obstore.store import S3Store
 
-from tests.support.ports import free_port, is_free
+from tests.support.ports import free_pair, free_port
 
 DEADLINE_SECONDS = 120
 KEYS = {"AWS_ACCESS_KEY_ID": "testing-key-id", "AWS_SECRET_ACCESS_KEY": "testing-secret-0123456789"}
@@ -145,13 +144,7 @@ def seaweed(folder: Path, ports: dict[str, int] | None = None) -> Iterator[Serve
 def seaweed_ports() -> dict[str, int]:
     """Free ports for its parts, below those that the system gives away. Each also listens 10000
     above."""
-    ports: dict[str, int] = {}
-    while len(ports) < 4:
-        drawn = random.SystemRandom().randrange(11_000, 21_000)
-        near = any(abs(drawn - other) in (0, 10_000) for other in ports.values())
-        if not near and is_free(drawn) and is_free(drawn + 10_000):
-            ports[("master", "volume", "filer", "s3")[len(ports)]] = drawn
-    return ports
+    return {part: free_pair() for part in ("master", "volume", "filer", "s3")}
 
 
 def _find(program: str, name: str) -> str:
@@ -175,14 +168,14 @@ def _running(command: list[str], folder: Path, endpoint: str) -> Iterator[Server
         )  # fmt: skip
     try:
         server = Server(endpoint, process)
-        _wait(server, folder / "server.log")
+        wait_for_bucket(server, folder / "server.log")
         yield server
     finally:
         process.send_signal(signal.SIGKILL)
         process.wait(DEADLINE_SECONDS)
 
 
-def _wait(server: Server, log: Path) -> None:
+def wait_for_bucket(server: Server, log: Path) -> None:
     """Until a real PUT has succeeded: what says that it is healthy may not take one yet."""
     end = time.monotonic() + DEADLINE_SECONDS
     while True:

@@ -5,25 +5,34 @@ from __future__ import annotations
 import os
 import random
 import socket
+from collections.abc import Iterator
 from itertools import count
 
 from jupyter_client.manager import KernelManager
 
 # Below what Linux, macOS and Windows give to whoever asks for any port, as kernels do: one of
-# theirs cannot take the port before the server does.
-_FIRST, _END = 20_000, 32_000
-# Kernels bind five each, and many start at once: each process that runs tests has its own share.
-_KERNELS_FIRST, _KERNELS_SHARE, _SHARES = 5_000, 500, 12
-_counted = count(random.SystemRandom().randrange(_KERNELS_SHARE))
+# theirs cannot take the port before the server does. Each process that runs tests has its own
+# share, and gives none of it away twice before it has given away all: what was chosen is free yet
+# when its server listens, and stays nobody's where no server shall.
+_SHARES = 12
+_FIRST, _SHARE = 20_000, 1_000
+_KERNELS_FIRST, _KERNELS_SHARE = 5_000, 500
+_PAIRS_FIRST, _PAIRS_SHARE, _APART = 19_000, 80, 10_000
+_counted = count(random.SystemRandom().randrange(_SHARE))
+_counted_for_pairs = count(random.SystemRandom().randrange(_PAIRS_SHARE))
+_counted_for_kernels = count(random.SystemRandom().randrange(_KERNELS_SHARE))
 
 
 def free_port() -> int:
     """One that nobody listens at."""
-    drawn = random.SystemRandom()
-    while True:
-        port = drawn.randrange(_FIRST, _END)
-        if is_free(port):
-            return port
+    return _next_free(_FIRST, _SHARE, _counted)
+
+
+def free_pair() -> int:
+    """One that nobody listens at, nor at the port ten thousand above."""
+    while not is_free((low := _next_free(_PAIRS_FIRST, _PAIRS_SHARE, _counted_for_pairs)) + _APART):
+        pass
+    return low
 
 
 def is_free(port: int) -> bool:
@@ -42,10 +51,10 @@ def set_ports(manager: KernelManager) -> None:
     outgoing connection a moment later, when the kernel binds them: it then ends at once."""
     manager.cache_ports = False
     for name in ("shell_port", "iopub_port", "stdin_port", "control_port", "hb_port"):
-        setattr(manager, name, _kernel_port())
+        setattr(manager, name, _next_free(_KERNELS_FIRST, _KERNELS_SHARE, _counted_for_kernels))
 
 
-def _kernel_port() -> int:
+def _next_free(first: int, share: int, counted: Iterator[int]) -> int:
     worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % _SHARES
-    first = _KERNELS_FIRST + worker * _KERNELS_SHARE
-    return next(port for each in _counted if is_free(port := first + each % _KERNELS_SHARE))
+    first += worker * share
+    return next(port for each in counted if is_free(port := first + each % share))
