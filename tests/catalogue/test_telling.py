@@ -14,7 +14,7 @@ import pytest
 from tests.faces.cli.test_schema import check
 from tests.support.kernels import eventually
 from tests.support.postgres import Postgres
-from tests.support.servers import Server
+from tests.support.servers import Server, make_patient
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("postgres")]
 COMMAND = [sys.executable, "-m", "jupyter_rewind.faces.cli.app"]
@@ -28,6 +28,7 @@ class Hub:
         self.root = folder / "root"
         self.root.mkdir()
         (folder / "mount").mkdir()
+        make_patient(folder / "config")
         self.database = database
         self.environment = {
             **os.environ,

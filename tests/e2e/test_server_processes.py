@@ -17,13 +17,14 @@ from typing import Any
 
 import pytest
 
-from tests.support.servers import Server
+from tests.support.servers import Server, make_patient
 
 pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
 def environment(tmp_path: Path) -> dict[str, str]:
+    make_patient(tmp_path / "config")
     return {
         **os.environ,
         "HOME": str(tmp_path / "home"),
@@ -134,8 +135,7 @@ def test_two_servers_with_a_hook_that_writes_the_file_anew_keep_each_save(
 ) -> None:
     """Many format or strip a notebook after each save: what that leaves is kept, and not what the
     other server has written since. The lengths differ, so a mixture of two would not read."""
-    (tmp_path / "config").mkdir()
-    (tmp_path / "config" / "jupyter_server_config.py").write_text(HOOK)
+    make_patient(tmp_path / "config", HOOK)
     one, two = start(2)
     one.put("a.ipynb", "first = secret")
     two.put("a.ipynb", "second = secret")

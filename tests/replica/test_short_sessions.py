@@ -9,13 +9,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+from jupyter_rewind.faces.server import replicas as replicas_module
 from jupyter_rewind.faces.server.announcer import Announcer
 from jupyter_rewind.faces.server.replicas import Replicas
 from jupyter_rewind.replication import Replication
 from jupyter_rewind.settings import Rewind
 from jupyter_rewind.workspace import Workspace
 from tests.notebooks.support import make_notebook
-from tests.support.servers import Server
+from tests.support.servers import Server, make_patient
 
 
 def settings_of(folder: Path) -> Rewind:
@@ -28,7 +29,9 @@ def settings_of(folder: Path) -> Rewind:
 
 
 def work_for_a_moment(folder: Path) -> None:
-    """A save, in a server that is stopped as soon as it has started."""
+    """A save, in a server that is stopped as soon as it has started. On a machine that is busy,
+    what is imported then takes longer than a user would wait."""
+    replicas_module.STOP_SECONDS = 100.0
     settings = settings_of(folder)
     log = logging.getLogger("test")
     replicas = Replicas(settings, Announcer(None, log), log, lambda: 0.0)
@@ -63,9 +66,11 @@ def test_an_interrupted_server_pushes_at_its_end(tmp_path: Path) -> None:
     before is in the replica all the same."""
     settings = settings_of(tmp_path)
     (tmp_path / "root").mkdir()
+    make_patient(tmp_path / "config")
     environment = {
         **os.environ,
         "HOME": str(tmp_path / "home"),
+        "JUPYTER_CONFIG_DIR": str(tmp_path / "config"),
         "JUPYTER_REWIND_STORE_PATH": settings.store_path,
         "JUPYTER_REWIND_STORE_KEY_FOLDER": settings.store_key_folder,
         "JUPYTER_REWIND_REPLICA_URL": settings.replica_url,

@@ -29,6 +29,25 @@ FRONT_ENDS = (
     "notebook_shim",
 )
 EXTENSIONS = {"jupyter_rewind": True, **dict.fromkeys(FRONT_ENDS, False)}
+#: On a machine that is busy, what a user waits for is too short: a list would be answered without
+#: what was saved just before, a save would not wait for one that another server is at, and at its
+#: end a server would leave undone what it could do in a moment.
+PATIENT = f"""
+from jupyter_rewind.faces.server import catalogue, checkpoints, recorder, replicas, turns
+from jupyter_rewind.faces.server.handlers import base
+
+for module in (base, checkpoints, turns):
+    module.PATIENCE_SECONDS = {PATIENCE}
+for module in (catalogue, replicas):
+    module.STOP_SECONDS = module._STOP_SECONDS = {PATIENCE / 2}
+recorder.Recorder.stop.__defaults__ = ({PATIENCE / 2},)
+"""
+
+
+def make_patient(folder: Path, more: str = "") -> None:
+    """Servers that have `folder` for JUPYTER_CONFIG_DIR wait for as long as it takes."""
+    folder.mkdir(exist_ok=True)
+    (folder / "jupyter_server_config.py").write_text(PATIENT + more)
 
 
 class Server:
@@ -44,7 +63,7 @@ class Server:
                     *(sys.executable, "-X", "faulthandler", "-m", "jupyter_server"),
                     *("--allow-root", "--no-browser"),
                     f"--ServerApp.root_dir={root}",
-                    f"--port={self.port}",
+                    *(f"--port={self.port}", "--ServerApp.port_retries=0"),
                     f"--IdentityProvider.token={TOKEN}",
                     f"--ServerApp.jpserver_extensions={EXTENSIONS}",
                     *flags,
@@ -60,6 +79,8 @@ class Server:
             try:
                 self.ask("GET", "api/status")
             except OSError:
+                if self.process.poll() is not None:
+                    break
                 time.sleep(0.1)
             else:
                 return

@@ -126,7 +126,7 @@ class Client:
         return self.root / path
 
 
-async def eventually(ask: Callable[[], Any], *, seconds: float = 10.0) -> Any:
+async def eventually(ask: Callable[[], Any], *, seconds: float = 60.0) -> Any:
     """The first true answer of `ask`, which may be a coroutine function."""
     for _ in range(int(seconds / 0.05)):
         answer = ask()

@@ -41,7 +41,7 @@ async def test_a_file_that_is_put_back_outside_is_kept_again(client: Client) -> 
     async def three() -> bool:
         return len(await client.checkpoints("a.ipynb")) == 3
 
-    assert await eventually(three, seconds=60)
+    assert await eventually(three)
     found = [await client.content("a.ipynb", one["id"]) for one in await client.history("a.ipynb")]
     assert sorted(found) == sorted([first, second, first])
     assert await client.content("a.ipynb", "head") == first

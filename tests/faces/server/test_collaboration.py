@@ -131,7 +131,7 @@ async def test_typing_after_a_restore_is_saved(client: Client) -> None:
     _type(document, "typed before")
     assert (await client.restore("a.ipynb", first["id"]))[0] == 204
     _type(document, "typed after")
-    await eventually(lambda: b"typed after" in client.file("a.ipynb").read_bytes(), seconds=60)
+    await eventually(lambda: b"typed after" in client.file("a.ipynb").read_bytes())
     assert _read(document) == "typed after"
 
 

@@ -40,7 +40,7 @@ async def test_a_save_that_takes_an_autosave_over_is_told(client: Client, heard:
     await client.put("a.ipynb", notebook("x = 1"), agent=BROWSER)
     [made] = await client.checkpoints("a.ipynb")
     await client.checkpoint("a.ipynb")
-    await eventually(lambda: told(heard, "marked"), seconds=60)
+    await eventually(lambda: told(heard, "marked"))
     last = [(each["action"], each["checkpoint"], each["reason"]) for each in heard]
     assert last == [("created", made["id"], "autosave"), ("marked", made["id"], "manual")]
 
@@ -54,7 +54,7 @@ async def test_labels_and_pins_are_told(client: Client, heard: Heard) -> None:
         await client.rewind("POST", "labels", body={"path": "a.ipynb", "ref": ref, "label": "mine"})
     await client.rewind("DELETE", "labels", path="a.ipynb", ref=second, label="mine")
     await client.rewind("POST", "pins", body={"path": "a.ipynb", "ref": first})
-    await eventually(lambda: len(told(heard, "marked")) >= 5, seconds=60)
+    await eventually(lambda: len(told(heard, "marked")) >= 5)
     assert told(heard, "marked") == [first, second, first, second, first]
 
 
@@ -65,15 +65,15 @@ async def test_what_others_do_is_told(client: Client, heard: Heard, tmp_path: Pa
     for number in range(6):
         await client.put("a.ipynb", notebook(f"x = {number}"))
     ids = [each["id"] for each in await client.history("a.ipynb")]
-    await eventually(lambda: client.service.follower.is_following, seconds=60)
+    await eventually(lambda: client.service.follower.is_following)
     file = str(client.file("a.ipynb"))
     store = {"store.path": str(tmp_path / "store"), "store.key_folder": str(tmp_path / "keys")}
     with Workspace.open(Settings.load(store)) as other:
         other.label(file, ids[1], "by others")
-        await eventually(lambda: ids[1] in told(heard, "marked"), seconds=60)
+        await eventually(lambda: ids[1] in told(heard, "marked"))
         back = other.restore(file, ids[2]).checkpoint
         assert back is not None
-        await eventually(lambda: back.id in told(heard, "restored"), seconds=60)
+        await eventually(lambda: back.id in told(heard, "restored"))
     policy = ("keep_last=2", "hourly=0", "daily=0", "weekly=0")
     words = [f"--set={key}={value}" for key, value in store.items()]
     words += [f"--set=retention.{each}" for each in policy]
@@ -84,7 +84,7 @@ async def test_what_others_do_is_told(client: Client, heard: Heard, tmp_path: Pa
         capture_output=True,
     )
     gone = [ids[0], *ids[2:5]]
-    await eventually(lambda: len(told(heard, "expired")) >= len(gone), seconds=60)
+    await eventually(lambda: len(told(heard, "expired")) >= len(gone))
     assert told(heard, "expired") == gone
     assert set(Counter(map(str, heard)).values()) == {1}
     assert {each["path"] for each in heard} == {"a.ipynb"}

@@ -150,7 +150,7 @@ async def test_a_save_that_could_not_be_held_is_told(client: Client, monkeypatch
     await client.checkpoints("a.ipynb")
     monkeypatch.setattr(readings, "HELD_LIMIT_BYTES", -1)
     go_on = threading.Event()
-    client.service.recorder.submit(lambda _: go_on.wait(20))
+    client.service.recorder.submit(lambda _: go_on.wait(120))
     try:
         await client.put("a.ipynb", notebook("x = 1"))
         assert (await client.rewind("GET", "health"))[1]["failed"] == 0
@@ -175,8 +175,8 @@ async def test_a_rename_waits_until_the_save_before_it_is_read(
     (root / "d").mkdir()
     asleep = threading.Event()
     for _ in range(readings.READERS):
-        service.recorder.readings._readers.submit(asleep.wait, 20)
-    done = service.recorder.submit(lambda _: asleep.wait(20))
+        service.recorder.readings._readers.submit(asleep.wait, 120)
+    done = service.recorder.submit(lambda _: asleep.wait(120))
     try:
         for old, moved, new in (("a.ipynb", "a.ipynb", "b.ipynb"), ("d/c.ipynb", "d", "e")):
             body = {"type": "notebook", "content": notebook(f"in {old}")}
@@ -227,7 +227,7 @@ async def test_what_is_saved_in_the_place_of_a_notebook_is_kept_whatever_it_is(
     text = '<<<<<<< HEAD\n{"cells": ["two hours of merging by hand"]\n>>>>>>> branch\n'
     model = {"type": "file", "format": "text", "content": text}
     asleep = threading.Event()
-    client.service.recorder.submit(lambda _: asleep.wait(20))
+    client.service.recorder.submit(lambda _: asleep.wait(120))
     try:
         status, _ = await client.ask("PUT", "api/contents", "a.ipynb", body=model)
         assert status < 300
@@ -251,7 +251,7 @@ async def test_a_save_whose_bytes_cannot_be_taken_is_answered(
     asleep = threading.Event()
     taking = client.service.recorder.readings
     monkeypatch.setattr(taking, "take_at_once", lambda _: False)
-    monkeypatch.setattr(taking, "take", lambda _: taking._readers.submit(asleep.wait, 20))
+    monkeypatch.setattr(taking, "take", lambda _: taking._readers.submit(asleep.wait, 120))
     try:
         assert (await client.put("a.ipynb", notebook("x = 1")))[0] == 201
     finally:

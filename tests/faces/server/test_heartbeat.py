@@ -273,5 +273,5 @@ async def test_what_a_look_reads_while_a_restore_begins_is_kept_once(
 
     monkeypatch.setattr(readings, "take", take_and_wait)
     service.heartbeat.see("a.ipynb", is_opened=True)
-    await eventually(lambda: restored and not service.recorder.queued, seconds=60)
+    await eventually(lambda: restored and not service.recorder.queued)
     assert await client.reasons("a.ipynb") == ["save", "before-restore", "restore"]

@@ -59,7 +59,7 @@ async def test_listeners_hear_what_expired(client: Client) -> None:
         schema_id="https://schema.jupyter.org/jupyter_rewind/checkpoint/v1", listener=listen
     )
     await asyncio.to_thread(client.service.upkeep.run)
-    await eventually(lambda: len(heard) >= 2, seconds=60)
+    await eventually(lambda: len(heard) >= 2)
     told = [(each["action"], each["checkpoint"]) for each in heard]
     assert told == [("expired", each["id"]) for each in before[:2]]
 
@@ -95,7 +95,7 @@ async def test_a_quota_is_told_before_anything_expires_for_it(client: Client) ->
     assert 1 <= len(left) < len(before) and left == before[-len(left) :]
     row = watch.row()
     assert row is not None and row["state"] == "within" and row["used_bytes"] <= 200_000
-    await eventually(lambda: len(heard) >= 2, seconds=60)
+    await eventually(lambda: len(heard) >= 2)
     assert [each["state"] for each in heard] == ["over", "within"]
     assert heard[1]["expired"] == len(before) - len(left)
     assert client.service.recorder.failed == 0
