@@ -8,16 +8,21 @@ from tests.support.kernels import Home, running
 
 pytestmark = pytest.mark.matrix
 HELPERS = """
-import threading, time
+import os, threading, time
 CACHE = {}
 SEEN = []
 def remember(key, value): CACHE[key] = value
 def work():
     while len(SEEN) < 10_000:
+        is_awaited = os.path.exists("more")
         SEEN.append(len(SEEN))
+        if is_awaited:
+            os.remove("more")
         time.sleep(0.01)
 def start(): threading.Thread(target=work, daemon=True).start()
 """
+# Until the thread has seen one more, without a word of the module.
+WAIT = "open('more', 'w').close()\nwhile os.path.exists('more'): time.sleep(0.01)\n"
 LOOK = "helpers.CACHE, helpers.CACHE is cache"
 
 
@@ -54,10 +59,10 @@ def test_what_a_thread_of_a_module_does_is_kept(home: Home) -> None:
     has what it had done by then."""
     (home.notebook.parent / "helpers.py").write_text(HELPERS)
     with running(home) as kernel:
-        kernel.run("import helpers, time; helpers.start()")
-        kernel.run("time.sleep(0.5); first = 1")
+        kernel.run("import helpers, os, time; helpers.start()")
+        kernel.run(f"{WAIT}first = 1")
         kernel.run("seen = len(helpers.SEEN)")
-        kernel.run("time.sleep(0.5); second = 1")
+        kernel.run(f"{WAIT}second = 1")
         kernel.kill()
     with running(home) as kernel:
         assert kernel.run("%rewind resume").status == "ok"

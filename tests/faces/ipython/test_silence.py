@@ -56,7 +56,8 @@ def test_a_store_that_was_removed_is_told_once_and_keeps_nobody_waiting(home: Ho
     """The cells run on; status says what is not kept, and a move that cannot be says why."""
     with running(home) as kernel:
         kernel.run("x = [1]")
-        shutil.rmtree(store_of(home))
+        # At once: what the kernel makes there meanwhile would keep the folder from being removed.
+        shutil.rmtree(store_of(home).rename(home.folder / "gone"))
         told = [kernel.run(f"x.append({number})").text for number in range(4)]
         assert sum("cannot be kept" in each for each in told) == 1, told
         assert "taken away" in "".join(told)
@@ -118,13 +119,13 @@ def test_a_builtin_that_a_cell_replaced_costs_the_states_until_it_is_back(home: 
 
 
 SLOW = """
-import time
+import os, time
 from jupyter_rewind.kernels.capture import Capturer
 real = Capturer.capture
 def slow(self, *given, **more):
     open("capturing", "w").close()
     end = time.monotonic() + 1
-    while time.monotonic() < end: sum(range(1000))
+    while time.monotonic() < end or os.path.exists("held up"): sum(range(1000))
     return real(self, *given, **more)
 Capturer.capture = slow
 """
@@ -132,11 +133,13 @@ Capturer.capture = slow
 
 def interrupt_while_keeping(home: Home, kernel: Kernel, source: str) -> str:
     """The reply's status, when the interrupt came while the cell's state was being kept."""
-    mark = home.notebook.parent / "capturing"
+    mark, hold = home.notebook.parent / "capturing", home.notebook.parent / "held up"
     mark.unlink(missing_ok=True)
+    hold.touch()
     request = kernel.begin(source)
     eventually(mark.exists, "the state is being kept")
     os.kill(kernel.pid, signal.SIGINT)
+    hold.unlink()
     while True:
         reply = kernel.client.get_shell_msg(timeout=90)
         if reply["parent_header"].get("msg_id") == request:
@@ -178,12 +181,14 @@ def interrupt_often(kernel: Kernel, source: str, times: int) -> str:
             time.sleep(0.01)
 
     fingers = threading.Thread(target=press)
-    fingers.start()
     while True:
         message = kernel.client.get_iopub_msg(timeout=90)
         if message["parent_header"].get("msg_id") != request:
             continue
         content = message["content"]
+        if message["msg_type"] == "execute_input":
+            # Before a cell begins, a kernel takes no notice.
+            fingers.start()
         said += [str(content.get("text", "")), *content.get("traceback", [])]
         if content.get("execution_state") == "idle":
             break
