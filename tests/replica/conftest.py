@@ -16,10 +16,13 @@ from jupyter_rewind.store.replica.cloud import CloudObjects
 from jupyter_rewind.store.replica.objects import Objects
 from jupyter_rewind.store.replica.sealing import SealedObjects
 from tests.support import object_servers
+from tests.support.ceph import PLACE
+from tests.support.ceph import ceph as begin_ceph
 from tests.support.object_servers import KEYS, Server
 
 _COUNT = itertools.count()
-KINDS = ["memory", "folder", "moto", "seaweed", "azurite", "sealed"]
+KINDS = ["memory", "folder", "moto", "seaweed", "azurite", "sealed", *(["ceph"] if PLACE else [])]
+"""Ceph is begun where it was asked for."""
 
 
 @pytest.fixture(scope="session")
@@ -37,6 +40,12 @@ def seaweed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 @pytest.fixture(scope="session")
 def azurite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     with object_servers.azurite(tmp_path_factory.mktemp("azurite")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def ceph(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with begin_ceph(tmp_path_factory.mktemp("ceph")) as server:
         yield server
 
 
