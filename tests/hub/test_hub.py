@@ -25,8 +25,10 @@ import pytest
 
 from tests.support import object_servers
 from tests.support.ports import free_port
+from tests.support.stores import noise
 
 PLACE = os.environ.get("JUPYTER_REWIND_TEST_HUB", "")
+PULL = os.environ.get("JUPYTER_REWIND_TEST_HUB_PULL", "")
 pytestmark = [
     pytest.mark.long,
     pytest.mark.skipif(not PLACE, reason="needs the environment that scripts/hub makes"),
@@ -52,7 +54,7 @@ class Hub:
             **object_servers.KEYS,
             "PATH": f"{PLACE}/bin{os.pathsep}{os.environ['PATH']}",
             "REWIND_BUCKET": bucket, "REWIND_OPTIONS": options, "REWIND_KEYS": str(self.keys),
-            "HUB_PASSWORD": PASSWORD, "HUB_HOMES": str(self.homes),
+            "HUB_PASSWORD": PASSWORD, "HUB_HOMES": str(self.homes), "REWIND_PULL": PULL,
         }  # fmt: skip
         command = [
             f"{PLACE}/bin/jupyterhub", f"--config={CONFIG}",
@@ -225,6 +227,26 @@ def test_work_outlives_the_pod_and_the_home(hub: Hub) -> None:
     # Each user has a key of his own.
     keys = list(hub.keys.rglob("*.key"))
     assert len(keys) == 2 and len({path.read_bytes() for path in keys}) == 2
+
+
+def test_large_contents_are_there_for_who_reads_them_at_once(hub: Hub) -> None:
+    """On another node each large state is read at once, also while the server still brings them;
+    then it has all of them."""
+    ada = User(hub, "ada")
+    ada.start()
+    states = [noise(f"state {number}", 1_000_000).hex() for number in range(3)]
+    for each in states:
+        ada.save("large.ipynb", each)
+    ada.stop()
+    shutil.rmtree(hub.homes / "ada")
+    again = User(hub, "ada")
+    again.start()
+    assert ("are in a replica alone" in hub.log.read_text()) == (PULL == "--lazy")
+    again.rewind("POST", "undelete", {"path": "large.ipynb"})
+    assert again.sources("large.ipynb")[:3] == states
+    [store] = {path.parent for path in (hub.homes / "ada").rglob("segments")}
+    hub.until(lambda: not (store / "partial").exists(), "all contents")
+    again.stop()
 
 
 def test_without_the_key_the_server_does_not_begin_another_store(hub: Hub) -> None:

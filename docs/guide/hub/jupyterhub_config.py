@@ -7,13 +7,15 @@ from jupyterhub.auth import DummyAuthenticator
 # Where the copies lie: one prefix for each user below this.
 BUCKET = os.environ["REWIND_BUCKET"]  # such as s3://notebooks/rewind
 OPTIONS = os.environ.get("REWIND_OPTIONS", "")  # such as ?region=eu-central-1&encrypt=yes
+# --lazy: a server starts with histories, and brings large contents while it runs.
+PULL = os.environ.get("REWIND_PULL", "")
 # A folder that outlives homes and pods: 32 bytes for each user, which are not in the bucket.
 KEYS = os.environ["REWIND_KEYS"]
 
 # What stands in the bucket comes first, so that the first save goes on from there. Status 3: there
 # is nothing yet. With any other, the server does not start, and the hub's log says why: begun
 # without its past, the store would be another one.
-START = 'jupyter rewind replica pull; is=$?; [ $is = 0 ] || [ $is = 3 ] || exit $is; exec "$@"'
+START = f'jupyter rewind replica pull {PULL}; is=$?; [ $is = 0 ] || [ $is = 3 ] || exit $is; exec "$@"'
 
 
 def prepare(spawner):
