@@ -45,12 +45,13 @@ def _start(folder: Path, number: int, durability: str, log: Path) -> subprocess.
 
 
 def _kill_for(seconds: float, folder: Path, durability: str) -> dict[str, int]:
-    """Four writers at once, each killed and started again all the time; all they acknowledged."""
+    """Four writers at once, each killed and started again all the time; all they acknowledged.
+    Where the machine is busy it takes longer: a writer that has just begun has written nothing."""
     rng = random.Random(7)
     logs = [folder / f"log{number}" for number in range(4)]
     children = [_start(folder, n, durability, logs[n]) for n in range(4)]
     end = time.monotonic() + seconds
-    while time.monotonic() < end:
+    while time.monotonic() < end or _count_lines(logs) <= 4 * seconds:
         time.sleep(rng.uniform(0.05, 0.6))
         number = rng.randrange(4)
         os.kill(children[number].pid, signal.SIGKILL)
@@ -61,6 +62,10 @@ def _kill_for(seconds: float, folder: Path, durability: str) -> dict[str, int]:
         child.wait()
     told = [line.split() for log in logs for line in log.read_text().splitlines()]
     return {name: int(seed) for name, seed in told}
+
+
+def _count_lines(logs: list[Path]) -> int:
+    return sum(log.read_bytes().count(b"\n") for log in logs)
 
 
 def _all_is_there(folder: Path, told: dict[str, int], index: Path) -> None:

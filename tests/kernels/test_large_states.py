@@ -42,8 +42,8 @@ def run_and_die(folder: Path, mb: int, wait: float) -> None:
     cells.try_run(MAKE)
     cells.try_run(f"x = make({mb}, 1); y = 1")
     cells.try_run(f"x = make({mb}, 2); y = 2")
-    signal.setitimer(signal.ITIMER_REAL, wait) if wait else os.kill(os.getpid(), signal.SIGKILL)
     signal.signal(signal.SIGALRM, lambda *_: os.kill(os.getpid(), signal.SIGKILL))
+    signal.setitimer(signal.ITIMER_REAL, wait) if wait else os.kill(os.getpid(), signal.SIGKILL)
     signal.pause()
 
 

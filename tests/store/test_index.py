@@ -252,6 +252,6 @@ def test_two_processes_share_an_index(tmp_path: Path) -> None:
             run.save(repository, b"parent %d" % number)
             repository.refresh()
             assert len(repository.entries()) >= 4 + number
-        assert child.wait(60) == 0
+        assert child.wait(180) == 0
         repository.refresh()
         assert len(repository.entries()) == 43

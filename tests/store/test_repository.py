@@ -186,7 +186,7 @@ def test_a_fork_during_a_commit_of_another_thread_hangs_nobody(tmp_path: Path) -
         def sync_data(self, descriptor: int, path: Path) -> None:
             if threading.current_thread() is not threading.main_thread():
                 inside.set()
-                go_on.wait(10)
+                go_on.wait(60)
             super().sync_data(descriptor, path)
 
     run = Run(tmp_path, Slow())
@@ -194,7 +194,7 @@ def test_a_fork_during_a_commit_of_another_thread_hangs_nobody(tmp_path: Path) -
         run.save(repository, b"before")
         thread = threading.Thread(target=run.save, args=(repository, b"slow"))
         thread.start()
-        assert inside.wait(10)
+        assert inside.wait(60)
 
         def child() -> None:
             run.save(repository, b"child")

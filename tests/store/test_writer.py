@@ -78,16 +78,16 @@ def test_process_safe_commits_reach_the_disk_in_a_second(
         def sync_data(self, descriptor: int, path: Path) -> None:
             if threading.current_thread() is not threading.main_thread():
                 syncing.set()
-                go_on.wait(5)
+                go_on.wait(60)
             super().sync_data(descriptor, path)
 
     run = Run(tmp_path, Slow(), durability="process")
     with run.open() as repository:
         run.save(repository, b"first")
-        assert syncing.wait(5)
+        assert syncing.wait(60)
         run.save(repository, b"during the sync")
         go_on.set()
-        end = time.monotonic() + 5
+        end = time.monotonic() + 60
         while repository.writer._synced < repository.writer._end and time.monotonic() < end:
             time.sleep(0.01)
         assert repository.writer._synced == repository.writer._end
