@@ -45,7 +45,9 @@ def scope_of(stock: Stock, name: str = "analysis.ipynb", **more: Any) -> Scope:
 
 def of_process(pid: int, finder: Any, scope: Scope) -> list[Trace]:
     found = [one for one in finder.find(scope) if isinstance(one, Trace)]
-    return [one for one in found if str(pid) in one.place or str(pid) in one.words]
+    # Numbers of processes stand in ports and paths of others, too.
+    mine = (f"process {pid} ", f"/proc/{pid}/")
+    return [one for one in found if one.place.startswith(mine)]
 
 
 def cells(count: int, seed: int, word: str) -> list[dict[str, Any]]:
