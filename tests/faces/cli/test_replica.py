@@ -113,6 +113,32 @@ def test_histories_come_at_once_and_contents_as_they_are_read(
     assert rewind("replica", "remove", mount.as_uri()).status == 0
 
 
+def test_a_replica_that_is_lost_for_good_is_given_up_and_found_again(
+    home: Path, book: Path, rewind: Rewind, mount: Path
+) -> None:
+    """While contents are only there no label is given to them; a salvage gives them up only where
+    it is told to, and a pull brings them back where the replica turns up again."""
+    text = random.Random(1).randbytes(800_000).hex()
+    book.write_bytes(notebook_bytes(cell("load", "print(text)", stream(text))))
+    line = ("--set", f"replica.url={mount.as_uri()}")
+    assert rewind("checkpoint", book, *line).status == 0
+    assert rewind("replica", "push", *line).status == 0
+    shutil.rmtree(home / "data")
+    assert rewind("replica", "pull", "--lazy", *line).status == 0
+    away = mount.rename(mount.with_name("away"))
+    told = rewind("label", book, "head", "good", *line)
+    assert told.status == 6 and "cannot be read now" in told.err, told.err
+    assert rewind("salvage", *line).status == 0
+    assert rewind("salvage", "--without-replicas", "--into", home / "other", *line).status == 2
+    told = rewind("salvage", "--without-replicas", *line)
+    assert told.status == 5 and "analysis.ipynb" in told.out
+    assert "`jupyter rewind replica pull`" in told.err
+    away.rename(mount)
+    assert rewind("replica", "pull", *line).status == 0
+    assert rewind("verify", "--read-data", *line).status == 0
+    assert rewind("label", book, "head", "good", *line).status == 0
+
+
 def test_without_a_replica_there_the_first_command_begins_one(
     book: Path, rewind: Rewind, mount: Path, home: Path
 ) -> None:
