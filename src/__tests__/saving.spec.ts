@@ -181,6 +181,39 @@ describe('Saving', () => {
     jest.useRealTimers();
   });
 
+  it('saves what came while a save ran before the document is closed', async () => {
+    const { document, saving } = await opened();
+    let end = () => undefined as void;
+    const ended = new Promise<void>(done => (end = done));
+    document.edit('a');
+    document.during = () => {
+      document.during = () => undefined;
+      document.edit('b');
+      return ended;
+    };
+    const first = document.save();
+    const last = saving.saveLast();
+    await settle();
+    expect(document.saves).toEqual([]);
+    end();
+    await Promise.all([first, last]);
+    await settle();
+    expect(document.saves).toEqual(['a', 'ab']);
+    expect(saving.standing).toBe('saved');
+  });
+
+  it('saves before the document is closed also where the save before it failed', async () => {
+    const { document, saving } = await opened();
+    document.edit('a');
+    document.failure = new TypeError('Failed to fetch');
+    const first = document.save();
+    const last = saving.saveLast();
+    await expect(first).rejects.toThrow('fetch');
+    document.failure = null;
+    await last;
+    expect(document.saves).toEqual(['a']);
+  });
+
   it('saves nothing that is unchanged', async () => {
     const { document, saving } = await opened();
     await saving.saveUnasked();

@@ -115,6 +115,15 @@ export class Saving implements IDisposable {
     }
   }
 
+  /** Saves what is unsaved, also what came while a save ran; none runs when this resolves. */
+  async saveLast(): Promise<void> {
+    while (this._turn) {
+      // The standing tells how it ended.
+      await this._turn.catch(() => undefined);
+    }
+    await this.saveUnasked();
+  }
+
   /** Saves soon, and not more often than a tenth of the time would be spent on. */
   saveSoon(): void {
     if (this._timer !== null || this._isDisposed) {

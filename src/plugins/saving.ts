@@ -75,7 +75,7 @@ const plugin: JupyterFrontEndPlugin<ISaves> = {
       }
       let isAsked = false;
       const close = async () => {
-        await saving.saveUnasked();
+        await saving.saveLast();
         if (!widget.isDisposed && saving.standing !== 'conflict') {
           isAsked = true;
           widget.close();
@@ -83,10 +83,12 @@ const plugin: JupyterFrontEndPlugin<ISaves> = {
         }
       };
       MessageLoop.installMessageHook(widget, (_, message: Message) => {
+        // JupyterLab calls it unsaved as long as it is being saved.
+        const isOpen = saving.isDue || saving.standing === 'saving';
         if (
           message.type !== 'close-request' ||
           isAsked ||
-          !saving.isDue ||
+          !isOpen ||
           !wanted('onClose', context)
         ) {
           return true;
