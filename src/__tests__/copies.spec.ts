@@ -136,6 +136,22 @@ describe('Copies', () => {
     expect(asked).toBe(2);
   });
 
+  it('drops an answer that a later question has overtaken', async () => {
+    const answers: ((health: Health) => void)[] = [];
+    const copies = new Copies(
+      () => new Promise(answer => answers.push(answer)),
+      () => true
+    );
+    const [before, now] = [{}, {}] as Health[];
+    const looks = [copies.look(), copies.look()];
+    answers[1](now);
+    await looks[1];
+    answers[0](before);
+    await looks[0];
+    expect(copies.health).toBe(now);
+    copies.dispose();
+  });
+
   it('keeps what it knew where no answer comes, and asks again', async () => {
     let fails = false;
     const health = { replicas: [], quota: null } as unknown as Health;

@@ -75,6 +75,28 @@ function lookedAt(client: IRewindClient): HistoryModel {
   return model;
 }
 
+interface IQuestion {
+  answer(history: History): void;
+  refuse(reason: Error): void;
+}
+
+/** A model that has asked for its history twice, and has no answer. */
+function askedTwice(): { model: HistoryModel; questions: IQuestion[] } {
+  const questions: IQuestion[] = [];
+  const client = {
+    history: () =>
+      new Promise<History>((answer, refuse) =>
+        questions.push({ answer, refuse })
+      )
+  } as unknown as IRewindClient;
+  const model = lookedAt(client);
+  model.document = new Document('a');
+  void model.refresh();
+  return { model, questions };
+}
+
+const settled = () => new Promise(done => setTimeout(done, 0));
+
 const ids = (model: HistoryModel) =>
   model
     .shown(one =>
@@ -107,18 +129,44 @@ describe('HistoryModel', () => {
   });
 
   it('drops an answer that a later question has overtaken', async () => {
-    const answers: ((history: History) => void)[] = [];
-    const client = {
-      history: () => new Promise<History>(answer => answers.push(answer))
-    } as unknown as IRewindClient;
-    const model = lookedAt(client);
-    model.document = new Document('a');
-    const later = model.refresh();
-    answers[1](historyOf(checkpoint('2')));
-    answers[0](historyOf(checkpoint('1')));
-    await later;
+    const { model, questions } = askedTwice();
+    questions[1].answer(historyOf(checkpoint('2')));
+    questions[0].answer(historyOf(checkpoint('1')));
+    await settled();
     expect(ids(model)).toEqual(['2']);
     expect(model.history?.checkpoints[0].id).toBe('2');
+  });
+
+  it('drops a failure that a later question has overtaken', async () => {
+    const { model, questions } = askedTwice();
+    questions[1].answer(historyOf(checkpoint('2')));
+    await settled();
+    questions[0].refuse(new Error('No answer in time.'));
+    await settled();
+    expect(model.failure).toBeNull();
+    expect(ids(model)).toEqual(['2']);
+  });
+
+  it('tells of a failure also where an earlier question is answered after it', async () => {
+    const { model, questions } = askedTwice();
+    questions[1].refuse(new Error('The server is stopping.'));
+    await settled();
+    questions[0].answer(historyOf(checkpoint('1')));
+    await settled();
+    // An empty list without a word would say that nothing is kept.
+    expect(model.failure?.message).toBe('The server is stopping.');
+    expect(model.isAsking).toBe(false);
+  });
+
+  it('drops a failure of the time before another document was looked at', async () => {
+    const { model, questions } = askedTwice();
+    model.document = new Document('b');
+    model.document = new Document('a');
+    questions[3].answer(historyOf(checkpoint('2')));
+    questions[0].refuse(new Error('No answer in time.'));
+    await settled();
+    expect(model.failure).toBeNull();
+    expect(ids(model)).toEqual(['2']);
   });
 
   it('saves unsaved edits before it restores, then shows the file', async () => {

@@ -41,8 +41,14 @@ export class Copies implements IDisposable {
     }
     try {
       if (this.isSeen()) {
-        this._health = await this.ask();
-        this._changed.emit();
+        const turn = ++this._turns;
+        const health = await this.ask();
+        // What was asked later may have been answered sooner.
+        if (turn > this._answered) {
+          this._answered = turn;
+          this._health = health;
+          this._changed.emit();
+        }
       }
     } catch {
       // That the server is away is told elsewhere.
@@ -68,8 +74,10 @@ export class Copies implements IDisposable {
     Signal.clearData(this);
   }
 
+  private _answered = 0;
   private _changed = new Signal<this, void>(this);
   private _health: Health | null = null;
   private _timer: ReturnType<typeof setTimeout> | null = null;
+  private _turns = 0;
   private _isDisposed = false;
 }

@@ -60,6 +60,7 @@ export class HistoryModel implements IDisposable {
       this._history = null;
       this._states = {};
       this._failure = null;
+      this._answered = this._turns;
       this._searched = null;
       Object.values(this._lists).forEach(list => list.clear());
     }
@@ -287,13 +288,14 @@ export class HistoryModel implements IDisposable {
 
   /**
    * Asks the server, and tells whoever looks what came of it. An earlier failure stands until all
-   * that it may have been about is there: what `covers` it.
+   * that it may have been about is there: what `covers` it. What was asked before that says no more.
    */
   private async ask(
     question: () => Promise<unknown>,
     covers = false
   ): Promise<void> {
     const path = this._document?.path;
+    const turn = ++this._turns;
     let failure: Error | null = null;
     this._asked += 1;
     try {
@@ -305,7 +307,10 @@ export class HistoryModel implements IDisposable {
     if (path !== this._document?.path) {
       return;
     }
-    this._failure = failure ?? (covers ? null : this._failure);
+    if (turn > this._answered) {
+      this._failure = failure ?? (covers ? null : this._failure);
+      this._answered = covers ? turn : this._answered;
+    }
     this.tell();
   }
 
@@ -353,6 +358,7 @@ export class HistoryModel implements IDisposable {
     }
   }
 
+  private _answered = 0;
   private _asked = 0;
   private _changed = new Signal<this, void>(this);
   private _document: IOpenDocument | null = null;
@@ -377,6 +383,7 @@ export class HistoryModel implements IDisposable {
   private _questions = 0;
   private _searched: ISearched | null = null;
   private _states: History['states'] = {};
+  private _turns = 0;
 }
 
 function mapped<T>(
