@@ -59,6 +59,24 @@ describe('what the user chose to see', () => {
     expect(told).toHaveBeenCalled();
   });
 
+  it('is written one choice after the other', async () => {
+    const settings = new Settings({});
+    const ends: (() => void)[] = [];
+    const begun: string[] = [];
+    settings.set = (key: string) => {
+      begun.push(key);
+      return new Promise(done => ends.push(done));
+    };
+    const choices = await chosenIn(settings);
+    choices.hidesOutputs = true;
+    choices.kinds = new Set<Kind>(['state']);
+    await settled();
+    expect(begun).toEqual(['hideOutputs']);
+    ends[0]();
+    await settled();
+    expect(begun).toEqual(['hideOutputs', 'kinds']);
+  });
+
   it('holds in this page where settings cannot be written', async () => {
     const settings = new Settings({ kinds: ['checkpoint'] });
     settings.isReadOnly = true;

@@ -62,11 +62,13 @@ export class Choices implements IDisposable {
 
   private keep(key: string, value: string[] | boolean): void {
     this._changed.emit();
-    if (this._kept) {
+    const kept = this._kept;
+    if (kept) {
       this._writing += 1;
-      // Where settings cannot be written, the choice holds until the page is left.
-      void this._kept
-        .set(key, value)
+      // Settings are written as a whole: of two that are written at once, one would be lost.
+      this._turn = this._turn
+        .then(() => kept.set(key, value))
+        // Where they cannot be written, the choice holds until the page is left.
         .catch(() => undefined)
         .finally(() => (this._writing -= 1));
     }
@@ -90,5 +92,6 @@ export class Choices implements IDisposable {
   private _isDisposed = false;
   private _kept: IKept | null = null;
   private _kinds: ReadonlySet<Kind> = new Set<Kind>(['checkpoint']);
+  private _turn: Promise<unknown> = Promise.resolve();
   private _writing = 0;
 }
