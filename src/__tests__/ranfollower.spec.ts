@@ -37,7 +37,7 @@ describe('RanFollower', () => {
   const pass = (milliseconds: number) =>
     jest.advanceTimersByTimeAsync(milliseconds);
 
-  it('tells once of several cells, and again when a kernel had a pause', async () => {
+  it('tells once of several cells, and again when a kernel had pauses', async () => {
     const session = new Session();
     follower.follow(session);
     for (let cell = 0; cell < 3; cell++) {
@@ -48,8 +48,12 @@ describe('RanFollower', () => {
     expect(told).toEqual([false]);
     await pass(5000);
     expect(told).toEqual([false, false]);
+    await pass(10_000);
+    expect(told.length).toBe(3);
     await pass(60_000);
-    expect(told.length).toBe(2);
+    expect(told.length).toBe(4);
+    await pass(600_000);
+    expect(told.length).toBe(4);
   });
 
   it('hears nothing but cells', async () => {

@@ -6,8 +6,11 @@ import { Debouncer } from '@lumino/polling';
 /** Several cells that end one after the other are told as one. */
 const SOON_MS = 300;
 
-/** By then a kernel has made up, in a pause, for a state that it had no time for at first. */
-const LATER_MS = 3000;
+/**
+ * By then a kernel has made up, in a pause, for a state that it had no time for at first: most have
+ * by the first time, large ones and those of a busy machine later.
+ */
+const LATER_MS = [3000, 12_000, 45_000];
 
 type Session = Pick<ISessionContext, 'iopubMessage'>;
 
@@ -16,7 +19,7 @@ export class RanFollower implements IDisposable {
   /** `tell` gets `true` where entries may have gone, too. */
   constructor(private readonly tell: (whole: boolean) => void) {
     this._soon = new Debouncer(() => this.say(), SOON_MS);
-    this._later = new Debouncer(() => this.say(), LATER_MS);
+    this._later = LATER_MS.map(pause => new Debouncer(() => this.say(), pause));
   }
 
   get isDisposed(): boolean {
@@ -42,7 +45,7 @@ export class RanFollower implements IDisposable {
     this._isDisposed = true;
     this.follow(null);
     this._soon.dispose();
-    this._later.dispose();
+    this._later.forEach(each => each.dispose());
   }
 
   private hear(_: unknown, message: KernelMessage.IMessage): void {
@@ -60,7 +63,7 @@ export class RanFollower implements IDisposable {
       void this._soon.invoke();
     }
     if (status === 'idle') {
-      void this._later.invoke();
+      this._later.forEach(each => void each.invoke());
     }
   }
 
@@ -73,7 +76,7 @@ export class RanFollower implements IDisposable {
 
   private _isDisposed = false;
   private _isWhole = false;
-  private _later: Debouncer;
+  private _later: Debouncer[];
   private _session: Session | null = null;
   private _soon: Debouncer;
 }
