@@ -12,17 +12,19 @@ _WORDS = ("true", "false", "null", "NaN", "Infinity", "-Infinity")
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """`state` is ok, empty, nul, truncated or invalid; `words` say it to the user."""
+    """`state` is ok, empty, nul, truncated or invalid; `words` say it to the user. `is_whole` also
+    where nothing of the file is lost, though Jupyter does not open it: others may work on it."""
 
     state: str
     words: str = ""
+    is_whole: bool = False
 
     @property
     def is_ok(self) -> bool:
         return self.state == "ok"
 
 
-SOUND = Condition("ok")
+SOUND = Condition("ok", is_whole=True)
 
 
 def judge_notebook(raw: bytes, name: str) -> Condition:

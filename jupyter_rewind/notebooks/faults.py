@@ -27,7 +27,7 @@ def judge_opening(raw: bytes, name: str) -> Condition:
     fault = fault_of(raw) or fault_in(json.loads(raw))
     if not fault:
         return condition
-    return Condition("invalid", f"Jupyter does not open {name}: {fault}.")
+    return Condition("invalid", f"Jupyter does not open {name}: {fault}.", is_whole=True)
 
 
 def fault_of(raw: bytes) -> str:
@@ -48,9 +48,11 @@ def fault_in(book: dict[str, Any]) -> str:
     cells, form = book.get("cells"), book.get("nbformat")
     if isinstance(form, int) and form > _NEWEST_FORM:
         return f"it says that its format is {form}, and the newest is {_NEWEST_FORM}"
-    if type(book.get("nbformat", 1)) is not int or form == 0:
+    if type(book.get("nbformat", 1)) is not int or (isinstance(form, int) and form < 1):
         return f"it says that its format is {str(form)[:40]!r}, which is none"
-    if form != 4 or not isinstance(cells, list):
+    if form == _NEWEST_FORM and not isinstance(cells, list):
+        return "it has no list of cells, as its format has"
+    if form != _NEWEST_FORM or not isinstance(cells, list):
         return ""
     strange = sum(not isinstance(each, dict) for each in cells)
     if strange:

@@ -16,7 +16,7 @@ from pathlib import Path
 from jupyter_rewind import clock
 from jupyter_rewind.errors import NotFound, RewindError
 from jupyter_rewind.model.checkpoint import Reason
-from jupyter_rewind.notebooks.condition import Condition
+from jupyter_rewind.notebooks.condition import SOUND, Condition
 from jupyter_rewind.notebooks.documents import checkpoint_document, find_last_good, read_document
 from jupyter_rewind.notebooks.faults import judge_opening
 from jupyter_rewind.notebooks.history import Histories, Recorded
@@ -128,7 +128,8 @@ class Watcher:
         condition = _judge(path, self._max_bytes)
         if not condition.is_ok and find_last_good(self._histories, str(path)) is not None:
             seen.damaged[str(path)] = condition
-            return
+            if not condition.is_whole:
+                return
         recorded = checkpoint_document(
             self._histories, path, reason=reason, max_bytes=self._max_bytes
         )
@@ -143,7 +144,7 @@ def _look_of(status: os.stat_result) -> Look:
 def _judge(path: Path, max_bytes: int) -> Condition:
     """The condition of a file that is a notebook by its name; others are what they are."""
     if path.suffix != ".ipynb":
-        return Condition("ok")
+        return SOUND
     return judge_opening(read_document(path, max_bytes).raw, path.name)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import warnings
+from pathlib import Path
 from typing import Any
 
 import nbformat
@@ -14,8 +15,9 @@ from hypothesis import strategies as st
 
 from jupyter_rewind.model.checkpoint import Reason
 from jupyter_rewind.notebooks.documents import find_last_good
-from jupyter_rewind.notebooks.faults import judge_opening
+from jupyter_rewind.notebooks.faults import MARK, judge_opening
 from jupyter_rewind.notebooks.history import Histories
+from jupyter_rewind.notebooks.watching import Watcher
 from tests.notebooks.support import make_cell, make_notebook
 
 OUTPUT = {"output_type": "stream", "name": "stdout", "text": "a"}
@@ -89,3 +91,25 @@ def test_the_last_good_state_is_one_that_jupyter_opens(histories: Histories) -> 
 def test_a_notebook_that_lacks_its_minor_format_opens(text: str) -> None:
     assert opens(text)
     assert judge_opening(text.encode(), "a.ipynb").is_ok
+
+
+@pytest.mark.parametrize("kind", ["mark", "metadata"])
+def test_what_others_write_and_jupyter_does_not_open_is_kept_all_the_same(
+    histories: Histories, folder: Path, kind: str
+) -> None:
+    """VS Code and scripts work on such a notebook: each of its states is told, and kept."""
+    path = folder / "a.ipynb"
+    path.write_bytes(make_notebook("x = 0"))
+    watcher = Watcher(histories, max_bytes=1 << 20)
+    watcher.scan([folder])
+    for number in range(1, 4):
+        book = json.loads(make_notebook(f"x = {number}"))
+        if kind == "metadata":
+            del book["cells"][0]["metadata"]
+        path.write_bytes(MARK * (kind == "mark") + json.dumps(book).encode())
+        seen = watcher.scan([folder])
+        assert len(seen.recorded) == 1
+        assert "does not open" in seen.damaged[str(path)].words
+    good = find_last_good(histories, str(path))
+    assert good is not None and b"x = 0" in histories.read(good)
+    assert len(histories.checkpoints(str(path))) == 4

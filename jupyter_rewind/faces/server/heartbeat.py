@@ -48,6 +48,8 @@ class Damage:
     condition: str
     words: str
     last_good: str | None
+    is_whole: bool = False
+    """Whether nothing of the file is lost, though Jupyter does not open it."""
 
 
 @dataclass(slots=True)
@@ -237,7 +239,7 @@ class Heartbeat:
             return
         watched.stamp = stamp
         self._settle(path, damage)
-        if damage is None and not is_kept:
+        if (damage is None or damage.is_whole) and not is_kept:
             since = self._recorder.workspace().histories.glance(file)
             after, reading = self._tell_change(path), self._recorder.readings.open(file)
             with self._turns.taken(path):
@@ -320,7 +322,8 @@ def find_damage(workspace: Workspace, path: str, file: str, raw: bytes) -> Damag
     condition = workspace.condition(raw, file)
     if condition.is_ok:
         return None
-    return Damage(path, condition.state, condition.words, find_last_good(workspace, file))
+    good = find_last_good(workspace, file)
+    return Damage(path, condition.state, condition.words, good, condition.is_whole)
 
 
 def find_last_good(workspace: Workspace, file: str) -> str | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from jupyter_rewind.notebooks.condition import Condition
+from jupyter_rewind.notebooks.condition import SOUND, Condition
 from jupyter_rewind.recovery.broken.jsonbytes import Broken, Buffer, JsonBytes, Long
 
 _PIECE = 1 << 20
@@ -36,7 +36,7 @@ def judge_large(raw: Buffer, name: str) -> Condition:
         return Condition("invalid", f"{name} is JSON, but not a notebook.")
     if not check.has_list:
         return Condition("invalid", f"{name} has no list of cells.")
-    return Condition("ok")
+    return SOUND
 
 
 def has_lone_half(raw: Buffer) -> bool:

@@ -57,6 +57,27 @@ async def test_damage_is_noticed_and_the_last_good_checkpoint_offered(
     assert history["condition"]["last_good"] == good["id"]
 
 
+async def test_what_others_write_and_jupyter_does_not_open_is_told_and_kept(client: Client) -> None:
+    """A byte order mark, as some editors on Windows put it: the work in it is kept, too."""
+    await client.put("a.ipynb", notebook("x = 1"))
+    (good,) = await client.checkpoints("a.ipynb")
+    raw = b"\xef\xbb\xbf" + written(notebook("x = 2"))
+    client.file("a.ipynb").write_bytes(raw)
+    _age(client, "a.ipynb")
+    await client.ask("GET", "api/contents", "a.ipynb")
+
+    async def noticed() -> Any:
+        return (await _damaged(client)).get("a.ipynb")
+
+    assert (await eventually(noticed))["last_good"] == good["id"]
+
+    async def kept() -> bool:
+        return len(await client.checkpoints("a.ipynb")) == 2
+
+    await eventually(kept)
+    assert await client.content("a.ipynb", "head") == raw
+
+
 async def test_a_notebook_that_does_not_open_says_what_brings_it_back(client: Client) -> None:
     """The refusal that the front end shows names the command with the last good checkpoint."""
     await client.put("a.ipynb", notebook("x = 1"))
