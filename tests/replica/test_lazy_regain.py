@@ -21,7 +21,7 @@ from tests.replica.test_forwarding import DEADLINE_SECONDS, Running
 from tests.support.replicas import Line, Machine, holds, next_machine, with_contents
 from tests.support.stores import QuickFiles, noise, segment_files
 
-WAYS = pytest.mark.parametrize("way", ["gone", "garbled", "says too little"])
+WAYS = pytest.mark.parametrize("way", ["gone", "gone with the index", "garbled", "says too little"])
 
 
 @pytest.fixture
@@ -43,8 +43,10 @@ def fresh(tmp_path: Path, line: Line) -> tuple[Machine, Machine]:
 def spoil(machine: Machine, way: str) -> None:
     """What is known of missing contents is not, any more."""
     path = machine.store / "partial"
-    if way == "gone":
+    if way.startswith("gone"):
         path.unlink()
+        for each in machine.store.glob("index*") if "index" in way else ():
+            each.unlink()
     elif way == "garbled":
         path.write_bytes(b"{")
     else:
