@@ -90,7 +90,7 @@ def process(home: Path) -> Rewind:
 
     def run(*words: object, **more: Any) -> Ended:
         done = subprocess.run(
-            [*COMMAND, *map(str, words)], capture_output=True, timeout=60, check=False, **more
+            [*COMMAND, *map(str, words)], capture_output=True, timeout=180, check=False, **more
         )
         return Ended(
             done.returncode,

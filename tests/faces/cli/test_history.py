@@ -45,7 +45,7 @@ def on_a_terminal(*words: str) -> tuple[int, str]:
             break
         seen += piece
     os.close(main)
-    return running.wait(30), seen.decode()
+    return running.wait(180), seen.decode()
 
 
 def test_history_lists_the_newest_first(book: Path, rewind: Rewind) -> None:

@@ -99,7 +99,7 @@ def test_you_see_which_notebooks_it_would_be_before_all_are_brought_back(
     except OSError:
         pass  # it ended, and the terminal with it
     os.close(main)
-    assert running.wait(60) == status
+    assert running.wait(180) == status
     assert f"{stale} (missing)" in seen.decode()
     assert ("Nothing was written." in seen.decode()) == (not made)
     assert len(list(work.glob("*.recovered.ipynb"))) == made

@@ -34,7 +34,7 @@ class Shell:
         """What the line that `keys` end up as writes to the file `said`."""
         said = self._home / "work" / "said"
         self._child.send(f"{keys} > said; touch done\r")
-        until = clock.monotonic() + 60
+        until = clock.monotonic() + 180
         while not said.with_name("done").exists():
             assert clock.monotonic() < until, "the shell does not answer"
             with contextlib.suppress(pexpect.TIMEOUT):

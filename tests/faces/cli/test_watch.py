@@ -21,7 +21,7 @@ import pytest
 from tests.faces.cli.conftest import COMMAND, FIRST, SECOND, THIRD, Rewind
 from tests.faces.cli.test_schema import check
 
-WAIT_SECONDS = 30
+WAIT_SECONDS = 120
 
 
 class Watching:

@@ -96,13 +96,26 @@ def documents(home: Home, **more: object) -> list[FoundDocument]:
     return list(evidence.documents)
 
 
+def wait_for(home: Home, count: int) -> None:
+    """Until the document has so many cells in the store. While the server writes there, it may not
+    read for a moment."""
+
+    def is_there() -> bool:
+        try:
+            return len(documents(home)[-1].cells) == count
+        except (AssertionError, IndexError, ValueError):
+            return False
+
+    wait_until(is_there)
+
+
 def test_typing_that_was_never_saved_comes_back_after_a_kill(home: Home, server: Server) -> None:
     """Server killed before it saved: what you typed in JupyterLab is there to the last letter."""
     server.put("analysis.ipynb", "x = 1")
     client = Client(server, "analysis.ipynb")
     client.type_into(0, " + 2  # später")
     client.add("# A heading")
-    wait_until(lambda: len(documents(home)[-1].cells) == 2)
+    wait_for(home, 2)
     server.process.kill()
     server.process.wait()
     assert "+ 2" not in (home.work / "analysis.ipynb").read_text()
@@ -121,11 +134,11 @@ def test_cells_removed_at_once_come_back_as_an_earlier_state(home: Home, server:
     client = Client(server, "analysis.ipynb")
     for number in range(5):
         client.add(f"note {number} " + "word " * 30)
-    wait_until(lambda: len(documents(home)[-1].cells) == 6)
+    wait_for(home, 6)
     with client.doc.transaction():
         while len(client.cells):
             del client.cells[0]
-    wait_until(lambda: documents(home)[-1].cells == ())
+    wait_for(home, 0)
     server.process.kill()
     server.process.wait()
     earlier, last = documents(home)
