@@ -54,7 +54,7 @@ class Guard:
         register: Callable[[object], None] = manager.register_pre_save_hook
         register(self.before_save)
         self._manager = manager
-        turns = SaveTurns(lambda: self._recorder.opened, self._paths)
+        turns = SaveTurns(self._recorder, self._paths)
         mark_saves(manager, self._recorder.making_way, self.take_saved, self.end_failed, turns)
         remember_writing(manager)
         watch_hooks(manager, self._paths)
@@ -106,14 +106,19 @@ class Guard:
         file = saving.expected
         if file is None:
             return
-        self._recorder.readings.end_wait(file)
-        written = saving.written.get(file)
-        if written is None or saving.is_partial or not self._is_kept(file):
-            return
-        reading = self._recorder.readings.open(file, written)
-        self._recorder.save(
-            file, request.infer_reason(), author=request.current_author(), reading=reading
-        )
+        try:
+            self._recorder.readings.end_wait(file)
+            written = saving.written.get(file)
+            if written is None or saving.is_partial or not self._is_kept(file):
+                return
+            reading = self._recorder.readings.open(file, written)
+            self._recorder.save(
+                file, request.infer_reason(), author=request.current_author(), reading=reading
+            )
+        except Exception as error:
+            self._recorder.note_failure(
+                "Could not keep what a failed save left in %s: %r", saving.path, error, error=error
+            )
 
     def _check_save(self, model: Mapping[str, Any], path: str) -> None:
         kind = model.get("type")

@@ -65,7 +65,7 @@ class Heartbeat:
         self._recorder = recorder
         self._paths = paths
         self._announcer = announcer
-        self._turns = SaveTurns(lambda: recorder.opened, paths)
+        self._turns = SaveTurns(recorder, paths)
         self._watched: OrderedDict[str, _Watched] = OrderedDict()
         self._fresh: set[str] = set()
         self._unsettled: set[str] = set()

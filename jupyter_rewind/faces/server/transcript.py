@@ -56,12 +56,13 @@ class Transcript:
     def end(self, file: str) -> None:
         """All is written. Raises what handing it to the system raises: a file whose flush failed
         once says nothing of it when it is closed."""
-        from jupyter_rewind.workspace import identify_open
-
         if self._stream.closed:
             return
         self._stream.flush()
         with contextlib.suppress(Exception):  # without a stamp, it is kept all the same
+            # Within the block: where a part of us cannot be imported, the user's save goes on.
+            from jupyter_rewind.workspace import identify_open
+
             descriptor = self._stream.fileno()
             self.stamp = Stamp.of(os.fstat(descriptor), identify_open(descriptor, file))
 

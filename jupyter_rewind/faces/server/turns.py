@@ -19,6 +19,7 @@ from jupyter_rewind.faces.server import request
 from jupyter_rewind.faces.server.paths import Paths
 
 if TYPE_CHECKING:
+    from jupyter_rewind.faces.server.recorder import Recorder
     from jupyter_rewind.workspace import Workspace
 
 PATIENCE_SECONDS = 1.0
@@ -28,8 +29,9 @@ _PAUSE_SECONDS = 0.004
 class SaveTurns:
     """The turns that one server's saves take, in the store that it has open."""
 
-    def __init__(self, opened: Callable[[], Workspace | None], paths: Paths) -> None:
-        self._opened = opened
+    def __init__(self, recorder: Recorder, paths: Paths) -> None:
+        """No save fails by a fault of ours here: `recorder` notes it."""
+        self._recorder = recorder
         self._paths = paths
         self._is_network: dict[str, bool] = {}
 
@@ -62,14 +64,20 @@ class SaveTurns:
     def _find(self, path: object) -> _Turn | None:
         """None where there is none to take: within another save, which has it; while the store
         is not open; where asking for it may hang."""
-        workspace = self._opened()
+        workspace = self._recorder.opened
         if workspace is None or request.current_saving() is not None:
             return None
         try:
             file = self._paths.file(str(path).strip("/"))
-            return None if self._may_hang(workspace) else _Turn(workspace, file)
+            return None if self._may_hang(workspace) else _Turn(workspace, file, self._note)
         except (RewindError, OSError, ValueError):
             return None
+        except Exception as error:
+            self._note(str(path), error)
+            return None
+
+    def _note(self, path: str, error: Exception) -> None:
+        self._recorder.note_failure("No turn to save %s: %r", path, error, error=error)
 
     def _may_hang(self, workspace: Workspace) -> bool:
         from jupyter_rewind.workspace import is_network
@@ -84,16 +92,26 @@ class SaveTurns:
 class _Turn:
     """One save's turn; whatever keeps it from being taken counts as no need for it."""
 
-    def __init__(self, workspace: Workspace, file: str) -> None:
+    def __init__(
+        self, workspace: Workspace, file: str, note: Callable[[str, Exception], None]
+    ) -> None:
         from jupyter_rewind.workspace import lane_lock
 
         self._lock = lane_lock(workspace.repository.layout, "save", file)
+        self._file = file
+        self._note = note
 
     def take(self) -> bool:
         try:
             return self._lock.try_acquire(exclusive=True)
         except RewindError:
             return True
+        except Exception as error:
+            self._note(self._file, error)
+            return True
 
     def give_back(self) -> None:
-        self._lock.release()
+        try:
+            self._lock.release()
+        except Exception as error:  # a network drive may refuse even to close a file
+            self._note(self._file, error)

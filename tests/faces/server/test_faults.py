@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -79,6 +80,38 @@ async def test_a_notebook_opens_and_saves_though_its_checkpoints_cannot_be_had(
         assert str(fault.args[0]) in body["message"]
     assert (await client.put("a.ipynb", notebook("x = 1")))[0] == 200
     assert (await client.ask("POST", "api/contents", "none.ipynb", "checkpoints"))[0] == 404
+
+
+@pytest.mark.parametrize("kind", ["AsyncFileContentsManager", "FileContentsManager"])
+@pytest.mark.parametrize("broken", ["import", "lock"])
+async def test_a_save_goes_well_though_a_part_of_us_is_broken(
+    jp_configurable_serverapp: Any, jp_fetch: Any, monkeypatch: Any, kind: str, broken: str
+) -> None:
+    """A wheel for another system, an upgrade that was cut short: the work is saved, and health
+    says that no checkpoint was made of it."""
+    server = jp_configurable_serverapp(contents_manager_class=f"{SERVICES}.filemanager.{kind}")
+    client = Client(jp_fetch, server, Path(server.root_dir))
+    await client.put("a.ipynb", notebook("x = 0"))
+    assert len(await client.checkpoints("a.ipynb")) == 1
+
+    def fail(*args: Any, **kwargs: Any) -> Any:
+        raise ImportError("no portalocker here")
+
+    with monkeypatch.context() as patch:
+        if broken == "import":
+            patch.setitem(sys.modules, "jupyter_rewind.workspace", None)
+        else:
+            patch.setattr(FileLock, "try_acquire", fail)
+            patch.setattr(FileLock, "acquire", fail)
+        saved = notebook("x = 1")
+        assert (await client.put("a.ipynb", saved))[0] == 200
+        assert client.file("a.ipynb").read_bytes() == written(saved)
+        assert (await client.put_text("t.txt", "text"))[0] == 201
+        await eventually(lambda: not client.service.recorder.queued)
+        _, health = await client.rewind("GET", "health")
+        assert health["last_failure"]
+        if broken == "lock":
+            assert (health["state"], health["keeps"]) == ("failing", False)
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes with names here")
