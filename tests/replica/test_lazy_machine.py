@@ -12,7 +12,7 @@ from unittest import mock
 
 import pytest
 from hypothesis import strategies as st
-from hypothesis.stateful import initialize, rule
+from hypothesis.stateful import initialize, precondition, rule
 
 from jupyter_rewind.errors import Unavailable
 from jupyter_rewind.model.ids import EntryId
@@ -93,9 +93,11 @@ class LazyReplica(SharedReplica):
             with self.held():
                 super().expire_and_collect(number, keep)
 
+    @precondition(lambda self: not self.gone)
     @rule(number=st.integers(0, MACHINES - 1), is_gone=st.booleans())
     def forget(self, number: int, is_gone: bool) -> None:
-        """What is known of missing contents is lost, or does not read, until the next pull."""
+        """What is known of missing contents is lost, or does not read, until the next pull. What no
+        replica has any more is damage then."""
         path = self.folder / str(number) / "partial"
         if path.exists():
             path.unlink() if is_gone else path.write_bytes(b"{")
