@@ -76,7 +76,7 @@ class UpkeepRound:
     """What one round of upkeep did."""
 
     expired: tuple[Checkpoint, ...]
-    freed_bytes: int
+    collected: CollectReport
 
 
 class Workspace:
@@ -385,7 +385,7 @@ class Workspace:
                 expired = self.expire(now_ns=now_ns)
                 self.expire_snapshots(now_ns)
                 self.expire_drafts(now_ns)
-                return UpkeepRound(tuple(expired), self.collect().freed_bytes)
+                return UpkeepRound(tuple(expired), self.collect())
 
 
 def salvage(settings: Rewind, **options: Any) -> SalvageReport:

@@ -6,8 +6,9 @@ behind the barrier: look again at what was added since, copy what that needs, an
 nothing is left to copy remove the old segments. At every moment all that is alive can be read; a
 collect that is killed leaves copies, which the next one takes away.
 
-Refuses where locks do not work, where another collect or salvage is at work, and where content
-that is alive cannot be read: what an unreadable node names must not be taken for garbage.
+Refuses where locks do not work, where another collect or salvage is at work, where content that
+is alive cannot be read (what an unreadable node names must not be taken for garbage), and where
+nobody knows how far the segments went. A segment that is damaged itself is left for a salvage.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ from jupyter_rewind.store.reach import Reach, mark
 from jupyter_rewind.store.repository import Repository
 from jupyter_rewind.store.segments import Record, Scan
 from jupyter_rewind.store.spare import in_spare_room
-from jupyter_rewind.store.verify import known_losses, segment_sizes
+from jupyter_rewind.store.verify import is_overwritten, known_ends, known_losses, segment_sizes
 from jupyter_rewind.store.witness import note_segments
 
 log = logging.getLogger(__name__)
@@ -143,10 +144,12 @@ class _Collector:
         self._progress = progress
         self._copier = Copier(repository)
         self._unfit: dict[str, str] = {}
+        self._ends: dict[str, int] = {}
         self._removed_bytes = 0
         self._removed = 0
 
     def run(self) -> CollectReport:
+        self._ends = known_ends(self._repository)
         reach = Reach(self._repository)
         plan = Plan(frozenset(), (), 0, 0, 0)
         # What needs no room goes first: it may be all that a full disk can do.
@@ -212,7 +215,10 @@ class _Collector:
             scanned = index.segments().get(name, (0, 0))[1]
         with self._repository.reader(name) as reader:
             scan = reader.scan(0)
-        if scan.gaps or scan.end < scanned:
+        # What an index knows that was made since the damage was done is less than what there was.
+        known_end = max(scanned, self._ends.get(name, 0))
+        is_cut = bool(scan.gaps) or scan.end < known_end
+        if is_cut or (not scan.batches and is_overwritten(self._repository, name)):
             return scan, "damaged; salvage it first"
         return scan, ""
 

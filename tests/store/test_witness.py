@@ -128,6 +128,39 @@ def test_without_any_witness_a_segment_without_commits_is_named(tmp_path: Path, 
     assert path.name not in {each.segment for each in damages(filled)}
 
 
+@pytest.mark.parametrize(
+    ("how", "is_noted"),
+    [
+        *((how, True) for how in ("cut", "cut at a commit", "zeroed", "garbled")),
+        # Of what was cut without a witness nobody can tell that there was more.
+        *((how, False) for how in ("zeroed", "garbled")),
+    ],
+)
+def test_collect_takes_no_damaged_segment_away(tmp_path: Path, how: str, is_noted: bool) -> None:
+    """It is left where it is, for a salvage or a repaired disk, though no index knows of it any
+    more, and nothing in it is in use as far as can be seen."""
+    filled = fill(tmp_path, segments=3, entries=2)
+    path = segment_files(filled)[1]
+    whole = path.read_bytes()
+    destroy(path, how, first_commit_end(filled, path.name) if how == "cut at a commit" else 0)
+    forget(filled, *(["index"] if is_noted else ["index", "witness"]))
+    left = path.read_bytes()
+    with filled.open() as store:
+        # Nothing else is in use: what still reads of the segment would be garbage.
+        seen = {entry.id for entry in store.entries()}
+        with store.transaction(exclusive=True) as tx:
+            tx.expire(list(seen))
+        report = collect(store, threshold=0.0)
+        assert path.read_bytes() == left
+        [(name, why)] = report.skipped
+        assert name == path.name and "damaged" in why
+        assert path.name in {each.segment for each in verify(store, read_data=True).damages}
+    path.write_bytes(whole)
+    forget(filled, "index")
+    with filled.open() as store:
+        assert {entry.id for entry in store.entries()} == filled.bodies.keys() - seen
+
+
 @pytest.mark.parametrize("size", [0, room.RESERVE])
 def test_what_a_writer_leaves_that_was_killed_early_is_no_damage(tmp_path: Path, size: int) -> None:
     """An empty file, or one that holds nothing but room."""

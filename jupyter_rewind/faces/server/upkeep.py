@@ -57,9 +57,13 @@ class Upkeep:
         self.is_running = True
         try:
             done = self._recorder.workspace().keep_up()
-            for checkpoint in done.expired if done is not None else ():
+            if done is None:
+                return False
+            for checkpoint in done.expired:
                 self._recorder.tell(checkpoint, "expired")
-            return done is not None
+            for name, why in done.collected.skipped:
+                self._recorder.note_failure("Segment %s was not collected: %s.", name, why)
+            return True
         except (RewindError, OSError) as error:
             self._recorder.note_failure("Could not expire and collect: %s", error)
         except Exception as error:

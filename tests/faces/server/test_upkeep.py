@@ -44,6 +44,20 @@ async def test_the_user_may_turn_it_off(client: Client) -> None:
     assert client.service.upkeep._thread is None
 
 
+async def test_health_tells_of_a_damaged_segment_that_was_left(
+    client: Client, tmp_path: Path
+) -> None:
+    """A round of upkeep keeps it for a salvage, and says so."""
+    await client.put("a.ipynb", notebook("x = 1"))
+    await client.checkpoints("a.ipynb")
+    damaged = tmp_path / "store" / "segments" / ("0" * 16)
+    damaged.write_bytes(b"no record at all" * 100)
+    await asyncio.to_thread(client.service.upkeep.run)
+    assert damaged.exists()
+    _, health = await client.rewind("GET", "health")
+    assert damaged.name in health["last_failure"] and "salvage" in health["last_failure"]
+
+
 @pytest.mark.parametrize("rewind_settings", [FEW])
 async def test_listeners_hear_what_expired(client: Client) -> None:
     """Each checkpoint that a round takes away is announced, and no other."""
