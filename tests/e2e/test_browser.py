@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.editing import append, editor, save
 from tests.support.lab import (
     Lab,
     LabServer,
@@ -21,6 +22,7 @@ from tests.support.lab import (
     wait_until,
     write_notebook,
 )
+from tests.support.panel import is_newest
 
 pytestmark = pytest.mark.browser
 
@@ -36,31 +38,28 @@ def revert(lab: Lab, page: Any) -> None:
     path = lab.folder / "analysis.ipynb"
     write_notebook(path)
     open_notebook(page, lab, "analysis.ipynb")
-    cell = page.locator(".jp-Notebook .jp-Cell .cm-content")
-
-    cell.nth(3).click()
+    editor(page, 3).click()
     page.keyboard.press("Control+End")
     page.keyboard.type("\nprint('the good one')")
-    page.keyboard.press("Control+s")
+    save(page)
     wait_until("the first save", lambda: "the good one" in path.read_text())
-    wait_until("its checkpoint", lambda: len(lab.checkpoints("analysis.ipynb")) >= 1)
     good = saved_bytes(path)
     shoot(page, "lab-edit")
 
-    cell.nth(2).click()
+    editor(page, 2).click()
     page.keyboard.press("Control+a")
     page.keyboard.type("# oh no: the function is gone")
-    cell.nth(3).click()
+    editor(page, 3).click()
     page.keyboard.press("Control+a")
     page.keyboard.press("Delete")
-    page.keyboard.press("Control+s")
+    save(page)
     wait_until("the second save", lambda: "oh no" in path.read_text())
-    wait_until("its checkpoint", lambda: len(lab.checkpoints("analysis.ipynb")) >= 2)
+    wait_until("its checkpoint", lambda: is_newest(lab, "oh no"))
     shoot(page, "lab-broken")
 
     menu(page, "File", "Revert Notebook to Checkpoint…")
     dialog = page.locator(".jp-Dialog")
-    dialog.wait_for(timeout=20_000)
+    dialog.wait_for()
     shoot(page, "lab-revert")
     # The chooser has the newest first; the good one is the one before it.
     chooser = dialog.locator("select")
@@ -78,10 +77,12 @@ def revert(lab: Lab, page: Any) -> None:
         return path.read_bytes() == good
 
     wait_until("the good bytes on disk", is_back)
-    page.get_by_text("the good one").first.wait_for(timeout=20_000)
+    page.get_by_text("the good one").first.wait_for()
     shoot(page, "lab-restored")
-    reasons = [one.get("reason") for one in lab.checkpoints("analysis.ipynb")]
-    assert reasons[-1] == "restore"
+    # The file is there a moment before its checkpoint.
+    wait_until(
+        "its checkpoint", lambda: lab.checkpoints("analysis.ipynb")[-1]["reason"] == "restore"
+    )
 
 
 @pytest.mark.slow
@@ -90,13 +91,11 @@ def test_lab_saves_by_itself_ten_seconds_after_an_edit(lab: Lab, page: Any) -> N
     path = lab.folder / "auto.ipynb"
     write_notebook(path)
     open_notebook(page, lab, "auto.ipynb")
-    page.locator(".jp-Notebook .jp-Cell .cm-content").nth(3).click()
-    page.keyboard.press("Control+End")
-    page.keyboard.type("\n# typed and never saved by hand")
-    wait_until("the autosave", lambda: "never saved by hand" in path.read_text(), 25)
-    wait_until("its checkpoint", lambda: len(lab.checkpoints("auto.ipynb")) >= 1)
-    newest = lab.checkpoints("auto.ipynb")[-1]
-    assert newest["reason"] == "autosave"
+    append(page, 3, "\n# typed and never saved by hand")
+    # JupyterLab alone does it every two minutes.
+    wait_until("the autosave", lambda: "never saved by hand" in path.read_text(), 60)
+    wait_until("its checkpoint", lambda: is_newest(lab, "never saved by hand", "auto.ipynb"))
+    assert lab.checkpoints("auto.ipynb")[-1]["reason"] == "autosave"
 
 
 @pytest.mark.slow
@@ -105,9 +104,7 @@ def test_a_state_can_be_saved_under_a_name(lab: Lab, page: Any) -> None:
     path = lab.folder / "named.ipynb"
     write_notebook(path)
     open_notebook(page, lab, "named.ipynb")
-    page.locator(".jp-Notebook .jp-Cell .cm-content").nth(3).click()
-    page.keyboard.press("Control+End")
-    page.keyboard.type("\n# worth a name")
+    append(page, 3, "\n# worth a name")
     menu(page, "File", "Save and Name Checkpoint…")
     dialog = page.locator(".jp-Dialog")
     dialog.locator("input").fill("before the review")
@@ -118,4 +115,4 @@ def test_a_state_can_be_saved_under_a_name(lab: Lab, page: Any) -> None:
         return any("before the review" in one["labels"] for one in lab.checkpoints("named.ipynb"))
 
     wait_until("the name in the history", named)
-    assert "worth a name" in path.read_text()
+    assert b"worth a name" in saved_bytes(path)

@@ -5,23 +5,27 @@ Set SCREENSHOTS to a folder to get each picture twice, light and dark.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.support.access import flaws, is_flawless, use_theme
+from tests.support.editing import append, save
 from tests.support.lab import (
     TOKEN,
     Lab,
     LabServer,
     chromium_page,
+    hears_keys,
     idle,
     shoot,
     wait_until,
     write_notebook,
 )
+from tests.support.panel import is_newest, list_all
+from tests.support.toasts import hear
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.xdist_group("browser-access")]
 
@@ -77,6 +81,7 @@ def choose_in_palette(page: Any, words: str) -> None:
 def open_alone(page: Any, lab: Lab, name: str) -> None:
     """Opens a notebook in a workspace without any other."""
     page.goto(f"{lab.address}lab/workspaces/{name.split('.')[0]}/tree/{name}?token={TOKEN}&reset")
+    hears_keys(page)
     page.wait_for_selector(".jp-Notebook .jp-Cell >> text=mean(rows)")
 
 
@@ -90,18 +95,11 @@ def open_fresh(page: Any, lab: Lab, name: str) -> Path:
     return path
 
 
-def append(page: Any, text: str) -> None:
-    page.locator(".jp-Notebook .jp-Cell .cm-content").nth(3).click()
-    page.keyboard.press("Control+End")
-    page.keyboard.insert_text(text)
-
-
-def save(page: Any, lab: Lab, name: str, text: str) -> None:
-    before = len(lab.checkpoints(name))
-    append(page, f"\n{text}")
-    page.keyboard.press("Control+s")
+def save_with(page: Any, lab: Lab, name: str, text: str) -> None:
+    append(page, 3, f"\n{text}")
+    save(page)
     wait_until("the save", lambda: text in (lab.folder / name).read_text())
-    wait_until("its checkpoint", lambda: len(lab.checkpoints(name)) > before)
+    wait_until("its checkpoint", lambda: is_newest(lab, text, name))
 
 
 @pytest.mark.matrix
@@ -109,10 +107,10 @@ def test_the_history_and_a_comparison(lab: Lab, page: Any) -> None:
     """Ctrl+Alt+H leads into the sidebar, Tab to each button, Enter compares; Alt+W leads out."""
     name = "compared.ipynb"
     open_fresh(page, lab, name)
-    save(page, lab, name, "# one")
-    save(page, lab, name, "# two")
+    save_with(page, lab, name, "# one")
+    save_with(page, lab, name, "# two")
     page.keyboard.press("Control+Alt+h")
-    page.locator(".jp-Rewind-history .jp-Rewind-entry").first.wait_for()
+    list_all(page.locator(".jp-Rewind-history"), lab, name)
     wait_until("the keyboard in the sidebar", lambda: is_within(page, ".jp-Rewind-history"))
     is_flawless(page, "access-history", ".jp-Rewind-history", ".jp-Rewind-standing")
     tab_to(page, "Compare")
@@ -124,14 +122,14 @@ def test_the_history_and_a_comparison(lab: Lab, page: Any) -> None:
     is_flawless(page, "access-comparison", ".jp-Rewind-comparison")
     page.keyboard.press("Alt+w")
     wait_until("it is closed", lambda: page.locator(".jp-Rewind-comparison").count() == 0)
-    save(page, lab, name, "# three")
+    save_with(page, lab, name, "# three")
 
 
 def test_a_name_for_what_is_saved(lab: Lab, page: Any) -> None:
     """Ctrl+Alt+S asks for it, Enter saves; Escape leaves, and one types on where one was."""
     name = "named.ipynb"
     path = open_fresh(page, lab, name)
-    append(page, "\n# worth a name")
+    append(page, 3, "\n# worth a name")
     page.keyboard.press("Control+Alt+s")
     dialog = page.locator(".jp-Dialog")
     dialog.wait_for()
@@ -152,21 +150,21 @@ def test_a_name_for_what_is_saved(lab: Lab, page: Any) -> None:
 def test_what_the_status_bar_explains(lab: Lab, page: Any) -> None:
     """Enter on the item opens it, Escape closes it."""
     open_fresh(page, lab, "standing.ipynb")
-    append(page, "\n# edited")
+    append(page, 3, "\n# edited")
     page.locator(".jp-Rewind-standing button").focus()
     page.keyboard.press("Enter")
     page.locator(".jp-Dialog").wait_for()
     is_flawless(page, "access-standing", ".jp-Dialog", ".jp-Rewind-standing")
     page.keyboard.press("Escape")
     wait_until("it is closed", lambda: page.locator(".jp-Dialog").count() == 0)
-    assert is_within(page, ".jp-Rewind-standing")
+    wait_until("the keyboard back", lambda: is_within(page, ".jp-Rewind-standing"))
 
 
 def test_edits_that_were_kept(lab: Lab, page: Any) -> None:
     """The palette finds them; the offer is read out, and its buttons are reached with Tab."""
     name = "drafts.ipynb"
     open_fresh(page, lab, name)
-    append(page, "\n# never saved")
+    append(page, 3, "\n# never saved")
 
     def is_kept() -> bool:
         return bool(lab.ask(f"rewind/api/v1/drafts?path={name}")["drafts"])
@@ -175,17 +173,25 @@ def test_edits_that_were_kept(lab: Lab, page: Any) -> None:
     page.goto("about:blank")
     open_alone(page, lab, name)
     offer = page.locator(".Toastify__toast", has_text="unsaved edits of")
-    offer.first.wait_for()
+    offer.wait_for()
     is_flawless(page, "access-drafts", ".Toastify__toast")
-    choose_in_palette(page, "Show Unsaved Edits That Were Kept")
+
+    def anew(act: Callable[[], None]) -> None:
+        """After `act` there is another offer in the place of the one that stands there."""
+        offer.evaluate("toast => (toast.dataset.earlier = 'yes')")
+        act()
+        page.locator(".Toastify__toast[data-earlier]").wait_for(state="detached")
+        offer.wait_for()
+
+    anew(lambda: choose_in_palette(page, "Show Unsaved Edits That Were Kept"))
     tab_to(page, "Compare")
-    page.keyboard.press("Enter")
+    anew(lambda: page.keyboard.press("Enter"))
     page.locator(".jp-Rewind-comparison").get_by_text("never saved").first.wait_for()
     is_flawless(page, "access-drafts-comparison", ".jp-Rewind-comparison")
     wait_until("the keyboard in it", lambda: is_within(page, ".jp-Rewind-comparison"))
     tab_to(page, "Restore")
     page.keyboard.press("Enter")
-    page.locator(".Toastify__toast", has_text="are back in").first.wait_for()
+    hear(page, "are back in")
 
 
 def test_what_can_be_recovered(lab: Lab, page: Any) -> None:
@@ -193,10 +199,11 @@ def test_what_can_be_recovered(lab: Lab, page: Any) -> None:
     page that tells of its cells has no flaw either."""
     name = "lost.ipynb"
     open_fresh(page, lab, name)
-    save(page, lab, name, "# kept")
+    save_with(page, lab, name, "# kept")
     page.keyboard.press("Alt+w")
     wait_until("it is closed", lambda: page.locator(".jp-Notebook").count() == 0)
     lab.delete(name)
+    wait_until("its end in the history", lambda: name in lab.deleted())
     choose_in_palette(page, "Recover…")
     view = page.locator(".jp-Rewind-recovery")
     view.get_by_text("Where it was looked").wait_for()
@@ -216,6 +223,7 @@ def test_what_can_be_recovered(lab: Lab, page: Any) -> None:
     tab_to(page, "Look closer")
     page.keyboard.press("Enter")
     inside = view.frame_locator("iframe").locator("body")
+    inside.get_by_text("sorted(rows)").first.wait_for()  # no other page comes into it any more
     ground = "body => getComputedStyle(body).backgroundColor"
     wait_until("a dark page", lambda: inside.evaluate(ground) == "rgb(22, 24, 28)")
     shoot(page, "access-recovery-notebook-dark")
@@ -240,7 +248,7 @@ def test_the_offer_for_a_damaged_notebook(lab: Lab, page: Any) -> None:
     dialog = page.locator(".jp-Dialog")
     dialog.get_by_text("damaged.ipynb is damaged").wait_for()
     is_flawless(page, "access-damage", ".jp-Dialog")
-    assert is_within(page, ".jp-Dialog")
+    wait_until("the keyboard in it", lambda: is_within(page, ".jp-Dialog"))
     tab_to(page, "Recover…")
     page.keyboard.press("Escape")
     # JupyterLab has a dialog of its own for a file that does not open.
@@ -258,6 +266,7 @@ def test_the_offer_for_a_damaged_notebook(lab: Lab, page: Any) -> None:
 def test_the_settings(lab: Lab, page: Any) -> None:
     """The form of each of Rewind's settings has no flaw, and Tab leads to its switches."""
     page.goto(f"{lab.address}lab/workspaces/settings?token={TOKEN}")
+    hears_keys(page)
     page.locator(".jp-LauncherCard").first.wait_for()
     page.keyboard.press("Control+,")
     search = page.locator(".jp-PluginList input")
@@ -281,11 +290,12 @@ def test_notebook_7(tmp_path: Path, page: Any) -> None:
     with LabServer(tmp_path, "notebook", autosave=False) as server:
         write_notebook(server.lab.folder / name)
         page.goto(f"{server.lab.address}notebooks/{name}?token={TOKEN}")
+        hears_keys(page)
         page.wait_for_selector(".jp-Notebook .jp-Cell >> text=mean(rows)")
-        save(page, server.lab, name, "# one")
-        save(page, server.lab, name, "# two")
+        save_with(page, server.lab, name, "# one")
+        save_with(page, server.lab, name, "# two")
         page.keyboard.press("Control+Alt+h")
-        page.locator(".jp-Rewind-history .jp-Rewind-entry").first.wait_for()
+        list_all(page.locator(".jp-Rewind-history"), server.lab, name)
         wait_until("the keyboard in the sidebar", lambda: is_within(page, ".jp-Rewind-history"))
         tab_to(page, "Compare")
         page.keyboard.press("Tab")
@@ -298,6 +308,6 @@ def test_notebook_7(tmp_path: Path, page: Any) -> None:
         choose_in_palette(page, "Recover…")
         page.locator(".jp-Dialog").get_by_text("Where it was looked").wait_for()
         is_flawless(page, "access-notebook7-recovery", ".jp-Dialog")
-        assert is_within(page, ".jp-Dialog")
+        wait_until("the keyboard in it", lambda: is_within(page, ".jp-Dialog"))
         page.keyboard.press("Escape")
         wait_until("it is closed", lambda: page.locator(".jp-Dialog").count() == 0)

@@ -11,10 +11,12 @@ import pytest
 
 from tests.support.access import is_flawless
 from tests.support.drafting import the_drafts
+from tests.support.editing import editor, save
 from tests.support.lab import (
     TOKEN,
     Lab,
     chromium_page,
+    hears_keys,
     idle,
     lab_over,
     listening,
@@ -25,6 +27,7 @@ from tests.support.lab import (
     wait_until,
     write_notebook,
 )
+from tests.support.toasts import hear
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 NAME = "analysis.ipynb"
@@ -41,7 +44,7 @@ def last_cell(page: Any) -> Any:
 
 def put(page: Any, code: str) -> None:
     """Puts `code` into the last cell."""
-    last_cell(page).locator(".cm-content").click()
+    editor(page, 3).click()
     page.keyboard.press("Control+a")
     page.keyboard.insert_text(code)
 
@@ -56,7 +59,7 @@ def begin(page: Any, lab: Lab) -> None:
     run(page, SLOW)
     area = last_cell(page).locator(".jp-OutputArea")
     wait_until("the cell runs", lambda: "begun" in area.inner_text())
-    page.keyboard.press("Control+s")
+    save(page)
     wait_until("it is saved", lambda: "finished while away" in (lab.folder / NAME).read_text())
 
 
@@ -87,21 +90,21 @@ def test_outputs_of_a_cell_that_went_on_stand_in_it_once(
     page.goto("about:blank")
     finish(lab)
     open_at(page, lab)
-    page.get_by_text("went on while it was closed").first.wait_for()
+    hear(page, "went on while it was closed")
     cell = last_cell(page)
     # In the code and in the output; the cell may not be drawn yet when that is told.
     wait_until("it is shown", lambda: cell.inner_text().count("finished while away") == 2)
-    assert "[1]:" in cell.inner_text()
+    cell.get_by_text("[1]:").wait_for()
     shoot(page, f"away-{kind}")
     wait_until("the save", lambda: "finished while away" in saved_outputs(lab))
     page.locator(".jp-Rewind-standing", has_text="Saved at").wait_for()
     before = saved_bytes(lab.folder / NAME)
     assert unseen(lab) == []
     page.goto("about:blank")
-    open_at(page, lab)
+    with page.expect_response(lambda reply: "/rewind/api/v1/outputs?" in reply.url):
+        open_at(page, lab)
     idle(page)
-    wait_until("it is shown", lambda: cell.inner_text().count("finished while away") > 0)
-    assert cell.inner_text().count("finished while away") == 2
+    wait_until("it is shown", lambda: cell.inner_text().count("finished while away") == 2)
     assert saved_bytes(lab.folder / NAME) == before
 
 
@@ -130,8 +133,7 @@ def test_outputs_that_are_here_are_not_offered_as_edits(lab: Lab, page: Any) -> 
     open_notebook(page, lab, NAME)
     idle(page)
     put(page, "40 + 2")
-    page.keyboard.press("Control+s")
-    page.locator(".jp-Rewind-standing", has_text="Saved at").wait_for()
+    save(page)
     page.route("**/api/contents/**", refuse_saves)
     page.keyboard.press("Control+Enter")
     page.locator(".jp-Rewind-standing", has_text="Kept as draft").wait_for()
@@ -139,7 +141,7 @@ def test_outputs_that_are_here_are_not_offered_as_edits(lab: Lab, page: Any) -> 
     page.goto("about:blank")
     page.unroute("**/api/contents/**")
     open_at(page, lab)
-    page.get_by_text("went on while it was closed").first.wait_for()
+    hear(page, "went on while it was closed")
     wait_until("its end", lambda: draft["draft"] not in {d["draft"] for d in the_drafts(lab)})
     assert page.get_by_text("unsaved edits of").count() == 0
     area = last_cell(page).locator(".jp-OutputArea")
@@ -191,6 +193,7 @@ def test_notebook_7_brings_them_back_too(tmp_path: Path) -> None:
         write_notebook(server.folder / NAME)
         address = f"{server.address}notebooks/{NAME}?token={TOKEN}"
         page.goto(address)
+        hears_keys(page)
         page.wait_for_selector(".jp-Notebook .jp-CodeCell .cm-content")
         listening(page, server)
         begin(page, server)

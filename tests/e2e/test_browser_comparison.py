@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 
+from tests.support.editing import editor
 from tests.support.lab import Lab, LabServer, open_notebook, shoot, wait_until, write_notebook
-from tests.support.panel import NAME, open_history, save_with
+from tests.support.panel import NAME, entry_of, open_history, save_with
+from tests.support.toasts import keep
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -28,10 +30,9 @@ def test_a_checkpoint_is_compared_with_what_is_open(lab: Lab, page: Any) -> None
     open_notebook(page, lab, NAME)
     panel = open_history(page)
     save_with(page, lab, "print('kept')")
-    page.locator(".jp-Notebook .jp-Cell .cm-content").nth(2).click()
+    editor(page, 2).click()
     page.keyboard.type("# never saved\n")
-    saved = lab.checkpoints(NAME)[-1]["id"]
-    entry = panel.locator(f"[data-checkpoint='{saved}']")
+    entry = entry_of(panel, lab.checkpoints(NAME)[-1])
     entry.get_by_text("Compare", exact=True).click()
     comparison = page.locator(".jp-Rewind-comparison")
     comparison.locator(".jp-Notebook-diff").get_by_text("# never saved").first.wait_for()
@@ -60,14 +61,13 @@ def test_one_cell_alone_comes_back_from_a_comparison(lab: Lab, page: Any) -> Non
     open_notebook(page, lab, NAME)
     panel = open_history(page)
     save_with(page, lab, "print('old call')")
-    page.locator(".jp-Notebook .jp-Cell .cm-content").nth(2).click()
+    editor(page, 2).click()
     page.keyboard.type("# newer mean\n")
-    page.locator(".jp-Notebook .jp-Cell .cm-content").nth(3).click()
+    editor(page, 3).click()
     page.keyboard.press("Control+a")
     page.keyboard.press("Delete")
     save_with(page, lab, "print('new call')")
-    older = lab.checkpoints(NAME)[-2]["id"]
-    entry = panel.locator(f"[data-checkpoint='{older}']")
+    entry = entry_of(panel, lab.checkpoints(NAME)[-2])
     entry.get_by_text("Compare", exact=True).click()
     comparison = page.locator(".jp-Rewind-comparison")
     buttons = comparison.get_by_role("button", name="Restore this cell")
@@ -82,9 +82,9 @@ def test_one_cell_alone_comes_back_from_a_comparison(lab: Lab, page: Any) -> Non
     page.locator(".lm-TabBar-tab", has_text="compared").first.click()
     cell = comparison.locator(".jp-Cell-diff", has_text="old call")
     cell.get_by_role("button", name="Restore this cell").click()
-    wait_until("the old cell on disk", lambda: "old call" in path.read_text())
-    assert "newer mean" in path.read_text()
-    assert "new call" not in path.read_text()
+    keep(page, "Restored the cell of")
+    saved = path.read_text()
+    assert "old call" in saved and "newer mean" in saved and "new call" not in saved
     wait_until("nothing left to restore there", lambda: buttons.count() == 1)
     page.get_by_role("button", name="Undo").click()
     wait_until("the new cell again", lambda: "new call" in path.read_text())

@@ -7,10 +7,24 @@ from typing import Any
 
 import pytest
 
-from tests.support.lab import LabServer, open_notebook, shoot, wait_until, write_notebook
+from tests.support.editing import append, save
+from tests.support.lab import (
+    Lab,
+    LabServer,
+    idle,
+    open_notebook,
+    shoot,
+    wait_until,
+    write_notebook,
+)
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 NAME = "analysis.ipynb"
+
+
+def is_copied(lab: Lab) -> bool:
+    (replica,) = lab.ask("rewind/api/v1/health")["replicas"]
+    return replica["state"] == "current" and not replica["behind_records"]
 
 
 def test_the_status_bar_says_how_far_behind_a_copy_is(tmp_path: Path, page: Any) -> None:
@@ -23,13 +37,13 @@ def test_the_status_bar_says_how_far_behind_a_copy_is(tmp_path: Path, page: Any)
         write_notebook(server.lab.folder / NAME)
         open_notebook(page, server.lab, NAME)
         item = page.locator(".jp-Rewind-copies button")
-        page.keyboard.press("Control+s")
+        idle(page)  # what its kernel tells of itself is copied, too
+        save(page)
+        wait_until("that nothing is left to copy", lambda: is_copied(server.lab))
         wait_until("that all is copied", lambda: item.count() and item.inner_text() == "Copied")
         place.rename(tmp_path / "away")
-        page.keyboard.press("Escape")
-        page.locator(".jp-Notebook .jp-Cell .cm-content").nth(3).click()
-        page.keyboard.insert_text("# more")
-        page.keyboard.press("Control+s")
+        append(page, 3, "# more")
+        save(page)
         wait_until("that it is not copied", lambda: item.inner_text() == "Not copied")
         item.click()
         body = page.locator(".jp-Dialog-body").inner_text()

@@ -19,13 +19,16 @@ from tests.support.drafting import (
     TYPED,
     is_kept,
     offer,
+    shelved,
     shown,
     the_drafts,
     type_into,
     type_on,
 )
+from tests.support.editing import append_away, save
 from tests.support.lab import (
     Chromium,
+    Lab,
     LabServer,
     menu,
     open_notebook,
@@ -33,6 +36,7 @@ from tests.support.lab import (
     wait_until,
     write_notebook,
 )
+from tests.support.toasts import hear
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -66,7 +70,8 @@ def test_the_browser_is_killed_a_second_after_typing_into_25_mb(
     open_notebook(page, server.lab, NAME)
     before = path.read_bytes()
     type_into(page, 0, f"\n{TYPED}")
-    page.wait_for_timeout(1000)
+    # By the page's own clock: where the machine rests, so does the promise.
+    page.evaluate("new Promise(done => setTimeout(done, 1000))")
     chromium.kill()
     assert path.read_bytes() == before
     chromium.start()
@@ -74,8 +79,8 @@ def test_the_browser_is_killed_a_second_after_typing_into_25_mb(
     open_notebook(page, server.lab, NAME)
     offer(page).get_by_role("button", name="Restore").click()
     page.get_by_text(TYPED).first.wait_for()
-    page.locator(".Toastify__toast", has_text="are back in").first.wait_for()
-    page.keyboard.press("Control+s")
+    hear(page, "are back in")
+    save(page)
     wait_until("the save", lambda: TYPED in path.read_text())
     wait_until("no draft left", lambda: the_drafts(server.lab) == [])
 
@@ -103,10 +108,9 @@ def test_server_and_browser_are_killed(server: LabServer, chromium: Chromium) ->
     write_notebook(server.lab.folder / NAME)
     page = chromium.page()
     open_notebook(page, server.lab, NAME)
-    type_into(page, 3, "")
     server.kill()
     type_on(page, 3, f"\n{TYPED}")
-    page.wait_for_timeout(3000)
+    wait_until("the draft in the browser", lambda: TYPED in shelved(page))
     chromium.kill()
     server.start()
     chromium.start()
@@ -124,11 +128,11 @@ def test_the_network_goes_and_comes_back(server: LabServer, chromium: Chromium) 
     type_into(page, 3, "\n# one")
     wait_until("the draft", lambda: is_kept(server.lab, "# one"))
     chromium.context.set_offline(True)
-    page.keyboard.type(" two")
-    page.wait_for_timeout(2000)
+    append_away(page, 3, " two")
+    wait_until("the draft in the browser", lambda: " two" in shelved(page))
     assert not is_kept(server.lab, "# one two")
     chromium.context.set_offline(False)
-    page.keyboard.type(" three")
+    append_away(page, 3, " three")
     wait_until("the draft", lambda: is_kept(server.lab, "# one two three"))
     assert len(the_drafts(server.lab)) == 1
 
@@ -141,8 +145,7 @@ def test_two_tabs_keep_a_draft_each(server: LabServer, chromium: Chromium) -> No
         open_notebook(page, server.lab, NAME)
     type_into(one, 2, "\n# of the first tab")
     wait_until("its draft", lambda: is_kept(server.lab, "# of the first tab"))
-    two.reload()
-    two.wait_for_selector(".jp-Notebook .jp-Cell >> text=mean(rows)")
+    open_and_look(two, server.lab)
     type_into(two, 3, "\n# of the second tab")
     wait_until("its draft", lambda: is_kept(server.lab, "# of the second tab"))
     assert two.locator(".Toastify__toast", has_text="unsaved edits of").count() == 0
@@ -164,7 +167,7 @@ def test_what_was_saved_is_not_offered(server: LabServer, chromium: Chromium) ->
     open_notebook(page, server.lab, NAME)
     type_into(page, 3, f"\n{TYPED}")
     wait_until("the draft", lambda: is_kept(server.lab, TYPED))
-    page.keyboard.press("Control+s")
+    save(page)
     wait_until("the save", lambda: TYPED in path.read_text())
     wait_until("no draft", lambda: the_drafts(server.lab) == [])
 
@@ -212,6 +215,16 @@ def test_no_room_anywhere_is_said(server: LabServer, chromium: Chromium) -> None
     wait_until("the notice gone", lambda: told.count() == 0)
 
 
+def open_and_look(page: Any, lab: Lab) -> None:
+    """Opens the notebook; by then this page has asked what was left behind."""
+
+    def asks(reply: Any) -> bool:
+        return reply.request.method == "GET" and "/rewind/api/v1/drafts?" in reply.url
+
+    with page.expect_response(asks):
+        open_notebook(page, lab, NAME)
+
+
 def press_last(page: Any) -> None:
     """The last button of JupyterLab's dialog."""
     page.locator(".jp-Dialog").get_by_role("button").last.click()
@@ -246,7 +259,6 @@ def test_edits_that_were_given_up_can_be_found(
     write_notebook(path)
     page = chromium.page()
     open_notebook(page, server.lab, NAME)
-    wait_until("its checkpoint", lambda: server.lab.checkpoints(NAME))
     type_into(page, 3, f"\n{TYPED}")
     wait_until("the draft", lambda: is_kept(server.lab, TYPED))
     give_up(page, path)
@@ -266,10 +278,9 @@ def test_edits_of_a_state_that_the_server_never_saw_can_be_downloaded(
     write_notebook(path)
     page = chromium.page()
     open_notebook(page, server.lab, NAME)
-    type_into(page, 3, "")
     server.kill()
     type_on(page, 3, f"\n{TYPED}")
-    page.wait_for_timeout(3000)
+    wait_until("the draft in the browser", lambda: TYPED in shelved(page))
     chromium.kill()
     shutil.rmtree(tmp_path / "home" / "data" / "rewind")
     book = nbformat.read(path, 4)
@@ -290,9 +301,9 @@ def test_edits_of_a_state_that_the_server_never_saw_can_be_downloaded(
     assert [cell.source for cell in cells] == [f"mean(rows)\n{TYPED}"]
     told.get_by_role("button", name="Discard").click()
     wait_until("it is gone", lambda: told.count() == 0)
-    page.reload()
+    wait_until("the browser forgets them", lambda: TYPED not in shelved(page))
+    open_and_look(page, server.lab)
     page.get_by_text("another = 1").first.wait_for()
-    page.locator(".jp-Rewind-standing").wait_for()
     assert told.count() == 0
 
 
@@ -312,8 +323,8 @@ def test_a_live_document_is_kept_while_its_server_is_away(
         page.wait_for_timeout(4000)
         wait_until("no draft beside it", lambda: the_drafts(server.lab) == [])
         chromium.context.set_offline(True)
-        page.keyboard.type(" and alone")
-        page.wait_for_timeout(6000)
+        append_away(page, 3, " and alone")
+        wait_until("the draft in the browser", lambda: "alone" in shelved(page))
         chromium.kill()
         assert "alone" not in path.read_text()
         chromium.start()
@@ -340,7 +351,7 @@ def test_a_live_document_outlives_its_server(
         wait_until("the server's save", lambda: "# live" in path.read_text())
         page.keyboard.type(" and in the")
         server.kill()
-        page.keyboard.type(" middle")
+        append_away(page, 3, " middle")
         page.locator(".jp-Rewind-standing", has_text="Offline, kept as draft").wait_for()
         # JupyterLab's own word about it, which lies over everything until it is read.
         lost = page.locator(".jp-Dialog[aria-label^='Server Connection Error']")

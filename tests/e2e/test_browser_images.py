@@ -19,6 +19,7 @@ from tests.support.lab import (
     write_notebook,
 )
 from tests.support.panel import run_cell
+from tests.support.toasts import hear
 
 pytestmark = pytest.mark.images
 NAME = "analysis.ipynb"
@@ -56,7 +57,7 @@ def test_the_menu_makes_restores_and_deletes_images(
         run_cell(page, 3, "g = (n for n in range(9)); print('first', next(g))")
         wait_until("the cell", lambda: "first 0" in outputs(page))
         choose(page, "Create Process Image")
-        page.locator(".Toastify").get_by_text("Process image of").first.wait_for()
+        hear(page, "Process image of")
         run_cell(page, 3, "print('then', next(g))")
         wait_until("the cell", lambda: "then 1" in outputs(page))
         choose(page, "Restore Process Image…")
@@ -65,12 +66,12 @@ def test_the_menu_makes_restores_and_deletes_images(
         shoot(page, f"image-restore-{interface}")
         is_flawless(page, "image-restore", ".jp-Dialog-content")
         dialog.get_by_role("button", name="Restore").click()
-        page.locator(".Toastify").get_by_text("The kernel is as it was at").first.wait_for()
+        hear(page, "The kernel is as it was at")
         run_cell(page, 3, "print('again', next(g))")
         wait_until("the cell", lambda: "again 1" in outputs(page))
         assert page.evaluate("window.sameposition") == "no reload"
         choose(page, "Delete Process Images…")
         page.locator(".jp-Dialog").get_by_role("button", name="Delete").click()
-        page.locator(".Toastify").get_by_text("Process images deleted: 2. Kept: 0.").wait_for()
+        hear(page, "Process images deleted: 2. Kept: 0.")
         choose(page, "Restore Process Image…")
-        page.locator(".Toastify").get_by_text("There is no process image").wait_for()
+        hear(page, "There is no process image")

@@ -11,6 +11,7 @@ import pytest
 from tests.support.access import is_flawless
 from tests.support.lab import (
     Lab,
+    connected,
     idle,
     menu,
     open_notebook,
@@ -19,6 +20,7 @@ from tests.support.lab import (
     write_notebook,
 )
 from tests.support.panel import run_cell
+from tests.support.toasts import hear
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 NAME = "analysis.ipynb"
@@ -26,6 +28,11 @@ NAME = "analysis.ipynb"
 
 def outputs(page: Any) -> str:
     return str(page.locator(".jp-Notebook .jp-Cell").nth(3).locator(".jp-OutputArea").inner_text())
+
+
+def states(lab: Lab) -> set[int]:
+    """The numbers of the only kernel's cells after which a state is kept."""
+    return {one["count"] for one in lab.states(lab.kernels()[0]["id"])}
 
 
 def is_answer(reply: Any) -> bool:
@@ -41,8 +48,7 @@ def test_the_variables_of_a_killed_kernel_come_back_with_one_click(lab: Lab, pag
     idle(page)
     run_cell(page, 3, "import os; treasure = {'rows': [3, 1, 2]}; print('pid', os.getpid())")
     wait_until("the process id", lambda: "pid " in outputs(page))
-    kernel = lab.kernels()[0]["id"]
-    wait_until("its state", lambda: lab.states(kernel))
+    wait_until("its state", lambda: 1 in states(lab))
     os.kill(int(outputs(page).split("pid ")[1].split()[0]), signal.SIGKILL)
     told = page.get_by_text("The kernel of analysis.ipynb died. Its state after cell [1]")
     told.first.wait_for()
@@ -52,7 +58,7 @@ def test_the_variables_of_a_killed_kernel_come_back_with_one_click(lab: Lab, pag
     with page.expect_response(is_answer) as back:
         page.get_by_role("button", name="Restore", exact=True).last.click()
     assert back.value.ok, back.value.text()
-    page.locator(".Toastify").get_by_text(back.value.json()["words"].splitlines()[0]).wait_for()
+    hear(page, back.value.json()["words"].splitlines()[0])
     shoot(page, "kernel-back")
     run_cell(page, 3, "print('back', treasure)")
     wait_until("the variable", lambda: "back {'rows': [3, 1, 2]}" in outputs(page))
@@ -66,11 +72,11 @@ def test_a_restarted_kernel_is_offered_what_it_had(lab: Lab, page: Any) -> None:
     idle(page)
     run_cell(page, 3, "treasure = 1; print('done')")
     wait_until("the cell", lambda: "done" in outputs(page))
-    kernel = lab.kernels()[0]["id"]
-    wait_until("its state", lambda: lab.states(kernel))
+    wait_until("its state", lambda: 1 in states(lab))
     menu(page, "Kernel", "Restart Kernel…")
     page.locator(".jp-Dialog").get_by_role("button", name="Confirm Kernel Restart").click()
-    page.get_by_text("The kernel of analysis.ipynb was restarted.").first.wait_for()
+    hear(page, "The kernel of analysis.ipynb was restarted.")
+    wait_until("the new kernel", lambda: connected(lab))
     idle(page)
     run_cell(page, 3, "print('treasure' in globals())")
     wait_until("nothing unasked", lambda: "False" in outputs(page))
@@ -97,8 +103,7 @@ def test_a_states_variables_are_shown_and_one_comes_back(lab: Lab, page: Any) ->
     wait_until("the second cell", lambda: "two" in outputs(page))
     run_cell(page, 3, "rows = 'spoiled'; print('three')")
     wait_until("the third cell", lambda: "three" in outputs(page))
-    kernel = lab.kernels()[0]["id"]
-    wait_until("its states", lambda: {1, 2} <= {one["count"] for one in lab.states(kernel)})
+    wait_until("its states", lambda: {1, 2} <= states(lab))
     open_state(page, 2).get_by_text("Variables", exact=True).click()
     view = page.locator(".jp-Rewind-variables")
     view.get_by_role("heading", name="analysis.ipynb: State after [2]").wait_for()
@@ -121,7 +126,7 @@ def test_a_states_variables_are_shown_and_one_comes_back(lab: Lab, page: Any) ->
     assert dialog.get_by_role("textbox").input_value() == "rows_2"
     shoot(page, "state-name-taken")
     dialog.get_by_role("button", name="Bring Back").click()
-    page.get_by_text("rows_2 is what rows was after cell [2].").first.wait_for()
+    hear(page, "rows_2 is what rows was after cell [2].")
     page.locator(".lm-TabBar-tab", has_text=NAME).first.click()
     run_cell(page, 3, "print('now', rows, rows_2)")
     wait_until("both", lambda: "now spoiled [3, 1, 2, 9]" in outputs(page))
@@ -136,18 +141,17 @@ def test_all_variables_go_back_to_a_state_and_forth(lab: Lab, page: Any) -> None
     wait_until("the first cell", lambda: "one" in outputs(page))
     run_cell(page, 3, "rows = 'spoiled'; print('two')")
     wait_until("the second cell", lambda: "two" in outputs(page))
-    kernel = lab.kernels()[0]["id"]
-    wait_until("its states", lambda: {1, 2} <= {one["count"] for one in lab.states(kernel)})
+    wait_until("its states", lambda: {1, 2} <= states(lab))
     state = open_state(page, 1)
     state.get_by_text("Restore variables", exact=True).click()
     undo = page.locator(".Toastify").get_by_role("button", name="Undo")
-    undo.wait_for()
+    hear(page, "Undo")
     run_cell(page, 3, "print('now', rows); rows = 'other'")
     wait_until("the state", lambda: "now [3, 1, 2]" in outputs(page))
     wait_until("the first notification gone", lambda: undo.count() == 0)
     state.get_by_text("Restore variables", exact=True).click()
     undo.click()
-    page.get_by_text("Undone").first.wait_for()
+    hear(page, "Undone")
     run_cell(page, 3, "print('then', rows)")
     wait_until("what was there before", lambda: "then other" in outputs(page))
 
@@ -159,10 +163,10 @@ def test_what_failed_is_told_where_no_kernel_runs(lab: Lab, page: Any) -> None:
     idle(page)
     run_cell(page, 3, "rows = [3, 1, 2]; print('one')")
     wait_until("the first cell", lambda: "one" in outputs(page))
-    kernel = lab.kernels()[0]["id"]
-    wait_until("its state", lambda: lab.states(kernel))
+    wait_until("its state", lambda: 1 in states(lab))
     menu(page, "Kernel", "Shut Down Kernel")
     wait_until("no kernel", lambda: not lab.kernels())
+    page.wait_for_function("!jupyterapp.shell.currentWidget.sessionContext.session?.kernel")
     open_state(page, 1).get_by_text("Variables", exact=True).click()
     view = page.locator(".jp-Rewind-variables")
     view.get_by_role("button", name="Bring rows back").click()

@@ -8,32 +8,19 @@ from typing import Any
 
 import pytest
 
-from tests.support.drafting import NAME, TYPED, is_kept, offer, the_drafts, type_into
+from tests.support.drafting import (
+    NAME,
+    TYPED,
+    is_kept,
+    offer,
+    shelved,
+    the_drafts,
+    type_into,
+)
+from tests.support.editing import append_away
 from tests.support.lab import Chromium, Lab, LabServer, idle, shoot, wait_until, write_notebook
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
-# What the updates hold that this browser keeps.
-SHELVED = """async () => {
-  const decoder = new TextDecoder();
-  const found = [];
-  for (const {name} of await indexedDB.databases()) {
-    if (!/rewind/.test(name)) continue;
-    const base = await new Promise((done, fail) => {
-      const asked = indexedDB.open(name);
-      asked.onsuccess = () => done(asked.result);
-      asked.onerror = () => fail(asked.error);
-    });
-    for (const store of base.objectStoreNames) {
-      const all = await new Promise(done => {
-        const asked = base.transaction(store).objectStore(store).getAll();
-        asked.onsuccess = () => done(asked.result);
-      });
-      found.push(...all.map(one => decoder.decode(one.update)));
-    }
-    base.close();
-  }
-  return found.join('\\n');
-}"""
 
 
 @pytest.fixture
@@ -51,11 +38,6 @@ def sign_in(page: Any, lab: Lab) -> None:
     page.wait_for_selector(".jp-Notebook .jp-Cell >> text=mean(rows)")
 
 
-def shelved(page: Any) -> str:
-    """The texts in the updates that this browser keeps."""
-    return str(page.evaluate(SHELVED))
-
-
 def test_an_expired_login_loses_nothing(locked: LabServer, chromium: Chromium) -> None:
     """Signed out in another tab: what is typed stays in the browser, and reaches the server by
     itself once somebody signs in again."""
@@ -67,7 +49,7 @@ def test_an_expired_login_loses_nothing(locked: LabServer, chromium: Chromium) -
     type_into(page, 3, "\n# before")
     wait_until("the draft", lambda: is_kept(lab, "# before"))
     other.goto(f"{lab.address}logout")
-    page.keyboard.insert_text(f" {TYPED}")
+    append_away(page, 3, f" {TYPED}")
     wait_until("the draft in the browser", lambda: TYPED in shelved(page))
     standing = page.locator(".jp-Rewind-standing", has_text="Kept in this browser")
     standing.wait_for()
@@ -87,8 +69,7 @@ def test_an_expired_login_and_a_killed_browser_lose_nothing(
     sign_in(page, lab)
     idle(page)
     chromium.context.clear_cookies()
-    type_into(page, 3, "")
-    page.keyboard.insert_text(f"\n{TYPED}")
+    append_away(page, 3, f"\n{TYPED}")
     wait_until("the draft in the browser", lambda: TYPED in shelved(page))
     chromium.kill()
     assert the_drafts(lab) == []

@@ -28,7 +28,7 @@ def test_a_history_of_ten_thousand_checkpoints_keeps_the_page_small(lab: Lab, pa
     make_long_history(lab_settings(lab), long, count)
     assert len(lab.ask("rewind/api/v1/history?path=long.ipynb&limit=1")["checkpoints"]) == 1
     open_notebook(page, lab, NAME)
-    page.evaluate("window.jupyterapp.commands.execute('docmanager:open', {path: 'long.ipynb'})")
+    page.evaluate("void jupyterapp.commands.execute('docmanager:open', {path: 'long.ipynb'})")
     panel = open_history(page)
     panel.get_by_role("heading", name="long.ipynb").wait_for()
     rows = panel.locator("[data-row]")
@@ -62,7 +62,7 @@ def test_the_slider_fetches_what_it_goes_to(lab: Lab, page: Any) -> None:
     write_notebook(lab.folder / NAME)
     make_long_history(lab_settings(lab), long, 1000)
     open_notebook(page, lab, NAME)
-    page.evaluate("window.jupyterapp.commands.execute('docmanager:open', {path: 'long.ipynb'})")
+    page.evaluate("void jupyterapp.commands.execute('docmanager:open', {path: 'long.ipynb'})")
     panel = open_history(page)
     panel.get_by_role("heading", name="long.ipynb").wait_for()
     slider = panel.get_by_label("Go through time")

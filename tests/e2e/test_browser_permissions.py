@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.editing import append
 from tests.support.lab import (
     LabServer,
     chromium_page,
@@ -39,7 +40,8 @@ def opened(tmp_path: Path, refused: set[tuple[str, str]]) -> Iterator[tuple[LabS
     playwright = pytest.importorskip("playwright.sync_api")
     config = CONFIG.format(refused=refused)
     with (
-        LabServer(tmp_path, config=config) as server,
+        # Each save that JupyterLab tried by itself would put its refusal over all else.
+        LabServer(tmp_path, autosave=False, config=config) as server,
         playwright.sync_playwright() as tool,
         chromium_page(tool) as page,
     ):
@@ -73,9 +75,7 @@ def test_whoever_may_only_read_sees_the_history_and_loses_no_edit(tmp_path: Path
     with opened(tmp_path, refused) as (server, page):
         path = server.lab.folder / NAME
         before = path.read_bytes()
-        page.locator(".jp-Notebook .jp-Cell .cm-content").nth(3).click()
-        page.keyboard.press("Control+End")
-        page.keyboard.insert_text("\n# refused")
+        append(page, 3, "\n# refused")
         page.keyboard.press("Control+s")
         page.locator(".jp-Dialog").first.wait_for()
         close_dialogs(page)

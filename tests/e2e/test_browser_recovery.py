@@ -9,10 +9,12 @@ from typing import Any
 import nbformat
 import pytest
 
+from tests.support.editing import append, save
 from tests.support.lab import (
     TOKEN,
     Lab,
     chromium_page,
+    hears_keys,
     lab_over,
     menu,
     open_notebook,
@@ -36,14 +38,10 @@ def keep_once(page: Any, lab: Lab) -> bytes:
     # Once the kernel has told of itself: what it tells is saved, too.
     described = "jupyterapp.shell.currentWidget.context.model.getMetadata('language_info')?.version"
     wait_until("the kernel's description", lambda: page.evaluate(described))
-    page.locator(".jp-Notebook .jp-Cell .cm-content").nth(2).click()
-    page.keyboard.press("Control+End")
-    page.keyboard.type("\n# kept")
-    page.keyboard.press("Control+s")
+    append(page, 2, "\n# kept")
+    save(page)
     wait_until("the save", lambda: "# kept" in path.read_text())
-    wait_until(
-        "its checkpoint", lambda: len(lab.checkpoints(NAME)) >= 2 and is_newest(lab, "# kept")
-    )
+    wait_until("its checkpoint", lambda: is_newest(lab, "# kept"))
     return saved_bytes(path)
 
 
@@ -104,6 +102,8 @@ def test_a_folder_shows_what_was_deleted_and_brings_it_back(lab: Lab, page: Any)
     page.locator(".jp-Dialog").get_by_role("button").filter(has_text=delete).click()
     items = page.locator(".jp-DirListing-item", has_text=NAME)
     wait_until("the file gone from the list", lambda: items.count() == 0)
+    wait_until("its tab gone", lambda: page.locator(".jp-Notebook").count() == 0)
+    wait_until("its end in the history", lambda: NAME in lab.deleted())
     page.locator(".jp-DirListing-content").click(button="right", position={"x": 60, "y": 300})
     page.get_by_role("menuitem", name="Recover…").click()
     view = page.locator(".jp-Rewind-recovery")
@@ -123,6 +123,7 @@ def test_the_launcher_looks_in_its_folder(lab: Lab, page: Any) -> None:
     nbformat.write(richer, lab.folder / ".ipynb_checkpoints" / "analysis-checkpoint.ipynb")
     (lab.folder / NAME).write_bytes(b"\0" * 4096)
     page.goto(f"{lab.address}lab?token={TOKEN}")
+    hears_keys(page)
     page.locator(".jp-LauncherCard", has_text="Recover Notebooks").click()
     view = page.locator(".jp-Rewind-recovery")
     row = view.locator(f"[data-path='{NAME}']")

@@ -3,26 +3,32 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.support.editing import append, append_away
 from tests.support.lab import (
     PATIENCE,
     TOKEN,
     Lab,
+    LabServer,
     chromium_page,
+    hears_keys,
     idle,
     lab_over,
     listening,
     menu,
     open_notebook,
     read_saved,
+    saved_bytes,
     shoot,
     wait_until,
     write_notebook,
 )
+from tests.support.panel import run_cell
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 NAME = "analysis.ipynb"
@@ -36,24 +42,27 @@ def says(page: Any, words: str, seconds: float = PATIENCE) -> None:
     wait_until(f"“{words}” in the status bar", lambda: standing(page).startswith(words), seconds)
 
 
-def type_at_end(page: Any, text: str) -> None:
-    page.locator(".jp-Notebook .jp-Cell .cm-content").nth(3).click()
-    page.keyboard.press("Control+End")
-    page.keyboard.insert_text(text)
-
-
-def run(page: Any, code: str) -> Any:
-    """Runs `code` in the last cell; where its outputs appear."""
-    page.locator(".jp-Notebook .jp-Cell .cm-content").nth(3).click()
-    page.keyboard.press("Control+a")
-    page.keyboard.insert_text(code)
-    page.keyboard.press("Control+Enter")
-    return page.locator(".jp-Notebook .jp-Cell").nth(3).locator(".jp-OutputArea")
-
-
 def run_and_see(page: Any, code: str, words: str) -> None:
-    area = run(page, code)
+    """Runs `code` in the last cell to its end, which shows these words."""
+    cell = page.locator(".jp-Notebook .jp-Cell").nth(3)
+    prompt = cell.locator(".jp-InputPrompt")
+    before = prompt.inner_text()
+    run_cell(page, 3, code)
+    wait_until("its end", lambda: prompt.inner_text() not in (before, "[*]:"))
+    area = cell.locator(".jp-OutputArea")
     wait_until(f"“{words}” below the cell", lambda: words in area.inner_text())
+
+
+def last_cell(path: Path) -> dict[str, Any]:
+    found: dict[str, Any] = read_saved(path)["cells"][3]
+    return found
+
+
+@pytest.fixture
+def patient_lab(tmp_path: Path) -> Iterator[Lab]:
+    """JupyterLab saves once an hour by itself: not just then when a test looks."""
+    with LabServer(tmp_path, autosave_seconds=3600) as server:
+        yield server.lab
 
 
 def test_a_notebook_that_was_only_opened_is_not_saved(lab: Lab, page: Any) -> None:
@@ -74,22 +83,24 @@ def test_a_notebook_that_was_only_opened_is_not_saved(lab: Lab, page: Any) -> No
 @pytest.mark.matrix
 def test_autosave_magic_sets_the_interval_of_one_notebook(lab: Lab, page: Any) -> None:
     """`%autosave 300`, `%autosave 0`, plain `%autosave`: they act and answer, without an error."""
-    write_notebook(lab.folder / NAME)
+    path = lab.folder / NAME
+    write_notebook(path)
     open_notebook(page, lab, NAME)
     idle(page)
     run_and_see(page, "%autosave", "Autosaving every 10 seconds")
     run_and_see(page, "%autosave 300", "Autosaving every 300 seconds")
     run_and_see(page, "%autosave", "Autosaving every 300 seconds")
+    wait_until("the save at its end", lambda: last_cell(path)["execution_count"] == 3)
     says(page, "Saved")
     run_and_see(page, "%autosave 0", "Autosave disabled")
     run_and_see(page, "%autosave", "Autosave disabled")
     assert page.locator("[data-mime-type='application/vnd.jupyter.stderr']").count() == 0
-    text = (lab.folder / NAME).read_text()
-    assert "autosave 0" not in text, "with autosave off, the end of an execution saves nothing"
+    text = saved_bytes(path)
+    assert b"autosave 0" not in text, "with autosave off, the end of an execution saves nothing"
     shoot(page, "autosave")
     run_and_see(page, "%autosave 1", "Autosaving every 1 seconds")
-    type_at_end(page, "\n# typed")
-    wait_until("the autosave", lambda: "# typed" in (lab.folder / NAME).read_text())
+    append(page, 3, "\n# typed")
+    wait_until("the autosave", lambda: "# typed" in path.read_text())
 
 
 def test_it_is_saved_when_an_execution_ends(lab: Lab, page: Any) -> None:
@@ -100,11 +111,7 @@ def test_it_is_saved_when_an_execution_ends(lab: Lab, page: Any) -> None:
     idle(page)
     run_and_see(page, "%autosave 3600", "every 3600 seconds")
     run_and_see(page, "6 * 7", "42")
-
-    def outputs() -> str:
-        return json.dumps(read_saved(path)["cells"][3]["outputs"])
-
-    wait_until("the save", lambda: "42" in outputs())
+    wait_until("the save", lambda: "42" in json.dumps(last_cell(path)["outputs"]))
     says(page, "Saved at")
 
 
@@ -116,7 +123,7 @@ def test_it_is_saved_when_the_page_is_left_and_when_it_is_closed(lab: Lab, page:
     idle(page)
     run_and_see(page, "%autosave 3600", "every 3600 seconds")
     says(page, "Saved at")
-    type_at_end(page, "\n# left")
+    append(page, 3, "\n# left")
     leave = (
         "Object.defineProperty(document, 'visibilityState', {value: 'hidden', configurable: true});"
         "document.dispatchEvent(new Event('visibilitychange'));"
@@ -124,15 +131,42 @@ def test_it_is_saved_when_the_page_is_left_and_when_it_is_closed(lab: Lab, page:
     )
     page.evaluate(leave)
     wait_until("the save", lambda: "# left" in path.read_text())
-    type_at_end(page, "\n# closed")
+    append(page, 3, "\n# closed")
     page.evaluate("jupyterapp.shell.currentWidget.close()")
     wait_until("the save", lambda: "# closed" in path.read_text())
     wait_until("it is closed", lambda: page.locator(".jp-Notebook").count() == 0)
     assert page.locator(".jp-Dialog").count() == 0
 
 
-def test_the_status_bar_says_what_failed_and_what_to_do(lab: Lab, page: Any) -> None:
+def test_a_tab_that_is_closed_during_a_save_asks_nothing(patient_lab: Lab, page: Any) -> None:
+    """What was typed since that save began is saved, too, and the tab is gone."""
+    path = patient_lab.folder / NAME
+    write_notebook(path)
+    open_notebook(page, patient_lab, NAME)
+    idle(page)
+    held: list[Any] = []
+
+    def hold(route: Any) -> None:
+        if route.request.method == "PUT" and not held:
+            held.append(route)
+        else:
+            route.continue_()
+
+    page.route(f"**/api/contents/{NAME}*", hold)
+    append(page, 3, "\n# begun")
+    page.keyboard.press("Control+s")
+    says(page, "Saving…")
+    append(page, 3, " and more")
+    page.evaluate("jupyterapp.shell.currentWidget.close()")
+    wait_until("the save under way", lambda: page.wait_for_timeout(50) or held)
+    held[0].continue_()
+    wait_until("it is closed", lambda: page.locator(".jp-Notebook").count() == 0)
+    assert b"# begun and more" in saved_bytes(path)
+
+
+def test_the_status_bar_says_what_failed_and_what_to_do(patient_lab: Lab, page: Any) -> None:
     """A save that is refused: why, a way to keep a copy, and to try again."""
+    lab = patient_lab
     path = lab.folder / NAME
     write_notebook(path)
     open_notebook(page, lab, NAME)
@@ -145,7 +179,7 @@ def test_the_status_bar_says_what_failed_and_what_to_do(lab: Lab, page: Any) -> 
             route.continue_()
 
     page.route(f"**/api/contents/{NAME}*", refuse)
-    type_at_end(page, "\n# refused")
+    append(page, 3, "\n# refused")
     page.keyboard.press("Control+s")
     page.locator(".jp-Dialog").get_by_role("button").last.click()  # JupyterLab's own word of it
     says(page, "Not saved")
@@ -161,7 +195,7 @@ def test_the_status_bar_says_what_failed_and_what_to_do(lab: Lab, page: Any) -> 
     page.locator(".jp-Rewind-standing button").click()
     page.locator(".jp-Dialog").get_by_role("button", name="Try Again").click()
     says(page, "Saved at")
-    assert "# refused" in path.read_text()
+    assert b"# refused" in saved_bytes(path)
 
 
 def test_the_status_bar_says_offline_and_saves_when_the_server_is_back(lab: Lab, page: Any) -> None:
@@ -171,7 +205,7 @@ def test_the_status_bar_says_offline_and_saves_when_the_server_is_back(lab: Lab,
     open_notebook(page, lab, NAME)
     idle(page)
     page.context.set_offline(True)
-    type_at_end(page, "\n# offline")
+    append_away(page, 3, "\n# offline")
     says(page, "Offline")
     shoot(page, "offline")
     page.context.set_offline(False)
@@ -179,8 +213,9 @@ def test_the_status_bar_says_offline_and_saves_when_the_server_is_back(lab: Lab,
     says(page, "Saved at")
 
 
-def test_a_conflict_is_never_saved_over_unasked(lab: Lab, page: Any) -> None:
+def test_a_conflict_is_never_saved_over_unasked(patient_lab: Lab, page: Any) -> None:
     """The file changed elsewhere: JupyterLab asks; cancelled, nothing is written until you save."""
+    lab = patient_lab
     path = lab.folder / NAME
     write_notebook(path)
     open_notebook(page, lab, NAME)
@@ -189,7 +224,7 @@ def test_a_conflict_is_never_saved_over_unasked(lab: Lab, page: Any) -> None:
     book["cells"][0]["source"] = "# Changed elsewhere"
     path.write_text(json.dumps(book))
     theirs = path.read_bytes()
-    type_at_end(page, "\n# mine")
+    append(page, 3, "\n# mine")
     page.keyboard.press("Control+s")
     page.locator(".jp-Dialog").get_by_role("button", name="Cancel").click()
     says(page, "Not saved: changed on disk")
@@ -212,7 +247,7 @@ def test_a_file_that_cannot_be_written_is_said_to_be_read_only(lab: Lab, page: A
     open_notebook(page, lab, NAME)
     idle(page)
     says(page, "Read-only")
-    type_at_end(page, "\n# mine")
+    append(page, 3, "\n# mine")
     button = page.locator(".jp-Rewind-standing button")
     wait_until("advice", lambda: "another name" in (button.get_attribute("title") or ""))
 
@@ -223,7 +258,7 @@ def test_the_settings_stand_in_the_settings_editor(lab: Lab, page: Any) -> None:
     open_notebook(page, lab, NAME)
     idle(page)
     menu(page, "Settings", "Settings Editor")
-    page.get_by_role("searchbox").last.fill("Jupyter Rewind")
+    page.locator(".jp-PluginList input").fill("Jupyter Rewind")
     page.get_by_text("Jupyter Rewind: saving").first.click()
     page.get_by_text("Save when an execution ends").first.wait_for()
     page.get_by_text("Save when you leave the page").first.wait_for()
@@ -242,6 +277,7 @@ def test_notebook_7_saves_and_says_so_too(tmp_path: Path) -> None:
         path = server.folder / NAME
         write_notebook(path)
         page.goto(f"{server.address}notebooks/{NAME}?token={TOKEN}")
+        hears_keys(page)
         page.wait_for_selector(".jp-Notebook .jp-CodeCell .cm-content")
         listening(page, server)
         run_and_see(page, "%autosave 3600", "every 3600 seconds")

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.editing import append
 from tests.support.lab import LabServer, lab_settings, open_notebook, shoot, wait_until
 from tests.support.lab import write_notebook as write
 from tests.support.panel import NAME, open_history
@@ -28,10 +29,8 @@ def test_a_notebook_opens_and_is_saved_though_the_key_does_not_fit(
         key.write_bytes(bytes(32))
         server.start()
 
-        open_notebook(page, server.lab, NAME)
-        page.locator(".jp-Notebook .jp-Cell .cm-content").nth(3).click()
-        page.keyboard.press("Control+End")
-        page.keyboard.type("\nprint('saved')")
+        open_notebook(page, server.lab, NAME, is_kept=False)
+        append(page, 3, "\nprint('saved')")
         page.keyboard.press("Control+s")
         wait_until("the save", lambda: "print('saved')" in (lab.folder / NAME).read_text())
         told = page.locator(".jp-Rewind-copies").get_by_role("button", name="History not kept")

@@ -9,6 +9,13 @@ from tests.support.lab import shoot, wait_until
 
 AXE = Path(__file__).parents[2] / "node_modules" / "axe-core" / "axe.min.js"
 THEMES = ("Light", "Dark")
+#: What comes into view grows and gets its colours in half a second; bars that run down go on.
+_IS_CALM = """parts => parts.every(part =>
+  [...document.querySelectorAll(part)].every(node =>
+    node.getAnimations({subtree: true}).every(each =>
+      each.playState !== 'running' ||
+      /progress/i.test(each.animationName ?? '') ||
+      each.effect.getComputedTiming().iterations === Infinity)))"""
 
 
 def use_theme(page: Any, theme: str) -> None:
@@ -43,6 +50,7 @@ def is_flawless(page: Any, name: str, *parts: str) -> None:
         use_theme(page, theme)
         for part in parts:
             page.locator(part).first.wait_for()
+        page.wait_for_function(_IS_CALM, arg=parts)
         found = flaws(page, *parts)
         assert not found, "\n".join(found)
         shoot(page, f"{name}-{theme.lower()}")

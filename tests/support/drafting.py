@@ -4,43 +4,52 @@ from __future__ import annotations
 
 import json
 import urllib.error
-from contextlib import suppress
 from typing import Any
 
-from tests.support.lab import Lab, wait_until
+from tests.support.editing import append_away, editor
+from tests.support.lab import Lab
 
 NAME = "analysis.ipynb"
 TYPED = "# typed and never saved"
+_SHELVED = """async () => {
+  const decoder = new TextDecoder();
+  const found = [];
+  for (const {name} of await indexedDB.databases()) {
+    if (!/rewind/.test(name)) continue;
+    const base = await new Promise((done, fail) => {
+      const asked = indexedDB.open(name);
+      asked.onsuccess = () => done(asked.result);
+      asked.onerror = () => fail(asked.error);
+    });
+    for (const store of base.objectStoreNames) {
+      const all = await new Promise((done, fail) => {
+        const asked = base.transaction(store).objectStore(store).getAll();
+        asked.onsuccess = () => done(asked.result);
+        asked.onerror = () => fail(asked.error);
+      });
+      found.push(...all.map(one => decoder.decode(one.update)));
+    }
+    base.close();
+  }
+  return found.join('\\n');
+}"""
 
 
 def type_into(page: Any, cell: int, text: str) -> None:
-    page.locator(".jp-Notebook .jp-Cell .cm-content").nth(cell).click()
+    editor(page, cell).click()
     page.keyboard.press("Control+End")
     page.keyboard.type(text)
 
 
 def type_on(page: Any, cell: int, text: str) -> None:
     """Types on, after JupyterLab has said that its server is gone."""
-    said = page.locator(".jp-Dialog")
-    said.first.wait_for()
+    page.locator(".jp-Dialog").first.wait_for()
+    append_away(page, cell, text)
 
-    def is_away() -> bool:
-        if said.count():
-            page.keyboard.press("Enter")
-            page.wait_for_timeout(300)
-        return said.count() == 0
 
-    def is_typed() -> bool:
-        # It says so again at any moment, and takes the keyboard with it.
-        with suppress(Exception):
-            content = page.locator(".jp-Notebook .jp-Cell .cm-content").nth(cell)
-            content.click(timeout=3000)
-            page.keyboard.press("Control+End")
-            page.keyboard.insert_text(text)
-            return text in content.inner_text()
-        return False
-
-    wait_until("what is typed in the cell", lambda: is_away() and is_typed())
+def shelved(page: Any) -> str:
+    """The texts in the updates that this browser keeps."""
+    return str(page.evaluate(_SHELVED))
 
 
 def the_drafts(lab: Lab, name: str = NAME) -> list[dict[str, Any]]:

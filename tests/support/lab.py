@@ -22,11 +22,12 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
-from jupyter_server.auth import passwd
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from jupyter_rewind.settings import Rewind
+from tests.support.labconfig import write_config
 from tests.support.ports import free_port
+from tests.support.toasts import RECORDER
 
 TOKEN = "browser-test"
 #: Seconds. A loaded machine is slow, and a test that waits in vain fails anyway.
@@ -47,25 +48,25 @@ class Lab:
         request = urllib.request.Request(self.address + path)
         request.add_header("Authorization", f"token {TOKEN}")
         opener = self._signed_in() if self.password else urllib.request.build_opener()
-        with opener.open(request, timeout=30) as reply:
+        with opener.open(request, timeout=PATIENCE) as reply:
             return json.load(reply)
 
     def _signed_in(self) -> urllib.request.OpenerDirector:
         """As a browser of its own does it: with the password, for a cookie."""
         cookies = http.cookiejar.CookieJar()
         opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(cookies))
-        opener.open(f"{self.address}login", timeout=30).close()
+        opener.open(f"{self.address}login", timeout=PATIENCE).close()
         form = {"_xsrf": next(one.value for one in cookies if one.name == "_xsrf")}
         form["password"] = self.password
         data = urllib.parse.urlencode(form).encode()
-        opener.open(f"{self.address}login", data, timeout=30).close()
+        opener.open(f"{self.address}login", data, timeout=PATIENCE).close()
         return opener
 
     def delete(self, name: str) -> None:
         """As the file browser does."""
         request = urllib.request.Request(f"{self.address}api/contents/{name}", method="DELETE")
         request.add_header("Authorization", f"token {TOKEN}")
-        with urllib.request.urlopen(request, timeout=30):
+        with urllib.request.urlopen(request, timeout=PATIENCE):
             pass
 
     def kernels(self) -> list[dict[str, Any]]:
@@ -96,6 +97,10 @@ class Lab:
         found: list[dict[str, Any]] = self.ask(f"api/contents/{name}/checkpoints")
         return found
 
+    def deleted(self) -> set[str]:
+        """The files that can be undeleted."""
+        return {one["path"] for one in self.ask("rewind/api/v1/deleted")["deleted"]}
+
 
 def lab_settings(lab: Lab) -> Rewind:
     """The settings of the running JupyterLab, to write into its store beside it."""
@@ -124,6 +129,7 @@ class LabServer:
         *,
         python: str = sys.executable,
         autosave: bool = True,
+        autosave_seconds: int | None = None,
         live: bool = False,
         config: str = "",
         password: str = "",
@@ -138,20 +144,13 @@ class LabServer:
         home = tmp_path / "home"
         home.mkdir()
         (tmp_path / "work").mkdir()
-        quiet = home / "config" / "labconfig" / "default_setting_overrides.json"
-        quiet.parent.mkdir(parents=True)
-        chosen: dict[str, Any] = {
-            "@jupyterlab/apputils-extension:notification": {
-                "fetchNews": "false",
-                "checkForUpdates": False,  # an old JupyterLab would tell of a newer one
-            }
-        }
-        if not autosave:
-            chosen["@jupyterlab/docmanager-extension:plugin"] = {"autosave": False}
-        quiet.write_text(json.dumps(chosen))
-        if password:
-            config += f"\nc.PasswordIdentityProvider.hashed_password = {passwd(password)!r}\n"
-        (home / "config" / "jupyter_server_config.py").write_text(config)
+        write_config(
+            home,
+            autosave=autosave,
+            autosave_seconds=autosave_seconds,
+            password=password,
+            more=config,
+        )
         try:
             self.start()
         except RuntimeError as error:
@@ -241,9 +240,12 @@ CHROMIUM_OPTIONS = [
 def chromium_page(tool: Any) -> Iterator[Any]:
     """A window of 1280 x 800."""
     assert CHROMIUM, "Chromium is missing; ./test installs it"
-    browser = tool.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_OPTIONS)
+    browser = tool.chromium.launch(
+        executable_path=CHROMIUM, args=CHROMIUM_OPTIONS, timeout=PATIENCE * 1000
+    )
     window = browser.new_page(viewport={"width": 1280, "height": 800})
     window.set_default_timeout(PATIENCE * 1000)
+    window.add_init_script(RECORDER)
     yield window
     browser.close()
 
@@ -252,19 +254,21 @@ class Chromium:
     """A Chromium with a profile on the disk, which can be killed and started again."""
 
     def __init__(self, tool: Any, profile: Path) -> None:
-        self._tool = tool
+        self.tool = tool
         self._profile = profile
         self.context: Any = None
         self.start()
 
     def start(self) -> None:
         assert CHROMIUM, "Chromium is missing; ./test installs it"
-        self.context = self._tool.chromium.launch_persistent_context(
+        self.context = self.tool.chromium.launch_persistent_context(
             str(self._profile),
             executable_path=CHROMIUM,
             args=CHROMIUM_OPTIONS,
             viewport={"width": 1280, "height": 800},
+            timeout=PATIENCE * 1000,
         )
+        self.context.add_init_script(RECORDER)
 
     def page(self) -> Any:
         window = self.context.new_page()
@@ -272,14 +276,20 @@ class Chromium:
         return window
 
     def kill(self) -> None:
-        """kill -9 of every process of this browser."""
-        mine = f"--user-data-dir={self._profile}".encode()
-        for folder in Path("/proc").glob("[0-9]*"):
-            with contextlib.suppress(OSError):
-                if mine in (folder / "cmdline").read_bytes():
-                    os.kill(int(folder.name), signal.SIGKILL)
+        """kill -9 of every process of this browser; none is left, to hold on to the profile."""
+        wait_until("the end of the browser", lambda: not self._kill_some())
         with contextlib.suppress(Exception):
             self.context.close()
+
+    def _kill_some(self) -> bool:
+        mine = f"--user-data-dir={self._profile}".encode()
+        found = False
+        for folder in Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError):
+                if mine in (folder / "cmdline").read_bytes():  # empty once it has ended
+                    found = True
+                    os.kill(int(folder.name), signal.SIGKILL)
+        return found
 
     def close(self) -> None:
         with contextlib.suppress(Exception):
@@ -307,14 +317,23 @@ def write_notebook(path: Path) -> None:
     nbformat.write(book, path)
 
 
-def open_notebook(page: Any, lab: Lab, name: str) -> None:
+def open_notebook(page: Any, lab: Lab, name: str, *, is_kept: bool = True) -> None:
     """Opens it once JupyterLab has drawn all that was open before: what an address names is opened
-    at some moment of that, over whatever a quick hand has opened meanwhile."""
+    at some moment of that, over whatever a quick hand has opened meanwhile. What it is now is kept
+    as its first checkpoint before anybody changes it, unless nothing can be kept."""
     page.goto(f"{lab.address}lab?token={TOKEN}")
-    page.wait_for_function("window.jupyterapp && jupyterapp.restored.then(() => true)")
+    hears_keys(page)
     page.evaluate("path => { void jupyterapp.commands.execute('docmanager:open', {path}) }", name)
     page.wait_for_selector(".jp-Notebook .jp-CodeCell .cm-content")
     page.wait_for_selector(".jp-Notebook .jp-Cell >> text=mean(rows)")
+    wait_until("its first checkpoint", lambda: not is_kept or lab.checkpoints(name))
+
+
+def hears_keys(page: Any) -> None:
+    """Waits until JupyterLab has started and knows its keyboard shortcuts, which are settings."""
+    page.wait_for_function("window.jupyterapp && jupyterapp.restored.then(() => true)")
+    bound = "jupyterapp.commands.keyBindings.some(each => each.command === 'docmanager:save')"
+    page.wait_for_function(bound)
 
 
 def idle(page: Any) -> None:
@@ -338,14 +357,17 @@ def listening(page: Any, server: Lab) -> None:
 
 def saved_bytes(path: Path) -> bytes:
     """The bytes of the notebook on disk, none of them while Jupyter is writing."""
-    for _ in range(100):
-        raw = path.read_bytes()
-        try:
+    found: list[bytes] = []
+
+    def reads() -> bool:
+        with contextlib.suppress(ValueError):
+            raw = path.read_bytes()
             json.loads(raw)
-            return raw
-        except ValueError:
-            time.sleep(0.1)
-    raise AssertionError(f"{path} does not read")
+            found.append(raw)
+        return bool(found)
+
+    wait_until(f"{path} whole", reads)
+    return found[0]
 
 
 def read_saved(path: Path) -> dict[str, Any]:
