@@ -12,6 +12,7 @@ from jupyter_rewind.model.retention import Policy, choose_expired
 from jupyter_rewind.notebooks.absence import gone_since, note_absences
 from jupyter_rewind.notebooks.entries import CHECKPOINT, MARK, history_key
 from jupyter_rewind.notebooks.history import Histories
+from jupyter_rewind.store.shut import require_open
 from jupyter_rewind.store.spare import in_spare_room
 from jupyter_rewind.store.transaction import Transaction
 
@@ -56,9 +57,12 @@ def expire(histories: Histories, policy: Policy, now_ns: int | None = None) -> l
 
     Other processes are kept out for one history at a time, and the choice is made anew then, so
     that a label given a moment ago counts. Files that are gone are noted: from then on their
-    histories count as deleted.
+    histories count as deleted. Raises Denied where not every segment may be read.
     """
     store = histories.repository
+    store.refresh()
+    # A label or a pin may stand where this user may not read.
+    require_open(store.shut(), "expire checkpoints")
     moment = clock.now_ns() if now_ns is None else now_ns
     return in_spare_room(store.layout, store.files, lambda: _expire_all(histories, policy, moment))
 
@@ -79,6 +83,7 @@ def expire_expendable(
     """Those of `wanted` that may still go have expired; the choice is made anew, as in `expire`."""
     gone: list[Checkpoint] = []
     histories.repository.refresh()
+    require_open(histories.repository.shut(), "expire checkpoints")
     for plan in _plans(histories, _LEAST, now_ns):
         if not any(name in wanted for name in plan.expire):
             continue

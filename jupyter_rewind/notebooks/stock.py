@@ -112,6 +112,8 @@ def with_stock(histories: Histories, path: str, max_bytes: int) -> Iterator[None
     try:
         take_stock_checkpoint(histories, place, max_bytes=max_bytes)
     except Storage as error:
+        if not os.path.isfile(stock):
+            raise  # the store cannot even be read
         error.message = f"{stock} cannot be taken into the history of {path}: {error.message}"
         error.hint = "That copy and your notebook were not touched. Make the store writable."
         raise

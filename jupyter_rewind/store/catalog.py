@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from jupyter_rewind import clock
-from jupyter_rewind.errors import NotFound, RewindError, Unavailable
+from jupyter_rewind.errors import NotFound, RewindError, Storage, Unavailable
 from jupyter_rewind.model.ids import Digest
 from jupyter_rewind.store.durable import Files, translate
 from jupyter_rewind.store.index import Index
@@ -24,6 +24,7 @@ from jupyter_rewind.store.locks import ProcessLock
 from jupyter_rewind.store.moving import require_same_store
 from jupyter_rewind.store.partial import read_segment
 from jupyter_rewind.store.segments import SHORTENED, Batch, Gap
+from jupyter_rewind.store.shut import is_segment, say_shut
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -41,6 +42,7 @@ class Catalog:
         self._lock = ProcessLock()
         self._pid = clock.process()
         self._quiet: dict[str, tuple[int, int, int]] = {}
+        self._shut: dict[str, str] = {}
         self._pending: list[Batch] = []
         self._pending_digests: set[Digest] = set()
         self._own = ""
@@ -164,6 +166,19 @@ class Catalog:
         except RewindError as error:
             log.warning("the index could not forget segment %s: %s", segment, error)
 
+    def gaps(self) -> list[tuple[str, Gap]]:
+        """Damage met while reading the segments, and what of them this user may not read."""
+        found, known = self.ask(Index.gaps), self.ask(Index.segments)
+        for name, why in self.shut().items():
+            found.append((name, Gap(known.get(name, (0, 0))[1], 0, why)))
+        return found
+
+    def shut(self) -> dict[str, str]:
+        """The segments of which not all could be read, and why, as of the last refresh."""
+        with self._lock:
+            self.ask(lambda _: None)
+            return dict(self._shut)
+
     def next_order(self) -> int:
         """A place in the order of entries, behind everything this process has seen; behind
         everything there is, also where the clock was set back."""
@@ -227,6 +242,7 @@ class Catalog:
             # being read; what it wrote before it removed these is sure to be in a second look.
             present = self._segment_files()
             gone -= present.keys()
+        self._shut = {name: why for name, why in self._shut.items() if name in present}
         for name in sorted(present):
             size, changed = present[name]
             start = known[name][1] if name in known else 0
@@ -238,7 +254,7 @@ class Catalog:
             ):  # fmt: skip
                 continue
             reached = self._scan(name, start)
-            if changed < clock.now_ns() - _SETTLED_NS:
+            if changed < clock.now_ns() - _SETTLED_NS and name not in self._shut:
                 self._quiet[name] = (size, changed, reached)
         if gone:
             self._forget(gone)
@@ -299,6 +315,13 @@ class Catalog:
             descriptor = self._files.open(path)
         except NotFound:
             return start
+        except Storage as error:
+            # One that was written by another user costs what it holds, and no more than that.
+            if name not in self._shut:
+                self._shut[name] = say_shut(path, error)
+                log.warning("segment %s is left out: %s", name, self._shut[name])
+            return start
+        self._shut.pop(name, None)
         try:
             scan = read_segment(self._layout, name, descriptor).scan(start, deep=start == 0)
         finally:
@@ -326,7 +349,8 @@ class Catalog:
                         continue
                     try:
                         status = item.stat()
-                        found[item.name] = (status.st_size, status.st_mtime_ns)
+                        if is_segment(item.name, status):
+                            found[item.name] = (status.st_size, status.st_mtime_ns)
                     except FileNotFoundError:
                         # Removed this moment: the next look tells, behind what replaced it.
                         found[item.name] = (0, 0)

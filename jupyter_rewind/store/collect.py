@@ -34,6 +34,7 @@ from jupyter_rewind.store.plan import (
 from jupyter_rewind.store.reach import Reach, mark
 from jupyter_rewind.store.repository import Repository
 from jupyter_rewind.store.segments import Record, Scan
+from jupyter_rewind.store.shut import find_shut, require_open
 from jupyter_rewind.store.spare import in_spare_room
 from jupyter_rewind.store.verify import is_overwritten, known_ends, known_losses, segment_sizes
 from jupyter_rewind.store.witness import note_segments
@@ -149,7 +150,9 @@ class _Collector:
         self._removed = 0
 
     def run(self) -> CollectReport:
-        self._ends = known_ends(self._repository)
+        own = self._repository
+        require_open(find_shut(own.layout, own.files, segment_sizes(own)), "collect")
+        self._ends = known_ends(own)
         reach = Reach(self._repository)
         plan = Plan(frozenset(), (), 0, 0, 0)
         # What needs no room goes first: it may be all that a full disk can do.
@@ -180,6 +183,7 @@ class _Collector:
         )
 
     def _require_whole(self, reach: Reach) -> None:
+        require_open(self._repository.shut(), "collect")
         for away in reach.away.values():
             raise away
         self._copier.given_up = known_losses(self._repository)

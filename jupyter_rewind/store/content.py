@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
-from jupyter_rewind.errors import Integrity, NotFound, Storage, Unavailable
+from jupyter_rewind.errors import Denied, Integrity, NotFound, Storage, Unavailable
 from jupyter_rewind.model.ids import Digest
 from jupyter_rewind.store import chunks
 from jupyter_rewind.store.cache import RawCache
 from jupyter_rewind.store.catalog import Catalog
 from jupyter_rewind.store.durable import Files
-from jupyter_rewind.store.index import Index, Place
+from jupyter_rewind.store.index import Place
 from jupyter_rewind.store.layout import Layout
 from jupyter_rewind.store.opened import OpenSegments
 from jupyter_rewind.store.partial import Payloads
@@ -103,7 +103,7 @@ class ContentReader:
             return known
         problems: list[str] = []
         tried: list[Place] = []
-        away: Unavailable | None = None
+        away: Unavailable | Denied | None = None
         for _ in range(2):
             places = self._places(digest)
             if places == tried:
@@ -113,7 +113,7 @@ class ContentReader:
                     return self._read(place, digest, depth)
                 except (NotFound, Integrity) as error:
                     problems.append(str(error).rstrip("."))
-                except Unavailable as error:
+                except (Unavailable, Denied) as error:
                     away = error
             # It, or what it is a delta of, may have been collected since the index was asked.
             tried = places
@@ -138,7 +138,7 @@ class ContentReader:
                     f"Content {digest.hex()[:12]} is damaged: it stood in {where}.",
                     hint=_SHARED,
                 )
-            gaps = self._catalog.ask(Index.gaps)
+            gaps = self._catalog.gaps()
             if gaps:
                 # What is named and is not there stood where the segments do not read.
                 raise Integrity(

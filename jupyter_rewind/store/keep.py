@@ -7,6 +7,7 @@ power-safe within a second. Everybody else finds the entries through the index, 
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -16,7 +17,7 @@ from typing import Protocol
 from blake3 import blake3
 
 from jupyter_rewind import clock
-from jupyter_rewind.errors import Integrity, NotFound
+from jupyter_rewind.errors import Integrity, NotFound, Storage
 from jupyter_rewind.model.entry import Entry
 from jupyter_rewind.model.ids import Digest, EntryId, StoreId, WriterId
 from jupyter_rewind.store import chunks
@@ -31,8 +32,10 @@ from jupyter_rewind.store.partial import Payloads, read_segment
 from jupyter_rewind.store.place import Place
 from jupyter_rewind.store.presence import Presence
 from jupyter_rewind.store.segments import HEAD_SIZE, Kind, Record
+from jupyter_rewind.store.shut import is_segment
 from jupyter_rewind.store.writer import SegmentWriter
 
+log = logging.getLogger(__name__)
 _OPEN_SEGMENTS = 32
 _RECENT_BYTES = 4 << 20
 
@@ -301,6 +304,10 @@ class KernelStore:
             descriptor = self.files.open(self.layout.segments / name)
         except NotFound:
             return
+        except Storage as error:
+            # What another user wrote, and this one may not read, costs no commit.
+            log.info("segment %s is left out: %s", name, error)
+            return
         try:
             scan = read_segment(self.layout, name, descriptor).scan(0)
         finally:
@@ -363,8 +370,8 @@ class KernelStore:
         try:
             with os.scandir(self.layout.segments) as items:
                 for item in items:
-                    if not item.name.startswith("."):
-                        status = item.stat()
+                    status = item.stat()
+                    if is_segment(item.name, status):
                         found[item.name] = (status.st_size, status.st_mtime_ns)
         except FileNotFoundError:
             # Removed while we looked: the second look sees what replaced it.

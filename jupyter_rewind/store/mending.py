@@ -27,6 +27,7 @@ from jupyter_rewind.store.replica.notes import noted_segments
 from jupyter_rewind.store.replica.turns import taking_turns
 from jupyter_rewind.store.repository import Repository
 from jupyter_rewind.store.segments import Kind, Record, Scan, SegmentReader
+from jupyter_rewind.store.shut import find_shut
 from jupyter_rewind.store.untold import Untold, find_untold
 from jupyter_rewind.store.verify import (
     SALVAGE_KIND,
@@ -137,7 +138,11 @@ class Mender:
         reach = mark(self._repository)
         dangling = bool(reach.missing - known_losses(self._repository))
         damaged = []
-        for name in segment_sizes(self._repository):
+        names = segment_sizes(self._repository)
+        # What this user may not read is not damaged, as far as anybody can tell.
+        own = self._repository
+        self._tally.skipped.update(find_shut(own.layout, own.files, names))
+        for name in sorted(names.keys() - self._tally.skipped.keys()):
             why = self._find_damage(name, dangling)
             if why and is_busy(self._repository, name):
                 self._tally.skipped[name] = f"{why}; it is being written, salvage it later"

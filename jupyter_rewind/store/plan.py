@@ -275,7 +275,7 @@ def _packed_size(entries: list[Entry]) -> int:
 
 def free_segments(repository: Repository) -> set[str]:
     """Segments that nobody writes now, and so never again."""
-    names = [path.name for path in repository.layout.segments.iterdir()]
+    names = [path.name for path in repository.layout.segments.iterdir() if path.is_file()]
     return {name for name in names if name[0] != "." and not is_busy(repository, name)}
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
 
-from jupyter_rewind.errors import Format, Integrity, Newer, NotFound, Unavailable
+from jupyter_rewind.errors import Denied, Format, Integrity, Newer, NotFound, Unavailable
 from jupyter_rewind.model.encoding import DIGEST_SIZE, split_digests
 from jupyter_rewind.model.ids import Digest, EntryId
 from jupyter_rewind.store.index import Index
@@ -33,9 +33,9 @@ class Reach:
         """Named by something alive, and stored nowhere."""
         self.unreadable: dict[Digest, str] = {}
         """Nodes that are stored and do not read: what they name is not known."""
-        self.away: dict[Digest, Unavailable] = {}
-        """Nodes told as a difference from what a replica alone has, and cannot be asked for now:
-        what they name is not known, and nothing is lost."""
+        self.away: dict[Digest, Unavailable | Denied] = {}
+        """Nodes told as a difference from what a replica alone has, and cannot be asked for now,
+        or that this user may not read: what they name is not known, and nothing is lost."""
 
     @property
     def lost(self) -> set[Digest]:
@@ -79,6 +79,8 @@ class Reach:
         except Unavailable as error:
             if error.code != ABSENT:
                 raise
+            self.away[node] = error
+        except Denied as error:
             self.away[node] = error
         except (Integrity, Format) as error:
             self.unreadable[node] = str(error)

@@ -325,7 +325,11 @@ class Repository:
 
     def gaps(self) -> list[tuple[str, Gap]]:
         """Damage met while reading the segments: what is listed may be incomplete."""
-        return self._catalog.ask(Index.gaps)
+        return self._catalog.gaps()
+
+    def shut(self) -> dict[str, str]:
+        """The segments of which this user may not read all, and why."""
+        return self._catalog.shut()
 
     @contextmanager
     def index(self) -> Iterator[Index]:

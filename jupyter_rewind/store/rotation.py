@@ -40,6 +40,7 @@ from jupyter_rewind.store.partial import require_whole
 from jupyter_rewind.store.replica.arrival import forget_waiting
 from jupyter_rewind.store.replica.turns import taking_turns
 from jupyter_rewind.store.segments import Batch, Kind, Scan, Seal, SegmentReader, frame
+from jupyter_rewind.store.shut import is_segment
 from jupyter_rewind.store.witness import note_segments
 
 Retell = Callable[[Entry, Layout, Layout], Entry]
@@ -110,7 +111,7 @@ class _Rotation:
 
     def run(self) -> Rotated:
         layout, files = self._old, self._files
-        names = sorted(p.name for p in layout.segments.iterdir() if p.name[0] != ".")
+        names = sorted(_ends(layout.segments))
         busy = [name for name in names if is_locked(layout.lock_of(name))]
         if busy:
             raise Conflict(
@@ -276,7 +277,8 @@ def _finish(folder: Path, key_folder: Path, files: Files) -> None:
 
 def _ends(segments: Path) -> dict[str, int]:
     """All that stands in a segment that was just rewritten is on the disk."""
-    return {path.name: path.stat().st_size for path in segments.iterdir() if path.name[0] != "."}
+    found = {path.name: path.stat() for path in segments.iterdir()}
+    return {name: status.st_size for name, status in found.items() if is_segment(name, status)}
 
 
 def _read_key(path: Path, store: StoreId, check: str) -> bytes:

@@ -8,7 +8,7 @@ comes to the same end. A store whose key is gone can be taken, on the user's wor
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -31,6 +31,7 @@ from jupyter_rewind.store.mending import (
 from jupyter_rewind.store.partial import require_whole
 from jupyter_rewind.store.repository import Repository
 from jupyter_rewind.store.segments import Kind, Seal, SegmentReader
+from jupyter_rewind.store.shut import find_shut
 from jupyter_rewind.store.untold import Untold, find_untold
 from jupyter_rewind.store.verify import known_ends, missing_ends, segment_sizes
 
@@ -121,9 +122,12 @@ def _find_key(folder: Path, key_folder: Path, files: Files) -> tuple[StoreId, by
         if len(key) == 32:
             keys.append((StoreId(path.stem), key))
     for segment in sorted((folder / "segments").iterdir()):
-        if segment.name.startswith("."):
+        if segment.name.startswith(".") or not segment.is_file():
             continue
-        descriptor = files.open(segment)
+        try:
+            descriptor = files.open(segment)
+        except Denied:
+            continue
         try:
             size = segment.stat().st_size
             for store_id, key in keys:
@@ -168,10 +172,11 @@ def _take_own(source: Repository, target: Repository, progress: Progress | None)
     source.refresh()
     ends = known_ends(source)
     sizes = segment_sizes(source)
-    own = [_OwnSegment(source, name, size) for name, size in sizes.items()]
+    shut = find_shut(source.layout, source.files, sizes)
+    own = [_OwnSegment(source, name, size) for name, size in sizes.items() if name not in shut]
     taken = intake.take(own, target, progress)
-    untold = find_untold(source, sizes, missing_ends(source, ends), ends)
-    return _report(target, taken, untold)
+    untold = find_untold(source, sizes.keys() - shut, missing_ends(source, ends), ends)
+    return _report(target, taken, untold, shut)
 
 
 def _take_foreign(folder: Path, target: Repository, progress: Progress | None) -> SalvageReport:
@@ -182,16 +187,20 @@ def _take_foreign(folder: Path, target: Repository, progress: Progress | None) -
     found = [
         intake.ForeignSegment(path, target.files, path.stat().st_size)
         for path in paths
-        if not path.name.startswith(".")
+        if not path.name.startswith(".") and path.is_file()
     ]
     return _report(target, intake.take(found, target, progress))
 
 
 def _report(
-    target: Repository, taken: intake.Taken, untold: tuple[Untold, ...] = ()
+    target: Repository,
+    taken: intake.Taken,
+    untold: tuple[Untold, ...] = (),
+    shut: Mapping[str, str] | None = None,
 ) -> SalvageReport:
     lost = name_losses(target, {})
+    skipped = tuple(sorted((shut or {}).items()))
     return SalvageReport(
         target.folder, target.store_id, False, (), taken.records, taken.bytes, taken.entries, 0,
-        lost, entries_of(lost), (), untold=untold,
+        lost, entries_of(lost), skipped, untold=untold,
     )  # fmt: skip

@@ -11,7 +11,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from jupyter_rewind.errors import Integrity, NotFound, RewindError
+from jupyter_rewind.errors import Denied, Integrity, NotFound, RewindError
 from jupyter_rewind.model.ids import Digest, EntryId
 from jupyter_rewind.store import chunks, room
 from jupyter_rewind.store.locks import is_locked
@@ -27,6 +27,7 @@ from jupyter_rewind.store.segments import (
     Scan,
     Seal,
 )
+from jupyter_rewind.store.shut import is_segment, say_shut
 from jupyter_rewind.store.stream import ByteStream
 from jupyter_rewind.store.witness import missing_segments, read_witness, without_retired
 
@@ -134,6 +135,9 @@ def verify(
         except NotFound:
             log.info("segment %s was taken away while the store was verified", name)
             continue
+        except Denied as error:
+            why = say_shut(repository.layout.segments / name, error)
+            findings.damages.append(Damage(name, 0, size, why))
         findings.segments += 1
         findings.bytes += size
         if progress is not None:
@@ -193,8 +197,9 @@ def segment_sizes(repository: Repository) -> dict[str, int]:
     found = {}
     for path in sorted(repository.layout.segments.iterdir()):
         try:
-            if not path.name.startswith("."):
-                found[path.name] = path.stat().st_size
+            status = path.stat()
+            if is_segment(path.name, status):
+                found[path.name] = status.st_size
         except FileNotFoundError:
             continue
     return found

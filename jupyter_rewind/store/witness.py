@@ -9,6 +9,7 @@ segments there are, but for those whose loss no salvage has settled yet.
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Mapping
 from contextlib import suppress
 
@@ -95,7 +96,9 @@ def segment_sizes(layout: Layout) -> dict[str, int]:
         with os.scandir(layout.segments) as files:
             for one in files:
                 with suppress(FileNotFoundError):  # collected while it is looked at
-                    found[one.name] = one.stat().st_size
+                    status = one.stat()
+                    if stat.S_ISREG(status.st_mode):
+                        found[one.name] = status.st_size
     except OSError as error:
         raise translate(error, "read the segments in", layout.segments) from error
     return found

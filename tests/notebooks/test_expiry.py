@@ -12,10 +12,12 @@ from pathlib import Path
 import pytest
 
 from jupyter_rewind import clock
+from jupyter_rewind.errors import Denied
 from jupyter_rewind.model.checkpoint import Reason
 from jupyter_rewind.model.retention import Policy
 from jupyter_rewind.notebooks import documents, expiry
 from jupyter_rewind.notebooks.history import Histories
+from jupyter_rewind.store.durable import Files
 from jupyter_rewind.store.upkeep import collect
 from tests.notebooks.support import make_notebook
 
@@ -55,6 +57,24 @@ def test_what_is_expired_is_gone_for_every_process(
     assert [str(one.id) for one in gone] == ids[:4]
     assert left(histories) == left(others) == ids[4:]
     assert histories.checkpoints(PATH)[0].parent is None
+
+
+def test_nothing_expires_while_a_label_may_stand_where_nobody_may_read(
+    histories: Histories, ids: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    of_another_user = histories.repository.layout.segments / ("0" * 16)
+    of_another_user.write_bytes(b"labels, say")
+    opening = Files.open
+
+    def refuse(files: Files, path: Path) -> int:
+        if path == of_another_user:
+            raise Denied(f"Could not open {path}: permission denied.")
+        return opening(files, path)
+
+    monkeypatch.setattr(Files, "open", refuse)
+    with pytest.raises(Denied, match="sudo chown"):
+        expiry.expire(histories, FEW)
+    assert left(histories) == ids
 
 
 def test_labels_and_pins_always_stay(histories: Histories, ids: list[str]) -> None:

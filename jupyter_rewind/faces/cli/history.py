@@ -57,7 +57,7 @@ def history(
         info = workspace.overview(notebook)
         listing = workspace.listing(notebook, newest_first=not oldest)
         found, missing = listing.checkpoints, listing.missing
-        shown = found[:limit]
+        shown, shut = found[:limit], workspace.repository.shut()
         states = open_revival(workspace).pair(info.path, shown)
         images = [
             each
@@ -80,6 +80,8 @@ def history(
                 " names. Put them back from a copy of the store if you have one."
             )
         )
+    for name, why in shut.items():
+        remarks.append(Remark(f"Checkpoints may be missing here. Of segment {name}: {why}."))
     data: Document = {
         "history": views.history_json(info),
         "checkpoints": [
@@ -88,7 +90,7 @@ def history(
         "images": [image_json(each) for each in (images if oldest else images[::-1])],
         "lost": list(listing.lost),
     }
-    return Answer(data, [table, *remarks], Status.DAMAGE if missing else Status.DONE)
+    return Answer(data, [table, *remarks], Status.DAMAGE if missing or shut else Status.DONE)
 
 
 def _about(info: HistoryInfo, shown: int, found: int) -> Iterator[str]:

@@ -296,13 +296,17 @@ def _tell_salvage(report: SalvageReport, lost: int, *, is_other: bool) -> str:
         return f"{store} had no damage to mend."
     if report.skipped:
         one = len(report.skipped) == 1
-        count = wording.count(len(report.skipped), "damaged segment")
-        stayed = "stayed as it is, for it is" if one else "stayed as they are, for they are"
-        text = (
-            f"{store} is still damaged: {count} {stayed} being written."
-            " Salvage it again when the server, the kernels and the commands that write it have"
-            " ended."
-        )
+        stayed = "stayed as it is" if one else "stayed as they are"
+        if all("being written" in why for _, why in report.skipped):
+            count = wording.count(len(report.skipped), "damaged segment")
+            text = (
+                f"{store} is still damaged: {count} {stayed}, for {'it is' if one else 'they are'}"
+                " being written. Salvage it again when the server, the kernels and the commands"
+                " that write it have ended."
+            )
+        else:
+            count = wording.count(len(report.skipped), "segment")
+            text = f"Not all of the store at {report.folder} is in order: {count} {stayed}."
         if lost:
             text += f" Of the rest, {wording.count(lost, 'record')} lost content."
     elif lost:

@@ -1,0 +1,49 @@
+"""A segment that this user may not read, as a checkpoint made with sudo leaves it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from jupyter_rewind.errors import Denied
+from jupyter_rewind.faces.cli.statuses import Status
+from jupyter_rewind.store.durable import Files
+from tests.faces.cli.conftest import FIRST, SECOND, Rewind
+
+
+def test_one_segment_that_may_not_be_read_stops_no_command(
+    home: Path, work: Path, rewind: Rewind, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Other checkpoints are listed and made; what may be missing is told with what opens it, and
+    nothing goes meanwhile."""
+    book = work / "a.ipynb"
+    book.write_bytes(FIRST)
+    rewind("checkpoint", book)
+    segments = home / "data" / "rewind" / "segments"
+    before = set(segments.iterdir())
+    (work / "b.ipynb").write_bytes(SECOND)
+    rewind("checkpoint", work / "b.ipynb")
+    [shut] = set(segments.iterdir()) - before
+    for path in segments.parent.glob("index*"):
+        path.unlink()
+    opening = Files.open
+
+    def refuse(files: Files, path: Path) -> int:
+        if path == shut:
+            raise Denied(f"Could not open {path}: permission denied.")
+        return opening(files, path)
+
+    monkeypatch.setattr(Files, "open", refuse)
+    listed = rewind("history", book)
+    assert listed.status == Status.DAMAGE
+    assert len(listed.rows) == 1 and "sudo chown $USER" in listed.out + listed.err
+    book.write_bytes(SECOND)
+    assert rewind("checkpoint", book).status == Status.DONE
+    told = rewind("verify")
+    assert told.status == Status.DAMAGE and str(shut) in told.out
+    assert rewind("collect").status == Status.STORAGE
+    salvaged = rewind("salvage")
+    assert salvaged.status == Status.DAMAGE and shut.name in salvaged.err
+    assert shut.exists()
+    monkeypatch.undo()

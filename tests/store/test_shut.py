@@ -1,0 +1,124 @@
+"""A segment that this user may not read, and what is no segment at all, cost themselves alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from jupyter_rewind.errors import Denied
+from jupyter_rewind.store.keep import KernelStore
+from jupyter_rewind.store.repository import Repository
+from jupyter_rewind.store.upkeep import collect, salvage, verify
+from tests.support.stores import Filled, QuickFiles, entry_segments, fill, segment_files
+
+
+class ShutFiles(QuickFiles):
+    """As for a user who may not read one of the segments."""
+
+    shut = ""
+
+    def open(self, path: Path) -> int:
+        if path.name == self.shut:
+            raise Denied(f"Could not open {path}: permission denied.")
+        return super().open(path)
+
+
+def shut(filled: Filled, which: int = 1) -> tuple[ShutFiles, set[str]]:
+    """What opens the store without one of its segments, and what is in that; no index knows it."""
+    files = ShutFiles()
+    files.shut = segment_files(filled)[which].name
+    with filled.open() as store:
+        mine = {name for name, segment in entry_segments(store).items() if segment == files.shut}
+    for path in (filled.folder / "store").glob("index*"):
+        path.unlink()
+    return files, mine
+
+
+def opened(filled: Filled, files: QuickFiles) -> Repository:
+    return Repository.open(filled.folder / "store", key_folder=filled.folder / "keys", files=files)
+
+
+def test_a_segment_that_may_not_be_read_costs_itself_alone(tmp_path: Path) -> None:
+    """What stands elsewhere is listed, own commits go on, and damage is told; as soon as it may be
+    read, all of it is there."""
+    filled = fill(tmp_path)
+    files, mine = shut(filled)
+    with opened(filled, files) as store:
+        added = filled.add(store)
+        assert {entry.id for entry in store.entries()} == filled.bodies.keys() - mine
+        assert files.shut in dict(store.gaps())
+        files.shut = ""
+        store.refresh()
+        assert {entry.id for entry in store.entries()} == filled.bodies.keys()
+        assert store.gaps() == []
+        assert filled.reads(store, added)
+    with filled.open() as store:
+        assert verify(store, read_data=True).ok
+
+
+def test_verify_names_it_and_how_to_open_it(tmp_path: Path) -> None:
+    """It is no whole store, and nothing of it is given up."""
+    filled = fill(tmp_path)
+    files, _ = shut(filled)
+    with opened(filled, files) as store:
+        told = [each.what for each in verify(store).damages if each.segment == files.shut]
+    assert len(told) == 1 and "sudo chown $USER" in told[0] and files.shut in told[0]
+    with filled.open() as store:
+        assert verify(store, read_data=True).ok
+
+
+def test_nothing_is_taken_away_that_it_may_need(tmp_path: Path) -> None:
+    """What it names is not known, so nothing counts as garbage."""
+    filled = fill(tmp_path)
+    files, mine = shut(filled)
+    with opened(filled, files) as store:
+        with store.transaction(exclusive=True) as tx:
+            tx.expire(list(filled.bodies.keys() - mine))
+        with pytest.raises(Denied, match=files.shut):
+            collect(store, threshold=0.0)
+    with filled.open() as store:
+        assert all(filled.reads(store, name) for name in mine)
+
+
+@pytest.mark.parametrize("elsewhere", [False, True])
+def test_salvage_leaves_it_and_says_so(tmp_path: Path, elsewhere: bool) -> None:
+    """Of the others all is kept."""
+    filled = fill(tmp_path)
+    files, mine = shut(filled)
+    into = tmp_path / "other" if elsewhere else None
+    places = (tmp_path / "store", tmp_path / "keys")
+    report = salvage(*places, files=files, into=into)
+    assert [name for name, _ in report.skipped] == [files.shut]
+    assert not report.set_aside
+    with Repository.open(into or places[0], key_folder=places[1], files=QuickFiles()) as store:
+        kept = {entry.id for entry in store.entries(kind="checkpoint")}
+    assert kept == (filled.bodies.keys() - mine if elsewhere else filled.bodies.keys())
+
+
+def test_a_kernel_goes_on_without_it(tmp_path: Path) -> None:
+    """It reads what it may, and commits."""
+    filled = fill(tmp_path)
+    files, mine = shut(filled)
+    kernel = KernelStore.open(tmp_path / "store", key_folder=tmp_path / "keys", files=files)
+    kernel.refresh()
+    assert {entry.id for entry in kernel.entries()} == filled.bodies.keys() - mine
+    kernel.close()
+
+
+def test_a_folder_among_the_segments_is_none(tmp_path: Path) -> None:
+    """A file server puts one of its own into each folder; people put copies."""
+    filled = fill(tmp_path)
+    (tmp_path / "store" / "segments" / "@eaDir").mkdir()
+    for path in (tmp_path / "store").glob("index*"):
+        path.unlink()
+    with filled.open() as store:
+        filled.add(store)
+        assert all(filled.reads(store, name) for name in filled.bodies)
+        collect(store, threshold=0.0)
+        assert verify(store, read_data=True).ok
+    salvage(tmp_path / "store", tmp_path / "keys", files=QuickFiles())
+    kernel = KernelStore.open(tmp_path / "store", key_folder=tmp_path / "keys")
+    kernel.refresh()
+    assert {entry.id for entry in kernel.entries(kind="checkpoint")} == filled.bodies.keys()
+    kernel.close()
