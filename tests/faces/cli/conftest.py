@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from jupyter_rewind.faces.cli import app
+from jupyter_rewind.kernels import host
 from tests.support.histories import make_history
 
 COMMAND = [sys.executable, "-m", "jupyter_rewind.faces.cli.app"]
@@ -70,8 +71,12 @@ def work(home: Path) -> Path:
 
 
 @pytest.fixture
-def rewind(home: Path, capfd: pytest.CaptureFixture[str]) -> Rewind:
+def rewind(
+    home: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> Rewind:
     """Runs the command in this process."""
+    # On a machine that is busy, a kernel takes longer to start than a user would wait for it.
+    monkeypatch.setattr(host, "_START_SECONDS", 240.0)
 
     def run(*words: object) -> Ended:
         capfd.readouterr()
