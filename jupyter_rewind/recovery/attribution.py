@@ -14,7 +14,7 @@ from pathlib import Path
 
 from jupyter_rewind.recovery.counts import Counts, Seeming, lines_of
 from jupyter_rewind.recovery.evidence import Evidence, FoundDocument, FoundRun
-from jupyter_rewind.recovery.hearing import AT_ONCE, Hearing, Known, Names, names_of, normal
+from jupyter_rewind.recovery.hearing import Hearing, Names, names_of, normal
 from jupyter_rewind.recovery.homes import Away, Home, Words
 from jupyter_rewind.recovery.kernelruns import (
     Moments,
@@ -23,7 +23,8 @@ from jupyter_rewind.recovery.kernelruns import (
     language_of,
     restarts_of,
 )
-from jupyter_rewind.recovery.nearness import ENOUGH, last_moment, moment, needed
+from jupyter_rewind.recovery.knownruns import Known
+from jupyter_rewind.recovery.nearness import AT_ONCE, ENOUGH, last_moment, moment, needed
 from jupyter_rewind.recovery.rivals import Rivals
 from jupyter_rewind.recovery.sameruns import merge_runs
 from jupyter_rewind.recovery.together import MOST, Begun, Fits, all_together, settle
@@ -209,9 +210,9 @@ class _Search:
     def hear_traces(self, names: Names) -> None:
         """Chooses what traces say is the notebook's; `waiting` is of what they say nothing."""
         other_language = any(not is_ipython(language_of(each)) for each in self.own)
-        hearing = Hearing(self.all.known, names, self.own, self.counts)
+        hearing = Hearing(self.all.known, names, self.own, self.counts, self.home)
         for number, run in enumerate(self.all.runs):
-            heard = hearing.of(number, self.home)
+            heard = hearing.of(number)
             if heard.ours and other_language and not run.certain:
                 continue
             if heard.doubt:

@@ -7,7 +7,7 @@ taken.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
 
@@ -23,6 +23,8 @@ LONG = 20
 
 Lines: TypeAlias = Mapping[int, str]
 """What a run ran, by its counts."""
+Cell: TypeAlias = tuple[int, str]
+"""A count, and the code that was saved under it."""
 AtCount: TypeAlias = Mapping[tuple[int, str], Iterable[int]]
 """The places of the runs that ran a piece of code at a count."""
 
@@ -68,6 +70,13 @@ class Counts:
             if same >= least and same > len(counted) / 2:
                 return True
         return False
+
+    def told_by(self, ran: Lines, least: int, is_anothers: Callable[[Cell], bool]) -> bool:
+        """Whether `least` cells that say something stand in the run just so, and in no other one
+        (`is_anothers`) that would tell of them as well."""
+        cells = {cell for cells in self._telling for cell in cells if cell[0]}
+        here = (cell for cell in cells if ran.get(cell[0]) == cell[1])
+        return sum(not is_anothers(cell) for cell in here) >= least
 
     def share(self, ran: Lines) -> float:
         """How much of a document that has enough counts stands in the run just so, from 0 to 1."""

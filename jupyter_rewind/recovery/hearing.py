@@ -13,14 +13,15 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
 
-from jupyter_rewind.recovery.counts import MATCHES, Counts, Lines
+from jupyter_rewind.recovery.counts import MATCHES, Counts
 from jupyter_rewind.recovery.evidence import Evidence, FoundDocument, FoundRun
-from jupyter_rewind.recovery.homes import Home, Words
-from jupyter_rewind.recovery.kernelruns import Restart
-from jupyter_rewind.recovery.rivals import Rivals
+from jupyter_rewind.recovery.formernames import Gone
+from jupyter_rewind.recovery.homes import Home
+from jupyter_rewind.recovery.knownruns import Known
+from jupyter_rewind.recovery.nearness import AT_ONCE, ENOUGH
 from jupyter_rewind.recovery.together import NONE_LEFT, Begun
 
-AT_ONCE = 0.6
+EVEN = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,28 +80,22 @@ _NAMED = "the trace names this notebook"
 _CELLS = "its cells have the code and the counts of this session; its kernel was started for"
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
-    """What is known of all runs, whichever notebook is asked about."""
-
-    runs: Sequence[FoundRun]
-    lines: Sequence[Lines]
-    words: Words
-    rivals: Rivals
-    restarts: Mapping[int, Restart]
-    began: Mapping[int, Begun]
-
-
 class Hearing:
     """What traces say of each run, as one notebook sees it."""
 
     def __init__(
-        self, known: Known, names: Names, own: Sequence[FoundDocument], counts: Counts
+        self, known: Known, names: Names, own: Sequence[FoundDocument], counts: Counts, home: Home
     ) -> None:
+        """`home` is the code that is known to be the notebook's; it grows while this is asked."""
         self._known, self._names, self._own, self._counts = known, names, own, counts
+        kernels = {at: each.kernel for at, each in known.began.items() if each.kernel is not None}
+        self._gone = Gone(known, kernels, names.places, self._is_named, counts, home)
+        moved = self._gone.moved_from(ENOUGH)
+        until = {path: at for path, at in moved.items() if at is not None}
+        self._names = Names(names.places | moved.keys(), {**names.until, **until})
 
-    def of(self, number: int, home: Home) -> Heard:
-        """What is said of one run; `home` is the code that is known to be the notebook's."""
+    def of(self, number: int) -> Heard:
+        """What is said of one run."""
         run = self._known.runs[number]
         if run.notebook is not None and run.certain:
             ours = normal(run.notebook) in self._names.places
@@ -122,13 +117,30 @@ class Hearing:
                 )
             return self._of_own(number, words, began.certain)
         if began.kernel.gone:
-            least = min(MATCHES, len(run.executions))
-            if self._counts.are_of(self._known.lines[number], least):
-                words = f"{began.kernel.notebook}, which is not there any more"
-                return Heard(True, f"{_CELLS} {words}")
-            if home.share(number) >= AT_ONCE:
-                return _NOTHING
+            return self._of_gone(number, began.kernel.notebook)
         return self._of_others(number, began.kernel.notebook)
+
+    def _of_gone(self, number: int, named: str) -> Heard:
+        """Of a run whose kernel was started for a notebook that is not there any more."""
+        gone, missing = self._gone, f"{named}, which is not there any more"
+        if gone.shows(number):
+            return Heard(True, f"{_CELLS} {missing}")
+        if gone.is_alone_of_its_name(number) and gone.has_its_name(number):
+            words = f"its kernel was started for {missing}, and has the same file name"
+            return Heard(True, words, False, EVEN, words)
+        if gone.is_at_home(number, ENOUGH) and not gone.is_after_own(number):
+            if gone.is_at_home(number, AT_ONCE):
+                return _NOTHING
+            return Heard(
+                None, doubt=f"its kernel was started for {missing}: its earlier name, perhaps"
+            )
+        if gone.has_its_name(number):
+            doubt = (
+                f"its kernel was started for {missing}: another notebook of that name, or this one"
+                " before its folder was moved"
+            )
+            return Heard(False, doubt=doubt)
+        return self._of_others(number, named)
 
     def _of_open(self, began: Begun, run: FoundRun) -> Heard:
         """Of a run whose kernel began together with those of other notebooks."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from jupyter_rewind.recovery.evidence import FoundRun
-from jupyter_rewind.recovery.hearing import AT_ONCE
 from jupyter_rewind.recovery.kernelruns import SECOND
 
-ENOUGH = 0.35
-"""So much of a run at home in a notebook makes it the notebook's, where nothing else speaks."""
+AT_ONCE, ENOUGH = 0.6, 0.35
+"""So much of a run at home in a notebook makes it the notebook's, where nothing else speaks:
+certainly, and rather so."""
 RESTART = 180 * SECOND
 
 

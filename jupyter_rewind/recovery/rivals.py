@@ -119,6 +119,17 @@ class Rivals:
         """The notebooks that are there and have anything of the run."""
         return self._of_run.get(number, ())
 
+    def code_of_others(self, number: int, places: frozenset[str]) -> set[str]:
+        """What the other notebooks have that are there and have anything of the run; copies, by
+        their names, aside."""
+        return {
+            source
+            for place in self.having(number)
+            if place not in places and not _are_versions(place, places)
+            for document in self._documents[place]
+            for _, source in _cells(document)
+        }
+
     def moved(self, number: int, places: frozenset[str]) -> str | None:
         """The notebook that is the run's, where the one of `places` has code, but not the run's."""
         if not any(map(self._has_code, places)):
