@@ -99,6 +99,12 @@ class Keeper:
         self._rates = {False: Rate(_INLINE_RATE), True: Rate(_ASIDE_RATE)}
         self.last: Snapshot | None = None
 
+    @property
+    def is_safe(self) -> bool:
+        """Whether all that was handed in would outlive the process; `last` is the newest then."""
+        with self._change:
+            return all(job.done.is_set() for job in self._jobs)
+
     def seconds_for(self, size: int) -> float:
         """About how long a state with so many new bytes holds up its cell."""
         return self._rates[size > INLINE_BYTES].seconds_for(size)

@@ -54,6 +54,21 @@ class Serving(Configurable):
         " missing from the history by then, and removes nothing.",
     ).tag(config=True)
 
+    kernels_templates = Integer(
+        0,
+        min=0,
+        max=100,
+        help="With kernels.host, without kernels.images: after each of this many last cells, the"
+        " whole kernel sleeps as it is then, in memory, and `%rewind to 7 --whole` goes on from"
+        " there: with generators, iterators and the state of C libraries. 0: none.",
+    ).tag(config=True)
+    kernels_templates_mb = Integer(
+        4096,
+        min=1,
+        help="The templates of a kernel have at most this many megabytes of memory that they do"
+        " not share with others; beyond it, the oldest go.",
+    ).tag(config=True)
+
     jusnap_api = Bool(
         False,
         help="Serve JuSnap's interface, /api/snap, too, behind Jupyter's own authentication.",

@@ -113,7 +113,13 @@ class Kernel:
     """One running kernel and a client of it."""
 
     def __init__(
-        self, home: Home, *, python: str = sys.executable, load: bool = True, **environment: str
+        self,
+        home: Home,
+        *,
+        python: str = sys.executable,
+        load: bool = True,
+        provisioner: str = "local-provisioner",
+        **environment: str,
     ) -> None:
         self.home = home
         self.manager = KernelManager(connection_file=str(home.folder / f"kernel-{_number()}.json"))
@@ -121,7 +127,10 @@ class Kernel:
         # Started by its own interpreter, whatever kernels this machine's user has.
         arguments = [python, "-Xfrozen_modules=off", "-m", "ipykernel_launcher", "-f"]
         self.manager._kernel_spec = KernelSpec(
-            argv=[*arguments, "{connection_file}"], language="python", display_name="Test"
+            argv=[*arguments, "{connection_file}"],
+            language="python",
+            display_name="Test",
+            metadata={"kernel_provisioner": {"provisioner_name": provisioner}},
         )
         extra = ["--IPKernelApp.extra_extensions=jupyter_rewind"] if load else []
         names = {"JPY_SESSION_NAME": str(home.notebook), **environment}

@@ -79,6 +79,20 @@ def find_process(pid: int) -> ProcessMark | None:
         return None
 
 
+def is_group_alive(group: int) -> bool:
+    """Whether any process of this group is there and no zombie."""
+    for entry in os.scandir("/proc"):
+        if entry.name.isdecimal():
+            try:
+                told = Path(entry.path, "stat").read_text(errors="replace").rpartition(")")[2]
+            except OSError:  # it has ended since
+                continue
+            state, _, number = told.split()[:3]
+            if int(number) == group and state not in "ZX":
+                return True
+    return False
+
+
 def child_of(pid: int) -> int | None:
     """The number of the one child that this process started first, where it has any."""
     try:

@@ -22,13 +22,18 @@ from jupyter_client.provisioning.provisioner_base import KernelProvisionerBase
 from jupyter_rewind import clock
 from jupyter_rewind.errors import Conflict, RewindError, Unavailable
 from jupyter_rewind.kernels.hosting.forwarding import Forwarder
-from jupyter_rewind.kernels.hosting.process import AdoptedProcess, find_process
+from jupyter_rewind.kernels.hosting.process import (
+    AdoptedProcess,
+    find_process,
+    is_group_alive,
+)
 from jupyter_rewind.kernels.hosting.record import Hosted, Place
 from jupyter_rewind.kernels.hosting.rooms import (
     ask_keeper,
     find_keeper,
     room_command,
     room_problem,
+    warden_command,
 )
 from jupyter_rewind.kernels.life import LIFE_VARIABLE
 from jupyter_rewind.settings import Rewind, environment_name
@@ -39,7 +44,7 @@ if TYPE_CHECKING:
 NAME = "rewind-host"
 IS_SUPPORTED = sys.platform == "linux"
 _PARENT = "JPY_PARENT_PID"
-_PAUSE_SECONDS, _SIGNAL_SECONDS = 0.01, 2
+_PAUSE_SECONDS, _SIGNAL_SECONDS, _GONE_SECONDS = 0.01, 2, 5
 _OURS = {
     "env", "stdin", "stdout", "stderr", "start_new_session", "independent", "extra_arguments",
     "kernel_id",
@@ -52,7 +57,7 @@ class HostProvisioner(LocalProvisioner):
     _place: Place | None = None
     _found: Hosted | None = None
     _forwarder: Forwarder | None = None
-    _has_room = False
+    _has_room = _has_warden = False
 
     @property
     def place(self) -> Place | None:
@@ -103,6 +108,17 @@ class HostProvisioner(LocalProvisioner):
         if self.pid is not None and find_process(self.pid) is not None:
             os.kill(self.pid, signum)
 
+    async def wait(self) -> int | None:
+        """As always; nothing of a kernel with templates is left then, and its ports are free."""
+        group = self.pgid if self._has_warden and self.process is not None else None
+        status = await super().wait()
+        deadline = clock.monotonic() + _GONE_SECONDS
+        while status and group is not None and clock.monotonic() < deadline:
+            if not is_group_alive(group):
+                break
+            await asyncio.sleep(_PAUSE_SECONDS)
+        return status
+
     async def cleanup(self, restart: bool = False) -> None:
         """The record goes with the kernel; it stays where a new process will have it."""
         await super().cleanup(restart=restart)
@@ -146,6 +162,7 @@ class HostProvisioner(LocalProvisioner):
 
     def _adopt(self, hosted: Hosted) -> None:
         self._has_room = hosted.has_room
+        self._has_warden = (self._place is not None) and self._place.warden.exists()
         self.process = AdoptedProcess(hosted.process)  # type: ignore[assignment]  # asked in the same way
         self.pid = hosted.process.pid
         self.pgid = None if hosted.has_room else os.getpgid(hosted.process.pid)
@@ -163,8 +180,9 @@ class HostProvisioner(LocalProvisioner):
         self._place = place
         self._has_room = self._wants_room()
         place.control.unlink(missing_ok=True)
+        place.warden.unlink(missing_ok=True)
         place.life.touch(0o600)
-        command = [os.path.expanduser(part) for part in cmd]
+        command = self._kept([os.path.expanduser(part) for part in cmd], place)
         log = os.open(place.log, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
         written = os.fstat(log).st_size
         try:
@@ -194,6 +212,20 @@ class HostProvisioner(LocalProvisioner):
         if problem:
             self.log.warning("No process images of kernel %s: %s.", self.kernel_id, problem)
         return not problem
+
+    def _kept(self, command: list[str], place: Place) -> list[str]:
+        """`command`, below a warden where templates of the kernel are to be kept."""
+        settings = Rewind.load_leniently(config=self.config)
+        is_python = str(self.kernel_spec.language).lower() == "python"
+        self._has_warden = settings.kernels_templates > 0 and is_python and not self._has_room
+        if settings.kernels_templates and self._has_room:
+            self.log.warning(
+                "No templates of kernel %s: process images of it are made.", self.kernel_id
+            )
+        if not self._has_warden:
+            return command
+        most, megabytes = settings.kernels_templates, settings.kernels_templates_mb
+        return warden_command(command, place.folder, most, megabytes)
 
     async def _keeper_of(self, process: subprocess.Popen[bytes]) -> int:
         """The number of the keeper, seen from outside, when it has begun to listen."""

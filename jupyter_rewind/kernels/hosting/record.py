@@ -17,6 +17,7 @@ from jupyter_rewind import clock
 from jupyter_rewind.errors import Integrity, Newer, RewindError, Storage
 from jupyter_rewind.kernels.hosting.keeper import CONTROL, LOG
 from jupyter_rewind.kernels.hosting.process import FOLDER, ProcessMark
+from jupyter_rewind.kernels.templates.warden import SOCKET as WARDEN
 from jupyter_rewind.model.encoding import to_json
 from jupyter_rewind.model.entry import Json
 from jupyter_rewind.store.durable import Files
@@ -69,6 +70,7 @@ class Place:
         self.log = self.folder / LOG
         self.control = self.folder / CONTROL
         self.life = self.folder / LIFE
+        self.warden = self.folder / WARDEN
         self._lock = FileLock(self.folder / _LOCK)
 
     def make(self) -> None:

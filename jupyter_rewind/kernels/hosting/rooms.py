@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jupyter_rewind.errors import Unavailable
+from jupyter_rewind.kernels import templates
 from jupyter_rewind.kernels.hosting.keeper import CONTROL
 from jupyter_rewind.kernels.hosting.process import ProcessMark, child_of, find_process
 
@@ -90,6 +91,13 @@ def room_command(command: list[str], folder: Path) -> list[str]:
     tool = shutil.which("unshare") or "unshare"
     start = [sys.executable, "-I", "-S", str(keeper), str(folder)]
     return [tool, *_flags(), *start, *command]
+
+
+def warden_command(command: list[str], folder: Path, most: int, megabytes: int) -> list[str]:
+    """`command` below a warden that listens in `folder` and keeps so many templates."""
+    warden = Path(templates.__file__).with_name("warden.py")
+    start = [sys.executable, "-I", "-S", str(warden), str(folder), str(most), str(megabytes)]
+    return [*start, *command]
 
 
 def find_keeper(process: int, folder: Path) -> ProcessMark | None:

@@ -1,0 +1,134 @@
+"""What stands in the way of a fork, and what a fork keeps open; each in a process of its own."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="templates are Linux's")
+LOOK = """
+import ctypes, threading, time
+from jupyter_rewind.kernels.templates.safety import find_obstacle, undisturbed
+def look(spared=lambda thread: False):
+    with undisturbed():
+        return find_obstacle(spared)
+def begin(act, name):
+    threading.Thread(target=act, name=name, daemon=True).start()
+    time.sleep(0.05)
+def spin():
+    while True:
+        pass
+"""
+
+
+def say(source: str, *words: str) -> str:
+    """What the program prints."""
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(source), *words],
+        capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+def test_threads_that_wait_or_sleep_stand_in_nobodys_way() -> None:
+    """For an event, in a queue, in `time.sleep`, in an executor."""
+    assert not say(
+        f"""{LOOK}
+import queue
+from concurrent.futures import ThreadPoolExecutor
+begin(threading.Event().wait, "event")
+begin(queue.Queue().get, "queue")
+begin(lambda: time.sleep(60), "sleep")
+ThreadPoolExecutor(1).submit(int).result()
+time.sleep(0.1)
+print(look())
+import os, sys
+sys.stdout.flush()
+os._exit(0)
+"""
+    )
+
+
+def test_a_thread_that_works_is_named_unless_it_is_spared() -> None:
+    """With its name, and the function that it is in."""
+    said = say(f"{LOOK}\nbegin(spin, 'mill')\nprint(look()); print(look(lambda one: True))")
+    assert said == "the thread mill is not known to wait (in spin)"
+
+
+def test_a_thread_of_a_library_is_in_the_way() -> None:
+    """Python knows nothing of it."""
+    said = say(
+        f"""{LOOK}
+libc = ctypes.CDLL(None)
+libc.pthread_create(ctypes.byref(ctypes.c_ulong()), None, libc.pause, None)
+print(look())
+"""
+    )
+    assert said.startswith("a library has a thread (python")
+
+
+def test_those_of_openblas_end_beforehand() -> None:
+    """And begin anew with the next use."""
+    assert (
+        say(
+            f"""{LOOK}
+import numpy
+ones = numpy.ones((400, 400))
+ones @ ones
+print(look() or (ones @ ones)[0, 0], look())
+"""
+        )
+        == "400.0"
+    )
+
+
+def test_only_the_main_thread_may_be_forked() -> None:
+    """Another one would be all that is left."""
+    said = say(
+        f"""{LOOK}
+import concurrent.futures
+with concurrent.futures.ThreadPoolExecutor() as pool:
+    print(pool.submit(look).result())
+"""
+    )
+    assert said == "it does not run in the main thread"
+
+
+def test_a_fork_has_its_own_place_in_files_and_no_part_in_connections(tmp_path: Path) -> None:
+    """What listens at the kernel's ports stays, and Rewind's own files are closed."""
+    store = tmp_path / "store"
+    store.mkdir()
+    (store / "segment").write_text("0123456789")
+    (tmp_path / "book").write_text("0123456789")
+    said = say(
+        """
+import os, socket, sys
+from jupyter_rewind.kernels.templates.descriptors import part
+folder = sys.argv[1]
+book, mine = open(f"{folder}/book", "rb", 0), open(f"{folder}/store/segment", "rb", 0)
+book.read(3)
+heard, other = socket.create_server(("127.0.0.1", 0)), socket.create_server(("127.0.0.1", 0))
+port = heard.getsockname()[1]
+read, write = os.pipe()
+child = os.fork()
+if not child:
+    kept = part({port}, [f"{folder}/store"], set())
+    print(kept == {port: heard.fileno()}, book.read(3), mine.read(3), flush=True)
+    print(os.readlink(f"/proc/self/fd/{write}"), os.readlink(f"/proc/self/fd/{other.fileno()}"))
+    sys.stdout.flush()
+    os._exit(0)
+os.waitpid(child, 0)
+print(book.read(3), mine.read(3))
+""",
+        str(tmp_path),
+    )
+    assert said.splitlines() == [
+        "True b'345' b''",
+        "/dev/null /dev/null",
+        "b'345' b'012'",
+    ]
