@@ -36,6 +36,7 @@ from jupyter_rewind.settings import Rewind
 log = logging.getLogger(__name__)
 _ATTRIBUTE = "_jupyter_rewind"
 _RESULT = re.compile(r"_{1,3}\Z|_\d+\Z")
+_OF_PARENTS: list[Extension] = []
 
 
 class Extension:
@@ -62,6 +63,8 @@ class Extension:
         if kernel is not None:
             self.listener.install(kernel)
             self.outside.install(kernel)
+        if self.session.settings.kernels_templates:
+            self._offer_templates()
         make_ready()
         # What a program runs from beginning to end goes on from nothing.
         resumes = self.session.settings.kernels_resume != "never" and not is_back
@@ -70,6 +73,12 @@ class Extension:
         self._offer_magic()
         self._undo_autosave = offer_autosave(self.shell)
         atexit.register(self._end, "exit")
+
+    def _offer_templates(self) -> None:
+        from jupyter_rewind.faces.ipython.templates import Templates
+
+        again = functools.partial(begin_again, self.shell)
+        self.verbs.templates = self.hooks.templates = Templates(self.shell, self.session, again)
 
     def _offer_magic(self) -> None:
         """`%rewind` is there; its code is not, until it is used."""
@@ -85,6 +94,8 @@ class Extension:
 
     def remove(self) -> None:
         """The shell is as it was before."""
+        if self.hooks.templates is not None:
+            self.hooks.templates.before_cell()
         self.hooks.remove()
         self.listener.remove()
         self.outside.remove()
@@ -156,6 +167,16 @@ def come_back(shell: Any, connection: str) -> None:
         log.warning("what was open before the process image is not let go of", exc_info=True)
         vars(shell).pop(_ATTRIBUTE, None)
     load(shell, place=find_place(shell, Path(connection)), before=present.session)
+
+
+def begin_again(shell: Any) -> None:
+    """Rewind begins anew in a template that has been woken, with the states of before. What it had
+    open is the parent's, and is held here for ever."""
+    present = find_extension(shell)
+    if present is not None:
+        _OF_PARENTS.append(present)
+        unload(shell)
+        load(shell, place=find_place(shell), before=present.session)
 
 
 def find_extension(shell: Any) -> Extension | None:

@@ -6,7 +6,7 @@ import functools
 import logging
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from jupyter_rewind.errors import RewindError
 from jupyter_rewind.faces.ipython.guard import (
@@ -20,6 +20,9 @@ from jupyter_rewind.faces.ipython.offer import Offer
 from jupyter_rewind.faces.ipython.outputs import OutputListener
 from jupyter_rewind.faces.ipython.place import PathWatch
 from jupyter_rewind.kernels.session import KernelSession
+
+if TYPE_CHECKING:
+    from jupyter_rewind.faces.ipython.templates import Templates
 
 log = logging.getLogger(__name__)
 
@@ -41,6 +44,8 @@ class Hooks:
         self._watch = watch
         self._offer = offer
         self._idle = IdleWork(shell, session)
+        self.templates: Templates | None = None
+        """Where the settings ask for them."""
         self._is_late_wish = False
         """An interrupt came between the cell's code and its end."""
         # What the shell shows between two cells is the next one's count; within a cell, versions
@@ -72,6 +77,8 @@ class Hooks:
 
     def _tell_begin(self, info: Any) -> None:
         self._idle.drop()
+        if self.templates is not None:
+            self.templates.before_cell()
         self._session.move(self._watch.look())
         if info.store_history:
             self._offer.before_cell(str(info.raw_cell))
@@ -142,6 +149,9 @@ class Hooks:
             except KeyboardInterrupt:
                 if act == self._begin:
                     interrupt_soon()
+            if self.templates is not None and act == self._end:
+                # Outside of all that is undone in the end: a template never gets there.
+                self.templates.after_cell(*args)
 
         return run
 

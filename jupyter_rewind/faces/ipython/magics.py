@@ -19,9 +19,11 @@ log = logging.getLogger(__name__)
 HELP = """\
 %rewind to REF              the variables as they were: after In[7] (`%rewind to 7`), at a label,
                             an id, `head~2`, a time; [--rerun [--yes]] [--trust]
+%rewind to REF --whole      the whole process as it was, out of a template (kernels.templates)
 %rewind undo, redo          takes the last move back, makes it again
 %rewind history             the states of this run
 %rewind status              what is kept, and where
+%rewind templates           the whole processes that are kept asleep
 %rewind diff [REF] [REF]    the variables that differ
 %rewind report [REF]        how faithfully each variable is kept
 %rewind get NAME --at REF [--as NEW] [--trust]
@@ -59,7 +61,7 @@ class Given:
 
 _SEE = "`%rewind` alone lists what there is."
 _OPTIONS = {"get": {"at", "as"}, "label": {"at"}}
-_FLAGS = {"to": {"rerun", "yes", "trust"}, "get": {"trust"}, "resume": {"trust"}}
+_FLAGS = {"to": {"rerun", "yes", "trust", "whole"}, "get": {"trust"}, "resume": {"trust"}}
 
 
 class RewindMagic:
@@ -100,6 +102,10 @@ class RewindMagic:
 
     def _do_to(self, given: Given) -> object:
         ref, trust = given.needed("where to go"), "trust" in given.flags
+        if "whole" in given.flags:
+            if len(given.flags) > 1:
+                raise InvalidInput("`--whole` stands alone: no cell is run, nothing is loaded.")
+            return self._verbs.whole(ref)
         if "rerun" in given.flags:
             ask = (lambda _: True) if "yes" in given.flags else self._ask
             return Rerun(self._verbs, self._shell, ask).to(ref, trust=trust)
@@ -116,6 +122,10 @@ class RewindMagic:
     def _do_status(self, given: Given) -> object:
         given.at_most(0, "status")
         return self._verbs.status()
+
+    def _do_templates(self, given: Given) -> object:
+        given.at_most(0, "templates")
+        return self._verbs.list_templates()
 
     def _do_history(self, given: Given) -> object:
         given.at_most(0, "history")

@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from jupyter_rewind.errors import Conflict, InvalidInput, NotFound
+from jupyter_rewind.errors import Conflict, InvalidInput, NotFound, Unavailable
 from jupyter_rewind.faces.ipython.answers import (
     Answer,
     Back,
@@ -30,6 +30,7 @@ from jupyter_rewind.model.ids import ExecutionId, SnapshotId
 from jupyter_rewind.model.snapshot import Snapshot
 
 if TYPE_CHECKING:
+    from jupyter_rewind.faces.ipython.templates import Templates
     from jupyter_rewind.kernels.predecessor import Predecessor
     from jupyter_rewind.kernels.session import KernelSession
     from jupyter_rewind.kernels.timeline import Moved
@@ -41,6 +42,7 @@ class Verbs:
     def __init__(self, session: KernelSession, predecessor: Predecessor) -> None:
         self.session = session
         self.predecessor = predecessor
+        self.templates: Templates | None = None
 
     # --- going back and forth -----------------------------------------------------------
 
@@ -49,6 +51,24 @@ class Verbs:
         target, source = self._find(str(ref))
         moved = self.session.timeline.go_to(target, source=source, trust=trust)
         return _back("Back to", moved)
+
+    def whole(self, ref: str) -> Words:
+        """The whole process goes back to its template of `ref` when this cell has ended. Raises
+        NotFound, Unavailable."""
+        return self._templates().choose(ref)
+
+    def list_templates(self) -> Answer:
+        """The templates that there are, and why cells have none. Raises Unavailable."""
+        return self._templates().show()
+
+    def _templates(self) -> Templates:
+        if self.templates is None:
+            raise Unavailable(
+                "This kernel has no templates: kernels.templates is 0.",
+                hint="`jupyter rewind config set kernels.templates 3`, kernels.host too, and start"
+                " the kernel anew.",
+            )
+        return self.templates
 
     def undo(self) -> Back:
         """The last move is taken back."""
