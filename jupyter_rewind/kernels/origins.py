@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from jupyter_rewind.kernels.reaches import (
+    ASKING,
     RUNNERS,
     SHOWS,
     deferred,
@@ -152,7 +153,15 @@ def runs_text(value: Any) -> bool:
         home: Any = vars(value).get("__name__")
     elif type(value) in (types.FunctionType, types.BuiltinFunctionType, types.MethodType):
         home = value.__module__
+        if value.__name__ in _RUN_TEXT:
+            return True
     else:
         kind = value if isinstance(value, type) else type(value)
         home = type.__getattribute__(kind, "__module__")
-    return isinstance(home, str) and home not in SHOWS and home.partition(".")[0] in RUNNERS
+    if not isinstance(home, str) or home in SHOWS:
+        return False
+    return home.partition(".")[0] in RUNNERS or home.startswith(_FORMULAS)
+
+
+_RUN_TEXT = frozenset((ASKING, "eval", "from_formula"))
+_FORMULAS = "statsmodels.formula"

@@ -10,12 +10,13 @@ from __future__ import annotations
 import ast
 import dis
 import inspect
+import itertools
 import opcode
 import re
 import string
 import sys
 import types
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,15 +31,20 @@ _DYNAMIC = frozenset(
         *("run_line_magic", "run_cell_magic", "get_objects", "get_referrers", "get_referents"),
         *("settrace", "setprofile", "py_object", "from_address", "init_session", "load_session"),
         *("__import__", "import_module", "exec_module", "load_module", "cProfile"),
+        *("from_formula", "dmatrix", "dmatrices"),
     )
 )
 """Names through which code gets at a namespace that is not its own."""
+
+ASKING = "query"
+"""A method that runs the text it is given among the variables of its caller, as pandas' does."""
 
 RUNNERS = frozenset(
     (
         *("cProfile", "profile", "timeit", "trace", "code", "codeop", "bdb", "pdb", "runpy"),
         *("doctest", "unittest", "line_profiler", "memory_profiler", "pyinstrument", "viztracer"),
         *("pytest", "_pytest", "ipytest", "IPython", "ipykernel", "perfplot", "pyperf"),
+        *("patsy", "formulaic"),
     )
 )
 """Packages that run text or functions as code in the notebook."""
@@ -136,6 +142,9 @@ def _reach_of_one(code: types.CodeType) -> Reach:
     dynamic = sorted((mentioned | words) & _DYNAMIC)
     if "sys" in mentioned:
         dynamic += sorted(mentioned & _DYNAMIC_OF_SYS)
+    is_asking = ASKING in mentioned and not all(map(_is_told, _texts_asked(code)))
+    if is_asking or ASKING in _constants(code):
+        dynamic.append(ASKING)
     names, imported, imports_all = _global_names(code)
     words.update(name.partition(".")[0] for name in imported)
     dynamic += sorted({name.partition(".")[0] for name in imported - SHOWS} & RUNNERS)
@@ -144,6 +153,24 @@ def _reach_of_one(code: types.CodeType) -> Reach:
     spoken = words.union(part for name in code.co_names for part in name.split("."))
     why = f"it uses {dynamic[0]}" if dynamic else ""
     return Reach(frozenset(names | words), why, frozenset(spoken))
+
+
+def _texts_asked(code: types.CodeType) -> Iterator[Iterable[dis.Instruction]]:
+    """What stands after each place where the code names such a method."""
+    found = [one for one in dis.get_instructions(code) if one.opname != "PUSH_NULL"]
+    for place, one in enumerate(found):
+        if one.argval == ASKING and one.opname != "LOAD_CONST":
+            yield itertools.islice(found, place + 1, None)
+
+
+def _is_told(after: Iterable[dis.Instruction]) -> bool:
+    """True where the text is a constant, whose words count as names anyway."""
+    given = list(itertools.takewhile(lambda one: one.opname not in _CALLS, after))
+    is_loaded = bool(given) and all(one.opname.startswith("LOAD_") for one in given)
+    return is_loaded and given[0].opname == "LOAD_CONST" and type(given[0].argval) is str
+
+
+_CALLS = frozenset(("CALL", "PRECALL", "KW_NAMES", "CALL_KW"))
 
 
 def intrusion_of(code: types.CodeType) -> str:

@@ -42,6 +42,9 @@ _SECONDS_A_BLOCK = 4e-8
 """What it takes to look around, by the memory that is in use."""
 _MOST_CELLS = 63
 _MANY_NAMES = 20_000
+_MOST_LETTERS = 50_000
+"""Texts with more than these are data. To go through them would take long after each cell: what is
+known to run text reaches everything anyway, and a module's variable may be got by any name."""
 _MODULE = "<module>"
 
 
@@ -231,10 +234,13 @@ def _mentioned_in(code: types.CodeType) -> frozenset[str]:
 def _reach_of_values(names: Iterable[str], namespace: dict[str, Any]) -> Reach:
     """What the values of these names can reach: a text may be run, by what runs text."""
     words: set[str] = set()
+    left = _MOST_LETTERS
     for name in names:
         value = namespace.get(name)
         if type(value) is str:
-            words |= words_of(value)
+            is_data = len(value) > left
+            left -= 0 if is_data else len(value)
+            words |= {"getattr"} if is_data else words_of(value)
         elif value is not None and runs_text(value):
             return Reach(dynamic=f"{name} runs code")
     return Reach(frozenset(words), mentioned=frozenset(words))

@@ -122,6 +122,49 @@ def test_what_changed_is_among_what_was_touched(notebook: Notebook, setup: str, 
     assert touches(touched, "x")
 
 
+_FRAMES = "import pandas as pd\ndf = pd.DataFrame({'a': [1, 2]})\ndef f(s): x.append(1); return s\n"
+
+
+@pytest.mark.parametrize(
+    ("setup", "cell"),
+    [
+        ("qs = ['@f(a) > 1']", "df.query(qs[0], engine='python')"),
+        ("q = '@f(a) > 1'", "df.query(q, engine='python')"),
+        ("", "df.query('@f(a) > 1', engine='python')"),
+        ("name = 'f'", "df.query(f'@{name}(a) > 1', engine='python')"),
+        ("name = ['(a) > 1']", "df.query('@f' + name[0], engine='python')"),
+        ("ask, qs = df.query, ['@f(a) > 1']", "ask(qs[0], engine='python')"),
+        ("qs = ['@f(a) > 1']", "getattr(df, 'query')(qs[0], engine='python')"),
+        ("qs = ['@f(a) > 1']\ndef g(): return df.query(qs[0], engine='python')", "g()"),
+    ],
+)
+def test_a_text_that_pandas_runs_touches_what_its_functions_touch(
+    notebook: Notebook, setup: str, cell: str
+) -> None:
+    """It finds the notebook's functions by name, and nobody sees them called before Python 3.12."""
+    notebook.run("x = []\n" + _FRAMES + setup)
+    notebook.run("y = 1")
+    touched = notebook.run(cell)
+    assert notebook.namespace["x"]
+    assert touches(touched, "x")
+
+
+def test_a_text_that_stands_in_the_cell_touches_nothing_else(notebook: Notebook) -> None:
+    notebook.run("x = []\n" + _FRAMES)
+    notebook.run("y = 1")
+    assert not touches(notebook.run("df.query('a > 1', engine='python')"), "x")
+    assert not touches(notebook.run("df.query('a > 1')"), "x")
+
+
+def test_a_long_text_is_not_gone_through(notebook: Notebook) -> None:
+    """It is data: to look for names in it takes longer than a cell may."""
+    notebook.run("long, short = 'some words ' * 10_000, 'other names'")
+    touched = notebook.run("n = len(long), len(short)")
+    assert not touched.everything and "words" not in touched.names
+    assert {"long", "short", "other", "names"} <= touched.names
+    assert "getattr" in touched.mentioned
+
+
 def test_a_thread_touches_between_and_during_other_cells(notebook: Notebook) -> None:
     """A function that runs in a thread is told of with every cell until it ends."""
     notebook.run("import threading\nx = []\ngo, went = threading.Event(), threading.Event()")
