@@ -173,10 +173,10 @@ class KernelSession:
             from jupyter_rewind.store.keep import KernelStore
 
             store = KernelStore(self.layout, self.files)
-            options = capture_options(self.settings)
             self._timeline = Timeline(
-                self.namespace, store, self.run.id, options, self.harmless, lambda: self.run.path
-            )
+                self.namespace, store, self.run.id, capture_options(self.settings),
+                self.harmless, lambda: self.run.path, self.is_busy,
+            )  # fmt: skip
             self._follow(self._timeline)
         return self._timeline
 

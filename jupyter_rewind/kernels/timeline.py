@@ -56,11 +56,14 @@ class Timeline:
         options: CaptureOptions,
         harmless: Callable[[], Iterable[Binding]] = tuple,
         path: Callable[[], str] = str,
+        is_in_cell: Callable[[], bool] = lambda: True,
     ) -> None:
-        """`path` says where the notebook lies."""
+        """`path` says where the notebook lies; `is_in_cell` whether a cell runs, whose end will be
+        kept."""
         self.namespace = namespace
         self.run = run
         self._path = path
+        self._is_in_cell = is_in_cell
         self._tracker = Tracker()
         self.capturer = Capturer(
             namespace,
@@ -131,9 +134,7 @@ class Timeline:
         moved = self._move(target, source or self.store, trust)
         self._undo.append(moved.kept)
         self._redo.clear()
-        if target.run != self.run:
-            # Until the first cell ends, nothing else would say that this run has it.
-            self._write_down(target)
+        self._write_down(target)
         return moved
 
     def keep_first(self) -> Snapshot:
@@ -157,6 +158,7 @@ class Timeline:
         moved = self._take_back() or self._move(self._undo[-1], self.store, False)
         self._undo.pop()
         self._redo.append(moved.kept)
+        self._write_down(moved.to)
         return moved
 
     def redo(self) -> Moved:
@@ -166,8 +168,17 @@ class Timeline:
         moved = self._move(self._redo[-1], self.store, False)
         self._redo.pop()
         self._undo.append(moved.kept)
-        self._write_down(moved.to)
+        self._write_down(moved.to, in_any_case=True)
         return moved
+
+    def note_change(self) -> None:
+        """What changed since `keep_first` is kept, where no cell will do so. Best effort."""
+        if self._is_in_cell():
+            return
+        try:
+            self.present(asked=True)
+        except RewindError as error:
+            log.warning("what was changed outside a cell is not kept yet: %s", error)
 
     def compare(
         self, before: Snapshot, after: Snapshot, source: ContentSource | None = None
@@ -233,9 +244,12 @@ class Timeline:
         report = self._touched(prepared.report)
         return Moved(target, prepared.present, report, problems, removed)
 
-    def _write_down(self, target: Snapshot) -> None:
-        """What was moved to is the newest state of this run, by reference. Best effort: the move
-        has been made, and the next cell's state tells of it, too."""
+    def _write_down(self, target: Snapshot, *, in_any_case: bool = False) -> None:
+        """What was moved to is the newest state of this run, by reference: until a cell ends,
+        nothing else would say that this run has it. Best effort: the move has been made, and the
+        next cell's state tells of it, too."""
+        if target.run == self.run and self._is_in_cell() and not in_any_case:
+            return
         execution = ExecutionId(f"{MOVED}{clock.new_id()}")
         facts = Facts(
             self.run, execution, 0, self._path(), clock.now_ns(), target.id, target.counts

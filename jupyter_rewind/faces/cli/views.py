@@ -137,7 +137,9 @@ def _between(
 
 
 def _state(snapshot: Snapshot | None) -> str:
-    return f"after In[{snapshot.count}]" if snapshot is not None else ""
+    if snapshot is None:
+        return ""
+    return f"after {snapshot.place}" if snapshot.count else snapshot.place
 
 
 def history_json(info: HistoryInfo) -> dict[str, Json]:

@@ -124,6 +124,7 @@ class Verbs:
         value = timeline.load(snapshot, name, source=source, trust=trust)
         kept = timeline.keep_first() if target in self.session.namespace else None
         self.session.namespace[target] = value
+        timeline.note_change()
         return value, kept
 
     # --- looking ------------------------------------------------------------------------

@@ -1,0 +1,98 @@
+"""Moves that no cell makes: those of the browser, of the command line, of REST."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from jupyter_rewind.kernels.capture import CaptureOptions
+from jupyter_rewind.kernels.timeline import Timeline
+from jupyter_rewind.model.ids import ExecutionId, RunId
+from jupyter_rewind.model.snapshot import Snapshot
+from jupyter_rewind.store.keep import KernelStore
+from tests.support.stores import QuickFiles
+
+Make = Callable[[bool], Timeline]
+
+
+@pytest.fixture
+def make(tmp_path: Path) -> Iterator[Make]:
+    """A timeline, in a cell or not."""
+    store = KernelStore.open(tmp_path / "store", key_folder=tmp_path / "keys", files=QuickFiles())
+    made = []
+
+    def make_timeline(is_in_cell: bool) -> Timeline:
+        namespace: dict[str, Any] = {"__name__": "__main__", "_oh": {}, "_ih": [""]}
+        made.append(
+            Timeline(
+                namespace, store, RunId("run"), CaptureOptions(budget_share=None),
+                is_in_cell=lambda: is_in_cell,
+            )
+        )  # fmt: skip
+        return made[-1]
+
+    yield make_timeline
+    for timeline in made:
+        timeline.close()
+    store.close()
+
+
+def run(timeline: Timeline, source: str) -> Snapshot:
+    timeline.capturer.begin(source)
+    exec(compile(source, "<cell>", "exec"), timeline.namespace)
+    snapshot = timeline.capturer.capture(ExecutionId(source)).snapshot
+    assert snapshot is not None
+    return snapshot
+
+
+def newest(timeline: Timeline) -> Snapshot:
+    return timeline.snapshots()[-1]
+
+
+def test_what_a_move_came_to_is_the_newest_state(make: Make) -> None:
+    """After a kill, and beside a notebook that is saved, it is the one that counts."""
+    timeline = make(False)
+    first = run(timeline, "x = [1]")
+    run(timeline, "x.append(2)")
+    timeline.go_to(first)
+    assert newest(timeline).state == first.state
+    assert newest(timeline).place == "after a move"
+    assert timeline.head == newest(timeline)
+
+
+def test_what_an_undo_came_to_is_the_newest_state(make: Make) -> None:
+    """Whether the very objects came back, or what was kept of them."""
+    timeline = make(False)
+    first = run(timeline, "x = [1]")
+    second = run(timeline, "x.append(2)")
+    timeline.go_to(first)
+    timeline.undo()
+    assert timeline.namespace["x"] == [1, 2]
+    assert newest(timeline).state == second.state
+    timeline.redo()
+    assert newest(timeline).state == first.state
+    timeline.namespace["x"].append(5)
+    timeline.undo()
+    assert timeline.namespace["x"] == [1, 2]
+    assert newest(timeline).state == second.state
+
+
+def test_a_move_that_a_cell_makes_is_told_by_the_state_after_it(make: Make) -> None:
+    timeline = make(True)
+    first = run(timeline, "x = [1]")
+    run(timeline, "x.append(2)")
+    timeline.go_to(first)
+    timeline.undo()
+    assert [one.place for one in timeline.snapshots()].count("after a move") == 0
+
+
+def test_a_variable_that_no_cell_brought_is_in_the_newest_state(make: Make) -> None:
+    timeline = make(False)
+    run(timeline, "x = [1]")
+    timeline.keep_first()
+    timeline.namespace["y"] = [5]
+    timeline.note_change()
+    assert "y" in {one.name for one in timeline.report(newest(timeline))}
