@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from jupyter_rewind.kernels.hosting.process import is_group_alive
+from jupyter_rewind.kernels.hosting.process import find_process, is_group_alive
 from tests.support.kernels import Home, eventually, running
 from tests.support.templates import Templated, members, templates
 
@@ -158,6 +158,27 @@ def test_a_cell_that_fails_after_asking_leaves_the_kernel_as_it_is(start: Start)
     assert said.status == "error"
     assert "The cell failed" in said.text
     assert kernel.run("x").result == "2"
+
+
+@pytest.mark.long
+def test_cells_that_wait_behind_it_are_answered_and_not_run(start: Start) -> None:
+    """As after an error: nothing runs in a kernel that is about to go."""
+    kernel = start()
+    kernel.keep("x = 1", 1)
+    kernel.keep("x = 2", 2)
+    before = kernel.kernel_pid()
+
+    sent = [kernel.client.execute(source) for source in ("%rewind to 1 --whole", "x = 3", "x = 4")]
+    told = {}
+    while len(told) < len(sent):
+        reply = kernel.client.get_shell_msg(timeout=30)
+        told[reply["parent_header"]["msg_id"]] = reply["content"]["status"]
+
+    assert [told[each] for each in sent] == ["ok", "aborted", "aborted"]
+    eventually(lambda: find_process(before) is None, "the present ends")
+    kernel.connect()
+    assert kernel.run("x").result == "1"
+    assert kernel.run("%rewind history").text.count("x = ") == 2
 
 
 @pytest.mark.long
