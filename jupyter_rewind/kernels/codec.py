@@ -16,7 +16,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from contextlib import contextmanager
 from typing import Any, TypeVar, cast
 
-from jupyter_rewind.kernels import functions, quiet, rebuild, subclasses
+from jupyter_rewind.kernels import finalized, functions, quiet, rebuild, subclasses
 from jupyter_rewind.kernels.attributes import attributes_of, has_attributes, with_its_dict
 from jupyter_rewind.kernels.budget import NEVER
 from jupyter_rewind.kernels.filling import can_be_filled
@@ -298,6 +298,11 @@ def _decide(kind: type, whole: Collection[str]) -> Handler | None:
     reducer = lookup(kind)
     if reducer is not None:
         return reducer
+    found = _of_instances(kind, whole)
+    return finalized.make_reducer(found or native) if finalized.is_finalized(kind) else found
+
+
+def _of_instances(kind: type, whole: Collection[str]) -> Handler | None:
     base = subclasses.find_base(kind)
     if base is not None:
         return subclasses.make_reducer(base)

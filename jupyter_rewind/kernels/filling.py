@@ -16,6 +16,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from jupyter_rewind.kernels.origins import is_own
+from jupyter_rewind.kernels.silence import hush
 
 _HEAP = 1 << 9
 _PLAIN = (list, dict, set)
@@ -108,6 +109,7 @@ def fill_living(
         else:
             undo.append(_refill(live, copy_of(live)))
             fill(live, made[number])
+        hush(made[number])
     return undo
 
 

@@ -22,6 +22,7 @@ class Lives:
         self._uids: dict[int, tuple[type, weakref.ref[Any] | None, str]] = {}
         self._weak: dict[str, weakref.ref[Any]] = {}
         self._held: dict[str, Any] | None = None
+        self._limit = 2 * _MANY
 
     def name(self, value: Any) -> str:
         """The uid of `value`, the same each time."""
@@ -50,18 +51,27 @@ class Lives:
 
     def _adopt(self, value: Any) -> str:
         uid = clock.token(8).hex()
+        self.adopt(uid, value)
+        return uid
+
+    def adopt(self, uid: str, value: Any) -> None:
+        """The value is known under this uid from now on."""
         reference = None
         with suppress(TypeError):
             reference = self._weak[uid] = weakref.ref(value)
         self._uids[id(value)] = (type(value), reference, uid)
-        if len(self._uids) > 2 * _MANY:
+        if len(self._uids) > self._limit:
             self._forget_dead()
-        return uid
 
     def _forget_dead(self) -> None:
         self._weak = {uid: one for uid, one in self._weak.items() if one() is not None}
-        recent = list(self._uids.items())[-_MANY:]
-        self._uids = {key: known for key, known in recent if known[1] is None or known[1]()}
+        recent = set(list(self._uids)[-_MANY:])
+        self._uids = {
+            key: known
+            for key, known in self._uids.items()
+            if (key in recent if known[1] is None else known[1]() is not None)
+        }
+        self._limit = 2 * max(_MANY, len(self._uids))
 
 
 _MANY = 1_000

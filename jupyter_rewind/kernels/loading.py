@@ -17,6 +17,7 @@ from xxhash import xxh3_128_digest
 
 from jupyter_rewind.kernels import rebuild
 from jupyter_rewind.kernels.buffers import PIECE, BufferState
+from jupyter_rewind.kernels.finalized import Finals
 from jupyter_rewind.kernels.handmade import HandMade
 from jupyter_rewind.kernels.hollow import fill
 from jupyter_rewind.kernels.hubs import Hubs
@@ -50,6 +51,7 @@ class Loader:
         not as it was is left alone, and one like it then is made beside it."""
         self.namespace: dict[str, Any] = known[0]
         self.handmade = HandMade(in_place, self.defer, hubs.lives.get)
+        self.finals = Finals(hubs.lives, self._keys, in_place=in_place)
         self.values: dict[str, Any] = {}
         self.failures: dict[str, str] = {}
         self.made: dict[str, Any] = {}
@@ -127,6 +129,7 @@ class Loader:
         filling, self._filling = self._filling, []
         before, self._loaded = self._loaded, record
         settling, self._settling = self._settling, []
+        self.finals.is_copying = True
         try:
             with rebuild.active(self):
                 return self._read_copy(record)
@@ -135,6 +138,7 @@ class Loader:
                 raise
             return {}
         finally:
+            self.finals.is_copying = False
             self._filling, self._loaded, self._settling = filling, before, settling
 
     def _read_copy(self, record: PodRecord) -> dict[str, Any]:
@@ -150,9 +154,10 @@ class Loader:
             action(*arguments)
         return found
 
-    def let_go(self) -> None:
+    def let_go(self, *, is_used: bool = False) -> None:
         """Nothing of what was loaded is held any more, nor the namespace: they are the user's
         alone, and whoever else holds a namespace may change what is in it unseen."""
+        self.finals.let_go(is_used=is_used)
         for held in (self.values, self.made, self.cells, self.lost, self._nans, self._uids):
             held.clear()
         self.deferred.clear()
@@ -345,6 +350,10 @@ class Loader:
 
     def note_shared(self, owner: Any) -> None:
         self.sharing.add(id(owner))
+
+    def _keys(self) -> tuple[str, ...]:
+        """The roots of the pod that is being loaded."""
+        return () if self._loaded is None else self._loaded.keys
 
     def settle(self, action: Any, *arguments: Any) -> None:
         self._settling.append((action, arguments))

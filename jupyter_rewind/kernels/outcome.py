@@ -8,6 +8,7 @@ from typing import Any
 
 from jupyter_rewind.kernels import lost as lost_things
 from jupyter_rewind.kernels.comparison import reports_of, small_reports
+from jupyter_rewind.kernels.finalized import STAYS
 from jupyter_rewind.kernels.loading import Loader
 from jupyter_rewind.kernels.losses import WHOLE, HubLosses, Loss, worse
 from jupyter_rewind.kernels.pods import HUB, SMALL, VARIABLE, words_for_root
@@ -78,6 +79,8 @@ def _what_came(
         return Fidelity.MISSING, stays + failure
     if key in loader.lost_entries:
         return Fidelity.REBUILT, "some of its keys have become equal: an entry of those is lost"
+    if key in loader.finals.stayed and not is_same:
+        return Fidelity.MISSING, STAYS
     if one.fidelity is Fidelity.REBUILT and is_same:
         return Fidelity.EXACT, ""
     is_alive = is_same or (key in loader.living and key not in loader.dead)

@@ -27,6 +27,7 @@ class Loading(Protocol):
 
     namespace: dict[str, Any]
     handmade: HandMade
+    finals: Any
 
     def hub(self, uid: str) -> Any: ...
     def live(self, uid: str) -> Any: ...
@@ -241,7 +242,7 @@ def make_class(
     live = loading.live(uid)
     if live is not None:
         return live
-    with _quiet_bases(bases):
+    with quiet_bases(bases):
         made = _maker(kind)(kind, name, bases, dict(head))
     loading.adopt(uid, made)
     return made
@@ -259,7 +260,7 @@ def _maker(kind: type) -> Any:
 
 
 @contextmanager
-def _quiet_bases(bases: tuple[type, ...]) -> Iterator[None]:
+def quiet_bases(bases: tuple[type, ...]) -> Iterator[None]:
     """The notebook's own `__init_subclass__` is not called again while the block lasts."""
     hooks = []
     for base in dict.fromkeys(one for each in bases for one in each.__mro__):

@@ -16,6 +16,7 @@ from typing import Any
 
 from jupyter_rewind.errors import RestoreRefused
 from jupyter_rewind.kernels import roots as rooting
+from jupyter_rewind.kernels.apart import Shared
 from jupyter_rewind.kernels.capture import Capturer, make_known, make_session
 from jupyter_rewind.kernels.filling import MOST, can_be_filled, fill_living
 from jupyter_rewind.kernels.hubs import Hubs
@@ -67,6 +68,7 @@ class Prepared:
         environment = self._capturer.environment if self._capturer is not None else None
         self._around = environment.read() if environment is not None else {}
         display = self._around.get("display", [])
+        shared = self._shared()
         try:
             for patch in self._patches:
                 self._undo.append(patch.apply())
@@ -81,7 +83,7 @@ class Prepared:
                 self._undo.pop()()
             self._let_go()
             raise
-        problems = self._problems
+        problems = self._problems + (shared.words(self._namespace) if shared is not None else ())
         if environment is not None:
             # Where nothing around differs, IPython's results do all the same.
             around = self._loader.values.get(ENVIRONMENT)
@@ -95,14 +97,14 @@ class Prepared:
             self._capturer.adopt(self.snapshot, same, self._pods(), made.made, made.cells)
             self._capturer.moved = self
             self._capturer.bindings.note(self.snapshot.execution, values)
-        self._let_go()
+        self._let_go(is_used=True)
         return problems
 
-    def _let_go(self) -> None:
+    def _let_go(self, *, is_used: bool = False) -> None:
         for undo in self._undo:
             if isinstance(undo, Entries):
                 undo.thin_out()
-        self._loader.let_go()
+        self._loader.let_go(is_used=is_used)
         self._kept.clear()
         self._namespace = {}
 
@@ -122,6 +124,24 @@ class Prepared:
         capturer.return_to(self.present, {pod.keys: pod for pod in self._before})
         capturer.moved = None
         return Undone(self.present, kept, problems)
+
+    def _shared(self) -> Shared | None:
+        """What the variables that stay share with those that come back; None where all do."""
+        if self._capturer is None:
+            return None
+        finals = self._loader.finals.stayed
+        names = {key[len(VARIABLE) :] for key in (*self._loader.spared, *finals)}
+        names |= self._capturer.excluded
+        staying = {name: self._namespace[name] for name in names if name in self._namespace}
+        if not staying:
+            return None
+        state = {key for one in self._records for key in (*one.keys, *one.names)}
+        coming = {
+            name: value
+            for name, value in self._namespace.items()
+            if VARIABLE + name in state - self._kept.keys() and name not in staying
+        }
+        return Shared(staying, coming)
 
     def _values(self) -> dict[str, Any]:
         """Every root of the state that is a variable or an output."""
@@ -159,6 +179,7 @@ class Prepared:
             if (
                 type(live) is type(values[key])
                 and live is not values[key]
+                and not self._loader.finals.is_living(values[key])
                 and can_be_filled(type(live))
             ):
                 used.add(id(live))
@@ -296,6 +317,7 @@ def _prepare(
         problems = load_records(loader, records, wanted, capturer)
         for record in records if capturer is not None and loader.failures else ():
             kept.update(_spare(record, loader, namespace))
+        loader.finals.give_up(loader.failures, loader.deferred)
         report = report_on(records, loader, same)
         stack.pop_all()
     return Prepared(

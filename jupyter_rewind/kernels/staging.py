@@ -73,6 +73,7 @@ class Stage:
                 self._undo.pop()()
             except Exception:
                 continue  # the rest is put back all the same
+        self._loader.finals.drop_copies()
 
     def set_around(self) -> None:
         """The folder and the module path are those of the state."""

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from jupyter_rewind.kernels import living, rebuild
+from jupyter_rewind.kernels.finalized import Living
 from jupyter_rewind.kernels.functions import contents_of
 from jupyter_rewind.kernels.handmade import Place, module_as_it_was
 
@@ -64,10 +65,10 @@ _STILL = object()
 
 
 def as_it_was(value: Any) -> Undo:
-    """What puts a class, a function, a cell or a module back as it is now."""
+    """What puts a class, a function, a cell, a module or an object back as it is now."""
     if isinstance(value, types.FunctionType):
         return _function_as_it_was(value)
-    if isinstance(value, Place):
+    if isinstance(value, Place | Living):
         return value.as_it_was()
     if isinstance(value, types.ModuleType):
         return module_as_it_was(value)
