@@ -15,6 +15,7 @@ import warnings
 from dataclasses import dataclass
 from typing import Any
 
+from jupyter_rewind.notebooks.aligning import diff_aligned, is_much
 from jupyter_rewind.notebooks.condition import judge_notebook
 
 log = logging.getLogger(__name__)
@@ -64,17 +65,17 @@ def diff_notebooks(base: dict[str, Any], remote: dict[str, Any]) -> list[Any]:
     """nbdime's diff, as plain JSON values, of two notebooks of nbformat 4.
 
     Equal cells at the front and the end are not handed to nbdime, which compares every cell with
-    every other: most checkpoints differ in a few cells from the next.
+    every other: most checkpoints differ in a few cells from the next. Where too many are left for
+    that, cells are told by their ids.
     """
     from nbdime.diffing.notebooks import diff_notebooks as diff
 
     before, after = base["cells"], remote["cells"]
     front = _common(before, after)
     back = _common(before[front:][::-1], after[front:][::-1])
-    found = diff(
-        _joined(base | {"cells": before[front : len(before) - back]}),
-        _joined(remote | {"cells": after[front : len(after) - back]}),
-    )
+    one = _joined(base | {"cells": before[front : len(before) - back]})
+    other = _joined(remote | {"cells": after[front : len(after) - back]})
+    found = (diff_aligned if is_much(one["cells"], other["cells"]) else diff)(one, other)
     operations: list[Any] = json.loads(json.dumps(found))
     for operation in operations:
         if operation["op"] == "patch" and operation["key"] == "cells":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +55,59 @@ def test_only_the_changed_cell_of_a_long_notebook_is_told() -> None:
     after = notebook([f"x = {n}" if n != 300 else "y = 0" for n in range(400)])
     (operation,) = compare(before, after, NAMES).operations
     assert [inner["key"] for inner in operation["diff"]] == [300]
+
+
+def long_cells(word: str, count: int, *, ids: bool = True, outputs: int = 1) -> list[Any]:
+    """Cells that have nothing in common with those of another word."""
+    made = []
+    for number in range(count):
+        text = "\n".join(f"{word}_{number}_{line} = {line}" for line in range(20))
+        outs = [
+            new_output("stream", name="stdout", text=f"{word} {n}\n" * 20) for n in range(outputs)
+        ]
+        cell = new_code_cell(text, id=f"{word}{number}", outputs=outs)
+        if not ids:
+            del cell["id"]
+        made.append(cell)
+    return made
+
+
+@pytest.mark.parametrize("ids", [True, False], ids=["with ids", "without"])
+def test_very_different_notebooks_are_compared_at_once(ids: bool) -> None:
+    """80 cells against 80 others took a quarter of a minute, twice as many four times as long; the
+    diff still tells the whole change."""
+    one, two = long_cells("a", 80, ids=ids), long_cells("b", 80, ids=ids)
+    two[40:40] = [new_code_cell("new = 1", id="new") if ids else long_cells("n", 1, ids=False)[0]]
+    del two[60:65]
+    two[20] = nbformat.from_dict({**one[20], "source": one[20]["source"] + "\nmore = 1"})
+    minor = 5 if ids else 4
+    before, after = (
+        nbformat.writes(new_notebook(cells=cells, nbformat_minor=minor)).encode()
+        for cells in (one, two)
+    )
+    began = time.process_time()
+    found = compare(before, after, NAMES)
+    assert time.process_time() - began < 5
+    assert patched(before, found.operations) == nbformat.reads(after.decode(), as_version=4)
+    assert found.as_text()
+    if ids:
+        [cells] = [each["diff"] for each in found.operations if each["key"] == "cells"]
+        told = [(each["op"], each["key"]) for each in cells]
+        assert told == [
+            ("addrange", 0), ("removerange", 0), ("patch", 20), ("addrange", 21), ("removerange", 21)
+        ]  # fmt: skip
+
+
+def test_very_many_outputs_are_compared_at_once() -> None:
+    """Of one cell: its lines are compared, its outputs replaced."""
+    before, after = (
+        nbformat.writes(new_notebook(cells=long_cells(word, 1, outputs=300))).encode()
+        for word in ("a", "b")
+    )
+    began = time.process_time()
+    found = compare(before, after, NAMES)
+    assert time.process_time() - began < 5
+    assert patched(before, found.operations) == nbformat.reads(after.decode(), as_version=4)
 
 
 def test_equal_states_do_not_differ() -> None:

@@ -47,6 +47,10 @@ class Desk:
         full. Call `settle` first to see the newest save. Raises Unavailable."""
         return self._recorder.search(act)
 
+    def compare(self, act: Callable[[Workspace], T]) -> Future[T]:
+        """As `search`, for comparisons, which have a queue of their own."""
+        return self._recorder.compare(act)
+
     def change(self, act: Callable[[Workspace], T], *files: str) -> Future[T]:
         """The future of a change that concerns `files`."""
         return self._recorder.submit(act, *files)

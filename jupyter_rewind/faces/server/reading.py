@@ -12,6 +12,7 @@ import threading
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from jupyter_rewind.errors import InvalidInput
 from jupyter_rewind.model.checkpoint import FileIdentity, Reason
 
 SAVES = (Reason.SAVE, Reason.AUTOSAVE)
@@ -216,3 +217,10 @@ class Reading:
 def _open_at_once(path: str, flags: int) -> int:
     # A pipe that nobody writes to would be waited for, for ever.
     return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+
+
+def too_large(file: str, stamp: Stamp | None, limit_mb: int) -> InvalidInput:
+    """The refusal of a file beyond the limit of the settings."""
+    size = stamp.size >> 20 if stamp is not None else 0
+    hint = f"Files up to {limit_mb} MB are; raise the setting notebooks.max_file_mb."
+    return InvalidInput(f"{os.path.basename(file)} is {size} MB large and is not kept.", hint=hint)

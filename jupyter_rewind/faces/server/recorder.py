@@ -29,7 +29,7 @@ from jupyter_rewind.errors import (
 from jupyter_rewind.faces.server.knowledge import Knowledge
 from jupyter_rewind.faces.server.opening import Opening
 from jupyter_rewind.faces.server.paths import is_notebook
-from jupyter_rewind.faces.server.reading import SAVES, Reading, Stamp, is_cut, is_json
+from jupyter_rewind.faces.server.reading import SAVES, Reading, Stamp, is_cut, is_json, too_large
 from jupyter_rewind.faces.server.readings import Readings
 from jupyter_rewind.faces.server.searches import Searches
 from jupyter_rewind.faces.server.statuses import sayable
@@ -72,7 +72,8 @@ class Recorder:
         self._knowledge = Knowledge()
         self._opening = Opening(settings)
         self._viewers = ThreadPoolExecutor(2, thread_name_prefix="rewind-viewer")
-        self.searches = Searches()
+        self.searches = Searches("searches")
+        self.comparisons = Searches("comparisons")
         self._fault: tuple[str, RewindError] | None = None
         self._autosaved_at: dict[str, float] = {}
         self._pause_seconds = _POLITE_SECONDS
@@ -125,6 +126,10 @@ class Recorder:
         when too many of them wait."""
         return self.searches.submit(lambda: self._with_workspace(act))
 
+    def compare(self, act: Callable[[Workspace], T]) -> Future[T]:
+        """As `search`, in a queue of its own."""
+        return self.comparisons.submit(lambda: self._with_workspace(act))
+
     def _with_workspace(self, act: Callable[[Workspace], T]) -> T:
         """What `act` gives; where another store has taken the place of ours, in that one."""
         workspace = self.workspace()
@@ -157,6 +162,7 @@ class Recorder:
         left = self._worker.stop(timeout_seconds)
         self.readings.stop()
         self.searches.stop(wait=left == 0)
+        self.comparisons.stop(wait=left == 0)
         self._viewers.shutdown(wait=left == 0, cancel_futures=True)
         if left:
             self.log.warning("%d changes were not kept: the server had to stop.", left)
@@ -391,10 +397,3 @@ class Recorder:
         if reason not in SAVES and self.readings.is_expected(file):
             return raw is not None and not is_json(raw)
         return is_cut(raw, reason)
-
-
-def too_large(file: str, stamp: Stamp | None, limit_mb: int) -> InvalidInput:
-    """The refusal of a file beyond the limit of the settings."""
-    size = stamp.size >> 20 if stamp is not None else 0
-    hint = f"Files up to {limit_mb} MB are; raise the setting notebooks.max_file_mb."
-    return InvalidInput(f"{os.path.basename(file)} is {size} MB large and is not kept.", hint=hint)

@@ -1,5 +1,6 @@
-"""Looks at the store that may take seconds of processor time: one at a time, on a thread of their
-own, so that lists, restores and saves never wait for them. Too many of them are refused in words.
+"""Looks at the store that may take seconds of processor time, searches and comparisons: one of a
+kind at a time, on a thread of their own, so that lists, restores and saves never wait for them. Too
+many of them are refused in words.
 """
 
 from __future__ import annotations
@@ -18,10 +19,12 @@ WAITING_LIMIT = 8
 
 
 class Searches:
-    """The searches of one server, in the order in which they were asked for."""
+    """The looks of one kind of one server, in the order in which they were asked for."""
 
-    def __init__(self) -> None:
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="rewind-search")
+    def __init__(self, kind: str) -> None:
+        """`kind` is their name, in the plural."""
+        self._kind = kind
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"rewind-{kind}")
         self._unfinished = 0
         self._lock = threading.Lock()
 
@@ -38,9 +41,9 @@ class Searches:
         with self._lock:
             if self._unfinished > WAITING_LIMIT:
                 raise Unavailable(
-                    f"{self._unfinished} searches run or wait already.",
+                    f"{self._unfinished} {self._kind} run or wait already.",
                     code="busy",
-                    hint="Search again in a moment.",
+                    hint="Ask again in a moment.",
                     retryable=True,
                 )
             try:
@@ -52,7 +55,7 @@ class Searches:
         return future
 
     def stop(self, *, wait: bool) -> None:
-        """Nothing is searched any more: what waited is cancelled, what runs ends at its leisure, or
+        """Nothing is begun any more: what waited is cancelled, what runs ends at its leisure, or
         is waited for."""
         self._thread.shutdown(wait=wait, cancel_futures=True)
 

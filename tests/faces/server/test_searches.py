@@ -70,6 +70,27 @@ async def test_too_many_searches_are_refused_in_words(
     assert (await client.rewind("GET", "search", path="a.ipynb", text="x"))[0] == 200
 
 
+async def test_nothing_waits_for_slow_comparisons(client: Client, held: threading.Event) -> None:
+    """Lists go on meanwhile; those that wait for their turn are answered, one too many is not."""
+    for number in range(2):
+        await client.put("a.ipynb", notebook(f"x = {number}"))
+    await client.checkpoints("a.ipynb")
+    comparisons = client.service.recorder.comparisons
+    for _ in range(WAITING_LIMIT):
+        comparisons.submit(lambda: held.wait(SECONDS))
+    asked = {"path": "a.ipynb", "base": "head~1", "remote": "head"}
+    waits = asyncio.create_task(client.rewind("GET", "diff", **asked))
+    await eventually(lambda: comparisons.unfinished == WAITING_LIMIT + 1, seconds=SECONDS)
+    assert len(await client.history("a.ipynb")) == 2
+    assert len(await client.checkpoints("a.ipynb")) == 2
+    status, refusal = await client.rewind("GET", "diff", **asked)
+    assert (status, refusal["code"]) == (503, "busy")
+    assert not waits.done()
+    held.set()
+    status, found = await waits
+    assert status == 200 and found["differs"]
+
+
 async def test_who_went_away_is_not_searched_for(
     client: Client, held: threading.Event, jp_http_port: int, jp_auth_header: dict[str, str]
 ) -> None:
@@ -93,7 +114,7 @@ async def test_who_went_away_is_not_searched_for(
 
 def test_a_fault_or_a_cancelled_search_makes_room() -> None:
     """However a search ends, the next one has its place."""
-    searches = Searches()
+    searches = Searches("searches")
     release = threading.Event()
 
     def fail() -> Any:

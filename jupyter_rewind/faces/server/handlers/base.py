@@ -44,6 +44,7 @@ class RewindHandler(ExtensionHandlerMixin, APIHandler):
     """The base of our handlers: JSON in, JSON out, one body for every failure."""
 
     auth_resource = AUTH_RESOURCE
+    _queued: Future[Any] | None = None
 
     @property
     def extension(self) -> RewindExtension:
@@ -118,6 +119,31 @@ class RewindHandler(ExtensionHandlerMixin, APIHandler):
         desk = self.service.desk
         await wait_for(desk.settle(file), PATIENCE_SECONDS)
         return await self.wait(desk.view(act))
+
+    async def wait_in_queue(self, future: Future[T]) -> T | None:
+        """The result of what may have to wait long for its turn; None where nobody is there any
+        more to be answered, for who went away is waited for no longer."""
+        self._queued = future
+        try:
+            return await self.wait(future)
+        except asyncio.CancelledError:
+            if future.cancelled():
+                return None
+            raise
+
+    def on_connection_close(self) -> None:
+        super().on_connection_close()
+        if self._queued is not None:
+            self._queued.cancel()
+
+    async def compare(self, file: str, act: Any, *, soon: bool = False) -> None:
+        """Answers with what `act` finds different, in its turn among comparisons, after the work on
+        `file`, or `soon`: without what takes long to be stored."""
+        desk = self.service.desk
+        await wait_for(desk.settle(file), PATIENCE_SECONDS if soon else None)
+        found = await self.wait_in_queue(desk.compare(act))
+        if found is not None:
+            self.answer(found)
 
     async def change(self, act: Any, *files: str) -> Any:
         """What `act` changes in the workspace, in its turn."""

@@ -132,7 +132,7 @@ class DraftDiffHandler(RewindHandler):
                 "notebook": found.as_read(),
             }
 
-        self.answer(await self.view_soon(file, act))
+        await self.compare(file, act, soon=True)
 
 
 def _describe_all(workspace: Workspace, path: str, file: str) -> list[dict[str, Any]]:

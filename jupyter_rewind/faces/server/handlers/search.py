@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any
 
 from jupyter_server.auth.decorator import authorized
@@ -20,8 +18,6 @@ if TYPE_CHECKING:
 
 class SearchHandler(RewindHandler):
     """GET each distinct state of a cell in which a text stands, with when it was there."""
-
-    searching: Future[dict[str, Any]] | None = None
 
     @web.authenticated
     @authorized
@@ -47,17 +43,6 @@ class SearchHandler(RewindHandler):
 
         desk = self.service.desk
         await wait_for(desk.settle(file), PATIENCE_SECONDS)
-        self.searching = desk.search(act)
-        try:
-            found = await self.wait(self.searching)
-        except asyncio.CancelledError:
-            if self.searching.cancelled():
-                return  # nobody is there to be answered
-            raise
-        self.answer(found)
-
-    def on_connection_close(self) -> None:
-        """Who went away is waited for no more: a search that has not begun is none."""
-        super().on_connection_close()
-        if self.searching is not None:
-            self.searching.cancel()
+        found = await self.wait_in_queue(desk.search(act))
+        if found is not None:
+            self.answer(found)

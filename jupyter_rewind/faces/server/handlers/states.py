@@ -129,7 +129,7 @@ class DiffHandler(RewindHandler):
             }
             return answer | ({"notebook": found.as_read()} if with_notebook else {})
 
-        self.answer(await self.view(file, act))
+        await self.compare(file, act)
 
     @web.authenticated
     # Nothing changes by it. With arguments, Jupyter does not say what it decorates.
@@ -153,7 +153,7 @@ class DiffHandler(RewindHandler):
                 "notebook": found.as_read(),
             }
 
-        self.answer(await self.view(file, act))
+        await self.compare(file, act)
 
 
 def _open_bytes(content: object) -> bytes:
