@@ -94,7 +94,8 @@ def test_very_different_notebooks_are_compared_at_once(ids: bool) -> None:
         [cells] = [each["diff"] for each in found.operations if each["key"] == "cells"]
         told = [(each["op"], each["key"]) for each in cells]
         assert told == [
-            ("addrange", 0), ("removerange", 0), ("patch", 20), ("addrange", 21), ("removerange", 21)
+            ("addrange", 0), ("removerange", 0), ("patch", 20),
+            ("addrange", 21), ("removerange", 21),
         ]  # fmt: skip
 
 
