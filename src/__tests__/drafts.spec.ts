@@ -144,6 +144,37 @@ describe('DraftSession', () => {
     expect(server.told.cells).toEqual({ '0': 'saved, and typed while saving' });
   });
 
+  it('drops the draft of a save only once what was typed meanwhile is kept anew', async () => {
+    const { model, saveState, server, shelf, session } = opened(
+      book(code('one'))
+    );
+    const told = () =>
+      [...server.drafts.values()].map(each =>
+        JSON.stringify(each.doc.getMap('cells').toJSON())
+      );
+    model.sharedModel.getCell(0).setSource('saved');
+    saveState.emit('started');
+    model.sharedModel.getCell(0).setSource('typed while saving');
+    await session.flush();
+    const discard = jest.spyOn(server, 'discardDraft');
+    discard.mockImplementation(async (_, draft) => {
+      const rest = [...server.drafts.keys()].filter(each => each !== draft);
+      expect(rest).toEqual(['draft-2']);
+      server.drafts.delete(draft);
+    });
+    server.failure = new TypeError('away');
+    shelf.failure = new Error('QuotaExceededError');
+    saveState.emit('completed');
+    await session.flush();
+    expect(only(server.drafts)).toEqual(['draft-1']);
+    expect(told()[0]).toContain('typed while saving');
+    server.failure = null;
+    await session.flush();
+    expect(only(server.drafts)).toEqual(['draft-2']);
+    expect(told()[0]).toContain('typed while saving');
+    expect(discard).toHaveBeenCalledTimes(1);
+  });
+
   it('keeps the draft where the save failed', async () => {
     const { model, saveState, server, session } = opened(book(code('one')));
     model.sharedModel.getCell(0).setSource('precious');

@@ -1,7 +1,7 @@
 import { Signal } from '@lumino/signaling';
 
 import { isUnreachable, PAUSE, Saving } from '../models/saving';
-import type { ITouchable } from '../models/touch';
+import type { IMetadataChange, ITouchable } from '../models/touch';
 
 /** A document as JupyterLab has it: each edit makes it dirty, each save clean when it ends. */
 class Document {
@@ -71,7 +71,7 @@ class Document {
     this.contentChanged.emit();
   }
 
-  readonly metadataChanged: Signal<unknown, { key: string }>;
+  readonly metadataChanged: Signal<unknown, IMetadataChange>;
   readonly contentChanged: Signal<unknown, void>;
   readonly stateChanged: Signal<unknown, { name: string }>;
 }
@@ -271,6 +271,33 @@ describe('Saving', () => {
     expect(saving.standing).toBe('saved');
     expect(document.model.dirty).toBe(false);
     document.edit('c');
+    await settle();
+    expect(saving.standing).toBe('unsaved');
+  });
+
+  it('keeps what is unsaved unsaved while the file is renamed', async () => {
+    const { document, saving } = await opened();
+    document.edit('a');
+    // JupyterLab tells of the file under its new name.
+    document.fileChanged.emit({});
+    await settle();
+    expect(document.model.dirty).toBe(true);
+    expect(saving.standing).toBe('unsaved');
+  });
+
+  it('takes the choice of another kernel for an edit, and its start for none', async () => {
+    const { document, saving } = await opened();
+    const choose = (oldValue: unknown, name: string) => {
+      const newValue = { name, display_name: name };
+      document.model.dirty = true;
+      document.metadataChanged.emit({ key: 'kernelspec', oldValue, newValue });
+      document.contentChanged.emit();
+    };
+    choose(undefined, 'python3');
+    choose({ name: 'python3' }, 'python3');
+    await settle();
+    expect(saving.standing).toBe('saved');
+    choose({ name: 'python3' }, 'other');
     await settle();
     expect(saving.standing).toBe('unsaved');
   });

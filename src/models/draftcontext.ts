@@ -19,3 +19,11 @@ export interface IDraftContext {
   };
   revert(): Promise<void>;
 }
+
+/** Where the drafts of a session go, and what they are called. */
+export interface IDraftOptions {
+  /** The address of the server. */
+  server: string;
+  /** A new name for a draft of this session. */
+  name: () => string;
+}

@@ -49,7 +49,7 @@ export class DraftEpoch {
   content: unknown = null;
 
   get isKept(): boolean {
-    return this._confirmed !== null || this._isShelved;
+    return this._confirmed !== null || this._isHeld;
   }
 
   /** What is written into the document is on the server when this resolves. */
@@ -93,12 +93,13 @@ export class DraftEpoch {
       update: this.doc.updateSince(null),
       changed: Date.now()
     });
+    this._isHeld = this._isShelved;
   }
 
   /** The server has all of it: this browser need not keep it. */
   async takeBack(shelf: IShelf): Promise<void> {
     if (this._isShelved) {
-      this._isShelved = false;
+      this._isShelved = this._isHeld = false;
       await shelf.remove(this.id);
     }
   }
@@ -140,6 +141,9 @@ export class DraftEpoch {
   private readonly _base: () => IBase;
   /** How far the server has it; `null` while it has nothing. */
   private _confirmed: Uint8Array | null = null;
+  /** Whether this browser has it. */
+  private _isHeld = false;
+  /** Whether this browser has it or is about to. */
   private _isShelved = false;
   private _sentBytes = 0;
 }

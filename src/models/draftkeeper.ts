@@ -107,6 +107,24 @@ export class DraftKeeper implements IDrafts {
     return left;
   }
 
+  /**
+   * With the next save of what holds its edits now, the draft is gone. What is returned takes that
+   * back: the edits were taken out again.
+   */
+  dropOnceSaved(context: IDraftContext, draft: string): () => void {
+    const drop = (_: unknown, state: string) => {
+      if (state.startsWith('completed')) {
+        context.saveState.disconnect(drop);
+        void this.client
+          .discardDraft(context.localPath, draft)
+          // It is not offered again, and goes in time.
+          .catch(() => undefined);
+      }
+    };
+    context.saveState.connect(drop);
+    return () => void context.saveState.disconnect(drop);
+  }
+
   /** The server has what earlier pages could not hand over; what it refused stays here. */
   async carryOver(): Promise<ILeftBehind[]> {
     const found = await this.shelf.list(this.server);

@@ -2,7 +2,7 @@ import type { IDisposable } from '@lumino/disposable';
 import { ISignal, Signal } from '@lumino/signaling';
 
 import type { DraftPlace } from '../tokens';
-import type { IDraftContext } from './draftcontext';
+import type { IDraftContext, IDraftOptions } from './draftcontext';
 import {
   type DraftDoc,
   type SharedCell,
@@ -11,6 +11,7 @@ import {
 } from './draftdoc';
 import { DraftEpoch, type IDraftServer, type IShelf } from './draftepoch';
 import { Partings } from './draftparting';
+import { areUsers } from './touch';
 
 /** So long after an edit it is handed over, with what came meanwhile. */
 export const PAUSE = 300;
@@ -24,21 +25,13 @@ const PATIENCE = 600;
 const FIRST_RETRY = 1000;
 const LAST_RETRY = 15_000;
 
-/** Metadata that a kernel sets when it starts. */
-const BY_KERNEL = new Set(['kernelspec', 'language_info']);
-
 /** Hands over what is edited in one open notebook, as long as it is open. */
 export class DraftSession implements IDisposable {
   constructor(
     private readonly context: IDraftContext,
     private readonly server: IDraftServer,
     private readonly shelf: IShelf,
-    private readonly options: {
-      /** The address of the server. */
-      server: string;
-      /** A new name for a draft of this session. */
-      name: () => string;
-    }
+    private readonly options: IDraftOptions
   ) {
     this._epoch = this.begin();
     this.watch(this.notebook.cells);
@@ -161,15 +154,18 @@ export class DraftSession implements IDisposable {
 
   private onChanged(
     _: SharedNotebook,
-    change: { cellsChange?: unknown; metadataChange?: Map<string, unknown> }
+    change: {
+      cellsChange?: unknown;
+      metadataChange?: Map<string, { oldValue?: unknown }>;
+    }
   ): void {
     if (change.cellsChange) {
       this.watch(this.notebook.cells);
       this.note(doc => doc.noteOrder());
     }
     if (change.metadataChange) {
-      const keys = [...change.metadataChange.keys()];
-      const byUser = keys.some(key => !BY_KERNEL.has(key));
+      const now = (key: string) => this.notebook.getMetadata(key);
+      const byUser = areUsers(change.metadataChange, now);
       this.note(doc => doc.noteMetadata(byUser));
     }
   }
@@ -239,7 +235,7 @@ export class DraftSession implements IDisposable {
 
   /** What was edited up to `next` stands in the file. */
   private settle(next: DraftEpoch): void {
-    const saved = this._epoch;
+    this._saved.push(this._epoch);
     const { hash, hash_algorithm } = this.context.contentsModel ?? {};
     next.sha256 = hash_algorithm === 'sha256' ? (hash ?? '') : '';
     this._epoch = next;
@@ -249,14 +245,17 @@ export class DraftSession implements IDisposable {
     this._failure = null;
     this._wasAway = false;
     this.setPlace(null, hadFailed);
-    if (this._isOwing) {
-      this.startTimer(PAUSE);
-    } else {
-      this.stopTimer();
+    // What was typed while it was saved stands in the old draft alone: first it is kept anew.
+    this._turn = this.flush().then(() => this.forgetSaved());
+  }
+
+  /** Drafts of what stands in the file go, once what was edited since is kept elsewhere. */
+  private async forgetSaved(): Promise<void> {
+    const { doc, isKept } = this._epoch;
+    const gone = isKept || !doc.isChanged ? this._saved.splice(0) : [];
+    for (const saved of gone) {
+      await saved.forget(this.server, this.shelf, this.context.localPath);
     }
-    this._turn = this._turn.then(() =>
-      saved.forget(this.server, this.shelf, this.context.localPath)
-    );
   }
 
   private end(epoch: DraftEpoch, how: string): Promise<void> {
@@ -299,6 +298,7 @@ export class DraftSession implements IDisposable {
     if (!this._isOwing) {
       await epoch.takeBack(this.shelf).catch(() => undefined);
     }
+    await this.forgetSaved();
   }
 
   private async onRefusal(epoch: DraftEpoch, reason: unknown): Promise<void> {
@@ -390,6 +390,8 @@ export class DraftSession implements IDisposable {
   private _isSending = false;
   private _next: DraftEpoch | null = null;
   private _place: DraftPlace | null = null;
+  /** What stands in the file, and whose drafts are still there. */
+  private readonly _saved: DraftEpoch[] = [];
   private _timer: ReturnType<typeof setTimeout> | null = null;
   private _turn: Promise<void> = Promise.resolve();
   private _wait = FIRST_RETRY;

@@ -222,12 +222,8 @@ export class Saving implements IDisposable {
     }
   }
 
+  /** Other facts of the file are known: it was saved, read, or only renamed, edits and all. */
   private onFile(): void {
-    if (!this._running) {
-      // The file was read again; a save tells by itself how far it came.
-      this._touch.hold();
-      this._touch.release(this._touch.count);
-    }
     this.tell();
   }
 

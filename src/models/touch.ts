@@ -4,12 +4,46 @@ import type { ISignal } from '@lumino/signaling';
 /** What a notebook's panel writes by itself when its kernel says what it is. */
 const KERNELS_OWN = ['language_info', 'kernelspec'];
 
+/** A change of one of a notebook's metadata. */
+export interface IMetadataChange {
+  key: string;
+  oldValue?: unknown;
+  newValue?: unknown;
+}
+
+/**
+ * Whether a kernel's start wrote it. To choose another kernel is an edit; what the chosen one is
+ * called and speaks is not.
+ */
+export function isKernelsOwn(change: IMetadataChange): boolean {
+  const name = (value: unknown) =>
+    (value as { name?: unknown } | null | undefined)?.name;
+  const { key, oldValue, newValue } = change;
+  return (
+    KERNELS_OWN.includes(key) &&
+    (key !== 'kernelspec' ||
+      !name(oldValue) ||
+      name(oldValue) === name(newValue))
+  );
+}
+
+/** Whether a person made one of these changes of a notebook's metadata, which are `now` so. */
+export function areUsers(
+  changes: Map<string, { oldValue?: unknown }>,
+  now: (key: string) => unknown
+): boolean {
+  return [...changes].some(
+    ([key, { oldValue }]) =>
+      !isKernelsOwn({ key, oldValue, newValue: now(key) })
+  );
+}
+
 /** What is needed of a document's model; JupyterLab's fit. */
 export interface ITouchable {
   dirty: boolean;
   readonly collaborative?: boolean;
   readonly contentChanged: ISignal<unknown, void>;
-  readonly metadataChanged?: ISignal<unknown, { key: string }>;
+  readonly metadataChanged?: ISignal<unknown, IMetadataChange>;
   readonly stateChanged: ISignal<unknown, { name: string }>;
 }
 
@@ -56,8 +90,8 @@ export class Touch implements IDisposable {
     this.model.stateChanged.disconnect(this.onState, this);
   }
 
-  private onMetadata(_: unknown, { key }: { key: string }): void {
-    this._isKernels = KERNELS_OWN.includes(key);
+  private onMetadata(_: unknown, change: IMetadataChange): void {
+    this._isKernels = isKernelsOwn(change);
   }
 
   private onContent(): void {

@@ -4,6 +4,14 @@ import { UUID } from '@lumino/coreutils';
 const WINDOW_DIGITS = 16;
 const LOCK = 'jupyter-rewind:window:';
 const NAME = 'jupyter-rewind:browser';
+const PASSED = 'jupyter-rewind:passed-over';
+
+/** So many drafts of other browsers are remembered as passed over. */
+const MOST_PASSED = 200;
+
+/** Whoever types in another browser hands over within seconds. */
+const LIVELY = 30_000;
+const SKEW = 5000;
 
 /** What this browser is called; each page of it and each start of it says the same. */
 export function browserName(): string {
@@ -18,6 +26,99 @@ export function browserName(): string {
     // Nothing may be kept here: each page is a browser of its own.
     return '';
   }
+}
+
+/**
+ * This browser is called as it was at its last start, also where that ended before the name was on
+ * the disk: browsers write local storage seconds later, and what IndexedDB holds at once.
+ */
+export async function knowBrowser(
+  factory: IDBFactory | undefined = globalThis.indexedDB
+): Promise<void> {
+  const opened = factory?.open('jupyter-rewind-browser', 1);
+  if (!opened) {
+    return;
+  }
+  opened.onupgradeneeded = () => opened.result.createObjectStore('names');
+  const database = await done(opened);
+  const options: IDBTransactionOptions = { durability: 'strict' };
+  const names = database
+    .transaction('names', 'readwrite', options)
+    .objectStore('names');
+  const before: unknown = await done(names.get(NAME));
+  if (typeof before === 'string' && !localStorage.getItem(NAME)) {
+    localStorage.setItem(NAME, before);
+  } else {
+    await done(names.put(browserName(), NAME));
+  }
+  database.close();
+}
+
+function done<T>(request: IDBRequest<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    request.onsuccess = () => resolve(request.result);
+    request.onerror = () => reject(request.error ?? new Error('refused'));
+  });
+}
+
+/** Drafts of other browsers that this one need not offer again; nothing is done to them. */
+export function passedOver(): readonly string[] {
+  try {
+    const found: unknown = JSON.parse(localStorage.getItem(PASSED) ?? '[]');
+    return Array.isArray(found) ? found.map(String) : [];
+  } catch {
+    return [];
+  }
+}
+
+/** From now on this browser does not offer that draft of another browser by itself. */
+export function passOver(draft: string): void {
+  try {
+    const all = [...passedOver().filter(each => each !== draft), draft];
+    localStorage.setItem(PASSED, JSON.stringify(all.slice(-MOST_PASSED)));
+  } catch {
+    // It is offered again.
+  }
+}
+
+/** What is needed of a draft to tell whose it is. */
+export interface IWritten {
+  readonly draft: string;
+  readonly browser: string;
+  readonly changed: string;
+}
+
+/** Whether another browser wrote it, which may still have it open: it is only read here. */
+export function isForeign({ browser }: IWritten): boolean {
+  return browser !== browserName();
+}
+
+/**
+ * In how many milliseconds it may be offered unasked: at once where this browser wrote it, else
+ * once nobody has typed into it for a while; never where it was passed over.
+ */
+export function offeredIn(written: IWritten, now = Date.now()): number {
+  if (!isForeign(written)) {
+    return 0;
+  }
+  if (passedOver().includes(written.draft)) {
+    return Infinity;
+  }
+  const wait = Date.parse(written.changed) + LIVELY - now;
+  // Later than now: the server's clock is not this one, and tells nothing.
+  return wait > LIVELY + SKEW ? 0 : Math.max(0, wait);
+}
+
+/** In how many milliseconds the next of these that nobody ended is offered; 0 for none. */
+export function nextIn(
+  written: readonly (IWritten & { ended: string })[],
+  now = Date.now()
+): number {
+  const waits = written
+    .filter(each => !each.ended)
+    .map(each => offeredIn(each, now))
+    .filter(wait => wait && wait < Infinity);
+  return waits.length ? Math.min(...waits) : 0;
 }
 
 /**

@@ -3,12 +3,7 @@ import {
   type JupyterFrontEnd,
   type JupyterFrontEndPlugin
 } from '@jupyterlab/application';
-import {
-  Dialog,
-  ICommandPalette,
-  Notification,
-  showDialog
-} from '@jupyterlab/apputils';
+import { ICommandPalette, Notification } from '@jupyterlab/apputils';
 import { IEditorServices } from '@jupyterlab/codeeditor';
 import type { INotebookContent } from '@jupyterlab/nbformat';
 import { INotebookTracker, type NotebookPanel } from '@jupyterlab/notebook';
@@ -20,10 +15,23 @@ import { DraftKeeper } from '../models/draftkeeper';
 import { putInto, saysAll } from '../models/draftrestore';
 import type { DraftSession } from '../models/draftsession';
 import { DraftShelf } from '../models/draftshelf';
-import { Windows } from '../models/windows';
+import {
+  Windows,
+  isForeign,
+  knowBrowser,
+  nextIn,
+  offeredIn,
+  passOver
+} from '../models/windows';
 import { type Draft, IAway, IDrafts, IRewindClient } from '../tokens';
-import { tellNowhere, tellRefused } from '../widgets/draftnotices';
-import { addAnew } from '../widgets/tabs';
+import {
+  backWords,
+  offerWords,
+  tellNowhere,
+  tellRefused,
+  tellUnreadable
+} from '../widgets/draftnotices';
+import { showDraft } from '../widgets/draftshown';
 import { tell, tellBegun, tellFailure } from '../widgets/telling';
 
 const SHOW = 'jupyter-rewind:show-drafts';
@@ -66,8 +74,9 @@ const plugin: JupyterFrontEndPlugin<IDrafts> = {
       reason instanceof Error ? reason.message : String(reason);
 
     /** What earlier pages left in this browser is on the server, or told of. */
-    const carriedOver = keeper
-      .carryOver()
+    const carriedOver = knowBrowser()
+      .catch(() => undefined)
+      .then(() => keeper.carryOver())
       .then(refused =>
         refused.forEach(each => tellRefused(each, keeper, trans))
       )
@@ -89,22 +98,12 @@ const plugin: JupyterFrontEndPlugin<IDrafts> = {
         const { sharedModel } = panel.model;
         const before = panel.model.toJSON() as INotebookContent;
         putInto(sharedModel, notebook as unknown as INotebookContent);
-        // Only once this page has handed them over itself is the old draft needed no more.
+        // Once this page has handed them over itself, the old draft need not be offered again. It
+        // goes when they are saved: until then, Undo may want it.
         await sessions.get(panel.context)?.flush();
-        if (keeper.placeOf(panel.context.path) === 'server' && !lost) {
-          await client.discardDraft(path, draft.draft);
-        }
-        const words = lost
-          ? trans.__(
-              'The edits of %1 are back in %2, but a part of them is damaged and missing. Save to keep them.',
-              clock(draft),
-              nameOf(path)
-            )
-          : trans.__(
-              'The edits of %1 are back in %2. Save to keep them.',
-              clock(draft),
-              nameOf(path)
-            );
+        const isHanded = keeper.placeOf(panel.context.path) === 'server';
+        const takeBack = isHanded && !lost && (await letGo(panel, draft));
+        const words = backWords(nameOf(path), draft, lost > 0, trans);
         tell(
           'success',
           words,
@@ -116,7 +115,11 @@ const plugin: JupyterFrontEndPlugin<IDrafts> = {
                 caption: trans.__('Show again what was there before'),
                 callback: () => {
                   if (!panel.isDisposed) {
+                    if (takeBack) {
+                      takeBack();
+                    }
                     putInto(sharedModel, before);
+                    offer(panel, draft);
                   }
                 }
               }
@@ -137,37 +140,25 @@ const plugin: JupyterFrontEndPlugin<IDrafts> = {
       }
     }
 
+    /** The draft, which is in the notebook now, is not offered again; what takes that back. */
+    async function letGo(
+      { context }: NotebookPanel,
+      kept: Draft
+    ): Promise<() => void> {
+      const { draft } = kept;
+      if (isForeign(kept)) {
+        passOver(draft);
+        return () => undefined;
+      }
+      await client.endDraft(context.localPath, draft, 'restored');
+      return keeper.dropOnceSaved(context, draft);
+    }
+
     async function compare(panel: NotebookPanel, draft: Draft): Promise<void> {
       const path = contents.localPath(panel.context.path);
       try {
-        const difference = await client.draftDifference(path, draft.draft);
-        // Fetched when first needed: nbdime's view is most of this extension's bytes.
-        const { comparisonWidget } = await import('../widgets/comparison');
-        const widget = comparisonWidget({
-          path,
-          words: trans.__(
-            '%1: the file now on the left, with the unsaved edits of %2 on the right',
-            nameOf(path),
-            clock(draft)
-          ),
-          difference,
-          rendermime,
-          editors,
-          translator
-        });
-        widget.id = `jupyter-rewind-draft-${draft.draft}`;
-        if (labShell) {
-          addAnew(app.shell, widget);
-        } else {
-          // A page of Notebook 7 has room for one document only.
-          widget.addClass('jp-Rewind-dialog');
-          const close = Dialog.okButton({ label: trans.__('Close') });
-          await showDialog({
-            title: widget.title.label,
-            body: widget,
-            buttons: [close]
-          });
-        }
+        const drawing = { rendermime, editors, translator };
+        await showDraft(client, draft, path, drawing, labShell && app.shell);
       } catch (reason) {
         tellFailure(
           trans.__('Nothing could be compared. %1', why(reason)),
@@ -181,7 +172,11 @@ const plugin: JupyterFrontEndPlugin<IDrafts> = {
     async function discard(panel: NotebookPanel, draft: Draft): Promise<void> {
       const path = contents.localPath(panel.context.path);
       try {
-        await client.discardDraft(path, draft.draft);
+        if (isForeign(draft)) {
+          passOver(draft.draft);
+        } else {
+          await client.discardDraft(path, draft.draft);
+        }
       } catch (reason) {
         tellFailure(
           trans.__('The edits are still kept. %1', why(reason)),
@@ -200,23 +195,14 @@ const plugin: JupyterFrontEndPlugin<IDrafts> = {
       const path = contents.localPath(panel.context.path);
       Notification.dismiss(offers.get(panel) ?? '');
       if (draft.problem) {
-        tellFailure(
-          trans.__(
-            'Unsaved edits of %1 were kept, but cannot be read: %2',
-            clock(draft),
-            draft.problem
-          ),
-          trans
-        );
+        tellUnreadable(draft, trans);
         return;
       }
+      const elsewhere = isForeign(draft);
+      const words = offerWords(nameOf(path), draft, trans);
       const id = tell(
         'warning',
-        trans.__(
-          '%1: unsaved edits of %2 were kept.',
-          nameOf(path),
-          clock(draft)
-        ),
+        words,
         {
           autoClose: false,
           actions: [
@@ -231,12 +217,18 @@ const plugin: JupyterFrontEndPlugin<IDrafts> = {
               caption: trans.__('Show what they change in the file'),
               callback: () => void compare(panel, draft)
             },
-            {
-              label: trans.__('Discard'),
-              caption: trans.__('Drop them for good'),
-              displayType: 'warn',
-              callback: () => void discard(panel, draft)
-            }
+            elsewhere
+              ? {
+                  label: trans.__('Dismiss'),
+                  caption: trans.__('They stay kept for the other browser'),
+                  callback: () => void discard(panel, draft)
+                }
+              : {
+                  label: trans.__('Discard'),
+                  caption: trans.__('Drop them for good'),
+                  displayType: 'warn',
+                  callback: () => void discard(panel, draft)
+                }
           ]
         },
         trans
@@ -252,8 +244,17 @@ const plugin: JupyterFrontEndPlugin<IDrafts> = {
     ): Promise<boolean> {
       const path = contents.localPath(panel.context.path);
       const left = await keeper.leftBehind(path);
+      const at = Date.now();
       // Whoever closed a notebook without saving need not be asked again.
-      const draft = left.find(each => all || !each.ended);
+      const draft = left.find(
+        each => all || (!each.ended && !offeredIn(each, at))
+      );
+      const later = nextIn(left, at);
+      if (!draft && later) {
+        const look = () =>
+          panel.isDisposed || void offerNext(panel).catch(() => undefined);
+        setTimeout(look, later + 100);
+      }
       if (!draft || panel.isDisposed) {
         return draft !== undefined;
       }
@@ -270,7 +271,7 @@ const plugin: JupyterFrontEndPlugin<IDrafts> = {
       draft: Draft
     ): Promise<boolean> {
       const { context } = panel;
-      if (draft.problem || !(await away?.brought(panel))) {
+      if (draft.problem || isForeign(draft) || !(await away?.brought(panel))) {
         return false;
       }
       const path = contents.localPath(context.path);
@@ -374,13 +375,5 @@ const plugin: JupyterFrontEndPlugin<IDrafts> = {
     return keeper;
   }
 };
-
-/** When the edits were made; with the day, unless that is today. */
-function clock(draft: Draft): string {
-  const when = new Date(draft.changed);
-  return when.toDateString() === new Date().toDateString()
-    ? when.toLocaleTimeString([], { hour: '2-digit', minute: '2-digit' })
-    : when.toLocaleString([], { dateStyle: 'medium', timeStyle: 'short' });
-}
 
 export default plugin;

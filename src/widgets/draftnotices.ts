@@ -2,6 +2,8 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 
 import type { DraftKeeper, ILeftBehind } from '../models/draftkeeper';
 import type { IShelved } from '../models/draftshelf';
+import { isForeign } from '../models/windows';
+import type { Draft } from '../tokens';
 import { downloadText } from './download';
 import { tell, tellFailure } from './telling';
 
@@ -115,4 +117,58 @@ export function tellNowhere(
     },
     trans
   );
+}
+
+/** What is said of edits that were left behind. */
+export function offerWords(
+  name: string,
+  draft: Draft,
+  trans: TranslationBundle
+): string {
+  return isForeign(draft)
+    ? trans.__(
+        '%1: unsaved edits of %2 were kept. They were made in another browser (%3), where they may still be open.',
+        name,
+        clock(draft),
+        draft.author
+      )
+    : trans.__('%1: unsaved edits of %2 were kept.', name, clock(draft));
+}
+
+/** What is said of edits that are in the notebook again. */
+export function backWords(
+  name: string,
+  draft: Draft,
+  isDamaged: boolean,
+  trans: TranslationBundle
+): string {
+  return isDamaged
+    ? trans.__(
+        'The edits of %1 are back in %2, but a part of them is damaged and missing. Save to keep them.',
+        clock(draft),
+        name
+      )
+    : trans.__(
+        'The edits of %1 are back in %2. Save to keep them.',
+        clock(draft),
+        name
+      );
+}
+
+/** When the edits were made; with the day, unless that is today. */
+export function clock(draft: Draft): string {
+  const when = new Date(draft.changed);
+  return when.toDateString() === new Date().toDateString()
+    ? when.toLocaleTimeString([], { hour: '2-digit', minute: '2-digit' })
+    : when.toLocaleString([], { dateStyle: 'medium', timeStyle: 'short' });
+}
+
+/** Edits were kept, and something of them is damaged. */
+export function tellUnreadable(draft: Draft, trans: TranslationBundle): void {
+  const words = trans.__(
+    'Unsaved edits of %1 were kept, but cannot be read: %2',
+    clock(draft),
+    draft.problem
+  );
+  tellFailure(words, trans);
 }
