@@ -111,6 +111,21 @@ def test_a_template_goes_on_when_the_kernel_has_said_so_and_ended(run: Run) -> N
     assert warded.said == [f"1 {warded.process.pid}"] * 3
 
 
+def test_a_kernel_that_stays_after_all_ends_as_any_other(run: Run) -> None:
+    """No template goes on behind its back."""
+    warded = run(
+        """
+        if keep("a"):
+            say("back")
+        warden.ask("go", name="a", back=None)
+        warden.ask("stay")
+        sys.exit(4)
+        """
+    )
+    assert warded.wait() == 4
+    assert not warded.said
+
+
 def test_the_status_of_a_kernel_that_ends_is_its_wardens(run: Run) -> None:
     """Jupyter sees how it ended, and no template stays behind."""
     warded = run("keep('a'); sys.exit(7)")

@@ -39,6 +39,7 @@ _CHANNELS = (
     "control_stream", "debugpy_stream", "debug_shell_socket", "shell_stream", "control_thread",
     "shell_channel_thread", "iopub_thread", "iopub_socket", "stdin_socket",
 )  # fmt: skip
+_TURNS, _TURN_SECONDS = 3, 1.0
 _STATE_BYTES = 128
 _left: list[object] = []
 _depth = 0
@@ -93,6 +94,24 @@ def lie_down(kernel: Any) -> None:
         copy = getattr(stream, "_original_stdstream_copy", None)
         if copy is not None:
             os.dup2(copy, stream._original_stdstream_fd)
+
+
+def close_channels(kernel: Any) -> None:
+    """All that the kernel has said is with its pages; it says and hears nothing more."""
+    channel = getattr(kernel, "shell_channel_thread", None)
+    if channel is not None:
+        _pass_through(channel.io_loop.add_callback)
+    _pass_through(kernel.iopub_thread.schedule)
+    # As at any end of a kernel: ZeroMQ waits until what is on its way has gone.
+    kernel.parent.close()
+
+
+def _pass_through(call: Callable[[Callable[[], object]], object]) -> None:
+    """What the thread was given before has been done; a few times, for it also has to be read."""
+    for _ in range(_TURNS):
+        done = threading.Event()
+        call(done.set)
+        done.wait(_TURN_SECONDS)
 
 
 def own_descriptors(kernel: Any) -> frozenset[int]:

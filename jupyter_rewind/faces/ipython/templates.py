@@ -11,6 +11,7 @@ import logging
 import os
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from jupyter_rewind import clock
@@ -32,7 +33,7 @@ _PAUSE_SECONDS, _GROWTH, _LONGEST_PAUSE_SECONDS = 0.25, 1.2, 10.0
 _TRIES_BEFORE = 4
 """In the pause after a cell, and before going back."""
 _ASLEEP_SECONDS, _LOOK_SECONDS = 2.0, 0.01
-_GOING_SECONDS, _LEAVING_SECONDS = 0.2, 5.0
+_GOING_SECONDS, _LEAVING_SECONDS = 0.2, 10.0
 _KERNELS_OWN = ("IOPub", "Heartbeat", "Control", "Shell channel")
 _WRITING = ("rewind-journal", "rewind-keeper", "jupyter_rewind.store.writer")
 """What Rewind's own threads that may be forked away at any time are called, or run: they write to
@@ -241,7 +242,13 @@ class Templates:
         else:
             why = self._without.get(self._count(), "")
             self._session.tell(f"Of the present, only the variables are kept: {why}.")
-        self._warden.ask("go", name=wish, back=present)
+        try:
+            self._warden.ask("go", name=wish, back=present)
+        except RewindError:
+            # It may have heard, and not said so in time: this kernel would come back after its end.
+            with suppress(RewindError):
+                self._warden.ask("stay")
+            raise
         # What waits in the kernel's queue is answered, and not run.
         self._kernel._aborting = True
         self._kernel.io_loop.call_later(_GOING_SECONDS, self._end)
@@ -260,6 +267,7 @@ class Templates:
         timer.daemon = True
         timer.start()
         try:
+            awakening.close_channels(self._kernel)
             self._session.leave()
         except Exception:
             log.warning("what was open before going back is not let go of", exc_info=True)

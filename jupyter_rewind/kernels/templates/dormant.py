@@ -32,7 +32,7 @@ from jupyter_rewind.kernels.templates import descriptors
 from jupyter_rewind.kernels.templates.safety import undisturbed
 from jupyter_rewind.kernels.templates.warden import SOCKET
 
-FORK_SECONDS, ANSWER_SECONDS = 5.0, 3.0
+FORK_SECONDS, ANSWER_SECONDS = 5.0, 10.0
 _DEATH_SIGNAL = 1
 _CREDENTIALS = struct.Struct("3i")
 _FIRST_TO_GO = b"1000"

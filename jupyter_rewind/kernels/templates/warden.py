@@ -273,6 +273,12 @@ class Warden:
         self._chosen, self._back = chosen, self._named(back)
         return {}
 
+    def do_stay(self, peer: Peer) -> dict[str, Any]:
+        """The kernel does not go: when it ends, all has ended."""
+        self._require_kernel(peer)
+        self._chosen = self._back = self._spared = None
+        return {}
+
     def _require_kernel(self, peer: Peer) -> None:
         if peer.pid != self.kernel:
             raise PermissionError("only the kernel may say this")
@@ -285,6 +291,7 @@ class Warden:
         "list": do_list,
         "spare": do_spare,
         "go": do_go,
+        "stay": do_stay,
     }
 
 
