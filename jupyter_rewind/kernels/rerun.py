@@ -7,6 +7,7 @@ can only be guessed from its words; the guess errs on the side of a warning.
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -22,6 +23,7 @@ _WRITING_METHODS = {
 _DATABASE_METHODS = {"execute", "executemany", "executescript", "commit", "insert_one"}
 _NETWORK = {"requests", "urllib", "http", "httpx", "aiohttp", "socket", "smtplib", "boto3"}
 _PROCESSES = {"subprocess", "os.system", "os.popen", "multiprocessing"}
+_WORD = re.compile(r"[^\W\d]\w*")
 _OWN = ("%rewind", "%load_ext jupyter_rewind")
 
 
@@ -31,6 +33,12 @@ class Step:
 
     execution: Execution
     effects: tuple[str, ...]
+    before: Snapshot | None = None
+    """The state that it is to find; None for what stands there when its turn comes."""
+    is_exact: bool = True
+    """Whether that is the state that it found the first time."""
+    makes: tuple[str, ...] = ()
+    """The wanted variables that have their value from here on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,19 +60,91 @@ def plan_after(base: Snapshot, executions: Sequence[Execution], count: int) -> P
     return Plan(base, tuple(map(_step, steps)))
 
 
-def plan_for(base: Snapshot, executions: Sequence[Execution], names: Iterable[str]) -> Plan:
+def plan_for(
+    base: Snapshot,
+    snapshots: Sequence[Snapshot],
+    executions: Sequence[Execution],
+    names: Iterable[str],
+) -> Plan:
     """What makes the variables `names` again, which `base` does not hold: for each of them the last
-    cell up to there that gave it a value."""
-    past = [each for each in executions if each.count <= base.count and not _is_own(each.source)]
-    found = dict[str, Execution]()
-    made = []
+    cell on the way there that gave it a value, and those after it that name it, each from the state
+    of `snapshots` (oldest first) that it found."""
+    line = _line_to(base, snapshots)
+    past = [each for each in _past_of(line, executions) if not _is_own(each.source)]
+    found: dict[str, Execution] = {}
+    makes: dict[str, list[str]] = {}
     for name in sorted(set(names)):
-        maker = next((each for each in reversed(past) if name in assigned_names(each.source)), None)
-        if maker is not None:
-            found[maker.id] = maker
-            made.append(name)
-    steps = sorted(found.values(), key=lambda each: each.started_ns)
-    return Plan(base, tuple(map(_step, steps)), tuple(made))
+        last = next((at for at in range(len(past))[::-1] if _gives(past[at], name)), None)
+        if last is None:
+            continue
+        makes.setdefault(past[last].id, []).append(name)
+        found[past[last].id] = past[last]
+        words = {name}
+        for each in past[last + 1 :]:
+            if not words.isdisjoint(named_in(each.source)):
+                found[each.id] = each
+                words |= _ways_to(words, each.source)
+    steps = []
+    for each in sorted(found.values(), key=lambda one: one.started_ns):
+        before = _found_by(each, line)
+        is_exact = before is None or not any(
+            before.time_ns < one.started_ns < each.started_ns for one in past
+        )
+        step = _step(each)
+        steps.append(
+            Step(each, step.effects, before, is_exact, tuple(makes.get(each.id, ())))
+        )  # fmt: skip
+    made = sorted(name for one in makes.values() for name in one)
+    return Plan(base, tuple(steps), tuple(made))
+
+
+def _line_to(base: Snapshot, snapshots: Sequence[Snapshot]) -> list[Snapshot]:
+    """The states on the way to `base`, oldest first."""
+    known = {each.id: each for each in snapshots}
+    line: list[Snapshot] = []
+    at: Snapshot | None = base
+    while at is not None:
+        line.append(at)
+        at = known.get(at.parent) if at.parent is not None else None
+    return line[::-1]
+
+
+def _past_of(line: Sequence[Snapshot], executions: Sequence[Execution]) -> list[Execution]:
+    """The cells that led to the last of these states; all of those before the first one."""
+    ids = {one for each in line for one in (each.execution, *each.merged)}
+    first = line[0]
+    older = first.time_ns if first.parent is not None else 0
+    found = [one for one in executions if one.id in ids or one.started_ns < older]
+    return sorted(found, key=lambda one: one.started_ns)
+
+
+def _found_by(execution: Execution, line: Sequence[Snapshot]) -> Snapshot | None:
+    older = [each for each in line if each.time_ns <= execution.started_ns]
+    return older[-1] if older else None
+
+
+def _gives(execution: Execution, name: str) -> bool:
+    return name in assigned_names(execution.source)
+
+
+def named_in(source: str) -> set[str]:
+    """The variables that the cell names, in its functions too."""
+    tree = _parsed(source)
+    if tree is None:
+        return set(_WORD.findall(source))
+    return {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+
+
+def _ways_to(names: set[str], source: str) -> set[str]:
+    """The functions and classes of the cell that name one of these."""
+    tree = _parsed(source)
+    found = set()
+    for node in tree.body if tree is not None else ():
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            inner = {one.id for one in ast.walk(node) if isinstance(one, ast.Name)}
+            if not names.isdisjoint(inner):
+                found.add(node.name)
+    return found
 
 
 def assigned_names(source: str) -> set[str]:

@@ -108,6 +108,10 @@ class Prepared:
         self._kept.clear()
         self._namespace = {}
 
+    def drop(self) -> None:
+        """It is not to be the present: what was built goes away."""
+        self._let_go()
+
     def take_back(self) -> Undone | None:
         """The very objects of before are there again; None where anything has changed since, and
         nothing has happened. Raises Storage."""

@@ -22,7 +22,13 @@ from jupyter_rewind.kernels.tracking import Tracker
 from jupyter_rewind.kernels.trouble import cause_of
 from jupyter_rewind.model.execution import run_key
 from jupyter_rewind.model.ids import ExecutionId, RunId
-from jupyter_rewind.model.snapshot import MOVED, Snapshot, VariableChange, VariableReport
+from jupyter_rewind.model.snapshot import (
+    MOVED,
+    Fidelity,
+    Snapshot,
+    VariableChange,
+    VariableReport,
+)
 from jupyter_rewind.store.keep import ContentSource, KernelStore
 
 if TYPE_CHECKING:
@@ -150,6 +156,15 @@ class Timeline:
     def settle(self, target: Snapshot) -> Moved:
         """As `go_to`, as the end of a move that began with one: one undo takes back both."""
         return self._move(target, self.store, False)
+
+    def missing_at(self, target: Snapshot) -> list[str]:
+        """The variables of the state that a move to it would not bring back, nor find alive. The
+        present is kept first; nothing else happens. Raises RestoreRefused, Integrity, Storage."""
+        from jupyter_rewind.kernels.restore import prepare
+
+        prepared = prepare(self.store, target, self.namespace, self.capturer)
+        prepared.drop()
+        return [one.name for one in prepared.report if one.fidelity is Fidelity.MISSING]
 
     def undo(self) -> Moved:
         """The namespace is as it was before the last move. Raises RestoreRefused."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from jupyter_rewind.errors import NotFound, RestoreRefused
 from jupyter_rewind.faces.ipython.answers import Answer, Words, describe_state, table
 from jupyter_rewind.kernels.rerun import Plan, plan_after, plan_for
-from jupyter_rewind.model.snapshot import Fidelity, Snapshot
+from jupyter_rewind.model.snapshot import Snapshot
 
 if TYPE_CHECKING:
     from jupyter_rewind.faces.ipython.verbs import Verbs
@@ -34,7 +34,11 @@ class Rerun:
         if not self._ask(describe_plan(plan)):
             raise RestoreRefused("No cell was run.", hint="Nothing was changed.")
         back = self._verbs.to(plan.base.id, trust=trust)
+        made: dict[str, Any] = {}
+        ready: set[str] = set()
         for done, step in enumerate(plan.steps):
+            if step.before is not None:
+                self._go(step.before, made)
             result = self._shell.run_cell(step.execution.source, store_history=False)
             if not result.success and step.execution.status != "error":
                 raise RestoreRefused(
@@ -42,27 +46,33 @@ class Rerun:
                     f" {len(plan.steps)} cells had run.",
                     hint="`%rewind undo` brings back what was before.",
                 )
+            ready |= set(step.makes)
+            made = self._made(ready)
         if not plan.wanted:
             return Words(f"{back}\nCells run again: {len(plan.steps)}.")
-        made = self._put_beside(plan)
+        self._go(plan.base, made)
         return Words(
-            f"{back}\nCells run again: {len(plan.steps)}. They made {', '.join(made) or 'nothing'};"
-            " all else is as it was."
+            f"{back}\nCells run again: {len(plan.steps)}. They made"
+            f" {', '.join(sorted(made)) or 'nothing'}; all else is as it was.\n"
+            + "\n".join(_reservations(plan))
         )
 
-    def _put_beside(self, plan: Plan) -> list[str]:
-        """What was wanted of the cells stands beside what the state has of all else."""
+    def _made(self, names: set[str]) -> dict[str, Any]:
+        """What stands under these names now."""
         from jupyter_rewind.kernels.placeholders import Placeholder
 
-        session = self._verbs.session
-        made = {
-            name: session.namespace[name]
-            for name in plan.wanted
-            if name in session.namespace and not isinstance(session.namespace[name], Placeholder)
+        space = self._verbs.session.namespace
+        return {
+            name: space[name]
+            for name in names
+            if name in space and not isinstance(space[name], Placeholder)
         }
-        session.timeline.settle(plan.base)
+
+    def _go(self, to: Snapshot, made: dict[str, Any]) -> None:
+        """The variables are those of that state, and beside them what was made."""
+        session = self._verbs.session
+        session.timeline.settle(to)
         session.namespace.update(made)
-        return sorted(made)
 
     def plan(self, ref: str) -> Plan:
         """What would be run. Raises NotFound."""
@@ -78,9 +88,8 @@ class Rerun:
             if base is None:
                 raise
             return plan_after(base, executions, int(ref))
-        reports = timeline.report(target)
-        names = [each.name for each in reports if each.fidelity is Fidelity.MISSING]
-        return plan_for(target, executions, names)
+        names = timeline.missing_at(target)
+        return plan_for(target, timeline.snapshots(), executions, names)
 
 
 def describe_plan(plan: Plan) -> str:
@@ -99,6 +108,21 @@ def describe_plan(plan: Plan) -> str:
         f"Back to {describe_state(plan.base)}, then run these cells again{wanted}:\n"
         f"{table(heads, rows)}\nRun them? [y/N] "
     )
+
+
+def _reservations(plan: Plan) -> list[str]:
+    """What may differ from the first time."""
+    words = [
+        "Only cells that name what was wanted were run, each among the variables of its time: what"
+        " others did to it is not in it."
+    ]
+    for step in plan.steps:
+        if not step.is_exact and step.before is not None:
+            words.append(
+                f"In[{step.execution.count}] ran with the variables of"
+                f" {describe_state(step.before)}: those that it found the first time were not kept."
+            )
+    return words
 
 
 def _last_before(snapshots: list[Snapshot], count: int) -> Snapshot | None:

@@ -212,6 +212,25 @@ def test_cells_that_run_again_make_what_is_missing_and_nothing_else(home: Home) 
         assert kernel.run("kept, 'stream' in globals()").result == "('present', False)"
 
 
+def test_what_is_made_again_is_made_in_its_own_time_and_by_all_that_name_it(home: Home) -> None:
+    """Its maker finds the variables that it found, and later cells that name it follow; what is
+    alive is not made at all."""
+    with running(home) as kernel:
+        kernel.run("n = 3; import sqlite3; alive = sqlite3.connect(':memory:')")
+        kernel.run("con = sqlite3.connect(':memory:'); con.execute(f'create table t{n}(a)'); 0")
+        kernel.run("def add(value): con.execute('insert into t3 values(?)', [value])")
+        kernel.run("n = 10; alive.execute('create table u(a)'); 0")
+        kernel.run("add(n)")
+        kernel.run("con.close(); del con; n = 11")
+        said = kernel.run("%rewind to 5 --rerun --yes")
+        assert said.status == "ok", said.error
+        assert "They made con; all else" in said.text and "In[2]" not in said.text
+        assert kernel.run("con.execute('select * from t3').fetchall(), n").result == "([(10,)], 10)"
+        assert kernel.run("alive.execute('select * from u').fetchall()").result == "[]"
+        assert kernel.run("%rewind undo").status == "ok"
+        assert kernel.run("n, 'con' in globals()").result == "(11, False)"
+
+
 def test_a_cell_that_failed_the_first_time_may_fail_again(home: Home) -> None:
     """On the way to a state that was not kept, a cell that ended with an error does so again, and
     the next ones follow."""
