@@ -159,3 +159,6 @@ class HistoryInfo:
     first_ns: int
     last_ns: int
     head: Checkpoint | None = None
+    disk_is_away: bool = False
+    """Whether it lay on another disk than the one in its place now; told of those whose file is
+    gone."""

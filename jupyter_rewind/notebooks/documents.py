@@ -25,6 +25,7 @@ from jupyter_rewind.errors import (
 )
 from jupyter_rewind.model.checkpoint import Checkpoint, Reason
 from jupyter_rewind.model.ids import HistoryId
+from jupyter_rewind.notebooks.away import is_disk_away
 from jupyter_rewind.notebooks.condition import SOUND, Condition
 from jupyter_rewind.notebooks.faults import judge_opening
 from jupyter_rewind.notebooks.files import (
@@ -247,6 +248,12 @@ def undelete_document(
             f"{info.path} is not on this machine's disk.", hint="Name a place with --output."
         )
     source, raw, lost = _read_newest(histories, history, info.path)
+    if output is None and is_disk_away(histories.repository, history, info.path, source.host):
+        raise RestoreRefused(
+            f"{info.path} was not brought back: the disk that it lay on is not there.",
+            hint="Nothing was changed. When that disk is back, the notebook may be, too; else name"
+            " a place with --output.",
+        )
     condition, good = _judge(histories, target, source, raw)
     before = histories.glance_at(history)
     files = files or Files()

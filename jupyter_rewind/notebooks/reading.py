@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from blake3 import blake3
@@ -19,6 +19,7 @@ from jupyter_rewind.model.checkpoint import Checkpoint, HistoryInfo
 from jupyter_rewind.model.entry import Entry
 from jupyter_rewind.model.ids import EntryId, HistoryId
 from jupyter_rewind.model.reference import resolve_ref
+from jupyter_rewind.notebooks.away import is_disk_away
 from jupyter_rewind.notebooks.bindings import Bindings, Place
 from jupyter_rewind.notebooks.contents import Manifest, load_manifest, read_bytes, read_notebook
 from jupyter_rewind.notebooks.entries import (
@@ -237,9 +238,14 @@ class HistoryReader:
             if place is not None
             and (not place.bound or (exists is not None and not exists(place.path)))
         )
-        return [info for info in found if info.checkpoints]
+        return [self._with_disk(info) for info in found if info.checkpoints]
 
     # --- inside -------------------------------------------------------------------------
+
+    def _with_disk(self, info: HistoryInfo) -> HistoryInfo:
+        host = info.head.host if info.head is not None else ""
+        away = is_disk_away(self.repository, info.id, info.path, host)
+        return replace(info, disk_is_away=away)
 
     def checkpoints_of(self, history: HistoryId) -> list[Checkpoint]:
         """All checkpoints of a history, as far as was seen at the last refresh."""

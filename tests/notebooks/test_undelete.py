@@ -13,6 +13,7 @@ import pytest
 from jupyter_rewind import clock
 from jupyter_rewind.errors import Denied, Full, NotFound, RestoreRefused, RewindError
 from jupyter_rewind.model.checkpoint import Reason
+from jupyter_rewind.notebooks import away
 from jupyter_rewind.notebooks.documents import (
     checkpoint_document,
     restore_document,
@@ -41,6 +42,27 @@ def test_restoring_a_deleted_notebook_continues_its_history(
     assert path.exists()
     assert histories.find(str(path)) == first.history
     assert histories.deleted() == []
+
+
+def test_a_notebook_on_a_disk_that_is_not_there_is_brought_back_elsewhere_alone(
+    histories: Histories, path: Path, monkeypatch: pytest.MonkeyPatch, fake_clock: clock.FakeClock
+) -> None:
+    """In the empty folder that it was mounted on, the file would vanish when the disk is back."""
+    last = save(histories, path, make_notebook("1"))
+    path.unlink()
+    with monkeypatch.context() as patch:
+        patch.setattr(away, "name_disk", lambda folder: "another")
+        [info] = histories.deleted(lambda place: False)
+        assert info.disk_is_away
+        with pytest.raises(RestoreRefused, match="disk that it lay on is not there"):
+            undelete_document(histories, str(path))
+        assert not path.exists()
+        other = path.with_name("other.ipynb")
+        assert undelete_document(histories, str(path), output=other).source.id == last.id
+    other.unlink()
+    [info] = histories.deleted(lambda place: False)
+    assert not info.disk_is_away
+    assert undelete_document(histories, str(other)).path == other
 
 
 def test_undelete_writes_the_newest_state_with_its_history(

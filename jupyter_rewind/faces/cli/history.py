@@ -235,4 +235,9 @@ def deleted(face: Face) -> Answer:
     with face.workspace() as workspace:
         found = workspace.deleted()
     table = views.history_table(found, empty="No deleted notebook is in the store.")
-    return Answer({"deleted": [views.history_json(each) for each in found]}, [table])
+    remarks = [
+        Remark(f"The disk of {each.path} is not there: it may be whole on it.")
+        for each in found
+        if each.disk_is_away
+    ]
+    return Answer({"deleted": [views.history_json(each) for each in found]}, [table, *remarks])
