@@ -172,7 +172,10 @@ def _ask(
     timeout: float,
     is_alive: Callable[[], bool] = lambda: True,
 ) -> dict[str, Json]:
-    request = base64.b64encode(to_json({"verb": verb, "words": words})).decode()
+    # What waits in a busy kernel's queue is not carried out once nobody waits for it any more.
+    until = clock.now_ns() + int(timeout * 1e9)
+    asked: dict[str, Json] = {"verb": verb, "words": dict(words), "until_ns": until}
+    request = base64.b64encode(to_json(asked)).decode()
     module = "jupyter_rewind.faces.ipython.remote"
     expression = f"__import__({module!r}, fromlist=['answer']).answer({request!r})"
     message = client.execute(

@@ -6,10 +6,12 @@ Only whoever may run code in this kernel gets here; nothing is allowed that code
 from __future__ import annotations
 
 import base64
+import math
 from collections.abc import Callable, Mapping
 from json import dumps, loads
 from typing import Any
 
+from jupyter_rewind import clock
 from jupyter_rewind.errors import InvalidInput, RewindError, Unavailable
 from jupyter_rewind.faces.ipython.answers import Back
 from jupyter_rewind.faces.ipython.extension import current_verbs
@@ -27,6 +29,8 @@ def answer(request: str) -> str:
         act = _VERBS.get(asked["verb"])
         if act is None:
             raise InvalidInput(f"A kernel knows no verb {asked['verb']}.")
+        if clock.now_ns() > asked.get("until_ns", math.inf):
+            raise Unavailable("This was asked long ago, and nobody waits for it any more.")
         return dumps({"answer": act(verbs, asked["words"])})
     except RewindError as error:
         told = {

@@ -238,19 +238,25 @@ def with_times(raw: bytes) -> bytes:
 
 
 def test_a_busy_kernel_says_so(user: Home, rewind: Rewind) -> None:
-    """A kernel in the midst of a cell is not waited for without end, and nothing is changed."""
+    """A kernel in the midst of a cell is not waited for without end, and nothing is changed; not
+    later either, when the cell has ended."""
     from jupyter_rewind.errors import Unavailable
     from jupyter_rewind.kernels.host import ask_kernel
 
     with running(user) as kernel:
         kernel.run("x = 1")
         begun = user.folder / "begun"
-        kernel.begin(f"open({str(begun)!r}, 'w').close()\nwhile True: pass")
+        ended = user.folder / "ended"
+        kernel.begin(
+            f"import os, time; x = 2\nopen({str(begun)!r}, 'w').close()\n"
+            f"while not os.path.exists({str(ended)!r}): time.sleep(0.05)"
+        )
         eventually(begun.exists, "the cell runs")
         connection = kernel.manager.connection_file
         with pytest.raises(Unavailable, match="did not answer"):
             ask_kernel(connection, "to", {"ref": "1"}, timeout=0.5)
-        kernel.kill()
+        ended.touch()
+        assert kernel.run("x").result == "2"
 
 
 def test_the_switch_for_all_kernels(user: Home, rewind: Rewind) -> None:

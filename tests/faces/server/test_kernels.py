@@ -11,8 +11,10 @@ import yaml
 from jupyter_client.asynchronous.client import AsyncKernelClient
 from openapi_schema_validator import OAS31Validator
 
+from jupyter_rewind.errors import Denied
 from jupyter_rewind.faces.server.announcer import KERNEL_EVENTS
 from jupyter_rewind.faces.server.handlers.status import OPENAPI
+from jupyter_rewind.workspace import Workspace
 from tests.faces.server.support import Client, eventually, notebook
 
 SPEC: dict[str, Any] = yaml.safe_load(OPENAPI.read_text("utf-8"))
@@ -208,6 +210,28 @@ async def test_notebook_and_variables_come_back_together(
         assert await kernel.value("x") == "1"
         assert client.file("a.ipynb").read_text().count("x = 1") == 1
         assert (await client.rewind("POST", "restore", body={**body, "ref": ids[0]}))[0] == 409
+
+
+async def test_variables_stay_where_the_notebook_cannot_follow(
+    running: Callable[[], Any], client: Client, monkeypatch: Any
+) -> None:
+    """A file that cannot be written: what was refused has changed nothing, and says so."""
+
+    def refuse(*_: Any, **__: Any) -> Any:
+        raise Denied("a.ipynb may not be written.", hint="Check its permissions.")
+
+    async with running() as kernel:
+        await kernel.run("x = 1")
+        await client.put("a.ipynb", notebook("x = 1", "y"))
+        await kernel.run("x = 2")
+        await client.put("a.ipynb", notebook("x = 2", "y"))
+        ids = [each["id"] for each in await client.history("a.ipynb")]
+        monkeypatch.setattr(Workspace, "restore", refuse)
+        body = {"path": "a.ipynb", "ref": ids[1], "state": True}
+        status, told = await client.rewind("POST", "restore", body=body)
+        assert status == 403
+        assert "The variables are as they were." in told["hint"]
+        assert await kernel.value("x") == "2"
 
 
 async def test_what_ran_is_listed_the_newest_first_and_some_at_a_time(

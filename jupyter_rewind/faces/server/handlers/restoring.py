@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from jupyter_server.auth.decorator import authorized
 from tornado import web
 
-from jupyter_rewind.errors import InvalidInput
+from jupyter_rewind.errors import InvalidInput, RewindError
 from jupyter_rewind.faces.server import request
 from jupyter_rewind.faces.server.handlers.base import RewindHandler, text_of, texts_of
 from jupyter_rewind.faces.server.handlers.kernels import ask_run, find_state
@@ -18,6 +18,7 @@ from jupyter_rewind.faces.server.restoring import restore_file
 from jupyter_rewind.model.checkpoint import Checkpoint
 
 if TYPE_CHECKING:
+    from jupyter_rewind.revival import RunState
     from jupyter_rewind.workspace import Restored
 
 
@@ -37,27 +38,45 @@ class RestoreHandler(RewindHandler):
         output = text_of(body, "output", "").strip("/")
         if output:
             await self.service.paths.visible(output)
-        state = None
+        state = live = None
         if body.get("state") is True:
-            state = await self._restore_state(body, file, output)
-        restored = await restore_file(
-            self.service,
-            path,
-            text_of(body, "ref"),
-            cells=texts_of(body, "cells"),
-            output=output or None,
-        )
+            live, state = await self._restore_state(body, file, output)
+        try:
+            restored = await restore_file(
+                self.service,
+                path,
+                text_of(body, "ref"),
+                cells=texts_of(body, "cells"),
+                output=output or None,
+            )
+        except Exception as error:
+            words = "" if live is None else await _take_back(live)
+            if isinstance(error, RewindError):
+                error.hint = f"{error.hint} {words}".strip()
+            raise
         self.answer({**describe_restored(restored, output or path), "state": state})
 
     async def _restore_state(
         self, body: Mapping[str, Any], file: str, output: str
-    ) -> dict[str, Any]:
+    ) -> tuple[RunState, dict[str, Any]]:
         """The notebook's kernel is back at the same moment. Before the file: it may refuse."""
         if output or body.get("cells"):
             raise InvalidInput("state goes with the whole file: neither cells nor output.")
         ref = text_of(body, "ref")
         live, snapshot = await self.view(file, lambda workspace: find_state(workspace, file, ref))
-        return await ask_run(live, "to", {"ref": snapshot})
+        return live, await ask_run(live, "to", {"ref": snapshot})
+
+
+async def _take_back(live: RunState) -> str:
+    """The variables are as before, since the notebook could not follow; or what brings them."""
+    try:
+        await ask_run(live, "undo", {})
+    except RewindError as error:
+        return (
+            f"The variables are those of that moment, and could not be taken back"
+            f" ({error.message}): `%rewind undo` in the notebook does it."
+        )
+    return "The variables are as they were."
 
 
 class UndeleteHandler(RewindHandler):
