@@ -25,6 +25,7 @@ from jupyter_rewind.faces.ipython.offer import Offer
 from jupyter_rewind.faces.ipython.outputs import OutputListener
 from jupyter_rewind.faces.ipython.outside import OutsideWatch
 from jupyter_rewind.faces.ipython.place import PathWatch, find_place
+from jupyter_rewind.faces.ipython.stopped import Stopped, leave
 from jupyter_rewind.faces.ipython.verbs import Verbs
 from jupyter_rewind.kernels.beginning import Place
 from jupyter_rewind.kernels.life import LIFE_VARIABLE
@@ -122,15 +123,18 @@ def load(
     present = find_extension(shell)
     if present is not None:
         return present
+    leave(shell)
     if life := os.environ.get(LIFE_VARIABLE):
         clock.watch_life(Path(life))
         offer_lightening(shell, functools.partial(_session_of, shell))
     settings = Rewind.load_leniently()
     stopped = next((each.error for each in settings.problems if each.stops), None)
     if stopped is not None:
-        tell(f"Jupyter Rewind is off in this kernel: {stopped}")
+        _stop(shell, f"Jupyter Rewind is off in this kernel: {stopped}")
         return None
     if not settings.kernels_enabled:
+        off = "Jupyter Rewind is switched off in kernels (`kernels.enabled`)."
+        Stopped(shell, off, is_news=False).install()
         return None
     extension = None
     try:
@@ -140,14 +144,21 @@ def load(
     except RewindError as error:
         if extension is not None:
             extension.session.faults.remove()
-        tell(f"Jupyter Rewind keeps nothing of this kernel: {error}")
+        _stop(shell, f"Jupyter Rewind keeps nothing of this kernel: {error}")
         return None
     setattr(shell, _ATTRIBUTE, extension)
     return extension
 
 
+def _stop(shell: Any, words: str) -> None:
+    """The user hears why Rewind is not on: in the log, and below the first cell."""
+    tell(words)
+    Stopped(shell, words, is_news=True).install()
+
+
 def unload(shell: Any) -> None:
     """Rewind is off in `shell`."""
+    leave(shell)
     extension = find_extension(shell)
     if extension is not None:
         extension.remove()
