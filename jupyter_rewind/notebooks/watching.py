@@ -112,7 +112,7 @@ class Watcher:
         except RewindError as error:
             # One file that cannot be kept costs itself alone, and is tried again when it changes.
             seen.problems[name] = error
-        fresh = clock.now_ns() - max(status.st_mtime_ns, status.st_ctime_ns) < _TICK_NS
+        fresh = abs(clock.now_ns() - max(status.st_mtime_ns, status.st_ctime_ns)) < _TICK_NS
         self._looks[name] = () if fresh and name not in seen.problems else look
 
     def _note_gone(self, name: str, seen: Seen) -> None:

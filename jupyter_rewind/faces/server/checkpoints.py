@@ -24,7 +24,7 @@ from jupyter_server.services.contents.checkpoints import (
 from jupyter_server.services.contents.manager import ContentsManager
 from tornado.web import HTTPError
 
-from jupyter_rewind.errors import Internal, RewindError
+from jupyter_rewind.errors import Internal, InvalidInput, RewindError
 from jupyter_rewind.faces.server import request
 from jupyter_rewind.faces.server.collaboration import encode_source
 from jupyter_rewind.faces.server.desk import (
@@ -34,6 +34,7 @@ from jupyter_rewind.faces.server.desk import (
     wait_for,
 )
 from jupyter_rewind.faces.server.listener import follow_delete, follow_rename
+from jupyter_rewind.faces.server.paths import is_notebook
 from jupyter_rewind.faces.server.rendering import render_contents_checkpoint
 from jupyter_rewind.faces.server.restoring import read_live, restore_file
 from jupyter_rewind.faces.server.service import Service, service_for
@@ -100,6 +101,12 @@ class _RewindMixin:
         return self.service.paths.file(path)
 
     def _create(self, path: str, live: bytes | None) -> Future[Any]:
+        # JupyterLab asks for one as soon as it opens a file that has none.
+        if not (is_notebook(path) or self.service.settings.notebooks_text_files):
+            raise InvalidInput(
+                f"{path} is not kept: the setting notebooks.text_files is off.",
+                hint="The file itself is saved as ever.",
+            )
         return self.service.desk.create(
             self._file(path), live=live, author=request.current_author()
         )

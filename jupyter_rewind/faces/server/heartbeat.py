@@ -234,7 +234,8 @@ class Heartbeat:
             self._unsettled.add(path)
             return
         damage = self._find_damage(path, file, stamp, whole=watched.is_opened and not is_kept)
-        if damage is not None and clock.now_ns() - stamp.mtime_ns < _SETTLE_NS:
+        # A file that says it is of the future, after a clock was set back, is none being written.
+        if damage is not None and abs(clock.now_ns() - stamp.mtime_ns) < _SETTLE_NS:
             self._unsettled.add(path)  # it may be half way through being written
             return
         watched.stamp = stamp

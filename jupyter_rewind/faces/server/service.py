@@ -22,7 +22,7 @@ from jupyter_rewind.faces.server.follower import Follower
 from jupyter_rewind.faces.server.guard import Guard
 from jupyter_rewind.faces.server.heartbeat import Heartbeat
 from jupyter_rewind.faces.server.listener import Listener
-from jupyter_rewind.faces.server.paths import Paths
+from jupyter_rewind.faces.server.paths import Paths, is_notebook
 from jupyter_rewind.faces.server.quota import QuotaWatch
 from jupyter_rewind.faces.server.recorder import Recorder
 from jupyter_rewind.faces.server.replicas import Replicas
@@ -74,6 +74,8 @@ class Service:
 
     def take_stock_checkpoint(self, workspace: Workspace, file: str) -> bool:
         """Whether what Jupyter kept of `file` before us began its history."""
+        if not (is_notebook(file) or self.settings.notebooks_text_files):
+            return False
         return workspace.take_stock_checkpoint(file, _stock_folder(self.manager))
 
     def begin_history(self, workspace: Workspace, file: str) -> bool:

@@ -57,6 +57,22 @@ async def test_damage_is_noticed_and_the_last_good_checkpoint_offered(
     assert history["condition"]["last_good"] == good["id"]
 
 
+async def test_damage_of_a_file_of_the_future_is_noticed(client: Client) -> None:
+    """The clock was set back, or that of a file server is ahead."""
+    await client.put("a.ipynb", notebook("x = 1"))
+    await client.checkpoints("a.ipynb")
+    client.file("a.ipynb").write_bytes(b"")
+    later = clock.now_ns() + 86_400 * 10**9
+    os.utime(client.file("a.ipynb"), ns=(later, later))
+    client.service.heartbeat._watched.clear()
+    await client.ask("GET", "api/contents", "a.ipynb")
+
+    async def noticed() -> Any:
+        return (await _damaged(client)).get("a.ipynb")
+
+    assert (await eventually(noticed))["condition"] == "empty"
+
+
 async def test_what_others_write_and_jupyter_does_not_open_is_told_and_kept(client: Client) -> None:
     """A byte order mark, as some editors on Windows put it: the work in it is kept, too."""
     await client.put("a.ipynb", notebook("x = 1"))

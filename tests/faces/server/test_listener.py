@@ -51,6 +51,13 @@ async def test_text_files_are_left_alone_when_the_user_says_so(client: Client) -
     """With notebooks.text_files off, a script has no checkpoints of its saves."""
     await client.put_text("a.py", "x = 1\n")
     assert await client.checkpoints("a.py") == []
+    # JupyterLab asks for a checkpoint of each file that it opens and that has none.
+    status, answer = await client.ask("POST", "api/contents", "a.py", "checkpoints")
+    assert status == 403 and "notebooks.text_files" in answer["message"]
+    stock = client.root / ".ipynb_checkpoints"
+    stock.mkdir(exist_ok=True)
+    (stock / "a-checkpoint.py").write_text("x = 0\n")
+    assert await client.checkpoints("a.py") == []
 
 
 @pytest.mark.parametrize("rewind_settings", [{"notebooks_max_file_mb": 1}])
