@@ -232,6 +232,32 @@ async def test_events_tell_of_names_that_are_not_utf_8(client: Client) -> None:
     assert heard[0].isascii()
 
 
+async def test_numbers_and_bodies_without_measure_are_refused(client: Client) -> None:
+    """Thousands of digits, or of brackets, are the caller's mistake and told in words."""
+    await client.put("a.ipynb", notebook("x = 1"))
+    status, answer = await client.rewind("GET", "history", path="a.ipynb", limit="9" * 5000)
+    assert (status, answer["code"]) == (400, "invalid_input")
+    body = "[" * 100_000
+    response = await client.fetch(
+        "rewind/api/v1", "restore", method="POST", body=body, raise_error=False
+    )
+    assert response.code == 400
+
+
+async def test_the_history_of_a_file_outside_the_served_folder_is_not_undeleted(
+    client: Client, tmp_path: Path
+) -> None:
+    """For whoever may see the served folder alone, it is not there."""
+    file = str(tmp_path / "outside.ipynb")
+    act: Callable[[Any], Any] = lambda space: space.histories.record(  # noqa: E731
+        file, written(notebook("x = 1")), reason=Reason.SAVE
+    )
+    kept = client.service.recorder.submit(act).result(60)
+    body = {"history": str(kept.checkpoint.history)}
+    status, answer = await client.rewind("POST", "undelete", body=body)
+    assert (status, answer["code"]) == (404, "not_found")
+
+
 @pytest.mark.parametrize("noun", ["history", "checkpoint"])
 async def test_a_path_longer_than_any_file_is_refused(client: Client, noun: str) -> None:
     """A path of five thousand letters is the caller's mistake and told in words."""

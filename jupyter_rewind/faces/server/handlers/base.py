@@ -38,6 +38,7 @@ N = TypeVar("N", bound=_Named)
 
 #: Whoever may read or write a notebook may read or write its history.
 AUTH_RESOURCE = "contents"
+_DIGITS = 18
 
 
 class RewindHandler(ExtensionHandlerMixin, APIHandler):
@@ -79,7 +80,8 @@ class RewindHandler(ExtensionHandlerMixin, APIHandler):
         text = self.query(name, "")
         if not text:
             return None
-        if not text.isdecimal() or int(text) < 1:
+        # Python itself refuses to read thousands of digits.
+        if not text.isdecimal() or len(text) > _DIGITS or int(text) < 1:
             raise InvalidInput(f"{name} must be a whole number from 1 on.")
         return int(text)
 
@@ -92,7 +94,7 @@ class RewindHandler(ExtensionHandlerMixin, APIHandler):
         """The JSON object that was sent. Raises InvalidInput for anything else."""
         try:
             content = json.loads(self.request.body or b"{}")
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise InvalidInput("The body is not JSON.") from error
         if not isinstance(content, dict):
             raise InvalidInput("The body must be a JSON object.")

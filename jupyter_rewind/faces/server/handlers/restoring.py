@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from jupyter_server.auth.decorator import authorized
 from tornado import web
 
-from jupyter_rewind.errors import InvalidInput, RewindError
+from jupyter_rewind.errors import InvalidInput, NotFound, RewindError
 from jupyter_rewind.faces.server import request
 from jupyter_rewind.faces.server.handlers.base import RewindHandler, text_of, texts_of
 from jupyter_rewind.faces.server.handlers.kernels import ask_run, find_state
@@ -100,7 +100,10 @@ class UndeleteHandler(RewindHandler):
     async def _find(self, history: str) -> str:
         """The history, if its file lay where the user may see it."""
         info = await self.view(None, lambda workspace: workspace.histories.overview(history))
-        await self.service.paths.visible(self.service.paths.api_path(info.path))
+        path = self.service.paths.api_path(info.path)
+        if not path:
+            raise NotFound(f"There is no history {history} here.")
+        await self.service.paths.visible(path)
         return history
 
 
