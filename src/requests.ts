@@ -255,8 +255,8 @@ export class RewindClient implements IRewindClient {
     return (answer as { deleted: Overview[] }).deleted;
   }
 
-  async undelete(path: string): Promise<IRestored> {
-    return (await this.ask('POST', 'undelete', {}, { path })) as IRestored;
+  async undelete(history: string): Promise<IRestored> {
+    return (await this.ask('POST', 'undelete', {}, { history })) as IRestored;
   }
 
   async traces(path: string): Promise<Found> {

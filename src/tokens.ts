@@ -270,7 +270,7 @@ export interface IRewindClient {
   deleted(): Promise<Overview[]>;
 
   /** A deleted file is there again, with its history. */
-  undelete(path: string): Promise<IRestored>;
+  undelete(history: string): Promise<IRestored>;
 
   /** What is left of a notebook, or of all notebooks of a folder. */
   traces(path: string): Promise<Found>;

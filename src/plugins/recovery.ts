@@ -87,6 +87,8 @@ const plugin: JupyterFrontEndPlugin<void> = {
       const model = new RecoveryModel(client);
       const finished = (file: string) => {
         Dialog.flush();
+        // What was brought back is not lost any more.
+        void model.look(path);
         return app.commands.execute('docmanager:open', { path: file });
       };
       const content = new RecoveryWidget({
@@ -104,9 +106,10 @@ const plugin: JupyterFrontEndPlugin<void> = {
               );
               await finished(made);
             }),
-          undelete: file =>
+          // Several deleted files may have had one name.
+          undelete: ({ history }) =>
             void told(trans.__('Nothing was brought back.'), async () => {
-              await client.undelete(file);
+              const { path: file } = await client.undelete(history);
               tell(
                 'success',
                 trans.__('There again, with its history: %1', file),

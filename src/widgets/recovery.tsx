@@ -9,7 +9,7 @@ import type { IRecovered, Overview, Standing } from '../tokens';
 export interface IRecoveryActions {
   /** Write the notebook that is shown as a new file, and open it. */
   write(path: string): void;
-  undelete(path: string): void;
+  undelete(overview: Overview): void;
 }
 
 interface IProps {
@@ -315,7 +315,7 @@ function Deleted({
         )}
       </div>
       <div className="jp-Rewind-actions">
-        <Action isMain onClick={() => actions.undelete(overview.path)}>
+        <Action isMain onClick={() => actions.undelete(overview)}>
           {trans.__('Undelete')}
         </Action>
         {overview.path.endsWith('.ipynb') && (
