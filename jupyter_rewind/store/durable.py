@@ -231,7 +231,7 @@ class Files:
                 # The answer was lost on the way, and the server says that the name is taken.
                 self.remove(source)
                 return True
-            if isinstance(error, FileExistsError) or target.exists():
+            if isinstance(error, FileExistsError) or os.path.lexists(target):
                 return False
             # No hard links here (FAT, some network shares): a look and a rename is the best left.
             self.rename(source, target)
