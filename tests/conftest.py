@@ -10,8 +10,10 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 
-# How long an example takes says how loaded the machine is.
-settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# How long an example takes says how loaded the machine is. The examples are the same each time, so
+# that a change is judged by what it does; new ones are looked for with --hypothesis-profile=new.
+settings.register_profile("new", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("patient", settings.get_profile("new"), derandomize=True)
 settings.load_profile("patient")
 # For a quick look on many machines: pytest --hypothesis-profile=short
 settings.register_profile("short", max_examples=10)
