@@ -144,9 +144,10 @@ class Guard:
 
     def _refuse_without_room(self, file: str, path: str, stamp: Stamp | None) -> None:
         # Jupyter copies the file beside itself, truncates it and writes: all of both must fit.
-        # Without that copy, only what the file grows by: its lines are indented, unlike the body's.
+        # Without that copy, only what the file grows by.
         had, body = stamp.size if stamp else 0, request.body_bytes() or 0
-        wanted = max(had, body) if self._copies_first() else max(0, 2 * body - had)
+        copies = self._copies_first()
+        wanted = max(had, body) if copies else max(0, request.indented_bytes() - had)
         folder = os.path.dirname(file)
         if wanted == 0 or not os.path.isdir(folder):
             return
@@ -232,6 +233,8 @@ class Guard:
 
     def keep_before_delete(self, path: str) -> None:
         """What `path`, a file or a folder, holds and is not kept yet is in memory to be kept."""
+        if self._paths.is_link(path):
+            return  # what it leads to stays
         file = self._paths.file(path)
         author = request.current_author()
         until = clock.monotonic() + _FOLDER_SECONDS
@@ -267,8 +270,10 @@ class Guard:
         for folder, folders, names in os.walk(path):
             folders[:] = [name for name in folders if not name.startswith(".")]
             for file in (os.path.join(folder, name) for name in names if is_notebook(name)):
-                found.add(file)
-                yield file
+                # Kept under the name of a link, a notebook would seem to have moved there.
+                if not os.path.islink(file):
+                    found.add(file)
+                    yield file
         yield from (file for file in self._known_in(path) if file not in found)
 
     def _known_in(self, folder: str) -> list[str]:

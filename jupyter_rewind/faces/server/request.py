@@ -23,6 +23,8 @@ from jupyter_rewind.model.checkpoint import Reason
 if TYPE_CHECKING:
     from jupyter_rewind.faces.server.transcript import Transcript
 
+_INDENTED = 10
+"""A line break, blanks, quotes and a comma."""
 _GENERATED_USER = re.compile(r"[0-9a-f]{32}")
 
 
@@ -128,6 +130,14 @@ def requested_path() -> str | None:
 def body_bytes() -> int | None:
     """The size of the body of the PUT that is being answered."""
     return len(current_handler().request.body or b"") if is_put() else None
+
+
+def indented_bytes() -> int:
+    """At most so many bytes the notebook in the PUT that is being answered takes in its file, whose
+    lines are indented, unlike the body's."""
+    body = (current_handler().request.body or b"") if is_put() else b""
+    lines = sum(map(body.count, (b"\\n", b",", b"{", b"}", b"[", b"]")))
+    return min(2 * len(body), len(body) + _INDENTED * lines)
 
 
 def describe_saving(model: object, path: object) -> Saving:

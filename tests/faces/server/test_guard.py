@@ -133,6 +133,18 @@ async def test_a_save_that_makes_the_file_smaller_needs_no_room(
     assert client.file("a.ipynb").read_bytes() == before
 
 
+async def test_a_save_in_place_needs_no_room_for_what_is_there_already(
+    client: Client, monkeypatch: Any
+) -> None:
+    """Of a large notebook that is saved again without a copy beside it."""
+    large = notebook(*("x" * 50_000 for _ in range(4)))
+    await client.put("a.ipynb", large)
+    client.server.contents_manager.use_atomic_writing = False
+    usage = shutil.disk_usage("/")
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=100_000))
+    assert (await client.put("a.ipynb", large))[0] == 200
+
+
 @pytest.mark.parametrize(("total", "free"), [(0, 0), (-1, 10), (100, -1), (10, 100)])
 async def test_a_disk_that_tells_no_size_is_not_full(
     client: Client, monkeypatch: Any, total: int, free: int

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from jupyter_rewind.faces.server.announcer import CHECKPOINT_EVENTS
-from tests.faces.server.support import Client, eventually, notebook
+from tests.faces.server.support import Client, eventually, notebook, written
 
 pytestmark = pytest.mark.skipif(
     os.name == "nt", reason="Windows makes links for the privileged only"
@@ -56,6 +56,26 @@ async def test_a_link_to_a_folder_that_is_renamed_takes_no_histories_along(clien
     assert await sources(client, "fb/n.ipynb") == ["fz-one", "fz-two"]
     await client.put("elsewhere/n.ipynb", notebook("fa-two", "more"))
     assert await sources(client, "elsewhere/n.ipynb") == ["fa-one", "fa-two", "fa-two"]
+
+
+async def test_a_folder_that_is_deleted_takes_its_links_alone(client: Client) -> None:
+    """A notebook in it has its history under its own name, and what lies behind a link is left."""
+    folder = client.root / "d"
+    folder.mkdir()
+    for path in ("d/a.ipynb", "elsewhere.ipynb"):
+        await client.put(path, notebook(f"x = '{path}'"))
+    (folder / "link.ipynb").symlink_to(folder / "a.ipynb")
+    (folder / "other.ipynb").symlink_to(client.file("elsewhere.ipynb"))
+    client.file("link.ipynb").symlink_to(folder / "a.ipynb")
+    # Changed from outside, so that there is something to keep before it is deleted.
+    (folder / "a.ipynb").write_bytes(written(notebook("x = 2")))
+    assert (await client.delete("link.ipynb"))[0] == 204
+    assert await client.reasons("d/a.ipynb") == ["save"]
+    assert (await client.delete("d"))[0] == 204
+    _, answer = await client.rewind("GET", "deleted")
+    assert [(each["path"], each["count"]) for each in answer["deleted"]] == [("d/a.ipynb", 2)]
+    assert (await client.rewind("POST", "undelete", body={"path": "d/a.ipynb"}))[0] == 200
+    assert await client.reasons("elsewhere.ipynb") == ["save"]
 
 
 async def test_a_folder_renamed_twice_in_a_row_takes_its_histories_along(client: Client) -> None:
