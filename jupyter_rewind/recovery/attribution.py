@@ -54,9 +54,14 @@ class Attributed:
     rivals: tuple[str, ...] = ()
 
     @property
+    def likely(self) -> float:
+        """How likely it is the notebook's at most."""
+        return min(self.odds, self.share if self.by_likeness and not self.certain else 1.0)
+
+    @property
     def surest(self) -> float:
         """No cell that it alone has is surer."""
-        return 1.0 if self.odds == 1 else min(self.odds, OPEN)
+        return self.likely if self.odds == 1 else min(self.likely, OPEN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,6 +206,7 @@ class _Search:
     ) -> None:
         self.all, self.places, self.own = all_, places, own
         self.home, self.away = home, set[int]()
+        self.sure = Home(all_.words, home.sources)
         self.counts = Counts(own)
         self.chosen: dict[int, Attributed] = {}
         self.waiting: list[int] = []
@@ -222,7 +228,7 @@ class _Search:
             if heard.ours:
                 share = 1.0 if heard.certain else min(SURE, heard.odds)
                 self.chosen[number] = Attributed(run, share, heard.certain, heard.words, heard.odds)
-                self.home.add(number)
+                self._take_home(number)
             elif heard.ours is None:
                 self.waiting.append(number)
             else:
@@ -252,7 +258,7 @@ class _Search:
             if not self.all.rivals.has_more(number, self.places, by_code=not most):
                 words = "its cells have the code and the counts of this session"
                 self.chosen[number] = Attributed(self.all.runs[number], SURE, True, words)
-                self.home.add(number)
+                self._take_home(number)
                 self.waiting.remove(number)
 
     def seeming(self) -> Seeming | None:
@@ -294,7 +300,7 @@ class _Search:
             which = "of all" if is_last else "that is like no other notebook"
             words = f"the newest session {which}: a guess, for no document is left"
             self.chosen[newest] = Attributed(runs[newest], ENOUGH, False, words, by_likeness=True)
-            self.home.add(newest)
+            self._take_home(newest)
         away = Away(self.all.words, self.away)
         self.waiting = [
             number
@@ -306,7 +312,7 @@ class _Search:
             if not moved:
                 return
             for number in moved:
-                self.home.add(number)
+                self._take_home(number)
             self.waiting = [number for number in self.waiting if number not in self.chosen]
 
     def _guess_of_part(self) -> list[int]:
@@ -371,9 +377,21 @@ class _Search:
             share = self.home.share(number)
             known = [each.run for each in self.chosen.values()]
             if share >= needed(self.all.runs[number], known):
-                self._choose(number, share, f"{share:.0%} of its code is this notebook's")
+                words = f"{share:.0%} of its code is this notebook's"
+                self._choose(number, self._as_sure(number, share), words)
                 moved.append(number)
         return moved
+
+    def _take_home(self, number: int) -> None:
+        self.home.add(number)
+        if self.chosen[number].certain:
+            self.sure.add(number)
+
+    def _as_sure(self, number: int, share: float) -> float:
+        """`share`, and where only what may be another's brings it: no more than that is likely."""
+        unsure = (each for each in self.chosen.values() if not each.certain)
+        through = max((each.share * each.odds for each in unsure), default=1.0)
+        return max(self.sure.share(number), share * through)
 
 
 def known_places(target: Path, evidence: Evidence) -> frozenset[str]:

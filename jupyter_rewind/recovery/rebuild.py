@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +47,10 @@ from jupyter_rewind.recovery.since import Session, sessions_since
 from jupyter_rewind.recovery.slots import Slot
 
 GAVE_WAY = "the text that was saved; what ran later took its place"
+CHANGED_PERHAPS = "its later text, perhaps, found no place: more likely it ran in another notebook"
+ANOTHERS = "more likely it ran in another notebook"
+ON_DISK = "file"
+HALF = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +122,7 @@ def rebuild(target: Path, evidence: Evidence) -> Rebuilt:
     judged = judge(
         followed.follower, followed.earlier, followed.doubtful, followed.shown, followed.failures()
     )
+    judged = [followed.rather_saved(each) for each in judged]
     made = (followed.cell(each) for each in judged if each.kept)
     cells = tuple(each for each in made if each.cell.whole or each.cell.source.strip())
     return Rebuilt(
@@ -201,6 +207,41 @@ class _Followed:
         saved = (each.cell.source for each in self.base.cells if each.cell.kind == "code")
         return Failures(ran, (*self.earlier, *saved), self.follower.changes.like)
 
+    @cached_property
+    def _is_whole(self) -> bool:
+        """Whether the notebook is there, and whole: what was saved is certain then."""
+        document = self.base.document
+        return document is not None and document.trace.kind == ON_DISK and document.complete
+
+    def _of(self, step: int) -> Attributed:
+        return self.sessions[self.steps[step].step.run].attributed
+
+    def _is_anothers(self, step: int) -> bool:
+        """Whether it may as well have run in another notebook, and what was saved is there."""
+        return self._is_whole and self._of(step).surest < HALF
+
+    def _surest(self, step: int) -> float:
+        """How sure a text is at most that only this execution tells of."""
+        which = self._of(step)
+        return (
+            min(which.surest, which.share) if self._is_whole and which.by_likeness else which.surest
+        )
+
+    def rather_saved(self, judged: Judged) -> Judged:
+        """The cell with its last text that is more likely this notebook's."""
+        slot = judged.slot
+        theirs = {at for at, _ in slot.versions if at >= 0 and self._is_anothers(at)}
+        if not theirs or slot.versions[-1][0] not in theirs:
+            return judged
+        if slot.origin is None:
+            may_be = self._of(slot.versions[-1][0]).likely >= HALF
+            return judged if may_be else replace(judged, kept=False, words=ANOTHERS)
+        kept = [each for each in slot.versions if each[0] not in theirs]
+        at, text = kept[-1]
+        before = replace(slot, source=text, versions=kept, last_ran=at)
+        likely = 1 - self._of(slot.versions[-1][0]).surest
+        return Judged(before, min(likely, judged.confidence), True, CHANGED_PERHAPS)
+
     def _last_saved(self) -> dict[int, int | None]:
         """Of the runs that went on after the document was saved: the cell that they ran last."""
         places: dict[tuple[int | None, str], int] = {}
@@ -241,8 +282,7 @@ class _Followed:
         words = "; ".join(each for each in (words, shown) if each)
         confidence = judged.confidence
         if slot.last_ran >= 0 and (based is None or based.cell.source.rstrip() != slot.source):
-            session = self.sessions[self.steps[slot.last_ran].step.run]
-            confidence = min(confidence, session.attributed.surest)
+            confidence = min(confidence, self._surest(slot.last_ran))
         return RebuiltCell(cell, tuple(origins), confidence, words)
 
     def _changed(self, slot: Slot, based: Based | None) -> EvidenceCell:
@@ -256,9 +296,13 @@ class _Followed:
 
     def _last_run(self, slot: Slot) -> Executed | None:
         """The newest execution of exactly the slot's source; None where it was not run."""
-        if slot.last_ran < 0:
+        if slot.last_ran < 0 or (slot.origin is not None and self._is_anothers(slot.last_ran)):
             return None
         ran = self.steps[slot.last_ran].executed
+        if self._is_whole and slot.origin is not None and self._of(slot.last_ran).by_likeness:
+            # A copy's, perhaps: it says that what was saved may be old, and not what is new.
+            saved = self.base.cells[slot.origin].cell.outputs
+            ran = replace(ran, outputs=(), text_output=None) if saved else ran
         return ran if ran.source.rstrip() == slot.source else None
 
     def _is_later(self, slot: Slot, based: Based | None) -> bool:

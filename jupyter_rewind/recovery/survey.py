@@ -22,6 +22,7 @@ from jupyter_rewind.recovery.filestate import MISSING, WHOLE, state_of
 from jupyter_rewind.recovery.likeness import is_look
 from jupyter_rewind.recovery.namesakes import are_by_name, are_texts
 from jupyter_rewind.recovery.olderversions import Older, OlderVersions
+from jupyter_rewind.recovery.rebuild import HALF
 from jupyter_rewind.recovery.search import Found
 from jupyter_rewind.recovery.sessions import SessionInfo, candidates, place_all
 from jupyter_rewind.recovery.since import sessions_since, went_on
@@ -169,6 +170,11 @@ def _stand(notebook: Path, traces: Sequence[Trace], ran: _Ran, versions: OlderVe
                 f"{notebook.name} is whole, but {cells} of it ran again after it was saved: what"
                 " they showed then is not in the file."
             )
+        elif guessed := ran.guessed(notebook):
+            words = (
+                f"{notebook.name} is whole, but {guessed} ran code that it lacks, and may be of it:"
+                " more likely another's. Recover it by its name to see how."
+            )
     return Standing(notebook, state, words, tuple(others))
 
 
@@ -242,6 +248,22 @@ class _Ran:
             return 0
         return _ran_again(file, self._split(name).own)
 
+    def guessed(self, notebook: Path) -> str:
+        """The sessions that a whole file is a little like, as no other notebook is, and that ran
+        what it lacks; "" where none did."""
+        name = str(notebook)
+        file = self.files.get(name)
+        if file is None or name not in self.sources:
+            return ""
+        kept = {cell.source.rstrip() for cell in file.cells}
+        found = [
+            str(each.run.session)
+            for each in self._split(name).own
+            if each.likely < HALF and each.run.session and not each.rivals
+            if not _is_kept(each, kept)
+        ]
+        return f"session{'s' * (len(found) > 1)} {' and '.join(found)}" if found else ""
+
     def after(self, notebook: Path) -> str:
         """How much code ran after all that a whole file shows and is not in it; "" where none."""
         name = str(notebook)
@@ -264,7 +286,7 @@ class _Ran:
             self.left_out += self._has_run(file)
             return 0, []
         kept = {cell.source.rstrip() for cell in file.cells}
-        attributed = self._split(name).own
+        attributed = [each for each in self._split(name).own if each.surest >= HALF]
         if all(_is_kept(each, kept) for each in attributed):
             return 0, []
         runs = tuple(replace(each.run, notebook=name, certain=True) for each in attributed)

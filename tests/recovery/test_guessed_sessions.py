@@ -1,0 +1,117 @@
+"""Sessions that only likeness gives to a notebook: how sure they are, and what they may do."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from jupyter_rewind.recovery.evidence import (
+    Evidence,
+    EvidenceCell,
+    Executed,
+    FoundDocument,
+    FoundRun,
+    Trace,
+)
+from jupyter_rewind.recovery.rebuild import Rebuilt, rebuild
+from jupyter_rewind.recovery.unnamed import rebuild_named
+from tests.support.evidence import CHECKPOINT, SAVED, TARGET, session, sources_of
+
+BEGIN = [
+    "import numpy as np",
+    "df = pd.read_csv('customers.csv')",
+    "df = df.dropna(subset=['age'])",
+    "x = df.age.values",
+    "y = df.spent.values",
+]
+OWN = [
+    "fit = np.polyfit(x, y, 3)",
+    "residuals = y - np.polyval(fit, x)",
+    "plt.scatter(x, residuals)",
+]
+OTHERS = [
+    "segments = df.groupby('segment').revenue.sum()",
+    "churned = segments[segments < 12]",
+    "worst = churned.nsmallest(5)",
+    "worst.to_csv('worst.csv')",
+]
+FILE = Trace("file", str(TARGET), str(TARGET))
+
+
+def file(sources: Sequence[str], trace: Trace = FILE, shows: str = "") -> FoundDocument:
+    """The notebook, saved after a kernel had run it from above."""
+    shown = ({"output_type": "stream", "name": "stdout", "text": shows},) if shows else ()
+    cells = tuple(
+        EvidenceCell("code", source, shown, execution_count=line)
+        for line, source in enumerate(sources, 1)
+    )
+    return FoundDocument(trace, cells, time_ns=SAVED)
+
+
+def built(document: FoundDocument, *runs: FoundRun) -> Rebuilt:
+    return rebuild(TARGET, Evidence((document,), runs))
+
+
+def test_session_is_no_surer_than_the_one_that_brought_it() -> None:
+    """A session is a little like the notebook, and a second one much like the first: that makes
+    neither of them certain, nor a cell of theirs."""
+    runs = [
+        session(1, [*BEGIN, *OTHERS[:2]], at=100, lasting=50),
+        session(2, [*BEGIN, *OTHERS], at=1000),
+    ]
+    rebuilt = built(file([*BEGIN, *OWN], CHECKPOINT), *runs)
+    assert not any(each.certain for each in rebuilt.sessions)
+    theirs = [each for each in rebuilt.cells if each.cell.source in OTHERS]
+    assert theirs
+    assert all(each.confidence < 0.6 for each in theirs)
+
+
+def test_what_begins_with_a_guess_is_a_guess_as_a_whole() -> None:
+    """No document, and no trace names a session: those that are like the guessed one are as much a
+    guess, and it is said."""
+    runs = (session(1, [*BEGIN, *OTHERS], at=100, lasting=50), session(2, OTHERS, at=1000))
+    rebuilt = rebuild_named(TARGET, Evidence(runs=runs))
+    assert len(rebuilt.sessions) == 2
+    assert all(each.confidence < 0.5 for each in rebuilt.cells)
+    assert "is a guess" in rebuilt.next_steps[0]
+
+
+def test_whole_notebook_takes_nothing_of_a_session_that_is_rather_anothers() -> None:
+    """Its first cells were pasted into a terminal, and something else tried there: the saved text
+    stays, and what was tried is kept beside the notebook."""
+    other = "fit = np.polyfit(x, y, 9)  # overfit test"
+    runs = [
+        session(1, [*BEGIN, *OWN], at=-700, lasting=600),
+        session(2, [*BEGIN, other, OTHERS[0]], at=1000),
+    ]
+    rebuilt = built(file([*BEGIN, *OWN]), *runs)
+    assert [each.surest < 0.5 for each in rebuilt.sessions] == [False, True]
+    assert sources_of(rebuilt) == [*BEGIN, *OWN]
+    assert {other, OTHERS[0]} <= {each.source for each in rebuilt.alternatives}
+
+
+def test_what_a_session_by_likeness_showed_takes_no_saved_outputs_place() -> None:
+    """A copy of the notebook ran the same cells, and showed something else."""
+    ran = [Executed(line, source, text_output="theirs") for line, source in enumerate(BEGIN, 1)]
+    runs = [
+        session(1, [*BEGIN, *OWN], at=-700, lasting=600),
+        session(2, [*ran, *(replace(ran[0], line=6, source=each) for each in OWN[:1])], at=1000),
+    ]
+    rebuilt = built(file([*BEGIN, *OWN], shows="ours"), *runs)
+    assert any(each.by_likeness for each in rebuilt.sessions)
+    assert all(each.cell.outputs[0].get("text") == "ours" for each in rebuilt.cells)
+
+
+def test_session_by_likeness_makes_a_text_of_a_whole_notebook_no_surer_than_itself() -> None:
+    """It ran most of the notebook, and one cell otherwise: perhaps a copy's."""
+    other = "fit = np.polyfit(x, y, 4)"
+    runs = [
+        session(1, [*BEGIN, *OWN], at=-700, lasting=600),
+        session(2, [*BEGIN, other, "plt.hist(residuals, bins=40)"], at=1000),
+    ]
+    rebuilt = built(file([*BEGIN, *OWN]), *runs)
+    likely = rebuilt.sessions[-1]
+    assert likely.by_likeness
+    assert likely.surest >= 0.5
+    changed = [each for each in rebuilt.cells if each.cell.source == other]
+    assert [each.confidence <= likely.share for each in changed] == [True]
