@@ -1,6 +1,14 @@
 import type { KernelMessage } from '@jupyterlab/services';
 
-import { answerMagic, QUESTION } from '../models/autosave';
+import { SaveHandler } from '@jupyterlab/docmanager';
+import { Signal } from '@lumino/signaling';
+
+import {
+  answerMagic,
+  type IAutosaving,
+  Intervals,
+  QUESTION
+} from '../models/autosave';
 
 /** What `%autosave` did, and whether its message is shown. */
 function answered(kind: string, content: object) {
@@ -14,6 +22,25 @@ function answered(kind: string, content: object) {
 }
 
 const script = (text: string) => ({ data: { 'application/javascript': text } });
+
+describe('Intervals', () => {
+  it('let a document rest while a question about it stands open', () => {
+    const stateChanged = new Signal<object, { name: string }>({});
+    const documents = { autosave: true, autosaveInterval: 10, stateChanged };
+    const intervals = new Intervals(documents as unknown as IAutosaving);
+    const context = { fileChanged: new Signal({}), disposed: new Signal({}) };
+    const handler = new SaveHandler({ context } as never);
+    intervals.hold(context, false);
+    expect(handler.isActive).toBe(false);
+    handler.start();
+    intervals.hold(context, true);
+    intervals.hold(context, true);
+    expect(handler.isActive).toBe(false);
+    intervals.hold(context, false);
+    expect(handler.isActive).toBe(true);
+    handler.dispose();
+  });
+});
 
 describe('answerMagic', () => {
   it('sets the interval that a kernel asks the old notebook for', () => {

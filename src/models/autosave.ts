@@ -50,6 +50,20 @@ export class Intervals {
     this.apply();
   }
 
+  /**
+   * Nothing is saved by itself while a question that the user has left open would be asked again:
+   * it would come in the midst of typing.
+   */
+  hold(context: object, isAsked: boolean): void {
+    const handler = this._handlers.get(context);
+    if (isAsked && handler?.isActive) {
+      this._held.add(context);
+      handler.stop();
+    } else if (!isAsked && this._held.delete(context)) {
+      handler?.start();
+    }
+  }
+
   private apply(): void {
     for (const [context, seconds] of this._chosen) {
       const handler = this._handlers.get(context);
@@ -77,6 +91,7 @@ export class Intervals {
 
   private readonly _chosen = new Map<Context, number>();
   private readonly _handlers = new WeakMap<object, SaveHandler>();
+  private readonly _held = new WeakSet<object>();
 }
 
 /** What `%autosave` can ask for. */

@@ -59,6 +59,9 @@ const plugin: JupyterFrontEndPlugin<ISaves> = {
       }
       const saving = new Saving(context);
       followed.set(context, saving);
+      saving.changed.connect(() =>
+        intervals.hold(context, saving.standing === 'conflict')
+      );
       context.disposed.connect(() => {
         followed.delete(context);
         saving.dispose();
