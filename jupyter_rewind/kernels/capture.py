@@ -32,7 +32,7 @@ from jupyter_rewind.kernels.ownvariables import OwnVariables, words_for_key
 from jupyter_rewind.kernels.pods import ENVIRONMENT, MODULE, SMALL, VARIABLE
 from jupyter_rewind.kernels.records import Facts
 from jupyter_rewind.kernels.roots import Gatherer, Roots
-from jupyter_rewind.kernels.state import Change, Pod
+from jupyter_rewind.kernels.state import Change, Pod, ordered
 from jupyter_rewind.kernels.tally import count_fidelity, list_losses
 from jupyter_rewind.kernels.trouble import Trouble
 from jupyter_rewind.kernels.watching import Tracking
@@ -178,10 +178,12 @@ class Capturer:
         before, self._merged = self._merged, [one for one in self._merged if one != execution]
         self._everything = True
         try:
-            return self._capture(execution, count, path, Deadline(None, is_awaited))
+            captured = self._capture(execution, count, path, Deadline(None, is_awaited))
         except BaseException:
             self._merged = before
             raise
+        self._last_end = clock.monotonic()
+        return captured
 
     def keep_present(self, *, asked: bool = False) -> Snapshot | None:
         """The present is in the store, whole; the snapshot of it. Raises Storage."""
@@ -265,7 +267,7 @@ class Capturer:
             count_fidelity(change, found, self.hubs),
             tuple(self._merged),
         )  # fmt: skip
-        job = Job(facts, tuple(_ordered(change)), change.fresh_bytes)
+        job = Job(facts, tuple(ordered(change)), change.fresh_bytes)
         around = all(pod.keys[0].startswith(ENVIRONMENT) for pod in change.changed)
         if not around or change.pods.keys() != self._pods.keys():
             self.moved = None
@@ -325,9 +327,8 @@ class Capturer:
         if not self.enabled:
             self._everything = True
             return "keeping states is switched off"
-        wait = self.options.cooldown_seconds
-        if self._last_end and clock.monotonic() - self._last_end < wait:
-            return f"the last state is less than {wait:g} seconds old"
+        if self.cooldown_left() > 0:
+            return f"the last state is less than {self.options.cooldown_seconds:g} seconds old"
         if self.trouble is not None and not self.trouble.is_worth_a_try(
             self.keeper.store.layout.folder, self.namespace
         ):
@@ -337,6 +338,11 @@ class Capturer:
         if allowed is not None and (allowed <= 0 or allowed < self._least):
             return _too_long(self._least)
         return ""
+
+    def cooldown_left(self) -> float:
+        """Seconds until a state may be kept again."""
+        left = self._last_end + self.options.cooldown_seconds - clock.monotonic()
+        return left if self._last_end else 0.0
 
     def look_after(self) -> None:
         """What became of the states that were handed over is known, as far as they are done."""
@@ -392,9 +398,3 @@ def _too_long(seconds: float) -> str:
 def _names(keys: Sequence[str]) -> tuple[str, ...]:
     names = [key[len(VARIABLE) :] for key in keys if key.startswith(VARIABLE)]
     return tuple(sorted([*names, *(words_for_key(key) for key in keys if key.startswith(MODULE))]))
-
-
-def _ordered(change: Change) -> list[Pod]:
-    """The pods in an order that changes little: small values, hubs, outputs, variables."""
-    pods = change.pods
-    return [pods[keys] for keys in sorted(pods)]

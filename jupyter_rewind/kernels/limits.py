@@ -8,6 +8,7 @@ from typing import Any
 
 from jupyter_rewind.kernels.hubs import Hubs
 from jupyter_rewind.kernels.pods import MODULE, Written
+from jupyter_rewind.kernels.unkept import TOO_LARGE
 
 
 class Limits:
@@ -35,7 +36,7 @@ class Limits:
                 return "it holds functions or classes that are not the notebook's"
         if limit is None or written.size_bytes <= limit:
             return ""
-        return f"it is larger than the limit of {limit >> 20} MB a variable"
+        return f"{TOO_LARGE} of {limit >> 20} MB a variable"
 
     def _is_foreign(self, uid: str) -> bool:
         value = self._hubs.get(uid)

@@ -283,11 +283,10 @@ class KernelSession:
             elif capturer.trouble is not None:
                 self._miss_state(execution.count, capturer.trouble.error)
             self.learn()
-        self.last_skip = captured.skipped_because
-        self.last_late = captured.late
-        is_late = bool(captured.skipped_because or captured.late)
-        is_behind = is_late and capturer.enabled and capturer.trouble is None
-        self._passed_over = execution if is_behind else None
+        self.last_skip, self.last_late = captured.skipped_because, captured.late
+        self.unkept.note_losses(captured.losses, self.tell)
+        is_late = capturer.enabled and bool(captured.skipped_because or captured.late)
+        self._passed_over = execution if is_late and capturer.trouble is None else None
 
     def learn(self) -> None:
         """What became of the states that were to be stored is known, and told."""
@@ -334,6 +333,7 @@ class KernelSession:
                 self._passed_over = execution
                 return
             self.last_skip, self.last_late = "", ()
+            self.unkept.note_losses(captured.losses, self.tell)
             if captured.job is not None:
                 self._unsure.append((execution.count, captured.job))
 

@@ -102,3 +102,9 @@ class Change:
                 wait += [owner[HUB + uid] for uid in pod.refs if HUB + uid in owner]
         self.pods = {keys: pod for keys, pod in self.pods.items() if id(pod) in named}
         self.changed = [pod for pod in self.changed if id(pod) in named]
+
+
+def ordered(change: Change) -> list[Pod]:
+    """The pods in an order that changes little: small values, hubs, outputs, variables."""
+    pods = change.pods
+    return [pods[keys] for keys in sorted(pods)]

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 
+from jupyter_rewind.model.snapshot import VariableReport
+
+TOO_LARGE = "it is larger than the limit"
 _REMEMBERED = 10_000
 _SETTLED = 10
+_NAMED = 8
 
 
 class Unkept:
@@ -18,6 +22,8 @@ class Unkept:
         self._causes: dict[int, str] = {}
         self._told: set[str] = set()
         self._kept = 0
+        self.too_large: set[str] = set()
+        """Variables that some state was without, for their size."""
 
     def note(self, count: int, cause: str) -> None:
         """The state after In[count] could not be kept."""
@@ -25,6 +31,16 @@ class Unkept:
         self._kept = 0
         if count and len(self._causes) < _REMEMBERED:
             self._causes[count] = cause
+
+    def note_losses(self, losses: Iterable[VariableReport], tell: Callable[[str], None]) -> None:
+        """What is above the limit that the user set is told, each variable once."""
+        large = [one for one in losses if one.reason.startswith(TOO_LARGE)]
+        new = sorted(one.name for one in large if one.name not in self.too_large)
+        self.too_large.update(new)
+        if new:
+            more = f" and {len(new) - _NAMED} more" if len(new) > _NAMED else ""
+            names = ", ".join(new[:_NAMED])
+            tell(f"Not kept: {names}{more}: {large[0].reason} (`kernels.max_variable_mb`).")
 
     def is_news(self, kind: str) -> bool:
         """Whether the user has not heard of this kind of cause; he will have from now on."""

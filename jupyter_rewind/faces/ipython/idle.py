@@ -26,7 +26,9 @@ class IdleWork:
         # A kernel has its loop only once it has started, after extensions were loaded.
         loop = getattr(self._kernel, "io_loop", None)
         if loop is not None and self._waiting is None and self._session.is_behind:
-            self._waiting = loop.call_later(IDLE_SECONDS, self._work)
+            # A state that was passed over since the last one is too young waits for its time, too.
+            cooldown = self._session.timeline.capturer.cooldown_left()
+            self._waiting = loop.call_later(max(IDLE_SECONDS, cooldown), self._work)
 
     def drop(self) -> None:
         """A cell begins: there is no pause."""

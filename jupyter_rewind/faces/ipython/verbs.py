@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import keyword
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from jupyter_rewind.errors import Conflict, InvalidInput, NotFound, Unavailable
@@ -27,7 +27,7 @@ from jupyter_rewind.faces.ipython.answers import (
 )
 from jupyter_rewind.kernels.unkept import name_cells
 from jupyter_rewind.model.ids import ExecutionId, SnapshotId
-from jupyter_rewind.model.snapshot import Snapshot
+from jupyter_rewind.model.snapshot import Fidelity, Snapshot, VariableReport
 
 if TYPE_CHECKING:
     from jupyter_rewind.faces.ipython.templates import Templates
@@ -146,6 +146,8 @@ class Verbs:
             lines.append(f"The present stands on {describe_state(head)}.")
         if capturer.excluded:
             lines.append(f"Left out: {', '.join(sorted(capturer.excluded))}.")
+        if head is not None and session.unkept.too_large:
+            lines += _too_large(session.timeline.report(head), session.unkept.too_large)
         lines += session.unkept.lines()
         if session.last_skip and not session.unkept.present:
             lines.append(f"The state before this cell was not kept: {session.last_skip}.")
@@ -343,6 +345,12 @@ def _merged(snapshot: Snapshot, counts: Mapping[ExecutionId, int]) -> list[str]:
     if not cells:
         return []
     return [f"Not kept by themselves, but went into this one: {name_cells(cells)}."]
+
+
+def _too_large(report: Iterable[VariableReport], names: set[str]) -> list[str]:
+    """A line for each of the variables that the state is without for its size."""
+    found = (one for one in report if one.name in names and one.fidelity is Fidelity.MISSING)
+    return [f"Not kept: {one.name}: {one.reason}." for one in found]
 
 
 def _changes(first: Snapshot, second: Snapshot, found: Any, words: str) -> Changes:
