@@ -15,6 +15,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 from jupyter_core.paths import jupyter_config_path, jupyter_runtime_dir
@@ -187,7 +188,9 @@ def _told(name: str, url: str, health: dict[str, Any], settings: Rewind) -> Find
         return Finding(name, State.PROBLEM, f"{url} says it is {state}: {words}", mend)
     if place and os.path.realpath(place) != os.path.realpath(settings.store_path):
         text = f"{url} keeps its checkpoints in another store, {place}"
-        return Finding(name, State.PROBLEM, text, f"jupyter rewind config set store.path {place}")
+        return Finding(
+            name, State.PROBLEM, text, f"jupyter rewind config set store.path {quote(place)}"
+        )
     damaged = len(health.get("damaged", []))
     if damaged:
         text = f"{url} makes checkpoints, and has seen damaged notebooks: {damaged}"

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING
 
-from jupyter_rewind.errors import NotFound, RewindError
+from jupyter_rewind.errors import Denied, NotFound, RewindError
 from jupyter_rewind.faces.cli import wording
 from jupyter_rewind.faces.cli.findings import Finding, State
 
@@ -39,7 +40,9 @@ def check_store(settings: Rewind) -> Iterator[Finding]:
         yield Finding("store writable", State.ON, "yes")
     if not health.private:
         text = f"others may look into {folder}"
-        yield Finding("store permissions", State.PROBLEM, text, f"chmod -R go= {folder}")
+        yield Finding(
+            "store permissions", State.PROBLEM, text, f"chmod -R go= {quote(str(folder))}"
+        )
     if health.exists and health.key is not None:
         yield _key(health.key, readable=health.key_readable, private=health.key_private)
     if health.free_bytes is not None:
@@ -63,13 +66,18 @@ def check_store(settings: Rewind) -> Iterator[Finding]:
 
 
 def _open_store(settings: Rewind) -> RewindError | None:
-    """Why the store cannot be opened as every command opens it; None where it can, or is not yet
-    there."""
+    """Why the store cannot be opened and read as every command does it; None where it can, or is
+    not yet there."""
     from jupyter_rewind.workspace import Workspace
 
     try:
         with Workspace.open(settings, create=False) as workspace:
             workspace.repository.refresh()
+            for name, why in workspace.repository.shut().items():
+                place = quote(str(workspace.repository.layout.segments / name))
+                return Denied(
+                    f"segment {name} does not read: {why}", hint=f"sudo chown $USER {place}"
+                )
     except NotFound:
         return None
     except RewindError as error:
@@ -82,5 +90,7 @@ def _key(key: Path, *, readable: bool, private: bool) -> Finding:
         text = f"{key} is missing or cannot be read: the store stays closed without it"
         return Finding("key", State.PROBLEM, text, "put the key back from a backup of your home")
     if not private:
-        return Finding("key", State.PROBLEM, f"others may read {key}", f"chmod 600 {key}")
+        return Finding(
+            "key", State.PROBLEM, f"others may read {key}", f"chmod 600 {quote(str(key))}"
+        )
     return Finding("key", State.ON, "only you can read it")

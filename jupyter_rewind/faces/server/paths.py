@@ -16,7 +16,7 @@ from jupyter_server.services.contents.fileio import FileManagerMixin
 from jupyter_server.services.contents.manager import ContentsManager
 from tornado.web import HTTPError
 
-from jupyter_rewind.errors import InvalidInput, NotFound, RewindError
+from jupyter_rewind.errors import InvalidInput, NotFound, RewindError, Unavailable
 from jupyter_rewind.faces.server.aliases import Aliases
 from jupyter_rewind.faces.server.statuses import Failure, describe
 from jupyter_rewind.faces.server.textbooks import find_moved_along
@@ -129,7 +129,8 @@ class Paths:
     async def visible(self, api_path: str | None) -> str:
         """The file that a request names, if the user may see it through this server.
 
-        Raises InvalidInput without a path, NotFound for one that is hidden or outside.
+        Raises InvalidInput without a path, NotFound for one that is hidden or outside, Unavailable
+        where nobody can tell.
         """
         if not api_path or not api_path.strip("/"):
             raise InvalidInput(
@@ -140,7 +141,12 @@ class Paths:
         file = self.file(api_path)
         manager = self._manager
         is_hidden: Callable[[str], Any] = manager.is_hidden
-        if not manager.allow_hidden and await ensure_async(is_hidden(api_path.strip("/"))):
+        try:
+            hidden = not manager.allow_hidden and await ensure_async(is_hidden(api_path.strip("/")))
+        except OSError as error:  # a link that leads to itself, a folder that nobody may look into
+            words = error.strerror or str(error)
+            raise Unavailable(f"{api_path} cannot be looked at: {words}.") from error
+        if hidden:
             raise NotFound(f"There is no {api_path} here.")
         return file
 

@@ -12,7 +12,7 @@ import threading
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from jupyter_rewind.errors import InvalidInput
+from jupyter_rewind.errors import Denied, InvalidInput, Unavailable
 from jupyter_rewind.model.checkpoint import FileIdentity, Reason
 
 SAVES = (Reason.SAVE, Reason.AUTOSAVE)
@@ -217,6 +217,17 @@ class Reading:
 def _open_at_once(path: str, flags: int) -> int:
     # A pipe that nobody writes to would be waited for, for ever.
     return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+
+
+def take_present(reading: Reading, path: str) -> bytes | None:
+    """What `reading` takes of the file `path`, for whoever asks for it. Raises Denied, Unavailable
+    where it cannot be read."""
+    try:
+        return reading.take()
+    except PermissionError as error:
+        raise Denied(f"{path} cannot be read: {error.strerror}.") from error
+    except OSError as error:
+        raise Unavailable(f"{path} cannot be read: {error.strerror or error}.") from error
 
 
 def too_large(file: str, stamp: Stamp | None, limit_mb: int) -> InvalidInput:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -13,6 +14,7 @@ from typing import Any
 import pytest
 
 from jupyter_rewind.errors import Full, Integrity, Newer
+from jupyter_rewind.faces.server import reading
 from jupyter_rewind.model.checkpoint import Reason
 from jupyter_rewind.notebooks.history import Histories
 from jupyter_rewind.store.locks import FileLock
@@ -131,6 +133,41 @@ async def test_what_has_no_end_in_the_place_of_a_notebook_holds_nothing_up(
         assert status >= 400
     await client.put("a.ipynb", notebook("x = 1"))
     assert len(await client.checkpoints("a.ipynb")) == 2
+
+
+async def test_a_link_that_leads_to_itself_is_told_in_words(client: Client) -> None:
+    """In the place of a notebook with a history: neither is it missing, nor is it our fault."""
+    await client.put("a.ipynb", notebook("x = 0"))
+    await client.checkpoints("a.ipynb")
+    client.file("a.ipynb").unlink()
+    client.file("a.ipynb").symlink_to("a.ipynb")
+    for method, noun, asked in (
+        ("GET", "history", {"path": "a.ipynb"}),
+        ("GET", "diff", {"path": "a.ipynb", "base": "head"}),
+        ("POST", "restore", {}),
+    ):
+        body = {"path": "a.ipynb", "ref": "head"} if method == "POST" else None
+        status, told = await client.rewind(method, noun, body=body, **asked)
+        assert status == 503, told
+        assert "a.ipynb cannot be looked at" in told["message"]
+
+
+async def test_a_file_that_may_not_be_read_is_told_in_words(
+    client: Client, monkeypatch: Any
+) -> None:
+    """Its history is listed, and what is asked of the file itself is refused."""
+    await client.put("a.ipynb", notebook("x = 0"))
+    await client.checkpoints("a.ipynb")
+
+    def refuse(path: str, flags: int) -> int:
+        raise PermissionError(errno.EACCES, "Permission denied", path)
+
+    monkeypatch.setattr(reading, "_open_at_once", refuse)
+    status, told = await client.rewind("GET", "history", path="a.ipynb")
+    assert (status, told["count"]) == (200, 1)
+    assert "cannot be read" in told["condition"]["words"]
+    status, told = await client.rewind("GET", "diff", path="a.ipynb", base="head")
+    assert status == 403 and "a.ipynb cannot be read" in told["message"]
 
 
 @pytest.mark.parametrize("noun", ["", "nothing", "checkpoint/x", "../v1/nothing?a=b"])

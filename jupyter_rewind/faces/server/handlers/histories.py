@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Any
 from jupyter_server.auth.decorator import authorized
 from tornado import web
 
+from jupyter_rewind.errors import Storage
 from jupyter_rewind.faces.server.handlers.base import RewindHandler, older
 from jupyter_rewind.faces.server.handlers.kernels import find_pairs
 from jupyter_rewind.faces.server.heartbeat import find_damage
 from jupyter_rewind.faces.server.paths import is_notebook
+from jupyter_rewind.faces.server.reading import take_present
 from jupyter_rewind.faces.server.recorder import Recorder
 from jupyter_rewind.faces.server.rendering import render_checkpoint, render_history
 from jupyter_rewind.kernels.images.records import images_of_notebook
@@ -80,7 +82,10 @@ def describe_condition(
 ) -> dict[str, Any]:
     """What is on disk now, and which checkpoint can mend it when it is damaged."""
     reading = recorder.readings.open(file)
-    raw = reading.take()
+    try:
+        raw = take_present(reading, path)
+    except Storage as error:
+        return {"state": "invalid", "words": error.message, "last_good": None}
     if raw is None:
         state = "ok" if reading.too_large else "missing"
         words = "It is too large to be kept." if reading.too_large else "It is not on disk."

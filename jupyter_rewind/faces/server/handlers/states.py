@@ -12,6 +12,7 @@ from jupyter_rewind.errors import InvalidInput, NotFound
 from jupyter_rewind.faces.server import request
 from jupyter_rewind.faces.server.desk import decode_file
 from jupyter_rewind.faces.server.handlers.base import RewindHandler, text_of
+from jupyter_rewind.faces.server.reading import take_present
 from jupyter_rewind.faces.server.recorder import Recorder
 from jupyter_rewind.faces.server.rendering import render_checkpoint, render_labelled
 from jupyter_rewind.faces.server.restoring import read_live
@@ -176,7 +177,7 @@ def load_side(
     if ref != PRESENT:
         checkpoint = workspace.resolve(file, ref)
         return render_checkpoint(checkpoint), workspace.read(checkpoint)
-    raw = recorder.readings.open(file).take()
+    raw = take_present(recorder.readings.open(file), path)
     if raw is None:
         raise NotFound(f"{path} is not on disk.", hint="Compare two checkpoints instead.")
     return None, raw
