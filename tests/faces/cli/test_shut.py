@@ -46,4 +46,5 @@ def test_one_segment_that_may_not_be_read_stops_no_command(
     salvaged = rewind("salvage")
     assert salvaged.status == Status.DAMAGE and shut.name in salvaged.err
     assert shut.exists()
+    assert f"sudo chown $USER {shut}" in rewind("doctor").out
     monkeypatch.undo()
