@@ -18,10 +18,15 @@ from pathlib import Path
 from jupyter_rewind.recovery.attribution import attribute, known_places
 from jupyter_rewind.recovery.evidence import Evidence, EvidenceCell, FoundDocument, Holds
 from jupyter_rewind.recovery.likeness import is_look
+from jupyter_rewind.recovery.namesakes import only_telling
 from jupyter_rewind.recovery.rebuild import Rebuilt, rebuild
 
 ENOUGH = 0.3
+HALF = 0.5
 DOUBTFUL = 0.3
+ONLY_THERE = 0.8
+"""No cell is surer that only a notebook without a name has, where nothing but code says that it is
+the one."""
 AGREE, NO_CHANCE = 0.8, 2
 """So much of what a guessed session gives, and so many cells, is a nameless notebook's own."""
 LIKELY = 0.6
@@ -40,6 +45,7 @@ _MOST_TOLD, _MOST_BESIDE = 5, 2
 """So many are told where nothing came back, and where something did."""
 _DRAWN = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9a-f]{8,32}")
 """Ids as Jupyter, nbformat and VS Code draw them."""
+_ONLY_THERE = "only in a notebook without a name that has much of this one"
 _WORDS = "found without a name: it may be of another notebook"
 
 
@@ -47,6 +53,7 @@ def rebuild_named(target: Path, evidence: Evidence) -> Rebuilt:
     """As `rebuild`, from documents that are the notebook's, and from others only in need."""
     named, strange = sort_out(target, evidence)
     rebuilt = _no_surer_than_its_sessions(rebuild(target, named))
+    rebuilt = _no_surer_than_its_name(rebuilt, evidence, named)
     apart = tuple(each for each in strange if each.trace.kind == _APART)
     strange = tuple(each for each in strange if each.trace.kind != _APART)
     if strange and not rebuilt.cells:
@@ -122,16 +129,72 @@ def sort_out(target: Path, evidence: Evidence) -> tuple[Evidence, tuple[FoundDoc
     loose = [each for each in evidence.documents if each.trace.notebook is None]
     if not loose:
         return evidence, ()
-    known = _known_code(target, evidence)
+    known, alone = _known_code(target, evidence), _Newest(target, evidence)
     named, strange = [], []
     for document in evidence.documents:
         if document.trace.notebook is not None:
             named.append(document)
-        elif share_of(document, known) >= ENOUGH:
+        elif share_of(document, known) >= ENOUGH and alone.is_in(document):
             named.append(_as_own(document, target))
         else:
             strange.append(document)
     return replace(evidence, documents=tuple(named)), tuple(strange)
+
+
+class _Newest:
+    """What the notebook was last, by documents that have its name and by runs that are its own.
+
+    Many notebooks begin with the same few cells: another one's code may be known by a third, and
+    has little of what this one is about.
+    """
+
+    def __init__(self, target: Path, evidence: Evidence) -> None:
+        places = known_places(target, evidence)
+        own = [each for each in evidence.documents if each.trace.notebook in places]
+        own = sorted((each for each in own if each.cells), key=lambda each: each.time_ns or 0)
+        last = _code(own[-1].cells) if own else []
+        named = [each for each in evidence.documents if each.trace.notebook is not None]
+        runs = attribute(target, replace(evidence, documents=tuple(named)), last)
+        ran = [each.run for each in runs if each.certain][-1:]
+        texts = [last, *([one.source.strip() for one in each.executions] for each in ran)]
+        self._code = [only_telling(each) or set(each) for each in texts if each]
+        self._ids = ids_of(own[-1].cells) if own else frozenset()
+
+    def is_in(self, document: FoundDocument) -> bool:
+        """Whether the document has half of it, or half of its cells are that one's by their ids."""
+        if has_ids_of(document, self._ids):
+            return True
+        code = set(_code(document.cells))
+        return any(len(code & each) >= HALF * len(each) for each in self._code)
+
+
+def has_ids_of(document: FoundDocument, ids: Set[str]) -> bool:
+    """Whether half of the document's cells are the notebook's by their ids."""
+    return bool(ids) and share_of_ids(document, ids) >= HALF
+
+
+def _no_surer_than_its_name(rebuilt: Rebuilt, evidence: Evidence, named: Evidence) -> Rebuilt:
+    """What only documents without a name have is likely, where nothing but code says that they are
+    the notebook."""
+    had = {each.trace for each in evidence.documents}
+    own = [each for each in named.documents if each.trace in had]
+    ids = frozenset(one for each in own for one in ids_of(each.cells))
+    taken = {
+        each.trace
+        for each in named.documents
+        if each.trace not in had and not has_ids_of(each, ids)
+    }
+    if not taken:
+        return rebuilt
+    known = {(cell.kind, cell.source.strip()) for each in own for cell in each.cells}
+    cells = tuple(
+        replace(each, confidence=min(each.confidence, ONLY_THERE), words=each.words or _ONLY_THERE)
+        if {origin.trace for origin in each.provenance} <= taken
+        and (each.cell.kind, each.cell.source.strip()) not in known
+        else each
+        for each in rebuilt.cells
+    )
+    return replace(rebuilt, cells=cells)
 
 
 def _as_own(document: FoundDocument, target: Path) -> FoundDocument:

@@ -60,6 +60,44 @@ def test_a_strange_notebook_never_takes_the_place_of_yours() -> None:
     assert any("without a name" in step for step in made.next_steps)
 
 
+BEGIN = ["frame = load('sales.csv')", "frame = frame.dropna()", "frame.info(verbose=True)"]
+
+
+def test_a_newer_notebook_that_begins_alike_takes_no_ones_place() -> None:
+    """Half of its code is known, and it has little of what the notebook is about: it is told."""
+    own = document(1, *BEGIN, *STATES, named=True)
+    other = document(
+        9, *BEGIN, "model = KMeans(5)", "model.fit(frame)", "frame['c'] = model.labels_"
+    )
+    made = rebuild_named(NOTEBOOK, Evidence(documents=(own, other)))
+    assert [each.cell.source for each in made.cells] == [*BEGIN, *STATES]
+    assert "shares 50% of its code" in made.next_steps[-1]
+
+
+def test_what_only_a_notebook_without_a_name_has_is_never_certain() -> None:
+    """Its code is the notebook's; what it has besides may be a copy's."""
+    made = rebuild_named(
+        NOTEBOOK, Evidence(documents=(document(1, *STATES[:6], named=True), document(2, *STATES)))
+    )
+    sure = {each.cell.source: each.confidence >= 0.9 for each in made.cells}
+    assert sure == {source: source in STATES[:6] for source in STATES}
+
+
+def test_cells_with_the_notebooks_ids_are_the_notebooks() -> None:
+    """Half of its code was written anew since the commit: the ids of its cells say whose it is."""
+
+    def with_ids(made: FoundDocument) -> FoundDocument:
+        ids = (f"{number:08x}" for number in range(1, 99))
+        cells = (replace(cell, cell_id=one) for cell, one in zip(made.cells, ids, strict=False))
+        return replace(made, cells=tuple(cells))
+
+    anew = [*STATES[:3], *(f"other_{number} = compute({number})" for number in range(5))]
+    own, newer = with_ids(document(1, *STATES, named=True)), with_ids(document(2, *anew))
+    made = rebuild_named(NOTEBOOK, Evidence(documents=(own, newer)))
+    assert [each.cell.source for each in made.cells] == anew
+    assert all(each.confidence >= 0.9 for each in made.cells)
+
+
 def test_a_strange_notebook_is_better_than_nothing_and_is_told_to_be_one() -> None:
     """Where nothing else is left it is offered, and not one cell of it is called likely."""
     made = rebuild_named(NOTEBOOK, Evidence(documents=(document(9, "unrelated = 1"),)))
