@@ -35,7 +35,7 @@ from jupyter_rewind.model.snapshot import (
 from jupyter_rewind.store.keep import ContentSource
 
 Described = dict[str, tuple[object, VariableReport]]
-_PLAIN = {kind: kind.__name__ for kind in (int, float, bool, str, bytes, complex, type(None))}
+PLAIN = {kind: kind.__name__ for kind in (int, float, bool, str, bytes, complex, type(None))}
 _MODULES = "jupyter_rewind.kernels.reducers.modules"
 _CODE = "function or class"
 
@@ -112,7 +112,7 @@ def small_reports(
         name = key[len(VARIABLE) :]
         if name.startswith("_") and is_result(name):
             continue
-        plain = _PLAIN.get(type(value))
+        plain = PLAIN.get(type(value))
         if plain is not None:
             # Nearly all of them, and there may be a hundred thousand.
             found.append(VariableReport(name, plain, 0, *WHOLE, preview=preview(value)))

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
 from jupyter_rewind.kernels import lost as lost_things
-from jupyter_rewind.kernels.comparison import reports_of, small_reports
+from jupyter_rewind.kernels.comparison import PLAIN, reports_of, small_reports
 from jupyter_rewind.kernels.finalized import STAYS
 from jupyter_rewind.kernels.loading import Loader
 from jupyter_rewind.kernels.losses import WHOLE, HubLosses, Loss, worse
@@ -48,7 +48,8 @@ def report_on(
             small |= held
     for one in small_reports(small, losses, loader.uid_of):
         fidelity, reason = worse((one.fidelity, one.reason), lost.get(VARIABLE + one.name, WHOLE))
-        found.append(replace(one, fidelity=fidelity, reason=reason))
+        is_other = differs(loader.namespace, one.name, small[VARIABLE + one.name])
+        found.append(replace(one, fidelity=fidelity, reason=reason, changed=is_other))
     return tuple(sorted(found, key=lambda one: one.name))
 
 
@@ -92,11 +93,22 @@ def _what_came(
 _ALIVE = "what cannot be kept of it is still alive, and is left as it is"
 
 
-def told_alive(report: Iterable[VariableReport]) -> tuple[VariableReport, ...]:
-    """The report on a state whose very objects are there."""
+def told_alive(
+    report: Iterable[VariableReport], changed: Collection[str]
+) -> tuple[VariableReport, ...]:
+    """The report on a state whose very objects are there; `changed` are the names of those that
+    were others, or not what they are."""
     return tuple(
-        replace(one, fidelity=Fidelity.REFERENCE, reason=_ALIVE)
+        replace(one, fidelity=Fidelity.REFERENCE, reason=_ALIVE, changed=one.name in changed)
         if one.fidelity is Fidelity.MISSING
-        else one
+        else replace(one, changed=one.name in changed)
         for one in report
     )
+
+
+def differs(before: Mapping[str, Any], name: str, value: Any) -> bool:
+    """Whether the variable was not there, or was another value."""
+    held = before.get(name, before)
+    if held is value:
+        return False
+    return type(held) is not type(value) or type(value) not in PLAIN or repr(held) != repr(value)

@@ -20,6 +20,8 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from jupyter_rewind.kernels.unheard import CELL, unheard
+
 _DYNAMIC = frozenset(
     (
         *("globals", "locals", "vars", "eval", "exec", "get_ipython", "gc", "inspect", "ctypes"),
@@ -278,7 +280,8 @@ def compile_cell(source: str) -> types.CodeType | None:
         if text is None:
             continue
         try:
-            code: types.CodeType = compile(text, "<cell>", "exec", flags, dont_inherit=True)
+            with unheard():
+                code: types.CodeType = compile(text, CELL, "exec", flags, dont_inherit=True)
             return code
         except (SyntaxError, ValueError, RecursionError, MemoryError):
             continue
@@ -292,7 +295,8 @@ def _transformed(source: str) -> str | None:
     if shell is None:
         return None
     try:
-        tree = ast.parse(shell.transform_cell(source))
+        with unheard():
+            tree = ast.parse(shell.transform_cell(source), CELL)
     except (SyntaxError, ValueError, RecursionError):
         return None
     try:

@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from jupyter_rewind.kernels.unheard import CELL, unheard
 from jupyter_rewind.model.execution import Execution
 from jupyter_rewind.model.snapshot import Snapshot
 
@@ -185,7 +186,8 @@ def _parsed(source: str) -> ast.Module | None:
         lines = ["", *lines[1:]]
     kept = [_without_magic(each) for each in lines]
     try:
-        return ast.parse("\n".join(kept))
+        with unheard():
+            return ast.parse("\n".join(kept), CELL)
     except (SyntaxError, ValueError):
         return None
 

@@ -17,6 +17,7 @@ from jupyter_rewind.kernels.capture import CaptureOptions, Capturer
 from jupyter_rewind.kernels.closure import Binding
 from jupyter_rewind.kernels.environment import Environment
 from jupyter_rewind.kernels.naming import check_name, find_snapshot, mark, split_lines
+from jupyter_rewind.kernels.pods import VARIABLE
 from jupyter_rewind.kernels.records import SNAPSHOT, SNAPSHOT_MARK, Facts, decode_snapshot
 from jupyter_rewind.kernels.tracking import Tracker
 from jupyter_rewind.kernels.trouble import cause_of
@@ -284,11 +285,18 @@ class Timeline:
         last = self.capturer.moved
         if not isinstance(last, Prepared) or last.present != self._undo[-1]:
             return None
-        before = self._names()
+        before, values = self._names(), dict(self.namespace)
+        pods = {pod.node for pod in self.capturer.pods()}
         undone = last.take_back()
         if undone is None:
             return None
-        report = self._touched(told_alive(self.report(undone.to)))
+        told = [pod for pod in self.capturer.pods() if pod.node not in pods]
+        changed = {key[len(VARIABLE) :] for pod in told for key in pod.keys}
+        changed |= {
+            name for name in self._names() if values.get(name, self) is not self.namespace[name]
+        }
+        del values
+        report = self._touched(told_alive(self.report(undone.to), changed))
         removed = tuple(sorted(before - self._names()))
         return Moved(undone.to, undone.kept, report, undone.problems, removed)
 

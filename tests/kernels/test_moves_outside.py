@@ -11,7 +11,7 @@ import pytest
 from jupyter_rewind.kernels.capture import CaptureOptions
 from jupyter_rewind.kernels.timeline import Timeline
 from jupyter_rewind.model.ids import ExecutionId, RunId
-from jupyter_rewind.model.snapshot import Snapshot
+from jupyter_rewind.model.snapshot import Snapshot, VariableReport
 from jupyter_rewind.store.keep import KernelStore
 from tests.support.stores import QuickFiles
 
@@ -96,3 +96,23 @@ def test_a_variable_that_no_cell_brought_is_in_the_newest_state(make: Make) -> N
     timeline.namespace["y"] = [5]
     timeline.note_change()
     assert "y" in {one.name for one in timeline.report(newest(timeline))}
+
+
+def changed(report: tuple[VariableReport, ...]) -> set[str]:
+    return {one.name for one in report if one.changed}
+
+
+def test_what_came_back_is_told_from_what_was_there(make: Make) -> None:
+    """Small values, functions and lists alike; by a move, by undo and by redo."""
+    timeline = make(True)
+    first = run(timeline, "x = 1; s = 'a'; f = lambda: 1; rows = [1]; same = 5; also = [5]")
+    run(timeline, "x = 2; s = 'b'; f = lambda: 2; rows.append(2)")
+    others = {"x", "s", "f", "rows"}
+    assert changed(timeline.go_to(first).report) == others
+    assert changed(timeline.undo().report) == others
+    assert changed(timeline.redo().report) == others
+
+
+def test_in_a_new_kernel_all_came_back(make: Make) -> None:
+    first = run(make(True), "x = 1; rows = [1]")
+    assert changed(make(True).go_to(first).report) == {"x", "rows"}

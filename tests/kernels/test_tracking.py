@@ -6,6 +6,7 @@ import gc
 import subprocess
 import sys
 import threading
+import warnings
 from collections.abc import Iterator
 from typing import Any
 
@@ -154,6 +155,16 @@ def test_a_text_that_stands_in_the_cell_touches_nothing_else(notebook: Notebook)
     notebook.run("y = 1")
     assert not touches(notebook.run("df.query('a > 1', engine='python')"), "x")
     assert not touches(notebook.run("df.query('a > 1')"), "x")
+
+
+def test_what_python_warns_of_is_told_once(
+    notebook: Notebook, recwarn: pytest.WarningsRecorder
+) -> None:
+    """By the cell itself: that it is read before it runs is nobody's business."""
+    notebook.tracker.begin("x = 3\nif x is 3: pass\ns = '\\d'", notebook.namespace)
+    assert not list(recwarn)
+    warnings.warn("of the user", stacklevel=1)
+    assert len(recwarn) == 1
 
 
 def test_a_long_text_is_not_gone_through(notebook: Notebook) -> None:
