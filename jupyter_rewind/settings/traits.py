@@ -92,7 +92,7 @@ class Rewind(Elsewhere, Serving):
     ).tag(config=True)
     notebooks_refuse_empty = Bool(
         True,
-        help="Refuse an autosave that would replace a notebook that has cells by an empty one.",
+        help="Refuse a save that would replace a notebook that has cells by an empty one.",
     ).tag(config=True)
 
     drafts_keep_days = Integer(

@@ -56,9 +56,9 @@ def free_bytes(folder: Path) -> int | None:
 
 
 def read_text_or_empty(path: Path) -> str:
-    """The small file's text, or "" where there is none."""
+    """The small file's text, or "" where there is none; what is no UTF-8 in it is replaced."""
     try:
-        return path.read_text()
+        return path.read_text(encoding="utf-8", errors="replace")
     except FileNotFoundError:
         return ""
     except OSError as error:

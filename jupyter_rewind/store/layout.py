@@ -371,7 +371,12 @@ def _read_key(path: Path, folder: Path) -> bytes:
     except OSError as error:
         raise translate(error, "read the key", path) from error
     if len(key) != KEY_SIZE:
-        raise Integrity(f"The key {path} has {len(key)} bytes instead of {KEY_SIZE}.")
+        raise Integrity(
+            f"The key {path} has {len(key)} bytes instead of {KEY_SIZE}.",
+            hint="The store is untouched. Put the key back from a backup of your home, or take the"
+            " notebooks into a new store with `jupyter rewind salvage --trust-foreign --into"
+            " FOLDER`.",
+        )
     return key
 
 

@@ -254,17 +254,23 @@ def _finish(folder: Path, key_folder: Path, files: Files) -> None:
     marker, segments = folder / ROTATING, folder / "segments"
     try:
         facts = parse_json(marker.read_bytes())
+        check_format(int(facts["format"]), _FORMAT, f"The change of the key at {folder}")
+        store, check = StoreId(str(facts["store"])), str(facts["key_check"])
+        names = [str(name) for name in facts["segments"]]
     except FileNotFoundError:
         return  # another process has done it
     except OSError as error:
         raise translate(error, "read", marker) from error
-    check_format(int(facts["format"]), _FORMAT, f"The change of the key at {folder}")
-    store = StoreId(str(facts["store"]))
-    key = _read_key(key_path(key_folder, store), store, str(facts["key_check"]))
-    for name in facts["segments"]:
+    except (ValueError, TypeError, KeyError) as error:
+        raise Integrity(
+            f"{marker} does not read: how far the change of the store's key came is not known.",
+            hint="Nothing was changed. Put that file back from a copy of the store.",
+        ) from error
+    key = _read_key(key_path(key_folder, store), store, check)
+    for name in names:
         waiting = segments / f"{_WAITING}{name}"
         if waiting.exists():
-            files.rename(waiting, segments / str(name))
+            files.rename(waiting, segments / name)
     files.sync_folder(segments)
     with suppress(FileNotFoundError):
         files.remove(folder / "witness")

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from jupyter_rewind.errors import Denied, Full, NotFound, Storage, Unavailable
-from jupyter_rewind.store.durable import Files, read_at, translate
+from jupyter_rewind.store.durable import Files, read_at, read_text_or_empty, translate
 from tests.support.processes import anybodys_folder, run_unprivileged
 
 
@@ -220,3 +220,10 @@ def test_who_replaces_anothers_file_is_told_that_it_is_his_now() -> None:
         run_unprivileged(replace)
         assert path.read_bytes() == b"new"
         assert stat.S_IMODE(path.stat().st_mode) == 0o666
+
+
+def test_a_small_file_that_is_no_text_is_no_fault(tmp_path: Path) -> None:
+    """What was damaged in it says nothing; whoever asks goes on."""
+    (tmp_path / "upkeep").write_bytes(b"17\xff")
+    assert read_text_or_empty(tmp_path / "upkeep") == "17\ufffd"
+    assert read_text_or_empty(tmp_path / "none") == ""

@@ -198,3 +198,16 @@ class _StopAfterDeciding(QuickFiles):
         if self._decided and source.name.startswith(".rekeyed-"):
             raise Stopped
         super().rename(source, target)
+
+
+@pytest.mark.parametrize("told", [b"", b"{", b"[]", b'{"format":1}', b"\xff"])
+def test_a_change_of_the_key_that_does_not_read_is_told(tmp_path: Path, told: bytes) -> None:
+    """The store stays as it is, and the words name the file."""
+    filled = fill(tmp_path, segments=1)
+    marker = tmp_path / "store" / "rotating"
+    marker.write_bytes(told)
+    with pytest.raises(Integrity, match="rotating does not read"), filled.open():
+        pass
+    marker.unlink()
+    with filled.open() as store:
+        assert all(filled.reads(store, name) for name in filled.bodies)

@@ -85,6 +85,13 @@ class Paths:
         lead there, or None."""
         return next(iter(self.api_paths(file)), None)
 
+    def shown_path(self, file: str) -> str | None:
+        """As `api_path`, for lists: None for what this server does not show."""
+        path = self.api_path(file)
+        if path is None or self._manager.allow_hidden:
+            return path
+        return None if any(part.startswith(".") for part in path.split("/")) else path
+
     def api_paths(self, file: str) -> list[str]:
         """All API paths of a real path: its own in the served folder comes first, and those of
         links that are known to lead to it follow."""

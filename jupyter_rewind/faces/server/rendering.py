@@ -122,10 +122,10 @@ def render_stats(stats: Figures) -> dict[str, Any]:
 
 
 def render_size(size: NotebookSize, paths: Paths) -> dict[str, Any]:
-    """What one history takes; its path is empty where it lies outside the served folder."""
+    """What one history takes; its path is empty where this server does not show it."""
     return {
         "history": size.history,
-        "path": paths.api_path(size.path) or "",
+        "path": paths.shown_path(size.path) or "",
         "deleted": size.deleted,
         "checkpoints": size.checkpoints,
         "saved_bytes": size.saved_bytes,

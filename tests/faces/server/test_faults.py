@@ -295,6 +295,20 @@ async def test_the_history_of_a_file_outside_the_served_folder_is_not_undeleted(
     assert (status, answer["code"]) == (404, "not_found")
 
 
+async def test_lists_show_nothing_that_the_server_hides(client: Client) -> None:
+    """A notebook in a hidden folder is in no list, as any other question about it is a 404."""
+    file = str(client.root / ".secret" / "a.ipynb")
+    act: Callable[[Any], Any] = lambda space: space.histories.record(  # noqa: E731
+        file, written(notebook("x = 1")), reason=Reason.SAVE
+    )
+    client.service.recorder.submit(act).result(60)
+    assert (await client.rewind("GET", "deleted"))[1]["deleted"] == []
+    _, stats = await client.rewind("GET", "stats", notebooks="true")
+    assert (stats["notebooks"], stats["elsewhere"]) == ([], 1)
+    client.server.contents_manager.allow_hidden = True
+    assert len((await client.rewind("GET", "deleted"))[1]["deleted"]) == 1
+
+
 @pytest.mark.parametrize("noun", ["history", "checkpoint"])
 async def test_a_path_longer_than_any_file_is_refused(client: Client, noun: str) -> None:
     """A path of five thousand letters is the caller's mistake and told in words."""

@@ -43,9 +43,9 @@ class DraftsHandler(RewindHandler):
         paths = self.service.paths
         root = paths.root.rstrip(os.sep) + os.sep
         return [
-            render_draft(draft, paths.api_path(draft.path) or "")
+            render_draft(draft, paths.shown_path(draft.path) or "")
             for draft in workspace.drafts.all()
-            if draft.path.startswith(root)
+            if draft.path.startswith(root) and paths.shown_path(draft.path)
         ]
 
     @web.authenticated

@@ -71,8 +71,8 @@ class DeletedHandler(RewindHandler):
 
         def act(workspace: Workspace) -> list[dict[str, Any]]:
             paths.look_for_links()
-            found = (render_history(info, paths) for info in workspace.deleted())
-            return [each for each in found if each["path"]]
+            found = (info for info in workspace.deleted() if paths.shown_path(info.path))
+            return [render_history(info, paths) for info in found]
 
         self.answer({"deleted": await self.view_soon(None, act)})
 
