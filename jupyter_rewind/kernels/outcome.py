@@ -28,6 +28,10 @@ def report_on(
     for key, loss in lost.items():
         if key.startswith(HUB):
             losses.add(key[len(HUB) :], loss)
+    for key, reason in loader.failures.items():
+        # Who refers to a function that does not load has a placeholder in its place.
+        if key.startswith(HUB) and loader.live(key[len(HUB) :]) is None:
+            losses.add(key[len(HUB) :], (Fidelity.MISSING, reason))
     every = reports_of(records, losses)
     of_notebook = reports_of(records, losses, of_modules=False)
     # Those of modules stay as they are.

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -212,8 +213,11 @@ class Prepared:
         wanted = {
             key[len(VARIABLE) :]: value for key, value in values.items() if key.startswith(VARIABLE)
         }
+        ours = sys.modules.get("jupyter_rewind.kernel")  # the code that goes back may go on with it
         for name, value in list(namespace.items()):
-            if name not in wanted and rooting.is_variable(name, value, excluded):
+            if name in wanted or value is ours:
+                continue
+            if rooting.is_variable(name, value, excluded):
                 del namespace[name]
         for name, value in wanted.items():
             if namespace.get(name, wanted) is not value and rooting.is_kept(name, excluded):
