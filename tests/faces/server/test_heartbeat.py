@@ -9,6 +9,7 @@ import pytest
 
 from jupyter_rewind import clock
 from jupyter_rewind.errors import Storage
+from jupyter_rewind.faces.server import heartbeat as heartbeat_module
 from tests.faces.server.support import BROWSER, Client, eventually, notebook, written
 
 OLD = 1_700_000_000
@@ -251,13 +252,14 @@ async def test_a_look_at_what_is_kept_tells_nothing_new(client: Client) -> None:
     assert await client.reasons("b.ipynb") == ["autosave"]
 
 
-async def test_a_notebook_that_is_being_written_is_not_called_damaged_yet(client: Client) -> None:
+async def test_a_notebook_that_is_being_written_is_not_called_damaged_yet(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Another program has written half of it a moment ago: it is looked at again."""
+    monkeypatch.setattr(heartbeat_module, "_SETTLE_NS", 3_600_000_000_000)
     await client.put("a.ipynb", notebook("x = 1"))
     file, heartbeat = client.file("a.ipynb"), client.service.heartbeat
     file.write_bytes(file.read_bytes()[:40])
-    later = clock.now_ns() + 3_600_000_000_000
-    os.utime(file, ns=(later, later))
     heartbeat.look("a.ipynb", heartbeat._watched["a.ipynb"])
     assert heartbeat.damages == []
     _age(client, "a.ipynb")
