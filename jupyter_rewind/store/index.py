@@ -300,9 +300,10 @@ class Index:
         return [EntryId(name) for (name,) in rows]
 
     def keys(self, prefix: str) -> list[str]:
+        # The last character there is may stand in a key, too, but not so often.
         rows = self._base.execute(
             "SELECT DISTINCT key FROM entry_keys WHERE key>=? AND key<? ORDER BY key",
-            [prefix, prefix + "\U0010ffff"],
+            [prefix, prefix + "\U0010ffff" * 256],
         )
         return [key for (key,) in rows]
 

@@ -23,7 +23,7 @@ from jupyter_rewind.store.repository import Repository
 from tests.crash.scenarios import noise
 from tests.support.processes import anybodys_folder, run_in_fork, run_unprivileged
 from tests.support.scenario import Run, true_to
-from tests.support.stores import QuickFiles
+from tests.support.stores import Filled, QuickFiles
 
 
 def test_content_and_entries_come_back(tmp_path: Path) -> None:
@@ -344,3 +344,13 @@ def small_writer(monkeypatch: pytest.MonkeyPatch) -> None:
 
 TestAnyOrder = AnyOrder.TestCase
 TestAnyOrder.settings = settings(max_examples=40, stateful_step_count=25, deadline=None)
+
+
+def test_keys_that_begin_with_the_last_character_there_is_are_found(tmp_path: Path) -> None:
+    """As the names of files do that begin with the byte 0xFF."""
+    names = ["path:/a/\U0010ffff.ipynb", "path:/a/\U0010ffff\U0010ffff", "path:/a/b"]
+    with Filled(tmp_path).open() as store:
+        with store.transaction() as tx:
+            for name in [*names, "path:/b"]:
+                tx.add("kind", keys=[name], body={})
+        assert sorted(store.keys("path:/a/")) == sorted(names)
