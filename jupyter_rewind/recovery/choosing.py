@@ -22,10 +22,13 @@ from jupyter_rewind.recovery.namesakes import (
     is_poorer,
     without_namesakes,
 )
-from jupyter_rewind.recovery.traces.git import BRANCH, FETCHED
+from jupyter_rewind.recovery.traces.git import BRANCH, DROPPED, FETCHED
 
-MUCH_MORE = 1.5
+MUCH_MORE, COLLAPSED = 1.5, 3.0
+"""So many times the cells of the newest document make an older one richer; and so many say that the
+newest was emptied, not cleaned up."""
 NEARLY_ALL = 0.8
+GIT = "git"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,10 +87,13 @@ def choose_base(
         return Base(tuple(both), replace(file, time_ns=newest.time_ns), newest.time_ns, words)
     own = [each for each in filled[1:] if not _is_others(each)]
     chosen = next((each for each in own if is_richer(each, newest)), None)
+    is_lost = chosen is not None and _is_lost(newest, chosen)
+    if chosen is not None and not is_lost and _is_committed(newest, chosen, own):
+        chosen = None
     if chosen is not None:
         words += (_less(newest, chosen),)
         newest, lost = chosen, newest
-        cells = _merge(newest, lost, fill=False)
+        cells = _merge(newest, lost, fill=not is_lost)
     elif not newest.complete:
         whole = next((each for each in own if each.complete), None)
         cells = _merge(whole, newest, fill=True) if whole else _as_based(newest)
@@ -135,6 +141,29 @@ def is_richer(older: FoundDocument, newer: FoundDocument) -> bool:
     old, new = _texts(older), _texts(newer)
     kept = (old & new).total()
     return old.total() >= MUCH_MORE * new.total() and kept >= NEARLY_ALL * new.total()
+
+
+def _is_lost(newer: FoundDocument, older: FoundDocument) -> bool:
+    """Whether what the newer one lacks was lost rather than deleted by a person."""
+    is_hurt = bool(newer.damages) or not newer.complete
+    return is_hurt or _texts(older).total() >= COLLAPSED * _texts(newer).total()
+
+
+def _is_committed(
+    newest: FoundDocument, older: FoundDocument, others: Iterable[FoundDocument]
+) -> bool:
+    """Whether git was told after the older one to keep that very state: it was meant to be so.
+
+    What git dropped was taken away after that, perhaps.
+    """
+    texts = _texts(newest)
+    return DROPPED not in older.trace.handle and any(
+        each.trace.kind == GIT
+        and DROPPED not in each.trace.handle
+        and (each.time_ns or 0) >= (older.time_ns or 0)
+        and _texts(each) == texts
+        for each in (newest, *others)
+    )
 
 
 def _less(newer: FoundDocument, older: FoundDocument) -> str:
