@@ -376,7 +376,7 @@ def check_trust(snapshot: Snapshot, trust: bool) -> None:
             f"Snapshot {snapshot.id} was not made with the key of this store: loading it would run"
             " whatever its maker put into it. Nothing was changed.",
             code="untrusted",
-            hint="If you know where it is from, ask for it again and say that you trust it.",
+            hint="If you know where it is from, ask again with `--trust` (in Python `trust=True`).",
         )
 
 

@@ -376,13 +376,13 @@ class KernelSession:
         if not self.is_here:
             return
         try:
-            self.rest()
-            if self._timeline is not None:
-                self._timeline.close()
+            self.journal.close()  # first: who waits for the end may not wait for all the rest
+            self.journal.end_run(how)
         finally:
             try:
-                self.journal.close()
-                self.journal.end_run(how)
+                self.rest()
+                if self._timeline is not None:
+                    self._timeline.close()
             finally:
                 self.log.close()
                 self.life.end()

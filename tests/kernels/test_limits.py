@@ -62,3 +62,25 @@ def test_a_state_that_is_too_young_waits_until_the_cooldown_is_over(tmp_path: Pa
     IdleWork(SimpleNamespace(kernel=SimpleNamespace(io_loop=loop)), session).plan()
     assert waits[1] == IDLE_SECONDS
     cells.close()
+
+
+def test_a_run_that_is_ended_is_told_to_be_before_its_states_are_compressed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Jupyter kills a kernel that takes longer to end; nobody takes that for a crash."""
+    kernel = QuickKernel(tmp_path, {})
+    kernel.run("x = 1")
+    session = kernel.session
+    close = session.timeline.close
+    seen = []
+
+    def look_and_close() -> None:
+        archive = session.open_archive()
+        archive.repository.refresh()
+        seen.append(archive.runs.get(session.run.id).ended_ns is not None)
+        archive.repository.close()
+        close()
+
+    monkeypatch.setattr(session.timeline, "close", look_and_close)
+    session.close("exit")
+    assert seen == [True]
