@@ -15,7 +15,9 @@ KEYS = os.environ["REWIND_KEYS"]
 # What stands in the bucket comes first, so that the first save goes on from there. Status 3: there
 # is nothing yet. With any other, the server does not start, and the hub's log says why: begun
 # without its past, the store would be another one.
-START = f'jupyter rewind replica pull {PULL}; is=$?; [ $is = 0 ] || [ $is = 3 ] || exit $is; exec "$@"'
+START = (
+    f'jupyter rewind replica pull {PULL}; is=$?; [ $is = 0 ] || [ $is = 3 ] || exit $is; exec "$@"'
+)
 
 
 def prepare(spawner):
