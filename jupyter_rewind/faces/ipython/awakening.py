@@ -347,3 +347,6 @@ def _wait_for_pages(app: Any, came: threading.Event) -> None:
     while not came.wait(_PAUSE_SECONDS) and clock.monotonic() < deadline:
         # The loop of the thread hears of what came before it began only when it is told to look.
         thread.schedule(functools.partial(stream.flush, zmq.POLLIN))
+    if came.is_set():
+        # Only the first one is told of, and a server has several, which come at about one time.
+        time.sleep(_CONNECTED_SECONDS)
