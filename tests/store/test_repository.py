@@ -244,7 +244,7 @@ def test_a_read_only_store_can_be_read_and_says_that_it_is() -> None:
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
-def test_a_segment_that_may_not_be_read_is_not_an_empty_list() -> None:
+def test_a_segment_that_may_not_be_read_is_told_as_damage_and_stops_no_commit() -> None:
     with anybodys_folder() as folder:
         run = Run(folder, Files())
         with run.open() as repository:
@@ -255,13 +255,13 @@ def test_a_segment_that_may_not_be_read_is_not_an_empty_list() -> None:
         os.chmod(segment, 0o000)
 
         def child() -> None:
-            with (
-                Repository.open(
-                    folder / "store", key_folder=folder / "keys", index_path=folder / "no" / "i"
-                ) as repository,
-                pytest.raises(Storage),
-            ):
-                repository.refresh()
+            with Repository.open(
+                folder / "store", key_folder=folder / "keys", index_path=folder / "no" / "i"
+            ) as repository:
+                assert repository.shut().keys() == {segment.name} == dict(repository.gaps()).keys()
+                with repository.transaction() as tx:
+                    tx.add("kind", keys=["key"], body={})
+                assert len(repository.entries()) == 1
 
         run_unprivileged(child)
 

@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, TypeVar
 
-from jupyter_rewind.errors import NotFound
+from jupyter_rewind.errors import Denied, NotFound
 from jupyter_rewind.faces.server.recorder import PrepareHistory, Recorder
 from jupyter_rewind.model.checkpoint import Checkpoint, Reason
 
@@ -179,10 +179,13 @@ class Desk:
 
 
 def list_checkpoints(workspace: Workspace, file: str) -> list[Checkpoint]:
-    """The checkpoints of `file`, oldest first; none when nothing was ever kept of it."""
+    """The checkpoints of `file`, oldest first; none when nothing was ever kept of it. Raises Denied
+    where that cannot be told."""
     try:
         return list(workspace.histories.listing(file).checkpoints)
     except NotFound:
+        for name, why in workspace.repository.shut().items():
+            raise Denied(f"Its history may stand in segment {name}, and {why}.") from None
         return []
 
 

@@ -13,10 +13,11 @@ from typing import Any
 
 import pytest
 
-from jupyter_rewind.errors import Full, Integrity, Newer
+from jupyter_rewind.errors import Denied, Full, Integrity, Newer
 from jupyter_rewind.faces.server import reading
 from jupyter_rewind.model.checkpoint import Reason
 from jupyter_rewind.notebooks.history import Histories
+from jupyter_rewind.store.durable import Files
 from jupyter_rewind.store.locks import FileLock
 from jupyter_rewind.workspace import Workspace
 from tests.faces.server.support import Client, eventually, notebook, written
@@ -293,6 +294,30 @@ async def test_the_history_of_a_file_outside_the_served_folder_is_not_undeleted(
     body = {"history": str(kept.checkpoint.history)}
     status, answer = await client.rewind("POST", "undelete", body=body)
     assert (status, answer["code"]) == (404, "not_found")
+
+
+async def test_no_list_is_empty_because_the_store_may_not_be_read(
+    client: Client, tmp_path: Path, monkeypatch: Any
+) -> None:
+    """Of a notebook whose history may stand where another user wrote, nobody says that it has
+    none; others are listed and kept."""
+    await client.put("a.ipynb", notebook("x = 0"))
+    assert len(await client.checkpoints("a.ipynb")) == 1
+    of_another_user = tmp_path / "store" / "segments" / ("0" * 16)
+    of_another_user.write_bytes(b"histories")
+    opening = Files.open
+
+    def refuse(files: Files, path: Path) -> int:
+        if path == of_another_user:
+            raise Denied(f"Could not open {path}: permission denied.")
+        return opening(files, path)
+
+    monkeypatch.setattr(Files, "open", refuse)
+    client.file("b.ipynb").write_bytes(written(notebook("x = 1")))
+    status, told = await client.ask("GET", "api/contents", "b.ipynb", "checkpoints")
+    assert status == 403 and "sudo chown" in told["message"]
+    await client.put("a.ipynb", notebook("x = 2"))
+    assert len(await client.checkpoints("a.ipynb")) == 2
 
 
 async def test_lists_show_nothing_that_the_server_hides(client: Client) -> None:
