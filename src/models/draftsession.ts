@@ -16,9 +16,8 @@ import { areUsers } from './touch';
 /** So long after an edit it is handed over, with what came meanwhile. */
 export const PAUSE = 300;
 
-/** A live document is saved by its server within this time, as long as that can be reached. */
+/** A live document is saved by its server within this time, where that can be reached. */
 const LIVE_PAUSE = 3000;
-
 /** When the server has not confirmed by then, this browser keeps the edits, too. */
 const PATIENCE = 600;
 
