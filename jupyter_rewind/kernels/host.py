@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from jupyter_rewind.model.entry import Json
 
-_START_SECONDS = 60.0
+_START_SECONDS = 180.0
 _LOOK_SECONDS = 1.0
 
 
