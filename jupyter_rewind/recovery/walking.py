@@ -55,9 +55,10 @@ def settle(path: Path, scope: Scope) -> Path:
     return wanted if os.path.realpath(path.parent) == os.path.realpath(wanted.parent) else path
 
 
-def is_recovered(path: Path) -> bool:
-    """Whether the notebook is one that was brought back, and so no trace of another."""
-    return RECOVERED in path.name
+def is_recovered(path: Path, asked: Path | None = None) -> bool:
+    """Whether the notebook is one that was brought back, and so no trace of another; the one that
+    is `asked` for by its name is looked for as any other."""
+    return RECOVERED in path.name and (asked is None or path.name != asked.name)
 
 
 def is_left_over(path: Path) -> bool:

@@ -76,7 +76,7 @@ def _copies(kept: Path, folder: Path, scope: Scope, words: str) -> Iterator[Trac
         if match is None:
             continue
         notebook = folder / f"{match['stem']}{match['suffix']}"
-        if _is_wanted(notebook, scope) and not is_recovered(notebook):
+        if _is_wanted(notebook, scope) and not is_recovered(notebook, scope.notebook):
             yield from _trace(path, notebook, words)
 
 

@@ -66,12 +66,12 @@ def _look_into(top: Path, scope: Scope) -> Iterator[Trace | Problem]:
                 words = f"It holds more than {MOST_FILES} files; the rest was not looked at."
                 yield Problem(str(top), words)
                 return
-            if _looks_like_one(entry):
+            if _looks_like_one(entry, scope):
                 yield from _trace(Path(entry.path), scope)
 
 
-def _looks_like_one(entry: os.DirEntry[str]) -> bool:
-    if not entry.is_file(follow_symlinks=False) or is_recovered(Path(entry.path)):
+def _looks_like_one(entry: os.DirEntry[str], scope: Scope) -> bool:
+    if not entry.is_file(follow_symlinks=False) or is_recovered(Path(entry.path), scope.notebook):
         return False
     if ".ipynb" in entry.name:
         return True

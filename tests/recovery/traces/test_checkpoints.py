@@ -13,6 +13,7 @@ import pytest
 
 from jupyter_rewind.recovery.evidence import Problem
 from jupyter_rewind.recovery.traces.checkpoints import CheckpointFinder
+from jupyter_rewind.recovery.traces.scan import ScanFinder
 from tests.support.ipythons import wait_until
 from tests.support.ports import free_port
 from tests.support.processes import anybodys_folder, run_unprivileged
@@ -196,3 +197,28 @@ def test_a_link_has_the_checkpoint_of_the_notebook_it_leads_to(home: Home, is_th
     link.symlink_to(real)
     [found] = traces_of(CheckpointFinder(), home.scope(link))
     assert (found.place, found.notebook) == (str(kept), str(link))
+
+
+def test_a_notebook_that_was_brought_back_and_is_asked_for_has_its_checkpoint(home: Home) -> None:
+    """Whoever goes on in it may lose it as well; for all others it is no trace."""
+    kept = home.work / ".ipynb_checkpoints" / "analysis.recovered-checkpoint.ipynb"
+    kept.parent.mkdir()
+    kept.write_text(notebook_text("x = 1"))
+    [trace] = traces_of(CheckpointFinder(), home.scope("analysis.recovered.ipynb"))
+    assert trace.place == str(kept)
+    assert traces_of(CheckpointFinder(), home.scope("analysis.ipynb")) == []
+    assert traces_of(CheckpointFinder(), home.scope(None)) == []
+
+
+def test_a_notebook_that_was_brought_back_and_is_asked_for_is_found_where_one_says(
+    home: Home,
+) -> None:
+    """An earlier recovery in a backup is often the best copy of what came after."""
+    backup = home.path / "backup"
+    backup.mkdir()
+    (backup / "analysis.recovered.ipynb").write_text(notebook_text("x = 1"))
+    scope = home.scope("analysis.recovered.ipynb", scan=(backup,))
+    assert [each.place for each in traces_of(ScanFinder(), scope)] == [
+        str(backup / "analysis.recovered.ipynb")
+    ]
+    assert traces_of(ScanFinder(), home.scope("analysis.ipynb", scan=(backup,))) == []
