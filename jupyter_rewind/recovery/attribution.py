@@ -52,11 +52,13 @@ class Attributed:
     odds: float = 1.0
     by_likeness: bool = False
     rivals: tuple[str, ...] = ()
+    covers: float = 0.0
 
     @property
     def likely(self) -> float:
-        """How likely it is the notebook's at most."""
-        return min(self.odds, self.share if self.by_likeness and not self.certain else 1.0)
+        """How likely it is the notebook's at most: what ran all of it may have run much besides."""
+        is_open = self.by_likeness and not self.certain
+        return min(self.odds, max(self.share, self.covers) if is_open else 1.0)
 
     @property
     def surest(self) -> float:
@@ -198,11 +200,7 @@ class _Search:
     """Which runs are of one notebook: what traces say of each first, then likeness."""
 
     def __init__(
-        self,
-        all_: Attribution,
-        places: frozenset[str],
-        own: Sequence[FoundDocument],
-        home: Home,
+        self, all_: Attribution, places: frozenset[str], own: Sequence[FoundDocument], home: Home
     ) -> None:
         self.all, self.places, self.own = all_, places, own
         self.home, self.away = home, set[int]()
@@ -354,6 +352,7 @@ class _Search:
             1 / (1 + len(rivals)),
             by_likeness,
             rivals,
+            self.home.covered(number) if by_likeness and not rivals else 0.0,
         )
 
     def _follow_restarts(self) -> list[int]:

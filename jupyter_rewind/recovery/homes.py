@@ -16,6 +16,10 @@ LONG, SEVERAL, SOME = 20, 3, 0.25
 """So many cells of that length, letter for letter, are no chance where the rest fits a little."""
 
 
+MOST = 0.8
+"""A run that did so much of what was known did it all, but for what was edited since."""
+
+
 class Words:
     """The code and the names of each run, weighed by how few runs have them."""
 
@@ -70,6 +74,13 @@ class Home:
         self._names = {name for source in self.sources for name in names(source)}
         self._words = words
         self._shares: dict[int, float] = {}
+        self._first = frozenset(self.sources)
+
+    def covered(self, number: int) -> float:
+        """How much of what was known at first the run did, from 0 to 1; 0 where that is a part."""
+        first = self._first
+        covered = len(first & self._words.said[number]) / len(first) if len(first) > 1 else 0.0
+        return covered if covered >= MOST else 0.0
 
     def add(self, number: int) -> None:
         """Takes all that the run did for the notebook's."""
