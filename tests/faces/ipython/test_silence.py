@@ -174,6 +174,7 @@ def interrupt_often(kernel: Kernel, source: str, times: int) -> str:
     """All that the cell says, while somebody holds the keys down that interrupt."""
     request = kernel.begin(source)
     said: list[str] = []
+    has_begun = False
 
     def press() -> None:
         for _ in range(times):
@@ -188,10 +189,14 @@ def interrupt_often(kernel: Kernel, source: str, times: int) -> str:
         content = message["content"]
         if message["msg_type"] == "execute_input":
             # Before a cell begins, a kernel takes no notice.
+            has_begun = True
             fingers.start()
         said += [str(content.get("text", "")), *content.get("traceback", [])]
         if content.get("execution_state") == "idle":
-            break
+            if has_begun:
+                break
+            # The last of the interrupts before, on its way until now, came instead of the cell.
+            request = kernel.begin(source)
     fingers.join()
     return "".join(said)
 
