@@ -174,7 +174,6 @@ def interrupt_often(kernel: Kernel, source: str, times: int) -> str:
     """All that the cell says, while somebody holds the keys down that interrupt."""
     request = kernel.begin(source)
     said: list[str] = []
-    has_begun = False
 
     def press() -> None:
         for _ in range(times):
@@ -182,21 +181,15 @@ def interrupt_often(kernel: Kernel, source: str, times: int) -> str:
             time.sleep(0.01)
 
     fingers = threading.Thread(target=press)
+    fingers.start()
     while True:
         message = kernel.client.get_iopub_msg(timeout=90)
         if message["parent_header"].get("msg_id") != request:
             continue
         content = message["content"]
-        if message["msg_type"] == "execute_input":
-            # Before a cell begins, a kernel takes no notice.
-            has_begun = True
-            fingers.start()
         said += [str(content.get("text", "")), *content.get("traceback", [])]
         if content.get("execution_state") == "idle":
-            if has_begun:
-                break
-            # The last of the interrupts before, on its way until now, came instead of the cell.
-            request = kernel.begin(source)
+            break
     fingers.join()
     return "".join(said)
 
