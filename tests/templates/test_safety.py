@@ -60,6 +60,24 @@ def test_a_thread_that_works_is_named_unless_it_is_spared() -> None:
     assert said == "the thread mill is not known to wait (in spin)"
 
 
+def test_nobody_waits_long_for_a_thread_that_works() -> None:
+    """While files are looked at, threads take turns as they always do."""
+    said = say(
+        f"""{LOOK}
+import sys
+turns = {{sys.getswitchinterval()}}
+def mill():
+    while True:
+        turns.add(sys.getswitchinterval())
+begin(mill, 'mill')
+for _ in range(9):
+    print(look())
+print(len(turns))
+"""
+    )
+    assert said.splitlines() == ["the thread mill is not known to wait (in mill)"] * 9 + ["1"]
+
+
 def test_a_thread_of_a_library_is_in_the_way() -> None:
     """Python knows nothing of it."""
     said = say(

@@ -204,7 +204,7 @@ def _fork_twice(find_obstacle: Callable[[], str] = str) -> int | _Mind:
     mind = _Mind()
     read, write = os.pipe()
     try:
-        # From the look at the threads to the fork, this one neither reads nor writes.
+        # From the last look at the threads to the fork, this one neither reads nor writes.
         with undisturbed():
             obstacle = find_obstacle()
             if obstacle:

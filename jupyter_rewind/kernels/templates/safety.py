@@ -49,14 +49,14 @@ _HARD = 2
 _ENDING_SECONDS, _PAUSE_SECONDS = 0.2, 0.001
 _staying: frozenset[int] = frozenset()
 """The threads of libraries that were there the last time: they are not waited for again."""
-_LONG_SECONDS = 10.0
+_LONG_SECONDS = 1.0
 
 
 @contextmanager
 def undisturbed() -> Iterator[None]:
-    """In the block no other thread of Python runs, unless this one waits or reads or writes."""
+    """In the block no other thread of Python runs once `find_obstacle` has found none, unless this
+    one waits or reads or writes."""
     before = sys.getswitchinterval()
-    sys.setswitchinterval(_LONG_SECONDS)
     try:
         yield
     finally:
@@ -64,16 +64,21 @@ def undisturbed() -> Iterator[None]:
 
 
 def find_obstacle(spared: Callable[[threading.Thread], bool]) -> str:
-    """Why no fork may be made now; empty where it may, until another thread runs. `spared` says of
-    a thread that it may be forked away at any time."""
+    """Why no fork may be made now; empty where it may, until the `undisturbed` block that this is
+    called in has ended. `spared` says of a thread that it may be forked away at any time."""
     if threading.current_thread() is not threading.main_thread():
         return "it does not run in the main thread"
-    found = _graphics() or _at_work(spared, sleeping := _sleeping_threads())
+    found = _at_work(spared, sleeping := _sleeping_threads(spared)) or _graphics()
     if found:
         return found
     _end_pools()
-    # What follows the last look at frames lets no other thread run: no file is read any more.
-    return _foreign_threads() or _at_work(spared, sleeping)
+    found = _foreign_threads()
+    if found:
+        return found
+    # Only now: each file that was read above would have waited that long for a thread that works.
+    # From here on none is read, and no other thread has its turn.
+    sys.setswitchinterval(_LONG_SECONDS)
+    return _at_work(spared, sleeping)
 
 
 def wait_until_idle(is_meant: Callable[[threading.Thread], bool], seconds: float) -> bool:
@@ -140,8 +145,11 @@ def _waits(frame: FrameType) -> bool:
 _STANDARD = os.path.dirname(os.__file__)
 
 
-def _sleeping_threads() -> set[tuple[int, FrameType, int]]:
-    """Threads that are in `time.sleep`, with the place where they are."""
+def _sleeping_threads(
+    spared: Callable[[threading.Thread], bool],
+) -> set[tuple[int, FrameType, int]]:
+    """Threads that are in `time.sleep`, with the place where they are; of those alone that matter
+    and do not wait elsewhere, for each look hands over to those that work."""
     if not _SLEEPING:
         return set()
     frames = sys._current_frames()
@@ -149,6 +157,8 @@ def _sleeping_threads() -> set[tuple[int, FrameType, int]]:
     for thread in threading.enumerate():
         frame = frames.get(thread.ident or 0)
         if frame is None or thread is threading.current_thread():
+            continue
+        if _waits(frame) or spared(thread):
             continue
         with suppress(OSError):
             call = Path(_TASKS, str(thread.native_id), "syscall").read_text().split()
