@@ -57,7 +57,8 @@ class Rewind(Elsewhere, Serving):
     store_index_path = Unicode(
         "",
         help="File of the index, which can be thrown away at any time. Empty: beside the store, or "
-        "in your cache folder where the store lies on a network file system.",
+        "in your cache folder where the store lies on a network file system. A file that is not "
+        "this store's index stays as it is, and the index lies beside it.",
     ).tag(config=True, path=True)
     store_durability = Enum(
         ("power", "process"),

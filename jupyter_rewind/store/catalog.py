@@ -38,7 +38,10 @@ class Catalog:
     def __init__(self, layout: Layout, files: Files, index_path: Path | None) -> None:
         self._layout = layout
         self._files = files
-        self._index = Index(index_path, layout.store_id)
+        # An index inside the store goes where the store goes; any other is that of one folder.
+        inside = index_path is None or index_path.is_relative_to(layout.folder)
+        place = "" if inside else os.path.realpath(layout.folder)
+        self._index = Index(index_path, layout.store_id, place)
         self._lock = ProcessLock()
         self._pid = clock.process()
         self._quiet: dict[str, tuple[int, int, int]] = {}

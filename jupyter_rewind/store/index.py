@@ -41,9 +41,11 @@ class Place:
 class Index:
     """What the segments hold, ready to be asked. Not thread-safe: the repository holds a lock."""
 
-    def __init__(self, path: Path | None, store_id: str) -> None:
+    def __init__(self, path: Path | None, store_id: str, place: str = "") -> None:
+        """`place` tells the store from its copies, where these would use the same file."""
         self._path = path
         self._store_id = store_id
+        self._place = place
         self._pid = clock.process()
         self._inherited: list[sqlite3.Connection] = []
         self._base = self._connect()
@@ -334,7 +336,7 @@ class Index:
         return int(row[0]), int(row[1]), int(row[2])
 
     def _connect(self) -> sqlite3.Connection:
-        base, self._path = open_base(self._path, self._store_id)
+        base, self._path = open_base(self._path, self._store_id, self._place)
         return base
 
 

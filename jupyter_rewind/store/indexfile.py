@@ -1,12 +1,14 @@
 """The file that an index lies in: made, opened, furnished; thrown away where it does not read.
 
 What it holds can always be made again, so nothing here is worth an error: a damaged file is built
-again, and one whose place fails is replaced by memory.
+again, and one whose place fails is replaced by memory. A file that somebody else made, or that
+belongs to another store, is never changed: the index goes beside it.
 """
 
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import logging
 import os
 import sqlite3
@@ -24,6 +26,9 @@ ENDS = (
 )
 """How far each segment is known to be on the disk."""
 
+INDEX_NAME = f"index-{INDEX_FORMAT}.sqlite"
+"""What the file is called where nobody has chosen a name."""
+_WHOSE = ("format", "store", "place")
 # Failures that a fresh file in the same place would meet again.
 _OF_THE_PLACE = {
     sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_FULL, sqlite3.SQLITE_BUSY,
@@ -31,20 +36,36 @@ _OF_THE_PLACE = {
 }  # fmt: skip
 
 
-def open_base(path: Path | None, store_id: str) -> tuple[sqlite3.Connection, Path | None]:
-    """The index at `path`, empty where it was none; and that path, or None where it had to be made
-    in memory."""
-    if path is not None and not _is_writable(path):
-        log.warning("the index %s cannot be written; using memory", path)
-        path = None
+class _Anothers(Exception):
+    """The file is no index, or that of another store."""
+
+
+def open_base(
+    path: Path | None, store_id: str, place: str = ""
+) -> tuple[sqlite3.Connection, Path | None]:
+    """The index at `path`, empty where it was none; and where it lies, which is beside `path` if
+    that is somebody else's, and None where it had to be made in memory. `place` tells a store from
+    its copies."""
     if path is not None:
-        try:
-            return _prepare(path, store_id), path
-        except sqlite3.DatabaseError as error:
-            again = _start_anew(path, store_id, error)
-            if again is not None:
-                return again, path
-    return _prepare(None, store_id), None
+        own = hashlib.blake2b(f"{store_id} {place}".encode(), digest_size=8).hexdigest()
+        for each in (path, path.with_name(f"index-{INDEX_FORMAT}-{own}.sqlite")):
+            try:
+                return _open_file(each, store_id, place)
+            except _Anothers as reason:
+                log.info("%s stays as it is: %s. The index lies beside it.", each, reason)
+    return _prepare(None, store_id, place), None
+
+
+def _open_file(path: Path, store_id: str, place: str) -> tuple[sqlite3.Connection, Path | None]:
+    """Raises _Anothers."""
+    if not _is_writable(path):
+        log.warning("the index %s cannot be written; using memory", path)
+        return _prepare(None, store_id, place), None
+    try:
+        return _prepare(path, store_id, place), path
+    except sqlite3.DatabaseError as error:
+        again = _start_anew(path, store_id, place, error)
+    return (again, path) if again is not None else (_prepare(None, store_id, place), None)
 
 
 def make_own_folder(folder: Path) -> bool:
@@ -69,23 +90,26 @@ def _is_writable(path: Path) -> bool:
 
 
 def _start_anew(
-    path: Path, store_id: str, error: sqlite3.DatabaseError
+    path: Path, store_id: str, place: str, error: sqlite3.DatabaseError
 ) -> sqlite3.Connection | None:
-    """A fresh file in place of a damaged one, or None when the place itself fails."""
+    """A fresh file in place of a damaged one, or None when the place itself fails. Raises
+    _Anothers, where nothing says that the damaged one was an index."""
     if getattr(error, "sqlite_errorcode", 0) & 0xFF in _OF_THE_PLACE:
         log.warning("the index %s cannot be opened (%s); using memory", path, error)
         return None
+    if path.name != INDEX_NAME and not path.name.startswith(f"index-{INDEX_FORMAT}-"):
+        raise _Anothers(f"it is no index of Jupyter Rewind, or a damaged one ({error})")
     log.info("the index %s is damaged (%s) and is built again", path, error)
     try:
         for suffix in ("", "-wal", "-shm"):
             path.with_name(path.name + suffix).unlink(missing_ok=True)
-        return _prepare(path, store_id)
+        return _prepare(path, store_id, place)
     except (OSError, sqlite3.DatabaseError) as worse:
         log.warning("the index %s cannot be built (%s); using memory", path, worse)
         return None
 
 
-def _prepare(path: Path | None, store_id: str) -> sqlite3.Connection:
+def _prepare(path: Path | None, store_id: str, place: str) -> sqlite3.Connection:
     if path is not None:
         _make_private(path)
     base = sqlite3.connect(
@@ -95,7 +119,8 @@ def _prepare(path: Path | None, store_id: str) -> sqlite3.Connection:
         check_same_thread=False,
     )
     try:
-        _furnish(base, store_id)
+        _require_ours(base)
+        _furnish(base, store_id, place)
     except BaseException:
         # Left open, it would keep its lock for as long as anybody keeps the error.
         base.close()
@@ -103,7 +128,14 @@ def _prepare(path: Path | None, store_id: str) -> sqlite3.Connection:
     return base
 
 
-def _furnish(base: sqlite3.Connection, store_id: str) -> None:
+def _require_ours(base: sqlite3.Connection) -> None:
+    """Nothing has been changed. Raises _Anothers, where the tables are somebody else's."""
+    tables = {name for (name,) in base.execute("SELECT name FROM sqlite_master WHERE type='table'")}
+    if tables and not {"meta", *TABLES} <= tables:
+        raise _Anothers("it is a database of something else")
+
+
+def _furnish(base: sqlite3.Connection, store_id: str, place: str) -> None:
     base.execute("PRAGMA journal_mode=WAL")
     base.execute("PRAGMA synchronous=OFF")
     base.execute("PRAGMA temp_store=MEMORY")
@@ -112,8 +144,13 @@ def _furnish(base: sqlite3.Connection, store_id: str) -> None:
         if statement.strip():
             base.execute(statement)
     # An index written before the machine went down may name bytes that never landed.
-    mine = {"format": str(INDEX_FORMAT), "store": store_id, "boot": clock.boot_id()}
+    mine = {
+        "format": str(INDEX_FORMAT), "store": store_id, "boot": clock.boot_id(),
+        **({"place": place} if place else {}),
+    }  # fmt: skip
     known = dict(base.execute("SELECT name, value FROM meta"))
+    if known and any(known.get(key, mine.get(key)) != mine.get(key) for key in _WHOSE):
+        raise _Anothers("it is the index of another store, or of another version")
     if known != mine:
         if {**known, "boot": ""} == {**mine, "boot": ""}:
             # What its segments had on the disk stays true, and tells when one is destroyed.

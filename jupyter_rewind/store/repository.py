@@ -21,13 +21,12 @@ from jupyter_rewind.store.catalog import Catalog
 from jupyter_rewind.store.content import ContentReader
 from jupyter_rewind.store.durable import Files
 from jupyter_rewind.store.index import Index
-from jupyter_rewind.store.indexfile import make_own_folder
+from jupyter_rewind.store.indexfile import INDEX_NAME, make_own_folder
 from jupyter_rewind.store.layout import Layout, is_network, open_layout
 from jupyter_rewind.store.locks import Barrier, ProcessLock
 from jupyter_rewind.store.moving import note_taken
 from jupyter_rewind.store.partial import read_segment
 from jupyter_rewind.store.replica.arrival import finish_arrival, is_arriving
-from jupyter_rewind.store.schema import INDEX_FORMAT
 from jupyter_rewind.store.segments import Batch, Gap, Seal, SegmentReader
 from jupyter_rewind.store.transaction import Transaction
 from jupyter_rewind.store.witness import note_segments
@@ -376,9 +375,8 @@ class Repository:
 def default_index_path(layout: Layout) -> Path | None:
     """Beside the segments; in the user's cache where those lie on a network file system. None
     where there is no place that nobody else can write to."""
-    name = f"index-{INDEX_FORMAT}.sqlite"
     if not is_network(layout.folder):
-        return layout.folder / name
+        return layout.folder / INDEX_NAME
     cache = Path.home() / ".cache"
     if is_network(cache):
         cache = Path("/var/tmp") / f"rewind-{clock.user()}"
@@ -386,4 +384,4 @@ def default_index_path(layout: Layout) -> Path | None:
         if not make_own_folder(cache):
             log.warning("%s belongs to somebody else: the index stays in memory", cache)
             return None
-    return cache / "jupyter-rewind" / layout.store_id / name
+    return cache / "jupyter-rewind" / layout.store_id / INDEX_NAME

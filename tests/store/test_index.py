@@ -123,6 +123,63 @@ def test_an_index_spoilt_under_a_writer_changes_no_answer(
             true_to(one, run.ledger)
 
 
+def _a_notebook(path: Path) -> None:
+    path.write_text('{"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}')
+
+
+def _a_database(path: Path) -> None:
+    path.unlink(missing_ok=True)
+    with sqlite3.connect(path) as base:
+        base.execute("CREATE TABLE meta(name TEXT, value TEXT)")
+        base.execute("INSERT INTO meta VALUES('mine', 'precious')")
+
+
+@pytest.mark.parametrize("make", [_a_notebook, _a_database])
+def test_a_file_of_the_user_that_the_index_is_to_lie_in_stays_as_it_is(
+    tmp_path: Path, make: Callable[[Path], None]
+) -> None:
+    """Byte for byte; the index lies beside it, and is used again."""
+    run = _filled(tmp_path)
+    make(_path(run))
+    before = _path(run).read_bytes()
+    for number in range(2):
+        with run.open() as repository:
+            true_to(repository, run.ledger)
+            run.save(repository, b"after %d" % number)
+            with repository.index() as index:
+                assert not index.in_memory and index.path != _path(run)
+    assert _path(run).read_bytes() == before
+    assert {each.name for each in tmp_path.glob("index*")} - {index.path.name} == {"index.sqlite"}
+
+
+def test_two_stores_that_are_to_share_an_index_have_one_each(tmp_path: Path) -> None:
+    """What one keeps while a command looks at the other is in its history afterwards."""
+    here, there = _filled(tmp_path, 5), Run(tmp_path / "other", Files())
+    there.root.mkdir()
+    assert _path(here) == _path(there)
+    with here.open() as served:
+        with there.open() as other:
+            there.save(other, b"theirs")
+            true_to(other, there.ledger)
+        here.save(served, b"ours")
+        true_to(served, here.ledger)
+    _remove(_path(here))
+    with here.open() as again:
+        true_to(again, here.ledger)
+
+
+def test_a_store_and_its_copy_do_not_share_an_index(tmp_path: Path) -> None:
+    """A copy has the store's id: what is kept in one of them is not in the other."""
+    run = _filled(tmp_path, 5)
+    run.open().close()
+    shutil.copytree(run.root, tmp_path / "copied")
+    copied = Run(tmp_path / "copied", Files())
+    with run.open() as repository, copied.open() as copy:
+        run.save(repository, b"after the copy was made")
+        assert len(copy.entries()) == len(repository.entries()) - 1
+        true_to(repository, run.ledger)
+
+
 def test_a_row_that_does_not_read_is_read_anew(tmp_path: Path) -> None:
     run = _filled(tmp_path, 5)
     with sqlite3.connect(_path(run)) as base:

@@ -57,7 +57,10 @@ def check_store(settings: Rewind) -> Iterator[Finding]:
         text = f"{folder} lies on a network file system: its index stays out of there"
         yield Finding("file system", State.NOTE, text)
     usual = "in your cache folder, on a local disk" if health.network else f"beside it, in {folder}"
-    yield Finding("index", State.NOTE, settings.store_index_path or usual)
+    index = settings.store_index_path
+    if index and health.exists and fault is None:
+        index = _say_index(settings)
+    yield Finding("index", State.NOTE, index or usual)
     if health.locks is False:
         text = f"{folder} has no working locks: checkpoints are safe, collect refuses to work"
         yield Finding("locks", State.PROBLEM, text, move)
@@ -83,6 +86,20 @@ def _open_store(settings: Rewind) -> RewindError | None:
     except RewindError as error:
         return error
     return None
+
+
+def _say_index(settings: Rewind) -> str:
+    """Where the index that the settings name lies, which may be beside what they name."""
+    from jupyter_rewind.workspace import Workspace
+
+    named = Path(settings.store_index_path).expanduser()
+    with Workspace.open(settings, create=False) as workspace, workspace.repository.index() as index:
+        lies = index.path
+    if lies is None:
+        return f"in memory: {named} cannot be used"
+    if lies == named:
+        return str(lies)
+    return f"{lies}, for {named} is no index of this store, and stays as it is"
 
 
 def _key(key: Path, *, readable: bool, private: bool) -> Finding:

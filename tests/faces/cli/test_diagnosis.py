@@ -205,3 +205,16 @@ def test_a_file_in_the_place_of_segments_is_damage(book: Path, home: Path, rewin
     segments.unlink()
     aside.rename(segments)
     assert rewind("verify").status == 0
+
+
+def test_a_notebook_that_the_index_is_to_lie_in_stays_and_doctor_says_where_the_index_lies(
+    book: Path, rewind: Rewind
+) -> None:
+    """Whoever has given the wrong name loses nothing by it, and is told."""
+    before, setting = book.read_bytes(), ("--set", f"store.index_path={book}")
+    assert rewind(*setting, "history", book, "--json").data["checkpoints"]
+    findings = rewind(*setting, "doctor", "--json").data["findings"]
+    (told,) = (each["text"] for each in findings if each["name"] == "index")
+    assert f"{book} is no index of this store" in told
+    assert Path(told.split(", for ")[0]).is_file()
+    assert book.read_bytes() == before
