@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from jupyter_rewind import clock
-from jupyter_rewind.errors import NotFound, RewindError
+from jupyter_rewind.errors import NotFound, RewindError, Storage
 from jupyter_rewind.model.checkpoint import Reason
 from jupyter_rewind.notebooks.condition import SOUND, Condition
 from jupyter_rewind.notebooks.documents import checkpoint_document, find_last_good, read_document
@@ -108,6 +108,10 @@ class Watcher:
         try:
             self._keep(path, reason, seen)
         except NotFound:
+            return
+        except Storage as error:
+            # The disk may have room again, or the store be back, and nobody touches the file.
+            seen.problems[name] = error
             return
         except RewindError as error:
             # One file that cannot be kept costs itself alone, and is tried again when it changes.

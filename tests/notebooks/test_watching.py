@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from jupyter_rewind import clock
-from jupyter_rewind.errors import InvalidInput
+from jupyter_rewind.errors import Full, InvalidInput
 from jupyter_rewind.model.checkpoint import Reason
 from jupyter_rewind.notebooks import watching
 from jupyter_rewind.notebooks.history import Histories
@@ -165,3 +165,20 @@ def test_the_stock_checkpoint_is_taken_at_first_sight(
     watcher.scan([folder])
     states = [histories.read(one) for one in histories.checkpoints(str(path))]
     assert states == [make_notebook("before"), make_notebook("now")]
+
+
+def test_what_a_full_store_did_not_take_is_kept_as_soon_as_it_has_room(
+    watcher: Watcher, folder: Path, fake_clock: clock.FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody touches the file meanwhile; each look says that it is not kept yet."""
+    path = write(folder / "a.ipynb", "1")
+    fake_clock.time_ns = path.stat().st_ctime_ns + 60_000_000_000
+
+    def refuse(*_: object, **__: object) -> None:
+        raise Full("There is no room.")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(watching, "checkpoint_document", refuse)
+        for _ in range(2):
+            assert list(watcher.scan([folder]).problems) == [str(path)]
+    assert len(watcher.scan([folder]).recorded) == 1

@@ -82,6 +82,8 @@ class Watch:
         self._poll = poll
         self._due: dict[Path, float] = {}
         self._broken: dict[Path, str] = {}
+        self._told: dict[str, type[RewindError]] = {}
+        """What files could not be kept for, as far as that was said."""
         self._looks: dict[Path, tuple[int, int, int] | None] = {}
 
     def run(self) -> None:
@@ -102,8 +104,14 @@ class Watch:
                 next_scan = clock.monotonic() + every
 
     def _report_scan(self, seen: Seen, now: float) -> None:
-        """What was found; damaged notebooks are told once they have come to rest."""
+        """What was found; damaged notebooks are told once they have come to rest, and what is
+        tried again without a change of the file is told once."""
+        problems, told = seen.problems, self._told
+        seen.problems = {
+            each: why for each, why in problems.items() if told.get(each) is not type(why)
+        }
         self._report(seen)
+        self._told = {each: type(why) for each, why in problems.items()}
         odd = [one.checkpoint.path for one in seen.recorded if one.checkpoint.kind != "notebook"]
         for path in map(Path, [*seen.damaged, *odd]):
             self._due.setdefault(path, now + REST_SECONDS)
@@ -231,6 +239,7 @@ class Watch:
         for path in seen.gone:
             self._tell("gone", path, _gone_words(path, seen.moved.get(path)))
         for path, error in seen.problems.items():
+            self._told[path] = type(error)
             self._tell_problem(path, error)
 
     def _tell_kept(self, recorded: Recorded) -> None:

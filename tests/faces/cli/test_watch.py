@@ -14,10 +14,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from queue import Empty, Queue
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from jupyter_rewind.errors import Denied, Full
+from jupyter_rewind.faces.cli.watch import Watch
+from jupyter_rewind.notebooks.watching import Seen
 from tests.faces.cli.conftest import COMMAND, FIRST, SECOND, THIRD, Rewind
 from tests.faces.cli.test_schema import check
 
@@ -236,3 +240,23 @@ def test_nothing_to_watch(work: Path, rewind: Rewind) -> None:
     ended = rewind("watch", work / "nothing", "--json")
     assert ended.status == 3
     assert json.loads(ended.err)["error"]["code"] == "not_found"
+
+
+def test_what_is_tried_again_without_a_change_is_told_once(
+    work: Path,
+) -> None:
+    """A store that is full for an hour is no line a second; another reason is told."""
+    told: list[str] = []
+    face = SimpleNamespace(event=lambda answer: told.append(answer.data["text"]))
+    watched = Watch(
+        face, SimpleNamespace(watcher=lambda: None), [work], threading.Event(), poll=False
+    )  # type: ignore[arg-type]
+    for error in (Full("It is full."), Full("It is full."), Denied("It is shut.")):
+        watched._report_scan(Seen(problems={"a.ipynb": error}), 0.0)
+    watched._report_scan(Seen(), 0.0)
+    watched._report_scan(Seen(problems={"a.ipynb": Denied("It is shut.")}), 0.0)
+    assert [each.rpartition(": ")[2] for each in told] == [
+        "It is full.",
+        "It is shut.",
+        "It is shut.",
+    ]
