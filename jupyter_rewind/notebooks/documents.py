@@ -37,6 +37,7 @@ from jupyter_rewind.notebooks.files import (
     is_file_there,
     read_document,
     read_or_none,
+    require_visible,
 )
 from jupyter_rewind.notebooks.history import Histories, Recorded
 from jupyter_rewind.notebooks.inplace import overwrite_document
@@ -234,11 +235,14 @@ def undelete_document(
     """The newest state of a deleted notebook that can be read is a file again, with its history.
 
     `output` names another place than its last one.
-    Raises NotFound, RestoreRefused (a file is there), Conflict, Integrity, Storage.
+    Raises NotFound, RestoreRefused (a file is there), Conflict, Integrity, Storage (also where
+    nobody may look whether it is).
     """
     history = histories.history(path_or_history)
     info = histories.overview(history)
     target = output or Path(info.path)
+    if not info.deleted:
+        require_visible(info.path)
     is_alive = not info.deleted and is_file_there(info.path)
     if is_alive or os.path.lexists(target):
         others = histories.bindings.deleted_at(info.path) if is_alive else []

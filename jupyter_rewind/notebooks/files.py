@@ -6,6 +6,7 @@ a device has no end. Changes nothing.
 
 from __future__ import annotations
 
+import errno
 import os
 import shlex
 import stat
@@ -136,8 +137,26 @@ def read_or_none(path: Path) -> Document | None:
 
 
 def is_file_there(path: str) -> bool:
-    """Whether a file, or a link to wherever, has this path: a folder is no notebook's file."""
-    return os.path.lexists(path) and not os.path.isdir(path)
+    """Whether a file, or a link to wherever, has this path: a folder is no notebook's file. What
+    this user may not look at is not gone."""
+    try:
+        os.lstat(path)
+    except (FileNotFoundError, NotADirectoryError, ValueError):
+        return False
+    except OSError as error:
+        return error.errno != errno.ENAMETOOLONG
+    return not os.path.isdir(path)
+
+
+def require_visible(path: str) -> None:
+    """Raises Storage, where nobody can tell whether a file is there."""
+    try:
+        os.lstat(path)
+    except (FileNotFoundError, NotADirectoryError, ValueError):
+        return
+    except OSError as error:
+        if error.errno != errno.ENAMETOOLONG:
+            raise translate(error, "look for", Path(path)) from error
 
 
 def check_writable(path: Path) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from jupyter_rewind import clock
-from jupyter_rewind.errors import Denied, Full, NotFound, RestoreRefused, RewindError
+from jupyter_rewind.errors import Denied, Full, NotFound, RestoreRefused, RewindError, Storage
 from jupyter_rewind.model.checkpoint import Reason
 from jupyter_rewind.notebooks import away
 from jupyter_rewind.notebooks.documents import (
@@ -358,3 +358,19 @@ def test_a_store_that_fails_behind_the_file_says_that_it_is_back(
         act(histories, *((str(path),) if act is undelete_document else (path, "head")))
     assert "Nothing was changed" not in str(failed.value)
     assert path.read_bytes() == make_notebook("1")
+
+
+def test_a_notebook_that_nobody_can_look_for_is_not_deleted(
+    histories: Histories, path: Path, folder: Path
+) -> None:
+    """Its folder is shut for the moment: its history stays where it is, and goes on there."""
+    last = save(histories, path, make_notebook("1"))
+    aside = folder.rename(folder.with_name("aside"))
+    folder.symlink_to(folder)  # nobody gets through, not even root
+    assert histories.deleted(is_file_there) == []
+    with pytest.raises(Storage, match="Could not look for"):
+        undelete_document(histories, str(path), output=aside / "other.ipynb")
+    folder.unlink()
+    aside.rename(folder)
+    assert histories.find(str(path)) == last.history
+    assert not (folder / "other.ipynb").exists()
