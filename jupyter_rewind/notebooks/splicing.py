@@ -34,6 +34,14 @@ def splice_cells(
             f"{path} has no cells now, so a single cell has nowhere to go.",
             hint="Nothing was changed. Restore it whole instead.",
         )
+    if not any(cell.id for cell in now.cells):
+        # By its text it could be any of them, and with its id it would be none of that format.
+        raise RestoreRefused(
+            f"The cells of {path}, as it is now, have no ids (its format is older than 4.5), so"
+            " nobody can tell which of them a single cell stands for.",
+            hint="Nothing was changed. Restore it whole, or write that state into another file"
+            " and copy the cell.",
+        )
     for state, what in ((now, f"{path}, as it is now,"), (then, f"Checkpoint {checkpoint}")):
         _refuse_doubles(state, cells, what)
     wanted = {name: _index_of(then, name, path, checkpoint) for name in cells}
@@ -46,6 +54,12 @@ def splice_cells(
         else:
             _insert(parts, _place_for(then, index, parts), name, raw, _separator(now, then))
     return now.gaps[0] + b"".join(part.raw + part.gap for part in parts)
+
+
+_NO_IDS = (
+    "Its cells have no ids (its format is older than 4.5). Restore it whole, or write it into"
+    " another file and copy the cell."
+)
 
 
 def _refuse_doubles(state: Cut, cells: Sequence[str], what: str) -> None:
@@ -94,7 +108,7 @@ def _index_of(state: Cut, name: str, path: str, checkpoint: str) -> int:
         if cell.id == name:
             return index
     known = [cell.id for cell in state.cells if cell.id]
-    hint = f"Its cells are: {', '.join(known[:20])}." if known else "Its cells have no ids."
+    hint = f"Its cells are: {', '.join(known[:20])}." if known else _NO_IDS
     raise NotFound(f"Checkpoint {checkpoint} of {path} has no cell {name!r}.", hint=hint)
 
 

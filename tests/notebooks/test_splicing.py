@@ -95,3 +95,13 @@ def test_an_id_that_several_cells_have_names_none_of_them(where: str) -> None:
     with pytest.raises(RestoreRefused, match="2 cells with the id 'a'"):
         splice(present, source, "a")
     assert ("b", "old" if present is double else "three") in named(splice(present, source, "b"))
+
+
+def test_no_single_cell_goes_into_a_notebook_whose_cells_have_no_ids() -> None:
+    """It would stand there twice, and the format knows no ids."""
+    present = b'{"cells":[{"source":"a = 1"},{"source":"b = 1"}],"nbformat":4,"nbformat_minor":4}'
+    with pytest.raises(RestoreRefused, match=r"a\.ipynb, as it is now, have no ids"):
+        splice(present, make_notebook(cell("a")), "a")
+    with pytest.raises(NotFound) as told:
+        splice(make_notebook(cell("a")), present, "b")
+    assert "Restore it whole" in told.value.hint
