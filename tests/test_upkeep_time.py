@@ -123,3 +123,16 @@ def test_by_hand_the_wall_clock_counts(
     plan = workspace.plan_expiry()
     assert plan.count == 2
     assert len(workspace.expire(plan)) == 2
+
+
+def test_a_clock_that_begins_again_with_the_machine_does_not_put_expiry_off(
+    workspace: Workspace, hands: clock.FakeClock, gone: str
+) -> None:
+    """A round before the machine was told the time counts nothing, and takes nothing back."""
+    for _ in range(20):
+        hands.advance(DAY)
+        assert keep_up(workspace) == 0
+    hands.advance(-9000 * DAY)
+    assert keep_up(workspace) == 0
+    hands.advance(9001 * DAY)
+    assert keep_up(workspace) == 2

@@ -26,7 +26,11 @@ def count_time(repository: Repository, interval_ns: int) -> Iterator[int]:
     note = repository.folder / "upkeep-calendar"
     now = clock.now_ns()
     told = read_text_or_empty(note)
-    before = int(told) if told.isdigit() else _oldest(repository, now)
+    oldest = _oldest(repository, now)
+    before = int(told) if told.isdigit() else oldest
+    if now < oldest:
+        yield before
+        return
     # Rounds that are seldom by the user's own wish must not leave the calendar behind for ever.
     moment = min(now, before + max(_WEEK_NS, 2 * interval_ns))
     yield moment
