@@ -167,7 +167,7 @@ async def test_a_diff_goes_up_to_an_open_text(client: Client) -> None:
     assert "-two\n+three\n" in found["text"]
 
 
-@pytest.mark.parametrize("content", [None, 7, []])
+@pytest.mark.parametrize("content", [None, 7, [], {"cells": 5}, {"cells": None}])
 async def test_a_diff_needs_something_open(client: Client, content: object) -> None:
     """What is neither a notebook nor a text is refused in words."""
     await client.put("a.ipynb", notebook("x = 1"))
@@ -261,6 +261,7 @@ async def test_stats_and_health(client: Client) -> None:
         ("GET", "content", {"path": "a.ipynb", "ref": "head", "format": "xml"}, 400),
         ("POST", "restore", {"body": {"path": "a.ipynb"}}, 400),
         ("POST", "restore", {"body": {"path": "a.ipynb", "ref": "head", "cells": "c0"}}, 400),
+        ("POST", "restore", {"body": {"path": "a.ipynb", "ref": "head", "state": "yes"}}, 400),
         ("POST", "restore", {"body": {"path": "a.ipynb", "ref": "head", "cells": ["zz"]}}, 404),
         ("POST", "labels", {"body": {"path": "a.ipynb", "ref": "head", "label": "head"}}, 400),
         ("POST", "undelete", {"body": {}}, 400),

@@ -219,3 +219,11 @@ def texts_of(body: Mapping[str, Any], name: str) -> tuple[str, ...]:
     if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
         raise InvalidInput(f"{name} must be a list of texts.")
     return tuple(value)
+
+
+def flag_of(body: Mapping[str, Any], name: str) -> bool:
+    """A yes or no in a body, no without it. Raises InvalidInput for anything else."""
+    value = body.get(name)
+    if value is not None and not isinstance(value, bool):
+        raise InvalidInput(f"{name} must be true or false. Nothing was changed.")
+    return bool(value)

@@ -18,7 +18,7 @@ from jupyter_rewind.faces.server.drafting import (
     render_notebook,
     require_draft,
 )
-from jupyter_rewind.faces.server.handlers.base import RewindHandler, text_of
+from jupyter_rewind.faces.server.handlers.base import RewindHandler, flag_of, text_of
 from jupyter_rewind.faces.server.handlers.states import load_side
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ class DraftHandler(RewindHandler):
         path, file = await self.body_file(body)
         ended = text_of(body, "ended", "")
         update = b"" if ended else decode_update(body)
-        whole = body.get("whole") is True
+        whole = flag_of(body, "whole")
 
         def act(workspace: Workspace) -> Draft:
             draft = require_draft(workspace, file, name)

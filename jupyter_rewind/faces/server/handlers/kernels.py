@@ -19,7 +19,7 @@ from tornado import web
 from jupyter_rewind.clock import monotonic
 from jupyter_rewind.errors import NotFound, RestoreRefused, Unavailable
 from jupyter_rewind.faces.server.announcer import KERNEL_EVENTS
-from jupyter_rewind.faces.server.handlers.base import RewindHandler, text_of
+from jupyter_rewind.faces.server.handlers.base import RewindHandler, flag_of, text_of
 from jupyter_rewind.model.snapshot import Snapshot
 from jupyter_rewind.revival import Revival, changes_json, report_json, run_json, snapshot_json
 
@@ -187,7 +187,7 @@ class SnapshotRestoreHandler(KernelStatesHandler):
     @authorized
     async def post(self, kernel: str, ref: str) -> None:
         body = self.body()
-        words = {"ref": unquote(ref), "trust": body.get("trust") is True}
+        words = {"ref": unquote(ref), "trust": flag_of(body, "trust")}
         self.answer(await self.ask(kernel, "to", words))
 
 

@@ -11,7 +11,7 @@ from urllib.parse import unquote
 from jupyter_server.auth.decorator import authorized
 from tornado import web
 
-from jupyter_rewind.faces.server.handlers.base import older, text_of
+from jupyter_rewind.faces.server.handlers.base import flag_of, older, text_of
 from jupyter_rewind.faces.server.handlers.kernels import KernelStatesHandler
 from jupyter_rewind.model.ids import ExecutionId
 from jupyter_rewind.revival import Revival, changes_json, ran_json, report_json, snapshot_json
@@ -86,7 +86,7 @@ class VariablesHandler(KernelStatesHandler):
             "name": text_of(body, "name"),
             "ref": text_of(body, "ref"),
             "new": text_of(body, "as", "") or None,
-            "replace": body.get("replace") is True,
-            "trust": body.get("trust") is True,
+            "replace": flag_of(body, "replace"),
+            "trust": flag_of(body, "trust"),
         }
         self.answer(await self.ask(kernel, "get", words))

@@ -11,7 +11,7 @@ from tornado import web
 
 from jupyter_rewind.errors import InvalidInput, NotFound, RewindError
 from jupyter_rewind.faces.server import request
-from jupyter_rewind.faces.server.handlers.base import RewindHandler, text_of, texts_of
+from jupyter_rewind.faces.server.handlers.base import RewindHandler, flag_of, text_of, texts_of
 from jupyter_rewind.faces.server.handlers.kernels import ask_run, find_state
 from jupyter_rewind.faces.server.rendering import render_checkpoint
 from jupyter_rewind.faces.server.restoring import restore_file
@@ -39,7 +39,7 @@ class RestoreHandler(RewindHandler):
         if output:
             await self.service.paths.visible(output)
         state = live = None
-        if body.get("state") is True:
+        if flag_of(body, "state"):
             live, state = await self._restore_state(body, file, output)
         try:
             restored = await restore_file(

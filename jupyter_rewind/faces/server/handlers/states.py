@@ -163,7 +163,10 @@ def _open_bytes(content: object) -> bytes:
         return content.encode(errors="surrogatepass")
     if not isinstance(content, dict):
         raise InvalidInput("content must be a notebook or a text.")
-    for cell in content.get("cells", ()):
+    cells = content.get("cells", [])
+    if not isinstance(cells, list):
+        raise InvalidInput("The cells of content must be a list.")
+    for cell in cells:
         # Whether its outputs may run is for each browser to say, and stands in no file.
         if isinstance(cell, dict) and isinstance(cell.get("metadata"), dict):
             cell["metadata"].pop("trusted", None)
