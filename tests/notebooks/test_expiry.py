@@ -17,9 +17,9 @@ from jupyter_rewind.model.checkpoint import Reason
 from jupyter_rewind.model.retention import Policy
 from jupyter_rewind.notebooks import documents, expiry
 from jupyter_rewind.notebooks.history import Histories
-from jupyter_rewind.store.durable import Files
 from jupyter_rewind.store.upkeep import collect
 from tests.notebooks.support import make_notebook
+from tests.support.stores import refuse_to_open
 
 PATH = "/home/a/a.ipynb"
 FEW = Policy(keep_last=2, hourly=0, daily=0, weekly=0, deleted_days=10)
@@ -64,14 +64,7 @@ def test_nothing_expires_while_a_label_may_stand_where_nobody_may_read(
 ) -> None:
     of_another_user = histories.repository.layout.segments / ("0" * 16)
     of_another_user.write_bytes(b"labels, say")
-    opening = Files.open
-
-    def refuse(files: Files, path: Path) -> int:
-        if path == of_another_user:
-            raise Denied(f"Could not open {path}: permission denied.")
-        return opening(files, path)
-
-    monkeypatch.setattr(Files, "open", refuse)
+    refuse_to_open(of_another_user, monkeypatch)
     with pytest.raises(Denied, match="sudo chown"):
         expiry.expire(histories, FEW)
     assert left(histories) == ids

@@ -322,14 +322,31 @@ def test_what_was_brought_back_elsewhere_is_not_taken_away_by_its_old_name(
     assert len(histories.checkpoints(str(path))) == 1
 
 
-@pytest.mark.parametrize("act", [undelete_document, restore_document])
-def test_a_store_that_takes_nothing_leaves_no_file_behind(
-    histories: Histories, path: Path, act: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """What says that nothing was changed has changed nothing."""
+def bring_back(histories: Histories, path: Path, way: str) -> None:
+    """The newest state of a deleted notebook is a file again."""
+    if way == "undelete":
+        undelete_document(histories, str(path))
+    else:
+        restore_document(histories, path, "head")
+
+
+@pytest.fixture
+def deleted(histories: Histories, path: Path) -> Path:
+    """A notebook that had one cell, `1`, and was deleted."""
     save(histories, path, make_notebook("1"))
     path.unlink()
     histories.delete(str(path))
+    return path
+
+
+WAYS = pytest.mark.parametrize("way", ["undelete", "restore"])
+
+
+@WAYS
+def test_a_store_that_takes_nothing_leaves_no_file_behind(
+    histories: Histories, deleted: Path, way: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What says that nothing was changed has changed nothing."""
 
     @contextmanager
     def refuse(**_: Any) -> Iterator[None]:
@@ -338,26 +355,22 @@ def test_a_store_that_takes_nothing_leaves_no_file_behind(
 
     monkeypatch.setattr(histories.repository, "transaction", refuse)
     with pytest.raises(Denied):
-        act(histories, *((str(path),) if act is undelete_document else (path, "head")))
-    assert not path.exists()
+        bring_back(histories, deleted, way)
+    assert not deleted.exists()
 
 
-@pytest.mark.parametrize("act", [undelete_document, restore_document])
+@WAYS
 def test_a_store_that_fails_behind_the_file_says_that_it_is_back(
-    histories: Histories, path: Path, act: Any, monkeypatch: pytest.MonkeyPatch
+    histories: Histories, deleted: Path, way: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    save(histories, path, make_notebook("1"))
-    path.unlink()
-    histories.delete(str(path))
-
     def fail(*_: Any) -> None:
         raise Full("The disk is full.", hint="Nothing was changed.")
 
     monkeypatch.setattr(histories, "undelete", fail)
     with pytest.raises(Full, match="was brought back") as failed:
-        act(histories, *((str(path),) if act is undelete_document else (path, "head")))
+        bring_back(histories, deleted, way)
     assert "Nothing was changed" not in str(failed.value)
-    assert path.read_bytes() == make_notebook("1")
+    assert deleted.read_bytes() == make_notebook("1")
 
 
 def test_a_notebook_that_nobody_can_look_for_is_not_deleted(

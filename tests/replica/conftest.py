@@ -19,6 +19,7 @@ from tests.support import object_servers
 from tests.support.ceph import PLACE
 from tests.support.ceph import ceph as begin_ceph
 from tests.support.object_servers import KEYS, Server
+from tests.support.replicas import Line, lead_through
 
 _COUNT = itertools.count()
 KINDS = ["memory", "folder", "moto", "seaweed", "azurite", "sealed", *(["ceph"] if PLACE else [])]
@@ -85,3 +86,11 @@ def objects(request: pytest.FixtureRequest, place: Callable[[str], str]) -> Obje
         layout = Layout(Path("nowhere"), StoreId("5" * 32), bytes(range(32)))
         return SealedObjects(CloudObjects(MemoryStore(), "memory"), layout, "0" * 16)
     return open_objects(parse_address(place(request.param)))
+
+
+@pytest.fixture
+def line(monkeypatch: pytest.MonkeyPatch) -> Line:
+    """The way to an empty memory, for whoever opens a replica by its address, too."""
+    line = Line(CloudObjects(MemoryStore(), "memory"))
+    lead_through(line, monkeypatch, asks_at_once=True)
+    return line

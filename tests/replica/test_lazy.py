@@ -15,7 +15,6 @@ from jupyter_rewind.store import locks
 from jupyter_rewind.store.collect import collect
 from jupyter_rewind.store.durable import Files
 from jupyter_rewind.store.partial import read_partial
-from jupyter_rewind.store.replica import bringing, wholeness
 from jupyter_rewind.store.replica.filling import Filled as Brought
 from jupyter_rewind.store.replica.filling import fill
 from jupyter_rewind.store.replica.objects import Objects
@@ -24,7 +23,15 @@ from jupyter_rewind.store.rotation import rotate
 from jupyter_rewind.store.salvage import salvage
 from jupyter_rewind.store.stats import stats
 from jupyter_rewind.store.verify import verify
-from tests.support.replicas import Line, Machine, holds, next_machine, with_contents
+from tests.support.replicas import (
+    Line,
+    Machine,
+    fresh,
+    holds,
+    lead_through,
+    next_machine,
+    with_contents,
+)
 from tests.support.stores import noise
 
 
@@ -32,21 +39,11 @@ from tests.support.stores import noise
 def line(objects: Objects, monkeypatch: pytest.MonkeyPatch) -> Iterator[Line]:
     """The way to an empty place of each kind, for whoever opens a replica by its address, too."""
     line = Line(objects)
-    monkeypatch.setattr(bringing, "open_replica", lambda url: line)
-    monkeypatch.setattr(wholeness, "open_replica", lambda url: line)
+    lead_through(line, monkeypatch)
     return line
 
 
 only_memory = pytest.mark.parametrize("objects", ["memory"], indirect=True)
-
-
-def fresh(tmp_path: Path, line: Line, *, count: int = 4) -> tuple[Machine, Machine]:
-    """A machine that has pushed, and another one that has pulled lazily."""
-    first = with_contents(tmp_path / "first", line, count=count)
-    second = next_machine(tmp_path / "second", first)
-    line.read_bytes = 0
-    second.pull(lazy=True)
-    return first, second
 
 
 def fill_all(machine: Machine) -> Brought:
@@ -59,7 +56,7 @@ def test_histories_are_there_at_once_and_contents_come_as_they_are_read(
 ) -> None:
     """A pull fetches what histories are listed and searched by; each content comes, byte for
     byte, when it is read, and what was read is read without the replica."""
-    first, second = fresh(tmp_path, line)
+    first, second = fresh(tmp_path, line, count=4)
     size = sum(len(part) for parts in first.filled.parts.values() for part in parts)
     assert line.read_bytes < size / 20
     with second.open() as repository:
@@ -83,7 +80,7 @@ def test_all_that_is_missing_comes_at_once_where_it_is_asked_for(
     tmp_path: Path, line: Line
 ) -> None:
     """A store that was filled needs the replica for nothing any more."""
-    first, second = fresh(tmp_path, line)
+    first, second = fresh(tmp_path, line, count=4)
     with second.open() as repository:
         lacking = set(read_partial(repository.layout))
     assert len(lacking) == 4
@@ -112,7 +109,7 @@ def test_one_content_is_fetched_without_the_others(tmp_path: Path, line: Line) -
 @only_memory
 def test_where_the_replica_cannot_be_reached_that_is_said(tmp_path: Path, line: Line) -> None:
     """Contents that are not here are neither damaged nor empty; all else is as ever."""
-    first, second = fresh(tmp_path, line)
+    first, second = fresh(tmp_path, line, count=4)
     name = next(iter(first.filled.bodies))
     line.cut()
     with second.open() as repository:
@@ -135,7 +132,7 @@ def test_where_the_replica_cannot_be_reached_that_is_said(tmp_path: Path, line: 
 def test_a_save_does_not_build_on_what_is_not_here(tmp_path: Path, line: Line) -> None:
     """Content that a save has in hand is stored again, though the replica has it; without asking
     the replica."""
-    first, second = fresh(tmp_path, line)
+    first, second = fresh(tmp_path, line, count=4)
     parts = next(iter(first.filled.parts.values()))
     line.cut()
     with second.open() as repository:
@@ -149,7 +146,7 @@ def test_a_save_does_not_build_on_what_is_not_here(tmp_path: Path, line: Line) -
 def test_what_is_only_named_is_fetched_before_it_is_named(tmp_path: Path, line: Line) -> None:
     """An entry never leads to contents that the replica alone has; where they cannot be fetched,
     nothing is committed."""
-    first, second = fresh(tmp_path, line)
+    first, second = fresh(tmp_path, line, count=4)
     content = next(iter(first.filled.links.values()))[0]
     line.cut()
     with second.open() as repository:
@@ -170,7 +167,7 @@ def test_what_is_only_named_is_fetched_before_it_is_named(tmp_path: Path, line: 
 def test_collecting_keeps_what_is_alive_and_not_here(tmp_path: Path, line: Line) -> None:
     """Expire and collect work on a store that lacks contents: what stays can be read afterwards,
     and what is not here is not taken for damage or garbage."""
-    first, second = fresh(tmp_path, line)
+    first, second = fresh(tmp_path, line, count=4)
     gone, *rest = first.filled.bodies
     with second.open() as repository:
         with repository.transaction(exclusive=True) as tx:
@@ -189,7 +186,7 @@ def test_collecting_without_the_replica_removes_nothing_that_it_needs(
     tmp_path: Path, line: Line
 ) -> None:
     """What would have to move and cannot be fetched stays where it is, and so does all else."""
-    first, second = fresh(tmp_path, line)
+    first, second = fresh(tmp_path, line, count=4)
     gone, *rest = first.filled.bodies
     with second.open() as repository:
         with repository.transaction(exclusive=True) as tx:
@@ -205,7 +202,7 @@ def test_collecting_without_the_replica_removes_nothing_that_it_needs(
 @only_memory
 def test_another_replica_gets_everything(tmp_path: Path, line: Line) -> None:
     """A store that lacks contents is pushed whole: what it lacks is fetched first."""
-    first, second = fresh(tmp_path, line)
+    first, second = fresh(tmp_path, line, count=4)
     from obstore.store import MemoryStore
 
     from jupyter_rewind.store.replica.cloud import CloudObjects
@@ -223,7 +220,7 @@ def test_what_was_collected_there_meanwhile_is_given_up_here(tmp_path: Path, lin
     elsewhere then and is brought, what this machine made of its own stays, and both push on."""
     from jupyter_rewind.store.replica.collecting import collect_replica
 
-    first, second = fresh(tmp_path, line)
+    first, second = fresh(tmp_path, line, count=4)
     gone, kept, *_ = first.filled.bodies
     with second.open() as repository:
         # Read here, and used here: what it needs may not go with what the other one collects.
@@ -279,7 +276,7 @@ def test_a_segment_that_grows_keeps_what_it_has(tmp_path: Path, line: Line) -> N
 @only_memory
 def test_many_readers_fill_the_same_holes(tmp_path: Path, line: Line) -> None:
     """Several that read, and one that brings everything, at one time: each reads what was put."""
-    first, second = fresh(tmp_path, line)
+    first, second = fresh(tmp_path, line, count=4)
     failed: list[BaseException] = []
 
     def read() -> None:
@@ -308,7 +305,7 @@ def test_a_full_disk_is_no_reason_not_to_read(tmp_path: Path, line: Line) -> Non
         def open_again(self, path: Path) -> int:
             raise Unavailable("No room.")
 
-    first, second = fresh(tmp_path, line)
+    first, second = fresh(tmp_path, line, count=4)
     with Repository.open(
         second.store, key_folder=second.filled.folder / "keys", files=Full()
     ) as repository:
@@ -320,7 +317,7 @@ def test_a_full_disk_is_no_reason_not_to_read(tmp_path: Path, line: Line) -> Non
 @only_memory
 def test_what_needs_all_contents_says_so(tmp_path: Path, line: Line) -> None:
     """Another key, or another store, need everything; a salvage in place has nothing to do."""
-    first, second = fresh(tmp_path, line)
+    first, second = fresh(tmp_path, line, count=4)
     keys = second.filled.folder / "keys"
     with pytest.raises(Conflict, match="in a replica alone"):
         salvage(second.store, key_folder=keys, into=tmp_path / "into")

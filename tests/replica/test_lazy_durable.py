@@ -10,7 +10,6 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from obstore.store import MemoryStore
 
 from jupyter_rewind.errors import Full, Unavailable
 from jupyter_rewind.model.checkpoint import Checkpoint, Reason
@@ -20,40 +19,24 @@ from jupyter_rewind.notebooks.history import Histories
 from jupyter_rewind.store.durable import Files
 from jupyter_rewind.store.keep import KernelStore
 from jupyter_rewind.store.partial import ABSENT, read_partial
-from jupyter_rewind.store.replica import bringing, forwarding, packing, wholeness
+from jupyter_rewind.store.replica import bringing, forwarding, packing
 from jupyter_rewind.store.replica import pull as pulling
 from jupyter_rewind.store.replica.arrival import show_arrived
-from jupyter_rewind.store.replica.cloud import CloudObjects
 from jupyter_rewind.store.replica.filling import fill
 from jupyter_rewind.store.replica.forwarding import State
 from jupyter_rewind.store.repository import Repository
 from jupyter_rewind.store.stats import stats
-from tests.replica.test_forwarding import DEADLINE_SECONDS, Running
+from tests.support.forwarders import DEADLINE_SECONDS, Running
 from tests.support.replicas import (
     Line,
     Machine,
     first_machine,
+    fresh,
     holds,
     next_machine,
     with_contents,
 )
 from tests.support.stores import QuickFiles, noise
-
-
-@pytest.fixture
-def line(monkeypatch: pytest.MonkeyPatch) -> Line:
-    line = Line(CloudObjects(MemoryStore(), "memory"))
-    monkeypatch.setattr(bringing, "open_replica", lambda url: line)
-    monkeypatch.setattr(wholeness, "open_replica", lambda url: line)
-    monkeypatch.setattr(bringing, "_REFUSED_SECONDS", 0.0)
-    return line
-
-
-def fresh(tmp_path: Path, line: Line) -> tuple[Machine, Machine]:
-    first = with_contents(tmp_path / "first", line, count=3)
-    second = next_machine(tmp_path / "second", first)
-    second.pull(lazy=True)
-    return first, second
 
 
 class Watching(QuickFiles):

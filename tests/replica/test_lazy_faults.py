@@ -18,7 +18,6 @@ from jupyter_rewind.model.ids import EntryId
 from jupyter_rewind.store.collect import collect
 from jupyter_rewind.store.keep import KernelStore
 from jupyter_rewind.store.partial import ABSENT, read_partial
-from jupyter_rewind.store.replica import bringing, wholeness
 from jupyter_rewind.store.replica.address import open_objects, parse_address
 from jupyter_rewind.store.replica.cloud import CloudObjects
 from jupyter_rewind.store.replica.collecting import collect_replica
@@ -30,29 +29,16 @@ from jupyter_rewind.store.replica.wholeness import make_whole
 from jupyter_rewind.store.repository import Repository
 from jupyter_rewind.store.stats import stats
 from jupyter_rewind.store.verify import verify
-from tests.support.replicas import Line, Machine, holds, next_machine, with_contents
+from tests.support.replicas import (
+    Line,
+    Machine,
+    fresh,
+    holds,
+    lead_through,
+    next_machine,
+    with_contents,
+)
 from tests.support.stores import QuickFiles, Stopped, StoppingFiles, noise
-
-
-@pytest.fixture
-def line(monkeypatch: pytest.MonkeyPatch) -> Line:
-    line = Line(CloudObjects(MemoryStore(), "memory"))
-    through(line, monkeypatch)
-    return line
-
-
-def through(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever opens a replica by its address goes this way, and asks again at once."""
-    monkeypatch.setattr(bringing, "open_replica", lambda url: line)
-    monkeypatch.setattr(wholeness, "open_replica", lambda url: line)
-    monkeypatch.setattr(bringing, "_REFUSED_SECONDS", 0.0)
-
-
-def fresh(tmp_path: Path, line: Line) -> tuple[Machine, Machine]:
-    first = with_contents(tmp_path / "first", line, count=3)
-    second = next_machine(tmp_path / "second", first)
-    second.pull(lazy=True)
-    return first, second
 
 
 def test_a_replica_that_is_gone_in_the_middle(tmp_path: Path, line: Line) -> None:
@@ -256,7 +242,7 @@ def test_two_machines_in_any_order(
     byte for byte; in the end both have everything, without the replica."""
     with pytest.MonkeyPatch.context() as patch:
         line = Line(CloudObjects(MemoryStore(), "memory"))
-        through(line, patch)
+        lead_through(line, patch, asks_at_once=True)
         _run(_Pair(tmp_path_factory.mktemp("pair"), line), steps)
 
 

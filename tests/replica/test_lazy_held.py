@@ -19,7 +19,7 @@ from jupyter_rewind.notebooks.search import search
 from jupyter_rewind.replication import mending_command
 from jupyter_rewind.store.collect import collect
 from jupyter_rewind.store.partial import read_partial
-from jupyter_rewind.store.replica import arrival, bringing, filling, forwarding, wholeness
+from jupyter_rewind.store.replica import arrival, filling, forwarding
 from jupyter_rewind.store.replica.cloud import CloudObjects
 from jupyter_rewind.store.replica.collecting import collect_replica
 from jupyter_rewind.store.replica.forwarding import State
@@ -30,24 +30,24 @@ from jupyter_rewind.store.replica.opening import require_store
 from jupyter_rewind.store.repository import Repository
 from jupyter_rewind.store.salvage import salvage
 from jupyter_rewind.store.verify import verify
-from tests.replica.test_forwarding import DEADLINE_SECONDS, Running
-from tests.support.replicas import Line, Machine, holds, next_machine, with_contents
+from tests.support.forwarders import DEADLINE_SECONDS, Running
+from tests.support.replicas import (
+    Line,
+    Machine,
+    fresh,
+    holds,
+    lead_through,
+    next_machine,
+    with_contents,
+)
 from tests.support.stores import QuickFiles, noise
 
 
 @pytest.fixture
 def line(monkeypatch: pytest.MonkeyPatch) -> Line:
     line = Line(CloudObjects(MemoryStore(), "memory"))
-    monkeypatch.setattr(bringing, "open_replica", lambda url: line)
-    monkeypatch.setattr(wholeness, "open_replica", lambda url: line)
+    lead_through(line, monkeypatch)
     return line
-
-
-def fresh(tmp_path: Path, line: Line) -> tuple[Machine, Machine]:
-    first = with_contents(tmp_path / "first", line, count=3)
-    second = next_machine(tmp_path / "second", first)
-    second.pull(lazy=True)
-    return first, second
 
 
 def expire_there(machine: Machine, name: EntryId) -> None:

@@ -6,38 +6,20 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from obstore.store import MemoryStore
 
 from jupyter_rewind.errors import Integrity, Unavailable
 from jupyter_rewind.replication import mending_command
 from jupyter_rewind.store.partial import ABSENT, UNKNOWN, read_partial
-from jupyter_rewind.store.replica import bringing, forwarding, wholeness
-from jupyter_rewind.store.replica.cloud import CloudObjects
+from jupyter_rewind.store.replica import forwarding
 from jupyter_rewind.store.replica.filling import fill
 from jupyter_rewind.store.replica.forwarding import State
 from jupyter_rewind.store.salvage import salvage
 from jupyter_rewind.store.verify import verify
-from tests.replica.test_forwarding import DEADLINE_SECONDS, Running
-from tests.support.replicas import Line, Machine, holds, next_machine, with_contents
+from tests.support.forwarders import DEADLINE_SECONDS, Running
+from tests.support.replicas import Line, Machine, fresh, holds, with_contents
 from tests.support.stores import QuickFiles, noise, segment_files
 
 WAYS = pytest.mark.parametrize("way", ["gone", "gone with the index", "garbled", "says too little"])
-
-
-@pytest.fixture
-def line(monkeypatch: pytest.MonkeyPatch) -> Line:
-    line = Line(CloudObjects(MemoryStore(), "memory"))
-    monkeypatch.setattr(bringing, "open_replica", lambda url: line)
-    monkeypatch.setattr(wholeness, "open_replica", lambda url: line)
-    monkeypatch.setattr(bringing, "_REFUSED_SECONDS", 0.0)
-    return line
-
-
-def fresh(tmp_path: Path, line: Line) -> tuple[Machine, Machine]:
-    first = with_contents(tmp_path / "first", line, count=3)
-    second = next_machine(tmp_path / "second", first)
-    second.pull(lazy=True)
-    return first, second
 
 
 def spoil(machine: Machine, way: str) -> None:

@@ -7,8 +7,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import pytest
+
 from jupyter_rewind.errors import Unavailable
 from jupyter_rewind.model.ids import EntryId
+from jupyter_rewind.store.replica import bringing, wholeness
 from jupyter_rewind.store.replica.objects import Listed, Objects
 from jupyter_rewind.store.replica.pull import PullReport, found_store, pull
 from jupyter_rewind.store.replica.push import PushReport, push
@@ -63,6 +66,26 @@ def next_machine(folder: Path, other: Machine) -> Machine:
     """A fresh machine that has been given the key and nothing else."""
     shutil.copytree(other.filled.folder / "keys", folder / "keys")
     return Machine(Filled(folder), other.objects, other.url)
+
+
+def fresh(tmp_path: Path, line: Line, *, count: int = 3) -> tuple[Machine, Machine]:
+    """A machine that has pushed so many contents, and another one that has pulled lazily."""
+    first = with_contents(tmp_path / "first", line, count=count)
+    second = next_machine(tmp_path / "second", first)
+    line.read_bytes = 0
+    second.pull(lazy=True)
+    return first, second
+
+
+def lead_through(
+    line: Line, monkeypatch: pytest.MonkeyPatch, *, asks_at_once: bool = False
+) -> None:
+    """Whoever opens a replica by its address goes this way; with `asks_at_once`, one that refused
+    is asked again without a rest."""
+    monkeypatch.setattr(bringing, "open_replica", lambda url: line)
+    monkeypatch.setattr(wholeness, "open_replica", lambda url: line)
+    if asks_at_once:
+        monkeypatch.setattr(bringing, "_REFUSED_SECONDS", 0.0)
 
 
 def holds(machine: Machine, *others: Machine) -> bool:

@@ -7,6 +7,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import pytest
+
+from jupyter_rewind.errors import Denied
 from jupyter_rewind.model.ids import Digest, EntryId
 from jupyter_rewind.store.durable import Files
 from jupyter_rewind.store.repository import Repository
@@ -21,6 +24,18 @@ class QuickFiles(Files):
 
     def sync_folder(self, path: Path) -> None:
         pass
+
+
+def refuse_to_open(shut: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """This user may not read that file, also where root runs the tests."""
+    opening = Files.open
+
+    def open_file(files: Files, path: Path) -> int:
+        if path == shut:
+            raise Denied(f"Could not open {path}: permission denied.")
+        return opening(files, path)
+
+    monkeypatch.setattr(Files, "open", open_file)
 
 
 def noise(seed: str, size: int) -> bytes:

@@ -6,10 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from jupyter_rewind.errors import Denied
 from jupyter_rewind.faces.cli.statuses import Status
-from jupyter_rewind.store.durable import Files
 from tests.faces.cli.conftest import FIRST, SECOND, Rewind
+from tests.support.stores import refuse_to_open
 
 
 def test_one_segment_that_may_not_be_read_stops_no_command(
@@ -27,14 +26,7 @@ def test_one_segment_that_may_not_be_read_stops_no_command(
     [shut] = set(segments.iterdir()) - before
     for path in segments.parent.glob("index*"):
         path.unlink()
-    opening = Files.open
-
-    def refuse(files: Files, path: Path) -> int:
-        if path == shut:
-            raise Denied(f"Could not open {path}: permission denied.")
-        return opening(files, path)
-
-    monkeypatch.setattr(Files, "open", refuse)
+    refuse_to_open(shut, monkeypatch)
     listed = rewind("history", book)
     assert listed.status == Status.DAMAGE
     assert len(listed.rows) == 1 and "sudo chown $USER" in listed.out + listed.err

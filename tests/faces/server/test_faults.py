@@ -13,14 +13,14 @@ from typing import Any
 
 import pytest
 
-from jupyter_rewind.errors import Denied, Full, Integrity, Newer
+from jupyter_rewind.errors import Full, Integrity, Newer
 from jupyter_rewind.faces.server import reading
 from jupyter_rewind.model.checkpoint import Reason
 from jupyter_rewind.notebooks.history import Histories
-from jupyter_rewind.store.durable import Files
 from jupyter_rewind.store.locks import FileLock
 from jupyter_rewind.workspace import Workspace
 from tests.faces.server.support import Client, eventually, notebook, written
+from tests.support.stores import refuse_to_open
 
 SERVICES = "jupyter_server.services.contents"
 HALF = "\ud83d"
@@ -305,14 +305,7 @@ async def test_no_list_is_empty_because_the_store_may_not_be_read(
     assert len(await client.checkpoints("a.ipynb")) == 1
     of_another_user = tmp_path / "store" / "segments" / ("0" * 16)
     of_another_user.write_bytes(b"histories")
-    opening = Files.open
-
-    def refuse(files: Files, path: Path) -> int:
-        if path == of_another_user:
-            raise Denied(f"Could not open {path}: permission denied.")
-        return opening(files, path)
-
-    monkeypatch.setattr(Files, "open", refuse)
+    refuse_to_open(of_another_user, monkeypatch)
     client.file("b.ipynb").write_bytes(written(notebook("x = 1")))
     status, told = await client.ask("GET", "api/contents", "b.ipynb", "checkpoints")
     assert status == 403 and "sudo chown" in told["message"]
