@@ -233,14 +233,16 @@ class _Followed:
         theirs = {at for at, _ in slot.versions if at >= 0 and self._is_anothers(at)}
         if not theirs or slot.versions[-1][0] not in theirs:
             return judged
-        if slot.origin is None:
-            may_be = self._of(slot.versions[-1][0]).likely >= HALF
-            return judged if may_be else replace(judged, kept=False, words=ANOTHERS)
-        kept = [each for each in slot.versions if each[0] not in theirs]
-        at, text = kept[-1]
-        before = replace(slot, source=text, versions=kept, last_ran=at)
-        likely = 1 - self._of(slot.versions[-1][0]).surest
-        return Judged(before, min(likely, judged.confidence), True, CHANGED_PERHAPS)
+        last = self._of(slot.versions[-1][0])
+        if slot.origin is None and last.likely >= HALF:
+            return judged
+        left = [each for each in slot.versions if each[0] not in theirs]
+        if not left:
+            return replace(judged, kept=False, words=ANOTHERS)
+        at, text = left[-1]
+        before = replace(slot, source=text, versions=left, last_ran=at)
+        kept = judged.kept or slot.origin is not None
+        return Judged(before, min(1 - last.surest, judged.confidence), kept, CHANGED_PERHAPS)
 
     def _last_saved(self) -> dict[int, int | None]:
         """Of the runs that went on after the document was saved: the cell that they ran last."""

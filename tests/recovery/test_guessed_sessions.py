@@ -90,6 +90,21 @@ def test_whole_notebook_takes_nothing_of_a_session_that_is_rather_anothers() -> 
     assert {other, OTHERS[0]} <= {each.source for each in rebuilt.alternatives}
 
 
+def test_new_cell_keeps_the_text_that_surely_ran_in_the_notebook() -> None:
+    """It ran after the save, and later something like it ran elsewhere: it is new work still."""
+    new = "summary = fit.mean() + residuals.std() + 1"
+    other = "summary = fit.mean() + residuals.std() + 22"
+    runs = [
+        session(1, [*BEGIN, *OWN, new], at=-700, lasting=2000),
+        session(2, [*BEGIN, other, OTHERS[0]], at=3000),
+    ]
+    rebuilt = built(file([*BEGIN, *OWN]), *runs)
+    assert [each.likely < 0.5 for each in rebuilt.sessions] == [False, True]
+    assert sources_of(rebuilt) == [*BEGIN, *OWN, new]
+    assert [each.words for each in rebuilt.cells[-1].provenance] == ["session 1, line 9"]
+    assert {other, OTHERS[0]} <= {each.source for each in rebuilt.alternatives}
+
+
 def test_what_a_session_by_likeness_showed_takes_no_saved_outputs_place() -> None:
     """A copy of the notebook ran the same cells, and showed something else."""
     ran = [Executed(line, source, text_output="theirs") for line, source in enumerate(BEGIN, 1)]
