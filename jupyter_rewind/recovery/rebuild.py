@@ -47,7 +47,10 @@ from jupyter_rewind.recovery.since import Session, sessions_since
 from jupyter_rewind.recovery.slots import Slot
 
 GAVE_WAY = "the text that was saved; what ran later took its place"
-CHANGED_PERHAPS = "its later text, perhaps, found no place: more likely it ran in another notebook"
+CHANGED_PERHAPS = (
+    "a later text of this cell was run, most likely in another notebook; it is among the"
+    " alternatives"
+)
 ANOTHERS = "more likely it ran in another notebook"
 ON_DISK = "file"
 HALF = 0.5
@@ -216,9 +219,9 @@ class _Followed:
     def _of(self, step: int) -> Attributed:
         return self.sessions[self.steps[step].step.run].attributed
 
-    def _is_anothers(self, step: int) -> bool:
-        """Whether it may as well have run in another notebook, and what was saved is there."""
-        return self._is_whole and self._of(step).surest < HALF
+    def _is_anothers(self, which: Attributed) -> bool:
+        """Whether it is more likely another notebook's, and what was saved is there."""
+        return self._is_whole and which.likely < HALF
 
     def _surest(self, step: int) -> float:
         """How sure a text is at most that only this execution tells of."""
@@ -230,19 +233,17 @@ class _Followed:
     def rather_saved(self, judged: Judged) -> Judged:
         """The cell with its last text that is more likely this notebook's."""
         slot = judged.slot
-        theirs = {at for at, _ in slot.versions if at >= 0 and self._is_anothers(at)}
+        theirs = {at for at, _ in slot.versions if at >= 0 and self._is_anothers(self._of(at))}
         if not theirs or slot.versions[-1][0] not in theirs:
-            return judged
-        last = self._of(slot.versions[-1][0])
-        if slot.origin is None and last.likely >= HALF:
             return judged
         left = [each for each in slot.versions if each[0] not in theirs]
         if not left:
             return replace(judged, kept=False, words=ANOTHERS)
         at, text = left[-1]
         before = replace(slot, source=text, versions=left, last_ran=at)
+        likely = 1 - self._of(slot.versions[-1][0]).likely
         kept = judged.kept or slot.origin is not None
-        return Judged(before, min(1 - last.surest, judged.confidence), kept, CHANGED_PERHAPS)
+        return Judged(before, min(likely, judged.confidence), kept, CHANGED_PERHAPS)
 
     def _last_saved(self) -> dict[int, int | None]:
         """Of the runs that went on after the document was saved: the cell that they ran last."""
@@ -298,14 +299,24 @@ class _Followed:
 
     def _last_run(self, slot: Slot) -> Executed | None:
         """The newest execution of exactly the slot's source; None where it was not run."""
-        if slot.last_ran < 0 or (slot.origin is not None and self._is_anothers(slot.last_ran)):
+        if slot.last_ran < 0:
             return None
-        ran = self.steps[slot.last_ran].executed
-        if self._is_whole and slot.origin is not None and self._of(slot.last_ran).by_likeness:
+        which, ran = self._of(slot.last_ran), self.steps[slot.last_ran].executed
+        if slot.origin is not None and self._is_anothers(which):
+            return None
+        if self._is_whole and which.surest < HALF and self._is_as_saved(slot):
+            return None  # it may as well have run in another notebook
+        if self._is_whole and slot.origin is not None and which.by_likeness:
             # A copy's, perhaps: it says that what was saved may be old, and not what is new.
             saved = self.base.cells[slot.origin].cell.outputs
             ran = replace(ran, outputs=(), text_output=None) if saved else ran
         return ran if ran.source.rstrip() == slot.source else None
+
+    def _is_as_saved(self, slot: Slot) -> bool:
+        """Whether the slot has the text that was saved."""
+        if slot.origin is None:
+            return False
+        return self.base.cells[slot.origin].cell.source.rstrip() == slot.source
 
     def _is_later(self, slot: Slot, based: Based | None) -> bool:
         """Whether the slot ran last in a kernel of which its cell, as it was saved, shows nothing:
@@ -328,7 +339,8 @@ class _Followed:
         ran = [(each.run, f"more like {each.notebook}") for each in split.left_out]
         ran += [(split.seeming.run, "nothing says whose it is")] if split.seeming else []
         ran += [(each.run, each.words) for each in split.doubts]
-        ran += [(each.run, "") for each in self.attributed]
+        ran += [(each.run, ANOTHERS) for each in self.attributed if self._is_anothers(each)]
+        ran += [(each.run, "") for each in self.attributed if not self._is_anothers(each)]
         for run, why_not in ran:
             words = f"session {run.session}" if run.session else "a run"
             for executed in run.executions:

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from jupyter_rewind import clock
 from jupyter_rewind.errors import Denied, Full, NotFound, Storage, Unavailable
+from jupyter_rewind.store.owners import hand_over
 
 _FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC), errno.EFBIG}
 _DENIED = {errno.EACCES, errno.EPERM, errno.EROFS}
@@ -127,7 +128,7 @@ class Files:
         """A descriptor of the new, empty file `path`; raises Unavailable where one exists."""
         try:
             flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | _CLOEXEC | _BINARY
-            return os.open(path, flags, mode)
+            return hand_over(os.open(path, flags, mode), path)
         except OSError as error:
             raise translate(error, "create", path) from error
 

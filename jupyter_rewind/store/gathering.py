@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from jupyter_rewind import clock
-from jupyter_rewind.errors import Integrity, NotFound, Unavailable
+from jupyter_rewind.errors import Integrity, NotFound, Storage
 from jupyter_rewind.model.encoding import encode_node
 from jupyter_rewind.model.entry import Entry, Json
 from jupyter_rewind.model.ids import Digest, EntryId
@@ -99,7 +99,8 @@ class Gathering(ABC):
             if depth >= chunks.MAX_DEPTH:
                 base, depth = self._grounds.ground(base), 0
             found = chunks.pack_delta(bytes(raw), base, self._grounds.get(base), depth)
-        except (Integrity, NotFound, Unavailable):
-            # What is damaged, or not at hand, is no ground to stand on; the whole is stored.
+        except (Integrity, NotFound, Storage):
+            # What is damaged, not at hand, or may not be read, is no ground to stand on; the whole
+            # is stored.
             return None
         return None if found is None else (*found, base)

@@ -16,6 +16,7 @@ import stat
 from pathlib import Path
 
 from jupyter_rewind import clock
+from jupyter_rewind.store.owners import hand_over
 from jupyter_rewind.store.schema import INDEX_FORMAT, SCHEMA, TABLES
 
 log = logging.getLogger(__name__)
@@ -169,4 +170,4 @@ def _make_private(path: Path) -> None:
     # Never opened where it exists: to close it again would free the locks this process holds on it.
     # What else is wrong with the place, SQLite says better.
     with contextlib.suppress(OSError):
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+        os.close(hand_over(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600), path))

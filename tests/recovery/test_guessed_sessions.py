@@ -15,7 +15,7 @@ from jupyter_rewind.recovery.evidence import (
 )
 from jupyter_rewind.recovery.rebuild import Rebuilt, rebuild
 from jupyter_rewind.recovery.unnamed import rebuild_named
-from tests.support.evidence import CHECKPOINT, SAVED, TARGET, session, sources_of
+from tests.support.evidence import CHECKPOINT, SAVED, TARGET, kernel, session, sources_of
 
 BEGIN = [
     "import numpy as np",
@@ -102,7 +102,42 @@ def test_new_cell_keeps_the_text_that_surely_ran_in_the_notebook() -> None:
     assert [each.likely < 0.5 for each in rebuilt.sessions] == [False, True]
     assert sources_of(rebuilt) == [*BEGIN, *OWN, new]
     assert [each.words for each in rebuilt.cells[-1].provenance] == ["session 1, line 9"]
-    assert {other, OTHERS[0]} <= {each.source for each in rebuilt.alternatives}
+    words = {each.source: each.words for each in rebuilt.alternatives}
+    assert words[other] == words[OTHERS[0]] == "more likely it ran in another notebook"
+
+
+def together(changed: str, shows: str = "") -> Rebuilt:
+    """A notebook that began as a copy of another, whose kernel began at the same moment: `changed`
+    ran in one session of the two, and shows what it did."""
+    path = str(TARGET.with_name("other.ipynb"))
+    made = [file(OWN, shows=shows), file(OWN, Trace("file", path, path))]
+    bare = [
+        replace(each, cells=tuple(replace(cell, execution_count=None) for cell in each.cells))
+        for each in made
+    ]
+    ran = Executed(2, changed, text_output="theirs")
+    runs = [
+        session(1, [OWN[0], ran], at=1000, lasting=None),
+        session(2, [OWN[0], "residuals = y.copy()"], at=1000, lasting=None),
+    ]
+    kernels = (kernel(TARGET, at=999), kernel(path, at=999))
+    return rebuild(TARGET, Evidence(tuple(bare), tuple(runs), kernels=kernels))
+
+
+def test_text_that_ran_in_either_of_two_notebooks_is_not_left_out() -> None:
+    """As likely as not it is this one's edit: it stands, as a guess, and the saved text beside."""
+    changed = "residuals = y - np.polyval(fit, x) ** 2"
+    rebuilt = together(changed)
+    assert [each.odds for each in rebuilt.sessions] == [0.5]
+    assert sources_of(rebuilt) == [OWN[0], changed, OWN[2]]
+    assert rebuilt.cells[1].confidence < 0.5
+    assert OWN[1] in {each.source for each in rebuilt.alternatives}
+
+
+def test_what_either_of_two_notebooks_showed_takes_no_saved_outputs_place() -> None:
+    """The cell ran as it was saved, here or in the other one: what was saved stays."""
+    rebuilt = together(OWN[1], shows="ours")
+    assert all(each.cell.outputs[0].get("text") == "ours" for each in rebuilt.cells)
 
 
 def test_what_a_session_by_likeness_showed_takes_no_saved_outputs_place() -> None:

@@ -227,3 +227,14 @@ def test_a_small_file_that_is_no_text_is_no_fault(tmp_path: Path) -> None:
     (tmp_path / "upkeep").write_bytes(b"17\xff")
     assert read_text_or_empty(tmp_path / "upkeep") == "17\ufffd"
     assert read_text_or_empty(tmp_path / "none") == ""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="files have no such owners there")
+def test_what_root_makes_in_a_folder_of_a_users_is_that_users(tmp_path: Path) -> None:
+    """With sudo, say; whoever is not root makes what is his own."""
+    if os.geteuid() == 0:
+        os.chown(tmp_path, 65534, 65534)
+    files, path = Files(), tmp_path / "segment"
+    files.close(files.create(path))
+    files.replace_file(tmp_path / "note", b"x")
+    assert {each.stat().st_uid for each in tmp_path.iterdir()} == {tmp_path.stat().st_uid}

@@ -10,7 +10,7 @@ from jupyter_rewind.errors import Denied
 from jupyter_rewind.store.keep import KernelStore
 from jupyter_rewind.store.repository import Repository
 from jupyter_rewind.store.upkeep import collect, salvage, verify
-from tests.support.stores import Filled, QuickFiles, entry_segments, fill, segment_files
+from tests.support.stores import Filled, QuickFiles, entry_segments, fill, noise, segment_files
 
 
 class ShutFiles(QuickFiles):
@@ -55,6 +55,21 @@ def test_a_segment_that_may_not_be_read_costs_itself_alone(tmp_path: Path) -> No
         assert filled.reads(store, added)
     with filled.open() as store:
         assert verify(store, read_data=True).ok
+
+
+def test_what_is_told_from_content_in_it_is_stored_whole(tmp_path: Path) -> None:
+    """Also where the index knows the segment: who made it with sudo told the index as well."""
+    filled = fill(tmp_path)
+    with filled.open() as store, store.transaction() as tx:
+        base = tx.put_node(noise("base", 3000), [])
+        tx.add("note", keys=["k"], body={}, roots=[base])
+    files = ShutFiles()
+    files.shut = max(segment_files(filled), key=lambda path: path.stat().st_mtime_ns).name
+    with opened(filled, files) as store:
+        with store.transaction() as tx:
+            told = tx.put_node(noise("base", 3000) + b"more", [], base=base)
+            tx.add("note", keys=["k"], body={}, roots=[told])
+        assert store.get(told).endswith(b"more")
 
 
 def test_verify_names_it_and_how_to_open_it(tmp_path: Path) -> None:
