@@ -265,7 +265,8 @@ class _Followed:
         based = self.base.cells[slot.origin] if slot.origin is not None else None
         if based is not None and based.cell.source.rstrip() == slot.source:
             cell, origins = based.cell, [_document_origin(based)]
-            words = based.words or (judged.words if slot.gone or slot.stays < 1 else "")
+            told = slot.gone or slot.stays < 1 or judged.words == CHANGED_PERHAPS
+            words = based.words or (judged.words if told else "")
         else:
             cell, origins, words = self._changed(slot, based), [], judged.words
         ran = self._last_run(slot)

@@ -87,6 +87,7 @@ def test_whole_notebook_takes_nothing_of_a_session_that_is_rather_anothers() -> 
     rebuilt = built(file([*BEGIN, *OWN]), *runs)
     assert [each.surest < 0.5 for each in rebuilt.sessions] == [False, True]
     assert sources_of(rebuilt) == [*BEGIN, *OWN]
+    assert "most likely in another notebook" in rebuilt.cells[len(BEGIN)].words
     assert {other, OTHERS[0]} <= {each.source for each in rebuilt.alternatives}
 
 
