@@ -49,7 +49,7 @@ def _diff_cells(before: Sequence[Any], after: Sequence[Any]) -> list[Any]:
 def _keys(before: Sequence[Any], after: Sequence[Any]) -> tuple[list[Any], list[Any]]:
     """What tells a cell from others: its id where each has one of its own, else its text."""
     ids = [[cell.get("id") for cell in cells] for cells in (before, after)]
-    if all(None not in each and len(set(each)) == len(each) for each in ids):
+    if all(all(isinstance(one, str) for one in each) and len({*each}) == len(each) for each in ids):
         # A cell whose kind was changed is another one: nbdime patches no such thing.
         return tuple(  # type: ignore[return-value]  # there are two
             [(cell["id"], cell["cell_type"]) for cell in cells] for cells in (before, after)

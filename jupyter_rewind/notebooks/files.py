@@ -80,7 +80,11 @@ def read_document(path: Path, max_bytes: int | None = None) -> Document:
 
 def _open_at_once(path: str, flags: int) -> int:
     # A pipe that nobody writes to would be waited for, for ever.
-    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+    try:
+        return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+    except BlockingIOError:
+        # A file server has it lent to somebody, and gets it back for whoever waits.
+        return os.open(path, flags)
 
 
 def _check_kind(path: Path, status: os.stat_result) -> None:

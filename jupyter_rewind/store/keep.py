@@ -370,6 +370,9 @@ class KernelStore:
         try:
             with os.scandir(self.layout.segments) as items:
                 for item in items:
+                    # Emacs locks what it edits by a link of a name with a dot, which leads nowhere.
+                    if item.name.startswith("."):
+                        continue
                     status = item.stat()
                     if is_segment(item.name, status):
                         found[item.name] = (status.st_size, status.st_mtime_ns)

@@ -283,7 +283,7 @@ def _finish(folder: Path, key_folder: Path, files: Files) -> None:
 
 def _ends(segments: Path) -> dict[str, int]:
     """All that stands in a segment that was just rewritten is on the disk."""
-    found = {path.name: path.stat() for path in segments.iterdir()}
+    found = {path.name: path.stat() for path in segments.glob("[!.]*")}
     return {name: status.st_size for name, status in found.items() if is_segment(name, status)}
 
 

@@ -228,3 +228,13 @@ def test_what_python_does_not_parse_is_compared_by_lines(strange: bytes) -> None
     assert found.differs
     assert not found.operations
     assert found.text
+
+
+def test_cells_whose_ids_are_no_texts_are_told_by_their_text() -> None:
+    """What other programs wrote there may be anything."""
+    one, two = long_cells("a", 80), long_cells("b", 80)
+    for number, cell in enumerate([*one, *two]):
+        cell["id"] = [number]
+    rest = {"metadata": {}, "nbformat": 4, "nbformat_minor": 5}
+    before, after = (json.dumps({"cells": cells, **rest}).encode() for cells in (one, two))
+    assert compare(before, after, NAMES).operations

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -127,3 +129,34 @@ def test_a_file_that_holds_more_than_it_says_is_read_whole_and_within_the_limit(
     assert read_document(path).raw.endswith(b"\n")
     with pytest.raises(InvalidInput, match="more than"):
         read_document(path, 100)
+
+
+_LEND = """
+import fcntl, os, signal, sys
+file = os.open(sys.argv[1], os.O_RDWR)
+signal.signal(signal.SIGIO, lambda *_: fcntl.fcntl(file, fcntl.F_SETLEASE, fcntl.F_UNLCK))
+try:
+    fcntl.fcntl(file, fcntl.F_SETLEASE, fcntl.F_WRLCK)
+except OSError:
+    print("none", flush=True)
+print("lent", flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="files are lent like this on Linux only")
+def test_a_file_that_a_file_server_has_lent_to_somebody_is_waited_for(path: Path) -> None:
+    """It gives the file back as soon as somebody asks for it and waits."""
+    path.write_bytes(b"text")
+    with subprocess.Popen(
+        [sys.executable, "-c", _LEND, str(path)],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    ) as lender:  # fmt: skip
+        assert lender.stdout is not None
+        told = lender.stdout.readline().strip()
+        try:
+            assert read_document(path).raw == b"text"
+        finally:
+            lender.communicate()
+    if told == "none":
+        pytest.skip("this file system lends no files")

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+import json
+import os
+import sqlite3
+from contextlib import closing
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
+from jupyter_rewind.recovery import search
 from jupyter_rewind.recovery.attribution import Attribution
 from jupyter_rewind.recovery.evidence import Evidence, FoundDocument, FoundRun, Trace
 from jupyter_rewind.recovery.rebuild import Rebuilt, rebuild
 from jupyter_rewind.recovery.sessions import place_all
+from jupyter_rewind.recovery.survey import survey
+from jupyter_rewind.recovery.traces.history import HistoryFinder
 from tests.support.evidence import TARGET, code, document, kernel, session, sources_of
+from tests.support.histories import make_history
+from tests.support.traces import Home, notebook_text, traces_of
 
 OURS = [f"part_{n} = prepare(rows, step={n * 11})" for n in range(4)]
 THEIRS = [f"wind_{n} = measure(stations, height={n * 7})" for n in range(4)]
@@ -109,3 +119,29 @@ def test_sessions_list_is_no_surer_than_that() -> None:
     infos = place_all(Attribution(evidence(crossed([NEW], [OTHER]), *files)))
     assert [each.likelihood for each in infos] == [0.5, 0.5]
     assert all("same moment" in each.why for each in infos)
+
+
+def test_folder_tells_of_work_whose_kernels_began_at_once(tmp_path: Path) -> None:
+    """Nothing tells whose session is whose: recovering by name brings back the one that it takes,
+    so that the folder's list does not call the notebook up to date."""
+    home = Home(tmp_path / "home")
+    history = home.path / ".ipython/profile_default/history.sqlite"
+    make_history(history, [OURS, THEIRS])
+    with closing(sqlite3.connect(history)) as database, database:
+        database.execute("UPDATE sessions SET start = '2026-03-02 10:01:00.000000'")
+    [trace] = traces_of(HistoryFinder(), home.scope(None))
+    began = HistoryFinder().read(trace, home.scope(None)).runs[0].started_ns
+    assert began is not None
+    runtime = home.path / ".local/share/jupyter/runtime"
+    runtime.mkdir(parents=True)
+    for name in ("north", "south"):
+        notebook = home.work / f"{name}.ipynb"
+        notebook.write_text(notebook_text(f"import {name}"))
+        connection = runtime / f"kernel-{name}.json"
+        connection.write_text(json.dumps({"jupyter_session": str(notebook)}))
+        os.utime(notebook, ns=(began - 10**12, began - 10**12))
+        os.utime(connection, ns=(began - 10**9, began - 10**9))
+    scope = home.scope(None)
+    found = survey(scope, search.look(scope)).standings
+    assert [each.state for each in found] == ["unsaved", "unsaved"]
+    assert all("4 cells were run that the file does not hold" in each.words for each in found)

@@ -190,3 +190,14 @@ def test_two_stores_that_told_each_other_apart_still_read(tmp_path: Path) -> Non
     store.refresh()
     names = [entry.roots[0] for entry in store.entries()]
     assert [store.get(name) for name in names] == [one, other, other, one]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links need a privilege there")
+def test_a_link_that_an_editor_locks_a_file_with_is_no_segment(tmp_path: Path) -> None:
+    """It leads nowhere, and its name begins with a dot."""
+    store = open_store(tmp_path)
+    node, _ = fill(store, 1)
+    (tmp_path / "store" / "segments" / ".#notes").symlink_to("me@here.1:2")
+    other = open_store(tmp_path)
+    other.refresh()
+    assert other.get(node) == store.get(node)

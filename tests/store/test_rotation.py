@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -211,3 +212,11 @@ def test_a_change_of_the_key_that_does_not_read_is_told(tmp_path: Path, told: by
     marker.unlink()
     with filled.open() as store:
         assert all(filled.reads(store, name) for name in filled.bodies)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links need a privilege there")
+def test_a_link_that_leads_nowhere_stops_no_change_of_the_key(filled: Filled) -> None:
+    """Editors lock by such; it is no segment."""
+    (filled.folder / "store" / "segments" / ".#notes").symlink_to("me@here.1:2")
+    change(filled)
+    assert is_whole(filled)

@@ -216,7 +216,11 @@ class Reading:
 
 def _open_at_once(path: str, flags: int) -> int:
     # A pipe that nobody writes to would be waited for, for ever.
-    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+    try:
+        return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+    except BlockingIOError:
+        # A file server has it lent to somebody, and gets it back for whoever waits.
+        return os.open(path, flags)
 
 
 def take_present(reading: Reading, path: str) -> bytes | None:
