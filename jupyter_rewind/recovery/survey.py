@@ -286,7 +286,7 @@ class _Ran:
             self.left_out += self._has_run(file)
             return 0, []
         kept = {cell.source.rstrip() for cell in file.cells}
-        attributed = [each for each in self._split(name).own if each.surest >= HALF]
+        attributed = [each for each in self._split(name).own if each.likely >= HALF]
         if all(_is_kept(each, kept) for each in attributed):
             return 0, []
         runs = tuple(replace(each.run, notebook=name, certain=True) for each in attributed)
