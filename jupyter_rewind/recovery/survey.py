@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from shlex import quote
 
 from jupyter_rewind.recovery import search
 from jupyter_rewind.recovery.advice import seeming_in_words
@@ -171,11 +172,18 @@ def _stand(notebook: Path, traces: Sequence[Trace], ran: _Ran, versions: OlderVe
                 " they showed then is not in the file."
             )
         elif guessed := ran.guessed(notebook):
-            words = (
-                f"{notebook.name} is whole, but {guessed} ran code that it lacks, and may be of it:"
-                " more likely another's. Recover it by its name to see how."
-            )
+            words = _guessed_in_words(notebook, guessed)
     return Standing(notebook, state, words, tuple(others))
+
+
+def _guessed_in_words(notebook: Path, sessions: Sequence[int]) -> str:
+    one = len(sessions) == 1
+    return (
+        f"Session{'' if one else 's'} {' and '.join(map(str, sessions))} ran code that is not in"
+        f" {notebook.name}; most likely {'it belongs' if one else 'they belong'} to another"
+        f" notebook. `jupyter rewind recover {quote(str(notebook))}` shows"
+        f" {'it' if one else 'them'}."
+    )
 
 
 def _compared(standing: Standing, older: Older | None) -> Standing:
@@ -248,21 +256,20 @@ class _Ran:
             return 0
         return _ran_again(file, self._split(name).own)
 
-    def guessed(self, notebook: Path) -> str:
+    def guessed(self, notebook: Path) -> list[int]:
         """The sessions that a whole file is a little like, as no other notebook is, and that ran
-        what it lacks; "" where none did."""
+        what it lacks."""
         name = str(notebook)
         file = self.files.get(name)
         if file is None or name not in self.sources:
-            return ""
+            return []
         kept = {cell.source.rstrip() for cell in file.cells}
-        found = [
-            str(each.run.session)
+        return [
+            each.run.session
             for each in self._split(name).own
             if each.likely < HALF and each.run.session and not each.rivals
             if not _is_kept(each, kept)
         ]
-        return f"session{'s' * (len(found) > 1)} {' and '.join(found)}" if found else ""
 
     def after(self, notebook: Path) -> str:
         """How much code ran after all that a whole file shows and is not in it; "" where none."""

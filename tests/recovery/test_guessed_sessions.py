@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
+from jupyter_rewind.recovery import search
 from jupyter_rewind.recovery.evidence import (
     Evidence,
     EvidenceCell,
@@ -14,8 +17,11 @@ from jupyter_rewind.recovery.evidence import (
     Trace,
 )
 from jupyter_rewind.recovery.rebuild import Rebuilt, rebuild
+from jupyter_rewind.recovery.survey import survey
 from jupyter_rewind.recovery.unnamed import rebuild_named
 from tests.support.evidence import CHECKPOINT, SAVED, TARGET, kernel, session, sources_of
+from tests.support.histories import make_history
+from tests.support.traces import Home, notebook_text
 
 BEGIN = [
     "import numpy as np",
@@ -166,3 +172,19 @@ def test_session_by_likeness_makes_a_text_of_a_whole_notebook_no_surer_than_itse
     assert likely.surest >= 0.5
     changed = [each for each in rebuilt.cells if each.cell.source == other]
     assert [each.confidence <= likely.share for each in changed] == [True]
+
+
+def test_folder_says_which_session_is_rather_anothers_and_how_to_see_it(tmp_path: Path) -> None:
+    """The notebook is whole, and no other one is like the session: it is told, with a command."""
+    home = Home(tmp_path / "home")
+    make_history(home.path / ".ipython/profile_default/history.sqlite", [[*BEGIN, *OTHERS]])
+    notebook = home.work / "my analysis.ipynb"
+    notebook.write_text(notebook_text(*BEGIN, *OWN))
+    os.utime(notebook, (1_772_360_000, 1_772_360_000))  # on 1 March: before the session
+    scope = home.scope(None)
+    [standing] = survey(scope, search.look(scope)).standings
+    assert standing.state == "whole"
+    assert standing.words == (
+        "Session 1 ran code that is not in my analysis.ipynb; most likely it belongs to another"
+        f" notebook. `jupyter rewind recover '{notebook}'` shows it."
+    )
