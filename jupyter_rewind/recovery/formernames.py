@@ -39,6 +39,7 @@ class Gone:
         self._runs, self._lines, self._words = known.runs, known.lines, known.words
         self._rivals, self._kernels, self._places = known.rivals, kernels, places
         self._counts, self._home = counts, home
+        self._is_bare = not home.sources  # asked now: what is taken for the notebook's comes home
         self._own = frozenset(number for number in range(len(known.runs)) if is_own(number))
 
     def moved_from(self, least: float) -> dict[str, int | None]:
@@ -89,7 +90,7 @@ class Gone:
     def is_alone_of_its_name(self, number: int) -> bool:
         """Whether there is one such path, and nothing else is known of the notebook."""
         paths = {_path(self._kernels[each]) for each in self._under_its_name}
-        return len(paths) == 1 and not self._own and not self._home.sources
+        return len(paths) == 1 and not self._own and self._is_bare
 
     def shows(self, number: int) -> bool:
         """Whether cells of the notebook stand in the run at their counts, and in no other run that

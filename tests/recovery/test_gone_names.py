@@ -124,6 +124,18 @@ def test_lost_notebook_takes_the_one_session_of_its_file_name_for_likely() -> No
     assert found.own[0].surest < 0.5
 
 
+def test_lost_notebook_takes_all_sessions_of_its_file_name_for_likely() -> None:
+    """The last days of a lost notebook ran in the later ones."""
+    runs = [
+        session(1, ["a = fetch()", "b = a.clean()"], at=10, lasting=100),
+        session(2, ["c = other()", "model = c.fit()"], at=1000, lasting=100),
+        session(3, ["final = third()"], at=2000),
+    ]
+    found = split(runs, [gone(ELSEWHERE, at=at) for at in (9, 999, 1999)])
+    assert numbers(found) == [1, 2, 3]
+    assert not any(each.certain for each in found.own)
+
+
 def test_any_folder_may_have_had_an_untitled_notebook() -> None:
     """The name that Jupyter gives to each new notebook says nothing."""
     runs = [session(1, ["wholly = new()", "different = code(wholly)"], at=10)]
