@@ -150,4 +150,5 @@ def test_renamed_notebook_that_is_a_little_like_a_session_is_told_of_it() -> Non
     runs = [session(1, [*answers("ann")[:3], *answers("bob")], at=10)]
     kernels = [gone("/home/ann/draft.ipynb", at=9)]
     found = split(runs, kernels, file(HERE, answers("ann"), at=-90, counted=False))
+    assert numbers(found) == [1]
     assert not any(each.certain for each in found.own)
