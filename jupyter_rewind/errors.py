@@ -13,6 +13,8 @@ class RewindError(Exception):
     """A failure in words: what failed, on what, what is still safe; `hint` says what to do next."""
 
     default_code = "error"
+    is_done = False
+    """What was asked for was done all the same; what failed comes after it."""
 
     def __init__(
         self, message: str, *, code: str = "", hint: str = "", retryable: bool = False

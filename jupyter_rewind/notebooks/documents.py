@@ -221,6 +221,7 @@ def _told_as_back(path: Path) -> Iterator[None]:
     except RewindError as error:
         error.message = f"{path} was brought back, but its history does not say so: {error.message}"
         error.hint = "The file is whole. The next checkpoint of it says so."
+        error.is_done = True
         raise
 
 

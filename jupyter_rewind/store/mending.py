@@ -352,9 +352,13 @@ def commits_of(
 def name_losses(repository: Repository, places: dict[Digest, tuple[str, int]]) -> tuple[Lost, ...]:
     """What is named and cannot be had, apart from what was given up before.
 
-    An entry keeps the list, so that it is known to be lost and not taken for new damage.
+    An entry keeps the list, so that it is known to be lost and not taken for new damage. Nothing is
+    named while a segment may not be read.
     """
     repository.refresh()
+    if find_shut(repository.layout, repository.files, segment_sizes(repository)):
+        # What is named and not found may stand there, and is had again with the right to read it.
+        return ()
     repository.forget_read()
     reach = mark(repository)
     needing: dict[Digest, list[EntryId]] = {}

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
+from pathlib import Path
 
 from jupyter_rewind.errors import Integrity, NotFound
 from jupyter_rewind.model.ids import Digest
 from jupyter_rewind.store import chunks
 from jupyter_rewind.store.durable import Files
 from jupyter_rewind.store.layout import Layout
+from jupyter_rewind.store.locks import ProcessLock
 from jupyter_rewind.store.partial import Payloads
 from jupyter_rewind.store.segments import Kind, Record
 
@@ -39,6 +41,7 @@ class Presence:
         self._places = places
         self._base = base
         self._relied: set[str] = set()
+        self._flushing = ProcessLock()
 
     def has(self, digest: Digest) -> bool:
         """False for content that is known to lie in a replica alone."""
@@ -47,16 +50,24 @@ class Presence:
 
     def flush(self) -> None:
         """What was said to be here since the last flush is on the disk. Raises Storage."""
-        relied, self._relied = self._relied, set()
-        for segment in sorted(relied):
-            path = self._layout.segments / segment
-            # Collected since: then nothing that is being built stands on it.
-            with suppress(NotFound):
-                descriptor = self._files.open(path)
-                try:
-                    self._files.sync_data(descriptor, path)
-                finally:
-                    self._files.close(descriptor)
+        # Who comes while another one flushes the same waits until that is done.
+        with self._flushing:
+            relied, self._relied = self._relied, set()
+            try:
+                for segment in sorted(relied):
+                    self._flush_one(self._layout.segments / segment)
+            except BaseException:
+                self._relied |= relied
+                raise
+
+    def _flush_one(self, path: Path) -> None:
+        # Collected since: then nothing that is being built stands on it.
+        with suppress(NotFound):
+            descriptor = self._files.open(path)
+            try:
+                self._files.sync_data(descriptor, path)
+            finally:
+                self._files.close(descriptor)
 
     def _has(self, digest: Digest, partial: Mapping[str, str], depth: int) -> bool:
         places = list(self._places(digest))

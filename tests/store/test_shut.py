@@ -10,6 +10,7 @@ from jupyter_rewind.errors import Denied
 from jupyter_rewind.store.keep import KernelStore
 from jupyter_rewind.store.repository import Repository
 from jupyter_rewind.store.upkeep import collect, salvage, verify
+from jupyter_rewind.store.verify import known_losses
 from tests.support.stores import Filled, QuickFiles, entry_segments, fill, noise, segment_files
 
 
@@ -137,3 +138,17 @@ def test_a_folder_among_the_segments_is_none(tmp_path: Path) -> None:
     kernel.refresh()
     assert {entry.id for entry in kernel.entries(kind="checkpoint")} == filled.bodies.keys()
     kernel.close()
+
+
+def test_salvage_gives_nothing_up_that_may_stand_where_nobody_may_read(tmp_path: Path) -> None:
+    """Others name what is in it: as soon as it may be read, all of it is there."""
+    filled = fill(tmp_path)
+    with filled.open() as store, store.transaction() as tx:
+        tx.add("note", keys=["k"], body={}, roots=filled.roots.values())
+    files, _ = shut(filled, 0)
+    report = salvage(tmp_path / "store", tmp_path / "keys", files=files)
+    assert report.lost == ()
+    with filled.open() as store:
+        assert all(filled.reads(store, name) for name in filled.bodies)
+        assert known_losses(store) == set()
+        assert verify(store, read_data=True).ok

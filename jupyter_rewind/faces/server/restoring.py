@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from jupyter_rewind.errors import RestoreRefused
+from jupyter_rewind.errors import RestoreRefused, RewindError
 from jupyter_rewind.faces.server import request
 from jupyter_rewind.faces.server.collaboration import read_live_document, reload_live_document
 from jupyter_rewind.faces.server.service import Service
@@ -47,7 +47,15 @@ async def restore_file(
     if live is not None and not output:
         late = await read_live(service, path)
         if late is not None and late != live:
-            await asyncio.wrap_future(service.desk.keep_live(file, late, author))
+            try:
+                await asyncio.wrap_future(service.desk.keep_live(file, late, author))
+            except RewindError as error:
+                error.message = (
+                    f"{path} was restored, but what was typed into it meanwhile was not kept:"
+                    f" {error.message}"
+                )
+                error.is_done = True
+                raise
         try:
             await reload_live_document(service.server, path.strip("/"))
         except Exception:

@@ -11,7 +11,7 @@ import yaml
 from jupyter_client.asynchronous.client import AsyncKernelClient
 from openapi_schema_validator import OAS31Validator
 
-from jupyter_rewind.errors import Denied
+from jupyter_rewind.errors import Denied, Full
 from jupyter_rewind.faces.server.announcer import KERNEL_EVENTS
 from jupyter_rewind.faces.server.handlers.status import OPENAPI
 from jupyter_rewind.workspace import Workspace
@@ -232,6 +232,31 @@ async def test_variables_stay_where_the_notebook_cannot_follow(
         assert status == 403
         assert "The variables are as they were." in told["hint"]
         assert await kernel.value("x") == "2"
+
+
+async def test_variables_stay_with_a_file_that_is_back_whatever_fails_afterwards(
+    running: Callable[[], Any], client: Client, monkeypatch: Any
+) -> None:
+    """The store is full behind the file: both are those of then, and the answer says so."""
+    from jupyter_rewind.notebooks import documents
+
+    def fail(*_: Any, **__: Any) -> Any:
+        raise Full("The disk is full.", hint="Nothing was changed.")
+
+    async with running() as kernel:
+        await kernel.run("x = 1")
+        await client.put("a.ipynb", notebook("x = 1", "y"))
+        assert len(await client.history("a.ipynb")) == 2
+        await kernel.run("x = 2")
+        await client.put("a.ipynb", notebook("x = 2", "y"))
+        ids = [each["id"] for each in await client.history("a.ipynb")]
+        monkeypatch.setattr(documents, "identify", fail)
+        body = {"path": "a.ipynb", "ref": ids[1], "state": True}
+        status, told = await client.rewind("POST", "restore", body=body)
+        assert status == 507 and "was brought back" in told["message"], told
+        assert "variables" not in told["hint"]
+        assert await kernel.value("x") == "1"
+        assert "x = 1" in client.file("a.ipynb").read_text()
 
 
 async def test_what_ran_is_listed_the_newest_first_and_some_at_a_time(

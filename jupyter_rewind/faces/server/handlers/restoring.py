@@ -50,7 +50,9 @@ class RestoreHandler(RewindHandler):
                 output=output or None,
             )
         except Exception as error:
-            words = "" if live is None else await _take_back(live)
+            # A file that holds the old state goes with the variables of then.
+            is_done = isinstance(error, RewindError) and error.is_done
+            words = "" if live is None or is_done else await _take_back(live)
             if isinstance(error, RewindError):
                 error.hint = f"{error.hint} {words}".strip()
             raise
@@ -71,10 +73,10 @@ async def _take_back(live: RunState) -> str:
     """The variables are as before, since the notebook could not follow; or what brings them."""
     try:
         await ask_run(live, "undo", {})
-    except RewindError as error:
+    except Exception as error:  # the failure that led here is told, and not this one
         return (
             f"The variables are those of that moment, and could not be taken back"
-            f" ({error.message}): `%rewind undo` in the notebook does it."
+            f" ({getattr(error, 'message', error)}): `%rewind undo` in the notebook does it."
         )
     return "The variables are as they were."
 
