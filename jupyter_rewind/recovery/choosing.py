@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
-from itertools import takewhile
+from itertools import chain, takewhile
 from pathlib import PurePath
 
 from jupyter_rewind.recovery.blends import blend_in_words, other_text
@@ -87,11 +87,9 @@ def choose_base(
         return Base(tuple(both), replace(file, time_ns=newest.time_ns), newest.time_ns, words)
     own = [each for each in filled[1:] if not _is_others(each)]
     chosen = next((each for each in own if is_richer(each, newest)), None)
-    is_lost = chosen is not None and _is_lost(newest, chosen)
-    if chosen is not None and not is_lost and _is_committed(newest, chosen, own):
-        chosen = None
-    if chosen is not None:
+    if chosen is not None and not is_cleaned_up(newest, chosen, own):
         words += (_less(newest, chosen),)
+        is_lost = _is_lost(newest, chosen)
         newest, lost = chosen, newest
         cells = _merge(newest, lost, fill=not is_lost)
     elif not newest.complete:
@@ -149,6 +147,13 @@ def _is_lost(newer: FoundDocument, older: FoundDocument) -> bool:
     return is_hurt or _texts(older).total() >= COLLAPSED * _texts(newer).total()
 
 
+def is_cleaned_up(
+    newest: FoundDocument, older: FoundDocument, others: Iterable[FoundDocument]
+) -> bool:
+    """Whether a person took away what the newest lacks of an older one that is richer."""
+    return not _is_lost(newest, older) and _is_committed(newest, older, others)
+
+
 def _is_committed(
     newest: FoundDocument, older: FoundDocument, others: Iterable[FoundDocument]
 ) -> bool:
@@ -162,7 +167,7 @@ def _is_committed(
         and DROPPED not in each.trace.handle
         and (each.time_ns or 0) >= (older.time_ns or 0)
         and _texts(each) == texts
-        for each in (newest, *others)
+        for each in chain((newest,), others)
     )
 
 

@@ -3,7 +3,7 @@
 An old tab or a checkout may have written an old state over a newer one: such a file is whole, and
 yet it isn't all. A cell that was edited since (it has its id still) is not lacking. Histories that
 the user keeps knowingly (git's commits, Rewind) have older versions by their nature: they are not
-asked, but what git dropped is.
+asked, but what git dropped is. A commit without the cells says that they were taken away knowingly.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
@@ -21,13 +21,13 @@ from blake3 import blake3
 
 from jupyter_rewind.recovery import search
 from jupyter_rewind.recovery.blends import without_blends
-from jupyter_rewind.recovery.choosing import MUCH_MORE, NEARLY_ALL, is_richer
+from jupyter_rewind.recovery.choosing import MUCH_MORE, NEARLY_ALL, is_cleaned_up, is_richer
 from jupyter_rewind.recovery.evidence import Evidence, FoundDocument, Problem, Scope, Trace
 from jupyter_rewind.recovery.filestate import LARGE_BYTES
 from jupyter_rewind.recovery.kernelruns import SECOND
 from jupyter_rewind.recovery.namesakes import MADE, PAIR, is_edited_pair
 from jupyter_rewind.recovery.regular import read_file
-from jupyter_rewind.recovery.traces.git import DROPPED, GitFinder
+from jupyter_rewind.recovery.traces.git import BRANCH, DROPPED, FETCHED, GitFinder
 from jupyter_rewind.recovery.traces.rewind import RAW, RewindFinder
 from jupyter_rewind.recovery.unnamed import ENOUGH, ids_of, share_of, share_of_ids
 
@@ -77,9 +77,25 @@ class OlderVersions:
                 if blends and not file.damages:
                     return Older(trace, f"{Path(file.trace.place).name}: {blends[0]}.", True)
                 found = _compared(file, document, _is_later(trace, age))
+                if found is not None and found.is_lost:
+                    kept = self._kept_by_git(traces, since=document.time_ns or 0)
+                    return replace(found, is_lost=not is_cleaned_up(file, document, kept))
                 if found is not None:
                     return found
         return self._find_made(file, traces) or self._find_nameless(file, traces)
+
+    def _kept_by_git(self, traces: Iterable[Trace], since: int) -> Iterator[FoundDocument]:
+        """What git was told to keep of the notebook since that moment, the newest first."""
+        kept = [
+            each
+            for each in traces
+            if each.kind == GitFinder.kind
+            and not {DROPPED, BRANCH, FETCHED} & each.handle.keys()
+            and (each.time_ns or 0) >= since
+        ]
+        for trace in sorted(kept, key=lambda each: each.time_ns or 0, reverse=True):
+            heard = self._read(trace)
+            yield from heard.documents if heard is not None else ()
 
     def _find_made(self, file: FoundDocument, traces: Iterable[Trace]) -> Older | None:
         """A jupytext pair of the file that was edited since; or a script or page that has code

@@ -293,6 +293,43 @@ def test_folder_tells_of_edits_that_were_staged_and_then_reset(home: Home) -> No
     assert not standing.older
 
 
+def with_tries(home: Home, *, kept: int) -> list[str]:
+    """An old checkpoint has six tries besides what the file keeps of the steps, which you commit;
+    the cells of the checkpoint."""
+    steps = [f"step_{number} = final({number})" for number in range(8)]
+    every = [*steps, *(f"try_{number} = debug({number})" for number in range(6))]
+    copy = put(home, *every, name=".ipynb_checkpoints/analysis-checkpoint.ipynb")
+    path = put(home, *steps[:kept])
+    os.utime(copy, ns=(path.stat().st_mtime_ns - 1000 * SECOND,) * 2)
+    git(home, "add", "analysis.ipynb"), git(home, "commit", "-qm", "one")
+    return every
+
+
+def test_folder_does_not_call_outdated_what_was_committed_without_its_tries(home: Home) -> None:
+    """Recovering by name leaves them out, too; both tell of the version that has them."""
+    with_tries(home, kept=8)
+    scope = home.scope(None)
+    [standing] = survey(scope, look(scope)).standings
+    assert (standing.state, standing.can_gain) == ("whole", False)
+    assert "another version of it has 6 cells more" in standing.older
+    made = recover(home.scope())
+    assert isinstance(made, Recovery)
+    assert made.adds_nothing
+    [told] = [each for each in made.rebuilt.next_steps if "6 cells that are not in it" in each]
+    assert "--from" in told
+
+
+def test_folder_calls_outdated_what_was_committed_after_it_was_emptied(home: Home) -> None:
+    """A hook committed what an accident left: nobody cleans up so; recovering brings it back."""
+    every = with_tries(home, kept=2)
+    scope = home.scope(None)
+    [standing] = survey(scope, look(scope)).standings
+    assert (standing.state, standing.can_gain) == ("outdated", True)
+    made = recover(home.scope())
+    assert isinstance(made, Recovery)
+    assert [each.cell.source for each in made.rebuilt.cells] == every
+
+
 def on_two_branches(home: Home) -> Path:
     """Another branch has a newer commit; the one that is checked out has its own state."""
     path = put(home, "a = load()", "b = clean(a)")
