@@ -287,7 +287,9 @@ class Journal:
         return Fact(EXECUTION, keys, body, raw)
 
     def wake(self) -> None:
-        """What is pending is written within a tenth of a second."""
+        """What is pending is written within a tenth of a second; in a forked child, never."""
+        if self._pid != clock.process():
+            return
         if self._thread is None and not self._closed.is_set():
             thread = threading.Thread(target=self._keep_writing, name="rewind-journal", daemon=True)
             self._thread = thread

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import io
+import sys
+import threading
 import time
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
+from jupyter_rewind import clock
+from jupyter_rewind.faces.ipython.outputs import OutputListener
 from jupyter_rewind.kernels.journal import INTERVAL_SECONDS
 from tests.support.kernels import Home, eventually, running
+from tests.support.processes import run_in_fork
+from tests.support.runs import QuickKernel
 
 MUCH = """
 import sys, threading
@@ -77,6 +87,44 @@ def test_the_last_text_of_a_silent_cell_is_kept_though_the_kernel_dies(home: Hom
     assert told[0].status == "running"
     (found,) = home.executions()
     assert found.outputs[0]["text"] == "one\n" + "more " * 20 + "last\n"
+
+
+class Stream(io.StringIO):
+    """Looks like that of ipykernel to whoever listens."""
+
+    pub_thread = None
+    parent_header: Any = None
+
+
+def test_what_a_forked_child_prints_right_after_its_kernel_is_not_written_by_the_child(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A worker of multiprocessing prints: it is its parent's to tell."""
+    session = QuickKernel(tmp_path, {}).session
+    monkeypatch.setattr(sys, "stdout", Stream())
+    listener = OutputListener(session)
+    listener.install(SimpleNamespace(session=SimpleNamespace(send=lambda *args: None)))
+    session.begin("cell", 1, None, True)
+    sys.stdout.write("parent\n")  # the first is written at once, with no need of a thread
+    # However long it takes from here to the child's print, it comes at once.
+    session.journal.last_write = clock.monotonic() + 3600
+
+    def work() -> None:
+        print("child")
+        assert "rewind-journal" not in [thread.name for thread in threading.enumerate()]
+        assert not session.journal.is_awake
+
+    run_in_fork(work)
+    print("again")
+    session.end("ok")
+    listener.remove()
+    session.close("exit")
+    archive = session.open_archive()
+    archive.repository.refresh()
+    (found,) = archive.runs.executions(session.run.id)
+    assert found.outputs == (
+        {"output_type": "stream", "name": "stdout", "text": "parent\nagain\n"},
+    )
 
 
 def test_a_variable_that_leads_to_rewind_itself_does_not_keep_rewind(home: Home) -> None:
