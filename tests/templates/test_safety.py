@@ -105,6 +105,30 @@ print(look() or (ones @ ones)[0, 0], look())
     )
 
 
+def test_a_thread_that_computes_now_and_then_goes_on_whenever_one_looks() -> None:
+    """The threads of OpenBLAS are not ended while they work for it: their end would never come."""
+    said = say(
+        f"""{LOOK}
+import numpy, os
+ones, done = numpy.ones((500, 500)), []
+def work():
+    while True:
+        time.sleep(0.005)
+        ones @ ones
+        done.append(1)
+begin(work, "computes")
+for _ in range(60):
+    look()
+    before = len(done)
+    while len(done) < before + 2:
+        time.sleep(0.003)
+print("goes on", flush=True)
+os._exit(0)
+"""
+    )
+    assert said == "goes on"
+
+
 def test_only_the_main_thread_may_be_forked() -> None:
     """Another one would be all that is left."""
     said = say(
@@ -125,28 +149,31 @@ def test_a_fork_has_its_own_place_in_files_and_no_part_in_connections(tmp_path: 
     (tmp_path / "book").write_text("0123456789")
     said = say(
         """
-import os, socket, sys
+import os, socket, sys, tempfile
 from jupyter_rewind.kernels.templates.descriptors import part
 folder = sys.argv[1]
 book, mine = open(f"{folder}/book", "rb", 0), open(f"{folder}/store/segment", "rb", 0)
 book.read(3)
+loose = tempfile.TemporaryFile(buffering=0)
+loose.write(b"0123456789")
+loose.seek(3)
 heard, other = socket.create_server(("127.0.0.1", 0)), socket.create_server(("127.0.0.1", 0))
 port = heard.getsockname()[1]
 read, write = os.pipe()
 child = os.fork()
 if not child:
     kept = part({port}, [f"{folder}/store"], set())
-    print(kept == {port: heard.fileno()}, book.read(3), mine.read(3), flush=True)
+    print(kept == {port: heard.fileno()}, book.read(3), mine.read(3), loose.read(3), flush=True)
     print(os.readlink(f"/proc/self/fd/{write}"), os.readlink(f"/proc/self/fd/{other.fileno()}"))
     sys.stdout.flush()
     os._exit(0)
 os.waitpid(child, 0)
-print(book.read(3), mine.read(3))
+print(book.read(3), mine.read(3), loose.read(3))
 """,
         str(tmp_path),
     )
     assert said.splitlines() == [
-        "True b'345' b''",
+        "True b'345' b'' b'345'",
         "/dev/null /dev/null",
-        "b'345' b'012'",
+        "b'345' b'012' b'345'",
     ]

@@ -8,12 +8,17 @@ import socket
 import subprocess
 import sys
 import textwrap
+import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from jupyter_rewind.kernels.hosting.process import is_group_alive
+from jupyter_rewind.kernels.templates import dormant
+from jupyter_rewind.kernels.templates.warden import SOCKET
 from tests.support.kernels import eventually
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="templates are Linux's")
@@ -21,7 +26,7 @@ Run = Callable[..., "Warded"]
 WARDEN = """
 import sys
 from jupyter_rewind.kernels.templates import warden
-warden.READY_SECONDS = warden.TRIAL_SECONDS = {seconds}
+warden.READY_SECONDS, warden.TRIAL_SECONDS = {ready}, {seconds}
 sys.exit(warden.main(sys.argv[1:]))
 """
 BEGIN = """
@@ -54,13 +59,14 @@ def up():
 class Warded:
     """A program below a warden."""
 
-    def __init__(self, folder: Path, source: str, most: int, seconds: float) -> None:
+    def __init__(self, folder: Path, source: str, most: int, seconds: float, ready: float) -> None:
         self.folder = folder
         program = folder / "program.py"
         program.write_text(BEGIN + textwrap.dedent(source))
         words = [str(folder), str(most), "1000", sys.executable, str(program)]
+        began = WARDEN.format(seconds=seconds, ready=ready)
         self.process = subprocess.Popen(
-            [sys.executable, "-c", WARDEN.format(seconds=seconds), *words], start_new_session=True
+            [sys.executable, "-c", began, *words], start_new_session=True
         )
 
     @property
@@ -81,8 +87,8 @@ class Warded:
 def run(tmp_path: Path) -> Iterator[Run]:
     running: list[Warded] = []
 
-    def begin(source: str, most: int = 3, seconds: float = 20) -> Warded:
-        running.append(Warded(tmp_path, source, most, seconds))
+    def begin(source: str, most: int = 3, seconds: float = 20, ready: float = 20) -> Warded:
+        running.append(Warded(tmp_path, source, most, seconds, ready))
         return running[-1]
 
     yield begin
@@ -175,7 +181,7 @@ def test_what_goes_on_and_does_not_answer_in_time_is_ended(run: Run) -> None:
             os._exit(0)
         warden.ask("go", name="a", back={back})
         """
-    warded = run(source.format(back="'present'"), seconds=2)
+    warded = run(source.format(back="'present'"), seconds=5)
     assert warded.wait() == 0
     assert warded.said == ["back"]
 
@@ -198,7 +204,7 @@ def test_a_template_that_never_falls_asleep_is_ended(run: Run) -> None:
             time.sleep(0.02)
         say("ended")
         """,
-        seconds=0.5,
+        ready=0.5,
     )
     assert warded.wait() == 0
     number, said = warded.said
@@ -278,3 +284,57 @@ def test_a_template_draws_the_same_chance_and_is_the_first_to_go(run: Run) -> No
     assert first == again
     assert first.endswith("True")
     assert score == "1000"
+
+
+def test_a_template_that_goes_and_ends_in_the_same_moment_takes_nobody_along(
+    tmp_path: Path,
+) -> None:
+    """Memory is short: the system ends it as the warden lets it go, and both are heard of."""
+    program = """
+import socket, sys
+from jupyter_rewind.kernels.templates import warden
+one = warden.Warden(sys.argv[1], 1, 1)
+ours, theirs = socket.socketpair()
+peer = warden.Peer(ours, 1)
+one._selector.register(ours, 1, None)
+one._drop(peer)
+theirs.close()
+one._hear(peer)
+"""
+    subprocess.run([sys.executable, "-c", program, str(tmp_path)], check=True, timeout=60)
+
+
+class _Interrupted:
+    def __init__(self, lines: Any) -> None:
+        self.close = lines.close
+
+    def readline(self) -> bytes:
+        raise KeyboardInterrupt
+
+
+def test_after_an_interrupt_each_question_gets_its_own_answer(tmp_path: Path) -> None:
+    """The answer that nobody waited for is not taken for the next one."""
+    listening = socket.socket(socket.AF_UNIX)
+    listening.bind(str(tmp_path / SOCKET))
+    listening.listen()
+
+    def answer() -> None:
+        while True:
+            try:
+                connection, _ = listening.accept()
+            except OSError:
+                return
+            with suppress(OSError), connection, connection.makefile("rb") as lines:
+                for line in lines:
+                    told = {"to": json.loads(line)["verb"]}
+                    connection.sendall(json.dumps(told).encode() + b"\n")
+
+    threading.Thread(target=answer, daemon=True).start()
+    warden = dormant.Warden(str(tmp_path))
+    assert warden.ask("stay") == {"to": "stay"}
+    warden._lines = _Interrupted(warden._lines)
+    with pytest.raises(KeyboardInterrupt):
+        warden.ask("list")
+    assert warden.ask("go") == {"to": "go"}
+    warden.close()
+    listening.close()

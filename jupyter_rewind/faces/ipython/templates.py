@@ -32,7 +32,7 @@ _IDLE_SECONDS, _TRIES = 0.1, 40
 _PAUSE_SECONDS, _GROWTH, _LONGEST_PAUSE_SECONDS = 0.25, 1.2, 10.0
 _TRIES_BEFORE = 4
 """In the pause after a cell, and before going back."""
-_ASLEEP_SECONDS, _LOOK_SECONDS = 2.0, 0.01
+_ASLEEP_SECONDS, _LOOK_SECONDS = 10.0, 0.01
 _GOING_SECONDS, _LEAVING_SECONDS = 0.2, 10.0
 _KERNELS_OWN = ("IOPub", "Heartbeat", "Control", "Shell channel")
 _WRITING = ("rewind-journal", "rewind-keeper", "jupyter_rewind.store.writer")
@@ -260,6 +260,7 @@ class Templates:
             if any(each["name"] == name for each in found):
                 return
             safety.pause(_LOOK_SECONDS)
+        raise Unavailable("The present did not fall asleep in time, so the kernel stays as it is.")
 
     def _end(self) -> None:
         """This process ends, and writes nothing more of the run, which goes on in the other."""

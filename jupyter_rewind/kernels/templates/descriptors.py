@@ -20,7 +20,8 @@ from contextlib import suppress
 _FOLDER = "/proc/self/fd"
 _STANDARD = 2
 _OF_ZEROMQ = "anon_inode:[eventfd]"
-_ONCE = os.O_CREAT | os.O_EXCL | os.O_TRUNC
+_ONCE = os.O_CREAT | os.O_EXCL | os.O_TRUNC | os.O_NOFOLLOW | getattr(os, "O_TMPFILE", 0)
+"""What was asked for as the file was made, or found by its name, and not of one that is open."""
 
 
 def part(ports: Collection[int], folders: Collection[str], own: Collection[int]) -> dict[int, int]:

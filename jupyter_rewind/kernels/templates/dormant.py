@@ -61,6 +61,10 @@ class Warden:
                 f"The parent of this kernel does not answer: {error}.",
                 hint="Nothing was changed.",
             ) from error
+        except BaseException:
+            # The answer is still to come, and would be taken for that to the next question.
+            self.close()
+            raise
         if "error" in answer:
             raise Unavailable(
                 f"The parent of this kernel refuses: {answer['error']}.",

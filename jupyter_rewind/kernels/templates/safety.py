@@ -10,6 +10,7 @@ themselves. What is not known to wait is taken to work.
 from __future__ import annotations
 
 import ctypes
+import functools
 import os
 import platform
 import sys
@@ -34,7 +35,6 @@ _WAITING = frozenset(
         ("selectors.py", "poll"),
         ("socket.py", "accept"),
         ("thread.py", "_worker"),
-        ("queue.py", "get"),
         ("connection.py", "_recv"),
         ("pool.py", "_handle_tasks"),
     }
@@ -71,14 +71,16 @@ def find_obstacle(spared: Callable[[threading.Thread], bool]) -> str:
     found = _at_work(spared, sleeping := _sleeping_threads(spared)) or _graphics()
     if found:
         return found
-    _end_pools()
-    found = _foreign_threads()
-    if found:
-        return found
-    # Only now: each file that was read above would have waited that long for a thread that works.
-    # From here on none is read, and no other thread has its turn.
-    sys.setswitchinterval(_LONG_SECONDS)
-    return _at_work(spared, sleeping)
+    if _find_foreign_threads():
+        pools = list(_pools())
+        with undisturbed():
+            # Where one of them works, its end would be waited for, and nobody could stop that.
+            found = _at_work_alone(spared, sleeping)
+            if found:
+                return found
+            for end in pools:
+                end()
+    return _foreign_threads() or _at_work_alone(spared, sleeping)
 
 
 def wait_until_idle(is_meant: Callable[[threading.Thread], bool], seconds: float) -> bool:
@@ -115,6 +117,15 @@ def _graphics() -> str:
         if "/libcuda.so" in Path("/proc/self/maps").read_text(errors="replace"):
             return "CUDA is loaded, and its memory cannot be forked"
     return ""
+
+
+def _at_work_alone(
+    spared: Callable[[threading.Thread], bool], sleeping: Collection[tuple[int, FrameType, int]]
+) -> str:
+    """As `_at_work`, which is then so until this thread reads a file or the block ends: to read one
+    with that long a turn would be to wait as long for a thread that works."""
+    sys.setswitchinterval(_LONG_SECONDS)
+    return _at_work(spared, sleeping)
 
 
 def _at_work(
@@ -197,19 +208,20 @@ def _find_foreign_threads() -> dict[int, str]:
     return found
 
 
-def _end_pools() -> None:
-    """The threads of OpenMP and OpenBLAS end, where none works; the next use starts them anew."""
+def _pools() -> Iterator[Callable[[], object]]:
+    """What ends the threads of OpenMP and OpenBLAS, where none works; the next use starts them
+    anew. To call it reads no file, and no other thread of Python runs meanwhile."""
     for library in _loaded("libgomp"):
-        _call(library, "omp_pause_resource_all", _HARD)
+        yield from _find(library, "omp_pause_resource_all", _HARD)
     for library in _loaded("openblas"):
-        _call(library, "blas_thread_shutdown_")
+        yield from _find(library, "blas_thread_shutdown_")
 
 
-def _call(library: str, name: str, *words: int) -> None:
+def _find(library: str, name: str, *words: int) -> Iterator[Callable[[], object]]:
     with suppress(OSError, AttributeError):
-        # PyDLL, and not CDLL: no other thread of Python runs meanwhile.
+        # PyDLL, and not CDLL, which would let other threads run.
         act: Any = getattr(ctypes.PyDLL(library), name)
-        act(*words)
+        yield functools.partial(act, *words)
 
 
 def _loaded(name: str) -> list[str]:

@@ -189,6 +189,8 @@ class Warden:
         os.read(self._wake, 4096)
 
     def _hear(self, peer: Peer) -> None:
+        if peer.connection.fileno() < 0:
+            return  # its end came together with that which it was dropped for
         try:
             part = peer.connection.recv(_LINE_BYTES)
         except OSError:
@@ -207,6 +209,8 @@ class Warden:
                 peer.say(**answer)
 
     def _drop(self, peer: Peer) -> None:
+        if peer.connection.fileno() < 0:
+            return
         self._selector.unregister(peer.connection)
         peer.connection.close()
         if peer in self.templates:
