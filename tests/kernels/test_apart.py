@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from jupyter_rewind import clock
 from jupyter_rewind.kernels import apart
+from jupyter_rewind.kernels.apart import Shared
 from tests.support.cells import Cells
 
 MADE = """
@@ -60,3 +64,61 @@ def test_where_nothing_is_shared_nothing_is_said(cells: Cells) -> None:
     first = cells.run("x = [1]; big = [[i] for i in range(3000)]")
     cells.run("x.append(2)")
     assert cells.prepare(first).swap() == ()
+
+
+def test_what_many_variables_lead_to_is_walked_through_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Models that hold one set of rows, beside one small variable that was left out."""
+    walked = 0
+    get_referents = gc.get_referents
+
+    def counted(*objects: Any) -> list[Any]:
+        nonlocal walked
+        walked += len(objects)
+        return get_referents(*objects)
+
+    monkeypatch.setattr(gc, "get_referents", counted)
+    rows = [([number], number) for number in range(5_000)]
+    models: dict[str, Any] = {f"model{number}": {"rows": rows} for number in range(20)}
+    left_out = [1]
+    last = {"rows": rows, "left_out": left_out}
+    shared = Shared({"left_out": left_out}, {**models, "last": last})
+    assert walked < 2 * 10_000
+    assert shared.words({**models, "last": last}) == ()
+    (told,) = shared.words({**models, "last": {"rows": rows, "left_out": [1]}})
+    assert told.startswith("last shared objects with left_out")
+
+
+class Hurrying(clock.FakeClock):
+    """At each look at it a hundredth of a second has passed."""
+
+    looks = 0
+
+    def working(self) -> float:
+        self.looks += 1
+        return self.looks / 100
+
+
+def test_a_search_that_takes_too_long_ends_and_says_so() -> None:
+    """What was met until then is told, and the rest is not taken for searched."""
+    left_out = [[1]]
+    coming = {f"v{number}": [[number], left_out[0]] for number in range(1000)}
+    with clock.use(Hurrying()) as hurrying:
+        shared = Shared({"left_out": left_out, "number": 1}, coming)
+        assert isinstance(hurrying, Hurrying) and hurrying.looks < 1400
+        apart_now, in_doubt = shared.words({name: [[]] for name in coming})
+    assert apart_now.startswith("v0, v1,")
+    assert "too large" in in_doubt and "with left_out, which" in in_doubt
+
+
+def test_what_comes_back_too_large_to_be_looked_through_is_said_to_be(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Whether it shared anything with what stays is not known, and nobody is told that it did
+    not."""
+    monkeypatch.setattr(apart, "_MOST_OBJECTS", 100)
+    left_out = [1]
+    rows = [left_out, *([number] for number in range(5_000))]
+    (told,) = Shared({"left_out": left_out}, {"rows": rows}).words({"rows": rows})
+    assert "too large" in told and "left_out" in told
