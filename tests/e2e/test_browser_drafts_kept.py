@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.support.drafting import NAME, TYPED, is_kept, offer, the_drafts, type_into
+from tests.support.editing import editor, save
 from tests.support.lab import (
     Chromium,
     LabServer,
@@ -17,6 +18,7 @@ from tests.support.lab import (
     wait_until,
     write_notebook,
 )
+from tests.support.toasts import keep
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -56,16 +58,19 @@ def test_undo_of_a_restored_draft_keeps_the_draft(server: LabServer, chromium: C
     cells = page.locator(".jp-Notebook")
     offer(page).get_by_role("button", name="Restore").click()
     cells.get_by_text(TYPED).first.wait_for()
+    back = keep(page, "are back in")
     page.get_by_role("button", name="Undo").click()
     wait_until("the state before", lambda: cells.get_by_text(TYPED).count() == 0)
+    # Else it would be taken for the second one.
+    back.wait_for(state="detached")
     assert is_kept(server.lab, TYPED)
     offer(page).get_by_role("button", name="Restore").click()
     cells.get_by_text(TYPED).first.wait_for()
-    page.locator(".Toastify__toast", has_text="are back in").first.wait_for()
-    page.locator(".jp-Notebook .jp-Cell .cm-content").nth(3).click()
-    page.keyboard.press("Control+s")
-    path = server.lab.folder / NAME
-    wait_until("the save", lambda: TYPED in path.read_text())
+    # From then on the page hears of a save.
+    back.wait_for()
+    editor(page, 3).click()
+    save(page)
+    assert TYPED in (server.lab.folder / NAME).read_text()
     wait_until("no draft left", lambda: the_drafts(server.lab) == [])
 
 
@@ -113,7 +118,6 @@ def test_a_rename_leaves_unsaved_edits_unsaved(server: LabServer, chromium: Chro
     page.locator(".lm-TabBar-tab", has_text="thesis.ipynb").first.wait_for()
     standing = page.locator(".jp-Rewind-standing")
     standing.get_by_text("Kept as draft").wait_for()
-    page.locator(".jp-Notebook .jp-Cell .cm-content").nth(3).click()
-    page.keyboard.press("Control+s")
-    path = server.lab.folder / "thesis.ipynb"
-    wait_until("the save", lambda: TYPED in path.read_text())
+    editor(page, 3).click()
+    save(page)
+    assert TYPED in (server.lab.folder / "thesis.ipynb").read_text()
