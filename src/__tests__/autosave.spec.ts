@@ -23,13 +23,22 @@ function answered(kind: string, content: object) {
 
 const script = (text: string) => ({ data: { 'application/javascript': text } });
 
+/** The intervals of an open document that JupyterLab saves every ten seconds once it starts. */
+function intervalsOf() {
+  const stateChanged = new Signal<object, { name: string }>({});
+  const documents = { autosave: true, autosaveInterval: 10, stateChanged };
+  const intervals = new Intervals(documents as unknown as IAutosaving);
+  const context = {
+    fileChanged: new Signal({}),
+    disposed: new Signal({})
+  } as never;
+  const handler = new SaveHandler({ context } as never);
+  return { documents, intervals, context, handler };
+}
+
 describe('Intervals', () => {
   it('let a document rest while a question about it stands open', () => {
-    const stateChanged = new Signal<object, { name: string }>({});
-    const documents = { autosave: true, autosaveInterval: 10, stateChanged };
-    const intervals = new Intervals(documents as unknown as IAutosaving);
-    const context = { fileChanged: new Signal({}), disposed: new Signal({}) };
-    const handler = new SaveHandler({ context } as never);
+    const { intervals, context, handler } = intervalsOf();
     intervals.hold(context, false);
     expect(handler.isActive).toBe(false);
     handler.start();
@@ -38,6 +47,42 @@ describe('Intervals', () => {
     expect(handler.isActive).toBe(false);
     intervals.hold(context, false);
     expect(handler.isActive).toBe(true);
+    handler.dispose();
+  });
+
+  it('start nothing after the question that was switched off meanwhile', () => {
+    const { documents, intervals, context, handler } = intervalsOf();
+    handler.start();
+    intervals.hold(context, true);
+    documents.autosave = false;
+    handler.stop();
+    intervals.hold(context, false);
+    expect(handler.isActive).toBe(false);
+    handler.dispose();
+
+    const magic = intervalsOf();
+    magic.handler.start();
+    magic.intervals.hold(magic.context, true);
+    magic.intervals.choose(magic.context, 0);
+    magic.intervals.hold(magic.context, false);
+    expect(magic.handler.isActive).toBe(false);
+    magic.handler.dispose();
+  });
+
+  it('start what is switched on while a question stands open after it', () => {
+    const { documents, intervals, context, handler } = intervalsOf();
+    handler.start();
+    intervals.choose(context, 0);
+    intervals.hold(context, true);
+    intervals.choose(context, 60);
+    expect(handler.isActive).toBe(false);
+    // As JupyterLab does it where autosave is switched on in its settings.
+    handler.start();
+    documents.stateChanged.emit({ name: 'autosave' });
+    expect(handler.isActive).toBe(false);
+    intervals.hold(context, false);
+    expect(handler.isActive).toBe(true);
+    expect(handler.saveInterval).toBe(60);
     handler.dispose();
   });
 });

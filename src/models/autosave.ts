@@ -54,12 +54,12 @@ export class Intervals {
    * Nothing is saved by itself while a question that the user has left open would be asked again:
    * it would come in the midst of typing.
    */
-  hold(context: object, isAsked: boolean): void {
+  hold(context: Context, isAsked: boolean): void {
     const handler = this._handlers.get(context);
-    if (isAsked && handler?.isActive) {
+    if (isAsked) {
       this._held.add(context);
-      handler.stop();
-    } else if (!isAsked && this._held.delete(context)) {
+      handler?.stop();
+    } else if (this._held.delete(context) && this.secondsOf(context)) {
       handler?.start();
     }
   }
@@ -76,16 +76,22 @@ export class Intervals {
     }
   }
 
-  /** JupyterLab has no way to ask for the handler of one document: each is met as it starts. */
+  /**
+   * JupyterLab has no way to ask for the handler of one document: each is met as it starts. One
+   * that is held starts later, whoever starts it.
+   */
   private watchHandlers(): void {
     const handlers = this._handlers;
+    const held = this._held;
     const start = SaveHandler.prototype.start;
     SaveHandler.prototype.start = function (this: SaveHandler): void {
       const { _context } = this as unknown as { _context?: object };
       if (_context) {
         handlers.set(_context, this);
       }
-      start.call(this);
+      if (!_context || !held.has(_context)) {
+        start.call(this);
+      }
     };
   }
 
