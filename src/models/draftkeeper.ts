@@ -108,10 +108,20 @@ export class DraftKeeper implements IDrafts {
   }
 
   /**
-   * With the next save of what holds its edits now, the draft is gone. What is returned takes that
-   * back: the edits were taken out again.
+   * A draft whose edits are in its notebook again is not offered any more, and with the next save
+   * it is gone. What is returned takes the latter back: the edits were taken out again. `null`
+   * where the server does not hear of it: the draft stays as it was.
    */
-  dropOnceSaved(context: IDraftContext, draft: string): () => void {
+  async letGo(
+    context: IDraftContext,
+    draft: string
+  ): Promise<(() => void) | null> {
+    try {
+      await this.client.endDraft(context.localPath, draft, 'restored');
+    } catch {
+      // It is offered again, which is no reason to tell that the edits are not back.
+      return null;
+    }
     const drop = (_: unknown, state: string) => {
       if (state.startsWith('completed')) {
         context.saveState.disconnect(drop);

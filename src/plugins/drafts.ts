@@ -144,14 +144,13 @@ const plugin: JupyterFrontEndPlugin<IDrafts> = {
     async function letGo(
       { context }: NotebookPanel,
       kept: Draft
-    ): Promise<() => void> {
+    ): Promise<(() => void) | null> {
       const { draft } = kept;
       if (isForeign(kept)) {
         passOver(draft);
         return () => undefined;
       }
-      await client.endDraft(context.localPath, draft, 'restored');
-      return keeper.dropOnceSaved(context, draft);
+      return keeper.letGo(context, draft);
     }
 
     async function compare(panel: NotebookPanel, draft: Draft): Promise<void> {
