@@ -28,6 +28,22 @@ async function restored() {
 }
 
 describe('a draft that was restored', () => {
+  it('is still there for whoever takes the edits out again before a save', async () => {
+    const { context, keeper, save, server } = await restored();
+    const takeBack = await keeper.letGo(context, 'earlier');
+    expect(takeBack?.()).toBe(true);
+    save();
+    expect([...server.drafts.keys()]).toEqual(['earlier']);
+  });
+
+  it('is told as gone with a save', async () => {
+    const { context, keeper, save, server } = await restored();
+    const takeBack = await keeper.letGo(context, 'earlier');
+    save();
+    expect([...server.drafts.keys()]).toEqual([]);
+    expect(takeBack?.()).toBe(false);
+  });
+
   it('stays as it was where the server does not hear of it', async () => {
     const { context, keeper, save, server } = await restored();
     server.endDraft = () => Promise.reject(new TypeError('away'));

@@ -109,21 +109,24 @@ export class DraftKeeper implements IDrafts {
 
   /**
    * A draft whose edits are in its notebook again is not offered any more, and with the next save
-   * it is gone. What is returned takes the latter back: the edits were taken out again. `null`
-   * where the server does not hear of it: the draft stays as it was.
+   * it is gone. What is returned takes the latter back: the edits were taken out again; it says
+   * whether the draft is still there. `null` where the server does not hear of it: the draft stays
+   * as it was.
    */
   async letGo(
     context: IDraftContext,
     draft: string
-  ): Promise<(() => void) | null> {
+  ): Promise<(() => boolean) | null> {
     try {
       await this.client.endDraft(context.localPath, draft, 'restored');
     } catch {
       // It is offered again, which is no reason to tell that the edits are not back.
       return null;
     }
+    let isThere = true;
     const drop = (_: unknown, state: string) => {
       if (state.startsWith('completed')) {
+        isThere = false;
         context.saveState.disconnect(drop);
         void this.client
           .discardDraft(context.localPath, draft)
@@ -132,7 +135,10 @@ export class DraftKeeper implements IDrafts {
       }
     };
     context.saveState.connect(drop);
-    return () => void context.saveState.disconnect(drop);
+    return () => {
+      context.saveState.disconnect(drop);
+      return isThere;
+    };
   }
 
   /** The server has what earlier pages could not hand over; what it refused stays here. */

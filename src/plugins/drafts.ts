@@ -115,11 +115,12 @@ const plugin: JupyterFrontEndPlugin<IDrafts> = {
                 caption: trans.__('Show again what was there before'),
                 callback: () => {
                   if (!panel.isDisposed) {
-                    if (takeBack) {
-                      takeBack();
-                    }
+                    const isThere = takeBack ? takeBack() : true;
                     putInto(sharedModel, before);
-                    offer(panel, draft);
+                    // Else a save holds the edits, and the history has it.
+                    if (isThere) {
+                      offer(panel, draft);
+                    }
                   }
                 }
               }
@@ -144,11 +145,11 @@ const plugin: JupyterFrontEndPlugin<IDrafts> = {
     async function letGo(
       { context }: NotebookPanel,
       kept: Draft
-    ): Promise<(() => void) | null> {
+    ): Promise<(() => boolean) | null> {
       const { draft } = kept;
       if (isForeign(kept)) {
         passOver(draft);
-        return () => undefined;
+        return () => true;
       }
       return keeper.letGo(context, draft);
     }
