@@ -13,7 +13,10 @@ const MOST_PASSED = 200;
 const LIVELY = 30_000;
 const SKEW = 5000;
 
-/** What this browser is called; each page of it and each start of it says the same. */
+/**
+ * What this browser is called; each page of it and each start of it says the same. At another
+ * address of the same server it is called otherwise: browsers keep what they keep by address.
+ */
 export function browserName(): string {
   try {
     let name = localStorage.getItem(NAME);
@@ -88,7 +91,10 @@ export interface IWritten {
   readonly changed: string;
 }
 
-/** Whether another browser wrote it, which may still have it open: it is only read here. */
+/**
+ * Whether another browser wrote it, or this one at another address: who did may still have it open,
+ * and it is only read here.
+ */
 export function isForeign({ browser }: IWritten): boolean {
   return browser !== browserName();
 }

@@ -220,7 +220,7 @@ const plugin: JupyterFrontEndPlugin<IDrafts> = {
             elsewhere
               ? {
                   label: trans.__('Dismiss'),
-                  caption: trans.__('They stay kept for the other browser'),
+                  caption: trans.__('They stay kept where they were made'),
                   callback: () => void discard(panel, draft)
                 }
               : {

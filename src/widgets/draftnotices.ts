@@ -127,7 +127,7 @@ export function offerWords(
 ): string {
   return isForeign(draft)
     ? trans.__(
-        '%1: unsaved edits of %2 were kept. They were made in another browser (%3), where they may still be open.',
+        '%1: unsaved edits of %2 were kept. They were made in another browser or at another address of this server (%3), and may still be open there.',
         name,
         clock(draft),
         draft.author
