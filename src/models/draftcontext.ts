@@ -1,6 +1,7 @@
 import type { ISignal } from '@lumino/signaling';
 
 import type { SharedNotebook } from './draftdoc';
+import type { ISession } from './touch';
 
 /** What is needed of a notebook's context; JupyterLab's fits. */
 export interface IDraftContext {
@@ -9,6 +10,7 @@ export interface IDraftContext {
     hash?: string | null;
     hash_algorithm?: string | null;
   } | null;
+  readonly sessionContext?: ISession;
   readonly saveState: ISignal<unknown, string>;
   readonly model: {
     dirty: boolean;

@@ -163,8 +163,7 @@ export class DraftSession implements IDisposable {
       this.note(doc => doc.noteOrder());
     }
     if (change.metadataChange) {
-      const now = (key: string) => this.notebook.getMetadata(key);
-      const byUser = areUsers(change.metadataChange, now);
+      const byUser = areUsers(change.metadataChange, this.context);
       this.note(doc => doc.noteMetadata(byUser));
     }
   }

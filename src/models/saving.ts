@@ -1,7 +1,7 @@
 import type { IDisposable } from '@lumino/disposable';
 import { ISignal, Signal } from '@lumino/signaling';
 
-import { type ITouchable, Touch } from './touch';
+import { type ISession, type ITouchable, Touch } from './touch';
 
 /** So long after the end of an execution it is saved: others may end at the same time. */
 export const PAUSE = 500;
@@ -26,6 +26,7 @@ export type SaveState =
 /** What is needed of a document's context; JupyterLab's fits. */
 export interface ISavable {
   readonly model: ITouchable;
+  readonly sessionContext?: ISession;
   readonly contentsModel: { writable?: boolean } | null;
   readonly isDisposed: boolean;
   readonly ready: Promise<void>;
@@ -45,7 +46,7 @@ export class Saving implements IDisposable {
     context.revert = () => this.reread(() => revert.call(context));
     context.model.stateChanged.connect(this.onState, this);
     context.fileChanged.connect(this.onFile, this);
-    this._touch = new Touch(context.model);
+    this._touch = new Touch(context.model, context.sessionContext);
     this._touch.hold();
     const loaded = () => this._touch.release(this._touch.count);
     void context.ready.then(loaded, loaded);

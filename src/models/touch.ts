@@ -1,3 +1,4 @@
+import { type ISessionContext, SessionContext } from '@jupyterlab/apputils';
 import type { IDisposable } from '@lumino/disposable';
 import type { ISignal } from '@lumino/signaling';
 
@@ -11,31 +12,55 @@ export interface IMetadataChange {
   newValue?: unknown;
 }
 
-/**
- * Whether a kernel's start wrote it. To choose another kernel is an edit; what the chosen one is
- * called and speaks is not.
- */
-export function isKernelsOwn(change: IMetadataChange): boolean {
-  const name = (value: unknown) =>
-    (value as { name?: unknown } | null | undefined)?.name;
-  const { key, oldValue, newValue } = change;
-  return (
-    KERNELS_OWN.includes(key) &&
-    (key !== 'kernelspec' ||
-      !name(oldValue) ||
-      name(oldValue) === name(newValue))
-  );
+/** What is needed of a document's session; JupyterLab's fits. */
+export type ISession = Pick<
+  ISessionContext,
+  'kernelPreference' | 'specsManager'
+>;
+
+/** What is needed of a notebook's context to tell whose a change of its metadata is. */
+interface IDescribed {
+  readonly model: {
+    readonly sharedModel: { getMetadata(key: string): unknown };
+  };
+  readonly sessionContext?: ISession;
 }
 
-/** Whether a person made one of these changes of a notebook's metadata, which are `now` so. */
+/**
+ * Whether a kernel's start wrote it. To choose another kernel is an edit; what the chosen one is
+ * called and speaks is not, and neither is what JupyterLab chooses by itself where the one that the
+ * notebook names is not installed.
+ */
+export function isKernelsOwn(
+  change: IMetadataChange,
+  session?: ISession
+): boolean {
+  const { key, oldValue, newValue } = change;
+  if (key !== 'kernelspec') {
+    return KERNELS_OWN.includes(key);
+  }
+  const [before, after] = [oldValue, newValue].map(
+    value => (value as { name?: string } | null | undefined)?.name
+  );
+  return !before || before === after || after === unasked(before, session);
+}
+
+/** The kernel that JupyterLab starts by itself for a notebook that names this one. */
+function unasked(name: string, session?: ISession): string | null | undefined {
+  const specs = session?.specsManager.specs;
+  const preference = { ...session?.kernelPreference, name };
+  return specs && SessionContext.getDefaultKernel({ specs, preference });
+}
+
+/** Whether a person made one of these changes of a notebook's metadata. */
 export function areUsers(
   changes: Map<string, { oldValue?: unknown }>,
-  now: (key: string) => unknown
+  { model, sessionContext }: IDescribed
 ): boolean {
-  return [...changes].some(
-    ([key, { oldValue }]) =>
-      !isKernelsOwn({ key, oldValue, newValue: now(key) })
-  );
+  return [...changes].some(([key, { oldValue }]) => {
+    const newValue = model.sharedModel.getMetadata(key);
+    return !isKernelsOwn({ key, oldValue, newValue }, sessionContext);
+  });
 }
 
 /** What is needed of a document's model; JupyterLab's fit. */
@@ -55,7 +80,10 @@ export interface ITouchable {
  * edit. And what is typed while a save runs counts as saved; here it does not.
  */
 export class Touch implements IDisposable {
-  constructor(private readonly model: ITouchable) {
+  constructor(
+    private readonly model: ITouchable,
+    private readonly session?: ISession
+  ) {
     model.metadataChanged?.connect(this.onMetadata, this);
     model.contentChanged.connect(this.onContent, this);
     model.stateChanged.connect(this.onState, this);
@@ -91,7 +119,7 @@ export class Touch implements IDisposable {
   }
 
   private onMetadata(_: unknown, change: IMetadataChange): void {
-    this._isKernels = isKernelsOwn(change);
+    this._isKernels = isKernelsOwn(change, this.session);
   }
 
   private onContent(): void {

@@ -1,0 +1,65 @@
+import { Signal } from '@lumino/signaling';
+
+import { type ISavable, Saving } from '../models/saving';
+import { type ISession, isKernelsOwn } from '../models/touch';
+import { book, code } from './books';
+import { opened } from './drafting';
+
+/** The session of a notebook in Python, with these kernels installed. */
+function sessionWith(kernels: Record<string, string>): ISession {
+  const kernelspecs = Object.fromEntries(
+    Object.entries(kernels).map(([name, language]) => [name, { language }])
+  );
+  return {
+    specsManager: { specs: { default: 'python3', kernelspecs } },
+    kernelPreference: { name: 'gone', language: 'python' }
+  } as unknown as ISession;
+}
+
+const changed = (before: string, after: string) => ({
+  key: 'kernelspec',
+  oldValue: { name: before },
+  newValue: { name: after }
+});
+
+describe('another kernel', () => {
+  it('is no edit where JupyterLab starts it for one that is not installed', () => {
+    const session = sessionWith({ python3: 'python', ir: 'R' });
+    expect(isKernelsOwn(changed('gone', 'python3'), session)).toBe(true);
+    expect(isKernelsOwn(changed('gone', 'python3'))).toBe(false);
+  });
+
+  it('leaves a notebook saved and without a draft then, else not', async () => {
+    const content = book(code('one'));
+    content.metadata.kernelspec = { name: 'gone', display_name: 'Gone' };
+    const { model, context, server, session } = opened(content);
+    const ready = Promise.resolve();
+    const sessionContext = sessionWith({ python3: 'python', ir: 'R' });
+    const more = { fileChanged: new Signal({}), ready, sessionContext };
+    const savable = Object.assign(context, more) as unknown as ISavable;
+    savable.save = async () => undefined;
+    const saving = new Saving(savable);
+    const choose = async (name: string) => {
+      model.setMetadata('kernelspec', { name, display_name: name });
+      await session.flush();
+    };
+    await session.flush();
+    await choose('python3');
+    expect(saving.standing).toBe('saved');
+    expect([...server.drafts.keys()]).toEqual([]);
+    await choose('ir');
+    expect(saving.standing).toBe('unsaved');
+    expect([...server.drafts.keys()]).toEqual(['draft-1']);
+    saving.dispose();
+    session.dispose();
+  });
+
+  it('is an edit where a person chooses it', () => {
+    const one = sessionWith({ python3: 'python', ir: 'R' });
+    expect(isKernelsOwn(changed('gone', 'ir'), one)).toBe(false);
+    expect(isKernelsOwn(changed('python3', 'ir'), one)).toBe(false);
+    expect(isKernelsOwn(changed('ir', 'python3'), one)).toBe(false);
+    const two = sessionWith({ python3: 'python', other: 'python' });
+    expect(isKernelsOwn(changed('gone', 'python3'), two)).toBe(false);
+  });
+});
