@@ -9,11 +9,12 @@ from __future__ import annotations
 import os
 import struct
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from jupyter_rewind import clock
-from jupyter_rewind.errors import Full
+from jupyter_rewind.errors import Full, NotFound
 from jupyter_rewind.recovery.pages import SIZES, header_page_size
 from jupyter_rewind.recovery.regular import is_regular, open_file, read_file
 from jupyter_rewind.store.durable import Files, free_bytes, translate
@@ -95,8 +96,10 @@ def _copy_all(source: Path, target: Path) -> None:
     for suffix in COMPANIONS:
         companion, copy = Path(f"{source}{suffix}"), Path(f"{target}{suffix}")
         Files().remove(copy)
-        if is_regular(companion) and companion.stat().st_size:
-            copy_file(companion, copy)
+        # A journal may go at any moment, when its owner commits: then all is copied once more.
+        with suppress(FileNotFoundError, NotFound):
+            if is_regular(companion) and companion.stat().st_size:
+                copy_file(companion, copy)
 
 
 def copy_file(source: Path, target: Path) -> int:
