@@ -15,17 +15,26 @@ from jupyter_rewind.settings import Rewind
 class QuickKernel:
     """One run of the notebook, without IPython."""
 
-    def __init__(self, folder: Path, variables: dict[str, Any], resume: str = "ask") -> None:
+    def __init__(
+        self,
+        folder: Path,
+        variables: dict[str, Any],
+        resume: str = "ask",
+        *,
+        notebook: str = "analysis.ipynb",
+        floor_ms: int = 60_000,
+    ) -> None:
+        """`floor_ms` is what a state may take; what it takes on a machine that is busy is more than
+        the usual."""
         settings = Rewind(
             store_path=str(folder / "store"),
             store_key_folder=str(folder / "keys"),
-            # On a machine that is busy, a state would be passed over for want of time.
-            kernels_budget_floor_ms=60_000,
+            kernels_budget_floor_ms=floor_ms,
             kernels_resume=resume,
         )
         self.told: list[str] = []
         self.namespace: dict[str, Any] = {"__name__": "__main__", "_oh": {}, **variables}
-        place = Place("kernel", "", str(folder / "analysis.ipynb"))
+        place = Place("kernel", "", str(folder / notebook))
         self.session = KernelSession(self.namespace, settings, place, self.told.append)
         self.session.start()
         self.verbs = Verbs(self.session, Predecessor(self.session))
