@@ -9,6 +9,7 @@ from jupyter_rewind.faces.ipython.verbs import Verbs
 from jupyter_rewind.kernels.beginning import Place
 from jupyter_rewind.kernels.predecessor import Predecessor
 from jupyter_rewind.kernels.session import KernelSession
+from jupyter_rewind.lineage import runs_of_notebook
 from jupyter_rewind.settings import Rewind
 
 
@@ -37,7 +38,7 @@ class QuickKernel:
         place = Place("kernel", "", str(folder / notebook))
         self.session = KernelSession(self.namespace, settings, place, self.told.append)
         self.session.start()
-        self.verbs = Verbs(self.session, Predecessor(self.session))
+        self.verbs = Verbs(self.session, Predecessor(self.session, runs_of_notebook))
         self._count = 0
 
     def run(self, source: str) -> None:

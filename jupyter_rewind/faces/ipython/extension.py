@@ -14,7 +14,7 @@ import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from jupyter_rewind import clock
 from jupyter_rewind.errors import RewindError
@@ -34,6 +34,10 @@ from jupyter_rewind.kernels.readiness import make_ready
 from jupyter_rewind.kernels.session import KernelSession
 from jupyter_rewind.settings import Rewind
 
+if TYPE_CHECKING:
+    from jupyter_rewind.kernels.archive import Archive
+    from jupyter_rewind.model.execution import Run
+
 log = logging.getLogger(__name__)
 _ATTRIBUTE = "_jupyter_rewind"
 _RESULT = re.compile(r"_{1,3}\Z|_\d+\Z")
@@ -48,7 +52,7 @@ class Extension:
         self.session = session
         self.listener = OutputListener(session)
         self.outside = OutsideWatch(session)
-        self.predecessor = Predecessor(session)
+        self.predecessor = Predecessor(session, _runs_of_notebook)
         self.verbs = Verbs(session, self.predecessor)
         watch = PathWatch(shell, session.run.path)
         self.hooks = Hooks(shell, session, self.listener, watch, Offer(self.verbs))
@@ -194,6 +198,12 @@ def find_extension(shell: Any) -> Extension | None:
     """What was loaded into `shell`, if it was."""
     found = getattr(shell, _ATTRIBUTE, None)
     return found if isinstance(found, Extension) else None
+
+
+def _runs_of_notebook(archive: Archive, path: str) -> list[Run]:
+    from jupyter_rewind.lineage import runs_of_notebook
+
+    return runs_of_notebook(archive, path)
 
 
 def _session_of(shell: Any) -> KernelSession | None:

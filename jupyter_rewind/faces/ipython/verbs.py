@@ -312,7 +312,7 @@ class Verbs:
         if _ID.fullmatch(ref):
             # By its whole id, also that of another notebook, or of this one under another name.
             return archive.snapshot(SnapshotId(ref)), archive.repository
-        snapshots = archive.snapshots_of(self.session.predecessors(archive))
+        snapshots = archive.snapshots_of(self.predecessor.runs(archive))
         return find_snapshot(ref, snapshots), archive.repository
 
     def _back(
