@@ -328,6 +328,9 @@ export interface IDrafts {
 
   /** Where all unsaved edits of a document are kept; `null` while some are in the page only. */
   placeOf(path: string): DraftPlace | null;
+
+  /** Hands over what is not kept yet: the server may be back. */
+  flush(): void;
 }
 
 export const IDrafts = new Token<IDrafts>(

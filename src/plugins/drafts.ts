@@ -350,7 +350,15 @@ const plugin: JupyterFrontEndPlugin<IDrafts> = {
           return;
         }
         try {
-          if (!(await offerNext(panel, true))) {
+          const carried = keeper.carryOver();
+          await carried.catch(() => undefined);
+          const isOffered = await offerNext(panel, true);
+          const path = contents.localPath(panel.context.path);
+          const refused = (await carried).filter(
+            each => each.shelved.path === path
+          );
+          refused.forEach(each => tellRefused(each, keeper, trans));
+          if (!isOffered && !refused.length) {
             tell(
               'info',
               trans.__(

@@ -129,6 +129,7 @@ const plugin: JupyterFrontEndPlugin<void> = {
       show();
       if (!isAway) {
         saves.saveAll();
+        drafts?.flush();
       }
     });
     app.serviceManager.connectionFailure.connect((_, reason) => {
