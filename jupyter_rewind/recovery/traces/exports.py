@@ -11,6 +11,7 @@ from pathlib import Path, PurePosixPath
 from jupyter_rewind.recovery.documents import read_notebook
 from jupyter_rewind.recovery.evidence import (
     EVERYTHING,
+    SCRIPT,
     Evidence,
     EvidenceCell,
     FoundDocument,
@@ -112,7 +113,7 @@ class ExportFinder:
         read = read_export(path.name, raw, fetch=_fetcher(path.parent))
         if read is None:
             source = decode(raw)
-            return Evidence(fragments=(Fragment(trace, "file", path.name, source),))
+            return Evidence(fragments=(Fragment(trace, SCRIPT, path.name, source),))
         return Evidence(documents=(read.as_document(trace, trace.time_ns),))
 
 
