@@ -208,6 +208,8 @@ class Evidence:
             self.siblings + other.siblings,
             self.unread + other.unread,
             self.unlike + other.unlike,
+            self.unread + other.unread,
+            self.unlike + other.unlike,
         )
 
 
