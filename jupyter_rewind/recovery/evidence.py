@@ -208,8 +208,6 @@ class Evidence:
             self.siblings + other.siblings,
             self.unread + other.unread,
             self.unlike + other.unlike,
-            self.unread + other.unread,
-            self.unlike + other.unlike,
         )
 
 

@@ -33,7 +33,6 @@ from jupyter_rewind.recovery.rebuild import Rebuilt, RebuiltCell, to_notebook
 from jupyter_rewind.recovery.search import Found, Nothing
 from jupyter_rewind.recovery.siblings import with_siblings
 from jupyter_rewind.recovery.thinning import left_in_words
-from jupyter_rewind.recovery.thinning import left_in_words
 from jupyter_rewind.recovery.traces.present import PresentFinder
 from jupyter_rewind.recovery.unnamed import rebuild_named
 from jupyter_rewind.recovery.walking import RECOVERED
@@ -107,7 +106,6 @@ def recover(scope: Scope, found: Found | None = None, version: str = "") -> Reco
     cells = [each.cell for each in rebuilt.cells]
     others = other_versions(notebook, evidence, cells, rebuilt.base)
     steps = rebuilt.next_steps + sides_in_words(cells) + in_words(others)
-    steps += left_in_words(notebook, evidence.unread)
     steps += left_in_words(notebook, evidence.unread)
     code = [each.source for each in cells if each.kind == "code"]
     elsewhere = elsewhere_in_words if rebuilt.base is None else renamed_in_words
