@@ -28,8 +28,8 @@ from jupyter_rewind.recovery.rebuild import ON_DISK, Alternative, Origin, Rebuil
 
 DOUBTFUL = 0.3
 _MOST_NAMES = 5
-_MAY_BE_CHANGED = "its history is damaged: this may be changed"
-_LIVES = "as it lives in the kernel"
+MAY_BE_CHANGED = "its history is damaged: this may be changed"
+AS_IT_LIVES = "as it lives in the kernel"
 _NO_MARKS = "the whole file, which has no marks of cells: it may be of another program"
 
 
@@ -152,11 +152,11 @@ def _rows(fragments: Iterable[Fragment]) -> list[list[Fragment]]:
 def _alternative(fragment: Fragment) -> Alternative:
     told = fragment.trace.words or fragment.trace.kind
     if fragment.kind == CHANGED:
-        origin, words = fragment.name, _MAY_BE_CHANGED
+        origin, words = fragment.name, MAY_BE_CHANGED
     elif fragment.kind == SCRIPT:
         origin, words = f"{fragment.name} ({told})", _NO_MARKS
     else:
-        origin, words = f"{told}, {fragment.kind} {fragment.name}", _LIVES
+        origin, words = f"{told}, {fragment.kind} {fragment.name}", AS_IT_LIVES
     source = fragment.source.rstrip()
     return Alternative(source, Origin(fragment.trace, origin), words, DOUBTFUL)
 

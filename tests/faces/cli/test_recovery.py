@@ -167,6 +167,19 @@ def test_definitions_are_found_in_all_code_that_was_run(history: Path, rewind: R
     assert [row[-1] for row in rewind("grep", "-F", "f area(r)").rows] == ["def area(r):"]
 
 
+def test_a_hit_that_may_be_changed_says_so_in_every_form(history: Path, rewind: Rewind) -> None:
+    """What a damaged history gives of a hurt row is found, and nobody takes it for sound."""
+    raw = bytearray(history.read_bytes())
+    at = raw.index(b"other = 1")
+    raw[at : at + 2] = b"\xff\xfe"
+    history.write_bytes(bytes(100) + raw[100:])
+    ended = rewind("grep", "other")
+    assert [row[-1] for row in ended.rows] == ["other = 1"]
+    assert "its history is damaged: this may be changed." in ended.err
+    [hit] = rewind("grep", "other", "--json").data["hits"]
+    assert hit["words"] == "its history is damaged: this may be changed"
+
+
 @pytest.mark.parametrize("command", [("sessions",), ("grep", "area")])
 def test_no_history_at_all_lists_the_places_that_were_looked_at(
     command: tuple[str, ...], work: Path, rewind: Rewind
