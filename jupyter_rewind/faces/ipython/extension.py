@@ -40,6 +40,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 _ATTRIBUTE = "_jupyter_rewind"
+_LEFT = "_jupyter_rewind_left"
+"""The session that was unloaded last."""
 _RESULT = re.compile(r"_{1,3}\Z|_\d+\Z")
 _OF_PARENTS: list[Extension] = []
 
@@ -123,7 +125,8 @@ def load(
     shell: Any, *, place: Place | None = None, before: KernelSession | None = None
 ) -> Extension | None:
     """Rewind is on in `shell`; None where it cannot be, which costs nothing but a word. `before`
-    is what it was before this process came back from an image."""
+    is what it was before this process came back from an image; where it was only unloaded, the run
+    goes on."""
     present = find_extension(shell)
     if present is not None:
         return present
@@ -141,16 +144,18 @@ def load(
         Stopped(shell, off, is_news=False).install()
         return None
     extension = None
+    left = before or _left_in(shell, settings)
     try:
-        session = KernelSession(shell.user_ns, settings, place or find_place(shell), tell, before)
+        session = KernelSession(shell.user_ns, settings, place or find_place(shell), tell, left)
         extension = Extension(shell, session)
-        extension.install(is_back=before is not None)
+        extension.install(is_back=left is not None)
     except RewindError as error:
         if extension is not None:
             extension.session.faults.remove()
         _stop(shell, f"Jupyter Rewind keeps nothing of this kernel: {error}")
         return None
     setattr(shell, _ATTRIBUTE, extension)
+    vars(shell).pop(_LEFT, None)
     return extension
 
 
@@ -167,6 +172,17 @@ def unload(shell: Any) -> None:
     if extension is not None:
         extension.remove()
         delattr(shell, _ATTRIBUTE)
+        setattr(shell, _LEFT, extension.session)
+
+
+def _left_in(shell: Any, settings: Rewind) -> KernelSession | None:
+    """The session that `shell` had before, if its states are where new ones will be."""
+    left = getattr(shell, _LEFT, None)
+    if not isinstance(left, KernelSession) or not left.is_here:
+        return None
+    was = left.settings
+    is_same = was.store_path == settings.store_path
+    return left if is_same and was.store_key_folder == settings.store_key_folder else None
 
 
 def come_back(shell: Any, connection: str) -> None:
