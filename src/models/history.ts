@@ -22,6 +22,7 @@ import {
   stateEntry
 } from './entries';
 import { Pages } from './pages';
+import { restoreDocument } from './restoring';
 
 /** An open document, as far as its history needs it. */
 export interface IOpenDocument {
@@ -209,10 +210,7 @@ export class HistoryModel implements IDisposable {
     );
   }
 
-  /**
-   * Brings a document, usually the one that is looked at, back to a checkpoint. Unsaved edits are
-   * saved first, so that they stand in the history; where that fails, nothing is restored.
-   */
+  /** Brings a document, usually the one that is looked at, back to a checkpoint. */
   async restore(
     ref: string,
     options: IRestoreOptions = {},
@@ -221,16 +219,11 @@ export class HistoryModel implements IDisposable {
     if (!document) {
       throw new Error('No document is open.');
     }
-    if (document.isDirty) {
-      await document.save();
-      if (document.isDirty) {
-        throw new Error('The unsaved edits could not be saved first.');
-      }
+    try {
+      return await restoreDocument(this.client, document, ref, options);
+    } finally {
+      await this.refresh();
     }
-    const done = await this.client.restore(document.path, ref, options);
-    await document.reload();
-    await this.refresh();
-    return done;
   }
 
   async addLabel(ref: string, label: string): Promise<void> {

@@ -37,6 +37,8 @@ import { tell, tellFailure } from '../widgets/telling';
 import { HistoryWidget } from '../widgets/history';
 import type { IHistoryActions } from '../widgets/historyentries';
 // eslint-disable-next-line jupyter/prefer-lazy-imports -- what the sidebar can do from the start
+import { failureWords, remarks } from '../widgets/restored';
+// eslint-disable-next-line jupyter/prefer-lazy-imports -- what the sidebar can do from the start
 import { movedWidget, stateActions } from '../widgets/stateactions';
 
 const ID = 'jupyter-rewind:history';
@@ -90,8 +92,7 @@ const plugin: JupyterFrontEndPlugin<void> = {
       try {
         await act();
       } catch (reason) {
-        const why = reason instanceof Error ? reason.message : String(reason);
-        tellFailure(`${failed} ${why}`, trans);
+        tellFailure(failureWords(failed, reason, trans), trans);
       }
     };
 
@@ -103,30 +104,12 @@ const plugin: JupyterFrontEndPlugin<void> = {
       told(trans.__('Nothing was restored.'), async () => {
         const { document } = model;
         const done = await model.restore(ref, options);
-        tellRestored(document, [words, ...remarks(done)].join(' '), done);
-      });
-
-    /** What the user should know of a restore besides that it was done. */
-    function remarks(done: IRestored): string[] {
-      const found: string[] = [];
-      const less = done.not_kept.join(', ');
-      if (less) {
-        found.push(trans.__('The file could not keep all it had: %1.', less));
-      }
-      if (done.kept && done.kept_nearly) {
-        found.push(
-          trans.__(
-            'What was there differs from checkpoint %1 only in timings and trust, which are not kept.',
-            done.kept.id
-          )
+        tellRestored(
+          document,
+          [words, ...remarks(done, trans)].join(' '),
+          done
         );
-      }
-      if (done.condition.state !== 'ok') {
-        const told = trans.__('So it was at that checkpoint.');
-        found.push(`${done.condition.words} ${told}`);
-      }
-      return found;
-    }
+      });
 
     /** Undo is about this document, whichever the user looks at by then. */
     function tellRestored(
