@@ -142,7 +142,7 @@ def grep(
 
 def _words(hits: list[Hit]) -> list[Part]:
     """Which of the hits may not be what was run, the first of them each by itself."""
-    told = [f"{_place(each)}: {each.words}." for each in hits if each.words]
+    told = list(dict.fromkeys(f"{_place(each)}: {each.words}." for each in hits if each.words))
     more = len(told) - MOST_WORDS
     lines = [*told[:MOST_WORDS], *([f"{more} more: --json says it of each."] if more > 0 else [])]
     return [Remark(each) for each in lines]
