@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from jupyter_rewind.errors import NotFound, RewindError
+from jupyter_rewind.kernels.threads import make_thread
 
 if TYPE_CHECKING:
     from jupyter_rewind.kernels.archive import Archive, Legacy
@@ -34,9 +35,7 @@ class Predecessor:
     def look(self) -> None:
         """The search begins, in a thread; nobody waits for it here."""
         if self._thread is None:
-            self._thread = threading.Thread(
-                target=self._look, name="rewind-predecessor", daemon=True
-            )
+            self._thread = make_thread(self._look, "rewind-predecessor")
             self._thread.start()
 
     def is_over(self, *, wait_seconds: float) -> bool:
