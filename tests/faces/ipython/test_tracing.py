@@ -39,7 +39,7 @@ def undone() -> Iterator[None]:
     yield
     sys.settrace(before[0])
     sys.setprofile(before[1])
-    threading.settrace(before[2])  # type: ignore[arg-type]
+    threading.settrace(before[2])
     threading.setprofile(before[3])
 
 
