@@ -19,18 +19,12 @@ from jupyter_rewind.recovery.leaves import open_damaged, salvage_rows
 from jupyter_rewind.recovery.pages import Value
 
 _TABLES = """
-CREATE TABLE yupdates (path TEXT NOT NULL, yupdate BLOB, metadata BLOB, timestamp REAL NOT NULL);
-CREATE TABLE ycheckpoints (path TEXT PRIMARY KEY, checkpoint BLOB, timestamp REAL NOT NULL);
-CREATE TEMP TABLE found (number, path, yupdate, metadata, timestamp);
-"""
-_CHECKPOINT = """
-INSERT INTO ycheckpoints VALUES (?, ?, ?) ON CONFLICT (path) DO UPDATE
-SET checkpoint = excluded.checkpoint, timestamp = excluded.timestamp
-WHERE excluded.timestamp > timestamp
+CREATE TABLE yupdates (path TEXT NOT NULL, yupdate BLOB, timestamp REAL NOT NULL);
+CREATE TEMP TABLE found (number, path, yupdate, timestamp);
 """
 # A store that was emptied once gives its numbers anew: the times tell the order.
 _IN_ORDER = """
-INSERT INTO yupdates SELECT path, yupdate, metadata, timestamp FROM found
+INSERT INTO yupdates SELECT path, yupdate, timestamp FROM found
 GROUP BY path, yupdate, timestamp ORDER BY timestamp, min(number)
 """
 _LONGEST_PATH = 1 << 12
@@ -77,22 +71,22 @@ def _salvaged(copy: Path, error: sqlite3.DatabaseError) -> Store:
         database.executescript(_TABLES)
         with open_damaged(copy) as pages:
             for row in salvage_rows(pages, _fits, frozenset({3, 4})):
-                if row.whole and len(row.values) == 4:
-                    values = (row.rowid, *row.values)
-                    database.execute("INSERT INTO found VALUES (?, ?, ?, ?, ?)", values)
-                elif row.whole:
-                    database.execute(_CHECKPOINT, row.values)
+                if row.whole:
+                    path, data, when = row.values[0], row.values[1], row.values[-1]
+                    values = (row.rowid, path, data, when)
+                    database.execute("INSERT INTO found VALUES (?, ?, ?, ?)", values)
         count = database.execute(_IN_ORDER).rowcount
         database.execute("DROP TABLE found")
-        if not count and not database.execute("SELECT count(*) FROM ycheckpoints").fetchone()[0]:
-            raise error
+    if not count:
+        raise error
     words = "1 update was" if count == 1 else f"{count} updates were"
     told = f"The store is damaged ({error}): {words} read from the pages that are whole."
     return Store(target, told)
 
 
 def _fits(values: tuple[Value, ...]) -> bool:
-    """Whether it is a row of updates (path, update, metadata, time) or of checkpoints."""
+    """Whether it is a row of updates (path, update, maybe metadata, time), or of what was put
+    together of them (path, update, time): that is an update as well."""
     path, data, when = values[0], values[1], values[-1]
     if not isinstance(path, str) or not 0 < len(path) < _LONGEST_PATH or "\0" in path:
         return False

@@ -58,7 +58,7 @@ class CollaborationFinder:
         except sqlite3.DatabaseError as error:
             raise Format(f"The store of collaboration is damaged: {error}.") from error
         played = ystore.play_apart(store.path, trace.handle["key"])
-        damages = (store.damage,) if store.damage else ()
+        damages: tuple[str, ...] = (store.damage,) if store.damage else ()
         if played.lost:
             words = f"{played.lost} of {count} updates do not read"
             damages += (f"{words}; what was built on them is missing.",)
