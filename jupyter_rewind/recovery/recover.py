@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NoReturn
@@ -22,6 +22,7 @@ from jupyter_rewind.recovery.filestate import DAMAGED, NO_FILE, FileState, state
 from jupyter_rewind.recovery.fragments import with_fragments
 from jupyter_rewind.recovery.kernelruns import is_ipython, language_in
 from jupyter_rewind.recovery.namedsessions import named_sessions
+from jupyter_rewind.recovery.nearnames import copies_in_words, meant_in_words
 from jupyter_rewind.recovery.otherversions import (
     OtherVersion,
     build_on,
@@ -109,7 +110,12 @@ def recover(scope: Scope, found: Found | None = None, version: str = "") -> Reco
     steps += left_in_words(notebook, evidence.unread)
     code = [each.source for each in cells if each.kind == "code"]
     elsewhere = elsewhere_in_words if rebuilt.base is None else renamed_in_words
-    steps = of_checkpoint_in_words(notebook) + elsewhere(scope, code) + steps
+    near = elsewhere(scope, code)
+    if not file.is_whole:
+        near += copies_in_words(scope, cells, found.traces)
+    if rebuilt.base is None and not any(each.certain for each in rebuilt.sessions):
+        near += tuple(each for each in meant_in_words(scope) if not _is_told(each, near))
+    steps = of_checkpoint_in_words(notebook) + near + steps
     problems = found.problems + evidence.problems
     present = next(
         (each for each in evidence.documents if each.trace.kind == PresentFinder.kind), None
@@ -118,6 +124,12 @@ def recover(scope: Scope, found: Found | None = None, version: str = "") -> Reco
         return Nothing(problems, steps)
     rebuilt = replace(rebuilt, next_steps=steps)
     return Recovery(notebook, found, evidence, rebuilt, problems, present, others, file)
+
+
+def _is_told(step: str, steps: Iterable[str]) -> bool:
+    """Whether one of `steps` ends in the same command."""
+    command = step[step.rindex("jupyter rewind ") :]
+    return any(each.endswith(command) for each in steps)
 
 
 def _doubtful_rather_than_none(rebuilt: Rebuilt) -> Rebuilt:

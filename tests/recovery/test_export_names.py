@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import jupytext
 import nbformat.v4
@@ -37,7 +38,7 @@ def written(path: Path, form: str, *cells: str, formats: str = "", language: str
     return path
 
 
-def found(home: Home, name: str | None, **more: object) -> dict[str, str | None]:
+def found(home: Home, name: str | None, **more: Any) -> dict[str, str | None]:
     traces: list[Trace] = traces_of(FINDER, home.scope(name, **more))
     return {str(Path(e.place).relative_to(home.work)): e.notebook for e in traces}
 

@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -53,7 +54,7 @@ def checkpoint(home: Home, *cells: str) -> None:
     put(home.work / ".ipynb_checkpoints/analysis-checkpoint.ipynb", *cells, at=900)
 
 
-def recovered(home: Home, **more: object) -> Recovery:
+def recovered(home: Home, **more: Any) -> Recovery:
     found = recover(home.scope(**more))
     assert isinstance(found, Recovery)
     return found

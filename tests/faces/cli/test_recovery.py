@@ -70,6 +70,7 @@ def test_nothing_found_lists_the_places_that_were_looked_at(home: Path, rewind: 
         for place in (".ipynb_checkpoints", "history.sqlite", "Trash", "git", "User/History"):
             assert place in ended.err
         assert "--scan" in ended.err
+        assert "Is the name right? `jupyter rewind recover` without one lists" in ended.err
     assert listing(home) == before
 
 
