@@ -86,19 +86,27 @@ const plugin: JupyterFrontEndPlugin<void> = {
         label: trans.__('Download a Copy'),
         actions: ['download']
       });
+      const { standing } = condition.saving;
+      const isElsewhere = standing === 'changed' || standing === 'gone';
       const save = Dialog.okButton({
-        label: words.isBad ? trans.__('Try Again') : trans.__('Save'),
+        label:
+          words.isBad && !isElsewhere
+            ? trans.__('Try Again')
+            : trans.__('Save'),
         actions: ['save']
       });
-      const isWritable = !['live', 'read-only'].includes(
-        condition.saving.standing
-      );
+      const reload = Dialog.warnButton({
+        label: trans.__('Reload'),
+        actions: ['reload']
+      });
+      const isWritable = !['live', 'read-only'].includes(standing);
       const { button } = await showDialog({
         title: `${context.path.split('/').pop() ?? ''}: ${words.short}`,
         body: words.long,
         buttons: [
           Dialog.cancelButton({ label: trans.__('Close') }),
           ...(words.isBad ? [download] : []),
+          ...(standing === 'changed' ? [reload] : []),
           ...(isWritable ? [save] : [])
         ]
       });
@@ -106,6 +114,8 @@ const plugin: JupyterFrontEndPlugin<void> = {
         // What stands in the tab, which is more than what is in the file.
         const name = context.path.split('/').pop() ?? 'copy';
         downloadText(context.model.toString(), name);
+      } else if (button.actions.includes('reload')) {
+        await context.revert().catch(() => undefined);
       } else if (button.actions.includes('save')) {
         // Its failure is told by JupyterLab's dialog and by this item.
         await context.save().catch(() => undefined);
