@@ -106,12 +106,14 @@ def _known_ids(scope: Scope) -> dict[str, str]:
 def _documents(database: Path, ids: Mapping[str, str], scope: Scope) -> Iterator[Trace | Problem]:
     store = copy_store(database, scope.scratch)
     status = database.stat()
+    has_found = False
     for key, (count, time_ns) in sorted(ystore.read_keys(store.path).items()):
         if "notebook" not in key:
             continue
         notebook = ids.get(_id_of(key)) or _own_path(store.path, key, database)
         if not _is_wanted(notebook, scope):
             continue
+        has_found = True
         yield Trace(
             CollaborationFinder.kind,
             str(database),
@@ -123,6 +125,9 @@ def _documents(database: Path, ids: Mapping[str, str], scope: Scope) -> Iterator
             store.damage or None,
             handle={"key": key},
         )
+    if store.damage and not has_found:
+        words = f"{store.damage} None of them is of what was looked for; others may be lost."
+        yield Problem(str(database), words)
 
 
 def _id_of(key: str) -> str:

@@ -322,6 +322,17 @@ def test_updates_that_were_put_together_are_kept_in_their_place(home: Home) -> N
     assert [each.data for each in read_updates(copy.path, "one")] == [b"before", b"behind"]
 
 
+def test_damaged_store_without_the_notebook_is_a_problem(home: Home) -> None:
+    """All that still reads is another document's: that is told, and is no proof that none was."""
+    store = home.work / ".jupyter_ystore.db"
+    make_store(store, typed(2), key="text:file:one")
+    raw = store.read_bytes()
+    store.write_bytes(bytes(100) + raw[100:])
+    traces, problems = look_with(CollaborationFinder(), home.scope())
+    assert traces == []
+    assert "None of them is of what was looked for" in problems[0].words
+
+
 def salvaged(home: Home) -> tuple[FoundDocument, list[str]]:
     """The one document of a damaged store, and what is said of it."""
     [trace] = traces_of(CollaborationFinder(), home.scope())
