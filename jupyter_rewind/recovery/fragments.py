@@ -66,6 +66,7 @@ class _Own:
             for at, kernel in kernels_of(evidence.runs, evidence.kernels).items()
             if kernel.notebook in self._places and not evidence.runs[at].executions
         ]
+        self._lines = [{one.line for one in each.executions} for each in self._runs]
         self._started = {
             (run.trace.place, run.session): run.started_ns
             for run in evidence.runs
@@ -80,9 +81,10 @@ class _Own:
             return False
         if fragment.kind != CHANGED and fragment.trace.notebook is not None:
             return fragment.trace.notebook in self._places
-        runs = [each for each in self._runs if self._is_of(fragment, each)]
-        lines = {one.line for each in runs for one in each.executions}
-        return bool(runs) and (fragment.kind != CHANGED or fragment.order not in lines)
+        runs = [at for at, each in enumerate(self._runs) if self._is_of(fragment, each)]
+        if fragment.kind == CHANGED and any(fragment.order in self._lines[at] for at in runs):
+            return False
+        return bool(runs)
 
     def _is_of(self, fragment: Fragment, run: FoundRun) -> bool:
         """Whether it is of that session, of which several traces may tell."""
