@@ -260,8 +260,9 @@ def _take(rows: Rows, row: Row, index: dict[int, set[Line]]) -> None:
         if row.whole and (known is None or at in known):
             rows.outputs.setdefault(at, str(values[2]))
         return
-    text, raw = str(values[2] or ""), str(values[3] or "")
-    sound = row.whole and is_same_code(text, raw) and (known is None or at in known)
+    text, raw = (str(one) if _reads(one) else "" for one in values[2:])
+    is_whole = row.whole and all(one is None or _reads(one) for one in values[2:])
+    sound = is_whole and is_same_code(text, raw) and (known is None or at in known)
     if sound and at not in rows.lines:
         rows.lines[at] = raw or text
     elif not sound:
@@ -286,8 +287,14 @@ def _fits(values: tuple[Value, ...]) -> bool:
     numbers = values[:2]
     if not all(isinstance(one, int) and 0 <= one < 1 << 40 for one in numbers):
         return False
-    texts = values[2:]
-    return all(isinstance(one, str) and "\0" not in one for one in texts if one is not None)
+    texts = [one for one in values[2:] if one is not None]
+    # Where one of a cell's two texts is hurt, the other may be whole.
+    enough = any if len(values) == 4 and texts else all
+    return all(isinstance(one, str) for one in texts) and enough(map(_reads, texts))
+
+
+def _reads(text: Value) -> bool:
+    return isinstance(text, str) and "\0" not in text
 
 
 def _numbers_by_rowid(pages: Pages) -> dict[int, set[Line]]:
