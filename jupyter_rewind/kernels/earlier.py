@@ -9,15 +9,18 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from jupyter_rewind.errors import NotFound, RewindError
-from jupyter_rewind.kernels.archive import Archive
 from jupyter_rewind.kernels.pods import VARIABLE
 from jupyter_rewind.kernels.records import PodRecord, read_pod, read_state
 from jupyter_rewind.kernels.standins import LATE
 from jupyter_rewind.model.ids import Digest
 from jupyter_rewind.model.snapshot import Fidelity, Snapshot, VariableReport
 from jupyter_rewind.store.keep import ContentSource
+
+if TYPE_CHECKING:
+    from jupyter_rewind.kernels.archive import Archive  # a move does without, and it loads an index
 
 log = logging.getLogger(__name__)
 _Pods = dict[Digest, dict[str, bool]]
