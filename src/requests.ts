@@ -59,9 +59,9 @@ export class RewindClient implements IRewindClient {
     private readonly unreachable = 'The server does not answer.'
   ) {}
 
-  async createCheckpoint(path: string, label?: string): Promise<Checkpoint> {
+  async createCheckpoint(path: string, label?: string): Promise<Labelled> {
     const body = label === undefined ? { path } : { path, label };
-    return (await this.ask('POST', 'checkpoint', {}, body)) as Checkpoint;
+    return (await this.ask('POST', 'checkpoint', {}, body)) as Labelled;
   }
 
   async history(

@@ -317,7 +317,7 @@ describe('HistoryModel', () => {
     const model = lookedAt(serverWith({ a }));
     model.document = new Document('a');
     await model.refresh();
-    await model.addLabel('2', 'good');
+    expect(await model.addLabel('2', 'good')).toBe('1');
     const labels = model.checkpoints.map(one => one.labels);
     expect(labels).toEqual([['good'], ['old']]);
   });

@@ -226,10 +226,13 @@ export class HistoryModel implements IDisposable {
     }
   }
 
-  async addLabel(ref: string, label: string): Promise<void> {
+  /** Gives a checkpoint a name; the one that had it before is told, where there is one. */
+  async addLabel(ref: string, label: string): Promise<string | null> {
+    let before: string | null = null;
     await this.change(async path => {
       const named = await this.client.addLabel(path, ref, label);
       const { moved_from, ...checkpoint } = named;
+      before = moved_from;
       if (moved_from) {
         this.put(moved_from, one => ({
           ...one,
@@ -238,6 +241,7 @@ export class HistoryModel implements IDisposable {
       }
       return checkpoint;
     });
+    return before;
   }
 
   async removeLabel(ref: string, label: string): Promise<void> {
