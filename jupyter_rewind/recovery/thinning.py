@@ -17,6 +17,8 @@ MOST_DOCUMENTS = 24
 """So many documents of one kind and one notebook are read; all are listed."""
 _NEWEST, _LARGEST = 12, 4
 _MOST_ASKED = 3
+_APART = "memory"
+"""The kind of trace whose documents have no time, and are few."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,14 +44,15 @@ def select(scope: Scope, traces: Sequence[Trace], version: str = "") -> Selectio
     out: set[int] = set()
     compare: list[Trace] = []
     left: list[Trace] = []
-    for (_, notebook), group in groups.items():
-        dated = [each for each in _newest_first(group) if each.time_ns is not None]
-        if len(dated) <= MOST_DOCUMENTS:
+    for (kind, notebook), group in groups.items():
+        only_dated = notebook is not None or kind == _APART
+        some = [each for each in _newest_first(group) if not only_dated or each.time_ns is not None]
+        if len(some) <= MOST_DOCUMENTS:
             continue
-        wanted = [each for each in dated if _is_in_time(each, scope)]
+        wanted = [each for each in some if _is_in_time(each, scope)]
         kept = _thinned(wanted) if notebook is not None else wanted[:MOST_DOCUMENTS]
         known = {id(each) for each in [*kept, *asked[:_MOST_ASKED]]}
-        out |= {id(each) for each in dated} - known
+        out |= {id(each) for each in some} - known
         rest = [each for each in wanted if id(each) not in known]
         (left if notebook is not None else compare).extend(rest)
     read = tuple(each for each in traces if id(each) not in out)

@@ -156,6 +156,16 @@ def test_what_is_later_than_asked_for_takes_no_version_its_place(home: Home) -> 
     assert len(read) == thinning.MOST_DOCUMENTS
 
 
+def test_what_has_no_time_is_compared_if_it_has_no_name(home: Home) -> None:
+    """Blobs in git's packs have no times: many are compared as others are. A version of yours
+    whose time nobody knows is always read, and so is all that is in memory."""
+    blobs = [Trace("git", f"{n}", None, EVERYTHING) for n in range(30)]
+    own = [Trace("vscode", f"{n}", str(TARGET), EVERYTHING) for n in range(30)]
+    memory = [Trace("memory", f"{n}", None, EVERYTHING) for n in range(30)]
+    chosen = select(home.scope(), [*blobs, *own, *memory])
+    assert (len(chosen.read), chosen.compare, chosen.left) == (84, tuple(blobs[24:]), ())
+
+
 def test_few_documents_are_all_read(home: Home) -> None:
     """As many as are read at most: none is left."""
     traces = versions(thinning.MOST_DOCUMENTS)
