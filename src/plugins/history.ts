@@ -21,12 +21,14 @@ import { historyIcon } from '@jupyterlab/ui-components';
 import { Debouncer } from '@lumino/polling';
 
 import { Choices } from '../models/choices';
+import { FileFollower } from '../models/filefollower';
 // eslint-disable-next-line jupyter/prefer-lazy-imports -- the sidebar shows it from the start
 import { HistoryModel, type IOpenDocument } from '../models/history';
 import { openDocument } from '../models/opendocument';
 import { RanFollower } from '../models/ranfollower';
 import {
   type Checkpoint,
+  IReach,
   type IRestored,
   type IRestoreOptions,
   IRewindClient
@@ -60,7 +62,8 @@ const plugin: JupyterFrontEndPlugin<void> = {
     ICommandPalette,
     ILabShell,
     ILayoutRestorer,
-    ISettingRegistry
+    ISettingRegistry,
+    IReach
   ],
   activate: (
     app: JupyterFrontEnd,
@@ -72,7 +75,8 @@ const plugin: JupyterFrontEndPlugin<void> = {
     palette: ICommandPalette | null,
     labShell: ILabShell | null,
     restorer: ILayoutRestorer | null,
-    registry: ISettingRegistry | null
+    registry: ISettingRegistry | null,
+    reach: IReach | null
   ): void => {
     const translator = translation ?? nullTranslator;
     const trans = translator.load('jupyter_rewind');
@@ -287,6 +291,14 @@ const plugin: JupyterFrontEndPlugin<void> = {
       whole = false;
       return model.refresh(all);
     }, 300);
+    const file = new FileFollower(
+      () => void refresh.invoke(),
+      () => {
+        // The same under another name: it is drawn anew.
+        const { document } = model;
+        model.document = document;
+      }
+    );
     const ran = new RanFollower(whole => void model.refreshRan(whole));
     const follow = () => {
       const widget = app.shell.currentWidget;
@@ -295,8 +307,10 @@ const plugin: JupyterFrontEndPlugin<void> = {
         ran.follow(context?.sessionContext ?? null);
       }
       if (context) {
+        file.follow(context);
         model.document = openDocument(context, documents.services.contents);
       } else if (!widget) {
+        file.follow(null);
         model.document = null;
       }
     };
@@ -307,6 +321,13 @@ const plugin: JupyterFrontEndPlugin<void> = {
     }
     void app.restored.then(follow);
 
+    // While the server was away nobody told what happened.
+    reach?.changed.connect((_, isAway) => {
+      if (!isAway) {
+        whole = true;
+        void refresh.invoke();
+      }
+    });
     app.serviceManager.events.stream.connect((_, event) => {
       if (event.path !== model.document?.path) {
         return;

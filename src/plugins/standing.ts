@@ -8,10 +8,9 @@ import { IDocumentManager } from '@jupyterlab/docmanager';
 import { IStatusBar } from '@jupyterlab/statusbar';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 
-import { Reach } from '../models/reach';
 // eslint-disable-next-line jupyter/prefer-lazy-imports -- the status bar needs it at once
 import { isUnreachable, type Saving } from '../models/saving';
-import { IDrafts, IRewindClient, ISaves } from '../tokens';
+import { IDrafts, IReach, ISaves } from '../tokens';
 import { downloadText } from '../widgets/download';
 import { StandingWidget, standingWords } from '../widgets/standing';
 
@@ -19,11 +18,11 @@ const plugin: JupyterFrontEndPlugin<void> = {
   id: 'jupyter-rewind:standing',
   description: 'Says in the status bar whether the document is saved.',
   autoStart: true,
-  requires: [IRewindClient, IDocumentManager, ISaves],
+  requires: [IReach, IDocumentManager, ISaves],
   optional: [ITranslator, IStatusBar, ILabShell, IDrafts],
   activate: (
     app: JupyterFrontEnd,
-    client: IRewindClient,
+    reach: IReach,
     documents: IDocumentManager,
     saves: ISaves,
     translator: ITranslator | null,
@@ -32,7 +31,6 @@ const plugin: JupyterFrontEndPlugin<void> = {
     drafts: IDrafts | null
   ): void => {
     const trans = (translator ?? nullTranslator).load('jupyter_rewind');
-    const reach = new Reach(() => client.reach());
     let current: Saving | null = null;
     /** What JupyterLab has asked since a save began, which waits for the answer. */
     const questions = new Set<unknown>();
@@ -142,12 +140,6 @@ const plugin: JupyterFrontEndPlugin<void> = {
         drafts?.flush();
       }
     });
-    app.serviceManager.connectionFailure.connect((_, reason) => {
-      if (isUnreachable(reason)) {
-        reach.noteAbsence();
-      }
-    });
-    window.addEventListener('offline', () => reach.noteAbsence());
     Dialog.tracker.widgetAdded.connect((_, dialog) => {
       if (current?.standing !== 'saving') {
         return;
