@@ -33,6 +33,7 @@ from jupyter_rewind.kernels.telling import (
     run_json,
     snapshot_json,
 )
+from jupyter_rewind.lineage import runs_of_notebook
 from jupyter_rewind.model.checkpoint import Checkpoint
 from jupyter_rewind.model.execution import Run
 from jupyter_rewind.model.snapshot import Snapshot, VariableChange, VariableReport
@@ -116,12 +117,7 @@ class Revival:
 
     def runs_of_notebook(self, path: str) -> list[Run]:
         """The runs of the notebook at `path` (real), also those under its earlier names."""
-        found = {run.id: run for run in self._archive.runs.of_paths([path])}
-        for place in self._histories.earlier_places(path):
-            for run in self._archive.runs.of_paths([place.path]):
-                if place.since <= run.started_ns < place.until:
-                    found[run.id] = run
-        return sorted(found.values(), key=lambda run: (run.started_ns, run.id))
+        return runs_of_notebook(self._archive, path, self._histories.bindings)
 
     def unseen(self, path: str, since_ns: int, heard: Collection[ExecutionId] = ()) -> list[Unseen]:
         """What cells of the notebook at `path` (real) put out since then. See `kernels/away`."""

@@ -11,6 +11,7 @@ import history from './plugins/history';
 import images from './plugins/images';
 import kernels from './plugins/kernels';
 import naming from './plugins/naming';
+import reach from './plugins/reach';
 import recovery from './plugins/recovery';
 import saving from './plugins/saving';
 import standing from './plugins/standing';
@@ -27,6 +28,7 @@ const plugins: JupyterFrontEndPlugin<unknown>[] = [
   images,
   kernels,
   naming,
+  reach,
   recovery,
   saving,
   standing

@@ -53,11 +53,15 @@ export class RewindError extends Error {
 
 /** The one place that asks the server. */
 export class RewindClient implements IRewindClient {
-  constructor(private readonly settings: ServerConnection.ISettings) {}
+  /** `unreachable` is what is said where no answer comes. */
+  constructor(
+    private readonly settings: ServerConnection.ISettings,
+    private readonly unreachable = 'The server does not answer.'
+  ) {}
 
-  async createCheckpoint(path: string, label?: string): Promise<Checkpoint> {
+  async createCheckpoint(path: string, label?: string): Promise<Labelled> {
     const body = label === undefined ? { path } : { path, label };
-    return (await this.ask('POST', 'checkpoint', {}, body)) as Checkpoint;
+    return (await this.ask('POST', 'checkpoint', {}, body)) as Labelled;
   }
 
   async history(
@@ -314,12 +318,13 @@ export class RewindClient implements IRewindClient {
       init.keepalive = text.length < MOST_KEPT_ALIVE;
     }
     let response: Response;
+    let text: string;
     try {
       response = await ServerConnection.makeRequest(url, init, this.settings);
-    } catch (reason) {
-      throw new RewindError(String(reason), 0, 'Unreachable', '', true);
+      text = await response.text();
+    } catch {
+      throw new RewindError(this.unreachable, 0, 'Unreachable', '', true);
     }
-    const text = await response.text();
     if (!response.ok) {
       throw failure(response, text);
     }

@@ -148,7 +148,7 @@ export interface ISearched {
 /** What the rest of the extension asks of the server; every call rejects with a `RewindError`. */
 export interface IRewindClient {
   /** Keep the file as it is on disk, with a label if one is given. */
-  createCheckpoint(path: string, label?: string): Promise<Checkpoint>;
+  createCheckpoint(path: string, label?: string): Promise<Labelled>;
 
   /** The newest `limit` checkpoints of a file, or those before one of them, the newest first. */
   history(path: string, limit: number, before?: string): Promise<History>;
@@ -304,6 +304,22 @@ export const ISaves = new Token<ISaves>(
   'How the open documents are saved, and how each stands to its file.'
 );
 
+/** Whether the server can be reached; one for all who wait for it. */
+export interface IReach {
+  readonly isAway: boolean;
+
+  /** It went away, or is there again. */
+  readonly changed: ISignal<IReach, boolean>;
+
+  /** Somebody got no answer. */
+  noteAbsence(): void;
+}
+
+export const IReach = new Token<IReach>(
+  'jupyter-rewind:IReach',
+  'Whether the server can be reached.'
+);
+
 /** What cells put out while nobody had their notebook open. */
 export interface IAway {
   /** Into how many cells outputs were put when the notebook was opened, once that is done. */
@@ -328,6 +344,9 @@ export interface IDrafts {
 
   /** Where all unsaved edits of a document are kept; `null` while some are in the page only. */
   placeOf(path: string): DraftPlace | null;
+
+  /** Hands over what is not kept yet: the server may be back. */
+  flush(): void;
 }
 
 export const IDrafts = new Token<IDrafts>(

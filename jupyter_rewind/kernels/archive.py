@@ -68,13 +68,14 @@ class Archive:
     def last_state(self, runs: Sequence[Run], *, but: RunId | None = None) -> Legacy | None:
         """The newest state that these runs left behind, `but` left out, if they left any: not what
         one had before it took another's state over, and died of that."""
+        best: tuple[Run, Snapshot] | None = None
         for run in sorted(runs, key=lambda each: (each.started_ns, each.id), reverse=True):
-            if run.id == but:
+            if run.id == but or (best is not None and _ended_before(run, best[0])):
                 continue
             found = self._last_of(run.id)
-            if found is not None:
-                return Legacy(self.runs.state(run), found)
-        return None
+            if found is not None and (best is None or found.order > best[1].order):
+                best = run, found
+        return None if best is None else Legacy(self.runs.state(best[0]), best[1])
 
     def _last_of(self, run: RunId) -> Snapshot | None:
         key = run_key(run)
@@ -122,3 +123,7 @@ class Archive:
     def _marks(self, entry: Entry) -> list[Entry]:
         key = mark_key(SnapshotId(entry.id))
         return self.repository.entries(kind=SNAPSHOT_MARK, key=key)
+
+
+def _ended_before(run: Run, other: Run) -> bool:
+    return run.ended_ns is not None and run.ended_ns < other.started_ns

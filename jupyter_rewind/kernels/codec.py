@@ -146,6 +146,7 @@ class Session:
     def handler(self, kind: type) -> Handler | None:
         found = self._handlers.get(kind, _MISS)
         if found is _MISS:
+            quiet.name_slots(kind)
             found = self._handlers[kind] = _decide(kind, self.modules)
             if is_asked(kind):
                 self.asked.add(kind)

@@ -22,6 +22,7 @@ from typing import TypeAlias
 from jupyter_rewind import clock
 from jupyter_rewind.errors import RewindError
 from jupyter_rewind.kernels.log import EntryLog, Fact
+from jupyter_rewind.kernels.threads import make_thread
 from jupyter_rewind.model.encoding import dump_json, parse_json
 from jupyter_rewind.model.entry import Json
 from jupyter_rewind.model.execution import (
@@ -291,8 +292,8 @@ class Journal:
         if self._pid != clock.process():
             return
         if self._thread is None and not self._closed.is_set():
-            thread = threading.Thread(target=self._keep_writing, name="rewind-journal", daemon=True)
-            self._thread = thread
+            # Before it starts: what is said meanwhile may come here, too.
+            thread = self._thread = make_thread(self._keep_writing, "rewind-journal")
             thread.start()
         self.is_awake = True
         self._wake.set()

@@ -31,6 +31,7 @@ from jupyter_rewind.kernels.records import (
     snapshot_keys,
 )
 from jupyter_rewind.kernels.state import Pod
+from jupyter_rewind.kernels.threads import make_thread
 from jupyter_rewind.model.entry import Entry
 from jupyter_rewind.model.ids import Digest
 from jupyter_rewind.model.snapshot import Snapshot
@@ -199,9 +200,7 @@ class Keeper:
         with self._change:
             self._jobs.append(job)
             if self._thread is None or not self._thread.is_alive():
-                self._thread = threading.Thread(
-                    target=self._work, name="rewind-keeper", daemon=True
-                )
+                self._thread = make_thread(self._work, "rewind-keeper")
                 self._thread.start()
             self._change.notify_all()
 

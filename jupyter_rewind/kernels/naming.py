@@ -67,9 +67,13 @@ def _no_such_count(count: int, snapshots: Sequence[Snapshot]) -> NotFound:
     hint = f"The nearest states are those after {' and '.join(near)}." if near else ""
     if not (before and after):
         return NotFound(f"There is no state after In[{count}].", hint=hint)
+    following = next(each for each in reversed(snapshots) if each.count == min(after))
+    if len(following.merged) < min(after) - max(before) - 1:
+        what = f"There is no state after In[{count}]: it was deleted, it expired or was not kept."
+    else:
+        what = f"The state after In[{count}] was not kept by itself: it went into a later one."
     return NotFound(
-        f"The state after In[{count}] was not kept by itself: it went into a later one.",
-        hint=f"{hint} `%rewind to {count} --rerun` can run the cells in between again.",
+        what, hint=f"{hint} `%rewind to {count} --rerun` can run the cells in between again."
     )
 
 

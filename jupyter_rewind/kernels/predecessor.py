@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from jupyter_rewind.errors import NotFound, RewindError
+from jupyter_rewind.kernels.threads import make_thread
 
 if TYPE_CHECKING:
-    from jupyter_rewind.kernels.archive import Legacy
+    from jupyter_rewind.kernels.archive import Archive, Legacy
     from jupyter_rewind.kernels.session import KernelSession
+    from jupyter_rewind.model.execution import Run
 
 log = logging.getLogger(__name__)
 
@@ -18,17 +21,21 @@ log = logging.getLogger(__name__)
 class Predecessor:
     """Finds the last state of the notebook's kernel before this one."""
 
-    def __init__(self, session: KernelSession) -> None:
+    def __init__(
+        self,
+        session: KernelSession,
+        runs_of_notebook: Callable[[Archive, str], list[Run]],
+    ) -> None:
+        """`runs_of_notebook` knows where the notebook lay before, which nothing of kernels does."""
         self._session = session
+        self._runs_of_notebook = runs_of_notebook
         self._thread: threading.Thread | None = None
         self._found: Legacy | None = None
 
     def look(self) -> None:
         """The search begins, in a thread; nobody waits for it here."""
         if self._thread is None:
-            self._thread = threading.Thread(
-                target=self._look, name="rewind-predecessor", daemon=True
-            )
+            self._thread = make_thread(self._look, "rewind-predecessor")
             self._thread.start()
 
     def is_over(self, *, wait_seconds: float) -> bool:
@@ -45,10 +52,19 @@ class Predecessor:
             return None
         return self._found if self._found.state.was_cut_short else None
 
+    def runs(self, archive: Archive) -> list[Run]:
+        """The runs of this notebook, or else of this kernel, before this one."""
+        run = self._session.run
+        if run.path:
+            found = self._runs_of_notebook(archive, run.path)
+        else:
+            found = archive.runs.of_kernel(run.kernel) if run.kernel else []
+        return [each for each in found if each.id != run.id]
+
     def newest(self) -> Legacy:
         """The newest state that any run before left, however it ended. Raises NotFound, Storage."""
         archive = self._session.archive
-        found = archive.last_state(self._session.predecessors(archive), but=self._session.run.id)
+        found = archive.last_state(self.runs(archive), but=self._session.run.id)
         if found is None:
             raise NotFound(
                 "No kernel before this one left a state of this notebook.",
@@ -63,7 +79,7 @@ class Predecessor:
                 archive.repository.refresh()
                 runs = [
                     run
-                    for run in self._session.predecessors(archive)
+                    for run in self.runs(archive)
                     if not run.program or archive.runs.state(run).was_cut_short
                 ]
                 self._found = archive.last_state(runs, but=self._session.run.id)

@@ -9,7 +9,9 @@ author wrote how it is pickled.
 from __future__ import annotations
 
 import copyreg
+import types
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from jupyter_rewind.kernels import rebuild, subclasses
@@ -48,6 +50,22 @@ def has_own_way(kind: type) -> bool:
     """True where a class statement says how the values are pickled."""
     bases = (base for base in _mro_of(kind) if _flags_of(base) & _HEAP)
     return any(name in _dict_of(base) for base in bases for name in _OWN_WAY)
+
+
+def name_slots(kind: type) -> None:
+    """What pickle notes in a class, the names of its slots, stands there already where the class
+    has a say in what is set in it: nothing of the user's runs for that."""
+    if type(kind) is type or "__slotnames__" in _dict_of(kind) or not _flags_of(kind) & _HEAP:
+        return
+    if any(type(_dict_of(one).get("__setattr__")) is _FUNCTION for one in _mro_of(type(kind))):
+        # It sets what it finds in what it is given: that is not the class itself.
+        asked: Any = types.SimpleNamespace(__mro__=_mro_of(kind), __slots__=())
+        with suppress(Exception):
+            type.__setattr__(kind, "__slotnames__", _find_slots(asked))
+
+
+_FUNCTION = types.FunctionType
+_find_slots: Callable[[Any], list[str]] = vars(copyreg)["_slotnames"]
 
 
 def _reduce_with_dict(value: Any, _: Any) -> Any:

@@ -11,6 +11,8 @@ import importlib
 import logging
 import threading
 
+from jupyter_rewind.kernels.threads import make_thread
+
 _NEEDED = (
     "jupyter_rewind.kernels.timeline",
     "jupyter_rewind.kernels.keeping",
@@ -23,7 +25,7 @@ log = logging.getLogger(__name__)
 
 def make_ready() -> threading.Thread:
     """Begins, and returns at once."""
-    thread = threading.Thread(target=_make_ready, name="rewind-readiness", daemon=True)
+    thread = make_thread(_make_ready, "rewind-readiness")
     thread.start()
     return thread
 

@@ -243,15 +243,6 @@ class KernelSession:
             # To close it would run SQLite's clean-up against files of another process.
             _OF_OTHERS.append(archive)
 
-    def predecessors(self, archive: Archive) -> list[Run]:
-        """The runs of this notebook, or else of this kernel, before this one."""
-        runs = archive.runs
-        if self.run.path:
-            found = runs.of_paths([self.run.path])
-        else:
-            found = runs.of_kernel(self.run.kernel) if self.run.kernel else []
-        return [each for each in found if each.id != self.run.id]
-
     def _watch(self, source: str) -> None:
         """The cell's traces can be told from those of others."""
         with self._state_lock:

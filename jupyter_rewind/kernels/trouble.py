@@ -14,6 +14,7 @@ from typing import Any
 
 from jupyter_rewind.errors import Denied, Full, NotFound, RewindError, Unavailable
 from jupyter_rewind.store.durable import free_bytes
+from jupyter_rewind.store.moving import REPLACED
 
 _LONGEST_WAIT = 63
 
@@ -59,8 +60,10 @@ class Trouble:
 
 def advice_on(error: BaseException) -> str:
     """What is still safe, and what to do, as sentences."""
-    if isinstance(error, Unavailable) and not error.retryable:
-        return f"Your code runs as always. {error.hint}".rstrip()
+    is_other = isinstance(error, RewindError) and error.code == REPLACED
+    if is_other or kind_of(error) == "gone":
+        # Nothing is known of what was kept before.
+        return f"Your code runs as always. {getattr(error, 'hint', '')}".rstrip()
     return "Your code runs as always, and what was kept before is whole."
 
 

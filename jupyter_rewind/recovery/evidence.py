@@ -129,15 +129,21 @@ class FoundRun:
     asked: bool = False
 
 
+CHANGED = "damaged cell"
+SCRIPT = "file"
+
+
 @dataclass(frozen=True, slots=True)
 class Fragment:
-    """Code without the borders of cells: a function, a class, a file's text."""
+    """Code that is not known to be a cell: a function, a class, a file's text (SCRIPT), or one that
+    damage may have changed (CHANGED), with its `session` and its line there (`order`)."""
 
     trace: Trace
     kind: str
     name: str
     source: str
     order: int | None = None
+    session: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +183,8 @@ class Evidence:
     """All that traces testify to. `a + b` is what both do.
 
     `siblings` are notebooks beside the one that is looked for: what was run may be theirs.
+    `unread` are documents of which there were too many; `unlike` is how many of no name were
+    compared with the notebook, and have nothing of it.
     """
 
     documents: tuple[FoundDocument, ...] = ()
@@ -186,6 +194,8 @@ class Evidence:
     kernels: tuple[FoundKernel, ...] = ()
     names: tuple[FoundName, ...] = ()
     siblings: tuple[FoundDocument, ...] = ()
+    unread: tuple[Trace, ...] = ()
+    unlike: int = 0
 
     def __add__(self, other: Evidence) -> Evidence:
         return Evidence(
@@ -196,6 +206,8 @@ class Evidence:
             self.kernels + other.kernels,
             self.names + other.names,
             self.siblings + other.siblings,
+            self.unread + other.unread,
+            self.unlike + other.unlike,
         )
 
 

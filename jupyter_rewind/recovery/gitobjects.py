@@ -145,6 +145,13 @@ class GitRepository:
         pairs = (line.split() for line in told.decode().splitlines())
         return [pair[0] for pair in pairs if len(pair) == 2 and pair[1] == "blob"]
 
+    def sizes_of(self, blobs: Sequence[str]) -> dict[str, int]:
+        """How many bytes each blob has that is here."""
+        asked = ["cat-file", "--batch-check=%(objectname) %(objectsize)"]
+        told = _run(self.top, asked, self._environ, "\n".join(blobs).encode() + b"\n")
+        pairs = (line.split() for line in told.decode().splitlines())
+        return {pair[0]: int(pair[1]) for pair in pairs if len(pair) == 2 and pair[1].isdigit()}
+
     def _ask(self, words: Sequence[str]) -> bytes:
         return _run(self.top, words, self._environ)
 

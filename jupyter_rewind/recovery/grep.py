@@ -14,7 +14,16 @@ from pathlib import Path
 from jupyter_rewind.errors import InvalidInput, RewindError
 from jupyter_rewind.notebooks.expressions import require_bounded
 from jupyter_rewind.recovery.definitions import find_definitions, parse_query
-from jupyter_rewind.recovery.evidence import Evidence, Finder, FoundRun, Problem, Scope, Trace
+from jupyter_rewind.recovery.evidence import (
+    Evidence,
+    Finder,
+    FoundRun,
+    Fragment,
+    Problem,
+    Scope,
+    Trace,
+)
+from jupyter_rewind.recovery.fragments import AS_IT_LIVES, MAY_BE_CHANGED
 from jupyter_rewind.recovery.histories import Session
 from jupyter_rewind.recovery.historyfiles import Stream
 from jupyter_rewind.recovery.selection import is_allowed
@@ -33,7 +42,10 @@ Match = Callable[[str], Lines | None]
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """One execution that fits. `lines` are those of `source` (from 1) that do."""
+    """One execution that fits. `lines` are those of `source` (from 1) that do.
+
+    `words` say why it may not be what was run, or that it is none: then its `line` is 0.
+    """
 
     trace: Trace
     session: int
@@ -42,6 +54,7 @@ class Hit:
     source: str
     lines: Lines
     notebook: str | None = None
+    words: str = ""
 
 
 def by_pattern(pattern: str, *, regex: bool = True, ignore_case: bool = False) -> Match:
@@ -178,7 +191,8 @@ def _in_journal(scope: Scope, match: Match) -> Iterator[Hit | Problem]:
 
 
 def _too_slow(trace: Trace, session: int, line: int) -> Problem:
-    words = f"session {session}, line {line}" if session else f"line {line}"
+    words = f"line {line}" if line else "a function"
+    words = f"session {session}, {words}" if session else words
     return Problem(
         trace.place,
         f"The search took more than {TEXT_SECONDS:.0f} seconds in {words}: it was left out there.",
@@ -203,7 +217,8 @@ def _in_history(trace: Trace, scope: Scope, match: Match) -> Iterator[Hit | Prob
             seen.add(key)
         if lines:
             started = session.started_ns if session else None
-            yield Hit(trace, ran.session, ran.line, started, ran.source, lines)
+            words = MAY_BE_CHANGED if ran.changed else ""
+            yield Hit(trace, ran.session, ran.line, started, ran.source, lines, words=words)
     yield from stream.problems
 
 
@@ -212,6 +227,23 @@ def _in_evidence(heard: Evidence, scope: Scope, match: Match) -> Iterator[Hit | 
     for run in heard.runs:
         if is_allowed(run.session, _session_of(run), scope):
             yield from _in_run(run, match)
+    ran = [executed.source for run in heard.runs for executed in run.executions]
+    for each in heard.fragments:
+        if not any(each.source.strip() in source for source in ran):
+            yield from _in_fragment(each, match, scope)
+
+
+def _in_fragment(fragment: Fragment, match: Match, scope: Scope) -> Iterator[Hit | Problem]:
+    """A function or a class that lives in a kernel, and that no cell of its own shows."""
+    trace, source = fragment.trace, fragment.source
+    if scope.until_ns is not None:
+        return  # it is as it is now
+    lines = match(source)
+    if lines is None:
+        yield _too_slow(trace, fragment.session, 0)
+    elif lines:
+        words = f"{fragment.kind} {fragment.name}, {AS_IT_LIVES}"
+        yield Hit(trace, fragment.session, 0, None, source, lines, trace.notebook, words)
 
 
 def _session_of(run: FoundRun) -> Session:

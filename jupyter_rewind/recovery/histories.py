@@ -217,16 +217,17 @@ def _select(
 def salvage_history(path: Path, only: Collection[int] | None = None) -> Rows:
     """What the pages of a damaged history still hold (`only`: of these pages).
 
-    A row whose two texts (as typed, as run) differ in a way that IPython does not make, or whose
-    numbers its index denies, is doubtful.
+    A row whose two texts (as typed, as run) differ in a way that IPython does not make, of which
+    one does not read, or whose numbers its index denies, is doubtful.
     """
     rows = Rows()
     with open_damaged(path) as pages:
         index = _numbers_by_rowid(pages)
         for row in salvage_rows(pages, _fits, frozenset({3, 4, 5}), only):
             _take(rows, row, index)
-    for at in rows.lines:
-        rows.doubtful.pop(at, None)
+    rows.doubtful = {
+        at: texts for at, texts in rows.doubtful.items() if texts and at not in rows.lines
+    }
     words = f"{len(rows.lines)} executions were read from the pages that are whole"
     if rows.doubtful:
         words += f", {len(rows.doubtful)} more may be changed by the damage"
@@ -256,15 +257,17 @@ def _take(rows: Rows, row: Row, index: dict[int, set[Line]]) -> None:
     at = (session_number, line)
     known = index.get(row.rowid)
     if len(values) == 3:
-        if known is None or at in known:
+        if row.whole and (known is None or at in known):
             rows.outputs.setdefault(at, str(values[2]))
         return
-    text, raw = str(values[2] or ""), str(values[3] or "")
-    sound = is_same_code(text, raw) and (known is None or at in known)
+    text, raw = (str(one) if _reads(one) else "" for one in values[2:])
+    is_whole = row.whole and all(one is None or _reads(one) for one in values[2:])
+    sound = is_whole and is_same_code(text, raw) and (known is None or at in known)
     if sound and at not in rows.lines:
         rows.lines[at] = raw or text
     elif not sound:
-        rows.doubtful[at] = tuple(dict.fromkeys((raw, text)))
+        texts = dict.fromkeys((*rows.doubtful.get(at, ()), raw, text))
+        rows.doubtful[at] = tuple(each for each in texts if each)
 
 
 def _richer(one: Session, other: Session) -> Session:
@@ -284,8 +287,14 @@ def _fits(values: tuple[Value, ...]) -> bool:
     numbers = values[:2]
     if not all(isinstance(one, int) and 0 <= one < 1 << 40 for one in numbers):
         return False
-    texts = values[2:]
-    return all(isinstance(one, str) and "\0" not in one for one in texts if one is not None)
+    texts = [one for one in values[2:] if one is not None]
+    # Where one of a cell's two texts is hurt, the other may be whole.
+    enough = any if len(values) == 4 and texts else all
+    return all(isinstance(one, str) for one in texts) and enough(map(_reads, texts))
+
+
+def _reads(text: Value) -> bool:
+    return isinstance(text, str) and "\0" not in text
 
 
 def _numbers_by_rowid(pages: Pages) -> dict[int, set[Line]]:

@@ -26,11 +26,12 @@ _STEADY = "A program went on writing to it while it was copied; its very last li
 
 @dataclass(frozen=True, slots=True)
 class Ran:
-    """One execution of a history, as a search meets it."""
+    """One execution of a history, as a search meets it; damage may have `changed` it."""
 
     session: int
     line: int
     source: str
+    changed: bool = False
 
 
 def load(path: Path, scope: Scope) -> tuple[Rows | None, list[Problem]]:
@@ -136,3 +137,6 @@ class Stream:
         for (number, line), source in sorted(rows.lines.items()):
             if (number, line) not in given:
                 yield Ran(number, line, source)
+        for (number, line), texts in sorted(rows.doubtful.items()):
+            if (number, line) not in given:
+                yield from (Ran(number, line, source, changed=True) for source in texts)

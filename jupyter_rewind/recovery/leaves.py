@@ -24,6 +24,7 @@ from jupyter_rewind.recovery.pages import (
     read_cell,
     read_payload,
     read_record,
+    read_values,
     record_types,
     type_size,
 )
@@ -35,11 +36,15 @@ _HEAD_SIZES = frozenset(range(3, 27))
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A row as it was found: in which page, under which rowid."""
+    """A row as it was found: in which page, under which rowid.
+
+    Where it is not `whole`, texts of it do not read, and are None.
+    """
 
     page: int
     rowid: int
     values: tuple[Value, ...]
+    whole: bool = True
 
 
 def open_damaged(path: Path) -> Pages:
@@ -89,9 +94,9 @@ def salvage_rows(
     chosen = pages.all() if only is None else _chosen(pages, only)
     for number, page in chosen:
         for cell in _cells(page, number, pages.usable, columns):
-            values = _values(pages, cell, used, columns)
-            if values is not None and fits(values):
-                yield Row(number, cell.rowid, values)
+            read = _values(pages, cell, used, columns)
+            if read is not None and fits(read[0]):
+                yield Row(number, cell.rowid, *read)
 
 
 def _chosen(pages: Pages, numbers: Collection[int]) -> Iterator[tuple[int, bytes]]:
@@ -118,14 +123,14 @@ def salvage_index(pages: Pages, columns: int) -> Iterator[tuple[Value, ...]]:
 
 def _values(
     pages: Pages, cell: Cell, used: set[int], columns: frozenset[int]
-) -> tuple[Value, ...] | None:
+) -> tuple[tuple[Value, ...], bool] | None:
     head = record_types(cell.local)
     if head is None or len(head[0]) not in columns:
         return None
     if head[1] + sum(map(type_size, head[0])) != cell.size:
         return None
     payload = read_payload(pages, cell, used)
-    return None if payload is None else read_record(payload, pages.encoding)
+    return None if payload is None else read_values(payload, pages.encoding)
 
 
 def _cells(page: bytes, number: int, usable: int, columns: frozenset[int]) -> list[Cell]:

@@ -27,6 +27,7 @@ from jupyter_rewind.recovery.filestate import LARGE_BYTES
 from jupyter_rewind.recovery.kernelruns import SECOND
 from jupyter_rewind.recovery.namesakes import MADE, PAIR, is_edited_pair
 from jupyter_rewind.recovery.regular import read_file
+from jupyter_rewind.recovery.thinning import select
 from jupyter_rewind.recovery.traces.git import BRANCH, DROPPED, FETCHED, GitFinder
 from jupyter_rewind.recovery.traces.rewind import RAW, RewindFinder
 from jupyter_rewind.recovery.unnamed import ENOUGH, ids_of, share_of, share_of_ids
@@ -34,6 +35,8 @@ from jupyter_rewind.recovery.unnamed import ENOUGH, ids_of, share_of, share_of_i
 KINDS = frozenset({"checkpoint", "vscode", "backup", "trash", "snapshot", "collaboration"})
 MOST_BYTES = 1 << 26
 """So much is read for one folder."""
+MOST_LOOSE = 200
+"""So many of what git dropped without a name are read for one folder."""
 _MANY_WORDS = 8
 _WORD = re.compile(r"\w+")
 
@@ -65,7 +68,8 @@ class OlderVersions:
         A file that equals a state of before was written anew, by git or an old tab: what differs
         from it in a state of between was not edited since, but taken away.
         """
-        wanted = search.choose(self._scope, [each for each in traces if _may_have_more(each)])
+        every = [each for each in traces if _may_have_more(each)]
+        wanted = list(select(self._scope, every).read)
         wanted.sort(key=lambda each: each.time_ns or 0, reverse=True)
         age = self._age_of(file, traces) if wanted else None
         for trace in wanted:
@@ -141,9 +145,11 @@ class OlderVersions:
     @cached_property
     def _nameless(self) -> list[FoundDocument]:
         """The notebooks without a name that git dropped, the newest first."""
-        wanted = search.choose(self._scope, self._loose)
-        wanted.sort(key=lambda each: each.time_ns or 0, reverse=True)
-        heard = (self._read(trace) for trace in wanted)
+        wanted = sorted(self._loose, key=lambda each: each.time_ns or 0, reverse=True)
+        if more := wanted[MOST_LOOSE:]:
+            words = f"Git dropped it, and {len(more) - 1} older ones, without a name: not compared."
+            self.problems.append(Problem(more[0].place, words))
+        heard = (self._read(trace) for trace in wanted[:MOST_LOOSE])
         return [document for each in heard if each is not None for document in each.documents]
 
     def _read(self, trace: Trace) -> Evidence | None:
@@ -170,7 +176,7 @@ class OlderVersions:
         documents = [replace(file, trace=each, time_ns=each.time_ns) for each in same]
         first = min(each.time_ns or 0 for each in same)
         later = [each for each in older if each not in same and (each.time_ns or 0) >= first]
-        for trace in search.choose(self._scope, later):
+        for trace in select(self._scope, later).read:
             heard = self._read(trace)
             documents += heard.documents if heard is not None else ()
         return tuple(documents)

@@ -39,13 +39,14 @@ class OtherVersion:
 def other_versions(
     target: Path, evidence: Evidence, cells: Iterable[EvidenceCell], base: Trace | None = None
 ) -> tuple[OtherVersion, ...]:
-    """The versions of the notebook that have more, newest first; of those alike the newest."""
+    """The versions of the notebook that have more, those first that have most; of those alike the
+    newest."""
     cells = tuple(cells)
     here = {_key(cell) for cell in cells}
     told_here = "".join(said(cell.source) for cell in cells if cell.kind == "markdown")
     bare = {_key(cell) for cell in cells if cell.kind == "code" and cell.source.strip()}
     bare -= {_key(cell) for cell in cells if cell.outputs}
-    found: list[OtherVersion] = []
+    found: list[tuple[OtherVersion, frozenset[tuple[str, str]]]] = []
     told: set[frozenset[tuple[str, str]]] = set()
     for document in _newest_first(sort_out(target, evidence)[0].documents):
         more = frozenset(_key(cell) for cell in document.cells if cell.source.strip()) - here
@@ -59,8 +60,23 @@ def other_versions(
             told.add(more)
             bare -= shows
             counts = len(more), is_base, len(shows)
-            found.append(OtherVersion(document.trace, document.time_ns, *counts))
-    return tuple(found)
+            found.append((OtherVersion(document.trace, document.time_ns, *counts), more))
+    return _most_first(found)
+
+
+def _most_first(
+    found: Iterable[tuple[OtherVersion, frozenset[tuple[str, str]]]],
+) -> tuple[OtherVersion, ...]:
+    """What was built on, then as many as are told, each with most that those before it have not:
+    the cells that were lost may be in an old version. The rest is as it came."""
+    rest, ordered = list(found), list[OtherVersion]()
+    told: frozenset[tuple[str, str]] = frozenset()
+    while rest and len(ordered) < MOST:
+        best = max(rest, key=lambda each: (each[0].is_base, len(each[1] - told) + each[0].outputs))
+        rest.remove(best)
+        ordered.append(best[0])
+        told |= frozenset() if best[0].is_base else best[1]
+    return (*ordered, *(each for each, _ in rest))
 
 
 def in_words(others: Iterable[OtherVersion]) -> tuple[str, ...]:

@@ -246,6 +246,12 @@ def type_size(kind: int) -> int:
 
 def read_record(payload: bytes, encoding: str = "utf-8") -> tuple[Value, ...] | None:
     """The values of a record that fills `payload` to its last byte; None for anything else."""
+    read = read_values(payload, encoding)
+    return None if read is None or not read[1] else read[0]
+
+
+def read_values(payload: bytes, encoding: str = "utf-8") -> tuple[tuple[Value, ...], bool] | None:
+    """As `read_record`, with whether all of its texts read: one that does not is None."""
     head = record_types(payload)
     if head is None:
         return None
@@ -253,6 +259,7 @@ def read_record(payload: bytes, encoding: str = "utf-8") -> tuple[Value, ...] | 
     if at + sum(map(type_size, types)) != len(payload):
         return None
     values: list[Value] = []
+    is_whole = True
     for kind in types:
         size = type_size(kind)
         data = payload[at : at + size]
@@ -269,5 +276,6 @@ def read_record(payload: bytes, encoding: str = "utf-8") -> tuple[Value, ...] | 
             try:
                 values.append(data.decode(encoding))
             except UnicodeDecodeError:
-                return None
-    return tuple(values)
+                values.append(None)
+                is_whole = False
+    return tuple(values), is_whole

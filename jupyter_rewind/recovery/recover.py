@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NoReturn
@@ -19,8 +19,10 @@ from jupyter_rewind.recovery.elsewhere import (
 )
 from jupyter_rewind.recovery.evidence import Evidence, EvidenceCell, FoundDocument, Problem, Scope
 from jupyter_rewind.recovery.filestate import DAMAGED, NO_FILE, FileState, state_of
+from jupyter_rewind.recovery.fragments import with_fragments
 from jupyter_rewind.recovery.kernelruns import is_ipython, language_in
 from jupyter_rewind.recovery.namedsessions import named_sessions
+from jupyter_rewind.recovery.nearnames import copies_in_words, meant_in_words
 from jupyter_rewind.recovery.otherversions import (
     OtherVersion,
     build_on,
@@ -31,6 +33,7 @@ from jupyter_rewind.recovery.otherversions import (
 from jupyter_rewind.recovery.rebuild import Rebuilt, RebuiltCell, to_notebook
 from jupyter_rewind.recovery.search import Found, Nothing
 from jupyter_rewind.recovery.siblings import with_siblings
+from jupyter_rewind.recovery.thinning import left_in_words
 from jupyter_rewind.recovery.traces.present import PresentFinder
 from jupyter_rewind.recovery.unnamed import rebuild_named
 from jupyter_rewind.recovery.walking import RECOVERED
@@ -95,17 +98,24 @@ def recover(scope: Scope, found: Found | None = None, version: str = "") -> Reco
     found = search.look(scope) if found is None else found
     # First, so that its bytes are not held beside what is made of them.
     file = state_of(notebook)
-    heard = named_sessions(search.gather(scope, found.traces), scope)
+    heard = named_sessions(search.gather(scope, found.traces, version=version), scope)
     evidence = with_siblings(without_blends(heard), scope)
     scope.progress("Rebuilding the notebook", None)
     chosen = build_on(notebook, evidence, version) if version else evidence
-    rebuilt = _doubtful_rather_than_none(rebuild_named(notebook, chosen))
+    rebuilt = with_fragments(scope, rebuild_named(notebook, chosen), chosen)
+    rebuilt = _doubtful_rather_than_none(rebuilt)
     cells = [each.cell for each in rebuilt.cells]
     others = other_versions(notebook, evidence, cells, rebuilt.base)
     steps = rebuilt.next_steps + sides_in_words(cells) + in_words(others)
+    steps += left_in_words(notebook, evidence.unread)
     code = [each.source for each in cells if each.kind == "code"]
     elsewhere = elsewhere_in_words if rebuilt.base is None else renamed_in_words
-    steps = of_checkpoint_in_words(notebook) + elsewhere(scope, code) + steps
+    near = elsewhere(scope, code)
+    if not file.is_whole:
+        near += copies_in_words(scope, cells, found.traces)
+    if rebuilt.base is None and not any(each.certain for each in rebuilt.sessions):
+        near += tuple(each for each in meant_in_words(scope) if not _is_told(each, near))
+    steps = of_checkpoint_in_words(notebook) + near + steps
     problems = found.problems + evidence.problems
     present = next(
         (each for each in evidence.documents if each.trace.kind == PresentFinder.kind), None
@@ -114,6 +124,12 @@ def recover(scope: Scope, found: Found | None = None, version: str = "") -> Reco
         return Nothing(problems, steps)
     rebuilt = replace(rebuilt, next_steps=steps)
     return Recovery(notebook, found, evidence, rebuilt, problems, present, others, file)
+
+
+def _is_told(step: str, steps: Iterable[str]) -> bool:
+    """Whether one of `steps` ends in the same command."""
+    command = step[step.rindex("jupyter rewind ") :]
+    return any(each.endswith(command) for each in steps)
 
 
 def _doubtful_rather_than_none(rebuilt: Rebuilt) -> Rebuilt:

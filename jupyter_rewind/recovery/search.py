@@ -19,16 +19,14 @@ from jupyter_rewind.recovery.evidence import (
     Finder,
     FoundRun,
     Hints,
-    Holds,
     Problem,
     Scope,
     Trace,
 )
+from jupyter_rewind.recovery.thinning import select
 from jupyter_rewind.recovery.traces import ALL
 from jupyter_rewind.recovery.traces.present import PresentFinder
 
-MOST_DOCUMENTS = 24
-"""So many of the newest documents of one kind and one notebook are read; all are listed."""
 DAY_NS = 86_400_000_000_000
 SKEW_NS = 600_000_000_000
 """No clocks of two machines that share a disk differ by more. A notebook's own file of a later time
@@ -137,41 +135,35 @@ def _as_it_lies(trace: Trace) -> Trace | Problem:
     return trace
 
 
-def gather(scope: Scope, traces: Iterable[Trace], finders: Sequence[Finder] = ALL) -> Evidence:
-    """What `traces` testify to, read in the order of the finders; failures are its problems."""
-    by_kind = {finder.kind: finder for finder in finders}
-    chosen = choose(scope, tuple(traces))
-    heard = Evidence()
-    for number, trace in enumerate(chosen):
-        scope.progress(f"Reading {trace.place}", number / len(chosen))
-        here = replace(scope, hints=hints_of(heard, scope))
-        more = [heard]
+def gather(
+    scope: Scope,
+    traces: Iterable[Trace],
+    finders: Sequence[Finder] = ALL,
+    version: str = "",
+) -> Evidence:
+    """What `traces` testify to, read in the order of the finders; failures are its problems.
 
-        def hear(trace: Trace = trace, here: Scope = here, more: list[Evidence] = more) -> None:
-            more.append(by_kind[trace.kind].read(trace, here))
+    Of many documents some are not read (`unread`), or only where they are like the notebook; those
+    in whose place `version` is are.
+    """
+    chosen = select(scope, tuple(traces), version)
+    heard = Evidence(unread=chosen.left)
+    for number, trace in enumerate(chosen.read):
+        scope.progress(f"Reading {trace.place}", number / len(chosen.read))
+        heard += _read(trace, replace(scope, hints=hints_of(heard, scope)), finders)
+    if chosen.compare:
+        from jupyter_rewind.recovery.nameless import alike_among
 
-        problems = _guarded(trace.place, trace, hear)
-        heard = sum(more[1:], more[0]) + Evidence(problems=tuple(problems))
+        heard += alike_among(scope, chosen.compare, heard, lambda each: _read(each, scope, finders))
     return until(heard, scope)
 
 
-def choose(scope: Scope, traces: Sequence[Trace]) -> list[Trace]:
-    """The traces that are worth reading: all but the older ones of many documents of one kind."""
-    kept: list[Trace] = []
-    counts: dict[tuple[str, str | None], list[int]] = {}
-    for trace in traces:
-        if Holds.ORDER in trace.holds and Holds.MARKDOWN in trace.holds:
-            counts.setdefault((trace.kind, trace.notebook), []).append(trace.time_ns or 0)
-    floor = {
-        key: sorted(times, reverse=True)[MOST_DOCUMENTS - 1]
-        for key, times in counts.items()
-        if len(times) > MOST_DOCUMENTS
-    }
-    for trace in traces:
-        least = floor.get((trace.kind, trace.notebook))
-        if least is None or trace.time_ns is None or trace.time_ns >= least:
-            kept.append(trace)
-    return kept
+def _read(trace: Trace, scope: Scope, finders: Sequence[Finder]) -> Evidence:
+    """What its finder reads in the trace; a failure is a problem."""
+    finder = next(each for each in finders if each.kind == trace.kind)
+    more: list[Evidence] = []
+    problems = _guarded(trace.place, trace, lambda: more.append(finder.read(trace, scope)))
+    return sum(more, Evidence(problems=tuple(problems)))
 
 
 def hints_of(heard: Evidence, scope: Scope) -> Hints:

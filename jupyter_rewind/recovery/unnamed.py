@@ -62,17 +62,19 @@ def rebuild_named(target: Path, evidence: Evidence) -> Rebuilt:
         own = tuple(_as_own(each, target) for each in agreeing)
         both = rebuild(target, replace(named, documents=named.documents + own))
         rebuilt = _no_surer_than_likely(both, agreeing)
-    elif strange:
-        steps = _left_out_in_words(strange, [each.cell for each in rebuilt.cells])
+    elif strange or evidence.unlike:
+        cells = [each.cell for each in rebuilt.cells]
+        steps = _left_out_in_words(strange, cells, evidence.unlike)
         rebuilt = replace(rebuilt, next_steps=(*rebuilt.next_steps, *steps))
     told = _apart_in_words(apart, _MOST_BESIDE if rebuilt.cells else _MOST_TOLD)
     return replace(rebuilt, next_steps=(*rebuilt.next_steps, *told))
 
 
 def _left_out_in_words(
-    strange: Sequence[FoundDocument], cells: Sequence[EvidenceCell]
+    strange: Sequence[FoundDocument], cells: Sequence[EvidenceCell], unlike: int = 0
 ) -> list[str]:
-    """What is told of documents with less of the notebook's `cells` than says that they are it."""
+    """What is told of documents with less of the notebook's `cells` than says that they are it, and
+    of so many that have nothing of it."""
     code, ids = set(_code(cells)), ids_of(cells)
     kin = [(each, share_of(each, code), share_of_ids(each, ids)) for each in strange]
     alike = sorted((each for each in kin if max(each[1:]) > 0), key=lambda each: -max(each[1:]))
@@ -81,7 +83,7 @@ def _left_out_in_words(
         f" {_kinship(by_code, by_id)}. If it is the one: --from {shlex.quote(each.trace.place)}"
         for each, by_code, by_id in alike[:_MOST_BESIDE]
     ]
-    left = len(strange) - len(lines)
+    left = len(strange) - len(lines) + unlike
     if left:
         count = "A notebook" if left == 1 else f"{left} notebooks"
         like = "unlike this one, " if len(alike) <= _MOST_BESIDE else ""

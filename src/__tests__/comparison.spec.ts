@@ -2,11 +2,23 @@ import type { RenderMimeRegistry } from '@jupyterlab/rendermime';
 import { nullTranslator } from '@jupyterlab/translation';
 
 import type { Checkpoint, IDifference } from '../tokens';
-import { checkpointComparison } from '../widgets/comparison';
+import {
+  checkpointComparison,
+  type ICheckpointComparison
+} from '../widgets/comparison';
 
 // Draws notebooks, in a browser alone; here differences are lines of text.
-jest.mock('nbdime/lib/diff/widget', () => ({}));
-jest.mock('nbdime/lib/diff/model', () => ({}));
+jest.mock('nbdime/lib/diff/widget', () => ({
+  CellDiffWidget: class {},
+  NotebookDiffWidget: class
+    extends jest.requireActual('@lumino/widgets').Widget
+  {
+    init() {
+      return Promise.resolve();
+    }
+  }
+}));
+jest.mock('nbdime/lib/diff/model', () => ({ NotebookDiffModel: class {} }));
 
 function said(text: string): IDifference {
   return { differs: true, text } as IDifference;
@@ -20,24 +32,47 @@ function checkpoint(id: string): Checkpoint {
   } as Checkpoint;
 }
 
+/** A comparison of one checkpoint with what is open. */
+function compared(parts: Partial<ICheckpointComparison>) {
+  return checkpointComparison({
+    path: 'analysis.ipynb',
+    checkpoint: checkpoint('first'),
+    others: [checkpoint('second')],
+    open: { content: {}, isDirty: false },
+    choices: { hidesOutputs: false },
+    difference: () => Promise.resolve(said('to another')),
+    differenceToOpen: () => Promise.resolve(said('to what is open')),
+    restoreCell: () => Promise.resolve(),
+    fail: reason => {
+      throw reason;
+    },
+    rendermime: null as unknown as RenderMimeRegistry,
+    editors: { factoryService: { newInlineEditor: () => null } } as never,
+    translator: nullTranslator,
+    ...parts
+  });
+}
+
 describe('a comparison', () => {
+  it('says why no cell of an old notebook can be restored alone', async () => {
+    const reason = async (cells: object[]) => {
+      const notebook = { cells } as unknown as IDifference['notebook'];
+      const difference = { differs: true, text: '', diff: [], notebook };
+      const widget = await compared({
+        differenceToOpen: () => Promise.resolve(difference)
+      });
+      return [...widget.node.querySelectorAll('p:not(.lm-mod-hidden)')]
+        .map(each => each.textContent)
+        .join();
+    };
+    expect(await reason([{ source: 'a' }])).toMatch(/without ids/);
+    expect(await reason([{ source: 'a', id: 'one' }])).toBe('');
+  });
+
   it('shows what was chosen last, however late an earlier answer comes', async () => {
     const answers: Record<string, (found: IDifference) => void> = {};
-    const widget = await checkpointComparison({
-      path: 'analysis.ipynb',
-      checkpoint: checkpoint('first'),
-      others: [checkpoint('second')],
-      open: { content: {}, isDirty: false } as never,
-      choices: { hidesOutputs: false },
-      difference: remote => new Promise(resolve => (answers[remote] = resolve)),
-      differenceToOpen: () => Promise.resolve(said('to what is open')),
-      restoreCell: () => Promise.resolve(),
-      fail: reason => {
-        throw reason;
-      },
-      rendermime: null as unknown as RenderMimeRegistry,
-      editors: null as never,
-      translator: nullTranslator
+    const widget = await compared({
+      difference: remote => new Promise(resolve => (answers[remote] = resolve))
     });
     const right = widget.node.querySelector('select')!;
     for (const chosen of ['present', 'second']) {

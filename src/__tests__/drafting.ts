@@ -98,10 +98,18 @@ export class Shelf {
   async remove(draft: string): Promise<void> {
     this.kept.delete(draft);
   }
+
+  async list(): Promise<IShelved[]> {
+    return [...this.kept.values()];
+  }
 }
 
-/** A notebook that is open, with a session that keeps its drafts. */
-export function opened(content: INotebookContent, collaborative = false) {
+/** A notebook that is open. */
+export function contextOf(
+  content: INotebookContent,
+  collaborative = false,
+  onRead: () => void = () => undefined
+) {
   const model = new NotebookModel();
   if (collaborative) {
     Object.defineProperty(model, 'collaborative', { value: true });
@@ -115,8 +123,25 @@ export function opened(content: INotebookContent, collaborative = false) {
     contentsModel: { hash: 'abc', hash_algorithm: 'sha256' },
     saveState,
     model,
-    revert: async () => model.fromJSON(content)
+    revert: async () => {
+      onRead();
+      model.fromJSON(content);
+    }
   } as unknown as IDraftContext;
+  return { model, context, saveState };
+}
+
+/** A notebook that is open, with a session that keeps its drafts. */
+export function opened(
+  content: INotebookContent,
+  collaborative = false,
+  onRead?: () => void
+) {
+  const { model, context, saveState } = contextOf(
+    content,
+    collaborative,
+    onRead
+  );
   const server = new Server();
   const shelf = new Shelf();
   let count = 0;

@@ -195,6 +195,37 @@ describe('DraftSession', () => {
     expect(session.place).toBeNull();
   });
 
+  it('keeps what is typed while a revert waits for its answer', async () => {
+    const { model, context, server, session } = opened(
+      book(code('one')),
+      false,
+      () => model.sharedModel.getCell(0).setSource('typed while it waits')
+    );
+    await context.revert();
+    await session.flush();
+    expect(model.sharedModel.getCell(0).getSource()).toBe('one');
+    expect(server.told.cells).toEqual({ '0': 'typed while it waits' });
+    expect(server.ended).toEqual(['draft-1 reverted']);
+    model.sharedModel.getCell(0).setSource('typed after it');
+    await session.flush();
+    expect(only(server.drafts)).toEqual(['draft-1', 'draft-2']);
+  });
+
+  it('goes on with its draft where a revert failed', async () => {
+    const { model, context, server, session } = opened(
+      book(code('one')),
+      false,
+      () => {
+        throw new TypeError('away');
+      }
+    );
+    model.sharedModel.getCell(0).setSource('precious');
+    await expect(context.revert()).rejects.toThrow('away');
+    await session.flush();
+    expect(session.place).toBe('server');
+    expect(server.ended).toEqual([]);
+  });
+
   it('makes no draft of what a kernel says of itself', async () => {
     const { model, server, session } = opened(book(code('one')));
     model.sharedModel.setMetadata('kernelspec', {

@@ -191,6 +191,51 @@ describe('HistoryModel', () => {
     expect(done).toEqual(['save']);
   });
 
+  it('reads back what a restore did whose answer was lost', async () => {
+    const done: string[] = [];
+    const histories = { a: historyOf(checkpoint('2'), checkpoint('1')) };
+    const client = serverWith(histories, done);
+    const lost = Object.assign(new Error('No answer.'), { status: 0 });
+    client.restore = async () => {
+      const restored = { ...checkpoint('3'), reason: 'restore' };
+      histories.a = historyOf(
+        restored as Checkpoint,
+        checkpoint('2'),
+        checkpoint('1')
+      );
+      throw lost;
+    };
+    const model = lookedAt(client);
+    model.document = new Document('a', done);
+    const { checkpoint: head, kept } = await model.restore('1');
+    expect([head?.id, kept?.id]).toEqual(['3', '2']);
+    expect(done).toEqual(['reload']);
+    expect(ids(model)).toEqual(['3', '2', '1']);
+  });
+
+  it('does not say what became of a restore where nothing tells it', async () => {
+    const lost = Object.assign(new Error('No answer.'), { status: 0 });
+    const client = serverWith({ a: historyOf(checkpoint('1')) });
+    client.restore = () => Promise.reject(lost);
+    const model = lookedAt(client);
+    model.document = new Document('a');
+    const doubt = { name: 'RestoreDoubt', kind: 'unknown' };
+    await expect(model.restore('1')).rejects.toMatchObject(doubt);
+    client.history = () => Promise.reject(lost);
+    await expect(model.restore('1')).rejects.toMatchObject(doubt);
+    const refused = Object.assign(new Error('Refused.'), { status: 403 });
+    client.restore = () => Promise.reject(refused);
+    await expect(model.restore('1')).rejects.toBe(refused);
+  });
+
+  it('says that a restore was done that cannot be shown', async () => {
+    const model = lookedAt(serverWith({ a: historyOf(checkpoint('1')) }));
+    const document = new Document('a');
+    document.reload = () => Promise.reject(new Error('No answer.'));
+    model.document = document;
+    await expect(model.restore('1')).rejects.toMatchObject({ kind: 'unseen' });
+  });
+
   it('asks for nothing until somebody looks', async () => {
     const a = historyOf(checkpoint('1'));
     const model = new HistoryModel(serverWith({ a }));
@@ -272,7 +317,7 @@ describe('HistoryModel', () => {
     const model = lookedAt(serverWith({ a }));
     model.document = new Document('a');
     await model.refresh();
-    await model.addLabel('2', 'good');
+    expect(await model.addLabel('2', 'good')).toBe('1');
     const labels = model.checkpoints.map(one => one.labels);
     expect(labels).toEqual([['good'], ['old']]);
   });

@@ -65,6 +65,16 @@ describe('RewindClient', () => {
     });
   });
 
+  it('says in words that no answer came', async () => {
+    const { settings } = answering(200, '');
+    const fetch = () => Promise.reject(new TypeError('Failed to fetch'));
+    const client = new RewindClient({ ...settings, fetch }, 'Keine Antwort.');
+    await expect(client.health()).rejects.toMatchObject({
+      message: 'Keine Antwort.',
+      status: 0
+    });
+  });
+
   it('fails with the status where a proxy answers', async () => {
     const { settings } = answering(502, '<html>Bad gateway</html>');
     const failure = new RewindClient(settings).createCheckpoint('a.ipynb');

@@ -1,6 +1,6 @@
 import { nullTranslator } from '@jupyterlab/translation';
 
-import type { Saving } from '../models/saving';
+import type { SaveState, Saving } from '../models/saving';
 import type { DraftPlace } from '../tokens';
 import { standingWords } from '../widgets/standing';
 
@@ -30,6 +30,23 @@ describe('standingWords of a save', () => {
     expect(words(true).long).toMatch(
       /waits for your answer .* as a draft on the server/
     );
+  });
+});
+
+describe('standingWords of a file that is not what is seen', () => {
+  it('says so, and what to do', () => {
+    const words = (standing: SaveState) =>
+      standingWords(
+        {
+          saving: { standing } as Saving,
+          isAway: false,
+          isAsked: false,
+          draft: null
+        },
+        nullTranslator.load('')
+      ).long;
+    expect(words('changed')).toMatch(/something else .* Reload it/);
+    expect(words('gone')).toMatch(/no such file .* Save to write it/);
   });
 });
 

@@ -1,12 +1,35 @@
-import { movedLines } from '../widgets/stateactions';
+import { Notification } from '@jupyterlab/apputils';
+import { nullTranslator } from '@jupyterlab/translation';
+
+import { movedLines, tellMoved } from '../widgets/stateactions';
+
+const WORDS =
+  'Back to the state after In[1].\nrows: rebuilt\n`%rewind undo` takes this back.';
 
 describe('what a move of the variables did', () => {
+  afterEach(() => Notification.manager.dismiss());
+
   it('is told without the magic that takes it back', () => {
-    const words =
-      'Back to the state after In[1].\nrows: rebuilt\n`%rewind undo` takes this back.';
-    expect(movedLines(words)).toEqual([
+    expect(movedLines(WORDS)).toEqual([
       'Back to the state after In[1].',
       'rows: rebuilt'
     ]);
+  });
+
+  it('is told with a button that takes it back', async () => {
+    const done: string[] = [];
+    const undo = async () => void done.push('undone');
+    const told = async (failed: string, act: () => Promise<unknown>) => {
+      done.push(failed);
+      await act();
+    };
+    tellMoved({ words: WORDS }, undo, told, nullTranslator.load(''));
+    const [{ message, options }] = Notification.manager.notifications;
+    expect(message).toBe('Back to the state after In[1].');
+    const [first, second] = options.actions ?? [];
+    expect([first.label, second.label]).toEqual(['Undo', 'Details']);
+    first.callback(new MouseEvent('click'));
+    await Promise.resolve();
+    expect(done).toEqual(['Nothing was undone.', 'undone']);
   });
 });

@@ -1,7 +1,7 @@
 import { Notification } from '@jupyterlab/apputils';
 import { nullTranslator } from '@jupyterlab/translation';
 
-import { tell, tellBegun, tellFailure } from '../widgets/telling';
+import { tell, tellBegun, tellFailure, tellNamed } from '../widgets/telling';
 
 const trans = nullTranslator.load('jupyter_rewind');
 const LONG = `${'very '.repeat(40)}long`;
@@ -40,6 +40,13 @@ describe('a notification', () => {
     Notification.dismiss(id);
     tell('success', 'Done.', { autoClose: 1 }, trans, id);
     expect(Notification.manager.count).toBe(1);
+  });
+
+  it('says that a name was taken from another checkpoint, and only then', () => {
+    tellNamed('v1', null, trans);
+    expect(Notification.manager.count).toBe(0);
+    tellNamed('v1', '0123456789', trans);
+    expect(told().message).toMatch(/called “v1” until now \(01234567\)/);
   });
 
   it('of a few words has no such action', () => {

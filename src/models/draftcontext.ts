@@ -1,3 +1,4 @@
+import type { INotebookContent } from '@jupyterlab/nbformat';
 import type { ISignal } from '@lumino/signaling';
 
 import type { SharedNotebook } from './draftdoc';
@@ -18,6 +19,7 @@ export interface IDraftContext {
     readonly sharedModel: SharedNotebook;
     readonly stateChanged: ISignal<unknown, { name: string }>;
     toJSON(): unknown;
+    fromJSON(content: INotebookContent): void;
   };
   revert(): Promise<void>;
 }

@@ -49,7 +49,7 @@ export class DraftEpoch {
   content: unknown = null;
 
   get isKept(): boolean {
-    return this._confirmed !== null || this._isHeld;
+    return this._confirmed !== null || this._held !== null;
   }
 
   /** What is written into the document is on the server when this resolves. */
@@ -84,7 +84,7 @@ export class DraftEpoch {
   /** What is written into the document is kept in this browser when this resolves. */
   async putAside(shelf: IShelf, server: string, path: string): Promise<void> {
     this._isShelved = true;
-    await shelf.put({
+    const shelved = {
       draft: this.id,
       path,
       server,
@@ -92,14 +92,16 @@ export class DraftEpoch {
       content: this.content,
       update: this.doc.updateSince(null),
       changed: Date.now()
-    });
-    this._isHeld = this._isShelved;
+    };
+    await shelf.put(shelved);
+    this._held = this._isShelved ? shelved : null;
   }
 
   /** The server has all of it: this browser need not keep it. */
   async takeBack(shelf: IShelf): Promise<void> {
     if (this._isShelved) {
-      this._isShelved = this._isHeld = false;
+      this._isShelved = false;
+      this._held = null;
       await shelf.remove(this.id);
     }
   }
@@ -122,9 +124,17 @@ export class DraftEpoch {
   }
 
   /** Nobody edits it any more, and it is not saved. Never fails. */
-  async end(server: IDraftServer, path: string, how: string): Promise<void> {
+  async end(
+    server: IDraftServer,
+    shelf: IShelf,
+    path: string,
+    how: string
+  ): Promise<void> {
     this.doc.dispose();
     try {
+      if (this._held) {
+        await shelf.put({ ...this._held, ended: how });
+      }
       if (this._confirmed) {
         await server.endDraft(path, this.id, how);
       }
@@ -141,8 +151,8 @@ export class DraftEpoch {
   private readonly _base: () => IBase;
   /** How far the server has it; `null` while it has nothing. */
   private _confirmed: Uint8Array | null = null;
-  /** Whether this browser has it. */
-  private _isHeld = false;
+  /** What this browser has of it. */
+  private _held: IShelved | null = null;
   /** Whether this browser has it or is about to. */
   private _isShelved = false;
   private _sentBytes = 0;

@@ -41,10 +41,15 @@ export class DraftKeeper implements IDrafts {
 
   /** From now on what is edited in a notebook is kept; `path` is what its context is called. */
   follow(context: IDraftContext & { readonly path: string }): DraftSession {
-    const session = new DraftSession(context, this.client, this.shelf, {
-      server: this.server,
-      name: () => this.windows.newDraft()
-    });
+    const names: string[] = [];
+    const name = () => {
+      names.push(this.windows.newDraft());
+      return names[names.length - 1];
+    };
+    const { server } = this;
+    const options = { server, name };
+    const session = new DraftSession(context, this.client, this.shelf, options);
+    this._names.set(session, names);
     let path = context.path;
     let hadFailed = false;
     this._sessions.set(path, session);
@@ -75,6 +80,11 @@ export class DraftKeeper implements IDrafts {
       }
     }
     session.dispose();
+    void session.done.then(() => {
+      this._names.get(session)?.forEach(name => this._closed.add(name));
+      this._names.delete(session);
+      this.carryOn();
+    });
   }
 
   /** Hands over all that is not kept yet: the page may be left, or the server is back. */
@@ -82,6 +92,7 @@ export class DraftKeeper implements IDrafts {
     for (const session of this._sessions.values()) {
       session.retry();
     }
+    this.carryOn();
   }
 
   /**
@@ -90,10 +101,10 @@ export class DraftKeeper implements IDrafts {
    */
   async leftBehind(path: string): Promise<Draft[]> {
     const found = await this.client.drafts(path);
-    const alive = await this.windows.alive(found.map(each => each.draft));
+    const written = await this.written(found);
     const left: Draft[] = [];
     for (const draft of found) {
-      if (alive.has(draft.draft) && !draft.ended) {
+      if (written.has(draft.draft) && !draft.ended) {
         continue;
       }
       if (draft.unsaved) {
@@ -141,16 +152,29 @@ export class DraftKeeper implements IDrafts {
     };
   }
 
-  /** The server has what earlier pages could not hand over; what it refused stays here. */
-  async carryOver(): Promise<ILeftBehind[]> {
+  /**
+   * The server has what earlier pages, and notebooks that this one closed, could not hand over;
+   * what it refused stays here.
+   */
+  carryOver(): Promise<ILeftBehind[]> {
+    const carried = this._turn.then(() => this.carry());
+    this._turn = carried.catch(() => undefined);
+    return carried;
+  }
+
+  private async carry(): Promise<ILeftBehind[]> {
     const found = await this.shelf.list(this.server);
-    const alive = await this.windows.alive(found.map(each => each.draft));
+    const written = await this.written(found);
     const refused: ILeftBehind[] = [];
-    for (const shelved of found.filter(each => !alive.has(each.draft))) {
-      const { path, draft, base, content, update } = shelved;
+    for (const shelved of found.filter(each => !written.has(each.draft))) {
+      const { path, draft, base, content, update, ended } = shelved;
       try {
         await this.client.beginDraft(path, draft, base, content, update);
         await this.shelf.remove(draft);
+        if (ended) {
+          // It is kept in any case; without that it is offered unasked.
+          await this.client.endDraft(path, draft, ended).catch(() => undefined);
+        }
       } catch (reason) {
         const error =
           reason instanceof Error ? reason : new Error(String(reason));
@@ -165,10 +189,31 @@ export class DraftKeeper implements IDrafts {
     await this.shelf.remove(shelved.draft);
   }
 
+  /** What notebooks that are closed again left here is handed over, if that goes now. */
+  private carryOn(): void {
+    if (this._closed.size) {
+      // What it could not hand over waits for the next time.
+      void this.carryOver().catch(() => undefined);
+    }
+  }
+
+  /** Which of these drafts are being written, here or in another page of this browser. */
+  private async written(found: { draft: string }[]): Promise<Set<string>> {
+    const names = found.map(each => each.draft);
+    const alive = await this.windows.alive(names);
+    return new Set(
+      names.filter(each => alive.has(each) && !this._closed.has(each))
+    );
+  }
+
   private _changed = new Signal<this, string>(this);
+  /** Drafts of this page whose notebooks are closed. */
+  private readonly _closed = new Set<string>();
   private _failed = new Signal<this, { path: string; reason: Error | null }>(
     this
   );
   private _left = new Signal<this, { path: string; draft: string }>(this);
+  private readonly _names = new WeakMap<DraftSession, string[]>();
   private _sessions = new Map<string, DraftSession>();
+  private _turn: Promise<unknown> = Promise.resolve();
 }

@@ -2,16 +2,12 @@ import type { IDisposable } from '@lumino/disposable';
 import { ISignal, Signal } from '@lumino/signaling';
 
 import type { DraftPlace } from '../tokens';
+import { Alarm } from './alarm';
 import type { IDraftContext, IDraftOptions } from './draftcontext';
-import {
-  type DraftDoc,
-  type SharedCell,
-  type SharedNotebook,
-  touchedFields
-} from './draftdoc';
+import type { DraftDoc, SharedNotebook } from './draftdoc';
 import { DraftEpoch, type IDraftServer, type IShelf } from './draftepoch';
 import { Partings } from './draftparting';
-import { areUsers } from './touch';
+import { Edits } from './edits';
 
 /** So long after an edit it is handed over, with what came meanwhile. */
 export const PAUSE = 300;
@@ -33,13 +29,14 @@ export class DraftSession implements IDisposable {
     private readonly options: IDraftOptions
   ) {
     this._epoch = this.begin();
-    this.watch(this.notebook.cells);
-    this.notebook.changed.connect(this.onChanged, this);
+    this._edits = new Edits(this.notebook, context, act => this.note(act));
     context.saveState.connect(this.onSave, this);
     context.model.stateChanged.connect(this.onState, this);
-    const revert = context.revert;
-    context.revert = () => this.aside(() => revert.call(context));
-    if (context.model.collaborative) {
+    const { model, revert } = context;
+    context.revert = () => this.reread(() => revert.call(context));
+    const fill = model.fromJSON;
+    model.fromJSON = content => this.replace(() => fill.call(model, content));
+    if (model.collaborative) {
       this.partings = new Partings(context, server, shelf, options.server);
       this.partings.coming.connect(this.onComing, this);
     }
@@ -69,7 +66,7 @@ export class DraftSession implements IDisposable {
 
   /** Hands over what is edited so far; resolves when it is kept or cannot be now. */
   flush(): Promise<void> {
-    this.stopTimer();
+    this._alarm.stop();
     this._turn = this._turn.then(() => this.send(this._epoch));
     return this._turn;
   }
@@ -82,22 +79,25 @@ export class DraftSession implements IDisposable {
     }
   }
 
+  /** Resolves when nothing of it is under way any more; never fails. */
+  get done(): Promise<void> {
+    return this._turn;
+  }
+
   dispose(): void {
     if (this._isDisposed) {
       return;
     }
     const last = this._epoch;
     this._isDisposed = true;
-    this.stopTimer();
-    this.notebook.changed.disconnect(this.onChanged, this);
+    this._alarm.dispose();
+    this._edits.dispose();
     this.context.saveState.disconnect(this.onSave, this);
     this.context.model.stateChanged.disconnect(this.onState, this);
     this.partings?.dispose();
     Signal.clearData(this);
-    if (last.isKept) {
-      // Closed without saving: what was edited can still be found.
-      void this._turn.then(() => this.end(last, 'closed'));
-    }
+    // Closed without saving: what was edited can still be found.
+    this._turn = this._turn.then(() => this.end(last, 'closed'));
   }
 
   private get notebook(): SharedNotebook {
@@ -106,67 +106,74 @@ export class DraftSession implements IDisposable {
 
   private begin(): DraftEpoch {
     const epoch = new DraftEpoch(this.options.name(), this.notebook);
-    const { contentsModel } = this.context;
-    if (contentsModel?.hash_algorithm === 'sha256' && contentsModel.hash) {
-      epoch.sha256 = contentsModel.hash;
-    }
+    epoch.sha256 = this.sha256;
     return epoch;
   }
 
-  /** `act` puts another state into the notebook, which is no edit of anybody's. */
-  private async aside(act: () => Promise<void>): Promise<void> {
-    this._isAside += 1;
-    const last = this._epoch;
-    try {
-      if (last.doc.isChanged) {
-        await this.flush();
-      }
-      await act();
-    } finally {
-      this._isAside -= 1;
+  private get sha256(): string {
+    const { hash, hash_algorithm } = this.context.contentsModel ?? {};
+    return hash_algorithm === 'sha256' ? (hash ?? '') : '';
+  }
+
+  /** What is read from the file again is no edit; what is typed until it is there, is one. */
+  private async reread(read: () => Promise<void>): Promise<void> {
+    if (this._epoch.doc.isChanged) {
+      await this.flush();
     }
-    if (!this._isDisposed) {
-      this._epoch = this.begin();
-      this._next = null;
-      this.setPlace(null);
-      void this._turn.then(() => this.end(last, 'reverted'));
+    const before = this._epoch;
+    this._rereads += 1;
+    try {
+      await read();
+    } finally {
+      this._rereads -= 1;
+    }
+    if (this._epoch !== before) {
+      this._epoch.sha256 = this.sha256;
+    }
+  }
+
+  /** `fill` puts the state of the file into the notebook; what stood there until then is kept. */
+  private replace(fill: () => void): void {
+    if (!this._rereads || this._isDisposed) {
+      fill();
+      return;
+    }
+    const last = this._epoch;
+    const isOwing = last.doc.isChanged && (this._isOwing || this._isSending);
+    last.doc.write(this.notebook);
+    this._isAside = true;
+    try {
+      fill();
+    } finally {
+      this._isAside = false;
+    }
+    this._epoch = this.begin();
+    this._next = null;
+    this._isOwing = false;
+    this._alarm.stop();
+    this.setPlace(null);
+    this._turn = this._turn.then(async () => {
+      if (isOwing) {
+        await this.keepElsewhere(last);
+      }
+      await this.end(last, 'reverted');
+    });
+  }
+
+  /** What the notebook does not hold any more is on the server, or else in this browser. */
+  private async keepElsewhere(epoch: DraftEpoch): Promise<void> {
+    const { localPath } = this.context;
+    try {
+      await epoch.handOver(this.server, localPath);
+      await epoch.takeBack(this.shelf);
+    } catch {
+      await epoch
+        .putAside(this.shelf, this.options.server, localPath)
+        .catch(() => undefined);
     }
   }
 
   // --- what is edited -----------------------------------------------------------------
-
-  private watch(cells: readonly SharedCell[]): void {
-    for (const cell of cells) {
-      if (!this._watched.has(cell)) {
-        this._watched.add(cell);
-        cell.changed.connect(this.onCell, this);
-      }
-    }
-  }
-
-  private onCell(cell: SharedCell, change: object): void {
-    const fields = touchedFields(change);
-    if (fields.length) {
-      this.note(doc => doc.note(cell, ...fields));
-    }
-  }
-
-  private onChanged(
-    _: SharedNotebook,
-    change: {
-      cellsChange?: unknown;
-      metadataChange?: Map<string, { oldValue?: unknown }>;
-    }
-  ): void {
-    if (change.cellsChange) {
-      this.watch(this.notebook.cells);
-      this.note(doc => doc.noteOrder());
-    }
-    if (change.metadataChange) {
-      const byUser = areUsers(change.metadataChange, this.context);
-      this.note(doc => doc.noteMetadata(byUser));
-    }
-  }
 
   private note(act: (doc: DraftDoc) => void): void {
     if (this._isAside || this._isDisposed) {
@@ -181,7 +188,7 @@ export class DraftSession implements IDisposable {
     }
     this._isOwing = true;
     this.setPlace(this._place === 'browser' ? null : this._place && 'sending');
-    this.startTimer(this.context.model.collaborative ? LIVE_PAUSE : PAUSE);
+    this._alarm.set(this.context.model.collaborative ? LIVE_PAUSE : PAUSE);
   }
 
   // --- saving -------------------------------------------------------------------------
@@ -225,7 +232,7 @@ export class DraftSession implements IDisposable {
     last.doc.write(this.notebook);
     this._epoch = this.begin();
     this._isOwing = false;
-    this.stopTimer();
+    this._alarm.stop();
     const kept = partings.keep(last);
     this._turn = this._turn.then(() => kept);
     this.setPlace(null);
@@ -234,8 +241,7 @@ export class DraftSession implements IDisposable {
   /** What was edited up to `next` stands in the file. */
   private settle(next: DraftEpoch): void {
     this._saved.push(this._epoch);
-    const { hash, hash_algorithm } = this.context.contentsModel ?? {};
-    next.sha256 = hash_algorithm === 'sha256' ? (hash ?? '') : '';
+    next.sha256 = this.sha256;
     this._epoch = next;
     this._next = null;
     this._isOwing = next.doc.isChanged;
@@ -257,7 +263,7 @@ export class DraftSession implements IDisposable {
   }
 
   private end(epoch: DraftEpoch, how: string): Promise<void> {
-    return epoch.end(this.server, this.context.localPath, how);
+    return epoch.end(this.server, this.shelf, this.context.localPath, how);
   }
 
   // --- handing over -------------------------------------------------------------------
@@ -306,12 +312,12 @@ export class DraftSession implements IDisposable {
     this._isOwing = true;
     const code = (reason as { code?: string }).code ?? '';
     if (epoch.sendAnew(code)) {
-      this.startTimer(0);
+      this._alarm.set(0);
     } else if (code === 'unknown_base' && !epoch.content) {
       this.beginAnew(epoch);
     } else {
       await this.putAside(epoch);
-      this.startTimer(this._wait);
+      this._alarm.set(this._wait);
       this._wait = Math.min(2 * this._wait, LAST_RETRY);
     }
   }
@@ -322,7 +328,7 @@ export class DraftSession implements IDisposable {
     this._epoch.content = this.context.model.toJSON();
     this._epoch.doc.noteOrder();
     epoch.doc.dispose();
-    this.startTimer(0);
+    this._alarm.set(0);
   }
 
   /** This browser keeps what the server has not confirmed. */
@@ -345,30 +351,12 @@ export class DraftSession implements IDisposable {
     }
   }
 
-  private startTimer(milliseconds: number): void {
-    if (this._isDisposed) {
-      return;
+  /** It is time to hand over; where the server still owes an answer, this browser keeps it, too. */
+  private onAlarm(): void {
+    if (this._isSending) {
+      void this.putAside(this._epoch);
     }
-    const due = Date.now() + milliseconds;
-    if (this._timer !== null && this._due <= due) {
-      return;
-    }
-    this.stopTimer();
-    this._due = due;
-    this._timer = setTimeout(() => {
-      this._timer = null;
-      if (this._isSending) {
-        void this.putAside(this._epoch);
-      }
-      void this.flush();
-    }, milliseconds);
-  }
-
-  private stopTimer(): void {
-    if (this._timer !== null) {
-      clearTimeout(this._timer);
-      this._timer = null;
-    }
+    void this.flush();
   }
 
   private setPlace(place: DraftPlace | null, always = false): void {
@@ -378,22 +366,22 @@ export class DraftSession implements IDisposable {
     }
   }
 
+  private readonly _alarm = new Alarm(() => this.onAlarm());
   private _changed = new Signal<this, void>(this);
-  private _due = 0;
+  private readonly _edits: Edits;
   private _epoch: DraftEpoch;
   private _failure: Error | null = null;
-  private _isAside = 0;
+  private _isAside = false;
   private _isDisposed = false;
   private _isOwing = false;
   private _isSending = false;
   private _next: DraftEpoch | null = null;
   private _place: DraftPlace | null = null;
+  private _rereads = 0;
   /** What stands in the file, and whose drafts are still there. */
   private readonly _saved: DraftEpoch[] = [];
-  private _timer: ReturnType<typeof setTimeout> | null = null;
   private _turn: Promise<void> = Promise.resolve();
   private _wait = FIRST_RETRY;
   /** The server did not answer since the last save, though it may have taken the draft later. */
   private _wasAway = false;
-  private readonly _watched = new WeakSet<SharedCell>();
 }

@@ -13,6 +13,8 @@ export interface IShelved {
   content: unknown;
   update: Uint8Array;
   changed: number;
+  /** How it ended where nobody edits it any more, as the server is to be told. */
+  ended?: string;
 }
 
 /** Keeps drafts in this browser while the server is away. Each call rejects with the reason. */

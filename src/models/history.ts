@@ -22,6 +22,7 @@ import {
   stateEntry
 } from './entries';
 import { Pages } from './pages';
+import { restoreDocument } from './restoring';
 
 /** An open document, as far as its history needs it. */
 export interface IOpenDocument {
@@ -209,10 +210,7 @@ export class HistoryModel implements IDisposable {
     );
   }
 
-  /**
-   * Brings a document, usually the one that is looked at, back to a checkpoint. Unsaved edits are
-   * saved first, so that they stand in the history; where that fails, nothing is restored.
-   */
+  /** Brings a document, usually the one that is looked at, back to a checkpoint. */
   async restore(
     ref: string,
     options: IRestoreOptions = {},
@@ -221,22 +219,20 @@ export class HistoryModel implements IDisposable {
     if (!document) {
       throw new Error('No document is open.');
     }
-    if (document.isDirty) {
-      await document.save();
-      if (document.isDirty) {
-        throw new Error('The unsaved edits could not be saved first.');
-      }
+    try {
+      return await restoreDocument(this.client, document, ref, options);
+    } finally {
+      await this.refresh();
     }
-    const done = await this.client.restore(document.path, ref, options);
-    await document.reload();
-    await this.refresh();
-    return done;
   }
 
-  async addLabel(ref: string, label: string): Promise<void> {
+  /** Gives a checkpoint a name; the one that had it before is told, where there is one. */
+  async addLabel(ref: string, label: string): Promise<string | null> {
+    let before: string | null = null;
     await this.change(async path => {
       const named = await this.client.addLabel(path, ref, label);
       const { moved_from, ...checkpoint } = named;
+      before = moved_from;
       if (moved_from) {
         this.put(moved_from, one => ({
           ...one,
@@ -245,6 +241,7 @@ export class HistoryModel implements IDisposable {
       }
       return checkpoint;
     });
+    return before;
   }
 
   async removeLabel(ref: string, label: string): Promise<void> {

@@ -1,6 +1,7 @@
 import type { IDisposable } from '@lumino/disposable';
 import { ISignal, Signal } from '@lumino/signaling';
 
+import { Alarm } from './alarm';
 import { type ISession, type ITouchable, Touch } from './touch';
 
 /** So long after the end of an execution it is saved: others may end at the same time. */
@@ -12,6 +13,9 @@ const REST = 10;
 /** Longer than this, the user was asked something meanwhile. */
 const LONGEST = 60_000;
 
+/** Milliseconds; file systems tell of one moment in different ways. */
+const MARGIN = 500;
+
 /** How a document stands towards its file. */
 export type SaveState =
   | 'saved'
@@ -20,14 +24,22 @@ export type SaveState =
   | 'offline'
   | 'failed'
   | 'conflict'
+  | 'changed'
+  | 'gone'
   | 'read-only'
   | 'live';
+
+/** What tells one state of a file from another. */
+export interface IFileFacts {
+  hash?: string | null;
+  last_modified?: string;
+}
 
 /** What is needed of a document's context; JupyterLab's fits. */
 export interface ISavable {
   readonly model: ITouchable;
   readonly sessionContext?: ISession;
-  readonly contentsModel: { writable?: boolean } | null;
+  readonly contentsModel: (IFileFacts & { writable?: boolean }) | null;
   readonly isDisposed: boolean;
   readonly ready: Promise<void>;
   readonly fileChanged: ISignal<unknown, unknown>;
@@ -39,7 +51,9 @@ export interface ISavable {
 export class Saving implements IDisposable {
   constructor(
     private readonly context: ISavable,
-    private readonly now: () => number = Date.now
+    private readonly now: () => number = Date.now,
+    /** What is on the disk now; `null` where there is no file any more. */
+    private readonly peek?: () => Promise<IFileFacts | null>
   ) {
     const { save, revert } = context;
     context.save = () => this.inTurn(() => save.call(context));
@@ -73,7 +87,7 @@ export class Saving implements IDisposable {
     if (model.dirty && this._failure) {
       return isUnreachable(this._failure) ? 'offline' : 'failed';
     }
-    return model.dirty ? 'unsaved' : 'saved';
+    return model.dirty ? 'unsaved' : this._disk;
   }
 
   /** Whether there is anything that the file does not hold. */
@@ -98,6 +112,30 @@ export class Saving implements IDisposable {
 
   get isDisposed(): boolean {
     return this._isDisposed;
+  }
+
+  /** Looks in a moment: several events tell of one change. */
+  lookSoon(): void {
+    this._lookAlarm.set(PAUSE);
+  }
+
+  /** Asks whether the file is still what this page has read or saved; without an answer, it is. */
+  async look(): Promise<void> {
+    const { model } = this.context;
+    if (!this.peek || model.collaborative || this._running) {
+      return;
+    }
+    const look = ++this._looks;
+    try {
+      const found = await this.peek();
+      // What was saved or read meanwhile knows better.
+      if (look === this._looks && !this._isDisposed) {
+        this._disk = found ? standingOf(found, this.context) : 'gone';
+        this.tell();
+      }
+    } catch {
+      // Whoever saves is told why that fails.
+    }
   }
 
   /** Saves what is unsaved, unless it rests; a conflict that was left open is not asked of again. */
@@ -145,6 +183,7 @@ export class Saving implements IDisposable {
       return;
     }
     this._isDisposed = true;
+    this._lookAlarm.dispose();
     if (this._timer !== null) {
       clearTimeout(this._timer);
     }
@@ -176,6 +215,7 @@ export class Saving implements IDisposable {
     const began = this.now();
     let saved: number | undefined;
     this._running += 1;
+    this._looks += 1;
     this._touch.hold();
     this.tell();
     try {
@@ -184,6 +224,7 @@ export class Saving implements IDisposable {
       await save();
       saved = count;
       this._failure = null;
+      this._disk = 'saved';
       this._savedAt = this.now();
       this._duration = Math.min(this._savedAt - began, LONGEST);
     } catch (reason) {
@@ -211,6 +252,8 @@ export class Saving implements IDisposable {
       await revert();
       saved = this._touch.count;
       this._failure = null;
+      this._disk = 'saved';
+      this._looks += 1;
     } finally {
       this._touch.release(saved);
       this.tell();
@@ -235,16 +278,35 @@ export class Saving implements IDisposable {
   }
 
   private _changed = new Signal<this, void>(this);
+  /** How the file stands to what was read or saved last. */
+  private _disk: 'saved' | 'changed' | 'gone' = 'saved';
   private _duration = 0;
   private _endedAt = 0;
   private _failure: Error | null = null;
   private _isAwaited = false;
   private _isDisposed = false;
+  private readonly _lookAlarm = new Alarm(() => void this.look());
+  private _looks = 0;
   private _running = 0;
   private _savedAt: number | null = null;
   private readonly _touch: Touch;
   private _timer: ReturnType<typeof setTimeout> | null = null;
   private _turn: Promise<void> | null = null;
+}
+
+/** JupyterLab takes a file for another by the same signs, before it saves. */
+function standingOf(
+  found: IFileFacts,
+  { contentsModel }: ISavable
+): 'saved' | 'changed' {
+  const { hash, last_modified } = contentsModel ?? {};
+  if (hash && found.hash) {
+    return hash === found.hash ? 'saved' : 'changed';
+  }
+  const [known, now] = [last_modified, found.last_modified].map(each =>
+    Date.parse(each ?? '')
+  );
+  return now - known > MARGIN ? 'changed' : 'saved';
 }
 
 /** Whether the user left JupyterLab's question what to do with a changed file open. */

@@ -19,7 +19,7 @@ export type ISession = Pick<
 >;
 
 /** What is needed of a notebook's context to tell whose a change of its metadata is. */
-interface IDescribed {
+export interface IDescribed {
   readonly model: {
     readonly sharedModel: { getMetadata(key: string): unknown };
   };

@@ -2,6 +2,7 @@ import type {
   JupyterFrontEnd,
   JupyterFrontEndPlugin
 } from '@jupyterlab/application';
+import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 
 import { RewindClient } from '../requests';
 import { IRewindClient } from '../tokens';
@@ -12,8 +13,14 @@ const plugin: JupyterFrontEndPlugin<IRewindClient> = {
     'Talks to the server about histories, states of kernels and recovery.',
   autoStart: true,
   provides: IRewindClient,
-  activate: (app: JupyterFrontEnd) =>
-    new RewindClient(app.serviceManager.serverSettings)
+  optional: [ITranslator],
+  activate: (app: JupyterFrontEnd, translator: ITranslator | null) => {
+    const trans = (translator ?? nullTranslator).load('jupyter_rewind');
+    return new RewindClient(
+      app.serviceManager.serverSettings,
+      trans.__('The server does not answer.')
+    );
+  }
 };
 
 export default plugin;

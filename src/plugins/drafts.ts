@@ -12,6 +12,7 @@ import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 
 // eslint-disable-next-line jupyter/prefer-lazy-imports -- it follows each notebook from the start
 import { DraftKeeper } from '../models/draftkeeper';
+import { basisOf, merged } from '../models/draftmerge';
 import { putInto, saysAll } from '../models/draftrestore';
 import type { DraftSession } from '../models/draftsession';
 import { DraftShelf } from '../models/draftshelf';
@@ -91,19 +92,22 @@ const plugin: JupyterFrontEndPlugin<IDrafts> = {
       );
       try {
         const { notebook, lost } = await client.draft(path, draft.draft);
+        const basis = await basisOf(client, path, draft);
         if (panel.isDisposed || !panel.model) {
           Notification.dismiss(begun);
           return;
         }
         const { sharedModel } = panel.model;
         const before = panel.model.toJSON() as INotebookContent;
-        putInto(sharedModel, notebook as unknown as INotebookContent);
+        const edited = notebook as unknown as INotebookContent;
+        const done = merged(basis, edited, before);
+        putInto(sharedModel, done.content);
         // Once this page has handed them over itself, the old draft need not be offered again. It
         // goes when they are saved: until then, Undo may want it.
         await sessions.get(panel.context)?.flush();
         const isHanded = keeper.placeOf(panel.context.path) === 'server';
         const takeBack = isHanded && !lost && (await letGo(panel, draft));
-        const words = backWords(nameOf(path), draft, lost > 0, trans);
+        const words = backWords(nameOf(path), draft, lost > 0, done, trans);
         tell(
           'success',
           words,
@@ -350,7 +354,15 @@ const plugin: JupyterFrontEndPlugin<IDrafts> = {
           return;
         }
         try {
-          if (!(await offerNext(panel, true))) {
+          const carried = keeper.carryOver();
+          await carried.catch(() => undefined);
+          const isOffered = await offerNext(panel, true);
+          const path = contents.localPath(panel.context.path);
+          const refused = (await carried).filter(
+            each => each.shelved.path === path
+          );
+          refused.forEach(each => tellRefused(each, keeper, trans));
+          if (!isOffered && !refused.length) {
             tell(
               'info',
               trans.__(

@@ -14,7 +14,6 @@ import {
 } from '@jupyterlab/apputils';
 import { IEditorServices } from '@jupyterlab/codeeditor';
 import { IDocumentManager } from '@jupyterlab/docmanager';
-import type { DocumentRegistry } from '@jupyterlab/docregistry';
 import { IRenderMimeRegistry } from '@jupyterlab/rendermime';
 import { ISettingRegistry } from '@jupyterlab/settingregistry';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
@@ -22,20 +21,24 @@ import { historyIcon } from '@jupyterlab/ui-components';
 import { Debouncer } from '@lumino/polling';
 
 import { Choices } from '../models/choices';
+import { FileFollower } from '../models/filefollower';
 // eslint-disable-next-line jupyter/prefer-lazy-imports -- the sidebar shows it from the start
 import { HistoryModel, type IOpenDocument } from '../models/history';
+import { openDocument } from '../models/opendocument';
 import { RanFollower } from '../models/ranfollower';
 import {
   type Checkpoint,
+  IReach,
   type IRestored,
   type IRestoreOptions,
   IRewindClient
 } from '../tokens';
 import { addAnew } from '../widgets/tabs';
-import { tell, tellFailure } from '../widgets/telling';
+import { tell, tellFailure, tellNamed } from '../widgets/telling';
 // eslint-disable-next-line jupyter/prefer-lazy-imports -- it stands in the sidebar from the start
 import { HistoryWidget } from '../widgets/history';
 import type { IHistoryActions } from '../widgets/historyentries';
+import { failureWords, remarks } from '../widgets/restored';
 // eslint-disable-next-line jupyter/prefer-lazy-imports -- what the sidebar can do from the start
 import { movedWidget, stateActions } from '../widgets/stateactions';
 
@@ -59,7 +62,8 @@ const plugin: JupyterFrontEndPlugin<void> = {
     ICommandPalette,
     ILabShell,
     ILayoutRestorer,
-    ISettingRegistry
+    ISettingRegistry,
+    IReach
   ],
   activate: (
     app: JupyterFrontEnd,
@@ -71,7 +75,8 @@ const plugin: JupyterFrontEndPlugin<void> = {
     palette: ICommandPalette | null,
     labShell: ILabShell | null,
     restorer: ILayoutRestorer | null,
-    registry: ISettingRegistry | null
+    registry: ISettingRegistry | null,
+    reach: IReach | null
   ): void => {
     const translator = translation ?? nullTranslator;
     const trans = translator.load('jupyter_rewind');
@@ -90,8 +95,7 @@ const plugin: JupyterFrontEndPlugin<void> = {
       try {
         await act();
       } catch (reason) {
-        const why = reason instanceof Error ? reason.message : String(reason);
-        tellFailure(`${failed} ${why}`, trans);
+        tellFailure(failureWords(failed, reason, trans), trans);
       }
     };
 
@@ -103,30 +107,12 @@ const plugin: JupyterFrontEndPlugin<void> = {
       told(trans.__('Nothing was restored.'), async () => {
         const { document } = model;
         const done = await model.restore(ref, options);
-        tellRestored(document, [words, ...remarks(done)].join(' '), done);
-      });
-
-    /** What the user should know of a restore besides that it was done. */
-    function remarks(done: IRestored): string[] {
-      const found: string[] = [];
-      const less = done.not_kept.join(', ');
-      if (less) {
-        found.push(trans.__('The file could not keep all it had: %1.', less));
-      }
-      if (done.kept && done.kept_nearly) {
-        found.push(
-          trans.__(
-            'What was there differs from checkpoint %1 only in timings and trust, which are not kept.',
-            done.kept.id
-          )
+        tellRestored(
+          document,
+          [words, ...remarks(done, trans)].join(' '),
+          done
         );
-      }
-      if (done.condition.state !== 'ok') {
-        const told = trans.__('So it was at that checkpoint.');
-        found.push(`${done.condition.words} ${told}`);
-      }
-      return found;
-    }
+      });
 
     /** Undo is about this document, whichever the user looks at by then. */
     function tellRestored(
@@ -210,7 +196,7 @@ const plugin: JupyterFrontEndPlugin<void> = {
           });
           const label = answer.value?.trim();
           if (answer.button.accept && label) {
-            await model.addLabel(checkpoint.id, label);
+            tellNamed(label, await model.addLabel(checkpoint.id, label), trans);
           }
         }),
       unname: (checkpoint, label) =>
@@ -299,6 +285,20 @@ const plugin: JupyterFrontEndPlugin<void> = {
     app.shell.add(panel, 'right', { rank: 900 });
     restorer?.add(panel, 'jupyter-rewind-history');
 
+    let whole = false;
+    const refresh = new Debouncer(() => {
+      const all = whole;
+      whole = false;
+      return model.refresh(all);
+    }, 300);
+    const file = new FileFollower(
+      () => void refresh.invoke(),
+      () => {
+        // The same under another name: it is drawn anew.
+        const { document } = model;
+        model.document = document;
+      }
+    );
     const ran = new RanFollower(whole => void model.refreshRan(whole));
     const follow = () => {
       const widget = app.shell.currentWidget;
@@ -307,8 +307,10 @@ const plugin: JupyterFrontEndPlugin<void> = {
         ran.follow(context?.sessionContext ?? null);
       }
       if (context) {
-        model.document = openDocument(context, documents);
+        file.follow(context);
+        model.document = openDocument(context, documents.services.contents);
       } else if (!widget) {
+        file.follow(null);
         model.document = null;
       }
     };
@@ -319,12 +321,13 @@ const plugin: JupyterFrontEndPlugin<void> = {
     }
     void app.restored.then(follow);
 
-    let whole = false;
-    const refresh = new Debouncer(() => {
-      const all = whole;
-      whole = false;
-      return model.refresh(all);
-    }, 300);
+    // While the server was away nobody told what happened.
+    reach?.changed.connect((_, isAway) => {
+      if (!isAway) {
+        whole = true;
+        void refresh.invoke();
+      }
+    });
     app.serviceManager.events.stream.connect((_, event) => {
       if (event.path !== model.document?.path) {
         return;
@@ -353,39 +356,5 @@ const plugin: JupyterFrontEndPlugin<void> = {
     });
   }
 };
-
-/** The document behind a context, in the words of the history. */
-function openDocument(
-  context: DocumentRegistry.Context,
-  documents: IDocumentManager
-): IOpenDocument {
-  return {
-    get path() {
-      return documents.services.contents.localPath(context.path);
-    },
-    get isDirty() {
-      return !context.isDisposed && context.model.dirty;
-    },
-    get content() {
-      if (context.isDisposed || context.contentsModel?.format === 'base64') {
-        return null;
-      }
-      return context.contentsModel?.type === 'notebook'
-        ? context.model.toJSON()
-        : context.model.toString();
-    },
-    get kernel() {
-      return context.isDisposed
-        ? null
-        : (context.sessionContext.session?.kernel?.id ?? null);
-    },
-    save: () => context.save(),
-    // Under real-time collaboration the server changes the live document itself.
-    reload: () =>
-      context.isDisposed || context.model.collaborative
-        ? Promise.resolve()
-        : context.revert()
-  };
-}
 
 export default plugin;

@@ -2,12 +2,14 @@ import type {
   JupyterFrontEnd,
   JupyterFrontEndPlugin
 } from '@jupyterlab/application';
-import { Dialog, Notification, showDialog } from '@jupyterlab/apputils';
+import { Notification } from '@jupyterlab/apputils';
 import { INotebookTracker, type NotebookPanel } from '@jupyterlab/notebook';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 
 import { KernelLives, type Loss } from '../models/lives';
 import { IRewindClient } from '../tokens';
+// eslint-disable-next-line jupyter/prefer-lazy-imports -- it is small
+import { tellMoved } from '../widgets/stateactions';
 import { tell, tellFailure } from '../widgets/telling';
 
 const plugin: JupyterFrontEndPlugin<void> = {
@@ -25,38 +27,30 @@ const plugin: JupyterFrontEndPlugin<void> = {
     const trans = (translator ?? nullTranslator).load('jupyter_rewind');
     const { contents } = app.serviceManager;
 
-    async function resume(panel: NotebookPanel): Promise<void> {
+    const kernelOf = (panel: NotebookPanel): string => {
       const kernel = panel.sessionContext.session?.kernel;
       if (!kernel) {
-        tellFailure(trans.__('This notebook has no kernel now.'), trans);
-        return;
+        throw new Error(trans.__('This notebook has no kernel now.'));
       }
+      return kernel.id;
+    };
+
+    const told = async (failed: string, act: () => Promise<unknown>) => {
       try {
-        const { words } = await client.resume(kernel.id);
-        const [first, ...more] = words.split('\n');
-        const details: Notification.IAction = {
-          label: trans.__('Details'),
-          callback: () =>
-            void showDialog({
-              title: trans.__('What came back'),
-              body: words,
-              buttons: [Dialog.okButton({ label: trans.__('Close') })]
-            })
-        };
-        tell(
-          'success',
-          first,
-          { autoClose: 15000, actions: more.length ? [details] : [] },
-          trans
-        );
+        await act();
       } catch (reason) {
         const why = reason instanceof Error ? reason.message : String(reason);
-        tellFailure(
-          trans.__('The variables were not brought back. %1', why),
-          trans
-        );
+        tellFailure(`${failed} ${why}`, trans);
       }
-    }
+    };
+
+    const resume = (panel: NotebookPanel) =>
+      told(trans.__('The variables were not brought back.'), async () => {
+        const moved = await client.resume(kernelOf(panel));
+        // What was made since the kernel began anew gave way.
+        const undo = () => client.restoreState(kernelOf(panel), moved.kept.id);
+        tellMoved(moved, undo, told, trans);
+      });
 
     /** The offer that stands for a notebook; a later one takes its place. */
     const offers = new WeakMap<NotebookPanel, string>();
@@ -93,7 +87,9 @@ const plugin: JupyterFrontEndPlugin<void> = {
           actions: [
             {
               label: trans.__('Restore'),
-              caption: trans.__('Bring its variables back, running no cell'),
+              caption: trans.__(
+                'Bring its variables back, running no cell; Undo takes that back'
+              ),
               displayType: 'accent',
               callback: () => void resume(panel)
             },

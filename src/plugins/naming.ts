@@ -7,7 +7,7 @@ import { IDocumentManager } from '@jupyterlab/docmanager';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 
 import { IRewindClient } from '../tokens';
-import { tellFailure } from '../widgets/telling';
+import { tellFailure, tellNamed } from '../widgets/telling';
 
 const COMMAND = 'jupyter-rewind:name-checkpoint';
 
@@ -48,12 +48,16 @@ const plugin: JupyterFrontEndPlugin<void> = {
           okLabel: trans.__('Save')
         });
         const label = answer.value?.trim();
-        if (!answer.button.accept || !label) {
+        if (!answer.button.accept) {
           return;
         }
         try {
           await saved.save();
-          await client.createCheckpoint(saved.localPath, label);
+          if (label) {
+            const { localPath } = saved;
+            const named = await client.createCheckpoint(localPath, label);
+            tellNamed(label, named.moved_from, trans);
+          }
         } catch (reason) {
           const why = reason instanceof Error ? reason.message : String(reason);
           tellFailure(trans.__('The checkpoint was not named: %1', why), trans);

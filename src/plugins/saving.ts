@@ -5,18 +5,35 @@ import type {
 import { IDocumentManager } from '@jupyterlab/docmanager';
 import type { DocumentRegistry } from '@jupyterlab/docregistry';
 import { INotebookTracker, NotebookActions } from '@jupyterlab/notebook';
+import type { Contents } from '@jupyterlab/services';
 import { ISettingRegistry } from '@jupyterlab/settingregistry';
 import { type Message, MessageLoop } from '@lumino/messaging';
 import type { Widget } from '@lumino/widgets';
 
 import { Intervals } from '../models/autosave';
 // eslint-disable-next-line jupyter/prefer-lazy-imports -- each document is followed from its opening on
-import { Saving } from '../models/saving';
+import { type IFileFacts, Saving } from '../models/saving';
 import { ISaves } from '../tokens';
 
 type Context = DocumentRegistry.Context;
 
 const ID = 'jupyter-rewind:saving';
+
+/** Events after which a file may hold something else, or be gone. */
+const TOLD = new Map([
+  [
+    'https://schema.jupyter.org/jupyter_rewind/checkpoint/v1',
+    ['created', 'restored']
+  ],
+  [
+    'https://schema.jupyter.org/jupyter_rewind/notebook/v1',
+    ['damaged', 'mended', 'changed']
+  ],
+  [
+    'https://events.jupyter.org/jupyter_server/contents_service/v1',
+    ['delete', 'save']
+  ]
+]);
 
 const plugin: JupyterFrontEndPlugin<ISaves> = {
   id: ID,
@@ -57,7 +74,9 @@ const plugin: JupyterFrontEndPlugin<ISaves> = {
       if (known) {
         return known;
       }
-      const saving = new Saving(context);
+      const saving = new Saving(context, Date.now, () =>
+        factsOf(app.serviceManager.contents, context.path)
+      );
       followed.set(context, saving);
       saving.changed.connect(() =>
         intervals.hold(context, saving.standing === 'conflict')
@@ -140,8 +159,22 @@ const plugin: JupyterFrontEndPlugin<ISaves> = {
     window.addEventListener('beforeunload', () => leave(true));
     window.addEventListener('blur', () => leave(false));
 
+    const { contents, events } = app.serviceManager;
+    events.stream.connect((_, event) => {
+      for (const [context, saving] of followed) {
+        if (
+          event.path === contents.localPath(context.path) &&
+          TOLD.get(event.schema_id)?.includes(String(event.action))
+        ) {
+          saving.lookSoon();
+        }
+      }
+    });
+
     const saveAll = () => {
       for (const [context, saving] of followed) {
+        // No event has told what became of the file while the server was away.
+        saving.lookSoon();
         if (intervals.secondsOf(context) > 0) {
           saving.saveSoon();
         }
@@ -150,5 +183,21 @@ const plugin: JupyterFrontEndPlugin<ISaves> = {
     return { savingOf, intervals, saveAll };
   }
 };
+
+/** What is on the disk under a path; `null` where nothing is. */
+async function factsOf(
+  contents: Contents.IManager,
+  path: string
+): Promise<IFileFacts | null> {
+  try {
+    return await contents.get(path, { content: false, hash: true });
+  } catch (reason) {
+    const { response } = reason as { response?: Response };
+    if (response?.status === 404) {
+      return null;
+    }
+    throw reason;
+  }
+}
 
 export default plugin;

@@ -8,10 +8,9 @@ import { IDocumentManager } from '@jupyterlab/docmanager';
 import { IStatusBar } from '@jupyterlab/statusbar';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 
-import { Reach } from '../models/reach';
 // eslint-disable-next-line jupyter/prefer-lazy-imports -- the status bar needs it at once
 import { isUnreachable, type Saving } from '../models/saving';
-import { IDrafts, IRewindClient, ISaves } from '../tokens';
+import { IDrafts, IReach, ISaves } from '../tokens';
 import { downloadText } from '../widgets/download';
 import { StandingWidget, standingWords } from '../widgets/standing';
 
@@ -19,11 +18,11 @@ const plugin: JupyterFrontEndPlugin<void> = {
   id: 'jupyter-rewind:standing',
   description: 'Says in the status bar whether the document is saved.',
   autoStart: true,
-  requires: [IRewindClient, IDocumentManager, ISaves],
+  requires: [IReach, IDocumentManager, ISaves],
   optional: [ITranslator, IStatusBar, ILabShell, IDrafts],
   activate: (
     app: JupyterFrontEnd,
-    client: IRewindClient,
+    reach: IReach,
     documents: IDocumentManager,
     saves: ISaves,
     translator: ITranslator | null,
@@ -32,7 +31,6 @@ const plugin: JupyterFrontEndPlugin<void> = {
     drafts: IDrafts | null
   ): void => {
     const trans = (translator ?? nullTranslator).load('jupyter_rewind');
-    const reach = new Reach(() => client.reach());
     let current: Saving | null = null;
     /** What JupyterLab has asked since a save began, which waits for the answer. */
     const questions = new Set<unknown>();
@@ -86,19 +84,27 @@ const plugin: JupyterFrontEndPlugin<void> = {
         label: trans.__('Download a Copy'),
         actions: ['download']
       });
+      const { standing } = condition.saving;
+      const isElsewhere = standing === 'changed' || standing === 'gone';
       const save = Dialog.okButton({
-        label: words.isBad ? trans.__('Try Again') : trans.__('Save'),
+        label:
+          words.isBad && !isElsewhere
+            ? trans.__('Try Again')
+            : trans.__('Save'),
         actions: ['save']
       });
-      const isWritable = !['live', 'read-only'].includes(
-        condition.saving.standing
-      );
+      const reload = Dialog.warnButton({
+        label: trans.__('Reload'),
+        actions: ['reload']
+      });
+      const isWritable = !['live', 'read-only'].includes(standing);
       const { button } = await showDialog({
         title: `${context.path.split('/').pop() ?? ''}: ${words.short}`,
         body: words.long,
         buttons: [
           Dialog.cancelButton({ label: trans.__('Close') }),
           ...(words.isBad ? [download] : []),
+          ...(standing === 'changed' ? [reload] : []),
           ...(isWritable ? [save] : [])
         ]
       });
@@ -106,6 +112,8 @@ const plugin: JupyterFrontEndPlugin<void> = {
         // What stands in the tab, which is more than what is in the file.
         const name = context.path.split('/').pop() ?? 'copy';
         downloadText(context.model.toString(), name);
+      } else if (button.actions.includes('reload')) {
+        await context.revert().catch(() => undefined);
       } else if (button.actions.includes('save')) {
         // Its failure is told by JupyterLab's dialog and by this item.
         await context.save().catch(() => undefined);
@@ -129,14 +137,9 @@ const plugin: JupyterFrontEndPlugin<void> = {
       show();
       if (!isAway) {
         saves.saveAll();
+        drafts?.flush();
       }
     });
-    app.serviceManager.connectionFailure.connect((_, reason) => {
-      if (isUnreachable(reason)) {
-        reach.noteAbsence();
-      }
-    });
-    window.addEventListener('offline', () => reach.noteAbsence());
     Dialog.tracker.widgetAdded.connect((_, dialog) => {
       if (current?.standing !== 'saving') {
         return;

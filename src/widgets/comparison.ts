@@ -98,6 +98,13 @@ export async function checkpointComparison(
     trans.__('Edits that are not saved yet are not shown here.')
   );
   panel.addWidget(lacking);
+  const nameless = line(
+    'p',
+    trans.__(
+      'Cells without ids, as notebooks of format 4.4 and older have them, cannot be restored alone. Restore the whole notebook, or copy what you need from the left.'
+    )
+  );
+  panel.addWidget(nameless);
 
   /** Of what is open as long as it is, and of the file from then on. */
   const differenceTo = (chosen: string) => {
@@ -121,6 +128,7 @@ export async function checkpointComparison(
     if (turn !== asked) {
       return; // a later choice is shown, however long this answer took
     }
+    nameless.setHidden(!difference.differs || hasIds(difference.notebook));
     lacking.setHidden(right.value !== 'present' || !options.open.isDirty);
     const offer = (cell: string) => {
       const button = document.createElement('button');
@@ -182,6 +190,11 @@ function differenceWidget(
     }
   });
   return root;
+}
+
+/** Whether the cells of a notebook can be named; so it is with what has no cells. */
+function hasIds(notebook: IDifference['notebook']): boolean {
+  return !notebook || notebook.cells.every(cell => Boolean(cell.id));
 }
 
 /** What a screen reader calls the editors and the buttons of a difference. */

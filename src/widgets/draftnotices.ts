@@ -1,6 +1,7 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 
 import type { DraftKeeper, ILeftBehind } from '../models/draftkeeper';
+import type { IMerged } from '../models/draftmerge';
 import type { IShelved } from '../models/draftshelf';
 import { isForeign } from '../models/windows';
 import type { Draft } from '../tokens';
@@ -140,9 +141,10 @@ export function backWords(
   name: string,
   draft: Draft,
   isDamaged: boolean,
+  { both, isOld }: Pick<IMerged, 'both' | 'isOld'>,
   trans: TranslationBundle
 ): string {
-  return isDamaged
+  const back = isDamaged
     ? trans.__(
         'The edits of %1 are back in %2, but a part of them is damaged and missing. Save to keep them.',
         clock(draft),
@@ -153,6 +155,16 @@ export function backWords(
         clock(draft),
         name
       );
+  if (isOld) {
+    return `${back} ${trans.__('What was saved since they were made is not in it, but in the history.')}`;
+  }
+  return both
+    ? `${back} ${trans._n(
+        'They take the place of what was saved since in %1 cell, which stays in the history.',
+        'They take the place of what was saved since in %1 cells, which stays in the history.',
+        both
+      )}`
+    : back;
 }
 
 /** When the edits were made; with the day, unless that is today. */

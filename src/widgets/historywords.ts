@@ -10,6 +10,13 @@ const moments = new Intl.DateTimeFormat(undefined, {
 });
 const clocks = new Intl.DateTimeFormat(undefined, { timeStyle: 'medium' });
 const dates = new Intl.DateTimeFormat(undefined, { dateStyle: 'full' });
+const numbers = new Intl.DateTimeFormat();
+
+/** The day where the user is, which its heading names, too. */
+function isoDay(when: Date): string {
+  const parts = [when.getFullYear(), when.getMonth() + 1, when.getDate()];
+  return parts.map(part => String(part).padStart(2, '0')).join('-');
+}
 
 /** The day and the time of a moment, in milliseconds since 1970. */
 export const momentWords = (time: number): string => moments.format(time);
@@ -120,15 +127,19 @@ export function filterWords(
   entry: HistoryEntry,
   trans: TranslationBundle
 ): string {
+  // As it stands in the list, above it, in notifications, and as it is sorted.
   const when = [
     momentWords(entry.time),
-    new Date(entry.time).toISOString().slice(0, 10)
+    dayWords(entry.time, trans),
+    dates.format(entry.time),
+    numbers.format(entry.time),
+    isoDay(new Date(entry.time))
   ];
   switch (entry.kind) {
     case 'checkpoint': {
-      const { labels, note } = entry.checkpoint;
+      const { labels } = entry.checkpoint;
       const reason = reasonWords(entry.checkpoint, trans);
-      return [reason, ...labels, note, ...when].join(' ');
+      return [reason, ...labels, ...when].join(' ');
     }
     case 'execution': {
       const { count, line } = entry.execution;

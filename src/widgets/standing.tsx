@@ -88,6 +88,18 @@ export function standingWords(
         trans.__('Not saved: changed on disk'),
         `${trans.__('The file was changed elsewhere. Save to choose what to keep.')} ${kept}`
       );
+    case 'changed':
+      return bad(
+        trans.__('Changed on disk'),
+        trans.__(
+          'The file was changed elsewhere and holds something else than you see. Reload it, or save to choose what to keep.'
+        )
+      );
+    case 'gone':
+      return bad(
+        trans.__('Not on disk'),
+        trans.__('There is no such file any more. Save to write it again.')
+      );
     case 'failed':
       return bad(
         trans.__('Not saved'),

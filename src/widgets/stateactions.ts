@@ -9,7 +9,7 @@ import { Widget } from '@lumino/widgets';
 
 import { bringBack, type IOtherName } from '../models/bringing';
 import type { HistoryModel, IOpenDocument } from '../models/history';
-import type { IRewindClient, Snapshot } from '../tokens';
+import type { IRewindClient, Moved, Snapshot } from '../tokens';
 import type { IHistoryActions } from './historyentries';
 import { tell } from './telling';
 
@@ -34,58 +34,12 @@ export function stateActions(
 ): Pick<IHistoryActions, 'restoreState' | 'variables'> {
   const { client, kernelOf, makeRoom, model, show, told, trans } = context;
 
-  const offerUndo = (
-    words: string,
-    document: IOpenDocument | null,
-    kept: string,
-    more: Notification.IAction[]
-  ) =>
-    tell(
-      'success',
-      words,
-      {
-        autoClose: 15000,
-        actions: [
-          {
-            label: trans.__('Undo'),
-            caption: trans.__(
-              'Bring back the variables that were there before'
-            ),
-            callback: () =>
-              void told(trans.__('Nothing was undone.'), async () => {
-                await client.restoreState(kernelOf(document), kept);
-                tell(
-                  'success',
-                  trans.__('Undone.'),
-                  { autoClose: 5000 },
-                  trans
-                );
-              })
-          },
-          ...more
-        ]
-      },
-      trans
-    );
-
   const restoreState = (state: Snapshot) =>
     void told(trans.__('The variables were not brought back.'), async () => {
       const { document } = model;
-      const { kept, words } = await client.restoreState(
-        kernelOf(document),
-        state.id
-      );
-      const [first, ...more] = movedLines(words);
-      const details: Notification.IAction = {
-        label: trans.__('Details'),
-        callback: () =>
-          void showDialog({
-            title: trans.__('What came back'),
-            body: movedWidget(words),
-            buttons: [Dialog.okButton({ label: trans.__('Close') })]
-          })
-      };
-      offerUndo(first, document, kept.id, more.length ? [details] : []);
+      const moved = await client.restoreState(kernelOf(document), state.id);
+      const undo = () => client.restoreState(kernelOf(document), moved.kept.id);
+      tellMoved(moved, undo, told, trans);
     });
 
   // Of the notebook that the state is of, whichever the user looks at by then.
@@ -137,6 +91,36 @@ export function stateActions(
     });
 
   return { restoreState, variables };
+}
+
+/** Says what came back of the variables, and offers to take that back. */
+export function tellMoved(
+  { words }: Pick<Moved, 'words'>,
+  undo: () => Promise<unknown>,
+  told: IStateContext['told'],
+  trans: TranslationBundle
+): void {
+  const [first, ...more] = movedLines(words);
+  const takeBack: Notification.IAction = {
+    label: trans.__('Undo'),
+    caption: trans.__('Bring back the variables that were there before'),
+    callback: () =>
+      void told(trans.__('Nothing was undone.'), async () => {
+        await undo();
+        tell('success', trans.__('Undone.'), { autoClose: 5000 }, trans);
+      })
+  };
+  const details: Notification.IAction = {
+    label: trans.__('Details'),
+    callback: () =>
+      void showDialog({
+        title: trans.__('What came back'),
+        body: movedWidget(words),
+        buttons: [Dialog.okButton({ label: trans.__('Close') })]
+      })
+  };
+  const actions = more.length ? [takeBack, details] : [takeBack];
+  tell('success', first, { autoClose: 15000, actions }, trans);
 }
 
 /** What a move of the variables did; here a button takes it back, and no magic. */

@@ -59,6 +59,26 @@ export function tellFailure(words: string, trans: TranslationBundle): void {
   tell('error', words, { autoClose: false }, trans);
 }
 
+/** Says that a name was taken from another checkpoint, which it protected. */
+export function tellNamed(
+  label: string,
+  before: string | null,
+  trans: TranslationBundle
+): void {
+  if (before) {
+    tell(
+      'info',
+      trans.__(
+        'Another checkpoint was called “%1” until now (%2). It has lost that name, and may expire unless it has another or is pinned.',
+        label,
+        before.slice(0, 8)
+      ),
+      { autoClose: 15000 },
+      trans
+    );
+  }
+}
+
 function titleOf(kind: Kind, trans: TranslationBundle): string {
   return kind === 'error'
     ? trans.__('What failed')

@@ -85,6 +85,17 @@ def test_each_save_appears_in_the_sidebar_and_comes_back_with_one_click(
     notebook.get_by_text("the bad one").first.wait_for()
 
 
+def test_the_sidebar_says_what_the_notebook_is_called_now(lab: Lab, page: Any) -> None:
+    """It is renamed while it is open: the heading follows, and its history is listed as before."""
+    write_notebook(lab.folder / NAME)
+    open_notebook(page, lab, NAME)
+    panel = open_history(page)
+    list_all(panel, lab)
+    page.evaluate(f"jupyterapp.serviceManager.contents.rename('{NAME}', 'thesis.ipynb')")
+    panel.get_by_role("heading", name="thesis.ipynb").wait_for()
+    list_all(panel, lab, "thesis.ipynb")
+
+
 def test_a_notebook_of_which_cells_were_left_out_is_drawn_anew(lab: Lab, page: Any) -> None:
     """JupyterLab 4.2.0 at times fails while it puts the restored cells in: they are there all the
     same, each once, and one types on."""

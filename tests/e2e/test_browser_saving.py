@@ -233,6 +233,28 @@ def test_a_conflict_is_never_saved_over_unasked(patient_lab: Lab, page: Any) -> 
     assert path.read_bytes() == theirs
 
 
+def test_the_status_bar_says_what_became_of_the_file(patient_lab: Lab, page: Any) -> None:
+    """Another program changes the file, then it is deleted: it holds not what is seen."""
+    lab = patient_lab
+    path = lab.folder / NAME
+    write_notebook(path)
+    open_notebook(page, lab, NAME)
+    idle(page)
+    page.wait_for_function("jupyterapp.serviceManager.events._socket?.readyState === 1")
+    says(page, "Saved")
+    book = read_saved(path)
+    book["cells"][0]["source"] = "# Changed elsewhere"
+    path.write_text(json.dumps(book))
+    lab.ask(f"api/contents/{NAME}")  # as any look of another browser
+    says(page, "Changed on disk")
+    page.locator(".jp-Rewind-standing button").click()
+    page.locator(".jp-Dialog").get_by_role("button", name="Reload").click()
+    page.get_by_role("heading", name="Changed elsewhere").wait_for()
+    says(page, "Saved")
+    lab.delete(NAME)
+    says(page, "Not on disk")
+
+
 def test_a_file_that_cannot_be_written_is_said_to_be_read_only(lab: Lab, page: Any) -> None:
     """Opened, it is called read-only; edited, what to do is said."""
     path = lab.folder / NAME

@@ -17,25 +17,13 @@ from jupyter_rewind.kernels.roots import Gatherer
 from jupyter_rewind.kernels.tracking import Tracker
 from jupyter_rewind.model.ids import ExecutionId
 from jupyter_rewind.model.snapshot import Fidelity, Snapshot
-from tests.support.cells import Cells
+from tests.support.cells import Cells, TickingClock
 
 BIG = "big = [[i] for i in range(400_000)]"
 ARRAY = "import numpy as np; big = np.arange(15_000_000)"
 INSTANCES = "class Item: pass\nbig = [Item() for _ in range(300_000)]"
 FLOOR = CaptureOptions(budget_share=0.0, budget_floor_seconds=0.2)
 ALL = CaptureOptions(budget_share=None)
-
-
-class TickingClock(clock.FakeClock):
-    """A millisecond passes each time somebody looks: what takes long does so on any machine."""
-
-    def __init__(self, seconds: float = 0.001) -> None:
-        super().__init__()
-        self._seconds = seconds
-
-    def monotonic(self) -> float:
-        self.advance(self._seconds)
-        return super().monotonic()
 
 
 @pytest.fixture

@@ -42,6 +42,21 @@ a = object.__new__(A); x = [1]
 """
 
 
+WATCHED = """
+class M(type):
+    def __setattr__(c, n, v): told.append(n); super().__setattr__(n, v)
+class Frozen(type):
+    def __setattr__(c, n, v): raise TypeError('frozen')
+told = []
+class A(metaclass=M):
+    __slots__ = ('a', '__own', '__dict__', '__weakref__')
+    def __init__(s): s.a, s.__own, s.free = [1], [2], [3]
+    def own(s): return s.__own
+class B(metaclass=Frozen): pass
+a, b = A(), B(); b.v = [4]
+"""
+
+
 @pytest.fixture
 def cells(tmp_path: Path) -> Iterator[Cells]:
     made = Cells(tmp_path)
@@ -100,3 +115,34 @@ def test_a_class_that_refuses_every_question_costs_itself_alone(cells: Cells) ->
     assert told["x"].fidelity is Fidelity.EXACT
     assert told["A"].fidelity is Fidelity.MISSING
     assert "rebuild" not in told["A"].type_name
+
+
+def test_a_class_that_watches_what_is_set_in_it_sees_nothing(cells: Cells) -> None:
+    """Keeping an instance sets nothing through the class's own class, which may print or refuse;
+    slots and attributes are kept."""
+    first = cells.run(WATCHED)
+    cells.check("told == []")
+    cells.run("a.a, a.free, b.v = 1, 2, 3")
+    cells.go(first)
+    cells.check("told == [] and a.a == [1] and a.own() == [2] and a.free == [3] and b.v == [4]")
+
+
+SUPER = """
+class A:
+    def f(s): return [s]
+class B(A):
+    def f(s): return 'B'
+    def __init__(s): s.n, s.up = [1], super()
+b = B(); up = b.up; other = super(B, b); free = super(B); x = 1
+"""
+
+
+def test_a_super_answers_for_the_same_object(cells: Cells) -> None:
+    """Also one that its own object holds, and one of no object."""
+    first = cells.run(SUPER)
+    assert {one.fidelity for one in report(cells.store, first)} == {Fidelity.EXACT}
+    cells.run("del b, up, other, free; x = 2")
+    cells.go(first)
+    cells.check("b.up is up and up.f()[0] is b and other.f()[0] is b and b.n == [1]")
+    cells.check("type(other) is super and other.__thisclass__ is B and other.__self__ is b")
+    cells.check("free.__self__ is None and free.__thisclass__ is B")

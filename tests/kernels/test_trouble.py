@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from jupyter_rewind.errors import Full
+from jupyter_rewind.errors import Full, NotFound, RewindError, Unavailable
 from jupyter_rewind.kernels import trouble as troubles
+from jupyter_rewind.store.moving import REPLACED
 from tests.support.cells import Cells
 from tests.support.stores import QuickFiles
 
@@ -97,3 +98,18 @@ def test_only_what_was_not_stored_is_stored_anew(
     cells.run("a = one = None")
     cells.go(state)
     cells.check("a == [1, 2] and len(one) == 60_000")
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        NotFound("The store has no content 12ab."),
+        Unavailable("It was taken away.", code="gone", hint="Put it back."),
+        Unavailable("It is another one.", code=REPLACED, hint="Put it back.", retryable=True),
+    ],
+)
+def test_nobody_is_told_that_a_store_is_whole_that_is_gone(error: RewindError) -> None:
+    """It is not known where it went; what is full or busy has all that it had."""
+    assert troubles.advice_on(error) == f"Your code runs as always. {error.hint}".rstrip()
+    assert "was kept before is whole" in troubles.advice_on(Full("The disk is full."))
+    assert "was kept before is whole" in troubles.advice_on(Unavailable("Busy.", retryable=True))

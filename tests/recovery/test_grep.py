@@ -79,6 +79,22 @@ def test_history_that_cannot_be_read_is_told(home: Home) -> None:
     assert [each.session for each in found if isinstance(each, Hit)] == [2]
 
 
+def test_row_that_damage_may_have_changed_is_searched_and_says_so(tmp_path: Path) -> None:
+    """What reads of a hurt row is found, too, and the sound rows carry no such word."""
+    home = Home(tmp_path / "home")
+    path = home.path / ".ipython" / "profile_default" / "history.sqlite"
+    make_history(path, [["price = 2", "total = price * amount"], ["total = 0"]])
+    raw = bytearray(path.read_bytes())
+    at = raw.index(b"* amount")
+    raw[at : at + 2] = b"\xff\xfe"
+    path.write_bytes(bytes(100) + raw[100:])
+    found = [e for e in grep(home.scope(None), by_pattern("total")) if isinstance(e, Hit)]
+    assert [(each.session, each.line, each.source, each.words) for each in found] == [
+        (2, 1, "total = 0", ""),
+        (1, 2, "total = price * amount", "its history is damaged: this may be changed"),
+    ]
+
+
 @pytest.mark.parametrize(
     ("source", "query", "first"),
     [

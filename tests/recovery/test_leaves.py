@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jupyter_rewind.recovery.histories import Line, Rows, is_same_code, salvage_history
-from jupyter_rewind.recovery.pages import Pages, cell_pointers, read_cell
+from jupyter_rewind.recovery.pages import Pages, cell_pointers, read_cell, read_record, read_values
 from tests.support.histories import make_history
 
 WORDS = ("import", "numpy", "plot", "return", "frame", "for", "x", "in", "fit", "näme", "Ω")
@@ -200,6 +200,42 @@ def test_row_whose_two_texts_disagree_is_doubtful_and_not_a_row(tmp_path: Path) 
     rows = salvage_history(path)
     assert rows.lines == {(1, 2): "second = 2"}
     assert rows.doubtful == {(1, 1): ("total = price * amount", "total = prise * amount")}
+
+
+@pytest.mark.parametrize("garbage", [b"\xff\xfe", b"\0\0"], ids=["no text", "NUL"])
+@pytest.mark.parametrize("which", [0, 1])
+def test_row_of_which_one_text_does_not_read_gives_the_other(
+    tmp_path: Path, which: int, garbage: bytes
+) -> None:
+    """Bytes that are no text cost the copy in which they lie: the other is given, as doubtful."""
+    path = tmp_path / "history.sqlite"
+    make_history(path, [["total = price * amount", "second = 2"]])
+    raw = bytearray(path.read_bytes())
+    at = raw.index(b"price")
+    at = raw.index(b"price", at + 1) if which else at
+    raw[at : at + 2] = garbage
+    path.write_bytes(raw)
+    rows = salvage_history(path)
+    assert rows.lines == {(1, 2): "second = 2"}
+    assert rows.doubtful == {(1, 1): ("total = price * amount",)}
+    assert rows.damages[0].endswith("1 more may be changed by the damage.")
+
+
+@pytest.mark.parametrize("garbage", [b"pr\xffce", b"pr\0ce"], ids=["no text", "NUL"])
+def test_row_of_which_no_text_reads_is_none(tmp_path: Path, garbage: bytes) -> None:
+    """Nothing is counted as given that is not there."""
+    path = tmp_path / "history.sqlite"
+    make_history(path, [["total = price * amount", "second = 2"]])
+    path.write_bytes(path.read_bytes().replace(b"price", garbage))
+    rows = salvage_history(path)
+    assert (rows.lines, rows.doubtful) == ({(1, 2): "second = 2"}, {})
+
+
+def test_text_that_does_not_read_is_none_and_said_so() -> None:
+    """Who needs all of a record gets nothing; who salvages gets what reads."""
+    assert read_record(b"\x02\x0f\xff") is None
+    assert read_values(b"\x02\x0f\xff") == ((None,), False)
+    assert read_values(b"\x02\x0fa") == (("a",), True)
 
 
 @pytest.mark.parametrize(

@@ -137,6 +137,7 @@ def test_no_store_of_collaboration_breaks_its_reader(cuts: list[tuple[float, byt
     """A damaged store of collaboration gives what reads of it, or an error that is told."""
     import sqlite3
 
+    from jupyter_rewind.recovery.ysalvage import copy_store
     from jupyter_rewind.recovery.ystore import read_keys, read_updates
 
     with tempfile.TemporaryDirectory() as folder:
@@ -147,8 +148,9 @@ def test_no_store_of_collaboration_breaks_its_reader(cuts: list[tuple[float, byt
             connection.commit()
         path.write_bytes(wounded(path.read_bytes(), cuts))
         try:
-            for key in read_keys(path):
-                read_updates(path, key)
+            store = copy_store(path, Path(folder)).path
+            for key in read_keys(store):
+                read_updates(store, key)
         except sqlite3.DatabaseError:
             return
 

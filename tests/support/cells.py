@@ -7,6 +7,7 @@ import itertools
 from pathlib import Path
 from typing import Any
 
+from jupyter_rewind import clock
 from jupyter_rewind.kernels.capture import CaptureOptions, Capturer
 from jupyter_rewind.kernels.captured import Captured
 from jupyter_rewind.kernels.restore import Prepared, prepare
@@ -27,6 +28,18 @@ def set_aside_the_tests() -> None:
 
 
 FREELY = CaptureOptions(budget_share=None)
+
+
+class TickingClock(clock.FakeClock):
+    """A millisecond passes each time somebody looks: what takes long does so on any machine."""
+
+    def __init__(self, seconds: float = 0.001) -> None:
+        super().__init__()
+        self._seconds = seconds
+
+    def monotonic(self) -> float:
+        self.advance(self._seconds)
+        return super().monotonic()
 
 
 class Cells:

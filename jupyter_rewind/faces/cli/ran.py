@@ -10,9 +10,9 @@ import typer
 from jupyter_rewind.errors import InvalidInput, NotFound
 from jupyter_rewind.faces.cli import traces as views
 from jupyter_rewind.faces.cli import wording
-from jupyter_rewind.faces.cli.answers import Answer, Column, Part, Source, Table, Words
+from jupyter_rewind.faces.cli.answers import Answer, Column, Part, Remark, Source, Table, Words
 from jupyter_rewind.faces.cli.command import Commands, Face
-from jupyter_rewind.faces.cli.recovery import Histories, Since, Until, ask
+from jupyter_rewind.faces.cli.recovery import AskKernels, Histories, Since, Until, ask
 
 if TYPE_CHECKING:
     from jupyter_rewind.rescue import Hit, Problem, Scope, SessionInfo
@@ -35,6 +35,7 @@ HITS = (
     Column("time", "cyan"),
     Column("text", fold=True),
 )
+MOST_WORDS = 10
 
 
 @commands.add("sessions")
@@ -115,12 +116,15 @@ def grep(
     history: Histories = None,
     since: Since = None,
     until: Until = None,
+    ask_kernels: AskKernels = False,
 ) -> Answer:
     """Search all code that was ever run in IPython, in any notebook."""
     from jupyter_rewind import rescue
 
     with face.screen.steps() as step:
-        request = ask(None, step, history=history, since=since, until=until)
+        request = ask(
+            None, step, history=history, since=since, until=until, ask_kernels=ask_kernels
+        )
         with rescue.open_scope(face.lenient_settings, request) as scope:
             found = rescue.grep(
                 scope, pattern, python=python, regex=not fixed, ignore_case=ignore_case
@@ -133,7 +137,20 @@ def grep(
         "problems": [views.problem_json(each) for each in problems],
     }
     shown = _cells(hits, lines_only=not whole) if python or whole else [_hit_table(hits)]
-    return Answer(data, [*shown, *views.problem_remarks(problems)])
+    return Answer(data, [*shown, *_words(hits), *views.problem_remarks(problems)])
+
+
+def _words(hits: list[Hit]) -> list[Part]:
+    """Which of the hits may not be what was run, the first of them each by itself."""
+    told = list(dict.fromkeys(f"{_place(each)}: {each.words}." for each in hits if each.words))
+    more = len(told) - MOST_WORDS
+    lines = [*told[:MOST_WORDS], *([f"{more} more: --json says it of each."] if more > 0 else [])]
+    return [Remark(each) for each in lines]
+
+
+def _place(hit: Hit) -> str:
+    which = f"session {hit.session}" if hit.session else "a run"
+    return f"{which}, line {hit.line}" if hit.line else which
 
 
 def _sorted(found: Iterator[Hit | Problem]) -> tuple[list[Hit], list[Problem]]:
@@ -158,7 +175,7 @@ def _hit_table(hits: list[Hit]) -> Table:
         for number in hit.lines:
             text = lines[number - 1] if number <= len(lines) else ""
             which = str(hit.session or "")
-            rows.append((which, str(hit.line), _local(hit.started_ns), text))
+            rows.append((which, str(hit.line or ""), _local(hit.started_ns), text))
     return Table(HITS, rows)
 
 
@@ -168,8 +185,7 @@ def _cells(hits: list[Hit], *, lines_only: bool) -> list[Part]:
     for hit in hits:
         when = f", {_local(hit.started_ns)}" if hit.started_ns is not None else ""
         of = f", {hit.notebook}" if hit.notebook else ""
-        which = f"session {hit.session}" if hit.session else "a run"
-        parts.append(Words(f"# {which}, line {hit.line}{when}{of}", style="cyan"))
+        parts.append(Words(f"# {_place(hit)}{when}{of}", style="cyan"))
         lines = hit.source.splitlines(keepends=True)
         kept = [lines[each - 1] for each in hit.lines if each <= len(lines)]
         parts.append(Source("".join(kept) if lines_only else hit.source, "cell.py"))
@@ -185,6 +201,7 @@ def _hit_json(hit: Hit) -> dict[str, Any]:
         "notebook": hit.notebook,
         "source": hit.source,
         "lines": list(hit.lines),
+        "words": hit.words,
     }
 
 

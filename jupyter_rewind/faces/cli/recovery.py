@@ -49,6 +49,14 @@ Memory = Annotated[
         "--memory", help="Also look into the memory of your Jupyter servers and browsers (Linux)."
     ),
 ]
+AskKernels = Annotated[
+    bool,
+    typer.Option(
+        "--ask-kernels",
+        help="Also ask idle kernels for pictures, tables and functions: your post_execute"
+        " callbacks run once more.",
+    ),
+]
 
 
 @commands.add("traces")
@@ -116,14 +124,7 @@ def recover(
     since: Since = None,
     until: Until = None,
     memory: Memory = False,
-    ask_kernels: Annotated[
-        bool,
-        typer.Option(
-            "--ask-kernels",
-            help="Also ask idle kernels for pictures, tables and functions: your post_execute"
-            " callbacks run once more.",
-        ),
-    ] = False,
+    ask_kernels: AskKernels = False,
     all_: Annotated[
         bool, typer.Option("--all", help="Bring back every notebook of the folder in need.")
     ] = False,

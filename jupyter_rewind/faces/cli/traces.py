@@ -115,6 +115,8 @@ def nothing_found(scope: Scope, found: Found, nothing: Nothing | None = None) ->
 def _next(scope: Scope) -> list[str]:
     """What a person whose notebook left no trace under its name can still do."""
     steps = [
+        "Is the name right? `jupyter rewind recover` without one lists the notebooks here of which"
+        " there are traces.",
         "`jupyter rewind sessions` lists what was run in IPython, for notebooks of other names too;"
         " `jupyter rewind recover NOTEBOOK --session N` makes a notebook of it.",
         "`jupyter rewind recover NOTEBOOK --scan DIR` looks into every file of a folder.",
@@ -124,7 +126,7 @@ def _next(scope: Scope) -> list[str]:
             "Leave Jupyter and the browser as they are: `jupyter rewind recover NOTEBOOK --memory`"
             " looks into their memory, where a notebook stays for a while after it was deleted."
         )
-    return steps
+    return steps if scope.notebook is not None else steps[1:]
 
 
 def _plain(markdown: str) -> str:

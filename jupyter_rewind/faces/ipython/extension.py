@@ -14,7 +14,7 @@ import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from jupyter_rewind import clock
 from jupyter_rewind.errors import RewindError
@@ -34,8 +34,14 @@ from jupyter_rewind.kernels.readiness import make_ready
 from jupyter_rewind.kernels.session import KernelSession
 from jupyter_rewind.settings import Rewind
 
+if TYPE_CHECKING:
+    from jupyter_rewind.kernels.archive import Archive
+    from jupyter_rewind.model.execution import Run
+
 log = logging.getLogger(__name__)
 _ATTRIBUTE = "_jupyter_rewind"
+_LEFT = "_jupyter_rewind_left"
+"""The session that was unloaded last."""
 _RESULT = re.compile(r"_{1,3}\Z|_\d+\Z")
 _OF_PARENTS: list[Extension] = []
 
@@ -48,7 +54,7 @@ class Extension:
         self.session = session
         self.listener = OutputListener(session)
         self.outside = OutsideWatch(session)
-        self.predecessor = Predecessor(session)
+        self.predecessor = Predecessor(session, _runs_of_notebook)
         self.verbs = Verbs(session, self.predecessor)
         watch = PathWatch(shell, session.run.path)
         self.hooks = Hooks(shell, session, self.listener, watch, Offer(self.verbs))
@@ -119,7 +125,8 @@ def load(
     shell: Any, *, place: Place | None = None, before: KernelSession | None = None
 ) -> Extension | None:
     """Rewind is on in `shell`; None where it cannot be, which costs nothing but a word. `before`
-    is what it was before this process came back from an image."""
+    is what it was before this process came back from an image; where it was only unloaded, the run
+    goes on."""
     present = find_extension(shell)
     if present is not None:
         return present
@@ -137,16 +144,18 @@ def load(
         Stopped(shell, off, is_news=False).install()
         return None
     extension = None
+    left = before or _left_in(shell, settings)
     try:
-        session = KernelSession(shell.user_ns, settings, place or find_place(shell), tell, before)
+        session = KernelSession(shell.user_ns, settings, place or find_place(shell), tell, left)
         extension = Extension(shell, session)
-        extension.install(is_back=before is not None)
+        extension.install(is_back=left is not None)
     except RewindError as error:
         if extension is not None:
             extension.session.faults.remove()
         _stop(shell, f"Jupyter Rewind keeps nothing of this kernel: {error}")
         return None
     setattr(shell, _ATTRIBUTE, extension)
+    vars(shell).pop(_LEFT, None)
     return extension
 
 
@@ -163,6 +172,17 @@ def unload(shell: Any) -> None:
     if extension is not None:
         extension.remove()
         delattr(shell, _ATTRIBUTE)
+        setattr(shell, _LEFT, extension.session)
+
+
+def _left_in(shell: Any, settings: Rewind) -> KernelSession | None:
+    """The session that `shell` had before, if its states are where new ones will be."""
+    left = getattr(shell, _LEFT, None)
+    if not isinstance(left, KernelSession) or not left.is_here:
+        return None
+    was = left.settings
+    is_same = was.store_path == settings.store_path
+    return left if is_same and was.store_key_folder == settings.store_key_folder else None
 
 
 def come_back(shell: Any, connection: str) -> None:
@@ -194,6 +214,12 @@ def find_extension(shell: Any) -> Extension | None:
     """What was loaded into `shell`, if it was."""
     found = getattr(shell, _ATTRIBUTE, None)
     return found if isinstance(found, Extension) else None
+
+
+def _runs_of_notebook(archive: Archive, path: str) -> list[Run]:
+    from jupyter_rewind.lineage import runs_of_notebook
+
+    return runs_of_notebook(archive, path)
 
 
 def _session_of(shell: Any) -> KernelSession | None:

@@ -60,9 +60,9 @@ class Untraced:
         self._trace, self._profile = sys.gettrace(), sys.getprofile()
         if self._trace is not None or self._profile is not None:
             # One written in C is not a function that could be set again.
-            if type(self._trace) in _PLAIN and type(sys.settrace) is types.BuiltinFunctionType:
+            if _is_in_python(self._trace) and type(sys.settrace) is types.BuiltinFunctionType:
                 sys.settrace(None)
-            if type(self._profile) in _PLAIN:
+            if _is_in_python(self._profile):
                 sys.setprofile(None)
 
     def __exit__(self, *_: object) -> None:
@@ -70,6 +70,13 @@ class Untraced:
             sys.setprofile(self._profile)
         if self._trace is not None and sys.gettrace() is None:
             sys.settrace(self._trace)
+
+
+def _is_in_python(tracer: object) -> bool:
+    """Also where it is an object that can be called."""
+    kind = type(tracer)
+    held = (vars(base).get("__call__") for base in kind.__mro__)
+    return kind in _PLAIN or any(type(one) is types.FunctionType for one in held)
 
 
 class HeldInterrupt:

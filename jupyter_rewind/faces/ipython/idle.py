@@ -7,6 +7,7 @@ import select
 from typing import Any
 
 from jupyter_rewind.errors import RewindError
+from jupyter_rewind.faces.ipython.guard import Untraced
 from jupyter_rewind.kernels.session import KernelSession
 
 log = logging.getLogger(__name__)
@@ -50,7 +51,8 @@ class IdleWork:
     def _work(self) -> None:
         self._waiting = None
         try:
-            self._session.catch_up(self._is_awaited)
+            with Untraced():
+                self._session.catch_up(self._is_awaited)
         except RewindError as error:
             log.warning("a state that was passed over is not kept: %s", error)
         except Exception:

@@ -50,7 +50,7 @@ class Verbs:
         """The variables are as they were at `ref`; the present is kept first."""
         target, source = self._find(str(ref))
         moved = self.session.timeline.go_to(target, source=source, trust=trust)
-        return _back("Back to", moved)
+        return self._back("Back to", moved)
 
     def whole(self, ref: str) -> Words:
         """The whole process goes back to its template of `ref` when this cell has ended. Raises
@@ -73,11 +73,11 @@ class Verbs:
     def undo(self) -> Back:
         """The last move is taken back."""
         moved = self.session.timeline.undo()
-        return _back("Undone: this is", moved, "`%rewind redo` makes the move again.")
+        return self._back("Undone: this is", moved, "`%rewind redo` makes the move again.")
 
     def redo(self) -> Back:
         """The move that was undone last is made again."""
-        return _back("Done again: this is", self.session.timeline.redo())
+        return self._back("Done again: this is", self.session.timeline.redo())
 
     def resume(self, ref: str | None = None, *, trust: bool = False) -> Back:
         """The variables of the kernel before this one are back: its last state, or `ref` of it."""
@@ -88,7 +88,7 @@ class Verbs:
             target, _ = self._find_elsewhere(ref)
         moved = self.session.timeline.go_to(target, source=archive.repository, trust=trust)
         when = day_and_time(target.time_ns)
-        return _back(f"The kernel of {when} goes on here, with", moved)
+        return self._back(f"The kernel of {when} goes on here, with", moved)
 
     def get(
         self, name: str, *, at: str | int, new: str | None = None, trust: bool = False
@@ -210,9 +210,8 @@ class Verbs:
         if source is None:
             self.session.learn()
             notes = [*_merged(snapshot, self.session.counts), *self.session.unkept.lines()]
-        return Report(
-            f"{title[0].upper()}{title[1:]}", timeline.report(snapshot, source), tuple(notes)
-        )
+        found = self._with_earlier(timeline.report(snapshot, source), snapshot)
+        return Report(f"{title[0].upper()}{title[1:]}", found, tuple(notes))
 
     def branch(self, name: str | None = None) -> Answer:
         """The lines of states, or, with `name`, this line is called so from here on."""
@@ -313,16 +312,26 @@ class Verbs:
         if _ID.fullmatch(ref):
             # By its whole id, also that of another notebook, or of this one under another name.
             return archive.snapshot(SnapshotId(ref)), archive.repository
-        snapshots = archive.snapshots_of(self.session.predecessors(archive))
+        snapshots = archive.snapshots_of(self.predecessor.runs(archive))
         return find_snapshot(ref, snapshots), archive.repository
+
+    def _back(
+        self, what: str, moved: Moved, again: str = "`%rewind undo` takes this back."
+    ) -> Back:
+        title = f"{what} {describe_state(moved.to)}"
+        report = self._with_earlier(moved.report, moved.to)
+        return Back(title, moved.to, moved.kept, report, moved.problems, moved.removed, again)
+
+    def _with_earlier(
+        self, report: tuple[VariableReport, ...], snapshot: Snapshot
+    ) -> tuple[VariableReport, ...]:
+        """The report, which names where what there was no time for can be had."""
+        from jupyter_rewind.kernels.earlier import name_earlier
+
+        return name_earlier(report, snapshot, lambda: self.session.archive)
 
 
 _ID = re.compile("[0-9a-f]{16}")
-
-
-def _back(what: str, moved: Moved, again: str = "`%rewind undo` takes this back.") -> Back:
-    title = f"{what} {describe_state(moved.to)}"
-    return Back(title, moved.to, moved.kept, moved.report, moved.problems, moved.removed, again)
 
 
 def _keeping(session: KernelSession, is_on: bool) -> str:

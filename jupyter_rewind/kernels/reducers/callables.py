@@ -17,6 +17,7 @@ from jupyter_rewind.model.snapshot import Fidelity
 def register(registry: Registry) -> None:
     registry.add(types.MethodType, reduce_method)
     registry.add(type(functools.lru_cache(_nothing)), reduce_cache)
+    registry.add(super, reduce_super)
     registry.add(property, reduce_property)
     registry.add(staticmethod, reduce_wrapper)
     registry.add(classmethod, reduce_wrapper)
@@ -52,6 +53,21 @@ def reduce_method(value: types.MethodType, _: Context) -> Reduction:
 
 def bound_method(function: Any, owner: Any) -> Any:
     return types.MethodType(function, owner)
+
+
+_class_of = vars(super)["__thisclass__"].__get__
+_owner_of = vars(super)["__self__"].__get__
+
+
+def reduce_super(value: Any, _: Context) -> Reduction:
+    """By its class and its object; asked itself, it would answer as the object."""
+    return super.__new__, (super,), (_class_of(value), _owner_of(value)), None, None, set_super
+
+
+def set_super(made: Any, state: tuple[Any, Any]) -> None:
+    """It answers for this class, of this object, which may hold it; unbound where that is None."""
+    kind, owner = state
+    super.__init__(made, kind) if owner is None else super.__init__(made, kind, owner)
 
 
 def reduce_cache(value: Any, context: Context) -> Reduction:

@@ -5,6 +5,7 @@ Tells whether the file is one well-formed notebook, and where in a gap the damag
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,6 +15,8 @@ from jupyter_rewind.recovery.broken.jsonbytes import Broken, JsonBytes
 
 _CELLS = "cells"
 _PAIRS = {"}": "{", "]": "["}
+_LONGEST_NAME = 40
+_BOOK = re.compile(rb'\{\s*+"(?:cells|metadata|nbformat|nbformat_minor|worksheets)"\s*+:')
 
 
 @dataclass(slots=True)
@@ -39,6 +42,8 @@ class Frame:
         self._open: list[str] = []
         self._has_list = False
         self._wants_comma = False
+        # How many objects are open where a notebook's own keys stand.
+        self._depth = 1
         self.is_behind = False
         """Whether a notebook has come to its proper end, and no other has begun since."""
         self.at = 0
@@ -79,12 +84,13 @@ class Frame:
             if is_sure:
                 words = f"the cell at byte {at} stands outside the list of cells"
                 self._note_fault(at, words, is_bracket=True)
-            self._open = ["{", _CELLS]
+            self._open = [*"{" * self._depth, _CELLS]
         self._has_list = True
 
     def resume(self, *, is_new: bool) -> None:
         """The walk goes on behind damage, at a notebook's `{` or at one of its keys."""
-        self._open = [] if is_new else ["{"]
+        self._depth = 1 if is_new else self._depth
+        self._open = [] if is_new else ["{"] * self._depth
         self._wants_comma = False
 
     def close(self, is_cut: bool) -> None:
@@ -180,18 +186,38 @@ class Frame:
         self._begin_item(at)
         place = self._raw.skip(place + 1)
         if key in ("cells", "worksheets") and self._raw.peek(place) == "[":
-            if key == "cells" and self._has_list and len(self._open) < 2:
+            if key == "cells" and self._has_list and len(self._open) <= self._depth:
                 self._next_notebook(at)
             self._open = self._open or ["{"]
             self._open.append(_CELLS if key == "cells" else "[")
             self._has_list = self._has_list or key == "cells"
             self._wants_comma = False
             return place + 1
+        if self._is_around(key, place):
+            return self._step_in(key, place)
         value, end = self._raw.value(place)
         self._wants_comma = True
-        if len(self._open) < 2:
+        if len(self._open) <= self._depth:
             self._note(key, value)
         return end
+
+    def _is_around(self, key: str, place: int) -> bool:
+        """Whether a notebook stands at `place`, in an object that has no cells of its own."""
+        is_outside = self._open == ["{"] and self._depth == 1 and not self._has_list
+        if not is_outside or key == "metadata" or not self.heads[-1].is_blank:
+            return False
+        return _BOOK.match(self._raw.raw, place) is not None
+
+    def _step_in(self, key: str, place: int) -> int:
+        named = key[:_LONGEST_NAME]
+        words = (
+            f"the notebook stands inside another object (`{named}`), as a server's answer has it"
+        )
+        self.damages.append(Damage(place, words, False))
+        self._depth = len(self._open) + 1
+        self._open.append("{")
+        self._wants_comma = False
+        return place + 1
 
     def _note(self, key: str, value: Any) -> None:
         head = self.heads[-1]

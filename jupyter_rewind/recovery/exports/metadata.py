@@ -34,8 +34,12 @@ def _load(text: str) -> dict[str, Any]:
     return loaded if isinstance(loaded, dict) else {}
 
 
-def kernel_metadata(front: dict[str, Any]) -> dict[str, Any]:
-    """The metadata of a notebook whose export says this at its top; Python where it's silent."""
+_KERNELS = {"python": "python3", "R": "ir", "julia": "julia"}
+
+
+def kernel_metadata(front: dict[str, Any], silent: str = "python") -> dict[str, Any]:
+    """The metadata of a notebook whose export says this at its top; where it's silent, of a
+    notebook in the language `silent`."""
     jupyter = front.get("jupyter")
     kernel = jupyter.get("kernelspec") if isinstance(jupyter, dict) else None
     if isinstance(kernel, dict) and isinstance(kernel.get("name"), str):
@@ -48,8 +52,9 @@ def kernel_metadata(front: dict[str, Any]) -> dict[str, Any]:
             },
             "language_info": {"name": str(language)},
         }
-    name = jupyter if isinstance(jupyter, str) else "python3"
-    language = "python" if name.startswith("python") else name
+    told = jupyter if isinstance(jupyter, str) else ""
+    name = told or _KERNELS.get(silent, silent)
+    language = silent if not told else "python" if name.startswith("python") else name
     return {
         "kernelspec": {"display_name": name, "language": language, "name": name},
         "language_info": {"name": language},

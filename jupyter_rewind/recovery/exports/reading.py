@@ -9,15 +9,19 @@ from jupyter_rewind.recovery.exports.prose import Fetch, read_prose
 from jupyter_rewind.recovery.exports.scripts import read_script
 from jupyter_rewind.recovery.salvaged import Salvaged
 
-SUFFIXES = frozenset({".py", ".md", ".rmd", ".qmd", ".html", ".htm"})
+SUFFIXES = frozenset({".py", ".r", ".jl", ".md", ".rmd", ".qmd", ".html", ".htm"})
+
+
+LANGUAGES = {".py": "python", ".r": "R", ".jl": "julia"}
+"""What scripts are in that say nothing of it themselves."""
 
 
 def read_export(name: str, raw: bytes, *, fetch: Fetch | None = None) -> Salvaged | None:
     """The notebook that the file `name` was exported from; None where it shows no cells."""
     suffix = PurePath(name).suffix.lower()
     text = decode(raw)
-    if suffix == ".py":
-        return read_script(text)
+    if suffix in LANGUAGES:
+        return read_script(text, LANGUAGES[suffix])
     if suffix in (".html", ".htm"):
         return read_page(text)
     if suffix in SUFFIXES:

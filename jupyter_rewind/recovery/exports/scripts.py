@@ -1,4 +1,4 @@
-"""Notebooks exported as Python: jupytext's percent and light formats, nbconvert's scripts.
+"""Notebooks exported as scripts: jupytext's percent and light formats, nbconvert's of Python.
 
 The cells come back with their code and Markdown; such files hold no outputs.
 """
@@ -25,11 +25,11 @@ _QUOTED = re.compile(r'\A\s*r?("""|\'\'\')\n?(.*?)\n?\1\s*\Z', re.DOTALL)
 _TAIL = re.compile(r"\n\n\n+(?=#)")
 
 
-def read_script(text: str) -> Salvaged | None:
-    """The notebook in the text of a Python file; None where it shows no cells."""
+def read_script(text: str, language: str = "python") -> Salvaged | None:
+    """The notebook in the text of a script in this language; None where it shows no cells."""
     text = text.replace("\r\n", "\n")
     if _PROMPT.search(text):
-        return Salvaged(tuple(_prompts(text)), kernel_metadata({}), whole=False)
+        return Salvaged(tuple(_prompts(text)), kernel_metadata({}, language), whole=False)
     front, body = read_front_matter(text, comment="#")
     lines = body.split("\n")
     told = _format_name(front)
@@ -39,7 +39,7 @@ def read_script(text: str) -> Salvaged | None:
         cells = tuple(_light(lines))
     else:
         return None
-    return Salvaged(cells, kernel_metadata(front), whole=False)
+    return Salvaged(cells, kernel_metadata(front, language), whole=False)
 
 
 def _format_name(front: dict[str, Any]) -> str:

@@ -10,7 +10,6 @@ from pathlib import Path
 
 from jupyter_rewind.errors import Format, RewindError
 from jupyter_rewind.recovery import ystore
-from jupyter_rewind.recovery.copying import copy_database
 from jupyter_rewind.recovery.documents import as_document
 from jupyter_rewind.recovery.evidence import (
     EVERYTHING,
@@ -24,6 +23,7 @@ from jupyter_rewind.recovery.evidence import (
 from jupyter_rewind.recovery.fileids import databases, read_file_ids
 from jupyter_rewind.recovery.runtime import is_below
 from jupyter_rewind.recovery.walking import folders_of
+from jupyter_rewind.recovery.ysalvage import copy_store
 
 
 class CollaborationFinder:
@@ -53,15 +53,15 @@ class CollaborationFinder:
     def read(self, trace: Trace, scope: Scope) -> Evidence:
         """Raises NotFound (pycrdt), Format (damage), Denied, Full, Unavailable."""
         try:
-            copy = copy_database(Path(trace.place), scope.scratch)
-            count = ystore.read_keys(copy.path).get(trace.handle["key"], (0, None))[0]
+            store = copy_store(Path(trace.place), scope.scratch)
+            count = ystore.read_keys(store.path).get(trace.handle["key"], (0, None))[0]
         except sqlite3.DatabaseError as error:
             raise Format(f"The store of collaboration is damaged: {error}.") from error
-        played = ystore.play_apart(copy.path, trace.handle["key"])
-        damages: tuple[str, ...] = ()
+        played = ystore.play_apart(store.path, trace.handle["key"])
+        damages: tuple[str, ...] = (store.damage,) if store.damage else ()
         if played.lost:
             words = f"{played.lost} of {count} updates do not read"
-            damages = (f"{words}; what was built on them is missing.",)
+            damages += (f"{words}; what was built on them is missing.",)
         documents = [_as_document(trace, state, damages) for state in played.states]
         found = tuple(document for document in documents if document is not None)
         problems = tuple(Problem(trace.place, words, trace) for words in damages)
@@ -104,14 +104,16 @@ def _known_ids(scope: Scope) -> dict[str, str]:
 
 
 def _documents(database: Path, ids: Mapping[str, str], scope: Scope) -> Iterator[Trace | Problem]:
-    copy = copy_database(database, scope.scratch)
+    store = copy_store(database, scope.scratch)
     status = database.stat()
-    for key, (count, time_ns) in sorted(ystore.read_keys(copy.path).items()):
+    has_found = False
+    for key, (count, time_ns) in sorted(ystore.read_keys(store.path).items()):
         if "notebook" not in key:
             continue
-        notebook = ids.get(_id_of(key)) or _own_path(copy.path, key, database)
+        notebook = ids.get(_id_of(key)) or _own_path(store.path, key, database)
         if not _is_wanted(notebook, scope):
             continue
+        has_found = True
         yield Trace(
             CollaborationFinder.kind,
             str(database),
@@ -120,8 +122,12 @@ def _documents(database: Path, ids: Mapping[str, str], scope: Scope) -> Iterator
             time_ns or status.st_mtime_ns,
             status.st_size,
             f"what collaboration kept ({count} updates)",
+            store.damage or None,
             handle={"key": key},
         )
+    if store.damage and not has_found:
+        words = f"{store.damage} None of them is of what was looked for; others may be lost."
+        yield Problem(str(database), words)
 
 
 def _id_of(key: str) -> str:

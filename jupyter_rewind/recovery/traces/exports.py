@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import json
 import os
 import re
@@ -11,6 +12,7 @@ from pathlib import Path, PurePosixPath
 from jupyter_rewind.recovery.documents import read_notebook
 from jupyter_rewind.recovery.evidence import (
     EVERYTHING,
+    SCRIPT,
     Evidence,
     EvidenceCell,
     FoundDocument,
@@ -20,12 +22,19 @@ from jupyter_rewind.recovery.evidence import (
     Scope,
     Trace,
 )
+from jupyter_rewind.recovery.exports.names import (
+    is_brought_back,
+    is_named_after,
+    notebook_of,
+    paired_notebook,
+    trees_beside,
+)
 from jupyter_rewind.recovery.exports.prose import Fetch
 from jupyter_rewind.recovery.exports.reading import SUFFIXES, decode, read_export
 from jupyter_rewind.recovery.namesakes import ALONE, BY_NAME, MADE, PAIR, TOOL
 from jupyter_rewind.recovery.regular import is_regular, open_file, read_file
 from jupyter_rewind.recovery.traces.built import built_copies
-from jupyter_rewind.recovery.walking import folders_of, is_recovered
+from jupyter_rewind.recovery.walking import folders_of
 
 _HEAD = 1 << 16
 _PAGE_HEAD = 1 << 21  # the style sheets of a page take 300 KB
@@ -41,6 +50,8 @@ _CODE = frozenset({Holds.CODE, Holds.MARKDOWN, Holds.ORDER})
 _SHOWN = _CODE | {Holds.OUTPUTS}
 _KINDS = {
     ".py": (_SCRIPT, _CODE, "A script made from the notebook"),
+    ".r": (_SCRIPT, _CODE, "A script made from the notebook"),
+    ".jl": (_SCRIPT, _CODE, "A script made from the notebook"),
     ".md": (_PROSE, _CODE, "A Markdown file made from the notebook"),
     ".rmd": (_PROSE, _CODE, "An R Markdown file made from the notebook"),
     ".qmd": (_PROSE, _CODE, "A Quarto file made from the notebook"),
@@ -72,8 +83,10 @@ class ExportFinder:
     asked_only = False
     holds: frozenset[Holds] = _SHOWN
     where: Mapping[str, str] = {
-        "linux": "`NAME.py`, `NAME.md`, `NAME.Rmd`, `NAME.qmd`, `NAME.html` beside the notebook, in"
-        " the folders beside and below it, or named by `--scan`; papermill's executed notebooks;"
+        "linux": "`NAME.py`, `NAME.R`, `NAME.jl`, `NAME.md`, `NAME.Rmd`, `NAME.qmd`, `NAME.html`,"
+        " `NAME.slides.html` beside the notebook, in the folders beside and below it, or named by"
+        " `--scan`; where jupytext's `formats:` says that they are paired; papermill's executed"
+        " notebooks;"
         " copies of it in what Sphinx, Jupyter Book, nbsphinx, mkdocs or JupyterLite built of it"
         " (`_build`, `build`, `site`, `_output`)",
         "macos": "as on Linux",
@@ -97,6 +110,10 @@ class ExportFinder:
                 if is_regular(path) and path not in seen:
                     seen.add(path)
                     yield from _look(path, scope)
+        for path in _in_trees_beside(scope):
+            if path not in seen:
+                seen.add(path)
+                yield from _look(path, scope)
         for path in scope.scan:
             if path.is_file() and path not in seen:
                 yield from _look(path, scope, named=True)
@@ -112,7 +129,7 @@ class ExportFinder:
         read = read_export(path.name, raw, fetch=_fetcher(path.parent))
         if read is None:
             source = decode(raw)
-            return Evidence(fragments=(Fragment(trace, "file", path.name, source),))
+            return Evidence(fragments=(Fragment(trace, SCRIPT, path.name, source),))
         return Evidence(documents=(read.as_document(trace, trace.time_ns),))
 
 
@@ -138,19 +155,47 @@ def _subfolders(folder: Path) -> list[Path]:
     return [folder / name for name in sorted(names) if not name.startswith(".")]
 
 
+def _in_trees_beside(scope: Scope) -> Iterator[Path]:
+    """Files that say themselves to be paired with the notebook, in a tree beside its own."""
+    wanted = scope.notebook
+    if wanted is None:
+        return
+    for folder in trees_beside(wanted):
+        for path in sorted(folder.glob(f"*{glob.escape(wanted.stem)}*")):
+            if path.suffix.lower() in SUFFIXES and _paired(path) == wanted:
+                yield path
+
+
+def _paired(path: Path) -> Path | None:
+    """The notebook that the file says to be paired with; None where it says nothing."""
+    if path.suffix.lower() in (".html", ".htm") or not is_regular(path):
+        return None
+    try:
+        with open_file(path) as file:
+            return paired_notebook(path, file.read(_FIRST))
+    except OSError:
+        return None  # told where it is looked at
+
+
 def _look(path: Path, scope: Scope, *, named: bool = False) -> Iterator[Trace | Problem]:
     suffix, wanted = path.suffix.lower(), scope.notebook
+    if is_brought_back(path, wanted):
+        return
     if suffix == ".ipynb":
-        if path != wanted and not is_recovered(path):
+        if path != wanted:
             yield from _look_executed(path, wanted)
         return
-    if suffix not in SUFFIXES or is_recovered(path):
+    if suffix not in SUFFIXES:
         return
-    own = wanted or path.with_suffix(".ipynb")
-    if wanted is not None and not named and not _is_of(path, wanted):
+    pair = _paired(path) if wanted is None or wanted.stem in path.name else None
+    own = wanted or pair or notebook_of(path)
+    is_pair = pair == own
+    if wanted is None and not own.is_relative_to(scope.folder):
+        return  # it is paired with a notebook of a folder that is not looked into
+    if wanted is not None and not named and not is_pair and not is_named_after(path, wanted):
         return
     is_elsewhere = wanted is not None and path.parent != wanted.parent
-    if is_elsewhere and path.with_name(own.name).exists():
+    if is_elsewhere and not is_pair and path.with_name(own.name).exists():
         return  # made from the other notebook of this name
     pattern, holds, words = _KINDS[suffix]
     try:
@@ -194,13 +239,6 @@ def _fits(path: Path, pattern: re.Pattern[bytes]) -> bool:
         if pattern is not _PAGE or not _STYLED.search(head):
             return False
         return _PAGE.search(head + file.read(_PAGE_HEAD)) is not None
-
-
-def _is_of(path: Path, notebook: Path) -> bool:
-    """Whether a file is called as tools call what they make of the notebook."""
-    return path.name.split(".")[0] == notebook.stem.split(".")[0] and (
-        path.stem in (notebook.stem, notebook.name, f"{notebook.stem}.nbconvert")
-    )
 
 
 def _look_executed(path: Path, wanted: Path | None) -> Iterator[Trace | Problem]:

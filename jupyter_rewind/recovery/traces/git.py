@@ -15,6 +15,7 @@ from pathlib import Path
 from jupyter_rewind.recovery.documents import read_document, read_notebook
 from jupyter_rewind.recovery.evidence import EVERYTHING, Evidence, Holds, Problem, Scope, Trace
 from jupyter_rewind.recovery.gitobjects import GitRepository, Loose, tree_entries
+from jupyter_rewind.recovery.thinning import MOST_DOCUMENTS
 from jupyter_rewind.recovery.walking import settle
 
 _NOTEBOOK = re.compile(rb'\A\s*\{\s*"(?:cells|metadata|nbformat|nbformat_minor|worksheets)"\s*:')
@@ -88,6 +89,9 @@ def _named(repository: GitRepository, scope: Scope) -> Iterator[Trace]:
     branches = repository.on_other_branches(specs) if versions else frozenset()
     # What others made comes last, and what is theirs and ours is ours.
     versions.sort(key=lambda each: (each.commit in fetched, each.commit in branches))
+    # Of many, the largest are read, too; of few it takes no process to know them.
+    is_many = len(versions) > MOST_DOCUMENTS
+    sizes = repository.sizes_of(sorted({each.blob for each in versions})) if is_many else {}
     committed = {(each.blob, each.path): each.time_ns for each in reversed(versions)}
     for blob, path, stage in repository.staged(specs):
         seen.add((blob, path))
@@ -103,8 +107,9 @@ def _named(repository: GitRepository, scope: Scope) -> Iterator[Trace]:
             elif version.commit in branches:
                 words, handle = f"{words}, on a branch that is not checked out", {BRANCH: "yes"}
             yield _trace(
-                repository, version.blob, version.path, words, version.time_ns, handle=handle
-            )
+                repository, version.blob, version.path, words, version.time_ns,
+                size_bytes=sizes.get(version.blob, 0), handle=handle,
+            )  # fmt: skip
 
 
 def _unnamed(

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from jupyter_rewind.recovery.evidence import (
+    CHANGED,
     Evidence,
     Executed,
     FoundRun,
@@ -69,7 +70,9 @@ class HistoryFinder:
             return Evidence(problems=(Problem(trace.place, words, trace),))
         problems += [Problem(trace.place, words, trace) for words in rows.damages]
         runs = tuple(as_runs(trace, rows, scope))
-        return Evidence(runs=runs, fragments=_doubtful(trace, rows), problems=tuple(problems))
+        return Evidence(
+            runs=runs, fragments=_doubtful(trace, rows, scope), problems=tuple(problems)
+        )
 
 
 def _places(scope: Scope) -> Iterator[Path | Problem]:
@@ -180,10 +183,11 @@ def as_runs(trace: Trace, rows: Rows, scope: Scope) -> Iterator[FoundRun]:
         )
 
 
-def _doubtful(trace: Trace, rows: Rows) -> tuple[Fragment, ...]:
+def _doubtful(trace: Trace, rows: Rows, scope: Scope) -> tuple[Fragment, ...]:
+    """The texts that damage may have changed, of sessions within the user's bounds."""
     return tuple(
-        Fragment(trace, "damaged cell", f"session {number}, line {line}", source, line)
+        Fragment(trace, CHANGED, f"session {number}, line {line}", source, line, number)
         for (number, line), sources in sorted(rows.doubtful.items())
+        if is_allowed(number, rows.sessions.get(number), scope, trace.time_ns)
         for source in sources
-        if source
     )

@@ -68,7 +68,8 @@ class LiveKernelFinder:
             for line, source in sorted(told.typed.items())
         )
         fragments = tuple(
-            Fragment(trace, kind, name, source) for kind, name, source in told.sources
+            Fragment(trace, kind, name, source, session=told.session)
+            for kind, name, source in told.sources
         )
         if not executions:
             return Evidence(fragments=fragments)

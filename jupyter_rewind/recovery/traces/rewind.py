@@ -53,7 +53,7 @@ RAW = "raw"
 """In the handle of a checkpoint's trace: blake3 of the file that it is of."""
 JOURNALED = "run"
 """In the handle of the trace of a run."""
-MOST_CHECKPOINTS = 24
+MOST_CHECKPOINTS = 1000
 """So many of the newest checkpoints of one notebook are traces; `history` lists all of them."""
 
 

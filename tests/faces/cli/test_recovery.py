@@ -70,6 +70,7 @@ def test_nothing_found_lists_the_places_that_were_looked_at(home: Path, rewind: 
         for place in (".ipynb_checkpoints", "history.sqlite", "Trash", "git", "User/History"):
             assert place in ended.err
         assert "--scan" in ended.err
+        assert "Is the name right? `jupyter rewind recover` without one lists" in ended.err
     assert listing(home) == before
 
 
@@ -165,6 +166,19 @@ def test_definitions_are_found_in_all_code_that_was_run(history: Path, rewind: R
     assert rewind("grep", "--python", "def volume").status == 3
     assert rewind("grep", "(").status == 2
     assert [row[-1] for row in rewind("grep", "-F", "f area(r)").rows] == ["def area(r):"]
+
+
+def test_a_hit_that_may_be_changed_says_so_in_every_form(history: Path, rewind: Rewind) -> None:
+    """What a damaged history gives of a hurt row is found, and nobody takes it for sound."""
+    raw = bytearray(history.read_bytes())
+    at = raw.index(b"other = 1")
+    raw[at : at + 2] = b"\xff\xfe"
+    history.write_bytes(bytes(100) + raw[100:])
+    ended = rewind("grep", "other")
+    assert [row[-1] for row in ended.rows] == ["other = 1"]
+    assert "its history is damaged: this may be changed." in ended.err
+    [hit] = rewind("grep", "other", "--json").data["hits"]
+    assert hit["words"] == "its history is damaged: this may be changed"
 
 
 @pytest.mark.parametrize("command", [("sessions",), ("grep", "area")])

@@ -12,6 +12,7 @@ import pytest
 from jupyter_rewind.errors import NotFound
 from jupyter_rewind.faces.ipython.offer import Offer
 from jupyter_rewind.kernels.archive import Archive
+from jupyter_rewind.notebooks.history import Histories
 from tests.support.kernels import PATIENCE
 from tests.support.runs import QuickKernel
 
@@ -23,8 +24,8 @@ def start(tmp_path: Path) -> Iterator[Start]:
     """Starts a kernel of the notebook; what it has before its first cell can be told."""
     started: list[QuickKernel] = []
 
-    def start(**variables: Any) -> QuickKernel:
-        started.append(QuickKernel(tmp_path, variables))
+    def start(notebook: str = "analysis.ipynb", **variables: Any) -> QuickKernel:
+        started.append(QuickKernel(tmp_path, variables, notebook=notebook))
         return started[-1]
 
     yield start
@@ -121,6 +122,42 @@ def test_what_a_cell_deleted_does_not_come_back_by_itself(start: Start) -> None:
     last = start()
     last.verbs.resume()
     assert "x" not in last.namespace
+
+
+def test_of_two_kernels_the_newest_state_goes_on(start: Start) -> None:
+    """Both were killed: what counts is which one worked last, not which one was started last."""
+    first, second = start(), start()
+    second.run("x = 'second'")
+    first.run("x = 'first'")
+    first.die()
+    second.die()
+    last = start()
+    last.verbs.resume()
+    assert last.namespace["x"] == "first"
+
+
+def test_a_state_follows_a_notebook_that_is_renamed_between_two_kernels(
+    start: Start, tmp_path: Path
+) -> None:
+    """No kernel of it ran when it was renamed: the next one has the state, by itself and by name,
+    and is offered it."""
+    first = start()
+    first.run("x = [1]")
+    first.session.timeline.label(first.session.snapshots()[-1], "good")
+    old, new = str(tmp_path / "analysis.ipynb"), str(tmp_path / "renamed.ipynb")
+    repository = first.session.archive.repository
+    histories = Histories(repository)
+    with repository.transaction() as tx:
+        histories.bindings.bind(tx, old, histories.bindings.name_new(old), "created")
+    histories.rename(old, new)
+    first.die()
+    second = start("renamed.ipynb")
+    second.verbs.predecessor.look()
+    legacy = second.verbs.predecessor.cut_short(wait_seconds=PATIENCE)
+    assert legacy is not None
+    second.verbs.resume()
+    assert second.namespace["x"] == [1]
+    assert second.verbs.to("good").snapshot.id == legacy.snapshot.id
 
 
 def test_where_no_kernel_left_anything_there_is_nothing_to_resume(start: Start) -> None:

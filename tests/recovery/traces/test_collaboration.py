@@ -17,7 +17,8 @@ from jupyter_rewind.errors import Format
 from jupyter_rewind.recovery.evidence import FoundDocument, Problem
 from jupyter_rewind.recovery.traces.collaboration import CollaborationFinder
 from jupyter_rewind.recovery.traces.fileids import FileIdFinder
-from jupyter_rewind.recovery.ystore import play_apart
+from jupyter_rewind.recovery.ysalvage import copy_store
+from jupyter_rewind.recovery.ystore import play_apart, read_updates
 from tests.support.ipythons import wait_until
 from tests.support.servers import TOKEN, Server
 from tests.support.traces import Home, look_with, traces_of
@@ -257,6 +258,89 @@ def test_store_that_is_no_database_is_a_problem(home: Home) -> None:
     assert traces == []
     assert isinstance(problems[0], Problem)
     assert "cannot be read" in problems[0].words
+
+
+@pytest.mark.parametrize("how", ["header", "first page"])
+def test_store_whose_head_is_lost_gives_all_its_updates(home: Home, how: str) -> None:
+    """The first bytes of the store are zeros: what you typed is in its pages, and comes back."""
+    store = home.work / ".jupyter_ystore.db"
+    make_store(store, typed(6))
+    raw = store.read_bytes()
+    lost = 100 if how == "header" else 4096
+    store.write_bytes(bytes(lost) + raw[lost:])
+    document, problems = salvaged(home)
+    assert [cell.source for cell in document.cells] == [f"x = {number}" for number in range(6)]
+    assert problems == [
+        "The store is damaged (file is not a database): 7 updates were read from the pages that are"
+        " whole."
+    ]
+
+
+@pytest.mark.parametrize("how", ["cut off", "a page"])
+def test_store_that_is_hurt_in_the_middle_gives_what_lies_before(home: Home, how: str) -> None:
+    """An index still lists updates that are gone: those that are there come back, as a part."""
+    store = home.work / ".jupyter_ystore.db"
+    make_store(store, typed(120))
+    with closing(sqlite3.connect(store)) as database, database:
+        database.execute("CREATE INDEX by_time ON yupdates (path, timestamp)")
+        [[root]] = database.execute("SELECT rootpage FROM sqlite_master WHERE name = 'by_time'")
+    raw = store.read_bytes()
+    page = 4096 * (root - 2)  # the last page of updates lies before the index
+    behind = b"" if how == "cut off" else b"\x07" * 4096 + raw[page + 4096 :]
+    store.write_bytes(raw[:page] + behind)
+    document, problems = salvaged(home)
+    sources = [cell.source for cell in document.cells]
+    assert sources == [f"x = {number}" for number in range(len(sources))]
+    assert 50 < len(sources) < 120
+    assert problems[0].startswith("The store is damaged (database disk image is malformed)")
+
+
+def test_updates_are_played_in_the_order_in_which_they_were_made(home: Home) -> None:
+    """A store that was emptied once numbers its rows anew: time says which came later."""
+    store = home.work / ".jupyter_ystore.db"
+    make_store(store, typed(3))
+    with closing(sqlite3.connect(store)) as database, database:
+        database.execute("UPDATE yupdates SET rowid = 100 - rowid")
+    raw = store.read_bytes()
+    store.write_bytes(bytes(100) + raw[100:])
+    copy = copy_store(store, home.path / "scratch")
+    times = [each.time_ns for each in read_updates(copy.path, "json:notebook:one")]
+    assert times == sorted(times)
+    assert len(times) == 4
+
+
+def test_updates_that_were_put_together_are_kept_in_their_place(home: Home) -> None:
+    """What a store made one of many changes is a row of another table: it reads, too."""
+    store = home.work / ".jupyter_ystore.db"
+    make_store(store, [b"behind"], key="one")
+    with closing(sqlite3.connect(store)) as database, database:
+        database.execute("CREATE TABLE ycheckpoints (path TEXT, checkpoint BLOB, timestamp REAL)")
+        database.execute("INSERT INTO ycheckpoints VALUES ('one', ?, 9.25)", (b"before",))
+    raw = store.read_bytes()
+    store.write_bytes(bytes(100) + raw[100:])
+    copy = copy_store(store, home.path / "scratch")
+    assert [each.data for each in read_updates(copy.path, "one")] == [b"before", b"behind"]
+
+
+def test_damaged_store_without_the_notebook_is_a_problem(home: Home) -> None:
+    """All that still reads is another document's: that is told, and is no proof that none was."""
+    store = home.work / ".jupyter_ystore.db"
+    make_store(store, typed(2), key="text:file:one")
+    raw = store.read_bytes()
+    store.write_bytes(bytes(100) + raw[100:])
+    traces, problems = look_with(CollaborationFinder(), home.scope())
+    assert traces == []
+    assert "None of them is of what was looked for" in problems[0].words
+
+
+def salvaged(home: Home) -> tuple[FoundDocument, list[str]]:
+    """The one document of a damaged store, and what is said of it."""
+    [trace] = traces_of(CollaborationFinder(), home.scope())
+    assert trace.problem is not None
+    evidence = CollaborationFinder().read(trace, home.scope())
+    [document] = evidence.documents
+    assert not document.complete
+    return document, [each.words for each in evidence.problems]
 
 
 @pytest.mark.parametrize("seed", range(4))

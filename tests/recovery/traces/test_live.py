@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,9 @@ import pytest
 
 from jupyter_rewind.errors import Unavailable
 from jupyter_rewind.recovery.evidence import Evidence, Trace
+from jupyter_rewind.recovery.grep import Hit, by_definition, grep
 from jupyter_rewind.recovery.kernelquestions import shows_value
+from jupyter_rewind.recovery.recover import Recovery, recover
 from jupyter_rewind.recovery.sameruns import merge_runs
 from jupyter_rewind.recovery.traces.history import HistoryFinder
 from jupyter_rewind.recovery.traces.live import LiveKernelFinder
@@ -78,6 +81,43 @@ def test_running_kernel_tells_cells_values_and_functions(home: Home, major: str)
         [trace] = traces_of(HistoryFinder(), home.scope())
         [kept] = HistoryFinder().read(trace, home.scope()).runs
         assert (kept.session, kept.started_ns) == (run.session, run.started_ns)
+
+
+SILENT = "def silent(y):\n    return y * 3"
+TWICE = "def twice(y):\n    return y * 2"
+
+
+def test_function_that_no_history_has_is_found_and_kept(home: Home) -> None:
+    """A function that a program ran silently in your kernel is searched, and kept beside the
+    notebook; one that a cell has is told once."""
+    scope = home.scope(ask_kernels=True)
+    with running_kernel(sys.executable, home.path, notebook=scope.notebook) as kernel:
+        kernel.run(TWICE)
+        kernel.run(SILENT, silent=True)
+        hits: list[Hit] = []
+
+        def has_found() -> bool:
+            everything = grep(replace(scope, notebook=None), by_definition("def *"))
+            hits[:] = [each for each in everything if isinstance(each, Hit)]
+            return any(each.words for each in hits)
+
+        wait_until(has_found)
+        assert {(each.line, each.source.rstrip(), each.words) for each in hits} == {
+            (1, TWICE, ""),
+            (0, SILENT, "function silent, as it lives in the kernel"),
+        }
+        found: list[Recovery] = []
+
+        def has_kept() -> bool:
+            told = recover(scope)
+            found[:] = [told] if isinstance(told, Recovery) else []
+            return bool(found) and bool(found[0].rebuilt.alternatives)
+
+        wait_until(has_kept)
+    rebuilt = found[0].rebuilt
+    assert [each.cell.source for each in rebuilt.cells] == [TWICE]
+    assert [each.source for each in rebuilt.alternatives] == [SILENT]
+    assert any("(function silent)" in each for each in rebuilt.next_steps)
 
 
 def _history(home: Home) -> list[str]:

@@ -1,0 +1,35 @@
+import { nullTranslator } from '@jupyterlab/translation';
+
+import type { HistoryEntry } from '../models/entries';
+import { filterWords } from '../widgets/historywords';
+
+const trans = nullTranslator.load('');
+
+/** A checkpoint of a moment where the user is. */
+function entryOf(when: Date): HistoryEntry {
+  const checkpoint = { reason: 'save', labels: ['good'], note: 'a secret' };
+  const entry = { kind: 'checkpoint', time: when.getTime(), checkpoint };
+  return entry as unknown as HistoryEntry;
+}
+
+describe('filterWords', () => {
+  it('finds a day as it is written anywhere, and by the day of its heading', () => {
+    const heading = new Intl.DateTimeFormat(undefined, { dateStyle: 'full' });
+    // The first and the last minute of a day: in one of them it is another day in UTC, but at 0.
+    for (const when of [
+      new Date(2026, 10, 22, 0, 1),
+      new Date(2026, 10, 22, 23, 59)
+    ]) {
+      const words = filterWords(entryOf(when), trans);
+      expect(words).toContain(when.toLocaleDateString());
+      expect(words).toContain('2026-11-22');
+      expect(words).toContain(heading.format(when));
+    }
+  });
+
+  it('finds nothing by what is not shown', () => {
+    const words = filterWords(entryOf(new Date()), trans);
+    expect(words).toContain('good');
+    expect(words).not.toContain('secret');
+  });
+});
