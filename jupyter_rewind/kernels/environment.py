@@ -107,7 +107,8 @@ def _read_display(_: Environment, module: Any) -> list[str]:
     if shell is None:
         return []
     known = {one: getattr(shell.displayhook, one) for one in _RESULTS}
-    known |= {one: held for one, held in shell.user_ns_hidden.items() if one in known}
+    hidden = shell.user_ns_hidden
+    known |= {one: hidden[one] for one in _RESULTS if one in hidden}
     return [one for one in _RESULTS if shell.user_ns.get(one, known[one]) is known[one]]
 
 

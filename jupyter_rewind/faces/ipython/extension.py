@@ -235,7 +235,8 @@ def last_results(shell: Any) -> Iterator[tuple[dict[str, Any], str]]:
             yield vars(hook), name
     hidden = getattr(shell, "user_ns_hidden", None)
     if type(hidden) is dict:
-        for name in hidden:
+        # It holds what was typed as well, a name for each cell: those are passed over quickly.
+        for name in [one for one in hidden if one[1:2] != "i"]:
             if _RESULT.match(name):
                 yield hidden, name
     result = getattr(shell, "last_execution_result", None)
