@@ -12,10 +12,15 @@ from jupyter_rewind.notebooks.bindings import Bindings
 
 
 def runs_of_notebook(archive: Archive, path: str, bindings: Bindings | None = None) -> list[Run]:
-    """The runs of the notebook at `path` (real), oldest first. The caller has refreshed the
-    repository."""
+    """The runs of the notebook at `path` (real), oldest first; none of another notebook that lay
+    there and was renamed. The caller has refreshed the repository."""
     runs, bindings = archive.runs, bindings or Bindings(archive.repository)
-    found = {run.id: run for run in runs.of_paths([path])}
+    others = bindings.stays_of_others(path)
+    found = {
+        run.id: run
+        for run in runs.of_paths([path])
+        if not any(stay.since <= run.started_ns < stay.until for stay in others)
+    }
     history = bindings.current(path)
     for place in () if history is None else bindings.stays(history):
         for run in runs.of_paths([place.path]):

@@ -219,6 +219,16 @@ class Bindings:
             since = entry.order if found else 0
         return found
 
+    def stays_of_others(self, path: str) -> list[Stay]:
+        """The times during which `path` was that of a notebook that has another place now."""
+        entries = self._repository.entries(kinds=BINDINGS, key=path_key(path))
+        found: list[Stay] = []
+        for history in dict.fromkeys(map(history_of, entries)):
+            place = self.place(history)
+            if place is not None and place.bound and place.path != path:
+                found += [stay for stay in self.stays(history) if stay.path == path]
+        return found
+
     def _last(self, history: HistoryId) -> Entry | None:
         return self._repository.latest(kinds=BINDINGS, key=history_key(history))
 

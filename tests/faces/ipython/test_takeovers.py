@@ -160,6 +160,29 @@ def test_a_state_follows_a_notebook_that_is_renamed_between_two_kernels(
     assert second.verbs.to("good").snapshot.id == legacy.snapshot.id
 
 
+def test_a_new_notebook_under_the_old_name_of_a_renamed_one_is_offered_nothing_of_it(
+    start: Start, tmp_path: Path
+) -> None:
+    """The states went with the notebook that they are of; what the new one left is offered."""
+    first = start()
+    first.run("x = [1]")
+    old, new = str(tmp_path / "analysis.ipynb"), str(tmp_path / "renamed.ipynb")
+    repository = first.session.archive.repository
+    histories = Histories(repository)
+    with repository.transaction() as tx:
+        histories.bindings.bind(tx, old, histories.bindings.name_new(old), "created")
+    histories.rename(old, new)
+    first.die()
+    second = start()
+    with pytest.raises(NotFound):
+        second.verbs.resume()
+    second.run("y = 2")
+    second.die()
+    third = start()
+    third.verbs.resume()
+    assert (third.namespace.get("x"), third.namespace["y"]) == (None, 2)
+
+
 def test_where_no_kernel_left_anything_there_is_nothing_to_resume(start: Start) -> None:
     """A namespace that nobody has touched is no state to go on from."""
     start().session.timeline.present()
