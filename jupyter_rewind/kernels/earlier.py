@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from jupyter_rewind.errors import NotFound, RewindError
+from jupyter_rewind.errors import NotFound, RestoreRefused, RewindError
 from jupyter_rewind.kernels.pods import VARIABLE
 from jupyter_rewind.kernels.records import PodRecord, read_pod, read_state
 from jupyter_rewind.kernels.standins import LATE
@@ -43,6 +43,23 @@ def name_earlier(
         log.warning("no earlier state was looked for: %s", error)
         return report
     return tuple(_told(one, found) if _is_late(one) else one for one in report)
+
+
+def explain_late(
+    error: RestoreRefused, name: str, snapshot: Snapshot, open_archive: Callable[[], Archive]
+) -> None:
+    """The refusal to load a variable that there was no time for says where it can be had, if an
+    earlier state has it. Best effort."""
+    if error.hint or not error.message.endswith(f"{LATE}."):
+        return
+    try:
+        at = find_earlier([name], snapshot, open_archive()).get(name)
+    except RewindError as fault:
+        log.warning("no earlier state was looked for: %s", fault)
+        return
+    if at is not None:
+        where = _where(name, at)
+        error.hint = f"{where[0].upper()}{where[1:]}."
 
 
 def find_earlier(names: Iterable[str], snapshot: Snapshot, archive: Archive) -> dict[str, Snapshot]:
@@ -94,6 +111,9 @@ def _told(one: VariableReport, found: Mapping[str, Snapshot]) -> VariableReport:
     at = found.get(one.name)
     if at is None:
         return one
+    return replace(one, reason=f"{one.reason}; {_where(one.name, at)}")
+
+
+def _where(name: str, at: Snapshot) -> str:
     where = f"after {at.place}" if at.count else f"in the state kept {at.place}"
-    way = f"`%rewind get {one.name} --at {at.id}`"
-    return replace(one, reason=f"{one.reason}; what it was {where}, {way} brings back")
+    return f"what it was {where}, `%rewind get {name} --at {at.id}` brings back"

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from jupyter_rewind.errors import Conflict, InvalidInput, NotFound, Unavailable
+from jupyter_rewind.errors import Conflict, InvalidInput, NotFound, RestoreRefused, Unavailable
 from jupyter_rewind.faces.ipython.answers import (
     Answer,
     Back,
@@ -121,7 +121,13 @@ class Verbs:
             raise InvalidInput(f"{target!r} is no name for a variable.")
         timeline = self.session.timeline
         snapshot, source = self._find(str(at))
-        value = timeline.load(snapshot, name, source=source, trust=trust)
+        try:
+            value = timeline.load(snapshot, name, source=source, trust=trust)
+        except RestoreRefused as error:
+            from jupyter_rewind.kernels.earlier import explain_late
+
+            explain_late(error, name, snapshot, lambda: self.session.archive)
+            raise
         kept = timeline.keep_first() if target in self.session.namespace else None
         self.session.namespace[target] = value
         timeline.note_change()

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from jupyter_rewind import clock
+from jupyter_rewind.errors import RestoreRefused
 from jupyter_rewind.model.snapshot import Fidelity
 from tests.support.cells import TickingClock
 from tests.support.runs import QuickKernel
@@ -62,3 +63,18 @@ def test_what_had_the_name_before_it_was_deleted_is_another_variable(kernel: Qui
     assert kernel.session.last_late == ("big",)
     told = {one.name: one.reason for one in kernel.verbs.report().variables}
     assert told["big"].endswith("there was no time to keep it after this cell")
+
+
+def test_a_variable_cannot_be_had_from_the_state_that_is_without_it(
+    kernel: QuickKernel, tmp_path: Path
+) -> None:
+    """Nothing is bound in its place, and the words name the state that has it."""
+    kernel.die()
+    having, last = kernel.session.snapshots()[-2:]
+    following = QuickKernel(tmp_path, {"big": "mine"})
+    with pytest.raises(RestoreRefused) as refused:
+        following.verbs.get("big", at=last.id)
+    assert "there was no time to keep it after this cell" in str(refused.value)
+    assert f"`%rewind get big --at {having.id}`" in str(refused.value)
+    assert following.namespace["big"] == "mine"
+    following.session.close("exit")
