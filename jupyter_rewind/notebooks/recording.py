@@ -137,6 +137,14 @@ class HistoryRecorder(HistoryComparer):
         self._remember(recorded.checkpoint.history, identity)
         return recorded
 
+    def ends_with(self, path: str, raw: bytes, identity: FileIdentity | None = None) -> bool:
+        """Whether `raw`, the state of this very file, is what the history of `path` ends with, so
+        that there is nothing to keep."""
+        head = self.head(path)
+        if head is None or head.raw != Digest(blake3(raw).digest()):
+            return False
+        return self._is_whole(head) and self._knows(head, identity)
+
     def _keep(self, wish: Wish, state: Cut | None) -> Recorded:
         # Two that look before either has stored would both find nothing, and keep one state twice.
         layout = self.repository.layout

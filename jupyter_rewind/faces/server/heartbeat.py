@@ -1,9 +1,11 @@
 """Looks at the notebooks that are opened or listed: damage is noticed, changes from outside kept.
 
 Each is judged once for each state of it: opened ones at once, large ones when they have been sent,
-listed ones in their turn, with rests between. A listed one that is the very file that a history is
-of, moved here outside Jupyter, counts as opened. Nothing is looked at that nobody asked for, and
-one thread does it all.
+listed ones in their turn, with rests between. Of those that are only listed a change is kept where
+they have a history, or were written to since they were seen first: one at a time, and no more in a
+while than leaves the server to its users. A listed one that is the very file that a history is of,
+moved here outside Jupyter, counts as opened. Nothing is looked at that nobody asked for, and one
+thread does it all.
 A damaged state is reported, not recorded: the last good checkpoint stays the head.
 """
 
@@ -20,9 +22,10 @@ from typing import TYPE_CHECKING
 from jupyter_rewind import clock
 from jupyter_rewind.errors import NotFound, RewindError
 from jupyter_rewind.faces.server.announcer import NOTEBOOK_EVENTS, Announcer
+from jupyter_rewind.faces.server.pacing import Pace
 from jupyter_rewind.faces.server.paths import Paths, is_notebook
 from jupyter_rewind.faces.server.peeking import looks_whole
-from jupyter_rewind.faces.server.reading import Stamp, read_stamp
+from jupyter_rewind.faces.server.reading import Reading, Stamp, read_stamp
 from jupyter_rewind.faces.server.recorder import Recorder
 from jupyter_rewind.faces.server.turns import SaveTurns
 from jupyter_rewind.model.checkpoint import Checkpoint, Reason
@@ -36,6 +39,8 @@ _SETTLE_SECONDS = 2.0
 _LONGEST_REST_SECONDS = 1.0
 # To read and judge more than this takes time that the answer to who opens it needs.
 _LARGE_BYTES = 4 << 20
+# A change makes way for saves for less.
+_KEPT_SECONDS = 15.0
 # Less than the answer to who asks is waited for.
 _PENDING_SECONDS = 1.5
 
@@ -56,6 +61,8 @@ class Damage:
 class _Watched:
     is_opened: bool
     stamp: Stamp | None = None
+    is_due: bool = False
+    """Whether a listed one was written to, and that is not kept yet."""
 
 
 class Heartbeat:
@@ -73,6 +80,7 @@ class Heartbeat:
         self._damages: dict[str, Damage] = {}
         self._changed = threading.Condition()
         self._taking_over = threading.Lock()
+        self._pace = Pace()
         self._thread: threading.Thread | None = None
         self._stopping = False
 
@@ -178,6 +186,8 @@ class Heartbeat:
             path = left.pop()
             began = clock.monotonic()
             self._look_quietly(path)
+            if self._is_listed_only(path):
+                self._await_kept()
             if not left or not self._is_listed_only(left[-1]):
                 continue
             seconds = max(clock.monotonic() - began, self._recorder.calm_in())
@@ -221,13 +231,17 @@ class Heartbeat:
         file = self._paths.file(path)
         stamp = read_stamp(file)
         if stamp is None:
-            watched.stamp = None
+            watched.stamp, watched.is_due = None, False
             self._settle(path, None)
             return
-        if watched.stamp == stamp and not watched.is_opened:
-            return
+        if not watched.is_opened and watched.stamp == stamp:
+            if watched.is_due and not self._pace.has_room:
+                self._unsettled.add(path)
+            if not watched.is_due or not self._pace.has_room:
+                return
         watched.is_opened = watched.is_opened or self._has_come(file, stamp)
-        is_kept = not watched.is_opened or self._recorder.is_known(file, stamp)
+        is_kept = not self._is_to_keep(file, stamp, watched)
+        watched.is_due = watched.is_due and not is_kept
         if watched.stamp == stamp and is_kept:
             return
         if not is_kept and self._recorder.readings.is_expected(file):
@@ -240,13 +254,58 @@ class Heartbeat:
             return
         watched.stamp = stamp
         self._settle(path, damage)
-        if (damage is None or damage.is_whole) and not is_kept:
-            since = self._recorder.workspace().histories.glance(file)
-            after, reading = self._tell_change(path), self._recorder.readings.open(file)
-            with self._turns.taken(path):
-                reading.take()  # not in the middle of another server's save
-            self._recorder.save(
-                file, Reason.EXTERNAL_CHANGE, after=after, since=since, reading=reading
+        is_kept = is_kept or not (damage is None or damage.is_whole)
+        watched.is_due = not watched.is_opened and not is_kept
+        if watched.is_due and not self._pace.has_room:
+            self._unsettled.add(path)
+        elif not is_kept:
+            self._keep(path, file, watched)
+
+    def _is_to_keep(self, file: str, stamp: Stamp, watched: _Watched) -> bool:
+        """Whether the state of `file` is not kept yet, and will be."""
+        if self._recorder.is_known(file, stamp):
+            return False
+        if watched.is_opened or watched.is_due or stamp.is_written_since(watched.stamp):
+            return True
+        return self._recorder.workspace().histories.find(file) is not None
+
+    def _keep(self, path: str, file: str, watched: _Watched) -> None:
+        histories = self._recorder.workspace().histories
+        since, reading = histories.glance(file), self._recorder.readings.open(file)
+        with self._turns.taken(path):
+            raw = reading.take()  # not in the middle of another server's save
+        if not watched.is_opened and self._is_head(file, reading, raw):
+            return
+        after = self._tell_change(path)
+        kept = self._recorder.save(
+            file, Reason.EXTERNAL_CHANGE, after=after, since=since, reading=reading
+        )
+        if not watched.is_opened:
+            watched.is_due = not reading.too_large  # which is told once
+            self._pace.begin(kept, 0 if raw is None else len(raw))
+
+    def _is_head(self, file: str, reading: Reading, raw: bytes | None) -> bool:
+        """Whether there is nothing to keep: of most that a server sees in a folder, nobody has
+        touched them since they were kept."""
+        histories, stamp = self._recorder.workspace().histories, reading.stamp
+        if raw is None or stamp is None or not histories.ends_with(file, raw, stamp.identity):
+            return False
+        self._recorder.knowledge.know(file, stamp)
+        return True
+
+    def _await_kept(self) -> None:
+        """What is being kept of a listed one is kept, or somebody waits for a look at another."""
+
+        def wake(_: object) -> None:
+            with self._changed:
+                self._changed.notify_all()
+
+        if (kept := self._pace.under_way) is None:
+            return
+        kept.add_done_callback(wake)
+        with self._changed:
+            self._changed.wait_for(
+                lambda: kept.done() or self._fresh or self._stopping, _KEPT_SECONDS
             )
 
     def _has_come(self, file: str, stamp: Stamp) -> bool:

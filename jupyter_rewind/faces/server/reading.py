@@ -46,6 +46,14 @@ class Stamp:
         """When the file got the content that it is kept for, as `Histories.record` wants it."""
         return self.mtime_ns if reason in SAVES else self.changed_ns or None
 
+    def is_written_since(self, before: Stamp | None) -> bool:
+        """Whether the file has other content than it had `before`, as far as this tells: its rights
+        and its names are none. False where it was not seen before."""
+        if before is None:
+            return False
+        mine, theirs = (self.mtime_ns, self.size), (before.mtime_ns, before.size)
+        return (*mine, self.device, self.inode) != (*theirs, before.device, before.inode)
+
     @property
     def identity(self) -> FileIdentity:
         return self.file or FileIdentity(self.device, self.inode)

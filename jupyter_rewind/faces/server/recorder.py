@@ -69,7 +69,7 @@ class Recorder:
         self.last_failure = ""
         self._worker = Worker("rewind-recorder")
         self.readings = Readings(settings)
-        self._knowledge = Knowledge()
+        self.knowledge = Knowledge()
         self._opening = Opening(settings)
         self._viewers = ThreadPoolExecutor(2, thread_name_prefix="rewind-viewer")
         self.searches = Searches("searches")
@@ -272,7 +272,7 @@ class Recorder:
         if self._fault is not None and (recorded.created or self._fault[0] == file):
             self._fault = None
         if stamp is not None:
-            self._knowledge.know(file, stamp)
+            self.knowledge.know(file, stamp)
         self.recorded += recorded.created
         for checkpoint, action in recorded.news():
             self.tell(checkpoint, action)
@@ -286,16 +286,16 @@ class Recorder:
     # ------------------------------------------------------------------ what is on disk
     def is_known(self, file: str, stamp: Stamp) -> bool:
         """Whether the state with this stamp is kept already, or announced to be kept."""
-        is_kept = self._knowledge.is_known(file, stamp)
+        is_kept = self.knowledge.is_known(file, stamp)
         return is_kept or self.readings.is_announced(file, stamp)
 
     def learn(self, file: str) -> None:
         """What `file` holds now is kept: its stamp is read and remembered."""
-        self._knowledge.learn(file)
+        self.knowledge.learn(file)
 
     def forget(self, path: str) -> None:
         """Nothing is known any more of a file, or of the files in a folder."""
-        self._knowledge.forget(path)
+        self.knowledge.forget(path)
         with self._lock:
             for file in [file for file in self._autosaved_at if is_touched(file, path)]:
                 del self._autosaved_at[file]
