@@ -23,7 +23,7 @@ from difflib import SequenceMatcher
 from itertools import takewhile
 from typing import Any, Generic, TypeVar
 
-from jupyter_rewind.errors import Format, NotFound, Unavailable
+from jupyter_rewind.errors import Denied, Format, NotFound, Unavailable
 from jupyter_rewind.model.checkpoint import Counts
 from jupyter_rewind.model.encoding import check_format
 from jupyter_rewind.model.ids import Digest
@@ -63,9 +63,9 @@ def store_cut(tx: Transaction, state: Cut, base: Digest | None = None) -> Digest
     """
     try:
         return _store(tx, state, base, trust_memory=True)
-    except (NotFound, Unavailable):
+    except (NotFound, Unavailable, Denied):
         # Stored before, but not in this store, or in a transaction that failed, or collected; or
-        # in a replica alone, which a save does not wait for.
+        # where this user may not read; or in a replica alone, which a save does not wait for.
         return _store(tx, state, base, trust_memory=False)
 
 

@@ -23,10 +23,12 @@ _SALVAGE = "salvage"
 @dataclass(frozen=True, slots=True)
 class Listing:
     """Checkpoints as people and programs are told of them: none that cannot be read is called
-    `readable`. Those in `missing` may come back with the files of the store that are gone."""
+    `readable`. Those in `missing` may come back with the files of the store that are gone, or may
+    not be read. `incomplete` says why others may not be told of at all."""
 
     checkpoints: tuple[Checkpoint, ...]
     missing: frozenset[CheckpointId]
+    incomplete: tuple[str, ...] = ()
 
     @property
     def lost(self) -> tuple[CheckpointId, ...]:
@@ -41,7 +43,16 @@ def tell_losses(repository: Repository, checkpoints: Sequence[Checkpoint]) -> Li
         replace(one, readable=False) if one.id in missing and one.readable else one
         for one in checkpoints
     )
-    return Listing(tuple(told), frozenset(missing))
+    return Listing(tuple(told), frozenset(missing), tell_incomplete(repository))
+
+
+def tell_incomplete(repository: Repository) -> tuple[str, ...]:
+    """Why any list of checkpoints or histories may be shorter than what was kept, and what opens
+    the rest; nothing where all could be read. Raises Storage."""
+    shut = repository.shut().items()
+    return tuple(
+        f"Checkpoints may be missing here. Of segment {name}: {why}." for name, why in shut
+    )
 
 
 def mark_losses(repository: Repository, checkpoints: Sequence[Checkpoint]) -> list[Checkpoint]:
@@ -75,9 +86,9 @@ def _is_whole(
 
 
 def find_missing(repository: Repository, checkpoints: Sequence[Checkpoint]) -> set[CheckpointId]:
-    """Those whose content stands where the segments' files end no more, or have no file, though
-    the index or the witness still tells of it. Costs a look at the segments' folder where none is.
-    Raises Storage."""
+    """Those whose content stands where the segments' files end no more, have no file, or may not be
+    read, though the index or the witness still tells of it. Costs a look at the segments' folder
+    where none is. Raises Storage."""
     left = _find_left(repository)
     return {one.id for one in checkpoints if left and not _stands(repository, one.manifest, left)}
 
@@ -89,7 +100,8 @@ def is_unharmed(repository: Repository) -> bool:
 
 
 def _find_left(repository: Repository) -> dict[str, int]:
-    """The bytes that are left of each segment that has fewer than are known of; 0: no file."""
+    """The bytes that are left of each segment that has fewer than are known of; 0: no file, or none
+    that may be read."""
     layout = repository.layout
     with repository.index() as index:
         ends = {name: scanned for name, (_, scanned) in index.segments().items()}
@@ -100,10 +112,11 @@ def _find_left(repository: Repository) -> dict[str, int]:
         ends[name] = max(end, ends.get(name, 0))
     sizes = segment_sizes(layout)
     short = {name: sizes.get(name, 0) for name, end in ends.items() if sizes.get(name, 0) < end}
+    shut = dict.fromkeys(repository.shut(), 0)
     if not short:
-        return {}
+        return shut
     kept = without_retired(layout, ends)
-    return {name: size for name, size in short.items() if name in kept}
+    return {name: size for name, size in short.items() if name in kept} | shut
 
 
 def _stands(repository: Repository, manifest: Digest, left: Mapping[str, int]) -> bool:

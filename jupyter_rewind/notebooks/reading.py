@@ -39,7 +39,13 @@ from jupyter_rewind.notebooks.entries import (
 )
 from jupyter_rewind.notebooks.links import Links
 from jupyter_rewind.notebooks.listmemory import WORTH, ListMemory
-from jupyter_rewind.notebooks.losses import Listing, is_unharmed, mark_losses, tell_losses
+from jupyter_rewind.notebooks.losses import (
+    Listing,
+    is_unharmed,
+    mark_losses,
+    tell_incomplete,
+    tell_losses,
+)
 from jupyter_rewind.store.repository import Repository
 
 Exists = Callable[[str], bool]
@@ -239,6 +245,11 @@ class HistoryReader:
             and (not place.bound or (exists is not None and not exists(place.path)))
         )
         return [self._with_disk(info) for info in found if info.checkpoints]
+
+    def incomplete(self) -> tuple[str, ...]:
+        """Why any list of checkpoints or histories may be shorter than what was kept, in sentences;
+        nothing where all could be read. Raises Storage."""
+        return tell_incomplete(self.repository)
 
     # --- inside -------------------------------------------------------------------------
 

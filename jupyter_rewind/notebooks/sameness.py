@@ -159,11 +159,11 @@ class HistoryComparer(HistoryMarker):
             return False
 
     def _is_whole(self, head: Checkpoint) -> bool:
-        """False when content of the head is known to be lost, or lies in a replica alone: keeping
-        it anew brings it back, whatever becomes of the replica."""
+        """False when content of the head is known to be lost, lies in a replica alone, or where
+        this user may not read it: keeping it anew brings it back, whatever becomes of those."""
         with self.repository.index() as index:
             lost = {digest for digest, *_ in index.evidence.chunks()}
-        is_partial = may_lack(self.repository.layout)
+        is_partial = may_lack(self.repository.layout) or bool(self.repository.shut())
         if not lost and not is_partial:
             return True
         try:

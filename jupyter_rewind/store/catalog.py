@@ -24,7 +24,7 @@ from jupyter_rewind.store.locks import ProcessLock
 from jupyter_rewind.store.moving import require_same_store
 from jupyter_rewind.store.partial import read_segment
 from jupyter_rewind.store.segments import SHORTENED, Batch, Gap
-from jupyter_rewind.store.shut import is_segment, say_shut
+from jupyter_rewind.store.shut import is_segment, may_be_shut, say_shut
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -46,6 +46,7 @@ class Catalog:
         self._pid = clock.process()
         self._quiet: dict[str, tuple[int, int, int]] = {}
         self._shut: dict[str, str] = {}
+        self._opened: dict[str, int] = {}
         self._pending: list[Batch] = []
         self._pending_digests: set[Digest] = set()
         self._own = ""
@@ -117,7 +118,7 @@ class Catalog:
                 self._own, self._own_end = "", 0
 
     def known(self, digests: Sequence[Digest]) -> dict[Digest, str]:
-        """Those that are stored; the value names a segment that may not be on the disk yet.
+        """Those stored for this user to read; the value names a segment perhaps not on the disk.
 
         Nothing counts without a fresh look, for it may have been removed; where there is no
         trace of them none is taken, and what others have stored a moment ago may be missed.
@@ -140,7 +141,20 @@ class Catalog:
         own = "" if self._own_synced else self._own
         found = {name: own for name in digests if name in pending} if pending else {}
         rest = [name for name in digests if name not in found] if found else digests
-        return {**found, **self._index.known(rest)} if found else self._index.known(rest)
+        stored = self._index.known(rest)
+        if self._shut:
+            # The index may have been told of them by another user, who wrote them.
+            stored = {
+                name: where for name in stored if (where := self._open_place(name)) is not None
+            }
+        return {**found, **stored} if found else stored
+
+    def _open_place(self, name: Digest) -> str | None:
+        """As the value of `known`, of the copies that this user may read; None without any."""
+        places = [one for one in self._index.places(name) if one.segment not in self._shut]
+        if not places:
+            return None
+        return "" if any(one.synced for one in places) else places[0].segment
 
     def bury_chunk(self, segment: str, offset: int) -> None:
         """The chunk there was read and is damaged: it is not found there any more."""
@@ -247,18 +261,20 @@ class Catalog:
             gone -= present.keys()
         self._shut = {name: why for name, why in self._shut.items() if name in present}
         for name in sorted(present):
-            size, changed = present[name]
+            size, changed, doubted = present[name]
             start = known[name][1] if name in known else 0
             if size < start:
                 self._reread(name, size)
                 continue
-            if size == start or self._is_own(name, start) or self._quiet.get(name) == (
-                size, changed, start,
-            ):  # fmt: skip
+            seen = (size, changed, start)
+            if size == start or self._is_own(name, start) or self._quiet.get(name) == seen:
+                if doubted or name in self._shut:
+                    self._try_open(name, doubted)
                 continue
             reached = self._scan(name, start)
             if changed < clock.now_ns() - _SETTLED_NS and name not in self._shut:
                 self._quiet[name] = (size, changed, reached)
+                self._opened[name] = doubted
         if gone:
             self._forget(gone)
         self._stale, self._has_looked = False, True
@@ -312,19 +328,33 @@ class Catalog:
         except sqlite3.Error as error:
             self._rebuild_in_memory(error)
 
-    def _scan(self, name: str, start: int) -> int:
+    def _open(self, name: str) -> int | None:
+        """None where the segment is gone, or shut: that costs what it holds, and no more."""
         path = self._layout.segments / name
         try:
             descriptor = self._files.open(path)
         except NotFound:
-            return start
+            return None
         except Storage as error:
-            # One that was written by another user costs what it holds, and no more than that.
             if name not in self._shut:
                 self._shut[name] = say_shut(path, error)
                 log.warning("segment %s is left out: %s", name, self._shut[name])
-            return start
+            return None
         self._shut.pop(name, None)
+        return descriptor
+
+    def _try_open(self, name: str, changed: int) -> None:
+        """It is known whether this segment, which the index knows, may be read, too."""
+        if changed and self._opened.get(name) == changed:
+            return
+        descriptor = self._open(name)
+        if descriptor is not None:
+            self._files.close(descriptor)
+            self._opened[name] = changed
+
+    def _scan(self, name: str, start: int) -> int:
+        if (descriptor := self._open(name)) is None:
+            return start
         try:
             scan = read_segment(self._layout, name, descriptor).scan(start, deep=start == 0)
         finally:
@@ -342,8 +372,9 @@ class Catalog:
             log.warning("segment %s: %s at byte %s", name, gap.what, gap.offset)
         return scan.end
 
-    def _segment_files(self) -> dict[str, tuple[int, int]]:
-        """Size and time of change of every segment."""
+    def _segment_files(self) -> dict[str, tuple[int, int, int]]:
+        """Size and time of change of every segment; where this user may perhaps not read it, the
+        time since when that may be so, else 0."""
         found = {}
         try:
             with os.scandir(self._segments) as items:
@@ -353,10 +384,11 @@ class Catalog:
                     try:
                         status = item.stat()
                         if is_segment(item.name, status):
-                            found[item.name] = (status.st_size, status.st_mtime_ns)
+                            doubted = status.st_ctime_ns if may_be_shut(status) else 0
+                            found[item.name] = (status.st_size, status.st_mtime_ns, doubted)
                     except FileNotFoundError:
                         # Removed this moment: the next look tells, behind what replaced it.
-                        found[item.name] = (0, 0)
+                        found[item.name] = (0, 0, 0)
         except FileNotFoundError as error:
             # No answer that could be taken for an empty store.
             raise Unavailable(

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from typing import NamedTuple, Protocol
 
-from jupyter_rewind.errors import Integrity, NotFound, Unavailable
+from jupyter_rewind.errors import Denied, Integrity, NotFound, Unavailable
 from jupyter_rewind.model.entry import Entry
 from jupyter_rewind.model.ids import Digest, EntryId
 from jupyter_rewind.store import chunks
@@ -105,10 +106,11 @@ class Transaction(Gathering):
         return bool(self._have([name])) and self._reads(name)
 
     def _reads(self, name: Digest) -> bool:
-        """False for a node that is stored as a difference from something lost: store it again."""
+        """False for a node that is stored as a difference from what is lost, or may not be read:
+        store it again."""
         try:
             self._store.get(name)
-        except (Integrity, NotFound):
+        except (Integrity, NotFound, Denied):
             return False
         return True
 
@@ -140,6 +142,8 @@ class Transaction(Gathering):
                 retryable=True,
             )
         if missing is not None:
+            with suppress(NotFound, Integrity):
+                self._store.get(missing)  # says so where this user may not read it
             raise NotFound(f"Content {missing.hex()[:12]} is to be named but is not stored.")
 
 

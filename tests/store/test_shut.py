@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
 from jupyter_rewind.errors import Denied
+from jupyter_rewind.store import chunks
 from jupyter_rewind.store.keep import KernelStore
 from jupyter_rewind.store.repository import Repository
 from jupyter_rewind.store.upkeep import collect, salvage, verify
@@ -22,6 +24,18 @@ class ShutFiles(QuickFiles):
     def open(self, path: Path) -> int:
         if path.name == self.shut:
             raise Denied(f"Could not open {path}: permission denied.")
+        return super().open(path)
+
+
+class CountingFiles(QuickFiles):
+    """Remembers which segments were opened."""
+
+    def __init__(self) -> None:
+        self.seen: list[str] = []
+
+    def open(self, path: Path) -> int:
+        if path.parent.name == "segments":
+            self.seen.append(path.name)
         return super().open(path)
 
 
@@ -71,6 +85,73 @@ def test_what_is_told_from_content_in_it_is_stored_whole(tmp_path: Path) -> None
             told = tx.put_node(noise("base", 3000) + b"more", [], base=base)
             tx.add("note", keys=["k"], body={}, roots=[told])
         assert store.get(told).endswith(b"more")
+
+
+def shut_late(filled: Filled) -> ShutFiles:
+    """What opens the store when the index knows a segment that may not be read: whoever wrote it,
+    with sudo, say, told the index, too."""
+    files = ShutFiles()
+    path = max(segment_files(filled), key=lambda path: path.stat().st_mtime_ns)
+    files.shut = path.name
+    path.chmod(0)
+    return files
+
+
+def test_content_in_it_counts_as_not_stored(tmp_path: Path) -> None:
+    """What is kept from now on is whole, whatever becomes of what this user may not read."""
+    filled = fill(tmp_path, segments=2, entries=2)
+    part = noise("part of both", 5000)
+    with filled.open() as store:
+        filled.add(store, parts=[part])
+        [name] = [chunks.digest(part)]
+        assert store.has(name)
+    files = shut_late(filled)
+    with opened(filled, files) as store:
+        assert list(store.shut()) == [files.shut]
+        assert not store.has(name) and store.known([name]) == {}
+        added = filled.add(store, parts=[part])
+        assert filled.reads(store, added) and store.has(name)
+        with store.index() as index:
+            assert len(index.places(name)) == 2
+
+
+def test_nothing_can_be_named_that_stands_in_it_alone(tmp_path: Path) -> None:
+    """Whoever tries hears why."""
+    filled = fill(tmp_path, segments=1, entries=1)
+    files = shut_late(filled)
+    [name] = [one for links in filled.links.values() for one in links[:1]]
+    with opened(filled, files) as store, pytest.raises(Denied), store.transaction() as tx:
+        tx.add("note", keys=["k"], body={}, roots=[name])
+
+
+def test_what_may_be_read_again_counts_as_stored_again(tmp_path: Path) -> None:
+    """Also where not a byte of it has changed."""
+    filled = fill(tmp_path, segments=2, entries=2)
+    files = shut_late(filled)
+    with opened(filled, files) as store:
+        [name, *_] = [
+            each for links in filled.links.values() for each in links if not store.has(each)
+        ]
+        (tmp_path / "store" / "segments" / files.shut).chmod(0o600)
+        files.shut = ""
+        store.refresh()
+        assert store.shut() == {} and store.has(name)
+
+
+def test_what_others_wrote_and_all_may_read_is_opened_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A store of several users costs no look at each segment with each commit."""
+    filled = fill(tmp_path, segments=3, entries=1)
+    files = CountingFiles()
+    for path in segment_files(filled):
+        os.utime(path, (1, 1))  # nobody writes to them any more
+    mine = os.getuid()
+    monkeypatch.setattr(os, "geteuid", lambda: mine + 1)
+    with opened(filled, files) as store:
+        for _ in range(3):
+            store.refresh()
+    assert sorted(files.seen) == [path.name for path in segment_files(filled)]
 
 
 def test_verify_names_it_and_how_to_open_it(tmp_path: Path) -> None:

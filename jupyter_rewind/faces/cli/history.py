@@ -57,7 +57,7 @@ def history(
         info = workspace.overview(notebook)
         listing = workspace.listing(notebook, newest_first=not oldest)
         found, missing = listing.checkpoints, listing.missing
-        shown, shut = found[:limit], workspace.repository.shut()
+        shown = found[:limit]
         states = open_revival(workspace).pair(info.path, shown)
         images = [
             each
@@ -76,12 +76,12 @@ def history(
         gone = f"{wording.count(len(missing), 'checkpoint')} cannot be read"
         remarks.append(
             Remark(
-                f"{gone}: files of the store are gone or cut short, which `jupyter rewind verify`"
-                " names. Put them back from a copy of the store if you have one."
+                f"{gone}: files of the store are gone or cut short, or may not be read; `jupyter"
+                " rewind verify` names them. Put what is gone back from a copy of the store if you"
+                " have one."
             )
         )
-    for name, why in shut.items():
-        remarks.append(Remark(f"Checkpoints may be missing here. Of segment {name}: {why}."))
+    remarks += map(Remark, listing.incomplete)
     data: Document = {
         "history": views.history_json(info),
         "checkpoints": [
@@ -90,7 +90,8 @@ def history(
         "images": [image_json(each) for each in (images if oldest else images[::-1])],
         "lost": list(listing.lost),
     }
-    return Answer(data, [table, *remarks], Status.DAMAGE if missing or shut else Status.DONE)
+    is_damaged = bool(missing or listing.incomplete)
+    return Answer(data, [table, *remarks], Status.DAMAGE if is_damaged else Status.DONE)
 
 
 def _about(info: HistoryInfo, shown: int, found: int) -> Iterator[str]:
@@ -233,11 +234,13 @@ def search(
 def deleted(face: Face) -> Answer:
     """List the notebooks that were deleted and can be brought back."""
     with face.workspace() as workspace:
-        found = workspace.deleted()
+        found, incomplete = workspace.deleted(), workspace.histories.incomplete()
     table = views.history_table(found, empty="No deleted notebook is in the store.")
     remarks = [
         Remark(f"The disk of {each.path} is not there: it may be whole on it.")
         for each in found
         if each.disk_is_away
     ]
-    return Answer({"deleted": [views.history_json(each) for each in found]}, [table, *remarks])
+    remarks += map(Remark, incomplete)
+    data: Document = {"deleted": [views.history_json(each) for each in found]}
+    return Answer(data, [table, *remarks], Status.DAMAGE if incomplete else Status.DONE)

@@ -20,6 +20,7 @@ from jupyter_rewind.notebooks.history import Histories
 from jupyter_rewind.store.locks import FileLock
 from jupyter_rewind.workspace import Workspace
 from tests.faces.server.support import Client, eventually, notebook, written
+from tests.faces.server.test_rest import check
 from tests.support.stores import refuse_to_open
 
 SERVICES = "jupyter_server.services.contents"
@@ -309,6 +310,10 @@ async def test_no_list_is_empty_because_the_store_may_not_be_read(
     client.file("b.ipynb").write_bytes(written(notebook("x = 1")))
     status, told = await client.ask("GET", "api/contents", "b.ipynb", "checkpoints")
     assert status == 403 and "sudo chown" in told["message"]
+    for noun, options in (("history", {"path": "a.ipynb"}), ("deleted", {})):
+        status, shorter = await client.rewind("GET", noun, **options)
+        check("GET", noun, status, shorter)
+        assert [of_another_user.name in words for words in shorter["incomplete"]] == [True]
     await client.put("a.ipynb", notebook("x = 2"))
     assert len(await client.checkpoints("a.ipynb")) == 2
 

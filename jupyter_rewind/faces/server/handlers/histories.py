@@ -53,6 +53,7 @@ class HistoryHandler(RewindHandler):
                 ],
                 "checkpoints": [render_checkpoint(each) for each in checkpoints],
                 "lost": list(listing.lost if newest_first else listing.lost[::-1]),
+                "incomplete": list(listing.incomplete),
                 "states": find_pairs(workspace, file, checkpoints),
                 "condition": describe_condition(workspace, service.recorder, path, file),
             }
@@ -69,12 +70,15 @@ class DeletedHandler(RewindHandler):
     async def get(self) -> None:
         paths = self.service.paths
 
-        def act(workspace: Workspace) -> list[dict[str, Any]]:
+        def act(workspace: Workspace) -> dict[str, Any]:
             paths.look_for_links()
             found = (info for info in workspace.deleted() if paths.shown_path(info.path))
-            return [render_history(info, paths) for info in found]
+            return {
+                "deleted": [render_history(info, paths) for info in found],
+                "incomplete": list(workspace.histories.incomplete()),
+            }
 
-        self.answer({"deleted": await self.view_soon(None, act)})
+        self.answer(await self.view_soon(None, act))
 
 
 def describe_condition(
