@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from jupyter_rewind import clock
 from jupyter_rewind.errors import Conflict, InvalidInput, Storage
 from jupyter_rewind.recovery import search, walking
-from jupyter_rewind.recovery.evidence import Holds, Problem, Scope, Trace
+from jupyter_rewind.recovery.evidence import Allowance, Holds, Problem, Scope, Trace
 from jupyter_rewind.recovery.scratch import scratch_folder
 from jupyter_rewind.recovery.search import Found, Nothing, Place
 from jupyter_rewind.store.durable import free_bytes
@@ -64,6 +64,8 @@ class Request:
     since: str | None = None
     until: str | None = None
     memory: bool = False
+    memory_seconds: float = Allowance().given
+    """What looking into memory may take in all."""
     ask_kernels: bool = False
     environ: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
     home: Path = field(default_factory=Path.home)
@@ -101,6 +103,7 @@ def open_scope(settings: Rewind, request: Request) -> Iterator[Scope]:
             sessions=tuple(number for _, number in named),
             profiles=tuple((profile, number) for profile, number in named if profile),
             memory=request.memory,
+            memory_time=Allowance(request.memory_seconds),
             ask_kernels=request.ask_kernels,
             progress=request.progress,
             store=Path(settings.store_path).expanduser(),

@@ -22,6 +22,7 @@ from jupyter_rewind.recovery.namesakes import (
     is_poorer,
     without_namesakes,
 )
+from jupyter_rewind.recovery.remembered import UNTIMED, is_untimed, known_texts, time_of
 from jupyter_rewind.recovery.traces.git import BRANCH, DROPPED, FETCHED
 
 MUCH_MORE, COLLAPSED = 1.5, 3.0
@@ -41,6 +42,8 @@ class Based:
     words: str = ""
     shown_by: FoundDocument | None = None
     """Which other document its outputs are from."""
+    surest: float = 1.0
+    """How sure it is at most that it was like this."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +101,28 @@ def choose_base(
     else:
         cells = _as_based(newest)
     branches = [each for each in filled if BRANCH in each.trace.handle and not _is_others(newest)]
-    return Base(tuple(cells), newest, newest.time_ns, words, tuple(branches))
+    cells = _no_surer_than_its_time(cells, documents)
+    return Base(tuple(cells), newest, _since(newest, documents), words, tuple(branches))
+
+
+def _since(document: FoundDocument, documents: Iterable[FoundDocument]) -> int | None:
+    """When the document was the notebook; of one of no time that says nothing of what ran, the time
+    that it is taken for."""
+    if not is_untimed(document) or any(each.execution_count for each in document.cells):
+        return document.time_ns
+    return time_of(document, documents, None) or None
+
+
+def _no_surer_than_its_time(
+    cells: Iterable[Based], documents: Sequence[FoundDocument]
+) -> list[Based]:
+    known = known_texts(documents)
+    return [
+        replace(each, surest=UNTIMED)
+        if is_untimed(each.document) and (each.cell.kind, each.cell.source.strip()) not in known
+        else each
+        for each in cells
+    ]
 
 
 def _ours(
@@ -111,7 +135,7 @@ def _ours(
     newest = max((each.time_ns or 0 for each in known), default=0)
 
     def rank(document: FoundDocument) -> tuple[bool, bool, int, bool, int]:
-        time_ns = document.time_ns or 0
+        time_ns = time_of(document, known, file)
         if document.trace.kind == "file" and document.time_ns is None:
             time_ns = newest + 1  # its clock was wrong: it is taken for what it most likely is
         if file is not None and document.trace.kind == KIND and not is_edited_pair(document, file):
@@ -178,7 +202,7 @@ def _less(newer: FoundDocument, older: FoundDocument) -> str:
     hurt = "it is damaged, and" if newer.damages or not newer.complete else "it"
     words = "." if newer.damages or not newer.complete else "; deleted since, perhaps."
     name = older.trace.words or older.trace.kind
-    when = "" if newer.time_ns is None else ", newer"
+    when = "" if None in (newer.time_ns, older.time_ns) else ", newer"
     return f"{newer.trace.place}{when}: {hurt} lacks {cells} of another version ({name}){words}"
 
 
@@ -215,7 +239,8 @@ def _merge(older: FoundDocument, newer: FoundDocument, fill: bool) -> list[Based
     a, b = [_key(cell) for cell in older.cells], [_key(cell) for cell in newer.cells]
     merged: list[Based] = []
     of = "" if newer.complete else "what is left of "
-    words = f"not in {of}{newer.trace.place}, which is newer"
+    which = "" if None in (newer.time_ns, older.time_ns) else ", which is newer"
+    words = f"not in {of}{newer.trace.place}{which}"
     for kind, a0, a1, b0, b1 in SequenceMatcher(None, a, b, autojunk=False).get_opcodes():
         if kind == "equal" or kind == "insert":
             merged += [Based(cell, newer) for cell in newer.cells[b0:b1]]

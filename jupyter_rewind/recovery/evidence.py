@@ -227,6 +227,20 @@ class Hints:
     windows: tuple[tuple[int, int], ...] = ()
 
 
+@dataclass(slots=True)
+class Allowance:
+    """How many seconds one search may give to what could take for ever, of `given` in all.
+
+    Who spends them takes them off `left`, so that several traces share them.
+    """
+
+    given: float = 60.0
+    left: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.left = self.given
+
+
 @dataclass(frozen=True, slots=True)
 class Scope:
     """Where to look, and for what.
@@ -236,6 +250,7 @@ class Scope:
     finders look nowhere else, so that a test or another account's home can be searched.
     With `ask_kernels` running kernels may be asked in a way that runs callbacks of the user's.
     `profiles` are those of `sessions` whose profile the user named, each with its number.
+    `memory_time` is what looking into memory may take in all.
     """
 
     notebook: Path | None
@@ -251,6 +266,7 @@ class Scope:
     sessions: tuple[int, ...] = ()
     profiles: tuple[tuple[str, int], ...] = ()
     memory: bool = False
+    memory_time: Allowance = field(default_factory=Allowance, compare=False)
     ask_kernels: bool = False
     progress: Callable[[str, float | None], None] = _silent
     hints: Hints = Hints()

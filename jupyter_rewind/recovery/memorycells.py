@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from jupyter_rewind.recovery.broken.beginnings import Beginnings, find_anchor
@@ -22,6 +24,7 @@ _KEY = b'"cell_type"'
 _WIDE_KEY = '"cell_type"'.encode("utf-16-le")
 _BETWEEN = re.compile(rb"\s*+,\s*+\{")
 _PATH = re.compile(rb'"path"\s*:\s*("(?:[^"\\\x00-\x1f]|\\.){1,1000}+")')
+_SAVED = re.compile(rb'"last_modified"\s*:\s*"([0-9T:.+Z-]{10,40})"')
 _TOKEN = re.compile(rb'"(?:[^"\\\x00-\x1f]|\\.)*+"|[{}\[\]]|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\xff]')
 _CONTENT = re.compile(rb'"content"\s*+:\s*+\Z')
 _METADATA = re.compile(rb'\s*+\]\s*+,\s*+"metadata"\s*+:\s*+(?=\{)')
@@ -38,13 +41,15 @@ _ENOUGH = 24
 class Row:
     """Cells that stand one behind the other. `is_begun` and `is_ended` tell a notebook's borders.
 
-    `path` is the notebook's, where what stands before it says so. `start` and `end` are places.
+    `path` is the notebook's and `saved_ns` when it was saved like this, where what stands before it
+    says so. `start` and `end` are places.
     """
 
     cells: list[EvidenceCell] = field(default_factory=list)
     start: int = 0
     end: int = 0
     path: str = ""
+    saved_ns: int | None = None
     metadata: dict[str, Any] = field(default_factory=dict)
     is_begun: bool = False
     is_ended: bool = False
@@ -143,7 +148,7 @@ def _frame(raw: bytes, row: Row, reader: JsonBytes) -> None:
     row.is_begun = _HEAD.search(before) is not None
     row.is_ended = _TAIL.match(raw, row.end) is not None
     if row.is_begun:
-        row.path = _path_in(before)
+        row.path, row.saved_ns = _path_in(before)
     behind = _METADATA.match(raw, row.end)
     if behind is not None:
         try:
@@ -153,18 +158,31 @@ def _frame(raw: bytes, row: Row, reader: JsonBytes) -> None:
         row.metadata = value if isinstance(value, dict) else {}
 
 
-def _path_in(before: bytes) -> str:
-    """The path in the same object as the content whose list of cells begins where `before` ends.
+def _path_in(before: bytes) -> tuple[str, int | None]:
+    """The path, and the time of the last save, in the same object as the content whose list of
+    cells begins where `before` ends.
 
     What else stands before it in memory may be of any notebook.
     """
     for found in reversed(list(_PATH.finditer(before))):
         if _is_outside_content(before[found.end() :]):
             try:
-                return str(json.loads(found[1]))
+                return str(json.loads(found[1])), _saved_in(before[found.end() :])
             except ValueError:
                 continue
-    return ""
+    return "", None
+
+
+def _saved_in(text: bytes) -> int | None:
+    """When Jupyter's server says that what it sends was saved."""
+    found = _SAVED.search(text)
+    if found is None:
+        return None
+    try:
+        when = datetime.fromisoformat(found[1].decode("ascii"))
+    except ValueError:
+        return None
+    return None if when.tzinfo is None else int(when.timestamp() * 1e6) * 1000
 
 
 def _is_outside_content(text: bytes) -> bool:
@@ -205,9 +223,10 @@ def largest(rows: list[Row], most: int) -> list[Row]:
     return [row for row, _ in kept]
 
 
-def _says(row: Row) -> tuple[int, int, bool]:
+def _says(row: Row) -> tuple[int, int, bool, int]:
     """How much the row says: of two states of a notebook, the one with more text is the newer."""
-    return len(row.cells), sum(len(cell.source) for cell in row.cells), bool(row.path)
+    text = sum(len(cell.source) for cell in row.cells)
+    return len(row.cells), text, bool(row.path), row.saved_ns or 0
 
 
 def _has_plus(row: Row) -> bool:
@@ -217,6 +236,23 @@ def _has_plus(row: Row) -> bool:
 def _without_plus(row: Row) -> int:
     """Equal for a row and for its copy in which plus signs became spaces."""
     return hash(tuple(cell.source.replace("+", " ") for cell in row.cells))
+
+
+class Rows:
+    """Rows as they are found, each content once: a program may hold a notebook a hundred times."""
+
+    def __init__(self) -> None:
+        self.kept: dict[int, Row] = {}
+
+    def add(self, rows: Iterable[Row]) -> None:
+        for row in rows:
+            told = hash((tuple(map(_told, row.cells)), row.is_begun, row.is_ended))
+            known = self.kept.get(told)
+            if known is None or _says(row) > _says(known):
+                self.kept[told] = row
+
+    def join(self) -> list[Row]:
+        return join_rows(list(self.kept.values()))
 
 
 def join_rows(rows: list[Row]) -> list[Row]:
@@ -266,6 +302,7 @@ def _joined(row: Row, other: Row, shared: int) -> Row:
         row.start,
         row.end,
         row.path or other.path,
+        row.saved_ns,
         other.metadata or row.metadata,
         row.is_begun,
         other.is_ended,

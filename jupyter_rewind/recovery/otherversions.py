@@ -16,6 +16,7 @@ from jupyter_rewind.errors import InvalidInput
 from jupyter_rewind.recovery.broken.versions import VERSION
 from jupyter_rewind.recovery.evidence import Evidence, EvidenceCell, FoundDocument, Trace
 from jupyter_rewind.recovery.exactness import is_page, said
+from jupyter_rewind.recovery.remembered import MEMORY
 from jupyter_rewind.recovery.unnamed import sort_out
 
 MOST = 5
@@ -106,9 +107,12 @@ def _line(other: OtherVersion) -> str:
     when = ""
     if other.time_ns is not None:
         when = f", {datetime.fromtimestamp(other.time_ns / 1e9):%Y-%m-%d %H:%M}"
+    where = f"--from {shlex.quote(other.trace.place)}"
+    if other.trace.kind == MEMORY:
+        where = f"--memory --from {other.trace.handle.get('mark', other.trace.place)}"
     return (
         f"Another version {' and '.join(has)} ({other.trace.words or other.trace.kind}{when}):"
-        f" build on it with --from {shlex.quote(other.trace.place)}"
+        f" build on it with {where}"
     )
 
 

@@ -284,7 +284,7 @@ class _Followed:
         if shown == PIECE and based is not None and based.document.trace.kind == KIND:
             shown = TURNED_BACK
         words = "; ".join(each for each in (words, shown) if each)
-        confidence = judged.confidence
+        confidence = min(judged.confidence, based.surest if based is not None else 1.0)
         if slot.last_ran >= 0 and (based is None or based.cell.source.rstrip() != slot.source):
             confidence = min(confidence, self._surest(slot.last_ran))
         return RebuiltCell(cell, tuple(origins), confidence, words)

@@ -49,6 +49,15 @@ Memory = Annotated[
         "--memory", help="Also look into the memory of your Jupyter servers and browsers (Linux)."
     ),
 ]
+MemorySeconds = Annotated[
+    int,
+    typer.Option(
+        "--memory-seconds",
+        metavar="N",
+        min=1,
+        help="How long --memory may take: 60 seconds, if not named.",
+    ),
+]
 AskKernels = Annotated[
     bool,
     typer.Option(
@@ -124,6 +133,7 @@ def recover(
     since: Since = None,
     until: Until = None,
     memory: Memory = False,
+    memory_seconds: MemorySeconds = 60,
     ask_kernels: AskKernels = False,
     all_: Annotated[
         bool, typer.Option("--all", help="Bring back every notebook of the folder in need.")
@@ -144,7 +154,7 @@ def recover(
     with face.screen.steps() as step:
         request = ask(
             notebook, step, history=history, scan=scan, sessions=session, since=since,
-            until=until, memory=memory, ask_kernels=ask_kernels,
+            until=until, memory=memory, memory_seconds=memory_seconds, ask_kernels=ask_kernels,
         )  # fmt: skip
         with rescue.open_scope(face.lenient_settings, request) as scope:
             if single:
@@ -267,6 +277,7 @@ def ask(target: str | None, step: Any, **words: Any) -> Request:
         since=words.get("since"),
         until=words.get("until"),
         memory=words.get("memory", False),
+        memory_seconds=words.get("memory_seconds", 60),
         ask_kernels=words.get("ask_kernels", False),
         progress=step,
     )

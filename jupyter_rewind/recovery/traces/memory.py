@@ -1,19 +1,22 @@
 """Notebooks in the memory of Jupyter's server or a browser (Linux), looked at only when asked.
 
 A server has a notebook in its memory for a while after it was opened or saved. Reading disturbs
-nobody; what is found there goes nowhere but into the recovered notebook.
+nobody; what is found there goes nowhere but into the recovered notebook. It ends after a time, the
+most promising programs first, and says what was not looked at.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from jupyter_rewind import clock
 from jupyter_rewind.errors import Denied, NotFound
 from jupyter_rewind.recovery.evidence import (
     EVERYTHING,
@@ -24,9 +27,10 @@ from jupyter_rewind.recovery.evidence import (
     Scope,
     Trace,
 )
-from jupyter_rewind.recovery.memorycells import Row, find_rows, join_rows
+from jupyter_rewind.recovery.memorycells import Row, Rows, find_rows
 from jupyter_rewind.recovery.processes import (
     Process,
+    Region,
     open_memory,
     own_processes,
     read_memory,
@@ -45,6 +49,7 @@ _BROWSERS = (
     "chrome", "chromium", "firefox", "msedge", "brave", "opera", "vivaldi", "electron",
     "code", "codium", "cursor", "jupyterlab-desktop", "webkitwebprocess", "epiphany",
 )  # fmt: skip
+_SERVER = "Jupyter's server"
 _SERVERS = ("jupyter", "jupyter_server", "jupyterhub", "jupyter-lab", "jupyter-notebook")
 
 
@@ -68,13 +73,12 @@ class MemoryFinder:
             words = "Memory can be looked at on Linux only."
             yield Problem("memory of programs", words)
             return
-        for process in own_processes():
-            words = _role(process)
-            if words:
-                yield Trace(
-                    self.kind, f"process {process.pid} ({process.words})", None, self.holds,
-                    None, 0, f"The memory of {words}", None, {"pid": str(process.pid)},
-                )  # fmt: skip
+        told = ((process, _role(process)) for process in own_processes())
+        for process, words in sorted((each for each in told if each[1]), key=_is_unlikely):
+            yield Trace(
+                self.kind, f"process {process.pid} ({process.words})", None, self.holds,
+                None, 0, f"The memory of {words}", None, {"pid": str(process.pid)},
+            )  # fmt: skip
 
     def read(self, trace: Trace, scope: Scope) -> Evidence:
         """Raises NotFound when the process has ended, Denied when it may not be looked into."""
@@ -89,15 +93,18 @@ class MemoryFinder:
             ) from error
         except OSError as error:
             raise NotFound("The process has ended, and its memory is gone.") from error
-        found: list[Row] = []
-        total = sum(place.end - place.start for place in places) or 1
-        done = 0
+        found, total = Rows(), sum(place.end - place.start for place in places)
+        done, began, until = 0, clock.monotonic(), clock.monotonic() + scope.memory_time.left
         with closing(_Descriptor(descriptor)):
-            for place in places:
+            looked = (each for place in places for each in _rows_in(descriptor, place))
+            while done < total and clock.monotonic() < until:
                 scope.progress(f"Looking into {trace.place}", done / total)
-                found += _rows_in(descriptor, place.start, place.end)
-                done += place.end - place.start
-        return _evidence(trace, scope, found)
+                rows, size = next(looked, ([], total))
+                found.add(rows)
+                done += size
+        scope.memory_time.left -= clock.monotonic() - began
+        problems = () if done >= total else (_not_all(trace, scope, done, total),)
+        return replace(_evidence(trace, scope, found), problems=problems)
 
 
 @dataclass(slots=True)
@@ -106,6 +113,12 @@ class _Descriptor:
 
     def close(self) -> None:
         os.close(self.number)
+
+
+def _is_unlikely(told: tuple[Process, str]) -> tuple[bool, bool]:
+    """Sorts those first that are most likely to have the notebook: servers, then tabs."""
+    process, words = told
+    return words != _SERVER, "--type=renderer" not in process.command
 
 
 def _role(process: Process) -> str:
@@ -119,35 +132,50 @@ def _role(process: Process) -> str:
     if any(word.startswith(("jupyter-rewind", "jupyter_rewind")) for word in words):
         return ""  # this command itself, or another like it
     if any(word.startswith(_SERVERS) for word in words):
-        return "Jupyter's server"
+        return _SERVER
     return ""
 
 
-def _rows_in(descriptor: int, start: int, end: int) -> list[Row]:
-    """All rows of a region, window by window; one that crosses an end is read again, whole."""
-    found: list[Row] = []
-    at, size = start, _WINDOW
+def _rows_in(descriptor: int, place: Region) -> Iterator[tuple[list[Row], int]]:
+    """All rows of a region, window by window, each with how far it came: one that crosses an end
+    is read again, whole."""
+    at, end, size = place.start, place.end, _WINDOW
     while at < end:
-        asked = min(size, end - at)
+        asked, before = min(size, end - at), at
         raw = read_memory(descriptor, at, asked)
         rows, open_at = find_rows(raw)
         if open_at is not None and len(raw) == asked < end - at:
             if open_at > _OVERLAP:
-                found += [row for row in rows if row.start < open_at]
+                rows = [row for row in rows if row.start < open_at]
                 at, size = at + open_at - _OVERLAP, _WINDOW
+                yield rows, at - before
                 continue
             if size < _LONGEST_WINDOW:
                 size *= 2
+                yield [], 0
                 continue
-        found += rows
         at += len(raw) - _OVERLAP if len(raw) == asked < end - at else max(len(raw), _OVERLAP)
         size = _WINDOW
-    return found
+        yield rows, min(at, end) - before
 
 
-def _evidence(trace: Trace, scope: Scope, found: list[Row]) -> Evidence:
+def _not_all(trace: Trace, scope: Scope, done: int, total: int) -> Problem:
+    """What is told of memory that was not looked at, and how it is."""
+    given = math.ceil(scope.memory_time.given)
+    over = f"the {given} s that this may take were over"
+    share = f"Only {done / total:.0%} of its memory was looked at, since {over}"
+    words = share if done else f"Its memory was not looked at, since {over}"
+    return Problem(
+        trace.place,
+        f"{words}: the notebook may be there. To look longer, before anything is closed or started"
+        f" again: --memory --memory-seconds {10 * given}",
+        trace,
+    )
+
+
+def _evidence(trace: Trace, scope: Scope, found: Rows) -> Evidence:
     roots = _served_folders(trace.handle["pid"], scope)
-    rows = join_rows(found)[:MOST_DOCUMENTS]
+    rows = found.join()[:MOST_DOCUMENTS]
     return Evidence(documents=tuple(_document(trace, scope, row, roots) for row in rows))
 
 
@@ -159,9 +187,9 @@ def _document(trace: Trace, scope: Scope, row: Row, roots: Iterable[str]) -> Fou
         damages += ("a row of cells out of a notebook, not all of it",)
     own = _as_another(trace, row)
     if scope.notebook is not None and _is_of(row, scope.notebook, roots):
-        own = replace(trace, notebook=str(scope.notebook))
+        own = replace(own, notebook=str(scope.notebook), words=trace.words)
     return FoundDocument(
-        own, tuple(row.cells), row.metadata, (4, 5), None, row.is_complete, damages
+        own, tuple(row.cells), row.metadata, (4, 5), own.time_ns, row.is_complete, damages
     )
 
 
@@ -187,9 +215,11 @@ def _as_another(trace: Trace, row: Row) -> Trace:
     first = next((line for line in lines if line), "")[:_FIRST]
     name = f"{row.path}, " if row.path else ""
     count = "1 cell" if len(row.cells) == 1 else f"{len(row.cells)} cells"
+    is_past = row.saved_ns is not None and row.saved_ns <= clock.now_ns()
     return replace(
         trace,
         place=f"{trace.place}, {mark}",
+        time_ns=row.saved_ns if is_past else None,
         words=f"{trace.words}: {name}{count}, the first begins {first!r}",
         handle={**trace.handle, "mark": mark},
     )
