@@ -1,4 +1,5 @@
-"""Scripts and Markdown files hold no outputs: what stood below their cells, another document has.
+"""Scripts and Markdown files hold no outputs, and filters take them out of commits: what stood
+below their cells, another document has.
 
 Only below a cell of the same text, in the same order, and marked with where it is from.
 """
@@ -9,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from difflib import SequenceMatcher
 
-from jupyter_rewind.recovery.choosing import Base, Based
+from jupyter_rewind.recovery.choosing import GIT, Base, Based
 from jupyter_rewind.recovery.evidence import FoundDocument, Holds
 
 
@@ -32,11 +33,16 @@ def with_saved_outputs(base: Base, documents: Iterable[FoundDocument]) -> Base:
             if not _is_bare(here) or not saved.whole or not here.cell.whole:
                 continue
             told = words if saved.outputs else ""
-            cell = replace(saved, source=here.cell.source)
+            # Of a commit only what it shows is missing: its cells have ids of their own.
+            cell = (
+                replace(here.cell, outputs=saved.outputs)
+                if here.document.trace.kind == GIT
+                else replace(saved, source=here.cell.source)
+            )
             by = shown if saved.outputs else None
             cells[at] = replace(here, cell=cell, words=here.words or told, shown_by=by)
     document = base.document
-    if _holds_none(document):
+    if _holds_none(document) and document.trace.kind != GIT:
         document = replace(document, metadata={**shown.metadata, **document.metadata})
     return replace(base, cells=_of(cells, base.document, document), document=document)
 
@@ -66,7 +72,15 @@ def _is_bare(each: Based) -> bool:
 
 
 def _holds_none(document: FoundDocument) -> bool:
+    if document.trace.kind == GIT:
+        return _is_stripped(document)
     return bool(document.trace.holds) and Holds.OUTPUTS not in document.trace.holds
+
+
+def _is_stripped(document: FoundDocument) -> bool:
+    """Whether it says of no code that it ever ran: a filter took that out before the commit."""
+    code = [each for each in document.cells if each.kind == "code"]
+    return bool(code) and not any(each.outputs or each.execution_count for each in code)
 
 
 def _shows(document: FoundDocument) -> bool:

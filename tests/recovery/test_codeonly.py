@@ -40,6 +40,38 @@ def checkpoint() -> FoundDocument:
     return document(prose("# Prices"), code(LOAD, "loaded"), code(SHOW, "table"), trace=KEPT)
 
 
+def test_cells_of_a_commit_without_outputs_show_what_the_checkpoint_has() -> None:
+    """A filter takes all outputs out of what is committed: the new cell and the old outputs both
+    come back, and the commit's own cells stay what they are."""
+    commit = Trace("git", "/home/ann: git object 1", str(TARGET), EVERYTHING, words="Commit 1")
+    cells = [
+        replace(code(each, cell_id=f"id-{at}"), execution_count=None)
+        for at, each in enumerate([LOAD, SHOW, FIT])
+    ]
+    stripped = document(prose("# Prices"), *cells, at=600, trace=commit)
+    rebuilt = rebuilt_of([stripped, checkpoint()])
+    assert sources_of(rebuilt) == ["# Prices", LOAD, SHOW, FIT]
+    shown = [each.cell.outputs for each in rebuilt.cells]
+    assert shown == [(), (text_output("loaded"),), (text_output("table"),), ()]
+    assert [each.cell.cell_id for each in rebuilt.cells] == [None, "id-0", "id-1", "id-2"]
+    assert [each.cell.execution_count for each in rebuilt.cells] == [None] * 4
+    assert rebuilt.cells[1].words == "what it shows was saved earlier: Jupyter's checkpoint"
+    [lost] = [each for each in rebuilt.likely_lost if each.startswith("Outputs")]
+    assert lost == "Outputs of 1 code cell, where there were any: there are none in: Commit 1."
+
+
+def test_outputs_that_a_person_cleared_stay_cleared() -> None:
+    """The file on the disk shows nothing, and so does a commit that has other outputs: meant."""
+    bare = [replace(code(each), execution_count=None) for each in (LOAD, SHOW)]
+    file = Trace("file", str(TARGET), str(TARGET), EVERYTHING)
+    rebuilt = rebuilt_of([document(*bare, at=600, trace=file), checkpoint()])
+    assert not any(each.cell.outputs for each in rebuilt.cells)
+    commit = Trace("git", "/home/ann: git object 1", str(TARGET), EVERYTHING)
+    some = document(bare[0], code(SHOW, "new"), at=600, trace=commit)
+    rebuilt = rebuilt_of([some, checkpoint()])
+    assert [each.cell.outputs for each in rebuilt.cells] == [(), (text_output("new"),)]
+
+
 def test_unchanged_cells_show_what_the_checkpoint_has() -> None:
     """Only the script of a pair is left and a checkpoint: outputs stand below the same text."""
     rebuilt = rebuilt_of([script(LOAD, SHOW, FIT), checkpoint()])
