@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,11 @@ settings.register_profile("patient", settings.get_profile("new"), derandomize=Tr
 settings.load_profile("patient")
 # For a quick look on many machines: pytest --hypothesis-profile=short
 settings.register_profile("short", max_examples=10)
+
+# A shell that starts its commands in the background has them ignore interrupts, and so would each
+# server and kernel of a test.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 ON_ONE_WORKER = ("tests/e2e/test_browser_access.py", "tests/kernels/test_fidelity.py")
