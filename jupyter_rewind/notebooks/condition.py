@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import codecs
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 _PAGE = (b"<!doctype", b"<html")
 _CONFLICT = (b"<<<<<<< ", b"\n=======", b"\n>>>>>>> ")
+_WIDE_MARKS = (
+    codecs.BOM_UTF32_LE,
+    codecs.BOM_UTF32_BE,
+    codecs.BOM_UTF16_LE,
+    codecs.BOM_UTF16_BE,
+)
 _WORDS = ("true", "false", "null", "NaN", "Infinity", "-Infinity")
 
 
@@ -32,6 +39,8 @@ def judge_notebook(raw: bytes, name: str) -> Condition:
     if not raw:
         return Condition("empty", f"{name} is empty: the file has 0 bytes.")
     zeros = raw.count(0)
+    if zeros and (wide := _judge_wide(raw, name)) is not None:
+        return wide
     if zeros:
         share = "nothing but" if zeros == len(raw) else f"{zeros} of {len(raw)}"
         return Condition("nul", f"{name} holds {share} NUL bytes, as after a crash of the machine.")
@@ -62,6 +71,32 @@ def judge_notebook(raw: bytes, name: str) -> Condition:
     if not isinstance(book.get("cells", book.get("worksheets")), list):
         return Condition("invalid", f"{name} has no list of cells.")
     return SOUND
+
+
+def read_wide(raw: bytes) -> bytes | None:
+    """The text of `raw` in UTF-8, where it is in UTF-16 or UTF-32, as Windows writes it; else
+    None. What does not read stands in it as a question mark."""
+    encoding = json.detect_encoding(raw)  # goes by the first four bytes
+    if not encoding.startswith(("utf-16", "utf-32")):
+        return None
+    return raw.decode(encoding, "replace").encode("utf-8", "surrogatepass")
+
+
+def _judge_wide(raw: bytes, name: str) -> Condition | None:
+    """The condition of a notebook in UTF-16 or UTF-32; None for what may not be in it."""
+    text = read_wide(raw)
+    if text is None:
+        return None
+    found = judge_notebook(text, name) if text.count(0) == 0 else None
+    if found is not None and found.is_ok:
+        kind = json.detect_encoding(raw)[:6].upper()
+        words = f"Jupyter does not open {name}: it is in {kind}, not in UTF-8."
+        return Condition("invalid", words, is_whole=True)
+    if found is None or not raw.startswith(_WIDE_MARKS):
+        return None
+    if found.state == "truncated":
+        return _cut_short(raw, name)
+    return replace(found, words=f"{found.words.rstrip('.')}, and is in UTF-16.")
 
 
 def _cut_short(raw: bytes, name: str) -> Condition:

@@ -58,3 +58,21 @@ def test_each_condition_has_its_word(raw: bytes, state: str) -> None:
     assert condition.state == state
     assert condition.is_ok == (state == "ok")
     assert bool(condition.words) == (state != "ok")
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le"])
+def test_a_notebook_in_utf_16_is_whole_and_said_not_to_open(encoding: str) -> None:
+    """PowerShell and the editor of Windows write it so: that is no crash, and it is all there."""
+    condition = judge_notebook(WHOLE.decode().encode(encoding), "a.ipynb")
+    name = encoding[:6].upper()
+    assert condition.words == f"Jupyter does not open a.ipynb: it is in {name}, not in UTF-8."
+    assert (condition.state, condition.is_whole) == ("invalid", True)
+
+
+def test_damage_of_a_notebook_in_utf_16_is_damage() -> None:
+    text = WHOLE.decode().encode("utf-16")
+    assert judge_notebook(text[:-31], "a.ipynb").state == "truncated"
+    assert judge_notebook(text[:-30] + bytes(30), "a.ipynb").state == "nul"
+    assert judge_notebook(text.replace(b"[\0", b"7\0", 1), "a.ipynb").state == "invalid"
+    assert not judge_notebook("[]".encode("utf-16"), "a.ipynb").is_whole
+    assert judge_notebook(" \n".encode("utf-16"), "a.ipynb").state == "empty"

@@ -182,3 +182,16 @@ def test_what_a_full_store_did_not_take_is_kept_as_soon_as_it_has_room(
         for _ in range(2):
             assert list(watcher.scan([folder]).problems) == [str(path)]
     assert len(watcher.scan([folder]).recorded) == 1
+
+
+def test_what_windows_wrote_in_utf_16_is_told_and_kept(
+    watcher: Watcher, folder: Path, histories: Histories
+) -> None:
+    """Jupyter does not open it, and nothing of the work in it is lost."""
+    path = write(folder / "a.ipynb", "1")
+    watcher.scan([folder])
+    raw = make_notebook("new work").decode().encode("utf-16")
+    path.write_bytes(raw)
+    seen = watcher.scan([folder])
+    assert [one.is_whole for one in seen.damaged.values()] == [True]
+    assert histories.read(seen.recorded[0].checkpoint) == raw

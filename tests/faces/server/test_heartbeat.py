@@ -74,11 +74,14 @@ async def test_damage_of_a_file_of_the_future_is_noticed(client: Client) -> None
     assert (await eventually(noticed))["condition"] == "empty"
 
 
-async def test_what_others_write_and_jupyter_does_not_open_is_told_and_kept(client: Client) -> None:
-    """A byte order mark, as some editors on Windows put it: the work in it is kept, too."""
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+async def test_what_others_write_and_jupyter_does_not_open_is_told_and_kept(
+    client: Client, encoding: str
+) -> None:
+    """As some editors on Windows, and PowerShell, write it: the work in it is kept, too."""
     await client.put("a.ipynb", notebook("x = 1"))
     (good,) = await client.checkpoints("a.ipynb")
-    raw = b"\xef\xbb\xbf" + written(notebook("x = 2"))
+    raw = written(notebook("x = 2")).decode().encode(encoding)
     client.file("a.ipynb").write_bytes(raw)
     _age(client, "a.ipynb")
     await client.ask("GET", "api/contents", "a.ipynb")
