@@ -11,12 +11,13 @@ import difflib
 import io
 import json
 import logging
+import re
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from jupyter_rewind.notebooks.aligning import diff_aligned, is_much
-from jupyter_rewind.notebooks.condition import judge_notebook
+from jupyter_rewind.notebooks.condition import judge_notebook, read_wide
 
 log = logging.getLogger(__name__)
 _TRIPPED = (AssertionError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
@@ -28,7 +29,7 @@ class Comparison:
     """Two states side by side. `operations` is nbdime's diff from the first to the second.
 
     Where one of them is no notebook, `operations` is empty and `text` holds a unified diff of
-    their lines; `differs` says whether there is any difference at all.
+    their lines, or says that they are no text; `differs` says whether there is any difference.
     """
 
     names: tuple[str, str]
@@ -37,6 +38,7 @@ class Comparison:
     base: dict[str, Any] | None = None
     remote: dict[str, Any] | None = None
     text: str = ""
+    states: tuple[bytes, bytes] = field(default=(b"", b""), repr=False, compare=False)
 
     def as_read(self) -> dict[str, Any] | None:
         """The first state as nbformat reads it, which `operations` apply to; else None."""
@@ -44,9 +46,15 @@ class Comparison:
 
     def as_text(self, *, color: bool = False, width: int | None = None) -> str:
         """The difference as a person reads it on a terminal; empty when there is none."""
-        if self.base is None or self.remote is None:
-            return _colored(self.text) if color else self.text
-        return _render(self, color=color)
+        text = self.text
+        if self.base is not None and self.remote is not None:
+            try:
+                return _render(self, color=color)
+            except _TRIPPED:  # to show a deep one takes more room than to compare it
+                log.debug("nbdime does not show %s beside %s", *self.names, exc_info=True)
+                text = _line_diff(*self.states, self.names)
+        text = _visible(text)
+        return _colored(text) if color else text
 
 
 def compare(before: bytes, after: bytes, names: tuple[str, str]) -> Comparison:
@@ -55,7 +63,9 @@ def compare(before: bytes, after: bytes, names: tuple[str, str]) -> Comparison:
     if base is not None and remote is not None:
         try:
             operations = diff_notebooks(base, remote)
-            return Comparison(names, bool(operations), operations, base, remote)
+            return Comparison(
+                names, bool(operations), operations, base, remote, states=(before, after)
+            )
         except _TRIPPED:
             log.debug("nbdime does not compare %s with %s", *names, exc_info=True)
     return Comparison(names, before != after, [], text=_line_diff(before, after, names))
@@ -94,11 +104,12 @@ def _common(before: list[Any], after: list[Any]) -> int:
 
 def parse_notebook(raw: bytes) -> dict[str, Any] | None:
     """The notebook as a JSON object of nbformat 4, or None where `raw` is no notebook."""
+    raw = read_wide(raw) or raw
     if not judge_notebook(raw, "").is_ok:
         return None
     try:
         book: dict[str, Any] = json.loads(raw.decode("utf-8-sig"))
-    except ValueError:  # in UTF-16, say: JSON that is no notebook as Jupyter reads them
+    except ValueError:
         return None
     return upgrade(book)
 
@@ -150,12 +161,41 @@ def _joined(book: dict[str, Any]) -> Any:
 
 
 def _line_diff(before: bytes, after: bytes, names: tuple[str, str]) -> str:
-    ours = before.decode(errors="replace").splitlines(keepends=True)
-    theirs = after.decode(errors="replace").splitlines(keepends=True)
-    lines = difflib.unified_diff(ours, theirs, *names)
-    return "".join(line if line.endswith("\n") else line + "\n" for line in lines)
+    if before == after:
+        return ""
+    if _is_binary(before) or _is_binary(after):
+        return "{} and {} are no text, and differ.\n".format(*names)
+    lines = difflib.unified_diff(_lines(before), _lines(after), *names)
+    return "".join(line if line.endswith("\n") else f"{line}\n{_ENDLESS}\n" for line in lines)
 
 
+def _is_binary(raw: bytes) -> bool:
+    """True for what is neither text nor a notebook that NUL bytes stand in."""
+    if b"\0" not in raw or read_wide(raw) is not None:
+        return False
+    try:
+        raw.decode()
+    except UnicodeDecodeError:
+        return True
+    return False
+
+
+def _lines(raw: bytes) -> list[str]:
+    # `splitlines` ends a line at a form feed and a dozen other signs, too.
+    text = (read_wide(raw) or raw).decode(errors="replace")
+    return re.findall(r"[^\n]*\n|[^\n]+", text)
+
+
+def _visible(text: str) -> str:
+    """The diff with the ends of lines that only one side has made visible."""
+    lines = text.split("\n")
+    told = [line for line in lines[2:] if line.startswith(("-", "+"))]
+    if all(line.endswith("\r") for line in told):
+        return text
+    return "\n".join(f"{line[:-1]}^M" if line.endswith("\r") else line for line in lines)
+
+
+_ENDLESS = "\\ No newline at end of file"
 _COLORS = {"-": "\x1b[31m", "+": "\x1b[32m", "@": "\x1b[36m"}
 
 

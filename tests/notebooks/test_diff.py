@@ -218,9 +218,8 @@ def test_real_versions_of_a_notebook_patch_into_one_another() -> None:
     [
         b'{"cells": [], "metadata": {"n": ' + b"9" * 5_000 + b'}, "nbformat": 4}',
         b'{"cells": [], "metadata": {"n": "\xff\xfe"}, "nbformat": 4}',
-        '{"cells": [], "metadata": {}, "nbformat": 4}'.encode("utf-16"),
     ],
-    ids=["a number of 5 000 digits", "no UTF-8", "UTF-16"],
+    ids=["a number of 5 000 digits", "no UTF-8"],
 )
 def test_what_python_does_not_parse_is_compared_by_lines(strange: bytes) -> None:
     """A number too long for Python, or bytes that are no UTF-8, are no reason for no diff."""
@@ -238,3 +237,51 @@ def test_cells_whose_ids_are_no_texts_are_told_by_their_text() -> None:
     rest = {"metadata": {}, "nbformat": 4, "nbformat_minor": 5}
     before, after = (json.dumps({"cells": cells, **rest}).encode() for cells in (one, two))
     assert compare(before, after, NAMES).operations
+
+
+def test_a_notebook_in_utf_16_is_compared_as_a_notebook() -> None:
+    after = notebook(["x = 2"]).decode().encode("utf-16")
+    found = compare(notebook(["x = 1"]), after, NAMES)
+    assert found.operations
+    assert "x = 2" in found.as_text()
+
+
+def test_what_differs_in_the_ends_of_lines_alone_is_seen() -> None:
+    """The last line of a script got its end, or all lines got those of Windows."""
+    ended = compare(b"one\ntwo", b"one\ntwo\n", NAMES)
+    assert ended.text == (
+        "--- then\n+++ now\n@@ -1,2 +1,2 @@\n one\n-two\n\\ No newline at end of file\n+two\n"
+    )
+    windows = compare(b"one\n", b"one\r\n", NAMES)
+    assert windows.text.endswith("-one\n+one\r\n")
+    assert windows.as_text().endswith("-one\n+one^M\n")
+    assert "^M" not in compare(b"one\r\n", b"two\r\n", NAMES).as_text()
+
+
+def test_other_signs_than_the_end_of_a_line_end_none() -> None:
+    found = compare("a\u2028b\n".encode(), "a\u2028c\n".encode(), NAMES)
+    assert found.text.endswith("-a\u2028b\n+a\u2028c\n")
+
+
+def test_files_that_are_no_text_are_said_to_differ() -> None:
+    before, after = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", b"\x89PNG\r\n\x1a\n\0\0\0\xffIHDR"
+    found = compare(before, after, NAMES)
+    assert found.differs
+    assert found.text == found.as_text() == "then and now are no text, and differ.\n"
+    assert compare(before, before, NAMES).text == ""
+
+
+def test_outputs_that_are_nested_too_deeply_to_be_shown_are_compared_by_lines() -> None:
+    """To show a difference takes more of Python's stack than to find it."""
+    found = compare(deep(420), deep(421), NAMES)
+    assert found.operations
+    assert '"application/json": [[' in found.as_text()
+
+
+def deep(depth: int) -> bytes:
+    """A notebook with an output that is nested so deep."""
+    book = json.loads(notebook(["x"]))
+    book["cells"][0]["outputs"] = [
+        {"output_type": "display_data", "metadata": {}, "data": {"application/json": "HERE"}}
+    ]
+    return json.dumps(book).replace('"HERE"', "[" * depth + "]" * depth).encode()
