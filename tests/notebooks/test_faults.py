@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from nbformat.sign import yield_code_cells
 
-from jupyter_rewind.model.checkpoint import Reason
+from jupyter_rewind.model.checkpoint import Checkpoint, Reason
 from jupyter_rewind.notebooks.documents import find_last_good
 from jupyter_rewind.notebooks.faults import MARK, judge_opening
 from jupyter_rewind.notebooks.history import Histories
@@ -165,3 +165,35 @@ def test_what_others_write_and_jupyter_does_not_open_is_kept_all_the_same(
     good = find_last_good(histories, str(path))
     assert good is not None and b"x = 0" in histories.read(good)
     assert len(histories.checkpoints(str(path))) == 4
+
+
+def test_states_that_never_open_are_read_once(
+    histories: Histories, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each look at a notebook that another program writes costs what is new, and finds the last
+    good state all the same; that one is read each time, for it may be damaged by now."""
+    bare = copy.deepcopy(WHOLE)
+    del bare["cells"][1]["metadata"]
+    reading, read = Histories.read, []
+
+    def count(self: Histories, checkpoint: Checkpoint) -> bytes:
+        read.append(checkpoint.id)
+        return reading(self, checkpoint)
+
+    monkeypatch.setattr(Histories, "read", count)
+
+    def keep(book: dict[str, Any]) -> Checkpoint:
+        raw = json.dumps(book).encode()
+        return histories.record("/a.ipynb", raw, reason=Reason.SAVE).checkpoint
+
+    good = keep(with_thing(WHOLE, ("cells", 0, "source"), "good"))
+    for number in range(5):
+        keep(with_thing(bare, ("cells", 0, "source"), f"never opened {number}"))
+    for times in (6, 1):
+        read.clear()
+        assert find_last_good(histories, "/a.ipynb") == good
+        assert len(read) == times
+    keep(with_thing(bare, ("cells", 0, "source"), "one more"))
+    read.clear()
+    assert find_last_good(histories, "/a.ipynb") == good
+    assert len(read) == 2
