@@ -32,6 +32,7 @@ from jupyter_rewind.errors import Denied, Format, Full, Integrity, NotFound, Una
 from jupyter_rewind.model.encoding import check_format, parse_json, to_json
 from jupyter_rewind.model.entry import Json
 from jupyter_rewind.model.ids import StoreId
+from jupyter_rewind.store.apart import require_apart
 from jupyter_rewind.store.durable import Files, translate
 from jupyter_rewind.store.locks import FileLock
 
@@ -106,7 +107,7 @@ def open_layout(folder: Path, key_folder: Path, files: Files, *, create: bool) -
     """The store at `folder`; made, with its key, where there is none and `create` says so.
 
     Raises NotFound (no store), Denied (no access, no key), Integrity (another store's key),
-    Newer, Format.
+    InvalidInput (a new key would lie in the store), Newer, Format.
     """
     config = folder / "config"
     if _is_there(folder / ROTATING):
@@ -287,6 +288,7 @@ def is_network(path: Path, mounts: str | None = None) -> bool:
 
 
 def _create(folder: Path, key_folder: Path, files: Files) -> None:
+    require_apart(key_folder, folder)
     files.make_folder(key_folder)
     files.make_folder(folder)
     files.make_folder(folder / "segments")
