@@ -60,7 +60,7 @@ def _is_myst(front: Mapping[str, Any]) -> bool:
     told: Any = front
     for key in ("jupytext", "text_representation", "format_name"):
         told = told.get(key) if isinstance(told, Mapping) else None
-    return told == "myst"
+    return isinstance(told, str) and told == "myst"
 
 
 def code_of(style: Style, info: str, source: str, language: str) -> EvidenceCell | None:
