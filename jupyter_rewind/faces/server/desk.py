@@ -71,9 +71,11 @@ class Desk:
         live: bytes | None = None,
         author: str | None = None,
         label: str | None = None,
+        is_asked: bool = True,
     ) -> Future[Recorded]:
         """The checkpoint that the user asks for: of the file, and of the live document if there is
-        one that differs; then the live document's is the answer.
+        one that differs; then the live document's is the answer. Where perhaps nobody has asked,
+        as for what JupyterLab opens, the first of a history counts as an autosave.
         """
         recorder = self._recorder
         reading = recorder.readings.open(file)
@@ -81,11 +83,12 @@ class Desk:
         def act(workspace: Workspace) -> Recorded:
             raw = reading.take()
             is_ahead = live is not None and live != raw
+            is_meant = is_asked or workspace.histories.find(file) is not None
             kept = recorder.keep(
                 workspace,
                 file,
                 reading,
-                Reason.AUTOSAVE if is_ahead else Reason.MANUAL,
+                Reason.MANUAL if is_meant and not is_ahead else Reason.AUTOSAVE,
                 author=author,
                 label=None if is_ahead else label,
             )
