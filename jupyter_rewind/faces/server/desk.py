@@ -15,6 +15,7 @@ from concurrent.futures import Future
 from typing import TYPE_CHECKING, TypeVar
 
 from jupyter_rewind.errors import Denied, NotFound
+from jupyter_rewind.faces.server.reading import take_present
 from jupyter_rewind.faces.server.recorder import PrepareHistory, Recorder
 from jupyter_rewind.model.checkpoint import Checkpoint, Reason
 
@@ -81,7 +82,7 @@ class Desk:
         reading = recorder.readings.open(file)
 
         def act(workspace: Workspace) -> Recorded:
-            raw = reading.take()
+            raw = take_present(reading, file)
             is_ahead = live is not None and live != raw
             is_meant = is_asked or workspace.histories.find(file) is not None
             kept = recorder.keep(
