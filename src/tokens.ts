@@ -324,6 +324,14 @@ export const IReach = new Token<IReach>(
 export interface IAway {
   /** Into how many cells outputs were put when the notebook was opened, once that is done. */
   brought(panel: NotebookPanel): Promise<number>;
+
+  /** That outputs belong to no cell is told once this has resolved, if it is still so. */
+  waitFor(
+    settled: (
+      panel: NotebookPanel,
+      executions: readonly Unseen[]
+    ) => Promise<void>
+  ): void;
 }
 
 export const IAway = new Token<IAway>(
