@@ -295,6 +295,9 @@ export interface ISaves {
   /** How often each document is saved by itself. */
   readonly intervals: Intervals;
 
+  /** Looks whether the files still hold what their documents show. */
+  lookAll(): void;
+
   /** Saves soon what is unsaved, where the user wants saving without being asked. */
   saveAll(): void;
 }
@@ -310,6 +313,9 @@ export interface IReach {
 
   /** It went away, or is there again. */
   readonly changed: ISignal<IReach, boolean>;
+
+  /** Something may have happened that no event has told: whoever shows it asks again. */
+  readonly missed: ISignal<IReach, void>;
 
   /** Somebody got no answer. */
   noteAbsence(): void;
