@@ -130,8 +130,8 @@ export function nextIn(
 /** Where pages of one browser hear each other. */
 const CHANNEL = 'jupyter-rewind:windows';
 
-/** In milliseconds: by then each page has answered that has anything to do with the processor. */
-const ANSWERED = 1000;
+/** In milliseconds: by then a page has answered that is not stuck in something large. */
+const ANSWERED = 3000;
 
 /** What one page says to all others: it asks who is there, or says that it is. */
 interface ICall {
@@ -199,7 +199,7 @@ export class Windows {
       Date.now() < until &&
       ![...pages].every(page => this._heard.has(page))
     ) {
-      await new Promise(done => setTimeout(done, ANSWERED / 20));
+      await new Promise(done => setTimeout(done, 50));
     }
     return new Set(this._heard);
   }
