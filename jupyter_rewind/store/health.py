@@ -17,8 +17,9 @@ from pathlib import Path
 
 from jupyter_rewind import clock
 from jupyter_rewind.errors import RewindError, Storage
+from jupyter_rewind.store.disks import is_network
 from jupyter_rewind.store.durable import Files, free_bytes
-from jupyter_rewind.store.layout import is_network, key_path, read_store_id
+from jupyter_rewind.store.layout import key_path, read_store_id
 from jupyter_rewind.store.locks import FileLock
 
 

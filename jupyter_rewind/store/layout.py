@@ -19,11 +19,11 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from blake3 import blake3
 
@@ -35,23 +35,15 @@ from jupyter_rewind.model.ids import StoreId
 from jupyter_rewind.store.durable import Files, translate
 from jupyter_rewind.store.locks import FileLock
 
-STORE_FORMAT = 1
+if TYPE_CHECKING:
+    from jupyter_rewind.store.encryption import StoreCipher
+
+STORE_FORMAT, SEALED_FORMAT = 1, 2
 KEY_SIZE = 32
 RETIRED_NAMES = 10_000
 ROTATING = "rotating"
 _MARK = ".retired-"
 _RETIRED_ENDS = "retired-ends"
-_NETWORK = {
-    "nfs", "nfs4", "cifs", "smb3", "smbfs", "ncpfs", "lustre", "gpfs", "afs", "coda", "9p", "ceph",
-    "glusterfs", "beegfs", "orangefs", "pvfs2", "panfs", "wekafs", "gfs2", "ocfs2", "davfs",
-    "virtiofs", "vboxsf", "vmhgfs", "prl_fs", "drvfs", "fakeowner",
-}  # fmt: skip
-# What FUSE serves is mostly another machine's; these are known to be this one's.
-_LOCAL_FUSE = {
-    "fuse.encfs", "fuse.gocryptfs", "fuse.cryfs", "fuse.mergerfs", "fuse.bindfs", "fuse.ntfs-3g",
-    "fuse.fuse-overlayfs", "fuse.unionfs", "fuse.lxcfs",
-}  # fmt: skip
-_ESCAPED = re.compile(r"\\([0-7]{3})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +53,18 @@ class Layout:
     folder: Path
     store_id: StoreId
     key: bytes
+    is_encrypted: bool = False
+    """What stands in its segments is; its other files tell nothing of contents."""
+
+    @property
+    def cipher(self) -> StoreCipher | None:
+        """What hides and shows the contents of an encrypted store. Raises Denied where nothing
+        can be encrypted here."""
+        if not self.is_encrypted:
+            return None
+        from jupyter_rewind.store.encryption import cipher_of
+
+        return cipher_of(self.key, self.store_id)
 
     @property
     def segments(self) -> Path:
@@ -102,11 +106,14 @@ class Layout:
         return self.locks / segment
 
 
-def open_layout(folder: Path, key_folder: Path, files: Files, *, create: bool) -> Layout:
-    """The store at `folder`; made, with its key, where there is none and `create` says so.
+def open_layout(
+    folder: Path, key_folder: Path, files: Files, *, create: bool, encrypt: bool = False
+) -> Layout:
+    """The store at `folder`; made, with its key, where there is none and `create` says so; one that
+    is made is encrypted where `encrypt` says so.
 
-    Raises NotFound (no store), Denied (no access, no key), Integrity (another store's key),
-    Newer, Format.
+    Raises NotFound (no store), Denied (no access, no key, no library), Integrity (another store's
+    key), Newer, Format.
     """
     config = folder / "config"
     if _is_there(folder / ROTATING):
@@ -121,7 +128,7 @@ def open_layout(folder: Path, key_folder: Path, files: Files, *, create: bool) -
                 f"There is no Jupyter Rewind store at {folder} yet.",
                 hint="It is made with the first checkpoint.",
             )
-        _create(folder, key_folder, files)
+        _create(folder, key_folder, files, encrypt)
     facts = _read_config(config)
     store_id = StoreId(str(facts.get("store")))
     key = _read_key(key_path(key_folder, store_id), folder)
@@ -137,7 +144,9 @@ def open_layout(folder: Path, key_folder: Path, files: Files, *, create: bool) -
             hint="Nothing was changed. Put the folder back from a copy of the store; your"
             " notebooks themselves are not touched by this.",
         )
-    return Layout(folder, store_id, key)
+    layout = Layout(folder, store_id, key, facts["format"] == SEALED_FORMAT)
+    _ = layout.cipher  # refused here, and not in the middle of a commit
+    return layout
 
 
 def _refuse_file(folder: Path) -> None:
@@ -249,7 +258,9 @@ def _retired_list(layout: Layout) -> list[str]:
     return [str(name) for name in names] if isinstance(names, list) else []
 
 
-def mend_config(folder: Path, store_id: StoreId, key: bytes, files: Files) -> None:
+def mend_config(
+    folder: Path, store_id: StoreId, key: bytes, files: Files, *, encrypted: bool
+) -> None:
     """The store's config says again which store it is; one that did not read is set aside."""
     config = folder / "config"
     try:
@@ -260,40 +271,21 @@ def mend_config(folder: Path, store_id: StoreId, key: bytes, files: Files) -> No
         files.make_folder(folder / "damaged")
         files.replace_file(folder / "damaged" / f"config.{clock.new_id()}", before)
     files.make_folder(folder / "locks")
-    files.replace_file(config, make_config(store_id, key))
+    files.replace_file(config, make_config(store_id, key, encrypted))
 
 
-def is_network(path: Path, mounts: str | None = None) -> bool:
-    """True when `path` lies on a file system that other machines may write (Linux only).
+def _create(folder: Path, key_folder: Path, files: Files, encrypt: bool) -> None:
+    if encrypt:
+        from jupyter_rewind.store.encryption import require_library
 
-    `mounts` is a text as in /proc/self/mounts, which is read where None is given.
-    """
-    if mounts is None:
-        try:
-            mounts = Path("/proc/self/mounts").read_text(errors="replace")
-        except OSError:
-            return False
-    real = os.path.realpath(path)
-    best, kind = "", ""
-    for line in mounts.splitlines():
-        fields = line.split(" ")
-        if len(fields) < 3:
-            continue
-        point = _ESCAPED.sub(lambda found: chr(int(found[1], 8)), fields[1])
-        inside = real == point or real.startswith(point.rstrip("/") + "/")
-        if inside and len(point) >= len(best):
-            best, kind = point, fields[2]
-    return kind in _NETWORK or (kind.startswith("fuse.") and kind not in _LOCAL_FUSE)
-
-
-def _create(folder: Path, key_folder: Path, files: Files) -> None:
+        require_library()
     files.make_folder(key_folder)
     files.make_folder(folder)
     files.make_folder(folder / "segments")
     files.make_folder(folder / "locks")
     with making(folder):
         if not _is_there(folder / "config"):
-            _fill(folder, key_folder, files)
+            _fill(folder, key_folder, files, encrypt)
 
 
 @contextmanager
@@ -312,14 +304,14 @@ def making(folder: Path) -> Iterator[None]:
         lock.release()
 
 
-def _fill(folder: Path, key_folder: Path, files: Files) -> None:
+def _fill(folder: Path, key_folder: Path, files: Files, encrypt: bool) -> None:
     store_id = StoreId(clock.token(16).hex())
     key = clock.token(KEY_SIZE)
     # The key comes first: a store whose key was lost in a crash could never be read.
     path = key_path(key_folder, store_id)
     files.rename(files.write_new(path, key), path)
     files.sync_folder(key_folder)
-    config = make_config(store_id, key)
+    config = make_config(store_id, key, encrypt)
     target = folder / "config"
     temporary = files.write_new(target, config)
     if not files.publish(temporary, target):
@@ -329,11 +321,11 @@ def _fill(folder: Path, key_folder: Path, files: Files) -> None:
     files.sync_folder(folder)
 
 
-def make_config(store_id: StoreId, key: bytes) -> bytes:
+def make_config(store_id: StoreId, key: bytes, encrypted: bool) -> bytes:
     """What stands in the config of a store."""
     return to_json(
         {
-            "format": STORE_FORMAT,
+            "format": SEALED_FORMAT if encrypted else STORE_FORMAT,
             "store": store_id,
             "created": clock.now_ns(),
             "key_check": key_check(key, store_id),
@@ -354,7 +346,7 @@ def _read_config(path: Path) -> dict[str, object]:
         ) from error
     if not isinstance(facts, dict) or not isinstance(facts.get("format"), int):
         raise Format(f"{path} is not the config of a Jupyter Rewind store.")
-    check_format(facts["format"], STORE_FORMAT, f"The store at {path.parent}")
+    check_format(facts["format"], SEALED_FORMAT, f"The store at {path.parent}")
     return facts
 
 
@@ -383,3 +375,8 @@ def _read_key(path: Path, folder: Path) -> bytes:
 def key_check(key: bytes, store_id: str) -> str:
     """What tells whether a key is that of the store, and tells nothing of the key."""
     return blake3(b"key check " + store_id.encode(), key=key).hexdigest(16)
+
+
+def make_tag(layout: Layout, facts: bytes) -> str:
+    """What only a holder of this store's key can say of `facts`."""
+    return blake3(b"said " + layout.store_id.encode() + b"\0" + facts, key=layout.key).hexdigest(16)

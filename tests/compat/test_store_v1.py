@@ -17,9 +17,9 @@ from jupyter_rewind.model.ids import Digest, EntryId
 from jupyter_rewind.notebooks.history import Histories
 from jupyter_rewind.store import chunks
 from jupyter_rewind.store.durable import Files
+from jupyter_rewind.store.framing import HEAD_SIZE, TAG_SIZE, Kind, Seal, frame
 from jupyter_rewind.store.layout import open_layout
 from jupyter_rewind.store.repository import Repository
-from jupyter_rewind.store.segments import HEAD_SIZE, TAG_SIZE, Kind, Seal, frame
 from jupyter_rewind.store.upkeep import collect, salvage, verify
 from tests.compat import make_store
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from jupyter_rewind.model.ids import StoreId
 from jupyter_rewind.store import chunks
+from jupyter_rewind.store.framing import HEAD_SIZE, MAGIC, OVERHEAD, Kind, Seal, frame
 from jupyter_rewind.store.layout import Layout
 from jupyter_rewind.store.replica.outline import (
     BASE_SIZE,
@@ -19,7 +20,6 @@ from jupyter_rewind.store.replica.outline import (
     encode_outline,
     make_outline,
 )
-from jupyter_rewind.store.segments import HEAD_SIZE, MAGIC, OVERHEAD, Kind, Seal, frame
 from tests.support.stores import noise
 
 LAYOUT = Layout(Path("nowhere"), StoreId("5" * 32), bytes(range(32)))

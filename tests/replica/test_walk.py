@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from jupyter_rewind.store.framing import Seal
 from jupyter_rewind.store.layout import Layout
 from jupyter_rewind.store.replica.fetching import Walk
 from jupyter_rewind.store.repository import Repository
-from jupyter_rewind.store.segments import Seal
 from tests.support.stores import QuickFiles
 
 

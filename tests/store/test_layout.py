@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from jupyter_rewind.errors import Denied, Format, Integrity, Newer, NotFound, Unavailable
+from jupyter_rewind.store.disks import is_network
 from jupyter_rewind.store.durable import Files
-from jupyter_rewind.store.layout import Layout, is_network, key_path, open_layout
+from jupyter_rewind.store.layout import Layout, key_path, open_layout
 from jupyter_rewind.store.repository import Repository
 from tests.support.processes import anybodys_folder, run_unprivileged
 

@@ -19,8 +19,9 @@ from jupyter_rewind.model.encoding import Commit, encode_commit
 from jupyter_rewind.model.ids import EntryId
 from jupyter_rewind.store import chunks, segments
 from jupyter_rewind.store.durable import Files
+from jupyter_rewind.store.framing import HEAD_SIZE, Kind, Seal, frame
 from jupyter_rewind.store.repository import Repository
-from jupyter_rewind.store.segments import HEAD_SIZE, Kind, Scan, Seal, SegmentReader, frame
+from jupyter_rewind.store.segments import Scan, SegmentReader
 from tests.support.scenario import Run
 
 

@@ -14,7 +14,7 @@ import pytest
 from blake3 import blake3
 
 from jupyter_rewind.errors import Integrity, Newer
-from jupyter_rewind.store.segments import HEAD_SIZE, TAG_SIZE, Kind, Seal
+from jupyter_rewind.store.framing import HEAD_SIZE, TAG_SIZE, Kind, Seal
 from jupyter_rewind.store.stream import read_lenient
 from jupyter_rewind.store.upkeep import verify
 from tests.support.processes import anybodys_folder, run_unprivileged

@@ -29,6 +29,8 @@ class Identity:
     key_check: str
     sealed: bool = False
     """Whether what it holds is encrypted."""
+    store_encrypted: bool = False
+    """Whether the store is, of which this is a replica."""
 
 
 def read_identity(objects: Objects) -> Identity:
@@ -54,8 +56,9 @@ def read_identity(objects: Objects) -> Identity:
         if is_sealed and facts["encryption"] != METHOD:
             raise Newer(f"{objects.place} is encrypted in a way that this version does not know.")
         found = Identity(
-            str(facts["replica"]), StoreId(str(facts["store"])), str(facts["key_check"]), is_sealed
-        )
+            str(facts["replica"]), StoreId(str(facts["store"])), str(facts["key_check"]),
+            is_sealed, bool(facts.get("store_encrypted")),
+        )  # fmt: skip
     except (ValueError, TypeError, KeyError) as error:
         raise Format(f"{CONFIG} at {objects.place} is not that of a replica.") from error
     return found
@@ -119,6 +122,7 @@ def _make_replica(objects: Objects, layout: Layout, sealed: bool) -> Identity:
             "created": clock.now_ns(),
             "key_check": key_check(layout.key, layout.store_id),
             **({"encryption": METHOD} if sealed else {}),
+            **({"store_encrypted": True} if layout.is_encrypted else {}),
         }
     )
     try:

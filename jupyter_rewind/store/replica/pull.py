@@ -14,6 +14,7 @@ from pathlib import Path
 
 from jupyter_rewind.errors import Denied, Integrity, NotFound, Unavailable
 from jupyter_rewind.store.durable import Files
+from jupyter_rewind.store.encryption import require_library
 from jupyter_rewind.store.layout import (
     Layout,
     key_check,
@@ -94,7 +95,10 @@ def found_store(folder: Path, key_folder: Path, objects: Objects, files: Files) 
         # Somebody's first save may have made another one meanwhile.
         if (folder / "config").exists():
             return False
-        mend_config(folder, identity.store_id, key, files)
+        encrypted = identity.store_encrypted
+        if encrypted:
+            require_library()
+        mend_config(folder, identity.store_id, key, files, encrypted=encrypted)
         files.sync_folder(folder)
     return True
 
