@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass
 from enum import IntEnum
+from pathlib import Path
 from typing import NamedTuple
 
 from blake3 import blake3
@@ -127,6 +128,17 @@ def frame(
         name = seal.cipher.hide_name(name)
     head = HEAD.pack(MAGIC, kind, codec, seal.format, len(payload), raw_size, name)
     return head, payload, seal.tag(offset, head, payload)
+
+
+def is_hidden(path: Path) -> bool:
+    """Whether the segment at `path` begins with an encrypted record. False for what cannot be
+    read."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(HEAD_SIZE)
+    except OSError:
+        return False
+    return head.startswith(MAGIC) and head[_FORMAT_AT : _FORMAT_AT + 1] == bytes([SEALED_FORMAT])
 
 
 def seal_of(layout: Layout, segment: str) -> Seal:

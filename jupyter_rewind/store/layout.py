@@ -28,7 +28,15 @@ from typing import TYPE_CHECKING
 from blake3 import blake3
 
 from jupyter_rewind import clock
-from jupyter_rewind.errors import Denied, Format, Full, Integrity, NotFound, Unavailable
+from jupyter_rewind.errors import (
+    Denied,
+    Format,
+    Full,
+    Integrity,
+    NotFound,
+    RewindError,
+    Unavailable,
+)
 from jupyter_rewind.model.encoding import check_format, parse_json, to_json
 from jupyter_rewind.model.entry import Json
 from jupyter_rewind.model.ids import StoreId
@@ -192,6 +200,18 @@ def key_path(key_folder: Path, store_id: str) -> Path:
 def read_store_id(folder: Path) -> StoreId:
     """The id of the store at `folder`, without its key."""
     return StoreId(str(_read_config(folder / "config").get("store")))
+
+
+def is_encrypted(folder: Path) -> bool:
+    """Whether the store at `folder` says so of itself, or where it has lost that word, its records
+    do."""
+    try:
+        return _read_config(folder / "config")["format"] == SEALED_FORMAT
+    except RewindError:
+        from jupyter_rewind.store.framing import is_hidden
+
+        segments = [path for path in folder.glob("segments/[!.]*") if path.is_file()]
+        return any(map(is_hidden, segments))
 
 
 def read_retired(layout: Layout) -> set[str]:

@@ -28,6 +28,7 @@ from jupyter_rewind.store import chunks
 from jupyter_rewind.store.collect import upkeep_lock
 from jupyter_rewind.store.durable import Files, translate
 from jupyter_rewind.store.framing import Kind, Seal, frame, seal_of
+from jupyter_rewind.store.indexfile import INDEX_NAME
 from jupyter_rewind.store.layout import (
     KEY_SIZE,
     ROTATING,
@@ -294,8 +295,12 @@ def _finish(folder: Path, key_folder: Path, files: Files) -> None:
     with suppress(FileNotFoundError):
         files.remove(folder / "witness")
     files.replace_file(folder / "config", make_config(store, key, is_encrypted))
+    if is_encrypted:
+        # It names notebooks and labels, in the clear.
+        for path in folder.glob(f"{INDEX_NAME}*"):
+            files.remove(path)
     with suppress(RewindError, OSError):
-        note_segments(Layout(folder, store, key), files, _ends(segments))
+        note_segments(Layout(folder, store, key, is_encrypted), files, _ends(segments))
     files.remove(marker)
     files.sync_folder(folder)
 

@@ -19,7 +19,7 @@ from jupyter_rewind.store import intake
 from jupyter_rewind.store.collect import upkeep_lock
 from jupyter_rewind.store.durable import Files, translate
 from jupyter_rewind.store.framing import Kind, seal_of
-from jupyter_rewind.store.layout import Layout, mend_config, open_layout
+from jupyter_rewind.store.layout import Layout, is_encrypted, mend_config, open_layout
 from jupyter_rewind.store.mending import (
     Lost,
     Mender,
@@ -73,6 +73,12 @@ def salvage(
                 "Records of unknown origin are only taken into another store.",
                 hint="Say where it is to be: `jupyter rewind salvage --trust-foreign --into"
                 " FOLDER`.",
+            )
+        if is_encrypted(folder):
+            raise Denied(
+                f"The store at {folder} is encrypted: without its key nothing of it can be read.",
+                code="no_key",
+                hint="Nothing was changed. Put the store's key back (`jupyter rewind key import`).",
             )
         with Repository.open(into, key_folder=key_folder, files=files) as target:
             return _take_foreign(folder, target, progress)

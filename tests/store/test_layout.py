@@ -96,7 +96,7 @@ def test_a_damaged_config_is_refused(tmp_path: Path, text: str) -> None:
 
 def test_a_store_of_a_later_version_is_refused(tmp_path: Path) -> None:
     config = _filled(tmp_path).folder / "config"
-    config.write_text(json.dumps({**json.loads(config.read_text()), "format": 2}))
+    config.write_text(json.dumps({**json.loads(config.read_text()), "format": 3}))
     with pytest.raises(Newer, match="Upgrade"):
         _open(tmp_path)
 

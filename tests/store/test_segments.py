@@ -213,7 +213,7 @@ def _forge(repository: Repository, payload: bytes, format_number: int = 1) -> No
     """A segment with one record that is authentic in every way."""
     name = "f" * 16
     seal = Seal(repository.layout.key, repository.store_id, name)
-    head, _ = frame(seal, 0, Kind.COMMIT, 0, len(payload), chunks.digest(payload), payload)
+    head, _, _ = frame(seal, 0, Kind.COMMIT, 0, len(payload), chunks.digest(payload), payload)
     head = head[:6] + format_number.to_bytes(2, "little") + head[8:]
     tag = seal.tag(0, head, payload)
     (repository.layout.segments / name).write_bytes(head + payload + tag)
