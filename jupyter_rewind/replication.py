@@ -9,7 +9,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from jupyter_rewind.errors import (
@@ -43,7 +43,6 @@ from jupyter_rewind.store.replica.push import PushReport, push
 from jupyter_rewind.store.replica.sealing import require_library
 from jupyter_rewind.store.replica.standing import Standing, compare
 from jupyter_rewind.store.replica.wholeness import make_whole
-from jupyter_rewind.store.repository import Repository
 from jupyter_rewind.store.rotation import Rotated, rotate
 from jupyter_rewind.store.verify import count_absent
 from jupyter_rewind.workspace import Workspace
@@ -177,33 +176,37 @@ class Replication:
                 sealed=parse_address(url).encrypt,
             )  # fmt: skip
 
-    def pull(
-        self, url: str, progress: Progress | None = None, *, lazy: bool = False
-    ) -> tuple[PullReport, bool]:
-        """See `store/replica/pull.py`; and whether the store was made for it. Unless it is `lazy`,
-        what lay in a replica alone before is here, too."""
+    def pull(self, url: str, progress: Progress | None = None) -> tuple[PullReport, bool]:
+        """All histories that the replica held are here, and of contents what is small; the rest
+        comes as it is read, or by `fill`. And whether the store was made for it. See
+        `store/replica/pull.py`."""
         objects = self._open(url)
         folder = Path(self._settings.store_path)
         made = found_store(folder, Path(self._settings.store_key_folder), objects, Files())
         with self._workspace() as workspace:
             store = workspace.repository
-            report = pull(store, objects, url, lazy=lazy, pace=self._pace, progress=progress)
-            if not lazy:
-                before = count_absent(store)
-                self._fill(store, objects, url, progress)
-                report = replace(report, filled_bytes=max(before - count_absent(store), 0))
-        return report, made
+            return pull(store, objects, url, lazy=True, pace=self._pace, progress=progress), made
 
-    def _fill(
-        self, store: Repository, objects: Objects, url: str, progress: Progress | None
-    ) -> None:
-        partial = read_partial(store.layout)
-        if not partial:
-            return
-        ours = [name for name, lender in partial.items() if lender == url]
-        make_whole(store, ours, objects, url, self._pace, progress=progress)
-        # What came from another replica may lie in this one, too.
-        fill(store.layout, store.files, objects, pace=self._pace, progress=progress)
+    def fill(self, url: str, progress: Progress | None = None) -> int:
+        """What this replica alone had is here, and what it has of others' contents; how many bytes
+        came. Stopped at any moment, what has come stays. See `store/replica/filling.py`."""
+        with self._workspace() as workspace:
+            store = workspace.repository
+            before = count_absent(store)
+            partial = read_partial(store.layout)
+            if not partial:
+                return 0
+            objects = self._open(url)
+            ours = [name for name, lender in partial.items() if lender == url]
+            make_whole(store, ours, objects, url, self._pace, progress=progress)
+            # What came from another replica may lie in this one, too.
+            fill(store.layout, store.files, objects, pace=self._pace, progress=progress)
+            return max(before - count_absent(store), 0)
+
+    def count_absent(self) -> int:
+        """Bytes of contents that replicas alone have."""
+        with self._workspace() as workspace:
+            return count_absent(workspace.repository)
 
     @property
     def is_first_use(self) -> bool:
@@ -231,8 +234,8 @@ class Replication:
         return None
 
     def adopt(self, progress: Progress | None = None) -> PullReport | None:
-        """On the first use here: all that a replica holds is here. None where none is there yet.
-        Raises as `found` and `pull` do."""
+        """On the first use here: all histories that a replica holds are here, and contents as
+        after `pull`. None where no replica is there yet. Raises as `found` and `pull` do."""
         url = self.found()
         return self.pull(url, progress)[0] if url is not None else None
 
@@ -258,6 +261,7 @@ class Replication:
             interval_seconds=self._settings.replica_interval_seconds,
             bytes_per_second=self._settings.replica_rate_kb * 1000,
             collect_hours=self._settings.upkeep_interval_hours * self._settings.upkeep_automatic,
+            fills=self._settings.replica_fill,
             calm_in=calm_in,
             tell=tell,
         )

@@ -25,7 +25,7 @@ from jupyter_rewind.notebooks.history import Histories, Recorded, name_entries
 from jupyter_rewind.notebooks.leftovers import find_leftovers
 from jupyter_rewind.notebooks.losses import Listing
 from jupyter_rewind.notebooks.marking import Labelled
-from jupyter_rewind.notebooks.moves import follow_file, key_of, telling_links
+from jupyter_rewind.notebooks.moves import file_of, follow_file, key_of, telling_links
 from jupyter_rewind.notebooks.reading import Glance
 from jupyter_rewind.notebooks.search import Found
 from jupyter_rewind.notebooks.stock import (
@@ -158,7 +158,7 @@ class Workspace:
         if other is not None:
             after = self.read(self.resolve(path, other))
         else:
-            after = documents.read_document(document_path(path)).raw
+            after = documents.read_document(file_of(self.histories, path)).raw
         return self.compare(self.read(before), after, (names[0], names[1]))
 
     def compare(self, before: bytes, after: bytes, names: tuple[str, str]) -> Comparison:

@@ -50,6 +50,8 @@ CLOSING_SECONDS = 1.0
 _MOST_BREAKS = 2
 """So often a state is given up for a pause: it must come to an end, pause after pause."""
 _BREAK_SECONDS = 2.0
+_FIRST_REST_SECONDS, _LONGEST_REST_SECONDS = 0.05, 5.0
+"""Between two tries of a state that the store does not take now, and at once says so."""
 _INLINE_RATE, _ASIDE_RATE = 5e7, 5e8
 """Bytes a second, before anything was measured."""
 
@@ -249,12 +251,16 @@ class Keeper:
 
     def _finish(self, job: Job) -> None:
         if not job.done.is_set():
+            rest = _FIRST_REST_SECONDS
             while not job.done.is_set():
                 try:
                     self._do(job, self.store, patience_seconds=60.0)
                 except Unavailable as error:
                     if self._closed:
                         self._fail(job, error)
+                    with self._change:
+                        self._change.wait_for(lambda: self._closed, rest)
+                    rest = min(2 * rest, _LONGEST_REST_SECONDS)
         elif self._aside is not None and job.entry is not None:
             try:
                 self._aside.move_home(self._until_pause(job), [job.entry])

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from jupyter_rewind.errors import Format, Newer
-from jupyter_rewind.model.entry import Entry, Json
+from jupyter_rewind.model.entry import LAST_ORDER, Entry, Json
 from jupyter_rewind.model.ids import Digest, EntryId
 
 COMMIT_FORMAT = 1
@@ -89,6 +89,8 @@ def _entries(rows: Sequence[list[object]], roots: bytes) -> tuple[Entry, ...]:
     for name, kind, order, keys, body, count in rows:
         if not (isinstance(count, int) and isinstance(order, int) and isinstance(body, dict)):
             raise ValueError("an entry has fields of the wrong type")
+        if abs(order) > LAST_ORDER:
+            raise ValueError("an entry's place in the order is beyond all clocks")
         if not isinstance(keys, list):
             raise ValueError("an entry's keys are not a list")
         mine = split_digests(roots[at : at + count * DIGEST_SIZE], count)

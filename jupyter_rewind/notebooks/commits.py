@@ -75,6 +75,27 @@ def check_new(folder: Path) -> None:
         )
 
 
+def check_name(name: str) -> None:
+    """Raises InvalidInput for a file's name that git keeps for itself, however it is written."""
+    if name.lower().rstrip(" .") in (".git", "git~1"):
+        raise InvalidInput(
+            f"{name} is git's own name, and git takes no file that is called so.",
+            hint="Nothing was changed. Export the history into a folder instead.",
+        )
+
+
+def make_repository(folder: Path, mode: int | None) -> int:
+    """A repository is in this empty folder, for those to read who may read a file with `mode`
+    (None: its owner alone); returns the umask for what git writes there, -1 for the user's."""
+    readers = 0 if mode is None else mode & 0o044
+    if readers == 0o044 or os.name == "nt":
+        git(folder, "init", "--quiet")
+        return -1
+    umask = 0o077 & ~(readers | readers >> 2)  # who may read files may look into folders
+    git(folder, "init", "--quiet", f"--shared=0{0o600 | readers:o}", umask=umask)
+    return umask
+
+
 def branch_of(name: str) -> str:
     """The branch that the history of a file with this name becomes."""
     return f"refs/heads/rewind/{_branch_name(name)}"
@@ -207,7 +228,11 @@ def _quote(name: str) -> bytes:
 
 
 def git(
-    repository: Path, *words: str, stdin: Iterable[bytes] = (), may_fail: bool = False
+    repository: Path,
+    *words: str,
+    stdin: Iterable[bytes] = (),
+    may_fail: bool = False,
+    umask: int = -1,
 ) -> bytes:
     """What git says. Raises NotFound (no git), InvalidInput (git refuses, unless it may)."""
     # Inside a hook these would lead git to the repository it runs for.
@@ -219,6 +244,7 @@ def git(
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             env=where,
+            umask=umask,
         )
     except FileNotFoundError as error:
         raise NotFound(

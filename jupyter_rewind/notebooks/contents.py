@@ -16,6 +16,7 @@ from __future__ import annotations
 import json
 import struct
 import threading
+from bisect import bisect_left
 from collections import Counter, OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -51,6 +52,8 @@ _NONE = 255
 _REMEMBERED = 32
 _REMEMBERED_CELLS = 1 << 15
 _MOST_PAIRS = 200_000
+_MOST_STEPS = 1_000_000
+_Opcode = tuple[str, int, int, int, int]
 _Key = TypeVar("_Key")
 _Value = TypeVar("_Value")
 
@@ -198,14 +201,47 @@ def _are_equal(pair: tuple[bytes, bytes]) -> bool:
     return pair[0] == pair[1]
 
 
-def _opcodes(
-    old: Sequence[bytes], new: Sequence[bytes]
-) -> Sequence[tuple[str, int, int, int, int]]:
+def _opcodes(old: Sequence[bytes], new: Sequence[bytes]) -> Sequence[_Opcode]:
     # The matcher takes time that grows with how often each cell is met on both sides.
     there = Counter(old)
     if sum(there[one] for one in new) > _MOST_PAIRS:
         return [("replace", 0, len(old), 0, len(new))]
-    return SequenceMatcher(None, old, new, autojunk=False).get_opcodes()
+    if len(old) * len(new) <= _MOST_STEPS:
+        return SequenceMatcher(None, old, new, autojunk=False).get_opcodes()
+    # Its time grows with the square where much has changed here and there: 44 s for 30 000 cells.
+    return _between_anchors(old, new)
+
+
+def _between_anchors(old: Sequence[bytes], new: Sequence[bytes]) -> list[_Opcode]:
+    """As `_opcodes`, by the longest row of cells that stand once on either side, in the same order;
+    each in the places of its own part."""
+    met, places = Counter(old), Counter(new)
+    where = {one: at for at, one in enumerate(new) if places[one] == 1}
+    pairs = [(at, where[one]) for at, one in enumerate(old) if met[one] == 1 and one in where]
+    found: list[_Opcode] = []
+    i1 = j1 = 0
+    for i, j in [*_longest_row(pairs), (len(old), len(new))]:
+        if pairs and (i > i1 or j > j1):
+            found += _opcodes(old[i1:i], new[j1:j])
+        i1, j1 = i + 1, j + 1
+    return found if pairs else [("replace", 0, len(old), 0, len(new))]
+
+
+def _longest_row(pairs: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+    """The longest part of the pairs whose second halves ascend as well."""
+    ends: list[int] = []
+    last: list[int] = []
+    before: list[int | None] = []
+    for at, (_, j) in enumerate(pairs):
+        rank = bisect_left(ends, j)
+        before.append(last[rank - 1] if rank else None)
+        ends[rank : rank + 1], last[rank : rank + 1] = [j], [at]
+    row: list[tuple[int, int]] = []
+    step = last[-1] if last else None
+    while step is not None:
+        row.append(pairs[step])
+        step = before[step]
+    return row[::-1]
 
 
 def _cell_bytes(repository: Repository, cell: CellRow) -> bytes:

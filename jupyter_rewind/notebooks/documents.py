@@ -42,14 +42,15 @@ from jupyter_rewind.notebooks.files import (
 from jupyter_rewind.notebooks.history import Histories, Recorded
 from jupyter_rewind.notebooks.inplace import overwrite_document
 from jupyter_rewind.notebooks.keeping import keep_present
+from jupyter_rewind.notebooks.lastgood import find_last_good
 from jupyter_rewind.notebooks.leftovers import remove_leftovers
 from jupyter_rewind.notebooks.reading import Glance
 from jupyter_rewind.notebooks.splicing import splice_cells
 from jupyter_rewind.store.durable import Files
 
 __all__ = [
-    "Document", "Restored", "checkpoint_document", "document_path", "identify", "identify_open",
-    "read_document", "restore_document", "undelete_document",
+    "Document", "Restored", "checkpoint_document", "document_path", "find_last_good",
+    "identify", "identify_open", "read_document", "restore_document", "undelete_document",
 ]  # fmt: skip
 
 
@@ -98,24 +99,6 @@ def checkpoint_document(
         exists=os.path.lexists,
         since=since,
     )
-
-
-def find_last_good(histories: Histories, path: str) -> Checkpoint | None:
-    """The newest checkpoint of `path` that Jupyter opens and that has cells. None also where
-    there is no history."""
-    try:
-        found = histories.checkpoints(path, newest_first=True)
-    except NotFound:
-        return None
-    for checkpoint in found:
-        if checkpoint.kind == "notebook" and checkpoint.counts.cells:
-            try:
-                raw = histories.read(checkpoint)
-            except Integrity:
-                continue
-            if judge_opening(raw, checkpoint.path).is_ok:
-                return checkpoint
-    return None
 
 
 def restore_document(

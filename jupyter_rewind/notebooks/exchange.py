@@ -129,17 +129,21 @@ def export_git(
 
     The branch is `rewind/<name>` of the git repository; the work tree and the other branches stay
     as they are. Where there is no repository one is made, with that branch as its HEAD and the
-    newest state in its work tree. Raises NotFound (no git), RestoreRefused (also for a folder that
-    holds files and is no repository), InvalidInput (a place where no repository can be made).
+    newest state in its work tree, for those to read who may read the notebook. Raises NotFound (no
+    git), RestoreRefused (also for a folder that holds files and is no repository), InvalidInput (a
+    place where no repository can be made, a name that git takes for no file).
     """
     found = histories.checkpoints(path)
     name = os.path.basename(found[-1].path) if found else Path(path).name
-    branch = commits.branch_of(name)
+    commits.check_name(name)
+    branch, umask = commits.branch_of(name), -1
     is_new = not commits.is_repository(repository)
     if is_new:
         commits.check_new(repository)
         Files().make_folder(repository, 0o777)
-        commits.git(repository, "init", "--quiet")
+        # Whoever may not read the notebook may not read what it was.
+        mode = histories.file_mode(found[-1].history) if found else None
+        umask = commits.make_repository(repository, mode)
     if commits.git(repository, "for-each-ref", branch).strip():
         raise RestoreRefused(
             f"The branch {branch[11:]} exists in {repository} already.",
@@ -161,12 +165,12 @@ def export_git(
             count += 1
         yield b"done\n"
 
-    commits.git(repository, "fast-import", "--quiet", "--done", stdin=stream())
+    commits.git(repository, "fast-import", "--quiet", "--done", stdin=stream(), umask=umask)
     if is_new and count:
-        commits.git(repository, "symbolic-ref", "HEAD", branch)
-        commits.git(repository, "read-tree", "HEAD")
+        commits.git(repository, "symbolic-ref", "HEAD", branch, umask=umask)
+        commits.git(repository, "read-tree", "HEAD", umask=umask)
         # Else the next commit of all that changed would take the notebook away again.
-        commits.git(repository, "checkout-index", "--quiet", "--", name)
+        commits.git(repository, "checkout-index", "--quiet", "--", name, umask=umask)
     return Exported(repository, count, tuple(problems), branch.removeprefix("refs/heads/"))
 
 

@@ -27,7 +27,13 @@ from jupyter_rewind.notebooks.entries import (
     history_of,
     read_identity,
 )
-from jupyter_rewind.notebooks.likeness import SameFile, is_alike, is_another, tells_enough
+from jupyter_rewind.notebooks.likeness import (
+    SameFile,
+    is_alike,
+    is_another,
+    is_no_chance,
+    tells_enough,
+)
 from jupyter_rewind.notebooks.takeover import is_taken_over
 
 if TYPE_CHECKING:
@@ -117,7 +123,8 @@ def _judge(
     is_there = place.bound and not is_linked and exists(place.path)
     if is_there and same is SameFile.NO:
         # Found by its content, it is a copy at the least, if only of an older state.
-        return Kin(Kinship.COPIED, place.path, history)
+        is_copy = is_no_chance(state)
+        return Kin(Kinship.COPIED, place.path, history) if is_copy else Kin(Kinship.NONE)
     head = histories.head_of(history)
     if head is None:
         return Kin(Kinship.NONE)
@@ -127,7 +134,8 @@ def _judge(
     goes_on = equal or (same is SameFile.SURE and is_alike(histories, head, state, same))
     if is_there and goes_on and is_taken_over(histories, history, head, place.path):
         return Kin(Kinship.MOVED, place.path, history)
-    copied = Kin(Kinship.NONE if same_file and not equal else Kinship.COPIED, place.path, history)
+    is_copy = equal if same_file else is_no_chance(state)
+    copied = Kin(Kinship.COPIED, place.path, history) if is_copy else Kin(Kinship.NONE)
     if not place.bound:
         # Deleted, and now the same content is there again: taken out of the trash, checked out.
         back = goes_on and (same_file or place.path == path)

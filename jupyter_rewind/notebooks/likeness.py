@@ -67,6 +67,12 @@ def tells_enough(state: Cut, is_another_file: bool) -> bool:
         return False
 
 
+def is_no_chance(state: Cut) -> bool:
+    """True when two that say this have one origin: cells have ids that no others get, or they say
+    enough. `import pandas as pd` alone is how a thousand notebooks begin."""
+    return any(cell.id is not None for cell in state.cells) or tells_enough(state, False)
+
+
 def is_alike(histories: HistoryReader, head: Checkpoint, state: Cut, same: SameFile) -> bool:
     """True when the two share so much that the one file can have become the other."""
     try:

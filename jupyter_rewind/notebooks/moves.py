@@ -50,6 +50,15 @@ def key_of(histories: Histories, path: str, max_bytes: int, *, to_write: bool = 
     return str(place)
 
 
+def file_of(histories: Histories, path: str) -> Path:
+    """The file `path`; of the history with this id, the one that it is of, where it was last."""
+    if not os.path.lexists(path) and histories.bindings.exists(path):
+        place = histories.bindings.place(HistoryId(path))
+        if place is not None:
+            return Path(place.path)
+    return document_path(path)
+
+
 def bring_history(histories: Histories, path: Path, max_bytes: int | None) -> bool:
     """True when the file `path`, moved outside Jupyter, has brought its history along. Nothing is
     written where it has none. Raises Storage."""

@@ -11,16 +11,29 @@ from jupyter_rewind.recovery.attribution import Attributed, LeftOut, Split
 from jupyter_rewind.recovery.broken.damage import NO_CELL
 from jupyter_rewind.recovery.choosing import Base
 from jupyter_rewind.recovery.counts import Seeming
-from jupyter_rewind.recovery.evidence import Evidence, EvidenceCell, FoundDocument
+from jupyter_rewind.recovery.evidence import (
+    ON_DISK,
+    Evidence,
+    EvidenceCell,
+    FoundDocument,
+    FoundKernel,
+)
 from jupyter_rewind.recovery.kernelruns import SECOND, is_ipython, language_of
 from jupyter_rewind.recovery.likeness import is_look
 from jupyter_rewind.recovery.since import went_on
 
 ENOUGH_CODE = 2
+BY_LIKENESS = (
+    "Some sessions are assigned by likeness: see `jupyter rewind sessions`, and choose with"
+    " --session."
+)
 
 
-def likely_lost(base: Base, attributed: Sequence[Attributed]) -> tuple[str, ...]:
-    """What no trace can tell of a notebook that was built on this."""
+def likely_lost(
+    base: Base, attributed: Sequence[Attributed], silent: Sequence[FoundKernel] = ()
+) -> tuple[str, ...]:
+    """What no trace can tell of a notebook that was built on this; of `silent` kernels, started
+    for it since, nobody knows what they ran."""
     lost = []
     if base.document is None:
         lost.append("Markdown: no document is left, and only code is recorded when it runs.")
@@ -32,12 +45,26 @@ def likely_lost(base: Base, attributed: Sequence[Attributed]) -> tuple[str, ...]
             f" saved: {base.document.trace.words or base.document.trace.kind}"
             f"{_at(base.time_ns)}."
         )
-    if base.document is not None and _is_part(base.document):
+    elif base.document.trace.kind != ON_DISK:
+        words = base.document.trace.words or base.document.trace.kind
         lost.append(
-            f"What stood where {base.document.trace.place} does not read: its Markdown, and code"
-            " that was never run."
+            f"Whatever was changed after this was saved: {words}{_at(base.document.time_ns)}."
+            f"{_silent_in_words(silent)}"
         )
+    if base.document is not None and _is_part(base.document):
+        what = "its Markdown, and code that was never run" if attributed else "all of it"
+        lost.append(f"What stood where {base.document.trace.place} does not read: {what}.")
     return tuple(lost)
+
+
+def _silent_in_words(silent: Sequence[FoundKernel]) -> str:
+    if not silent:
+        return ""
+    last = _at(silent[-1].started_ns).removeprefix(", ")
+    if len(silent) == 1:
+        return f" A kernel was started for it after that ({last}); what it ran is in no history."
+    many = f"{len(silent)} kernels were started for it after that, the last {last}"
+    return f" {many}; what they ran is in no history."
 
 
 def _is_part(document: FoundDocument) -> bool:
@@ -155,10 +182,7 @@ def _by_likeness_in_words(target: Path, own: Sequence[Attributed]) -> Iterator[s
             f" jupyter rewind recover {name} --session N"
         )
     if any(each.by_likeness and not each.certain and not each.rivals for each in own):
-        yield (
-            "Some sessions are assigned by likeness: see `jupyter rewind sessions`, and choose"
-            " with --session."
-        )
+        yield BY_LIKENESS
 
 
 def _went_on_in_words(
@@ -170,7 +194,7 @@ def _went_on_in_words(
         return ()
     run, sources = found
     trace = base.document.trace
-    shows = target.name if trace.kind == "file" else trace.words or trace.kind
+    shows = target.name if trace.kind == ON_DISK else _in_a_sentence(trace.words or trace.kind)
     one = len(sources) == 1
     told = (
         f"{'1 piece' if one else f'{len(sources)} pieces'} of code ran after all that {shows}"
@@ -179,6 +203,10 @@ def _went_on_in_words(
     name = shlex.quote(target.name)
     command = f" To bring that back: jupyter rewind recover {name} --session {run.session}"
     return (told + command if run.session else told,)
+
+
+def _in_a_sentence(words: str) -> str:
+    return words[0].lower() + words[1:] if words.startswith(("A ", "An ", "The ")) else words
 
 
 def _now_elsewhere(
@@ -216,6 +244,6 @@ def _next_steps(target: Path, base: Base, split: Split, evidence: Evidence) -> t
             "No document of this notebook is left, and other sessions may be its own, too: see"
             " `jupyter rewind sessions`, and choose with --session."
         )
-    if base.document is None:
+    if base.document is None or _is_part(base.document):
         steps.append("Look in other places with --scan FOLDER (backups, mail, downloads, exports).")
     return tuple(steps)

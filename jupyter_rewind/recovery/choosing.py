@@ -22,7 +22,13 @@ from jupyter_rewind.recovery.namesakes import (
     is_poorer,
     without_namesakes,
 )
-from jupyter_rewind.recovery.remembered import UNTIMED, is_untimed, known_texts, time_of
+from jupyter_rewind.recovery.remembered import (
+    UNSURE,
+    is_unsure,
+    is_untimed,
+    known_texts,
+    time_of,
+)
 from jupyter_rewind.recovery.traces.git import BRANCH, DROPPED, FETCHED
 
 MUCH_MORE, COLLAPSED = 1.5, 3.0
@@ -101,7 +107,7 @@ def choose_base(
     else:
         cells = _as_based(newest)
     branches = [each for each in filled if BRANCH in each.trace.handle and not _is_others(newest)]
-    cells = _no_surer_than_its_time(cells, documents)
+    cells = _no_surer_than_its_document(cells, documents)
     return Base(tuple(cells), newest, _since(newest, documents), words, tuple(branches))
 
 
@@ -113,13 +119,13 @@ def _since(document: FoundDocument, documents: Iterable[FoundDocument]) -> int |
     return time_of(document, documents, None) or None
 
 
-def _no_surer_than_its_time(
+def _no_surer_than_its_document(
     cells: Iterable[Based], documents: Sequence[FoundDocument]
 ) -> list[Based]:
     known = known_texts(documents)
     return [
-        replace(each, surest=UNTIMED)
-        if is_untimed(each.document) and (each.cell.kind, each.cell.source.strip()) not in known
+        replace(each, surest=UNSURE)
+        if is_unsure(each.document) and (each.cell.kind, each.cell.source.strip()) not in known
         else each
         for each in cells
     ]

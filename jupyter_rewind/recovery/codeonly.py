@@ -51,6 +51,8 @@ def outputs_in_words(base: Base) -> tuple[str, ...]:
     """What is lost where what is built on has no outputs."""
     if base.document is None or not _holds_none(base.document):
         return ()
+    if base.document.trace.kind == GIT and not any(each.shown_by for each in base.cells):
+        return ()  # it never ran, for all that is known
     bare = [each for each in base.cells if _is_bare(each)]
     without = sum(not each.cell.outputs for each in bare)
     if not without:

@@ -28,6 +28,8 @@ class Holds(StrEnum):
 
 
 EVERYTHING = frozenset(Holds)
+ON_DISK = "file"
+"""The kind of trace that the notebook itself is, where it lies."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from pathlib import Path
 from jupyter_rewind.recovery.attribution import known_places
 from jupyter_rewind.recovery.evidence import (
     CHANGED,
+    ON_DISK,
     SCRIPT,
     Evidence,
     FoundDocument,
@@ -24,7 +25,7 @@ from jupyter_rewind.recovery.evidence import (
     Scope,
 )
 from jupyter_rewind.recovery.kernelruns import kernels_of
-from jupyter_rewind.recovery.rebuild import ON_DISK, Alternative, Origin, Rebuilt
+from jupyter_rewind.recovery.rebuild import Alternative, Origin, Rebuilt
 
 DOUBTFUL = 0.3
 _MOST_NAMES = 5

@@ -51,7 +51,9 @@ def _asked(scope: Scope) -> list[tuple[str, int]]:
 
 
 def _fits(run: FoundRun, wanted: str) -> bool:
-    return not wanted or wanted in (profile_of(run), run.trace.place)
+    return (
+        not wanted or wanted.removeprefix(_PROFILE) == profile_of(run) or wanted == run.trace.place
+    )
 
 
 def profile_of(run: FoundRun) -> str:

@@ -29,10 +29,11 @@ from jupyter_rewind.recovery.codeonly import outputs_in_words, with_saved_output
 from jupyter_rewind.recovery.completing import completed
 from jupyter_rewind.recovery.confidence import Judged, judge
 from jupyter_rewind.recovery.dating import dated
-from jupyter_rewind.recovery.evidence import Evidence, EvidenceCell, Executed, Trace
+from jupyter_rewind.recovery.evidence import ON_DISK, Evidence, EvidenceCell, Executed, Trace
 from jupyter_rewind.recovery.exactness import with_exact_markdown
 from jupyter_rewind.recovery.failures import Failures
 from jupyter_rewind.recovery.namesakes import KIND
+from jupyter_rewind.recovery.needed import with_needed
 from jupyter_rewind.recovery.outputs import (
     PIECE,
     TURNED_BACK,
@@ -43,8 +44,10 @@ from jupyter_rewind.recovery.outputs import (
     without_outputs,
 )
 from jupyter_rewind.recovery.placing import place_by_need
+from jupyter_rewind.recovery.reasons import Reasons
 from jupyter_rewind.recovery.since import Session, sessions_since
 from jupyter_rewind.recovery.slots import Slot
+from jupyter_rewind.recovery.unrecorded import as_old, unrecorded
 
 GAVE_WAY = "the text that was saved; what ran later took its place"
 CHANGED_PERHAPS = (
@@ -52,7 +55,6 @@ CHANGED_PERHAPS = (
     " alternatives"
 )
 ANOTHERS = "more likely it ran in another notebook"
-ON_DISK = "file"
 HALF = 0.5
 
 
@@ -121,17 +123,20 @@ def rebuild(target: Path, evidence: Evidence) -> Rebuilt:
     base = with_exact_markdown(choose_base(evidence, places, ran), own)
     base = with_saved_outputs(base, own)
     base = dated(completed(base, attributed), own, attributed)
+    silent = unrecorded(base, evidence, places, attributed)
+    base = as_old(base, silent)
     followed = _Followed(base, attributed)
     judged = judge(
         followed.follower, followed.earlier, followed.doubtful, followed.shown, followed.failures()
     )
     judged = [followed.rather_saved(each) for each in judged]
+    judged = with_needed(judged) if base.document is None else judged
     made = (followed.cell(each) for each in judged if each.kept)
     cells = tuple(each for each in made if each.cell.whole or each.cell.source.strip())
     return Rebuilt(
         cells=cells,
         alternatives=followed.alternatives(judged, cells, split),
-        likely_lost=likely_lost(base, attributed)
+        likely_lost=likely_lost(base, attributed, silent)
         + outputs_in_words(base)
         + earlier_in_words(one.words for one in cells),
         next_steps=next_steps(target, base, split, evidence, [each.cell for each in cells]),
@@ -351,12 +356,14 @@ class _Followed:
                     why = saved[source].words if source in saved else why_not
                     found[source] = Alternative(source, origin, why)
         slots = {each.slot.source: each for each in judged}
-        return tuple(
+        reasons = Reasons(judged, {each.step.source for each in self.steps})
+        told = (
             replace(each, words=slots[source].words, confidence=slots[source].confidence)
             if source in slots
             else each
             for source, each in found.items()
         )
+        return tuple(replace(each, words=each.words or reasons.of(each.source)) for each in told)
 
     def _saved_texts(self, judged: list[Judged], here: set[str]) -> dict[str, Alternative]:
         """What the document has and the notebook has not, each with the reason."""

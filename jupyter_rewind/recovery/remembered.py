@@ -13,14 +13,22 @@ from jupyter_rewind.recovery.evidence import EvidenceCell, FoundDocument
 
 MEMORY = "memory"
 """The kind of trace that has no times of its own."""
+COLLABORATION = "collaboration"
+"""The kind of trace that is played from many small updates: damage to one may change a letter."""
 NEARLY_ALL = 0.8
-UNTIMED = 0.8
-"""No cell is surer that only a notebook of no known time has."""
+UNSURE = 0.8
+"""No cell is surer that only a notebook of no known time has, or one of a damaged store."""
 
 
 def is_untimed(document: FoundDocument) -> bool:
     """Whether it is of a program's memory, and nothing says when it was like this."""
     return document.trace.kind == MEMORY and document.time_ns is None
+
+
+def is_unsure(document: FoundDocument) -> bool:
+    """Whether what it alone has may not have been the notebook's last, or not in these letters."""
+    is_hurt = document.trace.kind == COLLABORATION and bool(document.damages)
+    return is_hurt or is_untimed(document)
 
 
 def time_of(
@@ -59,9 +67,9 @@ def _last_run(document: FoundDocument) -> int:
 
 
 def known_texts(documents: Iterable[FoundDocument]) -> frozenset[tuple[str, str]]:
-    """The kinds and texts of all cells of documents of which a time is known, or a file."""
-    timed = (each for each in documents if not is_untimed(each))
-    return frozenset((cell.kind, _text(cell)) for each in timed for cell in each.cells)
+    """The kinds and texts of all cells of documents that are sure."""
+    sure = (each for each in documents if not is_unsure(each))
+    return frozenset((cell.kind, _text(cell)) for each in sure for cell in each.cells)
 
 
 def _texts(cells: Iterable[EvidenceCell]) -> set[str]:

@@ -18,6 +18,8 @@ from jupyter_rewind.recovery.recover import Recovery
 
 CERTAIN = 0.9
 LIKELY = 0.5
+_IN_A_ROW = 4
+"""So many sessions that follow one another are told by the first and the last."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +52,18 @@ class Used:
 
 
 def _listed(numbers: Sequence[int]) -> str:
-    last = f" and {numbers[-1]}" if len(numbers) > 1 else ""
-    return ", ".join(map(str, numbers[:-1] or numbers)) + last
+    """`1, 3 and 4`; `1 to 12 and 15` where many follow one another."""
+    parts: list[str] = []
+    at = 0
+    while at < len(numbers):
+        end = at
+        while end + 1 < len(numbers) and numbers[end + 1] == numbers[end] + 1:
+            end += 1
+        if end - at < _IN_A_ROW - 1:
+            end = at
+        parts.append(f"{numbers[at]} to {numbers[end]}" if end > at else str(numbers[at]))
+        at = end + 1
+    return " and ".join(filter(None, [", ".join(parts[:-1]), *parts[-1:]]))
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from collections.abc import Iterable, Sequence, Set
 from dataclasses import replace
 from pathlib import Path
 
+from jupyter_rewind.recovery.advice import BY_LIKENESS
 from jupyter_rewind.recovery.attribution import attribute, known_places
 from jupyter_rewind.recovery.evidence import Evidence, EvidenceCell, FoundDocument, Holds
 from jupyter_rewind.recovery.likeness import is_look
@@ -123,7 +124,8 @@ def _no_surer_than_its_sessions(rebuilt: Rebuilt) -> Rebuilt:
         return rebuilt
     most = max(each.share for each in sessions)
     cells = (replace(each, confidence=min(each.confidence, most)) for each in rebuilt.cells)
-    return replace(rebuilt, cells=tuple(cells), next_steps=(_GUESSED, *rebuilt.next_steps))
+    steps = (each for each in rebuilt.next_steps if each != BY_LIKENESS)
+    return replace(rebuilt, cells=tuple(cells), next_steps=(_GUESSED, *steps))
 
 
 def sort_out(target: Path, evidence: Evidence) -> tuple[Evidence, tuple[FoundDocument, ...]]:

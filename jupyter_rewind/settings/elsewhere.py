@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from traitlets import Integer, TraitError, Unicode, validate
+from traitlets import Bool, Integer, TraitError, Unicode, validate
 from traitlets.config import Configurable
 
 
@@ -25,6 +25,11 @@ class Elsewhere(Configurable):
         min=0,
         help="Send to replicas, and fetch from them, at most this many kilobytes a second."
         " 0: no limit.",
+    ).tag(config=True)
+    replica_fill = Bool(
+        True,
+        help="While a server runs, it brings contents that are only in a replica. Off: they come as"
+        " they are read, or with `jupyter rewind pull`; until then the replica has the only copy.",
     ).tag(config=True)
 
     catalogue_url = Unicode(

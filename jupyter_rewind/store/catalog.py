@@ -16,6 +16,7 @@ from typing import TypeVar
 
 from jupyter_rewind import clock
 from jupyter_rewind.errors import NotFound, RewindError, Storage, Unavailable
+from jupyter_rewind.model.entry import order_behind
 from jupyter_rewind.model.ids import Digest
 from jupyter_rewind.store.durable import Files, translate
 from jupyter_rewind.store.index import Index
@@ -198,18 +199,18 @@ class Catalog:
 
     def next_order(self) -> int:
         """A place in the order of entries, behind everything this process has seen; behind
-        everything there is, also where the clock was set back."""
+        everything there is, also where the clock was set back. Raises Unavailable."""
         with self._lock:
             if self._stale and clock.now_ns() <= self._last_order:
                 self.ask(lambda _: None)
             if not self._knows_order:
                 try:
-                    self._last_order = max(self._last_order, self._index.last_order())
+                    seen = self._index.last_order()
                 except sqlite3.Error as error:
                     self._rebuild_in_memory(error)
-                    self._last_order = max(self._last_order, self._index.last_order())
-                self._knows_order = True
-            self._last_order = max(clock.now_ns(), self._last_order + 1)
+                    seen = self._index.last_order()
+                self._last_order, self._knows_order = max(self._last_order, seen), True
+            self._last_order = order_behind(self._last_order, clock.now_ns())
             return self._last_order
 
     def close(self) -> None:
@@ -283,9 +284,7 @@ class Catalog:
         retired = read_retired(self._layout)
         with self._index.writing():
             numbers = self._index.segments()
-            for name in gone:
-                if name not in numbers:
-                    continue  # another process has done this work
+            for name in numbers.keys() & gone:  # another process has seen to the others
                 number = numbers[name][0]
                 if name in retired:
                     self._index.drop_segment(number)

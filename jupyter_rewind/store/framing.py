@@ -144,3 +144,8 @@ def is_hidden(path: Path) -> bool:
 def seal_of(layout: Layout, segment: str) -> Seal:
     """What makes and checks the tags of one segment of the store."""
     return Seal(layout.key, layout.store_id, segment, layout.cipher)
+
+
+def make_tag(layout: Layout, facts: bytes) -> str:
+    """What only a holder of this store's key can say of `facts`."""
+    return blake3(b"said " + layout.store_id.encode() + b"\0" + facts, key=layout.key).hexdigest(16)

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from jupyter_rewind import clock
 from jupyter_rewind.errors import RewindError, Storage
+from jupyter_rewind.store.apart import is_apart
 from jupyter_rewind.store.disks import is_network
 from jupyter_rewind.store.durable import Files, free_bytes
 from jupyter_rewind.store.layout import key_path, read_store_id
@@ -38,6 +39,8 @@ class StoreHealth:
     key: Path | None
     key_readable: bool
     key_private: bool
+    key_apart: bool
+    """Whether the key lies outside the store, as far as that is known."""
     locks: bool | None
     """None where it could not be tried."""
 
@@ -64,6 +67,7 @@ def examine(folder: Path, key_folder: Path) -> StoreHealth:
         key=key,
         key_readable=key is not None and os.access(key, os.R_OK),
         key_private=key is None or not key.exists() or _is_private(key),
+        key_apart=is_apart(key_folder, folder),
         locks=_try_lock(folder / "locks") if exists and not obstacle else None,
     )
 

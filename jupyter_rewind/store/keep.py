@@ -16,7 +16,7 @@ from typing import Protocol
 
 from jupyter_rewind import clock
 from jupyter_rewind.errors import Integrity, NotFound, Storage
-from jupyter_rewind.model.entry import Entry
+from jupyter_rewind.model.entry import Entry, order_behind
 from jupyter_rewind.model.ids import Digest, EntryId, StoreId, WriterId
 from jupyter_rewind.store import chunks
 from jupyter_rewind.store.block import Block
@@ -151,7 +151,7 @@ class KernelStore:
 
     def next_order(self) -> int:
         """A place in the order of entries, behind everything this process has seen."""
-        self._last_order = max(clock.now_ns(), self._last_order + 1)
+        self._last_order = order_behind(self._last_order, clock.now_ns())
         return self._last_order
 
     @property

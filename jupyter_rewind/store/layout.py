@@ -40,6 +40,7 @@ from jupyter_rewind.errors import (
 from jupyter_rewind.model.encoding import check_format, parse_json, to_json
 from jupyter_rewind.model.entry import Json
 from jupyter_rewind.model.ids import StoreId
+from jupyter_rewind.store.apart import require_apart
 from jupyter_rewind.store.durable import Files, translate
 from jupyter_rewind.store.locks import FileLock
 
@@ -121,7 +122,7 @@ def open_layout(
     is made is encrypted where `encrypt` says so.
 
     Raises NotFound (no store), Denied (no access, no key, no library), Integrity (another store's
-    key), Newer, Format.
+    key), InvalidInput (a new key would lie in the store), Newer, Format.
     """
     config = folder / "config"
     if _is_there(folder / ROTATING):
@@ -299,6 +300,7 @@ def _create(folder: Path, key_folder: Path, files: Files, encrypt: bool) -> None
         from jupyter_rewind.store.encryption import require_library
 
         require_library()
+    require_apart(key_folder, folder)
     files.make_folder(key_folder)
     files.make_folder(folder)
     files.make_folder(folder / "segments")
@@ -395,8 +397,3 @@ def _read_key(path: Path, folder: Path) -> bytes:
 def key_check(key: bytes, store_id: str) -> str:
     """What tells whether a key is that of the store, and tells nothing of the key."""
     return blake3(b"key check " + store_id.encode(), key=key).hexdigest(16)
-
-
-def make_tag(layout: Layout, facts: bytes) -> str:
-    """What only a holder of this store's key can say of `facts`."""
-    return blake3(b"said " + layout.store_id.encode() + b"\0" + facts, key=layout.key).hexdigest(16)

@@ -161,11 +161,13 @@ def out_of_sight(layout: Layout) -> Unavailable:
     )
 
 
-def absent_bytes(layout: Layout, files: Files, index: Index) -> int:
-    """Bytes of payloads that lie in a replica alone, by a look at the end of each. Raises
-    Integrity, Newer, Storage."""
+def absent_bytes(layout: Layout, files: Files, index: Index, url: str | None = None) -> int:
+    """Bytes of payloads that lie in a replica alone, or in that at `url`, by a look at the end of
+    each. Raises Integrity, Newer, Storage."""
     size = 0
-    for name in sorted(read_partial(layout)):
+    for name, lender in sorted(read_partial(layout).items()):
+        if url is not None and lender != url:
+            continue
         try:
             descriptor = files.open(layout.segments / name)
         except NotFound:

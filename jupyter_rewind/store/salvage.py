@@ -107,6 +107,8 @@ def _open_anyhow(folder: Path, key_folder: Path, files: Files) -> bool:
         raise
     except (NotFound, Format, Integrity, Denied) as error:
         found = _find_key(folder, key_folder, files)
+        if found is None and isinstance(error, Denied) and error.code != "no_key":
+            raise  # what it is may be opened again: nothing is to be given up
         if found is None:
             raise Denied(
                 f"No key in {key_folder} fits the records at {folder}.",

@@ -153,10 +153,10 @@ def verify(
     )
 
 
-def count_absent(repository: Repository) -> int:
+def count_absent(repository: Repository, url: str | None = None) -> int:
     """Bytes of payloads that lie in a replica alone, about. Raises Integrity, Newer, Storage."""
     with repository.index() as index:
-        return absent_bytes(repository.layout, repository.files, index)
+        return absent_bytes(repository.layout, repository.files, index, url)
 
 
 def known_ends(repository: Repository) -> dict[str, int]:

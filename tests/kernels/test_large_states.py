@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import itertools
 import multiprocessing
 import os
 import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from jupyter_rewind import clock
+from jupyter_rewind.errors import Unavailable
 from jupyter_rewind.kernels.records import SNAPSHOT, decode_snapshot
 from jupyter_rewind.model.snapshot import Snapshot
 from jupyter_rewind.store.collect import collect
@@ -104,6 +110,34 @@ def hold(folder: Path, taken: object, let_go: object) -> None:
     with Barrier(folder / "store" / "locks" / "collect").held(exclusive=True):
         taken.set()  # type: ignore[attr-defined]
         let_go.wait(240)  # type: ignore[attr-defined]
+
+
+def test_a_store_that_takes_nothing_is_asked_more_and_more_seldom(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where its disk is away, say, which it tells at once: the kernel has better things to do. In
+    the end the state is there."""
+    cells = Cells(tmp_path)
+    cells.run("x = 0")
+    store = cells.capturer.keeper.store
+    taking, asked = store.block, []
+
+    @contextmanager
+    def block(**options: Any) -> Iterator[Any]:
+        asked.append(clock.monotonic())
+        if len(asked) <= 4:
+            raise Unavailable("It is away.", retryable=True)
+        with taking(**options) as found:
+            yield found
+
+    monkeypatch.setattr(store, "block", block)
+    late = cells.try_run("x = [1]")
+    assert late.late_because == "It is away."
+    cells.capturer.keeper.flush()
+    rests = [after - before for before, after in itertools.pairwise(asked[1:])]
+    assert all(rest >= least for rest, least in zip(rests, (0.05, 0.1, 0.2), strict=True))
+    assert late.snapshot is not None
+    cells.close()
 
 
 @pytest.mark.parametrize("make", ["x = [1]", "x = bytearray(9_000_000)"])

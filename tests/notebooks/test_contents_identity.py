@@ -12,6 +12,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from jupyter_rewind.model.checkpoint import Counts
+from jupyter_rewind.notebooks import contents
 from jupyter_rewind.notebooks.contents import Manifest, count_changes, cut, load_manifest, store_cut
 from jupyter_rewind.notebooks.cutting import forget_cells
 from jupyter_rewind.store.repository import Repository
@@ -212,3 +213,23 @@ def test_many_equal_cells_are_counted_in_no_time(repository: Repository) -> None
     before = manifest(repository, book_of([blank, *[{**blank, "source": "a"}] * 3000, blank]))
     after = cut(to_bytes(book_of([{**blank, "source": "b"}, *[{**blank, "source": "a"}] * 3001])))
     assert count_changes(before, after).cells == 3002
+
+
+def test_changes_of_thousands_of_cells_without_ids_are_counted_in_no_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Every second one was changed, one was moved, some are gone: that took most of a minute, for
+    which the server kept nothing else."""
+    matching = contents.SequenceMatcher
+
+    def match(_: None, old: list[bytes], new: list[bytes], autojunk: bool) -> object:
+        assert len(old) * len(new) <= 1_000_000
+        return matching(None, old, new, autojunk=autojunk)
+
+    monkeypatch.setattr(contents, "SequenceMatcher", match)
+    old = [b"%d" % number for number in range(30_000)]
+    new = [one if number % 2 else b"new " + one for number, one in enumerate(old)]
+    assert contents._count_aligned(old, new) == Counts(30_000, 0, 15_000, 0)
+    assert contents._count_aligned(old, [*old[5_001:], old[5_000]]) == Counts(25_000, 1, 0, 5_001)
+    assert contents._count_aligned(old, old[::-1]).cells == 30_000
+    assert contents._count_aligned(old, [b"x"] * 2_000) == Counts(2_000, 0, 2_000, 28_000)

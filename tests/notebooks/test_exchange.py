@@ -6,13 +6,14 @@ import json
 import os
 import stat
 import subprocess
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from jupyter_rewind import clock
-from jupyter_rewind.errors import Format, NotFound, RestoreRefused, RewindError
+from jupyter_rewind.errors import Format, InvalidInput, NotFound, RestoreRefused, RewindError
 from jupyter_rewind.model.checkpoint import Checkpoint, Reason
 from jupyter_rewind.model.retention import Policy
 from jupyter_rewind.notebooks import exchange
@@ -239,6 +240,44 @@ def test_names_that_git_finds_odd_are_exported(
     [branch] = git(folder, "for-each-ref", "--format=%(refname)").split()
     files = git(folder, "ls-tree", "-z", "--name-only", branch)
     assert files == f"{name}\0"
+
+
+@pytest.mark.parametrize("name", [".git", ".GIT", ".git. ", "git~1"])
+def test_a_name_that_git_keeps_for_itself_is_refused_before_anything_is_made(
+    histories: Histories, folder: Path, name: str
+) -> None:
+    histories.record(f"/p/{name}", make_notebook("1"), reason=Reason.SAVE)
+    with pytest.raises(InvalidInput, match="git takes no file"):
+        exchange.export_git(histories, f"/p/{name}", folder / "repo")
+    assert os.listdir(folder) == []
+
+
+@pytest.fixture
+def usual_umask() -> Iterator[None]:
+    """Files are for everybody to read, unless somebody says otherwise."""
+    before = os.umask(0o022)
+    yield
+    os.umask(before)
+
+
+@pytest.mark.usefixtures("usual_umask")
+@pytest.mark.skipif(os.name == "nt", reason="files have no such modes there")
+@pytest.mark.parametrize("mode", [0o600, 0o640, 0o644])
+def test_a_git_repository_made_for_a_notebook_is_for_those_who_may_read_that(
+    histories: Histories, folder: Path, mode: int
+) -> None:
+    """Also what the user commits there later."""
+    path, repo = folder / "a.ipynb", folder / "repo"
+    path.write_bytes(make_notebook("secret"))
+    path.chmod(mode)
+    checkpoint_document(histories, path, reason=Reason.MANUAL)
+    exchange.export_git(histories, str(path), repo)
+    git(repo, "fsck", "--strict")
+    git(repo, "commit", "-q", "--allow-empty", "-m", "of mine")
+    objects = [file for file in (repo / ".git" / "objects").rglob("*") if file.is_file()]
+    assert len(objects) > 1
+    for file in (repo / "a.ipynb", *objects):
+        assert stat.S_IMODE(file.stat().st_mode) & 0o077 == mode & 0o077
 
 
 def test_the_commits_of_a_file_are_imported_through_a_rename(

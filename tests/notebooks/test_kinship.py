@@ -111,6 +111,21 @@ def test_out_of_the_trash_by_hand_continues_the_history(histories: Histories) ->
     assert histories.deleted() == []
 
 
+@pytest.mark.parametrize("is_there", [True, False])
+def test_what_many_notebooks_say_makes_no_copy(histories: Histories, is_there: bool) -> None:
+    """Cells without ids that say next to nothing: nobody knows of a common origin."""
+    keep(histories, A, old_notebook("import pandas as pd"))
+    keep(histories, A, old_notebook("import numpy as np"))
+    for said in ("import pandas as pd", "import numpy as np"):
+        path = f"/work/{said[7:9]}.ipynb"
+        keep(histories, path, old_notebook(said), there=lambda path: is_there)
+        assert came_from(histories, path) == ""
+    long = old_notebook("import pandas as pd", "print('what nobody else says') " * 5)
+    keep(histories, A, long)
+    keep(histories, B, long, there=lambda path: True)
+    assert came_from(histories, B) == A
+
+
 def test_a_copy_of_a_deleted_notebook_is_a_copy(histories: Histories) -> None:
     """Another file with its content, elsewhere: the deleted one can still be brought back."""
     first = keep(histories, A, make_notebook("1"), FILE)

@@ -50,3 +50,6 @@ def test_report_calls_likeness_so() -> None:
     assert used.words == "IPython, sessions 3, 4 and 7"
     assert replace(used, alike=(4,)).words == "IPython, sessions 3, 4 and 7 (4 by likeness)"
     assert replace(used, alike=(3, 4, 7)).words == "IPython, sessions 3, 4 and 7 (by likeness)"
+    many = replace(used, sessions=(1, 3, 4, *range(7, 150), 200))
+    assert many.words == "IPython, sessions 1, 3, 4, 7 to 149 and 200"
+    assert replace(used, sessions=tuple(range(5))).words == "IPython, sessions 1 to 4"

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jupyter_rewind.recovery.broken.versions import VERSION
-from jupyter_rewind.recovery.evidence import EvidenceCell
+from jupyter_rewind.recovery.evidence import EvidenceCell, Trace
 from tests.support.evidence import (
     CHECKPOINT,
     code,
@@ -143,3 +143,14 @@ def test_what_nothing_tells_of_the_part_that_is_lost_is_said() -> None:
     words = f"What stood where {CHECKPOINT.place} does not read"
     told = [any(words in one for one in rebuilt_of([each]).likely_lost) for each in (cut, whole)]
     assert told == [True, False]
+
+
+def test_a_file_that_is_cut_short_says_what_is_lost_and_where_to_look() -> None:
+    """Nothing else tells of it: all that stood there is lost, and other places may have it."""
+    file = Trace("file", "/home/ann/analysis.ipynb", "/home/ann/analysis.ipynb")
+    cut = document(prose("# Survey"), OPEN, complete=False, trace=file)
+    alone = rebuilt_of([cut])
+    assert alone.likely_lost[-1].endswith(" does not read: all of it.")
+    assert any("--scan FOLDER" in each for each in alone.next_steps)
+    ran = rebuilt_of([cut], [session(1, ALL, at=-600, lasting=300)])
+    assert ran.likely_lost[-1].endswith(": its Markdown, and code that was never run.")

@@ -118,7 +118,7 @@ def read(folder: Path, place: str) -> Evidence:
     return FINDER.read(trace, scope)
 
 
-@pytest.mark.parametrize("form", ["py:percent", "py:hydrogen", "py:light", "md", "Rmd"])
+@pytest.mark.parametrize("form", ["py:percent", "py:hydrogen", "py:light", "md", "md:myst", "Rmd"])
 def test_a_paired_file_gives_back_every_cell(folder: Path, form: str) -> None:
     """What jupytext wrote beside the notebook has all its code and Markdown."""
     suffix = form.partition(":")[0]
@@ -129,6 +129,49 @@ def test_a_paired_file_gives_back_every_cell(folder: Path, form: str) -> None:
     assert [one for one in want if one not in got] == []
     assert len(got) == len(want)
     assert document.metadata["kernelspec"]["name"] == "python3"
+
+
+def fenced() -> nbformat.NotebookNode:
+    """A notebook whose text shows code that is no cell."""
+    return nbformat.v4.new_notebook(
+        cells=[
+            nbformat.v4.new_markdown_cell("# How\n\n```python\nfake = 1\n```"),
+            nbformat.v4.new_code_cell("real = 1", metadata={"tags": ["a"]}),
+            nbformat.v4.new_markdown_cell("Or so:\n\n```python\nfake = 2\n```\n\nOr not."),
+            nbformat.v4.new_markdown_cell("The end."),
+        ],
+        metadata={"kernelspec": {"name": "other", "language": "python", "display_name": "O"}},
+    )
+
+
+@pytest.mark.parametrize("form", ["Rmd", "md:myst", "md"])
+def test_code_that_a_text_cell_shows_is_no_cell(folder: Path, form: str) -> None:
+    """These formats mark what is a code cell: a fence in a Markdown cell stays in it."""
+    suffix = form.partition(":")[0]
+    jupytext.write(fenced(), folder / f"a.{suffix}", fmt=form)
+    (document,) = read(folder, f"a.{suffix}").documents
+    assert sources(document.cells) == sources(fenced().cells)
+    assert document.metadata["kernelspec"]["name"] == "other"
+
+
+def test_code_that_a_text_cell_shows_is_no_cell_of_nbconverts_markdown(folder: Path) -> None:
+    """nbconvert marks nothing, and leaves two blank lines in front of code."""
+    book = fenced()
+    book.metadata["language_info"] = {"name": "python"}
+    nbformat.write(book, folder / "a.ipynb")
+    convert(folder, "--to", "markdown")
+    (document,) = read(folder, "a.md").documents
+    code = [cell.source for cell in document.cells if cell.kind == "code"]
+    assert code == ["real = 1"]
+    text = "\n\n".join(cell.source for cell in document.cells if cell.kind == "markdown")
+    assert text == "\n\n".join(one.source for one in book.cells if one.cell_type == "markdown")
+
+
+def test_a_note_in_a_markdown_file_is_text(folder: Path) -> None:
+    """Words in braces may be a directive, and no language."""
+    (folder / "a.md").write_text("Some.\n\n```{note}\nMind.\n```\n\n```python\na = 1\n```\n")
+    (document,) = read(folder, "a.md").documents
+    assert [cell.source for cell in document.cells if cell.kind == "code"] == ["a = 1"]
 
 
 def test_a_script_of_nbconvert_gives_back_its_cells(folder: Path) -> None:
@@ -202,7 +245,7 @@ def test_quartos_file_gives_back_its_cells(folder: Path) -> None:
     )
     (document,) = read(folder, "a.qmd").documents
     code = [cell.source for cell in document.cells if cell.kind == "code"]
-    assert code[0] == "#| label: fig-a\nplt.plot()" and code[-1] == "b = 2"
+    assert code == ["#| label: fig-a\nplt.plot()", "b = 2"]
     assert document.cells[0].source == "# Title\n\nSome text."
 
 

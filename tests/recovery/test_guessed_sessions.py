@@ -80,6 +80,7 @@ def test_what_begins_with_a_guess_is_a_guess_as_a_whole() -> None:
     assert len(rebuilt.sessions) == 2
     assert all(each.confidence < 0.5 for each in rebuilt.cells)
     assert "is a guess" in rebuilt.next_steps[0]
+    assert sum("--session" in each for each in rebuilt.next_steps) == 1  # said once
 
 
 def test_whole_notebook_takes_nothing_of_a_session_that_is_rather_anothers() -> None:

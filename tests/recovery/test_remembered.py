@@ -87,6 +87,16 @@ def test_what_ran_before_the_checkpoint_is_not_laid_over_memory_without_numbers(
     assert sources_of(rebuilt_of([YESTERDAY, bare], [ran])) == NEW
 
 
+def test_what_only_a_damaged_store_of_updates_has_is_not_certain() -> None:
+    """Updates are small: damage may have changed a letter of a text, and nothing shows it."""
+    store = Trace("collaboration", "/home/ann/.jupyter_ystore.db", str(TARGET))
+    played = document(*NEW, at=100, trace=store)
+    hurt = replace(played, complete=False, damages=("The store is damaged.",))
+    for each, sure in ((played, [True] * 7), (hurt, [True] * 5 + [False] * 2)):
+        rebuilt = rebuilt_of([YESTERDAY, each])
+        assert [one.confidence >= 0.9 for one in rebuilt.cells if one.cell.source in NEW] == sure
+
+
 def test_command_that_builds_on_memory_looks_into_it() -> None:
     """`--from` alone would not find it: the printed command has `--memory`."""
     [line] = in_words([OtherVersion(MEMORY, None, 2)])

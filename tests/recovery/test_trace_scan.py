@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from jupyter_rewind.recovery.evidence import Problem
 from jupyter_rewind.recovery.traces.scan import ScanFinder
 from tests.support.processes import anybodys_folder, run_unprivileged
 from tests.support.traces import Home, look_with, notebook_text, sources, traces_of
@@ -30,7 +31,7 @@ def test_notebooks_of_any_name_are_found(home: Home) -> None:
     for name in ("analysis (1).ipynb.crdownload", ".cache/f_00a1", "deep/x.json", "y.ipynb"):
         put(folder / name, notebook_text(name))
     put(folder / "data.json", '{"rows": []}')
-    put(folder / "analysis.recovered.ipynb", notebook_text("our own work"))
+    put(folder / "other.recovered.ipynb", notebook_text("our own work"))
     put(folder / "script.py", "x = 1")
     scope = home.scope(scan=(folder,))
     told = {tuple(sources(FINDER, t, scope)): t.notebook for t in traces_of(FINDER, scope)}
@@ -49,6 +50,16 @@ def test_a_file_that_is_named_is_the_notebook(home: Home) -> None:
     [trace] = traces_of(FINDER, scope)
     assert trace.notebook == str(home.work / "analysis.ipynb")
     assert sources(FINDER, trace, scope) == ["mailed"]
+
+
+def test_what_was_brought_back_before_is_told_and_not_built_on(home: Home) -> None:
+    """A backup has what an earlier `recover` wrote: the best there is, perhaps, and no trace."""
+    kept = put(home.path / "backup/analysis.recovered-2.ipynb", notebook_text("x"))
+    put(home.path / "backup/other.recovered.ipynb", notebook_text("y"))
+    put(home.work / "analysis.recovered.ipynb", notebook_text("z"))
+    told = list(FINDER.find(home.scope(scan=(home.path / "backup", home.work))))
+    assert [(type(each), each.place) for each in told] == [(Problem, str(kept))]
+    assert "brought back before" in getattr(told[0], "words", "")
 
 
 def test_nothing_is_scanned_unless_asked(home: Home) -> None:

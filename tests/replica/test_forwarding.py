@@ -77,20 +77,25 @@ def test_a_replica_is_left_alone_while_nothing_is_new(
     machine: Machine, run: Callable[..., Running], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Looks at the store go on, and cost no request."""
-    count = 0
     running = run()
     running.until(lambda: is_current(running))
     asked = running.objects.asked
+    looks = counted_looks(monkeypatch)
+    running.until(lambda: len(looks) > 5)
+    assert running.objects.asked == asked
+
+
+def counted_looks(monkeypatch: pytest.MonkeyPatch) -> list[object]:
+    """Gets longer with each look at the store."""
+    looks: list[object] = []
     real = forwarding.measure
 
     def counted(*args: object) -> object:
-        nonlocal count
-        count += 1
+        looks.append(args)
         return real(*args)  # type: ignore[arg-type]
 
     monkeypatch.setattr(forwarding, "measure", counted)
-    running.until(lambda: count > 5)
-    assert running.objects.asked == asked
+    return looks
 
 
 def test_a_small_commit_costs_four_requests(machine: Machine, run: Callable[..., Running]) -> None:
@@ -264,20 +269,63 @@ def test_a_folder_that_is_not_mounted_is_a_failure(tmp_path: Path) -> None:
     assert running.forwarder.join(DEADLINE_SECONDS)
 
 
-def test_the_first_use_brings_all_contents(tmp_path: Path) -> None:
-    """A server on a fresh machine leaves nothing in the replica alone, unless it was told to."""
-    line = Line(CloudObjects(MemoryStore(), "memory"))
+def test_the_first_use_brings_histories_at_once_and_then_all_contents(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server on a fresh machine shows all histories before any content comes, says how much does
+    not yet, and leaves nothing in the replica alone, unless it was told to."""
+    monkeypatch.setattr(forwarding, "LONGEST_PAUSE_SECONDS", 0.05)
+    line = Line(CloudObjects(MemoryStore(), "memory"), garbled=("packs/",))
     first = with_contents(tmp_path / "a", line, count=2)
-    second = next_machine(tmp_path / "b", first)
-    found_store(second.store, second.filled.folder / "keys", second.objects, QuickFiles())
+    second = on_a_fresh_machine(tmp_path / "b", first)
     running = Running(second)
     running.forwarder.start()
-    running.until(lambda: is_current(running))
-    running.forwarder.end()
-    assert running.forwarder.join(DEADLINE_SECONDS)
-    assert not any(key.startswith("outlines/") for key in line.asked)
+    try:
+        # None comes yet.
+        running.until(lambda: running.account.failures > 0)
+        assert running.account.absent_bytes > 600_000
+        with second.open() as repository:
+            assert {entry.id for entry in repository.entries()} == set(first.filled.bodies)
+        line.mend()
+        running.until(lambda: is_current(running) and not running.account.absent_bytes)
+    finally:
+        running.forwarder.end()
+        assert running.forwarder.join(DEADLINE_SECONDS)
+    assert not (second.store / "partial").exists()
     line.cut()
     assert holds(second, first)
+
+
+def test_a_server_that_does_not_fill_leaves_contents_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With `replica.fill` off it brings no content by itself, and pushes as ever; what is asked for
+    comes."""
+    line = Line(CloudObjects(MemoryStore(), "memory"))
+    first = with_contents(tmp_path / "a", line, count=2)
+    second = on_a_fresh_machine(tmp_path / "b", first)
+    running = Running(second, fills=False)
+    looks = counted_looks(monkeypatch)
+    running.forwarder.start()
+    try:
+        running.until(lambda: is_current(running))
+        seen = len(looks)
+        running.until(lambda: len(looks) > seen + 5)
+        second.save()
+    finally:
+        running.forwarder.end()
+        assert running.forwarder.join(DEADLINE_SECONDS)
+    assert running.account.absent_bytes > 600_000
+    assert not any(key.startswith("packs/") for key in line.asked)
+    first.pull()
+    assert holds(first, first, second)
+
+
+def on_a_fresh_machine(folder: Path, other: Machine) -> Machine:
+    """An empty store, as a server begins it there."""
+    made = next_machine(folder, other)
+    found_store(made.store, made.filled.folder / "keys", made.objects, QuickFiles())
+    return made
 
 
 def test_what_came_lazily_is_brought_beside_the_work(

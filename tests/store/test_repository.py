@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from jupyter_rewind import clock
-from jupyter_rewind.errors import Internal, NotFound, Storage
+from jupyter_rewind.errors import Internal, NotFound, Storage, Unavailable
 from jupyter_rewind.model.entry import Entry
 from jupyter_rewind.model.ids import Digest, EntryId
 from jupyter_rewind.store import room, writer
@@ -105,6 +105,44 @@ def test_order_grows_also_when_the_clock_is_set_back(tmp_path: Path) -> None:
         assert one.entries(newest_first=True, key="k", limit=3) == made[:-4:-1]
         assert one.latest(kinds=["note"], key="k") == made[-1]
         assert [e.order for e in made] == sorted({e.order for e in made})
+
+
+def test_a_clock_of_another_century_writes_nothing(tmp_path: Path) -> None:
+    """What no index can order would keep every process from the store, for ever."""
+    run, hands = Run(tmp_path, Files()), clock.FakeClock()
+    with clock.use(hands), run.open() as repository:
+        first = _note(repository)
+        now, hands.time_ns = hands.time_ns, 2**63 + 10**18
+        with pytest.raises(Unavailable, match="2293"), repository.transaction() as tx:
+            tx.add("note", keys=["k"], body={})
+        hands.time_ns = now
+        second = _note(repository)
+    with run.open(index="other.sqlite") as repository:
+        assert repository.entries() == [first, second]
+
+
+def test_what_another_program_ordered_beyond_all_numbers_costs_itself_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is damage of its segment, as `verify` tells; all else is there."""
+    run = Run(tmp_path, Files())
+    with run.open() as repository:
+        first = _note(repository)
+        with monkeypatch.context() as patch:
+            patch.setattr(repository._catalog, "next_order", lambda: 2**63 + 10**18)
+            patch.setattr(repository._catalog, "add_own", lambda *_: None)
+            lost = _note(repository)
+        second = _note(repository)
+    with run.open(index="other.sqlite") as repository:
+        repository.refresh()
+        assert lost not in repository.entries()
+        assert repository.entries() == [first, second]
+        assert repository.gaps()
+
+
+def _note(repository: Repository) -> Entry:
+    with repository.transaction() as tx:
+        return tx.add("note", keys=["k"], body={})
 
 
 def test_threads_write_and_read_at_once(tmp_path: Path) -> None:

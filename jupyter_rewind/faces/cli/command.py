@@ -28,7 +28,7 @@ from jupyter_rewind.errors import (
     Storage,
     Unavailable,
 )
-from jupyter_rewind.faces.cli import completion
+from jupyter_rewind.faces.cli import completion, wording
 from jupyter_rewind.faces.cli.answers import Answer
 from jupyter_rewind.faces.cli.quick import QuickCommand
 from jupyter_rewind.faces.cli.render import Screen, silence
@@ -126,7 +126,7 @@ class Face:
 
     def workspace(self, *, create: bool = False) -> Workspace:
         """The store and its rooms. Commands that only look leave `create` off. On a new machine
-        what a replica holds is brought first."""
+        the histories that a replica holds are brought first."""
         from jupyter_rewind.workspace import Workspace
 
         # Who names a store wants that one, and no other in its place.
@@ -150,8 +150,10 @@ class Face:
 
         replicas = Replication(self.settings)
         if replicas.is_first_use:
-            with self.screen.progress("Pulling") as progress:
-                replicas.adopt(progress)
+            with self.screen.progress("Pulling histories") as progress:
+                brought = replicas.adopt(progress)
+            if brought is not None and brought.absent_bytes:
+                self.screen.remark(f"{wording.absent(brought.absent_bytes)} {wording.BRING}")
 
     def workspace_at(self, folder: Path | None) -> Workspace:
         """As `workspace`, of the store at `folder` where one is named."""

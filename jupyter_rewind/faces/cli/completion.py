@@ -42,7 +42,8 @@ def _refs(ctx: typer.Context) -> Iterator[tuple[str, str]]:
     notebook = ctx.params.get("notebook")
     if not notebook:
         return
-    with Face("", options).workspace() as workspace:
+    # On a new machine the histories come first, without a word about it.
+    with Face("", options | {"json": True}).workspace() as workspace:
         found = workspace.checkpoints(notebook, newest_first=True)[:_MOST]
     for each in found:
         words = f"{wording.local_time(each.time_ns)}, {each.reason}"

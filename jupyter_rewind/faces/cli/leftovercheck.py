@@ -20,7 +20,12 @@ def check_leftovers(_: Rewind) -> Iterator[Finding]:
     """What lies in the working folder, with the command that removes it."""
     from jupyter_rewind.workspace import find_leftovers
 
-    folder = Path(os.getcwd())
+    try:
+        folder = Path(os.getcwd())
+    except FileNotFoundError:
+        text = "the folder that you are in was removed, and nothing is left over in it"
+        yield Finding("left-overs", State.NOTE, text, "cd")
+        return
     found = find_leftovers(folder)
     stale = [each.path.name for each in found if each.is_stale]
     fresh = [each.path.name for each in found if not each.is_stale]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,7 +17,7 @@ from jupyter_rewind.faces.cli.statuses import Status
 from jupyter_rewind.model.entry import Json
 
 if TYPE_CHECKING:
-    from jupyter_rewind.replication import CheckReport, Replication, Standing
+    from jupyter_rewind.replication import CheckReport, PullReport, Replication, Standing
 
 commands = Commands("Keep copies elsewhere")
 Row = dict[str, Json]
@@ -108,7 +109,7 @@ def replica(
         case Action.PUSH:
             return _each(action, replicas, url, lambda one: _push(face, replicas, one))
         case Action.PULL:
-            return _each(action, replicas, url, lambda one: _pull(face, replicas, one, lazy))
+            return _pull_all(face, replicas, url, lazy)
         case Action.STATUS:
             return _each(action, replicas, url, lambda one: _standing(replicas.standing(one)))
         case Action.VERIFY:
@@ -121,6 +122,31 @@ def replica(
         empty="There is no replica. Add one: jupyter rewind replica add s3://bucket/prefix",
     )
     return _answer(action, [{"url": each} for each in replicas.urls], [table])
+
+
+_URL = typer.Argument(
+    metavar="URL", help="s3://bucket/prefix or file:///a/folder; a part of it will do."
+)
+
+
+@commands.add("pull")
+def pull(
+    face: Face,
+    url: Annotated[str | None, _URL] = None,
+    lazy: Annotated[
+        bool,
+        typer.Option("--lazy", help="Large contents stay in the replica until they are read."),
+    ] = False,
+) -> Answer:
+    """Bring what the replicas hold: all histories first, then their contents.
+
+    The histories are there as soon as they have come, and contents that somebody reads meanwhile
+    come at once. Ctrl-C leaves what has come; the rest comes as it is read, with a server, or
+    with the next pull. Without a URL all replicas are meant. The same as `replica pull`.
+    """
+    from jupyter_rewind.replication import Replication
+
+    return _pull_all(face, Replication(face.settings), url, lazy)
 
 
 def _answer(
@@ -198,25 +224,59 @@ def _push(face: Face, replicas: Replication, url: str) -> tuple[Row, str, Status
     return row, f"has everything now; {entries}, {size}.", Status.DONE
 
 
-def _pull(face: Face, replicas: Replication, url: str, lazy: bool) -> tuple[Row, str, Status]:
-    with face.screen.progress("Pulling") as progress:
-        report, made = replicas.pull(url, progress, lazy=lazy)
+def _pull_all(face: Face, replicas: Replication, url: str | None, lazy: bool) -> Answer:
+    """The histories of all of them are here before the contents of the first."""
+    brought: dict[str, tuple[PullReport, bool] | RewindError] = {}
+    for one in replicas.choose(url):
+        try:
+            with face.screen.progress("Pulling histories") as progress:
+                brought[one] = replicas.pull(one, progress)
+        except RewindError as error:
+            brought[one] = error
+    return _each(
+        Action.PULL, replicas, url, lambda one: _pull(face, replicas, one, brought[one], lazy)
+    )
+
+
+def _pull(
+    face: Face,
+    replicas: Replication,
+    url: str,
+    brought: tuple[PullReport, bool] | RewindError,
+    lazy: bool,
+) -> tuple[Row, str, Status]:
+    if isinstance(brought, RewindError):
+        raise brought
+    report, made = brought
+    filled = 0 if lazy else _fill(face, replicas, url)
+    absent = report.absent_bytes if lazy else 0
     row: Row = {
         "bytes": report.bytes,
         "segments": report.segments,
         "entries": report.entries,
-        "absent_bytes": report.absent_bytes,
-        "filled_bytes": report.filled_bytes,
+        "absent_bytes": absent,
+        "filled_bytes": filled,
         "made_store": made,
     }
-    if not (report.segments or report.filled_bytes):
+    if not (report.segments or filled):
         return row, "holds nothing that is not here.", Status.DONE
     entries = wording.count(report.entries, "new record")
-    size = report.bytes - report.absent_bytes + report.filled_bytes
+    size = report.bytes - report.absent_bytes + filled
     text = f"brought {entries}, {wording.size(size)}."
-    if report.absent_bytes:
-        text += f" {wording.absent(report.absent_bytes)}"
-    return row, text, Status.DONE
+    return row, f"{text} {wording.absent(absent)}" if absent else text, Status.DONE
+
+
+def _fill(face: Face, replicas: Replication, url: str) -> int:
+    """How many bytes of contents came. Who stops it hears that the histories are here."""
+    try:
+        with face.screen.progress("Pulling contents") as progress:
+            return replicas.fill(url, progress)
+    except (RewindError, KeyboardInterrupt):
+        with suppress(RewindError):
+            absent = replicas.count_absent()
+            told = f" {wording.absent(absent)} {wording.BRING}" if absent else ""
+            face.screen.remark(f"All histories are here.{told}")
+        raise
 
 
 def _standing(found: Standing) -> tuple[Row, str, Status]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from shlex import quote
@@ -13,6 +14,7 @@ from jupyter_rewind.faces.cli.findings import Finding, State
 
 if TYPE_CHECKING:
     from jupyter_rewind.settings import Rewind
+    from jupyter_rewind.workspace import StoreHealth
 
 LITTLE_ROOM = 1_000_000_000
 
@@ -23,28 +25,31 @@ def check_store(settings: Rewind) -> Iterator[Finding]:
 
     health = store_health(Path(settings.store_path), Path(settings.store_key_folder))
     folder, move = health.folder, "jupyter rewind config set store.path /another/folder"
-    fault = _open_store(settings)
+    fault, key = _open_store(settings), _check_key(health)
     if not health.exists and health.obstacle:
         text = f"{folder} cannot be made: {health.obstacle}"
         yield Finding("store", State.PROBLEM, text, move)
         return
     if fault is not None:
-        yield Finding("store", State.PROBLEM, fault.message, fault.hint or "jupyter rewind verify")
+        mend = fault.hint or "jupyter rewind verify"
+        if key is not None and not health.key_readable:
+            mend = key.mend
+        yield Finding("store", State.PROBLEM, fault.message, mend)
     elif not health.exists:
         yield Finding("store", State.NOTE, f"{folder} will be made with the first checkpoint")
     else:
         yield Finding("store", State.ON, str(folder))
-    if health.obstacle:
+    if health.obstacle and not health.problem:  # else it is told why it cannot even be read
         yield Finding("store writable", State.PROBLEM, health.obstacle, move)
-    elif health.exists:
+    elif health.exists and not health.obstacle:
         yield Finding("store writable", State.ON, "yes")
     if not health.private:
         text = f"others may look into {folder}"
         yield Finding(
             "store permissions", State.PROBLEM, text, f"chmod -R go= {quote(str(folder))}"
         )
-    if health.exists and health.key is not None:
-        yield _key(health.key, readable=health.key_readable, private=health.key_private)
+    if key is not None:
+        yield key
     if health.free_bytes is not None:
         room = wording.size(health.free_bytes)
         if health.free_bytes < LITTLE_ROOM:
@@ -102,12 +107,41 @@ def _say_index(settings: Rewind) -> str:
     return f"{lies}, for {named} is no index of this store, and stays as it is"
 
 
-def _key(key: Path, *, readable: bool, private: bool) -> Finding:
-    if not readable:
+def _check_key(health: StoreHealth) -> Finding | None:
+    key = health.key
+    if not health.exists or key is None:
+        return None
+    if not health.key_readable:
         text = f"{key} is missing or cannot be read: the store stays closed without it"
-        return Finding("key", State.PROBLEM, text, "put the key back from a backup of your home")
-    if not private:
+        return Finding("key", State.PROBLEM, text, _bring_key(key))
+    if not health.key_private:
         return Finding(
             "key", State.PROBLEM, f"others may read {key}", f"chmod 600 {quote(str(key))}"
         )
+    if not health.key_apart:
+        text = f"{key} lies inside the store: whoever has a copy of that can open it"
+        return Finding("key", State.PROBLEM, text, _take_out(key))
     return Finding("key", State.ON, "only you can read it")
+
+
+def _bring_key(key: Path) -> str:
+    """The command that opens a key which is there, or puts back one that is not."""
+    path, rights = key, "u+rw"
+    try:
+        status = key.stat()
+    except PermissionError:
+        path, rights = key.parent, "u+rwx"
+        status = None
+    except OSError:
+        return f"cp /your/backup/{quote(key.name)} {quote(str(key.parent))}/"
+    if hasattr(os, "getuid") and status is not None and status.st_uid != os.getuid():
+        return f"sudo chown $USER {quote(str(path))}"
+    return f"chmod {rights} {quote(str(path))}"
+
+
+def _take_out(key: Path) -> str:
+    from jupyter_core.paths import jupyter_config_dir
+
+    folder = quote(str(Path(jupyter_config_dir()) / "rewind-keys"))
+    move = f"mkdir -m 700 -p {folder} && mv {quote(str(key))} {folder}/"
+    return f"{move} && jupyter rewind config set store.key_folder {folder}"

@@ -85,6 +85,12 @@ class Watch:
         self._told: dict[str, type[RewindError]] = {}
         """What files could not be kept for, as far as that was said."""
         self._looks: dict[Path, tuple[int, int, int] | None] = {}
+        self._places = {folder: _identify(folder) for folder in self._folders}
+        """Which folder stands at each path now, None where there is none."""
+        self._is_moved = False
+        """Whether notices are of folders that are not at their paths any more."""
+        self._is_begun = False
+        """Whether notices come since this turn: all that was changed before is to be looked for."""
 
     def run(self) -> None:
         """Watches until the stop event is set."""
@@ -93,10 +99,12 @@ class Watch:
         for changed in self._changes():
             now = clock.monotonic()
             self._due |= dict.fromkeys(changed, now + REST_SECONDS)
+            self._look_at_folders()
             self._look_at_files(now)
             self._look_at_due(now)
-            if next_scan is None or now >= next_scan:
-                # The first one comes when notices do already: no change falls in between.
+            if next_scan is None or now >= next_scan or self._is_begun:
+                # When notices come already: no change falls in between.
+                self._is_begun = False
                 roots = [*self._folders, *self._files]
                 self._report_scan(self._watcher.scan(roots, stop=self._stop.is_set), now)
                 if next_scan is None and not self._stop.is_set():
@@ -123,27 +131,34 @@ class Watch:
     def _changes(self) -> Iterator[Iterable[Path]]:
         """What changed since the last turn, a few times a second, until the stop."""
         if not self._folders:
-            while not self._stop.wait(TICK_MS / 1000):
-                yield ()
+            yield from self._ticks()
             return
         from jupyter_rewind.workspace import is_network
 
         polling = self._poll or any(is_network(folder) for folder in self._folders)
         while not self._stop.is_set():
+            there = [folder for folder in self._folders if folder.is_dir()]
+            self._is_moved, self._is_begun = False, True
             try:
-                yield from self._notices(polling)
-                return
+                yield from self._notices(there, polling) if there else self._ticks()
             except OSError as error:
+                if not all(folder.is_dir() for folder in there):
+                    continue  # gone this very moment
                 if polling:
                     raise
                 self._face.screen.remark(f"No notices to be had ({error}): looking every 2 s.")
                 polling = True
 
-    def _notices(self, polling: bool) -> Iterator[Iterable[Path]]:
+    def _ticks(self) -> Iterator[Iterable[Path]]:
+        """As without notices, as long as there is nothing to have them of."""
+        while not self._stop.wait(TICK_MS / 1000) and not self._is_moved:
+            yield ()
+
+    def _notices(self, folders: list[Path], polling: bool) -> Iterator[Iterable[Path]]:
         import watchfiles
 
         for changes in watchfiles.watch(
-            *self._folders,
+            *folders,
             watch_filter=lambda change, path: bool(self._touched(change, Path(path))),
             stop_event=self._stop,
             debounce=TICK_MS,
@@ -156,6 +171,8 @@ class Watch:
             ignore_permission_denied=True,
         ):
             yield [each for change, path in changes for each in self._touched(change, Path(path))]
+            if self._is_moved:
+                return
 
     def _touched(self, change: watchfiles.Change, path: Path) -> list[Path]:
         """The notebooks that a notice of `path` is about: those in a folder that was moved give
@@ -179,6 +196,21 @@ class Watch:
                 if not any(part.startswith(".") or part in _SKIPPED for part in parts):
                     return True
         return False
+
+    def _look_at_folders(self) -> None:
+        """Folders that are gone, or that others have taken the place of: these give no notices."""
+        for folder, before in self._places.items():
+            place = _identify(folder)
+            if place == before:
+                continue
+            self._places[folder], self._is_moved = place, True
+            if place is None:
+                way = "`jupyter rewind deleted` names the notebooks that were in it"
+                words = f"{folder} is gone; {way}. It is watched again when it is back."
+                self._tell("gone", str(folder), words)
+                continue
+            if before is None:
+                self._tell("watching", str(folder), f"{folder} is back, and is watched again.")
 
     def _look_at_files(self, now: float) -> None:
         """Files that were named themselves: an editor that replaces one ends its notices."""
@@ -237,10 +269,17 @@ class Watch:
         for recorded in seen.recorded:
             self._tell_kept(recorded)
         for path in seen.gone:
+            if path not in seen.moved and self._is_gone_with_folder(Path(path)):
+                continue
             self._tell("gone", path, _gone_words(path, seen.moved.get(path)))
         for path, error in seen.problems.items():
             self._told[path] = type(error)
             self._tell_problem(path, error)
+
+    def _is_gone_with_folder(self, path: Path) -> bool:
+        return any(
+            place is None and path.is_relative_to(folder) for folder, place in self._places.items()
+        )
 
     def _tell_kept(self, recorded: Recorded) -> None:
         kept = recorded.checkpoint
@@ -256,6 +295,15 @@ class Watch:
     def _tell_problem(self, path: str, error: RewindError) -> None:
         text = f"{wording.local_time(clock.now_ns())} {path} was not kept: {error}"
         self._tell("problem", path, text)
+
+
+def _identify(folder: Path) -> tuple[int, int] | None:
+    """What tells the folder at this path from another one; None where there is none."""
+    try:
+        status = folder.stat()
+    except OSError:
+        return None
+    return (status.st_dev, status.st_ino) if folder.is_dir() else None
 
 
 def _gone_words(path: str, place: str | None) -> str:

@@ -8,6 +8,8 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 
 SHORT_ID = 8
+BRING = "`jupyter rewind pull` brings them."
+"""What is said after `absent` where nothing else brings them by itself."""
 
 
 def local_time(time_ns: int) -> str:

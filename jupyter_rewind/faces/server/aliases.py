@@ -8,6 +8,7 @@ is searched for. A link counts as long as it leads where it did.
 from __future__ import annotations
 
 import os
+import re
 import threading
 from collections import OrderedDict
 
@@ -54,6 +55,19 @@ class Aliases:
             if above == place:
                 return found
             place = above
+
+    def rename(self, root: str, text: str) -> str:
+        """`text` where what lies outside of `root` goes by the name of a link that leads there."""
+        with self._lock:
+            leads = [(place, link) for link, place in self._leads.items() if place in text]
+        inside = root.rstrip(os.sep) + os.sep
+        for place, link in sorted(leads, key=lambda one: -len(one[0])):
+            if place.startswith(inside):
+                continue
+            if os.path.realpath(os.path.join(root, *link.split("/"))) == place:
+                whole = rf"(?<![\w./-]){re.escape(place)}(?![\w-]|\.\w)"
+                text = re.sub(whole, lambda _, link=link: link, text)
+        return text
 
     def _note(self, link: str, place: str) -> None:
         with self._lock:

@@ -108,7 +108,10 @@ class _RewindMixin:
                 hint="The file itself is saved as ever.",
             )
         return self.service.desk.create(
-            self._file(path), live=live, author=request.current_author()
+            self._file(path),
+            live=live,
+            author=request.current_author(),
+            is_asked=not request.is_browser(),
         )
 
     def _create_notebook(self, nb: object, path: str) -> Future[Any]:

@@ -15,6 +15,7 @@ from concurrent.futures import Future
 from typing import TYPE_CHECKING, TypeVar
 
 from jupyter_rewind.errors import Denied, NotFound
+from jupyter_rewind.faces.server.reading import take_present
 from jupyter_rewind.faces.server.recorder import PrepareHistory, Recorder
 from jupyter_rewind.model.checkpoint import Checkpoint, Reason
 
@@ -71,21 +72,24 @@ class Desk:
         live: bytes | None = None,
         author: str | None = None,
         label: str | None = None,
+        is_asked: bool = True,
     ) -> Future[Recorded]:
         """The checkpoint that the user asks for: of the file, and of the live document if there is
-        one that differs; then the live document's is the answer.
+        one that differs; then the live document's is the answer. Where perhaps nobody has asked,
+        as for what JupyterLab opens, the first of a history counts as an autosave.
         """
         recorder = self._recorder
         reading = recorder.readings.open(file)
 
         def act(workspace: Workspace) -> Recorded:
-            raw = reading.take()
+            raw = take_present(reading, file)
             is_ahead = live is not None and live != raw
+            is_meant = is_asked or workspace.histories.find(file) is not None
             kept = recorder.keep(
                 workspace,
                 file,
                 reading,
-                Reason.AUTOSAVE if is_ahead else Reason.MANUAL,
+                Reason.MANUAL if is_meant and not is_ahead else Reason.AUTOSAVE,
                 author=author,
                 label=None if is_ahead else label,
             )

@@ -121,7 +121,7 @@ class Paths:
 
     def shorten(self, text: str) -> str:
         """`text` for whoever knows only API paths: served files go by those."""
-        root = self.root.rstrip(os.sep)
+        text, root = self._aliases.rename(self.root, text), self.root.rstrip(os.sep)
         if not root or root not in text:
             return text
         return re.sub(rf"(?<![\w./-]){re.escape(root + os.sep)}", "", text)

@@ -119,6 +119,7 @@ def render_account(account: Account) -> dict[str, Any]:
         "behind_bytes": lag.behind_bytes,
         "behind_records": lag.behind_entries,
         "oldest": moment_text(oldest) if oldest is not None else None,
+        "absent_bytes": account.absent_bytes,
         "pushed": moment_text(account.pushed_ns) if account.pushed_ns is not None else None,
         "error": dict(describe(error)) if error is not None else None,
         "mend": mending_command(error, account.url) if error is not None else "",

@@ -102,10 +102,14 @@ def infer_reason() -> Reason:
     handler = current_handler()
     if not isinstance(handler, ContentsHandler):
         return Reason.AUTOSAVE  # a live document saves itself
-    agent = handler.request.headers.get("User-Agent", "")
-    if handler.request.method == "PUT" and "Mozilla" in agent:
-        return Reason.AUTOSAVE
-    return Reason.SAVE
+    return Reason.AUTOSAVE if is_put() and is_browser() else Reason.SAVE
+
+
+def is_browser() -> bool:
+    """Whether a page asks, which does some things by itself, and no program that means it."""
+    handler = current_handler()
+    headers = getattr(getattr(handler, "request", None), "headers", {})
+    return "Mozilla" in headers.get("User-Agent", "")
 
 
 def current_author() -> str | None:

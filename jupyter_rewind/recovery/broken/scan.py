@@ -16,6 +16,7 @@ from jupyter_rewind.recovery.broken.cellbytes import CellBytes, Read
 from jupyter_rewind.recovery.broken.damage import Damage, describe_bytes
 from jupyter_rewind.recovery.broken.frame import Frame, Head
 from jupyter_rewind.recovery.broken.jsonbytes import Broken, JsonBytes, search
+from jupyter_rewind.recovery.broken.nested import Nested, ends_in
 from jupyter_rewind.recovery.broken.welds import MENDED, marked
 from jupyter_rewind.recovery.evidence import EvidenceCell
 from jupyter_rewind.recovery.normal import cell_of
@@ -79,6 +80,7 @@ class _Walk:
         self._cells = cells
         self._is_old = is_old
         self._beginnings = Beginnings(raw)
+        self._nested = Nested(raw, start)
         self._frame = Frame(raw, self._cells)
         self._found: list[Found] = []
         self._damages: list[Damage] = []
@@ -106,6 +108,7 @@ class _Walk:
         self._frame.close(self._is_cut)
         self._find_metadata()
         self._doubt_before_brackets()
+        self._doubt_shown()
         return Scanned(self._found, self._frame.heads, self._damages + self._frame.damages)
 
     def _doubt_before_brackets(self) -> None:
@@ -117,12 +120,27 @@ class _Walk:
                 found = self._found[last]
                 self._found[last] = replace(found, cell=replace(found.cell, whole=False))
 
+    def _doubt_shown(self) -> None:
+        """What stands between damage and the end of a notebook that a cell shows is that one's."""
+        losses = sorted(damage.at for damage in self._damages if damage.is_loss)
+        for end in ends_in(self._raw, self._start) if losses else ():
+            damaged = losses[bisect_right(losses, end) - 1]
+            if damaged > end:
+                continue
+            for at, found in enumerate(self._found):
+                if damaged <= found.start and found.end <= end:
+                    self._found[at] = replace(found, cell=replace(found.cell, whole=False))
+
     def _next(self, at: int, from_: int) -> tuple[str, int, int]:
         """The next cell: its kind, its beginning, the end of its key; "" behind the last."""
         while True:
             anchor = find_anchor(self._raw.raw, from_)
             if anchor is None:
                 return "", self._raw.size, self._raw.size
+            end = self._nested.end_around(anchor.start())
+            if end is not None:
+                from_ = end
+                continue
             indent = self._beginnings.indent(anchor.start())
             known = self._cells.indent
             if known is not None and indent is not None and len(indent) > len(known):
@@ -167,7 +185,7 @@ class _Walk:
         indent = broken.indent if broken else None
         is_behind = broken is None and self._frame.is_closed
         end = self._lines(at, limit, indent) if indent is not None else at
-        rest = self._cells.read_rest(end, limit)
+        rest = self._rest(end, limit)
         self._is_loss = True
         lost_to = limit if rest is None else rest.start
         goes_on = lost_to < self._raw.size and not is_behind
@@ -181,6 +199,13 @@ class _Walk:
         if rest.broken is not None:
             return rest.end if rest.end < limit else None
         return self._frame.walk(rest.end, limit, []) if rest.end < limit else None
+
+    def _rest(self, at: int, limit: int) -> Read | None:
+        """What is left of the next cell that is no other notebook's, shown by one of this."""
+        rest = self._cells.read_rest(at, limit)
+        while rest is not None and (end := self._nested.end_around(rest.start)) is not None:
+            rest = self._cells.read_rest(end, limit)
+        return rest
 
     def _describe(self, at: int, end: int, broken: Read | None, goes_on: bool) -> Damage:
         damage = describe_bytes(self._raw.raw, at, max(at, end))
@@ -196,6 +221,8 @@ class _Walk:
         """Finds the metadata behind the last cell, and a second notebook's beginning."""
         raw = self._raw.raw
         mark = search(_STRUCTURE, raw, at, limit)
+        while mark is not None and (end := self._nested.end_around(mark.start())) is not None:
+            mark = search(_STRUCTURE, raw, end, limit)
         if mark is None:
             return None
         self._frame.resume(is_new=mark[0][:1] == b"{")

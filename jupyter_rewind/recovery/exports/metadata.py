@@ -41,7 +41,7 @@ def kernel_metadata(front: dict[str, Any], silent: str = "python") -> dict[str, 
     """The metadata of a notebook whose export says this at its top; where it's silent, of a
     notebook in the language `silent`."""
     jupyter = front.get("jupyter")
-    kernel = jupyter.get("kernelspec") if isinstance(jupyter, dict) else None
+    kernel = (jupyter if isinstance(jupyter, dict) else front).get("kernelspec")
     if isinstance(kernel, dict) and isinstance(kernel.get("name"), str):
         language = kernel.get("language", "python")
         return {

@@ -12,24 +12,23 @@ import re
 from collections.abc import Callable, Iterator
 
 from jupyter_rewind.recovery.evidence import EvidenceCell, Output
-from jupyter_rewind.recovery.exports.magics import uncomment_magics
+from jupyter_rewind.recovery.exports.fences import (
+    Style,
+    closes,
+    code_of,
+    fence_at,
+    find,
+    is_apart,
+    style_of,
+)
 from jupyter_rewind.recovery.exports.metadata import kernel_metadata, read_front_matter
 from jupyter_rewind.recovery.salvaged import Salvaged
 
-_FENCE = re.compile(r"(?P<fence>`{3,}|~{3,})\s*(?P<info>[^`]*)\Z")
 _OPEN_REGION = re.compile(r"<!-- #(region|raw|md|markdown)\b.*-->\s*\Z")
 _CLOSE_REGION = re.compile(r"<!-- #end(?:region|raw|md|markdown)\s*-->\s*\Z")
 _PICTURE = re.compile(r"\s*!\[\w*\]\((?P<path>[^)\s]*_files/[^)\s]*_\d+_\d+\.[a-z]+)\)\s*\Z")
 _INDENT = "    "
-_MAGIC_LANGUAGES = frozenset(
-    {"bash", "sh", "javascript", "js", "perl", "ruby", "sql", "html", "latex", "svg", "r"}
-)
-_CODE = _MAGIC_LANGUAGES | {
-    "python", "python3", "ipython", "ipython3", "py", "julia", "scala", "java", "rust", "go",
-    "cpp", "c++", "csharp", "c#", "fsharp", "haskell", "ocaml", "sage", "matlab", "octave",
-    "stata", "sas", "lua", "powershell", "typescript", "ts", "clojure", "scheme", "gnuplot",
-    "tcl", "xonsh", "kotlin", "groovy", "robotframework",
-}  # fmt: skip
+_BREAK = re.compile(r"\+\+\+(?:[ \t]*\{.*\})?[ \t]*\Z")
 _MIMES = {
     "png": "image/png",
     "jpg": "image/jpeg",
@@ -47,32 +46,33 @@ def read_prose(text: str, *, fetch: Fetch | None = None) -> Salvaged | None:
     front, body = read_front_matter(text)
     metadata = kernel_metadata(front)
     language = metadata["language_info"]["name"]
-    cells = tuple(_cells(body.split("\n"), language, fetch if not front else None, not front))
+    lines = body.split("\n")
+    style = style_of(lines, front)
+    cells = tuple(_cells(lines, style, language, fetch if not front else None, not front))
     if not any(cell.kind == "code" for cell in cells):
         return None
     return Salvaged(cells, metadata, whole=False)
 
 
 def _cells(
-    lines: list[str], language: str, fetch: Fetch | None, has_outputs: bool
+    lines: list[str], style: Style, language: str, fetch: Fetch | None, has_outputs: bool
 ) -> Iterator[EvidenceCell]:
     at = 0
     text: list[str] = []
     while at < len(lines):
         region = _OPEN_REGION.match(lines[at]) if lines[at].startswith("<!--") else None
-        fence = _FENCE.match(lines[at]) if lines[at][:3] in ("```", "~~~") else None
+        fence = fence_at(lines, at)
         if region is not None:
             yield from _texts(text)
             text = []
-            end = _find(lines, at + 1, lambda line: bool(_CLOSE_REGION.match(line)))
+            end = find(lines, at + 1, lambda line: bool(_CLOSE_REGION.match(line)))
             kind = "raw" if region[1] == "raw" else "markdown"
             yield EvidenceCell(kind, "\n".join(lines[at + 1 : end]))
             at = end + 1
         elif fence is not None:
-            closing = fence["fence"]
-            end = _find(lines, at + 1, _closes(closing))
-            code = _code(fence["info"], "\n".join(lines[at + 1 : end]), language)
-            if code is None:
+            end = find(lines, at + 1, closes(fence["fence"]))
+            code = code_of(style, fence["info"], "\n".join(lines[at + 1 : end]), language)
+            if code is None or (style is Style.APART and text and not is_apart(lines, at)):
                 text += lines[at : end + 1]
                 at = end + 1
                 continue
@@ -85,41 +85,13 @@ def _cells(
             yield EvidenceCell(code.kind, code.source, outputs, metadata=code.metadata)
             if printed:
                 yield EvidenceCell("raw", "", printed, whole=False)  # no code that could have run
+        elif style is Style.MYST and _BREAK.match(lines[at]):
+            yield from _texts(text)
+            text, at = [], at + 1
         else:
             text.append(lines[at])
             at += 1
     yield from _texts(text)
-
-
-def _closes(fence: str) -> Callable[[str], bool]:
-    return lambda line: line.startswith(fence) and not line.strip(fence[0] + " \t")
-
-
-def _find(lines: list[str], at: int, fits: Callable[[str], bool]) -> int:
-    while at < len(lines) and not fits(lines[at]):
-        at += 1
-    return at
-
-
-def _code(info: str, source: str, language: str) -> EvidenceCell | None:
-    """A code cell, if the fence's words say that it is one."""
-    info = info.strip()
-    braced = info.startswith("{")
-    words = info.strip("{}").replace(",", " ").split()
-    if not words or words[0].startswith((".", "=")):
-        return None
-    name = words[0].lower()
-    if not braced and (name not in _CODE and name != language.lower()):
-        return None
-    if any(word in (".noeval", "eval=FALSE", ".eval=FALSE") for word in words[1:]):
-        return EvidenceCell("raw", source) if 'active=""' in words else None
-    text = "" if not source.strip() else source
-    text = uncomment_magics(text) if braced else text
-    same = {name, language.lower()} <= {"python", "python3", "ipython3", "ipython", "py"}
-    is_other = name != language.lower() and not same and name in _MAGIC_LANGUAGES
-    if is_other and not text.startswith("%%"):
-        text = f"%%{name}\n{text}"
-    return EvidenceCell("code", text)
 
 
 def _texts(lines: list[str]) -> Iterator[EvidenceCell]:

@@ -12,10 +12,14 @@ from jupyter_rewind.recovery.documents import read_notebook
 from jupyter_rewind.recovery.evidence import EVERYTHING, Evidence, Holds, Problem, Scope, Trace
 from jupyter_rewind.recovery.namesakes import BY_NAME, MADE, is_called
 from jupyter_rewind.recovery.regular import open_file
-from jupyter_rewind.recovery.walking import folders_below, is_recovered
+from jupyter_rewind.recovery.walking import RECOVERED, folders_below, is_recovered
 
 MOST_FILES = 200_000
 _HEAD_BYTES = 512
+_EARLIER = (
+    "It was brought back before, so nothing is built on it: open it, and see whether it has what"
+    " you miss."
+)
 _KEYS = rb"cells|metadata|nbformat|nbformat_minor|orig_nbformat|worksheets"
 _NOTEBOOK = re.compile(rb'(?:\xef\xbb\xbf)?\s*\{\s*"(?:' + _KEYS + rb')"\s*:')
 _NO_NOTEBOOK = frozenset(
@@ -66,8 +70,21 @@ def _look_into(top: Path, scope: Scope) -> Iterator[Trace | Problem]:
                 words = f"It holds more than {MOST_FILES} files; the rest was not looked at."
                 yield Problem(str(top), words)
                 return
-            if _looks_like_one(entry, scope):
+            if _is_earlier_recovery(Path(entry.path), scope):
+                yield Problem(entry.path, _EARLIER)
+            elif _looks_like_one(entry, scope):
                 yield from _trace(Path(entry.path), scope)
+
+
+def _is_earlier_recovery(path: Path, scope: Scope) -> bool:
+    """Whether it was brought back of this notebook, and lies where that notebook did not."""
+    wanted = scope.notebook
+    return (
+        wanted is not None
+        and path.parent != wanted.parent
+        and path.name.startswith(f"{wanted.stem}{RECOVERED}")
+        and is_recovered(path, wanted)
+    )
 
 
 def _looks_like_one(entry: os.DirEntry[str], scope: Scope) -> bool:

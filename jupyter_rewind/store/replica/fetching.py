@@ -252,6 +252,9 @@ class Source:
                 while waiting:
                     first, ready = waiting.popleft()
                     yield first, ready.result()
+            except KeyboardInterrupt:
+                self._pace.end()
+                raise
             finally:
                 for _, each in waiting:
                     each.cancel()

@@ -8,12 +8,14 @@ not, as before. A segment counts as whole after all of it was compared and flush
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from jupyter_rewind.errors import Integrity, NotFound, RewindError
 from jupyter_rewind.store.durable import Files
 from jupyter_rewind.store.floor import require_room
-from jupyter_rewind.store.framing import HEAD_SIZE, Record
+from jupyter_rewind.store.framing import Record
 from jupyter_rewind.store.layout import Layout
 from jupyter_rewind.store.partial import drop_partial, read_partial
 from jupyter_rewind.store.replica.arrival import finish_arrival
@@ -24,6 +26,8 @@ from jupyter_rewind.store.replica.objects import Objects
 from jupyter_rewind.store.replica.opening import require_store, unseal
 from jupyter_rewind.store.replica.pace import Pace
 from jupyter_rewind.store.replica.turns import taking_turns
+
+_FLUSHED_BYTES = 4 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,15 +115,14 @@ class _Filling:
             self._drop(segment)
             return True
         with hollow:
-            lacking = list(self._checked(hollow.lacking()))
+            lacking = list(self._checked(hollow.to_fill()))
             if lacking:
                 # Before it is fetched in vain.
                 require_room(self._layout.folder, lacking[0].stored)
             if lacking and not self._bring(hollow, lacking):
                 return False
+            # All of it was compared by now, and nobody writes what does not fit.
             hollow.flush()
-            if any(hollow.payload(record) is None for record in lacking):
-                return False
             self._drop(segment, hollow)
         return True
 
@@ -139,16 +142,19 @@ class _Filling:
 
     def _bring(self, hollow: Hollow, lacking: list[Record]) -> bool:
         """False where the replica does not hold all of it any more."""
-        try:
-            self._bring_all(hollow, lacking, self._cover(hollow.segment, lacking))
-        except (Integrity, NotFound):
-            if not self._ledger.is_overtaken(self._objects):
-                raise
-            self._ledger.read(self._objects, self._pace)
-            lacking = [each for each in lacking if hollow.payload(each) is None]
-            self._bring_all(hollow, lacking, self._cover(hollow.segment, lacking))
-        except _Gone:
-            return False
+        for is_last in (False, True):
+            try:
+                self._bring_all(hollow, lacking, self._cover(hollow.segment, lacking))
+                break
+            except (Integrity, NotFound, _Gone) as error:
+                lacking = [each for each in lacking if hollow.payload(each) is None]
+                if not lacking:
+                    break
+                if isinstance(error, _Gone):
+                    return False
+                if is_last or not self._ledger.is_overtaken(self._objects):
+                    raise
+                self._ledger.read(self._objects, self._pace)
         return True
 
     def _cover(self, segment: str, lacking: list[Record]) -> list[Place]:
@@ -164,32 +170,61 @@ class _Filling:
         return found
 
     def _bring_all(self, hollow: Hollow, lacking: list[Record], cover: list[Place]) -> None:
-        wait = iter(lacking)
-        record = next(wait, None)
-        data, start = bytearray(), 0
-        for place, more in self._read(cover):
-            if start + len(data) != place.start:
-                data, start = bytearray(), place.start
-            data += more
-            while record is not None and record.end <= start + len(data):
-                at = record.offset + HEAD_SIZE - start
-                self._take(hollow, record, bytes(data[at : at + record.stored]))
-                record = next(wait, None)
-            rest = start + len(data) if record is None else min(record.offset, start + len(data))
-            del data[: rest - start]
-            start = rest
-            # Behind the first, so that a look that has little time gets on, too.
-            if record is not None and self._enough():
-                raise _Enough
+        with self._flushing(hollow) as flush:
+            wait = iter(lacking)
+            record = next(wait, None)
+            begun = bytearray()  # of a record that goes on in the next object
+            for place, data in self._read(cover):
+                view, at = memoryview(data), place.start
+                while record is not None and record.offset < place.end:
+                    at = max(at, record.offset) if not begun else at
+                    part = view[at - place.start : record.end - place.start]
+                    if begun or record.end > place.end:
+                        begun += part
+                    if record.end > place.end:
+                        break
+                    self._take(hollow, record, memoryview(begun) if begun else part)
+                    begun, at = bytearray(), record.end
+                    record = next(wait, None)
+                flush(len(data))
+                # Behind the first, so that a look that has little time gets on, too.
+                if record is not None and self._enough():
+                    raise _Enough
+            if record is not None:
+                raise _Gone
+
+    @contextmanager
+    def _flushing(self, hollow: Hollow) -> Iterator[Callable[[int], None]]:
+        """Says that so much more has come: that is flushed while the next comes."""
+        # A process that wants to end waits for the threads of a pool.
+        if self._pace.hands == 1:
+            yield lambda size: None
+            return
+        last: Future[None] | None = None
+        more = 0
+
+        def flush(size: int) -> None:
+            nonlocal last, more
+            more += size
+            if more < _FLUSHED_BYTES or not hollow.is_changed or not (last is None or last.done()):
+                return
+            if last is not None:
+                last.result()
+            last, more = pool.submit(hollow.flush), 0
+
+        with ThreadPoolExecutor(1) as pool:
+            yield flush
+            if last is not None:
+                last.result()
 
     def _read(self, cover: list[Place]) -> Iterator[tuple[Place, bytes]]:
-        # A process that wants to end waits for the threads of a pool.
         if self._pace.hands > 1:
             return self._source.read_all(cover)
         return ((place, self._source.read(place)) for place in cover)
 
-    def _take(self, hollow: Hollow, record: Record, payload: bytes) -> None:
-        if not hollow.fits(record, payload):
+    def _take(self, hollow: Hollow, record: Record, data: memoryview) -> None:
+        payload = hollow.payload_of(record, data)
+        if payload is None:
             raise Integrity(
                 f"The replica {self._objects.place} holds segment {hollow.segment} with other bytes"
                 " than were written.",

@@ -30,6 +30,7 @@ from jupyter_rewind.store.replica.standing import Lag, measure
 from jupyter_rewind.store.replica.turns import BUSY
 from jupyter_rewind.store.replica.wholeness import make_whole
 from jupyter_rewind.store.repository import Repository
+from jupyter_rewind.store.verify import count_absent
 
 log = logging.getLogger(__name__)
 LONGEST_PAUSE_SECONDS = 300.0
@@ -37,6 +38,8 @@ _SURELY_SECONDS = 3600.0
 """So often the replica is asked whether it is still there, also where nothing is new."""
 _CALM_SECONDS = 10.0
 _FILL_SECONDS = 10.0
+_COUNT_SECONDS = 30.0
+"""To say how much is missing, the end of each content that may be is looked at."""
 
 
 class State(StrEnum):
@@ -61,6 +64,8 @@ class Account:
     """Why the last push failed."""
     failures: int = 0
     """How many pushes have failed, one after the other."""
+    absent_bytes: int = 0
+    """Of the store's contents, what this replica alone has."""
 
 
 class Forwarder:
@@ -76,18 +81,21 @@ class Forwarder:
         interval_seconds: float,
         bytes_per_second: int = 0,
         collect_hours: int = 0,
+        fills: bool = True,
         calm_in: Callable[[], float] = lambda: 0.0,
         tell: Callable[[Account], None] = lambda account: None,
     ) -> None:
         """`calm_in` says for how many seconds the user's own work should be left alone; `tell`
         hears of every change of the state. The replica is collected no more often than every
-        `collect_hours`; 0 is never."""
+        `collect_hours`; 0 is never. Unless it `fills`, contents that are only there come as they
+        are read."""
         self.account = Account(url)
         self._open_store = open_store
         self._open_objects = open_objects
         self._sealed = sealed
         self._interval = interval_seconds
         self._collect_hours = collect_hours
+        self._fills = fills
         self._calm_in = calm_in
         self._tell = tell
         self._ending = threading.Event()
@@ -98,6 +106,7 @@ class Forwarder:
         self._sure_until = 0.0
         self._is_filling = False
         self._full_until = 0.0
+        self._counted_until = 0.0
         self._thread = threading.Thread(target=self._work, name="rewind-replica", daemon=True)
 
     def start(self) -> None:
@@ -171,21 +180,23 @@ class Forwarder:
         self._sure_until = clock.monotonic() + _SURELY_SECONDS
         self._settle(State.CURRENT, Lag(), read_notes(store.layout, self.account.url))
         self._tend(store, self._objects)
-        self._is_filling = bool(self._lacks(store))
+        self._is_filling = self._fills and bool(self._lacks(store))
 
     def _push(self, store: Repository, objects: Objects, notes: Notes) -> None:
         with sole_pusher(store.layout, self.account.url):
             if not notes.replica or not is_known(store.layout):
-                # The first time here what other machines have pushed comes; and where it is not
-                # known which contents are here, a pull finds out.
+                # The first time here what other machines have pushed comes, histories at once and
+                # contents by and by; and where it is not known which contents are here, a pull
+                # finds out.
                 with suppress(NotFound):
-                    pull(store, objects, self.account.url, pace=self._pace)
+                    pull(store, objects, self.account.url, lazy=True, pace=self._pace)
             push_in_turn(store, objects, self.account.url, sealed=self._sealed, pace=self._pace)
 
     def _fill(self, store: Repository) -> None:
         """Contents that are in the replica alone have come, as many as do in a few seconds; then
         it is looked again whether there is something to be pushed."""
-        if self._ending.is_set() or clock.monotonic() < self._full_until or not self._lacks(store):
+        is_off = not self._fills or self._ending.is_set() or clock.monotonic() < self._full_until
+        if is_off or not self._lacks(store):
             return
         self._objects = self._objects or self._open_objects()
         until = clock.monotonic() + _FILL_SECONDS
@@ -220,8 +231,20 @@ class Forwarder:
             log.info("freed %s bytes of %s", report.freed_bytes, self.account.url)
 
     def _settle(self, state: State, lag: Lag, notes: Notes) -> None:
-        account = Account(self.account.url, state, lag, notes.pushed_ns or None)
+        account = Account(
+            self.account.url, state, lag, notes.pushed_ns or None, absent_bytes=self._absent()
+        )  # fmt: skip
         self._change(account)
+
+    def _absent(self) -> int:
+        if self._store is None:
+            return 0
+        if is_known(self._store.layout) and not self._lacks(self._store):
+            return 0
+        if clock.monotonic() < self._counted_until or not is_known(self._store.layout):
+            return self.account.absent_bytes
+        self._counted_until = clock.monotonic() + _COUNT_SECONDS
+        return count_absent(self._store, self.account.url)
 
     def _note_failure(self, error: RewindError) -> float:
         """The account says it; with each failure in a row the next try comes later."""

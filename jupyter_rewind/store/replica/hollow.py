@@ -70,14 +70,28 @@ class Hollow:
                 if record.kind == Kind.CHUNK and not self.reader.is_intact(record):
                     yield record
 
+    def to_fill(self) -> Iterator[Record]:
+        """As `lacking`, and perhaps some that are here and end in zeros, as holes do: to compare
+        those would be to read a large segment where all of it is still to come."""
+        for batch in self.reader.scan(0).batches:
+            for record in batch.records:
+                if record.kind == Kind.CHUNK and (
+                    self._ends_in_zeros(record.offset, record.stored)
+                    or not self.reader.is_intact(record)
+                ):
+                    yield record
+
     def has_hole(self, at: int, stored: int) -> bool:
         """Whether the payload of the record at `at`, of `stored` bytes, was left out: what was, has
         nothing at its end. Whether it fits is asked only then, for content may end so, too."""
-        short = min(stored, _END)
-        if read_at(self._reading, short, at + HEAD_SIZE + stored - short).strip(b"\0"):
+        if not self._ends_in_zeros(at, stored):
             return False
         record = self.reader.head(at)
         return record is not None and not self.reader.is_intact(record)
+
+    def _ends_in_zeros(self, at: int, stored: int) -> bool:
+        short = min(stored, _END)
+        return not read_at(self._reading, short, at + HEAD_SIZE + stored - short).strip(b"\0")
 
     def fits(self, record: Record, payload: bytes) -> bool:
         """Whether `payload` is what a holder of the key put there."""
@@ -85,7 +99,15 @@ class Hollow:
         tag = read_at(self._reading, TAG_SIZE, record.end - TAG_SIZE)
         return self._seal.fits(record.offset, memoryview(head + payload + tag))
 
-    def write(self, record: Record, payload: bytes) -> None:
+    def payload_of(self, record: Record, data: memoryview) -> memoryview | None:
+        """The payload in `data`, which is to be the whole record; None where it is another one
+        than a holder of the key put there."""
+        head = read_at(self._reading, HEAD_SIZE, record.offset)
+        if data[:HEAD_SIZE] != head or not self._seal.fits(record.offset, data):
+            return None
+        return data[HEAD_SIZE:-TAG_SIZE]
+
+    def write(self, record: Record, payload: bytes | memoryview) -> None:
         """The payload, which fits, stands in its place. Raises Storage."""
         if self._writing < 0:
             self._writing = self._files.open_again(self._path)

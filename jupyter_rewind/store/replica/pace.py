@@ -4,7 +4,6 @@ than so many."""
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable
 
 from jupyter_rewind import clock
@@ -22,7 +21,7 @@ class Pace:
     def __init__(
         self,
         bytes_per_second: int = 0,
-        pause: Callable[[float], object] = time.sleep,
+        pause: Callable[[float], object] | None = None,
         *,
         hands: int = AT_ONCE,
         check: Callable[[], None] = lambda: None,
@@ -30,7 +29,8 @@ class Pace:
         self.hands = hands
         self.check = check
         self._rate = bytes_per_second
-        self._pause = pause
+        self._ended = threading.Event()
+        self._pause = pause or self._ended.wait
         self._free_at = 0.0
         self._lock = threading.Lock()
 
@@ -45,3 +45,7 @@ class Pace:
         if begin > now:
             self._pause(begin - now)
             self.check()
+
+    def end(self) -> None:
+        """Nobody waits any more, and nobody will: the user wants to go."""
+        self._ended.set()

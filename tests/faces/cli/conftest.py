@@ -173,3 +173,11 @@ def history(home: Path) -> Path:
     area = "def area(r):\n    return 3 * r * r"
     make_history(path, [["import os", area, "sizes = [area(r) for r in range(9)]"], ["other = 1"]])
     return path
+
+
+@pytest.fixture
+def mount(home: Path) -> Path:
+    """Another disk."""
+    folder = home.parent / "mount"
+    folder.mkdir()
+    return folder

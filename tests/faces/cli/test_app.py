@@ -18,7 +18,7 @@ from tests.faces.cli.conftest import COMMAND, Rewind
 COMMANDS = [
     *("history", "show", "diff", "search", "deleted", "checkpoint", "restore", "undelete"),
     *("label", "unlabel", "pin", "unpin", "serve", "watch", "verify", "salvage", "expire"),
-    *("collect", "stats", "replica", "key", "catalogue", "export", "import", "config"),
+    *("collect", "stats", "replica", "pull", "key", "catalogue", "export", "import", "config"),
     *("doctor", "kernels", "snapshots", "resume", "enable", "disable", "image"),
     *("recover", "traces", "sessions", "grep"),
 ]

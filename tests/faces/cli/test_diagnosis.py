@@ -175,11 +175,78 @@ def test_a_store_that_nobody_lets_us_read_is_not_called_missing(
     looked = ended.pop("doctor")
     assert looked.returncode == 0, looked.stderr
     assert told in looked.stdout.decode()
+    # Another place for a store that is whole would be no way to what it holds.
+    assert "config set store.path" not in looked.stdout.decode()
     assert "cannot be made" not in looked.stdout.decode()
     for each in ended.values():
         assert each.returncode == 6, each.stderr
         assert told in each.stderr.decode()
         assert "No store can be made" not in each.stderr.decode()
+
+
+@pytest.mark.skipif(not shutil.which("setpriv"), reason="needs setpriv, which takes rights away")
+def test_a_key_that_may_not_be_read_is_opened_by_the_command_that_doctor_names(
+    book: Path, home: Path
+) -> None:
+    """It is there: no backup is needed, and no store without it."""
+    [key] = (home / "config" / "rewind-keys").iterdir()
+    lesser = ["setpriv", "--bounding-set=-all", "--inh-caps=-all"] if os.geteuid() == 0 else []
+
+    def run(*words: str) -> subprocess.CompletedProcess[bytes]:
+        command = [*lesser, *COMMAND, *words]
+        return subprocess.run(command, capture_output=True, timeout=180, check=False)
+
+    key.chmod(0)
+    salvaged, looked = run("salvage"), run("doctor", "--json")
+    assert salvaged.returncode == 6
+    assert f"Could not read the key {key}" in salvaged.stderr.decode()
+    assert "trust-foreign" not in salvaged.stderr.decode()
+    found = json.loads(looked.stdout)["data"]["findings"]
+    mends = {each["mend"] for each in found if each["name"] in ("store", "key")}
+    assert mends == {f"chmod u+rw {key}"}
+    subprocess.run(mends.pop(), shell=True, check=True)
+    assert run("history", book.name).returncode == 0
+
+
+def test_doctor_in_a_folder_that_was_removed_finds_no_fault_with_it(
+    home: Path, rewind: Rewind, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone = home / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    found = rewind("doctor", "--json").data["findings"]
+    assert [each for each in found if each["state"] == "problem"] == []
+    [told] = [each for each in found if each["name"] == "left-overs"]
+    assert "was removed" in told["text"]
+
+
+def test_no_key_is_made_inside_the_store_and_one_that_is_there_is_a_problem(
+    work: Path, home: Path, rewind: Rewind
+) -> None:
+    """Whoever copied the store would have what opens it."""
+    (work / "a.ipynb").write_bytes(FIRST)
+    store, inside = home / "data" / "rewind", home / "data" / "rewind" / "keys"
+    ended = rewind("checkpoint", "a.ipynb", "--set", f"store.key_folder={inside}")
+    assert ended.status == 2
+    assert "inside the store" in ended.err
+    assert not store.exists()
+    assert rewind("checkpoint", "a.ipynb").status == 0
+    (home / "config" / "rewind-keys").rename(inside)
+    assert rewind("config", "set", "store.key_folder", inside).status == 0
+    assert rewind("history", "a.ipynb").status == 0
+    found = {each["name"]: each for each in rewind("doctor", "--json").data["findings"]}
+    assert found["key"]["state"] == "problem"
+    assert "inside the store" in found["key"]["text"]
+    for command in found["key"]["mend"].split(" && "):
+        words = command.split()
+        if words[:2] == ["jupyter", "rewind"]:
+            assert rewind(*words[2:]).status == 0
+        else:
+            subprocess.run(words, check=True)
+    assert rewind("history", "a.ipynb").status == 0
+    found = {each["name"]: each for each in rewind("doctor", "--json").data["findings"]}
+    assert found["key"]["state"] == "on"
 
 
 def test_a_file_in_the_place_of_a_store_is_no_missing_store(work: Path, rewind: Rewind) -> None:

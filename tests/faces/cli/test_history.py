@@ -181,6 +181,20 @@ def test_diff_with_refs(book: Path, rewind: Rewind) -> None:
     assert between["diff"]
 
 
+def test_diff_by_the_id_of_a_history_compares_with_the_file_where_it_is_now(
+    book: Path, rewind: Rewind
+) -> None:
+    name = rewind("history", book, "--json").data["history"]["id"]
+    moved = book.rename(book.with_name("moved.ipynb"))
+    assert rewind("history", moved).status == 0
+    moved.write_bytes(FIRST)
+    assert "-  x = 3\n" in rewind("diff", name).out
+    moved.unlink()
+    ended = rewind("diff", name)
+    assert ended.status == 3
+    assert str(moved) in ended.err
+
+
 def test_diff_on_a_terminal_has_colours(book: Path) -> None:
     """A person sees colours, unless they want none."""
     _, seen = on_a_terminal("diff", str(book), "head~1")

@@ -12,14 +12,6 @@ from tests.faces.cli.conftest import FIRST, SECOND, THIRD, Rewind, cell, noteboo
 from tests.faces.cli.test_schema import check
 
 
-@pytest.fixture
-def mount(home: Path) -> Path:
-    """Another disk."""
-    folder = home.parent / "mount"
-    folder.mkdir()
-    return folder
-
-
 def test_a_lost_home_comes_back(
     home: Path, book: Path, rewind: Rewind, mount: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -44,73 +36,6 @@ def test_a_lost_home_comes_back(
         out = home / f"{ref}.ipynb"
         assert rewind("restore", book, ref, "--output", out).status == 0
         assert out.read_bytes() == state
-
-
-def test_on_a_new_machine_the_first_command_brings_it_all(
-    home: Path, book: Path, rewind: Rewind, mount: Path
-) -> None:
-    """With the setting and the key in their places nobody has to say pull; without the key it
-    says where that goes, and no other store is begun."""
-    line = f"replica.url={mount.as_uri()}"
-    text = random.Random(1).randbytes(800_000).hex()
-    book.write_bytes(notebook_bytes(cell("load", "print(text)", stream(text))))
-    assert rewind("checkpoint", book, "--set", line).status == 0
-    assert rewind("replica", "push", "--set", line).status == 0
-    [key] = (home / "config" / "rewind-keys").iterdir()
-    kept = key.read_bytes()
-    key.unlink()
-    shutil.rmtree(home / "data")
-    told = rewind("history", book, "--set", line)
-    assert told.status == 6 and str(key) in told.err
-    told = rewind("checkpoint", book, "--set", line)
-    assert told.status == 6 and not (home / "data").exists()
-    key.write_bytes(kept)
-    found = rewind("history", book, "--set", line, "--json")
-    assert found.status == 0 and len(found.data["checkpoints"]) == 4
-    assert rewind("verify", "--read-data").status == 0
-    assert rewind("stats", "--json").data["absent_bytes"] == 0
-
-
-def test_histories_come_at_once_and_contents_as_they_are_read(
-    home: Path, book: Path, rewind: Rewind, mount: Path
-) -> None:
-    """After `pull --lazy` the history is there; large contents come as they are read, and while
-    the replica is away it is said what is missing; a plain pull brings the rest."""
-    text = random.Random(1).randbytes(800_000).hex()
-    large = notebook_bytes(cell("load", "print(text)", stream(text)))
-    book.write_bytes(large)
-    line = ("--set", f"replica.url={mount.as_uri()}")
-    assert rewind("checkpoint", book, *line).status == 0
-    assert rewind("replica", "push", *line).status == 0
-    shutil.rmtree(home / "data")
-    told = rewind("replica", "pull", "--lazy", *line)
-    assert told.status == 0 and "come as they are read" in told.out
-    assert rewind("replica", "pull", "--lazy", *line, "--json").data["replicas"][0]["segments"] == 0
-    found = rewind("history", book, *line, "--json")
-    assert len(found.data["checkpoints"]) == 4
-    absent = check(rewind("stats", *line, "--json").out)["data"]["absent_bytes"]
-    assert absent > 500_000
-    for words in (["stats"], ["replica", "status"], ["verify"], ["verify", "--read-data"]):
-        told = rewind(*words, *line)
-        assert told.status == 0 and "in a replica alone" in told.out + told.err, told
-    assert "in a replica alone" in rewind("doctor", *line).out
-    rewind("replica", "add", mount.as_uri())
-    told = rewind("replica", "remove", mount.as_uri())
-    assert told.status == 7 and "still only in" in told.err and "replica pull" in told.err
-    assert len(rewind("replica", "list", "--json").data["replicas"]) == 1
-    away = mount.rename(mount.with_name("away"))
-    told = rewind("restore", book, "head", "--output", home / "out.ipynb", *line)
-    assert told.status == 6 and "analysis.ipynb" in told.err, told.err
-    assert "still only in the replica" in told.err and "Nothing is lost" in told.err
-    assert not (home / "out.ipynb").exists()
-    away.rename(mount)
-    told = rewind("replica", "pull", *line, "--json")
-    assert told.data["replicas"][0]["filled_bytes"] == absent
-    mount.rename(mount.with_name("away"))
-    assert check(rewind("stats", *line, "--json").out)["data"]["absent_bytes"] == 0
-    assert rewind("restore", book, "head", "--output", home / "out.ipynb", *line).status == 0
-    assert (home / "out.ipynb").read_bytes() == large
-    assert rewind("replica", "remove", mount.as_uri()).status == 0
 
 
 def test_a_replica_that_is_lost_for_good_is_given_up_and_found_again(
@@ -161,6 +86,9 @@ def test_every_answer_fits_the_schema(book: Path, rewind: Rewind, mount: Path) -
         data = check(ended.out)["data"]
         assert data["action"] == words[0]
         assert [each["url"] for each in data["replicas"]] == [url]
+        if words == ["pull"]:
+            again = check(rewind("pull", "--json").out)
+            assert (again["command"], again["data"]) == ("pull", data)
 
 
 def test_a_replica_shrinks_when_it_is_told_to(book: Path, rewind: Rewind, mount: Path) -> None:

@@ -209,6 +209,42 @@ def test_a_folder_that_is_renamed_is_told_at_once(
     assert len(rewind("history", moved).rows) == 2
 
 
+@pytest.mark.parametrize("more", [[], ["--poll"]])
+def test_a_folder_that_goes_is_told_and_watched_again_when_it_is_back(
+    work: Path, rewind: Rewind, more: list[str]
+) -> None:
+    """A disk that was taken out, a folder that a tool makes anew: its notebooks are kept again."""
+    folder, other = work / "folder", work / "other"
+    for each in (folder, other):
+        each.mkdir()
+        write(each / "a.ipynb", FIRST)
+    # Looks at everything would find the changes, too, in the end.
+    assert rewind("config", "set", "notebooks.scan_seconds", "3600").status == 0
+    with watching(folder, other, *more) as watch:
+        folder.rename(work / "away")
+        told = watch.next("gone")
+        assert Path(told["path"]) == folder
+        assert "watched again" in told["text"]
+        write(other / "a.ipynb", SECOND)
+        watch.next("kept", other / "a.ipynb")
+        folder.mkdir()
+        watch.next("watching", folder)
+        write(folder / "b.ipynb", THIRD)
+        watch.next("kept", folder / "b.ipynb")
+
+
+def test_the_only_folder_that_goes_ends_nothing(work: Path) -> None:
+    folder = work / "folder"
+    folder.mkdir()
+    with watching(folder) as watch:
+        folder.rmdir()
+        watch.next("gone", folder)
+        folder.mkdir()
+        write(folder / "b.ipynb", THIRD)
+        watch.next("watching", folder)
+        watch.next("kept", folder / "b.ipynb")
+
+
 def test_a_hint_can_be_typed_as_it_stands(work: Path, rewind: Rewind) -> None:
     """The command that brings a deleted notebook back names it, quoted for the shell."""
     path = work / "my book.ipynb"

@@ -48,6 +48,19 @@ async def test_equal_content_makes_no_second_checkpoint(client: Client) -> None:
     assert len(await client.checkpoints("a.ipynb")) == 1
 
 
+async def test_what_a_page_opens_is_no_checkpoint_that_the_user_asked_for(client: Client) -> None:
+    """JupyterLab asks for one as soon as it opens a file that has none; the user's own save, or a
+    program's request, means it."""
+    for name, agent, reasons in (
+        ("a.ipynb", BROWSER, ["autosave", "manual"]),
+        ("b.ipynb", "a script", ["manual", "manual"]),
+    ):
+        client.file(name).write_bytes(written(notebook("x = 1")))
+        for reason in reasons:
+            assert (await client.checkpoint(name, agent=agent))["reason"] == reason
+        assert len(await client.checkpoints(name)) == 1
+
+
 async def test_a_browsers_save_is_an_autosave_until_the_user_asks(client: Client) -> None:
     """Lab's save is a PUT and a POST: the POST right after it makes the autosave a manual one."""
     await client.put("a.ipynb", notebook("x = 1"), agent=BROWSER)

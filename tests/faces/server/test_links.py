@@ -163,3 +163,29 @@ async def test_what_lies_behind_a_link_out_of_the_served_folder_has_its_name_the
     (outside / "n.ipynb").unlink()
     _, found = await client.rewind("GET", "deleted")
     assert found["deleted"] == []
+
+
+async def test_a_link_that_leads_to_itself_is_refused_in_words(client: Client) -> None:
+    """As a checkpoint of it, too: the server's log has nothing to explain."""
+    client.file("loop.ipynb").symlink_to("loop.ipynb")
+    status, answer = await client.ask("POST", "api/contents", "loop.ipynb", "checkpoints")
+    assert "loop.ipynb cannot be read" in answer["message"], (status, answer)
+    assert "should not" not in answer["message"]
+
+
+async def test_a_refusal_names_what_was_asked_for_and_no_place_outside(client: Client) -> None:
+    """Where a link leads on the server's disk is nothing that was asked."""
+    outside = client.root.parent / "outside"
+    client.file("dangling.ipynb").symlink_to(outside / "none.ipynb")
+    client.file("b.ipynb").symlink_to("a.ipynb")
+    for path in ("b.ipynb", "a.ipynb"):
+        status, answer = await client.rewind("GET", "history", path=path)
+        assert answer["message"] == "a.ipynb has no history."
+    for noun, more in (("history", {}), ("checkpoint", {"ref": "head"})):
+        status, answer = await client.rewind("GET", noun, path="dangling.ipynb", **more)
+        assert status == 404
+        assert answer["message"].startswith("dangling.ipynb "), answer
+        assert str(outside) not in str(answer)
+    status, answer = await client.restore("dangling.ipynb", "0123456789abcdef")
+    assert status == 404
+    assert str(outside) not in str(answer)

@@ -1,0 +1,23 @@
+"""Whether a store's key lies apart from it: else each copy of the store carries what opens it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from jupyter_rewind.errors import InvalidInput
+
+
+def is_apart(key_folder: Path, folder: Path) -> bool:
+    """Whether the keys lie outside the store."""
+    return not Path(os.path.realpath(key_folder)).is_relative_to(os.path.realpath(folder))
+
+
+def require_apart(key_folder: Path, folder: Path) -> None:
+    """Raises InvalidInput where a new key would lie in the store."""
+    if not is_apart(key_folder, folder):
+        raise InvalidInput(
+            f"{key_folder} is inside the store {folder}, which would carry its own key along.",
+            hint="Nothing was made. Name another folder: `jupyter rewind config set"
+            " store.key_folder /another/folder`.",
+        )
