@@ -33,7 +33,7 @@ def records(said: list[Said]) -> bytes:
     for number, (kind, codec, size) in enumerate(said):
         payload = noise(f"{number}", size)
         name = chunks.digest(payload)
-        head, tag = frame(seal, len(data), kind, codec, size, name, payload)
+        head, _, tag = frame(seal, len(data), kind, codec, size, name, payload)
         data += head + payload + tag
     return bytes(data)
 
