@@ -13,6 +13,7 @@ import kernels from './plugins/kernels';
 import naming from './plugins/naming';
 import reach from './plugins/reach';
 import recovery from './plugins/recovery';
+import reverting from './plugins/reverting';
 import saving from './plugins/saving';
 import standing from './plugins/standing';
 
@@ -30,6 +31,7 @@ const plugins: JupyterFrontEndPlugin<unknown>[] = [
   naming,
   reach,
   recovery,
+  reverting,
   saving,
   standing
 ];

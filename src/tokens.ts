@@ -295,6 +295,9 @@ export interface ISaves {
   /** How often each document is saved by itself. */
   readonly intervals: Intervals;
 
+  /** Looks whether the files still hold what their documents show. */
+  lookAll(): void;
+
   /** Saves soon what is unsaved, where the user wants saving without being asked. */
   saveAll(): void;
 }
@@ -311,6 +314,9 @@ export interface IReach {
   /** It went away, or is there again. */
   readonly changed: ISignal<IReach, boolean>;
 
+  /** Something may have happened that no event has told: whoever shows it asks again. */
+  readonly missed: ISignal<IReach, void>;
+
   /** Somebody got no answer. */
   noteAbsence(): void;
 }
@@ -324,6 +330,14 @@ export const IReach = new Token<IReach>(
 export interface IAway {
   /** Into how many cells outputs were put when the notebook was opened, once that is done. */
   brought(panel: NotebookPanel): Promise<number>;
+
+  /** That outputs belong to no cell is told once this has resolved, if it is still so. */
+  waitFor(
+    settled: (
+      panel: NotebookPanel,
+      executions: readonly Unseen[]
+    ) => Promise<void>
+  ): void;
 }
 
 export const IAway = new Token<IAway>(

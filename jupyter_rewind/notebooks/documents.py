@@ -133,13 +133,15 @@ def restore_document(
         _write_new(files, output, target, mode)
         return Restored(output, source, None, None, condition=found[0], last_good=found[1])
     check_writable(path)
-    if now is not None:
-        # Deleted and written anew since: what is there belongs to the history that is asked for.
-        histories.undelete(source.history, str(path))
-    kept, kept_nearly = keep_present(histories, path, now, present, author, seen)
+    with _telling_way_out(source):
+        if now is not None:
+            # Deleted and written anew since: what is there belongs to the history asked for.
+            histories.undelete(source.history, str(path))
+        kept, kept_nearly = keep_present(histories, path, now, present, author, seen)
     condition, good = _judge(histories, path, source, target, cells)
     before = histories.glance_at(source.history)
-    histories.check_takes()
+    with _telling_way_out(source):
+        histories.check_takes()
     not_kept = _swap(files, path, target, now, histories.file_mode(source.history))
     remove_leftovers(files, path.parent)
     with _told_as_back(path):
@@ -197,6 +199,20 @@ def _note_restored(
 
 
 @contextmanager
+def _telling_way_out(source: Checkpoint) -> Iterator[None]:
+    """Where the store takes nothing, which fails in the block, the error says what works all the
+    same."""
+    try:
+        yield
+    except Storage as error:
+        way = f"`jupyter rewind restore {source.history} {source.id} --output PATH`"
+        error.hint = (
+            f"{error.hint} {way} writes that state elsewhere and needs only to read.".strip()
+        )
+        raise
+
+
+@contextmanager
 def _told_as_back(path: Path) -> Iterator[None]:
     """What fails in the block, fails after the file at `path` was written, and says so."""
     try:
@@ -245,7 +261,8 @@ def undelete_document(
     condition, good = _judge(histories, target, source, raw)
     before = histories.glance_at(history)
     files = files or Files()
-    histories.check_takes()
+    with _telling_way_out(source):
+        histories.check_takes()
     _write_new(files, target, raw, histories.file_mode(history))
     remove_leftovers(files, target.parent)
     with _told_as_back(target):

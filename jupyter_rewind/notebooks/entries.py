@@ -16,10 +16,14 @@ hundred bytes in all; what most of them would say alike is left out.
 
 from __future__ import annotations
 
+import codecs
 import logging
+import os
+import sys
 from base64 import b64encode
 from binascii import a2b_base64
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from jupyter_rewind.errors import Integrity
@@ -47,12 +51,20 @@ _BYTES = {0xDC00 + byte: 0x10FF00 + byte for byte in range(0x80, 0x100)}
 _BYTES_BACK = {key: byte for byte, key in _BYTES.items()}
 
 
+# Under a locale of the last century Python spells names otherwise; a file has one key all the same.
+_IS_UTF8 = codecs.lookup(sys.getfilesystemencoding()).name == "utf-8"
+
+
 def path_key(path: str) -> str:
+    if not _IS_UTF8:
+        with suppress(UnicodeEncodeError):
+            path = os.fsencode(path).decode("utf-8", "surrogateescape")
     return f"p:{path.translate(_BYTES)}"
 
 
 def path_of_key(key: str) -> str:
-    return key[2:].translate(_BYTES_BACK)
+    path = key[2:].translate(_BYTES_BACK)
+    return path if _IS_UTF8 else os.fsdecode(path.encode("utf-8", "surrogateescape"))
 
 
 def content_key(content: bytes) -> str:

@@ -108,8 +108,8 @@ class Histories(HistoryRecorder):
             self.bindings.bind(tx, path, history, "undeleted")
 
     def check_takes(self) -> None:
-        """Raises Storage where the store takes nothing now: to be asked before a file is written
-        whose history must tell of it."""
+        """Raises Storage where nothing can be stored now, as far as locks and permissions tell: to
+        be asked before a file is written whose history must tell of it. Room is not asked for."""
         with self.repository.transaction():
             pass
 

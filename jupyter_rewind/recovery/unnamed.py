@@ -67,7 +67,10 @@ def rebuild_named(target: Path, evidence: Evidence) -> Rebuilt:
         cells = [each.cell for each in rebuilt.cells]
         steps = _left_out_in_words(strange, cells, evidence.unlike)
         rebuilt = replace(rebuilt, next_steps=(*rebuilt.next_steps, *steps))
-    told = _apart_in_words(apart, _MOST_BESIDE if rebuilt.cells else _MOST_TOLD)
+    if not rebuilt.cells:  # the likeliest place of all that is left
+        told = _apart_in_words(target, apart, _MOST_TOLD)
+        return replace(rebuilt, next_steps=(*told, *rebuilt.next_steps))
+    told = _apart_in_words(target, apart, _MOST_BESIDE)
     return replace(rebuilt, next_steps=(*rebuilt.next_steps, *told))
 
 
@@ -98,13 +101,14 @@ def _kinship(by_code: float, by_id: float) -> str:
     return f"shares {by_code:.0%} of its code with this one"
 
 
-def _apart_in_words(documents: Iterable[FoundDocument], most: int) -> tuple[str, ...]:
+def _apart_in_words(target: Path, documents: Iterable[FoundDocument], most: int) -> tuple[str, ...]:
     """What is told of documents that nothing says to be the notebook, each one once."""
     largest = sorted(documents, key=lambda each: len(each.cells), reverse=True)
     found = {each.trace.handle.get("mark", ""): each.trace for each in largest}
+    command = f"jupyter rewind recover {shlex.quote(target.name)} --memory --from"
     lines = [
         f"Not taken, since nothing says that it is this notebook. {trace.words}. If it is the one:"
-        f" --memory --from {mark}"
+        f" {command} {mark}"
         for mark, trace in found.items()
     ]
     if len(lines) > most:

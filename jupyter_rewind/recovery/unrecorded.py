@@ -6,6 +6,7 @@ state then: of a checkpoint that is left alone, about every fourth cell had chan
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 
@@ -28,7 +29,7 @@ def unrecorded(
         return ()
     if any((each.run.ended_ns or each.run.started_ns or since) > since for each in attributed):
         return ()
-    starts = [each.started_ns for each in evidence.runs if each.started_ns is not None]
+    starts = sorted(each.started_ns for each in evidence.runs if each.started_ns is not None)
     found = {
         each.started_ns: each
         for each in evidence.kernels
@@ -37,8 +38,14 @@ def unrecorded(
     return tuple(
         each
         for began, each in sorted(found.items(), key=lambda one: one[0] or 0)
-        if not any(-BEFORE <= start - (began or 0) <= AFTER for start in starts)
+        if not _has_one(starts, (began or 0) - BEFORE, (began or 0) + AFTER)
     )
+
+
+def _has_one(starts: Sequence[int], first: int, last: int) -> bool:
+    """Whether a session began between the two."""
+    at = bisect_left(starts, first)
+    return at < len(starts) and starts[at] <= last
 
 
 def as_old(base: Base, kernels: Sequence[FoundKernel]) -> Base:

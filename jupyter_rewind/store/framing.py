@@ -10,10 +10,12 @@ from typing import NamedTuple
 
 from blake3 import blake3
 
+from jupyter_rewind.errors import RewindError
 from jupyter_rewind.model.ids import Digest
 from jupyter_rewind.store.chunks import BASE_SIZE, Codec, delta_base, digest
 from jupyter_rewind.store.encryption import StoreCipher
-from jupyter_rewind.store.layout import Layout
+from jupyter_rewind.store.layout import SEALED_FORMAT as STORE_ENCRYPTED
+from jupyter_rewind.store.layout import Layout, read_config
 
 MAGIC = b"\xabJRW"
 RECORD_FORMAT, SEALED_FORMAT = 1, 2
@@ -130,9 +132,17 @@ def frame(
     return head, payload, seal.tag(offset, head, payload)
 
 
-def is_hidden(path: Path) -> bool:
-    """Whether the segment at `path` begins with an encrypted record. False for what cannot be
-    read."""
+def is_encrypted(folder: Path) -> bool:
+    """Whether the store at `folder` says so of itself, or where it has lost that word, its records
+    do."""
+    try:
+        return read_config(folder / "config")["format"] == STORE_ENCRYPTED
+    except RewindError:
+        return any(map(_is_hidden, (folder / "segments").glob("[!.]*")))
+
+
+def _is_hidden(path: Path) -> bool:
+    """Whether the segment begins with an encrypted record; False for what cannot be read."""
     try:
         with path.open("rb") as file:
             head = file.read(HEAD_SIZE)

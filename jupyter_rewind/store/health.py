@@ -20,7 +20,8 @@ from jupyter_rewind.errors import RewindError, Storage
 from jupyter_rewind.store.apart import is_apart
 from jupyter_rewind.store.disks import is_network
 from jupyter_rewind.store.durable import Files, free_bytes
-from jupyter_rewind.store.layout import is_encrypted, key_path, read_store_id
+from jupyter_rewind.store.framing import is_encrypted
+from jupyter_rewind.store.layout import key_path, read_store_id
 from jupyter_rewind.store.locks import FileLock
 
 

@@ -34,7 +34,6 @@ from jupyter_rewind.errors import (
     Full,
     Integrity,
     NotFound,
-    RewindError,
     Unavailable,
 )
 from jupyter_rewind.model.encoding import check_format, parse_json, to_json
@@ -138,10 +137,11 @@ def open_layout(
                 hint="It is made with the first checkpoint.",
             )
         _create(folder, key_folder, files, encrypt)
-    facts = _read_config(config)
+    facts = read_config(config)
     store_id = StoreId(str(facts.get("store")))
     key = _read_key(key_path(key_folder, store_id), folder)
-    if key_check(key, store_id) != facts.get("key_check"):
+    encrypted = facts["format"] == SEALED_FORMAT
+    if key_check(key, store_id, encrypted) != facts.get("key_check"):
         raise Integrity(
             f"The key {key_path(key_folder, store_id)} is not the key of the store at {folder}.",
             hint="Nothing was changed. Put the right key back, or take what can be read into a"
@@ -153,7 +153,7 @@ def open_layout(
             hint="Nothing was changed. Put the folder back from a copy of the store; your"
             " notebooks themselves are not touched by this.",
         )
-    layout = Layout(folder, store_id, key, facts["format"] == SEALED_FORMAT)
+    layout = Layout(folder, store_id, key, encrypted)
     _ = layout.cipher  # refused here, and not in the middle of a commit
     return layout
 
@@ -200,19 +200,7 @@ def key_path(key_folder: Path, store_id: str) -> Path:
 
 def read_store_id(folder: Path) -> StoreId:
     """The id of the store at `folder`, without its key."""
-    return StoreId(str(_read_config(folder / "config").get("store")))
-
-
-def is_encrypted(folder: Path) -> bool:
-    """Whether the store at `folder` says so of itself, or where it has lost that word, its records
-    do."""
-    try:
-        return _read_config(folder / "config")["format"] == SEALED_FORMAT
-    except RewindError:
-        from jupyter_rewind.store.framing import is_hidden
-
-        segments = [path for path in folder.glob("segments/[!.]*") if path.is_file()]
-        return any(map(is_hidden, segments))
+    return StoreId(str(read_config(folder / "config").get("store")))
 
 
 def read_retired(layout: Layout) -> set[str]:
@@ -350,12 +338,13 @@ def make_config(store_id: StoreId, key: bytes, encrypted: bool) -> bytes:
             "format": SEALED_FORMAT if encrypted else STORE_FORMAT,
             "store": store_id,
             "created": clock.now_ns(),
-            "key_check": key_check(key, store_id),
+            "key_check": key_check(key, store_id, encrypted),
         }
     )
 
 
-def _read_config(path: Path) -> dict[str, object]:
+def read_config(path: Path) -> dict[str, object]:
+    """What the config at `path` says. Raises NotFound, Denied, Newer, Format."""
     try:
         facts = parse_json(path.read_bytes())
     except OSError as error:
@@ -394,6 +383,8 @@ def _read_key(path: Path, folder: Path) -> bytes:
     return key
 
 
-def key_check(key: bytes, store_id: str) -> str:
-    """What tells whether a key is that of the store, and tells nothing of the key."""
-    return blake3(b"key check " + store_id.encode(), key=key).hexdigest(16)
+def key_check(key: bytes, store_id: str, encrypted: bool = False) -> str:
+    """What tells whether a key is that of the store, and whether that is encrypted; nobody can make
+    it without the key."""
+    said = b"key check, encrypted " if encrypted else b"key check "
+    return blake3(said + store_id.encode(), key=key).hexdigest(16)

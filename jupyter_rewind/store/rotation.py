@@ -164,7 +164,9 @@ class _Rotation:
         facts: dict[str, Json] = {
             "format": 2 if self._new.is_encrypted else 1, "store": self._new.store_id,
             "segments": listed,
-            "key_check": key_check(self._new.key, self._new.store_id),
+            "key_check": key_check(
+                self._new.key, self._new.store_id, self._new.is_encrypted
+            ),
         }  # fmt: skip
         self._files.replace_file(self._old.folder / ROTATING, to_json(facts))
         _finish(self._old.folder, self._key_folder, self._files)
@@ -286,7 +288,7 @@ def _finish(folder: Path, key_folder: Path, files: Files) -> None:
             f"{marker} does not read: how far the change of the store's key came is not known.",
             hint="Nothing was changed. Put that file back from a copy of the store.",
         ) from error
-    key = _read_key(key_path(key_folder, store), store, check)
+    key = _read_key(key_path(key_folder, store), store, check, is_encrypted)
     for name in names:
         waiting = segments / f"{_WAITING}{name}"
         if waiting.exists():
@@ -311,7 +313,7 @@ def _ends(segments: Path) -> dict[str, int]:
     return {name: status.st_size for name, status in found.items() if is_segment(name, status)}
 
 
-def _read_key(path: Path, store: StoreId, check: str) -> bytes:
+def _read_key(path: Path, store: StoreId, check: str, encrypted: bool) -> bytes:
     try:
         key = path.read_bytes()
     except OSError as error:
@@ -320,7 +322,7 @@ def _read_key(path: Path, store: StoreId, check: str) -> bytes:
             code="no_key",
             hint="Nothing is lost. Put the file back where it was.",
         ) from error
-    if not hmac.compare_digest(key_check(key, store), check):
+    if not hmac.compare_digest(key_check(key, store, encrypted), check):
         raise Integrity(f"{path} is not the key that the store is just getting.")
     return key
 

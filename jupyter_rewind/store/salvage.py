@@ -18,8 +18,8 @@ from jupyter_rewind.model.ids import StoreId
 from jupyter_rewind.store import intake
 from jupyter_rewind.store.collect import upkeep_lock
 from jupyter_rewind.store.durable import Files, translate
-from jupyter_rewind.store.framing import Kind, seal_of
-from jupyter_rewind.store.layout import Layout, is_encrypted, mend_config, open_layout
+from jupyter_rewind.store.framing import Kind, is_encrypted, seal_of
+from jupyter_rewind.store.layout import Layout, mend_config, open_layout
 from jupyter_rewind.store.mending import (
     Lost,
     Mender,

@@ -135,10 +135,10 @@ class Transaction(Gathering):
         missing = next((name for name in wanted if name not in found), None)
         if missing is not None and self._store.has(missing):
             raise Unavailable(
-                "Contents that are still only in a replica are needed here, and there is no room"
-                " for them.",
+                "Contents that are still only in a replica are needed here and were not kept: there"
+                " is no room for them, or their files may not be written to.",
                 code=ABSENT,
-                hint="Nothing was changed. Free some space, and try again.",
+                hint="Nothing was changed. Free some space, or ask `jupyter rewind doctor`.",
                 retryable=True,
             )
         if missing is not None:

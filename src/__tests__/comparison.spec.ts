@@ -1,6 +1,7 @@
 import type { RenderMimeRegistry } from '@jupyterlab/rendermime';
 import { nullTranslator } from '@jupyterlab/translation';
 
+import { Pages } from '../models/pages';
 import type { Checkpoint, IDifference } from '../tokens';
 import {
   checkpointComparison,
@@ -28,7 +29,8 @@ function checkpoint(id: string): Checkpoint {
   return {
     id,
     time: '2026-11-22T14:02:00Z',
-    labels: [] as string[]
+    labels: [] as string[],
+    readable: true
   } as Checkpoint;
 }
 
@@ -37,7 +39,10 @@ function compared(parts: Partial<ICheckpointComparison>) {
   return checkpointComparison({
     path: 'analysis.ipynb',
     checkpoint: checkpoint('first'),
-    others: [checkpoint('second')],
+    checkpoints: new Pages(async () => ({
+      items: [checkpoint('second'), checkpoint('first')],
+      more: false
+    })),
     open: { content: {}, isDirty: false },
     choices: { hidesOutputs: false },
     difference: () => Promise.resolve(said('to another')),
@@ -67,6 +72,51 @@ describe('a comparison', () => {
     };
     expect(await reason([{ source: 'a' }])).toMatch(/without ids/);
     expect(await reason([{ source: 'a', id: 'one' }])).toBe('');
+  });
+
+  it('goes up to every checkpoint, also those that are not at hand', async () => {
+    const all = [...'abcdefg'].map(checkpoint);
+    const ask = async (_: number, before?: string) => {
+      const from = before ? all.findIndex(one => one.id === before) + 1 : 0;
+      return { items: all.slice(from, from + 3), more: from + 3 < all.length };
+    };
+    const asked: string[] = [];
+    const widget = await compared({
+      checkpoint: all[1],
+      checkpoints: new Pages(ask),
+      difference: async remote => {
+        asked.push(remote);
+        return said(remote);
+      }
+    });
+    const right = widget.node.querySelector('select')!;
+    const values = () => [...right.options].map(each => each.value).join(' ');
+    const choose = async (value: string) => {
+      right.value = value;
+      right.dispatchEvent(new Event('change'));
+      await new Promise(resolve => setTimeout(resolve));
+    };
+    expect(values()).toBe('open present a c older');
+    await choose('older');
+    expect(values()).toBe('open present a c d e f older');
+    expect(right.value).toBe('open');
+    await choose('older');
+    expect(values()).toBe('open present a c d e f g');
+    await choose('g');
+    expect(asked).toEqual(['g']);
+    expect(right.value).toBe('g');
+  });
+
+  it('offers what was kept since it was opened', async () => {
+    const all = [checkpoint('first')];
+    const widget = await compared({
+      checkpoints: new Pages(async () => ({ items: [...all], more: false }))
+    });
+    const right = widget.node.querySelector('select')!;
+    all.unshift(checkpoint('new'));
+    right.dispatchEvent(new Event('focus'));
+    await new Promise(resolve => setTimeout(resolve));
+    expect([...right.options].map(each => each.value)).toContain('new');
   });
 
   it('shows what was chosen last, however late an earlier answer comes', async () => {

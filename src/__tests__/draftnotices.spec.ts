@@ -15,7 +15,7 @@ function words(browser: string): string {
 describe('the offer of edits that were left behind', () => {
   it('says that a browser is another one at another address of the server, too', () => {
     expect(words('elsewhere')).toContain(
-      'made in another browser or at another address of this server (Ada)'
+      'made in another browser or at another address (Ada)'
     );
     expect(words(browserName())).not.toContain('another');
   });

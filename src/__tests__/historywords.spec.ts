@@ -1,7 +1,7 @@
 import { nullTranslator } from '@jupyterlab/translation';
 
 import type { HistoryEntry } from '../models/entries';
-import { filterWords } from '../widgets/historywords';
+import { filterWords, reasonWords } from '../widgets/historywords';
 
 const trans = nullTranslator.load('');
 
@@ -31,5 +31,14 @@ describe('filterWords', () => {
     const words = filterWords(entryOf(new Date()), trans);
     expect(words).toContain('good');
     expect(words).not.toContain('secret');
+  });
+});
+
+describe('reasonWords', () => {
+  it('does not call the first state of a file changed', () => {
+    const words = (parent: string | null) =>
+      reasonWords({ reason: 'external-change', parent }, trans);
+    expect(words(null)).toBe('As it was found');
+    expect(words('earlier')).toBe('Changed outside Jupyter');
   });
 });

@@ -1,4 +1,6 @@
-import { nameImages, sizeWords } from '../models/images';
+import { nullTranslator } from '@jupyterlab/translation';
+
+import { nameImages, noneWords, sizeWords } from '../models/images';
 import type { ProcessImage } from '../tokens';
 
 function image(more: Partial<ProcessImage>): ProcessImage {
@@ -40,5 +42,22 @@ describe('sizeWords', () => {
       '61 MB',
       '4.3 GB'
     ]);
+  });
+});
+
+describe('noneWords', () => {
+  const trans = nullTranslator.load('jupyter_rewind');
+
+  it('names no settings to whoever cannot change them', () => {
+    const words = noneWords(
+      'kernels.host and kernels.images are not both on',
+      trans
+    );
+    expect(words).toMatch(/not turned on here/);
+    expect(words).not.toContain('kernels.');
+  });
+
+  it('says what is missing on the machine', () => {
+    expect(noneWords('CRIU is not there', trans)).toContain('CRIU is not');
   });
 });

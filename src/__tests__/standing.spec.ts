@@ -8,12 +8,13 @@ import { standingWords } from '../widgets/standing';
 function live(
   isAway: boolean,
   draft: DraftPlace | null,
-  isChanged: boolean
+  isChanged: boolean,
+  isAutosaved = true
 ): string {
   const saving = { standing: 'live', isChanged } as Saving;
   const trans = nullTranslator.load('');
   const { short, long } = standingWords(
-    { saving, isAway, isAsked: false, draft },
+    { saving, isAway, isAsked: false, isAutosaved, draft },
     trans
   );
   return `${short}: ${long}`;
@@ -24,7 +25,10 @@ describe('standingWords of a save', () => {
     const saving = { standing: 'saving' } as Saving;
     const trans = nullTranslator.load('');
     const words = (isAsked: boolean) =>
-      standingWords({ saving, isAway: false, isAsked, draft: 'server' }, trans);
+      standingWords(
+        { saving, isAway: false, isAsked, isAutosaved: true, draft: 'server' },
+        trans
+      );
     expect(words(false).short).toBe('Saving…');
     expect(words(true).short).toBe('Not saved yet');
     expect(words(true).long).toMatch(
@@ -41,6 +45,7 @@ describe('standingWords of a file that is not what is seen', () => {
           saving: { standing } as Saving,
           isAway: false,
           isAsked: false,
+          isAutosaved: true,
           draft: null
         },
         nullTranslator.load('')
@@ -54,7 +59,10 @@ describe('standingWords of what is not saved', () => {
   const unsaved = (draft: DraftPlace | null) => {
     const saving = { standing: 'unsaved' } as Saving;
     const condition = { saving, isAway: false, isAsked: false, draft };
-    return standingWords(condition, nullTranslator.load(''));
+    return standingWords(
+      { ...condition, isAutosaved: true },
+      nullTranslator.load('')
+    );
   };
 
   it('does not call in this tab only what the server has but for the latest', () => {
@@ -85,5 +93,33 @@ describe('standingWords of a shared document', () => {
     expect(live(false, 'server', true)).toMatch(
       /^Kept as draft: .* not in the file yet. .* on the server/
     );
+  });
+
+  it('does not promise that the server saves it where autosave is off', () => {
+    expect(live(false, 'server', true, false)).toMatch(
+      /^Kept as draft: Autosave is off: .* when somebody saves it/
+    );
+    const unsaved = live(false, null, true, false);
+    expect(unsaved).toMatch(/^Unsaved: Autosave is off/);
+    expect(unsaved).not.toContain('in this tab only');
+    expect(live(false, null, false, false)).toMatch(/^Saved: The file holds/);
+  });
+});
+
+describe('standingWords of what cannot be saved now', () => {
+  const offline = (isAutosaved: boolean) => {
+    const saving = { standing: 'offline' } as Saving;
+    const condition = { saving, isAway: true, isAsked: false, isAutosaved };
+    const trans = nullTranslator.load('');
+    return standingWords({ ...condition, draft: 'browser' }, trans).long;
+  };
+
+  it('promises a save only where one comes', () => {
+    expect(offline(true)).toMatch(/it is saved when it does/);
+    expect(offline(false)).toMatch(/Autosave is off: save when it does/);
+  });
+
+  it('says nothing of signing in where nobody answers', () => {
+    expect(offline(true)).toMatch(/kept as a draft in this browser\.$/);
   });
 });

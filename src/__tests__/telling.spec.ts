@@ -1,7 +1,14 @@
 import { Notification } from '@jupyterlab/apputils';
 import { nullTranslator } from '@jupyterlab/translation';
 
-import { tell, tellBegun, tellFailure, tellNamed } from '../widgets/telling';
+import { momentWords } from '../widgets/historywords';
+import {
+  tell,
+  tellBegun,
+  tellFailure,
+  tellNamed,
+  tellWhile
+} from '../widgets/telling';
 
 const trans = nullTranslator.load('jupyter_rewind');
 const LONG = `${'very '.repeat(40)}long`;
@@ -42,11 +49,42 @@ describe('a notification', () => {
     expect(Notification.manager.count).toBe(1);
   });
 
+  it('tells what is waited for as long as that takes, and nothing of what is quick', async () => {
+    jest.useFakeTimers();
+    try {
+      let end = (_: string) => {};
+      const slow = tellWhile('Waiting…', new Promise(done => (end = done)));
+      jest.advanceTimersByTime(500);
+      expect(Notification.manager.count).toBe(0);
+      jest.advanceTimersByTime(5000);
+      expect(told().message).toBe('Waiting…');
+      expect(told().type).toBe('in-progress');
+      end('there');
+      expect(await slow).toBe('there');
+      expect(Notification.manager.count).toBe(0);
+      await tellWhile('Waiting…', Promise.resolve());
+      await expect(
+        tellWhile('', Promise.reject(new Error()))
+      ).rejects.toThrow();
+      jest.advanceTimersByTime(60_000);
+      expect(Notification.manager.count).toBe(0);
+    } finally {
+      jest.useRealTimers();
+    }
+  });
+
   it('says that a name was taken from another checkpoint, and only then', () => {
     tellNamed('v1', null, trans);
     expect(Notification.manager.count).toBe(0);
-    tellNamed('v1', '0123456789', trans);
-    expect(told().message).toMatch(/called “v1” until now \(01234567\)/);
+    const time = '2026-11-22T14:02:31Z';
+    tellNamed('v1', time, trans);
+    const when = momentWords(Date.parse(time));
+    expect(told().message).toContain(
+      `“v1” was the name of the checkpoint of ${when}`
+    );
+    Notification.manager.dismiss();
+    tellNamed('v1', '', trans);
+    expect(told().message).toMatch(/“v1” was the name of another checkpoint/);
   });
 
   it('of a few words has no such action', () => {

@@ -70,6 +70,12 @@ describe('the words of a history', () => {
     expect(words(0, 0, 0)).toBe('');
   });
 
+  it('do not call the cells of the first state added', () => {
+    const counts = { added: 4, changed: 0, removed: 0 };
+    const first = { parent: null, counts } as Checkpoint;
+    expect(countWords(first, trans)).toBe('4 cells');
+  });
+
   it('call the last two days by their names', () => {
     const now = new Date(2026, 10, 20, 0, 30);
     const at = (day: number) => new Date(2026, 10, day, 23).getTime();

@@ -1,4 +1,5 @@
 import {
+  Windows,
   browserName,
   isForeign,
   offeredIn,
@@ -37,5 +38,42 @@ describe('a draft of another browser', () => {
     passOver('draft-299');
     expect(passedOver()).toHaveLength(200);
     expect(passedOver()[199]).toBe('draft-299');
+  });
+});
+
+describe('pages without locks, as over plain http', () => {
+  /** A page that hears all others of its browser. */
+  function page(all: Set<EventTarget>) {
+    const target = new EventTarget();
+    all.add(target);
+    const postMessage = (data: unknown) =>
+      setTimeout(() =>
+        all.forEach(
+          each =>
+            each === target ||
+            each.dispatchEvent(new MessageEvent('message', { data }))
+        )
+      );
+    const channel = Object.assign(target, { postMessage });
+    const close = () => all.delete(target);
+    const windows = new Windows(
+      undefined,
+      channel as unknown as BroadcastChannel
+    );
+    return { windows, close };
+  }
+
+  it('tell what another one writes from what was left behind', async () => {
+    const all = new Set<EventTarget>();
+    const [one, two, three] = [page(all), page(all), page(all)];
+    const [mine, theirs, left] = [one, two, three].map(({ windows }) =>
+      windows.newDraft()
+    );
+    three.close();
+    const alive = await one.windows.alive([mine, theirs, left]);
+    expect(alive).toEqual(new Set([mine, theirs]));
+    // A page that was open once need not be so any more.
+    two.close();
+    expect(await one.windows.alive([mine, theirs])).toEqual(new Set([mine]));
   });
 });

@@ -21,7 +21,7 @@ import {
   oldestOf,
   stateEntry
 } from './entries';
-import { Pages } from './pages';
+import { pageOf, Pages } from './pages';
 import { restoreDocument } from './restoring';
 
 /** An open document, as far as its history needs it. */
@@ -323,9 +323,7 @@ export class HistoryModel implements IDisposable {
       this._states = { ...this._states, ...history.states };
     }
     const items = history.checkpoints.map(checkpointEntry);
-    // The last page is short; without `before` the count tells of the rest.
-    const more = before ? items.length === limit : items.length < history.count;
-    return { items, more };
+    return pageOf(items, history.count, limit, before);
   }
 
   private async change(

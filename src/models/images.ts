@@ -1,3 +1,5 @@
+import type { TranslationBundle } from '@jupyterlab/translation';
+
 import type { ProcessImage } from '../tokens';
 
 /** How images are told apart in a list; the newest comes first. */
@@ -17,6 +19,18 @@ export function sizeWords(bytes: number): string {
     unit += 1;
   }
   return `${rest >= 10 || unit === 0 ? Math.round(rest) : rest.toFixed(1)} ${UNITS[unit]}`;
+}
+
+/** What the server says where process images are not turned on. */
+const OFF = /kernels\.host|kernels\.images/;
+
+/** Why no image can be made, and what can be done about it. */
+export function noneWords(problem: string, trans: TranslationBundle): string {
+  return OFF.test(problem)
+    ? trans.__(
+        'Process images are not turned on here; the history has the states of the variables.'
+      )
+    : trans.__('None can be made: %1.', problem);
 }
 
 /**

@@ -9,6 +9,18 @@ const MOST = 1600;
 /** Asks the server for so many entries, those before one of them where that is named. */
 export type Ask<T> = (limit: number, before?: string) => Promise<IPage<T>>;
 
+/** A page of a list of which the server told how long it is. */
+export function pageOf<T>(
+  items: T[],
+  count: number,
+  limit: number,
+  before?: string
+): IPage<T> {
+  // The last page is short; without `before` the count tells of the rest.
+  const more = before ? items.length === limit : items.length < count;
+  return { items, more };
+}
+
 /** A long list, the newest first, of which the newest part is at hand. */
 export class Pages<T extends { id: string }> {
   constructor(private readonly ask: Ask<T>) {}

@@ -1,6 +1,12 @@
 import type { IDisposable } from '@lumino/disposable';
 import { ISignal, Signal } from '@lumino/signaling';
 
+/**
+ * The page hears of events again some time after the server is back: it asks for them in steps that
+ * grow up to half a minute. What happened before that nobody tells; in milliseconds.
+ */
+export const UNHEARD = [0, 10_000, 35_000];
+
 /** So often an absent server is asked whether it is there again. */
 const PAUSE = 3000;
 
@@ -11,6 +17,11 @@ export class Reach implements IDisposable {
 
   get changed(): ISignal<this, boolean> {
     return this._changed;
+  }
+
+  /** Something may have happened that no event has told. */
+  get missed(): ISignal<this, void> {
+    return this._missed;
   }
 
   get isAway(): boolean {
@@ -24,6 +35,7 @@ export class Reach implements IDisposable {
   /** Somebody got no answer. */
   noteAbsence(): void {
     if (this._timer === null && !this._isDisposed) {
+      this.forget();
       this._timer = setTimeout(() => void this.look(), PAUSE);
       this._changed.emit(true);
     }
@@ -35,6 +47,9 @@ export class Reach implements IDisposable {
       clearTimeout(this._timer);
       this._timer = null;
       this._changed.emit(false);
+      this._unheard = UNHEARD.map(after =>
+        setTimeout(() => this._missed.emit(), after)
+      );
     }
   }
 
@@ -43,7 +58,13 @@ export class Reach implements IDisposable {
     if (this._timer !== null) {
       clearTimeout(this._timer);
     }
+    this.forget();
     Signal.clearData(this);
+  }
+
+  private forget(): void {
+    this._unheard.forEach(clearTimeout);
+    this._unheard = [];
   }
 
   private async look(): Promise<void> {
@@ -65,5 +86,7 @@ export class Reach implements IDisposable {
 
   private _changed = new Signal<this, boolean>(this);
   private _isDisposed = false;
+  private _missed = new Signal<this, void>(this);
   private _timer: ReturnType<typeof setTimeout> | null = null;
+  private _unheard: ReturnType<typeof setTimeout>[] = [];
 }

@@ -127,17 +127,43 @@ export function nextIn(
   return waits.length ? Math.min(...waits) : 0;
 }
 
+/** Where pages of one browser hear each other. */
+const CHANNEL = 'jupyter-rewind:windows';
+
+/** In milliseconds: by then a page has answered that is not stuck in something large. */
+const ANSWERED = 3000;
+
+/** What one page says to all others: it asks who is there, or says that it is. */
+interface ICall {
+  asks?: boolean;
+  is?: string;
+}
+
 /**
  * One open page. It holds a lock as long as it lives, however it ends, so that other pages of this
- * browser can tell drafts that are being written from those that were left behind.
+ * browser can tell drafts that are being written from those that were left behind. Where there are
+ * no locks, as in pages that come by plain http, the pages ask each other.
  */
 export class Windows {
   constructor(
-    private readonly locks: LockManager | undefined = navigator.locks
+    private readonly locks: LockManager | undefined = navigator.locks,
+    private readonly channel: BroadcastChannel | undefined = locks
+      ? undefined
+      : openChannel()
   ) {
     void this.locks
       ?.request(LOCK + this.own, () => new Promise(() => undefined))
       .catch(() => undefined);
+    this.channel?.addEventListener(
+      'message',
+      ({ data }: MessageEvent<ICall>) => {
+        if (data.asks) {
+          this.call({ is: this.own });
+        } else if (data.is) {
+          this._heard.add(data.is);
+        }
+      }
+    );
   }
 
   /** A new name for a draft of this page. */
@@ -147,17 +173,49 @@ export class Windows {
 
   /** Which of these drafts are being written, here or in another page of this browser. */
   async alive(drafts: readonly string[]): Promise<Set<string>> {
-    const held = (await this.locks?.query())?.held ?? [];
-    const names = new Set(held.map(lock => lock.name));
+    const pages = new Set(drafts.map(draft => draft.slice(0, WINDOW_DIGITS)));
+    pages.delete(this.own);
+    const living = pages.size ? await this.living(pages) : new Set();
     return new Set(
       drafts.filter(draft => {
         const page = draft.slice(0, WINDOW_DIGITS);
-        return page === this.own || names.has(LOCK + page);
+        return page === this.own || living.has(page);
       })
     );
   }
 
+  /** Which of these pages, or more, are open. */
+  private async living(pages: ReadonlySet<string>): Promise<Set<string>> {
+    if (this.locks) {
+      const { held = [] } = await this.locks.query();
+      const names = held.map(lock => lock.name ?? '');
+      return new Set(names.map(name => name.slice(LOCK.length)));
+    }
+    this._heard.clear();
+    this.call({ asks: true });
+    const until = Date.now() + ANSWERED;
+    while (
+      this.channel &&
+      Date.now() < until &&
+      ![...pages].every(page => this._heard.has(page))
+    ) {
+      await new Promise(done => setTimeout(done, 50));
+    }
+    return new Set(this._heard);
+  }
+
+  private call(said: ICall): void {
+    this.channel?.postMessage(said);
+  }
+
+  private readonly _heard = new Set<string>();
   private readonly own = digits(WINDOW_DIGITS);
+}
+
+function openChannel(): BroadcastChannel | undefined {
+  return typeof BroadcastChannel === 'undefined'
+    ? undefined
+    : new BroadcastChannel(CHANNEL);
 }
 
 function digits(count: number): string {

@@ -35,12 +35,15 @@ const plugin: JupyterFrontEndPlugin<IAway> = {
   ): IAway => {
     const trans = (translator ?? nullTranslator).load('jupyter_rewind');
     const { contents } = app.serviceManager;
+    const nameOf = (panel: NotebookPanel) =>
+      panel.context.path.split('/').pop() ?? '';
     const known = new WeakMap<NotebookPanel, AwayOutputs>();
     // Without its settings it does what it does by default.
     const settings = registry?.load(ID).catch(() => undefined);
 
-    const report = (name: string, away: AwayOutputs) => {
-      const { placed, lost } = away;
+    const waits: Parameters<IAway['waitFor']>[0][] = [];
+
+    const report = (name: string, { placed }: AwayOutputs) => {
       if (placed) {
         tell(
           'info',
@@ -54,6 +57,9 @@ const plugin: JupyterFrontEndPlugin<IAway> = {
           trans
         );
       }
+    };
+
+    const reportLost = (name: string, { lost }: AwayOutputs) => {
       if (lost.length) {
         tell(
           'warning',
@@ -80,9 +86,24 @@ const plugin: JupyterFrontEndPlugin<IAway> = {
       }
     };
 
+    /** Edits that are offered may bring the cells that are missed. */
+    const reportLater = async (panel: NotebookPanel, away: AwayOutputs) => {
+      const executions = away.lost.map(({ execution }) => execution);
+      try {
+        await Promise.all(waits.map(settled => settled(panel, executions)));
+        // Again: the cells may have come meanwhile.
+        await away.bring();
+      } catch {
+        // Then it is told of what was missed before.
+      }
+      if (!panel.isDisposed) {
+        reportLost(nameOf(panel), away);
+      }
+    };
+
     const bring = async (panel: NotebookPanel, isAsked: boolean) => {
       const away = known.get(panel);
-      const name = panel.context.path.split('/').pop() ?? '';
+      const name = nameOf(panel);
       if (!away) {
         return;
       }
@@ -105,6 +126,11 @@ const plugin: JupyterFrontEndPlugin<IAway> = {
         return;
       }
       report(name, away);
+      if (isAsked) {
+        reportLost(name, away);
+      } else if (away.lost.length) {
+        void reportLater(panel, away);
+      }
       if (isAsked && !away.placed && !away.lost.length) {
         tell(
           'info',
@@ -153,7 +179,10 @@ const plugin: JupyterFrontEndPlugin<IAway> = {
       command: COMMAND,
       category: trans.__('Notebook Operations')
     });
-    return { brought: panel => brought.get(panel) ?? Promise.resolve(0) };
+    return {
+      brought: panel => brought.get(panel) ?? Promise.resolve(0),
+      waitFor: settled => void waits.push(settled)
+    };
   }
 };
 

@@ -16,6 +16,7 @@ import { basisOf, merged } from '../models/draftmerge';
 import { putInto, saysAll } from '../models/draftrestore';
 import type { DraftSession } from '../models/draftsession';
 import { DraftShelf } from '../models/draftshelf';
+import { Offers } from '../models/offers';
 import {
   Windows,
   isForeign,
@@ -27,8 +28,9 @@ import {
 import { type Draft, IAway, IDrafts, IRewindClient } from '../tokens';
 import {
   backWords,
-  offerWords,
+  tellNothing,
   tellNowhere,
+  tellOffer,
   tellRefused,
   tellUnreadable
 } from '../widgets/draftnotices';
@@ -70,6 +72,13 @@ const plugin: JupyterFrontEndPlugin<IDrafts> = {
       serverSettings.baseUrl
     );
     const sessions = new WeakMap<NotebookPanel['context'], DraftSession>();
+    const offers = new Offers<NotebookPanel>(async (panel, { draft }) => {
+      const path = contents.localPath(panel.context.path);
+      const { notebook } = await client.draft(path, draft);
+      const { cells } = notebook as unknown as INotebookContent;
+      return new Set(cells.map(({ id }) => String(id)));
+    });
+    away?.waitFor((panel, executions) => offers.settle(panel, executions));
     const nameOf = (path: string) => path.split('/').pop() ?? path;
     const why = (reason: unknown) =>
       reason instanceof Error ? reason.message : String(reason);
@@ -102,6 +111,7 @@ const plugin: JupyterFrontEndPlugin<IDrafts> = {
         const edited = notebook as unknown as INotebookContent;
         const done = merged(basis, edited, before);
         putInto(sharedModel, done.content);
+        offers.answer(panel);
         // Once this page has handed them over itself, the old draft need not be offered again. It
         // goes when they are saved: until then, Undo may want it.
         await sessions.get(panel.context)?.flush();
@@ -188,56 +198,28 @@ const plugin: JupyterFrontEndPlugin<IDrafts> = {
         );
         return;
       }
-      await offerNext(panel);
+      if (!(await offerNext(panel))) {
+        offers.answer(panel);
+      }
     }
 
-    /** The offer that stands for a notebook; a later one takes its place. */
-    const offers = new WeakMap<NotebookPanel, string>();
+    /** What the offer is called that stands for a notebook; a later one takes its place. */
+    const standing = new WeakMap<NotebookPanel, string>();
 
     /** Asks what to do with edits that were left behind. */
     function offer(panel: NotebookPanel, draft: Draft): void {
       const path = contents.localPath(panel.context.path);
-      Notification.dismiss(offers.get(panel) ?? '');
+      Notification.dismiss(standing.get(panel) ?? '');
       if (draft.problem) {
         tellUnreadable(draft, trans);
         return;
       }
-      const elsewhere = isForeign(draft);
-      const words = offerWords(nameOf(path), draft, trans);
-      const id = tell(
-        'warning',
-        words,
-        {
-          autoClose: false,
-          actions: [
-            {
-              label: trans.__('Restore'),
-              caption: trans.__('Bring them back into the notebook, unsaved'),
-              displayType: 'accent',
-              callback: () => void restore(panel, draft)
-            },
-            {
-              label: trans.__('Compare'),
-              caption: trans.__('Show what they change in the file'),
-              callback: () => void compare(panel, draft)
-            },
-            elsewhere
-              ? {
-                  label: trans.__('Dismiss'),
-                  caption: trans.__('They stay kept where they were made'),
-                  callback: () => void discard(panel, draft)
-                }
-              : {
-                  label: trans.__('Discard'),
-                  caption: trans.__('Drop them for good'),
-                  displayType: 'warn',
-                  callback: () => void discard(panel, draft)
-                }
-          ]
-        },
-        trans
-      );
-      offers.set(panel, id);
+      const id = tellOffer(nameOf(path), draft, trans, {
+        restore: () => void restore(panel, draft),
+        compare: () => void compare(panel, draft),
+        discard: () => void discard(panel, draft)
+      });
+      standing.set(panel, id);
       panel.disposed.connect(() => Notification.dismiss(id));
     }
 
@@ -265,6 +247,7 @@ const plugin: JupyterFrontEndPlugin<IDrafts> = {
       if (!all && (await isHere(panel, draft))) {
         return offerNext(panel);
       }
+      offers.offer(panel, draft);
       offer(panel, draft);
       return true;
     }
@@ -298,9 +281,11 @@ const plugin: JupyterFrontEndPlugin<IDrafts> = {
     }
 
     notebooks.widgetAdded.connect((_, panel) => {
+      offers.open(panel);
       void panel.context.ready.then(async () => {
         const { context } = panel;
         if (panel.isDisposed || contents.driveName(context.path)) {
+          offers.offer(panel, null);
           return;
         }
         // A second view of the same document is the same document.
@@ -312,6 +297,8 @@ const plugin: JupyterFrontEndPlugin<IDrafts> = {
         await carriedOver;
         // Without an answer there is nothing to offer; the command asks again and says why.
         await offerNext(panel).catch(() => undefined);
+        // Whatever is offered later is about something else.
+        offers.offer(panel, null);
       });
     });
 
@@ -363,14 +350,7 @@ const plugin: JupyterFrontEndPlugin<IDrafts> = {
           );
           refused.forEach(each => tellRefused(each, keeper, trans));
           if (!isOffered && !refused.length) {
-            tell(
-              'info',
-              trans.__(
-                'All edits of this notebook are saved or in an open tab.'
-              ),
-              { autoClose: 5000 },
-              trans
-            );
+            tellNothing(trans);
           }
         } catch (reason) {
           tellFailure(

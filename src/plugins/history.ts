@@ -24,7 +24,9 @@ import { Choices } from '../models/choices';
 import { FileFollower } from '../models/filefollower';
 // eslint-disable-next-line jupyter/prefer-lazy-imports -- the sidebar shows it from the start
 import { HistoryModel, type IOpenDocument } from '../models/history';
+import { timeOf } from '../models/named';
 import { openDocument } from '../models/opendocument';
+import { pageOf, Pages } from '../models/pages';
 import { RanFollower } from '../models/ranfollower';
 import {
   type Checkpoint,
@@ -34,7 +36,12 @@ import {
   IRewindClient
 } from '../tokens';
 import { addAnew } from '../widgets/tabs';
-import { tell, tellFailure, tellNamed } from '../widgets/telling';
+import {
+  tell,
+  tellFailure,
+  tellKernelWaited,
+  tellNamed
+} from '../widgets/telling';
 // eslint-disable-next-line jupyter/prefer-lazy-imports -- it stands in the sidebar from the start
 import { HistoryWidget } from '../widgets/history';
 import type { IHistoryActions } from '../widgets/historyentries';
@@ -102,11 +109,14 @@ const plugin: JupyterFrontEndPlugin<void> = {
     const restore = (
       ref: string,
       words: string,
-      options: IRestoreOptions = {}
+      options: IRestoreOptions = {},
+      document = model.document
     ) =>
       told(trans.__('Nothing was restored.'), async () => {
-        const { document } = model;
-        const done = await model.restore(ref, options);
+        const asked = model.restore(ref, options, document);
+        const done = await (options.state
+          ? tellKernelWaited(asked, trans)
+          : asked);
         tellRestored(
           document,
           [words, ...remarks(done, trans)].join(' '),
@@ -196,7 +206,9 @@ const plugin: JupyterFrontEndPlugin<void> = {
           });
           const label = answer.value?.trim();
           if (answer.button.accept && label) {
-            tellNamed(label, await model.addLabel(checkpoint.id, label), trans);
+            const path = model.document?.path ?? '';
+            const before = await model.addLabel(checkpoint.id, label);
+            tellNamed(label, await timeOf(client, path, before), trans);
           }
         }),
       unname: (checkpoint, label) =>
@@ -248,27 +260,26 @@ const plugin: JupyterFrontEndPlugin<void> = {
       const widget = await checkpointComparison({
         path,
         checkpoint,
-        others: model.checkpoints.filter(
-          other => other.id !== checkpoint.id && other.readable
-        ),
+        checkpoints: new Pages(async (limit, before) => {
+          const found = await client.history(path, limit, before);
+          return pageOf(found.checkpoints, found.count, limit, before);
+        }),
         open,
         choices,
         difference: remote => client.difference(path, checkpoint.id, remote),
         differenceToOpen: content =>
           client.differenceToOpen(path, checkpoint.id, content),
-        restoreCell: async cell => {
-          if (model.document?.path !== path) {
-            throw new Error(trans.__('Go to the tab of %1 first.', path));
-          }
-          await restore(
+        // Of this document, whichever the user has looked at since.
+        restoreCell: cell =>
+          restore(
             checkpoint.id,
             trans.__(
               'Restored the cell of %1. What was there before is kept.',
               new Date(checkpoint.time).toLocaleString()
             ),
-            { cells: [cell] }
-          );
-        },
+            { cells: [cell] },
+            open
+          ),
         fail: reason => void told(failed, () => Promise.reject(reason)),
         rendermime,
         editors,
@@ -321,12 +332,9 @@ const plugin: JupyterFrontEndPlugin<void> = {
     }
     void app.restored.then(follow);
 
-    // While the server was away nobody told what happened.
-    reach?.changed.connect((_, isAway) => {
-      if (!isAway) {
-        whole = true;
-        void refresh.invoke();
-      }
+    reach?.missed.connect(() => {
+      whole = true;
+      void refresh.invoke();
     });
     app.serviceManager.events.stream.connect((_, event) => {
       if (event.path !== model.document?.path) {

@@ -6,7 +6,7 @@ import { Dialog, ICommandPalette, showDialog } from '@jupyterlab/apputils';
 import { INotebookTracker, type NotebookPanel } from '@jupyterlab/notebook';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 
-import { nameImages, sizeWords } from '../models/images';
+import { nameImages, noneWords, sizeWords } from '../models/images';
 import { RewindError } from '../requests';
 import { IRewindClient, type ProcessImage } from '../tokens';
 import { ImageChoice } from '../widgets/imagechoice';
@@ -81,8 +81,25 @@ const plugin: JupyterFrontEndPlugin<void> = {
       });
     }
 
+    /** An image of a kernel; where none can be made at all, it is said why. */
+    async function make(
+      panel: NotebookPanel,
+      stop: boolean
+    ): Promise<ProcessImage> {
+      try {
+        return await client.createImage(kernelOf(panel), stop);
+      } catch (reason) {
+        const isOff =
+          reason instanceof RewindError && reason.code === 'not_imageable';
+        const { problem } = isOff
+          ? await client.images(pathOf(panel))
+          : { problem: null };
+        throw problem ? new Error(noneWords(problem, trans)) : reason;
+      }
+    }
+
     async function create(panel: NotebookPanel, stop: boolean): Promise<void> {
-      const made = await client.createImage(kernelOf(panel), stop);
+      const made = await make(panel, stop);
       const size = sizeWords(made.size_bytes);
       const added = sizeWords(made.new_bytes);
       const words = stop
@@ -111,19 +128,21 @@ const plugin: JupyterFrontEndPlugin<void> = {
       );
     }
 
-    /** The image that the user chooses; `null` where there is none, or nothing was chosen. */
-    async function choose(panel: NotebookPanel): Promise<ProcessImage | null> {
+    /** The images of a notebook; where there is none, that is told. */
+    async function listed(panel: NotebookPanel): Promise<ProcessImage[]> {
       const { images, problem } = await client.images(pathOf(panel));
       if (!images.length) {
-        const why = problem
-          ? ` ${trans.__('None can be made: %1.', problem)}`
-          : '';
-        tell(
-          'info',
-          trans.__('There is no process image of this notebook.') + why,
-          { autoClose: 10000 },
-          trans
-        );
+        const none = trans.__('There is no process image of this notebook.');
+        const why = problem ? ` ${noneWords(problem, trans)}` : '';
+        tell('info', none + why, { autoClose: 10000 }, trans);
+      }
+      return images;
+    }
+
+    /** The image that the user chooses; `null` where there is none, or nothing was chosen. */
+    async function choose(panel: NotebookPanel): Promise<ProcessImage | null> {
+      const images = await listed(panel);
+      if (!images.length) {
         return null;
       }
       const words = trans.__(
@@ -163,7 +182,10 @@ const plugin: JupyterFrontEndPlugin<void> = {
     }
 
     async function clear(panel: NotebookPanel): Promise<void> {
-      const { images } = await client.images(pathOf(panel));
+      const images = await listed(panel);
+      if (!images.length) {
+        return;
+      }
       const answer = await showDialog({
         title: trans.__('Delete the process images of this notebook?'),
         body: trans.__(

@@ -10,7 +10,7 @@ import { KernelLives, type Loss } from '../models/lives';
 import { IRewindClient } from '../tokens';
 // eslint-disable-next-line jupyter/prefer-lazy-imports -- it is small
 import { tellMoved } from '../widgets/stateactions';
-import { tell, tellFailure } from '../widgets/telling';
+import { tell, tellFailure, tellKernelWaited } from '../widgets/telling';
 
 const plugin: JupyterFrontEndPlugin<void> = {
   id: 'jupyter-rewind:kernels',
@@ -46,7 +46,8 @@ const plugin: JupyterFrontEndPlugin<void> = {
 
     const resume = (panel: NotebookPanel) =>
       told(trans.__('The variables were not brought back.'), async () => {
-        const moved = await client.resume(kernelOf(panel));
+        const asked = client.resume(kernelOf(panel));
+        const moved = await tellKernelWaited(asked, trans);
         // What was made since the kernel began anew gave way.
         const undo = () => client.restoreState(kernelOf(panel), moved.kept.id);
         tellMoved(moved, undo, told, trans);

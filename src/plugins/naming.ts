@@ -6,6 +6,7 @@ import { ICommandPalette, InputDialog } from '@jupyterlab/apputils';
 import { IDocumentManager } from '@jupyterlab/docmanager';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 
+import { timeOf } from '../models/named';
 import { IRewindClient } from '../tokens';
 import { tellFailure, tellNamed } from '../widgets/telling';
 
@@ -56,7 +57,8 @@ const plugin: JupyterFrontEndPlugin<void> = {
           if (label) {
             const { localPath } = saved;
             const named = await client.createCheckpoint(localPath, label);
-            tellNamed(label, named.moved_from, trans);
+            const before = await timeOf(client, localPath, named.moved_from);
+            tellNamed(label, before, trans);
           }
         } catch (reason) {
           const why = reason instanceof Error ? reason.message : String(reason);

@@ -171,16 +171,19 @@ const plugin: JupyterFrontEndPlugin<ISaves> = {
       }
     });
 
+    const lookAll = () => {
+      for (const saving of followed.values()) {
+        saving.lookSoon();
+      }
+    };
     const saveAll = () => {
       for (const [context, saving] of followed) {
-        // No event has told what became of the file while the server was away.
-        saving.lookSoon();
         if (intervals.secondsOf(context) > 0) {
           saving.saveSoon();
         }
       }
     };
-    return { savingOf, intervals, saveAll };
+    return { savingOf, intervals, lookAll, saveAll };
   }
 };
 

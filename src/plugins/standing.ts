@@ -5,6 +5,7 @@ import {
 } from '@jupyterlab/application';
 import { Dialog, showDialog } from '@jupyterlab/apputils';
 import { IDocumentManager } from '@jupyterlab/docmanager';
+import type { DocumentRegistry } from '@jupyterlab/docregistry';
 import { IStatusBar } from '@jupyterlab/statusbar';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 
@@ -13,6 +14,8 @@ import { isUnreachable, type Saving } from '../models/saving';
 import { IDrafts, IReach, ISaves } from '../tokens';
 import { downloadText } from '../widgets/download';
 import { StandingWidget, standingWords } from '../widgets/standing';
+
+type Context = DocumentRegistry.Context;
 
 const plugin: JupyterFrontEndPlugin<void> = {
   id: 'jupyter-rewind:standing',
@@ -46,6 +49,9 @@ const plugin: JupyterFrontEndPlugin<void> = {
               saving: current,
               isAway: reach.isAway,
               isAsked: questions.size > 0,
+              isAutosaved: context.model.collaborative
+                ? documents.autosave
+                : saves.intervals.secondsOf(context as Context) > 0,
               draft: drafts?.placeOf(context.path) ?? null
             }
           : null;
@@ -97,7 +103,10 @@ const plugin: JupyterFrontEndPlugin<void> = {
         label: trans.__('Reload'),
         actions: ['reload']
       });
-      const isWritable = !['live', 'read-only'].includes(standing);
+      const isWritable =
+        standing === 'live'
+          ? !condition.isAutosaved && condition.saving.isChanged
+          : standing !== 'read-only';
       const { button } = await showDialog({
         title: `${context.path.split('/').pop() ?? ''}: ${words.short}`,
         body: words.long,
@@ -140,6 +149,7 @@ const plugin: JupyterFrontEndPlugin<void> = {
         drafts?.flush();
       }
     });
+    reach.missed.connect(() => saves.lookAll());
     Dialog.tracker.widgetAdded.connect((_, dialog) => {
       if (current?.standing !== 'saving') {
         return;
@@ -152,6 +162,8 @@ const plugin: JupyterFrontEndPlugin<void> = {
       });
     });
     drafts?.changed.connect(show);
+    // Autosave may be turned on or off.
+    documents.stateChanged.connect(show);
     (labShell ?? app.shell).currentChanged?.connect(follow);
     void app.restored.then(follow);
   }

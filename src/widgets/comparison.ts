@@ -8,7 +8,9 @@ import { CellDiffWidget, NotebookDiffWidget } from 'nbdime/lib/diff/widget';
 
 import type { Choices } from '../models/choices';
 import type { IOpenDocument } from '../models/history';
+import type { Pages } from '../models/pages';
 import type { Checkpoint, IDifference } from '../tokens';
+import { nameOf, SideChoice } from './sidechoice';
 
 /** With whose help a difference is drawn. */
 export interface IDrawing {
@@ -41,8 +43,8 @@ export interface ICheckpointComparison extends IDrawing {
   path: string;
   /** What stands on the left. */
   checkpoint: Checkpoint;
-  /** What else than the present can stand on the right. */
-  others: Checkpoint[];
+  /** All checkpoints of the document: what else than the present can stand on the right. */
+  checkpoints: Pages<Checkpoint>;
   /** The document as it is open. */
   open: Pick<IOpenDocument, 'content' | 'isDirty'>;
   choices: Pick<Choices, 'hidesOutputs'>;
@@ -70,14 +72,23 @@ export async function checkpointComparison(
     nameOf(options.checkpoint)
   );
   panel.addWidget(line('h2', heading));
-  const right = document.createElement('select');
-  right.append(
-    new Option(trans.__('what is open now, with unsaved edits'), 'open'),
-    new Option(trans.__('the file on disk now'), 'present')
+  const present: [string, string] = [
+    'present',
+    trans.__('the file on disk now')
+  ];
+  const right = new SideChoice(
+    {
+      first: [
+        ['open', trans.__('what is open now, with unsaved edits')],
+        present
+      ],
+      checkpoints: options.checkpoints,
+      except: options.checkpoint.id,
+      onChosen: () => void show().catch(options.fail),
+      fail: options.fail
+    },
+    trans
   );
-  for (const other of options.others) {
-    right.append(new Option(nameOf(other), other.id));
-  }
   const hidden = document.createElement('input');
   hidden.type = 'checkbox';
   hidden.checked = options.choices.hidesOutputs;
@@ -89,7 +100,7 @@ export async function checkpointComparison(
   const controls = document.createElement('div');
   controls.className = 'jp-Rewind-controls';
   controls.append(
-    labelled(trans.__('On the right:'), right),
+    labelled(trans.__('On the right:'), right.node),
     labelled(trans.__('Hide outputs'), hidden, true)
   );
   panel.addWidget(new Widget({ node: controls }));
@@ -115,8 +126,7 @@ export async function checkpointComparison(
     if (content !== null) {
       return options.differenceToOpen(content);
     }
-    right.querySelector('[value=open]')?.remove();
-    right.value = 'present';
+    right.first = [present];
     return options.difference('present');
   };
 
@@ -148,8 +158,7 @@ export async function checkpointComparison(
     shown = differenceWidget(difference, options, offer);
     panel.addWidget(shown);
   };
-  right.addEventListener('change', () => void show().catch(options.fail));
-  await show();
+  await Promise.all([show(), right.refresh()]);
   return inMainArea(panel, options);
 }
 
@@ -199,6 +208,12 @@ function hasIds(notebook: IDifference['notebook']): boolean {
 
 /** What a screen reader calls the editors and the buttons of a difference. */
 function nameParts(node: HTMLElement, trans: TranslationBundle): void {
+  // Notebooks of an old format have no ids.
+  for (const each of node.querySelectorAll('.jp-Cellrow-header-cellId')) {
+    if (each.textContent?.endsWith(': undefined')) {
+      each.textContent = '';
+    }
+  }
   const sides: [string, string][] = [
     ['.cm-diff-left-editor', trans.__('On the left')],
     ['.cm-diff-right-editor', trans.__('On the right')],
@@ -252,13 +267,6 @@ function labelled(
   const label = document.createElement('label');
   label.append(...(isBefore ? [control, text] : [text, control]));
   return label;
-}
-
-function nameOf(checkpoint: Checkpoint): string {
-  const when = new Date(checkpoint.time).toLocaleString();
-  return checkpoint.labels.length
-    ? `${checkpoint.labels.join(', ')} (${when})`
-    : when;
 }
 
 function line(tag: 'h2' | 'p' | 'pre', text: string): Widget {

@@ -1,3 +1,4 @@
+import type { Notification } from '@jupyterlab/apputils';
 import type { TranslationBundle } from '@jupyterlab/translation';
 
 import type { DraftKeeper, ILeftBehind } from '../models/draftkeeper';
@@ -120,6 +121,59 @@ export function tellNowhere(
   );
 }
 
+/** What can be done with edits that were left behind. */
+export interface IOfferAnswers {
+  restore(): void;
+  compare(): void;
+  discard(): void;
+}
+
+/** Asks what to do with edits that were left behind: what the notice is called. */
+export function tellOffer(
+  name: string,
+  draft: Draft,
+  trans: TranslationBundle,
+  answers: IOfferAnswers
+): string {
+  const actions: Notification.IAction[] = [
+    {
+      label: trans.__('Restore'),
+      caption: trans.__('Bring them back into the notebook, unsaved'),
+      displayType: 'accent',
+      callback: answers.restore
+    },
+    {
+      label: trans.__('Compare'),
+      caption: trans.__('Show what they change in the file'),
+      callback: answers.compare
+    },
+    isForeign(draft)
+      ? {
+          label: trans.__('Dismiss'),
+          caption: trans.__('They stay kept where they were made'),
+          callback: answers.discard
+        }
+      : {
+          label: trans.__('Discard'),
+          caption: trans.__('Drop them for good'),
+          displayType: 'warn',
+          callback: answers.discard
+        }
+  ];
+  const words = offerWords(name, draft, trans);
+  return tell('warning', words, { autoClose: false, actions }, trans);
+}
+
+/** No edits of the notebook wait to be brought back. */
+export function tellNothing(trans: TranslationBundle): void {
+  tell(
+    'info',
+    trans.__('All edits of this notebook are saved or in an open tab.'),
+    { autoClose: 5000 },
+    trans
+  );
+}
+
 /** What is said of edits that were left behind. */
 export function offerWords(
   name: string,
@@ -128,7 +182,7 @@ export function offerWords(
 ): string {
   return isForeign(draft)
     ? trans.__(
-        '%1: unsaved edits of %2 were kept. They were made in another browser or at another address of this server (%3), and may still be open there.',
+        '%1: unsaved edits of %2 were kept, made in another browser or at another address (%3). They may be open there.',
         name,
         clock(draft),
         draft.author

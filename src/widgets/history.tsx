@@ -86,7 +86,9 @@ function Panel({ model, actions, trans }: IPanelProps): React.ReactElement {
           type="search"
           className="jp-mod-styled"
           placeholder={trans.__('Filter or search')}
-          aria-label={trans.__('Filter checkpoints by name, reason or date')}
+          aria-label={trans.__(
+            'Filter by name, reason or date; Enter searches all versions'
+          )}
           value={filter}
           onChange={event => (model.filter = event.target.value)}
           onKeyDown={event => event.key === 'Enter' && actions.search()}

@@ -123,7 +123,10 @@ function CheckpointEntry(
           <button
             className="jp-Rewind-link"
             aria-label={trans.__('Take the name “%1” away', label)}
-            onClick={() => actions.unname(checkpoint, label)}
+            onClick={event => {
+              passFocus(event.currentTarget);
+              actions.unname(checkpoint, label);
+            }}
           >
             ×
           </button>
@@ -160,6 +163,14 @@ function CheckpointEntry(
       </div>
     </div>
   );
+}
+
+/** A button that goes by its own work hands the keyboard to the last one of its entry. */
+function passFocus(button: HTMLElement): void {
+  const all = button
+    .closest('.jp-Rewind-entry')
+    ?.querySelectorAll<HTMLElement>('.jp-Rewind-actions button');
+  all?.[all.length - 1]?.focus();
 }
 
 interface IPinProps {

@@ -26,7 +26,7 @@ export const clockWords = (time: number): string => clocks.format(time);
 
 /** Why a checkpoint was made, in words. */
 export function reasonWords(
-  checkpoint: Checkpoint,
+  checkpoint: Pick<Checkpoint, 'reason' | 'parent'>,
   trans: TranslationBundle
 ): string {
   switch (checkpoint.reason) {
@@ -41,7 +41,10 @@ export function reasonWords(
     case 'before-delete':
       return trans.__('Before it was deleted');
     case 'external-change':
-      return trans.__('Changed outside Jupyter');
+      // The first of all is no change: nothing was known of the file before.
+      return checkpoint.parent
+        ? trans.__('Changed outside Jupyter')
+        : trans.__('As it was found');
     case 'restore':
       return trans.__('Restored');
     default:
@@ -49,12 +52,18 @@ export function reasonWords(
   }
 }
 
-/** How many cells differ from the checkpoint before, in words; empty where none does. */
+/**
+ * How many cells differ from the checkpoint before, in words; empty where none does. Of the first
+ * one, how many it has.
+ */
 export function countWords(
   checkpoint: Checkpoint,
   trans: TranslationBundle
 ): string {
   const { added, changed, removed } = checkpoint.counts;
+  if (checkpoint.parent === null && added && !changed && !removed) {
+    return trans._n('%1 cell', '%1 cells', added);
+  }
   const parts: string[] = [];
   if (added) {
     parts.push(trans._n('%1 cell added', '%1 cells added', added));

@@ -12,6 +12,8 @@ export interface ICondition {
   isAway: boolean;
   /** Whether JupyterLab asks something: a save may be what waits for the answer. */
   isAsked: boolean;
+  /** Whether it is saved without anybody asking for it. */
+  isAutosaved: boolean;
   /** Where the edits that are not in the file are kept. */
   draft: DraftPlace | null;
 }
@@ -29,7 +31,7 @@ export function standingWords(
   condition: ICondition,
   trans: TranslationBundle
 ): IWords {
-  const { saving, isAway, isAsked, draft } = condition;
+  const { saving, isAway, isAsked, isAutosaved, draft } = condition;
   const standing: SaveState =
     isAway && saving.standing === 'unsaved' ? 'offline' : saving.standing;
   const kept =
@@ -39,11 +41,13 @@ export function standingWords(
         ? trans.__(
             'The edits are kept as a draft on the server; the latest are on their way there.'
           )
-        : draft === 'browser'
-          ? trans.__(
-              'The edits are kept as a draft in this browser: the server does not take them now. Where you are signed out, sign in again in another tab.'
-            )
-          : trans.__('The edits are in this tab only.');
+        : draft === 'browser' && isAway
+          ? trans.__('The edits are kept as a draft in this browser.')
+          : draft === 'browser'
+            ? trans.__(
+                'The edits are kept as a draft in this browser: the server does not take them now. Where you are signed out, sign in again in another tab.'
+              )
+            : trans.__('The edits are in this tab only.');
   switch (standing) {
     case 'saved': {
       const at = saving.savedAt;
@@ -81,7 +85,9 @@ export function standingWords(
     case 'offline':
       return bad(
         draft ? trans.__('Offline, kept as draft') : trans.__('Offline'),
-        `${trans.__('The server does not answer; it is saved when it does.')} ${kept}`
+        isAutosaved
+          ? `${trans.__('The server does not answer; it is saved when it does.')} ${kept}`
+          : `${trans.__('The server does not answer. Autosave is off: save when it does.')} ${kept}`
       );
     case 'conflict':
       return bad(
@@ -108,9 +114,9 @@ export function standingWords(
   }
 }
 
-/** Of a document that its server saves: whether it does. */
+/** Of a document that several may have open: its server writes it, by itself or when asked. */
 function liveWords(
-  { saving, isAway, draft }: ICondition,
+  { saving, isAway, isAutosaved, draft }: ICondition,
   kept: string,
   trans: TranslationBundle
 ): IWords {
@@ -123,15 +129,32 @@ function liveWords(
       draft || saving.isChanged ? `${away} ${kept}` : away
     );
   }
-  const live = trans.__(
-    'The server saves each edit of a shared document by itself.'
+  if (isAutosaved) {
+    const live = trans.__(
+      'The server saves each edit of a shared document by itself.'
+    );
+    return draft && saving.isChanged
+      ? good(
+          trans.__('Kept as draft'),
+          `${live} ${trans.__('The latest are not in the file yet.')} ${kept}`
+        )
+      : good(trans.__('Live'), live);
+  }
+  if (!saving.isChanged) {
+    return good(
+      trans.__('Saved'),
+      trans.__('The file holds all that you see. Autosave is off.')
+    );
+  }
+  const off = trans.__(
+    'Autosave is off: your edits come into the file when somebody saves it.'
   );
-  return draft && saving.isChanged
-    ? good(
-        trans.__('Kept as draft'),
-        `${live} ${trans.__('The latest are not in the file yet.')} ${kept}`
-      )
-    : good(trans.__('Live'), live);
+  return draft
+    ? good(trans.__('Kept as draft'), `${off} ${kept}`)
+    : good(
+        trans.__('Unsaved'),
+        `${off} ${trans.__('Until then the server holds them in the shared document.')}`
+      );
 }
 
 const good = (short: string, long: string): IWords => ({

@@ -11,7 +11,7 @@ import { bringBack, type IOtherName } from '../models/bringing';
 import type { HistoryModel, IOpenDocument } from '../models/history';
 import type { IRewindClient, Moved, Snapshot } from '../tokens';
 import type { IHistoryActions } from './historyentries';
-import { tell } from './telling';
+import { tell, tellKernelWaited } from './telling';
 
 /** What the actions on states of kernels need. */
 export interface IStateContext {
@@ -37,7 +37,8 @@ export function stateActions(
   const restoreState = (state: Snapshot) =>
     void told(trans.__('The variables were not brought back.'), async () => {
       const { document } = model;
-      const moved = await client.restoreState(kernelOf(document), state.id);
+      const asked = client.restoreState(kernelOf(document), state.id);
+      const moved = await tellKernelWaited(asked, trans);
       const undo = () => client.restoreState(kernelOf(document), moved.kept.id);
       tellMoved(moved, undo, told, trans);
     });
@@ -56,7 +57,11 @@ export function stateActions(
         return askName(taken, proposedName(name, state), trans);
       };
       const wanted = { kernel: kernelOf(document), ref: state.id, name };
-      const done = await bringBack(client, wanted, ask);
+      const patient: Pick<IRewindClient, 'bringBack'> = {
+        bringBack: (kernel, which) =>
+          tellKernelWaited(client.bringBack(kernel, which), trans)
+      };
+      const done = await bringBack(patient, wanted, ask);
       if (done !== null) {
         tell(
           'success',
@@ -106,7 +111,7 @@ export function tellMoved(
     caption: trans.__('Bring back the variables that were there before'),
     callback: () =>
       void told(trans.__('Nothing was undone.'), async () => {
-        await undo();
+        await tellKernelWaited(undo(), trans);
         tell('success', trans.__('Undone.'), { autoClose: 5000 }, trans);
       })
   };

@@ -1,6 +1,8 @@
 import { Dialog, Notification, showDialog } from '@jupyterlab/apputils';
 import type { TranslationBundle } from '@jupyterlab/translation';
 
+import { momentWords } from './historywords';
+
 /** JupyterLab cuts a notification off after so many letters. */
 const LONGEST = 140;
 
@@ -53,30 +55,68 @@ export async function tellBegun(words: string): Promise<string> {
   return id;
 }
 
+/** What takes longer is told of; less would only flash up. */
+const MOMENT = 1500;
+
+/** Waits for something, and says meanwhile for what where that takes more than a moment. */
+export async function tellWhile<T>(
+  words: string,
+  waited: Promise<T>
+): Promise<T> {
+  let id: string | null = null;
+  const timer = setTimeout(() => {
+    id = Notification.emit(words, 'in-progress', { autoClose: false });
+  }, MOMENT);
+  try {
+    return await waited;
+  } finally {
+    clearTimeout(timer);
+    if (id !== null) {
+      Notification.dismiss(id);
+    }
+  }
+}
+
+/** Waits for a running kernel, which answers between two cells. */
+export function tellKernelWaited<T>(
+  waited: Promise<T>,
+  trans: TranslationBundle
+): Promise<T> {
+  const words = trans.__(
+    'Waiting for the kernel, which answers when its running cell has ended…'
+  );
+  return tellWhile(words, waited);
+}
+
 /** Says what failed, until the user closes it. */
 export function tellFailure(words: string, trans: TranslationBundle): void {
   // With a time it would not be shown, but only counted in the status bar.
   tell('error', words, { autoClose: false }, trans);
 }
 
-/** Says that a name was taken from another checkpoint, which it protected. */
+/**
+ * Says that a name was taken from another checkpoint, which it protected; `before` tells the time of
+ * that one, empty where nobody knows it.
+ */
 export function tellNamed(
   label: string,
   before: string | null,
   trans: TranslationBundle
 ): void {
-  if (before) {
-    tell(
-      'info',
-      trans.__(
-        'Another checkpoint was called “%1” until now (%2). It has lost that name, and may expire unless it has another or is pinned.',
-        label,
-        before.slice(0, 8)
-      ),
-      { autoClose: 15000 },
-      trans
-    );
+  if (before === null) {
+    return;
   }
+  const taken = before
+    ? trans.__(
+        '“%1” was the name of the checkpoint of %2 until now.',
+        label,
+        momentWords(Date.parse(before))
+      )
+    : trans.__('“%1” was the name of another checkpoint until now.', label);
+  const open = trans.__(
+    'That one may expire, unless it has another name or is pinned.'
+  );
+  tell('info', `${taken} ${open}`, { autoClose: 15000 }, trans);
 }
 
 function titleOf(kind: Kind, trans: TranslationBundle): string {

@@ -60,13 +60,15 @@ def revert(lab: Lab, page: Any) -> None:
     menu(page, "File", "Revert Notebook to Checkpoint…")
     dialog = page.locator(".jp-Dialog")
     dialog.wait_for()
+    chooser = dialog.locator("select")
+    wait_until("why each was made", lambda: "Saved by hand" in chooser.inner_text())
     shoot(page, "lab-revert")
     # The chooser has the newest first; the good one is the one before it.
-    chooser = dialog.locator("select")
     assert chooser.locator("option").count() >= 2, dialog.inner_text()
     chooser.select_option(index=1)
     shoot(page, "lab-revert-chosen")
     dialog.get_by_role("button").last.click()
+    page.locator(".jp-Dialog").get_by_text("is kept in the history").wait_for()
     sure = page.locator(".jp-Dialog .jp-mod-warn, .jp-Dialog .jp-mod-accept")
 
     def is_back() -> bool:

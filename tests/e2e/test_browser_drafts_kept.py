@@ -1,4 +1,5 @@
-"""Edits that nobody saved stay kept whatever is clicked: after an Undo, and for another browser."""
+"""Edits that nobody saved stay kept whatever is clicked: after an Undo, and for another browser or
+another tab."""
 
 from __future__ import annotations
 
@@ -18,7 +19,7 @@ from tests.support.lab import (
     wait_until,
     write_notebook,
 )
-from tests.support.toasts import keep
+from tests.support.toasts import hear, keep
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -101,6 +102,25 @@ def test_another_browser_cannot_drop_what_is_typed_in_this_one(
     mine = chromium.page()
     open_notebook(mine, server.lab, NAME)
     offer(mine).get_by_role("button", name="Restore").wait_for()
+
+
+def test_pages_without_locks_know_each_other(server: LabServer, chromium: Chromium) -> None:
+    """As over plain http: what is typed in one tab is no other tab's to offer, until that one is
+    gone."""
+    write_notebook(server.lab.folder / NAME)
+    chromium.context.add_init_script("Object.defineProperty(navigator, 'locks', {})")
+    one, two, three = (chromium.page() for _ in range(3))
+    open_notebook(one, server.lab, NAME)
+    assert one.evaluate("navigator.locks === undefined")
+    type_into(one, 3, f"\n{TYPED}")
+    wait_until("the draft", lambda: is_kept(server.lab, TYPED))
+    open_notebook(two, server.lab, NAME)
+    menu_of_edits(two)
+    hear(two, "saved or in an open tab")
+    one.close(run_before_unload=False)
+    open_notebook(three, server.lab, NAME)
+    offer(three).get_by_role("button", name="Restore").wait_for()
+    assert not two.evaluate("[...rewindTold].some(each => each.includes('unsaved edits of'))")
 
 
 def menu_of_edits(page: Any) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +17,7 @@ from jupyter_rewind.model.checkpoint import Reason
 from jupyter_rewind.notebooks import away
 from jupyter_rewind.notebooks.documents import (
     checkpoint_document,
+    place_to_restore,
     restore_document,
     undelete_document,
 )
@@ -354,9 +356,17 @@ def test_a_store_that_takes_nothing_leaves_no_file_behind(
         yield
 
     monkeypatch.setattr(histories.repository, "transaction", refuse)
-    with pytest.raises(Denied):
+    with pytest.raises(Denied) as failed:
         bring_back(histories, deleted, way)
     assert not deleted.exists()
+    # What it advises works on the same store.
+    told = re.search("restore (\\S+) (\\S+) --output PATH", failed.value.hint)
+    assert told is not None
+    output = deleted.with_name("elsewhere.ipynb")
+    restore_document(
+        histories, place_to_restore(histories, told[1], output), told[2], output=output
+    )
+    assert output.read_bytes() == make_notebook("1")
 
 
 @WAYS

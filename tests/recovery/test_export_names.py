@@ -82,6 +82,41 @@ def test_formats_that_do_not_fit_name_no_notebook(formats: str) -> None:
     assert paired_notebook(Path("/w/n.py"), b"# %%\nx = 1\n") is None
 
 
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("jupytext.toml", '[formats]\n"notebooks/" = "ipynb"\n"scripts/" = "py:percent"\n'),
+        ("jupytext.toml", 'formats = "notebooks///ipynb,scripts///py:percent"\n'),
+        (".jupytext.toml", 'formats = ["a///ipynb,b///md", "notebooks///ipynb,scripts///py"]\n'),
+        ("pyproject.toml", '[tool.jupytext.formats]\nnotebooks = "ipynb"\nscripts = "py"\n'),
+    ],
+)
+def test_pair_is_found_where_the_folders_configuration_says(
+    home: Home, name: str, text: str
+) -> None:
+    """The script says nothing itself: jupytext's configuration pairs two trees."""
+    (home.work / name).write_text(text)
+    written(home.work / "scripts/a/n.py", "py:percent", "x = 1", "y = x")
+    (home.work / "notebooks/a").mkdir(parents=True)
+    own = str(home.work / "notebooks/a/n.ipynb")
+    assert found(home, "notebooks/a/n.ipynb") == {"scripts/a/n.py": own}
+    assert found(home, None) == {"scripts/a/n.py": own}
+
+
+@pytest.mark.parametrize("text", ["", "formats = 7\n", "formats = [[]]\n", "[formats\n", "\xff"])
+def test_configuration_that_says_nothing_pairs_nothing(home: Home, text: str) -> None:
+    """It is empty, or does not read, as jupytext refuses it: a script is of its own name then."""
+    (home.work / "jupytext.toml").write_bytes(text.encode("latin-1"))
+    script = written(home.work / "scripts/n.py", "py:percent", "x = 1")
+    assert paired_notebook(script, script.read_bytes()) is None
+
+
+def test_plain_code_below_a_configuration_is_no_notebook(home: Home) -> None:
+    """Only what jupytext wrote is paired: a module in the same tree is none."""
+    (home.work / "jupytext.toml").write_text('formats = "notebooks///ipynb,scripts///py"\n')
+    assert paired_notebook(home.work / "scripts/tools.py", b"def f():\n    pass\n") is None
+
+
 def test_pair_of_another_notebook_of_the_name_is_not_taken(home: Home) -> None:
     """`scripts/a/n.py` is of `notebooks/a/n.ipynb`, not of `notebooks/n.ipynb`."""
     formats = "notebooks///ipynb,scripts///py:percent"

@@ -119,9 +119,9 @@ def test_what_is_in_memory_under_no_name_is_told_and_never_taken() -> None:
     """Other notebooks are open, too: a wrong name brings back none of them, and says how to."""
     made = rebuild_named(NOTEBOOK, Evidence(documents=(in_memory("import os", "other = 1"),)))
     assert (made.cells, made.alternatives) == ((), ())
-    step = made.next_steps[-1]
+    step = made.next_steps[0]
     assert "nothing says that it is this notebook" in step
-    assert step.endswith("--memory --from 3fa2c1d0")
+    assert step.endswith(f"jupyter rewind recover {NOTEBOOK.name} --memory --from 3fa2c1d0")
 
 
 def test_what_is_in_memory_under_no_name_is_taken_where_its_cells_are_the_notebooks() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 from obstore.store import MemoryStore
@@ -18,7 +19,7 @@ from jupyter_rewind.store.replica.filling import fill
 from jupyter_rewind.store.replica.pace import Pace
 from jupyter_rewind.store.replica.wholeness import make_whole
 from tests.support.replicas import Line, first_machine, fresh, holds, lead_through, next_machine
-from tests.support.stores import noise
+from tests.support.stores import QuickFiles, noise
 
 
 @dataclass
@@ -106,4 +107,31 @@ def test_what_is_collected_there_while_it_comes_is_left(tmp_path: Path, line: Li
         assert not fill(repository.layout, repository.files, line).left
         assert not read_partial(repository.layout)
     line.cut()
+    assert holds(second, first)
+
+
+class CountingFiles(QuickFiles):
+    """Counts how often the file `partial` is written."""
+
+    count = 0
+
+    def replace_file(self, path: Path, *rest: Any, **more: Any) -> Any:
+        self.count += path.name == "partial"
+        return super().replace_file(path, *rest, **more)
+
+
+def test_many_short_sessions_are_told_whole_together(tmp_path: Path, line: Line) -> None:
+    """What it costs to say that a segment is whole is not paid for each of a thousand."""
+    first = first_machine(tmp_path / "first", line, segments=0)
+    for number in range(40):
+        with first.open() as repository:
+            first.filled.add(repository, parts=[noise(f"contents {number}", 20_000)])
+    first.push()
+    second = next_machine(tmp_path / "second", first)
+    second.pull(lazy=True)
+    files = CountingFiles()
+    with second.open() as repository:
+        assert len(read_partial(repository.layout)) == 40
+        fill(repository.layout, files, line)
+    assert files.count <= 2 and not (second.store / "partial").exists()
     assert holds(second, first)

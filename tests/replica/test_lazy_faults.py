@@ -23,6 +23,9 @@ from jupyter_rewind.store.replica.cloud import CloudObjects
 from jupyter_rewind.store.replica.collecting import collect_replica
 from jupyter_rewind.store.replica.filling import fill
 from jupyter_rewind.store.replica.holding import HELD
+from jupyter_rewind.store.replica.hollows import note_hollows
+from jupyter_rewind.store.replica.ledger import Ledger
+from jupyter_rewind.store.replica.opening import read_identity, unseal
 from jupyter_rewind.store.replica.pace import Pace
 from jupyter_rewind.store.replica.pull import found_store, pull
 from jupyter_rewind.store.replica.wholeness import make_whole
@@ -38,7 +41,7 @@ from tests.support.replicas import (
     next_machine,
     with_contents,
 )
-from tests.support.stores import QuickFiles, Stopped, StoppingFiles, noise
+from tests.support.stores import QuickFiles, Stopped, StoppingFiles, noise, refuse_to_open
 
 
 def test_a_replica_that_is_gone_in_the_middle(tmp_path: Path, line: Line) -> None:
@@ -169,6 +172,25 @@ def test_an_unreadable_note_of_what_is_missing_is_no_empty_one(tmp_path: Path, l
             first.filled.reads(repository, next(iter(first.filled.bodies)))
         report = verify(repository)
         assert [damage.segment for damage in report.damages] == [""] and not report.ok
+
+
+def test_a_segment_that_may_not_be_read_stops_no_look_at_what_is_missing(
+    tmp_path: Path, line: Line, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of the others it is found out again; of that one when it may be read."""
+    _, second = fresh(tmp_path, line)
+    with second.open() as repository:
+        known = sorted(read_partial(repository.layout))
+        shut = repository.layout.segments / known[0]
+        (second.store / "partial").write_bytes(b"{")
+        identity = read_identity(line)
+        ledger = Ledger(repository.layout, identity.replica)
+        ledger.read(unseal(line, identity, repository.layout), Pace())
+        with monkeypatch.context() as patch:
+            refuse_to_open(shut, patch)
+            assert note_hollows(repository, ledger, second.url, Pace()) == known[1:]
+        assert note_hollows(repository, ledger, second.url, Pace()) == known[:1]
+        assert sorted(read_partial(repository.layout)) == known
 
 
 def test_two_that_fill_take_turns(tmp_path: Path, line: Line) -> None:

@@ -98,7 +98,7 @@ def test_content_that_looks_like_records_is_content() -> None:
     inside = records([(Kind.CHUNK, 0, 3000), (Kind.NODE, 0, 300), (Kind.CHUNK, 0, 3000)])
     seal = Seal(LAYOUT.key, LAYOUT.store_id, "segment")
     name = chunks.digest(inside)
-    head, tag = frame(seal, 0, Kind.CHUNK, 0, len(inside), name, inside)
+    head, _, tag = frame(seal, 0, Kind.CHUNK, 0, len(inside), name, inside)
     outline = make_outline(head + inside + tag)
     assert outline is not None
     assert outline.left_out == ((HEAD_SIZE, HEAD_SIZE + len(inside)),)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from jupyter_rewind.errors import Denied
+from jupyter_rewind.errors import Denied, Storage
 from jupyter_rewind.model.ids import Digest, EntryId
 from jupyter_rewind.store.durable import Files
 from jupyter_rewind.store.framing import Kind, Record
@@ -27,13 +27,16 @@ class QuickFiles(Files):
         pass
 
 
-def refuse_to_open(shut: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def refuse_to_open(
+    shut: Path, monkeypatch: pytest.MonkeyPatch, *, kind: type[Storage] = Denied
+) -> None:
     """This user may not read that file, also where root runs the tests."""
     opening = Files.open
 
     def open_file(files: Files, path: Path) -> int:
         if path == shut:
-            raise Denied(f"Could not open {path}: permission denied.")
+            why = "permission denied" if kind is Denied else "input/output error"
+            raise kind(f"Could not open {path}: {why}.")
         return opening(files, path)
 
     monkeypatch.setattr(Files, "open", open_file)

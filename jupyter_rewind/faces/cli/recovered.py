@@ -33,6 +33,10 @@ USED = (
 )
 _SESSION = re.compile(r"--session (\S+)")
 MOST_REMARKS = 10
+_ONE_AT_A_TIME = (
+    "Memory was not looked into: --memory looks for one notebook, by its name: jupyter rewind"
+    " recover NAME.ipynb --memory"
+)
 MOST_DAMAGES = 5
 OVERVIEW = (
     Column("notebook", fold=True),
@@ -201,6 +205,8 @@ def overview(scope: Scope, found: Found, surveyed: Survey) -> Answer:
         all_ = "--all" if folder == "." else f"--all {folder}"
         parts.append(Remark(f"Bring one back: jupyter rewind recover {one}"))
         parts.append(Remark(f"Bring back all of them: jupyter rewind recover {all_}"))
+    if scope.memory:
+        parts.append(Remark(_ONE_AT_A_TIME))
     parts += _as_text(surveyed.texts)
     parts += _of_no_name(loose)
     parts += views.problem_remarks(problems)

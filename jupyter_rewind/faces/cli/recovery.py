@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 commands = Commands("After a disaster")
 MOST_NAMED = 10
+_PAGES = (".html", ".htm")
 
 Target = Annotated[
     str | None,
@@ -150,6 +152,7 @@ def recover(
 
     single = notebook is not None and rescue.target_of(notebook)[0] is not None
     _check_ending(to, output)
+    _check_names(output, page)
     _check(to, single=single, names_files=bool(output or page or version), everything=all_)
     with face.screen.steps() as step:
         request = ask(
@@ -190,6 +193,26 @@ def _check_ending(form: str, output: str | None) -> None:
         raise InvalidInput(
             f"--output {output} ends in .{ending}, but --to {form} is written.",
             hint=f"Nothing was changed. Write --to {ending}, or name a file that ends in .{form}.",
+        )
+
+
+def _check_names(output: str | None, page: str | None) -> None:
+    """Raises InvalidInput where a name is none of a file of what would be written."""
+    for option, name in (("--output", output), ("--report", page)):
+        if name is not None and name.endswith(("/", os.sep)):
+            raise InvalidInput(
+                f"{option} {name} is a folder.",
+                hint=f"Nothing was changed. Name a file in it: {option} {name}NAME",
+            )
+    if output is not None and output != page and output.lower().endswith(_PAGES):
+        raise InvalidInput(
+            f"--output {output} is the name of a web page, and a notebook is written.",
+            hint="Nothing was changed. --report names the page.",
+        )
+    if page is not None and not page.lower().endswith(_PAGES):
+        raise InvalidInput(
+            f"--report {page}: what is written is a web page.",
+            hint="Nothing was changed. Name a file that ends in .html.",
         )
 
 

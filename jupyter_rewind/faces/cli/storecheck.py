@@ -95,9 +95,10 @@ def _open_store(settings: Rewind) -> RewindError | None:
             workspace.repository.refresh()
             for name, why in workspace.repository.shut().items():
                 place = quote(str(workspace.repository.layout.segments / name))
-                return Denied(
-                    f"segment {name} does not read: {why}", hint=f"sudo chown $USER {place}"
-                )
+                # A disk that fails gives nothing back to whoever owns the file.
+                is_anothers = "sudo chown" in why
+                mend = f"sudo chown $USER {place}" if is_anothers else "jupyter rewind verify"
+                return Denied(f"segment {name} does not read: {why}", hint=mend)
     except NotFound:
         return None
     except RewindError as error:

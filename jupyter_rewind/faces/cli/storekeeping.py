@@ -126,7 +126,8 @@ def expire(
 ) -> Answer:
     """Drop old checkpoints by the retention settings; a dry run without --yes.
 
-    Checkpoints with a label or a pin stay, and so does the newest of each notebook.
+    Checkpoints with a label or a pin stay, and so does the newest of each notebook, unless that was
+    deleted longer ago than retention.deleted_days.
     `jupyter rewind config` shows the settings, --set changes one for this command alone. The disk
     gets its room back at the next `collect`.
     """
@@ -297,7 +298,10 @@ def _tell_salvage(report: SalvageReport, lost: int, *, is_other: bool) -> str:
     if report.skipped:
         one = len(report.skipped) == 1
         stayed = "stayed as it is" if one else "stayed as they are"
-        if all("being written" in why for _, why in report.skipped):
+        if is_other:
+            count = wording.count(len(report.skipped), "segment")
+            text = f"{store} is in order, and lacks what {count} of the other store may hold."
+        elif all("being written" in why for _, why in report.skipped):
             count = wording.count(len(report.skipped), "damaged segment")
             text = (
                 f"{store} is still damaged: {count} {stayed}, for {'it is' if one else 'they are'}"

@@ -66,7 +66,7 @@ class Aliases:
                 continue
             if os.path.realpath(os.path.join(root, *link.split("/"))) == place:
                 whole = rf"(?<![\w./-]){re.escape(place)}(?![\w-]|\.\w)"
-                text = re.sub(whole, lambda _, link=link: link, text)
+                text = link.join(re.split(whole, text))
         return text
 
     def _note(self, link: str, place: str) -> None:

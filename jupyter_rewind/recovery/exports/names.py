@@ -1,7 +1,8 @@
 """Which notebook a file is called after: as tools name what they make, or as jupytext pairs it.
 
-A pair says itself where its notebook lies (`formats:`), in another folder or a tree beside it; it
-may have another name, too. Paths with `..` in them are not followed.
+A pair says itself where its notebook lies (`formats:`), or jupytext's configuration of the folder
+does: in another folder or a tree beside it; it may have another name, too. Paths with `..` in them
+are not followed.
 """
 
 from __future__ import annotations
@@ -11,9 +12,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from jupyter_rewind.recovery.exports.pairing import configured_formats
 from jupyter_rewind.recovery.walking import RECOVERED
 
 _FORMATS = re.compile(rb"^#? *formats: *(\S[^\r\n]*)$", re.MULTILINE)
+_OF_JUPYTEXT = re.compile(rb"^#? *jupytext:", re.MULTILINE)
 _MADE = (".nbconvert", ".slides", ".ipynb")
 """What stands in a name between the notebook's and the suffix."""
 _MOST_LEVELS, _MOST_TREES = 6, 100
@@ -55,10 +58,17 @@ def is_brought_back(path: Path, asked: Path | None) -> bool:
 def paired_notebook(path: Path, head: bytes) -> Path | None:
     """The notebook that the file says to be paired with; None where it does not say which."""
     found = _FORMATS.search(head)
-    if found is None:
+    if found is not None:
+        return _counterpart(path, found[1].decode("utf-8", "replace").strip().strip("\"'"))
+    if not _OF_JUPYTEXT.search(head):
         return None
-    text = found[1].decode("utf-8", "replace").strip().strip("\"'")
-    forms = [_form(each.strip()) for each in text.split(",")]
+    made = (_counterpart(path, formats) for formats in configured_formats(path.parent))
+    return next((each for each in made if each is not None), None)
+
+
+def _counterpart(path: Path, formats: str) -> Path | None:
+    """The notebook that a file is paired with by these formats; None where they do not fit it."""
+    forms = [_form(each.strip()) for each in formats.split(",")]
     target = next((each for each in forms if each.suffix == ".ipynb"), None)
     if target is None:
         return None

@@ -85,7 +85,7 @@ class ExportFinder:
     where: Mapping[str, str] = {
         "linux": "`NAME.py`, `NAME.R`, `NAME.jl`, `NAME.md`, `NAME.Rmd`, `NAME.qmd`, `NAME.html`,"
         " `NAME.slides.html` beside the notebook, in the folders beside and below it, or named by"
-        " `--scan`; where jupytext's `formats:` says that they are paired; papermill's executed"
+        " `--scan`; where jupytext's `formats:` or `jupytext.toml` pairs them; papermill's executed"
         " notebooks;"
         " copies of it in what Sphinx, Jupyter Book, nbsphinx, mkdocs or JupyterLite built of it"
         " (`_build`, `build`, `site`, `_output`)",

@@ -8,8 +8,8 @@ not, as before. A segment counts as whole after all of it was compared and flush
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import suppress
 from dataclasses import dataclass
 
 from jupyter_rewind.errors import Integrity, NotFound, RewindError
@@ -28,6 +28,11 @@ from jupyter_rewind.store.replica.pace import Pace
 from jupyter_rewind.store.replica.turns import taking_turns
 
 _FLUSHED_BYTES = 4 << 20
+_FLUSHERS = 2
+_AT_ONCE = 32
+"""So many segments are told to be whole at once; each is held open until then."""
+_MUCH_BYTES = 64 << 20
+"""After so many bytes they are told sooner: who is killed before compares them again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +68,14 @@ def fill(
         return work.run(wanted)
 
 
+@dataclass(frozen=True, slots=True)
+class _Whole:
+    """A segment that lacks nothing any more, once it is flushed."""
+
+    hollow: Hollow
+    flushes: list[Future[None]]
+
+
 class _Filling:
     """One filling of a store."""
 
@@ -86,8 +99,24 @@ class _Filling:
         self._ledger = Ledger(layout, identity.replica)
         self._ledger.read(self._objects, pace)
         self._bytes = self._done = 0
+        self._flushes: list[Future[None]] = []
+        self._waiting: list[_Whole] = []
+        self._settled_bytes = 0
 
     def run(self, segments: Sequence[str]) -> Filled:
+        try:
+            with ThreadPoolExecutor(_FLUSHERS) as self._pool:
+                try:
+                    return self._run(segments)
+                except BaseException:
+                    with suppress(RewindError):
+                        self._settle()
+                    raise
+        finally:
+            for each in self._waiting:
+                each.hollow.close()
+
+    def _run(self, segments: Sequence[str]) -> Filled:
         sizes = {name: self._ledger.ends.get(name, 0) for name in segments}
         left = []
         failed: RewindError | None = None
@@ -103,6 +132,7 @@ class _Filling:
             self._done += sizes[name]
             if self._progress is not None:
                 self._progress(self._done, sum(sizes.values()))
+        self._settle()
         if failed is not None:
             raise failed
         return Filled(self._bytes, tuple(left))
@@ -112,33 +142,76 @@ class _Filling:
             hollow = Hollow(self._layout, self._files, segment)
         except NotFound:
             # Collected here, or never shown.
-            self._drop(segment)
+            self._drop([segment])
             return True
-        with hollow:
-            lacking = list(self._checked(hollow.to_fill()))
-            if lacking:
-                # Before it is fetched in vain.
-                require_room(self._layout.folder, lacking[0].stored)
-            if lacking and not self._bring(hollow, lacking):
-                return False
-            # All of it was compared by now, and nobody writes what does not fit.
+        self._flushes = []
+        is_whole = False
+        try:
+            is_whole = self._complete(hollow)
+        finally:
+            if not is_whole:
+                wait(self._flushes)
+                hollow.close()
+        if is_whole:
+            self._waiting.append(_Whole(hollow, self._flushes))
+            is_much = self._bytes - self._settled_bytes >= _MUCH_BYTES
+            if is_much or len(self._waiting) >= _AT_ONCE:
+                self._settle()
+        return is_whole
+
+    def _complete(self, hollow: Hollow) -> bool:
+        lacking = list(self._checked(hollow.to_fill()))
+        if lacking:
+            # Before it is fetched in vain.
+            require_room(self._layout.folder, lacking[0].stored)
+        if lacking and not self._bring(hollow, lacking):
+            return False
+        # All of it was compared by now, and nobody writes what does not fit.
+        if self._pace.hands > 1:
+            self._flush_soon(hollow)
+        else:
+            # A process that wants to end waits for the threads of a pool.
             hollow.flush()
-            self._drop(segment, hollow)
         return True
+
+    def _flush_soon(self, hollow: Hollow) -> None:
+        """While the next comes."""
+        self._flushes.append(self._pool.submit(hollow.flush))
+
+    def _settle(self) -> None:
+        """What is flushed counts as whole. Each by itself, the store would be told a thousand times
+        in a minute where many short sessions were pushed."""
+        for each in self._waiting:
+            for flush in each.flushes:
+                flush.result()
+        self._settled_bytes = self._bytes
+        if self._waiting:
+            self._drop([each.hollow.segment for each in self._waiting])
+        while self._waiting:
+            self._waiting.pop().hollow.close()
+
+    def _drop(self, segments: Sequence[str]) -> None:
+        """A pull may just have put another file in its place, or have been killed before it could:
+        then that one is compared, the next time."""
+        with taking_turns(self._layout, "pull", f"A pull into the store at {self._layout.folder}"):
+            finish_arrival(self._layout, self._files)
+            # Held open until now: no other file has its number.
+            held = {each.hollow.segment: each.hollow for each in self._waiting}
+            drop_partial(
+                self._layout, self._files,
+                [
+                    name for name in segments
+                    if (held[name].is_named if name in held else not self._is_there(name))
+                ],
+            )  # fmt: skip
+
+    def _is_there(self, segment: str) -> bool:
+        return (self._layout.segments / segment).exists()
 
     def _checked(self, records: Iterator[Record]) -> Iterator[Record]:
         for record in records:
             self._pace.check()
             yield record
-
-    def _drop(self, segment: str, hollow: Hollow | None = None) -> None:
-        """A pull may just have put another file in its place, or have been killed before it could:
-        then that one is compared, the next time."""
-        with taking_turns(self._layout, "pull", f"A pull into the store at {self._layout.folder}"):
-            finish_arrival(self._layout, self._files)
-            is_there = (self._layout.segments / segment).exists()
-            if hollow.is_named if hollow is not None else not is_there:
-                drop_partial(self._layout, self._files, [segment])
 
     def _bring(self, hollow: Hollow, lacking: list[Record]) -> bool:
         """False where the replica does not hold all of it any more."""
@@ -170,52 +243,32 @@ class _Filling:
         return found
 
     def _bring_all(self, hollow: Hollow, lacking: list[Record], cover: list[Place]) -> None:
-        with self._flushing(hollow) as flush:
-            wait = iter(lacking)
-            record = next(wait, None)
-            begun = bytearray()  # of a record that goes on in the next object
-            for place, data in self._read(cover):
-                view, at = memoryview(data), place.start
-                while record is not None and record.offset < place.end:
-                    at = max(at, record.offset) if not begun else at
-                    part = view[at - place.start : record.end - place.start]
-                    if begun or record.end > place.end:
-                        begun += part
-                    if record.end > place.end:
-                        break
-                    self._take(hollow, record, memoryview(begun) if begun else part)
-                    begun, at = bytearray(), record.end
-                    record = next(wait, None)
-                flush(len(data))
-                # Behind the first, so that a look that has little time gets on, too.
-                if record is not None and self._enough():
-                    raise _Enough
-            if record is not None:
-                raise _Gone
-
-    @contextmanager
-    def _flushing(self, hollow: Hollow) -> Iterator[Callable[[int], None]]:
-        """Says that so much more has come: that is flushed while the next comes."""
-        # A process that wants to end waits for the threads of a pool.
-        if self._pace.hands == 1:
-            yield lambda size: None
-            return
-        last: Future[None] | None = None
+        waiting = iter(lacking)
+        record = next(waiting, None)
+        begun = bytearray()  # of a record that goes on in the next object
         more = 0
-
-        def flush(size: int) -> None:
-            nonlocal last, more
-            more += size
-            if more < _FLUSHED_BYTES or not hollow.is_changed or not (last is None or last.done()):
-                return
-            if last is not None:
-                last.result()
-            last, more = pool.submit(hollow.flush), 0
-
-        with ThreadPoolExecutor(1) as pool:
-            yield flush
-            if last is not None:
-                last.result()
+        for place, data in self._read(cover):
+            view, at = memoryview(data), place.start
+            while record is not None and record.offset < place.end:
+                at = max(at, record.offset) if not begun else at
+                part = view[at - place.start : record.end - place.start]
+                if begun or record.end > place.end:
+                    begun += part
+                if record.end > place.end:
+                    break
+                self._take(hollow, record, memoryview(begun) if begun else part)
+                begun, at = bytearray(), record.end
+                record = next(waiting, None)
+            # Behind the first, so that a look that has little time gets on, too.
+            if record is not None and self._enough():
+                raise _Enough
+            more += len(data)
+            is_idle = self._pace.hands > 1 and all(each.done() for each in self._flushes)
+            if record is not None and hollow.is_changed and more >= _FLUSHED_BYTES and is_idle:
+                self._flush_soon(hollow)
+                more = 0
+        if record is not None:
+            raise _Gone
 
     def _read(self, cover: list[Place]) -> Iterator[tuple[Place, bytes]]:
         if self._pace.hands > 1:

@@ -45,6 +45,10 @@ class Hollow:
         error: BaseException | None,
         at: TracebackType | None,
     ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """The file is not held any more."""
         self._files.close(self._reading)
         if self._writing >= 0:
             self._files.close(self._writing)

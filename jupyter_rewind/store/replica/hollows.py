@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable
 
-from jupyter_rewind.errors import Integrity, NotFound
+from jupyter_rewind.errors import Denied, Integrity, NotFound
 from jupyter_rewind.store.framing import Kind
 from jupyter_rewind.store.partial import note_partial, read_partial, replace_partial
 from jupyter_rewind.store.replica import outline
@@ -58,7 +58,7 @@ def _forgive(repository: Repository, name: str) -> None:
     try:
         with repository.reader(name) as reader:
             scan = reader.scan(0)
-    except NotFound:
+    except (NotFound, Denied):
         return
     with repository.index() as index, index.writing():
         number, _ = index.segments().get(name, (-1, 0))
@@ -76,8 +76,8 @@ def _search(repository: Repository, names: Iterable[str], pace: Pace) -> list[st
             with Hollow(repository.layout, repository.files, name) as hollow:
                 if not is_busy(repository.layout, name) and next(hollow.lacking(), None):
                     found.append(name)
-        except NotFound:
-            continue
+        except (NotFound, Denied):
+            continue  # what may not be read now is looked at the next time
     return found
 
 
@@ -103,5 +103,5 @@ def is_hollow(repository: Repository, name: str) -> bool:
     try:
         with Hollow(repository.layout, repository.files, name) as hollow:
             return any(hollow.has_hole(at, stored) for at, stored in places)
-    except NotFound:
+    except (NotFound, Denied):
         return False

@@ -29,8 +29,6 @@ class Identity:
     key_check: str
     sealed: bool = False
     """Whether what it holds is encrypted."""
-    store_encrypted: bool = False
-    """Whether the store is, of which this is a replica."""
 
 
 def read_identity(objects: Objects) -> Identity:
@@ -57,7 +55,7 @@ def read_identity(objects: Objects) -> Identity:
             raise Newer(f"{objects.place} is encrypted in a way that this version does not know.")
         found = Identity(
             str(facts["replica"]), StoreId(str(facts["store"])), str(facts["key_check"]),
-            is_sealed, bool(facts.get("store_encrypted")),
+            is_sealed,
         )  # fmt: skip
     except (ValueError, TypeError, KeyError) as error:
         raise Format(f"{CONFIG} at {objects.place} is not that of a replica.") from error
@@ -75,7 +73,7 @@ def require_store(objects: Objects, layout: Layout) -> Identity:
             hint="Nothing was changed. Give each store a prefix of its own, or pull that one into"
             " a new folder (--store).",
         )
-    if found.key_check != key_check(layout.key, layout.store_id):
+    if found.key_check != key_check(layout.key, layout.store_id, layout.is_encrypted):
         raise Integrity(
             f"The replica {objects.place} was written with another key than this store's.",
             hint="Nothing was changed.",
@@ -120,9 +118,8 @@ def _make_replica(objects: Objects, layout: Layout, sealed: bool) -> Identity:
             "replica": clock.new_id(),
             "store": layout.store_id,
             "created": clock.now_ns(),
-            "key_check": key_check(layout.key, layout.store_id),
+            "key_check": key_check(layout.key, layout.store_id, layout.is_encrypted),
             **({"encryption": METHOD} if sealed else {}),
-            **({"store_encrypted": True} if layout.is_encrypted else {}),
         }
     )
     try:

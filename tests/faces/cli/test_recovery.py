@@ -294,6 +294,26 @@ def test_notebook_and_page_are_two_files(stale: Path, work: Path, rewind: Rewind
     assert not (work / "both.html").exists()
 
 
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["-o", "copies/"], "--output copies/ is a folder"),
+        (["--report", "pages/"], "--report pages/ is a folder"),
+        (["--report", "analysis.ipynb"], "what is written is a web page"),
+        (["-o", "analysis.html"], "a notebook is written"),
+    ],
+)
+def test_a_name_of_another_kind_of_file_is_refused(
+    stale: Path, work: Path, rewind: Rewind, options: list[str], words: str
+) -> None:
+    """No page under the lost notebook's name, no notebook under a page's: nothing is written."""
+    before = sorted(work.rglob("*"))
+    ended = rewind("recover", stale, *options)
+    assert (ended.status, words in ended.err) == (2, True), ended.err
+    assert "Nothing was changed" in ended.err
+    assert sorted(work.rglob("*")) == before
+
+
 def test_a_page_goes_where_it_is_told(stale: Path, work: Path, rewind: Rewind) -> None:
     """--output alone writes one file; --report says where the page goes."""
     assert rewind("recover", stale, "--output", "a.ipynb").status == 0

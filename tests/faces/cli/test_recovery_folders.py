@@ -190,6 +190,17 @@ def test_file_that_holds_nothing_is_told_first(
     assert trace["holds"] == []
 
 
+def test_folder_says_that_memory_is_looked_into_for_one_notebook(
+    stale: Path, rewind: Rewind
+) -> None:
+    """`recover --memory` without a name looks into no memory, and says what would."""
+    ended = rewind("recover", "--memory")
+    assert ended.status == 0
+    assert "Memory was not looked into" in ended.err
+    assert "jupyter rewind recover NAME.ipynb --memory" in ended.err
+    assert "Memory was" not in rewind("recover").err
+
+
 def test_all_notebooks_in_need_are_brought_back_at_once(
     stale: Path, work: Path, rewind: Rewind
 ) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from jupyter_rewind.errors import Unavailable
 from jupyter_rewind.faces.cli.statuses import Status
 from tests.faces.cli.conftest import FIRST, SECOND, Rewind
 from tests.support.stores import refuse_to_open
@@ -40,5 +41,24 @@ def test_one_segment_that_may_not_be_read_stops_no_command(
     salvaged = rewind("salvage")
     assert salvaged.status == Status.DAMAGE and shut.name in salvaged.err
     assert shut.exists()
+    elsewhere = rewind("salvage", "--into", work / "other")
+    assert elsewhere.status == Status.DAMAGE and shut.name in elsewhere.err
+    words = "is in order, and lacks what 1 segment of the other store may hold."
+    assert f"The store at {work / 'other'} {words}" in " ".join(elsewhere.out.split())
     assert f"sudo chown $USER {shut}" in rewind("doctor").out
+    monkeypatch.undo()
+
+
+def test_what_does_not_read_on_a_sick_disk_is_nobody_elses(
+    home: Path, work: Path, rewind: Rewind, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who owns the file does not matter then, and doctor advises nothing of the kind."""
+    (work / "a.ipynb").write_bytes(FIRST)
+    rewind("checkpoint", work / "a.ipynb")
+    [segment] = (home / "data" / "rewind" / "segments").iterdir()
+    for path in segment.parent.parent.glob("index*"):
+        path.unlink()
+    refuse_to_open(segment, monkeypatch, kind=Unavailable)
+    told = rewind("doctor").out
+    assert "input/output error" in told and "chown" not in told
     monkeypatch.undo()
