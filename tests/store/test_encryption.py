@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 
@@ -180,6 +181,19 @@ def test_without_the_key_nobody_can_take_anything(tmp_path: Path) -> None:
                 trust_foreign=True,
             )
     assert not (tmp_path / "new").exists()
+
+
+def test_nobody_without_the_key_turns_encryption_off(tmp_path: Path) -> None:
+    """A config that says that the store is in the clear, and saves after it would be, is refused."""
+    with opened(tmp_path) as repository:
+        fill(repository)
+    config = tmp_path / "store" / "config"
+    facts = json.loads(config.read_text())
+    assert facts["format"] == 2
+    config.write_text(json.dumps({**facts, "format": 1}))
+    with pytest.raises(Integrity, match="is not the key"):
+        opened(tmp_path)
+    assert in_the_clear(tmp_path / "store") == []
 
 
 def test_a_store_becomes_encrypted_with_another_key_and_back(tmp_path: Path) -> None:
