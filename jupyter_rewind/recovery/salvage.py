@@ -16,7 +16,7 @@ from pathlib import Path
 
 from jupyter_rewind.recovery.broken import encodings
 from jupyter_rewind.recovery.broken.damage import Damage, block_of_turns, in_words
-from jupyter_rewind.recovery.broken.jsonbytes import Buffer, JsonBytes
+from jupyter_rewind.recovery.broken.jsonbytes import Broken, Buffer, JsonBytes
 from jupyter_rewind.recovery.broken.repeats import block_of_repeats
 from jupyter_rewind.recovery.broken.scan import Scanned, scan
 from jupyter_rewind.recovery.broken.strays import is_one_stray
@@ -37,6 +37,8 @@ __all__ = ["Salvaged", "salvage_notebook"]
 Progress = Callable[[str, float | None], None]
 _UTF8_MARK = b"\xef\xbb\xbf"
 _PAGE = re.compile(rb"\s*+(?:<!--.{0,1000}?-->\s*+)?<(?:!doctype\s+html|html|head)\b", re.I | re.S)
+_CELL_TYPE = "cell_type"
+_QUOTED = "the notebook stands in the file as one text, in quotation marks"
 _MOST_FAULTS_MENDED = 20
 _MOST_TWICE = 1 << 24
 _END = 1 << 16
@@ -93,10 +95,30 @@ def _salvage_utf8(raw: Buffer, tell: Progress) -> Salvaged:
     start = 3 if raw[:3] == _UTF8_MARK else 0
     if _PAGE.match(raw, start):
         return _salvage_page(raw, start, tell)
+    quoted = _quoted(raw, start)
+    if quoted is not None:
+        return _with(_salvage_utf8(quoted, tell), _QUOTED)
     if encodings.has_conflict(raw):
         return _salvage_conflict(raw, start, tell)
     made = _salvage_json(raw, start, tell)
     return _with(made, "the file begins with a byte order mark") if start else made
+
+
+def _quoted(raw: Buffer, start: int) -> bytes | None:
+    """The notebook that is one text of JSON in all of the file, cut short or not; None if none is.
+
+    A program that writes JSON of what is JSON already leaves such a file.
+    """
+    reader = JsonBytes(raw)
+    at = reader.skip(start)
+    if reader.peek(at) != '"':
+        return None
+    try:
+        text, end = reader.string(at)
+    except Broken as broken:
+        text, end = broken.text or "", broken.at
+    is_all = reader.skip(end) >= reader.size
+    return text.encode("utf-8", "replace") if is_all and _CELL_TYPE in text else None
 
 
 def _salvage_page(raw: Buffer, start: int, tell: Progress) -> Salvaged:

@@ -46,6 +46,29 @@ def test_answer_of_a_server_gives_its_notebook(indent: int | None) -> None:
     assert salvaged.damages == (WORDS,)
 
 
+@pytest.mark.parametrize("again", [1, 2])
+def test_notebook_that_was_written_as_a_text_gives_its_cells(again: int) -> None:
+    """A program wrote JSON of what was JSON already: all of it reads, whole or cut short."""
+    text = json.dumps(book(), indent=1)
+    for _ in range(again):
+        text = json.dumps(text)
+    salvaged = salvage_notebook(text.encode())
+    assert told_of(salvaged) == SOURCES
+    assert salvaged.complete
+    assert not salvaged.whole
+    assert salvaged.damages[0] == "the notebook stands in the file as one text, in quotation marks"
+    cut = salvage_notebook(text[: text.index("y = x")].encode())
+    assert told_of(cut) == SOURCES[:2]
+    assert not cut.complete
+
+
+def test_a_file_that_lost_its_beginning_is_no_text() -> None:
+    """What is left begins with a line of code that shows JSON: the cells behind it are not lost."""
+    shown = json.dumps(json.dumps(code_cell(9, source="shown = 1")))
+    rest = json.dumps(book(), indent=1)
+    assert told_of(salvage_notebook(f"{shown}\n   ]\n  }},\n{rest}".encode())) == SOURCES
+
+
 def test_answer_that_is_cut_short_gives_what_it_has() -> None:
     """The download broke off: what came is there."""
     raw = json.dumps(answer()).encode()

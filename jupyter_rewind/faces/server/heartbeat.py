@@ -24,7 +24,7 @@ from jupyter_rewind.errors import NotFound, RewindError
 from jupyter_rewind.faces.server.announcer import NOTEBOOK_EVENTS, Announcer
 from jupyter_rewind.faces.server.pacing import Pace
 from jupyter_rewind.faces.server.paths import Paths, is_notebook
-from jupyter_rewind.faces.server.peeking import looks_whole
+from jupyter_rewind.faces.server.peeking import LARGEST_BYTES, looks_whole
 from jupyter_rewind.faces.server.reading import Reading, Stamp, read_stamp
 from jupyter_rewind.faces.server.recorder import Recorder
 from jupyter_rewind.faces.server.turns import SaveTurns
@@ -263,7 +263,8 @@ class Heartbeat:
 
     def _is_to_keep(self, file: str, stamp: Stamp, watched: _Watched) -> bool:
         """Whether the state of `file` is not kept yet, and will be."""
-        if self._recorder.is_known(file, stamp):
+        is_unread = not watched.is_opened and stamp.size > LARGEST_BYTES
+        if is_unread or self._recorder.is_known(file, stamp):
             return False
         if watched.is_opened or watched.is_due or stamp.is_written_since(watched.stamp):
             return True

@@ -11,7 +11,8 @@ import subprocess
 import sys
 
 SMALL_BYTES = 4 << 20
-_LARGE_BYTES = 256 << 20
+#: Beyond it nobody reads the whole of what is only listed.
+LARGEST_BYTES = 256 << 20
 _PEEK_BYTES = 4_096
 _PATIENCE_SECONDS = 120.0
 # What `faults.judge_opening` asks for, in as few words: a doubt is enough to have it judged.
@@ -34,7 +35,7 @@ def looks_whole(file: str, size: int) -> bool:
     that is looked at. Raises OSError where it cannot be read."""
     if size <= SMALL_BYTES or not _has_ends(file, size):
         return False
-    return size > _LARGE_BYTES or _parses(file)
+    return size > LARGEST_BYTES or _parses(file)
 
 
 def _has_ends(file: str, size: int) -> bool:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from jupyter_rewind.errors import Storage
+from jupyter_rewind.faces.server import heartbeat as heartbeat_module
 from jupyter_rewind.faces.server import pacing
 from tests.faces.server.support import Client, eventually, notebook, written
 
@@ -102,6 +103,23 @@ async def test_damage_of_a_listed_notebook_is_no_change_to_keep(client: Client, 
     await looks()
     assert [each.condition for each in heartbeat.damages] == ["empty"]
     assert await client.reasons("a.ipynb") == ["save"]
+
+
+async def test_a_listed_notebook_that_is_too_large_to_be_read_for_a_look_waits_until_it_is_opened(
+    client: Client, looks: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whether it is whole is not known: the last good state stays what the history ends with."""
+    await client.put("a.ipynb", notebook("x = 1"))
+    await client.checkpoints("a.ipynb")
+    client.service.heartbeat._watched.clear()
+    client.file("a.ipynb").write_bytes(written(notebook("x = 2")))
+    monkeypatch.setattr(heartbeat_module, "LARGEST_BYTES", 10)
+    await _list(client)
+    await looks()
+    assert await client.reasons("a.ipynb") == ["save"]
+    await client.ask("GET", "api/contents", "a.ipynb")
+    await looks()
+    assert await client.reasons("a.ipynb") == ["save", "external-change"]
 
 
 async def test_what_a_full_store_did_not_take_of_a_listed_notebook_is_tried_again(

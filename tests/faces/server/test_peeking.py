@@ -43,7 +43,7 @@ def test_a_large_notebook_looks_whole_only_where_it_is(
 def test_a_notebook_too_large_to_parse_is_looked_at_from_both_ends(
     large: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(peeking, "_LARGE_BYTES", SMALL_BYTES)
+    monkeypatch.setattr(peeking, "LARGEST_BYTES", SMALL_BYTES)
     file = tmp_path / "large.ipynb"
     file.write_bytes(large.replace(b'"cells"', b'"sells"'))
     assert looks_whole(str(file), len(large))
