@@ -184,7 +184,7 @@ def test_without_the_key_nobody_can_take_anything(tmp_path: Path) -> None:
 
 
 def test_nobody_without_the_key_turns_encryption_off(tmp_path: Path) -> None:
-    """A config that says that the store is in the clear, and saves after it would be, is refused."""
+    """A config that calls the store one in the clear is refused: saves after it would be, too."""
     with opened(tmp_path) as repository:
         fill(repository)
     config = tmp_path / "store" / "config"
