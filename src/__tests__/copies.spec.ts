@@ -136,6 +136,20 @@ describe('Copies', () => {
     expect(asked).toBe(2);
   });
 
+  it('asks rarely where all is well and nothing is copied', async () => {
+    const asked = async (health: Partial<Health>) => {
+      const ask = jest.fn(async () => health as Health);
+      const copies = new Copies(ask, () => true);
+      await copies.look();
+      await jest.advanceTimersByTimeAsync(299_000);
+      copies.dispose();
+      return ask.mock.calls.length;
+    };
+    expect(await asked({ state: 'ok', replicas: [] })).toBe(1);
+    expect(await asked({ state: 'ok', replicas: [replica({})] })).toBe(10);
+    expect(await asked({ state: 'failing', replicas: [] })).toBe(10);
+  });
+
   it('drops an answer that a later question has overtaken', async () => {
     const answers: ((health: Health) => void)[] = [];
     const copies = new Copies(

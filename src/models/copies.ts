@@ -6,6 +6,9 @@ import type { Health } from '../tokens';
 /** So often the server is asked, at most; what it announces is asked for at once. */
 const PAUSE = 30000;
 
+/** The same where all is well and nothing is copied elsewhere: each save is looked after anyway. */
+const RARELY = 300_000;
+
 /** So long after a save it is known whether it was kept. */
 const AFTER_A_SAVE = 1500;
 
@@ -54,7 +57,8 @@ export class Copies implements IDisposable {
       // That the server is away is told elsewhere.
     }
     if (!this._isDisposed && this._timer === null) {
-      this._timer = setTimeout(() => void this.look(), PAUSE);
+      const pause = isQuiet(this._health) ? RARELY : PAUSE;
+      this._timer = setTimeout(() => void this.look(), pause);
     }
   }
 
@@ -80,4 +84,8 @@ export class Copies implements IDisposable {
   private _timer: ReturnType<typeof setTimeout> | null = null;
   private _turns = 0;
   private _isDisposed = false;
+}
+
+function isQuiet(health: Health | null): boolean {
+  return health?.state === 'ok' && !health.replicas.length;
 }

@@ -128,7 +128,7 @@ class Guard:
         if request.is_put() or request.current_handler() is None:
             self._claim(file, path)
         stamp = read_stamp(file)
-        self._refuse_without_room(file, path, stamp)
+        self._refuse_without_room(model, file, path, stamp)
         if stamp is not None and stamp.size:
             if self._recorder.settings.notebooks_refuse_empty:
                 self._refuse_empty(model, file, path)
@@ -142,12 +142,15 @@ class Guard:
         if not self._recorder.readings.claim(file):
             self._recorder.note_failure(_TOO_MUCH_HELD, path)
 
-    def _refuse_without_room(self, file: str, path: str, stamp: Stamp | None) -> None:
+    def _refuse_without_room(
+        self, model: Mapping[str, Any], file: str, path: str, stamp: Stamp | None
+    ) -> None:
         # Jupyter copies the file beside itself, truncates it and writes: all of both must fit.
         # Without that copy, only what the file grows by.
         had, body = stamp.size if stamp else 0, request.body_bytes() or 0
-        copies = self._copies_first()
-        wanted = max(had, body) if copies else max(0, request.indented_bytes() - had)
+        copies, is_notebook_saved = self._copies_first(), model.get("type") == "notebook"
+        size = request.indented_bytes() if is_notebook_saved else body
+        wanted = max(had, body) if copies else max(0, size - had)
         folder = os.path.dirname(file)
         if wanted == 0 or not os.path.isdir(folder):
             return
@@ -158,7 +161,11 @@ class Guard:
         free = usage.free
         if usage.total <= 0 or not 0 <= free <= usage.total:
             return  # ramfs and some FUSE file systems tell no size, which is not a full disk
-        if free < wanted + _MARGIN_BYTES:
+        if free < wanted + _MARGIN_BYTES and is_notebook_saved and not copies:
+            # Most saves are far below that bound: before one is refused, it is measured.
+            written = request.written_bytes(model.get("content"))
+            wanted = wanted if written is None else max(0, written - had)
+        if wanted and free < wanted + _MARGIN_BYTES:
             raise HTTPError(
                 507,
                 f"{path} was not saved: the disk is full ({free >> 10} KB free, about "

@@ -12,8 +12,10 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import nbformat
 from jupyter_server import CallContext
 from jupyter_server.services.contents.handlers import ContentsHandler
+from nbformat import v4
 from tornado.web import HTTPError
 
 from jupyter_rewind.faces.server.paths import count_cells
@@ -23,8 +25,8 @@ from jupyter_rewind.model.checkpoint import Reason
 if TYPE_CHECKING:
     from jupyter_rewind.faces.server.transcript import Transcript
 
-_INDENTED = 10
-"""A line break, blanks, quotes and a comma."""
+_INDENTED = 36
+"""A line break, quotes, a comma and blanks, of which deep data has many."""
 _GENERATED_USER = re.compile(r"[0-9a-f]{32}")
 
 
@@ -137,11 +139,23 @@ def body_bytes() -> int | None:
 
 
 def indented_bytes() -> int:
-    """At most so many bytes the notebook in the PUT that is being answered takes in its file, whose
-    lines are indented, unlike the body's."""
+    """More than the notebook in the PUT that is being answered takes in its file, whose lines are
+    indented, unlike the body's: a bound that costs next to nothing, and may be many times that."""
     body = (current_handler().request.body or b"") if is_put() else b""
     lines = sum(map(body.count, (b"\\n", b",", b"{", b"}", b"[", b"]")))
-    return min(2 * len(body), len(body) + _INDENTED * lines)
+    return len(body) + _INDENTED * lines
+
+
+def written_bytes(content: object) -> int | None:
+    """What this notebook takes in its file, as Jupyter writes it; None where that cannot be told.
+    Takes as long as writing it."""
+    form = content.get("nbformat") if isinstance(content, Mapping) else None
+    if form != nbformat.current_nbformat:
+        return None
+    try:
+        return len(v4.writes(nbformat.from_dict(content)).encode())
+    except (AttributeError, KeyError, TypeError, ValueError, RecursionError):
+        return None  # the save will say so
 
 
 def describe_saving(model: object, path: object) -> Saving:

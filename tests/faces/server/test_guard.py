@@ -145,6 +145,32 @@ async def test_a_save_in_place_needs_no_room_for_what_is_there_already(
     assert (await client.put("a.ipynb", large))[0] == 200
 
 
+@pytest.mark.parametrize(("deep", "status"), [(True, 507), (False, 200)])
+async def test_a_save_in_place_needs_the_room_that_it_takes_in_the_file(
+    client: Client, monkeypatch: Any, deep: bool, status: int
+) -> None:
+    """Numbers deep within a picture's data take a line each, with its indentation, in the file;
+    text with as many commas takes what it took on its way."""
+    await client.put("a.ipynb", notebook("x = 1"))
+    client.server.contents_manager.use_atomic_writing = False
+    nb = notebook("x = 1")
+    if deep:
+        data: Any = [1] * 30_000
+        for _ in range(5):
+            data = [data]
+        picture = {
+            "output_type": "display_data",
+            "metadata": {},
+            "data": {"application/json": data},
+        }
+        nb["cells"][0]["outputs"] = [picture]
+    else:
+        nb["cells"][0]["source"] = "1," * 30_000
+    usage = shutil.disk_usage("/")
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=250_000))
+    assert (await client.put("a.ipynb", nb))[0] == status
+
+
 @pytest.mark.parametrize(("total", "free"), [(0, 0), (-1, 10), (100, -1), (10, 100)])
 async def test_a_disk_that_tells_no_size_is_not_full(
     client: Client, monkeypatch: Any, total: int, free: int
