@@ -228,7 +228,7 @@ def test_a_later_format_is_refused_whole(tmp_path: Path, where: str) -> None:
         payload = encode_commit(Commit(0, 0, repository.seal("f" * 16).batch([])))
         if where == "commit":
             payload = b"\x02\x00" + payload[2:]
-        _forge(repository, payload, 2 if where == "record" else 1)
+        _forge(repository, payload, 3 if where == "record" else 1)
         with pytest.raises(Newer):
             repository.refresh()
         with pytest.raises(Newer), repository.transaction():
