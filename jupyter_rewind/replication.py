@@ -298,7 +298,9 @@ class Replication:
         """See `store/keyfiles.py`."""
         return import_key(file, Path(self._settings.store_key_folder), Files())
 
-    def rotate_key(self, progress: Progress | None = None) -> Rotated:
+    def rotate_key(
+        self, progress: Progress | None = None, *, encrypt: bool | None = None
+    ) -> Rotated:
         """See `store/rotation.py`. The replicas stay with the old key."""
         from jupyter_rewind.kernels.records import retell_snapshot
 
@@ -306,7 +308,7 @@ class Replication:
         with self._workspace() as workspace:
             layout, files = workspace.repository.layout, workspace.repository.files
         folder = Path(self._settings.store_key_folder).expanduser()
-        return rotate(layout, folder, files, retell_snapshot, progress)
+        return rotate(layout, folder, files, retell_snapshot, progress, encrypt=encrypt)
 
     @property
     def _pace(self) -> Pace:

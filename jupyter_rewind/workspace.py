@@ -38,10 +38,10 @@ from jupyter_rewind.notebooks.stock import (
 )
 from jupyter_rewind.notebooks.watching import Seen, Watcher, find_notebooks
 from jupyter_rewind.store.calendar import count_time
+from jupyter_rewind.store.disks import is_network
 from jupyter_rewind.store.durable import free_bytes
 from jupyter_rewind.store.health import StoreHealth, telling_place
 from jupyter_rewind.store.health import examine as store_health
-from jupyter_rewind.store.layout import is_network
 from jupyter_rewind.store.preferences import set_value, unset_value
 from jupyter_rewind.store.repository import Repository
 from jupyter_rewind.store.spare import hold_spare
@@ -100,9 +100,9 @@ class Workspace:
                 folder,
                 key_folder=Path(settings.store_key_folder).expanduser(),
                 index_path=Path(index).expanduser() if index else None,
-                create=create,
+                create=create, encrypt=settings.store_encrypt,
                 durability=settings.store_durability,
-            )
+            )  # fmt: skip
         if create:
             hold_spare(repository.layout, repository.files)
         return cls(settings, repository)

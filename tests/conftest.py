@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+from jupyter_rewind.store import layout
 
 # How long an example takes says how loaded the machine is. The examples are the same each time, so
 # that a change is judged by what it does; new ones are looked for with --hypothesis-profile=new.
@@ -24,6 +27,9 @@ settings.register_profile("short", max_examples=10)
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
+
+ENCRYPTED = bool(os.environ.get("REWIND_ENCRYPTED_STORES"))
+"""Every store that a test makes is encrypted; as it is a matter of settings, tests are the same."""
 
 ON_ONE_WORKER = ("tests/e2e/test_browser_access.py", "tests/kernels/test_fidelity.py")
 """Files whose tests share what takes minutes to set up."""
@@ -54,4 +60,11 @@ def nobodys_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         for kind in ("CONFIG", "DATA", "RUNTIME"):
             patch.setenv(f"JUPYTER_{kind}_DIR", str(folder / kind.lower()))
         patch.setenv("XDG_CACHE_HOME", str(folder / "cache"))
+        if ENCRYPTED:
+            patch.setenv("JUPYTER_REWIND_STORE_ENCRYPT", "true")
+            patch.setattr(layout, "_create", partial(_create_encrypted, layout._create))
         yield folder
+
+
+def _create_encrypted(create: Callable[..., None], *args: Any) -> None:
+    create(*args[:-1], True)

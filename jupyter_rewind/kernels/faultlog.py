@@ -27,6 +27,7 @@ class FaultLog(logging.Handler):
         super().__init__(logging.WARNING)
         self.setFormatter(logging.Formatter(_FORM))
         self.path = layout.faults / f"{run}.log"
+        self._layout = layout
         self._files = files
         self._texts: list[str] = []
         self._propagated = True
@@ -48,7 +49,13 @@ class FaultLog(logging.Handler):
         if len(self._texts) >= _RECORDS:
             return
         with suppress(Exception):
-            self._texts.append(self.format(record))
+            if self._layout.is_encrypted:
+                # Its words may name notebooks and variables, which nobody is to read here.
+                kind = record.exc_info[0] if record.exc_info else None
+                said = f"{record.name} line {record.lineno}: {getattr(kind, '__name__', 'fault')}"
+                self._texts.append(said)
+            else:
+                self._texts.append(self.format(record))
             self._files.make_folder(self.path.parent)
             if not self.path.exists():
                 self._make_room()

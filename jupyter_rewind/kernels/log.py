@@ -15,8 +15,8 @@ from jupyter_rewind.model.entry import Entry, Json
 from jupyter_rewind.model.ids import Digest, EntryId, WriterId
 from jupyter_rewind.store import chunks
 from jupyter_rewind.store.durable import Files
+from jupyter_rewind.store.framing import Kind
 from jupyter_rewind.store.layout import Layout
-from jupyter_rewind.store.segments import Kind
 from jupyter_rewind.store.writer import SegmentWriter
 
 

@@ -20,7 +20,8 @@ from jupyter_rewind.model.entry import Entry, Json
 from jupyter_rewind.model.execution import execution_key, path_key, run_key
 from jupyter_rewind.model.ids import Digest, ExecutionId, RunId, SnapshotId
 from jupyter_rewind.model.snapshot import Fidelity, FidelityCounts, Snapshot
-from jupyter_rewind.store.keep import ContentSource, make_tag
+from jupyter_rewind.store.framing import make_tag
+from jupyter_rewind.store.keep import ContentSource
 from jupyter_rewind.store.layout import Layout
 
 SNAPSHOT = "snapshot"

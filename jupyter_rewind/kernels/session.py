@@ -61,8 +61,9 @@ class KernelSession:
         self.tell = tell
         self.files = Files()
         self.layout = open_layout(
-            Path(settings.store_path), Path(settings.store_key_folder), self.files, create=True
-        )
+            Path(settings.store_path), Path(settings.store_key_folder), self.files, create=True,
+            encrypt=settings.store_encrypt,
+        )  # fmt: skip
         self.run: Run = new_run(place) if before is None else run_after(before.run, place)
         self.faults = FaultLog(self.layout, self.files, self.run.id)
         self.unkept = Unkept()

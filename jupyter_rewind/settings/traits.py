@@ -60,6 +60,11 @@ class Rewind(Elsewhere, Serving):
         "in your cache folder where the store lies on a network file system. A file that is not "
         "this store's index stays as it is, and the index lies beside it.",
     ).tag(config=True, path=True)
+    store_encrypt = Bool(
+        False,
+        help="Encrypt a store that is made from now on, with AES-256-GCM. One that is there "
+        "already becomes encrypted with `jupyter rewind key rotate --encrypt --yes`.",
+    ).tag(config=True)
     store_durability = Enum(
         ("power", "process"),
         default_value="power",

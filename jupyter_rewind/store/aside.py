@@ -16,11 +16,11 @@ from jupyter_rewind.errors import NotFound, Unavailable
 from jupyter_rewind.model.entry import Entry
 from jupyter_rewind.model.ids import Digest, WriterId
 from jupyter_rewind.store.block import Staged
+from jupyter_rewind.store.framing import Record
 from jupyter_rewind.store.keep import KernelStore
 from jupyter_rewind.store.layout import retire_segments
 from jupyter_rewind.store.locks import Barrier, FileLock
 from jupyter_rewind.store.place import Place
-from jupyter_rewind.store.segments import Record
 
 _MISSES = 16
 

@@ -9,8 +9,8 @@ from typing import Protocol
 from jupyter_rewind.errors import Internal
 from jupyter_rewind.model.ids import Digest
 from jupyter_rewind.store import chunks
+from jupyter_rewind.store.framing import OVERHEAD, Kind
 from jupyter_rewind.store.gathering import Gathering, Grounds
-from jupyter_rewind.store.segments import OVERHEAD, Kind
 from jupyter_rewind.store.writer import SegmentWriter
 
 

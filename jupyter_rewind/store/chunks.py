@@ -28,6 +28,8 @@ _LEVEL = 3
 _WORTH_IT = 0.95
 _SAMPLE = 1 << 12
 _DELTA = struct.Struct("<B32s")
+#: What a difference begins with: its depth, and the name of what it is told from.
+BASE_SIZE = _DELTA.size
 _local = threading.local()
 
 

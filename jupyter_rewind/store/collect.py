@@ -22,6 +22,7 @@ from jupyter_rewind.errors import Conflict, Integrity, Internal, NotFound, Rewin
 from jupyter_rewind.model.ids import Digest, EntryId
 from jupyter_rewind.store import chunks
 from jupyter_rewind.store.copying import Copier, Progress
+from jupyter_rewind.store.framing import Record
 from jupyter_rewind.store.layout import Layout, note_retired_ends, retire_segments
 from jupyter_rewind.store.locks import FileLock
 from jupyter_rewind.store.plan import (
@@ -33,7 +34,7 @@ from jupyter_rewind.store.plan import (
 )
 from jupyter_rewind.store.reach import Reach, mark
 from jupyter_rewind.store.repository import Repository
-from jupyter_rewind.store.segments import Record, Scan
+from jupyter_rewind.store.segments import Scan
 from jupyter_rewind.store.shut import find_shut, require_open
 from jupyter_rewind.store.spare import in_spare_room
 from jupyter_rewind.store.verify import is_overwritten, known_ends, known_losses, segment_sizes

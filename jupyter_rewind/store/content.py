@@ -10,15 +10,14 @@ from jupyter_rewind.store import chunks
 from jupyter_rewind.store.cache import RawCache
 from jupyter_rewind.store.catalog import Catalog
 from jupyter_rewind.store.durable import Files
+from jupyter_rewind.store.framing import HEAD_SIZE, Kind, Record, seal_of
 from jupyter_rewind.store.index import Place
 from jupyter_rewind.store.layout import Layout
 from jupyter_rewind.store.opened import OpenSegments
 from jupyter_rewind.store.partial import Payloads
 from jupyter_rewind.store.presence import Presence
-from jupyter_rewind.store.segments import HEAD_SIZE, Kind, Record
 
 _OPEN_SEGMENTS = 64
-_DELTA_START = 64
 _SHARED = (
     "Only what shares this content is affected; `jupyter rewind verify` names it. Storing the same"
     " content again heals it."
@@ -30,6 +29,7 @@ class ContentReader:
     a replica alone is fetched, where that is told to be so."""
 
     def __init__(self, layout: Layout, files: Files, catalog: Catalog) -> None:
+        self._layout = layout
         self._catalog = catalog
         self._partial = Payloads(layout, files)
         self._segments = OpenSegments(layout, files, most=_OPEN_SEGMENTS)
@@ -59,7 +59,7 @@ class ContentReader:
         place = self._places(digest)[0]
         if place.record.codec != chunks.Codec.DELTA:
             return 0
-        return chunks.delta_base(self._payload(place))[0]
+        return self._base(place)[0]
 
     def base(self, digest: Digest) -> Digest | None:
         """What this content is stored as a difference from; None where it is stored whole.
@@ -70,7 +70,7 @@ class ContentReader:
         for place in self._places(digest):
             if place.record.codec != chunks.Codec.DELTA:
                 return None
-            bases.append(chunks.delta_base(self._payload(place)))
+            bases.append(self._base(place))
         return min(bases)[1]
 
     def without_absent(self, known: dict[Digest, str]) -> dict[Digest, str]:
@@ -159,6 +159,7 @@ class ContentReader:
             payload = self._payload(place)
         if len(payload) != record.stored:
             raise Integrity(f"{where} is cut short")
+        payload = seal_of(self._layout, place.segment).show(record, payload)
         deeper: Callable[[Digest], bytes] = lambda base: self._get(base, depth + 1)  # noqa: E731
         try:
             raw = chunks.unpack(record.codec, payload, record.raw, deeper)
@@ -179,20 +180,22 @@ class ContentReader:
         return ((place.segment, place.record) for place in found)
 
     def _told_from(self, segment: str, record: Record) -> Digest:
-        start = min(record.stored, _DELTA_START)
-        return chunks.delta_base(self._segments.read(segment, start, record.offset + HEAD_SIZE))[1]
+        return self._segments.base(segment, record.offset, record.stored)[1]
 
     def _read_raw(self, place: Place, digest: Digest) -> bytes | None:
         """The content where it is stored as it is and reads well; else the careful way knows what
         to do, and says what is wrong."""
         record = place.record
-        if record.codec != chunks.Codec.RAW:
+        if record.codec != chunks.Codec.RAW or self._layout.is_encrypted:
             return None
         try:
             data = self._payload(place)
         except (NotFound, Integrity, Storage):
             return None
         return data if chunks.digest(data) == digest else None
+
+    def _base(self, place: Place) -> tuple[int, Digest]:
+        return self._segments.base(place.segment, place.record.offset, place.record.stored)
 
     def _payload(self, place: Place) -> bytes:
         record = place.record

@@ -11,11 +11,12 @@ from collections.abc import Callable
 from jupyter_rewind.model.entry import Entry
 from jupyter_rewind.model.ids import Digest, EntryId
 from jupyter_rewind.store import chunks
+from jupyter_rewind.store.framing import HEAD_SIZE, OVERHEAD, TAG_SIZE, Kind, Record
 from jupyter_rewind.store.partial import Partial
 from jupyter_rewind.store.plan import ENTRIES_A_COMMIT, Plan, tell_anew
 from jupyter_rewind.store.reach import Reach
 from jupyter_rewind.store.repository import Repository
-from jupyter_rewind.store.segments import HEAD_SIZE, OVERHEAD, TAG_SIZE, Kind, Record, Scan
+from jupyter_rewind.store.segments import Scan
 from jupyter_rewind.store.transaction import Transaction
 
 Progress = Callable[[int, int], None]
@@ -115,7 +116,8 @@ class Copier:
             codec_number, payload = tell_anew(self._repository, digest, plan.needed)
             tx.copy_record(kind, codec_number, record.raw, digest, payload)
         else:
-            payload = bytes(data[HEAD_SIZE:-TAG_SIZE])
+            stored = bytes(data[HEAD_SIZE:-TAG_SIZE])
+            payload = self._repository.seal(name).show(record, stored)
             tx.copy_record(kind, record.codec, record.raw, digest, payload)
         self._moved.add(digest)
 
@@ -123,7 +125,8 @@ class Copier:
         if record.codec != chunks.Codec.DELTA or record.id in self.given_up:
             # A delta whose base is lost may be whole again one day, when its base is stored again.
             return False
-        return chunks.delta_base(bytes(data[HEAD_SIZE : HEAD_SIZE + 64]))[1] not in plan.needed
+        start = bytes(data[HEAD_SIZE : HEAD_SIZE + chunks.BASE_SIZE])
+        return self._repository.seal("").base(start)[1] not in plan.needed
 
     def _copy_entries(self, reach: Reach, plan: Plan, scan: Scan) -> None:
         entries: list[Entry] = []

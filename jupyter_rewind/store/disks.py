@@ -8,11 +8,48 @@ guess: network file systems and FAT, for instance, tell neither.
 from __future__ import annotations
 
 import os
+import re
 import sys
+from pathlib import Path
 
 from jupyter_rewind.store.birth import read_birth
 
 _CLOEXEC: int = getattr(os, "O_CLOEXEC", 0)
+
+_NETWORK = {
+    "nfs", "nfs4", "cifs", "smb3", "smbfs", "ncpfs", "lustre", "gpfs", "afs", "coda", "9p", "ceph",
+    "glusterfs", "beegfs", "orangefs", "pvfs2", "panfs", "wekafs", "gfs2", "ocfs2", "davfs",
+    "virtiofs", "vboxsf", "vmhgfs", "prl_fs", "drvfs", "fakeowner",
+}  # fmt: skip
+# What FUSE serves is mostly another machine's; these are known to be this one's.
+_LOCAL_FUSE = {
+    "fuse.encfs", "fuse.gocryptfs", "fuse.cryfs", "fuse.mergerfs", "fuse.bindfs", "fuse.ntfs-3g",
+    "fuse.fuse-overlayfs", "fuse.unionfs", "fuse.lxcfs",
+}  # fmt: skip
+_ESCAPED = re.compile(r"\\([0-7]{3})")
+
+
+def is_network(path: Path, mounts: str | None = None) -> bool:
+    """True when `path` lies on a file system that other machines may write (Linux only).
+
+    `mounts` is a text as in /proc/self/mounts, which is read where None is given.
+    """
+    if mounts is None:
+        try:
+            mounts = Path("/proc/self/mounts").read_text(errors="replace")
+        except OSError:
+            return False
+    real = os.path.realpath(path)
+    best, kind = "", ""
+    for line in mounts.splitlines():
+        fields = line.split(" ")
+        if len(fields) < 3:
+            continue
+        point = _ESCAPED.sub(lambda found: chr(int(found[1], 8)), fields[1])
+        inside = real == point or real.startswith(point.rstrip("/") + "/")
+        if inside and len(point) >= len(best):
+            best, kind = point, fields[2]
+    return kind in _NETWORK or (kind.startswith("fuse.") and kind not in _LOCAL_FUSE)
 
 
 def name_disk(folder: str) -> str:

@@ -16,7 +16,7 @@ from jupyter_rewind.model.encoding import encode_node
 from jupyter_rewind.model.entry import Entry, Json
 from jupyter_rewind.model.ids import Digest, EntryId
 from jupyter_rewind.store import chunks
-from jupyter_rewind.store.segments import Kind
+from jupyter_rewind.store.framing import Kind
 from jupyter_rewind.store.writer import SegmentWriter
 
 

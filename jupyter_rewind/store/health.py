@@ -18,8 +18,10 @@ from pathlib import Path
 from jupyter_rewind import clock
 from jupyter_rewind.errors import RewindError, Storage
 from jupyter_rewind.store.apart import is_apart
+from jupyter_rewind.store.disks import is_network
 from jupyter_rewind.store.durable import Files, free_bytes
-from jupyter_rewind.store.layout import is_network, key_path, read_store_id
+from jupyter_rewind.store.framing import is_encrypted
+from jupyter_rewind.store.layout import key_path, read_store_id
 from jupyter_rewind.store.locks import FileLock
 
 
@@ -40,6 +42,7 @@ class StoreHealth:
     key_private: bool
     key_apart: bool
     """Whether the key lies outside the store, as far as that is known."""
+    encrypted: bool
     locks: bool | None
     """None where it could not be tried."""
 
@@ -67,6 +70,7 @@ def examine(folder: Path, key_folder: Path) -> StoreHealth:
         key_readable=key is not None and os.access(key, os.R_OK),
         key_private=key is None or not key.exists() or _is_private(key),
         key_apart=is_apart(key_folder, folder),
+        encrypted=exists and is_encrypted(folder),
         locks=_try_lock(folder / "locks") if exists and not obstacle else None,
     )
 

@@ -21,9 +21,10 @@ from jupyter_rewind.model.encoding import DIGEST_SIZE, dump_json, parse_json, sp
 from jupyter_rewind.model.entry import Entry
 from jupyter_rewind.model.ids import Digest, EntryId
 from jupyter_rewind.store.evidence import Evidence
+from jupyter_rewind.store.framing import Record
 from jupyter_rewind.store.indexfile import ENDS, open_base
 from jupyter_rewind.store.schema import TABLES
-from jupyter_rewind.store.segments import Batch, Gap, Record
+from jupyter_rewind.store.segments import Batch, Gap
 
 log = logging.getLogger(__name__)
 

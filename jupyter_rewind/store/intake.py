@@ -17,8 +17,9 @@ from jupyter_rewind.model.entry import Entry
 from jupyter_rewind.model.ids import Digest
 from jupyter_rewind.store import chunks
 from jupyter_rewind.store.durable import Files
+from jupyter_rewind.store.framing import Kind, Record, Seal
 from jupyter_rewind.store.repository import Repository
-from jupyter_rewind.store.segments import Kind, Record, Seal, SegmentReader
+from jupyter_rewind.store.segments import SegmentReader
 
 Progress = Callable[[int, int], None]
 Piece = tuple[Record, bytes]

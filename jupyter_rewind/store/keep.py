@@ -14,8 +14,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
 
-from blake3 import blake3
-
 from jupyter_rewind import clock
 from jupyter_rewind.errors import Integrity, NotFound, Storage
 from jupyter_rewind.model.entry import Entry, order_behind
@@ -24,6 +22,7 @@ from jupyter_rewind.store import chunks
 from jupyter_rewind.store.block import Block
 from jupyter_rewind.store.cache import RawCache
 from jupyter_rewind.store.durable import Files, translate
+from jupyter_rewind.store.framing import HEAD_SIZE, Kind, Record, seal_of
 from jupyter_rewind.store.layout import Layout, open_layout
 from jupyter_rewind.store.locks import Barrier, ProcessLock
 from jupyter_rewind.store.moving import note_taken
@@ -31,7 +30,6 @@ from jupyter_rewind.store.opened import OpenSegments
 from jupyter_rewind.store.partial import Payloads, read_segment
 from jupyter_rewind.store.place import Place
 from jupyter_rewind.store.presence import Presence
-from jupyter_rewind.store.segments import HEAD_SIZE, Kind, Record
 from jupyter_rewind.store.shut import is_segment
 from jupyter_rewind.store.writer import SegmentWriter
 
@@ -64,14 +62,20 @@ class KernelStore:
 
     @classmethod
     def open(
-        cls, folder: Path, *, key_folder: Path, create: bool = True, files: Files | None = None
+        cls,
+        folder: Path,
+        *,
+        key_folder: Path,
+        create: bool = True,
+        encrypt: bool = False,
+        files: Files | None = None,
     ) -> KernelStore:
         """The store at `folder`, made first where there is none and `create` says so.
 
         Raises NotFound, Denied, Integrity (not its key), Newer, Format, Storage.
         """
         files = files or Files()
-        return cls(open_layout(folder, key_folder, files, create=create), files)
+        return cls(open_layout(folder, key_folder, files, create=create, encrypt=encrypt), files)
 
     @property
     def store_id(self) -> StoreId:
@@ -207,7 +211,7 @@ class KernelStore:
         place = self.place(digest)
         if place.raw != len(target):
             raise Integrity(f"Content {digest.hex()[:12]} has {place.raw} bytes.")
-        if place.codec == chunks.Codec.RAW:
+        if place.codec == chunks.Codec.RAW and not self.layout.is_encrypted:
             count = self._segments.read_into(place.segment, target, place.offset + HEAD_SIZE)
             if count == len(target) and chunks.digest(target) == digest:
                 return
@@ -249,7 +253,7 @@ class KernelStore:
     def ground(self, digest: Digest) -> Digest:
         """The full content at the end of the row of deltas. Raises NotFound, Integrity."""
         while (place := self.place(digest)).codec == chunks.Codec.DELTA:
-            digest = chunks.delta_base(self._stored(place))[1]
+            digest = self._segments.base(place.segment, place.offset, place.stored)[1]
         return digest
 
     def _get(self, digest: Digest, depth: int) -> bytes:
@@ -267,6 +271,7 @@ class KernelStore:
             self.refresh()
             place = self.place(digest)
             payload = self._payload(place)
+        payload = seal_of(self.layout, place.segment).show(place.record(digest), payload)
         raw = chunks.unpack(
             place.codec, payload, place.raw, lambda base: self._get(base, depth + 1)
         )
@@ -289,7 +294,7 @@ class KernelStore:
         return [] if place is None else [(place.segment, place.record(digest))]
 
     def _told_from(self, segment: str, record: Record) -> Digest:
-        return chunks.delta_base(self._stored(Place.of(segment, record)))[1]
+        return self._segments.base(segment, record.offset, record.stored)[1]
 
     def _stored(self, place: Place) -> bytes:
         data = self._segments.read(place.segment, place.stored, place.offset + HEAD_SIZE)
@@ -339,7 +344,7 @@ class KernelStore:
     def _depth(self, place: Place) -> int:
         if place.codec != chunks.Codec.DELTA:
             return 0
-        return chunks.delta_base(self._stored(place))[0]
+        return self._segments.base(place.segment, place.offset, place.stored)[0]
 
     def _notice_removed(self) -> None:
         """Content of segments that a collect took away is not known any more."""
@@ -390,8 +395,3 @@ class ContentSource(Protocol):
     @property
     def layout(self) -> Layout: ...
     def get(self, digest: Digest) -> bytes: ...
-
-
-def make_tag(layout: Layout, facts: bytes) -> str:
-    """What only a holder of this store's key can say of `facts`."""
-    return blake3(b"said " + layout.store_id.encode() + b"\0" + facts, key=layout.key).hexdigest(16)

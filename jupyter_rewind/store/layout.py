@@ -19,16 +19,23 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from blake3 import blake3
 
 from jupyter_rewind import clock
-from jupyter_rewind.errors import Denied, Format, Full, Integrity, NotFound, Unavailable
+from jupyter_rewind.errors import (
+    Denied,
+    Format,
+    Full,
+    Integrity,
+    NotFound,
+    Unavailable,
+)
 from jupyter_rewind.model.encoding import check_format, parse_json, to_json
 from jupyter_rewind.model.entry import Json
 from jupyter_rewind.model.ids import StoreId
@@ -36,23 +43,15 @@ from jupyter_rewind.store.apart import require_apart
 from jupyter_rewind.store.durable import Files, translate
 from jupyter_rewind.store.locks import FileLock
 
-STORE_FORMAT = 1
+if TYPE_CHECKING:
+    from jupyter_rewind.store.encryption import StoreCipher
+
+STORE_FORMAT, SEALED_FORMAT = 1, 2
 KEY_SIZE = 32
 RETIRED_NAMES = 10_000
 ROTATING = "rotating"
 _MARK = ".retired-"
 _RETIRED_ENDS = "retired-ends"
-_NETWORK = {
-    "nfs", "nfs4", "cifs", "smb3", "smbfs", "ncpfs", "lustre", "gpfs", "afs", "coda", "9p", "ceph",
-    "glusterfs", "beegfs", "orangefs", "pvfs2", "panfs", "wekafs", "gfs2", "ocfs2", "davfs",
-    "virtiofs", "vboxsf", "vmhgfs", "prl_fs", "drvfs", "fakeowner",
-}  # fmt: skip
-# What FUSE serves is mostly another machine's; these are known to be this one's.
-_LOCAL_FUSE = {
-    "fuse.encfs", "fuse.gocryptfs", "fuse.cryfs", "fuse.mergerfs", "fuse.bindfs", "fuse.ntfs-3g",
-    "fuse.fuse-overlayfs", "fuse.unionfs", "fuse.lxcfs",
-}  # fmt: skip
-_ESCAPED = re.compile(r"\\([0-7]{3})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +61,18 @@ class Layout:
     folder: Path
     store_id: StoreId
     key: bytes
+    is_encrypted: bool = False
+    """What stands in its segments is; its other files tell nothing of contents."""
+
+    @property
+    def cipher(self) -> StoreCipher | None:
+        """What hides and shows the contents of an encrypted store. Raises Denied where nothing
+        can be encrypted here."""
+        if not self.is_encrypted:
+            return None
+        from jupyter_rewind.store.encryption import cipher_of
+
+        return cipher_of(self.key, self.store_id)
 
     @property
     def segments(self) -> Path:
@@ -103,11 +114,14 @@ class Layout:
         return self.locks / segment
 
 
-def open_layout(folder: Path, key_folder: Path, files: Files, *, create: bool) -> Layout:
-    """The store at `folder`; made, with its key, where there is none and `create` says so.
+def open_layout(
+    folder: Path, key_folder: Path, files: Files, *, create: bool, encrypt: bool = False
+) -> Layout:
+    """The store at `folder`; made, with its key, where there is none and `create` says so; one that
+    is made is encrypted where `encrypt` says so.
 
-    Raises NotFound (no store), Denied (no access, no key), Integrity (another store's key),
-    InvalidInput (a new key would lie in the store), Newer, Format.
+    Raises NotFound (no store), Denied (no access, no key, no library), Integrity (another store's
+    key), InvalidInput (a new key would lie in the store), Newer, Format.
     """
     config = folder / "config"
     if _is_there(folder / ROTATING):
@@ -122,11 +136,12 @@ def open_layout(folder: Path, key_folder: Path, files: Files, *, create: bool) -
                 f"There is no Jupyter Rewind store at {folder} yet.",
                 hint="It is made with the first checkpoint.",
             )
-        _create(folder, key_folder, files)
-    facts = _read_config(config)
+        _create(folder, key_folder, files, encrypt)
+    facts = read_config(config)
     store_id = StoreId(str(facts.get("store")))
     key = _read_key(key_path(key_folder, store_id), folder)
-    if key_check(key, store_id) != facts.get("key_check"):
+    encrypted = facts["format"] == SEALED_FORMAT
+    if key_check(key, store_id, encrypted) != facts.get("key_check"):
         raise Integrity(
             f"The key {key_path(key_folder, store_id)} is not the key of the store at {folder}.",
             hint="Nothing was changed. Put the right key back, or take what can be read into a"
@@ -138,7 +153,9 @@ def open_layout(folder: Path, key_folder: Path, files: Files, *, create: bool) -
             hint="Nothing was changed. Put the folder back from a copy of the store; your"
             " notebooks themselves are not touched by this.",
         )
-    return Layout(folder, store_id, key)
+    layout = Layout(folder, store_id, key, encrypted)
+    _ = layout.cipher  # refused here, and not in the middle of a commit
+    return layout
 
 
 def _refuse_file(folder: Path) -> None:
@@ -183,7 +200,7 @@ def key_path(key_folder: Path, store_id: str) -> Path:
 
 def read_store_id(folder: Path) -> StoreId:
     """The id of the store at `folder`, without its key."""
-    return StoreId(str(_read_config(folder / "config").get("store")))
+    return StoreId(str(read_config(folder / "config").get("store")))
 
 
 def read_retired(layout: Layout) -> set[str]:
@@ -250,7 +267,9 @@ def _retired_list(layout: Layout) -> list[str]:
     return [str(name) for name in names] if isinstance(names, list) else []
 
 
-def mend_config(folder: Path, store_id: StoreId, key: bytes, files: Files) -> None:
+def mend_config(
+    folder: Path, store_id: StoreId, key: bytes, files: Files, *, encrypted: bool
+) -> None:
     """The store's config says again which store it is; one that did not read is set aside."""
     config = folder / "config"
     try:
@@ -261,33 +280,14 @@ def mend_config(folder: Path, store_id: StoreId, key: bytes, files: Files) -> No
         files.make_folder(folder / "damaged")
         files.replace_file(folder / "damaged" / f"config.{clock.new_id()}", before)
     files.make_folder(folder / "locks")
-    files.replace_file(config, make_config(store_id, key))
+    files.replace_file(config, make_config(store_id, key, encrypted))
 
 
-def is_network(path: Path, mounts: str | None = None) -> bool:
-    """True when `path` lies on a file system that other machines may write (Linux only).
+def _create(folder: Path, key_folder: Path, files: Files, encrypt: bool) -> None:
+    if encrypt:
+        from jupyter_rewind.store.encryption import require_library
 
-    `mounts` is a text as in /proc/self/mounts, which is read where None is given.
-    """
-    if mounts is None:
-        try:
-            mounts = Path("/proc/self/mounts").read_text(errors="replace")
-        except OSError:
-            return False
-    real = os.path.realpath(path)
-    best, kind = "", ""
-    for line in mounts.splitlines():
-        fields = line.split(" ")
-        if len(fields) < 3:
-            continue
-        point = _ESCAPED.sub(lambda found: chr(int(found[1], 8)), fields[1])
-        inside = real == point or real.startswith(point.rstrip("/") + "/")
-        if inside and len(point) >= len(best):
-            best, kind = point, fields[2]
-    return kind in _NETWORK or (kind.startswith("fuse.") and kind not in _LOCAL_FUSE)
-
-
-def _create(folder: Path, key_folder: Path, files: Files) -> None:
+        require_library()
     require_apart(key_folder, folder)
     files.make_folder(key_folder)
     files.make_folder(folder)
@@ -295,7 +295,7 @@ def _create(folder: Path, key_folder: Path, files: Files) -> None:
     files.make_folder(folder / "locks")
     with making(folder):
         if not _is_there(folder / "config"):
-            _fill(folder, key_folder, files)
+            _fill(folder, key_folder, files, encrypt)
 
 
 @contextmanager
@@ -314,14 +314,14 @@ def making(folder: Path) -> Iterator[None]:
         lock.release()
 
 
-def _fill(folder: Path, key_folder: Path, files: Files) -> None:
+def _fill(folder: Path, key_folder: Path, files: Files, encrypt: bool) -> None:
     store_id = StoreId(clock.token(16).hex())
     key = clock.token(KEY_SIZE)
     # The key comes first: a store whose key was lost in a crash could never be read.
     path = key_path(key_folder, store_id)
     files.rename(files.write_new(path, key), path)
     files.sync_folder(key_folder)
-    config = make_config(store_id, key)
+    config = make_config(store_id, key, encrypt)
     target = folder / "config"
     temporary = files.write_new(target, config)
     if not files.publish(temporary, target):
@@ -331,19 +331,20 @@ def _fill(folder: Path, key_folder: Path, files: Files) -> None:
     files.sync_folder(folder)
 
 
-def make_config(store_id: StoreId, key: bytes) -> bytes:
+def make_config(store_id: StoreId, key: bytes, encrypted: bool) -> bytes:
     """What stands in the config of a store."""
     return to_json(
         {
-            "format": STORE_FORMAT,
+            "format": SEALED_FORMAT if encrypted else STORE_FORMAT,
             "store": store_id,
             "created": clock.now_ns(),
-            "key_check": key_check(key, store_id),
+            "key_check": key_check(key, store_id, encrypted),
         }
     )
 
 
-def _read_config(path: Path) -> dict[str, object]:
+def read_config(path: Path) -> dict[str, object]:
+    """What the config at `path` says. Raises NotFound, Denied, Newer, Format."""
     try:
         facts = parse_json(path.read_bytes())
     except OSError as error:
@@ -356,7 +357,7 @@ def _read_config(path: Path) -> dict[str, object]:
         ) from error
     if not isinstance(facts, dict) or not isinstance(facts.get("format"), int):
         raise Format(f"{path} is not the config of a Jupyter Rewind store.")
-    check_format(facts["format"], STORE_FORMAT, f"The store at {path.parent}")
+    check_format(facts["format"], SEALED_FORMAT, f"The store at {path.parent}")
     return facts
 
 
@@ -382,6 +383,8 @@ def _read_key(path: Path, folder: Path) -> bytes:
     return key
 
 
-def key_check(key: bytes, store_id: str) -> str:
-    """What tells whether a key is that of the store, and tells nothing of the key."""
-    return blake3(b"key check " + store_id.encode(), key=key).hexdigest(16)
+def key_check(key: bytes, store_id: str, encrypted: bool = False) -> str:
+    """What tells whether a key is that of the store, and whether that is encrypted; nobody can make
+    it without the key."""
+    said = b"key check, encrypted " if encrypted else b"key check "
+    return blake3(said + store_id.encode(), key=key).hexdigest(16)

@@ -18,6 +18,7 @@ from jupyter_rewind.model.encoding import Commit
 from jupyter_rewind.model.entry import Entry, Json
 from jupyter_rewind.model.ids import Digest, EntryId, StoreId
 from jupyter_rewind.store import chunks
+from jupyter_rewind.store.framing import Kind, Record
 from jupyter_rewind.store.layout import retire_segments
 from jupyter_rewind.store.partial import read_partial
 from jupyter_rewind.store.plan import is_busy
@@ -26,7 +27,7 @@ from jupyter_rewind.store.replica.hollows import is_hollow
 from jupyter_rewind.store.replica.notes import noted_segments
 from jupyter_rewind.store.replica.turns import taking_turns
 from jupyter_rewind.store.repository import Repository
-from jupyter_rewind.store.segments import Kind, Record, Scan, SegmentReader
+from jupyter_rewind.store.segments import Scan, SegmentReader
 from jupyter_rewind.store.shut import find_shut
 from jupyter_rewind.store.untold import Untold, find_untold
 from jupyter_rewind.store.verify import (
@@ -264,7 +265,7 @@ class Mender:
                     if not self._stands_elsewhere(record, name):
                         tx.copy_record(
                             Kind(record.kind), record.codec, record.raw, record.id,
-                            reader.payload(record),
+                            reader.shown(record),
                         )  # fmt: skip
                         self._tally.records += 1
                         self._tally.bytes += record.end - record.offset

@@ -16,8 +16,9 @@ from dataclasses import dataclass, field
 from jupyter_rewind.errors import NotFound, RewindError, Unavailable
 from jupyter_rewind.model.ids import WriterId
 from jupyter_rewind.store.durable import Files
+from jupyter_rewind.store.framing import Seal, seal_of
 from jupyter_rewind.store.layout import Layout, read_store_id, retire_segments
-from jupyter_rewind.store.segments import Batch, Seal, SegmentReader
+from jupyter_rewind.store.segments import Batch, SegmentReader
 
 REPLACED = "replaced"
 """The code of the error that tells of another store in the place of one that was open."""
@@ -70,7 +71,7 @@ def note_taken(layout: Layout, files: Files, moved: Moved) -> None:
 def read_payloads(descriptor: int, seal: Seal, batch: Batch) -> list[bytes]:
     """What the batch's records hold."""
     reader = SegmentReader(descriptor, seal, batch.end)
-    return [reader.payload(record) for record in batch.records]
+    return [reader.shown(record) for record in batch.records]
 
 
 def find_lost_batches(
@@ -78,12 +79,12 @@ def find_lost_batches(
 ) -> Iterator[tuple[Batch, list[bytes]]]:
     """The acknowledged commits that the open file holds, and the file of the segment's name does
     not, with their records' payloads."""
-    seal = Seal(layout.key, layout.store_id, taken.segment)
+    seal = seal_of(layout, taken.segment)
     standing = {_tell(batch) for batch in _read_standing(layout, files, taken.segment, seal)}
     reader = SegmentReader(taken.descriptor, seal, taken.end)
     for batch in reader.scan(0).batches:
         if _tell(batch) not in standing:
-            yield batch, [reader.payload(record) for record in batch.records]
+            yield batch, [reader.shown(record) for record in batch.records]
 
 
 def _read_standing(layout: Layout, files: Files, segment: str, seal: Seal) -> list[Batch]:

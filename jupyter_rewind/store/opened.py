@@ -13,7 +13,10 @@ from contextlib import contextmanager
 
 from jupyter_rewind import clock
 from jupyter_rewind.errors import Integrity
+from jupyter_rewind.model.ids import Digest
+from jupyter_rewind.store import chunks
 from jupyter_rewind.store.durable import Files, read_at, read_into
+from jupyter_rewind.store.framing import HEAD_SIZE, seal_of
 from jupyter_rewind.store.layout import Layout
 from jupyter_rewind.store.locks import ProcessLock
 
@@ -39,6 +42,12 @@ class OpenSegments:
         """How many bytes of the segment now stand in `target`. Raises as `read` does."""
         with self._reading(segment, offset) as descriptor:
             return read_into(descriptor, target, offset)
+
+    def base(self, segment: str, offset: int, stored: int) -> tuple[int, Digest]:
+        """The depth of the difference whose record stands at `offset`, and what it is told from.
+        Raises as `read` does, and Integrity."""
+        start = self.read(segment, min(stored, chunks.BASE_SIZE), offset + HEAD_SIZE)
+        return seal_of(self._layout, segment).base(start)
 
     def close_one(self, segment: str) -> None:
         """The segment is not open any more."""

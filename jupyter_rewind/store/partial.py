@@ -21,8 +21,9 @@ from jupyter_rewind.errors import Conflict, Integrity, NotFound, Unavailable
 from jupyter_rewind.model.encoding import check_format, parse_json, to_json
 from jupyter_rewind.model.entry import Json
 from jupyter_rewind.store.durable import Files, read_at, translate
+from jupyter_rewind.store.framing import HEAD_SIZE, Kind, Record, seal_of
 from jupyter_rewind.store.layout import Layout
-from jupyter_rewind.store.segments import HEAD_SIZE, Kind, Record, Scan, Seal, SegmentReader
+from jupyter_rewind.store.segments import Scan, SegmentReader
 
 if TYPE_CHECKING:
     from jupyter_rewind.store.index import Index
@@ -235,4 +236,4 @@ def read_segment(
     """Reads the records of the open segment `name`, whether or not it may lack payloads."""
     kind = PartialReader if name in Partial(layout).places() else SegmentReader
     size = os.fstat(descriptor).st_size if size is None else size
-    return kind(descriptor, Seal(layout.key, layout.store_id, name), size)
+    return kind(descriptor, seal_of(layout, name), size)

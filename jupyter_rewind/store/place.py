@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from jupyter_rewind.model.ids import Digest
-from jupyter_rewind.store.segments import Record
+from jupyter_rewind.store.framing import Record
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,10 +15,10 @@ from jupyter_rewind.model.encoding import Commit, encode_commit
 from jupyter_rewind.model.entry import Entry
 from jupyter_rewind.model.ids import Digest, EntryId
 from jupyter_rewind.store import chunks
+from jupyter_rewind.store.framing import OVERHEAD
 from jupyter_rewind.store.locks import is_locked
 from jupyter_rewind.store.reach import Reach
 from jupyter_rewind.store.repository import Repository
-from jupyter_rewind.store.segments import OVERHEAD
 
 THRESHOLD = 0.1
 _MIN_GARBAGE = 4 << 10

@@ -15,10 +15,10 @@ from jupyter_rewind.errors import Integrity, NotFound
 from jupyter_rewind.model.ids import Digest
 from jupyter_rewind.store import chunks
 from jupyter_rewind.store.durable import Files
+from jupyter_rewind.store.framing import Kind, Record
 from jupyter_rewind.store.layout import Layout
 from jupyter_rewind.store.locks import ProcessLock
 from jupyter_rewind.store.partial import Payloads
-from jupyter_rewind.store.segments import Kind, Record
 
 Found = Iterable[tuple[str, Record]]
 

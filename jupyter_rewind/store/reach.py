@@ -11,10 +11,10 @@ from collections.abc import Collection, Iterable, Iterator
 from jupyter_rewind.errors import Denied, Format, Integrity, Newer, NotFound, Unavailable
 from jupyter_rewind.model.encoding import DIGEST_SIZE, split_digests
 from jupyter_rewind.model.ids import Digest, EntryId
+from jupyter_rewind.store.framing import Kind
 from jupyter_rewind.store.index import Index
 from jupyter_rewind.store.partial import ABSENT
 from jupyter_rewind.store.repository import Repository
-from jupyter_rewind.store.segments import Kind
 
 _PAGE = 2_000
 _ASK = 500

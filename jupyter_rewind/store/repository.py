@@ -19,15 +19,17 @@ from jupyter_rewind.model.entry import Entry
 from jupyter_rewind.model.ids import Digest, EntryId, StoreId
 from jupyter_rewind.store.catalog import Catalog
 from jupyter_rewind.store.content import ContentReader
+from jupyter_rewind.store.disks import is_network
 from jupyter_rewind.store.durable import Files
+from jupyter_rewind.store.framing import Seal, seal_of
 from jupyter_rewind.store.index import Index
 from jupyter_rewind.store.indexfile import INDEX_NAME, make_own_folder
-from jupyter_rewind.store.layout import Layout, is_network, open_layout
+from jupyter_rewind.store.layout import Layout, open_layout
 from jupyter_rewind.store.locks import Barrier, ProcessLock
 from jupyter_rewind.store.moving import note_taken
 from jupyter_rewind.store.partial import read_segment
 from jupyter_rewind.store.replica.arrival import finish_arrival, is_arriving
-from jupyter_rewind.store.segments import Batch, Gap, Seal, SegmentReader
+from jupyter_rewind.store.segments import Batch, Gap, SegmentReader
 from jupyter_rewind.store.transaction import Transaction
 from jupyter_rewind.store.witness import note_segments
 from jupyter_rewind.store.writer import SegmentWriter
@@ -73,24 +75,26 @@ class Repository:
         key_folder: Path,
         index_path: Path | None = None,
         create: bool = True,
+        encrypt: bool = False,
         files: Files | None = None,
         durability: str = "power",
     ) -> Repository:
         """The store at `folder`, made first where there is none and `create` says so.
 
         `index_path` is where the index goes; None means beside the segments, or in the user's
-        cache where those lie on a network file system.
+        cache where those lie on a network file system. That of an encrypted store, which names
+        notebooks and labels, is in memory. A store that is made is encrypted where `encrypt` says.
         Raises NotFound, Denied, Integrity (not its key), Newer, Format, Storage.
         """
         files = files or Files()
-        layout = open_layout(folder, key_folder, files, create=create)
+        layout = open_layout(folder, key_folder, files, create=create, encrypt=encrypt)
         if is_arriving(layout):
             try:
                 finish_arrival(layout, files)
             except Storage as error:
                 # A store that nobody may write to can be read all the same.
                 log.warning("what a pull had brought is not all shown yet: %s", error)
-        place = index_path or default_index_path(layout)
+        place = None if layout.is_encrypted else index_path or default_index_path(layout)
         if place is not None:
             try:
                 place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -355,7 +359,7 @@ class Repository:
             self.files.close(descriptor)
 
     def seal(self, segment: str) -> Seal:
-        return Seal(self.layout.key, self.layout.store_id, segment)
+        return seal_of(self.layout, segment)
 
     def close(self) -> None:
         """Everything acknowledged is on the disk, and nothing is held any more."""

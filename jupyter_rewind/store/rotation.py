@@ -27,6 +27,8 @@ from jupyter_rewind.model.ids import StoreId
 from jupyter_rewind.store import chunks
 from jupyter_rewind.store.collect import upkeep_lock
 from jupyter_rewind.store.durable import Files, translate
+from jupyter_rewind.store.framing import Kind, Seal, frame, seal_of
+from jupyter_rewind.store.indexfile import INDEX_NAME
 from jupyter_rewind.store.layout import (
     KEY_SIZE,
     ROTATING,
@@ -39,14 +41,15 @@ from jupyter_rewind.store.locks import Barrier, is_locked
 from jupyter_rewind.store.partial import require_whole
 from jupyter_rewind.store.replica.arrival import forget_waiting
 from jupyter_rewind.store.replica.turns import taking_turns
-from jupyter_rewind.store.segments import Batch, Kind, Scan, Seal, SegmentReader, frame
+from jupyter_rewind.store.segments import Batch, Scan, SegmentReader
 from jupyter_rewind.store.shut import is_segment
 from jupyter_rewind.store.witness import note_segments
 
 Retell = Callable[[Entry, Layout, Layout], Entry]
 """The entry under the other key: what it says of itself by the old one is said anew."""
 Progress = Callable[[int, int], None]
-_FORMAT = 1
+_FORMAT = 2
+"""1 where the store is in the clear with the other key, 2 where it is encrypted."""
 _WAITING = ".rekeyed-"
 _WRITE = 8 << 20
 
@@ -64,15 +67,22 @@ class Rotated:
 
 
 def rotate(
-    layout: Layout, key_folder: Path, files: Files, retell: Retell, progress: Progress | None = None
+    layout: Layout,
+    key_folder: Path,
+    files: Files,
+    retell: Retell,
+    progress: Progress | None = None,
+    *,
+    encrypt: bool | None = None,
 ) -> Rotated:
-    """The store has another key and another id, and holds what it held, durably.
+    """The store has another key and another id, and holds what it held, durably; encrypted or in
+    the clear as it was, or as `encrypt` says.
 
     Raises Conflict (somebody writes to it, or keeps it up), Unavailable (no locks), Integrity
     (damage: salvage first), Storage: then it is what it was.
     """
     with _alone(layout):
-        return _Rotation(layout, key_folder, files, retell, progress).run()
+        return _Rotation(layout, key_folder, files, retell, progress, encrypt).run()
 
 
 @contextmanager
@@ -100,9 +110,16 @@ class _Rotation:
         files: Files,
         retell: Retell,
         progress: Progress | None,
+        encrypt: bool | None,
     ) -> None:
         self._old = layout
-        self._new = Layout(layout.folder, StoreId(clock.token(16).hex()), clock.token(KEY_SIZE))
+        self._new = Layout(
+            layout.folder,
+            StoreId(clock.token(16).hex()),
+            clock.token(KEY_SIZE),
+            layout.is_encrypted if encrypt is None else encrypt,
+        )
+        _ = self._new.cipher  # refused here, where nothing can be encrypted
         self._key_folder = key_folder
         self._files = files
         self._retell = retell
@@ -145,8 +162,11 @@ class _Rotation:
     def _decide(self, names: list[str]) -> None:
         listed: list[Json] = [*names]
         facts: dict[str, Json] = {
-            "format": _FORMAT, "store": self._new.store_id, "segments": listed,
-            "key_check": key_check(self._new.key, self._new.store_id),
+            "format": 2 if self._new.is_encrypted else 1, "store": self._new.store_id,
+            "segments": listed,
+            "key_check": key_check(
+                self._new.key, self._new.store_id, self._new.is_encrypted
+            ),
         }  # fmt: skip
         self._files.replace_file(self._old.folder / ROTATING, to_json(facts))
         _finish(self._old.folder, self._key_folder, self._files)
@@ -158,7 +178,7 @@ class _Rotation:
         reading = self._files.open(source)
         writing = self._files.create(target)
         try:
-            seal = Seal(self._old.key, self._old.store_id, name)
+            seal = seal_of(self._old, name)
             reader = SegmentReader(reading, seal, source.stat().st_size)
             scan = reader.scan(0)
             if scan.gaps or not all(batch.whole for batch in scan.batches):
@@ -193,13 +213,13 @@ class _Rotation:
         seal, at = self._seal(name), start
         proofs: list[bytes] = []
         for one in batch.records:
-            payload = reader.payload(one)
             if not reader.is_intact(one):
                 raise self._damaged(name)
-            head, tag = frame(seal, at, Kind(one.kind), one.codec, one.raw, one.id, payload)
+            payload = reader.shown(one)
+            head, stored, tag = frame(seal, at, Kind(one.kind), one.codec, one.raw, one.id, payload)
             proofs += (head, tag)
-            yield from (head, payload, tag)
-            at += len(head) + len(payload) + len(tag)
+            yield from (head, bytes(stored), tag)
+            at += len(head) + len(stored) + len(tag)
         entries = tuple(self._retell(each, self._old, self._new) for each in batch.commit.entries)
         # All that stands before it is on the disk before anybody reads this.
         commit = Commit(
@@ -207,8 +227,9 @@ class _Rotation:
         )
         raw = encode_commit(commit)
         codec, packed = chunks.pack(raw)
-        head, tag = frame(seal, at, Kind.COMMIT, codec, len(raw), chunks.digest(raw), bytes(packed))
-        yield from (head, bytes(packed), tag)
+        name_of = chunks.digest(raw)
+        head, stored, tag = frame(seal, at, Kind.COMMIT, codec, len(raw), name_of, bytes(packed))
+        yield from (head, bytes(stored), tag)
 
     def _compare(self, name: str, before: Scan, reader: SegmentReader) -> None:
         """What was written reads, and says what was said before: a fault stops here."""
@@ -230,7 +251,7 @@ class _Rotation:
             )
 
     def _seal(self, name: str) -> Seal:
-        return Seal(self._new.key, self._new.store_id, name)
+        return seal_of(self._new, name)
 
     def _damaged(self, name: str) -> Integrity:
         return Integrity(
@@ -257,6 +278,7 @@ def _finish(folder: Path, key_folder: Path, files: Files) -> None:
         check_format(int(facts["format"]), _FORMAT, f"The change of the key at {folder}")
         store, check = StoreId(str(facts["store"])), str(facts["key_check"])
         names = [str(name) for name in facts["segments"]]
+        is_encrypted = int(facts["format"]) == _FORMAT
     except FileNotFoundError:
         return  # another process has done it
     except OSError as error:
@@ -266,7 +288,7 @@ def _finish(folder: Path, key_folder: Path, files: Files) -> None:
             f"{marker} does not read: how far the change of the store's key came is not known.",
             hint="Nothing was changed. Put that file back from a copy of the store.",
         ) from error
-    key = _read_key(key_path(key_folder, store), store, check)
+    key = _read_key(key_path(key_folder, store), store, check, is_encrypted)
     for name in names:
         waiting = segments / f"{_WAITING}{name}"
         if waiting.exists():
@@ -274,9 +296,13 @@ def _finish(folder: Path, key_folder: Path, files: Files) -> None:
     files.sync_folder(segments)
     with suppress(FileNotFoundError):
         files.remove(folder / "witness")
-    files.replace_file(folder / "config", make_config(store, key))
+    files.replace_file(folder / "config", make_config(store, key, is_encrypted))
+    if is_encrypted:
+        # It names notebooks and labels, in the clear.
+        for path in folder.glob(f"{INDEX_NAME}*"):
+            files.remove(path)
     with suppress(RewindError, OSError):
-        note_segments(Layout(folder, store, key), files, _ends(segments))
+        note_segments(Layout(folder, store, key, is_encrypted), files, _ends(segments))
     files.remove(marker)
     files.sync_folder(folder)
 
@@ -287,7 +313,7 @@ def _ends(segments: Path) -> dict[str, int]:
     return {name: status.st_size for name, status in found.items() if is_segment(name, status)}
 
 
-def _read_key(path: Path, store: StoreId, check: str) -> bytes:
+def _read_key(path: Path, store: StoreId, check: str, encrypted: bool) -> bytes:
     try:
         key = path.read_bytes()
     except OSError as error:
@@ -296,7 +322,7 @@ def _read_key(path: Path, store: StoreId, check: str) -> bytes:
             code="no_key",
             hint="Nothing is lost. Put the file back where it was.",
         ) from error
-    if not hmac.compare_digest(key_check(key, store), check):
+    if not hmac.compare_digest(key_check(key, store, encrypted), check):
         raise Integrity(f"{path} is not the key that the store is just getting.")
     return key
 

@@ -18,7 +18,8 @@ from jupyter_rewind.model.ids import StoreId
 from jupyter_rewind.store import intake
 from jupyter_rewind.store.collect import upkeep_lock
 from jupyter_rewind.store.durable import Files, translate
-from jupyter_rewind.store.layout import mend_config, open_layout
+from jupyter_rewind.store.framing import Kind, is_encrypted, seal_of
+from jupyter_rewind.store.layout import Layout, mend_config, open_layout
 from jupyter_rewind.store.mending import (
     Lost,
     Mender,
@@ -30,7 +31,7 @@ from jupyter_rewind.store.mending import (
 )
 from jupyter_rewind.store.partial import require_whole
 from jupyter_rewind.store.repository import Repository
-from jupyter_rewind.store.segments import Kind, Seal, SegmentReader
+from jupyter_rewind.store.segments import SegmentReader
 from jupyter_rewind.store.shut import find_shut
 from jupyter_rewind.store.untold import Untold, find_untold
 from jupyter_rewind.store.verify import known_ends, missing_ends, segment_sizes
@@ -73,6 +74,12 @@ def salvage(
                 hint="Say where it is to be: `jupyter rewind salvage --trust-foreign --into"
                 " FOLDER`.",
             )
+        if is_encrypted(folder):
+            raise Denied(
+                f"The store at {folder} is encrypted: without its key nothing of it can be read.",
+                code="no_key",
+                hint="Nothing was changed. Put the store's key back (`jupyter rewind key import`).",
+            )
         with Repository.open(into, key_folder=key_folder, files=files) as target:
             return _take_foreign(folder, target, progress)
     mended = _open_anyhow(folder, key_folder, files)
@@ -109,12 +116,12 @@ def _open_anyhow(folder: Path, key_folder: Path, files: Files) -> bool:
                 hint="Put the store's key back, or take what reads into a new store with"
                 " `jupyter rewind salvage --trust-foreign --into FOLDER`.",
             ) from error
-    mend_config(folder, found[0], found[1], files)
+    mend_config(folder, found.store_id, found.key, files, encrypted=found.is_encrypted)
     return True
 
 
-def _find_key(folder: Path, key_folder: Path, files: Files) -> tuple[StoreId, bytes] | None:
-    """The id and the key under which some record here is authentic."""
+def _find_key(folder: Path, key_folder: Path, files: Files) -> Layout | None:
+    """The store whose id and key some record here is authentic under."""
     keys = []
     for path in sorted(key_folder.glob("*.key")):
         try:
@@ -133,9 +140,12 @@ def _find_key(folder: Path, key_folder: Path, files: Files) -> tuple[StoreId, by
         try:
             size = segment.stat().st_size
             for store_id, key in keys:
-                reader = SegmentReader(descriptor, Seal(key, store_id, segment.name), size)
-                if next(reader.intact(), None) is not None:
-                    return store_id, key
+                # What is encrypted says so in each record; what is not says that, too.
+                for is_encrypted in (False, True):
+                    layout = Layout(folder, store_id, key, is_encrypted)
+                    reader = SegmentReader(descriptor, seal_of(layout, segment.name), size)
+                    if next(reader.intact(), None) is not None:
+                        return layout
         finally:
             files.close(descriptor)
     return None
@@ -163,7 +173,7 @@ class _OwnSegment:
                 self.commits += commits_of(reader, scan, records, scanned)
                 for record in records:
                     if record.kind != Kind.COMMIT:
-                        yield record, reader.payload(record)
+                        yield record, reader.shown(record)
         except NotFound:
             log.info("segment %s was taken away meanwhile", self.name)
 

@@ -1,12 +1,14 @@
 """The append-only file that one writer owns: records, their framing, and how it is read back.
 
-A segment is a row of records (format 1, little-endian):
+A segment is a row of records (format 1, in an encrypted store 2; little-endian):
 
     head     16 bytes  magic, kind, codec, format, stored size, raw size
     id       32 bytes  blake3 of the raw content
     payload  the stored bytes
     tag      16 bytes  keyed blake3 over store, segment, offset, head and id, and over the payload
                        where that is not the raw content itself: there the id speaks for it
+
+In an encrypted store, id and payload are hidden as `encryption` says, and the tag is over both.
 
 A batch is any number of chunks and nodes, closed by one commit record, which says how many they
 are and carries a keyed digest over their heads, ids and tags. A batch without its commit record
@@ -20,57 +22,31 @@ still counts.
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from enum import IntEnum
-from typing import NamedTuple
-
-from blake3 import blake3
 
 from jupyter_rewind.errors import Format, Integrity, Newer
 from jupyter_rewind.model.encoding import Commit, check_format, decode_commit
 from jupyter_rewind.model.ids import Digest
-from jupyter_rewind.store.chunks import Codec, digest, unpack
+from jupyter_rewind.store.chunks import unpack
+from jupyter_rewind.store.framing import (
+    HEAD,
+    HEAD_SIZE,
+    KINDS,
+    MAGIC,
+    OVERHEAD,
+    SEALED_FORMAT,
+    TAG_SIZE,
+    Kind,
+    Record,
+    Seal,
+)
 from jupyter_rewind.store.stream import PAGE, ByteStream, read_lenient, written_length
 
-MAGIC = b"\xabJRW"
-RECORD_FORMAT = 1
-_HEAD = struct.Struct("<4sBBHII32s")
-HEAD_SIZE = _HEAD.size
-TAG_SIZE = 16
-OVERHEAD = HEAD_SIZE + TAG_SIZE
-_CODEC_AT, _ID_AT = 5, 16
 _WINDOW = 1 << 16
 _LEAP = 1 << 9
 #: What is said of the end that a segment had once and has no more.
 SHORTENED = "the file has become shorter"
-
-
-class Kind(IntEnum):
-    """What a record is."""
-
-    CHUNK = 1
-    NODE = 2
-    COMMIT = 3
-
-
-_KINDS = frozenset(map(int, Kind))
-
-
-class Record(NamedTuple):
-    """Where one record stands, as its head says. (A tuple: a scan makes very many of them.)"""
-
-    offset: int
-    kind: int
-    codec: int
-    stored: int
-    raw: int
-    id: Digest
-
-    @property
-    def end(self) -> int:
-        return self.offset + OVERHEAD + self.stored
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,58 +80,6 @@ class Scan:
     """Bytes behind the last commit that are neither zero nor believed: an unfinished batch."""
 
 
-@dataclass(frozen=True, slots=True)
-class Seal:
-    """Makes and checks the tags of one segment."""
-
-    key: bytes
-    store: str
-    segment: str
-
-    def tag(self, offset: int, head: bytes, payload: bytes | memoryview) -> bytes:
-        """16 bytes that only a holder of the key can make for this record at this place.
-
-        Raw content is bound by its id, which the head ends with: hashing it twice would halve
-        the speed of every write and every verify. Whoever checks a tag checks the id as well.
-        """
-        if head[_CODEC_AT] == Codec.RAW:
-            return blake3(self._prefix(offset) + head, key=self.key).digest(TAG_SIZE)
-        hasher = blake3(self._prefix(offset) + head, key=self.key)
-        hasher.update(payload)
-        return hasher.digest(TAG_SIZE)
-
-    def fits(self, offset: int, data: memoryview) -> bool:
-        """True when the whole record in `data` is what a holder of the key put at `offset`.
-
-        That its content fits its id is known only where it is stored raw.
-        """
-        head, payload = bytes(data[:HEAD_SIZE]), data[HEAD_SIZE:-TAG_SIZE]
-        if self.tag(offset, head, payload) != data[-TAG_SIZE:]:
-            return False
-        return head[_CODEC_AT] != Codec.RAW or digest(payload) == head[_ID_AT:]
-
-    def batch(self, proofs: list[bytes]) -> bytes:
-        """16 bytes over the heads, ids and tags of a batch's records."""
-        return blake3(b"batch" + b"".join(proofs), key=self.key).digest(TAG_SIZE)
-
-    def _prefix(self, offset: int) -> bytes:
-        return f"{self.store}\0{self.segment}\0{offset}\0".encode()
-
-
-def frame(
-    seal: Seal,
-    offset: int,
-    kind: Kind,
-    codec: int,
-    raw_size: int,
-    name: bytes,
-    payload: bytes | memoryview,
-) -> tuple[bytes, bytes]:
-    """The head (with the id) and the tag of a record that will stand at `offset`."""
-    head = _HEAD.pack(MAGIC, kind, codec, RECORD_FORMAT, len(payload), raw_size, name)
-    return head, seal.tag(offset, head, payload)
-
-
 class SegmentReader:
     """Reads the records of one open segment; knows nothing of an index."""
 
@@ -174,6 +98,10 @@ class SegmentReader:
     def payload(self, record: Record) -> bytes:
         """The stored bytes, unchecked; fewer than `record.stored` when the file is shorter."""
         return read_lenient(self._descriptor, record.stored, record.offset + HEAD_SIZE)
+
+    def shown(self, record: Record) -> bytes:
+        """The payload, unchecked but for its encryption. Raises Integrity."""
+        return self._seal.show(record, self.payload(record))
 
     def stream(self) -> ByteStream:
         """For whole records, in the order of their places."""
@@ -229,11 +157,14 @@ class SegmentReader:
     def _parse(self, offset: int, head: bytes) -> Record | None:
         if len(head) < HEAD_SIZE:
             return None
-        magic, kind, codec, number, stored, raw, name = _HEAD.unpack(head)
-        if magic != MAGIC or kind not in _KINDS or offset + OVERHEAD + stored > self._size:
+        magic, kind, codec, number, stored, raw, name = HEAD.unpack(head)
+        if magic != MAGIC or kind not in KINDS or offset + OVERHEAD + stored > self._size:
             return None
-        if number != RECORD_FORMAT:
-            check_format(number, RECORD_FORMAT, f"A record of segment {self._seal.segment}")
+        if number != self._seal.format:
+            check_format(number, SEALED_FORMAT, f"A record of segment {self._seal.segment}")
+            return None  # it is in the clear where all is encrypted, or the other way round
+        if self._seal.cipher is not None:
+            name = self._seal.cipher.show_name(name)
         return Record(offset, kind, codec, stored, raw, name)
 
     def _batch(self, start: int) -> Batch | None:
@@ -264,7 +195,7 @@ class SegmentReader:
         except Newer:
             # A later format is refused only where the record is truly ours, not where garbage
             # happens to look like one.
-            _, kind, codec, _, *rest = _HEAD.unpack(self._peek(offset, HEAD_SIZE))
+            _, kind, codec, _, *rest = HEAD.unpack(self._peek(offset, HEAD_SIZE))
             if self.is_intact(Record(offset, kind, codec, *rest)):
                 raise
             return None
@@ -274,7 +205,7 @@ class SegmentReader:
         if not self.is_intact(record):
             return None
         try:
-            payload = self.payload(record)
+            payload = self.shown(record)
             return decode_commit(unpack(record.codec, payload, record.raw, _no_base))
         except Newer:
             raise

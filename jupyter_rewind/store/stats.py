@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from jupyter_rewind.model.ids import Digest
+from jupyter_rewind.store.framing import OVERHEAD, Kind
 from jupyter_rewind.store.plan import is_busy
 from jupyter_rewind.store.reach import Reach, entry_roots
 from jupyter_rewind.store.repository import Repository
-from jupyter_rewind.store.segments import OVERHEAD, Kind
 from jupyter_rewind.store.verify import count_absent, segment_sizes
 
 G = TypeVar("G")

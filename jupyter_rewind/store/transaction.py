@@ -10,9 +10,9 @@ from jupyter_rewind.errors import Denied, Integrity, NotFound, Unavailable
 from jupyter_rewind.model.entry import Entry
 from jupyter_rewind.model.ids import Digest, EntryId
 from jupyter_rewind.store import chunks
+from jupyter_rewind.store.framing import OVERHEAD, Kind
 from jupyter_rewind.store.gathering import Gathering, Grounds
 from jupyter_rewind.store.partial import ABSENT
-from jupyter_rewind.store.segments import OVERHEAD, Kind
 from jupyter_rewind.store.writer import SegmentWriter
 
 

@@ -14,19 +14,12 @@ from dataclasses import dataclass, field, replace
 from jupyter_rewind.errors import Denied, Integrity, NotFound, RewindError
 from jupyter_rewind.model.ids import Digest, EntryId
 from jupyter_rewind.store import chunks, room
+from jupyter_rewind.store.framing import HEAD_SIZE, OVERHEAD, TAG_SIZE, Kind, Record, Seal
 from jupyter_rewind.store.locks import is_locked
 from jupyter_rewind.store.partial import Partial, absent_bytes, read_partial
 from jupyter_rewind.store.reach import Reach, affected_entries, mark
 from jupyter_rewind.store.repository import Repository
-from jupyter_rewind.store.segments import (
-    HEAD_SIZE,
-    OVERHEAD,
-    TAG_SIZE,
-    Kind,
-    Record,
-    Scan,
-    Seal,
-)
+from jupyter_rewind.store.segments import Scan
 from jupyter_rewind.store.shut import is_segment, say_shut
 from jupyter_rewind.store.stream import ByteStream
 from jupyter_rewind.store.witness import missing_segments, read_witness, without_retired
@@ -240,11 +233,13 @@ def _what_is_wrong(stream: ByteStream, seal: Seal, record: Record) -> str:
         return "the file ends inside of it"
     if not seal.fits(record.offset, data):
         return "its bytes are not those that were written"
-    if record.codec != chunks.Codec.ZSTD:
+    if record.codec == chunks.Codec.DELTA or (
+        record.codec == chunks.Codec.RAW and seal.cipher is None
+    ):
         # What a delta is a difference from is checked by itself, and nodes in use are read later.
         return ""
     try:
-        payload = bytes(data[HEAD_SIZE:-TAG_SIZE])
+        payload = seal.show(record, bytes(data[HEAD_SIZE:-TAG_SIZE]))
         raw = chunks.unpack(record.codec, payload, record.raw, _no_base)
     except RewindError as error:
         return str(error)

@@ -19,6 +19,7 @@ from jupyter_rewind.model.entry import Entry
 from jupyter_rewind.model.ids import Digest, EntryId, WriterId
 from jupyter_rewind.store import chunks, room
 from jupyter_rewind.store.durable import Files
+from jupyter_rewind.store.framing import Kind, Record, frame, seal_of
 from jupyter_rewind.store.layout import Layout
 from jupyter_rewind.store.locks import FileLock
 from jupyter_rewind.store.moving import (
@@ -29,7 +30,7 @@ from jupyter_rewind.store.moving import (
     require_same_store,
 )
 from jupyter_rewind.store.room import Room
-from jupyter_rewind.store.segments import Batch, Kind, Record, Seal, frame
+from jupyter_rewind.store.segments import Batch
 from jupyter_rewind.store.standing import Identity, identify, is_named
 
 MAX_SEGMENT = 256 << 20
@@ -51,7 +52,7 @@ class SegmentWriter:
         self._lock: FileLock | None = None
         self._name = WriterId("")
         self._path = layout.segments
-        self._tags = Seal(layout.key, layout.store_id, "")
+        self._tags = seal_of(layout, "")
         self._pid = clock.process()
         self._parts: list[bytes | memoryview] = []
         self._records: list[Record] = []
@@ -100,10 +101,10 @@ class SegmentWriter:
     ) -> None:
         """The record stands behind the others of the next commit; nothing is promised yet."""
         self._begin()
-        head, tag = frame(self._tags, self._at, kind, codec, raw_size, name, payload)
-        self._records.append(Record(self._at, kind, codec, len(payload), raw_size, name))
+        head, stored, tag = frame(self._tags, self._at, kind, codec, raw_size, name, payload)
+        self._records.append(Record(self._at, kind, codec, len(stored), raw_size, name))
         self._proofs += (head, tag)
-        self._push([head, payload, tag])
+        self._push([head, stored, tag])
 
     def commit(self, entries: Sequence[Entry], expired: Sequence[EntryId]) -> Batch:
         """All that was staged, with `entries`, is durable, in a file that others find. On any error
@@ -134,9 +135,10 @@ class SegmentWriter:
         )  # fmt: skip
         raw = encode_commit(commit)
         codec, packed = chunks.pack(raw) if len(raw) > _SMALL else (chunks.Codec.RAW, raw)
-        payload = bytes(packed)
         name = chunks.digest(raw)
-        head, tag = frame(seal, self._at, Kind.COMMIT, codec, len(raw), name, payload)
+        head, payload, tag = frame(
+            seal, self._at, Kind.COMMIT, codec, len(raw), name, bytes(packed)
+        )
         batch = Batch(self._end, self._at + len(head) + len(payload) + len(tag),
                       tuple(self._records), commit)  # fmt: skip
         in_file = False
@@ -273,8 +275,7 @@ class SegmentWriter:
         self._at = self._written = self._end
         seal = self._tags
         raw = encode_commit(Commit(0, self._synced, seal.batch([])))
-        head, tag = frame(seal, self._at, Kind.COMMIT, 0, len(raw), chunks.digest(raw), raw)
-        self._push([head, raw, tag])
+        self._push([*frame(seal, self._at, Kind.COMMIT, 0, len(raw), chunks.digest(raw), raw)])
         self._flush()
         self._files.truncate(self._descriptor, self._at, path)
 
@@ -310,7 +311,7 @@ class SegmentWriter:
         with self._guard:
             self._lock, self._name = lock, name
             self._path = self._layout.segments / name
-            self._tags = Seal(self._layout.key, self._layout.store_id, name)
+            self._tags = seal_of(self._layout, name)
             self._end = self._written = self._at = self._synced = 0
         self._forget()
         try:

@@ -17,9 +17,9 @@ from jupyter_rewind.model.ids import Digest, EntryId
 from jupyter_rewind.notebooks.history import Histories
 from jupyter_rewind.store import chunks
 from jupyter_rewind.store.durable import Files
+from jupyter_rewind.store.framing import HEAD_SIZE, TAG_SIZE, Kind, Seal, frame
 from jupyter_rewind.store.layout import open_layout
 from jupyter_rewind.store.repository import Repository
-from jupyter_rewind.store.segments import HEAD_SIZE, TAG_SIZE, Kind, Seal, frame
 from jupyter_rewind.store.upkeep import collect, salvage, verify
 from tests.compat import make_store
 
@@ -116,8 +116,8 @@ def test_it_can_be_written_on(folder: Path, expected: Any) -> None:
 def test_a_later_config_is_refused(folder: Path) -> None:
     """The store as a whole says that it is of a later format."""
     config = folder / "store" / "config"
-    config.write_text(json.dumps({**json.loads(config.read_bytes()), "format": 2}))
-    with pytest.raises(Newer, match=r"format 2.*pip install -U"):
+    config.write_text(json.dumps({**json.loads(config.read_bytes()), "format": 3}))
+    with pytest.raises(Newer, match=r"format 3.*pip install -U"):
         open_store(folder)
     with pytest.raises(Newer):
         salvage(folder / "store", folder / "keys")
@@ -133,11 +133,11 @@ def append_segment(folder: Path, pieces: list[tuple[int, int, bytes]], raw: byte
     last = Digest(bytes(32))
     for kind, codec, content in pieces:
         last = chunks.digest(content)
-        head, tag = frame(seal, len(data), Kind(kind), codec, len(content), last, content)
+        head, _, tag = frame(seal, len(data), Kind(kind), codec, len(content), last, content)
         data += head + content + tag
         proofs += (head, tag)
     raw = raw or encode_commit(Commit(len(pieces), 0, seal.batch(proofs)))
-    head, tag = frame(seal, len(data), Kind.COMMIT, 0, len(raw), chunks.digest(raw), raw)
+    head, _, tag = frame(seal, len(data), Kind.COMMIT, 0, len(raw), chunks.digest(raw), raw)
     (layout.segments / name).write_bytes(data + head + raw + tag)
     return last
 
@@ -149,11 +149,11 @@ def test_a_later_record_is_refused(folder: Path) -> None:
     path = max(layout.segments.iterdir(), key=lambda each: each.stat().st_mtime_ns)
     data = path.read_bytes()
     magic, kind, codec, _, stored, raw = struct.unpack_from("<4sBBHII", data)
-    head = struct.pack("<4sBBHII", magic, kind, codec, 2, stored, raw) + data[16:HEAD_SIZE]
+    head = struct.pack("<4sBBHII", magic, kind, codec, 3, stored, raw) + data[16:HEAD_SIZE]
     payload = data[HEAD_SIZE : HEAD_SIZE + stored]
     tag = Seal(layout.key, layout.store_id, path.name).tag(0, head, payload)
     path.write_bytes(head + payload + tag + data[HEAD_SIZE + stored + TAG_SIZE :])
-    with pytest.raises(Newer, match=r"format 2.*pip install -U"):
+    with pytest.raises(Newer, match=r"format 3.*pip install -U"):
         open_store(folder)
 
 

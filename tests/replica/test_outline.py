@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from jupyter_rewind.model.ids import StoreId
 from jupyter_rewind.store import chunks
+from jupyter_rewind.store.framing import HEAD_SIZE, MAGIC, OVERHEAD, Kind, Seal, frame
 from jupyter_rewind.store.layout import Layout
 from jupyter_rewind.store.replica.outline import (
     BASE_SIZE,
@@ -19,7 +20,6 @@ from jupyter_rewind.store.replica.outline import (
     encode_outline,
     make_outline,
 )
-from jupyter_rewind.store.segments import HEAD_SIZE, MAGIC, OVERHEAD, Kind, Seal, frame
 from tests.support.stores import noise
 
 LAYOUT = Layout(Path("nowhere"), StoreId("5" * 32), bytes(range(32)))
@@ -33,7 +33,7 @@ def records(said: list[Said]) -> bytes:
     for number, (kind, codec, size) in enumerate(said):
         payload = noise(f"{number}", size)
         name = chunks.digest(payload)
-        head, tag = frame(seal, len(data), kind, codec, size, name, payload)
+        head, _, tag = frame(seal, len(data), kind, codec, size, name, payload)
         data += head + payload + tag
     return bytes(data)
 
@@ -98,7 +98,7 @@ def test_content_that_looks_like_records_is_content() -> None:
     inside = records([(Kind.CHUNK, 0, 3000), (Kind.NODE, 0, 300), (Kind.CHUNK, 0, 3000)])
     seal = Seal(LAYOUT.key, LAYOUT.store_id, "segment")
     name = chunks.digest(inside)
-    head, tag = frame(seal, 0, Kind.CHUNK, 0, len(inside), name, inside)
+    head, _, tag = frame(seal, 0, Kind.CHUNK, 0, len(inside), name, inside)
     outline = make_outline(head + inside + tag)
     assert outline is not None
     assert outline.left_out == ((HEAD_SIZE, HEAD_SIZE + len(inside)),)

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from jupyter_rewind.store.framing import seal_of
 from jupyter_rewind.store.layout import Layout
 from jupyter_rewind.store.replica.fetching import Walk
 from jupyter_rewind.store.repository import Repository
-from jupyter_rewind.store.segments import Seal
 from tests.support.stores import QuickFiles
 
 
@@ -34,7 +34,7 @@ def walk_over(written: tuple[Layout, str, bytes], data: bytes, cuts: list[int], 
     path.write_bytes(b"")
     descriptor = os.open(path, os.O_RDWR)
     try:
-        walk = Walk(descriptor, Seal(layout.key, layout.store_id, name), end)
+        walk = Walk(descriptor, seal_of(layout, name), end)
         at = 0
         for cut in [*sorted(cuts), len(data)]:
             os.write(descriptor, data[at:cut])

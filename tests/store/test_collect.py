@@ -12,8 +12,8 @@ from jupyter_rewind.errors import Conflict, Integrity, NotFound, Unavailable
 from jupyter_rewind.model.ids import EntryId
 from jupyter_rewind.store import locks
 from jupyter_rewind.store.collect import upkeep_lock
+from jupyter_rewind.store.framing import HEAD_SIZE
 from jupyter_rewind.store.repository import Repository
-from jupyter_rewind.store.segments import HEAD_SIZE
 from jupyter_rewind.store.upkeep import collect, estimate_freed, verify
 from tests.support.stores import (
     Filled,

@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from jupyter_rewind.errors import Denied, Format, Integrity, Newer, NotFound, Unavailable
+from jupyter_rewind.store.disks import is_network
 from jupyter_rewind.store.durable import Files
-from jupyter_rewind.store.layout import Layout, is_network, key_path, open_layout
+from jupyter_rewind.store.layout import Layout, key_path, open_layout
 from jupyter_rewind.store.repository import Repository
 from tests.support.processes import anybodys_folder, run_unprivileged
 
@@ -95,7 +96,7 @@ def test_a_damaged_config_is_refused(tmp_path: Path, text: str) -> None:
 
 def test_a_store_of_a_later_version_is_refused(tmp_path: Path) -> None:
     config = _filled(tmp_path).folder / "config"
-    config.write_text(json.dumps({**json.loads(config.read_text()), "format": 2}))
+    config.write_text(json.dumps({**json.loads(config.read_text()), "format": 3}))
     with pytest.raises(Newer, match="Upgrade"):
         _open(tmp_path)
 

@@ -9,10 +9,11 @@ import pytest
 
 from jupyter_rewind.errors import Conflict, Full, Integrity, RewindError
 from jupyter_rewind.model.entry import Entry
+from jupyter_rewind.store.framing import Seal
 from jupyter_rewind.store.layout import Layout
 from jupyter_rewind.store.repository import Repository
 from jupyter_rewind.store.rotation import Rotated, rotate
-from jupyter_rewind.store.segments import Seal, SegmentReader
+from jupyter_rewind.store.segments import SegmentReader
 from jupyter_rewind.store.verify import verify
 from tests.support.stores import (
     Filled,

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from jupyter_rewind.errors import Denied, Format, Integrity, InvalidInput, NotFound
 from jupyter_rewind.model.ids import EntryId
+from jupyter_rewind.store.framing import HEAD_SIZE
 from jupyter_rewind.store.repository import Repository
-from jupyter_rewind.store.segments import HEAD_SIZE
 from jupyter_rewind.store.upkeep import collect, salvage, verify
 from tests.support.stores import (
     Filled,

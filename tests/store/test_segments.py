@@ -19,8 +19,9 @@ from jupyter_rewind.model.encoding import Commit, encode_commit
 from jupyter_rewind.model.ids import EntryId
 from jupyter_rewind.store import chunks, segments
 from jupyter_rewind.store.durable import Files
+from jupyter_rewind.store.framing import HEAD_SIZE, Kind, Seal, frame
 from jupyter_rewind.store.repository import Repository
-from jupyter_rewind.store.segments import HEAD_SIZE, Kind, Scan, Seal, SegmentReader, frame
+from jupyter_rewind.store.segments import Scan, SegmentReader
 from tests.support.scenario import Run
 
 
@@ -212,7 +213,7 @@ def _forge(repository: Repository, payload: bytes, format_number: int = 1) -> No
     """A segment with one record that is authentic in every way."""
     name = "f" * 16
     seal = Seal(repository.layout.key, repository.store_id, name)
-    head, _ = frame(seal, 0, Kind.COMMIT, 0, len(payload), chunks.digest(payload), payload)
+    head, _, _ = frame(seal, 0, Kind.COMMIT, 0, len(payload), chunks.digest(payload), payload)
     head = head[:6] + format_number.to_bytes(2, "little") + head[8:]
     tag = seal.tag(0, head, payload)
     (repository.layout.segments / name).write_bytes(head + payload + tag)
@@ -227,7 +228,7 @@ def test_a_later_format_is_refused_whole(tmp_path: Path, where: str) -> None:
         payload = encode_commit(Commit(0, 0, repository.seal("f" * 16).batch([])))
         if where == "commit":
             payload = b"\x02\x00" + payload[2:]
-        _forge(repository, payload, 2 if where == "record" else 1)
+        _forge(repository, payload, 3 if where == "record" else 1)
         with pytest.raises(Newer):
             repository.refresh()
         with pytest.raises(Newer), repository.transaction():

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from jupyter_rewind.store.framing import OVERHEAD
 from jupyter_rewind.store.plan import used_bytes
-from jupyter_rewind.store.segments import OVERHEAD
 from jupyter_rewind.store.upkeep import group_sizes, stats
 from tests.support.stores import Filled, fill, noise, segment_files
 

@@ -14,7 +14,7 @@ import pytest
 from blake3 import blake3
 
 from jupyter_rewind.errors import Integrity, Newer
-from jupyter_rewind.store.segments import HEAD_SIZE, TAG_SIZE, Kind, Seal
+from jupyter_rewind.store.framing import HEAD_SIZE, TAG_SIZE, Kind, Seal
 from jupyter_rewind.store.stream import read_lenient
 from jupyter_rewind.store.upkeep import verify
 from tests.support.processes import anybodys_folder, run_unprivileged
@@ -212,7 +212,7 @@ def test_a_later_format_is_refused_with_words(tmp_path: Path) -> None:
     data = bytearray(path.read_bytes())
     payload = bytes(data[commit.offset + HEAD_SIZE : commit.end - TAG_SIZE])
     head = (
-        struct.pack("<4sBBHII", b"\xabJRW", Kind.COMMIT, commit.codec, 2, len(payload), commit.raw)
+        struct.pack("<4sBBHII", b"\xabJRW", Kind.COMMIT, commit.codec, 3, len(payload), commit.raw)
         + commit.id
     )
     tag = Seal(layout.key, layout.store_id, path.name).tag(commit.offset, head, payload)
@@ -220,7 +220,7 @@ def test_a_later_format_is_refused_with_words(tmp_path: Path) -> None:
     path.write_bytes(data)
     for each in (tmp_path / "store").glob("index*"):
         each.unlink()
-    with filled.open() as store, pytest.raises(Newer, match="format 2"):
+    with filled.open() as store, pytest.raises(Newer, match="format 3"):
         verify(store)
 
 

@@ -12,8 +12,9 @@ import pytest
 from jupyter_rewind.errors import Denied, Storage
 from jupyter_rewind.model.ids import Digest, EntryId
 from jupyter_rewind.store.durable import Files
+from jupyter_rewind.store.framing import Kind, Record
 from jupyter_rewind.store.repository import Repository
-from jupyter_rewind.store.segments import Kind, Record, SegmentReader
+from jupyter_rewind.store.segments import SegmentReader
 
 
 class QuickFiles(Files):

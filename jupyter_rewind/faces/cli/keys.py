@@ -39,19 +39,29 @@ def key(
         Path | None, typer.Argument(metavar="FILE", help="The file that holds the key.")
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Rotate. Without, only tell.")] = False,
+    encrypt: Annotated[
+        bool | None,
+        typer.Option(
+            "--encrypt/--decrypt",
+            help="For rotate: the store is encrypted then, or in the clear. Without, as before.",
+        ),
+    ] = None,
 ) -> Answer:
     """Keep the store's key in another place, bring it to another machine, or change it.
 
     Without it no replica can be pulled, and nothing of an encrypted one can ever be read again.
     rotate gives the store another key, for when this one has become known: all that was kept is
     there as before; replicas stay with the old key, and each needs a new place. It changes nothing
-    without --yes, nor while a server or a kernel is writing.
+    without --yes, nor while a server or a kernel is writing. With --encrypt all that the store
+    holds is encrypted from then on; with --decrypt it is in the clear again.
     """
     from jupyter_rewind.replication import Replication
 
     replicas = Replication(face.settings)
     if action is KeyAction.ROTATE:
-        return _rotate(face, replicas, doing=yes)
+        return _rotate(face, replicas, doing=yes, encrypt=encrypt)
+    if encrypt is not None:
+        raise InvalidInput(f"--encrypt and --decrypt go with rotate, not with {action}.")
     if file is None:
         raise InvalidInput(f"key {action} needs a FILE.")
     place = file.expanduser().absolute()
@@ -68,7 +78,11 @@ def key(
     )
 
 
-def _rotate(face: Face, replicas: Replication, *, doing: bool) -> Answer:
+_FORMS = {None: "", True: " and encrypt all of it", False: " and put all of it in the clear"}
+_DONE = {None: "", True: " It is encrypted.", False: " It is in the clear."}
+
+
+def _rotate(face: Face, replicas: Replication, *, doing: bool, encrypt: bool | None) -> Answer:
     urls = replicas.urls
     left = [
         Remark(
@@ -77,15 +91,21 @@ def _rotate(face: Face, replicas: Replication, *, doing: bool) -> Answer:
         )
         for url in urls
     ]
-    data: dict[str, Json] = {"action": "rotate", "dry_run": not doing, "replicas": [*urls]}
+    data: dict[str, Json] = {
+        "action": "rotate",
+        "dry_run": not doing,
+        "replicas": [*urls],
+        "encrypt": encrypt,
+    }
     if not doing:
-        text = "Would give the store another key and write all of its tags anew."
+        text = f"Would give the store another key and write all of its tags anew{_FORMS[encrypt]}."
         return Answer(data, [Words(f"{text} Nothing was changed; --yes does it."), *left])
     with face.screen.progress("Rotating") as progress:
-        done = replicas.rotate_key(progress)
+        done = replicas.rotate_key(progress, encrypt=encrypt)
     data |= {"key": str(done.new_key), "old_key": str(done.old_key), "bytes": done.bytes}
     words = (
         f"The store has another key, {done.new_key}; {wording.size(done.bytes)} were sealed anew."
+        + _DONE[encrypt]
     )
     parts: list[Part] = [
         Words(words),

@@ -39,6 +39,7 @@ def check_store(settings: Rewind) -> Iterator[Finding]:
         yield Finding("store", State.NOTE, f"{folder} will be made with the first checkpoint")
     else:
         yield Finding("store", State.ON, str(folder))
+        yield from _encryption(health, wanted=settings.store_encrypt)
     if health.obstacle and not health.problem:  # else it is told why it cannot even be read
         yield Finding("store writable", State.PROBLEM, health.obstacle, move)
     elif health.exists and not health.obstacle:
@@ -63,6 +64,8 @@ def check_store(settings: Rewind) -> Iterator[Finding]:
         yield Finding("file system", State.NOTE, text)
     usual = "in your cache folder, on a local disk" if health.network else f"beside it, in {folder}"
     index = settings.store_index_path
+    if health.encrypted:
+        usual, index = "in memory: it names notebooks and labels", ""
     if index and health.exists and fault is None:
         index = _say_index(settings)
     yield Finding("index", State.NOTE, index or usual)
@@ -71,6 +74,15 @@ def check_store(settings: Rewind) -> Iterator[Finding]:
         yield Finding("locks", State.PROBLEM, text, move)
     elif health.locks:
         yield Finding("locks", State.ON, "work")
+
+
+def _encryption(health: StoreHealth, *, wanted: bool) -> Iterator[Finding]:
+    if health.encrypted:
+        yield Finding("encryption", State.ON, "AES-256-GCM")
+    elif wanted:
+        text = "off, though the setting store.encrypt asks for it: the store was made without"
+        move = "jupyter rewind key rotate --encrypt --yes"
+        yield Finding("encryption", State.PROBLEM, text, move)
 
 
 def _open_store(settings: Rewind) -> RewindError | None:

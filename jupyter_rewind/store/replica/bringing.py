@@ -18,6 +18,7 @@ from jupyter_rewind.errors import Integrity, NotFound, RewindError, Storage, Una
 from jupyter_rewind.model.ids import Digest, StoreId
 from jupyter_rewind.store.durable import Files
 from jupyter_rewind.store.floor import require_room
+from jupyter_rewind.store.framing import HEAD_SIZE, Kind, Record
 from jupyter_rewind.store.layout import Layout
 from jupyter_rewind.store.locks import ProcessLock
 from jupyter_rewind.store.partial import ABSENT, out_of_sight
@@ -29,7 +30,6 @@ from jupyter_rewind.store.replica.objects import Objects
 from jupyter_rewind.store.replica.opening import require_store, unseal
 from jupyter_rewind.store.replica.pace import Pace
 from jupyter_rewind.store.replica.sealing import SealedObjects
-from jupyter_rewind.store.segments import HEAD_SIZE, Kind, Record
 
 AHEAD_BYTES = 1 << 20
 _APART_BYTES = 64 << 20
@@ -213,6 +213,7 @@ def _ask(layout: Layout, segment: str, url: str, record: Record) -> None:
     facts = {
         "folder": str(layout.folder), "store": layout.store_id, "key": layout.key.hex(),
         "segment": segment, "url": url, "record": [*record[:5]],
+        "encrypted": layout.is_encrypted,
     }  # fmt: skip
     # Without -P, files of the folder we are in would be imported.
     command = [sys.executable, "-P", "-m", __name__]
@@ -237,7 +238,12 @@ def _ask(layout: Layout, segment: str, url: str, record: Record) -> None:
 def main() -> int:
     """Brings what `_ask` asks for."""
     facts = json.load(sys.stdin)
-    layout = Layout(Path(facts["folder"]), StoreId(facts["store"]), bytes.fromhex(facts["key"]))
+    layout = Layout(
+        Path(facts["folder"]),
+        StoreId(facts["store"]),
+        bytes.fromhex(facts["key"]),
+        facts["encrypted"],
+    )
     offset, kind, codec, stored, raw = map(int, facts["record"])
     record = Record(offset, kind, codec, stored, raw, Digest(b""))
     try:

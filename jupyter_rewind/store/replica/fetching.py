@@ -16,6 +16,7 @@ from pathlib import Path
 from jupyter_rewind.errors import Integrity, Newer, NotFound
 from jupyter_rewind.store.durable import Files, read_at
 from jupyter_rewind.store.floor import require_room
+from jupyter_rewind.store.framing import Seal, seal_of
 from jupyter_rewind.store.layout import Layout
 from jupyter_rewind.store.replica.arrival import waiting_path
 from jupyter_rewind.store.replica.ledger import Ledger, Place
@@ -23,7 +24,7 @@ from jupyter_rewind.store.replica.objects import Objects
 from jupyter_rewind.store.replica.pace import Pace
 from jupyter_rewind.store.replica.refs import pack_epoch, pack_name
 from jupyter_rewind.store.replica.sealing import naming_key
-from jupyter_rewind.store.segments import Seal, SegmentReader
+from jupyter_rewind.store.segments import SegmentReader
 
 Progress = Callable[[int, int], None]
 _SEGMENTS_AT_ONCE = 2
@@ -185,7 +186,7 @@ class Fetcher:
     def _walking(self, path: Path, name: str) -> Iterator[Walk]:
         descriptor = self._files.open(path)
         try:
-            seal = Seal(self._layout.key, self._layout.store_id, name)
+            seal = seal_of(self._layout, name)
             yield Walk(descriptor, seal, self._ledger.ends[name])
         finally:
             self._files.close(descriptor)

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from jupyter_rewind.errors import Integrity, NotFound, RewindError
 from jupyter_rewind.store.durable import Files
 from jupyter_rewind.store.floor import require_room
+from jupyter_rewind.store.framing import Record
 from jupyter_rewind.store.layout import Layout
 from jupyter_rewind.store.partial import drop_partial, read_partial
 from jupyter_rewind.store.replica.arrival import finish_arrival
@@ -25,7 +26,6 @@ from jupyter_rewind.store.replica.objects import Objects
 from jupyter_rewind.store.replica.opening import require_store, unseal
 from jupyter_rewind.store.replica.pace import Pace
 from jupyter_rewind.store.replica.turns import taking_turns
-from jupyter_rewind.store.segments import Record
 
 _FLUSHED_BYTES = 4 << 20
 _FLUSHERS = 2

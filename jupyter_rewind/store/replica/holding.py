@@ -12,10 +12,10 @@ from collections.abc import Collection, Iterable, Mapping
 from jupyter_rewind.errors import NotFound, RewindError, Unavailable
 from jupyter_rewind.model.ids import Digest, EntryId
 from jupyter_rewind.store.chunks import Codec
+from jupyter_rewind.store.framing import Kind
 from jupyter_rewind.store.plan import base_of
 from jupyter_rewind.store.reach import entry_roots
 from jupyter_rewind.store.repository import Repository
-from jupyter_rewind.store.segments import Kind
 
 HELD = "held_back"
 """The code of the error that tells of segments that were not pushed for want of contents."""

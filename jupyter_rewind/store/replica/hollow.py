@@ -12,9 +12,9 @@ from pathlib import Path
 from types import TracebackType
 
 from jupyter_rewind.store.durable import Files, read_at
+from jupyter_rewind.store.framing import HEAD_SIZE, TAG_SIZE, Kind, Record, seal_of
 from jupyter_rewind.store.layout import Layout
 from jupyter_rewind.store.partial import PartialReader
-from jupyter_rewind.store.segments import HEAD_SIZE, TAG_SIZE, Kind, Record, Seal
 from jupyter_rewind.store.standing import identify, is_named
 
 _END = 64
@@ -30,7 +30,7 @@ class Hollow:
         self.segment = segment
         self._files = files
         self._path = path or layout.segments / segment
-        self._seal = Seal(layout.key, layout.store_id, segment)
+        self._seal = seal_of(layout, segment)
         self._reading = files.open(self._path)
         self._writing = -1
         size = os.fstat(self._reading).st_size

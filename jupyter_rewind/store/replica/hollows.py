@@ -11,6 +11,7 @@ import logging
 from collections.abc import Iterable
 
 from jupyter_rewind.errors import Denied, Integrity, NotFound
+from jupyter_rewind.store.framing import Kind
 from jupyter_rewind.store.partial import note_partial, read_partial, replace_partial
 from jupyter_rewind.store.replica import outline
 from jupyter_rewind.store.replica.arrival import is_busy
@@ -19,7 +20,6 @@ from jupyter_rewind.store.replica.ledger import Ledger
 from jupyter_rewind.store.replica.notes import noted_segments
 from jupyter_rewind.store.replica.pace import Pace
 from jupyter_rewind.store.repository import Repository
-from jupyter_rewind.store.segments import Kind
 
 log = logging.getLogger(__name__)
 _LARGE = (

@@ -15,10 +15,11 @@ from jupyter_rewind.model.encoding import decode_node
 from jupyter_rewind.model.entry import Entry
 from jupyter_rewind.model.ids import Digest, EntryId
 from jupyter_rewind.store import chunks
+from jupyter_rewind.store.framing import Kind, Record
 from jupyter_rewind.store.partial import read_segment
 from jupyter_rewind.store.replica.arrival import waiting_path
 from jupyter_rewind.store.repository import Repository
-from jupyter_rewind.store.segments import Kind, Record, SegmentReader
+from jupyter_rewind.store.segments import SegmentReader
 
 
 class Needs:
@@ -88,7 +89,7 @@ class Needs:
         reader, record = self._places[digest]
         named: list[Digest] = []
         if record.codec == chunks.Codec.DELTA:
-            named.append(chunks.delta_base(reader.payload(record))[1])
+            named.append(chunks.delta_base(reader.shown(record))[1])
         if record.kind == Kind.NODE:
             # What it is told from may be missing; that is found by its own name.
             with suppress(NotFound):
@@ -99,7 +100,7 @@ class Needs:
         if digest not in self._places:
             return self._repository.get(digest)
         reader, record = self._places[digest]
-        raw = chunks.unpack(record.codec, reader.payload(record), record.raw, self._content)
+        raw = chunks.unpack(record.codec, reader.shown(record), record.raw, self._content)
         if chunks.digest(raw) != digest:
             raise Integrity(f"Content {digest.hex()[:12]} does not read.")
         return raw

@@ -54,8 +54,9 @@ def read_identity(objects: Objects) -> Identity:
         if is_sealed and facts["encryption"] != METHOD:
             raise Newer(f"{objects.place} is encrypted in a way that this version does not know.")
         found = Identity(
-            str(facts["replica"]), StoreId(str(facts["store"])), str(facts["key_check"]), is_sealed
-        )
+            str(facts["replica"]), StoreId(str(facts["store"])), str(facts["key_check"]),
+            is_sealed,
+        )  # fmt: skip
     except (ValueError, TypeError, KeyError) as error:
         raise Format(f"{CONFIG} at {objects.place} is not that of a replica.") from error
     return found
@@ -72,7 +73,7 @@ def require_store(objects: Objects, layout: Layout) -> Identity:
             hint="Nothing was changed. Give each store a prefix of its own, or pull that one into"
             " a new folder (--store).",
         )
-    if found.key_check != key_check(layout.key, layout.store_id):
+    if found.key_check != key_check(layout.key, layout.store_id, layout.is_encrypted):
         raise Integrity(
             f"The replica {objects.place} was written with another key than this store's.",
             hint="Nothing was changed.",
@@ -117,7 +118,7 @@ def _make_replica(objects: Objects, layout: Layout, sealed: bool) -> Identity:
             "replica": clock.new_id(),
             "store": layout.store_id,
             "created": clock.now_ns(),
-            "key_check": key_check(layout.key, layout.store_id),
+            "key_check": key_check(layout.key, layout.store_id, layout.is_encrypted),
             **({"encryption": METHOD} if sealed else {}),
         }
     )

@@ -21,13 +21,12 @@ from dataclasses import dataclass
 
 from blake3 import blake3
 
-from jupyter_rewind.store.chunks import Codec
+from jupyter_rewind.store.chunks import BASE_SIZE, Codec
+from jupyter_rewind.store.framing import HEAD_SIZE, MAGIC, OVERHEAD, Kind
 from jupyter_rewind.store.layout import Layout
-from jupyter_rewind.store.segments import HEAD_SIZE, MAGIC, OVERHEAD, Kind
 
 LEAST_BYTES = 1 << 10
 """Payloads of fewer bytes are not left out."""
-BASE_SIZE = 33
 """A delta begins with what it is a difference from, which is asked for without its content."""
 _FORMAT = 1
 _MAGIC = b"\xabJRO"

@@ -11,12 +11,12 @@ from collections.abc import Collection, Iterator
 from jupyter_rewind.errors import NotFound
 from jupyter_rewind.model.ids import Digest, EntryId
 from jupyter_rewind.store.chunks import Codec
+from jupyter_rewind.store.framing import Kind
 from jupyter_rewind.store.index import Place
 from jupyter_rewind.store.plan import base_of
 from jupyter_rewind.store.reach import affected_entries, mark
 from jupyter_rewind.store.replica.hollow import Hollow
 from jupyter_rewind.store.repository import Repository
-from jupyter_rewind.store.segments import Kind
 
 
 def find_parted(repository: Repository, segments: Collection[str]) -> set[EntryId]:

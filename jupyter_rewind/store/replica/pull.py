@@ -14,6 +14,7 @@ from pathlib import Path
 
 from jupyter_rewind.errors import Denied, Integrity, NotFound, Unavailable
 from jupyter_rewind.store.durable import Files
+from jupyter_rewind.store.encryption import require_library
 from jupyter_rewind.store.layout import (
     Layout,
     key_check,
@@ -82,7 +83,8 @@ def found_store(folder: Path, key_folder: Path, objects: Objects, files: Files) 
         ) from error
     except OSError as error:
         raise Denied(f"The key {path} cannot be read: {error.strerror}.", code="no_key") from error
-    if key_check(key, identity.store_id) != identity.key_check:
+    encrypted = key_check(key, identity.store_id, True) == identity.key_check
+    if not encrypted and key_check(key, identity.store_id) != identity.key_check:
         raise Integrity(
             f"{path} is not the key of the store in the replica {objects.place}.",
             hint="Nothing was changed. Put the right key there.",
@@ -94,7 +96,9 @@ def found_store(folder: Path, key_folder: Path, objects: Objects, files: Files) 
         # Somebody's first save may have made another one meanwhile.
         if (folder / "config").exists():
             return False
-        mend_config(folder, identity.store_id, key, files)
+        if encrypted:
+            require_library()
+        mend_config(folder, identity.store_id, key, files, encrypted=encrypted)
         files.sync_folder(folder)
     return True
 

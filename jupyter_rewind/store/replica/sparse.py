@@ -15,21 +15,20 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from jupyter_rewind.errors import Integrity, NotFound
-from jupyter_rewind.store.chunks import Codec
+from jupyter_rewind.store.chunks import BASE_SIZE, Codec
 from jupyter_rewind.store.durable import Files, read_at
+from jupyter_rewind.store.framing import HEAD_SIZE, TAG_SIZE, Kind, Record, seal_of
 from jupyter_rewind.store.layout import Layout
 from jupyter_rewind.store.partial import PartialReader
 from jupyter_rewind.store.replica.fetching import Fetcher, Progress
 from jupyter_rewind.store.replica.ledger import Ledger, Place
 from jupyter_rewind.store.replica.objects import Objects
 from jupyter_rewind.store.replica.outline import (
-    BASE_SIZE,
     Outline,
     decode_outline,
     outline_key,
 )
 from jupyter_rewind.store.replica.pace import Pace
-from jupyter_rewind.store.segments import HEAD_SIZE, TAG_SIZE, Kind, Record, Seal
 
 _KEPT_BYTES = 32 << 20
 _HANDS = 8
@@ -105,7 +104,7 @@ class SparseFetcher(Fetcher):
         end = self._ledger.ends[name]
         if os.fstat(descriptor).st_size != end:
             return False
-        seal = Seal(self._layout.key, self._layout.store_id, name)
+        seal = seal_of(self._layout, name)
         reader = PartialReader(descriptor, seal, end)
         scan = reader.scan(0)
         if scan.end != end or scan.gaps or not all(batch.whole for batch in scan.batches):
