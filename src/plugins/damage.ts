@@ -82,13 +82,15 @@ const plugin: JupyterFrontEndPlugin<void> = {
         const local = contents.localPath(path);
         const choice = await offer(local).catch((why: unknown) => {
           tellFailure(why instanceof Error ? why.message : String(why), trans);
-          return 'leave' as const;
+          return null;
         });
         if (choice === 'restore') {
           return get(path, options);
         }
-        if (choice === 'recover') {
+        if (choice) {
           closeNextDialogOf(reason);
+        }
+        if (choice === 'recover') {
           void app.commands.execute(RECOVER, { path: local });
         }
         throw reason;

@@ -105,6 +105,11 @@ const plugin: JupyterFrontEndPlugin<ISaves> = {
         }
       };
       MessageLoop.installMessageHook(widget, (_, message: Message) => {
+        if (message.type === 'close-request' && !context.isReady) {
+          // What never came from its file holds nothing that could be lost.
+          context.model.dirty = false;
+          return true;
+        }
         // JupyterLab calls it unsaved as long as it is being saved.
         const isOpen = saving.isDue || saving.standing === 'saving';
         if (

@@ -77,7 +77,13 @@ def test_a_damaged_notebook_without_a_good_state_is_recovered(lab: Lab, page: An
     dialog = page.locator(".jp-Dialog")
     dialog.get_by_text(f"{NAME} is damaged").wait_for()
     shoot(page, "damage-offer-none")
+    dialog.get_by_role("button", name="Cancel").click()
+    # The question was answered: no error follows, and no empty tab is left.
+    tabs = page.locator(".jp-NotebookPanel")
+    wait_until("nothing left of it", lambda: dialog.count() + tabs.count() == 0)
+    page.evaluate("path => { void jupyterapp.commands.execute('docmanager:open', {path}) }", NAME)
     dialog.get_by_role("button", name="Recover…").click()
+    wait_until("no empty tab", lambda: tabs.count() == 0)
     view = page.locator(".jp-Rewind-recovery")
     view.get_by_role("heading", name=f"What can be brought back of {NAME}").wait_for()
     view.frame_locator("iframe").get_by_text("sorted(rows)").first.wait_for()
