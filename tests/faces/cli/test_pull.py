@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 
 from jupyter_rewind.replication import Replication
+from jupyter_rewind.store.replica.turns import taking_turns
+from jupyter_rewind.store.repository import Repository
 from tests.faces.cli.conftest import COMMAND, SECOND, Rewind, cell, notebook_bytes, stream
 from tests.faces.cli.test_schema import check
 
@@ -205,3 +207,26 @@ def test_a_replica_that_goes_while_contents_come_is_no_silent_loss(
     packs.rename(mount / "packs")
     assert rewind("pull", *line).status == 0
     assert rewind("verify", "--read-data", *line).status == 0
+
+
+def test_beside_a_server_that_fills_a_pull_brings_the_histories(
+    home: Path, book: Path, rewind: Rewind, mount: Path
+) -> None:
+    """The contents come by the server, which is said; the next pull finds the rest."""
+    text = random.Random(1).randbytes(800_000).hex()
+    book.write_bytes(notebook_bytes(cell("load", "print(text)", stream(text))))
+    line = ("--set", f"replica.url={mount.as_uri()}")
+    assert rewind("checkpoint", book, *line).status == 0
+    assert rewind("replica", "push", *line).status == 0
+    shutil.rmtree(home / "data")
+    assert rewind("pull", "--lazy", *line).status == 0
+    [key] = (home / "config" / "rewind-keys").iterdir()
+    with (
+        Repository.open(home / "data/rewind", key_folder=key.parent) as repository,
+        taking_turns(repository.layout, "fill", "Another one"),
+    ):
+        told = rewind("pull", *line)
+    assert told.status == 4 and "fills the store" in told.err, told
+    assert "All histories are here." in told.err and "in a replica alone" in told.err
+    assert rewind("pull", *line).status == 0
+    assert rewind("stats", "--json").data["absent_bytes"] == 0
