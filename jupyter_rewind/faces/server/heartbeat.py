@@ -95,11 +95,11 @@ class Heartbeat:
             self._start()
             self._changed.notify_all()
 
-    def watch(self, path: str) -> None:
-        """`path` was saved: it is looked at from time to time."""
+    def watch(self, path: str, *, is_opened: bool = True) -> None:
+        """`path` was saved, copied or renamed: it is looked at from time to time."""
         if is_notebook(path):
             with self._changed:
-                self._watch(path, True)
+                self._watch(path, is_opened)
                 self._start()
 
     def explain(self, path: str) -> Future[str]:

@@ -69,7 +69,10 @@ class Listener:
         if request.current_saving() is None and is_notebook(path):
             opened = request.requested_path()
             is_opened = opened is None or opened == path
-            self._heartbeat.see(path, is_opened=is_opened)
+            if is_opened or request.is_get():
+                self._heartbeat.see(path, is_opened=is_opened)
+            else:  # copied, or renamed: that is in the history by itself
+                self._heartbeat.watch(path, is_opened=False)
             if is_opened:
                 self._follow(self._paths.file(path))
 

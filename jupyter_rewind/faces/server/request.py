@@ -81,6 +81,12 @@ def is_put() -> bool:
     return isinstance(handler, ContentsHandler) and handler.request.method == "PUT"
 
 
+def is_get() -> bool:
+    """Whether somebody looks: a GET of contents is being answered."""
+    handler = current_handler()
+    return isinstance(handler, ContentsHandler) and handler.request.method == "GET"
+
+
 def is_creation() -> bool:
     """Whether a new file is being made, as by "New" and "Duplicate", where there was none."""
     handler = current_handler()

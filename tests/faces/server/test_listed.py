@@ -105,6 +105,21 @@ async def test_damage_of_a_listed_notebook_is_no_change_to_keep(client: Client, 
     assert await client.reasons("a.ipynb") == ["save"]
 
 
+async def test_a_notebook_that_is_copied_or_renamed_is_not_looked_at_for_that(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it says is in the history as what was asked for; a later look finds what others do."""
+    await client.put("a.ipynb", notebook("x = 1"))
+    await client.checkpoints("a.ipynb")
+    heartbeat, looked = client.service.heartbeat, list[str]()
+    monkeypatch.setattr(heartbeat, "see", lambda path, is_opened: looked.append(path))
+    heartbeat._watched.clear()
+    await client.ask("POST", "api/contents", "", body={"copy_from": "a.ipynb"})
+    await client.rename("a.ipynb", "b.ipynb")
+    await eventually(lambda: {"a.ipynb", "b.ipynb"} <= {*heartbeat._watched, *looked})
+    assert looked == []
+
+
 async def test_a_listed_notebook_that_is_too_large_to_be_read_for_a_look_waits_until_it_is_opened(
     client: Client, looks: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
