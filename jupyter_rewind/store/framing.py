@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
@@ -134,11 +135,13 @@ def frame(
 
 def is_encrypted(folder: Path) -> bool:
     """Whether the store at `folder` says so of itself, or where it has lost that word, its records
-    do."""
+    do; False where nobody can look."""
     try:
         return read_config(folder / "config")["format"] == STORE_ENCRYPTED
     except RewindError:
-        return any(map(_is_hidden, (folder / "segments").glob("[!.]*")))
+        with suppress(OSError):
+            return any(map(_is_hidden, (folder / "segments").glob("[!.]*")))
+        return False
 
 
 def _is_hidden(path: Path) -> bool:

@@ -95,7 +95,7 @@ def _rotate(face: Face, replicas: Replication, *, doing: bool, encrypt: bool | N
         "action": "rotate",
         "dry_run": not doing,
         "replicas": [*urls],
-        "encrypt": encrypt,
+        **({} if encrypt is None else {"encrypt": encrypt}),
     }
     if not doing:
         text = f"Would give the store another key and write all of its tags anew{_FORMS[encrypt]}."

@@ -287,3 +287,26 @@ def test_a_key_that_became_known_is_changed(
     assert rewind("replica", "remove", url).status == 0
     assert rewind("replica", "add", other.as_uri()).status == rewind("replica", "push").status == 0
     assert rewind("key", "export").status == 2
+
+
+def test_a_store_becomes_encrypted_by_one_command_that_doctor_names(
+    home: Path, book: Path, rewind: Rewind
+) -> None:
+    """The history is the same, the setting and the store are told apart, and back again."""
+    before = rewind("history", book, "--json").data["checkpoints"]
+    wanted = ("--set", "store.encrypt=true")
+    [found] = [
+        each for each in rewind(*wanted, "doctor", "--json").data["findings"]
+        if each["name"] == "encryption"
+    ]  # fmt: skip
+    assert (found["state"], found["mend"]) == (
+        "problem", "jupyter rewind key rotate --encrypt --yes",
+    )  # fmt: skip
+    assert rewind("key", "export", home / "copy.key", "--encrypt").status == 2
+    done = check(rewind("key", "rotate", "--encrypt", "--yes", "--json").out)["data"]
+    assert done["encrypt"] is True
+    assert rewind("history", book, "--json").data["checkpoints"] == before
+    told = rewind("doctor").out
+    assert "AES-256-GCM" in told
+    assert rewind("key", "rotate", "--decrypt", "--yes").status == 0
+    assert rewind("history", book, "--json").data["checkpoints"] == before
