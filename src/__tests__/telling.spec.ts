@@ -52,7 +52,7 @@ describe('a notification', () => {
   it('tells what is waited for as long as that takes, and nothing of what is quick', async () => {
     jest.useFakeTimers();
     try {
-      let end = (_: string) => {};
+      let end: (answer: string) => void = () => undefined;
       const slow = tellWhile('Waiting…', new Promise(done => (end = done)));
       jest.advanceTimersByTime(500);
       expect(Notification.manager.count).toBe(0);
