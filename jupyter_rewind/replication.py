@@ -43,6 +43,7 @@ from jupyter_rewind.store.replica.push import PushReport, push
 from jupyter_rewind.store.replica.sealing import require_library
 from jupyter_rewind.store.replica.standing import Standing, compare
 from jupyter_rewind.store.replica.wholeness import make_whole
+from jupyter_rewind.store.repository import default_index_path
 from jupyter_rewind.store.rotation import Rotated, rotate
 from jupyter_rewind.store.verify import count_absent
 from jupyter_rewind.workspace import Workspace
@@ -308,7 +309,17 @@ class Replication:
         with self._workspace() as workspace:
             layout, files = workspace.repository.layout, workspace.repository.files
         folder = Path(self._settings.store_key_folder).expanduser()
-        return rotate(layout, folder, files, retell_snapshot, progress, encrypt=encrypt)
+        chosen, usual = self._settings.store_index_path, default_index_path(layout)
+        indexes = [Path(chosen)] if chosen else [usual] if usual is not None else []
+        return rotate(
+            layout, folder, files, retell_snapshot, progress, encrypt=encrypt, indexes=indexes
+        )
+
+    def set_aside(self) -> list[Path]:
+        """The store's folders of what a change of the key leaves as it is, where they hold any."""
+        store = Path(self._settings.store_path).expanduser()
+        folders = [store / "damaged", store / "faults"]
+        return [each for each in folders if each.is_dir() and any(each.iterdir())]
 
     @property
     def _pace(self) -> Pace:

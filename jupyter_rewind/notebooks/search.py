@@ -11,6 +11,7 @@ from typing import Any
 
 from jupyter_rewind.errors import Integrity, RewindError, Unavailable
 from jupyter_rewind.model.checkpoint import Checkpoint
+from jupyter_rewind.notebooks.condition import read_wide
 from jupyter_rewind.notebooks.contents import read_cell
 from jupyter_rewind.notebooks.expressions import Find, make_finder
 from jupyter_rewind.notebooks.history import Histories
@@ -112,7 +113,8 @@ def _cells(
     if checkpoint.kind != "notebook":
 
         def read_file() -> list[str]:
-            return [histories.read(checkpoint).decode(errors="replace")]
+            raw = histories.read(checkpoint)
+            return [(read_wide(raw) or raw).decode(errors="replace")]
 
         yield checkpoint.content, None, read_file
         return

@@ -159,8 +159,12 @@ class ContentReader:
             payload = self._payload(place)
         if len(payload) != record.stored:
             raise Integrity(f"{where} is cut short")
-        payload = seal_of(self._layout, place.segment).show(record, payload)
         deeper: Callable[[Digest], bytes] = lambda base: self._get(base, depth + 1)  # noqa: E731
+        try:
+            payload = seal_of(self._layout, place.segment).show(record, payload)
+        except Integrity as error:
+            self._catalog.bury_chunk(place.segment, record.offset)
+            raise Integrity(f"{where} holds other bytes than were written ({error})") from error
         try:
             raw = chunks.unpack(record.codec, payload, record.raw, deeper)
         except (Integrity, NotFound) as error:

@@ -13,6 +13,7 @@ import logging
 import os
 import sqlite3
 import stat
+from collections.abc import Iterable
 from pathlib import Path
 
 from jupyter_rewind import clock
@@ -67,6 +68,23 @@ def _open_file(path: Path, store_id: str, place: str) -> tuple[sqlite3.Connectio
     except sqlite3.DatabaseError as error:
         again = _start_anew(path, store_id, place, error)
     return (again, path) if again is not None else (_prepare(None, store_id, place), None)
+
+
+def forget_indexes(places: Iterable[Path], store_id: str) -> None:
+    """The indexes of that store at these places, or beside them, are gone. Raises OSError."""
+    for place in places:
+        for path in (place, *place.parent.glob(f"index-{INDEX_FORMAT}-*.sqlite")):
+            if _is_of(path, store_id):
+                for suffix in ("", "-wal", "-shm"):
+                    path.with_name(path.name + suffix).unlink(missing_ok=True)
+
+
+def _is_of(path: Path, store_id: str) -> bool:
+    try:
+        with contextlib.closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as base:
+            return ("store", store_id) in base.execute("SELECT name, value FROM meta").fetchall()
+    except (sqlite3.Error, ValueError):
+        return False
 
 
 def make_own_folder(folder: Path) -> bool:

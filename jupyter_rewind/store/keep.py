@@ -271,10 +271,13 @@ class KernelStore:
             self.refresh()
             place = self.place(digest)
             payload = self._payload(place)
-        payload = seal_of(self.layout, place.segment).show(place.record(digest), payload)
-        raw = chunks.unpack(
-            place.codec, payload, place.raw, lambda base: self._get(base, depth + 1)
-        )
+        try:
+            payload = seal_of(self.layout, place.segment).show(place.record(digest), payload)
+        except Integrity:
+            self._places.pop(digest, None)
+            raise
+        below = lambda base: self._get(base, depth + 1)  # noqa: E731
+        raw = chunks.unpack(place.codec, payload, place.raw, below)
         if chunks.digest(raw) != digest:
             self._places.pop(digest, None)
             raise Integrity(

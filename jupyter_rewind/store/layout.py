@@ -49,6 +49,11 @@ if TYPE_CHECKING:
 STORE_FORMAT, SEALED_FORMAT = 1, 2
 KEY_SIZE = 32
 RETIRED_NAMES = 10_000
+#: What helps where the key is lost; nothing does where the store is encrypted.
+WITHOUT_KEY = (
+    ", or take what can be read into a new store with `jupyter rewind salvage --trust-foreign"
+    " --into FOLDER`"
+)
 ROTATING = "rotating"
 _MARK = ".retired-"
 _RETIRED_ENDS = "retired-ends"
@@ -139,13 +144,12 @@ def open_layout(
         _create(folder, key_folder, files, encrypt)
     facts = read_config(config)
     store_id = StoreId(str(facts.get("store")))
-    key = _read_key(key_path(key_folder, store_id), folder)
     encrypted = facts["format"] == SEALED_FORMAT
+    key = _read_key(key_path(key_folder, store_id), folder, encrypted)
     if key_check(key, store_id, encrypted) != facts.get("key_check"):
         raise Integrity(
             f"The key {key_path(key_folder, store_id)} is not the key of the store at {folder}.",
-            hint="Nothing was changed. Put the right key back, or take what can be read into a"
-            " new store with `jupyter rewind salvage --trust-foreign --into FOLDER`.",
+            hint=f"Nothing was changed. Put the right key back{'' if encrypted else WITHOUT_KEY}.",
         )
     if (folder / "segments").is_file():
         raise Integrity(
@@ -361,24 +365,22 @@ def read_config(path: Path) -> dict[str, object]:
     return facts
 
 
-def _read_key(path: Path, folder: Path) -> bytes:
+def _read_key(path: Path, folder: Path, encrypted: bool) -> bytes:
+    without = "" if encrypted else WITHOUT_KEY
     try:
         key = path.read_bytes()
     except FileNotFoundError as error:
         raise Denied(
             f"The key of the store at {folder} is missing: there is no {path}.",
             code="no_key",
-            hint="The store is untouched. Put the key back, or take the notebooks into a new"
-            " store with `jupyter rewind salvage --trust-foreign --into FOLDER`.",
+            hint=f"The store is untouched. Put the key back{without}.",
         ) from error
     except OSError as error:
         raise translate(error, "read the key", path) from error
     if len(key) != KEY_SIZE:
         raise Integrity(
             f"The key {path} has {len(key)} bytes instead of {KEY_SIZE}.",
-            hint="The store is untouched. Put the key back from a backup of your home, or take the"
-            " notebooks into a new store with `jupyter rewind salvage --trust-foreign --into"
-            " FOLDER`.",
+            hint=f"The store is untouched. Put the key back from a backup of your home{without}.",
         )
     return key
 

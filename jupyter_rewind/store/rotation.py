@@ -14,7 +14,7 @@ stays where it was, for the replicas that were made with it.
 from __future__ import annotations
 
 import hmac
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,7 +28,7 @@ from jupyter_rewind.store import chunks
 from jupyter_rewind.store.collect import upkeep_lock
 from jupyter_rewind.store.durable import Files, translate
 from jupyter_rewind.store.framing import Kind, Seal, frame, seal_of
-from jupyter_rewind.store.indexfile import INDEX_NAME
+from jupyter_rewind.store.indexfile import forget_indexes
 from jupyter_rewind.store.layout import (
     KEY_SIZE,
     ROTATING,
@@ -74,15 +74,17 @@ def rotate(
     progress: Progress | None = None,
     *,
     encrypt: bool | None = None,
+    indexes: Iterable[Path] = (),
 ) -> Rotated:
     """The store has another key and another id, and holds what it held, durably; encrypted or in
-    the clear as it was, or as `encrypt` says.
+    the clear as it was, or as `encrypt` says. `indexes` are where one of it may lie that is not
+    beside the segments: where the store is encrypted, none stays.
 
     Raises Conflict (somebody writes to it, or keeps it up), Unavailable (no locks), Integrity
     (damage: salvage first), Storage: then it is what it was.
     """
     with _alone(layout):
-        return _Rotation(layout, key_folder, files, retell, progress, encrypt).run()
+        return _Rotation(layout, key_folder, files, retell, progress, encrypt, tuple(indexes)).run()
 
 
 @contextmanager
@@ -111,6 +113,7 @@ class _Rotation:
         retell: Retell,
         progress: Progress | None,
         encrypt: bool | None,
+        indexes: tuple[Path, ...],
     ) -> None:
         self._old = layout
         self._new = Layout(
@@ -120,6 +123,7 @@ class _Rotation:
             layout.is_encrypted if encrypt is None else encrypt,
         )
         _ = self._new.cipher  # refused here, where nothing can be encrypted
+        self._indexes = indexes
         self._key_folder = key_folder
         self._files = files
         self._retell = retell
@@ -163,7 +167,8 @@ class _Rotation:
         listed: list[Json] = [*names]
         facts: dict[str, Json] = {
             "format": 2 if self._new.is_encrypted else 1, "store": self._new.store_id,
-            "segments": listed,
+            "segments": listed, "before": self._old.store_id,
+            "indexes": [str(path) for path in self._indexes],
             "key_check": key_check(
                 self._new.key, self._new.store_id, self._new.is_encrypted
             ),
@@ -279,6 +284,7 @@ def _finish(folder: Path, key_folder: Path, files: Files) -> None:
         store, check = StoreId(str(facts["store"])), str(facts["key_check"])
         names = [str(name) for name in facts["segments"]]
         is_encrypted = int(facts["format"]) == _FORMAT
+        before, indexes = str(facts.get("before")), map(Path, map(str, facts.get("indexes", ())))
     except FileNotFoundError:
         return  # another process has done it
     except OSError as error:
@@ -299,8 +305,10 @@ def _finish(folder: Path, key_folder: Path, files: Files) -> None:
     files.replace_file(folder / "config", make_config(store, key, is_encrypted))
     if is_encrypted:
         # It names notebooks and labels, in the clear.
-        for path in folder.glob(f"{INDEX_NAME}*"):
+        for path in folder.glob("index-*.sqlite*"):
             files.remove(path)
+        with suppress(OSError):
+            forget_indexes(indexes, before)
     with suppress(RewindError, OSError):
         note_segments(Layout(folder, store, key, is_encrypted), files, _ends(segments))
     files.remove(marker)

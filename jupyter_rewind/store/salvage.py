@@ -8,18 +8,19 @@ comes to the same end. A store whose key is gone can be taken, on the user's wor
 from __future__ import annotations
 
 import logging
+import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from jupyter_rewind.errors import Denied, Format, Integrity, InvalidInput, Newer, NotFound
+from jupyter_rewind.errors import Conflict, Denied, Format, Integrity, InvalidInput, Newer, NotFound
 from jupyter_rewind.model.encoding import Commit
 from jupyter_rewind.model.ids import StoreId
 from jupyter_rewind.store import intake
 from jupyter_rewind.store.collect import upkeep_lock
 from jupyter_rewind.store.durable import Files, translate
 from jupyter_rewind.store.framing import Kind, is_encrypted, seal_of
-from jupyter_rewind.store.layout import Layout, mend_config, open_layout
+from jupyter_rewind.store.layout import WITHOUT_KEY, Layout, mend_config, open_layout
 from jupyter_rewind.store.mending import (
     Lost,
     Mender,
@@ -47,6 +48,7 @@ def salvage(
     trust_foreign: bool = False,
     into: Path | None = None,
     without_replicas: bool = False,
+    encrypt: bool = False,
     index_path: Path | None = None,
     files: Files | None = None,
     progress: Progress | None = None,
@@ -56,7 +58,8 @@ def salvage(
     With `into`, the store stays as it is, and what reads goes into a store there, made where there
     is none. `trust_foreign` takes records without a key, by their content's own names: only that
     way, and only with `into`, can a store be read whose key is gone. `without_replicas` gives up
-    contents that are in a replica alone; else segments that lack some are left for a pull.
+    contents that are in a replica alone; else segments that lack some are left for a pull. A store
+    that is made is encrypted where `encrypt` says so, or the store itself is.
 
     Writers may go on meanwhile; a damaged segment that is being written is left for later.
     Raises Denied (no key), InvalidInput, Newer, Storage, Conflict (another upkeep is at work).
@@ -80,17 +83,30 @@ def salvage(
                 code="no_key",
                 hint="Nothing was changed. Put the store's key back (`jupyter rewind key import`).",
             )
-        with Repository.open(into, key_folder=key_folder, files=files) as target:
+        with Repository.open(into, key_folder=key_folder, encrypt=encrypt, files=files) as target:
             return _take_foreign(folder, target, progress)
     mended = _open_anyhow(folder, key_folder, files)
     with Repository.open(
         folder, key_folder=key_folder, index_path=index_path, create=False, files=files
     ) as source:
         if into is not None:
-            with Repository.open(into, key_folder=key_folder, files=files) as target:
+            encrypt = encrypt or source.layout.is_encrypted
+            with Repository.open(
+                into, key_folder=key_folder, encrypt=encrypt, files=files
+            ) as target:
+                _require_hidden(source, target)
                 return _take_own(source, target, progress)
         with upkeep_lock(source.layout, "salvage"):
             return Mender(source, mended, progress, without_replicas=without_replicas).run()
+
+
+def _require_hidden(source: Repository, target: Repository) -> None:
+    if source.layout.is_encrypted and not target.layout.is_encrypted:
+        raise Conflict(
+            f"The store at {source.folder} is encrypted, and the one at {target.folder} is not.",
+            hint="Nothing was taken. Name a new folder, or encrypt that store first: `jupyter"
+            f" rewind --store {shlex.quote(str(target.folder))} key rotate --encrypt --yes`.",
+        )
 
 
 def _open_anyhow(folder: Path, key_folder: Path, files: Files) -> bool:
@@ -113,8 +129,7 @@ def _open_anyhow(folder: Path, key_folder: Path, files: Files) -> bool:
             raise Denied(
                 f"No key in {key_folder} fits the records at {folder}.",
                 code="no_key",
-                hint="Put the store's key back, or take what reads into a new store with"
-                " `jupyter rewind salvage --trust-foreign --into FOLDER`.",
+                hint=f"Put the store's key back{'' if is_encrypted(folder) else WITHOUT_KEY}.",
             ) from error
     mend_config(folder, found.store_id, found.key, files, encrypted=found.is_encrypted)
     return True
@@ -141,8 +156,8 @@ def _find_key(folder: Path, key_folder: Path, files: Files) -> Layout | None:
             size = segment.stat().st_size
             for store_id, key in keys:
                 # What is encrypted says so in each record; what is not says that, too.
-                for is_encrypted in (False, True):
-                    layout = Layout(folder, store_id, key, is_encrypted)
+                for hidden in {False, is_encrypted(folder)}:
+                    layout = Layout(folder, store_id, key, hidden)
                     reader = SegmentReader(descriptor, seal_of(layout, segment.name), size)
                     if next(reader.intact(), None) is not None:
                         return layout

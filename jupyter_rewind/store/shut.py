@@ -35,8 +35,18 @@ def say_shut(path: Path, error: Storage) -> str:
     """Why the segment cannot be read, and what opens it."""
     if isinstance(error, Denied):
         file = shlex.quote(str(path))
-        return f"this user may not read it; `sudo chown $USER {file}` gives it back"
+        return f"this user may not read it; `{_opening(path)} {file}` gives it back"
     return f"it cannot be opened: {error.message}"
+
+
+def _opening(path: Path) -> str:
+    """What opens the file: its mode is in the way of its owner, else somebody else owns it."""
+    try:
+        status = path.stat()
+    except OSError:
+        return "sudo chown $USER"
+    is_own = hasattr(os, "geteuid") and status.st_uid == os.geteuid()
+    return "chmod u+rw" if is_own and not status.st_mode & stat.S_IRUSR else "sudo chown $USER"
 
 
 def find_shut(layout: Layout, files: Files, names: Iterable[str]) -> dict[str, str]:

@@ -137,3 +137,10 @@ def test_an_expression_that_takes_for_ever_is_given_up(
     monkeypatch.setattr(module, "_SECONDS", 0.2)
     with pytest.raises(InvalidInput, match="takes more than"):
         find(histories, PATH, r"(?:(a|aa|aaa)+b?)+(?<=x)\1$", regex=True)
+
+
+def test_a_state_that_windows_wrote_in_utf_16_is_searched(histories: Histories) -> None:
+    raw = make_notebook("def mean(x): pass").decode().encode("utf-16")
+    kept = histories.record(PATH, raw, reason=Reason.EXTERNAL_CHANGE).checkpoint
+    [hit] = find(histories, PATH, "def mean")
+    assert (hit.first.id, "def mean(x): pass" in hit.text) == (kept.id, True)

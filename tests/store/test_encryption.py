@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from jupyter_rewind.errors import Denied, Integrity
+from jupyter_rewind.errors import Conflict, Denied, Integrity
 from jupyter_rewind.kernels.records import retell_snapshot
 from jupyter_rewind.store.collect import collect
 from jupyter_rewind.store.durable import Files
@@ -126,6 +126,79 @@ def test_verify_reads_all_of_it_and_names_one_changed_byte(tmp_path: Path) -> No
     segment.write_bytes(data)
     with opened(tmp_path) as repository:
         assert not verify(repository, read_data=True).ok
+
+
+def test_what_was_damaged_is_stored_again_with_the_next_save(tmp_path: Path) -> None:
+    """As in a store in the clear: the same content heals it, for a server and for a kernel."""
+    with opened(tmp_path) as repository:
+        fill(repository, rounds=1)
+        with repository.transaction() as tx:
+            [name] = tx.put(SECRET * 90)
+            tx.add("note", keys=["k"], body={}, roots=[name])
+        with repository.index() as index:
+            place = index.places(name)[0]
+            at = (place.segment, place.record.offset)
+    path = tmp_path / "store" / "segments" / at[0]
+    data = bytearray(path.read_bytes())
+    data[at[1] + 80] ^= 1
+    path.write_bytes(data)
+    with opened(tmp_path) as repository:
+        repository.refresh()
+        with pytest.raises(Integrity):
+            repository.get(name)
+        with repository.transaction() as tx:
+            assert tx.put(SECRET * 90) == (name,)
+            tx.add("note", keys=["k"], body={}, roots=[name])
+        assert repository.get(name) == SECRET * 90
+
+
+@pytest.mark.parametrize("named", ["another.sqlite", "index-1-0123456789abcdef.sqlite"])
+def test_no_index_stays_in_the_clear(tmp_path: Path, named: str) -> None:
+    """Neither beside the segments nor where the settings say, nor beside that."""
+    place = tmp_path / "elsewhere" / named
+    with Repository.open(
+        tmp_path / "store", key_folder=tmp_path / "keys", index_path=place
+    ) as repository:
+        fill(repository)
+        layout = repository.layout
+    with opened(tmp_path, encrypt=False) as repository:
+        repository.refresh()
+    rotate(
+        layout, tmp_path / "keys", Files(), retell_snapshot, encrypt=True,
+        indexes=[place.with_name("another.sqlite")],
+    )  # fmt: skip
+    assert in_the_clear(tmp_path) == []
+
+
+def test_a_salvage_into_another_store_is_encrypted_too(tmp_path: Path) -> None:
+    with opened(tmp_path) as repository:
+        fill(repository)
+        told = contents(repository)
+    salvage(tmp_path / "store", key_folder=tmp_path / "keys", into=tmp_path / "new")
+    assert in_the_clear(tmp_path / "new") == []
+    with Repository.open(tmp_path / "new", key_folder=tmp_path / "keys") as copy:
+        assert contents(copy) == told and copy.layout.is_encrypted
+    with Repository.open(tmp_path / "clear", key_folder=tmp_path / "keys") as copy:
+        pass
+    with pytest.raises(Conflict, match="is encrypted"):
+        salvage(tmp_path / "store", key_folder=tmp_path / "keys", into=tmp_path / "clear")
+
+
+def test_a_store_in_the_clear_is_salvaged_without_the_library(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with opened(tmp_path, encrypt=False) as repository:
+        fill(repository)
+        told = contents(repository)
+    with opened(tmp_path / "another", encrypt=False):
+        pass
+    for key in (tmp_path / "another" / "keys").iterdir():
+        key.rename(tmp_path / "keys" / f"0{key.name}")
+    (tmp_path / "store" / "config").unlink()
+    monkeypatch.setitem(sys.modules, "cryptography.hazmat.primitives.ciphers.aead", None)
+    salvage(tmp_path / "store", key_folder=tmp_path / "keys")
+    with opened(tmp_path, encrypt=False) as repository:
+        assert contents(repository) == told
 
 
 def test_collect_moves_what_is_needed_and_it_stays_hidden(tmp_path: Path) -> None:

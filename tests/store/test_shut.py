@@ -11,6 +11,7 @@ from jupyter_rewind.errors import Denied
 from jupyter_rewind.store import chunks
 from jupyter_rewind.store.keep import KernelStore
 from jupyter_rewind.store.repository import Repository
+from jupyter_rewind.store.shut import say_shut
 from jupyter_rewind.store.upkeep import collect, salvage, verify
 from jupyter_rewind.store.verify import known_losses
 from tests.support.stores import Filled, QuickFiles, entry_segments, fill, noise, segment_files
@@ -233,3 +234,14 @@ def test_salvage_gives_nothing_up_that_may_stand_where_nobody_may_read(tmp_path:
         assert all(filled.reads(store, name) for name in filled.bodies)
         assert known_losses(store) == set()
         assert verify(store, read_data=True).ok
+
+
+def test_a_segment_whose_own_mode_is_in_the_way_is_opened_by_its_owner(tmp_path: Path) -> None:
+    """Where the owner may not read it, another owner would not help."""
+    path = tmp_path / "a segment"
+    path.write_bytes(b"")
+    error = Denied("no")
+    path.chmod(0)
+    assert f"`chmod u+rw '{path}'` gives it back" in say_shut(path, error)
+    path.chmod(0o600)
+    assert "sudo chown $USER" in say_shut(path, error)

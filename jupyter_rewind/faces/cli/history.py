@@ -140,9 +140,10 @@ def _file_answer(checkpoint: Checkpoint, content: bytes) -> Answer:
     about = views.checkpoint_json(checkpoint)
     part: Part
     try:
-        if b"\0" in content:
+        is_wide = content.startswith((b"\xff\xfe", b"\xfe\xff"))  # as Windows writes UTF-16
+        if b"\0" in content and not is_wide:
             raise ValueError
-        text = content.decode("utf-8")
+        text = content.decode("utf-16" if is_wide else "utf-8")
         part = Source(text, checkpoint.path)
     except ValueError:
         text = None

@@ -107,8 +107,13 @@ def _rotate(face: Face, replicas: Replication, *, doing: bool, encrypt: bool | N
         f"The store has another key, {done.new_key}; {wording.size(done.bytes)} were sealed anew."
         + _DONE[encrypt]
     )
+    aside = [
+        Remark(f"{folder} still holds in the clear what was set aside there. Look, and remove it.")
+        for folder in (replicas.set_aside() if encrypt else ())
+    ]
     parts: list[Part] = [
         Words(words),
+        *aside,
         Remark("Copies of the old key open this store no more: `jupyter rewind key export` anew."),
         Remark(
             f"The old key stays at {done.old_key}, for replicas and backups that were made with"

@@ -96,8 +96,10 @@ def _open_store(settings: Rewind) -> RewindError | None:
             for name, why in workspace.repository.shut().items():
                 place = quote(str(workspace.repository.layout.segments / name))
                 # A disk that fails gives nothing back to whoever owns the file.
-                is_anothers = "sudo chown" in why
-                mend = f"sudo chown $USER {place}" if is_anothers else "jupyter rewind verify"
+                mend = next(
+                    (f"{way} {place}" for way in ("sudo chown $USER", "chmod u+rw") if way in why),
+                    "jupyter rewind verify",
+                )
                 return Denied(f"segment {name} does not read: {why}", hint=mend)
     except NotFound:
         return None

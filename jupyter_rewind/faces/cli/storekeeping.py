@@ -238,7 +238,8 @@ def salvage(
     with face.screen.progress("Salvaging") as progress:
         report = run(
             face.settings, trust_foreign=trust_foreign, into=target,
-            without_replicas=without_replicas, progress=progress,
+            without_replicas=without_replicas, encrypt=face.settings.store_encrypt,
+            progress=progress,
         )  # fmt: skip
     with face.workspace_at(target) as workspace:
         homeless = workspace.histories.shelter_homeless()

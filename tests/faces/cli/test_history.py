@@ -149,6 +149,13 @@ def test_show_of_a_file_that_is_no_notebook(work: Path, rewind: Rewind) -> None:
     assert "--raw" in rewind("show", other).out
 
 
+def test_show_of_what_windows_wrote_in_utf_16_is_text(work: Path, rewind: Rewind) -> None:
+    notebook = {"cells": [{"source": "x = 'wide'"}], "nbformat": 4, "nbformat_minor": 5}
+    (work / "wide.ipynb").write_bytes(json.dumps(notebook).encode("utf-16"))
+    assert rewind("checkpoint", "wide.ipynb").status == 0
+    assert "x = 'wide'" in rewind("show", "wide.ipynb").out
+
+
 def test_show_takes_raw_or_json(book: Path, rewind: Rewind) -> None:
     """Two contradicting wishes are refused."""
     assert rewind("show", book, "--raw", "--json").status == 2
