@@ -78,7 +78,7 @@ class StoreCipher:
                 nonce, stored[at + _NONCE_SIZE :], _BOUND.pack(codec, raw, name) + base
             )
         except InvalidTag as error:
-            raise Integrity("What is stored was not encrypted with this store's key.") from error
+            raise Integrity("Its bytes are not those that this store's key hid.") from error
         return self.show_base(base) + shown
 
     def show_base(self, start: bytes) -> bytes:

@@ -28,7 +28,7 @@ from dataclasses import dataclass, field
 from jupyter_rewind.errors import Format, Integrity, Newer
 from jupyter_rewind.model.encoding import Commit, check_format, decode_commit
 from jupyter_rewind.model.ids import Digest
-from jupyter_rewind.store.chunks import unpack
+from jupyter_rewind.store.chunks import BASE_SIZE, unpack
 from jupyter_rewind.store.framing import (
     HEAD,
     HEAD_SIZE,
@@ -102,6 +102,12 @@ class SegmentReader:
     def shown(self, record: Record) -> bytes:
         """The payload, unchecked but for its encryption. Raises Integrity."""
         return self._seal.show(record, self.payload(record))
+
+    def base(self, record: Record) -> tuple[int, Digest]:
+        """The depth of the difference, and what it is told from, though the rest of its payload may
+        not be here. Raises Integrity."""
+        start = min(record.stored, BASE_SIZE)
+        return self._seal.base(read_lenient(self._descriptor, start, record.offset + HEAD_SIZE))
 
     def stream(self) -> ByteStream:
         """For whole records, in the order of their places."""

@@ -89,7 +89,7 @@ class Needs:
         reader, record = self._places[digest]
         named: list[Digest] = []
         if record.codec == chunks.Codec.DELTA:
-            named.append(chunks.delta_base(reader.shown(record))[1])
+            named.append(reader.base(record)[1])
         if record.kind == Kind.NODE:
             # What it is told from may be missing; that is found by its own name.
             with suppress(NotFound):
