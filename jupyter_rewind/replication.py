@@ -310,7 +310,12 @@ class Replication:
             layout, files = workspace.repository.layout, workspace.repository.files
         folder = Path(self._settings.store_key_folder).expanduser()
         chosen, usual = self._settings.store_index_path, default_index_path(layout)
-        indexes = [Path(chosen)] if chosen else [usual] if usual is not None else []
+        indexes = [Path(chosen).expanduser()] if chosen else []
+        if usual is not None:
+            indexes.append(usual)
+            if usual.parent.name == layout.store_id:
+                # On a network file system each id has a folder in the cache.
+                indexes += usual.parent.parent.glob(f"*/{usual.name}")
         return rotate(
             layout, folder, files, retell_snapshot, progress, encrypt=encrypt, indexes=indexes
         )

@@ -23,7 +23,7 @@ from jupyter_rewind.model.ids import Digest, EntryId
 from jupyter_rewind.store import chunks
 from jupyter_rewind.store.copying import Copier, Progress
 from jupyter_rewind.store.framing import Record
-from jupyter_rewind.store.layout import Layout, note_retired_ends, retire_segments
+from jupyter_rewind.store.layout import ROTATING, Layout, note_retired_ends, retire_segments
 from jupyter_rewind.store.locks import FileLock
 from jupyter_rewind.store.plan import (
     THRESHOLD,
@@ -78,7 +78,11 @@ def collect(
         return _dry_run(repository, threshold)
 
     def run() -> CollectReport:
+        from jupyter_rewind.store.rotation import forget_undecided  # which builds on this
+
         repository.end_segment()
+        if not (repository.folder / ROTATING).exists():
+            forget_undecided(repository.layout, repository.files)
         with repository.companion() as own:
             return _Collector(own, threshold, progress, must).run()
 

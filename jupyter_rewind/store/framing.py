@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 from contextlib import suppress
 from dataclasses import dataclass
@@ -24,6 +25,8 @@ HEAD = struct.Struct("<4sBBHII32s")
 HEAD_SIZE = HEAD.size
 TAG_SIZE = 16
 OVERHEAD = HEAD_SIZE + TAG_SIZE
+_LOOKED_AT = 1 << 20
+_ANY_HEAD = re.compile(re.escape(MAGIC) + rb"[\x01-\x03][\x00-\x02]([\x01\x02])\x00", re.DOTALL)
 _CODEC_AT, _FORMAT_AT, _ID_AT = 5, 6, 16
 
 
@@ -134,24 +137,25 @@ def frame(
 
 
 def is_encrypted(folder: Path) -> bool:
-    """Whether the store at `folder` says so of itself, or where it has lost that word, its records
-    do; False where nobody can look."""
-    try:
-        return read_config(folder / "config")["format"] == STORE_ENCRYPTED
-    except RewindError:
-        with suppress(OSError):
-            return any(map(_is_hidden, (folder / "segments").glob("[!.]*")))
-        return False
+    """Whether the store at `folder` says so of itself, or its records do; False where nobody can
+    look."""
+    with suppress(RewindError):
+        if read_config(folder / "config")["format"] == STORE_ENCRYPTED:
+            return True
+    with suppress(OSError):
+        return any(map(_is_hidden, (folder / "segments").glob("[!.]*")))
+    return False
 
 
 def _is_hidden(path: Path) -> bool:
-    """Whether the segment begins with an encrypted record; False for what cannot be read."""
+    """Whether the first record of the segment that looks like one is encrypted; False for what
+    cannot be read."""
     try:
         with path.open("rb") as file:
-            head = file.read(HEAD_SIZE)
+            found = _ANY_HEAD.search(file.read(_LOOKED_AT))
     except OSError:
         return False
-    return head.startswith(MAGIC) and head[_FORMAT_AT : _FORMAT_AT + 1] == bytes([SEALED_FORMAT])
+    return found is not None and found[1][0] == SEALED_FORMAT
 
 
 def seal_of(layout: Layout, segment: str) -> Seal:

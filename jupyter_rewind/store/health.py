@@ -20,8 +20,7 @@ from jupyter_rewind.errors import RewindError, Storage
 from jupyter_rewind.store.apart import is_apart
 from jupyter_rewind.store.disks import is_network
 from jupyter_rewind.store.durable import Files, free_bytes
-from jupyter_rewind.store.framing import is_encrypted
-from jupyter_rewind.store.layout import key_path, read_store_id
+from jupyter_rewind.store.layout import SEALED_FORMAT, key_path, read_config, read_store_id
 from jupyter_rewind.store.locks import FileLock
 
 
@@ -70,9 +69,16 @@ def examine(folder: Path, key_folder: Path) -> StoreHealth:
         key_readable=key is not None and os.access(key, os.R_OK),
         key_private=key is None or not key.exists() or _is_private(key),
         key_apart=is_apart(key_folder, folder),
-        encrypted=exists and is_encrypted(folder),
+        encrypted=exists and _says_encrypted(folder),
         locks=_try_lock(folder / "locks") if exists and not obstacle else None,
     )
+
+
+def _says_encrypted(folder: Path) -> bool:
+    try:
+        return read_config(folder / "config")["format"] == SEALED_FORMAT
+    except RewindError:
+        return False
 
 
 @contextlib.contextmanager

@@ -13,7 +13,7 @@ import logging
 import os
 import sqlite3
 import stat
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from jupyter_rewind import clock
@@ -70,21 +70,28 @@ def _open_file(path: Path, store_id: str, place: str) -> tuple[sqlite3.Connectio
     return (again, path) if again is not None else (_prepare(None, store_id, place), None)
 
 
-def forget_indexes(places: Iterable[Path], store_id: str) -> None:
-    """The indexes of that store at these places, or beside them, are gone. Raises OSError."""
+def forget_indexes(places: Iterable[Path], store_ids: Collection[str]) -> None:
+    """The indexes of these stores at these places, or beside them, are gone. Best effort: one that
+    stays is told in the log."""
     for place in places:
         for path in (place, *place.parent.glob(f"index-{INDEX_FORMAT}-*.sqlite")):
-            if _is_of(path, store_id):
-                for suffix in ("", "-wal", "-shm"):
-                    path.with_name(path.name + suffix).unlink(missing_ok=True)
+            try:
+                if path.exists() and _store_of(path) in store_ids:
+                    for suffix in ("", "-wal", "-shm"):
+                        path.with_name(path.name + suffix).unlink(missing_ok=True)
+            except (OSError, ValueError, sqlite3.Error) as error:
+                log.warning("%s may be an index, and could not be removed: %s", path, error)
 
 
-def _is_of(path: Path, store_id: str) -> bool:
-    try:
-        with contextlib.closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as base:
-            return ("store", store_id) in base.execute("SELECT name, value FROM meta").fetchall()
-    except (sqlite3.Error, ValueError):
-        return False
+def _store_of(path: Path) -> str:
+    """The id of the store whose index this is; empty for any other file."""
+    with contextlib.closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as base:
+        try:
+            return str(dict(base.execute("SELECT name, value FROM meta")).get("store", ""))
+        except sqlite3.DatabaseError as error:
+            if getattr(error, "sqlite_errorcode", 0) & 0xFF in _OF_THE_PLACE:
+                raise
+            return ""
 
 
 def make_own_folder(folder: Path) -> bool:

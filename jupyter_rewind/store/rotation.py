@@ -143,7 +143,7 @@ class _Rotation:
             )
         require_whole(layout, "The store at {} cannot get another key yet")
         forget_waiting(layout, files)
-        _forget(layout, files)
+        forget_undecided(layout, files)
         new_key = key_path(self._key_folder, self._new.store_id)
         try:
             total = sum((layout.segments / name).stat().st_size for name in names)
@@ -152,12 +152,14 @@ class _Rotation:
             files.rename(files.write_new(new_key, self._new.key), new_key)
             files.sync_folder(self._key_folder)
             files.sync_folder(layout.segments)
+            self._decide(names)
         except BaseException:
             with suppress(RewindError, OSError):
-                _forget(layout, files)
-                files.remove(new_key)
+                if not (layout.folder / ROTATING).exists():
+                    forget_undecided(layout, files)
+                    files.remove(new_key)
             raise
-        self._decide(names)
+        _finish(layout.folder, self._key_folder, files)
         return Rotated(
             layout.store_id, self._new.store_id, key_path(self._key_folder, layout.store_id),
             new_key, len(names), self._bytes,
@@ -174,7 +176,6 @@ class _Rotation:
             ),
         }  # fmt: skip
         self._files.replace_file(self._old.folder / ROTATING, to_json(facts))
-        _finish(self._old.folder, self._key_folder, self._files)
 
     # --- one segment ----------------------------------------------------------------------
 
@@ -284,7 +285,7 @@ def _finish(folder: Path, key_folder: Path, files: Files) -> None:
         store, check = StoreId(str(facts["store"])), str(facts["key_check"])
         names = [str(name) for name in facts["segments"]]
         is_encrypted = int(facts["format"]) == _FORMAT
-        before, indexes = str(facts.get("before")), map(Path, map(str, facts.get("indexes", ())))
+        before, indexes = str(facts.get("before")), [*map(Path, map(str, facts.get("indexes", ())))]
     except FileNotFoundError:
         return  # another process has done it
     except OSError as error:
@@ -303,12 +304,13 @@ def _finish(folder: Path, key_folder: Path, files: Files) -> None:
     with suppress(FileNotFoundError):
         files.remove(folder / "witness")
     files.replace_file(folder / "config", make_config(store, key, is_encrypted))
+    # Nobody can use that of the old id any more; those of earlier ones are in the clear as well.
+    ids = {path.stem for path in key_folder.glob("*.key")} - {store} if is_encrypted else {before}
+    forget_indexes(indexes, ids)
     if is_encrypted:
         # It names notebooks and labels, in the clear.
         for path in folder.glob("index-*.sqlite*"):
             files.remove(path)
-        with suppress(OSError):
-            forget_indexes(indexes, before)
     with suppress(RewindError, OSError):
         note_segments(Layout(folder, store, key, is_encrypted), files, _ends(segments))
     files.remove(marker)
@@ -335,7 +337,8 @@ def _read_key(path: Path, store: StoreId, check: str, encrypted: bool) -> bytes:
     return key
 
 
-def _forget(layout: Layout, files: Files) -> None:
-    """What a change of the key left behind that was killed before it was decided is gone."""
+def forget_undecided(layout: Layout, files: Files) -> None:
+    """What a change of the key left behind that was killed before it was decided is gone. Only who
+    holds the lock of upkeep may say so, where no change is decided."""
     for path in sorted(layout.segments.glob(f"{_WAITING}*")):
         files.remove(path)

@@ -136,8 +136,8 @@ def _open_anyhow(folder: Path, key_folder: Path, files: Files) -> bool:
 
 
 def _find_key(folder: Path, key_folder: Path, files: Files) -> Layout | None:
-    """The store whose id and key some record here is authentic under."""
-    keys = []
+    """The store whose id and key some record here is authentic under. Raises Denied."""
+    keys, lacking = [], None
     for path in sorted(key_folder.glob("*.key")):
         try:
             key = path.read_bytes()
@@ -155,14 +155,21 @@ def _find_key(folder: Path, key_folder: Path, files: Files) -> Layout | None:
         try:
             size = segment.stat().st_size
             for store_id, key in keys:
-                # What is encrypted says so in each record; what is not says that, too.
-                for hidden in {False, is_encrypted(folder)}:
+                # The config may be lost, or say what is not so.
+                for hidden in (False, True):
                     layout = Layout(folder, store_id, key, hidden)
-                    reader = SegmentReader(descriptor, seal_of(layout, segment.name), size)
+                    try:
+                        seal = seal_of(layout, segment.name)
+                    except Denied as error:
+                        lacking = error
+                        continue
+                    reader = SegmentReader(descriptor, seal, size)
                     if next(reader.intact(), None) is not None:
                         return layout
         finally:
             files.close(descriptor)
+    if lacking is not None and is_encrypted(folder):
+        raise lacking
     return None
 
 

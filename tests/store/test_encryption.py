@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from jupyter_rewind.errors import Conflict, Denied, Integrity
+from jupyter_rewind.errors import Conflict, Denied, Full, Integrity
 from jupyter_rewind.kernels.records import retell_snapshot
 from jupyter_rewind.store.collect import collect
 from jupyter_rewind.store.durable import Files
@@ -152,6 +152,41 @@ def test_what_was_damaged_is_stored_again_with_the_next_save(tmp_path: Path) -> 
         assert repository.get(name) == SECRET * 90
 
 
+def test_indexes_of_earlier_keys_do_not_stay_either(tmp_path: Path) -> None:
+    """The index lay elsewhere, then the key was changed, and only then the store was encrypted."""
+    place, keys = tmp_path / "elsewhere" / "index-1.sqlite", tmp_path / "keys"
+    for encrypt in (None, True):
+        with Repository.open(tmp_path / "store", key_folder=keys, index_path=place) as repository:
+            fill(repository)
+            layout = repository.layout
+        rotate(layout, keys, Files(), retell_snapshot, encrypt=encrypt, indexes=[place])
+    assert in_the_clear(tmp_path) == []
+
+
+@pytest.mark.parametrize("is_decrypting", [False, True])
+def test_what_a_rotation_left_that_was_not_decided_goes_with_the_next_collect(
+    tmp_path: Path, is_decrypting: bool
+) -> None:
+    """A full disk cleans up at once; what a killed one leaves may be the store in the clear."""
+    with opened(tmp_path) as repository:
+        fill(repository)
+        layout = repository.layout
+
+    class Filled(Files):
+        def replace_file(self, path: Path, data: bytes, mode: int = 0o600) -> None:
+            if path.name == "rotating":
+                raise Full("no room")
+            super().replace_file(path, data, mode)
+
+    with pytest.raises(Full):
+        rotate(layout, tmp_path / "keys", Filled(), retell_snapshot, encrypt=not is_decrypting)
+    assert [*layout.segments.glob(".rekeyed-*")] == [] and in_the_clear(layout.folder) == []
+    (layout.segments / ".rekeyed-0123456789abcdef").write_bytes(SECRET)
+    with opened(tmp_path) as repository:
+        collect(repository)
+    assert in_the_clear(layout.folder) == []
+
+
 @pytest.mark.parametrize("named", ["another.sqlite", "index-1-0123456789abcdef.sqlite"])
 def test_no_index_stays_in_the_clear(tmp_path: Path, named: str) -> None:
     """Neither beside the segments nor where the settings say, nor beside that."""
@@ -216,21 +251,33 @@ def test_collect_moves_what_is_needed_and_it_stays_hidden(tmp_path: Path) -> Non
     assert in_the_clear(tmp_path / "store") == []
 
 
-@pytest.mark.parametrize("lost", ["a byte of a segment", "the config"])
+@pytest.mark.parametrize(
+    "lost", ["a byte of a segment", "the config", "the format in the config", "the first head"]
+)
 def test_salvage_keeps_what_reads_and_the_store_stays_encrypted(tmp_path: Path, lost: str) -> None:
     with opened(tmp_path) as repository:
         fill(repository)
         told = contents(repository)
         [segment] = repository.layout.segments.glob("[!.]*")
+    config = tmp_path / "store" / "config"
     if lost == "the config":
-        (tmp_path / "store" / "config").unlink()
+        config.unlink()
+    elif lost == "the format in the config":
+        config.write_text(json.dumps({**json.loads(config.read_text()), "format": 1}))
+    elif lost == "the first head":
+        config.unlink()
+        segment.write_bytes(b"x" * 64 + segment.read_bytes()[64:])
     else:
         data = bytearray(segment.read_bytes())
         data[-200] ^= 1
         segment.write_bytes(data)
     salvage(tmp_path / "store", key_folder=tmp_path / "keys")
     with opened(tmp_path, encrypt=False) as repository:
-        assert contents(repository) == (told if lost == "the config" else told[:2])
+        if lost == "the first head":
+            # What was told as a difference from it, or shares it, is damaged, too.
+            assert len(repository.entries(kind="checkpoint")) >= 2
+        else:
+            assert contents(repository) == (told[:2] if "byte" in lost else told)
         assert repository.layout.is_encrypted
     assert in_the_clear(tmp_path / "store") == []
 
