@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from blake3 import blake3
 
-from jupyter_rewind.errors import RewindError
+from jupyter_rewind.errors import Integrity, RewindError
 from jupyter_rewind.model.ids import Digest
 from jupyter_rewind.store.chunks import BASE_SIZE, Codec, delta_base, digest
 from jupyter_rewind.store.encryption import StoreCipher
@@ -156,6 +156,34 @@ def _is_hidden(path: Path) -> bool:
     except OSError:
         return False
     return found is not None and found[1][0] == SEALED_FORMAT
+
+
+def refuse_former(layout: Layout) -> None:
+    """A config from before a change of the key shows nothing of what is there, and what is saved
+    then may be in the clear. A whole store from before it is as good as ever. Raises Integrity."""
+    segments = [*layout.segments.glob("[!.]*")]
+    if segments and not any(_is_readable(layout, path) for path in segments):
+        raise Integrity(
+            f"The config of the store at {layout.folder} is from before its key was changed.",
+            hint="Nothing was changed, and all is there. Put the present config back, or"
+            " `jupyter rewind salvage` makes it again.",
+        )
+
+
+def _is_readable(layout: Layout, path: Path) -> bool:
+    """Whether the segment begins with a record that was made with the store's key; True where
+    nobody can look."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(HEAD_SIZE)
+            if len(head) < HEAD_SIZE:
+                return False
+            magic, _, _, _, stored, _, _ = HEAD.unpack(head)
+            data = head + file.read(stored + TAG_SIZE)
+    except OSError:
+        return True
+    whole = magic == MAGIC and len(data) == OVERHEAD + stored
+    return whole and seal_of(layout, path.name).fits(0, memoryview(data))
 
 
 def seal_of(layout: Layout, segment: str) -> Seal:

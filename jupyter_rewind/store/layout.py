@@ -55,6 +55,8 @@ WITHOUT_KEY = (
     " --into FOLDER`"
 )
 ROTATING = "rotating"
+ROTATED = ".rotated"
+"""Beside a key: what was said with it is said with another one now."""
 _MARK = ".retired-"
 _RETIRED_ENDS = "retired-ends"
 
@@ -158,6 +160,10 @@ def open_layout(
             " notebooks themselves are not touched by this.",
         )
     layout = Layout(folder, store_id, key, encrypted)
+    if _is_there(key_folder / f"{store_id}{ROTATED}"):
+        from jupyter_rewind.store.framing import refuse_former
+
+        refuse_former(layout)
     _ = layout.cipher  # refused here, and not in the middle of a commit
     return layout
 

@@ -31,6 +31,7 @@ from jupyter_rewind.store.framing import Kind, Seal, frame, seal_of
 from jupyter_rewind.store.indexfile import forget_indexes
 from jupyter_rewind.store.layout import (
     KEY_SIZE,
+    ROTATED,
     ROTATING,
     Layout,
     key_check,
@@ -303,6 +304,8 @@ def _finish(folder: Path, key_folder: Path, files: Files) -> None:
     files.sync_folder(segments)
     with suppress(FileNotFoundError):
         files.remove(folder / "witness")
+    # Before the config: an older one that is put back some day shows nothing of what is here.
+    files.replace_file(key_folder / f"{before}{ROTATED}", f"{store}\n".encode())
     files.replace_file(folder / "config", make_config(store, key, is_encrypted))
     # Nobody can use that of the old id any more; those of earlier ones are in the clear as well.
     ids = {path.stem for path in key_folder.glob("*.key")} - {store} if is_encrypted else {before}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 from pathlib import Path
 
@@ -314,6 +315,29 @@ def test_nobody_without_the_key_turns_encryption_off(tmp_path: Path) -> None:
     with pytest.raises(Integrity, match="is not the key"):
         opened(tmp_path)
     assert in_the_clear(tmp_path / "store") == []
+
+
+def test_a_config_from_before_the_key_was_changed_is_refused(tmp_path: Path) -> None:
+    """Put back by mistake or by a stranger, it would show an empty store, and saves after that
+    would be in the clear. A whole store from before is as good as ever."""
+    with opened(tmp_path, encrypt=False) as repository:
+        fill(repository)
+        told = contents(repository)
+        layout = repository.layout
+    config = tmp_path / "store" / "config"
+    before = config.read_text()
+    shutil.copytree(tmp_path / "store", tmp_path / "backup")
+    rotate(layout, tmp_path / "keys", Files(), retell_snapshot, encrypt=True)
+    config.write_text(before)
+    with pytest.raises(Integrity, match="from before its key was changed"):
+        opened(tmp_path, encrypt=False)
+    salvage(tmp_path / "store", key_folder=tmp_path / "keys")
+    with opened(tmp_path, encrypt=False) as repository:
+        assert repository.layout.is_encrypted and contents(repository) == told
+    shutil.rmtree(tmp_path / "store")
+    shutil.copytree(tmp_path / "backup", tmp_path / "store")
+    with opened(tmp_path, encrypt=False) as repository:
+        assert contents(repository) == told
 
 
 def test_a_store_becomes_encrypted_with_another_key_and_back(tmp_path: Path) -> None:
