@@ -21,3 +21,13 @@ def require_apart(key_folder: Path, folder: Path) -> None:
             hint="Nothing was made. Name another folder: `jupyter rewind config set"
             " store.key_folder /another/folder`.",
         )
+
+
+def without_key(encrypted: bool) -> str:
+    """The end of a sentence that asks for the key of a store: what can be done without."""
+    if encrypted:
+        return " (`jupyter rewind key import`): nothing of an encrypted store reads without it"
+    return (
+        ", or take what can be read into a new store with `jupyter rewind salvage --trust-foreign"
+        " --into FOLDER`"
+    )

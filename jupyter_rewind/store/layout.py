@@ -39,7 +39,7 @@ from jupyter_rewind.errors import (
 from jupyter_rewind.model.encoding import check_format, parse_json, to_json
 from jupyter_rewind.model.entry import Json
 from jupyter_rewind.model.ids import StoreId
-from jupyter_rewind.store.apart import require_apart
+from jupyter_rewind.store.apart import require_apart, without_key
 from jupyter_rewind.store.durable import Files, translate
 from jupyter_rewind.store.locks import FileLock
 
@@ -49,11 +49,6 @@ if TYPE_CHECKING:
 STORE_FORMAT, SEALED_FORMAT = 1, 2
 KEY_SIZE = 32
 RETIRED_NAMES = 10_000
-#: What helps where the key is lost; nothing does where the store is encrypted.
-WITHOUT_KEY = (
-    ", or take what can be read into a new store with `jupyter rewind salvage --trust-foreign"
-    " --into FOLDER`"
-)
 ROTATING = "rotating"
 ROTATED = ".rotated"
 """Beside a key: what was said with it is said with another one now."""
@@ -151,7 +146,7 @@ def open_layout(
     if key_check(key, store_id, encrypted) != facts.get("key_check"):
         raise Integrity(
             f"The key {key_path(key_folder, store_id)} is not the key of the store at {folder}.",
-            hint=f"Nothing was changed. Put the right key back{'' if encrypted else WITHOUT_KEY}.",
+            hint=f"Nothing was changed. Put the right key back{without_key(encrypted)}.",
         )
     if (folder / "segments").is_file():
         raise Integrity(
@@ -372,7 +367,7 @@ def read_config(path: Path) -> dict[str, object]:
 
 
 def _read_key(path: Path, folder: Path, encrypted: bool) -> bytes:
-    without = "" if encrypted else WITHOUT_KEY
+    without = without_key(encrypted)
     try:
         key = path.read_bytes()
     except FileNotFoundError as error:

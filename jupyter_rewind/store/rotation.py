@@ -307,9 +307,8 @@ def _finish(folder: Path, key_folder: Path, files: Files) -> None:
     # Before the config: an older one that is put back some day shows nothing of what is here.
     files.replace_file(key_folder / f"{before}{ROTATED}", f"{store}\n".encode())
     files.replace_file(folder / "config", make_config(store, key, is_encrypted))
-    # Nobody can use that of the old id any more; those of earlier ones are in the clear as well.
-    ids = {path.stem for path in key_folder.glob("*.key")} - {store} if is_encrypted else {before}
-    forget_indexes(indexes, ids)
+    # Nobody can use those of its former ids any more.
+    forget_indexes(indexes, {before, *_former_ids(key_folder, before)})
     if is_encrypted:
         # It names notebooks and labels, in the clear.
         for path in folder.glob("index-*.sqlite*"):
@@ -318,6 +317,14 @@ def _finish(folder: Path, key_folder: Path, files: Files) -> None:
         note_segments(Layout(folder, store, key, is_encrypted), files, _ends(segments))
     files.remove(marker)
     files.sync_folder(folder)
+
+
+def _former_ids(key_folder: Path, store: str) -> Iterator[str]:
+    """What the store was called before this, as far as changes of its key have said."""
+    for mark in key_folder.glob(f"*{ROTATED}"):
+        if mark.read_text().strip() == store and mark.stem != store:
+            yield mark.stem
+            yield from _former_ids(key_folder, mark.stem)
 
 
 def _ends(segments: Path) -> dict[str, int]:

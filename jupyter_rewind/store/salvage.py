@@ -17,10 +17,11 @@ from jupyter_rewind.errors import Conflict, Denied, Format, Integrity, InvalidIn
 from jupyter_rewind.model.encoding import Commit
 from jupyter_rewind.model.ids import StoreId
 from jupyter_rewind.store import intake
+from jupyter_rewind.store.apart import without_key
 from jupyter_rewind.store.collect import upkeep_lock
 from jupyter_rewind.store.durable import Files, translate
 from jupyter_rewind.store.framing import Kind, is_encrypted, seal_of
-from jupyter_rewind.store.layout import WITHOUT_KEY, Layout, mend_config, open_layout
+from jupyter_rewind.store.layout import Layout, mend_config, open_layout
 from jupyter_rewind.store.mending import (
     Lost,
     Mender,
@@ -129,7 +130,7 @@ def _open_anyhow(folder: Path, key_folder: Path, files: Files) -> bool:
             raise Denied(
                 f"No key in {key_folder} fits the records at {folder}.",
                 code="no_key",
-                hint=f"Put the store's key back{'' if is_encrypted(folder) else WITHOUT_KEY}.",
+                hint=f"Put the store's key back{without_key(is_encrypted(folder))}.",
             ) from error
     mend_config(folder, found.store_id, found.key, files, encrypted=found.is_encrypted)
     return True

@@ -154,14 +154,20 @@ def test_what_was_damaged_is_stored_again_with_the_next_save(tmp_path: Path) -> 
 
 
 def test_indexes_of_earlier_keys_do_not_stay_either(tmp_path: Path) -> None:
-    """The index lay elsewhere, then the key was changed, and only then the store was encrypted."""
+    """The index lay elsewhere, then the key was changed, and only then the store was encrypted.
+    Another store's stays, though its key lies beside this one's."""
+    theirs = tmp_path / "elsewhere" / "index-1-other.sqlite"
+    with Repository.open(
+        tmp_path / "other", key_folder=tmp_path / "keys", index_path=theirs
+    ) as other:
+        other.refresh()
     place, keys = tmp_path / "elsewhere" / "index-1.sqlite", tmp_path / "keys"
     for encrypt in (None, True):
         with Repository.open(tmp_path / "store", key_folder=keys, index_path=place) as repository:
             fill(repository)
             layout = repository.layout
         rotate(layout, keys, Files(), retell_snapshot, encrypt=encrypt, indexes=[place])
-    assert in_the_clear(tmp_path) == []
+    assert in_the_clear(tmp_path) == [] and theirs.exists()
 
 
 @pytest.mark.parametrize("is_decrypting", [False, True])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated
 
@@ -140,10 +141,10 @@ def _file_answer(checkpoint: Checkpoint, content: bytes) -> Answer:
     about = views.checkpoint_json(checkpoint)
     part: Part
     try:
-        is_wide = content.startswith((b"\xff\xfe", b"\xfe\xff"))  # as Windows writes UTF-16
-        if b"\0" in content and not is_wide:
+        # Windows writes UTF-16, with a mark or without.
+        text = content.decode(json.detect_encoding(content) if b"\0" in content else "utf-8")
+        if "\0" in text:
             raise ValueError
-        text = content.decode("utf-16" if is_wide else "utf-8")
         part = Source(text, checkpoint.path)
     except ValueError:
         text = None

@@ -150,7 +150,10 @@ class Heartbeat:
         known.is_opened = known.is_opened or is_opened
         self._watched.move_to_end(path)
         while len(self._watched) > _WATCHED:
-            dropped, _ = self._watched.popitem(last=False)
+            # What is only listed goes first: somebody works on what is open.
+            listed = (one for one, each in self._watched.items() if not each.is_opened)
+            dropped = next(listed, next(iter(self._watched)))
+            del self._watched[dropped]
             self._damages.pop(dropped, None)
 
     # ------------------------------------------------------------------ the thread

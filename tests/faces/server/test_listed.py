@@ -184,3 +184,16 @@ async def test_listed_notebooks_are_kept_in_their_turn(
     heartbeat._pace = pacing.Pace()
     await looks()
     assert [len(await client.checkpoints(name)) for name in ("a.ipynb", "b.ipynb")] == [2, 2]
+
+
+async def test_what_is_opened_stays_watched_when_a_large_folder_is_listed(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of very many, those that are only listed are let go."""
+    monkeypatch.setattr(heartbeat_module, "_WATCHED", 3)
+    heartbeat = client.service.heartbeat
+    monkeypatch.setattr(heartbeat, "_start", lambda: None)
+    heartbeat.see("open.ipynb", is_opened=True)
+    for number in range(9):
+        heartbeat.see(f"{number}.ipynb", is_opened=False)
+    assert list(heartbeat._watched) == ["open.ipynb", "7.ipynb", "8.ipynb"]
