@@ -200,7 +200,8 @@ _COLORS = {"-": "\x1b[31m", "+": "\x1b[32m", "@": "\x1b[36m"}
 
 
 def _colored(text: str) -> str:
-    lines = text.splitlines(keepends=True)
-    return "".join(
-        f"{_COLORS[line[0]]}{line[:-1]}\x1b[0m\n" if line[0] in _COLORS else line for line in lines
+    # A form feed, too, counts as the end of a line to `splitlines`.
+    return "\n".join(
+        f"{_COLORS[line[0]]}{line}\x1b[0m" if line[:1] in _COLORS else line
+        for line in text.split("\n")
     )

@@ -285,3 +285,8 @@ def deep(depth: int) -> bytes:
         {"output_type": "display_data", "metadata": {}, "data": {"application/json": "HERE"}}
     ]
     return json.dumps(book).replace('"HERE"', "[" * depth + "]" * depth).encode()
+
+
+def test_a_form_feed_ends_no_line_in_colours() -> None:
+    found = compare(b"a\n", b"a\fb\n", ("one", "other"))
+    assert "\x1b[32m+a\fb\x1b[0m\n" in found.as_text(color=True)

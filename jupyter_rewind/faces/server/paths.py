@@ -150,6 +150,9 @@ class Paths:
         is_hidden: Callable[[str], Any] = manager.is_hidden
         try:
             hidden = not manager.allow_hidden and await ensure_async(is_hidden(api_path.strip("/")))
+        except NotADirectoryError:  # what was its folder once is a file now
+            parts = api_path.strip("/").split("/")
+            hidden = not manager.allow_hidden and any(part.startswith(".") for part in parts)
         except OSError as error:  # a link that leads to itself, a folder that nobody may look into
             words = error.strerror or str(error)
             raise Unavailable(f"{api_path} cannot be looked at: {words}.") from error

@@ -189,3 +189,19 @@ async def test_a_refusal_names_what_was_asked_for_and_no_place_outside(client: C
     status, answer = await client.restore("dangling.ipynb", "0123456789abcdef")
     assert status == 404
     assert str(outside) not in str(answer)
+
+
+async def test_a_notebook_whose_folder_is_a_file_now_is_reached_in_the_history(
+    client: Client,
+) -> None:
+    """It was deleted with its folder, and a file took the folder's name."""
+    client.file("work").mkdir()
+    await client.put("work/a.ipynb", notebook("x = 1"))
+    ids = [each["id"] for each in await client.checkpoints("work/a.ipynb")]
+    client.file("work/a.ipynb").unlink()
+    client.file("work").rmdir()
+    client.file("work").write_text("a file")
+    status, answer = await client.rewind("GET", "history", path="work/a.ipynb")
+    assert status == 200 and [each["id"] for each in answer["checkpoints"]] == ids
+    status, _ = await client.rewind("GET", "history", path="work/b.ipynb")
+    assert status == 404
