@@ -55,4 +55,4 @@ def test_a_list_says_what_may_not_be_read_and_that_more_may_be_missing(shut: His
     listing = shut.listing(PATH)
     assert [one.readable for one in listing.checkpoints] == [False, True]
     assert shut.newest(PATH, 1).incomplete == listing.incomplete == shut.incomplete()
-    assert "sudo chown $USER" in "".join(listing.incomplete)
+    assert "chmod u+rw" in "".join(listing.incomplete)

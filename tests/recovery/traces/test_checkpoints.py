@@ -221,4 +221,6 @@ def test_a_notebook_that_was_brought_back_and_is_asked_for_is_found_where_one_sa
     assert [each.place for each in traces_of(ScanFinder(), scope)] == [
         str(backup / "analysis.recovered.ipynb")
     ]
-    assert traces_of(ScanFinder(), home.scope("analysis.ipynb", scan=(backup,))) == []
+    traces, [told] = look_with(ScanFinder(), home.scope("analysis.ipynb", scan=(backup,)))
+    assert traces == [] and told.place == str(backup / "analysis.recovered.ipynb")
+    assert "It was brought back before" in told.words
