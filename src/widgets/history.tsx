@@ -7,6 +7,7 @@ import type { Kind } from '../models/entries';
 import { widthOf } from '../models/graph';
 import type { HistoryModel } from '../models/history';
 import { graphOf, type Row, withDays } from '../models/rows';
+import type { History } from '../tokens';
 import { Graph, graphWidth } from './graph';
 import { Entry, type IHistoryActions, Link } from './historyentries';
 import { Hits } from './historyhits';
@@ -111,16 +112,31 @@ function Panel({ model, actions, trans }: IPanelProps): React.ReactElement {
           <Link act={() => void model.refresh()}>{trans.__('Try again')}</Link>
         </p>
       )}
-      {history && history.condition.state !== 'ok' && (
-        <p className="jp-Rewind-failure" role="alert">
-          {history.condition.words}
-        </p>
-      )}
+      {history && <Troubles history={history} />}
       {searched ? (
         <Hits searched={searched} actions={actions} trans={trans} />
       ) : (
         <List model={model} goal={goal} actions={actions} trans={trans} />
       )}
+    </>
+  );
+}
+
+/** What is wrong with the file, and what may be missing in its history, in the server's words. */
+export function Troubles({
+  history
+}: {
+  history: History;
+}): React.ReactElement {
+  const { condition, incomplete } = history;
+  const words = condition.state === 'ok' ? [] : [condition.words];
+  return (
+    <>
+      {[...words, ...incomplete].map(each => (
+        <p key={each} className="jp-Rewind-failure" role="alert">
+          {each}
+        </p>
+      ))}
     </>
   );
 }
