@@ -186,16 +186,23 @@ def test_who_stops_a_pull_behind_the_histories_has_them(
         assert rewind("restore", book, ref, "--output", home / f"{ref}.ipynb", *line).status == 0
 
 
-def test_a_replica_that_goes_while_contents_come_is_no_silent_loss(
-    home: Path, book: Path, rewind: Rewind, mount: Path
-) -> None:
-    """The histories are here then; it is said what is not, and where it lies."""
+def pushed_and_lost(home: Path, book: Path, rewind: Rewind, mount: Path) -> tuple[str, str]:
+    """A large notebook is in the replica, and the store on this machine is gone; what names the
+    replica on the command line."""
     text = random.Random(1).randbytes(800_000).hex()
     book.write_bytes(notebook_bytes(cell("load", "print(text)", stream(text))))
     line = ("--set", f"replica.url={mount.as_uri()}")
     assert rewind("checkpoint", book, *line).status == 0
     assert rewind("replica", "push", *line).status == 0
     shutil.rmtree(home / "data")
+    return line
+
+
+def test_a_replica_that_goes_while_contents_come_is_no_silent_loss(
+    home: Path, book: Path, rewind: Rewind, mount: Path
+) -> None:
+    """The histories are here then; it is said what is not, and where it lies."""
+    line = pushed_and_lost(home, book, rewind, mount)
     packs = (mount / "packs").rename(mount / "elsewhere")
     told = rewind("pull", *line)
     assert told.status == 5, told
@@ -213,12 +220,7 @@ def test_beside_a_server_that_fills_a_pull_brings_the_histories(
     home: Path, book: Path, rewind: Rewind, mount: Path
 ) -> None:
     """The contents come by the server, which is said; the next pull finds the rest."""
-    text = random.Random(1).randbytes(800_000).hex()
-    book.write_bytes(notebook_bytes(cell("load", "print(text)", stream(text))))
-    line = ("--set", f"replica.url={mount.as_uri()}")
-    assert rewind("checkpoint", book, *line).status == 0
-    assert rewind("replica", "push", *line).status == 0
-    shutil.rmtree(home / "data")
+    line = pushed_and_lost(home, book, rewind, mount)
     assert rewind("pull", "--lazy", *line).status == 0
     [key] = (home / "config" / "rewind-keys").iterdir()
     with (

@@ -136,6 +136,17 @@ def test_of_two_kernels_the_newest_state_goes_on(start: Start) -> None:
     assert last.namespace["x"] == "first"
 
 
+def rename_and_die(first: QuickKernel, folder: Path) -> None:
+    """Its notebook gets another name, and the kernel is gone."""
+    old, new = str(folder / "analysis.ipynb"), str(folder / "renamed.ipynb")
+    repository = first.session.archive.repository
+    histories = Histories(repository)
+    with repository.transaction() as tx:
+        histories.bindings.bind(tx, old, histories.bindings.name_new(old), "created")
+    histories.rename(old, new)
+    first.die()
+
+
 def test_a_state_follows_a_notebook_that_is_renamed_between_two_kernels(
     start: Start, tmp_path: Path
 ) -> None:
@@ -144,13 +155,7 @@ def test_a_state_follows_a_notebook_that_is_renamed_between_two_kernels(
     first = start()
     first.run("x = [1]")
     first.session.timeline.label(first.session.snapshots()[-1], "good")
-    old, new = str(tmp_path / "analysis.ipynb"), str(tmp_path / "renamed.ipynb")
-    repository = first.session.archive.repository
-    histories = Histories(repository)
-    with repository.transaction() as tx:
-        histories.bindings.bind(tx, old, histories.bindings.name_new(old), "created")
-    histories.rename(old, new)
-    first.die()
+    rename_and_die(first, tmp_path)
     second = start("renamed.ipynb")
     second.verbs.predecessor.look()
     legacy = second.verbs.predecessor.cut_short(wait_seconds=PATIENCE)
@@ -166,13 +171,7 @@ def test_a_new_notebook_under_the_old_name_of_a_renamed_one_is_offered_nothing_o
     """The states went with the notebook that they are of; what the new one left is offered."""
     first = start()
     first.run("x = [1]")
-    old, new = str(tmp_path / "analysis.ipynb"), str(tmp_path / "renamed.ipynb")
-    repository = first.session.archive.repository
-    histories = Histories(repository)
-    with repository.transaction() as tx:
-        histories.bindings.bind(tx, old, histories.bindings.name_new(old), "created")
-    histories.rename(old, new)
-    first.die()
+    rename_and_die(first, tmp_path)
     second = start()
     with pytest.raises(NotFound):
         second.verbs.resume()
