@@ -1,7 +1,6 @@
 """Replicas on a SeaweedFS of their own: beside bare obstore, restic and rclone, over 127.0.0.1.
 
-restic and rclone are looked for on the PATH and in the folder REPLICA_TOOLS; a row without its peer
-is left out, and said so.
+restic and rclone are looked for on the PATH and in REPLICA_TOOLS; a row without its peer is left out.
 """
 
 from __future__ import annotations
@@ -54,8 +53,7 @@ found_store(folder, keys, objects, Files())
 with Repository.open(folder, key_folder=keys) as store:
     pull(store, objects, url, lazy=True)
     store.refresh()
-    last = store.entries(newest_first=True, limit=1)[0]
-    assert store.get(last.roots[0])
+    assert store.get(store.entries(newest_first=True, limit=1)[0].roots[0])
 """
 
 
