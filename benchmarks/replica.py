@@ -1,6 +1,6 @@
 """Replicas on a SeaweedFS of their own: beside bare obstore, restic and rclone, over 127.0.0.1.
 
-restic and rclone are looked for on the PATH and in REPLICA_TOOLS; a row without its peer is left out.
+restic and rclone are looked for on the PATH and in REPLICA_TOOLS; without one, its row is left out.
 """
 
 from __future__ import annotations
