@@ -14,7 +14,7 @@ def is_apart(key_folder: Path, folder: Path) -> bool:
 
 
 def require_apart(key_folder: Path, folder: Path) -> None:
-    """Raises InvalidInput where a new key would lie in the store."""
+    """Raises InvalidInput where the key of a new store would lie in it."""
     if not is_apart(key_folder, folder):
         raise InvalidInput(
             f"{key_folder} is inside the store {folder}, which would carry its own key along.",

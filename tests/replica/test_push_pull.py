@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
 from obstore.store import MemoryStore
 
-from jupyter_rewind.errors import Conflict, Denied, Integrity, NotFound
+from jupyter_rewind.errors import Conflict, Denied, Integrity, InvalidInput, NotFound
 from jupyter_rewind.store.collect import collect
 from jupyter_rewind.store.replica.cloud import CloudObjects
 from jupyter_rewind.store.replica.objects import Objects
@@ -95,8 +96,6 @@ def test_two_machines_share_one_replica(tmp_path: Path, objects: Objects) -> Non
 
 def test_a_copied_home_does_not_lose_a_commit(tmp_path: Path, memory: Objects) -> None:
     """Two machines that took over the same notes push to the same branch: both arrive."""
-    import shutil
-
     first = first_machine(tmp_path / "a", memory)
     first.push()
     shutil.copytree(tmp_path / "a", tmp_path / "b")
@@ -163,6 +162,19 @@ def test_without_the_key_nothing_is_pulled(tmp_path: Path, memory: Objects) -> N
         found_store(tmp_path / "b", tmp_path / "keys", memory, QuickFiles())
     assert caught.value.code == "no_key" and str(tmp_path / "keys") in caught.value.hint
     assert not (tmp_path / "b").exists()
+
+
+def test_nothing_is_pulled_into_a_store_that_would_hold_its_own_key(
+    tmp_path: Path, memory: Objects
+) -> None:
+    """As where a store is made: each copy of it would carry what opens it. Nothing is made."""
+    first = first_machine(tmp_path / "a", memory)
+    first.push()
+    store = tmp_path / "b" / "store"
+    shutil.copytree(first.filled.folder / "keys", store / "keys")
+    with pytest.raises(InvalidInput, match="inside the store"):
+        found_store(store, store / "keys", memory, QuickFiles())
+    assert [path.name for path in store.iterdir()] == ["keys"]
 
 
 def test_no_replica_is_not_an_empty_one(tmp_path: Path, memory: Objects) -> None:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from jupyter_rewind.errors import Denied, Integrity, NotFound, Unavailable
+from jupyter_rewind.store.apart import require_apart
 from jupyter_rewind.store.durable import Files
 from jupyter_rewind.store.encryption import require_library
 from jupyter_rewind.store.layout import (
@@ -66,10 +67,12 @@ def found_store(folder: Path, key_folder: Path, objects: Objects, files: Files) 
     where there was a store already.
 
     Raises Denied where the key of the replica's store is not in `key_folder`, Integrity where it
-    is another one's, NotFound where there is no replica.
+    is another one's, NotFound where there is no replica, InvalidInput where the key would lie in
+    the store.
     """
     if (folder / "config").exists():
         return False
+    require_apart(key_folder, folder)
     identity = read_identity(objects)
     path = key_path(key_folder, identity.store_id)
     try:
