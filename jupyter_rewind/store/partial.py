@@ -193,16 +193,16 @@ def require_whole(layout: Layout, what: str) -> None:
         )
 
 
-def note_partial(layout: Layout, files: Files, names: Iterable[str], url: str) -> None:
-    """These segments may lack payloads from now on, durably. Only who pulls may say so."""
-    fresh = {**read_partial(layout), **dict.fromkeys(names, url)}
-    _write(layout, files, fresh)
+def note_partial(layout: Layout, files: Files, lenders: Mapping[str, str]) -> None:
+    """These segments may lack payloads from now on, durably; each value is the address of the
+    replica that has them. Only who pulls may say so."""
+    _write(layout, files, {**read_partial(layout), **lenders})
 
 
-def replace_partial(layout: Layout, files: Files, names: Iterable[str], url: str) -> None:
-    """These segments may lack payloads and no others, durably, whatever was said before. Only who
-    pulls, and has looked at all of them, may say so."""
-    _write(layout, files, dict.fromkeys(names, url))
+def replace_partial(layout: Layout, files: Files, lenders: Mapping[str, str]) -> None:
+    """As `note_partial`, and no others may, whatever was said before. Only who pulls, and has
+    looked at all of them, may say so."""
+    _write(layout, files, lenders)
 
 
 def drop_partial(layout: Layout, files: Files, names: Iterable[str]) -> None:

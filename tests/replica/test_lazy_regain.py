@@ -6,11 +6,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from obstore.store import MemoryStore
 
 from jupyter_rewind.errors import Integrity, Unavailable
 from jupyter_rewind.replication import mending_command
 from jupyter_rewind.store.partial import ABSENT, UNKNOWN, read_partial
-from jupyter_rewind.store.replica import forwarding
+from jupyter_rewind.store.replica import bringing, forwarding
+from jupyter_rewind.store.replica.cloud import CloudObjects
 from jupyter_rewind.store.replica.filling import fill
 from jupyter_rewind.store.replica.forwarding import State
 from jupyter_rewind.store.salvage import salvage
@@ -57,6 +59,33 @@ def test_a_pull_finds_out_what_is_missing(tmp_path: Path, line: Line, way: str, 
         assert fill(repository.layout, repository.files, line).bytes > 700_000
     line.cut()
     assert holds(second, first)
+
+
+@WAYS
+@pytest.mark.parametrize("asked", ["one", "other"])
+def test_each_hole_is_looked_for_in_a_replica_that_has_it(
+    tmp_path: Path, line: Line, monkeypatch: pytest.MonkeyPatch, way: str, asked: str
+) -> None:
+    """Contents came from two replicas, and one has not what the other has: whichever is pulled
+    from first, what is missing is read from where it lies."""
+    first, second = fresh(tmp_path, line)
+    other = Machine(first.filled, Line(CloudObjects(MemoryStore(), "other")), "test://other")
+    with first.open() as repository:
+        first.filled.add(repository, parts=[noise("in the other alone", 300_000)])
+    other.push()
+    elsewhere = Machine(second.filled, other.objects, other.url)
+    elsewhere.pull(lazy=True)
+    with second.open() as repository:
+        known = read_partial(repository.layout)
+        assert set(known.values()) == {first.url, other.url}
+    spoil(second, way)
+    (second if asked == "one" else elsewhere).pull(lazy=True)
+    places = {first.url: line, other.url: other.objects}
+    monkeypatch.setattr(bringing, "open_replica", places.__getitem__)
+    with second.open() as repository:
+        found = read_partial(repository.layout)
+        assert found.keys() == known.keys()
+        assert all(first.filled.reads(repository, name) for name in first.filled.bodies)
 
 
 def test_where_the_note_does_not_read_what_is_here_is_read_and_saved(

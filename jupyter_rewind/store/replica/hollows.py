@@ -9,15 +9,17 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
+from contextlib import suppress
 
 from jupyter_rewind.errors import Denied, Integrity, NotFound
 from jupyter_rewind.store.framing import Kind
+from jupyter_rewind.store.layout import Layout
 from jupyter_rewind.store.partial import note_partial, read_partial, replace_partial
 from jupyter_rewind.store.replica import outline
 from jupyter_rewind.store.replica.arrival import is_busy
 from jupyter_rewind.store.replica.hollow import Hollow
 from jupyter_rewind.store.replica.ledger import Ledger
-from jupyter_rewind.store.replica.notes import noted_segments
+from jupyter_rewind.store.replica.notes import noted_lender, noted_segments
 from jupyter_rewind.store.replica.pace import Pace
 from jupyter_rewind.store.repository import Repository
 
@@ -30,8 +32,9 @@ _LOST = "SELECT at, stored FROM lost_chunks WHERE segment=?"
 
 
 def note_hollows(repository: Repository, ledger: Ledger, url: str, pace: Pace) -> list[str]:
-    """The segments that lack payloads and were not known to, which are now, with the replica at
-    `url` as the place to ask. Only who pulls may do it. Raises Newer, Storage."""
+    """The segments that lack payloads and were not known to, which are now, with a replica that has
+    them as the place to ask: that at `url`, of which `ledger` tells, or another one. Only who pulls
+    may do it. Raises Newer, Storage."""
     layout, files = repository.layout, repository.files
     names = {path.name for path in layout.segments.iterdir()}
     # What no replica was ever seen to have is not missing, but damaged.
@@ -41,15 +44,27 @@ def note_hollows(repository: Repository, ledger: Ledger, url: str, pace: Pace) -
     except Integrity as error:
         log.warning("%s", error)
         found = _search(repository, names, pace)
-        replace_partial(layout, files, found, url)
+        replace_partial(layout, files, _lenders(layout, found, ledger, url))
     else:
         repository.refresh()
         found = _glance(repository, names - known.keys(), pace)
         if found:
-            note_partial(layout, files, found, url)
+            note_partial(layout, files, _lenders(layout, found, ledger, url))
     for name in found:
         log.warning("segment %s lacks contents, which was not known any more", name)
         _forgive(repository, name)
+    return found
+
+
+def _lenders(layout: Layout, names: Iterable[str], ledger: Ledger, url: str) -> dict[str, str]:
+    """Of each segment the replica to ask. Where no other was seen to have it, `url`, so that it is
+    told where it was looked for."""
+    found = {}
+    for name in names:
+        with suppress(FileNotFoundError):  # collected this moment
+            size = (layout.segments / name).stat().st_size
+            is_there = ledger.ends.get(name, 0) >= size
+            found[name] = url if is_there else noted_lender(layout, name, size) or url
     return found
 
 

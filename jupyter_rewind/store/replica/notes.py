@@ -6,7 +6,7 @@ one that lies there now, it is dropped.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -66,15 +66,26 @@ def read_notes(layout: Layout, url: str) -> Notes:
 
 def noted_segments(layout: Layout) -> set[str]:
     """The segments that any replica of this store was seen to have, as far as notes read."""
-    found: set[str] = set()
-    for path in (layout.folder / "replicas").glob("*.json"):
+    return {name for _, ends in _all_ends(layout) for name in ends}
+
+
+def noted_lender(layout: Layout, segment: str, size: int) -> str | None:
+    """The address of a replica that was seen to have so much of the segment, as far as notes
+    read."""
+    return next(
+        (url for url, ends in _all_ends(layout) if url and ends.get(segment, 0) >= size), None
+    )
+
+
+def _all_ends(layout: Layout) -> Iterator[tuple[str, dict[str, int]]]:
+    """Of each replica its address, where that was noted, and how far it was seen to have what."""
+    for path in sorted((layout.folder / "replicas").glob("*.json")):
         try:
             facts = parse_json(path.read_bytes())
             if facts["format"] == _FORMAT and facts["store"] == layout.store_id:
-                found |= _numbers(facts["ends"]).keys()
+                yield str(facts.get("url", "")), _numbers(facts["ends"])
         except (OSError, ValueError, TypeError, KeyError, AttributeError):
             continue
-    return found
 
 
 def write_notes(layout: Layout, url: str, notes: Notes, files: Files) -> None:
@@ -85,7 +96,7 @@ def write_notes(layout: Layout, url: str, notes: Notes, files: Files) -> None:
         path,
         to_json(
             {
-                "format": _FORMAT, "store": layout.store_id, "replica": notes.replica,
+                "format": _FORMAT, "store": layout.store_id, "url": url, "replica": notes.replica,
                 "branch": notes.branch, "numbers": {**notes.numbers}, "ends": {**notes.ends},
                 "told": {**notes.told}, "pushed": notes.pushed_ns,
                 "epoch": notes.epoch, "generations": {**notes.generations}, "base": notes.base,

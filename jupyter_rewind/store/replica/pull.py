@@ -183,7 +183,7 @@ def _note_absent(
         return 0
     lacking = {name: size for name in names if (size := fetcher.left_out.get(name, 0))}
     if lacking:
-        note_partial(layout, files, lacking, url)
+        note_partial(layout, files, dict.fromkeys(lacking, url))
     return sum(lacking.values())
 
 
