@@ -16,7 +16,6 @@ from concurrent.futures import Future
 from typing import Any
 
 from jupyter_server.services.contents.manager import ContentsManager
-from tornado.web import HTTPError
 
 from jupyter_rewind import clock
 from jupyter_rewind.faces.server import request
@@ -24,6 +23,7 @@ from jupyter_rewind.faces.server.calls import look_before, mark_saves, watch_hoo
 from jupyter_rewind.faces.server.paths import Paths, count_cells, is_notebook
 from jupyter_rewind.faces.server.reading import Stamp, is_json, read_stamp
 from jupyter_rewind.faces.server.recorder import Recorder
+from jupyter_rewind.faces.server.statuses import Refusal
 from jupyter_rewind.faces.server.textbooks import count_text_cells
 from jupyter_rewind.faces.server.transcript import remember_writing
 from jupyter_rewind.faces.server.turns import SaveTurns
@@ -65,10 +65,10 @@ class Guard:
     def before_save(
         self, *, model: Mapping[str, Any], path: str, contents_manager: ContentsManager
     ) -> None:
-        """Raises HTTPError 409 or 507 for a save that would destroy the file; else returns."""
+        """Raises Refusal, 409 or 507, for a save that would destroy the file; else returns."""
         try:
             self._check_save(model, path.strip("/"))
-        except HTTPError as refusal:
+        except Refusal as refusal:
             under_way = request.current_saving()
             if under_way is not None:
                 under_way.refusal = refusal
@@ -148,9 +148,10 @@ class Guard:
         # Jupyter copies the file beside itself, truncates it and writes: all of both must fit.
         # Without that copy, only what the file grows by.
         had, body = stamp.size if stamp else 0, request.body_bytes() or 0
-        copies, is_notebook_saved = self._copies_first(), model.get("type") == "notebook"
-        size = request.indented_bytes() if is_notebook_saved else body
-        wanted = max(had, body) if copies else max(0, size - had)
+        in_place = not self._copies_first()
+        is_notebook_saved = model.get("type") == "notebook"
+        size = body * request.MOST_INDENTED if is_notebook_saved else body
+        wanted = max(0, size - had) if in_place else max(had, body)
         folder = os.path.dirname(file)
         if wanted == 0 or not os.path.isdir(folder):
             return
@@ -161,12 +162,15 @@ class Guard:
         free = usage.free
         if usage.total <= 0 or not 0 <= free <= usage.total:
             return  # ramfs and some FUSE file systems tell no size, which is not a full disk
-        if free < wanted + _MARGIN_BYTES and is_notebook_saved and not copies:
-            # Most saves are far below that bound: before one is refused, it is measured.
-            written = request.written_bytes(model.get("content"))
-            wanted = wanted if written is None else max(0, written - had)
+        # Most saves are far below that bound. Before one is refused, a closer one is counted, 3 ms
+        # a MB, and then what it takes is measured.
+        for measure in (request.indented_bytes, request.written_bytes):
+            if not (is_notebook_saved and in_place and free < wanted + _MARGIN_BYTES):
+                break
+            size_told = measure(model.get("content"))
+            wanted = wanted if size_told is None else max(0, size_told - had)
         if wanted and free < wanted + _MARGIN_BYTES:
-            raise HTTPError(
+            raise Refusal(
                 507,
                 f"{path} was not saved: the disk is full ({free >> 10} KB free, about "
                 f"{(wanted + _MARGIN_BYTES) >> 10} KB are needed). The file on disk is whole. "
@@ -191,7 +195,7 @@ class Guard:
         raw = reading.take()
         if not (_has_content(raw) if is_notebook(file) else count_text_cells(raw or b"", file)):
             return
-        raise HTTPError(
+        raise Refusal(
             409,
             f"{path} was not saved: it would have no cells, and the notebook on disk has some. The "
             "notebook on disk is whole. Reload it from disk; to empty it on purpose, leave one "

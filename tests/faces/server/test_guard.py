@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from jupyter_core.utils import ensure_async
 
-from jupyter_rewind.faces.server import calls, readings
+from jupyter_rewind.faces.server import calls, readings, request
 from jupyter_rewind.workspace import Workspace
 from tests.faces.server.support import BROWSER, Client, eventually, notebook, written
 
@@ -131,6 +131,21 @@ async def test_a_save_that_makes_the_file_smaller_needs_no_room(
     before = client.file("a.ipynb").read_bytes()
     assert (await client.put("a.ipynb", notebook("x" * 50_000)))[0] == 507
     assert client.file("a.ipynb").read_bytes() == before
+
+
+@pytest.mark.parametrize("copies", [True, False])
+async def test_where_there_is_much_room_nothing_is_counted(
+    client: Client, monkeypatch: Any, copies: bool
+) -> None:
+    """Going through the body costs the user 3 ms a MB: only a disk that may be too full is worth
+    it."""
+    client.server.contents_manager.use_atomic_writing = copies
+    counted: list[object] = []
+    monkeypatch.setattr(request, "indented_bytes", counted.append)
+    monkeypatch.setattr(request, "written_bytes", counted.append)
+    status, _ = await client.put("a.ipynb", notebook("x = 1"), agent=BROWSER)
+    assert status in (200, 201)
+    assert counted == []
 
 
 async def test_a_save_in_place_needs_no_room_for_what_is_there_already(
