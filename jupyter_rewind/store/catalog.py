@@ -121,14 +121,15 @@ class Catalog:
     def known(self, digests: Sequence[Digest]) -> dict[Digest, str]:
         """Those stored for this user to read; the value names a segment perhaps not on the disk.
 
-        Nothing counts without a fresh look, for it may have been removed; where there is no
-        trace of them none is taken, and what others have stored a moment ago may be missed.
+        Nothing counts without a fresh look, for it may have been removed. Where there is no trace
+        of them none is taken, but the first of an index in memory: what others have stored a
+        moment ago may be missed.
         """
         with self._lock:
             self._adopt_process()
             try:
                 found = self._known(digests)
-                if found and self._stale:
+                if self._stale if found else self._index.in_memory and not self._has_looked:
                     self._settle()
                     self._refresh()
                     found = self._known(digests)

@@ -13,6 +13,7 @@ from jupyter_rewind.store.durable import Files
 from jupyter_rewind.store.framing import HEAD_SIZE, Kind, Record, seal_of
 from jupyter_rewind.store.index import Place
 from jupyter_rewind.store.layout import Layout
+from jupyter_rewind.store.moving import require_same_store
 from jupyter_rewind.store.opened import OpenSegments
 from jupyter_rewind.store.partial import Payloads
 from jupyter_rewind.store.presence import Presence
@@ -37,7 +38,8 @@ class ContentReader:
         self._presence = Presence(layout, files, self._partial, self._known_places, self._told_from)
 
     def get(self, digest: Digest) -> bytes:
-        """The content named `digest`. Raises NotFound; Integrity when all copies are damaged."""
+        """The content named `digest`. Raises NotFound; Integrity when all copies are damaged;
+        Unavailable where another store took this one's place."""
         return self._get(digest, 0)
 
     def get_buffer(self, digests: Sequence[Digest]) -> bytearray:
@@ -120,6 +122,7 @@ class ContentReader:
             self._catalog.refresh()
         if away is not None:
             raise away
+        require_same_store(self._layout)
         raise Integrity(
             f"Content {digest.hex()[:12]} is damaged: {'; '.join(problems)}.",
             hint=_SHARED,
@@ -131,6 +134,7 @@ class ContentReader:
             self._catalog.refresh()
             found = self._catalog.ask(lambda index: index.places(digest))
         if not found:
+            require_same_store(self._layout)
             lost = self._catalog.ask(lambda index: index.evidence.places(digest))
             if lost:
                 where = "; ".join(f"segment {name} at byte {at}" for name, at in lost)

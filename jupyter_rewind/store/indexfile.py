@@ -83,6 +83,16 @@ def forget_indexes(places: Iterable[Path], store_ids: Collection[str]) -> None:
                 log.warning("%s may be an index, and could not be removed: %s", path, error)
 
 
+def forget_beside(folder: Path) -> None:
+    """No index lies in the folder of an encrypted store, whose notebooks and labels it would name.
+    Best effort, as `forget_indexes`."""
+    for path in folder.glob("index-*.sqlite*"):
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as error:
+            log.warning("%s names what an encrypted store holds, and stays: %s", path, error)
+
+
 def _store_of(path: Path) -> str:
     """The id of the store whose index this is; empty for any other file."""
     with contextlib.closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as base:

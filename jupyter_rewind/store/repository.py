@@ -23,10 +23,10 @@ from jupyter_rewind.store.disks import is_network
 from jupyter_rewind.store.durable import Files
 from jupyter_rewind.store.framing import Seal, seal_of
 from jupyter_rewind.store.index import Index
-from jupyter_rewind.store.indexfile import INDEX_NAME, make_own_folder
+from jupyter_rewind.store.indexfile import INDEX_NAME, forget_beside, make_own_folder
 from jupyter_rewind.store.layout import Layout, open_layout
 from jupyter_rewind.store.locks import Barrier, ProcessLock
-from jupyter_rewind.store.moving import note_taken
+from jupyter_rewind.store.moving import note_taken, require_same_store
 from jupyter_rewind.store.partial import read_segment
 from jupyter_rewind.store.replica.arrival import finish_arrival, is_arriving
 from jupyter_rewind.store.segments import Batch, Gap, SegmentReader
@@ -94,6 +94,9 @@ class Repository:
             except Storage as error:
                 # A store that nobody may write to can be read all the same.
                 log.warning("what a pull had brought is not all shown yet: %s", error)
+        if layout.is_encrypted:
+            # A process that had the store open in the clear may have made one again.
+            forget_beside(layout.folder)
         place = None if layout.is_encrypted else index_path or default_index_path(layout)
         if place is not None:
             try:
@@ -207,9 +210,11 @@ class Repository:
 
     def companion(self) -> Repository:
         """The same store, open once more with a writer of its own: upkeep through it does not
-        make this one's commits wait."""
+        make this one's commits wait. Raises Unavailable where another one took its place."""
         with self._catalog.index() as index:
             place = index.path
+        # What took its place may be encrypted, and no index is to lie in that.
+        require_same_store(self.layout)
         return Repository(self.layout, index_path=place, files=self.files)
 
     def next_order(self) -> int:
