@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from jupyter_rewind.notebooks.aligning import diff_aligned, is_much
+from jupyter_rewind.notebooks.breaks import spell_breaks
 from jupyter_rewind.notebooks.condition import judge_notebook, read_wide
 
 log = logging.getLogger(__name__)
@@ -147,8 +148,8 @@ def _render(comparison: Comparison, *, color: bool) -> str:
     config = PrettyPrintConfig(out=out, use_color=color, use_git=False, use_diff=False)
     head = "--- {}\n+++ {}\n".format(*comparison.names)
     out.write(_colored(head) if color else head)
-    changes = to_diffentry_dicts(comparison.operations)
-    pretty_print_diff(_joined(comparison.base or {}), changes, "", config)
+    base, changes = spell_breaks(_joined(comparison.base or {}), comparison.operations)
+    pretty_print_diff(base, to_diffentry_dicts(changes), "", config)
     return out.getvalue()
 
 

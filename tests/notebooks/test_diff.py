@@ -290,3 +290,74 @@ def deep(depth: int) -> bytes:
 def test_a_form_feed_ends_no_line_in_colours() -> None:
     found = compare(b"a\n", b"a\fb\n", ("one", "other"))
     assert "\x1b[32m+a\fb\x1b[0m\n" in found.as_text(color=True)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "shown"),
+    [
+        ("a\r\nb", "a\nb", ["-  a^M", "+  a", "   b"]),
+        ("a\rb", "a\nb", ["-  a^Mb", "+  a", "+  b"]),
+        ("a\rb", "a\r\nb", ["-  a^Mb", "+  a^M", "+  b"]),
+        ("a\fb", "a\nb", ["-  a^Lb", "+  a", "+  b"]),
+        ("a\u2028b", "a\nb", ["-  a\\u2028b", "+  a", "+  b"]),
+        ("a\r\nb\nc", "a\nb\nd", ["-  a^M", "+  a", "   b", "-  c", "+  d"]),
+        ("a", "a\n", ["   a", "+  "]),
+        ("a\nb\n", "a\nb", ["   a", "   b", "-  "]),
+        ("a\n", "a\r", ["-  a", "-  ", "+  a^M"]),
+    ],
+)
+def test_what_differs_in_the_breaks_of_a_cell_alone_is_seen(
+    before: str, after: str, shown: list[str]
+) -> None:
+    """Windows wrote one of them, or Enter was pressed. Programs get the texts as they are."""
+    one, two = (edited(notebook(["x"]), source=text) for text in (before, after))
+    found = compare(one, two, NAMES)
+    assert changed_lines(found.as_text()) == shown
+    colors = {"-": "\x1b[31m", "+": "\x1b[32m", " ": ""}
+    bright = [f"{colors[line[0]]}{line}" for line in shown]
+    assert told_lines(found.as_text(color=True).replace("\x1b[0m", "")) == bright
+    assert patched(one, found.operations)["cells"][0]["source"] == after
+
+
+def test_what_differs_in_the_breaks_of_an_output_alone_is_seen() -> None:
+    one, two = (
+        edited(notebook(["x"]), outputs=[new_output("stream", name="stdout", text=text)])
+        for text in ("1\r\n2\n", "1\n2\n")
+    )
+    assert changed_lines(compare(one, two, NAMES).as_text()) == ["-  1^M", "+  1", "   2", "   "]
+
+
+def test_what_differs_in_the_breaks_of_a_whole_output_alone_is_seen() -> None:
+    """Short ones are not compared by their lines, but told as gone and new."""
+    one, two = (
+        edited(notebook(["x"]), outputs=[new_output("stream", name="stdout", text=text)])
+        for text in ("a\r", "a")
+    )
+    found = compare(one, two, NAMES)
+    assert {"-    text: a^M", "+    text: a"} <= set(found.as_text().split("\n"))
+    assert patched(one, found.operations)["cells"][0]["outputs"][0]["text"] == "a"
+
+
+def test_a_cell_whose_lines_end_alike_is_shown_as_ever() -> None:
+    """Whether they end as on Windows, or were overwritten as those of a progress bar."""
+    for before, after in (("a\r\nb", "a\r\nc"), ("1%\r2%\n", "1%\r3%\n")):
+        one, two = (edited(notebook(["x"]), source=text) for text in (before, after))
+        assert "^M" not in compare(one, two, NAMES).as_text()
+
+
+def edited(raw: bytes, **cell: Any) -> bytes:
+    book = json.loads(raw)
+    book["cells"][0].update(cell)
+    return json.dumps(book).encode()
+
+
+def changed_lines(text: str) -> list[str]:
+    assert "\r" not in text
+    return told_lines(text)
+
+
+def told_lines(text: str) -> list[str]:
+    """The lines of the one hunk there is."""
+    lines = text.split("\n")
+    [at] = [number for number, line in enumerate(lines) if line.startswith("@@")]
+    return lines[at + 1 : lines.index("", at)]
