@@ -22,6 +22,7 @@ from jupyter_rewind.errors import (
     RewindError,
 )
 from jupyter_rewind.settings import SECTION, Rewind, read_json_file, user_file
+from jupyter_rewind.store import encryption
 from jupyter_rewind.store.durable import Files
 from jupyter_rewind.store.keyfiles import export_key, import_key
 from jupyter_rewind.store.layout import key_path
@@ -319,6 +320,19 @@ class Replication:
         return rotate(
             layout, folder, files, retell_snapshot, progress, encrypt=encrypt, indexes=indexes
         )
+
+    def require_encryption(self) -> None:
+        """Raises Denied, with the way to it, where a store cannot be encrypted here."""
+        encryption.require_library()
+
+    @property
+    def lacks_encryption(self) -> bool:
+        """Whether the store is in the clear, as its replica is, and the settings ask for another
+        one."""
+        if not self._settings.store_encrypt:
+            return False
+        with self._workspace() as workspace:
+            return not workspace.repository.layout.is_encrypted
 
     def set_aside(self) -> list[Path]:
         """The store's folders of what a change of the key leaves as it is, where they hold any."""

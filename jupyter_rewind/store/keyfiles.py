@@ -1,7 +1,7 @@
 """A store's key as a file that a person keeps: on paper, in a safe, on another disk.
 
-Without the key no replica can be pulled, and nothing of an encrypted one can ever be read. The
-file is text, with a check against slips of the pen, and holds the store's id.
+Without the key no replica can be pulled, and nothing of an encrypted one, or of an encrypted store,
+can ever be read. The file is text, with a check against slips of the pen, and holds the store's id.
 """
 
 from __future__ import annotations
@@ -20,8 +20,9 @@ from jupyter_rewind.store.layout import KEY_SIZE, Layout, key_path
 _WORD = "rewind-key-1"
 _LINE = re.compile(rf"{_WORD} ([0-9a-f]{{16,64}}) ([0-9a-f]{{{2 * KEY_SIZE}}}) ([0-9a-f]{{8}})")
 _WORDS = """\
-# The key of a Jupyter Rewind store. Keep it where you keep passwords, apart from every replica.
-# Whoever has it and a replica can read all that is in it. Without it nobody can, you included.
+# The key of a Jupyter Rewind store. Keep it where you keep passwords, apart from the store and from
+# every replica: whoever has it and one of these can read all that is in there. What is encrypted
+# nobody can read without it, you included.
 # On a new machine: jupyter rewind key import THIS-FILE
 """
 

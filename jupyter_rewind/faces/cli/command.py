@@ -154,6 +154,8 @@ class Face:
                 brought = replicas.adopt(progress)
             if brought is not None and brought.absent_bytes:
                 self.screen.remark(f"{wording.absent(brought.absent_bytes)} {wording.BRING}")
+            if brought is not None and replicas.lacks_encryption:
+                self.screen.remark(wording.IN_THE_CLEAR)
 
     def workspace_at(self, folder: Path | None) -> Workspace:
         """As `workspace`, of the store at `folder` where one is named."""

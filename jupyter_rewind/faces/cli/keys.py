@@ -68,7 +68,7 @@ def key(
     if action is KeyAction.EXPORT:
         lies = replicas.export_key(place)
         parts: list[Part] = [Words(f"{place} is a copy of the store's key, {lies}.")]
-        parts.append(Remark("Keep it as you keep passwords, and apart from every replica."))
+        parts.append(Remark("Keep it as you keep passwords, apart from store and replicas."))
         return Answer({"action": str(action), "file": str(place), "key": str(lies)}, parts)
     store, lies, is_new = replicas.import_key(place)
     text = "lies" if is_new else "lay already"
@@ -98,6 +98,8 @@ def _rotate(face: Face, replicas: Replication, *, doing: bool, encrypt: bool | N
         **({} if encrypt is None else {"encrypt": encrypt}),
     }
     if not doing:
+        if encrypt:
+            replicas.require_encryption()
         text = f"Would give the store another key and write all of its tags anew{_FORMS[encrypt]}."
         return Answer(data, [Words(f"{text} Nothing was changed; --yes does it."), *left])
     with face.screen.progress("Rotating") as progress:

@@ -248,6 +248,8 @@ def _pull(
     if isinstance(brought, RewindError):
         raise brought
     report, made = brought
+    if made and replicas.lacks_encryption:
+        face.screen.remark(wording.IN_THE_CLEAR)
     filled = 0 if lazy else _fill(face, replicas, url)
     absent = report.absent_bytes if lazy else 0
     row: Row = {

@@ -9,6 +9,10 @@ from datetime import UTC, datetime
 
 SHORT_ID = 8
 BRING = "`jupyter rewind pull` brings them."
+IN_THE_CLEAR = (
+    "The store is in the clear, as its replica is, though store.encrypt is on: `jupyter rewind key"
+    " rotate --encrypt --yes` encrypts it, and it needs a new replica then."
+)
 """What is said after `absent` where nothing else brings them by itself."""
 
 

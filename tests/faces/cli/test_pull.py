@@ -54,6 +54,22 @@ def test_on_a_new_machine_the_first_command_brings_the_histories(
     assert rewind("stats", "--json").data["absent_bytes"] == 0
 
 
+@pytest.mark.parametrize("words", [["pull"], ["verify"]])
+def test_a_store_that_comes_in_the_clear_against_the_setting_is_told(
+    home: Path, book: Path, rewind: Rewind, mount: Path, words: list[str]
+) -> None:
+    """What is in the clear in its replica is so here, though the setting asks for another store:
+    said once, when it comes, with the way to encrypt it."""
+    line = ("--set", f"replica.url={mount.as_uri()}")
+    assert rewind("replica", "push", *line).status == 0
+    mend = "`jupyter rewind key rotate --encrypt --yes`"
+    for wanted in ("false", "true"):
+        shutil.rmtree(home / "data")
+        told = rewind(*words, *line, "--set", f"store.encrypt={wanted}")
+        assert told.status == 0 and (mend in told.err) is (wanted == "true"), told
+    assert mend not in rewind(*words, *line, "--set", "store.encrypt=true").err
+
+
 def test_histories_come_at_once_and_contents_as_they_are_read(
     home: Path, book: Path, rewind: Rewind, mount: Path
 ) -> None:

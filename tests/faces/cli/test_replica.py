@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
@@ -310,3 +311,15 @@ def test_a_store_becomes_encrypted_by_one_command_that_doctor_names(
     assert "AES-256-GCM" in told
     assert rewind("key", "rotate", "--decrypt", "--yes").status == 0
     assert rewind("history", book, "--json").data["checkpoints"] == before
+
+
+def test_what_cannot_be_encrypted_here_is_not_promised(
+    book: Path, rewind: Rewind, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without the library the look ahead is refused as the change itself is, and says what to
+    install; another key alone needs no library."""
+    monkeypatch.setitem(sys.modules, "cryptography.hazmat.primitives.ciphers.aead", None)
+    for words in (["--encrypt"], ["--encrypt", "--yes"]):
+        told = rewind("key", "rotate", *words)
+        assert told.status == 6 and "pip install cryptography" in told.err, words
+    assert rewind("key", "rotate").status == 0
