@@ -21,6 +21,7 @@ from tornado.web import HTTPError
 from jupyter_rewind.errors import RewindError
 from jupyter_rewind.faces.server import request
 from jupyter_rewind.faces.server.paths import Paths, is_notebook
+from jupyter_rewind.faces.server.statuses import Refusal, words_of
 from jupyter_rewind.faces.server.turns import SaveTurns
 
 _EXPLAIN_SECONDS = 3.0
@@ -189,6 +190,4 @@ def _is_unreadable(error: HTTPError, path: object) -> bool:
 def _with_words(error: HTTPError, words: str) -> HTTPError:
     if not words:
         return error
-    # Tornado keeps the message under another name since 6.6.
-    message = getattr(error, "_log_message", None) or error.log_message or ""
-    return HTTPError(error.status_code, f"{message}\n{words}", reason=error.reason)
+    return Refusal(error.status_code, f"{words_of(error)}\n{words}", reason=error.reason)

@@ -35,6 +35,23 @@ _CODES: dict[int, str] = {
 }
 
 
+class Refusal(HTTPError):
+    """An answer whose words come as they are. Jupyter's handlers tell those that tornado has for
+    its log, with each % doubled: the name in them would be another file's."""
+
+    def __init__(self, status_code: int, words: str, *, reason: str | None = None) -> None:
+        super().__init__(status_code, words, reason=reason)
+        self._words = words
+
+    @property
+    def log_message(self) -> str:
+        return self._words
+
+    @log_message.setter
+    def log_message(self, doubled: str | None) -> None:
+        """Tornado says it again, before 6.6."""
+
+
 class Failure(TypedDict):
     """The body of every answer that is not a success."""
 
@@ -70,10 +87,16 @@ def describe_status(status: int, message: str) -> Failure:
     return Failure(code=_CODES.get(status, "internal"), message=words, hint="", retryable=False)
 
 
-def as_http_error(failure: Failure, error: errors.RewindError) -> HTTPError:
+def words_of(error: HTTPError) -> str:
+    """What the error says to whoever asked."""
+    told = error.log_message or ""
+    return told if isinstance(error, Refusal) else told % error.args
+
+
+def as_http_error(failure: Failure, error: errors.RewindError) -> Refusal:
     """`error` as `failure` tells it, for Jupyter's own contents handlers, which answer in JSON.
 
     The status line stays the stock one: a file name need not be one that a header can carry.
     """
     words = f"{failure['message']} {failure['hint']}".strip()
-    return HTTPError(int(status_of(error)), words)
+    return Refusal(int(status_of(error)), words)

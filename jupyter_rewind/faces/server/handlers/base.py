@@ -22,6 +22,7 @@ from jupyter_rewind.faces.server.statuses import (
     describe_status,
     sayable,
     status_of,
+    words_of,
 )
 
 if TYPE_CHECKING:
@@ -165,7 +166,7 @@ class RewindHandler(ExtensionHandlerMixin, APIHandler):
             self.set_status(status_of(error))
             failure = self._describe(error)
         elif isinstance(error, HTTPError):
-            failure = describe_status(status_code, error.log_message or "")
+            failure = describe_status(status_code, words_of(error))
         else:
             failure = describe(
                 Internal(
