@@ -66,7 +66,7 @@ class Listener:
             follow_delete(self._recorder, self._paths, path)
 
     def _look(self, path: str) -> None:
-        if request.current_saving() is None and is_notebook(path):
+        if request.current_saving() is None and is_notebook(path) and not self._is_own(path):
             opened = request.requested_path()
             is_opened = opened is None or opened == path
             if is_opened or request.is_get():
@@ -75,6 +75,14 @@ class Listener:
                 self._heartbeat.watch(path, is_opened=False)
             if is_opened:
                 self._follow(self._paths.file(path))
+
+    def _is_own(self, path: str) -> bool:
+        """Whether a save asked for what it has just written, and no look finds more: of a damaged
+        notebook, one finds it mended. The event may be heard when the save is over."""
+        under_way = request.saving.get()
+        if under_way is None or under_way.path != path:
+            return False
+        return all(each.path != path for each in self._heartbeat.damages)
 
     def _save(self, path: str) -> None:
         under_way = request.saving.get()

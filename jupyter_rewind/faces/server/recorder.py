@@ -63,7 +63,7 @@ class Recorder:
         self.settings = settings
         self.log = log
         self.on_checkpoint: Notice | None = None
-        self.prepare_history: PrepareHistory | None = None
+        self.prepare_history: Callable[..., bool] | None = None
         self.recorded = 0
         self.failed = 0
         self.last_failure = ""
@@ -256,7 +256,7 @@ class Recorder:
         """The checkpoint of `raw` as the state of `file`, and whether it is new. In our threads."""
         with self._noting_faults(file):
             if self.prepare_history is not None:
-                self.prepare_history(workspace, file)
+                self.prepare_history(workspace, file, stamp if reason in SAVES else None)
             recorded = workspace.histories.record(
                 file,
                 raw,

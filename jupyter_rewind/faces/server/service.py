@@ -34,6 +34,7 @@ from jupyter_rewind.settings import Rewind
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from jupyter_rewind.faces.server.reading import Stamp
     from jupyter_rewind.kernels.hearing import Hearing
     from jupyter_rewind.workspace import Workspace
 
@@ -72,11 +73,21 @@ class Service:
         self.recorder.on_checkpoint = self._announce_own
         self.follower.on_news = self._announce
 
-    def take_stock_checkpoint(self, workspace: Workspace, file: str) -> bool:
-        """Whether what Jupyter kept of `file` before us began its history."""
+    def take_stock_checkpoint(
+        self, workspace: Workspace, file: str, saved: Stamp | None = None
+    ) -> bool:
+        """Whether what Jupyter kept of `file` before us began its history. What it kept of the very
+        state that was just `saved` is no older one: another checkpoints class makes such a copy."""
         if not (is_notebook(file) or self.settings.notebooks_text_files):
             return False
-        return workspace.take_stock_checkpoint(file, _stock_folder(self.manager))
+        folder = _stock_folder(self.manager)
+        if saved is not None and not self.has_checkpoints_class:
+            from jupyter_rewind.workspace import read_stock
+
+            stock = read_stock(Path(file), folder, saved.size, workspace.histories)
+            if stock is not None and stock.document.mtime_ns == saved.mtime_ns:
+                return False
+        return workspace.take_stock_checkpoint(file, folder)
 
     def begin_history(self, workspace: Workspace, file: str) -> bool:
         """Whether `file`, which somebody asks for, has a history only now: that of where it was

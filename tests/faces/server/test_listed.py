@@ -120,6 +120,31 @@ async def test_a_notebook_that_is_copied_or_renamed_is_not_looked_at_for_that(
     assert looked == []
 
 
+async def test_a_notebook_that_is_saved_is_not_looked_at_for_that(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What another program writes just then is told as what it is kept for: before it is deleted,
+    before a restore."""
+    heartbeat, looked = client.service.heartbeat, list[str]()
+    monkeypatch.setattr(heartbeat, "see", lambda path, is_opened: looked.append(path))
+    await client.put("a.ipynb", notebook("x = 1"))
+    await eventually(lambda: "a.ipynb" in heartbeat._watched)
+    assert looked == []
+    await client.ask("GET", "api/contents", "a.ipynb")
+    await eventually(lambda: looked == ["a.ipynb"])
+
+
+async def test_a_damaged_notebook_that_is_saved_is_found_mended(client: Client) -> None:
+    await client.put("a.ipynb", notebook("x = 1"))
+    heartbeat, file = client.service.heartbeat, client.file("a.ipynb")
+    file.write_bytes(b"")
+    os.utime(file, (1_700_000_000, 1_700_000_000))
+    await client.ask("GET", "api/contents", "a.ipynb")
+    await eventually(lambda: heartbeat.damages)
+    await client.put("a.ipynb", notebook("x = 2"))
+    await eventually(lambda: not heartbeat.damages)
+
+
 async def test_a_listed_notebook_that_is_too_large_to_be_read_for_a_look_waits_until_it_is_opened(
     client: Client, looks: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
