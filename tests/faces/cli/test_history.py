@@ -149,9 +149,11 @@ def test_show_of_a_file_that_is_no_notebook(work: Path, rewind: Rewind) -> None:
     assert "--raw" in rewind("show", other).out
 
 
-def test_show_of_what_windows_wrote_in_utf_16_is_text(work: Path, rewind: Rewind) -> None:
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le"])
+def test_show_of_what_windows_wrote_is_text(work: Path, rewind: Rewind, encoding: str) -> None:
+    """With a mark at its beginning or without."""
     notebook = {"cells": [{"source": "x = 'wide'"}], "nbformat": 4, "nbformat_minor": 5}
-    (work / "wide.ipynb").write_bytes(json.dumps(notebook).encode("utf-16"))
+    (work / "wide.ipynb").write_bytes(json.dumps(notebook).encode(encoding))
     assert rewind("checkpoint", "wide.ipynb").status == 0
     assert "x = 'wide'" in rewind("show", "wide.ipynb").out
 
