@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import threading
+import time
+from pathlib import Path
+
 import pytest
 from obstore.store import MemoryStore
 
 from jupyter_rewind import clock
+from jupyter_rewind.store.replica import packing
 from jupyter_rewind.store.replica.cloud import CloudObjects
 from jupyter_rewind.store.replica.fetching import Source
 from jupyter_rewind.store.replica.ledger import Place
 from jupyter_rewind.store.replica.pace import Pace
+from tests.support.forwarders import DEADLINE_SECONDS
+from tests.support.replicas import Machine
+from tests.support.stores import Filled, noise, segment_files
 
 
 def test_who_interrupts_a_slow_pull_does_not_wait_for_its_rate() -> None:
@@ -25,3 +33,52 @@ def test_who_interrupts_a_slow_pull_does_not_wait_for_its_rate() -> None:
     with pytest.raises(KeyboardInterrupt):
         coming.throw(KeyboardInterrupt)  # type: ignore[attr-defined]
     assert clock.monotonic() - begun < 60
+
+
+class Road(CloudObjects):
+    """A memory that tells how many packs are on their way at once. The first one arrives when all
+    others have."""
+
+    def __init__(self) -> None:
+        super().__init__(MemoryStore(), "memory")
+        self.others = threading.Semaphore(0)
+        self.lock = threading.Lock()
+        self.first = ""
+        self.now = self.most = 0
+        self.expected = 0
+
+    def create(self, key: str, data: bytes | bytearray) -> bool:
+        if not key.startswith("packs/"):
+            return super().create(key, data)
+        with self.lock:
+            self.first = self.first or key
+            self.now += 1
+            self.most = max(self.most, self.now)
+        if key == self.first:
+            for _ in range(self.expected - 1):
+                assert self.others.acquire(timeout=DEADLINE_SECONDS), "it was waited for"
+        made = super().create(key, data)
+        time.sleep(0.005)  # where more than may be are on their way, they meet
+        with self.lock:
+            self.now -= 1
+        self.others.release()
+        return made
+
+
+@pytest.mark.parametrize("sealed", [False, True])
+def test_a_slow_pack_stops_no_other_and_no_more_are_on_their_way_than_may_be(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sealed: bool
+) -> None:
+    """What a push has in memory, and asks of the server at once, is bounded; within that nothing
+    waits for what was begun before it."""
+    monkeypatch.setattr(packing, "INLINE_BYTES", 0)
+    monkeypatch.setattr(packing, "PACK_BYTES", 64 << 10)
+    road = Road()
+    machine = Machine(Filled(tmp_path), road)
+    with machine.open() as repository:
+        machine.filled.add(repository, parts=[noise("large", 700_000)])
+    [segment] = segment_files(machine.filled)
+    road.expected = -(-segment.stat().st_size // (64 << 10))
+    machine.push(sealed=sealed, pace=Pace(hands=3))
+    assert road.expected > 10 and road.most <= 3
+    assert len([*road.find("packs/")]) == road.expected

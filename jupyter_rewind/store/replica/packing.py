@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,6 +27,9 @@ from jupyter_rewind.store.replica.settling import create_surely
 Progress = Callable[[int, int], None]
 INLINE_BYTES = 512 << 10
 PACK_BYTES = 8 << 20
+_AHEAD = 2
+"""So many packs are read, named and outlined while as many are on their way as the pace allows:
+these small requests take as long as a tenth of a pack, and the way would be idle meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +89,7 @@ class Sender:
         self._epoch = epoch
         self._done = 0
         self._lock = threading.Lock()
+        self._slots = threading.Semaphore(pace.hands)
         self.objects_made = 0
 
     def read(self, blocks: Sequence[Block]) -> bytes:
@@ -96,21 +100,15 @@ class Sender:
         """All packs are there, durably; where each of their blocks stands."""
         if self._pace.hands == 1:
             return [piece for blocks in packs for piece in self._send(blocks)]
-        pieces: list[Piece] = []
-        with ThreadPoolExecutor(self._pace.hands) as pool:
-            waiting: list[Future[list[Piece]]] = []
+        with ThreadPoolExecutor(self._pace.hands + _AHEAD) as pool:
+            # What waits holds no bytes yet.
+            waiting = [pool.submit(self._send, blocks) for blocks in packs]
             try:
-                for blocks in packs:
-                    if len(waiting) >= self._pace.hands:
-                        pieces += waiting.pop(0).result()
-                    waiting.append(pool.submit(self._send, blocks))
-                for each in waiting:
-                    pieces += each.result()
+                return [piece for each in waiting for piece in each.result()]
             except BaseException:
                 for each in waiting:
                     each.cancel()
                 raise
-        return pieces
 
     def count(self, size: int) -> None:
         """So many bytes more are there."""
@@ -136,7 +134,9 @@ class Sender:
         if self._objects.size(key) != len(data):
             self._put_outline(data, key)
             self._pace.wait(len(data))
-            if not create_surely(self._objects, key, data):
+            with self._slots:
+                is_there = create_surely(self._objects, key, data)
+            if not is_there:
                 raise Integrity(
                     f"{key} of the replica {self._objects.place} holds other bytes than its name"
                     " says.",
