@@ -87,7 +87,9 @@ def import_image(repository: Repository, source: Path) -> TakenIn:
 
     Raises NotFound, Integrity, Newer, Storage; nothing is stored then.
     """
-    with _scratch(repository.layout.folder) as folder:
+    # An encrypted store holds nothing in the clear; the file does.
+    is_encrypted = repository.layout.is_encrypted
+    with _scratch(source.parent if is_encrypted else repository.layout.folder) as folder:
         try:
             with tarfile.open(source, "r|gz") as archive:
                 head = _unpack(archive, folder)
