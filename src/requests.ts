@@ -12,6 +12,7 @@ import type {
   Found,
   Health,
   History,
+  IDeleted,
   IDifference,
   IImages,
   IPage,
@@ -24,7 +25,6 @@ import type {
   IWanted,
   Labelled,
   Moved,
-  Overview,
   ProcessImage,
   Snapshot,
   Unseen
@@ -254,9 +254,8 @@ export class RewindClient implements IRewindClient {
     await this.ask('DELETE', `drafts/${draft}`, { path });
   }
 
-  async deleted(): Promise<Overview[]> {
-    const answer = await this.ask('GET', 'deleted');
-    return (answer as { deleted: Overview[] }).deleted;
+  async deleted(): Promise<IDeleted> {
+    return (await this.ask('GET', 'deleted')) as IDeleted;
   }
 
   async undelete(history: string): Promise<IRestored> {

@@ -96,6 +96,12 @@ export type Standing = Found['notebooks'][number];
 /** What a recovery made of the traces, in figures and words. */
 export type RecoveryReport = Schemas['RecoveryReport'];
 
+/** Deleted files, and why some may be missing among them, in words. */
+export interface IDeleted {
+  deleted: Overview[];
+  incomplete: string[];
+}
+
 /** A notebook that would be brought back; nothing of it is written yet. */
 export interface IRecovered {
   path: string;
@@ -267,7 +273,7 @@ export interface IRewindClient {
   reach(): Promise<void>;
 
   /** The deleted files that can be brought back. */
-  deleted(): Promise<Overview[]>;
+  deleted(): Promise<IDeleted>;
 
   /** A deleted file is there again, with its history. */
   undelete(history: string): Promise<IRestored>;

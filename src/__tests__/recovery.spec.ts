@@ -12,7 +12,7 @@ const FOUND: Found = {
 function clientWith(parts: Partial<IRewindClient>): IRewindClient {
   return {
     traces: () => Promise.resolve(FOUND),
-    deleted: () => Promise.resolve([]),
+    deleted: () => Promise.resolve({ deleted: [], incomplete: [] }),
     ...parts
   } as IRewindClient;
 }
@@ -23,7 +23,9 @@ describe('RecoveryModel', () => {
       path => ({ path }) as Overview
     );
     const model = new RecoveryModel(
-      clientWith({ deleted: () => Promise.resolve(deleted) })
+      clientWith({
+        deleted: () => Promise.resolve({ deleted, incomplete: [] })
+      })
     );
     await model.look('a');
     expect(model.stage).toMatchObject({

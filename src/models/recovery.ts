@@ -7,6 +7,8 @@ import type { Found, IRecovered, IRewindClient, Overview } from '../tokens';
 export interface ISurvey {
   found: Found;
   deleted: Overview[];
+  /** Why deleted files may be missing here, in the server's words. */
+  incomplete: string[];
 }
 
 /** What stands in the view: a folder with all that left traces, or one notebook brought back. */
@@ -69,13 +71,14 @@ export class RecoveryModel implements IDisposable {
   }
 
   private async survey(path: string): Promise<ISurvey> {
-    const [found, deleted] = await Promise.all([
+    const [found, { deleted, incomplete }] = await Promise.all([
       this.client.traces(path),
       this.client.deleted()
     ]);
     const prefix = path ? `${path}/` : '';
     return {
       found,
+      incomplete,
       deleted: deleted.filter(each => each.path.startsWith(prefix))
     };
   }

@@ -154,7 +154,7 @@ function Folder({
   actions,
   trans
 }: IProps & { path: string; survey: ISurvey }): React.ReactElement {
-  const { found, deleted } = survey;
+  const { found, deleted, incomplete } = survey;
   const gone = new Set(deleted.map(each => each.path));
   const notebooks = found.notebooks.filter(each => !gone.has(each.path));
   const gains = notebooks.filter(each => each.can_gain);
@@ -173,7 +173,12 @@ function Folder({
         </p>
       </header>
       <div className="jp-Rewind-list">
-        {!gains.length && !deleted.length && (
+        {incomplete.map(each => (
+          <p key={each} className="jp-Rewind-failure" role="alert">
+            {each}
+          </p>
+        ))}
+        {!gains.length && !deleted.length && !incomplete.length && (
           <p className="jp-Rewind-hint">
             {trans.__('Nothing was found that is not in the notebooks here.')}
           </p>
