@@ -288,7 +288,8 @@ async def test_what_ran_is_listed_the_newest_first_and_some_at_a_time(
 
 
 async def test_a_state_tells_its_variables_and_what_changed(running: Callable[[], Any]) -> None:
-    """By notebook, whichever kernel it was: the list, the report, and the difference."""
+    """By notebook, whichever kernel it was: the list, the report, and the difference from the state
+    before or from any other, with how both keep it."""
     async with running() as kernel:
         api = kernel.api
         await kernel.run("kept = [1]; gone = 1")
@@ -308,6 +309,16 @@ async def test_a_state_tells_its_variables_and_what_changed(running: Callable[[]
         _, first = await api("GET", one, snapshot="1", path="a.ipynb")
         assert (first["before"], first["changes"]) == (None, None)
         assert (await api("GET", one, snapshot="77", path="a.ipynb"))[0] == 404
+        both = f"{one}/diff"
+        _, diff = await api("GET", both, snapshot=newest, path="a.ipynb", after="1")
+        assert (diff["before"]["count"], diff["after"]["count"]) == (2, 1)
+        assert {each["name"] for each in diff["before_report"]} == {"kept", "json"}
+        assert {each["name"] for each in diff["after_report"]} == {"kept", "gone"}
+        changes = {each["name"]: each["how"] for each in diff["changes"]}
+        assert changes == {"kept": "changed", "gone": "added", "json": "removed"}
+        _, same = await api("GET", both, snapshot="2", path="a.ipynb")
+        assert (same["after"]["id"], same["changes"]) == (newest, [])
+        assert (await api("GET", both, snapshot="1", path="a.ipynb", after="77"))[0] == 404
 
 
 async def test_one_variable_is_brought_back(running: Callable[[], Any]) -> None:

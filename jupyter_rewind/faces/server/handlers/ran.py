@@ -75,6 +75,29 @@ class NotebookSnapshotHandler(KernelStatesHandler):
         self.answer(await self.look(act))
 
 
+class NotebookSnapshotDiffHandler(KernelStatesHandler):
+    """GET how a notebook's variables differ between two states, and how each state keeps them."""
+
+    @web.authenticated
+    @authorized
+    async def get(self, ref: str) -> None:
+        _, file = await self.query_file()
+        after = self.query("after", "head")
+
+        def act(revival: Revival) -> dict[str, Any]:
+            first = revival.resolve_of_notebook(file, unquote(ref))
+            second = revival.resolve_of_notebook(file, after)
+            return {
+                "before": snapshot_json(first),
+                "after": snapshot_json(second),
+                "before_report": report_json(revival.report(first)),
+                "after_report": report_json(revival.report(second)),
+                "changes": changes_json(revival.compare(first, second)),
+            }
+
+        self.answer(await self.look(act))
+
+
 class VariablesHandler(KernelStatesHandler):
     """POST: one variable of a state is there again; everything else stays."""
 

@@ -58,6 +58,7 @@ HANDLERS: dict[str, type[RewindHandler]] = {
     "/executions": ran.ExecutionsHandler,
     "/snapshots": ran.NotebookSnapshotsHandler,
     "/snapshots/{snapshot}": ran.NotebookSnapshotHandler,
+    "/snapshots/{snapshot}/diff": ran.NotebookSnapshotDiffHandler,
     "/outputs": outputs.OutputsHandler,
     "/search": search.SearchHandler,
     "/stats": status.StatsHandler,
