@@ -21,6 +21,7 @@ import type {
   IRestoreOptions,
   IRewindClient,
   ISearched,
+  IStatesDifference,
   IVariables,
   IWanted,
   Labelled,
@@ -102,6 +103,22 @@ export class RewindClient implements IRewindClient {
   async variables(path: string, ref: string): Promise<IVariables> {
     const route = `snapshots/${encodeURIComponent(ref)}`;
     return (await this.ask('GET', route, { path })) as IVariables;
+  }
+
+  async statesDifference(
+    path: string,
+    before: string,
+    after: string
+  ): Promise<IStatesDifference> {
+    const route = `snapshots/${encodeURIComponent(before)}/diff`;
+    const found = await this.ask('GET', route, { path, after });
+    return found as IStatesDifference;
+  }
+
+  async keepState(kernel: string): Promise<Snapshot> {
+    const route = `kernels/${kernel}/snapshots`;
+    const made = await this.ask('POST', route, {}, {});
+    return (made as { snapshot: Snapshot }).snapshot;
   }
 
   async bringBack(kernel: string, wanted: IWanted): Promise<string> {

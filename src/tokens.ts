@@ -45,6 +45,15 @@ export interface IVariables {
   changes: VariableChange[] | null;
 }
 
+/** The variables of two states, and how the second differs from the first. */
+export interface IStatesDifference {
+  before: Snapshot;
+  after: Snapshot;
+  before_report: Variable[];
+  after_report: Variable[];
+  changes: VariableChange[];
+}
+
 /** Some of a long list, the newest first, and whether older ones follow. */
 export interface IPage<T> {
   items: T[];
@@ -87,6 +96,12 @@ export type Unseen = Omit<Schemas['Unseen'], 'outputs'> & {
 /** One file's history, without its checkpoints. */
 export type Overview = Schemas['History'];
 
+/** Deleted files, and why some may be missing among them, in words. */
+export interface IDeleted {
+  deleted: Overview[];
+  incomplete: string[];
+}
+
 /** What is left of the notebooks of a folder, or of one notebook. */
 export type Found = Schemas['Found'];
 
@@ -95,12 +110,6 @@ export type Standing = Found['notebooks'][number];
 
 /** What a recovery made of the traces, in figures and words. */
 export type RecoveryReport = Schemas['RecoveryReport'];
-
-/** Deleted files, and why some may be missing among them, in words. */
-export interface IDeleted {
-  deleted: Overview[];
-  incomplete: string[];
-}
 
 /** A notebook that would be brought back; nothing of it is written yet. */
 export interface IRecovered {
@@ -175,6 +184,16 @@ export interface IRewindClient {
 
   /** The variables of a state. */
   variables(path: string, ref: string): Promise<IVariables>;
+
+  /** The variables of two states of a notebook. */
+  statesDifference(
+    path: string,
+    before: string,
+    after: string
+  ): Promise<IStatesDifference>;
+
+  /** Keep what a running kernel has now as a state of it. */
+  keepState(kernel: string): Promise<Snapshot>;
 
   /** One variable is in a running kernel again, under the name that is told. */
   bringBack(kernel: string, wanted: IWanted): Promise<string>;

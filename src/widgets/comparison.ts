@@ -10,7 +10,7 @@ import type { Choices } from '../models/choices';
 import type { IOpenDocument } from '../models/history';
 import type { Pages } from '../models/pages';
 import type { Checkpoint, IDifference } from '../tokens';
-import { nameOf, SideChoice } from './sidechoice';
+import { nameOf, SideChoice, tellCheckpoint } from './sidechoice';
 
 /** With whose help a difference is drawn. */
 export interface IDrawing {
@@ -82,8 +82,9 @@ export async function checkpointComparison(
         ['open', trans.__('what is open now, with unsaved edits')],
         present
       ],
-      checkpoints: options.checkpoints,
+      entries: options.checkpoints,
       except: options.checkpoint.id,
+      tell: each => tellCheckpoint(each, trans),
       onChosen: () => void show().catch(options.fail),
       fail: options.fail
     },

@@ -27,6 +27,8 @@ export interface IHistoryActions {
   pin(checkpoint: Checkpoint): void;
   /** Show the variables of a state. */
   variables(state: Snapshot): void;
+  /** Show a state beside another one or the running kernel. */
+  compareStates(state: Snapshot): void;
   /** The running kernel has the variables of a state again. */
   restoreState(state: Snapshot): void;
 }
@@ -273,6 +275,12 @@ function StateEntry(props: IStateProps): React.ReactElement {
       <div className="jp-Rewind-actions">
         <Link act={() => actions.variables(state)}>
           {trans.__('Variables')}
+        </Link>
+        <Link
+          title={trans.__('Show this state beside another one, or beside now')}
+          act={() => actions.compareStates(state)}
+        >
+          {trans.__('Compare')}
         </Link>
         <Link
           title={trans.__(

@@ -9,6 +9,8 @@ import { Widget } from '@lumino/widgets';
 
 import { bringBack, type IOtherName } from '../models/bringing';
 import type { HistoryModel, IOpenDocument } from '../models/history';
+import { Pages } from '../models/pages';
+import { StateComparison } from '../models/statecomparison';
 import type { IRewindClient, Moved, Snapshot } from '../tokens';
 import type { IHistoryActions } from './historyentries';
 import { tell, tellKernelWaited } from './telling';
@@ -31,7 +33,7 @@ export interface IStateContext {
 /** What the user can do with a state of the kernel. */
 export function stateActions(
   context: IStateContext
-): Pick<IHistoryActions, 'restoreState' | 'variables'> {
+): Pick<IHistoryActions, 'compareStates' | 'restoreState' | 'variables'> {
   const { client, kernelOf, makeRoom, model, show, told, trans } = context;
 
   const restoreState = (state: Snapshot) =>
@@ -95,7 +97,36 @@ export function stateActions(
       await show(widget);
     });
 
-  return { restoreState, variables };
+  const compareStates = (state: Snapshot) =>
+    void told(trans.__('Nothing could be compared.'), async () => {
+      const { document } = model;
+      if (!document) {
+        return;
+      }
+      const { path } = document;
+      const { stateComparison } = await import('./statecomparison');
+      const failed = trans.__('Nothing could be compared.');
+      const widget: MainAreaWidget = stateComparison({
+        path,
+        state,
+        states: new Pages((limit, before) =>
+          client.snapshots(path, limit, before)
+        ),
+        model: new StateComparison({
+          present: () =>
+            tellKernelWaited(client.keepState(kernelOf(document)), trans),
+          difference: after => client.statesDifference(path, state.id, after)
+        }),
+        hasKernel: document.kernel !== null,
+        bringBack: (of, name) => bring(document, of, name, widget),
+        fail: reason => void told(failed, () => Promise.reject(reason)),
+        trans
+      });
+      widget.id = `jupyter-rewind-states-${state.id}`;
+      await show(widget);
+    });
+
+  return { compareStates, restoreState, variables };
 }
 
 /** Says what came back of the variables, and offers to take that back. */

@@ -150,7 +150,8 @@ function VariableRow({ row, bringBack, trans }: IRowProps): React.ReactElement {
   );
 }
 
-function changeWords(
+/** What became of a variable, in a word. */
+export function changeWords(
   how: 'added' | 'changed' | 'removed',
   trans: TranslationBundle
 ): string {
@@ -164,7 +165,8 @@ function changeWords(
   }
 }
 
-function fidelityWords(
+/** How faithfully a variable is kept, in words. */
+export function fidelityWords(
   fidelity: 'exact' | 'rebuilt' | 'by reference' | 'missing',
   trans: TranslationBundle
 ): string {

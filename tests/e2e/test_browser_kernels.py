@@ -132,6 +132,44 @@ def test_a_states_variables_are_shown_and_one_comes_back(lab: Lab, page: Any) ->
     wait_until("both", lambda: "now spoiled [3, 1, 2, 9]" in outputs(page))
 
 
+def test_two_states_are_compared_variable_by_variable(lab: Lab, page: Any) -> None:
+    """Compare on a state: beside the running kernel first, then beside any other state; what it
+    had can be brought back from there."""
+    write_notebook(lab.folder / NAME)
+    open_notebook(page, lab, NAME)
+    idle(page)
+    run_cell(page, 3, "rows = [3, 1, 2]; gone = 'x' * 5000; kept = 7; print('one')")
+    wait_until("the first cell", lambda: "one" in outputs(page))
+    run_cell(page, 3, "rows.append(9); del gone; names = ['Ada']; print('two')")
+    wait_until("the second cell", lambda: "two" in outputs(page))
+    run_cell(page, 3, "rows = 'spoiled'; print('three')")
+    wait_until("the third cell", lambda: "three" in outputs(page))
+    wait_until("its states", lambda: {1, 2} <= states(lab))
+    open_state(page, 1).get_by_role("button", name="Compare").click()
+    view = page.locator(".jp-Rewind-states")
+
+    def told(name: str, side: str) -> str:
+        return str(view.locator(f"[data-variable='{name}'] .jp-mod-{side}").inner_text())
+
+    view.get_by_text("1 new, 1 changed, 1 gone, 1 the same.").wait_for()
+    kept, now = told("rows", "left"), told("rows", "right")
+    assert "3 items" in kept and "list · " in kept and "exact" in kept
+    assert "'spoiled'" in now and "str · exact" in now
+    assert told("names", "left") == told("gone", "right") == "not there"
+    assert view.locator("[data-variable='kept']").count() == 0
+    view.get_by_label("Also what is the same").check()
+    view.locator("[data-variable='kept']").wait_for()
+    is_flawless(page, "state-comparison", ".jp-Rewind-states", ".jp-Rewind-history")
+    second = view.locator("option", has_text="State after [2]").get_attribute("value")
+    view.get_by_label("On the right:").select_option(second)
+    wait_until("the other state", lambda: "4 items" in told("rows", "right"))
+    view.get_by_role("button", name="Bring gone back").click()
+    hear(page, "gone is what gone was after cell [1].")
+    page.locator(".lm-TabBar-tab", has_text=NAME).first.click()
+    run_cell(page, 3, "print('now', len(gone))")
+    wait_until("the variable", lambda: "now 5000" in outputs(page))
+
+
 def test_all_variables_go_back_to_a_state_and_forth(lab: Lab, page: Any) -> None:
     """Restore variables on a state in the panel; the notification has an Undo."""
     write_notebook(lab.folder / NAME)
