@@ -22,7 +22,8 @@ jest.mock('nbdime/lib/diff/widget', () => ({
 jest.mock('nbdime/lib/diff/model', () => ({ NotebookDiffModel: class {} }));
 
 function said(text: string): IDifference {
-  return { differs: true, text } as IDifference;
+  const unified = `--- one\n+++ other\n@@ -1 +1 @@\n-before\n+${text}\n`;
+  return { differs: true, text: unified } as IDifference;
 }
 
 function checkpoint(id: string): Checkpoint {
@@ -132,7 +133,7 @@ describe('a comparison', () => {
     answers.second(said('to the second'));
     answers.present(said('to the file'));
     await new Promise(resolve => setTimeout(resolve));
-    expect(widget.node.querySelector('pre')!.textContent).toBe('to the second');
-    expect(widget.node.querySelectorAll('pre')).toHaveLength(1);
+    const told = [...widget.node.querySelectorAll('ins')];
+    expect(told.map(each => each.textContent)).toEqual(['to the second']);
   });
 });

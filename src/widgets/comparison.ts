@@ -11,6 +11,7 @@ import type { IOpenDocument } from '../models/history';
 import type { Pages } from '../models/pages';
 import type { Checkpoint, IDifference } from '../tokens';
 import { nameOf, SideChoice, tellCheckpoint } from './sidechoice';
+import { textDifference } from './textdifference';
 
 /** With whose help a difference is drawn. */
 export interface IDrawing {
@@ -100,10 +101,8 @@ export async function checkpointComparison(
   });
   const controls = document.createElement('div');
   controls.className = 'jp-Rewind-controls';
-  controls.append(
-    labelled(trans.__('On the right:'), right.node),
-    labelled(trans.__('Hide outputs'), hidden, true)
-  );
+  const hiding = labelled(trans.__('Hide outputs'), hidden, true);
+  controls.append(labelled(trans.__('On the right:'), right.node), hiding);
   panel.addWidget(new Widget({ node: controls }));
   const lacking = line(
     'p',
@@ -140,6 +139,7 @@ export async function checkpointComparison(
       return; // a later choice is shown, however long this answer took
     }
     nameless.setHidden(!difference.differs || hasIds(difference.notebook));
+    hiding.hidden = !difference.notebook; // a text has none
     lacking.setHidden(right.value !== 'present' || !options.open.isDirty);
     const offer = (cell: string) => {
       const button = document.createElement('button');
@@ -174,7 +174,7 @@ function differenceWidget(
     return line('p', trans.__('Nothing differs.'));
   }
   if (!difference.notebook) {
-    return line('pre', difference.text);
+    return textDifference(difference.text, trans);
   }
   const { newInlineEditor } = drawing.editors.factoryService;
   const diff = new NotebookDiffWidget({
@@ -270,7 +270,7 @@ function labelled(
   return label;
 }
 
-function line(tag: 'h2' | 'p' | 'pre', text: string): Widget {
+function line(tag: 'h2' | 'p', text: string): Widget {
   const node = document.createElement(tag);
   node.textContent = text;
   return new Widget({ node });
