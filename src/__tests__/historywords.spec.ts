@@ -35,10 +35,14 @@ describe('filterWords', () => {
 });
 
 describe('reasonWords', () => {
-  it('does not call the first state of a file changed', () => {
-    const words = (parent: string | null) =>
-      reasonWords({ reason: 'external-change', parent }, trans);
-    expect(words(null)).toBe('As it was found');
-    expect(words('earlier')).toBe('Changed outside Jupyter');
+  it('does not call the first state of a file changed or saved', () => {
+    const words = (
+      reason: 'external-change' | 'manual',
+      parent: string | null
+    ) => reasonWords({ reason, parent }, trans);
+    expect(words('external-change', null)).toBe('As it was found');
+    expect(words('external-change', 'earlier')).toBe('Changed outside Jupyter');
+    expect(words('manual', null)).toBe('As it was found');
+    expect(words('manual', 'earlier')).toBe('Saved by hand');
   });
 });

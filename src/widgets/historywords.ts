@@ -35,7 +35,10 @@ export function reasonWords(
     case 'autosave':
       return trans.__('Saved by itself');
     case 'manual':
-      return trans.__('Saved by hand');
+      // JupyterLab asks for one of a file that it opens and that has none.
+      return checkpoint.parent
+        ? trans.__('Saved by hand')
+        : trans.__('As it was found');
     case 'before-restore':
       return trans.__('Before a restore');
     case 'before-delete':
