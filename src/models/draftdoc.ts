@@ -201,7 +201,11 @@ export class DraftDoc {
         break;
       }
       if (old.text !== fresh.text) {
-        writeText(array.get(at) as Y.Map<unknown>, 'text', fresh.text ?? '');
+        growText(
+          array.get(at) as Y.Map<unknown>,
+          old.text ?? '',
+          fresh.text ?? ''
+        );
       }
       at += 1;
     }
@@ -266,6 +270,20 @@ function asShared(output: IWritten): unknown {
   map.set('output', output.rest);
   map.set('text', new Y.Text(output.text));
   return map;
+}
+
+/**
+ * Makes the text of a stream, which was `before`, equal to `now`. Megabytes that only grow are not
+ * gone through letter by letter.
+ */
+function growText(map: Y.Map<unknown>, before: string, now: string): void {
+  const text = map.get('text');
+  const isHalf = isHigh(before.charCodeAt(before.length - 1));
+  if (text instanceof Y.Text && !isHalf && now.startsWith(before)) {
+    text.insert(before.length, now.slice(before.length));
+  } else {
+    writeText(map, 'text', now);
+  }
 }
 
 /** Makes a text in a map equal to `now`, touching only what lies between equal ends. */
