@@ -139,7 +139,7 @@ def transfer(folder: Path) -> list[Row]:
             return wall(lambda: put_all(store, parts))
 
         for words, sealed in (("push", False), ("encrypted push", True)):
-            mine, peer = side_by_side(lambda sealed=sealed: ours(sealed=sealed), theirs, 3)
+            mine, peer = side_by_side(lambda sealed=sealed: ours(sealed=sealed), theirs, 7)
             rows.append(_speed(f"{words}, bytes per second", "bare obstore", size, mine, peer))
         url, objects = place(server)
         with open_store(folder) as store:
