@@ -13,6 +13,10 @@ from collections.abc import Callable
 _Step = Callable[[], object]
 
 
+class OwnThread(threading.Thread):
+    """One of Rewind's own: others may have its name."""
+
+
 def make_thread(act: _Step, name: str) -> threading.Thread:
     """Does `act` when it is started, and does not keep the process from ending."""
     # What `threading.settrace` asks for is set before a thread's first step: it is off again
@@ -21,6 +25,4 @@ def make_thread(act: _Step, name: str) -> threading.Thread:
     plain = [one for one in setters if type(one) is types.BuiltinFunctionType]
     steps: list[_Step] = [*(functools.partial(one, None) for one in plain), act]
     do: Callable[[_Step], object] = operator.call
-    return threading.Thread(
-        target=collections.deque, args=(map(do, steps), 0), name=name, daemon=True
-    )
+    return OwnThread(target=collections.deque, args=(map(do, steps), 0), name=name, daemon=True)

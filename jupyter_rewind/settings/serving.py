@@ -65,8 +65,8 @@ class Serving(Configurable):
     kernels_templates_mb = Integer(
         4096,
         min=1,
-        help="The templates of a kernel have at most this many megabytes of memory that they do"
-        " not share with others; beyond it, the oldest go.",
+        help="The templates of a kernel hold at most this many megabytes of memory together that"
+        " the kernel itself does not have; beyond it, the oldest go.",
     ).tag(config=True)
 
     jusnap_api = Bool(

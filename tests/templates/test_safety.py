@@ -141,6 +141,35 @@ with concurrent.futures.ThreadPoolExecutor() as pool:
     assert said == "it does not run in the main thread"
 
 
+def test_an_interrupt_waits_until_the_template_is_made() -> None:
+    """Also where a thread other than the main one gets it first, as in each kernel."""
+    said = say(
+        """
+import os, signal, threading, time
+from types import SimpleNamespace as Thing
+os.environ["REWIND_KERNEL_WARDEN"] = "/nowhere"
+from jupyter_rewind.errors import Unavailable
+from jupyter_rewind.faces.ipython.templates import Templates
+class Session:
+    is_busy = staticmethod(lambda: False)
+    @property
+    def timeline(self):
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(0.05)
+        print("not torn")
+        raise Unavailable("there is none")
+threading.Thread(target=threading.Event().wait, daemon=True).start()
+shell = Thing(kernel=Thing(), execution_count=2)
+try:
+    Templates(shell, Session(), str).after_cell(Thing(info=Thing(store_history=True), success=True))
+    time.sleep(60)
+except KeyboardInterrupt:
+    print("interrupted")
+"""
+    )
+    assert said.splitlines() == ["not torn", "interrupted"]
+
+
 def test_a_fork_has_its_own_place_in_files_and_no_part_in_connections(tmp_path: Path) -> None:
     """What listens at the kernel's ports stays, and Rewind's own files are closed."""
     store = tmp_path / "store"

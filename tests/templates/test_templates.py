@@ -110,26 +110,40 @@ def test_only_the_last_cells_are_kept_and_the_chosen_one_stays(start: Start) -> 
 
 
 def test_a_thread_that_works_is_named_and_nothing_is_forked(start: Start) -> None:
-    """As soon as it waits, there is a template again, which does not take the thread along."""
+    """As soon as it waits, there is a template again, which does not take the thread along; all
+    that also where it is called as one of the kernel's own, or of Rewind's."""
     kernel = start()
     kernel.run(
         "import threading; stop = threading.Event()\n"
         "def spin():\n    while not stop.is_set(): sum(range(100))\n"
-        "worker = threading.Thread(target=spin, name='counts', daemon=True); worker.start()"
+        "worker = threading.Thread(target=spin, name='IOPub', daemon=True); worker.start()"
     )
     assert kernel.run("1").status == "ok"
-    why = "In[2] has none: the thread counts is not known to wait"
+    why = "In[2] has none: the thread IOPub is not known to wait"
     eventually(lambda: why in kernel.list(), why)
     assert "There are no templates" in kernel.list()
     assert not templates(kernel.group)
 
     kernel.keep(
         "stop.set(); worker.join(); hold = threading.Event()\n"
-        "threading.Thread(target=hold.wait, name='waits', daemon=True).start()",
+        "threading.Thread(target=hold.wait, name='rewind-waits', daemon=True).start()",
         3,
     )
-    assert "Its threads do not: waits." in kernel.go_back(3).text
-    assert kernel.run("[t.name for t in threading.enumerate() if t.name == 'waits']").result == "[]"
+    assert "Its threads do not: rewind-waits." in kernel.go_back(3).text
+    names = "[t.name for t in threading.enumerate() if t.name == 'rewind-waits']"
+    assert kernel.run(names).result == "[]"
+
+
+def test_a_zeromq_context_of_ones_own_is_told_of(start: Start) -> None:
+    """Its threads, and so its sockets, do not come back; the kernel's own do."""
+    kernel = start(most=4)
+    kernel.keep("import zmq", 1)
+    kernel.keep("mine = zmq.Context(); mine.socket(zmq.PUB).bind('tcp://127.0.0.1:*')", 2)
+    kernel.keep("3", 3)
+
+    said = kernel.go_back(2).text
+    assert "Its threads do not: those of a ZeroMQ context that is not the kernel's." in said
+    assert "Its threads" not in kernel.go_back(1).text
 
 
 @pytest.mark.long

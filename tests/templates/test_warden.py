@@ -59,11 +59,13 @@ def up():
 class Warded:
     """A program below a warden."""
 
-    def __init__(self, folder: Path, source: str, most: int, seconds: float, ready: float) -> None:
+    def __init__(
+        self, folder: Path, source: str, most: int, megabytes: int, seconds: float, ready: float
+    ) -> None:
         self.folder = folder
         program = folder / "program.py"
         program.write_text(BEGIN + textwrap.dedent(source))
-        words = [str(folder), str(most), "1000", sys.executable, str(program)]
+        words = [str(folder), str(most), str(megabytes), sys.executable, str(program)]
         began = WARDEN.format(seconds=seconds, ready=ready)
         self.process = subprocess.Popen(
             [sys.executable, "-c", began, *words], start_new_session=True
@@ -87,8 +89,14 @@ class Warded:
 def run(tmp_path: Path) -> Iterator[Run]:
     running: list[Warded] = []
 
-    def begin(source: str, most: int = 3, seconds: float = 20, ready: float = 20) -> Warded:
-        running.append(Warded(tmp_path, source, most, seconds, ready))
+    def begin(
+        source: str,
+        most: int = 3,
+        megabytes: int = 1000,
+        seconds: float = 20,
+        ready: float = 20,
+    ) -> Warded:
+        running.append(Warded(tmp_path, source, most, megabytes, seconds, ready))
         return running[-1]
 
     yield begin
@@ -151,6 +159,71 @@ def test_the_oldest_go_but_for_the_one_that_is_spared(run: Run) -> None:
     )
     assert warded.wait() == 0
     assert warded.said == ["a d"]
+
+
+MEMORY = """
+        data = bytearray(60 << 20)
+        def write():
+            for at in range(0, len(data), 4096):
+                data[at] += 1
+        write()
+        keep("a") or keep("b")
+        write()
+        """
+
+
+@pytest.mark.parametrize(("megabytes", "left"), [(40, "c"), (90, "a b c")])
+def test_memory_that_templates_share_with_one_another_counts_once(
+    run: Run, megabytes: int, left: str
+) -> None:
+    """Neither of two has for itself what the kernel rewrote; together they hold it."""
+    warded = run(
+        f"""{MEMORY}
+        keep("c")
+        while (there := " ".join(each["name"] for each in names())) != {left!r}:
+            time.sleep(0.02)
+        say(there)
+        """,
+        megabytes=megabytes,
+    )
+    assert warded.wait() == 0
+    assert warded.said == [left]
+
+
+def test_memory_is_looked_at_without_a_new_template_too(run: Run) -> None:
+    """The kernel says that a cell has ended."""
+    warded = run(
+        f"""{MEMORY}
+        warden.ask("look")
+        while there := names():
+            time.sleep(0.02)
+        say("gone")
+        """,
+        megabytes=40,
+    )
+    assert warded.wait() == 0
+    assert warded.said == ["gone"]
+
+
+def test_what_was_warned_of_once_is_not_told_anew(run: Run) -> None:
+    """Nor is the user warned of the fork, with other threads, which were looked at."""
+    warded = run(
+        """
+        import threading, warnings
+        told = []
+        warnings.showwarning = lambda message, *_: told.append(str(message))
+        warnings.simplefilter("default")
+        threading.Thread(target=threading.Event().wait, daemon=True).start()
+        def warn():
+            warnings.warn("mind")
+        warn()
+        keep("a")
+        warn()
+        say(*told)
+        """
+    )
+    assert warded.wait() == 0
+    assert warded.said == ["mind"]
 
 
 def test_where_what_goes_on_ends_at_once_the_present_is_back(run: Run) -> None:

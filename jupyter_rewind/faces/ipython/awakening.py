@@ -39,6 +39,7 @@ _CHANNELS = (
     "control_stream", "debugpy_stream", "debug_shell_socket", "shell_stream", "control_thread",
     "shell_channel_thread", "iopub_thread", "iopub_socket", "stdin_socket",
 )  # fmt: skip
+_THREADS = ("heartbeat", "control_thread", "shell_channel_thread")
 _TURNS, _TURN_SECONDS = 3, 1.0
 _STATE_BYTES = 128
 _left: list[object] = []
@@ -127,6 +128,23 @@ def own_descriptors(kernel: Any) -> frozenset[int]:
             held = getattr(inner, name, None)
             found.append(None if held is None else held.fileno())
     return frozenset(each for each in found if each is not None and each >= 0)
+
+
+def own_threads(kernel: Any) -> list[threading.Thread]:
+    """Those of the kernel's channels and streams, which `go_on` begins anew."""
+    app = kernel.parent
+    found = [getattr(getattr(app, "iopub_thread", None), "thread", None)]
+    found += [getattr(app, name, None) for name in _THREADS]
+    found += [getattr(stream, "watch_fd_thread", None) for stream in _streams(kernel)]
+    return [each for each in found if each is not None]
+
+
+def count_contexts(kernel: Any) -> int:
+    """How many contexts of ZeroMQ the kernel has for its channels."""
+    app = kernel.parent
+    owners = (app, getattr(app, "heartbeat", None))
+    found = [getattr(owner, "context", None) for owner in owners]
+    return len({context.underlying for context in found if context is not None})
 
 
 def _streams(kernel: Any) -> list[Any]:

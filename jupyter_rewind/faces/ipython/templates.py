@@ -18,9 +18,15 @@ from jupyter_rewind import clock
 from jupyter_rewind.errors import NotFound, RestoreRefused, RewindError, Unavailable
 from jupyter_rewind.faces.ipython import awakening
 from jupyter_rewind.faces.ipython.answers import Answer, Words, clock_time, size, table
-from jupyter_rewind.faces.ipython.guard import Untraced, interrupt_soon, replaced_builtin
+from jupyter_rewind.faces.ipython.guard import (
+    HeldInterrupt,
+    Untraced,
+    interrupt_soon,
+    replaced_builtin,
+)
 from jupyter_rewind.kernels.templates import dormant, safety
 from jupyter_rewind.kernels.templates.warden import VARIABLE
+from jupyter_rewind.kernels.threads import OwnThread
 
 if TYPE_CHECKING:
     from jupyter_rewind.kernels.session import KernelSession
@@ -34,11 +40,10 @@ _TRIES_BEFORE = 4
 """In the pause after a cell, and before going back."""
 _ASLEEP_SECONDS, _LOOK_SECONDS = 10.0, 0.01
 _GOING_SECONDS, _LEAVING_SECONDS = 0.2, 10.0
-_KERNELS_OWN = ("IOPub", "Heartbeat", "Control", "Shell channel")
-_WRITING = ("rewind-journal", "rewind-keeper", "jupyter_rewind.store.writer")
+_WRITING = ("rewind-journal", "rewind-keeper")
+_WRITER = "jupyter_rewind.store.writer"
 """What Rewind's own threads that may be forked away at any time are called, or run: they write to
 files that no template has open, and hold no lock that it needs."""
-_SETTLING = ("rewind-", "IPythonHistorySavingThread")
 _wakings = 0
 
 
@@ -85,6 +90,9 @@ class Templates:
         if wish is None:
             if name is None:
                 self._plan()
+                with suppress(RewindError):
+                    # What the cell wrote to, the templates of before hold as it was.
+                    self._warden.ask("look")
             return
         while is_good and name is None and self._tries < _TRIES_BEFORE:
             self._tries += 1
@@ -100,7 +108,7 @@ class Templates:
                 raise Unavailable("what the cell did is still being written")
             told = {
                 "name": name, "count": count, "time_ns": clock.now_ns(),
-                "lost": safety.names_of_threads(_is_begun_anew),
+                "lost": self._lost(),
             }  # fmt: skip
             awake = dormant.keep(self._warden, told, self._bed(), self._find_obstacle)
         except Exception as error:
@@ -116,8 +124,9 @@ class Templates:
     def _unnoticed(self, act: Callable[[], None]) -> None:
         """No fault and no interrupt of what is done reaches the user's code, nor does his tracer
         see it."""
+        held = HeldInterrupt()
         try:
-            with dormant.interrupts_held(), self._untraced:
+            with held, dormant.interrupts_held(), self._untraced:
                 try:
                     act()
                 except RewindError as error:
@@ -125,6 +134,8 @@ class Templates:
                 except Exception:
                     log.warning("a fault of Rewind's own, with templates", exc_info=True)
         except KeyboardInterrupt:
+            held.came = True
+        if held.came:
             interrupt_soon()
 
     def _go_on(self, awake: dormant.Awake) -> None:
@@ -168,7 +179,7 @@ class Templates:
     def _is_settled(self) -> bool:
         if not self._session.timeline.capturer.keeper.is_safe:
             return False
-        return safety.wait_until_idle(_is_settling, _IDLE_SECONDS)
+        return safety.wait_until_idle(self._is_settling, _IDLE_SECONDS)
 
     def _find_obstacle(self) -> str:
         if replaced := replaced_builtin():
@@ -179,7 +190,30 @@ class Templates:
             return "it runs the loop of a graphical interface"
         if getattr(getattr(self._kernel, "debugger", None), "is_started", False):
             return "a debugger is on"
-        return safety.find_obstacle(_is_spared)
+        return safety.find_obstacle(self._is_spared)
+
+    def _is_spared(self, thread: threading.Thread) -> bool:
+        """Of the kernel's own and of Rewind's, which touch nothing but what is made anew. No name
+        tells: the user may call his as he likes."""
+        if isinstance(thread, OwnThread):
+            return thread.name in _WRITING
+        module = getattr(getattr(thread, "function", None), "__module__", None)
+        return module == _WRITER or thread in awakening.own_threads(self._kernel)
+
+    def _is_settling(self, thread: threading.Thread) -> bool:
+        """Of Rewind's own or IPython's, which read and write databases, or import, and soon
+        wait."""
+        history = getattr(self._shell.history_manager, "save_thread", None)
+        return (isinstance(thread, OwnThread) or thread is history) and not self._is_spared(thread)
+
+    def _lost(self) -> list[str]:
+        """The user's own threads, which no fork takes along."""
+        found = safety.names_of_threads(
+            lambda thread: self._is_spared(thread) or self._is_settling(thread)
+        )
+        if safety.count_channels() > awakening.count_contexts(self._kernel):
+            found.append("those of a ZeroMQ context that is not the kernel's")
+        return found
 
     # --- what the user asks -------------------------------------------------------------
 
@@ -289,24 +323,6 @@ _NO_HOST = (
     "no templates are kept here: kernels.host starts the kernels that can have them, on Linux and"
     " without kernels.images"
 )
-
-
-def _is_spared(thread: threading.Thread) -> bool:
-    """Of the kernel's own and of Rewind's, which touch nothing but what is made anew."""
-    module = getattr(getattr(thread, "function", None), "__module__", None)
-    if thread.name in (*_KERNELS_OWN, *_WRITING) or module in _WRITING:
-        return True
-    target = getattr(thread, "_target", None)
-    return getattr(target, "__name__", "") == "_watch_pipe_fd"
-
-
-def _is_begun_anew(thread: threading.Thread) -> bool:
-    return _is_spared(thread) or _is_settling(thread)
-
-
-def _is_settling(thread: threading.Thread) -> bool:
-    """Of Rewind's own or IPython's, which read and write databases, or import, and soon wait."""
-    return thread.name.startswith(_SETTLING) and not _is_spared(thread)
 
 
 def _describe(told: dict[str, Any]) -> str:

@@ -39,6 +39,7 @@ _FIRST_TO_GO = b"1000"
 _OOM, _NAME = Path("/proc/self/oom_score_adj"), Path("/proc/self/comm")
 _COMM = "rewind-template"
 _PAUSE_SECONDS, _PARENT_SECONDS = 0.002, 5.0
+_SILENT = ("ignore", None, DeprecationWarning, None, 0)
 
 
 class Warden:
@@ -261,10 +262,15 @@ def _read_number(read: int, seconds: float) -> int | None:
 
 
 def _fork() -> int:
-    with warnings.catch_warnings():
-        # Python 3.12 warns of other threads: they were looked at.
-        warnings.simplefilter("ignore")
+    # Python 3.12 warns of other threads: they were looked at. With `catch_warnings`, all that the
+    # user has been warned of once would be told him anew.
+    filters: Any = warnings.filters
+    filters.insert(0, _SILENT)
+    try:
         return os.fork()
+    finally:
+        with suppress(ValueError):
+            filters.remove(_SILENT)
 
 
 def _announce(warden: Warden, number: int) -> None:
@@ -327,7 +333,9 @@ def _end_with(parent: int) -> None:
 
 @contextmanager
 def interrupts_held() -> Iterator[None]:
-    """An interrupt in the block comes at its end."""
+    """An interrupt that this thread gets in the block comes at its end, and what is forked in it
+    gets none. One that is sent to the whole process goes to a thread that takes it, if there is
+    one, and the main thread hears of it."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield

@@ -42,6 +42,7 @@ _WAITING = frozenset(
 """Functions of the standard library, innermost in a thread that waits for others."""
 _SLEEPING = {"x86_64": {"35", "230"}, "aarch64": {"101", "115"}}.get(platform.machine(), set())
 """The numbers of the system calls that `time.sleep` waits in."""
+_ENDS_SOCKETS = "ZMQbg/Reaper"
 _HARMLESS = ("ZMQbg/", "jemalloc_bg_thd")
 """Threads of the channels that the kernel makes anew, and one whose library knows of forks."""
 _DEVICES = ("/dev/nvidia", "/dev/kfd", "/dev/dri/", "/dev/accel", "/dev/xpu")
@@ -107,6 +108,11 @@ def names_of_threads(spared: Callable[[threading.Thread], bool]) -> list[str]:
     return sorted(
         each.name for each in threading.enumerate() if each is not mine and not spared(each)
     )
+
+
+def count_channels() -> int:
+    """How many contexts of ZeroMQ are in use; each has one thread that ends its sockets."""
+    return sum(name.startswith(_ENDS_SOCKETS) for name in _names_of_tasks().values())
 
 
 def _graphics() -> str:
@@ -196,15 +202,19 @@ def _foreign_threads() -> str:
 
 def _find_foreign_threads() -> dict[int, str]:
     """Their names by their numbers."""
-    found = {}
-    for number in os.listdir(_TASKS):
-        with suppress(OSError):  # it has ended since
-            name = Path(_TASKS, number, "comm").read_text().strip()
-            if not name.startswith(_HARMLESS):
-                found[int(number)] = name
+    tasks = _names_of_tasks().items()
+    found = {number: name for number, name in tasks if not name.startswith(_HARMLESS)}
     for thread in threading.enumerate():
         found.pop(thread.native_id or 0, None)
     found.pop(clock.pid(), None)  # Python 3.11 goes on with the number that it had before a fork
+    return found
+
+
+def _names_of_tasks() -> dict[int, str]:
+    found = {}
+    for number in os.listdir(_TASKS):
+        with suppress(OSError):  # it has ended since
+            found[int(number)] = Path(_TASKS, number, "comm").read_text().strip()
     return found
 
 

@@ -30,6 +30,9 @@ READY_SECONDS, TRIAL_SECONDS = 10.0, 30.0
 _END_SECONDS, _LOOK_SECONDS = 5.0, 0.5
 _SUBREAPER, _DEATH_SIGNAL = 36, 1
 _LINE_BYTES = 1 << 16
+_ALONE = ("Private_Dirty:", "Private_Clean:", "Private_Hugetlb:")
+_SHARES, _WHOLE = ("Pss_Anon:", "SwapPss:"), ("Anonymous:", "Swap:")
+"""A page in each process, divided by how many have it; and counted in full."""
 _IGNORED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _now = time.monotonic  # noqa: TID251 - nothing of ours is imported here
 
@@ -51,7 +54,8 @@ class Peer:
 
 
 class Warden:
-    """At most `most` templates are kept, and as many as have `megabytes` of their own together."""
+    """At most `most` templates are kept, and as many as hold no more than `megabytes` together
+    that the kernel does not have."""
 
     def __init__(self, folder: str, most: int, megabytes: int) -> None:
         self.kernel = 0
@@ -68,6 +72,8 @@ class Warden:
         self._trial: float | None = None
         self._expected: dict[int, float] = {}
         self._ended: deque[int] = deque(maxlen=64)
+        self._going: set[int] = set()
+        """Templates that were told to end, and still have their memory."""
         self._selector = selectors.DefaultSelector()
         self._socket = _listen(folder)
         self._selector.register(self._socket, selectors.EVENT_READ, self._accept)
@@ -106,13 +112,18 @@ class Warden:
 
     def _reap(self) -> int | None:
         """All that ended is gone; how the kernel ended, if nothing takes its place."""
+        gone = False
         while True:
             try:
                 pid, code = os.waitpid(-1, os.WNOHANG)
             except ChildProcessError:
                 return None
             if not pid:
+                if gone:
+                    self._thin_out()
                 return None
+            gone = gone or pid in self._going
+            self._going.discard(pid)
             self._ended.append(pid)
             self._expected.pop(pid, None)
             if pid == self.kernel:
@@ -163,15 +174,27 @@ class Warden:
             time.sleep(0.002)
 
     def _thin_out(self) -> None:
-        """The oldest go, until those that are left are few and small enough."""
+        """The oldest go, until those that are left are few and hold little enough. What two of
+        them share is free only with the second one, so there is another look after each end."""
         spared = (self._chosen, self._back, self._spared)
         free = [peer for peer in self.templates if peer not in spared]
-        sizes = {peer.pid: own_bytes(peer.pid) for peer in self.templates}
-        while free and (len(self.templates) > self._most or sum(sizes.values()) > self._most_bytes):
-            peer = free.pop(0)
-            sizes.pop(peer.pid)
-            self._drop(peer)
-            _kill(peer.pid)
+        while free and len(self.templates) > self._most:
+            self._let_go(free.pop(0))
+        if free and self.kernel and not self._going and self._held_bytes() > self._most_bytes:
+            self._let_go(free[0])
+
+    def _let_go(self, peer: Peer) -> None:
+        self._drop(peer)
+        _kill(peer.pid)
+        self._going.add(peer.pid)
+
+    def _held_bytes(self) -> int:
+        """The memory of the templates that the kernel does not have, whether one has it or more."""
+        pids = [peer.pid for peer in self.templates]
+        together = sum(_memory(pid, *_SHARES) for pid in (self.kernel, *pids))
+        return max(
+            together - _memory(self.kernel, *_WHOLE), sum(_memory(pid, *_ALONE) for pid in pids)
+        )
 
     # --- what is said -------------------------------------------------------------------
 
@@ -262,6 +285,12 @@ class Warden:
         found = [{**each.told, "own_bytes": own_bytes(each.pid)} for each in self.templates]
         return {"templates": found, "waits": len(self._expected)}
 
+    def do_look(self, peer: Peer) -> dict[str, Any]:
+        """The kernel has rewritten something, and there is no new template."""
+        self._require_kernel(peer)
+        self._thin_out()
+        return {}
+
     def do_spare(self, peer: Peer, name: str) -> dict[str, Any]:
         """The template `name` stays, until another one is named."""
         self._require_kernel(peer)
@@ -293,6 +322,7 @@ class Warden:
         "up": do_up,
         "expect": do_expect,
         "list": do_list,
+        "look": do_look,
         "spare": do_spare,
         "go": do_go,
         "stay": do_stay,
@@ -301,13 +331,14 @@ class Warden:
 
 def own_bytes(pid: int) -> int:
     """The memory of a process that it shares with no other one."""
+    return _memory(pid, *_ALONE)
+
+
+def _memory(pid: int, *names: str) -> int:
+    """Bytes that the system counts under these names; 0 where it does not say."""
     try:
         with open(f"/proc/{pid}/smaps_rollup") as file:
-            return sum(
-                int(line.split()[1]) << 10
-                for line in file
-                if line.startswith(("Private_Dirty", "Private_Clean", "Private_Hugetlb"))
-            )
+            return sum(int(line.split()[1]) << 10 for line in file if line.startswith(names))
     except OSError:
         return 0
 
