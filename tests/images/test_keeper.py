@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import sys
 from pathlib import Path
 
@@ -40,3 +41,24 @@ def test_what_a_process_has_in_memory_or_open_is_told_by_name(tmp_path: Path) ->
     with open(tmp_path / "a file", "w"):
         assert "a file" in keeper._open(os.getpid())
     assert keeper._mapped(2**22 + 1) == keeper._open(2**22 + 1) == set()
+
+
+def test_whoever_finds_the_keepers_socket_is_heard(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It has its name only when somebody listens: to ask in between would be refused."""
+    seen = []
+
+    class Watched(socket.socket):
+        def listen(self, *words: int) -> None:
+            seen.append((tmp_path / keeper.CONTROL).exists())
+            super().listen(*words)
+
+    monkeypatch.setattr(keeper.socket, "socket", Watched)
+    kept = keeper.Keeper(str(tmp_path))
+    with socket.socket(socket.AF_UNIX) as asks:
+        asks.connect(str(tmp_path / keeper.CONTROL))
+    assert seen == [False]
+    assert (tmp_path / keeper.CONTROL).stat().st_mode & 0o077 == 0
+    kept._socket.close()
+    os.close(kept._folder)

@@ -21,6 +21,7 @@ import sys
 from typing import Any
 
 CONTROL, LOG = "control", "output.log"
+_NEW_CONTROL = "control.new"
 TURN, SCRATCH = "imaging", "image-"
 """The lock that whoever asks for an image holds meanwhile, and how folders of images begin."""
 _FIRST, _TOOLS = 1000, 300
@@ -45,12 +46,14 @@ class Keeper:
         self.stands = self.on_trial = False
         self._folder = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
         self._socket = socket.socket(socket.AF_UNIX)
-        name = f"/proc/self/fd/{self._folder}/{CONTROL}"
+        # Whoever sees it asks: it has its name only when it listens, and to nobody else.
+        name = f"/proc/self/fd/{self._folder}/{_NEW_CONTROL}"
         if os.path.lexists(name):
             os.unlink(name)
         self._socket.bind(name)
         os.chmod(name, 0o600)
         self._socket.listen(8)
+        os.rename(name, f"/proc/self/fd/{self._folder}/{CONTROL}")  # noqa: TID251 - none of ours is imported here
 
     def start(self, command: list[str]) -> None:
         """The kernel runs, with numbers above those that tools get here."""
