@@ -15,6 +15,7 @@ from jupyter_rewind.errors import Format, Integrity, Newer, NotFound
 from jupyter_rewind.model.checkpoint import Checkpoint
 from jupyter_rewind.model.ids import CheckpointId, Digest
 from jupyter_rewind.store.repository import Repository
+from jupyter_rewind.store.segments import SHORTENED
 from jupyter_rewind.store.witness import read_witness, segment_sizes, without_retired
 
 _SALVAGE = "salvage"
@@ -38,21 +39,61 @@ class Listing:
 
 def tell_losses(repository: Repository, checkpoints: Sequence[Checkpoint]) -> Listing:
     """What is to be told of these checkpoints, of which known losses are marked. Raises Storage."""
-    missing = find_missing(repository, checkpoints)
+    left = _find_left(repository)
+    missing = _find_missing(repository, checkpoints, left)
     told = (
         replace(one, readable=False) if one.id in missing and one.readable else one
         for one in checkpoints
     )
-    return Listing(tuple(told), frozenset(missing), tell_incomplete(repository))
+    return Listing(tuple(told), frozenset(missing), tell_incomplete(repository, left))
 
 
-def tell_incomplete(repository: Repository) -> tuple[str, ...]:
+def tell_incomplete(
+    repository: Repository, left: Mapping[str, int] | None = None
+) -> tuple[str, ...]:
     """Why any list of checkpoints or histories may be shorter than what was kept, and what opens
     the rest; nothing where all could be read. Raises Storage."""
-    shut = repository.shut().items()
-    return tuple(
-        f"Checkpoints may be missing here. Of segment {name}: {why}." for name, why in shut
-    )
+    shut = repository.shut()
+    told = [
+        f"Checkpoints may be missing here. Of segment {name}: {why}." for name, why in shut.items()
+    ]
+    left = _find_left(repository) if left is None else left
+    unread = _find_unread(repository, left) - shut.keys()
+    if unread:
+        what = "a file" if len(unread) == 1 else f"{len(unread)} files"
+        told.append(
+            f"Checkpoints may be missing here: {what} of the store cannot be read to the end, or is"
+            " gone; `jupyter rewind verify` tells more."
+        )
+    return tuple(told)
+
+
+def _find_unread(repository: Repository, left: Mapping[str, int]) -> set[str]:
+    """The segments that held what no index has read: of what one had read, it tells still."""
+    found = {name for name, gap in repository.gaps() if gap.what != SHORTENED}
+    doubtful = left.keys() | _find_behind(repository)
+    if not doubtful:
+        return found
+    with repository.index() as index:
+        told = {name for _, name in index.evidence.entries()}
+        told |= {name for _, name, *_ in index.evidence.chunks()}
+    return found | (doubtful - told)
+
+
+def _find_behind(repository: Repository) -> set[str]:
+    """The segments of which less reads than was on the disk once, though their files are there."""
+    ends: dict[str, int] = {}
+    with suppress(Integrity, Newer):
+        ends = read_witness(repository.layout)
+
+    def behind() -> set[str]:
+        with repository.index() as index:
+            scanned = index.segments()
+        return {name for name, (_, end) in scanned.items() if end < ends.get(name, 0)}
+
+    if behind():
+        repository.refresh()  # others may have stored more in the meantime
+    return behind()
 
 
 def mark_losses(repository: Repository, checkpoints: Sequence[Checkpoint]) -> list[Checkpoint]:
@@ -85,18 +126,19 @@ def _is_whole(
         return False
 
 
-def find_missing(repository: Repository, checkpoints: Sequence[Checkpoint]) -> set[CheckpointId]:
+def _find_missing(
+    repository: Repository, checkpoints: Sequence[Checkpoint], left: Mapping[str, int]
+) -> set[CheckpointId]:
     """Those whose content stands where the segments' files end no more, have no file, or may not be
-    read, though the index or the witness still tells of it. Costs a look at the segments' folder
-    where none is. Raises Storage."""
-    left = _find_left(repository)
+    read, though the index or the witness still tells of it. Raises Storage."""
     return {one.id for one in checkpoints if left and not _stands(repository, one.manifest, left)}
 
 
 def is_unharmed(repository: Repository) -> bool:
-    """True where no checkpoint at all can be one that `Listing` calls lost. Raises Storage."""
+    """True where no checkpoint at all can be lost, or be missing in a list. Raises Storage."""
     has_given_up = bool(repository.entries(kind=_SALVAGE, key=_SALVAGE, limit=1))
-    return not has_given_up and not _find_left(repository)
+    left = _find_left(repository)
+    return not (has_given_up or left or _find_unread(repository, left))
 
 
 def _find_left(repository: Repository) -> dict[str, int]:

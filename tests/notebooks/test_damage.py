@@ -146,3 +146,54 @@ def test_what_a_salvage_gave_up_is_marked_until_it_is_saved_again(
         keep(histories, "a = 2", NOISE)
         assert all(one.readable for one in histories.checkpoints(PATH))
         assert histories.read(found[1]) == make_notebook("a = 1", NOISE)
+
+
+@pytest.mark.parametrize("how", ["garbled", "zeroed", "zeroed at the end", "cut", "gone"])
+def test_a_list_says_so_where_a_part_of_the_store_does_not_read(
+    tmp_path: Path, fake_clock: clock.FakeClock, how: str
+) -> None:
+    """The index that told what stood there is gone, too, as after a restart of the machine."""
+    segments, other = tmp_path / "rewind" / "store" / "segments", "/home/a/other.ipynb"
+    for path in (PATH, other):
+        with open_store(tmp_path / "rewind") as opened:
+            histories = Histories(opened)
+            for number in range(3):
+                histories.record(path, make_notebook(f"a = {number}"), reason=Reason.SAVE)
+            histories.delete(path)
+            assert (len(histories.deleted()), histories.incomplete()) == (1 + (path == other), ())
+            segment = segments / opened.writer.segment
+    size = segment.stat().st_size
+    with segment.open("r+b") as file:
+        if how in ("cut", "zeroed at the end"):
+            file.truncate(size // 2)
+        if how == "zeroed at the end":
+            file.truncate(size)
+        if how == "zeroed":
+            file.write(bytes(size))
+        if how == "garbled":
+            file.seek(size // 2)
+            file.write(b"garbage" * 9)
+    if how == "gone":
+        segment.unlink()
+    for path in segments.parent.glob("index*"):
+        path.unlink()
+    with open_store(tmp_path / "rewind") as opened:
+        found = Histories(opened)
+        assert PATH in [each.path for each in found.deleted()]
+        [words] = found.incomplete()
+        assert "may be missing" in words and "verify" in words
+        assert found.listing(PATH).incomplete == found.newest(PATH, 1).incomplete == (words,)
+    salvage(tmp_path / "rewind" / "store", tmp_path / "rewind" / "keys")
+    with open_store(tmp_path / "rewind") as opened:
+        assert Histories(opened).incomplete() == (), "what could be saved is, and the rest named"
+
+
+def test_a_list_is_whole_where_the_index_still_tells_what_is_gone(damaged: Histories) -> None:
+    """What cannot be read of it is said of each checkpoint."""
+    [segment] = [
+        each for each in damaged.repository.layout.segments.iterdir() if each.stat().st_size
+    ]
+    segment.unlink()
+    listing = damaged.listing(PATH)
+    assert [one.readable for one in listing.checkpoints] == [False, False]
+    assert listing.incomplete == ()

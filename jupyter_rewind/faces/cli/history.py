@@ -90,6 +90,7 @@ def history(
         ],
         "images": [image_json(each) for each in (images if oldest else images[::-1])],
         "lost": list(listing.lost),
+        "incomplete": list(listing.incomplete),
     }
     is_damaged = bool(missing or listing.incomplete)
     return Answer(data, [table, *remarks], Status.DAMAGE if is_damaged else Status.DONE)
@@ -244,5 +245,8 @@ def deleted(face: Face) -> Answer:
         if each.disk_is_away
     ]
     remarks += map(Remark, incomplete)
-    data: Document = {"deleted": [views.history_json(each) for each in found]}
+    data: Document = {
+        "deleted": [views.history_json(each) for each in found],
+        "incomplete": list(incomplete),
+    }
     return Answer(data, [table, *remarks], Status.DAMAGE if incomplete else Status.DONE)

@@ -31,6 +31,9 @@ def test_one_segment_that_may_not_be_read_stops_no_command(
     listed = rewind("history", book)
     assert listed.status == Status.DAMAGE
     assert len(listed.rows) == 1 and "sudo chown $USER" in listed.out + listed.err
+    for line in (("deleted",), ("history", book)):
+        [words] = rewind(*line, "--json").data["incomplete"]
+        assert f"Of segment {shut.name}" in words
     gone = rewind("deleted")
     assert gone.status == Status.DAMAGE and f"Of segment {shut.name}" in gone.out + gone.err
     book.write_bytes(SECOND)
