@@ -29,7 +29,7 @@ from hypothesis.stateful import (
 )
 
 from tests.machines.oracle import Line, Oracle, State
-from tests.support.servers import Server
+from tests.support.servers import Server, make_patient
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
@@ -127,8 +127,6 @@ class UserOfAServer(RuleBasedStateMachine):
         """The history is what it must be; new checkpoints take their ids from the answer."""
         if line.bound:
             query = urlencode({"path": f"{self.life}/{line.path}"})
-            # A ref waits for all work on the file, a list only for a while.
-            self.ask("GET", f"rewind/api/v1/checkpoint?{query}&ref=head")
             history = self.ask("GET", f"rewind/api/v1/history?{query}")
             line.id = line.id or history["history"]
             assert history["history"] == line.id
@@ -333,6 +331,7 @@ def server() -> Iterator[Server]:
         home = Path(os.path.realpath(name))
         for folder in ("root", "graveyard"):
             (home / folder).mkdir()
+        make_patient(home / "CONFIG")
         environment = {
             **os.environ,
             "HOME": str(home),
