@@ -53,6 +53,12 @@ _NAMES_WITHOUT_PARTS = frozenset(
 _PACKAGES_WITHOUT_PARTS = ("sklearn.", "scipy.", "pandas._libs.")
 """Where extension types that tell the collector nothing hold plain memory only."""
 
+_VIEW_OF_CYTHON = 208
+"""Bytes of a view of Cython, which stands in what holds it: two addresses, and eight times a shape,
+a stride and an offset."""
+
+_WITHOUT_VIEWS = sys.stdlib_module_names | {"builtins", "numpy"}
+
 _UNSEEN = frozenset(
     {"tensorflow", "jax", "jaxlib", "cupy", "cudf", "paddle", "mxnet", "lxml", "keras", "vtk"}
 )
@@ -149,10 +155,22 @@ def _tag_of_library(kind: type) -> int | None:
 
 def _tells_all(base: type) -> bool:
     """Whether values tell the collector all that this base of their class adds to them."""
-    if base.__flags__ & _HAS_GC or base in _LEAVES or base in _WITHOUT_PARTS:
+    if base in _LEAVES or base in _WITHOUT_PARTS:
         return True
     above = base.__base__
+    if above is not None and _may_hide_views(base, above):
+        return False
+    if base.__flags__ & _HAS_GC:
+        return True
     if above is not None and base.__basicsize__ == above.__basicsize__:
         return True
     module = _module_of(base)
     return base.__name__ in _NAMES_WITHOUT_PARTS or module.startswith(_PACKAGES_WITHOUT_PARTS)
+
+
+def _may_hide_views(base: type, above: type) -> bool:
+    """Whether there is room in them for a view that Cython made of the memory of something else: of
+    those nothing is told, whatever else is."""
+    if base.__basicsize__ - above.__basicsize__ < _VIEW_OF_CYTHON or "__slots__" in base.__dict__:
+        return False
+    return _module_of(base).partition(".")[0] not in _WITHOUT_VIEWS

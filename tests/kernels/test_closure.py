@@ -154,6 +154,17 @@ def test_values_that_may_be_reached_unseen_are_open() -> None:
     assert not is_closed(namespace, "net")
 
 
+def test_what_cython_shows_memory_by_is_open() -> None:
+    """A tree that looks for neighbours has a view of its data, and tells nobody."""
+    neighbors = pytest.importorskip("sklearn.neighbors")
+    distances = pytest.importorskip("sklearn.metrics").DistanceMetric
+    namespace: dict[str, Any] = {"data": np.eye(9), "scales": np.ones(9)}
+    namespace["tree"] = neighbors.KDTree(namespace["data"])
+    namespace["distance"] = distances.get_metric("seuclidean", V=namespace["scales"])
+    assert not is_closed(namespace, "tree")
+    assert not is_closed(namespace, "distance")
+
+
 def test_a_thread_that_holds_a_list_makes_it_open() -> None:
     """Its frame holds the list, however short its code."""
     go, ready = threading.Event(), threading.Event()

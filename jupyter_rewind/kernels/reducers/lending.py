@@ -1,12 +1,13 @@
 """Whose memory an array of numpy lies in: what lends it, from one to the next, down to the owner.
 
 Only looks. What numpy hangs between an array and its lender (`sliding_window_view` and
-`as_strided` do) counts as nothing.
+`as_strided` do) counts as nothing, and so does what code compiled with Cython shows memory by.
 """
 
 from __future__ import annotations
 
 import sys
+import types
 from collections.abc import Iterator
 from typing import Any
 
@@ -26,9 +27,13 @@ _LENDERS = ("builtins.bytes", "builtins.bytearray", "builtins.memoryview", "arra
 def below(value: Any) -> Any:
     """What lends the array its memory; None where it is its own, or nobody's that is known."""
     base = value.base
-    while _hangs(base) and isinstance(base.base, np.ndarray):
-        base = base.base
-    return base
+    while True:
+        if _hangs(base) and isinstance(base.base, np.ndarray):
+            base = base.base
+        elif type(base) is memoryview and (look := _look_through(type(base.obj))) is not None:
+            base = look(base.obj)
+        else:
+            return base
 
 
 def lenders(value: Any) -> Iterator[Any]:
@@ -44,6 +49,17 @@ def lenders(value: Any) -> Iterator[Any]:
 
 def _hangs(base: Any) -> bool:
     return type(base) is _HANGER and not isinstance(base, np.ndarray)
+
+
+def _look_through(kind: type) -> Any:
+    """Reads what a view that Cython made is a view of; None for every other kind. It cannot be kept
+    itself: it is made of a memory, anew each time that code shows it."""
+    for base in kind.__mro__:
+        found = base.__dict__.get("base")
+        if found is not None:
+            is_one = base.__name__ == "memoryview" and type(found) is types.GetSetDescriptorType
+            return found.__get__ if is_one else None
+    return None
 
 
 def lends(base: Any) -> bool:

@@ -9,7 +9,7 @@ import mmap
 import os
 import pickle
 import sys
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -94,8 +94,7 @@ def _reduce_mapped(value: Any, context: Context) -> Reduction:
 def _reduce_in_stream(value: Any, context: Context) -> Reduction:
     if value.base is not None:
         context.note(Fidelity.REBUILT, "a view of an array of texts; it got its own")
-    reduction: Reduction = np.ndarray.__reduce__(value)
-    return reduction
+    return cast(Reduction, np.ndarray.__reduce__(value))
 
 
 def _state_of(value: Any) -> Any:
@@ -200,6 +199,8 @@ def rebuild_lent(
     writeable: bool,
 ) -> Any:
     """An array in the memory of something that lends it: bytes, a bytearray."""
+    if isinstance(lender, Placeholder):
+        return lender
     return _lay_over(lender, kind, dtype, shape, offset, strides, writeable)
 
 
