@@ -69,6 +69,25 @@ def test_criu_killed_in_the_middle_of_a_restore_leaves_the_kernel_as_it_was(
     assert imaged.run("print(x)") == "1\n"
 
 
+def test_a_number_that_is_not_free_yet_is_waited_for(
+    imaged: Imaged, tmp_path: Path, fake: Callable[[str], dict[str, str]]
+) -> None:
+    """Of a thread that has just ended: CRIU is asked again, and the kernel is there."""
+    imaged.run("x = 1")
+    first = imaged.command("create", NOTEBOOK)["image"]["id"]
+    imaged.run("x = 2")
+    times = tmp_path / "times"
+    more = fake(
+        f'[ "$1" = restore ] || exec $CRIU "$@"\necho >> {times}\n'
+        f'[ "$(wc -l < {times})" -gt 2 ] && exec $CRIU "$@"\n'
+        'while [ "$1" != --images-dir ]; do shift; done\n'
+        'echo "pie: 1001: Error (criu/pie/restorer.c:1): Unable to create a thread: -17"'
+        ' > "$2/restore.log"; exit 1'
+    )
+    imaged.command("restore", NOTEBOOK, first, **more)
+    assert imaged.run("print(x)") == "1\n"
+
+
 def test_a_kernel_that_dies_right_after_the_restore_gives_way_to_what_was(
     imaged: Imaged, tmp_path: Path, fake: Callable[[str], dict[str, str]]
 ) -> None:

@@ -41,6 +41,9 @@ _WORDS = (
     ("tty", "it has a terminal open"),
     ("Can't dump half of stream unix connection", "it talks to another process over a socket"),
 )
+_HARMLESS = re.compile("rlimit|net: Unexpected error")
+"""Errors that CRIU goes on after, where it is not root's."""
+_BEFORE_WORDS = re.compile(r"^(\([\d.]+\)\s*)?(pie:\s*)?(\d+:\s*)?Error \([^)]*\): ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,8 +119,8 @@ def cause_of(answer: Mapping[str, Json], log: Path) -> str:
         text = ""
     text += str(answer.get("tail", ""))
     known = next((words for sign, words in _WORDS if re.search(sign, text)), "")
-    lines = [line for line in text.splitlines() if "Error" in line and "rlimit" not in line]
-    said = re.sub(r"^\([\d.]+\)\s*(\d+:\s*)?Error \([^)]*\): ", "", lines[0]) if lines else ""
+    lines = [line for line in text.splitlines() if "Error" in line and not _HARMLESS.search(line)]
+    said = _BEFORE_WORDS.sub("", lines[0]) if lines else ""
     return known or said.strip().rstrip(".") or str(answer.get("error", "CRIU failed"))
 
 

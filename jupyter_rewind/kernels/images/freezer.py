@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -36,6 +37,8 @@ LIST, REMAPPED = "files.img", "remap-fpath.img"
 _SECONDS = 600.0
 _PULSE_SECONDS = 60.0
 _WAIT_SECONDS = 120.0
+_TRIES, _PAUSE_SECONDS = 5, 0.2
+_IS_TAKEN = re.compile(r"Unable to create a thread: -17|Can't fork for \d+: File exists")
 _IS_XEUS = re.compile("(lib)?xeus|xpython_extension")
 
 
@@ -148,10 +151,7 @@ def bring_back(criu: programs.Criu, place: Place, hosted: Hosted, folder: Path) 
         "seconds": _SECONDS,
     }
     try:
-        answer = ask_keeper(place.folder, "restore", words, seconds=_SECONDS)
-        if "error" in answer and "has bad size" in read_text_or_empty(folder / "restore.log"):
-            fit(folder)  # a database that others write, too, has grown just now
-            answer = ask_keeper(place.folder, "restore", words, seconds=_SECONDS)
+        answer = _restore(place, folder, words)
     except KeyboardInterrupt:
         # CRIU reads the folder until the keeper answers again.
         ask_keeper(place.folder, "status", {}, seconds=_SECONDS)
@@ -164,3 +164,18 @@ def bring_back(criu: programs.Criu, place: Place, hosted: Hosted, folder: Path) 
             "The process image came back, and ended or gave no sign of life.",
             hint="The kernel sleeps in its image.",
         )
+
+
+def _restore(place: Place, folder: Path, words: dict[str, Json]) -> dict[str, Json]:
+    """What the keeper answers in the end: some failures pass by themselves."""
+    for _ in range(_TRIES):
+        answer = ask_keeper(place.folder, "restore", words, seconds=_SECONDS)
+        said = read_text_or_empty(folder / "restore.log") if "error" in answer else ""
+        if "has bad size" in said:
+            fit(folder)  # a database that others write, too, has grown just now
+        elif _IS_TAKEN.search(said):
+            # Linux gives a thread's number back some time after its process is gone.
+            time.sleep(_PAUSE_SECONDS)
+        else:
+            break
+    return answer
