@@ -18,7 +18,7 @@ from jupyter_rewind.recovery.documents import read_document
 from jupyter_rewind.recovery.evidence import Scope, Trace
 from jupyter_rewind.recovery.filestate import LARGE_BYTES
 from jupyter_rewind.recovery.likeness import is_look
-from jupyter_rewind.recovery.regular import read_file
+from jupyter_rewind.recovery.regular import read_of_others
 from jupyter_rewind.recovery.walking import (
     folders_below,
     is_left_over,
@@ -54,7 +54,7 @@ def renamed_in_words(scope: Scope, cells: Collection[str]) -> tuple[str, ...]:
         return ()
     lines, room = [], MOST_BYTES
     for each in _checkpoints(scope.folder, scope, scope.notebook):
-        raw = _bytes_of(each.place, min(room, LARGE_BYTES))
+        raw = read_of_others(each.place, min(room, LARGE_BYTES))
         room -= len(raw)
         code = _code(each.place, raw)
         same, more = len(telling & code), len({s for s in code if s and not is_look(s)} - telling)
@@ -81,7 +81,7 @@ def elsewhere_in_words(scope: Scope, ran: Collection[str]) -> tuple[str, ...]:
     room = MOST_BYTES
     found: dict[Path, tuple[int, bool]] = {}
     for each in _documents(scope, scope.notebook):
-        raw = _bytes_of(each.place, min(room, LARGE_BYTES))
+        raw = read_of_others(each.place, min(room, LARGE_BYTES))
         room -= len(raw)
         same = len(telling & _code(each.place, raw)) if telling else 0
         is_like = same >= max(ENOUGH, len(telling) / 2)
@@ -146,13 +146,6 @@ def _notebooks(folder: Path) -> list[Path]:
             return sorted(Path(each.path) for each in entries if each.name.endswith(".ipynb"))
     except OSError:
         return []  # told where the folder itself is looked into
-
-
-def _bytes_of(place: Path, most: int) -> bytes:
-    try:
-        return read_file(place, most)
-    except OSError:
-        return b""  # it is another notebook: what is wrong with it is told by its own name
 
 
 def _code(place: Path, raw: bytes) -> set[str]:

@@ -20,7 +20,7 @@ from jupyter_rewind.recovery.documents import read_document
 from jupyter_rewind.recovery.evidence import EvidenceCell, Scope, Trace
 from jupyter_rewind.recovery.filestate import LARGE_BYTES
 from jupyter_rewind.recovery.namesakes import is_called
-from jupyter_rewind.recovery.regular import is_regular, read_file
+from jupyter_rewind.recovery.regular import is_regular, read_of_others
 from jupyter_rewind.recovery.traces.connections import ConnectionFinder
 from jupyter_rewind.recovery.traces.git import GitFinder
 from jupyter_rewind.recovery.traces.rewind import RewindFinder
@@ -48,7 +48,7 @@ def copies_in_words(
     places = {each.place for each in known}
     lines, room = [], MOST_BYTES
     for path in list(_called_alike(scope.folder, wanted, places))[:MOST_COPIES]:
-        raw = _bytes_of(path, min(room, LARGE_BYTES))
+        raw = read_of_others(path, min(room, LARGE_BYTES))
         room -= len(raw)
         found = read_document(Trace("copy", str(path)), raw).documents if raw else ()
         every = {(e.kind, e.source.strip()) for each in found for e in each.cells} - {("code", "")}
@@ -150,10 +150,3 @@ def _listed(folder: Path) -> list[Path]:
         return sorted(folder.iterdir())
     except OSError:
         return []  # told where the folder itself is looked into
-
-
-def _bytes_of(place: Path, most: int) -> bytes:
-    try:
-        return read_file(place, most)
-    except OSError:
-        return b""  # it has another name: what is wrong with it is told by that
