@@ -10,13 +10,13 @@ import struct
 import sys
 import types
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from xxhash import xxh3_128_digest
 
 from jupyter_rewind.kernels import rebuild
-from jupyter_rewind.kernels.buffers import PIECE, BufferState
+from jupyter_rewind.kernels.buffers import BufferState
 from jupyter_rewind.kernels.finalized import Finals
 from jupyter_rewind.kernels.handmade import HandMade
 from jupyter_rewind.kernels.hollow import fill
@@ -27,6 +27,7 @@ from jupyter_rewind.kernels.pods import HUB
 from jupyter_rewind.kernels.reading import Reader
 from jupyter_rewind.kernels.records import PodRecord
 from jupyter_rewind.kernels.refusals import is_refusal
+from jupyter_rewind.kernels.sources import Source
 from jupyter_rewind.model.ids import Digest
 from jupyter_rewind.store.keep import ContentSource
 
@@ -123,6 +124,11 @@ class Loader:
                 self._depth -= 1
             show(record)
         self.load(record)
+        named: Any = self.values.get(record.keys[0])
+        for key, value in list(named.items()) if self.failures and type(named) is dict else ():
+            uid = self._uids.get(id(value))
+            if uid is not None and HUB + uid in self.failures:
+                named[key] = self.hub(uid)
 
     def load_copy(self, record: PodRecord) -> dict[str, Any]:
         """The roots once more, beside what is loaded for good; empty where they do not load."""
@@ -208,6 +214,19 @@ class Loader:
             self._depth -= 1
         self._waiting.append(record)
 
+    def _meet(self, record: PodRecord) -> None:
+        """Its values may be made next, which its classes have a say in: they are whole, where that
+        can be, and nothing else is begun before."""
+        outer, self._waiting = self._waiting, deque()
+        try:
+            self._open(record)
+            if not self._depth:
+                self._complete(record)
+                self._drain()
+        finally:
+            outer.extend(self._waiting)
+            self._waiting = outer
+
     def _drain(self) -> None:
         while self._waiting:
             self._complete(self._waiting.popleft())
@@ -218,9 +237,10 @@ class Loader:
         if reader is None or record.node in self._completed:
             return
         self._completed.add(record.node)
+        hubs = _hubs_of(record)
+        self._complete_bases(map(self.values.get, hubs))
         before, self._loaded = self._loaded, record
         try:
-            hubs = _hubs_of(record)
             for _ in range(2 * len(hubs)):
                 state = reader.load()
                 if state is not None:
@@ -242,17 +262,28 @@ class Loader:
             self.lost[record.node] = reader.lost
         self._readers[record.node] = None
 
+    def _complete_bases(self, hubs: Iterable[Any]) -> None:
+        for base in (one for hub in hubs if issubclass(type(hub), type) for one in hub.__mro__[1:]):
+            record = self._by_key.get(HUB + (self.uid_of(base) or ""))
+            if record is not None:
+                self._complete(record)
+
     def fill(self, container: Any, content: Sequence[Any]) -> None:
         """The container is filled when everything is loaded."""
         if self._loaded is not None:
             self._filling.append((self._loaded, container, content))
 
     def _fail(self, record: PodRecord, error: BaseException) -> None:
-        reason = reason_of(error)
+        keys = (HUB + uid for uid in record.refs)
+        # What its class lacks says more than what comes of that.
+        lacking = (self.failures[key] for key in keys if key in self.failures)
+        reason = next(lacking, None) or reason_of(error)
         self._readers[record.node] = None
         for root in record.roots:
             if root.key not in self.values or root.key.startswith(HUB):
                 self.failures[root.key] = reason
+                # A class or function without its state is none: whoever names it is told so.
+                self.made.pop(root.key.removeprefix(HUB), None)
             if root.key not in self.values:
                 name = root.type_name
                 stands = Placeholder(name, f"a {name}", reason)
@@ -274,17 +305,13 @@ class Loader:
 
     def hub(self, uid: str) -> Any:
         """The class or function of this uid; a placeholder where it does not load."""
-        if uid in self.made:
-            return self.made[uid]
         key = HUB + uid
         live = self.live(uid)
-        if live is not None and key in self._unchanged:
+        if live is not None and key in self._unchanged and uid not in self.made:
             return live
         record = self._by_key.get(key)
         if record is not None:
-            self._open(record)
-            if not self._depth:
-                self._drain()
+            self._meet(record)
         if uid in self.made:
             return self.made[uid]
         if live is not None:
@@ -309,8 +336,6 @@ class Loader:
 
     def uid_of(self, value: Any) -> str | None:
         """The uid of a class or function of the state; None of anything else."""
-        if not self._uids:
-            self._uids = {id(one): uid for uid, one in self.made.items()}
         return self._hubs.uid_of(value) or self._uids.get(id(value))
 
     def nan(self, uid: str, bits: bytes) -> float:
@@ -328,7 +353,7 @@ class Loader:
 
     def adopt(self, uid: str, value: Any) -> None:
         self.made[uid] = value
-        self._uids.clear()
+        self._uids[id(value)] = uid
 
     def cell(self, uid: str) -> types.CellType:
         """The cell of this uid: the living one, where it may be used, else one for all."""
@@ -357,27 +382,6 @@ class Loader:
 
     def settle(self, action: Any, *arguments: Any) -> None:
         self._settling.append((action, arguments))
-
-
-class Source:
-    """Memory that still lies in the store: read into where it is wanted, and checked."""
-
-    def __init__(self, store: ContentSource, state: BufferState) -> None:
-        self._store = store
-        self._state = state
-
-    def into(self, target: memoryview) -> None:
-        """`target` holds it. Raises NotFound, Integrity."""
-        read = getattr(self._store, "get_into", None)
-        hashes = []
-        for number, name in enumerate(self._state.names()):
-            piece = target[number * PIECE : (number + 1) * PIECE]
-            if read is not None:
-                read(name, piece)
-            else:
-                piece[:] = self._store.get(name)
-            hashes.append(xxh3_128_digest(piece))
-        self._state.hashes = b"".join(hashes)
 
 
 def _hubs_of(record: PodRecord) -> tuple[str, ...]:

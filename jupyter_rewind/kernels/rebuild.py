@@ -19,6 +19,11 @@ from typing import Any, Protocol, cast
 
 from jupyter_rewind.errors import Format, Internal
 from jupyter_rewind.kernels import living
+from jupyter_rewind.kernels.classbodies import (
+    changed_attributes,
+    remove_attribute,
+    set_attribute,
+)
 from jupyter_rewind.kernels.handmade import HandMade
 
 
@@ -322,9 +327,9 @@ def set_methods(made: Any, state: Mapping[str, Any]) -> None:
     methods = state["attributes"]
     for name in state["order"]:
         if name in methods:
-            type.__setattr__(made, name, methods[name])
+            set_attribute(made, name, methods[name])
         elif name not in vars(made) and name != "__qualname__":
-            type.__setattr__(made, name, None)
+            set_attribute(made, name, None)
 
 
 def set_class(made: Any, state: Mapping[str, Any]) -> None:
@@ -338,7 +343,7 @@ def set_class(made: Any, state: Mapping[str, Any]) -> None:
 
 def _set_class(made: Any, state: Mapping[str, Any]) -> None:
     for name, value in state["attributes"].items():
-        type.__setattr__(made, name, value)
+        set_attribute(made, name, value)
         if name == "__annotations__" and state.get("annotates_new"):
             made.__new__.__annotations__ = value
     for name, attributes in state.get("members", {}).items():
@@ -363,13 +368,8 @@ def _set_live_class(made: Any, state: Mapping[str, Any]) -> None:
     wanted = state["attributes"]
     for name in [name for name in vars(made) if name not in wanted]:
         if name not in UNKEPT and not _is_fixed(made, name):
-            type.__delattr__(made, name)
+            remove_attribute(made, name)
     _set_class(made, {**state, "attributes": changed_attributes(made, wanted), "registered": ()})
-
-
-def changed_attributes(made: Any, wanted: Mapping[str, Any]) -> dict[str, Any]:
-    have = vars(made)
-    return {name: value for name, value in wanted.items() if have.get(name, made) is not value}
 
 
 UNKEPT = frozenset(

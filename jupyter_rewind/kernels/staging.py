@@ -21,6 +21,7 @@ from typing import Any
 
 from jupyter_rewind.kernels import rebuild
 from jupyter_rewind.kernels import roots as rooting
+from jupyter_rewind.kernels.classbodies import remove_attribute, set_attribute
 from jupyter_rewind.kernels.environment import Environment
 from jupyter_rewind.kernels.loading import Loader
 from jupyter_rewind.kernels.pods import ENVIRONMENT, HUB, VARIABLE
@@ -144,15 +145,15 @@ class Stage:
         }
         for name, held in before.items():
             if type(held) in (list, dict, set):
-                type.__setattr__(made, name, copy.copy(held))
+                set_attribute(made, name, copy.copy(held))
 
         def put_back() -> None:
             for name in [one for one in vars(made) if not one.startswith("__")]:
                 if name not in before:
-                    type.__delattr__(made, name)
+                    remove_attribute(made, name)
             for name, held in before.items():
                 if vars(made).get(name) is not held:
-                    type.__setattr__(made, name, held)
+                    set_attribute(made, name, held)
 
         self._undo.append(put_back)
 

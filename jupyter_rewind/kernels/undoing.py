@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from jupyter_rewind.kernels import living, rebuild
+from jupyter_rewind.kernels.classbodies import remove_attribute, set_attribute
 from jupyter_rewind.kernels.finalized import Living
 from jupyter_rewind.kernels.functions import contents_of
 from jupyter_rewind.kernels.handmade import Place, module_as_it_was
@@ -91,10 +92,10 @@ def _class_as_it_was(value: Any) -> Undo:
 
     def put_back() -> None:
         for one in [one for one in vars(value) if one not in attributes]:
-            type.__delattr__(value, one)
+            remove_attribute(value, one)
         for one, content in attributes.items():
             if vars(value).get(one) is not content and not one.startswith("__dict"):
-                type.__setattr__(value, one, content)
+                set_attribute(value, one, content)
         living.rename_class(value, name, bases)
         type.__setattr__(value, "__qualname__", qualname)
         if isinstance(value, abc.ABCMeta):
