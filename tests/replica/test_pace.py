@@ -35,6 +35,26 @@ def test_who_interrupts_a_slow_pull_does_not_wait_for_its_rate() -> None:
     assert clock.monotonic() - begun < 60
 
 
+def test_who_interrupts_a_slow_push_does_not_wait_for_its_rate(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ctrl-C ends what waits for its turn, and nothing more is sent: at this rate it would be
+    minutes."""
+    monkeypatch.setattr(packing, "INLINE_BYTES", 0)
+    monkeypatch.setattr(packing, "PACK_BYTES", 64 << 10)
+    objects = CloudObjects(MemoryStore(), "memory")
+    machine = Machine(Filled(tmp_path), objects)
+    with machine.open() as repository:
+        machine.filled.add(repository, parts=[noise(f"part {n}", 900) for n in range(700)])
+
+    def interrupt(done: int, total: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        machine.push(pace=Pace(640), progress=interrupt)
+    assert len([*objects.find("packs/")]) == 1
+
+
 class Road(CloudObjects):
     """A memory that tells how many packs are on their way at once. The first one arrives when all
     others have."""

@@ -46,6 +46,11 @@ class Pace:
             self._pause(begin - now)
             self.check()
 
+    @property
+    def is_ended(self) -> bool:
+        """Whether nothing new is to be begun."""
+        return self._ended.is_set()
+
     def end(self) -> None:
         """Nobody waits any more, and nobody will: the user wants to go."""
         self._ended.set()

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -104,11 +104,15 @@ class Sender:
             # What waits holds no bytes yet.
             waiting = [pool.submit(self._send, blocks) for blocks in packs]
             try:
+                for each in wait(waiting, return_when=FIRST_EXCEPTION).done:
+                    each.result()
                 return [piece for each in waiting for piece in each.result()]
-            except BaseException:
+            except KeyboardInterrupt:
+                self._pace.end()
+                raise
+            finally:
                 for each in waiting:
                     each.cancel()
-                raise
 
     def count(self, size: int) -> None:
         """So many bytes more are there."""
@@ -135,6 +139,8 @@ class Sender:
             self._put_outline(data, key)
             self._pace.wait(len(data))
             with self._slots:
+                if self._pace.is_ended:
+                    raise KeyboardInterrupt
                 is_there = create_surely(self._objects, key, data)
             if not is_there:
                 raise Integrity(
