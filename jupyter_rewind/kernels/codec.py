@@ -275,6 +275,9 @@ class Telling:
     def name_hub(self, value: Any) -> str:
         return self.session.hubs.name(value)
 
+    def name_home(self, function: types.FunctionType) -> str:
+        return self.session.hubs.homes.name(function)
+
     def refer(self, uid: str) -> tuple[Any, ...]:
         self.refs.add(uid)
         return rebuild.resolve_hub, (uid,)

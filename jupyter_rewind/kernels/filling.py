@@ -12,7 +12,7 @@ import sys
 import types
 import weakref
 from collections import deque
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
 from jupyter_rewind.kernels.origins import is_own
@@ -81,23 +81,33 @@ def attributes_of(value: Any) -> dict[str, Any]:
 
 
 def fill_living(
-    made: list[Any],
-    living: Sequence[Any],
-    classes: Iterable[type],
+    pairs: list[tuple[Any, Any]],
+    hubs: Iterable[Any],
     sharing: Collection[int] = (),
+    *,
+    first: int = 0,
 ) -> list[Undo]:
-    """Each living one has the content of the one that was made for it, and stands wherever that one
-    stood. `classes` are those that may hold one; what comes back undoes it, last first. Those whose
-    ids are in `sharing` were made with attributes that others hold, too: the living take these.
+    """Of each pair, the one that was made and the living one, the latter has the content of the
+    former and stands wherever that one stood. Classes among `hubs` may hold one; what comes back
+    undoes it, last first. Those whose ids are in `sharing` were made with attributes that others
+    hold, too: the living take these. The `first` of the pairs have the content in any case, also
+    where some place cannot be written to.
 
-    The caller holds what was made by this list and by what is to be rewritten, and by nothing else.
+    What was made is held by `pairs`, which are cleared, by what is to be rewritten, and by nothing
+    else.
     """
+    if not pairs:
+        return []
+    made, living = [one for one, _ in pairs], [one for _, one in pairs]
+    pairs.clear()
     held = _count(made)
+    classes = (one for one in hubs if issubclass(type(one), type))
     places = _find_places(made, {id(_attributes(one)): one for one in classes})
     undo: list[Undo] = []
     chosen = []
     for number, found in enumerate(places):
-        if len(found) == held[number] and not weakref.getweakrefcount(made[number]):
+        is_everywhere = len(found) == held[number] and not weakref.getweakrefcount(made[number])
+        if is_everywhere or number < first:
             chosen.append(number)
             for put in found.values():
                 put(living[number])

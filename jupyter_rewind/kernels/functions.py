@@ -14,6 +14,7 @@ from typing import Any, Protocol
 
 from jupyter_rewind.kernels import living, rebuild
 from jupyter_rewind.kernels.handmade import is_handmade
+from jupyter_rewind.kernels.homes import is_generated, used_of
 from jupyter_rewind.kernels.lost import Lost, find_lost
 from jupyter_rewind.kernels.ourselves import is_our_code, reduce_our_code
 from jupyter_rewind.kernels.placeholders import Placeholder
@@ -56,6 +57,7 @@ class Telling(Protocol):
     def is_root(self, uid: str) -> bool: ...
     def refer(self, uid: str) -> tuple[Any, ...]: ...
     def name_hub(self, value: Any) -> str: ...
+    def name_home(self, function: types.FunctionType) -> str: ...
     def placeholder(self, value: object, what: str, how: str) -> Placeholder: ...
 
 
@@ -125,8 +127,11 @@ def _function_state(function: types.FunctionType, uid: str | None) -> dict[str, 
     }
 
 
-def _home(function: types.FunctionType, writer: Telling) -> str | Scope | dict[str, Any] | None:
-    """None for the namespace, the name of a module, that module, or the very dictionary."""
+def _home(
+    function: types.FunctionType, writer: Telling
+) -> str | Scope | tuple[str, dict[str, Any]] | None:
+    """None for the namespace, the name of a module, that module, or the very dictionary with its
+    uid; without a uid, what it uses of one."""
     scope = function.__globals__
     if scope is writer.namespace:
         return None
@@ -137,7 +142,9 @@ def _home(function: types.FunctionType, writer: Telling) -> str | Scope | dict[s
     for value in list(writer.namespace.values()):
         if type(value) is types.ModuleType and vars(value) is scope:
             return Scope(value)
-    return scope
+    if is_generated(function):
+        return "", used_of(function)
+    return writer.name_home(function), scope
 
 
 def contents_of(cell: types.CellType) -> tuple[Any, ...]:

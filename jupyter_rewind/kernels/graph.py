@@ -186,6 +186,8 @@ class Survey:
     def _token(self, keys: Sequence[str]) -> tuple[Any, ...] | None:
         if not all(key.startswith(HUB) for key in keys):
             return None
+        if any(map(self._session.hubs.homes.has, map(self._roots.get, keys))):
+            return None
         try:
             return tokens_of((self._roots[key] for key in keys), self._session.hubs.uid_of)
         except Exception:

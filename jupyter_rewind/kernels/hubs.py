@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from jupyter_rewind import clock
+from jupyter_rewind.kernels.homes import KnownHomes
 from jupyter_rewind.kernels.lives import Lives
 
 Reference = weakref.ref[Any]
@@ -25,6 +26,7 @@ class Hubs:
         self._by_uid: dict[str, Reference] = {}
         self._cells: dict[int, str] = {}
         self._owners: dict[str, list[tuple[Reference, int]]] = {}
+        self.homes = KnownHomes()
         self.lives = Lives()
         """Things that cannot be kept, and need not be while they live."""
 

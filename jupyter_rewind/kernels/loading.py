@@ -20,6 +20,7 @@ from jupyter_rewind.kernels.buffers import BufferState
 from jupyter_rewind.kernels.finalized import Finals
 from jupyter_rewind.kernels.handmade import HandMade
 from jupyter_rewind.kernels.hollow import fill
+from jupyter_rewind.kernels.homes import Homes
 from jupyter_rewind.kernels.hubs import Hubs
 from jupyter_rewind.kernels.lost import reason_of
 from jupyter_rewind.kernels.placeholders import Placeholder
@@ -52,6 +53,7 @@ class Loader:
         not as it was is left alone, and one like it then is made beside it."""
         self.namespace: dict[str, Any] = known[0]
         self.handmade = HandMade(in_place, self.defer, hubs.lives.get)
+        self.homes = Homes(self.namespace, self.handmade, hubs.homes, in_place=in_place)
         self.finals = Finals(hubs.lives, self._keys, in_place=in_place)
         self.values: dict[str, Any] = {}
         self.failures: dict[str, str] = {}
@@ -167,6 +169,7 @@ class Loader:
         for held in (self.values, self.made, self.cells, self.lost, self._nans, self._uids):
             held.clear()
         self.deferred.clear()
+        self.homes.let_go()
         self.namespace, self._known = {}, ()
 
     def finish(self) -> None:
@@ -372,6 +375,10 @@ class Loader:
         self.deferred.append((action, arguments))
         if self.staging is not None:
             self.staging(action, arguments)
+
+    def take_homes(self) -> list[tuple[dict[str, Any], dict[str, Any]]]:
+        """What functions that loaded run in, as it was told, and the living one of each."""
+        return self.homes.take({key[len(HUB) :] for key in self.failures if key.startswith(HUB)})
 
     def note_shared(self, owner: Any) -> None:
         self.sharing.add(id(owner))

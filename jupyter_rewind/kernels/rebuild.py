@@ -25,6 +25,7 @@ from jupyter_rewind.kernels.classbodies import (
     set_attribute,
 )
 from jupyter_rewind.kernels.handmade import HandMade
+from jupyter_rewind.kernels.homes import Home, Homes
 
 
 class Loading(Protocol):
@@ -32,6 +33,7 @@ class Loading(Protocol):
 
     namespace: dict[str, Any]
     handmade: HandMade
+    homes: Homes
     finals: Any
 
     def hub(self, uid: str) -> Any: ...
@@ -177,26 +179,24 @@ def make_code(version: tuple[int, int], *fields: Any) -> types.CodeType:
     if version != sys.version_info[:2]:
         wrote = ".".join(map(str, version))
         raise Format(f"the compiled code is that of Python {wrote}; run its cell again")
-    return types.CodeType(*fields)
+    # Its names are the very texts that variables have.
+    return types.CodeType(*fields[:11], *map(sys.intern, fields[11:13]), *fields[13:])
 
 
 def make_function(
     uid: str,
     code: types.CodeType,
     name: str,
-    home: str | dict[str, Any] | None,
+    home: Home,
     cells: tuple[types.CellType, ...] | None,
 ) -> Any:
-    """A function over the live namespace, or the module or dictionary `home`; without its state
-    yet."""
+    """A function that runs in `home`; without its state yet."""
     loading = _loading()
     live = loading.live(uid)
     if live is not None and _fits(live, cells):
+        loading.homes.meet(home, uid, live)
         return live
-    if isinstance(home, str):
-        home = loading.handmade.home(home)
-    scope = loading.namespace if home is None else home
-    function = types.FunctionType(code, scope, name, None, cells)
+    function = types.FunctionType(code, loading.homes.find(home, uid), name, None, cells)
     loading.adopt(uid, function)
     return function
 
@@ -223,8 +223,8 @@ def _set_function(function: Any, state: Mapping[str, Any]) -> None:
     function.__annotations__ = state["annotations"]
     function.__doc__ = state["doc"]
     function.__module__ = state["module"]
-    function.__name__ = state.get("name", function.__name__)
-    function.__qualname__ = state["qualname"]
+    function.__name__ = sys.intern(state.get("name", function.__name__))
+    function.__qualname__ = sys.intern(state["qualname"])
     if state.get("parameters"):
         function.__type_params__ = state["parameters"]
     function.__dict__.clear()

@@ -96,6 +96,7 @@ class Prepared:
             same = [pod for pod in self._capturer.pods() if pod.node in nodes]
             self._before = self._capturer.pods()
             self._capturer.adopt(self.snapshot, same, self._pods(), made.made, made.cells)
+            self._capturer.hubs.homes.adopt(made.homes.used, made.made.values())
             self._capturer.moved = self
             self._capturer.bindings.note(self.snapshot.execution, values)
         self._let_go(is_used=True)
@@ -169,14 +170,14 @@ class Prepared:
 
     def _fill_living(self, values: dict[str, Any]) -> None:
         """What others outside the notebook may hold takes the content of what was made for it."""
+        if self._capturer is None:
+            return  # it holds nothing yet
         # The namespace and IPython's own containers have a variable's name at most.
         used = {id(one) for one in make_known(self._namespace)}
-        if self._capturer is None:
-            return
-        closed = self._capturer.closed_keys()
-        modules = living_in_modules(values) if self._capturer.modules is not None else {}
+        capturer, closed = self._capturer, self._capturer.closed_keys()
+        modules = living_in_modules(values) if capturer.modules is not None else {}
         now = itertools.chain(self._namespace.values(), modules.values())
-        then = modules | self._capturer.bindings.find(self.snapshot.execution, now)
+        then = modules | capturer.bindings.find(self.snapshot.execution, now)
         chosen: dict[int, tuple[str, Any]] = {}
         for key, live in then.items():
             if key in closed or id(live) in used or key not in values:
@@ -189,13 +190,12 @@ class Prepared:
             ):
                 used.add(id(live))
                 chosen.setdefault(id(values[key]), (key, live))
-        found = list(chosen.values())[:MOST]
-        if found:
-            hubs = (*self._loader.made.values(), *(one for _, one in self._capturer.hubs.living()))
-            classes = [one for one in hubs if issubclass(type(one), type)]
-            made = [values[key] for key, _ in found]
-            living = [live for _, live in found]
-            self._undo += fill_living(made, living, classes, self._loader.sharing)
+        pairs = self._loader.take_homes()
+        first, told = len(pairs), {id(one) for one, _ in pairs}
+        found = (one for number, one in chosen.items() if number not in told)
+        pairs += [(values[key], live) for key, live in itertools.islice(found, MOST)]
+        hubs = (*self._loader.made.values(), *(one for _, one in capturer.hubs.living()))
+        self._undo += fill_living(pairs, hubs, self._loader.sharing, first=first)
 
     def _set_outputs(self, values: dict[str, Any]) -> None:
         outputs: dict[Any, Any] = rooting.outputs_of(self._namespace)

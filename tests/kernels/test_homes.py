@@ -1,0 +1,164 @@
+"""Functions whose globals are a dictionary of no module, as `%run`, `exec` and attrs make them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.cells import Cells
+
+_SOURCE = '''
+source = """
+cache = {}
+LOG = []
+total = 0
+class Held:
+    def add(self, value):
+        LOG.append(value)
+def add(key, value):
+    global total
+    cache[key] = value
+    total += value
+def count():
+    return len(cache) + total
+"""
+def load():
+    scope = {"__name__": "__main__"}
+    exec(source, scope)
+    return {name: scope[name] for name in ("cache", "LOG", "Held", "add", "count")}
+globals().update(load())
+held = Held()
+'''
+_TOGETHER = (
+    "add.__globals__ is count.__globals__ is Held.add.__globals__"
+    " and add.__globals__['cache'] is cache and add.__globals__['LOG'] is LOG"
+)
+
+
+@pytest.fixture
+def cells(tmp_path: Path) -> Iterator[Cells]:
+    made = Cells(tmp_path)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def other(tmp_path: Path) -> Iterator[Cells]:
+    """A new kernel, with the same store."""
+    made = Cells(tmp_path, run="other")
+    yield made
+    made.close()
+
+
+def test_in_place_they_run_in_what_lives_with_the_values_of_then(cells: Cells) -> None:
+    """Numbers and containers of the file are those of then, for all its functions, and shared with
+    the variables; undone, they are those of now."""
+    cells.run(_SOURCE)
+    scope = cells.namespace["add"].__globals__
+    then = cells.run("add('a', 4); held.add(1)")
+    now = cells.run("add('b', 9)\nheld.add(2)")
+    move = cells.prepare(then)
+    move.swap()
+    assert cells.namespace["add"].__globals__ is scope
+    cells.check(_TOGETHER)
+    cells.check("(cache, LOG, count()) == ({'a': 4}, [1], 5)")
+    cells.run("add('c', 1)")
+    cells.check("(cache, count()) == ({'a': 4, 'c': 1}, 7)")
+    cells.go(now)
+    cells.check(_TOGETHER)
+    cells.check("(cache, LOG, count()) == ({'a': 4, 'b': 9}, [1, 2], 15)")
+
+
+def test_a_move_that_is_taken_back_gives_them_their_values_again(cells: Cells) -> None:
+    cells.run(_SOURCE)
+    then = cells.run("add('a', 4)")
+    cells.run("add('b', 9)")
+    move = cells.prepare(then)
+    move.swap()
+    cells.check("count() == 5")
+    assert move.take_back() is not None
+    cells.check(_TOGETHER)
+    cells.check("(cache, count()) == ({'a': 4, 'b': 9}, 15)")
+
+
+def test_what_only_a_method_changes_is_kept(cells: Cells) -> None:
+    """No cell names a function or a variable of the file."""
+    cells.run(_SOURCE + "del cache, LOG, add, count, Held\n")
+    then = cells.run("held.add(1)")
+    cells.run("held.add(2)")
+    cells.go(then)
+    cells.check("type(held).add.__globals__['LOG'] == [1]")
+
+
+def test_what_does_not_load_leaves_the_functions_as_they_are(cells: Cells) -> None:
+    """The dictionary holds something that is not told as it can be made again."""
+    cells.run(_SOURCE)
+    cells.run(
+        "class Odd:\n    def __reduce__(self): return (int, ('no number',))\n"
+        "add.__globals__['odd'] = Odd()"
+    )
+    then = cells.run("add('a', 4)")
+    cells.run("add('b', 9)")
+    cells.go(then)
+    cells.check("add.__globals__['total'] == 13 and count() == 2 + 13")
+
+
+def test_a_function_that_was_deleted_runs_where_the_others_do(cells: Cells) -> None:
+    cells.run(_SOURCE)
+    then = cells.run("add('a', 4)")
+    cells.run("del add\ncache['b'] = 1")
+    cells.go(then)
+    cells.check(_TOGETHER)
+    cells.run("add('c', 1)")
+    cells.check("(cache, count()) == ({'a': 4, 'c': 1}, 7)")
+
+
+def test_in_a_new_kernel_they_run_in_one_and_go_on_there(cells: Cells, other: Cells) -> None:
+    """Also when that kernel goes back to the states of the former."""
+    cells.run(_SOURCE)
+    first = cells.run("add('a', 4)")
+    second = cells.run("add('b', 9)")
+    other.go(second)
+    other.check(_TOGETHER)
+    other.check("(cache, count()) == ({'a': 4, 'b': 9}, 15)")
+    scope = other.namespace["count"].__globals__
+    other.run("add('c', 1)\ndel add")
+    other.check("count() == 17")
+    other.go(first)
+    assert other.namespace["count"].__globals__ is scope
+    other.check(_TOGETHER)
+    other.check("(cache, count()) == ({'a': 4}, 5)")
+
+
+def test_the_dictionary_itself_may_be_a_variable(cells: Cells, other: Cells) -> None:
+    cells.run("ns = {'n': 1}\nexec('def add():\\n    global n\\n    n += 1', ns)\nadd = ns['add']")
+    live = cells.namespace["ns"]
+    then = cells.run("add(); inside = (ns,)")
+    cells.run("add(); ns['more'] = 1")
+    cells.go(then)
+    assert cells.namespace["ns"] is live
+    cells.check("ns['n'] == 2 and 'more' not in ns and add.__globals__ is ns")
+    other.go(then)
+    other.check("ns['n'] == 2 and add.__globals__ is ns is inside[0]")
+
+
+def test_a_class_of_attrs_does_not_hold_the_variables_of_its_day(
+    cells: Cells, other: Cells
+) -> None:
+    """Its methods run in a copy of all variables that there were, of which they use a few."""
+    pytest.importorskip("attrs", reason="attrs is not installed")
+    cells.run("import attrs\nimport threading\nlock = threading.Lock()\ndata = [1]")
+    then = cells.run(
+        "@attrs.define\nclass P:\n    x: int\n    y: list = attrs.field(factory=list)\n"
+        "    z: object = attrs.field(default=data, validator=attrs.validators.instance_of(list))\n"
+        "p = P(1)"
+    )
+    cells.run("p.y.append(2); p.x = 3; data.append(4)")
+    cells.go(then)
+    cells.check("(p.x, p.y, data) == (1, [], [1]) and p.z is data and P(2).z is data")
+    other.go(then)
+    other.check("(p.x, p.y, data) == (1, [], [1]) and p.z is data and P(2).z is data")
+    other.check("P(1) == p and p == P(1) and P(5).y is not P(6).y")
+    other.check("'lock' not in P.__init__.__globals__ and 'lock' in globals()")
