@@ -31,7 +31,7 @@ def start(home: Home) -> Iterator[Callable[..., Imaged]]:
     criu = require_criu()
     running: list[Server] = []
 
-    def started(kernel: str = "python3", *flags: str, criu: str = criu.path) -> Imaged:
+    def started(kernel: str = "python3", *flags: str, criu: str = criu.path, **more: str) -> Imaged:
         """`criu` is the program's path, or a version that it says it has and that is too old."""
         if "/" not in criu:
             fake = home.folder / "criu"
@@ -43,6 +43,7 @@ def start(home: Home) -> Iterator[Callable[..., Imaged]]:
             "JUPYTER_REWIND_KERNELS_HOST": "true",
             "JUPYTER_REWIND_KERNELS_IMAGES": "true",
             "JUPYTER_REWIND_KERNELS_CRIU": criu,
+            **more,
         }
         server = Server(home.notebook.parent, environment, *flags)
         running.append(server)

@@ -88,6 +88,21 @@ def test_a_number_that_is_not_free_yet_is_waited_for(
     assert imaged.run("print(x)") == "1\n"
 
 
+def test_what_a_new_keepers_kernel_comes_from_is_nobodys_leftover(
+    imaged: Imaged, tmp_path: Path, fake: Callable[[str], dict[str, str]]
+) -> None:
+    """However long it takes to load: a keeper removes what nobody says he works with."""
+    imaged.run("x = 1")
+    first = imaged.command("create", NOTEBOOK)["image"]["id"]
+    free = tmp_path / "free"
+    more = fake(
+        'if [ "$1" = restore ]; then all="$*"; while [ "$1" != --images-dir ]; do shift; done\n'
+        f'flock -n "$2/../imaging" true && touch {free}; exec $CRIU $all; fi; exec $CRIU "$@"'
+    )
+    imaged.command("restore", NOTEBOOK, first, "--beside", **more)
+    assert not free.exists()
+
+
 def test_a_kernel_that_dies_right_after_the_restore_gives_way_to_what_was(
     imaged: Imaged, tmp_path: Path, fake: Callable[[str], dict[str, str]]
 ) -> None:

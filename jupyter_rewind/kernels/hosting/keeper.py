@@ -18,12 +18,15 @@ import signal
 import socket
 import subprocess
 import sys
+from contextlib import suppress
 from typing import Any
 
 CONTROL, LOG = "control", "output.log"
 _NEW_CONTROL = "control.new"
 TURN, SCRATCH = "imaging", "image-"
 """The lock that whoever asks for an image holds meanwhile, and how folders of images begin."""
+MEMORY = "/dev/shm"
+"""What lies there is on no disk. A folder of an image that does is named by a link."""
 _FIRST, _TOOLS = 1000, 300
 _LAST_PID = "/proc/sys/kernel/ns_last_pid"
 _WAIT_SECONDS, _WATCH_SECONDS = 30, 1
@@ -143,6 +146,10 @@ class Keeper:
             "mapped": sorted({name for pid in pids for name in _mapped(pid)}),
         }
 
+    def do_memory(self) -> dict[str, Any]:
+        """How many bytes the kernel, and what it started, have in memory, or swapped out."""
+        return {"bytes": sum(_memory(pid) for pid in _others())}
+
     def do_signal(self, number: int) -> dict[str, Any]:
         """The kernel and what it started get the signal."""
         if self.kernel:
@@ -212,9 +219,7 @@ class Keeper:
                 self.do_go_on()
             if self.on_trial:
                 self.do_trust()
-            for name in os.listdir(self._folder):
-                if name.startswith(SCRATCH):
-                    shutil.rmtree(name, ignore_errors=True, dir_fd=self._folder)
+            sweep(self._folder)
         except BlockingIOError:
             return
         finally:
@@ -233,6 +238,26 @@ class Keeper:
             except ChildProcessError:
                 break
         self.kernel = 0
+
+
+def sweep(folder: int) -> None:
+    """No image's files are left in the folder of a kernel, nor where its links lead."""
+    for name in os.listdir(folder):
+        if name.startswith(SCRATCH):
+            remove(folder, name)
+
+
+def remove(folder: int, name: str) -> None:
+    """Nothing is left of one image's files."""
+    try:
+        target = os.readlink(name, dir_fd=folder)
+    except OSError:
+        shutil.rmtree(name, ignore_errors=True, dir_fd=folder)
+        return
+    if os.path.dirname(target) == MEMORY:
+        shutil.rmtree(target, ignore_errors=True)
+    with suppress(FileNotFoundError):
+        os.unlink(name, dir_fd=folder)
 
 
 def set_last_pid(number: int) -> None:
@@ -262,6 +287,15 @@ def _mapped(pid: int) -> set[str]:
             return {os.path.basename(line.rstrip("\n")) for line in file if "/" in line}
     except OSError:  # it has ended since
         return set()
+
+
+def _memory(pid: int) -> int:
+    try:
+        with open(f"/proc/{pid}/status", errors="replace") as file:
+            lines = [line for line in file if line.startswith(("VmRSS:", "VmSwap:"))]
+    except OSError:  # it has ended since
+        return 0
+    return sum(int(line.split()[1]) << 10 for line in lines)
 
 
 def _run(command: list[str], seconds: float) -> dict[str, Any]:

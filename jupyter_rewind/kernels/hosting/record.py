@@ -7,15 +7,17 @@ output and error, and a lock that the server which has the kernel holds for as l
 from __future__ import annotations
 
 import json
+import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from jupyter_rewind import clock
 from jupyter_rewind.errors import Integrity, Newer, RewindError, Storage
-from jupyter_rewind.kernels.hosting.keeper import CONTROL, LOG
+from jupyter_rewind.kernels.hosting.keeper import CONTROL, LOG, remove, sweep
 from jupyter_rewind.kernels.hosting.process import FOLDER, ProcessMark
 from jupyter_rewind.kernels.templates.warden import SOCKET as WARDEN
 from jupyter_rewind.model.encoding import to_json
@@ -105,10 +107,27 @@ class Place:
         """Whether a living process, this one or another, has the kernel."""
         return is_locked(self.folder / _LOCK)
 
+    def sweep(self) -> None:
+        """Nothing is left of images that somebody was making who was killed."""
+        self._with_folder(sweep)
+
+    def remove(self, scratch: Path) -> None:
+        """Nothing is left of one image's files."""
+        self._with_folder(lambda folder: remove(folder, scratch.name))
+
     def clear(self) -> None:
         """Nothing is left of it."""
+        self.sweep()
         shutil.rmtree(self.folder, ignore_errors=True)
         self._lock.release()
+
+    def _with_folder(self, act: Callable[[int], None]) -> None:
+        with suppress(OSError):
+            folder = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY)
+            try:
+                act(folder)
+            finally:
+                os.close(folder)
 
 
 def places(runtime: Path) -> Iterator[Place]:

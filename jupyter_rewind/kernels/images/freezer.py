@@ -6,8 +6,8 @@ in a folder or in the store. The keeper ends what somebody began who was killed.
 
 from __future__ import annotations
 
+import logging
 import re
-import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,6 +19,7 @@ from jupyter_rewind.errors import Conflict, RestoreRefused
 from jupyter_rewind.kernels.hosting.keeper import ENDED, SCRATCH, TURN
 from jupyter_rewind.kernels.hosting.rooms import ask_keeper
 from jupyter_rewind.kernels.images import criu as programs
+from jupyter_rewind.kernels.images import inmemory
 from jupyter_rewind.kernels.images.openfiles import (
     check_files,
     read_deleted,
@@ -33,10 +34,12 @@ if TYPE_CHECKING:
     from jupyter_rewind.kernels.hosting.record import Hosted, Place
     from jupyter_rewind.model.entry import Json
 
+log = logging.getLogger(__name__)
 LIST, REMAPPED = "files.img", "remap-fpath.img"
 _SECONDS = 600.0
 _PULSE_SECONDS = 60.0
 _WAIT_SECONDS = 120.0
+_UNKNOWN_BYTES = 1 << 60
 _TRIES, _PAUSE_SECONDS = 5, 0.2
 _IS_TAKEN = re.compile(r"Unable to create a thread: -17|Can't fork for \d+: File exists")
 _IS_XEUS = re.compile("(lib)?xeus|xpython_extension")
@@ -48,22 +51,42 @@ def turn(place: Place) -> Iterator[None]:
     lock = FileLock(place.folder / TURN)
     lock.acquire(exclusive=True, timeout_seconds=_WAIT_SECONDS, doing="make a process image")
     try:
-        for left in place.folder.glob(f"{SCRATCH}*"):  # by somebody who was killed
-            shutil.rmtree(left, ignore_errors=True)
+        place.sweep()
         yield
     finally:
         lock.release()
 
 
 @contextmanager
-def scratch(place: Place) -> Iterator[Path]:
-    """A folder for an image's files, which only its owner reads; gone in the end."""
+def scratch(place: Place, secret_bytes: int = 0) -> Iterator[Path]:
+    """A folder for an image's files, which only its owner reads; gone in the end. Where so much of
+    it is to be on no disk, it lies in memory, if there is room for it."""
     folder = place.folder / f"{SCRATCH}{clock.new_id()}"
-    Files().make_folder(folder)
     try:
-        yield folder
+        yield _make_scratch(folder, secret_bytes)
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        place.remove(folder)
+
+
+def _make_scratch(folder: Path, secret_bytes: int) -> Path:
+    if not secret_bytes:
+        Files().make_folder(folder)
+        return folder
+    if not inmemory.has_room(secret_bytes):
+        log.warning(
+            "While it is made or restored, a process image is on a disk and not encrypted: there is"
+            " too little room in memory, or in %s, for twice as much as the kernel has.",
+            inmemory.MEMORY,
+        )
+        Files().make_folder(folder)
+        return folder
+    return inmemory.make_folder(folder)
+
+
+def memory_of(place: Place) -> int:
+    """How many bytes of memory the kernel has, and what it started; very many where its keeper is
+    from before an update, and cannot tell. Raises Unavailable."""
+    return int(str(ask_keeper(place.folder, "memory", {}).get("bytes", _UNKNOWN_BYTES)))
 
 
 def is_awake(place: Place) -> bool:

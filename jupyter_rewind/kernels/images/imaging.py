@@ -85,7 +85,7 @@ class ProcessImages(Listing):
         name = check_label(label) if label is not None else None
         criu = self._criu()
         place = self._place(hosted)
-        with freezer.turn(place), freezer.scratch(place) as folder:
+        with freezer.turn(place), freezer.scratch(place, self._secret_bytes(place)) as folder:
             freezer.require_awake(place)
             lighten(place, Path(hosted.connection))
             freezer.dump(criu, place, folder)
@@ -124,10 +124,11 @@ class ProcessImages(Listing):
         criu = self._criu()
         place = self._place(hosted)
         found = surroundings(self._repository.entry(EntryId(image.id)))
+        secret = self._secret_bytes(place, image)
         with (
             freezer.turn(place),
-            freezer.scratch(place) as target,
-            freezer.scratch(place) as aside,
+            freezer.scratch(place, secret) as target,
+            freezer.scratch(place, secret) as aside,
         ):
             self._prepare(image, target, place, relocation.Moves(names=_moved_log(found, place)))
             kept = None
@@ -191,7 +192,9 @@ class ProcessImages(Listing):
         )
         with (
             new_room(replace(found, hosted=hosted, connection=connection)),
-            freezer.scratch(place) as target,
+            # Without it the room's keeper takes what is being loaded for somebody's who was killed.
+            freezer.turn(place),
+            freezer.scratch(place, self._secret_bytes(None, image)) as target,
         ):
             moves = self._prepare(image, target, place, moves, is_second=is_second)
             freezer.bring_back(criu, place, hosted, target)
@@ -228,6 +231,14 @@ class ProcessImages(Listing):
         found = programs.find_criu(self._settings)
         found.require()
         return found
+
+    def _secret_bytes(self, place: Place | None, image: ProcessImage | None = None) -> int:
+        """How much will be written that only an encrypted store may hold: of the kernel that lives,
+        and of an image. 0 where the store is not encrypted. Raises Unavailable."""
+        if not self._repository.layout.is_encrypted:
+            return 0
+        living = freezer.memory_of(place) if place is not None else 0
+        return max(living + (image.size_bytes if image is not None else 0), 1)
 
     def _store(
         self, hosted: Hosted, folder: Path, criu: programs.Criu, reason: str, label: str | None
