@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from jupyter_rewind import clock
 from jupyter_rewind.errors import Conflict, RestoreRefused
-from jupyter_rewind.kernels.hosting.keeper import ENDED, SCRATCH, TURN
+from jupyter_rewind.kernels.hosting.keeper import ENDED, MEMORY, SCRATCH, TURN
 from jupyter_rewind.kernels.hosting.rooms import ask_keeper
 from jupyter_rewind.kernels.images import criu as programs
 from jupyter_rewind.kernels.images import inmemory
@@ -76,7 +76,7 @@ def _make_scratch(folder: Path, secret_bytes: int) -> Path:
         log.warning(
             "While it is made or restored, a process image is on a disk and not encrypted: there is"
             " too little room in memory, or in %s, for twice as much as the kernel has.",
-            inmemory.MEMORY,
+            MEMORY,
         )
         Files().make_folder(folder)
         return folder
