@@ -3,7 +3,8 @@
 A class with a `__getattr__` or a `__setattr__` of its own would answer while its values are loaded,
 when they have nothing yet; one that says to be of another class, or passes everything on to what it
 wraps, would be told as that. What such an instance has is read and set beside its class, unless the
-author wrote how it is pickled.
+author wrote how it is pickled. A `__new__` of a class would be called without what it wants, and may
+answer with another instance: it is made without it.
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ _OWN_WAY = frozenset(
     ("__reduce__", "__reduce_ex__", "__getstate__", "__setstate__", "__getnewargs__",
      "__getnewargs_ex__")
 )  # fmt: skip
+_OTHER_MAKING = _OWN_WAY - {"__getstate__", "__setstate__"}
+_new: Any = vars(copyreg)["__newobj__"]
 _MISS = object()
 _mro_of = vars(type)["__mro__"].__get__
 _dict_of = vars(type)["__dict__"].__get__
@@ -33,6 +36,38 @@ _flags_of = vars(type)["__flags__"].__get__
 
 def find_reducer(kind: type) -> Callable[[Any, Any], Any] | None:
     """What tells values of `kind` without asking them; None where pickle's own way will do."""
+    tell = _find_quiet(kind)
+    if not _makes_itself(kind):
+        return tell
+    told: Callable[[Any, Any], Any] = tell or _tell_plainly
+
+    def reduce(value: Any, context: Any) -> Any:
+        found = told(value, context)
+        if type(found) is tuple and found[0] is _new and found[1] == (kind,):
+            return (subclasses.make_value, (object, kind), *found[2:])
+        return found
+
+    return reduce
+
+
+def _makes_itself(kind: type) -> bool:
+    """True where `__new__` was written in Python, and is not said how to be called again; and
+    where there is nothing that only the `__new__` of another class could make."""
+    bases = _mro_of(kind)[:-1]
+    if kind in copyreg.dispatch_table or not all(_flags_of(base) & _HEAP for base in bases):
+        return False
+    held = [_dict_of(base) for base in bases]
+    if any(name in own for own in held for name in _OTHER_MAKING):
+        return False
+    made = [own["__new__"] for own in held if "__new__" in own]
+    return bool(made) and all(type(one) in (staticmethod, _FUNCTION) for one in made)
+
+
+def _tell_plainly(value: Any, _: Any) -> Any:
+    return object.__reduce_ex__(value, _PROTOCOL)
+
+
+def _find_quiet(kind: type) -> Callable[[Any, Any], Any] | None:
     bases = _mro_of(kind)[:-1]
     own = {name for base in bases for name in _dict_of(base)}
     if own & _OWN_WAY or kind in copyreg.dispatch_table or not _flags_of(kind) & _HEAP:

@@ -1,0 +1,88 @@
+"""Instances of classes whose `__new__` is the notebook's, or a library's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from jupyter_rewind.kernels.comparison import report
+from tests.support.cells import Cells
+
+pytestmark = pytest.mark.matrix
+
+
+@pytest.fixture
+def cells(tmp_path: Path) -> Iterator[Cells]:
+    made = Cells(tmp_path)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def next_cells(tmp_path: Path, cells: Cells) -> Iterator[Cells]:
+    made = Cells(tmp_path, run="next")
+    yield made
+    made.close()
+
+
+UNIT = """class Unit:
+    known = {}
+    def __new__(cls, name):
+        if name not in cls.known: cls.known[name] = object.__new__(cls)
+        cls.known[name].name = name
+        return cls.known[name]
+kg = Unit('kg'); data = {'unit': kg, 'rows': [1, 2, 3]}"""
+FIRST = """class One:
+    made = None
+    def __new__(cls, name='first'):
+        one = object.__new__(cls); one.name = name
+        cls.made = cls.made or one
+        return cls.made if name == 'first' else one
+a, b = One(), One('second')"""
+SLOTTED = """class P:
+    __slots__ = ('x', 'y')
+    def __new__(cls, x, y):
+        one = super().__new__(cls); one.x, one.y = x, y
+        return one
+class Q(P):
+    def __getstate__(self): return [self.x, self.y]
+    def __setstate__(self, state): self.x, self.y = state
+p, q = P(1, [2]), Q(3, [4])"""
+
+
+@pytest.mark.parametrize(
+    ("make", "change", "holds"),
+    [
+        (
+            UNIT,
+            "data['rows'].append(4); kg.name = 'g'",
+            "data == {'unit': kg, 'rows': [1, 2, 3]} and kg.name == 'kg' and Unit('kg') is kg"
+            " and list(Unit.known) == ['kg']",
+        ),
+        (
+            FIRST,
+            "a.name = 'later'; b.name = 'later'",
+            "(a.name, b.name) == ('first', 'second') and One.made is a is One() and b is not a",
+        ),
+        (
+            SLOTTED,
+            "p.x = q.x = 0; p.y.append(1)",
+            "(p.x, p.y, q.x, q.y) == (1, [2], 3, [4]) and type(q) is Q",
+        ),
+    ],
+)
+def test_an_object_whose_class_makes_it_in_its_own_way_comes_back(
+    cells: Cells, next_cells: Cells, make: str, change: str, holds: str
+) -> None:
+    """What `__new__` wants, or does, is not asked again: the object is made without it."""
+    state = cells.run(make)
+    cells.check(holds)
+    assert [one.reason for one in report(cells.store, state) if one.reason] == []
+    cells.run(change)
+    for each in (cells, next_cells):
+        prepared = each.prepare(state)
+        assert [one.reason for one in prepared.report if one.reason] == []
+        prepared.swap()
+        each.check(holds)
