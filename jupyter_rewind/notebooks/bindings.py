@@ -84,7 +84,9 @@ class Bindings:
             return None
         path = str(last.body.get("path", ""))
         bound = last.kind == BIND and self.current(path) == history
-        return Place(path, bound, last.order, self._came_from(history))
+        since = last.body.get("since")
+        order = since if type(since) is int and not bound else last.order
+        return Place(path, bound, order, self._came_from(history))
 
     def exists(self, history: str) -> bool:
         """Whether there is a history with this id. Whatever is no id, such as a path, is none."""
@@ -169,13 +171,14 @@ class Bindings:
             body["from"] = came_from
         tx.add(BIND, keys=[path_key(path), history_key(history)], body=body)
 
-    def unbind(self, tx: Transaction, path: str, history: HistoryId, why: str) -> None:
-        """From this commit on, `path` has no history."""
-        tx.add(
-            UNBIND,
-            keys=[path_key(path), history_key(history)],
-            body={"path": path, "why": why},
-        )
+    def unbind(
+        self, tx: Transaction, path: str, history: HistoryId, why: str, since: int | None = None
+    ) -> None:
+        """From this commit on, `path` has no history; it had none, in truth, `since` then."""
+        body: dict[str, str | int] = {"path": path, "why": why}
+        if since is not None:
+            body["since"] = since
+        tx.add(UNBIND, keys=[path_key(path), history_key(history)], body=body)
 
     def move(self, tx: Transaction, old: str, new: str, history: HistoryId) -> None:
         """From this commit on, `new` has the history that `old` had."""
@@ -203,9 +206,11 @@ class Bindings:
             tx.add(BIND, keys=[path_key(path), history_key(history)], body=body)
 
     def move_deleted(self, tx: Transaction, old: str, new: str, history: HistoryId) -> None:
-        """From this commit on, `new` is where the deleted notebook was that has `history`."""
+        """From this commit on, `new` is where the deleted notebook was that has `history`. It is
+        deleted since it was, and expires in its time."""
+        place = self.place(history)
         self.unbind(tx, old, history, "moved")
-        self.unbind(tx, new, history, "deleted")
+        self.unbind(tx, new, history, "deleted", since=place.order if place is not None else None)
 
     def stays(self, history: HistoryId) -> list[Stay]:
         """Where the history was before it came to where it is now, oldest first. What was there

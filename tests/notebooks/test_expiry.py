@@ -111,6 +111,18 @@ def test_a_deleted_notebook_goes_in_the_end_but_not_what_is_named(
     assert left(histories) == [ids[1]]
 
 
+def test_a_deleted_notebook_whose_folder_is_renamed_lost_no_days(
+    histories: Histories, ids: list[str], fake_clock: clock.FakeClock
+) -> None:
+    """It is deleted since it was, however often its folder has another name."""
+    histories.delete(PATH)
+    fake_clock.advance(6 * 86_400)
+    histories.rename_folder("/home/a", "/home/b")
+    histories.rename_folder("/home/b", "/home/c")
+    fake_clock.advance(5 * 86_400)
+    assert len(expiry.expire(histories, FEW)) == len(ids)
+
+
 def test_of_a_history_that_expired_whole_nothing_is_left(
     histories: Histories, ids: list[str], fake_clock: clock.FakeClock
 ) -> None:
