@@ -3,8 +3,8 @@
 A class with a `__getattr__` or a `__setattr__` of its own would answer while its values are loaded,
 when they have nothing yet; one that says to be of another class, or passes everything on to what it
 wraps, would be told as that. What such an instance has is read and set beside its class, unless the
-author wrote how it is pickled. A `__new__` of a class would be called without what it wants, and may
-answer with another instance: it is made without it.
+author wrote how it is pickled. A `__new__` would be called without what it wants, and may answer
+with another instance: none is.
 """
 
 from __future__ import annotations

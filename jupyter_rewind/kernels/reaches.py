@@ -187,6 +187,15 @@ def names_in(code: types.CodeType) -> frozenset[str]:
     return frozenset(dotted).union(*map(names_in, nested(code)))
 
 
+def calls_by_name(mentioned: Iterable[str]) -> bool:
+    """True where code with these names may load a pickle, which leads to functions of the notebook
+    by their names, and call what it loads."""
+    return any(map(_UNPICKLES.search, mentioned))
+
+
+_UNPICKLES = re.compile(r"load|pickl|restore|joblib|shelve|multiprocess|ProcessPool|Parallel", re.I)
+
+
 def taken_from(
     code: types.CodeType, is_wanted: Callable[[str, int], bool]
 ) -> tuple[frozenset[str], frozenset[str]]:

@@ -25,6 +25,7 @@ from jupyter_rewind.kernels.monitoring import Origin, Watch
 from jupyter_rewind.kernels.origins import OwnModules, is_of_library, runs_text
 from jupyter_rewind.kernels.reaches import (
     Reach,
+    calls_by_name,
     compile_cell,
     deferred,
     intrusion_of,
@@ -165,8 +166,8 @@ class Tracker:
     # -- without monitoring: what can have run ---------------------------------------------------
 
     def _reach_of_units(self, namespace: dict[str, Any]) -> Reach:
-        """A function that only its variable leads to runs if the variable is named; any other code
-        that was ever defined may run at any time."""
+        """A function that only its variable leads to runs if the variable is named, in the code or
+        in what the code unpickles; any other code that was ever defined may run at any time."""
         found = Reach(dynamic=self._modules.intrusion(), mentioned=self._modules.mentioned)
         now = dict(_tame_functions(namespace, self._units))
         # Who held it a moment ago may have called it.
@@ -183,6 +184,10 @@ class Tracker:
                 reach = self._units[tame.pop(name)]
                 found |= reach
                 left += reach.names
+        spoken = self._cell.mentioned | found.mentioned
+        if tame and calls_by_name(itertools.chain(spoken, _names_of_callables(spoken, namespace))):
+            for code in tame.values():
+                found |= self._units[code]
         # Only now: one that has just ended ran in this cell.
         self._drop_finished()
         return found
@@ -272,6 +277,19 @@ def _tame_functions(
         # The function's own, and this one.
         if sys.getrefcount(code) == alone + 1 and code in units:
             yield name, code
+
+
+def _names_of_callables(names: Iterable[str], namespace: dict[str, Any]) -> Iterator[str]:
+    """What functions, classes and modules call themselves that stand under these names."""
+    for name in names:
+        value = namespace.get(name)
+        if issubclass(type(value), type):
+            yield type.__getattribute__(value, "__qualname__")
+        elif type(value) in _CALLABLE:
+            yield f"{getattr(value, '__module__', '')}.{getattr(value, '__name__', '')}"
+
+
+_CALLABLE = (types.FunctionType, types.BuiltinFunctionType, types.MethodType, types.ModuleType)
 
 
 def _count_of_one() -> int:

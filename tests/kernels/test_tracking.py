@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import sys
 import threading
+import types
 import warnings
 from collections.abc import Iterator
 from typing import Any
@@ -147,6 +148,42 @@ def test_a_text_that_pandas_runs_touches_what_its_functions_touch(
     touched = notebook.run(cell)
     assert notebook.namespace["x"]
     assert touches(touched, "x")
+
+
+UNPICKLED = """
+def change(*a): x.append(1); return 1
+import io, pickle, shelve, sys
+change.__module__ = 'rewind_test_by_name'
+blob = pickle.dumps({'f': change}); file = io.BytesIO(blob)
+def read(): return pickle.load(file)
+from pickle import loads as get, Unpickler as U
+"""
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "pickle.loads(blob)['f']()",
+        "model = pickle.load(file)['f'](3)",
+        "from pickle import Unpickler as U\nU(file).load()['f']()",
+        "read()['f']()",
+        "from pickle import loads as l\nl(blob)['f']()",
+        "get(blob)['f']()",
+        "U(file).__getattribute__('lo' 'ad')()['f']()",
+    ],
+)
+def test_a_function_that_a_pickle_names_may_run_where_one_is_loaded(
+    notebook: Notebook, monkeypatch: pytest.MonkeyPatch, cell: str
+) -> None:
+    """Nothing but the function's variable leads to it, and the cell does not name that."""
+    home = types.ModuleType("rewind_test_by_name")
+    monkeypatch.setitem(sys.modules, home.__name__, home)
+    home.__getattr__ = notebook.namespace.__getitem__  # type: ignore[method-assign]
+    notebook.run("x = []" + UNPICKLED)
+    assert not touches(notebook.run("y = len"), "x")
+    assert touches(notebook.run(cell), "x")
+    assert notebook.namespace["x"] == [1]
+    assert not touches(notebook.run("y = 1"), "x")
 
 
 def test_a_text_that_stands_in_the_cell_touches_nothing_else(notebook: Notebook) -> None:
