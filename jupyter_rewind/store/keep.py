@@ -25,7 +25,7 @@ from jupyter_rewind.store.durable import Files, translate
 from jupyter_rewind.store.framing import HEAD_SIZE, Kind, Record, seal_of
 from jupyter_rewind.store.layout import Layout, open_layout
 from jupyter_rewind.store.locks import Barrier, ProcessLock
-from jupyter_rewind.store.moving import note_taken
+from jupyter_rewind.store.moving import note_taken, require_same_store
 from jupyter_rewind.store.opened import OpenSegments
 from jupyter_rewind.store.partial import Payloads, read_segment
 from jupyter_rewind.store.place import Place
@@ -193,12 +193,12 @@ class KernelStore:
             self.is_here(digest)  # from now on it is relied on
 
     def place(self, digest: Digest) -> Place:
-        """Where the content stands. Raises NotFound."""
-        found = self._places.get(digest)
-        if found is None:
+        """Where the content stands. Raises NotFound; Unavailable in another store's place."""
+        if (found := self._places.get(digest)) is None:
             self.refresh()
             found = self._places.get(digest)
         if found is None:
+            require_same_store(self.layout)
             raise NotFound(f"The store has no content {digest.hex()[:12]}.")
         return found
 

@@ -9,6 +9,7 @@ import pytest
 from jupyter_rewind.errors import Unavailable
 from jupyter_rewind.model.ids import Digest
 from jupyter_rewind.store.durable import Files
+from jupyter_rewind.store.keep import KernelStore
 from jupyter_rewind.store.moving import REPLACED
 from jupyter_rewind.store.repository import Repository
 from jupyter_rewind.store.rotation import rotate
@@ -31,13 +32,15 @@ def encrypt(repository: Repository, folder: Path) -> None:
 
 
 def test_who_had_the_store_open_in_the_clear_is_told_and_makes_no_index(tmp_path: Path) -> None:
-    """A server that was idle meanwhile: nothing is damaged, and none of what it looks at or opens
-    once more puts an index beside the encrypted segments."""
+    """A server or a kernel that was idle meanwhile: nothing is damaged or missing, and none of what
+    it looks at or opens once more puts an index beside the encrypted segments."""
     with opened(tmp_path) as repository:
         read, name = keep(repository, b"read before"), keep(repository, b"not read yet" * 40)
         assert repository.get(read) == b"read before"
+        kernel = KernelStore.open(tmp_path / "store", key_folder=tmp_path / "keys")
         encrypt(repository, tmp_path)
         for ask in (
+            lambda: kernel.get(name),
             lambda: repository.get(name),
             lambda: repository.get_blob([read, name]),
             repository.companion,
@@ -45,6 +48,7 @@ def test_who_had_the_store_open_in_the_clear_is_told_and_makes_no_index(tmp_path
             with pytest.raises(Unavailable, match="replaced by another") as told:
                 ask()
             assert told.value.code == REPLACED
+        kernel.close()
     assert not [*(tmp_path / "store").glob("index*")]
     with opened(tmp_path) as again:
         again.refresh()
