@@ -15,6 +15,9 @@ from jupyter_rewind import clock
 
 _PREPARATION_SECONDS = 0.25
 """The first state of a process pays for imports and cold caches; no value goes missing for that."""
+HOPE = 0.8
+"""By each cell that is passed over, what took too long once may take so much of it: where no pause
+comes, it is tried again, some dozen cells later."""
 _ASKING_SECONDS = 0.02
 """So often somebody is asked whether the next cell waits."""
 

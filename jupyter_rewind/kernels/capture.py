@@ -16,7 +16,7 @@ from jupyter_rewind import clock
 from jupyter_rewind.errors import Full
 from jupyter_rewind.kernels import roots as rooting
 from jupyter_rewind.kernels.bindings import Bindings
-from jupyter_rewind.kernels.budget import Budget, Deadline, OutOfTime
+from jupyter_rewind.kernels.budget import HOPE, Budget, Deadline, OutOfTime
 from jupyter_rewind.kernels.captured import Captured
 from jupyter_rewind.kernels.closure import Binding
 from jupyter_rewind.kernels.codec import Session
@@ -336,6 +336,7 @@ class Capturer:
         if allowed is not None and allowed > self._least:
             self._least = max(self._least, self._gatherer.time_for_new(self.namespace, allowed))
         if allowed is not None and (allowed <= 0 or allowed < self._least):
+            self._least *= HOPE
             return _too_long(self._least)
         return ""
 
@@ -391,8 +392,7 @@ def make_session(namespace: dict[str, Any], hubs: Hubs) -> Session:
 
 
 def _too_long(seconds: float) -> str:
-    about = f"it would take {seconds:.2g} s or more, and " if seconds else ""
-    return f"{about}the budget is used up"
+    return f"it would take {seconds:.2g} s or more, and " * (seconds > 0) + "the budget is used up"
 
 
 def _names(keys: Sequence[str]) -> tuple[str, ...]:

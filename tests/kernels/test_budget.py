@@ -211,6 +211,16 @@ def test_too_many_to_be_told_are_merged_with_the_next_state(cells: Cells) -> Non
     assert len(whole(cells).merged) == 2
 
 
+def test_where_no_pause_comes_it_is_tried_again(cells: Cells) -> None:
+    """A notebook that is run as a whole, or by a program, waits for nothing between its cells."""
+    source = "for i in range(100): globals()[f'v{i}'] = [[i] for i in range(20_000)]"
+    assert cells.try_run(source).snapshot is None
+    cells.namespace.update({f"v{number}": number for number in range(100)})
+    tries = [cells.try_run("x = 1") for _ in range(20)]
+    assert tries[0].snapshot is None
+    assert any(one.snapshot is not None for one in tries)
+
+
 def test_the_share_of_long_cells_is_saved_up() -> None:
     """A state may take 5 % of what all cells took, less what was drawn; 50 ms in any case."""
     budget = Budget(0.05, 0.05)
