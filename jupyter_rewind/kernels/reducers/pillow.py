@@ -1,4 +1,7 @@
-"""Images of Pillow: the pixels out of band; a file that was not read yet is not read now."""
+"""Images of Pillow: the pixels out of band; a file that was not read yet is not read now.
+
+What draws on an image draws on it again.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +19,7 @@ from jupyter_rewind.model.snapshot import Fidelity
 
 def register(registry: Registry) -> None:
     registry.add(Image.Image, reduce_image, subclasses=True, always=True)
+    registry.add_named("PIL.ImageDraw.ImageDraw", reduce_draw)
 
 
 def reduce_image(value: Any, context: Context) -> Reduction:
@@ -55,3 +59,31 @@ def rebuild_image(mode: str, size: tuple[int, int], palette: Any, source: Any) -
 
 def set_info(image: Any, info: dict[Any, Any]) -> None:
     image.info.update(info)
+
+
+def reduce_draw(value: Any, context: Context) -> Reduction:
+    state = dict(vars(value))
+    image, memory = state.pop("_image", None), state.pop("im", None)
+    state.pop("draw", None)
+    if memory is None or getattr(image, "_im", None) is not memory:
+        what = "what drew on pixels that no image has any more"
+        return stand_in(value, context, what, "make it again for the image")
+    is_of_image = state.get("palette") is image.palette
+    if is_of_image:
+        state.pop("palette", None)
+    blends = value.mode != image.mode
+    return rebuild_draw, (type(value), image, blends, is_of_image), state, None, None, set_drawing
+
+
+def rebuild_draw(kind: Any, image: Any, blends: bool, is_of_image: bool) -> Any:
+    if isinstance(image, Placeholder):
+        return image
+    made = object.__new__(kind)
+    own = {"_image": image, "im": image.im, "draw": Image.core.draw(image.im, int(blends))}
+    vars(made).update(own, **({"palette": image.palette} if is_of_image else {}))
+    return made
+
+
+def set_drawing(made: Any, state: dict[str, Any]) -> None:
+    if not isinstance(made, Placeholder):
+        vars(made).update(state)
