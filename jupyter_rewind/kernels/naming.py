@@ -47,6 +47,8 @@ def find_snapshot(ref: str, snapshots: Sequence[Snapshot]) -> Snapshot:
     """The one of `snapshots` (oldest first) that `ref` names: a number is the count of a cell, and
     means the last state after a cell with this count. Raises NotFound, Conflict, InvalidInput."""
     count = count_in(ref)
+    if count == 0:  # which is what states have that came after no cell
+        raise _no_such_count(count, snapshots)
     if count is not None:
         found = next((each for each in reversed(snapshots) if each.count == count), None)
         if found is not None:
@@ -60,7 +62,7 @@ def find_snapshot(ref: str, snapshots: Sequence[Snapshot]) -> Snapshot:
 
 
 def _no_such_count(count: int, snapshots: Sequence[Snapshot]) -> NotFound:
-    before = [each.count for each in snapshots if each.count < count]
+    before = [each.count for each in snapshots if 0 < each.count < count]
     after = [each.count for each in snapshots if each.count > count]
     near = [f"In[{max(before)}]"] if before else []
     near += [f"In[{min(after)}]"] if after else []

@@ -36,3 +36,11 @@ def test_a_state_that_is_gone_did_not_go_into_a_later_one(states: tuple[Snapshot
     told = words_for("2", *states)
     assert "no state after In[2]: it was deleted, it expired or was not kept." in told
     assert "`%rewind to 2 --rerun`" in told
+
+
+def test_no_cell_has_the_number_0() -> None:
+    """States that came after no cell, as the one before a move, have no number to be named by."""
+    told = words_for("0", a_state(0), a_state(1), a_state(0))
+    assert "There is no state after In[0]." in told
+    assert "after In[1]" in told
+    assert "In[0] and" not in told
