@@ -38,6 +38,8 @@ _BUILTIN = (
 _LIBRARIES = {
     "IPython": "ipython",
     "PIL": "pillow",
+    "argparse": "argparse",
+    "bs4": "beautifulsoup",
     "ipykernel": "ipython",
     "matplotlib": "matplotlib",
     "numpy": "numpy",
