@@ -12,6 +12,7 @@ from pathlib import Path
 
 from jupyter_rewind.recovery.evidence import Scope
 from jupyter_rewind.recovery.regular import may_be_folder, read_file
+from jupyter_rewind.recovery.walking import settle
 
 _NAME = re.compile(r"kernel-(?P<id>.+)\.json\Z")
 _LARGEST = 1 << 16
@@ -122,7 +123,7 @@ def language_of_spec(spec: str, scope: Scope) -> str:
 
 
 def settle_notebook(session: str, scope: Scope) -> str:
-    """The notebook that a session is named by; the one looked for, where it is the same file.
+    """The notebook that a session is named by, as the scope spells it where links lead to it.
 
     A name relative to an unknown server's folder counts where the notebook's path ends in it.
     """
@@ -131,7 +132,7 @@ def settle_notebook(session: str, scope: Scope) -> str:
         return ""
     if scope.notebook is not None and _is_same(name, scope.notebook):
         return str(scope.notebook)
-    return name
+    return str(settle(Path(name), scope)) if os.path.isabs(name) else name
 
 
 def _is_same(name: str, notebook: Path) -> bool:

@@ -48,11 +48,29 @@ def folders_below(top: Path, *, hidden: bool = False, deep: bool = True) -> Iter
 
 
 def settle(path: Path, scope: Scope) -> Path:
-    """`path`, or the notebook that is looked for where both are one file by way of links."""
-    wanted = scope.notebook
-    if wanted is None or path == wanted or path.name != wanted.name:
+    """`path` in the scope's own spelling, where links lead to it: the notebook that is looked for,
+    or what lies below the scope's folder; any other as it is.
+
+    Nobody knows by which of its names a folder will be entered: a home may be a link.
+    """
+    wanted, folder = scope.notebook, scope.folder
+    if path == wanted or not path.is_absolute():
         return path
-    return wanted if os.path.realpath(path.parent) == os.path.realpath(wanted.parent) else path
+    parent = real_path(path.parent)
+    if wanted is not None and path.name == wanted.name and parent == real_path(wanted.parent):
+        return wanted
+    top = real_path(folder)
+    if folder == Path(folder.anchor) or not parent.is_relative_to(top):
+        return path
+    return folder / parent.relative_to(top) / path.name
+
+
+def real_path(path: Path) -> Path:
+    """Where links lead; the path itself where no path can be called so."""
+    try:
+        return Path(os.path.realpath(path))
+    except ValueError:
+        return path
 
 
 def is_recovered(path: Path, asked: Path | None = None) -> bool:

@@ -22,7 +22,7 @@ from jupyter_rewind.recovery.evidence import (
 )
 from jupyter_rewind.recovery.fileids import databases, read_file_ids
 from jupyter_rewind.recovery.runtime import is_below
-from jupyter_rewind.recovery.walking import folders_of
+from jupyter_rewind.recovery.walking import folders_of, settle
 from jupyter_rewind.recovery.ysalvage import copy_store
 
 
@@ -110,7 +110,8 @@ def _documents(database: Path, ids: Mapping[str, str], scope: Scope) -> Iterator
     for key, (count, time_ns) in sorted(ystore.read_keys(store.path).items()):
         if "notebook" not in key:
             continue
-        notebook = ids.get(_id_of(key)) or _own_path(store.path, key, database)
+        own = ids.get(_id_of(key)) or _own_path(store.path, key, database)
+        notebook = own and str(settle(Path(own), scope))
         if not _is_wanted(notebook, scope):
             continue
         has_found = True

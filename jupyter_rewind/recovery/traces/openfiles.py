@@ -12,6 +12,7 @@ from jupyter_rewind.recovery.evidence import EVERYTHING, Evidence, Holds, Proble
 from jupyter_rewind.recovery.historyfiles import load
 from jupyter_rewind.recovery.processes import OpenFile, deleted_files, own_processes
 from jupyter_rewind.recovery.traces.history import as_runs
+from jupyter_rewind.recovery.walking import real_path, settle
 from jupyter_rewind.store.durable import Files
 
 _LARGEST = 1 << 32
@@ -43,7 +44,7 @@ class OpenFileFinder:
             for file in files:
                 if file.key not in seen and file.size and _is_wanted(file.name, scope):
                     seen.add(file.key)
-                    yield _trace(file, files)
+                    yield _trace(file, files, scope)
 
     def read(self, trace: Trace, scope: Scope) -> Evidence:
         if trace.size_bytes > _LARGEST:
@@ -73,15 +74,16 @@ def _is_wanted(name: Path, scope: Scope) -> bool:
     """Whether it is a notebook that is looked for, or a history of this home folder."""
     if name.suffix == ".sqlite" and name.name.startswith("history"):
         tops = (scope.home, scope.folder, Path(scope.environ.get("IPYTHONDIR") or scope.home))
-        return any(name.is_relative_to(top) for top in tops)
+        # The system tells the real path of what is open.
+        return any(name.is_relative_to(real_path(top)) for top in tops)
     if ".ipynb" not in name.name:
         return False
     if scope.notebook is not None:
         return scope.notebook.name in name.name
-    return name.is_relative_to(scope.folder)
+    return settle(name, scope).is_relative_to(scope.folder)
 
 
-def _trace(file: OpenFile, files: list[OpenFile]) -> Trace:
+def _trace(file: OpenFile, files: list[OpenFile], scope: Scope) -> Trace:
     is_history = file.name.suffix == ".sqlite"
     handle = {
         suffix: str(other.place)
@@ -92,7 +94,7 @@ def _trace(file: OpenFile, files: list[OpenFile]) -> Trace:
     held = f"still open in {file.process.words} (process {file.process.pid})"
     return Trace(
         OpenFileFinder.kind, str(file.place),
-        None if is_history else str(file.name),
+        None if is_history else str(settle(file.name, scope)),
         frozenset({Holds.CODE, Holds.ORDER, Holds.TIMES}) if is_history else EVERYTHING,
         file.time_ns, file.size, f"{file.name}, deleted, {held}", None, handle,
     )  # fmt: skip

@@ -43,6 +43,7 @@ from jupyter_rewind.recovery.evidence import (
     Trace,
 )
 from jupyter_rewind.recovery.runtime import is_below
+from jupyter_rewind.recovery.walking import settle
 
 if TYPE_CHECKING:
     from jupyter_rewind.notebooks.bindings import Stay
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
 
 RAW = "raw"
 """In the handle of a checkpoint's trace: blake3 of the file that it is of."""
+_KEPT_AS = "path"
 JOURNALED = "run"
 """In the handle of the trace of a run."""
 MOST_CHECKPOINTS = 1000
@@ -93,7 +95,7 @@ class RewindFinder:
             checkpoint = histories.get(None, trace.handle["checkpoint"])
             names = tuple(
                 FoundName(trace, trace.notebook or "", stay.path, time_ns=stay.until)
-                for stay in histories.earlier_places(trace.notebook or "")
+                for stay in histories.earlier_places(trace.handle[_KEPT_AS])
             )
             return read_document(trace, histories.read(checkpoint)) + Evidence(names=names)
 
@@ -142,17 +144,22 @@ def _traces(repository: Repository, scope: Scope) -> Iterator[Trace | Problem]:
         yield from _of_notebook(histories, str(scope.notebook), scope)
         return
     for info in histories.all():
-        if is_below(info.path, scope.folder):
-            yield from _newest(info, scope)
-            yield from _drafts(histories, info.id, info.path, scope)
-    stays = _stays(histories)
-    paths = (key.removeprefix("path:") for key in repository.keys(path_key(str(scope.folder))))
-    for path in paths:
+        path = _settled(info.path, scope)
         if is_below(path, scope.folder):
+            yield from _newest(info, path, scope)
+            yield from _drafts(histories, info.id, path, scope)
+    stays = _stays(histories)
+    # Any path may lead here by a link, whatever it begins with.
+    for path in (key.removeprefix("path:") for key in repository.keys(path_key(""))):
+        if is_below(_settled(path, scope), scope.folder):
             for run in _runs(repository, path, scope):
                 # A run whose notebook was renamed meanwhile is told under its last name alone.
                 if run.path in ("", path):
-                    yield _run(run, _name_of_now(path, run, stays), scope)
+                    yield _run(run, _settled(_name_of_now(path, run, stays), scope), scope)
+
+
+def _settled(path: str, scope: Scope) -> str:
+    return str(settle(Path(path), scope)) if path else path
 
 
 def _stays(histories: Histories) -> list[tuple[Stay, str]]:
@@ -198,12 +205,12 @@ def _of_notebook(histories: Histories, path: str, scope: Scope) -> Iterator[Trac
         yield _run(run, path, scope)
 
 
-def _newest(info: HistoryInfo, scope: Scope) -> Iterator[Trace]:
+def _newest(info: HistoryInfo, path: str, scope: Scope) -> Iterator[Trace]:
     if info.head is not None and scope.covers(info.head.time_ns):
-        yield _checkpoint(info.head, info.path, scope)
+        yield _checkpoint(info.head, path, scope, kept_as=info.path)
 
 
-def _checkpoint(checkpoint: Checkpoint, path: str, scope: Scope) -> Trace:
+def _checkpoint(checkpoint: Checkpoint, path: str, scope: Scope, *, kept_as: str = "") -> Trace:
     return Trace(
         RewindFinder.kind,
         f"{scope.store} (checkpoint {checkpoint.id})",
@@ -213,7 +220,11 @@ def _checkpoint(checkpoint: Checkpoint, path: str, scope: Scope) -> Trace:
         checkpoint.size_bytes,
         f"a checkpoint of Rewind ({checkpoint.reason})",
         None if checkpoint.readable else "part of its content is lost",
-        {"checkpoint": str(checkpoint.id), RAW: checkpoint.raw.hex()},
+        {
+            "checkpoint": str(checkpoint.id),
+            RAW: checkpoint.raw.hex(),
+            _KEPT_AS: kept_as or path,
+        },
     )
 
 

@@ -10,7 +10,7 @@ from jupyter_rewind.recovery.documents import read_notebook
 from jupyter_rewind.recovery.evidence import EVERYTHING, Evidence, Holds, Problem, Scope, Trace
 from jupyter_rewind.recovery.namesakes import BY_NAME, MADE
 from jupyter_rewind.recovery.trashcans import Thrown, thrown_away
-from jupyter_rewind.recovery.walking import folders_below, is_recovered, settle
+from jupyter_rewind.recovery.walking import folders_below, is_recovered, real_path, settle
 
 _AGAIN = re.compile(r" (?:\d+|copy(?: \d+)?|\d{1,2}[.-]\d{2}[.-]\d{2}(?: [AP]M)?)\Z")
 """What macOS adds to a name that is in the trash already."""
@@ -60,9 +60,10 @@ def _look(thrown: Thrown, scope: Scope) -> Iterator[Trace]:
 
 def _in_folder(thrown: Thrown, origin: Path, notebook: Path) -> Iterator[Trace]:
     """The notebook, and Jupyter's checkpoint of it, in a folder that was thrown away."""
-    if not notebook.is_relative_to(origin):
+    real, top = real_path(notebook.parent), real_path(origin)
+    if not real.is_relative_to(top):
         return
-    place = thrown.place / notebook.relative_to(origin)
+    place = thrown.place / real.relative_to(top) / notebook.name
     yield from _trace(place, notebook, thrown, "In a folder in the trash")
     kept = place.parent / ".ipynb_checkpoints" / f"{place.stem}-checkpoint.ipynb"
     yield from _trace(kept, notebook, thrown, "A checkpoint in a folder in the trash")
