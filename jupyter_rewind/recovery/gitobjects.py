@@ -22,6 +22,8 @@ _QUIET = (
     "-c", "core.hooksPath=/dev/null", "-c", "protocol.allow=never", "-c", "core.sshCommand=false",
 )  # fmt: skip
 PATIENCE_SECONDS = 10
+_LITTLE_SECONDS = 2
+"""So long git is waited for that did not answer once: a search asks it more than one thing."""
 _HEAD_BYTES = 4096
 _TREE_BYTES = 4 << 20
 _HEXADECIMAL = frozenset("0123456789abcdef")
@@ -51,10 +53,26 @@ class Loose:
 class GitRepository:
     """One repository, looked at from a folder in it."""
 
-    def __init__(self, top: Path, folder: Path, environ: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        top: Path,
+        folder: Path,
+        environ: Mapping[str, str],
+        instead: Mapping[str, str] | None = None,
+    ) -> None:
+        """`folder` is git's own; `instead` are variables that show git another one."""
         self.top = top
+        self.folder = folder
         self.objects = folder / "objects"
-        self._environ = _environment(environ)
+        self.environ = environ
+        self.is_stand_in = instead is not None
+        self._environ = _environment(environ) | dict(instead or {})
+        self._patience: float = PATIENCE_SECONDS
+
+    @property
+    def is_slow(self) -> bool:
+        """Whether git took too long once; then it is given little time."""
+        return self._patience < PATIENCE_SECONDS
 
     @classmethod
     def around(cls, folder: Path, environ: Mapping[str, str]) -> GitRepository | None:
@@ -129,31 +147,61 @@ class GitRepository:
                     if found is not None:
                         yield found
 
-    def cruft(self) -> list[str]:
-        """The names of objects in packs of what nothing refers to."""
-        names = []
-        for times in (self.objects / "pack").glob("pack-*.mtimes"):
-            index = times.with_suffix(".idx")
-            told = _run(self.top, ["show-index"], self._environ, read_file(index))
-            names += [line.split()[1] for line in told.decode().splitlines() if line]
-        return names
+    def indexes(self, *, cruft: bool = False) -> list[Path]:
+        """The index of every pack; with `cruft`, of those of what nothing refers to."""
+        ending = "mtimes" if cruft else "idx"
+        found = (self.objects / "pack").glob(f"pack-*.{ending}")
+        return [each.with_suffix(".idx") for each in sorted(found)]
 
-    def blobs_among(self, names: Sequence[str]) -> list[str]:
-        """Those of `names` that are blobs."""
+    def named_in(self, index: Path) -> list[str]:
+        """The names of the objects of a pack. Raises Unavailable, OSError."""
+        told = self._ask(["show-index"], read_file(index))
+        return [line.split()[1] for line in told.decode().splitlines() if line]
+
+    def among(self, names: Sequence[str], kind: str) -> list[str]:
+        """Those of `names` that are of a kind: blobs, trees or commits."""
         asked = ["cat-file", "--batch-check=%(objectname) %(objecttype)"]
-        told = _run(self.top, asked, self._environ, "\n".join(names).encode() + b"\n")
+        told = self._ask(asked, "\n".join(names).encode() + b"\n")
         pairs = (line.split() for line in told.decode().splitlines())
-        return [pair[0] for pair in pairs if len(pair) == 2 and pair[1] == "blob"]
+        return [pair[0] for pair in pairs if len(pair) == 2 and pair[1] == kind]
+
+    def contents(self, names: Sequence[str]) -> dict[str, bytes]:
+        """What each of the objects holds that reads."""
+        found: dict[str, bytes] = {}
+        left = list(names)
+        # Git stops at an object that is damaged: the rest is asked for anew, without it.
+        while left and not self.is_slow:
+            raw, whole = self._hear(["cat-file", "--batch"], "\n".join(left).encode() + b"\n")
+            told = list(_parse_batch(raw))
+            found.update((name, content) for name, content in told if content is not None)
+            if whole:
+                break
+            left = left[len(told) + 1 :]
+        return found
 
     def sizes_of(self, blobs: Sequence[str]) -> dict[str, int]:
         """How many bytes each blob has that is here."""
         asked = ["cat-file", "--batch-check=%(objectname) %(objectsize)"]
-        told = _run(self.top, asked, self._environ, "\n".join(blobs).encode() + b"\n")
+        told = self._ask(asked, "\n".join(blobs).encode() + b"\n")
         pairs = (line.split() for line in told.decode().splitlines())
         return {pair[0]: int(pair[1]) for pair in pairs if len(pair) == 2 and pair[1].isdigit()}
 
-    def _ask(self, words: Sequence[str]) -> bytes:
-        return _run(self.top, words, self._environ)
+    def _ask(self, words: Sequence[str], given: bytes = b"") -> bytes:
+        done = self._call(words, given)
+        _check(done)
+        return done.stdout
+
+    def _hear(self, words: Sequence[str], given: bytes) -> tuple[bytes, bool]:
+        """What git said before it stopped, and whether that is all."""
+        done = self._call(words, given)
+        return done.stdout, not done.returncode
+
+    def _call(self, words: Sequence[str], given: bytes) -> subprocess.CompletedProcess[bytes]:
+        try:
+            return _call(self.top, words, self._environ, given, self._patience)
+        except TimeoutError as error:
+            self._patience = _LITTLE_SECONDS
+            raise Unavailable(str(error)) from error
 
 
 def _refuse_pipes(at: Path) -> None:
@@ -165,16 +213,46 @@ def _refuse_pipes(at: Path) -> None:
             raise Unavailable(f"{place} is no file, so git was not asked.")
 
 
-def tree_entries(raw: bytes) -> Iterator[tuple[str, str]]:
-    """Name and object of each entry of a tree object's content; stops where it is cut."""
+def tree_entries(raw: bytes, width: int = 20) -> Iterator[tuple[str, str]]:
+    """Name and object of each entry of a tree object's content; stops where it is cut.
+
+    `width` is how many bytes the name of an object has: 20, and 32 with SHA-256.
+    """
+    return ((name, found) for _, name, found in _entries(raw, width))
+
+
+def tree_folders(raw: bytes, width: int = 20) -> Iterator[str]:
+    """The objects of a tree's entries that are trees."""
+    return (found for mode, _, found in _entries(raw, width) if mode in (b"40000", b"040000"))
+
+
+def _entries(raw: bytes, width: int) -> Iterator[tuple[bytes, str, str]]:
     at = 0
     while at < len(raw):
         space = raw.find(b" ", at)
         end = raw.find(b"\0", space)
-        if space < 0 or end < 0 or end + 21 > len(raw):
+        last = end + 1 + width
+        if space < 0 or end < 0 or last > len(raw):
             return
-        yield os.fsdecode(raw[space + 1 : end]), raw[end + 1 : end + 21].hex()
-        at = end + 21
+        yield raw[at:space], os.fsdecode(raw[space + 1 : end]), raw[end + 1 : last].hex()
+        at = last
+
+
+def _parse_batch(raw: bytes) -> Iterator[tuple[str, bytes | None]]:
+    """Name and content of each object that `git cat-file --batch` gave whole; None of one that it
+    does not have."""
+    at = 0
+    while (end := raw.find(b"\n", at)) >= 0:
+        words = raw[at:end].decode(errors="replace").split()
+        if len(words) == 3 and words[2].isdigit():
+            last = end + 1 + int(words[2])
+            if last >= len(raw):
+                return
+            yield words[0], raw[end + 1 : last]
+            at = last + 1
+        else:
+            yield (words[0] if words else ""), None
+            at = end + 1
 
 
 def parse_log(raw: bytes) -> Iterator[Version]:
@@ -224,20 +302,34 @@ def _environment(environ: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-def _run(
-    folder: Path, words: Sequence[str], environ: Mapping[str, str], given: bytes = b""
-) -> bytes:
+def _run(folder: Path, words: Sequence[str], environ: Mapping[str, str]) -> bytes:
+    try:
+        done = _call(folder, words, environ, b"", PATIENCE_SECONDS)
+    except TimeoutError as error:
+        raise Unavailable(str(error)) from error
+    _check(done)
+    return done.stdout
+
+
+def _call(
+    folder: Path, words: Sequence[str], environ: Mapping[str, str], given: bytes, seconds: float
+) -> subprocess.CompletedProcess[bytes]:
+    """Raises NotFound where git is not installed, TimeoutError."""
     command = ["git", *_QUIET, "-C", str(folder), *words]
     try:
-        done = subprocess.run(
+        return subprocess.run(
             command, input=given, capture_output=True, check=False, env=dict(environ),
-            timeout=PATIENCE_SECONDS,
+            timeout=seconds,
         )  # fmt: skip
     except FileNotFoundError as error:
         raise NotFound("git is not installed, so what it keeps cannot be read.") from error
     except subprocess.TimeoutExpired as error:
-        raise Unavailable(f"git did not answer within {PATIENCE_SECONDS} s.") from error
+        raise TimeoutError(f"git did not answer within {seconds} s.") from error
+
+
+def _check(done: subprocess.CompletedProcess[bytes]) -> None:
+    """Raises Unavailable where git refused."""
     if done.returncode:
         reason = done.stderr.decode(errors="replace").strip().splitlines()
-        raise Unavailable(f"git refused: {reason[0] if reason else done.returncode}.")
-    return done.stdout
+        told = reason[0].rstrip(".") if reason else done.returncode
+        raise Unavailable(f"git refused: {told}.")

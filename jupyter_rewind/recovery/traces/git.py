@@ -12,9 +12,12 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
+from jupyter_rewind.errors import Unavailable
 from jupyter_rewind.recovery.documents import read_document, read_notebook
 from jupyter_rewind.recovery.evidence import EVERYTHING, Evidence, Holds, Problem, Scope, Trace
 from jupyter_rewind.recovery.gitobjects import GitRepository, Loose, tree_entries
+from jupyter_rewind.recovery.gitquestions import GitQuestions, Paths
+from jupyter_rewind.recovery.gitremains import remains_around, stand_in
 from jupyter_rewind.recovery.thinning import MOST_DOCUMENTS
 from jupyter_rewind.recovery.walking import settle
 
@@ -49,51 +52,62 @@ class GitFinder:
 
     def find(self, scope: Scope) -> Iterator[Trace | Problem]:
         folder = scope.notebook.parent if scope.notebook else scope.folder
-        repository = GitRepository.around(folder, scope.environ)
+        try:
+            repository = GitRepository.around(folder, scope.environ)
+        except Unavailable as error:
+            repository = remains_around(folder, scope.environ, scope.scratch)
+            if repository is None:
+                raise
+            yield Problem(str(repository.top), f"{error} Its objects were read without it.")
         if repository is None:
             return
-        named = list(_named(repository, scope))
+        asked = GitQuestions(repository, scope)
+        named = list(_named(asked, scope))
         yield from named
-        yield from _unnamed(repository, scope, named)
+        yield from _unnamed(asked, scope, named)
+        yield from asked.problems
 
     def read(self, trace: Trace, scope: Scope) -> Evidence:
         top, objects = Path(trace.handle["top"]), Path(trace.handle["objects"])
         repository = GitRepository(top, objects.parent, scope.environ)
-        raw = repository.read(trace.handle["blob"])
+        try:
+            raw = repository.read(trace.handle["blob"])
+        except Unavailable:
+            if repository.is_slow:
+                raise
+            # What git refuses may be the repository, and not this object.
+            repository = stand_in(top, objects.parent, scope.environ, scope.scratch)
+            raw = repository.read(trace.handle["blob"])
         pointer = _LFS.match(raw)
         if pointer is not None:
             return read_notebook(trace, _lfs_place(repository, pointer[1].decode()))
         return read_document(trace, raw)
 
 
-def _pathspecs(repository: GitRepository, scope: Scope) -> list[str]:
+def _wanted(repository: GitRepository, scope: Scope) -> Paths:
     top = os.path.realpath(repository.top)
     if scope.notebook is not None:
         at = os.path.join(os.path.realpath(scope.notebook.parent), scope.notebook.name)
-        return [f":(top,literal){os.path.relpath(at, top)}".replace(os.sep, "/")]
+        return Paths(name=os.path.relpath(at, top).replace(os.sep, "/"))
     folder = os.path.relpath(os.path.realpath(scope.folder), top).replace(os.sep, "/")
-    inner = "" if folder == "." else f"{_glob_literal(folder)}/"
-    return [f":(top,glob){inner}**/*.ipynb"]
+    return Paths(folder="" if folder == "." else f"{folder}/")
 
 
-def _glob_literal(path: str) -> str:
-    return re.sub(r"([*?\[\\])", r"\\\1", path)
-
-
-def _named(repository: GitRepository, scope: Scope) -> Iterator[Trace]:
+def _named(asked: GitQuestions, scope: Scope) -> Iterator[Trace]:
     """What commits and the index name; each blob of each path once, at its newest."""
-    specs = _pathspecs(repository, scope)
+    repository = asked.repository
+    paths = _wanted(repository, scope)
     seen: set[tuple[str, str]] = set()
-    fetched = repository.fetched(specs)
-    versions = repository.versions(specs)
-    branches = repository.on_other_branches(specs) if versions else frozenset()
+    fetched = asked.fetched(paths)
+    versions = asked.versions(paths)
+    branches = asked.on_other_branches(paths) if versions else frozenset()
     # What others made comes last, and what is theirs and ours is ours.
     versions.sort(key=lambda each: (each.commit in fetched, each.commit in branches))
     # Of many, the largest are read, too; of few it takes no process to know them.
     is_many = len(versions) > MOST_DOCUMENTS
-    sizes = repository.sizes_of(sorted({each.blob for each in versions})) if is_many else {}
+    sizes = asked.sizes_of(sorted({each.blob for each in versions})) if is_many else {}
     committed = {(each.blob, each.path): each.time_ns for each in reversed(versions)}
-    for blob, path, stage in repository.staged(specs):
+    for blob, path, stage in asked.staged(paths):
         seen.add((blob, path))
         side = f" (side {stage} of a conflict)" if stage else ""
         time_ns = committed.get((blob, path)) or repository.written_ns(blob)
@@ -113,33 +127,33 @@ def _named(repository: GitRepository, scope: Scope) -> Iterator[Trace]:
 
 
 def _unnamed(
-    repository: GitRepository, scope: Scope, named: Sequence[Trace]
+    asked: GitQuestions, scope: Scope, named: Sequence[Trace]
 ) -> Iterator[Trace | Problem]:
     """Notebooks among the objects that no commit and no index names."""
+    repository = asked.repository
     known = {each.handle["blob"] for each in named}
     names: dict[str, str] = {}
     blobs: list[Loose] = []
     for each in repository.loose():
         if each.kind == "tree":
-            names.update((blob, name) for name, blob in tree_entries(each.head))
+            width = len(each.name) // 2
+            names.update((blob, name) for name, blob in tree_entries(each.head, width))
         elif each.kind == "blob" and each.name not in known and _is_notebook(each.head):
             blobs.append(each)
-    cruft = [each for each in repository.cruft() if each not in known]
+    cruft = [each for each in asked.cruft() if each not in known]
     if not blobs and not cruft:
         return
-    everywhere = [":(top,glob)**/*.ipynb"]
-    versions = repository.versions(everywhere)
+    everywhere = Paths(folder="")
+    versions = asked.versions(everywhere)
     others = {each.blob for each in versions} - known
-    paths = {each.path for each in versions} | {
-        path for _, path, _ in repository.staged(everywhere)
-    }
+    paths = {each.path for each in versions} | {path for _, path, _ in asked.staged(everywhere)}
     places = _Places(scope, named, {repository.top / each for each in paths})
     for each in blobs:
         if each.name not in others:
             name = names.get(each.name)
             yield from _offer(repository, places, each.name, name, each)
     seen = others | {each.name for each in blobs}
-    yield from _cruft(repository, places, [each for each in cruft if each not in seen])
+    yield from _cruft(asked, places, [each for each in cruft if each not in seen])
 
 
 class _Places:
@@ -181,18 +195,17 @@ def _offer(
     )  # fmt: skip
 
 
-def _cruft(
-    repository: GitRepository, places: _Places, names: Sequence[str]
-) -> Iterator[Trace | Problem]:
+def _cruft(asked: GitQuestions, places: _Places, names: Sequence[str]) -> Iterator[Trace | Problem]:
     """Notebooks in git's packs of what nothing refers to."""
     if not names:
         return
-    blobs = repository.blobs_among(names)
+    repository = asked.repository
+    blobs = asked.blobs_among(names)
     if len(blobs) > _MOST_CRUFT:
         words = f"{len(blobs)} objects in it belong to nothing; {_MOST_CRUFT} were looked at."
         yield Problem(str(repository.objects / "pack"), words)
     for blob in blobs[:_MOST_CRUFT]:
-        if _is_notebook(repository.read(blob)[:200]):
+        if _is_notebook(asked.start_of(blob)):
             yield from _offer(repository, places, blob, None, None)
 
 
