@@ -67,6 +67,7 @@ def test_each_save_appears_in_the_sidebar_and_comes_back_with_one_click(
     first = lab.checkpoints(NAME)[-2]
 
     editor(page, 2).click()
+    page.keyboard.press("Control+Home")
     page.keyboard.type("# never saved\n")
     shoot(page, "history-panel")
     entry_of(panel, first).get_by_text("Restore", exact=True).click()
@@ -149,7 +150,7 @@ def test_a_checkpoint_is_compared_named_pinned_and_found_again(lab: Lab, page: A
     comparison.get_by_text("draft for Ada").first.wait_for()
     comparison.get_by_label("On the right:").locator("option").first.wait_for(state="attached")
     comparison.locator(".jp-Notebook-diff").get_by_text("second").first.wait_for()
-    shoot(page, "history-comparison")
+    is_flawless(page, "history-comparison", ".jp-Rewind-comparison", ".jp-Rewind-history")
     comparison.evaluate("view => (view.dataset.earlier = 'yes')")
     entry.get_by_text("Compare", exact=True).click()
     page.locator(".jp-Rewind-comparison:not([data-earlier])").wait_for()

@@ -299,6 +299,7 @@ class Chromium:
 def shoot(page: Any, name: str) -> None:
     folder = os.environ.get("SCREENSHOTS")
     if folder:
+        page.wait_for_timeout(1000)  # what slides into view has arrived
         page.screenshot(path=os.path.join(folder, f"{name}.png"))
 
 
