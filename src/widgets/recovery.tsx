@@ -103,22 +103,39 @@ function Notebook({
   actions,
   trans
 }: IProps & { recovered: IRecovered }): React.ReactElement {
-  const { path, page } = recovered;
+  const { path, page, report } = recovered;
   const name = path.split('/').pop() ?? path;
   const target = name.replace(/\.ipynb$/, '.recovered.ipynb');
+  const hasOptions = report.next_steps.some(step => /(^|\s)--\w/.test(step));
   return (
     <>
       <header className="jp-Rewind-header">
         <h2>{trans.__('What can be brought back of %1', name)}</h2>
         <p className="jp-Rewind-what">
-          {trans.__(
-            'Nothing is written yet. The new file will be %1; %2 stays as it is.',
-            target,
-            name
-          )}
+          {report.adds_nothing
+            ? trans.__(
+                '%1 is whole and holds all that was found. There is nothing to bring back.',
+                name
+              )
+            : trans.__(
+                'Nothing is written yet. The new file will be %1, or have a number where that exists; %2 stays as it is.',
+                target,
+                name
+              )}
         </p>
+        {hasOptions && (
+          <p className="jp-Rewind-what">
+            {trans.__(
+              'What begins with “--” below is an option of “jupyter rewind recover %1” in a terminal.',
+              name
+            )}
+          </p>
+        )}
         <p className="jp-Rewind-buttons">
-          <Action isMain onClick={() => actions.write(path)}>
+          <Action
+            isMain={!report.adds_nothing}
+            onClick={() => actions.write(path)}
+          >
             {trans.__('Write and open it')}
           </Action>
           <Action onClick={() => void model.look(model.folder)}>
