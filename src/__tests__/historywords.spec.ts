@@ -37,12 +37,13 @@ describe('filterWords', () => {
 describe('reasonWords', () => {
   it('does not call the first state of a file changed or saved', () => {
     const words = (
-      reason: 'external-change' | 'manual',
+      reason: 'external-change' | 'autosave' | 'manual',
       parent: string | null
     ) => reasonWords({ reason, parent }, trans);
     expect(words('external-change', null)).toBe('As it was found');
     expect(words('external-change', 'earlier')).toBe('Changed outside Jupyter');
-    expect(words('manual', null)).toBe('As it was found');
-    expect(words('manual', 'earlier')).toBe('Saved by hand');
+    expect(words('autosave', null)).toBe('As it was found');
+    expect(words('autosave', 'earlier')).toBe('Saved by itself');
+    expect(words('manual', null)).toBe('Saved by hand');
   });
 });

@@ -33,12 +33,12 @@ export function reasonWords(
     case 'save':
       return trans.__('Saved');
     case 'autosave':
-      return trans.__('Saved by itself');
-    case 'manual':
-      // JupyterLab asks for one of a file that it opens and that has none.
+      // JupyterLab asks for one of a file that it opens and that has none: nobody has saved.
       return checkpoint.parent
-        ? trans.__('Saved by hand')
+        ? trans.__('Saved by itself')
         : trans.__('As it was found');
+    case 'manual':
+      return trans.__('Saved by hand');
     case 'before-restore':
       return trans.__('Before a restore');
     case 'before-delete':
