@@ -154,6 +154,8 @@ class Tracker:
             reach = reach_of(code)
             self._of_threads |= reach if is_of_notebook else Reach(mentioned=reach.mentioned)
         found = before | self._of_threads
+        if _has_greenlets():
+            found |= Reach(dynamic="greenlets are in use")
         for code, origin in self._watch.take():
             if origin is Origin.NOTEBOOK:
                 found |= Reach() if is_of_cell(code) else reach_of(code)
@@ -229,6 +231,13 @@ class Tracker:
             if isinstance(value, types.ModuleType) and vars(value) is namespace:
                 return True
         return False
+
+
+def _has_greenlets() -> bool:
+    """What goes on in one when it is switched to reports nothing, and none of them is found."""
+    module: Any = sys.modules.get("greenlet._greenlet")
+    count = getattr(module, "get_total_main_greenlets", None)
+    return module is not None and (count is None or count() > 0)
 
 
 @lru_cache(maxsize=4096)

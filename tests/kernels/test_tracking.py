@@ -240,6 +240,20 @@ def test_a_thread_touches_between_and_during_other_cells(notebook: Notebook) -> 
     assert touches(notebook.run("y = 3"), "x")
 
 
+def test_where_greenlets_are_in_use_any_of_them_may_have_gone_on(
+    notebook: Notebook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A switch to one says nothing: neither to whoever monitors, nor by a name in the cell."""
+    counts = [0]
+    module = types.SimpleNamespace(get_total_main_greenlets=lambda: counts[0])
+    monkeypatch.setitem(sys.modules, "greenlet._greenlet", module)
+    notebook.run("x = []\ndef body(): x.append(1)")
+    assert not touches(notebook.run("y = len"), "x")
+    notebook.run("held = [body]; del body")
+    counts[0] = 1
+    assert touches(notebook.run("y = len"), "x")
+
+
 def test_a_timer_that_ran_between_two_cells_is_told_of(notebook: Notebook) -> None:
     """It held its function when the last cell ended, and not any more when the next began."""
     done = threading.Event()
