@@ -16,6 +16,7 @@ from jupyter_rewind.recovery.evidence import (
     Trace,
 )
 from jupyter_rewind.recovery.filestate import LARGE_BYTES
+from jupyter_rewind.recovery.misnamed import misnamed_in
 from jupyter_rewind.recovery.normal import cell_of, text_of
 from jupyter_rewind.recovery.regular import MOST_BYTES, read_file
 from jupyter_rewind.recovery.salvage import salvage_notebook
@@ -77,7 +78,7 @@ def _well_formed(trace: Trace, raw: bytes, time_ns: int | None) -> FoundDocument
         document = as_document(trace, book, time_ns)
     except (ValueError, RecursionError):
         return None
-    if document is None:
+    if document is None or misnamed_in(book):
         return None
     fault = fault_of(raw) or fault_in(book)
     if not fault:

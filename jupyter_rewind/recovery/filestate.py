@@ -13,6 +13,7 @@ from jupyter_rewind.notebooks.condition import Condition, judge_notebook
 from jupyter_rewind.notebooks.faults import LONE, MARK, fault_in, fault_of
 from jupyter_rewind.recovery.broken.encodings import wide_encoding
 from jupyter_rewind.recovery.broken.soundness import has_lone_half, judge_large
+from jupyter_rewind.recovery.misnamed import misnamed_in
 from jupyter_rewind.recovery.regular import MOST_BYTES, open_file, read_file
 
 LARGE_BYTES = 1 << 24
@@ -68,6 +69,10 @@ def state_of(notebook: Path) -> FileState:
     if fault:
         return FileState(DAMAGED, _closed(name, fault))
     book = json.loads(raw)
+    misnamed = misnamed_in(book)
+    if misnamed:
+        words = f"{name} is there, but {misnamed}: Jupyter does not show all of it."
+        return FileState(DAMAGED, words)
     if _has_no_text(book):
         return FileState("empty", f"{name} is there, but no cell of it has anything in it.")
     fault = fault_in(book)

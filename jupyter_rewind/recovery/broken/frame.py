@@ -12,6 +12,7 @@ from typing import Any
 from jupyter_rewind.recovery.broken.cellbytes import CellBytes, Read
 from jupyter_rewind.recovery.broken.damage import NO_CELL, Damage
 from jupyter_rewind.recovery.broken.jsonbytes import Broken, JsonBytes
+from jupyter_rewind.recovery.misnamed import is_almost
 
 _CELLS = "cells"
 _PAIRS = {"}": "{", "]": "["}
@@ -185,6 +186,10 @@ class Frame:
             raise Broken(at)
         self._begin_item(at)
         place = self._raw.skip(place + 1)
+        if self._is_rotten_list(key, place):
+            words = f"the list of cells stands under the name `{key}` at byte {at}"
+            self.damages.append(Damage(at, words, False))
+            key = _CELLS
         if key in ("cells", "worksheets") and self._raw.peek(place) == "[":
             if key == "cells" and self._has_list and len(self._open) <= self._depth:
                 self._next_notebook(at)
@@ -200,6 +205,11 @@ class Frame:
         if len(self._open) <= self._depth:
             self._note(key, value)
         return end
+
+    def _is_rotten_list(self, key: str, place: int) -> bool:
+        """Whether it is the list of cells, with one letter of its name changed."""
+        is_own = self._open == ["{"] * self._depth and not self._has_list
+        return is_own and is_almost(key, _CELLS) and self._raw.peek(place) == "["
 
     def _is_around(self, key: str, place: int) -> bool:
         """Whether a notebook stands at `place`, in an object that has no cells of its own."""

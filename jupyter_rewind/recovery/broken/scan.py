@@ -19,6 +19,7 @@ from jupyter_rewind.recovery.broken.jsonbytes import Broken, JsonBytes, search
 from jupyter_rewind.recovery.broken.nested import Nested, ends_in
 from jupyter_rewind.recovery.broken.welds import MENDED, marked
 from jupyter_rewind.recovery.evidence import EvidenceCell
+from jupyter_rewind.recovery.misnamed import mend_names
 from jupyter_rewind.recovery.normal import cell_of
 
 _KERNEL = re.compile(rb'"(kernelspec|language_info)"\s*+:\s*+\{')
@@ -239,7 +240,12 @@ class _Walk:
     def _take(self, read: Read, is_whole: bool, kind: str = "") -> None:
         """Converts at once: lines joined take a quarter of the room."""
         is_whole = is_whole and not (read.mended and read.source is None)
-        cell = cell_of(read.members, kind=kind, is_whole=is_whole, is_old=self._is_old)
+        members, misnamed = mend_names(read.members)
+        for words in misnamed:
+            told = f"in the cell at byte {read.start} {words}"
+            self._damages.append(Damage(read.start, told, False))
+        is_whole = is_whole and not misnamed
+        cell = cell_of(members, kind=kind, is_whole=is_whole, is_old=self._is_old)
         if any(each.may_join for each in read.mended):
             cell = marked(cell, MENDED)
         self._found.append(Found(cell, read.start, read.end, self._frame.version))

@@ -1,0 +1,78 @@
+"""One rotten letter in a name of the file: what it names is told, and the file not called whole."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from jupyter_rewind.recovery.documents import read_notebook
+from jupyter_rewind.recovery.evidence import FoundDocument, Trace
+from jupyter_rewind.recovery.filestate import DAMAGED, WHOLE, state_of
+
+KINDS = ["markdown", "code", "code"]
+SOURCES = ["# Title", "v1 = load_thing(1)", "v2 = load_thing(2)"]
+OUTPUT = {"output_type": "stream", "name": "stdout", "text": "two\n"}
+
+
+def book() -> str:
+    cells = [
+        {
+            "cell_type": kind, "id": f"cell-{number}", "metadata": {}, "source": [source],
+            **({"outputs": [OUTPUT], "execution_count": number} if kind == "code" else {}),
+        }
+        for number, (kind, source) in enumerate(zip(KINDS, SOURCES, strict=True))
+    ]  # fmt: skip
+    return json.dumps(
+        {"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}, indent=1
+    )
+
+
+def rotten(name: str, letter: str, last: bool) -> str:
+    """The file with a letter of the last, or the first, place of a name changed."""
+    before, _, after = book().rpartition(name) if last else book().partition(name)
+    return f"{before}{letter}{after}"
+
+
+def read(path: Path) -> FoundDocument:
+    [document] = read_notebook(Trace("file", str(path), time_ns=1)).documents
+    return document
+
+
+@pytest.mark.parametrize("last", [True, False])
+@pytest.mark.parametrize(
+    ("name", "rot"),
+    [('"source"', '"sourge"'), ('"cell_type"', '"cell_tyqe"'), ('"code"', '"bode"'),
+     ('"markdown"', '"markdgwn"'), ('"outputs"', '"outpuus"')],
+)  # fmt: skip
+def test_a_cell_with_a_rotten_name_is_told_and_doubted(
+    tmp_path: Path, name: str, rot: str, last: bool
+) -> None:
+    """All that it had is there, of the kind that it was, and the file is not called whole."""
+    path = tmp_path / "n.ipynb"
+    path.write_text(rotten(name, rot, last))
+    assert state_of(path).state == DAMAGED
+    document = read(path)
+    assert [cell.source for cell in document.cells] == SOURCES
+    assert [cell.kind for cell in document.cells] == KINDS
+    assert [len(cell.outputs) for cell in document.cells] == [0, 1, 1]
+    assert [cell.whole for cell in document.cells].count(False) == 1
+    assert document.damages
+
+
+def test_the_cells_are_read_where_the_name_of_their_list_is_rotten(tmp_path: Path) -> None:
+    """A notebook whose list of cells has another name has all its cells."""
+    path = tmp_path / "n.ipynb"
+    path.write_text(rotten('"cells"', '"cellz"', False))
+    assert state_of(path).state == DAMAGED
+    assert [cell.source for cell in read(path).cells] == SOURCES
+
+
+def test_a_name_of_its_own_is_no_rotten_one(tmp_path: Path) -> None:
+    """What other programs write beside the proper names says nothing against a file."""
+    path = tmp_path / "n.ipynb"
+    path.write_text(book().replace('"id"', '"sources": ["x"], "sourge": "y", "id"'))
+    assert state_of(path).state == WHOLE
+    assert [cell.source for cell in read(path).cells] == SOURCES
+    assert all(cell.whole for cell in read(path).cells)
