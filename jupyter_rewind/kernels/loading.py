@@ -266,7 +266,8 @@ class Loader:
         self._readers[record.node] = None
 
     def _complete_bases(self, hubs: Iterable[Any]) -> None:
-        for base in (one for hub in hubs if issubclass(type(hub), type) for one in hub.__mro__[1:]):
+        classes = (one for one in hubs if issubclass(type(one), type))
+        for base in (base for one in classes for base in _mro_of(one)[1:]):
             record = self._by_key.get(HUB + (self.uid_of(base) or ""))
             if record is not None:
                 self._complete(record)
@@ -389,6 +390,9 @@ class Loader:
 
     def settle(self, action: Any, *arguments: Any) -> None:
         self._settling.append((action, arguments))
+
+
+_mro_of = vars(type)["__mro__"].__get__
 
 
 def _hubs_of(record: PodRecord) -> tuple[str, ...]:

@@ -39,6 +39,8 @@ _MOST_BYTES = 64 << 20
 """A larger value is not copied for code that might write to it: that code sees the living one."""
 _STUBS: dict[str, type] = {"list": list, "dict": dict, "set": set}
 
+_mro_of = vars(type)["__mro__"].__get__
+
 AsItWas = Callable[[Any], Callable[[], Any]]
 
 
@@ -117,7 +119,7 @@ class Stage:
         """All code that may run while these are loaded."""
         hubs = [self._loader.hub(uid) for record in wanted for uid in record.refs]
         classes = {one for one in hubs if isinstance(one, type)}
-        bases = {base for one in classes for base in one.__mro__ if _is_here(base)}
+        bases = {base for one in classes for base in _mro_of(one) if _is_here(base)}
         for base in bases:
             if any(name in _AT_LOADING for name in vars(base)):
                 self._guard(base)

@@ -124,3 +124,20 @@ def test_an_object_in_a_class_body_is_made_by_its_own_class(
     state = cells.run(FRAGILE.replace("raise ValueError('not here')", "self.of = [state['of']]"))
     next_cells.go(state)
     next_cells.check("vars(A)['held'].of == [1]")
+
+
+def test_what_a_class_derives_from_is_not_asked_of_its_own_class(
+    cells: Cells, next_cells: Cells
+) -> None:
+    """It might answer with anything, or refuse."""
+    make = """class M(type):
+    def __getattribute__(cls, name):
+        return 1 / 0 if name == '__mro__' else super().__getattribute__(name)
+"""
+    state = cells.run(f"{make}class A(metaclass=M): x = [1]\nclass B(A): y = [2]\nb = 1")
+    cells.run("b = 2")
+    for each in (cells, next_cells):
+        prepared = each.prepare(state)
+        assert [one.reason for one in prepared.report if one.reason] == []
+        prepared.swap()
+        each.check("b == 1 and B.y == [2] and B.x is A.x and type(B) is M")
