@@ -8,8 +8,18 @@ from typing import Any
 
 import pytest
 
+from tests.support.access import is_flawless
 from tests.support.editing import editor
-from tests.support.lab import Lab, LabServer, open_notebook, shoot, wait_until, write_notebook
+from tests.support.lab import (
+    TOKEN,
+    Lab,
+    LabServer,
+    hears_keys,
+    open_notebook,
+    shoot,
+    wait_until,
+    write_notebook,
+)
 from tests.support.panel import NAME, entry_of, open_history, save_with
 from tests.support.toasts import keep
 
@@ -91,3 +101,27 @@ def test_one_cell_alone_comes_back_from_a_comparison(lab: Lab, page: Any) -> Non
     wait_until("nothing left to restore there", lambda: buttons.count() == 1)
     page.get_by_role("button", name="Undo").click()
     wait_until("the new cell again", lambda: "new call" in path.read_text())
+
+
+def test_a_text_is_compared_side_by_side(lab: Lab, page: Any) -> None:
+    """A script as it was found beside what is open: each changed line beside what it was."""
+    name = "clean.py"
+    (lab.folder / name).write_text("import re\n\n\ndef clean(text):\n    return text.strip()\n")
+    page.goto(f"{lab.address}lab?token={TOKEN}")
+    hears_keys(page)
+    page.evaluate("path => { void jupyterapp.commands.execute('docmanager:open', {path}) }", name)
+    text = page.locator(".jp-FileEditor .cm-content")
+    text.get_by_text("import re").wait_for()
+    wait_until("its first checkpoint", lambda: lab.checkpoints(name))
+    panel = open_history(page)
+    entry = entry_of(panel, lab.checkpoints(name)[0])
+    entry.get_by_text("As it was found").wait_for()
+    text.click()
+    page.keyboard.press("Control+End")
+    page.keyboard.insert_text("# never saved\n")
+    entry.get_by_text("Compare", exact=True).click()
+    comparison = page.locator(".jp-Rewind-comparison")
+    comparison.locator("ins").get_by_text("# never saved").wait_for()
+    assert comparison.locator("del").count() == 0
+    assert comparison.get_by_label("Hide outputs").is_hidden()
+    is_flawless(page, "text-comparison", ".jp-Rewind-comparison")
