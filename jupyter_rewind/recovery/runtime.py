@@ -31,7 +31,8 @@ class Connection:
     """A kernel's connection file. Its signing key is never kept here.
 
     `notebook` is what Jupyter named the session by: a notebook's absolute path, as a rule.
-    `spec` is the name of the kernel's specification, such as `python3` or `ir`.
+    `spec` is the name of the kernel's specification, such as `python3` or `ir`. `problem` says why
+    it names no notebook that can be.
     """
 
     path: Path
@@ -40,6 +41,7 @@ class Connection:
     spec: str
     written_ns: int
     size_bytes: int
+    problem: str = ""
 
 
 def data_folders(scope: Scope) -> list[Path]:
@@ -95,14 +97,31 @@ def read_connection(path: Path) -> Connection:
         raise ValueError("it is no connection file")
     match = _NAME.match(path.name)
     session = told.get("jupyter_session")
+    notebook = _as_path(session) if isinstance(session, str) else ""
     return Connection(
         path,
         match["id"] if match else path.stem,
-        session if isinstance(session, str) else "",
+        notebook or "",
         str(told.get("kernel_name", "")),
         status.st_mtime_ns,
         status.st_size,
+        "" if notebook is not None else "it names its notebook as no file can be called",
     )
+
+
+def _as_path(text: str) -> str | None:
+    """The name as paths are written in this process; None where no file can have it."""
+    if "\0" in text:
+        return None
+    try:
+        os.fsencode(text)
+    except UnicodeEncodeError:
+        # Where the locale is not UTF-8, its letters stand for their bytes, as in what is listed.
+        try:
+            return os.fsdecode(text.encode())
+        except UnicodeError:
+            return None
+    return text
 
 
 def language_of_spec(spec: str, scope: Scope) -> str:

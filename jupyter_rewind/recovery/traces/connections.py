@@ -50,6 +50,9 @@ class ConnectionFinder:
             for found in connections_in(folder):
                 if not isinstance(found, Connection):
                     yield _unread(found, folder)
+                elif found.problem:
+                    words = "This connection file does not tell of which notebook its kernel was"
+                    yield Problem(str(found.path), f"{words}: {found.problem}.")
                 elif found.notebook and _is_wanted(found, scope):
                     yield _trace(found, scope)
                 elif found.notebook:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -120,3 +122,51 @@ def test_folder_that_may_not_be_read_is_a_problem() -> None:
             assert (traces, [each.place for each in problems]) == ([], [str(closed)])
 
         run_unprivileged(look)
+
+
+@pytest.mark.parametrize("session", ["/home/u/x\0.ipynb", "/home/\ud800.ipynb", "x\0.ipynb"])
+@pytest.mark.parametrize("name", ["analysis.ipynb", None], ids=["notebook", "folder"])
+def test_name_that_no_file_can_have_costs_its_own_file_alone(
+    home: Home, session: str, name: str | None
+) -> None:
+    """One garbled connection file is told; the kernels of all others are found."""
+    good = [home.work / "analysis.ipynb", home.work / "other.ipynb"]
+    start(home, str(good[0]), 1)
+    bad = start(home, session, 2)
+    start(home, str(good[1]), 3)
+    scope = home.scope(name)
+    traces, problems = look_with(ConnectionFinder(), scope)
+    kernels = [each for trace in traces for each in ConnectionFinder().read(trace, scope).kernels]
+    assert {each.notebook for each in kernels} == set(map(str, good))
+    [problem] = problems
+    assert problem.place == str(bad)
+    assert "as no file can be called" in problem.words
+
+
+ASK = """
+import sys
+from pathlib import Path
+from jupyter_rewind.recovery.evidence import Scope
+from jupyter_rewind.recovery.traces.connections import ConnectionFinder
+home = Path(sys.argv[1])
+notebook = next((home / "work").glob("gr*.ipynb"))
+scope = Scope(notebook, notebook.parent, home, home / "scratch")
+for trace in ConnectionFinder().find(scope):
+    kernels = ConnectionFinder().read(trace, scope).kernels
+    print(ascii([each.notebook == str(notebook) for each in kernels]))
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names are bytes on Linux alone")
+def test_names_with_umlauts_are_known_in_any_locale(home: Home) -> None:
+    """A kernel started in UTF-8 is its notebook's where the command runs in the C locale."""
+    name = os.fsencode(home.work) + "/gr\u00f6\u00dfe.ipynb".encode()
+    Path(os.fsdecode(name)).write_text("{}")
+    start(home, name.decode(), 1)
+    start(home, str(home.work / "\u4e2d.ipynb"), 2)
+    plain = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    done = subprocess.run(
+        [sys.executable, "-c", ASK, str(home.path)],
+        env={**os.environ, **plain}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert (done.stdout, done.stderr) == ("[True]\n[False]\n", "")
