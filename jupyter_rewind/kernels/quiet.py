@@ -10,6 +10,7 @@ with another instance: none is.
 from __future__ import annotations
 
 import copyreg
+import sys
 import types
 from collections.abc import Callable
 from contextlib import suppress
@@ -17,6 +18,7 @@ from typing import Any
 
 from jupyter_rewind.kernels import rebuild, subclasses
 from jupyter_rewind.kernels.filling import names_dict
+from jupyter_rewind.kernels.origins import is_own
 
 _HEAP = 1 << 9
 _PROTOCOL = 5
@@ -52,15 +54,34 @@ def find_reducer(kind: type) -> Callable[[Any, Any], Any] | None:
 
 def _makes_itself(kind: type) -> bool:
     """True where `__new__` was written in Python, and is not said how to be called again; and
-    where there is nothing that only the `__new__` of another class could make."""
+    where there is nothing that only the `__new__` of another class could make. That of a library
+    is called as pickle does, if it can be: the author may count on it."""
     bases = _mro_of(kind)[:-1]
     if kind in copyreg.dispatch_table or not all(_flags_of(base) & _HEAP for base in bases):
         return False
-    held = [_dict_of(base) for base in bases]
-    if any(name in own for own in held for name in _OTHER_MAKING):
+    pairs = [(base, _dict_of(base)) for base in bases]
+    if any(name in own for _, own in pairs for name in _OTHER_MAKING):
         return False
-    made = [own["__new__"] for own in held if "__new__" in own]
-    return bool(made) and all(type(one) in (staticmethod, _FUNCTION) for one in made)
+    made = [(base, _function_of(own["__new__"])) for base, own in pairs if "__new__" in own]
+    if not made or not all(type(new) is _FUNCTION for _, new in made):
+        return False
+    return _is_users(made[0][0]) or _wants_arguments(made[0][1])
+
+
+def _function_of(new: Any) -> Any:
+    return new.__func__ if type(new) is staticmethod else new
+
+
+def _is_users(base: type) -> bool:
+    home: Any = type.__getattribute__(base, "__module__")
+    return home == "__main__" or (type(home) is str and is_own(sys.modules.get(home)))
+
+
+def _wants_arguments(new: types.FunctionType) -> bool:
+    """Beside the class itself."""
+    code = new.__code__
+    given = len(new.__defaults__ or ()), len(new.__kwdefaults__ or ())
+    return code.co_argcount - given[0] > 1 or code.co_kwonlyargcount > given[1]
 
 
 def _tell_plainly(value: Any, _: Any) -> Any:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from jupyter_rewind.kernels.comparison import report
+from jupyter_rewind.kernels.origins import library_folders
 from tests.support.cells import Cells
 
 pytestmark = pytest.mark.matrix
@@ -86,3 +87,33 @@ def test_an_object_whose_class_makes_it_in_its_own_way_comes_back(
         assert [one.reason for one in prepared.report if one.reason] == []
         prepared.swap()
         each.check(holds)
+
+
+LIBRARY = """
+class Counted:
+    made = []
+    def __new__(cls, *_, name='it'): cls.made.append(1); return object.__new__(cls)
+class Asking:
+    def __new__(cls, name): return object.__new__(cls)
+"""
+
+
+def test_what_a_library_does_when_it_makes_an_object_is_done_again(
+    cells: Cells,
+    next_cells: Cells,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    request: pytest.FixtureRequest,
+) -> None:
+    """It may count on that, as pickle does it; where it wants arguments, it cannot be done."""
+    folder = tmp_path / "site-packages"
+    folder.mkdir()
+    (folder / "rewind_counts.py").write_text(LIBRARY)
+    monkeypatch.syspath_prepend(str(folder))
+    library_folders.cache_clear()
+    request.addfinalizer(library_folders.cache_clear)
+    state = cells.run("import rewind_counts as r; a, b = r.Counted(), r.Asking('x'); b.y = [1]")
+    before = list(cells.namespace["r"].Counted.made)
+    next_cells.go(state)
+    next_cells.check("type(a) is r.Counted and type(b) is r.Asking and b.y == [1]")
+    assert len(next_cells.namespace["r"].Counted.made) > len(before)
