@@ -244,10 +244,11 @@ class _Walk:
         for words in misnamed:
             told = f"in the cell at byte {read.start} {words}"
             self._damages.append(Damage(read.start, told, False))
-        is_whole = is_whole and not misnamed
         cell = cell_of(members, kind=kind, is_whole=is_whole, is_old=self._is_old)
         if any(each.may_join for each in read.mended):
             cell = marked(cell, MENDED)
+        elif misnamed:
+            cell = marked(cell, f"damaged: {misnamed[0]}")
         self._found.append(Found(cell, read.start, read.end, self._frame.version))
 
     def _note_mended(self, read: Read) -> None:

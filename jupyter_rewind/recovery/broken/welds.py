@@ -15,12 +15,12 @@ from jupyter_rewind.recovery.evidence import EvidenceCell
 SOURCES = ("source", "input", "code", "text")
 """The names that the text of a cell has had."""
 WELD = "rewind_weld"
-"""The key in a cell's metadata that says why it may be of two places."""
+"""The key in a cell's metadata that says why it is doubted, mostly as one of two places."""
 MENDED = "it was mended where the file does not read: it may be put together of two places"
 
 
 def marked(cell: EvidenceCell, words: str) -> EvidenceCell:
-    """The cell with the reason why it may be of two places."""
+    """The cell with the reason why it is doubted."""
     return replace(cell, metadata={**cell.metadata, WELD: words})
 
 
