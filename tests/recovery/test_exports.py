@@ -15,8 +15,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from jupyter_rewind.recovery.broken.welds import weld_in_words
 from jupyter_rewind.recovery.evidence import Evidence, EvidenceCell, Scope, Trace
 from jupyter_rewind.recovery.exports.magics import comment_magics, uncomment_magics
+from jupyter_rewind.recovery.exports.page import read_page
 from jupyter_rewind.recovery.exports.reading import read_export
 from jupyter_rewind.recovery.formats import to_text
 from jupyter_rewind.recovery.normal import cell_of
@@ -197,6 +199,46 @@ def test_a_web_page_gives_back_cells_and_outputs(folder: Path, template: str) ->
     assert (fault["ename"], fault["evalue"]) == ("ValueError", "bad")
     counts = [cell.execution_count for cell in document.cells if cell.source == "plt.plot()"]
     assert counts == [4]
+
+
+SHOWN = (
+    '<div class="jp-Cell jp-CodeCell cell code_cell"><div class="jp-InputArea-editor input_area">'
+    "<pre>fake_cell()</pre></div></div>"
+)
+PAGES = {
+    "lab": (
+        "jp-Cell jp-CodeCell jp-Notebook-cell", "jp-CodeMirrorEditor jp-InputArea-editor",
+        "jp-RenderedHTML jp-OutputArea-output",
+    ),
+    "classic": (
+        "cell border-box-sizing code_cell rendered", "input_area",
+        "output_html rendered_html output_subarea",
+    ),
+}  # fmt: skip
+"""The classes of a cell, its input and its output in pages of nbconvert's templates."""
+
+
+@pytest.mark.parametrize("template", PAGES)
+@pytest.mark.parametrize("has_input", [True, False])
+def test_what_an_output_shows_as_html_is_no_cell_of_a_page(template: str, has_input: bool) -> None:
+    """An output may show a notebook: its code is not the cell's, nor a cell, code shown or not;
+    where a page leaves the code out (`--no-input`), its cells are doubted and it is said."""
+    outer, inner, shown = PAGES[template]
+    mime = ' data-mime-type="text/html"'
+    page = "<body><main>"
+    for source in ("df", "x = 1"):
+        code = f'<div class="{inner}"><div><pre><span>{source}</span></pre></div></div>'
+        output = f'<div class="{shown}"{mime}>{SHOWN}</div>' if source == "df" else ""
+        page += f'<div class="{outer}">{code if has_input else ""}<div>{output}</div></div>'
+    salvaged = read_page(f"{page}</main></body>")
+    assert salvaged is not None
+    texts = ["df", "x = 1"] if has_input else ["", ""]
+    assert sources(salvaged.cells) == [("code", each) for each in texts]
+    assert [output["data"] for output in salvaged.cells[0].outputs] == [{"text/html": SHOWN}]
+    words = "" if has_input else "its code was left out of the page"
+    assert [weld_in_words(cell) for cell in salvaged.cells] == [words, words]
+    told = ("the page leaves out the code of 2 cells",)
+    assert salvaged.damages == (() if has_input else told)
 
 
 def test_a_page_saved_under_the_notebooks_name_is_read(folder: Path) -> None:

@@ -1,7 +1,8 @@
 """Notebooks exported as web pages: nbconvert's (lab, classic, basic) and nbviewer's.
 
 Code and pictures are exact, text outputs are text; Markdown is told as it was rendered, turned back
-into Markdown where that is plain. Nothing of the page is run or loaded.
+into Markdown where that is plain. Nothing of the page is run or loaded. A page that leaves code out
+has cells of no text: each is doubted, and it is said.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
+from jupyter_rewind.recovery.broken.welds import marked
 from jupyter_rewind.recovery.evidence import EvidenceCell, Output
 from jupyter_rewind.recovery.exports.markdown import to_markdown
 from jupyter_rewind.recovery.exports.markup import Open, Tag, tags, text_in
@@ -25,6 +27,7 @@ _PROMPT = frozenset({"jp-InputPrompt", "input_prompt"})
 _OUT_PROMPT = frozenset({"jp-OutputPrompt", "output_prompt"})
 _OUTPUT = frozenset({"jp-OutputArea-output", "output_subarea"})
 _LONGEST_PROMPT = 200
+_LEFT_OUT = "its code was left out of the page"
 _NUMBER = re.compile(r"\[\s*(\d{1,9})\s*\]")
 _DATA = re.compile(r"data:(image/[a-z+.-]+);base64,", re.IGNORECASE)
 _FAULT = re.compile(
@@ -49,7 +52,8 @@ def page_title(text: str) -> str:
 
 def read_page(text: str) -> Salvaged | None:
     """The notebook that the page shows; None where it shows none."""
-    cells = _Page(text).read()
+    page = _Page(text)
+    cells = page.read()
     if not cells:
         return None
     name = "python3" if "hl-ipython3" in text or "hl-python" in text else ""
@@ -57,7 +61,9 @@ def read_page(text: str) -> Salvaged | None:
     if name:
         metadata["kernelspec"] = {"display_name": name, "language": "python", "name": name}
         metadata["language_info"] = {"name": "python"}
-    return Salvaged(tuple(cells), metadata, whole=False)
+    many = "1 cell" if page.left_out == 1 else f"{page.left_out} cells"
+    damages = (f"the page leaves out the code of {many}",) if page.left_out else ()
+    return Salvaged(tuple(cells), metadata, damages=damages, whole=False)
 
 
 @dataclass(slots=True)
@@ -70,6 +76,7 @@ class _Cell:
     outputs: list[Output] = field(default_factory=list)
     out_count: int | None = None
     has_pre: bool = False
+    has_input: bool = False
 
 
 class _Page:
@@ -81,6 +88,8 @@ class _Page:
         self._inside = {"code": 0, "output": 0, "text": 0}
         self._cell: _Cell | None = None
         self._cells: list[EvidenceCell] = []
+        self.left_out = 0
+        """How many cells of code it shows without their code."""
 
     def read(self) -> list[EvidenceCell]:
         for tag in tags(self._text):
@@ -100,9 +109,11 @@ class _Page:
             self._cell = _new_cell(tag)
         if self._cell is None:
             return
-        if classes & _CODE:
+        # What an output shows may be a notebook, too: its code is none of this one's.
+        if classes & _CODE and self._inside["output"] == 0:
             self._inside["code"] += 1
             self._cell.kind = "code"
+            self._cell.has_input = True
         if classes & _TEXT:
             self._inside["text"] += 1
         if classes & _OUTPUT and not classes & _TEXT - {"jp-RenderedMarkdown"}:
@@ -116,7 +127,7 @@ class _Page:
         if tag.name == "pre" and self._inside["code"] and not cell.has_pre:
             cell.source = _code_text(text_in(text, tag.end, end))
             cell.has_pre = True
-        if classes & _CODE:
+        if classes & _CODE and self._inside["output"] == 0:
             self._inside["code"] -= 1
         if classes & _TEXT:
             self._inside["text"] -= 1
@@ -147,17 +158,19 @@ class _Page:
         if cell is None or not cell.kind:
             return
         is_code = cell.kind == "code"
-        self._cells.append(
-            EvidenceCell(
-                cell.kind,
-                cell.source,
-                tuple(cell.outputs),
-                cell.count if is_code else None,
-                cell.cell_id,
-                {"tags": cell.tags} if cell.tags else {},
-                whole=is_code,
-            )
+        made = EvidenceCell(
+            cell.kind,
+            cell.source,
+            tuple(cell.outputs),
+            cell.count if is_code else None,
+            cell.cell_id,
+            {"tags": cell.tags} if cell.tags else {},
+            whole=is_code and (cell.has_input or bool(cell.outputs)),
         )
+        if is_code and not cell.has_input:
+            self.left_out += 1
+            made = marked(made, _LEFT_OUT)
+        self._cells.append(made)
 
 
 def _new_cell(tag: Tag) -> _Cell:
