@@ -64,6 +64,14 @@ describe('a unified diff', () => {
     expect(node.textContent).toContain('without an end of the line');
   });
 
+  it('tells which of two lines that look alike ends otherwise', () => {
+    const unified = '--- a\n+++ b\n@@ -1 +1 @@\n-one\r\n+one\n';
+    const { node } = textDifference(unified, trans);
+    const [, left, , right] = [...node.querySelectorAll('td')];
+    expect(left.textContent).toMatch(/^one\r?ends with CR LF$/);
+    expect(right.textContent).toBe('one');
+  });
+
   it('of very many lines is shown as it is', () => {
     const added = Array.from({ length: 6000 }, (_, at) => `+${at}`).join('\n');
     const { node } = textDifference(

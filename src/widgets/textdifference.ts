@@ -25,6 +25,10 @@ export function textDifference(
     return new Widget({ node });
   }
   node.className = 'jp-Rewind-texts';
+  const columns = node.appendChild(document.createElement('colgroup'));
+  for (const name of ['jp-mod-number', '', 'jp-mod-number', '']) {
+    columns.appendChild(document.createElement('col')).className = name;
+  }
   const head = node.appendChild(document.createElement('thead'));
   const names = head.appendChild(document.createElement('tr'));
   for (const words of [trans.__('On the left'), trans.__('On the right')]) {
@@ -43,13 +47,22 @@ function drawPart(part: TextPart, trans: TranslationBundle): HTMLElement {
   const body = document.createElement('tbody');
   for (const { isSame, left, right } of part) {
     const row = body.appendChild(document.createElement('tr'));
-    row.append(
+    const sides = [
       ...drawSide(left, isSame ? '' : 'removed', trans),
       ...drawSide(right, isSame ? '' : 'added', trans)
-    );
+    ];
+    row.append(...sides);
+    // Lines that differ in their ends alone would look alike.
+    if (left && right && hasReturn(left) !== hasReturn(right)) {
+      const told = sides[hasReturn(left) ? 1 : 3];
+      const note = told.appendChild(document.createElement('small'));
+      note.textContent = trans.__('ends with CR LF');
+    }
   }
   return body;
 }
+
+const hasReturn = ({ text }: ITextLine) => text.endsWith('\r');
 
 function drawSide(
   line: ITextLine | null,
