@@ -90,7 +90,9 @@ def test_one_cell_alone_comes_back_from_a_comparison(lab: Lab, page: Any) -> Non
     wait_until("the comparison with the file", lambda: buttons.count() == 2)
     # Whichever the user has looked at meanwhile, it is about this notebook.
     write_notebook(lab.folder / "other.ipynb")
-    page.evaluate("jupyterapp.commands.execute('docmanager:open', {path: 'other.ipynb'})")
+    page.evaluate(
+        "jupyterapp.commands.execute('docmanager:open', {path: 'other.ipynb'}).then(() => 0)"
+    )
     panel.get_by_role("heading", name="other.ipynb").wait_for()
     page.locator(".lm-TabBar-tab", has_text="compared").first.click()
     cell = comparison.locator(".jp-Cell-diff", has_text="old call")
