@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from jupyter_rewind import clock
 from jupyter_rewind.errors import Conflict, InvalidInput, Storage
 from jupyter_rewind.recovery import search, walking
-from jupyter_rewind.recovery.evidence import Allowance, Holds, Problem, Scope, Trace
+from jupyter_rewind.recovery.evidence import Allowance, Answers, Holds, Problem, Scope, Trace
 from jupyter_rewind.recovery.scratch import scratch_folder
 from jupyter_rewind.recovery.search import Found, Nothing, Place
 from jupyter_rewind.store.durable import free_bytes
@@ -67,6 +67,8 @@ class Request:
     memory_seconds: float = Allowance().given
     """What looking into memory may take in all."""
     ask_kernels: bool = False
+    kernels: Answers = field(default_factory=Answers)
+    """What kernels answered: a request that is made from this one asks none of them anew."""
     environ: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
     home: Path = field(default_factory=Path.home)
     progress: Progress = _silent
@@ -105,6 +107,7 @@ def open_scope(settings: Rewind, request: Request) -> Iterator[Scope]:
             memory=request.memory,
             memory_time=Allowance(request.memory_seconds),
             ask_kernels=request.ask_kernels,
+            kernels=request.kernels,
             progress=request.progress,
             store=Path(settings.store_path).expanduser(),
             store_keys=Path(settings.store_key_folder).expanduser(),

@@ -243,6 +243,17 @@ class Allowance:
         self.left = self.given
 
 
+@dataclass(slots=True)
+class Answers:
+    """What running kernels told, or the error that says why not, by their connection files.
+
+    `found` are those not asked yet. Searches that share one ask each kernel once.
+    """
+
+    found: set[str] = field(default_factory=set)
+    told: dict[str, object] = field(default_factory=dict)
+
+
 @dataclass(frozen=True, slots=True)
 class Scope:
     """Where to look, and for what.
@@ -270,6 +281,7 @@ class Scope:
     memory: bool = False
     memory_time: Allowance = field(default_factory=Allowance, compare=False)
     ask_kernels: bool = False
+    kernels: Answers = field(default_factory=Answers, compare=False)
     progress: Callable[[str, float | None], None] = _silent
     hints: Hints = Hints()
     store: Path | None = None

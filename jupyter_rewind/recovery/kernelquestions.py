@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 IDLE_SECONDS = 4.0
 ANSWER_SECONDS = 30.0
 _KNOCK_SECONDS = 0.3
-_LARGEST = 1 << 16
+LARGEST = 1 << 16
 
 # Evaluated in the kernel, in a dictionary of its own, with none of the user's names. It touches
 # no object of the user's but functions and classes of exactly those types, and calls none.
@@ -103,9 +103,9 @@ class Told:
 def listens(connection: Path) -> bool:
     """Whether some program listens where the connection file says its kernel does."""
     try:
-        if connection.stat().st_size > _LARGEST:
+        if connection.stat().st_size > LARGEST:
             return False
-        told = json.loads(read_file(connection, _LARGEST))
+        told = json.loads(read_file(connection, LARGEST))
         port = int(told["hb_port"])
         if told.get("transport") == "ipc":
             return Path(f"{told['ip']}-{port}").exists()
@@ -198,7 +198,12 @@ def _reply(client: BlockingKernelClient, message: str, seconds: float) -> dict[s
             raise Format(f"What listens there does not answer as a kernel: {error}.") from error
         if reply["parent_header"].get("msg_id") == message:
             return dict(reply["content"])
-    raise Unavailable(
+    raise busy()
+
+
+def busy() -> Unavailable:
+    """That a kernel computes, and so answers nobody."""
+    return Unavailable(
         "The kernel did not answer: it is busy, and was not asked further.",
         hint="What it ran is in IPython's history as well. Its values can be asked for when idle.",
         retryable=True,

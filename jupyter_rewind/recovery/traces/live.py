@@ -17,7 +17,8 @@ from jupyter_rewind.recovery.evidence import (
     Trace,
 )
 from jupyter_rewind.recovery.historyfiles import session_of
-from jupyter_rewind.recovery.kernelquestions import Told, ask, listens
+from jupyter_rewind.recovery.kernelanswers import answer_of
+from jupyter_rewind.recovery.kernelquestions import Told, listens
 from jupyter_rewind.recovery.runtime import (
     Connection,
     connections_in,
@@ -46,6 +47,12 @@ class LiveKernelFinder:
     }
 
     def find(self, scope: Scope) -> Iterator[Trace | Problem]:
+        found = list(self._found(scope))
+        # Whoever reads the first before it looks for the next asks all of them by that.
+        scope.kernels.found.update(each.place for each in found)
+        yield from found
+
+    def _found(self, scope: Scope) -> Iterator[Trace]:
         named = sessions_by_kernel(scope)
         for folder in runtime_folders(scope):
             for found in connections_in(folder):
@@ -62,7 +69,7 @@ class LiveKernelFinder:
     def read(self, trace: Trace, scope: Scope) -> Evidence:
         """Raises Unavailable (busy, or gone), Format."""
         scope.progress("asking a running kernel", None)
-        told = ask(Path(trace.place), inside=scope.ask_kernels)
+        told = answer_of(trace.place, scope)
         executions = tuple(
             Executed(line, source, _outputs(told, line), told.texts.get(line))
             for line, source in sorted(told.typed.items())
