@@ -213,7 +213,7 @@ class Prepared:
         wanted = {
             key[len(VARIABLE) :]: value for key, value in values.items() if key.startswith(VARIABLE)
         }
-        ours = sys.modules.get("jupyter_rewind.kernel")  # the code that goes back may go on with it
+        ours = sys.modules.get("jupyter_rewind.kernel", self)  # what goes back may go on with it
         for name, value in list(namespace.items()):
             if name in wanted or value is ours:
                 continue

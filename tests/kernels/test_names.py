@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import sys
+import types
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -113,3 +115,16 @@ def test_a_logger_has_its_level_again_and_says_what_it_has_not(cells: Cells) -> 
     cells.store.refresh()
     told = {one.name: one.reason for one in report(cells.store, cells.run("y = 1"))}
     assert "with the level it had" in told["lg"] and "handlers are not kept" in told["lg"]
+
+
+def test_a_none_that_was_not_there_goes(cells: Cells, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With or without the module that a cell may go back with, which stays."""
+    before = cells.run("kept = None")
+    for module in (None, types.ModuleType("jupyter_rewind.kernel")):
+        monkeypatch.delitem(sys.modules, "jupyter_rewind.kernel", raising=False)
+        if module is not None:
+            monkeypatch.setitem(sys.modules, module.__name__, module)
+        cells.run("later = None; import sys; ours = sys.modules.get('jupyter_rewind.kernel')")
+        cells.go(before)
+        cells.check("kept is None and 'later' not in vars() and 'sys' not in vars()")
+        assert cells.namespace.get("ours", before) is (module or before)
