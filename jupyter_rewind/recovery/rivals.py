@@ -131,9 +131,13 @@ class Rivals:
         }
 
     def moved(self, number: int, places: frozenset[str]) -> str | None:
-        """The notebook that is the run's, where the one of `places` has code, but not the run's."""
+        """The notebook that is the run's, where the one of `places` has code, but not the run's, or
+        was saved under that name since."""
         if not any(map(self._has_code, places)):
             return None
+        for place in self.having(number):
+            if place not in places and self._went_on(number, places, place):
+                return place
         here = self._own(places).fits.get(number, _NONE)
         for place in self._clear.get(number, ()):
             is_other = place not in places and not _are_versions(place, places)
@@ -147,11 +151,41 @@ class Rivals:
 
     def has_moved(self, number: int, former: str, places: frozenset[str]) -> bool:
         """Whether the run is of the notebook of `places`, and what is at `former` has code, but not
-        the run's."""
+        the run's, or was saved under a name of `places` since."""
+        if any(self._went_on(number, frozenset((former,)), place) for place in places):
+            return True
         there = self._own(places).fits.get(number, _NONE)
         here = self._fits(former).get(number, _NONE)
         is_other = self._has_code(former) and not _are_versions(former, places)
         return is_other and _has_moved(there, here)
+
+    def _went_on(self, number: int, formers: frozenset[str], place: str) -> bool:
+        """Whether what is at `place` was saved later, with all that the notebook of `formers` shows
+        of the run, and with what ran there after that: as "Save Notebook As" leaves the two."""
+        earlier = [each for former in formers for each in self._documents.get(former, ())]
+        before = {cell for each in earlier for cell in self._shown(number, each)}
+        if len(before) < MATCHES:
+            return False
+        last = max(count for count, _ in before)
+        known = {source for each in earlier for _, source in _cells(each)}
+        ran = {each.line: each.source.rstrip() for each in self._runs[number].executions}
+        until = {source for count, source in ran.items() if count <= last}
+        if known & (set(ran.values()) - until):
+            return False  # it has what ran later, too
+        saved = max(each.time_ns or 0 for each in earlier)
+        for each in self._documents.get(place, ()):
+            shown = self._shown(number, each)
+            more = shown - before
+            is_later = saved > 0 and (each.time_ns or 0) > saved
+            goes_on = len(more) >= MATCHES and before <= shown and min(more)[0] > last
+            if is_later and goes_on:
+                return True
+        return False
+
+    def _shown(self, number: int, document: FoundDocument) -> set[tuple[int, str]]:
+        """The cells of the document that stand in the run at their counts."""
+        cells = (each for each in _cells(document) if each[0])
+        return {each for each in cells if number in self.at_count.get(each, ())}
 
     def shows_more(self, number: int, places: frozenset[str], former: str) -> bool:
         """Whether the one of `places` shows and has more of the run than what is at `former`."""
