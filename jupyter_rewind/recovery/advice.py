@@ -229,12 +229,18 @@ def _now_elsewhere(
     )
 
 
+def _is_hinted(split: Split) -> bool:
+    """Whether a session is named that may be the notebook's, though none was taken."""
+    runs = [*(each.run for each in split.left_out), *(each.run for each in split.doubts)]
+    return split.seeming is not None or any(run.session for run in runs)
+
+
 def _next_steps(target: Path, base: Base, split: Split, evidence: Evidence) -> tuple[str, ...]:
     steps, attributed = list(_by_likeness_in_words(target, split.own)), split.own
     language = language_of(base.document) if base.document is not None else ""
     if not is_ipython(language):
         steps.append(f"What was run in {language} is in no history of IPython: documents are all.")
-    elif not attributed and not split.seeming and any(run.executions for run in evidence.runs):
+    elif not attributed and not _is_hinted(split) and any(run.executions for run in evidence.runs):
         steps.append(
             "No recorded session seems to belong to this notebook: see `jupyter rewind sessions`,"
             " and choose with --session."

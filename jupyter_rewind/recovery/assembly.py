@@ -45,7 +45,8 @@ def _cell(cell: EvidenceCell, notes: Mapping[str, Any], taken: set[str]) -> dict
     }
     if cell.kind == "code":
         outputs = [sound for sound in map(_sound_output, cell.outputs) if sound is not None]
-        made |= {"execution_count": cell.execution_count, "outputs": outputs}
+        count = cell.execution_count if _is_count(cell.execution_count) else None
+        made |= {"execution_count": count, "outputs": outputs}
     elif cell.attachments:
         attachments = {
             name: _bundle_in_lines(bundle)

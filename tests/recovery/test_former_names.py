@@ -68,6 +68,43 @@ def test_new_notebook_gets_nothing_of_the_one_that_had_its_name() -> None:
     assert any("Session 1 is more like /home/ann/prices.ipynb" in e for e in rebuilt.next_steps)
 
 
+SHOP = Path("/home/ann/shop.ipynb")
+
+
+def test_session_goes_with_the_notebook_that_was_saved_under_another_name() -> None:
+    """The old file is left as it was: what ran since is the new notebook's."""
+    left = saved(UNTITLED, OLD[:3], at=100)
+    new = saved(SHOP, OLD, at=300)
+    rebuilt = made(SHOP, left, new)
+    assert sources_of(rebuilt) == [*OLD, *MORE]
+    heard = Evidence((left,), (FIRST,), kernels=KERNELS[:1], siblings=(new,))
+    assert sources_of(rebuild(UNTITLED, heard)) == OLD[:3], "nothing is laid into the old one"
+    placed = place_all(Attribution(Evidence((left, new), (FIRST,), kernels=KERNELS[:1])))
+    assert [each.notebook for each in placed] == [str(SHOP)]
+
+
+def test_session_stays_where_the_other_notebook_was_not_saved_later_with_all_of_it() -> None:
+    """A copy made before its notebook went on, or of which the notebook was cut down since, and one
+    that has other cells, take nothing."""
+    for left, other in (
+        (saved(UNTITLED, OLD, at=300), saved(SHOP, OLD[:4], at=100)),
+        (saved(UNTITLED, OLD[:3], at=300), saved(SHOP, OLD, at=100)),
+        (saved(UNTITLED, OLD[:3], at=100), saved(SHOP, ["draw()", *OLD[1:]], at=300)),
+        (saved(UNTITLED, [*OLD[:3], *NEW, MORE[0]], at=100), saved(SHOP, OLD, at=300)),
+    ):
+        owner = place_all(Attribution(Evidence((left, other), (FIRST,), kernels=KERNELS[:1])))
+        assert [each.notebook for each in owner] == [str(UNTITLED)]
+
+
+def test_a_session_that_is_hinted_at_is_not_denied_in_the_next_step() -> None:
+    """One step names a session that may be its own: the next does not say that there is none."""
+    left, new = saved(UNTITLED, OLD[:3], at=100), saved(SHOP, OLD, at=300)
+    heard = Evidence((left,), (FIRST,), kernels=KERNELS[:1], siblings=(new,))
+    steps = rebuild(UNTITLED, heard).next_steps
+    assert any("Session 1" in each and "--session 1" in each for each in steps)
+    assert not any("No recorded session" in each for each in steps)
+
+
 def test_journal_of_a_kernel_knows_no_rename() -> None:
     """Rewind's journal in a kernel has the name of when that began, too."""
     first = replace(FIRST, notebook=str(UNTITLED), certain=True)

@@ -10,6 +10,7 @@ import nbformat
 import pytest
 
 from jupyter_rewind.recovery.assembly import as_notebook
+from jupyter_rewind.recovery.evidence import EvidenceCell
 from jupyter_rewind.recovery.normal import cell_of, output_of
 from jupyter_rewind.recovery.salvage import salvage_notebook
 from tests.support.notebooks import CORPUS
@@ -94,3 +95,12 @@ def test_what_has_no_place_is_kept_aside() -> None:
     assert cell.metadata["unknown"] == {"mood": "good"}
     assert cell.outputs[0]["data"] == {"application/json": {"a": 1}}
     assert output_of(7)["data"] == {"application/json": 7}
+
+
+@pytest.mark.parametrize("count", [-1, True, "3", 2.0])
+def test_a_count_that_is_none_is_left_out_of_the_notebook(count: Any) -> None:
+    """A damaged history can say that a cell ran as number -1: what is written is valid."""
+    cell = EvidenceCell("code", "x = 1", execution_count=count)
+    book = as_notebook([(cell, {})], {}, {})
+    nbformat.validate(nbformat.from_dict(book))
+    assert book["cells"][0]["execution_count"] is None

@@ -17,8 +17,9 @@ from jupyter_rewind.recovery.evidence import EVERYTHING, Evidence, Holds, Proble
 from jupyter_rewind.recovery.walking import folders_of, is_recovered
 
 _KEPT = ".ipynb_checkpoints"
-_COPY = re.compile(r"(?P<stem>.+)-checkpoint(\d*)(?P<suffix>\.ipynb)\Z")
-_BEFORE = re.compile(r"\.~(?P<name>.+\.ipynb)\Z")
+# A name may have a line's end in it, and its suffix may be written large.
+_COPY = re.compile(r"(?P<stem>.+)-checkpoint(\d*)(?P<suffix>\.(?i:ipynb))\Z", re.DOTALL)
+_BEFORE = re.compile(r"\.~(?P<name>.+\.(?i:ipynb))\Z", re.DOTALL)
 _INVALID = re.compile(r"(?P<name>.+\.ipynb)\.invalid\Z")
 _OURS = re.compile(r"\.(?P<name>.+\.ipynb)\.[0-9a-f]{16}\.rewind-tmp\Z")
 _UNFINISHED = re.compile(r"(?P<name>.+\.ipynb)(\.tmp|[a-z0-9_]{6,8})\Z")

@@ -143,6 +143,20 @@ def test_other_files_are_not_taken_for_left_overs(home: Home, name: str) -> None
     assert traces_of(CheckpointFinder(), home.scope()) == []
 
 
+@pytest.mark.parametrize("name", ["two\nlines.ipynb", "LOUD.IPYNB"])
+def test_checkpoint_of_an_odd_name_is_found(home: Home, name: str) -> None:
+    """A name may have a line's end in it, or a suffix in capitals."""
+    path = home.work / name
+    kept = path.parent / ".ipynb_checkpoints" / f"{path.stem}-checkpoint{path.suffix}"
+    kept.parent.mkdir()
+    for left in (kept, path.with_name(f".~{name}")):
+        left.write_text(notebook_text("x = 1"))
+    scope = home.scope(name)
+    found = traces_of(CheckpointFinder(), scope)
+    assert {each.place for each in found} == {str(kept), str(path.with_name(f".~{name}"))}
+    assert {each.notebook for each in found} == {str(path)}
+
+
 def test_checkpoint_kept_apart_for_a_read_only_folder_is_found(home: Home) -> None:
     """Jupyter keeps checkpoints of read-only folders elsewhere, under the server's own path."""
     temporary = home.path / "tmp"
