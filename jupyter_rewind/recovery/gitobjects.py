@@ -24,6 +24,7 @@ _QUIET = (
 PATIENCE_SECONDS = 10
 _LITTLE_SECONDS = 2
 """So long git is waited for that did not answer once: a search asks it more than one thing."""
+_MOST_STOPS = 20
 _HEAD_BYTES = 4096
 _TREE_BYTES = 4 << 20
 _HEXADECIMAL = frozenset("0123456789abcdef")
@@ -170,7 +171,9 @@ class GitRepository:
         found: dict[str, bytes] = {}
         left = list(names)
         # Git stops at an object that is damaged: the rest is asked for anew, without it.
-        while left and not self.is_slow:
+        for _ in range(_MOST_STOPS):
+            if not left or self.is_slow:
+                break
             raw, whole = self._hear(["cat-file", "--batch"], "\n".join(left).encode() + b"\n")
             told = list(_parse_batch(raw))
             found.update((name, content) for name, content in told if content is not None)

@@ -25,6 +25,10 @@ _MOST_COMMITS = 5000
 _MOST_TEXT = 16 << 20
 _DEEPEST = 100
 _SECONDS = 20.0
+_MOST_INDEX = 32 << 20
+"""Of a million objects; their names take ten times as much room."""
+_MOST_TREES = 200 << 20
+_AT_ONCE = 1000
 _HEXADECIMAL = frozenset("0123456789abcdef")
 
 
@@ -46,6 +50,7 @@ class GitRemains:
     ) -> None:
         self._repository = stand_in(repository.top, repository.folder, repository.environ, scratch)
         self._wants = wants
+        self._room = _MOST_TREES
         self._until = clock.monotonic() + _SECONDS
         self._trees: dict[str, bytes] = {}
         self._listed: dict[str, Mapping[str, str]] = {}
@@ -99,12 +104,19 @@ class GitRemains:
             if self._is_late():
                 break
             try:
+                if index.stat().st_size > _MOST_INDEX:
+                    self._tell(f"{index} was left out: its pack has too many objects.")
+                    continue
                 names = self._repository.named_in(index)
                 commits = self._repository.among(names, "commit")
                 told = self._repository.contents(commits)
             except (Unavailable, OSError) as error:
-                self.problems.append(f"{index}: {error}")
+                self._tell(f"{index}: {error}")
                 continue
+            if len(told) < len(commits):
+                lost = len(commits) - len(told)
+                count = "1 commit does" if lost == 1 else f"{lost} commits do"
+                self._tell(f"{index}: {count} not read.")
             parsed = ((name, _parse_commit(raw)) for name, raw in told.items())
             found.update((name, commit) for name, commit in parsed if commit is not None)
         return found
@@ -119,18 +131,25 @@ class GitRemains:
         level, seen = set(roots), set(roots)
         while level and not self._is_late():
             missing = sorted(level - self._trees.keys())
-            if missing:
-                try:
-                    self._trees.update(self._repository.contents(missing))
-                except Unavailable as error:
-                    self.problems.append(str(error))
+            for at in range(0, len(missing), _AT_ONCE):
+                if not self._is_late():
+                    self._read_trees(missing[at : at + _AT_ONCE])
             inner = (tree_folders(self._trees.get(each, b""), len(each) // 2) for each in level)
             level = {name for names in inner for name in names} - seen
             seen |= level
         lost = seen - self._trees.keys()
         if lost:
             count = "1 folder" if len(lost) == 1 else f"{len(lost)} folders"
-            self.problems.append(f"What git's commits had in {count} does not read.")
+            self._tell(f"What git's commits had in {count} does not read.")
+
+    def _read_trees(self, names: Sequence[str]) -> None:
+        try:
+            read = self._repository.contents(names)
+        except Unavailable as error:
+            self._tell(str(error))
+            return
+        self._trees.update(read)
+        self._room -= sum(map(len, read.values()))
 
     def _below(self, tree: str, deep: int) -> Mapping[str, str]:
         """Each tree is gone through once: most commits change few."""
@@ -150,12 +169,15 @@ class GitRemains:
         return found
 
     def _is_late(self) -> bool:
-        if clock.monotonic() < self._until:
+        """Whether what is left takes too long, or more than can be held."""
+        if clock.monotonic() < self._until and self._room > 0:
             return False
-        words = f"Not all of git's objects were read: it takes more than {_SECONDS:.0f} s."
+        self._tell("Not all of git's objects were read: they are too many.")
+        return True
+
+    def _tell(self, words: str) -> None:
         if words not in self.problems:
             self.problems.append(words)
-        return True
 
     def _reached(self, tips: Iterable[str]) -> set[str]:
         """The commits that read, and that those lead to."""
