@@ -250,9 +250,7 @@ def perform(face: Face, work: Callable[[Face], Answer | None]) -> int:
     """The exit status of `work`, once its answer or its failure stands before the user."""
     try:
         answer = work(face)
-        if answer is not None:
-            face.screen.answer(face.command, answer)
-        sys.stdout.flush()
+        _say(face, answer)
         return int(answer.status) if answer is not None else 0
     except (typer.Exit, typer.Abort):
         raise
@@ -266,6 +264,38 @@ def perform(face: Face, work: Callable[[Face], Answer | None]) -> int:
         if _is_usage(error):
             raise
         return _failed(face, error)
+
+
+def _say(face: Face, answer: Answer | None) -> None:
+    """The answer stands before the user. Raises Full, Denied, Storage where nothing takes it: who
+    runs the command again for that has done its work twice."""
+    try:
+        if answer is not None:
+            face.screen.answer(face.command, answer)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        known = _storage_error(error)
+        if known is None:
+            raise
+        made = _files_in(answer.data) if answer is not None else []
+        written = f"Written: {', '.join(made)}. " if made else ""
+        raise type(known)(
+            f"The command is done, but its answer could not be written: {error.strerror}.",
+            hint=f"{written}Before you run it again, see what it did.",
+        ) from error
+
+
+def _files_in(data: Any) -> list[str]:
+    """The files that an answer says were written: each notebook with its page."""
+    if isinstance(data, list):
+        return [path for each in data for path in _files_in(each)]
+    if not isinstance(data, dict):
+        return []
+    if "path" in data and "page" in data:
+        return [str(data[key]) for key in ("path", "page") if data[key]]
+    return [path for each in data.values() if isinstance(each, list) for path in _files_in(each)]
 
 
 def _is_usage(error: Exception) -> bool:

@@ -10,7 +10,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from tests.faces.cli.conftest import FIRST, SECOND, Rewind, cell, notebook_bytes, sources
+from tests.faces.cli.conftest import COMMAND, FIRST, SECOND, Rewind, cell, notebook_bytes, sources
 from tests.support.histories import make_history
 
 
@@ -252,3 +252,23 @@ def test_notebook_that_is_kept_as_text_is_not_called_missing(work: Path, rewind:
     assert rewind("recover", "--all", "--yes").status == 0
     assert [each.name for each in work.glob("*.ipynb")] == ["paired.recovered.ipynb"]
     assert rewind("recover", "alone.ipynb").status == 0
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
+@pytest.mark.parametrize("words", [["analysis.ipynb"], ["--all", "--json"]])
+def test_what_was_written_is_named_though_the_answer_cannot_be(
+    stale: Path, work: Path, words: list[str]
+) -> None:
+    """The disk of a log is full: the notebook is there, and nobody needs to run it again."""
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run(
+            [*COMMAND, "recover", *words], stdout=full, stderr=subprocess.PIPE, check=False,
+            cwd=work,
+        )  # fmt: skip
+    told = done.stderr.decode()
+    assert done.returncode == 6
+    assert "The command is done, but its answer could not be written: No space left" in told
+    for suffix in ("ipynb", "html"):
+        made = stale.with_name(f"analysis.recovered.{suffix}")
+        assert made.exists()
+        assert str(made) in told.replace("\n", "")
