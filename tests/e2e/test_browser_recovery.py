@@ -108,6 +108,8 @@ def test_a_folder_shows_what_was_deleted_and_brings_it_back(lab: Lab, page: Any)
     page.locator(".jp-Dialog").get_by_role("button").filter(has_text=delete).click()
     items = page.locator(".jp-DirListing-item", has_text=NAME)
     wait_until("the file gone from the list", lambda: items.count() == 0)
+    # With jupyter-collaboration, JupyterLab 4.2 leaves it open.
+    page.evaluate("void jupyterapp.commands.execute('application:close-all')")
     wait_until("its tab gone", lambda: page.locator(".jp-Notebook").count() == 0)
     wait_until("its end in the history", lambda: NAME in lab.deleted())
     page.locator(".jp-DirListing-content").click(button="right", position={"x": 60, "y": 300})
