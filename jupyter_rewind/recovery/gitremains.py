@@ -229,6 +229,7 @@ def remains_around(folder: Path, environ: Mapping[str, str], scratch: Path) -> G
         if not place.is_dir():
             words = read_file(place, _MOST_TEXT).decode(errors="surrogateescape")
             place = top / words.removeprefix("gitdir:").strip()
+        own = place
         if is_regular(place / "commondir"):
             words = read_file(place / "commondir", _MOST_TEXT).decode(errors="surrogateescape")
             place = place / words.strip()
@@ -236,12 +237,19 @@ def remains_around(folder: Path, environ: Mapping[str, str], scratch: Path) -> G
             return None
     except (OSError, ValueError):
         return None
-    return stand_in(top, Path(os.path.normpath(place)), environ, scratch)
+    return stand_in(top, Path(os.path.normpath(place)), environ, scratch, own)
 
 
-def stand_in(top: Path, folder: Path, environ: Mapping[str, str], scratch: Path) -> GitRepository:
-    """The repository as seen with a configuration and a HEAD of ours; its objects and its index
-    are where they were. Raises OSError."""
+def stand_in(
+    top: Path,
+    folder: Path,
+    environ: Mapping[str, str],
+    scratch: Path,
+    own: Path | None = None,
+) -> GitRepository:
+    """The repository as seen with a configuration and a HEAD of ours; its objects are where they
+    were, and so is its index, in `own` where this is one of several work trees. Raises OSError."""
+    index = (own or folder) / "index"
     objects = folder / "objects"
     wide = _is_wide(objects)
     mine = scratch / ("git-sha256" if wide else "git-sha1")
@@ -256,7 +264,7 @@ def stand_in(top: Path, folder: Path, environ: Mapping[str, str], scratch: Path)
         "GIT_OBJECT_DIRECTORY": str(objects),
         "GIT_WORK_TREE": str(top),
         # Git would wait for a pipe.
-        "GIT_INDEX_FILE": str(folder / "index" if is_regular(folder / "index") else mine / "index"),
+        "GIT_INDEX_FILE": str(index if is_regular(index) else mine / "index"),
     }
     return GitRepository(top, folder, environ, instead)
 

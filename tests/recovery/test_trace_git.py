@@ -480,6 +480,25 @@ def test_branch_that_is_checked_out_comes_back_where_another_is_damaged(home: Ho
     assert brought_back(home) == ["a = load()", "b = clean(a)"]
 
 
+def test_another_work_tree_has_its_own_index_where_git_refuses(home: Home) -> None:
+    """HEAD of a work tree is empty: what was staged in that one is found, and not the other's."""
+    put(home, "both")
+    git(home, "add", "."), git(home, "commit", "-qm", "one")
+    git(home, "worktree", "add", "-q", "../second")
+    put(home, "mine")
+    git(home, "add", ".")
+    second = home.work.parent / "second"
+    (second / "analysis.ipynb").write_text(notebook_text("theirs"))
+    git(home, "-C", str(second), "add", ".")
+    (home.work / ".git/worktrees/second/HEAD").write_bytes(b"")
+    scope = home.scope(second / "analysis.ipynb", folder=second)
+    traces, problems = look_with(FINDER, scope)
+    told = {tuple(sources(FINDER, each, scope)): each.words for each in traces}
+    assert told[("theirs",)] == "Staged in git's index"
+    assert "dropped" in told[("mine",)]
+    assert problems
+
+
 def test_a_damaged_folder_listing_is_told(home: Home) -> None:
     """What a commit had does not read: the other commits are found, and the loss is named."""
     put(home, "first")
