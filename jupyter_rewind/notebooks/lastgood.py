@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 
-from jupyter_rewind.errors import Integrity, NotFound
+from jupyter_rewind.errors import Denied, Integrity, NotFound
 from jupyter_rewind.model.checkpoint import Checkpoint
 from jupyter_rewind.model.ids import Digest
 from jupyter_rewind.notebooks.faults import judge_opening
@@ -32,7 +32,7 @@ def find_last_good(histories: Histories, path: str) -> Checkpoint | None:
             continue
         try:
             raw = histories.read(checkpoint)
-        except Integrity:
+        except (Integrity, Denied):
             continue
         if judge_opening(raw, checkpoint.path).is_ok:
             return checkpoint

@@ -11,9 +11,10 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
-from jupyter_rewind.errors import Format, Integrity, Newer, NotFound
+from jupyter_rewind.errors import Format, Integrity, Newer, NotFound, Storage
 from jupyter_rewind.model.checkpoint import Checkpoint
 from jupyter_rewind.model.ids import CheckpointId, Digest
+from jupyter_rewind.store.partial import ABSENT
 from jupyter_rewind.store.repository import Repository
 from jupyter_rewind.store.segments import SHORTENED
 from jupyter_rewind.store.witness import read_witness, segment_sizes, without_retired
@@ -124,6 +125,8 @@ def _is_whole(
         return True
     except (Format, Integrity, NotFound):
         return False
+    except Storage as error:
+        return error.code == ABSENT  # what lies in a replica alone is there
 
 
 def _find_missing(
@@ -171,6 +174,8 @@ def _stands(repository: Repository, manifest: Digest, left: Mapping[str, int]) -
         return True
     except (Format, Integrity, NotFound):
         return False
+    except Storage as error:
+        return error.code == ABSENT  # what lies in a replica alone is there
 
 
 def _has_copy(repository: Repository, names: Sequence[Digest], left: Mapping[str, int]) -> bool:

@@ -14,7 +14,7 @@ from typing import Any
 from blake3 import blake3
 
 from jupyter_rewind import clock
-from jupyter_rewind.errors import Conflict, Integrity, NotFound, Unavailable
+from jupyter_rewind.errors import Conflict, Denied, Integrity, NotFound, Unavailable
 from jupyter_rewind.model.checkpoint import Checkpoint, HistoryInfo
 from jupyter_rewind.model.entry import Entry
 from jupyter_rewind.model.ids import EntryId, HistoryId
@@ -347,6 +347,12 @@ def naming(checkpoint: Checkpoint) -> Iterator[None]:
             f"Checkpoint {checkpoint.id} of {checkpoint.path} cannot be read: {error.message}",
             hint="Other checkpoints are affected only as far as they share what is damaged;"
             " `jupyter rewind verify` names them.",
+        ) from error
+    except Denied as error:
+        raise Denied(
+            f"Checkpoint {checkpoint.id} of {checkpoint.path} cannot be read: {error.message}",
+            code=error.code,
+            hint=error.hint,
         ) from error
     except Unavailable as error:
         raise Unavailable(

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from jupyter_rewind.errors import Integrity, RewindError, Unavailable
+from jupyter_rewind.errors import Integrity, RewindError, Storage, Unavailable
 from jupyter_rewind.model.checkpoint import Checkpoint
 from jupyter_rewind.notebooks.condition import read_wide
 from jupyter_rewind.notebooks.contents import read_cell
@@ -72,7 +72,7 @@ def search(histories: Histories, path: str, text: str, *, regex: bool = False) -
             try:
                 with naming(checkpoint):
                     texts = read()
-            except (Integrity, Unavailable) as error:
+            except (Integrity, Storage) as error:
                 _note(error, problems)
                 texts = []
             states[identity] = _State(checkpoint, checkpoint, cell_id, list(_hits(texts, find)))
@@ -85,7 +85,8 @@ def search(histories: Histories, path: str, text: str, *, regex: bool = False) -
 
 
 def _note(error: RewindError, problems: dict[str, None]) -> None:
-    """What is damaged, or lies in a replica alone, is named; all else ends the search."""
+    """What is damaged, may not be read or lies in a replica alone is named; all else ends the
+    search."""
     if isinstance(error, Unavailable) and error.code != ABSENT:
         raise error
     problems[str(error)] = None
@@ -119,8 +120,9 @@ def _cells(
         yield checkpoint.content, None, read_file
         return
     try:
-        manifest = histories.manifest(checkpoint)
-    except (Integrity, Unavailable) as error:
+        with naming(checkpoint):
+            manifest = histories.manifest(checkpoint)
+    except (Integrity, Storage) as error:
         _note(error, problems)
         return
     for index, cell in enumerate(manifest.cells):

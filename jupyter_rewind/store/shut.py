@@ -49,6 +49,16 @@ def _opening(path: Path) -> str:
     return "chmod u+rw" if is_own and not status.st_mode & stat.S_IRUSR else "sudo chown $USER"
 
 
+def say_opening(folder: Path) -> str:
+    """What lets this user into a folder of the store."""
+    try:
+        is_own = hasattr(os, "geteuid") and folder.stat().st_uid == os.geteuid()
+    except OSError:
+        is_own = False
+    own, anybodys = shlex.quote(str(folder)), shlex.quote(str(folder.parent))
+    return f"`{f'chmod u+rwx {own}' if is_own else f'sudo chown -R $USER {anybodys}'}` opens it."
+
+
 def find_shut(layout: Layout, files: Files, names: Iterable[str]) -> dict[str, str]:
     """Those of the segments that cannot be opened, and why: a look at each."""
     found = {}

@@ -9,11 +9,12 @@ from datetime import UTC, datetime
 
 SHORT_ID = 8
 BRING = "`jupyter rewind pull` brings them."
+"""What is said after `absent` where nothing else brings them by itself."""
 IN_THE_CLEAR = (
     "The store is in the clear, as its replica is, though store.encrypt is on: `jupyter rewind key"
     " rotate --encrypt --yes` encrypts it, and it needs a new replica then."
 )
-"""What is said after `absent` where nothing else brings them by itself."""
+"""What is said where a store came from its replica against the setting."""
 
 
 def local_time(time_ns: int) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from jupyter_rewind.errors import Unavailable
+from jupyter_rewind.errors import Denied, Unavailable
 from jupyter_rewind.model.encoding import parse_json, to_json
 from jupyter_rewind.model.entry import Json
 from jupyter_rewind.store.durable import Files, translate
@@ -18,6 +18,7 @@ from jupyter_rewind.store.layout import Layout
 from jupyter_rewind.store.locks import Barrier, is_locked
 from jupyter_rewind.store.partial import Partial
 from jupyter_rewind.store.replica.hollow import Hollow
+from jupyter_rewind.store.shut import say_opening
 
 _READY = ".arriving"
 
@@ -37,8 +38,14 @@ def show_arrived(layout: Layout, files: Files, names: Iterable[str]) -> None:
 
 
 def is_arriving(layout: Layout) -> bool:
-    """True where a pull was killed while it showed what it had brought."""
-    return (layout.segments / _READY).exists()
+    """True where a pull was killed while it showed what it had brought. Raises Denied."""
+    try:
+        return (layout.segments / _READY).exists()
+    except PermissionError as error:  # before Python 3.14
+        raise Denied(
+            f"The folder {layout.segments} of the store may not be looked into.",
+            hint=f"Nothing was changed. {say_opening(layout.segments)}",
+        ) from error
 
 
 def finish_arrival(layout: Layout, files: Files) -> None:
