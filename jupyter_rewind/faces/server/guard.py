@@ -145,13 +145,15 @@ class Guard:
     def _refuse_without_room(
         self, model: Mapping[str, Any], file: str, path: str, stamp: Stamp | None
     ) -> None:
-        # Jupyter copies the file beside itself, truncates it and writes: all of both must fit.
-        # Without that copy, only what the file grows by.
         had, body = stamp.size if stamp else 0, request.body_bytes() or 0
-        in_place = not self._copies_first()
-        is_notebook_saved = model.get("type") == "notebook"
-        size = body * request.MOST_INDENTED if is_notebook_saved else body
-        wanted = max(0, size - had) if in_place else max(had, body)
+        in_place, is_notebook_saved = not self._copies_first(), model.get("type") == "notebook"
+
+        def needed(size: int) -> int:
+            # Jupyter copies the file beside itself, truncates it and writes: all of both must fit.
+            # Without that copy, only what the file grows by.
+            return max(0, size - had) if in_place else max(had, size)
+
+        wanted = needed(body * request.MOST_INDENTED if is_notebook_saved else body)
         folder = os.path.dirname(file)
         if wanted == 0 or not os.path.isdir(folder):
             return
@@ -165,10 +167,10 @@ class Guard:
         # Most saves are far below that bound. Before one is refused, a closer one is counted, 3 ms
         # a MB, and then what it takes is measured.
         for measure in (request.indented_bytes, request.written_bytes):
-            if not (is_notebook_saved and in_place and free < wanted + _MARGIN_BYTES):
+            if not is_notebook_saved or free >= wanted + _MARGIN_BYTES:
                 break
-            size_told = measure(model.get("content"))
-            wanted = wanted if size_told is None else max(0, size_told - had)
+            size = measure(model.get("content"))
+            wanted = needed(size) if size is not None else wanted if in_place else max(had, body)
         if wanted and free < wanted + _MARGIN_BYTES:
             raise Refusal(
                 507,

@@ -160,14 +160,15 @@ async def test_a_save_in_place_needs_no_room_for_what_is_there_already(
     assert (await client.put("a.ipynb", large))[0] == 200
 
 
+@pytest.mark.parametrize("copies", [True, False])
 @pytest.mark.parametrize(("deep", "status"), [(True, 507), (False, 200)])
-async def test_a_save_in_place_needs_the_room_that_it_takes_in_the_file(
-    client: Client, monkeypatch: Any, deep: bool, status: int
+async def test_a_save_needs_the_room_that_it_takes_in_the_file(
+    client: Client, monkeypatch: Any, deep: bool, status: int, copies: bool
 ) -> None:
     """Numbers deep within a picture's data take a line each, with its indentation, in the file;
     text with as many commas takes what it took on its way."""
     await client.put("a.ipynb", notebook("x = 1"))
-    client.server.contents_manager.use_atomic_writing = False
+    client.server.contents_manager.use_atomic_writing = copies
     nb = notebook("x = 1")
     if deep:
         data: Any = [1] * 30_000
