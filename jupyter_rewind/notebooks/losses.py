@@ -11,10 +11,9 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
-from jupyter_rewind.errors import Format, Integrity, Newer, NotFound, Storage
+from jupyter_rewind.errors import Denied, Format, Integrity, Newer, NotFound
 from jupyter_rewind.model.checkpoint import Checkpoint
 from jupyter_rewind.model.ids import CheckpointId, Digest
-from jupyter_rewind.store.partial import ABSENT
 from jupyter_rewind.store.repository import Repository
 from jupyter_rewind.store.segments import SHORTENED
 from jupyter_rewind.store.witness import read_witness, segment_sizes, without_retired
@@ -121,12 +120,10 @@ def _is_whole(
         return True
     try:
         return gone.isdisjoint(repository.get_node(manifest).links)
-    except Newer:
-        return True
+    except (Newer, Denied):
+        return True  # what may not be read is there
     except (Format, Integrity, NotFound):
         return False
-    except Storage as error:
-        return error.code == ABSENT  # what lies in a replica alone is there
 
 
 def _find_missing(
@@ -172,10 +169,8 @@ def _stands(repository: Repository, manifest: Digest, left: Mapping[str, int]) -
         return _has_copy(repository, repository.get_node(manifest).links, left)
     except Newer:
         return True
-    except (Format, Integrity, NotFound):
+    except (Format, Integrity, NotFound, Denied):
         return False
-    except Storage as error:
-        return error.code == ABSENT  # what lies in a replica alone is there
 
 
 def _has_copy(repository: Repository, names: Sequence[Digest], left: Mapping[str, int]) -> bool:

@@ -120,8 +120,7 @@ def _cells(
         yield checkpoint.content, None, read_file
         return
     try:
-        with naming(checkpoint):
-            manifest = histories.manifest(checkpoint)
+        manifest = histories.manifest(checkpoint)
     except (Integrity, Storage) as error:
         _note(error, problems)
         return

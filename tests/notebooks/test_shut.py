@@ -90,12 +90,14 @@ def test_what_is_told_from_a_shut_segment_is_missing_and_the_rest_is_listed(
 
 
 def test_a_search_goes_through_the_states_that_read(chained: Histories) -> None:
-    """The others are named, each with what opens it."""
+    """Each cell that does not read is named, with a checkpoint that has it."""
     found = search(chained, PATH, "all is new")
     assert [hit.text for hit in found.hits] == ["all is new"]
-    shut = chained.checkpoints(PATH)[:2]
-    for one in shut:
-        assert any(one.id in problem for problem in found.problems)
+    shut = {one.id for one in chained.checkpoints(PATH)[:2]}
+    assert found.problems
+    for problem in found.problems:
+        assert problem.count("Checkpoint") == 1
+        assert any(one in problem for one in shut), problem
 
 
 def test_an_export_names_each_checkpoint_that_it_could_not_write(
