@@ -8,9 +8,10 @@ else has descriptors of its own under them, for its instances.
 from __future__ import annotations
 
 import gc
-import sys
 from collections.abc import Mapping
 from typing import Any
+
+from jupyter_rewind.kernels.homes import interned
 
 _STORED = frozenset(
     ("__abstractmethods__", "__annotate__", "__annotations__", "__doc__", "__module__",
@@ -24,7 +25,7 @@ _dict_of = vars(type)["__dict__"].__get__
 def set_attribute(made: type, name: str, value: Any) -> None:
     """The class has this attribute, whatever its metaclass makes of the name."""
     if _is_answered(type(made), name):
-        _body_of(made)[sys.intern(name)] = value
+        _body_of(made)[interned(name)] = value
         _say_changed(made)
     else:
         type.__setattr__(made, name, value)

@@ -83,27 +83,27 @@ def attributes_of(value: Any) -> dict[str, Any]:
 def fill_living(
     pairs: list[tuple[Any, Any]],
     hubs: Iterable[Any],
+    undo: list[Undo],
     sharing: Collection[int] = (),
     *,
     first: int = 0,
-) -> list[Undo]:
+) -> None:
     """Of each pair, the one that was made and the living one, the latter has the content of the
-    former and stands wherever that one stood. Classes among `hubs` may hold one; what comes back
-    undoes it, last first. Those whose ids are in `sharing` were made with attributes that others
-    hold, too: the living take these. The `first` of the pairs have the content in any case, also
-    where some place cannot be written to.
+    former and stands wherever that one stood. Classes among `hubs` may hold one; `undo` gets what
+    takes it back, last first. Those whose ids are in `sharing` were made with attributes that
+    others hold, too: the living take these. The `first` of the pairs have the content in any case,
+    also where some place cannot be written to.
 
     What was made is held by `pairs`, which are cleared, by what is to be rewritten, and by nothing
     else.
     """
     if not pairs:
-        return []
+        return
     made, living = [one for one, _ in pairs], [one for _, one in pairs]
     pairs.clear()
     held = _count(made)
     classes = (one for one in hubs if issubclass(type(one), type))
     places = _find_places(made, {id(_attributes(one)): one for one in classes})
-    undo: list[Undo] = []
     chosen = []
     for number, found in enumerate(places):
         is_everywhere = len(found) == held[number] and not weakref.getweakrefcount(made[number])
@@ -120,7 +120,6 @@ def fill_living(
             undo.append(_refill(live, copy_of(live)))
             fill(live, made[number])
         hush(made[number])
-    return undo
 
 
 def _give_attributes(live: Any, own: dict[str, Any]) -> Undo:

@@ -20,13 +20,18 @@ Home = str | tuple[str, Scope] | Scope | None
 """The name of a module; a uid and the dictionary; the notebook's namespace. A part of one, which is
 no living one's, has no uid; a dictionary without a uid was told by an earlier version."""
 
-_GENERATED = "<attrs generated "
+_GENERATED = ("<attrs generated ", "<lambdifygenerated-", "<decorator-gen-")
 
 
 def is_generated(function: types.FunctionType) -> bool:
-    """True for what attrs writes for a class: each in a copy of all variables that there were, of
-    which it uses what its code names."""
+    """True for what attrs, sympy or `decorator` write: each in a copy of all variables that there
+    were, or of a whole module's, of which it uses what its code names."""
     return function.__code__.co_filename.startswith(_GENERATED)
+
+
+def interned(name: str) -> str:
+    """The very text that Python has for a name; one of another class as it is."""
+    return sys.intern(name) if type(name) is str else name
 
 
 def used_of(function: types.FunctionType) -> Scope:
@@ -48,7 +53,7 @@ def _intern(scope: Scope) -> None:
     then is what was told before."""
     content = list(scope.items())
     scope.clear()
-    scope.update((sys.intern(name) if type(name) is str else name, one) for name, one in content)
+    scope.update((interned(name), one) for name, one in content)
 
 
 class KnownHomes:
@@ -153,7 +158,8 @@ class Homes:
         self._told.clear()
 
     def _use(self, uid: str, told: Scope, live: Scope | None) -> Scope:
-        if live is None or live is told or live is self._namespace:
+        is_plain = type(live) is dict and type(told) is dict
+        if live is None or not is_plain or live is told or live is self._namespace:
             self.used[uid] = told
             return told
         self.used[uid] = live

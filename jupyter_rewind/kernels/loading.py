@@ -79,7 +79,7 @@ class Loader:
         self._filling: list[tuple[PodRecord, Any, Sequence[Any]]] = []
         self._loaded: PodRecord | None = None
         self._nans: dict[str, float] = {}
-        self._uids: dict[int, str] = {}
+        self._uids: dict[int, tuple[str, Any]] = {}
         self.sharing: set[int] = set()
         """Ids of what was made with a dict of attributes that others hold, too."""
         self.spared: set[str] = set()
@@ -128,7 +128,7 @@ class Loader:
         self.load(record)
         named: Any = self.values.get(record.keys[0])
         for key, value in list(named.items()) if self.failures and type(named) is dict else ():
-            uid = self._uids.get(id(value))
+            uid = self.uid_of(value) if id(value) in self._uids else None
             if uid is not None and HUB + uid in self.failures:
                 named[key] = self.hub(uid)
 
@@ -340,7 +340,7 @@ class Loader:
 
     def uid_of(self, value: Any) -> str | None:
         """The uid of a class or function of the state; None of anything else."""
-        return self._hubs.uid_of(value) or self._uids.get(id(value))
+        return self._hubs.uid_of(value) or self._uids.get(id(value), (None,))[0]
 
     def nan(self, uid: str, bits: bytes) -> float:
         """The NaN of this uid."""
@@ -357,7 +357,7 @@ class Loader:
 
     def adopt(self, uid: str, value: Any) -> None:
         self.made[uid] = value
-        self._uids[id(value)] = uid
+        self._uids[id(value)] = uid, value
 
     def cell(self, uid: str) -> types.CellType:
         """The cell of this uid: the living one, where it may be used, else one for all."""

@@ -25,7 +25,7 @@ from jupyter_rewind.kernels.classbodies import (
     set_attribute,
 )
 from jupyter_rewind.kernels.handmade import HandMade
-from jupyter_rewind.kernels.homes import Home, Homes
+from jupyter_rewind.kernels.homes import Home, Homes, interned
 
 
 class Loading(Protocol):
@@ -180,7 +180,7 @@ def make_code(version: tuple[int, int], *fields: Any) -> types.CodeType:
         wrote = ".".join(map(str, version))
         raise Format(f"the compiled code is that of Python {wrote}; run its cell again")
     # Its names are the very texts that variables have.
-    return types.CodeType(*fields[:11], *map(sys.intern, fields[11:13]), *fields[13:])
+    return types.CodeType(*fields[:11], *map(interned, fields[11:13]), *fields[13:])
 
 
 def make_function(
@@ -223,8 +223,8 @@ def _set_function(function: Any, state: Mapping[str, Any]) -> None:
     function.__annotations__ = state["annotations"]
     function.__doc__ = state["doc"]
     function.__module__ = state["module"]
-    function.__name__ = sys.intern(state.get("name", function.__name__))
-    function.__qualname__ = sys.intern(state["qualname"])
+    function.__name__ = interned(state.get("name", function.__name__))
+    function.__qualname__ = interned(state["qualname"])
     if state.get("parameters"):
         function.__type_params__ = state["parameters"]
     function.__dict__.clear()

@@ -195,7 +195,7 @@ class Prepared:
         found = (one for number, one in chosen.items() if number not in told)
         pairs += [(values[key], live) for key, live in itertools.islice(found, MOST)]
         hubs = (*self._loader.made.values(), *(one for _, one in capturer.hubs.living()))
-        self._undo += fill_living(pairs, hubs, self._loader.sharing, first=first)
+        fill_living(pairs, hubs, self._undo, self._loader.sharing, first=first)
 
     def _set_outputs(self, values: dict[str, Any]) -> None:
         outputs: dict[Any, Any] = rooting.outputs_of(self._namespace)

@@ -294,11 +294,13 @@ def _names_of_callables(names: Iterable[str], namespace: dict[str, Any]) -> Iter
         value = namespace.get(name)
         if issubclass(type(value), type):
             yield type.__getattribute__(value, "__qualname__")
+        elif type(value) is types.ModuleType:  # whose own `__getattr__` may do anything
+            yield str(vars(value).get("__name__", ""))
         elif type(value) in _CALLABLE:
             yield f"{getattr(value, '__module__', '')}.{getattr(value, '__name__', '')}"
 
 
-_CALLABLE = (types.FunctionType, types.BuiltinFunctionType, types.MethodType, types.ModuleType)
+_CALLABLE = (types.FunctionType, types.BuiltinFunctionType, types.MethodType)
 
 
 def _count_of_one() -> int:

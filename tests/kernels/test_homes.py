@@ -144,6 +144,31 @@ def test_the_dictionary_itself_may_be_a_variable(cells: Cells, other: Cells) -> 
     other.check("ns['n'] == 2 and add.__globals__ is ns is inside[0]")
 
 
+@pytest.mark.parametrize("base", ["dict", "collections.defaultdict", "collections.UserDict"])
+def test_a_dictionary_of_another_class_is_what_it_was(cells: Cells, base: str) -> None:
+    """Only plain ones are filled where they live."""
+    cells.run(
+        f"import collections\nclass Bunch({base}): pass\nns = Bunch()\n"
+        "scope = ns if isinstance(ns, dict) else ns.data\nscope['n'] = 1\n"
+        "exec('def add():\\n    global n\\n    n += 1', scope)\nadd = scope['add']"
+    )
+    then = cells.run("add()")
+    cells.run("add()")
+    cells.go(then)
+    cells.check("ns['n'] == 2")
+
+
+def test_a_name_of_another_class_than_text_is_no_trouble(cells: Cells, other: Cells) -> None:
+    """A function may be called by what comes out of an array of names."""
+    cells.run("class Name(str): pass\ndef f(): return n\nf.__name__ = Name('g'); n = 1")
+    then = cells.run("f.__qualname__ = Name('h')")
+    cells.run("f.__name__ = 'later'; n = 2")
+    cells.go(then)
+    cells.check("(f.__name__, f.__qualname__, f()) == ('g', 'h', 1)")
+    other.go(then)
+    other.check("(f.__name__, f.__qualname__, f()) == ('g', 'h', 1)")
+
+
 def test_a_class_of_attrs_does_not_hold_the_variables_of_its_day(
     cells: Cells, other: Cells
 ) -> None:

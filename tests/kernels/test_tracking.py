@@ -189,6 +189,19 @@ def test_a_function_that_a_pickle_names_may_run_where_one_is_loaded(
     assert not touches(notebook.run("y = 1"), "x")
 
 
+def test_a_module_that_answers_for_every_name_is_not_asked(notebook: Notebook) -> None:
+    """Some load what they are asked for, and fail in ways of their own."""
+    notebook.run("def put(): pass")
+    module = types.ModuleType("rewind_test_lazy")
+
+    def load(name: str) -> object:
+        raise ModuleNotFoundError(name)
+
+    module.__getattr__ = load  # type: ignore[method-assign]
+    notebook.namespace["lazy"] = module
+    assert isinstance(notebook.run("lazy"), Touched)
+
+
 def test_a_text_that_stands_in_the_cell_touches_nothing_else(notebook: Notebook) -> None:
     notebook.run("x = []\n" + _FRAMES)
     notebook.run("y = 1")
