@@ -65,7 +65,9 @@ def _makes_itself(kind: type) -> bool:
     made = [(base, _function_of(own["__new__"])) for base, own in pairs if "__new__" in own]
     if not made or not all(type(new) is _FUNCTION for _, new in made):
         return False
-    return _is_users(made[0][0]) or _wants_arguments(made[0][1])
+    # What its own state leaves out, its `__new__` has set.
+    has_state = any(name in own for _, own in pairs for name in ("__getstate__", "__setstate__"))
+    return (not has_state and _is_users(made[0][0])) or _wants_arguments(made[0][1])
 
 
 def _function_of(new: Any) -> Any:

@@ -42,6 +42,17 @@ FIRST = """class One:
         cls.made = cls.made or one
         return cls.made if name == 'first' else one
 a, b = One(), One('second')"""
+CACHING = """class C:
+    def __new__(cls):
+        one = object.__new__(cls); one.cache = {}; one.x = 0
+        return one
+    def __getstate__(self): return {'x': self.x}
+class S:
+    def __new__(cls, n=1):
+        one = object.__new__(cls); one.n, one.memo = n, []
+        return one
+    def __setstate__(self, state): self.n = state['n']
+c, s = C(), S(5)"""
 SLOTTED = """class P:
     __slots__ = ('x', 'y')
     def __new__(cls, x, y):
@@ -66,6 +77,11 @@ p, q = P(1, [2]), Q(3, [4])"""
             FIRST,
             "a.name = 'later'; b.name = 'later'",
             "(a.name, b.name) == ('first', 'second') and One.made is a is One() and b is not a",
+        ),
+        (
+            CACHING,
+            "c.x = 4; s.n = 4",
+            "(c.x, c.cache, s.n, s.memo) == (0, {}, 5, [])",
         ),
         (
             SLOTTED,
