@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
 from jupyter_rewind.kernels.comparison import report
@@ -12,20 +9,6 @@ from jupyter_rewind.model.snapshot import Fidelity
 from tests.support.cells import Cells
 
 pytestmark = pytest.mark.matrix
-
-
-@pytest.fixture
-def cells(tmp_path: Path) -> Iterator[Cells]:
-    made = Cells(tmp_path)
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def next_cells(tmp_path: Path, cells: Cells) -> Iterator[Cells]:
-    made = Cells(tmp_path, run="next")
-    yield made
-    made.close()
 
 
 PROXY = """class A:

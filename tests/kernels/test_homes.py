@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
 from tests.support.cells import Cells
@@ -35,21 +32,6 @@ _TOGETHER = (
     "add.__globals__ is count.__globals__ is Held.add.__globals__"
     " and add.__globals__['cache'] is cache and add.__globals__['LOG'] is LOG"
 )
-
-
-@pytest.fixture
-def cells(tmp_path: Path) -> Iterator[Cells]:
-    made = Cells(tmp_path)
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def other(tmp_path: Path) -> Iterator[Cells]:
-    """A new kernel, with the same store."""
-    made = Cells(tmp_path, run="other")
-    yield made
-    made.close()
 
 
 def test_in_place_they_run_in_what_lives_with_the_values_of_then(cells: Cells) -> None:
@@ -115,24 +97,24 @@ def test_a_function_that_was_deleted_runs_where_the_others_do(cells: Cells) -> N
     cells.check("(cache, count()) == ({'a': 4, 'c': 1}, 7)")
 
 
-def test_in_a_new_kernel_they_run_in_one_and_go_on_there(cells: Cells, other: Cells) -> None:
+def test_in_a_new_kernel_they_run_in_one_and_go_on_there(cells: Cells, next_cells: Cells) -> None:
     """Also when that kernel goes back to the states of the former."""
     cells.run(_SOURCE)
     first = cells.run("add('a', 4)")
     second = cells.run("add('b', 9)")
-    other.go(second)
-    other.check(_TOGETHER)
-    other.check("(cache, count()) == ({'a': 4, 'b': 9}, 15)")
-    scope = other.namespace["count"].__globals__
-    other.run("add('c', 1)\ndel add")
-    other.check("count() == 17")
-    other.go(first)
-    assert other.namespace["count"].__globals__ is scope
-    other.check(_TOGETHER)
-    other.check("(cache, count()) == ({'a': 4}, 5)")
+    next_cells.go(second)
+    next_cells.check(_TOGETHER)
+    next_cells.check("(cache, count()) == ({'a': 4, 'b': 9}, 15)")
+    scope = next_cells.namespace["count"].__globals__
+    next_cells.run("add('c', 1)\ndel add")
+    next_cells.check("count() == 17")
+    next_cells.go(first)
+    assert next_cells.namespace["count"].__globals__ is scope
+    next_cells.check(_TOGETHER)
+    next_cells.check("(cache, count()) == ({'a': 4}, 5)")
 
 
-def test_the_dictionary_itself_may_be_a_variable(cells: Cells, other: Cells) -> None:
+def test_the_dictionary_itself_may_be_a_variable(cells: Cells, next_cells: Cells) -> None:
     cells.run("ns = {'n': 1}\nexec('def add():\\n    global n\\n    n += 1', ns)\nadd = ns['add']")
     live = cells.namespace["ns"]
     then = cells.run("add(); inside = (ns,)")
@@ -140,8 +122,8 @@ def test_the_dictionary_itself_may_be_a_variable(cells: Cells, other: Cells) -> 
     cells.go(then)
     assert cells.namespace["ns"] is live
     cells.check("ns['n'] == 2 and 'more' not in ns and add.__globals__ is ns")
-    other.go(then)
-    other.check("ns['n'] == 2 and add.__globals__ is ns is inside[0]")
+    next_cells.go(then)
+    next_cells.check("ns['n'] == 2 and add.__globals__ is ns is inside[0]")
 
 
 @pytest.mark.parametrize("base", ["dict", "collections.defaultdict", "collections.UserDict"])
@@ -158,19 +140,19 @@ def test_a_dictionary_of_another_class_is_what_it_was(cells: Cells, base: str) -
     cells.check("ns['n'] == 2")
 
 
-def test_a_name_of_another_class_than_text_is_no_trouble(cells: Cells, other: Cells) -> None:
+def test_a_name_of_another_class_than_text_is_no_trouble(cells: Cells, next_cells: Cells) -> None:
     """A function may be called by what comes out of an array of names."""
     cells.run("class Name(str): pass\ndef f(): return n\nf.__name__ = Name('g'); n = 1")
     then = cells.run("f.__qualname__ = Name('h')")
     cells.run("f.__name__ = 'later'; n = 2")
     cells.go(then)
     cells.check("(f.__name__, f.__qualname__, f()) == ('g', 'h', 1)")
-    other.go(then)
-    other.check("(f.__name__, f.__qualname__, f()) == ('g', 'h', 1)")
+    next_cells.go(then)
+    next_cells.check("(f.__name__, f.__qualname__, f()) == ('g', 'h', 1)")
 
 
 def test_a_class_of_attrs_does_not_hold_the_variables_of_its_day(
-    cells: Cells, other: Cells
+    cells: Cells, next_cells: Cells
 ) -> None:
     """Its methods run in a copy of all variables that there were, of which they use a few."""
     pytest.importorskip("attrs", reason="attrs is not installed")
@@ -183,7 +165,7 @@ def test_a_class_of_attrs_does_not_hold_the_variables_of_its_day(
     cells.run("p.y.append(2); p.x = 3; data.append(4)")
     cells.go(then)
     cells.check("(p.x, p.y, data) == (1, [], [1]) and p.z is data and P(2).z is data")
-    other.go(then)
-    other.check("(p.x, p.y, data) == (1, [], [1]) and p.z is data and P(2).z is data")
-    other.check("P(1) == p and p == P(1) and P(5).y is not P(6).y")
-    other.check("'lock' not in P.__init__.__globals__ and 'lock' in globals()")
+    next_cells.go(then)
+    next_cells.check("(p.x, p.y, data) == (1, [], [1]) and p.z is data and P(2).z is data")
+    next_cells.check("P(1) == p and p == P(1) and P(5).y is not P(6).y")
+    next_cells.check("'lock' not in P.__init__.__globals__ and 'lock' in globals()")

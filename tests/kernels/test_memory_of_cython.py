@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
 from jupyter_rewind.kernels.comparison import report
@@ -16,20 +13,6 @@ pytest.importorskip("sklearn.neighbors")
 
 DATA = "import numpy as np\nX = np.arange(240.0).reshape(60, 4) % 7; y = np.arange(60) % 2\n"
 TREES = DATA + "from sklearn.neighbors import *\n"
-
-
-@pytest.fixture
-def cells(tmp_path: Path) -> Iterator[Cells]:
-    made = Cells(tmp_path)
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def next_cells(tmp_path: Path, cells: Cells) -> Iterator[Cells]:
-    made = Cells(tmp_path, run="next")
-    yield made
-    made.close()
 
 
 @pytest.mark.parametrize(

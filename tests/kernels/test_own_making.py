@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,20 +11,6 @@ from jupyter_rewind.kernels.origins import library_folders
 from tests.support.cells import Cells
 
 pytestmark = pytest.mark.matrix
-
-
-@pytest.fixture
-def cells(tmp_path: Path) -> Iterator[Cells]:
-    made = Cells(tmp_path)
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def next_cells(tmp_path: Path, cells: Cells) -> Iterator[Cells]:
-    made = Cells(tmp_path, run="next")
-    yield made
-    made.close()
 
 
 UNIT = """class Unit:
