@@ -172,8 +172,8 @@ class Prepared:
         """What others outside the notebook may hold takes the content of what was made for it."""
         if self._capturer is None:
             return  # it holds nothing yet
-        # The namespace and IPython's own containers have a variable's name at most.
-        used = {id(one) for one in make_known(self._namespace)}
+        # Not the namespace and IPython's own containers, nor what stays under some name of it.
+        used = {id(one) for one in (*make_known(self._namespace), *values.values())}
         capturer, closed = self._capturer, self._capturer.closed_keys()
         modules = living_in_modules(values) if capturer.modules is not None else {}
         now = itertools.chain(self._namespace.values(), modules.values())

@@ -163,3 +163,17 @@ def test_what_came_back_is_the_users_alone(cells: Cells) -> None:
     cells.go(state)
     cells.check("r() is x and x.own == [1]")
     cells.check("globals().pop('x') and r() is None")
+
+
+@pytest.mark.parametrize("make", ["[]", "{}", "set()", "Thing()", "np.arange(8.)", "[[1], 2]"])
+def test_names_that_were_exchanged_after_a_move_are_two_objects(cells: Cells, make: str) -> None:
+    """What is as it was under one name is not also what another name had before."""
+    first = cells.run(f"import copy, numpy as np\nclass Thing: pass\na, e = {make}, 'text'")
+    state = cells.run("e = copy.deepcopy(a)")
+    cells.go(first)
+    cells.run("a, e = e, a")
+    cells.go(state)
+    cells.check("a is not e and type(a) is type(e)")
+    cells.run("e = [a] if type(a) is not list else a + [1]")
+    cells.go(state)
+    cells.check("a is not e and type(a) is type(e)")
