@@ -25,6 +25,8 @@ from jupyter_rewind.kernels.reading import PodReader
 from jupyter_rewind.kernels.records import PodRecord, read_pod, read_state
 from jupyter_rewind.kernels.reducers.modules import words_for, words_of
 from jupyter_rewind.kernels.roots import is_result
+from jupyter_rewind.kernels.sameness import Sameness
+from jupyter_rewind.model.ids import Digest
 from jupyter_rewind.model.snapshot import (
     Fidelity,
     How,
@@ -61,11 +63,11 @@ def compare(store: ContentSource, before: Snapshot, after: Snapshot) -> tuple[Va
         # What is told of a module that only one of them has is that it is there.
         earlier |= loaded[0][name]
         later |= loaded[1][name]
-    changes = []
+    changes, same = [], Sameness(store)
     for name in sorted(earlier.keys() | later.keys()):
         old, new = earlier.get(name), later.get(name)
         if old is not None and new is not None:
-            if old[0] != new[0]:
+            if old[0] != new[0] and not _is_same(old[0], new[0], same):
                 changes.append(_change(name, How.CHANGED, old[1], new[1]))
         elif new is not None:
             changes.append(_change(name, How.ADDED, None, new[1]))
@@ -265,6 +267,17 @@ def _modules(store: ContentSource, snapshot: Snapshot) -> dict[str, Described]:
             one = VariableReport(name, kind.__name__, 0, *WHOLE, False, preview(value))
             found[split_key(key)[0]][name] = (kind, value), one
     return found
+
+
+def _is_same(old: object, new: object, same: Sameness) -> bool:
+    """True for what two pods tell alike: of a variable, or of the class or function it names."""
+    if type(old) is tuple and type(new) is tuple and len(old) == len(new) == 3:
+        if old[:2] != new[:2]:
+            return False
+        old, new = old[2], new[2]
+    return (
+        isinstance(old, bytes) and isinstance(new, bytes) and same.holds(Digest(old), Digest(new))
+    )
 
 
 def _change(

@@ -1,0 +1,56 @@
+"""What `%rewind diff` tells right after a move, and after one and a change."""
+
+from __future__ import annotations
+
+import pytest
+
+from jupyter_rewind.kernels.comparison import compare
+from jupyter_rewind.model.snapshot import Snapshot
+from tests.support.cells import Cells
+
+START = """
+class A: pass
+def f(text='l', *, more=b'l' * 9): return text, 'more'
+L = [1]; a = A(); a.l = L; M = {'l': L, 'm': b'ab' * 9}; N = {'m': M['m']}
+"""
+
+
+def told(cells: Cells, before: Snapshot, after: Snapshot) -> set[str]:
+    cells.store.refresh()
+    return {one.name for one in compare(cells.store, before, after)}
+
+
+@pytest.fixture
+def moved(cells: Cells) -> tuple[Snapshot, Snapshot]:
+    """A state, and what is there after it was gone back to."""
+    cells.run(START)
+    before = cells.run("L.append(2); A.l = 'l'; f.l = 'more'")
+    cells.run("L.append('x'); A.l = 'm'; f.l = 'l'; M['l'] = 3")
+    cells.go(before)
+    return before, cells.run("pass")
+
+
+def test_nothing_differs_right_after_a_move(cells: Cells, moved: tuple[Snapshot, Snapshot]) -> None:
+    """A text that was one object before it was stored, and is two since, is no change."""
+    before, after = moved
+    assert before.state != after.state
+    assert told(cells, before, after) == set()
+
+
+@pytest.mark.parametrize(
+    ("change", "names"),
+    [
+        ("a.m = a.__dict__.pop('l')", {"L", "M", "a"}),
+        ("M['l'] = list(L)", {"L", "M", "a"}),
+        ("N['m'] = b'ba' * 9", {"N", "M", "L", "a"}),
+        ("f.l = 'l'", {"f"}),
+        ("A.l = 'm'", {"A"}),
+    ],
+)
+def test_what_was_changed_after_a_move_is_told(
+    cells: Cells, moved: tuple[Snapshot, Snapshot], change: str, names: set[str]
+) -> None:
+    before, _ = moved
+    found = told(cells, before, cells.run(change))
+    assert found
+    assert found <= names
