@@ -91,7 +91,8 @@ def _holders(known: dict[int, Any], name: int = 0) -> int:
 def untold_dicts(values: Iterable[Any]) -> set[int]:
     """Ids of the attributes of those whose class says how they are pickled: these need not be told
     with them, and belong to them all the same."""
-    own: dict[type, bool] = {}
+    # Asking a partial for its attributes would make some, of which it tells if there are any.
+    own: dict[type, bool] = {functools.partial: False}
     found = set()
     for value in values:
         kind = type(value)

@@ -156,3 +156,21 @@ def test_attributes_told_among_others_are_held_where_they_are(
     )
     found = {one.name: one for one in report(cells.store, state)}
     assert found["d"].reason.startswith("d[0]: the attributes of an object of pandas")
+
+
+def test_a_partial_without_attributes_is_given_none(cells: Cells) -> None:
+    """Python makes one of two that are put into each other, unless the inner one has attributes."""
+    cells.run(
+        "from functools import partial\nheld, more = [partial(print, [1])], [partial(print, [2])]"
+    )
+    cells.run("outer = partial(held[0])")
+    cells.run("other = partial(more[0])")
+    cells.check("outer.func is other.func is print")
+
+
+def test_a_dict_of_a_partial_that_is_empty_is_its_own_again(cells: Cells) -> None:
+    cells.run("from functools import partial\np = partial(print); d = vars(p)")
+    state = cells.run("d.clear()")
+    cells.run("p.x = 1")
+    cells.go(state)
+    cells.check("vars(p) is d == {}")
