@@ -86,6 +86,7 @@ def next_steps(
         *_seeming_in_words(target, split),
         *_doubts_in_words(target, split),
         *_left_out_in_words(split.left_out, split.own),
+        *_shared_in_words(target, split),
         *_now_elsewhere(base, cells, evidence),
         *_next_steps(target, base, split, evidence),
     )
@@ -107,6 +108,22 @@ def _left_out_in_words(left_out: Sequence[LeftOut], own: Sequence[Attributed]) -
         for each in left_out
         if each.run.session
     )
+
+
+def _shared_in_words(target: Path, split: Split) -> Iterator[str]:
+    """Who names a session names all that are not told by a trace."""
+    known = {each.run.session for each in split.own if each.run.session and not each.run.certain}
+    for each in split.shared:
+        if not each.run.session:
+            continue
+        cells = "1 cell" if len(each.run.executions) == 1 else f"{len(each.run.executions)} cells"
+        told = (
+            f"Session {each.run.session} ran {cells} of {each.notebook} on the same kernel: the"
+            " numbers saved there say so, and they were left out."
+        )
+        options = " ".join(f"--session {one}" for one in sorted({*known, each.run.session}))
+        command = f"jupyter rewind recover {shlex.quote(target.name)} {options}"
+        yield told if each.run.asked else f"{told} Where they are this notebook's: {command}"
 
 
 def seeming_in_words(name: str, seeming: Seeming) -> str:

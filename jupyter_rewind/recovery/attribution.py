@@ -27,6 +27,7 @@ from jupyter_rewind.recovery.knownruns import Known
 from jupyter_rewind.recovery.nearness import AT_ONCE, ENOUGH, last_moment, moment, needed
 from jupyter_rewind.recovery.rivals import Rivals
 from jupyter_rewind.recovery.sameruns import merge_runs
+from jupyter_rewind.recovery.sharing import Sharing
 from jupyter_rewind.recovery.together import MOST, Begun, Fits, all_together, settle
 
 SURE, SUREST = 0.95, 0.99
@@ -89,13 +90,14 @@ class Doubt:
 @dataclass(frozen=True, slots=True)
 class Split:
     """The runs of a notebook, oldest first; those that would be but for a better fit; the newest
-    that may be, though nothing says so; those of which it is open; and how many are nobody's."""
+    that may be; those that are open; how many are nobody's; and what others ran in its own."""
 
     own: list[Attributed]
     left_out: list[LeftOut]
     seeming: Seeming | None
     doubts: tuple[Doubt, ...] = ()
     unclaimed: int = 0
+    shared: tuple[LeftOut, ...] = ()
 
 
 def attribute(target: Path, evidence: Evidence, sources: Iterable[str]) -> list[Attributed]:
@@ -117,12 +119,12 @@ class Attribution:
         self.runs = [everything[number] for number in kept]
         self.words = Words(self.runs)
         self.lines = [lines_of(run) for run in self.runs]
-        documents = (*evidence.documents, *evidence.siblings)
-        self.rivals = Rivals(self.runs, self.words.weighed, documents)
+        self.documents = (*evidence.documents, *evidence.siblings)
+        self.rivals = Rivals(self.runs, self.words.weighed, self.documents)
         moments = Moments(everything, evidence.kernels)
         began = {at: Begun(kernel) for at, kernel in moments.kernels_of().items()}
         places = {number: place for place, number in enumerate(kept)}
-        fits = Fits(self.words, self.lines, documents)
+        fits = Fits(self.words, self.lines, self.documents)
 
         def fit(number: int, notebook: str) -> float:
             run = everything[number]
@@ -146,8 +148,9 @@ class Attribution:
             if root in began:
                 one = began[root]
                 self.began[place] = replace(one, certain=certain and one.certain)
+        self.sharing = Sharing(self.rivals, self.documents)
         self.known = Known(
-            self.runs, self.lines, self.words, self.rivals, self.restarts, self.began
+            self.runs, self.lines, self.words, self.rivals, self.sharing, self.restarts, self.began
         )
 
     @cached_property
@@ -173,8 +176,7 @@ class Attribution:
         """As `of`, and what else may be said of runs that are not taken to be its own."""
         names = names_of(target, self.evidence)
         places = names.places
-        documents = (*self.evidence.documents, *self.evidence.siblings)
-        own = [each for each in documents if each.trace.notebook in places]
+        own = [each for each in self.documents if each.trace.notebook in places]
         code = set(sources)
         search = _Search(self, places, own, Home(self.words, code))
         search.hear_traces(names)

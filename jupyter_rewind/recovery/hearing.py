@@ -222,7 +222,10 @@ class Hearing:
             number, former, self._names.places
         ):
             return Heard(True, f"{_CELLS} {named}, which is another notebook")
-        if self._known.rivals.shows_more(number, self._names.places, former):
+        places = self._names.places
+        if self._known.rivals.shows_more(number, places, former) or self._known.sharing.shows_own(
+            number, places, former
+        ):
             doubt = (
                 f"its kernel was started for {named}, but cells of this notebook have its"
                 " code and its counts"

@@ -10,6 +10,7 @@ from jupyter_rewind.recovery.evidence import FoundRun
 from jupyter_rewind.recovery.homes import Words
 from jupyter_rewind.recovery.kernelruns import Restart
 from jupyter_rewind.recovery.rivals import Rivals
+from jupyter_rewind.recovery.sharing import Sharing
 from jupyter_rewind.recovery.together import Begun
 
 
@@ -21,5 +22,6 @@ class Known:
     lines: Sequence[Lines]
     words: Words
     rivals: Rivals
+    sharing: Sharing
     restarts: Mapping[int, Restart]
     began: Mapping[int, Begun]

@@ -45,6 +45,7 @@ from jupyter_rewind.recovery.outputs import (
 )
 from jupyter_rewind.recovery.placing import place_by_need
 from jupyter_rewind.recovery.reasons import Reasons
+from jupyter_rewind.recovery.sharedkernels import without_others
 from jupyter_rewind.recovery.since import Session, sessions_since
 from jupyter_rewind.recovery.slots import Slot
 from jupyter_rewind.recovery.unrecorded import as_old, unrecorded
@@ -116,7 +117,8 @@ def rebuild(target: Path, evidence: Evidence) -> Rebuilt:
         for cell in document.cells
         if cell.kind == "code"
     ]
-    split = Attribution(evidence).split(target, code)
+    placed = Attribution(evidence)
+    split = without_others(placed, target, placed.split(target, code))
     attributed = split.own
     ran = {e.source for each in attributed if each.certain for e in each.run.executions}
     own = [each for each in evidence.documents if each.trace.notebook in places]
@@ -343,6 +345,7 @@ class _Followed:
         saved = self._saved_texts(judged, here)
         found = dict(saved)
         ran = [(each.run, f"more like {each.notebook}") for each in split.left_out]
+        ran += [(each.run, f"it ran in {each.notebook}") for each in split.shared]
         ran += [(split.seeming.run, "nothing says whose it is")] if split.seeming else []
         ran += [(each.run, each.words) for each in split.doubts]
         ran += [(each.run, ANOTHERS) for each in self.attributed if self._is_anothers(each)]

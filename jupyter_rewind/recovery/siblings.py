@@ -32,7 +32,7 @@ _KIND = "file"
 def with_siblings(evidence: Evidence, scope: Scope) -> Evidence:
     """`evidence` with the other notebooks of the folder, and those that kernels were started for,
     where a session may be one's of them."""
-    if not any(run.executions and not run.certain for run in evidence.runs):
+    if not any(run.executions and (run.asked or not run.certain) for run in evidence.runs):
         return evidence
     named = {each.notebook for each in evidence.kernels if os.path.isabs(each.notebook)}
     heard = [_read(trace) for trace in _siblings(scope, named)]

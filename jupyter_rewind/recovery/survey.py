@@ -26,6 +26,7 @@ from jupyter_rewind.recovery.olderversions import Older, OlderVersions
 from jupyter_rewind.recovery.rebuild import HALF
 from jupyter_rewind.recovery.search import Found
 from jupyter_rewind.recovery.sessions import SessionInfo, candidates, place_all
+from jupyter_rewind.recovery.sharedkernels import without_others
 from jupyter_rewind.recovery.since import sessions_since, went_on
 from jupyter_rewind.recovery.traces.present import PresentFinder
 from jupyter_rewind.recovery.traces.rewind import JOURNALED
@@ -234,7 +235,8 @@ class _Ran:
     def _split(self, name: str) -> Split:
         """Which runs are the notebook's; asked for more than once, and made once."""
         if self._last[0] != name:
-            self._last = name, self.placed.split(Path(name), self.sources[name])
+            split = self.placed.split(Path(name), self.sources[name])
+            self._last = name, without_others(self.placed, Path(name), split)
         return self._last[1]
 
     def seeming(self, notebook: Path) -> str:
