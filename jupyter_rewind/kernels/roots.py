@@ -26,7 +26,7 @@ from jupyter_rewind.kernels.pods import OUTPUT, SMALL, VARIABLE
 HIDDEN = frozenset((
     "In", "Out", "_ih", "_oh", "_dh", "_i", "_ii", "_iii", "exit", "quit", "get_ipython",
     "__name__", "__doc__", "__package__", "__loader__", "__spec__", "__builtin__", "__builtins__",
-    "__file__", "__session__",
+    "__session__",
 ))  # fmt: skip
 _INPUT = re.compile(r"_i\d+\Z")
 _RESULT = re.compile(r"_{1,3}\Z|_\d+\Z")

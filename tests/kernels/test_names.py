@@ -128,3 +128,19 @@ def test_a_none_that_was_not_there_goes(cells: Cells, monkeypatch: pytest.Monkey
         cells.go(before)
         cells.check("kept is None and 'later' not in vars() and 'sys' not in vars()")
         assert cells.namespace.get("ours", before) is (module or before)
+
+
+def test_a_file_of_the_users_own_is_a_variable(cells: Cells, tmp_path: Path) -> None:
+    """Notebooks set `__file__` for code that asks where it stands."""
+    before = cells.run("x = 1")
+    state = cells.run("__file__ = '/work/analysis.py'")
+    cells.run("__file__ = '/work/other.py'")
+    cells.go(state)
+    cells.check("__file__ == '/work/analysis.py'")
+    assert "__file__" in {one.name for one in report(cells.store, state)}
+    cells.go(before)
+    cells.check("'__file__' not in vars()")
+    following = Cells(tmp_path, run="next")
+    following.go(state)
+    following.check("__file__ == '/work/analysis.py'")
+    following.close()
