@@ -65,6 +65,16 @@ def settle(path: Path, scope: Scope) -> Path:
     return folder / parent.relative_to(top) / path.name
 
 
+def spellings(path: Path, scope: Scope) -> list[Path]:
+    """The names that programs most likely know `path` by: its own, where links lead from there, and
+    the one below the home, which may be a link."""
+    real, home = real_path(path.parent) / path.name, real_path(scope.home)
+    found = [path, real]
+    if real.is_relative_to(home):
+        found.append(scope.home / real.relative_to(home))
+    return list(dict.fromkeys(found))
+
+
 def real_path(path: Path) -> Path:
     """Where links lead; the path itself where no path can be called so."""
     try:

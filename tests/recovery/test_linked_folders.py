@@ -24,10 +24,11 @@ from jupyter_rewind.recovery.filestate import MISSING
 from jupyter_rewind.recovery.survey import UNSAVED, Survey, survey
 from jupyter_rewind.recovery.traces.backups import BackupFinder
 from jupyter_rewind.recovery.traces.connections import ConnectionFinder
+from jupyter_rewind.recovery.traces.fileids import FileIdFinder
 from jupyter_rewind.recovery.traces.openfiles import OpenFileFinder
 from jupyter_rewind.recovery.traces.rewind import RewindFinder
 from jupyter_rewind.recovery.traces.trash import TrashFinder
-from jupyter_rewind.recovery.traces.vscode import VSCodeFinder
+from jupyter_rewind.recovery.traces.vscode import VSCodeFinder, folder_name
 from jupyter_rewind.recovery.walking import settle
 from tests.support import kernels
 from tests.support.traces import Home, notebook_text, sources, traces_of
@@ -140,9 +141,54 @@ def test_the_store_has_it_under_each_of_its_names(tmp_path: Path) -> None:
             None, here, tmp_path, tmp_path / "scratch",
             store=tmp_path / "data/rewind", store_keys=tmp_path / "config/rewind-keys",
         )  # fmt: skip
-        [trace] = traces_of(RewindFinder(), scope)
+        for asked in (scope, replace(scope, notebook=here / NAME)):
+            [trace] = traces_of(RewindFinder(), asked)
+            assert trace.notebook == str(here / NAME)
+            assert sources(RewindFinder(), trace, asked) == CELLS
+
+
+def test_copies_that_vscode_has_not_listed_are_found_by_each_name_of_the_folder(
+    home: Home, link: Path
+) -> None:
+    """The name of their folder is a hash of the path that the editor opened."""
+    kept = home.path / ".config/Code/User/History" / folder_name(home.work / NAME)
+    write(kept / "aaaa.ipynb", notebook_text(*CELLS))
+    for here in (home.work, link):
+        [trace] = traces_of(VSCodeFinder(), home.scope(here / NAME))
         assert trace.notebook == str(here / NAME)
-        assert sources(RewindFinder(), trace, scope) == CELLS
+
+
+def test_copies_that_vscode_has_not_listed_are_found_where_the_home_is_a_link(
+    tmp_path: Path,
+) -> None:
+    """The system tells where the folder really lies; the editor was started from the home."""
+    (tmp_path / "var/ann").mkdir(parents=True)
+    (tmp_path / "ann").symlink_to(tmp_path / "var/ann")
+    home = Home(tmp_path / "ann")
+    kept = home.path / ".config/Code/User/History" / folder_name(home.work / NAME)
+    write(kept / "aaaa.ipynb", notebook_text(*CELLS))
+    for here in (home.work, tmp_path / "var/ann/work"):
+        [trace] = traces_of(VSCodeFinder(), home.scope(here / NAME))
+        assert trace.notebook == str(here / NAME)
+
+
+def test_the_id_of_a_notebook_is_known_by_each_name_of_its_folder(home: Home, link: Path) -> None:
+    """Jupyter's table has the path under which the server was started."""
+    table = home.path / ".local/share/jupyter/file_id_manager.db"
+    table.parent.mkdir(parents=True)
+    moved = home.work / "moved.ipynb"
+    moved.write_text(notebook_text(*CELLS))
+    rows = [("one", str(link / NAME), moved.stat().st_ino), ("two", str(home.path / NAME), 0)]
+    with closing(sqlite3.connect(table)) as database, database:
+        database.execute("CREATE TABLE Files (id TEXT, path TEXT, ino INTEGER)")
+        database.executemany("INSERT INTO Files VALUES (?, ?, ?)", rows)
+    for here in (home.work, link):
+        scope = home.scope(here / NAME)
+        [trace] = traces_of(FileIdFinder(), scope)
+        names = FileIdFinder().read(trace, scope).names
+        assert {each.notebook for each in names} == {str(here / NAME)}
+        assert {each.file_id for each in names} == {"one"}
+        assert {each.name for each in names} == {"", str(moved)}
 
 
 def run_session(home: Home) -> None:

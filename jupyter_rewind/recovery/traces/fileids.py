@@ -10,7 +10,7 @@ from pathlib import Path
 from jupyter_rewind.errors import Format, RewindError
 from jupyter_rewind.recovery.evidence import Evidence, FoundName, Holds, Problem, Scope, Trace
 from jupyter_rewind.recovery.fileids import FileId, databases, read_file_ids
-from jupyter_rewind.recovery.walking import folders_below
+from jupyter_rewind.recovery.walking import folders_below, settle
 
 
 class FileIdFinder:
@@ -35,7 +35,7 @@ class FileIdFinder:
             except (sqlite3.DatabaseError, RewindError) as error:
                 yield Problem(str(database), f"It cannot be read: {error}.")
                 continue
-            if any(row.path == str(scope.notebook) for row in rows):
+            if any(_is_of(row, str(scope.notebook), scope) for row in rows):
                 status = database.stat()
                 yield Trace(
                     self.kind,
@@ -53,9 +53,18 @@ class FileIdFinder:
             rows = read_file_ids(Path(trace.place), scope)
         except sqlite3.DatabaseError as error:
             raise Format(f"The table of file ids is damaged: {error}.") from error
-        ours = [row for row in rows if row.path == trace.notebook]
-        names = [FoundName(trace, row.path, file_id=row.id) for row in ours]
+        notebook = trace.notebook or ""
+        ours = [row for row in rows if _is_of(row, notebook, scope)]
+        names = [FoundName(trace, notebook, file_id=row.id) for row in ours]
         return Evidence(names=(*names, *_moved(ours, trace, scope)))
+
+
+def _is_of(row: FileId, notebook: str, scope: Scope) -> bool:
+    """Whether the row is the notebook's, maybe under a name from which links lead to it."""
+    if row.path == notebook:
+        return True
+    is_called = os.path.basename(row.path) == os.path.basename(notebook)
+    return is_called and str(settle(Path(row.path), scope)) == notebook
 
 
 def _moved(rows: list[FileId], trace: Trace, scope: Scope) -> Iterator[FoundName]:
@@ -69,4 +78,4 @@ def _moved(rows: list[FileId], trace: Trace, scope: Scope) -> Iterator[FoundName
             for entry in entries:
                 row = wanted.get(entry.inode()) if entry.name.endswith(".ipynb") else None
                 if row is not None:
-                    yield FoundName(trace, row.path, entry.path, row.id)
+                    yield FoundName(trace, str(notebook), entry.path, row.id)

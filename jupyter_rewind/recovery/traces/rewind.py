@@ -141,7 +141,12 @@ def _histories(repository: Repository) -> Histories:
 def _traces(repository: Repository, scope: Scope) -> Iterator[Trace | Problem]:
     histories = _histories(repository)
     if scope.notebook is not None:
-        yield from _of_notebook(histories, str(scope.notebook), scope)
+        told = set[str]()
+        for path in _names_of(scope.notebook, histories, scope):
+            for trace in _of_notebook(histories, path, scope):
+                if trace.place not in told:
+                    told.add(trace.place)
+                    yield trace
         return
     for info in histories.all():
         path = _settled(info.path, scope)
@@ -180,15 +185,26 @@ def _name_of_now(path: str, run: Run, stays: Iterable[tuple[Stay, str]]) -> str:
     return path
 
 
-def _of_notebook(histories: Histories, path: str, scope: Scope) -> Iterator[Trace | Problem]:
+def _names_of(notebook: Path, histories: Histories, scope: Scope) -> list[str]:
+    """What the store may know the notebook by: its own path, and those from which links lead."""
+    own, end = str(notebook), os.sep + notebook.name
+    ran = (key.removeprefix("path:") for key in histories.repository.keys(path_key("")))
+    kept = histories.bindings.named(notebook.name)
+    others = {each for each in (*kept, *ran) if each != own and each.endswith(end)}
+    return [own, *(each for each in sorted(others) if _settled(each, scope) == own)]
+
+
+def _of_notebook(histories: Histories, path: str, scope: Scope) -> Iterator[Trace]:
+    """What the store has of the notebook that is looked for under that path."""
+    notebook = str(scope.notebook)
     try:
         found = histories.checkpoints(path, newest_first=True)
     except NotFound:
         found = []
     for checkpoint in found[:MOST_CHECKPOINTS]:
         if scope.covers(checkpoint.time_ns):
-            yield _checkpoint(checkpoint, path, scope)
-    yield from _drafts(histories, path, path, scope)
+            yield _checkpoint(checkpoint, notebook, scope, kept_as=path)
+    yield from _drafts(histories, path, notebook, scope)
     found_runs = {
         run.id: run
         for run in _runs(histories.repository, path, scope)
@@ -202,7 +218,7 @@ def _of_notebook(histories: Histories, path: str, scope: Scope) -> Iterator[Trac
             if path in (run.path, _name_of_now(place, run, stays)):
                 found_runs.setdefault(run.id, run)
     for run in found_runs.values():
-        yield _run(run, path, scope)
+        yield _run(run, notebook, scope)
 
 
 def _newest(info: HistoryInfo, path: str, scope: Scope) -> Iterator[Trace]:

@@ -16,7 +16,7 @@ from urllib.parse import quote, unquote, urlsplit
 from jupyter_rewind.recovery.documents import read_document, read_notebook
 from jupyter_rewind.recovery.evidence import EVERYTHING, Evidence, Holds, Problem, Scope, Trace
 from jupyter_rewind.recovery.regular import open_file, read_file
-from jupyter_rewind.recovery.walking import settle
+from jupyter_rewind.recovery.walking import settle, spellings
 
 _DESKTOP = (
     "Code", "Code - Insiders", "Code - OSS", "VSCodium", "VSCodium - Insiders", "Cursor",
@@ -53,7 +53,8 @@ class VSCodeFinder:
             for listing in sorted(kept.glob("*/entries.json")):
                 yield from _history(listing, scope)
             if scope.notebook is not None:
-                yield from _unlisted(kept / folder_name(scope.notebook), scope)
+                for name in spellings(scope.notebook, scope):
+                    yield from _unlisted(kept / folder_name(name), scope)
             for backup in sorted((folder / "Backups").glob("*/*/*")):
                 yield from _backup(backup, scope)
 

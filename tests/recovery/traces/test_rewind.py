@@ -151,6 +151,23 @@ def test_runs_follow_notebooks_that_were_renamed(
     assert ("b", untitled.name) not in runs_of(home, untitled)
 
 
+def test_runs_of_a_notebook_that_was_opened_through_a_link_are_its_own(
+    home: kernels.Home, repository: Repository
+) -> None:
+    """Jupyter was started through the link, you name the file by where it lies, or the reverse."""
+    link = home.notebook.parent.with_name("shortcut")
+    link.symlink_to(home.notebook.parent)
+    linked = link / home.notebook.name
+    journal(home, "a", linked)
+    journal(home, "b", home.notebook)
+    journal(home, "c", link / "other.ipynb")
+    repository.refresh()
+    for notebook in (home.notebook, linked):
+        assert runs_of(home, notebook) == [("a", notebook.name), ("b", notebook.name)]
+        found = traces_of(RewindFinder(), scope_of(home, notebook))
+        assert {each.notebook for each in found} == {str(notebook)}
+
+
 def test_no_store_is_no_trace_and_none_is_made(home: kernels.Home) -> None:
     """Whoever never used Rewind gets no store by looking for traces."""
     scope = scope_of(home, home.notebook)
