@@ -110,9 +110,12 @@ def read_connection(path: Path) -> Connection:
 
 
 def _as_path(text: str) -> str | None:
-    """The name as paths are written in this process; None where no file can have it."""
+    """The name as paths are written in this process, "" where it is a folder's; None where no file
+    can have it."""
     if "\0" in text:
         return None
+    if _is_folder(text):
+        return ""
     try:
         os.fsencode(text)
     except UnicodeEncodeError:
@@ -122,6 +125,11 @@ def _as_path(text: str) -> str | None:
         except UnicodeError:
             return None
     return text
+
+
+def _is_folder(session: str) -> bool:
+    """Whether a session without a name was called by the folder in which its kernel was started."""
+    return session.endswith(("/", os.sep)) or (os.path.isabs(session) and os.path.isdir(session))
 
 
 def language_of_spec(spec: str, scope: Scope) -> str:
@@ -202,7 +210,8 @@ def session_of_process(folder: Path) -> str:
     session = variables.get(_SESSION, b"")
     if session and _is_inherited(folder, variables):
         return ""
-    return os.fsdecode(session)
+    name = os.fsdecode(session)
+    return "" if _is_folder(name) else name
 
 
 def _is_inherited(folder: Path, variables: Mapping[bytes, bytes]) -> bool:

@@ -62,6 +62,13 @@ def test_a_name_counts_where_nothing_is_known_of_who_gave_it(tmp_path: Path) -> 
     assert session_of_process(tmp_path / "300") == NOTEBOOK
 
 
+def test_a_session_without_a_name_is_not_called_by_its_folder(tmp_path: Path) -> None:
+    """Jupyter gives such a kernel the folder in which it is started."""
+    make_process(tmp_path, 200, 100, "jupyter lab")
+    make_process(tmp_path, 300, 200, "python -m ipykernel", JPY_SESSION_NAME=f"{tmp_path}/")
+    assert session_of_process(tmp_path / "300") == ""
+
+
 @pytest.mark.parametrize(("command", "named"), [("python batch.py", False), ("jupyter lab", True)])
 def test_the_connection_file_of_such_a_kernel_is_not_believed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str, named: bool

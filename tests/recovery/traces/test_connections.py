@@ -50,6 +50,19 @@ def test_kernel_of_the_notebook_is_found_with_its_moment(home: Home) -> None:
     assert "the-secret" not in repr((trace, kernel))
 
 
+@pytest.mark.parametrize("below", ["", "deep"])
+@pytest.mark.parametrize("end", ["", "/"])
+def test_session_without_a_name_makes_no_notebook_of_its_folder(
+    home: Home, below: str, end: str
+) -> None:
+    """Who asks Jupyter for a session and gives no name gets one that is called by its folder."""
+    folder = home.work / below
+    folder.mkdir(exist_ok=True)
+    start(home, f"{folder}{end}")
+    assert traces_of(ConnectionFinder(), home.scope(None)) == []
+    assert traces_of(ConnectionFinder(), home.scope()) == []
+
+
 def test_kernels_of_other_notebooks_are_told_together(home: Home) -> None:
     """Kernels of other notebooks are evidence too: their sessions are not this notebook's."""
     start(home, str(home.work / "other.ipynb"), 1)
