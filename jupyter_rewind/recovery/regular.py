@@ -14,6 +14,7 @@ from typing import BinaryIO
 
 MOST_BYTES = 1 << 30
 """So much of one file is held in memory; a file with a hole may say that it is far larger."""
+NO_FILE = "It is no file (a pipe, a socket or a device): left alone."
 _PIECE = 1 << 16
 _FLAGS = (
     os.O_RDONLY

@@ -23,6 +23,7 @@ from jupyter_rewind.recovery.evidence import (
     Scope,
     Trace,
 )
+from jupyter_rewind.recovery.regular import NO_FILE
 from jupyter_rewind.recovery.thinning import select
 from jupyter_rewind.recovery.traces import ALL
 from jupyter_rewind.recovery.traces.present import PresentFinder
@@ -125,7 +126,7 @@ def _as_it_lies(trace: Trace) -> Trace | Problem:
     if stat.S_ISDIR(status.st_mode):
         return trace
     if not stat.S_ISREG(status.st_mode):
-        return Problem(trace.place, "It is no file (a pipe, a socket or a device): left alone.")
+        return Problem(trace.place, NO_FILE)
     if status.st_size == 0 and not trace.place.startswith("/proc/"):
         return replace(trace, holds=frozenset(), problem=trace.problem or "0 bytes")
     ahead = SKEW_NS if trace.kind == PresentFinder.kind else DAY_NS

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -50,6 +51,17 @@ def test_a_file_that_is_named_is_the_notebook(home: Home) -> None:
     [trace] = traces_of(FINDER, scope)
     assert trace.notebook == str(home.work / "analysis.ipynb")
     assert sources(FINDER, trace, scope) == ["mailed"]
+
+
+def test_a_pipe_or_a_device_that_is_named_is_told_and_left_alone(home: Home) -> None:
+    """Nothing was read there, and you are told so; one that lies in a folder is passed over."""
+    pipe = home.path / "downloads/pipe.ipynb"
+    pipe.parent.mkdir()
+    os.mkfifo(pipe)
+    traces, problems = look_with(FINDER, home.scope(scan=(pipe, Path(os.devnull), pipe.parent)))
+    assert traces == []
+    assert [each.place for each in problems] == [str(pipe), os.devnull]
+    assert all("no file" in each.words for each in problems)
 
 
 def test_what_was_brought_back_before_is_told_and_not_built_on(home: Home) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from jupyter_rewind.recovery.documents import read_notebook
 from jupyter_rewind.recovery.evidence import EVERYTHING, Evidence, Holds, Problem, Scope, Trace
 from jupyter_rewind.recovery.namesakes import BY_NAME, MADE, is_called
-from jupyter_rewind.recovery.regular import open_file
+from jupyter_rewind.recovery.regular import NO_FILE, open_file
 from jupyter_rewind.recovery.walking import RECOVERED, folders_below, is_recovered
 
 MOST_FILES = 200_000
@@ -108,7 +108,11 @@ def _trace(place: Path, scope: Scope, *, named: bool = False) -> Iterator[Trace 
     except OSError as error:
         yield Problem(str(place), f"It cannot be looked at: {error.strerror}.")
         return
-    if not stat.S_ISREG(status.st_mode) or place == scope.notebook:
+    if place == scope.notebook:
+        return
+    if not stat.S_ISREG(status.st_mode):
+        if named:
+            yield Problem(str(place), NO_FILE)
         return
     wanted = scope.notebook
     is_own = wanted is not None and (named or is_called(place.name, wanted.stem))
