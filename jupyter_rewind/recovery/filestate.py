@@ -12,7 +12,7 @@ from typing import Any
 from jupyter_rewind.notebooks.condition import Condition, judge_notebook
 from jupyter_rewind.notebooks.faults import LONE, MARK, fault_in, fault_of
 from jupyter_rewind.recovery.broken.encodings import wide_encoding
-from jupyter_rewind.recovery.broken.soundness import has_lone_half, judge_large
+from jupyter_rewind.recovery.broken.soundness import has_lone_half, look_through
 from jupyter_rewind.recovery.misnamed import misnamed_in
 from jupyter_rewind.recovery.regular import MOST_BYTES, open_file, read_file
 
@@ -71,8 +71,7 @@ def state_of(notebook: Path) -> FileState:
     book = json.loads(raw)
     misnamed = misnamed_in(book)
     if misnamed:
-        words = f"{name} is there, but {misnamed}: Jupyter does not show all of it."
-        return FileState(DAMAGED, words)
+        return FileState(DAMAGED, _hidden(name, misnamed))
     if _has_no_text(book):
         return FileState("empty", f"{name} is there, but no cell of it has anything in it.")
     fault = fault_in(book)
@@ -90,9 +89,11 @@ def _state_of_large(notebook: Path) -> FileState | None:
             wide = wide_encoding(mapped)
             if wide is not None or mapped[:3] == MARK:
                 return None
-            condition = judge_large(mapped, notebook.name)
+            condition, misnamed = look_through(mapped, notebook.name)
             if not condition.is_ok:
                 return _not_ok(condition, notebook.name)
+            if misnamed:
+                return FileState(DAMAGED, _hidden(notebook.name, misnamed))
             if has_lone_half(mapped):
                 return FileState(DAMAGED, _closed(notebook.name, LONE))
     return FileState(WHOLE)
@@ -105,6 +106,10 @@ def _not_ok(condition: Condition, name: str) -> FileState:
 
 def _closed(name: str, fault: str) -> str:
     return f"{name} is there, but {fault}: Jupyter does not open it."
+
+
+def _hidden(name: str, misnamed: str) -> str:
+    return f"{name} is there, but {misnamed}: Jupyter does not show all of it."
 
 
 def _there(words: str, name: str) -> str:

@@ -56,8 +56,11 @@ def misnamed_in(book: Mapping[str, Any]) -> str:
     cells = book.get("cells")
     if not isinstance(cells, list):
         return ""
-    for number, cell in enumerate(cells, 1):
-        words = mend_names(cell)[1] if isinstance(cell, dict) else ()
-        if words:
-            return f"cell {number} is damaged ({words[0][: 2 * _LONGEST]})"
-    return ""
+    told = (misnamed_cell(number, cell) for number, cell in enumerate(cells, 1))
+    return next((each for each in told if each), "")
+
+
+def misnamed_cell(number: int, cell: object) -> str:
+    """What Jupyter does not show of the cell of that number, for its name; "" where nothing is."""
+    words = mend_names(cell)[1] if isinstance(cell, dict) else ()
+    return f"cell {number} is damaged ({words[0][: 2 * _LONGEST]})" if words else ""

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from jupyter_rewind.recovery import filestate
 from jupyter_rewind.recovery.broken.welds import weld_in_words
 from jupyter_rewind.recovery.documents import read_notebook
 from jupyter_rewind.recovery.evidence import FoundDocument, Trace
@@ -60,6 +61,26 @@ def test_a_cell_with_a_rotten_name_is_told_and_doubted(
     assert [len(cell.outputs) for cell in document.cells] == [0, 1, 1]
     assert [bool(weld_in_words(cell)) for cell in document.cells].count(True) == 1
     assert document.damages
+
+
+@pytest.mark.parametrize("long", ["", "x = 1\n" * 50_000])
+@pytest.mark.parametrize(
+    ("name", "rot"), [('"source"', '"sourge"'), ('"code"', '"bode"'), ('"outputs"', '"outpuus"')]
+)
+def test_a_large_file_with_a_rotten_name_is_not_called_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, rot: str, long: str
+) -> None:
+    """It is looked at in pieces, and told in the words of a small one, however long the cell is."""
+    path = tmp_path / "n.ipynb"
+    sound = book().replace(SOURCES[2], json.dumps(long)[1:-1] + SOURCES[2])
+    damaged = rotten(name, rot, True).replace(SOURCES[2], json.dumps(long)[1:-1] + SOURCES[2])
+    for limit in (1 << 24, 100):
+        monkeypatch.setattr(filestate, "LARGE_BYTES", limit)
+        path.write_text(sound)
+        assert state_of(path).state == WHOLE
+        path.write_text(damaged)
+        assert state_of(path).state == DAMAGED
+        assert "cell 3 is damaged (its " in state_of(path).words
 
 
 def test_the_cells_are_read_where_the_name_of_their_list_is_rotten(tmp_path: Path) -> None:

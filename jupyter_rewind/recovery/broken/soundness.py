@@ -6,10 +6,14 @@ import re
 
 from jupyter_rewind.notebooks.condition import SOUND, Condition
 from jupyter_rewind.recovery.broken.jsonbytes import Broken, Buffer, JsonBytes, Long
+from jupyter_rewind.recovery.misnamed import misnamed_cell
 
 _PIECE = 1 << 20
 _DEEPEST = 200
 _MOST_LEFT = 16
+_IN_LIST = 2
+"""How deep the cells are that stand in the list of a notebook's own."""
+_SHORT: dict[str, object] = {'"': "", "[": [], "{": {}}
 _WORDS = (b"true", b"false", b"null", b"NaN", b"Infinity", b"-Infinity")
 _ESCAPE = re.compile(rb"\\(?:u\w{0,4}(?:\\(?:u\w{0,4})?)?)?\Z")
 _HALF = re.compile(rb"\\u[dD][89a-fA-F]")
@@ -21,22 +25,29 @@ _LONE = re.compile(
 
 def judge_large(raw: Buffer, name: str) -> Condition:
     """The condition of the notebook `name`, as `judge_notebook` tells it of one that is small."""
+    return look_through(raw, name)[0]
+
+
+def look_through(raw: Buffer, name: str) -> tuple[Condition, str]:
+    """As `judge_large`; and what of a notebook that Jupyter opens it does not show, as
+    `misnamed_in` tells it of one that is small."""
     zeros = sum(raw[at : at + _PIECE].count(0) for at in range(0, len(raw), _PIECE))
     if zeros:
         share = "nothing but" if zeros == len(raw) else f"{zeros} of {len(raw)}"
-        return Condition("nul", f"{name} holds {share} NUL bytes, as after a crash of the machine.")
+        words = f"{name} holds {share} NUL bytes, as after a crash of the machine."
+        return Condition("nul", words), ""
     check = _Check(raw)
     try:
         end = check.value(check.raw.skip(0))
         if check.raw.skip(end) < len(raw):
             raise Broken(check.raw.skip(end))
     except Broken as broken:
-        return _broken(check.raw, broken.at, name)
+        return _broken(check.raw, broken.at, name), ""
     if check.raw.peek(check.raw.skip(0)) != "{":
-        return Condition("invalid", f"{name} is JSON, but not a notebook.")
+        return Condition("invalid", f"{name} is JSON, but not a notebook."), ""
     if not check.has_list:
-        return Condition("invalid", f"{name} has no list of cells.")
-    return SOUND
+        return Condition("invalid", f"{name} has no list of cells."), ""
+    return SOUND, check.misnamed
 
 
 def has_lone_half(raw: Buffer) -> bool:
@@ -80,6 +91,8 @@ class _Check:
     def __init__(self, raw: Buffer) -> None:
         self.raw = JsonBytes(raw)
         self.has_list = False
+        self.misnamed = ""
+        self._cells = 0
 
     def value(self, at: int, depth: int = 0) -> int:
         """The end of the value at `at`. Raises Broken."""
@@ -110,4 +123,27 @@ class _Check:
     def _member(self, key: str, at: int, depth: int) -> int:
         if not depth and key in ("cells", "worksheets") and self.raw.peek(at) == "[":
             self.has_list = True
+            if key == "cells":
+                return self.raw.items(at, self._cell)[1]
         return self.value(at, depth + 1)
+
+    def _cell(self, at: int) -> tuple[None, int]:
+        """Passes over a cell of the list, and looks at the names of what it has."""
+        cell: object = None
+        try:
+            cell, end = self.raw.short(at)
+        except Long:
+            if self.raw.peek(at) == "{":
+                cell, end = self.raw.members(at, self._of_cell)
+            else:
+                end = self.value(at, _IN_LIST)
+        self._cells += 1
+        self.misnamed = self.misnamed or misnamed_cell(self._cells, cell)
+        return None, end
+
+    def _of_cell(self, _: str, at: int) -> tuple[object, int]:
+        """What a cell has under one name: where that is long, something short of its kind."""
+        try:
+            return self.raw.short(at)
+        except Long:
+            return _SHORT.get(self.raw.peek(at)), self.value(at, _IN_LIST + 1)
