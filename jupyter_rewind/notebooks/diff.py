@@ -16,6 +16,7 @@ import warnings
 from dataclasses import dataclass, field
 from typing import Any
 
+from jupyter_rewind.notebooks.abridging import Abridgement
 from jupyter_rewind.notebooks.aligning import diff_aligned, is_much
 from jupyter_rewind.notebooks.breaks import spell_breaks
 from jupyter_rewind.notebooks.condition import judge_notebook, read_wide
@@ -77,7 +78,7 @@ def diff_notebooks(base: dict[str, Any], remote: dict[str, Any]) -> list[Any]:
 
     Equal cells at the front and the end are not handed to nbdime, which compares every cell with
     every other: most checkpoints differ in a few cells from the next. Where too many are left for
-    that, cells are told by their ids.
+    that, cells are told by their ids; texts too long for it are compared by their lines.
     """
     from nbdime.diffing.notebooks import diff_notebooks as diff
 
@@ -86,8 +87,10 @@ def diff_notebooks(base: dict[str, Any], remote: dict[str, Any]) -> list[Any]:
     back = _common(before[front:][::-1], after[front:][::-1])
     one = _joined(base | {"cells": before[front : len(before) - back]})
     other = _joined(remote | {"cells": after[front : len(after) - back]})
-    found = (diff_aligned if is_much(one["cells"], other["cells"]) else diff)(one, other)
-    operations: list[Any] = json.loads(json.dumps(found))
+    abridgement = Abridgement(one, other)
+    short, later = abridgement.books
+    found = (diff_aligned if is_much(short["cells"], later["cells"]) else diff)(short, later)
+    operations = abridgement.tell(json.loads(json.dumps(found)), one)
     for operation in operations:
         if operation["op"] == "patch" and operation["key"] == "cells":
             for inner in operation["diff"]:
