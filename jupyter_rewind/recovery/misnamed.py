@@ -6,7 +6,7 @@ missing is another one taken for it, and only where a single letter of it is ano
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from jupyter_rewind.recovery.normal import text_of
@@ -20,6 +20,19 @@ _OF_CELLS: dict[str, Callable[[Any], bool]] = {
     "attachments": lambda value: isinstance(value, dict),
     "execution_count": lambda value: type(value) is int,
 }
+_OF_OUTPUTS: dict[str, Callable[[Any], bool]] = {
+    "output_type": lambda value: isinstance(value, str),
+    "text": lambda value: text_of(value) is not None,
+    "data": lambda value: isinstance(value, dict),
+    "traceback": lambda value: isinstance(value, list),
+}
+_HAS = {
+    "stream": "text",
+    "display_data": "data",
+    "execute_result": "data",
+    "error": "traceback",
+}
+"""Under which name each type of output has what it shows."""
 _LONGEST = 40
 
 
@@ -34,11 +47,50 @@ def mend_names(members: Mapping[str, Any]) -> tuple[Mapping[str, Any], tuple[str
     words = [f"its {proper} stands under the name `{name}`" for name, proper in renamed.items()]
     mended = {renamed.get(name, name): value for name, value in members.items()}
     told = mended.get("cell_type")
-    kind = next((one for one in _KINDS if isinstance(told, str) and is_almost(told, one)), None)
+    kind = _meant(told, _KINDS)
     if kind is not None:
         mended["cell_type"] = kind
         words.append(f"its type is `{told}`, and there is none of that name")
+    if isinstance(outputs := mended.get("outputs"), list):
+        pairs = [_mend_output(each) for each in outputs]
+        mended["outputs"] = [output for output, _ in pairs]
+        words += [each for _, told in pairs for each in told]
     return (mended if words else members), tuple(words)
+
+
+def _mend_output(output: Any) -> tuple[Any, tuple[str, ...]]:
+    """The output with what it shows under its proper name, and in words what had another."""
+    if not isinstance(output, dict) or _is_usual(output):
+        return output, ()
+    mended, words = dict(output), list[str]()
+
+    def mend(proper: str) -> None:
+        name = _almost(proper, mended, _OF_OUTPUTS[proper]) if proper not in mended else None
+        if name is not None:
+            mended[proper] = mended.pop(name)
+            words.append(f"the {proper} of an output stands under the name `{name}`")
+
+    mend("output_type")
+    told = mended.get("output_type")
+    kind = _meant(told, _HAS)
+    if kind is not None:
+        mended["output_type"] = kind
+        words.append(f"the type of an output is `{told}`, and there is none of that name")
+    shows = _HAS.get(kind or told) if isinstance(told, str) else None
+    if shows is not None:
+        mend(shows)
+    return (mended if words else output), tuple(words)
+
+
+def _is_usual(output: Mapping[str, Any]) -> bool:
+    """There may be very many of them, and nearly all are."""
+    kind = output.get("output_type")
+    return isinstance(kind, str) and _HAS.get(kind) in output
+
+
+def _meant(told: Any, kinds: Iterable[str]) -> str | None:
+    """The one of `kinds` that was written with one letter wrong."""
+    return next((one for one in kinds if isinstance(told, str) and is_almost(told, one)), None)
 
 
 def _renamed(members: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -46,9 +98,15 @@ def _renamed(members: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     for proper, fits in _OF_CELLS.items():
         if proper in members or (proper == "source" and not members.keys().isdisjoint(_SOURCES)):
             continue
-        almost = [name for name in members if is_almost(name, proper) and fits(members[name])]
-        if len(almost) == 1:
-            yield almost[0], proper
+        name = _almost(proper, members, fits)
+        if name is not None:
+            yield name, proper
+
+
+def _almost(proper: str, members: Mapping[str, Any], fits: Callable[[Any], bool]) -> str | None:
+    """The only name that is the proper one but for a letter, and has what fits that."""
+    almost = [name for name in members if is_almost(name, proper) and fits(members[name])]
+    return almost[0] if len(almost) == 1 else None
 
 
 def misnamed_in(book: Mapping[str, Any]) -> str:

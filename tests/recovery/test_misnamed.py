@@ -12,6 +12,7 @@ from jupyter_rewind.recovery.broken.welds import weld_in_words
 from jupyter_rewind.recovery.documents import read_notebook
 from jupyter_rewind.recovery.evidence import FoundDocument, Trace
 from jupyter_rewind.recovery.filestate import DAMAGED, WHOLE, state_of
+from jupyter_rewind.recovery.misnamed import mend_names
 
 KINDS = ["markdown", "code", "code"]
 SOURCES = ["# Title", "v1 = load_thing(1)", "v2 = load_thing(2)"]
@@ -89,6 +90,49 @@ def test_the_cells_are_read_where_the_name_of_their_list_is_rotten(tmp_path: Pat
     path.write_text(rotten('"cells"', '"cellz"', False))
     assert state_of(path).state == DAMAGED
     assert [cell.source for cell in read(path).cells] == SOURCES
+
+
+SHOWN = [
+    {"output_type": "stream", "name": "stdout", "text": "two\n"},
+    {"output_type": "display_data", "data": {"text/plain": "42"}, "metadata": {}},
+    {"output_type": "error", "ename": "E", "evalue": "v", "traceback": ["line 1"]},
+]
+
+
+@pytest.mark.parametrize(
+    ("name", "rot"),
+    [('"output_type": "s', '"output_tyqe": "s'), ('"stream"', '"streem"'), ('"text"', '"texu"'),
+     ('"data"', '"dbta"'), ('"display_data"', '"displby_data"'), ('"traceback"', '"tracebadk"')],
+)  # fmt: skip
+def test_what_an_output_shows_under_a_rotten_name_is_there_and_told(
+    tmp_path: Path, name: str, rot: str
+) -> None:
+    """It stands on the disk, and no program shows it any more."""
+    path = tmp_path / "n.ipynb"
+    sound = json.loads(book())
+    sound["cells"][2]["outputs"] = SHOWN
+    path.write_text(json.dumps(sound))
+    assert state_of(path).state == WHOLE
+    path.write_text(json.dumps(sound).replace(name, rot))
+    assert state_of(path).state == DAMAGED
+    assert "of an output" in state_of(path).words
+    document = read(path)
+    assert document.cells[2].outputs == tuple(SHOWN)
+    assert [cell.source for cell in document.cells] == SOURCES
+    assert document.damages
+
+
+def test_outputs_of_another_make_are_left_as_they_are() -> None:
+    """What has its own names, or nothing that fits the proper one, is not renamed."""
+    outputs = [
+        {"output_type": "stream", "name": "stdout", "text": "a", "texu": "b"},
+        {"output_type": "display_data", "date": "today", "metadata": {}},
+        {"output_type": "pyout", "text": ["1"], "prompt_number": 1},
+        {"output_type": "update", "dbta": {}},
+        "nothing",
+    ]
+    cell = {"cell_type": "code", "source": "x", "outputs": outputs}
+    assert mend_names(cell) == (cell, ())
 
 
 def test_a_name_of_its_own_is_no_rotten_one(tmp_path: Path) -> None:
