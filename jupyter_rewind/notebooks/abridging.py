@@ -3,7 +3,8 @@
 nbdime tells by their letters which texts are alike, and a list by each pair of its items: time
 grows with the square of the length, and one picture within a text keeps a server busy for hours.
 It is given stand-ins instead, the same one for the same text, with no letter in common with what
-is not alike; what it finds is then told of the texts themselves. Other notebooks it gets as they are.
+is not alike; what it finds is then told of the texts themselves. Without long texts, nothing is
+changed.
 """
 
 from __future__ import annotations
