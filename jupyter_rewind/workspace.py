@@ -95,10 +95,10 @@ class Workspace:
         Raises NotFound (no store yet), Denied, Integrity, Newer, Format, Storage.
         """
         index, folder = settings.store_index_path, Path(settings.store_path).expanduser()
-        with telling_place(folder):
+        with telling_place(folder, keys := Path(settings.store_key_folder).expanduser()):
             repository = Repository.open(
                 folder,
-                key_folder=Path(settings.store_key_folder).expanduser(),
+                key_folder=keys,
                 index_path=Path(index).expanduser() if index else None,
                 create=create, encrypt=settings.store_encrypt,
                 durability=settings.store_durability,

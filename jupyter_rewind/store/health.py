@@ -27,12 +27,14 @@ from jupyter_rewind.store.locks import FileLock
 @dataclass(frozen=True, slots=True)
 class StoreHealth:
     """What was found. `problem` is why an existing store's config cannot be read, `obstacle` why
-    nothing can be written where the store is or would be; both may be empty."""
+    nothing can be written where the store is or would be, `key_obstacle` why no key can be kept for
+    one that is still to be made; each may be empty."""
 
     folder: Path
     exists: bool
     problem: str
     obstacle: str
+    key_obstacle: str
     private: bool
     free_bytes: int | None
     network: bool
@@ -44,6 +46,11 @@ class StoreHealth:
     encrypted: bool
     locks: bool | None
     """None where it could not be tried."""
+
+    @property
+    def move(self) -> str:
+        """The command that sets other places for what cannot be made here."""
+        return _move(store=bool(self.obstacle), key=bool(self.key_obstacle))
 
 
 def examine(folder: Path, key_folder: Path) -> StoreHealth:
@@ -62,6 +69,7 @@ def examine(folder: Path, key_folder: Path) -> StoreHealth:
         exists=exists,
         problem=problem,
         obstacle=obstacle,
+        key_obstacle="" if exists else _find_obstacle(_nearest(key_folder), is_trial=True),
         private=not os.path.lexists(folder / "config") or _is_private(folder),
         free_bytes=free_bytes(nearest),
         network=is_network(nearest),
@@ -82,9 +90,9 @@ def _says_encrypted(folder: Path) -> bool:
 
 
 @contextlib.contextmanager
-def telling_place(folder: Path) -> Iterator[None]:
-    """Where no store can be made at `folder`, or one that is there cannot be looked into, the error
-    of the block says so, and what to do."""
+def telling_place(folder: Path, key_folder: Path) -> Iterator[None]:
+    """Where no store can be made at `folder`, or its key not be kept, or one that is there cannot
+    be looked into, the error of the block says so, and what to do."""
     try:
         yield
     except Storage as error:
@@ -92,12 +100,21 @@ def telling_place(folder: Path) -> Iterator[None]:
             if not os.path.lexists(folder / "config"):
                 _tell_closed(folder, error)
         else:
-            error.message = f"No store can be made at {folder}. {error.message}"
-            error.hint = (
-                "Your notebooks were not touched. Set another place with `jupyter rewind config set"
-                " store.path /another/folder`."
-            )
+            found = examine(folder, key_folder)
+            what = f"No store can be made at {folder}."
+            if found.key_obstacle and not found.obstacle:
+                what = f"The key of a store at {folder} cannot be kept in {key_folder}."
+            error.message = f"{what} {error.message}"
+            error.hint = f"Your notebooks were not touched. Set another place with `{found.move}`."
         raise
+
+
+def _move(*, store: bool, key: bool) -> str:
+    if not key:
+        return "jupyter rewind config set store.path /another/folder"
+    # The settings file lies where keys are kept, if nobody has set that: it takes nothing either.
+    place = "JUPYTER_REWIND_STORE_PATH=/another/folder " if store else ""
+    return f"export {place}JUPYTER_REWIND_STORE_KEY_FOLDER=/another/folder-for-keys"
 
 
 def _tell_closed(folder: Path, error: Storage) -> None:

@@ -24,7 +24,7 @@ def check_store(settings: Rewind) -> Iterator[Finding]:
     from jupyter_rewind.workspace import store_health
 
     health = store_health(Path(settings.store_path), Path(settings.store_key_folder))
-    folder, move = health.folder, "jupyter rewind config set store.path /another/folder"
+    folder, move = health.folder, health.move
     fault, key = _open_store(settings), _check_key(health)
     if not health.exists and health.obstacle:
         text = f"{folder} cannot be made: {health.obstacle}"
@@ -35,6 +35,9 @@ def check_store(settings: Rewind) -> Iterator[Finding]:
         if key is not None and not health.key_readable:
             mend = key.mend
         yield Finding("store", State.PROBLEM, fault.message, mend)
+    elif health.key_obstacle:
+        text = f"the key of a new store cannot be kept: {health.key_obstacle}"
+        yield Finding("key", State.PROBLEM, text, move)
     elif not health.exists:
         yield Finding("store", State.NOTE, f"{folder} will be made with the first checkpoint")
     else:

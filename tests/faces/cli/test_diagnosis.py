@@ -135,6 +135,28 @@ def test_a_store_that_cannot_be_made_is_a_problem(work: Path, rewind: Rewind, wh
     assert rewind("checkpoint", "a.ipynb").status == 0
 
 
+def test_a_key_that_cannot_be_kept_is_a_problem_of_its_own(
+    work: Path, rewind: Rewind, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another place for the store would not help; the command that is told does."""
+    (work / "file").write_text("in the way")
+    (work / "a.ipynb").write_bytes(FIRST)
+    name = "JUPYTER_REWIND_STORE_KEY_FOLDER"
+    keys = work / "file" / "keys"
+    monkeypatch.setenv(name, str(keys))
+    way = f"export {name}=/another/folder-for-keys"
+    found = rewind("doctor", "--json").data["findings"]
+    [told] = [each for each in found if each["name"] in ("store", "key")]
+    assert (told["name"], told["state"], told["mend"]) == ("key", "problem", way)
+    assert str(work / "file") in told["text"]
+    ended = rewind("checkpoint", "a.ipynb")
+    assert ended.status == 6
+    assert f"cannot be kept in {keys}" in ended.err
+    assert f"`{way}`" in ended.err
+    monkeypatch.setenv(name, str(work.parent / "keys"))
+    assert rewind("checkpoint", "a.ipynb").status == 0
+
+
 def test_doctor_names_what_a_killed_restore_left(work: Path, rewind: Rewind) -> None:
     """With the command that removes what is stopped for sure; what may be in use is left alone."""
     assert "left-overs" not in rewind("doctor").out
