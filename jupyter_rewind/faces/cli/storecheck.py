@@ -44,7 +44,7 @@ def check_store(settings: Rewind) -> Iterator[Finding]:
         yield Finding("store", State.ON, str(folder))
         yield from _encryption(health, wanted=settings.store_encrypt)
     if health.obstacle and not health.problem:  # else it is told why it cannot even be read
-        yield Finding("store writable", State.PROBLEM, health.obstacle, move)
+        yield Finding("store writable", State.PROBLEM, health.obstacle, _allow(folder) or move)
     elif health.exists and not health.obstacle:
         yield Finding("store writable", State.ON, "yes")
     if not health.private:
@@ -77,6 +77,18 @@ def check_store(settings: Rewind) -> Iterator[Finding]:
         yield Finding("locks", State.PROBLEM, text, move)
     elif health.locks:
         yield Finding("locks", State.ON, "work")
+
+
+def _allow(folder: Path) -> str:
+    """The command that lets its owner write to a store again; empty where that is not the cause:
+    another place would leave all histories behind in this one."""
+    try:
+        status = folder.stat()
+    except OSError:
+        return ""
+    if not hasattr(os, "getuid") or status.st_uid != os.getuid() or status.st_mode & 0o300 == 0o300:
+        return ""
+    return f"chmod -R u+rwX {quote(str(folder))}"
 
 
 def _encryption(health: StoreHealth, *, wanted: bool) -> Iterator[Finding]:

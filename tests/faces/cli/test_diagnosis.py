@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import shutil
 import subprocess
 import threading
@@ -204,6 +205,28 @@ def test_a_store_that_nobody_lets_us_read_is_not_called_missing(
         assert each.returncode == 6, each.stderr
         assert told in each.stderr.decode()
         assert "No store can be made" not in each.stderr.decode()
+
+
+@pytest.mark.skipif(not shutil.which("setpriv"), reason="needs setpriv, which takes rights away")
+def test_a_store_that_lost_its_right_to_be_written_gets_it_back(book: Path, home: Path) -> None:
+    """By the command that doctor names: a store elsewhere would leave its histories behind."""
+    store = home / "data" / "rewind"
+    lesser = ["setpriv", "--bounding-set=-all", "--inh-caps=-all"] if os.geteuid() == 0 else []
+    store.chmod(0o500)
+    try:
+        done = subprocess.run(
+            [*lesser, *COMMAND, "doctor", "--json"], capture_output=True, timeout=60, check=False
+        )
+        [told] = [
+            each
+            for each in json.loads(done.stdout)["data"]["findings"]
+            if each["name"] == "store writable"
+        ]
+        assert told["state"] == "problem"
+        subprocess.run(shlex.split(told["mend"]), check=True)
+        assert store.stat().st_mode & 0o700 == 0o700
+    finally:
+        store.chmod(0o700)
 
 
 @pytest.mark.skipif(not shutil.which("setpriv"), reason="needs setpriv, which takes rights away")
