@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Protocol
 
@@ -29,6 +29,7 @@ from jupyter_rewind.store.moving import note_taken, require_same_store
 from jupyter_rewind.store.opened import OpenSegments
 from jupyter_rewind.store.partial import Payloads, read_segment
 from jupyter_rewind.store.place import Place
+from jupyter_rewind.store.places import Places
 from jupyter_rewind.store.presence import Presence
 from jupyter_rewind.store.shut import is_segment
 from jupyter_rewind.store.writer import SegmentWriter
@@ -49,7 +50,7 @@ class KernelStore:
         self._barrier = Barrier(layout.barrier)
         self._lock = ProcessLock()
         self._learning = ProcessLock()
-        self._places: dict[Digest, Place] = {}
+        self._places = Places(self._depth)
         self._entries: dict[EntryId, Entry] = {}
         self._expired: set[EntryId] = set()
         self._scanned: dict[str, tuple[int, int]] = {}
@@ -139,7 +140,7 @@ class KernelStore:
         with self._learning:
             for one in records:
                 # The newest: what it replaces was laid aside, and will go.
-                self._places[one.id] = Place.of(name, one)
+                self._places.put(one.id, Place.of(name, one))
             self._entries.update((entry.id, entry) for entry in entries)
             self._scanned[name] = (end, end)
 
@@ -212,9 +213,10 @@ class KernelStore:
         if place.raw != len(target):
             raise Integrity(f"Content {digest.hex()[:12]} has {place.raw} bytes.")
         if place.codec == chunks.Codec.RAW and not self.layout.is_encrypted:
-            count = self._segments.read_into(place.segment, target, place.offset + HEAD_SIZE)
-            if count == len(target) and chunks.digest(target) == digest:
-                return
+            with suppress(NotFound):  # collected since it was found: it may stand elsewhere by now
+                count = self._segments.read_into(place.segment, target, place.offset + HEAD_SIZE)
+                if count == len(target) and chunks.digest(target) == digest:
+                    return
         target[:] = self.get(digest)
 
     def refresh(self) -> None:
@@ -274,12 +276,12 @@ class KernelStore:
         try:
             payload = seal_of(self.layout, place.segment).show(place.record(digest), payload)
         except Integrity:
-            self._places.pop(digest, None)
+            self._places.drop(digest)
             raise
         below = lambda base: self._get(base, depth + 1)  # noqa: E731
         raw = chunks.unpack(place.codec, payload, place.raw, below)
         if chunks.digest(raw) != digest:
-            self._places.pop(digest, None)
+            self._places.drop(digest)
             raise Integrity(
                 f"Content {digest.hex()[:12]} is damaged in {where}.",
                 hint="`jupyter rewind verify` shows all that is damaged.",
@@ -322,27 +324,12 @@ class KernelStore:
             self.files.close(descriptor)
         with self._learning:
             for batch in scan.batches:
-                self._add(name, batch.records)
+                self._places.add(name, batch.records)
                 self._entries.update((entry.id, entry) for entry in batch.commit.entries)
                 self._expired.update(batch.commit.expired)
                 for entry in batch.commit.entries:
                     self._last_order = max(self._last_order, entry.order)
             self._scanned[name] = status
-
-    def _add(self, segment: str, records: Sequence[Record]) -> None:
-        for one in records:
-            found = Place.of(segment, one)
-            before = self._places.get(one.id)
-            if before is None or self._is_better(found, before):
-                self._places[one.id] = found
-
-    def _is_better(self, one: Place, other: Place) -> bool:
-        """True for what hangs on fewer others. Two copies could else be told from each other; a
-        row that goes down has an end."""
-        try:
-            return self._depth(one) < self._depth(other)
-        except (Integrity, NotFound):
-            return True
 
     def _depth(self, place: Place) -> int:
         if place.codec != chunks.Codec.DELTA:
@@ -361,11 +348,7 @@ class KernelStore:
         with self._learning:
             gone = {name for name in self._scanned if name not in present}
             if gone:
-                self._places = {
-                    digest: place
-                    for digest, place in self._places.items()
-                    if place.segment not in gone
-                }
+                self._places.forget(gone)
                 for name in gone:
                     del self._scanned[name]
                     self._segments.close_one(name)

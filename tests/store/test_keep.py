@@ -201,3 +201,29 @@ def test_a_link_that_an_editor_locks_a_file_with_is_no_segment(tmp_path: Path) -
     other = open_store(tmp_path)
     other.refresh()
     assert other.get(node) == store.get(node)
+
+
+@pytest.mark.parametrize("removed", [0, 1])
+@pytest.mark.parametrize("into", [False, True])
+def test_what_stands_twice_is_found_when_one_of_the_two_goes(
+    tmp_path: Path, removed: int, into: bool
+) -> None:
+    """What is laid aside and then stored in its place is read there, whatever was seen of both."""
+    writers = [open_store(tmp_path), open_store(tmp_path)]
+    part = noise("part 1", 90_000)
+    # Neither has seen the other's: both store it.
+    ((_, first), _) = [fill(store, 1) for store in writers]
+    assert writers[0].segment != writers[1].segment
+    reader = open_store(tmp_path)
+    reader.refresh()
+    segments = [reader.layout.segments / store.segment for store in writers]
+    if into:
+        reader.get(first)
+    segments[removed].unlink()
+    if into:
+        target = bytearray(len(part))
+        reader.get_into(first, memoryview(target))
+        assert target == part
+    assert reader.get(first) == part
+    reader.refresh()
+    assert reader.get(first) == part
