@@ -68,7 +68,7 @@ install_project() {
         } | sha256sum
     )"
     [ "$(cat "$stamp" 2>/dev/null)" = "$wanted" ] && return
-    say "Installing Jupyter Rewind with [$extra] into $venv"
+    say "Installing Jupyter Rewind with [$extra] into $venv; this takes some minutes"
     "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-input \
         --editable "$root[$extra]" </dev/null >&2
     printf '%s' "$wanted" >"$stamp"
