@@ -22,6 +22,7 @@ from jupyter_rewind.kernels.budget import NEVER
 from jupyter_rewind.kernels.filling import can_be_filled
 from jupyter_rewind.kernels.holdings import find_held, find_held_by_code
 from jupyter_rewind.kernels.hollow import Hollow, is_asked, is_built
+from jupyter_rewind.kernels.homecontents import FirstThere
 from jupyter_rewind.kernels.hubs import Hubs
 from jupyter_rewind.kernels.nans import Nan, Nans
 from jupyter_rewind.kernels.origins import is_own
@@ -330,6 +331,7 @@ _SPECIAL: dict[type, Handler | None] = {
     types.CellType: functions.reduce_cell,
     types.CodeType: functions.reduce_code,
     functions.Shell: None,
+    FirstThere: None,
     Hollow: None,
     Nan: None,
     Placeholder: None,

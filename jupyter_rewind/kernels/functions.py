@@ -19,6 +19,7 @@ from jupyter_rewind.kernels.lost import Lost, find_lost
 from jupyter_rewind.kernels.ourselves import is_our_code, reduce_our_code
 from jupyter_rewind.kernels.placeholders import Placeholder
 
+_HEAP, _IMMUTABLE = 1 << 9, 1 << 8
 VERSION = (sys.version_info[0], sys.version_info[1])
 
 
@@ -89,7 +90,7 @@ def reduce_function(function: types.FunctionType, writer: Telling) -> Any:
     if not writer.is_root(uid):
         return writer.refer(uid)
     cells = function.__closure__
-    home = _home(function, writer)
+    home = home_of(function, writer)
     shells = None if cells is None else tuple(map(writer.shell, cells))
     # Its pod tells its state behind it.
     return rebuild.make_function, (uid, function.__code__, function.__name__, home, shells)
@@ -127,11 +128,11 @@ def _function_state(function: types.FunctionType, uid: str | None) -> dict[str, 
     }
 
 
-def _home(
+def home_of(
     function: types.FunctionType, writer: Telling
 ) -> str | Scope | tuple[str, dict[str, Any]] | None:
-    """None for the namespace, the name of a module, that module, or the very dictionary with its
-    uid; without a uid, what it uses of one."""
+    """What the function runs in: None for the namespace, the name of a module, that module, or the
+    very dictionary with its uid; without a uid, what it uses of one."""
     scope = function.__globals__
     if scope is writer.namespace:
         return None
@@ -179,8 +180,8 @@ def reduce_class(made: type, writer: Telling) -> Any:
         return writer.placeholder(made, what, "run the cell that defines it again").__reduce__()
     if module != writer.namespace.get("__name__") and is_importable(made, module, name):
         return NotImplemented
-    if not made.__flags__ & (1 << 9):  # not made by a class statement: nothing can make it again
-        return _class_of_python(made)
+    if not made.__flags__ & _HEAP or made.__flags__ & _IMMUTABLE:
+        return _class_of_python(made)  # no class statement made it: nothing can make it again
     if type.__getattribute__(type(made), "__module__") == "_ctypes":
         # How it lies in memory was worked out by C when it was made.
         what = f"the class {name} of ctypes"

@@ -13,16 +13,20 @@ import types
 from collections import Counter, OrderedDict, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
+from jupyter_rewind.kernels.attributes import attributes_of, has_attributes
 from jupyter_rewind.kernels.nans import is_nan
+from jupyter_rewind.kernels.refusals import is_refusal
 
 _SETS = frozenset((set,))
 _DICTS = frozenset((dict, defaultdict, OrderedDict, Counter))
 _NESTED = (tuple, frozenset)
 _ASKED = ("__hash__", "__eq__")
 _BUILT = ("__setstate__", "__reduce__", "__reduce_ex__", "__getnewargs__", "__getnewargs_ex__")
+_NOT_ASKED = sys.stdlib_module_names | {"jupyter_rewind"}
 _HEAP = 1 << 9
+T = TypeVar("T")
 
 
 class Hollow:
@@ -40,14 +44,14 @@ class Hollow:
 
 
 def is_asked(kind: type) -> bool:
-    """True where code that is not Python's own tells the hash of such values, or whether two of
+    """True where code that is not Python's or ours tells the hash of such values, or whether two of
     them are equal. What has no hash is no key: most dataclasses, say."""
     return _held_as(kind, "__hash__") is not None and _answers(kind, _ASKED)
 
 
 def is_built(kind: type) -> bool:
-    """True where code that is not Python's own makes such values again: it may look into what it
-    is given, which must not be empty then."""
+    """True where code that is not Python's or ours makes such values again: it may look into what
+    it is given, which must not be empty then."""
     return _answers(kind, _BUILT)
 
 
@@ -60,7 +64,7 @@ def _held_as(kind: type, name: str) -> Any:
 def _answers(kind: type, names: Sequence[str]) -> bool:
     for base in kind.__mro__:
         own, home = vars(base), type.__getattribute__(base, "__module__")
-        if isinstance(home, str) and home.partition(".")[0] in sys.stdlib_module_names:
+        if isinstance(home, str) and home.partition(".")[0] in _NOT_ASKED:
             continue
         if any(isinstance(own.get(name), types.FunctionType) for name in names):
             return True
@@ -93,6 +97,10 @@ def find_containers(met: Sequence[Any], kinds: frozenset[type], with_nan: bool) 
             continue
         elif any(_has_one(key, kinds) for key in value):
             found.append(value)
+    if any(type(one) is dict for one in found):
+        # The attributes of an object are copied out of what is told, before it would be filled.
+        own = {id(attributes_of(one)) for one in met if has_attributes(type(one))}
+        found = [one for one in found if id(one) not in own]
     return found
 
 
@@ -101,7 +109,7 @@ def _holds_nan(value: Any) -> bool:
     return any(float in set(map(type, one)) and any(map(is_nan, one)) for one in members)
 
 
-def content_of(container: Any, boxed: Callable[[Any], Any]) -> list[Any]:
+def members_of(container: Any, boxed: Callable[[Any], Any]) -> list[Any]:
     """Its members, or its keys and values in turn, in order; a NaN in its box."""
     if type(container) in _SETS or type(container) is list:
         return list(map(boxed, container))
@@ -121,6 +129,32 @@ def fill(container: Any, content: Sequence[Any]) -> bool:
     keys = content if isinstance(container, set) else content[::2]
     with _each_its_own({type(key) for key in keys}):
         return _put(container, content)
+
+
+def fill_all(
+    waiting: Sequence[tuple[T, Any, Sequence[Any]]],
+) -> tuple[list[T], list[tuple[T, BaseException]]]:
+    """Containers that belong to somebody get their content; to whom those belong that have fewer
+    entries than they had, and those that could not be filled, with the error."""
+    fewer: list[T] = []
+    failed: list[tuple[T, BaseException]] = []
+    is_moving = True
+    while waiting and is_moving:
+        again, failed, is_moving = [], [], False
+        for one in waiting:
+            owner, container, content = one
+            try:
+                if not fill(container, content):
+                    fewer.append(owner)
+                is_moving = True
+            except BaseException as error:
+                if not is_refusal(error):
+                    raise
+                # What its hash depends on may be filled by the next turn.
+                again.append(one)
+                failed.append((owner, error))
+        waiting = again
+    return fewer, failed
 
 
 def _put(container: Any, content: Sequence[Any]) -> bool:

@@ -116,6 +116,7 @@ class Homes:
         self._told: dict[int, tuple[Scope, Scope]] = {}
         self._functions: dict[int, set[str]] = {}
         """By the id of one that was told, uids of what runs in it."""
+        self._before: dict[int, tuple[Scope, Scope]] = {}
 
     def find(self, home: Home, function: str) -> Scope:
         """What the function of this uid, of this home, shall run in. Raises ImportError."""
@@ -139,6 +140,22 @@ class Homes:
         if isinstance(home, tuple) and home[0]:
             self._functions.setdefault(id(home[1]), set()).add(function)
             self._use(*home, live.__globals__)
+
+    def show(self, told: Scope, content: Scope) -> None:
+        """Code that runs while values are made finds this in the living one as well, for the
+        while."""
+        _, live = self._told.get(id(told), (None, None))
+        if live is not None:
+            self._before.setdefault(id(live), (live, dict(live)))
+            live.update(content)
+
+    def put_back(self) -> None:
+        """The living ones are as they were before anything was shown."""
+        while self._before:
+            _, (live, before) = self._before.popitem()
+            for name in [name for name in live if name not in before]:
+                del live[name]
+            live.update(before)
 
     def take(self, failed: set[str]) -> list[tuple[Scope, Scope]]:
         """Each that was made with the living one that stands for it; held by nothing here then.

@@ -6,11 +6,10 @@ must change a living class or function is put off until the swap.
 
 from __future__ import annotations
 
-import struct
-import sys
 import types
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from xxhash import xxh3_128_digest
@@ -19,16 +18,18 @@ from jupyter_rewind.kernels import rebuild
 from jupyter_rewind.kernels.buffers import BufferState
 from jupyter_rewind.kernels.finalized import Finals
 from jupyter_rewind.kernels.handmade import HandMade
-from jupyter_rewind.kernels.hollow import fill
+from jupyter_rewind.kernels.hollow import fill, fill_all
+from jupyter_rewind.kernels.homecontents import fill_home, home_follows
 from jupyter_rewind.kernels.homes import Homes
 from jupyter_rewind.kernels.hubs import Hubs
 from jupyter_rewind.kernels.lost import reason_of
+from jupyter_rewind.kernels.nans import find_nan
 from jupyter_rewind.kernels.placeholders import Placeholder
 from jupyter_rewind.kernels.pods import HUB
 from jupyter_rewind.kernels.reading import Reader
 from jupyter_rewind.kernels.records import PodRecord
 from jupyter_rewind.kernels.refusals import is_refusal
-from jupyter_rewind.kernels.sources import Source
+from jupyter_rewind.kernels.sources import memory_of
 from jupyter_rewind.model.ids import Digest
 from jupyter_rewind.store.keep import ContentSource
 
@@ -75,6 +76,8 @@ class Loader:
         self._completed: set[Digest] = set()
         self._waiting: deque[PodRecord] = deque()
         self._depth = 0
+        self._half_made = 0
+        self._rests: list[tuple[PodRecord, Reader, int]] = []
         self._settling: list[tuple[Callable[..., Any], tuple[Any, ...]]] = []
         self._filling: list[tuple[PodRecord, Any, Sequence[Any]]] = []
         self._loaded: PodRecord | None = None
@@ -99,10 +102,10 @@ class Loader:
             self._open(record)
             self._drain()
             self._complete(record)
+            self.finish()
             while self._settling:
                 action, arguments = self._settling.pop()
                 action(*arguments)
-            self.finish()
 
     def keep(self, record: PodRecord, living: object) -> None:
         """What the pod's root holds is alive, and is not loaded."""
@@ -151,7 +154,7 @@ class Loader:
 
     def _read_copy(self, record: PodRecord) -> dict[str, Any]:
         stream = b"".join(map(self._store.get, record.stream))
-        reader = Reader(stream, self._known, self._buffers(record, []))
+        reader = Reader(stream, self._known, memory_of(self._store, record.buffers, []))
         if record.hollow:
             reader.load()
         found = {root.key: reader.load() for root in record.roots}
@@ -175,23 +178,10 @@ class Loader:
     def finish(self) -> None:
         """Containers whose keys tell their own hash are filled: everything has its state now."""
         filling, self._filling = self._filling, []
-        is_moving = True
-        while filling and is_moving:
-            again, is_moving = [], False
-            for record, container, content in filling:
-                try:
-                    if not fill(container, content):
-                        self.lost_entries.update(record.keys)
-                    is_moving = True
-                except BaseException as error:
-                    if not is_refusal(error):
-                        raise
-                    # What its hash depends on may be filled by the next turn.
-                    again.append((record, container, content))
-                    reason = reason_of(error)
-            filling = again
-        for record, *_ in filling:
-            self.failures.update(dict.fromkeys(record.keys, reason))
+        fewer, failed = fill_all(filling)
+        self.lost_entries.update(key for record in fewer for key in record.keys)
+        for record, error in failed:
+            self.failures.update(dict.fromkeys(record.keys, reason_of(error)))
 
     def _open(self, record: PodRecord) -> None:
         """The pod's classes and functions are made, without their state: that is all that a
@@ -202,7 +192,7 @@ class Loader:
         self._depth += 1
         try:
             stream = b"".join(map(self._store.get, record.stream))
-            reader = Reader(stream, self._known, self._buffers(record, states))
+            reader = Reader(stream, self._known, memory_of(self._store, record.buffers, states))
             self._readers[record.node] = reader
             if record.hollow:
                 reader.load()
@@ -235,35 +225,66 @@ class Loader:
             self._complete(self._waiting.popleft())
 
     def _complete(self, record: PodRecord) -> None:
-        """Everything else of the pod is loaded."""
+        """The rest of the pod is loaded; of one that has homes, when no class is half made."""
         reader = self._readers.get(record.node)
         if reader is None or record.node in self._completed:
             return
         self._completed.add(record.node)
         hubs = _hubs_of(record)
         self._complete_bases(map(self.values.get, hubs))
+        homes = 0
+        with self._trying(record):
+            self._half_made += 1
+            try:
+                for _ in range(2 * len(hubs)):
+                    state = reader.load()
+                    if state is not None:
+                        setter, content, made = state
+                        homes += setter is home_follows
+                        setter(made, content)
+            finally:
+                self._half_made -= 1
+            self._rests += [(record, reader, homes)] if homes else []
+            self._load_rests()
+            if not homes:
+                self._load_rest(record, reader)
+        self._load_rests()
+
+    def _load_rests(self) -> None:
+        while self._rests and not self._half_made:
+            record, reader, homes = self._rests.pop()
+            with self._trying(record):
+                self._drain()
+                for _ in range(homes):
+                    fill_home(reader.load)
+                self._load_rest(record, reader)
+
+    def _load_rest(self, record: PodRecord, reader: Reader) -> None:
+        for root in record.roots[len(_hubs_of(record)) :]:
+            self.values[root.key] = reader.load()
+        if record.is_stand_in:
+            self.failures.update((root.key, root.reason) for root in record.roots)
+        if record.hollow:
+            self._filling += [(record, *each) for each in reader.load()]
+        if reader.lost:
+            self.lost[record.node] = reader.lost
+        self._readers[record.node] = None
+
+    @contextmanager
+    def _trying(self, record: PodRecord) -> Iterator[None]:
+        """What fails in the block costs the pod, and no other."""
         before, self._loaded = self._loaded, record
+        reader = self._readers.get(record.node)
         try:
-            for _ in range(2 * len(hubs)):
-                state = reader.load()
-                if state is not None:
-                    setter, content, made = state
-                    setter(made, content)
-            for root in record.roots[len(hubs) :]:
-                self.values[root.key] = reader.load()
-            if record.is_stand_in:
-                self.failures.update((root.key, root.reason) for root in record.roots)
-            if record.hollow:
-                self._filling += [(record, *each) for each in reader.load()]
+            yield
         except BaseException as error:
             if not is_refusal(error):
                 raise
             self._fail(record, error)
+            if reader is not None and reader.lost:
+                self.lost[record.node] = reader.lost
         finally:
             self._loaded = before
-        if reader.lost:
-            self.lost[record.node] = reader.lost
-        self._readers[record.node] = None
 
     def _complete_bases(self, hubs: Iterable[Any]) -> None:
         classes = (one for one in hubs if issubclass(type(one), type))
@@ -278,10 +299,9 @@ class Loader:
             self._filling.append((self._loaded, container, content))
 
     def _fail(self, record: PodRecord, error: BaseException) -> None:
-        keys = (HUB + uid for uid in record.refs)
         # What its class lacks says more than what comes of that.
-        lacking = (self.failures[key] for key in keys if key in self.failures)
-        reason = next(lacking, None) or reason_of(error)
+        lacking = (self.failures.get(HUB + uid) for uid in record.refs)
+        reason = next(filter(None, lacking), None) or reason_of(error)
         self._readers[record.node] = None
         for root in record.roots:
             if root.key not in self.values or root.key.startswith(HUB):
@@ -289,21 +309,8 @@ class Loader:
                 # A class or function without its state is none: whoever names it is told so.
                 self.made.pop(root.key.removeprefix(HUB), None)
             if root.key not in self.values:
-                name = root.type_name
-                stands = Placeholder(name, f"a {name}", reason)
+                stands = Placeholder(root.type_name, f"a {root.type_name}", reason)
                 self.values[root.key] = dict.fromkeys(record.names, stands) or stands
-
-    def _buffers(self, record: PodRecord, states: list[BufferState]) -> Iterator[Any]:
-        for one in record.buffers:
-            state = BufferState(one.size, b"", list(one.pieces), direct=one.direct)
-            states.append(state)
-            source = Source(self._store, state)
-            if one.direct:
-                yield source
-            else:
-                memory = bytearray(one.size)
-                source.into(memoryview(memory))
-                yield memory
 
     # --- what `rebuild` asks ----------------------------------------------------------------
 
@@ -344,16 +351,10 @@ class Loader:
 
     def nan(self, uid: str, bits: bytes) -> float:
         """The NaN of this uid."""
-        module, _, name = uid.partition(".")
-        found = getattr(sys.modules.get(module), name, None) if name else self._nans.get(uid)
         live = self._hubs.lives.get(uid) if self._in_place else None
-        for one in (found, live):
-            if type(one) is float and struct.pack("<d", one) == bits:
-                return one
-        made: float
-        (made,) = struct.unpack("<d", bits)
-        self._nans[uid] = made
-        return made
+        found = find_nan(uid, bits, [self._nans.get(uid), live])
+        self._nans[uid] = found
+        return found
 
     def adopt(self, uid: str, value: Any) -> None:
         self.made[uid] = value

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import struct
 import sys
+from collections.abc import Sequence
 from typing import Any
 
 from jupyter_rewind.kernels import rebuild
@@ -54,6 +55,18 @@ class Nans:
             if getattr(sys.modules.get(module), name, None) is value:
                 return f"{module}.{name}"
         return self._lives.name(value)
+
+
+def find_nan(uid: str, bits: bytes, candidates: Sequence[Any]) -> float:
+    """The NaN of this uid: the constant that it names, a candidate that is one, else a new one."""
+    module, _, name = uid.partition(".")
+    named = getattr(sys.modules.get(module), name, None) if name else None
+    for one in (named, *candidates):
+        if type(one) is float and struct.pack("<d", one) == bits:
+            return one
+    made: float
+    (made,) = struct.unpack("<d", bits)
+    return made
 
 
 def is_nan(value: Any) -> bool:

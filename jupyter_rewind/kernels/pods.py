@@ -14,7 +14,7 @@ import operator
 import pickle
 import sys
 import types
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,7 +23,8 @@ from jupyter_rewind.kernels.codec import Buffers, PodWriter, Session
 from jupyter_rewind.kernels.deepwriter import DeepWriter
 from jupyter_rewind.kernels.depth import within_the_stack
 from jupyter_rewind.kernels.functions import Shell, states_of
-from jupyter_rewind.kernels.hollow import Hollow, content_of, find_containers, has_changed_key
+from jupyter_rewind.kernels.hollow import Hollow, find_containers, has_changed_key, members_of
+from jupyter_rewind.kernels.homecontents import ToldHome, find_homes, home_follows, is_imported
 from jupyter_rewind.kernels.nans import may_hold_nan
 from jupyter_rewind.kernels.placeholders import Placeholder
 from jupyter_rewind.kernels.preview import preview, type_name
@@ -34,6 +35,7 @@ from jupyter_rewind.kernels.whereabouts import place_notes
 from jupyter_rewind.model.snapshot import Fidelity
 
 VARIABLE, OUTPUT, HUB, ENVIRONMENT, SMALL, MODULE = "v:", "o:", "h:", "e:", "a:", "m:"
+_MOST_WITH_ARRAYS = 64 << 10
 Root = tuple[str, Any]
 Note = tuple[Fidelity, str]
 
@@ -87,6 +89,15 @@ def write_pod(session: Session, roots: Sequence[Root], owners: Sequence[Any] = (
     finally:
         if was_enabled:
             gc.enable()
+
+
+def arrays_of(written: Written) -> tuple[int, ...]:
+    """Ids of the arrays of numpy in it, in order; empty where much else is told."""
+    numpy: Any = sys.modules.get("numpy")
+    if numpy is None or len(written.stream) > _MOST_WITH_ARRAYS:
+        return ()
+    told = sorted(written.writer.memo.copy().values(), key=operator.itemgetter(0))
+    return tuple(id(value) for _, value in told if type(value) is numpy.ndarray)
 
 
 def find_owners(written: Written, session: Session) -> list[Any]:
@@ -219,17 +230,21 @@ def _write_once(
     writer.memo = {id(value): (number, value) for number, value in enumerate(session.known)}
     notes: dict[str, tuple[Note, ...]] = {}
     try:
-        if containers:
-            _dump_hollow(writer, containers)
-        for key, content in _dumps(roots, writer):
+        homes = find_homes((value for key, value in roots if key.startswith(HUB)), writer)
+        scopes = {id(home.scope): home.scope for home in homes.values()}
+        containers = [each for each in containers if id(each) not in scopes]
+        hollow = [*containers, *scopes.values()]
+        if hollow:
+            _dump_hollow(writer, hollow)
+        for key, content in _dumps(roots, writer, homes):
             writer.dump(session.nans.boxed(content))
             if writer.notes:
                 notes[key] = (*notes.get(key, ()), *writer.notes)
                 writer.notes.clear()
-        if containers:
+        if hollow:
             boxed = session.nans.boxed
             # The inner ones were met last: what the hash of a key tells may depend on them.
-            writer.dump([(each, content_of(each, boxed)) for each in reversed(containers)])
+            writer.dump([(each, members_of(each, boxed)) for each in reversed(containers)])
             _note_late(writer, containers, [key for key, _ in roots], notes)
     except BaseException:
         buffers.release()
@@ -237,7 +252,7 @@ def _write_once(
         raise
     return Written(
         tuple(key for key, _ in roots), sink.getvalue(), buffers, frozenset(writer.refs), notes,
-        len(containers), writer,
+        len(hollow), writer,
     )  # fmt: skip
 
 
@@ -274,28 +289,34 @@ _CHANGED_KEY = (
 )
 
 
-def _dumps(roots: Sequence[Root], writer: Any) -> Iterator[Root]:
-    """What the stream holds, in order: hubs as they are made, then their states, then the rest."""
+def _dumps(roots: Sequence[Root], writer: Any, homes: Mapping[int, ToldHome]) -> Iterator[Root]:
+    """What the stream holds, in order: hubs as they are made, then their states, then what the
+    functions run in, then the rest."""
     hubs = [(key, value) for key, value in roots if key.startswith(HUB)]
-    yield from hubs
+    for key, value in hubs:
+        home = homes.get(id(value))
+        yield key, value if home is None else home.first(value, writer.session.nans.boxed)
     if hubs:
-        parts = [(key, value, _states(value, writer)) for key, value in hubs]
+        parts = [(key, value, _states(value, writer, homes)) for key, value in hubs]
         for turn in range(2):
             for key, value, states in parts:
                 yield key, (*states[turn], value) if turn < len(states) else None
+    told = [(key, homes[id(value)]) for key, value in hubs if id(value) in homes]
+    yield from ((key, part) for key, home in told for part in home.parts())
     yield from ((key, value) for key, value in roots if not key.startswith(HUB))
 
 
-def _states(hub: Any, writer: Any) -> list[tuple[Any, Any]]:
+def _states(hub: Any, writer: Any, homes: Mapping[int, ToldHome]) -> list[tuple[Any, Any]]:
     if isinstance(hub, Placeholder):
         return []
-    return states_of(hub, writer)
+    mark = [(home_follows, None)] if id(hub) in homes else []
+    return [*states_of(hub, writer), *mark]
 
 
 _ATOMS = frozenset((
     str, bytes, int, float, complex, bool, type(None), tuple, frozenset, range, slice, type,
-    types.EllipsisType, types.NotImplementedType, types.BuiltinFunctionType, types.ModuleType,
-    types.CodeType, types.MethodDescriptorType, types.WrapperDescriptorType,
+    types.EllipsisType, types.NotImplementedType, types.BuiltinFunctionType, types.CodeType,
+    types.MethodDescriptorType, types.WrapperDescriptorType,
     types.MethodWrapperType, types.ClassMethodDescriptorType, types.GetSetDescriptorType,
     types.MemberDescriptorType,
 ))  # fmt: skip
@@ -336,6 +357,9 @@ def _shareable(writer: Any, session: Session) -> set[int]:
     found -= {id(value) for value in session.known} | session.named
     for value in _of_kind(types.FunctionType, values, kinds):
         if session.hubs.uid_of(value) is not None:
+            found.discard(id(value))
+    for value in _of_kind(types.ModuleType, values, kinds):
+        if is_imported(value):
             found.discard(id(value))
     for value in _of_kind(Shell, values, kinds):
         found.discard(id(value))

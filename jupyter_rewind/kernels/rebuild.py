@@ -35,6 +35,8 @@ class Loading(Protocol):
     handmade: HandMade
     homes: Homes
     finals: Any
+    staging: Any
+    made: dict[str, Any]
 
     def hub(self, uid: str) -> Any: ...
     def live(self, uid: str) -> Any: ...
@@ -92,9 +94,6 @@ def make_nan(uid: str, bits: bytes) -> float:
 
 def same(value: Any) -> Any:
     return value
-
-
-# --- modules and cells ------------------------------------------------------------------
 
 
 def find_module(name: str) -> Any:
@@ -196,7 +195,9 @@ def make_function(
     if live is not None and _fits(live, cells):
         loading.homes.meet(home, uid, live)
         return live
-    function = types.FunctionType(code, loading.homes.find(home, uid), name, None, cells)
+    function = loading.made.get(uid)  # which telling its home may have come to first
+    if function is None:
+        function = types.FunctionType(code, loading.homes.find(home, uid), name, None, cells)
     loading.adopt(uid, function)
     return function
 
@@ -271,10 +272,9 @@ def quiet_bases(bases: tuple[type, ...]) -> Iterator[None]:
     for base in dict.fromkeys(one for each in bases for one in each.__mro__):
         home = sys.modules.get(base.__module__)
         is_made_here = home is None or getattr(home, base.__qualname__, None) is not base
-        if is_made_here or base.__module__ == "__main__":
-            hook = vars(base).get("__init_subclass__")
-            if hook is not None:
-                hooks.append((base, hook))
+        hook = vars(base).get("__init_subclass__")
+        if hook is not None and (is_made_here or base.__module__ == "__main__"):
+            hooks.append((base, hook))
     try:
         for base, _ in hooks:
             type.__setattr__(base, "__init_subclass__", classmethod(lambda cls, **_: None))

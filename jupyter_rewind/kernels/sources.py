@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+from typing import Any
+
 from xxhash import xxh3_128_digest
 
 from jupyter_rewind.kernels.buffers import PIECE, BufferState
+from jupyter_rewind.kernels.records import Buffer
 from jupyter_rewind.store.keep import ContentSource
 
 
@@ -27,3 +31,20 @@ class Source:
                 piece[:] = self._store.get(name)
             hashes.append(xxh3_128_digest(piece))
         self._state.hashes = b"".join(hashes)
+
+
+def memory_of(
+    store: ContentSource, buffers: Iterable[Buffer], states: list[BufferState]
+) -> Iterator[Any]:
+    """The large memory of a pod, in order; `states` gets what the next look compares with. Raises
+    NotFound, Integrity."""
+    for one in buffers:
+        state = BufferState(one.size, b"", list(one.pieces), direct=one.direct)
+        states.append(state)
+        source = Source(store, state)
+        if one.direct:
+            yield source
+        else:
+            memory = bytearray(one.size)
+            source.into(memoryview(memory))
+            yield memory

@@ -71,6 +71,7 @@ class Stage:
 
     def __exit__(self, *_: object) -> None:
         self._loader.staging = None
+        self._loader.homes.put_back()
         while self._undo:
             try:
                 self._undo.pop()()

@@ -115,7 +115,9 @@ def test_in_a_new_kernel_they_run_in_one_and_go_on_there(cells: Cells, next_cell
 
 
 def test_the_dictionary_itself_may_be_a_variable(cells: Cells, next_cells: Cells) -> None:
-    cells.run("ns = {'n': 1}\nexec('def add():\\n    global n\\n    n += 1', ns)\nadd = ns['add']")
+    cells.run(
+        "ns = {'n': 1, 5: [2]}\nexec('def add():\\n    global n\\n    n += 1', ns)\nadd = ns['add']"
+    )
     live = cells.namespace["ns"]
     then = cells.run("add(); inside = (ns,)")
     cells.run("add(); ns['more'] = 1")
@@ -123,7 +125,8 @@ def test_the_dictionary_itself_may_be_a_variable(cells: Cells, next_cells: Cells
     assert cells.namespace["ns"] is live
     cells.check("ns['n'] == 2 and 'more' not in ns and add.__globals__ is ns")
     next_cells.go(then)
-    next_cells.check("ns['n'] == 2 and add.__globals__ is ns is inside[0]")
+    next_cells.check("ns['n'] == 2 and add.__globals__ is ns is inside[0] and ns['add'] is add")
+    next_cells.check("list(ns) == ['n', 5, '__builtins__', 'add'] and ns[5] == [2]")
 
 
 @pytest.mark.parametrize("base", ["dict", "collections.defaultdict", "collections.UserDict"])
@@ -169,3 +172,87 @@ def test_a_class_of_attrs_does_not_hold_the_variables_of_its_day(
     next_cells.check("(p.x, p.y, data) == (1, [], [1]) and p.z is data and P(2).z is data")
     next_cells.check("P(1) == p and p == P(1) and P(5).y is not P(6).y")
     next_cells.check("'lock' not in P.__init__.__globals__ and 'lock' in globals()")
+
+
+_OBJECTS = '''
+source = """
+import math
+import weakref
+LOG = []
+def helper(value): return math.floor(value) + FIRST
+FIRST = 1
+class Held:
+    made = []
+    def __init__(self, value): self.value = value; self.more = None
+    def __getstate__(self): return {"value": self.value}
+    def __setstate__(self, state): self.value, self.more = state["value"], helper(2.5)
+class Keyed:
+    def __init__(self, key): self.key = key
+    def __hash__(self): return hash(self.key)
+    def __eq__(self, other): return self.key == other.key
+held = Held(4)
+table = {Keyed("k"): held}
+Held.made.append(Held(5))
+zero = 0
+def get(): return held, table
+"""
+scope = {"__name__": "__main__"}
+exec(source, scope)
+get, Held = scope["get"], scope["Held"]
+order = list(scope)
+del scope
+'''
+
+
+def test_objects_of_the_file_are_made_with_the_methods_of_its_classes(
+    cells: Cells, next_cells: Cells
+) -> None:
+    """In a new kernel, what tells its state by itself does so with all it needs of the file."""
+    cells.run(_OBJECTS)
+    then = cells.run("held = get()[0]; held.value = 6")
+    cells.run("held.value = 7; held.more = 8; get.__globals__['zero'] = held")
+    cells.go(then)
+    next_cells.go(then)
+    for one in (cells, next_cells):
+        one.check("get()[0] is held and (held.value, held.more) == (6, 3)")
+        one.check("[each.value for each in Held.made] == [5]")
+        one.check("get()[1] == {get.__globals__['Keyed']('k'): held}")
+        one.check("list(get.__globals__) == order and get.__globals__['zero'] == 0")
+    next_cells.check("Held.made[0].more == 3")
+
+
+def test_code_that_makes_values_finds_the_variables_of_its_file_as_they_were(
+    cells: Cells, next_cells: Cells
+) -> None:
+    """The dictionary is a variable and holds itself; after the move it is the very same."""
+    source = (
+        "def get(): return x\nme = globals()\nclass A:\n"
+        "    def __setstate__(self, state): self.z, self.seen = state['z'], (me['x'], get())\n"
+        "a = A(); a.z = 1; x = 5"
+    )
+    cells.run(f"ns = {{'__name__': '__main__'}}\nexec({source!r}, ns)\na = ns['a']; A = ns['A']")
+    then = cells.run("a.z = 3")
+    live = cells.namespace["ns"]
+    cells.run("ns['x'] = 6; a.z = 9; ns['more'] = [1]; del ns['get']")
+    cells.prepare(then).drop()
+    cells.check("(ns['x'], a.z, list(ns)[-1], 'get' in ns) == (6, 9, 'more', False)")
+    cells.go(then)
+    next_cells.go(then)
+    assert cells.namespace["ns"] is live
+    for one in (cells, next_cells):
+        one.check("a.z == 3 and a.seen == (5, 5) and a is ns['a'] and A is ns['A']")
+        one.check("list(ns)[2:] == ['get', 'me', 'A', 'a', 'x'] and ns['me'] is ns")
+
+
+def test_a_module_that_no_name_finds_stays_one(cells: Cells, next_cells: Cells) -> None:
+    """Several variables lead to it, and the functions that run in it."""
+    then = cells.run(
+        "import types\nm = types.ModuleType('m')\nexec('def f(): return held', vars(m))\n"
+        "m.held = []; a = [m]; b = lambda value=m: value; f = m.f"
+    )
+    cells.run("m.held.append(1); a.append(2)")
+    cells.go(then)
+    next_cells.go(then)
+    for one in (cells, next_cells):
+        one.check("a == [m] and b() is m and f is m.f and f() is m.held == []")
+        one.check("f.__globals__ is vars(m)")

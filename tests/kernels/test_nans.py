@@ -39,6 +39,26 @@ def cells(tmp_path: Path) -> Iterator[Cells]:
             "x = C(); y = x.rows",
             "len(x.rows) == 2 and x.rows[1] == 2",
         ),
+        (
+            "n = float('nan')\ndef make(d={n: 1}): return lambda: d[n]\nx = make()",
+            "x() == 1",
+        ),
+        (
+            "class C:\n def __init__(s, v): s.v = v; s.w = {v: [v]}; s.n = 5\n"
+            "n = float('nan'); x = C(n); y = [C(math.nan), C(1.5)]",
+            "x.v != x.v and x.n == 5 and x.w[n][0] is n and vars(y[0]).keys() == vars(x).keys()"
+            " and (y[1].v, y[1].n) == (1.5, 5)",
+        ),
+        (
+            "import dataclasses, types\n@dataclasses.dataclass\nclass C:\n v: float = np.nan\n"
+            " k: int = 2\nx = C(); y = types.SimpleNamespace(v=np.nan, k=2); s = vars(x)",
+            "(x.k, y.k) == (2, 2) and x.v != x.v and y.v != y.v and s is vars(x)",
+        ),
+        (
+            "class C(Exception): pass\nx = C('a'); x.v = np.nan; x.k = 2\n"
+            "class D(dict): pass\ny = D({1: np.nan}); y.v = np.nan; y.k = 2",
+            "(x.k, y.k, list(y)) == (2, 2, [1]) and y.v != y.v and x.v != x.v and x.args == ('a',)",
+        ),
     ],
 )
 def test_a_nan_stays_the_one_it_is(cells: Cells, tmp_path: Path, make: str, check: str) -> None:
@@ -61,3 +81,29 @@ def test_objects_of_a_column_are_told_once(cells: Cells) -> None:
     plain = cells.run(f"x = {make}")
     gaps = cells.run(f"x = None; y = {make}; y.loc[5, 'o'] = np.nan; y['p'] = [*y.o][::-1]")
     assert gaps.new_bytes < 2.4 * plain.new_bytes
+
+
+@pytest.mark.parametrize(
+    ("make", "rest"),
+    [
+        ("iter(rows)", "[2, 3]"),
+        ("reversed(rows)", "[2, nan]"),
+        ("enumerate(rows)", "[(1, 2), (2, 3)]"),
+        ("zip(rows, rows)", "[(2, 2), (3, 3)]"),
+        ("itertools.chain(rows, [4])", "[2, 3, 4]"),
+        ("map(abs, rows)", "[2, 3]"),
+        ("iter({nan: 1, 2: 2, 3: 3})", "[2, 3]"),
+    ],
+)
+def test_what_runs_over_a_nan_goes_on_where_it_was(
+    cells: Cells, tmp_path: Path, make: str, rest: str
+) -> None:
+    """Half-way through a list that holds one, in place and in a new kernel."""
+    cells.run(f"import itertools, numpy as np\nnan = np.nan; rows = [nan, 2, 3]; x = {make}")
+    state = cells.run("first = next(x)")
+    cells.run("del x")
+    again = Cells(tmp_path, run="again")
+    for one in (cells, again):
+        one.go(state)
+        one.check(f"list(x) == {rest}")
+    again.close()
