@@ -1,18 +1,29 @@
 """Which container or object a variable named then: that one is filled at a restore, and no other.
 
-Known by where it lies, for as long as every look since has met it under some name; holds nothing.
+Known by where it lies, for as long as every look since has met it, and it cannot be another one
+that was made where the former had lain: it has a name that it had at the look before, or is known
+to have lived on. While a cell runs, only what is small and plain is held for that.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import itertools
+import weakref
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from typing import Any
 
 from jupyter_rewind.kernels.filling import can_be_filled
 from jupyter_rewind.kernels.pods import MODULE, VARIABLE
+from jupyter_rewind.kernels.state import Pod
 from jupyter_rewind.model.ids import ExecutionId
 
+_Births = tuple[dict[int, int], dict[tuple[str, ...], tuple[tuple[int, ...], int]]]
 _REMEMBERED = 1_000
+_MOST_HELD = 256
+_NUMBERS = frozenset((int, float, complex, bool, type(None)))
+_NESTED = frozenset((list, dict, set, tuple))
+_LIGHT = _NUMBERS | _NESTED | {str, bytes}
 
 
 class Bindings:
@@ -20,11 +31,24 @@ class Bindings:
 
     def __init__(self) -> None:
         self._turn = 0
+        self._arrays: dict[tuple[str, ...], tuple[tuple[int, ...], int]] = {}
         self._births: dict[int, int] = {}
+        self._last: dict[str, int] = {}
+        self._held: list[Any] = []
+        self._alive: set[int] = set()
         self._then: dict[ExecutionId, tuple[int, dict[str, int]]] = {}
 
-    def note(self, execution: ExecutionId, values: Mapping[str, Any]) -> None:
-        """After this execution, or now that its state came back, these are the values."""
+    def let_go(self) -> None:
+        """Nothing is held any more; which of what was held has lived on is known."""
+        held = (one() if type(one) is weakref.ref else one for one in self._held)
+        self._alive = {id(one) for one in held if one is not None}
+        self._held.clear()
+
+    def note(
+        self, execution: ExecutionId, values: Mapping[str, Any], pods: Iterable[Pod] = ()
+    ) -> None:
+        """After this execution, or now that its state came back, these are the values, and these
+        the pods."""
         self._turn += 1
         kinds = set(map(type, values.values()))
         fit = {kind for kind in kinds if can_be_filled(kind)}
@@ -33,11 +57,37 @@ class Bindings:
             for key, value in values.items()
             if type(value) in fit and key.startswith((VARIABLE, MODULE))
         }
-        self._births = {one: self._births.get(one, self._turn) for one in bound.values()}
+        stayed = {one for key, one in bound.items() if self._last.get(key) == one} | self._alive
+        births = ((one, self._births.get(one) if one in stayed else None) for one in bound.values())
+        self._births = {one: born or self._turn for one, born in births}
+        self._last, self._alive = bound, set()
+        self._held = list(_held(values[key] for key in itertools.islice(bound, _MOST_HELD)))
         self._then.pop(execution, None)
         self._then[execution] = (self._turn, bound)
+        before, self._arrays = self._arrays, {}
+        for pod in pods:
+            if pod.arrays:
+                arrays, since = before.get(pod.keys, ((), 0))
+                since = since if arrays == pod.arrays else self._turn
+                self._arrays[pod.keys] = pod.arrays, since
         if len(self._then) > _REMEMBERED:
             del self._then[next(iter(self._then))]
+
+    def has_same_arrays(self, execution: ExecutionId, pod: Pod) -> bool:
+        """True where the pod holds the very arrays that the one of its roots held then."""
+        turn, _ = self._then.get(execution, (0, {}))
+        arrays, since = self._arrays.get(pod.keys, ((), 0))
+        return bool(arrays) and arrays == pod.arrays and since <= turn
+
+    def births(self) -> _Births:
+        """Since when each is known that is now."""
+        return dict(self._births), dict(self._arrays)
+
+    def return_to(self, execution: ExecutionId, births: _Births) -> None:
+        """The very values of after this execution are there again, known since then."""
+        self._births, self._arrays = births
+        self._last, self._alive = self._then.get(execution, (0, {}))[1], set()
+        self._held.clear()
 
     def note_again(self, execution: ExecutionId, same: ExecutionId) -> None:
         """After this execution, the values are what they were after the `same`."""
@@ -48,9 +98,36 @@ class Bindings:
         """For each variable the container that it named then, where it is among the living."""
         turn, bound = self._then.get(execution, (0, {}))
         wanted = set(bound.values())
-        by_id = {id(one): one for one in living if id(one) in wanted and can_be_filled(type(one))}
+        by_id = {id(one): one for one in living if id(one) in wanted}
         return {
             key: by_id[where]
             for key, where in bound.items()
             if where in by_id and self._births.get(where, turn + 1) <= turn
         }
+
+
+def _held(values: Iterable[Any]) -> Iterator[Any]:
+    """What tells later that they are alive: weak references, and lists and dicts that are light."""
+    for value in values:
+        if type(value) not in (list, dict):
+            with suppress(TypeError):
+                yield weakref.ref(value)
+        elif _is_light(value):
+            yield value
+
+
+def _is_light(value: Any, depth: int = 2) -> bool:
+    """True where nobody notices that it lives until the end of the cell."""
+    if len(value) > 16:
+        return False
+    parts = [*value, *value.values()] if type(value) is dict else value
+    kinds = set(map(type, parts))
+    if kinds <= _NUMBERS:
+        return True
+    if not kinds <= _LIGHT:
+        return False
+    texts = (one for one in parts if type(one) in (str, bytes))
+    nested = (one for one in parts if type(one) in _NESTED)
+    if depth == 0 and not kinds.isdisjoint(_NESTED):
+        return False
+    return sum(map(len, texts)) < 1 << 12 and all(_is_light(one, depth - 1) for one in nested)

@@ -168,9 +168,8 @@ class Capturer:
         path: str,
         is_awaited: Callable[[], bool] | None = None,
     ) -> Captured:
-        """The state after a cell that was passed over is kept after all, while no cell runs; its
-        time is nobody's. Raises Storage, and Awaited where the next cell comes before it is done:
-        `is_awaited` tells."""
+        """The state after a cell that was passed over is kept after all, while no cell runs. Raises
+        Storage, and Awaited where the next cell comes before it is done: `is_awaited` tells."""
         if not self.enabled or self._pid != clock.process():
             return Captured(execution, "keeping states is switched off")
         if self._tracker is not None:
@@ -244,6 +243,7 @@ class Capturer:
         self, execution: ExecutionId, count: int, path: str, deadline: Deadline
     ) -> Captured:
         self.look_after()
+        self.bindings.let_go()
         found = self._gatherer.gather(self.namespace, self.excluded)
         if self.modules is not None:
             self.modules.gather(self.namespace, found, self.excluded)
@@ -271,7 +271,7 @@ class Capturer:
         around = all(pod.keys[0].startswith(ENVIRONMENT) for pod in change.changed)
         if not around or change.pods.keys() != self._pods.keys():
             self.moved = None
-        self.bindings.note(execution, found.values)
+        self.bindings.note(execution, found.values, change.pods.values())
         self._pods = change.pods
         self._gatherer.settle()
         if self.modules is not None:

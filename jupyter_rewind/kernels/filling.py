@@ -25,6 +25,8 @@ MOST = 256
 _mro_of = vars(type)["__mro__"].__get__
 _dict_of = vars(type)["__dict__"].__get__
 _flags_of = vars(type)["__flags__"].__get__
+_size_of = vars(type)["__basicsize__"].__get__
+_item_size_of = vars(type)["__itemsize__"].__get__
 _Place = tuple[int, Any]
 _Put = Callable[[Any], None]
 Undo = Callable[[], Any]
@@ -35,12 +37,21 @@ def can_be_filled(kind: type) -> bool:
     user's own, that are their attributes and nothing else."""
     if kind in _PLAIN:
         return True
-    if not _flags_of(kind) & _HEAP or not _is_users(kind):
+    if not _flags_of(kind) & _HEAP or not _is_users(kind) or _has_more(kind):
         return False
     return all(
         _flags_of(base) & _HEAP and "__slots__" not in _dict_of(base) and not names_dict(base)
         for base in _mro_of(kind)[:-1]
     )
+
+
+class _Bare:
+    """Its instances have attributes, and may be referred to weakly."""
+
+
+def _has_more(kind: type) -> bool:
+    """True where instances hold what is no attribute: a base was written in C."""
+    return _size_of(kind) > _size_of(_Bare) or bool(_item_size_of(kind))
 
 
 def _is_users(kind: type) -> bool:

@@ -149,8 +149,7 @@ class Survey:
             group.give_up(clock.working() - began, self._ids(group))
 
     def _is_slight(self, group: Group) -> bool:
-        values = (self._roots[key] for key in group.keys)
-        return group.is_slight(values, self._session.deadline)
+        return group.is_slight(map(self._roots.get, group.keys), self._session.deadline)
 
     def _ids(self, group: Group) -> tuple[int, ...]:
         return tuple(id(self._roots[key]) for key in group.keys)
@@ -327,6 +326,7 @@ class Survey:
         for same in group.earlier:
             if same.keys == group.keys and pod.is_as(same):
                 same.ids, same.closed, same.token = pod.ids, pod.closed, pod.token
+                same.arrays = pod.arrays
                 pod = same
                 break
         pod.seconds = group.seconds
@@ -394,6 +394,7 @@ class Survey:
             stream=written.stream,
             before=before,
             hollow=written.hollow,
+            arrays=pods.arrays_of(written) if states else (),
         )
         written.release()
         return found

@@ -21,8 +21,22 @@ def rename_class(made: Any, name: str, bases: tuple[type, ...]) -> None:
 def set_value(member: Any, value: Any) -> None:
     """The value of the living member holds what this one does, where it can change."""
     live = member._value_
-    if live is not value and type(live) is type(value) and can_be_filled(type(live)):
+    if live is value or type(live) is not type(value) or not can_be_filled(type(live)):
+        return
+    if type(live) in (list, dict, set):
+        # Looked for by comparing, it may be another one: that which variables hold as well.
+        vars(member)["_value_"] = value
+        for own in _lists_of(member):
+            own[:] = [value if one is live else one for one in own]
+    else:
         fill(live, value)
+
+
+def _lists_of(member: Any) -> list[list[Any]]:
+    """Where its class looks for values that have no hash."""
+    own = vars(type(member))
+    by_name = own.get("_unhashable_values_map_", {}).values()
+    return [one for one in (own.get("_unhashable_values_"), *by_name) if type(one) is list]
 
 
 def value_as_it_was(member: Any) -> Callable[[], Any]:
@@ -31,7 +45,14 @@ def value_as_it_was(member: Any) -> Callable[[], Any]:
     if not can_be_filled(type(live)):
         return lambda: None
     content = copy_of(live)
-    return lambda: fill(live, content)
+    lists = [(own, list(own)) for own in _lists_of(member)]
+
+    def put_back() -> None:
+        fill(live, content)
+        for own, held in lists:
+            own[:] = held
+
+    return put_back
 
 
 def registered_with(made: Any) -> list[type]:

@@ -81,6 +81,7 @@ class Patch:
         return Pod(
             record.roots, pod.ids, pod.stream_hash, pod.stream_size, states, pod.refs, pod.names,
             pod.closed, chunks=record.stream, node=record.node, hollow=record.hollow,
+            arrays=pod.arrays,
         )  # fmt: skip
 
 

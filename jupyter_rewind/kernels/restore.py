@@ -26,12 +26,12 @@ from jupyter_rewind.kernels.names import ORDER, put_in_order, set_odd_names
 from jupyter_rewind.kernels.outcome import report_on
 from jupyter_rewind.kernels.ownvariables import import_modules, living_in_modules
 from jupyter_rewind.kernels.patching import Patch, find_patch
-from jupyter_rewind.kernels.places import living_plain, living_roots, place_of
+from jupyter_rewind.kernels.places import ids_under, living_plain, living_roots, spare
 from jupyter_rewind.kernels.pods import ENVIRONMENT, MODULE, OUTPUT, SMALL, VARIABLE, is_whole
 from jupyter_rewind.kernels.records import PodRecord, read_pod, read_state
 from jupyter_rewind.kernels.staging import Stage
 from jupyter_rewind.kernels.state import Pod
-from jupyter_rewind.kernels.undoing import Entries, as_it_was
+from jupyter_rewind.kernels.undoing import Entries, as_it_was, take_back
 from jupyter_rewind.model.snapshot import Snapshot, VariableReport
 from jupyter_rewind.store.keep import ContentSource
 
@@ -61,6 +61,7 @@ class Prepared:
     _undo: list[Callable[[], Any]] = field(default_factory=list)
     _around: dict[str, Any] = field(default_factory=dict)
     _before: list[Pod] = field(default_factory=list)
+    _births: Any = None
     _problems: tuple[str, ...] = ()
 
     def swap(self) -> tuple[str, ...]:
@@ -79,9 +80,9 @@ class Prepared:
             self._set_outputs(values)
             self._set_names(values)
             self._set_modules(values)
-        except BaseException:
-            while self._undo:
-                self._undo.pop()()
+        except BaseException as error:
+            for failed in take_back(self._undo):
+                error.add_note(f"Something was not put back: {type(failed).__name__}: {failed}")
             self._let_go()
             raise
         problems = self._problems + (shared.words(self._namespace) if shared is not None else ())
@@ -95,10 +96,12 @@ class Prepared:
             nodes = {record.node for record in self._records}
             same = [pod for pod in self._capturer.pods() if pod.node in nodes]
             self._before = self._capturer.pods()
+            self._births = self._capturer.bindings.births()
             self._capturer.adopt(self.snapshot, same, self._pods(), made.made, made.cells)
             self._capturer.hubs.homes.adopt(made.homes.used, made.made.values())
             self._capturer.moved = self
-            self._capturer.bindings.note(self.snapshot.execution, values)
+            pods = self._capturer.pods()
+            self._capturer.bindings.note(self.snapshot.execution, values, pods)
         self._let_go(is_used=True)
         return problems
 
@@ -115,19 +118,22 @@ class Prepared:
         self._let_go()
 
     def take_back(self) -> Undone | None:
-        """The very objects of before are there again; None where anything has changed since, and
-        nothing has happened. Raises Storage."""
+        """The very objects of before are there again; None where anything has changed since: then
+        their state is to be brought back. Raises Storage."""
         capturer = self._capturer
         if capturer is None or self.present is None:
             return None
         kept = capturer.keep_present()
         if capturer.moved is not self or kept is None:
             return None
-        while self._undo:
-            self._undo.pop()()
+        if take_back(self._undo):
+            capturer.note_outside("a restore was not taken back whole")
+            capturer.moved = None
+            return None
         environment = capturer.environment
         problems = environment.apply(self._around) if environment is not None else ()
         capturer.return_to(self.present, {pod.keys: pod for pod in self._before})
+        capturer.bindings.return_to(self.present.execution, self._births)
         capturer.moved = None
         return Undone(self.present, kept, problems)
 
@@ -174,13 +180,14 @@ class Prepared:
             return  # it holds nothing yet
         # Not the namespace and IPython's own containers, nor what stays under some name of it.
         used = {id(one) for one in (*make_known(self._namespace), *values.values())}
-        capturer, closed = self._capturer, self._capturer.closed_keys()
+        capturer = self._capturer
         modules = living_in_modules(values) if capturer.modules is not None else {}
         now = itertools.chain(self._namespace.values(), modules.values())
         then = modules | capturer.bindings.find(self.snapshot.execution, now)
+        used |= ids_under(capturer.closed_keys(), self._namespace, modules)
         chosen: dict[int, tuple[str, Any]] = {}
         for key, live in then.items():
-            if key in closed or id(live) in used or key not in values:
+            if id(live) in used or key not in values:
                 continue
             if (
                 type(live) is type(values[key])
@@ -315,7 +322,7 @@ def _prepare(
             patch = None
             if record.node in unchanged and not record.names:
                 kept.update(living_roots(record, namespace))
-            elif (patch := _find_patch(store, record, namespace, capturer)) is not None:
+            elif (patch := _find_patch(store, snapshot, record, namespace, capturer)) is not None:
                 kept.update(living_roots(record, namespace))
                 patches.append(patch)
             elif record.node in unchanged and (living := living_plain(record, namespace)):
@@ -324,7 +331,7 @@ def _prepare(
                 wanted.append(record)
         problems = load_records(loader, records, wanted, capturer)
         for record in records if capturer is not None and loader.failures else ():
-            kept.update(_spare(record, loader, namespace))
+            kept.update(spare(record, loader, namespace))
         loader.finals.give_up(loader.failures, loader.deferred)
         report = report_on(records, loader, same)
         stack.pop_all()
@@ -354,21 +361,6 @@ def load_records(
     return problems
 
 
-def _spare(record: PodRecord, loader: Loader, namespace: dict[str, Any]) -> dict[str, Any]:
-    """What lives under the names of a pod that does not load: it stays as it is now."""
-    outputs: dict[Any, Any] = rooting.outputs_of(namespace)
-    found = {}
-    for key in (*record.keys, *record.names):
-        home = namespace if key.startswith(VARIABLE) else outputs
-        place = place_of(key)
-        failed = key in loader.failures or record.keys[0] in loader.failures
-        if failed and key.startswith((VARIABLE, OUTPUT)) and place in home:
-            found[key] = home[place]
-            loader.values.pop(key, None)
-            loader.spared.add(key)
-    return found
-
-
 def check_trust(snapshot: Snapshot, trust: bool) -> None:
     """Nothing, or RestoreRefused: what another key made may run anybody's code when loaded."""
     if not snapshot.trusted and not trust:
@@ -386,15 +378,20 @@ def read_records(store: ContentSource, snapshot: Snapshot) -> tuple[PodRecord, .
 
 
 def _find_patch(
-    store: ContentSource, record: PodRecord, namespace: dict[str, Any], capturer: Capturer | None
+    store: ContentSource,
+    snapshot: Snapshot,
+    record: PodRecord,
+    namespace: dict[str, Any],
+    capturer: Capturer | None,
 ) -> Patch | None:
-    if capturer is None or not all(
-        key.startswith((VARIABLE, OUTPUT, MODULE)) for key in record.keys
-    ):
+    kinds = (VARIABLE, OUTPUT, MODULE)
+    if capturer is None or not all(key.startswith(kinds) for key in record.keys):
         return None
     pod = capturer.pod(record.keys)
     if pod is None:
         return None
     living = living_roots(record, namespace)
+    if not pod.closed and not capturer.bindings.has_same_arrays(snapshot.execution, pod):
+        return None  # others may hold what would be changed, and it was not there then
     session = make_session(namespace, capturer.hubs)
     return find_patch(store, record, pod, session, [(key, living[key]) for key in record.keys])

@@ -36,6 +36,8 @@ class Pod:
     """How long it took to tell it and to look at its memory."""
     hollow: int = 0
     """How many containers stand empty at its head, and are filled by its end."""
+    arrays: tuple[int, ...] = ()
+    """Where its arrays lie."""
 
     is_stand_in: bool = False
     """Its roots are not kept: it tells why."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from jupyter_rewind import clock
@@ -17,7 +17,7 @@ from jupyter_rewind.kernels.capture import CaptureOptions, Capturer
 from jupyter_rewind.kernels.closure import Binding
 from jupyter_rewind.kernels.environment import Environment
 from jupyter_rewind.kernels.naming import check_name, find_snapshot, mark, split_lines
-from jupyter_rewind.kernels.pods import VARIABLE
+from jupyter_rewind.kernels.pods import ENVIRONMENT, HUB, SMALL, VARIABLE
 from jupyter_rewind.kernels.records import SNAPSHOT, SNAPSHOT_MARK, Facts, decode_snapshot
 from jupyter_rewind.kernels.tracking import Tracker
 from jupyter_rewind.kernels.trouble import cause_of
@@ -290,6 +290,9 @@ class Timeline:
         undone = last.take_back()
         if undone is None:
             return None
+        if self._is_open() and self.present().state != undone.to.state:
+            # The very objects are there, and somebody else has written into them meanwhile.
+            return replace(self._move(undone.to, self.store, False), kept=undone.kept)
         told = [pod for pod in self.capturer.pods() if pod.node not in pods]
         changed = {key[len(VARIABLE) :] for pod in told for key in pod.keys}
         changed |= {
@@ -299,6 +302,11 @@ class Timeline:
         report = self._touched(told_alive(self.report(undone.to), changed))
         removed = tuple(sorted(before - self._names()))
         return Moved(undone.to, undone.kept, report, undone.problems, removed)
+
+    def _is_open(self) -> bool:
+        """True where somebody else may hold what a variable holds."""
+        ours = (HUB, ENVIRONMENT, SMALL)
+        return any(not one.closed and one.keys[0][:2] not in ours for one in self.capturer.pods())
 
     def _touched(self, report: Iterable[VariableReport]) -> tuple[VariableReport, ...]:
         """Without what is left out: whatever the state has of it, it stays as it is."""

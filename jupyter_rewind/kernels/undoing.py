@@ -26,6 +26,17 @@ def fill(target: Any, content: Any) -> None:
         target.update(content)
 
 
+def take_back(undo: list[Undo]) -> list[BaseException]:
+    """Everything is put back, last first; what of it failed."""
+    errors: list[BaseException] = []
+    while undo:
+        try:
+            undo.pop()()
+        except BaseException as error:
+            errors.append(error)
+    return errors
+
+
 class Entries:
     """When called, gives a living dict the entries that it had when this was made.
 
@@ -97,7 +108,8 @@ def _class_as_it_was(value: Any) -> Undo:
             if vars(value).get(one) is not content and not one.startswith("__dict"):
                 set_attribute(value, one, content)
         living.rename_class(value, name, bases)
-        type.__setattr__(value, "__qualname__", qualname)
+        if value.__qualname__ != qualname:
+            type.__setattr__(value, "__qualname__", qualname)
         if isinstance(value, abc.ABCMeta):
             living.set_registered(value, registered)
         for own, before in members:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import builtins
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -156,6 +156,26 @@ def test_undo_after_a_change_brings_back_the_state_that_was_kept(timeline: Timel
     assert "z" not in space
 
 
+def test_undo_brings_back_the_state_also_of_what_others_have_changed_since(
+    timeline: Timeline,
+) -> None:
+    """A library that holds my list has written into it while I was elsewhere."""
+    first = run(timeline, "import builtins; x = 1")
+    run(timeline, "a = [1]; b = [a]; builtins.unplugged = a; c = [2]")
+    space = timeline.namespace
+    same = space["c"]
+    timeline.go_to(first)
+    run(timeline, "builtins.unplugged.append(9)")
+    timeline.undo()
+    assert space["a"] == [1]
+    assert space["b"] == [[1]]
+    assert space["b"][0] is space["a"] is vars(builtins)["unplugged"]
+    assert space["c"] is same
+    timeline.redo()
+    assert space["x"] == 1
+    assert "a" not in space
+
+
 def test_what_came_back_is_the_users_alone(cells: Cells) -> None:
     """What I let go after a restore is gone: nothing of Rewind's holds it."""
     state = cells.run("import weakref\nclass C: pass\nx = C(); x.own = [1]; r = weakref.ref(x)")
@@ -177,3 +197,39 @@ def test_names_that_were_exchanged_after_a_move_are_two_objects(cells: Cells, ma
     cells.run("e = [a] if type(a) is not list else a + [1]")
     cells.go(state)
     cells.check("a is not e and type(a) is type(e)")
+
+
+@pytest.mark.parametrize(
+    ("make", "check"),
+    [
+        ("import threading; x = type(threading.Lock())", "x is type(threading.Lock())"),
+        ("import csv, io; x = type(csv.writer(io.StringIO()))", "x.__name__ == 'writer'"),
+    ],
+)
+def test_a_class_of_c_is_no_class_of_the_notebook(cells: Cells, make: str, check: str) -> None:
+    """No module need name it; a move leaves it what it is, and brings back the rest."""
+    state = cells.run(f"{make}\nclass T: n = 1\nk = 3")
+    cells.run("same = x; del x; T.n = 2; k = 4")
+    cells.go(state)
+    cells.check(f"(T.n, k) == (1, 3) and {check}")
+
+
+def test_a_move_that_fails_puts_back_all_that_can_be_put_back(cells: Cells) -> None:
+    """One thing that refuses to be put back keeps nothing else from it, and is told."""
+    state = cells.run("import numpy as np\na = np.zeros(9_000)\nclass T: n = 1\nk = 3")
+    cells.run("a[5] = 1; T.n = 2; k = 4")
+    moved = cells.prepare(state)
+
+    def stuck(_: object) -> Callable[[], None]:
+        def put_back() -> None:
+            raise OSError("stuck")
+
+        return put_back
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("jupyter_rewind.kernels.restore.as_it_was", stuck)
+        patch.setattr("jupyter_rewind.kernels.restore.put_in_order", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError) as raised:
+            moved.swap()
+    cells.check("(a[5], k) == (1, 4)")
+    assert raised.value.__notes__ == ["Something was not put back: OSError: stuck"]

@@ -69,3 +69,18 @@ def test_what_the_value_of_a_member_holds_goes_back_too(cells: Cells, tmp_path: 
     again.go(state)
     again.check(check)
     again.close()
+
+
+@pytest.mark.parametrize("change", ["E.A.value.append(2)", "a = 5", "E.A.value.clear(); a = [[1]]"])
+def test_the_value_of_a_member_is_what_variables_hold(cells: Cells, change: str) -> None:
+    """In place and taken back: what is added to the one is added to the other."""
+    state = cells.run("import enum\nclass E(enum.Enum):\n    A = [1]\na = [E.A.value]")
+    cells.run(f"now = E.A.value\n{change}")
+    moved = cells.prepare(state)
+    moved.swap()
+    cells.check("a[0] is E.A.value and a == [[1]] and E([1]) is E.A")
+    assert moved.take_back() is not None
+    cells.check("E.A.value is now and (a == 5 or len(a) == 1)")
+    cells.go(state)
+    cells.run("a[0].append(4)")
+    cells.check("E([1, 4]) is E.A and E._unhashable_values_[-1] is E.A.value")

@@ -80,6 +80,17 @@ def cells(tmp_path: Path) -> Iterator[Cells]:
             "w() is a and a.n == 0",
         ),
         ("a = {1}; held = [a]", "old = a; a = {2}; held.append(a)", "held == [{1}, {2}]"),
+        (
+            "a = [open]; held = []",
+            "a = None; b = []; held.append(b); b.append('log')",
+            "held == [['log']] and held[0] is not a",
+        ),
+        ("a = [1]; held = [a]", "b = a; a = [5]; b.append(2)", "held[0] is a and a == [1]"),
+        (
+            "import random\nclass R(random.Random): pass\na = R(3); held = []; then = a.getstate()",
+            "a.random()",
+            "a.getstate() == then",
+        ),
     ],
 )
 def test_the_container_of_then_takes_its_content(
@@ -96,3 +107,39 @@ def test_the_container_of_then_takes_its_content(
     cells.go(later)
     cells.go(state)
     cells.check("a")
+
+
+@pytest.mark.parametrize(
+    ("change", "check"),
+    [
+        ("a[5] = 3", "held[0] is a and a[5] == 0"),
+        ("a = np.ones(9_000); held.append(a)", "(held[0][0], held[1][0], a[0]) == (0, 1, 0)"),
+        ("a, b = b, a", "(held[0][0], a[0], b[0]) == (0, 0, 1)"),
+        ("a[5] = 3; held.append(b); b = a * 2", "(held[0][5], held[1][5], b[5]) == (0, 1, 1)"),
+    ],
+)
+def test_the_array_of_then_takes_its_content(cells: Cells, change: str, check: str) -> None:
+    """Its memory is changed where it lies; that of another one under its name is left alone."""
+    hold = "import builtins; builtins.held = held = [a]; del held"
+    state = cells.run(f"import numpy as np; a, b = np.zeros(9_000), np.ones(9_000)\n{hold}")
+    cells.run("z = 1")
+    later = cells.run(f"import builtins; held = builtins.held\n{change}\ndel held")
+    cells.go(state)
+    cells.check(check)
+    cells.run("z = 2")
+    cells.go(later)
+    cells.go(state)
+    cells.check("a[5] == 0 and b[5] == 1")
+
+
+def test_a_move_that_was_taken_back_forgets_nobody_outside(cells: Cells) -> None:
+    """What was filled before it is filled after it."""
+    first = cells.run("x = 0")
+    then = cells.run("import builtins; a = [1]; builtins.held = a")
+    cells.run("a.append(2)")
+    moved = cells.prepare(first)
+    moved.swap()
+    assert moved.take_back() is not None
+    cells.check("builtins.held is a and a == [1, 2]")
+    cells.go(then)
+    cells.check("builtins.held is a and a == [1]")
