@@ -73,6 +73,7 @@ _ONE = [
     "{} = 'text' * 99",
     "{} = np.arange(3000.)",
     "{} = random.random(); np.random.rand()",
+    "{} = Thing(float('nan'))",
     "{0} = {0}() if isinstance({0}, types.FunctionType) else 0",
     "{0} = iter({0}) if type({0}) is list else {0}",
     "Thing.shared.append({})",
