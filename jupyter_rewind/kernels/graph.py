@@ -24,6 +24,7 @@ from jupyter_rewind.kernels.groups import (
     Refuse,
     binding_of,
     guess_seconds,
+    in_place,
     partition,
     predecessor,
     regroup,
@@ -256,7 +257,7 @@ class Survey:
                     continue
                 for group in part:
                     group.let_go()
-                keys = tuple(sorted((key for group in part for key in group.keys), key=pods.place))
+                keys = in_place((key for group in part for key in group.keys), self._roots)
                 merged.append(Group(keys, predecessor(self._before, part, keys)))
             self._groups = merged
             self._tell_all(one for one in merged if not (one.written or one.error or one.is_late))
@@ -378,23 +379,14 @@ class Survey:
     def _make_pod(
         self, group: Group, written: pods.Written, states: list[BufferState], before: Pod | None
     ) -> Pod:
+        first, notes = group.keys[0], written.notes
+        describe = pods.describe_root
         found = Pod(
-            tuple(
-                pods.describe_root(key, self._roots[key], written.notes.get(key, ()))
-                for key in written.keys
-            ),
-            self._ids(group),
-            xxh3_128_digest(written.stream),
-            len(written.stream),
-            states,
-            written.refs,
-            tuple(self._roots[group.keys[0]]) if group.keys[0].startswith(SMALL) else (),
-            group.closed,
-            self._token(group.keys),
-            stream=written.stream,
-            before=before,
-            hollow=written.hollow,
-            arrays=pods.arrays_of(written) if states else (),
-        )
+            tuple(describe(key, self._roots[key], notes.get(key, ())) for key in written.keys),
+            self._ids(group), xxh3_128_digest(written.stream), len(written.stream), states,
+            written.refs, tuple(self._roots[first]) if first.startswith(SMALL) else (),
+            group.closed, self._token(group.keys), stream=written.stream, before=before,
+            hollow=written.hollow, arrays=pods.arrays_of(written) if states else (),
+        )  # fmt: skip
         written.release()
         return found

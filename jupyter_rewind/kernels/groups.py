@@ -149,7 +149,7 @@ def regroup(
     for group in {id(group): group for group in groups.values()}.values():
         told = tuple(group)
         known = whole.get(told)
-        keys = told if known is not None else tuple(sorted(told, key=pods.place))
+        keys = told if known is not None else in_place(told, roots)
         found.append((keys, known, earlier.get(group[0])))
     return kept, found
 
@@ -158,6 +158,11 @@ def _identity(key: str, value: Any) -> int:
     """The same for names of one object; that of a class or a function is told apart."""
     is_alone = key.startswith((HUB, SMALL, ENVIRONMENT))
     return -id(key) if is_alone else id(value)
+
+
+def in_place(keys: Iterable[str], roots: Mapping[str, Any]) -> tuple[str, ...]:
+    """The keys of a pod in their order."""
+    return tuple(sorted(keys, key=lambda key: pods.place(key, roots[key])))
 
 
 def predecessor(

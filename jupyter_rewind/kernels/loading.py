@@ -16,9 +16,10 @@ from xxhash import xxh3_128_digest
 
 from jupyter_rewind.kernels import rebuild
 from jupyter_rewind.kernels.buffers import BufferState
+from jupyter_rewind.kernels.copying import Copying
 from jupyter_rewind.kernels.finalized import Finals
 from jupyter_rewind.kernels.handmade import HandMade
-from jupyter_rewind.kernels.hollow import fill, fill_all
+from jupyter_rewind.kernels.hollow import fill_all
 from jupyter_rewind.kernels.homecontents import fill_home, home_follows
 from jupyter_rewind.kernels.homes import Homes
 from jupyter_rewind.kernels.hubs import Hubs
@@ -36,7 +37,7 @@ from jupyter_rewind.store.keep import ContentSource
 Known = tuple[Any, ...]
 
 
-class Loader:
+class Loader(Copying):
     """Loads pods of one state into new objects."""
 
     def __init__(
@@ -73,6 +74,8 @@ class Loader:
         self._in_place = in_place
         self._live_cells: set[int] = set()
         self._readers: dict[Digest, Reader | None] = {}
+        self._unread: dict[Digest, list[str]] = {}
+        self._reading: set[Digest] = set()
         self._completed: set[Digest] = set()
         self._waiting: deque[PodRecord] = deque()
         self._depth = 0
@@ -135,36 +138,6 @@ class Loader:
             if uid is not None and HUB + uid in self.failures:
                 named[key] = self.hub(uid)
 
-    def load_copy(self, record: PodRecord) -> dict[str, Any]:
-        """The roots once more, beside what is loaded for good; empty where they do not load."""
-        filling, self._filling = self._filling, []
-        before, self._loaded = self._loaded, record
-        settling, self._settling = self._settling, []
-        self.finals.is_copying = True
-        try:
-            with rebuild.active(self):
-                return self._read_copy(record)
-        except BaseException as error:
-            if not is_refusal(error):
-                raise
-            return {}
-        finally:
-            self.finals.is_copying = False
-            self._filling, self._loaded, self._settling = filling, before, settling
-
-    def _read_copy(self, record: PodRecord) -> dict[str, Any]:
-        stream = b"".join(map(self._store.get, record.stream))
-        reader = Reader(stream, self._known, memory_of(self._store, record.buffers, []))
-        if record.hollow:
-            reader.load()
-        found = {root.key: reader.load() for root in record.roots}
-        content = reader.load() if record.hollow else ()
-        for container, held in (*content, *(each[1:] for each in self._filling)):
-            fill(container, held)
-        for action, arguments in self._settling:
-            action(*arguments)
-        return found
-
     def let_go(self, *, is_used: bool = False) -> None:
         """Nothing of what was loaded is held any more, nor the namespace: they are the user's
         alone, and whoever else holds a namespace may change what is in it unseen."""
@@ -183,36 +156,51 @@ class Loader:
         for record, error in failed:
             self.failures.update(dict.fromkeys(record.keys, reason_of(error)))
 
-    def _open(self, record: PodRecord) -> None:
+    def _open(self, record: PodRecord, wanted: str = "") -> None:
         """The pod's classes and functions are made, without their state: that is all that a
-        class which derives from one of them needs."""
-        if record.node in self._readers:
+        class which derives from one of them needs. Where one is `wanted`, those behind it are not
+        yet: one of them may derive from what is being made."""
+        if record.node not in self._readers:
+            self._begin(record)
+        reader, unread = self._readers[record.node], self._unread.get(record.node)
+        if reader is None or not unread or record.node in self._reading:
             return
-        states: list[BufferState] = []
         self._depth += 1
+        self._reading.add(record.node)
+        try:
+            while unread and wanted not in self.values:
+                key = unread.pop()
+                self.values[key] = reader.load()
+        except BaseException as error:
+            if not is_refusal(error):
+                raise
+            self._fail(record, error)
+        finally:
+            self._reading.discard(record.node)
+            self._depth -= 1
+
+    def _begin(self, record: PodRecord) -> None:
+        states: list[BufferState] = []
         try:
             stream = b"".join(map(self._store.get, record.stream))
             reader = Reader(stream, self._known, memory_of(self._store, record.buffers, states))
             self._readers[record.node] = reader
             if record.hollow:
                 reader.load()
-            for key in _hubs_of(record):
-                self.values[key] = reader.load()
+            self._unread[record.node] = list(_hubs_of(record)[::-1])
             self.hashes[record.node] = (xxh3_128_digest(stream), states)
         except BaseException as error:
             if not is_refusal(error):
                 raise
             self._fail(record, error)
-        finally:
-            self._depth -= 1
         self._waiting.append(record)
 
-    def _meet(self, record: PodRecord) -> None:
+    def _meet(self, record: PodRecord, wanted: str) -> None:
         """Its values may be made next, which its classes have a say in: they are whole, where that
         can be, and nothing else is begun before."""
         outer, self._waiting = self._waiting, deque()
         try:
-            self._open(record)
+            self._open(record, wanted)
             if not self._depth:
                 self._complete(record)
                 self._drain()
@@ -228,6 +216,9 @@ class Loader:
         """The rest of the pod is loaded; of one that has homes, when no class is half made."""
         reader = self._readers.get(record.node)
         if reader is None or record.node in self._completed:
+            return
+        self._open(record)
+        if self._readers[record.node] is None:
             return
         self._completed.add(record.node)
         hubs = _hubs_of(record)
@@ -322,7 +313,7 @@ class Loader:
             return live
         record = self._by_key.get(key)
         if record is not None:
-            self._meet(record)
+            self._meet(record, key)
         if uid in self.made:
             return self.made[uid]
         if live is not None:

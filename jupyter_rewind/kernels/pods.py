@@ -67,9 +67,16 @@ class Written:
             self.writer = None
 
 
-def place(key: str) -> tuple[bool, str]:
-    """Sorts the roots of a pod: classes and functions first."""
-    return not key.startswith(HUB), key
+def place(key: str, value: Any) -> tuple[bool, int, str]:
+    """Sorts the roots of a pod: classes first, each behind those that it derives from, and
+    functions."""
+    if not key.startswith(HUB):
+        return True, 0, key
+    is_class = issubclass(type(value), type)
+    return False, len(_mro_of(value)) if is_class else sys.maxsize, key
+
+
+_mro_of = vars(type)["__mro__"].__get__
 
 
 def write_pod(session: Session, roots: Sequence[Root], owners: Sequence[Any] = ()) -> Written:
