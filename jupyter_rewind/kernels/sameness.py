@@ -9,9 +9,11 @@ from __future__ import annotations
 import io
 import itertools
 import pickletools
+import struct
 from collections.abc import Iterator
 from typing import Any
 
+from jupyter_rewind.errors import RewindError
 from jupyter_rewind.kernels.records import PodRecord, read_pod
 from jupyter_rewind.model.ids import Digest
 from jupyter_rewind.store.keep import ContentSource
@@ -37,16 +39,16 @@ class Sameness:
         self._known: dict[tuple[Digest, Digest], bool] = {}
 
     def holds(self, one: Digest, other: Digest) -> bool:
-        """True where they tell the same; False also where there is too much to be read.
-
-        Raises NotFound, Integrity, Newer, Format.
-        """
+        """True where they tell the same; False also where there is too much to be read, or what
+        they tell does not read: it may be another."""
         if one == other:
             return True
         if (one, other) not in self._known:
-            self._known[one, other] = self._compare(
-                read_pod(self._store, one), read_pod(self._store, other)
-            )
+            try:
+                found = self._compare(read_pod(self._store, one), read_pod(self._store, other))
+            except RewindError:
+                found = False
+            self._known[one, other] = found
         return self._known[one, other]
 
     def _compare(self, one: PodRecord, other: PodRecord) -> bool:
@@ -78,6 +80,8 @@ class Sameness:
                     memo.append(last or ("object", next(numbers)))
                 elif code.name in _GETS:
                     yield memo[given]
+                elif code.name == "BINFLOAT":
+                    yield code.name, struct.pack(">d", given)  # 0.0 is another one than -0.0
                 else:
                     yield word or code.name, given
                 last = (word, given) if word is not None else None

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from jupyter_rewind.errors import Integrity
 from jupyter_rewind.kernels.comparison import compare
+from jupyter_rewind.kernels.restore import read_records
+from jupyter_rewind.model.ids import Digest
 from jupyter_rewind.model.snapshot import Snapshot
 from tests.support.cells import Cells
 
@@ -54,3 +57,28 @@ def test_what_was_changed_after_a_move_is_told(
     found = told(cells, before, cells.run(change))
     assert found
     assert found <= names
+
+
+def test_the_sign_of_a_zero_is_a_difference(cells: Cells) -> None:
+    before = cells.run("x = [0.0] * 3; y = 0.0")
+    assert told(cells, before, cells.run("x = [-0.0] * 3")) == {"x"}
+
+
+def test_what_does_not_read_counts_as_another(
+    cells: Cells, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One damaged piece does not take the whole difference away."""
+    before = cells.run("x = [list(range(1000)), 5.5]; y = [1, [2]]")
+    after = cells.run("x[1] = 6.5; y.append(3)")
+    pods = read_records(cells.store, before)
+    damaged = {piece for pod in pods if "v:x" in pod.keys for piece in pod.stream}
+    get = cells.store.get
+
+    def read(digest: Digest) -> bytes:
+        if digest in damaged:
+            raise Integrity("It is damaged.")
+        return get(digest)
+
+    monkeypatch.setattr(cells.store, "get", read)
+    assert damaged
+    assert told(cells, before, after) == {"x", "y"}
