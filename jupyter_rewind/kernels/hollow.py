@@ -8,6 +8,7 @@ them when everything has its state, the inner ones first.
 
 from __future__ import annotations
 
+import functools
 import sys
 import types
 from collections import Counter, OrderedDict, defaultdict
@@ -99,7 +100,10 @@ def find_containers(met: Sequence[Any], kinds: frozenset[type], with_nan: bool) 
             found.append(value)
     if any(type(one) is dict for one in found):
         # The attributes of an object are copied out of what is told, before it would be filled.
-        own = {id(attributes_of(one)) for one in met if has_attributes(type(one))}
+        kinds_met = {kind for kind in set(map(type, met)) if has_attributes(kind)}
+        # Asking a partial for its attributes would make some.
+        kinds_met.discard(functools.partial)
+        own = {id(attributes_of(one)) for one in met if type(one) in kinds_met}
         found = [one for one in found if id(one) not in own]
     return found
 

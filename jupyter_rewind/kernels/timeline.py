@@ -290,7 +290,7 @@ class Timeline:
         undone = last.take_back()
         if undone is None:
             return None
-        if self._is_open() and self.present().state != undone.to.state:
+        if self._was_written_into():
             # The very objects are there, and somebody else has written into them meanwhile.
             return replace(self._move(undone.to, self.store, False), kept=undone.kept)
         told = [pod for pod in self.capturer.pods() if pod.node not in pods]
@@ -303,10 +303,19 @@ class Timeline:
         removed = tuple(sorted(before - self._names()))
         return Moved(undone.to, undone.kept, report, undone.problems, removed)
 
-    def _is_open(self) -> bool:
-        """True where somebody else may hold what a variable holds."""
+    def _was_written_into(self) -> bool:
+        """True where somebody else holds what a variable holds, and it is not what was kept."""
         ours = (HUB, ENVIRONMENT, SMALL)
-        return any(not one.closed and one.keys[0][:2] not in ours for one in self.capturer.pods())
+        known = {
+            one.keys: one.node
+            for one in self.capturer.pods()
+            if not one.closed and one.keys[0][:2] not in ours
+        }
+        if not known:
+            return False
+        self.present()
+        now = {one.keys: one.node for one in self.capturer.pods()}
+        return any(now.get(keys) != node for keys, node in known.items())
 
     def _touched(self, report: Iterable[VariableReport]) -> tuple[VariableReport, ...]:
         """Without what is left out: whatever the state has of it, it stays as it is."""
