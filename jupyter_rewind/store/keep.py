@@ -148,6 +148,7 @@ class KernelStore:
         """The segment is gone, and what stood there alone."""
         with self._learning:
             self._scanned.pop(name, None)
+            self._places.forget({name})
         self._segments.close_one(name)
 
     def next_order(self) -> int:

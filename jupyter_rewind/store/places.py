@@ -6,7 +6,7 @@ that of another only where it hangs on fewer, and a row that goes down has an en
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence, Set
+from collections.abc import Callable, Iterable, Sequence, Set
 
 from jupyter_rewind.errors import Integrity, NotFound
 from jupyter_rewind.model.ids import Digest
@@ -31,12 +31,19 @@ class Places:
 
     def put(self, digest: Digest, place: Place) -> None:
         """It is read there from now on."""
-        self._chosen[digest] = place
+        before, self._chosen[digest] = self._chosen.get(digest), place
+        self._lay_by(digest, before)
 
     def drop(self, digest: Digest) -> None:
-        """It does not read where it was found: nothing is known of it."""
-        self._chosen.pop(digest, None)
-        self._others.pop(digest, None)
+        """It does not read where it was found: it is looked for where else it stands."""
+        others = self._others.pop(digest, {})
+        if (found := self._best(others.values())) is None:
+            self._chosen.pop(digest, None)
+            return
+        del others[found.segment]
+        self._chosen[digest] = found
+        if others:
+            self._others[digest] = others
 
     def add(self, segment: str, records: Sequence[Record]) -> None:
         """A segment was read, and holds these."""
@@ -45,25 +52,40 @@ class Places:
             if before is None:
                 self._chosen[one.id] = found
             elif found != before:
-                other = found
                 if self._is_better(found, before):
-                    self._chosen[one.id], other = found, before
-                if other.segment != self._chosen[one.id].segment:
-                    self._others.setdefault(one.id, {})[other.segment] = other
+                    self._chosen[one.id], found = found, before
+                self._lay_by(one.id, found)
 
     def forget(self, gone: Set[str]) -> None:
         """These segments are no more; what stood in others as well is read there."""
-        chosen, self._chosen = self._chosen, {}
-        for digest, place in chosen.items():
-            others = self._others.get(digest, {})
-            standing = (one for one in (place, *others.values()) if one.segment not in gone)
-            if (found := next(standing, None)) is not None:
-                self._chosen[digest] = found
+        chosen = {}
+        for digest, place in self._chosen.items():
+            found: Place | None = place
+            if place.segment in gone:
+                others = self._others.get(digest, {}).values()
+                found = self._best(one for one in others if one.segment not in gone)
+            if found is not None:
+                chosen[digest] = found
+        # At once: others read meanwhile.
+        self._chosen = chosen
         self._others = {
             digest: left
             for digest, others in self._others.items()
             if (left := {name: one for name, one in others.items() if name not in gone})
         }
+
+    def _lay_by(self, digest: Digest, other: Place | None) -> None:
+        """There it stands as well."""
+        if other is not None and other.segment != self._chosen[digest].segment:
+            self._others.setdefault(digest, {})[other.segment] = other
+
+    def _best(self, places: Iterable[Place]) -> Place | None:
+        """The one that hangs on the fewest others."""
+        found = None
+        for one in places:
+            if found is None or self._is_better(one, found):
+                found = one
+        return found
 
     def _is_better(self, one: Place, other: Place) -> bool:
         """True for what hangs on fewer others. Two copies could else be told from each other."""

@@ -11,6 +11,9 @@ import pytest
 from jupyter_rewind.errors import NotFound
 from jupyter_rewind.model.encoding import decode_node
 from jupyter_rewind.model.ids import Digest
+from jupyter_rewind.store.aside import Aside
+from jupyter_rewind.store.block import Staged
+from jupyter_rewind.store.framing import Kind
 from jupyter_rewind.store.keep import KernelStore
 from jupyter_rewind.store.repository import Repository
 from jupyter_rewind.store.upkeep import collect, verify
@@ -227,3 +230,26 @@ def test_what_stands_twice_is_found_when_one_of_the_two_goes(
     assert reader.get(first) == part
     reader.refresh()
     assert reader.get(first) == part
+
+
+def test_what_was_laid_aside_is_read_at_home_in_the_process_that_laid_it_aside(
+    tmp_path: Path,
+) -> None:
+    """A look at all segments while both stand, and then the first goes."""
+    home = open_store(tmp_path)
+    aside = Aside(home)
+    base = noise("base", 90_000)
+    parts = [base[:-1] + b"%d" % number for number in range(3)]
+    with home.block() as block:
+        below = block.put_chunk(base)
+        block.add("snapshot", keys=["run:r"], body={}, roots=[below])
+    with aside.block(plain=True) as block:
+        staged = [Staged(Kind.CHUNK, block.put_chunk(part), below) for part in parts]
+        block.add("snapshot", keys=["run:r"], body={}, roots=[one.name for one in staged])
+    aside.move_home(staged, home.entries()[:1])
+    assert {home.depth(one.name) for one in staged} == {1}
+    home.refresh()
+    assert aside.discard(patience_seconds=5)
+    home.forget_recent()
+    assert [home.get(one.name) for one in staged] == parts
+    home.close()
