@@ -111,10 +111,10 @@ def home_follows(function: Any, _: None) -> None:
 def fill_home(load: Callable[[], Any]) -> None:
     """What `ToldHome.parts` told is there, in its order."""
     scope, names, late = load()
+    whole = dict(scope)  # not what code that makes a value writes there
     for name in late:
-        scope[name] = load()
+        whole[name] = scope[name] = load()
         _show(scope, {name: scope[name]})
-    whole = dict(scope)
     scope.clear()
     scope.update((name, whole[name]) for name in names)
 

@@ -227,8 +227,9 @@ def test_code_that_makes_values_finds_the_variables_of_its_file_as_they_were(
     """The dictionary is a variable and holds itself; after the move it is the very same."""
     source = (
         "def get(): return x\nme = globals()\nclass A:\n"
-        "    def __setstate__(self, state): self.z, self.seen = state['z'], (me['x'], get())\n"
-        "a = A(); a.z = 1; x = 5"
+        "    def __setstate__(self, state):\n        global n\n        n += 1\n"
+        "        self.z, self.seen = state['z'], (me['x'], get())\n"
+        "a = A(); a.z = 1; x = 5; n = 0"
     )
     cells.run(f"ns = {{'__name__': '__main__'}}\nexec({source!r}, ns)\na = ns['a']; A = ns['A']")
     then = cells.run("a.z = 3")
@@ -241,7 +242,8 @@ def test_code_that_makes_values_finds_the_variables_of_its_file_as_they_were(
     assert cells.namespace["ns"] is live
     for one in (cells, next_cells):
         one.check("a.z == 3 and a.seen == (5, 5) and a is ns['a'] and A is ns['A']")
-        one.check("list(ns)[2:] == ['get', 'me', 'A', 'a', 'x'] and ns['me'] is ns")
+        one.check("list(ns)[2:] == ['get', 'me', 'A', 'a', 'x', 'n'] and ns['me'] is ns")
+        one.check("ns['n'] == 0")
 
 
 def test_a_module_that_no_name_finds_stays_one(cells: Cells, next_cells: Cells) -> None:
