@@ -17,6 +17,9 @@ from typing import Any
 from jupyter_rewind.kernels import rebuild
 from jupyter_rewind.kernels.functions import Telling, home_of
 from jupyter_rewind.kernels.homes import Scope
+from jupyter_rewind.kernels.lost import reason_of
+from jupyter_rewind.kernels.placeholders import Placeholder
+from jupyter_rewind.kernels.refusals import is_refusal
 
 _BARE = frozenset((str, bytes, int, float, complex, bool, type(None), types.BuiltinFunctionType))
 _NAMES = frozenset((str, bytes, int, bool, type(None)))
@@ -108,15 +111,34 @@ def home_follows(function: Any, _: None) -> None:
     """A mark: behind the states of the pod's classes and functions, one more dictionary is told."""
 
 
+class HalfFilledError(Exception):
+    """A value does not load, and so do those behind it: `stands` is in their place."""
+
+    def __init__(self, scope: Scope, stands: Placeholder) -> None:
+        super().__init__(stands.how)
+        self.scope = scope
+        self.stands = stands
+
+
 def fill_home(load: Callable[[], Any]) -> None:
-    """What `ToldHome.parts` told is there, in its order."""
+    """What `ToldHome.parts` told is there, in its order. Raises HalfFilledError."""
     scope, names, late = load()
     whole = dict(scope)  # not what code that makes a value writes there
+    stands: Placeholder | None = None
     for name in late:
-        whole[name] = scope[name] = load()
-        _show(scope, {name: scope[name]})
+        try:
+            value = load() if stands is None else stands
+        except BaseException as error:
+            if not is_refusal(error):
+                raise
+            what = f"{name}, with what was told behind it"
+            value = stands = Placeholder("object", what, reason_of(error))
+        whole[name] = scope[name] = value
+        _show(scope, {name: value})
     scope.clear()
     scope.update((name, whole[name]) for name in names)
+    if stands is not None:
+        raise HalfFilledError(scope, stands)
 
 
 def _show(scope: Scope, content: Scope) -> None:

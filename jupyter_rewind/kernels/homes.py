@@ -141,6 +141,10 @@ class Homes:
             self._functions.setdefault(id(home[1]), set()).add(function)
             self._use(*home, live.__globals__)
 
+    def is_living(self, told: Scope) -> bool:
+        """True where a living one stands for it."""
+        return id(told) in self._told
+
     def show(self, told: Scope, content: Scope) -> None:
         """Code that runs while values are made finds this in the living one as well, for the
         while."""

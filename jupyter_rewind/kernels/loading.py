@@ -20,7 +20,7 @@ from jupyter_rewind.kernels.copying import Copying
 from jupyter_rewind.kernels.finalized import Finals
 from jupyter_rewind.kernels.handmade import HandMade
 from jupyter_rewind.kernels.hollow import fill_all
-from jupyter_rewind.kernels.homecontents import fill_home, home_follows
+from jupyter_rewind.kernels.homecontents import HalfFilledError, fill_home, home_follows
 from jupyter_rewind.kernels.homes import Homes
 from jupyter_rewind.kernels.hubs import Hubs
 from jupyter_rewind.kernels.lost import reason_of
@@ -271,9 +271,14 @@ class Loader(Copying):
         except BaseException as error:
             if not is_refusal(error):
                 raise
-            self._fail(record, error)
-            if reader is not None and reader.lost:
-                self.lost[record.node] = reader.lost
+            # What runs in a dictionary that is new is whole without what it lacks.
+            is_new = isinstance(error, HalfFilledError) and not self.homes.is_living(error.scope)
+            self._fail(record, error, with_hubs=not is_new)
+            lost = reader.lost if reader is not None else []
+            if isinstance(error, HalfFilledError) and is_new:
+                lost.append(error.stands)
+            if lost:
+                self.lost[record.node] = lost
         finally:
             self._loaded = before
 
@@ -289,13 +294,14 @@ class Loader(Copying):
         if self._loaded is not None:
             self._filling.append((self._loaded, container, content))
 
-    def _fail(self, record: PodRecord, error: BaseException) -> None:
+    def _fail(self, record: PodRecord, error: BaseException, *, with_hubs: bool = True) -> None:
         # What its class lacks says more than what comes of that.
         lacking = (self.failures.get(HUB + uid) for uid in record.refs)
-        reason = next(filter(None, lacking), None) or reason_of(error)
+        own = error.stands.how if isinstance(error, HalfFilledError) else reason_of(error)
+        reason = next(filter(None, lacking), None) or own
         self._readers[record.node] = None
         for root in record.roots:
-            if root.key not in self.values or root.key.startswith(HUB):
+            if root.key not in self.values or (with_hubs and root.key.startswith(HUB)):
                 self.failures[root.key] = reason
                 # A class or function without its state is none: whoever names it is told so.
                 self.made.pop(root.key.removeprefix(HUB), None)

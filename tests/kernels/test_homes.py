@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from jupyter_rewind.model.snapshot import Fidelity
 from tests.support.cells import Cells
 
 _SOURCE = '''
@@ -258,3 +259,23 @@ def test_a_module_that_no_name_finds_stays_one(cells: Cells, next_cells: Cells) 
     for one in (cells, next_cells):
         one.check("a == [m] and b() is m and f is m.f and f() is m.held == []")
         one.check("f.__globals__ is vars(m)")
+
+
+def test_a_value_that_does_not_load_costs_no_function_of_its_file(
+    cells: Cells, next_cells: Cells
+) -> None:
+    """In a new kernel: what is told before it is there, and who leads to it says so."""
+    source = (
+        "class A:\n    def __setstate__(self, state): raise ValueError('no')\n"
+        "first = [1]\na = A(); a.v = 1\nK = 5\ndef f(): return K\ndef g(): return f()"
+    )
+    then = cells.run(f"ns = {{}}\nexec({source!r}, ns)\nf, g = ns['f'], ns['g']\ndel ns")
+    moved = next_cells.prepare(then)
+    moved.swap()
+    next_cells.check(
+        "g() == 5 and g.__globals__ is f.__globals__ and f.__globals__['first'] == [1]"
+    )
+    next_cells.check("'ValueError: no' in repr(f.__globals__['a'])")
+    told = {one.name: one for one in moved.report}
+    assert told["f"].fidelity is Fidelity.MISSING
+    assert "ValueError: no" in told["f"].reason
