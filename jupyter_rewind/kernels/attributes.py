@@ -148,5 +148,5 @@ def attributes_of(value: Any) -> Any:
     """The dict of its attributes, without asking it; None where there is none."""
     try:
         return object.__getattribute__(value, "__dict__")
-    except AttributeError:
+    except Exception:  # a property of that name may raise anything
         return None

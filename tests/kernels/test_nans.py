@@ -107,3 +107,14 @@ def test_what_runs_over_a_nan_goes_on_where_it_was(
         one.go(state)
         one.check(f"list(x) == {rest}")
     again.close()
+
+
+def test_a_property_in_the_place_of_attributes_is_not_asked(cells: Cells) -> None:
+    """It may raise anything, in the pod of a NaN as well."""
+    state = cells.run(
+        "class C:\n    @property\n    def __dict__(self): raise RuntimeError('is not asked')\n"
+        "x = [C(), float('nan'), {'k': float('nan')}]"
+    )
+    cells.run("x.append(1)")
+    cells.go(state)
+    cells.check("len(x) == 3 and x[1] != x[1]")
