@@ -59,7 +59,7 @@ class Places:
     def forget(self, gone: Set[str]) -> None:
         """These segments are no more; what stood in others as well is read there."""
         chosen = {}
-        for digest, place in self._chosen.items():
+        for digest, place in list(self._chosen.items()):
             found: Place | None = place
             if place.segment in gone:
                 others = self._others.get(digest, {}).values()
@@ -70,7 +70,7 @@ class Places:
         self._chosen = chosen
         self._others = {
             digest: left
-            for digest, others in self._others.items()
+            for digest, others in list(self._others.items())
             if (left := {name: one for name, one in others.items() if name not in gone})
         }
 
