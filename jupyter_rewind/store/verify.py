@@ -28,8 +28,8 @@ log = logging.getLogger(__name__)
 Progress = Callable[[int, int], None]
 SALVAGE_KIND = "salvage"
 _GIVEN_UP = (
-    "{} chunks are lost, and an earlier salvage kept all else. Saving the same content again brings"
-    " them back; else this is told until the checkpoints that need them expire, which they do"
+    "{} {} lost, and an earlier salvage kept all else. Saving the same content again brings"
+    " it back; else this is told until the checkpoints that need it expire, which they do"
     " before others"
 )
 
@@ -335,7 +335,17 @@ def attribute(
     known = sorted(name for name, lost in hurt.items() if lost & given_up)
     if known:
         missed = tuple(sorted(set().union(*(hurt[name] for name in known)) & given_up))
-        named.append(Damage("", 0, 0, _GIVEN_UP.format(len(missed)), missed, tuple(known), True))
+        named.append(
+            Damage(
+                "",
+                0,
+                0,
+                _GIVEN_UP.format(len(missed), "chunk is" if len(missed) == 1 else "chunks are"),
+                missed,
+                tuple(known),
+                True,
+            )
+        )
     return tuple(named), tuple(known)
 
 

@@ -98,7 +98,7 @@ def restore(
         return kernels.restore_both(face, notebook, ref)
     with face.notebook(notebook) as workspace:
         done = workspace.restore(notebook, ref, cells=cell or (), output=output)
-    what = f"{len(cell)} cell(s) of {notebook}" if cell else notebook
+    what = f"{wording.count(len(cell), 'cell')} of {notebook}" if cell else notebook
     where = f" into {done.path}" if output else ""
     words = Words(f"Restored {what}{where} from {views.when(done.source)}.")
     return Answer(restored_json(done, cell or ()), [words, *tell_restored(done, notebook)])

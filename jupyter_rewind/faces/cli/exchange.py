@@ -92,7 +92,10 @@ def import_(
     answer = _answer(data, text, done.problems, done.notes)
     if not os.path.lexists(done.path):
         named = wording.argument(notebook)
-        text = f"There is no file yet: `jupyter rewind restore {named} head` writes it."
+        text = (
+            f"There is no file yet: `jupyter rewind history {named}` lists its states,"
+            f" `jupyter rewind restore {named} STATE` writes one."
+        )
         return Answer(answer.data, [*answer.parts, Remark(text)], answer.status)
     return answer
 

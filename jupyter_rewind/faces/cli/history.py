@@ -105,7 +105,7 @@ def _about(info: HistoryInfo, shown: int, found: int) -> Iterator[str]:
     elif info.came_from:
         yield f"It began as a copy of {info.came_from}."
     if shown < found:
-        yield f"{found - shown} more are not shown."
+        yield wording.hidden(found - shown)
 
 
 @commands.add("show")

@@ -128,7 +128,7 @@ def snapshots(
         empty=f"No state of {what} has been kept.",
     )
     hidden = len(found) - len(shown)
-    more = [Remark(f"{hidden} more are not shown.")] if hidden else []
+    more = [Remark(wording.hidden(hidden))] if hidden else []
     data: list[Json] = [snapshot_json(each) for each in shown]
     return Answer({"snapshots": data}, [table, *more])
 

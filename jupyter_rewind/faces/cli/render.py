@@ -115,7 +115,9 @@ class Screen:
             problem = RewindError(message, code="invalid_input", hint=usage)
             self.error(command, problem, Status.USAGE)
         else:
-            lines = [*([usage] if usage else []), f"Error: {message}"]
+            more = " ".join(("jupyter rewind", command)).strip()
+            told = f"`{more} --help` tells what there is."
+            lines = [*([usage] if usage else []), f"Error: {message}", told]
             print(wording.visible("\n".join(lines), keep="\n"), file=sys.stderr)
 
     @contextmanager

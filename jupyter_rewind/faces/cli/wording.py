@@ -47,6 +47,11 @@ def count(number: int, noun: str, plural: str = "") -> str:
     return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
 
 
+def hidden(number: int) -> str:
+    """What is said under a list that has so many more."""
+    return f"{number:,} more {'is' if number == 1 else 'are'} not shown."
+
+
 def absent(size_bytes: int) -> str:
     """What is said of contents that are in a replica alone."""
     return f"{size(size_bytes)} of the contents are in a replica alone, and come as they are read."

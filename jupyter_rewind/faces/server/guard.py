@@ -172,10 +172,11 @@ class Guard:
             size = measure(model.get("content"))
             wanted = needed(size) if size is not None else wanted if in_place else max(had, body)
         if wanted and free < wanted + _MARGIN_BYTES:
+            kept = "The file on disk is whole." if stamp else "No file was made."
             raise Refusal(
                 507,
                 f"{path} was not saved: the disk is full ({free >> 10} KB free, about "
-                f"{(wanted + _MARGIN_BYTES) >> 10} KB are needed). The file on disk is whole. "
+                f"{(wanted + _MARGIN_BYTES) >> 10} KB are needed). {kept} "
                 "Free some space on the disk and save again.",
             )
 

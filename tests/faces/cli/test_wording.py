@@ -30,6 +30,11 @@ def test_sizes_read_well(size: int, words: str) -> None:
     assert wording.size(size) == words
 
 
+def test_what_is_not_shown_is_told_in_the_singular_too() -> None:
+    assert wording.hidden(1) == "1 more is not shown."
+    assert wording.hidden(1200) == "1,200 more are not shown."
+
+
 @given(st.text())
 def test_no_name_steers_the_terminal(text: str) -> None:
     """A file name with escape codes in it is shown, not obeyed."""
