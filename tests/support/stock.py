@@ -14,7 +14,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -202,7 +202,8 @@ class Stock:
         """What the history holds now; of a copy, as nothing of it may be locked."""
         copy = self.home / "looked-at.sqlite"
         for suffix in ("", "-journal", "-wal"):
-            if Path(f"{self.history}{suffix}").exists():
+            # A journal goes when its commit is done.
+            with suppress(FileNotFoundError):
                 shutil.copy(f"{self.history}{suffix}", f"{copy}{suffix}")
         try:
             with closing(sqlite3.connect(copy)) as database:
