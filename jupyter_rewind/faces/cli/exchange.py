@@ -93,8 +93,8 @@ def import_(
     if not os.path.lexists(done.path):
         named = wording.argument(notebook)
         text = (
-            f"There is no file yet: `jupyter rewind history {named}` lists its states,"
-            f" `jupyter rewind restore {named} STATE` writes one."
+            f"There is no file yet: `jupyter rewind restore {named} head` writes the newest state,"
+            f" `jupyter rewind history {named}` lists all."
         )
         return Answer(answer.data, [*answer.parts, Remark(text)], answer.status)
     return answer
