@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import sys
 import types
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,13 +13,6 @@ from jupyter_rewind.kernels.reducers import values
 from tests.support.cells import Cells
 
 pytestmark = pytest.mark.matrix
-
-
-@pytest.fixture
-def cells(tmp_path: Path) -> Iterator[Cells]:
-    made = Cells(tmp_path)
-    yield made
-    made.close()
 
 
 @pytest.fixture

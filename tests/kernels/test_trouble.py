@@ -16,13 +16,6 @@ from tests.support.stores import QuickFiles
 
 
 @pytest.fixture
-def cells(tmp_path: Path) -> Iterator[Cells]:
-    made = Cells(tmp_path)
-    yield made
-    made.close()
-
-
-@pytest.fixture
 def small_disk(monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
     """A disk on which nothing larger than 100 KB finds room, and whose free room never changes."""
     real = QuickFiles.write_at
