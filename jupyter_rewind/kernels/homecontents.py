@@ -131,7 +131,7 @@ def fill_home(load: Callable[[], Any]) -> None:
         except BaseException as error:
             if not is_refusal(error):
                 raise
-            what = f"{name}, with what was told behind it"
+            what = f"`{name}` of a file that was run, or a variable after it"
             value = stands = Placeholder("object", what, reason_of(error))
         whole[name] = scope[name] = value
         _show(scope, {name: value})
