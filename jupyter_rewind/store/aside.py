@@ -9,7 +9,7 @@ after a kill the first one is simply what there is.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from contextlib import suppress
 
 from jupyter_rewind.errors import NotFound, Unavailable
@@ -36,9 +36,8 @@ class Aside(KernelStore):
     def knows(self, digest: Digest) -> bool:
         return super().knows(digest) or self._home.knows(digest)
 
-    def require(self, digest: Digest) -> None:
-        if not self.knows(digest):
-            self._home.require(digest)
+    def require(self, digests: Collection[Digest]) -> None:
+        self._home.require([one for one in digests if not self.knows(one)])
 
     def place(self, digest: Digest) -> Place:
         return super().place(digest) if super().knows(digest) else self._home.place(digest)

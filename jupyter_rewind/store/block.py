@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -18,7 +18,7 @@ class Kept(Grounds, Protocol):
     """What a block asks of the store it belongs to."""
 
     def knows(self, digest: Digest) -> bool: ...
-    def require(self, digest: Digest) -> None: ...
+    def require(self, digests: Collection[Digest]) -> None: ...
     def is_here(self, digest: Digest) -> bool: ...
 
 
@@ -100,9 +100,7 @@ class Block(Gathering):
             self.recent.append((name, bytes(raw)))
 
     def _require(self, names: Sequence[Digest]) -> None:
-        for name in names:
-            if name not in self._new:
-                self._store.require(name)
+        self._store.require([name for name in names if name not in self._new])
 
     def _has_node(self, name: Digest) -> bool:
         return self._store.knows(name)

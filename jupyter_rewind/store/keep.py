@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Protocol
@@ -186,11 +186,13 @@ class KernelStore:
         """False for content that this process knows to lie in a replica alone."""
         return self._presence.has(digest)
 
-    def require(self, digest: Digest) -> None:
-        """Nothing, when the content is stored. Raises NotFound; Unavailable for what lies in a
+    def require(self, digests: Collection[Digest]) -> None:
+        """Nothing, when all of it is stored. Raises NotFound; Unavailable for what lies in a
         replica alone that cannot be read now, or has no room here."""
-        self.place(digest)
-        if not self.is_here(digest):
+        for digest in digests:
+            if digest not in self._places:
+                self.place(digest)
+        for digest in self._presence.lacking(digests):
             self.get(digest)
             self.is_here(digest)  # from now on it is relied on
 

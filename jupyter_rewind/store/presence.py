@@ -7,7 +7,7 @@ that came from a replica was not, when it was written into its place.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -47,6 +47,11 @@ class Presence:
         """False for content that is known to lie in a replica alone."""
         partial = self._payloads.places()
         return not partial or self._has(digest, partial, 0)
+
+    def lacking(self, digests: Iterable[Digest]) -> Iterator[Digest]:
+        """Those that are known to lie in a replica alone; asked at once for them all."""
+        partial = self._payloads.places()
+        return (one for one in digests if partial and not self._has(one, partial, 0))
 
     def flush(self) -> None:
         """What was said to be here since the last flush is on the disk. Raises Storage."""
