@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import itertools
 import weakref
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import suppress
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from jupyter_rewind.kernels.filling import can_be_filled
@@ -21,9 +20,10 @@ from jupyter_rewind.model.ids import ExecutionId
 _Births = tuple[dict[int, int], dict[tuple[str, ...], tuple[tuple[int, ...], int]]]
 _REMEMBERED = 1_000
 _MOST_HELD = 256
-_NUMBERS = frozenset((int, float, complex, bool, type(None)))
+_MOST_BITS = 8 << 12
+_NUMBERS = frozenset((float, complex, bool, type(None)))
+_TEXTS = frozenset((str, bytes))
 _NESTED = frozenset((list, dict, set, tuple))
-_LIGHT = _NUMBERS | _NESTED | {str, bytes}
 
 
 class Bindings:
@@ -57,11 +57,10 @@ class Bindings:
             for key, value in values.items()
             if type(value) in fit and key.startswith((VARIABLE, MODULE))
         }
-        stayed = {one for key, one in bound.items() if self._last.get(key) == one} | self._alive
-        births = ((one, self._births.get(one) if one in stayed else None) for one in bound.values())
-        self._births = {one: born or self._turn for one, born in births}
+        if bound != self._last:  # after nearly every cell they are the same
+            self._bear(bound)
         self._last, self._alive = bound, set()
-        self._held = list(_held(values[key] for key in itertools.islice(bound, _MOST_HELD)))
+        self._held = _hold(values[key] for key in itertools.islice(bound, _MOST_HELD))
         self._then.pop(execution, None)
         self._then[execution] = (self._turn, bound)
         before, self._arrays = self._arrays, {}
@@ -72,6 +71,12 @@ class Bindings:
                 self._arrays[pod.keys] = pod.arrays, since
         if len(self._then) > _REMEMBERED:
             del self._then[next(iter(self._then))]
+
+    def _bear(self, bound: Mapping[str, int]) -> None:
+        """What has neither kept a name nor is known to have lived on is new."""
+        stayed = {one for key, one in bound.items() if self._last.get(key) == one} | self._alive
+        births = ((one, self._births.get(one) if one in stayed else None) for one in bound.values())
+        self._births = {one: born or self._turn for one, born in births}
 
     def has_same_arrays(self, execution: ExecutionId, pod: Pod) -> bool:
         """True where the pod holds the very arrays that the one of its roots held then."""
@@ -106,28 +111,36 @@ class Bindings:
         }
 
 
-def _held(values: Iterable[Any]) -> Iterator[Any]:
+def _hold(values: Iterable[Any]) -> list[Any]:
     """What tells later that they are alive: weak references, and lists and dicts that are light."""
+    held: list[Any] = []
     for value in values:
-        if type(value) not in (list, dict):
-            with suppress(TypeError):
-                yield weakref.ref(value)
-        elif _is_light(value):
-            yield value
+        if type(value) in (list, dict):
+            if _is_light(value):
+                held.append(value)
+            continue
+        try:
+            held.append(weakref.ref(value))
+        except TypeError:
+            continue
+    return held
 
 
 def _is_light(value: Any, depth: int = 2) -> bool:
     """True where nobody notices that it lives until the end of the cell."""
     if len(value) > 16:
         return False
-    parts = [*value, *value.values()] if type(value) is dict else value
-    kinds = set(map(type, parts))
-    if kinds <= _NUMBERS:
-        return True
-    if not kinds <= _LIGHT:
-        return False
-    texts = (one for one in parts if type(one) in (str, bytes))
-    nested = (one for one in parts if type(one) in _NESTED)
-    if depth == 0 and not kinds.isdisjoint(_NESTED):
-        return False
-    return sum(map(len, texts)) < 1 << 12 and all(_is_light(one, depth - 1) for one in nested)
+    bits = 0
+    # At once: another thread may change it.
+    for part in [*value, *value.values()] if type(value) is dict else [*value]:
+        kind = type(part)
+        if kind is int:
+            bits += part.bit_length()
+        elif kind in _TEXTS:
+            bits += 8 * len(part)
+        elif kind in _NESTED:
+            if depth == 0 or not _is_light(part, depth - 1):
+                return False
+        elif kind not in _NUMBERS:
+            return False
+    return bits < _MOST_BITS
