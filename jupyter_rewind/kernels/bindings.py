@@ -8,16 +8,17 @@ to have lived on. While a cell runs, only what is small and plain is held for th
 from __future__ import annotations
 
 import itertools
+import operator
 import weakref
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from jupyter_rewind.kernels.filling import can_be_filled
-from jupyter_rewind.kernels.pods import MODULE, VARIABLE
+from jupyter_rewind.kernels.pods import MODULE, VARIABLE, Arrays
 from jupyter_rewind.kernels.state import Pod
 from jupyter_rewind.model.ids import ExecutionId
 
-_Births = tuple[dict[int, int], dict[tuple[str, ...], tuple[tuple[int, ...], int]]]
+_Births = tuple[dict[int, int], dict[tuple[str, ...], tuple[Arrays, int]]]
 _REMEMBERED = 1_000
 _MOST_HELD = 256
 _MOST_BITS = 8 << 12
@@ -31,7 +32,7 @@ class Bindings:
 
     def __init__(self) -> None:
         self._turn = 0
-        self._arrays: dict[tuple[str, ...], tuple[tuple[int, ...], int]] = {}
+        self._arrays: dict[tuple[str, ...], tuple[Arrays, int]] = {}
         self._births: dict[int, int] = {}
         self._last: dict[str, int] = {}
         self._held: list[Any] = []
@@ -67,7 +68,7 @@ class Bindings:
         for pod in pods:
             if pod.arrays:
                 arrays, since = before.get(pod.keys, ((), 0))
-                since = since if arrays == pod.arrays else self._turn
+                since = since if _are_same(arrays, pod.arrays) else self._turn
                 self._arrays[pod.keys] = pod.arrays, since
         if len(self._then) > _REMEMBERED:
             del self._then[next(iter(self._then))]
@@ -82,7 +83,7 @@ class Bindings:
         """True where the pod holds the very arrays that the one of its roots held then."""
         turn, _ = self._then.get(execution, (0, {}))
         arrays, since = self._arrays.get(pod.keys, ((), 0))
-        return bool(arrays) and arrays == pod.arrays and since <= turn
+        return bool(arrays) and _are_same(arrays, pod.arrays) and since <= turn
 
     def births(self) -> _Births:
         """Since when each is known that is now."""
@@ -109,6 +110,11 @@ class Bindings:
             for key, where in bound.items()
             if where in by_id and self._births.get(where, turn + 1) <= turn
         }
+
+
+def _are_same(arrays: Arrays, others: Arrays) -> bool:
+    """Of an array that lives there is one such reference, and no other one has the same."""
+    return len(arrays) == len(others) and all(map(operator.is_, arrays, others))
 
 
 def _hold(values: Iterable[Any]) -> list[Any]:

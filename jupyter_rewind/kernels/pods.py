@@ -14,6 +14,7 @@ import operator
 import pickle
 import sys
 import types
+import weakref
 from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Any
@@ -36,6 +37,7 @@ from jupyter_rewind.model.snapshot import Fidelity
 
 VARIABLE, OUTPUT, HUB, ENVIRONMENT, SMALL, MODULE = "v:", "o:", "h:", "e:", "a:", "m:"
 _MOST_WITH_ARRAYS = 64 << 10
+Arrays = tuple["weakref.ref[Any]", ...]
 Root = tuple[str, Any]
 Note = tuple[Fidelity, str]
 
@@ -98,13 +100,13 @@ def write_pod(session: Session, roots: Sequence[Root], owners: Sequence[Any] = (
             gc.enable()
 
 
-def arrays_of(written: Written) -> tuple[int, ...]:
-    """Ids of the arrays of numpy in it, in order; empty where much else is told."""
+def arrays_of(written: Written) -> Arrays:
+    """The arrays of numpy in it, in order; empty where much else is told."""
     numpy: Any = sys.modules.get("numpy")
     if numpy is None or len(written.stream) > _MOST_WITH_ARRAYS:
         return ()
     told = sorted(written.writer.memo.copy().values(), key=operator.itemgetter(0))
-    return tuple(id(value) for _, value in told if type(value) is numpy.ndarray)
+    return tuple(weakref.ref(value) for _, value in told if type(value) is numpy.ndarray)
 
 
 def find_owners(written: Written, session: Session) -> list[Any]:

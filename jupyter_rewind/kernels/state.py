@@ -7,7 +7,7 @@ from typing import Any
 
 from jupyter_rewind.kernels import buffers
 from jupyter_rewind.kernels.buffers import BufferState
-from jupyter_rewind.kernels.pods import HUB
+from jupyter_rewind.kernels.pods import HUB, Arrays
 from jupyter_rewind.kernels.records import RootRecord
 from jupyter_rewind.model.ids import Digest
 
@@ -36,8 +36,8 @@ class Pod:
     """How long it took to tell it and to look at its memory."""
     hollow: int = 0
     """How many containers stand empty at its head, and are filled by its end."""
-    arrays: tuple[int, ...] = ()
-    """Where its arrays lie."""
+    arrays: Arrays = ()
+    """Those in it, in order."""
 
     is_stand_in: bool = False
     """Its roots are not kept: it tells why."""

@@ -143,3 +143,13 @@ def test_a_move_that_was_taken_back_forgets_nobody_outside(cells: Cells) -> None
     cells.check("builtins.held is a and a == [1, 2]")
     cells.go(then)
     cells.check("builtins.held is a and a == [1]")
+
+
+def test_an_array_made_where_the_one_of_then_had_lain_is_left_alone(cells: Cells) -> None:
+    """Its place is the same, it is another one: who holds it outside keeps what was put in it."""
+    cells.run("import numpy as np, builtins; builtins.held = []")
+    state = cells.run("a = np.zeros(3_000); held.append(id(a))")
+    cells.run("del a; a = np.ones(3_000); held.append(a)")
+    cells.check("id(held[1]) == held[0]")
+    cells.go(state)
+    cells.check("a.sum() == 0 and held[1].sum() == 3_000")
