@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import sqlite3
 from contextlib import closing
 from dataclasses import replace
@@ -54,6 +55,28 @@ def test_an_image_comes_back_as_a_second_kernel_beside_the_first(imaged: Imaged)
     imaged.server.ask("DELETE", f"api/kernels/{done['second']}")
     assert not second.exists()
     assert imaged.run("print(next(numbers))") == "3\n"
+
+
+def test_a_kernel_comes_back_though_somebody_has_one_of_its_ports(imaged: Imaged) -> None:
+    """By then; it has another one, which its connection tells, and the server has it."""
+    imaged.run(TICKING)
+    imaged.command("create", NOTEBOOK)
+    before = json.loads(imaged.connection.read_text())
+    imaged.server.ask("DELETE", f"api/sessions/{imaged.session['id']}")
+    with socket.socket() as theirs:
+        theirs.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        theirs.bind(("127.0.0.1", before["shell_port"]))
+        theirs.listen()
+        imaged.command("restore", NOTEBOOK)
+        after = json.loads(imaged.connection.read_text())
+        assert {name for name in after if after[name] != before[name]} == {"shell_port"}
+        assert imaged.run("print(next(numbers))") == "1\n"
+        eventually(
+            lambda: imaged.kernel in [e["id"] for e in imaged.server.ask("GET", "api/kernels")],
+            "the server has it",
+        )
+        imaged.server.ask("POST", f"api/kernels/{imaged.kernel}/interrupt")
+        assert imaged.run("print(next(numbers))") == "2\n"
 
 
 def test_no_second_kernel_writes_into_a_file_of_the_first(imaged: Imaged) -> None:

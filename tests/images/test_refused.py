@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -24,6 +26,38 @@ def test_an_image_whose_files_have_changed_is_refused_before_the_kernel_is_touch
     assert "out.txt has changed since" in told and "not touched" in told
     assert imaged.run("print(x)") == "2\n"
     assert (imaged.home.notebook.parent / "out.txt").read_text() == "onetwo"
+
+
+@pytest.mark.skipif(shutil.which("gcc") is None, reason="gcc, which makes libraries, is missing")
+@pytest.mark.parametrize("flag", ["-Wl,--build-id", "-Wl,--build-id=none"])
+def test_a_library_that_was_replaced_is_seen_before_the_kernel_is_touched(
+    imaged: Imaged, tmp_path: Path, flag: str
+) -> None:
+    """By one of the same size, too, and whether its linker gave it a name or not; put back, it is
+    the one of before."""
+    library = tmp_path / "libone.so"
+
+    def build(number: int) -> None:
+        source, made = tmp_path / "one.c", tmp_path / "made.so"
+        source.write_text(f"int one(void) {{ return {number}; }}\n")
+        command = ["gcc", "-shared", "-fPIC", flag, "-o", str(made), str(source)]
+        subprocess.run(command, check=True)
+        made.rename(library)
+
+    build(1)
+    size = library.stat().st_size
+    imaged.run(f"import ctypes; one = ctypes.CDLL({str(library)!r}).one; x = 1")
+    imaged.command("create", NOTEBOOK)
+    imaged.run("x = 2")
+    build(2)
+    assert library.stat().st_size == size
+    told = json.dumps(imaged.command("restore", NOTEBOOK, status=7))
+    assert "libone.so" in told and "another version" in told and "not touched" in told
+    assert imaged.run("print(x, one())") == "2 1\n"
+    assert len(imaged.command("list")["images"]) == 1
+    build(1)
+    imaged.command("restore", NOTEBOOK)
+    assert imaged.run("print(x, one())") == "1 1\n"
 
 
 def test_a_kernel_goes_on_where_criu_cannot_take_it(imaged: Imaged, tmp_path: Path) -> None:

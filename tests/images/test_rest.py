@@ -112,6 +112,31 @@ def test_images_are_made_listed_named_brought_back_and_deleted(images: Images) -
     eventually(lambda: heard.actions == expected, "an event of each change")
 
 
+def test_images_go_along_when_their_notebook_is_renamed(images: Images) -> None:
+    """As the page asks for them, and the command; another notebook of the old name has none."""
+    imaged = images.imaged
+    first = images("POST", ROOT, body={})[1]["image"]["id"]
+    ask = imaged.server.ask
+    ask("PATCH", f"api/contents/{NOTEBOOK}", {"path": "renamed.ipynb"})
+    ask("PATCH", f"api/sessions/{imaged.session['id']}", {"path": "renamed.ipynb"})
+    second = images("POST", ROOT, body={})[1]["image"]["id"]
+    imaged.server.put(NOTEBOOK, "2")
+
+    def listed(path: str) -> list[tuple[str, str]]:
+        _, found = images("GET", "/images", query=f"?path={path}")
+        return [(each["id"], each["path"]) for each in found["images"]]
+
+    assert listed("renamed.ipynb") == [(first, "renamed.ipynb"), (second, "renamed.ipynb")]
+    assert listed(NOTEBOOK) == []
+    told = imaged.command("list", "renamed.ipynb")["images"]
+    assert [each["id"] for each in told] == [second, first]
+    told = imaged.rewind("history", "renamed.ipynb")["images"]
+    assert [each["id"] for each in told] == [second, first]
+    ask("DELETE", f"api/sessions/{imaged.session['id']}")
+    imaged.command("restore", "renamed.ipynb", first)
+    assert imaged.command("list", NOTEBOOK, status=3)["error"]["code"] == "not_found"
+
+
 def test_a_kernel_sleeps_and_wakes_over_rest(images: Images) -> None:
     """The image that a sleeping kernel needs is not cleared, and it cannot be imaged twice."""
     imaged = images.imaged

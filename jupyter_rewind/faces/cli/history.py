@@ -31,8 +31,8 @@ from jupyter_rewind.faces.cli.command import (
 )
 from jupyter_rewind.faces.cli.kernels import open_revival
 from jupyter_rewind.faces.cli.statuses import Status
-from jupyter_rewind.kernels.images.records import images_of_notebook
 from jupyter_rewind.kernels.images.telling import image_json
+from jupyter_rewind.lineage import images_of_notebook
 
 if TYPE_CHECKING:
     from jupyter_rewind.model.checkpoint import Checkpoint

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -118,9 +119,12 @@ def open_images(face: Face, workspace: Workspace) -> ProcessImages:
     from jupyter_core.paths import jupyter_runtime_dir
 
     from jupyter_rewind.kernels.images.imaging import ProcessImages
+    from jupyter_rewind.lineage import images_of_notebook
 
-    workspace.repository.refresh()
-    return ProcessImages(workspace.repository, face.settings, Path(jupyter_runtime_dir()))
+    repository = workspace.repository
+    repository.refresh()
+    of_notebook = functools.partial(images_of_notebook, repository)
+    return ProcessImages(repository, face.settings, Path(jupyter_runtime_dir()), of_notebook)
 
 
 def _check(

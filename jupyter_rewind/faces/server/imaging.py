@@ -62,6 +62,11 @@ class ImageDesk:
         found = await self._work(lambda images: images.all())
         return [each for each in found if self.is_ours(each.kernel, each.path)]
 
+    async def of_notebook(self, file: str) -> list[ProcessImage]:
+        """The images of the kernels of the notebook at this real path, also those that were made
+        before it was renamed, oldest first."""
+        return await self._work(lambda images: images.of_notebook(file))
+
     async def kernels(self) -> list[Hosted]:
         """The kernels of this server that images can be made of, now."""
         found = await self._work(lambda images: images.kernels())
@@ -101,13 +106,17 @@ class ImageDesk:
         self._announce("stopped" if stop else "created", image)
         return image
 
-    async def restore(self, kernel: str, ref: str) -> Returned:
+    async def restore(self, kernel: str, ref: str | None = None) -> Returned:
         """The kernel is what it was when the image was made: the running one, or, where it has
-        ended, one with its old id, which is this server's. Raises what `create` does, and
-        RestoreRefused, Integrity; a running kernel is as it was then."""
+        ended, one with its old id, which is this server's. Without `ref`, a sleeping kernel wakes.
+        Raises what `create` does, and RestoreRefused, Integrity; a running kernel is as it was
+        then."""
 
         def act(images: ProcessImages) -> Returned:
-            image = images.resolve(ref, images.of_kernel(kernel))
+            if ref is None:
+                image = images.asleep_in(kernel)
+            else:
+                image = images.resolve(ref, images.of_kernel(kernel))
             hosted = _living(images, kernel)
             if hosted is None and kernel in self._manager:
                 hosted = self._require(images, kernel)
@@ -233,12 +242,15 @@ class ImageDesk:
 
     def _with_images(self, act: Callable[[ProcessImages], T]) -> T:
         from jupyter_rewind.kernels.images.imaging import ProcessImages
+        from jupyter_rewind.lineage import images_of_notebook
         from jupyter_rewind.workspace import Workspace
 
         with Workspace.open(self._settings) as workspace:
-            workspace.repository.refresh()
+            repository = workspace.repository
+            repository.refresh()
             runtime = Path(self._server.runtime_dir)
-            return act(ProcessImages(workspace.repository, self._settings, runtime))
+            of_notebook = functools.partial(images_of_notebook, repository)
+            return act(ProcessImages(repository, self._settings, runtime, of_notebook))
 
     async def _in_thread(self, act: Callable[[], T]) -> T:
         if self._threads is None:

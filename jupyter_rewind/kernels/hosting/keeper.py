@@ -47,6 +47,8 @@ class Keeper:
         self.kernel = 0
         self.holds = False
         self.stands = self.on_trial = False
+        self._ports: list[list[int]] = []
+        self._reserved: list[socket.socket] = []
         self._folder = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
         self._socket = socket.socket(socket.AF_UNIX)
         # Whoever sees it asks: it has its name only when it listens, and to nobody else.
@@ -134,8 +136,11 @@ class Keeper:
                 return
 
     def do_status(self) -> dict[str, Any]:
-        """Whether the kernel is there."""
-        return {"kernel": self.kernel, "holds": self.holds}
+        """Whether the kernel is there, and for how long it, and what it started, had a
+        processor."""
+        ticks = sum(_ticks(pid) for pid in _others())
+        seconds = ticks / os.sysconf("SC_CLK_TCK")
+        return {"kernel": self.kernel, "holds": self.holds, "seconds": seconds}
 
     def do_files(self) -> dict[str, Any]:
         """The names, without folders, of the files that the kernel, or what it started, has open,
@@ -187,15 +192,42 @@ class Keeper:
         self._end_all()
         return {}
 
+    def do_reserve(self, ports: list[list[int]]) -> dict[str, Any]:
+        """Nobody else gets these ports, each after the number of its protocol, while there is no
+        kernel: one that comes back listens at them again."""
+        self._ports = ports
+        self._reserve()
+        return {}
+
+    def _reserve(self) -> None:
+        for protocol, port in self._ports:
+            is_datagram = protocol == socket.IPPROTO_UDP
+            found = socket.socket(type=socket.SOCK_DGRAM if is_datagram else socket.SOCK_STREAM)
+            try:
+                if not is_datagram:  # connections of the kernel that has ended may linger
+                    found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                found.bind(("", port))
+            except OSError:  # somebody was quicker
+                found.close()
+                continue
+            self._reserved.append(found)
+
+    def _release(self) -> None:
+        for each in self._reserved:
+            each.close()
+        self._reserved.clear()
+
     def do_restore(self, command: list[str], pidfile: str, seconds: float) -> dict[str, Any]:
         """The kernel of an image takes the place of the one that is there. If that fails, or if it
         ends before `do_trust`, there is none, and the keeper waits for another try."""
         self.holds = True
         self._end_all()
+        self._release()
         set_last_pid(_TOOLS)
         answer = _run(command, seconds)
         if "error" in answer:
             self._end_all()
+            self._reserve()
             return answer
         with open(pidfile) as file:
             self.kernel = int(file.read())
@@ -208,6 +240,7 @@ class Keeper:
         if not self.kernel:
             return {"error": ENDED}
         self.holds = False
+        self._ports = []
         return {"kernel": self.kernel}
 
     def _look_after(self) -> None:
@@ -287,6 +320,16 @@ def _mapped(pid: int) -> set[str]:
             return {os.path.basename(line.rstrip("\n")) for line in file if "/" in line}
     except OSError:  # it has ended since
         return set()
+
+
+def _ticks(pid: int) -> int:
+    """Of the processor, that of its children which have ended included."""
+    try:
+        with open(f"/proc/{pid}/stat", errors="replace") as file:
+            fields = file.read().rpartition(")")[2].split()
+    except OSError:  # it has ended since
+        return 0
+    return sum(map(int, fields[11:15]))
 
 
 def _memory(pid: int) -> int:

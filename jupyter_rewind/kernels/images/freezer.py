@@ -9,13 +9,13 @@ from __future__ import annotations
 import logging
 import re
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jupyter_rewind import clock
-from jupyter_rewind.errors import Conflict, RestoreRefused
+from jupyter_rewind.errors import Conflict, RestoreRefused, Unavailable
 from jupyter_rewind.kernels.hosting.keeper import ENDED, MEMORY, SCRATCH, TURN
 from jupyter_rewind.kernels.hosting.rooms import ask_keeper
 from jupyter_rewind.kernels.images import criu as programs
@@ -92,6 +92,21 @@ def memory_of(place: Place) -> int:
 def is_awake(place: Place) -> bool:
     """Whether there is a process in the room. Raises Unavailable."""
     return bool(ask_keeper(place.folder, "status", {}).get("kernel"))
+
+
+def worked_seconds(place: Place) -> float | None:
+    """For how long the kernel, and what it started, had a processor; None while it sleeps. Raises
+    Unavailable."""
+    told = ask_keeper(place.folder, "status", {})
+    # A keeper from before an update does not tell.
+    return float(str(told.get("seconds", 0))) if told.get("kernel") else None
+
+
+def reserve(place: Place, ports: Sequence[tuple[int, int]]) -> None:
+    """Nobody else gets these ports (protocol, number) while the kernel sleeps. Best effort: a
+    keeper from before an update knows nothing of it."""
+    with suppress(Unavailable):
+        ask_keeper(place.folder, "reserve", {"ports": [[*each] for each in ports]})
 
 
 def require_awake(place: Place) -> None:

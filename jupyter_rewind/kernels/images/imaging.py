@@ -9,7 +9,7 @@ store.
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -41,6 +41,7 @@ from jupyter_rewind.kernels.images.reviving import (
     surroundings,
 )
 from jupyter_rewind.kernels.images.storing import load_folder, store_folder
+from jupyter_rewind.model.encoding import to_json
 from jupyter_rewind.model.execution import kernel_key
 from jupyter_rewind.model.ids import EntryId
 from jupyter_rewind.model.image import (
@@ -52,6 +53,7 @@ from jupyter_rewind.model.image import (
     ProcessImage,
 )
 from jupyter_rewind.model.reference import check_label
+from jupyter_rewind.store.durable import Files
 
 if TYPE_CHECKING:
     from jupyter_rewind.model.entry import Json
@@ -95,6 +97,7 @@ class ProcessImages(Listing):
                 image = self._store(hosted, folder, criu, reason, name)
             if stop:
                 freezer.end(place)
+                freezer.reserve(place, relocation.heard(folder))
                 end_runs(self._repository, hosted.kernel)
         self._expire(hosted.kernel)
         return image
@@ -130,7 +133,7 @@ class ProcessImages(Listing):
             freezer.scratch(place, secret) as target,
             freezer.scratch(place, secret) as aside,
         ):
-            self._prepare(image, target, place, relocation.Moves(names=_moved_log(found, place)))
+            self._prepare(image, target, place, _moved_log(found, place))
             kept = None
             if freezer.is_awake(place):
                 lighten(place, Path(hosted.connection))
@@ -181,24 +184,29 @@ class ProcessImages(Listing):
         is_second: bool = False,
     ) -> Hosted:
         criu = self._criu()
-        place = Place(Path(hosted.connection), hosted.kernel)
-        moves = relocation.Moves(
-            ports={
-                int(str(found.connection[name])): int(str(connection[name]))
-                for name in relocation.PORTS
-                if found.connection.get(name) != connection.get(name)
-            },
-            names=_moved_log(found, place),
-        )
+        file = Path(hosted.connection)
+        place = Place(file, hosted.kernel)
+        known = relocation.moved_ports(found.connection, connection)
+
+        def ports(folder: Path) -> dict[int, int]:
+            if not is_second:
+                return relocation.instead_of_taken(folder)
+            relocation.require_alone(folder, place.folder)
+            return relocation.other_ports(folder, known)
+
         with (
             new_room(replace(found, hosted=hosted, connection=connection)),
             # Without it the room's keeper takes what is being loaded for somebody's who was killed.
             freezer.turn(place),
             freezer.scratch(place, self._secret_bytes(None, image)) as target,
         ):
-            moves = self._prepare(image, target, place, moves, is_second=is_second)
+            names = _moved_log(found, place)
+            moved = self._prepare(image, target, place, names, ports)
+            if moved and not is_second:
+                told = to_json(relocation.with_ports(connection, moved))
+                Files().replace_file(file, told, 0o600)
             freezer.bring_back(criu, place, hosted, target)
-        begin_history_session(Path(hosted.connection), moves.ports)
+        begin_history_session(file, moved)
         return hosted
 
     def label(self, image: ProcessImage, text: str) -> None:
@@ -216,9 +224,12 @@ class ProcessImages(Listing):
     def delete(self, image: ProcessImage) -> None:
         """The image is gone; `collect` gives its room back. Raises RestoreRefused for the one that
         a sleeping kernel needs, Storage."""
+        for kernel, error in self.unreadable():
+            if kernel == image.kernel:
+                raise error  # it may sleep in this very image
         for hosted in self.kernels():
             asleep = hosted.kernel == image.kernel and not freezer.is_awake(self._place(hosted))
-            if asleep and self.of_kernel(image.kernel)[-1].id == image.id:
+            if asleep and self.asleep_in(image.kernel).id == image.id:
                 raise RestoreRefused(
                     f"The process image {image.id} is all there is of a sleeping kernel.",
                     hint="Wake it first: `jupyter rewind image restore`.",
@@ -248,8 +259,10 @@ class ProcessImages(Listing):
         repository.refresh()
         before = repository.latest(kinds=[IMAGE], key=kernel_key(hosted.kernel))
         since = began(hosted, before)
+        files = (folder / freezer.LIST).read_bytes()
         if self._settings.kernels_image_history:
-            write_book(folder, (folder / freezer.LIST).read_bytes(), since)
+            write_book(folder, files, since)
+        unnamed = needs.describe_unnamed(files)
         with repository.transaction() as tx:
             stored = store_folder(repository, tx, folder, before.roots if before else ())
             told = ProcessImage(
@@ -260,7 +273,7 @@ class ProcessImages(Listing):
             entry = tx.add(
                 IMAGE, keys=image_keys(told.kernel, told.path),
                 body={**image_body(told), **surrounded, "since": since,
-                      "store": str(repository.folder)},
+                      "store": str(repository.folder), "unnamed": unnamed},
                 roots=stored.roots,
             )  # fmt: skip
             image = decode_image(entry, ())
@@ -272,26 +285,24 @@ class ProcessImages(Listing):
         image: ProcessImage,
         folder: Path,
         place: Place,
-        moves: relocation.Moves | None = None,
-        *,
-        is_second: bool = False,
-    ) -> relocation.Moves:
-        """The image's files are in `folder`, whole, and nothing stands in their way; what was moved
-        in them."""
+        names: dict[str, str],
+        ports: Callable[[Path], dict[int, int]] | None = None,
+    ) -> dict[int, int]:
+        """The image's files are in `folder`, whole, and nothing stands in their way. Files in it
+        that have other `names` now have them there, too, and it has those `ports` which are to be
+        others: these are the answer."""
         entry = self._repository.entry(EntryId(image.id))
         load_folder(self._repository, entry.roots, folder)
         for fault in merge_book(folder):
             log.warning("IPython's history was not merged back into %s", fault)
-        moves = moves or relocation.Moves()
         store = Path(str(entry.body.get("store") or self._repository.folder))
         firstlife.leave_behind(folder, store, place)
-        if is_second:
-            relocation.require_alone(folder, place.folder)
-            moves = replace(moves, ports=relocation.other_ports(folder, moves.ports))
-        relocation.move(folder, moves)
+        moved = ports(folder) if ports is not None else {}
+        relocation.move(folder, relocation.Moves(moved, names))
         needed = entry.body.get("needs")
         elsewhere = needs.differences(needed) if isinstance(needed, dict) else ()
-        problems = (*elsewhere, *freezer.fit(folder))
+        others = needs.replaced(entry.body.get("unnamed"))
+        problems = tuple(dict.fromkeys((*elsewhere, *others, *freezer.fit(folder))))
         if problems:
             more = f", and {len(problems) - 3} more" if len(problems) > 3 else ""
             raise RestoreRefused(
@@ -299,7 +310,7 @@ class ProcessImages(Listing):
                 f" {'; '.join(problems[:3])}{more}.",
                 hint="The running kernel was not touched.",
             )
-        return moves
+        return moved
 
     def _take_back(
         self, criu: programs.Criu, place: Place, hosted: Hosted, folder: Path, kept: ProcessImage
@@ -309,6 +320,7 @@ class ProcessImages(Listing):
             freezer.fit(folder)
             freezer.bring_back(criu, place, hosted, folder)
         except RewindError:
+            freezer.reserve(place, relocation.heard(folder))
             what = kept.path or kept.kernel
             return (
                 "The kernel has ended, and what it was is in the store:"
@@ -326,7 +338,12 @@ class ProcessImages(Listing):
                 for each in self.of_kernel(kernel)
                 if each.reason == reason and not (each.labels or each.pinned)
             ]
-            self._drop(plain[: -self._settings.kernels_keep_images])
+            try:
+                self._drop(plain[: -self._settings.kernels_keep_images])
+            except RewindError as error:
+                # What was asked for is done; they go the next time.
+                log.warning("Older process images of kernel %s are still there: %s", kernel, error)
+                return
 
     def _drop(self, images: Sequence[ProcessImage]) -> None:
         if not images:

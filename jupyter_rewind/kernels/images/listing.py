@@ -2,30 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import logging
+import os
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jupyter_rewind import clock
-from jupyter_rewind.errors import Conflict, NotFound
+from jupyter_rewind.errors import Conflict, NotFound, RewindError
 from jupyter_rewind.kernels.hosting.record import Hosted, Place, places
-from jupyter_rewind.kernels.images.records import IMAGE, IMAGE_MARK, decode_image
+from jupyter_rewind.kernels.images.records import IMAGE, IMAGE_MARK, decode_image, images_at
 from jupyter_rewind.model.execution import kernel_key
-from jupyter_rewind.model.image import ProcessImage
+from jupyter_rewind.model.image import IMPORTED, ProcessImage
 from jupyter_rewind.model.reference import resolve_ref
 
 if TYPE_CHECKING:
     from jupyter_rewind.settings import Rewind
     from jupyter_rewind.store.repository import Repository
 
+log = logging.getLogger(__name__)
+
 
 class Listing:
-    """The process images of one store, and the kernels of `runtime` that they are made of."""
+    """The process images of one store, and the kernels of `runtime` that they are made of.
 
-    def __init__(self, repository: Repository, settings: Rewind, runtime: Path) -> None:
+    `of_notebook` knows where a notebook lay before, which nothing of kernels does: the images of
+    the one at a path (real), oldest first.
+    """
+
+    def __init__(
+        self,
+        repository: Repository,
+        settings: Rewind,
+        runtime: Path,
+        of_notebook: Callable[[str], list[ProcessImage]] | None = None,
+    ) -> None:
         self._repository = repository
         self._settings = settings
         self._runtime = runtime
+        self.of_notebook = of_notebook or partial(images_at, repository)
 
     def all(self) -> list[ProcessImage]:
         """Every image, oldest first. Raises Newer, Integrity."""
@@ -43,8 +59,12 @@ class Listing:
 
         Raises NotFound.
         """
-        file = str(Path(what).absolute())
-        found = [e for e in self.all() if e.path == file or (what and e.kernel.startswith(what))]
+        its_own = {each.id for each in self.of_notebook(_real(what))}
+        found = [
+            each
+            for each in self.all()
+            if each.id in its_own or (what and each.kernel.startswith(what))
+        ]
         if not found:
             raise NotFound(
                 f"There is no process image of {what}.",
@@ -52,24 +72,54 @@ class Listing:
             )
         return found
 
+    def asleep_in(self, kernel: str) -> ProcessImage:
+        """The one that this kernel sleeps in, if it sleeps: its newest that was made here. Raises
+        NotFound."""
+        found = [each for each in self.of_kernel(kernel) if each.reason != IMPORTED]
+        if not found:
+            raise NotFound(f"There is no process image of kernel {kernel} that was made here.")
+        return found[-1]
+
     def resolve(self, ref: str, images: Sequence[ProcessImage]) -> ProcessImage:
         """The one of them that `ref` names. Raises NotFound, Conflict, InvalidInput."""
         return resolve_ref(ref, images, clock.now_ns(), noun="process image")
 
     def kernels(self) -> list[Hosted]:
-        """The kernels that images can be made of, now."""
-        found = (each.read() for each in places(self._runtime))
-        return [each for each in found if each is not None and each.has_room and each.is_alive]
+        """The kernels that images can be made of, now. One whose record does not read is none of
+        them: the log says so."""
+        found = []
+        for place in places(self._runtime):
+            try:
+                hosted = place.read()
+            except RewindError as error:
+                log.warning("No process image of kernel %s can be made: %s", place.kernel, error)
+                continue
+            if hosted is not None and hosted.has_room and hosted.is_alive:
+                found.append(hosted)
+        return found
+
+    def unreadable(self) -> Iterator[tuple[str, RewindError]]:
+        """The ids of kernels whose records do not read, and why: such a kernel may live, or sleep
+        in an image."""
+        for place in places(self._runtime):
+            try:
+                place.read()
+            except RewindError as error:
+                yield place.kernel, error
 
     def find_kernel(self, what: str) -> Hosted:
-        """The hosted kernel of a notebook, or whose id begins so. Raises NotFound, Conflict."""
-        file = str(Path(what).absolute())
+        """The hosted kernel of a notebook, or whose id begins so. Raises NotFound, Conflict, and
+        what stands in the way where the record of the kernel does not read."""
+        file = _real(what)
         found = [
             each
             for each in self.kernels()
             if each.kernel.startswith(what) or notebook(each) == file
         ]
         if not found:
+            for kernel, error in self.unreadable():
+                if kernel.startswith(what):
+                    raise error
             raise NotFound(
                 f"There is no running kernel of {what} that images can be made of.",
                 hint="They are made of kernels that were started with kernels.host and"
@@ -85,6 +135,11 @@ class Listing:
 
 
 def notebook(hosted: Hosted) -> str:
-    """The absolute path of the kernel's notebook; empty where none is known."""
+    """The real path of the kernel's notebook; empty where none is known."""
     session = hosted.session
-    return str(Path(hosted.root, session.path)) if session is not None and session.path else ""
+    return _real(Path(hosted.root, session.path)) if session is not None and session.path else ""
+
+
+def _real(path: str | Path) -> str:
+    """The one spelling of a file's path, as a history has it."""
+    return os.path.realpath(os.path.expanduser(path))

@@ -4,18 +4,17 @@ that its process has mapped. Asked where an image came from elsewhere.
 
 from __future__ import annotations
 
-import hashlib
 import os
 import platform
 from collections.abc import Mapping
 from pathlib import Path
 
 from jupyter_rewind.kernels.images.firstlife import is_of_first_life
+from jupyter_rewind.kernels.images.libraries import build_id, digest
 from jupyter_rewind.kernels.images.openfiles import OpenFile, read_files
 from jupyter_rewind.model.entry import Json
 
 _NOT_FILES = ("/proc/", "/dev/", "/sys/")
-_PART_BYTES = 1 << 20
 _SHOWN = 4
 
 
@@ -27,7 +26,7 @@ def describe(files: bytes, store: Path) -> dict[str, Json]:
         "system": platform.release(),
         "processor": [*sorted(processor_flags())],
         "files": {
-            file.name: _digest(file.name)
+            file.name: digest(file.name)
             for file in read_files(files)
             if _is_needed(file)
             and not is_of_first_life(file, store)
@@ -46,15 +45,29 @@ def differences(told: Mapping[str, Json]) -> tuple[str, ...]:
     lacking = sorted({str(e) for e in wanted} - here) if isinstance(wanted, list) and here else []
     if lacking:
         found.append(f"this processor lacks {_some(lacking)}")
-    files = told.get("files")
+    return (*found, *replaced(told.get("files")))
+
+
+def describe_unnamed(files: bytes) -> dict[str, Json]:
+    """What is in the libraries among these `files` whose linker gave them no name: without that,
+    CRIU takes another one of their size for the same."""
+    return {
+        file.name: digest(file.name)
+        for file in read_files(files)
+        if _is_needed(file) and not file.build_id and build_id(file.name) == b""
+    }
+
+
+def replaced(files: Json) -> tuple[str, ...]:
+    """Which of the files that `describe` or `describe_unnamed` told of are gone, or others, in
+    words."""
     known = files if isinstance(files, dict) else {}
     gone = [name for name in known if not os.path.isfile(name)]
-    if gone:
-        found.append(f"there is no {_some(gone)}")
-    other = [n for n, digest in known.items() if n not in gone and _digest(n) != digest]
-    if other:
-        found.append(f"another version is in the place of {_some(other)}")
-    return tuple(found)
+    other = [name for name, told in known.items() if name not in gone and digest(name) != told]
+    return (
+        *([f"there is no {_some(gone)}"] if gone else ()),
+        *([f"another version is in the place of {_some(other)}"] if other else ()),
+    )
 
 
 def processor_flags() -> frozenset[str]:
@@ -70,17 +83,6 @@ def processor_flags() -> frozenset[str]:
 def _is_needed(file: OpenFile) -> bool:
     is_file = file.size is not None and not file.name.startswith(_NOT_FILES)
     return is_file and not file.is_written and os.path.isfile(file.name)
-
-
-def _digest(name: str) -> str:
-    found = hashlib.sha256()
-    try:
-        with open(name, "rb") as file:
-            while part := file.read(_PART_BYTES):
-                found.update(part)
-    except OSError as error:
-        return f"unreadable: {error.strerror}"
-    return found.hexdigest()
 
 
 def _some(names: list[str]) -> str:

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import os
 import stat
+import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from jupyter_rewind.kernels.images.libraries import build_id
 from jupyter_rewind.kernels.images.messages import (
     BYTES,
     MAGIC_BYTES,
+    VARINT,
     Field,
     damaged,
     entries,
@@ -24,7 +27,7 @@ from jupyter_rewind.kernels.images.messages import (
 )
 
 _REGULAR = 3
-_ID, _FLAGS, _POSITION, _NAME, _SIZE = 1, 2, 3, 6, 8
+_ID, _FLAGS, _POSITION, _NAME, _SIZE, _BUILD_ID = 1, 2, 3, 6, 8, 11
 _ORIGINAL, _KIND, _DELETED = 1, 3, 1
 _DATABASE = b"SQLite format 3\0"
 _NOT_FILES = ("/proc/", "/dev/")
@@ -32,13 +35,15 @@ _NOT_FILES = ("/proc/", "/dev/")
 
 @dataclass(frozen=True, slots=True)
 class OpenFile:
-    """One file that the process had open, or mapped, when the image was made."""
+    """One file that the process had open, or mapped, when the image was made. `build_id` is the
+    name that a library has of its content, where CRIU has found one."""
 
     number: int
     name: str
     flags: int
     position: int
     size: int | None
+    build_id: bytes = b""
 
     @property
     def is_written(self) -> bool:
@@ -100,7 +105,7 @@ def check_files(files: Sequence[OpenFile], deleted: frozenset[int] = frozenset()
         except OSError:
             problems[f"{file.name} is gone"] = None
             continue
-        if os.path.isdir(file.name) or size == file.size:
+        if os.path.isdir(file.name) or (size == file.size and _has_its_name(file)):
             continue
         if file.is_appended or is_database(file.name):
             sizes[file.name] = size
@@ -122,7 +127,18 @@ def is_database(name: str) -> bool:
         return False
 
 
+def _has_its_name(file: OpenFile) -> bool:
+    """CRIU asks so as well, but after the living kernel has been ended."""
+    found = build_id(file.name) if file.build_id else None
+    return found is None or found == file.build_id
+
+
 def _read(message: bytes) -> OpenFile:
+    words = [
+        value
+        for number, kind, value in fields(message)
+        if number == _BUILD_ID and kind == VARINT and isinstance(value, int)
+    ]
     known = {number: value for number, _, value in fields(message)}
     name, flags, position = known.get(_NAME), known.get(_FLAGS, 0), known.get(_POSITION, 0)
     size, id_ = known.get(_SIZE), known.get(_ID, 0)
@@ -134,6 +150,7 @@ def _read(message: bytes) -> OpenFile:
         flags=flags,
         position=position,
         size=size if isinstance(size, int) else None,
+        build_id=b"".join(struct.pack("<I", word & 0xFFFFFFFF) for word in words),
     )
 
 

@@ -75,9 +75,9 @@ def decode_image(entry: Entry, marks: Sequence[Entry]) -> ProcessImage:
         raise Integrity(f"The entry of the process image {entry.id} does not read.") from error
 
 
-def images_of_notebook(repository: Repository, file: str) -> list[ProcessImage]:
-    """Those of all kernels of the notebook at this absolute path, oldest first. Raises Newer,
-    Integrity."""
+def images_at(repository: Repository, file: str) -> list[ProcessImage]:
+    """Those that were made of kernels whose notebook lay at this path then, oldest first. Raises
+    Newer, Integrity."""
     found = repository.entries(kind=IMAGE, key=path_key(file))
     return [
         decode_image(each, repository.entries(kind=IMAGE_MARK, key=mark_key(ImageId(each.id))))

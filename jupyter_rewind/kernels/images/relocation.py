@@ -72,6 +72,18 @@ def second_connection(connection: Mapping[str, Json]) -> dict[str, Json]:
 
 def other_ports(folder: Path, known: Mapping[int, int]) -> dict[int, int]:
     """A free port for each one that the process in `folder` listens on, those known included."""
+    bound = sorted({port for _, port in heard(folder)} - {*known})
+    return {**known, **dict(zip(bound, _free_ports(len(bound)), strict=True))}
+
+
+def instead_of_taken(folder: Path) -> dict[int, int]:
+    """A free port for each one that the process in `folder` listens on, and somebody else has."""
+    taken = sorted({port for protocol, port in heard(folder) if not _is_free(protocol, port)})
+    return dict(zip(taken, _free_ports(len(taken)), strict=True))
+
+
+def heard(folder: Path) -> list[tuple[int, int]]:
+    """The ports that the process in `folder` listens on, each after the number of its protocol."""
     image = (folder / LIST).read_bytes()
     sockets = [
         numbers(value)
@@ -79,14 +91,41 @@ def other_ports(folder: Path, known: Mapping[int, int]) -> dict[int, int]:
         for number, kind, value in fields(entry)
         if number == _INTERNET and kind == BYTES and isinstance(value, bytes)
     ]
-    bound = {each[_SOURCE] for each in sockets if _is_bound(each)} - {0, *known}
-    return {**known, **dict(zip(sorted(bound), _free_ports(len(bound)), strict=True))}
+    found = {(each[_PROTOCOL], each[_SOURCE]) for each in sockets if _is_bound(each)}
+    return sorted((protocol, port) for protocol, port in found if port)
+
+
+def moved_ports(before: Mapping[str, Json], after: Mapping[str, Json]) -> dict[int, int]:
+    """The ports of a connection that are others in the second one."""
+    return {
+        int(str(before[name])): int(str(after[name]))
+        for name in PORTS
+        if before.get(name) != after.get(name)
+    }
+
+
+def with_ports(connection: Mapping[str, Json], moved: Mapping[int, int]) -> dict[str, Json]:
+    """The same connection, with the ports that were moved."""
+    found = {name: int(str(connection[name])) for name in PORTS if name in connection}
+    return {**connection, **{name: moved.get(port, port) for name, port in found.items()}}
 
 
 def _is_bound(told: Mapping[int, int]) -> bool:
     protocol, state = told.get(_PROTOCOL), told.get(_STATE)
     is_heard = protocol == socket.IPPROTO_UDP or state == _LISTENS
     return is_heard and _SOURCE in told
+
+
+def _is_free(protocol: int, port: int) -> bool:
+    is_datagram = protocol == socket.IPPROTO_UDP
+    with socket.socket(type=socket.SOCK_DGRAM if is_datagram else socket.SOCK_STREAM) as probe:
+        if not is_datagram:  # connections that have ended do not count
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("", port))
+        except OSError:
+            return False
+    return True
 
 
 def _free_ports(count: int) -> list[int]:

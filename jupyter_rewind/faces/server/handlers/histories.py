@@ -15,8 +15,8 @@ from jupyter_rewind.faces.server.paths import is_notebook
 from jupyter_rewind.faces.server.reading import take_present
 from jupyter_rewind.faces.server.recorder import Recorder
 from jupyter_rewind.faces.server.rendering import render_checkpoint, render_history
-from jupyter_rewind.kernels.images.records import images_of_notebook
 from jupyter_rewind.kernels.images.telling import image_json
+from jupyter_rewind.lineage import images_of_notebook
 
 if TYPE_CHECKING:
     from jupyter_rewind.workspace import Workspace

@@ -9,6 +9,7 @@ from jupyter_server.auth.decorator import authorized
 from tornado import web
 
 from jupyter_rewind.errors import InvalidInput, Unavailable
+from jupyter_rewind.faces.server.desk import wait_for
 from jupyter_rewind.faces.server.handlers.base import RewindHandler, text_of
 from jupyter_rewind.faces.server.imaging import ImageDesk
 
@@ -33,12 +34,15 @@ class AllImagesHandler(ImagesHandlerBase):
     @web.authenticated
     @authorized
     async def get(self) -> None:
-        found = await self.images.all()
         if self.get_query_argument("path", ""):
             path, file = await self.query_file()
-            found = [e for e in found if e.path == file or self.images.json(e)["path"] == path]
+            # A notebook that was renamed just now has its history under its new name then.
+            await wait_for(self.service.desk.settle(file))
+            found = await self.images.of_notebook(file)
+            rows = [{**self.images.json(each), "path": path} for each in found]
+        else:
+            rows = [self.images.json(each) for each in await self.images.all()]
         problem = await self.images.problem()
-        rows = [self.images.json(each) for each in found]
         self.answer({"images": rows, "problem": problem or None})
 
 
