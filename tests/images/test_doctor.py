@@ -12,6 +12,7 @@ import pytest
 from jupyter_rewind.faces.cli.findings import Finding, State
 from jupyter_rewind.faces.cli.hostcheck import check_hosting
 from jupyter_rewind.kernels.hosting.rooms import room_problem
+from jupyter_rewind.kernels.images.criu import find_criu
 from jupyter_rewind.settings import Rewind
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="hosted kernels need Linux")
@@ -53,6 +54,21 @@ def test_images_after_cells_without_images_are_a_mistake() -> None:
     assert both["images after cells"].state is State.ON
 
 
+def test_templates_that_are_asked_for_in_vain_are_a_mistake() -> None:
+    """The one command that mends it is named; without the setting nothing is said."""
+    assert "templates" not in findings()
+    alone = findings(kernels_templates=3)["templates"]
+    assert (alone.state, alone.mend) == (
+        State.PROBLEM, "jupyter rewind config set kernels.host true",
+    )  # fmt: skip
+    both = findings(kernels_templates=3, kernels_host=True, kernels_images=True)["templates"]
+    assert (both.state, both.mend) == (
+        State.PROBLEM, "jupyter rewind config set kernels.images false",
+    )  # fmt: skip
+    found = findings(kernels_templates=3, kernels_host=True)["templates"]
+    assert found.state is State.ON and "last 3 cells" in found.text
+
+
 @needs_rooms
 @pytest.mark.parametrize(
     ("script", "words"),
@@ -76,7 +92,8 @@ def test_a_criu_that_does_not_serve_is_a_problem_with_words(
     chosen = {"kernels_criu": str(fake)}
     asked = findings(kernels_host=True, kernels_images=True, **chosen)["process images"]
     assert (asked.state, words in asked.text) == (State.PROBLEM, True)
-    assert findings(**chosen)["process images"].state is State.NOTE
+    told = findings(**chosen)["process images"]
+    assert (told.state, told.mend) == (State.NOTE, asked.mend)
 
 
 @needs_rooms
@@ -85,6 +102,20 @@ def test_a_criu_that_is_not_there_is_a_problem_with_words(tmp_path: Path) -> Non
     missing = str(tmp_path / "criu")
     found = findings(kernels_host=True, kernels_images=True, kernels_criu=missing)
     assert missing in found["process images"].text
+
+
+@needs_rooms
+def test_a_criu_that_is_mended_is_found_by_who_asked_before(tmp_path: Path) -> None:
+    """A server need not be started anew when somebody has followed the words."""
+    settings = Rewind()
+    settings.kernels_criu = str(tmp_path / "criu")
+    assert "there is no program" in find_criu(settings).problem
+    fake = tmp_path / "criu"
+    fake.write_text('#!/bin/sh\n[ "$1" = --version ] && echo "Version: 3.17.1"\n')
+    fake.chmod(0o755)
+    assert "4.2 or later" in find_criu(settings).problem
+    fake.write_text('#!/bin/sh\n[ "$1" = --version ] && echo "Version: 4.2.1"\nexit 0\n')
+    assert "4.2 or later" not in find_criu(settings).problem
 
 
 @needs_rooms

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from jupyter_rewind.settings import Rewind
 
 _HOST, _IMAGES, _CELLS = "kernel host", "process images", "images after cells"
+_TEMPLATES = "templates"
 
 
 def check_hosting(settings: Rewind) -> Iterator[Finding]:
@@ -32,6 +33,8 @@ def check_hosting(settings: Rewind) -> Iterator[Finding]:
     yield _images(settings)
     if settings.kernels_auto_images:
         yield _after_cells(settings)
+    if settings.kernels_templates:
+        yield _templates(settings)
 
 
 def check_serve(settings: Rewind) -> Iterator[Finding]:
@@ -65,9 +68,23 @@ def _images(settings: Rewind) -> Finding:
         text = f"of kernels that start from now on, by CRIU {found.version} ({found.path})"
         return Finding(_IMAGES, State.ON, text)
     if found.problem:
-        return Finding(_IMAGES, State.NOTE, f"not on this machine: {found.problem}")
+        return Finding(_IMAGES, State.NOTE, f"not on this machine: {found.problem}", found.mend)
     mend = "jupyter rewind config set kernels.images true"
     return Finding(_IMAGES, State.OFF, f"CRIU {found.version} would make them", mend)
+
+
+def _templates(settings: Rewind) -> Finding:
+    nothing = "kernels.templates does nothing"
+    if not settings.kernels_host:
+        mend = "jupyter rewind config set kernels.host true"
+        return Finding(_TEMPLATES, State.PROBLEM, f"{nothing}: it is for hosted kernels", mend)
+    if settings.kernels_images:
+        mend = "jupyter rewind config set kernels.images false"
+        text = f"{nothing}: kernels have either those or process images"
+        return Finding(_TEMPLATES, State.PROBLEM, text, mend)
+    count = settings.kernels_templates
+    text = f"of the last {count} cells" if count > 1 else "of the last cell"
+    return Finding(_TEMPLATES, State.ON, f"{text}, in Python kernels that start from now on")
 
 
 def _after_cells(settings: Rewind) -> Finding:

@@ -7,7 +7,6 @@ and, outside, the rights of the user that it had.
 
 from __future__ import annotations
 
-import functools
 import json
 import os
 import shutil
@@ -37,15 +36,29 @@ _SWITCHES = (
     ),
 )
 """What keeps users from namespaces: in general, on Debian, on Ubuntu."""
+_CONTAINERS = ("/.dockerenv", "/run/.containerenv")
+"""What Docker and Podman leave in a container."""
+_IN_CONTAINER = (
+    "docker run --cap-add SYS_ADMIN --cap-add NET_ADMIN --cap-add SYS_TIME"
+    " --security-opt apparmor=unconfined IMAGE"
+)
+_is_known_to_work = False
 _TRY_SECONDS = 20
 _MARGIN_SECONDS = 15
 _AS_USER = ("--user", "--map-root-user")
 _UNSHARE = ("--pid", "--mount", "--mount-proc", "--propagation", "slave", "--fork", "--")
 
 
-@functools.cache
 def room_problem() -> str:
-    """Why kernels cannot have rooms of their own here; empty where they can."""
+    """Why kernels cannot have rooms of their own here; empty where they can. Once they can, that
+    holds; else it is looked at anew each time, for somebody may have mended it."""
+    global _is_known_to_work
+    problem = "" if _is_known_to_work else _find_problem()
+    _is_known_to_work = not problem
+    return problem
+
+
+def _find_problem() -> str:
     if sys.platform != "linux":
         return "it needs Linux"
     tool = shutil.which("unshare")
@@ -65,7 +78,10 @@ def room_problem() -> str:
 
 
 def room_mend() -> str:
-    """The command, for an administrator, that lets users have rooms; empty where none is known."""
+    """The command, for an administrator, that lets kernels have rooms; empty where none is
+    known."""
+    if is_root():
+        return container_mend()
     for name, refuses, command in _SWITCHES:
         try:
             if Path("/proc/sys", name).read_text().strip() == refuses:
@@ -73,6 +89,11 @@ def room_mend() -> str:
         except OSError:
             continue
     return ""
+
+
+def container_mend() -> str:
+    """The command that begins a container with the rights that images take; empty elsewhere."""
+    return _IN_CONTAINER if any(os.path.exists(each) for each in _CONTAINERS) else ""
 
 
 def is_root() -> bool:

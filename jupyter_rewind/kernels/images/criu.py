@@ -4,7 +4,6 @@ called. It runs inside a kernel's room, by the kernel's keeper.
 
 from __future__ import annotations
 
-import functools
 import os
 import re
 import shutil
@@ -14,7 +13,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jupyter_rewind.errors import Denied, Full, RestoreRefused, RewindError, Unavailable
-from jupyter_rewind.kernels.hosting.rooms import is_root, room_mend, room_problem
+from jupyter_rewind.kernels.hosting.rooms import (
+    container_mend,
+    is_root,
+    room_mend,
+    room_problem,
+)
 from jupyter_rewind.store.durable import free_bytes, read_text_or_empty
 
 if TYPE_CHECKING:
@@ -41,6 +45,7 @@ _WORDS = (
     ("tty", "it has a terminal open"),
     ("Can't dump half of stream unix connection", "it talks to another process over a socket"),
 )
+_known: dict[str, Criu] = {}
 _HARMLESS = re.compile("rlimit|net: Unexpected error")
 """Errors that CRIU goes on after, where it is not root's."""
 _BEFORE_WORDS = re.compile(r"^(\([\d.]+\)\s*)?(pie:\s*)?(\d+:\s*)?Error \([^)]*\): ")
@@ -68,8 +73,13 @@ class Criu:
 
 
 def find_criu(settings: Rewind) -> Criu:
-    """What this machine allows. Asks the program once for each place it may lie in."""
-    return replace(_find(settings.kernels_criu), ghost_limit_mb=settings.kernels_ghost_limit_mb)
+    """What this machine allows. Once it allows images, that holds; else it is looked at anew each
+    time, for somebody may have mended it."""
+    chosen = settings.kernels_criu
+    found = _known.get(chosen) or _find(chosen)
+    if not found.problem:
+        _known[chosen] = found
+    return replace(found, ghost_limit_mb=settings.kernels_ghost_limit_mb)
 
 
 def dump_command(criu: Criu, folder: Path) -> list[str]:
@@ -124,11 +134,10 @@ def cause_of(answer: Mapping[str, Json], log: Path) -> str:
     return known or said.strip().rstrip(".") or str(answer.get("error", "CRIU failed"))
 
 
-@functools.cache
 def _find(chosen: str) -> Criu:
     room = room_problem()
     if room:
-        return Criu(problem=room, mend="" if is_root() else room_mend())
+        return Criu(problem=room, mend=room_mend())
     path = shutil.which(os.path.expanduser(chosen)) if chosen else _which()
     if path is None:
         words = f"there is no program {chosen}" if chosen else "CRIU is not installed"
@@ -163,7 +172,8 @@ def _check(path: str, version: str) -> Criu:
     except (OSError, subprocess.TimeoutExpired) as error:
         return Criu(path, version, f"`{path} check` does not end: {error}")
     if done.returncode == 0:
-        return Criu(path, version, _clock_problem())
+        problem = _clock_problem()
+        return Criu(path, version, problem, container_mend() if problem else "")
     lines = [line for line in done.stderr.splitlines() if "Error" in line] or ["it says no why"]
     return Criu(path, version, f"`{path} check` fails: {lines[0].strip()}")
 
