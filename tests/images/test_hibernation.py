@@ -6,6 +6,7 @@ import asyncio
 import json
 import uuid
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from tornado.httpclient import HTTPRequest
 from tornado.websocket import WebSocketClientConnection, websocket_connect
 
 from jupyter_rewind.kernels.images.freezer import is_awake
+from tests.support.criu import require_criu
 from tests.support.imaged import NOTEBOOK, Imaged
 from tests.support.kernels import eventually
 from tests.support.servers import TOKEN
@@ -86,6 +88,58 @@ def test_an_idle_kernel_sleeps_and_wakes_when_its_page_asks(imaged: Imaged) -> N
 
     asyncio.run(work())
     assert "woke from its image" in imaged.server.log.read_text()
+
+
+def test_a_kernel_whose_thread_works_is_left_alone(imaged: Imaged) -> None:
+    """Though no cell runs and nothing is printed; it sleeps when the work is done."""
+
+    async def work() -> None:
+        page = await connect(imaged)
+        source = (
+            "import threading; n = 0; done = threading.Event()\n"
+            "def train():\n    global n\n    while not done.is_set(): n += 1\n"
+            "threading.Thread(target=train).start()"
+        )
+        assert await run(page, source) == ""
+        await asyncio.sleep(4 * _IDLE_SECONDS)
+        assert imaged.command("list")["images"] == []
+        assert await run(page, "done.set(); print(n > 0)") == "True\n"
+        await asyncio.to_thread(fall_asleep, imaged)
+
+    asyncio.run(work())
+
+
+def test_a_page_is_told_where_its_kernel_does_not_wake(
+    start: Callable[..., Imaged], tmp_path: Path
+) -> None:
+    """Below the cell that waits, with the reason; the next one tries again, and both run."""
+    criu, broken = tmp_path / "criu", tmp_path / "broken"
+    criu.write_text(
+        f'#!/bin/sh\n[ "$1" = restore ] && [ -e {broken} ] && exit 1\n'
+        f'exec {require_criu().path} "$@"\n'
+    )
+    criu.chmod(0o755)
+    flag = f"--Rewind.kernels_hibernate_after={_IDLE_SECONDS}"
+    imaged = start("python3", flag, criu=str(criu))
+
+    async def work() -> None:
+        page = await connect(imaged)
+        assert await run(page, "numbers = iter(range(9)); print(next(numbers))") == "0\n"
+        await asyncio.to_thread(fall_asleep, imaged)
+        broken.touch()
+        first = asyncio.create_task(run(page, "print(next(numbers))"))
+        await asyncio.to_thread(
+            eventually, lambda: "did not wake" in imaged.server.log.read_text(), "it says so"
+        )
+        broken.unlink()
+        await asyncio.sleep(_IDLE_SECONDS)
+        other = await connect(imaged)
+        assert await run(other, "print(next(numbers))") in ("1\n", "2\n")
+        said = await first
+        assert "did not wake" in said and f"image restore {imaged.kernel}" in said
+        assert said.endswith(("1\n", "2\n"))
+
+    asyncio.run(work())
 
 
 def test_a_kernel_that_works_is_left_alone(imaged: Imaged) -> None:

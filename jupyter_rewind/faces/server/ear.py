@@ -81,7 +81,7 @@ class Ear:
         data = raw if isinstance(raw, bytes) else str(raw).encode("utf-8", "replace")
         if b'"execute_request"' not in data or b'"cellId"' not in data:
             return
-        header, metadata = _parts(connection, raw)
+        header, metadata = parts_of(connection, raw)
         cell = metadata.get("cellId")
         if header.get("msg_type") == _REQUEST and isinstance(cell, str):
             self._cells[str(header["msg_id"])] = cell
@@ -136,7 +136,7 @@ class Ear:
             return ""
 
 
-def _parts(connection: Any, raw: Any) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+def parts_of(connection: Any, raw: Any) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
     """The header and the metadata of a message as a front end sends it."""
     from jupyter_server.services.kernels.connection import base
 

@@ -9,14 +9,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 from tornado.ioloop import PeriodicCallback
 
 from jupyter_rewind import clock
 from jupyter_rewind.errors import RewindError
-from jupyter_rewind.faces.server.ear import CONNECTION
+from jupyter_rewind.faces.server.ear import CONNECTION, parts_of
 from jupyter_rewind.model.image import IDLE
 from jupyter_rewind.settings import Rewind
 
@@ -29,13 +32,27 @@ if TYPE_CHECKING:
     from jupyter_rewind.kernels.hosting.record import Place
 
 _LOOK_MS = 2000
+_WORKING = 0.05
+"""This share of a processor and more is work, also where no cell runs: that of a thread, or of a
+program that the kernel has started."""
 _NUDGE_SECONDS, _HEARING_SECONDS = 0.1, 30.0
 _HEARD = "_rewind_heard"
 
 
+@dataclass(slots=True)
+class _Held:
+    """What one page asked of a sleeping kernel, and how it is sent; `told` of it know that the
+    kernel did not wake."""
+
+    send: Callable[[Any, Any], Any]
+    messages: deque[Any] = field(default_factory=deque)
+    told: int = 0
+    is_under_way: bool = False
+
+
 class Hibernation:
     """The idle kernels of one server. Nothing here keeps a page from its kernel: where an image
-    does not come back, the log says so, and the page is told as for any kernel that is silent."""
+    does not come back, the log says so, and each cell that waits for it."""
 
     def __init__(self, server: ServerApp, images: ImageDesk) -> None:
         self._server = server
@@ -47,6 +64,10 @@ class Hibernation:
         self._refused: set[str] = set()
         self._turns: dict[str, asyncio.Lock] = {}
         self._asked: dict[str, float] = {}
+        self._held: WeakKeyDictionary[Any, _Held] = WeakKeyDictionary()
+        self._why: dict[str, str] = {}
+        """Why kernels did not wake the last time."""
+        self._worked: dict[str, tuple[float, float]] = {}
 
     def install(self) -> None:
         """Idle kernels are looked for from now on, and pages are let through."""
@@ -64,7 +85,7 @@ class Hibernation:
         return kernel_id in self._asleep or kernel_id in self._waking
 
     def note(self, kernel_id: str) -> None:
-        """A page has just asked the kernel for something."""
+        """A page has just asked the kernel for something, or the kernel works by itself."""
         self._asked[kernel_id] = clock.monotonic()
 
     async def wake(self, kernel_id: str) -> bool:
@@ -76,14 +97,17 @@ class Hibernation:
             task.add_done_callback(lambda _: self._waking.pop(kernel_id, None))
         return await asyncio.shield(task)
 
-    def deliver_later(self, connection: Any, send: Callable[[], Any]) -> None:
-        """What a page asked of a sleeping kernel reaches it when it is awake and is heard."""
-        waiting: list[Callable[[], Any]] | None = getattr(connection, "_rewind_waiting", None)
-        if waiting is not None:
-            waiting.append(send)
-            return
-        connection._rewind_waiting = [send]
-        self._begin(self._deliver(connection))
+    def holds_back(self, connection: Any) -> bool:
+        """Whether something that a page asked before has not reached its kernel yet."""
+        held = self._held.get(connection)
+        return held is not None and bool(held.messages or held.is_under_way)
+
+    def deliver_later(self, connection: Any, message: Any, send: Callable[[Any, Any], Any]) -> None:
+        """What a page asked of a sleeping kernel reaches it by `send`, when it is awake and is
+        heard."""
+        held = self._held.setdefault(connection, _Held(send))
+        held.messages.append(message)
+        self._begin_delivery(connection, held)
 
     # --- inside -------------------------------------------------------------------------
 
@@ -106,38 +130,83 @@ class Hibernation:
             async with self._turn(kernel_id):
                 if place is None or await asyncio.to_thread(_is_awake, place):
                     self._asleep.discard(kernel_id)
+                    self._deliver_to(kernel_id)
                     return True
-                done = await self._images.restore(kernel_id, "head")
+                done = await self._images.restore(kernel_id)
                 self._asleep.discard(kernel_id)
+            self._deliver_to(kernel_id)
             self._log.info("Kernel %s woke from its image %s.", kernel_id, done.image.id)
             return True
         except RewindError as error:
             self._log.error("Kernel %s did not wake: %s", kernel_id, error)
-        except Exception:
+            self._why[kernel_id] = str(error)
+        except Exception as error:
             self._log.exception("Kernel %s did not wake.", kernel_id)
+            self._why[kernel_id] = repr(error)
         return False
 
-    async def _deliver(self, connection: Any) -> None:
-        """Only when this connection hears the kernel again: outputs would be lost else."""
+    def _begin_delivery(self, connection: Any, held: _Held) -> None:
+        if not held.is_under_way:
+            held.is_under_way = True
+            self._begin(self._deliver(connection, held))
+
+    def _deliver_to(self, kernel_id: str) -> None:
+        """The kernel is awake: what pages asked while it did not wake reaches it."""
+        for connection, held in list(self._held.items()):
+            if connection.kernel_id == kernel_id and held.messages:
+                self._begin_delivery(connection, held)
+
+    async def _deliver(self, connection: Any, held: _Held) -> None:
+        """Only when this connection hears the kernel again: outputs would be lost else. Where the
+        kernel does not wake, the page is told why, and what it asked waits until it does."""
         try:
-            await self.wake(connection.kernel_id)
-            kernel = self._manager.get_kernel(connection.kernel_id)
-            client = kernel.client()
-            client.start_channels(shell=False, iopub=False, stdin=False, hb=False, control=True)
+            if not await self.wake(connection.kernel_id):
+                self._tell(connection, held)
+                return
             try:
-                setattr(connection, _HEARD, False)
-                deadline = clock.monotonic() + _HEARING_SECONDS
-                while not getattr(connection, _HEARD) and clock.monotonic() < deadline:
-                    client.control_channel.send(client.session.msg("kernel_info_request"))
-                    await asyncio.sleep(_NUDGE_SECONDS)
-            finally:
-                client.stop_channels()
-        except Exception:
-            self._log.debug("a woken kernel was not heard", exc_info=True)
+                await self._nudge(connection)
+            except Exception:
+                self._log.debug("a woken kernel was not heard", exc_info=True)
+            while held.messages:
+                try:
+                    held.send(connection, held.messages.popleft())
+                except Exception:
+                    self._log.warning("A request of a page was lost.", exc_info=True)
+            held.told = 0
         finally:
-            waiting, connection._rewind_waiting = connection._rewind_waiting, None
-            for send in waiting:
-                send()
+            held.is_under_way = False
+
+    async def _nudge(self, connection: Any) -> None:
+        """Returns when the connection hears its kernel, or the time is up."""
+        kernel = self._manager.get_kernel(connection.kernel_id)
+        client = kernel.client()
+        client.start_channels(shell=False, iopub=False, stdin=False, hb=False, control=True)
+        try:
+            setattr(connection, _HEARD, False)
+            deadline = clock.monotonic() + _HEARING_SECONDS
+            while not getattr(connection, _HEARD) and clock.monotonic() < deadline:
+                client.control_channel.send(client.session.msg("kernel_info_request"))
+                await asyncio.sleep(_NUDGE_SECONDS)
+        finally:
+            client.stop_channels()
+
+    def _tell(self, connection: Any, held: _Held) -> None:
+        """Below each cell that was to run: that its kernel did not wake, and why. Never raises."""
+        kernel_id = connection.kernel_id
+        words = (
+            f"Jupyter Rewind: this kernel sleeps in a process image, and did not wake:"
+            f" {self._why.get(kernel_id, 'the log of the server says why')}\nThe image is in the"
+            " store, and this cell waits for it. The next cell tries again, as does"
+            f" `jupyter rewind image restore {kernel_id}`."
+        )
+        for message in list(held.messages)[held.told :]:
+            try:
+                header, _ = parts_of(connection, message)
+                if header.get("msg_type") == "execute_request":
+                    connection.write_stderr(words, header)
+            except Exception:
+                self._log.debug("a page was not told that its kernel sleeps", exc_info=True)
+        held.told = len(held.messages)
 
     async def _look(self) -> None:
         settings = Rewind.load_leniently(config=self._server.config)
@@ -146,17 +215,30 @@ class Hibernation:
             if place is None or kernel_id in self._waking:
                 continue
             try:
-                if await asyncio.to_thread(_is_awake, place):
-                    self._asleep.discard(kernel_id)
-                    await self._put_to_sleep(kernel_id, place, settings.kernels_hibernate_after)
-                else:
+                worked = await asyncio.to_thread(_worked_seconds, place)
+                if worked is None:
                     self._asleep.add(kernel_id)
+                    self._worked.pop(kernel_id, None)
+                    continue
+                if kernel_id in self._asleep:  # somebody else woke it
+                    self._asleep.discard(kernel_id)
+                    self._deliver_to(kernel_id)
+                self._note_work(kernel_id, worked)
+                await self._put_to_sleep(kernel_id, place, settings.kernels_hibernate_after)
             except RewindError as error:
                 if kernel_id not in self._refused:
                     self._refused.add(kernel_id)
                     self._log.warning("Kernel %s stays in memory: %s", kernel_id, error)
             except Exception:
                 self._log.debug("kernel %s was not looked at", kernel_id, exc_info=True)
+
+    def _note_work(self, kernel_id: str, seconds: float) -> None:
+        """The kernel has had a processor for so many seconds in its life."""
+        now = clock.monotonic()
+        at, before = self._worked.get(kernel_id, (now, seconds))
+        self._worked[kernel_id] = now, seconds
+        if seconds - before > _WORKING * (now - at):
+            self.note(kernel_id)
 
     async def _put_to_sleep(self, kernel_id: str, place: Place, after: int) -> None:
         kernel: Any = self._manager.get_kernel(kernel_id)
@@ -194,6 +276,12 @@ def _is_awake(place: Place) -> bool:
     return is_awake(place)
 
 
+def _worked_seconds(place: Place) -> float | None:
+    from jupyter_rewind.kernels.images.freezer import worked_seconds
+
+    return worked_seconds(place)
+
+
 def _is_idle(kernel: Any, place: Place, after: int) -> bool:
     """Whether it has done nothing for so many seconds, nor begun in the meantime."""
     hosted = place.read()
@@ -212,10 +300,8 @@ def _held_back(connection: type[Any], hibernation: Hibernation) -> type[Any]:
         await connection.prepare(self)
 
     def handle_incoming_message(self: Any, message: Any) -> Any:
-        if hibernation.is_asleep(self.kernel_id) or getattr(self, "_rewind_waiting", None):
-            hibernation.deliver_later(
-                self, lambda: connection.handle_incoming_message(self, message)
-            )
+        if hibernation.is_asleep(self.kernel_id) or hibernation.holds_back(self):
+            hibernation.deliver_later(self, message, connection.handle_incoming_message)
             return None
         hibernation.note(self.kernel_id)
         return connection.handle_incoming_message(self, message)
