@@ -1,6 +1,6 @@
 """The settings: what there is to choose, and where it was chosen."""
 
-from jupyter_rewind.settings.secrecy import hide_secrets
+from jupyter_rewind.settings.secrecy import hide_secrets, holds_login
 from jupyter_rewind.settings.sizes import parse_size
 from jupyter_rewind.settings.sources import (
     ENVIRONMENT_PREFIX,
@@ -26,5 +26,6 @@ from jupyter_rewind.settings.traits import (
 __all__ = [
     "ENVIRONMENT_PREFIX", "FILE_STEM", "SECTION", "Rewind", "SettingProblem", "SettingRow",
     "Settings", "Value", "describe", "dotted_key", "environment_name", "hide_secrets",
-    "parse_size", "parse_value", "read_json_file", "setting_traits", "trait_name", "user_file",
+    "holds_login", "parse_size", "parse_value", "read_json_file", "setting_traits", "trait_name",
+    "user_file",
 ]  # fmt: skip

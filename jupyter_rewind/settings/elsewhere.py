@@ -5,6 +5,8 @@ from __future__ import annotations
 from traitlets import Bool, Integer, TraitError, Unicode, validate
 from traitlets.config import Configurable
 
+from jupyter_rewind.settings.secrecy import holds_login
+
 
 class Elsewhere(Configurable):
     """A part of `Rewind`, which stands in a file of its own for its length."""
@@ -50,7 +52,7 @@ class Elsewhere(Configurable):
     @validate("replica_url")
     def _without_credentials(self, proposal: dict[str, object]) -> str:
         text = str(proposal["value"])
-        if any("@" in each.partition("://")[2].partition("/")[0] for each in text.split()):
+        if any(map(holds_login, text.split())):
             raise TraitError("an address with a user name or a password")
         return text
 
@@ -60,7 +62,8 @@ class Elsewhere(Configurable):
         if not text:
             return ""
         scheme, _, rest = text.partition("://")
-        login, at, _ = rest.partition("/")[0].rpartition("@")
+        # A password may hold a slash.
+        login, at, _ = rest.partition("?")[0].rpartition("@")
         if scheme not in ("postgresql", "postgres"):
             raise TraitError("no address of a PostgreSQL database")
         if (at and ":" in login) or "password=" in text.lower():

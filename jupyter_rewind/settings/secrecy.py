@@ -10,9 +10,20 @@ import os
 import re
 
 _QUERY = re.compile(r"(\b\w+://[^\s?\"'<>]+)\?[^\s\"')<>]*")
-_LOGIN = re.compile(r"(\b\w+://)[^\s/@\"'<>]+@")
+_LOGIN = re.compile(
+    r"(\b\w+://)"
+    # A password may hold a slash, and half of those that providers draw do; a port is none.
+    r"(?:[^\s/@\"'<>]+|[^\s/@:\"'<>]*:(?!\d{1,5}/)[^\s@\"'<>]+)@"
+)
 _SECRET = re.compile(r"SECRET|TOKEN|PASSWORD|CREDENTIAL|ACCESS_KEY|ACCOUNT_KEY|SAS", re.IGNORECASE)
 _SHORTEST = 6
+
+
+def holds_login(address: str) -> bool:
+    """Whether a user name or a password stands in the address, or what can be nothing else."""
+    before_query = address.partition("?")[0]
+    place = before_query.partition("://")[2].partition("/")[0]
+    return "@" in place or bool(_LOGIN.search(before_query))
 
 
 def hide_secrets(text: str) -> str:

@@ -86,6 +86,11 @@ def test_profiles_are_found_without_boto3(
         "s3://bucket/p?endpoint=ftp://host",
         "s3://bucket/p?endpoint=https://user:hunter2@host",
         "s3://bucket/p#hunter2",
+        "s3://AKIA:hun/ter2hunter2@bucket/p",
+        "az://account:hun/ter2/hunter2==@container/prefix",
+        "s3://bucket/p?endpoint=https://user:hun/hunter2@host",
+        "s3://[hunter2/p",
+        "s3://bucket/p?endpoint=https://[hunter2",
     ],
 )
 def test_what_is_no_address_is_refused(text: str) -> None:
@@ -113,6 +118,12 @@ def test_credentials_of_other_providers_are_found_and_not_told(
     with pytest.raises(RewindError) as caught:
         open_objects(address, hasty=True).get("rewind-replica")
     assert "aHVudGVyMm" not in str(caught.value) and "hunter2" not in str(caught.value)
+
+
+def test_names_that_look_like_logins_are_names() -> None:
+    """An @ may stand in a prefix, and in the name of a folder; a port is no password."""
+    assert parse_address("s3://bucket/ada@example.org/x").prefix == "ada@example.org/x"
+    assert parse_address("file:///mnt/ada@host/x:y@z").prefix == "/mnt/ada@host/x:y@z"
 
 
 def test_a_folder_may_have_any_name() -> None:

@@ -144,6 +144,12 @@ def test_what_is_shown_hides_what_the_environment_keeps(monkeypatch: pytest.Monk
     assert hide_secrets(text) == "got *** from https://***@host/x (see /var/run/token), ***"
 
 
+def test_a_password_with_a_slash_is_hidden_too() -> None:
+    """Half of the keys that providers draw hold one; a port is none."""
+    text = "s3://AKIA:abc/d+e/f@bucket/p and http://127.0.0.1:8333/user@example.org"
+    assert hide_secrets(text) == "s3://***@bucket/p and http://127.0.0.1:8333/user@example.org"
+
+
 def test_the_details_of_a_fault_hide_them_too(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 from jupyter_rewind.errors import InvalidInput
+from jupyter_rewind.settings import holds_login
 from jupyter_rewind.store.durable import Files
 from jupyter_rewind.store.replica.cloud import CloudObjects, load_obstore, without_secrets
 from jupyter_rewind.store.replica.folder import FolderObjects
@@ -42,17 +43,23 @@ class Address:
     encrypt: bool = False
     """Nothing may go there in the clear."""
 
+    @property
+    def place(self) -> tuple[str, ...]:
+        """Where it is, however that is spelled."""
+        return self.scheme, self.bucket, self.prefix, self.endpoint.rstrip("/"), self.account
+
 
 def parse_address(text: str) -> Address:
     """The address that `text` says. Raises InvalidInput, without repeating a secret in it."""
     text = text.strip()
-    parts = urlsplit(text)
-    if "@" in parts.netloc:
+    # First of all: what is refused for another reason might be shown.
+    if holds_login(text):
         raise InvalidInput(
             "A replica's address must not hold a user name or a password.",
             hint="Give credentials as the provider's tools find them, for S3 in AWS_ACCESS_KEY_ID"
             " and AWS_SECRET_ACCESS_KEY or in ~/.aws.",
         )
+    parts = _split(text)
     options = dict(parse_qsl(parts.query, keep_blank_values=True))
     known = _OPTIONS.get(parts.scheme, {*()}.union(*_OPTIONS.values()))
     unknown = sorted(options.keys() - known)
@@ -96,11 +103,22 @@ def _folder_address(text: str, path: str, host: str, encrypt: bool) -> Address:
 
 
 def _check_endpoint(endpoint: str) -> None:
-    parts = urlsplit(endpoint)
+    # An endpoint has no path to speak of: whatever stands before an @ is a login.
+    if "@" in endpoint or _split(endpoint).query:
+        raise InvalidInput("The endpoint of a replica must not hold credentials.")
+    parts = _split(endpoint)
     if endpoint and (parts.scheme not in {"http", "https"} or not parts.netloc):
         raise InvalidInput("The endpoint of a replica must begin with https:// or http://.")
-    if "@" in parts.netloc or parts.query:
-        raise InvalidInput("The endpoint of a replica must not hold credentials.")
+
+
+def _split(text: str) -> SplitResult:
+    try:
+        return urlsplit(text)
+    except ValueError as error:
+        raise InvalidInput(
+            "That is not an address of a replica.",
+            hint="Give s3://, gs:// or az://bucket/prefix, or file:///a/folder.",
+        ) from error
 
 
 def open_objects(
