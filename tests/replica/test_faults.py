@@ -224,6 +224,15 @@ def test_a_clock_that_the_server_refuses_is_named() -> None:
     assert isinstance(told, Denied) and "clock" in told.hint and "credentials" not in told.hint
 
 
+@pytest.mark.parametrize("place", ["s3://physics-403/x", "s3://b/credentials", "s3://b/507"])
+def test_a_name_is_no_refusal(place: str) -> None:
+    """A bucket or a prefix may be called so: a server that is away does not refuse anything."""
+    address = f"https://s3.amazonaws.com/{place.removeprefix('s3://')}/refs"
+    error = OSError(f"Generic S3 error: Error performing PUT {address} in 10s - connection reset")
+    told = tell(error, "write", "refs/x", place)
+    assert type(told) is Unavailable and told.retryable
+
+
 def test_credentials_that_are_mended_are_used(
     tmp_path: Path, seaweed: Server, keys: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

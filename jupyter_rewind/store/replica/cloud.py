@@ -31,6 +31,10 @@ _DENIED = re.compile(
     r"|\b40[13]\b|Unauthorized|Forbidden|credential",
     re.IGNORECASE,
 )
+_NAMES = re.compile(
+    r"\b\w+://\S+|<(Resource|Key|BucketName|RequestId|HostId)>.*?</\1>", re.IGNORECASE
+)
+"""What a user or a server has named may say 403, or credentials."""
 _SHOWN = 300
 
 
@@ -117,19 +121,20 @@ class CloudObjects:
 def tell(error: Exception, doing: str, key: str, place: str) -> RewindError:
     """What `error`, of obstore or of a tool that finds credentials, means to us."""
     reason = without_secrets(str(error))
+    said = _NAMES.sub("", reason)
     what = f"Could not {doing} {key} in the replica {place}"
     kind = type(error).__name__
     is_bucket = "NoSuchBucket" in str(error) or "ContainerNotFound" in str(error)
     if kind in {"NotFoundError", "FileNotFoundError"} and not is_bucket:
         return NotFound(f"{what}: there is no such object.")
-    if kind in {"PermissionDeniedError", "UnauthenticatedError"} or _DENIED.search(reason):
+    if kind in {"PermissionDeniedError", "UnauthenticatedError"} or _DENIED.search(said):
         return Denied(
             f"{what}: the server refuses ({reason}).",
             hint="Nothing was changed. Set this machine's clock: the server's differs too much."
             if "TimeTooSkewed" in reason
             else "Nothing was changed. Check the credentials and what they may do.",
         )
-    if _FULL.search(reason):
+    if _FULL.search(said):
         return Full(
             f"{what}: there is no room ({reason}).",
             hint="What was there before is whole, and so is the store on this machine.",
