@@ -28,7 +28,12 @@ from jupyter_rewind.store.keyfiles import export_key, import_key
 from jupyter_rewind.store.layout import key_path
 from jupyter_rewind.store.partial import UNKNOWN, read_partial
 from jupyter_rewind.store.preferences import set_value, unset_value
-from jupyter_rewind.store.replica.address import open_objects, parse_address, with_encryption
+from jupyter_rewind.store.replica.address import (
+    Address,
+    open_objects,
+    parse_address,
+    with_encryption,
+)
 from jupyter_rewind.store.replica.check import CheckReport, Fault, check
 from jupyter_rewind.store.replica.collecting import CollectedReport, collect_replica
 from jupyter_rewind.store.replica.fetching import Progress
@@ -76,6 +81,11 @@ class Replication:
         self._settings = settings
 
     @property
+    def settings(self) -> Rewind:
+        """Those that name them."""
+        return self._settings
+
+    @property
     def urls(self) -> list[str]:
         """The addresses in force. Raises InvalidInput for one that is none."""
         return split_urls(self._settings.replica_url)
@@ -116,11 +126,13 @@ class Replication:
         """
         address = parse_address(with_encryption(text) if encrypt else text)
         known = self._in_file()
-        if address.url in known:
-            raise Conflict(f"{address.url} is one of the replicas already.")
+        for each in known:
+            if parse_address(each).place == address.place:
+                raise Conflict(f"{each} is one of the replicas already.")
+        self._require_elsewhere(address)
         if address.encrypt:
             require_library()
-        objects = self._open(address.url)
+        objects = self.open(address.url)
         key: Path | None = None
         exists = True
         try:
@@ -139,6 +151,15 @@ class Replication:
             address = parse_address(with_encryption(address.url))
         file = set_value(KEY, " ".join([*known, address.url]))
         return Added(address.url, file, exists, key, address.encrypt)
+
+    def _require_elsewhere(self, address: Address) -> None:
+        """Raises InvalidInput for a folder in the store itself, which is lost with it."""
+        store = Path(self._settings.store_path).expanduser().resolve()
+        if address.scheme == "file" and Path(address.prefix).resolve().is_relative_to(store):
+            raise InvalidInput(
+                f"{address.url} lies in the store at {store}: it would be lost with it.",
+                hint="Nothing was changed. Name a folder on another disk, or on a share.",
+            )
 
     def remove(self, text: str) -> tuple[str, Path]:
         """The user's settings name this replica no more; what it holds stays. Raises NotFound,
@@ -174,7 +195,7 @@ class Replication:
         """See `store/replica/push.py`."""
         with self._workspace() as workspace:
             return push(
-                workspace.repository, self._open(url), url, pace=self._pace, progress=progress,
+                workspace.repository, self.open(url), url, pace=self._pace, progress=progress,
                 sealed=parse_address(url).encrypt,
             )  # fmt: skip
 
@@ -182,7 +203,7 @@ class Replication:
         """All histories that the replica held are here, and of contents what is small; the rest
         comes as it is read, or by `fill`. And whether the store was made for it. See
         `store/replica/pull.py`."""
-        objects = self._open(url)
+        objects = self.open(url)
         folder = Path(self._settings.store_path)
         made = found_store(folder, Path(self._settings.store_key_folder), objects, Files())
         with self._workspace() as workspace:
@@ -198,7 +219,7 @@ class Replication:
             partial = read_partial(store.layout)
             if not partial:
                 return 0
-            objects = self._open(url)
+            objects = self.open(url)
             ours = [name for name, lender in partial.items() if lender == url]
             make_whole(store, ours, objects, url, self._pace, progress=progress)
             # What came from another replica may lie in this one, too.
@@ -210,41 +231,10 @@ class Replication:
         with self._workspace() as workspace:
             return count_absent(workspace.repository)
 
-    @property
-    def is_first_use(self) -> bool:
-        """Whether there are replicas, and here is no store yet, or one that nothing was ever in."""
-        if not self._settings.replica_url.strip():
-            return False
-        folder = Path(self._settings.store_path).expanduser()
-        if not (folder / "config").exists():
-            return True
-        kept = any(path.name[0] != "." for path in (folder / "segments").glob("*"))
-        return not kept and not any((folder / "replicas").glob("*.json"))
-
-    def found(self) -> str | None:
-        """The first replica that is there, whose store is this machine's from now on, still empty;
-        None where none is there yet. In seconds, not minutes.
-
-        Raises Denied (no key), Unavailable: then it is not known whether there is one.
-        """
-        folder, keys = Path(self._settings.store_path), Path(self._settings.store_key_folder)
-        for url in self.urls:
-            with suppress(NotFound):
-                objects = self._open(url, hasty=True)
-                found_store(folder.expanduser(), keys.expanduser(), objects, Files())
-                return url
-        return None
-
-    def adopt(self, progress: Progress | None = None) -> PullReport | None:
-        """On the first use here: all histories that a replica holds are here, and contents as
-        after `pull`. None where no replica is there yet. Raises as `found` and `pull` do."""
-        url = self.found()
-        return self.pull(url, progress)[0] if url is not None else None
-
     def standing(self, url: str, *, hasty: bool = False) -> Standing:
         """See `store/replica/standing.py`; `hasty` gives it seconds to answer, not minutes."""
         with self._workspace() as workspace:
-            return compare(workspace.repository, self._open(url, hasty=hasty), url)
+            return compare(workspace.repository, self.open(url, hasty=hasty), url)
 
     def forwarders(
         self, calm_in: Callable[[], float], tell: Callable[[Account], None]
@@ -258,7 +248,7 @@ class Replication:
         return Forwarder(
             url,
             lambda: Workspace.open(self._settings, create=False).repository,
-            lambda: self._open(url),
+            lambda: self.open(url),
             sealed=parse_address(url).encrypt,
             interval_seconds=self._settings.replica_interval_seconds,
             bytes_per_second=self._settings.replica_rate_kb * 1000,
@@ -275,7 +265,7 @@ class Replication:
         with self._workspace() as workspace:
             layout, files = workspace.repository.layout, workspace.repository.files
             return check(
-                layout, files, self._open(url), read_share=read_share, pace=self._pace,
+                layout, files, self.open(url), read_share=read_share, pace=self._pace,
                 progress=progress,
             )  # fmt: skip
 
@@ -285,7 +275,7 @@ class Replication:
         """See `store/replica/collecting.py`."""
         with self._workspace() as workspace:
             return collect_replica(
-                workspace.repository, self._open(url), url, dry_run=dry_run, pace=self._pace,
+                workspace.repository, self.open(url), url, dry_run=dry_run, pace=self._pace,
                 progress=progress, sealed=parse_address(url).encrypt,
             )  # fmt: skip
 
@@ -349,7 +339,8 @@ class Replication:
         with Workspace.open(self._settings, create=False) as workspace:
             yield workspace
 
-    def _open(self, url: str, *, hasty: bool = False) -> Objects:
+    def open(self, url: str, *, hasty: bool = False) -> Objects:
+        """What lies at this address; `hasty` gives it seconds to answer, not minutes."""
         return open_objects(parse_address(url), hasty=hasty)
 
     def _in_file(self) -> list[str]:

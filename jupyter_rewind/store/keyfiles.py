@@ -15,7 +15,7 @@ from blake3 import blake3
 from jupyter_rewind.errors import Conflict, Denied, Format, NotFound
 from jupyter_rewind.model.ids import StoreId
 from jupyter_rewind.store.durable import Files, translate
-from jupyter_rewind.store.layout import KEY_SIZE, Layout, key_path
+from jupyter_rewind.store.layout import KEY_SIZE, ROTATED, Layout, key_path
 
 _WORD = "rewind-key-1"
 _LINE = re.compile(rf"{_WORD} ([0-9a-f]{{16,64}}) ([0-9a-f]{{{2 * KEY_SIZE}}}) ([0-9a-f]{{8}})")
@@ -69,6 +69,21 @@ def import_key(file: Path, key_folder: Path, files: Files) -> tuple[StoreId, Pat
         )
     files.sync_folder(key_folder)
     return store_id, path, is_new
+
+
+def only_key(key_folder: Path) -> tuple[str, bytes] | None:
+    """The id and the key of the one store whose key is here and was not changed since; None where
+    there is none, or more than one, or it does not read."""
+    try:
+        found = [
+            path
+            for path in key_folder.glob("*.key")
+            if not (key_folder / f"{path.stem}{ROTATED}").exists()
+        ]
+        key = found[0].read_bytes() if len(found) == 1 else b""
+    except OSError:
+        return None
+    return (found[0].stem, key) if len(key) == KEY_SIZE else None
 
 
 def _read(file: Path) -> tuple[StoreId, bytes]:

@@ -146,16 +146,24 @@ class Face:
                 yield workspace
 
     def _adopt(self) -> None:
+        from jupyter_rewind.beginning import Beginning
         from jupyter_rewind.replication import Replication
 
-        replicas = Replication(self.settings)
-        if replicas.is_first_use:
-            with self.screen.progress("Pulling histories") as progress:
-                brought = replicas.adopt(progress)
-            if brought is not None and brought.absent_bytes:
-                self.screen.remark(f"{wording.absent(brought.absent_bytes)} {wording.BRING}")
-            if brought is not None and replicas.lacks_encryption:
-                self.screen.remark(wording.IN_THE_CLEAR)
+        beginning = Beginning(self.settings)
+        if not beginning.is_due:
+            return
+        with self.screen.progress("Pulling histories") as progress:
+            brought = beginning.adopt(progress)
+        if brought is None:
+            return
+        if brought.report.absent_bytes:
+            self.screen.remark(f"{wording.absent(brought.report.absent_bytes)} {wording.BRING}")
+        for url, error in brought.unasked.items():
+            self.screen.remark(
+                f"What only {url} holds is not here yet: {error.message} {wording.PULL_AGAIN}"
+            )
+        if Replication(self.settings).lacks_encryption:
+            self.screen.remark(wording.IN_THE_CLEAR)
 
     def workspace_at(self, folder: Path | None) -> Workspace:
         """As `workspace`, of the store at `folder` where one is named."""

@@ -10,6 +10,8 @@ from datetime import UTC, datetime
 SHORT_ID = 8
 BRING = "`jupyter rewind pull` brings them."
 """What is said after `absent` where nothing else brings them by itself."""
+PULL_AGAIN = "`jupyter rewind pull` brings it."
+"""What is said where a replica could not be asked."""
 IN_THE_CLEAR = (
     "The store is in the clear, as its replica is, though store.encrypt is on: `jupyter rewind key"
     " rotate --encrypt --yes` encrypts it, and it needs a new replica then."

@@ -7,9 +7,10 @@ import threading
 from typing import TYPE_CHECKING
 
 from jupyter_rewind import clock
-from jupyter_rewind.errors import Internal, RewindError
+from jupyter_rewind.errors import Internal, RewindError, Unavailable
 
 if TYPE_CHECKING:
+    from jupyter_rewind.beginning import Beginning
     from jupyter_rewind.settings import Rewind
     from jupyter_rewind.workspace import Workspace
 
@@ -54,14 +55,22 @@ class Opening:
         comes by itself. Else saving does not wait for it, and the replica says why not."""
         if not self._settings.replica_url.strip():
             return
-        from jupyter_rewind.replication import Replication
+        from jupyter_rewind.beginning import Beginning
 
         try:
-            replicas = Replication(self._settings)
-            if replicas.is_first_use:
-                replicas.found()
+            beginning = Beginning(self._settings)
+            if beginning.is_due:
+                self._begin(beginning)
         except RewindError as error:
             log.warning("A store of its own is begun here: %s", error)
+
+    def _begin(self, beginning: Beginning) -> None:
+        try:
+            beginning.found()
+        except Unavailable as error:
+            if not beginning.found_by_key():
+                raise
+            log.warning("What the replicas hold comes when they answer: %s", error)
 
     def renew(self, replaced: Workspace) -> None:
         """Another store took the place of the open one: it is opened when it is next needed."""

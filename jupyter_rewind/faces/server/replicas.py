@@ -80,6 +80,12 @@ class Replicas:
             for one in self._forwarders
             if one.account.error is not None
         ]
+        found += [
+            f"The replica {one.account.url} gets what is saved, but what expired stays there:"
+            f" {one.account.uncollected}"
+            for one in self._forwarders
+            if one.account.uncollected is not None
+        ]
         if self.refusal is not None:
             found.append(f"Nothing is pushed to the replicas: {self.refusal}")
         return found

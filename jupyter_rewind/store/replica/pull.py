@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from jupyter_rewind.errors import Denied, Integrity, NotFound, Unavailable
+from jupyter_rewind.model.ids import StoreId
 from jupyter_rewind.store.apart import require_apart
 from jupyter_rewind.store.durable import Files
 from jupyter_rewind.store.encryption import require_library
@@ -40,7 +41,7 @@ from jupyter_rewind.store.replica.notes import Notes, read_notes, write_notes
 from jupyter_rewind.store.replica.objects import Objects
 from jupyter_rewind.store.replica.opening import read_identity, require_store, unseal
 from jupyter_rewind.store.replica.pace import Pace
-from jupyter_rewind.store.replica.push import know_branch
+from jupyter_rewind.store.replica.push import know_branch, still_true
 from jupyter_rewind.store.replica.sparse import SparseFetcher
 from jupyter_rewind.store.replica.turns import has_turns, taking_turns
 from jupyter_rewind.store.repository import Repository
@@ -92,6 +93,15 @@ def found_store(folder: Path, key_folder: Path, objects: Objects, files: Files) 
             f"{path} is not the key of the store in the replica {objects.place}.",
             hint="Nothing was changed. Put the right key there.",
         )
+    return begin_store(folder, key_folder, identity.store_id, key, files, encrypted=encrypted)
+
+
+def begin_store(
+    folder: Path, key_folder: Path, store_id: StoreId, key: bytes, files: Files, *, encrypted: bool
+) -> bool:
+    """True when an empty store of this id and key was made at `folder`; False where there was a
+    store already. Raises Denied (what is encrypted cannot be kept here), InvalidInput."""
+    require_apart(key_folder, folder)
     files.make_folder(folder)
     files.make_folder(folder / "segments")
     files.make_folder(folder / "locks")
@@ -101,7 +111,7 @@ def found_store(folder: Path, key_folder: Path, objects: Objects, files: Files) 
             return False
         if encrypted:
             require_library()
-        mend_config(folder, identity.store_id, key, files, encrypted=encrypted)
+        mend_config(folder, store_id, key, files, encrypted=encrypted)
         files.sync_folder(folder)
     return True
 
@@ -257,6 +267,7 @@ def _note(repository: Repository, url: str, ledger: Ledger) -> None:
     notes = read_notes(repository.layout, url)
     if notes.replica != ledger.replica:
         notes = Notes(replica=ledger.replica)
+    notes = still_true(notes, ledger)
     notes.numbers, notes.ends = dict(ledger.numbers), dict(ledger.sure)
     know_branch(ledger, notes)
     write_notes(repository.layout, url, notes, repository.files)

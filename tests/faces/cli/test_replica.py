@@ -182,12 +182,57 @@ def test_no_setting_keeps_a_password(
 ) -> None:
     """Neither the settings file nor the environment takes one, and nobody is shown it."""
     url = "s3://name:hunter2@bucket/x"
-    said = rewind("config", "set", "replica.url", url)
-    assert said.status == 2 and "hunter2" not in said.out + said.err
+    for each in (url, "s3://name:hun/ter/hunter2@bucket/x"):
+        said = rewind("config", "set", "replica.url", each)
+        assert said.status == 2 and "hunter2" not in said.out + said.err
     monkeypatch.setenv("JUPYTER_REWIND_REPLICA_URL", url)
     for words in (["replica", "list"], ["config"], ["doctor"], ["stats"]):
         ended = rewind(*words)
         assert "hunter2" not in ended.out + ended.err
+
+
+def test_one_place_is_one_replica(home: Path, book: Path, rewind: Rewind, mount: Path) -> None:
+    """However it is spelled: each save would be sent there twice."""
+    assert rewind("replica", "add", mount.as_uri()).status == 0
+    ended = rewind("replica", "add", f"{mount.as_uri()}/")
+    assert ended.status == 4 and "already" in ended.err
+    assert len(rewind("replica", "list", "--json").data["replicas"]) == 1
+
+
+def test_a_folder_of_the_store_is_no_other_place(home: Path, book: Path, rewind: Rewind) -> None:
+    """A copy that is lost with the store is none."""
+    [segments] = (home / "data").rglob("segments")
+    ended = rewind("replica", "add", segments.as_uri())
+    assert ended.status == 2 and "lost with it" in ended.err
+    assert not rewind("replica", "list", "--json").data["replicas"]
+
+
+def test_a_fresh_machine_asks_every_replica(
+    home: Path, book: Path, rewind: Rewind, mount: Path
+) -> None:
+    """Where the first one is behind, what only the second one holds is there as well; and where
+    that one does not answer, it is said that something may be missing."""
+    second = mount.with_name("second")
+    second.mkdir()
+    both = ("--set", f"replica.url={mount.as_uri()} {second.as_uri()}")
+    assert rewind("replica", "push", *both).status == 0
+    book.write_bytes(notebook_bytes(cell("load", "x = 'the newest'")))
+    assert rewind("checkpoint", book, *both).status == 0
+    assert rewind("replica", "push", second.as_uri(), *both).status == 0
+    count = len(rewind("history", book, "--json", *both).data["checkpoints"])
+    shutil.copytree(home / "data", home / "kept")
+    away = second.rename(mount.with_name("away"))
+    shutil.rmtree(home / "data")
+    told = rewind("history", book, *both)
+    assert told.status == 0 and second.as_uri() in told.err, told.err
+    away.rename(second)
+    shutil.rmtree(home / "data")
+    assert len(rewind("history", book, "--json", *both).data["checkpoints"]) == count
+    assert second.is_dir()
+    # The first one may be away as well: what is there is enough to know whose store this is.
+    mount.rename(mount.with_name("gone"))
+    shutil.rmtree(home / "data")
+    assert len(rewind("history", book, "--json", *both).data["checkpoints"]) == count
 
 
 def test_another_stores_replica_is_refused_when_it_is_added(

@@ -1,0 +1,86 @@
+"""A server on a fresh machine whose replica does not answer in the first moment."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from jupyter_rewind.beginning import Beginning
+from jupyter_rewind.faces.server.opening import Opening
+from jupyter_rewind.replication import Replication
+from jupyter_rewind.settings import Rewind
+from jupyter_rewind.workspace import Workspace
+from tests.notebooks.support import make_notebook
+
+
+def settings_of(folder: Path, mount: Path) -> Rewind:
+    folder.mkdir(exist_ok=True)
+    return Rewind(
+        store_path=str(folder / "store"),
+        store_key_folder=str(folder / "keys"),
+        replica_url=mount.as_uri(),
+    )
+
+
+def save(workspace: Workspace, path: Path, source: str) -> None:
+    path.write_bytes(make_notebook(source))
+    workspace.checkpoint(str(path))
+
+
+@pytest.fixture
+def mount(tmp_path: Path) -> Path:
+    (tmp_path / "mount").mkdir()
+    return tmp_path / "mount"
+
+
+@pytest.fixture
+def first(tmp_path: Path, mount: Path) -> Rewind:
+    """A machine that has pushed."""
+    settings = settings_of(tmp_path / "first", mount)
+    with Workspace.open(settings) as workspace:
+        save(workspace, tmp_path / "a.ipynb", "x = 1")
+    [url] = Replication(settings).urls
+    Replication(settings).push(url)
+    return settings
+
+
+def test_with_the_key_alone_it_is_the_same_store(
+    tmp_path: Path, mount: Path, first: Rewind
+) -> None:
+    """What is saved while the replica is away, and what it holds, come together when it is back:
+    nothing of that session is on this machine alone."""
+    second = settings_of(tmp_path / "second", mount)
+    shutil.copytree(first.store_key_folder, second.store_key_folder)
+    away = mount.rename(tmp_path / "away")
+    opening = Opening(second)
+    try:
+        save(opening.workspace(), tmp_path / "b.ipynb", "y = 1")
+    finally:
+        opening.close()
+    away.rename(mount)
+    replicas = Replication(second)
+    [url] = replicas.urls
+    replicas.pull(url)
+    assert replicas.push(url).entries
+    for settings in (first, second):
+        Replication(settings).pull(url)
+        with Workspace.open(settings) as workspace:
+            for name in ("a.ipynb", "b.ipynb"):
+                assert workspace.checkpoints(str(tmp_path / name)), name
+
+
+@pytest.mark.parametrize("keys", [0, 2])
+def test_without_one_key_nobody_can_tell(
+    keys: int, tmp_path: Path, mount: Path, first: Rewind
+) -> None:
+    """With none, or with several, no store is guessed at."""
+    second = settings_of(tmp_path / "second", mount)
+    Path(second.store_key_folder).mkdir()
+    [key] = Path(first.store_key_folder).glob("*.key")
+    for number in range(keys):
+        shutil.copy(key, Path(second.store_key_folder, f"{number:032x}.key"))
+    mount.rename(tmp_path / "away")
+    assert not Beginning(second).found_by_key()
+    assert not Path(second.store_path, "config").exists()
