@@ -41,7 +41,7 @@ from jupyter_rewind.store.layout import (
 from jupyter_rewind.store.locks import Barrier, is_locked
 from jupyter_rewind.store.partial import require_whole
 from jupyter_rewind.store.replica.arrival import forget_waiting
-from jupyter_rewind.store.replica.turns import taking_turns
+from jupyter_rewind.store.replica.turns import PUSHING, taking_turns
 from jupyter_rewind.store.segments import Batch, Scan, SegmentReader
 from jupyter_rewind.store.shut import is_segment
 from jupyter_rewind.store.witness import note_segments
@@ -96,6 +96,7 @@ def _alone(layout: Layout) -> Iterator[None]:
         with (
             upkeep_lock(layout, doing),
             taking_turns(layout, "pull", f"A pull into the store at {layout.folder}"),
+            taking_turns(layout, PUSHING, f"A push of the store at {layout.folder}"),
             barrier.held(exclusive=True),
         ):
             yield

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from jupyter_rewind.errors import Denied
 from jupyter_rewind.store.replica import collecting
 from jupyter_rewind.store.replica.collecting import (
     is_worth_collecting,
@@ -18,6 +19,7 @@ from jupyter_rewind.store.replica.collecting import (
 from jupyter_rewind.store.replica.folder import FolderObjects
 from jupyter_rewind.store.replica.forwarding import Forwarder, State
 from tests.support.collecting import Meddled, expire, is_whole, shrink
+from tests.support.forwarders import Running, is_current
 from tests.support.replicas import first_machine, holds, next_machine
 
 
@@ -148,3 +150,50 @@ def test_kill_9_at_any_step_loses_nothing(left: int, tmp_path: Path) -> None:
     fourth = next_machine(tmp_path / "d", first)
     fourth.pull()
     assert holds(fourth, first, second)
+
+
+class Undeletable(Meddled):
+    """A place whose credentials may not delete, as it is best for users of a hub."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.bases = 0
+
+    def create(self, key: str, data: bytes) -> bool:
+        self.bases += key.startswith("bases/")
+        return super().create(key, data)
+
+    def delete(self, key: str) -> None:
+        raise Denied(f"Could not delete {key}: AccessDenied.")
+
+
+def test_what_cannot_be_collected_is_pushed_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where nothing may be deleted the replica is current, the account says why it does not
+    shrink, and nobody condemns the same again with each push."""
+    monkeypatch.setattr(collecting, "_LEAST_BYTES", 1000)
+    objects = Undeletable()
+    first = first_machine(tmp_path / "a", objects)
+    names = first.save(9)
+    first.push()
+    expire(first, names)
+    running = Running(first, collect_hours=24)
+    running.forwarder.start()
+    try:
+        running.until(lambda: running.account.uncollected is not None)
+        bases = objects.bases
+        for _ in range(3):
+            pushed = running.account.pushed_ns
+            first.save()
+            running.until(lambda pushed=pushed: running.account.pushed_ns != pushed)
+            running.until(lambda: is_current(running))
+    finally:
+        running.forwarder.end()
+        assert running.forwarder.join(60)
+    assert isinstance(running.account.uncollected, Denied)
+    assert not any(told.state is State.FAILING for told in running.told)
+    assert objects.bases == bases > 0
+    second = next_machine(tmp_path / "b", first)
+    second.pull()
+    assert holds(second, first)

@@ -11,14 +11,15 @@ import pytest
 from obstore.store import MemoryStore
 
 from jupyter_rewind import clock
-from jupyter_rewind.errors import Integrity, NotFound
+from jupyter_rewind.errors import Conflict, Integrity, NotFound
 from jupyter_rewind.store.replica import forwarding
 from jupyter_rewind.store.replica.cloud import CloudObjects
 from jupyter_rewind.store.replica.folder import FolderObjects
 from jupyter_rewind.store.replica.forwarding import LONGEST_PAUSE_SECONDS, State, longer_pause
 from jupyter_rewind.store.replica.pull import found_store
 from jupyter_rewind.store.replica.push import sole_pusher
-from tests.support.forwarders import DEADLINE_SECONDS, Running, is_current
+from jupyter_rewind.store.rotation import rotate
+from tests.support.forwarders import DEADLINE_SECONDS, Running, Watched, is_current
 from tests.support.replicas import (
     URL,
     Line,
@@ -150,6 +151,37 @@ def test_a_failure_is_told_and_mends_itself(
     second = next_machine(tmp_path / "b", machine)
     second.pull()
     assert holds(second, machine)
+
+
+def test_what_waits_is_counted_while_nobody_tries(
+    machine: Machine, run: Callable[..., Running], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Minutes may pass between two tries: what is saved then is told as not yet there."""
+    monkeypatch.setattr(forwarding, "_MEASURE_SECONDS", 0.05)
+    machine.push()
+    watched = Watched(machine.objects)
+    watched.fails = True
+    machine.objects = watched
+    running = run(interval_seconds=3600)
+    running.until(lambda: running.account.state is State.FAILING)
+    assert running.account.lag.behind_entries == 0
+    machine.save(2)
+    running.until(lambda: running.account.lag.behind_entries == 2)
+    assert running.account.failures == 1 and running.account.lag.behind_bytes > 0
+
+
+def test_a_changed_key_is_noticed_by_an_idle_server(
+    machine: Machine, run: Callable[..., Running]
+) -> None:
+    """Nothing of the store as it is now goes to the old replica, and nobody calls that current."""
+    running = run()
+    running.until(lambda: is_current(running))
+    with machine.open() as repository:
+        layout = repository.layout
+    rotate(layout, machine.filled.folder / "keys", QuickFiles(), lambda entry, *_: entry)
+    running.until(lambda: running.account.state is State.FAILING)
+    assert isinstance(running.account.error, Conflict)
+    assert running.account.lag.behind_entries == len(machine.filled.bodies)
 
 
 def test_pauses_grow_and_differ() -> None:

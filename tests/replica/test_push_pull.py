@@ -8,11 +8,15 @@ from pathlib import Path
 import pytest
 from obstore.store import MemoryStore
 
+from jupyter_rewind import clock
 from jupyter_rewind.errors import Conflict, Denied, Integrity, InvalidInput, NotFound
 from jupyter_rewind.store.collect import collect
 from jupyter_rewind.store.replica.cloud import CloudObjects
+from jupyter_rewind.store.replica.folder import FolderObjects
 from jupyter_rewind.store.replica.objects import Objects
 from jupyter_rewind.store.replica.pull import found_store
+from jupyter_rewind.store.replica.standing import compare
+from jupyter_rewind.store.rotation import rotate
 from tests.support.replicas import committed_bytes, first_machine, holds, next_machine
 from tests.support.stores import QuickFiles, noise
 
@@ -226,3 +230,50 @@ def test_a_killed_show_is_finished_at_the_next_open(tmp_path: Path, memory: Obje
     ):
         pull(repository, memory, second.url)
     assert holds(second, first)
+
+
+def test_a_push_sends_what_it_has_checked(tmp_path: Path) -> None:
+    """The key is not changed while a push is under way: the replica would get bytes of the new key
+    under the word of the old one, and nobody could pull it again."""
+    place = tmp_path / "replica"
+    place.mkdir()
+    machine = first_machine(tmp_path / "a", FolderObjects(place, QuickFiles()))
+    with machine.open() as repository:
+        machine.filled.add(repository, parts=[noise("much", 2_000_000)])
+        layout = repository.layout
+    refused: list[Conflict] = []
+
+    class Meanwhile(FolderObjects):
+        def create(self, key: str, data: bytes | bytearray) -> bool:
+            if key.startswith("packs/") and not refused:
+                with pytest.raises(Conflict) as caught:
+                    rotate(layout, tmp_path / "a/keys", QuickFiles(), lambda entry, *_: entry)
+                refused.append(caught.value)
+            return super().create(key, data)
+
+    machine.objects = Meanwhile(place, QuickFiles())
+    machine.push()
+    assert "push" in refused[0].message and refused[0].retryable
+    other = next_machine(tmp_path / "b", machine)
+    other.pull()
+    assert holds(other, machine)
+    rotate(layout, tmp_path / "a/keys", QuickFiles(), lambda entry, *_: entry)
+
+
+def test_what_was_moved_by_a_collect_is_not_years_behind(tmp_path: Path, memory: Objects) -> None:
+    """Old checkpoints that are written anew here are in the replica already: it is behind since
+    the last push at most."""
+    years = 2 * 366 * 86_400
+    hands = clock.FakeClock(clock.now_ns() - years * 10**9, seed=78)
+    with clock.use(hands):
+        machine = first_machine(tmp_path / "a", memory, segments=1, entries=6)
+        hands.advance(years)
+        machine.push()
+        hands.advance(60)
+        with machine.open() as repository:
+            with repository.transaction(exclusive=True) as tx:
+                tx.expire([next(iter(machine.filled.bodies))])
+            collect(repository, threshold=0.0)
+            found = compare(repository, machine.objects, machine.url)
+    assert found.behind_bytes and found.oldest_ns is not None
+    assert hands.time_ns - found.oldest_ns <= 61 * 10**9

@@ -11,6 +11,7 @@ from jupyter_rewind.errors import Integrity, RewindError
 from jupyter_rewind.store.layout import Layout
 from jupyter_rewind.store.replica.check import check
 from jupyter_rewind.store.replica.folder import FolderObjects
+from jupyter_rewind.store.replica.standing import compare
 from tests.support.replicas import Machine, first_machine, holds, next_machine
 from tests.support.stores import QuickFiles
 
@@ -71,6 +72,36 @@ def test_a_bucket_that_was_put_back_is_filled_again(tmp_path: Path, place: Path)
     second = next_machine(tmp_path / "b", machine)
     second.pull()
     assert holds(second, machine)
+
+
+@pytest.mark.parametrize("has_pushed", [False, True])
+def test_who_had_pulled_more_fills_it_up(has_pushed: bool, tmp_path: Path, place: Path) -> None:
+    """A machine that knows of pushes which were taken out tells that they are missing, and brings
+    them back with its next push; nobody is sent to look for them in vain."""
+    machine = machine_at(tmp_path / "a", place)
+    machine.push()
+    other = next_machine(tmp_path / "b", machine)
+    other.pull()
+    if has_pushed:
+        other.save()
+        other.push()
+    shutil.copytree(place, tmp_path / "older")
+    machine.save(3)
+    machine.push()
+    other.pull()
+    shutil.rmtree(place)
+    shutil.copytree(tmp_path / "older", place)
+    with other.open() as repository:
+        assert compare(repository, other.objects, other.url).behind_entries >= 3
+    other.save()
+    other.push()
+    fresh = next_machine(tmp_path / "c", machine)
+    fresh.pull()
+    assert holds(fresh, machine, other)
+    machine.save()
+    machine.push()
+    fresh.pull()
+    assert holds(fresh, machine, other)
 
 
 def test_a_fresh_machine_believes_an_older_state(tmp_path: Path, place: Path) -> None:

@@ -144,9 +144,9 @@ class _Lender:
     def __init__(self, layout: Layout, objects: Objects) -> None:
         identity = require_store(objects, layout)
         self._objects = unseal(objects, identity, layout)
-        self._source = Source(self._objects, Pace())
         self._ledger = Ledger(layout, identity.replica)
         self._ledger.read(self._objects)
+        self._source = Source(self._objects, Pace(), self._ledger.bodies)
 
     def read(self, hollow: Hollow, record: Record, ahead: int) -> bytes:
         """The record's bytes, which fit, and some of those behind them."""

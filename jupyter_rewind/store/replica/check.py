@@ -87,7 +87,7 @@ def _check(
 ) -> CheckReport:
     report = CheckReport(read_share=read_share)
     # The refs first, then the packs: a push at work adds the other way round.
-    for branch in ledger.branches(objects):
+    for branch in [LOG, *sorted({*objects.folders("refs/"), *ledger.bases} - {LOG})]:
         _check_branch(objects, branch, ledger, report)
     needed = {each for needs in ledger.needs.values() for each in needs.items()}
     for branch, number in sorted(needed):

@@ -52,6 +52,8 @@ log = logging.getLogger(__name__)
 Progress = Callable[[int, int], None]
 _TRIES = 50
 _MANY_REFS = 5_000
+_MANY_READS = 500
+"""Each home that did not last has left a branch that nobody says again as one."""
 _LEAST_BYTES = 1 << 20
 _ROOM = ("packs/", "outlines/", "refs/")
 _PACK = re.compile(r"packs/[0-9a-f]{2}/[0-9a-f]{64}(-\d+)?")
@@ -95,9 +97,11 @@ def collect_replica(
 
 def is_worth_collecting(repository: Repository, url: str) -> bool:
     """Whether much of what was pushed is gone here, or very many small pushes wait to be said as
-    one; by what was noted, the replica is not asked."""
+    one, or many had to be read by who came anew; by what was noted, the replica is not asked."""
     notes = read_notes(repository.layout, url)
     if notes.numbers.get(notes.branch, 0) - notes.base >= _MANY_REFS:
+        return True
+    if notes.reads >= _MANY_READS:
         return True
     present = {path.name for path in repository.layout.segments.iterdir()}
     size = sum(end for name, end in notes.ends.items() if name not in present)

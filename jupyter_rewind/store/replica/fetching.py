@@ -49,7 +49,7 @@ class Fetcher:
         self._layout = layout
         self._files = files
         self._ledger = ledger
-        self._source = Source(objects, pace)
+        self._source = Source(objects, pace, ledger.bodies)
         self._progress = progress
         self._done = 0
         self._total = 0
@@ -227,9 +227,13 @@ class Source:
     """Objects of a replica; the last ones stay in memory, for several segments share them, and
     what is on its way is asked for once."""
 
-    def __init__(self, objects: Objects, pace: Pace) -> None:
+    def __init__(
+        self, objects: Objects, pace: Pace, bodies: Mapping[str, bytes] | None = None
+    ) -> None:
+        """`bodies` are objects that were read before."""
         self._objects = objects
         self._pace = pace
+        self._bodies = {} if bodies is None else bodies
         self._kept: OrderedDict[str, bytes] = OrderedDict()
         self._kept_bytes = 0
         self._coming: dict[str, Future[bytes]] = {}
@@ -261,7 +265,7 @@ class Source:
 
     def read(self, place: Place) -> bytes:
         """The bytes of `place`. Raises Integrity where they are not there, or not these."""
-        data = self._object(place.key)
+        data = self._bodies.get(place.key) or self._object(place.key)
         end = place.at + place.end - place.start
         if end > len(data):
             raise Integrity(f"{place.key} of the replica {self.place} is cut short.")

@@ -95,9 +95,9 @@ class _Filling:
         self._pace = pace
         self._progress = progress
         self._enough = enough
-        self._source = Source(self._objects, pace)
         self._ledger = Ledger(layout, identity.replica)
         self._ledger.read(self._objects, pace)
+        self._source = Source(self._objects, pace, self._ledger.bodies)
         self._bytes = self._done = 0
         self._flushes: list[Future[None]] = []
         self._waiting: list[_Whole] = []

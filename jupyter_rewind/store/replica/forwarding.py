@@ -17,7 +17,16 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from jupyter_rewind import clock
-from jupyter_rewind.errors import Conflict, Full, Internal, NotFound, RewindError, Unavailable
+from jupyter_rewind.errors import (
+    Conflict,
+    Full,
+    Internal,
+    NotFound,
+    RewindError,
+    Storage,
+    Unavailable,
+)
+from jupyter_rewind.store.layout import read_store_id
 from jupyter_rewind.store.partial import is_known, read_partial
 from jupyter_rewind.store.replica.collecting import collect_replica, is_worth_collecting
 from jupyter_rewind.store.replica.holding import HELD
@@ -37,6 +46,8 @@ LONGEST_PAUSE_SECONDS = 300.0
 _SURELY_SECONDS = 3600.0
 """So often the replica is asked whether it is still there, also where nothing is new."""
 _CALM_SECONDS = 10.0
+_MEASURE_SECONDS = 10.0
+"""So often it is looked how much waits for a replica that cannot be reached."""
 _FILL_SECONDS = 10.0
 _COUNT_SECONDS = 30.0
 """To say how much is missing, the end of each content that may be is looked at."""
@@ -66,6 +77,8 @@ class Account:
     """How many pushes have failed, one after the other."""
     absent_bytes: int = 0
     """Of the store's contents, what this replica alone has."""
+    uncollected: RewindError | None = None
+    """Why it could not be collected the last time; what is pushed does not depend on it."""
 
 
 class Forwarder:
@@ -107,6 +120,8 @@ class Forwarder:
         self._is_filling = False
         self._full_until = 0.0
         self._counted_until = 0.0
+        self._collect_from = 0.0
+        self._uncollected: RewindError | None = None
         self._thread = threading.Thread(target=self._work, name="rewind-replica", daemon=True)
 
     def start(self) -> None:
@@ -129,12 +144,23 @@ class Forwarder:
         pause = 0.0
         try:
             while True:
-                is_last = self._ending.wait(pause)
+                is_last = self._rest(pause)
                 pause = self._look()
                 if is_last or self._given_up.is_set():
                     return
         finally:
             self._close()
+
+    def _rest(self, seconds: float) -> bool:
+        """Whether it is to end. While the replica cannot be reached what waits for it grows, and
+        the account says so."""
+        until = clock.monotonic() + seconds
+        while not self._ending.wait(max(min(until - clock.monotonic(), _MEASURE_SECONDS), 0.0)):
+            if clock.monotonic() >= until:
+                return False
+            if self.account.state is State.FAILING:
+                self._change(replace(self.account, lag=self._measured()))
+        return True
 
     def _look(self) -> float:
         """What is new here is there, or why not stands in the account; seconds to the next look."""
@@ -155,11 +181,11 @@ class Forwarder:
 
     def _forward(self) -> None:
         try:
-            store = self._store = self._store or self._open_store()
+            store = self._opened()
         except NotFound:
             return  # no store yet: the first save makes it
         notes = read_notes(store.layout, self.account.url)
-        lag = measure(store, notes.ends)
+        lag = measure(store, notes.ends, notes.cut_ns)
         is_sure = clock.monotonic() < self._sure_until and is_known(store.layout)
         if not lag.behind_bytes and is_sure:
             self._settle(State.CURRENT, lag, notes)
@@ -181,6 +207,14 @@ class Forwarder:
         self._settle(State.CURRENT, Lag(), read_notes(store.layout, self.account.url))
         self._tend(store, self._objects)
         self._is_filling = self._fills and bool(self._lacks(store))
+
+    def _opened(self) -> Repository:
+        """The store that is there now: a change of its key makes another one of it."""
+        store = self._store
+        if store is not None and read_store_id(store.folder) != store.store_id:
+            self._close()
+        self._store = self._store or self._open_store()
+        return self._store
 
     def _push(self, store: Repository, objects: Objects, notes: Notes) -> None:
         with sole_pusher(store.layout, self.account.url):
@@ -219,20 +253,35 @@ class Forwarder:
         return [name for name, url in partial.items() if url == self.account.url]
 
     def _tend(self, store: Repository, objects: Objects) -> None:
-        """The replica gives back what is gone here, where that is worth it."""
+        """The replica gives back what is gone here, where that is worth it. What fails at that is
+        told, costs no push, and is tried again as late as if it had been done: who may not delete
+        there would else condemn the same again with each push."""
         notes = read_notes(store.layout, self.account.url)
         due = notes.collected_ns + self._collect_hours * 3600 * 10**9
         if not self._collect_hours or clock.now_ns() < due or self._ending.is_set():
             return
-        if is_worth_collecting(store, self.account.url):
+        if clock.monotonic() < self._collect_from or not is_worth_collecting(
+            store, self.account.url
+        ):
+            return
+        try:
             report = collect_replica(
                 store, objects, self.account.url, sealed=self._sealed, pace=self._pace
             )
+        except RewindError as error:
+            self._pace.check()  # the server ends: nothing of that is a failure
+            log.warning("Could not collect %s: %s", self.account.url, error)
+            self._uncollected = error
+            self._collect_from = clock.monotonic() + self._collect_hours * 3600
+        else:
             log.info("freed %s bytes of %s", report.freed_bytes, self.account.url)
+            self._uncollected = None
+        self._change(replace(self.account, uncollected=self._uncollected))
 
     def _settle(self, state: State, lag: Lag, notes: Notes) -> None:
         account = Account(
-            self.account.url, state, lag, notes.pushed_ns or None, absent_bytes=self._absent()
+            self.account.url, state, lag, notes.pushed_ns or None, absent_bytes=self._absent(),
+            uncollected=self._uncollected,
         )  # fmt: skip
         self._change(account)
 
@@ -253,17 +302,27 @@ class Forwarder:
         failures = self.account.failures + 1
         level = logging.WARNING if failures == 1 else logging.DEBUG
         log.log(level, "Could not push to %s: %s", self.account.url, error)
-        lag = self.account.lag
-        with suppress(RewindError, OSError):
+        account = replace(
+            self.account, state=State.FAILING, lag=self._measured(), error=error,
+            failures=failures,
+        )  # fmt: skip
+        self._change(account)
+        # The next look opens the replica anew: credentials may have been mended.
+        self._objects, self._sure_until = None, 0.0
+        if not isinstance(error, Storage):
+            self._close()  # it may be another store by now
+        return longer_pause(self._interval, failures)
+
+    def _measured(self) -> Lag:
+        """How far behind it is, by what was noted; where that cannot be told now, as before, and
+        the next look opens the store anew."""
+        try:
             if self._store is not None:
                 notes = read_notes(self._store.layout, self.account.url)
-                lag = measure(self._store, notes.ends)
-        account = replace(
-            self.account, state=State.FAILING, lag=lag, error=error, failures=failures
-        )
-        self._change(account)
-        self._close()
-        return longer_pause(self._interval, failures)
+                return measure(self._store, notes.ends, notes.cut_ns)
+        except (RewindError, OSError):
+            self._close()
+        return self.account.lag
 
     def _change(self, account: Account) -> None:
         before, self.account = self.account, account
@@ -271,7 +330,7 @@ class Forwarder:
             self._tell(account)
 
     def _close(self) -> None:
-        """The next look opens the store and the replica anew: credentials may have been mended."""
+        """The next look opens the store and the replica anew."""
         store, self._store, self._objects = self._store, None, None
         self._sure_until = 0.0
         if store is not None:
@@ -300,4 +359,4 @@ def known_lag(repository: Repository, url: str) -> tuple[Lag, int | None]:
     """How far behind a replica is by what was noted of it here, and when it was last pushed to;
     the replica itself is not asked."""
     notes = read_notes(repository.layout, url)
-    return measure(repository, notes.ends), notes.pushed_ns or None
+    return measure(repository, notes.ends, notes.cut_ns), notes.pushed_ns or None

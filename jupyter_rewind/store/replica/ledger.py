@@ -29,6 +29,7 @@ from jupyter_rewind.store.replica.refs import (
 
 _BATCH = 256
 _ROUNDS = 20
+_KEPT_BYTES = 32 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +85,11 @@ class Ledger:
     """Branch -> segments that are in use there though they were condemned."""
     opened: set[str] = field(default_factory=set)
     """Branches that were said to be there on the branch LOG."""
+    reads: int = 0
+    """So many refs had to be read one by one."""
+    bodies: dict[str, bytes] = field(default_factory=dict)
+    """Some of them, whole: what is in them need not be asked for again."""
+    _body_bytes: int = 0
 
     def read(self, objects: Objects, pace: Pace | None = None) -> None:
         """All that was pushed up to now is known. Raises Integrity, Newer, Storage."""
@@ -125,10 +131,6 @@ class Ledger:
             place = Place(piece.start, piece.end, key, at, ref.branch, max(ref.epoch, ref.base))
             self.places.setdefault(piece.segment, []).append(place)
 
-    def branches(self, objects: Objects) -> list[str]:
-        """Those that are there, or have a base; the log first."""
-        return [LOG, *sorted({*objects.folders("refs/"), *self.bases} - {LOG})]
-
     def cover(self, segment: str, start: int = 0) -> list[Place]:
         """Places that hold the segment from `start` to its end, in order, cut to fit."""
         found: list[Place] = []
@@ -158,8 +160,9 @@ class Ledger:
         return holes
 
     def _forget(self) -> None:
+        self.reads = self._body_bytes = 0
         for known in (
-            self.numbers, self.sure, self.ends, self.places, self.epochs, self.needs,
+            self.bodies, self.numbers, self.sure, self.ends, self.places, self.epochs, self.needs,
             self.condemned, self.barred, self.dropped, self.generations,
             self.closed, self.claims, self.opened,
         ):  # fmt: skip
@@ -167,20 +170,39 @@ class Ledger:
 
     def _read(self, objects: Objects, pace: Pace) -> None:
         # The log first: who condemns says so there before it is said on any other branch.
-        wanted: Iterable[str] = self.branches(objects)
+        self._read_branches(objects, self.listed(objects, branch_prefix(LOG)), pace)
+        self._read_branches(objects, self.listed(objects, "refs/"), pace)
         for _ in range(_ROUNDS):
-            for branch in wanted:
-                self._read_branch(objects, branch, pace)
             lacking = self._lacking()
-            wanted = lacking
             if not lacking:
                 self._settle(objects)
                 return
+            for branch in lacking:
+                self._read_branches(objects, self.listed(objects, branch_prefix(branch)), pace)
         missing = ref_key(*next(iter(lacking.items())))
         raise Integrity(
             f"The replica {objects.place} has lost {missing}, which others build on.",
             hint="Nothing was changed. `jupyter rewind replica verify` shows what is missing.",
         )
+
+    def listed(self, objects: Objects, prefix: str) -> dict[str, list[int]]:
+        """Branch -> the numbers of its refs under `prefix` that are not known yet and no base
+        stands for; of branches that have a base in any case. One list for all of them: a user
+        whose homes do not last has hundreds of branches."""
+        found: dict[str, list[int]] = {
+            branch: []
+            for branch, base in self.bases.items()
+            if ref_key(branch, base).startswith(prefix) and self.numbers.get(branch, 0) < base
+        }
+        for each in objects.find(prefix):
+            parsed = parse_ref_key(each.key)
+            if parsed is not None and parsed[1] > self._last(parsed[0]):
+                found.setdefault(parsed[0], []).append(parsed[1])
+        return found
+
+    def _last(self, branch: str) -> int:
+        """The number before the first that is to be read."""
+        return max(self.numbers.get(branch, 0), self.bases.get(branch, 0) - 1)
 
     def _lacking(self) -> dict[str, int]:
         return {
@@ -190,29 +212,44 @@ class Ledger:
             if self.numbers.get(branch, 0) < number
         }
 
-    def _read_branch(self, objects: Objects, branch: str, pace: Pace) -> None:
-        base = self.bases.get(branch, 0)
-        last = max(self.numbers.get(branch, 0), base - 1)
-        after = ref_key(branch, last)
-        listed = [each.key for each in objects.find(branch_prefix(branch), after=after)]
-        numbers = [parsed[1] for key in listed if (parsed := parse_ref_key(key)) is not None]
-        expected = list(range(last + 1, last + 1 + len(numbers)))
-        if numbers != expected or (base > last and not numbers):
-            missing = next(
-                (n for n, found in zip(expected, numbers, strict=True) if n != found), base
-            )
-            raise self._lost(objects, branch, missing)
-        if base > last:
-            [ref] = self._read_refs(objects, branch, [base], pace)
-            if not ref.base:
-                raise Integrity(f"{ref.key} of the replica {objects.place} is no base.")
-            self.closed[branch] = ref.generation
-            numbers = numbers[1:]
-        covers: dict[int, int] = {}
-        for ref in self._read_refs(objects, branch, list(filter(gathers, numbers)), pace):
-            covers[ref.number] = ref.covers
-        for _ in self._read_refs(objects, branch, uncovered(numbers, covers), pace):
+    def _read_branches(
+        self, objects: Objects, listed: Mapping[str, Sequence[int]], pace: Pace
+    ) -> None:
+        """What these refs say is known. First what stands for others, of all branches."""
+        fresh: dict[str, Sequence[int]] = {}
+        first: list[str] = []
+        for branch, numbers in sorted(listed.items()):
+            self._require_row(objects, branch, numbers)
+            base = self.bases.get(branch, 0)
+            is_based = base > self.numbers.get(branch, 0)
+            fresh[branch] = numbers[1:] if is_based else numbers
+            said = [*([base] if is_based else ()), *filter(gathers, fresh[branch])]
+            first += [ref_key(branch, number) for number in said]
+        covers: dict[str, dict[int, int]] = {}
+        for ref in self._read_refs(objects, first, pace):
+            if ref.number == self.bases.get(ref.branch, 0):
+                if not ref.base:
+                    raise Integrity(f"{ref.key} of the replica {objects.place} is no base.")
+                self.closed[ref.branch] = ref.generation
+            else:
+                covers.setdefault(ref.branch, {})[ref.number] = ref.covers
+        rest = [
+            ref_key(branch, number)
+            for branch, numbers in fresh.items()
+            for number in uncovered(numbers, covers.get(branch, {}))
+        ]
+        for _ in self._read_refs(objects, rest, pace):
             pass
+
+    def _require_row(self, objects: Objects, branch: str, numbers: Sequence[int]) -> None:
+        """Nothing, where the numbers follow on one another, and on what is known."""
+        last = self._last(branch)
+        expected = range(last + 1, last + 1 + len(numbers))
+        for number, found in zip(expected, numbers, strict=True):
+            if number != found:
+                raise self._lost(objects, branch, number)
+        if self.bases.get(branch, 0) > last and not numbers:
+            raise self._lost(objects, branch, self.bases[branch])
 
     def _lost(self, objects: Objects, branch: str, number: int) -> Exception:
         if self.is_overtaken(objects):
@@ -222,20 +259,25 @@ class Ledger:
             hint="Nothing was changed. The store on this machine is whole.",
         )
 
-    def _read_refs(
-        self, objects: Objects, branch: str, numbers: Sequence[int], pace: Pace
-    ) -> Iterator[Ref]:
+    def _read_refs(self, objects: Objects, keys: Sequence[str], pace: Pace) -> Iterator[Ref]:
         """What these refs say is known, one after the other."""
-        keys = [ref_key(branch, number) for number in numbers]
         try:
             for key, data in _get_all(objects, keys, pace):
                 ref, inline_at = decode_ref(data, key, self.layout, self.replica)
+                self._keep(ref, data)
                 self.add(ref, inline_at)
                 yield ref
         except NotFound:
             if self.is_overtaken(objects):
                 raise _Overtaken from None
             raise
+
+    def _keep(self, ref: Ref, data: bytes) -> None:
+        self.reads += 1
+        has_bytes = any(not piece.pack for piece in ref.pieces)
+        if has_bytes and self._body_bytes + len(data) <= _KEPT_BYTES:
+            self._body_bytes += len(data)
+            self.bodies[ref.key] = data
 
     def _settle(self, objects: Objects) -> None:
         holes = self.sum_up()
@@ -286,3 +328,14 @@ def _get_all(objects: Objects, keys: Sequence[str], pace: Pace) -> Iterator[tupl
 def news(numbers: Mapping[str, int], before: Mapping[str, int]) -> dict[str, int]:
     """The branches of which more is known than `before`."""
     return {branch: upto for branch, upto in numbers.items() if upto > before.get(branch, 0)}
+
+
+def stands(numbers: Mapping[str, int], objects: Objects) -> bool:
+    """Whether each of these branches goes so far in the replica."""
+    newest: dict[str, int] = {}
+    for prefix in (f"{LOG}/", "refs/"):
+        for each in objects.find(prefix):
+            parsed = parse_ref_key(each.key)
+            if parsed is not None:
+                newest[parsed[0]] = max(parsed[1], newest.get(parsed[0], 0))
+    return all(newest.get(branch, 0) >= number for branch, number in numbers.items())

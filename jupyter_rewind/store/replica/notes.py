@@ -41,6 +41,11 @@ class Notes:
     """Whether whoever collects is sure to know of our branch."""
     collected_ns: int = 0
     """When the replica was last collected from here."""
+    reads: int = 0
+    """So many refs had to be read one by one, besides the first of each branch, when all of them
+    were read last."""
+    cut_ns: int = 0
+    """The replica has all that was committed here before."""
 
 
 def notes_path(layout: Layout, url: str) -> Path:
@@ -58,7 +63,8 @@ def read_notes(layout: Layout, url: str) -> Notes:
             _numbers(facts["ends"]), _numbers(facts["told"]), int(facts["pushed"]),
             int(facts.get("epoch", 0)), _numbers(facts.get("generations", {})),
             int(facts.get("base", 0)), bool(facts.get("opened", False)),
-            int(facts.get("collected", 0)),
+            int(facts.get("collected", 0)), int(facts.get("reads", 0)),
+            int(facts.get("cut", 0)),
         )  # fmt: skip
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return Notes()
@@ -101,6 +107,7 @@ def write_notes(layout: Layout, url: str, notes: Notes, files: Files) -> None:
                 "told": {**notes.told}, "pushed": notes.pushed_ns,
                 "epoch": notes.epoch, "generations": {**notes.generations}, "base": notes.base,
                 "opened": notes.opened, "collected": notes.collected_ns,
+                "reads": notes.reads, "cut": notes.cut_ns,
             }
         ),
     )  # fmt: skip

@@ -25,7 +25,7 @@ from jupyter_rewind.store.partial import read_partial
 from jupyter_rewind.store.replica.cut import Tail, read_tail, take_cut
 from jupyter_rewind.store.replica.gathering import Again, gather, gathers
 from jupyter_rewind.store.replica.holding import held_back, held_with
-from jupyter_rewind.store.replica.ledger import Ledger, news
+from jupyter_rewind.store.replica.ledger import Ledger, news, stands
 from jupyter_rewind.store.replica.notes import Notes, notes_path, read_notes, write_notes
 from jupyter_rewind.store.replica.objects import Objects
 from jupyter_rewind.store.replica.opening import make_replica, unseal
@@ -33,7 +33,7 @@ from jupyter_rewind.store.replica.pace import Pace
 from jupyter_rewind.store.replica.packing import Progress, Sender, lay_out
 from jupyter_rewind.store.replica.refs import LOG, TAG_SIZE, Piece, Ref, encode_ref, ref_key
 from jupyter_rewind.store.replica.settling import make_ref
-from jupyter_rewind.store.replica.turns import taking_turns
+from jupyter_rewind.store.replica.turns import PUSHING, taking_turns
 from jupyter_rewind.store.repository import Repository
 
 log = logging.getLogger(__name__)
@@ -90,29 +90,51 @@ def sole_pusher(layout: Layout, url: str) -> Iterator[None]:
     """No other process of this machine pushes this store to `url` meanwhile. Raises Conflict."""
     # Without locks two pushes may be at work: the condition on each ref keeps them apart.
     name = f"replica-{notes_path(layout, url).stem}"
-    with taking_turns(
-        layout, name, f"Another push of the store at {layout.folder} to this replica"
+    store = f"the store at {layout.folder}"
+    with (
+        taking_turns(layout, name, f"Another push of {store} to this replica"),
+        # What was checked is what is sent: nobody seals it anew in between.
+        taking_turns(layout, PUSHING, f"A change of the key of {store}", exclusive=False),
     ):
         yield
 
 
 def read_known(
-    layout: Layout, objects: Objects, url: str, replica: str, pace: Pace | None = None
+    layout: Layout,
+    objects: Objects,
+    url: str,
+    replica: str,
+    pace: Pace | None = None,
+    *,
+    surely: bool = False,
 ) -> tuple[Ledger, Notes]:
-    """What was noted of the replica; all of it is read where that is nothing, or not true."""
+    """What was noted of the replica; all of it is read where that is nothing, or not true.
+
+    Our newest ref is looked for, and with `surely` those of the others, too.
+    """
     notes = read_notes(layout, url)
     if notes.replica != replica:
         notes = Notes(replica=replica)
     last = notes.numbers.get(notes.branch, 0)
-    is_true = not last or objects.size(ref_key(notes.branch, last)) is not None
-    if notes.numbers and is_true:
+    if not surely and last:
+        is_true = objects.size(ref_key(notes.branch, last)) is not None
+    else:
+        is_true = bool(notes.numbers) and stands(notes.numbers, objects)
+    if is_true:
         ledger = Ledger(layout, replica, dict(notes.numbers), dict(notes.ends))
         return ledger, notes
     ledger = read_afresh(layout, objects, replica, notes, pace)
-    if ledger.numbers.get(notes.branch, 0) < last:
-        # Put back from a copy, or emptied: what it holds now counts, under another branch.
-        notes = Notes(replica=replica)
-    return ledger, notes
+    return ledger, still_true(notes, ledger)
+
+
+def still_true(notes: Notes, ledger: Ledger) -> Notes:
+    """The notes, where the replica, which was read afresh, has all that they knew of. Else it was
+    put back from a copy: what it holds now counts, under another branch."""
+    if all(ledger.numbers.get(branch, 0) >= last for branch, last in notes.numbers.items()):
+        return notes
+    notes = Notes(replica=notes.replica)
+    know_branch(ledger, notes)
+    return notes
 
 
 def read_afresh(
@@ -132,6 +154,7 @@ def know_branch(ledger: Ledger, notes: Notes) -> None:
     notes.opened = notes.branch in ledger.opened
     notes.generations = dict(ledger.generations)
     notes.base = ledger.bases.get(notes.branch, 0)
+    notes.reads = max(ledger.reads - len(ledger.numbers), 0)
 
 
 class _Pusher:
@@ -154,6 +177,7 @@ class _Pusher:
         self._made = 0
         self._lacking: dict[str, RewindError] = {}
         """Segments that are held back, and why."""
+        self._cut_ns = 0
 
     def run(self, sealed: bool) -> PushReport:
         identity = make_replica(self._outer, self._layout, sealed=sealed)
@@ -174,6 +198,7 @@ class _Pusher:
                 continue
             # Somebody else made the ref of this number.
             ledger = read_afresh(self._layout, self._objects, ledger.replica, notes, self._pace)
+            notes = still_true(notes, ledger)
         else:
             raise Unavailable(
                 f"Could not push the store at {self._layout.folder} to {self._objects.place}:"
@@ -186,6 +211,7 @@ class _Pusher:
         return self._report(tails)
 
     def _new_tails(self, have: Mapping[str, int]) -> list[Tail]:
+        self._cut_ns = clock.now_ns()
         wanted = self._wanted(have)
         for name, gap in self._repository.gaps():
             if name in wanted and gap.offset >= have.get(name, 0):
@@ -243,6 +269,11 @@ class _Pusher:
         inline, packs = lay_out(tails)
         if not self._is_known(ledger, notes, bool(packs) or gathers(number)):
             return False
+        needs = news(ledger.numbers, notes.told)
+        needs.pop(notes.branch, None)
+        # Nobody could read a replica any more that is said to need what was taken out of it.
+        if needs and not ledger.reads and not stands(needs, self._objects):
+            return False
         sender = Sender(
             self._layout, self._repository.files, self._objects, self._pace, self._progress,
             sum(tail.size for tail in tails), notes.epoch,
@@ -254,8 +285,6 @@ class _Pusher:
             pieces.append(Piece(block.segment, block.start, block.end, "", at))
             at += block.size
         again = self._gather(sender, ledger, notes.branch, number)
-        needs = news(ledger.numbers, notes.told)
-        needs.pop(notes.branch, None)
         claims = {tail.segment for tail in tails} & ledger.condemned.keys()
         ref = Ref(
             notes.branch, number, clock.token(16).hex(), (*pieces, *again.pieces),
@@ -304,6 +333,7 @@ class _Pusher:
     def _note(self, ledger: Ledger, notes: Notes) -> None:
         """Never fails: a push that stands is not undone for want of a note."""
         notes.numbers, notes.ends = dict(ledger.numbers), dict(ledger.sure)
+        notes.cut_ns = notes.cut_ns if self._lacking else self._cut_ns
         try:
             write_notes(self._layout, self._url, notes, self._repository.files)
         except RewindError as error:

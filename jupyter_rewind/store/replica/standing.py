@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from jupyter_rewind import clock
 from jupyter_rewind.errors import NotFound
 from jupyter_rewind.store.replica.cut import take_cut
 from jupyter_rewind.store.replica.objects import Objects
@@ -21,7 +22,8 @@ class Lag:
     behind_bytes: int = 0
     behind_entries: int = 0
     oldest_ns: int | None = None
-    """When the oldest entry that is not there was made; None where all are."""
+    """Since when something is not there: when the oldest entry was made, or was committed at the
+    earliest; None where all are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +43,7 @@ class Standing:
 def compare(repository: Repository, objects: Objects, url: str) -> Standing:
     """Raises Conflict (another store's replica), Integrity, Storage."""
     have: dict[str, int] = {}
-    pushed_ns = 0
+    pushed_ns = since_ns = 0
     try:
         identity = require_store(objects, repository.layout)
         exists = True
@@ -49,17 +51,18 @@ def compare(repository: Repository, objects: Objects, url: str) -> Standing:
         exists = False
     else:
         objects = unseal(objects, identity, repository.layout)
-        ledger, notes = read_known(repository.layout, objects, url, identity.replica)
-        have, pushed_ns = ledger.sure, notes.pushed_ns
-    lag = measure(repository, have)
+        ledger, notes = read_known(repository.layout, objects, url, identity.replica, surely=True)
+        have, pushed_ns, since_ns = ledger.sure, notes.pushed_ns, notes.cut_ns
+    lag = measure(repository, have, since_ns)
     return Standing(
         exists, lag.behind_bytes, lag.behind_entries, lag.oldest_ns, pushed_ns or None,
         count_absent(repository),
     )  # fmt: skip
 
 
-def measure(repository: Repository, have: Mapping[str, int]) -> Lag:
-    """What of the store a replica that has each segment so far lacks. Asks no replica."""
+def measure(repository: Repository, have: Mapping[str, int], since_ns: int = 0) -> Lag:
+    """What of the store a replica that has each segment so far, and all that was committed before
+    `since_ns`, lacks. Asks no replica."""
     size = count = 0
     oldest: list[int] = []
     for name, end in take_cut(repository).items():
@@ -68,7 +71,9 @@ def measure(repository: Repository, have: Mapping[str, int]) -> Lag:
             orders = _orders(repository, name, have.get(name, 0), end)
             count += len(orders)
             oldest += [min(orders)] if orders else []
-    return Lag(size, count, min(oldest, default=None))
+    # Old entries are committed again where they are collected, or taken over from elsewhere.
+    since_ns = since_ns if since_ns <= clock.now_ns() else 0
+    return Lag(size, count, max(min(oldest), since_ns) if oldest else None)
 
 
 def _orders(repository: Repository, segment: str, start: int, end: int) -> list[int]:

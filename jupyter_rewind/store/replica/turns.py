@@ -11,6 +11,8 @@ from jupyter_rewind.store.locks import FileLock
 
 BUSY = "busy"
 """The code of the error where another process is at it."""
+PUSHING = "pushing"
+"""What pushes do beside one another, and who writes segments anew does alone."""
 
 
 def has_turns(layout: Layout) -> bool:
@@ -28,12 +30,15 @@ def has_turns(layout: Layout) -> bool:
 
 
 @contextmanager
-def taking_turns(layout: Layout, name: str, other: str) -> Iterator[None]:
-    """No other process of this machine does meanwhile what goes by `name`. Where the file system
-    has no locks, several may. Raises Conflict, which calls the other one `other`."""
+def taking_turns(
+    layout: Layout, name: str, other: str, *, exclusive: bool = True
+) -> Iterator[None]:
+    """No other process of this machine does meanwhile what goes by `name`; unless `exclusive`,
+    others that are not may. Where the file system has no locks, several may. Raises Conflict, which
+    calls the other one `other`."""
     lock = FileLock(layout.locks / name)
     try:
-        if not lock.try_acquire(exclusive=True):
+        if not lock.try_acquire(exclusive=exclusive):
             raise Conflict(
                 f"{other} is at work.",
                 code=BUSY,
