@@ -1,12 +1,15 @@
+import { nullTranslator } from '@jupyterlab/translation';
+
 import { DraftKeeper } from '../models/draftkeeper';
 import type { DraftShelf } from '../models/draftshelf';
 import { Windows } from '../models/windows';
 import type { IRewindClient } from '../tokens';
 import { book, code } from './books';
 import { contextOf, Server, Shelf } from './drafting';
+import { whyOf } from '../widgets/why';
 
 /** A notebook that is open in a page of its own. */
-function page() {
+function page(root = '') {
   const server = new Server();
   const shelf = new Shelf();
   const client = {
@@ -25,7 +28,8 @@ function page() {
     client,
     shelf as unknown as DraftShelf,
     new Windows(undefined),
-    'http://here/'
+    'http://here/',
+    root
   );
   const { model, context } = contextOf(book(code('one')));
   const session = keeper.follow(Object.assign(context, { path: 'a.ipynb' }));
@@ -33,8 +37,8 @@ function page() {
 }
 
 /** The same, with edits that this browser alone keeps. */
-async function pageAlone() {
-  const opened = page();
+async function pageAlone(root = '') {
+  const opened = page(root);
   opened.server.failure = new TypeError('away');
   opened.model.sharedModel.getCell(0).setSource('offline');
   await opened.session.flush();
@@ -70,6 +74,21 @@ describe('DraftKeeper', () => {
     );
     keeper.flush();
     await begun;
+  });
+
+  it('hands nothing over to another folder that is served at the same address', async () => {
+    const { server, shelf, keeper, session } = await pageAlone('~/second');
+    keeper.unfollow(session);
+    await session.done;
+    server.failure = null;
+    const [[draft, kept]] = [...shelf.kept];
+    shelf.kept.set(draft, { ...kept, root: '~/first' });
+    const [refused] = await keeper.carryOver();
+    expect(whyOf(refused.reason, nullTranslator.load(''))).toMatch(/~\/first/);
+    expect([server.drafts.size, shelf.kept.size]).toEqual([0, 1]);
+    shelf.kept.set(draft, { ...kept, root: '~/second' });
+    expect(await keeper.carryOver()).toEqual([]);
+    expect(server.drafts.size).toBe(1);
   });
 
   it('leaves what an open notebook keeps in this browser to that', async () => {

@@ -1,6 +1,6 @@
 import type { INotebookContent } from '@jupyterlab/nbformat';
 
-import { basisOf, merged, withEdits } from '../models/draftmerge';
+import { basisOf, merged, takenOut, withEdits } from '../models/draftmerge';
 import type { Draft, IRewindClient } from '../tokens';
 import { book, type Json } from './books';
 
@@ -56,6 +56,20 @@ describe('withEdits', () => {
     expect(metadata()).toEqual({ saved: true });
     draft.metadata = { mine: true } as never;
     expect(metadata()).toEqual({ mine: true });
+  });
+});
+
+describe('takenOut', () => {
+  it('leaves what was edited since, also in a cell that came back', () => {
+    const rest = (now: string) => {
+      const found = takenOut(said('a b'), said('a b=mine'), said(now));
+      return found && sources(found);
+    };
+    expect(rest('a b=mine')).toBe('a b');
+    expect(rest('a=later b=mine')).toBe('later b');
+    expect(rest('a b=mine!')).toBe('a mine!');
+    expect(rest('a b=mine c')).toBe('a b c');
+    expect(rest('b=mine a')).toBeNull();
   });
 });
 

@@ -12,13 +12,21 @@ export interface ILeftBehind {
   reason: Error;
 }
 
+/** Another folder is served at this address than when a draft was made: another notebook's name. */
+export class OtherFolder extends Error {
+  constructor(readonly root: string) {
+    super(root);
+  }
+}
+
 /** All drafts of this page, and those that earlier pages left behind. */
 export class DraftKeeper implements IDrafts {
   constructor(
     private readonly client: IRewindClient,
     private readonly shelf: DraftShelf,
     private readonly windows: Windows,
-    private readonly server: string
+    private readonly server: string,
+    private readonly root = ''
   ) {}
 
   get changed(): ISignal<this, string> {
@@ -167,8 +175,11 @@ export class DraftKeeper implements IDrafts {
     const written = await this.written(found);
     const refused: ILeftBehind[] = [];
     for (const shelved of found.filter(each => !written.has(each.draft))) {
-      const { path, draft, base, content, update, ended } = shelved;
+      const { path, draft, base, content, update, ended, root } = shelved;
       try {
+        if (root && this.root && root !== this.root) {
+          throw new OtherFolder(root);
+        }
         await this.client.beginDraft(path, draft, base, content, update);
         await this.shelf.remove(draft);
         if (ended) {

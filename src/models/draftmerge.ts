@@ -18,19 +18,28 @@ export interface IBasis {
   isOld: boolean;
 }
 
-/** Asks for what a draft is an edit of, where the file holds something newer by now. */
+/**
+ * Asks for what a draft is an edit of, where the file holds something newer by now: it `isSaved`
+ * just now, or the history says so.
+ */
 export async function basisOf(
   client: Pick<IRewindClient, 'history' | 'difference'>,
   path: string,
-  { checkpoint, begun }: Draft
+  { checkpoint, begun }: Draft,
+  isSaved = false
 ): Promise<IBasis> {
-  const [newest] = (await client.history(path, 1)).checkpoints;
-  if (!newest || newest.id === checkpoint) {
-    return { notebook: null, isOld: false };
+  if (!isSaved) {
+    const [newest] = (await client.history(path, 1)).checkpoints;
+    if (!newest || newest.id === checkpoint) {
+      return { notebook: null, isOld: false };
+    }
+    if (!checkpoint) {
+      const isOld = Date.parse(newest.time) > Date.parse(begun);
+      return { notebook: null, isOld };
+    }
   }
   if (!checkpoint) {
-    const isOld = Date.parse(newest.time) > Date.parse(begun);
-    return { notebook: null, isOld };
+    return { notebook: null, isOld: true };
   }
   const found = await client
     .difference(path, checkpoint, 'present')
@@ -80,6 +89,21 @@ export function withEdits(
   );
   const { metadata } = isLabelled ? draft : present;
   return { content: { ...present, metadata, cells }, both, isOld: false };
+}
+
+/**
+ * The notebook as it was `before` edits were put in, which made it `after`, with all that was
+ * edited since; `null` where cells cannot be told apart.
+ */
+export function takenOut(
+  before: INotebookContent,
+  after: INotebookContent,
+  now: INotebookContent
+): INotebookContent | null {
+  const isAsItWas =
+    now.cells.length === after.cells.length &&
+    now.cells.every((cell, at) => same(cell, after.cells[at]));
+  return isAsItWas ? before : (withEdits(after, now, before)?.content ?? null);
 }
 
 type Cells = Map<string, ICell>;

@@ -8,6 +8,8 @@ export interface IShelved {
   path: string;
   /** The address of the server that is to have it. */
   server: string;
+  /** The folder that was served there then; none where nobody knew. */
+  root?: string;
   base: IBase | null;
   /** The notebook that it is an edit of, where the server may not know that. */
   content: unknown;
@@ -19,21 +21,24 @@ export interface IShelved {
 
 /** Keeps drafts in this browser while the server is away. Each call rejects with the reason. */
 export class DraftShelf {
+  /** `root` is the folder that is served, as the server calls it. */
   constructor(
+    private readonly root = '',
     private readonly factory: IDBFactory | undefined = globalThis.indexedDB,
     private readonly name = 'jupyter-rewind'
   ) {}
 
   /** The draft is on this computer's disk; what was there of it before is replaced. */
   async put(shelved: IShelved): Promise<void> {
-    await this.act('readwrite', store => store.put(shelved));
+    const { root } = this;
+    await this.act('readwrite', store => store.put({ root, ...shelved }));
   }
 
   async remove(draft: string): Promise<void> {
     await this.act('readwrite', store => store.delete(draft));
   }
 
-  /** All drafts for a server, the oldest first. */
+  /** All drafts for a server, the oldest first; some may be of another folder. */
   async list(server: string): Promise<IShelved[]> {
     const all = await this.act<IShelved[]>('readonly', store => store.getAll());
     return all

@@ -4,11 +4,18 @@ import type { IOpenDocument } from './history';
 /** So many of the newest checkpoints are looked at to see what became of a restore. */
 const MOST = 20;
 
+/** What is open could not be saved before a restore, of which nothing was done. */
+export class UnsavedEdits extends Error {
+  constructor() {
+    super('The unsaved edits could not be saved first.');
+  }
+}
+
 /** A restore whose end is not known, or that was done and is not on the screen. */
 export class RestoreDoubt extends Error {
   constructor(
     readonly kind: 'unknown' | 'unseen',
-    reason: unknown
+    readonly reason: unknown
   ) {
     super(reason instanceof Error ? reason.message : String(reason));
     this.name = 'RestoreDoubt';
@@ -31,7 +38,7 @@ export async function restoreDocument(
   if (document.isDirty) {
     await document.save();
     if (document.isDirty) {
-      throw new Error('The unsaved edits could not be saved first.');
+      throw new UnsavedEdits();
     }
   }
   const { path } = document;

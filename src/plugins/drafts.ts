@@ -5,6 +5,7 @@ import {
 } from '@jupyterlab/application';
 import { ICommandPalette, Notification } from '@jupyterlab/apputils';
 import { IEditorServices } from '@jupyterlab/codeeditor';
+import { PageConfig } from '@jupyterlab/coreutils';
 import type { INotebookContent } from '@jupyterlab/nbformat';
 import { INotebookTracker, type NotebookPanel } from '@jupyterlab/notebook';
 import { IRenderMimeRegistry } from '@jupyterlab/rendermime';
@@ -12,8 +13,8 @@ import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 
 // eslint-disable-next-line jupyter/prefer-lazy-imports -- it follows each notebook from the start
 import { DraftKeeper } from '../models/draftkeeper';
-import { basisOf, merged } from '../models/draftmerge';
-import { putInto, saysAll } from '../models/draftrestore';
+import { saysAll } from '../models/draftrestore';
+import { placeOf, putBack } from '../models/draftreturn';
 import type { DraftSession } from '../models/draftsession';
 import { DraftShelf } from '../models/draftshelf';
 import { Offers } from '../models/offers';
@@ -28,14 +29,17 @@ import {
 import { type Draft, IAway, IDrafts, IRewindClient } from '../tokens';
 import {
   backWords,
+  tellBack,
   tellNothing,
+  tellNotUndone,
   tellNowhere,
   tellOffer,
   tellRefused,
   tellUnreadable
 } from '../widgets/draftnotices';
 import { showDraft } from '../widgets/draftshown';
-import { tell, tellBegun, tellFailure } from '../widgets/telling';
+import { tellBegun, tellFailure } from '../widgets/telling';
+import { whyOf } from '../widgets/why';
 
 const SHOW = 'jupyter-rewind:show-drafts';
 
@@ -65,11 +69,13 @@ const plugin: JupyterFrontEndPlugin<IDrafts> = {
     const translator = translation ?? nullTranslator;
     const trans = translator.load('jupyter_rewind');
     const { contents, serverSettings } = app.serviceManager;
+    const root = PageConfig.getOption('rewindRoot');
     const keeper = new DraftKeeper(
       client,
-      new DraftShelf(),
+      new DraftShelf(root),
       new Windows(),
-      serverSettings.baseUrl
+      serverSettings.baseUrl,
+      root
     );
     const sessions = new WeakMap<NotebookPanel['context'], DraftSession>();
     const offers = new Offers<NotebookPanel>(async (panel, { draft }) => {
@@ -80,8 +86,7 @@ const plugin: JupyterFrontEndPlugin<IDrafts> = {
     });
     away?.waitFor((panel, executions) => offers.settle(panel, executions));
     const nameOf = (path: string) => path.split('/').pop() ?? path;
-    const why = (reason: unknown) =>
-      reason instanceof Error ? reason.message : String(reason);
+    const why = (reason: unknown) => whyOf(reason, trans);
 
     /** What earlier pages left in this browser is on the server, or told of. */
     const carriedOver = knowBrowser()
@@ -94,52 +99,41 @@ const plugin: JupyterFrontEndPlugin<IDrafts> = {
       .catch(() => undefined);
 
     /** The panel holds the draft's edits; nothing is saved by that. */
-    async function restore(panel: NotebookPanel, draft: Draft): Promise<void> {
+    async function restore(
+      panel: NotebookPanel,
+      draft: Draft,
+      older: Draft[]
+    ): Promise<void> {
       const path = contents.localPath(panel.context.path);
       const begun = await tellBegun(
         trans.__('The edits are being brought back into %1…', nameOf(path))
       );
       try {
-        const { notebook, lost } = await client.draft(path, draft.draft);
-        const basis = await basisOf(client, path, draft);
-        if (panel.isDisposed || !panel.model) {
+        const done = await putBack(client, draft, placeOf(panel, path));
+        if (!done) {
           Notification.dismiss(begun);
           return;
         }
-        const { sharedModel } = panel.model;
-        const before = panel.model.toJSON() as INotebookContent;
-        const edited = notebook as unknown as INotebookContent;
-        const done = merged(basis, edited, before);
-        putInto(sharedModel, done.content);
         offers.answer(panel);
         // Once this page has handed them over itself, the old draft need not be offered again. It
         // goes when they are saved: until then, Undo may want it.
         await sessions.get(panel.context)?.flush();
         const isHanded = keeper.placeOf(panel.context.path) === 'server';
-        const takeBack = isHanded && !lost && (await letGo(panel, draft));
-        const words = backWords(nameOf(path), draft, lost > 0, done, trans);
-        tell(
-          'success',
-          words,
-          {
-            autoClose: 15000,
-            actions: [
-              {
-                label: trans.__('Undo'),
-                caption: trans.__('Show again what was there before'),
-                callback: () => {
-                  if (!panel.isDisposed) {
-                    const isThere = takeBack ? takeBack() : true;
-                    putInto(sharedModel, before);
-                    // Else a save holds the edits, and the history has it.
-                    if (isThere) {
-                      offer(panel, draft);
-                    }
-                  }
-                }
-              }
-            ]
-          },
+        const takeBack =
+          isHanded && !done.isDamaged && (await letGo(panel, draft));
+        const undo = () => {
+          if (panel.isDisposed) {
+            return;
+          }
+          if (!done.takeOut()) {
+            tellNotUndone(nameOf(path), trans);
+          } else if (takeBack ? takeBack() : true) {
+            offer(panel, draft, older);
+          } // Else a save holds the edits, and the history has it.
+        };
+        tellBack(
+          backWords(nameOf(path), draft, done, trans),
+          undo,
           trans,
           begun
         );
@@ -168,7 +162,11 @@ const plugin: JupyterFrontEndPlugin<IDrafts> = {
       return keeper.letGo(context, draft);
     }
 
-    async function compare(panel: NotebookPanel, draft: Draft): Promise<void> {
+    async function compare(
+      panel: NotebookPanel,
+      draft: Draft,
+      older: Draft[]
+    ): Promise<void> {
       const path = contents.localPath(panel.context.path);
       try {
         const drawing = { rendermime, editors, translator };
@@ -180,10 +178,14 @@ const plugin: JupyterFrontEndPlugin<IDrafts> = {
         );
       }
       // The choice is still open.
-      offer(panel, draft);
+      offer(panel, draft, older);
     }
 
-    async function discard(panel: NotebookPanel, draft: Draft): Promise<void> {
+    async function discard(
+      panel: NotebookPanel,
+      draft: Draft,
+      older: Draft[]
+    ): Promise<void> {
       const path = contents.localPath(panel.context.path);
       try {
         if (isForeign(draft)) {
@@ -198,7 +200,9 @@ const plugin: JupyterFrontEndPlugin<IDrafts> = {
         );
         return;
       }
-      if (!(await offerNext(panel))) {
+      if (older.length) {
+        offer(panel, older[0], older.slice(1));
+      } else if (!(await offerNext(panel))) {
         offers.answer(panel);
       }
     }
@@ -206,22 +210,26 @@ const plugin: JupyterFrontEndPlugin<IDrafts> = {
     /** What the offer is called that stands for a notebook; a later one takes its place. */
     const standing = new WeakMap<NotebookPanel, string>();
 
-    /** Asks what to do with edits that were left behind. */
-    function offer(panel: NotebookPanel, draft: Draft): void {
+    /** Asks what to do with edits that were left behind; `older` ones can be asked for. */
+    function offer(
+      panel: NotebookPanel,
+      draft: Draft,
+      older: Draft[] = []
+    ): void {
       const path = contents.localPath(panel.context.path);
       Notification.dismiss(standing.get(panel) ?? '');
-      if (draft.problem) {
-        tellUnreadable(draft, trans);
-        return;
-      }
-      const id = tellOffer(nameOf(path), draft, trans, {
-        restore: () => void restore(panel, draft),
-        compare: () => void compare(panel, draft),
-        discard: () => void discard(panel, draft)
+      const id = tellOffer(nameOf(path), draft, older.length, trans, {
+        restore: () => void restore(panel, draft, older),
+        compare: () => void compare(panel, draft, older),
+        discard: () => void discard(panel, draft, older),
+        showOlder: () => offer(panel, older[0], older.slice(1))
       });
       standing.set(panel, id);
       panel.disposed.connect(() => Notification.dismiss(id));
     }
+
+    /** Drafts that cannot be read, and of which that was said. */
+    const unreadable = new Set<string>();
 
     /** Offers the newest edits that were left behind; whether there are any. */
     async function offerNext(
@@ -232,9 +240,18 @@ const plugin: JupyterFrontEndPlugin<IDrafts> = {
       const left = await keeper.leftBehind(path);
       const at = Date.now();
       // Whoever closed a notebook without saving need not be asked again.
-      const draft = left.find(
+      const wanted = left.filter(
         each => all || (!each.ended && !offeredIn(each, at))
       );
+      // What cannot be read costs itself alone.
+      const broken = wanted.filter(each => each.problem);
+      for (const each of broken) {
+        if (all || !unreadable.has(each.draft)) {
+          unreadable.add(each.draft);
+          tellUnreadable(each, trans);
+        }
+      }
+      const [draft, ...older] = wanted.filter(each => !each.problem);
       const later = nextIn(left, at);
       if (!draft && later) {
         const look = () =>
@@ -242,13 +259,13 @@ const plugin: JupyterFrontEndPlugin<IDrafts> = {
         setTimeout(look, later + 100);
       }
       if (!draft || panel.isDisposed) {
-        return draft !== undefined;
+        return draft !== undefined || broken.length > 0;
       }
       if (!all && (await isHere(panel, draft))) {
         return offerNext(panel);
       }
       offers.offer(panel, draft);
-      offer(panel, draft);
+      offer(panel, draft, older);
       return true;
     }
 
@@ -258,7 +275,7 @@ const plugin: JupyterFrontEndPlugin<IDrafts> = {
       draft: Draft
     ): Promise<boolean> {
       const { context } = panel;
-      if (draft.problem || isForeign(draft) || !(await away?.brought(panel))) {
+      if (isForeign(draft) || !(await away?.brought(panel))) {
         return false;
       }
       const path = contents.localPath(context.path);
@@ -319,7 +336,13 @@ const plugin: JupyterFrontEndPlugin<IDrafts> = {
         void client
           .drafts(contents.localPath(path))
           .then(all => all.find(each => each.draft === draft))
-          .then(found => found && offer(panel, found))
+          .then(found => {
+            if (found?.problem) {
+              tellUnreadable(found, trans);
+            } else if (found) {
+              offer(panel, found);
+            }
+          })
           // It is offered when the notebook is opened again.
           .catch(() => undefined);
       }

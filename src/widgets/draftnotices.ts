@@ -2,17 +2,16 @@ import type { Notification } from '@jupyterlab/apputils';
 import type { TranslationBundle } from '@jupyterlab/translation';
 
 import type { DraftKeeper, ILeftBehind } from '../models/draftkeeper';
-import type { IMerged } from '../models/draftmerge';
+import type { IReturned } from '../models/draftreturn';
 import type { IShelved } from '../models/draftshelf';
 import { isForeign } from '../models/windows';
 import type { Draft } from '../tokens';
 import { downloadText } from './download';
+import { momentWords } from './historywords';
 import { tell, tellFailure } from './telling';
+import { whyOf } from './why';
 
 const nameOf = (path: string) => path.split('/').pop() ?? path;
-
-const why = (reason: unknown) =>
-  reason instanceof Error ? reason.message : String(reason);
 
 /** What the name of a copy ends in that holds unsaved edits. */
 const copyName = (path: string) =>
@@ -29,7 +28,7 @@ export function tellRefused(
       .drop(shelved)
       .catch((problem: unknown) =>
         tellFailure(
-          trans.__('The edits are still kept. %1', why(problem)),
+          trans.__('The edits are still kept. %1', whyOf(problem, trans)),
           trans
         )
       );
@@ -38,8 +37,8 @@ export function tellRefused(
     trans.__(
       'Kept in this browser only: unsaved edits of %1 from %2. %3',
       nameOf(shelved.path),
-      new Date(shelved.changed).toLocaleString(),
-      reason.message
+      momentWords(shelved.changed),
+      whyOf(reason, trans)
     ),
     {
       autoClose: false,
@@ -82,7 +81,7 @@ async function download(
     tellFailure(
       trans.__(
         'The edits could not be read, and are still kept. %1',
-        why(reason)
+        whyOf(reason, trans)
       ),
       trans
     );
@@ -100,7 +99,7 @@ export function tellNowhere(
     trans.__(
       'Keep this tab open, or download a copy: the unsaved edits of %1 are in this tab only. The server does not take them, and this browser cannot keep them (%2).',
       nameOf(context.path),
-      reason.message
+      whyOf(reason, trans)
     ),
     {
       autoClose: false,
@@ -126,12 +125,18 @@ export interface IOfferAnswers {
   restore(): void;
   compare(): void;
   discard(): void;
+  /** Offer the next older edits. */
+  showOlder(): void;
 }
 
-/** Asks what to do with edits that were left behind: what the notice is called. */
+/**
+ * Asks what to do with edits that were left behind, and offers to go on to so many `older` ones:
+ * what the notice is called.
+ */
 export function tellOffer(
   name: string,
   draft: Draft,
+  older: number,
   trans: TranslationBundle,
   answers: IOfferAnswers
 ): string {
@@ -160,8 +165,40 @@ export function tellOffer(
           callback: answers.discard
         }
   ];
+  if (older) {
+    actions.push({
+      label: trans.__('Older (%1)', String(older)),
+      caption: trans.__('Show the next older edits; these stay kept'),
+      callback: answers.showOlder
+    });
+  }
   const words = offerWords(name, draft, trans);
   return tell('warning', words, { autoClose: false, actions }, trans);
+}
+
+/** Edits are back, in the place of the notice `begun`; `undo` takes them out again. */
+export function tellBack(
+  words: string,
+  undo: () => void,
+  trans: TranslationBundle,
+  begun: string
+): void {
+  const action: Notification.IAction = {
+    label: trans.__('Undo'),
+    caption: trans.__('Take them out again; what was typed since stays'),
+    callback: undo
+  };
+  const options = { autoClose: 15000 as const, actions: [action] };
+  tell('success', words, options, trans, begun);
+}
+
+/** Edits that came back are so mixed with others by now that they stay. */
+export function tellNotUndone(name: string, trans: TranslationBundle): void {
+  const words = trans.__(
+    'Nothing was undone: cells of %1 were moved since. What was there before is in the history.',
+    name
+  );
+  tell('warning', words, { autoClose: false }, trans);
 }
 
 /** No edits of the notebook wait to be brought back. */
@@ -194,8 +231,7 @@ export function offerWords(
 export function backWords(
   name: string,
   draft: Draft,
-  isDamaged: boolean,
-  { both, isOld }: Pick<IMerged, 'both' | 'isOld'>,
+  { both, isDamaged, isOld }: Omit<IReturned, 'takeOut'>,
   trans: TranslationBundle
 ): string {
   const back = isDamaged

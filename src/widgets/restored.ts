@@ -2,6 +2,8 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 
 import { RestoreDoubt } from '../models/restoring';
 import type { IRestored } from '../tokens';
+import { momentWords } from './historywords';
+import { whyOf } from './why';
 
 /** What the user should know of a restore besides that it was done. */
 export function remarks(done: IRestored, trans: TranslationBundle): string[] {
@@ -13,8 +15,8 @@ export function remarks(done: IRestored, trans: TranslationBundle): string[] {
   if (done.kept && done.kept_nearly) {
     found.push(
       trans.__(
-        'What was there differs from checkpoint %1 only in timings and trust, which are not kept.',
-        done.kept.id
+        'What was there differs from the checkpoint of %1 only in timings and trust, which are not kept.',
+        momentWords(Date.parse(done.kept.time))
       )
     );
   }
@@ -31,10 +33,10 @@ export function failureWords(
   reason: unknown,
   trans: TranslationBundle
 ): string {
-  const why = reason instanceof Error ? reason.message : String(reason);
   if (!(reason instanceof RestoreDoubt)) {
-    return `${failed} ${why}`;
+    return `${failed} ${whyOf(reason, trans)}`;
   }
+  const why = whyOf(reason.reason, trans);
   return reason.kind === 'unseen'
     ? trans.__(
         'It is done, but this tab still shows what was there before: reload the file from disk. %1',

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from tests.support.drafting import NAME, TYPED, is_kept, offer, the_drafts, type_into
-from tests.support.editing import editor, save
+from tests.support.drafting import NAME, TYPED, is_kept, offer, shown, the_drafts, type_into
+from tests.support.editing import append, editor, save
 from tests.support.lab import (
     Chromium,
     LabServer,
@@ -54,14 +54,20 @@ def leave_edits(server: LabServer, chromium: Chromium) -> Any:
 
 
 def test_undo_of_a_restored_draft_keeps_the_draft(server: LabServer, chromium: Chromium) -> None:
-    """Restore, then Undo: the edits are offered again, come back again, and go once saved."""
+    """Restore, then Undo: the edits are offered again, come back again, and go once saved. What is
+    typed meanwhile stays, whatever is clicked."""
     page = leave_edits(server, chromium)
     cells = page.locator(".jp-Notebook")
+    offer(page).wait_for()
+    type_into(page, 1, "\n# typed since")
     offer(page).get_by_role("button", name="Restore").click()
     cells.get_by_text(TYPED).first.wait_for()
     back = keep(page, "are back in")
+    assert "# typed since" in shown(page)
+    append(page, 2, "\n# and on")
     page.get_by_role("button", name="Undo").click()
     wait_until("the state before", lambda: cells.get_by_text(TYPED).count() == 0)
+    assert {"# typed since", "# and on"} <= set(shown(page).splitlines())
     # Else it would be taken for the second one.
     back.wait_for(state="detached")
     assert is_kept(server.lab, TYPED)

@@ -67,6 +67,7 @@ class RewindExtension(ExtensionApp):
         service = service_for(server.contents_manager, self.rewind, server)
         service.announcer.register_schemas()
         server.io_loop.add_callback(service.start)
+        self._tell_root()
         if self.rewind.jusnap_http_port or self.rewind.jusnap_read_timeout_seconds:
             server.io_loop.add_callback(listen_as_set, server, self.rewind)
         self.service = service
@@ -84,6 +85,11 @@ class RewindExtension(ExtensionApp):
         hosted.install()
         # Jupyter writes our copy of its settings back over its own when this returns.
         self.settings[CONNECTION] = server.web_app.settings.get(CONNECTION)
+
+    def _tell_root(self) -> None:
+        """Pages know which folder is served: at one address there may be one after the other."""
+        served: dict[str, Any] = self.settings.setdefault("page_config_data", {})
+        served["rewindRoot"] = str(self.settings.get("server_root_dir", ""))
 
     def initialize_handlers(self) -> None:
         """The REST interface is served."""

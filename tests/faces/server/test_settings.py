@@ -23,6 +23,12 @@ async def test_a_mistyped_setting_turns_nothing_off(
     assert "retention.hourly cannot be -1" in told
 
 
+async def test_pages_know_which_folder_is_served(client: Client) -> None:
+    """At one address there may be one folder after the other; what a browser kept is one's own."""
+    settings = client.server.web_app.settings
+    assert settings["page_config_data"]["rewindRoot"] == settings["server_root_dir"] != ""
+
+
 @pytest.mark.parametrize("rewind_settings", [{"store_durability": "some"}])
 async def test_a_mistake_about_the_store_turns_us_off(
     client: Client, rewind_settings: dict[str, Any]
