@@ -54,10 +54,11 @@ export class RewindError extends Error {
 
 /** The one place that asks the server. */
 export class RewindClient implements IRewindClient {
-  /** `unreachable` is what is said where no answer comes. */
+  /** What is said where no answer comes, or one that is not the server's. */
   constructor(
     private readonly settings: ServerConnection.ISettings,
-    private readonly unreachable = 'The server does not answer.'
+    private readonly unreachable = 'The server does not answer.',
+    private readonly unreadable = 'Something else answers in the place of the server. Where you are signed out, sign in again in another tab.'
   ) {}
 
   async createCheckpoint(path: string, label?: string): Promise<Labelled> {
@@ -141,8 +142,9 @@ export class RewindClient implements IRewindClient {
     return (await this.ask('POST', 'restore', {}, body)) as IRestored;
   }
 
-  async search(path: string, text: string): Promise<ISearched> {
-    return (await this.ask('GET', 'search', { path, text })) as ISearched;
+  async search(path: string, text: string, limit: number): Promise<ISearched> {
+    const query = { path, text, limit };
+    return (await this.ask('GET', 'search', query)) as ISearched;
   }
 
   async difference(
@@ -344,7 +346,12 @@ export class RewindClient implements IRewindClient {
     if (!response.ok) {
       throw failure(response, text);
     }
-    return text ? read(text) : undefined;
+    try {
+      return text ? read(text) : undefined;
+    } catch {
+      // A login page, as a proxy shows it in the place of every answer.
+      throw new RewindError(this.unreadable, response.status, 'Unreadable');
+    }
   }
 }
 

@@ -156,6 +156,9 @@ export interface IRestoreOptions {
 
 /** Each distinct state of a cell in which a text stands, and what could not be searched. */
 export interface ISearched {
+  /** How many there are in all. */
+  count: number;
+  /** Some of them, those that were there last first. */
   hits: Schemas['Hit'][];
   problems: string[];
 }
@@ -208,8 +211,8 @@ export interface IRewindClient {
     options?: IRestoreOptions
   ): Promise<IRestored>;
 
-  /** Look for a text in all versions of a file. */
-  search(path: string, text: string): Promise<ISearched>;
+  /** Look for a text in all versions of a file: the newest `limit` hits. */
+  search(path: string, text: string, limit: number): Promise<ISearched>;
 
   /** What changed from one state to another; `present` is the file on disk. */
   difference(path: string, base: string, remote: string): Promise<IDifference>;

@@ -9,16 +9,19 @@ import {
 } from '../widgets/comparison';
 
 // Draws notebooks, in a browser alone; here differences are lines of text.
-jest.mock('nbdime/lib/diff/widget', () => ({
-  CellDiffWidget: class {},
-  NotebookDiffWidget: class
-    extends jest.requireActual('@lumino/widgets').Widget
-  {
+jest.mock('nbdime/lib/diff/widget', () => {
+  const { Panel, Widget } = jest.requireActual('@lumino/widgets');
+  class CellDiffWidget extends Widget {
+    model = { unchanged: false, cellId: { base: 'one' } };
+  }
+  class NotebookDiffWidget extends Panel {
     init() {
+      this.addWidget(new CellDiffWidget());
       return Promise.resolve();
     }
   }
-}));
+  return { CellDiffWidget, NotebookDiffWidget };
+});
 jest.mock('nbdime/lib/diff/model', () => ({ NotebookDiffModel: class {} }));
 
 function said(text: string): IDifference {
@@ -118,6 +121,34 @@ describe('a comparison', () => {
     right.dispatchEvent(new Event('focus'));
     await new Promise(resolve => setTimeout(resolve));
     expect([...right.options].map(each => each.value)).toContain('new');
+  });
+
+  it('stays where it is, with the keyboard, once a cell was restored', async () => {
+    const notebook = { cells: [{ source: 'a', id: 'one' }] };
+    const difference = { differs: true, text: '', diff: [], notebook };
+    let isRestored = false;
+    const widget = await compared({
+      differenceToOpen: () =>
+        Promise.resolve(
+          (isRestored ? said('after') : difference) as unknown as IDifference
+        ),
+      restoreCell: async () => {
+        isRestored = true;
+      }
+    });
+    const soon = () => new Promise(resolve => setTimeout(resolve));
+    document.body.append(widget.node);
+    await soon();
+    const panel = widget.content.node;
+    panel.scrollTop = 70;
+    const button = panel.querySelector<HTMLElement>('.jp-Rewind-cell')!;
+    button.focus();
+    button.click();
+    await soon();
+    expect(panel.querySelector('ins')?.textContent).toBe('after');
+    expect(document.activeElement).toBe(panel);
+    expect(panel.scrollTop).toBe(70);
+    widget.node.remove();
   });
 
   it('shows what was chosen last, however late an earlier answer comes', async () => {

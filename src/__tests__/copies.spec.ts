@@ -72,7 +72,7 @@ describe('copiesWords', () => {
     );
     expect(words).toMatchObject({ short: 'Copying: 12 to go', isBad: false });
     expect(words?.long).toMatch(
-      /s3:\/\/bucket\/me has everything\. file:\/\/\/mnt lacks 12 records, 2\.5 MB, .* 61 seconds old/
+      /s3:\/\/bucket\/me has everything\. file:\/\/\/mnt lacks 12 records, 2\.5 MB, .* from 1 min 1 s ago/
     );
   });
 

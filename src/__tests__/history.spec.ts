@@ -25,6 +25,7 @@ class Document implements IOpenDocument {
     readonly done: string[] = []
   ) {}
 
+  isNotebook = true;
   readonly content = null;
   readonly kernel = null;
   isDirty = false;
@@ -297,6 +298,20 @@ describe('HistoryModel', () => {
     expect(ids(model)).toEqual(['late', '20', 'between', '10']);
     model.toggle('checkpoint');
     expect(ids(model)).toEqual(['late', 'between']);
+  });
+
+  it('lists the checkpoints of a text, whatever is chosen for notebooks', async () => {
+    const a = historyOf(checkpoint('20'), checkpoint('10'));
+    const model = lookedAt(serverWith({ a }));
+    model.toggle('execution');
+    model.toggle('checkpoint');
+    const text = new Document('a');
+    text.isNotebook = false;
+    model.document = text;
+    await model.refresh();
+    expect(ids(model)).toEqual(['20', '10']);
+    model.document = new Document('a');
+    expect([...model.kinds]).toEqual(['execution']);
   });
 
   it('tells a failure until what failed has come', async () => {

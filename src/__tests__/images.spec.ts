@@ -1,6 +1,6 @@
 import { nullTranslator } from '@jupyterlab/translation';
 
-import { nameImages, noneWords, sizeWords } from '../models/images';
+import { nameImages, noneWords } from '../models/images';
 import type { ProcessImage } from '../tokens';
 
 function image(more: Partial<ProcessImage>): ProcessImage {
@@ -28,20 +28,8 @@ describe('nameImages', () => {
     ]);
     expect(named.map(each => each.image.id)).toEqual(['a3', 'a2', 'a1']);
     expect(new Set(named.map(each => each.name)).size).toBe(3);
-    expect(named[0].name).toMatch(/ · good · after a cell · 61 MB$/);
-    expect(named[2].name).toMatch(/ · 61 MB · a1$/);
-  });
-});
-
-describe('sizeWords', () => {
-  it('uses the unit that people would', () => {
-    expect([0, 999, 1500, 61e6, 4.25e9].map(sizeWords)).toEqual([
-      '0 B',
-      '999 B',
-      '1.5 kB',
-      '61 MB',
-      '4.3 GB'
-    ]);
+    expect(named[0].name).toMatch(/ · good · after a cell · 61.0 MB$/);
+    expect(named[2].name).toMatch(/ · 61.0 MB · a1$/);
   });
 });
 

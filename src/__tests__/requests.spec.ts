@@ -75,6 +75,16 @@ describe('RewindClient', () => {
     });
   });
 
+  it('says in words that a login page answers', async () => {
+    const { settings } = answering(200, '<!DOCTYPE html><form>');
+    const client = new RewindClient(settings, 'Keine.', 'Nicht von hier.');
+    const failure = client.appendDraft('a', 'd', new Uint8Array([1]), false);
+    await expect(failure).rejects.toMatchObject({
+      name: 'RewindError',
+      message: 'Nicht von hier.'
+    });
+  });
+
   it('fails with the status where a proxy answers', async () => {
     const { settings } = answering(502, '<html>Bad gateway</html>');
     const failure = new RewindClient(settings).createCheckpoint('a.ipynb');

@@ -1,12 +1,12 @@
 import { nullTranslator } from '@jupyterlab/translation';
 
+import { sizeWords } from '../models/sizes';
 import type { Checkpoint, Execution } from '../tokens';
 import {
   countWords,
   dayWords,
   durationWords,
-  endWords,
-  sizeWords
+  endWords
 } from '../widgets/historywords';
 import { rowAt } from '../widgets/windowed';
 

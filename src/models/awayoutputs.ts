@@ -90,8 +90,14 @@ export class AwayOutputs implements IDisposable {
       source: cell.sharedModel.getSource(),
       count: isCode ? code.executionCount : null,
       outputs: isCode ? code.outputs.toJSON() : [],
-      isNewer: this._newer.has(cell.id)
+      isNewer: this._newer.has(cell.id) || this.isEdited(cell)
     };
+  }
+
+  /** Whether somebody has cleared or changed what was put there, all of it. */
+  private isEdited(cell: ICellModel): boolean {
+    const put = this._put.get(cell.id);
+    return put !== undefined && put !== outputsOf(cell as ICodeCellModel);
   }
 
   private onScheduled(
@@ -114,6 +120,9 @@ export class AwayOutputs implements IDisposable {
     cell.executionCount = execution.running ? null : execution.count;
     // As when it is run here: it was the user's own kernel.
     cell.trusted = true;
+    if (!execution.running) {
+      this._put.set(cell.id, outputsOf(cell));
+    }
     this.tell(cell, execution.running);
   }
 
@@ -151,8 +160,13 @@ export class AwayOutputs implements IDisposable {
   private _lost: IPlacement['lost'] = [];
   private readonly _newer = new Set<string>();
   private _placed = 0;
+  /** What was put into cells whose executions have ended, as the cells tell it. */
+  private readonly _put = new Map<string, string>();
   private readonly _since: number | undefined;
   private _timer: ReturnType<typeof setTimeout> | null = null;
 }
+
+const outputsOf = (cell: ICodeCellModel) =>
+  JSON.stringify(cell.outputs.toJSON());
 
 type ICellModel = import('@jupyterlab/cells').ICellModel;

@@ -23,10 +23,13 @@ import {
 } from './entries';
 import { pageOf, Pages } from './pages';
 import { restoreDocument } from './restoring';
+import { Searching } from './searching';
 
 /** An open document, as far as its history needs it. */
 export interface IOpenDocument {
   readonly path: string;
+  /** Whether it has cells, whatever the file is called. */
+  readonly isNotebook: boolean;
   /** Whether it holds edits that are not on the disk. */
   readonly isDirty: boolean;
   /** What stands in its tab: a notebook, or a text; `null` where it is closed or neither. */
@@ -38,6 +41,8 @@ export interface IOpenDocument {
   reload(): Promise<void>;
 }
 
+const OF_A_TEXT: ReadonlySet<Kind> = new Set<Kind>(['checkpoint']);
+
 /** The history of the document that the user looks at: its checkpoints, and what ran between. */
 export class HistoryModel implements IDisposable {
   constructor(
@@ -45,6 +50,7 @@ export class HistoryModel implements IDisposable {
     private readonly choices = new Choices()
   ) {
     choices.changed.connect(this.onChosen, this);
+    this._searching = new Searching(client, () => this.tell());
   }
 
   get changed(): ISignal<this, void> {
@@ -55,6 +61,9 @@ export class HistoryModel implements IDisposable {
     return this._document;
   }
 
+  /** Where there is none: whether one is open that lies on another drive. */
+  isElsewhere = false;
+
   /** Looks at another document; the list is empty until the server has answered. */
   set document(value: IOpenDocument | null) {
     if (value?.path !== this._document?.path) {
@@ -62,7 +71,7 @@ export class HistoryModel implements IDisposable {
       this._states = {};
       this._failure = null;
       this._answered = this._turns;
-      this._searched = null;
+      this._searching.forget();
       Object.values(this._lists).forEach(list => list.clear());
     }
     this._document = value;
@@ -121,13 +130,14 @@ export class HistoryModel implements IDisposable {
   /** Only entries with this text among their words. */
   set filter(value: string) {
     this._filter = value;
-    this._searched = null;
+    this._searching.forget();
     this.tell();
   }
 
-  /** Which kinds of entries are listed. */
+  /** Which kinds of entries are listed; nothing runs in a text. */
   get kinds(): ReadonlySet<Kind> {
-    return this.choices.kinds;
+    const isText = this._document?.isNotebook === false;
+    return isText ? OF_A_TEXT : this.choices.kinds;
   }
 
   /** Lists another kind, too, or no longer. */
@@ -157,20 +167,18 @@ export class HistoryModel implements IDisposable {
 
   /** What the last search in all versions found; `null` once something else is asked for. */
   get searched(): ISearched | null {
-    return this._searched;
+    return this._searching.found;
+  }
+
+  /** Whether the server searches just now. */
+  get isSearching(): boolean {
+    return this._searching.isAsking;
   }
 
   /** Looks for the filter's text in every version of the document. */
   async search(): Promise<void> {
-    const document = this._document;
-    const text = this._filter;
-    if (!document || !text.trim()) {
-      return;
-    }
-    const searched = await this.client.search(document.path, text);
-    if (text === this._filter && document === this._document) {
-      this._searched = searched;
-      this.tell();
+    if (this._document && this._filter.trim()) {
+      await this._searching.ask(this._document.path, this._filter);
     }
   }
 
@@ -376,7 +384,7 @@ export class HistoryModel implements IDisposable {
     )
   };
   private _questions = 0;
-  private _searched: ISearched | null = null;
+  private readonly _searching: Searching;
   private _states: History['states'] = {};
   private _turns = 0;
 }

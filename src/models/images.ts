@@ -1,24 +1,12 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 
 import type { ProcessImage } from '../tokens';
+import { sizeWords } from './sizes';
 
 /** How images are told apart in a list; the newest comes first. */
 export interface INamedImage {
   name: string;
   image: ProcessImage;
-}
-
-const UNITS = ['B', 'kB', 'MB', 'GB', 'TB'];
-
-/** A size as people write it. */
-export function sizeWords(bytes: number): string {
-  let rest = bytes;
-  let unit = 0;
-  while (rest >= 1000 && unit < UNITS.length - 1) {
-    rest /= 1000;
-    unit += 1;
-  }
-  return `${rest >= 10 || unit === 0 ? Math.round(rest) : rest.toFixed(1)} ${UNITS[unit]}`;
 }
 
 /** What the server says where process images are not turned on. */

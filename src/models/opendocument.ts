@@ -12,6 +12,10 @@ export function openDocument(
     get path() {
       return contents.localPath(context.path);
     },
+    get isNotebook() {
+      // Not by what the server calls it: Jupytext calls scripts notebooks.
+      return 'cells' in context.model;
+    },
     get isDirty() {
       return !context.isDisposed && context.model.dirty;
     },
@@ -19,8 +23,7 @@ export function openDocument(
       if (context.isDisposed || context.contentsModel?.format === 'base64') {
         return null;
       }
-      // Not by what the server calls it: Jupytext calls scripts notebooks.
-      return 'cells' in context.model
+      return this.isNotebook
         ? context.model.toJSON()
         : context.model.toString();
     },

@@ -10,8 +10,10 @@ import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 
 // eslint-disable-next-line jupyter/prefer-lazy-imports -- each notebook needs it from its opening on
 import { AwayOutputs } from '../models/awayoutputs';
+import { isOnServer } from '../models/drives';
 import { IAway, IRewindClient } from '../tokens';
 import { tell, tellFailure } from '../widgets/telling';
+import { whyOf } from '../widgets/why';
 
 const ID = 'jupyter-rewind:away';
 const COMMAND = 'jupyter-rewind:bring-outputs';
@@ -113,7 +115,7 @@ const plugin: JupyterFrontEndPlugin<IAway> = {
         const status = (reason as { status?: number }).status ?? 500;
         // Whoever may not see what kernels do is not told of it each time, nor while away.
         if (isAsked || status >= 500) {
-          const why = reason instanceof Error ? reason.message : String(reason);
+          const why = whyOf(reason, trans);
           tellFailure(
             trans.__(
               'Outputs could not be fetched: what cells of %1 put out while it was closed. %2',
@@ -145,7 +147,8 @@ const plugin: JupyterFrontEndPlugin<IAway> = {
     notebooks.widgetAdded.connect((_, panel) => {
       const opened = Promise.all([panel.context.ready, settings]);
       const done = opened.then(async ([, chosen]) => {
-        if (panel.isDisposed || !panel.content.model) {
+        const isHere = isOnServer(contents, panel.context.path);
+        if (panel.isDisposed || !panel.content.model || !isHere) {
           return 0;
         }
         const away = new AwayOutputs(panel, since =>

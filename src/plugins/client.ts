@@ -18,7 +18,10 @@ const plugin: JupyterFrontEndPlugin<IRewindClient> = {
     const trans = (translator ?? nullTranslator).load('jupyter_rewind');
     return new RewindClient(
       app.serviceManager.serverSettings,
-      trans.__('The server does not answer.')
+      trans.__('The server does not answer.'),
+      trans.__(
+        'Something else answers in the place of the server. Where you are signed out, sign in again in another tab.'
+      )
     );
   }
 };

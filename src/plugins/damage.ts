@@ -7,6 +7,7 @@ import { type Contents, ServerConnection } from '@jupyterlab/services';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 
 import type { Ask, Choice, DamageOffer } from '../models/damage';
+import { isOnServer } from '../models/drives';
 import { IRewindClient } from '../tokens';
 import { tellFailure } from '../widgets/telling';
 
@@ -76,7 +77,8 @@ const plugin: JupyterFrontEndPlugin<void> = {
       try {
         return await get(path, options);
       } catch (reason) {
-        if (!isRefused(reason) || !isOpened(path, options)) {
+        const isAsked = isOpened(path, options) && isOnServer(contents, path);
+        if (!isRefused(reason) || !isAsked) {
           throw reason;
         }
         const local = contents.localPath(path);

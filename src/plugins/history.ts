@@ -21,6 +21,7 @@ import { historyIcon } from '@jupyterlab/ui-components';
 import { Debouncer } from '@lumino/polling';
 
 import { Choices } from '../models/choices';
+import { isOnServer } from '../models/drives';
 import { FileFollower } from '../models/filefollower';
 // eslint-disable-next-line jupyter/prefer-lazy-imports -- the sidebar shows it from the start
 import { HistoryModel, type IOpenDocument } from '../models/history';
@@ -45,6 +46,7 @@ import {
 // eslint-disable-next-line jupyter/prefer-lazy-imports -- it stands in the sidebar from the start
 import { HistoryWidget } from '../widgets/history';
 import type { IHistoryActions } from '../widgets/historyentries';
+import { momentWords } from '../widgets/historywords';
 import { failureWords, remarks } from '../widgets/restored';
 // eslint-disable-next-line jupyter/prefer-lazy-imports -- what the sidebar can do from the start
 import { movedWidget, stateActions } from '../widgets/stateactions';
@@ -179,7 +181,7 @@ const plugin: JupyterFrontEndPlugin<void> = {
           checkpoint.id,
           trans.__(
             'Restored the state of %1. What was there before is kept.',
-            new Date(checkpoint.time).toLocaleString()
+            momentWords(Date.parse(checkpoint.time))
           )
         ),
       restoreBoth: checkpoint =>
@@ -187,7 +189,7 @@ const plugin: JupyterFrontEndPlugin<void> = {
           checkpoint.id,
           trans.__(
             'Restored the notebook and its variables of %1. What was there before is kept.',
-            new Date(checkpoint.time).toLocaleString()
+            momentWords(Date.parse(checkpoint.time))
           ),
           { state: true }
         ),
@@ -275,7 +277,7 @@ const plugin: JupyterFrontEndPlugin<void> = {
             checkpoint.id,
             trans.__(
               'Restored the cell of %1. What was there before is kept.',
-              new Date(checkpoint.time).toLocaleString()
+              momentWords(Date.parse(checkpoint.time))
             ),
             { cells: [cell] },
             open
@@ -317,11 +319,15 @@ const plugin: JupyterFrontEndPlugin<void> = {
       if (context || !widget) {
         ran.follow(context?.sessionContext ?? null);
       }
-      if (context) {
+      const { contents } = documents.services;
+      const isElsewhere =
+        context !== undefined && !isOnServer(contents, context.path);
+      if (context && !isElsewhere) {
         file.follow(context);
-        model.document = openDocument(context, documents.services.contents);
-      } else if (!widget) {
+        model.document = openDocument(context, contents);
+      } else if (context || !widget) {
         file.follow(null);
+        model.isElsewhere = isElsewhere;
         model.document = null;
       }
     };

@@ -6,11 +6,14 @@ import { Dialog, ICommandPalette, showDialog } from '@jupyterlab/apputils';
 import { INotebookTracker, type NotebookPanel } from '@jupyterlab/notebook';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 
-import { nameImages, noneWords, sizeWords } from '../models/images';
+import { nameImages, noneWords } from '../models/images';
+import { sizeWords } from '../models/sizes';
 import { RewindError } from '../requests';
 import { IRewindClient, type ProcessImage } from '../tokens';
+import { momentWords } from '../widgets/historywords';
 import { ImageChoice } from '../widgets/imagechoice';
 import { tell, tellFailure } from '../widgets/telling';
+import { whyOf } from '../widgets/why';
 
 const CREATE = 'jupyter-rewind:create-image';
 const SLEEP = 'jupyter-rewind:sleep-in-image';
@@ -68,10 +71,7 @@ const plugin: JupyterFrontEndPlugin<void> = {
           try {
             await act(panel);
           } catch (reason) {
-            const why =
-              reason instanceof Error ? reason.message : String(reason);
-            const hint = reason instanceof RewindError ? reason.hint : '';
-            tellFailure(`${failed} ${why} ${hint}`.trim(), trans);
+            tellFailure(`${failed} ${whyOf(reason, trans)}`, trans);
           }
         }
       });
@@ -172,7 +172,7 @@ const plugin: JupyterFrontEndPlugin<void> = {
       } else {
         await panel.sessionContext.changeKernel({ id: image.kernel });
       }
-      const when = new Date(image.time_ns / 1e6).toLocaleString();
+      const when = momentWords(image.time_ns / 1e6);
       tell(
         'success',
         trans.__('The kernel is as it was at %1.', when),

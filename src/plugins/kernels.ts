@@ -6,11 +6,13 @@ import { Notification } from '@jupyterlab/apputils';
 import { INotebookTracker, type NotebookPanel } from '@jupyterlab/notebook';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 
+import { isOnServer } from '../models/drives';
 import { KernelLives, type Loss } from '../models/lives';
 import { IRewindClient } from '../tokens';
 // eslint-disable-next-line jupyter/prefer-lazy-imports -- it is small
 import { tellMoved } from '../widgets/stateactions';
 import { tell, tellFailure, tellKernelWaited } from '../widgets/telling';
+import { whyOf } from '../widgets/why';
 
 const plugin: JupyterFrontEndPlugin<void> = {
   id: 'jupyter-rewind:kernels',
@@ -39,8 +41,7 @@ const plugin: JupyterFrontEndPlugin<void> = {
       try {
         await act();
       } catch (reason) {
-        const why = reason instanceof Error ? reason.message : String(reason);
-        tellFailure(`${failed} ${why}`, trans);
+        tellFailure(`${failed} ${whyOf(reason, trans)}`, trans);
       }
     };
 
@@ -57,6 +58,9 @@ const plugin: JupyterFrontEndPlugin<void> = {
     const offers = new WeakMap<NotebookPanel, string>();
 
     async function offer(panel: NotebookPanel, loss: Loss): Promise<void> {
+      if (!isOnServer(contents, panel.context.path)) {
+        return;
+      }
       const path = contents.localPath(panel.context.path);
       // Without an answer there is nothing to offer: the kernel itself tells of its last state, too.
       const snapshot = await client.resumable(path).catch(() => null);

@@ -6,9 +6,11 @@ import { ICommandPalette, InputDialog } from '@jupyterlab/apputils';
 import { IDocumentManager } from '@jupyterlab/docmanager';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 
+import { isOnServer } from '../models/drives';
 import { timeOf } from '../models/named';
 import { IRewindClient } from '../tokens';
 import { tellFailure, tellNamed } from '../widgets/telling';
+import { whyOf } from '../widgets/why';
 
 const COMMAND = 'jupyter-rewind:name-checkpoint';
 
@@ -27,9 +29,11 @@ const plugin: JupyterFrontEndPlugin<void> = {
     palette: ICommandPalette | null
   ): void => {
     const trans = (translator ?? nullTranslator).load('jupyter_rewind');
+    const { contents } = app.serviceManager;
     const context = () => {
       const widget = app.shell.currentWidget;
-      return widget ? documents.contextForWidget(widget) : undefined;
+      const found = widget ? documents.contextForWidget(widget) : undefined;
+      return found && isOnServer(contents, found.path) ? found : undefined;
     };
     app.commands.addCommand(COMMAND, {
       label: trans.__('Save and Name Checkpoint…'),
@@ -61,7 +65,7 @@ const plugin: JupyterFrontEndPlugin<void> = {
             tellNamed(label, before, trans);
           }
         } catch (reason) {
-          const why = reason instanceof Error ? reason.message : String(reason);
+          const why = whyOf(reason, trans);
           tellFailure(trans.__('The checkpoint was not named: %1', why), trans);
         }
       }

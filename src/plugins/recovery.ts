@@ -14,9 +14,11 @@ import { ILauncher } from '@jupyterlab/launcher';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 import { undoIcon } from '@jupyterlab/ui-components';
 
+import { isOnServer } from '../models/drives';
 import { RecoveryModel } from '../models/recovery';
 import { IRewindClient } from '../tokens';
 import { tell, tellFailure } from '../widgets/telling';
+import { whyOf } from '../widgets/why';
 
 const RECOVER = 'jupyter-rewind:recover';
 const ITEM = 'jp-DirListing-item';
@@ -55,10 +57,17 @@ const plugin: JupyterFrontEndPlugin<void> = {
   ): void => {
     const trans = (translator ?? nullTranslator).load('jupyter_rewind');
 
+    const { contents } = app.serviceManager;
+
+    /** The folder of the server that the file browser shows; the root where it shows another's. */
+    function folder(): string {
+      const path = browsers?.tracker.currentWidget?.model.path ?? '';
+      return isOnServer(contents, path) ? contents.localPath(path) : '';
+    }
+
     /** The notebook that the context menu was opened on, else the folder it is in. */
     function chosen(): string {
       const browser = browsers?.tracker.currentWidget;
-      const { contents } = app.serviceManager;
       const item = browser?.selectedItems().next().value;
       const isOnItem = app.contextMenuHitTest(node =>
         node.classList.contains(ITEM)
@@ -66,19 +75,19 @@ const plugin: JupyterFrontEndPlugin<void> = {
       if (
         item &&
         isOnItem &&
+        isOnServer(contents, item.path) &&
         (item.type === 'directory' || item.path.endsWith('.ipynb'))
       ) {
         return contents.localPath(item.path);
       }
-      return contents.localPath(browser?.model.path ?? '');
+      return folder();
     }
 
     const told = async (failed: string, act: () => Promise<unknown>) => {
       try {
         await act();
       } catch (reason) {
-        const why = reason instanceof Error ? reason.message : String(reason);
-        tellFailure(`${failed} ${why}`, trans);
+        tellFailure(`${failed} ${whyOf(reason, trans)}`, trans);
       }
     };
 
@@ -172,9 +181,7 @@ const plugin: JupyterFrontEndPlugin<void> = {
       },
       execute: args => {
         const { path, cwd, fromBrowser } = args as IArguments;
-        return show(
-          path ?? cwd ?? (fromBrowser ? chosen() : folderOf(browsers))
-        );
+        return show(path ?? cwd ?? (fromBrowser ? chosen() : folder()));
       }
     });
     palette?.addItem({
@@ -188,9 +195,5 @@ const plugin: JupyterFrontEndPlugin<void> = {
     });
   }
 };
-
-function folderOf(browsers: IFileBrowserFactory | null): string {
-  return browsers?.tracker.currentWidget?.model.path ?? '';
-}
 
 export default plugin;

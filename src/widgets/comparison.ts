@@ -2,6 +2,7 @@ import { MainAreaWidget } from '@jupyterlab/apputils';
 import type { IEditorServices } from '@jupyterlab/codeeditor';
 import type { IRenderMimeRegistry } from '@jupyterlab/rendermime';
 import type { ITranslator, TranslationBundle } from '@jupyterlab/translation';
+import { historyIcon } from '@jupyterlab/ui-components';
 import { Panel, Widget } from '@lumino/widgets';
 import { NotebookDiffModel } from 'nbdime/lib/diff/model';
 import { CellDiffWidget, NotebookDiffWidget } from 'nbdime/lib/diff/widget';
@@ -130,9 +131,11 @@ export async function checkpointComparison(
     return options.difference('present');
   };
 
+  // Whoever has restored a cell goes on from there with the keyboard.
+  panel.node.tabIndex = -1;
   let shown: Widget | null = null;
   let asked = 0;
-  const show = async () => {
+  const show = async (isAgain = false) => {
     const turn = ++asked;
     const difference = await differenceTo(right.value);
     if (turn !== asked) {
@@ -145,29 +148,43 @@ export async function checkpointComparison(
       const button = document.createElement('button');
       button.className = 'jp-Rewind-link jp-Rewind-cell';
       button.textContent = trans.__('Restore this cell');
+      let isUnderWay = false;
       button.addEventListener('click', () => {
-        button.disabled = true;
-        options
-          .restoreCell(cell)
-          .then(show)
-          .catch(options.fail)
-          .finally(() => (button.disabled = false));
+        if (!isUnderWay) {
+          isUnderWay = true;
+          options
+            .restoreCell(cell)
+            .then(() => show(true))
+            .catch(options.fail)
+            .finally(() => (isUnderWay = false));
+        }
       });
       return button;
     };
+    const isFocused = shown?.node.contains(document.activeElement);
+    const top = isAgain ? panel.node.scrollTop : 0;
     shown?.dispose();
-    shown = differenceWidget(difference, options, offer);
+    shown = differenceWidget(difference, options, offer, () => {
+      panel.node.scrollTop = top;
+    });
     panel.addWidget(shown);
+    if (isFocused) {
+      panel.node.focus({ preventScroll: true });
+    }
   };
   await Promise.all([show(), right.refresh()]);
   return inMainArea(panel, options);
 }
 
-/** A difference; above each changed cell of the first state stands what `offer` makes for it. */
+/**
+ * A difference; above each changed cell of the first state stands what `offer` makes for it. All of
+ * it is there when `drawn` is called.
+ */
 function differenceWidget(
   difference: IDifference,
   drawing: IDrawing,
-  offer?: (cell: string) => HTMLElement
+  offer?: (cell: string) => HTMLElement,
+  drawn?: () => void
 ): Widget {
   const trans = drawing.translator.load('jupyter_rewind');
   if (!difference.differs) {
@@ -189,15 +206,13 @@ function differenceWidget(
   root.addWidget(diff);
   void diff.init().then(() => {
     nameParts(diff.node, trans);
-    if (!offer) {
-      return;
-    }
-    for (const cell of cellsIn(diff)) {
+    for (const cell of offer ? cellsIn(diff) : []) {
       const id: unknown = cell.model.cellId.base;
-      if (!cell.model.unchanged && typeof id === 'string' && id) {
+      if (offer && !cell.model.unchanged && typeof id === 'string' && id) {
         cell.node.prepend(offer(id));
       }
     }
+    drawn?.();
   });
   return root;
 }
@@ -256,6 +271,7 @@ function inMainArea(
   const trans = translator.load('jupyter_rewind');
   const widget = new MainAreaWidget({ content: panel });
   widget.title.label = trans.__('%1 compared', path.split('/').pop() ?? path);
+  widget.title.icon = historyIcon;
   widget.title.closable = true;
   return widget;
 }

@@ -3,7 +3,9 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 import React from 'react';
 
 import type { Copies } from '../models/copies';
+import { sizeWords } from '../models/sizes';
 import type { Health } from '../tokens';
+import { durationWords } from './historywords';
 import type { IWords } from './standing';
 
 type Replica = Health['replicas'][number];
@@ -34,8 +36,8 @@ export function copiesWords(
     sentences.push(
       trans.__(
         '%1 of the store’s quota of %2 are used; beyond it the oldest checkpoints and states expire first.',
-        size(quota.used_bytes),
-        size(quota.limit_bytes)
+        sizeWords(quota.used_bytes),
+        sizeWords(quota.limit_bytes)
       )
     );
   }
@@ -55,7 +57,7 @@ export function copiesWords(
   } else if (late.length) {
     short = trans.__(
       'Copying: %1 to go',
-      records || size(late[0].behind_bytes)
+      records || sizeWords(late[0].behind_bytes)
     );
   } else if (replicas.every(each => each.state === 'unknown')) {
     short = trans.__('Copies not looked at yet');
@@ -76,25 +78,15 @@ function replicaWords(replica: Replica, trans: TranslationBundle): string {
     return trans.__('%1 has everything.', url);
   }
   const lacks = trans.__(
-    '%1 lacks %2 records, %3, the oldest of them %4 seconds old.',
+    '%1 lacks %2 records, %3, the oldest of them from %4 ago.',
     url,
     behind_records,
-    size(behind_bytes),
-    Math.round(replica.behind_seconds)
+    sizeWords(behind_bytes),
+    durationWords(replica.behind_seconds * 1000)
   );
   const why = error ? ` ${error.message}` : '';
   const help = mend ? ` ${trans.__('This helps: %1', mend)}` : '';
   return `${lacks}${why}${help}`;
-}
-
-function size(bytes: number): string {
-  const units = ['B', 'kB', 'MB', 'GB', 'TB'];
-  let step = 0;
-  while (bytes >= 1000 && step < units.length - 1) {
-    bytes /= 1000;
-    step += 1;
-  }
-  return `${step ? bytes.toFixed(1) : bytes} ${units[step]}`;
 }
 
 /** Says in the status bar that nothing is kept, or how far behind the copies elsewhere are. */

@@ -10,8 +10,9 @@ import { graphOf, type Row, withDays } from '../models/rows';
 import type { History } from '../tokens';
 import { Graph, graphWidth } from './graph';
 import { Entry, type IHistoryActions, Link } from './historyentries';
-import { Hits } from './historyhits';
+import { foundWords, Hits } from './historyhits';
 import { dayWords, filterWords, momentWords } from './historywords';
+import { whyOf } from './why';
 import { Windowed } from './windowed';
 
 /** The history of a document by day, the newest entry first. */
@@ -58,7 +59,11 @@ export class HistoryWidget extends ReactWidget {
             />
           ) : (
             <p className="jp-Rewind-hint">
-              {trans.__('Open a notebook or a text file to see its history.')}
+              {model.isElsewhere
+                ? trans.__('No history is kept here of files on another drive.')
+                : trans.__(
+                    'Open a notebook or a text file to see its history.'
+                  )}
             </p>
           )
         }
@@ -74,7 +79,7 @@ interface IPanelProps {
 }
 
 function Panel({ model, actions, trans }: IPanelProps): React.ReactElement {
-  const { failure, filter, history, searched } = model;
+  const { failure, filter, history, isSearching, searched } = model;
   const [goal, setGoal] = React.useState<number | null>(null);
   const path = model.document?.path ?? '';
   // A newer one shifts the numbers.
@@ -94,12 +99,12 @@ function Panel({ model, actions, trans }: IPanelProps): React.ReactElement {
           onChange={event => (model.filter = event.target.value)}
           onKeyDown={event => event.key === 'Enter' && actions.search()}
         />
-        {filter.trim() && !searched && (
+        {filter.trim() && !searched && !isSearching && (
           <Link act={actions.search}>
             {trans.__('Search all versions for “%1”', filter.trim())}
           </Link>
         )}
-        {!searched && path.endsWith('.ipynb') && (
+        {!searched && model.document?.isNotebook && (
           <Kinds model={model} trans={trans} />
         )}
         {!searched && model.kinds.has('checkpoint') && (
@@ -108,11 +113,12 @@ function Panel({ model, actions, trans }: IPanelProps): React.ReactElement {
       </header>
       {failure && (
         <p className="jp-Rewind-failure" role="alert">
-          {failure.message}{' '}
+          {whyOf(failure, trans)}{' '}
           <Link act={() => void model.refresh()}>{trans.__('Try again')}</Link>
         </p>
       )}
       {history && <Troubles history={history} />}
+      <Search model={model} trans={trans} />
       {searched ? (
         <Hits searched={searched} actions={actions} trans={trans} />
       ) : (
@@ -138,6 +144,29 @@ export function Troubles({
         </p>
       ))}
     </>
+  );
+}
+
+/** What became of a search in all versions, and the way back; a screen reader hears of it. */
+function Search(props: {
+  model: HistoryModel;
+  trans: TranslationBundle;
+}): React.ReactElement {
+  const { model, trans } = props;
+  const { isSearching, searched } = model;
+  const isShown = isSearching || searched;
+  return (
+    <div className={isShown ? 'jp-Rewind-found' : ''}>
+      <span role="status">
+        {isSearching ? trans.__('Searching all versions…') : ''}
+        {searched ? foundWords(searched, trans) : ''}
+      </span>
+      {isShown && (
+        <Link act={() => (model.filter = '')}>
+          {trans.__('Back to the history')}
+        </Link>
+      )}
+    </div>
   );
 }
 

@@ -2,6 +2,7 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 import React from 'react';
 
 import type { HistoryEntry } from '../models/entries';
+import { sizeWords } from '../models/sizes';
 import type { Checkpoint, Execution, Snapshot } from '../tokens';
 import {
   clockWords,
@@ -10,7 +11,6 @@ import {
   endWords,
   momentWords,
   reasonWords,
-  sizeWords,
   stateWords
 } from './historywords';
 

@@ -19,17 +19,12 @@ export function Hits({
 }: IHitsProps): React.ReactElement {
   const { hits, problems } = searched;
   return (
-    <div className="jp-Rewind-list" role="status">
+    <div className="jp-Rewind-list">
       {problems.map((words, number) => (
         <p key={number} className="jp-Rewind-failure" role="alert">
           {words}
         </p>
       ))}
-      {!hits.length && (
-        <p className="jp-Rewind-hint">
-          {trans.__('No version of this document has that text.')}
-        </p>
-      )}
       <ul>
         {hits.map((hit, number) => (
           <li key={number} className="jp-Rewind-entry jp-mod-hit">
@@ -44,10 +39,16 @@ export function Hits({
                   )}
             </div>
             <div className="jp-Rewind-actions">
-              <Link act={() => actions.compare(hit.last)}>
+              <Link
+                disabled={!hit.last.readable}
+                act={() => actions.compare(hit.last)}
+              >
                 {trans.__('Compare')}
               </Link>
-              <Link act={() => actions.restore(hit.last)}>
+              <Link
+                disabled={!hit.last.readable}
+                act={() => actions.restore(hit.last)}
+              >
                 {trans.__('Restore')}
               </Link>
             </div>
@@ -56,4 +57,17 @@ export function Hits({
       </ul>
     </div>
   );
+}
+
+/** How much was found. */
+export function foundWords(
+  { count, hits }: ISearched,
+  trans: TranslationBundle
+): string {
+  if (!count) {
+    return trans.__('No version of this document has that text.');
+  }
+  return hits.length < count
+    ? trans.__('The newest %1 of %2 places', String(hits.length), String(count))
+    : trans._n('%1 place', '%1 places', count);
 }

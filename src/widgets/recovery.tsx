@@ -4,6 +4,7 @@ import React from 'react';
 
 import type { ISurvey, RecoveryModel } from '../models/recovery';
 import type { IRecovered, Overview, Standing } from '../tokens';
+import { momentWords } from './historywords';
 
 /** What the user can ask for once traces were found. */
 export interface IRecoveryActions {
@@ -324,7 +325,7 @@ function Deleted({
   actions,
   trans
 }: IProps & { overview: Overview }): React.ReactElement {
-  const last = overview.last ? new Date(overview.last).toLocaleString() : '';
+  const last = overview.last ? momentWords(Date.parse(overview.last)) : '';
   return (
     <li className="jp-Rewind-entry" data-path={overview.path}>
       <div className="jp-Rewind-when">{overview.path}</div>

@@ -1,8 +1,10 @@
 import { MainAreaWidget, ReactWidget, UseSignal } from '@jupyterlab/apputils';
 import type { TranslationBundle } from '@jupyterlab/translation';
+import { historyIcon } from '@jupyterlab/ui-components';
 import React from 'react';
 
 import type { Pages } from '../models/pages';
+import { sizeWords } from '../models/sizes';
 import {
   type IComparedStates,
   PRESENT,
@@ -11,7 +13,7 @@ import {
 import type { IComparedRow, ISide } from '../models/variables';
 import type { Snapshot } from '../tokens';
 import { Link } from './historyentries';
-import { clockWords, sizeWords, stateWords } from './historywords';
+import { clockWords, stateWords } from './historywords';
 import { nameOfState, SideChoice } from './sidechoice';
 import { changeWords, fidelityWords } from './variables';
 
@@ -67,6 +69,7 @@ export function stateComparison(
     stateWords(state, trans)
   );
   widget.title.caption = widget.title.label;
+  widget.title.icon = historyIcon;
   widget.title.closable = true;
   if (hasKernel) {
     compare();

@@ -1,10 +1,12 @@
 import { MainAreaWidget, ReactWidget } from '@jupyterlab/apputils';
 import type { TranslationBundle } from '@jupyterlab/translation';
+import { historyIcon } from '@jupyterlab/ui-components';
 import React from 'react';
 
+import { sizeWords } from '../models/sizes';
 import { type IVariableRow, variableRows } from '../models/variables';
 import type { IVariables } from '../tokens';
-import { momentWords, sizeWords, stateWords } from './historywords';
+import { momentWords, stateWords } from './historywords';
 
 /** What a view of a state's variables shows, and what the user can ask of them. */
 export interface IVariablesOptions {
@@ -26,6 +28,7 @@ export function variablesWidget(
   const name = path.split('/').pop() ?? path;
   widget.title.label = `${name}: ${stateWords(variables.snapshot, trans)}`;
   widget.title.caption = widget.title.label;
+  widget.title.icon = historyIcon;
   widget.title.closable = true;
   return widget;
 }

@@ -50,6 +50,23 @@ async def test_nothing_waits_for_slow_searches(
     assert "takes more than" in answers[0][1]["message"]
 
 
+async def test_of_many_hits_the_newest_are_told(client: Client) -> None:
+    """With a limit you get those that were there last, and how many there are in all."""
+    for number in range(3):
+        await client.put("a.ipynb", notebook(*[f"x{number} = {line}" for line in range(4)]))
+        await client.checkpoints("a.ipynb")
+    asked = {"path": "a.ipynb", "text": "x"}
+    found = (await client.rewind("GET", "search", **asked, limit="5"))[1]
+    assert found["count"] == 12
+    assert [hit["text"] for hit in found["hits"]] == [
+        *[f"x2 = {line}" for line in range(4)],
+        "x1 = 0",
+    ]
+    whole = (await client.rewind("GET", "search", **asked))[1]
+    assert whole["count"] == len(whole["hits"]) == 12
+    assert whole["hits"][0]["text"] == "x0 = 0"
+
+
 async def test_too_many_searches_are_refused_in_words(
     client: Client, held: threading.Event
 ) -> None:

@@ -77,9 +77,8 @@ class _RecoveryHandler(RewindHandler):
             if isinstance(recovery, rescue.Nothing):
                 unread = " ".join(f"{each.place}: {each.words}" for each in recovery.problems)
                 words = f"{rescue.outside(scope)} Nothing of {path} was found. {unread}"
-                raise NotFound(
-                    words.strip(), hint="`GET recover` lists the places that were looked at."
-                )
+                hint = "The list of its whole folder names the places that were looked at."
+                raise NotFound(words.strip(), hint=hint)
             return act(recovery)
 
         return await self.work(self.asked(file, body), run)

@@ -17,18 +17,23 @@ if TYPE_CHECKING:
 
 
 class SearchHandler(RewindHandler):
-    """GET each distinct state of a cell in which a text stands, with when it was there."""
+    """GET each distinct state of a cell in which a text stands, with when it was there; with a
+    limit those that were there last."""
 
     @web.authenticated
     @authorized
     async def get(self) -> None:
         path, file = await self.query_file()
         text, regex = self.query("text"), self.query_flag("regex")
+        limit = self.query_number("limit")
         if not text:
             raise InvalidInput("text must not be empty.")
 
         def act(workspace: Workspace) -> dict[str, Any]:
             found = workspace.search(file, text, regex=regex)
+            told = list(found.hits)
+            if limit is not None:
+                told = sorted(told, key=lambda hit: hit.last.order, reverse=True)[:limit]
             hits = [
                 {
                     "first": render_checkpoint(hit.first),
@@ -37,9 +42,10 @@ class SearchHandler(RewindHandler):
                     "line": hit.line,
                     "text": hit.text,
                 }
-                for hit in found.hits
+                for hit in told
             ]
-            return {"path": path, "hits": hits, "problems": list(found.problems)}
+            problems = list(found.problems)
+            return {"path": path, "count": len(found.hits), "hits": hits, "problems": problems}
 
         desk = self.service.desk
         await wait_for(desk.settle(file), PATIENCE_SECONDS)
