@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import sys
-import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -21,7 +20,6 @@ from jupyter_rewind.recovery import search, walking
 from jupyter_rewind.recovery.evidence import Allowance, Answers, Holds, Problem, Scope, Trace
 from jupyter_rewind.recovery.scratch import scratch_folder
 from jupyter_rewind.recovery.search import Found, Nothing, Place
-from jupyter_rewind.store.durable import free_bytes
 
 if TYPE_CHECKING:
     from jupyter_rewind.model.entry import Json
@@ -44,7 +42,6 @@ FORMS = ("ipynb", "py", "md")
 
 Progress = Callable[[str, float | None], None]
 """Takes what is being done and, where that is known, the share that is done."""
-_ROOM_BYTES = 256 << 20
 
 
 def _silent(words: str, share: float | None) -> None:
@@ -90,7 +87,7 @@ def open_scope(settings: Rewind, request: Request) -> Iterator[Scope]:
         raise InvalidInput(
             "--since is later than --until: nothing lies between them.", hint="Exchange the two."
         )
-    with scratch_folder(_roomy_folder()) as scratch:
+    with scratch_folder() as scratch:
         yield Scope(
             notebook=notebook,
             folder=folder,
@@ -353,11 +350,3 @@ def _moment(text: str | None, option: str, *, begins: bool = False) -> int | Non
             hint='Write "2026-11-20 14:05", "yesterday" or "2 hours ago".',
         )
     return moment
-
-
-def _roomy_folder() -> Path | None:
-    """Where copies fit: the usual temporary folder, unless the disk that just ran full has it."""
-    usual = tempfile.gettempdir()
-    rooms = [(free_bytes(Path(each)) or 0, each) for each in (usual, "/dev/shm")]
-    enough = [each for room, each in rooms if room >= _ROOM_BYTES and os.access(each, os.W_OK)]
-    return Path(enough[0]) if enough else None

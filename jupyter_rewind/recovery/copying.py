@@ -22,6 +22,8 @@ from jupyter_rewind.store.durable import Files, free_bytes, translate
 TRIES = 4
 COMPANIONS = ("-journal", "-wal")
 _BLOCK = 1 << 24
+_RESERVE = 64 << 20
+"""So much room is left to others, or half of what there is where that is less."""
 _JOURNAL_MAGIC = bytes.fromhex("d9d505f920a163d7")
 
 
@@ -111,7 +113,7 @@ def copy_file(source: Path, target: Path) -> int:
         with open_file(source) as reader:
             size = os.fstat(reader.fileno()).st_size
             room = free_bytes(target.parent)
-            if room is not None and size > room - (64 << 20):
+            if room is not None and size > max(room - _RESERVE, room // 2):
                 raise Full(
                     f"Could not copy {source} to read it: its {size} bytes do not fit beside the"
                     f" {room} bytes free in {target.parent}. The file is as it was.",

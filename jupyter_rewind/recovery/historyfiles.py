@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from jupyter_rewind.errors import RewindError
+from jupyter_rewind.errors import Full, RewindError
 from jupyter_rewind.recovery import histories
 from jupyter_rewind.recovery.copying import copy_database
 from jupyter_rewind.recovery.databases import opened
@@ -35,7 +35,8 @@ class Ran:
 
 
 def load(path: Path, scope: Scope) -> tuple[Rows | None, list[Problem]]:
-    """What a history holds, all its variants together; None where it is no history at all.
+    """What a history holds, all its variants together; None where it is no history at all. Of one
+    for whose copy there is no room, what counts.
 
     Raises NotFound, Denied, Full, Unavailable.
     """
@@ -43,7 +44,12 @@ def load(path: Path, scope: Scope) -> tuple[Rows | None, list[Problem]]:
         with suppress(sqlite3.DatabaseError):
             return read_large(path, scope), []
     scope.progress(f"copying {path}", None)
-    copy = copy_database(path, scope.scratch)
+    try:
+        copy = copy_database(path, scope.scratch)
+    except Full:
+        with suppress(sqlite3.DatabaseError, OSError):
+            return read_large(path, scope), []
+        raise
     problems = [] if copy.steady else [Problem(str(path), _STEADY)]
     scope.progress(f"reading {path}", None)
     found = read_variant(copy.path)

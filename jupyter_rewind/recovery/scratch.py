@@ -16,18 +16,23 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from jupyter_rewind import clock
+from jupyter_rewind.errors import Full
 from jupyter_rewind.recovery.regular import read_file
+from jupyter_rewind.store.durable import free_bytes
 
 PREFIX = "jupyter-rewind-"
 MARK = ".made-by-jupyter-rewind"
+ENOUGH_BYTES = 256 << 20
+_IN_MEMORY = "/dev/shm"
 OLD_NS = 3600 * 1_000_000_000
 """A younger folder may be of a process that has yet to lock it."""
 
 
 @contextmanager
 def scratch_folder(top: Path | None = None) -> Iterator[Path]:
-    """A new folder that only its owner may enter, below `top` or where such folders lie."""
-    clear_left_overs(top or Path(tempfile.gettempdir()))
+    """A new folder that only its owner may enter, below `top` or where copies fit. Raises Full."""
+    top = roomy_folder() if top is None else top
+    clear_left_overs(top)
     with tempfile.TemporaryDirectory(prefix=PREFIX, dir=top, ignore_cleanup_errors=True) as folder:
         lock = _lock(Path(folder))
         _mark(Path(folder))
@@ -36,6 +41,25 @@ def scratch_folder(top: Path | None = None) -> Iterator[Path]:
         finally:
             if lock is not None:
                 os.close(lock)
+
+
+def roomy_folder() -> Path:
+    """Where copies fit: the usual temporary folder, unless the disk that just ran full has it; of
+    those with little room the one that has most. Raises Full where none takes a file."""
+    try:
+        usual = [tempfile.gettempdir()]
+    except OSError:
+        usual = []  # it tries each of them: all are full, or closed to us
+    places = [each for each in (*usual, _IN_MEMORY) if os.access(each, os.W_OK | os.X_OK)]
+    rooms = {each: free_bytes(Path(each)) or 0 for each in places}
+    if not rooms:
+        raise Full(
+            "There is no room for copies of what is read: no temporary folder takes a file.",
+            hint="Nothing was changed. Free a few megabytes, or name a folder on another disk by"
+            " writing TMPDIR=/that/folder before the command.",
+        )
+    enough = (each for each in places if rooms[each] >= ENOUGH_BYTES)
+    return Path(next(enough, max(places, key=rooms.__getitem__)))
 
 
 def clear_left_overs(top: Path) -> None:

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
-from jupyter_rewind.recovery.scratch import PREFIX, scratch_folder
+import pytest
+
+from jupyter_rewind.errors import Full
+from jupyter_rewind.recovery import scratch
+from jupyter_rewind.recovery.scratch import PREFIX, roomy_folder, scratch_folder
 
 HOLD = """
 import sys
@@ -68,3 +74,43 @@ def test_folder_of_yours_that_is_called_alike_stays(tmp_path: Path) -> None:
         for name in ("main", "tutorial", "a_copy00"):
             assert (tmp_path / f"{PREFIX}{name}" / "precious.ipynb").read_text() == "work"
         assert copy.is_dir(), "what tells that it was made here names another folder"
+
+
+@pytest.fixture
+def full(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The disk with all the usual temporary folders takes not one byte."""
+
+    def refuse() -> str:
+        raise FileNotFoundError(errno.ENOENT, "No usable temporary directory found")
+
+    monkeypatch.setattr(tempfile, "gettempdir", refuse)
+
+
+@pytest.mark.usefixtures("full")
+@pytest.mark.skipif(not os.access("/dev/shm", os.W_OK), reason="no file system in memory here")
+def test_copies_go_to_memory_where_the_disk_is_full() -> None:
+    """The disk that ran full, and hurt the notebook, is the one with /tmp, too."""
+    with scratch_folder() as folder:
+        assert folder.parent == Path("/dev/shm")
+        (folder / "copy").write_bytes(b"x")
+
+
+@pytest.mark.usefixtures("full")
+def test_no_room_anywhere_is_told_with_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where not even memory takes copies, you are told how to name another disk."""
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    with pytest.raises(Full, match="no temporary folder takes a file") as caught, scratch_folder():
+        pass
+    assert "TMPDIR=" in str(caught.value.hint)
+
+
+def test_the_place_with_most_room_is_taken_where_all_have_little(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A container has 64 MB for files in memory: that is more than a full disk has."""
+    rooms = {Path(tempfile.gettempdir()): 1 << 20, Path("/dev/shm"): 64 << 20}
+    monkeypatch.setattr(scratch, "free_bytes", lambda folder: rooms[folder])
+    most = max((each for each in rooms if os.access(each, os.W_OK)), key=rooms.__getitem__)
+    assert roomy_folder() == most
+    rooms[Path(tempfile.gettempdir())] = 1 << 30
+    assert roomy_folder() == Path(tempfile.gettempdir())
