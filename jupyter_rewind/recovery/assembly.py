@@ -12,6 +12,7 @@ from typing import Any
 from jupyter_rewind.recovery.blends import BLEND
 from jupyter_rewind.recovery.broken.welds import WELD
 from jupyter_rewind.recovery.evidence import EvidenceCell
+from jupyter_rewind.recovery.lineends import as_written
 
 _ID = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 NOTES = "rewind"
@@ -41,7 +42,7 @@ def _cell(cell: EvidenceCell, notes: Mapping[str, Any], taken: set[str]) -> dict
         "cell_type": cell.kind,
         "id": _free_id(cell.cell_id, taken),
         "metadata": metadata | {NOTES: dict(notes)},
-        "source": cell.source.splitlines(True),
+        "source": as_written(cell).splitlines(True),
     }
     if cell.kind == "code":
         outputs = [sound for sound in map(_sound_output, cell.outputs) if sound is not None]

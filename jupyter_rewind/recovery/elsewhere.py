@@ -18,6 +18,7 @@ from jupyter_rewind.recovery.documents import read_document
 from jupyter_rewind.recovery.evidence import Scope, Trace
 from jupyter_rewind.recovery.filestate import LARGE_BYTES
 from jupyter_rewind.recovery.likeness import is_look
+from jupyter_rewind.recovery.lineends import plain
 from jupyter_rewind.recovery.regular import read_of_others
 from jupyter_rewind.recovery.walking import (
     folders_below,
@@ -149,5 +150,5 @@ def _notebooks(folder: Path) -> list[Path]:
 
 
 def _code(place: Path, raw: bytes) -> set[str]:
-    documents = read_document(Trace("checkpoint", str(place)), raw).documents
+    documents = plain(read_document(Trace("checkpoint", str(place)), raw)).documents
     return {cell.source.strip() for each in documents for cell in each.cells if cell.kind == "code"}

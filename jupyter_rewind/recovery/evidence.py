@@ -63,7 +63,10 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class EvidenceCell:
-    """One cell as a trace has it; `whole` is False where part of it is lost."""
+    """One cell as a trace has it; `whole` is False where part of it is lost.
+
+    The lines of `source` end plainly; `line_end` is what they are written with.
+    """
 
     kind: str
     source: str
@@ -73,6 +76,7 @@ class EvidenceCell:
     metadata: Mapping[str, Any] = field(default_factory=dict, hash=False)
     whole: bool = True
     attachments: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    line_end: str = "\n"
 
 
 @dataclass(frozen=True, slots=True)

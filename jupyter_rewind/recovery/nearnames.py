@@ -19,6 +19,7 @@ from jupyter_rewind.recovery import search
 from jupyter_rewind.recovery.documents import read_document
 from jupyter_rewind.recovery.evidence import EvidenceCell, Scope, Trace
 from jupyter_rewind.recovery.filestate import LARGE_BYTES
+from jupyter_rewind.recovery.lineends import plain
 from jupyter_rewind.recovery.namesakes import is_called
 from jupyter_rewind.recovery.regular import is_regular, read_of_others
 from jupyter_rewind.recovery.traces.connections import ConnectionFinder
@@ -50,7 +51,7 @@ def copies_in_words(
     for path in list(_called_alike(scope.folder, wanted, places))[:MOST_COPIES]:
         raw = read_of_others(path, min(room, LARGE_BYTES))
         room -= len(raw)
-        found = read_document(Trace("copy", str(path)), raw).documents if raw else ()
+        found = plain(read_document(Trace("copy", str(path)), raw)).documents if raw else ()
         every = {(e.kind, e.source.strip()) for each in found for e in each.cells} - {("code", "")}
         more = len(every - here)
         if more:

@@ -23,6 +23,7 @@ from jupyter_rewind.recovery.evidence import (
     Scope,
     Trace,
 )
+from jupyter_rewind.recovery.lineends import plain
 from jupyter_rewind.recovery.regular import NO_FILE
 from jupyter_rewind.recovery.thinning import select
 from jupyter_rewind.recovery.traces import ALL
@@ -164,7 +165,7 @@ def _read(trace: Trace, scope: Scope, finders: Sequence[Finder]) -> Evidence:
     finder = next(each for each in finders if each.kind == trace.kind)
     more: list[Evidence] = []
     problems = _guarded(trace.place, trace, lambda: more.append(finder.read(trace, scope)))
-    return sum(more, Evidence(problems=tuple(problems)))
+    return plain(sum(more, Evidence(problems=tuple(problems))))
 
 
 def hints_of(heard: Evidence, scope: Scope) -> Hints:

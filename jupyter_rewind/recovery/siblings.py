@@ -21,6 +21,7 @@ from jupyter_rewind.recovery.evidence import (
     Trace,
 )
 from jupyter_rewind.recovery.filestate import LARGE_BYTES
+from jupyter_rewind.recovery.lineends import plain
 from jupyter_rewind.recovery.regular import read_file
 from jupyter_rewind.recovery.walking import is_left_over, is_recovered, settle
 
@@ -79,7 +80,7 @@ def _read(trace: Trace) -> Evidence:
     except OSError as error:
         words = f"It could not be compared with what was run: {error.strerror or error}."
         return Evidence(problems=(Problem(trace.place, words, trace),))
-    return Evidence(siblings=tuple(map(_bare, read_document(trace, raw).documents)))
+    return Evidence(siblings=tuple(map(_bare, plain(read_document(trace, raw)).documents)))
 
 
 def _bare(document: FoundDocument) -> FoundDocument:
