@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from jupyter_rewind.model.sessionname import named_notebook
 from jupyter_rewind.recovery.evidence import Scope
 from jupyter_rewind.recovery.regular import may_be_folder, read_file
 from jupyter_rewind.recovery.walking import settle
@@ -114,6 +115,7 @@ def _as_path(text: str) -> str | None:
     can have it."""
     if "\0" in text:
         return None
+    text = named_notebook(text)
     if _is_folder(text):
         return ""
     try:
@@ -210,7 +212,7 @@ def session_of_process(folder: Path) -> str:
     session = variables.get(_SESSION, b"")
     if session and _is_inherited(folder, variables):
         return ""
-    name = os.fsdecode(session)
+    name = named_notebook(os.fsdecode(session))
     return "" if _is_folder(name) else name
 
 

@@ -11,10 +11,9 @@ from typing import Any
 from jupyter_rewind.faces.ipython.launcher import find_launcher, is_session_inherited
 from jupyter_rewind.kernels.beginning import Place
 from jupyter_rewind.kernels.host import notice_path
+from jupyter_rewind.model.sessionname import is_of_vscode, named_notebook
 
 _KERNEL_ID = re.compile(r"kernel-(.+)\.json")
-# What VS Code calls a notebook whose kernel a server runs: another name in each session.
-_VSCODE_NAME = re.compile(r"(.*?)(?:\.ipynb)?-jvsc-[0-9a-f-]+\.ipynb")
 
 
 def find_place(shell: Any, connection: Path | None = None) -> Place:
@@ -49,7 +48,7 @@ class PathWatch:
     def __init__(self, shell: Any, path: str) -> None:
         self._shell = shell
         self._path = path
-        self._is_guess = not path or _is_of_vscode(os.environ.get("JPY_SESSION_NAME"))
+        self._is_guess = not path or is_of_vscode(os.environ.get("JPY_SESSION_NAME", ""))
         connection = connection_file(shell)
         self._notice = None if connection is None else str(notice_path(connection))
         self._seen = 0
@@ -90,16 +89,8 @@ def _real(name: object) -> str:
     for their sessions."""
     if not isinstance(name, str) or not name.endswith((".ipynb", ".py", ".md", ".Rmd", ".qmd")):
         return ""
-    folder, base = os.path.split(name)
-    if found := _VSCODE_NAME.fullmatch(base):
-        if not found[1]:
-            return ""
-        name = os.path.join(folder, f"{found[1]}.ipynb")
-    return os.path.realpath(os.path.expanduser(name))
-
-
-def _is_of_vscode(name: str | None) -> bool:
-    return name is not None and _VSCODE_NAME.fullmatch(os.path.basename(name)) is not None
+    own = named_notebook(name)
+    return os.path.realpath(os.path.expanduser(own)) if own else ""
 
 
 def _noticed(notice: Path) -> str:

@@ -82,6 +82,26 @@ def test_name_from_a_servers_folder_is_understood(home: Home, session: str) -> N
     assert trace.notebook == str(home.work / "analysis.ipynb")
 
 
+UUID = "0f3c9e62-8f10-4dcb-a1aa-7e5c7c8d6a10"
+
+
+@pytest.mark.parametrize("name", [f"analysis-jvsc-{UUID}.ipynb", f"analysis.ipynb-jvsc-{UUID}.ipynb"])
+def test_name_that_vs_code_made_up_is_the_notebooks(home: Home, name: str) -> None:
+    """VS Code calls each session with a server anew: the notebook is none that is missing."""
+    start(home, str(home.work / name))
+    for scope in (home.scope(), home.scope(None)):
+        [trace] = traces_of(ConnectionFinder(), scope)
+        assert trace.notebook == str(home.work / "analysis.ipynb")
+        [kernel] = ConnectionFinder().read(trace, scope).kernels
+        assert kernel.notebook == str(home.work / "analysis.ipynb")
+
+
+def test_name_that_vs_code_made_up_of_nothing_names_none(home: Home) -> None:
+    """A notebook that was never saved in VS Code has no name that could be missing."""
+    start(home, str(home.work / f"-jvsc-{UUID}.ipynb"))
+    assert traces_of(ConnectionFinder(), home.scope(None)) == []
+
+
 def test_notebook_reached_through_a_link_is_the_same(home: Home) -> None:
     """A home folder behind a symbolic link is the same home."""
     link = home.path.parent / "link"
