@@ -31,6 +31,7 @@ from jupyter_rewind.recovery.since import sessions_since, went_on
 from jupyter_rewind.recovery.traces.present import PresentFinder
 from jupyter_rewind.recovery.traces.rewind import JOURNALED
 from jupyter_rewind.recovery.unnamed import rebuild_named
+from jupyter_rewind.recovery.walking import TEXTS
 
 UNSAVED = "unsaved"
 OUTDATED = "outdated"
@@ -99,9 +100,13 @@ def survey(scope: Scope, found: Found) -> Survey:
         if standing.state == MISSING and are_texts(traces):
             texts += traces
             continue
-        only_named = all(each.kind in _NAMES for each in traces)
-        if not (standing.state == MISSING and only_named and ran.is_renamed(notebook)):
-            standings.append(standing)
+        if _is_no_notebook(standing):
+            continue
+        if standing.state == MISSING and all(each.kind in _NAMES for each in traces):
+            if ran.is_renamed(notebook):
+                continue
+            standing = standing if ran.has_any(notebook) else _without_traces(standing)
+        standings.append(standing)
     ordered = tuple(sorted(standings, key=lambda each: (not each.can_gain, each.notebook)))
     # A notebook that does not read is told by its state.
     problems = (
@@ -123,6 +128,19 @@ def survey(scope: Scope, found: Found) -> Survey:
         )
         told = (*told, Problem(str(scope.folder), words))
     return Survey(ordered, told, tuple(texts))
+
+
+def _is_no_notebook(standing: Standing) -> bool:
+    """Whether a kernel ran for something else: a console, or a script that is there."""
+    suffix = standing.notebook.suffix.lower()
+    is_gone_text = standing.state == MISSING and suffix in TEXTS
+    return suffix != ".ipynb" and not is_gone_text
+
+
+def _without_traces(standing: Standing) -> Standing:
+    """Of which nothing is known but that kernels were started for it: nothing can come back."""
+    words = f"{standing.notebook.name} is not there any more, and nothing that ran for it is known."
+    return replace(standing, words=words, traces=())
 
 
 def _telling_of_runs(traces: Sequence[Trace]) -> list[Trace]:
@@ -224,6 +242,10 @@ class _Ran:
     @cached_property
     def sessions(self) -> list[SessionInfo]:
         return place_all(self.placed)
+
+    def has_any(self, notebook: Path) -> bool:
+        """Whether any session was run under this name."""
+        return any(not each.by_likeness for each in self.placed.of(notebook, ()))
 
     def is_renamed(self, notebook: Path) -> bool:
         """Whether all that was run under this name is now known to be other notebooks'."""

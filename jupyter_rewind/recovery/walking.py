@@ -14,6 +14,8 @@ _SKIPPED = frozenset(
         ".ipynb_checkpoints",
     }
 )  # fmt: skip
+TEXTS = frozenset({".py", ".r", ".jl", ".md", ".rmd", ".qmd"})
+"""What the names of files end in that Jupyter may open as notebooks, and that are kept as text."""
 RECOVERED = ".recovered"
 """What the name of a notebook that was brought back ends in, before its suffix."""
 

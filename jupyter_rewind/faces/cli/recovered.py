@@ -33,6 +33,7 @@ USED = (
 )
 _SESSION = re.compile(r"--session (\S+)")
 MOST_REMARKS = 10
+MOST_NAMES = 3
 _ONE_AT_A_TIME = (
     "Memory was not looked into: --memory looks for one notebook, by its name: jupyter rewind"
     " recover NAME.ipynb --memory"
@@ -286,8 +287,12 @@ def _others(standings: Sequence[Standing]) -> Iterator[Remark]:
     if len(older) > MOST_REMARKS:
         more = wording.count(len(older) - MOST_REMARKS, "notebook")
         yield Remark(f"Of {more} more an older version has cells that the file lacks: see --json.")
+    gone = [each for each in standings if each.state == "missing" and not each.traces]
+    yield from (Remark(each.words) for each in gone[:MOST_NAMES])
+    if len(gone) > MOST_NAMES:
+        yield Remark(f"So it is with {len(gone) - MOST_NAMES} more: --json names all.")
     for each in standings:
-        if each.state != "whole" and not each.can_gain:
+        if each.state not in ("whole", "missing") and not each.can_gain:
             yield Remark(f"{each.words} Nothing else tells of it here; try it by its name.")
 
 

@@ -272,3 +272,17 @@ def test_what_was_written_is_named_though_the_answer_cannot_be(
         made = stale.with_name(f"analysis.recovered.{suffix}")
         assert made.exists()
         assert str(made) in told.replace("\n", "")
+
+
+def test_folder_names_few_of_many_that_left_nothing_but_a_name(work: Path, rewind: Rewind) -> None:
+    """Old kernels' files name many notebooks that were deleted long ago: they make no long list."""
+    runtime = Path(os.environ["HOME"]) / ".local/share/jupyter/runtime"
+    runtime.mkdir(parents=True)
+    for number in range(9):
+        told = {"jupyter_session": str(work / f"old{number}.ipynb")}
+        (runtime / f"kernel-{number}.json").write_text(json.dumps(told))
+    ended = rewind("recover")
+    assert (ended.status, ended.rows) == (0, [])
+    assert ended.err.count("nothing that ran for it is known") == 3
+    assert "So it is with 6 more: --json names all." in ended.err
+    assert len(rewind("recover", "--json").data["notebooks"]) == 9

@@ -85,7 +85,9 @@ def test_name_from_a_servers_folder_is_understood(home: Home, session: str) -> N
 UUID = "0f3c9e62-8f10-4dcb-a1aa-7e5c7c8d6a10"
 
 
-@pytest.mark.parametrize("name", [f"analysis-jvsc-{UUID}.ipynb", f"analysis.ipynb-jvsc-{UUID}.ipynb"])
+@pytest.mark.parametrize(
+    "name", [f"analysis-jvsc-{UUID}.ipynb", f"analysis.ipynb-jvsc-{UUID}.ipynb"]
+)
 def test_name_that_vs_code_made_up_is_the_notebooks(home: Home, name: str) -> None:
     """VS Code calls each session with a server anew: the notebook is none that is missing."""
     start(home, str(home.work / name))
