@@ -11,7 +11,13 @@ import re
 from collections.abc import Collection, Iterable, Sequence
 from difflib import SequenceMatcher
 
-from jupyter_rewind.recovery.evidence import EvidenceCell, FoundDocument, Holds, Trace
+from jupyter_rewind.recovery.evidence import (
+    EvidenceCell,
+    FoundDocument,
+    FoundName,
+    Holds,
+    Trace,
+)
 from jupyter_rewind.recovery.likeness import is_look
 
 KIND = "export"
@@ -167,6 +173,13 @@ def _texts(document: FoundDocument) -> list[tuple[str, str]]:
 
 def _text(cell: EvidenceCell) -> tuple[str, str]:
     return cell.kind, cell.source.strip()
+
+
+def names_of_pairs(traces: Iterable[Trace]) -> tuple[FoundName, ...]:
+    """The names of the texts that jupytext keeps in step with notebooks: who opens the text as a
+    notebook has a kernel under that name."""
+    pairs = (each for each in traces if each.handle.get(MADE) == PAIR)
+    return tuple(FoundName(each, each.notebook, each.place) for each in pairs if each.notebook)
 
 
 def are_by_name(traces: Iterable[Trace]) -> bool:

@@ -21,7 +21,7 @@ from jupyter_rewind.recovery.dating import NO_CHANCE
 from jupyter_rewind.recovery.evidence import Evidence, FoundDocument, Problem, Scope, Trace
 from jupyter_rewind.recovery.filestate import MISSING, WHOLE, state_of
 from jupyter_rewind.recovery.likeness import is_look
-from jupyter_rewind.recovery.namesakes import are_by_name, are_texts
+from jupyter_rewind.recovery.namesakes import are_by_name, are_texts, names_of_pairs
 from jupyter_rewind.recovery.olderversions import Older, OlderVersions
 from jupyter_rewind.recovery.rebuild import HALF
 from jupyter_rewind.recovery.search import Found
@@ -83,6 +83,7 @@ class Survey:
 def survey(scope: Scope, found: Found) -> Survey:
     """How each notebook of the scope's folder stands that has a file or a trace."""
     heard = search.gather(scope, _telling_of_runs(found.traces))
+    heard += Evidence(names=names_of_pairs(found.traces))
     ran, versions = _Ran(heard), OlderVersions(scope, found.traces)
     own: dict[Path, list[Trace]] = {}
     for trace in found.traces:

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from jupyter_rewind.recovery import search
+from jupyter_rewind.recovery.recover import Recovery, recover
+from jupyter_rewind.recovery.sessions import list_sessions
 from jupyter_rewind.recovery.survey import Standing, survey
 from tests.support.histories import make_history
 from tests.support.traces import Home, notebook_text
@@ -62,3 +64,31 @@ def test_name_of_which_nothing_ran_is_not_offered(home: Home) -> None:
     assert found["ran.ipynb"].can_gain
     assert not found["old.ipynb"].can_gain
     assert "nothing that ran for it is known" in found["old.ipynb"].words
+
+
+@pytest.mark.parametrize("has_file", [True, False])
+def test_what_ran_while_a_pair_was_open_as_text_is_the_notebooks(
+    home: Home, has_file: bool
+) -> None:
+    """Who opens the Markdown of a jupytext pair as a notebook has a kernel of that name."""
+    ran = ["rows = [3, 1, 2]", "rows.sort()", "spread = max(rows) - min(rows)"]
+    history = home.path / ".ipython/profile_default/history.sqlite"
+    make_history(history, [ran, ["other = 'one'", "print(other)"]])
+    runs = search.gather(scope := home.scope(None), search.look(scope).traces).runs
+    began = [(each.started_ns or 0) // 10**9 - 1 for each in runs]
+    head = "---\njupyter:\n  jupytext:\n    formats: ipynb,md\n---\n\n"
+    files = {"analysis.md": f"{head}```python\n{ran[0]}\n```\n"}
+    if has_file:
+        files["analysis.ipynb"] = notebook_text(ran[0])
+    for name, text in files.items():
+        path = home.work / name
+        path.write_text(text)
+        os.utime(path, (began[0] + 5, began[0] + 5))
+    start(home, "analysis.md", began[0])
+    start(home, "other.ipynb", began[1])
+    made = recover(home.scope())
+    assert isinstance(made, Recovery)
+    assert [each.cell.source for each in made.rebuilt.cells] == ran
+    assert standings(home)["analysis.ipynb"].state == ("unsaved" if has_file else "missing")
+    placed = {each.number: each.notebook for each in list_sessions(home.scope(None)).sessions}
+    assert placed[1] == str(home.work / "analysis.ipynb")

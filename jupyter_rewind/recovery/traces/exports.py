@@ -31,7 +31,14 @@ from jupyter_rewind.recovery.exports.names import (
 )
 from jupyter_rewind.recovery.exports.prose import Fetch
 from jupyter_rewind.recovery.exports.reading import SUFFIXES, decode, read_export
-from jupyter_rewind.recovery.namesakes import ALONE, BY_NAME, MADE, PAIR, TOOL
+from jupyter_rewind.recovery.namesakes import (
+    ALONE,
+    BY_NAME,
+    MADE,
+    PAIR,
+    TOOL,
+    names_of_pairs,
+)
 from jupyter_rewind.recovery.regular import is_regular, open_file, read_file
 from jupyter_rewind.recovery.traces.built import built_copies
 from jupyter_rewind.recovery.walking import folders_of
@@ -130,7 +137,8 @@ class ExportFinder:
         if read is None:
             source = decode(raw)
             return Evidence(fragments=(Fragment(trace, SCRIPT, path.name, source),))
-        return Evidence(documents=(read.as_document(trace, trace.time_ns),))
+        document = read.as_document(trace, trace.time_ns)
+        return Evidence(documents=(document,), names=names_of_pairs([trace]))
 
 
 def _folders(scope: Scope) -> Iterator[Path]:
