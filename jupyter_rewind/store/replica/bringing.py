@@ -26,6 +26,7 @@ from jupyter_rewind.store.replica.address import open_objects, parse_address
 from jupyter_rewind.store.replica.fetching import Source
 from jupyter_rewind.store.replica.hollow import Hollow
 from jupyter_rewind.store.replica.ledger import Ledger, Place
+from jupyter_rewind.store.replica.notes import noted_lenders
 from jupyter_rewind.store.replica.objects import Objects
 from jupyter_rewind.store.replica.opening import require_store, unseal
 from jupyter_rewind.store.replica.pace import Pace
@@ -88,12 +89,23 @@ class Bringer:
                 if found is not None:
                     return found
                 if not self._apart:
-                    return self._bring(hollow, url, record)
+                    return self._bring_any(hollow, url, record)
                 _ask(self._layout, segment, url, record)
             found = hollow.payload(record)
         if found is None:
             raise _absent(url, "there is no room here for what it sends")
         return found
+
+    def _bring_any(self, hollow: Hollow, url: str, record: Record) -> bytes:
+        """From the replica at `url`; where that fails, from another that was seen to have it."""
+        try:
+            return self._bring(hollow, url, record)
+        except RewindError:
+            for other in noted_lenders(self._layout, hollow.segment, record.end):
+                if other != url:
+                    with suppress(RewindError):
+                        return self._bring(hollow, other, record)
+            raise
 
     def _bring(self, hollow: Hollow, url: str, record: Record) -> bytes:
         until, before = self._refused.get(url, (0.0, None))

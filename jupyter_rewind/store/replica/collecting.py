@@ -268,7 +268,7 @@ class _Collecting:
         sender = Sender(
             self._layout, self._repository.files, self._objects, self._pace, None, 0, self._epoch
         )
-        source = Source(self._objects, self._pace)
+        source = Source(self._objects, self._pace, ledger.bodies)
 
         def put_pack(data: bytes) -> str:
             self._written += len(data)

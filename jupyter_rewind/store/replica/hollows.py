@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 
 from jupyter_rewind.errors import Denied, Integrity, NotFound
+from jupyter_rewind.store.durable import Files
 from jupyter_rewind.store.framing import Kind
 from jupyter_rewind.store.layout import Layout
 from jupyter_rewind.store.partial import note_partial, read_partial, replace_partial
@@ -19,7 +20,7 @@ from jupyter_rewind.store.replica import outline
 from jupyter_rewind.store.replica.arrival import is_busy
 from jupyter_rewind.store.replica.hollow import Hollow
 from jupyter_rewind.store.replica.ledger import Ledger
-from jupyter_rewind.store.replica.notes import noted_lender, noted_segments
+from jupyter_rewind.store.replica.notes import noted_lenders, noted_segments, read_notes
 from jupyter_rewind.store.replica.pace import Pace
 from jupyter_rewind.store.repository import Repository
 
@@ -56,6 +57,18 @@ def note_hollows(repository: Repository, ledger: Ledger, url: str, pace: Pace) -
     return found
 
 
+def readdress(layout: Layout, files: Files, replica: str, url: str) -> None:
+    """What this very replica has, and was to be asked for under another address, is asked for at
+    `url` from now on. Only who pulls may say so. Raises Storage."""
+    moved = {
+        name: url
+        for name, lender in read_partial(layout).items()
+        if lender != url and read_notes(layout, lender).replica == replica
+    }
+    if moved:
+        note_partial(layout, files, moved)
+
+
 def _lenders(layout: Layout, names: Iterable[str], ledger: Ledger, url: str) -> dict[str, str]:
     """Of each segment the replica to ask. Where no other was seen to have it, `url`, so that it is
     told where it was looked for."""
@@ -64,7 +77,8 @@ def _lenders(layout: Layout, names: Iterable[str], ledger: Ledger, url: str) -> 
         with suppress(FileNotFoundError):  # collected this moment
             size = (layout.segments / name).stat().st_size
             is_there = ledger.ends.get(name, 0) >= size
-            found[name] = url if is_there else noted_lender(layout, name, size) or url
+            others = [] if is_there else noted_lenders(layout, name, size)
+            found[name] = others[0] if others else url
     return found
 
 

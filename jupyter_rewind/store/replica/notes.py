@@ -75,12 +75,22 @@ def noted_segments(layout: Layout) -> set[str]:
     return {name for _, ends in _all_ends(layout) for name in ends}
 
 
-def noted_lender(layout: Layout, segment: str, size: int) -> str | None:
-    """The address of a replica that was seen to have so much of the segment, as far as notes
+def noted_lenders(layout: Layout, segment: str, size: int) -> list[str]:
+    """The addresses of replicas that were seen to have so much of the segment, as far as notes
     read."""
-    return next(
-        (url for url, ends in _all_ends(layout) if url and ends.get(segment, 0) >= size), None
-    )
+    return [url for url, ends in _all_ends(layout) if url and ends.get(segment, 0) >= size]
+
+
+def forget_address(layout: Layout, url: str, files: Files) -> None:
+    """Nobody asks the replica at `url` for contents any more on the ground of what was noted of
+    it; the rest of the note stays, should it be a replica again. Raises Storage."""
+    path = notes_path(layout, url)
+    try:
+        facts = parse_json(path.read_bytes())
+        facts["url"] = ""
+    except (OSError, ValueError, TypeError):
+        return
+    files.replace_file(path, to_json(facts))
 
 
 def _all_ends(layout: Layout) -> Iterator[tuple[str, dict[str, int]]]:

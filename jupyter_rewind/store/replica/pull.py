@@ -34,7 +34,7 @@ from jupyter_rewind.store.replica.arrival import (
     show_arrived,
 )
 from jupyter_rewind.store.replica.fetching import Fetcher, Progress
-from jupyter_rewind.store.replica.hollows import note_hollows
+from jupyter_rewind.store.replica.hollows import note_hollows, readdress
 from jupyter_rewind.store.replica.ledger import Ledger
 from jupyter_rewind.store.replica.needs import Needs
 from jupyter_rewind.store.replica.notes import Notes, read_notes, write_notes
@@ -157,6 +157,7 @@ def _pull(
         ledger.read(objects, pace)
         finish_arrival(layout, files)
         note_hollows(repository, ledger, url, pace)
+        readdress(layout, files, identity.replica, url)
         try:
             return _bring(repository, url, ledger, kind(
                 layout, files, objects, ledger, pace, progress
