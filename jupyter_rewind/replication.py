@@ -23,6 +23,7 @@ from jupyter_rewind.errors import (
 )
 from jupyter_rewind.settings import SECTION, Rewind, read_json_file, user_file
 from jupyter_rewind.store import encryption
+from jupyter_rewind.store.apart import require_apart
 from jupyter_rewind.store.durable import Files
 from jupyter_rewind.store.keyfiles import export_key, import_key
 from jupyter_rewind.store.layout import key_path
@@ -40,6 +41,7 @@ from jupyter_rewind.store.replica.fetching import Progress
 from jupyter_rewind.store.replica.filling import fill
 from jupyter_rewind.store.replica.forwarding import Account, Forwarder, State
 from jupyter_rewind.store.replica.holding import HELD
+from jupyter_rewind.store.replica.notes import forget_address
 from jupyter_rewind.store.replica.objects import Objects
 from jupyter_rewind.store.replica.opening import read_identity, require_sealed, require_store
 from jupyter_rewind.store.replica.pace import Pace
@@ -174,8 +176,12 @@ class Replication:
             )
         known.remove(url)
         if known:
-            return url, set_value(KEY, " ".join(known))
-        unset_value(KEY)
+            set_value(KEY, " ".join(known))
+        else:
+            unset_value(KEY)
+        with suppress(RewindError), self._workspace() as workspace:
+            store = workspace.repository
+            forget_address(store.layout, url, store.files)
         return url, user_file()
 
     def _require_apart(self, url: str) -> None:
@@ -287,8 +293,10 @@ class Replication:
             return key_path(Path(self._settings.store_key_folder), layout.store_id)
 
     def import_key(self, file: Path) -> tuple[str, Path, bool]:
-        """See `store/keyfiles.py`."""
-        return import_key(file, Path(self._settings.store_key_folder), Files())
+        """See `store/keyfiles.py`. Raises InvalidInput where it would lie in the store."""
+        keys = Path(self._settings.store_key_folder).expanduser()
+        require_apart(keys, Path(self._settings.store_path).expanduser())
+        return import_key(file, keys, Files())
 
     def rotate_key(
         self, progress: Progress | None = None, *, encrypt: bool | None = None

@@ -272,6 +272,17 @@ def test_an_encrypted_copy_comes_back_with_the_key_alone(
         assert out.read_bytes() == state
 
 
+def test_a_key_is_not_put_into_the_store(home: Path, book: Path, rewind: Rewind) -> None:
+    """Each copy of the store would carry what opens it."""
+    paper = home / "paper.txt"
+    assert rewind("key", "export", paper).status == 0
+    [segments] = (home / "data").rglob("segments")
+    inside = segments.parent / "keys"
+    ended = rewind("key", "import", paper, "--set", f"store.key_folder={inside}")
+    assert ended.status == 2 and "inside the store" in ended.err
+    assert not inside.exists()
+
+
 def test_encryption_goes_with_add_alone(rewind: Rewind, mount: Path) -> None:
     """A push cannot be made secret afterwards."""
     assert rewind("replica", "push", "--encrypt").status == 2
