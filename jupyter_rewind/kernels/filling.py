@@ -2,19 +2,17 @@
 
 What a restore made stands for the living one it was told from; wherever the state refers to the one
 that was made, it shall refer to the living one instead. Where not every such place can be written
-to (a tuple, the key of a dict), the living one is left alone, and the state has its own.
+to (the key of a dict, a set), the living one is left alone, and the state has its own.
 """
 
 from __future__ import annotations
 
-import gc
 import sys
 import types
-import weakref
-from collections import deque
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable
 from typing import Any
 
+from jupyter_rewind.kernels.holders import Holders
 from jupyter_rewind.kernels.origins import is_own
 from jupyter_rewind.kernels.silence import hush
 
@@ -27,8 +25,6 @@ _dict_of = vars(type)["__dict__"].__get__
 _flags_of = vars(type)["__flags__"].__get__
 _size_of = vars(type)["__basicsize__"].__get__
 _item_size_of = vars(type)["__itemsize__"].__get__
-_Place = tuple[int, Any]
-_Put = Callable[[Any], None]
 Undo = Callable[[], Any]
 
 
@@ -112,16 +108,11 @@ def fill_living(
         return
     made, living = [one for one, _ in pairs], [one for _, one in pairs]
     pairs.clear()
-    held = _count(made)
-    classes = (one for one in hubs if issubclass(type(one), type))
-    places = _find_places(made, {id(_attributes(one)): one for one in classes})
-    chosen = []
-    for number, found in enumerate(places):
-        is_everywhere = len(found) == held[number] and not weakref.getweakrefcount(made[number])
-        if is_everywhere or number < first:
-            chosen.append(number)
-            for put in found.values():
-                put(living[number])
+    holders = Holders(made, (one for one in hubs if issubclass(type(one), type)))
+    chosen = [
+        number for number in range(len(living)) if number < first or holders.can_be_replaced(number)
+    ]
+    holders.replace({number: living[number] for number in chosen})
     for number in chosen:
         live = living[number]
         if id(made[number]) in sharing and type(live) not in _PLAIN:
@@ -139,96 +130,3 @@ def _give_attributes(live: Any, own: dict[str, Any]) -> Undo:
 
 def _refill(live: Any, content: Any) -> Undo:
     return lambda: fill(live, content)
-
-
-def _count(made: list[Any]) -> list[int]:
-    """How many references there are to each, but for ours."""
-    probe: list[Any] = []
-    (ours,) = map(sys.getrefcount, [probe])
-    # One of ours is `probe` itself.
-    return [count - (ours - 1) for count in map(sys.getrefcount, made)]
-
-
-def _find_places(made: list[Any], class_of: Mapping[int, type]) -> list[dict[_Place, _Put]]:
-    """For each where it stands, and how something else is put there."""
-    numbers = {id(one): number for number, one in enumerate(made)}
-    found: list[dict[_Place, _Put]] = [{} for _ in made]
-    for holder in gc.get_referrers(*made):
-        if holder is made or type(holder) is types.FrameType:
-            continue
-        for name, content, put in _slots(holder, class_of):
-            number = numbers.get(id(content))
-            if number is not None:
-                place = name if type(name) in (str, int) else id(name)
-                found[number][id(holder), place] = put(name)
-    return found
-
-
-_Slots = Iterable[tuple[Any, Any, Callable[[Any], _Put]]]
-
-
-def _slots(holder: Any, class_of: Mapping[int, type]) -> _Slots:
-    """What it refers to, by name or number, and how that is replaced."""
-    kind = type(holder)
-    if id(holder) in class_of:
-        return _items(holder, _attribute_put(class_of[id(holder)]))
-    if issubclass(kind, dict):
-        return _items(holder, _item_put(dict, holder))
-    if issubclass(kind, list):
-        return _elements(list.__iter__(holder), _item_put(list, holder))
-    if kind is deque:
-        return _elements(holder, _item_put(deque, holder))
-    if kind is types.CellType:
-        return _elements(_contents(holder), _cell_put(holder))
-    if _flags_of(kind) & _HEAP and not issubclass(kind, type):
-        return _of_instance(holder)
-    return ()
-
-
-def _of_instance(holder: Any) -> _Slots:
-    for base in _mro_of(type(holder))[:-1]:
-        for name, member in _dict_of(base).items():
-            if type(member) is types.MemberDescriptorType:
-                try:
-                    yield member, member.__get__(holder), _member_put(holder)
-                except AttributeError:
-                    continue
-            elif name == "__dict__" and type(member) is types.GetSetDescriptorType:
-                own = member.__get__(holder)
-                yield from _items(own, _item_put(dict, own))
-
-
-def _items(holder: dict[Any, Any], put: Callable[[Any], _Put]) -> _Slots:
-    return ((name, content, put) for name, content in list(dict.items(holder)))
-
-
-def _elements(content: Iterable[Any], put: Callable[[Any], _Put]) -> _Slots:
-    return ((number, one, put) for number, one in enumerate(content))
-
-
-def _item_put(base: Any, holder: Any) -> Callable[[Any], _Put]:
-    return lambda name: lambda value: base.__setitem__(holder, name, value)
-
-
-def _attribute_put(made: type) -> Callable[[Any], _Put]:
-    return lambda name: lambda value: type.__setattr__(made, name, value)
-
-
-def _cell_put(cell: types.CellType) -> Callable[[Any], _Put]:
-    return lambda _: lambda value: setattr(cell, "cell_contents", value)
-
-
-def _contents(cell: types.CellType) -> tuple[Any, ...]:
-    try:
-        return (cell.cell_contents,)
-    except ValueError:
-        return ()
-
-
-def _member_put(holder: Any) -> Callable[[Any], _Put]:
-    return lambda member: lambda value: member.__set__(holder, value)
-
-
-def _attributes(made: type) -> Any:
-    """The dict behind the view that a class gives of its attributes."""
-    return next((one for one in gc.get_referents(_dict_of(made)) if type(one) is dict), None)

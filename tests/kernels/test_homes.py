@@ -279,3 +279,27 @@ def test_a_value_that_does_not_load_costs_no_function_of_its_file(
     told = {one.name: one for one in moved.report}
     assert told["f"].fidelity is Fidelity.MISSING
     assert "ValueError: no" in told["f"].reason
+
+
+@pytest.mark.parametrize(
+    ("hold", "held"),
+    [
+        ("(scope,)", "held[0]"),
+        ("functools.partial(dict, scope)", "held.args[0]"),
+        ("types.SimpleNamespace(x=[(1, (scope,))])", "held.x[0][1][0]"),
+    ],
+)
+def test_who_holds_the_dictionary_holds_the_one_that_they_run_in(
+    cells: Cells, next_cells: Cells, hold: str, held: str
+) -> None:
+    """In something that cannot change, too: in place and in a new kernel."""
+    then = cells.run(
+        "import functools, types\nscope = {'__name__': 'more'}\n"
+        "exec('rows = [1]\\ndef add():\\n global rows\\n rows += [2]', scope)\n"
+        f"add = scope['add']; held = {hold}"
+    )
+    cells.run("add()")
+    cells.go(then)
+    next_cells.go(then)
+    for each in (cells, next_cells):
+        each.check(f"scope is add.__globals__ is {held} and scope['rows'] == [1]")

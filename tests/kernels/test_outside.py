@@ -79,6 +79,30 @@ def cells(tmp_path: Path) -> Iterator[Cells]:
             "a.n = 5",
             "w() is a and a.n == 0",
         ),
+        (
+            "a = [1]; t = (a, 5); u = ((a,), [(a, 2)]); a.append(t); held = [a]",
+            "a.append(2)",
+            "held[0] is a and a == [1, t] and t[0] is u[0][0] is u[1][0][0] is a",
+        ),
+        (
+            "import functools; a = [1]; p = functools.partial(len, a); held = [a]\n"
+            "def f(x=a): return x\nq = functools.partial(f, x=a)",
+            "a.append(2)",
+            "held[0] is a and a == [1] and p.args[0] is f() is q() is a and p() == 1",
+        ),
+        (
+            "class C:\n def __call__(s): return s.n\n"
+            "import functools, types; a = C(); a.n = 1; p = functools.partial(a); held = [a]\n"
+            "m = types.MethodType(lambda s: s, a)",
+            "a.n = 2",
+            "held[0] is a and p() == a.n == 1 and p.func is a and m() is a",
+        ),
+        (
+            "import collections; a = [1]; d = {(1, 2): (a,)}; q = collections.deque([(a,)]);"
+            " held = [a]",
+            "a.append(2)",
+            "held[0] is a and a == [1] and d[1, 2][0] is a and q[0][0] is a",
+        ),
         ("a = {1}; held = [a]", "old = a; a = {2}; held.append(a)", "held == [{1}, {2}]"),
         (
             "a = [open]; held = []",
