@@ -10,8 +10,8 @@ from jupyter_rewind.kernels.capture import Capturer, make_known
 from jupyter_rewind.kernels.hubs import Hubs
 from jupyter_rewind.kernels.loading import Loader
 from jupyter_rewind.kernels.pods import VARIABLE
-from jupyter_rewind.kernels.records import PodRecord
-from jupyter_rewind.kernels.restore import check_trust, load_records, read_records
+from jupyter_rewind.kernels.records import PodRecord, check_trust, read_records
+from jupyter_rewind.kernels.restore import load_records
 from jupyter_rewind.model.snapshot import Snapshot
 from jupyter_rewind.store.keep import ContentSource
 

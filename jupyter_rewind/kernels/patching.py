@@ -63,6 +63,10 @@ class Patch:
                 target = views[number][piece * PIECE : (piece + 1) * PIECE]
                 before.append((number, piece, bytes(target)))
                 target[:] = content
+        except BaseException:
+            for number, piece, content in before:
+                written.buffers.views[number][piece * PIECE : (piece + 1) * PIECE] = content
+            raise
         finally:
             written.release()
         back = Patch(self.pod, self.record, self._session, self._roots, before)

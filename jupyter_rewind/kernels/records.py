@@ -14,7 +14,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import cast
 
-from jupyter_rewind.errors import Format
+from jupyter_rewind.errors import Format, RestoreRefused
 from jupyter_rewind.model.encoding import check_format, decode_node, parse_json, to_json
 from jupyter_rewind.model.entry import Entry, Json
 from jupyter_rewind.model.execution import execution_key, path_key, run_key
@@ -260,3 +260,19 @@ def _marked(snapshot: Snapshot, mark: Entry) -> Snapshot:
 
 def mark_key(snapshot: SnapshotId) -> str:
     return f"snapshot:{snapshot}"
+
+
+def check_trust(snapshot: Snapshot, trust: bool) -> None:
+    """Nothing, or RestoreRefused: what another key made may run anybody's code when loaded."""
+    if not snapshot.trusted and not trust:
+        raise RestoreRefused(
+            f"Snapshot {snapshot.id} was not made with the key of this store: loading it would run"
+            " whatever its maker put into it. Nothing was changed.",
+            code="untrusted",
+            hint="If you know where it is from, ask again with `--trust` (in Python `trust=True`).",
+        )
+
+
+def read_records(store: ContentSource, snapshot: Snapshot) -> tuple[PodRecord, ...]:
+    """The pods of the state, as they stand in the store."""
+    return tuple(read_pod(store, node) for node in read_state(store, snapshot.state).pods)

@@ -15,7 +15,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from jupyter_rewind.errors import RestoreRefused
 from jupyter_rewind.kernels import roots as rooting
 from jupyter_rewind.kernels.apart import Shared
 from jupyter_rewind.kernels.capture import Capturer, make_known, make_session
@@ -28,7 +27,7 @@ from jupyter_rewind.kernels.ownvariables import import_modules, living_in_module
 from jupyter_rewind.kernels.patching import Patch, find_patch
 from jupyter_rewind.kernels.places import ids_under, living_plain, living_roots, spare
 from jupyter_rewind.kernels.pods import ENVIRONMENT, MODULE, OUTPUT, SMALL, VARIABLE, is_whole
-from jupyter_rewind.kernels.records import PodRecord, read_pod, read_state
+from jupyter_rewind.kernels.records import PodRecord, check_trust, read_records
 from jupyter_rewind.kernels.staging import Stage
 from jupyter_rewind.kernels.state import Pod
 from jupyter_rewind.kernels.undoing import Entries, as_it_was, take_back
@@ -67,9 +66,11 @@ class Prepared:
     def swap(self) -> tuple[str, ...]:
         """The state is the present now; says what of the surroundings could not be set. On any
         error everything is as it was before."""
-        environment = self._capturer.environment if self._capturer is not None else None
+        capturer, problems = self._capturer, self._problems
+        if capturer is not None:
+            self._before, self._births = capturer.pods(), capturer.bindings.births()
+        environment = capturer.environment if capturer is not None else None
         self._around = environment.read() if environment is not None else {}
-        display = self._around.get("display", [])
         shared = self._shared()
         try:
             for patch in self._patches:
@@ -79,31 +80,33 @@ class Prepared:
             self._fill_living(values)
             self._set_outputs(values)
             self._set_names(values)
-            self._set_modules(values)
+            problems += self._set_modules(values)
+            problems += shared.words(self._namespace) if shared is not None else ()
+            if environment is not None:
+                # Where nothing around differs, IPython's results do all the same.
+                around = self._loader.values.get(ENVIRONMENT)
+                around = around if type(around) is dict else {}
+                display = self._around.get("display", [])
+                problems += environment.apply({"display": display, **around})
+            if capturer is not None:
+                self._hand_over(capturer, values)
         except BaseException as error:
-            for failed in take_back(self._undo):
+            for failed in self._put_back()[0]:
                 error.add_note(f"Something was not put back: {type(failed).__name__}: {failed}")
             self._let_go()
             raise
-        problems = self._problems + (shared.words(self._namespace) if shared is not None else ())
-        if environment is not None:
-            # Where nothing around differs, IPython's results do all the same.
-            around = self._loader.values.get(ENVIRONMENT)
-            around = around if type(around) is dict else {}
-            problems += environment.apply({"display": display, **around})
-        if self._capturer is not None:
-            made = self._loader
-            nodes = {record.node for record in self._records}
-            same = [pod for pod in self._capturer.pods() if pod.node in nodes]
-            self._before = self._capturer.pods()
-            self._births = self._capturer.bindings.births()
-            self._capturer.adopt(self.snapshot, same, self._pods(), made.made, made.cells)
-            self._capturer.hubs.homes.adopt(made.homes.used, made.made.values())
-            self._capturer.moved = self
-            pods = self._capturer.pods()
-            self._capturer.bindings.note(self.snapshot.execution, values, pods)
         self._let_go(is_used=True)
         return problems
+
+    def _hand_over(self, capturer: Capturer, values: dict[str, Any]) -> None:
+        """What comes next branches off from this state."""
+        made = self._loader
+        nodes = {record.node for record in self._records}
+        same = [pod for pod in self._before if pod.node in nodes]
+        capturer.adopt(self.snapshot, same, self._pods(), made.made, made.cells)
+        capturer.hubs.homes.adopt(made.homes.used, made.made.values())
+        capturer.moved = self
+        capturer.bindings.note(self.snapshot.execution, values, capturer.pods())
 
     def _let_go(self, *, is_used: bool = False) -> None:
         for undo in self._undo:
@@ -126,16 +129,24 @@ class Prepared:
         kept = capturer.keep_present()
         if capturer.moved is not self or kept is None:
             return None
-        if take_back(self._undo):
+        errors, problems = self._put_back()
+        return Undone(self.present, kept, problems) if not errors else None
+
+    def _put_back(self) -> tuple[list[BaseException], tuple[str, ...]]:
+        """Everything is as it was before the move: what failed of that, and what of the
+        surroundings could not be set."""
+        errors, capturer = take_back(self._undo), self._capturer
+        if capturer is None or self.present is None:
+            return errors, ()
+        capturer.moved = None
+        if errors:
             capturer.note_outside("a restore was not taken back whole")
-            capturer.moved = None
-            return None
+            return errors, ()
         environment = capturer.environment
         problems = environment.apply(self._around) if environment is not None else ()
         capturer.return_to(self.present, {pod.keys: pod for pod in self._before})
         capturer.bindings.return_to(self.present.execution, self._births)
-        capturer.moved = None
-        return Undone(self.present, kept, problems)
+        return [], problems
 
     def _shared(self) -> Shared | None:
         """What the variables that stay share with those that come back; None where all do."""
@@ -245,11 +256,12 @@ class Prepared:
             ),
         )
 
-    def _set_modules(self, values: dict[str, Any]) -> None:
+    def _set_modules(self, values: dict[str, Any]) -> tuple[str, ...]:
         modules = self._capturer.modules if self._capturer is not None else None
-        if modules is not None:
-            known = {key for one in self._records for key in (*one.keys, *one.names)}
-            self._problems += modules.put(values, known, self._undo)
+        if modules is None:
+            return ()
+        known = {key for one in self._records for key in (*one.keys, *one.names)}
+        return modules.put(values, known, self._undo)
 
     def _pods(self) -> dict[tuple[str, ...], Pod]:
         """What the next capture compares with."""
@@ -359,22 +371,6 @@ def load_records(
         for record in wanted:
             loader.load(record)
     return problems
-
-
-def check_trust(snapshot: Snapshot, trust: bool) -> None:
-    """Nothing, or RestoreRefused: what another key made may run anybody's code when loaded."""
-    if not snapshot.trusted and not trust:
-        raise RestoreRefused(
-            f"Snapshot {snapshot.id} was not made with the key of this store: loading it would run"
-            " whatever its maker put into it. Nothing was changed.",
-            code="untrusted",
-            hint="If you know where it is from, ask again with `--trust` (in Python `trust=True`).",
-        )
-
-
-def read_records(store: ContentSource, snapshot: Snapshot) -> tuple[PodRecord, ...]:
-    """The pods of the state, as they stand in the store."""
-    return tuple(read_pod(store, node) for node in read_state(store, snapshot.state).pods)
 
 
 def _find_patch(

@@ -23,6 +23,7 @@ from jupyter_rewind.kernels import rebuild
 from jupyter_rewind.kernels import roots as rooting
 from jupyter_rewind.kernels.classbodies import remove_attribute, set_attribute
 from jupyter_rewind.kernels.environment import Environment
+from jupyter_rewind.kernels.interrupts import HeldInterrupt
 from jupyter_rewind.kernels.loading import Loader
 from jupyter_rewind.kernels.pods import ENVIRONMENT, HUB, VARIABLE
 from jupyter_rewind.kernels.reaches import names_in
@@ -70,14 +71,16 @@ class Stage:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._loader.staging = None
-        self._loader.homes.put_back()
-        while self._undo:
-            try:
-                self._undo.pop()()
-            except Exception:
-                continue  # the rest is put back all the same
-        self._loader.finals.drop_copies()
+        with HeldInterrupt() as held:
+            self._loader.staging = None
+            self._loader.homes.put_back()
+            while self._undo:
+                try:
+                    self._undo.pop()()
+                except Exception:
+                    continue  # the rest is put back all the same
+            self._loader.finals.drop_copies()
+        held.pass_on()
 
     def set_around(self) -> None:
         """The folder and the module path are those of the state."""

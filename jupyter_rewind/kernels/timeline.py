@@ -16,6 +16,7 @@ from jupyter_rewind.errors import Full, RestoreRefused, RewindError
 from jupyter_rewind.kernels.capture import CaptureOptions, Capturer
 from jupyter_rewind.kernels.closure import Binding
 from jupyter_rewind.kernels.environment import Environment
+from jupyter_rewind.kernels.interrupts import HeldInterrupt
 from jupyter_rewind.kernels.naming import check_name, find_snapshot, mark, split_lines
 from jupyter_rewind.kernels.pods import ENVIRONMENT, HUB, SMALL, VARIABLE
 from jupyter_rewind.kernels.records import SNAPSHOT, SNAPSHOT_MARK, Facts, decode_snapshot
@@ -138,11 +139,13 @@ class Timeline:
 
         Raises RestoreRefused, Integrity, NotFound, Storage; nothing was changed then.
         """
-        moved = self._move(target, source or self.store, trust)
-        self._undo.append(moved.kept)
-        self._redo.clear()
-        self._write_down(target)
-        return moved
+
+        def note(moved: Moved) -> None:
+            self._undo.append(moved.kept)
+            self._redo.clear()
+            self._write_down(target)
+
+        return self._move(target, source or self.store, trust, note)
 
     def keep_first(self) -> Snapshot:
         """The present is kept, and what is about to change can be undone as a move can.
@@ -171,21 +174,30 @@ class Timeline:
         """The namespace is as it was before the last move. Raises RestoreRefused."""
         if not self._undo:
             raise RestoreRefused("There is no move to undo in this run.")
-        moved = self._take_back() or self._move(self._undo[-1], self.store, False)
-        self._undo.pop()
-        self._redo.append(moved.kept)
-        self._write_down(moved.to)
-        return moved
+
+        def note(moved: Moved) -> None:
+            self._undo.pop()
+            self._redo.append(moved.kept)
+            self._write_down(moved.to)
+
+        with HeldInterrupt() as held:
+            taken = self._take_back()
+            if taken is not None:
+                note(taken)
+        held.pass_on()
+        return taken or self._move(self._undo[-1], self.store, False, note)
 
     def redo(self) -> Moved:
         """The move that was undone last is made again. Raises RestoreRefused."""
         if not self._redo:
             raise RestoreRefused("There is no move to make again in this run.")
-        moved = self._move(self._redo[-1], self.store, False)
-        self._redo.pop()
-        self._undo.append(moved.kept)
-        self._write_down(moved.to, in_any_case=True)
-        return moved
+
+        def note(moved: Moved) -> None:
+            self._redo.pop()
+            self._undo.append(moved.kept)
+            self._write_down(moved.to, in_any_case=True)
+
+        return self._move(self._redo[-1], self.store, False, note)
 
     def note_change(self) -> None:
         """What changed since `keep_first` is kept, where no cell will do so. Best effort."""
@@ -242,7 +254,14 @@ class Timeline:
         head = self.head
         return split_lines(self.snapshots(), None if head is None else head.id)
 
-    def _move(self, target: Snapshot, source: ContentSource, trust: bool) -> Moved:
+    def _move(
+        self,
+        target: Snapshot,
+        source: ContentSource,
+        trust: bool,
+        note: Callable[[Moved], None] = lambda _: None,
+    ) -> Moved:
+        """What is built aside may be interrupted; what is changed then, and `note`, are not."""
         from jupyter_rewind.kernels.restore import prepare
 
         try:
@@ -254,11 +273,15 @@ class Timeline:
             ) from error
         if prepared.present is None:
             raise RestoreRefused("The present could not be kept.", hint="Nothing was changed.")
-        before = self._names()
-        problems = prepared.swap()
-        removed = tuple(sorted(before - self._names()))
-        report = self._touched(prepared.report)
-        return Moved(target, prepared.present, report, problems, removed)
+        with HeldInterrupt() as held:
+            before = self._names()
+            problems = prepared.swap()
+            removed = tuple(sorted(before - self._names()))
+            report = self._touched(prepared.report)
+            moved = Moved(target, prepared.present, report, problems, removed)
+            note(moved)
+        held.pass_on()
+        return moved
 
     def _write_down(self, target: Snapshot, *, in_any_case: bool = False) -> None:
         """What was moved to is the newest state of this run, by reference: until a cell ends,
