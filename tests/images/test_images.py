@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
+import subprocess
 import sys
 from collections.abc import Callable
 
@@ -221,18 +223,68 @@ def test_libraries_and_open_plots_come_back(imaged: Imaged) -> None:
     assert said == "9 True (500, 500) 1 [3] [(7,)]\n"
 
 
+def offer_kernel(home: Home, language: str, *command: str) -> None:
+    """There is a kernel of this language, by its name."""
+    folder = home.folder / "data" / "kernels" / language
+    folder.mkdir(parents=True)
+    spec = {"argv": [*command], "display_name": language, "language": language}
+    (folder / "kernel.json").write_text(json.dumps(spec))
+
+
+def has_r() -> bool:
+    """Whether R is installed, with its kernel."""
+    tool = shutil.which("Rscript")
+    command = [tool or "false", "-e", "library(IRkernel)"]
+    return subprocess.run(command, capture_output=True).returncode == 0
+
+
+def test_a_kernel_of_r_comes_back(start: Callable[..., Imaged], home: Home) -> None:
+    """Variables, a function with what it remembers, its chance, a cell in the middle; asleep, too,
+    and after a kill."""
+    if not has_r():
+        pytest.skip("R with its kernel is not installed (Debian: r-cran-irkernel)")
+    offer_kernel(home, "R", "R", "--slave", "-e", "IRkernel::main()", "--args", "{connection_file}")
+    imaged = start("R")
+    imaged.run("count <- local({ n <- 0; function() { n <<- n + 1; n } }); set.seed(7)")
+    assert imaged.run("cat(count())") == "1"
+    imaged.command("create", NOTEBOOK, "--label", "one")
+    drawn = imaged.run("cat(count(), runif(3))")
+    for _ in range(3):
+        imaged.command("restore", NOTEBOOK, "one")
+        assert imaged.run("cat(count(), runif(3))") == drawn
+    sign = imaged.home.folder / "go on"
+    with imaged.client() as kernel:
+        kernel.execute(
+            f"cat('begun'); flush(stdout()); while (!file.exists('{sign}')) Sys.sleep(0.01);"
+            " done <- count()"
+        )
+        eventually(
+            lambda: kernel.get_iopub_msg(timeout=PATIENCE)["msg_type"] == "stream", "it has begun"
+        )
+    imaged.command("create", NOTEBOOK, "--label", "amid")
+    sign.touch()
+    assert imaged.run("cat(done)") == "3"
+    sign.unlink()
+    imaged.command("restore", NOTEBOOK, "amid")
+    sign.touch()
+    assert imaged.run("cat(done, count())") == "3 4"
+    imaged.command("create", NOTEBOOK, "--stop")
+    imaged.command("restore", NOTEBOOK)
+    assert imaged.run("cat(count())") == "5"
+    hosted = imaged.place.read()
+    assert hosted is not None
+    imaged.server.stop(signal.SIGKILL)
+    os.kill(hosted.process.pid, signal.SIGKILL)
+    eventually(lambda: not hosted.is_alive, "the kernel is gone")
+    imaged.command("restore", NOTEBOOK, "one")
+    assert imaged.run("cat(count(), runif(3))") == drawn
+
+
 def test_a_kernel_of_another_language_comes_back(start: Callable[..., Imaged], home: Home) -> None:
     """A shell with its variables, which the kernel talks to through a terminal of its own."""
     pytest.importorskip("bash_kernel")
-    folder = home.folder / "data" / "kernels" / "shell"
-    folder.mkdir(parents=True)
-    spec = {
-        "argv": [sys.executable, "-m", "bash_kernel", "-f", "{connection_file}"],
-        "display_name": "Shell",
-        "language": "bash",
-    }
-    (folder / "kernel.json").write_text(json.dumps(spec))
-    imaged = start("shell")
+    offer_kernel(home, "bash", sys.executable, "-m", "bash_kernel", "-f", "{connection_file}")
+    imaged = start("bash")
     imaged.run("x=before")
     imaged.command("create", NOTEBOOK)
     imaged.run("x=after")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -76,6 +77,21 @@ def test_a_kernel_goes_on_where_criu_cannot_take_it(imaged: Imaged, tmp_path: Pa
     assert "it uses io_uring" in told and "goes on as before" in told
     assert imaged.run("print(x)") == "1\n"
     assert imaged.command("list")["images"] == []
+
+
+def test_a_kernel_that_has_a_device_open_goes_on(imaged: Imaged) -> None:
+    """As with a graphics card: one clear sentence, and nothing is stored; without it, all is
+    well."""
+    names = ("/dev/loop-control", "/dev/kvm", "/dev/fuse", "/dev/hwrng")
+    device = next((name for name in names if os.access(name, os.R_OK)), None)
+    if device is None:
+        pytest.skip(f"none of the devices {', '.join(names)} may be read here")
+    imaged.run(f"import os; file = os.open({device!r}, os.O_RDONLY); x = 1")
+    told = json.dumps(imaged.command("create", NOTEBOOK, status=6))
+    assert "uses a device" in told and "graphics card" in told and "goes on as before" in told
+    assert imaged.run("print(x); os.close(file)") == "1\n"
+    assert imaged.command("list")["images"] == []
+    imaged.command("create", NOTEBOOK)
 
 
 def test_a_kernel_that_would_not_survive_its_image_is_left_alone(imaged: Imaged) -> None:

@@ -33,6 +33,7 @@ _PLACES = "/usr/local/sbin:/usr/sbin:/sbin"
 _OPTIONS = ("--tcp-close", "--link-remap", "--file-locks")
 _AS_USER = "--unprivileged"
 _FULL = "the disk is full"
+_DEVICE = "it uses a device that cannot be kept in an image, such as a graphics card"
 _WORDS = (
     ("No space left on device", _FULL),
     ("io_uring", "it uses io_uring"),
@@ -41,7 +42,8 @@ _WORDS = (
         "a deleted file that it still has open is larger than kernels.ghost_limit_mb allows",
     ),
     ("userfaultfd", "it tracks pages through userfaultfd"),
-    ("nvidia", "it uses a graphics card"),
+    (r"nvidia|amdgpu|\(chr (195|226):", "it uses a graphics card"),
+    (r"of that type \[\d+\] \(chr |handle_device_vma|non-regular mapping", _DEVICE),
     ("tty", "it has a terminal open"),
     ("Can't dump half of stream unix connection", "it talks to another process over a socket"),
 )

@@ -38,6 +38,7 @@ log = logging.getLogger(__name__)
 LIST, REMAPPED = "files.img", "remap-fpath.img"
 _SECONDS = 600.0
 _PULSE_SECONDS = 60.0
+_HEART_SECONDS, _MOMENT_SECONDS = 1.0, 2.0
 _WAIT_SECONDS = 120.0
 _UNKNOWN_BYTES = 1 << 60
 _TRIES, _PAUSE_SECONDS = 5, 0.2
@@ -178,9 +179,18 @@ def fit(folder: Path) -> tuple[str, ...]:
     return found.problems
 
 
-def bring_back(criu: programs.Criu, place: Place, hosted: Hosted, folder: Path) -> None:
-    """The process in `folder` is the kernel, and its heart beats. Raises RestoreRefused,
-    Unavailable; there is no kernel in the room then."""
+def has_pulse(hosted: Hosted) -> bool:
+    """Whether the kernel's heart beats now. Those of some languages have no thread of their own for
+    it, and none beats while a cell runs."""
+    return beats(Path(hosted.connection), _HEART_SECONDS)
+
+
+def bring_back(
+    criu: programs.Criu, place: Place, hosted: Hosted, folder: Path, *, had_pulse: bool = True
+) -> None:
+    """The process in `folder` is the kernel, and its heart beats, or, where it `had_pulse` not when
+    its image was made, it goes on for a moment at least. Raises RestoreRefused, Unavailable; there
+    is no kernel in the room then."""
     pidfile = folder / "pid"
     pidfile.unlink(missing_ok=True)
     words: dict[str, Json] = {
@@ -196,12 +206,24 @@ def bring_back(criu: programs.Criu, place: Place, hosted: Hosted, folder: Path) 
         raise
     if "error" in answer:
         raise programs.restore_failure(answer, folder, "The kernel sleeps in its image.")
-    alive = beats(Path(hosted.connection), _PULSE_SECONDS, lambda: is_awake(place))
+    if had_pulse:
+        alive = beats(Path(hosted.connection), _PULSE_SECONDS, lambda: is_awake(place))
+    else:
+        alive = _goes_on(place)
     if not alive or ask_keeper(place.folder, "trust", {}).get("error") == ENDED:
         raise RestoreRefused(
             "The process image came back, and ended or gave no sign of life.",
             hint="The kernel sleeps in its image.",
         )
+
+
+def _goes_on(place: Place) -> bool:
+    end = clock.monotonic() + _MOMENT_SECONDS
+    while is_awake(place):
+        if clock.monotonic() > end:
+            return True
+        time.sleep(_PAUSE_SECONDS)
+    return False
 
 
 def _restore(place: Place, folder: Path, words: dict[str, Json]) -> dict[str, Json]:

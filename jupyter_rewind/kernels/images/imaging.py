@@ -90,11 +90,12 @@ class ProcessImages(Listing):
         with freezer.turn(place), freezer.scratch(place, self._secret_bytes(place)) as folder:
             freezer.require_awake(place)
             lighten(place, Path(hosted.connection))
+            has_pulse = freezer.has_pulse(hosted)
             freezer.dump(criu, place, folder)
             with freezer.going_on_after_failure(place):
                 if not stop:
                     freezer.go_on(place)
-                image = self._store(hosted, folder, criu, reason, name)
+                image = self._store(hosted, folder, criu, reason, name, has_pulse)
             if stop:
                 freezer.end(place)
                 freezer.reserve(place, relocation.heard(folder))
@@ -137,11 +138,12 @@ class ProcessImages(Listing):
             kept = None
             if freezer.is_awake(place):
                 lighten(place, Path(hosted.connection))
+                has_pulse = freezer.has_pulse(hosted)
                 freezer.dump(criu, place, aside)
                 with freezer.going_on_after_failure(place):
-                    kept = self._store(hosted, aside, criu, BEFORE_RESTORE, None)
+                    kept = self._store(hosted, aside, criu, BEFORE_RESTORE, None, has_pulse)
             try:
-                freezer.bring_back(criu, place, hosted, target)
+                freezer.bring_back(criu, place, hosted, target, had_pulse=self._had_pulse(image))
             except RewindError as error:
                 if kept is None:
                     raise
@@ -205,7 +207,7 @@ class ProcessImages(Listing):
             if moved and not is_second:
                 told = to_json(relocation.with_ports(connection, moved))
                 Files().replace_file(file, told, 0o600)
-            freezer.bring_back(criu, place, hosted, target)
+            freezer.bring_back(criu, place, hosted, target, had_pulse=self._had_pulse(image))
         begin_history_session(file, moved)
         return hosted
 
@@ -251,8 +253,17 @@ class ProcessImages(Listing):
         living = freezer.memory_of(place) if place is not None else 0
         return max(living + (image.size_bytes if image is not None else 0), 1)
 
+    def _had_pulse(self, image: ProcessImage) -> bool:
+        return bool(self._repository.entry(EntryId(image.id)).body.get("pulse", True))
+
     def _store(
-        self, hosted: Hosted, folder: Path, criu: programs.Criu, reason: str, label: str | None
+        self,
+        hosted: Hosted,
+        folder: Path,
+        criu: programs.Criu,
+        reason: str,
+        label: str | None,
+        has_pulse: bool,
     ) -> ProcessImage:
         repository = self._repository
         surrounded = room_body(hosted)
@@ -273,7 +284,8 @@ class ProcessImages(Listing):
             entry = tx.add(
                 IMAGE, keys=image_keys(told.kernel, told.path),
                 body={**image_body(told), **surrounded, "since": since,
-                      "store": str(repository.folder), "unnamed": unnamed},
+                      "store": str(repository.folder), "unnamed": unnamed,
+                      "pulse": has_pulse},
                 roots=stored.roots,
             )  # fmt: skip
             image = decode_image(entry, ())
@@ -318,7 +330,8 @@ class ProcessImages(Listing):
         """The kernel is what it was before a restore that failed; the answer says what is so."""
         try:
             freezer.fit(folder)
-            freezer.bring_back(criu, place, hosted, folder)
+            had_pulse = self._had_pulse(kept)
+            freezer.bring_back(criu, place, hosted, folder, had_pulse=had_pulse)
         except RewindError:
             freezer.reserve(place, relocation.heard(folder))
             what = kept.path or kept.kernel

@@ -5,14 +5,19 @@ new page in IPython's history for one that came back.
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from queue import Empty
+from typing import TYPE_CHECKING, Any
 
 from jupyter_rewind import clock
 
+if TYPE_CHECKING:
+    from jupyter_client.blocking.client import BlockingKernelClient
+
 _PAUSE_MS = 500
-_ANSWER_SECONDS = 10.0
+_ANSWER_SECONDS, _CONTROL_SECONDS, _LOOK_SECONDS = 10.0, 1.0, 0.02
 _NEW_SESSION = """
 import sqlite3
 manager = shell.history_manager
@@ -73,17 +78,13 @@ def begin_history_session(
     history: it would call them as those that were run after the image was made. Rewind in it begins
     anew, too. Best effort: else IPython does so itself, with a word about it in the next cell's
     output, and Rewind keeps nothing."""
-    from queue import Empty
-
     from jupyter_client.blocking.client import BlockingKernelClient
 
     client = BlockingKernelClient()
     client.load_connection_file(str(connection_file))
     client.start_channels(iopub=False, stdin=False, hb=False, control=True)
     try:
-        request: Any = client.session.msg("kernel_info_request")
-        client.control_channel.send(request)
-        told = client.get_control_msg(timeout=_ANSWER_SECONDS)
+        told = _first_answer(client)
         if told["content"].get("implementation") == "ipython":
             if moved_ports:
                 source = _MOVED_PIPE.format(ports=dict(moved_ports))
@@ -99,3 +100,20 @@ def begin_history_session(
         return
     finally:
         client.stop_channels()
+
+
+def _first_answer(client: BlockingKernelClient) -> dict[str, Any]:
+    """What the kernel tells of itself: on its control channel, which not every kernel answers on,
+    or else on the other one, once no cell runs. Raises Empty."""
+    channels = [client.control_channel]
+    client.control_channel.send(client.session.msg("kernel_info_request"))
+    begin = clock.monotonic()
+    while (passed := clock.monotonic() - begin) < _ANSWER_SECONDS:
+        for channel in channels:
+            if channel.msg_ready():
+                return dict(channel.get_msg(timeout=_CONTROL_SECONDS))
+        if passed > _CONTROL_SECONDS and len(channels) == 1:
+            channels.append(client.shell_channel)
+            client.shell_channel.send(client.session.msg("kernel_info_request"))
+        time.sleep(_LOOK_SECONDS)
+    raise Empty
