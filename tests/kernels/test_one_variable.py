@@ -1,0 +1,38 @@
+"""One variable out of the past, beside all others, which stay what they are."""
+
+from __future__ import annotations
+
+import pytest
+
+from jupyter_rewind.kernels.onevariable import load_variable
+from tests.support.cells import Cells
+
+MAKE = """
+a = []
+b = (lambda v: lambda: v)(a)
+class T: shared = a
+t = T()
+t.held = a
+c = [a, b]
+def d(x=a): return x
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "check"),
+    [
+        ("a", "got == [] and got is not a"),
+        ("b", "got() == [] and got() is not a"),
+        ("c", "got[1]() is got[0] and got[1] is not b"),
+        ("t", "type(got) is T and got.held == [] and got.held is not a"),
+        ("d", "got() == [] and got() is not a"),
+    ],
+)
+def test_what_functions_and_classes_hold_stays_theirs(cells: Cells, name: str, check: str) -> None:
+    """A closure that shares a list with the variable goes on holding the living list."""
+    state = cells.run(MAKE)
+    cells.run("z = 1")
+    got = load_variable(cells.store, state, name, cells.namespace, cells.capturer)
+    cells.check("b() is a and T.shared is a and t.held is a and c == [a, b] and d() is a")
+    cells.namespace["got"] = got
+    cells.check(check)
