@@ -11,12 +11,13 @@ from __future__ import annotations
 import contextlib
 import itertools
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from jupyter_rewind.kernels import roots as rooting
 from jupyter_rewind.kernels.apart import Shared
+from jupyter_rewind.kernels.caches import may_be_another
 from jupyter_rewind.kernels.capture import Capturer, make_known, make_session
 from jupyter_rewind.kernels.filling import MOST, can_be_filled, fill_living
 from jupyter_rewind.kernels.hubs import Hubs
@@ -27,10 +28,11 @@ from jupyter_rewind.kernels.ownvariables import import_modules, living_in_module
 from jupyter_rewind.kernels.patching import Patch, find_patch
 from jupyter_rewind.kernels.places import ids_under, living_plain, living_roots, spare
 from jupyter_rewind.kernels.pods import ENVIRONMENT, MODULE, OUTPUT, SMALL, VARIABLE, is_whole
-from jupyter_rewind.kernels.records import PodRecord, check_trust, read_records
+from jupyter_rewind.kernels.records import PodRecord, RootRecord, check_trust, read_records
 from jupyter_rewind.kernels.staging import Stage
 from jupyter_rewind.kernels.state import Pod
 from jupyter_rewind.kernels.undoing import Entries, as_it_was, take_back
+from jupyter_rewind.model.ids import Digest
 from jupyter_rewind.model.snapshot import Snapshot, VariableReport
 from jupyter_rewind.store.keep import ContentSource
 
@@ -102,7 +104,7 @@ class Prepared:
         """What comes next branches off from this state."""
         made = self._loader
         nodes = {record.node for record in self._records}
-        same = [pod for pod in self._before if pod.node in nodes]
+        same = [pod for pod in self._before if pod.node in nodes and is_as_told(pod.roots)]
         capturer.adopt(self.snapshot, same, self._pods(), made.made, made.cells)
         capturer.hubs.homes.adopt(made.homes.used, made.made.values())
         capturer.moved = self
@@ -315,10 +317,10 @@ def _prepare(
     namespace: dict[str, Any],
     capturer: Capturer | None,
 ) -> Prepared:
-    present, unchanged = None, {}
+    present, unchanged = None, set[Digest]()
     if capturer is not None:
         present = capturer.keep_present()
-        unchanged = {pod.node: pod for pod in capturer.pods() if pod.node is not None}
+        unchanged = {pod.node for pod in capturer.pods() if pod.node and is_as_told(pod.roots)}
     records = read_records(store, snapshot)
     same = {key for record in records if record.node in unchanged for key in record.keys}
     hubs = capturer.hubs if capturer is not None else Hubs()
@@ -351,6 +353,11 @@ def _prepare(
         snapshot, present, report, namespace, loader, records, kept, capturer, patches,
         _problems=problems,
     )  # fmt: skip
+
+
+def is_as_told(roots: Iterable[RootRecord]) -> bool:
+    """False where what lives may be another than what tells the same."""
+    return not any(may_be_another(root.reason) for root in roots)
 
 
 def load_records(

@@ -9,6 +9,7 @@ import sys
 import types
 from typing import Any
 
+from jupyter_rewind.kernels.caches import digest_of, words_for
 from jupyter_rewind.kernels.reducers.contract import Context, Reduction, stand_in
 from jupyter_rewind.kernels.reducers.registry import Registry
 from jupyter_rewind.model.snapshot import Fidelity
@@ -73,21 +74,22 @@ def set_super(made: Any, state: tuple[Any, Any]) -> None:
 def reduce_cache(value: Any, context: Context) -> Reduction:
     if name := global_name(value):
         return name
-    info = value.cache_info()
+    info, digest = value.cache_info(), digest_of(value)
     if info.currsize or info.hits or info.misses:
-        context.note(Fidelity.REBUILT, f"a cache of {info.currsize} results, empty again")
+        context.note(Fidelity.REBUILT, words_for(info.currsize, digest))
     limits = value.cache_parameters()
     state = dict(vars(value))
     function = state.pop("__wrapped__", None) or _function_of(value)
     state.pop("cache_parameters", None)
-    return rebuild_cache, (function, limits["maxsize"], limits["typed"]), state
+    return rebuild_cache, (function, limits["maxsize"], limits["typed"], digest), state
 
 
 def _function_of(cache: Any) -> Any:
     return next(held for held in gc.get_referents(cache) if isinstance(held, types.FunctionType))
 
 
-def rebuild_cache(function: Any, maxsize: int | None, typed: bool) -> Any:
+def rebuild_cache(function: Any, maxsize: int | None, typed: bool, _digest: str = "") -> Any:
+    """It is empty; the digest tells it from one that holds other results."""
     return functools.lru_cache(maxsize=maxsize, typed=typed)(function)
 
 
