@@ -122,6 +122,7 @@ class FoundRun:
     `session` is IPython's number, unique only within the trace (0: it has none). `notebook` is
     the one it belongs to, `certain` where the trace itself says so rather than a guess, `asked`
     where the user named it: then the file may be older than the run, whatever its time is.
+    `utc_end_ns` is its end where the trace says in which time zone that was.
     """
 
     trace: Trace
@@ -133,6 +134,7 @@ class FoundRun:
     certain: bool = False
     remark: str = ""
     asked: bool = False
+    utc_end_ns: int | None = None
 
 
 CHANGED = "damaged cell"

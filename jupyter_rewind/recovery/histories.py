@@ -38,6 +38,7 @@ class Session:
     ended_ns: int | None = None
     commands: int | None = None
     remark: str = ""
+    utc_end_ns: int | None = None
 
 
 @dataclass(slots=True)
@@ -143,7 +144,14 @@ def _session(number: int, start: Value, end: Value, commands: Value, remark: Val
         ended = read_time(end, naive_utc=True)
         ended = ended if ended is not None and ended >= started else None
     count = commands if isinstance(commands, int) else None
-    return Session(number, started, ended, count, _text(remark) or "")
+    return Session(number, started, ended, count, _text(remark) or "", _utc_time(end))
+
+
+def _utc_time(value: Value) -> int | None:
+    """A timestamp that says in which time zone it is, as nanoseconds since 1970."""
+    text = _text(value) or ""
+    is_told = "+" in text[10:] or "-" in text[10:] or text.endswith("Z")
+    return read_time(value) if is_told else None
 
 
 def read_time(value: Value, *, naive_utc: bool = False) -> int | None:
@@ -275,6 +283,7 @@ def _richer(one: Session, other: Session) -> Session:
         one,
         started_ns=one.started_ns or other.started_ns,
         ended_ns=one.ended_ns or other.ended_ns,
+        utc_end_ns=one.utc_end_ns or other.utc_end_ns,
         commands=one.commands if one.commands is not None else other.commands,
         remark=one.remark or other.remark,
     )

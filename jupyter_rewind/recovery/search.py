@@ -28,6 +28,7 @@ from jupyter_rewind.recovery.regular import NO_FILE
 from jupyter_rewind.recovery.thinning import select
 from jupyter_rewind.recovery.traces import ALL
 from jupyter_rewind.recovery.traces.present import PresentFinder
+from jupyter_rewind.recovery.zones import in_one_zone
 
 DAY_NS = 86_400_000_000_000
 SKEW_NS = 600_000_000_000
@@ -157,7 +158,7 @@ def gather(
         from jupyter_rewind.recovery.nameless import alike_among
 
         heard += alike_among(scope, chosen.compare, heard, lambda each: _read(each, scope, finders))
-    return until(heard, scope)
+    return until(in_one_zone(heard), scope)
 
 
 def _read(trace: Trace, scope: Scope, finders: Sequence[Finder]) -> Evidence:

@@ -180,6 +180,7 @@ def as_runs(trace: Trace, rows: Rows, scope: Scope) -> Iterator[FoundRun]:
             session.started_ns if session else None,
             session.ended_ns if session else None,
             remark=session.remark if session else "",
+            utc_end_ns=session.utc_end_ns if session else None,
         )
 
 
