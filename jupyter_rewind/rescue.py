@@ -116,9 +116,9 @@ def target_of(text: str | None) -> tuple[Path | None, Path]:
     if text is None:
         return None, Path.cwd()
     path = Path(os.path.abspath(os.path.expanduser(text)))
-    if path.is_dir():
+    if os.path.isdir(path):
         return None, path
-    if not path.suffix and not path.exists():
+    if not path.suffix and not os.path.exists(path):
         path = path.with_suffix(".ipynb")
     return path, path.parent
 
@@ -268,7 +268,7 @@ def write(
     if target is not None and os.path.lexists(target):
         room.refuse(target, "--report")
     folder = (place or recovery.notebook).parent
-    made = None if folder.is_dir() else folder
+    made = None if os.path.isdir(folder) else folder
     path = room.write(recovery, place, form)
     if target is not None:
         if not room.write_new(target, page(recovery).encode()):
@@ -319,7 +319,7 @@ def _session(asked: int | str) -> tuple[str, int]:
 
 def _existing(text: str, option: str) -> Path:
     path = Path(os.path.abspath(os.path.expanduser(text)))
-    if not path.exists():
+    if not os.path.exists(path):
         raise InvalidInput(f"{option}: there is no {text}.", hint="Check the path.")
     return path
 
@@ -327,7 +327,7 @@ def _existing(text: str, option: str) -> Path:
 def _histories_in(scan: Sequence[Path]) -> Iterator[Path]:
     """The histories of IPython in the folders and files that the user named."""
     for top in scan:
-        if top.is_file():
+        if os.path.isfile(top):
             yield from [top] if top.suffix == ".sqlite" else []
             continue
         for folder in walking.folders_below(top, hidden=True):

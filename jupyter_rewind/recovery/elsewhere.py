@@ -117,7 +117,7 @@ def _checkpoints(folder: Path, scope: Scope, wanted: Path) -> Iterator[_Document
     for path in _notebooks(folder / ".ipynb_checkpoints"):
         match = _COPY.match(path.name)
         notebook = folder / f"{match['stem']}{match['suffix']}" if match else path
-        if match and not notebook.exists() and settle(notebook, scope) != wanted:
+        if match and not os.path.exists(notebook) and settle(notebook, scope) != wanted:
             yield _Document(notebook, path)
 
 

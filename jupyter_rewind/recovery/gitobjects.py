@@ -81,8 +81,8 @@ class GitRepository:
 
         Raises Unavailable where there is one that git cannot or will not open.
         """
-        at = next((each for each in (folder, *folder.parents) if each.is_dir()), folder)
-        if not any((each / ".git").exists() for each in (at, *at.parents)):
+        at = next((each for each in (folder, *folder.parents) if os.path.isdir(each)), folder)
+        if not any(os.path.exists(each / ".git") for each in (at, *at.parents)):
             return None
         _refuse_pipes(at)
         asked = ["rev-parse", "--show-toplevel", "--git-common-dir"]
@@ -209,7 +209,7 @@ class GitRepository:
 
 def _refuse_pipes(at: Path) -> None:
     """Raises Unavailable where git would wait for a pipe among its own files."""
-    top = next(each for each in (at, *at.parents) if (each / ".git").exists())
+    top = next(each for each in (at, *at.parents) if os.path.exists(each / ".git"))
     for name in ("HEAD", "config", "index", "packed-refs"):
         place = top / ".git" / name
         if os.path.exists(place) and not is_regular(place):

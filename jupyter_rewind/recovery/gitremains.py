@@ -192,7 +192,7 @@ class GitRemains:
     def _refs(self, kind: str) -> Iterator[str]:
         """What the refs of a kind name, as far as they read."""
         folder = self._repository.folder / "refs" / kind
-        for path in folder.rglob("*") if folder.is_dir() else ():
+        for path in folder.rglob("*") if os.path.isdir(folder) else ():
             if is_regular(path):
                 yield self._text(str(path.relative_to(self._repository.folder))).strip()
         for line in self._text("packed-refs").splitlines():
@@ -202,7 +202,7 @@ class GitRemains:
 
     def _logged_heads(self) -> Iterator[str]:
         folder = self._repository.folder / "logs" / "refs" / "heads"
-        for path in folder.rglob("*") if folder.is_dir() else ():
+        for path in folder.rglob("*") if os.path.isdir(folder) else ():
             if is_regular(path):
                 yield from self._logged(str(path.relative_to(self._repository.folder / "logs")))
 
@@ -221,19 +221,19 @@ class GitRemains:
 def remains_around(folder: Path, environ: Mapping[str, str], scratch: Path) -> GitRepository | None:
     """The repository that `folder` lies in, its objects read without what else git has there; None
     where it has no objects."""
-    top = next((each for each in (folder, *folder.parents) if (each / ".git").exists()), None)
+    top = next((each for each in (folder, *folder.parents) if os.path.exists(each / ".git")), None)
     if top is None:
         return None
     place = top / ".git"
     try:
-        if not place.is_dir():
+        if not os.path.isdir(place):
             words = read_file(place, _MOST_TEXT).decode(errors="surrogateescape")
             place = top / words.removeprefix("gitdir:").strip()
         own = place
         if is_regular(place / "commondir"):
             words = read_file(place / "commondir", _MOST_TEXT).decode(errors="surrogateescape")
             place = place / words.strip()
-        if not (place / "objects").is_dir():
+        if not os.path.isdir(place / "objects"):
             return None
     except (OSError, ValueError):
         return None

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import ast
 import json
+import os
 import socket
 from dataclasses import dataclass
 from pathlib import Path
@@ -108,7 +109,7 @@ def listens(connection: Path) -> bool:
         told = json.loads(read_file(connection, LARGEST))
         port = int(told["hb_port"])
         if told.get("transport") == "ipc":
-            return Path(f"{told['ip']}-{port}").exists()
+            return os.path.exists(f"{told['ip']}-{port}")
         with socket.create_connection((str(told["ip"]), port), timeout=_KNOCK_SECONDS):
             return True
     except (OSError, ValueError, KeyError, TypeError, OverflowError):

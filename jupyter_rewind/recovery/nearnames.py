@@ -6,6 +6,7 @@ under another name. It is told with the command that brings it back; nothing of 
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 import unicodedata
@@ -76,14 +77,14 @@ def meant_in_words(scope: Scope) -> tuple[str, ...]:
     beside = [each for each in known if each.parent == scope.folder and each != wanted]
     names = {each.name for each in beside} - {wanted.name}
     lines = [
-        f"Did you mean {name}? {'It is here' if (scope.folder / name).exists() else 'It is gone'}:"
-        f" jupyter rewind recover {shlex.quote(str(scope.folder / name))}"
-        for name in _alike(wanted.name, names)
+        f"Did you mean {path.name}? {'It is here' if os.path.exists(path) else 'It is gone'}:"
+        f" jupyter rewind recover {shlex.quote(str(path))}"
+        for path in (scope.folder / name for name in _alike(wanted.name, names))
     ]
     gone = [
         each
         for each in known
-        if each.name == wanted.name and each.parent != scope.folder and not each.exists()
+        if each.name == wanted.name and each.parent != scope.folder and not os.path.exists(each)
     ]
     gone.sort(key=lambda each: (-known[each], each))
     for path in gone[:MOST_TOLD]:
@@ -102,7 +103,7 @@ def _known(scope: Scope) -> Counter[Path]:
     near = replace(scope, notebook=None)
     traces = [
         *search.look(everywhere, _LISTS).traces,
-        *(search.look(near, [GitFinder()]).traces if scope.folder.is_dir() else ()),
+        *(search.look(near, [GitFinder()]).traces if os.path.isdir(scope.folder) else ()),
     ]
     named = (Path(each.notebook) for each in traces if each.notebook is not None)
     known.update(each for each in (*named, *_files(scope.folder)) if not is_recovered(each))

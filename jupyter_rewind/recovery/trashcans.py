@@ -118,10 +118,13 @@ def _drives(scope: Scope) -> Iterator[Path]:
 def _recycled(top: Path) -> Iterator[Thrown | Problem]:
     for note in sorted(top.glob("$Recycle.Bin/*/$I*")):
         place = note.with_name("$R" + note.name[2:])
-        if not place.exists():
+        if not os.path.exists(place):
             continue
-        with open_file(note) as file:
-            told = parse_recycle_note(file.read(_LARGEST_NOTE))
+        try:
+            with open_file(note) as file:
+                told = parse_recycle_note(file.read(_LARGEST_NOTE))
+        except OSError:
+            told = None
         if told is None:
             yield Thrown(place, None, _changed(place))
         else:

@@ -7,6 +7,7 @@ are not followed.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -37,7 +38,7 @@ def notebook_of(path: Path) -> Path:
     """The notebook that a tool made the file of, by its name alone."""
     stem, plain = path.stem, path.with_suffix(".ipynb")
     made = next((each for each in _MADE if stem.endswith(each) and stem != each), "")
-    if not made or plain.exists():
+    if not made or os.path.exists(plain):
         return plain
     return path.with_name(stem.removesuffix(made) + ".ipynb")
 
@@ -88,7 +89,7 @@ def trees_beside(notebook: Path) -> Iterator[Path]:
         except OSError:
             continue  # a folder of others, perhaps: nothing of the notebook is told to be there
         for top in tops[:_MOST_TREES]:
-            if top.name != tree and top.joinpath(*rest).is_dir():
+            if top.name != tree and os.path.isdir(top.joinpath(*rest)):
                 yield top.joinpath(*rest)
 
 

@@ -41,7 +41,7 @@ def _places(folder: Path) -> Iterator[Path]:
     for top in (folder, *list(folder.parents)[:_MOST_ABOVE]):
         way = folder.relative_to(top)
         for output in (*_OUTPUTS, _BY_PAGE):
-            if (top / output.partition("/")[0]).is_dir():
+            if os.path.isdir(top / output.partition("/")[0]):
                 yield top / output / way
 
 
@@ -57,7 +57,7 @@ def _offer(place: Path, own: Path, kind: str) -> Iterator[Trace]:
         status = place.stat()
     except OSError:
         return
-    if place.is_file() and place != own:
+    if os.path.isfile(place) and place != own:
         yield Trace(
             kind, str(place), str(own), EVERYTHING - {Holds.TIMES}, status.st_mtime_ns,
             status.st_size, "A copy that a book or a site was made of",

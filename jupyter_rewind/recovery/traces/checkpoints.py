@@ -84,7 +84,7 @@ def _copies(kept: Path, folder: Path, scope: Scope, words: str) -> Iterator[Trac
 def _of_target(scope: Scope) -> Iterator[Trace | Problem]:
     """What lies beside the file to which the notebook's name is a link, there or gone."""
     link = scope.notebook
-    if link is None or not link.is_symlink():
+    if link is None or not os.path.islink(link):
         return
     target = Path(os.path.realpath(link))
     there, folder = replace(scope, notebook=target), target.parent

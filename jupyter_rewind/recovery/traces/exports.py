@@ -122,7 +122,7 @@ class ExportFinder:
                 seen.add(path)
                 yield from _look(path, scope)
         for path in scope.scan:
-            if path.is_file() and path not in seen:
+            if os.path.isfile(path) and path not in seen:
                 yield from _look(path, scope, named=True)
 
     def read(self, trace: Trace, scope: Scope) -> Evidence:
@@ -203,7 +203,7 @@ def _look(path: Path, scope: Scope, *, named: bool = False) -> Iterator[Trace | 
     if wanted is not None and not named and not is_pair and not is_named_after(path, wanted):
         return
     is_elsewhere = wanted is not None and path.parent != wanted.parent
-    if is_elsewhere and not is_pair and path.with_name(own.name).exists():
+    if is_elsewhere and not is_pair and os.path.exists(path.with_name(own.name)):
         return  # made from the other notebook of this name
     pattern, holds, words = _KINDS[suffix]
     try:
@@ -311,7 +311,7 @@ def _fetcher(folder: Path) -> Fetch:
 
     def fetch(path: str) -> bytes | None:
         place = (folder / path).resolve()
-        if not place.is_relative_to(folder.resolve()) or not place.is_file():
+        if not place.is_relative_to(folder.resolve()) or not os.path.isfile(place):
             return None
         return read_file(place) if place.stat().st_size < _LARGEST else None
 

@@ -74,8 +74,12 @@ def _moved(rows: list[FileId], trace: Trace, scope: Scope) -> Iterator[FoundName
     if os.path.exists(notebook) or not wanted:
         return
     for folder in folders_below(scope.folder):
-        with os.scandir(folder) as entries:
-            for entry in entries:
-                row = wanted.get(entry.inode()) if entry.name.endswith(".ipynb") else None
-                if row is not None:
-                    yield FoundName(trace, str(notebook), entry.path, row.id)
+        try:
+            with os.scandir(folder) as entries:
+                books = [each for each in entries if each.name.endswith(".ipynb")]
+        except OSError:
+            continue  # told where the folder itself is looked into
+        for each in books:
+            row = wanted.get(each.inode())
+            if row is not None:
+                yield FoundName(trace, str(notebook), each.path, row.id)

@@ -46,7 +46,7 @@ class ScanFinder:
 
     def find(self, scope: Scope) -> Iterator[Trace | Problem]:
         for place in scope.scan:
-            if place.is_dir():
+            if os.path.isdir(place):
                 yield from _look_into(place, scope)
             else:
                 yield from _trace(place, scope, named=True)

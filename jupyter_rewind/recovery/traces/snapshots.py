@@ -81,7 +81,7 @@ class SnapshotFinder:
                     states = [Path(top, folder, name) for name in _names(top / folder)]
                 for state in states:
                     whole = state / inner if inner else state
-                    if inner or not (state / "snapshot").is_dir():
+                    if inner or not os.path.isdir(state / "snapshot"):
                         yield whole, top, words
         for pattern, words in _WHOLE_DISK:
             for state in _matching(self._root, pattern):

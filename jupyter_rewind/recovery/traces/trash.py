@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -42,7 +43,7 @@ class TrashFinder:
 
 def _look(thrown: Thrown, scope: Scope) -> Iterator[Trace]:
     """The traces in one thing that was thrown away."""
-    if not thrown.place.is_dir():
+    if not os.path.isdir(thrown.place):
         notebook = _origin(thrown, scope)
         if notebook is not None and notebook.suffix == ".ipynb":
             yield from _trace(thrown.place, notebook, thrown, "In the trash")

@@ -78,7 +78,7 @@ def data_folders(scope: Scope) -> list[Path]:
     folders += [home / name / "data" for name in _SERVERS]
     data = Path(environ.get("XDG_DATA_HOME") or home / ".local/share")
     folders += [data / "code-server", home / ".openvscode-server/data"]
-    return [each for each in dict.fromkeys(folders) if each.is_dir()]
+    return [each for each in dict.fromkeys(folders) if os.path.isdir(each)]
 
 
 def _history(listing: Path, scope: Scope) -> Iterator[Trace | Problem]:
@@ -105,7 +105,7 @@ def _history(listing: Path, scope: Scope) -> Iterator[Trace | Problem]:
 
 def _unlisted(kept: Path, scope: Scope) -> Iterator[Trace]:
     """Copies whose list was never written: the editor writes it when it ends, and was killed."""
-    if not (kept / "entries.json").exists():
+    if not os.path.exists(kept / "entries.json"):
         yield from _copies(kept, str(scope.notebook), set())
 
 
