@@ -161,6 +161,7 @@ def test_no_password_is_told(database: Postgres, monkeypatch: pytest.MonkeyPatch
         f"postgresql://ada:{PASSWORD}@db/hub",
         f"postgres://:{PASSWORD}@db/hub",
         f"postgresql://ada@db/hub?password={PASSWORD}",
+        f"postgresql://ada:a/slash/{PASSWORD}@db/hub",
         f"host=db password={PASSWORD}",
         f"mysql://ada:{PASSWORD}@db/hub",
         PASSWORD,

@@ -21,6 +21,7 @@ from jupyter_rewind.store.replica.forwarding import Forwarder, State
 from tests.support.collecting import Meddled, expire, is_whole, shrink
 from tests.support.forwarders import Running, is_current
 from tests.support.replicas import first_machine, holds, next_machine
+from tests.support.stores import QuickFiles
 
 
 @pytest.fixture
@@ -197,3 +198,21 @@ def test_what_cannot_be_collected_is_pushed_all_the_same(
     second = next_machine(tmp_path / "b", first)
     second.pull()
     assert holds(second, first)
+
+
+def test_what_killed_pushes_left_in_a_folder_goes(tmp_path: Path) -> None:
+    """Parts of files that nobody will ever finish; those of today may be somebody's work."""
+    place = tmp_path / "replica"
+    place.mkdir()
+    first = first_machine(tmp_path / "a", FolderObjects(place, QuickFiles()))
+    first.push()
+    old, young = place / "refs" / ".x.0123.rewind-tmp", place / ".y.4567.rewind-tmp"
+    for path in (old, young):
+        path.write_bytes(bytes(1000))
+    os.utime(old, (0, 0))
+    expire(first, first.save(2))
+    report = shrink(first)
+    assert not old.exists() and young.exists()
+    assert report.freed_bytes > 0
+    assert [path.name for path in place.rglob("*.rewind-tmp")] == [young.name]
+    assert is_whole(first)

@@ -24,6 +24,7 @@ from jupyter_rewind.errors import Conflict, Integrity, NotFound, RewindError, Un
 from jupyter_rewind.store.layout import read_retired_ends
 from jupyter_rewind.store.replica.condensing import Plan, copy, merged, plan
 from jupyter_rewind.store.replica.fetching import Source
+from jupyter_rewind.store.replica.folder import FolderObjects
 from jupyter_rewind.store.replica.ledger import Ledger
 from jupyter_rewind.store.replica.notes import Notes, read_notes, write_notes
 from jupyter_rewind.store.replica.objects import Objects
@@ -314,7 +315,8 @@ class _Collecting:
             delete_surely(self._objects, key)
             if self._progress is not None:
                 self._progress(at + 1, len(goes))
-        return len(goes), sum(goes.values())
+        left = self._outer.sweep() if isinstance(self._outer, FolderObjects) else 0
+        return len(goes), sum(goes.values()) + left
 
     def _unwanted(self, ledger: Ledger) -> set[str]:
         """Segments that were collected here, as far as the replica has them, and that no other

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from jupyter_rewind.errors import NotFound, Unavailable
 from jupyter_rewind.store.durable import Files, read_at, translate
 from jupyter_rewind.store.replica.objects import Listed
 
+_DAY_SECONDS = 86_400
 
 class FolderObjects:
     """Objects under the folder `folder`, which must exist: a share that is not mounted is not an
@@ -77,6 +79,25 @@ class FolderObjects:
     def delete(self, key: str) -> None:
         self._require_folder()
         self._files.remove(self._path(key))
+
+    def sweep(self) -> int:
+        """How many bytes came free that pushes had left which were killed while they wrote. What
+        is younger than a day, by the folder's own clock, may be somebody's work."""
+        self._require_folder()
+        freed = 0
+        try:
+            probe = self._files.write_new(self._folder / "now", b"")
+            now = probe.stat().st_mtime
+            self._files.remove(probe)
+            for path in self._folder.rglob(".*.rewind-tmp"):
+                with suppress(FileNotFoundError):
+                    found = path.stat()
+                    if now - found.st_mtime > _DAY_SECONDS:
+                        self._files.remove(path)
+                        freed += found.st_size
+        except OSError as error:
+            raise translate(error, "look through", self._folder) from error
+        return freed
 
     def _names(self, prefix: str) -> list[tuple[str, bool]]:
         """In the order of the keys below them, a folder's name being followed by a slash."""
