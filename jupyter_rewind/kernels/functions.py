@@ -209,7 +209,7 @@ def _make_class(made: Any, uid: str) -> tuple[Any, tuple[Any, ...]]:
     bases = tuple(made.__bases__)
     if isinstance(made, enum.EnumMeta):
         held: dict[str, Any] = dict(made.__members__)
-        values = {name: member._value_ for name, member in held.items()}
+        values = _first_values(made, held)
         arguments = (uid, type(made), made.__name__, bases, made.__module__, values)
         boundary = vars(made).get("_boundary_")
         return rebuild.make_enum, arguments if boundary is None else (*arguments, boundary)
@@ -218,6 +218,24 @@ def _make_class(made: Any, uid: str) -> tuple[Any, tuple[Any, ...]]:
         named = (uid, made.__name__, made._fields, defaults, made.__module__)
         return rebuild.make_namedtuple, named
     return rebuild.make_class, (uid, type(made), made.__name__, bases, _head(made))
+
+
+def _first_values(made: Any, held: dict[str, Any]) -> dict[str, Any]:
+    """With what the members are made: what can lead to the class itself comes with its state."""
+    if made._member_type_ is not object or any(map(_makes_members, made.__mro__[1:])):
+        return {name: member._value_ for name, member in held.items()}
+    marks = {id(member): object() for member in held.values()}
+    return {
+        name: member._value_ if living.is_plain(member._value_) else marks[id(member)]
+        for name, member in held.items()
+    }
+
+
+def _makes_members(base: type) -> bool:
+    """True where code of the base is given the values as members are made."""
+    own = vars(base)
+    is_own = base.__module__ != "enum" and base is not object
+    return is_own and any(name in own for name in ("__new__", "__init__", "_new_member_"))
 
 
 def _class_state(made: Any, writer: Telling) -> dict[str, Any]:

@@ -338,6 +338,7 @@ def set_class(made: Any, state: Mapping[str, Any]) -> None:
     if loading.live(state["uid"]) is made:
         loading.defer(_set_live_class, made, state)
     else:
+        living.set_values(made, state.get("values", {}))
         _set_class(made, state)
 
 
@@ -363,8 +364,7 @@ def _set_live_class(made: Any, state: Mapping[str, Any]) -> None:
         own = vars(made.__members__[member])
         for name in [name for name in own if name not in attributes and name not in MEMBER_OWN]:
             del own[name]
-    for member, value in state.get("values", {}).items():
-        living.set_value(made.__members__[member], value)
+    living.set_values(made, state.get("values", {}))
     wanted = state["attributes"]
     for name in [name for name in vars(made) if name not in wanted]:
         if name not in UNKEPT and not _is_fixed(made, name):

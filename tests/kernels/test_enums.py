@@ -84,3 +84,52 @@ def test_the_value_of_a_member_is_what_variables_hold(cells: Cells, change: str)
     cells.go(state)
     cells.run("a[0].append(4)")
     cells.check("E([1, 4]) is E.A and E._unhashable_values_[-1] is E.A.value")
+
+
+_VALUES = [
+    (
+        "class E(enum.Enum):\n    A = (1, [2])\n    B = collections.deque([3])",
+        "E.A.value[1].append(9); E.B.value.append(9)",
+        "E.A.value == (1, [2]) and E((1, [2])) is E.A and list(E.B.value) == [3]"
+        " and E(collections.deque([3])) is E.B",
+    ),
+    (
+        "class E(enum.Enum):\n    A = [1]\n    B = (1, {})\n    C = []\n"
+        "E.A.value.append(E.B); E.B.value[1]['all'] = [E, E.A]",
+        "E.A.value.pop(); E.B.value[1].clear()",
+        "E.A.value[1:] == [E.B] and E.B.value[1] == {'all': [E, E.A]} and E(E.A.value) is E.A"
+        " and [one.name for one in E] == ['A', 'B', 'C'] and E([]) is E.C",
+    ),
+    (
+        "class T: pass\nclass E(enum.Enum):\n    A = T()\nx = [E.A.value]; x[0].y = 1",
+        "x[0].y = 2",
+        "x[0].y == 1 and E.A.value is x[0] and E(x[0]) is E.A",
+    ),
+    (
+        "class B(enum.Enum):\n    def __init__(self, one, more): self.more = more\n"
+        "class E(B):\n    A = (1, [2])",
+        "E.A.more.append(9)",
+        "E.A.more == [2] and E.A.value[1] is E.A.more",
+    ),
+]
+
+
+@pytest.mark.parametrize(("make", "change", "check"), _VALUES)
+def test_a_value_that_leads_to_what_changes_is_what_it_was(
+    cells: Cells, tmp_path: Path, make: str, change: str, check: str
+) -> None:
+    """Tuples, other containers and objects; also one that leads to its own class."""
+    state = cells.run(f"import collections, enum\n{make}\nlast = E.A.value")
+    cells.check(check)
+    cells.run(change)
+    moved = cells.prepare(state)
+    moved.swap()
+    cells.check(f"{check} and last is E.A.value")
+    assert moved.take_back() is not None
+    cells.check(f"not ({check})")
+    cells.go(state)
+    again = Cells(tmp_path, run="again")
+    again.go(state)
+    for each in (cells, again):
+        each.check(f"{check} and last is E.A.value")
+    again.close()
