@@ -6,6 +6,8 @@ import codecs
 import json
 from dataclasses import dataclass, replace
 
+from jupyter_rewind.notebooks.strangers import HEAD_BYTES, strange_content
+
 _PAGE = (b"<!doctype", b"<html")
 _CONFLICT = (b"<<<<<<< ", b"\n=======", b"\n>>>>>>> ")
 _WIDE_MARKS = (
@@ -38,6 +40,9 @@ def judge_notebook(raw: bytes, name: str) -> Condition:
     """The condition of the notebook `name`, whose file holds `raw`."""
     if not raw:
         return Condition("empty", f"{name} is empty: the file has 0 bytes.")
+    strange = strange_content(raw[:HEAD_BYTES])
+    if strange:
+        return Condition("invalid", f"{name} is {strange}.")
     zeros = raw.count(0)
     if zeros and (wide := _judge_wide(raw, name)) is not None:
         return wide

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from jupyter_rewind.notebooks.faults import fault_in, fault_of
+from jupyter_rewind.notebooks.strangers import HEAD_BYTES, strange_content
 from jupyter_rewind.recovery.evidence import (
     Evidence,
     EvidenceCell,
@@ -18,7 +19,7 @@ from jupyter_rewind.recovery.evidence import (
 from jupyter_rewind.recovery.filestate import LARGE_BYTES
 from jupyter_rewind.recovery.misnamed import misnamed_in
 from jupyter_rewind.recovery.normal import cell_of, text_of
-from jupyter_rewind.recovery.regular import MOST_BYTES, read_file
+from jupyter_rewind.recovery.regular import MOST_BYTES, open_file, read_file
 from jupyter_rewind.recovery.salvage import salvage_notebook
 
 KINDS = frozenset({"code", "markdown", "raw"})
@@ -51,9 +52,18 @@ def read_document(trace: Trace, raw: bytes, *, time_ns: int | None = None) -> Ev
 def _salvaged(trace: Trace, source: Path | bytes, time_ns: int | None) -> Evidence:
     salvaged = salvage_notebook(source)
     if not salvaged.cells and not salvaged.whole:
-        words = f"No cell of it reads: {'; '.join(salvaged.damages)}."
+        strange = strange_content(_head(source))
+        why = f"it is {strange}" if strange else "; ".join(salvaged.damages)
+        words = f"No cell of it reads: {why}."
         return Evidence(problems=(Problem(trace.place, words, trace),))
     return Evidence(documents=(salvaged.as_document(trace, time_ns),))
+
+
+def _head(source: Path | bytes) -> bytes:
+    if isinstance(source, bytes):
+        return source[:HEAD_BYTES]
+    with open_file(source) as file:
+        return file.read(HEAD_BYTES)
 
 
 def as_document(trace: Trace, notebook: Any, time_ns: int | None) -> FoundDocument | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 
 import pytest
@@ -58,6 +59,26 @@ def test_each_condition_has_its_word(raw: bytes, state: str) -> None:
     assert condition.state == state
     assert condition.is_ok == (state == "ok")
     assert bool(condition.words) == (state != "ok")
+
+
+POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:" + b"a1" * 32 + b"\nsize 9\n"
+
+
+@pytest.mark.parametrize(
+    ("raw", "words"),
+    [
+        (POINTER, "a pointer of Git LFS: the notebook itself was not fetched"),
+        (gzip.compress(WHOLE), "packed with gzip"),
+        (b"PK\x03\x04" + bytes(60), "a zip archive"),
+        (b"%PDF-1.7\n", "a PDF"),
+        (b"a.ipynb" + bytes(250) + b"ustar\x0000", "a tar archive"),
+    ],
+)
+def test_what_is_no_notebook_is_called_what_it_is(raw: bytes, words: str) -> None:
+    """A clone without Git LFS, or a download still packed: you are told what lies there."""
+    condition = judge_notebook(raw, "a.ipynb")
+    assert condition.state == "invalid"
+    assert condition.words.startswith(f"a.ipynb is {words}")
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 from pathlib import Path
 
@@ -93,3 +94,31 @@ def test_a_folder_that_cannot_be_opened_is_told() -> None:
             assert (traces, problem.place) == ([], str(closed))
 
         run_unprivileged(check)
+
+
+def test_archives_of_a_folder_are_told(home: Home) -> None:
+    """What is packed is not looked into: you are told to unpack it, and it hides nothing."""
+    folder = home.path / "downloads"
+    put(folder / "analysis.ipynb", notebook_text("x = 1"))
+    put(folder / "backup.zip", "PK")
+    scope = home.scope(scan=(folder,))
+    traces, [problem] = look_with(FINDER, scope)
+    assert [each.place for each in traces] == [str(folder / "analysis.ipynb")]
+    assert problem.place == str(folder)
+    assert "1 archive in it was not looked into (backup.zip)" in problem.words
+    for number in range(4):
+        put(folder / "deep" / f"part{number}.tar.gz", "x")
+    _, [problem] = look_with(FINDER, scope)
+    assert "5 archives in it were not looked into" in problem.words
+    assert "part2.tar.gz" not in problem.words
+
+
+def test_archive_that_is_named_is_called_one(home: Home) -> None:
+    """A notebook that is still packed is no damaged one."""
+    place = home.path / "analysis.ipynb.gz"
+    place.write_bytes(gzip.compress(notebook_text("x = 1").encode()))
+    scope = home.scope(scan=(place,))
+    [trace] = traces_of(FINDER, scope)
+    heard = FINDER.read(trace, scope)
+    assert heard.documents == ()
+    assert "it is packed with gzip: the notebook may be in it once" in heard.problems[0].words

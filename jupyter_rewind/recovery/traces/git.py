@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from jupyter_rewind.errors import Unavailable
+from jupyter_rewind.notebooks.strangers import LFS_POINTER
 from jupyter_rewind.recovery.documents import read_document, read_notebook
 from jupyter_rewind.recovery.evidence import EVERYTHING, Evidence, Holds, Problem, Scope, Trace
 from jupyter_rewind.recovery.gitobjects import GitRepository, Loose, tree_entries
@@ -22,7 +23,6 @@ from jupyter_rewind.recovery.thinning import MOST_DOCUMENTS
 from jupyter_rewind.recovery.walking import settle
 
 _NOTEBOOK = re.compile(rb'\A\s*\{\s*"(?:cells|metadata|nbformat|nbformat_minor|worksheets)"\s*:')
-_LFS = re.compile(rb"\Aversion https://git-lfs\.github\.com/spec/v1\noid sha256:([0-9a-f]{64})\n")
 _MOST_CRUFT = 2000
 
 
@@ -78,7 +78,7 @@ class GitFinder:
             # What git refuses may be the repository, and not this object.
             repository = stand_in(top, objects.parent, scope.environ, scope.scratch)
             raw = repository.read(trace.handle["blob"])
-        pointer = _LFS.match(raw)
+        pointer = LFS_POINTER.match(raw)
         if pointer is not None:
             return read_notebook(trace, _lfs_place(repository, pointer[1].decode()))
         return read_document(trace, raw)

@@ -30,6 +30,11 @@ _NO_NOTEBOOK = frozenset(
     }
 )  # fmt: skip
 
+_ARCHIVES = (
+    ".zip", ".tar", ".tgz", ".gz", ".txz", ".xz", ".tbz2", ".bz2", ".zst", ".7z", ".rar",
+)  # fmt: skip
+_MOST_NAMED = 3
+
 
 class ScanFinder:
     """Every notebook in the folders and files that `--scan` names, whatever it is called."""
@@ -56,7 +61,7 @@ class ScanFinder:
 
 
 def _look_into(top: Path, scope: Scope) -> Iterator[Trace | Problem]:
-    count = 0
+    count, archives = 0, list[str]()
     for folder in folders_below(top, hidden=True):
         try:
             entries = sorted(os.scandir(folder), key=lambda each: each.name)
@@ -70,10 +75,24 @@ def _look_into(top: Path, scope: Scope) -> Iterator[Trace | Problem]:
                 words = f"It holds more than {MOST_FILES} files; the rest was not looked at."
                 yield Problem(str(top), words)
                 return
+            if ".ipynb" not in entry.name and entry.name.lower().endswith(_ARCHIVES):
+                archives.append(entry.name)
             if _is_earlier_recovery(Path(entry.path), scope):
                 yield Problem(entry.path, _EARLIER)
             elif _looks_like_one(entry, scope):
                 yield from _trace(Path(entry.path), scope)
+    if archives:
+        yield Problem(str(top), _packed(archives))
+
+
+def _packed(archives: list[str]) -> str:
+    """What is told of archives, which are not looked into."""
+    one, more = len(archives) == 1, ", …" if len(archives) > _MOST_NAMED else ""
+    count = "1 archive in it was" if one else f"{len(archives)} archives in it were"
+    return (
+        f"{count} not looked into ({', '.join(archives[:_MOST_NAMED])}{more}). Where the notebook"
+        f" may be in {'it' if one else 'one'}: unpack {'it' if one else 'that'}, name its folder."
+    )
 
 
 def _is_earlier_recovery(path: Path, scope: Scope) -> bool:
