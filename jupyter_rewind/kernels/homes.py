@@ -133,6 +133,11 @@ class Homes:
         live = self._known.get(uid) if self._in_place else None
         return self._use(uid, told, live)
 
+    def can_meet(self, home: Home, live: types.FunctionType) -> bool:
+        """False where the living function runs in what cannot take the content of then."""
+        told = home[1] if isinstance(home, tuple) and home[0] else {}
+        return type(told) is type(live.__globals__) is dict
+
     def meet(self, home: Home, function: str, live: types.FunctionType) -> None:
         """The living function of this uid runs there already."""
         if isinstance(home, dict):

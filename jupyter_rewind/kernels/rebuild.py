@@ -192,7 +192,7 @@ def make_function(
     """A function that runs in `home`; without its state yet."""
     loading = _loading()
     live = loading.live(uid)
-    if live is not None and _fits(live, cells):
+    if live is not None and _fits(live, cells) and loading.homes.can_meet(home, live):
         loading.homes.meet(home, uid, live)
         return live
     function = loading.made.get(uid)  # which telling its home may have come to first
