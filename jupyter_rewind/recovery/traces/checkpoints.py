@@ -12,11 +12,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from jupyter_rewind.recovery.checkpointplaces import USUAL, checkpoint_folders
 from jupyter_rewind.recovery.documents import read_notebook
 from jupyter_rewind.recovery.evidence import EVERYTHING, Evidence, Holds, Problem, Scope, Trace
+from jupyter_rewind.recovery.namesakes import BY_NAME, MADE
 from jupyter_rewind.recovery.walking import folders_of, is_recovered
 
-_KEPT = ".ipynb_checkpoints"
 # A name may have a line's end in it, and its suffix may be written large.
 _COPY = re.compile(r"(?P<stem>.+)-checkpoint(\d*)(?P<suffix>\.(?i:ipynb))\Z", re.DOTALL)
 _BEFORE = re.compile(r"\.~(?P<name>.+\.(?i:ipynb))\Z", re.DOTALL)
@@ -40,20 +41,34 @@ class CheckpointFinder:
     holds: frozenset[Holds] = EVERYTHING
     where: Mapping[str, str] = {
         "linux": "`.ipynb_checkpoints/NAME-checkpoint.ipynb`, `.~NAME.ipynb`, `NAME.ipynb.invalid`"
-        " beside the notebook; `/tmp/jupyter_checkpoints` where its folder is read-only",
+        " beside the notebook; `/tmp/jupyter_checkpoints` where its folder is read-only; where"
+        " `checkpoint_dir` in Jupyter's configuration says",
         "macos": "as on Linux; `$TMPDIR/jupyter_checkpoints`",
         "windows": "as on Linux; `%TEMP%\\jupyter_checkpoints`",
     }
 
     def find(self, scope: Scope) -> Iterator[Trace | Problem]:
+        kept = checkpoint_folders(scope)
         for folder in folders_of(scope):
             yield from _beside(folder, scope)
-            yield from _copies(folder / _KEPT, folder, scope, "Jupyter's checkpoint")
+            for name in kept:
+                yield from _kept_in(name, folder, scope)
         yield from _of_target(scope)
         yield from _far(scope)
 
     def read(self, trace: Trace, scope: Scope) -> Evidence:
         return read_notebook(trace)
+
+
+def _kept_in(name: str, folder: Path, scope: Scope) -> Iterator[Trace | Problem]:
+    """The checkpoints of a folder's notebooks in a folder of that name. One for all notebooks of a
+    server has those of all its folders: there the name alone says whose each is."""
+    words = "Jupyter's checkpoint"
+    if not os.path.isabs(name):
+        yield from _copies(folder / name, folder, scope, words)
+    elif scope.notebook is not None:
+        for each in _copies(Path(name), folder, scope, words):
+            yield replace(each, handle={MADE: BY_NAME}) if isinstance(each, Trace) else each
 
 
 def _beside(folder: Path, scope: Scope) -> Iterator[Trace | Problem]:
@@ -89,7 +104,7 @@ def _of_target(scope: Scope) -> Iterator[Trace | Problem]:
     target = Path(os.path.realpath(link))
     there, folder = replace(scope, notebook=target), target.parent
     yield from (_as_of(each, link) for each in _beside(folder, there))
-    kept = _copies(folder / _KEPT, folder, there, "Jupyter's checkpoint")
+    kept = _copies(folder / USUAL, folder, there, "Jupyter's checkpoint")
     yield from (_as_of(each, link) for each in kept)
 
 
