@@ -46,7 +46,7 @@ def other_versions(
     here = {_key(cell) for cell in cells}
     told_here = "".join(said(cell.source) for cell in cells if cell.kind == "markdown")
     bare = {_key(cell) for cell in cells if cell.kind == "code" and cell.source.strip()}
-    bare -= {_key(cell) for cell in cells if cell.outputs}
+    bare -= {_key(cell) for cell in cells if _shows(cell)}
     found: list[tuple[OtherVersion, frozenset[tuple[str, str]]]] = []
     told: set[frozenset[tuple[str, str]]] = set()
     for document in _newest_first(sort_out(target, evidence)[0].documents):
@@ -103,7 +103,7 @@ def _line(other: OtherVersion) -> str:
     if other.outputs:
         one = other.outputs == 1
         shown = "a cell that shows" if one else f"{other.outputs} cells that show"
-        has.append(f"has the outputs of {shown} nothing in it")
+        has.append(f"has the outputs of {shown} nothing in it, or an error")
     when = ""
     if other.time_ns is not None:
         when = f", {datetime.fromtimestamp(other.time_ns / 1e9):%Y-%m-%d %H:%M}"
@@ -147,11 +147,11 @@ def build_on(target: Path, evidence: Evidence, text: str) -> Evidence:
 
 def _shown_of(document: FoundDocument) -> frozenset[tuple[str, str]]:
     """The cells that show something other than that they failed."""
-    return frozenset(
-        _key(cell)
-        for cell in document.cells
-        if cell.whole and any(each.get("output_type") != "error" for each in cell.outputs)
-    )
+    return frozenset(_key(cell) for cell in document.cells if cell.whole and _shows(cell))
+
+
+def _shows(cell: EvidenceCell) -> bool:
+    return any(each.get("output_type") != "error" for each in cell.outputs)
 
 
 def _newest_first(documents: Iterable[FoundDocument]) -> list[FoundDocument]:

@@ -70,6 +70,18 @@ def test_outputs_that_were_cleared_are_told_with_the_command() -> None:
     assert all(each.cell.outputs for each in built.cells)
 
 
+def test_outputs_that_gave_way_to_errors_are_told() -> None:
+    """You ran all again where the data were missing, and saved: the checkpoint has the plots."""
+    shown = [code(f"plot({n})", f"a plot of {n}") for n in range(4)]
+    error = {"output_type": "error", "ename": "FileNotFoundError", "evalue": "", "traceback": []}
+    failed = [replace(each, outputs=(error,)) for each in shown]
+    file = document(*failed, at=100, trace=Trace("file", str(TARGET), str(TARGET)))
+    evidence = Evidence((file, document(*shown)))
+    [line] = in_words(other_versions(TARGET, evidence, failed, file.trace))
+    assert "has the outputs of 4 cells that show nothing in it, or an error" in line
+    assert f"--from {CHECKPOINT.place}" in line
+
+
 def test_a_cell_that_shows_nothing_any_more_is_no_cleared_notebook() -> None:
     """It failed when the checkpoint was made, or says less now: its outputs are not missed."""
     shown = [code(f"plot({n})", f"a plot of {n}") for n in range(4)]
