@@ -7,6 +7,7 @@ so this needs no store, makes none, and starts fast.
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -112,15 +113,37 @@ def open_scope(settings: Rewind, request: Request) -> Iterator[Scope]:
 
 
 def target_of(text: str | None) -> tuple[Path | None, Path]:
-    """The notebook that `text` names, if it names one, and the folder to look in."""
+    """The notebook that `text` names, if it names one, and the folder to look in. Raises
+    InvalidInput for an address that a browser shows."""
     if text is None:
         return None, Path.cwd()
-    path = Path(os.path.abspath(os.path.expanduser(text)))
+    path = Path(os.path.abspath(os.path.expanduser(_without_scheme(text))))
     if os.path.isdir(path):
         return None, path
     if not path.suffix and not os.path.exists(path):
         path = path.with_suffix(".ipynb")
     return path, path.parent
+
+
+def _without_scheme(text: str) -> str:
+    from urllib.parse import unquote, urlsplit
+
+    scheme = text.partition("://")[0].lower() if "://" in text else ""
+    if scheme not in ("http", "https", "file") or os.path.lexists(text):
+        return text
+    try:
+        path = unquote(urlsplit(text).path)
+    except ValueError:
+        path = ""
+    if scheme == "file" and path:
+        return path
+    name = os.path.basename(path.rstrip("/"))
+    name = name if name.endswith(".ipynb") else "NAME.ipynb"
+    raise InvalidInput(
+        f"{text} is an address that a browser shows, and no file.",
+        hint="Nothing was changed. In the notebook's folder, name its file: jupyter rewind recover"
+        f" {shlex.quote(name)}",
+    )
 
 
 def find_traces(scope: Scope) -> Found:

@@ -286,3 +286,26 @@ def test_folder_names_few_of_many_that_left_nothing_but_a_name(work: Path, rewin
     assert ended.err.count("nothing that ran for it is known") == 3
     assert "So it is with 6 more: --json names all." in ended.err
     assert len(rewind("recover", "--json").data["notebooks"]) == 9
+
+
+@pytest.mark.parametrize(
+    ("address", "name"),
+    [
+        ("http://localhost:8888/lab/tree/work/my%20sales.ipynb", "'my sales.ipynb'"),
+        ("https://hub.example.org/user/ann/notebooks/a.ipynb?kernel=1", "a.ipynb"),
+        ("http://localhost:8888/lab", "NAME.ipynb"),
+    ],
+)
+def test_address_of_a_browser_is_told_to_be_one(address: str, name: str, rewind: Rewind) -> None:
+    """Who copies what the browser shows learns what to type instead."""
+    ended = rewind("recover", address)
+    assert ended.status == 2
+    assert "is an address that a browser shows, and no file" in ended.err
+    assert f"jupyter rewind recover {name}" in ended.err
+
+
+def test_address_of_a_file_is_that_file(stale: Path, work: Path, rewind: Rewind) -> None:
+    """What a file manager copies names the notebook as well as its path does."""
+    ended = rewind("recover", stale.as_uri())
+    assert ended.status == 0
+    assert (work / "analysis.recovered.ipynb").exists()
