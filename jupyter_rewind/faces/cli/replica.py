@@ -289,8 +289,10 @@ def _standing(found: Standing) -> tuple[Row, str, Status]:
         "oldest": wording.utc_time(found.oldest_ns) if found.oldest_ns is not None else None,
         "pushed": wording.utc_time(found.pushed_ns) if found.pushed_ns is not None else None,
         "absent_bytes": found.absent_bytes,
+        "ahead_bytes": found.ahead_bytes,
     }
     absent = f" {wording.absent(found.absent_bytes)}" if found.absent_bytes else ""
+    absent += f" {wording.ahead(found.ahead_bytes)}" if found.ahead_bytes else ""
     if not found.behind_bytes:
         return row, f"has everything.{absent}", Status.DONE
     size = wording.size(found.behind_bytes)

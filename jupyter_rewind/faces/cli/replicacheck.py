@@ -54,6 +54,9 @@ def _standing(replicas: Replication, url: str) -> Finding:
     if not found.behind_bytes and found.absent_bytes:
         text = f"{url} has everything; {wording.absent(found.absent_bytes)}"
         return Finding(NAME, State.NOTE, text.rstrip("."), pull)
+    if not found.behind_bytes and found.ahead_bytes:
+        text = f"{url} has everything; {wording.ahead(found.ahead_bytes)}"
+        return Finding(NAME, State.NOTE, text, pull)
     if not found.behind_bytes:
         return Finding(NAME, State.ON, f"{url} has everything")
     records = wording.count(found.behind_entries, "record")

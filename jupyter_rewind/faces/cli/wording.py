@@ -95,3 +95,8 @@ def _spelled(character: str) -> str:
     if 0xDC80 <= code <= 0xDCFF:  # a byte of a file name that is no UTF-8
         return f"\\x{code - 0xDC00:02x}"
     return character.encode("unicode_escape").decode("ascii")
+
+
+def ahead(count: int) -> str:
+    """What other machines have pushed that is not here."""
+    return f"Other machines have pushed {size(count)} that are not here: `jupyter rewind pull`."

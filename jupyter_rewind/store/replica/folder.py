@@ -17,6 +17,7 @@ from jupyter_rewind.store.replica.objects import Listed
 
 _DAY_SECONDS = 86_400
 
+
 class FolderObjects:
     """Objects under the folder `folder`, which must exist: a share that is not mounted is not an
     empty replica."""

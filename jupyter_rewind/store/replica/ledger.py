@@ -330,12 +330,12 @@ def news(numbers: Mapping[str, int], before: Mapping[str, int]) -> dict[str, int
     return {branch: upto for branch, upto in numbers.items() if upto > before.get(branch, 0)}
 
 
-def stands(numbers: Mapping[str, int], objects: Objects) -> bool:
-    """Whether each of these branches goes so far in the replica."""
+def newest_refs(objects: Objects) -> dict[str, int]:
+    """Branch -> the number of its newest ref in the replica."""
     newest: dict[str, int] = {}
     for prefix in (f"{LOG}/", "refs/"):
         for each in objects.find(prefix):
             parsed = parse_ref_key(each.key)
             if parsed is not None:
                 newest[parsed[0]] = max(parsed[1], newest.get(parsed[0], 0))
-    return all(newest.get(branch, 0) >= number for branch, number in numbers.items())
+    return newest

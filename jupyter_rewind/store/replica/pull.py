@@ -7,7 +7,7 @@ built on it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -170,7 +170,7 @@ def _pull(
 
 def _bring(repository: Repository, url: str, ledger: Ledger, fetcher: Fetcher) -> PullReport:
     layout, files = repository.layout, repository.files
-    wanted = _wanted(repository, ledger)
+    wanted = missing_here(repository, ledger.ends)
     before = _count_entries(repository)
     absent = 0
     if wanted:
@@ -198,18 +198,18 @@ def _note_absent(
     return sum(lacking.values())
 
 
-def _wanted(repository: Repository, ledger: Ledger) -> dict[str, int]:
-    """Segments that the replica has more of, and how much of each is here."""
+def missing_here(repository: Repository, ends: Mapping[str, int]) -> dict[str, int]:
+    """Segments of which a replica that has each so far has more, and how much of each is here."""
     repository.refresh()
     with repository.index() as index:
         here = {name: end for name, (_, end) in index.segments().items()}
     present = {path.name for path in repository.layout.segments.iterdir()}
-    have = {name: here.get(name, 0) if name in present else 0 for name in ledger.ends}
+    have = {name: here.get(name, 0) if name in present else 0 for name in ends}
     # What has grown since it was taken away here holds commits that never were here.
     retired = read_retired_ends(repository.layout)
     return {
         name: have[name]
-        for name, end in ledger.ends.items()
+        for name, end in ends.items()
         if end > have[name]
         and not (name not in present and end <= retired.get(name, 0))
         and not is_busy(repository.layout, name)

@@ -25,7 +25,7 @@ from jupyter_rewind.store.partial import read_partial
 from jupyter_rewind.store.replica.cut import Tail, read_tail, take_cut
 from jupyter_rewind.store.replica.gathering import Again, gather, gathers
 from jupyter_rewind.store.replica.holding import held_back, held_with
-from jupyter_rewind.store.replica.ledger import Ledger, news, stands
+from jupyter_rewind.store.replica.ledger import Ledger, newest_refs, news
 from jupyter_rewind.store.replica.notes import Notes, notes_path, read_notes, write_notes
 from jupyter_rewind.store.replica.objects import Objects
 from jupyter_rewind.store.replica.opening import make_replica, unseal
@@ -110,21 +110,30 @@ def read_known(
 ) -> tuple[Ledger, Notes]:
     """What was noted of the replica; all of it is read where that is nothing, or not true.
 
-    Our newest ref is looked for, and with `surely` those of the others, too.
+    Our newest ref is looked for; with `surely` those of the others, too, and all is read where
+    there are more.
     """
     notes = read_notes(layout, url)
     if notes.replica != replica:
         notes = Notes(replica=replica)
     last = notes.numbers.get(notes.branch, 0)
-    if not surely and last:
+    if surely:
+        is_true = bool(notes.numbers) and notes.numbers == newest_refs(objects)
+    elif last:
         is_true = objects.size(ref_key(notes.branch, last)) is not None
     else:
-        is_true = bool(notes.numbers) and stands(notes.numbers, objects)
+        is_true = bool(notes.numbers) and _stand(notes.numbers, objects)
     if is_true:
         ledger = Ledger(layout, replica, dict(notes.numbers), dict(notes.ends))
         return ledger, notes
     ledger = read_afresh(layout, objects, replica, notes, pace)
     return ledger, still_true(notes, ledger)
+
+
+def _stand(numbers: Mapping[str, int], objects: Objects) -> bool:
+    """Whether each of these branches goes so far in the replica."""
+    newest = newest_refs(objects)
+    return all(newest.get(branch, 0) >= number for branch, number in numbers.items())
 
 
 def still_true(notes: Notes, ledger: Ledger) -> Notes:
@@ -272,7 +281,7 @@ class _Pusher:
         needs = news(ledger.numbers, notes.told)
         needs.pop(notes.branch, None)
         # Nobody could read a replica any more that is said to need what was taken out of it.
-        if needs and not ledger.reads and not stands(needs, self._objects):
+        if needs and not ledger.reads and not _stand(needs, self._objects):
             return False
         sender = Sender(
             self._layout, self._repository.files, self._objects, self._pace, self._progress,

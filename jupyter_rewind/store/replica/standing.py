@@ -10,6 +10,7 @@ from jupyter_rewind.errors import NotFound
 from jupyter_rewind.store.replica.cut import take_cut
 from jupyter_rewind.store.replica.objects import Objects
 from jupyter_rewind.store.replica.opening import require_store, unseal
+from jupyter_rewind.store.replica.pull import missing_here
 from jupyter_rewind.store.replica.push import read_known
 from jupyter_rewind.store.repository import Repository
 from jupyter_rewind.store.verify import count_absent
@@ -38,12 +39,14 @@ class Standing:
     """When this store was last pushed there; None where it never was, as far as is known here."""
     absent_bytes: int = 0
     """Of the store's contents, what lies in replicas alone."""
+    ahead_bytes: int = 0
+    """What a pull would bring: other machines have pushed it."""
 
 
 def compare(repository: Repository, objects: Objects, url: str) -> Standing:
     """Raises Conflict (another store's replica), Integrity, Storage."""
     have: dict[str, int] = {}
-    pushed_ns = since_ns = 0
+    pushed_ns = since_ns = ahead = 0
     try:
         identity = require_store(objects, repository.layout)
         exists = True
@@ -53,10 +56,12 @@ def compare(repository: Repository, objects: Objects, url: str) -> Standing:
         objects = unseal(objects, identity, repository.layout)
         ledger, notes = read_known(repository.layout, objects, url, identity.replica, surely=True)
         have, pushed_ns, since_ns = ledger.sure, notes.pushed_ns, notes.cut_ns
+        ends = ledger.ends or ledger.sure
+        ahead = sum(ends[name] - here for name, here in missing_here(repository, ends).items())
     lag = measure(repository, have, since_ns)
     return Standing(
         exists, lag.behind_bytes, lag.behind_entries, lag.oldest_ns, pushed_ns or None,
-        count_absent(repository),
+        count_absent(repository), ahead,
     )  # fmt: skip
 
 

@@ -131,6 +131,26 @@ def test_status_tells_how_far_behind(book: Path, rewind: Rewind, mount: Path) ->
     assert standing()["behind_entries"] == 1 and standing()["oldest"] is not None
 
 
+def test_status_tells_what_other_machines_have_pushed(
+    home: Path, book: Path, rewind: Rewind, mount: Path
+) -> None:
+    """Who works on two machines is not told that all is here while the other one has gone on."""
+    rewind("replica", "add", mount.as_uri())
+    rewind("replica", "push")
+    other = ("--store", home / "other")
+    assert rewind("replica", "pull", *other).status == 0
+    assert rewind("checkpoint", book, "--label", "elsewhere", *other).status == 0
+    assert rewind("replica", "push", *other).status == 0
+    told = rewind("replica", "status", "--json")
+    [row] = check(told.out)["data"]["replicas"]
+    assert row["behind_bytes"] == 0 and row["ahead_bytes"] > 0
+    for words in (("replica", "status"), ("doctor",)):
+        assert "Other machines have pushed" in rewind(*words).out
+    rewind("replica", "pull")
+    [row] = rewind("replica", "status", "--json").data["replicas"]
+    assert row["ahead_bytes"] == 0
+
+
 def test_damage_in_a_replica_ends_with_status_5(book: Path, rewind: Rewind, mount: Path) -> None:
     """Verify names what is damaged, and a pull takes nothing of it."""
     rewind("replica", "add", mount.as_uri())
