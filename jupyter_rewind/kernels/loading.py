@@ -30,11 +30,10 @@ from jupyter_rewind.kernels.pods import HUB
 from jupyter_rewind.kernels.reading import Reader
 from jupyter_rewind.kernels.records import PodRecord
 from jupyter_rewind.kernels.refusals import is_refusal
+from jupyter_rewind.kernels.roots import keys_of
 from jupyter_rewind.kernels.sources import memory_of
 from jupyter_rewind.model.ids import Digest
 from jupyter_rewind.store.keep import ContentSource
-
-Known = tuple[Any, ...]
 
 
 class Loader(Copying):
@@ -44,7 +43,7 @@ class Loader(Copying):
         self,
         store: ContentSource,
         records: Sequence[PodRecord],
-        known: Known,
+        known: tuple[Any, ...],
         *,
         hubs: Hubs,
         unchanged: Mapping[str, object],
@@ -54,6 +53,7 @@ class Loader(Copying):
         whose living values are what the state holds. Without `in_place`, a living class that is
         not as it was is left alone, and one like it then is made beside it."""
         self.namespace: dict[str, Any] = known[0]
+        self._there = keys_of(self.namespace) if in_place else set()
         self.handmade = HandMade(in_place, self.defer, hubs.lives.get)
         self.homes = Homes(self.namespace, self.handmade, hubs.homes, in_place=in_place)
         self.finals = Finals(hubs.lives, self._keys, in_place=in_place)
@@ -295,11 +295,13 @@ class Loader(Copying):
             self._filling.append((self._loaded, container, content))
 
     def _fail(self, record: PodRecord, error: BaseException, *, with_hubs: bool = True) -> None:
+        self._readers[record.node] = None
+        if self._load_patiently(record):
+            return
         # What its class lacks says more than what comes of that.
         lacking = (self.failures.get(HUB + uid) for uid in record.refs)
         own = error.stands.how if isinstance(error, HalfFilledError) else reason_of(error)
         reason = next(filter(None, lacking), None) or own
-        self._readers[record.node] = None
         for root in record.roots:
             if root.key not in self.values or (with_hubs and root.key.startswith(HUB)):
                 self.failures[root.key] = reason

@@ -23,13 +23,17 @@ class PodReader(pickle.Unpickler):
     """Loads the roots of a pod one after the other; the primed objects come first."""
 
     def __init__(self, stream: bytes, known: Sequence[Any], buffers: Iterable[Any]) -> None:
-        file = io.BufferedReader(_Chain([_prelude(len(known)), stream]), 1 << 18)
-        super().__init__(file, buffers=buffers)
+        super().__init__(file_of(stream, known), buffers=buffers)
         self._known = known
         self.load()
 
     def persistent_load(self, number: Any) -> Any:
         return self._known[number]
+
+
+def file_of(stream: bytes, known: Sequence[Any]) -> io.BufferedReader:
+    """What a reader reads: first what puts the primed objects into its memo."""
+    return io.BufferedReader(_Chain([_prelude(len(known)), stream]), 1 << 18)
 
 
 def _prelude(count: int) -> bytes:
@@ -61,13 +65,11 @@ class _Chain(io.RawIOBase):
         return count
 
 
-class Reader(PodReader):
-    """What a library does not hold any more becomes a placeholder, not the end of the pod."""
+class Finding:
+    """The part of a reader that finds classes and functions, and modules."""
 
-    def __init__(self, stream: bytes, known: Sequence[Any], buffers: Iterable[Any]) -> None:
-        self.lost: list[Any] = []
-        """What stands for what could not be imported."""
-        super().__init__(stream, known, buffers)
+    lost: list[Any]
+    """What stands for what could not be imported."""
 
     def find_class(self, module: str, name: str) -> Any:
         if (module, name) in _IMPORTS:
@@ -75,9 +77,10 @@ class Reader(PodReader):
         if (module, name) == _LOST:
             return lambda module, name: find_again(module, name, self.lost)
         try:
-            return super().find_class(module, name)
+            found: Any = super().find_class(module, name)  # type: ignore[misc]
         except (ImportError, AttributeError) as error:
             return lost_class(module, name, reason_of(error), self.lost)
+        return found
 
     def _import_or_say(self, name: str) -> Any:
         try:
@@ -85,3 +88,11 @@ class Reader(PodReader):
         except ImportError as error:
             self.lost.append(Placeholder("module", f"the module {name}", reason_of(error)))
             return self.lost[-1]
+
+
+class Reader(Finding, PodReader):
+    """What a library does not hold any more becomes a placeholder, not the end of the pod."""
+
+    def __init__(self, stream: bytes, known: Sequence[Any], buffers: Iterable[Any]) -> None:
+        self.lost = []
+        super().__init__(stream, known, buffers)

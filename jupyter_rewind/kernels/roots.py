@@ -77,6 +77,12 @@ def is_result(name: str) -> bool:
     return _RESULT.match(name) is not None
 
 
+def keys_of(namespace: dict[str, Any]) -> set[str]:
+    """The roots that there are now: variables and outputs."""
+    outputs = outputs_of(namespace)
+    return {f"{VARIABLE}{name}" for name in namespace} | {f"{OUTPUT}{one}" for one in outputs}
+
+
 class _Seen:
     """The plain values of a mapping in its order, to be compared in one go; `_MISS` for others."""
 
