@@ -68,8 +68,8 @@ def copies_in_words(
 
 
 def meant_in_words(scope: Scope) -> tuple[str, ...]:
-    """The notebooks that may be meant: of nearly this name in the folder, and missing ones of this
-    very name in a folder that is another now."""
+    """The notebooks that may be meant: of nearly this name in the folder, else the few missing
+    ones that it has; and missing ones of this very name in a folder that is another now."""
     wanted = scope.notebook
     if wanted is None:
         return ()
@@ -81,6 +81,13 @@ def meant_in_words(scope: Scope) -> tuple[str, ...]:
         f" jupyter rewind recover {shlex.quote(str(path))}"
         for path in (scope.folder / name for name in _alike(wanted.name, names))
     ]
+    missing = sorted(each for each in beside if not os.path.exists(each))
+    if not lines and len(missing) <= MOST_TOLD:
+        lines = [
+            f"Had it another name before? {path.name} was here, and is gone: jupyter rewind recover"
+            f" {shlex.quote(str(path))}"
+            for path in missing
+        ]
     gone = [
         each
         for each in known

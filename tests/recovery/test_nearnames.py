@@ -118,6 +118,17 @@ def test_names_that_are_nothing_alike_are_not_asked_about(home: Home) -> None:
     assert not any("Did you mean" in each for each in told(home, "poem.ipynb"))
 
 
+def test_few_missing_notebooks_beside_it_may_be_its_earlier_names(home: Home) -> None:
+    """Renamed in Jupyter while its kernel ran, then deleted: all that ran is under the old name."""
+    connection(home, home.work / "draft.ipynb")
+    [step] = [each for each in told(home, "report.ipynb") if "another name" in each]
+    assert step.startswith("Had it another name before? draft.ipynb was here, and is gone: jupyter")
+    assert step.endswith(f"recover {home.work / 'draft.ipynb'}")
+    for number in range(4):
+        put(home.work / ".ipynb_checkpoints" / f"x{number * 'yz'}-checkpoint.ipynb", *STEPS)
+    assert not any("another name" in each for each in told(home, "report.ipynb"))
+
+
 def test_missing_notebook_of_the_name_in_a_folder_that_was_moved_is_named(home: Home) -> None:
     """`mv proj proj2`, then the notebook is lost: its kernel was started for `proj/n.ipynb`."""
     gone = home.work / "proj/n.ipynb"
