@@ -315,6 +315,22 @@ describe('DraftSession of a shared notebook', () => {
     session.dispose();
   });
 
+  it('leaves what its server let go of to be offered, as nobody gave it up', async () => {
+    const { model, server, session } = opened(book(code('one')), true);
+    model.sharedModel.getCell(0).setSource('typed just then');
+    model.sharedModel.dispose();
+    session.dispose();
+    await session.done;
+    expect(server.told.cells).toEqual({ '0': 'typed just then' });
+    expect(server.ended).toEqual([]);
+    const closed = opened(book(code('one')), true);
+    closed.model.sharedModel.getCell(0).setSource('typed just then');
+    await closed.session.flush();
+    closed.session.dispose();
+    await closed.session.done;
+    expect(closed.server.ended).toEqual(['draft-1 closed']);
+  });
+
   it('forgets what stands in the notebook once it is saved', async () => {
     const { model, server, shelf, session } = opened(
       book(code('one'), code('two')),

@@ -7,6 +7,7 @@ import type { ISession } from './touch';
 /** What is needed of a notebook's context; JupyterLab's fits. */
 export interface IDraftContext {
   readonly localPath: string;
+  readonly isDisposed?: boolean;
   readonly contentsModel: {
     hash?: string | null;
     hash_algorithm?: string | null;

@@ -32,6 +32,7 @@ export class DraftSession implements IDisposable {
     this._edits = new Edits(this.notebook, context, act => this.note(act));
     context.saveState.connect(this.onSave, this);
     context.model.stateChanged.connect(this.onState, this);
+    this.notebook.disposed.connect(this.onBroken, this);
     const { model, revert } = context;
     context.revert = () => this.reread(() => revert.call(context));
     const fill = model.fromJSON;
@@ -94,10 +95,13 @@ export class DraftSession implements IDisposable {
     this._edits.dispose();
     this.context.saveState.disconnect(this.onSave, this);
     this.context.model.stateChanged.disconnect(this.onState, this);
+    this.notebook.disposed.disconnect(this.onBroken, this);
     this.partings?.dispose();
     Signal.clearData(this);
-    // Closed without saving: what was edited can still be found.
-    this._turn = this._turn.then(() => this.end(last, 'closed'));
+    // Closed without saving: what was edited can still be found. Of what broke nobody gave it up.
+    this._turn = this._turn.then(() =>
+      this._isBroken ? last.doc.dispose() : this.end(last, 'closed')
+    );
   }
 
   private get notebook(): SharedNotebook {
@@ -216,6 +220,14 @@ export class DraftSession implements IDisposable {
     const { model } = this.context;
     if (change.name === 'dirty' && model.collaborative && !model.dirty) {
       this.settle(this.begin());
+    }
+  }
+
+  /** Real-time collaboration lets go of a document whose session its server does not know. */
+  private onBroken(): void {
+    if (!this.context.isDisposed) {
+      this._isBroken = true;
+      void this.flush();
     }
   }
 
@@ -372,6 +384,7 @@ export class DraftSession implements IDisposable {
   private _epoch: DraftEpoch;
   private _failure: Error | null = null;
   private _isAside = false;
+  private _isBroken = false;
   private _isDisposed = false;
   private _isOwing = false;
   private _isSending = false;

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -307,6 +308,16 @@ def test_edits_of_a_state_that_the_server_never_saw_can_be_downloaded(
     assert told.count() == 0
 
 
+def open_live(chromium: Chromium, lab: Lab) -> Any:
+    """The notebook in a page, which goes on waiting for it as often as it is asked whether."""
+    page = chromium.page()
+    slow = page.locator(".jp-Dialog[aria-label^='Loading']")
+    wait = "Continue waiting"
+    page.add_locator_handler(slow, lambda told: told.get_by_role("button", name=wait).click())
+    open_notebook(page, lab, NAME)
+    return page
+
+
 def test_a_live_document_is_kept_while_its_server_is_away(
     tmp_path: Path, chromium: Chromium
 ) -> None:
@@ -316,8 +327,7 @@ def test_a_live_document_is_kept_while_its_server_is_away(
     with LabServer(tmp_path, live=True) as server:
         path = server.lab.folder / NAME
         write_notebook(path)
-        page = chromium.page()
-        open_notebook(page, server.lab, NAME)
+        page = open_live(chromium, server.lab)
         type_into(page, 3, "\n# live")
         wait_until("the server's save", lambda: "# live" in path.read_text())
         page.wait_for_timeout(4000)
@@ -328,44 +338,57 @@ def test_a_live_document_is_kept_while_its_server_is_away(
         chromium.kill()
         assert "alone" not in path.read_text()
         chromium.start()
-        page = chromium.page()
-        open_notebook(page, server.lab, NAME)
+        page = open_live(chromium, server.lab)
         offer(page).get_by_role("button", name="Restore").click()
         page.get_by_text("# live and alone").first.wait_for()
         wait_until("the server's save", lambda: "# live and alone" in path.read_text())
 
 
-@pytest.mark.parametrize("first", ["the document", "the draft"])
+def answer_dialog(page: Any) -> None:
+    """What JupyterLab says of its server and of the document, one after the other, is read, and
+    done: it lies over everything until then, and later words wait for it."""
+    said = page.locator(".jp-Dialog").get_by_role("button")
+    if said.count():
+        with suppress(Exception):  # it is gone by then, or the page is another one
+            said.last.click(timeout=3000)
+
+
+@pytest.mark.parametrize("first", ["the document", "the draft", "the reload"])
 def test_a_live_document_outlives_its_server(
     tmp_path: Path, chromium: Chromium, first: str
 ) -> None:
     """kill -9 of the server in the middle of a word: whatever real-time collaboration makes of it
-    when the server is back, what was typed is there or offered, whoever reaches that first."""
+    when the server is back, what was typed is there or offered, whoever reaches that first; also
+    where the server knows nothing of the document's session, and wants the page reloaded."""
     pytest.importorskip("jupyter_server_ydoc")
     with LabServer(tmp_path, live=True) as server:
         path = server.lab.folder / NAME
         write_notebook(path)
-        page = chromium.page()
-        open_notebook(page, server.lab, NAME)
+        page = open_live(chromium, server.lab)
         type_into(page, 3, "\n# live")
         wait_until("the server's save", lambda: "# live" in path.read_text())
         page.keyboard.type(" and in the")
         server.kill()
         append_away(page, 3, " middle")
         page.locator(".jp-Rewind-standing", has_text="Offline, kept as draft").wait_for()
-        # JupyterLab's own word about it, which lies over everything until it is read.
-        lost = page.locator(".jp-Dialog[aria-label^='Server Connection Error']")
-        page.add_locator_handler(lost, lambda told: told.get_by_role("button").last.click())
         if first == "the draft":
             # The document's own connection waits for seconds between two tries.
             page.evaluate("setInterval(() => window.dispatchEvent(new Event('online')), 20)")
+        if first == "the reload":
+            (server.lab.folder / ".jupyter" / "collaboration_sessions.json").unlink()
         server.start()
         offered = page.locator(".Toastify__toast", has_text="unsaved edits of")
 
         def is_back() -> bool:
+            answer_dialog(page)
             return offered.count() > 0 or "# live and in the middle" in path.read_text()
 
-        wait_until("what was typed", is_back)
+        try:
+            wait_until("what was typed", is_back)
+        except AssertionError as error:
+            said = page.locator(".jp-Dialog").all_inner_texts()
+            raise AssertionError(f"{error}; {said}; {the_drafts(server.lab)}") from error
         if offered.count():
+            answer_dialog(page)
             offered.get_by_role("button", name="Restore").click()
         wait_until("the server's save", lambda: "# live and in the middle" in path.read_text())
