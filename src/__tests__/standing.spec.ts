@@ -1,8 +1,14 @@
 import { nullTranslator } from '@jupyterlab/translation';
+import { Widget } from '@lumino/widgets';
 
 import type { SaveState, Saving } from '../models/saving';
 import type { DraftPlace } from '../tokens';
-import { standingWords } from '../widgets/standing';
+import {
+  explanation,
+  type ICondition,
+  StandingWidget,
+  standingWords
+} from '../widgets/standing';
 
 /** A document that its server saves. */
 function live(
@@ -19,6 +25,26 @@ function live(
   );
   return `${short}: ${long}`;
 }
+
+describe('the dialog behind the item', () => {
+  it('goes on telling how things are while it is open', async () => {
+    const trans = nullTranslator.load('');
+    const item = new StandingWidget(trans, () => undefined);
+    const condition = (standing: SaveState) =>
+      ({ saving: { standing, savedAt: null } as Saving }) as ICondition;
+    item.condition = condition('saving');
+    const told = explanation(item, trans);
+    Widget.attach(told, document.body);
+    const words = async () => {
+      await new Promise(done => setTimeout(done, 50));
+      return told.node.textContent;
+    };
+    expect(await words()).toMatch(/^Saving….*being written/);
+    item.condition = condition('saved');
+    expect(await words()).toMatch(/^Saved.*holds all that you see/);
+    told.dispose();
+  });
+});
 
 describe('standingWords of a save', () => {
   it('does not call a file written while JupyterLab asks about it', () => {

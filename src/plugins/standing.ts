@@ -13,7 +13,11 @@ import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 import { isUnreachable, type Saving } from '../models/saving';
 import { IDrafts, IReach, ISaves } from '../tokens';
 import { downloadText } from '../widgets/download';
-import { StandingWidget, standingWords } from '../widgets/standing';
+import {
+  explanation,
+  StandingWidget,
+  standingWords
+} from '../widgets/standing';
 
 type Context = DocumentRegistry.Context;
 
@@ -108,8 +112,8 @@ const plugin: JupyterFrontEndPlugin<void> = {
           ? !condition.isAutosaved && condition.saving.isChanged
           : standing !== 'read-only';
       const { button } = await showDialog({
-        title: `${context.path.split('/').pop() ?? ''}: ${words.short}`,
-        body: words.long,
+        title: context.path.split('/').pop() ?? '',
+        body: explanation(item, trans),
         buttons: [
           Dialog.cancelButton({ label: trans.__('Close') }),
           ...(words.isBad ? [download] : []),

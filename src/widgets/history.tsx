@@ -82,6 +82,12 @@ function Panel({ model, actions, trans }: IPanelProps): React.ReactElement {
   const { failure, filter, history, isSearching, searched } = model;
   const [goal, setGoal] = React.useState<number | null>(null);
   const path = model.document?.path ?? '';
+  const field = React.useRef<HTMLInputElement>(null);
+  /** What goes by its own work hands the keyboard on. */
+  const fromField = (act: () => void) => () => {
+    field.current?.focus();
+    act();
+  };
   // A newer one shifts the numbers.
   React.useEffect(() => setGoal(null), [model.checkpoints[0]?.id]);
   return (
@@ -89,6 +95,7 @@ function Panel({ model, actions, trans }: IPanelProps): React.ReactElement {
       <header className="jp-Rewind-header">
         <h2 title={path}>{path.split('/').pop()}</h2>
         <input
+          ref={field}
           type="search"
           className="jp-mod-styled"
           placeholder={trans.__('Filter or search')}
@@ -100,7 +107,7 @@ function Panel({ model, actions, trans }: IPanelProps): React.ReactElement {
           onKeyDown={event => event.key === 'Enter' && actions.search()}
         />
         {filter.trim() && !searched && !isSearching && (
-          <Link act={actions.search}>
+          <Link act={fromField(actions.search)}>
             {trans.__('Search all versions for “%1”', filter.trim())}
           </Link>
         )}
@@ -118,7 +125,11 @@ function Panel({ model, actions, trans }: IPanelProps): React.ReactElement {
         </p>
       )}
       {history && <Troubles history={history} />}
-      <Search model={model} trans={trans} />
+      <Search
+        model={model}
+        leave={fromField(() => (model.filter = ''))}
+        trans={trans}
+      />
       {searched ? (
         <Hits searched={searched} actions={actions} trans={trans} />
       ) : (
@@ -150,9 +161,10 @@ export function Troubles({
 /** What became of a search in all versions, and the way back; a screen reader hears of it. */
 function Search(props: {
   model: HistoryModel;
+  leave: () => void;
   trans: TranslationBundle;
 }): React.ReactElement {
-  const { model, trans } = props;
+  const { leave, model, trans } = props;
   const { isSearching, searched } = model;
   const isShown = isSearching || searched;
   return (
@@ -161,11 +173,7 @@ function Search(props: {
         {isSearching ? trans.__('Searching all versions…') : ''}
         {searched ? foundWords(searched, trans) : ''}
       </span>
-      {isShown && (
-        <Link act={() => (model.filter = '')}>
-          {trans.__('Back to the history')}
-        </Link>
-      )}
+      {isShown && <Link act={leave}>{trans.__('Back to the history')}</Link>}
     </div>
   );
 }

@@ -1,4 +1,4 @@
-import { ReactWidget } from '@jupyterlab/apputils';
+import { ReactWidget, UseSignal } from '@jupyterlab/apputils';
 import type { TranslationBundle } from '@jupyterlab/translation';
 import { ISignal, Signal } from '@lumino/signaling';
 import React from 'react';
@@ -232,4 +232,27 @@ export class StandingWidget extends ReactWidget {
 
   private _changed = new Signal<this, void>(this);
   private _condition: ICondition | null = null;
+}
+
+/** What the item says in full, in a dialog: it goes on changing while that is open. */
+export function explanation(
+  item: StandingWidget,
+  trans: TranslationBundle
+): ReactWidget {
+  return ReactWidget.create(
+    <UseSignal signal={item.changed}>
+      {() => {
+        const { condition } = item;
+        const words = condition && standingWords(condition, trans);
+        return words ? (
+          <div role="status">
+            <p>
+              <strong>{words.short}</strong>
+            </p>
+            <p>{words.long}</p>
+          </div>
+        ) : null;
+      }}
+    </UseSignal>
+  );
 }
