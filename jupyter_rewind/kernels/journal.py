@@ -68,6 +68,8 @@ class _Open:
     size: int = 0
     truncated: bool = False
     spoke: bool = False
+    has_more: bool = False
+    """Whether another process wrote outputs of it before."""
 
 
 class Journal:
@@ -137,6 +139,10 @@ class Journal:
                 self._open.pop(next(iter(self._open)))
             self._of(execution.id)
 
+    def go_on(self, execution: ExecutionId) -> None:
+        """What another process has begun to write of this execution goes on here."""
+        self._of(execution).has_more = True
+
     def add_output(self, execution: ExecutionId, output: Output, size: int = 0) -> None:
         """The output stands in the journal within a tenth of a second. Never fails: what could
         not be written is tried again with the next, and `fault` says why."""
@@ -166,7 +172,7 @@ class Journal:
             self._take_pending(but=execution)
             opened = self._of(execution)
             fresh = self._taken(opened)
-            folded = not opened.parts or opened.told is not None
+            folded = not opened.has_more and (not opened.parts or opened.told is not None)
             told = [*(opened.told or ()), *fresh] if folded else fresh
             body: dict[str, Json] = {
                 "format": FORMAT, "phase": END, "run": self._run.id, "execution": execution,

@@ -15,22 +15,17 @@ from typing import TYPE_CHECKING, Any
 from jupyter_client.session import Session
 
 from jupyter_rewind.errors import RewindError
+from jupyter_rewind.faces.server.overhearing import REQUEST, Overhearing
 
 if TYPE_CHECKING:
     from jupyter_server.serverapp import ServerApp
 
     from jupyter_rewind.faces.server.paths import Paths
+    from jupyter_rewind.kernels.handover import Handover
     from jupyter_rewind.kernels.hearing import Hearing
 
-_HEARD = {
-    "display_data",
-    "execute_result",
-    "update_display_data",
-    "error",
-    "clear_output",
-    "stream",
-}
-_REQUEST = "execute_request"
+_TAKEN_SECONDS = 1.0
+"""After so long this server hears a kernel that it has taken over, and nobody else need do so."""
 CONNECTION = "kernel_websocket_connection_class"
 _REMEMBERED = 4096
 
@@ -48,6 +43,9 @@ class Ear:
         self._log: logging.Logger = server.log
         self._streams: dict[str, Any] = {}
         self._cells: dict[str, str] = {}
+        self._overhearing = Overhearing(
+            hearing, self._file_of, lambda request: self._cells.pop(request, None)
+        )
 
     def install(self) -> None:
         """Kernels that start from now on are heard, where they are this server's own."""
@@ -68,11 +66,21 @@ class Ear:
         stream = kernel.connect_iopub()
         self._streams[kernel_id] = stream
         stream.on_recv(functools.partial(self._hear, kernel_id, session))
+        handover = handover_of(self._server, kernel_id)
+        if handover is not None and handover.is_there:
+            self._server.io_loop.call_later(_TAKEN_SECONDS, self._take, kernel_id)
+
+    def _take(self, kernel_id: str) -> None:
+        if kernel_id in self._streams:
+            self._hearing.take(kernel_id)
 
     def _ignore(self, kernel_id: str) -> None:
         stream = self._streams.pop(kernel_id, None)
         if stream is not None:
-            self._hearing.forget(kernel_id)
+            if _is_left(self._server, kernel_id):
+                self._hearing.leave(kernel_id)
+            else:
+                self._hearing.forget(kernel_id)
             if not stream.closed():
                 stream.close()
 
@@ -83,7 +91,7 @@ class Ear:
             return
         header, metadata = parts_of(connection, raw)
         cell = metadata.get("cellId")
-        if header.get("msg_type") == _REQUEST and isinstance(cell, str):
+        if header.get("msg_type") == REQUEST and isinstance(cell, str):
             self._cells[str(header["msg_id"])] = cell
             while len(self._cells) > _REMEMBERED:
                 self._cells.pop(next(iter(self._cells)))
@@ -91,18 +99,10 @@ class Ear:
     def _hear(self, kernel_id: str, session: Session, parts: list[Any]) -> None:
         """A message of a kernel; never raises."""
         try:
-            _, fed = session.feed_identities(parts)
-            message = session.deserialize(fed, content=False)
-            parent = message.get("parent_header") or {}
-            if parent.get("msg_type") != _REQUEST:
-                return
             if self._hearing.keeps_its_own(kernel_id):
                 self._stop_later(kernel_id)
-                return
-            kind = message["header"]["msg_type"]
-            if kind in _HEARD or kind in ("execute_input", "status"):
-                content = session.unpack(message["content"])
-                self._tell(kernel_id, str(parent["msg_id"]), kind, content)
+            else:
+                self._overhearing.hear(kernel_id, session, parts)
         except Exception:
             self._log.debug("a message of kernel %s was not heard", kernel_id, exc_info=True)
 
@@ -111,21 +111,6 @@ class Ear:
         stream = self._streams.pop(kernel_id, None)
         if stream is not None:
             self._server.io_loop.add_callback(stream.close)
-
-    def _tell(self, kernel: str, request: str, kind: str, content: Mapping[str, Any]) -> None:
-        hearing = self._hearing
-        if kind == "execute_input":
-            path = self._file_of(kernel)
-            if path:
-                cell = self._cells.pop(request, None)
-                source, count = str(content.get("code", "")), content.get("execution_count")
-                number = count if isinstance(count, int) else 0
-                hearing.begin(kernel, request, source, number, cell, path)
-        elif kind == "status":
-            if content.get("execution_state") == "idle":
-                hearing.end(kernel, request)
-        else:
-            hearing.put_out(kernel, request, {**content, "output_type": kind}, _size(content))
 
     def _file_of(self, kernel: str) -> str:
         """Where the kernel's notebook lies; empty for what is no notebook's."""
@@ -148,10 +133,28 @@ def parts_of(connection: Any, raw: Any) -> tuple[Mapping[str, Any], Mapping[str,
     return message.get("header") or {}, message.get("metadata") or {}
 
 
-def _size(content: Mapping[str, Any]) -> int:
-    data = content.get("data")
-    texts = data.values() if isinstance(data, Mapping) else (content.get("text"),)
-    return sum(len(each) for each in texts if isinstance(each, str))
+def handover_of(server: ServerApp, kernel_id: str) -> Handover | None:
+    """Where a kernel is handed over to who hears it next; None for one that ends with its server.
+    Never raises."""
+    place = getattr(_provisioner(server, kernel_id), "place", None)
+    if place is None:
+        return None
+    from jupyter_rewind.kernels.handover import Handover
+
+    return Handover(place.folder)
+
+
+def _is_left(server: ServerApp, kernel_id: str) -> bool:
+    """Whether the server stops, and the kernel goes on."""
+    return bool(getattr(_provisioner(server, kernel_id), "is_left", False))
+
+
+def _provisioner(server: ServerApp, kernel_id: str) -> Any:
+    try:
+        kernel: Any = server.kernel_manager.get_kernel(kernel_id)
+    except KeyError:
+        return None
+    return getattr(kernel, "provisioner", None)
 
 
 def follow(owner: Any, name: str, act: Callable[[str], None]) -> None:

@@ -207,6 +207,7 @@ class HostedKernels:
             if let_go is None or not kernel.has_kernel:
                 return
             kernel.stop_restarter()
+            kernel.provisioner.is_left = True
             self._manager.stop_watching_activity(kernel_id)
             self._manager.stop_buffering(kernel_id)
             # A collected manager would take the connection file along.

@@ -34,6 +34,7 @@ from jupyter_rewind.settings import Rewind
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from jupyter_rewind.faces.server.absence import Deputy
     from jupyter_rewind.faces.server.reading import Stamp
     from jupyter_rewind.kernels.hearing import Hearing
     from jupyter_rewind.workspace import Workspace
@@ -69,6 +70,7 @@ class Service:
         self.replicas = Replicas(settings, self.announcer, log, self.recorder.calm_in)
         self.catalogue = CatalogueWriter(self.recorder, self.replicas, log)
         self.hearing: Hearing | None = None
+        self.deputy: Deputy | None = None
         self.recorder.prepare_history = self.take_stock_checkpoint
         self.recorder.on_checkpoint = self._announce_own
         self.follower.on_news = self._announce
@@ -127,14 +129,22 @@ class Service:
         """What kernels without Rewind put out is kept, too; `path_of` knows their notebooks."""
         if self.server is None or not self.keeps:
             return
-        from jupyter_rewind.faces.server.ear import Ear
+        from jupyter_rewind.faces.server.absence import Deputy
+        from jupyter_rewind.faces.server.ear import Ear, handover_of
+        from jupyter_rewind.faces.server.kernels import kernel_environment
         from jupyter_rewind.kernels.hearing import Hearing
 
+        server = self.server
+        root = str(getattr(server.kernel_manager, "root_dir", ""))
+        self.deputy = Deputy(server.runtime_dir, root, kernel_environment(self.settings))
         self.hearing = Hearing(
             lambda: self.recorder.workspace().repository,
             max_output_bytes=self.settings.kernels_max_output_mb << 20,
+            handover_of=lambda kernel: handover_of(server, kernel),
+            is_left=self.settings.kernels_outlive,
+            when_handed=self.deputy.start,
         )
-        Ear(self.server, self.hearing, self.paths, path_of).install()
+        Ear(server, self.hearing, self.paths, path_of).install()
 
     def start(self) -> None:
         """Saves and deletions are guarded and heard of, and the store is opened in a thread. To be
@@ -178,6 +188,8 @@ class Service:
         self.follower.stop()
         if self.hearing is not None:
             await asyncio.to_thread(self.hearing.stop)
+        if self.deputy is not None:
+            self.deputy.stop(is_needed=self.settings.kernels_outlive)
         await asyncio.to_thread(self.heartbeat.stop)
         await asyncio.to_thread(self.recorder.stop)
         await asyncio.to_thread(self.replicas.stop)

@@ -58,6 +58,8 @@ class HostProvisioner(LocalProvisioner):
     _found: Hosted | None = None
     _forwarder: Forwarder | None = None
     _has_room = _has_warden = False
+    is_left = False
+    """Whether the server stops, and the kernel goes on."""
 
     @property
     def place(self) -> Place | None:
