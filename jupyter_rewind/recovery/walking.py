@@ -16,6 +16,9 @@ _SKIPPED = frozenset(
 )  # fmt: skip
 TEXTS = frozenset({".py", ".r", ".jl", ".md", ".rmd", ".qmd"})
 """What the names of files end in that Jupyter may open as notebooks, and that are kept as text."""
+ZIPS = (".zip",)
+TARS = (".tar", ".tgz", ".tbz2", ".txz", ".tar.gz", ".tar.bz2", ".tar.xz")
+PACKED = (".gz", ".bz2", ".xz")
 RECOVERED = ".recovered"
 """What the name of a notebook that was brought back ends in, before its suffix."""
 

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
+import io
 import os
+import tarfile
+import zipfile
 from pathlib import Path
 
 import pytest
 
+from jupyter_rewind.errors import Format
+from jupyter_rewind.recovery import archives
 from jupyter_rewind.recovery.evidence import Problem
 from jupyter_rewind.recovery.traces.scan import ScanFinder
 from tests.support.processes import anybodys_folder, run_unprivileged
@@ -97,15 +103,15 @@ def test_a_folder_that_cannot_be_opened_is_told() -> None:
 
 
 def test_archives_of_a_folder_are_told(home: Home) -> None:
-    """What is packed is not looked into: you are told to unpack it, and it hides nothing."""
+    """What takes long to look into is told with what to do, and hides nothing."""
     folder = home.path / "downloads"
     put(folder / "analysis.ipynb", notebook_text("x = 1"))
-    put(folder / "backup.zip", "PK")
+    put(folder / "backup.tgz", "x")
     scope = home.scope(scan=(folder,))
     traces, [problem] = look_with(FINDER, scope)
     assert [each.place for each in traces] == [str(folder / "analysis.ipynb")]
     assert problem.place == str(folder)
-    assert "1 archive in it was not looked into (backup.zip)" in problem.words
+    assert "1 archive in it was not looked into (backup.tgz)" in problem.words
     for number in range(4):
         put(folder / "deep" / f"part{number}.tar.gz", "x")
     _, [problem] = look_with(FINDER, scope)
@@ -113,12 +119,89 @@ def test_archives_of_a_folder_are_told(home: Home) -> None:
     assert "part2.tar.gz" not in problem.words
 
 
-def test_archive_that_is_named_is_called_one(home: Home) -> None:
-    """A notebook that is still packed is no damaged one."""
+MEMBERS = {
+    "project/analysis.ipynb": "x = 1", "project/old/analysis (1).ipynb": "x = 0",
+    "project/other.ipynb": "y = 2", "__MACOSX/project/._analysis.ipynb": "attributes",
+    "project/rows.csv": "a,b",
+}  # fmt: skip
+
+
+def pack(place: Path, form: str) -> Path:
+    """An archive of a project."""
+    if form == "zip":
+        with zipfile.ZipFile(place, "w", zipfile.ZIP_DEFLATED) as made:
+            for name, text in MEMBERS.items():
+                made.writestr(name, notebook_text(text))
+        return place
+    with tarfile.open(place, f"w:{form}") as tar:
+        for name, text in MEMBERS.items():
+            raw = notebook_text(text).encode()
+            member = tarfile.TarInfo(name)
+            member.size, member.mtime = len(raw), 1_700_000_000
+            tar.addfile(member, io.BytesIO(raw))
+    return place
+
+
+@pytest.mark.parametrize(
+    ("name", "form"),
+    [("b.zip", "zip"), ("b.tar", ""), ("b.tgz", "gz"), ("b.tar.xz", "xz"), ("B.TAR.BZ2", "bz2")],
+)
+def test_notebook_in_an_archive_comes_back(home: Home, name: str, form: str) -> None:
+    """A mail, a download of a whole folder: you name it as it is, and nothing is unpacked."""
+    place = pack(home.path / name, form)
+    scope = home.scope(scan=(place,))
+    told = {tuple(sources(FINDER, t, scope)): t.notebook for t in traces_of(FINDER, scope)}
+    own = str(home.work / "analysis.ipynb")
+    assert told == {("x = 1",): own, ("x = 0",): own, ("y = 2",): None}
+    assert sorted(each.name for each in home.path.iterdir()) == sorted(["scratch", "work", name])
+    if form == "zip":
+        inside = home.scope(scan=(home.path,))
+        assert {each.place for each in traces_of(FINDER, inside)} >= {
+            f"{place}: project/analysis.ipynb"
+        }
+
+
+def test_notebook_that_is_packed_alone_comes_back(home: Home) -> None:
+    """What a tool packed to save room is no damaged notebook; one that only says so is read."""
     place = home.path / "analysis.ipynb.gz"
-    place.write_bytes(gzip.compress(notebook_text("x = 1").encode()))
+    scope = home.scope(scan=(place,))
+    for raw in (gzip.compress(notebook_text("x = 1").encode()), notebook_text("x = 1").encode()):
+        place.write_bytes(raw)
+        [trace] = traces_of(FINDER, scope)
+        assert sources(FINDER, trace, scope) == ["x = 1"]
+
+
+@pytest.mark.parametrize("name", ["backup.zip", "backup.tgz"])
+def test_damaged_archive_is_a_problem_in_words(home: Home, name: str) -> None:
+    """A download that did not end costs itself alone."""
+    place = home.path / name
+    raw = pack(place, "zip" if name.endswith("zip") else "gz").read_bytes()
+    for end in (0, 1, 30, len(raw) // 2):
+        place.write_bytes(raw[:end])
+        scope = home.scope(scan=(place,))
+        traces, problems = look_with(FINDER, scope)
+        assert len(problems) == 1, end
+        assert problems[0].words.startswith("It could not be looked into: The archive is damaged")
+        for trace in traces:
+            with contextlib.suppress(Format, OSError):
+                assert sources(FINDER, trace, scope) == [MEMBERS[trace.handle["member"]]]
+
+
+def test_what_lies_before_the_damage_of_an_archive_is_read(home: Home) -> None:
+    """A download that was cut short gives what came."""
+    place = pack(home.path / "backup.tar", "")
+    place.write_bytes(place.read_bytes()[: 3 * 512])
+    traces, [problem] = look_with(FINDER, scope := home.scope(scan=(place,)))
+    assert "damaged" in problem.words
+    assert sources(FINDER, traces[0], scope) == ["x = 1"]
+
+
+def test_what_unpacks_without_end_is_not_held(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A few bytes that unpack to gigabytes are told, and take no room."""
+    monkeypatch.setattr(archives, "MOST_BYTES", 1 << 20)
+    place = home.path / "analysis.ipynb.gz"
+    place.write_bytes(gzip.compress(bytes(1 << 22)))
     scope = home.scope(scan=(place,))
     [trace] = traces_of(FINDER, scope)
-    heard = FINDER.read(trace, scope)
-    assert heard.documents == ()
-    assert "it is packed with gzip: the notebook may be in it once" in heard.problems[0].words
+    with pytest.raises(Format, match="larger than 1 MB"):
+        FINDER.read(trace, scope)

@@ -8,11 +8,19 @@ import stat
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from jupyter_rewind.recovery.documents import read_notebook
+from jupyter_rewind.errors import Format
+from jupyter_rewind.recovery.documents import read_document, read_notebook
 from jupyter_rewind.recovery.evidence import EVERYTHING, Evidence, Holds, Problem, Scope, Trace
 from jupyter_rewind.recovery.namesakes import BY_NAME, MADE, is_called
 from jupyter_rewind.recovery.regular import NO_FILE, open_file
-from jupyter_rewind.recovery.walking import RECOVERED, folders_below, is_recovered
+from jupyter_rewind.recovery.walking import (
+    PACKED,
+    RECOVERED,
+    TARS,
+    ZIPS,
+    folders_below,
+    is_recovered,
+)
 
 MOST_FILES = 200_000
 _HEAD_BYTES = 512
@@ -34,6 +42,7 @@ _ARCHIVES = (
     ".zip", ".tar", ".tgz", ".gz", ".txz", ".xz", ".tbz2", ".bz2", ".zst", ".7z", ".rar",
 )  # fmt: skip
 _MOST_NAMED = 3
+_ARCHIVE, _MEMBER = "archive", "member"
 
 
 class ScanFinder:
@@ -44,7 +53,8 @@ class ScanFinder:
     asked_only = True
     holds: frozenset[Holds] = EVERYTHING
     where: Mapping[str, str] = {
-        "linux": "what `--scan` names: notebooks, and files of other names that begin like one",
+        "linux": "what `--scan` names: notebooks, files of other names that begin like one, and"
+        " notebooks in zip archives; in tar archives, where the archive itself is named",
         "macos": "as on Linux",
         "windows": "as on Linux",
     }
@@ -53,11 +63,21 @@ class ScanFinder:
         for place in scope.scan:
             if os.path.isdir(place):
                 yield from _look_into(place, scope)
+            elif place.name.lower().endswith((*ZIPS, *TARS)):
+                yield from _in_archive(place, scope)
             else:
                 yield from _trace(place, scope, named=True)
 
     def read(self, trace: Trace, scope: Scope) -> Evidence:
-        return read_notebook(trace)
+        """Raises NotFound and Format (of archives), OSError."""
+        place = Path(trace.handle.get(_ARCHIVE, trace.place))
+        if _MEMBER not in trace.handle and not place.name.lower().endswith(PACKED):
+            return read_notebook(trace)
+        from jupyter_rewind.recovery.archives import is_packed, read_member
+
+        if _MEMBER not in trace.handle and not is_packed(place):
+            return read_notebook(trace)
+        return read_document(trace, read_member(place, trace.handle.get(_MEMBER, "")))
 
 
 def _look_into(top: Path, scope: Scope) -> Iterator[Trace | Problem]:
@@ -76,7 +96,10 @@ def _look_into(top: Path, scope: Scope) -> Iterator[Trace | Problem]:
                 yield Problem(str(top), words)
                 return
             if ".ipynb" not in entry.name and entry.name.lower().endswith(_ARCHIVES):
-                archives.append(entry.name)
+                if entry.name.lower().endswith(ZIPS):  # the others have no list of what is in them
+                    yield from _in_archive(Path(entry.path), scope)
+                else:
+                    archives.append(entry.name)
             if _is_earlier_recovery(Path(entry.path), scope):
                 yield Problem(entry.path, _EARLIER)
             elif _looks_like_one(entry, scope):
@@ -85,13 +108,33 @@ def _look_into(top: Path, scope: Scope) -> Iterator[Trace | Problem]:
         yield Problem(str(top), _packed(archives))
 
 
+def _in_archive(archive: Path, scope: Scope) -> Iterator[Trace | Problem]:
+    """The notebooks in an archive: of the notebook where their names say so."""
+    # Only who has archives waits for what opens them.
+    from jupyter_rewind.recovery.archives import notebooks_in
+
+    scope.progress(f"Looking into {archive}", None)
+    wanted = scope.notebook
+    try:
+        for each in notebooks_in(archive):
+            base = os.path.basename(each.name)
+            is_own = wanted is not None and is_called(base, wanted.stem)
+            yield Trace(
+                ScanFinder.kind, f"{archive}: {each.name}", str(wanted) if is_own else None,
+                EVERYTHING, each.time_ns, each.size_bytes, "In an archive that you named",
+                handle={_ARCHIVE: str(archive), _MEMBER: each.name, MADE: BY_NAME},
+            )  # fmt: skip
+    except (Format, OSError) as error:
+        yield Problem(str(archive), f"It could not be looked into: {error}")
+
+
 def _packed(archives: list[str]) -> str:
-    """What is told of archives, which are not looked into."""
+    """What is told of archives that take long to look into, or cannot be."""
     one, more = len(archives) == 1, ", …" if len(archives) > _MOST_NAMED else ""
     count = "1 archive in it was" if one else f"{len(archives)} archives in it were"
     return (
         f"{count} not looked into ({', '.join(archives[:_MOST_NAMED])}{more}). Where the notebook"
-        f" may be in {'it' if one else 'one'}: unpack {'it' if one else 'that'}, name its folder."
+        f" may be in {'it' if one else 'one'}, name that with --scan, or unpack it."
     )
 
 
