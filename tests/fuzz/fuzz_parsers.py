@@ -5,9 +5,9 @@ Not part of the test run: it goes on until it is stopped or has done its number 
     pip install atheris          # wheels for Linux, Python 3.11 to 3.13
     python tests/fuzz/fuzz_parsers.py PARSER [-runs=100000] [-max_len=4096] [CORPUS_FOLDER]
 
-PARSER is one of `salvage`, `memory`, `script`, `prose`, `page`, `history`, `tables`, `files`. A
-crash leaves its input behind as `crash-…`; make it a test. `--without-atheris` runs the parser on
-random bytes instead.
+PARSER is one of `salvage`, `memory`, `script`, `prose`, `page`, `history`, `tables`, `files`,
+`archives`. A crash leaves its input behind as `crash-…`; make it a test. `--without-atheris` runs
+the parser on random bytes instead.
 """
 
 from __future__ import annotations
@@ -111,6 +111,22 @@ def files(raw: bytes) -> None:
             read_connection(path)
 
 
+def archives(raw: bytes) -> None:
+    """A zip, a tar or a packed file of any bytes."""
+    from jupyter_rewind.errors import RewindError
+    from jupyter_rewind.recovery.archives import notebooks_in, read_member
+
+    with tempfile.TemporaryDirectory(dir=_fast_folder()) as name:
+        for suffix in (".zip", ".tar", ".gz"):
+            path = Path(name) / f"a{suffix}"
+            path.write_bytes(raw)
+            with contextlib.suppress(RewindError, OSError):
+                for each in notebooks_in(path):
+                    read_member(path, each.name)
+            with contextlib.suppress(RewindError, OSError):
+                read_member(path, "")
+
+
 def _fast_folder() -> str | None:
     return "/dev/shm" if os.path.isdir("/dev/shm") else None
 
@@ -139,6 +155,23 @@ def _database() -> bytes:
         return path.read_bytes()
 
 
+def _archives() -> list[bytes]:
+    """A zip, a tar and a packed file that are whole."""
+    import gzip
+    import io
+    import tarfile
+    import zipfile
+
+    zipped, tarred, raw = io.BytesIO(), io.BytesIO(), b'{"cells": []}' * 9
+    with zipfile.ZipFile(zipped, "w", zipfile.ZIP_DEFLATED) as file:
+        file.writestr("a.ipynb", raw)
+    with tarfile.open(fileobj=tarred, mode="w") as tar:
+        member = tarfile.TarInfo("a.ipynb")
+        member.size = len(raw)
+        tar.addfile(member, io.BytesIO(raw))
+    return [zipped.getvalue(), tarred.getvalue(), gzip.compress(raw)]
+
+
 PARSERS: dict[str, Callable[[bytes], None]] = {
     "salvage": salvage,
     "memory": memory,
@@ -148,6 +181,7 @@ PARSERS: dict[str, Callable[[bytes], None]] = {
     "history": history,
     "tables": tables,
     "files": files,
+    "archives": archives,
 }
 SEEDS = [
     b'{"path": "a.ipynb", "cells": [{"id": "a", "cell_type": "markdown", "source": "+"}, '
@@ -168,7 +202,7 @@ def without_atheris(parse: Callable[[bytes], None], runs: int) -> None:
     """Seeds with bytes changed, doubled, and dropped at random."""
     chance = random.Random(0)
     databases = parse in (history, tables)
-    seeds = [_database()] if databases else SEEDS
+    seeds = [_database()] if databases else _archives() if parse is archives else SEEDS
     for _ in range(runs):
         raw = bytearray(chance.choice(seeds) * (1 if databases else chance.randint(1, 3)))
         for _ in range(chance.randint(1, 8)):
@@ -190,6 +224,7 @@ def main(arguments: list[str]) -> int:
     import atheris
 
     with atheris.instrument_imports(include=["jupyter_rewind.recovery"]):
+        import jupyter_rewind.recovery.archives
         import jupyter_rewind.recovery.exports.reading
         import jupyter_rewind.recovery.fileids
         import jupyter_rewind.recovery.gitobjects
@@ -202,6 +237,7 @@ def main(arguments: list[str]) -> int:
         import jupyter_rewind.recovery.ystore  # noqa: F401
     with tempfile.TemporaryDirectory() as folder:
         seeds = [_database()] if name in ("history", "tables") else SEEDS
+        seeds = _archives() if name == "archives" else seeds
         for number, seed in enumerate(seeds):
             Path(folder, f"seed-{number}").write_bytes(seed)
         atheris.Setup([arguments[0], *arguments[2:], folder], PARSERS[name])

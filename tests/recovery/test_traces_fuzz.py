@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import random
+import tarfile
 import tempfile
+import zipfile
 from contextlib import closing
 from functools import cache
 from pathlib import Path
@@ -13,6 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from jupyter_rewind.errors import RewindError
+from jupyter_rewind.recovery.archives import Member, notebooks_in, read_member
 from jupyter_rewind.recovery.copying import journal_pages
 from jupyter_rewind.recovery.evidence import Hints, Scope
 from jupyter_rewind.recovery.fileids import read_file_ids
@@ -113,6 +118,44 @@ def test_no_connection_file_breaks_its_reader(content: bytes) -> None:
             assert not listens(path)
             return
         assert isinstance(found.notebook, str)
+
+
+@cache
+def archive(suffix: str) -> bytes:
+    made, raw = io.BytesIO(), b'{"cells": []}' * 40
+    if suffix == ".zip":
+        with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as file:
+            file.writestr("a/x.ipynb", raw)
+            file.writestr("y.ipynb", raw)
+        return made.getvalue()
+    with tarfile.open(fileobj=made, mode=f"w:{suffix[5:]}") as tar:
+        for name in ("a/x.ipynb", "y.ipynb"):
+            member = tarfile.TarInfo(name)
+            member.size = len(raw)
+            tar.addfile(member, io.BytesIO(raw))
+    return made.getvalue()
+
+
+@FUZZ
+@given(
+    st.sampled_from([".zip", ".tar", ".tar.gz", ".tar.bz2", ".tar.xz"]), wounds, st.floats(0, 1.1)
+)
+def test_no_archive_breaks_its_reader(
+    suffix: str, cuts: list[tuple[float, bytes]], cut: float
+) -> None:
+    """An archive of any bytes gives what reads of it, or an error that is told."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / f"backup{suffix}"
+        raw = wounded(archive(suffix), cuts)
+        path.write_bytes(raw[: int(cut * len(raw))])
+        found: list[Member] = []
+        with contextlib.suppress(RewindError, OSError):
+            found.extend(notebooks_in(path))
+        for each in found:
+            with contextlib.suppress(RewindError, OSError):
+                assert isinstance(read_member(path, each.name), bytes)
+        with contextlib.suppress(RewindError, OSError):
+            read_member(path, "")
 
 
 @FUZZ
