@@ -200,6 +200,28 @@ def test_damage_here_is_not_pushed(tmp_path: Path, memory: Objects) -> None:
     assert list(memory.find("refs/")) == []
 
 
+def test_large_damage_here_is_not_pushed(tmp_path: Path, memory: Objects) -> None:
+    """What is sent while it is still being compared counts for nothing where one bit of it is not
+    what was written."""
+    machine = first_machine(tmp_path / "a", memory, segments=0)
+    with machine.open() as repository:
+        for number in range(3):
+            machine.filled.add(repository, parts=[noise(f"much {number}", 2_000_000)])
+    [segment] = (machine.store / "segments").iterdir()
+    data = bytearray(segment.read_bytes())
+    data[len(data) // 2] ^= 1
+    segment.write_bytes(data)
+    with pytest.raises(Integrity, match="Nothing was pushed"):
+        machine.push()
+    assert not memory.folders("refs/")
+    data[len(data) // 2] ^= 1
+    segment.write_bytes(data)
+    machine.push()
+    other = next_machine(tmp_path / "b", machine)
+    other.pull()
+    assert holds(other, machine)
+
+
 def test_a_killed_show_is_finished_at_the_next_open(tmp_path: Path, memory: Objects) -> None:
     """What a pull had brought and checked is not lost when it is killed at its last step."""
     first = first_machine(tmp_path / "a", memory, segments=3)

@@ -14,12 +14,15 @@ what is condemned, and pushes that again where it stands in this store.
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Iterator, Mapping
+from concurrent.futures import CancelledError, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 from jupyter_rewind import clock
 from jupyter_rewind.errors import Integrity, NotFound, RewindError, Unavailable
+from jupyter_rewind.model.ids import EntryId
 from jupyter_rewind.store.layout import Layout
 from jupyter_rewind.store.partial import read_partial
 from jupyter_rewind.store.replica.cut import Tail, read_tail, take_cut
@@ -30,7 +33,7 @@ from jupyter_rewind.store.replica.notes import Notes, notes_path, read_notes, wr
 from jupyter_rewind.store.replica.objects import Objects
 from jupyter_rewind.store.replica.opening import make_replica, unseal
 from jupyter_rewind.store.replica.pace import Pace
-from jupyter_rewind.store.replica.packing import Progress, Sender, lay_out
+from jupyter_rewind.store.replica.packing import Block, Progress, Sender, lay_out
 from jupyter_rewind.store.replica.refs import LOG, TAG_SIZE, Piece, Ref, encode_ref, ref_key
 from jupyter_rewind.store.replica.settling import make_ref
 from jupyter_rewind.store.replica.turns import PUSHING, taking_turns
@@ -187,6 +190,7 @@ class _Pusher:
         self._lacking: dict[str, RewindError] = {}
         """Segments that are held back, and why."""
         self._cut_ns = 0
+        self._entries: frozenset[EntryId] = frozenset()
 
     def run(self, sealed: bool) -> PushReport:
         identity = make_replica(self._outer, self._layout, sealed=sealed)
@@ -231,9 +235,41 @@ class _Pusher:
                     " push again.",
                 )
         return [
-            read_tail(self._repository, name, have.get(name, 0), end, self._pace)
-            for name, end in sorted(wanted.items())
+            Tail(name, have.get(name, 0), end, frozenset()) for name, end in sorted(wanted.items())
         ]
+
+    def _send_checked(
+        self, tails: list[Tail], packs: list[list[Block]], sender: Sender
+    ) -> list[Piece]:
+        """The pieces of all packs, which are there now; all of `tails` was compared with its tags
+        meanwhile, and is on the disk here. Packs that no ref names do nobody any harm."""
+        if not packs or self._pace.hands == 1:
+            # Threads would outlive a process that wants to end.
+            self._check(tails, self._pace)
+            return sender.send(packs)
+        ended = threading.Event()
+
+        def go_on() -> None:
+            if ended.is_set():
+                raise CancelledError
+            self._pace.check()
+
+        with ThreadPoolExecutor(1) as checker:
+            checked = checker.submit(self._check, tails, Pace(hands=1, check=go_on))
+            try:
+                pieces = sender.send(packs)
+            except BaseException:
+                ended.set()
+                raise
+            checked.result()
+        return pieces
+
+    def _check(self, tails: list[Tail], pace: Pace) -> None:
+        """Raises as `read_tail` does."""
+        found = [
+            read_tail(self._repository, each.segment, each.start, each.end, pace) for each in tails
+        ]
+        self._entries = frozenset().union(*(each.entries for each in found))
 
     def _wanted(self, have: Mapping[str, int]) -> dict[str, int]:
         """How far the segments go that the replica is to get."""
@@ -287,8 +323,8 @@ class _Pusher:
             self._layout, self._repository.files, self._objects, self._pace, self._progress,
             sum(tail.size for tail in tails), notes.epoch,
         )  # fmt: skip
+        pieces = self._send_checked(tails, packs, sender)
         body = sender.read(inline)
-        pieces = sender.send(packs)
         at = 0
         for block in inline:
             pieces.append(Piece(block.segment, block.start, block.end, "", at))
@@ -352,6 +388,6 @@ class _Pusher:
         return PushReport(
             sum(tail.size for tail in tails),
             len(tails),
-            len(frozenset().union(*(tail.entries for tail in tails))),
+            len(self._entries) if tails else 0,
             self._made,
         )
