@@ -327,12 +327,13 @@ class Timeline:
         return Moved(undone.to, undone.kept, report, undone.problems, removed)
 
     def _was_written_into(self) -> bool:
-        """True where somebody else holds what a variable holds, and it is not what was kept."""
+        """True where what several variables hold, or somebody else as well, is not what was kept:
+        a cell may have put an equal one in the place of one of them."""
         ours = (HUB, ENVIRONMENT, SMALL)
         known = {
             one.keys: one.node
             for one in self.capturer.pods()
-            if not one.closed and one.keys[0][:2] not in ours
+            if (not one.closed or len(one.keys) > 1) and not one.keys[-1].startswith(ours)
         }
         if not known:
             return False

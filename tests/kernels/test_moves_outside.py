@@ -116,3 +116,26 @@ def test_what_came_back_is_told_from_what_was_there(make: Make) -> None:
 def test_in_a_new_kernel_all_came_back(make: Make) -> None:
     first = run(make(True), "x = 1; rows = [1]")
     assert changed(make(True).go_to(first).report) == {"x", "rows"}
+
+
+@pytest.mark.parametrize(
+    ("first", "then", "equal", "check"),
+    [
+        ("a = []", "d = [a]", "a = []", "d[0] is a"),
+        ("a = [[]]", "d = [a[0]]", "a[0] = []", "d[0] is a[0]"),
+        ("a = []", "def d(x=a): return x", "a = []", "d() is a"),
+        ("a = [[]]", "class D: held = a[0]", "a[0] = []", "D.held is a[0]"),
+        ("a = {'k': []}", "d = lambda x=a['k']: x", "a['k'] = []", "d() is a['k']"),
+    ],
+)
+def test_an_undo_finds_what_an_equal_one_has_taken_the_place_of(
+    make: Make, first: str, then: str, equal: str, check: str
+) -> None:
+    """The cell between changed nothing that could be told, but which object it is."""
+    timeline = make(True)
+    start = run(timeline, first)
+    run(timeline, then)
+    timeline.go_to(start)
+    run(timeline, equal)
+    timeline.undo()
+    assert eval(check, timeline.namespace)
