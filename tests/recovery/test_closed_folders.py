@@ -56,6 +56,21 @@ def test_closed_folder_costs_itself_alone(home: Home, name: str | None) -> None:
     run_unprivileged(look)
 
 
+def test_configuration_that_may_not_be_read_hides_no_checkpoint(home: Home) -> None:
+    """Jupyter's configuration is in a folder of another person: the usual place is looked at."""
+    kept = home.work / ".ipynb_checkpoints" / "analysis-checkpoint.ipynb"
+    kept.parent.mkdir()
+    kept.write_text(notebook_text("x = 1"))
+    close(home)
+    environ = {"JUPYTER_CONFIG_DIR": str(home.path.parent / "bob" / "work")}
+
+    def look() -> None:
+        found = search.look(home.scope(environ=environ))
+        assert str(kept) in {each.place for each in found.traces}
+
+    run_unprivileged(look)
+
+
 def test_notebook_in_a_closed_folder_comes_back_from_what_ran(home: Home) -> None:
     """Its folder may not be entered any more; what was run is told all the same."""
     history = home.path / ".ipython/profile_default/history.sqlite"
