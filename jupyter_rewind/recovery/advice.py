@@ -20,6 +20,7 @@ from jupyter_rewind.recovery.evidence import (
 )
 from jupyter_rewind.recovery.kernelruns import SECOND, is_ipython, language_of
 from jupyter_rewind.recovery.likeness import is_look
+from jupyter_rewind.recovery.sentences import listed, typed
 from jupyter_rewind.recovery.since import went_on
 
 ENOUGH_CODE = 2
@@ -122,7 +123,7 @@ def _shared_in_words(target: Path, split: Split) -> Iterator[str]:
             " numbers saved there say so, and they were left out."
         )
         options = " ".join(f"--session {one}" for one in sorted({*known, each.run.session}))
-        command = f"jupyter rewind recover {shlex.quote(target.name)} {options}"
+        command = f"jupyter rewind recover {typed(target)} {options}"
         yield told if each.run.asked else f"{told} Where they are this notebook's: {command}"
 
 
@@ -145,7 +146,7 @@ def _seeming_in_words(target: Path, split: Split) -> tuple[str, ...]:
     options = " ".join(f"--session {one}" for one in sorted({*known, seeming.run.session}))
     return (
         f"{seeming_in_words(target.name, seeming)} Where it is this notebook's:"
-        f" jupyter rewind recover {shlex.quote(target.name)} {options}",
+        f" jupyter rewind recover {typed(target)} {options}",
     )
 
 
@@ -164,7 +165,7 @@ def _doubts_in_words(target: Path, split: Split) -> tuple[str, ...]:
     lines = []
     for (left_out, words, instead), numbers in sorted(told.items()):
         one = len(numbers) == 1
-        sessions = f"Session{'' if one else 's'} {' and '.join(map(str, sorted(numbers)))}"
+        sessions = f"Session{'' if one else 's'} {listed(numbers)}"
         if not left_out:
             lines.append(f"{sessions} {'was' if one else 'were'} taken as a guess: {words}.")
             continue
@@ -176,7 +177,7 @@ def _doubts_in_words(target: Path, split: Split) -> tuple[str, ...]:
         lines.append(
             f"{sessions} {'was' if one else 'were'} left out: {words}."
             f" Where {where} this notebook's:"
-            f" jupyter rewind recover {shlex.quote(target.name)} {options}"
+            f" jupyter rewind recover {typed(target)} {options}"
         )
     return tuple(lines)
 
@@ -184,7 +185,7 @@ def _doubts_in_words(target: Path, split: Split) -> tuple[str, ...]:
 def _by_likeness_in_words(target: Path, own: Sequence[Attributed]) -> Iterator[str]:
     """What is said of sessions that are as much like other notebooks, and of those that fit little:
     a trace names them for none."""
-    name = shlex.quote(target.name)
+    name = typed(target)
     told: dict[tuple[str, ...], list[int]] = {}
     for each in own:
         if each.rivals and each.run.session:
@@ -193,7 +194,7 @@ def _by_likeness_in_words(target: Path, own: Sequence[Attributed]) -> Iterator[s
         one = len(numbers) == 1
         names = " and ".join(sorted(Path(each).name for each in rivals))
         yield (
-            f"Session{'' if one else 's'} {' and '.join(map(str, numbers))}"
+            f"Session{'' if one else 's'} {listed(numbers)}"
             f" {'was' if one else 'were'} taken by likeness, and fit{'s' if one else ''} {names} as"
             " well. See `jupyter rewind sessions`, and name those that are this notebook's:"
             f" jupyter rewind recover {name} --session N"
@@ -217,7 +218,7 @@ def _went_on_in_words(
         f"{'1 piece' if one else f'{len(sources)} pieces'} of code ran after all that {shows}"
         f" shows, and {'is' if one else 'are'} not in it: deleted since, or it is an older state."
     )
-    name = shlex.quote(target.name)
+    name = typed(target)
     command = f" To bring that back: jupyter rewind recover {name} --session {run.session}"
     return (told + command if run.session else told,)
 

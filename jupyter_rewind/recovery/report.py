@@ -6,7 +6,7 @@ Made once, shown in three forms: text (the command line), JSON, and a page (`web
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,11 +15,10 @@ from jupyter_rewind.recovery.evidence import Problem, Trace
 from jupyter_rewind.recovery.filestate import MISSING, WHOLE
 from jupyter_rewind.recovery.rebuild import RebuiltCell
 from jupyter_rewind.recovery.recover import Recovery
+from jupyter_rewind.recovery.sentences import listed
 
 CERTAIN = 0.9
 LIKELY = 0.5
-_IN_A_ROW = 4
-"""So many sessions that follow one another are told by the first and the last."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,25 +44,10 @@ class Used:
         words = self.trace.words or self.trace.kind
         if not numbers:
             return words
-        words = f"{words}, session{'s' if len(numbers) > 1 else ''} {_listed(numbers)}"
+        words = f"{words}, session{'s' if len(numbers) > 1 else ''} {listed(numbers)}"
         alike = [each for each in self.alike if each]
-        which = "" if alike == numbers else f"{_listed(alike)} "
+        which = "" if alike == numbers else f"{listed(alike)} "
         return f"{words} ({which}by likeness)" if alike else words
-
-
-def _listed(numbers: Sequence[int]) -> str:
-    """`1, 3 and 4`; `1 to 12 and 15` where many follow one another."""
-    parts: list[str] = []
-    at = 0
-    while at < len(numbers):
-        end = at
-        while end + 1 < len(numbers) and numbers[end + 1] == numbers[end] + 1:
-            end += 1
-        if end - at < _IN_A_ROW - 1:
-            end = at
-        parts.append(f"{numbers[at]} to {numbers[end]}" if end > at else str(numbers[at]))
-        at = end + 1
-    return " and ".join(filter(None, [", ".join(parts[:-1]), *parts[-1:]]))
 
 
 @dataclass(frozen=True, slots=True)

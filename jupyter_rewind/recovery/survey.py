@@ -11,7 +11,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from shlex import quote
 
 from jupyter_rewind.recovery import search
 from jupyter_rewind.recovery.advice import seeming_in_words
@@ -25,6 +24,7 @@ from jupyter_rewind.recovery.namesakes import are_by_name, are_texts, names_of_p
 from jupyter_rewind.recovery.olderversions import Older, OlderVersions
 from jupyter_rewind.recovery.rebuild import HALF
 from jupyter_rewind.recovery.search import Found
+from jupyter_rewind.recovery.sentences import listed, typed
 from jupyter_rewind.recovery.sessions import SessionInfo, candidates, place_all
 from jupyter_rewind.recovery.sharedkernels import without_others
 from jupyter_rewind.recovery.since import sessions_since, went_on
@@ -199,9 +199,9 @@ def _stand(notebook: Path, traces: Sequence[Trace], ran: _Ran, versions: OlderVe
 def _guessed_in_words(notebook: Path, sessions: Sequence[int]) -> str:
     one = len(sessions) == 1
     return (
-        f"Session{'' if one else 's'} {' and '.join(map(str, sessions))} ran code that is not in"
+        f"Session{'' if one else 's'} {listed(sessions)} ran code that is not in"
         f" {notebook.name}; most likely {'it belongs' if one else 'they belong'} to another"
-        f" notebook. `jupyter rewind recover {quote(str(notebook))}` shows"
+        f" notebook. `jupyter rewind recover {typed(notebook)}` shows"
         f" {'it' if one else 'them'}."
     )
 

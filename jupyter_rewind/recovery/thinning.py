@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from jupyter_rewind.recovery.evidence import Holds, Scope, Trace
+from jupyter_rewind.recovery.sentences import typed
 
 MOST_DOCUMENTS = 24
 """So many documents of one kind and one notebook are read; all are listed."""
@@ -102,5 +103,7 @@ def left_in_words(notebook: Path, unread: Iterable[Trace]) -> tuple[str, ...]:
             f"{'1 notebook' if one else f'{nameless} notebooks'} without a name"
             f" {'was' if one else 'were'} not read, older than those that were."
         )
-    how = f" `jupyter rewind traces {notebook.name}` lists all: take one with --from and its place."
+    how = (
+        f" `jupyter rewind traces {typed(notebook)}` lists all: take one with --from and its place."
+    )
     return tuple(each + how for each in lines)

@@ -21,6 +21,7 @@ from jupyter_rewind.recovery.evidence import Evidence, EvidenceCell, FoundDocume
 from jupyter_rewind.recovery.likeness import is_look
 from jupyter_rewind.recovery.namesakes import only_telling
 from jupyter_rewind.recovery.rebuild import Rebuilt, rebuild
+from jupyter_rewind.recovery.sentences import typed
 
 ENOUGH = 0.3
 HALF = 0.5
@@ -105,7 +106,7 @@ def _apart_in_words(target: Path, documents: Iterable[FoundDocument], most: int)
     """What is told of documents that nothing says to be the notebook, each one once."""
     largest = sorted(documents, key=lambda each: len(each.cells), reverse=True)
     found = {each.trace.handle.get("mark", ""): each.trace for each in largest}
-    command = f"jupyter rewind recover {shlex.quote(target.name)} --memory --from"
+    command = f"jupyter rewind recover {typed(target)} --memory --from"
     lines = [
         f"Not taken, since nothing says that it is this notebook. {trace.words}. If it is the one:"
         f" {command} {mark}"

@@ -28,7 +28,7 @@ def test_session_that_fits_a_copy_as_well_is_no_ones_for_certain() -> None:
     assert all(each.confidence < 0.5 for each in foreign)
     [told] = [each for each in rebuilt.next_steps if "analysis-Copy1.ipynb" in each]
     assert told.startswith("Sessions 1 and 2 were taken by likeness, and fit analysis-Copy1.ipynb")
-    assert told.endswith("jupyter rewind recover analysis.ipynb --session N")
+    assert told.endswith("jupyter rewind recover /home/ann/analysis.ipynb --session N")
 
 
 def test_notebook_that_has_none_of_it_makes_a_session_no_less_sure() -> None:

@@ -147,7 +147,7 @@ def test_what_ran_after_all_that_the_file_shows_is_told_with_the_command() -> No
     assert sources_of(rebuilt) == STEPS[:17]
     [step] = [each for each in rebuilt.next_steps if "ran after all that" in each]
     assert step.startswith("3 pieces of code ran after all that analysis.ipynb shows")
-    assert step.endswith("jupyter rewind recover analysis.ipynb --session 1")
+    assert step.endswith("jupyter rewind recover /home/ann/analysis.ipynb --session 1")
     asked = replace(ran, notebook=str(TARGET), certain=True, asked=True)
     assert sources_of(rebuilt_of([saved(steps=17, at=900)], [asked])) == STEPS
 

@@ -128,7 +128,7 @@ def test_name_of_a_notebook_that_is_gone_gives_its_cells_to_no_other() -> None:
     rebuilt = made(UNTITLED, FILES[1])
     assert sources_of(rebuilt) == [*NEW, UNSAVED]
     [told] = [each for each in rebuilt.next_steps if each.startswith("Session 1 was left out")]
-    assert told.endswith("recover Untitled.ipynb --session 1 --session 2")
+    assert told.endswith("recover /home/ann/Untitled.ipynb --session 1 --session 2")
     assert set(OLD) <= {each.source for each in rebuilt.alternatives}
 
 

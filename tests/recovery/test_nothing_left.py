@@ -27,7 +27,7 @@ def test_earlier_session_of_the_same_code_is_named_and_kept_beside() -> None:
     rebuilt = rebuild(TARGET, Evidence(runs=runs, kernels=(kernel(TARGET, at=89_999),)))
     assert [each.run.session for each in rebuilt.sessions] == [3]
     [told] = [each for each in rebuilt.next_steps if each.startswith("Session 1 was left out")]
-    assert told.endswith("jupyter rewind recover analysis.ipynb --session 1 --session 3")
+    assert told.endswith("jupyter rewind recover /home/ann/analysis.ipynb --session 1 --session 3")
     assert set(CELLS) <= {*sources_of(rebuilt), *(each.source for each in rebuilt.alternatives)}
 
 

@@ -71,7 +71,7 @@ def test_what_the_other_notebook_ran_is_kept_beside_and_told_with_the_way_to_bri
     assert dict.fromkeys(QUOTA, f"it ran in {OTHER}") == beside
     [told] = [each for each in rebuilt.next_steps if "on the same kernel" in each]
     assert f"Session 1 ran 6 cells of {OTHER}" in told
-    assert told.endswith("jupyter rewind recover analysis.ipynb --session 1")
+    assert told.endswith("jupyter rewind recover /home/ann/analysis.ipynb --session 1")
 
 
 def test_session_that_you_name_is_laid_whole_where_its_kernel_was_the_notebooks() -> None:
@@ -87,7 +87,7 @@ def test_lost_notebook_that_ran_on_anothers_kernel_is_told_of_the_session() -> N
         OTHER, saved(OTHER, QUOTA[:3], kind="checkpoint"), saved(TARGET, [*ORDERS, *SINCE])
     )
     [told] = [each for each in rebuilt.next_steps if each.startswith("Session 1 was left out")]
-    assert told.endswith("jupyter rewind recover quota.ipynb --session 1")
+    assert told.endswith("jupyter rewind recover /home/ann/quota.ipynb --session 1")
     assert set(QUOTA) <= {*sources_of(rebuilt), *(each.source for each in rebuilt.alternatives)}
     assert not any("No recorded session" in each for each in rebuilt.next_steps)
 

@@ -83,7 +83,7 @@ def test_two_sessions_that_began_so_are_told_and_none_is_guessed() -> None:
     assert sources_of(rebuilt) == [READ, SUM]
     [told] = [each for each in rebuilt.next_steps if "its newer work" in each]
     assert told.startswith("Session 2 ran 2 cells of analysis.ipynb, then 8 pieces of code")
-    assert told.endswith("jupyter rewind recover analysis.ipynb --session 2")
+    assert told.endswith("jupyter rewind recover /home/ann/analysis.ipynb --session 2")
 
 
 @pytest.mark.parametrize("count", [1, None], ids=["at its number", "saved without one"])

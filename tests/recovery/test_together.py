@@ -84,7 +84,7 @@ def test_what_nothing_tells_is_a_guess_and_says_so() -> None:
     guess, left = (each for each in rebuilt.next_steps if "same moment" in each)
     assert guess.startswith("Session 1 was taken as a guess: the kernels of analysis.ipynb and")
     assert left.startswith("Session 2 was left out: ")
-    assert left.endswith("jupyter rewind recover analysis.ipynb --session 2")
+    assert left.endswith("jupyter rewind recover /home/ann/analysis.ipynb --session 2")
     assert OTHER in {each.source for each in rebuilt.alternatives}
 
 

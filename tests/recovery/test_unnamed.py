@@ -121,7 +121,7 @@ def test_what_is_in_memory_under_no_name_is_told_and_never_taken() -> None:
     assert (made.cells, made.alternatives) == ((), ())
     step = made.next_steps[0]
     assert "nothing says that it is this notebook" in step
-    assert step.endswith(f"jupyter rewind recover {NOTEBOOK.name} --memory --from 3fa2c1d0")
+    assert step.endswith(f"jupyter rewind recover {NOTEBOOK} --memory --from 3fa2c1d0")
 
 
 def test_what_is_in_memory_under_no_name_is_taken_where_its_cells_are_the_notebooks() -> None:
