@@ -6,7 +6,6 @@ restic and rclone are looked for on the PATH and in REPLICA_TOOLS; without one, 
 from __future__ import annotations
 
 import os
-import shutil
 import statistics
 import subprocess
 import sys
@@ -22,6 +21,8 @@ import obstore
 from obstore.store import S3Store
 
 from benchmarks.measure import Row, at_least, at_most, run_parts, side_by_side, wall
+from benchmarks.replica_peers import PEERS, find
+from benchmarks.replica_resume import Work
 from jupyter_rewind.store.durable import Files
 from jupyter_rewind.store.replica.address import open_objects, parse_address
 from jupyter_rewind.store.replica.filling import fill as fill_contents
@@ -331,14 +332,13 @@ def new_machine(folder: Path) -> list[Row]:
         url, objects = place(server)
         with open_store(folder) as store:
             push(store, objects, url)
-        peers = {"restic restore": _restic, "rclone copy": _rclone}
         rows = []
-        for name, prepare in peers.items():
-            tool = _find(name.split()[0])
+        for name, prepare in PEERS.items():
+            tool = find(name.split()[0])
             if tool is None:
                 print(f"{name} is not there: its row is left out", file=sys.stderr)
                 continue
-            fetch = prepare(tool, server, folder)
+            fetch = prepare(tool, server, folder / "store/segments", lambda: _fresh(folder))
             ours, theirs = side_by_side(
                 lambda: wall(lambda: _pull_fresh(_fresh(folder), folder / "keys", url)),
                 lambda fetch=fetch: wall(fetch),
@@ -349,52 +349,35 @@ def new_machine(folder: Path) -> list[Row]:
     return rows
 
 
-def _find(name: str) -> str | None:
-    path = os.pathsep.join([os.environ.get("REPLICA_TOOLS", ""), os.environ["PATH"]])
-    return shutil.which(name, path=path)
-
-
-def _restic(tool: str, server: Server, folder: Path) -> Callable[[], object]:
-    place = f"s3:{server.endpoint}/{server.bucket}/restic-{next(_NUMBERS)}"
-    environment = {**os.environ, "RESTIC_PASSWORD": "words", "RESTIC_REPOSITORY": place}
-
-    def run(*words: str) -> object:
-        return subprocess.run(
-            [tool, "--no-cache", "--quiet", *words], env=environment, check=True,
-            stdout=subprocess.DEVNULL,
-        )  # fmt: skip
-
-    run("init")
-    run("backup", str(folder / "store" / "segments"))
-    return lambda: run("restore", "latest", "--target", str(_fresh(folder)))
-
-
-def _rclone(tool: str, server: Server, folder: Path) -> Callable[[], object]:
-    # It cannot take a bundle of certificates from there, and needs none.
-    environment = {
-        **{name: value for name, value in os.environ.items() if name != "AWS_CA_BUNDLE"},
-        "RCLONE_CONFIG_S_TYPE": "s3",
-        "RCLONE_CONFIG_S_PROVIDER": "Other",
-        "RCLONE_CONFIG_S_ENV_AUTH": "true",
-        "RCLONE_CONFIG_S_ENDPOINT": server.endpoint,
-        "RCLONE_CONFIG_S_REGION": "us-east-1",
-        "RCLONE_CONFIG_S_FORCE_PATH_STYLE": "true",
-        "RCLONE_CONFIG": str(folder / "no-rclone.conf"),
-        "RCLONE_S3_NO_CHECK_BUCKET": "true",
-    }
-    place = f"s:{server.bucket}/rclone-{next(_NUMBERS)}"
-
-    def run(source: str, target: str) -> object:
-        return subprocess.run([tool, "-q", "copy", source, target], env=environment, check=True)
-
-    run(str(folder / "store" / "segments"), place)
-    return lambda: run(place, str(_fresh(folder)))
+def resumed(folder: Path) -> list[Row]:
+    """The work of one machine goes on at an empty one: the command brings the histories, starts a
+    kernel and loads its last state, whose variables are compared. restic and rclone bring the same
+    bytes, and start nothing."""
+    with served(folder / "server") as server:
+        url, _ = place(server)
+        work = Work(folder / "home", url, BIG)
+        rows = []
+        for name, prepare in PEERS.items():
+            tool = find(name.split()[0])
+            if tool is None:
+                continue
+            fetch = prepare(tool, server, work.segments, lambda: _fresh(folder))
+            ours, theirs = side_by_side(work.resume, lambda fetch=fetch: wall(fetch), 3)
+            figures = f"{ours:.2f} s against {theirs:.2f} s, {BIG >> 20} MB of variables"
+            rows.append(
+                at_most(
+                    "`resume` on an empty machine, variables in a kernel that answers",
+                    f"{name}, which starts none; no bar", ours / theirs, float("inf"), figures,
+                )
+            )  # fmt: skip
+    return rows
 
 
 PARTS: dict[str, Callable[[Path], list[Row]]] = {
     "transfer": transfer,
     "checkpoints": checkpoints,
     "new-machine": new_machine,
+    "resume": resumed,
     "growth": growth,
     "users": users,
 }
