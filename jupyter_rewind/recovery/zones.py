@@ -83,7 +83,7 @@ def _quarters_off(
     votes = list(_votes(runs, numbers, kernels))
     quarters = _chosen(votes, (), runs)
     known = {each.run: quarters for each in votes if each.quarters == quarters}
-    if not quarters or len(known) <= len(right):
+    if not quarters or len(known) < 2 * len(right):  # jobs of every hour fit an hour off, too
         told = {id(each) for each in at_zero.values()}
         open_ = [each for each in kernels if id(each) not in told]
         votes = list(_votes(runs, [at for at in numbers if at not in at_zero], open_))
@@ -121,13 +121,16 @@ def _chosen(votes: Sequence[_Vote], right: Sequence[int], runs: Sequence[FoundRu
 
     `right` are the starts of runs that are read right.
     """
-    told: dict[int, set[int]] = defaultdict(set)
+    told: dict[int, tuple[set[int], set[int]]] = defaultdict(lambda: (set(), set()))
     for each in votes:
-        told[each.quarters].add(each.kernel)
-    first, *others = sorted(told, key=lambda each: -len(told[each])) or [0]
-    most, every = len(told.get(first, ())), {each.kernel for each in votes}
+        told[each.quarters][0].add(each.kernel)
+        told[each.quarters][1].add(each.run)
+    # Files that a copy gave one time tell of one moment, however many they are.
+    pairs = {quarters: min(map(len, each)) for quarters, each in told.items()}
+    first, *others = sorted(pairs, key=lambda each: -pairs[each]) or [0]
+    most, every = pairs.get(first, 0), {each.kernel for each in votes}
     if most >= _ENOUGH and 2 * most >= len(every):
-        return first if not others or len(told[others[0]]) < most else 0
+        return first if not others or pairs[others[0]] < most else 0
     if len(votes) != 1 or first % 4:
         return 0
     began = runs[votes[0].run].started_ns or 0

@@ -90,6 +90,18 @@ def test_one_kernel_and_one_session_are_enough_where_nothing_speaks_against_it()
         assert in_one_zone(heard) == heard
 
 
+def test_files_that_were_copied_without_their_times_tell_no_zone() -> None:
+    """All of them have the moment of the copy: that one session fits by chance says nothing."""
+    heard = Evidence(runs=runs(0, 4, 9.3), kernels=kernels(7, 7, 7, 7))
+    assert in_one_zone(heard) == heard
+
+
+def test_jobs_of_every_hour_stay_where_they_are() -> None:
+    """Each of them fits the one an hour later as well; one kernel has no session of its own."""
+    heard = Evidence(runs=runs(1, 2, 3, 4, 5, 6), kernels=kernels(0, 1, 2, 3, 4, 5))
+    assert in_one_zone(heard) == heard
+
+
 def test_kernels_of_other_languages_tell_no_zone() -> None:
     """R writes no history of IPython: that a session began some hours later is chance."""
     strange = replace(kernels(0)[0], language="R")
