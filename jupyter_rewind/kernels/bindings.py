@@ -35,14 +35,17 @@ class Bindings:
         self._arrays: dict[tuple[str, ...], tuple[Arrays, int]] = {}
         self._births: dict[int, int] = {}
         self._last: dict[str, int] = {}
-        self._held: list[Any] = []
+        self._held: dict[int, Any] = {}
         self._alive: set[int] = set()
+        self._dead: set[int] = set()
+        """Where something lay that is known to have gone since the last look."""
         self._then: dict[ExecutionId, tuple[int, dict[str, int]]] = {}
 
     def let_go(self) -> None:
         """Nothing is held any more; which of what was held has lived on is known."""
-        held = (one() if type(one) is weakref.ref else one for one in self._held)
-        self._alive = {id(one) for one in held if one is not None}
+        held = self._held.items()
+        self._dead = {where for where, one in held if type(one) is weakref.ref and one() is None}
+        self._alive = self._held.keys() - self._dead
         self._held.clear()
 
     def note(
@@ -58,9 +61,10 @@ class Bindings:
             for key, value in values.items()
             if type(value) in fit and key.startswith((VARIABLE, MODULE))
         }
-        if bound != self._last:  # after nearly every cell they are the same
+        # After nearly every cell they are the same.
+        if bound != self._last or not self._dead.isdisjoint(bound.values()):
             self._bear(bound)
-        self._last, self._alive = bound, set()
+        self._last, self._alive, self._dead = bound, set(), set()
         self._held = _hold(values[key] for key in itertools.islice(bound, _MOST_HELD))
         self._then.pop(execution, None)
         self._then[execution] = (self._turn, bound)
@@ -75,7 +79,8 @@ class Bindings:
 
     def _bear(self, bound: Mapping[str, int]) -> None:
         """What has neither kept a name nor is known to have lived on is new."""
-        stayed = {one for key, one in bound.items() if self._last.get(key) == one} | self._alive
+        stayed = {one for key, one in bound.items() if self._last.get(key) == one}
+        stayed = (stayed - self._dead) | self._alive
         births = ((one, self._births.get(one) if one in stayed else None) for one in bound.values())
         self._births = {one: born or self._turn for one, born in births}
 
@@ -92,7 +97,8 @@ class Bindings:
     def return_to(self, execution: ExecutionId, births: _Births) -> None:
         """The very values of after this execution are there again, known since then."""
         self._births, self._arrays = births
-        self._last, self._alive = self._then.get(execution, (0, {}))[1], set()
+        self._last = self._then.get(execution, (0, {}))[1]
+        self._alive, self._dead = set(), set()
         self._held.clear()
 
     def note_again(self, execution: ExecutionId, same: ExecutionId) -> None:
@@ -117,16 +123,17 @@ def _are_same(arrays: Arrays, others: Arrays) -> bool:
     return len(arrays) == len(others) and all(map(operator.is_, arrays, others))
 
 
-def _hold(values: Iterable[Any]) -> list[Any]:
-    """What tells later that they are alive: weak references, and lists and dicts that are light."""
-    held: list[Any] = []
+def _hold(values: Iterable[Any]) -> dict[int, Any]:
+    """What tells later that they are alive, by where they lie: weak references, and lists and dicts
+    that are light."""
+    held: dict[int, Any] = {}
     for value in values:
         if type(value) in (list, dict):
             if _is_light(value):
-                held.append(value)
+                held[id(value)] = value
             continue
         try:
-            held.append(weakref.ref(value))
+            held[id(value)] = weakref.ref(value)
         except TypeError:
             continue
     return held

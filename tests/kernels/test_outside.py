@@ -17,6 +17,13 @@ class Thing:
         s.n += 1
         return s.n
 """
+MADE_THERE = """
+del a
+made = [{} for _ in range(500)]
+a = next((one for one in made if id(one) == held[0]), made[0])
+held.append(a)
+del made
+"""
 
 
 @pytest.fixture
@@ -173,7 +180,15 @@ def test_an_array_made_where_the_one_of_then_had_lain_is_left_alone(cells: Cells
     """Its place is the same, it is another one: who holds it outside keeps what was put in it."""
     cells.run("import numpy as np, builtins; builtins.held = []")
     state = cells.run("a = np.zeros(3_000); held.append(id(a))")
-    cells.run("del a; a = np.ones(3_000); held.append(a)")
-    cells.check("id(held[1]) == held[0]")
+    cells.run(MADE_THERE.format("np.ones(3_000)"))
     cells.go(state)
     cells.check("a.sum() == 0 and held[1].sum() == 3_000")
+
+
+def test_an_object_made_where_the_one_of_then_had_lain_is_left_alone(cells: Cells) -> None:
+    """Under the same name, in the same cell in which that one went."""
+    cells.run("import builtins; builtins.held = []\nclass T:\n def __init__(s, n): s.n = n")
+    state = cells.run("a = T(1); held.append(id(a))")
+    cells.run(MADE_THERE.format("T(2)"))
+    cells.go(state)
+    cells.check("a.n == 1 and held[1].n == 2")
