@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import types
+from collections.abc import Iterable
 from typing import Any
 
 _WIDTH = 60
+#: So many of the first items are told, each as long as that at most.
+_MOST, _ITEM = 8, 20
 _PLAIN = (int, float, complex, bool, type(None), str, bytes)
 _SIZED = (list, tuple, dict, set, frozenset, bytearray)
 
@@ -26,12 +30,40 @@ def _preview(value: Any, kind: type) -> str:
     if kind in _PLAIN:
         return _cut(repr(value))
     if kind in _SIZED:
-        return f"{len(value)} items" if len(value) != 1 else "1 item"
+        return _sized(value, kind)
     if kind is types.ModuleType:
         return _cut(f"module {value.__name__}")
     if issubclass(kind, type) or kind is types.FunctionType:
         return _cut(value.__qualname__)
     return _of_library(value, kind)
+
+
+def _sized(value: Any, kind: type) -> str:
+    """How many items there are, and the first of them as far as their reprs run no code."""
+    count = len(value)
+    words = "1 item" if count == 1 else f"{count} items"
+    try:
+        # The order of a set is another one in the next process.
+        shown = _first(value, kind) if kind in (list, tuple, dict) else ""
+    except RuntimeError:
+        shown = ""  # another thread adds to it just now
+    return _cut(f"{words}: {shown}") if shown else words
+
+
+def _first(value: Any, kind: type) -> str:
+    items: Iterable[tuple[Any, ...]] = value.items() if kind is dict else zip(value, strict=True)
+    parts: list[str] = []
+    for item in itertools.islice(items, _MOST):
+        told = [_item(part) for part in item if type(part) in _PLAIN]
+        if len(told) < len(item):
+            break
+        parts.append(": ".join(told))
+    more = ["…"] if len(parts) < len(value) else []
+    return ", ".join(parts + more) if parts else ""
+
+
+def _item(value: Any) -> str:
+    return _cut(_preview(value, type(value)), _ITEM)
 
 
 def type_name(value: Any) -> str:
@@ -53,5 +85,5 @@ def _of_library(value: Any, kind: type) -> str:
     return _cut(f"{shape} {what}".strip())
 
 
-def _cut(text: str) -> str:
-    return text if len(text) <= _WIDTH else text[: _WIDTH - 1] + "…"
+def _cut(text: str, width: int = _WIDTH) -> str:
+    return text if len(text) <= width else text[: width - 1] + "…"

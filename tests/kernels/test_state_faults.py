@@ -353,7 +353,7 @@ def test_changes_between_two_states_are_told(cells: Cells) -> None:
         "a": How.CHANGED, "b": How.CHANGED, "c": How.REMOVED, "d": How.ADDED,
     }  # fmt: skip
     assert (told["a"].before, told["a"].after) == ("1", "2")
-    assert (told["b"].before, told["b"].after) == ("2 items", "3 items")
+    assert (told["b"].before, told["b"].after) == ("2 items: 1, 2", "3 items: 1, 2, 3")
     assert told["c"].before == "'gone'"
 
 
