@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from jupyter_rewind.errors import NotFound, RewindError, Unavailable
+from jupyter_rewind.errors import Denied, NotFound, RewindError, Unavailable
 from jupyter_rewind.model.ids import StoreId
 from jupyter_rewind.replication import PullReport, Replication
 from jupyter_rewind.settings import Rewind
@@ -20,6 +20,9 @@ from jupyter_rewind.store.keyfiles import only_key
 from jupyter_rewind.store.replica.fetching import Progress
 from jupyter_rewind.store.replica.opening import read_identity
 from jupyter_rewind.store.replica.pull import begin_store, found_store
+
+NO_KEY = "no_key"
+"""The code of the error where a replica is there, and the key of its store is not here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +57,8 @@ class Beginning:
         """The first replica that is there, whose store is this machine's from now on, still empty;
         None where none is there yet. In seconds, not minutes.
 
-        Raises Denied (no key); Unavailable where none is there, and one does not answer: then it
-        is not known whether there is one.
+        Raises Denied (`NO_KEY`); Unavailable or Denied where none is there, and one does not answer
+        or refuses: then it is not known whether there is one.
         """
         silent: RewindError | None = None
         for url in self._replicas.urls:
@@ -64,7 +67,9 @@ class Beginning:
                 found_store(self._folder, self._keys, objects, Files())
             except NotFound:
                 continue
-            except Unavailable as error:
+            except (Unavailable, Denied) as error:
+                if error.code == NO_KEY:
+                    raise
                 silent = silent or error
             else:
                 return url
@@ -73,8 +78,9 @@ class Beginning:
         return None
 
     def found_by_key(self) -> bool:
-        """Where no replica answers, the only key that is here says which store this is: what is
-        saved until then comes together with what they hold. False where there is none, or more."""
+        """Where no replica can be asked, the only key that is here says which store this is: what
+        is saved until then comes together with what they hold. False where there is none, or
+        more."""
         known = only_key(self._keys)
         if known is None:
             return False

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from jupyter_rewind.beginning import Beginning
+from jupyter_rewind.errors import Denied
 from jupyter_rewind.faces.server.opening import Opening
 from jupyter_rewind.replication import Replication
 from jupyter_rewind.settings import Rewind
@@ -46,18 +47,29 @@ def first(tmp_path: Path, mount: Path) -> Rewind:
     return settings
 
 
+class Refusing:
+    """A place whose credentials have expired."""
+
+    place = "s3://bucket/prefix"
+
+    def get(self, key: str) -> bytes:
+        raise Denied(f"Could not read {key}: ExpiredToken.")
+
+
+@pytest.mark.parametrize("refuses", [False, True])
 def test_with_the_key_alone_it_is_the_same_store(
-    tmp_path: Path, mount: Path, first: Rewind
+    refuses: bool, tmp_path: Path, mount: Path, first: Rewind, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What is saved while the replica is away, and what it holds, come together when it is back:
-    nothing of that session is on this machine alone."""
+    """What is saved while the replica is away, or takes no credentials, and what it holds, come
+    together when it is back: nothing of that session is on this machine alone."""
     second = settings_of(tmp_path / "second", mount)
     shutil.copytree(first.store_key_folder, second.store_key_folder)
     away = mount.rename(tmp_path / "away")
     opening = Opening(second)
-    try:
+    with monkeypatch.context() as patch:
+        if refuses:
+            patch.setattr(Replication, "open", lambda *_, **__: Refusing())
         save(opening.workspace(), tmp_path / "b.ipynb", "y = 1")
-    finally:
         opening.close()
     away.rename(mount)
     replicas = Replication(second)

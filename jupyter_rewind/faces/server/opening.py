@@ -7,7 +7,7 @@ import threading
 from typing import TYPE_CHECKING
 
 from jupyter_rewind import clock
-from jupyter_rewind.errors import Internal, RewindError, Unavailable
+from jupyter_rewind.errors import Integrity, Internal, RewindError
 
 if TYPE_CHECKING:
     from jupyter_rewind.beginning import Beginning
@@ -65,10 +65,14 @@ class Opening:
             log.warning("A store of its own is begun here: %s", error)
 
     def _begin(self, beginning: Beginning) -> None:
+        from jupyter_rewind.beginning import NO_KEY
+
         try:
             beginning.found()
-        except Unavailable as error:
-            if not beginning.found_by_key():
+        except RewindError as error:
+            # Of a replica that was read it is known that its key is another one.
+            is_read = error.code == NO_KEY or isinstance(error, Integrity)
+            if is_read or not beginning.found_by_key():
                 raise
             log.warning("What the replicas hold comes when they answer: %s", error)
 
