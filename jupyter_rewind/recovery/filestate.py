@@ -15,7 +15,9 @@ from jupyter_rewind.recovery.broken.encodings import wide_encoding
 from jupyter_rewind.recovery.broken.soundness import has_lone_half, look_through
 from jupyter_rewind.recovery.misnamed import misnamed_in
 from jupyter_rewind.recovery.regular import MOST_BYTES, open_file, read_file
+from jupyter_rewind.recovery.walking import TEXTS
 
+_HEAD_BYTES = 1 << 12
 LARGE_BYTES = 1 << 24
 """Above this a file is looked at in pieces, which takes less room than parsing it whole."""
 WHOLE = "whole"
@@ -49,6 +51,8 @@ def state_of(notebook: Path) -> FileState:
     """The state of the file: whole only where Jupyter opens it, and it has something in it."""
     name = notebook.name
     try:
+        if is_kept_as_text(notebook):
+            return FileState(WHOLE)
         large = _state_of_large(notebook)
         if large is not None:
             return large
@@ -78,6 +82,16 @@ def state_of(notebook: Path) -> FileState:
     if fault:
         return FileState(DAMAGED, _closed(name, fault))
     return FileState(WHOLE)
+
+
+def is_kept_as_text(notebook: Path) -> bool:
+    """Whether it is a script or a text that Jupyter may open as a notebook: what tools make of
+    notebooks is known by its form, and is no JSON. Raises OSError."""
+    if notebook.suffix.lower() not in TEXTS:
+        return False
+    with open_file(notebook) as file:
+        head = file.read(_HEAD_BYTES).strip()
+    return bool(head) and not head.startswith(b"{")
 
 
 def _state_of_large(notebook: Path) -> FileState | None:

@@ -10,7 +10,12 @@ from pathlib import Path
 
 from jupyter_rewind.recovery.documents import read_notebook
 from jupyter_rewind.recovery.evidence import EVERYTHING, Evidence, Holds, Problem, Scope, Trace
-from jupyter_rewind.recovery.filestate import LARGE_BYTES, MISSING, state_of
+from jupyter_rewind.recovery.filestate import (
+    LARGE_BYTES,
+    MISSING,
+    is_kept_as_text,
+    state_of,
+)
 from jupyter_rewind.recovery.salvage import salvage_notebook
 from jupyter_rewind.recovery.walking import folders_of, is_left_over, is_recovered
 
@@ -47,12 +52,21 @@ class PresentFinder:
 
 def _files(scope: Scope) -> Iterator[Path]:
     if scope.notebook is not None:
-        yield scope.notebook
+        if not _is_text(scope.notebook):
+            yield scope.notebook
         return
     for folder in folders_of(scope):
         for path in sorted(folder.glob("*.ipynb")):
             if not is_recovered(path) and not is_left_over(path):
                 yield path
+
+
+def _is_text(path: Path) -> bool:
+    """Whether it is read by the finder of what is made of notebooks."""
+    try:
+        return is_kept_as_text(path)
+    except OSError:
+        return False  # told where it is looked at
 
 
 def _judged(trace: Trace) -> Trace:

@@ -309,3 +309,19 @@ def test_address_of_a_file_is_that_file(stale: Path, work: Path, rewind: Rewind)
     ended = rewind("recover", stale.as_uri())
     assert ended.status == 0
     assert (work / "analysis.recovered.ipynb").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [("notes.md", "# Rows\n\n```python\nx = 1\n```\n"), ("notes.py", "# %%\nx = 1\n")],
+)
+def test_notebook_that_is_kept_as_text_is_no_damaged_one(
+    name: str, text: str, work: Path, rewind: Rewind
+) -> None:
+    """It is asked for by its name, and is whole: nobody calls it broken JSON."""
+    (work / name).write_text(text)
+    ended = rewind("recover", name)
+    assert ended.status == 0
+    assert "x = 1" in sources(work / "notes.recovered.ipynb")
+    assert "JSON" not in ended.out + ended.err
+    assert "reads" not in ended.err
