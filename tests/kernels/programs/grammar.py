@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 
 from hypothesis import strategies as st
 
+from tests.kernels.programs import features_code as code
+from tests.kernels.programs import features_values as values
+from tests.kernels.programs.feature import Feature
 from tests.support.kinds import PRELUDE
 from tests.support.kinds_libraries import NUMPY
 from tests.support.kinds_python import CODE, CONTAINERS, PLAIN
@@ -163,19 +167,52 @@ class Do:
         return f"Do({self.what!r}, {self.source!r}, {self.number})"
 
 
-_cell = st.builds(lambda source: Do("cell", source), CELLS)
-STEP = st.one_of(
-    _cell,
-    _cell,
-    _cell,
-    _cell,
-    _cell,
-    st.builds(lambda source: Do("unseen", source), CELLS),
-    st.builds(lambda number: Do("to", "", number), st.integers(0, 30)),
-    st.builds(lambda number: Do("to", "", number), st.integers(0, 30)),
-    st.builds(lambda number: Do("new kernel", "", number), st.integers(0, 30)),
-    st.just(Do("undo")),
-    st.just(Do("redo")),
+_number = st.integers(0, 30)
+
+
+def _steps(cells: st.SearchStrategy[str]) -> st.SearchStrategy[Do]:
+    cell = st.builds(lambda source: Do("cell", source), cells)
+    return st.one_of(
+        *(cell, cell, cell, cell, cell),
+        st.builds(lambda source: Do("unseen", source), cells),
+        st.builds(lambda number: Do("to", "", number), _number),
+        st.builds(lambda number: Do("to", "", number), _number),
+        st.builds(lambda number: Do("new kernel", "", number), _number),
+        st.builds(Do, st.sampled_from(("get", "aside")), _name, _number),
+        st.just(Do("undo")),
+        st.just(Do("redo")),
+    )
+
+
+def _with_features(chosen: frozenset[str], least: int, most: int) -> st.SearchStrategy[list[Do]]:
+    """Programs of cells of these features, and of some that all programs have."""
+    features = [_BY_NAME[name] for name in sorted(chosen)]
+    first = [Do("cell", "\n".join(one.first for one in features))]
+    own = st.one_of(*(_CELLS_OF[one.name] for one in features))
+    return st.lists(_steps(st.one_of(own, own, own, CELLS)), min_size=least, max_size=most).map(
+        lambda steps: [*first, *steps]
+    )
+
+
+def _programs(least: int, most: int) -> st.SearchStrategy[list[Do]]:
+    any_cells = st.lists(_steps(CELLS), min_size=least, max_size=most)
+    swarms = st.frozensets(st.sampled_from(sorted(_BY_NAME)), min_size=1, max_size=3).flatmap(
+        functools.lru_cache(1000)(lambda chosen: _with_features(chosen, least, most - 2))
+    )
+    return st.one_of(any_cells, swarms, swarms)
+
+
+def _cells_of(feature: Feature) -> st.SearchStrategy[str]:
+    return st.builds(
+        lambda template, names: template.format(*names), st.sampled_from(feature.cells), _three
+    )
+
+
+FEATURES = (
+    *(code.HOMES, code.MODULES, code.LINES, code.PARTIALS, code.CLOSURES, code.CACHES),
+    *(values.OUTSIDE, values.NANS, values.TUPLES, values.ENUMS, values.DERIVED, values.VIEWS),
 )
-PROGRAMS = st.lists(STEP, min_size=3, max_size=12)
-LONG_PROGRAMS = st.lists(STEP, min_size=3, max_size=40)
+_BY_NAME = {one.name: one for one in FEATURES}
+_CELLS_OF = {one.name: _cells_of(one) for one in FEATURES}
+PROGRAMS = _programs(3, 12)
+LONG_PROGRAMS = _programs(3, 40)

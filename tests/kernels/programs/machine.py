@@ -13,24 +13,24 @@ import os
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from jupyter_rewind.errors import RestoreRefused
+from jupyter_rewind.errors import NotFound, RestoreRefused
 from jupyter_rewind.kernels.capture import CaptureOptions
 from jupyter_rewind.kernels.timeline import Timeline
 from jupyter_rewind.model.ids import ExecutionId, RunId
 from jupyter_rewind.model.snapshot import Snapshot
 from jupyter_rewind.store.keep import KernelStore
-from tests.kernels.oracle.isomorphism import describe
+from tests.kernels.oracle.isomorphism import Text, describe, look
 from tests.kernels.programs import surroundings
 from tests.kernels.programs.grammar import START, Do
+from tests.kernels.programs.outside import Outside
 from tests.kernels.programs.shells import Shell
 from tests.support.stores import QuickFiles
 
 Cells = tuple[tuple[int, str], ...]
-Text = list[tuple[Any, ...]]
 _SHELLS: list[Shell] = []
 
 
@@ -46,6 +46,8 @@ class State:
     text: Text
     snapshot: Snapshot | None = None
     run: int = 0
+    met: dict[int, set[int]] = field(default_factory=dict)
+    """By run, where the objects lay that a kernel had in this state."""
 
 
 class Twin:
@@ -68,11 +70,13 @@ class Twin:
                 self._shell.run(count, source)
             self._cells = cells
             self._around = surroundings.look()
-            return read(self._shell)
+            return describe(self._shell.namespace) + surroundings.tell()
 
-
-def read(shell: Shell) -> Text:
-    return describe(shell.namespace) + surroundings.tell()
+    def one(self, cells: Cells, name: str) -> Text | None:
+        """How one variable reads after these cells; None where there is none."""
+        self.run(cells)
+        space = self._shell.namespace
+        return describe(space, {name: space[name]}) if name in space else None
 
 
 class Program:
@@ -106,6 +110,10 @@ class Program:
                 surroundings.put(self._fresh)
                 self._start()
             self._go_to(self._states[step.number % len(self._states)])
+        elif step.what == "aside":
+            self._build_aside(self._states[step.number % len(self._states)])
+        elif step.what == "get":
+            self._get(self._states[step.number % len(self._states)], step.source)
         elif step.what == "undo":
             self._turn(self._timeline.undo, self._undo, self._redo)
         else:
@@ -131,6 +139,7 @@ class Program:
         self._undo, self._redo = [], []
         self._cells = ()
         self._now = State((), self._twin.run(()))
+        self._outside = Outside(self._live.outside)
 
     def _run_cell(self, source: str, *, is_seen: bool) -> None:
         self._count += 1
@@ -144,6 +153,7 @@ class Program:
         self._cells += ((self._count, source),)
         state = State(self._cells, self._twin.run(self._cells), captured.snapshot, self._run)
         self._compare(state, f"after [{self._count}]")
+        self._outside.begin(state.met[self._run])
         self._now = state
         if is_seen:
             assert captured.snapshot is not None, captured.skipped_because
@@ -151,15 +161,36 @@ class Program:
 
     def _go_to(self, state: State) -> None:
         assert state.snapshot is not None
-        source = None
-        if state.run != self._run:
-            source = self._source
-            source.refresh()
         with self._live.current():
-            self._timeline.go_to(state.snapshot, source=source)
+            self._timeline.go_to(state.snapshot, source=self._source_of(state))
         self._undo.append(self._now)
         self._redo.clear()
         self._arrive(state)
+
+    def _source_of(self, state: State) -> KernelStore | None:
+        if state.run == self._run:
+            return None
+        self._source.refresh()
+        return self._source
+
+    def _build_aside(self, state: State) -> None:
+        """A state that is built, and not taken, changes nothing."""
+        if state.run == self._run and state.snapshot is not None:
+            with self._live.current():
+                self._timeline.missing_at(state.snapshot)
+            self._compare(self._now, f"beside what was after {len(state.cells)} cells")
+
+    def _get(self, state: State, name: str) -> None:
+        """One variable out of the state is what it was, and everything else what it is."""
+        assert state.snapshot is not None
+        wanted, found = self._twin.one(state.cells, name), None
+        with self._live.current(), contextlib.suppress(NotFound):
+            value = self._timeline.load(state.snapshot, name, source=self._source_of(state))
+            found = describe(self._live.namespace, {name: value})
+        if found != wanted:
+            difference = _first_difference(found or [], wanted or [])
+            raise Different(f"{name} after {len(state.cells)} cells: {difference}")
+        self._compare(self._now, f"beside {name} of after {len(state.cells)} cells")
 
     def _turn(self, verb: Any, behind: list[State], ahead: list[State]) -> None:
         with self._live.current():
@@ -175,12 +206,21 @@ class Program:
     def _arrive(self, state: State) -> None:
         self._cells = state.cells
         self._now = state
-        self._compare(state, f"back after {len(state.cells)} cells")
+        where = f"back after {len(state.cells)} cells"
+        before = set(state.met.get(self._run, ()))
+        met = self._compare(state, where)
+        wrong = self._outside.look(met, before)
+        if wrong:
+            raise Different(f"{where}: {wrong}")
+        self._outside.begin(met)
 
-    def _compare(self, state: State, where: str) -> None:
-        found = read(self._live)
+    def _compare(self, state: State, where: str) -> set[int]:
+        found, met = look(self._live.namespace)
+        found += surroundings.tell()
         if found != state.text:
             raise Different(f"{where}: {_first_difference(found, state.text)}")
+        state.met.setdefault(self._run, set()).update(met)
+        return met
 
 
 def follow(steps: Sequence[Do]) -> None:
@@ -199,6 +239,9 @@ def follow(steps: Sequence[Do]) -> None:
                 program.step(step)
             program.step(Do("to", "", len(steps) // 2))
             program.step(Do("new kernel", "", len(steps)))
+        except BaseException as error:
+            error.add_note(f"in the program {list(steps)}")
+            raise
         finally:
             program.close()
             os.chdir(before)

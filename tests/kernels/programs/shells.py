@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import io
+import string
 import sys
 import types
 from collections.abc import Iterator
@@ -54,11 +55,14 @@ class Shell:
         shell.user_ns_hidden.clear()
         shell.history_manager.input_hist_parsed = [""]
         shell.history_manager.output_hist = {}
+        shell._main_mod_cache.clear()
         shell.displayhook._ = shell.displayhook.__ = shell.displayhook.___ = ""
         shell.last_execution_result = None
         shell.init_user_ns()
         shell.execution_count = 1
         self.namespace: dict[str, Any] = shell.user_ns
+        self.outside: list[Any] = []
+        """What somebody outside the notebook holds: a module of Python's own, `string.outside`."""
 
     def run(self, count: int, source: str) -> None:
         """The cell has run, whatever came of it."""
@@ -72,10 +76,12 @@ class Shell:
         """This is the process's shell, and its namespace is `__main__`."""
         before, was = sys.modules["__main__"], InteractiveShell._instance
         sys.modules["__main__"], InteractiveShell._instance = self.module, self.shell
+        setattr(string, "outside", self.outside)  # noqa: B010 - it has no stub
         try:
             yield
         finally:
             sys.modules["__main__"], InteractiveShell._instance = before, was
+            delattr(string, "outside")
 
     def results(self) -> Iterator[tuple[dict[str, Any], str]]:
         """References of the shell's own to what the last cells were worth."""
