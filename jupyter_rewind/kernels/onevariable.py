@@ -34,9 +34,7 @@ def load_variable(
     """
     check_trust(snapshot, trust)
     records = read_records(store, snapshot)
-    record = next((one for one in records if VARIABLE + name in (*one.keys, *one.names)), None)
-    if record is None:
-        raise NotFound(f"There is no variable {name} in the state after In[{snapshot.count}].")
+    record = _find(records, name, snapshot)
     nodes = set()
     if capturer is not None:
         capturer.flush()
@@ -49,9 +47,8 @@ def load_variable(
         for key in made_anew.keys:
             if isinstance(hubs.get(key[len(HUB) :]), types.FunctionType):
                 same.pop(key, None)
-        loader = Loader(
-            store, records, make_known(namespace), hubs=hubs, unchanged=same, in_place=False
-        )
+        known = make_known(namespace)
+        loader = Loader(store, records, known, hubs=hubs, unchanged=same, in_place=False)
         try:
             return _load(name, loader, records, record, capturer)
         finally:
@@ -60,6 +57,13 @@ def load_variable(
     found = load(record)
     own = HUB + (hubs.uid_of(found) or "") if type(found) is types.FunctionType else None
     return load(next(one for one in records if own in one.keys)) if own in same else found
+
+
+def _find(records: Sequence[PodRecord], name: str, snapshot: Snapshot) -> PodRecord:
+    found = next((one for one in records if VARIABLE + name in (*one.keys, *one.names)), None)
+    if found is None:
+        raise NotFound(f"There is no variable {name} in the state after In[{snapshot.count}].")
+    return found
 
 
 def _load(
