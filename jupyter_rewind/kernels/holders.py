@@ -85,7 +85,7 @@ class Holders:
 
     def _find_places(self, class_of: Mapping[int, type]) -> None:
         numbers = self._numbers
-        for holder in gc.get_referrers(*self._made):
+        for holder in _referrers(self._made):
             if holder is self._made or type(holder) is types.FrameType:
                 continue
             if id(holder) in numbers and type(holder) in _FIXED:
@@ -116,10 +116,18 @@ def _add_fixed(made: list[Any]) -> None:
     seen, first = set(map(id, made)), 0
     while first < len(made):
         level, first = made[first:], len(made)
-        for holder in gc.get_referrers(*level):
+        for holder in _referrers(level):
             if type(holder) in _FIXED and id(holder) not in seen:
                 seen.add(id(holder))
                 made.append(holder)
+
+
+def _referrers(values: Iterable[Any]) -> list[Any]:
+    """What refers to any of them. Python 3.13 finds the tuple in which they are asked about, too,
+    and then what that one is asked about in, for ever."""
+    mark = object()
+    found = gc.get_referrers(*values, mark)
+    return [one for one in found if not (type(one) is tuple and one and one[-1] is mark)]
 
 
 def _count(made: list[Any]) -> list[int]:
