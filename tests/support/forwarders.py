@@ -5,7 +5,10 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 
+import pytest
+
 from jupyter_rewind.errors import Unavailable
+from jupyter_rewind.store.replica import forwarding
 from jupyter_rewind.store.replica.forwarding import Account, Forwarder, State
 from jupyter_rewind.store.replica.objects import Listed, Objects
 from tests.support.replicas import URL, Machine
@@ -91,3 +94,16 @@ class Running:
 
 def is_current(running: Running) -> bool:
     return running.account.state is State.CURRENT
+
+
+def counted_looks(monkeypatch: pytest.MonkeyPatch) -> list[object]:
+    """Gets longer with each look at the store."""
+    looks: list[object] = []
+    real = forwarding.measure
+
+    def counted(*args: object) -> object:
+        looks.append(args)
+        return real(*args)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(forwarding, "measure", counted)
+    return looks

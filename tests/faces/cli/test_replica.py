@@ -383,8 +383,7 @@ def test_a_store_becomes_encrypted_by_one_command_that_doctor_names(
     done = check(rewind("key", "rotate", "--encrypt", "--yes", "--json").out)["data"]
     assert done["encrypt"] is True
     assert rewind("history", book, "--json").data["checkpoints"] == before
-    told = rewind("doctor").out
-    assert "AES-256-GCM" in told
+    assert "AES-256-GCM" in rewind("doctor").out
     assert rewind("key", "rotate", "--decrypt", "--yes").status == 0
     assert rewind("history", book, "--json").data["checkpoints"] == before
 
