@@ -6,17 +6,13 @@ import builtins
 import random
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from jupyter_rewind.kernels.capture import CaptureOptions
 from jupyter_rewind.kernels.timeline import Timeline
-from jupyter_rewind.model.ids import ExecutionId, RunId
-from jupyter_rewind.model.snapshot import Fidelity, Snapshot
-from jupyter_rewind.store.keep import KernelStore
+from jupyter_rewind.model.snapshot import Fidelity
 from tests.support.cells import Cells
-from tests.support.stores import QuickFiles
+from tests.support.timelines import opened_timeline, run_in
 
 
 @pytest.fixture
@@ -104,29 +100,19 @@ def test_in_a_new_kernel_a_failure_is_a_placeholder(cells: Cells, tmp_path: Path
 
 @pytest.fixture
 def timeline(tmp_path: Path) -> Iterator[Timeline]:
-    store = KernelStore.open(tmp_path / "store", key_folder=tmp_path / "keys", files=QuickFiles())
-    namespace: dict[str, Any] = {"__name__": "__main__", "_oh": {}, "_ih": [""]}
-    made = Timeline(namespace, store, RunId("run"), CaptureOptions(budget_share=None))
-    yield made
-    made.close()
-    store.close()
+    with opened_timeline(tmp_path) as made:
+        yield made
     vars(builtins).pop("unplugged", None)
-
-
-def run(timeline: Timeline, source: str) -> Snapshot:
-    timeline.capturer.begin(source)
-    exec(compile(source, "<cell>", "exec"), timeline.namespace)
-    snapshot = timeline.capturer.capture(ExecutionId(source)).snapshot
-    assert snapshot is not None
-    return snapshot
 
 
 def test_undo_brings_back_the_very_objects(timeline: Timeline) -> None:
     """Where nothing has changed since, undo leaves no trace: the same objects, the same contents,
     and also what could not have been loaded."""
-    first = run(timeline, "x = [1]; old = 1")
-    run(timeline, BREAKS + "x = {'g': (i for i in range(3)), 'b': Breaks()}; x['b'].x = x; del old")
-    run(timeline, "y = [x, 5]; builtins.unplugged = True; import random; random.seed(5)")
+    first = run_in(timeline, "x = [1]; old = 1")
+    run_in(
+        timeline, BREAKS + "x = {'g': (i for i in range(3)), 'b': Breaks()}; x['b'].x = x; del old"
+    )
+    run_in(timeline, "y = [x, 5]; builtins.unplugged = True; import random; random.seed(5)")
     space = timeline.namespace
     before = {name: id(value) for name, value in space.items()}
     chance = random.getstate()
@@ -138,17 +124,17 @@ def test_undo_brings_back_the_very_objects(timeline: Timeline) -> None:
     assert {name: id(value) for name, value in space.items()} == before
     assert chance == random.getstate()
     assert not [one for one in moved.report if one.fidelity is Fidelity.MISSING]
-    run(timeline, "assert next(x['g']) == 0; x['b'].own.append(3)")
+    run_in(timeline, "assert next(x['g']) == 0; x['b'].own.append(3)")
     timeline.redo()
     assert space["x"] == [1]
 
 
 def test_undo_after_a_change_brings_back_the_state_that_was_kept(timeline: Timeline) -> None:
     """Where a cell has changed what came back, undo still gives what was there before the move."""
-    first = run(timeline, "x = [1]")
-    run(timeline, "x.append(2); y = x")
+    first = run_in(timeline, "x = [1]")
+    run_in(timeline, "x.append(2); y = x")
     timeline.go_to(first)
-    run(timeline, "x.append(7); z = 1")
+    run_in(timeline, "x.append(7); z = 1")
     timeline.undo()
     space = timeline.namespace
     assert space["x"] == [1, 2]
@@ -160,12 +146,12 @@ def test_undo_brings_back_the_state_also_of_what_others_have_changed_since(
     timeline: Timeline,
 ) -> None:
     """A library that holds my list has written into it while I was elsewhere."""
-    first = run(timeline, "import builtins; x = 1")
-    run(timeline, "a = [1]; b = [a]; builtins.unplugged = a; c = [2]")
+    first = run_in(timeline, "import builtins; x = 1")
+    run_in(timeline, "a = [1]; b = [a]; builtins.unplugged = a; c = [2]")
     space = timeline.namespace
     same = space["c"]
     timeline.go_to(first)
-    run(timeline, "builtins.unplugged.append(9)")
+    run_in(timeline, "builtins.unplugged.append(9)")
     timeline.undo()
     assert space["a"] == [1]
     assert space["b"] == [[1]]

@@ -8,16 +8,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import Any
 
 import pytest
 
-from jupyter_rewind.kernels.capture import CaptureOptions
 from jupyter_rewind.kernels.timeline import Timeline
-from jupyter_rewind.model.ids import ExecutionId, RunId
 from jupyter_rewind.model.snapshot import Snapshot
-from jupyter_rewind.store.keep import KernelStore
-from tests.support.stores import QuickFiles
+from tests.support.timelines import opened_timeline, run_in
 
 MAKE = "import numpy as np; a = [1]; big = np.zeros(90_000); n = 1\ndef f(): return 1"
 CHANGE = "a.append(2); big[5] = 7; n = 2; f.seen = new = 5"
@@ -25,20 +21,8 @@ CHANGE = "a.append(2); big[5] = 7; n = 2; f.seen = new = 5"
 
 @pytest.fixture
 def timeline(tmp_path: Path) -> Iterator[Timeline]:
-    store = KernelStore.open(tmp_path / "store", key_folder=tmp_path / "keys", files=QuickFiles())
-    namespace: dict[str, Any] = {"__name__": "__main__", "_oh": {}, "_ih": [""]}
-    made = Timeline(namespace, store, RunId("run"), CaptureOptions(budget_share=None))
-    yield made
-    made.close()
-    store.close()
-
-
-def run(timeline: Timeline, source: str) -> Snapshot:
-    timeline.capturer.begin(source)
-    exec(compile(source, "<cell>", "exec"), timeline.namespace)
-    snapshot = timeline.capturer.capture(ExecutionId(source)).snapshot
-    assert snapshot is not None
-    return snapshot
+    with opened_timeline(tmp_path) as made:
+        yield made
 
 
 @contextmanager
@@ -72,12 +56,12 @@ def is_now(timeline: Timeline, *, first: bool) -> bool:
 @pytest.mark.parametrize("name", ["apply", "_set_names", "adopt", "_let_go"])
 def test_an_interrupt_in_a_move_waits_until_it_is_made(timeline: Timeline, name: str) -> None:
     """The move is whole, can be undone, and what comes next is kept rightly."""
-    first = run(timeline, MAKE)
-    second = run(timeline, CHANGE)
+    first = run_in(timeline, MAKE)
+    second = run_in(timeline, CHANGE)
     with when_called(name, interrupt) as met, pytest.raises(KeyboardInterrupt):
         timeline.go_to(first)
     assert met and is_now(timeline, first=True)
-    third = run(timeline, "z = 1")
+    third = run_in(timeline, "z = 1")
     timeline.undo()
     assert is_now(timeline, first=False)
     timeline.go_to(third)
@@ -88,16 +72,16 @@ def test_an_interrupt_in_a_move_waits_until_it_is_made(timeline: Timeline, name:
 
 def test_an_interrupt_as_the_surroundings_are_put_back_waits(timeline: Timeline) -> None:
     """Whoever is impatient finds all variables as they were, though the state was half built."""
-    first = run(timeline, MAKE)
-    run(timeline, CHANGE)
+    first = run_in(timeline, MAKE)
+    run_in(timeline, CHANGE)
     with when_called("put_back", interrupt) as met, pytest.raises(KeyboardInterrupt):
         timeline.go_to(first)
     assert met and is_now(timeline, first=False)
 
 
 def test_an_undo_that_is_interrupted_is_made(timeline: Timeline) -> None:
-    first = run(timeline, MAKE)
-    run(timeline, CHANGE)
+    first = run_in(timeline, MAKE)
+    run_in(timeline, CHANGE)
     timeline.go_to(first)
     with when_called("return_to", interrupt) as met, pytest.raises(KeyboardInterrupt):
         timeline.undo()
@@ -113,13 +97,13 @@ def test_a_move_that_fails_to_its_last_step_changes_nothing(timeline: Timeline, 
     def fail() -> None:
         raise MemoryError
 
-    first = run(timeline, MAKE)
-    run(timeline, CHANGE)
+    first = run_in(timeline, MAKE)
+    run_in(timeline, CHANGE)
     prepared_first = timeline.present()
     with pytest.raises(MemoryError):
         move_failing(timeline, first, name, fail)
     assert is_now(timeline, first=False)
-    third = run(timeline, "z = 1")
+    third = run_in(timeline, "z = 1")
     timeline.go_to(first)
     timeline.go_to(third)
     assert is_now(timeline, first=False) and timeline.namespace["z"] == 1

@@ -10,10 +10,11 @@ import pytest
 
 from jupyter_rewind.kernels.capture import CaptureOptions
 from jupyter_rewind.kernels.timeline import Timeline
-from jupyter_rewind.model.ids import ExecutionId, RunId
+from jupyter_rewind.model.ids import RunId
 from jupyter_rewind.model.snapshot import Snapshot, VariableReport
 from jupyter_rewind.store.keep import KernelStore
 from tests.support.stores import QuickFiles
+from tests.support.timelines import run_in
 
 Make = Callable[[bool], Timeline]
 
@@ -40,14 +41,6 @@ def make(tmp_path: Path) -> Iterator[Make]:
     store.close()
 
 
-def run(timeline: Timeline, source: str) -> Snapshot:
-    timeline.capturer.begin(source)
-    exec(compile(source, "<cell>", "exec"), timeline.namespace)
-    snapshot = timeline.capturer.capture(ExecutionId(source)).snapshot
-    assert snapshot is not None
-    return snapshot
-
-
 def newest(timeline: Timeline) -> Snapshot:
     return timeline.snapshots()[-1]
 
@@ -55,8 +48,8 @@ def newest(timeline: Timeline) -> Snapshot:
 def test_what_a_move_came_to_is_the_newest_state(make: Make) -> None:
     """After a kill, and beside a notebook that is saved, it is the one that counts."""
     timeline = make(False)
-    first = run(timeline, "x = [1]")
-    run(timeline, "x.append(2)")
+    first = run_in(timeline, "x = [1]")
+    run_in(timeline, "x.append(2)")
     timeline.go_to(first)
     assert newest(timeline).state == first.state
     assert newest(timeline).place == "after a move"
@@ -66,8 +59,8 @@ def test_what_a_move_came_to_is_the_newest_state(make: Make) -> None:
 def test_what_an_undo_came_to_is_the_newest_state(make: Make) -> None:
     """Whether the very objects came back, or what was kept of them."""
     timeline = make(False)
-    first = run(timeline, "x = [1]")
-    second = run(timeline, "x.append(2)")
+    first = run_in(timeline, "x = [1]")
+    second = run_in(timeline, "x.append(2)")
     timeline.go_to(first)
     timeline.undo()
     assert timeline.namespace["x"] == [1, 2]
@@ -82,8 +75,8 @@ def test_what_an_undo_came_to_is_the_newest_state(make: Make) -> None:
 
 def test_a_move_that_a_cell_makes_is_told_by_the_state_after_it(make: Make) -> None:
     timeline = make(True)
-    first = run(timeline, "x = [1]")
-    run(timeline, "x.append(2)")
+    first = run_in(timeline, "x = [1]")
+    run_in(timeline, "x.append(2)")
     timeline.go_to(first)
     timeline.undo()
     assert [one.place for one in timeline.snapshots()].count("after a move") == 0
@@ -91,7 +84,7 @@ def test_a_move_that_a_cell_makes_is_told_by_the_state_after_it(make: Make) -> N
 
 def test_a_variable_that_no_cell_brought_is_in_the_newest_state(make: Make) -> None:
     timeline = make(False)
-    run(timeline, "x = [1]")
+    run_in(timeline, "x = [1]")
     timeline.keep_first()
     timeline.namespace["y"] = [5]
     timeline.note_change()
@@ -105,8 +98,8 @@ def changed(report: tuple[VariableReport, ...]) -> set[str]:
 def test_what_came_back_is_told_from_what_was_there(make: Make) -> None:
     """Small values, functions and lists alike; by a move, by undo and by redo."""
     timeline = make(True)
-    first = run(timeline, "x = 1; s = 'a'; f = lambda: 1; rows = [1]; same = 5; also = [5]")
-    run(timeline, "x = 2; s = 'b'; f = lambda: 2; rows.append(2)")
+    first = run_in(timeline, "x = 1; s = 'a'; f = lambda: 1; rows = [1]; same = 5; also = [5]")
+    run_in(timeline, "x = 2; s = 'b'; f = lambda: 2; rows.append(2)")
     others = {"x", "s", "f", "rows"}
     assert changed(timeline.go_to(first).report) == others
     assert changed(timeline.undo().report) == others
@@ -114,7 +107,7 @@ def test_what_came_back_is_told_from_what_was_there(make: Make) -> None:
 
 
 def test_in_a_new_kernel_all_came_back(make: Make) -> None:
-    first = run(make(True), "x = 1; rows = [1]")
+    first = run_in(make(True), "x = 1; rows = [1]")
     assert changed(make(True).go_to(first).report) == {"x", "rows"}
 
 
@@ -133,9 +126,9 @@ def test_an_undo_finds_what_an_equal_one_has_taken_the_place_of(
 ) -> None:
     """The cell between changed nothing that could be told, but which object it is."""
     timeline = make(True)
-    start = run(timeline, first)
-    run(timeline, then)
+    start = run_in(timeline, first)
+    run_in(timeline, then)
     timeline.go_to(start)
-    run(timeline, equal)
+    run_in(timeline, equal)
     timeline.undo()
     assert eval(check, timeline.namespace)
