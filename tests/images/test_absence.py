@@ -15,6 +15,7 @@ from jupyter_client.blocking.client import BlockingKernelClient
 
 from jupyter_rewind.kernels.hosting.record import Place, places
 from jupyter_rewind.store.locks import is_locked
+from tests.support.hosts import hosting_servers
 from tests.support.kernels import PATIENCE, Home, eventually
 from tests.support.servers import Server
 
@@ -55,18 +56,9 @@ def home(tmp_path: Path) -> Iterator[Home]:
 
 @pytest.fixture
 def start(home: Home) -> Iterator[Start]:
-    running: list[Server] = []
-
-    def started(*flags: str) -> Server:
-        flags = ("--Rewind.kernels_host=True", *flags)
-        server = Server(home.notebook.parent, home.environment, *flags)
-        running.append(server)
-        server.wait()
-        return server
-
-    yield started
-    for server in running:
-        server.stop()
+    """Starts a server over the home folder."""
+    with hosting_servers(home) as started:
+        yield started
 
 
 def deputies(home: Home) -> list[int]:

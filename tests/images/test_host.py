@@ -20,6 +20,7 @@ from jupyter_client.manager import KernelManager
 from jupyter_rewind.errors import RewindError
 from jupyter_rewind.kernels.hosting.process import find_process
 from jupyter_rewind.kernels.hosting.record import Hosted, Place, places
+from tests.support.hosts import hosting_servers
 from tests.support.kernels import PATIENCE, Home, eventually
 from tests.support.ports import set_ports
 from tests.support.servers import Server
@@ -48,18 +49,8 @@ def home(tmp_path: Path) -> Iterator[Home]:
 @pytest.fixture
 def start(home: Home) -> Iterator[Start]:
     """Starts a server over the home folder."""
-    running: list[Server] = []
-
-    def started(*flags: str) -> Server:
-        root = home.notebook.parent
-        server = Server(root, home.environment, "--Rewind.kernels_host=True", *flags)
-        running.append(server)
-        server.wait()
-        return server
-
-    yield started
-    for server in running:
-        server.stop()
+    with hosting_servers(home) as started:
+        yield started
 
 
 def open_session(server: Server) -> dict[str, Any]:
