@@ -32,7 +32,6 @@ from jupyter_rewind.faces.cli.command import (
 from jupyter_rewind.faces.cli.kernels import open_revival
 from jupyter_rewind.faces.cli.statuses import Status
 from jupyter_rewind.kernels.images.telling import image_json
-from jupyter_rewind.lineage import images_of_notebook
 
 if TYPE_CHECKING:
     from jupyter_rewind.model.checkpoint import Checkpoint
@@ -54,6 +53,8 @@ def history(
     ] = False,
 ) -> Answer:
     """List a notebook's checkpoints, the newest first, with process images between them."""
+    from jupyter_rewind.lineage import images_of_notebook
+
     with face.notebook(notebook) as workspace:
         info = workspace.overview(notebook)
         listing = workspace.listing(notebook, newest_first=not oldest)
