@@ -33,9 +33,10 @@ _OPENERS: Mapping[bytes, Callable[[BinaryIO], object]] = {
     b"BZ": bz2.open,
     b"\xfd7": lzma.open,
 }
+# RuntimeError: the zip has a password, or a packing that Python does not know.
 _FAULTS = (
     zipfile.BadZipFile, tarfile.TarError, lzma.LZMAError, EOFError, RuntimeError, ValueError,
-    NotImplementedError, zlib.error,
+    zlib.error,
 )  # fmt: skip
 
 
@@ -75,7 +76,10 @@ def read_member(archive: Path, name: str) -> bytes:
     except KeyError as error:
         raise NotFound(f"{name} is not in {archive} any more.") from error
     except _FAULTS as error:
-        raise Format(f"{name or archive.name} cannot be unpacked: {error}.") from error
+        raise Format(
+            f"{name or archive.name} cannot be unpacked here: {error}. Where another program can,"
+            " name what it gives with --scan."
+        ) from error
 
 
 def is_packed(path: Path) -> bool:

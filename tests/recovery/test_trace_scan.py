@@ -205,3 +205,17 @@ def test_what_unpacks_without_end_is_not_held(home: Home, monkeypatch: pytest.Mo
     [trace] = traces_of(FINDER, scope)
     with pytest.raises(Format, match="larger than 1 MB"):
         FINDER.read(trace, scope)
+
+
+@pytest.mark.parametrize(("at", "value"), [(6, 1), (8, 93)], ids=["a password", "its packing"])
+def test_zip_that_cannot_be_unpacked_here_says_what_to_do(home: Home, at: int, value: int) -> None:
+    """The notebook in it is named, and how it can be read all the same."""
+    place = home.path / "locked.zip"
+    raw = bytearray(pack(place, "zip").read_bytes())
+    for start in (raw.find(b"PK\x03\x04") + at, raw.find(b"PK\x01\x02") + at + 2):
+        raw[start] = value
+    place.write_bytes(raw)
+    scope = home.scope(scan=(place,))
+    trace = traces_of(FINDER, scope)[0]
+    with pytest.raises(Format, match=r"cannot be unpacked here: .* name what it gives with --scan"):
+        FINDER.read(trace, scope)
