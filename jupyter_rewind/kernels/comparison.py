@@ -40,6 +40,10 @@ Described = dict[str, tuple[object, VariableReport]]
 PLAIN = {kind: kind.__name__ for kind in (int, float, bool, str, bytes, complex, type(None))}
 _MODULES = "jupyter_rewind.kernels.reducers.modules"
 _CODE = "function or class"
+_STANDS = ("Placeholder", "FilePlaceholder", "set_state")
+_MADE = {("builtins", "complex"), *((Placeholder.__module__, name) for name in _STANDS)}
+"""All that is called to show a state, whoever made it. By whole names: a dotted one leads on, to
+what such a module has imported."""
 
 
 def report(store: ContentSource, snapshot: Snapshot) -> tuple[VariableReport, ...]:
@@ -191,7 +195,7 @@ class _PlainReader(PodReader):
         if name == "find_lost":
             why = "it could not be imported when it was kept, either"
             return lambda module, name: Placeholder(_CODE, f"{module}.{name}", why)
-        if (module, name) == ("builtins", "complex") or module == Placeholder.__module__:
+        if (module, name) in _MADE:
             return super().find_class(module, name)
         return _NamedMaker(module, name)
 
