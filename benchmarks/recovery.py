@@ -31,6 +31,7 @@ from benchmarks.material import (
 from benchmarks.measure import Row, at_least, at_most, run_parts
 from benchmarks.recovery_autosave import autosaved
 from benchmarks.recovery_command import Process, lay_out, recover_in
+from benchmarks.recovery_kept import Kept
 from benchmarks.recovery_oldtab import old_states
 from jupyter_rewind.recovery.rebuild import Rebuilt, rebuild
 
@@ -191,11 +192,12 @@ def _told(means: dict[str, float]) -> str:
 
 def real_disasters(folder: Path, marked: Marked) -> list[Row]:
     """Given disasters, laid out as a crash leaves them; the command is run."""
-    scores = []
+    scores, kept = [], Kept()
     for case in sorted((CORPUS / "disasters").glob("*/")):
         home = folder / case.name
         output = recover_in(lay_out(case, home), home).output
         book = json.loads(output.read_text(encoding="utf-8"))
+        kept.add(case, book)
         got = read_cells(output)
         truth = read_cells(case / "truth.ipynb")
         scores.append(score(got, truth, read_cells(case / "stale.ipynb")))
@@ -217,10 +219,11 @@ def real_disasters(folder: Path, marked: Marked) -> list[Row]:
         "order": "order of cells (Kendall)",
         "exact": "notebooks, those with exactly their code cells",
     }
-    return [
+    rows = [
         at_least("given disasters", against[name], means[name], bar, figures)
         for name, bar in bars.items()
     ]
+    return rows + kept.rows()
 
 
 def middle(folder: Path) -> list[Row]:
@@ -340,4 +343,13 @@ def _large(name: str, process: Process) -> list[Row]:
     ]
 
 
-PARTS: dict[str, Callable[[Path], list[Row]]] = {"quality": quality, "times": times}
+def given(folder: Path) -> list[Row]:
+    """The given disasters alone: a minute."""
+    return real_disasters(folder / "real", [])
+
+
+PARTS: dict[str, Callable[[Path], list[Row]]] = {
+    "quality": quality,
+    "times": times,
+    "given": given,
+}
