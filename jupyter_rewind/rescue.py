@@ -7,7 +7,6 @@ so this needs no store, makes none, and starts fast.
 from __future__ import annotations
 
 import os
-import shlex
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from jupyter_rewind import clock
 from jupyter_rewind.errors import Conflict, InvalidInput, Storage
+from jupyter_rewind.model.shell import quoted
 from jupyter_rewind.recovery import search, walking
 from jupyter_rewind.recovery.evidence import Allowance, Answers, Holds, Problem, Scope, Trace
 from jupyter_rewind.recovery.scratch import scratch_folder
@@ -142,7 +142,7 @@ def _without_scheme(text: str) -> str:
     raise InvalidInput(
         f"{text} is an address that a browser shows, and no file.",
         hint="Nothing was changed. In the notebook's folder, name its file: jupyter rewind recover"
-        f" {shlex.quote(name)}",
+        f" {quoted(name)}",
     )
 
 

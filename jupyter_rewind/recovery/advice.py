@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 
+from jupyter_rewind.model.shell import quoted
 from jupyter_rewind.recovery.attribution import Attributed, LeftOut, Split
 from jupyter_rewind.recovery.broken.damage import NO_CELL
 from jupyter_rewind.recovery.choosing import Base
@@ -241,7 +241,7 @@ def _now_elsewhere(
     }
     return tuple(
         f"{Path(place).name} has {same} of these {len(telling)} cells: was the notebook given this"
-        f" name? Then recover that one: jupyter rewind recover {shlex.quote(place)}"
+        f" name? Then recover that one: jupyter rewind recover {quoted(place)}"
         for place, same in shares.items()
         if same >= max(ENOUGH_CODE, len(telling) / 2)
     )

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import os
 import re
-import shlex
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
+from jupyter_rewind.model.shell import quoted
 from jupyter_rewind.recovery.documents import read_document
 from jupyter_rewind.recovery.evidence import Scope, Trace
 from jupyter_rewind.recovery.filestate import LARGE_BYTES
@@ -70,7 +70,7 @@ def of_checkpoint_in_words(notebook: Path) -> tuple[str, ...]:
     if match is None or notebook.parent.name != ".ipynb_checkpoints":
         return ()
     own = notebook.parent.parent / f"{match['stem']}{match['suffix']}"
-    command = f"jupyter rewind recover {shlex.quote(str(own))}"
+    command = f"jupyter rewind recover {quoted(str(own))}"
     return (f"This is Jupyter's checkpoint of {own.name}. What was run since, too: {command}",)
 
 
@@ -98,7 +98,7 @@ def _line(notebook: Path, same: int, is_copy: bool, of: int, more: int = 0) -> s
     which = f"a checkpoint of {notebook}, which is missing," if is_copy else f"{notebook}"
     what = f"has {same} of these {of} cells" if same else "has this name"
     what += f" and {more} more" if more else ""
-    command = f"jupyter rewind recover {shlex.quote(str(notebook))}"
+    command = f"jupyter rewind recover {quoted(str(notebook))}"
     return f"Is it that one? {which[0].upper()}{which[1:]} {what}: {command}"
 
 

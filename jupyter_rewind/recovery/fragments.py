@@ -7,12 +7,12 @@ not told again. A row that belongs to no session of the notebook is left to `gre
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby
 from pathlib import Path
 
+from jupyter_rewind.model.shell import quoted
 from jupyter_rewind.recovery.attribution import known_places
 from jupyter_rewind.recovery.evidence import (
     CHANGED,
@@ -196,5 +196,5 @@ def _scripts_in_words(scripts: Iterable[Fragment], near: Iterable[Fragment]) -> 
         else:
             yield (
                 f"{told} It lies in another folder and was not taken. If it is the notebook's code:"
-                f" --scan {shlex.quote(place)}"
+                f" --scan {quoted(place)}"
             )

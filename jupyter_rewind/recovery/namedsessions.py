@@ -5,13 +5,13 @@ A session's number is unique within one history only. Where two have it, nobody 
 
 from __future__ import annotations
 
-import shlex
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from jupyter_rewind.errors import InvalidInput, NotFound
+from jupyter_rewind.model.shell import quoted
 from jupyter_rewind.recovery.evidence import Evidence, FoundRun, Scope
 from jupyter_rewind.recovery.sameruns import merge_runs
 
@@ -80,7 +80,7 @@ def _refuse(number: int, profile: str, named: Sequence[FoundRun]) -> None:
         raise InvalidInput(
             f"Session {number} is of more than one history: {told}. Nothing was changed.",
             hint=f"Name {'the history' if alike else 'the profile'} too: --session"
-            f" {shlex.quote(f'{names[0]}:{number}')}",
+            f" {quoted(f'{names[0]}:{number}')}",
         )
 
 

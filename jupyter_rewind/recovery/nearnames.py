@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import re
-import shlex
 import unicodedata
 from collections import Counter
 from collections.abc import Collection, Iterator
@@ -16,6 +15,7 @@ from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
 
+from jupyter_rewind.model.shell import quoted
 from jupyter_rewind.recovery import search
 from jupyter_rewind.recovery.documents import read_document
 from jupyter_rewind.recovery.evidence import EvidenceCell, Scope, Trace
@@ -61,8 +61,8 @@ def copies_in_words(
                 count += f" that {'is' if more == 1 else 'are'} not in what came back"
             lines.append(
                 f"{path.name} lies beside it, is called like a copy, and has {count}. If it is one:"
-                f" jupyter rewind recover {shlex.quote(str(wanted))} --scan"
-                f" {shlex.quote(str(path))}"
+                f" jupyter rewind recover {quoted(str(wanted))} --scan"
+                f" {quoted(str(path))}"
             )
     return tuple(lines[:MOST_TOLD])
 
@@ -78,14 +78,14 @@ def meant_in_words(scope: Scope) -> tuple[str, ...]:
     names = {each.name for each in beside} - {wanted.name}
     lines = [
         f"Did you mean {path.name}? {'It is here' if os.path.exists(path) else 'It is gone'}:"
-        f" jupyter rewind recover {shlex.quote(str(path))}"
+        f" jupyter rewind recover {quoted(str(path))}"
         for path in (scope.folder / name for name in _alike(wanted.name, names))
     ]
     missing = sorted(each for each in beside if not os.path.exists(each))
     if not lines and len(missing) <= MOST_TOLD:
         lines = [
             f"Had it another name before? {path.name} was here, and is gone: jupyter rewind recover"
-            f" {shlex.quote(str(path))}"
+            f" {quoted(str(path))}"
             for path in missing
         ]
     gone = [
@@ -98,7 +98,7 @@ def meant_in_words(scope: Scope) -> tuple[str, ...]:
         traces = "a trace" if known[path] == 1 else f"{known[path]} traces"
         lines.append(
             f"Is it that one? {path}, which is missing, has left {traces}:"
-            f" jupyter rewind recover {shlex.quote(str(path))}"
+            f" jupyter rewind recover {quoted(str(path))}"
         )
     return tuple(lines)
 

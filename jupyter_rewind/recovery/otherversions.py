@@ -6,13 +6,13 @@ written an old state last. What other versions hold more is told, and any can be
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
 from jupyter_rewind.errors import InvalidInput
+from jupyter_rewind.model.shell import quoted
 from jupyter_rewind.recovery.broken.versions import VERSION
 from jupyter_rewind.recovery.evidence import Evidence, EvidenceCell, FoundDocument, Trace
 from jupyter_rewind.recovery.exactness import is_page, said
@@ -107,7 +107,7 @@ def _line(other: OtherVersion) -> str:
     when = ""
     if other.time_ns is not None:
         when = f", {datetime.fromtimestamp(other.time_ns / 1e9):%Y-%m-%d %H:%M}"
-    where = f"--from {shlex.quote(other.trace.place)}"
+    where = f"--from {quoted(other.trace.place)}"
     if other.trace.kind == MEMORY:
         where = f"--memory --from {other.trace.handle.get('mark', other.trace.place)}"
     return (

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterable
 from pathlib import Path
+
+from jupyter_rewind.model.shell import quoted
 
 _IN_A_ROW = 4
 """So many numbers that follow one another are told by the first and the last."""
@@ -16,10 +17,10 @@ def typed(path: Path) -> str:
     try:
         here = Path.cwd()
     except OSError:
-        return shlex.quote(text)  # the folder is gone: only a whole path leads anywhere
+        return quoted(text)  # the folder is gone: only a whole path leads anywhere
     if path.is_relative_to(here):
         text = str(path.relative_to(here))
-    return shlex.quote(f"./{text}" if text.startswith("-") else text)
+    return quoted(f"./{text}" if text.startswith("-") else text)
 
 
 def listed(numbers: Iterable[int]) -> str:

@@ -10,11 +10,11 @@ of a program only, where notebooks of all names do, is told, and left there.
 from __future__ import annotations
 
 import re
-import shlex
 from collections.abc import Iterable, Sequence, Set
 from dataclasses import replace
 from pathlib import Path
 
+from jupyter_rewind.model.shell import quoted
 from jupyter_rewind.recovery.advice import BY_LIKENESS
 from jupyter_rewind.recovery.attribution import attribute, known_places
 from jupyter_rewind.recovery.evidence import Evidence, EvidenceCell, FoundDocument, Holds
@@ -85,7 +85,7 @@ def _left_out_in_words(
     alike = sorted((each for each in kin if max(each[1:]) > 0), key=lambda each: -max(each[1:]))
     lines = [
         f"Not taken: a notebook without a name ({each.trace.words or each.trace.kind}) that"
-        f" {_kinship(by_code, by_id)}. If it is the one: --from {shlex.quote(each.trace.place)}"
+        f" {_kinship(by_code, by_id)}. If it is the one: --from {quoted(each.trace.place)}"
         for each, by_code, by_id in alike[:_MOST_BESIDE]
     ]
     left = len(strange) - len(lines) + unlike

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import itertools
-import shlex
 from collections.abc import Iterable
 from datetime import UTC, datetime
+
+from jupyter_rewind.model.shell import quoted
 
 SHORT_ID = 8
 BRING = "`jupyter rewind pull` brings them."
@@ -62,7 +63,7 @@ def absent(size_bytes: int) -> str:
 def argument(path: str) -> str:
     """A path as it can be typed after a command: quoted where the shell needs that, and never
     taken for an option."""
-    return shlex.quote(f"./{path}" if path.startswith("-") else path)
+    return quoted(f"./{path}" if path.startswith("-") else path)
 
 
 def one_line(name: str) -> str:
