@@ -15,14 +15,17 @@ from typing import Any
 
 import pytest
 
+from jupyter_rewind.recovery import search
 from jupyter_rewind.recovery.evidence import Evidence, FoundDocument, Problem, Scope, Trace
 from jupyter_rewind.recovery.memorycells import find_rows, join_rows
 from jupyter_rewind.recovery.normal import cell_of
+from jupyter_rewind.recovery.traces import memory
 from jupyter_rewind.recovery.traces.memory import MemoryFinder
 from jupyter_rewind.recovery.traces.openfiles import OpenFileFinder
 from jupyter_rewind.recovery.unnamed import rebuild_named
 from tests.support.ipythons import wait_until
 from tests.support.notebooks import book_of, code_cell, image_output, to_bytes
+from tests.support.processes import anybodys_folder, run_unprivileged
 from tests.support.stock import Stock
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="/proc is Linux's")
@@ -268,3 +271,33 @@ def test_what_cannot_be_looked_into_is_a_problem() -> None:
     (problem,) = MemoryFinder().find(scope)
     assert isinstance(problem, Problem) and "Linux" in problem.words
     assert list(OpenFileFinder().find(scope)) == []
+
+
+@pytest.fixture
+def anybodys() -> Iterator[Path]:
+    with anybodys_folder() as folder:
+        yield folder
+
+
+@pytest.mark.parametrize(("rule", "told"), [("1", True), ("0", False), (None, False)])
+def test_memory_that_is_closed_is_told_with_what_opens_it(
+    anybodys: Path, monkeypatch: pytest.MonkeyPatch, rule: str | None, told: bool
+) -> None:
+    """Ubuntu lets nobody look into memory, also not into their own: you are told the command that
+    opens it; of forty tabs of a browser, once."""
+    if rule is not None:
+        (anybodys / "ptrace_scope").write_text(f"{rule}\n")
+    monkeypatch.setattr(memory, "YAMA", anybodys / "ptrace_scope")
+    scope = Scope(anybodys / "a.ipynb", anybodys, anybodys, anybodys, memory=True)
+    first, another = (
+        Trace(MemoryFinder.kind, f"process 1 ({name})", handle={"pid": "1"})
+        for name in ("jupyter-lab", "chrome")
+    )
+
+    def look() -> None:
+        heard = search.gather(scope, [first, another], [MemoryFinder()])
+        assert [each.place for each in heard.problems] == [first.place, another.place]
+        (words,) = {each.words for each in heard.problems}
+        assert ("sudo sysctl kernel.yama.ptrace_scope=0" in words) is told
+
+    run_unprivileged(look)

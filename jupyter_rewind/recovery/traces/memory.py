@@ -49,6 +49,8 @@ _BROWSERS = (
     "chrome", "chromium", "firefox", "msedge", "brave", "opera", "vivaldi", "electron",
     "code", "codium", "cursor", "jupyterlab-desktop", "webkitwebprocess", "epiphany",
 )  # fmt: skip
+YAMA = Path("/proc/sys/kernel/yama/ptrace_scope")
+"""What the system says of looking into programs that one has not started oneself."""
 _SERVER = "Jupyter's server"
 _SERVERS = ("jupyter", "jupyter_server", "jupyterhub", "jupyter-lab", "jupyter-notebook")
 
@@ -87,10 +89,7 @@ class MemoryFinder:
             descriptor = open_memory(process)
             places = regions(process)
         except PermissionError as error:
-            raise Denied(
-                f"The memory of {trace.place} may not be looked into. Nothing was changed.",
-                hint="Run the command as its owner; kernel.yama.ptrace_scope must be 0.",
-            ) from error
+            raise _denied() from error
         except OSError as error:
             raise NotFound("The process has ended, and its memory is gone.") from error
         found, total = Rows(), sum(place.end - place.start for place in places)
@@ -105,6 +104,22 @@ class MemoryFinder:
         scope.memory_time.left -= clock.monotonic() - began
         problems = () if done >= total else (_not_all(trace, scope, done, total),)
         return replace(_evidence(trace, scope, found), problems=problems)
+
+
+def _denied() -> Denied:
+    """One and the same of each program, so that it is told once."""
+    try:
+        is_closed = read_file(YAMA, _LARGEST_INFO).strip() != b"0"
+    except OSError:
+        is_closed = False  # there is no such rule here: the program has closed itself
+    hint = (
+        "This system lets nobody but an administrator do that. Leave everything running, open it"
+        " until the next start with `sudo sysctl kernel.yama.ptrace_scope=0`, and give this command"
+        " again."
+        if is_closed
+        else "The program lets nobody do that."
+    )
+    return Denied("Its memory may not be looked into.", hint=hint)
 
 
 @dataclass(slots=True)
