@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from jupyter_rewind.recovery.traces.snapshots import SnapshotFinder
-from tests.support.traces import Home, notebook_text, sources, traces_of
+from tests.support.processes import anybodys_folder, run_unprivileged
+from tests.support.traces import Home, look_with, notebook_text, sources, traces_of
 
 LAYOUTS = {
     "zfs": ".zfs/snapshot/daily-1/work/project",
@@ -62,10 +66,49 @@ def test_a_backup_of_the_whole_disk_is_found(home: Home, tmp_path: Path, backup:
 
 def test_the_same_state_in_many_snapshots_is_told_once(home: Home) -> None:
     """A notebook that did not change between snapshots is one state, not many."""
-    import os
-
     for number in range(5):
         path = home.path / f".zfs/snapshot/daily-{number}/work/analysis.ipynb"
         put(path, "same")
         os.utime(path, (1_700_000_000, 1_700_000_000))
     assert len(traces_of(SnapshotFinder(home.path / "nowhere"), home.scope())) == 1
+
+
+@pytest.fixture
+def ann() -> Iterator[Home]:
+    """A home whose snapshots, and those of what is above it, are closed."""
+    with anybodys_folder() as top:
+        made = Home(top / "ann")
+        (made.path / "scratch").chmod(0o777)
+        put(made.path / LAYOUTS["snapper"] / "analysis.ipynb", "before")
+        yield made
+        (made.path / ".snapshots").chmod(0o755)
+
+
+@pytest.mark.parametrize("name", ["analysis.ipynb", None], ids=["notebook", "folder"])
+def test_snapshots_that_only_an_administrator_sees_are_told(ann: Home, name: str | None) -> None:
+    """Snapper keeps them closed to you: you learn that they are there, and what to do."""
+    (ann.path / ".snapshots").chmod(0o000)
+
+    def look() -> None:
+        traces, [problem] = look_with(SnapshotFinder(ann.path / "nowhere"), ann.scope(name))
+        assert traces == []
+        assert problem.place == str(ann.path / ".snapshots")
+        assert "--scan" in problem.words
+
+    run_unprivileged(look)
+
+
+def test_closed_snapshots_of_another_disk_are_not_told(ann: Home) -> None:
+    """The system's own snapshots are closed as well, and have nothing of a home on its own disk."""
+    (ann.path / ".snapshots").chmod(0o000)
+    mount = ["mount", "-t", "tmpfs", "-o", "mode=755", "tmpfs", str(ann.work)]
+    if subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("no disk can be mounted here")
+
+    def look() -> None:
+        assert look_with(SnapshotFinder(ann.path / "nowhere"), ann.scope()) == ([], [])
+
+    try:
+        run_unprivileged(look)
+    finally:
+        subprocess.run(["umount", str(ann.work)], check=True)

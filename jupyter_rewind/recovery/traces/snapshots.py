@@ -25,6 +25,12 @@ _INSIDE = (
     ("@GMT-*", "", "A snapshot of the server"),
 )
 """What a file system shows at its top: the folder of snapshots, and what lies in each."""
+_CLOSED = (
+    "Snapshots lie here that you may not look into ({reason}). Where an administrator may (sudo),"
+    " look for the notebook in them, copy it, and name the copy with --scan."
+)
+_State = tuple[Path, Path, str]
+"""Where an earlier state of a folder lies, which folder it is of, in words."""
 _WHOLE_DISK = (
     ("timeshift/snapshots/*/localhost", "A Timeshift snapshot"),
     ("run/timeshift/*/backup/timeshift/snapshots/*/localhost", "A Timeshift snapshot"),
@@ -55,7 +61,10 @@ class SnapshotFinder:
 
     def find(self, scope: Scope) -> Iterator[Trace | Problem]:
         seen: set[tuple[Path, int | None, int]] = set()
-        places = sorted(self._states(scope), key=lambda each: str(each[0]), reverse=True)
+        states = list(self._states(scope))
+        yield from (each for each in states if isinstance(each, Problem))
+        places = [each for each in states if not isinstance(each, Problem)]
+        places.sort(key=lambda each: str(each[0]), reverse=True)
         if len(places) > MOST_SNAPSHOTS:
             words = f"{len(places)} snapshots; only the last {MOST_SNAPSHOTS} were looked into."
             yield Problem(str(places[0][0]), words)
@@ -70,15 +79,17 @@ class SnapshotFinder:
     def read(self, trace: Trace, scope: Scope) -> Evidence:
         return read_notebook(trace)
 
-    def _states(self, scope: Scope) -> Iterator[tuple[Path, Path, str]]:
-        """Each earlier state of a folder: where it lies, which folder it is of, in words."""
+    def _states(self, scope: Scope) -> Iterator[_State | Problem]:
+        """Each earlier state of a folder; a folder of states that may not be entered is told."""
         at = scope.notebook.parent if scope.notebook else scope.folder
+        closed: dict[str, str] = {}
         for top in (at, *at.parents):
             for folder, inner, words in _INSIDE:
-                if "*" in folder:
-                    states = list(_matching(top, folder))
-                else:
-                    states = [Path(top, folder, name) for name in _names(top / folder)]
+                try:
+                    states = _states_in(top, folder)
+                except OSError as error:
+                    closed[str(top / folder)] = error.strerror or "it cannot be read"
+                    continue
                 for state in states:
                     whole = state / inner if inner else state
                     if inner or not os.path.isdir(state / "snapshot"):
@@ -86,13 +97,28 @@ class SnapshotFinder:
         for pattern, words in _WHOLE_DISK:
             for state in _matching(self._root, pattern):
                 yield state, Path("/"), words
+        for place, reason in closed.items():
+            # Of a folder on another disk, or in another subvolume, it has no states.
+            if _is_one_disk(Path(place).parent, at):
+                yield Problem(place, _CLOSED.format(reason=reason))
 
 
-def _names(folder: Path) -> list[str]:
+def _is_one_disk(top: Path, at: Path) -> bool:
+    """Whether the folder, or what is left of the way to it, lies on the disk of the one above."""
+    here = next(each for each in (at, *at.parents) if os.path.exists(each))
     try:
-        return os.listdir(folder)
+        return os.stat(top).st_dev == os.stat(here).st_dev
     except OSError:
+        return False
+
+
+def _states_in(top: Path, folder: str) -> list[Path]:
+    """Where each state of `top` lies. Raises OSError where it has states, and they are closed."""
+    if "*" in folder:
+        return list(_matching(top, folder))
+    if not os.path.isdir(top / folder):
         return []
+    return [Path(top, folder, name) for name in os.listdir(top / folder)]
 
 
 def _matching(top: Path, pattern: str) -> Iterator[Path]:
