@@ -1,7 +1,8 @@
 """Notebooks in archives that a person names: zip, tar in any packing, and one file that is packed.
 
-Nothing is unpacked onto the disk, no path in an archive is followed, and no more is read of a
-notebook than one can be large: what a few bytes are packed from may have no end.
+No path in an archive is followed, and no more is read of a notebook than one can be large: what a
+few bytes are packed from may have no end. What is packed as one stream is unpacked once: the
+notebooks that are met go into a folder for copies, as far as there is room.
 """
 
 from __future__ import annotations
@@ -16,18 +17,23 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO, cast
 
+from jupyter_rewind import clock
 from jupyter_rewind.errors import Format, NotFound
 from jupyter_rewind.recovery.regular import open_file
 from jupyter_rewind.recovery.walking import ZIPS
+from jupyter_rewind.store.durable import free_bytes
 
 MOST_MEMBERS = 100_000
 MOST_BYTES = 1 << 28
 """So much of one notebook is read."""
+KEPT_BYTES = 1 << 29
+"""So much of what is met in archives is kept, or half of the room where that is less."""
 _OPENERS: Mapping[bytes, Callable[[BinaryIO], object]] = {
     b"\x1f\x8b": gzip.open,
     b"BZ": bz2.open,
@@ -38,30 +44,58 @@ _FAULTS = (
     zipfile.BadZipFile, tarfile.TarError, lzma.LZMAError, EOFError, RuntimeError, ValueError,
     zlib.error,
 )  # fmt: skip
+_Opener = Callable[[], BinaryIO]
 
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A file of an archive; `time_ns` is when it was written, as the archive says."""
+    """A file of an archive; `time_ns` is when it was written, as the archive says. `copy` has what
+    it holds, where it was kept."""
 
     name: str
     size_bytes: int
     time_ns: int | None
+    copy: Path | None = None
 
 
-def notebooks_in(archive: Path) -> Iterator[Member]:
-    """The members that are called as notebooks are. Raises Format, OSError."""
+def notebooks_in(archive: Path, copies: Copies | None = None) -> Iterator[Member]:
+    """The members that are called as notebooks are, copied where there is room. Raises Format,
+    OSError."""
     try:
         with open_file(archive) as file:
             found = _of_zip(file) if _is_zip(archive) else _of_tar(file)
-            for number, each in enumerate(found):
+            for number, (each, opened) in enumerate(found):
                 if number >= MOST_MEMBERS:
                     return
                 base = os.path.basename(each.name)
                 if ".ipynb" in base and not base.startswith("._"):  # macOS keeps attributes so
-                    yield each
+                    kept = copies.keep(each, opened) if copies is not None else None
+                    yield replace(each, copy=kept)
     except _FAULTS as error:
         raise Format(f"The archive is damaged: {error}.") from error
+
+
+class Copies:
+    """Copies of members, made while archives are gone through, in a folder of our own."""
+
+    def __init__(self, folder: Path) -> None:
+        room = free_bytes(folder)
+        self._folder = folder
+        self._left = KEPT_BYTES if room is None else min(KEPT_BYTES, room // 2)
+
+    def keep(self, member: Member, opened: _Opener) -> Path | None:
+        """Where the copy is; None where there is no room, or the member does not read: who wants it
+        is told why."""
+        if member.size_bytes > self._left:
+            return None
+        place = self._folder / clock.new_id()
+        try:
+            raw = _read(opened())
+            place.write_bytes(raw)
+        except (*_FAULTS, Format, OSError):
+            return None
+        self._left -= len(raw)
+        return place
 
 
 def read_member(archive: Path, name: str) -> bytes:
@@ -121,18 +155,22 @@ def _is_zip(archive: Path) -> bool:
     return archive.name.lower().endswith(ZIPS)
 
 
-def _of_zip(file: BinaryIO) -> Iterator[Member]:
-    for each in zipfile.ZipFile(file).infolist():
+def _of_zip(file: BinaryIO) -> Iterator[tuple[Member, _Opener]]:
+    archive = zipfile.ZipFile(file)
+    for each in archive.infolist():
         try:
             time_ns = int(datetime(*each.date_time).timestamp()) * 1_000_000_000
         except (ValueError, OverflowError, OSError):
             time_ns = None
         if not each.is_dir():
-            yield Member(each.filename, each.file_size, time_ns)
+            opened = partial(archive.open, each)
+            yield Member(each.filename, each.file_size, time_ns), cast("_Opener", opened)
 
 
-def _of_tar(file: BinaryIO) -> Iterator[Member]:
+def _of_tar(file: BinaryIO) -> Iterator[tuple[Member, _Opener]]:
     with tarfile.open(fileobj=file, mode="r:*") as tar:
         for each in tar:
             if each.isfile():
-                yield Member(each.name, each.size, int(each.mtime) * 1_000_000_000)
+                opened = partial(tar.extractfile, each)
+                member = Member(each.name, each.size, int(each.mtime) * 1_000_000_000)
+                yield member, cast("_Opener", opened)

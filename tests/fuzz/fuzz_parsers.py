@@ -114,14 +114,14 @@ def files(raw: bytes) -> None:
 def archives(raw: bytes) -> None:
     """A zip, a tar or a packed file of any bytes."""
     from jupyter_rewind.errors import RewindError
-    from jupyter_rewind.recovery.archives import notebooks_in, read_member
+    from jupyter_rewind.recovery.archives import Copies, notebooks_in, read_member
 
     with tempfile.TemporaryDirectory(dir=_fast_folder()) as name:
         for suffix in (".zip", ".tar", ".gz"):
             path = Path(name) / f"a{suffix}"
             path.write_bytes(raw)
             with contextlib.suppress(RewindError, OSError):
-                for each in notebooks_in(path):
+                for each in notebooks_in(path, Copies(Path(name))):
                     read_member(path, each.name)
             with contextlib.suppress(RewindError, OSError):
                 read_member(path, "")

@@ -9,11 +9,12 @@ import os
 import tarfile
 import zipfile
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 
 from jupyter_rewind.errors import Format
-from jupyter_rewind.recovery import archives
+from jupyter_rewind.recovery import archives, regular
 from jupyter_rewind.recovery.evidence import Problem
 from jupyter_rewind.recovery.traces.scan import ScanFinder
 from tests.support.processes import anybodys_folder, run_unprivileged
@@ -159,6 +160,46 @@ def test_notebook_in_an_archive_comes_back(home: Home, name: str, form: str) -> 
         assert {each.place for each in traces_of(FINDER, inside)} >= {
             f"{place}: project/analysis.ipynb"
         }
+
+
+@pytest.mark.parametrize("form", ["gz", "zip"])
+def test_archive_is_gone_through_once(
+    home: Home, form: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A backup of gigabytes that holds a hundred notebooks takes as long as one that holds one."""
+    place = pack(home.path / f"backup.{'zip' if form == 'zip' else 'tgz'}", form)
+    opened: list[Path] = []
+
+    def open_file(path: Path) -> BinaryIO:
+        opened.append(path)
+        return regular.open_file(path)
+
+    monkeypatch.setattr(archives, "open_file", open_file)
+    scope = home.scope(scan=(place,))
+    found = [sources(FINDER, each, scope) for each in traces_of(FINDER, scope)]
+    assert sorted(found) == [["x = 0"], ["x = 1"], ["y = 2"]]
+    assert opened == [place]
+
+
+def test_archive_comes_back_where_there_is_no_room_for_copies(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The disk that just ran full has no room for what is in the backup: it is read in place."""
+    monkeypatch.setattr(archives, "KEPT_BYTES", 0)
+    place = pack(home.path / "backup.tgz", "gz")
+    scope = home.scope(scan=(place,))
+    found = [sources(FINDER, each, scope) for each in traces_of(FINDER, scope)]
+    assert sorted(found) == [["x = 0"], ["x = 1"], ["y = 2"]]
+    assert list(scope.scratch.iterdir()) == []
+
+
+def test_notebook_in_an_archive_that_parts_folders_as_windows_does(home: Home) -> None:
+    """Some archives of Windows have `project\\analysis.ipynb`: it is that notebook."""
+    place = home.path / "old.zip"
+    with zipfile.ZipFile(place, "w") as made:
+        made.writestr("project\\analysis.ipynb", notebook_text("x = 1"))
+    [trace] = traces_of(FINDER, home.scope(scan=(place,)))
+    assert trace.notebook == str(home.work / "analysis.ipynb")
 
 
 def test_notebook_that_is_packed_alone_comes_back(home: Home) -> None:

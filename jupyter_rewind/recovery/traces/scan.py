@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import re
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from jupyter_rewind.errors import Format
 from jupyter_rewind.recovery.documents import read_document, read_notebook
@@ -21,6 +23,9 @@ from jupyter_rewind.recovery.walking import (
     folders_below,
     is_recovered,
 )
+
+if TYPE_CHECKING:
+    from jupyter_rewind.recovery.archives import Copies
 
 MOST_FILES = 200_000
 _HEAD_BYTES = 512
@@ -42,7 +47,7 @@ _ARCHIVES = (
     ".zip", ".tar", ".tgz", ".gz", ".txz", ".xz", ".tbz2", ".bz2", ".zst", ".7z", ".rar",
 )  # fmt: skip
 _MOST_NAMED = 3
-_ARCHIVE, _MEMBER = "archive", "member"
+_ARCHIVE, _MEMBER, _COPY = "archive", "member", "copy"
 
 
 class ScanFinder:
@@ -60,16 +65,25 @@ class ScanFinder:
     }
 
     def find(self, scope: Scope) -> Iterator[Trace | Problem]:
+        @cache
+        def copies() -> Copies:
+            # Only who has archives waits for what opens them.
+            from jupyter_rewind.recovery.archives import Copies
+
+            return Copies(scope.scratch)
+
         for place in scope.scan:
             if os.path.isdir(place):
-                yield from _look_into(place, scope)
+                yield from _look_into(place, scope, copies)
             elif place.name.lower().endswith((*ZIPS, *TARS)):
-                yield from _in_archive(place, scope)
+                yield from _in_archive(place, scope, copies)
             else:
                 yield from _trace(place, scope, named=True)
 
     def read(self, trace: Trace, scope: Scope) -> Evidence:
         """Raises NotFound and Format (of archives), OSError."""
+        if _COPY in trace.handle:
+            return read_notebook(trace, Path(trace.handle[_COPY]))
         place = Path(trace.handle.get(_ARCHIVE, trace.place))
         if _MEMBER not in trace.handle and not place.name.lower().endswith(PACKED):
             return read_notebook(trace)
@@ -80,7 +94,7 @@ class ScanFinder:
         return read_document(trace, read_member(place, trace.handle.get(_MEMBER, "")))
 
 
-def _look_into(top: Path, scope: Scope) -> Iterator[Trace | Problem]:
+def _look_into(top: Path, scope: Scope, copies: Callable[[], Copies]) -> Iterator[Trace | Problem]:
     count, archives = 0, list[str]()
     for folder in folders_below(top, hidden=True):
         try:
@@ -97,7 +111,7 @@ def _look_into(top: Path, scope: Scope) -> Iterator[Trace | Problem]:
                 return
             if ".ipynb" not in entry.name and entry.name.lower().endswith(_ARCHIVES):
                 if entry.name.lower().endswith(ZIPS):  # the others have no list of what is in them
-                    yield from _in_archive(Path(entry.path), scope)
+                    yield from _in_archive(Path(entry.path), scope, copies)
                 else:
                     archives.append(entry.name)
             if _is_earlier_recovery(Path(entry.path), scope):
@@ -108,21 +122,24 @@ def _look_into(top: Path, scope: Scope) -> Iterator[Trace | Problem]:
         yield Problem(str(top), _packed(archives))
 
 
-def _in_archive(archive: Path, scope: Scope) -> Iterator[Trace | Problem]:
+def _in_archive(
+    archive: Path, scope: Scope, copies: Callable[[], Copies]
+) -> Iterator[Trace | Problem]:
     """The notebooks in an archive: of the notebook where their names say so."""
-    # Only who has archives waits for what opens them.
     from jupyter_rewind.recovery.archives import notebooks_in
 
     scope.progress(f"Looking into {archive}", None)
     wanted = scope.notebook
     try:
-        for each in notebooks_in(archive):
-            base = os.path.basename(each.name)
+        for each in notebooks_in(archive, copies()):
+            # Archives of Windows may part folders as Windows does.
+            base = os.path.basename(each.name.replace("\\", "/"))
             is_own = wanted is not None and is_called(base, wanted.stem)
+            copy = {} if each.copy is None else {_COPY: str(each.copy)}
             yield Trace(
                 ScanFinder.kind, f"{archive}: {each.name}", str(wanted) if is_own else None,
                 EVERYTHING, each.time_ns, each.size_bytes, "In an archive that you named",
-                handle={_ARCHIVE: str(archive), _MEMBER: each.name, MADE: BY_NAME},
+                handle={_ARCHIVE: str(archive), _MEMBER: each.name, MADE: BY_NAME, **copy},
             )  # fmt: skip
     except (Format, OSError) as error:
         yield Problem(str(archive), f"It could not be looked into: {error}")
