@@ -8,7 +8,8 @@ from itertools import takewhile
 
 from jupyter_rewind.recovery.attribution import Attributed
 from jupyter_rewind.recovery.choosing import Base
-from jupyter_rewind.recovery.evidence import FoundRun
+from jupyter_rewind.recovery.evidence import EvidenceCell, FoundRun
+from jupyter_rewind.recovery.outputs import Loose, without_outputs
 
 
 def part_of(base: Base, attributed: Sequence[Attributed]) -> FoundRun | None:
@@ -32,8 +33,9 @@ def read_of(base: Base, run: FoundRun) -> int:
 
 
 def completed(base: Base, attributed: Sequence[Attributed]) -> Base:
-    """The base, where the first piece of a code cell has the text that was run next and begins so;
-    it stays as doubtful as a piece is."""
+    """The base, where the first piece of a code cell has the text that ran at its count and begins
+    so, or that ran next; it stays as doubtful as a piece is. It shows what it showed where the
+    count says that this text made it."""
     run = part_of(base, attributed)
     if run is None or base.document is None:
         return base
@@ -41,15 +43,40 @@ def completed(base: Base, attributed: Sequence[Attributed]) -> Base:
     if piece is None or piece.kind != "code" or not piece.source.strip():
         return base
     begin = piece.source.rstrip()
+    known = _at_count(base, run, piece)
     ran = (each.source.rstrip() for each in run.executions[read_of(base, run) :])
-    whole = next((source for source in ran if source.startswith(begin)), None)
+    whole = known or next((source for source in ran if source.startswith(begin)), None)
     if whole is None:
         return base
+    outputs = piece.outputs if known else ()
     words = "" if whole == begin else "its end is what was run"
     cells = tuple(
-        replace(each, cell=replace(each.cell, source=whole, whole=True), certain=False, words=words)
+        replace(
+            each,
+            cell=replace(each.cell, source=whole, whole=True, outputs=outputs),
+            certain=False,
+            words=words,
+        )
         if each.cell is piece
         else each
         for each in base.cells
     )
     return replace(base, cells=cells)
+
+
+def _at_count(base: Base, run: FoundRun, piece: EvidenceCell) -> str | None:
+    """The text that the run has at the piece's own count, where it begins so: that is the cell's,
+    unless the run began after the document was saved."""
+    started = run.started_ns
+    if started is not None and base.time_ns is not None and started > base.time_ns:
+        return None
+    begin = piece.source.rstrip()
+    ran = (each for each in run.executions if each.line == piece.execution_count)
+    sources = (each.source.rstrip() for each in ran)
+    return next((source for source in sources if source.startswith(begin)), None)
+
+
+def loose_of(read: Base, made: Base) -> tuple[Loose, ...]:
+    """The outputs of pieces in `read` that stand under no cell of what was `made` of it."""
+    pairs = ((was.cell, now.cell) for was, now in zip(read.cells, made.cells, strict=True))
+    return without_outputs(was for was, now in pairs if not (now.whole and now.outputs))

@@ -26,7 +26,7 @@ from jupyter_rewind.recovery.attribution import (
 from jupyter_rewind.recovery.blends import other_text
 from jupyter_rewind.recovery.choosing import Base, Based, choose_base
 from jupyter_rewind.recovery.codeonly import outputs_in_words, with_saved_outputs
-from jupyter_rewind.recovery.completing import completed
+from jupyter_rewind.recovery.completing import completed, loose_of
 from jupyter_rewind.recovery.confidence import Judged, judge
 from jupyter_rewind.recovery.dating import dated
 from jupyter_rewind.recovery.evidence import ON_DISK, Evidence, EvidenceCell, Executed, Trace
@@ -41,7 +41,6 @@ from jupyter_rewind.recovery.outputs import (
     earlier_in_words,
     has_failed,
     with_outputs,
-    without_outputs,
 )
 from jupyter_rewind.recovery.placing import place_by_need
 from jupyter_rewind.recovery.reasons import Reasons
@@ -123,8 +122,8 @@ def rebuild(target: Path, evidence: Evidence) -> Rebuilt:
     ran = {e.source for each in attributed if each.certain for e in each.run.executions}
     own = [each for each in evidence.documents if each.trace.notebook in places]
     base = with_exact_markdown(choose_base(evidence, places, ran), own)
-    base = with_saved_outputs(base, own)
-    base = dated(completed(base, attributed), own, attributed)
+    read = with_saved_outputs(base, own)
+    base = dated(completed(read, attributed), own, attributed)
     silent = unrecorded(base, evidence, places, attributed)
     base = as_old(base, silent)
     followed = _Followed(base, attributed)
@@ -145,7 +144,7 @@ def rebuild(target: Path, evidence: Evidence) -> Rebuilt:
         metadata=base.document.metadata if base.document else {},
         nbformat=base.document.nbformat if base.document else (4, 5),
         sessions=tuple(attributed),
-        loose=without_outputs(each.cell for each in base.cells),
+        loose=loose_of(read, base),
         damages=base.document.damages if base.document is not None else (),
         passed_over=base.passed_over,
         base=base.document.trace if base.document else None,

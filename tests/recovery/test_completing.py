@@ -50,6 +50,27 @@ def test_the_cell_at_the_cut_gets_its_end(letters: int) -> None:
     assert rebuilt.cells[3].confidence < 0.9
 
 
+FIRST, SECOND = "rate = 1\nprint(rate)", "rate = 1\nprint(rate * 2)"
+
+
+@pytest.mark.parametrize(("count", "shows"), [(2, True), (7, False)])
+def test_the_cell_at_the_cut_shows_what_its_own_text_made(count: int, shows: bool) -> None:
+    """A cell was changed and run again; of what was saved only its outputs and its first line are
+    left. Its number says which text made them; where it says nothing, they are kept beside."""
+    cell = code("rate = 1\nprint(ra", "below the cell at the cut")
+    begun, shown = replace(cell, execution_count=count, whole=False), cell.outputs
+    cut = document(prose("# Survey"), begun, complete=False)
+    ran = session(1, [FIRST, SECOND], at=-600, lasting=None)
+    rebuilt = rebuilt_of([cut], [ran])
+    showing = [each.cell.source for each in rebuilt.cells if each.cell.outputs]
+    assert showing == ([SECOND] if shows else [])
+    assert [each.outputs for each in rebuilt.loose] == ([] if shows else [shown])
+    assert {FIRST, SECOND} <= {
+        *sources_of(rebuilt),
+        *(each.source for each in rebuilt.alternatives),
+    }
+
+
 @pytest.mark.parametrize("changed", [1, 2, 3])
 def test_a_cell_that_was_changed_behind_the_cut_comes_back_as_it_ran_last(changed: int) -> None:
     """The checkpoint has it as it was before; the file breaks off in front of it."""
