@@ -27,6 +27,7 @@ import type {
   Labelled,
   Moved,
   ProcessImage,
+  Resumable,
   Snapshot,
   Unseen
 } from './tokens';
@@ -165,9 +166,9 @@ export class RewindClient implements IRewindClient {
     return (await this.ask('POST', 'diff', {}, body)) as IDifference;
   }
 
-  async resumable(path: string): Promise<Snapshot | null> {
-    const found = await this.ask('GET', 'kernels/resumable', { path });
-    return (found as { snapshot: Snapshot | null }).snapshot;
+  async resumable(path: string, kernel?: string): Promise<Resumable> {
+    const query = { path, kernel };
+    return (await this.ask('GET', 'kernels/resumable', query)) as Resumable;
   }
 
   async resume(kernel: string): Promise<Moved> {

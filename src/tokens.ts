@@ -28,6 +28,9 @@ export type History = Schemas['HistoryWithCheckpoints'];
 /** The state of a kernel's variables after one cell. */
 export type Snapshot = Schemas['Snapshot'];
 
+/** The last state that any kernel of a notebook kept, and whether the one of now lost it. */
+export type Resumable = Schemas['Resumable'];
+
 /** One run of one cell, without its outputs. */
 export type Execution = Schemas['Execution'];
 
@@ -224,8 +227,8 @@ export interface IRewindClient {
     content: unknown
   ): Promise<IDifference>;
 
-  /** The last state that any kernel of a notebook kept; `null` where there is none. */
-  resumable(path: string): Promise<Snapshot | null>;
+  /** The last state of a notebook's kernels, and whether its `kernel` of now lost it. */
+  resumable(path: string, kernel?: string): Promise<Resumable>;
 
   /** A running kernel takes over the last state of the notebook's kernel before it. */
   resume(kernel: string): Promise<Moved>;

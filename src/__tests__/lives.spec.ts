@@ -7,7 +7,8 @@ import { KernelLives } from '../models/lives';
 function lossesIn(...statuses: string[]): string[] {
   const session = {} as ISessionContext;
   const statusChanged = new Signal<ISessionContext, string>(session);
-  Object.assign(session, { statusChanged });
+  const connectionStatusChanged = new Signal<ISessionContext, string>(session);
+  Object.assign(session, { statusChanged, connectionStatusChanged });
   const lives = new KernelLives(session);
   const told: string[] = [];
   lives.emptied.connect((_, loss) => told.push(loss));
@@ -43,5 +44,23 @@ describe('KernelLives', () => {
     expect(
       lossesIn('autorestarting', 'idle', 'autorestarting', 'idle')
     ).toEqual(['died', 'died']);
+  });
+
+  it('tells when a kernel is heard, and when it is heard again', () => {
+    const session = {} as ISessionContext;
+    const statusChanged = new Signal<ISessionContext, string>(session);
+    const connectionStatusChanged = new Signal<ISessionContext, string>(
+      session
+    );
+    Object.assign(session, { statusChanged, connectionStatusChanged });
+    const lives = new KernelLives(session);
+    let heard = 0;
+    lives.heard.connect(() => (heard += 1));
+    ['connecting', 'connected', 'connecting', 'disconnected'].forEach(status =>
+      connectionStatusChanged.emit(status)
+    );
+    expect(heard).toBe(1);
+    connectionStatusChanged.emit('connected');
+    expect(heard).toBe(2);
   });
 });

@@ -6,15 +6,27 @@ import { ISignal, Signal } from '@lumino/signaling';
 /** How a kernel lost its variables. */
 export type Loss = 'died' | 'restarted';
 
+/** What is needed of a notebook's session; JupyterLab's fits. */
+type Session = Pick<
+  ISessionContext,
+  'statusChanged' | 'connectionStatusChanged'
+>;
+
 /** Tells when a notebook has a kernel again, but without the variables it had. */
 export class KernelLives implements IDisposable {
-  constructor(private readonly context: ISessionContext) {
+  constructor(private readonly context: Session) {
     context.statusChanged.connect(this.onStatus, this);
+    context.connectionStatusChanged.connect(this.onConnection, this);
   }
 
   /** There is a kernel again, or will be at once, and it is empty; emitted once a loss. */
   get emptied(): ISignal<this, Loss> {
     return this._emptied;
+  }
+
+  /** A kernel is heard, for the first time or again: of what happened before nobody told. */
+  get heard(): ISignal<this, void> {
+    return this._heard;
   }
 
   get isDisposed(): boolean {
@@ -24,10 +36,17 @@ export class KernelLives implements IDisposable {
   dispose(): void {
     this._isDisposed = true;
     this.context.statusChanged.disconnect(this.onStatus, this);
+    this.context.connectionStatusChanged.disconnect(this.onConnection, this);
     Signal.clearData(this);
   }
 
-  private onStatus(_: ISessionContext, status: Kernel.Status): void {
+  private onConnection(_: unknown, status: Kernel.ConnectionStatus): void {
+    if (status === 'connected') {
+      this._heard.emit();
+    }
+  }
+
+  private onStatus(_: unknown, status: Kernel.Status): void {
     if (status === 'autorestarting') {
       // The server is starting it again; what follows may tell no more than "unknown" for long.
       this._loss = null;
@@ -44,6 +63,7 @@ export class KernelLives implements IDisposable {
   }
 
   private _emptied = new Signal<this, Loss>(this);
+  private _heard = new Signal<this, void>(this);
   private _isDisposed = false;
   private _loss: Loss | null = null;
 }

@@ -6,7 +6,7 @@ const LOCK = 'jupyter-rewind:window:';
 const NAME = 'jupyter-rewind:browser';
 const PASSED = 'jupyter-rewind:passed-over';
 
-/** So many drafts of other browsers are remembered as passed over. */
+/** So much is remembered as passed over. */
 const MOST_PASSED = 200;
 
 /** Whoever types in another browser hands over within seconds. */
@@ -64,7 +64,7 @@ function done<T>(request: IDBRequest<T>): Promise<T> {
   });
 }
 
-/** Drafts of other browsers that this one need not offer again; nothing is done to them. */
+/** Drafts of other browsers, and states, that this one need not offer again; they stay kept. */
 export function passedOver(): readonly string[] {
   try {
     const found: unknown = JSON.parse(localStorage.getItem(PASSED) ?? '[]');
@@ -74,10 +74,10 @@ export function passedOver(): readonly string[] {
   }
 }
 
-/** From now on this browser does not offer that draft of another browser by itself. */
-export function passOver(draft: string): void {
+/** From now on this browser does not offer that draft of another browser, or state, by itself. */
+export function passOver(id: string): void {
   try {
-    const all = [...passedOver().filter(each => each !== draft), draft];
+    const all = [...passedOver().filter(each => each !== id), id];
     localStorage.setItem(PASSED, JSON.stringify(all.slice(-MOST_PASSED)));
   } catch {
     // It is offered again.

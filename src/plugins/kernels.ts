@@ -8,7 +8,8 @@ import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 
 import { isOnServer } from '../models/drives';
 import { KernelLives, type Loss } from '../models/lives';
-import { IRewindClient } from '../tokens';
+import { passedOver, passOver } from '../models/windows';
+import { IRewindClient, type Resumable, type Snapshot } from '../tokens';
 // eslint-disable-next-line jupyter/prefer-lazy-imports -- it is small
 import { tellMoved } from '../widgets/stateactions';
 import { tell, tellFailure, tellKernelWaited } from '../widgets/telling';
@@ -57,16 +58,50 @@ const plugin: JupyterFrontEndPlugin<void> = {
     /** The offer that stands for a notebook; a later one takes its place. */
     const offers = new WeakMap<NotebookPanel, string>();
 
+    /** The state that was offered last of a notebook. */
+    const offered = new WeakMap<NotebookPanel, string>();
+
+    /** What can be offered of a notebook; without an answer nothing: kernels tell of it, too. */
+    async function ask(
+      panel: NotebookPanel,
+      kernel?: string
+    ): Promise<Resumable | null> {
+      const { path } = panel.context;
+      const found = isOnServer(contents, path)
+        ? await client
+            .resumable(contents.localPath(path), kernel)
+            .catch(() => null)
+        : null;
+      return panel.isDisposed || found?.wanted === 'never' ? null : found;
+    }
+
+    /** What nobody saw: it died while no page heard of it. */
+    async function lookBack(panel: NotebookPanel): Promise<void> {
+      const kernel = panel.sessionContext.session?.kernel?.id;
+      const found = kernel ? await ask(panel, kernel) : null;
+      const snapshot = found?.lost && found.wanted === 'ask' && found.snapshot;
+      if (
+        snapshot &&
+        offered.get(panel) !== snapshot.id &&
+        !passedOver().includes(snapshot.id)
+      ) {
+        tellOffer(panel, 'died', snapshot);
+      }
+    }
+
     async function offer(panel: NotebookPanel, loss: Loss): Promise<void> {
-      if (!isOnServer(contents, panel.context.path)) {
-        return;
+      const found = await ask(panel);
+      if (found?.snapshot) {
+        tellOffer(panel, loss, found.snapshot);
       }
+    }
+
+    function tellOffer(
+      panel: NotebookPanel,
+      loss: Loss,
+      snapshot: Snapshot
+    ): void {
       const path = contents.localPath(panel.context.path);
-      // Without an answer there is nothing to offer: the kernel itself tells of its last state, too.
-      const snapshot = await client.resumable(path).catch(() => null);
-      if (!snapshot || panel.isDisposed) {
-        return;
-      }
       const name = path.split('/').pop() ?? path;
       const what =
         loss === 'died'
@@ -98,17 +133,22 @@ const plugin: JupyterFrontEndPlugin<void> = {
               displayType: 'accent',
               callback: () => void resume(panel)
             },
-            { label: trans.__('Not now'), callback: () => undefined }
+            {
+              label: trans.__('Not now'),
+              callback: () => passOver(snapshot.id)
+            }
           ]
         },
         trans
       );
       offers.set(panel, id);
+      offered.set(panel, snapshot.id);
     }
 
     notebooks.widgetAdded.connect((_, panel) => {
       const lives = new KernelLives(panel.sessionContext);
       lives.emptied.connect((__, loss) => void offer(panel, loss));
+      lives.heard.connect(() => void lookBack(panel));
       panel.disposed.connect(() => lives.dispose());
     });
   }

@@ -65,6 +65,29 @@ def test_the_variables_of_a_killed_kernel_come_back_with_one_click(lab: Lab, pag
     shoot(page, "kernel-restored")
 
 
+def test_a_kernel_that_died_while_nobody_looked_is_offered_on_opening(lab: Lab, page: Any) -> None:
+    """Close the page, the kernel is killed, open the notebook: what it had is offered at once, and
+    comes back with one click, before any cell is run."""
+    write_notebook(lab.folder / NAME)
+    open_notebook(page, lab, NAME)
+    idle(page)
+    run_cell(page, 3, "import os; treasure = {'rows': [3, 1, 2]}; print('pid', os.getpid())")
+    wait_until("the process id", lambda: "pid " in outputs(page))
+    wait_until("its state", lambda: 1 in states(lab))
+    pid = int(outputs(page).split("pid ")[1].split()[0])
+    page.goto("about:blank")
+    os.kill(pid, signal.SIGKILL)
+    wait_until("the next kernel", lambda: len(lab.ask("rewind/api/v1/kernels")["runs"]) == 2)
+    open_notebook(page, lab, NAME)
+    hear(page, "The kernel of analysis.ipynb died. Its state after cell [1] was kept.")
+    told = page.locator(".Toastify__toast", has_text="The kernel of analysis.ipynb died.")
+    with page.expect_response(is_answer) as back:
+        told.get_by_role("button", name="Restore", exact=True).click()
+    assert back.value.ok, back.value.text()
+    run_cell(page, 3, "print('back', treasure)")
+    wait_until("the variable", lambda: "back {'rows': [3, 1, 2]}" in outputs(page))
+
+
 def test_a_restarted_kernel_is_offered_what_it_had(lab: Lab, page: Any) -> None:
     """Kernel > Restart on purpose: the same offer in other words; nothing comes back unasked."""
     write_notebook(lab.folder / NAME)

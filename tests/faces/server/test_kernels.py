@@ -182,10 +182,13 @@ async def test_a_killed_kernels_state_is_offered_and_taken_over(
         await kernel.connect()
         _, offer = await api("GET", "/kernels/resumable", path="a.ipynb")
         assert (offer["run"]["cut_short"], offer["run"]["path"]) == (True, "a.ipynb")
-        status, moved = await api(
-            "POST", "/kernels/resumable", body={"kernel": kernel.session["kernel"]["id"]}
-        )
+        name = kernel.session["kernel"]["id"]
+        _, offer = await api("GET", "/kernels/resumable", path="a.ipynb", kernel=name)
+        assert (offer["lost"], offer["wanted"]) == (True, "ask")
+        status, moved = await api("POST", "/kernels/resumable", body={"kernel": name})
         assert status == 200, moved
+        _, offer = await api("GET", "/kernels/resumable", path="a.ipynb", kernel=name)
+        assert offer["lost"] is False
         assert await kernel.value("data") == "{'a': 1}"
         assert (await api("GET", "/kernels/resumable", path="b.ipynb"))[1]["snapshot"] is None
 

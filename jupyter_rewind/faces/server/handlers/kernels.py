@@ -25,7 +25,7 @@ from jupyter_rewind.revival import Revival, changes_json, report_json, run_json,
 
 if TYPE_CHECKING:
     from jupyter_rewind.model.checkpoint import Checkpoint
-    from jupyter_rewind.revival import RunState
+    from jupyter_rewind.revival import Legacy, RunState
     from jupyter_rewind.workspace import Workspace
 
 _ANSWERS_WITHIN = 60.0
@@ -227,16 +227,36 @@ class ResumableHandler(KernelStatesHandler):
     @authorized
     async def get(self) -> None:
         _, file = await self.query_file()
+        kernel = self.query("kernel", "")
+        legacy, is_lost = await self._last(file), False
+        if kernel and legacy is not None and legacy.state.was_cut_short:
+            await self._started(kernel)
+            legacy = await self._last(file)
+            is_lost = legacy is not None and await self._is_lost(legacy, kernel)
+        wanted = self.service.settings.kernels_resume
+        told: dict[str, Any] = {"run": None, "snapshot": None, "lost": is_lost, "wanted": wanted}
+        if legacy is not None:
+            told["run"] = self.shown(run_json(legacy.state))
+            told["snapshot"] = snapshot_json(legacy.snapshot)
+        self.answer(told)
 
-        def act(revival: Revival) -> dict[str, Any]:
+    async def _last(self, file: str) -> Legacy | None:
+        def act(revival: Revival) -> Legacy | None:
             try:
-                legacy = revival.last_state(file)
+                return revival.last_state(file)
             except NotFound:
-                return {"run": None, "snapshot": None}
-            run = self.shown(run_json(legacy.state))
-            return {"run": run, "snapshot": snapshot_json(legacy.snapshot)}
+                return None
 
-        self.answer(await self.look(act))
+        found: Legacy | None = await self.look(act)
+        return found
+
+    async def _is_lost(self, legacy: Legacy, kernel: str) -> bool:
+        """Whether the state is of a run that nobody ended, in whose place the kernel runs now, and
+        has run no cell yet: at the end of one it tells of the state itself."""
+        if not legacy.state.was_cut_short or not legacy.snapshot.counts.variables:
+            return False
+        live = await self._live(kernel)
+        return live is not None and not live.executions
 
     @web.authenticated
     @authorized
@@ -250,6 +270,16 @@ class ResumableHandler(KernelStatesHandler):
         """Waits for a kernel that Jupyter has just started, as after a death, to keep states."""
         end = monotonic() + _STARTS_WITHIN
         while kernel in self.settings["kernel_manager"] and monotonic() < end:
-            if await self.look(lambda revival: revival.live_run_of_kernel(kernel)) is not None:
+            if await self._live(kernel) is not None:
                 return
             await asyncio.sleep(0.2)
+
+    async def _live(self, kernel: str) -> RunState | None:
+        def act(revival: Revival) -> RunState | None:
+            try:
+                return revival.live_run_of_kernel(kernel)
+            except NotFound:
+                return None
+
+        found: RunState | None = await self.look(act)
+        return found
