@@ -1,5 +1,9 @@
 import type { ICodeCellModel } from '@jupyterlab/cells';
-import { NotebookModel, type NotebookPanel } from '@jupyterlab/notebook';
+import {
+  NotebookActions,
+  NotebookModel,
+  type NotebookPanel
+} from '@jupyterlab/notebook';
 import { Signal } from '@lumino/signaling';
 
 import { AwayOutputs } from '../models/awayoutputs';
@@ -20,7 +24,7 @@ function opened(executions: () => Unseen[]) {
   const owner = {};
   const panel = {
     content: { model, widgets: [] },
-    context: { contentsModel: null },
+    context: { contentsModel: null, model },
     sessionContext: {
       iopubMessage: new Signal(owner),
       statusChanged: new Signal(owner),
@@ -31,7 +35,7 @@ function opened(executions: () => Unseen[]) {
   const away = new AwayOutputs(panel, async () => executions());
   const cells = Array.from(model.cells) as ICodeCellModel[];
   const texts = () => cells.map(cell => cell.outputs.toJSON()[0]?.text);
-  return { away, cells, texts };
+  return { away, cells, model, texts };
 }
 
 describe('AwayOutputs', () => {
@@ -57,6 +61,18 @@ describe('AwayOutputs', () => {
     text = 'second';
     await away.bring();
     expect(texts()[0]).toBe('second');
+    away.dispose();
+  });
+
+  it('leaves a cell alone that was run in another view of the notebook', async () => {
+    const { away, cells, model, texts } = opened(() => [ran('one', 'before')]);
+    const scheduled = NotebookActions.executionScheduled as Signal<
+      unknown,
+      unknown
+    >;
+    scheduled.emit({ notebook: { model }, cell: { model: cells[0] } });
+    await away.bring();
+    expect(texts()[0]).toBeUndefined();
     away.dispose();
   });
 });

@@ -1,5 +1,9 @@
 import type { ICodeCellModel } from '@jupyterlab/cells';
-import { NotebookActions, type NotebookPanel } from '@jupyterlab/notebook';
+import {
+  type Notebook,
+  NotebookActions,
+  type NotebookPanel
+} from '@jupyterlab/notebook';
 import type { IDisposable } from '@lumino/disposable';
 import { Throttler } from '@lumino/polling';
 
@@ -9,7 +13,10 @@ import { type ICellState, type IPlacement, placeOutputs } from './away';
 /** So often, at most, what a running cell puts out is fetched. */
 const PAUSE = 1000;
 
-/** Puts into one open notebook what its cells put out while nobody listened. */
+/**
+ * Puts into one open notebook what its cells put out while nobody listened. Of a notebook that is
+ * shown in several views there is one, with the first of them as its `panel`.
+ */
 export class AwayOutputs implements IDisposable {
   /** `ask` gives the executions that went on after a moment in milliseconds since 1970. */
   constructor(
@@ -40,10 +47,10 @@ export class AwayOutputs implements IDisposable {
   /** Fetches and places. A cell that was run here since is never touched. */
   async bring(): Promise<void> {
     const executions = await this.ask(this._since);
-    const { model } = this.panel.content;
-    if (this._isDisposed || !model) {
+    if (this._isDisposed) {
       return;
     }
+    const { model } = this.panel.context;
     const cells = Array.from(model.cells);
     const { placed, lost, running } = placeOutputs(
       // A large notebook is not read through where there is nothing to put into it.
@@ -102,9 +109,9 @@ export class AwayOutputs implements IDisposable {
 
   private onScheduled(
     _: unknown,
-    { notebook, cell }: { notebook: unknown; cell: { model: ICellModel } }
+    { notebook, cell }: { notebook: Notebook; cell: { model: ICellModel } }
   ): void {
-    if (notebook === this.panel.content) {
+    if (notebook.model === this.panel.context.model) {
       this._newer.add(cell.model.id);
     }
   }

@@ -39,7 +39,8 @@ const plugin: JupyterFrontEndPlugin<IAway> = {
     const { contents } = app.serviceManager;
     const nameOf = (panel: NotebookPanel) =>
       panel.context.path.split('/').pop() ?? '';
-    const known = new WeakMap<NotebookPanel, AwayOutputs>();
+    // A second view of the same notebook is the same notebook.
+    const known = new WeakMap<NotebookPanel['context'], AwayOutputs>();
     // Without its settings it does what it does by default.
     const settings = registry?.load(ID).catch(() => undefined);
 
@@ -104,7 +105,7 @@ const plugin: JupyterFrontEndPlugin<IAway> = {
     };
 
     const bring = async (panel: NotebookPanel, isAsked: boolean) => {
-      const away = known.get(panel);
+      const away = known.get(panel.context);
       const name = nameOf(panel);
       if (!away) {
         return;
@@ -147,15 +148,16 @@ const plugin: JupyterFrontEndPlugin<IAway> = {
     notebooks.widgetAdded.connect((_, panel) => {
       const opened = Promise.all([panel.context.ready, settings]);
       const done = opened.then(async ([, chosen]) => {
-        const isHere = isOnServer(contents, panel.context.path);
-        if (panel.isDisposed || !panel.content.model || !isHere) {
+        const { context } = panel;
+        const isHere = isOnServer(contents, context.path);
+        if (panel.isDisposed || known.has(context) || !isHere) {
           return 0;
         }
         const away = new AwayOutputs(panel, since =>
-          client.outputs(contents.localPath(panel.context.path), since)
+          client.outputs(contents.localPath(context.path), since)
         );
-        known.set(panel, away);
-        panel.disposed.connect(() => away.dispose());
+        known.set(context, away);
+        context.disposed.connect(() => away.dispose());
         if ((chosen?.get('bringBack').composite ?? true) !== false) {
           await bring(panel, false);
         }
