@@ -1,4 +1,4 @@
-import { RecoveryModel } from '../models/recovery';
+import { RecoveryModel, standingsIn } from '../models/recovery';
 import type { Found, IRecovered, IRewindClient, Overview } from '../tokens';
 
 const FOUND: Found = {
@@ -77,5 +77,22 @@ describe('RecoveryModel', () => {
     answer(FOUND);
     await slow;
     expect(model.stage.path).toBe('fast');
+  });
+});
+
+describe('standingsIn', () => {
+  it('leaves out what is deleted, not what has its name now', () => {
+    const notebooks = [
+      { path: 'gone.ipynb', state: 'missing' },
+      { path: 'again.ipynb', state: 'damaged' },
+      { path: 'never.ipynb', state: 'missing' }
+    ] as Found['notebooks'];
+    const deleted = ['gone.ipynb', 'again.ipynb'].map(
+      path => ({ path }) as Overview
+    );
+    const found = { ...FOUND, notebooks };
+    expect(standingsIn({ found, deleted, incomplete: [] })).toEqual(
+      notebooks.slice(1)
+    );
   });
 });

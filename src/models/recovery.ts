@@ -1,7 +1,13 @@
 import type { IDisposable } from '@lumino/disposable';
 import { ISignal, Signal } from '@lumino/signaling';
 
-import type { Found, IRecovered, IRewindClient, Overview } from '../tokens';
+import type {
+  Found,
+  IRecovered,
+  IRewindClient,
+  Overview,
+  Standing
+} from '../tokens';
 
 /** What was found in a folder: traces of notebooks, and files that were deleted. */
 export interface ISurvey {
@@ -9,6 +15,15 @@ export interface ISurvey {
   deleted: Overview[];
   /** Why deleted files may be missing here, in the server's words. */
   incomplete: string[];
+}
+
+/** The notebooks with traces, but for those that stand among the deleted files already. */
+export function standingsIn({ deleted, found }: ISurvey): Standing[] {
+  const gone = new Set(deleted.map(each => each.path));
+  // One that is there may have the name of a deleted one.
+  return found.notebooks.filter(
+    each => each.state !== 'missing' || !gone.has(each.path)
+  );
 }
 
 /** What stands in the view: a folder with all that left traces, or one notebook brought back. */

@@ -2,7 +2,11 @@ import { ReactWidget, UseSignal } from '@jupyterlab/apputils';
 import type { TranslationBundle } from '@jupyterlab/translation';
 import React from 'react';
 
-import type { ISurvey, RecoveryModel } from '../models/recovery';
+import {
+  type ISurvey,
+  type RecoveryModel,
+  standingsIn
+} from '../models/recovery';
 import type { IRecovered, Overview, Standing } from '../tokens';
 import { momentWords } from './historywords';
 
@@ -172,9 +176,8 @@ function Folder({
   actions,
   trans
 }: IProps & { path: string; survey: ISurvey }): React.ReactElement {
-  const { found, deleted, incomplete } = survey;
-  const gone = new Set(deleted.map(each => each.path));
-  const notebooks = found.notebooks.filter(each => !gone.has(each.path));
+  const { deleted, incomplete } = survey;
+  const notebooks = standingsIn(survey);
   const gains = notebooks.filter(each => each.can_gain);
   const others = notebooks.filter(each => !each.can_gain);
   const show = (each: Standing) => void model.look(each.path);
