@@ -50,6 +50,15 @@ const plugin: JupyterFrontEndPlugin<void> = {
       return kernel.id;
     }
 
+    const told = async (failed: string, act: () => Promise<void>) => {
+      try {
+        await act();
+      } catch (reason) {
+        tellFailure(`${failed} ${whyOf(reason, trans)}`, trans);
+      }
+    };
+    const notRestored = trans.__('The process image was not restored.');
+
     /** Does something with the notebook in front, and tells the user where it fails. */
     function command(
       id: string,
@@ -65,13 +74,8 @@ const plugin: JupyterFrontEndPlugin<void> = {
         isEnabled: () => current() !== null,
         execute: async () => {
           const panel = current();
-          if (!panel) {
-            return;
-          }
-          try {
-            await act(panel);
-          } catch (reason) {
-            tellFailure(`${failed} ${whyOf(reason, trans)}`, trans);
+          if (panel) {
+            await told(failed, () => act(panel));
           }
         }
       });
@@ -119,7 +123,8 @@ const plugin: JupyterFrontEndPlugin<void> = {
                 {
                   label: trans.__('Wake'),
                   displayType: 'accent',
-                  callback: () => void app.commands.execute(RESTORE)
+                  // Whichever notebook is in front by then.
+                  callback: () => void told(notRestored, () => restore(panel))
                 }
               ]
             : []
@@ -165,8 +170,10 @@ const plugin: JupyterFrontEndPlugin<void> = {
         return;
       }
       await client.restoreImage(image.kernel, image.id);
-      const kernel = panel.sessionContext.session?.kernel;
-      if (kernel?.id === image.kernel) {
+      const kernel = panel.sessionContext?.session?.kernel;
+      if (panel.isDisposed) {
+        // It is there when the notebook is opened again.
+      } else if (kernel?.id === image.kernel) {
         // Its state may be another one; an answer tells the page.
         void kernel.requestKernelInfo().catch(() => undefined);
       } else {
@@ -237,7 +244,7 @@ const plugin: JupyterFrontEndPlugin<void> = {
       RESTORE,
       trans.__('Restore Process Image…'),
       trans.__('Bring the whole process of the kernel back'),
-      trans.__('The process image was not restored.'),
+      notRestored,
       restore
     );
     command(
