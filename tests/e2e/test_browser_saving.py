@@ -214,7 +214,8 @@ def test_the_status_bar_says_offline_and_saves_when_the_server_is_back(lab: Lab,
 
 
 def test_a_conflict_is_never_saved_over_unasked(patient_lab: Lab, page: Any) -> None:
-    """The file changed elsewhere: JupyterLab asks; cancelled, nothing is written until you save."""
+    """The file changed elsewhere: JupyterLab asks; cancelled, nothing is written until you save.
+    What is overwritten then is in the history."""
     lab = patient_lab
     path = lab.folder / NAME
     write_notebook(path)
@@ -231,6 +232,12 @@ def test_a_conflict_is_never_saved_over_unasked(patient_lab: Lab, page: Any) -> 
     page.evaluate("window.dispatchEvent(new Event('blur'))")
     page.wait_for_timeout(1500)  # longer than a save that nobody asked for waits
     assert path.read_bytes() == theirs
+    page.keyboard.press("Control+s")
+    page.locator(".jp-Dialog").get_by_role("button", name="Overwrite").click()
+    says(page, "Saved at")
+    assert b"# mine" in saved_bytes(path)
+    found = lab.ask(f"rewind/api/v1/search?path={NAME}&text=Changed%20elsewhere")
+    assert [hit["first"]["reason"] for hit in found["hits"]] == ["external-change"]
 
 
 def test_the_status_bar_says_what_became_of_the_file(patient_lab: Lab, page: Any) -> None:
