@@ -2,16 +2,22 @@
 
 A store of its own has another id and another key: no replica takes it, and what is saved in it is
 on this machine alone. So where replicas are set, and nothing is here yet, they are asked first.
+
+A kernel asks none itself: a child that is forked after the client of an object store was used may
+hang. It runs this module, which begins the store for it.
 """
 
 from __future__ import annotations
 
+import json
+import logging
+import sys
+import threading
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from jupyter_rewind.errors import Denied, NotFound, RewindError, Unavailable
+from jupyter_rewind.errors import Denied, Integrity, NotFound, RewindError, Unavailable
 from jupyter_rewind.model.ids import StoreId
 from jupyter_rewind.replication import PullReport, Replication
 from jupyter_rewind.settings import Rewind
@@ -19,8 +25,11 @@ from jupyter_rewind.store.durable import Files
 from jupyter_rewind.store.keyfiles import only_key
 from jupyter_rewind.store.replica.fetching import Progress
 from jupyter_rewind.store.replica.opening import read_identity
-from jupyter_rewind.store.replica.pull import begin_store, found_store
+from jupyter_rewind.store.replica.pull import AWAITED, begin_store, found_store
 
+log = logging.getLogger(__name__)
+_PATIENCE_SECONDS = 10.0
+"""A kernel waits so long for replicas at its start, once on a machine."""
 NO_KEY = "no_key"
 """The code of the error where a replica is there, and the key of its store is not here."""
 
@@ -45,13 +54,37 @@ class Beginning:
 
     @property
     def is_due(self) -> bool:
-        """Whether there are replicas, and here is no store yet, or one that nothing was ever in."""
+        """Whether there are replicas, and here is no store yet, or one that nothing was ever in, or
+        that was begun for what they hold and has not got it."""
         if not self._urls:
             return False
-        if not (self._folder / "config").exists():
+        if not self._is_begun or (self._folder / AWAITED).exists():
             return True
-        kept = any(path.name[0] != "." for path in (self._folder / "segments").glob("*"))
-        return not kept and not any((self._folder / "replicas").glob("*.json"))
+        return not self.has_work and not any((self._folder / "replicas").glob("*.json"))
+
+    @property
+    def has_work(self) -> bool:
+        """Whether something was kept here."""
+        return any(path.name[0] != "." for path in (self._folder / "segments").glob("*"))
+
+    @property
+    def _is_begun(self) -> bool:
+        return (self._folder / "config").exists()
+
+    def begin(self) -> None:
+        """Where nothing is here yet, the replicas' store is the one from now on, and what they hold
+        comes later; where none can be asked, the store of the only key. Raises as `found` does:
+        then whoever saves begins a store of its own."""
+        if self._is_begun or not self._urls:
+            return
+        try:
+            self.found()
+        except RewindError as error:
+            # Of a replica that was read it is known that its key is another one.
+            is_read = error.code == NO_KEY or isinstance(error, Integrity)
+            if is_read or not self.found_by_key():
+                raise
+            log.warning("What the replicas hold comes when they answer: %s", error)
 
     def found(self) -> str | None:
         """The first replica that is there, whose store is this machine's from now on, still empty;
@@ -90,25 +123,30 @@ class Beginning:
 
     def adopt(self, progress: Progress | None = None) -> Adopted | None:
         """All histories that the replicas hold are here, and contents as after a pull. None where
-        no replica is there yet. Raises as `found` and `pull` do."""
-        first = self.found()
-        if first is None:
-            return None
-        report = self._replicas.pull(first, progress)[0]
+        no replica is there yet. Raises as `found` and `pull` do, where none could be pulled."""
+        first = None if self._is_begun else self.found()
+        report: PullReport | None = None
         unasked: dict[str, RewindError] = {}
+        # Another one may be further on than the first.
         for url in self._replicas.urls:
-            if url == first:
-                continue
-            # Another one may be further on than the first.
-            with suppress(NotFound):
-                try:
+            try:
+                if url != first:
                     read_identity(self._replicas.open(url, hasty=True))
-                    report = _sum(report, self._replicas.pull(url, progress)[0])
-                except NotFound:
-                    raise
-                except RewindError as error:
-                    unasked[url] = error
-        return Adopted(report, unasked)
+                more = self._replicas.pull(url, progress)[0]
+            except NotFound:
+                continue
+            except RewindError as error:
+                unasked[url] = error
+            else:
+                report = more if report is None else _sum(report, more)
+        if report is not None:
+            return Adopted(report, unasked)
+        for why in unasked.values():
+            raise why
+        if self._is_begun:
+            # All of them were asked, and there is nothing to wait for.
+            Files().remove(self._folder / AWAITED)
+        return None
 
 
 def _sum(one: PullReport, more: PullReport) -> PullReport:
@@ -119,3 +157,26 @@ def _sum(one: PullReport, more: PullReport) -> PullReport:
         entries=one.entries + more.entries,
         absent_bytes=one.absent_bytes + more.absent_bytes,
     )
+
+
+def main() -> int:
+    """Begins the store of a kernel; what is printed is for its log."""
+    beginning = Beginning(Rewind(**json.load(sys.stdin)))
+    asking = threading.Thread(target=_begin, args=(beginning,), daemon=True)
+    asking.start()
+    asking.join(_PATIENCE_SECONDS)
+    if asking.is_alive():
+        beginning.found_by_key()
+    return 0
+
+
+def _begin(beginning: Beginning) -> None:
+    try:
+        beginning.begin()
+    except RewindError as error:
+        sys.stdout.write(f"A store of its own is begun here: {error}")
+        sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from jupyter_rewind.beginning import Beginning
-from jupyter_rewind.errors import Denied
+from jupyter_rewind.errors import Denied, Unavailable
 from jupyter_rewind.faces.server.opening import Opening
 from jupyter_rewind.replication import Replication
 from jupyter_rewind.settings import Rewind
@@ -96,3 +96,41 @@ def test_without_one_key_nobody_can_tell(
     mount.rename(tmp_path / "away")
     assert not Beginning(second).found_by_key()
     assert not Path(second.store_path, "config").exists()
+
+
+def begun_while_away(tmp_path: Path, mount: Path, first: Rewind) -> tuple[Rewind, Path]:
+    """A machine with the key, on which something was saved while the replica was away."""
+    second = settings_of(tmp_path / "second", mount)
+    shutil.copytree(first.store_key_folder, second.store_key_folder)
+    away = mount.rename(tmp_path / "away")
+    opening = Opening(second)
+    save(opening.workspace(), tmp_path / "b.ipynb", "y = 1")
+    opening.close()
+    return second, away
+
+
+def test_what_is_awaited_comes_with_a_later_command(
+    tmp_path: Path, mount: Path, first: Rewind
+) -> None:
+    """No command keeps silent about it: it is asked for until it has come, and then no more."""
+    second, away = begun_while_away(tmp_path, mount, first)
+    assert Beginning(second).is_due and Beginning(second).has_work
+    with pytest.raises(Unavailable):
+        Beginning(second).adopt()
+    away.rename(mount)
+    brought = Beginning(second).adopt()
+    assert brought is not None and brought.report.entries
+    assert not Beginning(second).is_due
+    with Workspace.open(second) as workspace:
+        for name in ("a.ipynb", "b.ipynb"):
+            assert workspace.checkpoints(str(tmp_path / name)), name
+
+
+def test_nothing_is_awaited_from_an_empty_place(tmp_path: Path, mount: Path, first: Rewind) -> None:
+    """There never was a replica: that is asked once, and what was saved makes it."""
+    second, _ = begun_while_away(tmp_path, mount, first)
+    mount.mkdir()
+    assert Beginning(second).adopt() is None
+    assert not Beginning(second).is_due
+    [url] = Replication(second).urls
+    assert Replication(second).push(url).entries

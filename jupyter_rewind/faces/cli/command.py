@@ -152,15 +152,23 @@ class Face:
         beginning = Beginning(self.settings)
         if not beginning.is_due:
             return
-        with self.screen.progress("Pulling histories") as progress:
-            brought = beginning.adopt(progress)
+        try:
+            with self.screen.progress("Pulling histories") as progress:
+                brought = beginning.adopt(progress)
+        except RewindError as error:
+            if not beginning.has_work:
+                raise
+            self.screen.remark(
+                f"What the replicas hold is not here yet: {error.message} {wording.PULL_AGAIN}"
+            )
+            return
         if brought is None:
             return
         if brought.report.absent_bytes:
             self.screen.remark(f"{wording.absent(brought.report.absent_bytes)} {wording.BRING}")
-        for url, error in brought.unasked.items():
+        for url, why in brought.unasked.items():
             self.screen.remark(
-                f"What only {url} holds is not here yet: {error.message} {wording.PULL_AGAIN}"
+                f"What only {url} holds is not here yet: {why.message} {wording.PULL_AGAIN}"
             )
         if Replication(self.settings).lacks_encryption:
             self.screen.remark(wording.IN_THE_CLEAR)

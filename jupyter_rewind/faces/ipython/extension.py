@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from jupyter_rewind import clock
 from jupyter_rewind.errors import RewindError
 from jupyter_rewind.faces.ipython.autosave import offer_autosave
+from jupyter_rewind.faces.ipython.firstuse import meet_replicas
 from jupyter_rewind.faces.ipython.hooks import Hooks
 from jupyter_rewind.faces.ipython.lightening import offer_lightening
 from jupyter_rewind.faces.ipython.offer import Offer
@@ -145,6 +146,7 @@ def load(
         return None
     extension = None
     left = before or _left_in(shell, settings)
+    meet_replicas(settings)
     try:
         session = KernelSession(shell.user_ns, settings, place or find_place(shell), tell, left)
         extension = Extension(shell, session)

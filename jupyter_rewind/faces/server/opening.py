@@ -7,10 +7,9 @@ import threading
 from typing import TYPE_CHECKING
 
 from jupyter_rewind import clock
-from jupyter_rewind.errors import Integrity, Internal, RewindError
+from jupyter_rewind.errors import Internal, RewindError
 
 if TYPE_CHECKING:
-    from jupyter_rewind.beginning import Beginning
     from jupyter_rewind.settings import Rewind
     from jupyter_rewind.workspace import Workspace
 
@@ -58,23 +57,9 @@ class Opening:
         from jupyter_rewind.beginning import Beginning
 
         try:
-            beginning = Beginning(self._settings)
-            if beginning.is_due:
-                self._begin(beginning)
+            Beginning(self._settings).begin()
         except RewindError as error:
             log.warning("A store of its own is begun here: %s", error)
-
-    def _begin(self, beginning: Beginning) -> None:
-        from jupyter_rewind.beginning import NO_KEY
-
-        try:
-            beginning.found()
-        except RewindError as error:
-            # Of a replica that was read it is known that its key is another one.
-            is_read = error.code == NO_KEY or isinstance(error, Integrity)
-            if is_read or not beginning.found_by_key():
-                raise
-            log.warning("What the replicas hold comes when they answer: %s", error)
 
     def renew(self, replaced: Workspace) -> None:
         """Another store took the place of the open one: it is opened when it is next needed."""

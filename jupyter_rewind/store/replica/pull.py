@@ -46,6 +46,8 @@ from jupyter_rewind.store.replica.sparse import SparseFetcher
 from jupyter_rewind.store.replica.turns import has_turns, taking_turns
 from jupyter_rewind.store.repository import Repository
 
+AWAITED = "awaited"
+"""A file in a store that was begun for what a replica holds, until that has come."""
 _PATIENCE_SECONDS = 300.0
 _TRIES = 5
 
@@ -111,6 +113,7 @@ def begin_store(
             return False
         if encrypted:
             require_library()
+        files.replace_file(folder / AWAITED, b"")
         mend_config(folder, store_id, key, files, encrypted=encrypted)
         files.sync_folder(folder)
     return True
@@ -272,3 +275,4 @@ def _note(repository: Repository, url: str, ledger: Ledger) -> None:
     notes.numbers, notes.ends = dict(ledger.numbers), dict(ledger.sure)
     know_branch(ledger, notes)
     write_notes(repository.layout, url, notes, repository.files)
+    repository.files.remove(repository.layout.folder / AWAITED)

@@ -56,3 +56,30 @@ def test_notebook_and_kernel_go_on_at_another_machine(
         assert user.notebook.read_bytes() == before
     finally:
         os.kill(told["pid"], signal.SIGKILL)
+
+
+def test_a_kernel_that_is_first_at_another_machine_goes_on_in_the_same_store(
+    home: Path, rewind: Rewind, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody pulled and no server runs, as in an editor: what the kernel keeps is pushed, and the
+    first command that can brings what was kept elsewhere."""
+    user = Home(home)
+    book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("x = 1", id="c0")])
+    nbformat.write(book, user.notebook)
+    replica = home.parent / "replica"
+    replica.mkdir()
+    address = {"JUPYTER_REWIND_REPLICA_URL": replica.as_uri()}
+    monkeypatch.setenv(*next(iter(address.items())))
+    assert rewind("checkpoint", user.notebook).status == 0
+    assert rewind("replica", "push").status == 0
+    shutil.rmtree(home / "data")
+    with running(user, **address) as kernel:
+        kernel.run("y = 2")
+    away = replica.rename(home.parent / "away")
+    told = rewind("history", user.notebook)
+    assert told.status == 3 and "is not here yet" in told.err
+    away.rename(replica)
+    assert rewind("history", user.notebook, "--json").data["checkpoints"]
+    assert [each.run.path for each in user.runs()] == [str(user.notebook)]
+    assert rewind("replica", "push", "--json").data["replicas"][0]["entries"]
+    assert len(list((home / "config" / "rewind-keys").iterdir())) == 1
