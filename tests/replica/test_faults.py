@@ -264,6 +264,26 @@ def _until_done(work: object) -> None:
     raise AssertionError("never succeeded")
 
 
+def test_credentials_for_one_prefix_alone_are_enough(tmp_path: Path, proxy: FaultProxy) -> None:
+    """Who may list the user's own prefix alone is refused, on some servers, where there is no such
+    object; a list tells. With credentials that are refused everything it stays a refusal."""
+    proxy.hides_missing = True
+    objects = behind(proxy, "one-prefix")
+    first = first_machine(tmp_path / "a", objects)
+    with first.open() as repository:
+        first.filled.add(repository, parts=[noise("large", 2 << 20)])
+    first.push()
+    first.save()
+    assert first.push().entries == 1
+    second = next_machine(tmp_path / "b", first)
+    second.pull()
+    assert holds(second, first)
+    assert objects.size("packs/none") is None
+    proxy.rule = lambda method, path: "403"
+    with pytest.raises(Denied):
+        objects.size("packs/none")
+
+
 def test_a_server_that_is_down_costs_nothing_here(tmp_path: Path, proxy: FaultProxy) -> None:
     """The push says so, the store works on, and when the server is back all is caught up."""
     objects = behind(proxy, "down")

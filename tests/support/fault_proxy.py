@@ -28,6 +28,9 @@ class FaultProxy:
         self.rule: Rule = lambda method, path: PASS
         self.without: set[str] = set()
         """Headers that never reach the server."""
+        self.hides_missing = False
+        """Who asks for an object that is not there hears that he may not, as where a server takes
+        the right to list for one to a prefix alone."""
         self.seen: Counter[str] = Counter()
         self.signed_by: set[str] = set()
         """Whose keys the requests were signed with."""
@@ -83,6 +86,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._cut()
             return
         status, headers, data = self._ask(body)
+        if self.proxy.hides_missing and status == 404:
+            status, headers, data = 403, [], b""
         if fate == DROP:
             self._cut()
             return

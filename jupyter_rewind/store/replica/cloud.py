@@ -36,6 +36,7 @@ _NAMES = re.compile(
 )
 """What a user or a server has named may say 403, or credentials."""
 _SHOWN = 300
+_READING = frozenset({"read", "look at"})
 
 
 class CloudObjects:
@@ -115,7 +116,22 @@ class CloudObjects:
         """The error of our tree that obstore's means; what is a fault of ours goes on as it is."""
         if not isinstance(error, (self._errors.BaseError, OSError)):
             raise error
-        return tell(error, doing, key, self._place)
+        told = tell(error, doing, key, self._place)
+        if isinstance(told, Denied) and doing in _READING and self._is_missing(key):
+            return NotFound(
+                f"Could not {doing} {key} in the replica {self._place}: it is not listed."
+            )
+        return told
+
+    def _is_missing(self, key: str) -> bool:
+        """Whether a list shows that there is no such object. To who may list one prefix alone some
+        servers do not say that of an object: they refuse."""
+        folder, slash, _ = key.rpartition("/")
+        try:
+            pages = self._obstore.list(self._store, folder + slash or None, offset=key[:-1])
+            return not any(str(each["path"]) == key for page in pages for each in page)
+        except (self._errors.BaseError, OSError):
+            return False
 
 
 def tell(error: Exception, doing: str, key: str, place: str) -> RewindError:
