@@ -251,7 +251,8 @@ def _pull(
     if made and replicas.lacks_encryption:
         face.screen.remark(wording.IN_THE_CLEAR)
     filled = 0 if lazy else _fill(face, replicas, url)
-    absent = report.absent_bytes if lazy else 0
+    # Not of this pull alone: what an earlier one left there is not here either.
+    absent = replicas.count_absent() if lazy else 0
     row: Row = {
         "bytes": report.bytes,
         "segments": report.segments,
@@ -261,7 +262,9 @@ def _pull(
         "made_store": made,
     }
     if not (report.segments or filled):
-        return row, "holds nothing that is not here.", Status.DONE
+        nothing = "holds nothing that is not here."
+        told = f"holds no other histories. {wording.absent(absent)}" if absent else nothing
+        return row, told, Status.DONE
     entries = wording.count(report.entries, "new record")
     size = report.bytes - report.absent_bytes + filled
     text = f"brought {entries}, {wording.size(size)}."

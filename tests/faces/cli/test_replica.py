@@ -65,6 +65,26 @@ def test_a_replica_that_is_lost_for_good_is_given_up_and_found_again(
     assert rewind("label", book, "head", "good", *line).status == 0
 
 
+def test_a_second_lazy_pull_tells_what_is_still_there_alone(
+    home: Path, book: Path, rewind: Rewind, mount: Path
+) -> None:
+    """It brings nothing, and that does not mean that all is here."""
+    text = random.Random(1).randbytes(800_000).hex()
+    book.write_bytes(notebook_bytes(cell("load", "print(text)", stream(text))))
+    line = ("--set", f"replica.url={mount.as_uri()}")
+    assert rewind("checkpoint", book, *line).status == 0
+    assert rewind("replica", "push", *line).status == 0
+    shutil.rmtree(home / "data")
+    assert rewind("pull", "--lazy", *line).status == 0
+    told = rewind("pull", "--lazy", *line)
+    assert "nothing that is not here" not in told.out
+    assert "are in a replica alone" in told.out
+    [row] = check(rewind("pull", "--lazy", "--json", *line).out)["data"]["replicas"]
+    assert row["absent_bytes"] > 700_000
+    assert rewind("pull", *line).status == 0
+    assert "nothing that is not here" in rewind("pull", "--lazy", *line).out
+
+
 def test_without_a_replica_there_the_first_command_begins_one(
     book: Path, rewind: Rewind, mount: Path, home: Path
 ) -> None:
