@@ -190,11 +190,11 @@ class Catalogue:
         psycopg = load_psycopg()
         try:
             with psycopg.connect(
-                self._url,
-                connect_timeout=_PATIENCE,
-                application_name="jupyter-rewind",
-                options=f"-c statement_timeout={_PATIENCE}s -c lock_timeout={_PATIENCE}s",
+                self._url, connect_timeout=_PATIENCE, application_name="jupyter-rewind"
             ) as database:
+                # Not as options of the connection: a pool in between (PgBouncer) takes none.
+                for limit in ("statement_timeout", "lock_timeout"):
+                    database.execute(f"SET LOCAL {limit} = '{_PATIENCE}s'")
                 yield database
         except psycopg.Error as error:
             raise self._translate(psycopg, error) from None  # it may quote what it was given

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import select
 import socket
+import socketserver
+import struct
+import threading
 from dataclasses import replace
 
 import pytest
@@ -116,6 +120,48 @@ def test_a_role_that_is_not_there_is_told(database: Postgres) -> None:
         admin.create("nobodies")
     with pytest.raises(NotFound, match="catalogue create ROLE"):
         admin.rows()
+
+
+class Pool(socketserver.ThreadingTCPServer):
+    """As PgBouncer does before the database at `port`: who brings options is sent away."""
+
+    daemon_threads = True
+
+    def __init__(self, port: int) -> None:
+        super().__init__(("127.0.0.1", 0), _Pooled)
+        self.port = port
+
+
+class _Pooled(socketserver.BaseRequestHandler):
+    def handle(self) -> None:
+        assert isinstance(self.server, Pool)
+        begun = self.request.recv(4096)
+        if b"\0options\0" in begun:
+            words = b"SFATAL\0C08P01\0Munsupported startup parameter: options\0\0"
+            self.request.sendall(b"E" + struct.pack("!I", len(words) + 4) + words)
+            return
+        with socket.create_connection(("127.0.0.1", self.server.port)) as behind:
+            behind.sendall(begun)
+            ends = {self.request: behind, behind: self.request}
+            while True:
+                for one in select.select([*ends], [], [])[0]:
+                    data = one.recv(65536)
+                    if not data:
+                        return
+                    ends[one].sendall(data)
+
+
+def test_a_pool_in_between_is_no_hindrance(database: Postgres) -> None:
+    """Hubs have one before their database."""
+    admin = catalogue(database, "admin")
+    admin.create("scientists")
+    with Pool(database.port) as pool:
+        threading.Thread(target=pool.serve_forever, daemon=True).start()
+        through = replace(database, port=pool.server_address[1])
+        ada = Catalogue(Rewind(catalogue_url=f"{through.url('ada')}?sslmode=disable"))
+        ada.put(ROW)
+        assert told(ada.rows()) == [ROW]
+        pool.shutdown()
 
 
 def test_names_are_no_commands(database: Postgres) -> None:
