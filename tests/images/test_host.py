@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import signal
@@ -17,8 +18,10 @@ from jupyter_client.blocking.client import BlockingKernelClient
 from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.manager import KernelManager
 
-from jupyter_rewind.errors import RewindError
+from jupyter_rewind import clock
+from jupyter_rewind.errors import Conflict, RewindError
 from jupyter_rewind.kernels.hosting.process import find_process
+from jupyter_rewind.kernels.hosting.provisioner import HostProvisioner
 from jupyter_rewind.kernels.hosting.record import Hosted, Place, places
 from tests.support.hosts import hosting_servers
 from tests.support.kernels import PATIENCE, Home, eventually
@@ -182,6 +185,48 @@ def test_a_second_server_takes_no_kernel_of_one_that_lives(home: Home, start: St
     second = start()
     assert second.ask("GET", "api/kernels") == []
     assert [each["id"] for each in first.ask("GET", "api/sessions")] == [session["id"]]
+
+
+def test_a_server_that_hosts_no_kernels_takes_the_living_ones_over(
+    home: Home, start: Start
+) -> None:
+    """As after `jupyter rewind serve`, which hosts kernels unasked: no process is replaced."""
+    server = start()
+    session = open_session(server)
+    run(home, session, "kept = 42")
+    process, connection = record(home, session).process, connection_file(home, session).read_bytes()
+    server.stop(signal.SIGKILL)
+    server = start(host="False")
+    assert [each["id"] for each in server.ask("GET", "api/kernels")] == [session["kernel"]["id"]]
+    assert record(home, session).process == process
+    assert connection_file(home, session).read_bytes() == connection
+    assert run(home, session, "print(kept)") == "42\n"
+    other = server.ask("POST", "api/kernels", {"name": "python3"})["id"]
+    assert {each.kernel for each in places(home.folder / "runtime")} == {session["kernel"]["id"]}
+    server.ask("DELETE", f"api/kernels/{other}")
+
+
+def test_a_kernel_that_another_process_has_keeps_its_connection_file(
+    tmp_path: Path,
+) -> None:
+    """Whoever wants to start it as well, in the same moment, is refused first."""
+    file = tmp_path / "kernel-k.json"
+    file.write_text("its own")
+    mine = find_process(os.getpid())
+    assert mine is not None
+    theirs = Place(file, "k")
+    theirs.make()
+    theirs.write(
+        Hosted("k", "python3", mine, clock.boot_id(), str(tmp_path), str(tmp_path), str(file))
+    )
+    assert theirs.take()
+    manager = KernelManager(connection_file=str(file))
+    spec = KernelSpec(argv=["true"], display_name="k", language="python")
+    wanted = HostProvisioner(kernel_id="k", kernel_spec=spec, parent=manager)
+    with pytest.raises(Conflict, match="belongs to another server"):
+        asyncio.run(wanted.pre_launch())
+    assert file.read_text() == "its own"
+    theirs.leave()
 
 
 def test_a_kernel_that_died_meanwhile_is_not_taken_over(home: Home, start: Start) -> None:

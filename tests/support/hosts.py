@@ -14,9 +14,9 @@ def hosting_servers(home: Home) -> Iterator[Callable[..., Server]]:
     """Starts them over the home folder; they are stopped at the end."""
     running: list[Server] = []
 
-    def started(*flags: str) -> Server:
+    def started(*flags: str, host: str = "True") -> Server:
         root = home.notebook.parent
-        server = Server(root, home.environment, "--Rewind.kernels_host=True", *flags)
+        server = Server(root, home.environment, f"--Rewind.kernels_host={host}", *flags)
         running.append(server)
         server.wait()
         return server

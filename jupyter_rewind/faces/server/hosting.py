@@ -10,7 +10,8 @@ import asyncio
 import functools
 import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -146,12 +147,13 @@ class HostedKernels:
         words: dict[str, Any] = {}
         if session is not None:
             words["env"] = sessions.get_kernel_env(session.path, session.name)
-        await self._manager.start_kernel(
-            kernel_id=hosted.kernel,
-            kernel_name=hosted.name,
-            path=os.path.relpath(hosted.cwd, self._manager.root_dir),
-            **words,
-        )
+        with self._through_the_host(hosted.kernel):
+            await self._manager.start_kernel(
+                kernel_id=hosted.kernel,
+                kernel_name=hosted.name,
+                path=os.path.relpath(hosted.cwd, self._manager.root_dir),
+                **words,
+            )
         if session is not None and not await sessions.session_exists(session.path):
             await sessions.save_session(
                 session.id,
@@ -161,6 +163,30 @@ class HostedKernels:
                 kernel_id=hosted.kernel,
             )
         self._log.info("Kernel taken over from an earlier server: %s", hosted.kernel)
+
+    @contextmanager
+    def _through_the_host(self, kernel_id: str) -> Iterator[None]:
+        """In the block, the kernel with this id is the host's to start, whatever is chosen for
+        others by now: anybody else would start another one in its place, over its connection
+        file."""
+        from jupyter_rewind.kernels.hosting.provisioner import HostProvisioner
+
+        manager, prepare = self._manager, self._manager.pre_start_kernel
+
+        def prepared(*words: Any) -> Any:
+            found = prepare(*words)
+            kernel, _, name = found
+            if name == kernel_id:
+                kernel.provisioner = HostProvisioner(
+                    kernel_id=name, kernel_spec=kernel.kernel_spec, parent=kernel
+                )
+            return found
+
+        manager.pre_start_kernel = prepared
+        try:
+            yield
+        finally:
+            del manager.pre_start_kernel
 
     def _remembering(self, act: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(act)

@@ -144,18 +144,29 @@ class HostProvisioner(LocalProvisioner):
             self._place.change(**changes)
 
     def _find(self) -> Hosted | None:
-        """The living kernel of this id that no other process has."""
+        """The living kernel of this id. Raises Conflict where another process has it: its
+        connection file must not be written anew."""
         place = self._open_place()
         if place is None:
             return None
         try:
             hosted = place.read()
-            if hosted is not None and hosted.is_alive and place.take():
-                self._place = place
-                return hosted
+            if hosted is None or not hosted.is_alive:
+                return None
+            is_ours = place.take()
         except RewindError as error:
             self.log.warning("Kernel %s is started anew: %s", self.kernel_id, error)
-        return None
+            return None
+        if not is_ours:
+            raise self._in_use()
+        self._place = place
+        return hosted
+
+    def _in_use(self) -> Conflict:
+        return Conflict(
+            f"Kernel {self.kernel_id} belongs to another server that is running.",
+            hint="Nothing was changed. Ask that server for it, or start a new kernel.",
+        )
 
     def _open_place(self) -> Place | None:
         if not IS_SUPPORTED or self.parent is None:
@@ -175,10 +186,7 @@ class HostProvisioner(LocalProvisioner):
         assert place is not None
         place.make()
         if not place.take():
-            raise Conflict(
-                f"Kernel {self.kernel_id} belongs to another server that is running.",
-                hint="Nothing was changed. Ask that server for it, or start a new kernel.",
-            )
+            raise self._in_use()
         self._place = place
         self._has_room = self._wants_room()
         place.control.unlink(missing_ok=True)
