@@ -1,4 +1,5 @@
-"""Notebook 7: what is offered there after a crash of the browser or of a kernel."""
+"""Notebook 7: what is offered there after a crash of the browser, the server or a kernel, and what
+becomes of what gave way."""
 
 from __future__ import annotations
 
@@ -8,9 +9,20 @@ import signal
 from pathlib import Path
 from typing import Any
 
+import nbformat
 import pytest
 
-from tests.support.drafting import NAME, TYPED, is_kept, offer, shown, type_into
+from tests.support.drafting import (
+    NAME,
+    TYPED,
+    is_kept,
+    offer,
+    shelved,
+    shown,
+    the_drafts,
+    type_into,
+)
+from tests.support.editing import append_away
 from tests.support.lab import (
     TOKEN,
     Chromium,
@@ -18,6 +30,7 @@ from tests.support.lab import (
     LabServer,
     hears_keys,
     listening,
+    menu,
     shoot,
     wait_until,
     write_notebook,
@@ -72,3 +85,60 @@ def test_edits_and_variables_come_back_after_a_crash(tmp_path: Path, chromium: C
         hear(page, "variable")
         run_cell(page, 1, "print('back', treasure + 1)")
         wait_until("the variable", lambda: "back 8" in shown(page))
+
+
+def test_two_tabs_and_a_killed_server_lose_nothing(tmp_path: Path, chromium: Chromium) -> None:
+    """Both type, the server is killed, both go on: the next server has what each of them typed."""
+    with LabServer(tmp_path, "notebook", autosave=False) as server:
+        lab = server.lab
+        write_notebook(lab.folder / NAME)
+        pages = {"one": open_page(chromium, lab), "two": open_page(chromium, lab)}
+        for cell, (word, page) in enumerate(pages.items(), 2):
+            type_into(page, cell, f"\n# {word}")
+            wait_until("its draft", lambda said=word: is_kept(lab, f"# {said}"))
+        server.kill()
+        for cell, (word, page) in enumerate(pages.items(), 2):
+            append_away(page, cell, " goes on")
+            wait_until(
+                "its browser", lambda page=page, said=word: f"{said} goes on" in shelved(page)
+            )
+        server.start()
+        for word in pages:
+            wait_until("the draft", lambda said=word: is_kept(lab, f"# {said} goes on"))
+        assert len(the_drafts(lab)) == 2
+
+
+def change_elsewhere(path: Path, title: str) -> None:
+    book = nbformat.read(path, 4)
+    book.cells[0].source = title
+    nbformat.write(book, path)
+
+
+def test_the_loser_of_a_conflict_is_kept(tmp_path: Path, chromium: Chromium) -> None:
+    """The file changed elsewhere: what Overwrite gives up is in the history, and what Revert does
+    is among the unsaved edits."""
+    with LabServer(tmp_path, "notebook", autosave=False) as server:
+        lab = server.lab
+        path = lab.folder / NAME
+        write_notebook(path)
+        page = open_page(chromium, lab)
+        type_into(page, 3, "\n# mine")
+        change_elsewhere(path, "# Theirs")
+        page.keyboard.press("Control+s")
+        dialog = page.locator(".jp-Dialog")
+        dialog.get_by_role("button", name="Overwrite").click()
+        wait_until("the save", lambda: "# mine" in path.read_text())
+        hits = lab.ask(f"rewind/api/v1/search?path={NAME}&text=Theirs")["hits"]
+        assert [each["first"]["reason"] for each in hits] == ["external-change"]
+
+        type_into(page, 3, f"\n{TYPED}")
+        wait_until("the draft", lambda: is_kept(lab, TYPED))
+        change_elsewhere(path, "# Theirs again")
+        page.keyboard.press("Control+s")
+        dialog.get_by_role("button", name="Revert").click()
+        page.locator(".jp-Notebook").get_by_text("Theirs again").wait_for()
+        assert TYPED not in shown(page)
+        menu(page, "View", "Show Unsaved Edits That Were Kept")
+        offer(page).get_by_role("button", name="Restore").click()
+        hear(page, "are back in")
+        assert TYPED in shown(page)
