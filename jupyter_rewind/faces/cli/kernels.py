@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from jupyter_rewind.errors import RestoreRefused
+from jupyter_rewind.errors import RestoreRefused, RewindError
 from jupyter_rewind.faces.cli import wording
 from jupyter_rewind.faces.cli.answers import Answer, Column, Remark, Table, Words
 from jupyter_rewind.faces.cli.command import Commands, Face, NotebookPath
@@ -213,10 +213,31 @@ def restore_both(face: Face, notebook: str, ref: str) -> Answer:
             )
         check_writable(document_path(notebook))
         answer = revival.ask(live, "to", {"ref": snapshot.id})
-        done = workspace.restore(notebook, checkpoint.id)
+        try:
+            done = workspace.restore(notebook, checkpoint.id)
+        except BaseException as error:
+            # A file that holds the old state goes with the variables of then.
+            if not getattr(error, "is_done", False):
+                _take_back(revival, live, error)
+            raise
     data = {**restored_json(done), "state": answer}
     text = f"Restored {notebook} from {views.when(done.source)}, and its kernel {_when(snapshot)}."
     return Answer(data, [Words(text), *_tell_moved(answer), *tell_restored(done, notebook)])
+
+
+def _take_back(revival: Revival, live: RunState, error: BaseException) -> None:
+    """The variables are as before, since the notebook could not follow; the error says so, or what
+    brings them."""
+    try:
+        revival.ask(live, "undo", {})
+        words = "The variables are as they were."
+    except Exception as fault:  # what led here is told, and not this
+        words = (
+            "The variables are those of that moment, and could not be taken back"
+            f" ({getattr(fault, 'message', fault)}): `%rewind undo` in the notebook does it."
+        )
+    if isinstance(error, RewindError):
+        error.hint = f"{error.hint} {words}".strip()
 
 
 def _tell_moved(answer: Mapping[str, Json]) -> list[Remark]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import gc
 import json
 import os
@@ -227,6 +228,30 @@ def test_notebook_and_variables_come_back_together(user: Home, rewind: Rewind) -
     refused = rewind("restore", user.notebook, "head", "--state")
     assert refused.status == 7
     assert "no kernel of it is running" in refused.err
+
+
+def test_variables_stay_where_the_notebook_cannot_follow(user: Home, rewind: Rewind) -> None:
+    """A checkpoint that turns out to be damaged leaves both as they were, and the words say so."""
+    segments = user.folder / "data" / "rewind" / "segments"
+    noise = base64.b64encode(os.urandom(90_000)).decode()
+    book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(noise, id="c0")])
+    with running(user) as kernel:
+        kernel.run("x = 1")
+        nbformat.write(book, user.notebook)
+        before = {each: each.stat().st_size for each in segments.iterdir()}
+        first = answer(rewind, "checkpoint", user.notebook)["checkpoint"]["id"]
+        grown = {each: each.stat().st_size - before.get(each, 0) for each in segments.iterdir()}
+        written = max(grown, key=lambda each: grown[each])
+        with written.open("r+b") as file:
+            file.seek(before.get(written, 0) + grown[written] // 2)
+            file.write(bytes(64))
+        kernel.run("x = 2")
+        user.notebook.write_bytes(b"{}")
+        refused = rewind("restore", user.notebook, first, "--state")
+        assert refused.status != 0
+        assert "The variables are as they were." in refused.err
+        assert kernel.run("x").result == "2"
+        assert user.notebook.read_bytes() == b"{}"
 
 
 def with_times(raw: bytes) -> bytes:
