@@ -1,7 +1,6 @@
 """Which cells would have to run again to get at a state, and what they would do to the world.
 
-Nothing is run here: a plan is made, and whoever shows it asks. What a cell does outside the kernel
-can only be guessed from its words; the guess errs on the side of a warning.
+Nothing is run here: a plan is made, and whoever shows it asks.
 """
 
 from __future__ import annotations
@@ -11,19 +10,12 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from jupyter_rewind.kernels.unheard import CELL, unheard
+from jupyter_rewind.kernels.cellcode import parse_cell
+from jupyter_rewind.kernels.effects import Notebook
 from jupyter_rewind.model.execution import Execution
+from jupyter_rewind.model.ids import ExecutionId
 from jupyter_rewind.model.snapshot import Snapshot
 
-_WRITING_METHODS = {
-    "write", "writelines", "write_text", "write_bytes", "to_csv", "to_parquet", "to_sql",
-    "to_pickle", "to_excel", "to_json", "to_feather", "to_hdf", "save", "savefig", "savetxt",
-    "dump", "tofile", "unlink", "rmdir", "mkdir", "rename", "replace_file", "touch", "rmtree",
-    "copyfile", "copytree", "move", "remove", "makedirs", "removedirs",
-}  # fmt: skip
-_DATABASE_METHODS = {"execute", "executemany", "executescript", "commit", "insert_one"}
-_NETWORK = {"requests", "urllib", "http", "httpx", "aiohttp", "socket", "smtplib", "boto3"}
-_PROCESSES = {"subprocess", "os.system", "os.popen", "multiprocessing"}
 _WORD = re.compile(r"[^\W\d]\w*")
 _OWN = ("%rewind", "%load_ext jupyter_rewind")
 
@@ -58,7 +50,8 @@ def plan_after(base: Snapshot, executions: Sequence[Execution], count: int) -> P
         for each in executions
         if each.kept and base.count < each.count <= count and not _is_own(each.source)
     ]
-    return Plan(base, tuple(map(_step, steps)))
+    effects = _effects_of(steps, executions)
+    return Plan(base, tuple(Step(each, effects[each.id]) for each in steps))
 
 
 def plan_for(
@@ -85,15 +78,14 @@ def plan_for(
             if not words.isdisjoint(named_in(each.source)):
                 found[each.id] = each
                 words |= _ways_to(words, each.source)
-    steps = []
+    effects, steps = _effects_of(found.values(), executions), []
     for each in sorted(found.values(), key=lambda one: one.started_ns):
         before = _found_by(each, line)
         is_exact = before is None or not any(
             before.time_ns < one.started_ns < each.started_ns for one in past
         )
-        step = _step(each)
         steps.append(
-            Step(each, step.effects, before, is_exact, tuple(makes.get(each.id, ())))
+            Step(each, effects[each.id], before, is_exact, tuple(makes.get(each.id, ())))
         )  # fmt: skip
     made = sorted(name for one in makes.values() for name in one)
     return Plan(base, tuple(steps), tuple(made))
@@ -130,7 +122,7 @@ def _gives(execution: Execution, name: str) -> bool:
 
 def named_in(source: str) -> set[str]:
     """The variables that the cell names, in its functions too."""
-    tree = _parsed(source)
+    tree = parse_cell(source)
     if tree is None:
         return set(_WORD.findall(source))
     return {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
@@ -138,7 +130,7 @@ def named_in(source: str) -> set[str]:
 
 def _ways_to(names: set[str], source: str) -> set[str]:
     """The functions and classes of the cell that name one of these."""
-    tree = _parsed(source)
+    tree = parse_cell(source)
     found = set()
     for node in tree.body if tree is not None else ():
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
@@ -150,51 +142,25 @@ def _ways_to(names: set[str], source: str) -> set[str]:
 
 def assigned_names(source: str) -> set[str]:
     """The variables that the cell's own lines give a value."""
-    tree = _parsed(source)
+    tree = parse_cell(source)
     return set() if tree is None else set(_assigned(tree))
 
 
-def likely_effects(source: str) -> tuple[str, ...]:
-    """What the cell likely does outside the kernel, in words; empty where nothing speaks for it."""
-    found: dict[str, None] = {}
-    for line in source.splitlines():
-        if line.lstrip().startswith(("!", "%%bash", "%%sh", "%%script", "%sx", "%system", "%pip")):
-            found["runs a program"] = None
-        if line.lstrip().startswith("%%writefile"):
-            found["writes files"] = None
-    tree = _parsed(source)
-    if tree is None:
-        return (*found, "cannot be looked into")
-    for node in ast.walk(tree):
-        words = _effect(node)
-        if words:
-            found[words] = None
-    return tuple(found)
-
-
-def _step(execution: Execution) -> Step:
-    return Step(execution, likely_effects(execution.source))
+def _effects_of(
+    steps: Iterable[Execution], executions: Sequence[Execution]
+) -> dict[ExecutionId, tuple[str, ...]]:
+    """What each of these cells likely does, with what the cells before it had defined."""
+    wanted = {each.id for each in steps}
+    notebook, found = Notebook(), dict[ExecutionId, tuple[str, ...]]()
+    for each in sorted(executions, key=lambda one: one.started_ns):
+        notebook.add(each.source)
+        if each.id in wanted:
+            found[each.id] = notebook.effects_of(each.source)
+    return found
 
 
 def _is_own(source: str) -> bool:
     return source.strip().startswith(_OWN)
-
-
-def _parsed(source: str) -> ast.Module | None:
-    lines = source.splitlines()
-    if lines and lines[0].startswith("%%"):
-        lines = ["", *lines[1:]]
-    kept = [_without_magic(each) for each in lines]
-    try:
-        with unheard():
-            return ast.parse("\n".join(kept), CELL)
-    except (SyntaxError, ValueError):
-        return None
-
-
-def _without_magic(line: str) -> str:
-    bare = line.lstrip()
-    return line[: len(line) - len(bare)] + "pass" if bare.startswith(("%", "!")) else line
 
 
 def _assigned(tree: ast.Module) -> Iterator[str]:
@@ -211,33 +177,3 @@ def _assigned(tree: ast.Module) -> Iterator[str]:
             yield node.id
         if not isinstance(node, (ast.Lambda, ast.ListComp, ast.SetComp, ast.DictComp)):
             pending.extend(ast.iter_child_nodes(node))
-
-
-def _effect(node: ast.AST) -> str:
-    if not isinstance(node, ast.Call):
-        return ""
-    name = _dotted(node.func)
-    last = name.rpartition(".")[2]
-    if last == "open" and _mode(node) & set("wax+"):
-        return "writes files"
-    if name.partition(".")[0] in _NETWORK:
-        return "uses the network"
-    if name.partition(".")[0] in _PROCESSES or name in _PROCESSES:
-        return "runs a program"
-    if isinstance(node.func, ast.Attribute) and last in _WRITING_METHODS:
-        return "writes files"
-    if isinstance(node.func, ast.Attribute) and last in _DATABASE_METHODS:
-        return "uses a database"
-    return "asks for input" if name == "input" else ""
-
-
-def _dotted(node: ast.AST) -> str:
-    if isinstance(node, ast.Attribute):
-        return f"{_dotted(node.value)}.{node.attr}"
-    return node.id if isinstance(node, ast.Name) else ""
-
-
-def _mode(call: ast.Call) -> set[str]:
-    values = [*call.args[1:2], *(each.value for each in call.keywords if each.arg == "mode")]
-    texts = [each.value for each in values if isinstance(each, ast.Constant)]
-    return {letter for text in texts if isinstance(text, str) for letter in text}
