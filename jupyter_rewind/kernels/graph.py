@@ -16,6 +16,7 @@ from jupyter_rewind import clock
 from jupyter_rewind.kernels import buffers, pods
 from jupyter_rewind.kernels.budget import OutOfTime
 from jupyter_rewind.kernels.buffers import BufferState
+from jupyter_rewind.kernels.byname import notes_of
 from jupyter_rewind.kernels.closure import Binding, find_opening
 from jupyter_rewind.kernels.codec import Session
 from jupyter_rewind.kernels.groups import (
@@ -32,6 +33,7 @@ from jupyter_rewind.kernels.groups import (
 )
 from jupyter_rewind.kernels.memory import Memory
 from jupyter_rewind.kernels.pods import ENVIRONMENT, HUB, SMALL
+from jupyter_rewind.kernels.records import RootRecord
 from jupyter_rewind.kernels.standins import LATE, words_for, write_stand_ins
 from jupyter_rewind.kernels.state import Change, Pod
 from jupyter_rewind.kernels.tokens import tokens_of
@@ -376,13 +378,16 @@ class Survey:
             pod.kept.unwatch()
         return pod
 
+    def _describe(self, key: str, notes: Sequence[pods.Note]) -> RootRecord:
+        value = self._roots[key]
+        return pods.describe_root(key, value, [*notes, *notes_of(key, value, self._session)])
+
     def _make_pod(
         self, group: Group, written: pods.Written, states: list[BufferState], before: Pod | None
     ) -> Pod:
         first, notes = group.keys[0], written.notes
-        describe = pods.describe_root
         found = Pod(
-            tuple(describe(key, self._roots[key], notes.get(key, ())) for key in written.keys),
+            tuple(self._describe(key, notes.get(key, ())) for key in written.keys),
             self._ids(group), xxh3_128_digest(written.stream), len(written.stream), states,
             written.refs, tuple(self._roots[first]) if first.startswith(SMALL) else (),
             group.closed, self._token(group.keys), stream=written.stream, before=before,
