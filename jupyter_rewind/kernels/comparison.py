@@ -18,7 +18,7 @@ from jupyter_rewind.kernels.ownvariables import (
     split_key,
     words_for_key,
 )
-from jupyter_rewind.kernels.placeholders import Placeholder
+from jupyter_rewind.kernels.placeholders import FilePlaceholder, Placeholder, set_state
 from jupyter_rewind.kernels.pods import HUB, MODULE, VARIABLE, is_whole
 from jupyter_rewind.kernels.preview import preview, type_name
 from jupyter_rewind.kernels.reading import PodReader
@@ -40,10 +40,15 @@ Described = dict[str, tuple[object, VariableReport]]
 PLAIN = {kind: kind.__name__ for kind in (int, float, bool, str, bytes, complex, type(None))}
 _MODULES = "jupyter_rewind.kernels.reducers.modules"
 _CODE = "function or class"
-_STANDS = ("Placeholder", "FilePlaceholder", "set_state")
-_MADE = {("builtins", "complex"), *((Placeholder.__module__, name) for name in _STANDS)}
+_STANDS: dict[tuple[str, str], Callable[..., object]] = {
+    ("builtins", "complex"): complex,
+    (Placeholder.__module__, "Placeholder"): lambda *given: Placeholder(*given),
+    (Placeholder.__module__, "FilePlaceholder"): lambda *given: FilePlaceholder(*given),
+    (Placeholder.__module__, "set_state"): lambda *given: set_state(*given),
+}
 """All that is called to show a state, whoever made it. By whole names: a dotted one leads on, to
-what such a module has imported."""
+what such a module has imported; and never the class itself, of which a stream could set
+attributes."""
 
 
 def report(store: ContentSource, snapshot: Snapshot) -> tuple[VariableReport, ...]:
@@ -195,9 +200,7 @@ class _PlainReader(PodReader):
         if name == "find_lost":
             why = "it could not be imported when it was kept, either"
             return lambda module, name: Placeholder(_CODE, f"{module}.{name}", why)
-        if (module, name) in _MADE:
-            return super().find_class(module, name)
-        return _NamedMaker(module, name)
+        return _STANDS.get((module, name)) or _NamedMaker(module, name)
 
 
 class _NamedMaker(Named):

@@ -11,7 +11,7 @@ import pytest
 
 from jupyter_rewind.errors import Format
 from jupyter_rewind.kernels.comparison import compare, report
-from jupyter_rewind.kernels.placeholders import Placeholder
+from jupyter_rewind.kernels.placeholders import FilePlaceholder, Placeholder
 from jupyter_rewind.kernels.records import RootRecord, encode_pod, encode_state
 from jupyter_rewind.model.ids import Digest
 from jupyter_rewind.model.snapshot import Fidelity
@@ -48,6 +48,18 @@ def test_looking_at_a_foreign_state_runs_nothing(
     with contextlib.suppress(Format):
         compare(cells.store, mine, state)
     assert not mark.exists()
+
+
+@pytest.mark.parametrize("name", ["Placeholder", "FilePlaceholder"])
+def test_looking_at_a_foreign_state_changes_nothing_here(cells: Cells, name: str) -> None:
+    """The stream sets an attribute of what it finds under the name."""
+    words = [_said(Placeholder.__module__), _said(name), b"\x93N}", _said("marked"), b"K\x01s\x86b"]
+    mine = cells.run("a = 1")
+    stream = b"\x80\x05" + b"".join(words) + b"0}."
+    with contextlib.suppress(Format):
+        report(cells.store, replace(mine, state=_state_that_tells(cells, stream), trusted=False))
+    assert not hasattr(Placeholder, "marked")
+    assert not hasattr(FilePlaceholder, "marked")
 
 
 def _said(text: str) -> bytes:
