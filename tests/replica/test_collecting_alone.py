@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from jupyter_rewind.errors import Denied
-from jupyter_rewind.store.replica import collecting
+from jupyter_rewind.errors import Denied, Unavailable
+from jupyter_rewind.store.replica import collecting, settling
 from jupyter_rewind.store.replica.collecting import (
     is_worth_collecting,
 )
@@ -198,6 +198,70 @@ def test_what_cannot_be_collected_is_pushed_all_the_same(
     second = next_machine(tmp_path / "b", first)
     second.pull()
     assert holds(second, first)
+
+
+class Counted(Meddled):
+    """A place that deletes only so many objects, and then does not answer."""
+
+    left = 10_000
+
+    def delete(self, key: str) -> None:
+        self.left -= 1
+        if self.left < 0:
+            raise Unavailable("No route to the replica.")
+        super().delete(key)
+
+
+def test_what_is_saved_while_very_much_is_deleted_is_pushed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Thousands of objects take minutes to delete; who saves meanwhile does not wait for the last
+    of them."""
+    monkeypatch.setattr(collecting, "_PUSH_SECONDS", 0.0)
+    monkeypatch.setattr(settling, "_PAUSE_SECONDS", 0.0)
+    objects = Counted()
+    first = first_machine(tmp_path / "a", objects)
+    for _ in range(6):
+        first.save()
+        first.push()
+    objects.before_delete = first.save
+    objects.left = 3
+    with pytest.raises(Unavailable):
+        shrink(first)
+    assert len([*objects.find("refs/")]) > 3, "it was stopped in the middle"
+    second = next_machine(tmp_path / "b", first)
+    second.pull()
+    assert holds(second, first)
+    objects.left = 10_000
+    shrink(first)
+    assert is_whole(first)
+
+
+def test_collecting_that_was_stopped_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server that ended in the middle begins again where it is worth nothing otherwise."""
+    monkeypatch.setattr(settling, "_PAUSE_SECONDS", 0.0)
+    objects = Counted()
+    first = first_machine(tmp_path / "a", objects)
+    for _ in range(6):
+        first.save()
+        first.push()
+
+    def is_worth() -> bool:
+        with first.open() as repository:
+            return is_worth_collecting(repository, first.url)
+
+    objects.left = 2
+    with pytest.raises(Unavailable):
+        shrink(first)
+    assert is_worth()
+    first.save()
+    first.push()
+    assert is_worth()
+    objects.left = 10_000
+    shrink(first)
+    assert not is_worth() and is_whole(first)
 
 
 def test_what_killed_pushes_left_in_a_folder_goes(tmp_path: Path) -> None:

@@ -14,19 +14,18 @@ What another machine has claimed back stays until that machine collects it.
 
 from __future__ import annotations
 
-import logging
-import re
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 from jupyter_rewind import clock
-from jupyter_rewind.errors import Conflict, Integrity, NotFound, RewindError, Unavailable
+from jupyter_rewind.errors import Conflict, Denied, Integrity, NotFound, RewindError, Unavailable
 from jupyter_rewind.store.layout import read_retired_ends
-from jupyter_rewind.store.replica.condensing import Plan, copy, merged, plan
+from jupyter_rewind.store.replica.condensing import Plan, copy, merged, plan, superseded
 from jupyter_rewind.store.replica.fetching import Source
 from jupyter_rewind.store.replica.folder import FolderObjects
 from jupyter_rewind.store.replica.ledger import Ledger
-from jupyter_rewind.store.replica.notes import Notes, read_notes, write_notes
+from jupyter_rewind.store.replica.notes import Notes, note, read_notes
 from jupyter_rewind.store.replica.objects import Objects
 from jupyter_rewind.store.replica.opening import require_store, unseal
 from jupyter_rewind.store.replica.outline import pack_key
@@ -41,23 +40,20 @@ from jupyter_rewind.store.replica.refs import (
     branch_prefix,
     closed_key,
     encode_ref,
-    pack_epoch,
-    parse_base_key,
-    parse_ref_key,
 )
 from jupyter_rewind.store.replica.settling import create_surely, delete_surely, make_ref
 from jupyter_rewind.store.replica.turns import BUSY
 from jupyter_rewind.store.repository import Repository
 
-log = logging.getLogger(__name__)
 Progress = Callable[[int, int], None]
 _TRIES = 50
 _MANY_REFS = 5_000
 _MANY_READS = 500
 """Each home that did not last has left a branch that nobody says again as one."""
 _LEAST_BYTES = 1 << 20
+_PUSH_SECONDS = 5.0
+"""So often what is new is pushed while very much is deleted."""
 _ROOM = ("packs/", "outlines/", "refs/")
-_PACK = re.compile(r"packs/[0-9a-f]{2}/[0-9a-f]{64}(-\d+)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,11 +94,12 @@ def collect_replica(
 
 def is_worth_collecting(repository: Repository, url: str) -> bool:
     """Whether much of what was pushed is gone here, or very many small pushes wait to be said as
-    one, or many had to be read by who came anew; by what was noted, the replica is not asked."""
+    one, or many had to be read by who came anew, or the last one was stopped; by what was noted,
+    the replica is not asked."""
     notes = read_notes(repository.layout, url)
-    if notes.numbers.get(notes.branch, 0) - notes.base >= _MANY_REFS:
+    if notes.is_collecting or notes.reads >= _MANY_READS:
         return True
-    if notes.reads >= _MANY_READS:
+    if notes.numbers.get(notes.branch, 0) - notes.base >= _MANY_REFS:
         return True
     present = {path.name for path in repository.layout.segments.iterdir()}
     size = sum(end for name, end in notes.ends.items() if name not in present)
@@ -164,6 +161,7 @@ class _Collecting:
         ledger = self._read()
         if self._is_done(ledger):
             self._note(ledger)
+            self._note_end()
             return CollectedReport(kept_bytes=self._kept_bytes())
         ledger, drop = self._begin()
         ledger, branches = self._bar(ledger, drop)
@@ -173,8 +171,14 @@ class _Collecting:
         copied = self._rebase(branches, drop)
         ledger = self._read()
         self._require_alone(ledger)
-        count, size = self._delete(ledger)
         self._note(ledger)
+        try:
+            count, size = self._delete(ledger)
+        except Denied:
+            # Who may not delete there would condemn the same again and again.
+            self._note_end()
+            raise
+        self._note_end()
         freed = size - self._written
         return CollectedReport(freed, self._kept_bytes(), copied, len(drop), count)
 
@@ -197,6 +201,9 @@ class _Collecting:
     def _meet(self) -> None:
         """The replica has what stands here, and what it holds is known here."""
         pull(self._repository, self._outer, self._url, pace=self._pace)
+        self._push()
+
+    def _push(self) -> None:
         push_in_turn(self._repository, self._outer, self._url, sealed=self._sealed, pace=self._pace)
 
     def _begin(self) -> tuple[Ledger, set[str]]:
@@ -291,28 +298,16 @@ class _Collecting:
 
     def _delete(self, ledger: Ledger) -> tuple[int, int]:
         """What no base and no later ref names is gone."""
-        live = {place.key for places in ledger.places.values() for place in places}
-        goes: dict[str, int] = {}
-        for branch, base in ledger.bases.items():
-            for key, size in self._sizes(branch_prefix(branch)).items():
-                parsed = parse_ref_key(key)
-                if parsed is not None and parsed[1] < base:
-                    goes[key] = size
-        for key, size in self._sizes("packs/").items():
-            if _PACK.fullmatch(key) and pack_epoch(key) < self._epoch and key not in live:
-                goes[key] = size
-        for key, size in self._sizes("outlines/").items():
-            pack = pack_key(key)
-            if _PACK.fullmatch(pack) and pack_epoch(pack) < self._epoch and pack not in live:
-                goes[key] = size
-        # The hints last: while refs go, they say from where on to read.
-        for key, size in self._sizes("bases/").items():
-            parsed = parse_base_key(key)
-            if parsed is not None and parsed[1] < ledger.bases[parsed[0]]:
-                goes[key] = size
+        goes = superseded(ledger, self._epoch, self._sizes)
+        pushed_at = clock.monotonic()
         for at, key in enumerate(goes):
             self._pace.check()
             delete_surely(self._objects, key)
+            # There may be thousands, and nothing that is saved waits for the last of them.
+            if clock.monotonic() - pushed_at > _PUSH_SECONDS:
+                with suppress(RewindError):
+                    self._push()
+                pushed_at = clock.monotonic()
             if self._progress is not None:
                 self._progress(at + 1, len(goes))
         left = self._outer.sweep() if isinstance(self._outer, FolderObjects) else 0
@@ -365,12 +360,15 @@ class _Collecting:
         if notes.replica != self._identity.replica:
             notes = Notes(replica=self._identity.replica)
         notes.numbers, notes.ends = dict(ledger.numbers), dict(ledger.sure)
-        notes.collected_ns = clock.now_ns()
+        notes.is_collecting = True
         know_branch(ledger, notes)
-        try:
-            write_notes(self._layout, self._url, notes, self._repository.files)
-        except RewindError as error:
-            log.info("collecting was not noted: %s", error)
+        note(self._layout, self._url, notes, self._repository.files)
+
+    def _note_end(self) -> None:
+        """Nothing of it is left to be done. Never fails."""
+        notes = read_notes(self._layout, self._url)
+        notes.collected_ns, notes.is_collecting = clock.now_ns(), False
+        note(self._layout, self._url, notes, self._repository.files)
 
 
 def _nonce() -> str:

@@ -6,12 +6,22 @@ kept stays in the packs that it fills at least half; the rest is copied into pac
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from jupyter_rewind.store.replica.ledger import Ledger, Place
+from jupyter_rewind.store.replica.outline import pack_key
 from jupyter_rewind.store.replica.packing import INLINE_BYTES, PACK_BYTES
-from jupyter_rewind.store.replica.refs import Piece
+from jupyter_rewind.store.replica.refs import (
+    Piece,
+    branch_prefix,
+    pack_epoch,
+    parse_base_key,
+    parse_ref_key,
+)
+
+_PACK = re.compile(r"packs/[0-9a-f]{2}/[0-9a-f]{64}(-\d+)?")
 
 
 @dataclass(slots=True)
@@ -54,6 +64,31 @@ def plan(ledger: Ledger, drop: Iterable[str], epoch: int, sizes: Mapping[str, in
         found.kept_packs.update(place.key for _, place in found.kept[branch])
         found.copied_bytes += sum(place.end - place.start for _, place in found.moved[branch])
     return found
+
+
+def superseded(
+    ledger: Ledger, epoch: int, sizes: Callable[[str], Mapping[str, int]]
+) -> dict[str, int]:
+    """What no base and no later ref names, behind the barrier `epoch`, with its sizes; `sizes`
+    tells those of all that lies under a prefix."""
+    live = {place.key for places in ledger.places.values() for place in places}
+    goes: dict[str, int] = {}
+    for branch, base in ledger.bases.items():
+        for key, size in sizes(branch_prefix(branch)).items():
+            parsed = parse_ref_key(key)
+            if parsed is not None and parsed[1] < base:
+                goes[key] = size
+    for prefix in ("packs/", "outlines/"):
+        for key, size in sizes(prefix).items():
+            pack = pack_key(key)
+            if _PACK.fullmatch(pack) and pack_epoch(pack) < epoch and pack not in live:
+                goes[key] = size
+    # The hints last: while refs go, they say from where on to read.
+    for key, size in sizes("bases/").items():
+        parsed = parse_base_key(key)
+        if parsed is not None and parsed[1] < ledger.bases[parsed[0]]:
+            goes[key] = size
+    return goes
 
 
 def without_overlap(places: Iterable[Place]) -> list[Place]:

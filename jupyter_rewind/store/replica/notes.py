@@ -6,6 +6,7 @@ one that lies there now, it is dropped.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,10 +14,12 @@ from pathlib import Path
 from blake3 import blake3
 
 from jupyter_rewind import clock
+from jupyter_rewind.errors import RewindError
 from jupyter_rewind.model.encoding import parse_json, to_json
 from jupyter_rewind.store.durable import Files
 from jupyter_rewind.store.layout import Layout
 
+log = logging.getLogger(__name__)
 _FORMAT = 1
 
 
@@ -44,6 +47,8 @@ class Notes:
     reads: int = 0
     """So many refs had to be read one by one, besides the first of each branch, when all of them
     were read last."""
+    is_collecting: bool = False
+    """Whether collecting the replica from here was begun, and what is to go may be there still."""
     cut_ns: int = 0
     """The replica has all that was committed here before."""
 
@@ -64,7 +69,7 @@ def read_notes(layout: Layout, url: str) -> Notes:
             int(facts.get("epoch", 0)), _numbers(facts.get("generations", {})),
             int(facts.get("base", 0)), bool(facts.get("opened", False)),
             int(facts.get("collected", 0)), int(facts.get("reads", 0)),
-            int(facts.get("cut", 0)),
+            bool(facts.get("collecting", False)), int(facts.get("cut", 0)),
         )  # fmt: skip
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return Notes()
@@ -117,10 +122,18 @@ def write_notes(layout: Layout, url: str, notes: Notes, files: Files) -> None:
                 "told": {**notes.told}, "pushed": notes.pushed_ns,
                 "epoch": notes.epoch, "generations": {**notes.generations}, "base": notes.base,
                 "opened": notes.opened, "collected": notes.collected_ns,
-                "reads": notes.reads, "cut": notes.cut_ns,
+                "reads": notes.reads, "collecting": notes.is_collecting, "cut": notes.cut_ns,
             }
         ),
     )  # fmt: skip
+
+
+def note(layout: Layout, url: str, notes: Notes, files: Files) -> None:
+    """As `write_notes`, and never fails: what was done is not undone for want of a note."""
+    try:
+        write_notes(layout, url, notes, files)
+    except RewindError as error:
+        log.info("what was seen of the replica was not noted: %s", error)
 
 
 def _numbers(facts: Mapping[str, int]) -> dict[str, int]:
