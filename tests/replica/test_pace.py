@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import threading
 import time
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 from obstore.store import MemoryStore
 
 from jupyter_rewind import clock
-from jupyter_rewind.store.replica import packing
+from jupyter_rewind.store.replica import packing, push
 from jupyter_rewind.store.replica.cloud import CloudObjects
 from jupyter_rewind.store.replica.fetching import Source
 from jupyter_rewind.store.replica.ledger import Place
@@ -53,6 +54,45 @@ def test_who_interrupts_a_slow_push_does_not_wait_for_its_rate(
     with pytest.raises(KeyboardInterrupt):
         machine.push(pace=Pace(640), progress=interrupt)
     assert len([*objects.find("packs/")]) == 1
+
+
+@pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="no signal to one thread here")
+def test_who_interrupts_a_push_that_only_compares_does_not_wait_for_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All packs are there from a push that was stopped, and what is here is still being compared:
+    Ctrl-C ends that, too."""
+    monkeypatch.setattr(packing, "INLINE_BYTES", 0)
+    compared = threading.Event()
+    main = threading.main_thread().ident
+    assert main is not None
+
+    def compare(repository: object, name: str, start: int, end: int, pace: Pace) -> None:
+        while not [*objects.find("packs/")]:
+            pace.check()
+        compared.wait(0.3)
+        signal.pthread_kill(main, signal.SIGUSR1)
+        while not compared.wait(0.01):
+            pace.check()
+
+    def interrupt(number: int, frame: object) -> None:
+        raise KeyboardInterrupt
+
+    objects = CloudObjects(MemoryStore(), "memory")
+    machine = Machine(Filled(tmp_path), objects)
+    machine.save()
+    monkeypatch.setattr(push, "read_tail", compare)
+    before = signal.signal(signal.SIGUSR1, interrupt)
+    given_up = threading.Timer(DEADLINE_SECONDS, compared.set)
+    given_up.start()
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            machine.push()
+        assert not compared.is_set(), "it was waited for"
+    finally:
+        given_up.cancel()
+        compared.set()
+        signal.signal(signal.SIGUSR1, before)
 
 
 class Road(CloudObjects):

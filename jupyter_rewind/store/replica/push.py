@@ -29,7 +29,7 @@ from jupyter_rewind.store.replica.cut import Tail, read_tail, take_cut
 from jupyter_rewind.store.replica.gathering import Again, gather, gathers
 from jupyter_rewind.store.replica.holding import held_back, held_with
 from jupyter_rewind.store.replica.ledger import Ledger, newest_refs, news
-from jupyter_rewind.store.replica.notes import Notes, notes_path, read_notes, write_notes
+from jupyter_rewind.store.replica.notes import Notes, note, notes_path, read_notes
 from jupyter_rewind.store.replica.objects import Objects
 from jupyter_rewind.store.replica.opening import make_replica, unseal
 from jupyter_rewind.store.replica.pace import Pace
@@ -258,10 +258,10 @@ class _Pusher:
             checked = checker.submit(self._check, tails, Pace(hands=1, check=go_on))
             try:
                 pieces = sender.send(packs)
+                checked.result()
             except BaseException:
                 ended.set()
                 raise
-            checked.result()
         return pieces
 
     def _check(self, tails: list[Tail], pace: Pace) -> None:
@@ -379,10 +379,7 @@ class _Pusher:
         """Never fails: a push that stands is not undone for want of a note."""
         notes.numbers, notes.ends = dict(ledger.numbers), dict(ledger.sure)
         notes.cut_ns = notes.cut_ns if self._lacking else self._cut_ns
-        try:
-            write_notes(self._layout, self._url, notes, self._repository.files)
-        except RewindError as error:
-            log.info("the push was not noted: %s", error)
+        note(self._layout, self._url, notes, self._repository.files)
 
     def _report(self, tails: list[Tail]) -> PushReport:
         return PushReport(
