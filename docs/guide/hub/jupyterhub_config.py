@@ -33,6 +33,8 @@ def prepare(spawner):
 c = get_config()  # noqa: F821  # JupyterHub's
 c.Spawner.pre_spawn_hook = prepare
 c.Spawner.cmd = ["sh", "-c", START, "start", "jupyterhub-singleuser"]
+# Only to try it out: with these, each user can get at everybody's prefix. Give each a role, or
+# keys, for the user's own.
 c.Spawner.env_keep = [
     "PATH", "LANG", "LC_ALL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN",
 ]  # fmt: skip
