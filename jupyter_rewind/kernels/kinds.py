@@ -8,6 +8,7 @@ import array
 import datetime
 import decimal
 import enum
+import mmap
 import re
 import sys
 import threading
@@ -66,7 +67,8 @@ _UNSEEN = frozenset(
 
 _LEAF_MODULES = ("pandas._libs.tslibs.", "pandas._libs.missing", "pandas.core.dtypes.")
 _WEAK = (weakref.ref, weakref.ProxyType, weakref.CallableProxyType)
-_OPEN = (types.FrameType, types.TracebackType, types.ModuleType, threading.Thread)
+_OPEN = (types.FrameType, types.TracebackType, types.ModuleType, threading.Thread, mmap.mmap)
+"""What leads everywhere; and mapped memory, which other processes may write to."""
 
 
 def dict_getter(kind: type) -> Any:
