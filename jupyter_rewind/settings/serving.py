@@ -9,6 +9,7 @@ from traitlets import Bool, Enum, Integer, Unicode
 from traitlets.config import Configurable
 
 STARTER_VARIABLE = "REWIND_STARTER"
+ARGUMENTS_VARIABLE = "REWIND_ARGUMENTS"
 """Tells a server the pipe that it shares with the command which started it."""
 
 

@@ -38,16 +38,19 @@ commands = Commands("Serve")
 _MODULES = {"lab": "jupyterlab", "notebook": "notebook", "server": "jupyter_server"}
 _PACKAGES = {"lab": "jupyterlab", "notebook": "notebook", "server": "jupyter-server"}
 _LEVELS = {"warning": "WARN"}
+_LAUNCHER = "jupyter_rewind.faces.server.launch"
 _TICK_SECONDS = 0.1
 _ENDS = [getattr(signal, n) for n in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, n)]
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What is to be started; `remarks` are for the user."""
+    """What is to be started: the program `module` of Jupyter's with the arguments `jupyter`;
+    `remarks` are for the user."""
 
     settings: Rewind
     overrides: Mapping[str, str]
+    module: str
     jupyter: tuple[str, ...]
     runtime: Path
     remarks: tuple[str, ...]
@@ -107,11 +110,11 @@ def _plan(face: Face, config: str | None, port: str | None, more: tuple[str, ...
             f"{package} is not installed here.",
             hint=f"`{sys.executable} -m pip install {package}`, or choose another serve.app.",
         )
-    command = [sys.executable, "-m", module, "--no-browser", *_flags(settings), *jupyter]
-    command += [f"--Rewind.{key.replace('.', '_', 1)}={value}" for key, value in overrides.items()]
-    command += [*shlex.split(settings.serve_jupyter_arguments), *more]
+    words = ["--no-browser", *_flags(settings), *jupyter]
+    words += [f"--Rewind.{key.replace('.', '_', 1)}={value}" for key, value in overrides.items()]
+    words += [*shlex.split(settings.serve_jupyter_arguments), *more]
     runtime = Path(settings.serve_runtime_path or jupyter_runtime_dir())
-    return Plan(settings, overrides, tuple(command), runtime, tuple(remarks))
+    return Plan(settings, overrides, module, tuple(words), runtime, tuple(remarks))
 
 
 def _wanted_user(overrides: Mapping[str, str]) -> tuple[str, str]:
@@ -271,11 +274,15 @@ class _Run:
 
     def run(self) -> Answer:
         """Waits for the end. Raises Unavailable where Jupyter failed, or had to be killed."""
+        from jupyter_rewind.settings.serving import ARGUMENTS_VARIABLE
+
         before = {number: signal.signal(number, self._ask_to_end) for number in _ENDS}
         try:
             with self._log() as log, _leash() as (environment, passed):
+                environment[ARGUMENTS_VARIABLE] = json.dumps(self._plan.jupyter)
                 process = subprocess.Popen(
-                    self._plan.jupyter, env=self._environment | environment, pass_fds=passed,
+                    [sys.executable, "-m", _LAUNCHER, self._plan.module],
+                    env=self._environment | environment, pass_fds=passed,
                     stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
                 )  # fmt: skip
                 try:
