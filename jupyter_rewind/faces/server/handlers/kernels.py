@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 _ANSWERS_WITHIN = 60.0
 _STARTS_WITHIN = 20.0
+#: A page has few connections, and this one may wait for a kernel that sleeps or has no Rewind.
+_IS_TOLD_WITHIN = 8.0
 
 
 async def ask_run(live: RunState, verb: str, words: dict[str, Any]) -> dict[str, Any]:
@@ -230,7 +232,7 @@ class ResumableHandler(KernelStatesHandler):
         kernel = self.query("kernel", "")
         legacy, is_lost = await self._last(file), False
         if kernel and legacy is not None and legacy.state.was_cut_short:
-            await self._started(kernel)
+            await self._started(kernel, _IS_TOLD_WITHIN)
             legacy = await self._last(file)
             is_lost = legacy is not None and await self._is_lost(legacy, kernel)
         wanted = self.service.settings.kernels_resume
@@ -263,12 +265,12 @@ class ResumableHandler(KernelStatesHandler):
     async def post(self) -> None:
         body = self.body()
         kernel, ref = text_of(body, "kernel"), text_of(body, "ref", "") or None
-        await self._started(kernel)
+        await self._started(kernel, _STARTS_WITHIN)
         self.answer(await self.ask(kernel, "resume", {"ref": ref}))
 
-    async def _started(self, kernel: str) -> None:
+    async def _started(self, kernel: str, seconds: float) -> None:
         """Waits for a kernel that Jupyter has just started, as after a death, to keep states."""
-        end = monotonic() + _STARTS_WITHIN
+        end = monotonic() + seconds
         while kernel in self.settings["kernel_manager"] and monotonic() < end:
             if await self._live(kernel) is not None:
                 return
