@@ -323,17 +323,15 @@ def _prepare(
         unchanged = {pod.node for pod in capturer.pods() if pod.node and is_as_told(pod.roots)}
     records = read_records(store, snapshot)
     same = {key for record in records if record.node in unchanged for key in record.keys}
-    hubs = capturer.hubs if capturer is not None else Hubs()
     loader = Loader(
-        store, records, make_known(namespace), hubs=hubs,
-        unchanged=dict.fromkeys(same), in_place=capturer is not None,
+        store, records, make_known(namespace), unchanged=dict.fromkeys(same),
+        hubs=capturer.hubs if capturer is not None else Hubs(), in_place=capturer is not None,
     )  # fmt: skip
     with contextlib.ExitStack() as stack:
         stack.callback(loader.let_go)
         kept: dict[str, Any] = {}
         patches, wanted = [], []
         for record in records:
-            patch = None
             if record.node in unchanged and not record.names:
                 kept.update(living_roots(record, namespace))
             elif (patch := _find_patch(store, snapshot, record, namespace, capturer)) is not None:
