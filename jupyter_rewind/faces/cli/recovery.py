@@ -227,7 +227,7 @@ def _bring_back(
     if isinstance(recovery, rescue.Nothing):
         raise views.nothing_found(scope, found, recovery)
     told = rescue.report(recovery)
-    if told.adds_nothing and output is None:
+    if told.adds_nothing and output is None and form == "ipynb":
         shown = rescue.write_page(recovery, page) if page is not None else None
         return recovered.answer(recovery, told, None, shown)
     written = rescue.write(recovery, output=output, report_path=page, form=form)

@@ -85,6 +85,16 @@ def test_a_whole_notebook_is_told_to_be_whole(work: Path, home: Path, rewind: Re
     assert listing(home) == before
 
 
+def test_a_whole_notebook_is_written_in_another_form(stale: Path, rewind: Rewind) -> None:
+    """Nothing newer was found, and you asked for Python: it is written, beside the notebook."""
+    stale.write_bytes(notebook_bytes(cell("load", "x = 2\nprint(x)")))
+    (stale.parent / ".ipynb_checkpoints" / "analysis-checkpoint.ipynb").unlink()
+    ended = rewind("recover", stale, "--to", "py")
+    written = stale.with_name("analysis.recovered.py")
+    assert ended.status == 0 and str(written) in ended.out
+    assert "# %%\nx = 2\nprint(x)" in written.read_text()
+
+
 def test_an_older_version_that_has_more_is_offered_and_can_be_chosen(
     stale: Path, rewind: Rewind
 ) -> None:
