@@ -77,6 +77,27 @@ def test_a_kernel_comes_back_though_somebody_has_one_of_its_ports(imaged: Imaged
         )
         imaged.server.ask("POST", f"api/kernels/{imaged.kernel}/interrupt")
         assert imaged.run("print(next(numbers))") == "2\n"
+        imaged.command("restore", imaged.kernel, "head~0")  # of before the port was another one
+        assert imaged.run("print(next(numbers))") == "1\n"
+        assert json.loads(imaged.connection.read_text()) == after
+
+
+def test_an_image_of_an_earlier_kernel_is_the_notebooks_too(imaged: Imaged) -> None:
+    """It is found by its name though the notebook has a new kernel, which is not touched; the words
+    say how to connect the notebook to the one that came back."""
+    imaged.run("numbers = iter(range(9)); next(numbers)")
+    imaged.command("create", NOTEBOOK, "--label", "model trained")
+    imaged.server.ask("DELETE", f"api/sessions/{imaged.session['id']}")
+    body = {"path": NOTEBOOK, "name": NOTEBOOK, "type": "notebook", "kernel": {"name": "python3"}}
+    present = imaged.server.ask("POST", "api/sessions", body)["kernel"]["id"]
+    words = imaged.words("restore", NOTEBOOK, "model trained")
+    assert present in words and "Change Kernel" in words and imaged.kernel[:8] in words
+    eventually(
+        lambda: len(imaged.server.ask("GET", "api/kernels")) == 2, "the server has both of them"
+    )
+    assert imaged.run("print(next(numbers))") == "1\n"
+    imaged.command("create", present)
+    assert imaged.words("restore", NOTEBOOK).startswith(f"Kernel {present} is as it was")
 
 
 def test_no_second_kernel_writes_into_a_file_of_the_first(imaged: Imaged) -> None:

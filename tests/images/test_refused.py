@@ -29,6 +29,40 @@ def test_an_image_whose_files_have_changed_is_refused_before_the_kernel_is_touch
     assert (imaged.home.notebook.parent / "out.txt").read_text() == "onetwo"
 
 
+@pytest.mark.parametrize("kind", ["in place", "with a cursor"])
+def test_what_was_overwritten_since_is_not_damaged(
+    imaged: Imaged, tmp_path: Path, kind: str
+) -> None:
+    """A file as large as before; a database of which SQLite remembers pages, for it was being read.
+    Once nothing of it is open, the same database stands in nobody's way."""
+    path = tmp_path / "measured"
+    imaged.run(
+        "import sqlite3\n"
+        f"base = sqlite3.connect({str(path)!r}, isolation_level=None)\n"
+        "base.execute('create table t (a)'); add = 'insert into t values (?)'\n"
+        "_ = base.executemany(add, [('x' * 200,)] * 500); cursor = base.execute('select * from t')"
+        if kind == "with a cursor"
+        else f"file = open({str(path)!r}, 'w+b', buffering=0); _ = file.write(b'old')"
+    )
+    imaged.run("first = next(cursor)" if kind == "with a cursor" else "pass")
+    imaged.command("create", NOTEBOOK)
+    imaged.run(
+        "cursor.close(); _ = base.executemany(add, [('y' * 300,)] * 500); x = 2"
+        if kind == "with a cursor"
+        else "_ = file.seek(0), file.write(b'new'); x = 2"
+    )
+    told = json.dumps(imaged.command("restore", NOTEBOOK, status=7))
+    assert "measured has changed since" in told and "not touched" in told
+    assert imaged.run("print(x)") == "2\n"
+    if kind == "with a cursor":
+        imaged.command("create", NOTEBOOK)
+        imaged.run("_ = base.execute(add, ('z',)); x = 3")
+        imaged.command("restore", NOTEBOOK)
+        imaged.run("_ = base.execute(add, ('z' * 900,))")
+        found = "base.execute('pragma integrity_check').fetchall()"
+        assert imaged.run(f"print(x, {found})") == "2 [('ok',)]\n"
+
+
 @pytest.mark.skipif(shutil.which("gcc") is None, reason="gcc, which makes libraries, is missing")
 @pytest.mark.parametrize("flag", ["-Wl,--build-id", "-Wl,--build-id=none"])
 def test_a_library_that_was_replaced_is_seen_before_the_kernel_is_touched(

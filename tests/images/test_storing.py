@@ -16,6 +16,7 @@ from jupyter_rewind.kernels.images.historybook import write_book
 from jupyter_rewind.kernels.images.messages import pack_entries, pack_fields
 from jupyter_rewind.kernels.images.openfiles import (
     check_files,
+    describe_written,
     is_database,
     read_files,
     with_sizes,
@@ -162,6 +163,29 @@ def test_files_are_looked_at_before_a_restore(tmp_path: Path) -> None:
     after = {each.name: each.size for each in read_files(with_sizes(listed, found.sizes))}
     assert after[str(log)] == 8 and after[str(data)] == 3
     assert with_sizes(listed, {}) == listed
+
+
+def test_what_is_written_in_place_is_known_by_its_time(tmp_path: Path) -> None:
+    """Files that are open for writing, and databases that are locked; memory of several is not."""
+    names = ("data", "locked", "free", "mapped", "log", "read")
+    paths = {name: tmp_path / name for name in names}
+    for name, path in paths.items():
+        path.write_bytes(
+            b"SQLite format 3\0" if name in ("locked", "free") else b"1234567890123456"
+        )
+    flags = {"log": os.O_WRONLY | os.O_APPEND, "read": os.O_RDONLY}
+    listed = list_of(*((str(path), flags.get(name, os.O_RDWR), 16) for name, path in paths.items()))
+    (tmp_path / "files.img").write_bytes(listed)
+    opened = [pack_fields([(1, 0, n), (4, 0, n + 10)]) for n, name in enumerate(names) if n != 3]
+    (tmp_path / "fdinfo-2.img").write_bytes(pack_entries(HEAD, opened))
+    (tmp_path / "filelocks.img").write_bytes(pack_entries(HEAD, [pack_fields([(4, 0, 11)])]))
+    written = describe_written(tmp_path)
+    assert set(written) == {str(paths["data"]), str(paths["locked"])}
+    assert not check_files(read_files(listed), written=written).problems
+    for path in paths.values():
+        os.utime(path, ns=(1, 1))
+    problems = check_files(read_files(listed), written=written).problems
+    assert [each.split()[0] for each in problems] == [str(paths["data"]), str(paths["locked"])]
 
 
 @pytest.mark.timeout(10)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -81,6 +82,26 @@ class Imaged:
     def command(self, *words: str, status: int = 0, **more: str) -> dict[str, Any]:
         """What `jupyter rewind image` answers; its error where it ends with another status."""
         return self.rewind("image", *words, status=status, **more)
+
+    @contextmanager
+    def another_server(self, *flags: str) -> Iterator[None]:
+        """The server is killed, and another one takes its place."""
+        self.server.stop(signal.SIGKILL)
+        self.server = Server(self.home.notebook.parent, self._environment, *flags)
+        try:
+            self.server.wait()
+            yield
+        finally:
+            self.server.stop()
+
+    def words(self, *words: str) -> str:
+        """What `jupyter rewind image` says to a user."""
+        command = [sys.executable, "-m", "jupyter_rewind.faces.cli.app", "image", *words]
+        return subprocess.run(
+            command, env={**self._environment, "COLUMNS": "300"}, cwd=self.home.notebook.parent,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=PATIENCE * 2,
+            check=True,
+        ).stdout  # fmt: skip
 
     def begin(self, *words: str, **more: str) -> subprocess.Popen[bytes]:
         """A command that runs."""

@@ -80,8 +80,9 @@ def image(
     create NOTEBOOK [--label NAME] [--stop]; restore NOTEBOOK [REF], the newest without REF, into
     the same kernel, or anew where that has ended, or with --beside as a second kernel; list
     [NOTEBOOK]; label NOTEBOOK REF --label NAME; delete NOTEBOOK REF; export NOTEBOOK [REF] --to
-    FILE, and import FILE on another machine with the same environment. Needs Linux, root, CRIU 4.2
-    or later, and kernels started with the settings kernels.host and kernels.images on.
+    FILE, and import FILE on another machine with the same environment. Needs Linux, CRIU 4.2 or
+    later, root or namespaces of users, and kernels of a server that was started with the settings
+    kernels.host and kernels.images on.
     """
     _check(action, what, ref, label, stop, beside)
     if (to is None) != (action is not Action.EXPORT):
@@ -206,9 +207,14 @@ def _restore_beside(images: ProcessImages, what: str, ref: str) -> Answer:
 
 
 def _restore(images: ProcessImages, what: str, ref: str) -> Answer:
-    target, done = images.restore_into(what, ref)
+    done = images.restore_into(what, ref)
+    target = done.image
     when = wording.local_time(target.time_ns)
-    parts = [Words(f"Kernel {target.kernel} is as it was at {when}.")]
+    parts: list[Part] = [Words(f"Kernel {target.kernel} is as it was at {when}.")]
+    if done.other:
+        words = f"{what} has another kernel by now, {done.other}, which was not touched."
+        choose = f"Kernel › Change Kernel… › {target.name} ({target.kernel[:8]}) in the notebook"
+        parts += [Words(words), Remark(f"{choose} connects it to the one that came back.")]
     data: dict[str, Json] = {"image": image_json(done.image), "kept": None}
     if done.kept is not None:
         data["kept"] = image_json(done.kept)

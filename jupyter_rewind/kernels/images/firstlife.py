@@ -17,8 +17,13 @@ from jupyter_rewind import clock
 from jupyter_rewind.errors import RewindError
 from jupyter_rewind.kernels.hosting.process import FOLDER
 from jupyter_rewind.kernels.hosting.record import LIFE, Place
-from jupyter_rewind.kernels.images.freezer import LIST, REMAPPED
-from jupyter_rewind.kernels.images.openfiles import OpenFile, read_deleted, read_files
+from jupyter_rewind.kernels.images.openfiles import (
+    LIST,
+    REMAPPED,
+    OpenFile,
+    read_deleted,
+    read_files,
+)
 from jupyter_rewind.kernels.images.relocation import Moves, move
 from jupyter_rewind.store.durable import Files
 from jupyter_rewind.store.layout import read_store_id

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import re
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,7 +21,10 @@ from jupyter_rewind.kernels.hosting.rooms import ask_keeper
 from jupyter_rewind.kernels.images import criu as programs
 from jupyter_rewind.kernels.images import inmemory
 from jupyter_rewind.kernels.images.openfiles import (
+    LIST,
+    REMAPPED,
     check_files,
+    describe_written,
     read_deleted,
     read_files,
     with_sizes,
@@ -35,7 +38,6 @@ if TYPE_CHECKING:
     from jupyter_rewind.model.entry import Json
 
 log = logging.getLogger(__name__)
-LIST, REMAPPED = "files.img", "remap-fpath.img"
 _SECONDS = 600.0
 _PULSE_SECONDS = 60.0
 _HEART_SECONDS, _MOMENT_SECONDS = 1.0, 2.0
@@ -153,9 +155,9 @@ def require_survivor(place: Place) -> None:
         )
 
 
-def dump(criu: programs.Criu, place: Place, folder: Path) -> None:
-    """The kernel's image is in `folder`, and the kernel stands still. Raises Unavailable, Full,
-    Conflict; the kernel goes on then."""
+def dump(criu: programs.Criu, place: Place, folder: Path) -> dict[str, Json]:
+    """The kernel's image is in `folder`, and the kernel stands still. When the files were changed
+    last that it writes into. Raises Unavailable, Full, Conflict; the kernel goes on then."""
     require_survivor(place)
     words: dict[str, Json] = {
         "command": [*programs.dump_command(criu, folder)], "seconds": _SECONDS,
@@ -164,16 +166,17 @@ def dump(criu: programs.Criu, place: Place, folder: Path) -> None:
         answer = ask_keeper(place.folder, "dump", words, seconds=_SECONDS)
         if "error" in answer:
             raise programs.dump_failure(answer, folder)
+        return describe_written(folder)
 
 
-def fit(folder: Path) -> tuple[str, ...]:
+def fit(folder: Path, written: Mapping[str, Json] | None = None) -> tuple[str, ...]:
     """The image expects databases and logs as large as they are now; what else of its files is not
-    as it was."""
+    as it was, with what `dump` said of those that are `written`."""
     path = folder / LIST
     listed = path.read_bytes()
     remapped = folder / REMAPPED
     deleted = read_deleted(remapped.read_bytes()) if remapped.exists() else frozenset()
-    found = check_files(read_files(listed), deleted)
+    found = check_files(read_files(listed), deleted, written)
     if found.sizes:
         Files().replace_file(path, with_sizes(listed, found.sizes))
     return found.problems

@@ -23,6 +23,7 @@ from jupyter_rewind.kernels.images.asleep import end_runs
 from jupyter_rewind.kernels.images.historybook import merge_book, write_book
 from jupyter_rewind.kernels.images.lightening import lighten
 from jupyter_rewind.kernels.images.listing import Listing, notebook
+from jupyter_rewind.kernels.images.openfiles import LIST
 from jupyter_rewind.kernels.images.pulse import begin_history_session
 from jupyter_rewind.kernels.images.records import (
     IMAGE,
@@ -35,6 +36,7 @@ from jupyter_rewind.kernels.images.records import (
 from jupyter_rewind.kernels.images.reviving import (
     Surroundings,
     began,
+    connection_of,
     new_room,
     room_body,
     second_of,
@@ -63,10 +65,12 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Returned:
-    """`image` came back; `kept` is the kernel as it was before, None where it slept."""
+    """`image` came back; `kept` is the kernel as it was before, None where it slept. `other` is the
+    kernel that the notebook has by now, where that is another one."""
 
     image: ProcessImage
     kept: ProcessImage | None
+    other: str = ""
 
 
 class ProcessImages(Listing):
@@ -91,11 +95,11 @@ class ProcessImages(Listing):
             freezer.require_awake(place)
             lighten(place, Path(hosted.connection))
             has_pulse = freezer.has_pulse(hosted)
-            freezer.dump(criu, place, folder)
+            written = freezer.dump(criu, place, folder)
             with freezer.going_on_after_failure(place):
                 if not stop:
                     freezer.go_on(place)
-                image = self._store(hosted, folder, criu, reason, name, has_pulse)
+                image = self._store(hosted, folder, criu, reason, name, has_pulse, written)
             if stop:
                 freezer.end(place)
                 freezer.reserve(place, relocation.heard(folder))
@@ -103,16 +107,23 @@ class ProcessImages(Listing):
         self._expire(hosted.kernel)
         return image
 
-    def restore_into(self, what: str, ref: str) -> tuple[ProcessImage, Returned]:
-        """The image `ref` of a notebook or kernel, and how it came back: into the running kernel,
-        or, where there is none any more, as that kernel. Raises what `restore` and `revive` do."""
+    def restore_into(self, what: str, ref: str) -> Returned:
+        """The image `ref` of a notebook or kernel comes back: into the running kernel, or, where it
+        is of an earlier one that is gone, as that kernel. Raises what `restore` and `revive` do."""
+        living = self.kernels()
         try:
-            hosted = self.find_kernel(what)
+            present = self.find_kernel(what).kernel
         except NotFound:
-            image = self.resolve(ref, self.of(what))
-            return image, self.revive(image)
-        image = self.resolve(ref, self.of_kernel(hosted.kernel))
-        return image, self.restore(hosted, image)
+            present, image = "", self.resolve(ref, self.of(what))
+        else:
+            try:
+                image = self.resolve(ref, self.of_kernel(present))
+            except NotFound:
+                image = self.resolve(ref, self.of(what))
+        hosted = next((each for each in living if each.kernel == image.kernel), None)
+        other = present if present != image.kernel else ""
+        done = self.restore(hosted, image) if hosted else self.revive(image, is_free=not other)
+        return replace(done, other=other)
 
     def restore(self, hosted: Hosted, image: ProcessImage) -> Returned:
         """The kernel is what it was when the image was made, under the same id and connection file.
@@ -128,20 +139,22 @@ class ProcessImages(Listing):
         criu = self._criu()
         place = self._place(hosted)
         found = surroundings(self._repository.entry(EntryId(image.id)))
+        # Ports that somebody else had by then were moved when the kernel came back before.
+        ports = relocation.moved_ports(found.connection, connection_of(hosted))
         secret = self._secret_bytes(place, image)
         with (
             freezer.turn(place),
             freezer.scratch(place, secret) as target,
             freezer.scratch(place, secret) as aside,
         ):
-            self._prepare(image, target, place, _moved_log(found, place))
+            moved = self._prepare(image, target, place, _moved_log(found, place), lambda _: ports)
             kept = None
             if freezer.is_awake(place):
                 lighten(place, Path(hosted.connection))
                 has_pulse = freezer.has_pulse(hosted)
-                freezer.dump(criu, place, aside)
+                told = has_pulse, freezer.dump(criu, place, aside)
                 with freezer.going_on_after_failure(place):
-                    kept = self._store(hosted, aside, criu, BEFORE_RESTORE, None, has_pulse)
+                    kept = self._store(hosted, aside, criu, BEFORE_RESTORE, None, *told)
             try:
                 freezer.bring_back(criu, place, hosted, target, had_pulse=self._had_pulse(image))
             except RewindError as error:
@@ -150,19 +163,22 @@ class ProcessImages(Listing):
                 hint = self._take_back(criu, place, hosted, aside, kept)
                 raise RestoreRefused(error.message, hint=hint) from error
             firstlife.drop_earlier(place)
-        begin_history_session(Path(hosted.connection))
+        begin_history_session(Path(hosted.connection), moved)
         self._expire(hosted.kernel)
         return Returned(image, kept)
 
-    def revive(self, image: ProcessImage) -> Returned:
+    def revive(self, image: ProcessImage, *, is_free: bool = True) -> Returned:
         """The kernel of the image is there again although its process is gone: under its old id and
-        connection file, for the next server, or one that runs, to take over.
+        connection file, for the next server, or one that runs, to take over, with its notebook
+        where that `is_free`.
 
         Raises Conflict where it is not gone, RestoreRefused, Integrity, NotFound, Denied, Storage.
         """
         found = surroundings(self._repository.entry(EntryId(image.id)))
         here = str(self._runtime / Path(found.hosted.connection).name)
-        self._bring_anew(image, found, replace(found.hosted, connection=here), found.connection)
+        session = found.hosted.session if is_free else None
+        again = replace(found.hosted, connection=here, session=session)
+        self._bring_anew(image, found, again, found.connection)
         return Returned(image, None)
 
     def restore_beside(self, image: ProcessImage) -> Hosted:
@@ -264,13 +280,14 @@ class ProcessImages(Listing):
         reason: str,
         label: str | None,
         has_pulse: bool,
+        written: dict[str, Json],
     ) -> ProcessImage:
         repository = self._repository
         surrounded = room_body(hosted)
         repository.refresh()
         before = repository.latest(kinds=[IMAGE], key=kernel_key(hosted.kernel))
         since = began(hosted, before)
-        files = (folder / freezer.LIST).read_bytes()
+        files = (folder / LIST).read_bytes()
         if self._settings.kernels_image_history:
             write_book(folder, files, since)
         unnamed = needs.describe_unnamed(files)
@@ -285,7 +302,7 @@ class ProcessImages(Listing):
                 IMAGE, keys=image_keys(told.kernel, told.path),
                 body={**image_body(told), **surrounded, "since": since,
                       "store": str(repository.folder), "unnamed": unnamed,
-                      "pulse": has_pulse},
+                      "pulse": has_pulse, "written": written},
                 roots=stored.roots,
             )  # fmt: skip
             image = decode_image(entry, ())
@@ -314,7 +331,10 @@ class ProcessImages(Listing):
         needed = entry.body.get("needs")
         elsewhere = needs.differences(needed) if isinstance(needed, dict) else ()
         others = needs.replaced(entry.body.get("unnamed"))
-        problems = tuple(dict.fromkeys((*elsewhere, *others, *freezer.fit(folder))))
+        # On another machine, a copy of a file has a time of its own.
+        written = entry.body.get("written") if needed is None else None
+        changed = freezer.fit(folder, written if isinstance(written, dict) else None)
+        problems = tuple(dict.fromkeys((*elsewhere, *others, *changed)))
         if problems:
             more = f", and {len(problems) - 3} more" if len(problems) > 3 else ""
             raise RestoreRefused(

@@ -122,8 +122,9 @@ class Listing:
                     raise error
             raise NotFound(
                 f"There is no running kernel of {what} that images can be made of.",
-                hint="They are made of kernels that were started with kernels.host and"
-                " kernels.images on; `jupyter rewind doctor` says what this machine allows.",
+                hint="They are made of kernels that a server has started which began with"
+                " kernels.host and kernels.images on; `jupyter rewind doctor` says what this"
+                " machine allows.",
             )
         if len(found) > 1:
             names = ", ".join(each.kernel for each in found)

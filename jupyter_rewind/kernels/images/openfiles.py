@@ -9,8 +9,11 @@ from __future__ import annotations
 import os
 import stat
 import struct
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from jupyter_rewind.kernels.images.libraries import build_id
 from jupyter_rewind.kernels.images.messages import (
@@ -26,11 +29,18 @@ from jupyter_rewind.kernels.images.messages import (
     pack_fields,
 )
 
+if TYPE_CHECKING:
+    from jupyter_rewind.model.entry import Json
+
 _REGULAR = 3
 _ID, _FLAGS, _POSITION, _NAME, _SIZE, _BUILD_ID = 1, 2, 3, 6, 8, 11
 _ORIGINAL, _KIND, _DELETED = 1, 3, 1
 _DATABASE = b"SQLite format 3\0"
 _NOT_FILES = ("/proc/", "/dev/")
+LIST, REMAPPED = "files.img", "remap-fpath.img"
+_DESCRIPTORS, _LOCKS = "fdinfo-*.img", "filelocks.img"
+_DESCRIPTOR, _HELD = 4, 4
+"""The number that the process has for a file, in the list of those and in that of locks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,28 +102,65 @@ def with_sizes(image: bytes, sizes: dict[str, int]) -> bytes:
     )
 
 
-def check_files(files: Sequence[OpenFile], deleted: frozenset[int] = frozenset()) -> FileCheck:
+def describe_written(folder: Path) -> dict[str, Json]:
+    """When the files were changed last that the process in `folder`, which stands still, has open
+    to write into them. Memory of several is not among them, nor is a database, but where it is
+    locked: what SQLite remembers of its pages counts for as long. Raises Integrity."""
+    held = {each.get(_HELD) for each in _messages(folder, _LOCKS)}
+    opened = _messages(folder, _DESCRIPTORS)
+    numbered = {each.get(_ID): each.get(_DESCRIPTOR) in held for each in opened}
+    found: dict[str, Json] = {}
+    for file in read_files((folder / LIST).read_bytes()):
+        is_locked = numbered.get(file.number)
+        if is_locked is None or not _is_overwritten(file):
+            continue
+        if is_locked or not is_database(file.name):
+            with suppress(OSError):
+                found[file.name] = os.stat(file.name).st_mtime_ns
+    return found
+
+
+def check_files(
+    files: Sequence[OpenFile],
+    deleted: Collection[int] = (),
+    written: Mapping[str, Json] | None = None,
+) -> FileCheck:
     """What stands in the way of a process that had these files open, besides those that lie in
-    its image. Changes nothing."""
+    its image; `written` is what `describe_written` said of it then. Changes nothing."""
     problems: dict[str, None] = {}
     sizes: dict[str, int] = {}
     for file in files:
         if file.size is None or file.number in deleted or file.name.startswith(_NOT_FILES):
             continue
         try:
-            size = os.stat(file.name).st_size
+            status = os.stat(file.name)
         except OSError:
             problems[f"{file.name} is gone"] = None
             continue
-        if os.path.isdir(file.name) or (size == file.size and _has_its_name(file)):
+        size = status.st_size
+        then = (written or {}).get(file.name) if file.is_written else None
+        if os.path.isdir(file.name):
             continue
-        if file.is_appended or is_database(file.name):
+        is_stale = then not in (None, status.st_mtime_ns)
+        if size == file.size and not is_stale and _has_its_name(file):
+            continue
+        if file.is_appended or (is_database(file.name) and not is_stale):
             sizes[file.name] = size
         elif file.is_written:
             problems[f"{file.name} has changed since: the process would write over it"] = None
         else:
             problems[f"{file.name} has been replaced by another version"] = None
     return FileCheck(tuple(problems), sizes)
+
+
+def _messages(folder: Path, pattern: str) -> Iterator[dict[int, int]]:
+    for path in folder.glob(pattern):
+        yield from map(numbers, entries(path.read_bytes()))
+
+
+def _is_overwritten(file: OpenFile) -> bool:
+    is_file = file.size is not None and not file.name.startswith(_NOT_FILES)
+    return is_file and file.is_written and not file.is_appended
 
 
 def is_database(name: str) -> bool:

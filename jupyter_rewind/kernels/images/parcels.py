@@ -21,7 +21,7 @@ from typing import IO, TYPE_CHECKING, Any
 from jupyter_rewind import clock
 from jupyter_rewind.errors import Conflict, Integrity, Newer
 from jupyter_rewind.kernels.images import needs
-from jupyter_rewind.kernels.images.freezer import LIST
+from jupyter_rewind.kernels.images.openfiles import LIST
 from jupyter_rewind.kernels.images.records import IMAGE, decode_image, image_keys
 from jupyter_rewind.kernels.images.storing import load_folder, store_folder
 from jupyter_rewind.model.encoding import parse_json, to_json

@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from jupyter_rewind.errors import RestoreRefused
-from jupyter_rewind.kernels.images.freezer import LIST
 from jupyter_rewind.kernels.images.messages import (
     BYTES,
     MAGIC_BYTES,
@@ -24,7 +23,7 @@ from jupyter_rewind.kernels.images.messages import (
     pack_entries,
     pack_fields,
 )
-from jupyter_rewind.kernels.images.openfiles import OpenFile, is_database, read_files
+from jupyter_rewind.kernels.images.openfiles import LIST, OpenFile, is_database, read_files
 from jupyter_rewind.model.entry import Json
 from jupyter_rewind.store.durable import Files
 

@@ -41,13 +41,17 @@ class Surroundings:
 
 def room_body(hosted: Hosted) -> dict[str, Json]:
     """What an image's entry says of the kernel's surroundings. Raises Unavailable."""
+    return {"host": hosted_json(hosted), "connection": connection_of(hosted)}
+
+
+def connection_of(hosted: Hosted) -> dict[str, Json]:
+    """What the kernel's connection file holds. Raises Unavailable."""
     try:
-        connection = parse_json(Path(hosted.connection).read_bytes())
-    except (OSError, ValueError) as error:
+        return dict(parse_json(Path(hosted.connection).read_bytes()))
+    except (OSError, ValueError, TypeError) as error:
         raise Unavailable(
             f"The connection file {hosted.connection} of the kernel does not read: {error}."
         ) from error
-    return {"host": hosted_json(hosted), "connection": connection}
 
 
 def began(hosted: Hosted, before: Entry | None) -> int:
