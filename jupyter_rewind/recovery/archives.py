@@ -12,6 +12,7 @@ import gzip
 import io
 import lzma
 import os
+import struct
 import tarfile
 import zipfile
 import zlib
@@ -42,7 +43,7 @@ _OPENERS: Mapping[bytes, Callable[[BinaryIO], object]] = {
 # RuntimeError: the zip has a password, or a packing that Python does not know.
 _FAULTS = (
     zipfile.BadZipFile, tarfile.TarError, lzma.LZMAError, EOFError, RuntimeError, ValueError,
-    zlib.error,
+    zlib.error, IndexError, OverflowError, struct.error,
 )  # fmt: skip
 _Opener = Callable[[], BinaryIO]
 
@@ -162,7 +163,7 @@ def _of_zip(file: BinaryIO) -> Iterator[tuple[Member, _Opener]]:
             time_ns = int(datetime(*each.date_time).timestamp()) * 1_000_000_000
         except (ValueError, OverflowError, OSError):
             time_ns = None
-        if not each.is_dir():
+        if each.filename and not each.filename.endswith("/"):  # damage leaves some without a name
             opened = partial(archive.open, each)
             yield Member(each.filename, each.file_size, time_ns), cast("_Opener", opened)
 

@@ -228,6 +228,20 @@ def test_damaged_archive_is_a_problem_in_words(home: Home, name: str) -> None:
                 assert sources(FINDER, trace, scope) == [MEMBERS[trace.handle["member"]]]
 
 
+def test_damaged_name_in_an_archive_hides_nothing_else(home: Home) -> None:
+    """One name in the list does not read: the others are found, and what you named besides."""
+    place = home.path / "backup.zip"
+    with zipfile.ZipFile(place, "w") as made:
+        for name in ("first.ipynb", "other.ipynb"):
+            made.writestr(name, notebook_text(name))
+    raw = place.read_bytes()
+    at = raw.rindex(b"first.ipynb")
+    place.write_bytes(raw[:at] + b"\0" + raw[at + 1 :])
+    beside = put(home.path / "copy.ipynb", notebook_text("x = 1"))
+    traces, _ = look_with(FINDER, home.scope(scan=(place, beside)))
+    assert [each.place for each in traces] == [f"{place}: other.ipynb", str(beside)]
+
+
 def test_what_lies_before_the_damage_of_an_archive_is_read(home: Home) -> None:
     """A download that was cut short gives what came."""
     place = pack(home.path / "backup.tar", "")
