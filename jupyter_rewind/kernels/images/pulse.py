@@ -56,7 +56,8 @@ def beats(
     import zmq
 
     told = json.loads(connection_file.read_text())
-    address = f"{told.get('transport', 'tcp')}://{told['ip']}:{told['hb_port']}"
+    transport = told.get("transport", "tcp")
+    address = f"{transport}://{told['ip']}{'-' if transport == 'ipc' else ':'}{told['hb_port']}"
     deadline = clock.monotonic() + seconds
     with zmq.Context() as context:
         while clock.monotonic() < deadline:
