@@ -48,6 +48,7 @@ from jupyter_rewind.store.replica.pace import Pace
 from jupyter_rewind.store.replica.probe import UNCONDITIONAL, require_conditions
 from jupyter_rewind.store.replica.pull import PullReport, found_store, pull
 from jupyter_rewind.store.replica.push import PushReport, push
+from jupyter_rewind.store.replica.salvaging import TakenReport, take_what_reads
 from jupyter_rewind.store.replica.sealing import require_library
 from jupyter_rewind.store.replica.standing import Standing, compare
 from jupyter_rewind.store.replica.wholeness import make_whole
@@ -128,9 +129,8 @@ class Replication:
         """
         address = parse_address(with_encryption(text) if encrypt else text)
         known = self._in_file()
-        for each in known:
-            if parse_address(each).place == address.place:
-                raise Conflict(f"{each} is one of the replicas already.")
+        if same := [each for each in known if parse_address(each).place == address.place]:
+            raise Conflict(f"{same[0]} is one of the replicas already.")
         self._require_elsewhere(address)
         if address.encrypt:
             require_library()
@@ -210,11 +210,17 @@ class Replication:
         comes as it is read, or by `fill`. And whether the store was made for it. See
         `store/replica/pull.py`."""
         objects = self.open(url)
-        folder = Path(self._settings.store_path)
-        made = found_store(folder, Path(self._settings.store_key_folder), objects, Files())
+        made = self._found(objects)
         with self._workspace() as workspace:
             store = workspace.repository
             return pull(store, objects, url, lazy=True, pace=self._pace, progress=progress), made
+
+    def salvage(self, url: str, progress: Progress | None = None) -> tuple[TakenReport, bool]:
+        """See `store/replica/salvaging.py`. And whether the store was made for it."""
+        objects = self.open(url)
+        made = self._found(objects)
+        with self._workspace() as workspace:
+            return take_what_reads(workspace.repository, objects, self._pace, progress), made
 
     def fill(self, url: str, progress: Progress | None = None) -> int:
         """What this replica alone had is here, and what it has of others' contents; how many bytes
@@ -338,6 +344,10 @@ class Replication:
         folders = [store / "damaged", store / "faults"]
         return [each for each in folders if each.is_dir() and any(each.iterdir())]
 
+    def _found(self, objects: Objects) -> bool:
+        folder, keys = Path(self._settings.store_path), Path(self._settings.store_key_folder)
+        return found_store(folder, keys, objects, Files())
+
     @property
     def _pace(self) -> Pace:
         return Pace(self._settings.replica_rate_kb * 1000)
@@ -353,10 +363,8 @@ class Replication:
 
     def _in_file(self) -> list[str]:
         section = read_json_file(user_file()).get(SECTION, {})
-        value = ""
-        if isinstance(section, dict):
-            value = str(section.get("replica_url", section.get(KEY, "")))
-        return split_urls(value)
+        found = section if isinstance(section, dict) else {}
+        return split_urls(str(found.get("replica_url", found.get(KEY, ""))))
 
 
 def mending_command(error: RewindError, url: str) -> str:

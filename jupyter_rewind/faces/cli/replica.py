@@ -33,6 +33,7 @@ class Action(StrEnum):
     PULL = "pull"
     STATUS = "status"
     VERIFY = "verify"
+    SALVAGE = "salvage"
     COLLECT = "collect"
 
 
@@ -43,7 +44,7 @@ def replica(
         Action,
         typer.Argument(
             metavar="ACTION",
-            help="list (the default), add, remove, push, pull, status, verify or collect.",
+            help="list (the default), add, remove, push, pull, status, verify, salvage or collect.",
         ),
     ] = Action.LIST,
     url: Annotated[
@@ -78,7 +79,8 @@ def replica(
 
     push, pull, status, verify and collect without a URL mean all replicas. Where one of several
     fails, the others are seen to all the same. collect frees the room of what expired and was
-    collected here; with --yes it pushes and pulls first.
+    collected here; with --yes it pushes and pulls first. salvage brings what still reads of a
+    replica that is damaged, where no machine has the store any more.
     """
     if url is None and action in {Action.ADD, Action.REMOVE}:
         raise InvalidInput(
@@ -114,6 +116,8 @@ def replica(
             return _each(action, replicas, url, lambda one: _standing(replicas.standing(one)))
         case Action.VERIFY:
             return _each(action, replicas, url, lambda one: _verify(face, replicas, one, share))
+        case Action.SALVAGE:
+            return _each(action, replicas, url, lambda one: _salvage(face, replicas, one))
         case Action.COLLECT:
             return _each(action, replicas, url, lambda one: _collect(face, replicas, one, yes))
     table = Table(
@@ -320,6 +324,27 @@ def _verify(face: Face, replicas: Replication, url: str, share: float) -> tuple[
         "faults": [{"key": each.key, "what": each.what} for each in report.faults],
     }
     return row, _tell(report), Status.DONE if report.ok else Status.DAMAGE
+
+
+def _salvage(face: Face, replicas: Replication, url: str) -> tuple[Row, str, Status]:
+    with face.screen.progress("Bringing what reads") as progress:
+        report, made = replicas.salvage(url, progress)
+    row: Row = {
+        "bytes": report.bytes,
+        "segments": report.segments,
+        "missing_bytes": report.missing_bytes,
+        "made_store": made,
+        "faults": [{"key": each.key, "what": each.what} for each in report.faults],
+    }
+    text = f"brought {wording.count(report.segments, 'segment')}, {wording.size(report.bytes)}"
+    if report.ok:
+        return row, f"{text}; nothing was missed.", Status.DONE
+    face.screen.remark(
+        "`jupyter rewind salvage` keeps what reads of it, and names what is lost. Push to another"
+        " prefix then."
+    )
+    text += f"; {wording.size(report.missing_bytes)} of them are missing there"
+    return row, f"{text}, {wording.count(len(report.faults), 'fault')}.", Status.DAMAGE
 
 
 def _collect(face: Face, replicas: Replication, url: str, yes: bool) -> tuple[Row, str, Status]:

@@ -87,8 +87,7 @@ def _check(
 ) -> CheckReport:
     report = CheckReport(read_share=read_share)
     # The refs first, then the packs: a push at work adds the other way round.
-    for branch in [LOG, *sorted({*objects.folders("refs/"), *ledger.bases} - {LOG})]:
-        _check_branch(objects, branch, ledger, report)
+    read_branches(objects, ledger, report)
     needed = {each for needs in ledger.needs.values() for each in needs.items()}
     for branch, number in sorted(needed):
         if ledger.numbers.get(branch, 0) < number:
@@ -102,6 +101,12 @@ def _check(
         for key, error in fetcher.try_some(_draw(objects, ledger, read_share)):
             report.faults.append(Fault(key, error.message.rstrip(".")))
     return report
+
+
+def read_branches(objects: Objects, ledger: Ledger, report: CheckReport) -> None:
+    """The ledger knows what the refs say that read; the others are faults."""
+    for branch in [LOG, *sorted({*objects.folders("refs/"), *ledger.bases} - {LOG})]:
+        _check_branch(objects, branch, ledger, report)
 
 
 def _check_branch(objects: Objects, branch: str, ledger: Ledger, report: CheckReport) -> None:

@@ -19,6 +19,7 @@ from jupyter_rewind.store.replica.objects import Objects
 from jupyter_rewind.store.replica.pace import Pace
 from jupyter_rewind.store.replica.refs import (
     LOG,
+    WAYS_OUT,
     Ref,
     branch_prefix,
     decode_ref,
@@ -182,7 +183,7 @@ class Ledger:
         missing = ref_key(*next(iter(lacking.items())))
         raise Integrity(
             f"The replica {objects.place} has lost {missing}, which others build on.",
-            hint="Nothing was changed. `jupyter rewind replica verify` shows what is missing.",
+            hint=WAYS_OUT,
         )
 
     def listed(self, objects: Objects, prefix: str) -> dict[str, list[int]]:
@@ -256,7 +257,7 @@ class Ledger:
             return _Overtaken()
         return Integrity(
             f"The replica {objects.place} has lost {ref_key(branch, number)}.",
-            hint="Nothing was changed. The store on this machine is whole.",
+            hint=WAYS_OUT,
         )
 
     def _read_refs(self, objects: Objects, keys: Sequence[str], pace: Pace) -> Iterator[Ref]:
@@ -288,7 +289,7 @@ class Ledger:
         segment, start, end = holes[0]
         raise Integrity(
             f"The replica {objects.place} has lost bytes {start} to {end} of segment {segment}.",
-            hint="Nothing was changed. `jupyter rewind replica verify` shows more.",
+            hint=WAYS_OUT,
         )
 
 

@@ -30,6 +30,11 @@ from jupyter_rewind.store.layout import Layout
 REF_FORMAT = 2
 LOG = "log"
 """The branch on which machines say that they begin one, and collecting that it begins."""
+WAYS_OUT = (
+    "Nothing was changed. `jupyter rewind replica verify` shows all that is damaged; where no"
+    " machine has the store any more, `jupyter rewind replica salvage` brings what still reads."
+)
+"""What to do about a replica that has lost a ref, or has one that does not read."""
 _MAGIC = b"\xabJRR"
 _SEGMENT = re.compile(r"[0-9a-f]{16}")
 _HEAD = struct.Struct("<4sHI")
@@ -181,7 +186,7 @@ def decode_ref(data: bytes, key: str, layout: Layout, replica: str) -> tuple[Ref
     if not hmac.compare_digest(_tag(body, layout, replica), tag):
         raise Integrity(
             f"{key} of the replica is damaged, or was not written with this store's key.",
-            hint="Nothing was changed. `jupyter rewind replica verify` shows all that is damaged.",
+            hint=WAYS_OUT,
         )
     check_format(number, REF_FORMAT, f"{key} of the replica")
     try:

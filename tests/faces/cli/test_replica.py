@@ -184,6 +184,33 @@ def test_damage_in_a_replica_ends_with_status_5(book: Path, rewind: Rewind, moun
     assert check(found.out)["data"]["replicas"][0]["faults"][0]["key"].startswith("refs/")
 
 
+def test_what_still_reads_of_a_damaged_replica_comes_back(
+    home: Path, book: Path, rewind: Rewind, mount: Path
+) -> None:
+    """The home is gone, and the replica has lost one push: a pull brings nothing and says what
+    does; then all is there but for that push."""
+    line = ("--set", f"replica.url={mount.as_uri()}")
+    assert rewind("replica", "push", *line).status == 0
+    book.write_bytes(notebook_bytes(cell("more", "x = 1")))
+    for _ in range(2):
+        assert rewind("checkpoint", book, *line).status == 0
+        assert rewind("replica", "push", *line).status == 0
+        book.write_bytes(notebook_bytes(cell("more", "x = 2")))
+    refs = sorted(path for path in (mount / "refs").rglob("*") if path.is_file())
+    refs[1].unlink()
+    shutil.rmtree(home / "data")
+    told = rewind("pull", *line)
+    assert told.status == 5 and "`jupyter rewind replica salvage`" in told.err
+    told = rewind("replica", "salvage", "--json", *line)
+    [row] = check(told.out)["data"]["replicas"]
+    assert told.status == 5 and row["segments"] and len(row["faults"]) == 1
+    assert rewind("salvage", *line).status in {0, 5}
+    for ref, state in (("head~1", THIRD), ("head~2", SECOND), ("head~3", FIRST)):
+        out = home / f"{ref}.ipynb"
+        assert rewind("restore", book, ref, "--output", out, *line).status == 0
+        assert out.read_bytes() == state
+
+
 def test_of_several_the_others_are_seen_to(book: Path, rewind: Rewind, mount: Path) -> None:
     """A disk that is not there keeps none of the others from being pushed to."""
     gone = mount.with_name("gone")
