@@ -28,13 +28,13 @@ from jupyter_rewind import clock
 from jupyter_rewind.errors import Format, NotFound
 from jupyter_rewind.recovery.regular import open_file
 from jupyter_rewind.recovery.walking import ZIPS
-from jupyter_rewind.store.durable import free_bytes
+from jupyter_rewind.store.durable import Files, free_bytes
 
 MOST_MEMBERS = 100_000
 MOST_BYTES = 1 << 28
 """So much of one notebook is read."""
 KEPT_BYTES = 1 << 29
-"""So much of what is met in archives is kept, or half of the room where that is less."""
+"""So much of what is met in archives is kept, or a quarter of the room where that is less."""
 _OPENERS: Mapping[bytes, Callable[[BinaryIO], object]] = {
     b"\x1f\x8b": gzip.open,
     b"BZ": bz2.open,
@@ -82,7 +82,7 @@ class Copies:
     def __init__(self, folder: Path) -> None:
         room = free_bytes(folder)
         self._folder = folder
-        self._left = KEPT_BYTES if room is None else min(KEPT_BYTES, room // 2)
+        self._left = KEPT_BYTES if room is None else min(KEPT_BYTES, room // 4)
 
     def keep(self, member: Member, opened: _Opener) -> Path | None:
         """Where the copy is; None where there is no room, or the member does not read: who wants it
@@ -94,6 +94,7 @@ class Copies:
             raw = _read(opened())
             place.write_bytes(raw)
         except (*_FAULTS, Format, OSError):
+            Files().remove(place)
             return None
         self._left -= len(raw)
         return place
