@@ -8,7 +8,6 @@ it was and says so.
 from __future__ import annotations
 
 import os
-import shlex
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -25,6 +24,7 @@ from jupyter_rewind.errors import (
 )
 from jupyter_rewind.model.checkpoint import Checkpoint, Reason
 from jupyter_rewind.model.ids import HistoryId
+from jupyter_rewind.model.shell import quoted
 from jupyter_rewind.notebooks.away import is_disk_away
 from jupyter_rewind.notebooks.condition import SOUND, Condition
 from jupyter_rewind.notebooks.faults import judge_opening
@@ -281,7 +281,7 @@ def _in_the_way(
     deleted ones that had the path before it."""
     there = path if is_alive else target
     what = "There is no need" if is_alive else "Another file is in its place"
-    named = shlex.quote(path)
+    named = quoted(path)
     way = f"`jupyter rewind restore {named} head~1` goes back in its history; with --output PATH it"
     way += " writes a copy instead."
     if others:

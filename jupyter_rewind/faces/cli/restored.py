@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from jupyter_rewind.faces.cli import views
 from jupyter_rewind.faces.cli.answers import Document, Remark
+from jupyter_rewind.model.shell import quoted
 
 if TYPE_CHECKING:
     from jupyter_rewind.model.checkpoint import Checkpoint
@@ -67,7 +67,7 @@ def tell_condition(
     and how to get a whole one."""
     words = f"{condition.words} {told}".lstrip()
     if good is not None:
-        way = f"jupyter rewind restore {shlex.quote(notebook)} {good.id}"
+        way = f"jupyter rewind restore {quoted(notebook)} {good.id}"
         words += f" `{way}` brings the last good state back."
     return [Remark(words)]
 

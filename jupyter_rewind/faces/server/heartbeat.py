@@ -11,7 +11,6 @@ A damaged state is reported, not recorded: the last good checkpoint stays the he
 
 from __future__ import annotations
 
-import shlex
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
@@ -29,6 +28,7 @@ from jupyter_rewind.faces.server.reading import Reading, Stamp, read_stamp
 from jupyter_rewind.faces.server.recorder import Recorder
 from jupyter_rewind.faces.server.turns import SaveTurns
 from jupyter_rewind.model.checkpoint import Checkpoint, Reason
+from jupyter_rewind.model.shell import quoted
 
 if TYPE_CHECKING:
     from jupyter_rewind.workspace import Workspace
@@ -121,7 +121,7 @@ class Heartbeat:
                 return f"{path} is damaged: {damage.words} No good state of it was kept."
             return (
                 f"{path} is damaged: {damage.words} Its last good state is kept; this brings it "
-                f"back: jupyter rewind restore {shlex.quote(file)} {damage.last_good}"
+                f"back: jupyter rewind restore {quoted(file)} {damage.last_good}"
             )
 
         return self._recorder.view(act)
