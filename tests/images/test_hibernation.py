@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 import uuid
 from collections.abc import Callable
 from pathlib import Path
@@ -109,6 +110,36 @@ def test_a_kernel_whose_thread_works_is_left_alone(imaged: Imaged) -> None:
     asyncio.run(work())
 
 
+def test_a_cell_that_is_run_while_its_kernel_goes_or_comes_waits_for_it(
+    start: Callable[..., Imaged],
+) -> None:
+    """Put to sleep by the user, the kernel wakes for it; restored, it runs it then. Nothing that
+    was asked in between is lost."""
+    imaged = start()
+    address = f"rewind/api/v1/kernels/{imaged.kernel}/images"
+
+    async def work() -> None:
+        page = await connect(imaged)
+        source = "import os; filling = os.urandom(100 << 20); numbers = iter(range(9))"
+        assert await run(page, source) == ""
+        asked = asyncio.create_task(
+            asyncio.to_thread(imaged.server.ask, "POST", address, {"stop": True})
+        )
+        await asyncio.sleep(0.5)
+        assert await run(page, "print(next(numbers))") == "0\n"
+        made = (await asked)["image"]["id"]
+        restored = asyncio.create_task(
+            asyncio.to_thread(imaged.server.ask, "POST", f"{address}/{made}/restore", {})
+        )
+        await asyncio.sleep(0.5)
+        assert await run(page, "print(next(numbers))") == "0\n"
+        await restored
+        await asyncio.to_thread(imaged.server.ask, "POST", address, {"stop": True})
+        assert await run(page, "print(next(numbers))") == "1\n"
+
+    asyncio.run(work())
+
+
 def test_a_page_is_told_where_its_kernel_does_not_wake(
     start: Callable[..., Imaged], tmp_path: Path
 ) -> None:
@@ -140,6 +171,24 @@ def test_a_page_is_told_where_its_kernel_does_not_wake(
         assert said.endswith(("1\n", "2\n"))
 
     asyncio.run(work())
+
+
+def test_a_kernel_of_an_earlier_server_sleeps_as_any_other(imaged: Imaged) -> None:
+    """Once its cell has ended, which this server has not heard begin; no page needs to have it."""
+    sign = imaged.home.folder / "go on"
+
+    async def begin() -> None:
+        page = await connect(imaged)
+        source = f"import os, time\nwhile not os.path.exists({str(sign)!r}): time.sleep(0.1)"
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(run(page, source), 2)
+
+    asyncio.run(begin())
+    with imaged.another_server(f"--Rewind.kernels_hibernate_after={_IDLE_SECONDS}"):
+        time.sleep(4 * _IDLE_SECONDS)
+        assert is_awake(imaged.place)
+        sign.touch()
+        fall_asleep(imaged)
 
 
 def test_a_kernel_that_works_is_left_alone(imaged: Imaged) -> None:

@@ -12,9 +12,11 @@ import logging
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from queue import Empty
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
+from jupyter_core.utils import ensure_async
 from tornado.ioloop import PeriodicCallback
 
 from jupyter_rewind import clock
@@ -36,6 +38,7 @@ _WORKING = 0.05
 """This share of a processor and more is work, also where no cell runs: that of a thread, or of a
 program that the kernel has started."""
 _NUDGE_SECONDS, _HEARING_SECONDS = 0.1, 30.0
+_ANSWER_SECONDS = 5.0
 _HEARD = "_rewind_heard"
 
 
@@ -78,15 +81,19 @@ class Hibernation:
         ):
             return  # a gateway's kernels, or connections of another make
         settings[CONNECTION] = _held_back(connection, self)
+        self._images.when_asleep = self._asleep.add
         self._server.io_loop.add_callback(PeriodicCallback(self._look, _LOOK_MS).start)
 
     def is_asleep(self, kernel_id: str) -> bool:
-        """Whether the kernel is known to be in an image, or on its way back."""
-        return kernel_id in self._asleep or kernel_id in self._waking
+        """Whether the kernel is known to be in an image, or on its way there or back."""
+        is_known = kernel_id in self._asleep or kernel_id in self._waking
+        return is_known or self._images.is_leaving(kernel_id)
 
     def note(self, kernel_id: str) -> None:
-        """A page has just asked the kernel for something, or the kernel works by itself."""
+        """A page has just asked the kernel for something, or the kernel works by itself. What kept
+        it in memory may have passed when it is idle again."""
         self._asked[kernel_id] = clock.monotonic()
+        self._refused.discard(kernel_id)
 
     async def wake(self, kernel_id: str) -> bool:
         """The kernel is awake; False where it sleeps and does not come back. Never raises."""
@@ -127,6 +134,7 @@ class Hibernation:
     async def _wake(self, kernel_id: str) -> bool:
         place = self._place(kernel_id)
         try:
+            await self._images.settle(kernel_id)
             async with self._turn(kernel_id):
                 if place is None or await asyncio.to_thread(_is_awake, place):
                     self._asleep.discard(kernel_id)
@@ -247,6 +255,9 @@ class Hibernation:
         seen = clock.monotonic()
         if seen - self._asked.get(kernel_id, float("-inf")) < after:
             return
+        if not await self._answers(kernel_id):
+            self.note(kernel_id)
+            return
         self._asleep.add(kernel_id)  # whoever asks from now on waits until it is back
         try:
             async with self._turn(kernel_id):
@@ -257,6 +268,19 @@ class Hibernation:
         self._log.info("Kernel %s sleeps in its image %s.", kernel_id, made.id)
         if self._asked.get(kernel_id, seen) > seen or kernel.execution_state != "idle":
             await self.wake(kernel_id)  # somebody asked in the very last moment
+
+    async def _answers(self, kernel_id: str) -> bool:
+        """Whether no cell runs: a server that has taken the kernel over may not know it."""
+        client = self._manager.get_kernel(kernel_id).client()
+        client.start_channels(iopub=False, stdin=False, hb=False, control=False)
+        try:
+            client.shell_channel.send(client.session.msg("kernel_info_request"))
+            await ensure_async(client.get_shell_msg(timeout=_ANSWER_SECONDS))
+        except Empty:
+            return False
+        finally:
+            client.stop_channels()
+        return True
 
     def _place(self, kernel_id: str) -> Place | None:
         """Where the record of a kernel lies that has a room; None for all others."""
@@ -283,9 +307,10 @@ def _worked_seconds(place: Place) -> float | None:
 
 
 def _is_idle(kernel: Any, place: Place, after: int) -> bool:
-    """Whether it has done nothing for so many seconds, nor begun in the meantime."""
+    """Whether it is not known to have done anything for so many seconds, nor to have begun in the
+    meantime. One that was taken over, and that no page has, is `starting` for as long."""
     hosted = place.read()
-    if kernel.execution_state != "idle" or hosted is None:
+    if kernel.execution_state not in ("idle", "starting") or hosted is None:
         return False
     last: datetime = kernel.last_activity
     active_ns = max(last.timestamp() * 1e9, hosted.process.started_ns)

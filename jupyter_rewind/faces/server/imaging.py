@@ -50,6 +50,8 @@ class ImageDesk:
         self._take_over = take_over
         self._threads: ThreadPoolExecutor | None = None
         self._doing: dict[str, str] = {}
+        self._leaving: dict[str, asyncio.Event] = {}
+        self.when_asleep: Callable[[str], object] = lambda _: None
 
     # --- looking ------------------------------------------------------------------------
 
@@ -84,6 +86,17 @@ class ImageDesk:
         """An image as an answer tells it: with the API path of its notebook."""
         return {**image_json(image), "path": self._paths.api_path(image.path) or ""}
 
+    def is_leaving(self, kernel: str) -> bool:
+        """Whether another process is about to be this kernel, or none: what is asked of it now
+        would reach nobody."""
+        return kernel in self._leaving
+
+    async def settle(self, kernel: str) -> None:
+        """Returns when that is done."""
+        leaving = self._leaving.get(kernel)
+        if leaving is not None:
+            await leaving.wait()
+
     # --- doing --------------------------------------------------------------------------
 
     async def create(
@@ -101,8 +114,10 @@ class ImageDesk:
         def act(images: ProcessImages) -> ProcessImage:
             return images.create(self._require(images, kernel), label=label, stop=stop, **more)
 
-        with self._one_at_a_time(kernel, "is being made"):
+        with self._one_at_a_time(kernel, "is being made"), self._another(kernel, is_so=stop):
             image = await self._work(act)
+            if stop:
+                self.when_asleep(kernel)
         self._announce("stopped" if stop else "created", image)
         return image
 
@@ -129,7 +144,7 @@ class ImageDesk:
                 )
             return images.restore(hosted, image)
 
-        with self._one_at_a_time(kernel, "is being restored"):
+        with self._one_at_a_time(kernel, "is being restored"), self._another(kernel):
             done = await self._work(act)
             await self._take_over()
         self._announce("restored", done.image)
@@ -214,6 +229,18 @@ class ImageDesk:
             yield
         finally:
             del self._doing[kernel]
+
+    @contextmanager
+    def _another(self, kernel: str, *, is_so: bool = True) -> Iterator[None]:
+        if not is_so:
+            yield
+            return
+        done = self._leaving[kernel] = asyncio.Event()
+        try:
+            yield
+        finally:
+            del self._leaving[kernel]
+            done.set()
 
     def _require(self, images: ProcessImages, kernel: str) -> Hosted:
         hosted = _living(images, kernel)
