@@ -6,6 +6,7 @@ come back: the order as a list beside the variables, what has no name in Python 
 
 from __future__ import annotations
 
+import re
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
@@ -14,7 +15,14 @@ ORDER = "e:names"
 """The root that holds the order."""
 ODD = "n:"
 """What the root of a key that is no text begins with."""
+_RESULT = re.compile(r"o:|v:_(?:_{0,2}|\d+)\Z")
 _ODD_KINDS = frozenset((int, float, complex, bool, bytes, type(None), tuple, frozenset))
+
+
+def is_result_key(key: str) -> bool:
+    """True for the root of an entry of `Out`, and for those of the names that IPython gives to what
+    cells were worth."""
+    return _RESULT.match(key) is not None
 
 
 class NameOrder:

@@ -26,6 +26,7 @@ from jupyter_rewind.kernels.depth import within_the_stack
 from jupyter_rewind.kernels.functions import Shell, states_of
 from jupyter_rewind.kernels.hollow import Hollow, find_containers, has_changed_key, members_of
 from jupyter_rewind.kernels.homecontents import ToldHome, find_homes, home_follows, is_imported
+from jupyter_rewind.kernels.names import is_result_key
 from jupyter_rewind.kernels.nans import may_hold_nan
 from jupyter_rewind.kernels.placeholders import Placeholder
 from jupyter_rewind.kernels.preview import preview, type_name
@@ -71,9 +72,9 @@ class Written:
 
 def place(key: str, value: Any) -> tuple[bool, int, str]:
     """Sorts the roots of a pod: classes first, each behind those that it derives from, and
-    functions."""
+    functions; last what cells were worth, which goes on to other names from cell to cell."""
     if not key.startswith(HUB):
-        return True, 0, key
+        return True, is_result_key(key), key
     is_class = issubclass(type(value), type)
     return False, len(_mro_of(value)) if is_class else sys.maxsize, key
 

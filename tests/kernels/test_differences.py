@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 
 from jupyter_rewind.errors import Integrity
@@ -82,3 +84,26 @@ def test_what_does_not_read_counts_as_another(
     monkeypatch.setattr(cells.store, "get", read)
     assert damaged
     assert told(cells, before, after) == {"x", "y"}
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        "a = [1, 'x']; b = {'k': a}",
+        "class P: pass\na = P(); a.x = [1]; b = [a]",
+        "import numpy as np; a = np.arange(9000.); b = a[5:]",
+    ],
+)
+def test_what_was_only_shown_is_no_change(cells: Cells, make: str) -> None:
+    """`Out` and `_` hold it, later others do: it is what it was, and so is what shares with it."""
+    states = [
+        cells.run(source)
+        for source in (make, "_oh[2] = _2 = _ = a", "_oh[3] = _3 = _ = [0]; __ = a", "__ = [0]")
+    ]
+    for before, after in itertools.pairwise(states):
+        assert told(cells, before, after) == set()
+    assert told(cells, states[0], states[-1]) == set()
+    assert told(cells, states[-1], cells.run("a[:1] = [7]" if "P" not in make else "a.x = 7")) == {
+        "a",
+        "b",
+    }
