@@ -97,6 +97,18 @@ describe('copiesWords', () => {
     expect(words?.long).toMatch(/lacks .* Refused\. This helps: do this/);
   });
 
+  it('says that one fails which lacks nothing yet', () => {
+    const failing = replica({ state: 'failing', behind_bytes: 0 });
+    const words = copiesWords(
+      { store, replicas: [failing], quota: null },
+      trans
+    );
+    expect(words).toMatchObject({ short: 'Not copied', isBad: true });
+    expect(words?.long).toMatch(
+      /^Nothing waits for .*, but copying there fails/
+    );
+  });
+
   it('warns of a quota that is nearly used', () => {
     const quota = {
       state: 'near',

@@ -77,13 +77,17 @@ function replicaWords(replica: Replica, trans: TranslationBundle): string {
   if (!behind_bytes && replica.state === 'current') {
     return trans.__('%1 has everything.', url);
   }
-  const lacks = trans.__(
-    '%1 lacks %2 records, %3, the oldest of them from %4 ago.',
-    url,
-    behind_records,
-    sizeWords(behind_bytes),
-    durationWords(replica.behind_seconds * 1000)
-  );
+  const isBehind =
+    replica.state !== 'failing' || behind_bytes > 0 || behind_records > 0;
+  const lacks = isBehind
+    ? trans.__(
+        '%1 lacks %2 records, %3, the oldest of them from %4 ago.',
+        url,
+        behind_records,
+        sizeWords(behind_bytes),
+        durationWords(replica.behind_seconds * 1000)
+      )
+    : trans.__('Nothing waits for %1, but copying there fails.', url);
   const why = error ? ` ${error.message}` : '';
   const help = mend ? ` ${trans.__('This helps: %1', mend)}` : '';
   return `${lacks}${why}${help}`;
