@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import ast
+import inspect
 import re
 
+from jupyter_rewind.kernels.reaches import compile_cell
 from jupyter_rewind.kernels.unheard import CELL, unheard
 
 _TIMED = re.compile(r"%%?(?:time|timeit|prun)\b((?:\s+-\w+(?:\s*\d+)?)*)\s*")
-_OF_PYTHON = re.compile(r"%%(?:time|timeit|prun|capture)\b")
+_OTHERWISE = re.compile(
+    r"%%(?:bash|sh|script|cmd|perl|ruby|python\d?|pypy|writefile|file|html|javascript|js|svg|latex"
+    r"|markdown|sql|R|cython)\b",
+    re.IGNORECASE,
+)
 _TAKEN = re.compile(r"(\s*[^\W\d][\w, ]*=\s*)(?:!|%(?![ \d]))")
 """What a command put out, or a magic answered, is given to a name."""
 
@@ -18,7 +24,7 @@ def parse_cell(source: str) -> ast.Module | None:
     empty module for one in another language."""
     lines = source.splitlines()
     if lines and lines[0].startswith("%%"):
-        if not _OF_PYTHON.match(lines[0]):
+        if _OTHERWISE.match(lines[0]):
             return ast.Module([], [])
         lines = ["", *lines[1:]]
     try:
@@ -26,6 +32,12 @@ def parse_cell(source: str) -> ast.Module | None:
             return ast.parse("\n".join(map(_without_magic, lines)), CELL)
     except (SyntaxError, ValueError):
         return None
+
+
+def awaits(source: str) -> bool:
+    """True for a cell that awaits something itself, and not in a function."""
+    code = compile_cell(source)
+    return code is not None and bool(code.co_flags & inspect.CO_COROUTINE)
 
 
 def _without_magic(line: str) -> str:

@@ -26,6 +26,8 @@ from jupyter_rewind.kernels.rerun import assigned_names
         ("files = !ls", "runs a program"),
         ("%time con.execute('insert')", "uses a database"),
         ("%%timeit\nopen('f', 'w')", "writes files"),
+        ("%%mine of somebody\nopen('f', 'w')", "writes files"),
+        ("%%python\nprint(1)", "runs a program"),
     ],
 )
 def test_what_a_cell_does_outside_is_told(source: str, words: str) -> None:

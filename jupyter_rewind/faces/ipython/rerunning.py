@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from jupyter_rewind.errors import NotFound, RestoreRefused
 from jupyter_rewind.faces.ipython.answers import Answer, Words, describe_state, table
+from jupyter_rewind.kernels.cellcode import awaits
 from jupyter_rewind.kernels.rerun import Plan, plan_after, plan_for
+from jupyter_rewind.kernels.unkept import name_cells
 from jupyter_rewind.model.snapshot import Snapshot
 
 if TYPE_CHECKING:
@@ -26,11 +29,13 @@ class Rerun:
         """The state `ref`, with what was not kept of it made again by the cells that made it; what
         else these cells set is as it was at `ref`.
 
-        Raises RestoreRefused where the user says no; nothing was changed then.
+        Raises RestoreRefused where the user says no, or a cell cannot be run from here; nothing was
+        changed then.
         """
         plan = self.plan(ref)
         if not plan.steps:
             return self._verbs.to(plan.base.id, trust=trust)
+        _check_can_run(plan)
         if not self._ask(describe_plan(plan)):
             raise RestoreRefused("No cell was run.", hint="Nothing was changed.")
         back = self._verbs.to(plan.base.id, trust=trust)
@@ -90,6 +95,18 @@ class Rerun:
             return plan_after(base, executions, int(ref))
         names = timeline.missing_at(target)
         return plan_for(target, timeline.snapshots(), executions, names)
+
+
+def _check_can_run(plan: Plan) -> None:
+    """Nothing, or RestoreRefused: in a kernel the loop that would run an `await` is at work on the
+    cell that asks for it."""
+    awaiting = [each.execution.count for each in plan.steps if awaits(each.execution.source)]
+    if not awaiting or asyncio._get_running_loop() is None:
+        return
+    raise RestoreRefused(
+        f"{name_cells(awaiting)} cannot be run again by another cell: `await` stands at the top.",
+        hint="Nothing was changed. Go back without `--rerun`, and run that yourself.",
+    )
 
 
 def describe_plan(plan: Plan) -> str:

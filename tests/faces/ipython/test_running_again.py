@@ -91,3 +91,16 @@ def test_the_notebook_asks_before_cells_are_run_again(home: Home) -> None:
         assert kernel.run("%rewind to 2 --rerun", **answer("y")).status == "ok"
         assert kernel.run("next(stream), runs.read_text()").result == "(0, 'xx')"
         assert len(questions) == 2 and "stream = (n for n in" in questions[0]
+
+
+def test_a_cell_that_awaits_is_not_begun(home: Home) -> None:
+    """No other cell can run it, so nothing is moved either; the words say which and what to do."""
+    with running(home) as kernel:
+        kernel.run("import asyncio; n = 1")
+        kernel.run("await asyncio.sleep(0); stream = (n for n in range(3))")
+        kernel.run("del stream; n = 2")
+        refused = kernel.run("%rewind to 2 --rerun --yes")
+        assert refused.status == "error"
+        assert "In[2] cannot be run again" in refused.error and "`await`" in refused.error
+        assert kernel.run("n").result == "2"
+        assert kernel.run("%rewind undo").status == "error"
