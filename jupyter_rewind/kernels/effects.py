@@ -38,8 +38,8 @@ _PROCESS_CALLS = {"os.system", "os.popen", "os.kill", "os.killpg", "os.fork"}
 _PROCESS_WORDS = ("os.exec", "os.spawn", "os.posix_spawn")
 _OF_SHELL = {"system", "getoutput", "run_line_magic", "run_cell_magic"}
 _RUNNING_MAGICS = (
-    "!", "%%bash", "%%sh", "%%script", "%%cmd", "%%perl", "%%ruby", "%%python", "%%pypy", "%sx", "%sc",
-    "%system", "%pip", "%conda", "%mamba",
+    "!", "%%bash", "%%sh", "%%script", "%%cmd", "%%perl", "%%ruby", "%%python", "%%pypy", "%sx",
+    "%sc", "%system", "%pip", "%conda", "%mamba",
 )  # fmt: skip
 _WRITING_MAGICS = ("%%writefile", "%%file", "%save", "%notebook")
 _TAKES_OUTPUT = re.compile(r"\s*[^\W\d][\w, ]*=\s*!")
