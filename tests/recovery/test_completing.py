@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jupyter_rewind.recovery.broken.versions import VERSION
-from jupyter_rewind.recovery.evidence import EvidenceCell, Trace
+from jupyter_rewind.recovery.evidence import EvidenceCell, FoundDocument, Trace
 from tests.support.evidence import (
     CHECKPOINT,
     code,
@@ -51,20 +51,46 @@ def test_the_cell_at_the_cut_gets_its_end(letters: int) -> None:
 
 
 FIRST, SECOND = "rate = 1\nprint(rate)", "rate = 1\nprint(rate * 2)"
+BEFORE, AFTER = "import rates", "rate + 1"
 
 
-@pytest.mark.parametrize(("count", "shows"), [(2, True), (7, False)])
-def test_the_cell_at_the_cut_shows_what_its_own_text_made(count: int, shows: bool) -> None:
+def cut_in(text: str, count: int, *, later: bool) -> tuple[FoundDocument, EvidenceCell]:
+    """A document that breaks off in a cell which shows something under this number; `later`: a cell
+    above it was run after it."""
+    cell = replace(code(text, "below the cell at the cut"), execution_count=count, whole=False)
+    above = replace(code(AFTER), execution_count=3) if later else code(BEFORE)
+    return document(prose("# Survey"), above, cell, complete=False), cell
+
+
+@pytest.mark.parametrize("count", [2, 7])
+@pytest.mark.parametrize("later", [True, False])
+def test_the_cell_at_the_cut_shows_what_its_own_text_made(count: int, later: bool) -> None:
     """A cell was changed and run again; of what was saved only its outputs and its first line are
-    left. Its number says which text made them; where it says nothing, they are kept beside."""
-    cell = code("rate = 1\nprint(ra", "below the cell at the cut")
-    begun, shown = replace(cell, execution_count=count, whole=False), cell.outputs
-    cut = document(prose("# Survey"), begun, complete=False)
-    ran = session(1, [FIRST, SECOND], at=-600, lasting=None)
+    left. Its number says which text made them, where the kernel was as far when that was saved;
+    else they are kept beside."""
+    cut, cell = cut_in("rate = 1\nprint(ra", count, later=later)
+    ran = session(1, [FIRST, SECOND, AFTER], at=-600, lasting=None)
     rebuilt = rebuilt_of([cut], [ran])
+    shows = count == 2 and later
     showing = [each.cell.source for each in rebuilt.cells if each.cell.outputs]
     assert showing == ([SECOND] if shows else [])
-    assert [each.outputs for each in rebuilt.loose] == ([] if shows else [shown])
+    assert [each.outputs for each in rebuilt.loose] == ([] if shows else [cell.outputs])
+    assert {FIRST, SECOND} <= {
+        *sources_of(rebuilt),
+        *(each.source for each in rebuilt.alternatives),
+    }
+
+
+def test_no_text_of_a_later_kernel_shows_what_an_earlier_one_made() -> None:
+    """After a restart, the same number is another text's: what was saved is the earlier one's."""
+    cut, cell = cut_in("rate = 1\nprint(ra", 2, later=True)
+    ran = [
+        session(1, [BEFORE, FIRST, AFTER], at=-6000, lasting=300),
+        session(2, [BEFORE, SECOND, AFTER], at=-600, lasting=None),
+    ]
+    rebuilt = rebuilt_of([cut], ran)
+    assert [each.cell.source for each in rebuilt.cells if each.cell.outputs] == []
+    assert [each.outputs for each in rebuilt.loose] == [cell.outputs]
     assert {FIRST, SECOND} <= {
         *sources_of(rebuilt),
         *(each.source for each in rebuilt.alternatives),
