@@ -6,7 +6,6 @@ of what a save does changes.
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from jupyter_rewind.errors import (
     RestoreRefused,
     RewindError,
 )
+from jupyter_rewind.model.shell import quoted
 from jupyter_rewind.settings import SECTION, Rewind, read_json_file, user_file
 from jupyter_rewind.store import encryption
 from jupyter_rewind.store.apart import require_apart
@@ -192,7 +192,7 @@ class Replication:
                 raise RestoreRefused(
                     f"Contents of {count} segments of the store at {layout.folder} are still only"
                     f" in {url}.",
-                    hint=f"Nothing was changed. `jupyter rewind replica pull {shlex.quote(url)}`"
+                    hint=f"Nothing was changed. `jupyter rewind replica pull {quoted(url)}`"
                     " brings them; then remove it. If it is gone for good, `jupyter rewind salvage"
                     " --without-replicas` gives up what was only there.",
                 )
@@ -369,7 +369,7 @@ class Replication:
 
 def mending_command(error: RewindError, url: str) -> str:
     """The one command that helps where `url` could not be pushed to."""
-    quoted = shlex.quote(url)
+    place = quoted(url)
     if isinstance(error, InvalidInput):
         needs_library = "pip install" in error.hint
         return "pip install 'jupyter-rewind[replica]'" if needs_library else (
@@ -379,13 +379,13 @@ def mending_command(error: RewindError, url: str) -> str:
         # Which replica has what is missing, the store knows.
         return "jupyter rewind replica pull"
     if error.code == UNCONDITIONAL or isinstance(error, Conflict):
-        return f"jupyter rewind replica remove {quoted}"
+        return f"jupyter rewind replica remove {place}"
     if isinstance(error, Integrity):
         is_ours = "salvage" in error.hint
-        return "jupyter rewind salvage" if is_ours else f"jupyter rewind replica verify {quoted}"
+        return "jupyter rewind salvage" if is_ours else f"jupyter rewind replica verify {place}"
     if isinstance(error, Denied):
-        return f"jupyter rewind replica status {quoted}"
-    return f"jupyter rewind replica push {quoted}"
+        return f"jupyter rewind replica status {place}"
+    return f"jupyter rewind replica push {place}"
 
 
 def split_urls(text: str) -> list[str]:

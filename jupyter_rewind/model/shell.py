@@ -13,7 +13,8 @@ _LAST = re.compile(r"\\+\Z")
 
 def quoted(text: str, platform: str = sys.platform) -> str:
     """`text` as one word of a command. On Windows, where no name has them, in double quotes: cmd
-    and PowerShell both take those, and cmd takes no others."""
+    and PowerShell both take those, and cmd takes no others. What each of them puts in between the
+    quotes (`%NAME%` and `$name`) is left: no way to write it suits both."""
     if platform != _WINDOWS:
         return shlex.quote(text)
     if _PLAIN.fullmatch(text):

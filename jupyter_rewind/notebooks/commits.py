@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import shlex
 import subprocess
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from blake3 import blake3
 
 from jupyter_rewind.errors import Full, InvalidInput, NotFound, RestoreRefused
 from jupyter_rewind.model.checkpoint import Checkpoint
+from jupyter_rewind.model.shell import quoted
 from jupyter_rewind.store.durable import translate
 
 _GIT_PLACES = {"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_COMMON_DIR"}
@@ -71,7 +71,7 @@ def check_new(folder: Path) -> None:
         raise RestoreRefused(
             f"{folder} is no git repository, and it is not empty.",
             hint="Nothing was changed. Name a repository or a new folder; where this one shall"
-            f" become a repository, `git init {shlex.quote(str(folder))}` makes it one.",
+            f" become a repository, `git init {quoted(str(folder))}` makes it one.",
         )
 
 

@@ -8,7 +8,6 @@ comes to the same end. A store whose key is gone can be taken, on the user's wor
 from __future__ import annotations
 
 import logging
-import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +15,7 @@ from pathlib import Path
 from jupyter_rewind.errors import Conflict, Denied, Format, Integrity, InvalidInput, Newer, NotFound
 from jupyter_rewind.model.encoding import Commit
 from jupyter_rewind.model.ids import StoreId
+from jupyter_rewind.model.shell import quoted
 from jupyter_rewind.store import intake
 from jupyter_rewind.store.apart import without_key
 from jupyter_rewind.store.collect import upkeep_lock
@@ -106,7 +106,7 @@ def _require_hidden(source: Repository, target: Repository) -> None:
         raise Conflict(
             f"The store at {source.folder} is encrypted, and the one at {target.folder} is not.",
             hint="Nothing was taken. Name a new folder, or encrypt that store first: `jupyter"
-            f" rewind --store {shlex.quote(str(target.folder))} key rotate --encrypt --yes`.",
+            f" rewind --store {quoted(str(target.folder))} key rotate --encrypt --yes`.",
         )
 
 

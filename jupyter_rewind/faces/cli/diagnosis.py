@@ -6,7 +6,6 @@ Each check looks at one thing and never raises.
 from __future__ import annotations
 
 import platform
-import shlex
 import sys
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
@@ -26,6 +25,7 @@ from jupyter_rewind.faces.cli.servercheck import (
     check_servers,
 )
 from jupyter_rewind.faces.cli.storecheck import check_store
+from jupyter_rewind.model.shell import quoted
 
 if TYPE_CHECKING:
     from jupyter_rewind.settings import Rewind, SettingProblem
@@ -70,7 +70,7 @@ def _mend_setting(problem: SettingProblem) -> str:
     from jupyter_rewind.settings import user_file
 
     if problem.key and problem.origin == str(user_file()):
-        return f"jupyter rewind config unset {shlex.quote(problem.key)}"
+        return f"jupyter rewind config unset {quoted(problem.key)}"
     variable = problem.origin.removeprefix("environment variable ")
     if variable != problem.origin:
         return f"unset {variable}"

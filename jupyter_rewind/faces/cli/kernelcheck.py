@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from jupyter_rewind.faces.cli.findings import Finding, State
+from jupyter_rewind.model.shell import quoted
 
 if TYPE_CHECKING:
     from jupyter_rewind.settings import Rewind
@@ -29,7 +29,7 @@ def check_kernels(settings: Rewind) -> Iterator[Finding]:
             yield Finding(name, State.NOTE, f"{each.python} could not be asked: {each.problem}")
         elif not each.installed:
             text = f"{each.title} starts as always and keeps nothing: {each.python} has no Rewind"
-            mend = f"{shlex.quote(each.python)} -m pip install jupyter-rewind"
+            mend = f"{quoted(each.python)} -m pip install jupyter-rewind"
             yield Finding(name, State.NOTE, text, mend)
         elif not each.automatic:
             text = f"{each.title} has Rewind and does not load it by itself"

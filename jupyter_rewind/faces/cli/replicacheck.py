@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from jupyter_rewind.errors import NotFound, RewindError
 from jupyter_rewind.faces.cli import wording
 from jupyter_rewind.faces.cli.findings import Finding, State
+from jupyter_rewind.model.shell import quoted
 
 if TYPE_CHECKING:
     from jupyter_rewind.replication import Replication
@@ -45,12 +46,10 @@ def check_replicas(settings: Rewind) -> Iterator[Finding]:
 
 
 def _standing(replicas: Replication, url: str) -> Finding:
-    import shlex
-
     from jupyter_rewind import clock
 
     found = replicas.standing(url, hasty=True)
-    pull = f"jupyter rewind replica pull {shlex.quote(url)}"
+    pull = f"jupyter rewind replica pull {quoted(url)}"
     if not found.behind_bytes and found.absent_bytes:
         text = f"{url} has everything; {wording.absent(found.absent_bytes)}"
         return Finding(NAME, State.NOTE, text.rstrip("."), pull)
@@ -65,4 +64,4 @@ def _standing(replicas: Replication, url: str) -> Finding:
         text += f", the oldest of {wording.local_time(found.oldest_ns)}"
     age = (clock.now_ns() - (found.oldest_ns or 0)) / 1e9
     state = State.PROBLEM if age > _LATE_SECONDS else State.NOTE
-    return Finding(NAME, state, text, f"jupyter rewind replica push {shlex.quote(url)}")
+    return Finding(NAME, state, text, f"jupyter rewind replica push {quoted(url)}")

@@ -15,12 +15,12 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
-from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 from jupyter_core.paths import jupyter_config_path, jupyter_runtime_dir
 
 from jupyter_rewind.faces.cli.findings import Finding, State
+from jupyter_rewind.model.shell import quoted
 
 if TYPE_CHECKING:
     from jupyter_rewind.settings import Rewind
@@ -189,7 +189,7 @@ def _told(name: str, url: str, health: dict[str, Any], settings: Rewind) -> Find
     if place and os.path.realpath(place) != os.path.realpath(settings.store_path):
         text = f"{url} keeps its checkpoints in another store, {place}"
         return Finding(
-            name, State.PROBLEM, text, f"jupyter rewind config set store.path {quote(place)}"
+            name, State.PROBLEM, text, f"jupyter rewind config set store.path {quoted(place)}"
         )
     damaged = len(health.get("damaged", []))
     if damaged:
