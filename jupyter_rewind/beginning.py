@@ -58,7 +58,10 @@ class Beginning:
         that was begun for what they hold and has not got it."""
         if not self._urls:
             return False
-        if not self._is_begun or (self._folder / AWAITED).exists():
+        if not self._is_begun:
+            # With records, it is a store that lost its config: whoever opens it says so.
+            return not self.has_work
+        if (self._folder / AWAITED).exists():
             return True
         return not self.has_work and not any((self._folder / "replicas").glob("*.json"))
 
@@ -74,8 +77,8 @@ class Beginning:
     def begin(self) -> None:
         """Where nothing is here yet, the replicas' store is the one from now on, and what they hold
         comes later; where none can be asked, the store of the only key. Raises as `found` does:
-        then whoever saves begins a store of its own."""
-        if self._is_begun or not self._urls:
+        then whoever saves begins a store of its own. Nothing where a store has lost its config."""
+        if self._is_begun or self.has_work or not self._urls:
             return
         try:
             self.found()
@@ -166,7 +169,7 @@ def main() -> int:
     asking.start()
     asking.join(_PATIENCE_SECONDS)
     if asking.is_alive():
-        beginning.found_by_key()
+        _begin_unasked(beginning)
     return 0
 
 
@@ -174,8 +177,23 @@ def _begin(beginning: Beginning) -> None:
     try:
         beginning.begin()
     except RewindError as error:
-        sys.stdout.write(f"A store of its own is begun here: {error}")
-        sys.stdout.flush()
+        _say(f"A store of its own is begun here: {error}")
+
+
+def _begin_unasked(beginning: Beginning) -> None:
+    silence = f"the replicas did not answer in {_PATIENCE_SECONDS:.0f} seconds."
+    try:
+        if beginning.found_by_key():
+            _say(f"What the replicas hold comes when they answer: {silence}")
+        else:
+            _say(f"A store of its own is begun here, for no key says which one it is: {silence}")
+    except RewindError as error:
+        _say(str(error))
+
+
+def _say(words: str) -> None:
+    sys.stdout.write(words)
+    sys.stdout.flush()
 
 
 if __name__ == "__main__":

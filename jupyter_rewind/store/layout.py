@@ -132,7 +132,7 @@ def open_layout(
         finish_rotation(folder, key_folder, files)
     if not _is_there(config):
         _refuse_file(folder)
-        _refuse_orphans(folder)
+        refuse_orphans(folder)
         if not create:
             raise NotFound(
                 f"There is no Jupyter Rewind store at {folder} yet.",
@@ -171,8 +171,9 @@ def _refuse_file(folder: Path) -> None:
         )
 
 
-def _refuse_orphans(folder: Path) -> None:
-    """A store that lost its config is no place for a new one."""
+def refuse_orphans(folder: Path) -> None:
+    """A store that lost its config is no place for a new one, nor to be begun again: nobody but a
+    salvage can say which store it was. Raises Format."""
     try:
         names = os.listdir(folder / "segments")
     except (FileNotFoundError, NotADirectoryError):

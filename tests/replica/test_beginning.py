@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+import io
+import json
+import logging
 import shutil
+import subprocess
+import sys
+import threading
 from pathlib import Path
 
 import pytest
 
+from jupyter_rewind import beginning
 from jupyter_rewind.beginning import Beginning
-from jupyter_rewind.errors import Denied, Unavailable
+from jupyter_rewind.errors import Denied, Format, Unavailable
+from jupyter_rewind.faces.ipython.firstuse import meet_replicas
 from jupyter_rewind.faces.server.opening import Opening
 from jupyter_rewind.replication import Replication
 from jupyter_rewind.settings import Rewind
+from jupyter_rewind.store.durable import Files
+from jupyter_rewind.store.salvage import salvage
 from jupyter_rewind.workspace import Workspace
 from tests.notebooks.support import make_notebook
 
@@ -134,3 +144,88 @@ def test_nothing_is_awaited_from_an_empty_place(tmp_path: Path, mount: Path, fir
     assert not Beginning(second).is_due
     [url] = Replication(second).urls
     assert Replication(second).push(url).entries
+
+
+@pytest.mark.parametrize("is_away", [True, False])
+def test_records_without_a_config_are_left_to_salvage(
+    is_away: bool, tmp_path: Path, mount: Path, first: Rewind
+) -> None:
+    """A store that lost its config is begun anew by nobody, be it a kernel, a server or a command,
+    and whether or not the replica answers: its records stay, and a salvage shows them again."""
+    store, keys = Path(first.store_path), Path(first.store_key_folder)
+    [url] = Replication(first).urls
+    (store / "config").unlink()
+    if is_away:
+        mount.rename(tmp_path / "away")
+    meet_replicas(first)
+    with pytest.raises(Format, match="lost its config"):
+        Opening(first).workspace()
+    assert not Beginning(first).is_due
+    with pytest.raises(Unavailable if is_away else Format):
+        Beginning(first).found()
+    with pytest.raises(Format, match="lost its config"):
+        Beginning(first).found_by_key()
+    for bring in (Replication(first).pull, Replication(first).salvage):
+        with pytest.raises(Unavailable if is_away else Format):
+            bring(url)
+    assert not (store / "config").exists()
+    salvage(store, keys, files=Files())
+    with Workspace.open(first) as workspace:
+        assert workspace.checkpoints(str(tmp_path / "a.ipynb"))
+
+
+@pytest.mark.parametrize("has_key", [True, False])
+def test_a_kernel_hears_when_it_waited_in_vain(
+    has_key: bool,
+    tmp_path: Path,
+    mount: Path,
+    first: Rewind,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Replicas that take the call and say nothing: the log of the kernel says which store it has
+    then, the one of the key or another one."""
+    second = settings_of(tmp_path / "second", mount)
+    if has_key:
+        shutil.copytree(first.store_key_folder, second.store_key_folder)
+    names = ("replica_url", "store_path", "store_key_folder", "store_encrypt")
+    facts = {name: getattr(second, name) for name in names}
+    monkeypatch.setattr(sys, "stdin", io.StringIO(json.dumps(facts)))
+    monkeypatch.setattr(beginning, "_PATIENCE_SECONDS", 0.05)
+    ends = threading.Event()
+
+    def wait(*_: object, **__: object) -> None:
+        ends.wait()
+        raise Unavailable("No answer.")
+
+    monkeypatch.setattr(Replication, "open", wait)
+    try:
+        assert beginning.main() == 0
+        said = capsys.readouterr().out
+    finally:
+        ends.set()
+    assert ("comes when they answer" if has_key else "A store of its own") in said
+    assert Path(second.store_path, "config").exists() == has_key
+
+
+@pytest.mark.parametrize("way", ["stopped", "embedded"])
+def test_asking_whose_store_it_is_breaks_no_kernel(
+    way: str,
+    tmp_path: Path,
+    mount: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Ctrl-C ends the waiting and not the kernel, and a Python within another program, which has no
+    command of its own, goes on as well."""
+
+    def stop(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    if way == "stopped":
+        monkeypatch.setattr(subprocess, "run", stop)
+    else:
+        monkeypatch.setattr(sys, "executable", None)
+    with caplog.at_level(logging.WARNING):
+        meet_replicas(settings_of(tmp_path / "second", mount))
+    assert "were not asked" in caplog.text

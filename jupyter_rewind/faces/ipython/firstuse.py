@@ -37,8 +37,12 @@ def meet_replicas(settings: Rewind) -> None:
             command, input=json.dumps(facts).encode(), capture_output=True,
             timeout=_MOST_SECONDS, check=False,
         )  # fmt: skip
-    except (OSError, ValueError, subprocess.TimeoutExpired) as error:
+    except (OSError, ValueError, TypeError, subprocess.TimeoutExpired) as error:
+        # A Python within another program has no command: TypeError.
         log.warning("The replicas were not asked whose store this is: %s", error)
+        return
+    except KeyboardInterrupt:
+        log.warning("The replicas were not asked whose store this is: that was stopped.")
         return
     said = (done.stdout if done.returncode == 0 else done.stderr).decode(errors="replace").strip()
     if said:

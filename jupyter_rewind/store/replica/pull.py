@@ -24,6 +24,7 @@ from jupyter_rewind.store.layout import (
     making,
     mend_config,
     read_retired_ends,
+    refuse_orphans,
 )
 from jupyter_rewind.store.locks import FileLock
 from jupyter_rewind.store.partial import note_partial
@@ -71,7 +72,7 @@ def found_store(folder: Path, key_folder: Path, objects: Objects, files: Files) 
 
     Raises Denied where the key of the replica's store is not in `key_folder`, Integrity where it
     is another one's, NotFound where there is no replica, InvalidInput where the key would lie in
-    the store.
+    the store, Format where a store has lost its config.
     """
     if (folder / "config").exists():
         return False
@@ -102,8 +103,10 @@ def begin_store(
     folder: Path, key_folder: Path, store_id: StoreId, key: bytes, files: Files, *, encrypted: bool
 ) -> bool:
     """True when an empty store of this id and key was made at `folder`; False where there was a
-    store already. Raises Denied (what is encrypted cannot be kept here), InvalidInput."""
+    store already. Raises Denied (what is encrypted cannot be kept here), InvalidInput, Format
+    (records without a config are there)."""
     require_apart(key_folder, folder)
+    refuse_orphans(folder)
     files.make_folder(folder)
     files.make_folder(folder / "segments")
     files.make_folder(folder / "locks")
