@@ -51,6 +51,14 @@ _BROWSERS = (
 )  # fmt: skip
 YAMA = Path("/proc/sys/kernel/yama/ptrace_scope")
 """What the system says of looking into programs that one has not started oneself."""
+_OPENED = (
+    "This system lets nobody but an administrator do that. Leave everything running, open it until"
+    " the next start with `sudo sysctl kernel.yama.ptrace_scope=0`, and give this command again."
+)
+_CLOSED = (
+    "This system lets nobody do that until it is started anew with another"
+    " kernel.yama.ptrace_scope; what is in memory now is gone by then."
+)
 _SERVER = "Jupyter's server"
 _SERVERS = ("jupyter", "jupyter_server", "jupyterhub", "jupyter-lab", "jupyter-notebook")
 
@@ -107,18 +115,12 @@ class MemoryFinder:
 
 
 def _denied() -> Denied:
-    """One and the same of each program, so that it is told once."""
+    """In the same words of each program: of many alike, few are named."""
     try:
-        is_closed = read_file(YAMA, _LARGEST_INFO).strip() != b"0"
+        rule = read_file(YAMA, _LARGEST_INFO).strip()
     except OSError:
-        is_closed = False  # there is no such rule here: the program has closed itself
-    hint = (
-        "This system lets nobody but an administrator do that. Leave everything running, open it"
-        " until the next start with `sudo sysctl kernel.yama.ptrace_scope=0`, and give this command"
-        " again."
-        if is_closed
-        else "The program lets nobody do that."
-    )
+        rule = b"0"  # there is no such rule here: the program has closed itself
+    hint = {b"0": "The program lets nobody do that.", b"3": _CLOSED}.get(rule, _OPENED)
     return Denied("Its memory may not be looked into.", hint=hint)
 
 
