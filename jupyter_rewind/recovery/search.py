@@ -34,9 +34,8 @@ DAY_NS = 86_400_000_000_000
 SKEW_NS = 600_000_000_000
 """No clocks of two machines that share a disk differ by more. A notebook's own file of a later time
 would seem newer than all that ran; of other traces, the time of day may be another zone's."""
-_TO_COME = (
-    "Its time is still to come: a clock was wrong. What ran since it was saved is told by the"
-    " numbers of its cells."
+_NO_TIME = (
+    "{reason}: a clock was wrong. What ran since it was saved is told by the numbers of its cells."
 )
 _START_NS = 120_000_000_000
 T = TypeVar("T")
@@ -111,31 +110,44 @@ def _collect(finder: Finder, scope: Scope, traces: list[Trace], problems: list[P
                 problems.append(found)
                 continue
             traces.append(found)
-            if found.kind == PresentFinder.kind and found.time_ns is None:
-                problems.append(Problem(found.place, _TO_COME, found))
+            reason = _wrong_time(each) if isinstance(each, Trace) else None
+            if found.kind == PresentFinder.kind and found.size_bytes and reason is not None:
+                words = _NO_TIME.format(reason=reason.capitalize())
+                problems.append(Problem(found.place, words, found))
 
     problems += _guarded(finder.title, None, hear)
 
 
 def _as_it_lies(trace: Trace) -> Trace | Problem:
-    """The trace; one that is an empty file holds nothing, a pipe or a device is none at all."""
-    if not os.path.isabs(trace.place):
-        return trace
+    """The trace; one that is an empty file holds nothing, a pipe or a device is none at all. A time
+    that cannot be is none."""
+    status = _status_of(trace.place)
+    if status is not None and not stat.S_ISDIR(status.st_mode):
+        if not stat.S_ISREG(status.st_mode):
+            return Problem(trace.place, NO_FILE)
+        if status.st_size == 0 and not trace.place.startswith("/proc/"):
+            trace = replace(trace, holds=frozenset(), problem=trace.problem or "0 bytes")
+    reason = _wrong_time(trace)
+    if reason is not None:
+        trace = replace(trace, time_ns=None, problem=trace.problem or reason)
+    return trace
+
+
+def _status_of(place: str) -> os.stat_result | None:
+    """Of a place that is a file's or a folder's; there may be none, or one in a file."""
     try:
-        status = os.stat(trace.place)
+        return os.stat(place) if os.path.isabs(place) else None
     except (OSError, ValueError):
-        return trace
-    if stat.S_ISDIR(status.st_mode):
-        return trace
-    if not stat.S_ISREG(status.st_mode):
-        return Problem(trace.place, NO_FILE)
-    if status.st_size == 0 and not trace.place.startswith("/proc/"):
-        return replace(trace, holds=frozenset(), problem=trace.problem or "0 bytes")
+        return None
+
+
+def _wrong_time(trace: Trace) -> str | None:
+    """What is wrong with it: nothing is the newest of all because a clock was wrong, and a number
+    that is no date at all is not told."""
     ahead = SKEW_NS if trace.kind == PresentFinder.kind else DAY_NS
     if (trace.time_ns or 0) > clock.now_ns() + ahead:
-        # Nothing is the newest of all because a clock went wrong.
-        return replace(trace, time_ns=None, problem=trace.problem or "its time is still to come")
-    return trace
+        return "its time is still to come"
+    return "its time is before 1970" if (trace.time_ns or 0) < 0 else None
 
 
 def gather(

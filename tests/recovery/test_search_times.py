@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
+import tarfile
+import zipfile
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -81,6 +85,52 @@ def test_time_that_is_still_to_come_makes_nothing_the_newest(tmp_path: Path) -> 
     alone = recover(home.scope())
     assert isinstance(alone, Recovery)
     assert [each.cell.source for each in alone.rebuilt.cells] == ["a = 1", "old = 2"]
+
+
+@pytest.mark.parametrize("form", ["zip", "tar"])
+def test_member_of_an_archive_of_a_time_to_come_is_not_the_newest(
+    tmp_path: Path, form: str
+) -> None:
+    """A wrong clock dated a version in a backup ahead: the newest of the others is built on."""
+    home = Home(tmp_path)
+    versions = {"old": ("old = 1", 2100), "new": ("new = 1", 2020)}
+    place = home.path / f"backup.{form}"
+    with zipfile.ZipFile(place, "w") if form == "zip" else tarfile.open(place, "w") as made:
+        for folder, (text, year) in versions.items():
+            raw = notebook_text(text).encode()
+            if isinstance(made, zipfile.ZipFile):
+                made.writestr(
+                    zipfile.ZipInfo(f"{folder}/analysis.ipynb", (year, 1, 1, 0, 0, 0)), raw
+                )
+            else:
+                member = tarfile.TarInfo(f"{folder}/analysis.ipynb")
+                member.size, member.mtime = len(raw), int(datetime(year, 1, 1).timestamp())
+                made.addfile(member, io.BytesIO(raw))
+    found = recover(home.scope(scan=(place,)))
+    assert isinstance(found, Recovery)
+    assert [each.cell.source for each in found.rebuilt.cells] == ["new = 1"]
+    told = {each.place.partition(": ")[2]: each for each in found.found.traces}
+    old = told["old/analysis.ipynb"]
+    assert (old.time_ns, old.problem) == (None, "its time is still to come")
+
+
+def test_time_before_all_notebooks_is_none(tmp_path: Path) -> None:
+    """Some file systems keep any number as a time: a date that cannot be is not told."""
+    home = Home(tmp_path)
+    notebook = home.work / "analysis.ipynb"
+    kept = home.work / ".ipynb_checkpoints/analysis-checkpoint.ipynb"
+    kept.parent.mkdir()
+    for path in (notebook, kept):
+        path.write_text(notebook_text("a = 1"))
+        os.utime(path, (-86_400, -86_400))
+    found = look(home.scope())
+    told = [each for each in found.traces if each.place in (str(notebook), str(kept))]
+    assert [(each.time_ns, each.problem) for each in told] == [
+        (None, "its time is before 1970")
+    ] * 2
+    [problem] = found.problems
+    assert problem.place == str(notebook)
+    assert problem.words.startswith("Its time is before 1970: a clock was wrong.")
 
 
 STEPS = [f"stage_{n} = measure_{n}(table, depth={n * 7})" for n in range(6)]
