@@ -122,7 +122,7 @@ def archives(raw: bytes) -> None:
             path.write_bytes(raw)
             with contextlib.suppress(RewindError, OSError):
                 for each in notebooks_in(path, Copies(Path(name))):
-                    read_member(path, each.name)
+                    read_member(path, each.name, each.at)
             with contextlib.suppress(RewindError, OSError):
                 read_member(path, "")
 

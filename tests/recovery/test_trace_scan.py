@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import gzip
 import io
 import os
 import tarfile
+import warnings
 import zipfile
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NoReturn
 
 import pytest
 
 from jupyter_rewind.errors import Format
-from jupyter_rewind.recovery import archives, regular
+from jupyter_rewind.recovery import archives, regular, search
 from jupyter_rewind.recovery.evidence import Problem
 from jupyter_rewind.recovery.traces.scan import ScanFinder
 from tests.support.processes import anybodys_folder, run_unprivileged
@@ -136,11 +138,16 @@ def pack(place: Path, form: str) -> Path:
         return place
     with tarfile.open(place, f"w:{form}") as tar:
         for name, text in MEMBERS.items():
-            raw = notebook_text(text).encode()
-            member = tarfile.TarInfo(name)
-            member.size, member.mtime = len(raw), 1_700_000_000
-            tar.addfile(member, io.BytesIO(raw))
+            tar.addfile(*member(name, text))
     return place
+
+
+def member(name: str, text: str, **headers: str) -> tuple[tarfile.TarInfo, BinaryIO]:
+    """A notebook as `addfile` takes it."""
+    raw = notebook_text(text).encode()
+    made = tarfile.TarInfo(name)
+    made.size, made.mtime, made.pax_headers = len(raw), 1_700_000_000, headers
+    return made, io.BytesIO(raw)
 
 
 @pytest.mark.parametrize(
@@ -162,12 +169,9 @@ def test_notebook_in_an_archive_comes_back(home: Home, name: str, form: str) -> 
         }
 
 
-@pytest.mark.parametrize("form", ["gz", "zip"])
-def test_archive_is_gone_through_once(
-    home: Home, form: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_packed_archive_is_gone_through_once(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     """A backup of gigabytes that holds a hundred notebooks takes as long as one that holds one."""
-    place = pack(home.path / f"backup.{'zip' if form == 'zip' else 'tgz'}", form)
+    place = pack(home.path / "backup.tgz", "gz")
     opened: list[Path] = []
 
     def open_file(path: Path) -> BinaryIO:
@@ -179,6 +183,47 @@ def test_archive_is_gone_through_once(
     found = [sources(FINDER, each, scope) for each in traces_of(FINDER, scope)]
     assert sorted(found) == [["x = 0"], ["x = 1"], ["y = 2"]]
     assert opened == [place]
+
+
+@pytest.mark.parametrize("form", ["zip", ""])
+def test_archive_whose_members_are_reached_one_by_one_takes_no_room(home: Home, form: str) -> None:
+    """Of zips, and tars that are not packed, nothing is copied: a notebook is read where it lies,
+    also the earlier one of two that have the same name."""
+    place = pack(home.path / f"backup.{form or 'tar'}", form)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of the name that stands there twice
+        if form == "zip":
+            with zipfile.ZipFile(place, "a") as made:
+                made.writestr("project/analysis.ipynb", notebook_text("x = 2"))
+        else:
+            with tarfile.open(place, "a") as tar:
+                tar.addfile(*member("project/analysis.ipynb", "x = 2"))
+    scope = home.scope(scan=(place,))
+    found = [sources(FINDER, each, scope) for each in traces_of(FINDER, scope)]
+    assert sorted(found) == [["x = 0"], ["x = 1"], ["x = 2"], ["y = 2"]]
+    assert list(scope.scratch.iterdir()) == []
+
+
+def test_list_of_a_zip_is_read_once(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A zip of a project with all its data takes no longer for each notebook that is in it; one
+    that was written anew is another one."""
+    place = pack(home.path / "backup.zip", "zip")
+    opened: list[BinaryIO] = []
+
+    class Counted(zipfile.ZipFile):
+        def __init__(self, file: BinaryIO) -> None:
+            opened.append(file)
+            super().__init__(file)
+
+    monkeypatch.setattr(zipfile, "ZipFile", Counted)
+    scope = home.scope(scan=(place,))
+    found = [sources(FINDER, each, scope) for each in traces_of(FINDER, scope)]
+    assert (sorted(found), len(opened)) == ([["x = 0"], ["x = 1"], ["y = 2"]], 1)
+    monkeypatch.undo()
+    with zipfile.ZipFile(place, "w") as made:
+        made.writestr("late.ipynb", notebook_text("z = 3"))
+    [trace] = traces_of(FINDER, scope)
+    assert sources(FINDER, trace, scope) == ["z = 3"]
 
 
 def test_archive_comes_back_where_there_is_no_room_for_copies(
@@ -193,11 +238,64 @@ def test_archive_comes_back_where_there_is_no_room_for_copies(
     assert list(scope.scratch.iterdir()) == []
 
 
+@pytest.mark.parametrize("form", ["zip", "gz"])
+def test_member_that_is_too_large_is_not_unpacked(
+    home: Home, form: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is larger than a notebook can be is told by the size that the archive says."""
+    place = pack(home.path / f"backup.{'zip' if form == 'zip' else 'tgz'}", form)
+    unpacked: list[object] = []
+    monkeypatch.setattr(archives, "MOST_BYTES", 64)
+    monkeypatch.setattr(zipfile.ZipFile, "open", lambda *given: unpacked.append(given))
+    monkeypatch.setattr(tarfile.TarFile, "extractfile", lambda *given: unpacked.append(given))
+    scope = home.scope(scan=(place,))
+    traces = traces_of(FINDER, scope)
+    assert len(traces) == 3
+    for trace in traces:
+        with pytest.raises(Format, match="larger than"):
+            FINDER.read(trace, scope)
+    assert unpacked == []
+
+
+def test_copies_that_fail_take_of_the_room(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A packed archive of which nothing can be copied is not tried without end."""
+    place = pack(home.path / "backup.tgz", "gz")
+    tried: list[object] = []
+
+    def fail(*given: object) -> NoReturn:
+        tried.append(given)
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    size = len(notebook_text("x = 1"))
+    monkeypatch.setattr(archives, "KEPT_BYTES", size + 1)
+    monkeypatch.setattr(tarfile.TarFile, "extractfile", fail)
+    assert len(traces_of(FINDER, home.scope(scan=(place,)))) == 3
+    assert len(tried) == 1
+
+
+@pytest.mark.parametrize(
+    "time", ["nan", "inf", "-inf", "1e300", "1000000000000000", "-10000000000000"]
+)
+def test_absurd_time_of_a_member_costs_the_time_alone(home: Home, time: str) -> None:
+    """A tar may say anything of when a file was written: the notebooks in it are found."""
+    place = home.path / "backup.tar"
+    with tarfile.open(place, "w", format=tarfile.PAX_FORMAT) as tar:
+        tar.addfile(*member("analysis.ipynb", "x = 1", mtime=time))
+        tar.addfile(*member("other.ipynb", "y = 2"))
+    scope = home.scope(scan=(place,))
+    found = search.look(scope, [FINDER])
+    assert found.problems == ()
+    assert [each.time_ns for each in found.traces] == [None, 1_700_000_000 * 10**9]
+    assert [sources(FINDER, each, scope) for each in found.traces] == [["x = 1"], ["y = 2"]]
+
+
 def test_notebook_in_an_archive_that_parts_folders_as_windows_does(home: Home) -> None:
     """Some archives of Windows have `project\\analysis.ipynb`: it is that notebook."""
     place = home.path / "old.zip"
     with zipfile.ZipFile(place, "w") as made:
         made.writestr("project\\analysis.ipynb", notebook_text("x = 1"))
+        made.writestr("project\\.ipynb_checkpoints\\rows-checkpoint.csv", "a,b")
+        made.writestr("__MACOSX\\project\\._analysis.ipynb", "attributes")
     [trace] = traces_of(FINDER, home.scope(scan=(place,)))
     assert trace.notebook == str(home.work / "analysis.ipynb")
 

@@ -47,7 +47,7 @@ _ARCHIVES = (
     ".zip", ".tar", ".tgz", ".gz", ".txz", ".xz", ".tbz2", ".bz2", ".zst", ".7z", ".rar",
 )  # fmt: skip
 _MOST_NAMED = 3
-_ARCHIVE, _MEMBER, _COPY = "archive", "member", "copy"
+_ARCHIVE, _MEMBER, _AT, _COPY = "archive", "member", "at", "copy"
 
 
 class ScanFinder:
@@ -91,7 +91,8 @@ class ScanFinder:
 
         if _MEMBER not in trace.handle and not is_packed(place):
             return read_notebook(trace)
-        return read_document(trace, read_member(place, trace.handle.get(_MEMBER, "")))
+        name, at = trace.handle.get(_MEMBER, ""), int(trace.handle.get(_AT, 0))
+        return read_document(trace, read_member(place, name, at))
 
 
 def _look_into(top: Path, scope: Scope, copies: Callable[[], Copies]) -> Iterator[Trace | Problem]:
@@ -126,20 +127,21 @@ def _in_archive(
     archive: Path, scope: Scope, copies: Callable[[], Copies]
 ) -> Iterator[Trace | Problem]:
     """The notebooks in an archive: of the notebook where their names say so."""
-    from jupyter_rewind.recovery.archives import notebooks_in
+    from jupyter_rewind.recovery.archives import base_of, notebooks_in
 
     scope.progress(f"Looking into {archive}", None)
     wanted = scope.notebook
     try:
         for each in notebooks_in(archive, copies()):
-            # Archives of Windows may part folders as Windows does.
-            base = os.path.basename(each.name.replace("\\", "/"))
-            is_own = wanted is not None and is_called(base, wanted.stem)
+            is_own = wanted is not None and is_called(base_of(each.name), wanted.stem)
             copy = {} if each.copy is None else {_COPY: str(each.copy)}
             yield Trace(
                 ScanFinder.kind, f"{archive}: {each.name}", str(wanted) if is_own else None,
                 EVERYTHING, each.time_ns, each.size_bytes, "In an archive that you named",
-                handle={_ARCHIVE: str(archive), _MEMBER: each.name, MADE: BY_NAME, **copy},
+                handle={
+                    _ARCHIVE: str(archive), _MEMBER: each.name, _AT: str(each.at), MADE: BY_NAME,
+                    **copy,
+                },
             )  # fmt: skip
     except (Format, OSError) as error:
         yield Problem(str(archive), f"It could not be looked into: {error}")
