@@ -21,7 +21,7 @@ from jupyter_rewind.store.replica.forwarding import Forwarder, State
 from tests.support.collecting import Meddled, expire, is_whole, shrink
 from tests.support.forwarders import Running, is_current
 from tests.support.replicas import first_machine, holds, next_machine
-from tests.support.stores import QuickFiles
+from tests.support.stores import QuickFiles, noise
 
 
 @pytest.fixture
@@ -261,6 +261,51 @@ def test_collecting_that_was_stopped_goes_on(
     assert is_worth()
     objects.left = 10_000
     shrink(first)
+    assert not is_worth() and is_whole(first)
+
+
+class Halting(Meddled):
+    """A place that does not answer where something with such a key is to be made."""
+
+    until = ""
+
+    def create(self, key: str, data: bytes) -> bool:
+        if self.until and key.startswith(self.until):
+            raise Unavailable("No route to the replica.")
+        return super().create(key, data)
+
+
+@pytest.mark.parametrize("until", ["refs/", "closed/", "bases/"])
+def test_collecting_that_was_stopped_before_it_deleted_goes_on(
+    until: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Condemned is gone from what is noted, and nothing of it from the replica: the next server
+    does not take that for done."""
+    monkeypatch.setattr(settling, "_PAUSE_SECONDS", 0.0)
+    monkeypatch.setattr(collecting, "_LEAST_BYTES", 1000)
+    objects = Halting()
+    first = first_machine(tmp_path / "a", objects, segments=0)
+    with first.open() as repository:
+        for number in range(4):
+            first.filled.add(repository, parts=[noise(f"{number}", 300_000)])
+    first.push()
+    expire(first, list(first.filled.bodies)[:3])
+    first.push()
+
+    def is_worth() -> bool:
+        with first.open() as repository:
+            return is_worth_collecting(repository, first.url)
+
+    assert is_worth()
+    objects.until = until
+    with pytest.raises(Unavailable):
+        shrink(first)
+    objects.until = ""
+    for _ in range(2):
+        assert is_worth()
+        first.save()
+        first.push()
+    assert shrink(first).freed_bytes > 700_000
     assert not is_worth() and is_whole(first)
 
 

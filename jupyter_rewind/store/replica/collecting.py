@@ -163,6 +163,8 @@ class _Collecting:
             self._note(ledger)
             self._note_end()
             return CollectedReport(kept_bytes=self._kept_bytes())
+        # What is condemned is noted by nobody any more, and would be missed by no later one.
+        self._note_begin()
         ledger, drop = self._begin()
         ledger, branches = self._bar(ledger, drop)
         self._meet()
@@ -360,8 +362,13 @@ class _Collecting:
         if notes.replica != self._identity.replica:
             notes = Notes(replica=self._identity.replica)
         notes.numbers, notes.ends = dict(ledger.numbers), dict(ledger.sure)
-        notes.is_collecting = True
         know_branch(ledger, notes)
+        note(self._layout, self._url, notes, self._repository.files)
+
+    def _note_begin(self) -> None:
+        """Whoever collects after this one was stopped has something to do. Never fails."""
+        notes = read_notes(self._layout, self._url)
+        notes.is_collecting = True
         note(self._layout, self._url, notes, self._repository.files)
 
     def _note_end(self) -> None:
