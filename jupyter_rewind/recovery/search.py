@@ -28,6 +28,7 @@ from jupyter_rewind.recovery.regular import NO_FILE
 from jupyter_rewind.recovery.thinning import select
 from jupyter_rewind.recovery.traces import ALL
 from jupyter_rewind.recovery.traces.present import PresentFinder
+from jupyter_rewind.recovery.traces.scan import MEMBER
 from jupyter_rewind.recovery.zones import in_one_zone
 
 DAY_NS = 86_400_000_000_000
@@ -120,14 +121,16 @@ def _collect(finder: Finder, scope: Scope, traces: list[Trace], problems: list[P
 
 def _as_it_lies(trace: Trace) -> Trace | Problem:
     """The trace; one that is an empty file holds nothing, a pipe or a device is none at all. A time
-    that cannot be is none."""
+    that no file can have is none; what lies in a store or in git has an order of its own, whatever
+    the clock told."""
     status = _status_of(trace.place)
     if status is not None and not stat.S_ISDIR(status.st_mode):
         if not stat.S_ISREG(status.st_mode):
             return Problem(trace.place, NO_FILE)
         if status.st_size == 0 and not trace.place.startswith("/proc/"):
             trace = replace(trace, holds=frozenset(), problem=trace.problem or "0 bytes")
-    reason = _wrong_time(trace)
+    is_file = status is not None and stat.S_ISREG(status.st_mode)
+    reason = _wrong_time(trace) if is_file or MEMBER in trace.handle else None
     if reason is not None:
         trace = replace(trace, time_ns=None, problem=trace.problem or reason)
     return trace

@@ -48,6 +48,12 @@ def select(scope: Scope, traces: Sequence[Trace], version: str = "") -> Selectio
     for (kind, notebook), group in groups.items():
         only_dated = notebook is not None or kind == _APART
         some = [each for each in _newest_first(group) if not only_dated or each.time_ns is not None]
+        undated = [each for each in group if each.time_ns is None] if notebook is not None else []
+        if len(undated) > MOST_DOCUMENTS:
+            # Which of them is newer nobody knows: the largest are read.
+            rest = sorted(undated, key=lambda each: each.size_bytes)[:-MOST_DOCUMENTS]
+            out |= {id(each) for each in rest} - {id(each) for each in asked[:_MOST_ASKED]}
+            left.extend(rest)
         if len(some) <= MOST_DOCUMENTS:
             continue
         wanted = [each for each in some if _is_in_time(each, scope)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import subprocess
 import tarfile
 import zipfile
 from dataclasses import replace
@@ -14,10 +15,15 @@ from pathlib import Path
 import pytest
 
 from jupyter_rewind import clock
-from jupyter_rewind.recovery.evidence import Evidence, Executed
+from jupyter_rewind.model.checkpoint import Reason
+from jupyter_rewind.notebooks.documents import checkpoint_document
+from jupyter_rewind.notebooks.history import Histories
+from jupyter_rewind.recovery.evidence import Evidence, Executed, Scope
 from jupyter_rewind.recovery.recover import Recovery, recover
 from jupyter_rewind.recovery.search import look, until
 from jupyter_rewind.recovery.survey import survey
+from jupyter_rewind.recovery.thinning import MOST_DOCUMENTS, select
+from tests.support import kernels
 from tests.support.evidence import SAVED, SECOND, document, session
 from tests.support.histories import make_history
 from tests.support.traces import Home, notebook_text
@@ -112,6 +118,66 @@ def test_member_of_an_archive_of_a_time_to_come_is_not_the_newest(
     told = {each.place.partition(": ")[2]: each for each in found.found.traces}
     old = told["old/analysis.ipynb"]
     assert (old.time_ns, old.problem) == (None, "its time is still to come")
+
+
+VERSIONS = (("old = 1", "scratch = 2"), ("old = 1", "model = fit()"), ("old = 1", "model = best()"))
+AHEAD_NS = 5 * 86_400 * SECOND
+
+
+def test_a_history_whose_clock_was_ahead_keeps_its_order(tmp_path: Path) -> None:
+    """Rewind's own checkpoints stand one behind the other, whatever the clock told."""
+    home = kernels.Home(tmp_path)
+    ahead = clock.FakeClock(clock.now_ns() + AHEAD_NS)
+    with clock.use(ahead), home.repository() as repository:
+        for cells in VERSIONS:
+            ahead.advance(60)
+            home.notebook.write_text(notebook_text(*cells))
+            checkpoint_document(Histories(repository), home.notebook, reason=Reason.SAVE)
+    home.notebook.unlink()
+    (tmp_path / "scratch").mkdir()
+    scope = Scope(
+        notebook=home.notebook, folder=home.notebook.parent, home=tmp_path,
+        scratch=tmp_path / "scratch", store=tmp_path / "data/rewind",
+        store_keys=tmp_path / "config/rewind-keys",
+    )  # fmt: skip
+    found = recover(scope)
+    assert isinstance(found, Recovery)
+    assert [each.cell.source for each in found.rebuilt.cells] == [*VERSIONS[-1]]
+
+
+def test_commits_whose_clock_was_ahead_keep_their_order(tmp_path: Path) -> None:
+    """The first commit was made by a right clock, and is the oldest all the same."""
+    home = Home(tmp_path)
+    git = ["git", "-C", str(home.work), "-c", "user.name=a", "-c", "user.email=a@b"]
+    subprocess.run([*git, "init", "-q"], check=True)
+    notebook = home.work / "analysis.ipynb"
+    for at, cells in enumerate(VERSIONS):
+        notebook.write_text(notebook_text(*cells))
+        when = (clock.now_ns() + (AHEAD_NS if at else -AHEAD_NS)) // SECOND + at
+        dated = {f"GIT_{who}_DATE": f"@{when} +0000" for who in ("AUTHOR", "COMMITTER")}
+        subprocess.run([*git, "add", "."], check=True)
+        subprocess.run([*git, "commit", "-qm", "x"], check=True, env={**os.environ, **dated})
+    subprocess.run([*git, "rm", "-q", "analysis.ipynb"], check=True)
+    found = recover(home.scope())
+    assert isinstance(found, Recovery)
+    assert [each.cell.source for each in found.rebuilt.cells] == [*VERSIONS[-1]]
+
+
+def test_of_very_many_versions_without_a_time_the_largest_are_read(tmp_path: Path) -> None:
+    """An archive can hold any number, dated by nothing; the others are listed."""
+    home = Home(tmp_path)
+    place = home.path / "backup.tar"
+    with tarfile.open(place, "w") as made:
+        for number in range(2 * MOST_DOCUMENTS):
+            raw = notebook_text("old = 1", f"text = '{'x' * number}'").encode()
+            member = tarfile.TarInfo(f"{number}/analysis.ipynb")
+            member.size, member.mtime = len(raw), 5_000_000_000
+            made.addfile(member, io.BytesIO(raw))
+    scope = home.scope(scan=(place,))
+    chosen = select(scope, look(scope).traces)
+    read = {int(each.place.rpartition(": ")[2].partition("/")[0]) for each in chosen.read}
+    assert read == set(range(MOST_DOCUMENTS, 2 * MOST_DOCUMENTS))
+    assert len(chosen.left) == MOST_DOCUMENTS
 
 
 def test_time_before_all_notebooks_is_none(tmp_path: Path) -> None:

@@ -47,7 +47,9 @@ _ARCHIVES = (
     ".zip", ".tar", ".tgz", ".gz", ".txz", ".xz", ".tbz2", ".bz2", ".zst", ".7z", ".rar",
 )  # fmt: skip
 _MOST_NAMED = 3
-_ARCHIVE, _MEMBER, _AT, _COPY = "archive", "member", "at", "copy"
+_ARCHIVE, _AT, _COPY = "archive", "at", "copy"
+MEMBER = "member"
+"""In the handle of a trace that lies in an archive."""
 
 
 class ScanFinder:
@@ -85,13 +87,13 @@ class ScanFinder:
         if _COPY in trace.handle:
             return read_notebook(trace, Path(trace.handle[_COPY]))
         place = Path(trace.handle.get(_ARCHIVE, trace.place))
-        if _MEMBER not in trace.handle and not place.name.lower().endswith(PACKED):
+        if MEMBER not in trace.handle and not place.name.lower().endswith(PACKED):
             return read_notebook(trace)
         from jupyter_rewind.recovery.archives import is_packed, read_member
 
-        if _MEMBER not in trace.handle and not is_packed(place):
+        if MEMBER not in trace.handle and not is_packed(place):
             return read_notebook(trace)
-        name, at = trace.handle.get(_MEMBER, ""), int(trace.handle.get(_AT, 0))
+        name, at = trace.handle.get(MEMBER, ""), int(trace.handle.get(_AT, 0))
         return read_document(trace, read_member(place, name, at))
 
 
@@ -139,7 +141,7 @@ def _in_archive(
                 ScanFinder.kind, f"{archive}: {each.name}", str(wanted) if is_own else None,
                 EVERYTHING, each.time_ns, each.size_bytes, "In an archive that you named",
                 handle={
-                    _ARCHIVE: str(archive), _MEMBER: each.name, _AT: str(each.at), MADE: BY_NAME,
+                    _ARCHIVE: str(archive), MEMBER: each.name, _AT: str(each.at), MADE: BY_NAME,
                     **copy,
                 },
             )  # fmt: skip
