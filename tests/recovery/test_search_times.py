@@ -120,7 +120,11 @@ def test_member_of_an_archive_of_a_time_to_come_is_not_the_newest(
     assert (old.time_ns, old.problem) == (None, "its time is still to come")
 
 
-VERSIONS = (("old = 1", "scratch = 2"), ("old = 1", "model = fit()"), ("old = 1", "model = best()"))
+VERSIONS = (
+    ("old = 1", "scratch = 2", "scratch = 3"),
+    ("old = 1", "model = fit()"),
+    ("old = 1", "model = best()"),
+)
 AHEAD_NS = 5 * 86_400 * SECOND
 
 
