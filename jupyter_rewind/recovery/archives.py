@@ -37,7 +37,7 @@ MOST_BYTES = 1 << 28
 """So much of one notebook is read."""
 KEPT_BYTES = 1 << 29
 """So much of what is met in archives is kept, or a quarter of the room where that is less."""
-_MOST_LISTS = 4
+_MOST_LISTS = 1
 """The lists of so many zips are held."""
 _PIECE = 1 << 20
 _OPENERS: Mapping[bytes, Callable[[BinaryIO], object]] = {
@@ -204,7 +204,7 @@ def _zip(file: BinaryIO, archive: Path) -> zipfile.ZipFile:
     return held
 
 
-@lru_cache(maxsize=_MOST_LISTS)
+@lru_cache(maxsize=1)  # a list may have any length
 def _listed(archive: Path, _state: tuple[int, ...]) -> zipfile.ZipFile:
     with open_file(archive) as file:
         held = zipfile.ZipFile(file)

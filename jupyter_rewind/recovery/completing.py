@@ -34,8 +34,9 @@ def read_of(base: Base, run: FoundRun) -> int:
 
 def completed(base: Base, attributed: Sequence[Attributed]) -> Base:
     """The base, where the first piece of a code cell has the text that ran at its count and begins
-    so, or that ran next; it stays as doubtful as a piece is. It shows what it showed only where
-    nothing but this text can have made it."""
+    so, or that ran next; it stays as doubtful as a piece is. What it showed another text may have
+    made, in an earlier kernel under the same number or before the cell was changed: that is kept
+    beside."""
     run = part_of(base, attributed)
     if run is None or base.document is None:
         return base
@@ -43,20 +44,19 @@ def completed(base: Base, attributed: Sequence[Attributed]) -> Base:
     if piece is None or piece.kind != "code" or not piece.source.strip():
         return base
     begin = piece.source.rstrip()
-    known = _at_count(base, run, piece)
+    others = {each.source.rstrip() for each in base.document.cells if each.whole}
     ran = (each.source.rstrip() for each in run.executions[read_of(base, run) :])
-    whole = known or next((source for source in ran if source.startswith(begin)), None)
+    fitting = [_at_count(base, run, piece), *ran]
+    # A text that a whole cell has is that cell's: twice in the result would be a guess.
+    mine = (each for each in fitting if each is not None and each not in others)
+    whole = next((each for each in mine if each.startswith(begin)), None)
     if whole is None:
         return base
-    made_it = known is not None and _made_it(base, attributed, piece, known)
-    outputs = piece.outputs if made_it else ()
-    words = "its end is what was run"
-    if whole == begin:
-        words = "it may have shown more" if outputs else ""
+    words = "" if whole == begin else "its end is what was run"
     cells = tuple(
         replace(
             each,
-            cell=replace(each.cell, source=whole, whole=True, outputs=outputs),
+            cell=replace(each.cell, source=whole, whole=True, outputs=()),
             certain=False,
             words=words,
         )
@@ -77,29 +77,6 @@ def _at_count(base: Base, run: FoundRun, piece: EvidenceCell) -> str | None:
     ran = (each for each in run.executions if each.line == piece.execution_count)
     sources = (each.source.rstrip() for each in ran)
     return next((source for source in sources if source.startswith(begin)), None)
-
-
-def _made_it(base: Base, attributed: Sequence[Attributed], piece: EvidenceCell, text: str) -> bool:
-    """Whether what the piece shows is of this text in the last run: no other run has another text
-    at its count that begins so, and the document was saved when this run was as far: a whole cell
-    shows what it ran then or later. Else an earlier kernel may have made it, under the same number.
-    """
-    count = piece.execution_count
-    if count is None or base.document is None:
-        return False
-    begin = piece.source.rstrip()
-    for each in attributed:
-        there = (ran.source.rstrip() for ran in each.run.executions if ran.line == count)
-        if any(source != text and source.startswith(begin) for source in there):
-            return False
-    told = {(ran.line, ran.source.rstrip()) for ran in attributed[-1].run.executions}
-    return any(
-        cell.whole
-        and cell.execution_count is not None
-        and cell.execution_count >= count
-        and (cell.execution_count, cell.source.rstrip()) in told
-        for cell in base.document.cells
-    )
 
 
 def loose_of(read: Base, made: Base) -> tuple[Loose, ...]:

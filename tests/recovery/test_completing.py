@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jupyter_rewind.recovery.broken.versions import VERSION
-from jupyter_rewind.recovery.evidence import EvidenceCell, FoundDocument, Trace
+from jupyter_rewind.recovery.evidence import EvidenceCell, Trace
 from tests.support.evidence import (
     CHECKPOINT,
     code,
@@ -54,40 +54,19 @@ FIRST, SECOND = "rate = 1\nprint(rate)", "rate = 1\nprint(rate * 2)"
 BEFORE, AFTER = "import rates", "rate + 1"
 
 
-def cut_in(text: str, count: int, *, later: bool) -> tuple[FoundDocument, EvidenceCell]:
-    """A document that breaks off in a cell which shows something under this number; `later`: a cell
-    above it was run after it."""
-    cell = replace(code(text, "below the cell at the cut"), execution_count=count, whole=False)
-    above = replace(code(AFTER), execution_count=3) if later else code(BEFORE)
-    return document(prose("# Survey"), above, cell, complete=False), cell
-
-
 @pytest.mark.parametrize("count", [2, 7])
-@pytest.mark.parametrize("later", [True, False])
-def test_the_cell_at_the_cut_shows_what_its_own_text_made(count: int, later: bool) -> None:
-    """A cell was changed and run again; of what was saved only its outputs and its first line are
-    left. Its number says which text made them, where the kernel was as far when that was saved;
-    else they are kept beside."""
-    cut, cell = cut_in("rate = 1\nprint(ra", count, later=later)
-    ran = session(1, [FIRST, SECOND, AFTER], at=-600, lasting=None)
-    rebuilt = rebuilt_of([cut], [ran])
-    shows = count == 2 and later
-    showing = [each.cell.source for each in rebuilt.cells if each.cell.outputs]
-    assert showing == ([SECOND] if shows else [])
-    assert [each.outputs for each in rebuilt.loose] == ([] if shows else [cell.outputs])
-    assert {FIRST, SECOND} <= {
-        *sources_of(rebuilt),
-        *(each.source for each in rebuilt.alternatives),
-    }
-
-
-def test_no_text_of_a_later_kernel_shows_what_an_earlier_one_made() -> None:
-    """After a restart, the same number is another text's: what was saved is the earlier one's."""
-    cut, cell = cut_in("rate = 1\nprint(ra", 2, later=True)
-    ran = [
-        session(1, [BEFORE, FIRST, AFTER], at=-6000, lasting=300),
-        session(2, [BEFORE, SECOND, AFTER], at=-600, lasting=None),
-    ]
+@pytest.mark.parametrize("earlier", [True, False])
+def test_no_text_shows_what_another_one_may_have_made(count: int, earlier: bool) -> None:
+    """A cell was changed and run again, or had its number in an earlier kernel; of what was saved
+    only its outputs and its first line are left. They are kept beside."""
+    cell = replace(
+        code("rate = 1\nprint(ra", "below the cell at the cut"), execution_count=count, whole=False
+    )
+    above = replace(code(AFTER), execution_count=3)
+    cut = document(prose("# Survey"), above, cell, complete=False)
+    ran = [session(2, [BEFORE if earlier else FIRST, SECOND, AFTER], at=-600, lasting=None)]
+    if earlier:
+        ran.insert(0, session(1, [BEFORE, FIRST, AFTER], at=-6000, lasting=300))
     rebuilt = rebuilt_of([cut], ran)
     assert [each.cell.source for each in rebuilt.cells if each.cell.outputs] == []
     assert [each.outputs for each in rebuilt.loose] == [cell.outputs]
@@ -95,6 +74,18 @@ def test_no_text_of_a_later_kernel_shows_what_an_earlier_one_made() -> None:
         *sources_of(rebuilt),
         *(each.source for each in rebuilt.alternatives),
     }
+
+
+def test_the_cell_at_the_cut_gets_no_text_that_another_cell_has() -> None:
+    """Somebody else's outputs stand below it, under a number that is another cell's here."""
+    ran = [BEFORE, FIRST, AFTER]
+    above = [replace(code(each), execution_count=at) for at, each in enumerate(ran, 1)]
+    begun = replace(code(FIRST[:4], "another one's"), execution_count=2, whole=False)
+    cut = document(prose("# Survey"), *above, begun, complete=False)
+    rebuilt = rebuilt_of([cut], [session(1, ran, at=-600, lasting=None)])
+    assert sources_of(rebuilt).count(FIRST) == 1
+    assert [each.cell.source for each in rebuilt.cells if each.cell.outputs] == []
+    assert [each.outputs for each in rebuilt.loose] == [begun.outputs]
 
 
 @pytest.mark.parametrize("changed", [1, 2, 3])
