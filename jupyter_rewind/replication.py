@@ -48,7 +48,6 @@ from jupyter_rewind.store.replica.pace import Pace
 from jupyter_rewind.store.replica.probe import UNCONDITIONAL, require_conditions
 from jupyter_rewind.store.replica.pull import PullReport, found_store, pull
 from jupyter_rewind.store.replica.push import PushReport, push
-from jupyter_rewind.store.replica.salvaging import TakenReport, take_what_reads
 from jupyter_rewind.store.replica.sealing import require_library
 from jupyter_rewind.store.replica.standing import Standing, compare
 from jupyter_rewind.store.replica.wholeness import make_whole
@@ -214,13 +213,6 @@ class Replication:
         with self._workspace() as workspace:
             store = workspace.repository
             return pull(store, objects, url, lazy=True, pace=self._pace, progress=progress), made
-
-    def salvage(self, url: str, progress: Progress | None = None) -> tuple[TakenReport, bool]:
-        """See `store/replica/salvaging.py`. And whether the store was made for it."""
-        objects = self.open(url)
-        made = self._found(objects)
-        with self._workspace() as workspace:
-            return take_what_reads(workspace.repository, objects, self._pace, progress), made
 
     def fill(self, url: str, progress: Progress | None = None) -> int:
         """What this replica alone had is here, and what it has of others' contents; how many bytes

@@ -15,9 +15,10 @@ import pytest
 
 from jupyter_rewind import beginning
 from jupyter_rewind.beginning import Beginning
-from jupyter_rewind.errors import Denied, Format, Unavailable
+from jupyter_rewind.errors import Denied, Format, NotFound, RewindError, Unavailable
 from jupyter_rewind.faces.ipython.firstuse import meet_replicas
 from jupyter_rewind.faces.server.opening import Opening
+from jupyter_rewind.remains import take_remains
 from jupyter_rewind.replication import Replication
 from jupyter_rewind.settings import Rewind
 from jupyter_rewind.store.durable import Files
@@ -165,9 +166,9 @@ def test_records_without_a_config_are_left_to_salvage(
         Beginning(first).found()
     with pytest.raises(Format, match="lost its config"):
         Beginning(first).found_by_key()
-    for bring in (Replication(first).pull, Replication(first).salvage):
-        with pytest.raises(Unavailable if is_away else Format):
-            bring(url)
+    with pytest.raises(Unavailable if is_away else Format):
+        Replication(first).pull(url)
+    assert isinstance(take_remains(Replication(first), [url])[url], RewindError)
     assert not (store / "config").exists()
     salvage(store, keys, files=Files())
     with Workspace.open(first) as workspace:
@@ -196,7 +197,7 @@ def test_a_kernel_hears_when_it_waited_in_vain(
 
     def wait(*_: object, **__: object) -> None:
         ends.wait()
-        raise Unavailable("No answer.")
+        raise NotFound("There is no replica.")
 
     monkeypatch.setattr(Replication, "open", wait)
     try:

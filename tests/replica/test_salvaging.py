@@ -6,11 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from jupyter_rewind.errors import Integrity
+from jupyter_rewind.errors import Integrity, RewindError, Unavailable
 from jupyter_rewind.model.ids import EntryId
 from jupyter_rewind.store.collect import collect
+from jupyter_rewind.store.replica.check import check
 from jupyter_rewind.store.replica.collecting import collect_replica
 from jupyter_rewind.store.replica.folder import FolderObjects
+from jupyter_rewind.store.replica.notes import read_notes
+from jupyter_rewind.store.replica.objects import Objects
+from jupyter_rewind.store.replica.pull import found_store
 from jupyter_rewind.store.replica.push import push
 from jupyter_rewind.store.replica.salvaging import TakenReport, take_what_reads
 from jupyter_rewind.store.salvage import salvage
@@ -62,10 +66,16 @@ def take(folder: Path, first: Machine) -> tuple[Machine, TakenReport]:
     second = next_machine(folder, first)
     with pytest.raises(Integrity):
         second.pull()
-    with second.open() as repository:
-        report = take_what_reads(repository, second.objects)
+    report = take_from(second, second.objects)
     salvage(second.store, second.filled.folder / "keys", files=QuickFiles())
     return second, report
+
+
+def take_from(machine: Machine, objects: Objects) -> TakenReport:
+    with machine.open() as repository:
+        [report] = take_what_reads(repository, [objects])
+    assert isinstance(report, TakenReport)
+    return report
 
 
 def reading(machine: Machine, saved: list[EntryId]) -> list[int]:
@@ -136,8 +146,7 @@ def test_what_was_collected_there_is_no_loss(
         collect_replica(repository, first.objects, first.url, sealed=sealed)
     second = next_machine(tmp_path / "b", first)
     second.pull()
-    with second.open() as repository:
-        assert take_what_reads(repository, second.objects).segments == 0
+    assert take_from(second, second.objects).segments == 0
     first.save()
     first.push()
     first.save()
@@ -146,3 +155,125 @@ def test_what_was_collected_there_is_no_loss(
     third, report = take(tmp_path / "c", first)
     assert len(report.faults) == 1
     assert reading(third, saved) == [1, 2, 3, 4]
+
+
+@pytest.fixture
+def other(tmp_path: Path) -> Path:
+    folder = tmp_path / "other"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def grown(first: Machine, other: Path) -> list[EntryId]:
+    """Five checkpoints in one segment, each pushed by itself to two replicas; one fills a pack."""
+    names = []
+    second = FolderObjects(other, QuickFiles())
+    with first.open() as repository:
+        for number in range(5):
+            body = noise(f"{number} 0", 60_000) + noise("more", 2_000_000) * (number == LARGE)
+            with repository.transaction() as tx:
+                node = tx.put_node(b"%d" % number, tx.put(body))
+                names.append(tx.add("checkpoint", keys=["history:h"], body={}, roots=[node]).id)
+            push(repository, first.objects, first.url)
+            push(repository, second, "test://other")
+    return names
+
+
+def taken(machine: Machine, replicas: list[Objects]) -> list[TakenReport | RewindError]:
+    """What a fresh machine has of these."""
+    found_store(machine.store, machine.filled.folder / "keys", machine.objects, QuickFiles())
+    with machine.open() as repository:
+        return take_what_reads(repository, replicas)
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_what_one_replica_lacks_comes_from_the_next(
+    turned: bool, tmp_path: Path, place: Path, other: Path, first: Machine, grown: list[EntryId]
+) -> None:
+    """Two that lost something, each in another place, have all of it together: none takes a place
+    with zeros, or with bytes that are damaged, which the other one can fill."""
+    files_of(place, "refs")[1].unlink()
+    spoil(max(files_of(place, "packs"), key=lambda each: each.stat().st_size), 1_000_000)
+    files_of(other, "refs")[0].unlink()
+    second = next_machine(tmp_path / "b", first)
+    places = [other, place] if turned else [place, other]
+    reports = taken(second, [FolderObjects(each, QuickFiles()) for each in places])
+    for report in reports:
+        assert isinstance(report, TakenReport)
+        assert report.bytes and not report.missing_bytes and not report.ok
+    assert reading(second, grown) == [0, 1, 2, 3, 4]
+
+
+def test_one_replica_that_is_away_keeps_nothing_back(
+    tmp_path: Path, place: Path, other: Path, first: Machine, grown: list[EntryId]
+) -> None:
+    """What the others have comes, and it is told of which that is not known; what it alone has
+    comes when the store has been salvaged."""
+    files_of(place, "refs")[1].unlink()
+    files_of(other, "refs")[3].unlink()
+    second = next_machine(tmp_path / "b", first)
+    away = FolderObjects(other.rename(tmp_path / "away"), QuickFiles())
+    told, report = taken(second, [FolderObjects(other, QuickFiles()), second.objects])
+    assert isinstance(told, Unavailable)
+    assert isinstance(report, TakenReport) and report.missing_bytes
+    for replica in (away, None):
+        salvage(second.store, second.filled.folder / "keys", files=QuickFiles())
+        if replica is not None:
+            assert take_from(second, replica).bytes
+    assert reading(second, grown) == [0, 1, 2, 3, 4]
+
+
+class Failing(FolderObjects):
+    """A disk that has lost what lies under keys that begin so."""
+
+    lost = "\0"
+
+    def get(self, key: str) -> bytes:
+        if key.startswith(self.lost):
+            raise Unavailable(f"Could not read {key}: Input/output error.", retryable=True)
+        return super().get(key)
+
+
+@pytest.mark.parametrize("what", ["refs", "packs"])
+def test_what_the_disk_does_not_read_costs_itself_alone(
+    what: str, tmp_path: Path, place: Path, first: Machine, grown: list[EntryId]
+) -> None:
+    """One object that cannot be read while others can is told, here and by verify, and all else
+    comes; where nothing reads any more, nothing is called lost."""
+    paths = files_of(place, what)
+    path = paths[2] if what == "refs" else max(paths, key=lambda each: each.stat().st_size)
+    objects = Failing(place, QuickFiles())
+    second = next_machine(tmp_path / "b", first)
+    objects.lost = str(path.relative_to(place))
+    [report] = taken(second, [objects])
+    assert isinstance(report, TakenReport) and not report.ok
+    [fault] = report.faults
+    assert fault.key == objects.lost and "Input/output error" in fault.what
+    salvage(second.store, second.filled.folder / "keys", files=QuickFiles())
+    lost = 2 if what == "refs" else LARGE
+    assert reading(second, grown) == [each for each in range(5) if each != lost]
+    with second.open() as repository:
+        found = check(repository.layout, repository.files, objects, read_share=1.0)
+        assert any("Input/output error" in each.what for each in found.faults)
+        objects.lost = ""
+        with pytest.raises(Unavailable):
+            check(repository.layout, repository.files, objects)
+
+
+def test_the_newest_push_is_missed_where_others_build_on_it(
+    tmp_path: Path, place: Path, first: Machine, grown: list[EntryId]
+) -> None:
+    """It leaves no gap in the numbers: salvage tells of it as verify does."""
+    second = next_machine(tmp_path / "b", first)
+    second.pull()
+    second.save()
+    second.push()
+    with first.open() as repository:
+        branch = read_notes(repository.layout, first.url).branch
+    path = files_of(place, f"refs/{branch}")[-1]
+    path.unlink()
+    _, report = take(tmp_path / "c", first)
+    told = [(each.key, each.what) for each in report.faults]
+    assert told == [(path.relative_to(place).as_posix(), "missing; others build on it")]
+    assert not report.ok

@@ -17,6 +17,7 @@ from jupyter_rewind.faces.cli.statuses import Status
 from jupyter_rewind.model.entry import Json
 
 if TYPE_CHECKING:
+    from jupyter_rewind.remains import Remains
     from jupyter_rewind.replication import CheckReport, PullReport, Replication, Standing
 
 commands = Commands("Keep copies elsewhere")
@@ -77,10 +78,10 @@ def replica(
 ) -> Answer:
     """Keep copies of the store elsewhere: push to them, pull from them, look after them.
 
-    push, pull, status, verify and collect without a URL mean all replicas. Where one of several
-    fails, the others are seen to all the same. collect frees the room of what expired and was
-    collected here; with --yes it pushes and pulls first. salvage brings what still reads of a
-    replica that is damaged, where no machine has the store any more.
+    All but add and remove mean all replicas without a URL. Where one of several fails, the others
+    are seen to all the same. collect frees the room of what expired and was collected here; with
+    --yes it pushes and pulls first. salvage brings what still reads of replicas that are damaged,
+    where no machine has the store any more; what one lacks comes from the others.
     """
     if url is None and action in {Action.ADD, Action.REMOVE}:
         raise InvalidInput(
@@ -117,7 +118,7 @@ def replica(
         case Action.VERIFY:
             return _each(action, replicas, url, lambda one: _verify(face, replicas, one, share))
         case Action.SALVAGE:
-            return _each(action, replicas, url, lambda one: _salvage(face, replicas, one))
+            return _salvage_all(face, replicas, url)
         case Action.COLLECT:
             return _each(action, replicas, url, lambda one: _collect(face, replicas, one, yes))
     table = Table(
@@ -326,25 +327,33 @@ def _verify(face: Face, replicas: Replication, url: str, share: float) -> tuple[
     return row, _tell(report), Status.DONE if report.ok else Status.DAMAGE
 
 
-def _salvage(face: Face, replicas: Replication, url: str) -> tuple[Row, str, Status]:
+def _salvage_all(face: Face, replicas: Replication, url: str | None) -> Answer:
+    from jupyter_rewind.remains import take_remains
+
     with face.screen.progress("Bringing what reads") as progress:
-        report, made = replicas.salvage(url, progress)
+        taken = take_remains(replicas, replicas.choose(url), progress)
+    came = [one.report for one in taken.values() if not isinstance(one, RewindError)]
+    if came and not (len(came) == len(taken) and all(report.ok for report in came)):
+        missing = wording.size(sum(report.missing_bytes for report in came))
+        face.screen.remark(f"Of what came, {missing} are missing. {wording.AFTER_REMAINS}")
+    return _each(Action.SALVAGE, replicas, url, lambda one: _salvage(taken[one]))
+
+
+def _salvage(taken: Remains | RewindError) -> tuple[Row, str, Status]:
+    if isinstance(taken, RewindError):
+        raise taken
+    report = taken.report
     row: Row = {
         "bytes": report.bytes,
         "segments": report.segments,
         "missing_bytes": report.missing_bytes,
-        "made_store": made,
+        "made_store": taken.made_store,
         "faults": [{"key": each.key, "what": each.what} for each in report.faults],
     }
     text = f"brought {wording.count(report.segments, 'segment')}, {wording.size(report.bytes)}"
     if report.ok:
         return row, f"{text}; nothing was missed.", Status.DONE
-    face.screen.remark(
-        "`jupyter rewind salvage` keeps what reads of it, and names what is lost. Push to another"
-        " prefix then."
-    )
-    text += f"; {wording.size(report.missing_bytes)} of them are missing there"
-    return row, f"{text}, {wording.count(len(report.faults), 'fault')}.", Status.DAMAGE
+    return row, f"{text}; damaged: {wording.faults(report.faults)}.", Status.DAMAGE
 
 
 def _collect(face: Face, replicas: Replication, url: str, yes: bool) -> tuple[Row, str, Status]:
@@ -369,9 +378,7 @@ def _collect(face: Face, replicas: Replication, url: str, yes: bool) -> tuple[Ro
 def _tell(report: CheckReport) -> str:
     looked = f"{wording.count(report.segments, 'segment')}, {wording.size(report.bytes)}"
     if not report.ok:
-        told = "; ".join(f"{each.key} {each.what}" for each in report.faults[:10])
-        more = len(report.faults) - 10
-        return f"damaged: {told}{f'; and {more} more' if more > 0 else ''}. Of {looked}."
+        return f"damaged: {wording.faults(report.faults)}. Of {looked}."
     text = f"is whole: {looked}."
     if report.read_share >= 1:
         return text

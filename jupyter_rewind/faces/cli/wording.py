@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from jupyter_rewind.model.shell import quoted
+
+if TYPE_CHECKING:
+    from jupyter_rewind.replication import Fault
 
 SHORT_ID = 8
 BRING = "`jupyter rewind pull` brings them."
 """What is said after `absent` where nothing else brings them by itself."""
 PULL_AGAIN = "`jupyter rewind pull` brings it."
 """What is said where a replica could not be asked."""
+AFTER_REMAINS = (
+    "`jupyter rewind salvage` keeps what reads of it, and names what is lost; after that `jupyter"
+    " rewind replica salvage`, once more, brings what another replica may have of that. Then push"
+    " to a new prefix."
+)
+"""What is said where replicas gave what they have, and that was not all."""
 IN_THE_CLEAR = (
     "The store is in the clear, as its replica is, though store.encrypt is on: `jupyter rewind key"
     " rotate --encrypt --yes` encrypts it, and it needs a new replica then."
@@ -101,3 +111,9 @@ def _spelled(character: str) -> str:
 def ahead(count: int) -> str:
     """What other machines have pushed that is not here."""
     return f"Other machines have pushed {size(count)} that are not here: `jupyter rewind pull`."
+
+
+def faults(found: Sequence[Fault]) -> str:
+    """The first of what is wrong in a replica."""
+    told = "; ".join(f"{each.key} {each.what}" for each in found[:10])
+    return f"{told}; and {len(found) - 10} more" if len(found) > 10 else told

@@ -13,6 +13,7 @@ from jupyter_rewind import clock
 from jupyter_rewind.errors import Format, Integrity, Newer, NotFound
 from jupyter_rewind.store.durable import Files
 from jupyter_rewind.store.layout import Layout
+from jupyter_rewind.store.replica.enduring import UNREADABLE, EnduringObjects
 from jupyter_rewind.store.replica.fetching import Fetcher, Progress
 from jupyter_rewind.store.replica.ledger import Ledger, read_bases
 from jupyter_rewind.store.replica.objects import Objects
@@ -67,7 +68,7 @@ def check(
 ) -> CheckReport:
     """Raises NotFound (no replica), Conflict (another store's), Storage, Newer."""
     identity = require_store(objects, layout)
-    objects = unseal(objects, identity, layout)
+    objects = unseal(EnduringObjects(objects), identity, layout)
     while True:
         ledger = Ledger(layout, identity.replica, bases=read_bases(objects))
         report = _check(layout, files, objects, ledger, read_share, pace or Pace(), progress)
@@ -88,10 +89,6 @@ def _check(
     report = CheckReport(read_share=read_share)
     # The refs first, then the packs: a push at work adds the other way round.
     read_branches(objects, ledger, report)
-    needed = {each for needs in ledger.needs.values() for each in needs.items()}
-    for branch, number in sorted(needed):
-        if ledger.numbers.get(branch, 0) < number:
-            report.faults.append(Fault(ref_key(branch, number), "missing; others build on it"))
     _check_packs(objects, ledger, report)
     whole = _check_covers(ledger, report)
     fetcher = Fetcher(layout, files, objects, ledger, pace, progress)
@@ -107,6 +104,12 @@ def read_branches(objects: Objects, ledger: Ledger, report: CheckReport) -> None
     """The ledger knows what the refs say that read; the others are faults."""
     for branch in [LOG, *sorted({*objects.folders("refs/"), *ledger.bases} - {LOG})]:
         _check_branch(objects, branch, ledger, report)
+    known = {fault.key for fault in report.faults}
+    needed = {each for needs in ledger.needs.values() for each in needs.items()}
+    for branch, number in sorted(needed):
+        key = ref_key(branch, number)
+        if ledger.numbers.get(branch, 0) < number and key not in known:
+            report.faults.append(Fault(key, "missing; others build on it"))
 
 
 def _check_branch(objects: Objects, branch: str, ledger: Ledger, report: CheckReport) -> None:
@@ -135,8 +138,11 @@ def _read_ref(objects: Objects, key: str, ledger: Ledger, report: CheckReport) -
         raise
     except NotFound:
         report.faults.append(Fault(key, "listed, and cannot be read"))
-    except (Integrity, Format):
-        report.faults.append(Fault(key, "damaged, or not written with this store's key"))
+    except (Integrity, Format) as error:
+        told = "damaged, or not written with this store's key"
+        if error.code == UNREADABLE:
+            told = error.message.rstrip(".")
+        report.faults.append(Fault(key, told))
     else:
         ledger.add(ref, inline_at)
 

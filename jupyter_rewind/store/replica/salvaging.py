@@ -1,18 +1,20 @@
-"""What still reads of a damaged replica, for who has nothing better.
+"""What still reads of damaged replicas, for who has nothing better.
 
 A pull shows all or nothing. Where a replica has lost a part, and no machine has the store any more,
-all else comes this way: each segment as far as it is there, with zeros where bytes are missing. The
-store here is damaged in the same places then, and a salvage of it keeps what reads and names what
-is lost. Nothing is believed for that: the tags say what reads, as ever.
+all else comes this way: each segment as far as it is there, with zeros where bytes are missing.
+What one replica lacks comes from the next: none takes a place with zeros that another one could
+fill. The store here is damaged in what places are left then, and a salvage of it keeps what reads
+and names what is lost. Nothing is believed for that: the tags say what reads, as ever.
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from jupyter_rewind.errors import Integrity, NotFound
+from jupyter_rewind.errors import Integrity, NotFound, RewindError
 from jupyter_rewind.store.floor import require_room
 from jupyter_rewind.store.replica.arrival import (
     finish_arrival,
@@ -21,6 +23,7 @@ from jupyter_rewind.store.replica.arrival import (
     waiting_path,
 )
 from jupyter_rewind.store.replica.check import CheckReport, Fault, read_branches
+from jupyter_rewind.store.replica.enduring import EnduringObjects
 from jupyter_rewind.store.replica.fetching import Progress
 from jupyter_rewind.store.replica.ledger import Ledger, Place, read_bases
 from jupyter_rewind.store.replica.objects import Objects
@@ -33,16 +36,18 @@ from jupyter_rewind.store.replica.turns import taking_turns
 from jupyter_rewind.store.repository import Repository
 
 _KEPT_PACKS = 4
+_Gaps = list[tuple[int, int]]
 
 
 @dataclass(slots=True)
 class TakenReport:
-    """What came of a damaged replica, and what is wrong with that."""
+    """What came of one replica, and what is wrong with that."""
 
     segments: int = 0
+    """Of which it gave something."""
     bytes: int = 0
     missing_bytes: int = 0
-    """Of the segments that came, what could not be read there."""
+    """Of the segments that came, what could be read in none; said of one replica alone."""
     faults: list[Fault] = field(default_factory=list)
 
     @property
@@ -53,47 +58,101 @@ class TakenReport:
 
 def take_what_reads(
     repository: Repository,
-    objects: Objects,
+    replicas: Sequence[Objects],
     pace: Pace | None = None,
     progress: Progress | None = None,
-) -> TakenReport:
-    """Of each segment that is not here, what the replica still holds is in the store, durably;
-    what is here already stays as it is.
+) -> list[TakenReport | RewindError]:
+    """Of each segment that is not here, what the replicas still hold is in the store, durably;
+    what is here already stays as it is. For each replica a report, or why it could not be asked:
+    the others are seen to all the same.
 
-    Raises Conflict (another store's replica, a pull is at work), NotFound (no replica), Integrity
-    (its word of itself is gone), Full, Storage: then the store is as it was.
+    Raises Conflict (a pull is at work), Unavailable or Denied (one does not answer any more), Full,
+    Storage: then the store is as it was.
     """
     layout = repository.layout
     with taking_turns(layout, "pull", f"Another pull into the store at {layout.folder}"):
-        return _Taking(repository, objects, pace or Pace(), progress).run()
+        pace = pace or Pace()
+        asked: list[_Replica | RewindError] = []
+        for objects in replicas:
+            try:
+                asked.append(_Replica(repository, objects, pace))
+            except RewindError as error:
+                asked.append(error)
+        sound = [each for each in asked if isinstance(each, _Replica)]
+        if sound:
+            _Taking(repository, sound, progress).run()
+        return [each.report if isinstance(each, _Replica) else each for each in asked]
+
+
+class _Replica:
+    """One replica, as far as it reads."""
+
+    def __init__(self, repository: Repository, objects: Objects, pace: Pace) -> None:
+        layout = repository.layout
+        identity = require_store(objects, layout)
+        self._objects = unseal(EnduringObjects(objects), identity, layout)
+        self._pace = pace
+        ledger = Ledger(layout, identity.replica, bases=read_bases(self._objects))
+        seen = CheckReport()
+        read_branches(self._objects, ledger, seen)
+        self.report = TakenReport(faults=seen.faults)
+        # Of what was collected there, only parts are left.
+        holes = {name for name, *_ in ledger.sum_up()}
+        self.places = {name: ledger.places[name] for name in ledger.ends.keys() | holes}
+        self._kept: OrderedDict[str, bytes] = OrderedDict()
+        self._is_sound: dict[str, bool] = {}
+        self._lost: set[str] = set()
+
+    def read(self, place: Place, *, sound: bool) -> bytes:
+        """As much of it as there is, in an object that is as it was written, or else in one that
+        is not: that may be damaged in one place alone."""
+        if place.key not in self._is_sound:
+            self._fetch(place.key)
+        if self._is_sound[place.key] != sound or place.key in self._lost:
+            return b""
+        if place.key not in self._kept:
+            self._fetch(place.key)
+        return self._kept[place.key][place.at : place.at + place.end - place.start]
+
+    def _fetch(self, key: str) -> None:
+        is_known = key in self._is_sound
+        fault = ""
+        self._pace.check()
+        try:
+            data = self._objects.get(key)
+        except (Integrity, NotFound) as error:
+            fault, data = error.message.rstrip("."), b""
+            self._lost.add(key)
+        else:
+            name = pack_name(data, naming_key(self._objects), pack_epoch(key))
+            if key.startswith("packs/") and name != key:
+                fault = "does not hold what was written"
+        self._pace.wait(len(data))
+        self._is_sound[key] = not fault
+        if fault and not is_known:
+            self.report.faults.append(Fault(key, fault))
+        self._kept[key] = data
+        while len(self._kept) > _KEPT_PACKS:
+            self._kept.popitem(last=False)
 
 
 class _Taking:
-    """One look at a damaged replica."""
+    """One look at damaged replicas."""
 
     def __init__(
-        self, repository: Repository, objects: Objects, pace: Pace, progress: Progress | None
+        self, repository: Repository, replicas: Sequence[_Replica], progress: Progress | None
     ) -> None:
         self._repository = repository
         self._layout, self._files = repository.layout, repository.files
-        identity = require_store(objects, self._layout)
-        self._objects = unseal(objects, identity, self._layout)
-        self._pace = pace
+        self._replicas = replicas
         self._progress = progress
-        self._ledger = Ledger(self._layout, identity.replica, bases=read_bases(self._objects))
-        self._packs: OrderedDict[str, bytes] = OrderedDict()
-        self._report = TakenReport()
 
-    def run(self) -> TakenReport:
-        layout, files, report = self._layout, self._files, self._report
-        seen = CheckReport()
-        read_branches(self._objects, self._ledger, seen)
-        report.faults = seen.faults
+    def run(self) -> None:
+        """See `take_what_reads`."""
+        layout, files = self._layout, self._files
         finish_arrival(layout, files)
         present = {path.name for path in layout.segments.iterdir()}
-        # Of what was collected there, only parts are left.
-        holes = {name for name, *_ in self._ledger.sum_up()}
-        wanted = sorted((self._ledger.ends.keys() | holes) - present)
+        wanted = sorted({name for each in self._replicas for name in each.places} - present)
         came = []
         for at, name in enumerate(wanted):
             if self._take(name):
@@ -104,53 +163,63 @@ class _Taking:
         forget_waiting(layout, files)
         files.remove(layout.folder / AWAITED)
         self._repository.refresh()
-        report.segments = len(came)
-        return report
 
     def _take(self, name: str) -> bool:
         """Whether anything of the segment waits beside its place, durably."""
+        holding = [each for each in self._replicas if name in each.places]
+        ends = [max(place.end for place in each.places[name]) for each in holding]
+        gaps = [(0, max(ends))]
+        given = [0] * len(holding)
         path = waiting_path(self._layout, name)
         self._files.remove(path)
         descriptor = self._files.create(path)
-        begin = end = size = 0
         try:
-            places = self._ledger.places[name]
-            # Some bytes are there twice; the second ones count where the first do not read.
-            for place in sorted(places, key=lambda one: (one.start, -one.end)):
-                if begin <= place.start and place.end <= end:
-                    continue
-                data = self._read(place)
-                self._write(descriptor, data, place.start, path)
-                stop = place.start + len(data)
-                size += max(stop - max(place.start, end), 0)
-                begin, end = (begin, max(stop, end)) if place.start <= end else (place.start, stop)
+            # What may be damaged fills only what is sound in none of them.
+            for sound in (True, False):
+                for at, replica in enumerate(holding):
+                    for place in sorted(replica.places[name], key=lambda one: one.start):
+                        size, gaps = self._fill(descriptor, path, replica, place, gaps, sound)
+                        given[at] += size
             self._files.sync_data(descriptor, path)
         finally:
             self._files.close(descriptor)
-        self._report.bytes += size
-        self._report.missing_bytes += max(place.end for place in places) - size
-        return size > 0
+        for replica, size in zip(holding, given, strict=True):
+            replica.report.bytes += size
+            replica.report.segments += size > 0
+        # One that goes no further than what came is not damaged by that.
+        furthest = holding[ends.index(max(ends))]
+        furthest.report.missing_bytes += sum(stop - start for start, stop in gaps)
+        return any(given)
 
-    def _write(self, descriptor: int, data: bytes, at: int, path: Path) -> None:
-        require_room(self._layout.folder, len(data))
-        if data:
-            self._files.write_at(descriptor, [data], at, path)
+    def _fill(
+        self, descriptor: int, path: Path, replica: _Replica, place: Place, gaps: _Gaps, sound: bool
+    ) -> tuple[int, _Gaps]:
+        """How many bytes of the gaps the place gave, and the gaps that are left."""
+        wanted = [
+            (max(start, place.start), min(stop, place.end))
+            for start, stop in gaps
+            if start < place.end and place.start < stop
+        ]
+        if not wanted:
+            return 0, gaps
+        data = replica.read(place, sound=sound)
+        size = 0
+        for start, stop in wanted:
+            part = data[start - place.start : stop - place.start]
+            if part:
+                require_room(self._layout.folder, len(part))
+                self._files.write_at(descriptor, [part], start, path)
+                size += len(part)
+        return size, _without(gaps, place.start, place.start + len(data))
 
-    def _read(self, place: Place) -> bytes:
-        """As much of it as there is; a pack may be damaged in one place alone."""
-        if place.key not in self._packs:
-            self._pace.check()
-            try:
-                data = self._objects.get(place.key)
-            except (Integrity, NotFound) as error:
-                self._report.faults.append(Fault(place.key, error.message.rstrip(".")))
-                data = b""
-            else:
-                name = pack_name(data, naming_key(self._objects), pack_epoch(place.key))
-                if place.key.startswith("packs/") and name != place.key:
-                    self._report.faults.append(Fault(place.key, "does not hold what was written"))
-            self._pace.wait(len(data))
-            self._packs[place.key] = data
-            while len(self._packs) > _KEPT_PACKS:
-                self._packs.popitem(last=False)
-        return self._packs[place.key][place.at : place.at + place.end - place.start]
+
+def _without(gaps: _Gaps, start: int, stop: int) -> _Gaps:
+    """The gaps, but for what lies from `start` to `stop`."""
+    if start >= stop:
+        return gaps
+    return [
+        left
+        for begin, end in gaps
+        for left in ((begin, min(end, start)), (max(begin, stop), end))
+        if left[0] < left[1]
+    ]

@@ -210,6 +210,33 @@ def test_what_still_reads_of_a_damaged_replica_comes_back(
         assert out.read_bytes() == state
 
 
+def test_replicas_that_are_damaged_in_other_places_give_all_of_it(
+    home: Path, book: Path, rewind: Rewind, mount: Path
+) -> None:
+    """Without a URL what one has lost comes from the others, in one go, and nothing is missing;
+    the damage is told all the same."""
+    mounts = [mount, mount.with_name("other")]
+    mounts[1].mkdir()
+    line = ("--set", f"replica.url={' '.join(each.as_uri() for each in mounts)}")
+    for number in range(3):
+        book.write_bytes(notebook_bytes(cell("more", f"x = {number}")))
+        assert rewind("checkpoint", book, *line).status == 0
+        assert rewind("replica", "push", *line).status == 0
+    for number, each in enumerate(mounts):
+        refs = sorted(path for path in (each / "refs").rglob("*") if path.is_file())
+        refs[number].unlink()
+    shutil.rmtree(home / "data")
+    told = rewind("replica", "salvage", "--json", *line)
+    rows = check(told.out)["data"]["replicas"]
+    assert told.status == 5
+    assert [len(row["faults"]) for row in rows] == [1, 1]
+    assert all(row["bytes"] and not row["missing_bytes"] for row in rows)
+    assert rewind("verify", "--read-data", *line).status == 0
+    again = rewind("replica", "salvage", *line)
+    assert again.status == 5 and again.out.count("damaged: refs/") == 2
+    assert "`jupyter rewind salvage`" in again.err
+
+
 def test_of_several_the_others_are_seen_to(book: Path, rewind: Rewind, mount: Path) -> None:
     """A disk that is not there keeps none of the others from being pushed to."""
     gone = mount.with_name("gone")
