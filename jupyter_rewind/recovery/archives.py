@@ -17,13 +17,15 @@ import struct
 import tarfile
 import zipfile
 import zlib
+from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from copy import copy as copied
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import lru_cache, partial
+from functools import partial
 from pathlib import Path
+from threading import Lock
 from typing import BinaryIO, cast
 
 from jupyter_rewind import clock
@@ -37,8 +39,8 @@ MOST_BYTES = 1 << 28
 """So much of one notebook is read."""
 KEPT_BYTES = 1 << 29
 """So much of what is met in archives is kept, or a quarter of the room where that is less."""
-_MOST_LISTS = 1
-"""The lists of so many zips are held."""
+_MOST_LISTED = 250_000
+"""Lists of zips are held as long as they have so many members together: some 100 MB."""
 _PIECE = 1 << 20
 _OPENERS: Mapping[bytes, Callable[[BinaryIO], object]] = {
     b"\x1f\x8b": gzip.open,
@@ -204,11 +206,21 @@ def _zip(file: BinaryIO, archive: Path) -> zipfile.ZipFile:
     return held
 
 
-@lru_cache(maxsize=1)  # a list may have any length
-def _listed(archive: Path, _state: tuple[int, ...]) -> zipfile.ZipFile:
-    with open_file(archive) as file:
-        held = zipfile.ZipFile(file)
-    held.fp = None
+_HELD: OrderedDict[tuple[Path, tuple[int, ...]], zipfile.ZipFile] = OrderedDict()
+_HELD_LOCK = Lock()
+
+
+def _listed(archive: Path, state: tuple[int, ...]) -> zipfile.ZipFile:
+    with _HELD_LOCK:
+        held = _HELD.pop((archive, state), None)
+    if held is None:
+        with open_file(archive) as file:
+            held = zipfile.ZipFile(file)
+        held.fp = None
+    with _HELD_LOCK:
+        _HELD[archive, state] = held
+        while len(_HELD) > 1 and sum(len(each.filelist) for each in _HELD.values()) > _MOST_LISTED:
+            _HELD.popitem(last=False)
     return held
 
 

@@ -8,7 +8,7 @@ from itertools import takewhile
 
 from jupyter_rewind.recovery.attribution import Attributed
 from jupyter_rewind.recovery.choosing import Base
-from jupyter_rewind.recovery.evidence import EvidenceCell, FoundRun
+from jupyter_rewind.recovery.evidence import EvidenceCell, FoundDocument, FoundRun
 from jupyter_rewind.recovery.outputs import Loose, without_outputs
 
 
@@ -44,12 +44,7 @@ def completed(base: Base, attributed: Sequence[Attributed]) -> Base:
     if piece is None or piece.kind != "code" or not piece.source.strip():
         return base
     begin = piece.source.rstrip()
-    others = {each.source.rstrip() for each in base.document.cells if each.whole}
-    ran = (each.source.rstrip() for each in run.executions[read_of(base, run) :])
-    fitting = [_at_count(base, run, piece), *ran]
-    # A text that a whole cell has is that cell's: twice in the result would be a guess.
-    mine = (each for each in fitting if each is not None and each not in others)
-    whole = next((each for each in mine if each.startswith(begin)), None)
+    whole = _text_of(base.document, run, piece, read_of(base, run), base.time_ns)
     if whole is None:
         return base
     words = "" if whole == begin else "its end is what was run"
@@ -67,16 +62,25 @@ def completed(base: Base, attributed: Sequence[Attributed]) -> Base:
     return replace(base, cells=cells)
 
 
-def _at_count(base: Base, run: FoundRun, piece: EvidenceCell) -> str | None:
-    """The text that the run has at the piece's own count, where it begins so: that is the cell's,
-    unless the run began after the document was saved."""
-    started = run.started_ns
-    if started is not None and base.time_ns is not None and started > base.time_ns:
-        return None
+def _text_of(
+    document: FoundDocument, run: FoundRun, piece: EvidenceCell, read: int, saved_ns: int | None
+) -> str | None:
+    """What ran at the piece's own count, where it begins so, unless the run began after the
+    document was saved; else the next that ran and begins so. What a whole cell shows as its own, by
+    count and text, is that cell's: twice in the result would be a guess."""
     begin = piece.source.rstrip()
-    ran = (each for each in run.executions if each.line == piece.execution_count)
-    sources = (each.source.rstrip() for each in ran)
-    return next((source for source in sources if source.startswith(begin)), None)
+    others = {
+        (each.execution_count, each.source.rstrip())
+        for each in document.cells
+        if each.whole and each.kind == "code"
+    }
+    ran = [(each.line, each.source.rstrip()) for each in run.executions]
+    began_later = run.started_ns is not None and saved_ns is not None and run.started_ns > saved_ns
+    own = [each for each in ran if each[0] == piece.execution_count and each[1].startswith(begin)]
+    fitting = own if own and not began_later else ran[read:]
+    return next(
+        (each[1] for each in fitting if each[1].startswith(begin) and each not in others), None
+    )
 
 
 def loose_of(read: Base, made: Base) -> tuple[Loose, ...]:

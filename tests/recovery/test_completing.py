@@ -88,6 +88,21 @@ def test_the_cell_at_the_cut_gets_no_text_that_another_cell_has() -> None:
     assert [each.outputs for each in rebuilt.loose] == [begun.outputs]
 
 
+def test_a_cell_that_stands_twice_is_completed_in_its_place() -> None:
+    """Many notebooks look at the same thing more than once: the number tells which it is."""
+    ran = ["df = load()", "df.head()", "df = df.dropna()", "df.head()", "df.hist()"]
+    above = [
+        replace(code(each, *(["four rows"] if at == 2 else [])), execution_count=at)
+        for at, each in enumerate(ran[:3], 1)
+    ]
+    begun = replace(code("df.h"), execution_count=4, whole=False)
+    cut = document(prose("# Survey"), *above, begun, complete=False)
+    rebuilt = rebuilt_of([cut], [session(1, ran, at=-600, lasting=None)])
+    assert sources_of(rebuilt)[:5] == ["# Survey", *ran[:4]]
+    assert rebuilt.cells[2].cell.outputs == above[1].outputs
+    assert "df.hist()" in {*sources_of(rebuilt), *(each.source for each in rebuilt.alternatives)}
+
+
 @pytest.mark.parametrize("changed", [1, 2, 3])
 def test_a_cell_that_was_changed_behind_the_cut_comes_back_as_it_ran_last(changed: int) -> None:
     """The checkpoint has it as it was before; the file breaks off in front of it."""

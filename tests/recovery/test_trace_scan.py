@@ -204,10 +204,15 @@ def test_archive_whose_members_are_reached_one_by_one_takes_no_room(home: Home, 
     assert list(scope.scratch.iterdir()) == []
 
 
-def test_list_of_a_zip_is_read_once(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A zip of a project with all its data takes no longer for each notebook that is in it; one
-    that was written anew is another one."""
-    place = pack(home.path / "backup.zip", "zip")
+@pytest.mark.parametrize(("most", "times"), [(250_000, 2), (1, 8)])
+def test_list_of_a_zip_is_read_once(
+    home: Home, monkeypatch: pytest.MonkeyPatch, most: int, times: int
+) -> None:
+    """A zip of a project with all its data takes no longer for each notebook that is in it, also
+    where two are read by turns, unless both lists are too long to be held; one that was written
+    anew is another one."""
+    place, other = (pack(home.path / f"{name}.zip", "zip") for name in ("backup", "older"))
+    monkeypatch.setattr(archives, "_MOST_LISTED", most)
     opened: list[BinaryIO] = []
 
     class Counted(zipfile.ZipFile):
@@ -216,10 +221,14 @@ def test_list_of_a_zip_is_read_once(home: Home, monkeypatch: pytest.MonkeyPatch)
             super().__init__(file)
 
     monkeypatch.setattr(zipfile, "ZipFile", Counted)
-    scope = home.scope(scan=(place,))
-    found = [sources(FINDER, each, scope) for each in traces_of(FINDER, scope)]
-    assert (sorted(found), len(opened)) == ([["x = 0"], ["x = 1"], ["y = 2"]], 1)
+    scope = home.scope(scan=(place, other))
+    traces = traces_of(FINDER, scope)
+    by_turns = [each for pair in zip(traces[:3], traces[3:], strict=True) for each in pair]
+    found = [sources(FINDER, each, scope) for each in by_turns]
+    assert sorted(found) == [["x = 0"], ["x = 0"], ["x = 1"], ["x = 1"], ["y = 2"], ["y = 2"]]
+    assert len(opened) == times
     monkeypatch.undo()
+    scope = home.scope(scan=(place,))
     with zipfile.ZipFile(place, "w") as made:
         made.writestr("late.ipynb", notebook_text("z = 3"))
     [trace] = traces_of(FINDER, scope)
