@@ -38,6 +38,9 @@ would seem newer than all that ran; of other traces, the time of day may be anot
 _NO_TIME = (
     "{reason}: a clock was wrong. What ran since it was saved is told by the numbers of its cells."
 )
+_TO_COME = "its time is still to come"
+_LAST_NS = 253_402_300_799_000_000_000 - DAY_NS
+"""The end of the year 9999, less what a zone may add."""
 _START_NS = 120_000_000_000
 T = TypeVar("T")
 
@@ -121,8 +124,8 @@ def _collect(finder: Finder, scope: Scope, traces: list[Trace], problems: list[P
 
 def _as_it_lies(trace: Trace) -> Trace | Problem:
     """The trace; one that is an empty file holds nothing, a pipe or a device is none at all. A time
-    that no file can have is none; what lies in a store or in git has an order of its own, whatever
-    the clock told."""
+    that cannot be is none; what lies in a store or in git stays in its order where a clock was
+    ahead."""
     status = _status_of(trace.place)
     if status is not None and not stat.S_ISDIR(status.st_mode):
         if not stat.S_ISREG(status.st_mode):
@@ -130,7 +133,9 @@ def _as_it_lies(trace: Trace) -> Trace | Problem:
         if status.st_size == 0 and not trace.place.startswith("/proc/"):
             trace = replace(trace, holds=frozenset(), problem=trace.problem or "0 bytes")
     is_file = status is not None and stat.S_ISREG(status.st_mode)
-    reason = _wrong_time(trace) if is_file or MEMBER in trace.handle else None
+    reason = _wrong_time(trace)
+    if reason == _TO_COME and not (is_file or MEMBER in trace.handle):
+        reason = None
     if reason is not None:
         trace = replace(trace, time_ns=None, problem=trace.problem or reason)
     return trace
@@ -147,10 +152,11 @@ def _status_of(place: str) -> os.stat_result | None:
 def _wrong_time(trace: Trace) -> str | None:
     """What is wrong with it: nothing is the newest of all because a clock was wrong, and a number
     that is no date at all is not told."""
+    time_ns = trace.time_ns or 0
+    if not 0 <= time_ns <= _LAST_NS:
+        return "its time is none that a calendar has" if time_ns > 0 else "its time is before 1970"
     ahead = SKEW_NS if trace.kind == PresentFinder.kind else DAY_NS
-    if (trace.time_ns or 0) > clock.now_ns() + ahead:
-        return "its time is still to come"
-    return "its time is before 1970" if (trace.time_ns or 0) < 0 else None
+    return _TO_COME if time_ns > clock.now_ns() + ahead else None
 
 
 def gather(

@@ -167,6 +167,29 @@ def test_commits_whose_clock_was_ahead_keep_their_order(tmp_path: Path) -> None:
     assert [each.cell.source for each in found.rebuilt.cells] == [*VERSIONS[-1]]
 
 
+def test_a_commit_of_a_time_that_no_calendar_has_is_read(tmp_path: Path) -> None:
+    """As broken converters make them: it costs the time of that commit alone."""
+    home = Home(tmp_path)
+    (home.work / "analysis.ipynb").write_text(notebook_text("old = 1"))
+
+    def git(*words: str, given: str | None = None) -> str:
+        command = ["git", "-C", str(home.work), *words]
+        done = subprocess.run(command, input=given, check=True, capture_output=True, text=True)
+        return done.stdout.strip()
+
+    git("init", "-q")
+    git("add", ".")
+    who = "a <a@b> 253402300800 +0000"
+    commit = f"tree {git('write-tree')}\nauthor {who}\ncommitter {who}\n\nx\n"
+    made = git("hash-object", "-t", "commit", "-w", "--literally", "--stdin", given=commit)
+    git("update-ref", "HEAD", made)
+    git("rm", "-qf", "analysis.ipynb")
+    found = recover(home.scope())
+    assert isinstance(found, Recovery)
+    assert [each.cell.source for each in found.rebuilt.cells] == ["old = 1"]
+    assert "its time is none that a calendar has" in {each.problem for each in found.found.traces}
+
+
 def test_of_very_many_versions_without_a_time_the_largest_are_read(tmp_path: Path) -> None:
     """An archive can hold any number, dated by nothing; the others are listed."""
     home = Home(tmp_path)
