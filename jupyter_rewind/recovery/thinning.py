@@ -52,8 +52,9 @@ def select(scope: Scope, traces: Sequence[Trace], version: str = "") -> Selectio
         if len(undated) > MOST_DOCUMENTS:
             # Which of them is newer nobody knows: the largest are read.
             rest = sorted(undated, key=lambda each: each.size_bytes)[:-MOST_DOCUMENTS]
-            out |= {id(each) for each in rest} - {id(each) for each in asked[:_MOST_ASKED]}
-            left.extend(rest)
+            unread = [each for each in rest if each not in asked[:_MOST_ASKED]]
+            out |= {id(each) for each in unread}
+            left.extend(unread)
         if len(some) <= MOST_DOCUMENTS:
             continue
         wanted = [each for each in some if _is_in_time(each, scope)]

@@ -205,6 +205,9 @@ def test_of_very_many_versions_without_a_time_the_largest_are_read(tmp_path: Pat
     read = {int(each.place.rpartition(": ")[2].partition("/")[0]) for each in chosen.read}
     assert read == set(range(MOST_DOCUMENTS, 2 * MOST_DOCUMENTS))
     assert len(chosen.left) == MOST_DOCUMENTS
+    asked = select(scope, look(scope).traces, ": 3/analysis.ipynb")
+    assert len(asked.read) == MOST_DOCUMENTS + 1
+    assert len(asked.left) == MOST_DOCUMENTS - 1
 
 
 def test_time_before_all_notebooks_is_none(tmp_path: Path) -> None:
