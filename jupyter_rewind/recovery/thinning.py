@@ -18,6 +18,8 @@ MOST_DOCUMENTS = 24
 """So many documents of one kind and one notebook are read; all are listed."""
 _NEWEST, _LARGEST = 12, 4
 _MOST_ASKED = 3
+_MOST_UNDATED = 100
+"""All versions whose time nobody knows are read, up to so many: an archive may have any number."""
 _APART = "memory"
 """The kind of trace whose documents have no time, and are few."""
 
@@ -49,9 +51,9 @@ def select(scope: Scope, traces: Sequence[Trace], version: str = "") -> Selectio
         only_dated = notebook is not None or kind == _APART
         some = [each for each in _newest_first(group) if not only_dated or each.time_ns is not None]
         undated = [each for each in group if each.time_ns is None] if notebook is not None else []
-        if len(undated) > MOST_DOCUMENTS:
+        if len(undated) > _MOST_UNDATED:
             # Which of them is newer nobody knows: the largest are read.
-            rest = sorted(undated, key=lambda each: each.size_bytes)[:-MOST_DOCUMENTS]
+            rest = sorted(undated, key=lambda each: each.size_bytes)[:-_MOST_UNDATED]
             unread = [each for each in rest if each not in asked[:_MOST_ASKED]]
             out |= {id(each) for each in unread}
             left.extend(unread)

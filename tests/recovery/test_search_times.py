@@ -18,6 +18,7 @@ from jupyter_rewind import clock
 from jupyter_rewind.model.checkpoint import Reason
 from jupyter_rewind.notebooks.documents import checkpoint_document
 from jupyter_rewind.notebooks.history import Histories
+from jupyter_rewind.recovery import thinning
 from jupyter_rewind.recovery.evidence import Evidence, Executed, Scope
 from jupyter_rewind.recovery.recover import Recovery, recover
 from jupyter_rewind.recovery.search import look, until
@@ -190,8 +191,11 @@ def test_a_commit_of_a_time_that_no_calendar_has_is_read(tmp_path: Path) -> None
     assert "its time is none that a calendar has" in {each.problem for each in found.found.traces}
 
 
-def test_of_very_many_versions_without_a_time_the_largest_are_read(tmp_path: Path) -> None:
+def test_of_very_many_versions_without_a_time_the_largest_are_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """An archive can hold any number, dated by nothing; the others are listed."""
+    monkeypatch.setattr(thinning, "_MOST_UNDATED", MOST_DOCUMENTS)
     home = Home(tmp_path)
     place = home.path / "backup.tar"
     with tarfile.open(place, "w") as made:
