@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,13 +15,6 @@ from jupyter_rewind.kernels.records import RootRecord, encode_pod, encode_state
 from jupyter_rewind.model.ids import Digest
 from jupyter_rewind.model.snapshot import Fidelity
 from tests.support.cells import Cells
-
-
-@pytest.fixture
-def cells(tmp_path: Path) -> Iterator[Cells]:
-    made = Cells(tmp_path)
-    yield made
-    made.close()
 
 
 @pytest.mark.parametrize(

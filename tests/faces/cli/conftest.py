@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import random
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -181,3 +183,15 @@ def mount(home: Path) -> Path:
     folder = home.parent / "mount"
     folder.mkdir()
     return folder
+
+
+def pushed_and_lost(home: Path, book: Path, rewind: Rewind, mount: Path) -> tuple[str, str]:
+    """A large notebook is in the replica, and the store on this machine is gone; what names the
+    replica on the command line."""
+    text = random.Random(1).randbytes(800_000).hex()
+    book.write_bytes(notebook_bytes(cell("load", "print(text)", stream(text))))
+    line = ("--set", f"replica.url={mount.as_uri()}")
+    assert rewind("checkpoint", book, *line).status == 0
+    assert rewind("replica", "push", *line).status == 0
+    shutil.rmtree(home / "data")
+    return line

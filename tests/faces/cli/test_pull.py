@@ -14,7 +14,15 @@ import pytest
 from jupyter_rewind.replication import Replication
 from jupyter_rewind.store.replica.turns import taking_turns
 from jupyter_rewind.store.repository import Repository
-from tests.faces.cli.conftest import COMMAND, SECOND, Rewind, cell, notebook_bytes, stream
+from tests.faces.cli.conftest import (
+    COMMAND,
+    SECOND,
+    Rewind,
+    cell,
+    notebook_bytes,
+    pushed_and_lost,
+    stream,
+)
 from tests.faces.cli.test_schema import check
 
 
@@ -200,18 +208,6 @@ def test_who_stops_a_pull_behind_the_histories_has_them(
     assert rewind("verify", "--read-data", *line).status == 0
     for ref in ("head~1", "head~2"):
         assert rewind("restore", book, ref, "--output", home / f"{ref}.ipynb", *line).status == 0
-
-
-def pushed_and_lost(home: Path, book: Path, rewind: Rewind, mount: Path) -> tuple[str, str]:
-    """A large notebook is in the replica, and the store on this machine is gone; what names the
-    replica on the command line."""
-    text = random.Random(1).randbytes(800_000).hex()
-    book.write_bytes(notebook_bytes(cell("load", "print(text)", stream(text))))
-    line = ("--set", f"replica.url={mount.as_uri()}")
-    assert rewind("checkpoint", book, *line).status == 0
-    assert rewind("replica", "push", *line).status == 0
-    shutil.rmtree(home / "data")
-    return line
 
 
 def test_a_replica_that_goes_while_contents_come_is_no_silent_loss(

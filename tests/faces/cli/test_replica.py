@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-import random
 import shutil
 from pathlib import Path
 
 import pytest
 
-from tests.faces.cli.conftest import FIRST, SECOND, THIRD, Rewind, cell, notebook_bytes, stream
+from tests.faces.cli.conftest import (
+    FIRST,
+    SECOND,
+    THIRD,
+    Rewind,
+    cell,
+    notebook_bytes,
+    pushed_and_lost,
+)
 from tests.faces.cli.test_schema import check
 
 
@@ -43,12 +50,7 @@ def test_a_replica_that_is_lost_for_good_is_given_up_and_found_again(
 ) -> None:
     """While contents are only there no label is given to them; a salvage gives them up only where
     it is told to, and a pull brings them back where the replica turns up again."""
-    text = random.Random(1).randbytes(800_000).hex()
-    book.write_bytes(notebook_bytes(cell("load", "print(text)", stream(text))))
-    line = ("--set", f"replica.url={mount.as_uri()}")
-    assert rewind("checkpoint", book, *line).status == 0
-    assert rewind("replica", "push", *line).status == 0
-    shutil.rmtree(home / "data")
+    line = pushed_and_lost(home, book, rewind, mount)
     assert rewind("replica", "pull", "--lazy", *line).status == 0
     away = mount.rename(mount.with_name("away"))
     told = rewind("label", book, "head", "good", *line)
@@ -68,12 +70,7 @@ def test_a_second_lazy_pull_tells_what_is_still_there_alone(
     home: Path, book: Path, rewind: Rewind, mount: Path
 ) -> None:
     """It brings nothing, and that does not mean that all is here."""
-    text = random.Random(1).randbytes(800_000).hex()
-    book.write_bytes(notebook_bytes(cell("load", "print(text)", stream(text))))
-    line = ("--set", f"replica.url={mount.as_uri()}")
-    assert rewind("checkpoint", book, *line).status == 0
-    assert rewind("replica", "push", *line).status == 0
-    shutil.rmtree(home / "data")
+    line = pushed_and_lost(home, book, rewind, mount)
     assert rewind("pull", "--lazy", *line).status == 0
     told = rewind("pull", "--lazy", *line)
     assert "nothing that is not here" not in told.out
