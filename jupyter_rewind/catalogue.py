@@ -260,7 +260,7 @@ def load_psycopg() -> Any:
     except ImportError as error:
         raise InvalidInput(
             "A catalogue needs psycopg, which is not installed here.",
-            hint="Install it with `pip install 'jupyter-rewind[catalogue]'`.",
+            hint='Install it with `pip install "jupyter-rewind[catalogue]"`.',
         ) from error
     return psycopg
 

@@ -364,7 +364,7 @@ def mending_command(error: RewindError, url: str) -> str:
     place = quoted(url)
     if isinstance(error, InvalidInput):
         needs_library = "pip install" in error.hint
-        return "pip install 'jupyter-rewind[replica]'" if needs_library else (
+        return 'pip install "jupyter-rewind[replica]"' if needs_library else (
             "jupyter rewind config unset replica.url"
         )  # fmt: skip
     if error.code in {HELD, UNKNOWN}:

@@ -170,7 +170,7 @@ def check_catalogue(settings: Rewind) -> Iterator[Finding]:
         yield Finding(NAME, State.PROBLEM, str(error), "jupyter rewind catalogue create ROLE")
         return
     except RewindError as error:
-        mend = "pip install 'jupyter-rewind[catalogue]'" if "pip install" in error.hint else ""
+        mend = 'pip install "jupyter-rewind[catalogue]"' if "pip install" in error.hint else ""
         yield Finding(NAME, State.PROBLEM, str(error), mend)
         return
     if known:

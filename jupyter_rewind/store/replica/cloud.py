@@ -180,7 +180,7 @@ def load_obstore() -> Any:
     except ImportError as error:
         raise InvalidInput(
             "A replica on object storage needs obstore, which is not installed here.",
-            hint="Install it with `pip install 'jupyter-rewind[replica]'`. A replica in a folder"
+            hint='Install it with `pip install "jupyter-rewind[replica]"`. A replica in a folder'
             " (file:///…) needs nothing.",
         ) from error
     return obstore

@@ -120,6 +120,6 @@ def require_library() -> None:
     except ImportError as error:
         raise InvalidInput(
             "An encrypted replica needs cryptography, which is not installed here.",
-            hint="Install it with `pip install 'jupyter-rewind[replica]'`.",
+            hint='Install it with `pip install "jupyter-rewind[replica]"`.',
         ) from error
     del cryptography
