@@ -140,7 +140,7 @@ def _ours(
 
     newest = max((each.time_ns or 0 for each in known), default=0)
 
-    def rank(document: FoundDocument) -> tuple[bool, bool, int, bool, int]:
+    def rank(document: FoundDocument) -> tuple[bool, bool, int, int, bool, int]:
         time_ns = time_of(document, known, file)
         if document.trace.kind == "file" and document.time_ns is None:
             time_ns = newest + 1  # its clock was wrong: it is taken for what it most likely is
@@ -149,7 +149,9 @@ def _ours(
         if is_poorer(document, known):
             time_ns -= TOGETHER_NS + 1  # the page that was made with it has what was shown
         is_fetched, is_others = FETCHED in document.trace.handle, _is_others(document)
-        return not is_fetched, not is_others, time_ns, document.complete, len(document.cells)
+        order = document.trace.order if document.time_ns is None else 0
+        cells = len(document.cells)
+        return not is_fetched, not is_others, time_ns, order, document.complete, cells
 
     return sorted(known or others, key=rank, reverse=True)
 

@@ -38,7 +38,8 @@ class Trace:
 
     `place` is what a person can look up: a path, or a process. `notebook` is the absolute path of
     the notebook it is of, where the trace itself says so. `handle` is what its finder needs to
-    read it. `problem` says why it may not be whole, where that can be seen from outside.
+    read it. `problem` says why it may not be whole, where that can be seen from outside. `order` is
+    0, or tells, of traces that a clock dated ahead and of no known time, which is the newer one.
     """
 
     kind: str
@@ -50,6 +51,7 @@ class Trace:
     words: str = ""
     problem: str | None = None
     handle: Mapping[str, str] = field(default_factory=dict, hash=False)
+    order: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,7 @@ def is_untimed(document: FoundDocument) -> bool:
 def is_unsure(document: FoundDocument) -> bool:
     """Whether what it alone has may not have been the notebook's last, or not in these letters."""
     is_hurt = document.trace.kind == COLLABORATION and bool(document.damages)
-    return is_hurt or is_untimed(document)
+    return is_hurt or is_untimed(document) or document.trace.order > 0
 
 
 def time_of(

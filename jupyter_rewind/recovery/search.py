@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from jupyter_rewind import clock
+from jupyter_rewind.recovery.ahead import TO_COME, in_order
 from jupyter_rewind.recovery.evidence import (
     Evidence,
     Finder,
@@ -28,7 +29,6 @@ from jupyter_rewind.recovery.regular import NO_FILE
 from jupyter_rewind.recovery.thinning import select
 from jupyter_rewind.recovery.traces import ALL
 from jupyter_rewind.recovery.traces.present import PresentFinder
-from jupyter_rewind.recovery.traces.scan import MEMBER
 from jupyter_rewind.recovery.zones import in_one_zone
 
 DAY_NS = 86_400_000_000_000
@@ -38,7 +38,6 @@ would seem newer than all that ran; of other traces, the time of day may be anot
 _NO_TIME = (
     "{reason}: a clock was wrong. What ran since it was saved is told by the numbers of its cells."
 )
-_TO_COME = "its time is still to come"
 _LAST_NS = 253_402_300_799_000_000_000 - DAY_NS
 """The end of the year 9999, less what a zone may add."""
 _START_NS = 120_000_000_000
@@ -119,13 +118,14 @@ def _collect(finder: Finder, scope: Scope, traces: list[Trace], problems: list[P
                 words = _NO_TIME.format(reason=reason.capitalize())
                 problems.append(Problem(found.place, words, found))
 
+    first = len(traces)
     problems += _guarded(finder.title, None, hear)
+    traces[first:] = in_order(traces[first:], clock.now_ns() + DAY_NS)
 
 
 def _as_it_lies(trace: Trace) -> Trace | Problem:
-    """The trace; one that is an empty file holds nothing, a pipe or a device is none at all. A time
-    that cannot be is none; what lies in a store or in git stays in its order where a clock was
-    ahead."""
+    """The trace; one that is an empty file holds nothing, a pipe or a device is none at all. The
+    time of a file that cannot be is none."""
     status = _status_of(trace.place)
     if status is not None and not stat.S_ISDIR(status.st_mode):
         if not stat.S_ISREG(status.st_mode):
@@ -134,8 +134,8 @@ def _as_it_lies(trace: Trace) -> Trace | Problem:
             trace = replace(trace, holds=frozenset(), problem=trace.problem or "0 bytes")
     is_file = status is not None and stat.S_ISREG(status.st_mode)
     reason = _wrong_time(trace)
-    if reason == _TO_COME and not (is_file or MEMBER in trace.handle):
-        reason = None
+    if reason == TO_COME and not is_file:
+        reason = None  # it has its place among the others of its kind
     if reason is not None:
         trace = replace(trace, time_ns=None, problem=trace.problem or reason)
     return trace
@@ -156,7 +156,7 @@ def _wrong_time(trace: Trace) -> str | None:
     if not 0 <= time_ns <= _LAST_NS:
         return "its time is none that a calendar has" if time_ns > 0 else "its time is before 1970"
     ahead = SKEW_NS if trace.kind == PresentFinder.kind else DAY_NS
-    return _TO_COME if time_ns > clock.now_ns() + ahead else None
+    return TO_COME if time_ns > clock.now_ns() + ahead else None
 
 
 def gather(

@@ -52,6 +52,8 @@ if TYPE_CHECKING:
 
 RAW = "raw"
 """In the handle of a checkpoint's trace: blake3 of the file that it is of."""
+CHECKPOINT = "checkpoint"
+"""In the handle of a checkpoint's trace: its id."""
 _KEPT_AS = "path"
 JOURNALED = "run"
 """In the handle of the trace of a run."""
@@ -92,7 +94,7 @@ class RewindFinder:
             histories = _histories(repository)
             if "draft" in trace.handle:
                 return _read_draft(histories, trace)
-            checkpoint = histories.get(None, trace.handle["checkpoint"])
+            checkpoint = histories.get(None, trace.handle[CHECKPOINT])
             names = tuple(
                 FoundName(trace, trace.notebook or "", stay.path, time_ns=stay.until)
                 for stay in histories.earlier_places(trace.handle[_KEPT_AS])
@@ -237,7 +239,7 @@ def _checkpoint(checkpoint: Checkpoint, path: str, scope: Scope, *, kept_as: str
         f"a checkpoint of Rewind ({checkpoint.reason})",
         None if checkpoint.readable else "part of its content is lost",
         {
-            "checkpoint": str(checkpoint.id),
+            CHECKPOINT: str(checkpoint.id),
             RAW: checkpoint.raw.hex(),
             _KEPT_AS: kept_as or path,
         },
