@@ -27,6 +27,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from jupyter_rewind.settings import Rewind
 from tests.support.labconfig import write_config
 from tests.support.ports import free_port
+from tests.support.opening import COUNTER, opened
 from tests.support.toasts import RECORDER
 
 TOKEN = "browser-test"
@@ -246,6 +247,7 @@ def chromium_page(tool: Any) -> Iterator[Any]:
     window = browser.new_page(viewport={"width": 1280, "height": 800})
     window.set_default_timeout(PATIENCE * 1000)
     window.add_init_script(RECORDER)
+    window.add_init_script(COUNTER)
     yield window
     browser.close()
 
@@ -269,6 +271,7 @@ class Chromium:
             timeout=PATIENCE * 1000,
         )
         self.context.add_init_script(RECORDER)
+        self.context.add_init_script(COUNTER)
 
     def page(self) -> Any:
         window = self.context.new_page()
@@ -327,7 +330,9 @@ def open_notebook(page: Any, lab: Lab, name: str, *, is_kept: bool = True) -> No
     page.evaluate("path => { void jupyterapp.commands.execute('docmanager:open', {path}) }", name)
     page.wait_for_selector(".jp-Notebook .jp-CodeCell .cm-content")
     page.wait_for_selector(".jp-Notebook .jp-Cell >> text=mean(rows)")
-    wait_until("its first checkpoint", lambda: not is_kept or lab.checkpoints(name))
+    if is_kept:
+        wait_until("its first checkpoint", lambda: lab.checkpoints(name))
+        opened(page)
 
 
 def hears_keys(page: Any) -> None:
