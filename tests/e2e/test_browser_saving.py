@@ -273,7 +273,7 @@ def test_a_file_that_cannot_be_written_is_said_to_be_read_only(lab: Lab, page: A
 
     # The tests may run as root, to whom every file is writable.
     page.route(f"**/api/contents/{NAME}?*", unwritable)
-    open_notebook(page, lab, NAME)
+    open_notebook(page, lab, NAME, is_kept=False)
     idle(page)
     says(page, "Read-only")
     append(page, 3, "\n# mine")

@@ -26,8 +26,8 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from jupyter_rewind.settings import Rewind
 from tests.support.labconfig import write_config
-from tests.support.ports import free_port
 from tests.support.opening import COUNTER, opened
+from tests.support.ports import free_port
 from tests.support.toasts import RECORDER
 
 TOKEN = "browser-test"
