@@ -15,15 +15,16 @@ from typing import Any
 
 from jupyter_rewind.kernels import quiet, rebuild
 from jupyter_rewind.kernels.placeholders import Placeholder
+from jupyter_rewind.kernels.sink import Stream
 
 _MADE = (b"\x81\x94", b"R\x94")
 """What pickle writes behind a class, or a function, and its arguments."""
 _NOT_ASKED = (type, types.ModuleType, types.FunctionType, Placeholder)
 
 
-def may_hold_objects(stream: bytes) -> bool:
+def may_hold_objects(stream: Stream) -> bool:
     """False where nothing in the stream is made by a class or a function."""
-    return any(made in stream for made in _MADE)
+    return stream.holds(_MADE)
 
 
 def find_owners(met: list[Any], check: Callable[[], None]) -> list[Any]:

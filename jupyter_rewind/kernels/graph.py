@@ -10,8 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from xxhash import xxh3_128_digest
-
 from jupyter_rewind import clock
 from jupyter_rewind.kernels import buffers, pods
 from jupyter_rewind.kernels.budget import OutOfTime
@@ -388,7 +386,7 @@ class Survey:
         first, notes = group.keys[0], written.notes
         found = Pod(
             tuple(self._describe(key, notes.get(key, ())) for key in written.keys),
-            self._ids(group), xxh3_128_digest(written.stream), len(written.stream), states,
+            self._ids(group), written.stream.digest(), len(written.stream), states,
             written.refs, tuple(self._roots[first]) if first.startswith(SMALL) else (),
             group.closed, self._token(group.keys), stream=written.stream, before=before,
             hollow=written.hollow, arrays=pods.arrays_of(written) if states else (),

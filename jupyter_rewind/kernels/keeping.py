@@ -357,7 +357,7 @@ def _store_pod(pod: Pod, block: Block) -> None:
         buffers.store(state, block)
     if pod.stream is None:
         raise Internal("A pod was to be stored whose stream is gone.")
-    pieces = chunks.cut(pod.stream)
+    pieces = [piece for each in pod.stream.segments for piece in chunks.cut(memoryview(each))]
     names = [chunks.digest(piece) for piece in pieces]
     bases = align(names, before.chunks if before is not None else ())
     pod.chunks = tuple(

@@ -15,6 +15,7 @@ from typing import Any
 
 from jupyter_rewind.kernels import rebuild
 from jupyter_rewind.kernels.lives import Lives
+from jupyter_rewind.kernels.sink import Stream
 
 _SIGNS = (b"G\x7f\xf8", b"G\xff\xf8")
 """How a stream of pickle tells a NaN."""
@@ -73,6 +74,6 @@ def is_nan(value: Any) -> bool:
     return type(value) is float and value != value
 
 
-def may_hold_nan(stream: bytes) -> bool:
+def may_hold_nan(stream: Stream) -> bool:
     """False where nothing that the stream tells is a NaN."""
-    return any(sign in stream for sign in _SIGNS)
+    return stream.holds(_SIGNS)

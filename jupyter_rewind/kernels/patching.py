@@ -130,7 +130,7 @@ def _tell(session: Session, roots: Sequence[Root], pod: Pod) -> Written | None:
     """The living pod, if it still is what was captured, its memory aside."""
     written = write_pod(session, roots)
     sizes = [view.nbytes for view in written.buffers.views]
-    if xxh3_128_digest(written.stream) == pod.stream_hash and sizes == [
+    if written.stream.digest() == pod.stream_hash and sizes == [
         state.size for state in pod.buffers
     ]:
         return written

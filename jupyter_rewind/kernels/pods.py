@@ -19,7 +19,7 @@ from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Any
 
-from jupyter_rewind.kernels import attributes
+from jupyter_rewind.kernels import attributes, texts
 from jupyter_rewind.kernels.codec import Buffers, PodWriter, Session
 from jupyter_rewind.kernels.deepwriter import DeepWriter
 from jupyter_rewind.kernels.depth import within_the_stack
@@ -32,7 +32,7 @@ from jupyter_rewind.kernels.placeholders import Placeholder
 from jupyter_rewind.kernels.preview import preview, type_name
 from jupyter_rewind.kernels.records import RootRecord
 from jupyter_rewind.kernels.refusals import is_refusal
-from jupyter_rewind.kernels.sink import Sink
+from jupyter_rewind.kernels.sink import Sink, Stream
 from jupyter_rewind.kernels.whereabouts import place_notes
 from jupyter_rewind.model.snapshot import Fidelity
 
@@ -48,7 +48,7 @@ class Written:
     """One pod as it was just told. Holds the memory of user objects until `release`."""
 
     keys: tuple[str, ...]
-    stream: bytes
+    stream: Stream
     buffers: Buffers
     refs: frozenset[str]
     notes: dict[str, tuple[Note, ...]]
@@ -247,7 +247,7 @@ def _write_once(
         if hollow:
             _dump_hollow(writer, hollow)
         for key, content in _dumps(roots, writer, homes):
-            writer.dump(session.nans.boxed(content))
+            writer.dump(texts.boxed(session.nans.boxed(content)))
             if writer.notes:
                 notes[key] = (*notes.get(key, ()), *writer.notes)
                 writer.notes.clear()
@@ -261,7 +261,7 @@ def _write_once(
         writer.clear_memo()
         raise
     return Written(
-        tuple(key for key, _ in roots), sink.getvalue(), buffers, frozenset(writer.refs), notes,
+        tuple(key for key, _ in roots), sink.taken(), buffers, frozenset(writer.refs), notes,
         len(hollow), writer,
     )  # fmt: skip
 

@@ -9,6 +9,7 @@ from jupyter_rewind.kernels import buffers
 from jupyter_rewind.kernels.buffers import BufferState
 from jupyter_rewind.kernels.pods import HUB, Arrays
 from jupyter_rewind.kernels.records import RootRecord
+from jupyter_rewind.kernels.sink import Stream
 from jupyter_rewind.model.ids import Digest
 
 
@@ -28,7 +29,7 @@ class Pod:
     """Nobody but its roots can reach what it holds."""
     token: tuple[Any, ...] | None = None
     """Tells that a function is as it was, without telling it again."""
-    stream: bytes | None = None
+    stream: Stream | None = None
     chunks: tuple[Digest, ...] = ()
     node: Digest | None = None
     before: Pod | None = None

@@ -31,7 +31,33 @@ cells.close()
 """
 
 
-@pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="Linux tells the peak")
+TEXTS = (
+    "'plain text ' * 9_090_909",
+    "'é' * 100_000_000",
+    "'中文' * 25_000_000",
+    "b'x' * 100_000_000",
+)
+OF_TEXTS = (
+    SOURCE[: SOURCE.index("cells.run(")]
+    + """
+for text in sys.argv[2:]:
+    cells.run("t = None")
+    cells.capturer.keeper.settle()
+    exec(f"t = {text}", cells.namespace)
+    Path("/proc/self/clear_refs").write_text("5")
+    before = memory("VmRSS")
+    cells.run("pass")
+    cells.capturer.keeper.settle()
+    print(memory("VmHWM") - before, memory("VmRSS") - before)
+cells.close()
+"""
+)
+needs_linux = pytest.mark.skipif(
+    not Path("/proc/self/clear_refs").exists(), reason="Linux tells the peak"
+)
+
+
+@needs_linux
 def test_keeping_a_state_takes_little_memory(tmp_path: Path) -> None:
     """However much a cell changed, its state is kept a piece at a time: 64 MB more at the most."""
     command = [sys.executable, "-c", SOURCE, str(tmp_path)]
@@ -40,3 +66,14 @@ def test_keeping_a_state_takes_little_memory(tmp_path: Path) -> None:
     peaks = [int(line) for line in said.split()]
     assert len(peaks) == 3
     assert max(peaks) < 64 << 20, peaks
+
+
+@needs_linux
+def test_keeping_a_large_text_takes_no_more_than_itself(tmp_path: Path) -> None:
+    """Texts of 100 MB in letters of one byte and of two, and bytes; nothing of it stays."""
+    command = [sys.executable, "-c", OF_TEXTS, str(tmp_path), *TEXTS]
+    said = subprocess.check_output(command, text=True, cwd=Path(__file__).parents[2])
+    took = [tuple(map(int, line.split())) for line in said.splitlines()]
+    assert len(took) == len(TEXTS)
+    assert max(peak for peak, _ in took) < 164 << 20, took
+    assert max(left for _, left in took) < 64 << 20, took
