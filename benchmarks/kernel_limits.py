@@ -13,6 +13,7 @@ from benchmarks.measure import Row, at_most, run_parts
 ARRAY = ("import numpy as np", "big = np.random.default_rng(0).random(62_500_000)")
 DICTS = ("rows = [{'id': i, 'name': f'n{i}', 'value': i * 0.5} for i in range(1_000_000)]",)
 PAGES = "JUPYTER_REWIND_KERNELS_PAGE_TRACKING"
+TEXT = "text = ''.join(map(chr, np.random.default_rng(0).integers(97, 123, 1_000_000))) * 500"
 LOOP = "for i in range(1_000_000):\n    x = i * 2 + 1"
 KB, MB = 1 << 10, 1 << 20
 
@@ -157,14 +158,15 @@ def start() -> list[Row]:
 
 
 def peaks() -> list[Row]:
-    """The most memory that keeping a changed array takes, beyond what was there before."""
+    """The most memory that keeping a changed array or text takes, beyond what was there before."""
     rows = []
     with running("rewind", ARRAY) as kernel:
-        for source in ARRAY:
+        for source in (*ARRAY, TEXT):
             kernel.run(source)
         for what, source, changed in (
             ("all of a 500 MB array changed", "big += 1", 500_000_000),
             ("one element of a 500 MB array changed", "big[5] = 1", 8),
+            ("another text of 500 MB", "del text; text = 'é' * 500_000_000", 500_000_000),
         ):
             before = kernel.ask("reset_peak")
             kernel.run(source)

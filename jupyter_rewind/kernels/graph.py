@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from jupyter_rewind import clock
-from jupyter_rewind.kernels import buffers, pods
+from jupyter_rewind.kernels import buffers, pods, texts
 from jupyter_rewind.kernels.budget import OutOfTime
 from jupyter_rewind.kernels.buffers import BufferState
 from jupyter_rewind.kernels.byname import notes_of
@@ -112,9 +112,13 @@ class Survey:
         bound = tuple(id(self._roots[key]) for key in pod.keys)
         if bound != pod.ids:
             return False
-        if pod.token is not None:
-            return pod.token == self._token(pod.keys)
-        return self._skip(pod)
+        is_code = pod.token is not None and not texts.is_token(pod.token)
+        if not is_code and self._skip(pod):
+            return True
+        try:
+            return pod.token is not None and pod.token == self._token(pod.keys)
+        except OutOfTime:
+            return False
 
     def _tell_all(self, groups: Iterable[Group]) -> None:
         """What is known to be quick first: what takes long leaves no time for the rest."""
@@ -184,12 +188,13 @@ class Survey:
             self._roots[key] = {name: held[name] for name in names if name in held} | held
 
     def _token(self, keys: Sequence[str]) -> tuple[Any, ...] | None:
-        if not all(key.startswith(HUB) for key in keys):
-            return None
-        if any(map(self._session.hubs.homes.has, map(self._roots.get, keys))):
-            return None
         try:
-            return tokens_of((self._roots[key] for key in keys), self._session.hubs.uid_of)
+            values = [self._roots[key] for key in keys]
+            if not all(key.startswith(HUB) for key in keys):
+                return texts.token_of(values, self._session.deadline.check)
+            if any(map(self._session.hubs.homes.has, values)):
+                return None
+            return tokens_of(values, self._session.hubs.uid_of)
         except Exception:
             return None
 

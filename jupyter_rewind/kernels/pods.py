@@ -232,7 +232,7 @@ def _write_once(
     containers: Sequence[Any] = (),
     owners: Sequence[Any] = (),
 ) -> Written:
-    sink, buffers = Sink(session.deadline.check), Buffers()
+    sink, buffers, large = Sink(session.deadline.check), Buffers(), texts.Texts()
     own = [key[len(HUB) :] for key, _ in roots if key.startswith(HUB)]
     writer = maker(sink, buffers, session, own, careful)
     if owners:
@@ -247,7 +247,7 @@ def _write_once(
         if hollow:
             _dump_hollow(writer, hollow)
         for key, content in _dumps(roots, writer, homes):
-            writer.dump(texts.boxed(session.nans.boxed(content)))
+            writer.dump(large.boxed(session.nans.boxed(content)))
             if writer.notes:
                 notes[key] = (*notes.get(key, ()), *writer.notes)
                 writer.notes.clear()

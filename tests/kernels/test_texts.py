@@ -30,10 +30,14 @@ def test_a_text_comes_back_from_its_pieces(text: str, piece: int) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(texts, "LARGE", 0)
         patch.setattr(texts, "_PIECE", piece)
-        box = texts.boxed(text)
+        box = texts.Texts().boxed(text)
         assert pickle.loads(pickle.dumps(box, protocol=5)) == text
         has_half = any(0xD800 <= ord(letter) < 0xE000 for letter in text)
         assert has_half or isinstance(box, texts.Text)
+        told = texts.token_of([text, text], lambda: None)
+        same, other = "".join(text), f"{text[:-1]}x"
+        assert (texts.token_of([same], lambda: None) == told) == (same == text)
+        assert (texts.token_of([other], lambda: None) == told) == (other == text)
 
 
 @pytest.mark.parametrize(
@@ -56,7 +60,7 @@ def test_a_large_text_is_as_it_was(tmp_path: Path, text: str) -> None:
     for namespace in (cells.namespace, new.namespace):
         found = [namespace["t"], namespace["also"], *namespace["held"], namespace["_oh"][1]]
         assert all(one == wanted and type(one) is str for one in found)
-        assert len(found) == 4
+        assert len(found) == 4 and found[0] is found[1]
     new.close()
 
 
