@@ -52,8 +52,7 @@ def select(scope: Scope, traces: Sequence[Trace], version: str = "") -> Selectio
         some = [each for each in _newest_first(group) if not only_dated or each.time_ns is not None]
         undated = [each for each in group if each.time_ns is None] if notebook is not None else []
         if len(undated) > _MOST_UNDATED:
-            # Which of them is newer nobody knows: the largest are read.
-            rest = sorted(undated, key=lambda each: each.size_bytes)[:-_MOST_UNDATED]
+            rest = _undated_left(undated)
             unread = [each for each in rest if each not in asked[:_MOST_ASKED]]
             out |= {id(each) for each in unread}
             left.extend(unread)
@@ -67,6 +66,16 @@ def select(scope: Scope, traces: Sequence[Trace], version: str = "") -> Selectio
         (left if notebook is not None else compare).extend(rest)
     read = tuple(each for each in traces if id(each) not in out)
     return Selection(read, tuple(_newest_first(compare)), tuple(left))
+
+
+def _undated_left(traces: Sequence[Trace]) -> list[Trace]:
+    """What is not read of versions without a time: the last of those that have an order are, and
+    the largest, for nobody knows which of the others is newer."""
+    in_order = sorted((each for each in traces if each.order), key=lambda each: -each.order)
+    last = {id(each) for each in in_order[: _MOST_UNDATED // 2]}
+    others = [each for each in traces if id(each) not in last]
+    others.sort(key=lambda each: each.size_bytes)
+    return others[: len(traces) - _MOST_UNDATED]
 
 
 def _is_in_time(trace: Trace, scope: Scope) -> bool:
@@ -97,9 +106,16 @@ def _thinned(traces: Sequence[Trace]) -> list[Trace]:
 def left_in_words(notebook: Path, unread: Iterable[Trace]) -> tuple[str, ...]:
     """What a person is told of documents that were not read, and how to get at them."""
     every = tuple(unread)
-    named = sum(each.notebook is not None for each in every)
-    nameless = len(every) - named
+    undated = sum(each.notebook is not None and each.time_ns is None for each in every)
+    named = sum(each.notebook is not None for each in every) - undated
+    nameless = len(every) - named - undated
     lines = []
+    if undated:
+        one = undated == 1
+        lines.append(
+            f"{'1 version' if one else f'{undated} versions'} of it whose time nobody knows"
+            f" {'was' if one else 'were'} not read: the largest were."
+        )
     if named:
         one = named == 1
         lines.append(

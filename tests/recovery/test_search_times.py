@@ -23,7 +23,7 @@ from jupyter_rewind.recovery.evidence import Evidence, Executed, Scope
 from jupyter_rewind.recovery.recover import Recovery, recover
 from jupyter_rewind.recovery.search import look, until
 from jupyter_rewind.recovery.survey import survey
-from jupyter_rewind.recovery.thinning import MOST_DOCUMENTS, select
+from jupyter_rewind.recovery.thinning import MOST_DOCUMENTS, left_in_words, select
 from tests.support import kernels
 from tests.support.evidence import SAVED, SECOND, document, session
 from tests.support.histories import make_history
@@ -191,10 +191,12 @@ def test_a_commit_of_a_time_that_no_calendar_has_is_read(tmp_path: Path) -> None
     assert "its time is none that a calendar has" in {each.problem for each in found.found.traces}
 
 
+@pytest.mark.parametrize("moment", [-1_000, 5_000_000_000])
 def test_of_very_many_versions_without_a_time_the_largest_are_read(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moment: int
 ) -> None:
-    """An archive can hold any number, dated by nothing; the others are listed."""
+    """An archive can hold any number, dated by nothing; the others are listed. Where they were
+    dated ahead one after the other, half of those that are read are the last."""
     monkeypatch.setattr(thinning, "_MOST_UNDATED", MOST_DOCUMENTS)
     home = Home(tmp_path)
     place = home.path / "backup.tar"
@@ -202,14 +204,19 @@ def test_of_very_many_versions_without_a_time_the_largest_are_read(
         for number in range(2 * MOST_DOCUMENTS):
             raw = notebook_text("old = 1", f"text = '{'x' * number}'").encode()
             member = tarfile.TarInfo(f"{number}/analysis.ipynb")
-            member.size, member.mtime = len(raw), 5_000_000_000
+            member.size, member.mtime = len(raw), moment - number
             made.addfile(member, io.BytesIO(raw))
     scope = home.scope(scan=(place,))
     chosen = select(scope, look(scope).traces)
     read = {int(each.place.rpartition(": ")[2].partition("/")[0]) for each in chosen.read}
-    assert read == set(range(MOST_DOCUMENTS, 2 * MOST_DOCUMENTS))
+    largest = set(range(MOST_DOCUMENTS, 2 * MOST_DOCUMENTS))
+    half = MOST_DOCUMENTS // 2
+    last = {*range(half), *range(2 * MOST_DOCUMENTS - half, 2 * MOST_DOCUMENTS)}
+    assert read == (largest if moment < 0 else last)
     assert len(chosen.left) == MOST_DOCUMENTS
-    asked = select(scope, look(scope).traces, ": 3/analysis.ipynb")
+    [told] = left_in_words(home.work / "analysis.ipynb", chosen.left)
+    assert told.startswith("24 versions of it whose time nobody knows were not read: the largest")
+    asked = select(scope, look(scope).traces, f": {MOST_DOCUMENTS - 3}/analysis.ipynb")
     assert len(asked.read) == MOST_DOCUMENTS + 1
     assert len(asked.left) == MOST_DOCUMENTS - 1
 
