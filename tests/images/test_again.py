@@ -7,7 +7,7 @@ import os
 import signal
 import socket
 import sqlite3
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -80,6 +80,34 @@ def test_a_kernel_comes_back_though_somebody_has_one_of_its_ports(imaged: Imaged
         imaged.command("restore", imaged.kernel, "head~0")  # of before the port was another one
         assert imaged.run("print(next(numbers))") == "1\n"
         assert json.loads(imaged.connection.read_text()) == after
+
+
+def test_a_kernel_whose_cells_ran_in_parallel_has_one_image_after_the_other(imaged: Imaged) -> None:
+    """joblib's processes share semaphores: they go along, and nothing of them stands in the way of
+    the next image, nor does what a CRIU that was killed has left of them."""
+    memory = Path("/dev/shm")
+    before = set(memory.glob("sem.loky-*"))
+    imaged.run(
+        "from joblib import Parallel, delayed\n"
+        "def work(): return Parallel(2)(delayed(abs)(each) for each in (-1, -2))\n"
+        "x = 1; work()"
+    )
+    imaged.command("create", NOTEBOOK)
+    left = [memory / f"link_remap.{number}" for number in range(2, 300)]
+    own = next(each for each in memory.glob("sem.loky-*") if each not in before)
+    for each in left:
+        with suppress(FileExistsError):
+            os.link(own, each)
+    imaged.run("x = 2")
+    imaged.command("create", NOTEBOOK)
+    assert not [each for each in left if each.exists() and each.samefile(own)]
+    imaged.command("restore", NOTEBOOK, "head~1")
+    assert imaged.run("print(x, work())") == "1 [1, 2]\n"
+    own.unlink()
+    imaged.server.ask("DELETE", f"api/sessions/{imaged.session['id']}")
+    imaged.command("restore", NOTEBOOK, "head~1")
+    assert own.exists()
+    assert imaged.run("print(x, work())") == "2 [1, 2]\n"
 
 
 def test_an_image_of_an_earlier_kernel_is_the_notebooks_too(imaged: Imaged) -> None:

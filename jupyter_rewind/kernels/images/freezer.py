@@ -19,7 +19,7 @@ from jupyter_rewind.errors import Conflict, RestoreRefused, Unavailable
 from jupyter_rewind.kernels.hosting.keeper import ENDED, MEMORY, SCRATCH, TURN
 from jupyter_rewind.kernels.hosting.rooms import ask_keeper
 from jupyter_rewind.kernels.images import criu as programs
-from jupyter_rewind.kernels.images import inmemory
+from jupyter_rewind.kernels.images import inmemory, linked
 from jupyter_rewind.kernels.images.openfiles import (
     LIST,
     REMAPPED,
@@ -44,6 +44,7 @@ _HEART_SECONDS, _MOMENT_SECONDS = 1.0, 2.0
 _WAIT_SECONDS = 120.0
 _UNKNOWN_BYTES = 1 << 60
 _TRIES, _PAUSE_SECONDS = 5, 0.2
+_IS_LINKED = re.compile("Can't link remap to .*: File exists")
 _IS_TAKEN = re.compile(r"Unable to create a thread: -17|Can't fork for \d+: File exists")
 _IS_XEUS = re.compile("(lib)?xeus|xpython_extension")
 
@@ -162,11 +163,24 @@ def dump(criu: programs.Criu, place: Place, folder: Path) -> dict[str, Json]:
     words: dict[str, Json] = {
         "command": [*programs.dump_command(criu, folder)], "seconds": _SECONDS,
     }  # fmt: skip
+    linked.drop_left(place)
     with going_on_after_failure(place):
-        answer = ask_keeper(place.folder, "dump", words, seconds=_SECONDS)
+        answer = _dump(place, folder, words)
         if "error" in answer:
             raise programs.dump_failure(answer, folder)
+        linked.take_in(folder)
         return describe_written(folder)
+
+
+def _dump(place: Place, folder: Path, words: dict[str, Json]) -> dict[str, Json]:
+    """What the keeper answers in the end: names that an image of another kernel takes for a moment
+    are free again when that is made."""
+    for _ in range(_TRIES):
+        answer = ask_keeper(place.folder, "dump", words, seconds=_SECONDS)
+        if "error" not in answer or not _IS_LINKED.search(read_text_or_empty(folder / "dump.log")):
+            break
+        time.sleep(_PAUSE_SECONDS)
+    return answer
 
 
 def fit(folder: Path, written: Mapping[str, Json] | None = None) -> tuple[str, ...]:
@@ -189,11 +203,17 @@ def has_pulse(hosted: Hosted) -> bool:
 
 
 def bring_back(
-    criu: programs.Criu, place: Place, hosted: Hosted, folder: Path, *, had_pulse: bool = True
+    criu: programs.Criu,
+    place: Place,
+    hosted: Hosted,
+    folder: Path,
+    *,
+    had_pulse: bool = True,
+    is_second: bool = False,
 ) -> None:
     """The process in `folder` is the kernel, and its heart beats, or, where it `had_pulse` not when
-    its image was made, it goes on for a moment at least. Raises RestoreRefused, Unavailable; there
-    is no kernel in the room then."""
+    its image was made, it goes on for a moment at least. It may be the second one of an image.
+    Raises RestoreRefused, Unavailable; there is no kernel in the room then."""
     pidfile = folder / "pid"
     pidfile.unlink(missing_ok=True)
     words: dict[str, Json] = {
@@ -202,11 +222,13 @@ def bring_back(
         "seconds": _SECONDS,
     }
     try:
-        answer = _restore(place, folder, words)
+        answer = _restore(place, folder, words, is_second=is_second)
     except KeyboardInterrupt:
         # CRIU reads the folder until the keeper answers again.
         ask_keeper(place.folder, "status", {}, seconds=_SECONDS)
         raise
+    finally:
+        linked.take_away(folder)
     if "error" in answer:
         raise programs.restore_failure(answer, folder, "The kernel sleeps in its image.")
     if had_pulse:
@@ -229,9 +251,12 @@ def _goes_on(place: Place) -> bool:
     return False
 
 
-def _restore(place: Place, folder: Path, words: dict[str, Json]) -> dict[str, Json]:
+def _restore(
+    place: Place, folder: Path, words: dict[str, Json], *, is_second: bool
+) -> dict[str, Json]:
     """What the keeper answers in the end: some failures pass by themselves."""
     for _ in range(_TRIES):
+        linked.put_out(folder, is_second=is_second)
         answer = ask_keeper(place.folder, "restore", words, seconds=_SECONDS)
         said = read_text_or_empty(folder / "restore.log") if "error" in answer else ""
         if "has bad size" in said:
