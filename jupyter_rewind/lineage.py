@@ -48,6 +48,12 @@ def images_of_notebook(repository: Repository, path: str) -> list[ProcessImage]:
     return sorted(found.values(), key=lambda image: (image.order, image.id))
 
 
+def place_of_notebook(repository: Repository, path: str, order: int) -> str:
+    """Where the notebook lies now that lay at `path` (real) then, in the order of entries. The
+    caller has refreshed the repository."""
+    return Bindings(repository).place_now(path, order)
+
+
 def _of_notebook(
     path: str, bindings: Bindings, at: Callable[[str], Iterable[T]], when: Callable[[T], int]
 ) -> Iterator[T]:

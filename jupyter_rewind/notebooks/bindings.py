@@ -234,6 +234,19 @@ class Bindings:
                 found += [stay for stay in self.stays(history) if stay.path == path]
         return found
 
+    def place_now(self, path: str, order: int) -> str:
+        """Where the notebook lies now that lay at `path` then; `path` where it does still, or where
+        no more is known."""
+        entries = self._repository.entries(kinds=BINDINGS, key=path_key(path))
+        for history in dict.fromkeys(map(history_of, entries)):
+            place = self.place(history)
+            if place is None or not place.bound or place.path == path:
+                continue
+            stays = (stay for stay in self.stays(history) if stay.path == path)
+            if any(stay.since <= order < stay.until for stay in stays):
+                return place.path
+        return path
+
     def _last(self, history: HistoryId) -> Entry | None:
         return self._repository.latest(kinds=BINDINGS, key=history_key(history))
 

@@ -7,6 +7,7 @@ import json
 import threading
 import urllib.error
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -191,6 +192,28 @@ def test_a_kernel_that_has_ended_is_this_servers_again_when_the_answer_comes(
     assert [each["id"] for each in imaged.server.ask("GET", "api/kernels")] == [imaged.kernel]
     assert [e["id"] for e in imaged.server.ask("GET", "api/sessions")] == [imaged.session["id"]]
     assert imaged.run("print(x)") == "kept\n"
+
+
+def test_a_kernel_that_has_ended_comes_back_to_its_notebook_though_that_was_renamed(
+    images: Images,
+) -> None:
+    """And not to another one that has got the old name since; what it runs from then on is told
+    of the notebook under its new name."""
+    imaged, server = images.imaged, images.imaged.server
+    made = images("POST", ROOT)[1]["image"]["id"]
+    session = f"api/sessions/{imaged.session['id']}"
+    server.ask("PATCH", f"api/contents/{NOTEBOOK}", {"path": "later.ipynb"})
+    server.ask("PATCH", session, {"path": "later.ipynb", "name": "later.ipynb"})
+    server.ask("DELETE", session)
+    server.put(NOTEBOOK, "2")
+    connection = imaged.home.folder / "runtime" / f"kernel-{imaged.kernel}.rewind"
+    connection.unlink(missing_ok=True)  # as by a server that has started since
+    images("POST", f"{ROOT}/{{image}}/restore", made)
+    assert [each["path"] for each in server.ask("GET", "api/sessions")] == ["later.ipynb"]
+    imaged.run("x = 'after'")
+    assert imaged.rewind("image", "list", "later.ipynb")["images"]
+    runs = imaged.rewind("kernels")["runs"]
+    assert {Path(each["path"]).name for each in runs} == {"later.ipynb"}
 
 
 def test_an_old_criu_is_one_clear_sentence_over_rest(start: Callable[..., Imaged]) -> None:

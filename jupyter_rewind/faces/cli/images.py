@@ -120,12 +120,14 @@ def open_images(face: Face, workspace: Workspace) -> ProcessImages:
     from jupyter_core.paths import jupyter_runtime_dir
 
     from jupyter_rewind.kernels.images.imaging import ProcessImages
-    from jupyter_rewind.lineage import images_of_notebook
+    from jupyter_rewind.lineage import images_of_notebook, place_of_notebook
 
     repository = workspace.repository
     repository.refresh()
     of_notebook = functools.partial(images_of_notebook, repository)
-    return ProcessImages(repository, face.settings, Path(jupyter_runtime_dir()), of_notebook)
+    place_now = functools.partial(place_of_notebook, repository)
+    runtime = Path(jupyter_runtime_dir())
+    return ProcessImages(repository, face.settings, runtime, of_notebook, place_now)
 
 
 def _check(

@@ -269,7 +269,7 @@ class ImageDesk:
 
     def _with_images(self, act: Callable[[ProcessImages], T]) -> T:
         from jupyter_rewind.kernels.images.imaging import ProcessImages
-        from jupyter_rewind.lineage import images_of_notebook
+        from jupyter_rewind.lineage import images_of_notebook, place_of_notebook
         from jupyter_rewind.workspace import Workspace
 
         with Workspace.open(self._settings) as workspace:
@@ -277,7 +277,8 @@ class ImageDesk:
             repository.refresh()
             runtime = Path(self._server.runtime_dir)
             of_notebook = functools.partial(images_of_notebook, repository)
-            return act(ProcessImages(repository, self._settings, runtime, of_notebook))
+            place_now = functools.partial(place_of_notebook, repository)
+            return act(ProcessImages(repository, self._settings, runtime, of_notebook, place_now))
 
     async def _in_thread(self, act: Callable[[], T]) -> T:
         if self._threads is None:

@@ -12,10 +12,11 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from jupyter_rewind import clock
 from jupyter_rewind.errors import NotFound, RestoreRefused, RewindError
+from jupyter_rewind.kernels.host import leave_notice
 from jupyter_rewind.kernels.hosting.record import Hosted, Place
 from jupyter_rewind.kernels.images import criu as programs
 from jupyter_rewind.kernels.images import firstlife, freezer, needs, relocation
@@ -32,14 +33,17 @@ from jupyter_rewind.kernels.images.records import (
     image_body,
     image_keys,
     mark_key,
+    mark_of,
 )
 from jupyter_rewind.kernels.images.reviving import (
     Surroundings,
     began,
     connection_of,
+    moved_log,
     new_room,
     room_body,
     second_of,
+    session_at,
     surroundings,
 )
 from jupyter_rewind.kernels.images.storing import load_folder, store_folder
@@ -147,7 +151,7 @@ class ProcessImages(Listing):
             freezer.scratch(place, secret) as target,
             freezer.scratch(place, secret) as aside,
         ):
-            moved = self._prepare(image, target, place, _moved_log(found, place), lambda _: ports)
+            moved = self._prepare(image, target, place, moved_log(found, place), lambda _: ports)
             kept = None
             if freezer.is_awake(place):
                 lighten(place, Path(hosted.connection))
@@ -176,7 +180,10 @@ class ProcessImages(Listing):
         """
         found = surroundings(self._repository.entry(EntryId(image.id)))
         here = str(self._runtime / Path(found.hosted.connection).name)
-        session = found.hosted.session if is_free else None
+        now = self._place_now(image.path, image.order) if image.path else ""
+        session = session_at(found.hosted, now) if is_free else None
+        if now != image.path:
+            leave_notice(Path(here), now)
         again = replace(found.hosted, connection=here, session=session)
         self._bring_anew(image, found, again, found.connection)
         return Returned(image, None)
@@ -218,12 +225,15 @@ class ProcessImages(Listing):
             freezer.turn(place),
             freezer.scratch(place, self._secret_bytes(None, image)) as target,
         ):
-            names = _moved_log(found, place)
+            names = moved_log(found, place)
             moved = self._prepare(image, target, place, names, ports)
             if moved and not is_second:
                 told = to_json(relocation.with_ports(connection, moved))
                 Files().replace_file(file, told, 0o600)
-            freezer.bring_back(criu, place, hosted, target, had_pulse=self._had_pulse(image))
+            freezer.bring_back(
+                criu, place, hosted, target,
+                had_pulse=self._had_pulse(image), is_second=is_second,
+            )  # fmt: skip
         begin_history_session(file, moved)
         return hosted
 
@@ -236,8 +246,8 @@ class ProcessImages(Listing):
         with self._repository.transaction() as tx:
             for other in self.of_kernel(image.kernel):
                 if name in other.labels and other.id != image.id:
-                    tx.add(IMAGE_MARK, **_mark(other, {"unlabel": name}))
-            tx.add(IMAGE_MARK, **_mark(image, {"label": name}))
+                    tx.add(IMAGE_MARK, **mark_of(other, {"unlabel": name}))
+            tx.add(IMAGE_MARK, **mark_of(image, {"label": name}))
 
     def delete(self, image: ProcessImage) -> None:
         """The image is gone; `collect` gives its room back. Raises RestoreRefused for the one that
@@ -306,7 +316,7 @@ class ProcessImages(Listing):
                 roots=stored.roots,
             )  # fmt: skip
             image = decode_image(entry, ())
-            marks = [tx.add(IMAGE_MARK, **_mark(image, {"label": label}))] if label else []
+            marks = [tx.add(IMAGE_MARK, **mark_of(image, {"label": label}))] if label else []
         return decode_image(entry, marks)
 
     def _prepare(
@@ -385,16 +395,3 @@ class ProcessImages(Listing):
             for image in images:
                 marks = self._repository.entries(kind=IMAGE_MARK, key=mark_key(image.id))
                 tx.expire([EntryId(image.id), *(mark.id for mark in marks)])
-
-
-def _moved_log(found: Surroundings, place: Place) -> dict[str, str]:
-    """The log of an image that was made at another place, on another machine as it may be."""
-    before = Place(Path(found.hosted.connection), found.hosted.kernel)
-    return {str(before.log): str(place.log)} if before.log != place.log else {}
-
-
-def _mark(image: ProcessImage, said: dict[str, Json]) -> dict[str, Any]:
-    return {
-        "keys": [mark_key(image.id), kernel_key(image.kernel)],
-        "body": {"image": image.id, **said},
-    }

@@ -28,7 +28,8 @@ class Listing:
     """The process images of one store, and the kernels of `runtime` that they are made of.
 
     `of_notebook` knows where a notebook lay before, which nothing of kernels does: the images of
-    the one at a path (real), oldest first.
+    the one at a path (real), oldest first. `place_now` knows where the one lies now that lay at a
+    path then, in the order of entries.
     """
 
     def __init__(
@@ -37,11 +38,13 @@ class Listing:
         settings: Rewind,
         runtime: Path,
         of_notebook: Callable[[str], list[ProcessImage]] | None = None,
+        place_now: Callable[[str, int], str] | None = None,
     ) -> None:
         self._repository = repository
         self._settings = settings
         self._runtime = runtime
         self.of_notebook = of_notebook or partial(images_at, repository)
+        self._place_now = place_now or (lambda path, order: path)
 
     def all(self) -> list[ProcessImage]:
         """Every image, oldest first. Raises Newer, Integrity."""

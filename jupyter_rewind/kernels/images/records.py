@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from jupyter_rewind.errors import Integrity, Newer
 from jupyter_rewind.model.entry import Entry, Json
@@ -20,6 +20,12 @@ FORMAT = 1
 def mark_key(image: ImageId) -> str:
     """What the marks of an image are looked up by."""
     return f"image:{image}"
+
+
+def mark_of(image: ProcessImage, said: dict[str, Json]) -> dict[str, Any]:
+    """The keys and the body of an entry that says this of the image."""
+    keys = [mark_key(image.id), kernel_key(image.kernel)]
+    return {"keys": keys, "body": {"image": image.id, **said}}
 
 
 def image_keys(kernel: str, path: str) -> list[str]:

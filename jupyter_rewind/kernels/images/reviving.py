@@ -84,6 +84,25 @@ def second_of(first: Hosted, runtime: Path) -> Hosted:
     return replace(first, kernel=kernel, session=session, connection=connection)
 
 
+def session_at(hosted: Hosted, notebook: str) -> HostedSession | None:
+    """The session of the kernel, whose notebook lies there by now (a real path); none where its
+    server does not serve that."""
+    session = hosted.session
+    root = os.path.realpath(hosted.root)
+    if session is None or not notebook or os.path.realpath(Path(root, session.path)) == notebook:
+        return session
+    path = os.path.relpath(notebook, root)
+    if path.startswith(os.pardir):
+        return None
+    return replace(session, path=path, name=os.path.basename(path))
+
+
+def moved_log(found: Surroundings, place: Place) -> dict[str, str]:
+    """The log of an image that was made at another place, on another machine as it may be."""
+    before = Place(Path(found.hosted.connection), found.hosted.kernel)
+    return {str(before.log): str(place.log)} if before.log != place.log else {}
+
+
 @contextmanager
 def new_room(wanted: Surroundings) -> Iterator[Hosted]:
     """The kernel in a room where nobody is yet. When the block ends well, the kernel is written
