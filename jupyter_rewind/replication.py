@@ -34,6 +34,7 @@ from jupyter_rewind.store.replica.address import (
     open_objects,
     parse_address,
     with_encryption,
+    without_spaces,
 )
 from jupyter_rewind.store.replica.check import CheckReport, Fault, check
 from jupyter_rewind.store.replica.collecting import CollectedReport, collect_replica
@@ -105,8 +106,9 @@ class Replication:
                 "There is no replica yet.",
                 hint="Add one: jupyter rewind replica add s3://bucket/prefix, or file:///a/folder.",
             )
-        found = [url for url in urls if text is None or text == url]
-        found = found or [url for url in urls if text is not None and text in url]
+        part = "" if text is None else without_spaces(text.strip())
+        found = [url for url in urls if text is None or part == url]
+        found = found or [url for url in urls if part in url]
         if not found:
             raise NotFound(
                 "None of the replicas has this address.",

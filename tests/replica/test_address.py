@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from jupyter_rewind.errors import InvalidInput, RewindError
+from jupyter_rewind.errors import InvalidInput, RewindError, Unavailable
 from jupyter_rewind.store.replica.address import open_objects, parse_address
 from tests.support.fault_proxy import FaultProxy, fault_proxy
 from tests.support.object_servers import Server
@@ -90,6 +90,7 @@ def test_profiles_are_found_without_boto3(
         "az://account:hun/ter2/hunter2==@container/prefix",
         "s3://bucket/p?endpoint=https://user:hun/hunter2@host",
         "s3://[hunter2/p",
+        "s3://bucket/a hunter2",
         "s3://bucket/p?endpoint=https://[hunter2",
     ],
 )
@@ -118,6 +119,23 @@ def test_credentials_of_other_providers_are_found_and_not_told(
     with pytest.raises(RewindError) as caught:
         open_objects(address, hasty=True).get("rewind-replica")
     assert "aHVudGVyMm" not in str(caught.value) and "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3"])
+def test_the_environment_may_name_the_server(
+    name: str, moto: Server, keys: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As it does for Amazon's own tools, one without TLS as well."""
+    monkeypatch.setenv(name, moto.endpoint)
+    objects = open_objects(parse_address("s3://rewind/by-environment?region=us-east-1"), hasty=True)
+    assert objects.create(name, b"x")
+
+
+def test_a_bucket_that_is_not_there_is_told(moto: Server, keys: dict[str, str]) -> None:
+    """It is no replica that is still empty, nor a server that is away."""
+    objects = open_objects(parse_address(moto.url("p").replace("/rewind/", "/no-such/")))
+    with pytest.raises(Unavailable, match="no such bucket"):
+        objects.get("rewind-replica")
 
 
 def test_names_that_look_like_logins_are_names() -> None:

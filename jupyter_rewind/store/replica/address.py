@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
-from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
+from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlsplit
 
 from jupyter_rewind.errors import InvalidInput
 from jupyter_rewind.settings import holds_login
@@ -59,6 +59,7 @@ def parse_address(text: str) -> Address:
             hint="Give credentials as the provider's tools find them, for S3 in AWS_ACCESS_KEY_ID"
             " and AWS_SECRET_ACCESS_KEY or in ~/.aws.",
         )
+    text = _as_set(text)
     parts = _split(text)
     options = dict(parse_qsl(parts.query, keep_blank_values=True))
     known = _OPTIONS.get(parts.scheme, {*()}.union(*_OPTIONS.values()))
@@ -82,8 +83,25 @@ def parse_address(text: str) -> Address:
         )  # fmt: skip
     raise InvalidInput(
         f"{parts.scheme or 'That'} is not an address of a replica that this version knows.",
-        hint="Give s3://, gs:// or az://bucket/prefix, or file:///a/folder.",
+        hint="Give s3://, gs:// or az://bucket/prefix, or file:///a/folder. In the settings, spaces"
+        " stand between addresses; in the name of a folder, write %20 there.",
     )
+
+
+def without_spaces(text: str) -> str:
+    """The address of a folder as the settings hold it, where spaces stand between addresses."""
+    return "".join(quote(each) if each.isspace() else each for each in text)
+
+
+def _as_set(text: str) -> str:
+    if text.startswith("file:"):
+        return without_spaces(text)
+    if any(each.isspace() for each in text):
+        raise InvalidInput(
+            "The address of a replica on object storage must not hold spaces.",
+            hint="Nothing was changed. Give another prefix.",
+        )
+    return text
 
 
 def with_encryption(text: str) -> str:
@@ -189,7 +207,12 @@ def _s3_config(address: Address) -> dict[str, Any]:
 
 
 def _plain(address: Address) -> dict[str, Any]:
-    return {"allow_http": True} if address.endpoint.startswith("http://") else {}
+    endpoint = address.endpoint
+    if address.scheme == "s3" and not endpoint:
+        # obstore goes by these, as Amazon's own tools do.
+        names = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
+        endpoint = next((os.environ[each] for each in names if os.environ.get(each)), "")
+    return {"allow_http": True} if endpoint.startswith("http://") else {}
 
 
 def _has_environment() -> bool:

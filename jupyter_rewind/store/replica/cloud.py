@@ -143,6 +143,12 @@ def tell(error: Exception, doing: str, key: str, place: str) -> RewindError:
     is_bucket = "NoSuchBucket" in str(error) or "ContainerNotFound" in str(error)
     if kind in {"NotFoundError", "FileNotFoundError"} and not is_bucket:
         return NotFound(f"{what}: there is no such object.")
+    if is_bucket:
+        return Unavailable(
+            f"{what}: there is no such bucket.",
+            hint="The store on this machine is whole. Make the bucket, or name another one.",
+            retryable=True,
+        )
     if kind in {"PermissionDeniedError", "UnauthenticatedError"} or _DENIED.search(said):
         return Denied(
             f"{what}: the server refuses ({reason}).",

@@ -289,6 +289,19 @@ def test_one_place_is_one_replica(home: Path, book: Path, rewind: Rewind, mount:
     assert len(rewind("replica", "list", "--json").data["replicas"]) == 1
 
 
+def test_a_folder_may_have_spaces_in_its_name(book: Path, rewind: Rewind, mount: Path) -> None:
+    """As external disks do: it becomes a replica beside those that were there, and all go on."""
+    disk = mount.with_name("My Disk")
+    disk.mkdir()
+    assert rewind("replica", "add", mount.as_uri()).status == 0
+    assert rewind("replica", "add", f"file://{disk}").status == 0
+    assert len(rewind("replica", "push", "--json").data["replicas"]) == 2
+    assert rewind("replica", "status", "My Disk", "--json").data["replicas"][0]["exists"]
+    assert rewind("replica", "remove", f"file://{disk}").status == 0
+    [left] = rewind("replica", "list", "--json").data["replicas"]
+    assert left["url"] == mount.as_uri()
+
+
 def test_a_folder_of_the_store_is_no_other_place(home: Path, book: Path, rewind: Rewind) -> None:
     """A copy that is lost with the store is none."""
     [segments] = (home / "data").rglob("segments")
