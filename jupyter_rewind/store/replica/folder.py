@@ -30,6 +30,11 @@ class FolderObjects:
     def place(self) -> str:
         return str(self._folder)
 
+    @property
+    def is_mount(self) -> bool:
+        """Whether a disk or a share is mounted at the folder itself."""
+        return os.path.ismount(self._folder.resolve())
+
     def create(self, key: str, data: bytes | bytearray) -> bool:
         path = self._path(key)
         self._require_folder()

@@ -51,6 +51,8 @@ class Notes:
     """Whether collecting the replica from here was begun, and what is to go may be there still."""
     cut_ns: int = 0
     """The replica has all that was committed here before."""
+    is_mount: bool = False
+    """Whether it lay in a folder where a disk or a share is mounted."""
 
 
 def notes_path(layout: Layout, url: str) -> Path:
@@ -70,6 +72,7 @@ def read_notes(layout: Layout, url: str) -> Notes:
             int(facts.get("base", 0)), bool(facts.get("opened", False)),
             int(facts.get("collected", 0)), int(facts.get("reads", 0)),
             bool(facts.get("collecting", False)), int(facts.get("cut", 0)),
+            bool(facts.get("mount", False)),
         )  # fmt: skip
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return Notes()
@@ -88,11 +91,12 @@ def noted_lenders(layout: Layout, segment: str, size: int) -> list[str]:
 
 def forget_address(layout: Layout, url: str, files: Files) -> None:
     """Nobody asks the replica at `url` for contents any more on the ground of what was noted of
-    it; the rest of the note stays, should it be a replica again. Raises Storage."""
+    it, nor looks for a disk there; the rest of the note stays, should it be a replica again. Raises
+    Storage."""
     path = notes_path(layout, url)
     try:
         facts = parse_json(path.read_bytes())
-        facts["url"] = ""
+        facts["url"], facts["mount"] = "", False
     except (OSError, ValueError, TypeError):
         return
     files.replace_file(path, to_json(facts))
@@ -123,6 +127,7 @@ def write_notes(layout: Layout, url: str, notes: Notes, files: Files) -> None:
                 "epoch": notes.epoch, "generations": {**notes.generations}, "base": notes.base,
                 "opened": notes.opened, "collected": notes.collected_ns,
                 "reads": notes.reads, "collecting": notes.is_collecting, "cut": notes.cut_ns,
+                "mount": notes.is_mount,
             }
         ),
     )  # fmt: skip

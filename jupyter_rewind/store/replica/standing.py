@@ -9,7 +9,7 @@ from jupyter_rewind import clock
 from jupyter_rewind.errors import NotFound
 from jupyter_rewind.store.replica.cut import take_cut
 from jupyter_rewind.store.replica.objects import Objects
-from jupyter_rewind.store.replica.opening import require_store, unseal
+from jupyter_rewind.store.replica.opening import require_mounted, require_store, unseal
 from jupyter_rewind.store.replica.pull import missing_here
 from jupyter_rewind.store.replica.push import read_known
 from jupyter_rewind.store.repository import Repository
@@ -47,6 +47,7 @@ def compare(repository: Repository, objects: Objects, url: str) -> Standing:
     """Raises Conflict (another store's replica), Integrity, Storage."""
     have: dict[str, int] = {}
     pushed_ns = since_ns = ahead = 0
+    require_mounted(objects, repository.layout, url)
     try:
         identity = require_store(objects, repository.layout)
         exists = True
