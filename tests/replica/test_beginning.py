@@ -15,7 +15,7 @@ import pytest
 
 from jupyter_rewind import beginning
 from jupyter_rewind.beginning import Beginning
-from jupyter_rewind.errors import Denied, Format, NotFound, RewindError, Unavailable
+from jupyter_rewind.errors import Conflict, Denied, Format, NotFound, RewindError, Unavailable
 from jupyter_rewind.faces.ipython.firstuse import meet_replicas
 from jupyter_rewind.faces.server.opening import Opening
 from jupyter_rewind.remains import take_remains
@@ -118,6 +118,54 @@ def begun_while_away(tmp_path: Path, mount: Path, first: Rewind) -> tuple[Rewind
     save(opening.workspace(), tmp_path / "b.ipynb", "y = 1")
     opening.close()
     return second, away
+
+
+def alone(settings: Rewind) -> Rewind:
+    """The same machine before it was told of any replica."""
+    return Rewind(store_path=settings.store_path, store_key_folder=settings.store_key_folder)
+
+
+def test_a_store_that_nothing_was_kept_in_gives_way(
+    tmp_path: Path, mount: Path, first: Rewind
+) -> None:
+    """A server was started here before it was told of the replica: what that holds comes all the
+    same, the server that runs shows it, and what is saved goes there."""
+    second = settings_of(tmp_path / "second", mount)
+    opening = Opening(alone(second))
+    assert not opening.workspace().all()
+    shutil.copytree(first.store_key_folder, second.store_key_folder, dirs_exist_ok=True)
+    replicas = Replication(second)
+    [url] = replicas.urls
+    assert replicas.pull(url)[1]
+    assert opening.workspace().checkpoints(str(tmp_path / "a.ipynb"))
+    save(opening.workspace(), tmp_path / "b.ipynb", "y = 1")
+    opening.close()
+    assert replicas.push(url).entries
+    assert Replication(first).pull(url)[0].entries
+
+
+@pytest.mark.parametrize("way", ["kept", "lost", "pushed"])
+def test_a_store_that_was_used_stays(way: str, tmp_path: Path, mount: Path, first: Rewind) -> None:
+    """Something is in it, or was, or a replica knows of it: the other one is refused."""
+    second = settings_of(tmp_path / "second", mount)
+    other = tmp_path / "other"
+    other.mkdir()
+    with Workspace.open(alone(second)) as workspace:
+        if way != "pushed":
+            save(workspace, tmp_path / "b.ipynb", "y = 1")
+    segments = Path(second.store_path) / "segments"
+    if way == "pushed":
+        Replication(settings_of(tmp_path / "second", other)).push(other.as_uri())
+    elif way == "lost":
+        shutil.rmtree(segments)
+        segments.mkdir()
+    config = (Path(second.store_path) / "config").read_bytes()
+    shutil.copytree(first.store_key_folder, second.store_key_folder, dirs_exist_ok=True)
+    replicas = Replication(second)
+    [url] = replicas.urls
+    with pytest.raises(Conflict, match="another store"):
+        replicas.pull(url)
+    assert (Path(second.store_path) / "config").read_bytes() == config
 
 
 def test_what_is_awaited_comes_with_a_later_command(

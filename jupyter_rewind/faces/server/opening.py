@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from jupyter_rewind import clock
@@ -30,8 +31,9 @@ class Opening:
     def workspace(self) -> Workspace:
         """The open workspace. Raises what opening the store raises."""
         with self._lock:
-            if self.opened is not None:
+            if self.opened is not None and not _is_replaced(self.opened):
                 return self.opened
+            self.opened = None
             if self.refusal and clock.monotonic() - self._refused_at < _RETRY_SECONDS:
                 raise self.refusal
             try:
@@ -71,3 +73,14 @@ class Opening:
         """The store is not held any more."""
         if self.opened is not None:
             self.opened.close()
+
+
+def _is_replaced(workspace: Workspace) -> bool:
+    """Whether another store stands in the place of the open one; what was taken away is told by
+    whoever reads or writes it."""
+    from jupyter_rewind.store.layout import read_store_id
+
+    store = workspace.repository
+    with suppress(RewindError):
+        return read_store_id(store.folder) != store.store_id
+    return False

@@ -7,6 +7,7 @@ built on it.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,15 +19,18 @@ from jupyter_rewind.store.apart import require_apart
 from jupyter_rewind.store.durable import Files
 from jupyter_rewind.store.encryption import require_library
 from jupyter_rewind.store.layout import (
+    ROTATED,
     Layout,
     key_check,
     key_path,
+    make_config,
     making,
     mend_config,
     read_retired_ends,
+    read_store_id,
     refuse_orphans,
 )
-from jupyter_rewind.store.locks import FileLock
+from jupyter_rewind.store.locks import Barrier, FileLock
 from jupyter_rewind.store.partial import note_partial
 from jupyter_rewind.store.replica.arrival import (
     finish_arrival,
@@ -68,16 +72,19 @@ class PullReport:
 
 def found_store(folder: Path, key_folder: Path, objects: Objects, files: Files) -> bool:
     """True when an empty store was made at `folder` for the replica to be pulled into; False
-    where there was a store already.
+    where there was a store already. One that nothing was ever kept in gives way.
 
     Raises Denied where the key of the replica's store is not in `key_folder`, Integrity where it
     is another one's, NotFound where there is no replica, InvalidInput where the key would lie in
     the store, Format where a store has lost its config.
     """
-    if (folder / "config").exists():
+    is_there = (folder / "config").exists()
+    if is_there and not is_unused(folder):
         return False
     require_apart(key_folder, folder)
     identity = read_identity(objects)
+    if is_there and read_store_id(folder) == identity.store_id:
+        return False
     path = key_path(key_folder, identity.store_id)
     try:
         key = path.read_bytes()
@@ -96,7 +103,47 @@ def found_store(folder: Path, key_folder: Path, objects: Objects, files: Files) 
             f"{path} is not the key of the store in the replica {objects.place}.",
             hint="Nothing was changed. Put the right key there.",
         )
-    return begin_store(folder, key_folder, identity.store_id, key, files, encrypted=encrypted)
+    begin = give_way if is_there else begin_store
+    return begin(folder, key_folder, identity.store_id, key, files, encrypted=encrypted)
+
+
+def is_unused(folder: Path) -> bool:
+    """Whether nothing was ever kept in the store that is at `folder`, here or in a replica: a
+    server was started, or a command was tried."""
+    try:
+        names = os.listdir(folder / "segments")
+    except OSError:
+        return False
+    told = ("witness", "retired", "retired-ends", "partial", "rotating", "damaged")
+    return not (
+        names
+        or any((folder / each).exists() for each in told)
+        or any((folder / "replicas").glob("*.json"))
+    )
+
+
+def give_way(
+    folder: Path, key_folder: Path, store_id: StoreId, key: bytes, files: Files, *, encrypted: bool
+) -> bool:
+    """True when the unused store at `folder` has this id and key now; False where something was
+    kept in it meanwhile. Who has it open opens it anew with the next save. Raises Denied (what is
+    encrypted cannot be kept here), Unavailable (no locks)."""
+    if encrypted:
+        require_library()
+    barrier = Barrier(folder / "locks" / "collect")
+    try:
+        # Whoever saves passes here, and looks at the config behind it.
+        with barrier.held(exclusive=True), making(folder):
+            before = read_store_id(folder)
+            if not is_unused(folder):
+                return False
+            files.replace_file(folder / AWAITED, b"")
+            files.replace_file(folder / "config", make_config(store_id, key, encrypted))
+            # Its key opens nothing: it does not say whose store this is any more.
+            files.replace_file(key_folder / f"{before}{ROTATED}", f"{store_id}\n".encode())
+            return True
+    finally:
+        barrier.close()
 
 
 def begin_store(

@@ -11,6 +11,8 @@ import nbformat
 import pytest
 from jupyter_client.blocking.client import BlockingKernelClient
 
+from jupyter_rewind.settings import Settings
+from jupyter_rewind.workspace import Workspace
 from tests.faces.cli.conftest import Rewind
 from tests.support.kernels import PATIENCE, Home, running
 
@@ -83,3 +85,21 @@ def test_a_kernel_that_is_first_at_another_machine_goes_on_in_the_same_store(
     assert [each.run.path for each in user.runs()] == [str(user.notebook)]
     assert rewind("replica", "push", "--json").data["replicas"][0]["entries"]
     assert len(list((home / "config" / "rewind-keys").iterdir())) == 1
+
+
+def test_who_started_jupyter_first_gets_everything_as_well(
+    home: Path, book: Path, rewind: Rewind, mount: Path
+) -> None:
+    """A server has begun an empty store on the new machine before the key and the address come."""
+    assert rewind("replica", "push", "--set", f"replica.url={mount.as_uri()}").status == 0
+    count = len(rewind("history", book, "--json").data["checkpoints"])
+    assert rewind("key", "export", home / "rewind.key").status == 0
+    shutil.rmtree(home / "data")
+    shutil.rmtree(home / "config")
+    Workspace.open(Settings.load()).close()
+    assert rewind("history", book).status == 3
+    assert rewind("key", "import", home / "rewind.key").status == 0
+    assert rewind("replica", "add", mount.as_uri()).status == 0
+    assert rewind("pull").status == 0
+    assert len(rewind("history", book, "--json").data["checkpoints"]) == count
+    assert rewind("replica", "push").status == 0
