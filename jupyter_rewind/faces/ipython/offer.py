@@ -38,6 +38,10 @@ class Offer:
         """The user knows that there is a state to go on from, if there is one."""
         if self._is_made or self._verbs.session.settings.kernels_resume != "ask":
             return
+        if self._verbs.has_resumed:
+            # A browser asked for it before the first cell ran.
+            self._is_made = True
+            return
         # One cell waits for a moment; a store on a slow disk takes longer to be looked through.
         is_known = self._verbs.predecessor.is_over(wait_seconds=self._patience_seconds)
         self._patience_seconds = 0.0

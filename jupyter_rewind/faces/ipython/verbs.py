@@ -43,6 +43,7 @@ class Verbs:
         self.session = session
         self.predecessor = predecessor
         self.templates: Templates | None = None
+        self.has_resumed = False
 
     # --- going back and forth -----------------------------------------------------------
 
@@ -87,6 +88,7 @@ class Verbs:
         else:
             target, _ = self._find_elsewhere(ref)
         moved = self.session.timeline.go_to(target, source=archive.repository, trust=trust)
+        self.has_resumed = True
         when = day_and_time(target.time_ns)
         return self._back(f"The kernel of {when} goes on here, with", moved)
 

@@ -238,3 +238,18 @@ def test_what_is_found_late_is_offered_after_a_later_cell(
     offer.after_cell("4")
     [told] = second.told
     assert "What it had after In[1] (" in told
+
+
+def test_what_was_taken_over_before_the_first_cell_is_not_offered_after_it(start: Start) -> None:
+    """A browser's Restore has brought the state back: no cell says that it waits."""
+    first = start()
+    first.run("x = [1]")
+    first.die()
+    second = start()
+    second.verbs.predecessor.look()
+    assert second.verbs.predecessor.is_over(wait_seconds=PATIENCE)
+    second.verbs.resume()
+    offer = Offer(second.verbs)
+    offer.before_cell("x")
+    offer.after_cell("x")
+    assert second.told == []
