@@ -7,6 +7,7 @@ import json
 import time
 import uuid
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -169,6 +170,36 @@ def test_a_page_is_told_where_its_kernel_does_not_wake(
         said = await first
         assert "did not wake" in said and f"image restore {imaged.kernel}" in said
         assert said.endswith(("1\n", "2\n"))
+
+    asyncio.run(work())
+
+
+def test_a_cell_that_waits_for_a_kernel_is_not_run_in_the_one_that_is_started_instead(
+    imaged: Imaged,
+) -> None:
+    """A restart drops the cells that wait, as it does of any other kernel."""
+    folder = imaged.home.notebook.parent
+    result, ran = folder / "result.txt", folder / "ran.txt"
+
+    async def work() -> None:
+        page = await connect(imaged)
+        await run(page, "file = open('result.txt', 'w')")
+        await asyncio.to_thread(fall_asleep, imaged)
+        result.write_text("of somebody else")
+        waiting = asyncio.create_task(run(page, "open('ran.txt', 'w'); print('ran')"))
+        await asyncio.to_thread(
+            eventually, lambda: "did not wake" in imaged.server.log.read_text(), "it says so"
+        )
+        await asyncio.to_thread(
+            imaged.server.ask, "POST", f"api/kernels/{imaged.kernel}/restart", {}
+        )
+        other = await connect(imaged)
+        assert await run(other, "print('file' in globals())") == "False\n"
+        waiting.cancel()
+        with suppress(asyncio.CancelledError):
+            await waiting
+        assert await run(page, "print('of the old page')") == "of the old page\n"
+        assert not ran.exists()
 
     asyncio.run(work())
 

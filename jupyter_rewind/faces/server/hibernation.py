@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from jupyter_server.serverapp import ServerApp
 
     from jupyter_rewind.faces.server.imaging import ImageDesk
+    from jupyter_rewind.kernels.hosting.process import ProcessMark
     from jupyter_rewind.kernels.hosting.record import Place
 
 _LOOK_MS = 2000
@@ -44,11 +45,11 @@ _HEARD = "_rewind_heard"
 
 @dataclass(slots=True)
 class _Held:
-    """What one page asked of a sleeping kernel, and how it is sent; `told` of it know that the
-    kernel did not wake."""
+    """What one page asked of a sleeping kernel, each with the process that was to wake it, and how
+    it is sent; `told` of it know that the kernel did not wake."""
 
     send: Callable[[Any, Any], Any]
-    messages: deque[Any] = field(default_factory=deque)
+    messages: deque[tuple[Any, ProcessMark | None]] = field(default_factory=deque)
     told: int = 0
     is_under_way: bool = False
 
@@ -113,7 +114,7 @@ class Hibernation:
         """What a page asked of a sleeping kernel reaches it by `send`, when it is awake and is
         heard."""
         held = self._held.setdefault(connection, _Held(send))
-        held.messages.append(message)
+        held.messages.append((message, self._keeper(connection.kernel_id)))
         self._begin_delivery(connection, held)
 
     # --- inside -------------------------------------------------------------------------
@@ -175,9 +176,13 @@ class Hibernation:
                 await self._nudge(connection)
             except Exception:
                 self._log.debug("a woken kernel was not heard", exc_info=True)
+            keeper = self._keeper(connection.kernel_id)
             while held.messages:
+                message, asked = held.messages.popleft()
+                if asked != keeper and _is_cell(connection, message):
+                    continue  # the kernel was restarted, which drops the cells that wait
                 try:
-                    held.send(connection, held.messages.popleft())
+                    held.send(connection, message)
                 except Exception:
                     self._log.warning("A request of a page was lost.", exc_info=True)
             held.told = 0
@@ -207,11 +212,10 @@ class Hibernation:
             " store, and this cell waits for it. The next cell tries again, as does"
             f" `jupyter rewind image restore {kernel_id}`."
         )
-        for message in list(held.messages)[held.told :]:
+        for message, _ in list(held.messages)[held.told :]:
             try:
-                header, _ = parts_of(connection, message)
-                if header.get("msg_type") == "execute_request":
-                    connection.write_stderr(words, header)
+                if _is_cell(connection, message):
+                    connection.write_stderr(words, parts_of(connection, message)[0])
             except Exception:
                 self._log.debug("a page was not told that its kernel sleeps", exc_info=True)
         held.told = len(held.messages)
@@ -282,6 +286,16 @@ class Hibernation:
             client.stop_channels()
         return True
 
+    def _keeper(self, kernel_id: str) -> ProcessMark | None:
+        """The process that stays the same while the kernel sleeps and wakes; a restarted kernel
+        has another one. Never raises."""
+        try:
+            place = self._place(kernel_id)
+            hosted = place.read() if place is not None else None
+        except RewindError:
+            return None
+        return hosted.process if hosted is not None else None
+
     def _place(self, kernel_id: str) -> Place | None:
         """Where the record of a kernel lies that has a room; None for all others."""
         try:
@@ -292,6 +306,13 @@ class Hibernation:
         except (KeyError, RewindError):
             return None
         return place if hosted is not None and hosted.has_room else None
+
+
+def _is_cell(connection: Any, message: Any) -> bool:
+    try:
+        return bool(parts_of(connection, message)[0].get("msg_type") == "execute_request")
+    except Exception:
+        return False
 
 
 def _is_awake(place: Place) -> bool:
