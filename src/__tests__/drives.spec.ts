@@ -1,6 +1,6 @@
 import { ContentsManager, Drive } from '@jupyterlab/services';
 
-import { isOnServer } from '../models/drives';
+import { isOnServer, serverPath } from '../models/drives';
 
 describe('a path', () => {
   it('is of the server, but for those of other drives', () => {
@@ -13,6 +13,19 @@ describe('a path', () => {
       true,
       true,
       false
+    ]);
+  });
+
+  it('is told to the server without a drive, and as the root where it is of another', () => {
+    const contents = new ContentsManager();
+    contents.addDrive(new Drive({ name: 'Bucket' }));
+    contents.addDrive(new Drive({ name: 'RTC' }));
+    const paths = ['RTC:', 'RTC:b/a.ipynb', 'b', 'Bucket:b'];
+    expect(paths.map(path => serverPath(contents, path))).toEqual([
+      '',
+      'b/a.ipynb',
+      'b',
+      ''
     ]);
   });
 });

@@ -13,3 +13,11 @@ export function isOnServer(
 ): boolean {
   return OWN.includes(contents.driveName(path));
 }
+
+/** The path as the server knows it; the root where it is of another drive. */
+export function serverPath(
+  contents: Pick<Contents.IManager, 'driveName' | 'localPath'>,
+  path: string
+): string {
+  return isOnServer(contents, path) ? contents.localPath(path) : '';
+}

@@ -14,7 +14,7 @@ import { ILauncher } from '@jupyterlab/launcher';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 import { undoIcon } from '@jupyterlab/ui-components';
 
-import { isOnServer } from '../models/drives';
+import { isOnServer, serverPath } from '../models/drives';
 import { RecoveryModel } from '../models/recovery';
 import { IRewindClient } from '../tokens';
 import { tell, tellFailure } from '../widgets/telling';
@@ -59,10 +59,11 @@ const plugin: JupyterFrontEndPlugin<void> = {
 
     const { contents } = app.serviceManager;
 
-    /** The folder of the server that the file browser shows; the root where it shows another's. */
+    const local = (path: string) => serverPath(contents, path);
+
+    /** The folder of the server that the file browser shows. */
     function folder(): string {
-      const path = browsers?.tracker.currentWidget?.model.path ?? '';
-      return isOnServer(contents, path) ? contents.localPath(path) : '';
+      return local(browsers?.tracker.currentWidget?.model.path ?? '');
     }
 
     /** The notebook that the context menu was opened on, else the folder it is in. */
@@ -181,7 +182,14 @@ const plugin: JupyterFrontEndPlugin<void> = {
       },
       execute: args => {
         const { path, cwd, fromBrowser } = args as IArguments;
-        return show(path ?? cwd ?? (fromBrowser ? chosen() : folder()));
+        const asked = path ?? cwd;
+        return show(
+          asked === undefined
+            ? fromBrowser
+              ? chosen()
+              : folder()
+            : local(asked)
+        );
       }
     });
     palette?.addItem({
