@@ -75,6 +75,12 @@ export class Server {
     return (cell?.get('outputs') as Y.Array<unknown>).toJSON();
   }
 
+  metadata(key: string): unknown {
+    const [only] = [...this.drafts.values()];
+    const cell = only.doc.getMap<Y.Map<unknown>>('cells').get(key);
+    return JSON.parse(String(cell?.get('metadata')));
+  }
+
   private receive(update: Uint8Array): void {
     if (this.failure) {
       throw this.failure;

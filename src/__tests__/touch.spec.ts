@@ -1,3 +1,5 @@
+import type { ICellModel } from '@jupyterlab/cells';
+import type { INotebookContent } from '@jupyterlab/nbformat';
 import { Signal } from '@lumino/signaling';
 
 import { type ISavable, Saving } from '../models/saving';
@@ -22,6 +24,51 @@ const changed = (before: string, after: string) => ({
   newValue: { name: after }
 });
 
+/** An open notebook with its drafts, and how it stands. */
+function saved(content: INotebookContent, sessionContext?: ISession) {
+  const { context, ...rest } = opened(content);
+  const ready = Promise.resolve();
+  const more = { fileChanged: new Signal({}), ready, sessionContext };
+  const savable = Object.assign(context, more) as unknown as ISavable;
+  savable.save = async () => undefined;
+  return { ...rest, saving: new Saving(savable) };
+}
+
+/** As JupyterLab does it: nobody is told but that the notebook is dirty. */
+function hide({ sharedModel }: ICellModel, act: () => void): void {
+  const { transact } = sharedModel as unknown as {
+    transact(act: () => void, undoable: boolean, origin: string): void;
+  };
+  transact.call(sharedModel, act, false, 'silent-change');
+}
+
+describe('hiding', () => {
+  it('what is in a cell leaves the notebook unsaved, and is kept', async () => {
+    const { model, server, session, saving } = saved(book(code('one')));
+    await session.flush();
+    const cell = model.cells.get(0);
+    hide(cell, () => cell.setMetadata('collapsed', true));
+    await session.flush();
+    expect(saving.standing).toBe('unsaved');
+    expect(server.metadata('0')).toMatchObject({ collapsed: true });
+    saving.dispose();
+    session.dispose();
+  });
+
+  it('nothing is no edit, whatever is tidied up while a cell is drawn', async () => {
+    const content = book({ ...code('one'), metadata: { collapsed: false } });
+    const { model, server, session, saving } = saved(content);
+    await session.flush();
+    const cell = model.cells.get(0);
+    hide(cell, () => cell.deleteMetadata('collapsed'));
+    await session.flush();
+    expect(saving.standing).toBe('saved');
+    expect(server.drafts.size).toBe(0);
+    saving.dispose();
+    session.dispose();
+  });
+});
+
 describe('another kernel', () => {
   it('is no edit where JupyterLab starts it for one that is not installed', () => {
     const session = sessionWith({ python3: 'python', ir: 'R' });
@@ -32,13 +79,8 @@ describe('another kernel', () => {
   it('leaves a notebook saved and without a draft then, else not', async () => {
     const content = book(code('one'));
     content.metadata.kernelspec = { name: 'gone', display_name: 'Gone' };
-    const { model, context, server, session } = opened(content);
-    const ready = Promise.resolve();
-    const sessionContext = sessionWith({ python3: 'python', ir: 'R' });
-    const more = { fileChanged: new Signal({}), ready, sessionContext };
-    const savable = Object.assign(context, more) as unknown as ISavable;
-    savable.save = async () => undefined;
-    const saving = new Saving(savable);
+    const installed = sessionWith({ python3: 'python', ir: 'R' });
+    const { model, server, session, saving } = saved(content, installed);
     const choose = async (name: string) => {
       model.setMetadata('kernelspec', { name, display_name: name });
       await session.flush();

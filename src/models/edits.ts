@@ -6,6 +6,7 @@ import {
   type SharedNotebook,
   touchedFields
 } from './draftdoc';
+import { watchHiding } from './hiding';
 import { areUsers, type IDescribed } from './touch';
 
 interface INotebookChange {
@@ -22,6 +23,9 @@ export class Edits implements IDisposable {
   ) {
     this.watch();
     notebook.changed.connect(this.onChanged, this);
+    this._hiding = watchHiding<SharedCell>(notebook, cell =>
+      this.note(doc => doc.note(cell, 'metadata'))
+    );
   }
 
   get isDisposed(): boolean {
@@ -30,6 +34,7 @@ export class Edits implements IDisposable {
 
   dispose(): void {
     this._isDisposed = true;
+    this._hiding.dispose();
     this.notebook.changed.disconnect(this.onChanged, this);
   }
 
@@ -60,6 +65,7 @@ export class Edits implements IDisposable {
     }
   }
 
+  private readonly _hiding: IDisposable;
   private _isDisposed = false;
   private readonly _watched = new WeakSet<SharedCell>();
 }

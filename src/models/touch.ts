@@ -2,6 +2,8 @@ import { type ISessionContext, SessionContext } from '@jupyterlab/apputils';
 import type { IDisposable } from '@lumino/disposable';
 import type { ISignal } from '@lumino/signaling';
 
+import { watchHiding } from './hiding';
+
 /** What a notebook's panel writes by itself when its kernel says what it is. */
 const KERNELS_OWN = ['language_info', 'kernelspec'];
 
@@ -69,6 +71,7 @@ export interface ITouchable {
   readonly collaborative?: boolean;
   readonly contentChanged: ISignal<unknown, void>;
   readonly metadataChanged?: ISignal<unknown, IMetadataChange>;
+  readonly sharedModel?: object;
   readonly stateChanged: ISignal<unknown, { name: string }>;
 }
 
@@ -87,6 +90,7 @@ export class Touch implements IDisposable {
     model.metadataChanged?.connect(this.onMetadata, this);
     model.contentChanged.connect(this.onContent, this);
     model.stateChanged.connect(this.onState, this);
+    this._hiding = watchHiding(model.sharedModel, () => this.onEdit());
   }
 
   /** How many edits there were. */
@@ -113,6 +117,7 @@ export class Touch implements IDisposable {
 
   dispose(): void {
     this._isDisposed = true;
+    this._hiding.dispose();
     this.model.metadataChanged?.disconnect(this.onMetadata, this);
     this.model.contentChanged.disconnect(this.onContent, this);
     this.model.stateChanged.disconnect(this.onState, this);
@@ -127,9 +132,13 @@ export class Touch implements IDisposable {
     if (this._isKernels) {
       this._isKernels = false;
     } else {
-      this._count += 1;
-      this.settle();
+      this.onEdit();
     }
+  }
+
+  private onEdit(): void {
+    this._count += 1;
+    this.settle();
   }
 
   private onState(_: unknown, { name }: { name: string }): void {
@@ -149,6 +158,7 @@ export class Touch implements IDisposable {
   }
 
   private _count = 0;
+  private readonly _hiding: IDisposable;
   private _holds = 0;
   private _isDisposed = false;
   private _isKernels = false;
