@@ -52,6 +52,15 @@ class _Own:
     is_known: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class _Earlier:
+    """The cells of a run that a notebook shows, the last one's count, and when it was saved."""
+
+    shown: set[tuple[int, str]]
+    last: int
+    saved: int
+
+
 class Rivals:
     """How well each run fits each of many notebooks; what it costs grows with their cells.
 
@@ -135,8 +144,9 @@ class Rivals:
         was saved under that name since."""
         if not any(map(self._has_code, places)):
             return None
-        for place in self.having(number):
-            if place not in places and self._went_on(number, places, place):
+        earlier = self._earlier(number, places)
+        for place in self.having(number) if earlier is not None else ():
+            if place not in places and self._went_on(number, earlier, place):
                 return place
         here = self._own(places).fits.get(number, _NONE)
         for place in self._clear.get(number, ()):
@@ -152,33 +162,40 @@ class Rivals:
     def has_moved(self, number: int, former: str, places: frozenset[str]) -> bool:
         """Whether the run is of the notebook of `places`, and what is at `former` has code, but not
         the run's, or was saved under a name of `places` since."""
-        if any(self._went_on(number, frozenset((former,)), place) for place in places):
+        earlier = self._earlier(number, frozenset((former,)))
+        if any(self._went_on(number, earlier, place) for place in places):
             return True
         there = self._own(places).fits.get(number, _NONE)
         here = self._fits(former).get(number, _NONE)
         is_other = self._has_code(former) and not _are_versions(former, places)
         return is_other and _has_moved(there, here)
 
-    def _went_on(self, number: int, formers: frozenset[str], place: str) -> bool:
-        """Whether what is at `place` was saved later, with all that the notebook of `formers` shows
-        of the run, and with what ran there after that: as "Save Notebook As" leaves the two."""
+    def _earlier(self, number: int, formers: frozenset[str]) -> _Earlier | None:
+        """What the notebook of `formers` shows of the run; None where that is too little, or where
+        it has what ran later, too."""
         earlier = [each for former in formers for each in self._documents.get(former, ())]
-        before = {cell for each in earlier for cell in self._shown(number, each)}
-        if len(before) < MATCHES:
-            return False
-        last = max(count for count, _ in before)
+        shown = {cell for each in earlier for cell in self._shown(number, each)}
+        if len(shown) < MATCHES:
+            return None
+        last = max(count for count, _ in shown)
         known = {source for each in earlier for _, source in _cells(each)}
         ran = {each.line: each.source.rstrip() for each in self._runs[number].executions}
         until = {source for count, source in ran.items() if count <= last}
         if known & (set(ran.values()) - until):
-            return False  # it has what ran later, too
-        saved = max(each.time_ns or 0 for each in earlier)
+            return None
+        return _Earlier(shown, last, max(each.time_ns or 0 for each in earlier))
+
+    def _went_on(self, number: int, earlier: _Earlier | None, place: str) -> bool:
+        """Whether what is at `place` was saved later, with all that is known to be `earlier`, and
+        with what ran there after that: as "Save Notebook As" leaves the two."""
+        if earlier is None:
+            return False
         for each in self._documents.get(place, ()):
             shown = self._shown(number, each)
-            more = shown - before
-            is_later = saved > 0 and (each.time_ns or 0) > saved
-            goes_on = len(more) >= MATCHES and before <= shown and min(more)[0] > last
-            if is_later and goes_on:
+            more = shown - earlier.shown
+            is_later = earlier.saved > 0 and (each.time_ns or 0) > earlier.saved
+            goes_on = len(more) >= MATCHES and earlier.shown <= shown
+            if is_later and goes_on and min(more)[0] > earlier.last:
                 return True
         return False
 

@@ -28,6 +28,7 @@ from jupyter_rewind.recovery.lineends import plain
 from jupyter_rewind.recovery.regular import NO_FILE
 from jupyter_rewind.recovery.thinning import select
 from jupyter_rewind.recovery.traces import ALL
+from jupyter_rewind.recovery.traces.history import HistoryFinder
 from jupyter_rewind.recovery.traces.present import PresentFinder
 from jupyter_rewind.recovery.zones import in_one_zone
 
@@ -174,7 +175,10 @@ def gather(
     heard = Evidence(unread=chosen.left)
     for number, trace in enumerate(chosen.read):
         scope.progress(f"Reading {trace.place}", number / len(chosen.read))
-        heard += _read(trace, replace(scope, hints=hints_of(heard, scope)), finders)
+        # Made for each of many notebooks, they would cost more than these.
+        is_history = trace.kind == HistoryFinder.kind
+        hinted = replace(scope, hints=hints_of(heard, scope)) if is_history else scope
+        heard += _read(trace, hinted, finders)
     if chosen.compare:
         from jupyter_rewind.recovery.nameless import alike_among
 

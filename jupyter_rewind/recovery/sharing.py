@@ -37,6 +37,7 @@ class Sharing:
 
     def __init__(self, rivals: Rivals, documents: Iterable[FoundDocument]) -> None:
         self._rivals = rivals
+        self._last: tuple[frozenset[str], Mapping[int, _Shown]] = frozenset(), {}
         self._documents: dict[str, list[FoundDocument]] = defaultdict(list)
         for each in documents:
             if each.trace.notebook is not None:
@@ -60,57 +61,67 @@ class Sharing:
 
     def shows_own(self, number: int, places: frozenset[str], other: str) -> bool:
         """Whether the notebook of `places` shows cells of the run that the `other` one has not."""
-        shown = self._shown.get(number, {})
-        most = {cell for place in places if place in shown for cell in shown[place].most}
-        code = self._code(frozenset((other,)))
-        return bool(code) and _are_apart(most, self._code(places), code)
+        own = self._own(places).get(number)
+        return own is not None and self._are_apart(own.most, places, frozenset((other,)))
 
     def _of_others(self, number: int, places: frozenset[str]) -> dict[Cell, str]:
         """What other notebooks show of the run, and the one of `places` has not."""
-        shown = self._shown.get(number, {})
-        own = {cell for place in places if place in shown for cell in shown[place].cells}
-        if len(only_telling(source for _, source in own)) < MATCHES:
+        own = self._own(places).get(number)
+        if own is None or len(only_telling(source for _, source in own.cells)) < MATCHES:
             return {}
-        code = self._code(places)
         found: dict[Cell, str] = {}
-        for place, theirs in shown.items():
-            if place not in places and _are_apart(
-                theirs.most, self._code(frozenset((place,))), code
-            ):
-                found |= {cell: place for cell in theirs.most if cell[1] not in code}
+        for place, theirs in self._shown.get(number, {}).items():
+            if place not in places and self._are_apart(theirs, frozenset((place,)), places):
+                code = self._code(places)
+                found |= {cell: place for cell in theirs if cell[1] not in code}
         return found
+
+    def _own(self, places: frozenset[str]) -> Mapping[int, _Shown]:
+        """What the notebook of `places` shows of each run; kept until another is asked about."""
+        if self._last[0] != places:
+            documents = [each for place in places for each in self._documents.get(place, ())]
+            self._last = places, self._shown_by(documents)
+        return self._last[1]
+
+    def _are_apart(self, shown: set[Cell], own: frozenset[str], others: frozenset[str]) -> bool:
+        """Whether the notebook of `own` shows enough of a run, and has little of the `others`'."""
+        telling = only_telling(source for _, source in shown)
+        if len(telling) < MATCHES:
+            return False
+        mine, strange = only_telling(self._code(own)), only_telling(self._code(others))
+        both = len(mine & strange)
+        return len(telling - strange) >= MATCHES and both < ALIKE * min(len(mine), len(strange))
 
     def _code(self, places: frozenset[str]) -> set[str]:
         documents = (each for place in places for each in self._documents.get(place, ()))
         return {source for each in documents for _, source in _cells(each)}
 
     @cached_property
-    def _shown(self) -> Mapping[int, Mapping[str, _Shown]]:
-        """What notebooks show of each run, by their paths."""
-        found: dict[int, dict[str, _Shown]] = defaultdict(lambda: defaultdict(_Shown))
+    def _shown(self) -> Mapping[int, Mapping[str, set[Cell]]]:
+        """The cells of each run that are most of what a notebook shows, by their paths. Where
+        hardly any says something, there are none: many notebooks begin alike."""
+        found: dict[int, dict[str, set[Cell]]] = defaultdict(dict)
         for place, documents in self._documents.items():
-            for document in documents:
-                counted = {each for each in _cells(document) if each[0]}
-                same: dict[int, set[Cell]] = defaultdict(set)
-                for cell in counted:
-                    for number in self._rivals.at_count.get(cell, ()):
-                        same[number].add(cell)
-                for number, cells in same.items():
-                    found[number][place].cells |= cells
-                    if 2 * len(cells) > len(counted):
-                        found[number][place].most |= cells
+            telling = only_telling(self._code(frozenset((place,))))
+            for number, shown in self._shown_by(documents).items():
+                if len({source for _, source in shown.most} & telling) >= MATCHES:
+                    found[number][place] = shown.most
         return found
 
-
-def _are_apart(shown: set[Cell], code: set[str], others: set[str]) -> bool:
-    """Whether a notebook of that `code` shows enough of a run, and has little of the `others`."""
-    telling, own, strange = (
-        only_telling(s for _, s in shown),
-        only_telling(code),
-        only_telling(others),
-    )
-    both = len(own & strange)
-    return len(telling - strange) >= MATCHES and both < ALIKE * min(len(own), len(strange))
+    def _shown_by(self, documents: Iterable[FoundDocument]) -> Mapping[int, _Shown]:
+        """What one notebook shows of each run."""
+        found: dict[int, _Shown] = defaultdict(_Shown)
+        for document in documents:
+            counted = {each for each in _cells(document) if each[0]}
+            same: dict[int, set[Cell]] = defaultdict(set)
+            for cell in counted:
+                for number in self._rivals.at_count.get(cell, ()):
+                    same[number].add(cell)
+            for number, cells in same.items():
+                found[number].cells |= cells
+                if 2 * len(cells) > len(counted):
+                    found[number].most |= cells
+        return found
 
 
 def _cells(document: FoundDocument) -> Iterable[Cell]:

@@ -12,6 +12,7 @@ from jupyter_rewind.recovery.attribution import Attribution
 from jupyter_rewind.recovery.evidence import Evidence, EvidenceCell, FoundDocument, Trace
 from jupyter_rewind.recovery.homes import Away, Home, Words
 from jupyter_rewind.recovery.rivals import Fit
+from jupyter_rewind.recovery.sharedkernels import without_others
 from tests.support.evidence import session
 
 CODE = ["import csv", "table", "rows = list(csv.reader(open('a.csv')))", "print(len(rows))"]
@@ -122,3 +123,37 @@ def test_notebooks_that_begin_alike_are_held_once() -> None:
 def fits_held() -> list[Fit]:
     gc.collect()
     return [each for each in gc.get_objects() if isinstance(each, Fit)]
+
+
+def work_for_shared_kernels(many: int) -> int:
+    """What telling what others ran on one notebook's kernel takes, beside as many that begin so."""
+    documents, everything = alike(many, common=3)
+    place = Path(documents[6].trace.place)
+    split = everything.split(place, {cell.source for cell in documents[6].cells})
+    assert split.own
+    without_others(everything, place, split)  # what is made once is made now
+
+    def tell() -> None:
+        without_others(everything, place, split)
+
+    return calls_in(tell)
+
+
+def test_notebooks_that_begin_alike_are_not_asked_what_they_ran_on_a_kernel() -> None:
+    """Who shows nothing of a session but an import that all begin with has run nothing in it."""
+    assert work_for_shared_kernels(96) < 1.5 * work_for_shared_kernels(12)
+
+
+def test_what_notebooks_that_begin_alike_show_of_each_other_is_not_held() -> None:
+    """What is kept of that does not grow with notebooks times sessions."""
+    many = 30
+    documents, everything = alike(many, common=3)
+    place = Path(documents[6].trace.place)
+    before = {id(each) for each in sets_held()}
+    without_others(everything, place, everything.split(place, ()))
+    assert sum(id(each) not in before for each in sets_held()) < 12 * many
+
+
+def sets_held() -> list[object]:
+    gc.collect()
+    return [each for each in gc.get_objects() if type(each) is set]
