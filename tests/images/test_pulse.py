@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import zmq
 
+from jupyter_rewind.errors import Unavailable
 from jupyter_rewind.kernels.images.pulse import beats
 
 
@@ -33,3 +34,9 @@ def test_a_heart_is_heard_over_ports_and_over_files(tmp_path: Path, transport: s
                 answering.join()
         answering.join()
     assert heard
+
+
+def test_a_kernel_whose_connection_file_is_gone_is_said_to_be_so(tmp_path: Path) -> None:
+    """It was shut down while an image of it was being made: no fault of Rewind's own."""
+    with pytest.raises(Unavailable, match=r"kernel-1\.json"):
+        beats(tmp_path / "kernel-1.json", 1)

@@ -14,6 +14,7 @@ from jupyter_rewind.faces.cli import wording
 from jupyter_rewind.faces.cli.answers import Answer, Column, Part, Remark, Table, Words
 from jupyter_rewind.faces.cli.command import Commands, Face
 from jupyter_rewind.kernels.images.telling import image_json
+from jupyter_rewind.model.shell import quoted
 
 if TYPE_CHECKING:
     from jupyter_rewind.kernels.images.imaging import ProcessImages
@@ -220,6 +221,7 @@ def _restore(images: ProcessImages, what: str, ref: str) -> Answer:
     data: dict[str, Json] = {"image": image_json(done.image), "kept": None}
     if done.kept is not None:
         data["kept"] = image_json(done.kept)
-        back = f"What it was before is kept: jupyter rewind image restore {what} {done.kept.id}"
+        command = f"jupyter rewind image restore {quoted(what)} {done.kept.id}"
+        back = f"What it was before is kept: {command}"
         return Answer(data, [*parts, Remark(back)])
     return Answer(data, parts)

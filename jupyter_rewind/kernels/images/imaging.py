@@ -59,6 +59,7 @@ from jupyter_rewind.model.image import (
     ProcessImage,
 )
 from jupyter_rewind.model.reference import check_label
+from jupyter_rewind.model.shell import quoted
 from jupyter_rewind.store.durable import Files
 
 if TYPE_CHECKING:
@@ -367,7 +368,7 @@ class ProcessImages(Listing):
             what = kept.path or kept.kernel
             return (
                 "The kernel has ended, and what it was is in the store:"
-                f" `jupyter rewind image restore {what} {kept.id}`."
+                f" `jupyter rewind image restore {quoted(what)} {kept.id}`."
             )
         return "The kernel is as it was."
 

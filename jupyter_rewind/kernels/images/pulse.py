@@ -12,6 +12,7 @@ from queue import Empty
 from typing import TYPE_CHECKING, Any
 
 from jupyter_rewind import clock
+from jupyter_rewind.errors import Unavailable
 
 if TYPE_CHECKING:
     from jupyter_client.blocking.client import BlockingKernelClient
@@ -52,10 +53,16 @@ def beats(
     connection_file: Path, seconds: float, is_there: Callable[[], bool] = lambda: True
 ) -> bool:
     """True as soon as the kernel behind the connection file answers; False when the time is up, or
-    when it is not there any more."""
+    when it is not there any more. Raises Unavailable where the file does not read."""
     import zmq
 
-    told = json.loads(connection_file.read_text())
+    try:
+        told = json.loads(connection_file.read_text())
+    except (OSError, ValueError) as error:
+        raise Unavailable(
+            f"The connection file {connection_file} of the kernel does not read: {error}.",
+            hint="The kernel may have been shut down meanwhile.",
+        ) from error
     transport = told.get("transport", "tcp")
     address = f"{transport}://{told['ip']}{'-' if transport == 'ipc' else ':'}{told['hb_port']}"
     deadline = clock.monotonic() + seconds
