@@ -16,6 +16,8 @@ from jupyter_rewind.recovery.lineends import as_written
 
 _ID = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 NOTES = "rewind"
+OF = "of"
+"""In the notes of a notebook: the path of the one that it was brought back for."""
 _MADE = "recovered-"
 _IN_LINES = frozenset({"application/javascript", "image/svg+xml"})
 

@@ -16,7 +16,7 @@ from typing import Any
 
 from jupyter_rewind.recovery.advice import likely_lost, next_steps
 from jupyter_rewind.recovery.alignment import Follower
-from jupyter_rewind.recovery.assembly import as_notebook
+from jupyter_rewind.recovery.assembly import OF, as_notebook
 from jupyter_rewind.recovery.attribution import (
     Attributed,
     Attribution,
@@ -151,12 +151,14 @@ def rebuild(target: Path, evidence: Evidence) -> Rebuilt:
     )
 
 
-def to_notebook(rebuilt: Rebuilt) -> dict[str, Any]:
-    """A valid nbformat 4.5 notebook; `metadata["rewind"]` says where each cell comes from."""
+def to_notebook(rebuilt: Rebuilt, of: Path | None = None) -> dict[str, Any]:
+    """A valid nbformat 4.5 notebook; `metadata["rewind"]` says where each cell comes from, and `of`
+    which notebook it was."""
     return as_notebook(
         [(each.cell, _cell_notes(each)) for each in rebuilt.cells],
         rebuilt.metadata,
-        {
+        ({} if of is None else {OF: str(of)})
+        | {
             "alternatives": [
                 {"source": each.source, "from": each.origin.words, "words": each.words}
                 for each in rebuilt.alternatives

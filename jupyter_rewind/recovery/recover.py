@@ -147,7 +147,7 @@ def as_bytes(recovery: Recovery, form: str = "ipynb") -> bytes | bytearray:
     """What was brought back, as a file of this form (ipynb, py or md)."""
     from jupyter_rewind.recovery.formats import to_bytes
 
-    return to_bytes(to_notebook(recovery.rebuilt), form)
+    return to_bytes(to_notebook(recovery.rebuilt, recovery.notebook), form)
 
 
 def refuse_language(recovery: Recovery, form: str) -> None:

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from jupyter_rewind.recovery.assembly import NOTES, OF
 from jupyter_rewind.recovery.documents import read_document
 from jupyter_rewind.recovery.evidence import (
     Evidence,
@@ -36,7 +37,7 @@ def with_siblings(evidence: Evidence, scope: Scope) -> Evidence:
     if not any(run.executions and (run.asked or not run.certain) for run in evidence.runs):
         return evidence
     named = {each.notebook for each in evidence.kernels if os.path.isabs(each.notebook)}
-    heard = [_read(trace) for trace in _siblings(scope, named)]
+    heard = [_read(trace, scope) for trace in _siblings(scope, named)]
     return sum(heard, evidence)
 
 
@@ -73,21 +74,31 @@ def _siblings(scope: Scope, named: Collection[str]) -> list[Trace]:
     return kept
 
 
-def _read(trace: Trace) -> Evidence:
+def _read(trace: Trace, scope: Scope) -> Evidence:
     """The notebook as a sibling; one that cannot be opened is told, one that is broken is not."""
     try:
         raw = read_file(trace.place, LARGE_BYTES)
     except OSError as error:
         words = f"It could not be compared with what was run: {error.strerror or error}."
         return Evidence(problems=(Problem(trace.place, words, trace),))
-    return Evidence(siblings=tuple(map(_bare, plain(read_document(trace, raw)).documents)))
+    documents = plain(read_document(trace, raw)).documents
+    return Evidence(siblings=tuple(_bare(each, scope) for each in documents))
 
 
-def _bare(document: FoundDocument) -> FoundDocument:
-    """The document without all that says nothing of a session."""
+def _bare(document: FoundDocument, scope: Scope) -> FoundDocument:
+    """The document without all that says nothing of a session: cells that were brought back from
+    the notebook's own sessions, too, whatever the result was called."""
+    was_own = _was_own(document, scope)
     cells = tuple(
         EvidenceCell("code", each.source, execution_count=each.execution_count)
         for each in document.cells
-        if each.kind == "code"
+        if each.kind == "code" and not (was_own and NOTES in each.metadata)
     )
     return replace(document, cells=cells, metadata={}, damages=())
+
+
+def _was_own(document: FoundDocument, scope: Scope) -> bool:
+    """Whether it was brought back for the notebook that is looked for."""
+    notes = document.metadata.get(NOTES)
+    of = notes.get(OF) if isinstance(notes, Mapping) else None
+    return isinstance(of, str) and "\0" not in of and settle(Path(of), scope) == scope.notebook
