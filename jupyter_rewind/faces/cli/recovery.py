@@ -153,7 +153,8 @@ def recover(
     single = notebook is not None and rescue.target_of(notebook)[0] is not None
     _check_ending(to, output)
     _check_names(output, page)
-    _check(to, single=single, names_files=bool(output or page or version), everything=all_)
+    is_of_one = bool(output or page or version or session)
+    _check(to, single=single, is_of_one=is_of_one, everything=all_)
     with face.screen.steps() as step:
         request = ask(
             notebook, step, history=history, scan=scan, sessions=session, since=since,
@@ -172,14 +173,14 @@ def recover(
     return _bring_all_back(face, request, surveyed.standings, loose, to, yes=yes)
 
 
-def _check(form: str, *, single: bool, names_files: bool, everything: bool) -> None:
+def _check(form: str, *, single: bool, is_of_one: bool, everything: bool) -> None:
     """Raises InvalidInput where the words of the command contradict one another."""
     from jupyter_rewind import rescue
 
     if form not in rescue.FORMS:
         raise InvalidInput(f"--to takes {', '.join(rescue.FORMS)}, not {form!r}.")
-    if names_files and not single:
-        raise InvalidInput("--output, --report and --from need a NOTEBOOK.")
+    if is_of_one and not single:
+        raise InvalidInput("--output, --report, --from and --session need a NOTEBOOK.")
     if single and everything:
         raise InvalidInput("--all takes a folder, not a notebook.")
 

@@ -7,6 +7,8 @@ import os
 import sqlite3
 from pathlib import Path
 
+import pytest
+
 from tests.faces.cli.conftest import Rewind, cell, notebook_bytes, sources
 from tests.support.histories import make_history
 
@@ -122,3 +124,19 @@ def test_sessions_are_listed_with_their_notebooks(
     [first, second] = rewind("sessions", "--json").data["sessions"]
     assert (first["session"], first["executions"], first["notebook"]) == (1, 3, str(path))
     assert (second["session"], second["notebook"]) == (2, None)
+
+
+@pytest.mark.parametrize("more", [[], ["--all"]])
+def test_a_session_is_of_one_notebook_that_is_named(
+    home: Path, work: Path, rewind: Rewind, more: list[str]
+) -> None:
+    """It is laid over no other notebook of a folder, and not left out without a word."""
+    kept = work / ".ipynb_checkpoints"
+    kept.mkdir(exist_ok=True)
+    for name in ("one", "other"):
+        (kept / f"{name}-checkpoint.ipynb").write_bytes(notebook_bytes(cell("c", f"{name} = 1")))
+    make_history(home / ".ipython/profile_default/history.sqlite", [["one = 1", "more = one + 1"]])
+    ended = rewind("recover", "--session", "1", *more)
+    assert ended.status == 2, ended.out
+    assert "--session need a NOTEBOOK" in ended.err
+    assert list(work.glob("*.recovered.*")) == []
