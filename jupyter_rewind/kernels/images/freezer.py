@@ -168,7 +168,7 @@ def dump(criu: programs.Criu, place: Place, folder: Path) -> dict[str, Json]:
         answer = _dump(place, folder, words)
         if "error" in answer:
             raise programs.dump_failure(answer, folder)
-        linked.take_in(folder)
+        linked.take_in(folder, criu.ghost_limit_mb << 20)
         return describe_written(folder)
 
 
@@ -190,7 +190,7 @@ def fit(folder: Path, written: Mapping[str, Json] | None = None) -> tuple[str, .
     listed = path.read_bytes()
     remapped = folder / REMAPPED
     deleted = read_deleted(remapped.read_bytes()) if remapped.exists() else frozenset()
-    found = check_files(read_files(listed), deleted, written)
+    found = check_files(read_files(listed), deleted | linked.taken_in(folder), written)
     if found.sizes:
         Files().replace_file(path, with_sizes(listed, found.sizes))
     return found.problems

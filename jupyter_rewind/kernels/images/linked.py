@@ -1,5 +1,6 @@
-"""Files that a process has mapped under a name that is gone, while they have another one: so are
-the semaphores of processes that work together, as joblib makes them.
+"""Files that a process has open or mapped under a name that is gone, while they have another one:
+semaphores of processes that work together, as joblib makes them, and libraries that were replaced,
+where whoever installed them keeps them under a second name, as uv and conda do.
 
 CRIU gives each of them one name more, by which it finds them again, and leaves that lying where the
 process stands still afterwards; the next image would stumble over it. So what they hold goes into
@@ -8,7 +9,6 @@ the image, and they are there again, as new files, when it comes back.
 
 from __future__ import annotations
 
-import base64
 import os
 import stat
 from collections.abc import Iterator
@@ -16,54 +16,57 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from jupyter_rewind.errors import RewindError
+from jupyter_rewind.errors import RewindError, Unavailable
 from jupyter_rewind.kernels.hosting.keeper import MEMORY
 from jupyter_rewind.kernels.images.messages import entries, numbers
 from jupyter_rewind.kernels.images.openfiles import LIST, REMAPPED, read_files
 from jupyter_rewind.kernels.images.relocation import Moves, move
 from jupyter_rewind.model.encoding import parse_json, to_json
-from jupyter_rewind.store.durable import Files, read_text_or_empty
+from jupyter_rewind.store.durable import Files, read_text_or_empty, translate
 
 if TYPE_CHECKING:
     from jupyter_rewind.kernels.hosting.record import Place
     from jupyter_rewind.model.entry import Json
 
 FORMAT = 1
-BOOK = "linked-files.json"
-"""Beside CRIU's files in an image; CRIU does not read it."""
-_PREFIX = "link_remap."
-_LINK, _KIND, _LINKED = 2, 3, 0
-_MOST_BYTES = 1 << 20
+BOOK, _PART = "linked-files.json", "linked-{}.bin"
+"""Beside CRIU's files in an image; CRIU does not read them."""
+_PREFIX, _SEMAPHORE, _DELETED = "link_remap.", "sem.", " (deleted)"
+_ORIGINAL, _LINK, _KIND, _LINKED = 1, 2, 3, 0
 
 
-def take_in(folder: Path) -> None:
+def take_in(folder: Path, most_bytes: int) -> None:
     """What the linked files hold is in the image in `folder`, and the names that CRIU gave them are
-    gone. Raises Integrity, Storage."""
-    found: list[Json] = []
-    for name in _links(folder):
-        with suppress(OSError):
-            status = os.lstat(name)
-            if stat.S_ISREG(status.st_mode) and status.st_size <= _MOST_BYTES:
-                data = base64.b64encode(Path(name).read_bytes()).decode()
-                mode = stat.S_IMODE(status.st_mode)
-                names: list[Json] = [*_names_of(status)]
-                found.append({"name": name, "mode": mode, "data": data, "names": names})
-    if found:
-        Files().replace_file(folder / BOOK, to_json({"format": FORMAT, "files": found}), 0o600)
-    for each in _links(folder):
-        Files().remove(Path(each))
+    gone. Raises Unavailable where one is larger than that, Integrity, Storage."""
+    links = _links(folder)
+    try:
+        told: list[Json] = [
+            _keep(folder, number, original, name, most_bytes)
+            for number, (original, name) in enumerate(links.items())
+        ]
+        if told:
+            Files().replace_file(folder / BOOK, to_json({"format": FORMAT, "files": told}), 0o600)
+    finally:
+        for name in links.values():
+            Files().remove(Path(name))
+
+
+def taken_in(folder: Path) -> frozenset[int]:
+    """The numbers of the files whose content is in the image, whatever has their names by now."""
+    return frozenset(int(each["number"]) for _, each in _told(folder))
 
 
 def put_out(folder: Path, *, is_second: bool) -> None:
-    """The files are there for CRIU, as the image in `folder` has them, and under the names by which
-    programs that the process starts look for them; those of a process that lives are its own, where
-    this `is_second` to it. Raises Integrity, Storage."""
+    """The files are there for CRIU, as the image in `folder` has them; semaphores also under the
+    names by which programs that the process starts look for them: those of a process that lives
+    are its own, where this `is_second` to it. Raises Integrity, Storage."""
     names: dict[str, str] = {}
-    for link, told in _told(folder):
+    for number, (link, told) in enumerate(_told(folder)):
         Files().remove(link)
         descriptor = Files().create(link, told["mode"])
         try:
-            Files().write_at(descriptor, [base64.b64decode(told["data"])], 0, link)
+            data = (folder / _PART.format(number)).read_bytes()
+            Files().write_at(descriptor, [data], 0, link)
         finally:
             Files().close(descriptor)
         names[told["name"]] = str(link)
@@ -84,34 +87,53 @@ def take_away(folder: Path) -> None:
 def drop_left(place: Place) -> None:
     """Names that a CRIU which was killed gave to files of this very kernel are gone. Raises
     Integrity, Newer, Storage."""
-    left = [Path(MEMORY, name) for name in _listed() if name.startswith(_PREFIX)]
-    hosted = place.read() if left else None
-    if hosted is None:
-        return
-    mapped = {number for pid in _below(hosted.process.pid) for number in _mapped(pid)}
-    for path in left:
-        with suppress(OSError):
-            if os.lstat(path).st_ino in mapped:
-                Files().remove(path)
+    hosted = place.read()
+    gone = {file for pid in _below(hosted.process.pid) for file in _gone(pid)} if hosted else set()
+    for folder in {folder for folder, _ in gone}:
+        for path in [Path(folder, name) for name in _listed(folder) if name.startswith(_PREFIX)]:
+            with suppress(OSError):
+                if (folder, os.lstat(path).st_ino) in gone:
+                    Files().remove(path)
 
 
-def _links(folder: Path) -> Iterator[str]:
-    """The names in memory that CRIU has given. Raises Integrity."""
+def _keep(folder: Path, number: int, original: int, name: str, most_bytes: int) -> Json:
+    try:
+        status = os.lstat(name)
+        if status.st_size > most_bytes:
+            raise Unavailable(
+                "No image of the kernel was made: a deleted file that it still has open is larger"
+                " than kernels.ghost_limit_mb allows.",
+                hint="The kernel goes on as before, and nothing was stored.",
+            )
+        data = Path(name).read_bytes()
+    except OSError as error:
+        raise translate(error, "read", name) from error
+    Files().replace_file(folder / _PART.format(number), data, 0o600)
+    names: list[Json] = [*_semaphores(status)] if os.path.dirname(name) == MEMORY else []
+    mode = stat.S_IMODE(status.st_mode)
+    return {"number": original, "name": name, "mode": mode, "names": names}
+
+
+def _links(folder: Path) -> dict[int, str]:
+    """The names that CRIU has given, each after the number of its file. Raises Integrity."""
     path = folder / REMAPPED
     if not path.exists():
-        return
+        return {}
     told = [numbers(entry) for entry in entries(path.read_bytes())]
-    wanted = {each.get(_LINK) for each in told if each.get(_KIND, _LINKED) == _LINKED}
-    for file in read_files((folder / LIST).read_bytes()):
-        if file.number in wanted and os.path.dirname(file.name) == MEMORY:
-            yield file.name
+    wanted = {
+        each.get(_LINK): each.get(_ORIGINAL, 0)
+        for each in told
+        if each.get(_KIND, _LINKED) == _LINKED
+    }
+    files = read_files((folder / LIST).read_bytes())
+    return {wanted[file.number]: file.name for file in files if file.number in wanted}
 
 
 def _told(folder: Path) -> Iterator[tuple[Path, Any]]:
     path = folder / BOOK
     if path.exists():
         for number, each in enumerate(parse_json(path.read_bytes())["files"]):
-            yield Path(MEMORY, f"rewind-{folder.name}.{number}"), each
+            yield Path(each["name"]).with_name(f".rewind-{folder.name}.{number}"), each
 
 
 def _name(link: Path, name: Path) -> None:
@@ -121,18 +143,18 @@ def _name(link: Path, name: Path) -> None:
     Files().rename(beside, name)
 
 
-def _names_of(status: os.stat_result) -> Iterator[str]:
-    """The other names in memory of the file."""
-    for name in _listed():
+def _semaphores(status: os.stat_result) -> Iterator[str]:
+    """The names by which other processes find it."""
+    for name in _listed(MEMORY):
         path = os.path.join(MEMORY, name)
         with suppress(OSError):
-            if not name.startswith(_PREFIX) and os.path.samestat(os.lstat(path), status):
+            if name.startswith(_SEMAPHORE) and os.path.samestat(os.lstat(path), status):
                 yield path
 
 
-def _listed() -> list[str]:
+def _listed(folder: str) -> list[str]:
     with suppress(OSError):
-        return os.listdir(MEMORY)
+        return os.listdir(folder)
     return []
 
 
@@ -145,9 +167,16 @@ def _below(pid: int) -> list[int]:
     return found
 
 
-def _mapped(pid: int) -> Iterator[int]:
-    """The numbers of the files in memory that the process has mapped."""
-    for line in read_text_or_empty(Path("/proc", str(pid), "maps")).splitlines():
-        fields = line.split(None, 5)
-        if len(fields) == 6 and fields[5].startswith(f"{MEMORY}/"):
-            yield int(fields[4])
+def _gone(pid: int) -> Iterator[tuple[str, int]]:
+    """The folders and numbers of the files that the process has mapped or open, and whose names
+    are gone."""
+    process = Path("/proc", str(pid))
+    with suppress(RewindError, OSError):
+        for line in read_text_or_empty(process / "maps").splitlines():
+            fields = line.split(None, 5)
+            if len(fields) == 6 and fields[5].endswith(_DELETED):
+                yield os.path.dirname(fields[5]), int(fields[4])
+        for each in (process / "fd").iterdir():
+            name = os.readlink(each)
+            if name.endswith(_DELETED):
+                yield os.path.dirname(name), os.stat(each).st_ino
