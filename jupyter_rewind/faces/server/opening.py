@@ -31,9 +31,12 @@ class Opening:
     def workspace(self) -> Workspace:
         """The open workspace. Raises what opening the store raises."""
         with self._lock:
-            if self.opened is not None and not _is_replaced(self.opened):
-                return self.opened
-            self.opened = None
+            if self.opened is not None:
+                if not _is_replaced(self.opened):
+                    return self.opened
+                folder = self.opened.repository.folder
+                log.warning("Another store took the place of that at %s: it is used now.", folder)
+                self.opened = None
             if self.refusal and clock.monotonic() - self._refused_at < _RETRY_SECONDS:
                 raise self.refusal
             try:
