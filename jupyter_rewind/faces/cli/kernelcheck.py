@@ -11,6 +11,8 @@ from jupyter_rewind.model.shell import quoted
 if TYPE_CHECKING:
     from jupyter_rewind.settings import Rewind
 
+_HEARD = "its variables are not kept, and its cells and outputs only by a server that runs Rewind"
+
 
 def check_kernels(settings: Rewind) -> Iterator[Finding]:
     """One finding for each kernel that Jupyter knows of."""
@@ -23,12 +25,12 @@ def check_kernels(settings: Rewind) -> Iterator[Finding]:
     for each in find_environments():
         name = f"kernel {each.name}"
         if not each.python:
-            text = f"{each.title} is no IPython: its cells and variables are not kept"
+            text = f"{each.title} is no IPython: {_HEARD}"
             yield Finding(name, State.NOTE, text)
         elif each.problem:
             yield Finding(name, State.NOTE, f"{each.python} could not be asked: {each.problem}")
         elif not each.installed:
-            text = f"{each.title} starts as always and keeps nothing: {each.python} has no Rewind"
+            text = f"{each.title} starts as always, for {each.python} has no Rewind: {_HEARD}"
             mend = f"{quoted(each.python)} -m pip install jupyter-rewind"
             yield Finding(name, State.NOTE, text, mend)
         elif not each.automatic:

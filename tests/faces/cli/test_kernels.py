@@ -315,7 +315,8 @@ def test_doctor_knows_which_kernels_keep_their_states(user: Home, rewind: Rewind
         (folder / name / "kernel.json").write_text(json.dumps(spec))
     found = {each["name"]: each for each in answer(rewind, "doctor")["findings"]}
     assert "could not be asked" in found["kernel none"]["text"]
-    assert "no IPython" in found["kernel other"]["text"]
+    told = found["kernel other"]["text"]
+    assert "no IPython" in told and "cells and outputs only by a server" in told
     assert found["kernel python3"]["state"] in ("on", "problem")
 
 
@@ -349,5 +350,6 @@ def test_a_kernel_without_the_package_starts_as_always(
     assert user.runs() == []
     monkeypatch.delenv("PYTHONPATH", raising=False)
     found = {each["name"]: each for each in answer(rewind, "doctor")["findings"]}
-    assert "keeps nothing" in found["kernel elsewhere"]["text"]
+    told = found["kernel elsewhere"]["text"]
+    assert "variables are not kept" in told and "cells and outputs only by a server" in told
     assert found["kernel elsewhere"]["mend"] == f"{elsewhere} -m pip install jupyter-rewind"
