@@ -1,4 +1,4 @@
-import type { ICellModel } from '@jupyterlab/cells';
+import type { ICellModel, ICodeCellModel } from '@jupyterlab/cells';
 import type { INotebookContent } from '@jupyterlab/nbformat';
 import { Signal } from '@lumino/signaling';
 
@@ -64,6 +64,28 @@ describe('hiding', () => {
     await session.flush();
     expect(saving.standing).toBe('saved');
     expect(server.drafts.size).toBe(0);
+    saving.dispose();
+    session.dispose();
+  });
+});
+
+describe('a running cell', () => {
+  it('leaves the notebook unsaved with each line, and all are kept', async () => {
+    const { model, server, session, saving } = saved(book(code('one')));
+    await session.flush();
+    const { outputs } = model.cells.get(0) as ICodeCellModel;
+    const line = { output_type: 'stream', name: 'stdout' };
+    outputs.add({ ...line, text: 'first\n' });
+    await session.flush();
+    expect(saving.standing).toBe('unsaved');
+    await saving.saveUnasked();
+    model.dirty = false;
+    await session.flush();
+    expect(saving.standing).toBe('saved');
+    outputs.add({ ...line, text: 'second\n' });
+    await session.flush();
+    expect(saving.standing).toBe('unsaved');
+    expect(server.outputs('0')).toMatchObject([{ text: 'first\nsecond\n' }]);
     saving.dispose();
     session.dispose();
   });

@@ -6,7 +6,7 @@ import {
   type SharedNotebook,
   touchedFields
 } from './draftdoc';
-import { watchHiding } from './hiding';
+import { watchSilent } from './silent';
 import { areUsers, type IDescribed } from './touch';
 
 interface INotebookChange {
@@ -23,8 +23,8 @@ export class Edits implements IDisposable {
   ) {
     this.watch();
     notebook.changed.connect(this.onChanged, this);
-    this._hiding = watchHiding<SharedCell>(notebook, cell =>
-      this.note(doc => doc.note(cell, 'metadata'))
+    this._silent = watchSilent<SharedCell>(notebook, (cell, field) =>
+      this.note(doc => doc.note(cell, field))
     );
   }
 
@@ -34,7 +34,7 @@ export class Edits implements IDisposable {
 
   dispose(): void {
     this._isDisposed = true;
-    this._hiding.dispose();
+    this._silent.dispose();
     this.notebook.changed.disconnect(this.onChanged, this);
   }
 
@@ -65,7 +65,7 @@ export class Edits implements IDisposable {
     }
   }
 
-  private readonly _hiding: IDisposable;
+  private readonly _silent: IDisposable;
   private _isDisposed = false;
   private readonly _watched = new WeakSet<SharedCell>();
 }

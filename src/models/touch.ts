@@ -2,7 +2,7 @@ import { type ISessionContext, SessionContext } from '@jupyterlab/apputils';
 import type { IDisposable } from '@lumino/disposable';
 import type { ISignal } from '@lumino/signaling';
 
-import { watchHiding } from './hiding';
+import { watchSilent } from './silent';
 
 /** What a notebook's panel writes by itself when its kernel says what it is. */
 const KERNELS_OWN = ['language_info', 'kernelspec'];
@@ -90,7 +90,7 @@ export class Touch implements IDisposable {
     model.metadataChanged?.connect(this.onMetadata, this);
     model.contentChanged.connect(this.onContent, this);
     model.stateChanged.connect(this.onState, this);
-    this._hiding = watchHiding(model.sharedModel, () => this.onEdit());
+    this._silent = watchSilent(model.sharedModel, () => this.onEdit());
   }
 
   /** How many edits there were. */
@@ -117,7 +117,7 @@ export class Touch implements IDisposable {
 
   dispose(): void {
     this._isDisposed = true;
-    this._hiding.dispose();
+    this._silent.dispose();
     this.model.metadataChanged?.disconnect(this.onMetadata, this);
     this.model.contentChanged.disconnect(this.onContent, this);
     this.model.stateChanged.disconnect(this.onState, this);
@@ -158,7 +158,7 @@ export class Touch implements IDisposable {
   }
 
   private _count = 0;
-  private readonly _hiding: IDisposable;
+  private readonly _silent: IDisposable;
   private _holds = 0;
   private _isDisposed = false;
   private _isKernels = false;

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -113,6 +114,26 @@ def test_it_is_saved_when_an_execution_ends(lab: Lab, page: Any) -> None:
     run_and_see(page, "6 * 7", "42")
     wait_until("the save", lambda: "42" in json.dumps(last_cell(path)["outputs"]))
     says(page, "Saved at")
+
+
+def test_what_a_running_cell_puts_out_is_saved_meanwhile(lab: Lab, page: Any) -> None:
+    """Each line counts as unsaved until it is in the file, long before the cell has ended; so does
+    it that outputs are hidden."""
+    path = lab.folder / NAME
+    write_notebook(path)
+    open_notebook(page, lab, NAME)
+    idle(page)
+    run_cell(page, 3, "import time; [(print('line', at), time.sleep(0.5)) for at in range(99)]")
+    says(page, "Kept as draft")
+    lines = re.compile(r"line (\d+)")
+    wait_until("a save", lambda: len(lines.findall(path.read_text())) > 1)
+    wait_until("another", lambda: len(lines.findall(path.read_text())) > 10)
+    assert last_cell(path)["execution_count"] is None, "it runs still"
+    page.evaluate("jupyterapp.commands.execute('notebook:interrupt-kernel')")
+    wait_until("its end", lambda: last_cell(path)["execution_count"] == 1)
+    says(page, "Saved at")
+    page.evaluate("jupyterapp.commands.execute('notebook:hide-cell-outputs')")
+    wait_until("the autosave", lambda: "collapsed" in last_cell(path)["metadata"])
 
 
 def test_it_is_saved_when_the_page_is_left_and_when_it_is_closed(lab: Lab, page: Any) -> None:
