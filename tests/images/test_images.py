@@ -124,6 +124,8 @@ def test_images_have_names_and_are_deleted(imaged: Imaged) -> None:
     assert [(each["id"], each["labels"]) for each in listed] == [(last, []), (first, ["good"])]
     imaged.command("delete", NOTEBOOK, last)
     assert [each["id"] for each in imaged.command("list")["images"]] == [first]
+    imaged.command("create", NOTEBOOK, "--label", "good")
+    assert [each["labels"] for each in imaged.command("list")["images"]] == [["good"], []]
 
 
 def test_a_kernel_comes_back_after_it_was_killed_with_its_server(

@@ -63,7 +63,8 @@ from jupyter_rewind.model.shell import quoted
 from jupyter_rewind.store.durable import Files
 
 if TYPE_CHECKING:
-    from jupyter_rewind.model.entry import Json
+    from jupyter_rewind.model.entry import Entry, Json
+    from jupyter_rewind.store.transaction import Transaction
 
 log = logging.getLogger(__name__)
 
@@ -94,8 +95,7 @@ class ProcessImages(Listing):
         """An image of the kernel as it is now, durable. The kernel goes on, or, with `stop`, sleeps
         and gives its memory back. Raises Unavailable, Denied, Storage; the kernel goes on then."""
         name = check_label(label) if label is not None else None
-        criu = self._criu()
-        place = self._place(hosted)
+        criu, place = self._criu(), self._place(hosted)
         with freezer.turn(place), freezer.scratch(place, self._secret_bytes(place)) as folder:
             freezer.require_awake(place)
             lighten(place, Path(hosted.connection))
@@ -141,8 +141,7 @@ class ProcessImages(Listing):
                 f"The process image {image.id} is of another kernel.",
                 hint="An image comes back into the kernel it was made of. Nothing was changed.",
             )
-        criu = self._criu()
-        place = self._place(hosted)
+        criu, place = self._criu(), self._place(hosted)
         found = surroundings(self._repository.entry(EntryId(image.id)))
         # Ports that somebody else had by then were moved when the kernel came back before.
         ports = relocation.moved_ports(found.connection, connection_of(hosted))
@@ -245,10 +244,7 @@ class ProcessImages(Listing):
         """
         name = check_label(text)
         with self._repository.transaction() as tx:
-            for other in self.of_kernel(image.kernel):
-                if name in other.labels and other.id != image.id:
-                    tx.add(IMAGE_MARK, **mark_of(other, {"unlabel": name}))
-            tx.add(IMAGE_MARK, **mark_of(image, {"label": name}))
+            self._add_label(tx, image, name)
 
     def delete(self, image: ProcessImage) -> None:
         """The image is gone; `collect` gives its room back. Raises RestoreRefused for the one that
@@ -317,8 +313,14 @@ class ProcessImages(Listing):
                 roots=stored.roots,
             )  # fmt: skip
             image = decode_image(entry, ())
-            marks = [tx.add(IMAGE_MARK, **mark_of(image, {"label": label}))] if label else []
+            marks = [self._add_label(tx, image, label)] if label else []
         return decode_image(entry, marks)
+
+    def _add_label(self, tx: Transaction, image: ProcessImage, name: str) -> Entry:
+        for other in self.of_kernel(image.kernel):
+            if name in other.labels and other.id != image.id:
+                tx.add(IMAGE_MARK, **mark_of(other, {"unlabel": name}))
+        return tx.add(IMAGE_MARK, **mark_of(image, {"label": name}))
 
     def _prepare(
         self,
