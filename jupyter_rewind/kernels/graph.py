@@ -187,11 +187,11 @@ class Survey:
         if type(held) is dict and tuple(held) != names:
             self._roots[key] = {name: held[name] for name in names if name in held} | held
 
-    def _token(self, keys: Sequence[str]) -> tuple[Any, ...] | None:
+    def _token(self, keys: Sequence[str], is_told: bool = True) -> tuple[Any, ...] | None:
         try:
             values = [self._roots[key] for key in keys]
             if not all(key.startswith(HUB) for key in keys):
-                return texts.token_of(values, self._session.deadline.check)
+                return texts.token_of(values, self._session.deadline.check) if is_told else None
             if any(map(self._session.hubs.homes.has, values)):
                 return None
             return tokens_of(values, self._session.hubs.uid_of)
@@ -393,8 +393,8 @@ class Survey:
             tuple(self._describe(key, notes.get(key, ())) for key in written.keys),
             self._ids(group), written.stream.digest(), len(written.stream), states,
             written.refs, tuple(self._roots[first]) if first.startswith(SMALL) else (),
-            group.closed, self._token(group.keys), stream=written.stream, before=before,
-            hollow=written.hollow, arrays=pods.arrays_of(written) if states else (),
+            group.closed, self._token(group.keys, group.written is written), written.stream,
+            before=before, hollow=written.hollow, arrays=pods.arrays_of(written) if states else (),
         )  # fmt: skip
         written.release()
         return found

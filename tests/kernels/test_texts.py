@@ -13,8 +13,11 @@ from hypothesis import strategies as st
 from xxhash import xxh3_128_digest
 
 from jupyter_rewind.kernels import texts
+from jupyter_rewind.kernels.capture import CaptureOptions
+from jupyter_rewind.kernels.comparison import report
 from jupyter_rewind.kernels.nans import may_hold_nan
 from jupyter_rewind.kernels.sink import Sink, Stream
+from jupyter_rewind.model.snapshot import Fidelity
 from tests.support.cells import Cells
 
 _LETTERS = st.one_of(
@@ -111,3 +114,31 @@ def test_a_nan_is_found_behind_a_large_payload() -> None:
     pickle.Pickler(sink, protocol=5).dump([b"x" * 2_000_000, float("nan")])
     assert may_hold_nan(sink.taken())
     assert not may_hold_nan(Stream([b"nothing"]))
+
+
+def test_a_text_that_there_is_no_time_for_costs_itself_alone(tmp_path: Path) -> None:
+    """The state of each cell is kept without it, however large it is."""
+    cells = Cells(tmp_path, options=CaptureOptions(budget_floor_seconds=0.01))
+    cells.run("pass")
+    for source in ("t = 'x' * 60_000_000; a = [1]", "a.append(2)", "b = 5", "k = len(t)"):
+        told = cells.try_run(source, seconds=0.1)
+        assert told.snapshot is not None and tuple(told.late) == ("t",), source
+    cells.close()
+
+
+def no_memory() -> None:
+    raise MemoryError
+
+
+def test_a_text_that_could_not_be_told_is_told_the_next_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There was no memory for it; where the user asks for the present to be kept, there is."""
+    cells = Cells(tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr(texts, "BytesIO", no_memory)
+        first = cells.run("t = 'x' * 2_000_000")
+    again = cells.capturer.keep_present(asked=True)
+    told = [report(cells.store, state)[0].fidelity for state in (first, again) if state]
+    assert told == [Fidelity.MISSING, Fidelity.EXACT]
+    cells.close()
