@@ -9,6 +9,7 @@ from difflib import SequenceMatcher
 from itertools import chain, takewhile
 from pathlib import PurePath
 
+from jupyter_rewind.recovery.ahead import age_of
 from jupyter_rewind.recovery.blends import blend_in_words, other_text
 from jupyter_rewind.recovery.broken.versions import VERSION
 from jupyter_rewind.recovery.broken.welds import weld_in_words
@@ -138,7 +139,7 @@ def _ours(
     others = [each for each in documents if each.trace.notebook is None]
     file = next((each for each in known if each.trace.kind == "file" and each.complete), None)
 
-    newest = max((each.time_ns or 0 for each in known), default=0)
+    newest = max((age_of(each)[0] for each in known), default=0)
 
     def rank(document: FoundDocument) -> tuple[bool, bool, int, int, bool, int]:
         time_ns = time_of(document, known, file)
@@ -149,8 +150,7 @@ def _ours(
         if is_poorer(document, known):
             time_ns -= TOGETHER_NS + 1  # the page that was made with it has what was shown
         is_fetched, is_others = FETCHED in document.trace.handle, _is_others(document)
-        order = document.trace.order if document.time_ns is None else 0
-        cells = len(document.cells)
+        order, cells = age_of(document)[1], len(document.cells)
         return not is_fetched, not is_others, time_ns, order, document.complete, cells
 
     return sorted(known or others, key=rank, reverse=True)
@@ -197,7 +197,7 @@ def _is_committed(
     return DROPPED not in older.trace.handle and any(
         each.trace.kind == GIT
         and DROPPED not in each.trace.handle
-        and (each.time_ns or 0) >= (older.time_ns or 0)
+        and age_of(each) >= age_of(older)
         and _texts(each) == texts
         for each in chain((newest,), others)
     )

@@ -39,7 +39,8 @@ class Trace:
     `place` is what a person can look up: a path, or a process. `notebook` is the absolute path of
     the notebook it is of, where the trace itself says so. `handle` is what its finder needs to
     read it. `problem` says why it may not be whole, where that can be seen from outside. `order` is
-    0, or tells, of traces that a clock dated ahead and of no known time, which is the newer one.
+    0, or tells which is the newer one of those that a clock dated ahead; `after_ns` is a time that
+    such a one is surely not older than, if there is one.
     """
 
     kind: str
@@ -52,6 +53,7 @@ class Trace:
     problem: str | None = None
     handle: Mapping[str, str] = field(default_factory=dict, hash=False)
     order: int = 0
+    after_ns: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

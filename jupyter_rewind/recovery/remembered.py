@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from jupyter_rewind.recovery.ahead import age_of
 from jupyter_rewind.recovery.evidence import EvidenceCell, FoundDocument
 
 MEMORY = "memory"
@@ -38,7 +39,7 @@ def time_of(
     `documents` that it goes on from, but none behind a whole `file`; 0 where it goes on from none.
     """
     if document.time_ns is not None or not is_untimed(document):
-        return document.time_ns or 0
+        return age_of(document)[0]
     known = [each for each in documents if each.time_ns is not None and each.cells]
     newest = max(known, key=lambda each: each.time_ns or 0, default=None)
     if newest is None or not _goes_on(document, newest, known):

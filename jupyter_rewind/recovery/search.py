@@ -79,7 +79,8 @@ def look(scope: Scope, finders: Sequence[Finder] = ALL) -> Found:
     for number, finder in enumerate(asked):
         scope.progress(f"Looking for {finder.title}", number / len(asked))
         _collect(finder, scope, traces, problems)
-    return Found(tuple(traces), tuple(problems), places(scope, finders))
+    placed = in_order(traces, clock.now_ns() + DAY_NS)
+    return Found(tuple(placed), tuple(problems), places(scope, finders))
 
 
 def places(scope: Scope, finders: Sequence[Finder] = ALL) -> tuple[Place, ...]:
@@ -119,9 +120,7 @@ def _collect(finder: Finder, scope: Scope, traces: list[Trace], problems: list[P
                 words = _NO_TIME.format(reason=reason.capitalize())
                 problems.append(Problem(found.place, words, found))
 
-    first = len(traces)
     problems += _guarded(finder.title, None, hear)
-    traces[first:] = in_order(traces[first:], clock.now_ns() + DAY_NS)
 
 
 def _as_it_lies(trace: Trace) -> Trace | Problem:
@@ -135,8 +134,10 @@ def _as_it_lies(trace: Trace) -> Trace | Problem:
             trace = replace(trace, holds=frozenset(), problem=trace.problem or "0 bytes")
     is_file = status is not None and stat.S_ISREG(status.st_mode)
     reason = _wrong_time(trace)
-    if reason == TO_COME and not is_file:
-        reason = None  # it has its place among the others of its kind
+    is_placed = trace.kind != PresentFinder.kind and trace.problem is None
+    if reason == TO_COME and not (is_file and not is_placed):
+        # It gets its place among the others; what is in no file has its own order.
+        return replace(trace, problem=reason) if is_file else trace
     if reason is not None:
         trace = replace(trace, time_ns=None, problem=trace.problem or reason)
     return trace

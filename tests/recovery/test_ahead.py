@@ -16,10 +16,13 @@ from jupyter_rewind import clock
 from jupyter_rewind.model.checkpoint import Reason
 from jupyter_rewind.notebooks.documents import checkpoint_document
 from jupyter_rewind.notebooks.history import Histories
-from jupyter_rewind.recovery.ahead import TO_COME, in_order
-from jupyter_rewind.recovery.evidence import Scope, Trace
+from jupyter_rewind.recovery.ahead import TO_COME, age_of, in_order
+from jupyter_rewind.recovery.evidence import FoundDocument, Scope, Trace
 from jupyter_rewind.recovery.recover import Recovery, recover
 from jupyter_rewind.recovery.remembered import UNSURE
+from jupyter_rewind.recovery.search import look
+from jupyter_rewind.recovery.traces.rewind import CHECKPOINT, KEPT_AS
+from jupyter_rewind.recovery.traces.scan import MEMBER
 from tests.support import kernels
 from tests.support.evidence import SECOND
 from tests.support.traces import Home, notebook_text
@@ -38,13 +41,7 @@ def rebuilt(scope: Scope) -> list[str]:
 def test_a_commit_that_was_dated_ahead_is_not_above_newer_work(tmp_path: Path, newer: str) -> None:
     """A colleague's clock was five days ahead: what was written since is newer all the same."""
     home = Home(tmp_path)
-    git = ["git", "-C", str(home.work), "-c", "user.name=a", "-c", "user.email=a@b"]
-    notebook = home.work / "analysis.ipynb"
-    notebook.write_text(notebook_text("a = 1", "old = 3"))
-    when = (clock.now_ns() + AHEAD_NS) // SECOND
-    dated = {f"GIT_{who}_DATE": f"@{when} +0000" for who in ("AUTHOR", "COMMITTER")}
-    for words in (["init", "-q"], ["add", "."], ["commit", "-qm", "x"]):
-        subprocess.run([*git, *words], check=True, env={**os.environ, **dated})
+    notebook = commit(home, (clock.now_ns() + AHEAD_NS) // SECOND, "a = 1", "old = 3")
     if newer == "its checkpoint":
         notebook.unlink()
         notebook = home.work / ".ipynb_checkpoints/analysis-checkpoint.ipynb"
@@ -101,6 +98,39 @@ def test_an_archive_that_is_dated_ahead_keeps_its_order(tmp_path: Path) -> None:
     assert all(each.confidence == UNSURE for each in found.rebuilt.cells)
 
 
+def commit(home: Home, moment: int, *cells: str) -> Path:
+    """The notebook, committed as of a moment in seconds."""
+    git = ["git", "-C", str(home.work), "-c", "user.name=a", "-c", "user.email=a@b"]
+    notebook = home.work / "analysis.ipynb"
+    notebook.write_text(notebook_text(*cells))
+    dated = {f"GIT_{who}_DATE": f"@{moment} +0000" for who in ("AUTHOR", "COMMITTER")}
+    for words in (["init", "-q"], ["add", "."], ["commit", "-qm", "x"]):
+        subprocess.run([*git, *words], check=True, env={**os.environ, **dated})
+    return notebook
+
+
+def test_what_is_missing_since_a_commit_that_was_dated_ahead_comes_back(tmp_path: Path) -> None:
+    """Nobody told git to keep the notebook without these cells, whatever the dates are."""
+    home, ahead = Home(tmp_path), (clock.now_ns() + AHEAD_NS) // SECOND
+    commit(home, ahead, "a = 1", "b = 2")
+    notebook = commit(home, ahead + 60, "a = 1", "b = 2", *NEWEST[1:], "more = 3")
+    notebook.write_text(notebook_text("a = 1", "b = 2"))
+    assert rebuilt(home.scope()) == ["a = 1", "b = 2", *NEWEST[1:], "more = 3"]
+
+
+def test_nothing_counts_as_run_since_a_commit_that_was_dated_ahead(tmp_path: Path) -> None:
+    """When it was nobody knows: what was run and deleted before it stays out."""
+    home, now = Home(tmp_path), clock.now_ns()
+    day = 86_400 * SECOND
+    commit(home, (now - 30 * day) // SECOND, "a = 1")
+    commit(home, (now + AHEAD_NS) // SECOND, "a = 1", "b = 3")
+    found = look(home.scope()).traces
+    assert [(each.time_ns is None, each.after_ns) for each in found if each.kind == "git"] == [
+        (True, (now - 30 * day) // SECOND * SECOND + 1),
+        (False, None),
+    ]
+
+
 NOW = 1_000_000
 
 
@@ -108,7 +138,7 @@ NOW = 1_000_000
 def test_versions_keep_their_places_whichever_were_dated_ahead(
     times: list[int], data: st.DataObject
 ) -> None:
-    """As listed, the newest first: right dates stay, the others keep their order among them."""
+    """As listed, the newest first: right dates stay, the others are where they were among them."""
     right = [each * SECOND for each in sorted(times, reverse=True)]
     wrong = data.draw(st.sets(st.sampled_from(range(len(right))))) if right else set()
     told = [
@@ -120,18 +150,40 @@ def test_versions_keep_their_places_whichever_were_dated_ahead(
     ]
     found = in_order(traces, NOW * SECOND)
     assert [each.place for each in found] == [each.place for each in traces]
-    placed = [(each.time_ns or 0, each.order if each.time_ns is None else 0) for each in found]
     for at, each in enumerate(found):
         if at not in wrong:
             assert each == traces[at]
             continue
-        assert each.problem == TO_COME
-        older_is_right = any(one not in wrong for one in range(at + 1, len(found)))
-        assert (each.time_ns is not None) == older_is_right
-        if each.time_ns is not None:
-            older = min(one for one in range(at + 1, len(found)) if one not in wrong)
-            assert right[older] < each.time_ns < right[older] + SECOND
-    behind = [each for at, each in enumerate(placed) if found[at].time_ns is not None]
-    assert behind == sorted(behind, reverse=True)
-    of_none = [each for at, each in enumerate(placed) if found[at].time_ns is None]
-    assert of_none == sorted(of_none, reverse=True)
+        assert (each.time_ns, each.problem) == (None, TO_COME)
+        older = [one for one in range(at + 1, len(found)) if one not in wrong]
+        assert (each.after_ns is not None) == bool(older)
+        if each.after_ns is not None:
+            assert right[older[0]] < each.after_ns < right[older[0]] + SECOND
+    ages = [age_of(FoundDocument(each, (), time_ns=each.time_ns)) for each in found]
+    known = [age for age, each in zip(ages, found, strict=True) if each.time_ns or each.after_ns]
+    assert known == sorted(known, reverse=True)
+    unknown = [each for each in found if not each.time_ns and not each.after_ns]
+    assert unknown == sorted(unknown, key=lambda each: each.order, reverse=True)
+
+
+def test_what_several_stores_dated_ahead_is_in_the_order_of_its_dates() -> None:
+    """Checkpoints that are newer than a commit stay so, also where its last right date is later."""
+    checkpoint = {CHECKPOINT: "1", KEPT_AS: "/a.ipynb"}
+    traces = [
+        Trace("git", "commit ahead", "/a.ipynb", time_ns=20 * SECOND),
+        Trace("git", "commit", "/a.ipynb", time_ns=3 * SECOND),
+        Trace("rewind", "later", "/a.ipynb", time_ns=30 * SECOND, handle=checkpoint),
+        Trace("rewind", "right again", "/a.ipynb", time_ns=8 * SECOND, handle=checkpoint),
+        Trace("rewind", "ahead", "/a.ipynb", time_ns=25 * SECOND, handle=checkpoint),
+        Trace("rewind", "checkpoint", "/a.ipynb", time_ns=2 * SECOND, handle=checkpoint),
+    ]
+    found = in_order(traces, 10 * SECOND)
+    found.sort(key=lambda each: age_of(FoundDocument(each, (), time_ns=each.time_ns)))
+    wanted = ["checkpoint", "commit", "commit ahead", "ahead", "right again", "later"]
+    assert [each.place for each in found] == wanted
+    alone = [each for each in traces if each.time_ns and each.time_ns > 10 * SECOND]
+    member = Trace("scan", "member", "/a.ipynb", time_ns=22 * SECOND, handle={MEMBER: "a"})
+    file = Trace("checkpoint", "file", "/a.ipynb", time_ns=28 * SECOND, problem=TO_COME)
+    found = sorted(in_order([*alone, member, file], 10 * SECOND), key=lambda each: each.order)
+    assert {each.after_ns for each in found} == {None}
+    assert [each.place for each in found] == ["commit ahead", "member", "ahead", "file", "later"]

@@ -54,7 +54,7 @@ RAW = "raw"
 """In the handle of a checkpoint's trace: blake3 of the file that it is of."""
 CHECKPOINT = "checkpoint"
 """In the handle of a checkpoint's trace: its id."""
-_KEPT_AS = "path"
+KEPT_AS = "path"
 JOURNALED = "run"
 """In the handle of the trace of a run."""
 MOST_CHECKPOINTS = 1000
@@ -97,7 +97,7 @@ class RewindFinder:
             checkpoint = histories.get(None, trace.handle[CHECKPOINT])
             names = tuple(
                 FoundName(trace, trace.notebook or "", stay.path, time_ns=stay.until)
-                for stay in histories.earlier_places(trace.handle[_KEPT_AS])
+                for stay in histories.earlier_places(trace.handle[KEPT_AS])
             )
             return read_document(trace, histories.read(checkpoint)) + Evidence(names=names)
 
@@ -241,7 +241,7 @@ def _checkpoint(checkpoint: Checkpoint, path: str, scope: Scope, *, kept_as: str
         {
             CHECKPOINT: str(checkpoint.id),
             RAW: checkpoint.raw.hex(),
-            _KEPT_AS: kept_as or path,
+            KEPT_AS: kept_as or path,
         },
     )
 
