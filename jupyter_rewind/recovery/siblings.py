@@ -11,7 +11,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from jupyter_rewind.recovery.assembly import NOTES, OF
+from jupyter_rewind.recovery.assembly import CODE, NOTES, OF, code_digest
 from jupyter_rewind.recovery.documents import read_document
 from jupyter_rewind.recovery.evidence import (
     Evidence,
@@ -87,7 +87,8 @@ def _read(trace: Trace, scope: Scope) -> Evidence:
 
 def _bare(document: FoundDocument, scope: Scope) -> FoundDocument:
     """The document without all that says nothing of a session: cells that were brought back from
-    the notebook's own sessions, too, whatever the result was called."""
+    the notebook's own sessions, too, whatever the result was called. Where one of those was
+    changed, run anew or deleted since, the result is a notebook of its own."""
     was_own = _was_own(document, scope)
     cells = tuple(
         EvidenceCell("code", each.source, execution_count=each.execution_count)
@@ -98,7 +99,11 @@ def _bare(document: FoundDocument, scope: Scope) -> FoundDocument:
 
 
 def _was_own(document: FoundDocument, scope: Scope) -> bool:
-    """Whether it was brought back for the notebook that is looked for."""
+    """Whether it was brought back for the notebook that is looked for, and is as it was."""
     notes = document.metadata.get(NOTES)
     of = notes.get(OF) if isinstance(notes, Mapping) else None
-    return isinstance(of, str) and "\0" not in of and settle(Path(of), scope) == scope.notebook
+    if not isinstance(of, str) or "\0" in of or settle(Path(of), scope) != scope.notebook:
+        return False
+    code = (each for each in document.cells if each.kind == "code" and NOTES in each.metadata)
+    digest = code_digest((each.source, each.execution_count) for each in code)
+    return isinstance(notes, Mapping) and notes.get(CODE) == digest

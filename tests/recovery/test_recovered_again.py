@@ -81,3 +81,19 @@ def test_what_was_brought_back_keeps_what_was_worked_on_in_it(home: Home) -> Non
     rescued.write_text(numbered(rescued.read_text(), LATER))
     again = brought_back(home)
     assert sources_of(again.rebuilt) == [*OLD, *MORE]
+
+
+def test_a_result_whose_cells_were_changed_is_a_notebook_of_its_own(home: Home) -> None:
+    """What ran in it since is its own, and not the lost notebook's newest."""
+    rescued = write(brought_back(home, (1,)), home.work / "whatif.ipynb")
+    other = [OLD[0], "totals = [int(row) * 3 for row in rows if row]"]
+    other += ["squares = [each ** 3 for each in totals]", MORE[1]]
+    book = json.loads(rescued.read_text())
+    for cell, source in zip(book["cells"], other, strict=True):
+        cell["source"] = [source]
+    rescued.write_text(numbered(json.dumps(book)))
+    history = home.path / ".ipython/profile_default/history.sqlite"
+    history.unlink()
+    make_history(history, [[*OLD, *MORE], other])
+    again = brought_back(home)
+    assert sources_of(again.rebuilt) == [*OLD, *MORE]
