@@ -101,6 +101,19 @@ def test_what_is_no_address_is_refused(text: str) -> None:
     assert "hunter2" not in str(caught.value)
 
 
+@pytest.mark.parametrize("text", ["/media/ada/My Disk", "~/My Disk", "C:\\My Disk", "/media/ada/x"])
+def test_a_path_is_told_how_a_folder_is_written(text: str) -> None:
+    """With spaces in it or without, it is no word about object storage."""
+    with pytest.raises(InvalidInput, match="not an address of a replica") as caught:
+        parse_address(text)
+    assert "file:///a/folder" in caught.value.hint
+
+
+def test_the_scheme_of_a_folder_may_be_in_capitals() -> None:
+    """With spaces in the folder's name, too."""
+    assert parse_address("FILE:///media/ada/My Disk").prefix == "/media/ada/My Disk"
+
+
 @pytest.mark.parametrize("scheme", ["s3", "gs", "az"])
 def test_each_providers_address_is_understood(scheme: str) -> None:
     """Bucket and prefix; opening asks nothing of the provider yet."""

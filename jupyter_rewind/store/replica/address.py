@@ -94,9 +94,10 @@ def without_spaces(text: str) -> str:
 
 
 def _as_set(text: str) -> str:
-    if text.startswith("file:"):
+    scheme = _split(text).scheme
+    if scheme == "file":
         return without_spaces(text)
-    if any(each.isspace() for each in text):
+    if scheme in _OPTIONS and any(each.isspace() for each in text):
         raise InvalidInput(
             "The address of a replica on object storage must not hold spaces.",
             hint="Nothing was changed. Give another prefix.",
