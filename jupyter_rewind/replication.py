@@ -42,6 +42,7 @@ from jupyter_rewind.store.replica.fetching import Progress
 from jupyter_rewind.store.replica.filling import fill
 from jupyter_rewind.store.replica.forwarding import Account, Forwarder, State
 from jupyter_rewind.store.replica.holding import HELD
+from jupyter_rewind.store.replica.mounts import note_mount
 from jupyter_rewind.store.replica.notes import forget_address
 from jupyter_rewind.store.replica.objects import Objects
 from jupyter_rewind.store.replica.opening import read_identity, require_sealed, require_store
@@ -157,6 +158,8 @@ class Replication:
         if exists and read_identity(objects).sealed:
             address = parse_address(with_encryption(address.url))
         file = set_value(KEY, " ".join([*known, address.url]))
+        with suppress(RewindError), self._workspace() as workspace:
+            note_mount(workspace.repository, address.url, objects)
         return Added(address.url, file, exists, key, address.encrypt)
 
     def _require_elsewhere(self, address: Address) -> None:
@@ -185,8 +188,7 @@ class Replication:
         else:
             unset_value(KEY)
         with suppress(RewindError), self._workspace() as workspace:
-            store = workspace.repository
-            forget_address(store.layout, url, store.files)
+            forget_address(workspace.repository.layout, url, workspace.repository.files)
         return url, user_file()
 
     def _require_apart(self, url: str) -> None:
@@ -275,7 +277,7 @@ class Replication:
         with self._workspace() as workspace:
             layout, files = workspace.repository.layout, workspace.repository.files
             return check(
-                layout, files, self.open(url), read_share=read_share, pace=self._pace,
+                layout, files, self.open(url), url=url, read_share=read_share, pace=self._pace,
                 progress=progress,
             )  # fmt: skip
 

@@ -16,6 +16,7 @@ from jupyter_rewind.store.layout import Layout
 from jupyter_rewind.store.replica.enduring import UNREADABLE, EnduringObjects
 from jupyter_rewind.store.replica.fetching import Fetcher, Progress
 from jupyter_rewind.store.replica.ledger import Ledger, read_bases
+from jupyter_rewind.store.replica.mounts import require_mounted
 from jupyter_rewind.store.replica.objects import Objects
 from jupyter_rewind.store.replica.opening import require_store, unseal
 from jupyter_rewind.store.replica.outline import pack_key
@@ -62,11 +63,14 @@ def check(
     files: Files,
     objects: Objects,
     *,
+    url: str = "",
     read_share: float = 0.0,
     pace: Pace | None = None,
     progress: Progress | None = None,
 ) -> CheckReport:
-    """Raises NotFound (no replica), Conflict (another store's), Storage, Newer."""
+    """Of the replica at `url`, if it is known. Raises NotFound (no replica), Conflict (another
+    store's), Storage (its disk is away, too), Newer."""
+    require_mounted(objects, layout, url)
     identity = require_store(objects, layout)
     objects = unseal(EnduringObjects(objects), identity, layout)
     while True:

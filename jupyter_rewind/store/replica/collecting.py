@@ -25,6 +25,7 @@ from jupyter_rewind.store.replica.condensing import Plan, copy, merged, plan, su
 from jupyter_rewind.store.replica.fetching import Source
 from jupyter_rewind.store.replica.folder import FolderObjects
 from jupyter_rewind.store.replica.ledger import Ledger
+from jupyter_rewind.store.replica.mounts import require_mounted
 from jupyter_rewind.store.replica.notes import Notes, note, read_notes
 from jupyter_rewind.store.replica.objects import Objects
 from jupyter_rewind.store.replica.opening import require_store, unseal
@@ -86,6 +87,7 @@ def collect_replica(
     Raises Conflict (another store's replica; another push, pull or collecting is at work),
     NotFound (no replica), Integrity (damage), Storage: then all that was reachable still is.
     """
+    require_mounted(objects, repository.layout, url)
     if dry_run:
         return _Collecting(repository, objects, url, sealed, pace or Pace(), progress).look()
     with sole_pusher(repository.layout, url):

@@ -51,12 +51,15 @@ class Notes:
     """Whether collecting the replica from here was begun, and what is to go may be there still."""
     cut_ns: int = 0
     """The replica has all that was committed here before."""
-    is_mount: bool = False
-    """Whether it lay in a folder where a disk or a share is mounted."""
 
 
 def notes_path(layout: Layout, url: str) -> Path:
     return layout.folder / "replicas" / f"{blake3(url.encode()).hexdigest(16)}.json"
+
+
+def mount_path(layout: Layout, url: str) -> Path:
+    """A file that is there where a disk or a share was mounted at the replica's folder."""
+    return notes_path(layout, url).with_suffix(".mount")
 
 
 def read_notes(layout: Layout, url: str) -> Notes:
@@ -72,7 +75,6 @@ def read_notes(layout: Layout, url: str) -> Notes:
             int(facts.get("base", 0)), bool(facts.get("opened", False)),
             int(facts.get("collected", 0)), int(facts.get("reads", 0)),
             bool(facts.get("collecting", False)), int(facts.get("cut", 0)),
-            bool(facts.get("mount", False)),
         )  # fmt: skip
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return Notes()
@@ -93,10 +95,11 @@ def forget_address(layout: Layout, url: str, files: Files) -> None:
     """Nobody asks the replica at `url` for contents any more on the ground of what was noted of
     it, nor looks for a disk there; the rest of the note stays, should it be a replica again. Raises
     Storage."""
+    files.remove(mount_path(layout, url))
     path = notes_path(layout, url)
     try:
         facts = parse_json(path.read_bytes())
-        facts["url"], facts["mount"] = "", False
+        facts["url"] = ""
     except (OSError, ValueError, TypeError):
         return
     files.replace_file(path, to_json(facts))
@@ -127,7 +130,6 @@ def write_notes(layout: Layout, url: str, notes: Notes, files: Files) -> None:
                 "epoch": notes.epoch, "generations": {**notes.generations}, "base": notes.base,
                 "opened": notes.opened, "collected": notes.collected_ns,
                 "reads": notes.reads, "collecting": notes.is_collecting, "cut": notes.cut_ns,
-                "mount": notes.is_mount,
             }
         ),
     )  # fmt: skip

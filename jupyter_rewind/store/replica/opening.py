@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from dataclasses import dataclass
 
 from jupyter_rewind import clock
@@ -15,14 +14,11 @@ from jupyter_rewind.errors import (
     Integrity,
     Newer,
     NotFound,
-    RewindError,
     Unavailable,
 )
 from jupyter_rewind.model.encoding import check_format, parse_json, to_json
 from jupyter_rewind.model.ids import StoreId
 from jupyter_rewind.store.layout import Layout, key_check
-from jupyter_rewind.store.replica.folder import FolderObjects
-from jupyter_rewind.store.replica.notes import read_notes
 from jupyter_rewind.store.replica.objects import Objects
 from jupyter_rewind.store.replica.probe import require_conditions
 from jupyter_rewind.store.replica.sealing import METHOD, SealedObjects, require_library
@@ -91,26 +87,6 @@ def require_store(objects: Objects, layout: Layout) -> Identity:
             hint="Nothing was changed.",
         )
     return found
-
-
-def require_mounted(objects: Objects, layout: Layout, url: str) -> None:
-    """Raises Unavailable where the replica lay on a disk or a share that was mounted at its folder
-    and is not: what is pushed would lie on this machine's own disk, below the place for it."""
-    if not isinstance(objects, FolderObjects) or objects.is_mount:
-        return
-    notes = read_notes(layout, url)
-    if not notes.is_mount:
-        return
-    with suppress(RewindError):
-        if read_identity(objects).replica == notes.replica:
-            return  # it was moved
-    raise Unavailable(
-        f"Nothing is mounted at {objects.place}, where the replica lay.",
-        hint="Nothing was changed. Mount its disk or share, and try again. If the replica is to lie"
-        " in that folder itself from now on, take it out of the settings with `jupyter rewind"
-        " replica remove`, and add it again.",
-        retryable=True,
-    )
 
 
 def unseal(objects: Objects, identity: Identity, layout: Layout) -> Objects:

@@ -41,6 +41,7 @@ from jupyter_rewind.store.replica.arrival import (
 from jupyter_rewind.store.replica.fetching import Fetcher, Progress
 from jupyter_rewind.store.replica.hollows import note_hollows, readdress
 from jupyter_rewind.store.replica.ledger import Ledger
+from jupyter_rewind.store.replica.mounts import note_mount, require_mounted
 from jupyter_rewind.store.replica.needs import Needs
 from jupyter_rewind.store.replica.notes import Notes, read_notes, write_notes
 from jupyter_rewind.store.replica.objects import Objects
@@ -201,7 +202,9 @@ def _pull(
 ) -> PullReport:
     layout, files = repository.layout, repository.files
     kind = SparseFetcher if lazy else Fetcher
+    require_mounted(objects, layout, url)
     identity = require_store(objects, layout)
+    note_mount(repository, url, objects)
     objects = unseal(objects, identity, layout)
     left = _TRIES
     while True:

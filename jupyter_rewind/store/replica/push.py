@@ -26,13 +26,13 @@ from jupyter_rewind.model.ids import EntryId
 from jupyter_rewind.store.layout import Layout
 from jupyter_rewind.store.partial import read_partial
 from jupyter_rewind.store.replica.cut import Tail, read_tail, take_cut
-from jupyter_rewind.store.replica.folder import FolderObjects
 from jupyter_rewind.store.replica.gathering import Again, gather, gathers
 from jupyter_rewind.store.replica.holding import held_back, held_with
 from jupyter_rewind.store.replica.ledger import Ledger, newest_refs, news
+from jupyter_rewind.store.replica.mounts import keeping_mounted
 from jupyter_rewind.store.replica.notes import Notes, note, notes_path, read_notes
 from jupyter_rewind.store.replica.objects import Objects
-from jupyter_rewind.store.replica.opening import make_replica, require_mounted, unseal
+from jupyter_rewind.store.replica.opening import make_replica, unseal
 from jupyter_rewind.store.replica.pace import Pace
 from jupyter_rewind.store.replica.packing import Block, Progress, Sender, lay_out
 from jupyter_rewind.store.replica.refs import LOG, TAG_SIZE, Piece, Ref, encode_ref, ref_key
@@ -194,7 +194,14 @@ class _Pusher:
         self._entries: frozenset[EntryId] = frozenset()
 
     def run(self, sealed: bool) -> PushReport:
-        require_mounted(self._outer, self._layout, self._url)
+        with keeping_mounted(self._repository, self._url, self._outer):
+            ledger, notes, tails = self._bring(sealed)
+        self._note(ledger, notes)
+        self._require_all()
+        return self._report(tails)
+
+    def _bring(self, sealed: bool) -> tuple[Ledger, Notes, list[Tail]]:
+        """The replica has all of `tails`, and the ledger knows it."""
         identity = make_replica(self._outer, self._layout, sealed=sealed)
         self._objects = unseal(self._outer, identity, self._layout)
         ledger, notes = read_known(
@@ -221,9 +228,7 @@ class _Pusher:
                 hint="Nothing is lost, here or there. Push again.",
                 retryable=True,
             ) from error
-        self._note(ledger, notes)
-        self._require_all()
-        return self._report(tails)
+        return ledger, notes, tails
 
     def _new_tails(self, have: Mapping[str, int]) -> list[Tail]:
         self._cut_ns = clock.now_ns()
@@ -381,7 +386,6 @@ class _Pusher:
         """Never fails: a push that stands is not undone for want of a note."""
         notes.numbers, notes.ends = dict(ledger.numbers), dict(ledger.sure)
         notes.cut_ns = notes.cut_ns if self._lacking else self._cut_ns
-        notes.is_mount = isinstance(self._outer, FolderObjects) and self._outer.is_mount
         note(self._layout, self._url, notes, self._repository.files)
 
     def _report(self, tails: list[Tail]) -> PushReport:

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from jupyter_rewind import clock
 from jupyter_rewind.errors import NotFound
 from jupyter_rewind.store.replica.cut import take_cut
+from jupyter_rewind.store.replica.mounts import require_mounted
 from jupyter_rewind.store.replica.objects import Objects
-from jupyter_rewind.store.replica.opening import require_mounted, require_store, unseal
+from jupyter_rewind.store.replica.opening import require_store, unseal
 from jupyter_rewind.store.replica.pull import missing_here
 from jupyter_rewind.store.replica.push import read_known
 from jupyter_rewind.store.repository import Repository
