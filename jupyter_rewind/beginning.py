@@ -14,6 +14,7 @@ import logging
 import sys
 import threading
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -25,7 +26,7 @@ from jupyter_rewind.store.durable import Files
 from jupyter_rewind.store.keyfiles import only_key
 from jupyter_rewind.store.replica.fetching import Progress
 from jupyter_rewind.store.replica.opening import read_identity
-from jupyter_rewind.store.replica.pull import AWAITED, begin_store, found_store
+from jupyter_rewind.store.replica.pull import AWAITED, begin_store, found_store, is_unused
 
 log = logging.getLogger(__name__)
 _PATIENCE_SECONDS = 10.0
@@ -77,8 +78,15 @@ class Beginning:
     def begin(self) -> None:
         """Where nothing is here yet, the replicas' store is the one from now on, and what they hold
         comes later; where none can be asked, the store of the only key. Raises as `found` does:
-        then whoever saves begins a store of its own. Nothing where a store has lost its config."""
-        if self._is_begun or self.has_work or not self._urls:
+        then whoever saves begins a store of its own. Nothing where a store has lost its config.
+        One that nothing was kept in gives way, where its replicas are another's."""
+        if self.has_work or not self._urls:
+            return
+        if self._is_begun:
+            if is_unused(self._folder) and not (self._folder / AWAITED).exists():
+                # It gives way; without the key, or an answer, it is a store of its own.
+                with suppress(RewindError):
+                    self.found()
             return
         try:
             self.found()

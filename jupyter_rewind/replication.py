@@ -48,7 +48,7 @@ from jupyter_rewind.store.replica.objects import Objects
 from jupyter_rewind.store.replica.opening import read_identity, require_sealed, require_store
 from jupyter_rewind.store.replica.pace import Pace
 from jupyter_rewind.store.replica.probe import UNCONDITIONAL, require_conditions
-from jupyter_rewind.store.replica.pull import PullReport, found_store, is_unused, pull
+from jupyter_rewind.store.replica.pull import PullReport, found_store, may_give_way, pull
 from jupyter_rewind.store.replica.push import PushReport, push
 from jupyter_rewind.store.replica.sealing import require_library
 from jupyter_rewind.store.replica.standing import Standing, compare
@@ -143,13 +143,13 @@ class Replication:
             with self._workspace() as workspace:
                 layout = workspace.repository.layout
                 key = key_path(Path(self._settings.store_key_folder), layout.store_id)
-                identity = require_store(objects, layout)
+                identity = read_identity(objects)
+                if may_give_way(layout, key.parent, identity):
+                    key = None  # the pull puts the replica's store in the place of this one
+                else:
+                    require_store(objects, layout)
                 if address.encrypt:
                     require_sealed(identity, objects.place)
-        except Conflict:
-            if not is_unused(Path(self._settings.store_path).expanduser()):
-                raise
-            key = None  # the pull puts the replica's store in the place of this one
         except NotFound:
             # No store here yet, or no replica there.
             exists = _is_replica(objects)

@@ -144,6 +144,25 @@ def test_a_store_that_nothing_was_kept_in_gives_way(
     assert Replication(first).pull(url)[0].entries
 
 
+def test_it_gives_way_to_a_server_that_starts(tmp_path: Path, mount: Path, first: Rewind) -> None:
+    """The key and the address came while no server ran: the next one has what the replica holds,
+    as soon as it was pulled; without the key it goes on with its own store."""
+    second = settings_of(tmp_path / "second", mount)
+    Workspace.open(alone(second)).close()
+    own = (Path(second.store_path) / "config").read_bytes()
+    opening = Opening(second)
+    opening.workspace()
+    opening.close()
+    assert (Path(second.store_path) / "config").read_bytes() == own
+    shutil.copytree(first.store_key_folder, second.store_key_folder, dirs_exist_ok=True)
+    opening = Opening(second)
+    opening.workspace()
+    [url] = Replication(second).urls
+    assert Replication(second).pull(url)[0].entries
+    assert opening.workspace().checkpoints(str(tmp_path / "a.ipynb"))
+    opening.close()
+
+
 @pytest.mark.parametrize("way", ["kept", "lost", "pushed"])
 def test_a_store_that_was_used_stays(way: str, tmp_path: Path, mount: Path, first: Rewind) -> None:
     """Something is in it, or was, or a replica knows of it: the other one is refused."""

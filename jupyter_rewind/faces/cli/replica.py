@@ -166,6 +166,8 @@ def _add(face: Face, replicas: Replication, url: str, encrypt: bool) -> Answer:
 
     added = replicas.add(url, encrypt=encrypt)
     state = "There is one of this store already." if added.exists else "`push` makes it."
+    if added.exists and added.key is None:
+        state = "What it holds comes with `jupyter rewind pull`, or the next command."
     parts: list[Part] = [Words(f"{added.url} is a replica of this store now, by {added.file}.")]
     parts.append(Remark(state))
     if added.encrypted:

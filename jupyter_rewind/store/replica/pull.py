@@ -45,7 +45,7 @@ from jupyter_rewind.store.replica.mounts import note_mount, require_mounted
 from jupyter_rewind.store.replica.needs import Needs
 from jupyter_rewind.store.replica.notes import Notes, read_notes, write_notes
 from jupyter_rewind.store.replica.objects import Objects
-from jupyter_rewind.store.replica.opening import read_identity, require_store, unseal
+from jupyter_rewind.store.replica.opening import Identity, read_identity, require_store, unseal
 from jupyter_rewind.store.replica.pace import Pace
 from jupyter_rewind.store.replica.push import know_branch, still_true
 from jupyter_rewind.store.replica.sparse import SparseFetcher
@@ -121,6 +121,14 @@ def is_unused(folder: Path) -> bool:
         or any((folder / each).exists() for each in told)
         or any((folder / "replicas").glob("*.json"))
     )
+
+
+def may_give_way(layout: Layout, key_folder: Path, identity: Identity) -> bool:
+    """Whether a replica of this identity is another store's whose key is here, and nothing was ever
+    kept in the store at `layout`."""
+    if layout.store_id == identity.store_id or not is_unused(layout.folder):
+        return False
+    return key_path(key_folder, identity.store_id).exists()
 
 
 def give_way(

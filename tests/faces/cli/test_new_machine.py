@@ -98,8 +98,15 @@ def test_who_started_jupyter_first_gets_everything_as_well(
     shutil.rmtree(home / "config")
     Workspace.open(Settings.load()).close()
     assert rewind("history", book).status == 3
+    # Without its key, a replica of another store is not one of this.
+    refused = rewind("replica", "add", mount.as_uri())
+    assert refused.status == 4 and "holds another store" in refused.err
     assert rewind("key", "import", home / "rewind.key").status == 0
-    assert rewind("replica", "add", mount.as_uri()).status == 0
+    refused = rewind("replica", "add", mount.as_uri(), "--encrypt")
+    assert refused.status == 4 and "not encrypted" in refused.err
+    assert not Settings.load().replica_url
+    added = rewind("replica", "add", mount.as_uri())
+    assert added.status == 0 and "What it holds comes with" in added.err
     assert rewind("pull").status == 0
     assert len(rewind("history", book, "--json").data["checkpoints"]) == count
     assert rewind("replica", "push").status == 0
