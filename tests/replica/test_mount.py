@@ -13,14 +13,25 @@ import pytest
 from jupyter_rewind.errors import Unavailable
 from jupyter_rewind.replication import Replication
 from jupyter_rewind.settings import Rewind
+from jupyter_rewind.store.partial import read_partial
+from jupyter_rewind.store.replica import bringing
 from jupyter_rewind.store.replica.check import check
 from jupyter_rewind.store.replica.collecting import collect_replica
 from jupyter_rewind.store.replica.folder import FolderObjects
 from jupyter_rewind.store.replica.notes import forget_address
+from jupyter_rewind.store.replica.pace import Pace
 from jupyter_rewind.store.replica.pull import pull
 from jupyter_rewind.store.replica.standing import compare
+from jupyter_rewind.store.replica.wholeness import make_whole
 from jupyter_rewind.store.repository import Repository
-from tests.support.replicas import URL, Machine, first_machine, holds, next_machine
+from tests.support.replicas import (
+    URL,
+    Machine,
+    first_machine,
+    holds,
+    next_machine,
+    with_contents,
+)
 
 
 @contextmanager
@@ -101,6 +112,24 @@ def test_a_disk_that_was_only_pulled_from_is_missed(tmp_path: Path, place: Path)
     with pytest.raises(Unavailable, match="Nothing is mounted"):
         other.push()
     assert list(place.iterdir()) == []
+
+
+def test_contents_that_are_on_a_disk_alone_are_missed_by_its_name(
+    tmp_path: Path, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever reads them, or would have them all, is told that the disk is away."""
+    objects = FolderObjects(place)
+    monkeypatch.setattr(bringing, "open_replica", lambda url: objects)
+    with mounted(place):
+        first = with_contents(tmp_path / "a", objects, count=4)
+        other = next_machine(tmp_path / "b", first)
+        other.pull(lazy=True)
+    with other.open() as repository:
+        name = next(iter(first.filled.bodies))
+        with pytest.raises(Unavailable, match="Nothing is mounted"):
+            first.filled.reads(repository, name)
+        with pytest.raises(Unavailable, match="Nothing is mounted"):
+            make_whole(repository, [*read_partial(repository.layout)], objects, URL, Pace())
 
 
 def lose_in_push(place: Path, monkeypatch: pytest.MonkeyPatch, *command: str) -> None:

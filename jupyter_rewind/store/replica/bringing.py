@@ -26,6 +26,7 @@ from jupyter_rewind.store.replica.address import open_objects, parse_address
 from jupyter_rewind.store.replica.fetching import Source
 from jupyter_rewind.store.replica.hollow import Hollow
 from jupyter_rewind.store.replica.ledger import Ledger, Place
+from jupyter_rewind.store.replica.mounts import require_mounted
 from jupyter_rewind.store.replica.notes import noted_lenders
 from jupyter_rewind.store.replica.objects import Objects
 from jupyter_rewind.store.replica.opening import require_store, unseal
@@ -129,7 +130,9 @@ class Bringer:
             self._lenders.clear()
         lender = self._lenders.get(url)
         if lender is None:
-            lender = self._lenders[url] = _Lender(self._layout, open_replica(url))
+            objects = open_replica(url)
+            require_mounted(objects, self._layout, url)
+            lender = self._lenders[url] = _Lender(self._layout, objects)
         data = lender.read(hollow, record, self._ahead)
         with suppress(Storage):
             # A disk that is full, or not to be written, is no reason not to read.

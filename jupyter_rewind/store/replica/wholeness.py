@@ -22,6 +22,7 @@ from jupyter_rewind.store.replica.bringing import open_replica
 from jupyter_rewind.store.replica.fetching import Progress
 from jupyter_rewind.store.replica.filling import fill
 from jupyter_rewind.store.replica.holding import gone
+from jupyter_rewind.store.replica.mounts import require_mounted
 from jupyter_rewind.store.replica.objects import Objects
 from jupyter_rewind.store.replica.pace import Pace
 from jupyter_rewind.store.replica.parting import find_parted
@@ -84,6 +85,7 @@ def seek_whole(
     for lender, segments in wanted.items():
         try:
             source = objects if lender == url else open_replica(lender)
+            require_mounted(source, repository.layout, lender)
             filled = fill(
                 repository.layout, repository.files, source, segments=segments, pace=pace,
                 enough=enough, progress=progress,
