@@ -168,17 +168,13 @@ def _add(face: Face, replicas: Replication, url: str, encrypt: bool) -> Answer:
     state = "There is one of this store already." if added.exists else "`push` makes it."
     if added.exists and added.key is None:
         state = "What it holds comes with `jupyter rewind pull`, or the next command."
-    parts: list[Part] = [Words(f"{added.url} is a replica of this store now, by {added.file}.")]
-    parts.append(Remark(state))
+    told = Words(f"{added.url} is a replica of this store now, by {added.file}.")
+    parts: list[Part] = [told, Remark(state)]
     if added.encrypted:
         parts.append(Remark("It is encrypted: without the key nobody can ever read it again."))
     if added.key is not None:
-        parts.append(
-            Remark(
-                f"Keep a copy of {added.key} in another place: nobody can use a replica without it."
-                " `jupyter rewind key export FILE` makes one."
-            )
-        )
+        words = f"Keep a copy of {added.key} in another place: nobody can use a replica without it."
+        parts.append(Remark(f"{words} `jupyter rewind key export FILE` makes one."))
     if added.url not in Settings.load(face.overrides()).replica_url.split():
         parts.append(Remark(f"But {replicas.origin} says otherwise, and that counts."))
     row: Row = {"url": added.url, "exists": added.exists, "encrypted": added.encrypted}
