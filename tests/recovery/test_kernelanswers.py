@@ -42,7 +42,8 @@ def connect(home: Home, number: int, port: int, heart: int) -> None:
         **ports, "hb_port": heart, "ip": "127.0.0.1", "key": KEY, "transport": "tcp",
         "signature_scheme": "hmac-sha256", "kernel_name": "python3",
     }  # fmt: skip
-    (folder / f"kernel-{number}.json").write_text(json.dumps(told))
+    # No other kernel of this machine is called so.
+    (folder / f"kernel-{number}-{heart}.json").write_text(json.dumps(told))
 
 
 class Kernels:
