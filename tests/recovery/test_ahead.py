@@ -68,13 +68,7 @@ def test_checkpoints_that_were_dated_ahead_are_not_above_newer_work(
         if newer == "a checkpoint":
             checkpoint_document(histories, home.notebook, reason=Reason.SAVE)
             home.notebook.unlink()
-    (tmp_path / "scratch").mkdir()
-    scope = Scope(
-        notebook=home.notebook, folder=home.notebook.parent, home=tmp_path,
-        scratch=tmp_path / "scratch", store=tmp_path / "data/rewind",
-        store_keys=tmp_path / "config/rewind-keys",
-    )  # fmt: skip
-    assert rebuilt(scope) == [*NEWEST]
+    assert rebuilt(home.scope()) == [*NEWEST]
 
 
 def test_an_archive_that_is_dated_ahead_keeps_its_order(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from jupyter_rewind.model.checkpoint import Reason
 from jupyter_rewind.notebooks.documents import checkpoint_document
 from jupyter_rewind.notebooks.history import Histories
 from jupyter_rewind.recovery import thinning
-from jupyter_rewind.recovery.evidence import Evidence, Executed, Scope
+from jupyter_rewind.recovery.evidence import Evidence, Executed
 from jupyter_rewind.recovery.recover import Recovery, recover
 from jupyter_rewind.recovery.search import look, until
 from jupyter_rewind.recovery.survey import survey
@@ -139,13 +139,7 @@ def test_a_history_whose_clock_was_ahead_keeps_its_order(tmp_path: Path) -> None
             home.notebook.write_text(notebook_text(*cells))
             checkpoint_document(Histories(repository), home.notebook, reason=Reason.SAVE)
     home.notebook.unlink()
-    (tmp_path / "scratch").mkdir()
-    scope = Scope(
-        notebook=home.notebook, folder=home.notebook.parent, home=tmp_path,
-        scratch=tmp_path / "scratch", store=tmp_path / "data/rewind",
-        store_keys=tmp_path / "config/rewind-keys",
-    )  # fmt: skip
-    found = recover(scope)
+    found = recover(home.scope())
     assert isinstance(found, Recovery)
     assert [each.cell.source for each in found.rebuilt.cells] == [*VERSIONS[-1]]
 

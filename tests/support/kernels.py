@@ -18,6 +18,7 @@ from jupyter_client.manager import KernelManager
 
 from jupyter_rewind.kernels.runs import Runs, RunState
 from jupyter_rewind.model.execution import Execution
+from jupyter_rewind.recovery.evidence import Scope
 from jupyter_rewind.store.repository import Repository
 from tests.support.ports import set_ports
 
@@ -89,6 +90,15 @@ class Home:
             # On a machine that is busy, a state would be passed over for want of time.
             "JUPYTER_REWIND_KERNELS_BUDGET_FLOOR_MS": "60000",
         }
+
+    def scope(self) -> Scope:
+        """Where traces of the notebook are looked for."""
+        (self.folder / "scratch").mkdir(exist_ok=True)
+        return Scope(
+            notebook=self.notebook, folder=self.notebook.parent, home=self.folder,
+            scratch=self.folder / "scratch", store=self.folder / "data/rewind",
+            store_keys=self.folder / "config/rewind-keys",
+        )  # fmt: skip
 
     def repository(self) -> Repository:
         repository = Repository.open(
